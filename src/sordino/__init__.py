@@ -1,0 +1,20 @@
+"""Share speech features for emotion recognition; mute what nobody agreed to share.
+
+Data moves one way: corpora -> features -> release -> attack -> report. Sub-packages load on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+__version__ = "0.1.0"
+
+_ROOMS = ("attack", "corpora", "features", "metrics", "nn", "release", "report", "signal", "study")
+__all__ = ["__version__", *_ROOMS]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _ROOMS:
+        return importlib.import_module(f"sordino.{name}")
+    raise AttributeError(f"module 'sordino' has no attribute {name!r}")

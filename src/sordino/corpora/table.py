@@ -1,0 +1,131 @@
+"""What was recorded: one row an utterance."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sordino.define import GENDERS, ROLES
+from sordino.errors import CorpusError
+from sordino.policy import Policy
+from sordino.storage import told
+
+COLUMNS: Final = {
+    "file": "path of the recording",
+    "start": "seconds from the start of the file where the utterance begins; 0 when it is the whole file",
+    "end": "seconds where it ends; NaN means the end of the file",
+    "speaker": "`corpus/id`: two corpora both have a speaker 03",
+    "gender": "female, male, or empty when unknown or other",
+    "emotion": "canonical name (`sordino.define.EMOTIONS`)",
+    "intensity": "normal, strong, ... or empty",
+    "transcript": "what was said, or empty",
+    "corpus": "name of the corpus",
+    "session": "speakers who are heard in each other's recordings; empty when everyone is alone",
+}
+"""The columns of every corpus, in this order."""
+
+OPTIONAL: Final = ("age", "activation", "valence")
+"""Columns that some corpora have: numbers, NaN where unknown."""
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A table of utterances, its rows numbered 0, 1, ... Every row of it has a speaker and a file.
+
+    `name` joins the names of its parts by `+`, in the order they were given.
+    """
+
+    name: str
+    table: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        missing = [column for column in COLUMNS if column not in self.table.columns]
+        if missing:
+            raise CorpusError(f"{self.name}: no column {', '.join(missing)}: build the table with `table.make`")
+        if not len(self.table):
+            raise CorpusError(f"{self.name}: no utterances, expected at least one: check the path and the folder layout")
+        genders = self.table[self.table["gender"] != ""].groupby("speaker")["gender"].nunique()
+        if (genders > 1).any():
+            many = int((genders > 1).sum())
+            raise CorpusError(f"{self.name}: {many} speaker(s) with two genders, expected one each: mend the labels")
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def column(self, name: str) -> NDArray[np.str_]:
+        """A text column as an array of shape `(utterances,)`."""
+        return self.table[name].to_numpy(dtype=str)
+
+    @property
+    def speaker(self) -> NDArray[np.str_]:
+        return self.column("speaker")
+
+    def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Corpus:
+        """The corpus of these rows (a mask or positions), numbered anew."""
+        chosen = self.table.loc[rows] if rows.dtype == bool else self.table.iloc[rows]
+        return Corpus(self.name, chosen.reset_index(drop=True))
+
+    def with_emotions(self, emotions: Iterable[str]) -> Corpus:
+        """Only the utterances whose emotion is one of these."""
+        mask = self.table["emotion"].isin(list(emotions)).to_numpy()
+        if not mask.any():
+            raise CorpusError(f"{self.name}: no utterance has an emotion of {', '.join(emotions)}: check the labels")
+        return self.select(mask)
+
+    def roles(self, policy: Policy) -> NDArray[np.intp]:
+        """The true role of each utterance as its place in `ROLES`, shape `(utterances,)`."""
+        return np.array([ROLES.index(policy.role(label)) for label in self.table["emotion"]], dtype=np.intp)
+
+    def genders(self) -> NDArray[np.intp]:
+        """The gender of each speaker as its place in `GENDERS`, -1 where unknown, shape `(utterances,)`."""
+        places = {str(gender): place for place, gender in enumerate(GENDERS)}
+        return np.array([places.get(label, -1) for label in self.table["gender"]], dtype=np.intp)
+
+
+def make(name: str, rows: pd.DataFrame) -> Corpus:
+    """A corpus from rows that have at least `file` and `speaker`; other columns are filled in as unknown.
+
+    Speakers get the corpus' name in front. Row order is kept.
+    """
+    table = rows.reset_index(drop=True).copy()
+    for column in COLUMNS:
+        if column not in table.columns:
+            table[column] = {"start": 0.0, "end": np.nan, "corpus": name}.get(column, "")
+    for column in COLUMNS:
+        table[column] = table[column].astype(float if column in ("start", "end") else str)
+    table["speaker"] = table["corpus"] + "/" + table["speaker"]
+    sessions = table["session"] != ""
+    table.loc[sessions, "session"] = table["corpus"] + "/" + table["session"]
+    present = [column for column in OPTIONAL if column in table.columns]
+    return Corpus(name, table[[*COLUMNS, *present]])
+
+
+def join(corpora: Sequence[Corpus]) -> Corpus:
+    """Several corpora as one, in this order. Raises `CorpusError` when a name comes twice."""
+    names = [corpus.name for corpus in corpora]
+    if len(set(names)) < len(names):
+        raise CorpusError(f"corpora {', '.join(names)}: a name comes twice, expected different ones: rename one of them")
+    return Corpus("+".join(names), pd.concat([corpus.table for corpus in corpora], ignore_index=True))
+
+
+def checksums(corpus: Corpus) -> NDArray[np.str_]:
+    """SHA-256 of each utterance's recording, shape `(utterances,)`; rows that cut one file also name their cut."""
+    of_file: dict[str, str] = {}
+    for file in corpus.table["file"].unique():
+        with told(file), Path(file).open("rb") as stream:
+            of_file[file] = hashlib.file_digest(stream, "sha256").hexdigest()
+    cuts = zip(corpus.table["file"], corpus.table["start"], corpus.table["end"], strict=True)
+    return np.array([of_file[f] if s == 0 and np.isnan(e) else f"{of_file[f]}[{s:g}:{e:g}]" for f, s, e in cuts])
+
+
+def duplicates(sums: NDArray[np.str_]) -> list[NDArray[np.intp]]:
+    """Groups of rows whose recordings are byte-identical, from `checksums`."""
+    _, place, count = np.unique(sums, return_inverse=True, return_counts=True)
+    return [np.flatnonzero(place == group) for group in np.flatnonzero(count > 1)]

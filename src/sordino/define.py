@@ -1,0 +1,84 @@
+"""The words of the field, one for each thing."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Role(StrEnum):
+    """What a policy makes of an emotion (Feng 2021, section IV-A)."""
+
+    NEUTRAL = "neutral"
+    """What sensitive emotions are turned into."""
+    REQUIRED = "required"
+    """What stays recognisable."""
+    SENSITIVE = "sensitive"
+    """What must not be told from neutral."""
+
+
+ROLES: Final = tuple(Role)
+"""The order of the classes of the risk model: neutral 0, required 1, sensitive 2."""
+
+
+class Gender(StrEnum):
+    """Gender as a corpus labels it. Empty or anything else is kept for emotion and left out for gender."""
+
+    FEMALE = "female"
+    MALE = "male"
+
+
+GENDERS: Final = tuple(Gender)
+"""The order of the classes of every gender attacker: female 0, male 1."""
+
+
+class Knowledge(StrEnum):
+    """What an attacker knows of the release."""
+
+    IGNORANT = "ignorant"
+    """Trained on original features, never saw the release: the papers' zero-knowledge risk model."""
+    SEMI_INFORMED = "semi-informed"
+    """Has the release, runs it on its own labelled speakers and retrains."""
+    INFORMED = "informed"
+    """Also knows the fitted parameters and the fitting corpus; never the device's random bits."""
+    PATIENT = "patient"
+    """Semi-informed, and sees several utterances of one speaker."""
+
+
+EMOTIONS: Final = {
+    "neutral": ("neutral", "neu"),
+    "calm": ("calm",),
+    "happy": ("happy", "happiness", "joy", "hap"),
+    "sad": ("sad", "sadness"),
+    "angry": ("angry", "anger", "ang", "w"),
+    "fearful": ("fearful", "fear", "fea"),
+    "disgust": ("disgust", "disgusted", "dis"),
+    "surprised": ("surprised", "surprise", "sur"),
+    "bored": ("bored", "boredom"),
+    "excited": ("excited", "excitement", "exc"),
+    "frustrated": ("frustrated", "frustration", "fru"),
+    "other": ("other", "oth", "xxx", ""),
+}
+"""Canonical emotion to the names that data sets use for it. `W` is EMO-DB's *Wut*; its other letters mean
+different things elsewhere (`A`: *Angst* there, anger in other corpora), so only its adapter knows them."""
+
+_CANONICAL: Final = {alias: emotion for emotion, aliases in EMOTIONS.items() for alias in aliases}
+
+
+def emotion(label: str) -> str:
+    """The canonical name of an emotion label; a name that is not known is kept, in lower case.
+
+    >>> emotion("Anger"), emotion("W"), emotion("Nostalgia")
+    ('angry', 'angry', 'nostalgia')
+    """
+    name = label.strip().lower()
+    return _CANONICAL.get(name, name)
+
+
+def gender(label: str) -> str:
+    """`female`, `male`, or an empty string for anything else.
+
+    >>> gender("F"), gender("Male"), gender("non-binary")
+    ('female', 'male', '')
+    """
+    return {"f": "female", "female": "female", "w": "female", "m": "male", "male": "male"}.get(label.strip().lower(), "")

@@ -1,0 +1,91 @@
+"""A policy: which emotion stays recognisable, which must not be told from neutral, what else is hidden."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from sordino.define import Role, emotion
+from sordino.errors import PolicyError
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a user agrees to share.
+
+    `required` stays recognisable, every emotion in `sensitive` is turned into `neutral`, and the attributes in `hide`
+    must not be learnt from what is released. Emotions may be given under any alias (`anger`, `angry`).
+
+    Raises `PolicyError` when an emotion has two roles or nothing is sensitive.
+
+    >>> Policy(required="sad", sensitive=("happy", "anger")).sensitive
+    ('happy', 'angry')
+    """
+
+    required: str
+    sensitive: tuple[str, ...]
+    neutral: str = "neutral"
+    hide: tuple[str, ...] = ("gender",)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.sensitive, str) or isinstance(self.hide, str):
+            raise PolicyError('sensitive and hide are lists, a single text came: write ["angry"] instead of "angry"')
+        object.__setattr__(self, "required", emotion(self.required))
+        object.__setattr__(self, "neutral", emotion(self.neutral))
+        object.__setattr__(self, "sensitive", tuple(emotion(label) for label in self.sensitive))
+        object.__setattr__(self, "hide", tuple(self.hide))
+        if not self.sensitive:
+            raise PolicyError("no emotion is sensitive, expected at least one: name it in `sensitive`")
+        named = (self.required, self.neutral, *self.sensitive)
+        twice = sorted({label for label in named if named.count(label) > 1})
+        if twice:
+            raise PolicyError(f"{', '.join(twice)} has two roles, expected one: take it out of one of the lists")
+
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        """All emotions that have a role; rows with any other are left out."""
+        return (self.neutral, self.required, *self.sensitive)
+
+    def role(self, label: str) -> Role:
+        """The role of one emotion. Raises `PolicyError` for one without a role."""
+        if label == self.neutral:
+            return Role.NEUTRAL
+        if label == self.required:
+            return Role.REQUIRED
+        if label in self.sensitive:
+            return Role.SENSITIVE
+        raise PolicyError(f"emotion {label!r} has no role in this policy, expected one of {', '.join(self.emotions)}")
+
+    def check_against(self, emotions: Iterable[str]) -> None:
+        """Raise `PolicyError` when a corpus with these emotions lacks one that the policy names."""
+        present = set(emotions)
+        absent = [label for label in self.emotions if label not in present]
+        if absent:
+            found = ", ".join(sorted(present)) or "none"
+            raise PolicyError(f"{', '.join(absent)}: not in the corpus, which has {found}: change the policy or add data")
+
+    @property
+    def hash(self) -> str:
+        """12 hexadecimal digits that are the same for the same policy on every machine."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+
+
+def read(path: str | Path) -> Policy:
+    """The policy in a TOML file. An unknown key is an error."""
+    try:
+        given: dict[str, Any] = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise PolicyError(f"{path}: not a readable TOML file ({error})") from error
+    known = [field.name for field in fields(Policy)]
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise PolicyError(f"{path}: unknown key {', '.join(unknown)}, expected {', '.join(known)}")
+    missing = [name for name in ("required", "sensitive") if name not in given]
+    if missing:
+        raise PolicyError(f"{path}: {', '.join(missing)} is missing, expected at least `required` and `sensitive`")
+    return Policy(**given)
