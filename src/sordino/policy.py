@@ -33,8 +33,12 @@ class Policy:
     hide: tuple[str, ...] = ("gender",)
 
     def __post_init__(self) -> None:
-        if isinstance(self.sensitive, str) or isinstance(self.hide, str):
-            raise PolicyError('sensitive and hide are lists, a single text came: write ["angry"] instead of "angry"')
+        for listed in (self.sensitive, self.hide):
+            if not isinstance(listed, list | tuple):
+                raise PolicyError(f'sensitive and hide are lists, {listed!r} came: write ["angry"] instead of "angry"')
+        for label in (self.required, self.neutral, *self.sensitive, *self.hide):
+            if not isinstance(label, str):
+                raise PolicyError(f"{label!r} came, expected text: write emotions and attributes in quotes")
         object.__setattr__(self, "required", emotion(self.required))
         object.__setattr__(self, "neutral", emotion(self.neutral))
         object.__setattr__(self, "sensitive", tuple(emotion(label) for label in self.sensitive))
@@ -67,7 +71,7 @@ class Policy:
         absent = [label for label in self.emotions if label not in present]
         if absent:
             found = ", ".join(sorted(present)) or "none"
-            raise PolicyError(f"{', '.join(absent)}: not in the corpus, which has {found}: change the policy or add data")
+            raise PolicyError(f"{', '.join(absent)}: not in the corpus, which has {found}: change the policy")
 
     @property
     def hash(self) -> str:

@@ -14,6 +14,7 @@ from sordino.errors import StorageError
 _REASONS = {
     errno.ENOSPC: "the disk is full: free some space, or choose another place",
     errno.EDQUOT: "the disk quota is used up: free some space, or choose another place",
+    errno.EFBIG: "larger than a file may be there: choose another place",
     errno.EROFS: "the place is read-only: choose another one",
     errno.EACCES: "no permission to write there: choose another place",
     errno.EPERM: "no permission to write there: choose another place",
@@ -43,7 +44,7 @@ def write(path: str | Path, content: bytes | str | Callable[[Path], object]) -> 
     """Write a file under a temporary name beside it, then rename: readers see the old file or the new, never half.
 
     `content` is the bytes or text, or a function that writes to the path it is given. Two processes may write the same
-    file: the last rename wins. Raises `StorageError`; the temporary file is removed and an older file is left as it was.
+    file: the last rename wins. Raises `StorageError`; the temporary file is removed, an older file is left as it was.
     """
     path = Path(path)
     folder(path.parent)

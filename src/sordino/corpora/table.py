@@ -122,7 +122,7 @@ def checksums(corpus: Corpus) -> NDArray[np.str_]:
         with told(file), Path(file).open("rb") as stream:
             of_file[file] = hashlib.file_digest(stream, "sha256").hexdigest()
     cuts = zip(corpus.table["file"], corpus.table["start"], corpus.table["end"], strict=True)
-    return np.array([of_file[f] if s == 0 and np.isnan(e) else f"{of_file[f]}[{s:g}:{e:g}]" for f, s, e in cuts])
+    return np.array([of_file[f] if s == 0 and np.isnan(e) else f"{of_file[f]}[{s}:{e}]" for f, s, e in cuts])
 
 
 def duplicates(sums: NDArray[np.str_]) -> list[NDArray[np.intp]]:

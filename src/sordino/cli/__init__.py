@@ -1,0 +1,103 @@
+"""The command line: one verb a file, loaded when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import typer
+
+import sordino
+from sordino.errors import SordinoError
+
+__all__ = ["VERBS", "main"]
+
+CANNOT_RUN: Final = 2
+INTERRUPTED: Final = 130
+
+VERBS: Final = {
+    "corpus": "Check the recordings and labels of a corpus.",
+    "extract": "Turn recordings into feature vectors.",
+}
+"""Every verb and its line in `sordino --help`. The verb lives in `sordino/cli/VERB.py` as a function of that name, or,
+when it has verbs of its own, as a typer application named `app`."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run `sordino` with these arguments (those of the process when `None`) and leave with its exit status.
+
+    0 fine, 1 checked and differs, 2 cannot run, 130 interrupted. What goes wrong is one line on standard error;
+    `--debug`, anywhere, puts the traceback before it.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    given = [argument for argument in given if argument != "--debug"]
+    try:
+        status = _run(given or ["--help"])
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    except Exception as error:
+        if debug:
+            traceback.print_exception(error)
+        _say(_line(error, debug))
+        status = CANNOT_RUN
+    if status == INTERRUPTED:
+        _say("interrupted: run the same command again to go on from what is finished")
+    sys.exit(status)
+
+
+def _run(arguments: list[str]) -> int:
+    """The exit status of one verb; errors pass through."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, help=sordino.__doc__)
+    app.callback()(_global_options)
+    called = next((argument for argument in arguments if not argument.startswith("-")), None)
+    for name, line in VERBS.items():
+        if name == called:
+            _register(app, name)
+        else:
+            app.command(name, help=line)(lambda: None)
+    result = typer.main.get_command(app).main(arguments, prog_name="sordino", standalone_mode=False)
+    return result if isinstance(result, int) else 0
+
+
+def _register(app: typer.Typer, name: str) -> None:
+    """Load one verb: the others stay a line of help, so that `sordino --help` need not import what they need."""
+    module = importlib.import_module(f"sordino.cli.{name}")
+    if hasattr(module, "app"):
+        app.add_typer(module.app, name=name, no_args_is_help=False)
+    else:
+        app.command(name)(getattr(module, name))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sordino {sordino.__version__}")
+        raise typer.Exit
+
+
+def _global_options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")] = False,
+) -> None:
+    """Stand in the help; `_version` and `main` act on them."""
+
+
+def _line(error: Exception, debug: bool) -> str:
+    """What went wrong, for somebody who did not write this program."""
+    if isinstance(error, SordinoError):
+        return str(error)
+    if isinstance(error, typer.TyperException):
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "sordino"
+        return f"{error.format_message().rstrip('.')}: see `{command} --help`"
+    hint = "" if debug else ": this should not happen, run it again with --debug and report what it prints"
+    return f"{type(error).__name__}: {error}{hint}"
+
+
+def _say(line: str) -> None:
+    typer.secho(" ".join(line.split()), fg="red", err=True)

@@ -1,0 +1,93 @@
+"""The options that verbs share, and what they mean.
+
+A verb takes them as `def extract(corpus: CorpusOption, out: Out, jobs: Jobs = CORES, json: Json = None) -> None`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from sordino import storage
+from sordino.errors import CorpusError
+
+if TYPE_CHECKING:
+    from sordino.corpora.table import Corpus
+
+CORES: Final = 0
+"""The default of `--jobs`: one process for every core."""
+
+CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "sordino"
+"""The default of `--cache`."""
+
+Out = Annotated[Path, typer.Option("--out", metavar="PATH", help="Where to write; made when absent.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Processes that work at once; 0 is one for every core.")]
+Json = Annotated[
+    str | None,
+    typer.Option("--json", metavar="FILE", help="Also write the result as JSON; - is standard output."),
+]
+Cache = Annotated[Path, typer.Option("--cache", metavar="PATH", help="Where computed features are kept for next time.")]
+CorpusOption = Annotated[
+    list[str],
+    typer.Option(
+        "--corpus",
+        metavar="NAME=PATH",
+        help="A corpus and its folder; again for each further one. manifest=FILE.csv takes any other recordings.",
+    ),
+]
+
+
+def corpora_from(options: Sequence[str]) -> Corpus:
+    """The corpora named on the command line, joined in that order.
+
+    Each option is `NAME=PATH`. Raises `CorpusError` when there is none, when one lacks its name or its path, when
+    nothing stands at the path, and for a name that `sordino.corpora` does not know.
+    """
+    from sordino import corpora
+
+    if not options:
+        raise CorpusError("no corpus given, expected at least one: add --corpus NAME=PATH")
+    return corpora.join([corpora.load(*_name_and_path(option)) for option in options])
+
+
+def _name_and_path(option: str) -> tuple[str, str]:
+    name, equals, path = option.partition("=")
+    if not (name and equals and path):
+        raise CorpusError(f"--corpus {option}: expected NAME=PATH, as in --corpus ravdess=data/ravdess")
+    return name, path
+
+
+def write_json(path: str, content: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Write `content` as JSON to the file at `path`, or to standard output where that is `-`.
+
+    What is not a finite number becomes `null`. Raises `StorageError` when it cannot be written.
+
+    >>> write_json("-", {"uar": 0.5, "low": float("nan")})
+    {
+      "uar": 0.5,
+      "low": null
+    }
+    """
+    text = json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    if path != "-":
+        storage.write(path, text)
+        return
+    with storage.told("standard output"):
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content

@@ -1,0 +1,48 @@
+"""The recordings of a corpus in its official folder layout."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from sordino.errors import CorpusError
+from sordino.storage import told
+
+SUFFIXES: Final = (".wav", ".flac")
+"""What a recording may be stored as; both are lossless, so the numbers are the same."""
+
+
+def recordings(root: Path, pattern: str, expected: str) -> list[Path]:
+    """The WAV or FLAC files under `root` that match a glob pattern, sorted by their path relative to it.
+
+    `expected` describes the layout and ends up in the error. Hidden files (macOS leaves `._x.wav` beside `x.wav`) are
+    passed over.
+
+    Raises `CorpusError` when `root` is no folder, when nothing matches, and when one name is there twice (as WAV and
+    as FLAC, or in two folders): it would be counted twice.
+    """
+    if not root.is_dir():
+        raise CorpusError(f"{root}: no such folder, expected {expected}: check the path")
+    with told(root):
+        found = [file for file in root.glob(pattern) if file.suffix.lower() in SUFFIXES and file.name[0] != "."]
+    if not found:
+        raise CorpusError(f"{root}: no recordings in the official layout, expected {expected}: choose that folder")
+    stems: set[str] = set()
+    for file in found:
+        if file.stem in stems:
+            raise CorpusError(f"{root}: {file.stem} is there twice, expected one WAV or FLAC of it: remove one")
+        stems.add(file.stem)
+    return sorted(found, key=lambda file: file.relative_to(root).as_posix())
+
+
+def fields(name: str, pattern: re.Pattern[str], expected: str) -> dict[str, str]:
+    """The named groups of a pattern in a file name without its suffix. Raises `CorpusError` where it does not match.
+
+    >>> fields("07b", re.compile(r"(?P<number>[0-9]+)(?P<letter>[a-z])"), "a number and a letter")
+    {'number': '07', 'letter': 'b'}
+    """
+    match = pattern.fullmatch(name)
+    if match is None:
+        raise CorpusError(f"{name}: not a name of this corpus, expected {expected}: rename the file or take it out")
+    return match.groupdict()

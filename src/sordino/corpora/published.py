@@ -1,0 +1,95 @@
+"""How many utterances a corpus has by its publication, to see whether a copy is whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+FENG2021_EMOTIONS: Final = ("neutral", "happy", "sad", "angry")
+"""The emotions that Feng 2021 uses of every corpus."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """The counts of one corpus, and where they were published."""
+
+    source: str
+    emotions: Mapping[str, int]
+    """Emotion to utterances."""
+    speakers: Mapping[str, int]
+    """Gender to speakers."""
+    utterances: Mapping[str, int] = field(default_factory=dict)
+    """Speaker to utterances; empty where the publication does not say."""
+    feng2021: int | None = None
+    """Utterances of the four emotions of Feng 2021 (section III-A). Its Table I swaps IEMOCAP's columns of happy and
+    angry; the sum is the same."""
+
+    @property
+    def total(self) -> int:
+        """All utterances."""
+        return sum(self.emotions.values())
+
+
+PUBLISHED: Final[Mapping[str, Published]] = {
+    "ravdess": Published(
+        "Livingstone and Russo 2018, PLoS ONE 13(5), e0196391: speech, audio only",
+        {
+            "neutral": 96,
+            "calm": 192,
+            "happy": 192,
+            "sad": 192,
+            "angry": 192,
+            "fearful": 192,
+            "disgust": 192,
+            "surprised": 192,
+        },
+        {"female": 12, "male": 12},
+        {f"{actor:02d}": 60 for actor in range(1, 25)},
+        feng2021=672,
+    ),
+    "emodb": Published(
+        "Burkhardt et al. 2005, Interspeech, 1517-1520: the 535 recordings released with it",
+        {"neutral": 79, "happy": 71, "sad": 62, "angry": 127, "fearful": 69, "disgust": 46, "bored": 81},
+        {"female": 5, "male": 5},
+        {
+            "03": 49,
+            "08": 58,
+            "09": 43,
+            "10": 38,
+            "11": 55,
+            "12": 35,
+            "13": 61,
+            "14": 69,
+            "15": 56,
+            "16": 71,
+        },
+    ),
+    "cremad": Published(
+        "Cao et al. 2014, IEEE Transactions on Affective Computing 5(4), 377-390, and its SentenceFilenames.csv: "
+        "intended emotions",
+        {"neutral": 1087, "happy": 1271, "sad": 1271, "angry": 1271, "fearful": 1271, "disgust": 1271},
+        {"female": 43, "male": 48},
+        {str(actor): 82 for actor in range(1001, 1092)} | {"1002": 81, "1008": 76, "1009": 76, "1019": 76, "1076": 81},
+        feng2021=4900,
+    ),
+    "iemocap": Published(
+        "Busso et al. 2008, Language Resources and Evaluation 42(4), 335-359, and its label files: "
+        "other is xxx (2507) and oth (3)",
+        {
+            "neutral": 1708,
+            "happy": 595,
+            "sad": 1084,
+            "angry": 1103,
+            "fearful": 40,
+            "disgust": 2,
+            "surprised": 107,
+            "excited": 1041,
+            "frustrated": 1849,
+            "other": 2510,
+        },
+        {"female": 5, "male": 5},
+        feng2021=4490,
+    ),
+}
+"""Corpus to its counts; the genders of EMO-DB's speakers and the recordings of each are those of its release."""

@@ -1,0 +1,71 @@
+"""Vectors that were computed once, on disk.
+
+One small file a vector, in a folder a configuration:
+
+    FOLDER/IS13-3f2a9c0d1b7e/8c1f…e2.vector  =  SHA-256 of the values (32 bytes) | values (float32, little-endian)
+
+A file is written under another name and then renamed, so a kill loses at most what is being computed, and two processes
+may share a folder: who comes second writes the same bytes again. A file that is cut short or damaged does not match
+its own checksum; it is removed and its vector computed anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sordino import storage
+
+_DIGEST = 32  # bytes of a SHA-256
+
+
+@dataclass(frozen=True)
+class Cache:
+    """The vectors of one configuration in one folder, by the checksum of their recording.
+
+    >>> import tempfile
+    >>> cache = Cache.of(tempfile.mkdtemp(), "IS13", {"sampling_rate": 16000})
+    >>> cache.keep("checksum", np.array([1.0, 2.0], dtype=np.float32))
+    >>> cache.find("checksum", 2), cache.find("another", 2)
+    (array([1., 2.], dtype=float32), None)
+    """
+
+    folder: Path
+
+    @classmethod
+    def of(cls, folder: str | Path, name: str, config: Mapping[str, object]) -> Cache:
+        """The cache below `folder` for one configuration: another version or setting never sees these vectors."""
+        digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+        return cls(Path(folder).expanduser() / f"{name}-{digest[:12]}")
+
+    def place(self, key: str) -> Path:
+        """The file of a key. Keys name cuts (`…[1.5:3.0]`), which not every file system can spell."""
+        return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()}.vector"
+
+    def find(self, key: str, dims: int) -> NDArray[np.float32] | None:
+        """The vector kept under this key, read-only, or `None`; one that is damaged is removed.
+
+        Raises `StorageError` where the folder cannot be read.
+        """
+        place = self.place(key)
+        with storage.told(place):
+            try:
+                content = place.read_bytes()
+            except FileNotFoundError:
+                return None
+            values = content[_DIGEST:]
+            if len(values) == 4 * dims and hashlib.sha256(values).digest() == content[:_DIGEST]:
+                return np.frombuffer(values, dtype="<f4")
+            place.unlink(missing_ok=True)
+        return None
+
+    def keep(self, key: str, vector: NDArray[np.float32]) -> None:
+        """Write a vector. Raises `StorageError` on a full disk or in a read-only place; what is there stays."""
+        values = vector.astype("<f4").tobytes()
+        storage.write(self.place(key), hashlib.sha256(values).digest() + values)

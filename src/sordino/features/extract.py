@@ -1,0 +1,98 @@
+"""From a corpus to its feature vectors: every core, nothing twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+
+from sordino.corpora.table import Corpus, checksums
+from sordino.errors import AudioError, FeatureError
+from sordino.features.cache import Cache
+from sordino.features.smile import Functionals
+from sordino.features.vectors import SUFFIXES, read_vectors
+from sordino.progress import track
+from sordino.signal import audio
+
+FEATURE_SETS: Final = {
+    "IS13": Functionals("IS13", 6373),
+    "ComParE_2016": Functionals("ComParE_2016", 6373),
+    "eGeMAPSv02": Functionals("eGeMAPSv02", 88),
+}
+"""Feature sets by name: `IS13` of the Interspeech 2013 challenge (Schuller et al. 2013; Feng 2021 uses it),
+`ComParE_2016` its later revision, `eGeMAPSv02` a small set chosen by voice researchers (Eyben et al. 2016). A new set
+is one module and one line here."""
+
+CACHE: Final = Path("~/.cache/sordino")
+"""Where vectors are kept unless another place is given."""
+
+
+def extract(features: str, corpus: Corpus, cache: str | Path | None = CACHE, jobs: int = 0) -> NDArray[np.float32]:
+    """The vector of each utterance, shape `(utterances, dims)`, in the corpus' row order.
+
+    `features` is a name of `FEATURE_SETS`, or the path of a Parquet, CSV or NPZ table of vectors made elsewhere (see
+    `read_vectors`). `cache` is the folder where computed vectors are kept, by the checksum of the recording and the
+    extractor's configuration; `None` keeps nothing. `jobs` is the number of processes, 0 one for every core; it changes
+    no value. Byte-identical recordings are computed once. A vector is kept as soon as it is computed: a run that is
+    killed, or stopped by one bad recording or a full disk, goes on from there when it is started again.
+
+    Raises `FeatureError` for a set that is not known, `AudioError` for a recording that cannot be used,
+    `DependencyError` without openSMILE, `StorageError` where the cache cannot be written.
+
+    >>> import tempfile, pandas
+    >>> from sordino.corpora import table
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, 16000)
+    >>> rows = pandas.DataFrame({"file": [str(audio.write(folder / "noise.wav", noise))], "speaker": ["one"]})
+    >>> extract("eGeMAPSv02", table.make("noise", rows), cache=folder, jobs=1).shape
+    (1, 88)
+    """
+    if features not in FEATURE_SETS:
+        if Path(features).suffix.lower() in SUFFIXES:
+            return read_vectors(features, corpus)
+        known = ", ".join(FEATURE_SETS)
+        raise FeatureError(f"features {features}: expected {known} or a {', '.join(SUFFIXES)} file: choose one of them")
+    extractor = FEATURE_SETS[features]
+    kept = None if cache is None else Cache.of(Path(cache) / "features", features, extractor.config)
+    keys = checksums(corpus)
+    _, first = np.unique(keys, return_index=True)
+    found = _found(extractor, kept, keys[first]) if kept else {}
+    missing = {int(row): keys[row] for row in np.sort(first) if keys[row] not in found}
+    found |= _computed(extractor, kept, corpus, missing, jobs)
+    return np.stack([found[key] for key in keys])
+
+
+def _found(extractor: Functionals, kept: Cache, keys: NDArray[np.str_]) -> dict[str, NDArray[np.float32]]:
+    """Key to vector of what is kept already."""
+    found = ((key, kept.find(key, extractor.dims)) for key in keys)
+    return {key: vector for key, vector in found if vector is not None}
+
+
+def _computed(
+    extractor: Functionals, kept: Cache | None, corpus: Corpus, keys: dict[int, str], jobs: int
+) -> dict[str, NDArray[np.float32]]:
+    """Key to vector of the rows that `keys` names, each computed and kept by one of `jobs` processes."""
+    if not keys:
+        return {}
+    tasks = (
+        joblib.delayed(_vector)(extractor, kept, key, row, *corpus.table.loc[row, ["file", "start", "end"]])
+        for row, key in keys.items()
+    )
+    workers = min(jobs or joblib.cpu_count(), len(keys))
+    results = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(tasks)
+    return dict(track(results, f"features {extractor.name}", len(keys)))
+
+
+def _vector(
+    extractor: Functionals, kept: Cache | None, key: str, row: int, file: str, start: float, end: float
+) -> tuple[str, NDArray[np.float32]]:
+    try:
+        vector = extractor(audio.read(file, start, end, extractor.sampling_rate))
+    except (AudioError, FeatureError) as error:
+        raise type(error)(f"utterance {row}: {error}") from error
+    if kept:
+        kept.keep(key, vector)
+    return key, vector

@@ -1,0 +1,87 @@
+"""What a release gives away: gender leakage as the papers count it, and areas under ROC curves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sordino.define import Role
+from sordino.errors import SordinoError
+from sordino.metrics.utility import Codes, role_code, same_length, uar
+
+
+def leakage_feng(gender: Codes, prediction: Codes) -> float:
+    """L of Feng 2021: accuracy of the risk model's gender head on what is released, in [0, 1].
+
+    Chance is the majority's share, so two corpora cannot be compared by it; `privacy` does not have that fault. Both
+    (n,), codes in the order of `sordino.define.GENDERS`. NaN without rows.
+
+    >>> leakage_feng(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]))
+    0.75
+    """
+    same_length(gender=gender, prediction=prediction)
+    return float(np.mean(gender == prediction)) if gender.size else float("nan")
+
+
+def privacy(secret: Codes, prediction: Codes) -> float:
+    """P = 1 - UAR of an attacker, in [0, 1]; chance is 1/2 for two classes. NaN with fewer than two true classes.
+
+    Feng 2021, section V-C, and Jaiswal 2020, section 5. Above 1/2 is no extra privacy: see `privacy_folded`.
+
+    >>> privacy(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]))
+    0.25
+    """
+    return 1 - uar(secret, prediction)
+
+
+def privacy_folded(secret: Codes, prediction: Codes) -> float:
+    """min(P, 1 - P), in [0, 1/2]: an attacker who is reliably wrong can be inverted. Binary secrets only.
+
+    For an interval, fold that of `privacy` (`Interval.folded`): this function has a kink at 1/2, and the mean over
+    draws has to be taken before folding.
+
+    >>> privacy_folded(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]))
+    0.0
+    """
+    p = privacy(secret, prediction)
+    return min(p, 1 - p)
+
+
+def auc(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> float:
+    """The area under the ROC curve: P(a positive scores above a negative), ties counting 1/2; in [0, 1], chance 1/2.
+
+    It is the Mann-Whitney statistic: with midranks R of all scores, (Σ R(positive) - P (P + 1) / 2) / (P · N). Here
+    each positive's negatives are counted by bisection, which is the same number. `positive` (n,) bool, `score` (n,)
+    in any unit, infinities included. NaN without a positive or without a negative; a NaN score is refused.
+
+    >>> auc(np.array([True, True, False, False]), np.array([0.9, 0.4, 0.4, 0.1]))
+    0.875
+    """
+    same_length(positive=positive, score=score)
+    if np.isnan(score).any():
+        raise SordinoError("a score is NaN, expected a number in every row: mend the attacker or drop the row")
+    if positive.dtype != np.bool_:
+        raise SordinoError(f"positive of type {positive.dtype} came, expected bool: compare with the positive class")
+    above, below = score[positive], np.sort(score[~positive])
+    pairs = above.size * below.size
+    if not pairs:
+        return float("nan")
+    won_twice = below.searchsorted(above, "left").sum() + below.searchsorted(above, "right").sum()  # a tie is once
+    return float(won_twice / (2 * pairs))
+
+
+def distinguish(truth: Codes, score: NDArray[np.floating[Any]]) -> float:
+    """AUC of sensitive against neutral, in [0, 1], chance 1/2; rows of the required role are left out.
+
+    Replacement is meant to make the two the same, so this is its direct test. `truth` (n,) role codes, `score` (n,)
+    higher for sensitive. NaN without a sensitive or without a neutral row.
+
+    >>> distinguish(np.array([2, 0, 1, 2]), np.array([0.8, 0.3, 9.0, 0.1]))
+    0.5
+    """
+    same_length(truth=truth, score=score)
+    sensitive = truth == role_code(Role.SENSITIVE)
+    kept = sensitive | (truth == role_code(Role.NEUTRAL))
+    return auc(sensitive[kept], score[kept])

@@ -1,0 +1,1 @@
+"""Networks and their training; nothing here knows of corpora or files."""

@@ -1,0 +1,29 @@
+"""Small corpora in official layouts, written for a test."""
+
+from __future__ import annotations
+
+import csv
+import io
+import wave
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+
+def recording(path: Path, content: int = 0) -> Path:
+    """A tenth of a second of quiet mono sound at 16 kHz; the same `content` gives the same bytes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(16000)
+        sound.writeframes(content.to_bytes(2, "little") * 1600)
+    return path
+
+
+def table(path: Path, rows: Iterable[Sequence[str]], encoding: str = "utf-8") -> Path:
+    """A CSV file with these rows."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.getvalue().encode(encoding))
+    return path

@@ -1,0 +1,126 @@
+"""A policy is either clear, or refused with a line that says why."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sordino.define import ROLES, Role
+from sordino.errors import PolicyError
+from sordino.policy import Policy, read
+
+SAD = Policy(required="sad", sensitive=("happy", "angry"))
+
+
+def test_every_emotion_has_the_role_that_the_policy_gives_it() -> None:
+    assert [SAD.role(label) for label in SAD.emotions] == [*ROLES, Role.SENSITIVE]
+    assert SAD.emotions == ("neutral", "sad", "happy", "angry")
+
+
+def test_an_emotion_without_a_role_is_refused() -> None:
+    with pytest.raises(PolicyError, match=r"emotion 'bored' has no role .* neutral, sad, happy, angry"):
+        SAD.role("bored")
+
+
+def test_aliases_of_an_emotion_make_the_same_policy() -> None:
+    other = Policy(required="Sadness", neutral="NEU", sensitive=("joy", "W"))
+    assert other == SAD
+    assert other.hash == SAD.hash
+
+
+def test_lists_and_tuples_make_the_same_policy() -> None:
+    given: dict[str, Any] = {"sensitive": ["happy", "angry"], "hide": ["gender"]}
+    assert Policy(required="sad", **given) == SAD
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"required": "fearful"}, {"neutral": "calm"}, {"sensitive": ("happy",)}, {"hide": ()}],
+    ids=lambda change: next(iter(change)),
+)
+def test_another_policy_has_another_hash(change: dict[str, Any]) -> None:
+    assert dataclasses.replace(SAD, **change).hash != SAD.hash
+
+
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_the_hash_is_the_same_in_every_process(seed: str) -> None:
+    code = "from sordino.policy import Policy; print(Policy('sad', ('happy', 'angry')).hash)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == SAD.hash
+    assert len(SAD.hash) == 12
+
+
+def test_a_policy_does_not_change() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError, match="required"):
+        SAD.required = "happy"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"required": "sad", "sensitive": ()}, "no emotion is sensitive, expected at least one"),
+        ({"required": "sad", "sensitive": ("sad", "angry")}, "sad has two roles, expected one"),
+        ({"required": "sad", "sensitive": ("sadness",)}, "sad has two roles, expected one"),
+        ({"required": "sad", "sensitive": ("happy", "neutral")}, "neutral has two roles, expected one"),
+        ({"required": "sad", "sensitive": ("happy", "joy")}, "happy has two roles, expected one"),
+        ({"required": "neutral", "sensitive": ("happy",)}, "neutral has two roles, expected one"),
+        ({"required": "sad", "sensitive": "angry"}, "are lists, 'angry' came"),
+        ({"required": "sad", "sensitive": ("angry",), "hide": "gender"}, "are lists, 'gender' came"),
+        ({"required": "sad", "sensitive": 3}, "are lists, 3 came"),
+        ({"required": 3, "sensitive": ("angry",)}, "3 came, expected text"),
+        ({"required": "sad", "sensitive": ("angry", 1.5)}, "1.5 came, expected text"),
+        ({"required": "sad", "sensitive": ("angry",), "hide": (True,)}, "True came, expected text"),
+    ],
+)
+def test_a_policy_that_cannot_be_is_refused(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(PolicyError, match=says):
+        Policy(**given)
+
+
+def test_a_corpus_that_lacks_an_emotion_of_the_policy_is_refused() -> None:
+    SAD.check_against(["angry", "bored", "happy", "neutral", "sad"])
+    with pytest.raises(PolicyError, match="sad, angry: not in the corpus, which has happy, neutral: change"):
+        SAD.check_against(["neutral", "happy", "happy"])
+
+
+def test_a_policy_file_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text('required = "sad"\nneutral = "neutral"\nsensitive = ["happy", "angry"]\nhide = ["gender"]\n')
+    assert read(file) == SAD
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (
+            'required = "sad"\nsensible = ["happy"]\n',
+            "unknown key sensible, expected required, sensitive, neutral, hide",
+        ),
+        ('required = "sad"\n', "sensitive is missing"),
+        ("", "required, sensitive is missing"),
+        ("required = sad\n", "not a readable TOML file"),
+        ('required = "sad"\nsensitive = ["sad"]\n', "sad has two roles"),
+        ('required = 1\nsensitive = ["sad"]\n', "1 came, expected text"),
+    ],
+)
+def test_a_policy_file_that_cannot_be_is_refused(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(text)
+    with pytest.raises(PolicyError, match=says):
+        read(file)
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"], ids=["absent", "not text"])
+def test_a_policy_file_that_cannot_be_read_is_refused(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "policy.toml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(PolicyError, match=r"policy\.toml: not a readable TOML file"):
+        read(file)

@@ -1,0 +1,80 @@
+"""Each room says in `__all__` what it offers, and each of those says what it is."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "src" / "sordino"
+ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
+
+
+def offered(source: str) -> set[str]:
+    """The public names that a room's `__init__` takes from sordino or defines itself."""
+    names: set[str] = set()
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sordino"):
+            names |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return {name for name in names if not name.startswith("_")}
+
+
+def explained_constants() -> set[str]:
+    """The names of all constants in the package that a text explains on the line below."""
+    names: set[str] = set()
+    for path in PACKAGE.rglob("*.py"):
+        body = ast.parse(path.read_text()).body
+        for node, below in pairwise(body):
+            text = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+            if text and isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                names.add(node.target.id)
+            elif text and isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                names.add(node.targets[0].id)
+    return names
+
+
+def test_every_folder_with_code_is_a_room() -> None:
+    assert {path.parent.name for path in PACKAGE.glob("*/*.py")} == set(ROOMS)
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if room != "cli"])
+def test_a_room_lists_all_that_it_offers(room: str) -> None:
+    module = importlib.import_module(f"sordino.{room}")
+    assert module.__doc__
+    assert offered((PACKAGE / room / "__init__.py").read_text()) <= set(module.__all__)
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
+    assert len(set(module.__all__)) == len(module.__all__)
+
+
+@pytest.mark.parametrize("room", [room for room in ROOMS if room != "cli"])
+def test_every_public_name_is_explained(room: str) -> None:
+    module = importlib.import_module(f"sordino.{room}")
+    constants = explained_constants()
+    for name in module.__all__:
+        value = getattr(module, name)
+        if inspect.isclass(value) or inspect.isroutine(value) or inspect.ismodule(value):
+            assert (inspect.getdoc(value) or "").strip(), f"sordino.{room}.{name} has no docstring"
+        else:
+            assert name in constants, f"sordino.{room}.{name} has no text below it that explains it"
+
+
+def test_the_package_lists_every_room_that_stands() -> None:
+    sordino = importlib.import_module("sordino")
+    assert set(ROOMS) - {"cli"} <= set(sordino.__all__)
+    for room in set(sordino.__all__) & set(ROOMS):
+        assert getattr(sordino, room).__name__ == f"sordino.{room}"
+
+
+def test_an_unknown_attribute_of_the_package_is_an_error() -> None:
+    sordino = importlib.import_module("sordino")
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = sordino.nonsense
