@@ -100,12 +100,16 @@ def round_of(features: str, corpus: Corpus, files: list[str], jobs: int, number:
 
 
 def told(measured: list[dict[tuple[str, str], float]]) -> None:
-    """Print medians over rounds and their ratios."""
+    """Print medians over rounds: of the seconds, and of the ratios within a round."""
     for clock in ("wall", "processor"):
-        plain, cold, warm = (statistics.median(one[clock, name] for one in measured) for name in ORDER)
-        print(f"\n{clock:<10} plain {plain:.3f} s, cold {cold:.3f} s, warm {warm:.3f} s   (medians)")
-        print(f"{'':<10} cold / plain {cold / plain:.3f}   (target: at most 1.05)")
-        print(f"{'':<10} cold / warm  {cold / warm:.1f}   (target: at least 50)")
+        plain, cold, warm = ([one[clock, name] for one in measured] for name in ORDER)
+        overhead = statistics.median(ours / theirs for ours, theirs in zip(cold, plain, strict=True))
+        gain = statistics.median(first / second for first, second in zip(cold, warm, strict=True))
+        typical = "  ".join(
+            f"{name} {statistics.median(one):.3f} s" for name, one in zip(ORDER, (plain, cold, warm), strict=True)
+        )
+        print(f"{clock:<10} {typical}")
+        print(f"{'':<10} cold / plain {overhead:.3f} (target: at most 1.05)   cold / warm {gain:.0f} (at least 50)")
 
 
 if __name__ == "__main__":

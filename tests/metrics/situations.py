@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sordino.metrics import Interval, auc, f1, interval, leakage_feng, privacy, uar, unchanged
+from sordino.metrics import Interval, auc, detail_r2, f1, interval, leakage_feng, privacy, uar, unchanged
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,17 @@ class Study:
     draw: Any
     gender: Any
     group: Any = None
+    bounds: tuple[float, float] = (0.0, 1.0)
 
     def interval(self) -> Interval:
-        return interval(self.statistic, self.speaker, draw=self.draw, stratum=self.gender, group=self.group)
+        return interval(
+            self.statistic,
+            self.speaker,
+            draw=self.draw,
+            stratum=self.gender,
+            group=self.group,
+            bounds=self.bounds,
+        )
 
     def value(self) -> float:
         return float(np.nanmean([self.statistic(np.flatnonzero(self.draw == d)) for d in np.unique(self.draw)]))
@@ -63,21 +71,26 @@ def auc_within_speakers(shift: float, effect: float, own_shift: float) -> Situat
     return sample
 
 
-def roles(shift: float, effect: float, metric: str) -> Situation:
-    """F1 or U of the required role, or UAR, of a risk model that is biased towards other roles for each speaker."""
+def roles(shift: float, effect: float, metric: str, suppressed: float = 0) -> Situation:
+    """F1 or U of the required role, or UAR, of a risk model that is biased otherwise for each speaker.
+
+    `suppressed` makes it see the required role less, as a release does to a role it hides.
+    """
 
     def sample(rng: np.random.Generator, speakers: int, draws: int) -> Study:
         gender, draw, who = _frame(rng, speakers, draws, (16, 40))
         truth = rng.choice(3, who.size, p=[0.2, 0.27, 0.53])
         logits = rng.normal(size=(who.size, 3)) + rng.normal(0, effect, (speakers, 3))[who]
         logits[np.arange(who.size), truth] += shift
+        released = logits - [0, suppressed, 0]
         before = logits.argmax(axis=1)
         if metric == "f1":
-            return Study(lambda rows: f1(truth[rows], before[rows], "required"), who, draw[who], gender[who])
+            guess = released.argmax(axis=1)
+            return Study(lambda rows: f1(truth[rows], guess[rows], "required"), who, draw[who], gender[who])
         if metric == "uar":
             return Study(lambda rows: uar(truth[rows], before[rows]), who, draw[who], gender[who])
         change = rng.normal(0, 0.7, logits.shape) + rng.normal(0, effect, (speakers, 3))[who]
-        after, kept = (logits + change).argmax(axis=1)[before == 1], who[before == 1]
+        after, kept = (released + change).argmax(axis=1)[before == 1], who[before == 1]
         ones = np.ones(kept.size, dtype=int)
         return Study(lambda rows: unchanged(ones[rows], after[rows], "required"), kept, draw[kept], gender[kept])
 
@@ -97,6 +110,18 @@ def gender_head(shift: float, effect: float, metric: str) -> Situation:
     return sample
 
 
+def detail(noise: float, effect: float) -> Situation:
+    """R² of vectors from noisy ones, each speaker with a level and an amount of noise of their own."""
+
+    def sample(rng: np.random.Generator, speakers: int, draws: int) -> Study:
+        gender, draw, who = _frame(rng, speakers, draws, (8, 25))
+        x = rng.normal(size=(who.size, 3)) + rng.normal(0, effect, (speakers, 3))[who]
+        guess = x + rng.normal(size=x.shape) * noise * np.exp(rng.normal(0, 0.3, speakers))[who, None]
+        return Study(lambda rows: detail_r2(x[rows], guess[rows]), who, draw[who], gender[who], bounds=(-np.inf, 1.0))
+
+    return sample
+
+
 SITUATIONS: dict[str, Situation] = {
     "auc constant .50": auc_of_constant_secret(0, 1),
     "auc constant .80": auc_of_constant_secret(1.7, 1),
@@ -106,8 +131,10 @@ SITUATIONS: dict[str, Situation] = {
     "auc within .88": auc_within_speakers(2.4, 1, 0.6),
     "auc within .95": auc_within_speakers(3, 0.7, 0.6),
     "f1 .38": roles(0.4, 0.8, "f1"),
+    "f1 .04": roles(1.8, 0.6, "f1", suppressed=4.2),
     "f1 .75": roles(1.8, 0.6, "f1"),
     "f1 .97": roles(3.6, 0.6, "f1"),
+    "unchanged .05": roles(1.8, 0.5, "unchanged", suppressed=4),
     "unchanged .68": roles(0.2, 0.8, "unchanged"),
     "unchanged .86": roles(2.6, 0.5, "unchanged"),
     "unchanged .96": roles(4, 0.5, "unchanged"),
@@ -117,6 +144,8 @@ SITUATIONS: dict[str, Situation] = {
     "privacy .05": gender_head(2.3, 1, "privacy"),
     "leakage .50": gender_head(0, 1, "accuracy"),
     "leakage .95": gender_head(2.3, 1, "accuracy"),
+    "detail .75": detail(0.5, 0.5),
+    "detail -.19": detail(1.1, 0.5),
 }
 
 

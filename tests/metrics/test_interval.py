@@ -62,11 +62,12 @@ def test_neither_the_order_of_the_rows_nor_the_names_of_speakers_matter(name):
         draw=study.draw[order],
         stratum=study.gender[order],
         group=None if study.group is None else study.group[order],
+        bounds=study.bounds,
     )
     found = study.interval()
     assert (moved.value, moved.low, moved.high) == pytest.approx((found.value, found.low, found.high))
     assert (moved.n, moved.speakers) == (n, np.unique(study.speaker).size)
-    assert 0 <= found.low < found.value < found.high <= 1
+    assert study.bounds[0] <= found.low < found.value < found.high <= 1
 
 
 def test_the_value_is_the_unweighted_mean_over_draws():

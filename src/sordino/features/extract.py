@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import joblib
 import numpy as np
@@ -77,13 +79,14 @@ def _computed(
     """Key to vector of the rows that `keys` names, each computed and kept by one of `jobs` processes."""
     if not keys:
         return {}
+    workers = min(jobs or joblib.cpu_count(), len(keys))
+    compute = joblib.delayed(_vector_elsewhere if workers > 1 else _vector)
     tasks = (
-        joblib.delayed(_vector)(extractor, kept, key, row, *corpus.table.loc[row, ["file", "start", "end"]])
+        compute(extractor, kept, key, row, *corpus.table.loc[row, ["file", "start", "end"]])
         for row, key in keys.items()
     )
-    workers = min(jobs or joblib.cpu_count(), len(keys))
-    results = joblib.Parallel(n_jobs=workers, return_as="generator_unordered")(tasks)
-    return dict(track(results, f"features {extractor.name}", len(keys)))
+    parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)  # nobody ends late
+    return dict(track(parallel(tasks), f"features {extractor.name}", len(keys)))
 
 
 def _vector(
@@ -96,3 +99,19 @@ def _vector(
     if kept:
         kept.keep(key, vector)
     return key, vector
+
+
+def _vector_elsewhere(*given: Any) -> tuple[str, NDArray[np.float32]]:
+    """`_vector` in a process that was started for it."""
+    found = _vector(*given)
+    _freeze()
+    return found
+
+
+@functools.cache
+def _freeze() -> None:
+    """Once a process: its garbage collector, which joblib calls every second, need not look through what was imported.
+
+    That look takes 40 ms and more, about what an utterance takes.
+    """
+    gc.freeze()

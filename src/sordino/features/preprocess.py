@@ -168,15 +168,13 @@ def _principal(z: NDArray[np.float64], components: int) -> NDArray[np.float64]:
     """The first principal components of rows `(n, d)`, shape `(k, d)`."""
     from sklearn.decomposition import PCA  # here: it takes two seconds, in every process that extracts features
 
+    if not np.ptp(z, axis=0).any():
+        raise FeatureError(f"{len(z)} rows that are all the same, expected different ones: check the features")
     pca = PCA(min(components, len(z) - 1, z.shape[1]), svd_solver="full").fit(z)
     strength = pca.singular_values_
     rank = np.count_nonzero(strength > strength[0] * max(z.shape) * np.finfo(np.float64).eps)
-    if not rank:
-        raise FeatureError(f"{len(z)} rows that are all the same, expected different ones: check the features")
     directions: NDArray[np.float64] = pca.components_[:rank]
-    largest = directions[np.arange(rank), np.abs(directions).argmax(axis=1)]
-    turned: NDArray[np.float64] = directions * np.sign(largest)[:, np.newaxis]
-    return turned
+    return directions
 
 
 def _check(x: NDArray[np.floating], width: int | None = None) -> None:

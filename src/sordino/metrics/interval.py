@@ -6,7 +6,7 @@ by leaving the speaker out and by counting the speaker twice, and the spread of 
     θ = mean over draws of θ_d        the estimate; θ_d is the metric on the rows of draw d
     I_u = (θ(u twice) - θ(u left out)) / 2
     V = Σ_h m_h / (m_h - 1) · Σ_{u in h} (I_u - mean_h I)²        h: strata, m_h: their speakers
-    df = V² / Σ_h V_h² / (m_h - 1)                                 Satterthwaite 1946
+    df = V² / Σ_h (V_h² / (m_h - 1))                               Satterthwaite 1946; V_h: h's term of V
     limits: g⁻¹(g(θ) ± t(df) · √V · g'(θ))                         g: logit for a metric in [0, 1]
 
 Leaving one out alone is the jackknife (Tukey 1958). It overstates an influence by m / (m - 1), m being the speakers
@@ -98,8 +98,9 @@ def interval(
     distance from the mean of the others counts as that speaker's influence; with one draw the limits are NaN.
 
     The limits cover the choice of the speakers measured, not of those that a model or an attacker was fitted on.
-    The promise holds within about 2 % per side from 6 speakers on; near 1 with very unlike speakers and one draw of 8
-    to 30, the low limit is missed by 5 to 8 %.
+    Counted by simulation from 6 speakers on, a 95 % interval misses by 0 to 4 % per side. In a single draw the side
+    that faces chance is missed by 5 to 8 % where speakers are very unlike and the metric is near its end (.95), or it
+    is an R²; over five draws of seven speakers by no more than 4 %.
 
     >>> right = np.array([1, 1, 0, 1, 1, 1, 0, 1, 0, 1, 1, 1])
     >>> interval(lambda rows: float(right[rows].mean()), "aabbccddeeff").rounded(3)

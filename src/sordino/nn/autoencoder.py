@@ -1,27 +1,135 @@
-"""The replacement autoencoder, and the gated one that keeps more of the required emotion."""
+"""Autoencoders that turn sensitive speech features into neutral ones (Feng 2021, section IV and Fig. 2)."""
+
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 from torch import Tensor, nn
-from sordino.nn.reversal import reverse
+from torch.nn.functional import cross_entropy
 
-class Auto(nn.Module):
-    def __init__(self, inputs, a=16, gate=False, reversal=0., noise=0., center=None, spread=None, surrogate=None, mean=None,drop=0.):
+from sordino.nn.reversal import reverse
+from sordino.nn.risk import RiskModel, gender_loss
+
+
+class ReplacementAutoencoder(nn.Module):
+    """The paper's transform: encoder `8a, 2a, a` with SELU, mirrored decoder with a linear output layer.
+
+    The gender classifier that gradient reversal trains against (one hidden layer `2a`; the paper gives no size) sits on
+    the embedding.
+
+    Shape: `(n, inputs)` to `(n, inputs)`.
+    """
+
+    def __init__(self, inputs: int, embedding: int = 16) -> None:
         super().__init__()
-        self.enc = nn.Sequential(nn.Linear(inputs, 8*a), nn.SELU(), nn.Linear(8*a, 2*a), nn.SELU(), nn.Linear(2*a, a), nn.SELU())
-        self.dec = nn.Sequential(nn.Linear(a, 2*a), nn.SELU(), nn.Linear(2*a, 8*a), nn.SELU(), nn.Linear(8*a, inputs))
-        self.gender = nn.Sequential(nn.Linear(a, 2*a), nn.SELU(), nn.Linear(2*a, 2))
-        self.gate = nn.Linear(a, 1) if gate else None
-        self.reversal, self.noise = reversal, noise
-        self.register_buffer("center", center if center is not None else torch.zeros(inputs))
-        self.register_buffer("spread", spread if spread is not None else torch.ones(inputs))
-        self.surrogate = surrogate
-        if surrogate is not None: surrogate.requires_grad_(False)
-    def forward(self, x):
-        u=(x-self.center)/self.spread
-        if self.training and self.noise: u = u + self.noise*torch.randn_like(u)
-        z = self.enc(u)
-        out = self.dec(z)*self.spread+self.center
-        if self.gate is not None:
-            g = torch.sigmoid(self.gate(z))
-            out = g*x+(1-g)*out
-        return out, self.gender(reverse(z,self.reversal))
+        a = embedding
+        self.encoder = nn.Sequential(
+            nn.Linear(inputs, 8 * a), nn.SELU(), nn.Linear(8 * a, 2 * a), nn.SELU(), nn.Linear(2 * a, a), nn.SELU()
+        )
+        self.decoder = nn.Sequential(
+            nn.Linear(a, 2 * a), nn.SELU(), nn.Linear(2 * a, 8 * a), nn.SELU(), nn.Linear(8 * a, inputs)
+        )
+        self.gender = nn.Sequential(nn.Linear(a, 2 * a), nn.SELU(), nn.Linear(2 * a, 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.decoder(self.encoder(x))
+        return out
+
+
+class GatedAutoencoder(ReplacementAutoencoder):
+    """An autoencoder that lets an utterance pass where it may: `g·x + (1 − g)·decoder(z)`, one gate an utterance.
+
+    The encoder sees `(x - centre) / scale`, with one scale for all dimensions: whitened inputs would raise the noise of
+    small principal components to the height of large ones. In training it sees them with noise of unit variance.
+
+    Shape: `(n, inputs)` to `(n, inputs)`.
+    """
+
+    def __init__(self, centre: Tensor, scale: Tensor, embedding: int = 32) -> None:
+        super().__init__(len(centre), embedding)
+        self.gate = nn.Linear(embedding, 1)
+        self.register_buffer("centre", centre.clone())  # (inputs,)
+        self.register_buffer("scale", scale.clone())  # ()
+
+    def embed(self, x: Tensor) -> Tensor:
+        u = (x - self.centre) / self.scale
+        z: Tensor = self.encoder(u + torch.randn_like(u) if self.training else u)
+        return z
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.gated(x, self.embed(x))
+
+    def gated(self, x: Tensor, z: Tensor) -> Tensor:
+        g = torch.sigmoid(self.gate(z))  # (n, 1)
+        return g * x + (1 - g) * (self.decoder(z) * self.scale + self.centre)
+
+
+class Reversed(nn.Module):
+    """An autoencoder in training: `(x, strength)` to its output and the gender logits behind gradient reversal."""
+
+    def __init__(self, autoencoder: ReplacementAutoencoder) -> None:
+        super().__init__()
+        self.autoencoder = autoencoder
+
+    def forward(self, x: Tensor, strength: Tensor) -> tuple[Tensor, Tensor]:
+        z = self.autoencoder.encoder(x)
+        return self.autoencoder.decoder(z), self.autoencoder.gender(reverse(z, strength))
+
+
+class Judged(nn.Module):
+    """A gated autoencoder in training: its output, the gender logits, and what a frozen risk model makes of the output.
+
+    Shape: `x` `(n, inputs)`, `strength` `(n, 1)` to `(n, inputs)`, `(n, 2)`, `(n, 3)`.
+    """
+
+    def __init__(self, autoencoder: GatedAutoencoder, surrogate: RiskModel) -> None:
+        super().__init__()
+        self.autoencoder = autoencoder
+        self.surrogate = surrogate.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Judged:
+        super().train(mode)
+        self.surrogate.eval()  # a judge without dropout
+        return self
+
+    def forward(self, x: Tensor, strength: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        z = self.autoencoder.embed(x)
+        out = self.autoencoder.gated(x, z)
+        return out, self.autoencoder.gender(reverse(z, strength)), self.surrogate(out)[0]
+
+
+@dataclass(frozen=True)
+class ReplacementLoss:
+    """Feng 2021, eq. 3, read as intended: `(1 − alpha)·MSE + alpha·cross-entropy of the gender`, of each row `(n,)`.
+
+    The classifier minimises its cross-entropy; through the reversal (`strength`, the paper's lambda) the encoder
+    receives `−alpha·lambda` times that gradient.
+    """
+
+    alpha: float = 0.1
+
+    def __call__(self, network: Callable[..., Any], batch: Mapping[str, Tensor]) -> Tensor:
+        out, gender = network(batch["x"], batch["strength"])
+        error = ((out - batch["target"]) ** 2).mean(dim=1)
+        return (1 - self.alpha) * error + self.alpha * gender_loss(gender, batch["gender"])
+
+
+@dataclass(frozen=True)
+class RetainingLoss:
+    """As `ReplacementLoss`, with each dimension in units of its own spread, plus the surrogate's cross-entropy.
+
+    `batch["wanted"]` is the role that a risk model should see (sensitive counts as neutral), `batch["weight"]` the
+    weight of the row, `batch["spread"]` `(n, inputs)` the standard deviation of each dimension.
+    """
+
+    alpha: float = 0.1
+    surrogate: float = 0.1
+
+    def __call__(self, network: Callable[..., Any], batch: Mapping[str, Tensor]) -> Tensor:
+        out, gender, role = network(batch["x"], batch["strength"])
+        error = (((out - batch["target"]) / batch["spread"]) ** 2).mean(dim=1)
+        kept = error + self.surrogate * cross_entropy(role, batch["wanted"], reduction="none")
+        return (1 - self.alpha) * kept * batch["weight"] + self.alpha * gender_loss(gender, batch["gender"])

@@ -1,0 +1,18 @@
+"""What can be taken: attackers on released vectors."""
+
+from sordino.attack.attackers import FAMILIES, Attacker, Family
+from sordino.attack.ignorant import Judgement, RiskAttacker, RiskFitter
+from sordino.attack.run import COLUMNS, QUICK, Audit, run
+
+__all__ = [
+    "COLUMNS",
+    "FAMILIES",
+    "QUICK",
+    "Attacker",
+    "Audit",
+    "Family",
+    "Judgement",
+    "RiskAttacker",
+    "RiskFitter",
+    "run",
+]

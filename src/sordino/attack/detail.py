@@ -1,0 +1,53 @@
+"""What the policy does not hide and still survives inside the required class: the price of a release."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
+
+from sordino.attack.attackers import Rms
+
+
+@dataclass(frozen=True)
+class Detail:
+    """Predictions and truth whose UAR is the detail, or the parts of an R²; each `(rows,)`, with `rows` their place."""
+
+    kind: str
+    rows: NDArray[np.intp]
+    truth: NDArray[np.float64]
+    prediction: NDArray[np.float64]
+
+
+def intensity(
+    x: NDArray[np.float32], labels: NDArray[np.str_], train: NDArray[np.intp], test: NDArray[np.intp]
+) -> Detail | None:
+    """Intensity told from released vectors by logistic regression, for required rows whose intensity is labelled.
+
+    `None` where the training rows have fewer than two intensities or the test rows none.
+    """
+    train, test = train[labels[train] != ""], test[labels[test] != ""]
+    values, codes = np.unique(labels, return_inverse=True)
+    if len(np.unique(codes[train])) < 2 or not len(test):
+        return None
+    model = make_pipeline(Rms(), LogisticRegression(C=0.03, max_iter=2000, class_weight="balanced"))
+    model.fit(x[train], codes[train])
+    return Detail("intensity", test, codes[test].astype(float), model.predict(x[test]).astype(float))
+
+
+def reconstruction(
+    x: NDArray[np.float32], original: NDArray[np.float32], train: NDArray[np.intp], test: NDArray[np.intp]
+) -> Detail:
+    """How much of the original a ridge regression gets back from released vectors of required rows.
+
+    `truth` is each row's squared distance from the training mean and `prediction` its squared residual, so that
+    R² = 1 - sum(prediction) / sum(truth).
+    """
+    scale = Rms().fit(x[train])
+    model = Ridge(alpha=float(len(train))).fit(scale.transform(x[train]), original[train])
+    residual = original[test] - model.predict(scale.transform(x[test]))
+    total = original[test] - original[train].mean(axis=0)
+    return Detail("reconstruction", test, (total**2).sum(axis=1), (residual**2).sum(axis=1))

@@ -1,0 +1,80 @@
+"""The ignorant attacker: the papers' risk model, trained on original features of its own speakers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sordino.corpora.split import Part
+from sordino.corpora.table import Corpus
+from sordino.define import ROLES
+from sordino.errors import AttackError
+from sordino.nn.fit import Fitted, Job, Plan, Settings, run
+from sordino.nn.risk import RiskModel, probabilities, risk_loss
+from sordino.policy import Policy
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a risk model says: `role` `(n, 3)` and `gender` `(n, 2)`, posteriors in the order of `ROLES` and `GENDERS`."""
+
+    role: NDArray[np.float32]
+    gender: NDArray[np.float32]
+
+    @property
+    def sensitive(self) -> NDArray[np.float32]:
+        """How much more sensitive than neutral each row looks, as a difference of log posteriors, `(n,)`."""
+        log = np.log(np.maximum(self.role, np.finfo(np.float32).tiny))
+        return log[:, 2] - log[:, 0]
+
+
+class RiskAttacker:
+    """A fitted risk model on vectors of the scaled space."""
+
+    def __init__(self, model: RiskModel, losses: Sequence[float]) -> None:
+        self.model = model
+        self.losses = tuple(losses)
+        """Validation loss of each size it was chosen from."""
+
+    def __call__(self, z: NDArray[np.float32]) -> Judgement:
+        """Its judgement of released or original vectors, `(n, d)`."""
+        role, gender = probabilities(self.model, torch.from_numpy(np.array(z, dtype=np.float32)))
+        return Judgement(role.numpy(), gender.numpy())
+
+
+@dataclass(frozen=True)
+class RiskFitter:
+    """Fits the risk model of Feng 2021 on the risk party; the size of its layers is chosen by the validation loss."""
+
+    policy: Policy
+    sizes: tuple[int, ...] = (256, 128)
+    dropout: float = 0.5
+    settings: Settings = Settings()
+    seed: int = 0
+
+    def fit(self, z: NDArray[np.float32], corpus: Corpus, part: Part) -> RiskAttacker:
+        """The attacker, fitted on the rows of one party."""
+        return run(self.plan(z, corpus, part))
+
+    def plan(self, z: NDArray[np.float32], corpus: Corpus, part: Part) -> Plan[RiskAttacker]:
+        """The attacker, by one round of jobs: one for each size."""
+        x, role = torch.from_numpy(np.array(z, dtype=np.float32)), corpus.roles(self.policy)
+        labels = {"x": x, "role": torch.from_numpy(role), "gender": torch.from_numpy(corpus.genders())}
+        if len(np.unique(role[part.train])) < len(ROLES):
+            raise AttackError("the risk party lacks a role, expected neutral, required and sensitive: change the seed")
+        train, validation = ({key: values[some] for key, values in labels.items()} for some in (part.train, part.validation))
+        jobs = []
+        for size in self.sizes:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.seed)
+                model = RiskModel(x.shape[1], size, self.dropout)
+            jobs.append(Job(model, risk_loss, train, validation, self.settings, self.seed))
+        fitted: Sequence[Fitted] = yield jobs
+        best = min(fitted, key=lambda one: one.loss).module
+        if not isinstance(best, RiskModel):
+            raise TypeError(f"a {type(best).__name__} came back, expected the network that was sent out")
+        return RiskAttacker(best, [one.loss for one in fitted])

@@ -1,0 +1,47 @@
+"""A release as one NPZ file: arrays, and name and config as JSON. Nothing in it is ever executed on loading."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sordino import storage
+from sordino.errors import ReleaseError
+
+Arrays = Mapping[str, NDArray[Any]]
+HEAD = "sordino"
+
+
+def digest(name: str, config: Mapping[str, Any], arrays: Arrays) -> str:
+    """12 hexadecimal digits of name, config and every array."""
+    sha = hashlib.sha256(json.dumps([name, dict(config)], sort_keys=True).encode())
+    for key in sorted(arrays):
+        sha.update(key.encode() + np.ascontiguousarray(arrays[key]).tobytes())
+    return sha.hexdigest()[:12]
+
+
+def write(path: str | Path, name: str, config: Mapping[str, Any], arrays: Arrays) -> None:
+    """Write a release; the same one gives the same bytes. Raises `StorageError`."""
+    head = json.dumps({"name": name, "config": dict(config)}, sort_keys=True)
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **{HEAD: np.array(head)}, **dict(arrays))
+    storage.write(path, buffer.getvalue())
+
+
+def read(path: str | Path) -> tuple[str, dict[str, Any], dict[str, NDArray[Any]]]:
+    """Name, config and arrays of a release. Raises `ReleaseError` for a file that is none."""
+    try:
+        with storage.told(path), np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+        head = json.loads(str(arrays.pop(HEAD)))
+        return head["name"], head["config"], arrays
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ReleaseError(f"{path}: not a release, expected a file that `save` wrote: make it again") from error

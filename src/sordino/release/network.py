@@ -1,0 +1,61 @@
+"""A release that is a trained autoencoder."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sordino.nn.autoencoder import GatedAutoencoder, ReplacementAutoencoder
+from sordino.release import archive
+from sordino.release.protocol import Vectors, checked
+
+
+class NetworkRelease:
+    """The output of an autoencoder, on vectors of shape `(n, d)`.
+
+    `config` says in `width` and `embedding` what the network looks like; the rest of it is a record of the fitting.
+    """
+
+    def __init__(self, name: str, config: Mapping[str, Any], network: ReplacementAutoencoder) -> None:
+        self.name = name
+        self.config = dict(config)
+        self._network = copy.deepcopy(network).requires_grad_(False).eval()
+
+    @property
+    def network(self) -> ReplacementAutoencoder:
+        """A copy of the autoencoder."""
+        return copy.deepcopy(self._network)
+
+    @property
+    def hash(self) -> str:
+        return archive.digest(self.name, self.config, self._arrays())
+
+    def __call__(self, z: Vectors) -> Vectors:
+        rows = torch.from_numpy(checked(z, self.config["width"]).copy())
+        with torch.no_grad():
+            out: Vectors = self._network(rows).numpy()
+        return out
+
+    def save(self, path: str | Path) -> None:
+        archive.write(path, self.name, self.config, self._arrays())
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        return {name: values.numpy() for name, values in self._network.state_dict().items()}
+
+    @classmethod
+    def restore(cls, name: str, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> NetworkRelease:
+        """The release that `save` wrote."""
+        width, embedding = config["width"], config["embedding"]
+        network = (
+            GatedAutoencoder(torch.zeros(width), torch.ones(()), embedding)
+            if "gate.weight" in arrays
+            else ReplacementAutoencoder(width, embedding)
+        )
+        network.load_state_dict({key: torch.from_numpy(np.array(values)) for key, values in arrays.items()})
+        return cls(name, config, network)

@@ -1,0 +1,53 @@
+"""What a fitter sees of a corpus: vectors, roles and genders of its rows, as tensors."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sordino.corpora.table import Corpus
+from sordino.define import ROLES, Role
+from sordino.errors import ReleaseError
+from sordino.policy import Policy
+from sordino.release.protocol import Vectors
+
+
+class Rows:
+    """Vectors and labels of a corpus under one policy, as tensors."""
+
+    def __init__(self, z: Vectors, corpus: Corpus, policy: Policy) -> None:
+        if len(z) != len(corpus):
+            raise ReleaseError(f"{len(z)} vectors for {len(corpus)} utterances, expected one for each: extract them anew")
+        self.x = torch.from_numpy(z.copy())
+        self.role = torch.from_numpy(corpus.roles(policy))
+        self.gender = torch.from_numpy(corpus.genders())
+        self.policy = policy
+
+    def require(self, rows: NDArray[np.intp]) -> Tensor:
+        """These rows. Raises `ReleaseError` where a role has none among them."""
+        chosen = torch.from_numpy(rows)
+        for place, role in enumerate(ROLES):
+            if not bool((self.role[chosen] == place).any()):
+                raise ReleaseError(
+                    f"no {role} utterance among {len(rows)} of a part, expected every role: "
+                    "add speakers, or change the policy or the seed"
+                )
+        return chosen
+
+    def batch(self, rows: Tensor) -> dict[str, Tensor]:
+        return {"x": self.x[rows], "gender": self.gender[rows]}
+
+    def of(self, role: Role, rows: Tensor) -> Tensor:
+        """The rows among `rows` that have a role."""
+        return rows[self.role[rows] == ROLES.index(role)]
+
+    def replaced(self, rows: Tensor, pool: Tensor, generator: torch.Generator) -> Tensor:
+        """`x` of `rows`, sensitive ones replaced by neutral ones drawn from `pool`, `(rows, d)`."""
+        target = self.x[rows].clone()
+        sensitive = self.role[rows] == ROLES.index(Role.SENSITIVE)
+        neutral = self.of(Role.NEUTRAL, pool)
+        drawn = torch.randint(len(neutral), (int(sensitive.sum()),), generator=generator)
+        target[sensitive] = self.x[neutral[drawn]]
+        return target

@@ -1,0 +1,81 @@
+"""A vector in the cache is the one that was kept, or it is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sordino.errors import StorageError
+from sordino.features.cache import Cache
+
+VECTOR = np.random.default_rng(0).normal(size=100).astype(np.float32)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    cache = Cache.of(tmp_path, "set", {"sampling_rate": 16000})
+    cache.keep("key", VECTOR)
+    return cache
+
+
+def test_what_is_kept_is_found_bit_for_bit(cache: Cache) -> None:
+    found = cache.find("key", 100)
+    assert found is not None
+    assert found.tobytes() == VECTOR.tobytes()
+    assert cache.find("other", 100) is None
+
+
+def flipped(content: bytes) -> bytes:
+    return content[:200] + bytes([content[200] ^ 1]) + content[201:]
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "cut short": lambda content: content[: len(content) // 2],
+    "one value short": lambda content: content[:-4],
+    "longer": lambda content: content + b"\0\0\0\0",
+    "one bit flipped": flipped,
+    "zeros, as after a power cut": lambda content: bytes(len(content)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_entry_is_removed_and_can_be_made_again(cache: Cache, damage: str) -> None:
+    place = cache.place("key")
+    place.write_bytes(DAMAGES[damage](place.read_bytes()))
+    assert cache.find("key", 100) is None
+    assert not place.exists()
+    cache.keep("key", VECTOR)
+    np.testing.assert_array_equal(cache.find("key", 100), VECTOR)
+
+
+def test_a_half_written_file_of_a_killed_process_is_not_looked_at(cache: Cache) -> None:
+    place = cache.place("new")
+    (place.parent / f".{place.stem}-abc.vector").write_bytes(b"half")
+    assert cache.find("new", 100) is None
+
+
+def test_another_width_or_configuration_never_sees_it(cache: Cache, tmp_path: Path) -> None:
+    assert Cache.of(tmp_path, "set", {"sampling_rate": 8000}).find("key", 100) is None
+    assert Cache.of(tmp_path, "other", {"sampling_rate": 16000}).find("key", 100) is None
+    assert Cache.of(tmp_path, "set", {"sampling_rate": 16000}).find("key", 100) is not None
+    assert cache.find("key", 99) is None
+
+
+def test_keys_may_hold_what_no_file_name_may(cache: Cache) -> None:
+    cache.keep("sum[0.5:1/2]", 2 * VECTOR)
+    np.testing.assert_array_equal(cache.find("sum[0.5:1/2]", 100), 2 * VECTOR)
+    np.testing.assert_array_equal(cache.find("key", 100), VECTOR)
+
+
+def test_a_folder_that_is_a_file_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    cache = Cache.of(tmp_path / "file", "set", {})
+    with pytest.raises(StorageError, match="a part of the path is a file, expected a folder: choose another place"):
+        cache.find("key", 100)
+    with pytest.raises(StorageError, match="expected a folder: choose another place"):
+        cache.keep("key", VECTOR)
+    assert (tmp_path / "file").read_text() == "mine"

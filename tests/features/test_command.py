@@ -1,0 +1,71 @@
+"""`sordino extract` writes the vectors that `features.extract` gives, and says in one line what it cannot do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sordino.cli import main
+from sordino.corpora.table import Corpus
+from sordino.features import FEATURE_SETS, extract, read_vectors
+
+
+@pytest.fixture
+def manifest(noises: Callable[..., Corpus], tmp_path: Path) -> str:
+    files = noises(3).column("file")
+    rows = {"file": files, "speaker": ["a", "b", "c"], "gender": "female", "emotion": ["sad", "happy", "angry"]}
+    pd.DataFrame(rows).to_csv(tmp_path / "manifest.csv", index=False)
+    return f"manifest={tmp_path / 'manifest.csv'}"
+
+
+def run(*arguments: str | Path) -> object:
+    with pytest.raises(SystemExit) as left:
+        main(["extract", *map(str, arguments)])
+    return left.value.code
+
+
+def test_the_table_has_the_vectors_and_the_json_how_they_were_made(
+    noises: Callable[..., Corpus], manifest: str, tmp_path: Path
+) -> None:
+    out, told = tmp_path / "new" / "x.parquet", tmp_path / "x.json"
+    options = ("--corpus", manifest, "--features", "eGeMAPSv02", "--cache", tmp_path / "cache", "--jobs", "1")
+    assert run(*options, "--out", out, "--json", told) == 0
+    expected = extract("eGeMAPSv02", noises(3), tmp_path / "cache", jobs=1)
+    np.testing.assert_array_equal(read_vectors(out, noises(3)), expected)
+    assert list(pd.read_parquet(out).columns) == ["file", "start", "end", *FEATURE_SETS["eGeMAPSv02"].names]
+    result = json.loads(told.read_text())
+    assert (result["utterances"], result["dims"], result["features"]) == (3, 88, "eGeMAPSv02")
+    assert result["config"] == FEATURE_SETS["eGeMAPSv02"].config
+    first = out.read_bytes()
+    assert run(*options, "--out", out) == 0
+    assert out.read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (("--features", "IS14", "--out", "x.csv"), "--features IS14: expected one of IS13, ComParE_2016, eGeMAPSv02"),
+        (("--out", "x.txt"), "x.txt: suffix .txt, expected one of .parquet, .csv, .npz"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_anything_is_computed(
+    manifest: str, options: tuple[str, ...], line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("--corpus", manifest, *options) == 2
+    captured = capsys.readouterr().err
+    assert line in captured
+    assert len(captured.splitlines()) == 1
+
+
+def test_a_bad_recording_ends_with_status_two_and_its_name(
+    manifest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "sound" / "001.wav").write_text("no sound")
+    assert run("--corpus", manifest, "--out", tmp_path / "x.csv", "--cache", tmp_path / "cache", "--jobs", "1") == 2
+    assert "001.wav: not a sound file" in capsys.readouterr().err
+    assert not (tmp_path / "x.csv").exists()
