@@ -11,7 +11,7 @@ from types import ModuleType
 __version__ = "0.1.0"
 
 _ROOMS = ("attack", "corpora", "features", "metrics", "nn", "release", "report", "signal", "study")
-__all__ = ["__version__", *_ROOMS]  # noqa: PLE0604
+__all__ = ["__version__", *_ROOMS]
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -81,4 +81,6 @@ def gender(label: str) -> str:
     >>> gender("F"), gender("Male"), gender("non-binary")
     ('female', 'male', '')
     """
-    return {"f": "female", "female": "female", "w": "female", "m": "male", "male": "male"}.get(label.strip().lower(), "")
+    return {"f": "female", "female": "female", "w": "female", "m": "male", "male": "male"}.get(
+        label.strip().lower(), ""
+    )

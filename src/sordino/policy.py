@@ -8,10 +8,13 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sordino.define import Role, emotion
 from sordino.errors import PolicyError
+
+ATTRIBUTES: Final = ("gender", "speaker", "age")
+"""What `hide` may name: what a voice tells of its speaker."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Policy:
     `required` stays recognisable, every emotion in `sensitive` is turned into `neutral`, and the attributes in `hide`
     must not be learnt from what is released. Emotions may be given under any alias (`anger`, `angry`).
 
-    Raises `PolicyError` when an emotion has two roles or nothing is sensitive.
+    Raises `PolicyError` when an emotion has two roles, nothing is sensitive or an attribute is not known.
 
     >>> Policy(required="sad", sensitive=("happy", "anger")).sensitive
     ('happy', 'angry')
@@ -45,6 +48,11 @@ class Policy:
         object.__setattr__(self, "hide", tuple(self.hide))
         if not self.sensitive:
             raise PolicyError("no emotion is sensitive, expected at least one: name it in `sensitive`")
+        unknown = [attribute for attribute in self.hide if attribute not in ATTRIBUTES]
+        if unknown:
+            raise PolicyError(
+                f"hide {', '.join(unknown)}, expected some of {', '.join(ATTRIBUTES)}: correct the spelling"
+            )
         named = (self.required, self.neutral, *self.sensitive)
         twice = sorted({label for label in named if named.count(label) > 1})
         if twice:
@@ -63,7 +71,10 @@ class Policy:
             return Role.REQUIRED
         if label in self.sensitive:
             return Role.SENSITIVE
-        raise PolicyError(f"emotion {label!r} has no role in this policy, expected one of {', '.join(self.emotions)}")
+        raise PolicyError(
+            f"emotion {label!r} has no role in this policy, expected one of {', '.join(self.emotions)}: "
+            "leave such utterances out with `corpus.with_emotions(policy.emotions)`"
+        )
 
     def check_against(self, emotions: Iterable[str]) -> None:
         """Raise `PolicyError` when a corpus with these emotions lacks one that the policy names."""

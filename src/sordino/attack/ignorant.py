@@ -66,7 +66,9 @@ class RiskFitter:
         labels = {"x": x, "role": torch.from_numpy(role), "gender": torch.from_numpy(corpus.genders())}
         if len(np.unique(role[part.train])) < len(ROLES):
             raise AttackError("the risk party lacks a role, expected neutral, required and sensitive: change the seed")
-        train, validation = ({key: values[some] for key, values in labels.items()} for some in (part.train, part.validation))
+        train, validation = (
+            {key: values[some] for key, values in labels.items()} for some in (part.train, part.validation)
+        )
         jobs = []
         for size in self.sizes:
             with torch.random.fork_rng(devices=[]):

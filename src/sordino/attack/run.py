@@ -84,7 +84,7 @@ def run(
     table.insert(1, "required", policy.required)
     table["draw"] = parts.draw
     config = {"release": release.name, "hash": release.hash, "config": dict(release.config), "policy": policy.hash,
-              "families": list(families), "seed": seed}  # fmt: skip
+              "families": list(families), "seed": seed, "chosen": scene.chosen}  # fmt: skip
     return Audit(table[list(COLUMNS)], config)
 
 
@@ -104,6 +104,8 @@ class _Scene:
         self.z, self.parts, self.families, self.seed = z, parts, families, seed
         self.role, self.gender = corpus.roles(policy), corpus.genders()
         self.intensity, self.speaker, self.corpus = corpus.column("intensity"), corpus.speaker, corpus.column("corpus")
+        self.chosen: dict[str, Any] = {}
+        """Of each secret: the best semi-informed attacker, and the AUC of each on its own speakers."""
         self.out = np.full_like(z, np.nan)
         rows = np.concatenate([parts.risk.rows, parts.test])
         self.out[rows] = release(z[rows])
@@ -141,6 +143,7 @@ class _Scene:
         folds = attackers.grouped_folds(self.speaker[own], secret, self.seed)
         fitted = [attackers.fit(family, self.out[own], secret, folds, self.seed) for family in self.families]
         best = max(fitted, key=lambda one: one.validation_auc).family
+        self.chosen[target] = {"best": best, "validation_auc": {one.family: one.validation_auc for one in fitted}}
         for one in fitted:
             yield self.block(test, target, Knowledge.SEMI_INFORMED, attacker=one.family, best=one.family == best,
                              truth=truth, prediction=one.predict(self.out[test]), score=one.score(self.out[test]))  # fmt: skip
@@ -148,7 +151,10 @@ class _Scene:
     def detail(self) -> Iterator[pd.DataFrame]:
         required = self.role == ROLES.index(Role.REQUIRED)
         train, test = (rows[required[rows]] for rows in (self.parts.risk.rows, self.parts.test))
-        parts = (detail.intensity(self.out, self.intensity, train, test), detail.reconstruction(self.out, self.z, train, test))
+        parts = (
+            detail.intensity(self.out, self.intensity, train, test),
+            detail.reconstruction(self.out, self.z, train, test),
+        )
         for part in parts:
             if part is not None:
                 yield self.block(part.rows, part.kind, Knowledge.IGNORANT, truth=part.truth, prediction=part.prediction)

@@ -19,8 +19,10 @@ CANNOT_RUN: Final = 2
 INTERRUPTED: Final = 130
 
 VERBS: Final = {
+    "demo": "Run the main job on speech made on the spot, and write a report.",
     "corpus": "Check the recordings and labels of a corpus.",
     "extract": "Turn recordings into feature vectors.",
+    "reproduce": "Run a paper's study on your recordings.",
 }
 """Every verb and its line in `sordino --help`. The verb lives in `sordino/cli/VERB.py` as a function of that name, or,
 when it has verbs of its own, as a typer application named `app`."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from itertools import product
+from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from sordino.corpora.table import Corpus, checksums
 from sordino.errors import SplitError
 
 DRAWS: Final = 5
+PARTS: Final = 3
 VALIDATION_SHARE: Final = 0.25
 
 Validation = Literal["speaker", "utterance"]
@@ -54,20 +56,23 @@ class Parts:
 def blocks(corpus: Corpus, sums: NDArray[np.str_]) -> NDArray[np.intp]:
     """The block of each utterance, shape `(utterances,)`: blocks share no speaker, session or recording.
 
-    Derivation: utterances and the things that tie them (speaker, session, recording) are the nodes of a graph; blocks
-    are its connected components.
+    They are numbered by the name of their first speaker, so the order of the rows does not matter.
+
+    Derivation: speakers, sessions and recordings are the nodes of a graph, in which each utterance ties its speaker to
+    its session and to its recording; blocks are the connected components.
     """
-    n = len(corpus)
-    session = np.where(corpus.column("session") == "", corpus.speaker, corpus.column("session"))
-    left, right, nodes = [], [], n
-    for ties in (corpus.speaker, session, sums):
-        _, place = np.unique(ties, return_inverse=True)
-        left.append(np.arange(n))
-        right.append(nodes + place)
-        nodes += place.max() + 1
-    edges = (np.ones(3 * n), (np.concatenate(left), np.concatenate(right)))
-    _, component = connected_components(coo_array(edges, shape=(nodes, nodes)), directed=False)
-    return np.unique(component[:n], return_inverse=True)[1].astype(np.intp)
+    (names, speaker), (sessions, session), (recordings, recording) = (
+        np.unique(labels, return_inverse=True) for labels in (corpus.speaker, corpus.column("session"), sums)
+    )
+    together = corpus.column("session") != ""
+    left = np.concatenate([speaker[together], speaker])
+    right = len(names) + np.concatenate([session[together], len(sessions) + recording])
+    nodes = len(names) + len(sessions) + len(recordings)
+    ties = coo_array((np.ones(len(left)), (left, right)), shape=(nodes, nodes))
+    _, component = connected_components(ties, directed=False)
+    _, first, block = np.unique(component[: len(names)], return_index=True, return_inverse=True)
+    number = np.argsort(np.argsort(first))
+    return number[block][speaker].astype(np.intp)
 
 
 def three_party(
@@ -78,7 +83,12 @@ def three_party(
     sums: NDArray[np.str_] | None = None,
 ) -> Parts:
     """One draw of the three parties; see `draws`."""
-    return draws(corpus, seed, validation, sums)[draw]
+    every = draws(corpus, seed, validation, sums)
+    if not 0 <= draw < len(every):
+        raise SplitError(
+            f"draw {draw}, expected 0 to {len(every) - 1}: the rarest kind of speaker allows no more draws"
+        )
+    return every[draw]
 
 
 def draws(
@@ -90,37 +100,68 @@ def draws(
     """Up to five draws whose test parts do not overlap, stratified by corpus and gender.
 
     There are as many draws as the rarest stratum (corpus and gender, or corpus for blocks of both) has blocks, at most
-    five; with five, every block is tested exactly once. `validation` says whether the quarter kept for validation is
-    made of whole speakers (default: it measures what the test will) or of utterances of the training speakers (every
-    speaker and emotion is in both: more data, but early stopping then cannot see how a model carries over to new
-    speakers). `sums` are the recordings' checksums where the caller has them already.
+    five; with five, every block is tested exactly once. Strata that no part needs (speakers of unknown gender; a rare
+    block of both genders in a corpus that has enough others) are dealt to any part and limit nothing. `validation` says
+    whether the quarter kept for validation is made of whole speakers (default: it measures what the test will) or of
+    utterances of the training speakers (every speaker and emotion is in both: more data, but early stopping then cannot
+    see how a model carries over to new speakers). `sums` are the recordings' checksums where the caller has them
+    already. The same seed gives every speaker the same place, whatever the order of the rows.
 
-    Raises `SplitError` when a stratum has fewer than three blocks, the least that fills three parts.
+    Raises `SplitError` when a stratum has fewer than three blocks, the least that fills three parts, when a part has
+    one block and cannot keep another for validation, or for an unknown `validation`.
     """
+    if validation not in get_args(Validation):
+        raise SplitError(f"validation {validation!r}, expected {' or '.join(get_args(Validation))}: choose one")
     sums = checksums(corpus) if sums is None else sums
     block = blocks(corpus, sums)
     strata = _strata(corpus, block)
-    count = min(DRAWS, *(len(members) for members in strata.values()))
-    if count < 3:
-        name = min(strata, key=lambda key: len(strata[key]))
+    needed = [one for one in strata if _is_needed(one, strata)] or strata
+    rarest = min(needed, key=lambda one: len(one.members))
+    count = min(DRAWS, len(rarest.members))
+    if count < PARTS:
         raise SplitError(
-            f"{name}: {count} speaker(s) or sessions, expected at least 3 (one for each part): "
+            f"{rarest}: {count} speaker(s) or sessions, expected at least {PARTS} (one for each part): "
             "add speakers or leave that corpus out"
         )
     rng = np.random.default_rng(seed)
-    shuffled = [rng.permutation(members) for members in strata.values()]
-    keep = _by_speaker(corpus, block) if validation == "speaker" else _by_utterance(corpus, sums)
-    return tuple(_draw(block, shuffled, draw, count, keep, np.random.default_rng([seed, draw])) for draw in range(count))
+    strata = sorted(strata, key=lambda one: one not in needed)  # the needed ones first: the others do not move them
+    shuffled = [rng.permutation(one.members) for one in strata]
+    keep = _by_speaker(strata, block) if validation == "speaker" else _by_utterance(corpus, sums)
+    randoms = [np.random.default_rng([seed, draw]) for draw in range(count)]
+    return tuple(_draw(block, shuffled, draw, count, keep, randoms[draw]) for draw in range(count))
 
 
-def _strata(corpus: Corpus, block: NDArray[np.intp]) -> dict[str, NDArray[np.intp]]:
-    """Corpus and gender, in words, to the blocks of that kind."""
-    kinds: dict[int, str] = {}
-    for one in np.unique(block):
+@dataclass(frozen=True, eq=False)
+class _Stratum:
+    """The blocks that have these corpora and these known genders."""
+
+    corpora: tuple[str, ...]
+    genders: tuple[str, ...]
+    members: NDArray[np.intp]
+
+    def __str__(self) -> str:
+        return f"{'+'.join(self.corpora)}, {'+'.join(self.genders) or 'unknown gender'}"
+
+    @property
+    def cells(self) -> set[tuple[str, str]]:
+        """Each corpus with each gender."""
+        return set(product(self.corpora, self.genders))
+
+
+def _strata(corpus: Corpus, block: NDArray[np.intp]) -> list[_Stratum]:
+    """All blocks by corpora and genders, in the order of these names."""
+    kinds: dict[tuple[tuple[str, ...], tuple[str, ...]], list[int]] = {}
+    for one in range(block.max() + 1):
         rows = corpus.table[block == one]
-        genders = "+".join(sorted(set(rows["gender"]) - {""})) or "unknown gender"
-        kinds[int(one)] = f"{'+'.join(sorted(set(rows['corpus'])))}, {genders}"
-    return {kind: np.array([one for one in kinds if kinds[one] == kind]) for kind in sorted(set(kinds.values()))}
+        kind = tuple(sorted(set(rows["corpus"]))), tuple(sorted(set(rows["gender"]) - {""}))
+        kinds.setdefault(kind, []).append(one)
+    return [_Stratum(*kind, np.array(kinds[kind])) for kind in sorted(kinds)]
+
+
+def _is_needed(one: _Stratum, strata: Sequence[_Stratum]) -> bool:
+    """Whether a part could lack a corpus and gender without it: no other stratum, large enough for all parts, has it."""
+    others = [other.cells for other in strata if other is not one and len(other.members) >= PARTS]
+    return not one.cells <= set().union(*others)
 
 
 def _draw(
@@ -156,20 +197,24 @@ def _fifth(n: int, draw: int) -> NDArray[np.bool_]:
     return np.isin(np.arange(n), np.arange(draw * size, (draw + 1) * size))
 
 
-def _by_speaker(corpus: Corpus, block: NDArray[np.intp]) -> Keep:
-    """Keeps a quarter of the blocks of some rows, spread over corpus and gender: one at least, and never all."""
-    kinds = corpus.column("corpus") + corpus.column("gender")
+def _by_speaker(strata: Sequence[_Stratum], block: NDArray[np.intp]) -> Keep:
+    """Keeps a quarter of the blocks of some rows, spread over the strata: one at least, and never all."""
+    kind = np.empty(block.max() + 1, dtype=np.intp)
+    for place, one in enumerate(sorted(strata, key=lambda one: (one.genders, one.corpora))):
+        kind[one.members] = place  # by gender first: two of them meet both
 
     def keep(rows: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.bool_]:
-        ones, first = np.unique(block[rows], return_index=True)
+        ones = rng.permutation(np.unique(block[rows]))
         if len(ones) < 2:
-            raise SplitError("a part has one speaker, expected at least 2 to keep one for validation: add speakers")
-        order = rng.permutation(len(ones))
-        order = order[np.argsort(kinds[rows[first[order]]], kind="stable")]
+            raise SplitError(
+                "a part has one speaker or session, expected at least 2 to keep one for validation: "
+                'add speakers, or validate by utterance (validation="utterance")'
+            )
+        ones = ones[np.argsort(kind[ones], kind="stable")]
         share = max(1, round(VALIDATION_SHARE * len(ones)))
         # evenly spaced through the list sorted by kind: every large kind is met
         places = np.floor((np.arange(share) + rng.random()) * len(ones) / share).astype(int)
-        return np.isin(block[rows], ones[order[places]])
+        return np.isin(block[rows], ones[places])
 
     return keep
 
@@ -179,8 +224,10 @@ def _by_utterance(corpus: Corpus, sums: NDArray[np.str_]) -> Keep:
     kinds = corpus.speaker + " " + corpus.column("emotion")
 
     def keep(rows: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.bool_]:
-        recordings, first, place = np.unique(sums[rows], return_index=True, return_inverse=True)
-        kind = kinds[rows[first]]
+        order = np.argsort(kinds[rows], kind="stable")  # a recording of two kinds counts as the first of them
+        recordings, first = np.unique(sums[rows[order]], return_index=True)
+        place = np.searchsorted(recordings, sums[rows])
+        kind = kinds[rows[order[first]]]
         kept = np.zeros(len(recordings), dtype=bool)
         for one in np.unique(kind):
             members = rng.permutation(np.flatnonzero(kind == one))

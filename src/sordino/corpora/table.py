@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sordino.define import GENDERS, ROLES
 from sordino.errors import CorpusError
 from sordino.policy import Policy
+from sordino.progress import track
 from sordino.storage import told
 
 COLUMNS: Final = {
@@ -50,7 +51,7 @@ class Corpus:
         if missing:
             raise CorpusError(f"{self.name}: no column {', '.join(missing)}: build the table with `table.make`")
         if not len(self.table):
-            raise CorpusError(f"{self.name}: no utterances, expected at least one: check the path and the folder layout")
+            raise CorpusError(f"{self.name}: no utterances, expected at least one: check the path and the layout")
         genders = self.table[self.table["gender"] != ""].groupby("speaker")["gender"].nunique()
         if (genders > 1).any():
             many = int((genders > 1).sum())
@@ -74,9 +75,10 @@ class Corpus:
 
     def with_emotions(self, emotions: Iterable[str]) -> Corpus:
         """Only the utterances whose emotion is one of these."""
-        mask = self.table["emotion"].isin(list(emotions)).to_numpy()
+        wanted = list(emotions)
+        mask = self.table["emotion"].isin(wanted).to_numpy()
         if not mask.any():
-            raise CorpusError(f"{self.name}: no utterance has an emotion of {', '.join(emotions)}: check the labels")
+            raise CorpusError(f"{self.name}: no utterance has an emotion of {', '.join(wanted)}: check the labels")
         return self.select(mask)
 
     def roles(self, policy: Policy) -> NDArray[np.intp]:
@@ -95,9 +97,10 @@ def make(name: str, rows: pd.DataFrame) -> Corpus:
     Speakers get the corpus' name in front. Row order is kept.
     """
     table = rows.reset_index(drop=True).copy()
+    unknown: dict[str, float | str] = {"start": 0.0, "end": np.nan, "corpus": name}
     for column in COLUMNS:
         if column not in table.columns:
-            table[column] = {"start": 0.0, "end": np.nan, "corpus": name}.get(column, "")
+            table[column] = unknown.get(column, "")
     for column in COLUMNS:
         table[column] = table[column].astype(float if column in ("start", "end") else str)
     table["speaker"] = table["corpus"] + "/" + table["speaker"]
@@ -108,17 +111,24 @@ def make(name: str, rows: pd.DataFrame) -> Corpus:
 
 
 def join(corpora: Sequence[Corpus]) -> Corpus:
-    """Several corpora as one, in this order. Raises `CorpusError` when a name comes twice."""
-    names = [corpus.name for corpus in corpora]
-    if len(set(names)) < len(names):
-        raise CorpusError(f"corpora {', '.join(names)}: a name comes twice, expected different ones: rename one of them")
-    return Corpus("+".join(names), pd.concat([corpus.table for corpus in corpora], ignore_index=True))
+    """Several corpora as one, in this order.
+
+    Raises `CorpusError` when rows of two of them bear the same corpus' name: their speakers could not be told apart.
+    """
+    if not corpora:
+        raise CorpusError("no corpus to join, expected at least one: name one")
+    names = [name for corpus in corpora for name in corpus.table["corpus"].unique()]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise CorpusError(f"corpus {', '.join(twice)} comes twice, expected different names: rename one of them")
+    return Corpus("+".join(corpus.name for corpus in corpora), pd.concat([c.table for c in corpora], ignore_index=True))
 
 
 def checksums(corpus: Corpus) -> NDArray[np.str_]:
     """SHA-256 of each utterance's recording, shape `(utterances,)`; rows that cut one file also name their cut."""
     of_file: dict[str, str] = {}
-    for file in corpus.table["file"].unique():
+    files = corpus.table["file"].unique()
+    for file in track(files, "checksums", len(files)):
         with told(file), Path(file).open("rb") as stream:
             of_file[file] = hashlib.file_digest(stream, "sha256").hexdigest()
     cuts = zip(corpus.table["file"], corpus.table["start"], corpus.table["end"], strict=True)

@@ -43,20 +43,25 @@ class GatedAutoencoder(ReplacementAutoencoder):
     """An autoencoder that lets an utterance pass where it may: `g·x + (1 − g)·decoder(z)`, one gate an utterance.
 
     The encoder sees `(x - centre) / scale`, with one scale for all dimensions: whitened inputs would raise the noise of
-    small principal components to the height of large ones. In training it sees them with noise of unit variance.
+    small principal components to the height of large ones. In training it sees them with noise of standard deviation
+    `noise`.
 
     Shape: `(n, inputs)` to `(n, inputs)`.
     """
 
-    def __init__(self, centre: Tensor, scale: Tensor, embedding: int = 32) -> None:
+    def __init__(self, centre: Tensor, scale: Tensor, embedding: int = 32, noise: float = 1.0) -> None:
         super().__init__(len(centre), embedding)
         self.gate = nn.Linear(embedding, 1)
+        self.noise = noise
         self.register_buffer("centre", centre.clone())  # (inputs,)
         self.register_buffer("scale", scale.clone())  # ()
 
+    def extra_repr(self) -> str:
+        return f"noise={self.noise}"
+
     def embed(self, x: Tensor) -> Tensor:
         u = (x - self.centre) / self.scale
-        z: Tensor = self.encoder(u + torch.randn_like(u) if self.training else u)
+        z: Tensor = self.encoder(u + self.noise * torch.randn_like(u) if self.training else u)
         return z
 
     def forward(self, x: Tensor) -> Tensor:

@@ -54,9 +54,11 @@ def _fit_stack(jobs: Sequence[Job], device: str) -> list[Fitted]:
                 optimizer.step()
             if validation and watch.stops(stack.losses(*validation), epoch):
                 break
-    return watch.fitted(stack) if validation else [
-        Fitted(stack.one(place, stack.parameters), math.nan, ()) for place in range(len(jobs))
-    ]
+    return (
+        watch.fitted(stack)
+        if validation
+        else [Fitted(stack.one(place, stack.parameters), math.nan, ()) for place in range(len(jobs))]
+    )
 
 
 class _Watch:

@@ -56,7 +56,9 @@ def checked(z: Vectors, width: int) -> Vectors:
     """`z` as float32 of shape `(n, width)`. Raises `ReleaseError` for another width or numbers that are not finite."""
     z = np.asarray(z, dtype=np.float32)
     if z.ndim != 2 or z.shape[1] != width:
-        raise ReleaseError(f"vectors of shape {z.shape}, expected (n, {width}): preprocess them as the release was fitted")
+        raise ReleaseError(
+            f"vectors of shape {z.shape}, expected (n, {width}): preprocess them as the release was fitted"
+        )
     if not np.isfinite(z).all():
         rows = int((~np.isfinite(z)).any(axis=1).sum())
         raise ReleaseError(f"{rows} vector(s) with NaN or infinity, expected finite numbers: leave those rows out")

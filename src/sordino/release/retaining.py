@@ -35,6 +35,7 @@ class RetainingFitter:
     - `required_weight`: how much a required row weighs against any other; more keeps more and hides less.
     - `surrogate_weight`: weight of the surrogate's cross-entropy; more hides more from risk models like it.
     - `reversal`, `alpha`: as in `ReplacementFitter`.
+    - `noise`: on the input in training, in units of the spread of all dimensions together.
     - `epochs`: fewer let more pass.
     """
 
@@ -45,6 +46,7 @@ class RetainingFitter:
     required_weight: float = 2.0
     surrogate_weight: float = 0.1
     surrogate_size: int = 256
+    noise: float = 1.0
     epochs: int = 15
     seed: int = 0
 
@@ -61,7 +63,7 @@ class RetainingFitter:
         (surrogate,) = yield [self._surrogate(rows, part)]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            autoencoder = GatedAutoencoder(*_centre_and_scale(rows.x[chosen]), self.embedding)
+            autoencoder = GatedAutoencoder(*_centre_and_scale(rows.x[chosen]), self.embedding, self.noise)
             judge = RiskModel(z.shape[1], self.surrogate_size)
         judge.load_state_dict(surrogate.module.state_dict())
         module = Judged(autoencoder, judge)

@@ -19,7 +19,9 @@ class Rows:
 
     def __init__(self, z: Vectors, corpus: Corpus, policy: Policy) -> None:
         if len(z) != len(corpus):
-            raise ReleaseError(f"{len(z)} vectors for {len(corpus)} utterances, expected one for each: extract them anew")
+            raise ReleaseError(
+                f"{len(z)} vectors for {len(corpus)} utterances, expected one for each: extract them anew"
+            )
         self.x = torch.from_numpy(z.copy())
         self.role = torch.from_numpy(corpus.roles(policy))
         self.gender = torch.from_numpy(corpus.genders())

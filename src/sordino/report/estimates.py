@@ -60,6 +60,16 @@ def measure(predictions: Table, *, study: str = "", features: str = "", seed: in
     return estimates[list(COLUMNS)].reset_index(drop=True)
 
 
+def pooled(predictions: Table, *, study: str = "", features: str = "", seed: int = 0) -> Table:
+    """The same for the mean over required emotions, with `required` empty: not a part of `estimates.csv`.
+
+    Every draw under every policy counts as a draw of its own. A speaker is heard under all policies, and is left out of
+    all of them at once: the interval is one over speakers still.
+    """
+    draw = predictions["draw"].astype(str) + " " + predictions["required"]
+    return measure(predictions.assign(draw=draw, required=""), study=study, features=features, seed=seed)
+
+
 def headline(estimates: Table, **where: str) -> Table:
     """The headline rows, of all corpora together, whose columns have these values."""
     together = estimates["corpus"].map(lambda name: name.count("+")).max()
@@ -67,7 +77,7 @@ def headline(estimates: Table, **where: str) -> Table:
     chosen &= estimates["attacker"].isin(["best", ""])
     for column, value in where.items():
         chosen &= estimates[column] == value
-    return estimates[chosen]
+    return estimates.loc[chosen]
 
 
 def _groups(table: Table, keys: list[str]) -> Iterator[tuple[Any, Table]]:
@@ -218,7 +228,9 @@ def _one_detail(estimates: Table) -> Table:
     """Detail is the UAR of intensity where a corpus labels it, else R²: one row a scope, with target `emotion`."""
     detail = estimates["metric"] == "detail"
     keys = ["release", "required", "corpus", "split"]
-    labelled = set(estimates.loc[detail & (estimates["target"] == "intensity"), keys].itertuples(index=False, name=None))
+    labelled = set(
+        estimates.loc[detail & (estimates["target"] == "intensity"), keys].itertuples(index=False, name=None)
+    )
     scopes = list(estimates[keys].itertuples(index=False, name=None))
     second = (estimates["target"] == "reconstruction") & np.array([scope in labelled for scope in scopes])
     kept = estimates[~second].copy()

@@ -1,0 +1,112 @@
+"""`sordino reproduce`: a paper's study on your recordings, with attackers who retrain beside the paper's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from sordino.cli.options import CACHE, CORES, Cache, CorpusOption, Jobs, Json, Out, Seed, corpora_from, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+app = typer.Typer(no_args_is_help=True, help="Reproduce a paper's study.")
+
+Features = Annotated[
+    str,
+    typer.Option(
+        "--features", metavar="SET", help="IS13, ComParE_2016, eGeMAPSv02, or a table of vectors: FILE.parquet."
+    ),
+]
+Held = Literal["speaker", "utterance"]
+Validation = Annotated[
+    Held, typer.Option("--validation", help="What stops the transform: held-out speakers or utterances.")
+]
+RiskValidation = Annotated[Held, typer.Option("--risk-validation", help="What stops the risk model.")]
+Scale = Annotated[Literal["minmax", "zscore"], typer.Option("--scale", help="How features are scaled before PCA.")]
+FitOn = Annotated[
+    Literal["transform", "risk", "both"], typer.Option("--fit-on", help="Whose rows decide scaling and PCA.")
+]
+Redraw = Annotated[
+    Literal["run", "epoch"], typer.Option("--redraw", help="How often sensitive rows get new neutral targets.")
+]
+Schedule = Annotated[
+    Literal["constant", "dann", "warm-up"], typer.Option("--schedule", help="How the gradient reversal grows.")
+]
+MeasuredOn = Annotated[
+    Literal["test", "validation"],
+    typer.Option("--measured-on", help="validation studies recipes on the transform party's validation speakers only."),
+]
+
+
+@app.callback()
+def _papers() -> None:
+    """Each paper is a verb of its own."""
+
+
+@app.command("feng2021")
+def feng2021(
+    corpus: CorpusOption,
+    out: Out,
+    features: Features = "IS13",
+    scale: Scale = "minmax",
+    fit_on: FitOn = "transform",
+    validation: Validation = "speaker",
+    risk_validation: RiskValidation = "utterance",
+    redraw: Redraw = "run",
+    schedule: Schedule = "constant",
+    measured_on: MeasuredOn = "test",
+    cache: Cache = CACHE,
+    seed: Seed = 0,
+    jobs: Jobs = CORES,
+    json: Json = None,
+) -> None:
+    """Hide emotions and gender as in Feng 2021, and see who still finds them.
+
+    Writes estimates.csv, run.json, report.html and figures to --out. The same command goes on where a killed run was.
+
+    \b
+    Example:
+      sordino reproduce feng2021 --corpus ravdess=data/ravdess --corpus emodb=data/emodb --out feng2021
+    """
+    from sordino.study import Options
+    from sordino.study import feng2021 as study
+
+    options = Options(
+        scale=scale,
+        fit_on=fit_on,
+        validation=validation,
+        risk_validation=risk_validation,
+        redraw=redraw,
+        schedule=schedule,
+        measured_on=measured_on,
+        seed=seed,
+    )
+    recordings = corpora_from(corpus)
+    estimates = study.reproduce(recordings, out, features=features, options=options, cache=cache, jobs=jobs)
+    tell(estimates, out, json)
+
+
+def tell(estimates: pd.DataFrame, out: Path, json: str | None) -> None:
+    """Print the means over the three policies and where the report is; write them as JSON where asked."""
+    from sordino.study import feng2021 as study
+
+    table = study.summary(estimates)
+    if json:
+        figures: dict[str, Any] = {name: table[name].dropna().to_dict() for name in table.columns}
+        write_json(json, {"report": str(out / "report.html"), "mean_of_policies": figures})
+    if json == "-":
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table("mean of three policies", *[str(name) for name in table.columns], title="Feng 2021")
+    for column in shown.columns[1:]:
+        column.justify = "right"
+    for name, row in table.iterrows():
+        shown.add_row(str(name), *[f"{value:.2f}" for value in row])
+    console = Console()
+    console.print(shown)
+    console.print(str(out / "report.html"), soft_wrap=True)

@@ -1,0 +1,243 @@
+"""Figures as SVG texts: the same input gives the same bytes, and letters are outlines that print the same anywhere.
+
+Colours are those of Okabe and Ito 2008, told apart by colour-blind readers; every mark also has a shape of its own.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from sordino.report.tables import Estimate, number
+
+INK: Final = "#222222"
+GREY: Final = "#8a8a8a"
+PALE: Final = "#c9c9c9"
+STYLES: Final = (
+    (INK, "X"), ("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "D"), ("#CC79A7", "^"), ("#56B4E9", "v"),
+    ("#8C6D1F", "P"), ("#7A4FBF", "h"),
+)  # fmt: skip
+"""Colour and shape of each release, in order; the first is the unprotected reference."""
+
+_LOOK: Final = {
+    "svg.fonttype": "path",
+    "svg.hashsalt": "sordino",
+    "font.size": 8.5,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.edgecolor": GREY,
+    "axes.linewidth": 0.6,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.frameon": False,
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """A release in a panel: how much it leaks (across) and how much it keeps (up)."""
+
+    release: str
+    leakage: Estimate
+    utility: Estimate
+    kind: str = "retrains"
+    """`retrains` with whiskers, `never saw it` hollow, or `policy`: faint, one required emotion alone."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Points of one measure of leakage and one of utility; the axes are named after them."""
+
+    leakage: str
+    utility: str
+    points: Sequence[Point]
+
+
+def front(panels: Sequence[Sequence[Panel]], releases: Sequence[str], *, reference: str = "none") -> str:
+    """Utility against leakage, as SVG: panels in rows, a point a release with its whiskers; better is up and left.
+
+    A hollow mark is what an attacker gets who never saw the release; a dotted line leads from there to what one gets
+    who retrains. Dashed lines are the `reference` and chance.
+    """
+    rows, columns = len(panels), len(panels[0])
+    styles = dict(zip(releases, STYLES * (1 + len(releases) // len(STYLES)), strict=False))
+    with _look():
+        figure = Figure(figsize=(3.55 * columns, 2.95 * rows + 0.75), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False, sharex="col", sharey="row")
+        for (row, column), axis in np.ndenumerate(axes):
+            _panel(axis, panels[row][column], styles, reference)
+            axis.set_xlabel(panels[row][column].leakage if row == rows - 1 else "")
+            axis.set_ylabel(panels[row][column].utility if column == 0 else "")
+        axes[0, 0].annotate("better", (0.09, 0.90), (0.20, 0.79), xycoords="axes fraction", color=GREY, va="center",
+                            arrowprops={"arrowstyle": "->", "color": GREY, "lw": 0.8})  # fmt: skip
+        figure.legend(handles=list(_legend(styles)), loc="outside upper left", ncols=4, columnspacing=1.4, handlelength=1.6)
+        return _svg(figure, "Utility against leakage")
+
+
+def _panel(axis: Axes, panel: Panel, styles: dict[str, tuple[str, str]], reference: str) -> None:
+    shown = [point for point in panel.points if not math.isnan(point.leakage.value + point.utility.value)]
+    for point in shown:
+        if point.kind == "retrains":
+            axis.axvline(point.leakage.chance, color=PALE, lw=0.8, zorder=0)
+            if point.release == reference:
+                axis.axvline(point.leakage.value, color=INK, lw=0.6, ls=(0, (4, 3)), zorder=0)
+                axis.axhline(point.utility.value, color=INK, lw=0.6, ls=(0, (4, 3)), zorder=0)
+    for point in shown:
+        colour, shape = styles[point.release]
+        x, y = point.leakage.value, point.utility.value
+        if point.kind == "policy":
+            axis.plot(x, y, shape, color=colour, ms=3.6, alpha=0.45, mew=0, zorder=1)
+        elif point.kind == "retrains":
+            axis.errorbar(x, y, _whisker(point.utility), _whisker(point.leakage), ecolor=colour, elinewidth=1.1,
+                          capsize=2, fmt="none", zorder=2)  # fmt: skip
+            axis.plot(x, y, shape, color=colour, ms=7.5, mec="white", mew=0.7, zorder=4)
+        else:
+            ends = [other.leakage.value for other in shown if other.kind == "retrains" and other.release == point.release]
+            axis.plot([x, *ends], [y] * (1 + len(ends)), ls=":", color=colour, lw=1, zorder=1)
+            axis.plot(x, y, shape, mfc="white", mec=colour, ms=6, mew=1.1, zorder=3)
+    axis.set(xlim=(0.38, 1.02), ylim=(-0.03, 1.05), xticks=np.arange(0.4, 1.01, 0.1), yticks=np.arange(0, 1.01, 0.2))
+    axis.text(0.5, 1.0, " chance", color=GREY, fontsize=7, ha="left", va="top", transform=axis.get_xaxis_transform())
+
+
+def _whisker(estimate: Estimate) -> NDArray[np.float64]:
+    """How far the limits lie from the value, `(2, 1)`: nothing where nobody can tell."""
+    arms = np.array([[estimate.value - estimate.low], [estimate.high - estimate.value]])
+    return np.maximum(np.nan_to_num(arms), 0)
+
+
+def _legend(styles: dict[str, tuple[str, str]]) -> Iterator[Line2D]:
+    for release, (colour, shape) in styles.items():
+        yield Line2D([], [], ls="", marker=shape, color=colour, ms=7, mec="white", mew=0.7, label=release)
+    plain = {"ls": "", "marker": "o", "color": GREY}
+    yield Line2D([], [], **plain, ms=7, label="attacker retrains")
+    yield Line2D([], [], **plain | {"ls": ":"}, ms=6, mfc="white", label="never saw the release")
+    yield Line2D([], [], **plain, ms=3.6, alpha=0.6, mew=0, label="one required emotion")
+    yield Line2D([], [], color=INK, lw=0.6, ls=(0, (4, 3)), label="unprotected")
+
+
+def dots(panels: dict[str, dict[str, dict[str, Estimate]]]) -> str:
+    """AUC of every attacker, as SVG: panels side by side, in each a row a release, in each a mark an attacker.
+
+    `panels` is title to release to attacker to estimate. The attacker `best` has whiskers; the lines are chance and,
+    dashed, the best attacker on the release `none`.
+    """
+    releases = list(next(iter(panels.values())))
+    marks = _marks(panels)
+    with _look():
+        figure = Figure(figsize=(7.1, 0.62 * len(releases) + 1.25), layout="constrained")
+        axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+        for axis, (title, rows) in zip(axes, panels.items(), strict=True):
+            for place, release in enumerate(releases):
+                _dot_row(axis, place, rows[release], marks)
+            if "none" in rows:
+                axis.axvline(rows["none"]["best"].value, color=INK, lw=0.6, ls=(0, (4, 3)), zorder=0)
+            axis.axvline(0.5, color=PALE, lw=0.8, zorder=0)
+            axis.set(title=title, xlabel="AUC (0.5 is chance)", xlim=(0.3, 1.02), yticks=range(len(releases)))
+            axis.set_yticklabels(releases)
+            axis.set_ylim(len(releases) - 0.5, -0.5)
+        handles = [_mark(name, marks[name]) for name in marks]
+        figure.legend(handles=handles, loc="outside upper left", ncols=6, columnspacing=1.2, handlelength=1.2)
+        return _svg(figure, "AUC of every attacker")
+
+
+def _marks(panels: dict[str, dict[str, dict[str, Estimate]]]) -> dict[str, dict[str, object]]:
+    """How each attacker is drawn; those who retrain are filled."""
+    names = dict.fromkeys(name for rows in panels.values() for found in rows.values() for name in found)
+    shapes = iter("so^vDPXh<>" * 5)
+    marks: dict[str, dict[str, object]] = {}
+    for name in names:
+        if name == "best":
+            marks[name] = {"marker": "|", "color": INK, "ms": 13, "mew": 2}
+        elif name == "risk-model":
+            marks[name] = {"marker": "o", "mfc": "white", "mec": "#D55E00", "ms": 6.5, "mew": 1.2}
+        else:
+            marks[name] = {"marker": next(shapes), "color": "#0072B2", "ms": 5, "alpha": 0.75, "mew": 0}
+    return marks
+
+
+def _mark(name: str, style: dict[str, object]) -> Line2D:
+    words = {"best": "retrains: best, chosen on its own speakers", "risk-model": "never saw the release"}
+    return Line2D([], [], ls="", label=words.get(name, name), **style)  # type: ignore[arg-type]
+
+
+def _dot_row(axis: Axes, place: int, found: dict[str, Estimate], marks: dict[str, dict[str, object]]) -> None:
+    for name, estimate in found.items():
+        if not math.isnan(estimate.value):
+            if name == "best":
+                axis.plot([estimate.low, estimate.high], [place, place], color=INK, lw=1.1, zorder=1)
+            axis.plot(estimate.value, place, ls="", zorder=3 if name == "best" else 2, **marks[name])  # type: ignore[arg-type]
+
+
+def confusions(
+    grid: Sequence[Sequence[NDArray[np.intp]]], rows: Sequence[str], columns: Sequence[str], classes: Sequence[str]
+) -> str:
+    """Confusion matrices, as SVG: one a place of the grid; shares of each true class, with counts below.
+
+    Each matrix is counts, true class by predicted class. A true class without utterances is left blank.
+    """
+    with _look():
+        figure = Figure(figsize=(1.72 * len(columns) + 0.6, 1.72 * len(rows) + 0.5), layout="constrained")
+        axes = figure.subplots(len(rows), len(columns), squeeze=False)
+        for (row, column), axis in np.ndenumerate(axes):
+            _matrix(axis, grid[row][column])
+            axis.set_xticks(range(len(classes)), classes if row == len(rows) - 1 else [])
+            axis.set_yticks(range(len(classes)), classes if column == 0 else [], rotation=90, va="center")
+            axis.set_title(columns[column] if row == 0 else "", loc="center")
+            if column == 0:
+                axis.set_ylabel(rows[row], fontweight="bold")
+        figure.supxlabel("called", fontsize=8.5)
+        return _svg(figure, "Confusion matrices")
+
+
+def _matrix(axis: Axes, counts: NDArray[np.intp]) -> None:
+    size = len(counts)
+    axis.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), aspect="equal")
+    axis.tick_params(length=0, labelsize=7)
+    axis.spines[:].set_visible(False)
+    for (true, called), count in np.ndenumerate(counts):
+        total = counts[true].sum()
+        share = count / total if total else 0.0
+        shade = tuple(1 - share * (1 - channel) for channel in (0.03, 0.27, 0.45))  # white to dark blue
+        axis.add_patch(Rectangle((called - 0.5, true - 0.5), 1, 1, facecolor=shade, edgecolor=PALE, lw=0.5))
+        colour = "white" if share > 0.55 else INK
+        axis.text(called, true - 0.08, number(share) if total else "–", ha="center", va="center", color=colour, fontsize=8)
+        axis.text(called, true + 0.25, f"{count}", ha="center", va="center", color=colour, fontsize=5.8)
+
+
+@contextmanager
+def _look() -> Iterator[None]:
+    """matplotlib's own defaults and ours, whatever settings the user has."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_LOOK)
+        yield
+
+
+def _svg(figure: Figure, title: str) -> str:
+    """The figure as an SVG element without date, declaration or outside reference, its identifiers its own."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    text = buffer.getvalue()
+    text = re.sub(r"\s*<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    own = re.sub(r"[^a-z]+", "-", title.lower())
+    text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{own}-", text)
+    return text.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)

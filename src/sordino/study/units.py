@@ -1,0 +1,171 @@
+"""The units of the study: one draw under one policy, its risk model, every release, every attacker.
+
+Units are independent and kept on disk as they are finished, so a killed run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import joblib
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from sordino import attack, storage
+from sordino.attack import RiskAttacker, RiskFitter
+from sordino.corpora import split
+from sordino.corpora.split import Parts
+from sordino.corpora.table import Corpus
+from sordino.features import PreprocessFitter
+from sordino.nn.fit import Plan, run, run_rounds
+from sordino.nn.stack import fit_stacks
+from sordino.policy import Policy
+from sordino.progress import track
+from sordino.release import FITTERS, Release, ReplacementFitter
+
+POLICIES: Final = (
+    Policy(required="happy", sensitive=("sad", "angry")),
+    Policy(required="sad", sensitive=("happy", "angry")),
+    Policy(required="angry", sensitive=("sad", "happy")),
+)
+"""The paper's models 1, 2 and 3."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the paper leaves open; each default's reason stands in `docs/feng2021.md`.
+
+    - `scale`, `components`: how features are brought to the scaled space; `fit_on`: whose rows decide it.
+    - `risk_validation`, `validation`: what stops the risk model and the transform: held-out utterances or speakers.
+    - `redraw`, `schedule`: of the paper's transforms (`sordino.release.ReplacementFitter`).
+    - `measured_on`: `test`, or `validation` to study recipes without touching a test speaker.
+    """
+
+    releases: tuple[str, ...] = tuple(FITTERS)
+    families: tuple[str, ...] = attack.QUICK
+    scale: Literal["minmax", "zscore"] = "minmax"
+    components: int = 256
+    fit_on: Literal["transform", "risk", "both"] = "transform"
+    risk_validation: split.Validation = "utterance"
+    validation: split.Validation = "speaker"
+    redraw: Literal["run", "epoch"] = "run"
+    schedule: Literal["constant", "dann", "warm-up"] = "constant"
+    measured_on: Literal["test", "validation"] = "test"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One draw under one policy."""
+
+    parts: Parts
+    policy: Policy
+
+    @property
+    def name(self) -> str:
+        return f"{self.policy.required}-{self.parts.draw}"
+
+
+Finished = tuple[Unit, pd.DataFrame, dict[str, Any]]
+"""A unit, its predictions and its record."""
+
+
+def predictions(
+    x: NDArray[np.float32], corpus: Corpus, draws: Sequence[Parts], folder: Path, options: Options, jobs: int = 0
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Every attacker's guesses on every test utterance (`sordino.attack.COLUMNS`), and how each unit came about.
+
+    `x` is `(utterances, d)`, unscaled. Finished units are read from `folder`. On a CPU, units run in one process a core
+    with one thread each; with a GPU, the networks of all units are trained there as stacks first.
+    """
+    units = [Unit(parts, policy) for parts in draws for policy in POLICIES]
+    key = _key(x, corpus, options)
+    storage.folder(folder)
+    tables = {unit.name: folder / f"{unit.name}-{key}.parquet" for unit in units}
+    missing = [unit for unit in units if not tables[unit.name].is_file()]
+    for unit, table, record in track(_computed(missing, x, corpus, options, jobs), "draws and policies", len(missing)):
+        path = tables[unit.name]
+        storage.write(path.with_suffix(".json"), json.dumps(record, indent=1))
+        storage.write(path, partial(table.to_parquet, index=False))  # last: where it stands, the unit is finished
+    records = {name: json.loads(path.with_suffix(".json").read_text()) for name, path in tables.items()}
+    return pd.concat([pd.read_parquet(path) for path in tables.values()], ignore_index=True), records
+
+
+def _key(x: NDArray[np.float32], corpus: Corpus, options: Options) -> str:
+    """What a unit depends on beside its draw and policy, as 12 hexadecimal digits."""
+    labels = corpus.table[["speaker", "gender", "emotion", "intensity"]].to_csv(index=False)
+    content = json.dumps(asdict(options), sort_keys=True) + labels
+    return hashlib.sha256(content.encode() + np.ascontiguousarray(x).tobytes()).hexdigest()[:12]
+
+
+def _computed(
+    units: Sequence[Unit], x: NDArray[np.float32], corpus: Corpus, options: Options, jobs: int
+) -> Iterable[Finished]:
+    workers: Callable[..., Iterable[Finished]] = joblib.Parallel(n_jobs=jobs or -1, return_as="generator_unordered")
+    if torch.cuda.is_available():
+        spaces = [_space(unit, x, options) for unit in units]
+        plans = [_plan(unit, z, corpus, options) for unit, z in zip(units, spaces, strict=True)]
+        fitted = run_rounds(plans, fit_stacks)
+        calls = zip(units, spaces, fitted, strict=True)
+        return workers(joblib.delayed(_attacked)(unit, z, corpus, options, *made) for unit, z, made in calls)
+    return workers(joblib.delayed(_one_unit)(unit, x, corpus, options) for unit in units)
+
+
+def _one_unit(unit: Unit, x: NDArray[np.float32], corpus: Corpus, options: Options) -> Finished:
+    torch.set_num_threads(1)
+    with threadpool_limits(1):  # sums in another order are other numbers: one thread gives the same bytes anywhere
+        z = _space(unit, x, options)
+        return _attacked(unit, z, corpus, options, *run(_plan(unit, z, corpus, options)))
+
+
+def _space(unit: Unit, x: NDArray[np.float32], options: Options) -> NDArray[np.float32]:
+    parts = unit.parts
+    rows = {
+        "transform": parts.transform.rows,
+        "risk": parts.risk.rows,
+        "both": np.concatenate([parts.risk.rows, parts.transform.rows]),
+    }[options.fit_on]
+    return PreprocessFitter(options.scale, options.components).fit(x[rows])(x)
+
+
+def _plan(
+    unit: Unit, z: NDArray[np.float32], corpus: Corpus, options: Options
+) -> Plan[tuple[RiskAttacker, list[Release]]]:
+    """The risk model and the releases of one unit; all seeds follow from the study's seed and the draw."""
+    seed = 1000 * options.seed + unit.parts.draw
+    ignorant = yield from RiskFitter(unit.policy, seed=seed).plan(z, corpus, unit.parts.risk)
+    releases = []
+    for name in options.releases:
+        fitter = FITTERS[name](unit.policy, seed)
+        if isinstance(fitter, ReplacementFitter):
+            fitter = replace(fitter, redraw=options.redraw, schedule=options.schedule)
+        releases.append((yield from fitter.plan(z, corpus, unit.parts.transform)))
+    return ignorant, releases
+
+
+def _attacked(
+    unit: Unit,
+    z: NDArray[np.float32],
+    corpus: Corpus,
+    options: Options,
+    ignorant: RiskAttacker,
+    releases: Sequence[Release],
+) -> Finished:
+    attacked = partial(attack.run, ignorant=ignorant, families=options.families, seed=unit.parts.draw)
+    audits = [attacked(one, z, corpus, unit.parts, unit.policy) for one in releases]
+    record = {
+        "components": z.shape[1],
+        "risk_validation_losses": list(ignorant.losses),
+        "releases": {one.name: {"hash": one.hash, **one.config} for one in releases},
+        "attackers": {audit.config["release"]: audit.config["chosen"] for audit in audits},
+    }
+    return unit, pd.concat([audit.predictions for audit in audits], ignore_index=True), record
