@@ -12,7 +12,7 @@ import pytest
 
 from sordino.define import ROLES, Role
 from sordino.errors import PolicyError
-from sordino.policy import Policy, read
+from sordino.policy import ATTRIBUTES, Policy, read
 
 SAD = Policy(required="sad", sensitive=("happy", "angry"))
 
@@ -31,6 +31,10 @@ def test_aliases_of_an_emotion_make_the_same_policy() -> None:
     other = Policy(required="Sadness", neutral="NEU", sensitive=("joy", "W"))
     assert other == SAD
     assert other.hash == SAD.hash
+
+
+def test_every_known_attribute_may_be_hidden() -> None:
+    assert Policy("sad", ("angry",), hide=("gender", "speaker", "age")).hide == ATTRIBUTES
 
 
 def test_lists_and_tuples_make_the_same_policy() -> None:
@@ -77,6 +81,10 @@ def test_a_policy_does_not_change() -> None:
         ({"required": 3, "sensitive": ("angry",)}, "3 came, expected text"),
         ({"required": "sad", "sensitive": ("angry", 1.5)}, "1.5 came, expected text"),
         ({"required": "sad", "sensitive": ("angry",), "hide": (True,)}, "True came, expected text"),
+        (
+            {"required": "sad", "sensitive": ("angry",), "hide": ("gender", "sex", "accent")},
+            "hide sex, accent, expected some of gender, speaker, age: correct",
+        ),
     ],
 )
 def test_a_policy_that_cannot_be_is_refused(given: dict[str, Any], says: str) -> None:
@@ -108,6 +116,10 @@ def test_a_policy_file_is_read(tmp_path: Path) -> None:
         ("required = sad\n", "not a readable TOML file"),
         ('required = "sad"\nsensitive = ["sad"]\n', "sad has two roles"),
         ('required = 1\nsensitive = ["sad"]\n', "1 came, expected text"),
+        (
+            'required = "sad"\nsensitive = ["angry"]\nhide = ["sex"]\n',
+            "hide sex, expected some of gender, speaker, age",
+        ),
     ],
 )
 def test_a_policy_file_that_cannot_be_is_refused(tmp_path: Path, text: str, says: str) -> None:

@@ -42,7 +42,7 @@ class Rms(StandardScaler):  # type: ignore[misc]
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Rms:
         super().fit(X, y, sample_weight)
         spread = np.sqrt(np.mean(self.var_))
-        self.scale_ = np.full_like(self.scale_, spread if spread > 0 else 1.0)
+        self.scale_ = np.full(len(self.var_), spread if spread > 0 else 1.0)
         return self
 
 
@@ -56,7 +56,7 @@ FAMILIES: Final = {
         {"scale": (Rms(), StandardScaler()), "model__C": (0.003, 0.03, 0.3, 3.0, 30.0)},
     ),
     "svm-rbf": Family(
-        lambda seed: _scaled(SVC()),  # noqa: ARG005
+        lambda seed: _scaled(SVC(random_state=seed)),  # without one it would draw from global random state
         {"scale": (Rms(), StandardScaler()), "model__C": (1.0, 10.0), "model__gamma": (0.0003, 0.001, 0.004, 0.016)},
     ),
     "mlp": Family(
@@ -112,10 +112,12 @@ def fit(family: str, x: NDArray[np.float32], secret: NDArray[np.intp], folds: Fo
 def grouped_folds(speaker: NDArray[np.str_], secret: NDArray[np.intp], seed: int = 0, count: int = FOLDS) -> Folds:
     """Folds that share no speaker and have both values of the secret: `(train, validation)` row positions.
 
-    Speakers are dealt in turn, those with the larger share of the secret's second value first. Folds are left out
-    where a side has one value. Raises `AttackError` when none is left.
+    Speakers are dealt in turn, those with the larger share of the secret's second value first, to at most `count` folds
+    and no more than each value has speakers. Folds are left out where a side has one value. Raises `AttackError` when
+    fewer than two are left.
     """
     names, place = np.unique(speaker, return_inverse=True)
+    count = max(1, min(count, *(len(np.unique(place[secret == value])) for value in (0, 1))))
     shares = np.bincount(place, weights=secret) / np.bincount(place)
     order = np.random.default_rng(seed).permutation(len(names))
     order = order[np.argsort(-shares[order], kind="stable")]

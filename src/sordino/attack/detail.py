@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
 
 from sordino.attack.attackers import Rms
+
+SHRINKAGE: Final = np.logspace(-4, 1, 6)
+"""Strengths of the ridge regression to choose from, in units of the number of rows."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ def intensity(
     `None` where the training rows have fewer than two intensities or the test rows none.
     """
     train, test = train[labels[train] != ""], test[labels[test] != ""]
-    values, codes = np.unique(labels, return_inverse=True)
+    codes = np.unique(labels, return_inverse=True)[1]
     if len(np.unique(codes[train])) < 2 or not len(test):
         return None
     model = make_pipeline(Rms(), LogisticRegression(C=0.03, max_iter=2000, class_weight="balanced"))
@@ -43,11 +47,13 @@ def reconstruction(
 ) -> Detail:
     """How much of the original a ridge regression gets back from released vectors of required rows.
 
+    How much it shrinks (`SHRINKAGE`) is chosen on the training rows, each predicted from the others.
+
     `truth` is each row's squared distance from the training mean and `prediction` its squared residual, so that
     R² = 1 - sum(prediction) / sum(truth).
     """
     scale = Rms().fit(x[train])
-    model = Ridge(alpha=float(len(train))).fit(scale.transform(x[train]), original[train])
+    model = RidgeCV(alphas=len(train) * SHRINKAGE).fit(scale.transform(x[train]), original[train])
     residual = original[test] - model.predict(scale.transform(x[test]))
     total = original[test] - original[train].mean(axis=0)
     return Detail("reconstruction", test, (total**2).sum(axis=1), (residual**2).sum(axis=1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from sordino.policy import Policy
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a risk model says: `role` `(n, 3)` and `gender` `(n, 2)`, posteriors in the order of `ROLES` and `GENDERS`."""
+    """A risk model's posteriors: `role` `(n, 3)` and `gender` `(n, 2)`, in the order of `ROLES` and `GENDERS`."""
 
     role: NDArray[np.float32]
     gender: NDArray[np.float32]
@@ -53,7 +53,7 @@ class RiskFitter:
     policy: Policy
     sizes: tuple[int, ...] = (256, 128)
     dropout: float = 0.5
-    settings: Settings = Settings()
+    settings: Settings = field(default_factory=Settings)
     seed: int = 0
 
     def fit(self, z: NDArray[np.float32], corpus: Corpus, part: Part) -> RiskAttacker:
@@ -61,11 +61,20 @@ class RiskFitter:
         return run(self.plan(z, corpus, part))
 
     def plan(self, z: NDArray[np.float32], corpus: Corpus, part: Part) -> Plan[RiskAttacker]:
-        """The attacker, by one round of jobs: one for each size."""
+        """The attacker, by one round of jobs: one for each size.
+
+        Raises `AttackError` when the party lacks a role or validation rows, or vectors are missing or not finite.
+        """
+        if len(z) != len(corpus) or not np.isfinite(z).all():
+            raise AttackError(
+                f"{len(z)} vectors for {len(corpus)} utterances, expected a finite one for each: extract them anew"
+            )
         x, role = torch.from_numpy(np.array(z, dtype=np.float32)), corpus.roles(self.policy)
         labels = {"x": x, "role": torch.from_numpy(role), "gender": torch.from_numpy(corpus.genders())}
         if len(np.unique(role[part.train])) < len(ROLES):
             raise AttackError("the risk party lacks a role, expected neutral, required and sensitive: change the seed")
+        if not len(part.validation):
+            raise AttackError("the risk party keeps no utterance for validation, expected some: add speakers")
         train, validation = (
             {key: values[some] for key, values in labels.items()} for some in (part.train, part.validation)
         )
@@ -76,7 +85,10 @@ class RiskFitter:
                 model = RiskModel(x.shape[1], size, self.dropout)
             jobs.append(Job(model, risk_loss, train, validation, self.settings, self.seed))
         fitted: Sequence[Fitted] = yield jobs
-        best = min(fitted, key=lambda one: one.loss).module
+        losses = [one.loss for one in fitted]
+        if not np.isfinite(losses).any():
+            raise AttackError("the risk model's training diverged, expected a finite loss: bring features to one scale")
+        best = fitted[int(np.argmin(losses))].module
         if not isinstance(best, RiskModel):
             raise TypeError(f"a {type(best).__name__} came back, expected the network that was sent out")
-        return RiskAttacker(best, [one.loss for one in fitted])
+        return RiskAttacker(best, losses)

@@ -14,12 +14,13 @@ from sordino.attack import attackers, detail
 from sordino.attack.ignorant import RiskAttacker, RiskFitter
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
-from sordino.define import ROLES, Knowledge, Role
+from sordino.define import GENDERS, ROLES, Knowledge, Role
 from sordino.errors import AttackError
 from sordino.policy import Policy
 from sordino.release.protocol import Release
 
 QUICK: Final = ("logistic", "svm-rbf", "mlp")
+"""The families that studies use."""
 
 COLUMNS: Final = {
     "release": "name of the release",
@@ -67,15 +68,9 @@ def run(
     their own speakers, the risk party, and retrain, tuned by speaker-grouped cross-validation.
 
     `z` is `(utterances, d)` in the scaled space, in the corpus' row order. Raises `AttackError` when the test part
-    lacks a role, or the risk party a value of a secret.
+    lacks a role or a gender, the risk party has too few speakers for a value of a secret, or vectors are missing.
     """
-    unknown = [family for family in families if family not in attackers.FAMILIES]
-    if unknown:
-        raise AttackError(f"attacker {', '.join(unknown)}, expected some of {', '.join(attackers.FAMILIES)}")
-    missing = set(range(len(ROLES))) - set(corpus.roles(policy)[parts.test])
-    if missing:
-        names = ", ".join(ROLES[place] for place in sorted(missing))
-        raise AttackError(f"no {names} utterance in the test part, expected every role: change the policy or the seed")
+    _check(z, corpus, parts, policy, families)
     ignorant = ignorant or RiskFitter(policy, seed=seed).fit(z, corpus, parts.risk)
     scene = _Scene(release, z, corpus, parts, policy, families, seed)
     blocks = [*scene.ignorant(ignorant), *scene.semi_informed("gender"), *scene.semi_informed("sensitive-vs-neutral")]
@@ -86,6 +81,23 @@ def run(
     config = {"release": release.name, "hash": release.hash, "config": dict(release.config), "policy": policy.hash,
               "families": list(families), "seed": seed, "chosen": scene.chosen}  # fmt: skip
     return Audit(table[list(COLUMNS)], config)
+
+
+def _check(z: NDArray[np.float32], corpus: Corpus, parts: Parts, policy: Policy, families: Sequence[str]) -> None:
+    unknown = [family for family in families if family not in attackers.FAMILIES]
+    if unknown or not families:
+        raise AttackError(
+            f"attackers {', '.join(unknown) or 'none'}, expected some of {', '.join(attackers.FAMILIES)}: name those"
+        )
+    if len(z) != len(corpus):
+        raise AttackError(f"{len(z)} vectors for {len(corpus)} utterances, expected one for each: extract them anew")
+    for names, codes in ((ROLES, corpus.roles(policy)), (GENDERS, corpus.genders())):
+        missing = [name for place, name in enumerate(names) if place not in codes[parts.test]]
+        if missing:
+            raise AttackError(
+                f"no {', '.join(missing)} utterance in the test part, expected {', '.join(names)}: "
+                "add speakers, or change the policy or the seed"
+            )
 
 
 class _Scene:
@@ -144,9 +156,10 @@ class _Scene:
         fitted = [attackers.fit(family, self.out[own], secret, folds, self.seed) for family in self.families]
         best = max(fitted, key=lambda one: one.validation_auc).family
         self.chosen[target] = {"best": best, "validation_auc": {one.family: one.validation_auc for one in fitted}}
+        knowledge, out = Knowledge.SEMI_INFORMED, self.out[test]
         for one in fitted:
-            yield self.block(test, target, Knowledge.SEMI_INFORMED, attacker=one.family, best=one.family == best,
-                             truth=truth, prediction=one.predict(self.out[test]), score=one.score(self.out[test]))  # fmt: skip
+            yield self.block(test, target, knowledge, attacker=one.family, best=one.family == best, truth=truth,
+                             prediction=one.predict(out), score=one.score(out))  # fmt: skip
 
     def detail(self) -> Iterator[pd.DataFrame]:
         required = self.role == ROLES.index(Role.REQUIRED)

@@ -159,7 +159,7 @@ def _strata(corpus: Corpus, block: NDArray[np.intp]) -> list[_Stratum]:
 
 
 def _is_needed(one: _Stratum, strata: Sequence[_Stratum]) -> bool:
-    """Whether a part could lack a corpus and gender without it: no other stratum, large enough for all parts, has it."""
+    """Whether a part could lack a corpus and gender without it, as no other stratum that fills all parts has them."""
     others = [other.cells for other in strata if other is not one and len(other.members) >= PARTS]
     return not one.cells <= set().union(*others)
 

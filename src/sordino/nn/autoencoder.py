@@ -49,12 +49,15 @@ class GatedAutoencoder(ReplacementAutoencoder):
     Shape: `(n, inputs)` to `(n, inputs)`.
     """
 
+    centre: Tensor  # (inputs,)
+    scale: Tensor  # ()
+
     def __init__(self, centre: Tensor, scale: Tensor, embedding: int = 32, noise: float = 1.0) -> None:
         super().__init__(len(centre), embedding)
         self.gate = nn.Linear(embedding, 1)
         self.noise = noise
-        self.register_buffer("centre", centre.clone())  # (inputs,)
-        self.register_buffer("scale", scale.clone())  # ()
+        self.register_buffer("centre", centre.clone())
+        self.register_buffer("scale", scale.clone())
 
     def extra_repr(self) -> str:
         return f"noise={self.noise}"
@@ -69,7 +72,8 @@ class GatedAutoencoder(ReplacementAutoencoder):
 
     def gated(self, x: Tensor, z: Tensor) -> Tensor:
         g = torch.sigmoid(self.gate(z))  # (n, 1)
-        return g * x + (1 - g) * (self.decoder(z) * self.scale + self.centre)
+        out: Tensor = g * x + (1 - g) * (self.decoder(z) * self.scale + self.centre)
+        return out
 
 
 class Reversed(nn.Module):
@@ -118,7 +122,7 @@ class ReplacementLoss:
 
     def __call__(self, network: Callable[..., Any], batch: Mapping[str, Tensor]) -> Tensor:
         out, gender = network(batch["x"], batch["strength"])
-        error = ((out - batch["target"]) ** 2).mean(dim=1)
+        error: Tensor = ((out - batch["target"]) ** 2).mean(dim=1)
         return (1 - self.alpha) * error + self.alpha * gender_loss(gender, batch["gender"])
 
 
@@ -135,6 +139,6 @@ class RetainingLoss:
 
     def __call__(self, network: Callable[..., Any], batch: Mapping[str, Tensor]) -> Tensor:
         out, gender, role = network(batch["x"], batch["strength"])
-        error = (((out - batch["target"]) / batch["spread"]) ** 2).mean(dim=1)
+        error: Tensor = (((out - batch["target"]) / batch["spread"]) ** 2).mean(dim=1)
         kept = error + self.surrogate * cross_entropy(role, batch["wanted"], reduction="none")
         return (1 - self.alpha) * kept * batch["weight"] + self.alpha * gender_loss(gender, batch["gender"])

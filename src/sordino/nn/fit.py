@@ -51,7 +51,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained network in evaluation mode, its best validation loss (NaN without validation), and that of every epoch."""
+    """A trained network in evaluation mode, its best validation loss, and that of every epoch.
+
+    The best loss is NaN without validation, and infinite where no epoch had a finite one: the weights are then those of
+    before the training.
+    """
 
     module: nn.Module
     loss: float
@@ -96,7 +100,8 @@ def fit(job: Job) -> Fitted:
             module.train()
             for rows in batches(len(train["x"]), settings.batch, generator):
                 optimizer.zero_grad()
-                job.loss(module, {name: values[rows] for name, values in train.items()}).mean().backward()
+                loss = job.loss(module, {name: values[rows] for name, values in train.items()}).mean()
+                torch.autograd.backward(loss)
                 optimizer.step()
             if job.validation is None:
                 continue

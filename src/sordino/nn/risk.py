@@ -15,7 +15,8 @@ UNKNOWN = -1
 class RiskModel(nn.Module):
     """Predicts the role of an utterance's emotion and its speaker's gender.
 
-    Shared trunk of two dense layers (`size`, `size / 2`; ReLU, dropout), then one dense layer a head: three on each path.
+    Shared trunk of two dense layers (`size`, `size / 2`; ReLU, dropout), then one dense layer a head: each path has
+    three.
 
     Shape: `(n, inputs)` to `(n, 3)` and `(n, 2)`, logits in the order of `sordino.define.ROLES` and `GENDERS`.
     """

@@ -1,9 +1,10 @@
 """Training many networks of one shape as one stack: the way to fill a GPU.
 
-On a CPU a tiny network keeps one core busy, so one process a core trains one network after the other
-(`sordino.nn.fit.fit`); on a GPU each of those small steps would leave nearly all of it idle, and the networks of a stack
-share every kernel launch instead. `benchmarks/training.py` prints both side by side. The two ways differ in nothing but
-their random numbers (dropout, noise) and in that all networks of a stack take equally many steps an epoch.
+On a GPU, training small networks one after the other would leave nearly all of it idle; the networks of a stack share
+every kernel launch instead. On a CPU a stack is little faster than one process a core, each training one network after
+the other (`sordino.nn.fit.fit`), and slower where networks stop early at very different epochs, since it goes on until
+the last has: `benchmarks/training.py` prints both side by side. The two ways differ in nothing but their random numbers
+(dropout, noise) and in that all networks of a stack take equally many steps an epoch.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def _fit_stack(jobs: Sequence[Job], device: str) -> list[Fitted]:
             orders = [batches(n, settings.batch, g, steps) for n, g in zip(lengths, generators, strict=True)]
             for chosen in torch.stack(orders, dim=1).to(device):  # (networks, batch)
                 optimizer.zero_grad()
-                stack(_taken(train, chosen), training=True).mean(dim=1).sum().backward()
+                torch.autograd.backward(stack(_taken(train, chosen), training=True).mean(dim=1).sum())
                 optimizer.step()
             if validation and watch.stops(stack.losses(*validation), epoch):
                 break

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Final
-
-from sordino.errors import ReleaseError
-from sordino.policy import Policy
-from sordino.release import archive
+from sordino.release.fitters import FITTERS, load
 from sordino.release.identity import Identity, IdentityFitter
 from sordino.release.network import NetworkRelease
 from sordino.release.protocol import Fitter, Release
@@ -19,27 +13,10 @@ __all__ = [
     "FITTERS",
     "Fitter",
     "Identity",
+    "IdentityFitter",
     "NetworkRelease",
     "Release",
     "ReplacementFitter",
     "RetainingFitter",
     "load",
 ]
-
-FITTERS: Final[dict[str, Callable[[Policy, int], Fitter]]] = {
-    "none": lambda policy, seed: IdentityFitter(),  # noqa: ARG005
-    "rae": lambda policy, seed: ReplacementFitter(policy, seed=seed),
-    "rae-grl": lambda policy, seed: ReplacementFitter(policy, reversal=0.5, seed=seed),
-    "rae-grl+": lambda policy, seed: RetainingFitter(policy, seed=seed),
-}
-"""Every release by name: from a policy and a seed to its fitter, with the defaults of the studies."""
-
-
-def load(path: str | Path) -> Release:
-    """The release in a file that `save` wrote. Raises `ReleaseError` for a file that is none."""
-    name, config, arrays = archive.read(path)
-    if name == "none":
-        return Identity.restore(config, arrays)
-    if name in FITTERS:
-        return NetworkRelease.restore(name, config, arrays)
-    raise ReleaseError(f"{path}: release {name!r}, expected one of {', '.join(FITTERS)}: update sordino")

@@ -43,5 +43,5 @@ def read(path: str | Path) -> tuple[str, dict[str, Any], dict[str, NDArray[Any]]
             arrays = {key: file[key] for key in file.files}
         head = json.loads(str(arrays.pop(HEAD)))
         return head["name"], head["config"], arrays
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ReleaseError(f"{path}: not a release, expected a file that `save` wrote: make it again") from error

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sordino.errors import ReleaseError
 from sordino.nn.autoencoder import GatedAutoencoder, ReplacementAutoencoder
 from sordino.release import archive
 from sordino.release.protocol import Vectors, checked
@@ -23,9 +24,18 @@ class NetworkRelease:
     """
 
     def __init__(self, name: str, config: Mapping[str, Any], network: ReplacementAutoencoder) -> None:
+        if not all(bool(values.isfinite().all()) for values in network.state_dict().values()):
+            raise ReleaseError(
+                f"the training of {name} diverged, expected finite weights: bring the features to one scale"
+            )
         self.name = name
-        self.config = dict(config)
+        self._config = copy.deepcopy(dict(config))
         self._network = copy.deepcopy(network).requires_grad_(False).eval()
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """A copy of what was chosen or found in fitting."""
+        return copy.deepcopy(self._config)
 
     @property
     def network(self) -> ReplacementAutoencoder:
@@ -34,16 +44,16 @@ class NetworkRelease:
 
     @property
     def hash(self) -> str:
-        return archive.digest(self.name, self.config, self._arrays())
+        return archive.digest(self.name, self._config, self._arrays())
 
     def __call__(self, z: Vectors) -> Vectors:
-        rows = torch.from_numpy(checked(z, self.config["width"]).copy())
+        rows = torch.from_numpy(checked(z, self._config["width"]).copy())
         with torch.no_grad():
             out: Vectors = self._network(rows).numpy()
         return out
 
     def save(self, path: str | Path) -> None:
-        archive.write(path, self.name, self.config, self._arrays())
+        archive.write(path, self.name, self._config, self._arrays())
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         return {name: values.numpy() for name, values in self._network.state_dict().items()}

@@ -22,8 +22,8 @@ class Release(Protocol):
     """A frozen map from vectors of the scaled space to vectors of the same space, `(n, d)` to `(n, d)`.
 
     The same input gives the same output; a row's output does not depend on the other rows. It never changes its input
-    and shares no memory with the fitter that made it. Vectors that are not finite or of another width raise
-    `ReleaseError`.
+    and shares no memory with the fitter that made it. No vectors, such that are not finite, and such of another width
+    raise `ReleaseError`.
     """
 
     @property
@@ -48,16 +48,23 @@ class Release(Protocol):
 class Fitter(Protocol):
     """Makes a release from the rows of the transform party."""
 
+    def fit(self, z: Vectors, corpus: Corpus, part: Part) -> Release:
+        """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row order."""
+
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Release]:
         """The release, by way of the training jobs that it needs (see `sordino.nn.fit`)."""
 
 
 def checked(z: Vectors, width: int) -> Vectors:
-    """`z` as float32 of shape `(n, width)`. Raises `ReleaseError` for another width or numbers that are not finite."""
+    """`z` as float32 of shape `(n, width)`.
+
+    Raises `ReleaseError` for no vectors, another width or numbers that are not finite.
+    """
     z = np.asarray(z, dtype=np.float32)
-    if z.ndim != 2 or z.shape[1] != width:
+    if z.ndim != 2 or z.shape[1] != width or not len(z):
         raise ReleaseError(
-            f"vectors of shape {z.shape}, expected (n, {width}): preprocess them as the release was fitted"
+            f"vectors of shape {z.shape}, expected (n, {width}) with one or more: "
+            "preprocess them as the release was fitted"
         )
     if not np.isfinite(z).all():
         rows = int((~np.isfinite(z)).any(axis=1).sum())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.nn.autoencoder import ReplacementAutoencoder, ReplacementLoss, Reversed
 from sordino.nn.fit import Fitted, Job, Plan, Settings, run
+from sordino.nn.risk import UNKNOWN
 from sordino.policy import Policy
 from sordino.release.network import NetworkRelease
 from sordino.release.protocol import Vectors, checked
@@ -29,7 +30,8 @@ class ReplacementFitter:
 
     - `reversal`: the paper's lambda; 0 is the autoencoder without gradient reversal, 0.5 the paper's choice.
     - `alpha`: weight of the gender loss (0.1 in the paper), `1 - alpha` that of the reconstruction.
-    - `embeddings`: sizes `a` to choose from, by the validation loss on transform speakers, never by the risk model.
+    - `embeddings`: sizes `a` to choose from, by the reconstruction error on the validation rows of the transform party,
+      never by the risk model. (Not by the whole loss: a classifier that finds gender more easily would lower it.)
     - `redraw`: the random neutral rows that sensitive ones are to become are drawn once a `run`, or anew each `epoch`.
     - `schedule`: how lambda grows: `constant`; `dann`, 2 / (1 + e^(-10 p)) - 1 of it at share p of the epochs (Ganin &
       Lempitsky 2015); `warm-up`, in a straight line over the first tenth.
@@ -41,7 +43,7 @@ class ReplacementFitter:
     embeddings: tuple[int, ...] = (16, 32)
     redraw: Literal["run", "epoch"] = "run"
     schedule: Literal["constant", "dann", "warm-up"] = "constant"
-    settings: Settings = Settings()
+    settings: Settings = field(default_factory=Settings)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -63,7 +65,11 @@ class ReplacementFitter:
         train, validation = rows.require(part.train), rows.require(part.validation)
         generator = torch.Generator().manual_seed(self.seed)
         fixed = {**rows.batch(train), "target": rows.replaced(train, train, generator)}
-        held = {**rows.batch(validation), "target": rows.replaced(validation, train, generator)}
+        held = {
+            "x": rows.x[validation],
+            "target": rows.replaced(validation, train, generator),
+            "gender": torch.full_like(validation, UNKNOWN),  # the reconstruction alone stops, and chooses the size
+        }
 
         def refresh(generator: torch.Generator, epoch: int) -> dict[str, Tensor]:
             target = rows.replaced(train, train, generator) if self.redraw == "epoch" else fixed["target"]
@@ -93,6 +99,8 @@ class ReplacementFitter:
     def _best(self, fitted: Sequence[Fitted], width: int) -> NetworkRelease:
         losses = [one.loss for one in fitted]
         best = int(np.argmin(losses))
+        if not math.isfinite(losses[best]):
+            raise ReleaseError("the training diverged, expected a finite loss: bring the features to one scale")
         config = {
             **asdict(self),
             "width": width,

@@ -5,12 +5,14 @@ a few hundred utterances, and loses most of it. Here an utterance may pass round
 utterance, decides how much. Four things more were chosen on validation speakers (`docs/retaining.md`): the target of a
 sensitive row is the mean neutral vector, not a random one; a risk model fitted on transform speakers judges the output
 in training; required rows weigh twice; noise on the input, as high as the spread of the data, keeps the gate from
-learning its rows by heart. What passes the gate passes whole: gender too. Gradient reversal acts on the embedding alone.
+learning its rows by heart. What passes the gate passes whole: gender too. Gradient reversal acts on the embedding
+alone.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 
 import torch
@@ -19,6 +21,7 @@ from torch import Tensor
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.define import ROLES, Role
+from sordino.errors import ReleaseError
 from sordino.nn.autoencoder import GatedAutoencoder, Judged, RetainingLoss
 from sordino.nn.fit import Job, Plan, Settings, run
 from sordino.nn.risk import RiskModel, risk_loss
@@ -61,6 +64,10 @@ class RetainingFitter:
         rows = Rows(checked(z, z.shape[-1]), corpus, self.policy)
         chosen = rows.require(part.rows)
         (surrogate,) = yield [self._surrogate(rows, part)]
+        if not math.isfinite(surrogate.loss):
+            raise ReleaseError(
+                "the surrogate's training diverged, expected a finite loss: bring the features to one scale"
+            )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             autoencoder = GatedAutoencoder(*_centre_and_scale(rows.x[chosen]), self.embedding, self.noise)
@@ -81,8 +88,8 @@ class RetainingFitter:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed + 1)
             module = RiskModel(rows.x.shape[1], self.surrogate_size)
-        batches = ({**rows.batch(some), "role": rows.role[some]} for some in (train, validation))
-        return Job(module, risk_loss, *batches, Settings(), self.seed + 1)
+        learnt, held = ({**rows.batch(some), "role": rows.role[some]} for some in (train, validation))
+        return Job(module, risk_loss, learnt, held, Settings(), self.seed + 1)
 
     def _batch(self, rows: Rows, chosen: Tensor) -> dict[str, Tensor]:
         x, role = rows.x[chosen], rows.role[chosen]

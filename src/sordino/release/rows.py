@@ -29,7 +29,7 @@ class Rows:
 
     def require(self, rows: NDArray[np.intp]) -> Tensor:
         """These rows. Raises `ReleaseError` where a role has none among them."""
-        chosen = torch.from_numpy(rows)
+        chosen = torch.from_numpy(rows.copy())
         for place, role in enumerate(ROLES):
             if not bool((self.role[chosen] == place).any()):
                 raise ReleaseError(

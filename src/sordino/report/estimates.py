@@ -1,4 +1,4 @@
-"""From an audit's predictions to `estimates.csv`: one row an estimate, each with chance and an interval over speakers."""
+"""From an audit's predictions to `estimates.csv`: one row an estimate, with chance and an interval over speakers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Figure:
     group: str = ""
     target: str = ""
     within: NDArray[np.intp] | None = None
-    """The secret of each of `rows` where it is constant within a speaker: each value needs speakers enough."""
+    """The secret of each of `rows`: each of its values needs speakers enough."""
 
 
 def measure(predictions: Table, *, study: str = "", features: str = "", seed: int = 0) -> Table:
@@ -73,7 +73,7 @@ def pooled(predictions: Table, *, study: str = "", features: str = "", seed: int
 def headline(estimates: Table, **where: str) -> Table:
     """The headline rows, of all corpora together, whose columns have these values."""
     together = estimates["corpus"].map(lambda name: name.count("+")).max()
-    chosen = (estimates["split"] == "all") & (estimates["corpus"].str.count(r"\+") == together)
+    chosen: pd.Series[bool] = (estimates["split"] == "all") & (estimates["corpus"].str.count(r"\+") == together)
     chosen &= estimates["attacker"].isin(["best", ""])
     for column, value in where.items():
         chosen &= estimates[column] == value
@@ -198,7 +198,7 @@ def _distinguish(table: Table) -> Iterator[Figure]:
     def auc(rows: NDArray[np.intp]) -> float:
         return metrics.auc(truth[rows] == 1, score[rows])
 
-    yield Figure("distinguish", auc, _half, np.arange(len(truth)), target="sensitive-vs-neutral")
+    yield Figure("distinguish", auc, _half, np.arange(len(truth)), target="sensitive-vs-neutral", within=truth)
 
 
 def _detail(kind: str, table: Table) -> Iterator[Figure]:
@@ -215,7 +215,7 @@ def _detail(kind: str, table: Table) -> Iterator[Figure]:
 
     everything = np.arange(len(truth))
     if kind == "intensity":
-        yield Figure("detail", recall, share, everything, Role.REQUIRED, kind)
+        yield Figure("detail", recall, share, everything, Role.REQUIRED, kind, truth.astype(int))
     else:
         yield Figure("detail", explained, lambda rows: 0.0, everything, Role.REQUIRED, kind)  # noqa: ARG005
 

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from itertools import cycle, zip_longest
+from typing import Any, Final
 
 import matplotlib
 import numpy as np
@@ -26,28 +27,22 @@ from sordino.report.tables import Estimate, number
 INK: Final = "#222222"
 GREY: Final = "#8a8a8a"
 PALE: Final = "#c9c9c9"
+DASHES: Final = (0, (4, 3))
 STYLES: Final = (
     (INK, "X"), ("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "D"), ("#CC79A7", "^"), ("#56B4E9", "v"),
     ("#8C6D1F", "P"), ("#7A4FBF", "h"),
 )  # fmt: skip
 """Colour and shape of each release, in order; the first is the unprotected reference."""
 
-_LOOK: Final = {
+_LOOK: Final[Any] = {
     "svg.fonttype": "path",
     "svg.hashsalt": "sordino",
     "font.size": 8.5,
-    "axes.titlesize": 9.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "axes.edgecolor": GREY,
     "axes.linewidth": 0.6,
-    "axes.labelcolor": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
     "legend.frameon": False,
 }
 
@@ -87,9 +82,11 @@ def front(panels: Sequence[Sequence[Panel]], releases: Sequence[str], *, referen
             _panel(axis, panels[row][column], styles, reference)
             axis.set_xlabel(panels[row][column].leakage if row == rows - 1 else "")
             axis.set_ylabel(panels[row][column].utility if column == 0 else "")
-        axes[0, 0].annotate("better", (0.09, 0.90), (0.20, 0.79), xycoords="axes fraction", color=GREY, va="center",
+        axes[0, 0].annotate("better", (0.03, 0.97), (0.06, 0.86), xycoords="axes fraction", color=GREY, va="top",
                             arrowprops={"arrowstyle": "->", "color": GREY, "lw": 0.8})  # fmt: skip
-        figure.legend(handles=list(_legend(styles)), loc="outside upper left", ncols=4, columnspacing=1.4, handlelength=1.6)
+        handles = list(_legend(styles))
+        figure.legend(handles=handles, loc="outside upper left", ncols=len(handles) // 2,
+                      handlelength=1.5, columnspacing=1.1, handletextpad=0.5)  # fmt: skip
         return _svg(figure, "Utility against leakage")
 
 
@@ -97,10 +94,11 @@ def _panel(axis: Axes, panel: Panel, styles: dict[str, tuple[str, str]], referen
     shown = [point for point in panel.points if not math.isnan(point.leakage.value + point.utility.value)]
     for point in shown:
         if point.kind == "retrains":
-            axis.axvline(point.leakage.chance, color=PALE, lw=0.8, zorder=0)
+            axis.axvline(point.leakage.chance, color=PALE, lw=1.2, zorder=0)
             if point.release == reference:
-                axis.axvline(point.leakage.value, color=INK, lw=0.6, ls=(0, (4, 3)), zorder=0)
-                axis.axhline(point.utility.value, color=INK, lw=0.6, ls=(0, (4, 3)), zorder=0)
+                axis.axvline(point.leakage.value, color=INK, lw=0.6, ls=DASHES, zorder=0)
+                axis.axhline(point.utility.value, color=INK, lw=0.6, ls=DASHES, zorder=0)
+    _chance_of_utility(axis, [point for point in shown if point.kind == "retrains"])
     for point in shown:
         colour, shape = styles[point.release]
         x, y = point.leakage.value, point.utility.value
@@ -111,27 +109,49 @@ def _panel(axis: Axes, panel: Panel, styles: dict[str, tuple[str, str]], referen
                           capsize=2, fmt="none", zorder=2)  # fmt: skip
             axis.plot(x, y, shape, color=colour, ms=7.5, mec="white", mew=0.7, zorder=4)
         else:
-            ends = [other.leakage.value for other in shown if other.kind == "retrains" and other.release == point.release]
+            ends = [
+                other.leakage.value for other in shown if other.kind == "retrains" and other.release == point.release
+            ]
             axis.plot([x, *ends], [y] * (1 + len(ends)), ls=":", color=colour, lw=1, zorder=1)
             axis.plot(x, y, shape, mfc="white", mec=colour, ms=6, mew=1.1, zorder=3)
     axis.set(xlim=(0.38, 1.02), ylim=(-0.03, 1.05), xticks=np.arange(0.4, 1.01, 0.1), yticks=np.arange(0, 1.01, 0.2))
     axis.text(0.5, 1.0, " chance", color=GREY, fontsize=7, ha="left", va="top", transform=axis.get_xaxis_transform())
 
 
-def _whisker(estimate: Estimate) -> NDArray[np.float64]:
+def _chance_of_utility(axis: Axes, points: Sequence[Point]) -> None:
+    """A line across where chance is one level (F1), a dash below each release where each has its own (U)."""
+    levels = [point.utility.chance for point in points]
+    if levels and max(levels) - min(levels) < 0.005:
+        axis.axhline(levels[0], color=PALE, lw=1.2, zorder=0)
+    else:
+        axis.plot([point.leakage.value for point in points], levels, "_", color=GREY, ms=9, mew=1.2, zorder=0)
+
+
+def _whisker(estimate: Estimate) -> NDArray[np.floating[Any]]:
     """How far the limits lie from the value, `(2, 1)`: nothing where nobody can tell."""
     arms = np.array([[estimate.value - estimate.low], [estimate.high - estimate.value]])
-    return np.maximum(np.nan_to_num(arms), 0)
+    return arms.clip(0.0)  # NaN stays NaN: nothing is drawn
 
 
 def _legend(styles: dict[str, tuple[str, str]]) -> Iterator[Line2D]:
-    for release, (colour, shape) in styles.items():
-        yield Line2D([], [], ls="", marker=shape, color=colour, ms=7, mec="white", mew=0.7, label=release)
-    plain = {"ls": "", "marker": "o", "color": GREY}
-    yield Line2D([], [], **plain, ms=7, label="attacker retrains")
-    yield Line2D([], [], **plain | {"ls": ":"}, ms=6, mfc="white", label="never saw the release")
-    yield Line2D([], [], **plain, ms=3.6, alpha=0.6, mew=0, label="one required emotion")
-    yield Line2D([], [], color=INK, lw=0.6, ls=(0, (4, 3)), label="unprotected")
+    """Releases in the upper row, what marks mean in the lower one: legends are filled column by column."""
+    meanings = [
+        _handle("attacker retrains", marker="o", color=GREY, ms=7),
+        _handle("never saw the release", marker="o", color=GREY, ms=6, mfc="white", ls=":"),
+        _handle("one required emotion", marker="o", color=GREY, ms=3.6, alpha=0.6, mew=0),
+        _handle("unprotected", color=INK, lw=0.6, ls=DASHES),
+        _handle("chance", color=PALE, lw=1.4, ls="-"),
+    ]
+    releases = [
+        _handle(release, marker=shape, color=colour, ms=7, mec="white", mew=0.7)
+        for release, (colour, shape) in styles.items()
+    ]
+    for pair in zip_longest(releases, meanings):
+        yield from (handle or _handle(" ") for handle in pair)
+
+
+def _handle(label: str, **style: Any) -> Line2D:
+    return Line2D([], [], **{"ls": "", "label": label, **style})
 
 
 def dots(panels: dict[str, dict[str, dict[str, Estimate]]]) -> str:
@@ -143,52 +163,49 @@ def dots(panels: dict[str, dict[str, dict[str, Estimate]]]) -> str:
     releases = list(next(iter(panels.values())))
     marks = _marks(panels)
     with _look():
-        figure = Figure(figsize=(7.1, 0.62 * len(releases) + 1.25), layout="constrained")
+        figure = Figure(figsize=(7.1, 0.45 * len(releases) + 1.1), layout="constrained")
         axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         for axis, (title, rows) in zip(axes, panels.items(), strict=True):
             for place, release in enumerate(releases):
                 _dot_row(axis, place, rows[release], marks)
             if "none" in rows:
-                axis.axvline(rows["none"]["best"].value, color=INK, lw=0.6, ls=(0, (4, 3)), zorder=0)
+                axis.axvline(rows["none"]["best"].value, color=INK, lw=0.6, ls=DASHES, zorder=0)
             axis.axvline(0.5, color=PALE, lw=0.8, zorder=0)
             axis.set(title=title, xlabel="AUC (0.5 is chance)", xlim=(0.3, 1.02), yticks=range(len(releases)))
             axis.set_yticklabels(releases)
             axis.set_ylim(len(releases) - 0.5, -0.5)
-        handles = [_mark(name, marks[name]) for name in marks]
+        words = {"best": "retrains: best, chosen on its own speakers", "risk-model": "never saw the release"}
+        handles = [_handle(words.get(name, name), **style) for name, style in marks.items()]
         figure.legend(handles=handles, loc="outside upper left", ncols=6, columnspacing=1.2, handlelength=1.2)
         return _svg(figure, "AUC of every attacker")
 
 
-def _marks(panels: dict[str, dict[str, dict[str, Estimate]]]) -> dict[str, dict[str, object]]:
+def _marks(panels: dict[str, dict[str, dict[str, Estimate]]]) -> dict[str, dict[str, Any]]:
     """How each attacker is drawn; those who retrain are filled."""
     names = dict.fromkeys(name for rows in panels.values() for found in rows.values() for name in found)
-    shapes = iter("so^vDPXh<>" * 5)
-    marks: dict[str, dict[str, object]] = {}
-    for name in names:
-        if name == "best":
-            marks[name] = {"marker": "|", "color": INK, "ms": 13, "mew": 2}
-        elif name == "risk-model":
-            marks[name] = {"marker": "o", "mfc": "white", "mec": "#D55E00", "ms": 6.5, "mew": 1.2}
-        else:
-            marks[name] = {"marker": next(shapes), "color": "#0072B2", "ms": 5, "alpha": 0.75, "mew": 0}
-    return marks
+    shapes = cycle("so^vDPXh<>")
+    known = {
+        "best": {"marker": "|", "color": INK, "ms": 13, "mew": 2},
+        "risk-model": {"marker": "o", "mfc": "white", "mec": "#D55E00", "ms": 6.5, "mew": 1.2},
+    }
+    filled = {"color": "#0072B2", "ms": 5, "alpha": 0.75, "mew": 0}
+    return {name: known.get(name) or {"marker": next(shapes), **filled} for name in names}
 
 
-def _mark(name: str, style: dict[str, object]) -> Line2D:
-    words = {"best": "retrains: best, chosen on its own speakers", "risk-model": "never saw the release"}
-    return Line2D([], [], ls="", label=words.get(name, name), **style)  # type: ignore[arg-type]
-
-
-def _dot_row(axis: Axes, place: int, found: dict[str, Estimate], marks: dict[str, dict[str, object]]) -> None:
+def _dot_row(axis: Axes, place: int, found: dict[str, Estimate], marks: dict[str, dict[str, Any]]) -> None:
     for name, estimate in found.items():
         if not math.isnan(estimate.value):
             if name == "best":
                 axis.plot([estimate.low, estimate.high], [place, place], color=INK, lw=1.1, zorder=1)
-            axis.plot(estimate.value, place, ls="", zorder=3 if name == "best" else 2, **marks[name])  # type: ignore[arg-type]
+            axis.plot(estimate.value, place, ls="", zorder=3 if name == "best" else 2, **marks[name])
 
 
 def confusions(
-    grid: Sequence[Sequence[NDArray[np.intp]]], rows: Sequence[str], columns: Sequence[str], classes: Sequence[str]
+    grid: Sequence[Sequence[NDArray[np.intp]]],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    classes: Sequence[str],
+    title: str = "Confusion matrices",
 ) -> str:
     """Confusion matrices, as SVG: one a place of the grid; shares of each true class, with counts below.
 
@@ -204,8 +221,8 @@ def confusions(
             axis.set_title(columns[column] if row == 0 else "", loc="center")
             if column == 0:
                 axis.set_ylabel(rows[row], fontweight="bold")
-        figure.supxlabel("called", fontsize=8.5)
-        return _svg(figure, "Confusion matrices")
+        figure.supxlabel("called by the risk model", fontsize=8.5)
+        return _svg(figure, title)
 
 
 def _matrix(axis: Axes, counts: NDArray[np.intp]) -> None:
@@ -219,7 +236,9 @@ def _matrix(axis: Axes, counts: NDArray[np.intp]) -> None:
         shade = tuple(1 - share * (1 - channel) for channel in (0.03, 0.27, 0.45))  # white to dark blue
         axis.add_patch(Rectangle((called - 0.5, true - 0.5), 1, 1, facecolor=shade, edgecolor=PALE, lw=0.5))
         colour = "white" if share > 0.55 else INK
-        axis.text(called, true - 0.08, number(share) if total else "–", ha="center", va="center", color=colour, fontsize=8)
+        axis.text(
+            called, true - 0.08, number(share) if total else "–", ha="center", va="center", color=colour, fontsize=8
+        )
         axis.text(called, true + 0.25, f"{count}", ha="center", va="center", color=colour, fontsize=5.8)
 
 

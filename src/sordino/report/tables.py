@@ -81,7 +81,7 @@ class Estimates:
         attacker: str = "best",
         corpus: str = "",
     ) -> Estimate:
-        """The estimate; `required` empty is the mean over policies, `corpus` empty all together. Else NaN everywhere."""
+        """The estimate, or NaN everywhere; `required` empty is the mean over policies, `corpus` empty all together."""
         target = TARGETS.get(metric, "emotion")
         attacker = "" if target == "emotion" else attacker
         key = (metric, release, required, group, str(knowledge), target, attacker, corpus or self.corpora[0])
@@ -152,10 +152,11 @@ def chance(estimate: Estimate) -> Cell:
 
 
 def beside(paper: float, ours: Estimate) -> tuple[Cell, Cell, Cell, Cell]:
-    """The cells of a published value and ours: paper, ours, difference, interval."""
+    """The cells of a published value and ours: paper, ours, difference, interval; NaN where nothing was published."""
+    known = not math.isnan(paper)
     return (
-        Cell(number(paper), "paper"),
+        Cell(f"{paper:.3f}" if known else "", "paper"),
         Cell(number(ours.value)),
-        Cell(signed(ours.value - paper), "difference"),
+        Cell(signed(ours.value - paper) if known else "", "difference"),
         Cell(limits(ours), "interval"),
     )

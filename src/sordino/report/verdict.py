@@ -17,8 +17,10 @@ NONE: Final = "none"
 SECRETS: Final = {"distinguish": "sensitive emotions", "auc": "gender"}
 """The metric of each secret, and what the secret is called."""
 
-_DOES: Final = {"distinguish": "tells sensitive from neutral", "auc": "tells female from male voices"}
-_TELLING: Final = {"distinguish": "telling sensitive from neutral", "auc": "telling female from male voices"}
+_WHO: Final = {
+    Knowledge.IGNORANT: "An attacker who never saw the release",
+    Knowledge.SEMI_INFORMED: "An attacker who retrains on released vectors",
+}
 
 
 def outcome(found: Estimate) -> str:
@@ -33,59 +35,53 @@ def outcome(found: Estimate) -> str:
 
 
 def headline(look: Estimates, release: str, required: str = "") -> str:
-    """Which secrets are open to an attacker who retrains, and how much of its advantage over chance is left."""
-    found = {
-        metric: look(metric, release, required, knowledge=Knowledge.SEMI_INFORMED)
-        for metric in SECRETS
-        if not math.isnan(look(metric, release, required, knowledge=Knowledge.SEMI_INFORMED).value)
-    }
+    """Which secrets an attacker who retrains can tell, and how much of their advantage both attackers keep."""
     groups: dict[str, list[str]] = {}
-    for metric, estimate in found.items():
-        groups.setdefault(outcome(estimate), []).append(metric)
-    words = []
-    if leaks := groups.get("leak"):
-        verb = "is" if leaks == ["auc"] else "are"
-        words.append(f"{_listed(leaks)} {verb} **not hidden** from an attacker who retrains{_left(look, release, required, leaks)}.")
-    if silent := groups.get("no leak found"):
-        words.append(f"{_listed(silent)}: no leak was found by an attacker who retrains; that does not prove there is none.")
-    if unknown := groups.get("cannot tell"):
-        words.append(f"{_listed(unknown)}: cannot tell, there are too few speakers for an interval.")
-    return " ".join(sentence[0].upper() + sentence[1:] for sentence in words)
+    for metric in SECRETS:
+        found = look(metric, release, required, knowledge=Knowledge.SEMI_INFORMED)
+        if not math.isnan(found.value):
+            groups.setdefault(outcome(found), []).append(metric)
+    sentences = []
+    for result, secrets in groups.items():
+        listed = " and ".join(SECRETS[metric] for metric in secrets)
+        verb = "is" if secrets == ["auc"] else "are"
+        words = {
+            "leak": f"{listed} {verb} **not hidden** from an attacker who retrains.",
+            "no leak found": f"{listed}: an attacker who retrains found **no leak**, which is no proof.",
+            "cannot tell": f"{listed}: we **cannot tell** what an attacker who retrains finds, speakers are too few.",
+        }[result]
+        sentences.append(words[0].upper() + words[1:])
+    left = {knowledge: _left(look, release, knowledge, required) for knowledge in _WHO}
+    if release != NONE and all(left.values()):
+        sentences.append(
+            f"Of its advantage over chance on the original features, an attacker who never saw the release keeps "
+            f"{left[Knowledge.IGNORANT]}; one who retrains keeps {left[Knowledge.SEMI_INFORMED]}."
+        )
+    return " ".join(sentences)
 
 
-def _listed(secrets: list[str]) -> str:
-    return " and ".join(SECRETS[metric] for metric in secrets)
-
-
-def _left(look: Estimates, release: str, required: str, leaks: list[str]) -> str:
-    """How much of the advantage on the original features is left, in words."""
+def _left(look: Estimates, release: str, knowledge: Knowledge, required: str) -> str:
+    """What is left of (AUC - chance) on the original features, for each secret, in words."""
     shares = []
-    for metric in leaks:
-        after = look(metric, release, required, knowledge=Knowledge.SEMI_INFORMED)
-        before = look(metric, NONE, required, knowledge=Knowledge.SEMI_INFORMED)
-        if release != NONE and before.value > before.chance:
-            share = (after.value - after.chance) / (before.value - before.chance)
-            shares.append(f"**{share:.0%}** in {_TELLING[metric]}")
-    return f": of its advantage over chance on the original features it keeps {' and '.join(shares)}" if shares else ""
+    for metric, secret in SECRETS.items():
+        after, before = (look(metric, name, required, knowledge=knowledge) for name in (release, NONE))
+        if before.value > before.chance and not math.isnan(after.value):
+            share = max(0.0, (after.value - after.chance) / (before.value - before.chance))
+            shares.append(f"**{100 * share:.0f} %** for {secret}")
+    return " and ".join(shares)
 
 
 def attacks(look: Estimates, release: str, knowledge: Knowledge, required: str = "") -> list[str]:
     """One sentence a secret: how well this attacker tells it, on the original features, and by chance."""
-    who = {
-        Knowledge.IGNORANT: "An attacker who never saw the release",
-        Knowledge.SEMI_INFORMED: "An attacker who retrains on released vectors",
-    }[knowledge]
-    sentences = []
-    for metric, does in _DOES.items():
-        found = look(metric, release, required, knowledge=knowledge)
-        if not math.isnan(found.value):
-            reference = look(metric, NONE, required, knowledge=knowledge)
-            sentences.append(f"{who} {does} with AUC {_figure(found, reference, release)}.")
+    done = {"distinguish": "tells sensitive from neutral with AUC", "auc": "tells female from male voices with AUC"}
     if knowledge == Knowledge.IGNORANT:
-        found = look("f1", release, required, Role.SENSITIVE)
-        reference = look("f1", NONE, required, Role.SENSITIVE)
+        done["f1"] = "finds sensitive utterances with F1"
+    sentences: list[str] = []
+    for metric, does in done.items():
+        group = Role.SENSITIVE if metric == "f1" else ""
+        found, reference = (look(metric, name, required, group, knowledge=knowledge) for name in (release, NONE))
         if not math.isnan(found.value):
-            sentences.append(f"It finds sensitive utterances with F1 {_figure(found, reference, release)}.")
+            sentences.append(f"{'It' if sentences else _WHO[knowledge]} {does} {_figure(found, reference, release)}.")
     return sentences
 
 
@@ -105,11 +101,15 @@ def kept(look: Estimates, release: str, required: str = "") -> list[str]:
 
 def _figure(found: Estimate, reference: Estimate, release: str) -> str:
     """An estimate with its interval, its reference and its chance level."""
-    known = [] if release == NONE or math.isnan(reference.value) else [f"on the original features {number(reference.value)}"]
+    known = (
+        []
+        if release == NONE or math.isnan(reference.value)
+        else [f"on the original features {number(reference.value)}"]
+    )
     beside = "; ".join([*known, f"chance {number(found.chance)}"])
     return f"{_sure(found)} ({beside})"
 
 
 def _sure(found: Estimate) -> str:
-    interval = limits(found)
-    return f"**{number(found.value)}** {interval if interval.startswith("[") else f"[{interval}]"}"
+    """A value and its interval, or that its interval cannot be told."""
+    return f"**{number(found.value)}** [{limits(found).strip('[]')}]"

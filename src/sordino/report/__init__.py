@@ -1,0 +1,33 @@
+"""What is told: predictions become estimates, estimates become tables, figures and a page.
+
+>>> len(COLUMNS), COLUMNS[0], COLUMNS[-1]
+(20, 'study', 'chance')
+"""
+
+from __future__ import annotations
+
+from sordino.report.audit import csv, write
+from sordino.report.estimates import COLUMNS, headline, measure, pooled
+from sordino.report.page import Card, Page, Picture, Section, Terms, Text
+from sordino.report.record import versions
+from sordino.report.tables import Cell, Estimate, Estimates, Table
+
+__all__ = [
+    "COLUMNS",
+    "Card",
+    "Cell",
+    "Estimate",
+    "Estimates",
+    "Page",
+    "Picture",
+    "Section",
+    "Table",
+    "Terms",
+    "Text",
+    "csv",
+    "headline",
+    "measure",
+    "pooled",
+    "versions",
+    "write",
+]

@@ -1,0 +1,192 @@
+"""The report of audits: estimates, a record of how they came about, and a page."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from sordino import storage
+from sordino.attack import Audit
+from sordino.define import ROLES, Knowledge
+from sordino.errors import AttackError
+from sordino.report import figures, terms, verdict
+from sordino.report.estimates import measure
+from sordino.report.page import Card, Page, Picture, Section, Terms, Text, settings
+from sordino.report.record import versions
+from sordino.report.tables import Cell, Estimates, Table, chance, with_interval
+
+ATTACKS: Final = {"distinguish": "sensitive against neutral", "auc": "gender"}
+"""The measure of each secret, and what an attack on it is called."""
+
+_NO_REFERENCE: Final = (
+    "The unprotected features were not attacked, so nobody sees what there was to hide: pass the audit of the release "
+    "`none` too."
+)
+
+
+def write(audits: Audit | Sequence[Audit], folder: str | Path) -> Path:
+    """Write `estimates.csv`, `run.json` and `report.html` of one audit or several; returns the path of the page.
+
+    Several audits are those of other releases, policies or draws: with that of the release `none` beside it, every
+    figure has its reference. Raises `AttackError` without an audit, `StorageError` where files cannot be written.
+    """
+    several = [audits] if isinstance(audits, Audit) else list(audits)
+    if not several:
+        raise AttackError("no audit came, expected at least one: pass what `attack.run` returned")
+    predictions = pd.concat([audit.predictions for audit in several], ignore_index=True)
+    estimates = measure(predictions)
+    config = json.loads(json.dumps([dict(audit.config) for audit in several], sort_keys=True))
+    run = {
+        "config": config,
+        "config_hash": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12],
+        "versions": versions(),
+        "test_speakers": sorted(set(predictions["speaker"])),
+    }
+    folder = storage.folder(folder)
+    storage.write(folder / "estimates.csv", csv(estimates))
+    storage.write(folder / "run.json", json.dumps(run, indent=2, ensure_ascii=False) + "\n")
+    return page(predictions, estimates, run).write(folder)
+
+
+def csv(estimates: pd.DataFrame) -> str:
+    """Estimates as the text of `estimates.csv`: six significant digits, empty where a column does not apply."""
+    return estimates.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+
+
+def page(predictions: pd.DataFrame, estimates: pd.DataFrame, run: dict[str, Any]) -> Page:
+    """The page of some audits: a verdict for each release under each policy, then what it rests on."""
+    look = Estimates(estimates)
+    secrets = predictions[predictions["target"] == "emotion"]
+    utterances, speakers = secrets.drop_duplicates(["draw", "row"]), secrets["speaker"].nunique()
+    draws = secrets["draw"].nunique()
+    lead = (
+        f"What attackers learn from released vectors of {len(utterances):,} test utterances of {speakers} speakers "
+        f"({look.corpora[0].replace('+', ' and ')}), {draws} {'draw' if draws == 1 else 'draws'} of test speakers. "
+        "Every figure is of speakers that neither the release nor an attacker was fitted on."
+    )
+    notices = [] if verdict.NONE in look.releases else [_NO_REFERENCE]
+    sections = [
+        Section("Verdict", cards(look)),
+        *[Section(f"Required: {required}", [*_figures(look, required)]) for required in look.required],
+        Section("How to read this page", [Terms((*terms.MEASURES, *terms.READING)), *map(Text, terms.UNTESTED)]),
+        Section("How it was run", [Terms(_record(run))]),
+    ]
+    return Page(f"Audit of {', '.join(look.releases)}", lead, sections, notices)
+
+
+def cards(look: Estimates) -> list[Card]:
+    """The verdict on every release but `none`, under every policy; on `none` where it stands alone."""
+    releases = [release for release in look.releases if release != verdict.NONE] or look.releases
+    return [
+        card(look, release, required, f"required: {required}") for release in releases for required in look.required
+    ]
+
+
+def card(look: Estimates, release: str, required: str, subtitle: str) -> Card:
+    """The verdict on one release: what both attackers get, and what is kept."""
+    return Card(
+        release,
+        subtitle,
+        verdict.headline(look, release, required),
+        (
+            ("Does not retrain (ignorant)", verdict.attacks(look, release, Knowledge.IGNORANT, required)),
+            ("Retrains (semi-informed)", verdict.attacks(look, release, Knowledge.SEMI_INFORMED, required)),
+            ("What is kept", verdict.kept(look, release, required)),
+        ),
+    )
+
+
+def attackers(look: Estimates, required: str = "") -> Picture:
+    """The AUC of every attacker on every release, drawn."""
+    panels = {}
+    for metric, title in ATTACKS.items():
+        panels[title] = {
+            release: {
+                "risk-model": look(metric, release, required),
+                **{
+                    family: look(metric, release, required, knowledge=Knowledge.SEMI_INFORMED, attacker=family)
+                    for family in look.families
+                },
+                "best": look(metric, release, required, knowledge=Knowledge.SEMI_INFORMED),
+            }
+            for release in look.releases
+        }
+    caption = (
+        "Grey line: chance. Dashed line: the best attacker on the original features. Whiskers: 95 % over speakers."
+    )
+    return Picture(figures.dots(panels), caption)
+
+
+def _figures(look: Estimates, required: str) -> tuple[Picture, Table, Table]:
+    return attackers(look, required), _attacks(look, required), _utility(look, required)
+
+
+def _attacks(look: Estimates, required: str) -> Table:
+    """Every attacker's AUC on every release."""
+    groups = []
+    for metric, secret in ATTACKS.items():
+        for release in look.releases:
+            found = [("risk-model", Knowledge.IGNORANT, look(metric, release, required))]
+            for name in ("best", *look.families):
+                estimate = look(metric, release, required, knowledge=Knowledge.SEMI_INFORMED, attacker=name)
+                found.append((name, Knowledge.SEMI_INFORMED, estimate))
+            groups.append(
+                [
+                    [
+                        *(Cell(text, "name") for text in (secret, release, str(knowledge), name)),
+                        *with_interval(estimate),
+                        chance(estimate),
+                    ]
+                    for name, knowledge, estimate in found
+                ]
+            )
+    heads = [
+        ("secret", 1),
+        ("release", 1),
+        ("knowledge", 1),
+        ("attacker", 1),
+        ("AUC", 1),
+        ("95 % interval", 1),
+        ("chance", 1),
+    ]
+    return Table("What attackers get", [heads], groups)
+
+
+def _utility(look: Estimates, required: str) -> Table:
+    """What is kept of every role by every release."""
+    groups = []
+    for role in ROLES:
+        rows = []
+        for release in look.releases:
+            f1, u = (look(metric, release, required, role) for metric in ("f1", "unchanged"))
+            rows.append([Cell(str(role), "name"), Cell(release, "name"), *with_interval(f1), chance(f1),
+                         *with_interval(u), chance(u)])  # fmt: skip
+        groups.append(rows)
+    heads = [
+        ("role", 1),
+        ("release", 1),
+        *[(text, 1) for name in ("F1", "U") for text in (name, "95 % interval", "chance")],
+    ]
+    return Table("What is kept", [heads], groups)
+
+
+def installed(versions: Mapping[str, str]) -> tuple[str, str]:
+    """Versions as one row.
+
+    >>> installed({"python": "3.11", "sordino": "0.1.0"})
+    ('versions', 'python 3.11, sordino 0.1.0')
+    """
+    return "versions", ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def _record(run: dict[str, Any]) -> list[tuple[str, str]]:
+    """Settings and versions; speakers stand in `run.json` alone."""
+    rows = [("config_hash", run["config_hash"])]
+    for place, config in enumerate(run["config"]):
+        rows.extend(settings(config, f"{place}." if len(run["config"]) > 1 else ""))
+    return [*rows, installed(run["versions"])]

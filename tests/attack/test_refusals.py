@@ -1,0 +1,64 @@
+"""An audit that cannot be made is refused with a line that says what is missing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sordino.corpora.table import Corpus
+from sordino.errors import AttackError, ReleaseError
+from tests.attack.scenes import audit, scene
+from tests.release.planted import speakers_of
+
+
+def without(column: str, value: str, party: str) -> Corpus:
+    """The planted corpus in which a party has another emotion or gender in the place of one."""
+    given, other = scene(), {"sad": "neutral", "happy": "neutral", "angry": "neutral", "female": "male"}
+    rows = given.parts.test if party == "test" else given.parts.risk.rows
+    table = given.corpus.table.copy()
+    table.loc[rows, column] = table.loc[rows, column].replace({value: other[value]})
+    if column == "gender":  # all rows of a speaker
+        chosen = table["speaker"].isin(speakers_of(given.corpus, rows))
+        table.loc[chosen, "gender"] = other[value]
+    return Corpus(given.corpus.name, table)
+
+
+def test_a_test_part_without_a_role_is_refused() -> None:
+    corpus = without("emotion", "sad", "test")
+    with pytest.raises(
+        AttackError, match="no required utterance in the test part, expected neutral, required, sensitive: add"
+    ):
+        audit(corpus=corpus)
+
+
+def test_a_test_part_without_a_gender_is_refused() -> None:
+    corpus = without("gender", "female", "test")
+    with pytest.raises(AttackError, match="no female utterance in the test part, expected female, male: add speakers"):
+        audit(corpus=corpus)
+
+
+def test_an_attacker_without_speakers_of_both_genders_is_refused() -> None:
+    corpus = without("gender", "female", "risk")
+    with pytest.raises(AttackError, match=r"too few values of the secret .* at least two speakers for each value"):
+        audit(corpus=corpus)
+
+
+@pytest.mark.parametrize(
+    ("families", "says"),
+    [
+        (("logistic", "oracle"), "attackers oracle, expected some of logistic, svm-rbf, mlp"),
+        ((), "attackers none, expected"),
+    ],
+)
+def test_unknown_and_no_families_are_refused(families: tuple[str, ...], says: str) -> None:
+    with pytest.raises(AttackError, match=says):
+        audit(families=families)
+
+
+def test_vectors_that_do_not_belong_to_the_corpus_or_are_not_finite_are_refused() -> None:
+    broken = scene().z.copy()
+    broken[scene().parts.test[0]] = np.nan
+    with pytest.raises(AttackError, match="287 vectors for 288 utterances, expected one for each"):
+        audit(z=scene().z[1:])
+    with pytest.raises(ReleaseError, match=r"1 vector\(s\) with NaN or infinity"):
+        audit(z=broken)

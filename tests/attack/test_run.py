@@ -1,0 +1,197 @@
+"""An audit measures test speakers only, with attackers who never saw them."""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
+
+from sordino import attack, metrics
+from sordino.attack import FAMILIES, QUICK, Family, RiskFitter
+from sordino.corpora.table import Corpus
+from sordino.release import FITTERS, Identity
+from tests.attack.scenes import Constant, audit, risk, scene
+from tests.release.planted import POLICY, speakers_of
+
+SEMI = "semi-informed"
+
+
+@cache
+def of(name: str) -> pd.DataFrame:
+    """What all quick attackers say of a release."""
+    given = scene()
+    release = (
+        Constant() if name == "constant" else FITTERS[name](POLICY, 0).fit(given.z, given.corpus, given.parts.transform)
+    )
+    return audit(release, families=QUICK).predictions
+
+
+def auc(table: pd.DataFrame, **where: Any) -> float:
+    for column, value in where.items():
+        table = table[table[column] == value]
+    return metrics.auc((table["truth"] == 1).to_numpy(), table["score"].to_numpy())
+
+
+def test_every_attacker_says_something_of_every_test_utterance_and_of_no_other() -> None:
+    table, test, role = of("none"), scene().parts.test, scene().role
+    assert list(table.columns) == list(attack.COLUMNS)
+    expected = {"emotion": test, "gender": test, "sensitive-vs-neutral": test[role[test] != 1]}
+    for (target, _, _), rows in table[table["target"].isin(expected)].groupby(["target", "knowledge", "attacker"]):
+        assert sorted(rows["row"]) == sorted(expected[str(target)])
+    semi = table[table["knowledge"] == SEMI]
+    assert set(semi["attacker"]) == set(QUICK)
+    assert set(semi["target"]) == {"gender", "sensitive-vs-neutral"}
+    assert semi.groupby("target").apply(lambda rows: rows.loc[rows["best"], "attacker"].nunique()).tolist() == [1, 1]
+    assert set(table["speaker"]) == speakers_of(scene().corpus, test)
+
+
+def test_truth_and_labels_are_those_of_the_utterance() -> None:
+    table, given = of("none"), scene()
+    assert (table["role"] == given.role[table["row"]]).all()
+    assert (table["gender"] == given.corpus.genders()[table["row"]]).all()
+    by_target = dict(iter(table.groupby("target")))
+    assert (by_target["emotion"]["truth"] == by_target["emotion"]["role"]).all()
+    assert (by_target["gender"]["truth"] == by_target["gender"]["gender"]).all()
+    distinguish = by_target["sensitive-vs-neutral"]
+    assert ((distinguish["truth"] == 1) == (distinguish["role"] == 2)).all()
+
+
+def test_the_ignorant_attacker_is_the_risk_model_on_what_is_released() -> None:
+    table, test = of("rae-grl"), scene().parts.test
+    release = FITTERS["rae-grl"](POLICY, 0).fit(scene().z, scene().corpus, scene().parts.transform)
+    before, after = risk()(scene().z[test]), risk()(release(scene().z[test]))
+    table = table[table["knowledge"] == "ignorant"]
+    emotion, gender = table[table["target"] == "emotion"], table[table["target"] == "gender"]
+    assert emotion["before"].tolist() == before.role.argmax(axis=1).tolist()
+    assert emotion["prediction"].tolist() == after.role.argmax(axis=1).tolist()
+    assert gender["prediction"].tolist() == after.gender.argmax(axis=1).tolist()
+    assert gender["score"].to_numpy() == pytest.approx(after.gender[:, 1])
+
+
+@pytest.mark.parametrize("family", QUICK)
+@pytest.mark.parametrize("target", ["gender", "sensitive-vs-neutral"])
+def test_a_planted_leak_is_found_by_each_family(family: str, target: str) -> None:
+    assert auc(of("none"), knowledge=SEMI, target=target, attacker=family) > 0.95
+
+
+@pytest.mark.parametrize("target", ["gender", "sensitive-vs-neutral"])
+def test_nothing_is_found_in_a_release_that_says_nothing(target: str) -> None:
+    for family in QUICK:
+        assert auc(of("constant"), knowledge=SEMI, target=target, attacker=family) == 0.5
+    assert auc(of("constant"), knowledge="ignorant", target=target) == 0.5
+
+
+def test_what_the_papers_release_hides_from_an_ignorant_attacker_is_open_to_one_who_retrains() -> None:
+    emotion = of("rae-grl").query("target == 'emotion'")
+    assert (emotion.loc[emotion["role"] == 2, "prediction"] == 2).mean() < 0.25
+    assert auc(of("rae-grl"), target="sensitive-vs-neutral", knowledge="ignorant") < 0.6
+    assert auc(of("rae-grl"), target="sensitive-vs-neutral", knowledge=SEMI, best=True) > 0.8
+    assert auc(of("rae-grl"), target="gender", knowledge=SEMI, best=True) > 0.75
+
+
+def test_semi_informed_attackers_learn_from_the_risk_party_only() -> None:
+    given = scene()
+    half = given.parts.test[::2]
+    z = given.z.copy()
+    others = np.concatenate([given.parts.transform.rows, np.setdiff1d(given.parts.test, half)])
+    z[others] = np.random.default_rng(0).normal(0, 50, z[others].shape)
+    first, second = (audit(z=vectors, families=("logistic", "svm-rbf")) for vectors in (given.z, z))
+    assert first.config["chosen"] == second.config["chosen"]
+    columns = ["attacker", "best", "target", "row", "prediction", "score"]
+    one, other = (
+        table.loc[(table["knowledge"] == SEMI) & table["row"].isin(half), columns].reset_index(drop=True)
+        for table in (first.predictions, second.predictions)
+    )
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_labels_of_test_speakers_do_not_move_the_choice_of_the_best_attacker() -> None:
+    given = scene()
+    corpus = Corpus(given.corpus.name, given.corpus.table.copy())
+    test = given.parts.test
+    corpus.table.loc[test, "emotion"] = np.random.default_rng(0).permutation(corpus.table.loc[test, "emotion"])
+    swapped = {"female": "male", "male": "female"}
+    corpus.table.loc[test, "gender"] = corpus.table.loc[test, "gender"].map(swapped)
+    first, second = (audit(corpus=one, families=("logistic", "svm-rbf")) for one in (given.corpus, corpus))
+    assert first.config["chosen"] == second.config["chosen"]
+    scores = [
+        table.loc[(table["knowledge"] == SEMI) & (table["target"] == "gender"), "score"]
+        for table in (first.predictions, second.predictions)
+    ]
+    assert scores[0].tolist() == scores[1].tolist()
+
+
+def test_the_best_attacker_is_the_one_with_the_highest_auc_on_its_own_speakers(monkeypatch: pytest.MonkeyPatch) -> None:
+    blind = Family(lambda seed: DummyClassifier(random_state=seed), {"strategy": ("prior",)})
+    monkeypatch.setitem(FAMILIES, "blind", blind)
+    made = audit(families=("blind", "logistic"))
+    for target, chosen in made.config["chosen"].items():
+        assert chosen["best"] == "logistic"
+        assert chosen["validation_auc"]["blind"] == 0.5
+        assert chosen["validation_auc"]["logistic"] > 0.95
+        table = made.predictions.query(f"target == {target!r} and knowledge == {SEMI!r}")
+        assert table.loc[table["best"], "attacker"].unique().tolist() == ["logistic"]
+
+
+def test_an_audit_changes_nothing_and_is_the_same_again() -> None:
+    given, before = scene(), copy.deepcopy(scene())
+    first, second = audit(families=("svm-rbf",)), audit(families=("svm-rbf",))
+    pd.testing.assert_frame_equal(first.predictions, second.predictions)
+    assert np.array_equal(given.z, before.z)
+    assert given.corpus.table.equals(before.corpus.table)
+
+
+@pytest.mark.slow
+def test_the_risk_model_is_fitted_on_the_risk_party_where_none_is_given() -> None:
+    given = scene()
+    made = attack.run(Identity(16), given.z, given.corpus, given.parts, POLICY, families=("logistic",)).predictions
+    judgement = RiskFitter(POLICY).fit(given.z, given.corpus, given.parts.risk)(given.z[given.parts.test])
+    assert made.loc[made["target"] == "emotion", "prediction"].tolist() == judgement.role.argmax(axis=1).tolist()
+    assert made.loc[made["target"] == "gender", "score"][:60].to_numpy() == pytest.approx(judgement.gender[:, 1])
+
+
+def test_a_new_family_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(FAMILIES, "plain", Family(lambda seed: LogisticRegression(random_state=seed), {"C": (1.0,)}))
+    table = audit(families=("plain",)).predictions
+    assert auc(table, attacker="plain", target="gender") > 0.95
+
+
+def test_speakers_of_unknown_gender_count_for_emotion_and_not_for_gender() -> None:
+    given = scene()
+    corpus = Corpus(given.corpus.name, given.corpus.table.copy())
+    nobody = sorted(speakers_of(corpus, given.parts.test))[0]
+    corpus.table.loc[corpus.speaker == nobody, "gender"] = ""
+    table = audit(corpus=corpus).predictions
+    assert nobody in set(table.loc[table["target"] == "emotion", "speaker"])
+    assert nobody in set(table.loc[table["target"] == "sensitive-vs-neutral", "speaker"])
+    assert nobody not in set(table.loc[table["target"] == "gender", "speaker"])
+
+
+def test_detail_is_all_there_without_a_release_and_gone_where_everything_is_the_same() -> None:
+    def detail(name: str) -> tuple[float, float]:
+        table = of(name)
+        intensity, back = (table[table["target"] == kind] for kind in ("intensity", "reconstruction"))
+        assert set(intensity["role"]) == set(back["role"]) == {1}
+        recall = metrics.uar(intensity["truth"].to_numpy().astype(int), intensity["prediction"].to_numpy().astype(int))
+        return recall, float(1 - back["prediction"].sum() / back["truth"].sum())
+
+    np.testing.assert_allclose(detail("none"), (1, 1), atol=0.1)
+    np.testing.assert_allclose(detail("constant"), (0.5, 0), atol=1e-3)
+    assert detail("rae-grl")[1] < 0.7
+
+
+def test_without_labelled_intensity_there_is_no_such_detail() -> None:
+    given = scene()
+    corpus = Corpus(given.corpus.name, given.corpus.table.assign(intensity=""))
+    assert set(audit(corpus=corpus).predictions["target"]) == {
+        "emotion",
+        "gender",
+        "sensitive-vs-neutral",
+        "reconstruction",
+    }

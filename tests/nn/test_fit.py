@@ -1,0 +1,173 @@
+"""Training keeps the best epoch, is the same for a seed, and touches nothing but its own copy."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import pytest
+import torch
+
+from sordino.nn.fit import Batch, Fitted, Job, Plan, batches, fit, run, run_rounds
+from tests.nn.problems import job, rows, squared, weights
+
+
+def loss_of(fitted: Fitted, batch: Batch) -> float:
+    with torch.no_grad():
+        return float(squared(fitted.module, batch).mean())
+
+
+def test_training_finds_what_is_there() -> None:
+    given = job(count=200, epochs=100, patience=100)
+    assert given.validation is not None
+    fitted = fit(given)
+    assert fitted.history[0] > 0.5
+    assert loss_of(fitted, given.validation) < 0.15  # noise of variance 0.09 stays
+
+
+def test_the_best_epoch_is_kept_and_not_the_last() -> None:
+    given = job(count=6, epochs=300, learning_rate=0.03, patience=300)  # six rows: it learns them by heart
+    assert given.validation is not None
+    fitted = fit(given)
+    assert fitted.loss == min(fitted.history)
+    assert fitted.history[-1] > 1.1 * fitted.loss
+    assert loss_of(fitted, given.validation) == pytest.approx(fitted.loss, rel=1e-6)
+
+
+def test_training_stops_when_patience_is_over() -> None:
+    fitted = fit(job(count=6, epochs=300, learning_rate=0.03, patience=5))
+    best = fitted.history.index(min(fitted.history))
+    assert len(fitted.history) == best + 5 + 1 < 300
+
+
+def test_without_validation_all_epochs_are_trained_and_the_last_weights_stay() -> None:
+    given = job(held=None)
+    fitted = fit(given)
+    assert math.isnan(fitted.loss)
+    assert fitted.history == ()
+    watched = fit(dataclasses.replace(given, validation=given.train))
+    assert min(watched.history) == watched.history[-1]
+    assert torch.equal(weights(fitted.module), weights(watched.module))
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(dropout: float) -> None:
+    given = job(dropout=dropout)
+    first, second = fit(given), fit(given)
+    assert torch.equal(weights(first.module), weights(second.module))
+    assert first.history == second.history
+    assert not torch.equal(weights(fit(dataclasses.replace(given, seed=9)).module), weights(first.module))
+
+
+def test_the_job_is_left_alone() -> None:
+    given = job(dropout=0.5)
+    before = copy.deepcopy(given)
+    fitted = fit(given)
+    assert torch.equal(weights(given.module), weights(before.module))
+    assert not torch.equal(weights(given.module), weights(fitted.module))
+    assert given.module.training
+    for name, values in before.train.items():
+        assert torch.equal(given.train[name], values)
+    assert all(parameter.grad is None for parameter in given.module.parameters())
+
+
+def test_the_result_shares_no_memory_with_the_job() -> None:
+    given = job(epochs=0)
+    fitted = fit(given)
+    with torch.no_grad():
+        for parameter in fitted.module.parameters():
+            parameter.fill_(7.0)
+    assert not (weights(given.module) == 7).any()
+
+
+def test_global_random_state_is_neither_read_nor_changed() -> None:
+    torch.manual_seed(1)
+    state = torch.get_rng_state()
+    first = fit(job(dropout=0.5))
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(2)
+    assert torch.equal(weights(fit(job(dropout=0.5)).module), weights(first.module))
+
+
+def test_frozen_weights_stay() -> None:
+    given = job()
+    given.module[0].requires_grad_(False)  # type: ignore[index]
+    fitted = fit(given)
+    assert torch.equal(fitted.module[0].weight, given.module[0].weight)  # type: ignore[index]
+    assert not torch.equal(fitted.module[3].weight, given.module[3].weight)  # type: ignore[index]
+
+
+def test_rows_made_anew_are_asked_for_once_an_epoch_with_a_generator_of_the_seed() -> None:
+    asked: list[tuple[int, float]] = []
+
+    def refresh(generator: torch.Generator, epoch: int) -> Batch:
+        asked.append((epoch, float(torch.rand((), generator=generator))))
+        return rows(40, epoch)
+
+    given = dataclasses.replace(job(epochs=3), refresh=refresh)
+    fit(given)
+    fit(given)
+    assert [epoch for epoch, _ in asked] == [0, 1, 2, 0, 1, 2]
+    assert asked[:3] == asked[3:]
+    assert len({value for _, value in asked}) == 3
+
+
+def test_a_loss_that_is_never_finite_is_told_as_infinite() -> None:
+    given = job()
+    broken = {name: values * torch.nan for name, values in given.train.items()}
+    assert fit(dataclasses.replace(given, train=broken)).loss == math.inf
+
+
+@pytest.mark.parametrize(("count", "size"), [(10, 3), (9, 3), (2, 5), (1, 1)])
+def test_batches_have_every_row_once_before_any_comes_again(count: int, size: int) -> None:
+    order = batches(count, size, torch.Generator().manual_seed(0))
+    assert order.shape == (math.ceil(count / size), size)
+    seen = order.flatten()
+    assert sorted(seen[:count].tolist()) == list(range(count))
+    assert torch.equal(seen[count:], seen[: len(seen) - count][: len(seen[count:])])
+
+
+def twice(seed: int) -> Plan[float]:
+    """A plan of two rounds: a network, then another one for the first one's outputs."""
+    (first,) = yield [job(seed)]
+    taught = {"x": rows(40, seed)["x"]}
+    with torch.no_grad():
+        taught["y"] = first.module(taught["x"])
+    (second,) = yield [dataclasses.replace(job(seed + 1), train=taught)]
+    return float(weights(second.module).sum())
+
+
+def once(seed: int) -> Plan[float]:
+    fitted = yield [job(seed), job(seed, epochs=2)]
+    return sum(float(weights(one.module).sum()) for one in fitted)
+
+
+def nothing() -> Plan[str]:
+    yield from ()
+    return "done"
+
+
+def test_plans_carried_out_together_give_what_each_gives_alone() -> None:
+    rounds: list[int] = []
+
+    def train(jobs: Sequence[Job]) -> list[Fitted]:
+        rounds.append(len(jobs))
+        return [fit(one) for one in jobs]
+
+    together = run_rounds([twice(0), once(3), twice(5)], train)
+    assert together == [run(twice(0)), run(once(3)), run(twice(5))]
+    assert [count for count in rounds if count] == [4, 2]
+
+
+def test_a_plan_without_jobs_has_its_result() -> None:
+    assert run(nothing()) == "done"
+
+
+def test_a_plan_is_sent_its_results_in_the_order_of_its_jobs() -> None:
+    def plan() -> Plan[list[int]]:
+        fitted = yield [job(epochs=epochs) for epochs in (3, 1, 2)]
+        return [len(one.history) for one in fitted]
+
+    assert run(plan()) == [3, 1, 2]

@@ -1,0 +1,146 @@
+"""A stack of networks is trained as each of them alone would be."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from sordino.nn.autoencoder import (
+    GatedAutoencoder,
+    Judged,
+    ReplacementAutoencoder,
+    ReplacementLoss,
+    RetainingLoss,
+    Reversed,
+)
+from sordino.nn.fit import Batch, Fitted, Job, Loss, Settings, fit
+from sordino.nn.risk import RiskModel, risk_loss
+from sordino.nn.stack import fit_stacks
+from tests.nn.problems import job, rows, weights
+
+
+def close(one: Fitted, other: Fitted, tolerance: float = 1e-4) -> None:
+    torch.testing.assert_close(weights(one.module), weights(other.module), rtol=0, atol=tolerance)
+    assert one.history == pytest.approx(other.history, abs=tolerance)
+    assert one.loss == pytest.approx(other.loss, abs=tolerance, nan_ok=True)
+
+
+@pytest.mark.parametrize("held", [20, None])
+def test_networks_of_a_stack_get_the_weights_that_each_gets_alone(held: int | None) -> None:
+    jobs = [job(seed, held=held, epochs=20) for seed in range(5)]
+    for stacked, given in zip(fit_stacks(jobs, "cpu"), jobs, strict=True):
+        close(stacked, fit(given))
+
+
+def test_each_network_stops_when_it_alone_would() -> None:
+    jobs = [job(seed, count=8, held=20 + seed, epochs=120, learning_rate=0.03, patience=4) for seed in range(5)]
+    stacked, alone = fit_stacks(jobs, "cpu"), [fit(given) for given in jobs]
+    lengths = [len(one.history) for one in alone]
+    assert [len(one.history) for one in stacked] == lengths
+    assert len(set(lengths)) > 1
+    assert max(lengths) < 120
+    for one, other in zip(stacked, alone, strict=True):
+        close(one, other, 1e-3)
+
+
+def test_with_unequal_rows_the_longest_is_trained_as_alone_and_the_others_see_only_their_own_rows() -> None:
+    short, long = job(0, count=25, held=7), job(1, count=60, held=20)
+    stacked = fit_stacks([short, long], "cpu")
+    close(stacked[1], fit(long))
+    assert not torch.equal(weights(stacked[0].module), weights(fit(short).module))  # four steps an epoch, not two
+    other = fit_stacks([short, dataclasses.replace(long, train=rows(60, 77))], "cpu")
+    torch.testing.assert_close(weights(stacked[0].module), weights(other[0].module), rtol=0, atol=1e-6)
+
+
+def test_validation_rows_that_fill_up_do_not_count() -> None:
+    short, long = job(0, held=3), job(1, held=30)
+    assert short.validation is not None
+    close(fit_stacks([short, long], "cpu")[0], fit(short))
+
+
+def test_jobs_of_several_shapes_losses_and_settings_come_back_in_order() -> None:
+    jobs = [job(0), job(1, epochs=3), job(2, dropout=0.5), job(3), job(4, epochs=3), job(5, held=None)]
+    stacked = fit_stacks(jobs, "cpu")
+    assert [len(one.history) for one in stacked] == [8, 3, 8, 8, 3, 0]
+    for place in (0, 1, 3, 4, 5):
+        close(stacked[place], fit(jobs[place]))
+    assert fit_stacks([], "cpu") == []
+
+
+def test_rows_made_anew_for_each_epoch_are_used() -> None:
+    def refresh(generator: torch.Generator, epoch: int) -> Batch:
+        return rows(40, epoch + int(torch.randint(100, (), generator=generator)))
+
+    jobs = [dataclasses.replace(job(seed), refresh=refresh) for seed in range(3)]
+    for stacked, given in zip(fit_stacks(jobs, "cpu"), jobs, strict=True):
+        close(stacked, fit(given))
+
+
+def labelled(count: int, seed: int) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(count, 6, generator=generator)
+    return {
+        "x": x,
+        "target": torch.randn(count, 6, generator=generator),
+        "gender": torch.randint(-1, 2, (count,), generator=generator),
+        "role": torch.randint(3, (count,), generator=generator),
+        "wanted": torch.randint(2, (count,), generator=generator),
+        "weight": torch.rand(count, generator=generator),
+        "spread": torch.full((count, 6), 2.0),
+        "strength": torch.full((count, 1), 0.5),
+    }
+
+
+def real(kind: str, seed: int) -> Job:
+    """A job of each kind that the studies train, without its dropout and noise."""
+    torch.manual_seed(seed)
+    centre, scale = torch.full((6,), float(seed)), torch.tensor(1.0 + seed)
+    kinds: dict[str, tuple[nn.Module, Loss]] = {
+        "risk": (RiskModel(6, 16, dropout=0.0), risk_loss),
+        "replacement": (Reversed(ReplacementAutoencoder(6, 4)), ReplacementLoss()),
+        "retaining": (
+            Judged(GatedAutoencoder(centre, scale, 4, noise=0.0), RiskModel(6, 16)),
+            RetainingLoss(),
+        ),
+    }
+    module, loss = kinds[kind]
+    return Job(module, loss, labelled(40, seed), labelled(20, 50 + seed), Settings(epochs=5), seed)
+
+
+@pytest.mark.parametrize("kind", ["risk", "replacement", "retaining"])
+def test_the_networks_of_the_studies_may_be_stacked(kind: str) -> None:
+    jobs = [real(kind, seed) for seed in range(3)]
+    for stacked, given in zip(fit_stacks(jobs, "cpu"), jobs, strict=True):
+        close(stacked, fit(given))
+
+
+def test_a_judge_in_a_stack_stays_as_it_was() -> None:
+    jobs = [real("retaining", seed) for seed in range(2)]
+    for stacked, given in zip(fit_stacks(jobs, "cpu"), jobs, strict=True):
+        assert isinstance(stacked.module, Judged)
+        assert isinstance(given.module, Judged)
+        assert torch.equal(weights(stacked.module.surrogate), weights(given.module.surrogate))
+
+
+def test_a_stack_with_dropout_is_the_same_for_a_seed_and_leaves_jobs_and_global_random_state_alone() -> None:
+    jobs = [job(seed, dropout=0.5) for seed in range(3)]
+    before, state = copy.deepcopy(jobs), torch.get_rng_state()
+    first, second = fit_stacks(jobs, "cpu"), fit_stacks(jobs, "cpu")
+    assert torch.equal(torch.get_rng_state(), state)
+    for one, other, given, was in zip(first, second, jobs, before, strict=True):
+        assert torch.equal(weights(one.module), weights(other.module))
+        assert torch.equal(weights(given.module), weights(was.module))
+        assert not one.module.training
+
+
+def test_a_network_that_never_has_a_finite_loss_disturbs_no_other() -> None:
+    sick, well = job(0), job(1)
+    sick = dataclasses.replace(sick, train={name: values * torch.nan for name, values in sick.train.items()})
+    stacked = fit_stacks([sick, well], "cpu")
+    assert stacked[0].loss == math.inf
+    close(stacked[1], fit(well))

@@ -1,0 +1,263 @@
+"""From predictions to estimates: the contract, and the numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as oracle
+
+from sordino.attack import COLUMNS as PREDICTED
+from sordino.report import COLUMNS, csv, headline, measure, pooled
+from tests.report import made
+
+KEY = ["release", "condition", "required", "knowledge", "target", "metric", "group", "k"]
+
+# One speaker's four utterances: a neutral and a required one told rightly before and after, a required one taken for
+# neutral, and one that looked sensitive and looks neutral now.
+FOUR = {"truth": [0, 1, 1, 2], "before": [0, 1, 0, 2], "prediction": [0, 1, 0, 0]}
+
+
+@pytest.fixture(scope="module")
+def predictions() -> pd.DataFrame:
+    return made.study()
+
+
+@pytest.fixture(scope="module")
+def estimates(predictions: pd.DataFrame) -> pd.DataFrame:
+    return measure(predictions, study="feng2021", features="IS13", seed=3)
+
+
+def only(estimates: pd.DataFrame, **where: Any) -> pd.Series:
+    found = headline(estimates, **where)
+    assert len(found) == 1
+    return found.iloc[0]
+
+
+def test_made_predictions_have_the_columns_of_an_audit(predictions: pd.DataFrame) -> None:
+    assert list(predictions.columns) == list(PREDICTED)
+
+
+def test_the_columns_are_those_of_the_contract(estimates: pd.DataFrame) -> None:
+    expected = (
+        "study corpus features release condition required knowledge attacker target metric "
+        "group k split seed value low high n speakers chance"
+    )
+    assert list(estimates.columns) == expected.split() == list(COLUMNS)
+    assert csv(estimates).splitlines()[0] == expected.replace(" ", ",")
+
+
+def test_each_key_has_one_headline_row(estimates: pd.DataFrame) -> None:
+    everything = headline(estimates)
+    assert not everything.duplicated(KEY).any()
+    assert len(everything) == len(estimates.drop_duplicates(KEY))
+    assert set(everything["corpus"]) == {"ravdess+emodb"}
+    assert set(everything["split"]) == {"all"}
+
+
+def test_cells_that_do_not_apply_are_empty(estimates: pd.DataFrame) -> None:
+    assert set(estimates["condition"]) == set(estimates["k"]) == {""}
+    assert set(estimates["group"]) == {"", "neutral", "required", "sensitive"}
+    utility = estimates[estimates["target"] == "emotion"]
+    assert set(utility["attacker"]) == {""}
+    assert set(utility["knowledge"]) == {"ignorant"}
+    roles = utility[utility["metric"] != "detail"].groupby("metric")["group"].unique()
+    assert all(set(groups) == {"neutral", "required", "sensitive"} for groups in roles)
+    text = csv(estimates[estimates["metric"] == "distinguish"].head(1)).splitlines()[1].split(",")
+    assert [text[COLUMNS.index(column)] for column in ("condition", "group", "k")] == ["", "", ""]
+
+
+def test_sensitive_against_neutral_is_not_repeated_as_auc(estimates: pd.DataFrame) -> None:
+    assert set(estimates.loc[estimates["target"] == "sensitive-vs-neutral", "metric"]) == {"distinguish"}
+    assert set(estimates.loc[estimates["metric"] == "auc", "target"]) == {"gender"}
+
+
+def test_leakage_is_that_of_the_ignorant_attacker_only(estimates: pd.DataFrame) -> None:
+    assert set(estimates.loc[estimates["metric"] == "leakage", "knowledge"]) == {"ignorant"}
+    assert set(estimates.loc[estimates["metric"] == "privacy", "knowledge"]) == {"ignorant", "semi-informed"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "group", "value", "chance"),
+    [
+        ("f1", "neutral", 2 / 4, 1 / 4),  # called neutral three times, once rightly; one neutral utterance
+        ("f1", "required", 2 / 3, 2 / 4),
+        ("f1", "sensitive", 0.0, 1 / 4),
+        ("unchanged", "neutral", 1.0, 3 / 4),  # chance: three of four are called neutral after
+        ("unchanged", "required", 1.0, 1 / 4),
+        ("unchanged", "sensitive", 0.0, 0.0),
+        ("unchanged_among_true_positives", "required", 1.0, 1 / 4),
+    ],
+)
+def test_utility_worked_by_hand(metric: str, group: str, value: float, chance: float) -> None:
+    estimates = measure(made.rows(**made.each("abcdef", **FOUR)))
+    found = only(estimates, metric=metric, group=group)
+    assert (found["value"], found["chance"], found["speakers"]) == (pytest.approx(value), pytest.approx(chance), 6)
+
+
+def test_u_among_true_positives_counts_only_what_was_called_rightly() -> None:
+    truth, before, after = [1, 0, 1, 1], [1, 1, 1, 0], [1, 1, 0, 1]
+    table = made.rows(**made.each("abcdef", truth=truth, before=before, prediction=after))
+    estimates = measure(table)
+    assert only(estimates, metric="unchanged", group="required")["value"] == pytest.approx(2 / 3)
+    assert only(estimates, metric="unchanged", group="required")["n"] == 18
+    assert only(estimates, metric="unchanged_among_true_positives", group="required")["value"] == 1 / 2
+
+
+def test_gender_worked_by_hand() -> None:
+    women, men = "abcd", "efghijkl"
+    table = pd.concat([
+        made.rows(**made.each(women, prediction=[0, 1], score=[-1.0, 0.5]), target="gender", truth=0.0, gender=0),
+        made.rows(**made.each(men, prediction=[1, 1], score=[0.5, 1.0]), target="gender", truth=1.0, gender=1),
+    ])  # fmt: skip
+    estimates = measure(table)
+    assert only(estimates, metric="leakage")["value"] == pytest.approx(20 / 24)
+    assert only(estimates, metric="leakage")["chance"] == pytest.approx(2 / 3)  # the larger gender's share
+    assert only(estimates, metric="privacy")["value"] == pytest.approx(1 - (1 / 2 + 1) / 2)
+    assert only(estimates, metric="auc")["value"] == pytest.approx(1 - 1 / 8)  # one tie in four pairs of each couple
+    assert set(estimates.loc[estimates["metric"] != "leakage", "chance"]) == {0.5}
+    assert set(headline(estimates)["attacker"]) == {"best"}
+
+
+def test_the_headline_is_of_the_attacker_chosen_in_each_draw() -> None:
+    """The family `a` is chosen in draw 0, where it is right; `b` in draw 1, where it is wrong though `a` is right."""
+    parts = []
+    for draw in (0, 1):
+        for name, right in (("a", draw == 0), ("b", False)):
+            for gender, people in ((0, "klmn"), (1, "opqr")):
+                score = float(gender) if right else 0.0
+                columns = made.each([f"{who}{draw}" for who in people], score=[score], prediction=[gender])
+                parts.append(made.rows(**columns, target="gender", knowledge="semi-informed", attacker=name, draw=draw,
+                                       best=(name == "ab"[draw]), truth=float(gender), gender=gender))  # fmt: skip
+    estimates = measure(pd.concat(parts, ignore_index=True))
+    auc = estimates[(estimates["metric"] == "auc") & (estimates["split"] == "all")].set_index("attacker")["value"]
+    assert auc.to_dict() == {"best": 0.75, "a": 0.75, "b": 0.5}
+    assert only(estimates, metric="auc")["attacker"] == "best"
+    by_draw = estimates[(estimates["metric"] == "auc") & (estimates["split"] != "all")]
+    assert by_draw.set_index("split")["value"].to_dict() == {"0": 1.0, "1": 0.5}
+
+
+def test_draws_count_alike_whatever_their_size() -> None:
+    many = made.rows(**made.each("abcdefgh", truth=[0, 0, 0], before=[0, 0, 0], prediction=[0, 0, 0]), draw=0)
+    few = made.rows(**made.each("mnop", truth=[0], before=[0], prediction=[2]), draw=1)
+    found = only(measure(pd.concat([many, few])), metric="unchanged", group="neutral")
+    assert (found["value"], found["n"], found["speakers"]) == (0.5, 28, 12)
+    assert found["chance"] == 0.5  # every row of one draw, none of the other
+
+
+def test_corpora_are_named_in_the_order_of_their_rows_and_told_apart() -> None:
+    first = made.rows(**made.each("abcd", truth=[0], before=[0], prediction=[0]), corpus="zebra")
+    second = made.rows(**made.each("wxyz", truth=[0], before=[0], prediction=[1]), corpus="apple", row=range(9, 13))
+    estimates = measure(pd.concat([second, first]))
+    unchanged = estimates[(estimates["metric"] == "unchanged") & (estimates["group"] == "neutral")]
+    values = unchanged[unchanged["split"] == "all"].set_index("corpus")["value"].to_dict()
+    assert values == {"zebra+apple": 0.5, "zebra": 1.0, "apple": 0.0}
+    assert set(headline(estimates)["corpus"]) == {"zebra+apple"}
+
+
+def test_one_corpus_has_no_rows_of_its_own() -> None:
+    estimates = measure(made.rows(**made.each("abcd", **FOUR)))
+    assert set(estimates["corpus"]) == {"one"}
+    assert len(headline(estimates)) == len(estimates[estimates["split"] == "all"])
+
+
+@pytest.mark.parametrize(("people", "told"), [("abc", False), ("abcd", True)])
+def test_limits_need_four_speakers(people: str, told: bool) -> None:
+    found = only(measure(made.rows(**made.each(people, **FOUR))), metric="f1", group="required")
+    assert not math.isnan(found["value"])
+    assert math.isnan(found["low"]) != told
+    assert math.isnan(found["high"]) != told
+
+
+def test_limits_need_four_speakers_of_each_gender() -> None:
+    women = made.rows(**made.each("abc", prediction=[0], score=[0.0]), target="gender", truth=0.0, gender=0)
+    men = made.rows(**made.each("efghij", prediction=[1], score=[1.0]), target="gender", truth=1.0, gender=1)
+    assert headline(measure(pd.concat([women, men])))["low"].isna().all()
+
+
+def test_limits_need_four_speakers_with_sensitive_utterances() -> None:
+    """A secret within speakers: nine are neutral at times, three of them sensitive."""
+    given = {"target": "sensitive-vs-neutral", "prediction": 0}
+    neutral = made.rows(**made.each("abcdefghi", score=[0.0, 1.0]), truth=0.0, **given)
+    three, four = (
+        pd.concat([neutral, made.rows(**made.each(who, score=[2.0, 0.5]), truth=1.0, **given)])
+        for who in ("abc", "abcd")
+    )
+    assert math.isnan(only(measure(three), metric="distinguish")["low"])
+    assert only(measure(four), metric="distinguish")["low"] < 1
+
+
+def test_detail_is_of_intensity_where_it_is_labelled_else_of_reconstruction(estimates: pd.DataFrame) -> None:
+    detail = estimates[(estimates["metric"] == "detail") & (estimates["split"] == "all")]
+    assert not detail.duplicated(["release", "required", "corpus"]).any()
+    assert set(detail["group"]) == {"required"}
+    chances = dict(zip(detail["corpus"], detail["chance"], strict=True))
+    assert chances == {"ravdess+emodb": 0.5, "ravdess": 0.5, "emodb": 0.0}
+
+
+def test_reconstruction_worked_by_hand() -> None:
+    table = made.rows(
+        **made.each("abcd", truth=[4.0, 2.0], prediction=[1.0, 2.0]), target="reconstruction", attacker=""
+    )
+    found = only(measure(table), metric="detail")
+    assert (found["value"], found["chance"]) == (pytest.approx(0.5), 0.0)
+
+
+@pytest.mark.parametrize("role", [0, 1, 2])
+def test_f1_agrees_with_scikit_learn(predictions: pd.DataFrame, estimates: pd.DataFrame, role: int) -> None:
+    names = ["neutral", "required", "sensitive"]
+    for release, rows in predictions[predictions["target"] == "emotion"].groupby("release"):
+        for required, some in rows.groupby("required"):
+            expected = [
+                oracle.f1_score(d["truth"], d["prediction"], labels=[role], average=None)[0]
+                for _, d in some.groupby("draw")
+            ]
+            found = only(estimates, release=str(release), required=str(required), metric="f1", group=names[role])
+            assert found["value"] == pytest.approx(np.mean(expected))
+
+
+def test_attacks_agree_with_scikit_learn(predictions: pd.DataFrame, estimates: pd.DataFrame) -> None:
+    best = predictions[predictions["best"] & predictions["target"].isin(["gender", "sensitive-vs-neutral"])]
+    for (release, knowledge, target), rows in best[best["required"] == "sad"].groupby(
+        ["release", "knowledge", "target"]
+    ):
+        draws = [draw for _, draw in rows.groupby("draw")]
+        where = {"release": release, "required": "sad", "knowledge": knowledge, "target": target}
+        auc = np.mean([oracle.roc_auc_score(d["truth"], d["score"]) for d in draws])
+        assert only(estimates, **where, metric="auc" if target == "gender" else "distinguish")[
+            "value"
+        ] == pytest.approx(auc)
+        if target == "gender":
+            uar = np.mean([oracle.recall_score(d["truth"], d["prediction"], average="macro") for d in draws])
+            assert only(estimates, **where, metric="privacy")["value"] == pytest.approx(1 - uar)
+        if target == "gender" and knowledge == "ignorant":
+            accuracy = np.mean([oracle.accuracy_score(d["truth"], d["prediction"]) for d in draws])
+            assert only(estimates, **where, metric="leakage")["value"] == pytest.approx(accuracy)
+
+
+def test_the_mean_over_policies_is_over_speakers_still(predictions: pd.DataFrame, estimates: pd.DataFrame) -> None:
+    mean = headline(pooled(predictions), release="rae", metric="distinguish", knowledge="semi-informed")
+    each = headline(estimates, release="rae", metric="distinguish", knowledge="semi-informed")
+    assert len(mean) == 1
+    assert mean["required"].tolist() == [""]
+    assert mean["value"].item() == pytest.approx(each["value"].mean())
+    assert mean["n"].item() == each["n"].sum()
+    assert mean["speakers"].item() == each["speakers"].iloc[0] == 24
+
+
+def test_the_order_of_the_rows_does_not_matter(predictions: pd.DataFrame) -> None:
+    some = predictions[(predictions["release"] == "rae") & (predictions["required"] == "sad")]
+    shuffled = some.sample(frac=1, random_state=1)
+    names = [column for column in COLUMNS if column not in ("value", "low", "high", "chance")]
+    one, two = (measure(table).astype({"k": str}).sort_values(names, ignore_index=True) for table in (some, shuffled))
+    pd.testing.assert_frame_equal(one, two)
+
+
+def test_predictions_are_left_as_they_are(predictions: pd.DataFrame) -> None:
+    before = predictions.copy()
+    measure(predictions)
+    pooled(predictions)
+    pd.testing.assert_frame_equal(predictions, before)

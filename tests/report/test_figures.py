@@ -1,0 +1,98 @@
+"""Figures: the same bytes, nothing from outside, every mark where its number is."""
+
+from __future__ import annotations
+
+import math
+import re
+import xml.etree.ElementTree as ET
+
+import matplotlib
+import numpy as np
+import pytest
+
+from sordino.report import Estimate
+from sordino.report.figures import Panel, Point, confusions, dots, front
+
+GOOD = Estimate(0.8, 0.7, 0.9, 100, 12, 0.5)
+UNSURE = Estimate(0.6, math.nan, math.nan, 20, 3, 0.5)
+MISSING = Estimate()
+
+
+def a_front(estimate: Estimate = GOOD) -> str:
+    points = [Point("none", GOOD, GOOD), Point("rae", estimate, GOOD), Point("rae", UNSURE, estimate, "never saw it"),
+              Point("rae", GOOD, estimate, "policy")]  # fmt: skip
+    return front([[Panel("AUC", "F1", points), Panel("AUC", "F1", points)]], ["none", "rae"])
+
+
+def some_dots(estimate: Estimate = GOOD) -> str:
+    return dots(
+        {"gender": {"none": {"risk-model": GOOD, "mlp": GOOD, "best": GOOD}, "rae": {"best": estimate, "mlp": UNSURE}}}
+    )
+
+
+def a_matrix(counts: list[list[int]] | None = None) -> str:
+    counts = counts or [[3, 1, 0], [0, 2, 2], [0, 0, 0]]
+    return confusions([[np.array(counts)]], ["required sad"], ["rae"], ["neutral", "required", "sensitive"])
+
+
+FIGURES = [a_front, some_dots, a_matrix]
+
+
+@pytest.mark.parametrize("draw", FIGURES)
+def test_the_same_input_gives_the_same_bytes(draw) -> None:
+    assert draw() == draw()
+
+
+@pytest.mark.parametrize("draw", FIGURES)
+def test_settings_of_the_user_do_not_matter(draw) -> None:
+    plain = draw()
+    with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "red", "svg.fonttype": "none"}):
+        assert draw() == plain
+        assert matplotlib.rcParams["font.size"] == 20
+
+
+@pytest.mark.parametrize("draw", FIGURES)
+def test_a_figure_is_one_element_with_a_name_and_refers_to_itself_only(draw) -> None:
+    text = draw()
+    root = ET.fromstring(text)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert root.attrib["aria-label"]
+    addresses = set(re.findall(r"https?://[^\"'<> ]+", text))
+    assert addresses == {
+        "http://www.w3.org/2000/svg",
+        "http://www.w3.org/1999/xlink",
+    }  # names of formats, not resources
+    assert all(target.startswith("#") for target in re.findall(r'href="([^"]*)"', text))
+    assert "<image" not in text
+    assert "<text" not in text  # letters are outlines
+
+
+def test_identifiers_of_two_figures_differ() -> None:
+    names = [set(re.findall(r'\bid="([^"]+)"', draw())) for draw in (a_front, some_dots, a_matrix)]
+    assert not names[0] & names[1]
+    assert not names[0] & names[2]
+    assert not names[1] & names[2]
+
+
+def test_every_reference_inside_a_figure_is_there() -> None:
+    text = a_front()
+    used = set(re.findall(r'href="#([^"]+)"', text)) | set(re.findall(r"url\(#([^)]+)\)", text))
+    assert used
+    assert used <= set(re.findall(r'\bid="([^"]+)"', text))
+
+
+@pytest.mark.parametrize("draw", [a_front, some_dots])
+@pytest.mark.parametrize("estimate", [UNSURE, MISSING])
+def test_what_cannot_be_told_is_drawn_without_whiskers_or_not_at_all(draw, estimate: Estimate) -> None:
+    text = draw(estimate)
+    assert "nan" not in text
+    assert len(text) < len(draw())
+
+
+def test_a_class_without_utterances_is_blank() -> None:
+    assert a_matrix() != a_matrix([[3, 1, 0], [0, 2, 2], [1, 0, 0]])
+
+
+def test_more_releases_than_colours_are_drawn() -> None:
+    many = [f"release-{place}" for place in range(20)]
+    assert front([[Panel("AUC", "F1", [Point(name, GOOD, GOOD) for name in many])]], many).startswith("<svg")
