@@ -39,11 +39,11 @@ def reproduce(
     jobs: int = 0,
     notices: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """The estimates of the whole study; `estimates.csv`, `run.json`, `report.html` and its figures are written to `out`.
+    """The estimates of the whole study; `estimates.csv`, `run.json`, `report.html` and figures are written to `out`.
 
     `features` is a feature set or a table of vectors made elsewhere (`sordino.features.extract`). Utterances of other
-    emotions than the paper's four are left out. What is finished is read again from `cache` and `out/units`, so the same
-    call goes on after a kill. `notices` stand on top of the page.
+    emotions than the paper's four are left out. What is finished is read again from `cache` and `out/units`, so the
+    same call goes on after a kill. `notices` stand on top of the page.
 
     Raises `CorpusError` when an emotion or gender is missing, `SplitError` when speakers do not suffice.
     """
