@@ -19,7 +19,7 @@ CANNOT_RUN: Final = 2
 INTERRUPTED: Final = 130
 
 VERBS: Final = {
-    "demo": "Run the main job on speech made on the spot, and write a report.",
+    "demo": "Run the main job on speech made on the spot.",
     "corpus": "Check the recordings and labels of a corpus.",
     "extract": "Turn recordings into feature vectors.",
     "reproduce": "Run a paper's study on your recordings.",

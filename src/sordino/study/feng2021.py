@@ -53,10 +53,8 @@ def reproduce(
     study = _four_emotions(corpus)
     sums = checksums(study)
     draws = deal(study, options, sums)
-    if features in FEATURE_SETS:
-        x = extract(features, study, cache, jobs)
-    else:
-        x = extract(features, corpus)[chosen]
+    made_here = features in FEATURE_SETS
+    x = extract(features, study, cache, jobs) if made_here else extract(features, corpus)[chosen]
     guesses, units = predictions(x, study, draws, out / "units", options, jobs)
     estimates = measure(guesses, study=STUDY, features=_name(features), seed=options.seed)
     record = {**_record(study, x, draws, sums, features, options), "units": units}
