@@ -64,6 +64,17 @@ def test_row_order_and_number_of_processes_change_no_value(noises: Callable[...,
     np.testing.assert_array_equal(extract(SMALL, corpus.select(order), None, jobs=2), x[order])
 
 
+def test_relative_paths_hold_wherever_earlier_processes_stand(
+    noises: Callable[..., Corpus], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = noises(4)
+    x = extract(SMALL, corpus, None, jobs=2)  # joblib keeps these two processes, and the folder they stand in
+    monkeypatch.chdir(tmp_path)
+    moved = corpus.table.assign(file=[str(Path(file).relative_to(tmp_path)) for file in corpus.table["file"]])
+    np.testing.assert_array_equal(extract(SMALL, Corpus("noise", moved), "cache", jobs=2), x)
+    assert len(kept(tmp_path / "cache")) == 4
+
+
 def test_identical_recordings_and_cuts_are_computed_once(noises: Callable[..., Corpus], tmp_path: Path) -> None:
     corpus = noises(2)
     copies = corpus.table.loc[[0, 1, 0, 0, 1]].reset_index(drop=True)

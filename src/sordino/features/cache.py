@@ -42,7 +42,7 @@ class Cache:
     def of(cls, folder: str | Path, name: str, config: Mapping[str, object]) -> Cache:
         """The cache below `folder` for one configuration: another version or setting never sees these vectors."""
         digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
-        return cls(Path(folder).expanduser() / f"{name}-{digest[:12]}")
+        return cls(Path(folder).expanduser().absolute() / f"{name}-{digest[:12]}")
 
     def place(self, key: str) -> Path:
         """The file of a key. Keys name cuts (`…[1.5:3.0]`), which not every file system can spell."""

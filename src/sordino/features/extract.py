@@ -81,10 +81,9 @@ def _computed(
         return {}
     workers = min(jobs or joblib.cpu_count(), len(keys))
     compute = joblib.delayed(_vector_elsewhere if workers > 1 else _vector)
-    tasks = (
-        compute(extractor, kept, key, row, *corpus.table.loc[row, ["file", "start", "end"]])
-        for row, key in keys.items()
-    )
+    files = [str(Path(file).absolute()) for file in corpus.table["file"]]  # joblib's processes may stand elsewhere
+    cuts = corpus.table[["start", "end"]].to_numpy(dtype=float).tolist()
+    tasks = (compute(extractor, kept, key, row, files[row], *cuts[row]) for row, key in keys.items())
     parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)  # nobody ends late
     return dict(track(parallel(tasks), f"features {extractor.name}", len(keys)))
 
