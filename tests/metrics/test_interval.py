@@ -32,14 +32,23 @@ def test_for_a_mean_with_one_row_a_speaker_it_is_the_t_interval():
 
 
 def test_a_table_worked_by_hand_with_two_strata():
-    # four women answer 1 0 1 1 of 1, four men 0 0 1 0; m = 8 speakers share the mean 0.5
-    right = np.array([1, 0, 1, 1, 0, 0, 1, 0])
+    # four women are right in .75 .25 .75 .75, four men in .25 .25 .75 .25; m = 8 speakers share the mean 0.5
+    right = np.array([0.75, 0.25, 0.75, 0.75, 0.25, 0.25, 0.75, 0.25])
     found = interval(mean_of(right), range(8), stratum="ffffmmmm")
-    # influence of a 1: (5 / 9 - 3 / 7) / 2 = 4 / 63, of a 0: -4 / 63
-    # V_h = 4 · (4 / 63)² · var(1, -1, 1, 1) = 4 · (4 / 63)² · 1, the same for both: df = 2² / (2 / 3) = 6
-    error = (8 * (4 / 63) ** 2) ** 0.5
+    # influence of a .75: (4.75 / 9 - 3.25 / 7) / 2 = 2 / 63, of a .25: -2 / 63
+    # V_h = 4 · (2 / 63)² · var(1, -1, 1, 1) = 4 · (2 / 63)² · 1, the same for both: df = 2² / (2 / 3) = 6
+    error = (8 * (2 / 63) ** 2) ** 0.5
     width = stats.t.ppf(0.975, 6) * error / 0.25
     assert (found.low, found.high) == pytest.approx((expit(-width), expit(width)))
+
+
+def test_no_limits_are_wider_than_those_of_speakers_all_right_or_all_wrong():
+    right = np.array([0.0, *np.ones(7)])  # one speaker of eight is wrong: the logit limits alone are [.32, .99]
+    found = interval(mean_of(right), range(8))
+    assert found.low == pytest.approx(stats.beta.ppf(0.025, 7, 2))
+    rows = [1, 20, *[1] * 6]
+    few = interval(mean_of(np.repeat(right, rows)), np.repeat(range(8), rows))
+    assert few.low < found.low, "more rows of one speaker leave less evidence, though more of them are right"
 
 
 def test_utterances_of_one_speaker_are_not_independent_evidence():

@@ -92,9 +92,10 @@ def interval(
     - `bounds`: the metric's range, in which the limits stay: (0, 1), (-1, 1), (-inf, 1) or (-inf, inf).
     - `confidence`: two-sided; 0.95 leaves 2.5 % on each side.
 
-    Where no speaker moves the metric, as when everyone is classified rightly, the limits are Clopper and Pearson's
-    for that share of so many speakers (at most the smallest group's times the number of groups); for a metric without
-    two bounds they are the value. Where leaving a speaker out leaves a draw without a value, the draw's
+    For a metric with two bounds the limits are never wider than Clopper and Pearson's for that share of so many
+    speakers, each all right or all wrong: no speakers are less alike than that. (At most the smallest group's times the
+    number of groups; speakers with unlike numbers of rows count for fewer, Kish 1965.) They are the limits where no
+    speaker moves the metric, as when everyone is classified rightly; without two bounds those are the value. Where leaving a speaker out leaves a draw without a value, the draw's
     distance from the mean of the others counts as that speaker's influence; with one draw the limits are NaN.
 
     The limits cover the choice of the speakers measured, not of those that a model or an attacker was fitted on.
@@ -119,7 +120,8 @@ def interval(
         return Interval(value, float("nan"), float("nan"), used.size, people)
     influence = _influences(statistic, theta, person, draws)
     error, df = _spread(influence, _strata(person[used], draws[used], strata[used]))
-    low, high = _limits(value, error, df, bounds, (1 - confidence) / 2, min(people, len(counts) * min(counts)))
+    evidence = [_evidence(person[used][groups[used] == g]) for g in range(len(counts))]
+    low, high = _limits(value, error, df, bounds, (1 - confidence) / 2, min(people, len(counts) * min(evidence)))
     return Interval(value, low, high, used.size, people)
 
 
@@ -162,8 +164,14 @@ def _spread(influence: NDArray[np.float64], strata: list[list[int]]) -> tuple[fl
     return total**0.5, total**2 / float(np.sum(parts**2 / (sizes - 1))) if total > 0 else float("nan")
 
 
+def _evidence(person: Rows) -> float:
+    """For how many speakers with equally many rows these count: (Σ w)² / Σ w², w being the rows of one (Kish 1965)."""
+    weights = np.bincount(person)
+    return float(weights.sum() ** 2 / np.sum(weights**2))
+
+
 def _limits(
-    value: float, error: float, df: float, bounds: tuple[float, float], tail: float, speakers: int
+    value: float, error: float, df: float, bounds: tuple[float, float], tail: float, speakers: float
 ) -> tuple[float, float]:
     """The limits that each leave `tail` outside, kept inside `bounds`."""
     low, high = bounds
@@ -174,13 +182,13 @@ def _limits(
         room = high - value
         return high - room * float(np.exp(width / room)), high - room * float(np.exp(-width / room))
     share = (value - low) / (high - low)  # in [0, 1]
-    if error <= _NO_SPREAD or share <= 0 or share >= 1:
-        hits = share * speakers
-        first = float(betaincinv(hits, speakers - hits + 1, tail)) if share > 0 else 0.0
-        last = float(betaincinv(hits + 1, speakers - hits, 1 - tail)) if share < 1 else 1.0
-    else:
+    hits = share * speakers
+    first = float(betaincinv(hits, speakers - hits + 1, tail)) if share > 0 else 0.0
+    last = float(betaincinv(hits + 1, speakers - hits, 1 - tail)) if share < 1 else 1.0
+    if error > _NO_SPREAD and 0 < share < 1:
         width = float(stdtrit(df, 1 - tail)) * error / (high - low) / (share * (1 - share))
-        first, last = float(expit(logit(share) - width)), float(expit(logit(share) + width))
+        first = max(first, float(expit(logit(share) - width)))
+        last = min(last, float(expit(logit(share) + width)))
     return low + (high - low) * first, low + (high - low) * last
 
 
