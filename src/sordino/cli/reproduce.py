@@ -89,24 +89,49 @@ def feng2021(
     tell(estimates, out, json)
 
 
+SHOWN = {
+    "What is kept": {
+        "F1 of the required emotion": "ignorant emotion f1 required",
+        "U of the required emotion": "ignorant emotion unchanged required",
+        "U of the neutral emotion": "ignorant emotion unchanged neutral",
+        "detail within the required": "ignorant emotion detail required",
+    },
+    "Attacker who never saw the release": {
+        "F1 of sensitive emotions": "ignorant emotion f1 sensitive",
+        "AUC, sensitive against neutral": "ignorant sensitive-vs-neutral distinguish",
+        "AUC, gender": "ignorant gender auc",
+    },
+    "Attacker who retrains": {
+        "AUC, sensitive against neutral": "semi-informed sensitive-vs-neutral distinguish",
+        "AUC, gender": "semi-informed gender auc",
+    },
+}
+"""What the terminal shows: heading, words, and the figure's name in `sordino.study.feng2021.summary`."""
+
+
 def tell(estimates: pd.DataFrame, out: Path, json: str | None) -> None:
-    """Print the means over the three policies and where the report is; write them as JSON where asked."""
+    """Print the means over the three policies and where the report is; write all of them as JSON where asked."""
     from sordino.study import feng2021 as study
 
-    table = study.summary(estimates)
+    means = study.summary(estimates)
     if json:
-        figures: dict[str, Any] = {name: table[name].dropna().to_dict() for name in table.columns}
+        figures: dict[str, Any] = {name: means[name].dropna().to_dict() for name in means.columns}
         write_json(json, {"report": str(out / "report.html"), "mean_of_policies": figures})
     if json == "-":
         return
     from rich.console import Console
     from rich.table import Table
 
-    shown = Table("mean of three policies", *[str(name) for name in table.columns], title="Feng 2021")
-    for column in shown.columns[1:]:
-        column.justify = "right"
-    for name, row in table.iterrows():
-        shown.add_row(str(name), *[f"{value:.2f}" for value in row])
+    shown = Table("mean of three policies", title="Feng 2021, run again")
+    for name in means.columns:
+        shown.add_column(str(name), justify="right")
+    for heading, rows in SHOWN.items():
+        shown.add_row(f"[bold]{heading}[/bold]")
+        for words, figure in rows.items():
+            if figure in means.index:  # no intensity, no detail
+                shown.add_row(f"  {words}", *[f"{value:.2f}" for value in means.loc[figure]])
+        shown.add_section()
     console = Console()
     console.print(shown)
+    console.print("Intervals and what was not tested are in the report:")
     console.print(str(out / "report.html"), soft_wrap=True)

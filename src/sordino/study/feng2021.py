@@ -66,11 +66,16 @@ def reproduce(
 
 
 def summary(estimates: pd.DataFrame) -> pd.DataFrame:
-    """Headline figures as means over the three policies: one row a figure, one column a release."""
+    """Headline figures as means over the three policies: one row a figure, one column a release, and `chance`.
+
+    A figure's name is its knowledge, target, metric and group. Chance is that of the original features.
+    """
     table = headline(estimates).copy()
     words = [table["knowledge"], table["target"], table["metric"], table["group"]]
     table["figure"] = pd.concat(words, axis=1).agg(" ".join, axis=1).str.strip()
-    return table.pivot_table(index="figure", columns="release", values="value", sort=False)
+    means = table.pivot_table(index="figure", columns="release", values="value", sort=False)
+    original = table[table["release"] == "none"]
+    return means.assign(chance=original.groupby("figure")["chance"].mean())
 
 
 def deal(corpus: Corpus, options: Options, sums: NDArray[np.str_]) -> tuple[Parts, ...]:

@@ -42,7 +42,7 @@ POLICIES: Final = (
 
 @dataclass(frozen=True)
 class Options:
-    """What the paper leaves open; each default's reason stands in `docs/feng2021.md`.
+    """What the paper leaves open; each default's reason stands in `docs/papers.md`.
 
     - `scale`, `components`: how features are brought to the scaled space; `fit_on`: whose rows decide it.
     - `risk_validation`, `validation`: what stops the risk model and the transform: held-out utterances or speakers.
