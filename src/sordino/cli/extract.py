@@ -40,8 +40,10 @@ def extract(
     recordings = corpora_from(corpus)
     x = vectors_of(features, recordings, cache, jobs)
     write_vectors(out, x, recordings, FEATURE_SETS[features].names)
+    utterances, dims = x.shape
+    if json != "-":
+        print(f"{out}: {utterances} utterances, {dims} numbers each")
     if json:
-        utterances, dims = x.shape
         write_json(
             json,
             {
