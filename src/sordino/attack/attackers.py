@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator
+from scipy.special import logit
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -18,9 +19,13 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from sordino import metrics
 from sordino.errors import AttackError
 
 FOLDS: Final = 4
+
+_CERTAIN: Final = 1e-12
+"""No posterior counts as nearer to 0 or 1 than this: log-odds stay finite."""
 
 Folds = Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]]
 
@@ -63,13 +68,21 @@ FAMILIES: Final = {
         lambda seed: _scaled(MLPClassifier(max_iter=60, learning_rate_init=2e-3, random_state=seed)),
         {"model__hidden_layer_sizes": ((64, 64), (32, 32, 32)), "model__alpha": (0.01, 1.0)},
     ),
+    "dense": Family(
+        lambda seed: _scaled(MLPClassifier(max_iter=60, learning_rate_init=2e-3, random_state=seed)),
+        {"model__hidden_layer_sizes": tuple((width,) * layers for layers in (2, 3, 4) for width in (32, 64))},
+    ),
 }
-"""The quick attackers. A new one is one line: a pipeline that scores rows, and its grid."""
+"""The attackers that there are; studies use `QUICK`. `dense` is that of Jaiswal 2020: two to four layers of 32 or 64
+units (how long it was trained is not said). A new one is one line: a pipeline that scores rows, and its grid."""
 
 
 @dataclass(frozen=True)
 class Attacker:
-    """A tuned and fitted attacker on a secret with two values, and its mean AUC in speaker-grouped cross-validation."""
+    """A tuned and fitted attacker, and its mean AUC in cross-validation on its own rows.
+
+    Scores are of a secret with two values. With more, the AUC is the mean over values, each against the rest.
+    """
 
     family: str
     validation_auc: float
@@ -80,8 +93,15 @@ class Attacker:
         score: NDArray[np.float64] = self.estimator.decision_function(x) if self._margins else self._posterior(x)
         return score
 
+    def margin(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The score with its threshold at 0, `(n,)`: a posterior becomes log-odds, which add up over utterances."""
+        if self._margins:
+            return self.score(x)
+        odds: NDArray[np.float64] = logit(np.clip(self.score(x), _CERTAIN, 1 - _CERTAIN))
+        return odds
+
     def predict(self, x: NDArray[np.float32]) -> NDArray[np.intp]:
-        """Its guess of the secret, 0 or 1, `(n,)`."""
+        """Its guess of the secret, 0 or 1 (or one of more values), `(n,)`."""
         guess: NDArray[np.intp] = self.estimator.predict(x)
         return guess
 
@@ -94,40 +114,102 @@ class Attacker:
         return posterior
 
 
-def fit(family: str, x: NDArray[np.float32], secret: NDArray[np.intp], folds: Folds, seed: int = 0) -> Attacker:
+def fit(
+    family: str,
+    x: NDArray[np.float32],
+    secret: NDArray[np.intp],
+    folds: Folds,
+    seed: int = 0,
+    balanced: bool = False,
+    final: NDArray[np.intp] | None = None,
+) -> Attacker:
     """An attacker of one family, tuned by the mean AUC over folds, then fitted on all rows.
 
-    `x` `(n, d)`, `secret` `(n,)` of 0 and 1. Raises `AttackError` for a secret with one value.
+    `x` `(n, d)`, `secret` `(n,)` of 0 and 1, or of more values. `balanced` weights rows so that every value counts the
+    same: for a secret whose values are unlike in number, where the guess is judged by UAR. `final` are the rows of the
+    last fit where some are kept for validation only. Raises `AttackError` for a secret with one value.
     """
-    if len(np.unique(secret)) < 2:
+    return _searched(family, FAMILIES[family], x, secret, folds, seed, balanced, final)
+
+
+def refit(
+    attacker: Attacker, x: NDArray[np.float32], secret: NDArray[np.intp], folds: Folds, balanced: bool = False
+) -> Attacker:
+    """The same attacker, as it was tuned, validated and fitted on another secret: without the cost of tuning."""
+    tuned = Family(lambda seed: clone(attacker.estimator), {})  # noqa: ARG005
+    return _searched(attacker.family, tuned, x, secret, folds, 0, balanced, None)
+
+
+def _searched(
+    name: str,
+    family: Family,
+    x: NDArray[np.float32],
+    secret: NDArray[np.intp],
+    folds: Folds,
+    seed: int,
+    balanced: bool,
+    final: NDArray[np.intp] | None,
+) -> Attacker:
+    final = np.arange(len(secret)) if final is None else final
+    values = np.unique(secret[final])
+    if len(values) < 2:
         raise AttackError("the secret has one value among the attacker's speakers, expected two: nothing can be learnt")
-    chosen = FAMILIES[family]
-    search = GridSearchCV(chosen.estimator(seed), dict(chosen.grid), scoring="roc_auc", cv=folds)
+    estimator, scoring = family.estimator(seed), "roc_auc" if len(values) == 2 else _mean_auc
+    weights = _weights(secret, final) if balanced else None
+    name_of_weights = "model__sample_weight" if isinstance(estimator, Pipeline) else "sample_weight"
+    search = GridSearchCV(estimator, dict(family.grid), scoring=scoring, cv=folds, refit=False)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a fixed number of passes is the family's definition
-        search.fit(x, secret)
-    return Attacker(family, float(search.best_score_), search.best_estimator_)
+        search.fit(x, secret, **({} if weights is None else {name_of_weights: weights}))
+        best = clone(estimator).set_params(**clone(search.best_params_, safe=False))
+        best.fit(x[final], secret[final], **({} if weights is None else {name_of_weights: weights[final]}))
+    return Attacker(name, float(search.best_score_), best)
+
+
+def _weights(secret: NDArray[np.intp], rows: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Weights `(n,)` with which every value of the secret counts the same among `rows`, where their mean is 1."""
+    values, place = np.unique(secret, return_inverse=True)
+    counts = np.bincount(place[rows], minlength=len(values))
+    weights: NDArray[np.float64] = (len(rows) / (len(values) * np.maximum(counts, 1)))[place]
+    return weights
+
+
+def _mean_auc(estimator: BaseEstimator, x: NDArray[np.float32], secret: NDArray[np.intp]) -> float:
+    """The mean over values of the AUC of that value against the rest; values that no row has are left out."""
+    says = estimator.decision_function if hasattr(estimator, "decision_function") else estimator.predict_proba
+    columns = zip(estimator.classes_, says(x).T, strict=True)
+    return float(np.nanmean([metrics.auc(secret == value, column) for value, column in columns]))
 
 
 def grouped_folds(speaker: NDArray[np.str_], secret: NDArray[np.intp], seed: int = 0, count: int = FOLDS) -> Folds:
-    """Folds that share no speaker and have both values of the secret: `(train, validation)` row positions.
+    """Folds that share no speaker and have every value of the secret: `(train, validation)` row positions.
 
-    Speakers are dealt in turn, those with the larger share of the secret's second value first, to at most `count` folds
-    and no more than each value has speakers. Folds are left out where a side has one value. Raises `AttackError` when
-    fewer than two are left.
+    Speakers are dealt (`deal`) to at most `count` folds and no more than each value has speakers. Folds are left out
+    where a side lacks a value. Raises `AttackError` when fewer than two are left.
     """
-    names, place = np.unique(speaker, return_inverse=True)
-    count = max(1, min(count, *(len(np.unique(place[secret == value])) for value in (0, 1))))
-    shares = np.bincount(place, weights=secret) / np.bincount(place)
-    order = np.random.default_rng(seed).permutation(len(names))
-    order = order[np.argsort(-shares[order], kind="stable")]
-    fold = np.empty(len(names), dtype=int)
-    fold[order] = np.arange(len(names)) % count
-    sides = [(np.flatnonzero(fold[place] != k), np.flatnonzero(fold[place] == k)) for k in range(count)]
-    usable = [(a, b) for a, b in sides if len(np.unique(secret[a])) > 1 and len(np.unique(secret[b])) > 1]
+    values = np.unique(secret)
+    count = min([count, *(len(np.unique(speaker[secret == value])) for value in values)])
+    fold = deal(speaker, secret, seed, count)
+    sides = [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(count)]
+    needed = max(2, len(values))
+    usable = [(a, b) for a, b in sides if min(len(np.unique(secret[side])) for side in (a, b)) >= needed]
     if len(usable) < 2:
         raise AttackError(
-            f"{len(names)} speaker(s) with too few values of the secret to tune an attacker by speaker, "
+            f"{len(np.unique(speaker))} speaker(s) with too few values of the secret to tune an attacker by speaker, "
             "expected at least two speakers for each value: add speakers"
         )
     return usable
+
+
+def deal(speaker: NDArray[np.str_], secret: NDArray[np.intp], seed: int, count: int) -> NDArray[np.intp]:
+    """The fold of each row, 0 to `count` - 1, `(n,)`; a speaker is in one fold, whatever the order of the rows.
+
+    Speakers are dealt in turn, those with the larger mean of the secret first: the folds have alike shares of its values.
+    """
+    names, place = np.unique(speaker, return_inverse=True)
+    shares = np.bincount(place, weights=secret) / np.bincount(place)
+    order = np.random.default_rng(seed).permutation(len(names))
+    order = order[np.argsort(-shares[order], kind="stable")]
+    fold = np.empty(len(names), dtype=np.intp)
+    fold[order] = np.arange(len(names)) % count
+    return fold[place]

@@ -17,7 +17,7 @@ from sordino import storage
 from sordino.corpora import split
 from sordino.corpora.split import Part, Parts
 from sordino.corpora.table import Corpus, checksums, duplicates
-from sordino.define import ROLES
+from sordino.define import GENDERS, ROLES
 from sordino.errors import CorpusError, SplitError
 from sordino.features import CACHE, FEATURE_SETS, extract
 from sordino.report.estimates import headline, measure
@@ -80,20 +80,31 @@ def summary(estimates: pd.DataFrame) -> pd.DataFrame:
 
 def deal(corpus: Corpus, options: Options, sums: NDArray[np.str_]) -> tuple[Parts, ...]:
     """The draws of a study, each with every role and gender in every part. Raises `SplitError` where one lacks some."""
+    if options.measured_on == "validation" and options.validation != "speaker":
+        raise SplitError(
+            "measured_on validation with held-out utterances: they are of speakers the transform learns from, expected "
+            'held-out speakers: keep whole ones (validation="speaker"), or measure on the test'
+        )
     transform = split.draws(corpus, options.seed, options.validation, sums)
     risk = split.draws(corpus, options.seed, options.risk_validation, sums)
     draws = [Parts(a.risk, b.transform, b.test, b.draw) for a, b in zip(risk, transform, strict=True)]
-    draws = [_measured(parts, options.measured_on) for parts in draws]
+    draws = [_measured(corpus, parts, options.measured_on) for parts in draws]
     for parts in draws:
         for party, rows in _parties(parts).items():
-            _require_everything(corpus, party, rows)
+            _require_every(corpus, "emotion", EMOTIONS, party, rows)
+            _require_every(corpus, "gender", GENDERS, party, rows)
+        for party, rows in _sides(parts).items():
+            _require_every(corpus, "emotion", EMOTIONS, party, rows)
     return tuple(draws)
 
 
 def _four_emotions(corpus: Corpus) -> Corpus:
     """The study's utterances. Raises `CorpusError` when an emotion or a gender is missing altogether."""
-    for policy in POLICIES:
-        policy.check_against(corpus.table["emotion"])
+    absent = [emotion for emotion in EMOTIONS if emotion not in set(corpus.table["emotion"])]
+    if absent:
+        raise CorpusError(
+            f"{corpus.name}: no {', '.join(absent)} utterance, expected {', '.join(EMOTIONS)}: add a corpus that has some"
+        )
     study = corpus.with_emotions(EMOTIONS)
     genders = sorted(set(study.table["gender"]) - {""})
     if len(genders) < 2:
@@ -108,24 +119,37 @@ def _parties(parts: Parts) -> dict[str, NDArray[np.intp]]:
     return {"risk": parts.risk.rows, "transform": parts.transform.rows, "test": parts.test}
 
 
-def _require_everything(corpus: Corpus, party: str, rows: NDArray[np.intp]) -> None:
-    labels = {"emotion": EMOTIONS, "gender": ("female", "male")}
-    for label, values in labels.items():
-        missing = sorted(set(values) - set(corpus.column(label)[rows]))
-        if missing:
-            raise SplitError(
-                f"no {', '.join(missing)} among {len(set(corpus.speaker[rows]))} speaker(s) of the {party} part, "
-                f"expected every {label}: add speakers, leave a corpus out or try another seed"
-            )
+def _sides(parts: Parts) -> dict[str, NDArray[np.intp]]:
+    """What must have every emotion within a party, or a unit would fail when its turn comes."""
+    return {
+        "risk model's training": parts.risk.train,
+        "transform's training": parts.transform.train,
+        "transform's validation": parts.transform.validation,
+    }
 
 
-def _measured(parts: Parts, measured_on: str) -> Parts:
-    """With `validation`, the transform party gives its validation speakers up, and they are measured, not the test."""
+def _require_every(corpus: Corpus, label: str, values: Sequence[str], party: str, rows: NDArray[np.intp]) -> None:
+    """Raise `SplitError` when these rows lack a value of a label."""
+    missing = sorted(set(values) - set(corpus.column(label)[rows]))
+    if missing:
+        raise SplitError(
+            f"no {', '.join(missing)} among {len(set(corpus.speaker[rows]))} speaker(s) of the {party} part, "
+            f"expected every {label}: add speakers, leave a corpus out or try another seed"
+        )
+
+
+def _measured(corpus: Corpus, parts: Parts, measured_on: str) -> Parts:
+    """With `validation`, the transform party gives its validation speakers up, and they are measured, not the test.
+
+    What stops the transform is then every fourth of its other utterances, counted within each emotion.
+    """
     if measured_on == "test":
         return parts
     train = parts.transform.train
-    kept = np.arange(len(train)) % 4 != 3
-    return Parts(parts.risk, Part(train[kept], train[~kept]), parts.transform.validation, parts.draw)
+    train = train[np.argsort(corpus.column("emotion")[train], kind="stable")]
+    fourth = np.arange(len(train)) % 4 == 3
+    own = Part(np.sort(train[~fourth]), np.sort(train[fourth]))
+    return Parts(parts.risk, own, parts.transform.validation, parts.draw)
 
 
 def _name(features: str) -> str:

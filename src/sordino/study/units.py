@@ -25,6 +25,7 @@ from sordino.attack import RiskAttacker, RiskFitter
 from sordino.corpora import split
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
+from sordino.errors import AttackError, FeatureError, ReleaseError, SplitError
 from sordino.features import PreprocessFitter
 from sordino.nn.fit import Plan, run, run_rounds
 from sordino.nn.stack import fit_stacks
@@ -48,6 +49,9 @@ class Options:
     - `risk_validation`, `validation`: what stops the risk model and the transform: held-out utterances or speakers.
     - `redraw`, `schedule`: of the paper's transforms (`sordino.release.ReplacementFitter`).
     - `measured_on`: `test`, or `validation` to study recipes without touching a test speaker.
+
+    Raises the `SordinoError` of the room concerned for a name that is not known. (What else is not known is refused
+    where it is used.)
     """
 
     releases: tuple[str, ...] = tuple(FITTERS)
@@ -61,6 +65,19 @@ class Options:
     schedule: Literal["constant", "dann", "warm-up"] = "constant"
     measured_on: Literal["test", "validation"] = "test"
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for option, given, known, error in (
+            ("releases", self.releases, tuple(FITTERS), ReleaseError),
+            ("families", self.families, tuple(attack.FAMILIES), AttackError),
+            ("fit_on", (self.fit_on,), ("transform", "risk", "both"), FeatureError),
+            ("measured_on", (self.measured_on,), ("test", "validation"), SplitError),
+        ):
+            unknown = [name for name in given if name not in known]
+            if unknown or not given:
+                raise error(
+                    f"{option} {', '.join(unknown) or 'empty'}, expected some of {', '.join(known)}: name those"
+                )
 
 
 @dataclass(frozen=True)
@@ -88,9 +105,9 @@ def predictions(
     with one thread each; with a GPU, the networks of all units are trained there as stacks first.
     """
     units = [Unit(parts, policy) for parts in draws for policy in POLICIES]
-    key = _key(x, corpus, options)
+    given = _digest(x, corpus, options)
     storage.folder(folder)
-    tables = {unit.name: folder / f"{unit.name}-{key}.parquet" for unit in units}
+    tables = {unit.name: folder / f"{unit.name}-{_key(unit, given)}.parquet" for unit in units}
     missing = [unit for unit in units if not tables[unit.name].is_file()]
     for unit, table, record in track(_computed(missing, x, corpus, options, jobs), "draws and policies", len(missing)):
         path = tables[unit.name]
@@ -100,11 +117,22 @@ def predictions(
     return pd.concat([pd.read_parquet(path) for path in tables.values()], ignore_index=True), records
 
 
-def _key(x: NDArray[np.float32], corpus: Corpus, options: Options) -> str:
-    """What a unit depends on beside its draw and policy, as 12 hexadecimal digits."""
+def _digest(x: NDArray[np.float32], corpus: Corpus, options: Options) -> str:
+    """The hash of what all units are given: vectors, labels and options."""
     labels = corpus.table[["speaker", "gender", "emotion", "intensity"]].to_csv(index=False)
     content = json.dumps(asdict(options), sort_keys=True) + labels
-    return hashlib.sha256(content.encode() + np.ascontiguousarray(x).tobytes()).hexdigest()[:12]
+    return hashlib.sha256(content.encode() + np.ascontiguousarray(x).tobytes()).hexdigest()
+
+
+def _key(unit: Unit, given: str) -> str:
+    """Everything that a unit depends on, as 12 hexadecimal digits.
+
+    Its rows are a part of it: sessions and identical recordings, which `given` does not know, move speakers.
+    """
+    parts = unit.parts
+    rows = (parts.risk.train, parts.risk.validation, parts.transform.train, parts.transform.validation, parts.test)
+    content = json.dumps([given, unit.policy.hash, *(some.tolist() for some in rows)])
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def _computed(
