@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from sordino import corpora
 from sordino.cli.corpus import app
-from sordino.corpora.check import Count, by_speaker, counts, differences, identical
-from sordino.corpora.published import FENG2021_EMOTIONS, PUBLISHED
+from sordino.corpora.check import Count, by_speaker, counts, differences, identical, is_wrong
+from sordino.corpora.published import FENG2021_EMOTIONS, PUBLISHED, Published
 from sordino.corpora.ravdess import EMOTIONS
 from tests.corpora.trees import recording, table
 
@@ -31,10 +31,24 @@ def test_the_published_counts_are_those_of_feng2021(name: str) -> None:
     assert PUBLISHED[name].feng2021 == total == sum(four)
 
 
-@pytest.mark.parametrize(("name", "total"), [("ravdess", 1440), ("emodb", 535), ("cremad", 7442), ("iemocap", 10039)])
-def test_the_published_counts_of_a_corpus_agree_with_each_other(name: str, total: int) -> None:
+# Jaiswal 2020, section 3.1, and the publications of the corpora
+TOTALS = {
+    "ravdess": (1440, 24),
+    "emodb": (535, 10),
+    "cremad": (7442, 91),
+    "iemocap": (10039, 10),
+    "muse": (2648, 28),
+    "msp_improv": (8438, 12),
+    "msp_podcast": (None, None),
+    "meld": (13708, 304),
+}
+
+
+@pytest.mark.parametrize("name", sorted(PUBLISHED))
+def test_the_published_counts_of_a_corpus_agree_with_each_other(name: str) -> None:
     known = PUBLISHED[name]
-    assert known.total == total
+    total, speakers = TOTALS[name]
+    assert (known.total, known.total_speakers) == (total, speakers)
     if known.utterances:
         assert sum(known.utterances.values()) == total
         assert len(known.utterances) == sum(known.speakers.values())
@@ -107,7 +121,7 @@ def test_the_command_says_that_the_official_release_is_whole(data: Path) -> None
 def test_the_command_ends_with_1_for_a_part_unless_a_part_is_fine(tree: Path) -> None:
     whole, part = run("ravdess", tree), run("ravdess", tree, "--partial")
     assert (whole.exit_code, part.exit_code) == (1, 0)
-    assert "differs from the published counts in 34 place(s)" in whole.output
+    assert "differs from the published counts in 35 place(s)" in whole.output
     assert "a part of the published corpus" in part.output
 
 
@@ -149,6 +163,26 @@ def test_a_manifest_has_nothing_to_differ_from(tmp_path: Path) -> None:
     assert ["speakers,", "unknown", "2"] in lines
     assert ["all", "[x]/[b]1", "2", "2"] in lines
     assert "byte-identical, kept in one part: 0.wav = 1.wav = 2.wav" in done.output
+
+
+def test_jaiswal2020_uses_13555_utterances_of_msp_podcast_with_known_gender() -> None:
+    assert PUBLISHED["msp_podcast"].with_gender == 13555
+
+
+def test_a_count_in_doubt_differs_and_is_no_error() -> None:
+    different = [Count("utterances", "all", 2600, 2648)]
+    firm = Published("somebody 2020", every=2648)
+    assert differences(different) == different
+    assert is_wrong(different, firm)
+    assert not is_wrong(different, PUBLISHED["muse"])
+    assert not is_wrong([], firm)
+
+
+def test_utterances_with_gender_are_counted(tree: Path) -> None:
+    corpus = corpora.load("ravdess", tree)
+    corpus.table.loc[corpus.table["speaker"] == "ravdess/01", "gender"] = ""
+    assert Count("utterances", "with gender", 60, None) in counts(corpus, PUBLISHED["ravdess"])
+    assert Count("speakers", "all", 2, None) in counts(corpus, None)
 
 
 def test_the_help_shows_an_example() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sordino import corpora
-from sordino.corpora import iemocap
+from sordino.corpora import dimensions, iemocap
 from sordino.errors import CorpusError
 from tests.corpora.trees import recording
 
@@ -68,6 +68,15 @@ def test_the_three_means_are_valence_activation_dominance(tmp_path: Path) -> Non
     rows = corpora.load("iemocap", write(tmp_path)).table
     np.testing.assert_array_equal(rows["valence"], [2.5, 2.0, 4.0, 4.5, 2.5])
     np.testing.assert_array_equal(rows["activation"], [2.5, 3.5, 4.5, 3.0, 3.0])
+    assert set(rows["scale"]) == {5}
+
+
+def test_ratings_become_levels(tmp_path: Path) -> None:
+    corpus = corpora.load("iemocap", write(tmp_path))
+    assert dimensions.levels(corpus, "valence").codes.tolist() == [0, 0, 2, 2, 0]
+    found = dimensions.levels(corpus, "activation")
+    assert found.codes.tolist() == [0, 2, 2, 1, 1]
+    assert (set(found.source), found.note) == ({"rated"}, "")
 
 
 def test_both_actors_of_a_session_stay_together(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sordino import corpora
+from sordino.corpora.dimensions import levels
 from sordino.errors import CorpusError
 from tests.corpora.trees import recording, table
 
@@ -43,18 +44,18 @@ def test_only_four_columns_are_needed(folder: Path) -> None:
 
 
 def test_what_is_known_is_read(folder: Path) -> None:
-    header = (*HEADER, "start", "end", "corpus", "transcript", "intensity", "age", "activation", "valence", "session")
+    rated = ("age", "activation", "valence", "scale")
     corpus = load(
         folder,
-        header,
-        ("sound/a.wav", "1", "f", "joy", "0.01", "0.05", "x", "Well, yes.", "strong", "31", "2.5", "4", "s1"),
-        ("sound/a.wav", "2", "m", "joy", "0.05", "", "y", "", "", "", "", "", ""),
+        (*HEADER, "start", "end", "corpus", "transcript", "intensity", *rated, "session"),
+        ("sound/a.wav", "1", "f", "joy", "0.01", "0.05", "x", "Well, yes.", "strong", "31", "2.5", "4", "5", "s1"),
+        ("sound/a.wav", "2", "m", "joy", "0.05", "", "y", "", "", "", "", "", "", ""),
     )
     first, second = (corpus.table.iloc[row] for row in (0, 1))
     assert corpus.name == "x+y"
     assert (first["start"], first["end"], first["transcript"]) == (0.01, 0.05, "Well, yes.")
     assert (first["speaker"], first["session"]) == ("x/1", "x/s1")
-    assert (first["age"], first["activation"], first["valence"]) == (31, 2.5, 4)
+    assert (first["age"], first["activation"], first["valence"], first["scale"]) == (31, 2.5, 4, 5)
     assert math.isnan(second["end"])
     assert math.isnan(second["age"])
     assert second["session"] == ""
@@ -79,6 +80,26 @@ def test_a_gender_that_is_empty_or_other_is_kept_as_unknown(folder: Path, gender
     assert list(corpus.genders()) == [-1, 0]
 
 
+def test_ratings_with_their_scale_become_levels(folder: Path) -> None:
+    rows = [("sound/a.wav", "1", "f", "sad", "3", "5"), ("sound/b.wav", "1", "f", "sad", "3", "9")]
+    corpus = load(folder, RATED, *rows, ("sound/c.wav", "2", "m", "happy", "", ""))
+    assert levels(corpus, "valence").codes.tolist() == [1, 0, -1]
+    assert levels(corpus, "activation").note == "derived labels: manifest"
+
+
+def test_a_rating_without_a_scale_is_kept_and_its_level_is_refused_with_the_way_out(folder: Path) -> None:
+    corpus = load(folder, RATED[:-1], (*GOOD, "3"))
+    assert corpus.table["valence"].tolist() == [3]
+    with pytest.raises(
+        CorpusError, match=r"^manifest: valence without its scale, .* \(5, 7, 9\) in a column `scale`: add it$"
+    ):
+        levels(corpus, "valence")
+
+
+def test_a_scale_that_belongs_to_no_rating_is_another_column(folder: Path) -> None:
+    assert "scale" not in load(folder, (*HEADER, "scale"), (*GOOD, "C major")).table.columns
+
+
 def test_the_name_may_be_chosen(folder: Path) -> None:
     corpus = load(folder, HEADER, ("sound/a.wav", "1", "f", "sad"), name="mine")
     assert corpus.name == "mine"
@@ -92,6 +113,7 @@ def test_absolute_paths_are_taken_as_they_are(folder: Path) -> None:
 
 GOOD = ("sound/a.wav", "anna", "f", "sad")
 CUTS = (*HEADER, "start", "end")
+RATED = (*HEADER, "valence", "scale")
 
 
 @pytest.mark.parametrize(
@@ -117,6 +139,10 @@ CUTS = (*HEADER, "start", "end")
         ([CUTS, (*GOOD, "2", "2")], r"row 2: start 2 s and end 2 s"),
         ([(*HEADER, "age"), (*GOOD, "old")], r"row 2: age 'old', expected a number or an empty cell"),
         ([(*HEADER, "corpus"), (*GOOD, "a+b")], r"row 2: corpus 'a\+b' has a / or \+"),
+        ([RATED, (*GOOD, "3", "4")], r"row 2: scale 4, expected one of 5, 7, 9 points: convert the ratings to one"),
+        ([RATED, (*GOOD, "3", "five")], r"row 2: scale 'five', expected a number"),
+        ([RATED, (*GOOD, "6", "5")], r"row 2: valence 6, expected 1 to 5, its scale: mend one of them"),
+        ([RATED, (*GOOD, "0.5", "9")], r"row 2: valence 0.5, expected 1 to 9"),
     ],
 )
 def test_a_bad_table_says_where_and_what(folder: Path, rows: list[tuple[str, ...]], message: str) -> None:

@@ -93,15 +93,25 @@ def test_a_name_of_another_form_is_refused(tmp_path: Path) -> None:
         corpora.load("ravdess", tmp_path)
 
 
-@pytest.mark.parametrize("name", ["ravdess", "emodb", "cremad", "iemocap"])
+EXAMPLES = {
+    "ravdess": "Actor_01/03-01",
+    "emodb": "wav/03a01Fa",
+    "cremad": "AudioWAV/1001",
+    "iemocap": "Session1/",
+    "muse": "Stressed/Audio/",
+    "msp_improv": "session1/S01A/P/MSP",
+    "msp_podcast": "Audios/MSP-PODCAST_0001",
+}
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_a_wrong_folder_says_which_layout_was_expected(name: str, tmp_path: Path) -> None:
     recording(tmp_path / "music" / "song.wav")
-    example = {"ravdess": "Actor_01/03-01", "emodb": "wav/03a01Fa", "cremad": "AudioWAV/1001", "iemocap": "Session1/"}
-    with pytest.raises(CorpusError, match=f"no recordings in the official layout, expected {example[name]}"):
+    with pytest.raises(CorpusError, match=f"no recordings in the official layout, expected {EXAMPLES[name]}"):
         corpora.load(name, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["ravdess", "emodb", "cremad", "iemocap"])
+@pytest.mark.parametrize("name", sorted({*corpora.ADAPTERS} - {"manifest", "synthetic"}))
 def test_a_folder_that_does_not_exist_is_named(name: str, tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="absent: no such folder"):
         corpora.load(name, tmp_path / "absent")

@@ -101,6 +101,12 @@ def test_joined_corpora_keep_their_order_and_their_speakers_apart() -> None:
     assert both.table["age"].isna().tolist() == [True] * 3 + [False] * 3
 
 
+def test_a_sentiment_that_a_corpus_does_not_have_is_empty_in_a_joined_one() -> None:
+    both = join([corpus("b", sentiment=["positive", "", "negative"]), corpus("a", valence=["1", "2", "3"])])
+    assert both.table["sentiment"].tolist() == ["positive", "", "negative", "", "", ""]
+    assert both.table["valence"].tolist()[3:] == [1, 2, 3]
+
+
 @pytest.mark.parametrize(
     "second",
     [corpus("a"), corpus("mine", corpus=["a", "a", "b"]), join([corpus("b"), corpus("a")])],
@@ -135,6 +141,30 @@ def test_cuts_of_one_file_differ_and_the_same_cut_of_a_copy_does_not(tmp_path: P
     sums = checksums(cut([first, first, copy, first], [0, 0.02, 0.02, 0], [0.02, 0.05, 0.05, np.nan]))
     assert len(set(sums)) == 3
     assert sums[1] == sums[2]
+
+
+def lines(file: Path, *said: tuple[str, str]) -> Corpus:
+    rows = [{"file": str(file), "speaker": speaker, "transcript": transcript} for speaker, transcript in said]
+    return table.make("c", pd.DataFrame(rows))
+
+
+def test_text_has_no_recordings(tmp_path: Path) -> None:
+    file = recording(tmp_path / "Lines.CSV")
+    assert lines(file, ("1", "Okay."), ("2", "Okay.")).recorded().tolist() == [False, False]
+    assert cut([recording(tmp_path / "a.wav"), file]).recorded().tolist() == [True, False]
+
+
+def test_lines_of_one_table_are_the_same_only_where_one_speaker_says_the_same_words(tmp_path: Path) -> None:
+    made = lines(recording(tmp_path / "t.csv"), ("1", "Okay."), ("2", "Okay."), ("1", "No."), ("1", "Okay."))
+    sums = checksums(made)
+    assert [group.tolist() for group in duplicates(sums)] == [[0, 3]]
+    order = np.array([3, 1, 0, 2])
+    assert checksums(made.select(order)).tolist() == sums[order].tolist()
+
+
+def test_another_table_gives_other_checksums(tmp_path: Path) -> None:
+    first, second = recording(tmp_path / "a.csv", 1), recording(tmp_path / "b.csv", 2)
+    assert set(checksums(lines(first, ("1", "Okay.")))) != set(checksums(lines(second, ("1", "Okay."))))
 
 
 def test_a_recording_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sordino.corpora import check, published, split
+from sordino.corpora import check, dimensions, published, split
 from sordino.corpora.adapters import ADAPTERS, load
 from sordino.corpora.table import Corpus, join
 
-__all__ = ["ADAPTERS", "Corpus", "check", "join", "load", "published", "split"]
+__all__ = ["ADAPTERS", "Corpus", "check", "dimensions", "join", "load", "published", "split"]

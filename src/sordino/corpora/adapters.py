@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from sordino.corpora import cremad, emodb, iemocap, manifest, ravdess
+from sordino.corpora import cremad, emodb, iemocap, manifest, meld, msp_improv, msp_podcast, muse, ravdess
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
 
@@ -22,6 +22,10 @@ ADAPTERS: Final[dict[str, Callable[..., Corpus]]] = {
     "emodb": emodb.load,
     "cremad": cremad.load,
     "iemocap": iemocap.load,
+    "muse": muse.load,
+    "msp_improv": msp_improv.load,
+    "msp_podcast": msp_podcast.load,
+    "meld": meld.load,
     "manifest": manifest.load,
     "synthetic": _synthetic,
 }

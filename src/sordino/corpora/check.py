@@ -17,8 +17,8 @@ class Count:
     """How many of one kind were found, and how many were published (`None` where nothing was)."""
 
     part: str
-    """`utterances` (of `all`, or of the four emotions of `feng2021`), `emotion` (utterances of one), `speakers` (of one
-    gender) or `speaker` (utterances of one, named `corpus/id`)."""
+    """`utterances` (of `all`, of the four emotions of `feng2021`, or `with gender`), `emotion` (utterances of one),
+    `speakers` (`all`, or of one gender) or `speaker` (utterances of one, named `corpus/id`)."""
     name: str
     found: int
     published: int | None
@@ -35,7 +35,7 @@ class Count:
 
 
 def counts(corpus: Corpus, known: Published | None) -> list[Count]:
-    """The counts of one corpus: all, the four emotions of Feng 2021, each emotion, speakers by gender, each speaker.
+    """The counts of one corpus: all, those of Feng 2021, those with gender, each emotion, speakers by gender, each one.
 
     `known` is its entry in `PUBLISHED`; without one (a manifest, synthetic speech) nothing differs. What was published
     and not found is counted as 0 found, what was found and not published as 0 published.
@@ -43,11 +43,14 @@ def counts(corpus: Corpus, known: Published | None) -> list[Count]:
     table = corpus.table
     four = int(table["emotion"].isin(FENG2021_EMOTIONS).sum())
     genders = _genders(corpus).replace("", "unknown")
+    gendered = int((corpus.genders() >= 0).sum())
     utterances = {f"{corpus.name}/{speaker}": number for speaker, number in known.utterances.items()} if known else {}
     return [
         Count("utterances", "all", len(corpus), known.total if known else None),
         Count("utterances", "feng2021", four, known.feng2021 if known else None),
+        Count("utterances", "with gender", gendered, known.with_gender if known else None),
         *_beside("emotion", table["emotion"], known.emotions if known else {}),
+        Count("speakers", "all", len(genders), known.total_speakers if known else None),
         *_beside("speakers", genders, known.speakers if known else {}),
         *_beside("speaker", table["speaker"], utterances),
     ]
@@ -56,6 +59,15 @@ def counts(corpus: Corpus, known: Published | None) -> list[Count]:
 def differences(counts: Sequence[Count], partial: bool = False) -> list[Count]:
     """Those of the counts that differ from the published ones."""
     return [count for count in counts if count.differs(partial)]
+
+
+def is_wrong(different: Sequence[Count], known: Published | None) -> bool:
+    """Whether these differences are an error: not where the publication leaves its counts in doubt.
+
+    >>> is_wrong([Count("utterances", "all", 3, 4)], Published("X 2020", every=4, doubt="it does not say of what"))
+    False
+    """
+    return bool(different) and not (known and known.doubt)
 
 
 def by_speaker(corpus: Corpus) -> pd.DataFrame:
@@ -67,9 +79,10 @@ def by_speaker(corpus: Corpus) -> pd.DataFrame:
 
 
 def identical(corpus: Corpus) -> list[list[str]]:
-    """Groups of byte-identical recordings, as paths. (Splits keep each group in one part.)"""
-    files = corpus.table["file"].to_numpy(dtype=str)
-    return [np.unique(files[rows]).tolist() for rows in duplicates(checksums(corpus))]
+    """Groups of byte-identical recordings, as paths. (Splits keep each group in one part.) Text has no recordings."""
+    files = corpus.column("file")
+    recorded = corpus.recorded()
+    return [np.unique(files[rows]).tolist() for rows in duplicates(checksums(corpus)) if recorded[rows].all()]
 
 
 def _genders(corpus: Corpus) -> pd.Series[str]:

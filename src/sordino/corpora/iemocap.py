@@ -23,6 +23,8 @@ LAYOUT: Final = (
     "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav ... Session5/, "
     "with dialog/EmoEvaluation and dialog/transcriptions in each session (WAV or FLAC)"
 )
+SCALE: Final = 5.0
+"""Points of the scale that the listeners rated on."""
 
 _NAME: Final = re.compile(r"(?P<dialogue>(?P<session>Ses0[1-5])[FM]_\w+)_(?P<gender>[FM])(?:XX)?[0-9]+")
 _NUMBER: Final = r"\s*([0-9]+(?:\.[0-9]+)?)\s*"
@@ -51,7 +53,7 @@ def parse(name: str) -> dict[str, str]:
 
 
 def labels(text: str) -> dict[str, dict[str, str | float]]:
-    """Utterance to emotion, activation and valence, from the text of an `EmoEvaluation` file.
+    """Utterance to emotion, activation, valence and their scale, from the text of an `EmoEvaluation` file.
 
     Activation and valence are means over listeners on the scale 1 (calm, negative) to 5 (excited, positive). Lines of
     single listeners between the summaries are passed over.
@@ -62,7 +64,7 @@ def labels(text: str) -> dict[str, dict[str, str | float]]:
         if match:
             _, _, name, emotion, valence, activation, _ = match.groups()
             known: dict[str, str | float] = {"emotion": define.emotion(emotion)}
-            found[name] = {**known, "activation": float(activation), "valence": float(valence)}
+            found[name] = {**known, "activation": float(activation), "valence": float(valence), "scale": SCALE}
     return found
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from sordino.errors import CorpusError
+from sordino.progress import track
 from sordino.storage import told
 
 SUFFIXES: Final = (".wav", ".flac")
@@ -46,3 +47,17 @@ def fields(name: str, pattern: re.Pattern[str], expected: str) -> dict[str, str]
     if match is None:
         raise CorpusError(f"{name}: not a name of this corpus, expected {expected}: rename the file or take it out")
     return match.groupdict()
+
+
+def transcripts(root: Path, pattern: str) -> dict[str, str]:
+    """Name of an utterance to what was said, from text files of one utterance each that match a glob pattern.
+
+    They are named as the recordings are. Lines and runs of spaces are joined by one space.
+    """
+    said: dict[str, str] = {}
+    with told(root):
+        files = sorted(file for file in root.glob(pattern) if file.suffix == ".txt" and file.name[0] != ".")
+    for file in track(files, "transcripts", len(files)):
+        with told(file):
+            said[file.stem] = " ".join(file.read_text(encoding="utf-8", errors="replace").split())
+    return said

@@ -15,20 +15,33 @@ class Published:
     """The counts of one corpus, and where they were published."""
 
     source: str
-    emotions: Mapping[str, int]
-    """Emotion to utterances."""
-    speakers: Mapping[str, int]
-    """Gender to speakers."""
+    emotions: Mapping[str, int] = field(default_factory=dict)
+    """Emotion to utterances; empty where nobody named or counted emotions."""
+    speakers: Mapping[str, int] = field(default_factory=dict)
+    """Gender to speakers; `unknown` for those without one."""
     utterances: Mapping[str, int] = field(default_factory=dict)
     """Speaker to utterances; empty where the publication does not say."""
     feng2021: int | None = None
     """Utterances of the four emotions of Feng 2021 (section III-A). Its Table I swaps IEMOCAP's columns of happy and
     angry; the sum is the same."""
+    every: int | None = None
+    """All utterances, where they are not the sum over `emotions`."""
+    people: int | None = None
+    """All speakers, where they are not the sum over `speakers`."""
+    with_gender: int | None = None
+    """Utterances whose speaker's gender is known."""
+    doubt: str = ""
+    """Why a copy that differs may still be whole: it is told, and no error. Empty where the counts are firm."""
 
     @property
-    def total(self) -> int:
-        """All utterances."""
-        return sum(self.emotions.values())
+    def total(self) -> int | None:
+        """All utterances, `None` where nobody published their number."""
+        return sum(self.emotions.values()) if self.emotions else self.every
+
+    @property
+    def total_speakers(self) -> int | None:
+        """All speakers, `None` where nobody published their number."""
+        return sum(self.speakers.values()) if self.speakers else self.people
 
 
 PUBLISHED: Final[Mapping[str, Published]] = {
@@ -91,5 +104,37 @@ PUBLISHED: Final[Mapping[str, Published]] = {
         {"female": 5, "male": 5},
         feng2021=4490,
     ),
+    "muse": Published(
+        "Jaiswal and Mower Provost 2020, AAAI, 7985-7993, section 3.1: 55 recordings of 28 people",
+        every=2648,
+        people=28,
+        doubt="it is not said whether 2648 utterances are those before or after the selection of 3 to 25 s",
+    ),
+    "msp_improv": Published(
+        "Busso et al. 2017, IEEE Transactions on Affective Computing 8(1), 67-80, Table 4: other is other (85) and no "
+        "agreement (555)",
+        {"neutral": 3477, "happy": 2644, "sad": 885, "angry": 792, "other": 640},
+        {"female": 6, "male": 6},
+    ),
+    "msp_podcast": Published(
+        "Jaiswal and Mower Provost 2020, AAAI, 7985-7993, section 3.1: utterances with known gender",
+        with_gender=13555,
+        doubt="the corpus grows with each release, and it is not said which one has 13555 utterances with known gender",
+    ),
+    "meld": Published(
+        "Poria et al. 2019, ACL, 527-536, and its three tables",
+        {
+            "neutral": 6436,
+            "happy": 2308,
+            "sad": 1002,
+            "angry": 1607,
+            "fearful": 358,
+            "disgust": 361,
+            "surprised": 1636,
+        },
+        {"female": 3, "male": 3, "unknown": 298},
+        with_gender=11415,
+    ),
 }
-"""Corpus to its counts; the genders of EMO-DB's speakers and the recordings of each are those of its release."""
+"""Corpus to its counts; the genders of EMO-DB's speakers, the recordings of each, and the speakers of MELD are those of
+the releases."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -34,6 +35,24 @@ def read(path: Path, required: Sequence[str]) -> list[tuple[int, Row]]:
     if twice:
         raise CorpusError(f"{path}: column {', '.join(twice)} is there twice, expected once: rename one")
     return [(number, _row(path, number, header, cells)) for number, cells in rows if any(map(str.strip, cells))]
+
+
+def number(place: str, row: Row, column: str, empty: float = math.nan) -> float:
+    """The finite number in a cell, or `empty` where the cell is; `place` says in an error where the row stands.
+
+    >>> number("m.csv, row 2", {"age": "31", "valence": ""}, "age"), number("m.csv, row 2", {"valence": ""}, "valence")
+    (31.0, nan)
+    """
+    cell = row.get(column, "")
+    if not cell:
+        return empty
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise CorpusError(f"{place}: {column} {cell!r}, expected a number or an empty cell: mend it")
+    return value
 
 
 def _numbered(path: Path) -> Iterator[tuple[int, list[str]]]:

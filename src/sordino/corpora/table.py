@@ -32,8 +32,15 @@ COLUMNS: Final = {
 }
 """The columns of every corpus, in this order."""
 
-OPTIONAL: Final = ("age", "activation", "valence")
-"""Columns that some corpora have: numbers, NaN where unknown."""
+NUMBERS: Final = ("age", "activation", "valence", "scale")
+"""Columns of numbers that some corpora have, NaN where unknown. `activation` (calm to excited) and `valence` (negative
+to positive) are means over listeners on a Likert scale from 1 to `scale` points."""
+
+OPTIONAL: Final = (*NUMBERS, "sentiment")
+"""Columns that some corpora have: numbers, and the `sentiment` of a text (`negative`, `neutral`, `positive`, empty)."""
+
+TABLES: Final = (".csv",)
+"""What a corpus of text is stored as: its utterances have no recording, and `file` is the table they stand in."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,10 @@ class Corpus:
         places = {str(gender): place for place, gender in enumerate(GENDERS)}
         return np.array([places.get(label, -1) for label in self.table["gender"]], dtype=np.intp)
 
+    def recorded(self) -> NDArray[np.bool_]:
+        """Whether there is a recording of each utterance and not its words alone, shape `(utterances,)`."""
+        return ~self.table["file"].str.lower().str.endswith(TABLES).to_numpy(dtype=bool)
+
 
 def make(name: str, rows: pd.DataFrame) -> Corpus:
     """A corpus from rows that have at least `file` and `speaker`; other columns are filled in as unknown.
@@ -107,6 +118,8 @@ def make(name: str, rows: pd.DataFrame) -> Corpus:
     sessions = table["session"] != ""
     table.loc[sessions, "session"] = table["corpus"] + "/" + table["session"]
     present = [column for column in OPTIONAL if column in table.columns]
+    for column in present:
+        table[column] = table[column].astype(float if column in NUMBERS else str)
     return Corpus(name, table[[*COLUMNS, *present]])
 
 
@@ -121,18 +134,29 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise CorpusError(f"corpus {', '.join(twice)} comes twice, expected different names: rename one of them")
-    return Corpus("+".join(corpus.name for corpus in corpora), pd.concat([c.table for c in corpora], ignore_index=True))
+    table = pd.concat([corpus.table for corpus in corpora], ignore_index=True)
+    if "sentiment" in table.columns:
+        table["sentiment"] = table["sentiment"].fillna("")
+    return Corpus("+".join(corpus.name for corpus in corpora), table)
 
 
 def checksums(corpus: Corpus) -> NDArray[np.str_]:
-    """SHA-256 of each utterance's recording, shape `(utterances,)`; rows that cut one file also name their cut."""
+    """SHA-256 of each utterance's recording, shape `(utterances,)`; rows that cut one file also name their cut.
+
+    Rows of text, which have no recording, also name who says what, as another SHA-256: they are one and the same where
+    one speaker says the same words again. That two people both say "Okay." does not tie them together.
+    """
     of_file: dict[str, str] = {}
     files = corpus.table["file"].unique()
     for file in track(files, "checksums", len(files)):
         with told(file), Path(file).open("rb") as stream:
             of_file[file] = hashlib.file_digest(stream, "sha256").hexdigest()
     cuts = zip(corpus.table["file"], corpus.table["start"], corpus.table["end"], strict=True)
-    return np.array([of_file[f] if s == 0 and np.isnan(e) else f"{of_file[f]}[{s}:{e}]" for f, s, e in cuts])
+    sums = [of_file[f] if s == 0 and np.isnan(e) else f"{of_file[f]}[{s}:{e}]" for f, s, e in cuts]
+    said = corpus.table["speaker"] + "\n" + corpus.table["transcript"]
+    for row in np.flatnonzero(~corpus.recorded()):
+        sums[row] += f"[{hashlib.sha256(said[row].encode()).hexdigest()}]"
+    return np.array(sums)
 
 
 def duplicates(sums: NDArray[np.str_]) -> list[NDArray[np.intp]]:

@@ -94,6 +94,19 @@ def read(
     return resampled
 
 
+def seconds(path: str | Path) -> float:
+    """How long a recording is, from its header alone. Raises `AudioError` for what is no sound file.
+
+    >>> import tempfile
+    >>> seconds(write(Path(tempfile.mkdtemp()) / "tone.wav", np.zeros(8000), 16000))
+    0.5
+    """
+    try:
+        return float(soundfile.info(path).duration)
+    except (soundfile.LibsndfileError, TypeError) as error:
+        raise AudioError(f"{path}: not a sound file that can be read: convert it to WAV or FLAC") from error
+
+
 def write(path: str | Path, samples: NDArray[np.floating], sampling_rate: int = SAMPLING_RATE) -> Path:
     """Write one channel as 16-bit WAV or FLAC, by the suffix of `path`; the path. The file is whole or not there.
 
