@@ -23,6 +23,7 @@ VERBS: Final = {
     "corpus": "Check the recordings and labels of a corpus.",
     "extract": "Turn recordings into feature vectors.",
     "reproduce": "Run a paper's study on your recordings.",
+    "words": "Train word vectors on transcripts.",
 }
 """Every verb and its line in `sordino --help`. The verb lives in `sordino/cli/VERB.py` as a function of that name, or,
 when it has verbs of its own, as a typer application named `app`."""

@@ -1,4 +1,4 @@
-"""A corpus as numbers: one vector an utterance, computed once and kept, then scaled.
+"""A corpus as numbers: one vector an utterance, or a sequence of them, computed once and kept, then scaled.
 
 >>> sorted(FEATURE_SETS)
 ['ComParE_2016', 'IS13', 'eGeMAPSv02']
@@ -6,16 +6,24 @@
 
 from __future__ import annotations
 
+from sordino.features import words
 from sordino.features.extract import CACHE, FEATURE_SETS, extract
+from sordino.features.frames import frames
+from sordino.features.normalise import NORMALISATIONS, Normalise, NormaliseFitter
 from sordino.features.preprocess import Preprocess, PreprocessFitter
 from sordino.features.vectors import read_vectors, write_vectors
 
 __all__ = [
     "CACHE",
     "FEATURE_SETS",
+    "NORMALISATIONS",
+    "Normalise",
+    "NormaliseFitter",
     "Preprocess",
     "PreprocessFitter",
     "extract",
+    "frames",
     "read_vectors",
+    "words",
     "write_vectors",
 ]

@@ -1,18 +1,19 @@
-"""Vectors that were computed once, on disk.
+"""Vectors, and sequences of them, that were computed once, on disk.
 
-One small file a vector, in a folder a configuration:
+One small file an utterance, in a folder a configuration:
 
     FOLDER/IS13-3f2a9c0d1b7e/8c1f…e2.vector  =  SHA-256 of the values (32 bytes) | values (float32, little-endian)
 
 A file is written under another name and then renamed, so a kill loses at most what is being computed, and two processes
 may share a folder: who comes second writes the same bytes again. A file that is cut short or damaged does not match
-its own checksum; it is removed and its vector computed anew.
+its own checksum; it is removed and its values computed anew.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ _DIGEST = 32  # bytes of a SHA-256
 
 @dataclass(frozen=True)
 class Cache:
-    """The vectors of one configuration in one folder, by the checksum of their recording.
+    """The values of one configuration in one folder, by the checksum of their recording.
 
     >>> import tempfile
     >>> cache = Cache.of(tempfile.mkdtemp(), "IS13", {"sampling_rate": 16000})
@@ -40,7 +41,7 @@ class Cache:
 
     @classmethod
     def of(cls, folder: str | Path, name: str, config: Mapping[str, object]) -> Cache:
-        """The cache below `folder` for one configuration: another version or setting never sees these vectors."""
+        """The cache below `folder` for one configuration: another version or setting never sees these values."""
         digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
         return cls(Path(folder).expanduser().absolute() / f"{name}-{digest[:12]}")
 
@@ -48,8 +49,10 @@ class Cache:
         """The file of a key. Keys name cuts (`…[1.5:3.0]`), which not every file system can spell."""
         return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()}.vector"
 
-    def find(self, key: str, dims: int) -> NDArray[np.float32] | None:
-        """The vector kept under this key, read-only, or `None`; one that is damaged is removed.
+    def find(self, key: str, *shape: int) -> NDArray[np.float32] | None:
+        """The values kept under this key, read-only, or `None`; what is damaged or of another shape is removed.
+
+        `shape` is `dims` for a vector; `-1, dims` for a sequence, as long as it was when it was kept.
 
         Raises `StorageError` where the folder cannot be read.
         """
@@ -60,12 +63,18 @@ class Cache:
             except FileNotFoundError:
                 return None
             values = content[_DIGEST:]
-            if len(values) == 4 * dims and hashlib.sha256(values).digest() == content[:_DIGEST]:
-                return np.frombuffer(values, dtype="<f4")
+            if hashlib.sha256(values).digest() == content[:_DIGEST] and _fits(len(values), shape):
+                return np.frombuffer(values, dtype="<f4").reshape(shape)
             place.unlink(missing_ok=True)
         return None
 
-    def keep(self, key: str, vector: NDArray[np.float32]) -> None:
-        """Write a vector. Raises `StorageError` on a full disk or in a read-only place; what is there stays."""
-        values = vector.astype("<f4").tobytes()
-        storage.write(self.place(key), hashlib.sha256(values).digest() + values)
+    def keep(self, key: str, values: NDArray[np.float32]) -> None:
+        """Write what belongs to a key. Raises `StorageError` on a full disk or in a read-only place."""
+        content = values.astype("<f4").tobytes()
+        storage.write(self.place(key), hashlib.sha256(content).digest() + content)
+
+
+def _fits(size: int, shape: tuple[int, ...]) -> bool:
+    """Whether so many bytes are values of this shape: exactly as many, or a multiple where one axis is open (-1)."""
+    wanted = 4 * math.prod(shape)
+    return size == wanted if wanted > 0 else size > 0 and size % wanted == 0

@@ -1,11 +1,11 @@
-"""From a corpus to its feature vectors: every core, nothing twice."""
+"""From a corpus to its feature vectors, or whatever else is computed of each recording: every core, nothing twice."""
 
 from __future__ import annotations
 
 import functools
 import gc
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import joblib
 import numpy as np
@@ -58,29 +58,56 @@ def extract(features: str, corpus: Corpus, cache: str | Path | None = CACHE, job
         known = ", ".join(FEATURE_SETS)
         raise FeatureError(f"features {features}: expected {known} or a {', '.join(SUFFIXES)} file: choose one of them")
     extractor = FEATURE_SETS[features]
-    kept = None if cache is None else Cache.of(Path(cache) / "features", features, extractor.config)
+    return np.stack(each(extractor, (extractor.dims,), corpus, cache, jobs))
+
+
+class Extractor(Protocol):
+    """Samples to values, which `name`, `sampling_rate` (Hz) and `config` decide."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def sampling_rate(self) -> int: ...
+
+    @property
+    def config(self) -> dict[str, object]: ...
+
+    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]: ...
+
+
+def each(
+    extractor: Extractor, shape: tuple[int, ...], corpus: Corpus, cache: str | Path | None, jobs: int
+) -> list[NDArray[np.float32]]:
+    """What an extractor makes of each utterance, in row order, read-only; byte-identical recordings share one array.
+
+    `shape` is that of the values, -1 for an axis as long as the utterance. `cache`, `jobs` and errors: see `extract`.
+    """
+    kept = None if cache is None else Cache.of(Path(cache) / "features", extractor.name, extractor.config)
     keys = checksums(corpus)
     _, first = np.unique(keys, return_index=True)
-    found = _found(extractor, kept, keys[first]) if kept else {}
+    found = _found(shape, kept, keys[first]) if kept else {}
     missing = {int(row): keys[row] for row in np.sort(first) if keys[row] not in found}
     found |= _computed(extractor, kept, corpus, missing, jobs)
-    return np.stack([found[key] for key in keys])
+    for values in found.values():
+        values.setflags(write=False)
+    return [found[key] for key in keys]
 
 
-def _found(extractor: Functionals, kept: Cache, keys: NDArray[np.str_]) -> dict[str, NDArray[np.float32]]:
-    """Key to vector of what is kept already."""
-    found = ((key, kept.find(key, extractor.dims)) for key in keys)
-    return {key: vector for key, vector in found if vector is not None}
+def _found(shape: tuple[int, ...], kept: Cache, keys: NDArray[np.str_]) -> dict[str, NDArray[np.float32]]:
+    """Key to values of what is kept already."""
+    found = ((key, kept.find(key, *shape)) for key in keys)
+    return {key: values for key, values in found if values is not None}
 
 
 def _computed(
-    extractor: Functionals, kept: Cache | None, corpus: Corpus, keys: dict[int, str], jobs: int
+    extractor: Extractor, kept: Cache | None, corpus: Corpus, keys: dict[int, str], jobs: int
 ) -> dict[str, NDArray[np.float32]]:
-    """Key to vector of the rows that `keys` names, each computed and kept by one of `jobs` processes."""
+    """Key to values of the rows that `keys` names, each computed and kept by one of `jobs` processes."""
     if not keys:
         return {}
     workers = min(jobs or joblib.cpu_count(), len(keys))
-    compute = joblib.delayed(_vector_elsewhere if workers > 1 else _vector)
+    compute = joblib.delayed(_values_elsewhere if workers > 1 else _values)
     files = [str(Path(file).absolute()) for file in corpus.table["file"]]  # joblib's processes may stand elsewhere
     cuts = corpus.table[["start", "end"]].to_numpy(dtype=float).tolist()
     tasks = (compute(extractor, kept, key, row, files[row], *cuts[row]) for row, key in keys.items())
@@ -88,21 +115,21 @@ def _computed(
     return dict(track(parallel(tasks), f"features {extractor.name}", len(keys)))
 
 
-def _vector(
-    extractor: Functionals, kept: Cache | None, key: str, row: int, file: str, start: float, end: float
+def _values(
+    extractor: Extractor, kept: Cache | None, key: str, row: int, file: str, start: float, end: float
 ) -> tuple[str, NDArray[np.float32]]:
     try:
-        vector = extractor(audio.read(file, start, end, extractor.sampling_rate))
+        values = extractor(audio.read(file, start, end, extractor.sampling_rate))
     except (AudioError, FeatureError) as error:
         raise type(error)(f"utterance {row}: {error}") from error
     if kept:
-        kept.keep(key, vector)
-    return key, vector
+        kept.keep(key, values)
+    return key, values
 
 
-def _vector_elsewhere(*given: Any) -> tuple[str, NDArray[np.float32]]:
-    """`_vector` in a process that was started for it."""
-    found = _vector(*given)
+def _values_elsewhere(*given: Any) -> tuple[str, NDArray[np.float32]]:
+    """`_values` in a process that was started for it."""
+    found = _values(*given)
     _freeze()
     return found
 

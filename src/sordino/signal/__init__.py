@@ -1,7 +1,8 @@
-"""Sound as numbers: reading, writing and resampling of recordings."""
+"""Sound and words as numbers: recordings, their mel energies, and the vectors of what was said."""
 
 from __future__ import annotations
 
-from sordino.signal import audio
+from sordino.signal import audio, words
+from sordino.signal.filterbank import filterbank
 
-__all__ = ["audio"]
+__all__ = ["audio", "filterbank", "words"]

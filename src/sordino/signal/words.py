@@ -1,0 +1,224 @@
+"""What was said as a sequence of vectors, one a word, from any file of word2vec's kind (Mikolov et al. 2013).
+
+    ======  ====================================================================================================
+    .kv     gensim's own. Vectors that lie beside it (`NAME.kv.vectors.npy`, as `features.words.save` writes them)
+            are memory-mapped: many processes share them, and they are looked through in blocks. It is a pickle, of
+            which only the few classes that word vectors consist of are let in: a foreign file executes nothing
+    .bin    the C tool's binary format, read as a whole
+    .txt    the same as text, one word a line, with `words dims` in the first, read as a whole
+    ======  ====================================================================================================
+
+`<unk>` stands for every word that the file does not know: the file's own vector of that name, or else the mean of all
+its vectors.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import pickle
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sordino import storage
+from sordino.errors import DependencyError, FeatureError
+
+UNKNOWN: Final = "<unk>"
+"""The word that stands for all others."""
+
+_TOKEN: Final = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
+_BLOCK: Final = 1 << 16  # rows that are looked at in one go
+_HEADER: Final = 100  # bytes within which the first line of .bin and .txt ends
+_LONGEST: Final = 100  # bytes of a word, on average over a file: far more than any language has
+_GENSIM: Final = {"KeyedVectors", "Word2VecKeyedVectors", "EuclideanKeyedVectors", "CompatVocab", "Vocab"}
+_NUMPY: Final = {"_reconstruct", "_frombuffer", "dtype", "ndarray", "scalar"}
+
+
+def tokens(text: str) -> list[str]:
+    """The words of a text, in lower case: runs of letters and digits, with apostrophes and hyphens inside them.
+
+    >>> tokens("You’re the point-person, KL-5... [LAUGHTER] Über_uns?")
+    ["you're", 'the', 'point-person', 'kl-5', 'laughter', 'über', 'uns']
+    """
+    return _TOKEN.findall(unicodedata.normalize("NFC", text).lower().replace("’", "'"))
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """A text to its word vectors: `text -> (max(1, words), d)` float32, one row a token, in their order.
+
+    A token is looked up as it is, in lower case, then as a name (`Paris`), then as an acronym (`TV`): whoever wrote the
+    capitals of a transcript decides nothing. A token that is not there becomes `unknown`. A text that is empty, or
+    none of whose words is known, becomes a single row of `unknown`: nothing is known of it, not even its length.
+
+    >>> words = Words.of(["<unk>", "hot", "Rome"], np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]]))
+    >>> words("Rome is HOT!").tolist()
+    [[0.0, 2.0], [0.0, 0.0], [1.0, 0.0]]
+    >>> words("").shape, words("what is this").shape
+    ((1, 2), (1, 2))
+    """
+
+    place: Mapping[str, int]
+    """The row of each word."""
+
+    vectors: NDArray[np.floating]  # (words, d), read-only; memory-mapped where the file allows it
+    unknown: NDArray[np.float32]  # (d,), read-only
+
+    @staticmethod
+    def of(vocabulary: Sequence[str], vectors: NDArray[np.floating]) -> Words:
+        """The words of a vocabulary, each with its row of `vectors` `(words, d)`, which is not copied.
+
+        Raises `FeatureError` for no word, a word that comes twice, another number of rows, NaN and infinity.
+        """
+        place = {word: row for row, word in enumerate(vocabulary)}
+        rows = vectors.view()
+        rows.setflags(write=False)
+        if not (vectors.ndim == 2 and vectors.size and len(place) == len(vocabulary) == len(vectors)):
+            raise FeatureError(
+                f"{len(place)} different words of {len(vocabulary)} and vectors {vectors.shape}, expected a row a word"
+            )
+        mean = np.sum([block.sum(axis=0, dtype=np.float64) for block in _blocks(rows)], axis=0) / len(rows)
+        if not np.isfinite(mean).all():
+            raise FeatureError("vectors that are NaN or infinite, expected numbers: take another file")
+        unknown = np.array(rows[place[UNKNOWN]] if UNKNOWN in place else mean, dtype=np.float32)
+        unknown.setflags(write=False)
+        return Words(place, rows, unknown)
+
+    def __call__(self, text: str) -> NDArray[np.float32]:
+        rows = [self._row(token) for token in tokens(text)]
+        if all(row is None for row in rows):
+            return self.unknown[None].copy()
+        known = [self.unknown if row is None else self.vectors[row] for row in rows]
+        return np.array(known, dtype=np.float32)
+
+    def __len__(self) -> int:
+        """How many words are known."""
+        return len(self.place)
+
+    def __contains__(self, token: str) -> bool:
+        """Whether a token of `tokens` is known."""
+        return self._row(token) is not None
+
+    @property
+    def dims(self) -> int:
+        """d, the length of a vector."""
+        return len(self.unknown)
+
+    @functools.cached_property
+    def hash(self) -> str:
+        """12 hexadecimal digits of every word and vector."""
+        digest = hashlib.sha256("\n".join(self.place).encode())
+        for block in _blocks(self.vectors):
+            digest.update(block.astype("<f4").tobytes())
+        return digest.hexdigest()[:12]
+
+    def _row(self, token: str) -> int | None:
+        forms = (token, token.capitalize(), token.upper())
+        return next((self.place[form] for form in forms if form in self.place), None)
+
+
+def read(path: str | Path) -> Words:
+    """The words of a file, by its suffix: `.kv`, `.bin` or `.txt`; the table above says what becomes of each.
+
+    Raises `FeatureError` for another suffix and for a file that is cut short, damaged or no word vectors,
+    `StorageError` for what cannot be read, `DependencyError` without gensim.
+    """
+    path = Path(path)
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        found = path.suffix or "missing"
+        raise FeatureError(f"{path}: suffix {found}, expected {', '.join(_READERS)}: unpack or convert it")
+    library()
+    with storage.told(path):
+        path.open("rb").close()
+        try:
+            keyed = reader(path)
+            return Words.of(list(map(str, keyed.index_to_key)), keyed.vectors)
+        except FileNotFoundError as error:
+            missing = Path(error.filename).name
+            raise FeatureError(f"{path}: {missing} is missing, expected it beside the file: copy both") from error
+        except OSError:
+            raise
+        except Exception as error:  # what a damaged pickle or number raises is anybody's guess
+            raise FeatureError(
+                f"{path}: no word vectors that can be read, expected a whole {path.suffix} file as word2vec or gensim "
+                "writes it: copy or convert it anew"
+            ) from error
+
+
+def library() -> Any:
+    """`gensim.models`, which takes a second to load. Raises `DependencyError` where it is not installed."""
+    try:
+        import gensim.models
+    except ImportError as error:
+        raise DependencyError(
+            "gensim is not installed, expected it for word vectors: pip install sordino[words]"
+        ) from error
+    return gensim.models
+
+
+def _read_kv(path: Path) -> Any:
+    with path.open("rb") as stream:
+        _Known(stream, encoding="latin1").load()
+    return library().KeyedVectors.load(str(path), mmap="r")
+
+
+class _Known(pickle.Unpickler):
+    """Loads what word vectors consist of and refuses anything else before it can run."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        known = {"gensim.models.keyedvectors": _GENSIM}.get(module, _NUMPY if module.split(".")[0] == "numpy" else ())
+        if name not in known:
+            raise pickle.UnpicklingError(f"{module}.{name}")
+        return super().find_class(module, name)
+
+
+def _read_bin(path: Path) -> Any:
+    words, dims, rest = _header(path)
+    if not words * (4 * dims + 2) <= rest <= words * (4 * dims + 2 + _LONGEST):
+        raise ValueError("another size than the first line promises")
+    return _word2vec(path, binary=True)
+
+
+def _read_txt(path: Path) -> Any:
+    words, dims, rest = _header(path)
+    if rest < words * (2 * dims + 2):
+        raise ValueError("smaller than the first line promises")
+    with path.open("rb") as stream:
+        stream.seek(-1, 2)
+        if stream.read() != b"\n":
+            raise ValueError("the last line does not end")
+    return _word2vec(path, binary=False)
+
+
+def _word2vec(path: Path, binary: bool) -> Any:
+    # old files hold words that were cut within a letter: "replace" reads them, as words that nobody says
+    return library().KeyedVectors.load_word2vec_format(str(path), binary=binary, unicode_errors="replace")
+
+
+def _header(path: Path) -> tuple[int, int, int]:
+    """Words and dimensions by the first line, and the number of bytes after it: before any memory is asked for.
+
+    Raises `ValueError` where the first line is no such thing.
+    """
+    with path.open("rb") as stream:
+        line = stream.readline(_HEADER)
+    words, dims = map(int, line.split())
+    if words < 1 or dims < 1 or not line.endswith(b"\n"):
+        raise ValueError("no words")
+    return words, dims, path.stat().st_size - len(line)
+
+
+def _blocks(vectors: NDArray[np.floating]) -> list[NDArray[np.floating]]:
+    """Some rows after the other: views, so that a memory-mapped table is never in memory as a whole."""
+    return [vectors[first : first + _BLOCK] for first in range(0, len(vectors), _BLOCK)]
+
+
+_READERS: Final[dict[str, Callable[[Path], Any]]] = {".kv": _read_kv, ".bin": _read_bin, ".txt": _read_txt}
