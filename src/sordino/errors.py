@@ -8,6 +8,7 @@
     ├── PolicyError         a policy asks for what cannot be
     ├── ReleaseError        a release cannot be fitted, loaded or applied
     ├── AttackError         an attack has no data to learn from or to be measured on
+    ├── StudyError          a study is asked for what it does not have
     ├── DependencyError     an optional package is not installed
     └── StorageError        a file cannot be read or written
 
@@ -48,6 +49,10 @@ class ReleaseError(SordinoError):
 
 class AttackError(SordinoError):
     """An attack has no data to learn from or to be measured on."""
+
+
+class StudyError(SordinoError):
+    """A study is asked for what it does not have: an unknown section, streams or labels that no corpus has."""
 
 
 class DependencyError(SordinoError):

@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score, r2_score, recall_score
 
 from sordino.define import ROLES, Role
 from sordino.errors import SordinoError
-from sordino.metrics import detail_r2, f1, uar, unchanged
+from sordino.metrics import detail_r2, f1, membership, uar, uar_by_gender, uar_difference, unchanged
 
 pairs = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40)
 
@@ -54,6 +54,41 @@ def test_uar_is_macro_recall_of_scikit_learn_over_the_true_classes(rows):
         assert found == pytest.approx(expected)
     else:
         assert math.isnan(found)
+
+
+def test_uar_of_each_gender_worked_by_hand():
+    truth = np.array([0, 0, 1, 2, 0, 1, 1, 2, 0])
+    guess = np.array([0, 1, 1, 2, 0, 1, 2, 0, 1])
+    gender = np.array([0, 0, 0, 0, 1, 1, 1, 1, -1])
+    # women: recalls 1/2, 1/1, 1/1; men: 1/1, 1/2, 0/1; the last row is of unknown gender
+    assert uar_by_gender(truth, guess, gender) == pytest.approx({0: 5 / 6, 1: 1 / 2})
+    assert uar_difference(truth, guess, gender) == pytest.approx(1 / 2 - 5 / 6)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(-1, 1)), min_size=1, max_size=60))
+def test_uar_of_each_gender_is_macro_recall_of_scikit_learn_and_genders_change_places(rows):
+    truth, guess, gender = np.array(rows).T
+    found = uar_by_gender(truth, guess, gender)
+    for code, value in found.items():
+        own = gender == code
+        classes = np.unique(truth[own])
+        expected = recall_score(truth[own], guess[own], labels=classes, average="macro") if classes.size > 1 else np.nan
+        assert value == pytest.approx(expected, nan_ok=True)
+    swapped = np.where(gender < 0, gender, 1 - gender)
+    assert uar_difference(truth, guess, swapped) == pytest.approx(-uar_difference(truth, guess, gender), nan_ok=True)
+
+
+def test_a_model_that_serves_one_gender_alone_has_the_largest_difference():
+    truth, gender = np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])
+    assert uar_difference(truth, np.array([1, 0, 0, 1]), gender) == 1
+    assert uar_difference(truth, truth, gender) == 0
+    assert math.isnan(uar_difference(truth, truth, np.ones(4, dtype=int)))
+
+
+def test_membership_does_not_reward_saying_yes_to_all():
+    member = np.repeat([1, 0], [90, 10])
+    assert membership(member, np.ones(100, dtype=int)) == 0.5
+    assert membership(member, member) == 1
 
 
 @given(pairs)
@@ -106,5 +141,7 @@ def test_mistakes_of_the_caller_are_told():
         unchanged(BEFORE, AFTER, Role.NEUTRAL, among="all")  # type: ignore[arg-type]
     with pytest.raises(SordinoError, match="drop the rows of unknown class"):
         uar(np.array([-1, 0, 1]), np.array([0, 0, 1]))
+    with pytest.raises(SordinoError, match="gender 2 came, expected 0, 1, or -1 for unknown"):
+        uar_by_gender(TRUTH[:2], BEFORE[:2], np.array([0, 2]))
     with pytest.raises(SordinoError, match="expected twice"):
         detail_r2(np.ones((3, 2)), np.ones((3, 3)))

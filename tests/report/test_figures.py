@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sordino.report import Estimate
-from sordino.report.figures import Panel, Point, confusions, dots, front
+from sordino.report.figures import Panel, Point, confusions, curves, dots, front
 
 GOOD = Estimate(0.8, 0.7, 0.9, 100, 12, 0.5)
 UNSURE = Estimate(0.6, math.nan, math.nan, 20, 3, 0.5)
@@ -35,7 +35,11 @@ def a_matrix(counts: list[list[int]] | None = None) -> str:
     return confusions([[np.array(counts)]], ["required sad"], ["rae"], ["neutral", "required", "sensitive"])
 
 
-FIGURES = [a_front, some_dots, a_matrix]
+def a_curve(estimate: Estimate = GOOD) -> str:
+    return curves({"audio": {"UAR": [(0.3, GOOD), (0.5, estimate)], "P": [(0.3, UNSURE)]}}, "lambda", "value")
+
+
+FIGURES = [a_front, some_dots, a_matrix, a_curve]
 
 
 @pytest.mark.parametrize("draw", FIGURES)

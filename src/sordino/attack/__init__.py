@@ -1,6 +1,8 @@
 """What can be taken: attackers on released vectors."""
 
+from sordino.attack import membership, privacy
 from sordino.attack.attackers import FAMILIES, Attacker, Family
+from sordino.attack.guesses import Found, Side, patient
 from sordino.attack.ignorant import Judgement, RiskAttacker, RiskFitter
 from sordino.attack.run import COLUMNS, QUICK, Audit, run
 
@@ -11,8 +13,13 @@ __all__ = [
     "Attacker",
     "Audit",
     "Family",
+    "Found",
     "Judgement",
     "RiskAttacker",
     "RiskFitter",
+    "Side",
+    "membership",
+    "patient",
+    "privacy",
     "run",
 ]

@@ -129,41 +129,40 @@ def fit(
     same: for a secret whose values are unlike in number, where the guess is judged by UAR. `final` are the rows of the
     last fit where some are kept for validation only. Raises `AttackError` for a secret with one value.
     """
-    return _searched(family, FAMILIES[family], x, secret, folds, seed, balanced, final)
+    chosen, final = FAMILIES[family], np.arange(len(secret)) if final is None else final
+    values = len(np.unique(secret[final]))
+    if values < 2:
+        raise AttackError("the secret has one value among the attacker's speakers, expected two: nothing can be learnt")
+    weights = _weights(secret, final) if balanced else None
+    scoring = "roc_auc" if values == 2 else _mean_auc
+    search = GridSearchCV(chosen.estimator(seed), dict(chosen.grid), scoring=scoring, cv=folds, refit=False)
+    _learn(search, x, secret, weights)
+    best = clone(search.estimator).set_params(**clone(search.best_params_, safe=False))
+    _learn(best, x[final], secret[final], None if weights is None else weights[final])
+    return Attacker(family, float(search.best_score_), best)
 
 
-def refit(
-    attacker: Attacker, x: NDArray[np.float32], secret: NDArray[np.intp], folds: Folds, balanced: bool = False
-) -> Attacker:
-    """The same attacker, as it was tuned, validated and fitted on another secret: without the cost of tuning."""
-    tuned = Family(lambda seed: clone(attacker.estimator), {})  # noqa: ARG005
-    return _searched(attacker.family, tuned, x, secret, folds, 0, balanced, None)
+def refit(attacker: Attacker, x: NDArray[np.float32], secret: NDArray[np.intp], balanced: bool = False) -> Attacker:
+    """The same attacker fitted on another secret, as it was tuned: nothing is searched, and its validation AUC is NaN.
+
+    Cheap enough for the many shuffled secrets of a null.
+    """
+    estimator = clone(attacker.estimator)
+    _learn(estimator, x, secret, _weights(secret, np.arange(len(secret))) if balanced else None)
+    return Attacker(attacker.family, float("nan"), estimator)
 
 
-def _searched(
-    name: str,
-    family: Family,
+def _learn(
+    estimator: BaseEstimator,
     x: NDArray[np.float32],
     secret: NDArray[np.intp],
-    folds: Folds,
-    seed: int,
-    balanced: bool,
-    final: NDArray[np.intp] | None,
-) -> Attacker:
-    final = np.arange(len(secret)) if final is None else final
-    values = np.unique(secret[final])
-    if len(values) < 2:
-        raise AttackError("the secret has one value among the attacker's speakers, expected two: nothing can be learnt")
-    estimator, scoring = family.estimator(seed), "roc_auc" if len(values) == 2 else _mean_auc
-    weights = _weights(secret, final) if balanced else None
-    name_of_weights = "model__sample_weight" if isinstance(estimator, Pipeline) else "sample_weight"
-    search = GridSearchCV(estimator, dict(family.grid), scoring=scoring, cv=folds, refit=False)
+    weights: NDArray[np.float64] | None,
+) -> None:
+    """Fits an estimator, or a search for one, on weighted rows."""
+    last = "model__" if isinstance(getattr(estimator, "estimator", estimator), Pipeline) else ""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a fixed number of passes is the family's definition
-        search.fit(x, secret, **({} if weights is None else {name_of_weights: weights}))
-        best = clone(estimator).set_params(**clone(search.best_params_, safe=False))
-        best.fit(x[final], secret[final], **({} if weights is None else {name_of_weights: weights[final]}))
-    return Attacker(name, float(search.best_score_), best)
+        estimator.fit(x, secret, **({} if weights is None else {f"{last}sample_weight": weights}))
 
 
 def _weights(secret: NDArray[np.intp], rows: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -204,7 +203,7 @@ def grouped_folds(speaker: NDArray[np.str_], secret: NDArray[np.intp], seed: int
 def deal(speaker: NDArray[np.str_], secret: NDArray[np.intp], seed: int, count: int) -> NDArray[np.intp]:
     """The fold of each row, 0 to `count` - 1, `(n,)`; a speaker is in one fold, whatever the order of the rows.
 
-    Speakers are dealt in turn, those with the larger mean of the secret first: the folds have alike shares of its values.
+    Speakers are dealt in turn, those with the larger mean of the secret first: folds have alike shares of its values.
     """
     names, place = np.unique(speaker, return_inverse=True)
     shares = np.bincount(place, weights=secret) / np.bincount(place)

@@ -89,6 +89,78 @@ def feng2021(
     tell(estimates, out, json)
 
 
+Normalise = Annotated[
+    Literal["speaker", "utterance", "corpus", "running"],
+    typer.Option("--normalise", help="How the audio is brought to one scale; speaker is the paper's."),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only", metavar="SECTION", help="A part of the study, as audio-activation or sweep; again for more."
+    ),
+]
+Words = Annotated[
+    Path | None, typer.Option("--words", metavar="FILE", help="Word vectors: .bin, .txt or .kv; else they are learnt.")
+]
+Grid = Annotated[bool, typer.Option("--grid", help="Search the paper's grid on validation speakers: takes days.")]
+Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Networks a fold; the paper has 3.")]
+
+
+@app.command("jaiswal2020")
+def jaiswal2020(
+    corpus: CorpusOption,
+    out: Out,
+    only: Only = None,
+    normalise: Normalise = "speaker",
+    words: Words = None,
+    grid: Grid = False,
+    seeds: Seeds = 1,
+    cache: Cache = CACHE,
+    seed: Seed = 0,
+    jobs: Jobs = CORES,
+    json: Json = None,
+) -> None:
+    """Train embeddings that are to forget gender and speaker as in Jaiswal 2020, and see who still finds them.
+
+    Writes estimates.csv, run.json and report.html to --out. The same command goes on where a killed run was.
+
+    \b
+    Example:
+      sordino reproduce jaiswal2020 --corpus ravdess=data/ravdess --only audio-activation --out jaiswal2020
+    """
+    from sordino.study import jaiswal2020 as study
+    from sordino.study.jaiswal2020_variants import Options
+
+    options = Options(normalise=normalise, grid=grid, seeds=seeds, seed=seed)
+    recordings = corpora_from(corpus)
+    estimates = study.reproduce(
+        recordings, out, options=options, only=only or (), words=words, cache=cache, jobs=jobs
+    )  # fmt: skip
+    tell_embeddings(estimates, out, json)
+
+
+def tell_embeddings(estimates: pd.DataFrame, out: Path, json: str | None) -> None:
+    """Print what each embedding keeps and what attackers get of it; write it as JSON where asked."""
+    from sordino.study.jaiswal2020 import summary
+
+    table = summary(estimates)
+    if json:
+        write_json(json, {"report": str(out / "report.html"), "embeddings": table.to_dict("records")})
+    if json == "-":
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(title="Jaiswal 2020, run again")
+    for name in table.columns:
+        shown.add_column(str(name), justify="left" if table[name].dtype == object else "right")
+    for row in table.itertuples(index=False):
+        shown.add_row(*[value if isinstance(value, str) else f"{value:.2f}" for value in row])
+    console = Console()
+    console.print(shown)
+    console.print(str(out / "report.html"), soft_wrap=True)
+
+
 SHOWN = {
     "What is kept": {
         "F1 of the required emotion": "ignorant emotion f1 required",

@@ -131,6 +131,27 @@ def draws(
     return tuple(_draw(block, shuffled, draw, count, keep, randoms[draw]) for draw in range(count))
 
 
+def folds(corpus: Corpus, count: int = 5, seed: int = 0, sums: NDArray[np.str_] | None = None) -> NDArray[np.intp]:
+    """The fold of each utterance, 0 to `count` - 1, shape `(utterances,)`: speakers dealt evenly, as in `draws`.
+
+    Raises `SplitError` when a stratum that is needed has fewer blocks than there are folds.
+    """
+    block = blocks(corpus, checksums(corpus) if sums is None else sums)
+    strata = _strata(corpus, block)
+    needed = [one for one in strata if _is_needed(one, strata)] or strata
+    rarest = min(needed, key=lambda one: len(one.members))
+    if len(rarest.members) < count:
+        raise SplitError(
+            f"{rarest}: {len(rarest.members)} speaker(s) or sessions, expected at least {count} (one for each fold): "
+            "add speakers, make fewer folds or leave that corpus out"
+        )
+    rng = np.random.default_rng(seed)
+    dealt = np.concatenate([rng.permutation(one.members) for one in sorted(strata, key=lambda one: one not in needed)])
+    fold = np.empty(block.max() + 1, dtype=np.intp)
+    fold[dealt] = np.arange(len(dealt)) % count
+    return fold[block]
+
+
 @dataclass(frozen=True, eq=False)
 class _Stratum:
     """The blocks that have these corpora and these known genders."""

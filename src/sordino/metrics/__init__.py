@@ -1,4 +1,5 @@
-"""The numbers: what is kept (`utility`), what is given away (`leakage`), and how sure that is (`interval`).
+"""The numbers: what is kept (`utility`), what is given away (`leakage`), and how sure that is (`interval` for one
+figure, `significance` for a difference).
 
 Every metric is a function of whole arrays that returns one float: NaN where it is not defined, never a warning. Roles
 are codes in the order of `sordino.define.ROLES`, genders in the order of `sordino.define.GENDERS`; rows of unknown
@@ -17,20 +18,29 @@ Interval(value=0.72, low=0.42, high=0.9, n=120, speakers=12)
 from __future__ import annotations
 
 from sordino.metrics.interval import MINIMUM_SPEAKERS, Interval, interval
-from sordino.metrics.leakage import auc, distinguish, leakage_feng, privacy, privacy_folded
-from sordino.metrics.utility import detail_r2, f1, uar, unchanged
+from sordino.metrics.leakage import auc, distinguish, leakage_feng, membership, privacy, privacy_folded
+from sordino.metrics.significance import Adjusted, TTest, benjamini_hochberg, corrected_resampled_t, paired_t
+from sordino.metrics.utility import detail_r2, f1, uar, uar_by_gender, uar_difference, unchanged
 
 __all__ = [
     "MINIMUM_SPEAKERS",
+    "Adjusted",
     "Interval",
+    "TTest",
     "auc",
+    "benjamini_hochberg",
+    "corrected_resampled_t",
     "detail_r2",
     "distinguish",
     "f1",
     "interval",
     "leakage_feng",
+    "membership",
+    "paired_t",
     "privacy",
     "privacy_folded",
     "uar",
+    "uar_by_gender",
+    "uar_difference",
     "unchanged",
 ]

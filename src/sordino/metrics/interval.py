@@ -95,8 +95,9 @@ def interval(
     For a metric with two bounds the limits are never wider than Clopper and Pearson's for that share of so many
     speakers, each all right or all wrong: no speakers are less alike than that. (At most the smallest group's times the
     number of groups; speakers with unlike numbers of rows count for fewer, Kish 1965.) They are the limits where no
-    speaker moves the metric, as when everyone is classified rightly; without two bounds those are the value. Where leaving a speaker out leaves a draw without a value, the draw's
-    distance from the mean of the others counts as that speaker's influence; with one draw the limits are NaN.
+    speaker moves the metric, as when everyone is classified rightly; without two bounds those are the value. Where
+    leaving a speaker out leaves a draw without a value, the draw's distance from the mean of the others counts as that
+    speaker's influence; with one draw the limits are NaN.
 
     The limits cover the choice of the speakers measured, not of those that a model or an attacker was fitted on.
     Counted by simulation from 6 speakers on, a 95 % interval misses by 0 to 4 % per side. In a single draw the side

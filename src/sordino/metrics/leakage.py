@@ -1,4 +1,4 @@
-"""What a release gives away: gender leakage as the papers count it, and areas under ROC curves."""
+"""What a release gives away: gender and membership as the papers count them, and areas under ROC curves."""
 
 from __future__ import annotations
 
@@ -47,6 +47,18 @@ def privacy_folded(secret: Codes, prediction: Codes) -> float:
     """
     p = privacy(secret, prediction)
     return min(p, 1 - p)
+
+
+def membership(member: Codes, prediction: Codes) -> float:
+    """MI of Jaiswal 2020, section 4.2: UAR of who guesses whether a speaker was in the training set, chance 1/2.
+
+    Both (n,), 1 for members; in [0, 1]. NaN with fewer than two true values. Read it beside its control, the same on an
+    embedding trained without them (`sordino.attack.membership`).
+
+    >>> membership(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0]))
+    0.75
+    """
+    return uar(member, prediction)
 
 
 def auc(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> float:

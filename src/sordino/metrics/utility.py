@@ -1,4 +1,4 @@
-"""What a release keeps: F1 and U of the roles, unweighted average recall, and detail inside a class."""
+"""What a release keeps: F1 and U of the roles, unweighted average recall of each gender, and detail inside a class."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.define import ROLES
+from sordino.define import GENDERS, ROLES
 from sordino.errors import SordinoError
 
 Codes = NDArray[np.integer[Any]]
@@ -81,6 +81,35 @@ def uar(truth: Codes, prediction: Codes) -> float:
     if np.count_nonzero(present) < 2:
         return float("nan")
     return float(np.mean(hits[present] / rows[present]))
+
+
+def uar_by_gender(truth: Codes, prediction: Codes, gender: Codes) -> dict[int, float]:
+    """The UAR among each gender's rows, U(F) at 0 and U(M) at 1 (Jaiswal 2020, table 1); each in [0, 1].
+
+    All (n,); `gender` in the order of `sordino.define.GENDERS`, rows of unknown gender (-1) count for neither. Each is
+    over the classes that the gender's own rows hold (see `uar`), so a gender that lacks one has another chance level.
+
+    >>> uar_by_gender(np.array([0, 1, 0, 1]), np.array([0, 1, 0, 0]), np.array([0, 0, 1, 1]))
+    {0: 1.0, 1: 0.5}
+    """
+    same_length(truth=truth, prediction=prediction, gender=gender)
+    other = sorted({*gender.tolist()} - {-1, 0, 1})
+    if other:
+        raise SordinoError(f"gender {other[0]} came, expected 0, 1, or -1 for unknown: code it as GENDERS are")
+    return {code: uar(truth[gender == code], prediction[gender == code]) for code in range(len(GENDERS))}
+
+
+def uar_difference(truth: Codes, prediction: Codes, gender: Codes) -> float:
+    """U(M) - U(F), in [-1, 1]: how much better a model serves men; 0 if it serves both alike.
+
+    Jaiswal 2020, question 5, asks whether a release makes it larger either way. All (n,), see `uar_by_gender`. With its
+    sign it has no kink at 0: its interval wants `bounds=(-1, 1)`. NaN where either gender has fewer than two classes.
+
+    >>> uar_difference(np.array([0, 1, 0, 1]), np.array([0, 1, 0, 0]), np.array([0, 0, 1, 1]))
+    -0.5
+    """
+    female, male = uar_by_gender(truth, prediction, gender).values()
+    return male - female
 
 
 def detail_r2(original: NDArray[np.floating[Any]], predicted: NDArray[np.floating[Any]]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sordino.release.embedding import EMBEDDINGS, Embedding, EmbeddingFitter
 from sordino.release.fitters import FITTERS, load
 from sordino.release.identity import Identity, IdentityFitter
 from sordino.release.network import NetworkRelease
@@ -10,7 +11,10 @@ from sordino.release.replacement import ReplacementFitter
 from sordino.release.retaining import RetainingFitter
 
 __all__ = [
+    "EMBEDDINGS",
     "FITTERS",
+    "Embedding",
+    "EmbeddingFitter",
     "Fitter",
     "Identity",
     "IdentityFitter",

@@ -200,6 +200,33 @@ def _dot_row(axis: Axes, place: int, found: dict[str, Estimate], marks: dict[str
             axis.plot(estimate.value, place, ls="", zorder=3 if name == "best" else 2, **marks[name])
 
 
+def curves(panels: dict[str, dict[str, Sequence[tuple[float, Estimate]]]], across: str, up: str) -> str:
+    """Estimates over a setting, as SVG: panels side by side, in each a line with whiskers a name.
+
+    `panels` is title to name to (setting, estimate). Chance is the grey line.
+    """
+    names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
+    styles = dict(zip(names, STYLES[1:] * (1 + len(names) // len(STYLES)), strict=False))
+    with _look():
+        figure = Figure(figsize=(1.4 + 2.9 * len(panels), 2.9), layout="constrained")
+        axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+        for axis, (title, lines) in zip(axes, panels.items(), strict=True):
+            for name, line in lines.items():
+                colour, shape = styles[name]
+                x, y = [at for at, _ in line], [estimate.value for _, estimate in line]
+                axis.plot(x, y, shape, ls="-", color=colour, ms=5.5, lw=1.2, mec="white", mew=0.6)
+                for at, estimate in line:
+                    axis.plot([at, at], [estimate.low, estimate.high], color=colour, lw=1, alpha=0.5)
+            chances = {estimate.chance for line in lines.values() for _, estimate in line}
+            for level in chances:
+                axis.axhline(level, color=PALE, lw=1.2, zorder=0)
+            axis.set(title=title, xlabel=across, ylim=(0, 1))
+        axes[0].set_ylabel(up)
+        handles = [_handle(name, marker=styles[name][1], color=styles[name][0], ls="-") for name in names]
+        figure.legend(handles=handles, loc="outside upper left", ncols=max(1, len(handles)), columnspacing=1.2)
+        return _svg(figure, f"{up} over {across}")
+
+
 def confusions(
     grid: Sequence[Sequence[NDArray[np.intp]]],
     rows: Sequence[str],

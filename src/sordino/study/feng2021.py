@@ -103,7 +103,7 @@ def _four_emotions(corpus: Corpus) -> Corpus:
     absent = [emotion for emotion in EMOTIONS if emotion not in set(corpus.table["emotion"])]
     if absent:
         raise CorpusError(
-            f"{corpus.name}: no {', '.join(absent)} utterance, expected {', '.join(EMOTIONS)}: add a corpus that has some"
+            f"{corpus.name}: no {', '.join(absent)} utterance, expected {', '.join(EMOTIONS)}: add a corpus that has it"
         )
     study = corpus.with_emotions(EMOTIONS)
     genders = sorted(set(study.table["gender"]) - {""})

@@ -157,8 +157,9 @@ def _run(run: Mapping[str, Any]) -> list[tuple[str, str]]:
         many = len(run["identical_recordings"])
         rows.append(("identical_recordings", f"{many} {'group' if many == 1 else 'groups'}, each kept in one part"))
     if "parts" in run:
-        disjoint = all(parts["disjoint"] for parts in run["parts"]) and run.get("test_parts_disjoint", True)
-        rows.append(("parts", "no speaker in two parts of a draw, nor tested twice" if disjoint else "parts overlap"))
+        apart = all(parts["disjoint"] for parts in run["parts"])
+        once = "nor tested twice" if run.get("test_parts_disjoint", True) else "some measured in several draws"
+        rows.append(("parts", f"no speaker in two parts of a draw, {once}" if apart else "parts overlap"))
     return [*rows, audit.installed(run.get("versions", {}))]
 
 

@@ -1,0 +1,229 @@
+"""Training an embedding to keep its primary tasks and to forget its attributes (Jaiswal 2020, section 4.1)."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from sordino.errors import ReleaseError
+from sordino.nn.fit import Batch
+from sordino.nn.health import Health, probe
+from sordino.nn.labels import Labels, Tasks, read, recall
+from sordino.nn.multimodal import Multimodal, Outputs, Shape, apply
+from sordino.nn.sequences import Sequences, bucketed
+
+SCHEDULES = ("constant", "dann", "warm-up")
+
+
+@dataclass(frozen=True)
+class Training:
+    """How to learn; defaults are the paper's.
+
+    - `epochs`, `patience`: at most so many; stop after so many without a better validation loss of the primary tasks.
+    - `lambdas`: by attribute, how strongly its gradient is reversed {0.3, 0.5, 0.75, 1}. At 0, and for an attribute
+      that is not named, the head learns from the detached embedding: it measures what is there and changes nothing.
+    - `schedule`: `constant`; `dann`, 2 / (1 + e^(-10 p)) - 1 of lambda at share p of the epochs (Ganin & Lempitsky
+      2015); `warm-up`, in a straight line over the first tenth.
+    - `normalise_adversary`: in every batch, what goes back from each head has lambda times the norm that the gradient
+      of the primary tasks has at the same place, instead of lambda times its own.
+    """
+
+    epochs: int = 50
+    patience: int = 5
+    batch: int = 32
+    learning_rate: float = 1e-3
+    lambdas: Mapping[str, float] = field(default_factory=dict)
+    schedule: Literal["constant", "dann", "warm-up"] = "constant"
+    normalise_adversary: bool = False
+
+    def __post_init__(self) -> None:
+        if self.schedule not in SCHEDULES:
+            raise ReleaseError(f"schedule = {self.schedule!r}, expected one of {', '.join(SCHEDULES)}: choose one")
+        if min(self.epochs, self.patience, self.batch) < 1 or not 0 < self.learning_rate < math.inf:
+            came = f"epochs {self.epochs}, patience {self.patience}, batch {self.batch}, rate {self.learning_rate}"
+            raise ReleaseError(f"{came} came, expected all above 0: correct them")
+        if not all(0 <= strength < math.inf for strength in self.lambdas.values()):
+            raise ReleaseError(f"lambdas {dict(self.lambdas)} came, expected 0 or more: correct them")
+
+    def share(self, epoch: int) -> float:
+        """The share of lambda in force at an epoch (0, 1, ...), in [0, 1].
+
+        >>> [round(Training(epochs=50, schedule="dann").share(epoch), 2) for epoch in (0, 5, 25)]
+        [0.0, 0.46, 0.99]
+        """
+        if self.schedule == "dann":
+            return 2 / (1 + math.exp(-10 * epoch / self.epochs)) - 1
+        return min(1.0, 10 * (epoch + 1) / self.epochs) if self.schedule == "warm-up" else 1.0
+
+
+@dataclass(frozen=True)
+class FittedMultimodal:
+    """A trained network in evaluation mode, with the weights after `best_epoch` (0, 1, ...).
+
+    - `losses`: the validation loss of the primary tasks after each epoch.
+    - `health`: of each head, by attribute; with heads at the streams by both, as in `gender@audio`.
+    - `warnings`: why a figure of this network may not mean what it seems to.
+    """
+
+    network: Multimodal
+    losses: tuple[float, ...]
+    health: Mapping[str, Health]
+    best_epoch: int
+    warnings: tuple[str, ...]
+
+
+def fit(
+    shape: Shape,
+    train: Sequences,
+    labels: Labels,
+    validation: Sequences,
+    validation_labels: Labels,
+    training: Training | None = None,
+    seed: int = 0,
+) -> FittedMultimodal:
+    """The network of the epoch whose validation loss, summed over primary tasks, was lowest.
+
+    A row whose class of a task is -1 does not count for that task. Validation rows may lack all labels of an attribute
+    (unseen speakers have no code) and of all primary tasks but one: those that they have stop the training. `seed`
+    decides the first weights, the order of batches and the noise; on one thread the same seed gives the same bytes.
+    Global random state is neither read nor changed.
+
+    Raises `ReleaseError` where streams or labels do not fit the shape, where a task has fewer than two classes on the
+    training rows, and where no epoch ends in a finite loss.
+    """
+    training = training or Training()
+    classes = {**shape.primary, **shape.attributes}
+    _check(shape, training, train, validation)
+    tasks = Tasks.of(labels, classes, len(train))
+    held = read(validation_labels, classes, len(validation), "validation")
+    if not any((held[name] >= 0).any() for name in shape.primary):
+        raise ReleaseError(f"no validation row has a label of {', '.join(shape.primary)}, expected some: add such rows")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = Multimodal(shape)
+        curve = _train(_Lesson(network, tasks, training), train, validation, held, seed)
+    if curve.best < 0:
+        raise ReleaseError("the training diverged, expected a finite loss: bring the features to one scale")
+    network.load_state_dict(curve.state)
+    return _fitted(network.eval(), tasks, apply(network, train), curve, seed)
+
+
+@dataclass
+class _Curve:
+    """What is known of each epoch, and the weights of the best so far."""
+
+    losses: list[float] = field(default_factory=list)
+    recalls: list[tuple[dict[str, float], dict[str, float]]] = field(default_factory=list)
+    best: int = -1
+    state: dict[str, Tensor] = field(default_factory=dict)
+
+    def note(self, network: Multimodal, loss: float) -> None:
+        self.losses.append(loss)
+        if loss < (self.losses[self.best] if self.best >= 0 else math.inf):
+            self.best, self.state = len(self.losses) - 1, copy.deepcopy(network.state_dict())
+
+
+@dataclass(frozen=True)
+class _Lesson:
+    """What a network is taught by a batch."""
+
+    network: Multimodal
+    tasks: Tasks
+    training: Training
+
+    def loss(self, batch: Batch, codes: Mapping[str, Tensor], share: float) -> Tensor:
+        """The primary losses plus that of every head, which the streams receive reversed; `share` is that of lambda."""
+        embedding, places = self.network.encode(batch)
+        primary = {name: head(embedding) for name, head in self.network.primary.items()}
+        kept = torch.stack([self.tasks.loss(name, logits, codes[name]) for name, logits in primary.items()]).sum()
+        lost = [kept]
+        for name in self.network.shape.attributes:
+            strength = self.strengths(name, kept, places, codes[name], share)
+            lost.append(self.adversary(name, places, strength, codes[name]))
+        return torch.stack(lost).sum()
+
+    def adversary(self, name: str, places: Sequence[Tensor], strength: Sequence[float], codes: Tensor) -> Tensor:
+        """The sum of the losses of an attribute's heads."""
+        guesses = self.network.guess(name, places, strength)
+        return torch.stack([self.tasks.loss(name, guess, codes) for guess in guesses]).sum()
+
+    def strengths(
+        self, name: str, kept: Tensor, places: Sequence[Tensor], codes: Tensor, share: float
+    ) -> Sequence[float]:
+        """How strongly an attribute's gradient is reversed at each place."""
+        strength = share * self.training.lambdas.get(name, 0.0)
+        if not (strength and self.training.normalise_adversary):
+            return [strength] * len(places)
+        pulls = torch.autograd.grad(kept, places, retain_graph=True)
+        bare = [place.detach().requires_grad_() for place in places]
+        pushes = torch.autograd.grad(self.adversary(name, bare, [1.0] * len(places), codes), bare)
+        both = zip(pulls, pushes, strict=True)
+        return [strength * float(pull.norm() / push.norm().clamp(min=1e-12)) for pull, push in both]
+
+
+def _train(lesson: _Lesson, train: Sequences, validation: Sequences, held: Mapping[str, Tensor], seed: int) -> _Curve:
+    network, tasks, training = lesson.network, lesson.tasks, lesson.training
+    generator, curve = torch.Generator().manual_seed(seed), _Curve()
+    weights = [values for values in network.parameters() if values.requires_grad]
+    # the decay and the constant of Keras, which the paper used; those of torch are 0.99 and 1e-8
+    optimizer = torch.optim.RMSprop(weights, lr=training.learning_rate, alpha=0.9, eps=1e-7)
+    for epoch in range(training.epochs):
+        network.train()
+        for rows in bucketed(train, training.batch, generator):
+            optimizer.zero_grad()
+            codes = {name: values[rows] for name, values in tasks.codes.items()}
+            torch.autograd.backward(lesson.loss(train.pad(rows), codes, training.share(epoch)))
+            optimizer.step()
+        network.eval()
+        seen = apply(network, validation)
+        curve.note(network, sum(float(tasks.loss(name, logits, held[name])) for name, logits in seen.primary.items()))
+        if network.shape.attributes:
+            own = _recalls(apply(network, train), tasks.codes, network.shape)
+            curve.recalls.append((own, _recalls(seen, held, network.shape)))
+        if epoch - curve.best >= training.patience:
+            break
+    return curve
+
+
+def _fitted(network: Multimodal, tasks: Tasks, outputs: Outputs, curve: _Curve, seed: int) -> FittedMultimodal:
+    health, warnings = {}, []
+    for name, classes in network.shape.attributes.items():
+        for place, embedding in zip(network.shape.places, outputs.places, strict=True):
+            title, codes = _title(name, place), tasks.codes[name]
+            own, held = ((tuple(both[of][title] for both in curve.recalls)) for of in (0, 1))
+            health[title] = Health(own, held, probe(embedding, codes, classes, seed))
+            warnings.append(health[title].warning(title, curve.best, torch.bincount(codes[codes >= 0])))
+    told = tuple(warning for warning in warnings if warning is not None)
+    return FittedMultimodal(network, tuple(curve.losses), health, curve.best, told)
+
+
+def _recalls(outputs: Outputs, codes: Mapping[str, Tensor], shape: Shape) -> dict[str, float]:
+    """UAR of each head, by its name in `FittedMultimodal.health`."""
+    return {
+        _title(name, place): recall(logits, codes[name])
+        for name, heads in outputs.attributes.items()
+        for place, logits in zip(shape.places, heads, strict=True)
+    }
+
+
+def _title(attribute: str, place: str) -> str:
+    return attribute if place == "joint" else f"{attribute}@{place}"
+
+
+def _check(shape: Shape, training: Training, *parts: Sequences) -> None:
+    for rows in parts:
+        if rows.widths != shape.streams:
+            raise ReleaseError(
+                f"streams {rows.widths} came, expected {shape.streams}: change the shape, or the streams"
+            )
+    if unknown := sorted(set(training.lambdas) - set(shape.attributes)):
+        known = ", ".join(shape.attributes) or "none"
+        raise ReleaseError(
+            f"lambda of {', '.join(unknown)} came, expected attributes of the shape ({known}): name them"
+        )

@@ -1,0 +1,177 @@
+"""The page of the study of Jaiswal 2020: its tables, its seven questions, and what its tables do not ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import pandas as pd
+
+from sordino.report import audit, figures
+from sordino.report.page import Block, Page, Picture, Section, Terms, Text, settings
+from sordino.report.tables import Cell, Estimate, Table, with_interval
+from sordino.study import jaiswal2020_questions as questions
+from sordino.study.jaiswal2020_estimates import ON_D1
+from sordino.study.jaiswal2020_tables import FIGURES, Changes, Look, Published, changes, held_out, table
+from sordino.study.jaiswal2020_variants import EXTRA, LAMBDAS, MAIN
+
+RELEASES: Final = {
+    "general": "trained for the primary task alone",
+    "private": "the paper's: gradient reversal before a head of gender, on the joint embedding (Priv-C)",
+    "private+": "ours: eight dimensions on one scale, with noise drawn once a clip; no adversary",
+    "private-streams": "the paper's Priv-E: one head of gender on each stream",
+    "private-speaker": "the paper's: who speaks is to be forgotten",
+    "private-multiple": "the paper's: who speaks and their gender",
+}
+"""What each embedding is, in words."""
+
+LAST: Final = FIGURES[3:]
+
+
+def page(estimates: pd.DataFrame, run: Mapping[str, Any], notices: Sequence[str] = ()) -> Page:
+    """The page of one run: `estimates` of `jaiswal2020_estimates.measure`, `run` the content of `run.json`."""
+    look, paper = Look(estimates), Published()
+    tested = changes(look)
+    sections = [
+        Section("What an attacker who retrains learns", [Text(_HELD_OUT), *_held_out(look)]),
+        Section("The seven questions", [Terms(questions.answers(look))]),
+        Section("Table 1", _tables(look, paper, tested, run, "1", MAIN, "general", FIGURES)),
+        Section("Table 2", _tables(look, paper, tested, run, "2", ("private", "private-streams"), "private", LAST)),
+        Section("Table 3", _tables(look, paper, tested, run, "3",
+                                   ("general", "private-speaker", "private-multiple"), "general", LAST)),
+        Section("The strength of the reversal", _sweep(look)),
+        Section("Two tasks at once", _two_tasks(look)),
+        Section("Are the adversaries alive?", _health(run)),
+        Section("How to read this page", [Terms((*_TERMS, *RELEASES.items()))]),
+        Section("How it was run", [Terms(_run(run))]),
+    ]  # fmt: skip
+    title = "Jaiswal 2020, run again: embeddings that are to forget gender and speaker"
+    shown = [section for section in sections if section.blocks]
+    return Page(title, _lead(look, run), shown, [*_notes(run), *notices])
+
+
+def _lead(look: Look, run: Mapping[str, Any]) -> str:
+    return (
+        "A network turns sound, words or both into an embedding from which activation or valence can be told; gradient "
+        f"reversal is to take gender out of it. Here it is on **{run['config']['corpus'].replace('+', ' and ')}**: "
+        f"{run['utterances']:,} utterances of {run['speakers']} speakers, {len(look.draws)} folds of speakers, "
+        f"audio normalised by {run['config']['options']['normalise']}. Three folds train the network, the fourth stops "
+        "it, the fifth is tested. Every attacker knows the network and retrains."
+    )
+
+
+def _notes(run: Mapping[str, Any]) -> list[str]:
+    """What a reader must know of the labels first."""
+    notes = dict.fromkeys(note for note in run["config"]["labels"].values() if note)
+    return [f"{note[0].upper()}{note[1:]}: a stand-in, not what listeners heard." for note in notes]
+
+
+def _held_out(look: Look) -> list[Block]:
+    return [held_out(look, task, (*MAIN, *EXTRA.values())) for task in look.tasks]
+
+
+def _tables(
+    look: Look, paper: Published, tested: Changes, run: Mapping[str, Any], number_of: str, releases: Sequence[str],
+    other: str, figures_of: Sequence[Any],
+) -> list[Block]:  # fmt: skip
+    blocks: list[Block] = []
+    for task, letter in zip(look.tasks, "ab", strict=False):
+        there = [name for name in releases if any(look.has(one, task, name) for one in look.features)]
+        if not set(there) - {other} or (number_of != "1" and len(there) < 2):
+            continue
+        caption = f"Table {number_of}{letter if number_of == '1' else ''}: {task}"
+        blocks.append(table(look, paper, tested, run["config"]["corpus"], caption, task, there, other, figures_of))
+    return [Text(_TABLES), *blocks] if blocks else []
+
+
+def _sweep(look: Look) -> list[Block]:
+    """U and P over lambda."""
+    panels: dict[str, dict[str, Sequence[tuple[float, Estimate]]]] = {}
+    for features in look.features:
+        for task in look.tasks:
+            if look.has(features, task, "private", f"lambda={LAMBDAS[0]:g}"):
+                panels[f"{features}, {task}"] = {
+                    sign: [(at, look(features, task, "private", metric, condition=_with(at, condition)))
+                           for at in LAMBDAS]
+                    for sign, metric, condition in (
+                        ("U", "uar", ""), ("P on held-out speakers", "privacy", ""), ("P on D1", "privacy", ON_D1))
+                }  # fmt: skip
+    if not panels:
+        return []
+    drawn = figures.curves(panels, "lambda", "U and P")
+    return [Picture(drawn, "P is not monotone in lambda, nor need it rise at all. Whiskers: 95 % over speakers.")]
+
+
+def _with(at: float, condition: str) -> str:
+    return f"lambda={at:g} {condition}".strip()
+
+
+def _two_tasks(look: Look) -> list[Block]:
+    """The primary task, gender and speaker verification, alone and with speakers as a second primary task."""
+    groups = []
+    for features in look.features:
+        for task in look.tasks:
+            both = f"tasks={task}+speaker"
+            if look.has(features, task, "general", both):
+                rows = []
+                for condition in ("", both):
+                    found = [
+                        look(features, task, "general", metric, condition=condition)
+                        for metric in ("uar", "auc", "privacy")
+                    ]
+                    values = [cell for one in found for cell in with_interval(one)]
+                    rows.append([Cell(features, "name"), Cell(task if not condition else f"{task} and speaker", "name"),
+                                 *values])  # fmt: skip
+                groups.append(rows)
+    sure = ("ours", "95 % interval")
+    heads = [[("", 2), ("U", 2), ("speaker verification, AUC", 2), ("P", 2)],
+             [(name, 1) for name in ("stream", "trained for", *sure, *sure, *sure)]]  # fmt: skip
+    return [Text(_TASKS), Table("Emotion, with and without speaker verification", heads, groups)] if groups else []
+
+
+def _health(run: Mapping[str, Any]) -> list[Block]:
+    """Warnings of the training, counted; the curves stand in `run.json`."""
+    networks = [(unit, network) for unit, record in run["units"].items() for network in record["networks"]]
+    warned = [(unit, warning) for unit, network in networks for warning in network["warnings"]]
+    if not networks:
+        return []
+    text = (
+        f"Of {len(networks)} networks {len(warned)} heads fell behind a fresh linear probe on the same embedding: they "
+        "stopped learning, or never began, so their leakage is no sign of privacy. Every epoch's UAR of every head "
+        "stands in `run.json`."
+    )
+    return [Text(text), *([Terms(warned[:12])] if warned else [])]
+
+
+def _run(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    rows = settings(run["config"])
+    rows += settings({key: run[key] for key in ("config_hash", "data_checksum")})
+    return [*rows, audit.installed(run["versions"])]
+
+
+_HELD_OUT: Final = (
+    "P is 1 − UAR of gender, by the best of the attackers, chosen on the attacker's own speakers; 0.5 is chance, and "
+    "min(P, 1 − P) counts a reliably wrong attacker too. The **null** is what the same attackers get when gender is "
+    "shuffled over speakers: a P inside it cannot be told from nothing to learn. The patient attacker pools several "
+    "utterances of one speaker. MI tells who was in the training set; its control is the same attack on a network that "
+    "was trained without any of them, and has to be 0.5."
+)
+_TABLES: Final = (
+    "Paper: its figure for this corpus, or where it has none the mean over its corpora (MSP-Improv, MSP-Podcast, "
+    "IEMOCAP and MuSE): a difference is then not an error of either. P is measured as the paper does, on the speakers "
+    "whom the network was trained on. `*`: significant by the paper's paired t-test over folds, Benjamini-Hochberg at "
+    "5 %; `**`: by the corrected resampled t-test too."
+)
+_TASKS: Final = (
+    "The paper leaves to later work what happens when an embedding is for two tasks that are not related: emotion, and "
+    "telling speakers apart. Verification is measured on speakers whom the network never saw: the cosine of an "
+    "utterance with the mean of a speaker's others."
+)
+_TERMS: Final = (
+    ("U, U(M), U(F)", "Unweighted average recall of low, mid and high; of men alone, of women alone. Chance 0.33."),
+    ("L", "Leakage: unweighted average recall of the head of gender that was trained with the network. Chance 0.5."),
+    ("P", "Privacy: 1 − unweighted average recall of gender by an attacker who retrains. Chance 0.5."),
+    ("MI", "Membership identification: was this speaker in the training set? Chance 0.5."),
+    ("D1, D2", "The speakers who trained the network; the others, whom the attacker learns from."),
+    ("[0.80, 0.90]", "95 % interval over speakers; of a null, the range of 95 % of the shuffles."),
+)

@@ -1,0 +1,99 @@
+"""The sequences of a study, packed so that processes share them, and normalised anew for each training set."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sordino.corpora.table import Corpus
+from sordino.features.extract import CACHE
+from sordino.features.frames import frames
+from sordino.features.normalise import NormaliseFitter
+from sordino.features.words import spoken, train, transcripts_of
+from sordino.nn.sequences import Sequences
+from sordino.signal.words import read
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Sequences of unlike length in one array: `values` `(steps, width)`, row i ends before step `ends[i]`."""
+
+    values: NDArray[np.float32]
+    ends: Rows
+
+    @classmethod
+    def of(cls, rows: Sequence[NDArray[np.float32]]) -> Packed:
+        """These sequences, `(steps, width)` each, one after the other."""
+        return cls(np.concatenate(rows), np.cumsum([len(row) for row in rows]))
+
+    def rows(self) -> list[NDArray[np.float32]]:
+        """The sequences again, as views."""
+        return np.split(self.values, self.ends[:-1])
+
+
+@dataclass(frozen=True)
+class Material:
+    """What networks may read of a corpus: frames of sound, vectors of words, or what was said where vectors are still
+    to be learnt from the training speakers' transcripts."""
+
+    speaker: NDArray[np.str_]
+    audio: Packed | None
+    text: Packed | None
+    transcripts: tuple[str, ...]
+    normalise: str
+    word_dims: int
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        corpus: Corpus,
+        streams: Sequence[str],
+        *,
+        normalise: str = "speaker",
+        words: str | Path | None = None,
+        word_dims: int = 50,
+        cache: str | Path | None = CACHE,
+        jobs: int = 0,
+        seed: int = 0,
+    ) -> Material:
+        """The streams of a corpus: `audio`, `text` or both.
+
+        `words` is a file of word vectors; without it each training set learns `word_dims`-dimensional ones from its own
+        transcripts.
+        """
+        audio = Packed.of(frames(corpus, cache, jobs)) if "audio" in streams else None
+        said: tuple[str, ...] = tuple(transcripts_of(corpus)) if "text" in streams else ()
+        text = Packed.of(spoken(corpus, read(words))) if words and said else None
+        return cls(corpus.speaker, audio, text, said, normalise, word_dims, seed)
+
+    def sequences(self, streams: Sequence[str], training: Rows) -> Sequences:
+        """All utterances as a network reads them that is trained on these rows: nothing is fitted on others."""
+        given: dict[str, list[NDArray[np.float32]]] = {}
+        if "audio" in streams and self.audio is not None:
+            rows = self.audio.rows()
+            scale = NormaliseFitter(self.normalise).fit([rows[row] for row in training])
+            given["audio"] = scale(rows, self.speaker)
+        if "text" in streams:
+            given["text"] = self.text.rows() if self.text else self._learnt(training)
+        return Sequences.of(**given)
+
+    def _learnt(self, training: Rows) -> list[NDArray[np.float32]]:
+        words = train([self.transcripts[row] for row in training], self.word_dims, self.seed)
+        return [words(text) for text in self.transcripts]
+
+    @property
+    def hash(self) -> str:
+        """12 hexadecimal digits of everything that a network could read."""
+        sha = hashlib.sha256(f"{self.normalise} {self.word_dims} {self.seed} {self.transcripts}".encode())
+        for packed in (self.audio, self.text):
+            if packed:
+                sha.update(np.ascontiguousarray(packed.values).tobytes() + packed.ends.tobytes())
+        return sha.hexdigest()[:12]

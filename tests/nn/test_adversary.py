@@ -1,0 +1,170 @@
+"""The adversary unlearns gender, pulls as hard as it is told to, and is told of where it is dead."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from sordino.nn import fit_multimodal
+from sordino.nn.fit_multimodal import FittedMultimodal, Training, _Lesson
+from sordino.nn.health import probe
+from sordino.nn.labels import Tasks, recall
+from sordino.nn.multimodal import Multimodal, Shape, apply
+from tests.nn.planted import BOTH, GENERAL, PRIVATE, fitted, planted, shape, short
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@cache
+def tied(strength: float | None) -> FittedMultimodal:
+    """Trained where gender is a clue to activation; without a head of gender where `strength` is None."""
+    if strength is None:
+        return fitted(GENERAL, rows=400, emotion=0.4, tied=True, epochs=15)
+    training: dict[str, Any] = {"lambdas": {"gender": strength}, "normalise_adversary": True}
+    return fitted(PRIVATE, rows=400, emotion=0.4, tied=True, epochs=15, **training)
+
+
+def told(network: Multimodal) -> float:
+    """UAR of a fresh linear probe of gender, on rows that the network never saw."""
+    rows, labels = planted(600, seed=2, emotion=0.4, tied=True)
+    return probe(apply(network, rows).embedding, torch.tensor(labels["gender"]), 2, seed=0)
+
+
+def test_the_general_embedding_tells_gender_and_the_private_one_less() -> None:
+    general, private = tied(None).network, tied(0.5).network
+    assert told(general) > 0.75
+    assert told(private) < told(general) - 0.04
+    rows, labels = planted(600, seed=2, emotion=0.4, tied=True)
+    before, after = (
+        recall(apply(network, rows).primary["activation"], torch.tensor(labels["activation"]))
+        for network in (general, private)
+    )
+    assert after > max(before - 0.05, 0.6)
+
+
+def test_an_attribute_at_lambda_zero_measures_and_changes_nothing() -> None:
+    plain, watched = tied(None), tied(0.0)
+    assert watched.losses == plain.losses
+    state = watched.network.state_dict()
+    for name, values in plain.network.state_dict().items():
+        assert torch.equal(state[name], values)
+    assert watched.health["gender"].validation[watched.best_epoch] > 0.7  # and the head learns
+    assert plain.health == {}
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5])
+def test_a_head_that_learns_is_not_taken_for_a_dead_one(strength: float) -> None:
+    made = tied(strength)
+    assert made.warnings == ()
+    assert abs(made.health["gender"].train[made.best_epoch] - made.health["gender"].probe) < 0.06
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5])
+def test_a_dead_adversary_is_told_of(monkeypatch: pytest.MonkeyPatch, strength: float) -> None:
+    class Dead(Multimodal):
+        def __init__(self, shape: Shape) -> None:
+            super().__init__(shape)
+            self.attributes.requires_grad_(False)
+
+    monkeypatch.setattr(fit_multimodal, "Multimodal", Dead)
+    made = fitted(PRIVATE, emotion=0.4, tied=True, lambdas={"gender": strength})
+    (warning,) = made.warnings
+    assert warning.startswith("the head of gender has UAR ")
+    assert "stopped learning" in warning
+    assert made.health["gender"].probe > made.health["gender"].train[made.best_epoch] + 0.1
+
+
+def test_the_health_of_every_head_is_known_after_every_epoch() -> None:
+    given = shape(BOTH, attributes={"gender": 2}, adversary_at="streams")
+    made = short(given, lambdas={"gender": 0.5})
+    assert list(made.health) == ["gender@audio", "gender@text"]
+    for curve in made.health.values():
+        assert len(curve.train) == len(curve.validation) == len(made.losses) == 3
+        assert all(0 <= value <= 1 for value in (*curve.train, *curve.validation, curve.probe))
+    rows, labels = planted(40, streams=BOTH)
+    for at, curve in enumerate(made.health.values()):
+        logits = apply(made.network, rows).attributes["gender"][at]
+        assert recall(logits, torch.tensor(labels["gender"])) == curve.train[made.best_epoch]
+
+
+def gradients_at_places(given: Shape, training: Training, share: float = 1.0) -> list[dict[str, Tensor]]:
+    """At each place, the gradients of the whole loss, of the primary task alone, and of each attribute's head alone."""
+    torch.manual_seed(0)
+    network = Multimodal(given)
+    rows, labels = planted(30, streams=tuple(given.streams))
+    labels["speaker"] = np.arange(30) % 5
+    classes = {**given.primary, **given.attributes}
+    tasks = Tasks.of({name: labels[name] for name in classes}, classes, 30)
+    kept: list[Tensor] = []
+    encode = network.encode
+
+    def watched(batch: Any) -> Any:
+        embedding, places = encode(batch)
+        kept.extend(places)
+        return embedding, places
+
+    network.encode = watched  # type: ignore[method-assign]
+    whole = torch.autograd.grad(_Lesson(network, tasks, training).loss(rows.pad(range(30)), tasks.codes, share), kept)
+    kept.clear()
+    embedding, places = watched(rows.pad(range(30)))
+    heads = {name: [head(embedding)] for name, head in network.primary.items()}
+    attributes: Any = network.attributes
+    heads |= {name: [head(at) for head, at in zip(attributes[name], places, strict=True)] for name in attributes}
+    alone = {
+        name: torch.autograd.grad(
+            torch.stack([tasks.loss(name, out, tasks.codes[name]) for out in logits]).sum(), places, retain_graph=True
+        )
+        for name, logits in heads.items()
+    }
+    return [{"whole": whole[at], **{name: of[at] for name, of in alone.items()}} for at in range(len(places))]
+
+
+CASES = [
+    shape(attributes={"gender": 2, "speaker": 5}),
+    shape(BOTH, attributes={"gender": 2}, adversary_at="streams"),
+    shape(BOTH, attributes={"gender": 2}, bottleneck=4),
+]
+LAMBDAS = {"gender": 0.5, "speaker": 0.3}
+
+
+@pytest.mark.parametrize("given", CASES)
+@pytest.mark.parametrize("share", [1.0, 0.25])
+def test_streams_receive_the_primary_gradient_minus_lambda_times_each_attributes(given: Shape, share: float) -> None:
+    lambdas = {name: LAMBDAS[name] for name in given.attributes}
+    for found in gradients_at_places(given, Training(lambdas=lambdas), share):
+        expected = found["activation"] - sum(share * lambdas[name] * found[name] for name in lambdas)
+        torch.testing.assert_close(found["whole"], expected, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("given", CASES)
+def test_a_normalised_adversary_pulls_lambda_times_as_hard_as_the_primary_task(given: Shape) -> None:
+    lambdas = {name: LAMBDAS[name] for name in given.attributes}
+    for found in gradients_at_places(given, Training(lambdas=lambdas, normalise_adversary=True)):
+        pull = found["activation"].norm()
+        pushes = {name: lambdas[name] * pull / found[name].norm() * found[name] for name in lambdas}
+        torch.testing.assert_close(found["whole"], found["activation"] - sum(pushes.values()), rtol=1e-3, atol=1e-7)
+        if len(lambdas) == 1:
+            assert float((found["whole"] - found["activation"]).norm() / pull) == pytest.approx(0.5, rel=1e-3)
+
+
+def test_schedules_are_those_of_the_papers() -> None:
+    assert {Training(schedule="constant").share(epoch) for epoch in range(50)} == {1.0}
+    warm = Training(schedule="warm-up")
+    assert [warm.share(epoch) for epoch in range(7)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1, 1, 1])
+    dann = Training(schedule="dann")
+    assert [dann.share(epoch) for epoch in (0, 5, 10)] == pytest.approx([0, math.tanh(0.5), math.tanh(1)])
+
+
+def test_each_schedule_trains_and_none_is_the_same() -> None:
+    losses = [
+        short(PRIVATE, epochs=20, lambdas={"gender": 1.0}, schedule=schedule).losses
+        for schedule in fit_multimodal.SCHEDULES
+    ]
+    assert all(one != other for one, other in itertools.combinations(losses, 2))

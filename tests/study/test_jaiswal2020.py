@@ -1,0 +1,131 @@
+"""The study of Jaiswal 2020, whole, on planted sounds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sordino.corpora.table import Corpus
+from sordino.errors import CorpusError, SplitError, StudyError
+from sordino.report.estimates import COLUMNS
+from sordino.study import jaiswal2020
+from sordino.study.jaiswal2020_estimates import CONTROL, NULL, ON_D1
+from sordino.study.jaiswal2020_variants import SECTIONS, Options, variants
+from tests.study.sound import corpus
+
+QUICK = Options(normalise="corpus", epochs=40, families=("logistic",), shuffles=4, word_dims=8)
+KEYS = ["features", "release", "condition", "required", "knowledge", "target", "metric", "group", "k"]
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    return corpus(tmp_path_factory.mktemp("sound"))
+
+
+@pytest.fixture(scope="module")
+def run(planted: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("out")
+    jaiswal2020.reproduce(planted, out, options=QUICK, only=("audio-activation",), cache=None, jobs=1)
+    return out
+
+
+def read(out: Path) -> pd.DataFrame:
+    return pd.read_csv(out / "estimates.csv", keep_default_na=False)
+
+
+def headline(out: Path, **where: str) -> pd.DataFrame:
+    table = read(out)
+    table = table[table["split"] == "all"]
+    for column, value in where.items():
+        table = table[table[column] == value]
+    return table
+
+
+def test_the_estimates_have_the_columns_of_the_contract_and_one_headline_row_each(run: Path) -> None:
+    table = read(run)
+    assert tuple(table.columns) == COLUMNS
+    assert not headline(run).duplicated(KEYS).any()
+    assert set(table["release"]) == {"general", "private", "private+"}
+    assert set(table["features"]) == {"audio"}
+    assert {"uar", "uar_by_gender", "uar_difference", "leakage", "privacy", "membership"} <= set(table["metric"])
+    assert set(table["target"]) == {"activation", "gender", "speaker"}
+    assert {"", ON_D1, CONTROL, NULL} <= set(table["condition"])
+    assert table["value"].astype(float).notna().all()
+
+
+def test_the_planted_task_is_told_and_planted_gender_is_found(run: Path) -> None:
+    uar = headline(run, metric="uar", release="general")["value"].astype(float).item()
+    assert uar > 0.6
+    privacy = headline(run, metric="privacy", release="general", knowledge="semi-informed", condition="")
+    assert privacy["value"].astype(float).item() < 0.25
+    null = headline(run, metric="privacy", release="general", knowledge="semi-informed", condition=NULL)
+    assert privacy["value"].astype(float).item() < null["low"].astype(float).item()
+
+
+def test_folds_share_no_speaker_and_every_one_is_tested_once(run: Path) -> None:
+    record = json.loads((run / "run.json").read_text())
+    everyone = [speaker for people in record["folds"].values() for speaker in people]
+    assert len(everyone) == len(set(everyone)) == 20
+    assert record["folds_disjoint"]
+    assert all(len(people) == 4 for people in record["folds"].values())
+
+
+def test_the_page_says_that_labels_are_derived_and_answers_seven_questions(run: Path) -> None:
+    page = (run / "report.html").read_text()
+    assert "Derived labels: planted" in page
+    for number in range(1, 8):
+        assert f"{number}. D" in page or f"{number}. " in page
+    assert "Table 1a: activation" in page
+    assert "planted/00" not in page
+
+
+def test_what_is_finished_is_not_computed_again(run: Path, planted: Corpus) -> None:
+    units = {file: file.stat().st_mtime_ns for file in (run / "units").iterdir()}
+    before = (run / "estimates.csv").read_bytes()
+    next(iter(sorted((run / "units").glob("*.parquet")))).unlink()
+    jaiswal2020.reproduce(planted, run, options=QUICK, only=("audio-activation",), cache=None, jobs=1)
+    after = {file: file.stat().st_mtime_ns for file in (run / "units").iterdir()}
+    assert len(units) == len(after)
+    assert sum(units[file] != after[file] for file in units) == 2, "one table and its record"
+    assert (run / "estimates.csv").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_two_streams_have_every_section(planted: Corpus, tmp_path: Path) -> None:
+    options = Options(normalise="corpus", epochs=2, families=("logistic",), shuffles=2, word_dims=8)
+    only = [name for name in SECTIONS if name not in ("audio-valence", "text-valence", "both-valence")]
+    estimates = jaiswal2020.reproduce(planted, tmp_path, options=options, only=only, cache=None)
+    assert set(estimates["features"]) == {"audio", "text", "both"}
+    assert "private-streams" in set(estimates["release"])
+    assert {"lambda=0.3", "lambda=1"} <= set(estimates["condition"])
+    assert "tasks=activation+speaker" in set(estimates["condition"])
+    page = (tmp_path / "report.html").read_text()
+    for title in ("Table 2", "Table 3", "The strength of the reversal", "Two tasks at once"):
+        assert title in page
+
+
+def test_a_section_that_is_not_known_is_refused() -> None:
+    with pytest.raises(StudyError, match="--only audio-anger: expected some of audio-activation"):
+        variants(("audio",), ("activation",), ("audio-anger",))
+
+
+def test_text_without_transcripts_is_refused(tmp_path: Path) -> None:
+    mute = corpus(tmp_path, speakers=10, utterances=3, words=False)
+    with pytest.raises(StudyError, match="nothing of text-activation can be run: the corpus has audio"):
+        jaiswal2020.reproduce(mute, tmp_path / "out", options=QUICK, only=("text-activation",), cache=None)
+
+
+def test_too_few_speakers_for_five_folds_are_refused(tmp_path: Path) -> None:
+    few = corpus(tmp_path, speakers=8, utterances=3)
+    with pytest.raises(SplitError, match="4 speaker"):
+        jaiswal2020.reproduce(few, tmp_path / "out", options=QUICK, only=("audio-activation",), cache=None)
+
+
+def test_one_level_alone_is_no_task(planted: Corpus, tmp_path: Path) -> None:
+    calm = planted.select(np.flatnonzero(planted.column("emotion") == "sad"))
+    with pytest.raises((StudyError, CorpusError), match="no labels of activation or valence"):
+        jaiswal2020.reproduce(calm, tmp_path, options=QUICK, only=("audio-activation",), cache=None)
