@@ -103,7 +103,6 @@ def test_every_figure_has_one_headline_row_and_one_for_each_corpus(two: Run) -> 
     assert set(over_draws["corpus"]) == {"zoo+ape", "zoo", "ape"}
 
 
-@pytest.mark.xfail(strict=True, reason="`measure` names corpora by their first tested row, not as the corpus does")
 def test_the_corpora_of_one_table_are_named_as_the_record_names_them(tmp_path: Path) -> None:
     """Also where the recordings of the second by the alphabet come first."""
 

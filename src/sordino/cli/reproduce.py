@@ -158,7 +158,7 @@ def tell_embeddings(estimates: pd.DataFrame, out: Path, json: str | None) -> Non
         shown.add_row(*[value if isinstance(value, str) else f"{value:.2f}" for value in row])
     console = Console()
     console.print(shown)
-    console.print(str(out / "report.html"), soft_wrap=True)
+    console.print(str(out / "report.html"), soft_wrap=True, markup=False, highlight=False)
 
 
 SHOWN = {
@@ -168,7 +168,7 @@ SHOWN = {
         "U of the neutral emotion": "ignorant emotion unchanged neutral",
         "detail within the required": "ignorant emotion detail required",
     },
-    "Attacker who never saw the release": {
+    "Attacker who never saw a release": {
         "F1 of sensitive emotions": "ignorant emotion f1 sensitive",
         "AUC, sensitive against neutral": "ignorant sensitive-vs-neutral distinguish",
         "AUC, gender": "ignorant gender auc",
@@ -206,4 +206,4 @@ def tell(estimates: pd.DataFrame, out: Path, json: str | None) -> None:
     console = Console()
     console.print(shown)
     console.print("Intervals and what was not tested are in the report:")
-    console.print(str(out / "report.html"), soft_wrap=True)
+    console.print(str(out / "report.html"), soft_wrap=True, markup=False, highlight=False)

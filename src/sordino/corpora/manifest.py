@@ -53,7 +53,8 @@ def load(path: Path, name: str = NAME) -> Corpus:
         raise CorpusError(
             f"{path}, row {again[0]}: an earlier row has the same file, start and end: remove one of them"
         )
-    return table.make("+".join(sorted(set(frame["corpus"]))), frame.sort_values(list(CUT)))
+    frame = frame.sort_values(list(CUT))
+    return table.make("+".join(dict.fromkeys(frame["corpus"])), frame)
 
 
 def _utterance(path: Path, number: int, row: Row, name: str) -> dict[str, str | float]:
