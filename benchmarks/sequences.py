@@ -4,8 +4,8 @@
 
 Clips are noise with lengths as speech has them (lognormal), drawn with a fixed seed; the network is that of the study's
 defaults, on one thread. A round trains every way for one epoch from the same first weights; the fastest round of each
-counts, which is the one that other work on the machine disturbed least. The first three ways see the same random
-batches, so they have to end in the same loss, which is checked:
+counts, in seconds of the processor, which on a machine without other work are seconds. The first three ways see the
+same random batches, so they have to end in the same loss, which is checked:
 
 - plain loop: random batches, padded, through `torch.nn.GRU`;
 - packed: the same, with packed sequences, which spare the recurrence the padding;
@@ -62,9 +62,9 @@ def main() -> None:
     seconds, losses = dict.fromkeys(ways, float("inf")), dict.fromkeys(ways, 0.0)
     for _ in range(given.rounds):
         for name, way in ways.items():
-            begin = time.perf_counter()
+            begin = time.process_time()
             losses[name] = epoch(shape, rows, labels, given.batch, way)
-            seconds[name] = min(seconds[name], time.perf_counter() - begin)
+            seconds[name] = min(seconds[name], time.process_time() - begin)
     for name, (_, order) in ways.items():
         frames = sum(len(batch) * int(lengths[batch].max()) for batch in order(rows, given.batch))
         print(
@@ -124,11 +124,11 @@ def packed(network: Multimodal, batch: Batch) -> Tensor:
 
 
 def _convolved(network: Multimodal, batch: Batch) -> tuple[Tensor, Tensor, nn.Module]:
-    stream = network.get_submodule("streams.audio")
+    stream, stride = network.get_submodule("streams.audio"), network.shape.conv_stride
     x, lengths = batch["audio"].transpose(1, 2), batch["audio_length"]
     for convolution in stream.get_submodule("convolutions").children():
-        x = relu(convolution(pad(x, (network.shape.conv_width - 1, 0))))
-        lengths = -(-lengths // network.shape.conv_stride)
+        x = relu(convolution(pad(x, (network.shape.conv_width - stride, -x.shape[2] % stride))))
+        lengths = -(-lengths // stride)
         x = x * (torch.arange(x.shape[2]) < lengths[:, None])[:, None]
     return x.permute(2, 0, 1), lengths, stream.get_submodule("recurrence")
 

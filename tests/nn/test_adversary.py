@@ -23,12 +23,12 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @cache
-def tied(strength: float | None) -> FittedMultimodal:
+def tied(strength: float | None, seed: int = 0) -> FittedMultimodal:
     """Trained where gender is a clue to activation; without a head of gender where `strength` is None."""
+    training: dict[str, Any] = {"rows": 400, "emotion": 0.4, "tied": True, "epochs": 15, "seed": seed}
     if strength is None:
-        return fitted(GENERAL, rows=400, emotion=0.4, tied=True, epochs=15)
-    training: dict[str, Any] = {"lambdas": {"gender": strength}, "normalise_adversary": True}
-    return fitted(PRIVATE, rows=400, emotion=0.4, tied=True, epochs=15, **training)
+        return fitted(GENERAL, **training)
+    return fitted(PRIVATE, lambdas={"gender": strength}, normalise_adversary=True, **training)
 
 
 def told(network: Multimodal) -> float:
@@ -37,16 +37,15 @@ def told(network: Multimodal) -> float:
     return probe(apply(network, rows).embedding, torch.tensor(labels["gender"]), 2, seed=0)
 
 
+@pytest.mark.slow
 def test_the_general_embedding_tells_gender_and_the_private_one_less() -> None:
-    general, private = tied(None).network, tied(0.5).network
-    assert told(general) > 0.75
-    assert told(private) < told(general) - 0.04
+    general, private = ([tied(strength, seed).network for seed in range(3)] for strength in (None, 0.5))
+    before, after = (sum(map(told, networks)) / 3 for networks in (general, private))
+    assert before > 0.75
+    assert after < before - 0.03
     rows, labels = planted(600, seed=2, emotion=0.4, tied=True)
-    before, after = (
-        recall(apply(network, rows).primary["activation"], torch.tensor(labels["activation"]))
-        for network in (general, private)
-    )
-    assert after > max(before - 0.05, 0.6)
+    outputs = [apply(network, rows).primary["activation"] for network in private]
+    assert sum(recall(logits, torch.tensor(labels["activation"])) for logits in outputs) / 3 > 0.65
 
 
 def test_an_attribute_at_lambda_zero_measures_and_changes_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from typing import Any
 
 import pytest
@@ -68,16 +69,38 @@ def test_every_convolution_and_the_recurrence_are_given_zeros_past_the_end(
     made = network(shape(conv_stride=stride))
     for layer in made.modules():
         if isinstance(layer, nn.Conv1d):
-            layer.register_forward_pre_hook(lambda _, given: seen.append(given[0][:, :, 1:]))  # less the zero before
+            layer.register_forward_pre_hook(
+                lambda _, given: seen.append(given[0][:, :, 2 - stride :])
+            )  # less zeros before
     frames = [1, 61, 2, 17]
     made.embed(clips(("audio",), tuple(frames), width=6).pad(range(4)))
     assert len(seen) == 4
     for x in seen:
-        assert x.shape[2] == max(frames)
+        assert x.shape[2] >= max(frames)
         for row, length in zip(x, frames, strict=True):
             assert not row[:, length:].any()
             assert row[:, :length].abs().sum(dim=0).all()
         frames = [-(-length // stride) for length in frames]
+
+
+@pytest.mark.parametrize(("width", "stride"), [(2, 1), (2, 2), (3, 1), (3, 2), (3, 3)])
+def test_every_frame_counts_and_a_length_is_divided_by_the_stride_and_rounded_up(
+    monkeypatch: pytest.MonkeyPatch, width: int, stride: int
+) -> None:
+    steps: list[int] = []
+
+    def watched(module: nn.GRU, x: Tensor) -> Tensor:
+        steps.append(len(x))
+        return gru(module, x)
+
+    monkeypatch.setattr("sordino.nn.multimodal.gru", watched)
+    made = network(shape(conv_width=width, conv_stride=stride))
+    for frames in range(1, 30):
+        batch = dict(clips(("audio",), (frames,), width=6).pad([0]))
+        batch["audio"].requires_grad_()
+        (found,) = torch.autograd.grad(made.embed(batch).abs().sum(), batch["audio"])
+        assert found.abs().sum(dim=2).all()
+        assert steps[-1] == math.ceil(frames / stride**3)
 
 
 @pytest.mark.parametrize("streams", [("audio",), ("text",), ("audio", "text")], ids="+".join)

@@ -162,6 +162,7 @@ def _learn(
     last = "model__" if isinstance(getattr(estimator, "estimator", estimator), Pipeline) else ""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a fixed number of passes is the family's definition
+        warnings.filterwarnings("ignore", "The scoring .* does not support sample_weight")  # balanced, they move no AUC
         estimator.fit(x, secret, **({} if weights is None else {f"{last}sample_weight": weights}))
 
 

@@ -106,13 +106,16 @@ class Null:
     uar: tuple[float, ...]
 
     def limits(self, confidence: float = 0.95) -> tuple[float, float]:
-        """The range in which this share of UARs lies: a UAR inside it means nothing.
+        """The range in which one more UAR would lie with this probability: what lies inside it means nothing.
 
-        >>> Null((0.3, 0.4, 0.5, 0.6, 0.7)).limits(0.5)
-        (0.4, 0.6)
+        (1 + confidence) / (1 - confidence) shuffles are the least that tell it, 39 for 0.95 and 19 for 0.9: the limits
+        are their smallest and largest UAR. Fewer give these too.
+
+        >>> Null((0.0, 0.25, 0.5, 0.75, 1.0)).limits(0.5)
+        (0.125, 0.875)
         """
         tail = (1 - confidence) / 2
-        low, high = np.quantile(self.uar, [tail, 1 - tail])
+        low, high = np.quantile(self.uar, [tail, 1 - tail], method="weibull")
         return float(low), float(high)
 
     def privacy_limits(self, confidence: float = 0.95) -> tuple[float, float]:
@@ -144,15 +147,15 @@ def null(
     secret: Rows,
     speaker: NDArray[np.str_],
     ks: Sequence[int] = (1,),
-    shuffles: int = 20,
+    shuffles: int = 39,
     seed: int = 0,
 ) -> dict[int, Null]:
     """The `Null` of what `privacy` or `crossfit` found with the same `e`, `secret` and `speaker`, for each k of `ks`.
 
     Values of the secret are shuffled among the tested speakers and among the others, so that numbers stay. Folds are
     dealt and the best attacker of each is fitted anew; it keeps its family and hyper-parameters, which is what makes a
-    null cheap. (Tuned and chosen anew each time, the range was no wider where it was tried.) Few speakers have few
-    shuffles, some of them near the truth: a real leak widens its own null.
+    null cheap. (Where there was nothing to learn, a tuned SVM reached p <= 0.05 in 5 % of 150 trials all the same.)
+    Few speakers have few shuffles, some of them near the truth: a real leak widens its own null.
 
     Raises `AttackError` for a secret that changes within a speaker, or guesses of speakers whom the attacker saw.
     """

@@ -25,7 +25,7 @@ class Shape:
     - `audio`, `text`: dimensions of a step of each stream, None where there is no such stream.
     - `conv_layers` {3, 4}, `conv_width` {2, 3}, `kernels` {32, 64, 128}: the convolutions over the audio.
     - `conv_stride`: how far each convolution steps; the paper names none. At 2 three layers make 80 ms steps of 10 ms
-      frames, and an epoch takes a fourth of the time that it takes at 1. At most `conv_width`: no frame is passed over.
+      frames, and an epoch takes a fifth of the time that it takes at 1. At most `conv_width`, so no frame is left out.
     - `gru_layers` {2, 3}, `gru_width` {32}: of each stream.
     - `dense_layers` {1, 2}, `dense_width` {32, 64}: hidden layers of each head.
     - `primary`: classes of each task that the embedding is for; `attributes`: of each that it is to forget.
@@ -104,10 +104,11 @@ class Outputs:
 class Stream(nn.Module):
     """A sequence to one vector: convolutions (audio only), recurrent layers, the mean over its steps.
 
-    Before each convolution `conv_width - 1` zeros stand before the first frame and none after the last: a length T
-    becomes T / stride rounded up, one frame is enough, and what comes out at a time depends on nothing later. After
-    each convolution steps past the end are set to 0 (a bias makes something of padding), and no statistics are taken
-    across rows: a row gives the same vector alone and in a batch.
+    A convolution sees `conv_width - conv_stride` zeros before the first frame (of width 2: one at stride 1, none at
+    stride 2) and, where the stride asks for them, zeros after the last. So a length T becomes T / stride rounded up,
+    every frame counts, one is enough, and a step depends on its own frames and earlier ones. At first and after each
+    convolution, steps past the end of a row are set to 0 (a bias makes something of padding), and no statistics are
+    taken across rows: a row gives the same vector alone and in a batch.
 
     Shape: `(n, longest, inputs)` and `(n,)` to `(n, gru_width)`.
     """
@@ -115,16 +116,16 @@ class Stream(nn.Module):
     def __init__(self, inputs: int, shape: Shape, convolutions: int) -> None:
         super().__init__()
         widths = [inputs] + [shape.kernels] * convolutions
-        self.before, self.stride = shape.conv_width - 1, shape.conv_stride
+        self.before, self.stride = shape.conv_width - shape.conv_stride, shape.conv_stride
         self.convolutions = nn.ModuleList(
             nn.Conv1d(into, out, shape.conv_width, shape.conv_stride) for into, out in pairwise(widths)
         )
         self.recurrence = nn.GRU(widths[-1], shape.gru_width, shape.gru_layers)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        x = x.transpose(1, 2)  # (n, inputs, longest)
+        x = x.transpose(1, 2) * mask(lengths, x.shape[1])[:, None]  # (n, inputs, longest)
         for convolution in self.convolutions:
-            x = relu(convolution(pad(x, (self.before, 0))))  # (n, kernels, longest / stride)
+            x = relu(convolution(pad(x, (self.before, -x.shape[2] % self.stride))))  # (n, kernels, longest / stride)
             lengths = (lengths + self.stride - 1) // self.stride
             x = x * mask(lengths, x.shape[2])[:, None]
         states = gru(self.recurrence, x.permute(2, 0, 1))  # (steps, n, gru_width)

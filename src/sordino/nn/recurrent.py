@@ -2,8 +2,8 @@
 
 A step of these small networks is too little work for a core: automatic derivatives spend their time on starting some
 thirty tiny operations a step. Worked out by hand, eight are left, and all that does not depend on the step before is
-done for the whole sequence at once. (Packed sequences are slower still than padded ones, three times at 350 frames:
-`benchmarks/sequences.py` prints all of them.)
+done for the whole sequence at once. Packed sequences, which would spare the padding, are slower than padded ones, twice
+as slow for long ones: `benchmarks/sequences.py` prints all ways side by side.
 """
 
 from __future__ import annotations

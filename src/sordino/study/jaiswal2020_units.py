@@ -1,8 +1,8 @@
 """The units of the study: one variant on one fold, its networks, and everything that is asked of them.
 
     folds k, k+1, k+2     D1: trains the network
-    fold  k+3             stops the training; with fold k+4 it is D2, the attacker's own speakers
-    fold  k+4             tested: primary task, the head of the attribute, attackers who never saw its speakers
+    fold  k+3             stops the training; with fold k+4 it is D2, whom the paper's attacker learns from
+    fold  k+4             tested: primary task, the head of the attribute, and attackers who learnt from all others
 
 Units are independent and kept on disk as they are finished, so a killed run goes on where it was.
 """
@@ -153,7 +153,8 @@ class _Lesson:
         who = self.scene.speaker
         families = self.options.families
         if gender.max() > 0:
-            found = privacy.crossfit(e, gender, who, self.d2, self.test, families, seed)
+            known = np.union1d(self.d1, self.fourth)  # all that are not tested: with a few speakers fewer teach nothing
+            found = privacy.privacy(e, gender, who, known, self.test, families, seed)
             yield self.table("privacy", found.best, seed)
             yield self.table("patient", privacy.patient(found.best, self.options.patient, seed), seed)
             nulls = privacy.null(found, e, gender, who, (1, self.options.patient), self.options.shuffles, seed)
