@@ -67,7 +67,8 @@ def _notes(run: Mapping[str, Any]) -> list[str]:
 
 
 def _held_out(look: Look) -> list[Block]:
-    return [held_out(look, task, (*MAIN, *EXTRA.values())) for task in look.tasks]
+    every = [held_out(look, task, (*MAIN, *EXTRA.values())) for task in look.tasks]
+    return [table for table in every if table.groups]
 
 
 def _tables(

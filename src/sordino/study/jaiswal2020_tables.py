@@ -190,7 +190,8 @@ def held_out(look: Look, task: str, releases: Sequence[str]) -> Table:
             member, control = (look(features, task, release, "membership", condition=c) for c in ("", CONTROL))
             cells += [*with_interval(member), *with_interval(control)]
             rows.append(cells)
-        groups.append(rows)
+        if rows:
+            groups.append(rows)
     sure, against = ("ours", "95 % interval"), ("ours", "95 % interval", "null of P")
     heads = [
         [("", 2), ("U", 2), ("min(P, 1 − P)", 3), ("the same, patient", 3), ("MI", 2), ("control", 2)],
