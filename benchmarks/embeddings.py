@@ -1,0 +1,85 @@
+"""How the recipe of `private+` is chosen: dimensions, noise and adversary, measured on validation speakers only.
+
+In each fold the network is trained on folds k, k+1, k+2 and stopped by one half of fold k+3; U and P are read on the
+other half of it, by attackers who learnt from the three training folds. No speaker of the tested fold is looked at.
+
+    python benchmarks/embeddings.py --corpus ravdess=data/ravdess --task activation --normalise corpus
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import torch
+from threadpoolctl import threadpool_limits
+
+from sordino import metrics
+from sordino.attack import QUICK, privacy
+from sordino.cli.options import CACHE, corpora_from
+from sordino.corpora import split
+from sordino.corpora.dimensions import levels
+from sordino.corpora.table import checksums
+from sordino.nn.multimodal import Shape
+from sordino.release import EmbeddingFitter
+from sordino.study.jaiswal2020_units import Scene
+from sordino.study.material import Material
+
+PLUS = EmbeddingFitter("private+")
+VARIANTS: dict[str, EmbeddingFitter] = {
+    "general": EmbeddingFitter("general"),
+    "private (paper)": EmbeddingFitter("private"),
+    "8 dimensions, noise 0.5 (as chosen)": PLUS,
+    "8 dimensions, no noise": replace(PLUS, noise=0.0),
+    "8 dimensions, noise 0.25": replace(PLUS, noise=0.25),
+    "8 dimensions, noise 1": replace(PLUS, noise=1.0),
+    "4 dimensions, noise 0.5": replace(PLUS, bottleneck=4),
+    "16 dimensions, noise 0.5": replace(PLUS, bottleneck=16),
+}
+
+
+def main() -> None:
+    """Print one row a variant: means over folds of U, P and min(P, 1 - P)."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", action="append", required=True, metavar="NAME=PATH")
+    parser.add_argument("--task", choices=("activation", "valence"), default="activation")
+    parser.add_argument("--normalise", choices=("speaker", "utterance", "corpus", "running"), default="corpus")
+    parser.add_argument("--only", action="append", help="a variant; again for more (default: all)")
+    given = parser.parse_args()
+    corpus = corpora_from(given.corpus)
+    labels = {given.task: levels(corpus, given.task).codes, "gender": corpus.genders()}
+    scene = Scene(labels, corpus.speaker, split.folds(corpus, 5, 0, checksums(corpus)))
+    material = Material.of(corpus, ("audio",), normalise=given.normalise, cache=CACHE)
+    units = [(name, fold) for name in given.only or VARIANTS for fold in range(scene.folds)]
+    rows = joblib.Parallel(n_jobs=-1)(joblib.delayed(unit)(material, scene, given.task, *one) for one in units)
+    table = pd.DataFrame(rows).groupby("variant", sort=False).mean()
+    print(table.round(3).to_string())
+
+
+def unit(material: Material, scene: Scene, task: str, name: str, fold: int) -> dict[str, Any]:
+    """The figures of one variant in one fold."""
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        train, fourth = scene.part(fold, 0, 1, 2), scene.part(fold, 3)
+        people, first = np.unique(scene.speaker[fourth], return_index=True)
+        people = people[np.argsort(scene.labels["gender"][fourth[first]], kind="stable")]  # both genders on either side
+        stops = fourth[np.isin(scene.speaker[fourth], people[::2])]
+        read = np.setdiff1d(fourth, stops)
+        rows = material.sequences(("audio",), train)
+        fitter = replace(VARIANTS[name], shape=Shape(primary={task: 3}), seed=fold)
+        learnt, held = ({key: codes[some] for key, codes in scene.labels.items()} for some in (train, stops))
+        embedding, _ = fitter.fit(rows.select(train), learnt, rows.select(stops), held)
+        e = embedding(rows, key=fold)
+        known = read[scene.labels[task][read] >= 0]
+        said = embedding.primary(e[known])[task].argmax(axis=1)
+        found = privacy.privacy(e, scene.labels["gender"], scene.speaker, train, read, QUICK, fold).best
+        p = metrics.privacy(found["truth"].to_numpy(), found["prediction"].to_numpy())
+    return {"variant": name, "U": metrics.uar(scene.labels[task][known], said), "P": p, "folded": min(p, 1 - p)}
+
+
+if __name__ == "__main__":
+    main()
