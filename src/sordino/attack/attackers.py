@@ -77,6 +77,15 @@ FAMILIES: Final = {
 units (how long it was trained is not said). A new one is one line: a pipeline that scores rows, and its grid."""
 
 
+def known_families(families: Sequence[str]) -> None:
+    """Raises `AttackError` where no family is named, or one that `FAMILIES` lacks."""
+    unknown = [family for family in families if family not in FAMILIES]
+    if unknown or not families:
+        raise AttackError(
+            f"attackers {', '.join(unknown) or 'none'}, expected some of {', '.join(FAMILIES)}: name those"
+        )
+
+
 @dataclass(frozen=True)
 class Attacker:
     """A tuned and fitted attacker, and its mean AUC in cross-validation on its own rows.

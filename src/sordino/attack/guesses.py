@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sordino.attack.attackers import FAMILIES, Attacker
+from sordino.attack.attackers import Attacker, known_families
 from sordino.errors import AttackError
 
 COLUMNS: Final = {
@@ -108,11 +108,7 @@ def usable(
     e: NDArray[np.float32], secret: Rows, speaker: NDArray[np.str_], rows: Sequence[Rows], families: Sequence[str]
 ) -> list[Rows]:
     """Each of `rows`, ascending, without those whose secret is unknown (-1); what cannot be attacked is refused."""
-    unknown = [family for family in families if family not in FAMILIES]
-    if unknown or not families:
-        raise AttackError(
-            f"attackers {', '.join(unknown) or 'none'}, expected some of {', '.join(FAMILIES)}: name those"
-        )
+    known_families(families)
     if not len(e) == len(secret) == len(speaker):
         raise AttackError(
             f"{len(e)} embeddings, {len(secret)} secrets, {len(speaker)} speakers, expected one a row: align the rows"

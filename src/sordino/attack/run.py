@@ -84,11 +84,7 @@ def run(
 
 
 def _check(z: NDArray[np.float32], corpus: Corpus, parts: Parts, policy: Policy, families: Sequence[str]) -> None:
-    unknown = [family for family in families if family not in attackers.FAMILIES]
-    if unknown or not families:
-        raise AttackError(
-            f"attackers {', '.join(unknown) or 'none'}, expected some of {', '.join(attackers.FAMILIES)}: name those"
-        )
+    attackers.known_families(families)
     if len(z) != len(corpus):
         raise AttackError(f"{len(z)} vectors for {len(corpus)} utterances, expected one for each: extract them anew")
     for names, codes in ((ROLES, corpus.roles(policy)), (GENDERS, corpus.genders())):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from sordino.errors import AttackError
 from sordino.report import figures, terms, verdict
 from sordino.report.estimates import measure
 from sordino.report.page import Card, Page, Picture, Section, Terms, Text, settings
-from sordino.report.record import versions
+from sordino.report.record import settled, versions
 from sordino.report.tables import Cell, Estimates, Table, chance, with_interval
 
 ATTACKS: Final = {"distinguish": "sensitive against neutral", "auc": "gender"}
@@ -40,10 +39,8 @@ def write(audits: Audit | Sequence[Audit], folder: str | Path) -> Path:
         raise AttackError("no audit came, expected at least one: pass what `attack.run` returned")
     predictions = pd.concat([audit.predictions for audit in several], ignore_index=True)
     estimates = measure(predictions)
-    config = json.loads(json.dumps([dict(audit.config) for audit in several], sort_keys=True))
     run = {
-        "config": config,
-        "config_hash": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:12],
+        **settled([dict(audit.config) for audit in several]),
         "versions": versions(),
         "test_speakers": sorted(set(predictions["speaker"])),
     }

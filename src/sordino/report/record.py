@@ -1,12 +1,25 @@
-"""What made a result: the versions of sordino and of every package that its figures rest on."""
+"""What made a result: its settings, and the versions of sordino and of every package that its figures rest on."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import platform
 import re
 from importlib import metadata
+from typing import Any
 
 import sordino
+
+
+def settled(config: Any) -> dict[str, Any]:
+    """Settings as plain JSON, `config`, and 12 hexadecimal digits of them, `config_hash`.
+
+    >>> settled({"seed": 0})
+    {'config': {'seed': 0}, 'config_hash': 'de7d7744ccd7'}
+    """
+    text = json.dumps(config, sort_keys=True)
+    return {"config": json.loads(text), "config_hash": hashlib.sha256(text.encode()).hexdigest()[:12]}
 
 
 def versions() -> dict[str, str]:

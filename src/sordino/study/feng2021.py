@@ -21,7 +21,7 @@ from sordino.define import GENDERS, ROLES
 from sordino.errors import CorpusError, SplitError
 from sordino.features import CACHE, FEATURE_SETS, extract
 from sordino.report.estimates import headline, measure
-from sordino.report.record import versions
+from sordino.report.record import settled, versions
 from sordino.study import feng2021_report
 from sordino.study.units import POLICIES, Options, predictions
 
@@ -173,10 +173,8 @@ def _record(
         "options": asdict(options),
         "policies": [asdict(policy) for policy in POLICIES],
     }
-    text = json.dumps(config, sort_keys=True)
     return {
-        "config": json.loads(text),
-        "config_hash": hashlib.sha256(text.encode()).hexdigest()[:12],
+        **settled(config),
         "data_checksum": hashlib.sha256("".join(sums).encode()).hexdigest(),
         "versions": versions(),
         "utterances": len(corpus),

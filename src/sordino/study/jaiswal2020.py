@@ -22,7 +22,7 @@ from sordino.errors import StudyError
 from sordino.features import CACHE
 from sordino.release import EMBEDDINGS
 from sordino.report.audit import csv
-from sordino.report.record import versions
+from sordino.report.record import settled, versions
 from sordino.study import jaiswal2020_report
 from sordino.study.jaiswal2020_estimates import NULL, STUDY, measure
 from sordino.study.jaiswal2020_tables import Look
@@ -137,12 +137,10 @@ def _record(
         "labels": {task: one.note for task, one in told.items()},
         "options": asdict(options),
     }
-    text = json.dumps(config, sort_keys=True)
     folds = {str(one): sorted(set(corpus.speaker[scene.fold == one].tolist())) for one in range(scene.folds)}
     everyone = [speaker for people in folds.values() for speaker in people]
     return {
-        "config": json.loads(text),
-        "config_hash": hashlib.sha256(text.encode()).hexdigest()[:12],
+        **settled(config),
         "data_checksum": hashlib.sha256("".join(sums).encode()).hexdigest(),
         "versions": versions(),
         "utterances": len(corpus),
