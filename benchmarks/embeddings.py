@@ -21,12 +21,11 @@ from threadpoolctl import threadpool_limits
 from sordino import metrics
 from sordino.attack import QUICK, privacy
 from sordino.cli.options import CACHE, corpora_from
-from sordino.corpora import split
 from sordino.corpora.dimensions import levels
 from sordino.corpora.table import checksums
 from sordino.nn.multimodal import Shape
 from sordino.release import EmbeddingFitter
-from sordino.study.jaiswal2020_units import Scene
+from sordino.study.jaiswal2020_protocol import Scene, draws
 from sordino.study.material import Material
 
 PLUS = EmbeddingFitter("private+")
@@ -52,9 +51,9 @@ def main() -> None:
     given = parser.parse_args()
     corpus = corpora_from(given.corpus)
     labels = {given.task: levels(corpus, given.task).codes, "gender": corpus.genders()}
-    scene = Scene(labels, corpus.speaker, split.folds(corpus, 5, 0, checksums(corpus)))
+    scene = Scene(labels, corpus.speaker, draws(corpus, 0, checksums(corpus)))
     material = Material.of(corpus, ("audio",), normalise=given.normalise, cache=CACHE)
-    units = [(name, fold) for name in given.only or VARIANTS for fold in range(scene.folds)]
+    units = [(name, fold) for name in given.only or VARIANTS for fold in range(len(scene.draws))]
     rows = joblib.Parallel(n_jobs=-1)(joblib.delayed(unit)(material, scene, given.task, *one) for one in units)
     table = pd.DataFrame(rows).groupby("variant", sort=False).mean()
     print(table.round(3).to_string())
@@ -64,7 +63,7 @@ def unit(material: Material, scene: Scene, task: str, name: str, fold: int) -> d
     """The figures of one variant in one fold."""
     torch.set_num_threads(1)
     with threadpool_limits(1):
-        train, fourth = scene.part(fold, 0, 1, 2), scene.part(fold, 3)
+        train, fourth = scene.draws[fold].train, scene.draws[fold].stop
         people, first = np.unique(scene.speaker[fourth], return_index=True)
         people = people[np.argsort(scene.labels["gender"][fourth[first]], kind="stable")]  # both genders on either side
         stops = fourth[np.isin(scene.speaker[fourth], people[::2])]

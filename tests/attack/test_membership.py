@@ -100,6 +100,26 @@ def test_memorised_speakers_are_found_and_those_left_out_of_the_training_average
     assert np.std(control) > 0.02  # it says something, and is wrong as often as right
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_in_the_complement_the_others_are_members_and_all_else_is_the_same(seed: int) -> None:
+    _, speaker, fold, gender = corpus()
+    one, other = (membership.plan(speaker, fold, seed, stratum=gender, complement=there) for there in (False, True))
+    fifth = fold[one.test[0]] == fold
+    assert (one.member[fifth] != other.member[fifth]).all()
+    assert (one.member[~fifth] == other.member[~fifth]).all()
+    for name in ("training", "learn", "validation", "test"):
+        assert getattr(one, name).tolist() == getattr(other, name).tolist()
+
+
+def test_the_control_of_a_selection_and_its_complement_is_one_half_however_unlike_the_voices() -> None:
+    e, speaker, fold, gender = corpus(seed=3)
+    loud = (e + np.repeat(np.random.default_rng(0).normal(0, 3, (25, 6)), ROWS, axis=0)).astype(np.float32)
+    for seed in range(5):
+        both = [membership.plan(speaker, fold, seed, stratum=gender, complement=there) for there in (False, True)]
+        alone = [mi(membership.attack(loud, plan, FAMILY)) for plan in both]
+        assert np.mean(alone) == pytest.approx(0.5, abs=1e-12)
+
+
 def test_the_control_averages_one_half_for_an_attacker_who_tells_voices_apart() -> None:
     e, *_ = corpus(seed=3)
     loud = np.repeat(np.random.default_rng(0).normal(0, 3, (25, 6)), ROWS, axis=0)

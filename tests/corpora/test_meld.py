@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from sordino import corpora
 from sordino.cli.corpus import app
 from sordino.corpora import split
+from sordino.corpora.blocks import blocks
 from sordino.corpora.check import counts, differences, identical
 from sordino.corpora.dimensions import levels
 from sordino.corpora.published import PUBLISHED
@@ -86,16 +87,16 @@ def test_the_three_tables_hold_what_the_one_table_holds(meld: corpora.Corpus, da
 
 
 def test_thousands_of_lines_of_one_table_tie_no_two_speakers_together(meld: corpora.Corpus) -> None:
-    blocks = split.blocks(meld, checksums(meld))
-    assert len(set(blocks)) == len(set(meld.speaker))
-    assert pd.Series(blocks).groupby(meld.speaker).nunique().max() == 1
+    found = blocks(meld, checksums(meld))
+    assert len(set(found)) == len(set(meld.speaker))
+    assert pd.Series(found).groupby(meld.speaker).nunique().max() == 1
 
 
 def test_the_same_lines_taken_for_a_recording_would_tie_all_speakers_together(tmp_path: Path) -> None:
     corpus = corpora.load("meld", official(tmp_path))
     as_sound = pd.Series(corpus.column("file"))
-    assert len(set(split.blocks(corpus, as_sound.to_numpy(dtype=str)))) < len(set(corpus.speaker))
-    assert len(set(split.blocks(corpus, checksums(corpus)))) == len(set(corpus.speaker)) == 5
+    assert len(set(blocks(corpus, as_sound.to_numpy(dtype=str)))) < len(set(corpus.speaker))
+    assert len(set(blocks(corpus, checksums(corpus)))) == len(set(corpus.speaker)) == 5
 
 
 def test_no_lines_count_as_byte_identical_recordings(tmp_path: Path) -> None:

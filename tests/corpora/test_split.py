@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sordino import corpora
-from sordino.corpora import split, table
-from sordino.corpora.split import Parts, Validation, draws, three_party
+from sordino.corpora import table
+from sordino.corpora.blocks import blocks
+from sordino.corpora.split import Parts, Validation, draws, pairs, three_party
 from sordino.corpora.table import Corpus
 from sordino.errors import SplitError
 from tests.corpora.trees import recording
@@ -212,12 +213,12 @@ def test_blocks_are_tied_through_recordings_and_sessions_however_long_the_chain(
     rows = {"speaker": list("abcde"), "session": ["", "x", "x", "", ""], "file": list("12345")}
     corpus = table.make("c", pd.DataFrame(rows))
     sums = np.array(["p", "p", "q", "q", "r"])  # a and b share p, b and c the session, c and d share q
-    assert split.blocks(corpus, sums).tolist() == [0, 0, 0, 0, 1]
+    assert blocks(corpus, sums).tolist() == [0, 0, 0, 0, 1]
 
 
 def test_a_session_is_no_speaker_of_the_same_name() -> None:
     corpus = table.make("c", pd.DataFrame({"speaker": ["1", "2"], "session": ["", "1"], "file": ["x", "y"]}))
-    assert split.blocks(corpus, np.array(["x", "y"])).tolist() == [0, 1]
+    assert blocks(corpus, np.array(["x", "y"])).tolist() == [0, 1]
 
 
 def test_checksums_are_made_from_the_files_where_none_are_given(tmp_path: Path) -> None:
@@ -291,3 +292,23 @@ def test_real_corpora_are_dealt_in_five_draws(data: Path) -> None:
     assert sorted(np.concatenate([parts.test for parts in made])) == list(range(len(corpus)))
     kinds = np.char.add(corpus.column("corpus"), corpus.column("gender"))
     assert all(set(kinds[rows]) == set(kinds) for parts in made for rows in parties(parts))
+
+
+def test_pairs_test_each_woman_with_each_man_and_leave_nobody_tested_in_the_training() -> None:
+    corpus, sums = recorded(("a", "female", 3), ("a", "male", 4), ("a", "", 5))
+    dealt = pairs(corpus, 0, sums)
+    assert len({tuple(sorted(set(corpus.speaker[test]))) for _, test in dealt}) == len(dealt) == 12
+    gender = corpus.genders()
+    for part, test in dealt:
+        assert sorted(set(gender[test])) == [0, 1]
+        assert len(set(corpus.speaker[test])) == 2
+        assert not set(corpus.speaker[test]) & set(corpus.speaker[part.rows])
+        assert set(gender[part.rows]) == {0, 1}, "nobody of unknown gender"
+        assert len(set(corpus.speaker[part.rows])) == 5
+        assert not np.intersect1d(part.train, part.validation).size
+
+
+def test_too_few_speakers_for_pairs_are_refused() -> None:
+    corpus, sums = recorded(("a", "female", 2), ("a", "male", 9))
+    with pytest.raises(SplitError, match="2 women and 9 men, expected 3 of each to leave a pair out"):
+        pairs(corpus, 0, sums)

@@ -43,6 +43,18 @@ def test_the_weights_of_the_best_epoch_are_kept() -> None:
     assert not made.network.training
 
 
+def test_without_validation_rows_the_last_epoch_is_kept() -> None:
+    rows, labels = planted(60)
+    given = {name: labels[name] for name in (*PRIVATE.primary, *PRIVATE.attributes)}
+    held = fit(PRIVATE, rows, given, rows, given, Training(epochs=3, patience=3), seed=1)
+    alone = fit(PRIVATE, rows, given, None, {}, Training(epochs=held.best_epoch + 1), seed=1)
+    assert alone.losses == ()
+    assert alone.best_epoch == held.best_epoch
+    assert alone.health["gender"].train == ()
+    for one, other in zip(alone.network.parameters(), held.network.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
 def test_training_stops_when_patience_is_over() -> None:
     made = fitted(GENERAL, rows=20, epochs=50, patience=2, learning_rate=0.01)
     assert len(made.losses) == made.best_epoch + 2 + 1 < 50
@@ -135,6 +147,16 @@ def test_an_attribute_with_one_class_on_the_training_rows_is_refused() -> None:
     codes = {**labels, "gender": np.zeros(10, dtype=np.intp)}
     with pytest.raises(ReleaseError, match="gender has 1 of its 2 classes on the training rows"):
         fit(PRIVATE, rows, codes, rows, codes)
+
+
+def test_many_training_rows_are_watched_by_some_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    every = fitted(PRIVATE, rows=40, epochs=12, patience=12, learning_rate=0.01).health["gender"]
+    monkeypatch.setattr(fit_multimodal, "WATCHED", 10)
+    some = fitted(PRIVATE, rows=40, epochs=12, patience=12, learning_rate=0.01).health["gender"]
+    assert some.validation == every.validation
+    assert some.kept == every.kept, "told of all training rows"
+    assert some.train != every.train
+    assert every.kept in every.train, "forty rows are all watched"
 
 
 def test_validation_rows_without_a_label_of_any_primary_task_are_refused() -> None:

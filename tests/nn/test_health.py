@@ -77,8 +77,8 @@ def test_the_probe_changes_no_random_state_and_repeats_itself() -> None:
 def test_a_head_is_told_of_when_a_fresh_probe_is_clearly_ahead(
     head: float, found: float, rows: tuple[int, ...], told: bool
 ) -> None:
-    curve = Health((0.9, head, 0.9), (0.5, 0.5, 0.5), found)
-    warning = curve.warning("gender", 1, torch.tensor(rows))
+    curve = Health((0.9, 0.9, 0.9), (0.5, 0.5, 0.5), head, found)
+    warning = curve.warning("gender", torch.tensor(rows))
     assert (warning is not None) == told
     if warning is not None:
         assert f"the head of gender has UAR {head:.2f}" in warning

@@ -68,10 +68,10 @@ def test_the_planted_task_is_told_and_planted_gender_is_found(run: Path) -> None
 
 def test_folds_share_no_speaker_and_every_one_is_tested_once(run: Path) -> None:
     record = json.loads((run / "run.json").read_text())
-    everyone = [speaker for people in record["folds"].values() for speaker in people]
+    everyone = [speaker for people in record["tested"].values() for speaker in people]
     assert len(everyone) == len(set(everyone)) == 20
-    assert record["folds_disjoint"]
-    assert all(len(people) == 4 for people in record["folds"].values())
+    assert record["tested_disjoint"]
+    assert all(len(people) == 4 for people in record["tested"].values())
 
 
 def test_the_page_says_that_labels_are_derived_and_answers_seven_questions(run: Path) -> None:
@@ -128,10 +128,45 @@ def test_text_without_transcripts_is_refused(tmp_path: Path) -> None:
         jaiswal2020.reproduce(mute, tmp_path / "out", options=QUICK, only=("text-activation",), cache=None)
 
 
-def test_too_few_speakers_for_five_folds_are_refused(tmp_path: Path) -> None:
-    few = corpus(tmp_path, speakers=8, utterances=3)
-    with pytest.raises(SplitError, match="4 speaker"):
+def test_too_few_speakers_for_pairs_are_refused(tmp_path: Path) -> None:
+    few = corpus(tmp_path, speakers=4, utterances=3)
+    with pytest.raises(SplitError, match="2 speaker"):
         jaiswal2020.reproduce(few, tmp_path / "out", options=QUICK, only=("audio-activation",), cache=None)
+
+
+@pytest.fixture(scope="module")
+def six(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Words of six speakers, by whom nine pairs are tested."""
+    folder = tmp_path_factory.mktemp("six")
+    few = corpus(folder, speakers=6, utterances=9)
+    options = Options(normalise="corpus", epochs=1, families=("logistic",), shuffles=2, word_dims=8)
+    jaiswal2020.reproduce(few, folder / "out", options=options, only=("text-activation",), cache=None, jobs=1)
+    return folder / "out"
+
+
+def test_six_speakers_are_tested_in_nine_pairs(six: Path) -> None:
+    record = json.loads((six / "run.json").read_text())
+    assert record["protocol"] == "pairs"
+    assert record["tested_disjoint"]
+    assert len({tuple(people) for people in record["tested"].values()}) == 9
+    table = read(six)
+    assert set(table["split"]) == {"all", *map(str, range(9))}
+    assert {"uar", "privacy", "leakage"} <= set(table["metric"])
+    assert "membership" not in set(table["metric"])
+    assert ON_D1 not in set(table["condition"])
+    assert "too few for five folds" in (six / "report.html").read_text()
+
+
+def test_a_corpus_whose_genders_are_not_known_is_only_asked_who_speaks(tmp_path: Path) -> None:
+    planted = corpus(tmp_path, speakers=10, utterances=6)
+    unknown = Corpus(planted.name, planted.table.assign(gender=""))
+    with pytest.raises(StudyError, match="speakers of both genders are not known"):
+        jaiswal2020.reproduce(unknown, tmp_path / "out", options=QUICK, only=("audio-activation",), cache=None)
+    options = Options(normalise="corpus", epochs=1, families=("logistic",), shuffles=1, selections=1)
+    estimates = jaiswal2020.reproduce(unknown, tmp_path / "out", options=options, only=("speaker",), cache=None, jobs=1)
+    assert set(estimates["release"]) == {"private-speaker"}
+    assert {"uar", "membership"} <= set(estimates["metric"])
+    assert "privacy" not in set(estimates["metric"])
 
 
 def test_one_level_alone_is_no_task(planted: Corpus, tmp_path: Path) -> None:

@@ -7,7 +7,10 @@
     fold 5          some samples of the selected join the training. The attacker is measured on unused samples only.
 
 The *control*, which the paper lacks, is the same attack on an embedding trained on D1 alone. Nobody of folds 4 and 5 is
-in it, so over many selections it must average 1/2; where it does not, the figure beside it means nothing.
+in it, so over many selections it must average 1/2; where it does not, the figure beside it means nothing. In one
+selection of a few speakers it may be anything: voices differ. So a selection comes with its *complement*, in which the
+others of fold 5 are selected: everyone is tested once as a member and once not, by attackers who learnt from the same
+rows. Of the pair the control is 1/2 exactly, and what the figure beside it has more is memory, not voices.
 """
 
 from __future__ import annotations
@@ -62,14 +65,16 @@ def plan(
     fourth: int = 3,
     fifth: int = 4,
     stratum: Rows | None = None,
+    complement: bool = False,
 ) -> Plan:
     """A random half of the speakers of the fourth and of the fifth fold, and a `share` of the samples of each of them.
 
     `speaker` and `fold` `(n,)`; all folds but `fourth` and `fifth` are D1, rows of a negative fold take no part.
     `stratum` `(n,)`, the gender, is selected from evenly, so that the attacker does not take the one for the other. Of
     an odd number in fold 4 the smaller half is selected: D1 says yes already. What a speaker of fold 5 would have given
-    is drawn for those not selected too, and not tested either: what is tested differs in membership alone. Speakers of
-    folds 4 and 5 with one utterance take no part.
+    is drawn for those not selected too, and not tested either: what is tested differs in membership alone. With
+    `complement` the others of fold 5 are selected, all else being as without. Speakers of folds 4 and 5 with one
+    utterance take no part.
 
     Where fold 4 has two speakers (IEMOCAP), none can be kept for validation: a third of each label's utterances is.
     Raises `AttackError` for a fold with too few speakers, a speaker in two folds, or a share that is none.
@@ -83,7 +88,7 @@ def plan(
     training = np.flatnonzero((fold >= 0) & (fold != fourth) & (fold != fifth))
     selected: dict[int, list[_Samples]] = {}
     others: dict[int, list[_Samples]] = {}
-    for one, first in ((fourth, 1), (fifth, int(random.integers(2)))):
+    for one, first in ((fourth, 1), (fifth, int(random.integers(2)) ^ int(complement))):
         people = _people(speaker, np.flatnonzero(fold == one), stratum, share, random)
         if len(people) < 2 or not len(training):
             raise AttackError(

@@ -1,8 +1,8 @@
 """Speakers dealt into three parties: who trains the risk model, who trains the transform, who is tested.
 
 Feng 2021, section V-B: 40 % of the speakers each for risk model and transform, the rest for the test; a quarter of the
-first two is kept for validation; the test parts of different draws do not overlap. Speakers who are heard in each
-other's recordings (IEMOCAP's sessions) or share a byte-identical recording stay together: such a group is a *block*.
+first two is kept for validation; the test parts of different draws do not overlap. Beside them folds of speakers, and
+pairs for corpora with too few (Jaiswal 2020). Blocks of speakers (`blocks`) stay together everywhere.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from sordino.corpora.blocks import PARTS, Stratum, blocks, is_needed, strata
 from sordino.corpora.table import Corpus, checksums
+from sordino.define import GENDERS
 from sordino.errors import SplitError
 
 DRAWS: Final = 5
-PARTS: Final = 3
 VALIDATION_SHARE: Final = 0.25
 
 Validation = Literal["speaker", "utterance"]
+
+Rows = NDArray[np.intp]
 
 Keep = Callable[[NDArray[np.intp], np.random.Generator], NDArray[np.bool_]]
 """From the rows of a party to the mask of those it keeps for validation."""
@@ -51,28 +52,6 @@ class Parts:
     transform: Part
     test: NDArray[np.intp]
     draw: int = 0
-
-
-def blocks(corpus: Corpus, sums: NDArray[np.str_]) -> NDArray[np.intp]:
-    """The block of each utterance, shape `(utterances,)`: blocks share no speaker, session or recording.
-
-    They are numbered by the name of their first speaker, so the order of the rows does not matter.
-
-    Derivation: speakers, sessions and recordings are the nodes of a graph, in which each utterance ties its speaker to
-    its session and to its recording; blocks are the connected components.
-    """
-    (names, speaker), (sessions, session), (recordings, recording) = (
-        np.unique(labels, return_inverse=True) for labels in (corpus.speaker, corpus.column("session"), sums)
-    )
-    together = corpus.column("session") != ""
-    left = np.concatenate([speaker[together], speaker])
-    right = len(names) + np.concatenate([session[together], len(sessions) + recording])
-    nodes = len(names) + len(sessions) + len(recordings)
-    ties = coo_array((np.ones(len(left)), (left, right)), shape=(nodes, nodes))
-    _, component = connected_components(ties, directed=False)
-    _, first, block = np.unique(component[: len(names)], return_index=True, return_inverse=True)
-    number = np.argsort(np.argsort(first))
-    return number[block][speaker].astype(np.intp)
 
 
 def three_party(
@@ -114,8 +93,8 @@ def draws(
         raise SplitError(f"validation {validation!r}, expected {' or '.join(get_args(Validation))}: choose one")
     sums = checksums(corpus) if sums is None else sums
     block = blocks(corpus, sums)
-    strata = _strata(corpus, block)
-    needed = [one for one in strata if _is_needed(one, strata)] or strata
+    kinds = strata(corpus, block)
+    needed = [one for one in kinds if is_needed(one, kinds)] or kinds
     rarest = min(needed, key=lambda one: len(one.members))
     count = min(DRAWS, len(rarest.members))
     if count < PARTS:
@@ -124,9 +103,9 @@ def draws(
             "add speakers or leave that corpus out"
         )
     rng = np.random.default_rng(seed)
-    strata = sorted(strata, key=lambda one: one not in needed)  # the needed ones first: the others do not move them
-    shuffled = [rng.permutation(one.members) for one in strata]
-    keep = _by_speaker(strata, block) if validation == "speaker" else _by_utterance(corpus, sums)
+    kinds = sorted(kinds, key=lambda one: one not in needed)  # the needed ones first: the others do not move them
+    shuffled = [rng.permutation(one.members) for one in kinds]
+    keep = _by_speaker(kinds, block) if validation == "speaker" else _by_utterance(corpus, sums)
     randoms = [np.random.default_rng([seed, draw]) for draw in range(count)]
     return tuple(_draw(block, shuffled, draw, count, keep, randoms[draw]) for draw in range(count))
 
@@ -137,8 +116,8 @@ def folds(corpus: Corpus, count: int = 5, seed: int = 0, sums: NDArray[np.str_] 
     Raises `SplitError` when a stratum that is needed has fewer blocks than there are folds.
     """
     block = blocks(corpus, checksums(corpus) if sums is None else sums)
-    strata = _strata(corpus, block)
-    needed = [one for one in strata if _is_needed(one, strata)] or strata
+    kinds = strata(corpus, block)
+    needed = [one for one in kinds if is_needed(one, kinds)] or kinds
     rarest = min(needed, key=lambda one: len(one.members))
     if len(rarest.members) < count:
         raise SplitError(
@@ -146,48 +125,42 @@ def folds(corpus: Corpus, count: int = 5, seed: int = 0, sums: NDArray[np.str_] 
             "add speakers, make fewer folds or leave that corpus out"
         )
     rng = np.random.default_rng(seed)
-    dealt = np.concatenate([rng.permutation(one.members) for one in sorted(strata, key=lambda one: one not in needed)])
+    dealt = np.concatenate([rng.permutation(one.members) for one in sorted(kinds, key=lambda one: one not in needed)])
     fold = np.empty(block.max() + 1, dtype=np.intp)
     fold[dealt] = np.arange(len(dealt)) % count
     return fold[block]
 
 
-@dataclass(frozen=True, eq=False)
-class _Stratum:
-    """The blocks that have these corpora and these known genders."""
+def pairs(corpus: Corpus, seed: int = 0, sums: NDArray[np.str_] | None = None) -> tuple[tuple[Part, Rows], ...]:
+    """Every way to test one woman and one man: what the others train on and keep, and the rows of the two.
 
-    corpora: tuple[str, ...]
-    genders: tuple[str, ...]
-    members: NDArray[np.intp]
+    For corpora with too few speakers for folds (MELD's six main characters make nine pairs). A quarter of the others'
+    utterances is kept for validation. Speakers of unknown gender take no part.
 
-    def __str__(self) -> str:
-        return f"{'+'.join(self.corpora)}, {'+'.join(self.genders) or 'unknown gender'}"
-
-    @property
-    def cells(self) -> set[tuple[str, str]]:
-        """Each corpus with each gender."""
-        return set(product(self.corpora, self.genders))
-
-
-def _strata(corpus: Corpus, block: NDArray[np.intp]) -> list[_Stratum]:
-    """All blocks by corpora and genders, in the order of these names."""
-    kinds: dict[tuple[tuple[str, ...], tuple[str, ...]], list[int]] = {}
-    for one in range(block.max() + 1):
-        rows = corpus.table[block == one]
-        kind = tuple(sorted(set(rows["corpus"]))), tuple(sorted(set(rows["gender"]) - {""}))
-        kinds.setdefault(kind, []).append(one)
-    return [_Stratum(*kind, np.array(kinds[kind])) for kind in sorted(kinds)]
-
-
-def _is_needed(one: _Stratum, strata: Sequence[_Stratum]) -> bool:
-    """Whether a part could lack a corpus and gender without it, as no other stratum that fills all parts has them."""
-    others = [other.cells for other in strata if other is not one and len(other.members) >= PARTS]
-    return not one.cells <= set().union(*others)
+    Raises `SplitError` for fewer than three women or men: two of each are left to learn gender from.
+    """
+    sums = checksums(corpus) if sums is None else sums
+    block = blocks(corpus, sums)
+    kinds = [one for one in strata(corpus, block) if len(one.genders) == 1]
+    women, men = ([place for one in kinds if one.genders == (g,) for place in one.members] for g in GENDERS)
+    if min(len(women), len(men)) < PARTS:
+        raise SplitError(
+            f"{corpus.name}: {len(women)} women and {len(men)} men, expected {PARTS} of each to leave a pair out, or 5 "
+            "for folds: add speakers"
+        )
+    keep, known = _by_utterance(corpus, sums), np.isin(block, women + men)
+    found = []
+    for place, (woman, man) in enumerate(product(women, men)):
+        tested = np.isin(block, (woman, man))
+        rest = np.flatnonzero(known & ~tested)
+        held = keep(rest, np.random.default_rng([seed, place]))
+        found.append((Part(rest[~held], rest[held]), np.flatnonzero(tested)))
+    return tuple(found)
 
 
 def _draw(
     block: NDArray[np.intp],
-    strata: Sequence[NDArray[np.intp]],
+    shuffled: Sequence[NDArray[np.intp]],
     draw: int,
     count: int,
     keep: Keep,
@@ -197,7 +170,7 @@ def _draw(
     transform: list[int] = []
     test: list[int] = []
     offset = 0  # where a stratum does not divide evenly, the next one starts at the next draw
-    for place, members in enumerate(strata):
+    for place, members in enumerate(shuffled):
         folds = (np.arange(len(members)) + offset) % DRAWS
         offset += len(members) % DRAWS
         chosen = folds == draw if count == DRAWS else _fifth(len(members), draw)
@@ -218,10 +191,10 @@ def _fifth(n: int, draw: int) -> NDArray[np.bool_]:
     return np.isin(np.arange(n), np.arange(draw * size, (draw + 1) * size))
 
 
-def _by_speaker(strata: Sequence[_Stratum], block: NDArray[np.intp]) -> Keep:
+def _by_speaker(kinds: Sequence[Stratum], block: NDArray[np.intp]) -> Keep:
     """Keeps a quarter of the blocks of some rows, spread over the strata: one at least, and never all."""
     kind = np.empty(block.max() + 1, dtype=np.intp)
-    for place, one in enumerate(sorted(strata, key=lambda one: (one.genders, one.corpora))):
+    for place, one in enumerate(sorted(kinds, key=lambda one: (one.genders, one.corpora))):
         kind[one.members] = place  # by gender first: two of them meet both
 
     def keep(rows: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.bool_]:

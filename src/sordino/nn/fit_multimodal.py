@@ -19,6 +19,8 @@ from sordino.nn.multimodal import Multimodal, Outputs, Shape, apply
 from sordino.nn.sequences import Sequences, bucketed
 
 SCHEDULES = ("constant", "dann", "warm-up")
+WATCHED = 256
+"""About so many training rows tell, after each epoch, whether a head still learns."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Training:
 class FittedMultimodal:
     """A trained network in evaluation mode, with the weights after `best_epoch` (0, 1, ...).
 
-    - `losses`: the validation loss of the primary tasks after each epoch.
+    - `losses`: the validation loss of the primary tasks after each epoch; none without validation rows.
     - `health`: of each head, by attribute; with heads at the streams by both, as in `gender@audio`.
     - `warnings`: why a figure of this network may not mean what it seems to.
     """
@@ -82,12 +84,13 @@ def fit(
     shape: Shape,
     train: Sequences,
     labels: Labels,
-    validation: Sequences,
+    validation: Sequences | None,
     validation_labels: Labels,
     training: Training | None = None,
     seed: int = 0,
 ) -> FittedMultimodal:
-    """The network of the epoch whose validation loss, summed over primary tasks, was lowest.
+    """The network of the epoch whose validation loss, summed over primary tasks, was lowest; without validation rows
+    that of the last epoch.
 
     A row whose class of a task is -1 does not count for that task. Validation rows may lack all labels of an attribute
     (unseen speakers have no code) and of all primary tasks but one: those that they have stop the training. `seed`
@@ -99,19 +102,33 @@ def fit(
     """
     training = training or Training()
     classes = {**shape.primary, **shape.attributes}
-    _check(shape, training, train, validation)
+    _check(shape, training, *[train] if validation is None else [train, validation])
     tasks = Tasks.of(labels, classes, len(train))
-    held = read(validation_labels, classes, len(validation), "validation")
-    if not any((held[name] >= 0).any() for name in shape.primary):
-        raise ReleaseError(f"no validation row has a label of {', '.join(shape.primary)}, expected some: add such rows")
+    held = None if validation is None else _Held.of(validation, validation_labels, shape)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Multimodal(shape)
-        curve = _train(_Lesson(network, tasks, training), train, validation, held, seed)
+        curve = _train(_Lesson(network, tasks, training), train, held, seed)
     if curve.best < 0:
         raise ReleaseError("the training diverged, expected a finite loss: bring the features to one scale")
     network.load_state_dict(curve.state)
     return _fitted(network.eval(), tasks, apply(network, train), curve, seed)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """The rows that stop the training, and their codes by task."""
+
+    rows: Sequences
+    codes: Mapping[str, Tensor]
+
+    @classmethod
+    def of(cls, rows: Sequences, labels: Labels, shape: Shape) -> _Held:
+        codes = read(labels, {**shape.primary, **shape.attributes}, len(rows), "validation")
+        if not any((codes[name] >= 0).any() for name in shape.primary):
+            wanted = ", ".join(shape.primary)
+            raise ReleaseError(f"no validation row has a label of {wanted}, expected some: add such rows")
+        return cls(rows, codes)
 
 
 @dataclass
@@ -123,10 +140,13 @@ class _Curve:
     best: int = -1
     state: dict[str, Tensor] = field(default_factory=dict)
 
-    def note(self, network: Multimodal, loss: float) -> None:
+    def note(self, network: Multimodal, epoch: int, loss: float) -> None:
         self.losses.append(loss)
         if loss < (self.losses[self.best] if self.best >= 0 else math.inf):
-            self.best, self.state = len(self.losses) - 1, copy.deepcopy(network.state_dict())
+            self.keep(network, epoch)
+
+    def keep(self, network: Multimodal, epoch: int) -> None:
+        self.best, self.state = epoch, copy.deepcopy(network.state_dict())
 
 
 @dataclass(frozen=True)
@@ -167,7 +187,7 @@ class _Lesson:
         return [strength * float(pull.norm() / push.norm().clamp(min=1e-12)) for pull, push in both]
 
 
-def _train(lesson: _Lesson, train: Sequences, validation: Sequences, held: Mapping[str, Tensor], seed: int) -> _Curve:
+def _train(lesson: _Lesson, train: Sequences, held: _Held | None, seed: int) -> _Curve:
     network, tasks, training = lesson.network, lesson.tasks, lesson.training
     generator, curve = torch.Generator().manual_seed(seed), _Curve()
     weights = [values for values in network.parameters() if values.requires_grad]
@@ -181,24 +201,36 @@ def _train(lesson: _Lesson, train: Sequences, validation: Sequences, held: Mappi
             torch.autograd.backward(lesson.loss(train.pad(rows), codes, training.share(epoch)))
             optimizer.step()
         network.eval()
-        seen = apply(network, validation)
-        curve.note(network, sum(float(tasks.loss(name, logits, held[name])) for name, logits in seen.primary.items()))
+        if held is None:
+            continue
+        seen = apply(network, held.rows)
+        loss = sum(float(tasks.loss(name, logits, held.codes[name])) for name, logits in seen.primary.items())
+        curve.note(network, epoch, loss)
         if network.shape.attributes:
-            own = _recalls(apply(network, train), tasks.codes, network.shape)
-            curve.recalls.append((own, _recalls(seen, held, network.shape)))
+            curve.recalls.append((_own(lesson, train), _recalls(seen, held.codes, network.shape)))
         if epoch - curve.best >= training.patience:
             break
+    if held is None and all(bool(values.isfinite().all()) for values in weights):
+        curve.keep(network, training.epochs - 1)
     return curve
+
+
+def _own(lesson: _Lesson, train: Sequences) -> dict[str, float]:
+    """UAR of each head on training rows: on some of them, spread evenly, where there are many."""
+    rows = torch.arange(0, len(train), max(1, len(train) // WATCHED))
+    codes = {name: values[rows] for name, values in lesson.tasks.codes.items()}
+    return _recalls(apply(lesson.network, train.select(rows.numpy())), codes, lesson.network.shape)
 
 
 def _fitted(network: Multimodal, tasks: Tasks, outputs: Outputs, curve: _Curve, seed: int) -> FittedMultimodal:
     health, warnings = {}, []
     for name, classes in network.shape.attributes.items():
+        own = _recalls(outputs, tasks.codes, network.shape)
         for place, embedding in zip(network.shape.places, outputs.places, strict=True):
             title, codes = _title(name, place), tasks.codes[name]
-            own, held = ((tuple(both[of][title] for both in curve.recalls)) for of in (0, 1))
-            health[title] = Health(own, held, probe(embedding, codes, classes, seed))
-            warnings.append(health[title].warning(title, curve.best, torch.bincount(codes[codes >= 0])))
+            train, held = ((tuple(both[of][title] for both in curve.recalls)) for of in (0, 1))
+            health[title] = Health(train, held, own[title], probe(embedding, codes, classes, seed))
+            warnings.append(health[title].warning(title, torch.bincount(codes[codes >= 0])))
     told = tuple(warning for warning in warnings if warning is not None)
     return FittedMultimodal(network, tuple(curve.losses), health, curve.best, told)
 

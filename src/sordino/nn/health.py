@@ -18,14 +18,16 @@ class Health:
     """One head of an attribute.
 
     - `train`, `validation`: its UAR after each epoch, NaN where the rows have not two classes of known code.
+    - `kept`: its UAR on all training rows, as the kept epoch has it.
     - `probe`: the UAR of a fresh linear probe on the training rows, as the kept epoch embeds them.
     """
 
     train: tuple[float, ...]
     validation: tuple[float, ...]
+    kept: float
     probe: float
 
-    def warning(self, name: str, best_epoch: int, rows: Tensor) -> str | None:
+    def warning(self, name: str, rows: Tensor) -> str | None:
         """Why what the head cannot tell is not private, or None where it keeps up with the probe.
 
         It does not where the probe is ahead by more than `MARGIN` of the way from chance to 1 and by more than twice
@@ -33,11 +35,10 @@ class Health:
         """
         known = rows[rows > 0].double()
         chance, error = 1 / len(known), float((1 / (4 * known)).sum().sqrt()) / len(known)
-        head = self.train[best_epoch]
-        if self.probe - head <= max(MARGIN * (1 - chance), 2 * error):
+        if self.probe - self.kept <= max(MARGIN * (1 - chance), 2 * error):
             return None
         return (
-            f"the head of {name} has UAR {head:.2f} on its training rows, a fresh linear probe {self.probe:.2f} "
+            f"the head of {name} has UAR {self.kept:.2f} on its training rows, a fresh linear probe {self.probe:.2f} "
             f"(chance {chance:.2f}): the head stopped learning or never began, so its leakage is no sign of privacy"
         )
 

@@ -75,9 +75,9 @@ class EmbeddingFitter:
         return shape, replace(self.training, lambdas=lambdas)
 
     def fit(
-        self, train: Sequences, labels: Labels, validation: Sequences, validation_labels: Labels
+        self, train: Sequences, labels: Labels, validation: Sequences | None, validation_labels: Labels
     ) -> tuple[Embedding, FittedMultimodal]:
-        """The embedding, and how its training went.
+        """The embedding, and how its training went; without validation rows it takes all epochs.
 
         Labels are codes by task as in `nn.fit_multimodal.fit`: the primary tasks, `gender`, and where it is to be
         forgotten `speaker`, coded from 0 over training speakers. Codes of tasks that this embedding has no head for are

@@ -7,14 +7,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from sordino import storage
-from sordino.corpora import split
 from sordino.corpora.dimensions import Levels, levels
 from sordino.corpora.table import Corpus, checksums
 from sordino.define import Knowledge
@@ -25,12 +24,11 @@ from sordino.report.audit import csv
 from sordino.report.record import settled, versions
 from sordino.study import jaiswal2020_report
 from sordino.study.jaiswal2020_estimates import NULL, STUDY, measure
+from sordino.study.jaiswal2020_protocol import Draw, Scene, draws
 from sordino.study.jaiswal2020_tables import Look
-from sordino.study.jaiswal2020_units import Scene, guesses
-from sordino.study.jaiswal2020_variants import TASKS, Options, variants
+from sordino.study.jaiswal2020_units import guesses
+from sordino.study.jaiswal2020_variants import TASKS, Options, Variant, variants
 from sordino.study.material import Material
-
-FOLDS: Final = 5
 
 
 def reproduce(
@@ -49,7 +47,8 @@ def reproduce(
     `only` names sections (`jaiswal2020_variants.SECTIONS`). `words` is a file of word vectors; without it each training
     set learns its own from its transcripts. What is finished is read again from `cache` and `out/units`.
 
-    Raises `StudyError` when nothing can be run on this corpus, `SplitError` when speakers do not suffice.
+    Raises `StudyError` when nothing can be run on this corpus, `SplitError` when speakers do not suffice for folds or
+    pairs (`jaiswal2020_protocol`).
     """
     options = options or Options()
     streams = _streams(corpus)
@@ -57,12 +56,13 @@ def reproduce(
     chosen = variants(
         streams, [task for task in TASKS if len(np.unique(told[task].codes[told[task].codes >= 0])) > 1], only
     )
+    _check_genders(corpus, chosen)
     needed = sorted({stream for one in chosen for stream in one.features.replace("both", "audio text").split()})
     rows = _usable(corpus, told, needed)
     corpus, told = corpus.select(rows), {task: levels(corpus.select(rows), task) for task in TASKS}
     out = storage.folder(out)
     sums = checksums(corpus)
-    scene = _scene(corpus, told, split.folds(corpus, FOLDS, options.seed, sums))
+    scene = _scene(corpus, told, draws(corpus, options.seed, sums))
     material = Material.of(
         corpus, needed, normalise=options.normalise, words=words, word_dims=options.word_dims, cache=cache, jobs=jobs,
         seed=options.seed,
@@ -118,10 +118,20 @@ def _usable(corpus: Corpus, told: dict[str, Levels], streams: Sequence[str]) -> 
     return known
 
 
-def _scene(corpus: Corpus, told: dict[str, Levels], fold: NDArray[np.intp]) -> Scene:
+def _check_genders(corpus: Corpus, chosen: Sequence[Variant]) -> None:
+    """Every embedding but `private-speaker` has a head of gender."""
+    known = corpus.genders()
+    if len(np.unique(known[known >= 0])) < 2 and any(one.release != "private-speaker" for one in chosen):
+        raise StudyError(
+            f"{corpus.name}: speakers of both genders are not known, expected some of each: add them, or ask for what "
+            "needs none (--only speaker)"
+        )
+
+
+def _scene(corpus: Corpus, told: dict[str, Levels], dealt: tuple[Draw, ...]) -> Scene:
     labels = {task: one.codes for task, one in told.items()} | {"gender": corpus.genders()}
     speakers = np.unique(corpus.speaker, return_inverse=True)[1].astype(np.intp)
-    return Scene({**labels, "speaker": speakers}, corpus.speaker, fold, FOLDS)
+    return Scene({**labels, "speaker": speakers}, corpus.speaker, dealt)
 
 
 def _record(
@@ -137,15 +147,16 @@ def _record(
         "labels": {task: one.note for task, one in told.items()},
         "options": asdict(options),
     }
-    folds = {str(one): sorted(set(corpus.speaker[scene.fold == one].tolist())) for one in range(scene.folds)}
-    everyone = [speaker for people in folds.values() for speaker in people]
+    rows = scene.rows
+    apart = [not set(scene.people(draw.test)) & set(scene.people(draw.known)) for draw in scene.draws]
     return {
         **settled(config),
         "data_checksum": hashlib.sha256("".join(sums).encode()).hexdigest(),
         "versions": versions(),
-        "utterances": len(corpus),
-        "speakers": len(set(corpus.speaker)),
-        "unknown_gender": int((corpus.column("gender") == "").sum()),
-        "folds": folds,
-        "folds_disjoint": len(everyone) == len(set(everyone)),
+        "utterances": len(rows),
+        "speakers": len(scene.people(rows)),
+        "unknown_gender": int((corpus.column("gender")[rows] == "").sum()),
+        "protocol": "five folds" if scene.draws[0].folds else "pairs",
+        "tested": {str(place): scene.people(draw.test) for place, draw in enumerate(scene.draws)},
+        "tested_disjoint": all(apart),
     }

@@ -52,7 +52,8 @@ def measure(
                 lines.append({**fixed, **line, "required": fixed["task"], "condition": condition})
         lines += [{**fixed, "required": fixed["task"], **line} for line in _nulls(fixed, units)]
     estimates = pd.DataFrame(lines).assign(study=STUDY, corpus=corpus, seed=seed)
-    return estimates.reindex(columns=list(COLUMNS)).fillna({"group": "", "attacker": "", "k": ""})
+    words = {"group": "", "attacker": "", "k": ""}
+    return estimates.reindex(columns=list(COLUMNS)).astype(dict.fromkeys(words, object)).fillna(words)
 
 
 def _lines(asked: str, table: pd.DataFrame, task: str) -> Iterator[dict[str, Any]]:

@@ -54,10 +54,15 @@ def _lead(look: Look, run: Mapping[str, Any]) -> str:
     return (
         "A network turns sound, words or both into an embedding from which activation or valence can be told; gradient "
         f"reversal is to take gender out of it. Here it is on **{run['config']['corpus'].replace('+', ' and ')}**: "
-        f"{run['utterances']:,} utterances of {run['speakers']} speakers, {len(look.draws)} folds of speakers, "
-        f"audio normalised by {run['config']['options']['normalise']}. Three folds train the network, the fourth stops "
-        "it, the fifth is tested. Every attacker knows the network and retrains."
+        f"{run['utterances']:,} utterances of {run['speakers']} speakers, {_DEALT[run['protocol']]} Every attacker "
+        f"knows the network and retrains.{_scaled(look, run)}"
     )
+
+
+def _scaled(look: Look, run: Mapping[str, Any]) -> str:
+    """How the sound was brought to one scale, where there is sound."""
+    by = run["config"]["options"]["normalise"]
+    return f" Audio is normalised by {by}." if {"audio", "both"} & set(look.features) else ""
 
 
 def _notes(run: Mapping[str, Any]) -> list[str]:
@@ -150,6 +155,11 @@ def _run(run: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [*rows, audit.installed(run["versions"])]
 
 
+_DEALT: Final = {
+    "five folds": "in five folds of speakers: three train the network, the fourth stops it, the fifth is tested.",
+    "pairs": "too few for five folds: each woman is tested with each man, the others train the network, and a quarter "
+    "of their utterances stops it. A handful of people tells little.",
+}
 _HELD_OUT: Final = (
     "P is 1 − UAR of gender, by the best of the attackers, chosen on the attacker's own speakers; 0.5 is chance, and "
     "min(P, 1 − P) counts a reliably wrong attacker too. The **null** is what the same attackers get when gender is "

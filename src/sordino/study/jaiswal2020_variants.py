@@ -34,7 +34,7 @@ class Options:
     - `seeds`: networks a fold, whose posteriors are averaged.
     - `families`: attackers; the best is chosen on the attacker's own speakers.
     - `patient`: utterances of one speaker that a patient attacker pools; `shuffles`: of the null.
-    - `selections`: random selections of speakers for membership, in each fold.
+    - `selections`: of speakers for membership, in each fold: a random one, its complement, the next random one, ...
     """
 
     normalise: Literal["speaker", "utterance", "corpus", "running"] = "speaker"
@@ -44,7 +44,7 @@ class Options:
     families: tuple[str, ...] = attack.QUICK
     patient: int = 20
     shuffles: int = 20
-    selections: int = 1
+    selections: int = 2
     word_dims: int = 50
     epochs: int = 50
     seed: int = 0
