@@ -151,6 +151,7 @@ def _health(run: Mapping[str, Any]) -> list[Block]:
 
 def _run(run: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = settings(run["config"])
+    rows += [(unit, f"not asked: {one['not_asked']}") for unit, one in run["units"].items() if "not_asked" in one]
     rows += settings({key: run[key] for key in ("config_hash", "data_checksum")})
     return [*rows, audit.installed(run["versions"])]
 
