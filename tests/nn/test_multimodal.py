@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sordino.errors import ReleaseError
-from sordino.nn.multimodal import Multimodal, Shape, apply
+from sordino.nn.multimodal import Multimodal, Shape, apply, convolve
 from sordino.nn.recurrent import gru
 from sordino.nn.sequences import Sequences
 from tests.nn.planted import planted, shape
@@ -59,28 +59,35 @@ def test_a_clip_has_the_same_embedding_alone_and_in_a_padded_batch(
 def test_every_convolution_and_the_recurrence_are_given_zeros_past_the_end(
     monkeypatch: pytest.MonkeyPatch, stride: int
 ) -> None:
-    seen: list[Tensor] = []  # of (n, channels, steps)
+    seen: list[Tensor] = []  # of (n, steps, channels)
 
     def watched(module: nn.GRU, x: Tensor) -> Tensor:
-        seen.append(x.permute(1, 2, 0))
+        seen.append(x.transpose(0, 1))
         return gru(module, x)
 
+    def watched_convolution(module: nn.Conv1d, x: Tensor) -> Tensor:
+        seen.append(x[:, 2 - stride :])  # less zeros before
+        return convolve(module, x)
+
     monkeypatch.setattr("sordino.nn.multimodal.gru", watched)
+    monkeypatch.setattr("sordino.nn.multimodal.convolve", watched_convolution)
     made = network(shape(conv_stride=stride))
-    for layer in made.modules():
-        if isinstance(layer, nn.Conv1d):
-            layer.register_forward_pre_hook(
-                lambda _, given: seen.append(given[0][:, :, 2 - stride :])
-            )  # less zeros before
     frames = [1, 61, 2, 17]
     made.embed(clips(("audio",), tuple(frames), width=6).pad(range(4)))
     assert len(seen) == 4
     for x in seen:
-        assert x.shape[2] >= max(frames)
+        assert x.shape[1] >= max(frames)
         for row, length in zip(x, frames, strict=True):
-            assert not row[:, length:].any()
-            assert row[:, :length].abs().sum(dim=0).all()
+            assert not row[length:].any()
+            assert row[:length].abs().sum(dim=1).all()
         frames = [-(-length // stride) for length in frames]
+
+
+@pytest.mark.parametrize(("width", "stride"), [(2, 1), (2, 2), (3, 1), (3, 2), (3, 3)])
+def test_a_convolution_is_that_of_torch(width: int, stride: int) -> None:
+    torch.manual_seed(0)
+    module, x = nn.Conv1d(5, 7, width, stride), torch.randn(4, 23, 5)
+    assert torch.allclose(convolve(module, x), module(x.transpose(1, 2)).transpose(1, 2), atol=1e-6)
 
 
 @pytest.mark.parametrize(("width", "stride"), [(2, 1), (2, 2), (3, 1), (3, 2), (3, 3)])

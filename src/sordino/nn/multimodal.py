@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import layer_norm, pad, relu
+from torch.nn.functional import layer_norm, linear, pad, relu
 
 from sordino.errors import ReleaseError
 from sordino.nn.fit import Batch
@@ -124,15 +124,28 @@ class Stream(nn.Module):
         self.recurrence = nn.GRU(widths[-1], shape.gru_width, shape.gru_layers)
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
-        x = x.transpose(1, 2) * mask(lengths, x.shape[1])[:, None]  # (n, inputs, longest)
-        for convolution in self.convolutions:
-            x = relu(convolution(pad(x, (self.before, -x.shape[2] % self.stride))))  # (n, kernels, longest / stride)
+        x = x * mask(lengths, x.shape[1])[..., None]  # (n, longest, inputs)
+        convolutions: Any = self.convolutions
+        for convolution in convolutions:
+            x = relu(convolve(convolution, pad(x, (0, 0, self.before, -x.shape[1] % self.stride))))
             lengths = (lengths + self.stride - 1) // self.stride
-            x = x * mask(lengths, x.shape[2])[:, None]
-        states = gru(self.recurrence, x.permute(2, 0, 1))  # (steps, n, gru_width)
+            x = x * mask(lengths, x.shape[1])[..., None]  # (n, longest / stride, kernels)
+        states = gru(self.recurrence, x.transpose(0, 1))  # (steps, n, gru_width)
         counted = mask(lengths, len(states)).t()[..., None]  # (steps, n, 1)
         pooled: Tensor = (states * counted).sum(dim=0) / lengths[:, None]
         return pooled
+
+
+def convolve(module: nn.Conv1d, x: Tensor) -> Tensor:
+    """What `module` makes of `x` with steps before features, `(n, steps, inputs)` to `(n, steps', kernels)`.
+
+    The steps that a kernel sees are laid side by side, and one matrix product does the rest: on a CPU that takes half
+    of the time, there and back, for the narrow kernels and few channels here.
+    """
+    width, stride = module.kernel_size[0], module.stride[0]
+    last = x.shape[1] - width + 1
+    windows = torch.cat([x[:, place : place + last : stride] for place in range(width)], dim=2)
+    return linear(windows, module.weight.transpose(1, 2).flatten(1), module.bias)
 
 
 class Multimodal(nn.Module):
