@@ -4,14 +4,14 @@ from sordino.attack import membership, privacy
 from sordino.attack.attackers import FAMILIES, Attacker, Family
 from sordino.attack.guesses import Found, Side, patient
 from sordino.attack.ignorant import Judgement, RiskAttacker, RiskFitter
-from sordino.attack.run import COLUMNS, QUICK, Audit, run
+from sordino.attack.run import COLUMNS, QUICK, Attacked, run
 
 __all__ = [
     "COLUMNS",
     "FAMILIES",
     "QUICK",
+    "Attacked",
     "Attacker",
-    "Audit",
     "Family",
     "Found",
     "Judgement",

@@ -44,7 +44,7 @@ COLUMNS: Final = {
 
 
 @dataclass(frozen=True)
-class Audit:
+class Attacked:
     """One row an utterance, attacker and target (`COLUMNS`), and how they came about."""
 
     predictions: pd.DataFrame
@@ -61,7 +61,7 @@ def run(
     ignorant: RiskAttacker | None = None,
     families: Sequence[str] = QUICK,
     seed: int = 0,
-) -> Audit:
+) -> Attacked:
     """What attackers of the risk party learn from released test utterances.
 
     The *ignorant* one is the risk model (fitted here where none is given). The *semi-informed* ones run the release on
@@ -80,7 +80,7 @@ def run(
     table["draw"] = parts.draw
     config = {"release": release.name, "hash": release.hash, "config": dict(release.config), "policy": policy.hash,
               "families": list(families), "seed": seed, "chosen": scene.chosen}  # fmt: skip
-    return Audit(table[list(COLUMNS)], config)
+    return Attacked(table[list(COLUMNS)], config)
 
 
 def _check(z: NDArray[np.float32], corpus: Corpus, parts: Parts, policy: Policy, families: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ CANNOT_RUN: Final = 2
 INTERRUPTED: Final = 130
 
 VERBS: Final = {
+    "audit": "Ask what an attacker learns from a table of vectors.",
     "demo": "Run the main job on speech made on the spot.",
     "corpus": "Check the recordings and labels of a corpus.",
     "extract": "Turn recordings into feature vectors.",

@@ -153,7 +153,8 @@ def tell_embeddings(estimates: pd.DataFrame, out: Path, json: str | None) -> Non
 
     shown = Table(title="Jaiswal 2020, run again")
     for name in table.columns:
-        shown.add_column(str(name), justify="left" if table[name].dtype == object else "right")
+        words = name in ("stream", "task", "embedding")
+        shown.add_column(str(name), justify="left" if words else "right", no_wrap=words)
     for row in table.itertuples(index=False):
         shown.add_row(*[value if isinstance(value, str) else f"{value:.2f}" for value in row])
     console = Console()

@@ -1,7 +1,8 @@
 """Tables of vectors: those that were made elsewhere, such as embeddings of a pretrained model, and ours for others.
 
 A table has one row an utterance: `file`, `start` where a file holds several utterances, and one column a dimension. An
-NPZ file has them as arrays: `x` of shape `(rows, dims)`, and optionally `files`, `starts` and `names`.
+NPZ file has them as arrays: `x` of shape `(rows, dims)`, and optionally `files`, `starts` and `names`; other arrays of
+one value a row are labels.
 """
 
 from __future__ import annotations
@@ -59,6 +60,31 @@ def read_vectors(path: str | Path, corpus: Corpus) -> NDArray[np.float32]:
     return x
 
 
+def read_labelled(
+    path: str | Path, labels: Sequence[str], ignore: Sequence[str] = ()
+) -> tuple[NDArray[np.float64], pd.DataFrame]:
+    """The vectors `(rows, dims)` of a table that holds labels too, and these labels, one column each.
+
+    Every other column is a dimension, but for those to `ignore`, those that say which utterance it is, and those named
+    as a corpus' labels. Raises `FeatureError` for a label that is not there and for text among the dimensions;
+    `StorageError` for what cannot be read.
+    """
+    frame = _read(Path(path))
+    missing = [name for name in labels if name not in frame.columns]
+    if missing:
+        shown = ", ".join(map(str, frame.columns[:8])) + (", ..." if len(frame.columns) > 8 else "")
+        raise FeatureError(f"{path}: no column `{missing[0]}`, expected one of the table's ({shown}): name another")
+    known = {*labels, *ignore, *KEYS, *COLUMNS, *OPTIONAL}
+    columns = [column for column in frame.columns if column not in known]
+    _check(path, frame[columns])
+    return frame[columns].to_numpy(dtype=np.float64), frame[list(labels)]
+
+
+def columns(path: str | Path) -> list[str]:
+    """The names of a table's columns."""
+    return [str(name) for name in _read(Path(path)).columns]
+
+
 def write_vectors(path: str | Path, x: NDArray[np.float32], corpus: Corpus, names: Sequence[str]) -> Path:
     """Write the vectors of a corpus as a table that `read_vectors` reads, by the suffix of `path`; the path.
 
@@ -113,6 +139,11 @@ def _read_npz(path: Path) -> pd.DataFrame:
         for key in KEYS:
             if f"{key}s" in arrays:
                 frame[key] = arrays[f"{key}s"]
+        known = {"x", "names", *(f"{key}s" for key in KEYS)}
+        labels = {name: values for name in arrays.files if name not in known and (values := arrays[name]).ndim == 1}
+        for name, values in labels.items():
+            if len(values) == len(frame):
+                frame[name] = values
     return frame
 
 

@@ -18,7 +18,17 @@ Interval(value=0.72, low=0.42, high=0.9, n=120, speakers=12)
 from __future__ import annotations
 
 from sordino.metrics.interval import MINIMUM_SPEAKERS, Interval, interval
-from sordino.metrics.leakage import auc, distinguish, leakage_feng, membership, privacy, privacy_folded
+from sordino.metrics.leakage import (
+    advantage,
+    auc,
+    bits,
+    distinguish,
+    leakage_feng,
+    membership,
+    privacy,
+    privacy_folded,
+    tpr_at_fpr,
+)
 from sordino.metrics.significance import Adjusted, TTest, benjamini_hochberg, corrected_resampled_t, paired_t
 from sordino.metrics.utility import detail_r2, f1, uar, uar_by_gender, uar_difference, unchanged
 
@@ -27,8 +37,10 @@ __all__ = [
     "Adjusted",
     "Interval",
     "TTest",
+    "advantage",
     "auc",
     "benjamini_hochberg",
+    "bits",
     "corrected_resampled_t",
     "detail_r2",
     "distinguish",
@@ -39,6 +51,7 @@ __all__ = [
     "paired_t",
     "privacy",
     "privacy_folded",
+    "tpr_at_fpr",
     "uar",
     "uar_by_gender",
     "uar_difference",

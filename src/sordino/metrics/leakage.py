@@ -97,3 +97,46 @@ def distinguish(truth: Codes, score: NDArray[np.floating[Any]]) -> float:
     sensitive = truth == role_code(Role.SENSITIVE)
     kept = sensitive | (truth == role_code(Role.NEUTRAL))
     return auc(sensitive[kept], score[kept])
+
+
+def advantage(secret: Codes, prediction: Codes, classes: int) -> float:
+    """How far an attacker's guesses are from chance, (UAR - 1 / C) / (1 - 1 / C), at most 1; chance is 0.
+
+    >>> advantage(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0]), 2)
+    0.5
+    """
+    return (uar(secret, prediction) - 1 / classes) / (1 - 1 / classes)
+
+
+def tpr_at_fpr(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]], fpr: float) -> float:
+    """The share of positives that score above all but a share `fpr` of the negatives, in [0, 1]; chance is `fpr`.
+
+    What an attacker is sure of (Carlini et al. 2022). NaN with fewer than 1 / `fpr` negatives: nobody can tell.
+
+    >>> score = np.array([0.1, 0.2, 0.3, 0.9, 0.25, 0.95])
+    >>> tpr_at_fpr(np.array([False, False, False, False, True, True]), score, 0.25)
+    0.5
+    """
+    same_length(positive=positive, score=score)
+    below, above = np.sort(score[~positive]), score[positive]
+    if not above.size or below.size * fpr < 1 - 1e-9:
+        return float("nan")
+    allowed = int(np.floor(fpr * below.size + 1e-9))
+    return float(np.mean(above > below[below.size - allowed - 1])) if allowed < below.size else 1.0
+
+
+def bits(secret: Codes, probability: NDArray[np.floating[Any]], classes: int) -> float:
+    """Usable information in bits: H(secret) less the cross-entropy of a calibrated attacker (Xu et al. 2020).
+
+    `probability` (n,) is what the attacker gives the true value of each row. Chance is 0, and below it the attacker
+    misleads; at most H. NaN without rows.
+
+    >>> bits(np.array([0, 1]), np.array([1.0, 1.0]), 2)
+    1.0
+    """
+    same_length(secret=secret, probability=probability)
+    if not secret.size:
+        return float("nan")
+    share = np.bincount(secret, minlength=classes) / secret.size
+    entropy = -float(np.sum(share[share > 0] * np.log2(share[share > 0])))
+    return entropy + float(np.mean(np.log2(np.maximum(probability, 1e-12))))

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from sordino import storage
-from sordino.attack import Audit
+from sordino.attack import Attacked
 from sordino.define import ROLES, Knowledge
 from sordino.errors import AttackError
 from sordino.report import figures, terms, verdict
@@ -28,13 +28,13 @@ _NO_REFERENCE: Final = (
 )
 
 
-def write(audits: Audit | Sequence[Audit], folder: str | Path) -> Path:
+def write(audits: Attacked | Sequence[Attacked], folder: str | Path) -> Path:
     """Write `estimates.csv`, `run.json` and `report.html` of one audit or several; returns the path of the page.
 
     Several audits are those of other releases, policies or draws: with that of the release `none` beside it, every
     figure has its reference. Raises `AttackError` without an audit, `StorageError` where files cannot be written.
     """
-    several = [audits] if isinstance(audits, Audit) else list(audits)
+    several = [audits] if isinstance(audits, Attacked) else list(audits)
     if not several:
         raise AttackError("no audit came, expected at least one: pass what `attack.run` returned")
     predictions = pd.concat([audit.predictions for audit in several], ignore_index=True)

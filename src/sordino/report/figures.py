@@ -75,7 +75,7 @@ def front(panels: Sequence[Sequence[Panel]], releases: Sequence[str], *, referen
     """
     rows, columns = len(panels), len(panels[0])
     styles = dict(zip(releases, STYLES * (1 + len(releases) // len(STYLES)), strict=False))
-    with _look():
+    with look():
         figure = Figure(figsize=(3.55 * columns, 2.95 * rows + 0.75), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False, sharex="col", sharey="row")
         for (row, column), axis in np.ndenumerate(axes):
@@ -87,7 +87,7 @@ def front(panels: Sequence[Sequence[Panel]], releases: Sequence[str], *, referen
         handles = list(_legend(styles))
         figure.legend(handles=handles, loc="outside upper left", ncols=len(handles) // 2,
                       handlelength=1.5, columnspacing=1.1, handletextpad=0.5)  # fmt: skip
-        return _svg(figure, "Utility against leakage")
+        return svg(figure, "Utility against leakage")
 
 
 def _panel(axis: Axes, panel: Panel, styles: dict[str, tuple[str, str]], reference: str) -> None:
@@ -136,21 +136,21 @@ def _whisker(estimate: Estimate) -> NDArray[np.floating[Any]]:
 def _legend(styles: dict[str, tuple[str, str]]) -> Iterator[Line2D]:
     """Releases in the upper row, what marks mean in the lower one: legends are filled column by column."""
     meanings = [
-        _handle("attacker retrains", marker="o", color=GREY, ms=7),
-        _handle("never saw the release", marker="o", color=GREY, ms=6, mfc="white", ls=":"),
-        _handle("one required emotion", marker="o", color=GREY, ms=3.6, alpha=0.6, mew=0),
-        _handle("unprotected", color=INK, lw=0.6, ls=DASHES),
-        _handle("chance", color=PALE, lw=1.4, ls="-"),
+        handle("attacker retrains", marker="o", color=GREY, ms=7),
+        handle("never saw the release", marker="o", color=GREY, ms=6, mfc="white", ls=":"),
+        handle("one required emotion", marker="o", color=GREY, ms=3.6, alpha=0.6, mew=0),
+        handle("unprotected", color=INK, lw=0.6, ls=DASHES),
+        handle("chance", color=PALE, lw=1.4, ls="-"),
     ]
     releases = [
-        _handle(release, marker=shape, color=colour, ms=7, mec="white", mew=0.7)
+        handle(release, marker=shape, color=colour, ms=7, mec="white", mew=0.7)
         for release, (colour, shape) in styles.items()
     ]
     for pair in zip_longest(releases, meanings):
-        yield from (handle or _handle(" ") for handle in pair)
+        yield from (one or handle(" ") for one in pair)
 
 
-def _handle(label: str, **style: Any) -> Line2D:
+def handle(label: str, **style: Any) -> Line2D:
     return Line2D([], [], **{"ls": "", "label": label, **style})
 
 
@@ -162,7 +162,7 @@ def dots(panels: dict[str, dict[str, dict[str, Estimate]]]) -> str:
     """
     releases = list(next(iter(panels.values())))
     marks = _marks(panels)
-    with _look():
+    with look():
         figure = Figure(figsize=(7.1, 0.45 * len(releases) + 1.1), layout="constrained")
         axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         for axis, (title, rows) in zip(axes, panels.items(), strict=True):
@@ -175,9 +175,9 @@ def dots(panels: dict[str, dict[str, dict[str, Estimate]]]) -> str:
             axis.set_yticklabels(releases)
             axis.set_ylim(len(releases) - 0.5, -0.5)
         words = {"best": "retrains: best, chosen on its own speakers", "risk-model": "never saw the release"}
-        handles = [_handle(words.get(name, name), **style) for name, style in marks.items()]
+        handles = [handle(words.get(name, name), **style) for name, style in marks.items()]
         figure.legend(handles=handles, loc="outside upper left", ncols=6, columnspacing=1.2, handlelength=1.2)
-        return _svg(figure, "AUC of every attacker")
+        return svg(figure, "AUC of every attacker")
 
 
 def _marks(panels: dict[str, dict[str, dict[str, Estimate]]]) -> dict[str, dict[str, Any]]:
@@ -200,15 +200,17 @@ def _dot_row(axis: Axes, place: int, found: dict[str, Estimate], marks: dict[str
             axis.plot(estimate.value, place, ls="", zorder=3 if name == "best" else 2, **marks[name])
 
 
-def curves(panels: dict[str, dict[str, Sequence[tuple[float, Estimate]]]], across: str, up: str) -> str:
+def curves(
+    panels: dict[str, dict[str, Sequence[tuple[float, Estimate]]]], across: str, up: str, *, logarithmic: bool = False
+) -> str:
     """Estimates over a setting, as SVG: panels side by side, in each a line with whiskers a name.
 
-    `panels` is title to name to (setting, estimate). Chance is the grey line.
+    `panels` is title to name to (setting, estimate). Chance is the grey line. `logarithmic` for settings far apart.
     """
     names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
     styles = dict(zip(names, STYLES[1:] * (1 + len(names) // len(STYLES)), strict=False))
-    with _look():
-        figure = Figure(figsize=(1.4 + 2.9 * len(panels), 2.9), layout="constrained")
+    with look():
+        figure = Figure(figsize=(max(7.1, 1.4 + 2.9 * len(panels)), 2.9), layout="constrained")
         axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         for axis, (title, lines) in zip(axes, panels.items(), strict=True):
             for name, line in lines.items():
@@ -221,10 +223,15 @@ def curves(panels: dict[str, dict[str, Sequence[tuple[float, Estimate]]]], acros
             for level in chances:
                 axis.axhline(level, color=PALE, lw=1.2, zorder=0)
             axis.set(title=title, xlabel=across, ylim=(0, 1))
+            if logarithmic:
+                settings = sorted({at for line in lines.values() for at, _ in line})
+                axis.set_xscale("log")
+                axis.set_xticks(settings, [f"{at:g}" for at in settings])
+                axis.minorticks_off()
         axes[0].set_ylabel(up)
-        handles = [_handle(name, marker=styles[name][1], color=styles[name][0], ls="-") for name in names]
+        handles = [handle(name, marker=styles[name][1], color=styles[name][0], ls="-") for name in names]
         figure.legend(handles=handles, loc="outside upper left", ncols=max(1, len(handles)), columnspacing=1.2)
-        return _svg(figure, f"{up} over {across}")
+        return svg(figure, f"{up} over {across}")
 
 
 def confusions(
@@ -238,7 +245,7 @@ def confusions(
 
     Each matrix is counts, true class by predicted class. A true class without utterances is left blank.
     """
-    with _look():
+    with look():
         figure = Figure(figsize=(1.72 * len(columns) + 0.6, 1.72 * len(rows) + 0.5), layout="constrained")
         axes = figure.subplots(len(rows), len(columns), squeeze=False)
         for (row, column), axis in np.ndenumerate(axes):
@@ -249,7 +256,7 @@ def confusions(
             if column == 0:
                 axis.set_ylabel(rows[row], fontweight="bold")
         figure.supxlabel("called by the risk model", fontsize=8.5)
-        return _svg(figure, title)
+        return svg(figure, title)
 
 
 def _matrix(axis: Axes, counts: NDArray[np.intp]) -> None:
@@ -270,7 +277,7 @@ def _matrix(axis: Axes, counts: NDArray[np.intp]) -> None:
 
 
 @contextmanager
-def _look() -> Iterator[None]:
+def look() -> Iterator[None]:
     """matplotlib's own defaults and ours, whatever settings the user has."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
@@ -278,7 +285,7 @@ def _look() -> Iterator[None]:
         yield
 
 
-def _svg(figure: Figure, title: str) -> str:
+def svg(figure: Figure, title: str) -> str:
     """The figure as an SVG element without date, declaration or outside reference, its identifiers its own."""
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))

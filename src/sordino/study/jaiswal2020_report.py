@@ -166,7 +166,7 @@ _HELD_OUT: Final = (
     "min(P, 1 − P) counts a reliably wrong attacker too. The **null** is what the same attackers get when gender is "
     "shuffled over speakers: a P inside it cannot be told from nothing to learn. The patient attacker pools several "
     "utterances of one speaker. MI tells who was in the training set; its control is the same attack on a network that "
-    "was trained without any of them, and has to be 0.5."
+    "was trained without any of them: 0.5, as each selection of speakers comes with its complement."
 )
 _TABLES: Final = (
     "Paper: its figure for this corpus, or where it has none the mean over its corpora (MSP-Improv, MSP-Podcast, "

@@ -23,7 +23,7 @@ from sordino import storage
 from sordino.progress import track
 from sordino.study.jaiswal2020_lesson import Lesson
 from sordino.study.jaiswal2020_protocol import Scene
-from sordino.study.jaiswal2020_variants import Options, Variant
+from sordino.study.jaiswal2020_variants import STREAMS, Options, Variant
 from sordino.study.material import Material
 
 COLUMNS: Final = {
@@ -64,9 +64,9 @@ def guesses(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """All guesses of all units (`COLUMNS`), and how each unit came about; finished ones are read from `folder`."""
     units = [Unit(variant, draw) for variant in variants for draw in range(len(scene.draws))]
-    key = _key(material, scene, options)
+    keys = {features: _key(material.hash(STREAMS[features]), scene, options) for features in STREAMS}
     storage.folder(folder)
-    tables = {unit.name: folder / f"{unit.name}-{key}.parquet" for unit in units}
+    tables = {unit.name: folder / f"{unit.name}-{keys[unit.variant.features]}.parquet" for unit in units}
     missing = [unit for unit in units if not tables[unit.name].is_file()]
     workers = joblib.Parallel(n_jobs=jobs or -1, return_as="generator_unordered", batch_size=1)
     computed = workers(joblib.delayed(_one_unit)(unit, material, scene, options) for unit in missing)
@@ -78,9 +78,9 @@ def guesses(
     return pd.concat([pd.read_parquet(path) for path in tables.values()], ignore_index=True), records
 
 
-def _key(material: Material, scene: Scene, options: Options) -> str:
+def _key(material: str, scene: Scene, options: Options) -> str:
     """What a unit depends on beside its variant and draw, as 12 hexadecimal digits."""
-    sha = hashlib.sha256(json.dumps(asdict(options), sort_keys=True).encode() + material.hash.encode())
+    sha = hashlib.sha256(json.dumps(asdict(options), sort_keys=True).encode() + material.encode())
     parts = [part for draw in scene.draws for part in (draw.train, draw.stop, draw.test)]
     for codes in (*scene.labels.values(), *parts):
         sha.update(codes.astype(np.int64).tobytes())

@@ -89,11 +89,14 @@ class Material:
         words = train([self.transcripts[row] for row in training], self.word_dims, self.seed)
         return [words(text) for text in self.transcripts]
 
-    @property
-    def hash(self) -> str:
-        """12 hexadecimal digits of everything that a network could read."""
-        sha = hashlib.sha256(f"{self.normalise} {self.word_dims} {self.seed} {self.transcripts}".encode())
-        for packed in (self.audio, self.text):
-            if packed:
+    def hash(self, streams: Sequence[str]) -> str:
+        """12 hexadecimal digits of everything that a network could read that has these streams."""
+        sha = hashlib.sha256(f"{self.seed}".encode())
+        if "audio" in streams:
+            sha.update(self.normalise.encode())
+        if "text" in streams:
+            sha.update(f"{self.word_dims} {self.transcripts}".encode())
+        for name, packed in (("audio", self.audio), ("text", self.text)):
+            if packed and name in streams:
                 sha.update(np.ascontiguousarray(packed.values).tobytes() + packed.ends.tobytes())
         return sha.hexdigest()[:12]

@@ -1,0 +1,143 @@
+"""A secret as an audit sees it: its values, whether they change within a speaker, and how it is shuffled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import factorial, prod
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sordino.attack.attackers import deal
+from sordino.errors import AttackError
+
+FOLDS: Final = 5
+"""At most so many folds of speakers."""
+
+LEVEL: Final = 0.05
+"""Of the test that tells a leak."""
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Secret:
+    """A secret of n rows whose speakers are known."""
+
+    name: str
+    values: NDArray[np.float64]
+    """Codes from 0 of `classes`; of a continuous secret, such as age, its values. `(n,)`"""
+    classes: tuple[str, ...]
+    """Names of the values in the order of their codes; none where the secret is continuous."""
+    speaker: Rows
+    """Codes from 0, `(n,)`."""
+    within: bool
+    """Whether it changes within speakers (an emotion) instead of between them (gender)."""
+
+    @classmethod
+    def of(cls, name: str, values: ArrayLike, speaker: ArrayLike) -> Secret:
+        """Numbers with more than ten different values are continuous, all else is a class.
+
+        Raises `AttackError` for one value, values that are missing, another number of rows, and a secret that changes
+        within some speakers while others have one value: nobody could say what to shuffle.
+        """
+        given, people = np.asarray(values), np.unique(np.asarray(speaker), return_inverse=True)[1].astype(np.intp)
+        if given.shape != people.shape or given.ndim != 1:
+            raise AttackError(f"{name}: values {given.shape}, speakers {people.shape}, expected one each a row")
+        numbers = np.issubdtype(given.dtype, np.number) and len(np.unique(given)) > _FEW
+        if _missing(given).any():
+            raise AttackError(f"{name}: {int(_missing(given).sum())} values are missing, expected one a row: drop them")
+        names, codes = np.unique(given, return_inverse=True)
+        if len(names) < 2:
+            raise AttackError(f"{name}: one value, {names[0]!s}, in all rows, expected two or more: nothing to tell")
+        changing = _changes(codes, people)
+        if changing.any() and not changing.all() and not (changing.mean() > 0.5 and len(names) < len(changing)):
+            raise AttackError(
+                f"{name}: changes within {int(changing.sum())} of {len(changing)} speakers, expected all (an emotion) "
+                "or none (gender): correct the labels"
+            )
+        if numbers:
+            return cls(name, given.astype(np.float64), (), people, bool(changing.any()))
+        return cls(name, codes.astype(np.float64), tuple(map(str, names.tolist())), people, bool(changing.any()))
+
+    @property
+    def chance(self) -> float:
+        """Of the unweighted average recall; 1/2 of a continuous secret, whose pairs are ordered."""
+        return 1 / len(self.classes) if self.classes else 0.5
+
+    def folds(self, seed: int = 0) -> Rows:
+        """The fold of each row, `(n,)`: speakers dealt evenly over the values of the secret.
+
+        There are `FOLDS`, or fewer where a value has fewer speakers, or where with fewer the secret can be shuffled in
+        more ways.
+        """
+        names, counts = self.speaker.astype(str), self._rarest()
+        codes = np.unique(self.values, return_inverse=True)[1].astype(np.intp)
+        for count in range(min(FOLDS, counts), 1, -1):
+            fold = deal(names, codes, seed, count)
+            if count == 2 or self.arrangements(fold) >= 2 / LEVEL:
+                return fold
+        raise AttackError(
+            f"{self.name}: a value has {counts} speaker(s), expected two or more, one to learn from and one to test: "
+            "add speakers"
+        )
+
+    def arrangements(self, fold: Rows) -> float:
+        """In how many ways `shuffles` can deal the values: a test at level 0.05 needs 20."""
+        ways: list[float] = []
+        for group in self._groups(fold):
+            counts = np.unique(self.values[group], return_counts=True)[1]
+            if counts.sum() > 170:  # beyond the floats
+                return np.inf
+            ways.append(factorial(int(counts.sum())) / prod(factorial(int(one)) for one in counts))
+        return prod(ways)
+
+    def shuffles(self, fold: Rows, count: int, seed: int = 0) -> NDArray[np.float64]:
+        """The secret, then `count` times shuffled, `(n, 1 + count)`.
+
+        A secret between speakers is shuffled over the speakers of a fold, one within them over the rows of a speaker.
+        So every training set keeps its numbers: given the folds, all these arrangements are equally likely where the
+        vectors say nothing of the secret, and the test that follows is exact.
+        """
+        random = np.random.default_rng(seed)
+        table = np.repeat(self.values[:, None], 1 + count, axis=1)
+        for column in range(1, 1 + count):
+            for group in self._groups(fold):
+                mixed = random.permutation(self.values[group])
+                if self.within:
+                    table[group, column] = mixed
+                else:
+                    of = dict(zip(self.speaker[group].tolist(), mixed.tolist(), strict=True))
+                    rows = np.flatnonzero(np.isin(self.speaker, self.speaker[group]))
+                    table[rows, column] = [of[one] for one in self.speaker[rows].tolist()]
+        return table
+
+    def _groups(self, fold: Rows) -> Sequence[Rows]:
+        """Rows whose values may change places: of one speaker, or the first row of each speaker of a fold."""
+        if self.within:
+            return [np.flatnonzero(self.speaker == one) for one in np.unique(self.speaker)]
+        first = np.unique(self.speaker, return_index=True)[1].astype(np.intp)
+        return [first[fold[first] == one] for one in np.unique(fold)]
+
+    def _rarest(self) -> int:
+        """Speakers of the value that fewest have; of a continuous secret, all."""
+        if not self.classes:
+            return len(np.unique(self.speaker))
+        return min(len(np.unique(self.speaker[self.values == code])) for code in range(len(self.classes)))
+
+
+_FEW: Final = 10
+
+
+def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
+    if np.issubdtype(values.dtype, np.floating):
+        missing: NDArray[np.bool_] = np.isnan(values)
+        return missing
+    return np.array([value is None or value != value or value == "" for value in values.tolist()])
+
+
+def _changes(codes: Rows, speaker: Rows) -> NDArray[np.bool_]:
+    """Whether each speaker has several values."""
+    return np.array([len(np.unique(codes[speaker == one])) > 1 for one in np.unique(speaker)])

@@ -1,0 +1,116 @@
+"""`sordino audit`: what an attacker who retrains learns from a table of vectors, made with whatever tool."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sordino.cli.options import Json, Out, Seed, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sordino.attack.audit import Audited
+
+Given = Annotated[
+    Path, typer.Argument(metavar="TABLE", help="Vectors and labels, a row an utterance: .parquet, .csv or .npz.")
+]
+SecretOption = Annotated[
+    list[str], typer.Option("--secret", metavar="COLUMN", help="What is to be hidden; again for each further one.")
+]
+Speaker = Annotated[str, typer.Option("--speaker", metavar="COLUMN", help="Who speaks.")]
+Task = Annotated[
+    list[str] | None, typer.Option("--task", metavar="COLUMN", help="What is to be kept; again for each further one.")
+]
+Reference = Annotated[
+    Path | None,
+    typer.Option("--reference", metavar="ORIGINAL", help="The unprotected vectors of the same rows, a table likewise."),
+]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option("--ignore", metavar="COLUMN", help="A column that is no dimension; again for each further one."),
+]
+Shuffles = Annotated[int, typer.Option("--shuffles", min=1, help="Of the secret; 199 tell a p of 0.005.")]
+Rows = Annotated[int, typer.Option("--rows", min=1, help="At most so many rows, evenly from all speakers.")]
+
+
+def audit(
+    table: Given,
+    secret: SecretOption,
+    out: Out,
+    speaker: Speaker = "speaker",
+    task: Task = None,
+    reference: Reference = None,
+    ignore: Ignore = None,
+    shuffles: Shuffles = 199,
+    rows: Rows = 4000,
+    seed: Seed = 0,
+    json: Json = None,
+) -> None:
+    """Ask what an attacker who retrains learns from a table of vectors, and how sure that is.
+
+    Writes estimates.csv, run.json and report.html to --out. The verdict on each secret is a test over speakers for the
+    best of many attackers: leak, no leak found, or cannot tell.
+
+    \b
+    Example:
+      sordino audit vectors.parquet --secret gender --speaker speaker --task emotion --out audit
+    """
+    from threadpoolctl import threadpool_limits
+
+    from sordino.attack.audit import Audit
+    from sordino.errors import FeatureError
+    from sordino.features.vectors import columns, read_labelled
+    from sordino.progress import track
+    from sordino.report import audited_page
+
+    names, tasks, others = list(dict.fromkeys(secret)), list(dict.fromkeys(task or ())), list(ignore or ())
+    x, labels = read_labelled(table, [*dict.fromkeys([speaker, *names, *tasks])], others)
+    original = None
+    if reference is not None:
+        there = [name for name in labels.columns if name in columns(reference)]
+        original, _ = read_labelled(reference, there, others)
+        if len(original) != len(x):
+            raise FeatureError(
+                f"{reference}: {len(original)} rows, expected the {len(x)} of {table}, in their order: write it anew"
+            )
+    audits = Audit(shuffles=shuffles, rows=rows, seed=seed)
+    with threadpool_limits(1):  # sums in another order are other numbers: one thread gives the same bytes anywhere
+        found = {
+            name: audits.run(x, labels[name], labels[speaker], name=name, reference=original)
+            for name in track([*names, *tasks], "secrets and tasks", len(names) + len(tasks))
+        }
+    estimates = audited_page.write(
+        [found[name] for name in names], out, table=table.name, tasks=[found[name] for name in tasks]
+    )
+    _tell([found[name] for name in names], estimates, out, json)
+
+
+def _tell(audits: list[Audited], estimates: pd.DataFrame, out: Path, json: str | None) -> None:
+    """Print the verdict on each secret, and write it as JSON where asked."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from sordino.report.audited_page import Found
+    from sordino.report.tables import limits, number
+
+    look, report = Found(estimates), str(out / "report.html")
+    if json:
+        verdict = {one.secret.name: {"verdict": one.decision.answer, "p": one.decision.p} for one in audits}
+        write_json(json, {"report": report, "verdict": verdict})
+    if json == "-":
+        return
+    shown = Table(title="What an attacker who retrains learns")
+    for name in ("secret", "verdict", "p", "AUC, one utterance", "original", "chance"):
+        shown.add_column(name)
+    for one in audits:
+        metric = "auc" if len(one.secret.classes) in (0, 2) else "uar"
+        found, before = look(one.secret.name, metric), look(one.secret.name, metric, "none")
+        value = f"{number(found.value)} {limits(found)}" + (" (UAR)" if metric == "uar" else "")
+        shown.add_row(one.secret.name, one.decision.answer, f"{one.decision.p:.3g}", value, number(before.value),
+                      number(found.chance))  # fmt: skip
+    console = Console()
+    console.print(shown, markup=False)
+    console.print(report, soft_wrap=True, markup=False, highlight=False)

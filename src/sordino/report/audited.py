@@ -1,0 +1,147 @@
+"""The estimates of audits of a table: one row a figure, with chance, its reference and an interval over speakers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+
+from sordino import metrics
+from sordino.attack.audit import BEST, REFERENCE, RELEASED, Audited
+from sordino.attack.guesses import patient
+from sordino.attack.secrets import Secret
+from sordino.define import Knowledge
+from sordino.report.estimates import COLUMNS
+
+PATIENCE: Final = (5, 20, 100)
+"""Utterances of one speaker that patient attackers pool."""
+
+RATES: Final = (0.01, 0.001)
+"""False-positive rates at which true positives are counted."""
+
+WHOLE: Final = "all utterances"
+"""The condition of an attacker who sees all utterances of a speaker together."""
+
+Statistic = Callable[[NDArray[np.intp]], float]
+
+
+def estimates(audits: Sequence[Audited], table: str = "", seed: int = 0) -> pd.DataFrame:
+    """The estimates of some audits in the columns of the contract; `table` names the vectors.
+
+    For each secret: what the best attacker gets of one utterance, of several, and of all of a speaker; then each family
+    alone. The release `none` is the reference.
+    """
+    lines = [line for audited in audits for line in _of(audited)]
+    made = pd.DataFrame(lines).assign(study="", corpus=table, features=table, seed=seed, split="all", required="")
+    made["k"] = [int(k) if k and k == k else "" for k in made.get("k", pd.Series("", index=made.index))]
+    words = {"group": "", "attacker": "", "k": "", "condition": ""}
+    return made.reindex(columns=list(COLUMNS)).astype(dict.fromkeys(words, object)).fillna(words)
+
+
+def _of(audited: Audited) -> Iterator[dict[str, Any]]:
+    secret = audited.secret
+    for release in (RELEASED, REFERENCE):
+        table = audited.guesses[audited.guesses["release"] == release].reset_index(drop=True)
+        if not len(table):
+            continue
+        fixed = {"release": release, "target": secret.name}
+        alone = {**fixed, "knowledge": Knowledge.SEMI_INFORMED}
+        best = table[table["best"]].reset_index(drop=True)
+        yield from _lines(secret, best, alone | {"attacker": BEST}, every=True)
+        for family in dict.fromkeys(table["attacker"]):
+            own = table[table["attacker"] == family].reset_index(drop=True)
+            yield from _lines(secret, own, alone | {"attacker": family})
+        if len(secret.classes) == 2 and not secret.within:
+            yield from _patient(secret, best, fixed)
+    if len(audited.whole) and secret.classes:
+        together = {"release": RELEASED, "target": secret.name, "knowledge": Knowledge.PATIENT, "condition": WHOLE}
+        yield from _lines(secret, audited.whole, together | {"attacker": BEST})
+
+
+def _patient(secret: Secret, best: pd.DataFrame, fixed: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The best attacker's scores, pooled over several utterances of a speaker, where some have so many."""
+    most = int(np.bincount(secret.speaker).max())
+    for k in PATIENCE:
+        if k <= most:
+            where = fixed | {"knowledge": Knowledge.PATIENT, "attacker": BEST, "k": k}
+            yield from _lines(secret, patient(best, k), where)
+
+
+def _lines(secret: Secret, table: pd.DataFrame, where: dict[str, Any], every: bool = False) -> Iterator[dict[str, Any]]:
+    truth, score = table["truth"].to_numpy(), table["score"].to_numpy(dtype=float)
+    if not secret.classes:
+        yield _line(table, lambda rows: _concordance(truth[rows], score[rows]), where, "auc", 0.5, None)
+        return
+    truth, said = truth.astype(np.intp), table["prediction"].to_numpy().astype(np.intp)
+    classes = len(secret.classes)
+    yield _line(table, lambda rows: metrics.uar(truth[rows], said[rows]), where, "uar", secret.chance, truth)
+    if classes == 2:
+        yield _line(table, lambda rows: metrics.auc(truth[rows] == 1, score[rows]), where, "auc", 0.5, truth)
+    if not every:
+        return
+    yield _line(
+        table, lambda rows: metrics.privacy(truth[rows], said[rows]), where, "privacy", 1 - secret.chance, truth
+    )
+    yield _line(
+        table, lambda rows: metrics.advantage(truth[rows], said[rows], classes), where, "advantage", 0.0, truth,
+        (-1.0, 1.0),
+    )  # fmt: skip
+    if classes == 2:
+        for rate in RATES:
+            if (truth == 0).sum() * rate >= 1:
+                yield _line(table, _sure(truth, score, rate), where, f"tpr@fpr={rate:g}", rate, truth)
+        likely = _calibrated(table, truth, score)
+        yield _line(table, lambda rows: metrics.bits(truth[rows], likely[rows], 2), where, "bits", 0.0, truth,
+                    (-np.inf, 1.0))  # fmt: skip
+
+
+def _sure(truth: NDArray[np.intp], score: NDArray[np.float64], rate: float) -> Statistic:
+    return lambda rows: metrics.tpr_at_fpr(truth[rows] == 1, score[rows], rate)
+
+
+def _line(
+    table: pd.DataFrame, statistic: Statistic, where: dict[str, Any], metric: str, chance: float,
+    truth: NDArray[np.intp] | None, bounds: tuple[float, float] = (0.0, 1.0),
+) -> dict[str, Any]:  # fmt: skip
+    found = metrics.interval(
+        statistic,
+        table["speaker"],
+        stratum=None if truth is None else _stratum(table, truth),
+        group=truth,
+        bounds=bounds,
+    )
+    return {**where, "metric": metric, "value": found.value, "low": found.low, "high": found.high, "n": found.n,
+            "speakers": found.speakers, "chance": chance}  # fmt: skip
+
+
+def _stratum(table: pd.DataFrame, truth: NDArray[np.intp]) -> NDArray[np.intp] | None:
+    """The secret where it is constant within speakers: folds balance it."""
+    within = pd.Series(truth).groupby(table["speaker"].to_numpy()).nunique().max() > 1
+    return None if within else truth
+
+
+def _concordance(truth: NDArray[np.float64], score: NDArray[np.float64]) -> float:
+    """Of two rows with unlike values, how often the larger one has the higher score (Harrell 1982), ties 1/2."""
+    order = np.sign(truth[:, None] - truth[None, :])
+    pairs = np.abs(order).sum()
+    if not pairs:
+        return float("nan")
+    return float(0.5 + 0.5 * (order * np.sign(score[:, None] - score[None, :])).sum() / pairs)
+
+
+def _calibrated(table: pd.DataFrame, truth: NDArray[np.intp], score: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How likely the attacker finds the true value, its scores calibrated on the other folds (Platt 1999)."""
+    likely = np.full(len(table), 0.5)
+    side = table["side"].to_numpy()
+    for one in np.unique(side):
+        own, other = side == one, side != one
+        if len(np.unique(truth[other])) == 2:
+            model = LogisticRegression(C=1.0).fit(score[other, None], truth[other])
+            of_one = expit(model.decision_function(score[own, None]))
+            likely[own] = np.where(truth[own] == 1, of_one, 1 - of_one)
+    return likely

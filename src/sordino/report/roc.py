@@ -1,0 +1,68 @@
+"""ROC curves as SVG, the corner of few false alarms beside the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from sordino.report.figures import DASHES, INK, PALE, STYLES, handle, look, svg
+
+CORNER: Final = 1e-3
+"""The least rate of false alarms that is shown."""
+
+Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Rates of false and of true positives, both rising from 0 to 1."""
+
+
+def curve(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> Curve:
+    """The ROC curve of some scores; equal scores are one step.
+
+    >>> curve(np.array([True, False]), np.array([2.0, 1.0]))
+    (array([0., 0., 1.]), array([0., 1., 1.]))
+    """
+    order = np.argsort(-score, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)  # of each run of equal scores
+    true, false = (np.concatenate([[0], np.cumsum(which[order])[last]]) for which in (positive, ~positive))
+    return false / max(false[-1], 1), true / max(true[-1], 1)
+
+
+def roc(panels: Mapping[str, Mapping[str, Curve]]) -> str:
+    """ROC curves, as SVG: a row a secret; on the left the whole, on the right few false alarms, drawn larger.
+
+    `panels` is secret to name to curve. The grey line is chance; the first name is dashed where it is `none`.
+    """
+    names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
+    with look():
+        figure = Figure(figsize=(7.1, 3.1 * len(panels) + 0.3), layout="constrained")
+        axes = figure.subplots(len(panels), 2, squeeze=False)
+        for row, (title, lines) in zip(axes, panels.items(), strict=True):
+            for axis, logarithmic in zip(row, (False, True), strict=True):
+                _panel(axis, lines, names, logarithmic)
+            row[0].set(title=title, ylabel="found (true positives)")
+        for axis in axes[-1]:
+            axis.set_xlabel("false alarms (false positives)")
+        handles = [handle(name, color=_style(name, names), ls=DASHES if name == "none" else "-") for name in names]
+        figure.legend(handles=[*handles, handle("chance", color=PALE, ls="-", lw=1.4)], loc="outside upper left",
+                      ncols=len(names) + 1)  # fmt: skip
+        return svg(figure, "ROC curves")
+
+
+def _style(name: str, names: list[str]) -> str:
+    return INK if name == "none" else STYLES[1 + names.index(name) % (len(STYLES) - 1)][0]
+
+
+def _panel(axis: Axes, lines: Mapping[str, Curve], names: list[str], logarithmic: bool) -> None:
+    grid = np.geomspace(CORNER, 1, 200) if logarithmic else np.array([0.0, 1.0])
+    axis.plot(grid, grid, color=PALE, lw=1.4)
+    for name, (false, true) in lines.items():
+        dashes = DASHES if name == "none" else "-"
+        axis.step(false, true, where="post", color=_style(name, names), lw=1.3, ls=dashes)
+    if logarithmic:
+        axis.set(xscale="log", xlim=(CORNER, 1), ylim=(0, 1.01))
+    else:
+        axis.set(xlim=(0, 1), ylim=(0, 1.01), aspect="equal")

@@ -1,0 +1,157 @@
+"""The audit of a table: a planted leak is found, none is not, and what cannot be audited is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+
+from sordino import metrics
+from sordino.attack.audit import REFERENCE, RELEASED, Audit
+from sordino.errors import AttackError
+
+QUICK = Audit(families=("linear", "nearest"), shuffles=39)
+SPEAKERS, ROWS = 20, 8
+
+
+def table(shift: float = 2.0, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.str_], NDArray[np.str_]]:
+    """Vectors with voices, a gender that shifts the first dimension, and their speakers."""
+    random = np.random.default_rng(seed)
+    speaker = np.repeat([f"s{one:02d}" for one in range(SPEAKERS)], ROWS)
+    male = np.repeat(np.arange(SPEAKERS) % 2, ROWS)
+    voices = np.repeat(random.normal(0, 0.6, (SPEAKERS, 5)), ROWS, axis=0)
+    x = voices + random.normal(0, 0.8, (SPEAKERS * ROWS, 5))
+    x[:, 0] += shift * male
+    return x, np.array(["female", "male"])[male], speaker
+
+
+def test_a_planted_leak_is_told_and_its_absence_is_not_called_one() -> None:
+    x, gender, speaker = table()
+    found = QUICK.run(x, gender, speaker, name="gender")
+    assert found.decision.answer == "leak"
+    assert found.auc() > 0.8
+    nothing, *_ = table(shift=0.0)
+    assert QUICK.run(nothing, gender, speaker).decision.answer != "leak"
+
+
+def test_nobody_is_guessed_by_an_attacker_who_saw_them() -> None:
+    x, gender, speaker = table()
+    found = QUICK.run(x, gender, speaker)
+    swapped = np.where(speaker == "s03", np.where(gender == "male", "female", "male"), gender)
+    other = QUICK.run(x, swapped, speaker)
+    if found.secret.folds(0).tolist() == other.secret.folds(0).tolist():  # pragma: no branch
+        own = (found.guesses["speaker"] == 3).to_numpy()
+        assert found.guesses["score"][own].tolist() == other.guesses["score"][own].tolist()
+
+
+def test_every_row_is_guessed_once_by_each_family_and_once_by_the_best() -> None:
+    x, gender, speaker = table()
+    guesses = QUICK.run(x, gender, speaker).guesses
+    for _, own in guesses.groupby("attacker"):
+        assert sorted(own["row"]) == list(range(len(x)))
+    assert sorted(guesses["row"][guesses["best"]]) == list(range(len(x)))
+    said = guesses["prediction"].to_numpy()
+    assert (said == (guesses["score"] > 0)).all()
+    assert metrics.uar(guesses["truth"].to_numpy(), said) > 0.75
+
+
+def test_the_reference_is_attacked_too_and_says_who_cannot_vouch() -> None:
+    random = np.random.default_rng(0)
+    male = np.repeat(np.arange(SPEAKERS) % 2, 20)
+    speaker = np.repeat([f"s{one:02d}" for one in range(SPEAKERS)], 20)
+    original = random.normal(size=(len(male), 3))
+    original[:, 0] *= 1 + 4 * male  # a linear attacker sees nothing of it
+    found = Audit(families=("linear", "quadratic", "nearest"), shuffles=19).run(
+        random.normal(size=(len(male), 3)), male, speaker, reference=original
+    )
+    assert set(found.guesses["release"]) == {RELEASED, REFERENCE}
+    assert found.auc(release=REFERENCE) > 0.75 > 0.65 > found.auc()
+    assert "linear" in found.unable
+    assert "nearest" not in found.unable
+
+
+def test_secrets_of_three_values_continuous_ones_and_those_within_speakers_are_audited() -> None:
+    x, _, speaker = table(shift=0.0)
+    person = np.unique(speaker, return_inverse=True)[1]
+    age = 20.0 + 2.5 * person
+    x[:, 1] += age / 20
+    assert QUICK.run(x, age, speaker).decision.answer == "leak"
+    third = person % 3
+    x[:, 2] += 3 * third
+    found = QUICK.run(x, third, speaker)
+    assert found.decision.answer == "leak"
+    assert metrics.uar(found.guesses["truth"].to_numpy(), found.guesses["prediction"].to_numpy()) > 0.6
+    mood = np.tile([0, 1], len(x) // 2)
+    x[:, 3] += mood
+    within = QUICK.run(x, mood, speaker)
+    assert within.secret.within
+    assert within.decision.answer == "leak"
+    assert within.whole.empty
+
+
+def test_the_same_seed_gives_the_same_numbers_and_nothing_given_is_changed() -> None:
+    x, gender, speaker = table()
+    before = x.copy()
+    first, second = (QUICK.run(x, gender, speaker) for _ in range(2))
+    assert (x == before).all()
+    pd.testing.assert_frame_equal(first.guesses, second.guesses)
+    assert first.decision == second.decision
+
+
+def test_a_large_table_is_sampled_evenly_and_says_so() -> None:
+    x, gender, speaker = table()
+    found = Audit(families=("linear",), shuffles=19, rows=60).run(x, gender, speaker)
+    assert len(found.rows) == 60
+    assert found.of == len(x)
+    assert set(np.unique(speaker[found.rows], return_counts=True)[1]) == {3}
+    assert set(found.guesses["row"]) == set(found.rows)
+
+
+def test_constant_columns_and_duplicate_rows_change_no_verdict() -> None:
+    x, gender, speaker = table()
+    wide = np.hstack([x, np.full((len(x), 2), 7.0)])
+    assert QUICK.run(wide, gender, speaker).auc() == pytest.approx(QUICK.run(x, gender, speaker).auc(), abs=0.02)
+    alike = np.repeat(x[:1], len(x), axis=0)
+    found = QUICK.run(alike, gender, speaker)
+    assert found.decision.answer != "leak"
+    assert found.decision.p == 1
+    assert found.auc() == 0.5
+
+
+def test_four_speakers_cannot_tell() -> None:
+    x, gender, speaker = table(shift=0.0)
+    few = np.isin(speaker, ["s00", "s01", "s02", "s03"])
+    found = QUICK.run(x[few], gender[few], speaker[few])
+    assert found.decision.answer == "cannot tell"
+    assert "4 ways" in found.decision.why
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x, g, s: (np.where(np.arange(160)[:, None] == 7, np.nan, x), g, s), "1 of 160 vectors are not finite"),
+        (lambda x, g, s: (x[:0], g[:0], s[:0]), r"vectors of shape \(0, 5\)"),
+        (lambda x, g, s: (x[:, 0], g, s), r"vectors of shape \(160,\), expected \(rows, dimensions\)"),
+        (lambda x, g, s: (x.astype(str)[:, :1] + "a", g, s), "vectors hold text"),
+        (lambda x, g, s: (x, g[:-1], s), "160 vectors, 159 secrets, 160 speakers"),
+        (lambda x, g, s: (x, np.full(len(g), "male"), s), "secret: one value, male, in all rows"),
+        (lambda x, g, s: (x, np.where(np.arange(len(g)) == 3, "male", g), s), "changes within 1 of 20 speakers"),
+        (lambda x, g, s: (x[:16], g[:16], s[:16]), r"a value has 1 speaker\(s\), expected two or more"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_audited_is_refused(change: Any, message: str) -> None:
+    with pytest.raises(AttackError, match=message):
+        QUICK.run(*change(*table()))
+
+
+def test_settings_that_cannot_be_are_refused() -> None:
+    with pytest.raises(AttackError, match="attackers oracle, expected some of linear"):
+        Audit(families=("oracle",))
+    with pytest.raises(AttackError, match="0 shuffles of 4000 rows, expected 1 or more"):
+        Audit(shuffles=0)
+    x, gender, speaker = table()
+    with pytest.raises(AttackError, match="3 reference vectors for 160 rows"):
+        QUICK.run(x, gender, speaker, reference=x[:3])
