@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino import attack
-from sordino.attack import Audit, RiskAttacker, RiskFitter
+from sordino.attack import Attacked, RiskAttacker, RiskFitter
 from sordino.corpora.table import Corpus
 from sordino.nn.fit import Settings
 from sordino.release import Identity
@@ -52,7 +52,7 @@ def audit(
     z: NDArray[np.float32] | None = None,
     corpus: Corpus | None = None,
     families: Sequence[str] = ("logistic",),
-) -> Audit:
+) -> Attacked:
     """An audit of the planted scene, or of what is given in its place."""
     given = scene()
     return attack.run(

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from sordino.attack import Audit
+from sordino.attack import Attacked
 from sordino.define import Knowledge
 from sordino.errors import AttackError, StorageError
 from sordino.report import COLUMNS, Card, Cell, Page, Picture, Section, Table, Terms, Text, measure, write
@@ -67,11 +67,11 @@ def a_page(text: str = "fine") -> Page:
     return Page(text, text, [Section(text, blocks)], [text], {"figure.svg": "<svg></svg>"})
 
 
-def audits(**given: Any) -> list[Audit]:
+def audits(**given: Any) -> list[Attacked]:
     table = made.study(draws=1, **given)
     config = {"families": list(made.FAMILIES), "seed": 0, "config": {"embedding": 16}}
     return [
-        Audit(rows.reset_index(drop=True), {"release": str(name), **config})
+        Attacked(rows.reset_index(drop=True), {"release": str(name), **config})
         for name, rows in table.groupby("release", sort=False)
     ]
 

@@ -1,7 +1,8 @@
 """What can be taken: attackers on released vectors."""
 
-from sordino.attack import membership, privacy
+from sordino.attack import membership, privacy, selftest, verdict
 from sordino.attack.attackers import FAMILIES, Attacker, Family
+from sordino.attack.audit import Audit, Audited
 from sordino.attack.guesses import Found, Side, patient
 from sordino.attack.ignorant import Judgement, RiskAttacker, RiskFitter
 from sordino.attack.run import COLUMNS, QUICK, Attacked, run
@@ -12,6 +13,8 @@ __all__ = [
     "QUICK",
     "Attacked",
     "Attacker",
+    "Audit",
+    "Audited",
     "Family",
     "Found",
     "Judgement",
@@ -22,4 +25,6 @@ __all__ = [
     "patient",
     "privacy",
     "run",
+    "selftest",
+    "verdict",
 ]

@@ -96,11 +96,7 @@ class Audit:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.families if name not in FAMILIES]
-        if unknown or not self.families:
-            raise AttackError(
-                f"attackers {', '.join(unknown) or 'none'}, expected some of {', '.join(FAMILIES)}: name those"
-            )
+        machines.known_families(self.families)
         if self.shuffles < 1 or self.rows < 1:
             raise AttackError(f"{self.shuffles} shuffles of {self.rows} rows, expected 1 or more of each")
 
@@ -113,20 +109,20 @@ class Audit:
         A secret of numbers with more than ten values is continuous. `reference` `(n, any)` are the unprotected vectors
         of the same rows. Raises `AttackError` for vectors that are missing or not finite, and what `Secret.of` refuses.
         """
-        x = _vectors(X, "vectors")
+        x = machines.vectors(X)
         given, people = np.asarray(secret), np.asarray(groups)
         if not len(x) == len(given) == len(people):
             raise AttackError(
                 f"{len(x)} vectors, {len(given)} secrets, {len(people)} speakers, expected one each a row: align them"
             )
-        original = None if reference is None else _vectors(reference, "reference vectors")
+        original = None if reference is None else machines.vectors(reference, "reference vectors")
         if original is not None and len(original) != len(x):
             raise AttackError(f"{len(original)} reference vectors for {len(x)} rows, expected as many: align them")
         rows = _sample(people, self.rows, self.seed)
         of = Secret.of(name, given[rows], people[rows])
         fold = of.folds(self.seed)
         shuffled = of.shuffles(fold, self.shuffles, self.seed)
-        tested: list[verdict.Tested] = []
+        tested: list[verdict.Reached] = []
         kept = list(self._heard(x[rows], of, fold, shuffled, tested))
         tables = [_guesses(of, fold, kept, RELEASED)]
         if original is not None:
@@ -142,28 +138,15 @@ class Audit:
 
     def _heard(
         self, x: NDArray[np.float64], secret: Secret, fold: Rows, shuffled: NDArray[np.float64],
-        tested: list[verdict.Tested],
+        tested: list[verdict.Reached],
     ) -> Iterator[Scores]:  # fmt: skip
         """Every attacker's scores of the secret itself; what it reaches on all shuffles is added to `tested`."""
         labels = verdict.labels(secret, shuffled)
         who = None if secret.within else secret.speaker
         columns = shuffled.shape[1]
         for said in machines.scores(x, labels, fold, who, self.families):
-            tested += verdict.tested(secret, shuffled, said)
+            tested += verdict.reach(secret, shuffled, said)
             yield Scores(said.family, said.setting, said.values[:, ::columns], said.whole)
-
-
-def _vectors(given: ArrayLike, what: str) -> NDArray[np.float64]:
-    try:
-        x = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise AttackError(f"{what} hold text, expected numbers alone: leave such columns out") from error
-    if x.ndim != 2 or not x.size:
-        raise AttackError(f"{what} of shape {x.shape}, expected (rows, dimensions) with some of each: reshape them")
-    bad = int((~np.isfinite(x)).any(axis=1).sum())
-    if bad:
-        raise AttackError(f"{bad} of {len(x)} {what} are not finite, expected numbers: drop those rows")
-    return x
 
 
 def _sample(speaker: NDArray[Any], most: int, seed: int) -> Rows:

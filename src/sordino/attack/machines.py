@@ -27,8 +27,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import cho_factor, cho_solve
+
+from sordino.errors import AttackError
 
 Rows = NDArray[np.intp]
 Matrix = NDArray[np.float64]
@@ -53,12 +55,39 @@ class Scores:
     whole: bool = False
 
 
-def scaled(x: NDArray[np.floating[Any]], each: bool) -> Matrix:
-    """Centred rows, each dimension divided by its own spread or all by one; constant dimensions are left out."""
+def vectors(given: ArrayLike, what: str = "vectors") -> Matrix:
+    """Vectors as `(rows, dimensions)`; raises `AttackError` for text, another shape, and what is not finite."""
+    try:
+        x = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise AttackError(f"{what} hold text, expected numbers alone: leave such columns out") from error
+    if x.ndim != 2 or not x.size:
+        raise AttackError(f"{what} of shape {x.shape}, expected (rows, dimensions) with some of each: reshape them")
+    bad = int((~np.isfinite(x)).any(axis=1).sum())
+    if bad:
+        raise AttackError(f"{bad} of {len(x)} {what} are not finite, expected numbers: drop those rows")
+    return x
+
+
+def known_families(families: Sequence[str]) -> None:
+    """Raises `AttackError` where no family is named, or one that `FAMILIES` lacks."""
+    unknown = [name for name in families if name not in FAMILIES]
+    if unknown or not families:
+        raise AttackError(
+            f"attackers {', '.join(unknown) or 'none'}, expected some of {', '.join(FAMILIES)}: name those"
+        )
+
+
+def scaled(x: NDArray[np.floating[Any]], each: bool, size: Matrix | None = None) -> Matrix:
+    """Centred rows, each dimension divided by its own spread or all by one; constant dimensions are left out.
+
+    `size` is the largest magnitude of each dimension, where rows are differences of larger ones.
+    """
     z = np.asarray(x, dtype=np.float64)
+    size = np.abs(z).max(axis=0) if size is None else size
     z = z - z.mean(axis=0)
     spread = z.std(axis=0)
-    kept = spread > 1e-9 * max(float(spread.max(initial=0.0)), 1e-300)
+    kept = spread > 1e-12 * size  # below is rounding
     z, spread = z[:, kept], spread[kept]
     if not each and len(spread):
         spread = np.sqrt(np.mean(spread**2))
@@ -123,7 +152,10 @@ def scores(
             for count in NEIGHBOURS:
                 yield Scores("nearest", f"{count} nearest, {scale}", _nearest(squared, labels, fold, count))
         if speaker is not None:
-            own, how = _inner(scaled(_centred(x, speaker), each)), f"{scale}, less each speaker's mean"
+            own, how = (
+                _inner(scaled(_centred(x, speaker), each, np.abs(x).max(axis=0))),
+                f"{scale}, less each speaker's mean",
+            )
             for name, kernel in _chosen(families):
                 if name != "linear":  # nothing is left of the means
                     yield from _of_speakers(name, how, kernel(own), labels, fold, speaker)

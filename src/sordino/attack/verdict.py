@@ -23,8 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from sordino.attack.machines import FAMILIES, Scores, scores
+from sordino.attack.machines import FAMILIES, Scores, known_families, scores, vectors
 from sordino.attack.secrets import LEVEL, Secret
+from sordino.errors import AttackError
 
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -39,7 +40,7 @@ _SURE: Final = 1 - 1e-6
 
 
 @dataclass(frozen=True)
-class Tested:
+class Reached:
     """One attacker before the secret and its shuffles."""
 
     family: str
@@ -81,17 +82,17 @@ def labels(secret: Secret, table: Matrix) -> Matrix:
     return np.hstack([(table == code).astype(np.float64) for code in range(len(secret.classes))])
 
 
-def tested(secret: Secret, table: Matrix, said: Scores) -> list[Tested]:
+def reach(secret: Secret, table: Matrix, said: Scores) -> list[Reached]:
     """What an attacker reaches: on utterances, and where the secret is constant within speakers on whole speakers."""
     found = []
     values, first = said.values, np.unique(secret.speaker, return_index=True)[1]
     if not said.whole:
         auc = areas(secret, table, values)
-        found.append(Tested(said.family, said.setting, False, auc, auc))
+        found.append(Reached(said.family, said.setting, False, auc, auc))
         values = _means(secret, values)
     if not secret.within:
         own = table[first]
-        found.append(Tested(said.family, said.setting, True, _fisher(secret, own, values), areas(secret, own, values)))
+        found.append(Reached(said.family, said.setting, True, _fisher(secret, own, values), areas(secret, own, values)))
     return found
 
 
@@ -114,7 +115,7 @@ def _fisher(secret: Secret, table: Matrix, values: Matrix) -> Matrix:
 
 
 def areas(secret: Secret, table: Matrix, values: Matrix) -> Matrix:
-    """The AUC of each column; the mean over classes against the rest, or of ordered pairs of a continuous secret."""
+    """The AUC of each column; the mean over classes against the rest, or (1 + Spearman's ρ) / 2 of a continuous one."""
     ranks = rankdata(values, axis=0)
     if not secret.classes:
         truth = rankdata(table, axis=0)
@@ -138,7 +139,7 @@ def _area(positive: NDArray[np.bool_], ranks: Matrix) -> Matrix:
     return area
 
 
-def decide(secret: Secret, fold: Rows, attackers: Iterable[Tested]) -> Decision:
+def decide(secret: Secret, fold: Rows, attackers: Iterable[Reached]) -> Decision:
     """The verdict on what some attackers found; `fold` says how many arrangements there are to compare with."""
     every = list(attackers)
     reached = np.stack([one.reached for one in every])
@@ -164,8 +165,10 @@ def _share(most: Matrix, own: float) -> float:
 
 
 def _too_few(ways: float, shuffles: int, needed: float) -> str:
-    if min(ways, shuffles + 1) < 1 / LEVEL:
-        return f"the speakers can be shuffled in {ways:.0f} ways, and fewer than {1 / LEVEL:.0f} cannot tell a leak"
+    if shuffles + 1 < 1 / LEVEL:
+        return f"{shuffles} shuffles are too few, {1 / LEVEL - 1:.0f} are the least that tell a leak"
+    if ways < 1 / LEVEL:
+        return f"the secret can be shuffled in {ways:.0f} ways, and fewer than {1 / LEVEL:.0f} cannot tell a leak"
     if needed > BLIND:
         return f"with so few speakers only an AUC above {needed:.2f} would have been called a leak"
     return ""
@@ -181,6 +184,8 @@ def judge(
 ) -> Decision:
     """Whether vectors `x` `(n, d)` say anything of a secret.
 
+    Raises `AttackError` for vectors that are missing or not finite, and for an unknown family.
+
     >>> random = np.random.default_rng(0)
     >>> speaker = np.repeat(np.arange(24), 10)
     >>> gender = speaker % 2
@@ -191,10 +196,17 @@ def judge(
     >>> judge(x, Secret.of("gender", gender, speaker), shuffles=39).answer
     'leak'
     """
+    known_families(families)
+    x = vectors(x)
+    if len(x) != len(secret.values) or shuffles < 1:
+        raise AttackError(
+            f"{len(x)} vectors for {len(secret.values)} secrets and {shuffles} shuffles, "
+            "expected one each a row, and a shuffle: align the rows"
+        )
     fold = secret.folds(seed)
     table = secret.shuffles(fold, shuffles, seed)
     said = scores(x, labels(secret, table), fold, None if secret.within else secret.speaker, families)
-    return decide(secret, fold, (one for of in said for one in tested(secret, table, of)))
+    return decide(secret, fold, (one for of in said for one in reach(secret, table, of)))
 
 
-__all__ = ["BLIND", "Answer", "Decision", "Tested", "areas", "decide", "judge", "labels", "tested"]
+__all__ = ["BLIND", "Answer", "Decision", "Reached", "areas", "decide", "judge", "labels", "reach"]

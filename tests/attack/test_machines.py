@@ -1,0 +1,270 @@
+"""Attackers of many labels at once are scikit-learn's fitted fold by fold, and learn nothing from whom they guess."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.metrics.pairwise import pairwise_kernels
+from sklearn.neighbors import KNeighborsRegressor
+
+from sordino import metrics
+from sordino.attack.machines import FAMILIES, NEIGHBOURS, RIDGE, WHOLE, Scores, scaled, scores
+from sordino.attack.secrets import Secret
+
+Matrix = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+SCALES = {"one scale": False, "each dimension scaled": True}
+GAMMAS = {"rbf γ=0.5": 0.5, "rbf γ=2": 2.0, "rbf γ=8": 8.0}
+POWERS = {"linear": 1, "quadratic": 2, "cubic": 3}
+NAMES = [*POWERS, *GAMMAS]
+
+
+def table(speakers: int = 8, seed: int = 0) -> tuple[Matrix, Matrix, Rows, Rows]:
+    """Rows of unlike spread, three labellings of the speakers, folds of speakers, and uneven speakers."""
+    random = np.random.default_rng(seed)
+    speaker = np.repeat(np.arange(speakers), random.integers(2, 7, speakers)).astype(np.intp)
+    x = random.normal(5, 1, (len(speaker), 4)) * [1, 2, 5, 0.1] + random.normal(size=(speakers, 4))[speaker]
+    labels = np.column_stack([np.arange(speakers) % 2, random.normal(size=(speakers, 2))])[speaker]
+    return x, labels, (np.arange(speakers) // 2 % 3).astype(np.intp)[speaker], speaker
+
+
+def of(x: NDArray[Any], labels: Matrix, fold: Rows, speaker: Rows | None, **kind: Any) -> dict[str, Scores]:
+    found = list(scores(x, labels, fold, speaker, **kind))
+    by_name = {one.setting: one for one in found}
+    assert len(by_name) == len(found)  # every setting has a name of its own
+    return by_name
+
+
+def prepared(x: Matrix, each: bool) -> Matrix:
+    spread = np.sqrt(x.var(axis=0)) if each else np.sqrt(x.var(axis=0).mean())
+    centred: Matrix = (x - x.mean(axis=0)) / spread
+    return centred
+
+
+def kernel_of(name: str, z: Matrix) -> Matrix:
+    """As scikit-learn has it, of all rows."""
+    if name in GAMMAS:
+        median = np.median([[np.sum((a - b) ** 2) for a in z] for b in z])
+        made: Matrix = pairwise_kernels(z, metric="rbf", gamma=GAMMAS[name] / median)
+    elif name == "linear":
+        made = pairwise_kernels(z / np.sqrt(z.shape[1]), metric="linear")
+    else:
+        made = pairwise_kernels(z, metric="poly", degree=POWERS[name], gamma=1 / z.shape[1], coef0=1)
+    return made
+
+
+def fold_by_fold(kernel: Matrix, labels: Matrix, fold: Rows, ridge: float) -> Matrix:
+    said = np.empty_like(labels)
+    for one in np.unique(fold):
+        a, b = fold != one, fold == one
+        model = KernelRidge(alpha=ridge * a.sum() * np.diag(kernel).mean(), kernel="precomputed")
+        model.fit(kernel[a][:, a], labels[a] - labels[a].mean(axis=0))
+        said[b] = model.predict(kernel[b][:, a])
+    return said
+
+
+def separated(x: Matrix, secret: Rows, speaker: Rows, families: Sequence[str]) -> float:
+    """The best AUC of these families on single utterances."""
+    fold = Secret.of("gender", secret, speaker).folds()
+    found = scores(x, secret[:, None].astype(float), fold, families=families)
+    return max(metrics.auc(secret == 1, one.values[:, 0]) for one in found)
+
+
+def test_each_family_finds_what_it_is_for_and_a_line_finds_only_the_mean() -> None:
+    random = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(20), 20)
+    secret = (speaker % 2).astype(np.intp)
+    z = random.normal(size=(400, 3))
+    mean, wide, product = z.copy(), z.copy(), z.copy()
+    mean[:, 0] += 2 * secret
+    wide[:, 0] *= 1 + 3 * secret
+    product[:, 1] = (2 * secret - 1) * z[:, 0] + 0.5 * z[:, 1]
+    assert separated(mean, secret, speaker, ["linear"]) > 0.85
+    for family in ("quadratic", "rbf", "nearest"):
+        assert separated(wide, secret, speaker, [family]) > 0.7
+        assert separated(product, secret, speaker, [family]) > 0.75
+    for x in (wide, product):
+        assert separated(x, secret, speaker, ["linear"]) < 0.6
+
+
+def test_who_sees_speakers_less_their_means_finds_a_width_among_unlike_voices() -> None:
+    random = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(20), 30)
+    secret = (speaker % 2).astype(np.intp)
+    x = random.normal(size=(600, 3)) * np.where(secret[:, None] == 1, 1.5, 1) + random.normal(0, 9, (20, 3))[speaker]
+    fold = Secret.of("gender", secret, speaker).folds()
+    found = of(x, secret[:, None].astype(float), fold, speaker, families=["quadratic"])
+    own, plain = (
+        found[f"quadratic, ρ=0.1, whole speakers, one scale{end}"] for end in (", less each speaker's mean", "")
+    )
+    assert metrics.auc(secret[::30] == 1, own.values[:, 0]) == 1
+    assert metrics.auc(secret[::30] == 1, plain.values[:, 0]) < 0.9
+
+
+def test_of_shuffled_labels_nothing_is_found_on_average() -> None:
+    x, _, _, speaker = table(20)
+    secret = Secret.of("gender", speaker % 2, speaker)
+    fold = secret.folds()
+    shuffled = secret.shuffles(fold, 400)[:, 1:]
+    for one in scores(x, shuffled, fold, speaker):
+        first = np.unique(speaker, return_index=True)[1] if one.whole else np.arange(len(speaker))
+        auc = [metrics.auc(label == 1, said) for label, said in zip(shuffled[first].T, one.values.T, strict=True)]
+        assert abs(np.mean(auc) - 0.5) < 0.05
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", NAMES)
+def test_kernel_ridge_is_that_of_scikit_learn_fold_by_fold(name: str, scale: str) -> None:
+    x, labels, fold, _ = table()
+    kernel = kernel_of(name, prepared(x, SCALES[scale]))
+    said = of(x, labels, fold, None)[f"{name}, {scale}"]
+    assert said.family == name.split()[0]
+    assert not said.whole
+    np.testing.assert_allclose(said.values, fold_by_fold(kernel, labels, fold, RIDGE), atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("count", NEIGHBOURS)
+@pytest.mark.parametrize("speakers", [4, 12])
+def test_nearest_neighbours_are_those_of_scikit_learn(speakers: int, count: int, scale: str) -> None:
+    x, labels, fold, _ = table(speakers)
+    z = prepared(x, SCALES[scale])
+    said = of(x, labels, fold, None)[f"{count} nearest, {scale}"]
+    assert said.family == "nearest"
+    for one in np.unique(fold):
+        a, b = fold != one, fold == one
+        model = KNeighborsRegressor(min(count, int(a.sum()))).fit(z[a], labels[a])
+        np.testing.assert_allclose(said.values[b], model.predict(z[b]) - labels[a].mean(axis=0), atol=1e-12)
+
+
+@pytest.mark.parametrize("less", [False, True], ids=["as they are", "less their means"])
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", NAMES)
+def test_whole_speakers_are_compared_by_the_mean_over_all_pairs_of_their_rows(
+    name: str, scale: str, less: bool
+) -> None:
+    x, labels, fold, speaker = table()
+    found = of(x, labels, fold, speaker)
+    if less:
+        x = np.concatenate([x[speaker == one] - x[speaker == one].mean(axis=0) for one in range(8)])
+    kernel = kernel_of(name, prepared(x, SCALES[scale]))
+    pairs = np.zeros((8, 8))
+    for p in range(8):
+        for q in range(8):
+            pairs[p, q] = np.mean(
+                [kernel[i, j] for i in np.flatnonzero(speaker == p) for j in np.flatnonzero(speaker == q)]
+            )
+    away = np.eye(8) - 1 / 8  # the mean of all speakers is the origin
+    first = np.unique(speaker, return_index=True)[1]
+    for ridge in WHOLE:
+        setting = f"{name}, ρ={ridge:g}, whole speakers, {scale}" + (", less each speaker's mean" if less else "")
+        if name == "linear" and less:
+            assert setting not in found  # nothing is left of the means
+            continue
+        assert found[setting].whole
+        expected = fold_by_fold(away @ pairs @ away, labels[first], fold[first], ridge)
+        np.testing.assert_allclose(found[setting].values, expected, atol=1e-8)
+
+
+def test_nobody_is_guessed_by_what_learnt_from_their_fold() -> None:
+    x, labels, fold, speaker = table(14)  # enough for 25 neighbours not to be everyone
+    first = np.unique(speaker, return_index=True)[1]
+    before = of(x, labels, fold, speaker)
+    for one in np.unique(fold):
+        changed = labels.copy()
+        changed[fold == one] = np.random.default_rng(0).normal(0, 9, (14, 3))[speaker[fold == one]]
+        after = of(x, changed, fold, speaker)
+        for name, said in before.items():
+            own = (fold[first] if said.whole else fold) == one
+            assert said.values[own].tolist() == after[name].values[own].tolist()
+            assert not np.allclose(said.values[~own], after[name].values[~own])
+
+
+def test_scores_are_linear_in_the_labels_whatever_else_stands_in_the_table() -> None:
+    x, labels, fold, speaker = table()
+    a, b = labels[:, :1], labels[:, 1:2]
+    parts = [of(x, one, fold, speaker) for one in (a, b, 3 * a - 2 * b + 7, np.hstack([a, b]))]
+    for name, said in parts[0].items():
+        one, other, mixed, both = said.values, *(part[name].values for part in parts[1:])
+        np.testing.assert_allclose(mixed, 3 * one - 2 * other, atol=1e-9)  # and 7 is taken off with the mean
+        np.testing.assert_allclose(both, np.hstack([one, other]), atol=1e-12)
+
+
+def test_the_order_of_the_rows_moves_no_score_and_the_input_is_untouched() -> None:
+    x, labels, fold, _ = table()
+    kept = [one.copy() for one in (x, labels, fold)]
+    order = np.random.default_rng(0).permutation(len(x))
+    mixed = of(x[order], labels[order], fold[order], None)
+    for name, said in of(x, labels, fold, None).items():
+        np.testing.assert_allclose(mixed[name].values, said.values[order], atol=1e-9)
+    assert all((one == before).all() for one, before in zip((x, labels, fold), kept, strict=True))
+
+
+def test_neither_unit_nor_origin_nor_precision_of_the_vectors_matters() -> None:
+    x, labels, fold, speaker = table()
+    plain, moved, units = (of(one, labels, fold, speaker) for one in (x, 100 - 7 * x, x * [1, 10, 0.1, 3]))
+    single = of(x.astype(np.float32), labels, fold, speaker)
+    for name, said in plain.items():
+        np.testing.assert_allclose(moved[name].values, said.values, atol=1e-8)
+        np.testing.assert_allclose(single[name].values, said.values, atol=1e-4)
+        if "each dimension" in name:
+            np.testing.assert_allclose(units[name].values, said.values, atol=1e-8)
+
+
+def test_constant_dimensions_say_nothing() -> None:
+    x, labels, fold, speaker = table()
+    wider = np.column_stack([x[:, :2], np.full(len(x), 1 / 3), x[:, 2:], np.full(len(x), -1e6)])
+    plain, with_constants = (of(one, labels, fold, speaker) for one in (x, wider))
+    for name, said in plain.items():
+        np.testing.assert_allclose(with_constants[name].values, said.values, atol=1e-8)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.1])
+def test_vectors_that_are_all_the_same_give_finite_scores(value: float) -> None:
+    _, labels, fold, speaker = table()
+    for said in scores(np.full((len(labels), 4), value), labels, fold, speaker):
+        assert np.isfinite(said.values).all()
+
+
+def test_speakers_of_one_row_each_give_finite_scores() -> None:
+    x, labels, fold, speaker = table()
+    first = np.unique(speaker, return_index=True)[1]
+    for said in scores(x[first], labels[first], fold[first], np.arange(8)):
+        assert np.isfinite(said.values).all()
+
+
+def test_rows_that_are_the_same_within_each_speaker_give_finite_scores() -> None:
+    x, labels, fold, speaker = table()
+    for said in scores(x[np.unique(speaker, return_index=True)[1]][speaker], labels, fold, speaker):
+        assert np.isfinite(said.values).all()
+
+
+def test_scaled_rows_are_centred_and_of_spread_one() -> None:
+    x, *_ = table()
+    each, one = scaled(x, True), scaled(x, False)
+    np.testing.assert_allclose(each.std(axis=0), 1)
+    np.testing.assert_allclose(np.mean(one.var(axis=0)), 1)
+    np.testing.assert_allclose(one.std(axis=0) / one.std(axis=0)[0], x.std(axis=0) / x.std(axis=0)[0])
+    np.testing.assert_allclose([each.mean(axis=0), one.mean(axis=0)], 0, atol=1e-12)
+
+
+def test_a_dimension_that_is_not_constant_stays_beside_one_far_wider() -> None:
+    x = np.random.default_rng(0).normal(size=(50, 2)) * [1, 1e10]
+    assert scaled(x, True).shape == (50, 2)
+
+
+def test_only_the_families_that_are_asked_for_answer() -> None:
+    x, labels, fold, speaker = table()
+    for family in FAMILIES:
+        assert {one.family for one in scores(x, labels, fold, speaker, [family])} == {family}
+    everyone = of(x, labels, fold, speaker)
+    assert {one.family for one in everyone.values()} == set(FAMILIES)
+    assert not any(one.whole for one in of(x, labels, fold, None).values())
+    for said in everyone.values():
+        assert said.values.shape == (8 if said.whole else len(x), 3)

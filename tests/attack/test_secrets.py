@@ -1,0 +1,265 @@
+"""A secret's shuffles keep all that an attacker may know of folds and speakers; what nobody can shuffle is refused."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import combinations, permutations
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.stats import chisquare
+
+from sordino.attack.secrets import FOLDS, LEVEL, Secret
+from sordino.errors import AttackError
+
+Rows = NDArray[np.intp]
+
+GENDER = Secret.of("gender", np.repeat(list("mfmfffmmffmfm"), 4), np.repeat(list("abcdefghijklm"), 4))
+AGE = Secret.of("age", np.repeat(np.arange(20.0, 33), 4), np.repeat(np.arange(13), 4))
+DIALECT = Secret.of("dialect", np.repeat(list("xyzxyzxyzxy"), 3), np.repeat(np.arange(11), 3))
+EMOTION = Secret.of("emotion", ["sad", "angry", "sad", "happy"] * 13, np.repeat(np.arange(13), 4))
+STRESS = Secret.of("stress", np.random.default_rng(0).normal(size=52), np.repeat(np.arange(13), 4))
+
+BETWEEN = pytest.mark.parametrize("secret", [GENDER, AGE, DIALECT], ids=lambda secret: secret.name)
+WITHIN = pytest.mark.parametrize("secret", [EMOTION, STRESS], ids=lambda secret: secret.name)
+EVERY = pytest.mark.parametrize("secret", [GENDER, AGE, DIALECT, EMOTION, STRESS], ids=lambda secret: secret.name)
+
+
+def of_speakers(secret: Secret, column: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The value of each speaker; fails where one has two."""
+    values = [np.unique(column[secret.speaker == one]) for one in np.unique(secret.speaker)]
+    return np.concatenate(values) if all(len(own) == 1 for own in values) else np.empty(0)
+
+
+@BETWEEN
+def test_shuffled_between_speakers_a_secret_stays_with_speakers_and_a_fold_keeps_its_values(secret: Secret) -> None:
+    assert not secret.within
+    fold = secret.folds()
+    folds = np.array([fold[secret.speaker == one][0] for one in np.unique(secret.speaker)])
+    table = secret.shuffles(fold, 50)
+    true = of_speakers(secret, secret.values)
+    moved = 0
+    for column in table.T[1:]:
+        own = of_speakers(secret, column)
+        assert len(own) == len(true)  # constant within speakers
+        for one in np.unique(fold):
+            assert Counter(own[folds == one].tolist()) == Counter(true[folds == one].tolist())
+        moved += bool((own != true).any())
+    assert moved > 40
+
+
+@WITHIN
+def test_shuffled_within_speakers_a_secret_keeps_the_counts_of_every_speaker(secret: Secret) -> None:
+    assert secret.within
+    table = secret.shuffles(secret.folds(), 50)
+    for column in table.T:
+        for one in np.unique(secret.speaker):
+            own = secret.speaker == one
+            assert Counter(column[own].tolist()) == Counter(secret.values[own].tolist())
+    assert (table[:, 1:] != table[:, :1]).any(axis=0).all()
+
+
+@EVERY
+def test_the_first_column_is_the_secret_and_the_same_seed_gives_the_same_table(secret: Secret) -> None:
+    fold = secret.folds()
+    kept = secret.values.copy()
+    table, again, other = (secret.shuffles(fold, 20, seed) for seed in (3, 3, 4))
+    assert table.shape == (len(secret.values), 21)
+    assert table[:, 0].tolist() == secret.values.tolist() == kept.tolist()
+    assert table.tobytes() == again.tobytes()
+    assert table[:, 1:].tolist() != other[:, 1:].tolist()
+    assert secret.folds(3).tolist() == secret.folds(3).tolist()
+    table[:] = 9
+    assert secret.values.tolist() == kept.tolist()
+
+
+def test_what_the_caller_does_with_the_values_later_changes_nothing() -> None:
+    values, speaker = np.arange(12.0), np.arange(12)
+    secret = Secret.of("age", values, speaker)
+    values[:], speaker[:] = 0, 0
+    assert secret.values.tolist() == list(range(12))
+    assert secret.speaker.tolist() == list(range(12))
+
+
+@pytest.mark.parametrize("secret", [GENDER, EMOTION], ids=lambda secret: secret.name)
+def test_shuffling_forgets_what_was_there_on_average(secret: Secret) -> None:
+    fold = secret.folds()
+    table = secret.shuffles(fold, 2000)[:, 1:]
+    unit = secret.speaker if secret.within else fold
+    for one in np.unique(unit):
+        assert table[unit == one].mean(axis=1) == pytest.approx(secret.values[unit == one].mean(), abs=0.06)
+
+
+def test_every_arrangement_comes_and_none_more_often() -> None:
+    speaker = np.repeat(np.arange(6), 2)
+    for values in (np.repeat([0, 1, 0, 1, 0, 1], 2), [0, 1, 1, 0, 0, 1] * 2):
+        secret = Secret.of("either", values, speaker)
+        fold = secret.folds()
+        seen = Counter(map(tuple, secret.shuffles(fold, 6400).T[1:].tolist()))
+        assert len(seen) == secret.arrangements(fold)
+        assert chisquare(list(seen.values())).pvalue > 0.001
+
+
+def test_given_the_folds_all_arrangements_were_equally_likely() -> None:
+    """Folds are dealt by the secret: were some arrangements likelier than others to give them, no test were exact."""
+    seen: dict[tuple[int, ...], Counter[tuple[int, ...]]] = {}
+    for ones in combinations(range(5), 2):
+        gender = np.isin(np.arange(5), ones).astype(int)
+        secret = Secret.of("gender", gender, np.arange(5))
+        for seed in range(400):
+            fold = tuple(secret.folds(seed).tolist())
+            seen.setdefault(fold, Counter())[tuple(gender.tolist())] += 1
+    for fold, counts in seen.items():
+        any_of = Secret.of("gender", next(iter(counts)), np.arange(5))
+        assert len(counts) == any_of.arrangements(np.array(fold))
+        assert chisquare(list(counts.values())).pvalue > 0.001
+
+
+def arranged(secret: Secret, fold: Rows) -> int:
+    """Different tables whose groups keep their values, counted one by one."""
+    group = secret.speaker if secret.within else fold
+    true = [sorted(secret.values[group == one].tolist()) for one in np.unique(group)]
+    tables = (np.array(one) for one in set(permutations(secret.values.tolist())))
+    return sum([sorted(one[group == own].tolist()) for own in np.unique(group)] == true for one in tables)
+
+
+@pytest.mark.parametrize(
+    ("values", "speaker"),
+    [
+        ([0, 1, 0, 1], [0, 1, 2, 3]),
+        ([0, 1, 0, 1, 0, 1, 1], [0, 1, 2, 3, 4, 5, 6]),
+        ([0, 1, 2, 0, 1, 2], [0, 1, 2, 3, 4, 5]),
+        ([0, 0, 0, 0, 0, 1, 1], [0, 1, 2, 3, 4, 5, 6]),
+        ([0, 1, 0, 1], [0, 0, 1, 1]),
+        ([0, 1, 1, 0, 2, 1, 0, 2], [0, 0, 0, 0, 1, 1, 1, 1]),
+        ([0, 1, 0, 1, 2, 0, 1], [0, 0, 1, 1, 1, 2, 2]),
+    ],
+)
+def test_arrangements_are_those_counted_one_by_one(values: list[int], speaker: list[int]) -> None:
+    secret = Secret.of("either", values, speaker)
+    for fold in (secret.speaker % 2, secret.speaker // 2):
+        assert secret.arrangements(fold) == arranged(secret, fold)
+
+
+def test_rows_of_a_speaker_are_no_further_arrangements_of_a_secret_between_speakers() -> None:
+    one, many = (Secret.of("gender", np.repeat([0, 1] * 4, n), np.repeat(np.arange(8), n)) for n in (1, 9))
+    assert one.arrangements(one.folds()) == many.arrangements(many.folds()) == 6 * 6
+    assert Secret.of("gender", np.arange(400) % 2, np.arange(400)).arrangements(np.zeros(400, dtype=np.intp)) == np.inf
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    counts=st.lists(st.integers(2, 12), min_size=2, max_size=4),
+    rows=st.integers(1, 3),
+    seed=st.integers(0, 99),
+)
+def test_folds_share_no_speaker_and_have_every_value_evenly(counts: list[int], rows: int, seed: int) -> None:
+    gender = np.repeat(np.arange(len(counts)), counts)
+    speaker = np.arange(len(gender))
+    secret = Secret.of("dialect", np.repeat(gender, rows), np.repeat(speaker, rows))
+    every = secret.folds(seed)
+    fold = every[::rows]
+    assert every.tolist() == np.repeat(fold, rows).tolist()
+    number = len(np.unique(fold))
+    assert sorted(np.unique(fold)) == list(range(number))
+    assert 2 <= number <= min(FOLDS, *counts)
+    sizes = np.array([np.bincount(fold[gender == value], minlength=number) for value in range(len(counts))])
+    assert sizes.min() >= 1
+    assert (np.ptp(sizes, axis=1) <= 1).all()
+    assert np.ptp(sizes.sum(axis=0)) <= 1
+    assert number == 2 or secret.arrangements(every) >= 1 / LEVEL
+
+
+@pytest.mark.parametrize(("speakers", "folds"), [(4, 2), (8, 2), (10, 3), (20, 5), (60, 5)])
+def test_few_speakers_get_fewer_folds_so_that_they_can_be_shuffled(speakers: int, folds: int) -> None:
+    secret = Secret.of("gender", np.arange(speakers) % 2, np.arange(speakers))
+    assert len(np.unique(secret.folds())) == folds
+
+
+def test_a_value_that_few_speakers_have_gets_as_many_folds_as_they_are() -> None:
+    for few in (2, 3, 4):
+        assert len(np.unique(Secret.of("gender", np.arange(40) < few, np.arange(40)).folds())) == few
+    assert len(np.unique(AGE.folds())) == FOLDS
+    fear = np.array([["neutral", "happy"]] * 12)
+    fear[:3, 1] = "fear"
+    assert len(np.unique(Secret.of("emotion", fear.ravel(), np.repeat(np.arange(12), 2)).folds())) == 3
+
+
+@EVERY
+def test_the_order_of_the_rows_moves_no_speaker_to_another_fold(secret: Secret) -> None:
+    order = np.random.default_rng(1).permutation(len(secret.values))
+    mixed = Secret.of(secret.name, secret.values[order], secret.speaker[order])
+    assert mixed.folds(2).tolist() == secret.folds(2)[order].tolist()
+    assert (mixed.within, len(mixed.classes)) == (secret.within, len(secret.classes))
+    assert mixed.arrangements(mixed.folds(2)) == secret.arrangements(secret.folds(2))
+    if not secret.within:
+        one, other = (each.shuffles(each.folds(2), 9, 2) for each in (secret, mixed))
+        assert other.tolist() == one[order].tolist()
+
+
+def test_many_different_numbers_are_continuous_and_all_else_is_a_class() -> None:
+    assert AGE.classes == STRESS.classes == ()
+    assert AGE.values.tolist() == np.repeat(np.arange(20.0, 33), 4).tolist()
+    assert AGE.chance == STRESS.chance == GENDER.chance == 0.5
+    assert (GENDER.classes, DIALECT.classes, EMOTION.classes) == (
+        ("f", "m"),
+        ("x", "y", "z"),
+        ("angry", "happy", "sad"),
+    )
+    assert DIALECT.chance == EMOTION.chance == 1 / 3
+    assert len(Secret.of("age", np.arange(10) * 10, np.arange(10)).classes) == 10
+    assert len(Secret.of("age", np.arange(11) * 10, np.arange(11)).classes) == 0
+    assert len(Secret.of("town", list("abcdefghijkl"), np.arange(12)).classes) == 12
+    assert Secret.of("gender", [True, False], ["a", "b"]).classes == ("False", "True")
+
+
+REFUSED: list[tuple[Any, Any, str]] = [
+    ([0, 1, 0], [0, 1], r"either: values \(3,\), speakers \(2,\), expected one each a row"),
+    ([[0, 1], [1, 0]], [[0, 0], [1, 1]], r"either: values \(2, 2\), speakers \(2, 2\), expected one each"),
+    ([0.0, np.nan, 1.0, np.nan], [0, 1, 2, 3], "either: 2 values are missing, expected one a row: drop them"),
+    ([*range(20), np.nan], np.arange(21), "either: 1 values are missing"),
+    (["m", "", "f"], [0, 1, 2], "either: 1 values are missing"),
+    (np.array(["m", None, "f"], dtype=object), [0, 1, 2], "either: 1 values are missing"),
+    (["m", "m", "m"], [0, 1, 2], "either: one value, m, in all rows, expected two or more: nothing to tell"),
+    ([0, 1, 0, 0], [0, 0, 1, 1], "either: changes within 1 of 2 speakers, expected most"),
+    ([0, 0, 1, 1, 0, 1], [0, 0, 1, 1, 2, 2], "either: changes within 1 of 3 speakers, expected most"),
+    (np.r_[np.arange(12), 0, 1], np.r_[np.arange(12), 0, 0], "either: changes within 1 of 12 speakers, expected most"),
+]
+
+
+@pytest.mark.parametrize(("values", "speaker", "why"), REFUSED)
+def test_values_that_nobody_can_shuffle_are_refused(values: Any, speaker: Any, why: str) -> None:
+    with pytest.raises(AttackError, match=why):
+        Secret.of("either", values, speaker)
+
+
+@pytest.mark.parametrize(("values", "speaker", "why"), [one for one in REFUSED if len(one[0]) == len(one[1])])
+def test_what_is_refused_is_so_in_any_order_of_the_rows(values: Any, speaker: Any, why: str) -> None:
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(len(values))
+        with pytest.raises(AttackError, match=why):
+            Secret.of("either", np.asarray(values)[order], np.asarray(speaker)[order])
+
+
+def test_a_secret_that_changes_within_most_speakers_is_one_within_them() -> None:
+    secret = Secret.of("either", [0, 1, 0, 1, 0, 0], [0, 0, 1, 1, 2, 2])
+    assert secret.within
+    table = secret.shuffles(np.array([0, 0, 1, 1, 0, 0]), 50)
+    assert (table[4:] == 0).all(), "who has one value alone keeps it"
+    assert secret.arrangements(np.zeros(6, np.intp)) == 4
+
+
+def test_no_rows_are_refused() -> None:
+    with pytest.raises(AttackError, match="either: "):
+        Secret.of("either", [], [])
+
+
+def test_one_speaker_of_a_value_is_too_few_to_learn_from_and_to_test() -> None:
+    with pytest.raises(AttackError, match=r"gender: a value has 1 speaker\(s\), expected two or more.*: add speakers"):
+        Secret.of("gender", [0, 0, 0, 1], [0, 1, 2, 3]).folds()
+    with pytest.raises(AttackError, match=r"stress: a value has 1 speaker\(s\)"):
+        Secret.of("stress", np.arange(20.0), np.zeros(20)).folds()
