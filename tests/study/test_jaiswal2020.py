@@ -11,8 +11,10 @@ import pytest
 
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError, SplitError, StudyError
+from sordino.nn.multimodal import Shape
 from sordino.report.estimates import COLUMNS
 from sordino.study import jaiswal2020
+from sordino.study import jaiswal2020_grid as grid
 from sordino.study.jaiswal2020_estimates import CONTROL, NULL, ON_D1
 from sordino.study.jaiswal2020_variants import Options, variants
 from tests.study.sound import corpus
@@ -173,3 +175,41 @@ def test_one_level_alone_is_no_task(planted: Corpus, tmp_path: Path) -> None:
     calm = planted.select(np.flatnonzero(planted.column("emotion") == "sad"))
     with pytest.raises((StudyError, CorpusError), match="no labels of activation or valence"):
         jaiswal2020.reproduce(calm, tmp_path, options=QUICK, only=("audio-activation",), cache=None)
+
+
+@pytest.mark.slow
+def test_the_grid_is_searched_and_several_networks_vote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grid, "SIZES", {"kernels": (32, 64)})
+    monkeypatch.setattr("sordino.study.jaiswal2020_lesson.LAMBDAS", (0.3, 1.0))
+    few = corpus(tmp_path, speakers=10, utterances=6)
+    options = Options(
+        normalise="corpus", epochs=1, families=("logistic",), shuffles=1, selections=1, seeds=2, grid=True
+    )
+    out = tmp_path / "out"
+    estimates = jaiswal2020.reproduce(few, out, options=options, only=("audio-activation",), cache=None, jobs=1)
+    units = json.loads((out / "run.json").read_text())["units"]
+    assert len(units) == 15
+    assert {record["grid"]["points"] for name, record in units.items() if "-private-" in name} == {4}
+    assert {record["grid"]["points"] for name, record in units.items() if "general" in name} == {2}
+    assert all(len(record["networks"]) == 2 for record in units.values())
+    splits = estimates.groupby("metric")["split"].agg(set)
+    assert splits["uar"] == {"all", *"01234"}, "posteriors of both are averaged"
+    assert splits["membership"] == {"all", *(f"{fold} seed {seed}" for fold in range(5) for seed in (0, 1))}
+
+
+@pytest.mark.parametrize(
+    ("found", "adversary", "best", "at_chance"),
+    [
+        ({32: (0.5, 0.52), 64: (0.6, 0.7), 128: (0.55, 0.54)}, True, 128, True),  # not 64: its head
+        ({32: (0.5, 0.8), 64: (0.6, 0.7), 128: (0.55, 0.9)}, True, 64, False),  # none is: the nearest
+        ({32: (0.5, 0.52), 64: (0.6, 0.7), 128: (0.55, 0.54)}, False, 64, True),
+    ],
+)  # fmt: skip
+def test_the_point_that_does_best_with_its_adversary_at_chance_is_chosen(
+    found: dict[int, tuple[float, float]], adversary: bool, best: int, at_chance: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grid, "SIZES", {"kernels": (32, 64, 128)})
+    chosen = grid.choose(lambda shape, _: found[shape.kernels], Shape(), (0.5,), adversary)
+    assert chosen.shape.kernels == best
+    assert chosen.record["at_chance"] is at_chance
+    assert chosen.record["points"] == 3
