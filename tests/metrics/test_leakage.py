@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import rankdata
 from sklearn.metrics import accuracy_score, recall_score, roc_auc_score
 
+from sordino import metrics
 from sordino.errors import SordinoError
 from sordino.metrics import auc, distinguish, leakage_feng, privacy, privacy_folded
 
@@ -94,3 +95,31 @@ def test_nothing_to_measure_is_nan():
     none = np.array([], dtype=int)
     assert math.isnan(leakage_feng(none, none))
     assert math.isnan(privacy(none, none))
+
+
+def test_true_positives_at_few_false_alarms_need_enough_negatives() -> None:
+    random = np.random.default_rng(0)
+    positive = np.repeat([True, False], 2000)
+    score = random.normal(size=4000) + positive
+    found = metrics.tpr_at_fpr(positive, score, 0.01)
+    threshold = np.sort(score[~positive])[-21]
+    assert found == np.mean(score[positive] > threshold)
+    assert np.isnan(metrics.tpr_at_fpr(positive[1950:2030], score[1950:2030], 0.01))
+
+
+def test_the_equal_error_rate_is_where_both_errors_meet() -> None:
+    random = np.random.default_rng(0)
+    positive = np.repeat([True, False], 5000)
+    score = random.normal(size=10000) + 2 * positive
+    assert metrics.eer(positive, score) == pytest.approx(0.1587, abs=0.01)  # 1 - Φ(1)
+    assert metrics.eer(positive, -score) == pytest.approx(1 - 0.1587, abs=0.01)
+    assert np.isnan(metrics.eer(np.array([True, True]), np.array([0.1, 0.2])))
+
+
+def test_bits_are_those_of_a_calibrated_attacker_and_none_where_it_knows_nothing() -> None:
+    secret = np.array([0, 0, 1, 1])
+    assert metrics.bits(secret, np.full(4, 0.5), 2) == 0
+    assert metrics.bits(secret, np.full(4, 0.25), 2) == -1
+    assert metrics.bits(secret, np.full(4, 0.75), 2) == pytest.approx(1 + np.log2(0.75))
+    assert metrics.advantage(secret, np.array([0, 0, 1, 1]), 2) == 1
+    assert metrics.advantage(secret, np.array([1, 1, 0, 0]), 2) == -1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
 
 from sordino.attack.attackers import Rms
+from sordino.attack.machines import scaled
+from sordino.errors import AttackError
 
 SHRINKAGE: Final = np.logspace(-4, 1, 6)
 """Strengths of the ridge regression to choose from, in units of the number of rows."""
@@ -43,7 +45,10 @@ def intensity(
 
 
 def reconstruction(
-    x: NDArray[np.float32], original: NDArray[np.float32], train: NDArray[np.intp], test: NDArray[np.intp]
+    x: NDArray[np.floating[Any]],
+    original: NDArray[np.floating[Any]],
+    train: NDArray[np.intp],
+    test: NDArray[np.intp],
 ) -> Detail:
     """How much of the original a ridge regression gets back from released vectors of required rows.
 
@@ -57,3 +62,20 @@ def reconstruction(
     residual = original[test] - model.predict(scale.transform(x[test]))
     total = original[test] - original[train].mean(axis=0)
     return Detail("reconstruction", test, (total**2).sum(axis=1), (residual**2).sum(axis=1))
+
+
+def crossfitted(
+    x: NDArray[np.float64], original: NDArray[np.float64], speaker: NDArray[np.intp], folds: int = 5, seed: int = 0
+) -> Detail:
+    """`reconstruction` of every row by a regression that never saw its speaker, `speaker` `(n,)` being codes from 0.
+
+    Every dimension of the original counts the same. Raises `AttackError` for one speaker.
+    """
+    original, people = scaled(original, each=True), int(speaker.max()) + 1
+    if people < 2:
+        raise AttackError("one speaker, expected two or more: others are needed to learn reconstruction from")
+    fold = (np.random.default_rng(seed).permutation(people) % min(folds, people))[speaker]
+    sides = [(np.flatnonzero(fold != one), np.flatnonzero(fold == one)) for one in np.unique(fold)]
+    parts = [reconstruction(x, original, own, other) for own, other in sides]
+    together = [np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "truth", "prediction")]
+    return Detail("reconstruction", *together)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sordino.cli.options import Json, Out, Seed, write_json
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from sordino.attack.audit import Audited
+    from sordino.report.audited import People
 
 Given = Annotated[
     Path, typer.Argument(metavar="TABLE", help="Vectors and labels, a row an utterance: .parquet, .csv or .npz.")
@@ -82,10 +85,34 @@ def audit(
             name: audits.run(x, labels[name], labels[speaker], name=name, reference=original)
             for name in track([*names, *tasks], "secrets and tasks", len(names) + len(tasks))
         }
+        people = _people(x, labels[speaker].to_numpy(), original, next(iter(found.values())).rows, seed)
     estimates = audited_page.write(
-        [found[name] for name in names], out, table=table.name, tasks=[found[name] for name in tasks]
+        [found[name] for name in names], out, table=table.name, tasks=[found[name] for name in tasks], people=people
     )
     _tell([found[name] for name in names], estimates, out, json)
+
+
+def _people(
+    x: NDArray[np.float64],
+    speaker: NDArray[Any],
+    original: NDArray[np.float64] | None,
+    rows: NDArray[np.intp],
+    seed: int,
+) -> People:
+    """Who speaks in the audited rows, where every speaker has two, and how much of the original comes back."""
+    import numpy as np
+
+    from sordino.attack import detail, identity
+    from sordino.attack.audit import REFERENCE, RELEASED
+    from sordino.report.audited import People
+
+    given = {RELEASED: x[rows]} if original is None else {RELEASED: x[rows], REFERENCE: original[rows]}
+    _, who, counts = np.unique(speaker[rows].astype(str), return_inverse=True, return_counts=True)
+    known = {}
+    if counts.min() > 1:
+        known = {release: identity.identify(one, who, seed=seed) for release, one in given.items()}
+    back = None if original is None else detail.crossfitted(x[rows], original[rows], who, seed=seed)
+    return People(known, back, who)
 
 
 def _tell(audits: list[Audited], estimates: pd.DataFrame, out: Path, json: str | None) -> None:

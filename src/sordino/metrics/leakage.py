@@ -125,6 +125,27 @@ def tpr_at_fpr(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]], fp
     return float(np.mean(above > below[below.size - allowed - 1])) if allowed < below.size else 1.0
 
 
+def eer(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> float:
+    """The equal error rate: where as many of either kind are taken for the other, in [0, 1]; chance is 1/2.
+
+    At the threshold where the larger of the two rates is smallest. NaN without a positive or without a negative.
+
+    >>> eer(np.array([True, True, False, False]), np.array([0.9, 0.3, 0.4, 0.1]))
+    0.5
+    >>> eer(np.array([True, True, False, False]), np.array([0.9, 0.8, 0.4, 0.1]))
+    0.0
+    """
+    same_length(positive=positive, score=score)
+    if positive.all() or not positive.any():
+        return float("nan")
+    order = np.argsort(-score, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)  # of each run of equal scores
+    false = np.append(0, np.cumsum(~positive[order])[last]) / (~positive).sum()
+    missed = 1 - np.append(0, np.cumsum(positive[order])[last]) / positive.sum()
+    cross = int(np.argmax(false >= missed))
+    return float(min(max(false[cross], missed[cross]), max(false[cross - 1], missed[cross - 1])))
+
+
 def bits(secret: Codes, probability: NDArray[np.floating[Any]], classes: int) -> float:
     """Usable information in bits: H(secret) less the cross-entropy of a calibrated attacker (Xu et al. 2020).
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +14,9 @@ from sklearn.linear_model import LogisticRegression
 
 from sordino import metrics
 from sordino.attack.audit import BEST, REFERENCE, RELEASED, Audited
+from sordino.attack.detail import Detail
 from sordino.attack.guesses import patient
+from sordino.attack.identity import Identified
 from sordino.attack.secrets import Secret
 from sordino.define import Knowledge
 from sordino.report.estimates import COLUMNS
@@ -30,17 +33,58 @@ WHOLE: Final = "all utterances"
 Statistic = Callable[[NDArray[np.intp]], float]
 
 
-def estimates(audits: Sequence[Audited], table: str = "", seed: int = 0) -> pd.DataFrame:
+@dataclass(frozen=True)
+class People:
+    """What attackers tell of who speaks, and of the original vectors: who it is, by release, and the residuals."""
+
+    identified: Mapping[str, Identified] = field(default_factory=dict)
+    reconstructed: Detail | None = None
+    speaker: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
+    """Of each row that was reconstructed."""
+
+
+def estimates(audits: Sequence[Audited], table: str = "", seed: int = 0, people: People | None = None) -> pd.DataFrame:
     """The estimates of some audits in the columns of the contract; `table` names the vectors.
 
     For each secret: what the best attacker gets of one utterance, of several, and of all of a speaker; then each family
-    alone. The release `none` is the reference.
+    alone. Then who speaks, and how much of the original comes back. The release `none` is the reference.
     """
     lines = [line for audited in audits for line in _of(audited)]
+    lines += [*_people(people)] if people else []
     made = pd.DataFrame(lines).assign(study="", corpus=table, features=table, seed=seed, split="all", required="")
     made["k"] = [int(k) if k and k == k else "" for k in made.get("k", pd.Series("", index=made.index))]
     words = {"group": "", "attacker": "", "k": "", "condition": ""}
     return made.reindex(columns=list(COLUMNS)).astype(dict.fromkeys(words, object)).fillna(words)
+
+
+def _people(people: People) -> Iterator[dict[str, Any]]:
+    for release, found in people.identified.items():
+        where = {"release": release, "target": "speaker", "knowledge": Knowledge.SEMI_INFORMED, "attacker": BEST}
+        table = pd.DataFrame({"speaker": found.speaker})
+        yield _line(table, _recall(found.speaker, found.said), where, "uar", found.chance, None)
+        trials = found.trials()
+        positive, score = trials["positive"].to_numpy(), trials["score"].to_numpy()
+        claims = pd.DataFrame({"speaker": found.speaker[trials["row"]]})
+        yield _line(claims, _equal_errors(positive, score), where, "eer", 0.5, None)
+    part = people.reconstructed
+    if part is not None:
+        where = {
+            "release": RELEASED,
+            "target": "reconstruction",
+            "knowledge": Knowledge.SEMI_INFORMED,
+            "attacker": BEST,
+        }
+        table = pd.DataFrame({"speaker": people.speaker[part.rows]})
+        yield _line(table, lambda rows: 1 - float(part.prediction[rows].sum() / part.truth[rows].sum()), where,
+                    "reconstruction", 0.0, None, (-np.inf, 1.0))  # fmt: skip
+
+
+def _recall(speaker: NDArray[np.intp], said: NDArray[np.intp]) -> Statistic:
+    return lambda rows: metrics.uar(speaker[rows], said[rows])
+
+
+def _equal_errors(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> Statistic:
+    return lambda rows: metrics.eer(positive[rows], score[rows])
 
 
 def _of(audited: Audited) -> Iterator[dict[str, Any]]:

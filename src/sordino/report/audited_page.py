@@ -14,7 +14,7 @@ from sordino import storage
 from sordino.attack.audit import BEST, REFERENCE, RELEASED, Audited
 from sordino.define import Knowledge
 from sordino.report import audit, figures, roc
-from sordino.report.audited import WHOLE, estimates
+from sordino.report.audited import WHOLE, People, estimates
 from sordino.report.page import Block, Card, Page, Picture, Section, Terms, Text, settings
 from sordino.report.record import settled, versions
 from sordino.report.tables import Cell, Estimate, Table, limits, number, with_interval
@@ -42,14 +42,17 @@ class Found:
         return self._lines.get(key, Estimate())
 
 
-def write(audits: Sequence[Audited], folder: str | Path, *, table: str, tasks: Sequence[Audited] = ()) -> pd.DataFrame:
+def write(
+    audits: Sequence[Audited], folder: str | Path, *, table: str, tasks: Sequence[Audited] = (),
+    people: People | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """Write `estimates.csv`, `run.json` and `report.html` of the audits of one table; the estimates.
 
     `table` names the vectors; `tasks` are audits of what is to be kept. Raises `StorageError` where nothing can be
     written.
     """
     folder = storage.folder(folder)
-    found = estimates([*audits, *tasks], table)
+    found = estimates([*audits, *tasks], table, people=people)
     run: dict[str, Any] = {
         **settled({"table": table, "secrets": {one.secret.name: one.config for one in audits}}),
         "versions": versions(),
@@ -78,6 +81,7 @@ def page(audits: Sequence[Audited], tasks: Sequence[Audited], table: pd.DataFram
         Section("Every attacker", _attackers(audits, look)),
         Section("The patient attacker", _patient(audits, look)),
         Section("Sure of few", _roc(audits)),
+        Section("Who speaks, and what comes back", _people(look)),
         Section("What was not tested", [Terms(_UNTESTED)]),
         Section("How to read this page", [Terms(_READING)]),
         Section("How it was run", [Terms([*settings(run["config"]), audit.installed(run["versions"])])]),
@@ -197,6 +201,28 @@ def _patient(audits: Sequence[Audited], look: Found) -> list[Block]:
     return [Picture(drawn, "Scores of several utterances of one speaker, pooled."), *map(Text, sentences)]
 
 
+def _people(look: Found) -> list[Block]:
+    """Re-identification and reconstruction, in sentences."""
+    sentences = []
+    for metric, words in (
+        ("uar", "An attacker who has labelled utterances of the very people names the speaker with UAR"),
+        ("eer", "Whether a claimed speaker is the right one is told with an equal error rate of"),
+    ):
+        found, before = look("speaker", metric), look("speaker", metric, REFERENCE)
+        if not np.isnan(found.value):
+            beside = "" if np.isnan(before.value) else f"; on the original vectors {number(before.value)}"
+            sentences.append(
+                f"{words} **{number(found.value)}** {limits(found)}{beside}; chance {number(found.chance)}."
+            )
+    back = look("reconstruction", "reconstruction")
+    if not np.isnan(back.value):
+        sentences.append(
+            "A linear regression that never saw the speaker gets back a share R² = "
+            f"**{number(back.value)}** {limits(back)} of the original vectors' variance; chance 0."
+        )
+    return [*map(Text, sentences)]
+
+
 def _roc(audits: Sequence[Audited]) -> list[Block]:
     panels = {}
     for one in audits:
@@ -235,7 +261,7 @@ def _notices(audits: Sequence[Audited]) -> list[str]:
 _UNTESTED: Final = (
     ("other attackers", "Networks, forests and boosting are not in the verdict: an attacker outside it may do better."),
     ("ignorant, informed", "Who never saw a release, and who knows the fitted parameters: a table does not say them."),
-    ("re-identification", "Which speaker it is, and whether a speaker was in the fitting set."),
+    ("membership", "Whether a speaker was in the set that the vectors' maker was fitted on."),
     ("several releases", "What two releases of one utterance tell together."),
 )
 _READING: Final = (
