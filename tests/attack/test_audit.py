@@ -50,6 +50,7 @@ def test_nobody_is_guessed_by_an_attacker_who_saw_them() -> None:
 def test_every_row_is_guessed_once_by_each_family_and_once_by_the_best() -> None:
     x, gender, speaker = table()
     guesses = QUICK.run(x, gender, speaker).guesses
+    assert set(guesses["knowledge"]) == {"semi-informed"}
     for _, own in guesses.groupby("attacker"):
         assert sorted(own["row"]) == list(range(len(x)))
     assert sorted(guesses["row"][guesses["best"]]) == list(range(len(x)))
@@ -155,3 +156,18 @@ def test_settings_that_cannot_be_are_refused() -> None:
     x, gender, speaker = table()
     with pytest.raises(AttackError, match="3 reference vectors for 160 rows"):
         QUICK.run(x, gender, speaker, reference=x[:3])
+
+
+def test_who_never_saw_a_release_is_misled_where_who_retrains_is_not() -> None:
+    original, gender, speaker = table()
+    turned = original.copy()
+    turned[:, 0] *= -1  # says as much, the other way round
+    found = QUICK.run(turned, gender, speaker, reference=original)
+    ignorant = found.guesses[(found.guesses["knowledge"] == "ignorant") & found.guesses["best"]]
+    assert metrics.auc(ignorant["truth"].to_numpy() == 1, ignorant["score"].to_numpy()) < 0.3
+    assert found.auc() > 0.8
+    same = QUICK.run(original, gender, speaker, reference=original)
+    unseen = same.guesses[(same.guesses["knowledge"] == "ignorant") & same.guesses["best"]]
+    assert metrics.auc(unseen["truth"].to_numpy() == 1, unseen["score"].to_numpy()) > 0.8
+    other = QUICK.run(original[:, :3], gender, speaker, reference=original)
+    assert set(other.guesses["knowledge"]) == {"semi-informed"}

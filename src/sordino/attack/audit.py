@@ -22,6 +22,7 @@ from sordino import metrics
 from sordino.attack import guesses, machines, verdict
 from sordino.attack.machines import FAMILIES, Scores
 from sordino.attack.secrets import Secret
+from sordino.define import Knowledge
 from sordino.errors import AttackError
 
 RELEASED: Final = "released"
@@ -42,7 +43,8 @@ class Audited:
     secret: Secret
     decision: verdict.Decision
     guesses: pd.DataFrame
-    """One row an utterance and attacker (`attack.guesses.COLUMNS`), of the table and of its reference (`release`)."""
+    """One row an utterance and attacker (`attack.guesses.COLUMNS`), of the table and of its reference (`release`), by
+    who saw releases and, where a reference of the same width was given, by who did not (`knowledge`)."""
     whole: pd.DataFrame
     """The same of the best attacker who sees whole speakers: one row a speaker."""
     rows: Rows
@@ -58,7 +60,8 @@ class Audited:
 
     def auc(self, attacker: str = BEST, release: str = RELEASED) -> float:
         """The area under the ROC curve of an attacker's scores of single utterances; NaN for more than two classes."""
-        table = self.guesses[self.guesses["release"] == release]
+        semi = self.guesses["knowledge"] == str(Knowledge.SEMI_INFORMED)
+        table = self.guesses[semi & (self.guesses["release"] == release)]
         table = table[table["best"]] if attacker == BEST else table[table["attacker"] == attacker]
         if len(self.secret.classes) != 2 or not len(table):
             return float("nan")
@@ -126,9 +129,9 @@ class Audit:
         kept = list(self._heard(x[rows], of, fold, shuffled, tested))
         tables = [_guesses(of, fold, kept, RELEASED)]
         if original is not None:
-            tables.append(
-                _guesses(of, fold, list(self._heard(original[rows], of, fold, shuffled[:, :1], [])), REFERENCE)
-            )
+            before = list(self._heard(original[rows], of, fold, shuffled[:, :1], []))
+            tables.append(_guesses(of, fold, before, REFERENCE))
+            tables += self._ignorant(x[rows], original[rows], of, fold)
         table = pd.concat(tables, ignore_index=True)
         table["row"] = rows[table["row"]]
         config = {"families": list(self.families), "shuffles": self.shuffles, "rows": len(rows),
@@ -148,6 +151,19 @@ class Audit:
             tested += verdict.reach(secret, shuffled, said)
             yield Scores(said.family, said.setting, said.values[:, ::columns], said.whole)
 
+    def _ignorant(
+        self, x: NDArray[np.float64], original: NDArray[np.float64], secret: Secret, fold: Rows
+    ) -> list[pd.DataFrame]:
+        """The guesses of who learnt from original vectors alone; none where released ones have another width."""
+        if x.shape[1] != original.shape[1]:
+            return []
+        labels = verdict.labels(secret, secret.values[:, None])
+        pairs = list(machines.applied(x, original, labels, fold, self.families))
+        if not pairs:
+            return []
+        learnt, said = ([pair[place] for pair in pairs] for place in (0, 1))
+        return [_guesses(secret, fold, learnt, RELEASED, said, Knowledge.IGNORANT)]
+
 
 def _sample(speaker: NDArray[Any], most: int, seed: int) -> Rows:
     """Row positions, ascending: all, or `most` at random, the same number of each speaker as far as there are."""
@@ -159,8 +175,12 @@ def _sample(speaker: NDArray[Any], most: int, seed: int) -> Rows:
     return np.sort(order[np.argsort(turn, kind="stable")[:most]])
 
 
-def _guesses(secret: Secret, fold: Rows, heard: Sequence[Scores], release: str) -> pd.DataFrame:
-    """Each family's guesses, by the setting that did best on the other folds."""
+def _guesses(
+    secret: Secret, fold: Rows, heard: Sequence[Scores], release: str, applied: Sequence[Scores] | None = None,
+    knowledge: Knowledge = Knowledge.SEMI_INFORMED,
+) -> pd.DataFrame:  # fmt: skip
+    """Each family's guesses, by the setting that did best on the other folds; `applied` are its scores of other
+    vectors, which it is not chosen by."""
     single = [said for said in heard if not said.whole]
     quality = np.array([[_quality(secret, said.values, fold != one) for one in np.unique(fold)] for said in single])
     tables = []
@@ -169,12 +189,12 @@ def _guesses(secret: Secret, fold: Rows, heard: Sequence[Scores], release: str) 
         for side, one in enumerate(np.unique(fold)):
             place = max(own, key=lambda at: quality[at, side])
             rows, other = np.flatnonzero(fold == one), np.flatnonzero(fold != one)
-            said = _say(secret, single[place].values, rows, other)
+            said = _say(secret, single[place].values, rows, other, applied[place].values if applied else None)
             best = place == int(np.argmax(quality[:, side]))
             of = {"row": rows, "speaker": secret.speaker[rows], "truth": _truth(secret)[rows], "k": 1, "side": side}
             tables.append(pd.DataFrame({**of, **said, "attacker": family, "best": best}))
     table = pd.concat(tables, ignore_index=True)[list(guesses.COLUMNS)]
-    return table.assign(release=release)
+    return table.assign(release=release, knowledge=str(knowledge))
 
 
 def _whole(secret: Secret, fold: Rows, heard: Sequence[Scores]) -> pd.DataFrame:
@@ -204,13 +224,19 @@ def _truth(secret: Secret) -> NDArray[Any]:
     return secret.values.astype(np.intp) if secret.classes else secret.values
 
 
-def _say(secret: Secret, values: NDArray[np.float64], rows: Rows, other: Rows) -> dict[str, Any]:
-    """Prediction and score of `rows`; of two classes the threshold is where guesses of the `other` rows are best."""
+def _say(
+    secret: Secret, values: NDArray[np.float64], rows: Rows, other: Rows, applied: NDArray[np.float64] | None = None
+) -> dict[str, Any]:
+    """Prediction and score of `rows`; of two classes the threshold is where guesses of the `other` rows are best.
+
+    `applied` are the scores that are guessed by where they are not those the threshold is chosen by.
+    """
+    own = (values if applied is None else applied)[rows]
     if not secret.classes:
-        return {"prediction": np.nan, "score": values[rows, 0]}
+        return {"prediction": np.nan, "score": own[:, 0]}
     if len(secret.classes) > 2:
-        return {"prediction": values[rows].argmax(axis=1), "score": np.nan}
-    margin = values[rows, 0] - _threshold(secret.values[other] == 1, values[other, 0])
+        return {"prediction": own.argmax(axis=1), "score": np.nan}
+    margin = own[:, 0] - _threshold(secret.values[other] == 1, values[other, 0])
     margin = margin / max(float(values[other, 0].std()), 1e-12)  # attackers of other folds have other scales
     return {"prediction": (margin > 0).astype(np.intp), "score": margin}
 

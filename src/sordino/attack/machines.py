@@ -195,7 +195,32 @@ def _of_speakers(name: str, how: str, kernel: Matrix, labels: Matrix, fold: Rows
         yield Scores(KERNELS[name][0], f"{name}, ρ={ridge:g}, whole speakers, {how}", said, whole=True)
 
 
-def _ridge(kernel: Matrix, labels: Matrix, fold: Rows, ridge: float) -> Matrix:
+def applied(
+    x: NDArray[np.floating[Any]], original: NDArray[np.floating[Any]], labels: Matrix, fold: Rows,
+    families: Sequence[str] = FAMILIES,
+) -> Iterator[tuple[Scores, Scores]]:  # fmt: skip
+    """What those who learnt from `original` vectors, and never saw others, say of these and of `x`, both `(n, d)`.
+
+    Those whose kernel is a polynomial: they need inner products alone.
+    """
+    for each in (False, True):
+        scale = "each dimension scaled" if each else "one scale"
+        mean, spread = original.mean(axis=0), original.std(axis=0)
+        kept = spread > 1e-12 * np.abs(original).max(axis=0)
+        size = spread[kept] if each else np.sqrt(np.mean(spread[kept] ** 2))
+        own, other = ((rows - mean)[:, kept] / size for rows in (original, x))
+        dimensions = max(own.shape[1], 1)
+        for name, kernel in _chosen(families):
+            if (family := KERNELS[name][0]) != "rbf":
+                learnt, across = kernel(own @ own.T / dimensions), kernel(other @ own.T / dimensions)
+                pair = (_ridge(learnt, labels, fold, RIDGE), _ridge(learnt, labels, fold, RIDGE, across))
+                before, after = (Scores(family, f"{name}, {scale}", said) for said in pair)
+                yield before, after
+
+
+def _ridge(kernel: Matrix, labels: Matrix, fold: Rows, ridge: float, across: Matrix | None = None) -> Matrix:
+    """Scores of all rows, or with `across`, the kernel of other rows with these, of those."""
+    kernel_of = kernel if across is None else across
     said = np.empty_like(labels)
     level = float(np.mean(np.diag(kernel))) or 1.0
     for one in np.unique(fold):
@@ -206,7 +231,7 @@ def _ridge(kernel: Matrix, labels: Matrix, fold: Rows, ridge: float) -> Matrix:
         weights = cho_solve(
             cho_factor(gram, lower=True, overwrite_a=True, check_finite=False), centred, check_finite=False
         )
-        said[other] = kernel[np.ix_(other, own)] @ weights
+        said[other] = kernel_of[np.ix_(other, own)] @ weights
     return said
 
 

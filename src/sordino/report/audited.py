@@ -89,8 +89,13 @@ def _equal_errors(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> St
 
 def _of(audited: Audited) -> Iterator[dict[str, Any]]:
     secret = audited.secret
+    semi = audited.guesses["knowledge"] == str(Knowledge.SEMI_INFORMED)
+    ignorant = audited.guesses[~semi & audited.guesses["best"]].reset_index(drop=True)
+    if len(ignorant):
+        where = {"release": RELEASED, "target": secret.name, "knowledge": Knowledge.IGNORANT, "attacker": BEST}
+        yield from _lines(secret, ignorant, where)
     for release in (RELEASED, REFERENCE):
-        table = audited.guesses[audited.guesses["release"] == release].reset_index(drop=True)
+        table = audited.guesses[semi & (audited.guesses["release"] == release)].reset_index(drop=True)
         if not len(table):
             continue
         fixed = {"release": release, "target": secret.name}
