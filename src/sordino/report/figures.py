@@ -276,6 +276,12 @@ def _matrix(axis: Axes, counts: NDArray[np.intp]) -> None:
         axis.text(called, true + 0.25, f"{count}", ha="center", va="center", color=colour, fontsize=5.8)
 
 
+def canvas(size: tuple[float, float], rows: int, columns: int) -> tuple[Figure, NDArray[Any]]:
+    """A figure of so many inches and its axes, `(rows, columns)`, to be drawn on within `look`."""
+    figure = Figure(figsize=size, layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
 @contextmanager
 def look() -> Iterator[None]:
     """matplotlib's own defaults and ours, whatever settings the user has."""

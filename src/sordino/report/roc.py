@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from sordino.report.figures import DASHES, INK, PALE, STYLES, handle, look, svg
+from sordino.report.figures import DASHES, INK, PALE, STYLES, canvas, handle, look, svg
 
 CORNER: Final = 1e-3
 """The least rate of false alarms that is shown."""
@@ -38,8 +36,7 @@ def roc(panels: Mapping[str, Mapping[str, Curve]]) -> str:
     """
     names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
     with look():
-        figure = Figure(figsize=(7.1, 3.1 * len(panels) + 0.3), layout="constrained")
-        axes = figure.subplots(len(panels), 2, squeeze=False)
+        figure, axes = canvas((7.1, 3.1 * len(panels) + 0.3), len(panels), 2)
         for row, (title, lines) in zip(axes, panels.items(), strict=True):
             for axis, logarithmic in zip(row, (False, True), strict=True):
                 _panel(axis, lines, names, logarithmic)
@@ -56,7 +53,7 @@ def _style(name: str, names: list[str]) -> str:
     return INK if name == "none" else STYLES[1 + names.index(name) % (len(STYLES) - 1)][0]
 
 
-def _panel(axis: Axes, lines: Mapping[str, Curve], names: list[str], logarithmic: bool) -> None:
+def _panel(axis: Any, lines: Mapping[str, Curve], names: list[str], logarithmic: bool) -> None:
     grid = np.geomspace(CORNER, 1, 200) if logarithmic else np.array([0.0, 1.0])
     axis.plot(grid, grid, color=PALE, lw=1.4)
     for name, (false, true) in lines.items():

@@ -105,7 +105,7 @@ def _sweep(look: Look) -> list[Block]:
     if not panels:
         return []
     drawn = figures.curves(panels, "lambda", "U and P")
-    return [Picture(drawn, "P is not monotone in lambda, nor need it rise at all. Whiskers: 95 % over speakers.")]
+    return [Picture(drawn, "P need not rise with lambda. Whiskers: 95 % over speakers.")]
 
 
 def _with(at: float, condition: str) -> str:
