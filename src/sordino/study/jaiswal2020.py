@@ -98,7 +98,7 @@ def summary(estimates: pd.DataFrame) -> pd.DataFrame:
                     null = look(features, task, release, "privacy", condition=NULL).low
                     uar, member = (look(features, task, release, metric).value for metric in ("uar", "membership"))
                     rows.append({"stream": features, "task": task, "embedding": release, "U": uar, "P": p,
-                                 "null from": null, "P patient": patient, "MI": member})  # fmt: skip
+                                 "null from": null, "patient": patient, "MI": member})  # fmt: skip
     return pd.DataFrame(rows)
 
 
