@@ -189,7 +189,7 @@ def judge(
     >>> random = np.random.default_rng(0)
     >>> speaker = np.repeat(np.arange(24), 10)
     >>> gender = speaker % 2
-    >>> x = np.repeat(random.normal(size=(24, 4)), 10, axis=0) + random.normal(size=(240, 4))
+    >>> x = np.repeat(random.normal(0, 0.3, (24, 4)), 10, axis=0) + random.normal(size=(240, 4))
     >>> judge(x, Secret.of("gender", gender, speaker), shuffles=39).answer
     'no leak found'
     >>> x[:, 0] += 3 * gender
