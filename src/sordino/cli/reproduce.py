@@ -151,12 +151,14 @@ def tell_embeddings(estimates: pd.DataFrame, out: Path, json: str | None) -> Non
     from rich.console import Console
     from rich.table import Table
 
+    from sordino.report.tables import number
+
     shown = Table(title="Jaiswal 2020, run again")
     for name in table.columns:
         words = name in ("stream", "task", "embedding")
         shown.add_column(str(name), justify="left" if words else "right", no_wrap=words)
     for row in table.itertuples(index=False):
-        shown.add_row(*[value if isinstance(value, str) else f"{value:.2f}" for value in row])
+        shown.add_row(*[value if isinstance(value, str) else number(value) for value in row])
     console = Console()
     console.print(shown)
     console.print(str(out / "report.html"), soft_wrap=True, markup=False, highlight=False)
