@@ -141,11 +141,12 @@ def _health(run: Mapping[str, Any]) -> list[Block]:
     warned = [(unit, warning) for unit, network in networks for warning in network["warnings"]]
     if not networks:
         return []
-    text = (
-        f"Of {len(networks)} networks {len(warned)} heads fell behind a fresh linear probe on the same embedding: they "
-        "stopped learning, or never began, so their leakage is no sign of privacy. Every epoch's UAR of every head "
-        "stands in `run.json`."
+    behind = (
+        f"Of the heads of {len(networks)} networks {len(warned)} fell behind a fresh linear probe on the same "
+        "embedding: they stopped learning, or never began, so their leakage is no sign of privacy."
     )
+    none = f"No head of the {len(networks)} networks fell behind a fresh linear probe on the same embedding."
+    text = f"{behind if warned else none} Every epoch's UAR of every head stands in `run.json`."
     return [Text(text), *([Terms(warned[:12])] if warned else [])]
 
 
