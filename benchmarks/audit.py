@@ -1,4 +1,4 @@
-"""How long an audit takes: 2,000 vectors of 256 dimensions, 40 speakers, one secret, with and without its reference.
+"""How long an audit takes: 2,000 vectors of 256 dimensions, 40 speakers; and what a user would write instead.
 
 python benchmarks/audit.py
 """

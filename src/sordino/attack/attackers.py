@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -77,13 +77,11 @@ FAMILIES: Final = {
 units (how long it was trained is not said). A new one is one line: a pipeline that scores rows, and its grid."""
 
 
-def known_families(families: Sequence[str]) -> None:
-    """Raises `AttackError` where no family is named, or one that `FAMILIES` lacks."""
-    unknown = [family for family in families if family not in FAMILIES]
+def known_families(families: Sequence[str], known: Collection[str] = FAMILIES) -> None:
+    """Raises `AttackError` where no family is named, or one that is not `known`."""
+    unknown = [family for family in families if family not in known]
     if unknown or not families:
-        raise AttackError(
-            f"attackers {', '.join(unknown) or 'none'}, expected some of {', '.join(FAMILIES)}: name those"
-        )
+        raise AttackError(f"attackers {', '.join(unknown) or 'none'}, expected some of {', '.join(known)}: name those")
 
 
 @dataclass(frozen=True)

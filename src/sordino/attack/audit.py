@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sordino import metrics
 from sordino.attack import guesses, machines, verdict
+from sordino.attack.attackers import known_families
 from sordino.attack.machines import FAMILIES, Scores
 from sordino.attack.secrets import Secret
 from sordino.define import Knowledge
@@ -99,7 +100,7 @@ class Audit:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        machines.known_families(self.families)
+        known_families(self.families, FAMILIES)
         if self.shuffles < 1 or self.rows < 1:
             raise AttackError(f"{self.shuffles} shuffles of {self.rows} rows, expected 1 or more of each")
 
@@ -200,7 +201,7 @@ def _guesses(
 def _whole(secret: Secret, fold: Rows, heard: Sequence[Scores]) -> pd.DataFrame:
     """What the best attacker who sees whole speakers says of each; empty for a secret within speakers."""
     whole = [said for said in heard if said.whole]
-    first = np.unique(secret.speaker, return_index=True)[1].astype(np.intp)
+    first = secret.first
     people = Secret(secret.name, secret.values[first], secret.classes, np.arange(len(first)), within=False)
     if not whole:
         return pd.DataFrame(columns=[*guesses.COLUMNS])

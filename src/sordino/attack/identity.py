@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from sordino.attack import machines
+from sordino.attack.attackers import known_families
 from sordino.attack.secrets import FOLDS
 from sordino.errors import AttackError
 
@@ -70,7 +71,7 @@ def identify(
     >>> float(np.mean(identify(voices + random.normal(size=(40, 5)), who).said == who)) > 0.9
     True
     """
-    machines.known_families(families)
+    known_families(families, machines.FAMILIES)
     x, given = machines.vectors(X), np.asarray(groups)
     if len(x) != len(given):
         raise AttackError(f"{len(x)} vectors, {len(given)} speakers, expected one each a row: align them")

@@ -69,13 +69,12 @@ def vectors(given: ArrayLike, what: str = "vectors") -> Matrix:
     return x
 
 
-def known_families(families: Sequence[str]) -> None:
-    """Raises `AttackError` where no family is named, or one that `FAMILIES` lacks."""
-    unknown = [name for name in families if name not in FAMILIES]
-    if unknown or not families:
-        raise AttackError(
-            f"attackers {', '.join(unknown) or 'none'}, expected some of {', '.join(FAMILIES)}: name those"
-        )
+def means(speaker: Rows) -> Matrix:
+    """What takes the mean of each speaker's rows, `(speakers, n)`."""
+    counts = np.bincount(speaker)
+    means = np.zeros((len(counts), len(speaker)))
+    means[speaker, np.arange(len(speaker))] = 1 / counts[speaker]
+    return means
 
 
 def scaled(x: NDArray[np.floating[Any]], each: bool, size: Matrix | None = None) -> Matrix:
@@ -170,24 +169,16 @@ def _inner(z: Matrix) -> Matrix:
     return inner
 
 
-def _mean(speaker: Rows) -> Matrix:
-    """What takes the mean of each speaker's rows, `(speakers, n)`."""
-    counts = np.bincount(speaker)
-    means = np.zeros((len(counts), len(speaker)))
-    means[speaker, np.arange(len(speaker))] = 1 / counts[speaker]
-    return means
-
-
 def _centred(x: NDArray[np.floating[Any]], speaker: Rows) -> Matrix:
     """Rows less the mean of their speaker's."""
     z = np.asarray(x, dtype=np.float64)
-    less: Matrix = z - (_mean(speaker) @ z)[speaker]
+    less: Matrix = z - (means(speaker) @ z)[speaker]
     return less
 
 
 def _of_speakers(name: str, how: str, kernel: Matrix, labels: Matrix, fold: Rows, speaker: Rows) -> Iterator[Scores]:
     """The attackers of one kernel who learn from whole speakers."""
-    first, mean = np.unique(speaker, return_index=True)[1], _mean(speaker)
+    first, mean = np.unique(speaker, return_index=True)[1], means(speaker)
     of = mean @ kernel @ mean.T
     of = of - of.mean(axis=0) - of.mean(axis=1)[:, None] + of.mean()
     for ridge in WHOLE:

@@ -101,8 +101,9 @@ class Secret:
     def arrangements(self, fold: Rows) -> float:
         """In how many ways `shuffles` can deal the values: a test at level 0.05 needs 20."""
         logs = 0.0
+        of, _ = self._units
         for group in self._groups(fold):
-            counts = np.unique(self.values[group], return_counts=True)[1]
+            counts = np.unique(of[group], return_counts=True)[1]
             logs += gammaln(counts.sum() + 1) - gammaln(counts + 1).sum()
         return float(np.rint(np.exp(logs))) if logs < _MANY else float(np.inf)
 
@@ -115,23 +116,30 @@ class Secret:
         """
         random = np.random.default_rng([seed, 1])  # not the stream that dealt the folds
         table = np.repeat(self.values[:, None], 1 + count, axis=1)
+        (of, unit), groups = self._units, self._groups(fold)
         for column in range(1, 1 + count):
-            for group in self._groups(fold):
-                mixed = random.permutation(self.values[group])
-                if self.within:
-                    table[group, column] = mixed
-                else:
-                    of = dict(zip(self.speaker[group].tolist(), mixed.tolist(), strict=True))
-                    rows = np.flatnonzero(np.isin(self.speaker, self.speaker[group]))
-                    table[rows, column] = [of[one] for one in self.speaker[rows].tolist()]
+            mixed = of.copy()
+            for group in groups:
+                mixed[group] = random.permutation(of[group])
+            table[:, column] = mixed[unit]
         return table
 
-    def _groups(self, fold: Rows) -> Sequence[Rows]:
-        """Rows whose values may change places: of one speaker, or the first row of each speaker of a fold."""
+    @property
+    def first(self) -> Rows:
+        """The first row of each speaker."""
+        return np.unique(self.speaker, return_index=True)[1].astype(np.intp)
+
+    @property
+    def _units(self) -> tuple[NDArray[np.float64], Rows]:
+        """What is shuffled, rows or speakers: their values, and the unit of each row."""
         if self.within:
-            return [np.flatnonzero(self.speaker == one) for one in np.unique(self.speaker)]
-        first = np.unique(self.speaker, return_index=True)[1].astype(np.intp)
-        return [first[fold[first] == one] for one in np.unique(fold)]
+            return self.values, np.arange(len(self.values))
+        return self.values[self.first], self.speaker
+
+    def _groups(self, fold: Rows) -> Sequence[Rows]:
+        """Units that may change places: the rows of a speaker, or the speakers of a fold."""
+        among = self.speaker if self.within else fold[self.first]
+        return [np.flatnonzero(among == one) for one in np.unique(among)]
 
     def _rarest(self) -> int:
         """Speakers of the value that fewest have; of a continuous secret, all."""

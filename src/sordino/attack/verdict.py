@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from sordino.attack.machines import FAMILIES, Scores, known_families, scores, vectors
+from sordino.attack.attackers import known_families
+from sordino.attack.machines import FAMILIES, Scores, scores, vectors
 from sordino.attack.secrets import LEVEL, Secret
 from sordino.errors import AttackError
 
@@ -33,7 +34,6 @@ Answer = Literal["leak", "no leak found", "cannot tell"]
 
 BLIND: Final = 0.7
 """A test that would not call this AUC a leak cannot say that it found none."""
-
 
 _SURE: Final = 1 - 1e-6
 """No correlation counts as nearer to 1: Fisher's z stays finite."""
@@ -85,13 +85,13 @@ def labels(secret: Secret, table: Matrix) -> Matrix:
 def reach(secret: Secret, table: Matrix, said: Scores) -> list[Reached]:
     """What an attacker reaches: on utterances, and where the secret is constant within speakers on whole speakers."""
     found = []
-    values, first = said.values, np.unique(secret.speaker, return_index=True)[1]
+    values = said.values
     if not said.whole:
         auc = areas(secret, table, values)
         found.append(Reached(said.family, said.setting, False, auc, auc))
         values = _means(secret, values)
     if not secret.within:
-        own = table[first]
+        own = table[secret.first]
         found.append(Reached(said.family, said.setting, True, _fisher(secret, own, values), areas(secret, own, values)))
     return found
 
@@ -107,22 +107,24 @@ def _means(secret: Secret, values: Matrix) -> Matrix:
 def _fisher(secret: Secret, table: Matrix, values: Matrix) -> Matrix:
     """Fisher's z of the correlation of labels and scores, the mean over classes, of each column."""
     truth = labels(secret, table)
-    a, b = values - values.mean(axis=0), truth - truth.mean(axis=0)
-    spread = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
-    z = np.arctanh(np.clip((a * b).sum(axis=0) / np.maximum(spread, 1e-300), -_SURE, _SURE))
+    z = np.arctanh(np.clip(_correlation(values, truth), -_SURE, _SURE))
     mean: Matrix = z.reshape(-1, table.shape[1]).mean(axis=0)
     return mean
+
+
+def _correlation(one: Matrix, other: Matrix) -> Matrix:
+    """Of each column of one with that of the other; 0 where either is constant."""
+    a, b = one - one.mean(axis=0), other - other.mean(axis=0)
+    spread = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
+    correlation: Matrix = (a * b).sum(axis=0) / np.maximum(spread, 1e-300)
+    return correlation
 
 
 def areas(secret: Secret, table: Matrix, values: Matrix) -> Matrix:
     """The AUC of each column; the mean over classes against the rest, or (1 + Spearman's ρ) / 2 of a continuous one."""
     ranks = rankdata(values, axis=0)
     if not secret.classes:
-        truth = rankdata(table, axis=0)
-        a, b = ranks - ranks.mean(axis=0), truth - truth.mean(axis=0)
-        spread = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
-        rho: Matrix = (a * b).sum(axis=0) / np.maximum(spread, 1e-12)
-        return (1 + rho) / 2
+        return (1 + _correlation(ranks, rankdata(table, axis=0))) / 2
     columns = table.shape[1]
     codes = [1] if len(secret.classes) == 2 else range(len(secret.classes))
     parts = [
@@ -196,7 +198,7 @@ def judge(
     >>> judge(x, Secret.of("gender", gender, speaker), shuffles=39).answer
     'leak'
     """
-    known_families(families)
+    known_families(families, FAMILIES)
     x = vectors(x)
     if len(x) != len(secret.values) or shuffles < 1:
         raise AttackError(
@@ -207,6 +209,3 @@ def judge(
     table = secret.shuffles(fold, shuffles, seed)
     said = scores(x, labels(secret, table), fold, None if secret.within else secret.speaker, families)
     return decide(secret, fold, (one for of in said for one in reach(secret, table, of)))
-
-
-__all__ = ["BLIND", "Answer", "Decision", "Reached", "areas", "decide", "judge", "labels", "reach"]

@@ -65,7 +65,7 @@ def audit(
 
     from sordino.attack.audit import Audit
     from sordino.errors import FeatureError
-    from sordino.features.vectors import columns, read_labelled
+    from sordino.features.vectors import read_labelled
     from sordino.progress import track
     from sordino.report import audited_page
 
@@ -73,8 +73,7 @@ def audit(
     x, labels = read_labelled(table, [*dict.fromkeys([speaker, *names, *tasks])], others)
     original = None
     if reference is not None:
-        there = [name for name in labels.columns if name in columns(reference)]
-        original, _ = read_labelled(reference, there, others)
+        original, _ = read_labelled(reference, (), [*labels.columns, *others])
         if len(original) != len(x):
             raise FeatureError(
                 f"{reference}: {len(original)} rows, expected the {len(x)} of {table}, in their order: write it anew"
@@ -120,7 +119,7 @@ def _tell(audits: list[Audited], estimates: pd.DataFrame, out: Path, json: str |
     from rich.console import Console
     from rich.table import Table
 
-    from sordino.report.audited_page import Found
+    from sordino.report.audited_page import Found, measure
     from sordino.report.tables import limits, number
 
     look, report = Found(estimates), str(out / "report.html")
@@ -133,7 +132,7 @@ def _tell(audits: list[Audited], estimates: pd.DataFrame, out: Path, json: str |
     for name in ("secret", "verdict", "p", "AUC, one utterance", "original", "chance"):
         shown.add_column(name)
     for one in audits:
-        metric = "auc" if len(one.secret.classes) in (0, 2) else "uar"
+        metric = measure(one.secret)
         found, before = look(one.secret.name, metric), look(one.secret.name, metric, "none")
         value = f"{number(found.value)} {limits(found)}" + (" (UAR)" if metric == "uar" else "")
         shown.add_row(one.secret.name, one.decision.answer, f"{one.decision.p:.3g}", value, number(before.value),

@@ -80,11 +80,6 @@ def read_labelled(
     return frame[columns].to_numpy(dtype=np.float64), frame[list(labels)]
 
 
-def columns(path: str | Path) -> list[str]:
-    """The names of a table's columns."""
-    return [str(name) for name in _read(Path(path)).columns]
-
-
 def write_vectors(path: str | Path, x: NDArray[np.float32], corpus: Corpus, names: Sequence[str]) -> Path:
     """Write the vectors of a corpus as a table that `read_vectors` reads, by the suffix of `path`; the path.
 

@@ -28,6 +28,7 @@ from sordino.metrics.leakage import (
     membership,
     privacy,
     privacy_folded,
+    roc_curve,
     tpr_at_fpr,
 )
 from sordino.metrics.significance import Adjusted, TTest, benjamini_hochberg, corrected_resampled_t, paired_t
@@ -53,6 +54,7 @@ __all__ = [
     "paired_t",
     "privacy",
     "privacy_folded",
+    "roc_curve",
     "tpr_at_fpr",
     "uar",
     "uar_by_gender",

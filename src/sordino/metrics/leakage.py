@@ -11,6 +11,8 @@ from sordino.define import Role
 from sordino.errors import SordinoError
 from sordino.metrics.utility import Codes, role_code, same_length, uar
 
+Rates = NDArray[np.float64]
+
 
 def leakage_feng(gender: Codes, prediction: Codes) -> float:
     """L of Feng 2021: accuracy of the risk model's gender head on what is released, in [0, 1].
@@ -125,6 +127,19 @@ def tpr_at_fpr(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]], fp
     return float(np.mean(above > below[below.size - allowed - 1])) if allowed < below.size else 1.0
 
 
+def roc_curve(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> tuple[Rates, Rates]:
+    """Rates of false and of true positives, both rising from 0 to 1; equal scores are one step.
+
+    >>> roc_curve(np.array([True, False]), np.array([2.0, 1.0]))
+    (array([0., 0., 1.]), array([0., 1., 1.]))
+    """
+    same_length(positive=positive, score=score)
+    order = np.argsort(-score, kind="stable")
+    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)  # of each run of equal scores
+    true, false = (np.append(0, np.cumsum(which[order])[last]) for which in (positive, ~positive))
+    return false / max(false[-1], 1), true / max(true[-1], 1)
+
+
 def eer(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> float:
     """The equal error rate: where as many of either kind are taken for the other, in [0, 1]; chance is 1/2.
 
@@ -138,10 +153,8 @@ def eer(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> float:
     same_length(positive=positive, score=score)
     if positive.all() or not positive.any():
         return float("nan")
-    order = np.argsort(-score, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)  # of each run of equal scores
-    false = np.append(0, np.cumsum(~positive[order])[last]) / (~positive).sum()
-    missed = 1 - np.append(0, np.cumsum(positive[order])[last]) / positive.sum()
+    false, true = roc_curve(positive, score)
+    missed = 1 - true
     cross = int(np.argmax(false >= missed))
     return float(min(max(false[cross], missed[cross]), max(false[cross - 1], missed[cross - 1])))
 

@@ -223,9 +223,8 @@ def _own(lesson: _Lesson, train: Sequences) -> dict[str, float]:
 
 
 def _fitted(network: Multimodal, tasks: Tasks, outputs: Outputs, curve: _Curve, seed: int) -> FittedMultimodal:
-    health, warnings = {}, []
+    health, warnings, own = {}, [], _recalls(outputs, tasks.codes, network.shape)
     for name, classes in network.shape.attributes.items():
-        own = _recalls(outputs, tasks.codes, network.shape)
         for place, embedding in zip(network.shape.places, outputs.places, strict=True):
             title, codes = _title(name, place), tasks.codes[name]
             train, held = ((tuple(both[of][title] for both in curve.recalls)) for of in (0, 1))

@@ -10,8 +10,9 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from sordino import storage
+from sordino import metrics, storage
 from sordino.attack.audit import BEST, REFERENCE, RELEASED, Audited
+from sordino.attack.secrets import Secret
 from sordino.define import Knowledge
 from sordino.report import audit, figures, roc
 from sordino.report.audited import WHOLE, People, estimates
@@ -111,6 +112,11 @@ def card(audited: Audited, look: Found) -> Card:
     ])  # fmt: skip
 
 
+def measure(secret: Secret) -> str:
+    """The measure that tells most of a secret: `auc`, or `uar` of more than two classes."""
+    return "auc" if len(secret.classes) in (0, 2) else "uar"
+
+
 def _values(audited: Audited) -> str:
     secret = audited.secret
     where = "within speakers" if secret.within else "constant within speakers"
@@ -122,7 +128,8 @@ def _values(audited: Audited) -> str:
 
 def _sentence(audited: Audited, look: Found) -> str:
     name = audited.secret.name
-    metric, words = ("auc", "AUC") if len(audited.secret.classes) in (0, 2) else ("uar", "UAR")
+    metric = measure(audited.secret)
+    words = metric.upper()
     found, before = look(name, metric), look(name, metric, REFERENCE)
     beside = [] if np.isnan(before.value) else [f"on the original vectors {number(before.value)}"]
     beside.append(f"chance {number(found.chance)}")
@@ -135,7 +142,8 @@ def _sentence(audited: Audited, look: Found) -> str:
 def _unseen(audited: Audited, look: Found) -> list[str]:
     """The same of who never saw a release, where a reference of the same width was given."""
     name = audited.secret.name
-    metric, words = ("auc", "AUC") if len(audited.secret.classes) in (0, 2) else ("uar", "UAR")
+    metric = measure(audited.secret)
+    words = metric.upper()
     found = look(name, metric, ignorant=True)
     if np.isnan(found.value):
         return []
@@ -173,11 +181,11 @@ def _attackers(audits: Sequence[Audited], look: Found) -> list[Block]:
 
 def _table(audits: Sequence[Audited], look: Found) -> Table:
     """Every measure of the best attacker, with the reference and chance."""
-    metrics = ("auc", "uar", "privacy", "advantage", "tpr@fpr=0.01", "tpr@fpr=0.001", "bits")
+    measures = ("auc", "uar", "privacy", "advantage", "tpr@fpr=0.01", "tpr@fpr=0.001", "bits")
     groups = []
     for one in audits:
         rows: list[list[Cell]] = []
-        for metric in metrics:
+        for metric in measures:
             found, before = (look(one.secret.name, metric, release) for release in (RELEASED, REFERENCE))
             if not np.isnan(found.value):
                 names = [Cell(one.secret.name if not rows else "", "name"), Cell(metric, "name")]
@@ -244,7 +252,7 @@ def _roc(audits: Sequence[Audited]) -> list[Block]:
             semi = one.guesses["knowledge"] == str(Knowledge.SEMI_INFORMED)
             best = one.guesses[semi & one.guesses["best"]]
             panels[one.secret.name] = {
-                str(release): roc.curve(own["truth"].to_numpy() == 1, own["score"].to_numpy())
+                str(release): metrics.roc_curve(own["truth"].to_numpy() == 1, own["score"].to_numpy())
                 for release, own in best.groupby("release", sort=False)
             }
     if not panels:

@@ -76,8 +76,7 @@ def front(panels: Sequence[Sequence[Panel]], releases: Sequence[str], *, referen
     rows, columns = len(panels), len(panels[0])
     styles = dict(zip(releases, STYLES * (1 + len(releases) // len(STYLES)), strict=False))
     with look():
-        figure = Figure(figsize=(3.55 * columns, 2.95 * rows + 0.75), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False, sharex="col", sharey="row")
+        figure, axes = canvas((3.55 * columns, 2.95 * rows + 0.75), rows, columns, sharex="col", sharey="row")
         for (row, column), axis in np.ndenumerate(axes):
             _panel(axis, panels[row][column], styles, reference)
             axis.set_xlabel(panels[row][column].leakage if row == rows - 1 else "")
@@ -163,8 +162,7 @@ def dots(panels: dict[str, dict[str, dict[str, Estimate]]]) -> str:
     releases = list(next(iter(panels.values())))
     marks = _marks(panels)
     with look():
-        figure = Figure(figsize=(7.1, 0.45 * len(releases) + 1.1), layout="constrained")
-        axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+        figure, (axes,) = canvas((7.1, 0.45 * len(releases) + 1.1), 1, len(panels), sharey=True)
         for axis, (title, rows) in zip(axes, panels.items(), strict=True):
             for place, release in enumerate(releases):
                 _dot_row(axis, place, rows[release], marks)
@@ -210,8 +208,7 @@ def curves(
     names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
     styles = dict(zip(names, STYLES[1:] * (1 + len(names) // len(STYLES)), strict=False))
     with look():
-        figure = Figure(figsize=(max(7.1, 1.4 + 2.9 * len(panels)), 2.9), layout="constrained")
-        axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+        figure, (axes,) = canvas((max(7.1, 1.4 + 2.9 * len(panels)), 2.9), 1, len(panels), sharey=True)
         for axis, (title, lines) in zip(axes, panels.items(), strict=True):
             for name, line in lines.items():
                 colour, shape = styles[name]
@@ -246,8 +243,7 @@ def confusions(
     Each matrix is counts, true class by predicted class. A true class without utterances is left blank.
     """
     with look():
-        figure = Figure(figsize=(1.72 * len(columns) + 0.6, 1.72 * len(rows) + 0.5), layout="constrained")
-        axes = figure.subplots(len(rows), len(columns), squeeze=False)
+        figure, axes = canvas((1.72 * len(columns) + 0.6, 1.72 * len(rows) + 0.5), len(rows), len(columns))
         for (row, column), axis in np.ndenumerate(axes):
             _matrix(axis, grid[row][column])
             axis.set_xticks(range(len(classes)), classes if row == len(rows) - 1 else [])
@@ -276,10 +272,10 @@ def _matrix(axis: Axes, counts: NDArray[np.intp]) -> None:
         axis.text(called, true + 0.25, f"{count}", ha="center", va="center", color=colour, fontsize=5.8)
 
 
-def canvas(size: tuple[float, float], rows: int, columns: int) -> tuple[Figure, NDArray[Any]]:
+def canvas(size: tuple[float, float], rows: int, columns: int, **shared: Any) -> tuple[Figure, NDArray[Any]]:
     """A figure of so many inches and its axes, `(rows, columns)`, to be drawn on within `look`."""
     figure = Figure(figsize=size, layout="constrained")
-    return figure, figure.subplots(rows, columns, squeeze=False)
+    return figure, figure.subplots(rows, columns, squeeze=False, **shared)
 
 
 @contextmanager

@@ -14,25 +14,13 @@ CORNER: Final = 1e-3
 """The least rate of false alarms that is shown."""
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Rates of false and of true positives, both rising from 0 to 1."""
-
-
-def curve(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> Curve:
-    """The ROC curve of some scores; equal scores are one step.
-
-    >>> curve(np.array([True, False]), np.array([2.0, 1.0]))
-    (array([0., 0., 1.]), array([0., 1., 1.]))
-    """
-    order = np.argsort(-score, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)  # of each run of equal scores
-    true, false = (np.concatenate([[0], np.cumsum(which[order])[last]]) for which in (positive, ~positive))
-    return false / max(false[-1], 1), true / max(true[-1], 1)
+"""Rates of false and of true positives (`sordino.metrics.roc_curve`)."""
 
 
 def roc(panels: Mapping[str, Mapping[str, Curve]]) -> str:
     """ROC curves, as SVG: a row a secret; on the left the whole, on the right few false alarms, drawn larger.
 
-    `panels` is secret to name to curve. The grey line is chance; the first name is dashed where it is `none`.
+    `panels` is secret to name to curve. The grey line is chance; the reference, `none`, is dashed.
     """
     names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
     with look():
