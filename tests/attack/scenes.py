@@ -51,7 +51,7 @@ def audit(
     release: Any = None,
     z: NDArray[np.float32] | None = None,
     corpus: Corpus | None = None,
-    families: Sequence[str] = ("logistic",),
+    families: Sequence[str] = ("linear",),
 ) -> Attacked:
     """An audit of the planted scene, or of what is given in its place."""
     given = scene()

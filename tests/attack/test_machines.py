@@ -13,8 +13,9 @@ from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.neighbors import KNeighborsRegressor
 
 from sordino import metrics
-from sordino.attack.machines import FAMILIES, NEIGHBOURS, RIDGE, WHOLE, Scores, scaled, scores
+from sordino.attack.machines import FAMILIES, NEIGHBOURS, RIDGES, WHOLE, Scores, scaled, scores
 from sordino.attack.secrets import Secret
+from sordino.attack.sides import crossfit
 
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -35,7 +36,7 @@ def table(speakers: int = 8, seed: int = 0) -> tuple[Matrix, Matrix, Rows, Rows]
 
 
 def of(x: NDArray[Any], labels: Matrix, fold: Rows, speaker: Rows | None, **kind: Any) -> dict[str, Scores]:
-    found = list(scores(x, labels, fold, speaker, **kind))
+    found = list(scores(x, labels, crossfit(fold), speaker, **kind))
     by_name = {one.setting: one for one in found}
     assert len(by_name) == len(found)  # every setting has a name of its own
     return by_name
@@ -72,7 +73,7 @@ def fold_by_fold(kernel: Matrix, labels: Matrix, fold: Rows, ridge: float) -> Ma
 def separated(x: Matrix, secret: Rows, speaker: Rows, families: Sequence[str]) -> float:
     """The best AUC of these families on single utterances."""
     fold = Secret.of("gender", secret, speaker).folds()
-    found = scores(x, secret[:, None].astype(float), fold, families=families)
+    found = scores(x, secret[:, None].astype(float), crossfit(fold), families=families)
     return max(metrics.auc(secret == 1, one.values[:, 0]) for one in found)
 
 
@@ -112,7 +113,7 @@ def test_of_shuffled_labels_nothing_is_found_on_average() -> None:
     secret = Secret.of("gender", speaker % 2, speaker)
     fold = secret.folds()
     shuffled = secret.shuffles(fold, 400)[:, 1:]
-    for one in scores(x, shuffled, fold, speaker):
+    for one in scores(x, shuffled, crossfit(fold), speaker):
         first = np.unique(speaker, return_index=True)[1] if one.whole else np.arange(len(speaker))
         auc = [metrics.auc(label == 1, said) for label, said in zip(shuffled[first].T, one.values.T, strict=True)]
         assert abs(np.mean(auc) - 0.5) < 0.05
@@ -123,10 +124,12 @@ def test_of_shuffled_labels_nothing_is_found_on_average() -> None:
 def test_kernel_ridge_is_that_of_scikit_learn_fold_by_fold(name: str, scale: str) -> None:
     x, labels, fold, _ = table()
     kernel = kernel_of(name, prepared(x, SCALES[scale]))
-    said = of(x, labels, fold, None)[f"{name}, {scale}"]
-    assert said.family == name.split()[0]
-    assert not said.whole
-    np.testing.assert_allclose(said.values, fold_by_fold(kernel, labels, fold, RIDGE), atol=1e-9)
+    found = of(x, labels, fold, None)
+    for ridge in RIDGES:
+        said = found[f"{name}, ρ={ridge:g}, {scale}"]
+        assert said.family == name.split()[0]
+        assert not said.whole
+        np.testing.assert_allclose(said.values, fold_by_fold(kernel, labels, fold, ridge), atol=1e-7)
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -228,20 +231,20 @@ def test_constant_dimensions_say_nothing() -> None:
 @pytest.mark.parametrize("value", [0.0, 1.0, 0.1])
 def test_vectors_that_are_all_the_same_give_finite_scores(value: float) -> None:
     _, labels, fold, speaker = table()
-    for said in scores(np.full((len(labels), 4), value), labels, fold, speaker):
+    for said in scores(np.full((len(labels), 4), value), labels, crossfit(fold), speaker):
         assert np.isfinite(said.values).all()
 
 
 def test_speakers_of_one_row_each_give_finite_scores() -> None:
     x, labels, fold, speaker = table()
     first = np.unique(speaker, return_index=True)[1]
-    for said in scores(x[first], labels[first], fold[first], np.arange(8)):
+    for said in scores(x[first], labels[first], crossfit(fold[first]), np.arange(8)):
         assert np.isfinite(said.values).all()
 
 
 def test_rows_that_are_the_same_within_each_speaker_give_finite_scores() -> None:
     x, labels, fold, speaker = table()
-    for said in scores(x[np.unique(speaker, return_index=True)[1]][speaker], labels, fold, speaker):
+    for said in scores(x[np.unique(speaker, return_index=True)[1]][speaker], labels, crossfit(fold), speaker):
         assert np.isfinite(said.values).all()
 
 
@@ -262,7 +265,7 @@ def test_a_dimension_that_is_not_constant_stays_beside_one_far_wider() -> None:
 def test_only_the_families_that_are_asked_for_answer() -> None:
     x, labels, fold, speaker = table()
     for family in FAMILIES:
-        assert {one.family for one in scores(x, labels, fold, speaker, [family])} == {family}
+        assert {one.family for one in scores(x, labels, crossfit(fold), speaker, [family])} == {family}
     everyone = of(x, labels, fold, speaker)
     assert {one.family for one in everyone.values()} == set(FAMILIES)
     assert not any(one.whole for one in of(x, labels, fold, None).values())

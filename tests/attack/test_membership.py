@@ -5,25 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from sordino import metrics
-from sordino.attack import FAMILIES, Family, Found, membership, patient
+from sordino.attack import Retrained, membership, patient
 from sordino.attack.membership import Plan
 from sordino.errors import AttackError
-from tests.attack.test_attackers import people
+from tests.attack.made import people
 
 Rows = NDArray[np.intp]
 ROWS = 10
-FAMILY = ("plain",)
-
-
-@pytest.fixture(autouse=True)
-def _plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A family that needs no tuning, so that many selections are quick."""
-    monkeypatch.setitem(
-        FAMILIES, "plain", Family(lambda seed: LogisticRegression(random_state=seed), {"C": (0.1, 1.0)})
-    )
+FAMILY = ("linear",)
 
 
 def corpus(speakers: int = 25, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.str_], Rows, Rows]:
@@ -33,7 +24,7 @@ def corpus(speakers: int = 25, seed: int = 0) -> tuple[NDArray[np.float32], NDAr
     return e, speaker, (number % 5).astype(np.intp), (number // 5 % 2).astype(np.intp)
 
 
-def mi(found: Found) -> float:
+def mi(found: Retrained) -> float:
     return metrics.membership(found.best["truth"].to_numpy(), found.best["prediction"].to_numpy())
 
 
@@ -96,8 +87,8 @@ def test_memorised_speakers_are_found_and_those_left_out_of_the_training_average
         control.append(mi(membership.attack(without, plan, FAMILY, seed)))
     assert np.mean(found) > 0.8
     assert np.mean(pooled) > np.mean(found)
-    assert abs(np.mean(control) - 0.5) < 0.03
-    assert np.std(control) > 0.02  # it says something, and is wrong as often as right
+    assert abs(np.mean(control) - 0.5) < 3 * np.std(control) / np.sqrt(40)
+    assert 0.02 < np.std(control) < 0.2  # it says something, and is wrong as often as right
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -155,22 +146,20 @@ def test_nobody_of_the_fifth_fold_and_nothing_kept_moves_the_attacker() -> None:
     plan = plans(1)[0]
     changed = e.copy()
     changed[np.setdiff1d(np.flatnonzero(fold == 4), plan.test[::2])] = 9
-    one, other = (membership.attack(x, plan, ("logistic",)).guesses for x in (e, changed))
+    one, other = (membership.attack(x, plan).guesses for x in (e, changed))
     kept = one["row"].isin(plan.test[::2]).to_numpy()
     assert one["score"][kept].tolist() == other["score"][kept].tolist()
 
 
-def test_what_is_kept_for_validation_chooses_the_attacker_and_is_not_learnt_from(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_is_kept_for_validation_chooses_the_attacker_and_is_not_learnt_from() -> None:
     e, *_ = corpus()
     plan = plans(1)[0]
     changed = e.copy()
     changed[plan.validation] += np.random.default_rng(0).normal(0, 9, (len(plan.validation), 6)).astype(np.float32)
-    monkeypatch.setitem(FAMILIES, "untuned", Family(lambda seed: LogisticRegression(random_state=seed), {}))
-    first, second = (membership.attack(x, plan, ["untuned"]).sides[0].best for x in (e, changed))
-    assert first.score(e).tolist() == second.score(e).tolist()
-    assert first.validation_auc != second.validation_auc
+    first, second = (membership.attack(x, plan, FAMILY) for x in (e, changed))
+    assert first.quality != second.quality
+    one, other = (np.argsort(found.best["score"].to_numpy()) for found in (first, second))
+    assert one.tolist() == other.tolist()  # the threshold moves, the order does not
 
 
 def test_two_speakers_in_the_fourth_fold_are_too_few_to_keep_one_so_utterances_are_kept() -> None:
@@ -219,7 +208,7 @@ def test_what_cannot_be_planned_or_attacked_is_refused() -> None:
         membership.plan(speaker, np.where((fold == 4) & (speaker != "04"), -1, fold))
     with pytest.raises(AttackError, match="a speaker is in two folds, expected speaker-independent folds"):
         membership.plan(speaker, np.where(np.arange(len(fold)) == 3, 4, fold))
-    with pytest.raises(AttackError, match="attackers oracle, expected some of logistic"):
+    with pytest.raises(AttackError, match="attackers oracle, expected some of linear"):
         membership.attack(e, membership.plan(speaker, fold), ["oracle"])
-    with pytest.raises(AttackError, match="an embedding is not finite"):
+    with pytest.raises(AttackError, match="a vector is not finite"):
         membership.attack(np.full_like(e, np.nan), membership.plan(speaker, fold))

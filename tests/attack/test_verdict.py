@@ -15,6 +15,7 @@ from sordino import metrics
 from sordino.attack import verdict
 from sordino.attack.machines import Scores, scores
 from sordino.attack.secrets import LEVEL, Secret
+from sordino.attack.sides import crossfit
 from sordino.attack.verdict import BLIND, Decision, decide, judge, labels
 from sordino.errors import AttackError
 
@@ -92,7 +93,7 @@ def nulls(secret_of: str, by: str = "speaker") -> list[float]:
         fold = secret.folds(seed)
         table = secret.shuffles(fold, 39, seed)
         whole = speaker if by == "speaker" and not secret.within else None
-        every = scores(x, labels(secret, table), fold, whole, QUICK)
+        every = scores(x, labels(secret, table), crossfit(fold), whole, QUICK)
         found.append(decide(secret, fold, (one for said in every for one in verdict.reach(secret, table, said))).p)
     return found
 
@@ -124,7 +125,9 @@ def test_of_all_arrangements_of_a_secret_no_more_than_the_level_are_called_a_lea
     p = []
     for place in range(36):
         table = np.hstack([every[:, [place]], np.delete(every, place, axis=1)])
-        found = [one for said in scores(x, table, fold, speaker) for one in verdict.reach(secret, table, said)]
+        found = [
+            one for said in scores(x, table, crossfit(fold), speaker) for one in verdict.reach(secret, table, said)
+        ]
         p.append(decide(secret, fold, found).p)
     assert all(np.mean(np.array(p) <= level) <= level + 1e-9 for level in (0.05, 0.1, 0.2, 0.5, 0.9))
     assert min(p) <= 2 / 36  # of an arrangement and, at the most, its opposite

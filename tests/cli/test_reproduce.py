@@ -141,7 +141,11 @@ def test_every_option_reaches_the_study(given: Made, tmp_path: Path) -> None:
     assert (said.status, said.err) == (0, "")
     recorded = json.loads((tmp_path / "out" / "run.json").read_text())["config"]["options"]
     assert {name: recorded[name] for name in options} == options
-    defaults = {"validation": "speaker", "components": 256, "families": ["logistic", "svm-rbf", "mlp"]}
+    defaults = {
+        "validation": "speaker",
+        "components": 256,
+        "families": ["linear", "quadratic", "cubic", "rbf", "nearest"],
+    }
     assert {name: recorded[name] for name in defaults} == defaults
 
 

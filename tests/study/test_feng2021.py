@@ -116,7 +116,7 @@ def test_the_corpora_of_one_table_are_named_as_the_record_names_them(tmp_path: P
 
 def test_each_attacker_and_each_draw_have_rows_of_their_own(two: Run) -> None:
     estimates = two.estimates
-    each = estimates[estimates["attacker"] == "logistic"]
+    each = estimates[estimates["attacker"] == "linear"]
     assert len(each) == 2 * 3 * 3  # releases, policies, figures of who retrains
     assert set(each["knowledge"]) == {"semi-informed"}
     draws = estimates[estimates["split"] != "all"]
@@ -273,7 +273,7 @@ def test_speakers_of_unknown_gender_are_kept_for_emotion_alone(tmp_path: Path) -
     assert len(speakers["emotion"]) == len(speakers["sensitive-vs-neutral"]) == 20
     assert speakers["emotion"] - speakers["gender"] == people
     assert set(guesses.loc[guesses["speaker"].isin(people), "gender"]) == {-1}
-    rows = done.estimates[(done.estimates["split"] == "all") & (done.estimates["attacker"] != "logistic")]
+    rows = done.estimates[(done.estimates["split"] == "all") & (done.estimates["attacker"] != "linear")]
     assert set(rows.loc[rows["metric"] == "auc", "speakers"]) == {"17"}
     assert set(rows.loc[rows["metric"] == "auc", "n"]) == {str(17 * 4)}
     assert set(rows.loc[rows["metric"] == "f1", "speakers"]) == {"20"}

@@ -19,7 +19,7 @@ from sordino.study.jaiswal2020_estimates import CONTROL, NULL, ON_D1
 from sordino.study.jaiswal2020_variants import Options, variants
 from tests.study.sound import corpus
 
-QUICK = Options(normalise="corpus", epochs=40, families=("logistic",), shuffles=4, word_dims=8)
+QUICK = Options(normalise="corpus", epochs=40, families=("linear",), shuffles=4, word_dims=8)
 KEYS = ["features", "release", "condition", "required", "knowledge", "target", "metric", "group", "k"]
 
 
@@ -99,7 +99,7 @@ def test_what_is_finished_is_not_computed_again(run: Path, planted: Corpus) -> N
 @pytest.mark.slow
 def test_text_and_both_streams_run(tmp_path: Path) -> None:
     few = corpus(tmp_path, speakers=10, utterances=6)
-    options = Options(normalise="corpus", epochs=1, families=("logistic",), shuffles=1, word_dims=8)
+    options = Options(normalise="corpus", epochs=1, families=("linear",), shuffles=1, word_dims=8)
     estimates = jaiswal2020.reproduce(
         few, tmp_path / "out", options=options, only=("text-activation", "streams"), cache=None, jobs=1
     )
@@ -141,7 +141,7 @@ def six(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Words of six speakers, by whom nine pairs are tested."""
     folder = tmp_path_factory.mktemp("six")
     few = corpus(folder, speakers=6, utterances=9)
-    options = Options(normalise="corpus", epochs=1, families=("logistic",), shuffles=2, word_dims=8)
+    options = Options(normalise="corpus", epochs=1, families=("linear",), shuffles=2, word_dims=8)
     jaiswal2020.reproduce(few, folder / "out", options=options, only=("text-activation",), cache=None, jobs=1)
     return folder / "out"
 
@@ -164,7 +164,7 @@ def test_a_corpus_whose_genders_are_not_known_is_only_asked_who_speaks(tmp_path:
     unknown = Corpus(planted.name, planted.table.assign(gender=""))
     with pytest.raises(StudyError, match="speakers of both genders are not known"):
         jaiswal2020.reproduce(unknown, tmp_path / "out", options=QUICK, only=("audio-activation",), cache=None)
-    options = Options(normalise="corpus", epochs=1, families=("logistic",), shuffles=1, selections=1)
+    options = Options(normalise="corpus", epochs=1, families=("linear",), shuffles=1, selections=1)
     estimates = jaiswal2020.reproduce(unknown, tmp_path / "out", options=options, only=("speaker",), cache=None, jobs=1)
     assert set(estimates["release"]) == {"private-speaker"}
     assert {"uar", "membership"} <= set(estimates["metric"])
@@ -182,9 +182,7 @@ def test_the_grid_is_searched_and_several_networks_vote(tmp_path: Path, monkeypa
     monkeypatch.setattr(grid, "SIZES", {"kernels": (32, 64)})
     monkeypatch.setattr("sordino.study.jaiswal2020_lesson.LAMBDAS", (0.3, 1.0))
     few = corpus(tmp_path, speakers=10, utterances=6)
-    options = Options(
-        normalise="corpus", epochs=1, families=("logistic",), shuffles=1, selections=1, seeds=2, grid=True
-    )
+    options = Options(normalise="corpus", epochs=1, families=("linear",), shuffles=1, selections=1, seeds=2, grid=True)
     out = tmp_path / "out"
     estimates = jaiswal2020.reproduce(few, out, options=options, only=("audio-activation",), cache=None, jobs=1)
     units = json.loads((out / "run.json").read_text())["units"]

@@ -158,7 +158,7 @@ CHANGES = {
     "sessions": in_sessions,
     "seed": with_options(seed=1),
     "releases": with_options(releases=("none",)),
-    "families": with_options(families=("svm-rbf",)),
+    "families": with_options(families=("rbf",)),
     "scale": with_options(scale="zscore"),
     "components": with_options(components=8),
     "fit_on": with_options(fit_on="both"),
@@ -231,7 +231,7 @@ def test_a_unit_does_not_depend_on_its_neighbours(given: Made, tmp_path: Path) -
     [
         ({"releases": ("rae", "drawn")}, ReleaseError, "releases drawn, expected some of none, rae, "),
         ({"releases": ()}, ReleaseError, "releases empty, expected some of none, rae, "),
-        ({"families": ("forest",)}, AttackError, "families forest, expected some of logistic, "),
+        ({"families": ("oracle",)}, AttackError, "families oracle, expected some of linear, "),
         ({"fit_on": "test"}, FeatureError, "fit_on test, expected some of transform, risk, both"),
         ({"measured_on": "train"}, SplitError, "measured_on train, expected some of test, validation"),
     ],

@@ -1,29 +1,29 @@
 """What can be taken: attackers on released vectors."""
 
-from sordino.attack import membership, privacy, selftest, verdict
-from sordino.attack.attackers import FAMILIES, Attacker, Family
+from sordino.attack import membership, selftest, verdict
+from sordino.attack.attackers import FULL, QUICK
 from sordino.attack.audit import Audit, Audited
-from sordino.attack.guesses import Found, Side, patient
 from sordino.attack.ignorant import Judgement, RiskAttacker, RiskFitter
-from sordino.attack.run import COLUMNS, QUICK, Attacked, run
+from sordino.attack.null import Null
+from sordino.attack.patience import patient
+from sordino.attack.retraining import Retrained, retrain
+from sordino.attack.run import COLUMNS, Attacked, run
 
 __all__ = [
     "COLUMNS",
-    "FAMILIES",
+    "FULL",
     "QUICK",
     "Attacked",
-    "Attacker",
     "Audit",
     "Audited",
-    "Family",
-    "Found",
     "Judgement",
+    "Null",
+    "Retrained",
     "RiskAttacker",
     "RiskFitter",
-    "Side",
     "membership",
     "patient",
-    "privacy",
+    "retrain",
     "run",
     "selftest",
     "verdict",

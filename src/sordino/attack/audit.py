@@ -10,19 +10,24 @@ the *other* folds: what it says of a speaker never decided that it was chosen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 
 from sordino import metrics
-from sordino.attack import guesses, machines, verdict
-from sordino.attack.attackers import known_families
-from sordino.attack.machines import FAMILIES, Scores
+from sordino.attack import machines, verdict
+from sordino.attack.attackers import FULL, QUICK, Heard, hear
+from sordino.attack.choose import BEST, guess, guess_whole
+from sordino.attack.machines import Matrix
+from sordino.attack.patience import PATIENCE, patient_guesses
 from sordino.attack.secrets import Secret
+from sordino.attack.sides import Plan, Rows, crossfit
 from sordino.define import Knowledge
 from sordino.errors import AttackError
 
@@ -30,11 +35,14 @@ RELEASED: Final = "released"
 REFERENCE: Final = "none"
 """The release that changes nothing: the unprotected vectors."""
 
-BEST: Final = "best"
+MANY: Final = 199
+"""Shuffles where one costs next to nothing."""
+
+FEW: Final = 39
+"""Shuffles where each is a fit."""
+
 VOUCHES: Final = 0.1
 """A family whose AUC on the unprotected vectors is so much below the best one's cannot vouch for a release."""
-
-Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,8 @@ class Audited:
     decision: verdict.Decision
     guesses: pd.DataFrame
     """One row an utterance and attacker (`attack.guesses.COLUMNS`), of the table and of its reference (`release`), by
-    who saw releases and, where a reference of the same width was given, by who did not (`knowledge`)."""
+    who saw releases, by who sees several utterances of a speaker, and where a reference of the same width was given, by
+    who never saw a release (`knowledge`)."""
     whole: pd.DataFrame
     """The same of the best attacker who sees whole speakers: one row a speaker."""
     rows: Rows
@@ -81,9 +90,12 @@ class Audited:
 class Audit:
     """How tables are audited, for users of scikit-learn: `Audit().run(X, secret, groups)`.
 
-    - `families`: of `attack.machines`.
-    - `shuffles`: of the secret; 199 tell a p of 0.005. At least 19 are needed for a verdict.
+    - `families`: `attack.QUICK`, `attack.FULL`, or some of them.
+    - `shuffles`: of the secret; 199 tell a p of 0.005, and are the default of quick families, 39 that of others. At
+      least 19 are needed for a verdict.
     - `rows`: at most so many rows, evenly from all speakers; time grows with the square of their number.
+    - `own`: scikit-learn classifiers of your own, by name: `own={"tree": DecisionTreeClassifier(random_state=0)}`.
+    - `jobs`: processes, 0 for one a core; `cache`: a folder where finished units are kept.
 
     >>> random = np.random.default_rng(0)
     >>> groups = np.repeat([f"speaker {one}" for one in range(20)], 10)
@@ -94,15 +106,26 @@ class Audit:
     ('leak', 1.0)
     """
 
-    families: tuple[str, ...] = FAMILIES
-    shuffles: int = 199
+    families: tuple[str, ...] = QUICK
+    shuffles: int | None = None
     rows: int = 4000
     seed: int = 0
+    own: Mapping[str, BaseEstimator] = field(default_factory=dict)
+    jobs: int = 1
+    cache: Path | None = None
 
     def __post_init__(self) -> None:
-        known_families(self.families, FAMILIES)
-        if self.shuffles < 1 or self.rows < 1:
-            raise AttackError(f"{self.shuffles} shuffles of {self.rows} rows, expected 1 or more of each")
+        if self.families or not self.own:
+            machines.known_families(self.families, FULL)
+        if self.count < 1 or self.rows < 1:
+            raise AttackError(f"{self.count} shuffles of {self.rows} rows, expected 1 or more of each")
+
+    @property
+    def count(self) -> int:
+        """How many shuffles."""
+        if self.shuffles is not None:
+            return self.shuffles
+        return MANY if set(self.families) <= set(QUICK) and not self.own else FEW
 
     def run(
         self, X: ArrayLike, secret: ArrayLike, groups: ArrayLike, *, name: str = "secret",
@@ -123,47 +146,73 @@ class Audit:
         if original is not None and len(original) != len(x):
             raise AttackError(f"{len(original)} reference vectors for {len(x)} rows, expected as many: align them")
         rows = _sample(people, self.rows, self.seed)
-        of = Secret.of(name, given[rows], people[rows])
-        fold = of.folds(self.seed)
-        shuffled = of.shuffles(fold, self.shuffles, self.seed)
-        tested: list[verdict.Reached] = []
-        kept = list(self._heard(x[rows], of, fold, shuffled, tested))
-        tables = [_guesses(of, fold, kept, RELEASED)]
+        scene = _Scene.of(self, Secret.of(name, given[rows], people[rows]))
+        given_vectors = {RELEASED: x} if original is None else {RELEASED: x, REFERENCE: original}
+        tables = {release: np.asarray(one[rows], np.float64) for release, one in given_vectors.items()}
+        found = {release: scene.asked(vectors, release) for release, vectors in tables.items()}
+        semi = [scene.guesses(found[release], release) for release in found]
+        waited = [one for release, vectors in tables.items() for one in scene.patient(vectors, found[release], release)]
         if original is not None:
-            before = list(self._heard(original[rows], of, fold, shuffled[:, :1], []))
-            tables.append(_guesses(of, fold, before, REFERENCE))
-            tables += self._ignorant(x[rows], original[rows], of, fold)
-        table = pd.concat(tables, ignore_index=True)
+            semi += scene.ignorant(tables[RELEASED], tables[REFERENCE])
+        table = pd.concat([*semi, *waited], ignore_index=True)
         table["row"] = rows[table["row"]]
-        config = {"families": list(self.families), "shuffles": self.shuffles, "rows": len(rows),
+        config = {"families": [*self.families, *self.own], "shuffles": self.count, "rows": len(rows),
                   "dimensions": x.shape[1], "seed": self.seed}  # fmt: skip
-        decision = verdict.decide(of, fold, tested)
-        return Audited(of, decision, table, _whole(of, fold, kept), rows, len(x), config)
+        decision = verdict.decide(scene.secret, scene.fold, found[RELEASED].reached)
+        whole = guess_whole(scene.secret, scene.plan, found[RELEASED].scores)
+        return Audited(scene.secret, decision, table, whole, rows, len(x), config)
 
-    def _heard(
-        self, x: NDArray[np.float64], secret: Secret, fold: Rows, shuffled: NDArray[np.float64],
-        tested: list[verdict.Reached],
-    ) -> Iterator[Scores]:  # fmt: skip
-        """Every attacker's scores of the secret itself; what it reaches on all shuffles is added to `tested`."""
-        labels = verdict.labels(secret, shuffled)
-        who = None if secret.within else secret.speaker
-        columns = shuffled.shape[1]
-        for said in machines.scores(x, labels, fold, who, self.families):
-            tested += verdict.reach(secret, shuffled, said)
-            yield Scores(said.family, said.setting, said.values[:, ::columns], said.whole)
 
-    def _ignorant(
-        self, x: NDArray[np.float64], original: NDArray[np.float64], secret: Secret, fold: Rows
-    ) -> list[pd.DataFrame]:
+@dataclass(frozen=True)
+class _Scene:
+    """One secret, its folds and its shuffles."""
+
+    audit: Audit
+    secret: Secret
+    fold: Rows
+    plan: Plan
+    shuffled: Matrix
+
+    @classmethod
+    def of(cls, audit: Audit, secret: Secret) -> _Scene:
+        fold = secret.folds(audit.seed)
+        return cls(audit, secret, fold, crossfit(fold), secret.shuffles(fold, audit.count, audit.seed))
+
+    def asked(self, x: Matrix, release: str) -> Heard:
+        """Every attacker's scores of the secret; of the release under audit also what it reaches on all shuffles."""
+        audit = self.audit
+        shuffled = self.shuffled if release == RELEASED else self.shuffled[:, :1]
+        return hear(x, self.secret, shuffled, self.plan, audit.families, own=audit.own, seed=audit.seed,
+                    jobs=audit.jobs, cache=audit.cache, what=f"{self.secret.name}, {release}")  # fmt: skip
+
+    def guesses(self, heard: Heard, release: str, knowledge: Knowledge = Knowledge.SEMI_INFORMED) -> pd.DataFrame:
+        """What each family says."""
+        return guess(self.secret, self.plan, heard.scores).assign(release=release, knowledge=str(knowledge))
+
+    def patient(self, x: Matrix, heard: Heard, release: str) -> Iterator[pd.DataFrame]:
+        """What who sees several utterances of a speaker says of a secret of two values that is constant within them."""
+        most = int(np.bincount(self.secret.speaker).max())
+        if self.secret.within or len(self.secret.classes) != 2:
+            return
+        best = guess(self.secret, self.plan, heard.scores).query("best")
+        for k in PATIENCE:
+            if k <= most:
+                pooled = patient_guesses(
+                    x, self.secret, self.plan, best, k, self.audit.families or QUICK, self.audit.seed
+                )
+                yield pooled.assign(release=release, knowledge=str(Knowledge.PATIENT))
+
+    def ignorant(self, x: Matrix, original: Matrix) -> list[pd.DataFrame]:
         """The guesses of who learnt from original vectors alone; none where released ones have another width."""
         if x.shape[1] != original.shape[1]:
             return []
-        labels = verdict.labels(secret, secret.values[:, None])
-        pairs = list(machines.applied(x, original, labels, fold, self.families))
+        labels = verdict.labels(self.secret, self.secret.values[:, None])
+        pairs = list(machines.applied(x, original, labels, self.plan, self.audit.families))
         if not pairs:
             return []
         learnt, said = ([pair[place] for pair in pairs] for place in (0, 1))
-        return [_guesses(secret, fold, learnt, RELEASED, said, Knowledge.IGNORANT)]
+        table = guess(self.secret, self.plan, learnt, said)
+        return [table.assign(release=RELEASED, knowledge=str(Knowledge.IGNORANT))]
 
 
 def _sample(speaker: NDArray[Any], most: int, seed: int) -> Rows:
@@ -174,78 +223,3 @@ def _sample(speaker: NDArray[Any], most: int, seed: int) -> Rows:
     order = random.permutation(len(speaker))
     turn = pd.Series(speaker[order]).groupby(speaker[order]).cumcount().to_numpy()
     return np.sort(order[np.argsort(turn, kind="stable")[:most]])
-
-
-def _guesses(
-    secret: Secret, fold: Rows, heard: Sequence[Scores], release: str, applied: Sequence[Scores] | None = None,
-    knowledge: Knowledge = Knowledge.SEMI_INFORMED,
-) -> pd.DataFrame:  # fmt: skip
-    """Each family's guesses, by the setting that did best on the other folds; `applied` are its scores of other
-    vectors, which it is not chosen by."""
-    single = [said for said in heard if not said.whole]
-    quality = np.array([[_quality(secret, said.values, fold != one) for one in np.unique(fold)] for said in single])
-    tables = []
-    for family in dict.fromkeys(said.family for said in single):
-        own = [place for place, said in enumerate(single) if said.family == family]
-        for side, one in enumerate(np.unique(fold)):
-            place = max(own, key=lambda at: quality[at, side])
-            rows, other = np.flatnonzero(fold == one), np.flatnonzero(fold != one)
-            said = _say(secret, single[place].values, rows, other, applied[place].values if applied else None)
-            best = place == int(np.argmax(quality[:, side]))
-            of = {"row": rows, "speaker": secret.speaker[rows], "truth": _truth(secret)[rows], "k": 1, "side": side}
-            tables.append(pd.DataFrame({**of, **said, "attacker": family, "best": best}))
-    table = pd.concat(tables, ignore_index=True)[list(guesses.COLUMNS)]
-    return table.assign(release=release, knowledge=str(knowledge))
-
-
-def _whole(secret: Secret, fold: Rows, heard: Sequence[Scores]) -> pd.DataFrame:
-    """What the best attacker who sees whole speakers says of each; empty for a secret within speakers."""
-    whole = [said for said in heard if said.whole]
-    first = secret.first
-    people = Secret(secret.name, secret.values[first], secret.classes, np.arange(len(first)), within=False)
-    if not whole:
-        return pd.DataFrame(columns=[*guesses.COLUMNS])
-    sides, tables = fold[first], []
-    for side, one in enumerate(np.unique(sides)):
-        best = max(whole, key=lambda said: _quality(people, said.values, sides != one))
-        rows, other = np.flatnonzero(sides == one), np.flatnonzero(sides != one)
-        of = {"row": first[rows], "speaker": rows, "truth": _truth(people)[rows], "side": side, "best": True}
-        counts = np.bincount(secret.speaker)[rows]
-        tables.append(
-            pd.DataFrame({**of, **_say(people, best.values, rows, other), "k": counts, "attacker": best.family})
-        )
-    return pd.concat(tables, ignore_index=True)[list(guesses.COLUMNS)]
-
-
-def _quality(secret: Secret, values: NDArray[np.float64], rows: NDArray[np.bool_]) -> float:
-    return float(verdict.areas(secret, secret.values[rows, None], values[rows])[0])
-
-
-def _truth(secret: Secret) -> NDArray[Any]:
-    return secret.values.astype(np.intp) if secret.classes else secret.values
-
-
-def _say(
-    secret: Secret, values: NDArray[np.float64], rows: Rows, other: Rows, applied: NDArray[np.float64] | None = None
-) -> dict[str, Any]:
-    """Prediction and score of `rows`; of two classes the threshold is where guesses of the `other` rows are best.
-
-    `applied` are the scores that are guessed by where they are not those the threshold is chosen by.
-    """
-    own = (values if applied is None else applied)[rows]
-    if not secret.classes:
-        return {"prediction": np.nan, "score": own[:, 0]}
-    if len(secret.classes) > 2:
-        return {"prediction": own.argmax(axis=1), "score": np.nan}
-    margin = own[:, 0] - _threshold(secret.values[other] == 1, values[other, 0])
-    margin = margin / max(float(values[other, 0].std()), 1e-12)  # attackers of other folds have other scales
-    return {"prediction": (margin > 0).astype(np.intp), "score": margin}
-
-
-def _threshold(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> float:
-    """The score above which guessing yes has the highest unweighted average recall."""
-    order = np.argsort(score, kind="stable")
-    yes, ordered = positive[order], score[order]
-    recall = (yes.sum() - np.cumsum(yes)) / yes.sum() + np.cumsum(~yes) / (~yes).sum()
-    best = int(np.argmax(recall[:-1])) if len(recall) > 1 else 0
-    return float((ordered[best] + ordered[min(best + 1, len(ordered) - 1)]) / 2)

@@ -9,13 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
-from sordino.attack.attackers import Rms
 from sordino.attack.machines import scaled
+from sordino.attack.sides import crossfit
 from sordino.errors import AttackError
 
 SHRINKAGE: Final = np.logspace(-4, 1, 6)
 """Strengths of the ridge regression to choose from, in units of the number of rows."""
+
+
+class Rms(StandardScaler):  # type: ignore[misc]
+    """Centres each dimension and divides all by one number, the root mean square: distances keep their shape.
+
+    (Dividing each principal component by its own spread would raise the smallest to the height of the largest.)
+    """
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Rms:
+        super().fit(X, y, sample_weight)
+        spread = np.sqrt(np.mean(self.var_))
+        self.scale_ = np.full(len(self.var_), spread if spread > 0 else 1.0)
+        return self
 
 
 @dataclass(frozen=True)
@@ -75,7 +89,6 @@ def crossfitted(
     if people < 2:
         raise AttackError("one speaker, expected two or more: others are needed to learn reconstruction from")
     fold = (np.random.default_rng(seed).permutation(people) % min(folds, people))[speaker]
-    sides = [(np.flatnonzero(fold != one), np.flatnonzero(fold == one)) for one in np.unique(fold)]
-    parts = [reconstruction(x, original, own, other) for own, other in sides]
+    parts = [reconstruction(x, original, own, test) for own, test in crossfit(fold).sides]
     together = [np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "truth", "prediction")]
     return Detail("reconstruction", *together)

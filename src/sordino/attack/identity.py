@@ -14,8 +14,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from sordino.attack import machines
-from sordino.attack.attackers import known_families
 from sordino.attack.secrets import FOLDS
+from sordino.attack.sides import crossfit
 from sordino.errors import AttackError
 
 Rows = NDArray[np.intp]
@@ -71,7 +71,7 @@ def identify(
     >>> float(np.mean(identify(voices + random.normal(size=(40, 5)), who).said == who)) > 0.9
     True
     """
-    known_families(families, machines.FAMILIES)
+    machines.known_families(families)
     x, given = machines.vectors(X), np.asarray(groups)
     if len(x) != len(given):
         raise AttackError(f"{len(x)} vectors, {len(given)} speakers, expected one each a row: align them")
@@ -85,7 +85,7 @@ def identify(
     fold = np.empty(len(x), dtype=np.intp)
     fold[order] = turn % FOLDS
     truth = np.eye(len(names))[speaker]
-    every = list(machines.scores(x, truth, fold, None, families))
+    every = list(machines.scores(x, truth, crossfit(fold), None, families))
     right = np.array([said.values.argmax(axis=1) == speaker for said in every])
     scores, family = np.empty_like(truth), []
     for one in np.unique(fold):

@@ -22,9 +22,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.attack import attackers
-from sordino.attack.guesses import Found, Rows, Side, found, usable
-from sordino.attack.run import QUICK
+from sordino.attack import retraining, sides
+from sordino.attack.attackers import QUICK
+from sordino.attack.retraining import Retrained
+from sordino.attack.sides import Rows
 from sordino.errors import AttackError
 
 VALIDATION_SHARE: Final = 1 / 3
@@ -111,22 +112,17 @@ def plan(
     )
 
 
-def attack(e: NDArray[np.float32], plan: Plan, families: Sequence[str] = QUICK, seed: int = 0) -> Found:
+def attack(e: NDArray[np.float32], plan: Plan, families: Sequence[str] = QUICK, seed: int = 0) -> Retrained:
     """Guesses of membership on the unused samples of fold 5, for embeddings `e` `(n, k)` of all rows.
 
-    Attackers weigh both labels alike, as D1 outnumbers the rest; none is fitted on what is kept for validation. `e` is
-    of a network trained on `plan.training` and `plan.added`, or for the control on `plan.training` alone. The UAR of
-    the best attacker's guesses is `sordino.metrics.membership`; `patient(guesses, k=None)` pools all samples of a
-    speaker, which answers for the speaker instead of for the sample. Raises `AttackError` for vectors that are missing.
+    Attackers learn from `plan.learn`; which of them guesses, and from which score on it says yes, is decided on
+    `plan.validation`. `e` is of a network trained on `plan.training` and `plan.added`, or for the control on
+    `plan.training` alone. The UAR of the best attacker's guesses is `sordino.metrics.membership`;
+    `attack.patient(guesses, k=None)` pools all samples of a speaker, which answers for the speaker instead of for the
+    sample. Raises `AttackError` for vectors that are missing.
     """
-    learn, validation, test = usable(e, plan.member, plan.speaker, [plan.learn, plan.validation, plan.test], families)
-    own = np.concatenate([learn, validation])
-    x, member = np.asarray(e[own], np.float32), plan.member[own]
-    first, last = np.arange(len(learn)), np.arange(len(learn), len(own))
-    fitted = [
-        attackers.fit(family, x, member, [(first, last)], seed, balanced=True, final=first) for family in families
-    ]
-    return found(e, plan.member, plan.speaker, [Side(own, test, tuple(fitted))])
+    parts = retraining.usable(e, plan.member, plan.speaker, [plan.learn, plan.validation, plan.test])
+    return retraining.by_plan(e, plan.member, plan.speaker, sides.checked(*parts), families=families, seed=seed)
 
 
 @dataclass(frozen=True)

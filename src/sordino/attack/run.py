@@ -10,8 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sordino.attack import attackers, detail
+from sordino.attack import detail
+from sordino.attack.attackers import FULL, QUICK
 from sordino.attack.ignorant import RiskAttacker, RiskFitter
+from sordino.attack.machines import known_families
+from sordino.attack.patience import PATIENCE
+from sordino.attack.retraining import Retrained, by_plan, own_folds, retrain
+from sordino.attack.sides import crossfit
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
 from sordino.define import GENDERS, ROLES, Knowledge, Role
@@ -19,23 +24,23 @@ from sordino.errors import AttackError
 from sordino.policy import Policy
 from sordino.release.protocol import Release
 
-QUICK: Final = ("logistic", "svm-rbf", "mlp")
-"""The families that studies use."""
-
 COLUMNS: Final = {
     "release": "name of the release",
     "required": "the policy's required emotion",
     "knowledge": "what the attacker knows",
-    "attacker": "family of the attacker; risk-model for the ignorant one; empty for detail",
+    "attacker": "family of the attacker; risk-model for the ignorant one; of patient ones how they pool; empty for "
+    "detail",
     "best": "whether it had the highest AUC in cross-validation on its own speakers, never on test speakers",
-    "target": "emotion, gender, sensitive-vs-neutral, intensity or reconstruction",
+    "target": "emotion, gender, sensitive-vs-neutral, membership, intensity or reconstruction",
+    "k": "how many utterances of one speaker a patient attacker sees, else 1",
     "draw": "which three-party split",
     "row": "place of the utterance in the corpus",
     "corpus": "its corpus",
     "speaker": "its speaker",
     "gender": "its speaker's gender: 0 female, 1 male, -1 unknown",
     "role": "its true role: 0 neutral, 1 required, 2 sensitive",
-    "truth": "the secret: the role, the gender, 1 for sensitive, the intensity; for reconstruction see `attack.detail`",
+    "truth": "the secret: the role, the gender, 1 for sensitive, 1 for a speaker that the release was fitted on, the "
+    "intensity; for reconstruction see `attack.detail`",
     "before": "for emotion: what the attacker says of the original utterance",
     "prediction": "what it says of the released one",
     "score": "how sure it is of the second value of a secret with two",
@@ -64,8 +69,13 @@ def run(
 ) -> Attacked:
     """What attackers of the risk party learn from released test utterances.
 
-    The *ignorant* one is the risk model (fitted here where none is given). The *semi-informed* ones run the release on
-    their own speakers, the risk party, and retrain, tuned by speaker-grouped cross-validation.
+    - *ignorant*: the risk model (fitted here where none is given), which never saw a release;
+    - *semi-informed*: those who run the release on their own speakers, the risk party, and retrain;
+    - *informed*: those who also have the labelled speakers that the release was fitted on;
+    - *patient*: semi-informed ones who see 5, 20 or 100 utterances of one test speaker, as far as there are so many.
+
+    Membership is asked too: whether a speaker was in the transform party. It is cross-fitted over all speakers; of the
+    release `none` it is the control, since nothing was fitted on them.
 
     `z` is `(utterances, d)` in the scaled space, in the corpus' row order. Raises `AttackError` when the test part
     lacks a role or a gender, the risk party has too few speakers for a value of a secret, or vectors are missing.
@@ -73,7 +83,8 @@ def run(
     _check(z, corpus, parts, policy, families)
     ignorant = ignorant or RiskFitter(policy, seed=seed).fit(z, corpus, parts.risk)
     scene = _Scene(release, z, corpus, parts, policy, families, seed)
-    blocks = [*scene.ignorant(ignorant), *scene.semi_informed("gender"), *scene.semi_informed("sensitive-vs-neutral")]
+    retraining = [block for target in ("gender", "sensitive-vs-neutral") for block in scene.retraining(target)]
+    blocks = [*scene.ignorant(ignorant), *retraining, scene.membership()]
     table = pd.concat([*blocks, *scene.detail()], ignore_index=True)
     table.insert(0, "release", release.name)
     table.insert(1, "required", policy.required)
@@ -84,7 +95,7 @@ def run(
 
 
 def _check(z: NDArray[np.float32], corpus: Corpus, parts: Parts, policy: Policy, families: Sequence[str]) -> None:
-    attackers.known_families(families)
+    known_families(families, FULL)
     if len(z) != len(corpus):
         raise AttackError(f"{len(z)} vectors for {len(corpus)} utterances, expected one for each: extract them anew")
     for names, codes in ((ROLES, corpus.roles(policy)), (GENDERS, corpus.genders())):
@@ -115,14 +126,14 @@ class _Scene:
         self.chosen: dict[str, Any] = {}
         """Of each secret: the best semi-informed attacker, and the AUC of each on its own speakers."""
         self.out = np.full_like(z, np.nan)
-        rows = np.concatenate([parts.risk.rows, parts.test])
-        self.out[rows] = release(z[rows])
+        self.rows = np.concatenate([parts.risk.rows, parts.transform.rows, parts.test])
+        self.out[self.rows] = release(z[self.rows])
 
     def block(self, rows: NDArray[np.intp], target: str, knowledge: Knowledge, **columns: Any) -> pd.DataFrame:
-        given = {"attacker": "", "best": True, "before": np.nan, "prediction": np.nan, "score": np.nan, **columns}
+        given = {"attacker": "", "best": True, "before": np.nan, "prediction": np.nan, "score": np.nan, "k": 1}
         known = {"gender": self.gender, "role": self.role, "speaker": self.speaker, "corpus": self.corpus}
         labels = {name: values[rows] for name, values in known.items()}
-        return pd.DataFrame({"target": target, "knowledge": str(knowledge), "row": rows, **labels, **given})
+        return pd.DataFrame({"target": target, "knowledge": str(knowledge), "row": rows, **labels, **(given | columns)})
 
     def secret(self, target: str, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """The rows that have a value of the secret, and that value: 0 or 1."""
@@ -145,17 +156,37 @@ class _Scene:
             yield self.block(rows, target, knowledge, attacker="risk-model", truth=truth,
                              prediction=guesses[target][kept], score=scores[target][kept])  # fmt: skip
 
-    def semi_informed(self, target: str) -> Iterator[pd.DataFrame]:
-        own, secret = self.secret(target, self.parts.risk.rows)
-        test, truth = self.secret(target, self.parts.test)
-        folds = attackers.grouped_folds(self.speaker[own], secret, self.seed)
-        fitted = [attackers.fit(family, self.out[own], secret, folds, self.seed) for family in self.families]
-        best = max(fitted, key=lambda one: one.validation_auc).family
-        self.chosen[target] = {"best": best, "validation_auc": {one.family: one.validation_auc for one in fitted}}
-        knowledge, out = Knowledge.SEMI_INFORMED, self.out[test]
-        for one in fitted:
-            yield self.block(test, target, knowledge, attacker=one.family, best=one.family == best, truth=truth,
-                             prediction=one.predict(out), score=one.score(out))  # fmt: skip
+    def retraining(self, target: str) -> Iterator[pd.DataFrame]:
+        """Semi-informed attackers, patient ones where the secret is constant within speakers, and informed ones."""
+        risk, fitting = self.parts.risk.rows, self.parts.transform.rows
+        own, secret = self.secret(target, np.arange(len(self.z)))
+        codes = np.full(len(self.z), -1, np.intp)
+        codes[own] = secret
+        most = max(np.unique(self.speaker[self.parts.test], return_counts=True)[1])
+        ks = [k for k in PATIENCE if k <= most] if target == "gender" else []
+        found = self.retrain(codes, risk, ks)
+        self.chosen[target] = {"best": found.chosen, "validation_auc": found.quality}
+        yield self.guessed(found.guesses, target, Knowledge.SEMI_INFORMED)
+        if ks:
+            yield self.guessed(found.patient, target, Knowledge.PATIENT)
+        yield self.guessed(self.retrain(codes, np.concatenate([risk, fitting])).guesses, target, Knowledge.INFORMED)
+
+    def retrain(self, codes: NDArray[np.intp], own: NDArray[np.intp], ks: Sequence[int] = ()) -> Retrained:
+        return retrain(
+            self.out, codes, self.speaker, own, self.parts.test, families=self.families, ks=ks, seed=self.seed
+        )
+
+    def guessed(self, found: pd.DataFrame, target: str, knowledge: Knowledge) -> pd.DataFrame:
+        columns = {name: found[name].to_numpy() for name in ("attacker", "best", "truth", "prediction", "score", "k")}
+        return self.block(found["row"].to_numpy(), target, knowledge, **columns)
+
+    def membership(self) -> pd.DataFrame:
+        """Who was in the transform party: of every speaker by attackers who never saw that speaker."""
+        member, fold = (np.full(len(self.z), -1, np.intp) for _ in range(2))
+        member[self.rows] = np.isin(self.rows, self.parts.transform.rows)
+        fold[self.rows] = own_folds(self.speaker[self.rows], member[self.rows], self.seed)
+        found = by_plan(self.out, member, self.speaker, crossfit(fold), families=self.families, seed=self.seed)
+        return self.guessed(found.guesses, "membership", Knowledge.SEMI_INFORMED)
 
     def detail(self) -> Iterator[pd.DataFrame]:
         required = self.role == ROLES.index(Role.REQUIRED)

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
-from sordino.attack.attackers import deal
+from sordino.attack.sides import Rows, deal
 from sordino.errors import AttackError
 
 FOLDS: Final = 5
@@ -19,8 +19,6 @@ FOLDS: Final = 5
 
 LEVEL: Final = 0.05
 """Of the test that tells a leak."""
-
-Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from sordino.attack.attackers import known_families
-from sordino.attack.machines import FAMILIES, Scores, scores, vectors
+from sordino.attack.machines import FAMILIES, Scores, known_families, scores, vectors
 from sordino.attack.secrets import LEVEL, Secret
+from sordino.attack.sides import crossfit
 from sordino.errors import AttackError
 
 Matrix = NDArray[np.float64]
@@ -198,7 +198,7 @@ def judge(
     >>> judge(x, Secret.of("gender", gender, speaker), shuffles=39).answer
     'leak'
     """
-    known_families(families, FAMILIES)
+    known_families(families)
     x = vectors(x)
     if len(x) != len(secret.values) or shuffles < 1:
         raise AttackError(
@@ -207,5 +207,5 @@ def judge(
         )
     fold = secret.folds(seed)
     table = secret.shuffles(fold, shuffles, seed)
-    said = scores(x, labels(secret, table), fold, None if secret.within else secret.speaker, families)
+    said = scores(x, labels(secret, table), crossfit(fold), None if secret.within else secret.speaker, families)
     return decide(secret, fold, (one for of in said for one in reach(secret, table, of)))

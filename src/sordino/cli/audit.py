@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sordino.cli.options import Json, Out, Seed, write_json
+from sordino.cli.options import CORES, Jobs, Json, Out, Seed, write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +35,13 @@ Ignore = Annotated[
     list[str] | None,
     typer.Option("--ignore", metavar="COLUMN", help="A column that is no dimension; again for each further one."),
 ]
-Shuffles = Annotated[int, typer.Option("--shuffles", min=1, help="Of the secret; 199 tell a p of 0.005.")]
+Quick = Annotated[
+    bool,
+    typer.Option("--quick", help="Without SVMs, forests, boosting and networks: seconds, not minutes."),
+]
+Shuffles = Annotated[
+    int | None, typer.Option("--shuffles", min=1, help="Of the secret; else 39, and 199 with --quick, which cost less.")
+]
 Rows = Annotated[int, typer.Option("--rows", min=1, help="At most so many rows, evenly from all speakers.")]
 
 
@@ -47,15 +53,17 @@ def audit(
     task: Task = None,
     reference: Reference = None,
     ignore: Ignore = None,
-    shuffles: Shuffles = 199,
+    quick: Quick = False,
+    shuffles: Shuffles = None,
     rows: Rows = 4000,
     seed: Seed = 0,
+    jobs: Jobs = CORES,
     json: Json = None,
 ) -> None:
     """Ask what an attacker who retrains learns from a table of vectors, and how sure that is.
 
     Writes estimates.csv, run.json and report.html to --out. The verdict on each secret is a test over speakers for the
-    best of many attackers: leak, no leak found, or cannot tell.
+    best of many attackers: leak, no leak found, or cannot tell. The same command goes on where a killed run was.
 
     \b
     Example:
@@ -63,10 +71,9 @@ def audit(
     """
     from threadpoolctl import threadpool_limits
 
-    from sordino.attack.audit import Audit
+    from sordino.attack import FULL, QUICK, Audit
     from sordino.errors import FeatureError
     from sordino.features.vectors import read_labelled
-    from sordino.progress import track
     from sordino.report import audited_page
 
     names, tasks, others = list(dict.fromkeys(secret)), list(dict.fromkeys(task or ())), list(ignore or ())
@@ -78,11 +85,12 @@ def audit(
             raise FeatureError(
                 f"{reference}: {len(original)} rows, expected the {len(x)} of {table}, in their order: write it anew"
             )
-    audits = Audit(shuffles=shuffles, rows=rows, seed=seed)
+    families = QUICK if quick else FULL
+    audits = Audit(families, shuffles=shuffles, rows=rows, seed=seed, jobs=jobs, cache=out / "units")
     with threadpool_limits(1):  # sums in another order are other numbers: one thread gives the same bytes anywhere
         found = {
             name: audits.run(x, labels[name], labels[speaker], name=name, reference=original)
-            for name in track([*names, *tasks], "secrets and tasks", len(names) + len(tasks))
+            for name in (*names, *tasks)
         }
         people = _people(x, labels[speaker].to_numpy(), original, next(iter(found.values())).rows, seed)
     estimates = audited_page.write(

@@ -41,6 +41,12 @@ MeasuredOn = Annotated[
 ]
 
 
+Attackers = Annotated[
+    Literal["quick", "full"],
+    typer.Option("--audit", help="full adds SVMs, forests, boosting and networks to the attackers: slow."),
+]
+
+
 @app.callback()
 def _papers() -> None:
     """Each paper is a verb of its own."""
@@ -58,6 +64,7 @@ def feng2021(
     redraw: Redraw = "run",
     schedule: Schedule = "constant",
     measured_on: MeasuredOn = "test",
+    audit: Attackers = "quick",
     cache: Cache = CACHE,
     seed: Seed = 0,
     jobs: Jobs = CORES,
@@ -71,10 +78,12 @@ def feng2021(
     Example:
       sordino reproduce feng2021 --corpus ravdess=data/ravdess --corpus emodb=data/emodb --out feng2021
     """
+    from sordino.attack import FULL, QUICK
     from sordino.study import Options
     from sordino.study import feng2021 as study
 
     options = Options(
+        families=FULL if audit == "full" else QUICK,
         scale=scale,
         fit_on=fit_on,
         validation=validation,
@@ -115,6 +124,7 @@ def jaiswal2020(
     words: Words = None,
     grid: Grid = False,
     seeds: Seeds = 1,
+    audit: Attackers = "quick",
     cache: Cache = CACHE,
     seed: Seed = 0,
     jobs: Jobs = CORES,
@@ -128,10 +138,12 @@ def jaiswal2020(
     Example:
       sordino reproduce jaiswal2020 --corpus ravdess=data/ravdess --only audio-activation --out jaiswal2020
     """
+    from sordino.attack import FULL, QUICK
     from sordino.study import jaiswal2020 as study
     from sordino.study.jaiswal2020_variants import Options
 
-    options = Options(normalise=normalise, grid=grid, seeds=seeds, seed=seed)
+    families = FULL if audit == "full" else QUICK
+    options = Options(families=families, normalise=normalise, grid=grid, seeds=seeds, seed=seed)
     recordings = corpora_from(corpus)
     estimates = study.reproduce(
         recordings, out, options=options, only=only or (), words=words, cache=cache, jobs=jobs

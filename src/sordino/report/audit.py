@@ -17,7 +17,7 @@ from sordino.report import figures, terms, verdict
 from sordino.report.estimates import measure
 from sordino.report.page import Card, Page, Picture, Section, Terms, Text, settings
 from sordino.report.record import settled, versions
-from sordino.report.tables import Cell, Estimates, Table, chance, with_interval
+from sordino.report.tables import Cell, Estimate, Estimates, Table, chance, with_interval
 
 ATTACKS: Final = {"distinguish": "sensitive against neutral", "auc": "gender"}
 """The measure of each secret, and what an attack on it is called."""
@@ -119,8 +119,32 @@ def attackers(look: Estimates, required: str = "") -> Picture:
     return Picture(figures.dots(panels), caption)
 
 
-def _figures(look: Estimates, required: str) -> tuple[Picture, Table, Table]:
-    return attackers(look, required), _attacks(look, required), _utility(look, required)
+def _figures(look: Estimates, required: str) -> tuple[Picture, Table, Table, Table]:
+    return attackers(look, required), _attacks(look, required), knows_more(look, required), _utility(look, required)
+
+
+def knows_more(look: Estimates, required: str = "") -> Table:
+    """What attackers get who know more than the semi-informed one, or see more, and what is told of membership."""
+    groups = []
+    for metric, secret in ATTACKS.items():
+        for place, release in enumerate(look.releases):
+            more = [("semi-informed", look(metric, release, required, knowledge=Knowledge.SEMI_INFORMED)),
+                    ("informed", look(metric, release, required, knowledge=Knowledge.INFORMED))]  # fmt: skip
+            for k in look.patience if metric == "auc" else ():
+                waits = look(metric, release, required, knowledge=Knowledge.PATIENT, k=k)
+                more.append((f"patient, {k} utterances", waits))
+            groups.append([_asked(secret if place == 0 else "", release, who, found) for who, found in more])
+    rows = []
+    for place, release in enumerate(look.releases):
+        found = look("membership", release, required, knowledge=Knowledge.SEMI_INFORMED)
+        rows.append(_asked("membership (UAR)" if place == 0 else "", release, "semi-informed", found))
+    groups.append(rows)
+    heads = [("secret", 1), ("release", 1), ("who", 1), ("AUC", 1), ("95 % interval", 1), ("chance", 1)]
+    return Table("Who knows more, or sees more", [heads], groups)
+
+
+def _asked(secret: str, release: str, who: str, found: Estimate) -> list[Cell]:
+    return [Cell(secret, "name"), Cell(release, "name"), Cell(who, "name"), *with_interval(found), chance(found)]
 
 
 def _attacks(look: Estimates, required: str) -> Table:

@@ -13,16 +13,13 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from sordino import metrics
-from sordino.attack.audit import BEST, REFERENCE, RELEASED, Audited
+from sordino.attack.audit import REFERENCE, RELEASED, Audited
+from sordino.attack.choose import BEST
 from sordino.attack.detail import Detail
-from sordino.attack.guesses import patient
 from sordino.attack.identity import Identified
 from sordino.attack.secrets import Secret
 from sordino.define import Knowledge
 from sordino.report.estimates import COLUMNS
-
-PATIENCE: Final = (5, 20, 100)
-"""Utterances of one speaker that patient attackers pool."""
 
 RATES: Final = (0.01, 0.001)
 """False-positive rates at which true positives are counted."""
@@ -89,8 +86,9 @@ def _equal_errors(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> St
 
 def _of(audited: Audited) -> Iterator[dict[str, Any]]:
     secret = audited.secret
-    semi = audited.guesses["knowledge"] == str(Knowledge.SEMI_INFORMED)
-    ignorant = audited.guesses[~semi & audited.guesses["best"]].reset_index(drop=True)
+    knowledge = audited.guesses["knowledge"]
+    semi = knowledge == str(Knowledge.SEMI_INFORMED)
+    ignorant = audited.guesses[(knowledge == str(Knowledge.IGNORANT)) & audited.guesses["best"]].reset_index(drop=True)
     if len(ignorant):
         where = {"release": RELEASED, "target": secret.name, "knowledge": Knowledge.IGNORANT, "attacker": BEST}
         yield from _lines(secret, ignorant, where)
@@ -105,20 +103,16 @@ def _of(audited: Audited) -> Iterator[dict[str, Any]]:
         for family in dict.fromkeys(table["attacker"]):
             own = table[table["attacker"] == family].reset_index(drop=True)
             yield from _lines(secret, own, alone | {"attacker": family})
-        if len(secret.classes) == 2 and not secret.within:
-            yield from _patient(secret, best, fixed)
+        waited = audited.guesses[(knowledge == str(Knowledge.PATIENT)) & (audited.guesses["release"] == release)]
+        for k, pooled in waited.groupby("k"):
+            several = {**fixed, "knowledge": Knowledge.PATIENT, "k": k}
+            yield from _lines(secret, pooled[pooled["best"]].reset_index(drop=True), several | {"attacker": BEST})
+            for way in dict.fromkeys(pooled["attacker"]):
+                own = pooled[pooled["attacker"] == way].reset_index(drop=True)
+                yield from _lines(secret, own, several | {"attacker": way})
     if len(audited.whole) and secret.classes:
         together = {"release": RELEASED, "target": secret.name, "knowledge": Knowledge.PATIENT, "condition": WHOLE}
         yield from _lines(secret, audited.whole, together | {"attacker": BEST})
-
-
-def _patient(secret: Secret, best: pd.DataFrame, fixed: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The best attacker's scores, pooled over several utterances of a speaker, where some have so many."""
-    most = int(np.bincount(secret.speaker).max())
-    for k in PATIENCE:
-        if k <= most:
-            where = fixed | {"knowledge": Knowledge.PATIENT, "attacker": BEST, "k": k}
-            yield from _lines(secret, patient(best, k), where)
 
 
 def _lines(secret: Secret, table: pd.DataFrame, where: dict[str, Any], every: bool = False) -> Iterator[dict[str, Any]]:

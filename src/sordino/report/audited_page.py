@@ -11,7 +11,9 @@ import numpy as np
 import pandas as pd
 
 from sordino import metrics, storage
-from sordino.attack.audit import BEST, REFERENCE, RELEASED, Audited
+from sordino.attack.attackers import FULL
+from sordino.attack.audit import REFERENCE, RELEASED, Audited
+from sordino.attack.choose import BEST
 from sordino.attack.secrets import Secret
 from sordino.define import Knowledge
 from sordino.report import audit, figures, roc
@@ -84,7 +86,7 @@ def page(audits: Sequence[Audited], tasks: Sequence[Audited], table: pd.DataFram
         Section("The patient attacker", _patient(audits, look)),
         Section("Sure of few", _roc(audits)),
         Section("Who speaks, and what comes back", _people(look)),
-        Section("What was not tested", [Terms(_UNTESTED)]),
+        Section("What was not tested", [Terms([*_left_out(first), *_UNTESTED])]),
         Section("How to read this page", [Terms(_READING)]),
         Section("How it was run", [Terms([*settings(run["config"]), audit.installed(run["versions"])])]),
     ]
@@ -220,7 +222,8 @@ def _patient(audits: Sequence[Audited], look: Found) -> list[Block]:
     if not panels:
         return []
     drawn = figures.curves(panels, "utterances of one speaker", "AUC", logarithmic=True)
-    return [Picture(drawn, "Scores of several utterances of one speaker, pooled."), *map(Text, sentences)]
+    words = "Several utterances of one speaker: their scores pooled, or their vectors, whichever did better on others."
+    return [Picture(drawn, words), *map(Text, sentences)]
 
 
 def _people(look: Found) -> list[Block]:
@@ -281,10 +284,27 @@ def _notices(audits: Sequence[Audited]) -> list[str]:
     return notices
 
 
+def _left_out(audited: Audited) -> list[tuple[str, str]]:
+    """Families of attackers that a quick audit does without."""
+    absent = [family for family in FULL if family not in audited.config["families"]]
+    if not absent:
+        return []
+    return [("left out, being quick", f"{', '.join(absent)}: an audit without --quick asks them too.")]
+
+
 _UNTESTED: Final = (
-    ("other attackers", "Networks, forests and boosting are not in the verdict: an attacker outside it may do better."),
-    ("informed", "Who knows the fitted parameters of what made the vectors: a table does not say them."),
-    ("membership", "Whether a speaker was in the set that the vectors' maker was fitted on."),
+    (
+        "other attackers",
+        "Much larger ones, and those with much more data, may do better.",
+    ),
+    (
+        "informed",
+        "Who has the speakers that the vectors' maker was fitted on, or reads what was fitted.",
+    ),
+    (
+        "membership",
+        "Whether a speaker was in that fitting set, unless a column says so and is the secret.",
+    ),
     ("several releases", "What two releases of one utterance tell together."),
 )
 _READING: Final = (

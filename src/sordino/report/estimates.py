@@ -44,9 +44,10 @@ def measure(predictions: Table, *, study: str = "", features: str = "", seed: in
 
     For every release, required emotion, level of knowledge and target there is one headline row a metric and group
     (`split` = all, `attacker` = best, empty for utility): the unweighted mean over draws, with its interval over
-    speakers. Then the same for each attacker, each draw and, where there are several, each corpus.
+    speakers. Then the same for each attacker, each draw and, where there are several, each corpus. `k` is empty but for
+    the patient attacker, who is measured in draws whose speakers have so many utterances.
     """
-    keys = ["release", "required", "knowledge", "target"]
+    keys = ["release", "required", "knowledge", "target", "k"]
     corpora = list(dict.fromkeys(predictions["corpus"].iloc[np.argsort(predictions["row"], kind="stable")]))
     name = "+".join(corpora)
     lines: list[dict[str, Any]] = []
@@ -56,7 +57,8 @@ def measure(predictions: Table, *, study: str = "", features: str = "", seed: in
             for figure in _figures(fixed["target"], fixed["knowledge"], chosen):
                 lines.append({**fixed, **scope, **_line(figure, chosen)})
     estimates = pd.DataFrame(lines)
-    estimates = _one_detail(estimates).assign(study=study, features=features, seed=seed, condition="", k="")
+    estimates = _one_detail(estimates).assign(study=study, features=features, seed=seed, condition="")
+    estimates["k"] = estimates["k"].where(estimates["knowledge"] == str(Knowledge.PATIENT), "")
     return estimates[list(COLUMNS)].reset_index(drop=True)
 
 
@@ -87,11 +89,11 @@ def _groups(table: Table, keys: list[str]) -> Iterator[tuple[Any, Table]]:
 
 def _scopes(table: Table, corpora: list[str], name: str) -> Iterator[tuple[dict[str, str], Table]]:
     """Which rows make a line: best attacker and each attacker over all draws; best in each draw, in each corpus."""
-    semi = table["knowledge"].iloc[0] == Knowledge.SEMI_INFORMED
+    retrains = table["knowledge"].iloc[0] != Knowledge.IGNORANT
     best = table[table["best"]]
     label = "" if (table["attacker"] == "").all() or table["target"].iloc[0] == "emotion" else "best"
     yield {"corpus": name, "attacker": label, "split": "all"}, best
-    if semi:
+    if retrains:
         for attacker, rows in _groups(table, ["attacker"]):
             yield {"corpus": name, "attacker": attacker[0], "split": "all"}, rows
     for draw, rows in _groups(best, ["draw"]):
@@ -135,6 +137,8 @@ def _figures(target: str, knowledge: str, table: Table) -> Iterable[Figure]:
         return _gender(table, leakage=knowledge == Knowledge.IGNORANT)
     if target in DETAIL:
         return _detail(target, table)
+    if target == "membership":
+        return _membership(table)
     return _distinguish(table)
 
 
@@ -199,6 +203,16 @@ def _distinguish(table: Table) -> Iterator[Figure]:
         return metrics.auc(truth[rows] == 1, score[rows])
 
     yield Figure("distinguish", auc, _half, np.arange(len(truth)), target="sensitive-vs-neutral", within=truth)
+
+
+def _membership(table: Table) -> Iterator[Figure]:
+    truth, guess, score = _arrays(table)
+    everything = np.arange(len(truth))
+    for metric, statistic in (
+        ("membership", lambda rows: metrics.membership(truth[rows], guess[rows])),
+        ("auc", lambda rows: metrics.auc(truth[rows] == 1, score[rows])),
+    ):
+        yield Figure(metric, statistic, _half, everything, target="membership", within=truth)
 
 
 def _detail(kind: str, table: Table) -> Iterator[Figure]:

@@ -17,6 +17,7 @@ TARGETS: Final = {
     "leakage": "gender",
     "privacy": "gender",
     "distinguish": "sensitive-vs-neutral",
+    "membership": "membership",
 }
 """What a metric is about where it is not the emotion."""
 
@@ -59,7 +60,7 @@ class Estimates:
     def __init__(self, *tables: pd.DataFrame) -> None:
         table = pd.concat(tables, ignore_index=True)
         table = table[table["split"] == "all"]
-        names = ["metric", "release", "required", "group", "knowledge", "target", "attacker", "corpus"]
+        names = ["metric", "release", "required", "group", "knowledge", "target", "attacker", "corpus", "k"]
         keys = table[names].astype(str).itertuples(index=False, name=None)
         values = table[list(Estimate._fields)].itertuples(index=False, name=None)
         self._lines = {key: Estimate(*line) for key, line in zip(keys, values, strict=True)}
@@ -69,6 +70,7 @@ class Estimates:
         self.required = [name for name in dict.fromkeys(table["required"]) if name]
         semi = table.loc[table["knowledge"] == str(Knowledge.SEMI_INFORMED), "attacker"]
         self.families = [name for name in dict.fromkeys(semi) if name != "best"]
+        self.patience = sorted({int(k) for k in table["k"] if k != ""})
 
     def __call__(
         self,
@@ -80,11 +82,13 @@ class Estimates:
         knowledge: str = Knowledge.IGNORANT,
         attacker: str = "best",
         corpus: str = "",
+        k: int = 1,
     ) -> Estimate:
         """The estimate, or NaN everywhere; `required` empty is the mean over policies, `corpus` empty all together."""
         target = TARGETS.get(metric, "emotion")
         attacker = "" if target == "emotion" else attacker
-        key = (metric, release, required, group, str(knowledge), target, attacker, corpus or self.corpora[0])
+        key = (metric, release, required, group, str(knowledge), target, attacker, corpus or self.corpora[0],
+               str(k) if k > 1 else "")  # fmt: skip
         return self._lines.get(key, Estimate())
 
 

@@ -62,6 +62,20 @@ READING: Final = (
         "that of the family which did best in cross-validation on the attacker's own speakers, never on test "
         "speakers.",
     ),
+    (
+        "informed attacker",
+        "Has the labelled speakers that the release was fitted on as well, and learns from them too.",
+    ),
+    (
+        "patient attacker",
+        "A semi-informed one who sees k utterances of one speaker, and pools its scores of them or learns from their "
+        "mean vectors, whichever does better on its own speakers.",
+    ),
+    (
+        "membership",
+        "Whether a speaker was among those whom the release was fitted on, by an attacker who knows it of other "
+        "speakers. On original features it is the control: nothing was fitted, so it is chance but for unlike voices.",
+    ),
     ("chance", "What a guess gets that ignores the utterance. Printed in grey."),
     ("original", "The same attack on features that were not changed: how much there was to hide."),
     (
@@ -78,9 +92,9 @@ READING: Final = (
 
 UNTESTED: Final = (
     (
-        "Not tested: attackers who know the fitted parameters or the fitting speakers, who see many utterances of one"
-        " speaker, who have much more data, and larger attackers than those listed; who the speaker is; what was "
-        "said; other languages, microphones and rooms. “No leak found” speaks of the attackers named here alone."
+        "Not tested: attackers who read the fitted parameters themselves, who have much more data, and larger "
+        "attackers than those listed; who the speaker is; what was said; other languages, microphones and rooms. “No "
+        "leak found” speaks of the attackers named here alone."
     ),
 )
 """Paragraphs on what a page cannot say."""

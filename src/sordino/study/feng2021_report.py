@@ -116,7 +116,12 @@ def _gender(look: Estimates, paper: tables.Published) -> list[Block]:
 
 
 def _attackers(look: Estimates, predictions: pd.DataFrame) -> list[Block]:
-    return [audit.attackers(look), beyond.families(look, _chosen(predictions)), Text(_FAMILIES)]
+    return [
+        audit.attackers(look),
+        beyond.families(look, _chosen(predictions)),
+        Text(_FAMILIES),
+        audit.knows_more(look),
+    ]
 
 
 def _confusions(look: Estimates, predictions: pd.DataFrame) -> list[Block]:

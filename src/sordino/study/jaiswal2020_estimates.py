@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sordino import metrics
-from sordino.attack.privacy import Null
+from sordino.attack import Null
 from sordino.define import GENDERS, Knowledge
 from sordino.report.estimates import COLUMNS
 

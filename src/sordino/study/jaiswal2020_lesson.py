@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sordino import metrics
-from sordino.attack import membership, privacy
+from sordino.attack import membership, patient, retrain
 from sordino.errors import AttackError
 from sordino.nn.fit_multimodal import FittedMultimodal, Training
 from sordino.nn.multimodal import Shape
@@ -51,13 +51,14 @@ class Lesson:
         who = self.scene.speaker
         families = self.options.families
         if gender.max() > 0:
-            found = privacy.privacy(e, gender, who, draw.known, self.test, families, seed)
+            k, shuffles = self.options.patient, self.options.shuffles
+            given: Any = {"families": families, "seed": seed}
+            found = retrain(e, gender, who, draw.known, self.test, ks=(k,), shuffles=shuffles, **given)
             yield self.table("privacy", found.best, seed)
-            yield self.table("patient", privacy.patient(found.best, self.options.patient, seed), seed)
-            nulls = privacy.null(found, e, gender, who, (1, self.options.patient), self.options.shuffles, seed)
-            self.record.setdefault("nulls", []).append({str(k): null.uar for k, null in nulls.items()})
+            yield self.table("patient", patient(found.best, k, seed), seed)
+            self.record.setdefault("nulls", []).append({str(k): null.uar for k, null in found.null.items()})
             if draw.folds:
-                on_d1 = privacy.privacy(e, gender, who, draw.d2, draw.train, families, seed)
+                on_d1 = retrain(e, gender, who, draw.d2, draw.train, **given)
                 yield self.table("privacy-d1", on_d1.best, seed)
         yield self.verification(e, seed)
         if draw.folds and not self.variant.condition:  # not of a sweep: it would cost more than all the rest

@@ -69,7 +69,7 @@ class Options:
     def __post_init__(self) -> None:
         for option, given, known, error in (
             ("releases", self.releases, tuple(FITTERS), ReleaseError),
-            ("families", self.families, tuple(attack.FAMILIES), AttackError),
+            ("families", self.families, attack.FULL, AttackError),
             ("fit_on", (self.fit_on,), ("transform", "risk", "both"), FeatureError),
             ("measured_on", (self.measured_on,), ("test", "validation"), SplitError),
         ):
