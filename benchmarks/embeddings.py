@@ -19,7 +19,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from sordino import metrics
-from sordino.attack import QUICK, privacy
+from sordino.attack import retrain
 from sordino.cli.options import CACHE, corpora_from
 from sordino.corpora.dimensions import levels
 from sordino.corpora.table import checksums
@@ -75,7 +75,7 @@ def unit(material: Material, scene: Scene, task: str, name: str, fold: int) -> d
         e = embedding(rows, key=fold)
         known = read[scene.labels[task][read] >= 0]
         said = embedding.primary(e[known])[task].argmax(axis=1)
-        found = privacy.privacy(e, scene.labels["gender"], scene.speaker, train, read, QUICK, fold).best
+        found = retrain(e, scene.labels["gender"], scene.speaker, train, read, seed=fold).best
         p = metrics.privacy(found["truth"].to_numpy(), found["prediction"].to_numpy())
     return {"variant": name, "U": metrics.uar(scene.labels[task][known], said), "P": p, "folded": min(p, 1 - p)}
 

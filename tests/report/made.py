@@ -22,7 +22,7 @@ def rows(**columns: Any) -> pd.DataFrame:
     }  # fmt: skip
     table = pd.DataFrame(given)
     table["row"] = columns.get("row", np.arange(len(table)))
-    return table[list(COLUMNS)]
+    return table.assign(k=1)[list(COLUMNS)]
 
 
 def each(speakers: Iterable[str], **columns: Sequence[Any]) -> dict[str, list[Any]]:
@@ -64,7 +64,7 @@ def study(
         for policy in required
         for part in _audit(rng, base, release, policy, strength=2.0 / (1 + place))
     ]
-    return pd.concat(parts, ignore_index=True)[list(COLUMNS)]
+    return pd.concat(parts, ignore_index=True).assign(k=1)[list(COLUMNS)]
 
 
 def _audit(

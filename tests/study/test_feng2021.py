@@ -39,9 +39,11 @@ FIGURES = [
     ("ignorant", "gender", "privacy", ""),
     ("ignorant", "gender", "auc", ""),
     ("ignorant", "sensitive-vs-neutral", "distinguish", ""),
-    ("semi-informed", "gender", "privacy", ""),
-    ("semi-informed", "gender", "auc", ""),
-    ("semi-informed", "sensitive-vs-neutral", "distinguish", ""),
+    *((knowledge, *figure)
+      for knowledge in ("semi-informed", "informed")
+      for figure in (("gender", "privacy", ""), ("gender", "auc", ""), ("sensitive-vs-neutral", "distinguish", ""))),
+    ("semi-informed", "membership", "membership", ""),
+    ("semi-informed", "membership", "auc", ""),
 ]  # fmt: skip
 """Knowledge, target, metric and group of every figure of one release under one policy."""
 KEY = ["release", "condition", "required", "knowledge", "target", "metric", "group", "k"]
@@ -84,7 +86,8 @@ def test_the_columns_are_those_of_the_contract(two: Run) -> None:
     assert set(estimates["study"]) == {"feng2021"}
     assert set(estimates["features"]) == {"vectors"}
     assert set(estimates["seed"]) == {"0"}
-    assert set(estimates["condition"]) == set(estimates["k"]) == {""}
+    assert set(estimates["condition"]) == {""}
+    assert set(estimates.loc[estimates["knowledge"] != "patient", "k"]) == {""}
     assert set(estimates["group"]) == {"", "neutral", "required", "sensitive"}
     assert "nan" not in (two.out / "estimates.csv").read_text().lower()
 
@@ -117,8 +120,8 @@ def test_the_corpora_of_one_table_are_named_as_the_record_names_them(tmp_path: P
 def test_each_attacker_and_each_draw_have_rows_of_their_own(two: Run) -> None:
     estimates = two.estimates
     each = estimates[estimates["attacker"] == "linear"]
-    assert len(each) == 2 * 3 * 3  # releases, policies, figures of who retrains
-    assert set(each["knowledge"]) == {"semi-informed"}
+    assert len(each) == 2 * 3 * (2 * 3 + 2)  # releases, policies; two kinds who retrain, three figures; membership
+    assert set(each["knowledge"]) == {"semi-informed", "informed"}
     draws = estimates[estimates["split"] != "all"]
     assert set(draws["corpus"]) == {"zoo+ape"}
     assert Counter(draws["split"]) == dict.fromkeys("01234", 2 * 3 * len(FIGURES))
@@ -136,7 +139,9 @@ def test_a_figure_is_the_mean_over_draws_of_what_the_guesses_say(two: Run) -> No
         gender = [roc_auc_score(draw["truth"], draw["score"]) for _, draw in rows[secret].groupby("draw")]
         chosen = estimates[(estimates["release"] == release) & (estimates["required"] == required)]
         f1 = chosen[(chosen["metric"] == "f1") & (chosen["group"] == "required")]
-        auc = chosen[(chosen["metric"] == "auc") & (chosen["knowledge"] == "semi-informed")]
+        auc = chosen[
+            (chosen["metric"] == "auc") & (chosen["knowledge"] == "semi-informed") & (chosen["target"] == "gender")
+        ]
         assert f1["value"].item() == pytest.approx(np.mean(emotion), abs=1e-5)
         assert auc["value"].item() == pytest.approx(np.mean(gender), abs=1e-5)
         assert f1["n"].item() == len(two.given.corpus)
@@ -160,9 +165,11 @@ def test_no_speaker_is_in_two_parts_or_tested_twice(two: Run) -> None:
 
 def test_the_guesses_are_on_the_speakers_that_the_record_names(two: Run) -> None:
     guesses = two.guesses
-    assert guesses.groupby("draw")["speaker"].unique().map(sorted).to_list() == [
-        draw["test"] for draw in two.record["parts"]
-    ]
+    parts = two.record["parts"]
+    tested = guesses[guesses["target"] != "membership"].groupby("draw")["speaker"].unique().map(sorted).to_list()
+    assert tested == [draw["test"] for draw in parts]
+    everyone = guesses.groupby("draw")["speaker"].unique().map(sorted).to_list()
+    assert everyone == [sorted(draw["risk"] + draw["transform"] + draw["test"]) for draw in parts]
     table = corpora.join([part(two.given.corpus, name) for name in ("zoo", "ape")]).table
     assert (table["speaker"].to_numpy()[guesses["row"]] == guesses["speaker"]).all()
 
@@ -274,6 +281,8 @@ def test_speakers_of_unknown_gender_are_kept_for_emotion_alone(tmp_path: Path) -
     assert speakers["emotion"] - speakers["gender"] == people
     assert set(guesses.loc[guesses["speaker"].isin(people), "gender"]) == {-1}
     rows = done.estimates[(done.estimates["split"] == "all") & (done.estimates["attacker"] != "linear")]
+    assert set(rows.loc[rows["metric"] == "membership", "speakers"]) == {"20"}
+    rows = rows[rows["target"] != "membership"]
     assert set(rows.loc[rows["metric"] == "auc", "speakers"]) == {"17"}
     assert set(rows.loc[rows["metric"] == "auc", "n"]) == {str(17 * 4)}
     assert set(rows.loc[rows["metric"] == "f1", "speakers"]) == {"20"}

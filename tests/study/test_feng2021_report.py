@@ -115,7 +115,7 @@ def test_table_three_has_paper_ours_difference_and_interval(look: Estimates) -> 
 
 def test_every_row_of_a_table_fits_its_heads(page: Page) -> None:
     tables = [block for section in page.sections for block in section.blocks if isinstance(block, Table)]
-    assert len(tables) == 11
+    assert len(tables) == 12
     for table in tables:
         widths = {sum(span for _, span in head) for head in table.heads} | {len(row) for row in texts(table)}
         assert len(widths) == 1, table.caption

@@ -42,7 +42,7 @@ def write(audits: Attacked | Sequence[Attacked], folder: str | Path) -> Path:
     run = {
         **settled([dict(audit.config) for audit in several]),
         "versions": versions(),
-        "test_speakers": sorted(set(predictions["speaker"])),
+        "test_speakers": sorted(set(predictions.loc[predictions["target"] == "emotion", "speaker"])),
     }
     folder = storage.folder(folder)
     storage.write(folder / "estimates.csv", csv(estimates))
