@@ -15,7 +15,8 @@ import pytest
 from sordino.corpora.split import Part
 from sordino.errors import ReleaseError, StorageError
 from sordino.nn.fit import Fitted, Job, fit, run, run_rounds
-from sordino.release import FITTERS, Release, archive, load
+from sordino.release import FITTERS, NetworkRelease, Release, archive, load
+from sordino.release.frozen import Frozen
 from sordino.release.protocol import Fitter
 from tests.release.planted import POLICY, Planted, planted
 
@@ -25,7 +26,7 @@ LEARNING = tuple(name for name in NAMES if name != "none")
 
 @cache
 def scene() -> Planted:
-    return planted(speakers=12)
+    return planted(speakers=20)
 
 
 @cache
@@ -59,7 +60,7 @@ def test_the_same_seed_gives_the_same_release(name: str) -> None:
     assert np.array_equal(again(given.z), fitted(name)(given.z))
 
 
-@pytest.mark.parametrize("name", LEARNING)
+@pytest.mark.parametrize("name", [name for name in LEARNING if name != "leace"])  # which draws nothing
 def test_another_seed_gives_another_release(name: str) -> None:
     given = scene()
     other = FITTERS[name](POLICY, 1).fit(given.z, given.corpus, given.parts.transform)
@@ -136,7 +137,7 @@ def test_vectors_that_cannot_be_learnt_from_are_refused(name: str) -> None:
 @pytest.mark.parametrize("name", LEARNING)
 def test_vectors_that_do_not_belong_to_the_corpus_are_refused(name: str) -> None:
     given = scene()
-    with pytest.raises(ReleaseError, match="143 vectors for 144 utterances, expected one for each"):
+    with pytest.raises(ReleaseError, match="239 vectors for 240 utterances, expected one for each"):
         FITTERS[name](POLICY, 0).fit(given.z[1:], given.corpus, given.parts.transform)
 
 
@@ -200,8 +201,13 @@ def test_what_it_hands_out_cannot_change_it(name: str) -> None:
     config = release.config
     assert isinstance(config, dict)
     config["width"] = 3
-    for values in release.network.state_dict().values():  # type: ignore[attr-defined]
-        values.fill_(3.0)
+    if isinstance(release, NetworkRelease):
+        for values in release.network.state_dict().values():
+            values.fill_(3.0)
+    elif isinstance(release, Frozen):
+        for array in release.arrays.values():
+            with pytest.raises(ValueError, match="read-only"):
+                array[...] = 3
     assert release.hash == fitted(name).hash
     assert np.array_equal(release(given.z), fitted(name)(given.z))
 

@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus, checksums
 from sordino.errors import AttackError, FeatureError, ReleaseError, SordinoError, SplitError
-from sordino.release import FITTERS
 from sordino.study import Options, feng2021
-from sordino.study.units import predictions
+from sordino.study.units import PAPER, predictions
 from tests.study import made
 from tests.study.made import SMALL, Made
 
-EVERY = replace(SMALL, releases=tuple(FITTERS))
+EVERY = replace(SMALL, releases=PAPER)
 UNIT = "happy-0"
 
 Vectors = NDArray[np.float32]
@@ -94,7 +93,7 @@ def test_each_party_teaches_its_own(given: Made, tmp_path: Path) -> None:
     assert risk["risk_validation_losses"] != record["risk_validation_losses"]
     assert risk["attackers"] != record["attackers"]
     _, transform = first_unit(tmp_path / "transform", with_others(given.x, parts.transform.rows), given.corpus, EVERY)
-    assert all(hashes(transform)[name] != hashes(record)[name] for name in FITTERS if name != "none")
+    assert all(hashes(transform)[name] != hashes(record)[name] for name in PAPER if name != "none")
 
 
 def test_validation_touches_no_test_speaker(given: Made, tmp_path: Path) -> None:

@@ -97,6 +97,20 @@ def by_plan(
     return Retrained(table, patient, choose.quality(of, plan, first), null)
 
 
+def either(one: Retrained, other: Retrained) -> Retrained:
+    """Both attacks together; the best is that of the one whose attackers do better on their own speakers."""
+    first = max(one.quality.values()) >= max(other.quality.values())
+    pairs = ((one, first), (other, not first))
+    guesses, patient = (
+        pd.concat([table.assign(best=table["best"] & ours) for table, ours in tables], ignore_index=True)
+        for tables in (
+            [(found.guesses, ours) for found, ours in pairs],
+            [(found.patient, ours) for found, ours in pairs],
+        )
+    )
+    return Retrained(guesses, patient, one.quality | other.quality, (one if first else other).null)
+
+
 def own_folds(speaker: NDArray[np.str_], secret: Rows, seed: int = 0) -> Rows:
     """The fold of each own row: speakers dealt evenly over values, as many folds as the rarest value has speakers."""
     counts = [len(np.unique(speaker[secret == value])) for value in np.unique(secret)]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -15,14 +15,17 @@ from sordino.attack.attackers import FULL, QUICK
 from sordino.attack.ignorant import RiskAttacker, RiskFitter
 from sordino.attack.machines import known_families
 from sordino.attack.patience import PATIENCE
-from sordino.attack.retraining import Retrained, by_plan, own_folds, retrain
+from sordino.attack.retraining import Retrained, by_plan, either, own_folds, retrain
 from sordino.attack.sides import crossfit
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
 from sordino.define import GENDERS, ROLES, Knowledge, Role
 from sordino.errors import AttackError
 from sordino.policy import Policy
-from sordino.release.protocol import Release
+from sordino.release.protocol import Readable, Release
+
+READER: Final = "bin"
+"""The attacker who reads which of a few things a released vector says, instead of learning from its numbers."""
 
 COLUMNS: Final = {
     "release": "name of the release",
@@ -70,7 +73,8 @@ def run(
     """What attackers of the risk party learn from released test utterances.
 
     - *ignorant*: the risk model (fitted here where none is given), which never saw a release;
-    - *semi-informed*: those who run the release on their own speakers, the risk party, and retrain;
+    - *semi-informed*: those who run the release on their own speakers, the risk party, and retrain; of a release that
+      says one of a few things, one of them reads which (`bin`);
     - *informed*: those who also have the labelled speakers that the release was fitted on;
     - *patient*: semi-informed ones who see 5, 20 or 100 utterances of one test speaker, as far as there are so many.
 
@@ -128,6 +132,11 @@ class _Scene:
         self.out = np.full_like(z, np.nan)
         self.rows = np.concatenate([parts.risk.rows, parts.transform.rows, parts.test])
         self.out[self.rows] = release(z[self.rows])
+        self.said: NDArray[np.float32] | None = None
+        """What the released vectors say, one column a bin, where the release can be read."""
+        if isinstance(release, Readable):
+            self.said = np.full((len(z), release.bins), np.nan, np.float32)
+            self.said[self.rows] = np.eye(release.bins)[release.read(self.out[self.rows])]
 
     def block(self, rows: NDArray[np.intp], target: str, knowledge: Knowledge, **columns: Any) -> pd.DataFrame:
         given = {"attacker": "", "best": True, "before": np.nan, "prediction": np.nan, "score": np.nan, "k": 1}
@@ -172,9 +181,20 @@ class _Scene:
         yield self.guessed(self.retrain(codes, np.concatenate([risk, fitting])).guesses, target, Knowledge.INFORMED)
 
     def retrain(self, codes: NDArray[np.intp], own: NDArray[np.intp], ks: Sequence[int] = ()) -> Retrained:
-        return retrain(
-            self.out, codes, self.speaker, own, self.parts.test, families=self.families, ks=ks, seed=self.seed
-        )
+        """Attackers who learn from `own` rows."""
+        of = (codes, self.speaker, own, self.parts.test)
+        return self.either(lambda x, families: retrain(x, *of, families=families, ks=ks, seed=self.seed))
+
+    def either(self, ask: Callable[[NDArray[np.float32], Sequence[str]], Retrained]) -> Retrained:
+        """Those who learn from what is released, and where it can be read, one who reads what it says."""
+        found = ask(self.out, self.families)
+        if self.said is None:
+            return found
+        reader = ask(self.said, ["linear"])
+        tables = [reader.guesses.assign(attacker=READER), reader.patient.assign(attacker=f"{READER}, pooled")]
+        patient = tables[1][reader.patient["best"].to_numpy(dtype=bool)]
+        return either(found, replace(reader, guesses=tables[0], patient=patient,
+                                     quality={READER: max(reader.quality.values())}))  # fmt: skip
 
     def guessed(self, found: pd.DataFrame, target: str, knowledge: Knowledge) -> pd.DataFrame:
         columns = {name: found[name].to_numpy() for name in ("attacker", "best", "truth", "prediction", "score", "k")}
@@ -185,7 +205,8 @@ class _Scene:
         member, fold = (np.full(len(self.z), -1, np.intp) for _ in range(2))
         member[self.rows] = np.isin(self.rows, self.parts.transform.rows)
         fold[self.rows] = own_folds(self.speaker[self.rows], member[self.rows], self.seed)
-        found = by_plan(self.out, member, self.speaker, crossfit(fold), families=self.families, seed=self.seed)
+        of = (member, self.speaker, crossfit(fold))
+        found = self.either(lambda x, families: by_plan(x, *of, families=families, seed=self.seed))
         return self.guessed(found.guesses, "membership", Knowledge.SEMI_INFORMED)
 
     def detail(self) -> Iterator[pd.DataFrame]:

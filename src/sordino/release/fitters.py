@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from numpy.typing import NDArray
 
 from sordino.errors import ReleaseError
 from sordino.policy import Policy
 from sordino.release import archive
+from sordino.release.drawn import Drawn, DrawnFitter
+from sordino.release.erasure import Erased, ErasureFitter
 from sordino.release.identity import Identity, IdentityFitter
 from sordino.release.network import NetworkRelease
+from sordino.release.noise import Noise, NoiseFitter
 from sordino.release.protocol import Fitter, Release
 from sordino.release.replacement import ReplacementFitter
 from sordino.release.retaining import RetainingFitter
@@ -20,6 +25,12 @@ FITTERS: Final[dict[str, Callable[[Policy, int], Fitter]]] = {
     "rae": lambda policy, seed: ReplacementFitter(policy, seed=seed),
     "rae-grl": lambda policy, seed: ReplacementFitter(policy, reversal=0.5, seed=seed),
     "rae-grl+": lambda policy, seed: RetainingFitter(policy, seed=seed),
+    "noise-gauss": lambda policy, seed: NoiseFitter(policy, "gauss", seed=seed),
+    "noise-laplace": lambda policy, seed: NoiseFitter(policy, "laplace", seed=seed),
+    "leace": lambda policy, seed: ErasureFitter(policy, seed=seed),
+    "drawn": lambda policy, seed: DrawnFitter(policy, seed=seed),
+    "drawn+detail": lambda policy, seed: DrawnFitter(policy, detail=True, seed=seed),
+    "label": lambda policy, seed: DrawnFitter(policy, alone=True, seed=seed),
 }
 """Every release by name: from a policy and a seed to its fitter, with the defaults of the studies."""
 
@@ -30,6 +41,19 @@ def load(path: str | Path) -> Release:
     if name not in FITTERS:
         raise ReleaseError(f"{path}: release {name!r}, expected one of {', '.join(FITTERS)}: update sordino")
     try:
-        return Identity.restore(config) if name == "none" else NetworkRelease.restore(name, config, arrays)
+        return _restored(name, config, arrays)
     except (KeyError, TypeError, RuntimeError) as error:
         raise ReleaseError(f"{path}: parts of the release are missing or do not fit together: make it again") from error
+
+
+def _restored(name: str, config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Release:
+    """The release of a family from what was saved of it."""
+    if name == "none":
+        return Identity.restore(config)
+    if name.startswith("noise-"):
+        return Noise.restore(config)
+    if name == "leace":
+        return Erased.restore(config, arrays)
+    if name in ("drawn", "drawn+detail", "label"):
+        return Drawn.restore(name, config, arrays)
+    return NetworkRelease.restore(name, config, arrays)

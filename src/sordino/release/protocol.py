@@ -45,6 +45,18 @@ class Release(Protocol):
         """Write the release to one file that `sordino.release.load` reads."""
 
 
+@runtime_checkable
+class Readable(Protocol):
+    """A release whose output says one of a few things: whoever has the release reads which."""
+
+    @property
+    def bins(self) -> int:
+        """How many things it can say."""
+
+    def read(self, out: Vectors) -> NDArray[np.intp]:
+        """What each released vector says, codes from 0, `(n,)`."""
+
+
 class Fitter(Protocol):
     """Makes a release from the rows of the transform party."""
 

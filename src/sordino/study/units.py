@@ -41,6 +41,10 @@ POLICIES: Final = (
 """The paper's models 1, 2 and 3."""
 
 
+PAPER: Final = ("none", "rae", "rae-grl", "rae-grl+")
+"""The paper's releases, and ours of its kind."""
+
+
 @dataclass(frozen=True)
 class Options:
     """What the paper leaves open; each default's reason stands in `docs/papers.md`.
@@ -54,7 +58,7 @@ class Options:
     where it is used.)
     """
 
-    releases: tuple[str, ...] = tuple(FITTERS)
+    releases: tuple[str, ...] = PAPER
     families: tuple[str, ...] = attack.QUICK
     scale: Literal["minmax", "zscore"] = "minmax"
     components: int = 256

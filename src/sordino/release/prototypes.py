@@ -1,0 +1,81 @@
+"""What a drawn release lets out: mean vectors of several people, none of whom can be told from them.
+
+A prototype is the mean of 6 to 10 utterances of one emotion, half of either gender, of different speakers. Utterances
+of a bin's prototypes are disjoint. Only those are eligible whose cross-fitted posterior agrees with their label, the
+surer half of them.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sordino.errors import ReleaseError
+from sordino.release.protocol import Vectors
+
+MOST: Final = 6
+LEAST: Final = 6
+"""Utterances in a prototype; and speakers, of whom fewer make one prototype of all."""
+
+REFUSED: Final = 4
+"""Fewer speakers than this could be told from their mean."""
+
+Rows = NDArray[np.intp]
+
+
+def prototypes(
+    z: Vectors, sure: NDArray[np.float64], speaker: NDArray[np.str_], gender: Rows, seed: int, what: str
+) -> Vectors:
+    """The prototypes of one bin, `(count, d)`, from eligible rows.
+
+    - `z`: `(n, d)`; `sure`: the posterior of their label, `(n,)`; `gender`: 0, 1 or -1, `(n,)`.
+    - `what`: names the bin in errors.
+
+    Raises `ReleaseError` for fewer than four speakers; warns where fewer than six make it one mean of all.
+    """
+    people = len(np.unique(speaker))
+    if people < REFUSED:
+        raise ReleaseError(
+            f"{people} speaker(s) sound like {what} among those fitted on, expected {REFUSED} or more: a mean of fewer "
+            "people could be told from what is released: add speakers"
+        )
+    genders = [len(np.unique(speaker[gender == one])) for one in (0, 1)]
+    size = min(MOST, 2 * min(genders) if min(genders) else people // 2 * 2)
+    if people < LEAST or size < LEAST:
+        warnings.warn(
+            f"{people} speakers sound like {what}, {genders[0]} women and {genders[1]} men: one prototype is the mean "
+            "of all, add speakers for more",
+            stacklevel=2,
+        )
+        return _balanced_mean(z, speaker)[None]
+    random = np.random.default_rng(seed)
+    surest = sure >= np.median(sure)
+    pools = (
+        [random.permutation(np.flatnonzero(surest & (gender == one))) for one in (0, 1)]
+        if min(genders)
+        else [random.permutation(np.flatnonzero(surest))]
+    )
+    made = []
+    while len(chosen := _take(pools, speaker, size // len(pools))) == size:
+        made.append(z[chosen].mean(axis=0))
+        pools = [pool[~np.isin(pool, chosen)] for pool in pools]
+    return np.stack(made).astype(np.float32) if made else _balanced_mean(z, speaker)[None]
+
+
+def _take(pools: list[Rows], speaker: NDArray[np.str_], size: int) -> Rows:
+    """`size` rows of each pool, of different speakers; fewer where a pool has no more such."""
+    chosen = []
+    for pool in pools:
+        first = np.unique(speaker[pool], return_index=True)[1]
+        chosen.append(pool[np.sort(first)][:size])
+    return np.concatenate(chosen)
+
+
+def _balanced_mean(z: Vectors, speaker: NDArray[np.str_]) -> Vectors:
+    """The mean over speakers of their means."""
+    means = [z[speaker == one].mean(axis=0) for one in np.unique(speaker)]
+    mean: Vectors = np.mean(means, axis=0).astype(np.float32)
+    return mean
