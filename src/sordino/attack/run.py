@@ -27,6 +27,9 @@ from sordino.release.protocol import Readable, Release
 READER: Final = "bin"
 """The attacker who reads which of a few things a released vector says, instead of learning from its numbers."""
 
+KEPT: Final = "required-vs-rest"
+"""What is to be kept, asked of somebody who retrains on released vectors: the same attackers on the user's side."""
+
 COLUMNS: Final = {
     "release": "name of the release",
     "required": "the policy's required emotion",
@@ -34,7 +37,7 @@ COLUMNS: Final = {
     "attacker": "family of the attacker; risk-model for the ignorant one; of patient ones how they pool; empty for "
     "detail",
     "best": "whether it had the highest AUC in cross-validation on its own speakers, never on test speakers",
-    "target": "emotion, gender, sensitive-vs-neutral, membership, intensity or reconstruction",
+    "target": "emotion, gender, sensitive-vs-neutral, required-vs-rest, membership, intensity or reconstruction",
     "k": "how many utterances of one speaker a patient attacker sees, else 1",
     "draw": "which three-party split",
     "row": "place of the utterance in the corpus",
@@ -78,8 +81,9 @@ def run(
     - *informed*: those who also have the labelled speakers that the release was fitted on;
     - *patient*: semi-informed ones who see 5, 20 or 100 utterances of one test speaker, as far as there are so many.
 
-    Membership is asked too: whether a speaker was in the transform party. It is cross-fitted over all speakers; of the
-    release `none` it is the control, since nothing was fitted on them.
+    Whoever may use it retrains as well: the same attackers tell the required emotion from the rest. And membership is
+    asked: whether a speaker was in the transform party. It is cross-fitted over all speakers; of the release `none` it
+    tells what the scaled space itself remembers of them.
 
     `z` is `(utterances, d)` in the scaled space, in the corpus' row order. Raises `AttackError` when the test part
     lacks a role or a gender, the risk party has too few speakers for a value of a secret, or vectors are missing.
@@ -88,7 +92,7 @@ def run(
     ignorant = ignorant or RiskFitter(policy, seed=seed).fit(z, corpus, parts.risk)
     scene = _Scene(release, z, corpus, parts, policy, families, seed)
     retraining = [block for target in ("gender", "sensitive-vs-neutral") for block in scene.retraining(target)]
-    blocks = [*scene.ignorant(ignorant), *retraining, scene.membership()]
+    blocks = [*scene.ignorant(ignorant), *retraining, scene.kept(), scene.membership()]
     table = pd.concat([*blocks, *scene.detail()], ignore_index=True)
     table.insert(0, "release", release.name)
     table.insert(1, "required", policy.required)
@@ -149,6 +153,8 @@ class _Scene:
         if target == "gender":
             rows = rows[self.gender[rows] >= 0]
             return rows, self.gender[rows]
+        if target == KEPT:
+            return rows, (self.role[rows] == ROLES.index(Role.REQUIRED)).astype(np.intp)
         rows = rows[self.role[rows] != ROLES.index(Role.REQUIRED)]
         return rows, (self.role[rows] == ROLES.index(Role.SENSITIVE)).astype(np.intp)
 
@@ -179,6 +185,12 @@ class _Scene:
         if ks:
             yield self.guessed(found.patient, target, Knowledge.PATIENT)
         yield self.guessed(self.retrain(codes, np.concatenate([risk, fitting])).guesses, target, Knowledge.INFORMED)
+
+    def kept(self) -> pd.DataFrame:
+        """Whoever may use what is released, and trains a model of their own on it: the required emotion against all."""
+        everything = np.arange(len(self.z))
+        return self.guessed(self.retrain(self.secret(KEPT, everything)[1], self.parts.risk.rows).guesses, KEPT,
+                            Knowledge.SEMI_INFORMED)  # fmt: skip
 
     def retrain(self, codes: NDArray[np.intp], own: NDArray[np.intp], ks: Sequence[int] = ()) -> Retrained:
         """Attackers who learn from `own` rows."""

@@ -21,6 +21,7 @@ INTERRUPTED: Final = 130
 VERBS: Final = {
     "audit": "Ask what an attacker learns from a table of vectors.",
     "demo": "Run the main job on speech made on the spot.",
+    "compare": "Compare every release on your recordings.",
     "corpus": "Check the recordings and labels of a corpus.",
     "extract": "Turn recordings into feature vectors.",
     "reproduce": "Run a paper's study on your recordings.",

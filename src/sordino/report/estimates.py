@@ -139,7 +139,9 @@ def _figures(target: str, knowledge: str, table: Table) -> Iterable[Figure]:
         return _detail(target, table)
     if target == "membership":
         return _membership(table)
-    return _distinguish(table)
+    if target == "required-vs-rest":
+        return _told(table, "utility_auc", target)
+    return _told(table, "distinguish", target)
 
 
 def _arrays(table: Table) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
@@ -196,13 +198,14 @@ def _gender(table: Table, leakage: bool) -> Iterator[Figure]:
     yield Figure("auc", auc, _half, everything, target="gender", within=truth)
 
 
-def _distinguish(table: Table) -> Iterator[Figure]:
+def _told(table: Table, metric: str, target: str) -> Iterator[Figure]:
+    """The AUC of a secret that changes within speakers."""
     truth, _, score = _arrays(table)
 
     def auc(rows: NDArray[np.intp]) -> float:
         return metrics.auc(truth[rows] == 1, score[rows])
 
-    yield Figure("distinguish", auc, _half, np.arange(len(truth)), target="sensitive-vs-neutral", within=truth)
+    yield Figure(metric, auc, _half, np.arange(len(truth)), target=target, within=truth)
 
 
 def _membership(table: Table) -> Iterator[Figure]:

@@ -18,6 +18,7 @@ TARGETS: Final = {
     "privacy": "gender",
     "distinguish": "sensitive-vs-neutral",
     "membership": "membership",
+    "utility_auc": "required-vs-rest",
 }
 """What a metric is about where it is not the emotion."""
 

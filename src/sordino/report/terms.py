@@ -74,7 +74,7 @@ READING: Final = (
     (
         "membership",
         "Whether a speaker was among those whom the release was fitted on, by an attacker who knows it of other "
-        "speakers. On original features it is the control: nothing was fitted, so it is chance but for unlike voices.",
+        "speakers. On original features it tells what scaling and principal components alone remember of them.",
     ),
     ("chance", "What a guess gets that ignores the utterance. Printed in grey."),
     ("original", "The same attack on features that were not changed: how much there was to hide."),

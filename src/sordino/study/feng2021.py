@@ -20,7 +20,9 @@ from sordino.corpora.table import Corpus, checksums, duplicates
 from sordino.define import GENDERS, ROLES
 from sordino.errors import CorpusError, SplitError
 from sordino.features import CACHE, FEATURE_SETS, extract
+from sordino.report.audit import csv
 from sordino.report.estimates import headline, measure
+from sordino.report.page import Page
 from sordino.report.record import settled, versions
 from sordino.study import feng2021_report
 from sordino.study.units import POLICIES, Options, predictions
@@ -47,8 +49,17 @@ def reproduce(
 
     Raises `CorpusError` when an emotion or gender is missing, `SplitError` when speakers do not suffice.
     """
-    options = options or Options()
     out = storage.folder(out)
+    guesses, record = attacked(corpus, out, features, options or Options(), cache, jobs)
+    estimates = measure(guesses, study=STUDY, features=name_of(features), seed=(options or Options()).seed)
+    write(estimates, record, feng2021_report.page(guesses, estimates, record, notices), out)
+    return estimates
+
+
+def attacked(
+    corpus: Corpus, out: Path, features: str, options: Options, cache: str | Path | None, jobs: int, name: str = STUDY
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """All guesses of the study's units (`sordino.attack.COLUMNS`), and the record that goes to `run.json`."""
     chosen = corpus.table["emotion"].isin(EMOTIONS).to_numpy()
     study = _four_emotions(corpus)
     sums = checksums(study)
@@ -56,23 +67,24 @@ def reproduce(
     made_here = features in FEATURE_SETS
     x = extract(features, study, cache, jobs) if made_here else extract(features, corpus)[chosen]
     guesses, units = predictions(x, study, draws, out / "units", options, jobs)
-    estimates = measure(guesses, study=STUDY, features=_name(features), seed=options.seed)
-    record = {**_record(study, x, draws, sums, features, options), "units": units}
-    page = feng2021_report.page(guesses, estimates, record, notices)
-    storage.write(out / "estimates.csv", estimates.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+    return guesses, {**_record(study, x, draws, sums, features, options, name), "units": units}
+
+
+def write(estimates: pd.DataFrame, record: dict[str, Any], page: Page, out: Path) -> None:
+    """Write `estimates.csv`, `run.json` and the page."""
+    storage.write(out / "estimates.csv", csv(estimates))
     storage.write(out / "run.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     page.write(out)
-    return estimates
 
 
 def summary(estimates: pd.DataFrame) -> pd.DataFrame:
     """Headline figures as means over the three policies: one row a figure, one column a release, and `chance`.
 
-    A figure's name is its knowledge, target, metric and group. Chance is that of the original features.
+    A figure's name is its knowledge, target, metric, group and k. Chance is that of the original features.
     """
     table = headline(estimates).copy()
-    words = [table["knowledge"], table["target"], table["metric"], table["group"]]
-    table["figure"] = pd.concat(words, axis=1).agg(" ".join, axis=1).str.strip()
+    words = table[["knowledge", "target", "metric", "group", "k"]].astype(str)
+    table["figure"] = words.agg(lambda row: " ".join(filter(None, row)), axis=1)
     means = table.pivot_table(index="figure", columns="release", values="value", sort=False)
     original = table[table["release"] == "none"]
     return means.assign(chance=original.groupby("figure")["chance"].mean())
@@ -152,7 +164,7 @@ def _measured(corpus: Corpus, parts: Parts, measured_on: str) -> Parts:
     return Parts(parts.risk, own, parts.transform.validation, parts.draw)
 
 
-def _name(features: str) -> str:
+def name_of(features: str) -> str:
     return features if features in FEATURE_SETS else Path(features).stem
 
 
@@ -163,12 +175,13 @@ def _record(
     sums: NDArray[np.str_],
     features: str,
     options: Options,
+    name: str,
 ) -> dict[str, Any]:
     """Everything that the figures follow from: what `run.json` holds."""
     config = {
-        "study": STUDY,
+        "study": name,
         "corpus": corpus.name,
-        "features": _name(features),
+        "features": name_of(features),
         "dims": x.shape[1],
         "options": asdict(options),
         "policies": [asdict(policy) for policy in POLICIES],

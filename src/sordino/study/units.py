@@ -31,7 +31,7 @@ from sordino.nn.fit import Plan, run, run_rounds
 from sordino.nn.stack import fit_stacks
 from sordino.policy import Policy
 from sordino.progress import track
-from sordino.release import FITTERS, Release, ReplacementFitter
+from sordino.release import FITTERS, DrawnFitter, Release, ReplacementFitter, bounds
 
 POLICIES: Final = (
     Policy(required="happy", sensitive=("sad", "angry")),
@@ -184,6 +184,25 @@ def _plan(
     return ignorant, releases
 
 
+def _bounds(
+    unit: Unit, z: NDArray[np.float32], corpus: Corpus, options: Options
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Of each drawn release: what no attacker exceeds, by secret and what is known beside it."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for name in options.releases:
+        fitter = FITTERS[name](unit.policy, 1000 * options.seed + unit.parts.draw)
+        if isinstance(fitter, DrawnFitter):
+            of = bounds(fitter, z, corpus, unit.parts.transform)
+            found[name] = {
+                " given ".join(part for part in key if part): {
+                    "tv": one.tv, "tv_high": one.high, "auc": one.auc, "auc_high": one.auc_high,
+                    "speakers": one.speakers,
+                }
+                for key, one in of.items()
+            }  # fmt: skip
+    return found
+
+
 def _attacked(
     unit: Unit,
     z: NDArray[np.float32],
@@ -195,6 +214,7 @@ def _attacked(
     attacked = partial(attack.run, ignorant=ignorant, families=options.families, seed=unit.parts.draw)
     audits = [attacked(one, z, corpus, unit.parts, unit.policy) for one in releases]
     record = {
+        "bounds": _bounds(unit, z, corpus, options),
         "components": z.shape[1],
         "risk_validation_losses": list(ignorant.losses),
         "releases": {one.name: {"hash": one.hash, **one.config} for one in releases},

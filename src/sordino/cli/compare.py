@@ -1,0 +1,78 @@
+"""`sordino compare`: every release on your recordings, what each keeps and what attackers who retrain get of it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sordino.cli.options import CACHE, CORES, Cache, CorpusOption, Jobs, Json, Out, Seed, corpora_from, write_json
+from sordino.cli.reproduce import Attackers, Features
+
+Releases = Annotated[
+    list[str] | None,
+    typer.Option("--release", metavar="NAME", help="Only these, and `none`; again for each further one."),
+]
+
+
+def compare(
+    corpus: CorpusOption,
+    out: Out,
+    release: Releases = None,
+    features: Features = "IS13",
+    audit: Attackers = "quick",
+    cache: Cache = CACHE,
+    seed: Seed = 0,
+    jobs: Jobs = CORES,
+    json: Json = None,
+) -> None:
+    """Fit every release, attack each with who retrains, and draw what is kept against what leaks.
+
+    Writes estimates.csv, run.json, report.html and figure.svg to --out. The same command goes on where a killed run was.
+
+    \b
+    Example:
+      sordino compare --corpus ravdess=data/ravdess --corpus emodb=data/emodb --out compared
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from sordino.attack import FULL, QUICK
+    from sordino.report.tables import number
+    from sordino.study import Options, feng2021
+    from sordino.study import compare as study
+
+    releases = tuple(dict.fromkeys(["none", *release])) if release else study.RELEASES
+    options = Options(releases=releases, families=FULL if audit == "full" else QUICK, seed=seed)
+    estimates = study.compare(
+        corpora_from(corpus), out, features=features, options=options, cache=cache, jobs=jobs
+    )  # fmt: skip
+    means = feng2021.summary(estimates[~estimates["metric"].str.startswith("bound_")])
+    if json:
+        figures = {name: means[name].dropna().to_dict() for name in means.columns}
+        write_json(json, {"report": str(out / "report.html"), "mean_of_policies": figures})
+    if json == "-":
+        return
+    shown = Table("release", title="Releases compared, mean of three policies")
+    columns = {
+        "F1 required": "ignorant emotion f1 required",
+        "U required": "ignorant emotion unchanged required",
+        "U neutral": "ignorant emotion unchanged neutral",
+        "sensitive AUC": "semi-informed sensitive-vs-neutral distinguish",
+        "gender AUC": "semi-informed gender auc",
+        "patient": f"patient gender auc {_most(means.index)}",
+    }
+    for name in columns:
+        shown.add_column(name, justify="right")
+    for name in releases:
+        values = [means.loc[figure, name] if figure in means.index else float("nan") for figure in columns.values()]
+        shown.add_row(name, *map(number, values))
+    console = Console()
+    console.print(shown)
+    console.print(str(out / "report.html"), soft_wrap=True, markup=False, highlight=False)
+
+
+def _most(figures: object) -> str:
+    """The most utterances that a patient attacker sees."""
+    counts = [name.rsplit(" ", 1)[1] for name in map(str, figures) if name.startswith("patient")]  # type: ignore[call-overload]
+    return max(counts, key=int, default="")
