@@ -11,7 +11,7 @@ from sordino.cli.reproduce import Attackers, Features
 
 Releases = Annotated[
     list[str] | None,
-    typer.Option("--release", metavar="NAME", help="Only these, and `none`; again for each further one."),
+    typer.Option("--release", metavar="NAME", help="Only these and `none`; again for more."),
 ]
 
 
@@ -28,7 +28,8 @@ def compare(
 ) -> None:
     """Fit every release, attack each with who retrains, and draw what is kept against what leaks.
 
-    Writes estimates.csv, run.json, report.html and figure.svg to --out. The same command goes on where a killed run was.
+    Writes estimates.csv, run.json, report.html and figure.svg to --out. The same command goes on where a killed run
+    was.
 
     \b
     Example:
@@ -65,8 +66,8 @@ def compare(
     for name in columns:
         shown.add_column(name, justify="right")
     for name in releases:
-        values = [means.loc[figure, name] if figure in means.index else float("nan") for figure in columns.values()]
-        shown.add_row(name, *map(number, values))
+        values = means[name].reindex(list(columns.values())).tolist()
+        shown.add_row(name, *(number(value) for value in values))
     console = Console()
     console.print(shown)
     console.print(str(out / "report.html"), soft_wrap=True, markup=False, highlight=False)

@@ -170,7 +170,8 @@ _TABLE: Final = (
 )
 _BOUND: Final = (
     "A drawn release depends on an utterance through its decision alone, so how differently decisions fall bounds "
-    "every attacker, known or not, who sees one released vector and nothing else. The upper limit is one over speakers: "
-    "with few of them it is wide. It covers speakers like those fitted on; another language, microphone or mix of emotions "
-    "voids it, and so does seeing several utterances of one speaker. No bound can be given for the other releases."
+    "every attacker, known or not, who sees one released vector and nothing else. The upper limit is one over "
+    "speakers: with few of them it is wide. It covers speakers like those fitted on; another language, microphone or "
+    "mix of emotions voids it, and so does seeing several utterances of one speaker. No bound can be given for the "
+    "other releases."
 )

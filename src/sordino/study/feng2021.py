@@ -84,7 +84,7 @@ def summary(estimates: pd.DataFrame) -> pd.DataFrame:
     """
     table = headline(estimates).copy()
     words = table[["knowledge", "target", "metric", "group", "k"]].astype(str)
-    table["figure"] = words.agg(lambda row: " ".join(filter(None, row)), axis=1)
+    table["figure"] = [" ".join(filter(None, row)) for row in words.itertuples(index=False, name=None)]
     means = table.pivot_table(index="figure", columns="release", values="value", sort=False)
     original = table[table["release"] == "none"]
     return means.assign(chance=original.groupby("figure")["chance"].mean())

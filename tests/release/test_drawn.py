@@ -1,0 +1,164 @@
+"""What is drawn depends on an utterance through its bin alone, keeps what is required, and hides the rest."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from sordino import metrics
+from sordino.attack import retrain
+from sordino.corpora.split import Part
+from sordino.errors import ReleaseError
+from sordino.release import Drawn, DrawnFitter, bounds
+from sordino.release.draw import uniform
+from sordino.release.prototypes import prototypes
+from tests.release.planted import POLICY, Planted, planted
+
+
+@cache
+def scene() -> Planted:
+    return planted(speakers=30)
+
+
+@cache
+def fitted(detail: bool = False, epsilon: float = float("inf")) -> Drawn:
+    given = scene()
+    return DrawnFitter(POLICY, detail=detail, epsilon=epsilon).fit(given.z, given.corpus, given.parts.transform)
+
+
+def test_the_required_emotion_is_kept_and_neither_gender_nor_sensitive_emotions_are_told() -> None:
+    given, release = scene(), fitted()
+    out, parts = release(given.z), given.parts
+    own, test = parts.risk.rows, parts.test
+    secrets = {
+        "required": (given.role == 1).astype(np.intp),
+        "gender": given.corpus.genders(),
+        "sensitive": np.where(given.role == 1, -1, given.role // 2),
+    }
+    auc = {}
+    for vectors, name in ((given.z, "before"), (out, "after")):
+        for secret, codes in secrets.items():
+            best = retrain(vectors, codes, given.corpus.speaker, own, test).best
+            auc[name, secret] = metrics.auc((best["truth"] == 1).to_numpy(), best["score"].to_numpy())
+    assert min(auc["before", secret] for secret in secrets) > 0.9
+    assert auc["after", "required"] > 0.85
+    assert auc["after", "gender"] < 0.65
+    assert auc["after", "sensitive"] < 0.65
+
+
+def test_what_goes_out_is_a_prototype_of_the_bin_and_says_no_more() -> None:
+    given, release = scene(), fitted()
+    out, bins = release(given.z), release.decide(given.z)
+    rows = {row.tobytes() for row in release.arrays["prototypes"]}
+    assert {row.tobytes() for row in out} <= rows
+    assert (release.read(out) == bins).all()
+    other = release.keyed(7)(given.z)  # another device: other draws, the same decisions
+    assert (release.read(other) == bins).all()
+    assert (out != other).any()
+    for one in range(release.bins):  # which prototype of a bin is no matter of who speaks
+        drawn = np.unique(out[bins == one], axis=0)
+        assert len(drawn) == (release.arrays["bin"] == one).sum()
+
+
+def test_nobodys_row_is_in_it() -> None:
+    given = scene()
+    for values in fitted(detail=True).arrays.values():
+        if values.shape[-1:] == given.z.shape[1:]:
+            for row in np.atleast_2d(values):
+                assert np.abs(given.z - row).max(axis=1).min() > 1e-3
+
+
+def test_with_detail_strong_and_weak_utterances_of_the_required_emotion_are_told() -> None:
+    given = scene()
+    required = given.parts.test[given.role[given.parts.test] == 1]
+    strong = (given.corpus.column("intensity")[required] == "strong").astype(int)
+    plain, detailed = (release.read(release(given.z[required])) for release in (fitted(), fitted(detail=True)))
+    assert metrics.auc(strong == 1, detailed.astype(float)) > 0.8
+    assert metrics.auc(strong == 1, plain.astype(float)) < 0.6
+
+
+def test_randomised_response_keeps_a_bin_as_often_as_it_promises() -> None:
+    given, release = scene(), fitted(epsilon=1.0)
+    said = np.concatenate([release.keyed(key).read(release.keyed(key)(given.z)) for key in range(20)])
+    kept = np.mean(said == np.tile(release.decide(given.z), 20))
+    assert kept == pytest.approx(np.e / (np.e + 1), abs=0.02)
+
+
+def test_chance_follows_from_vector_and_key_and_is_even() -> None:
+    z = np.random.default_rng(0).normal(size=(4000, 3)).astype(np.float32)
+    numbers = uniform(z, 5, 3)
+    assert np.array_equal(uniform(z[::-1], 5, 3)[::-1], numbers)
+    assert abs(np.corrcoef(numbers.T) - np.eye(3)).max() < 0.06
+    counts, _ = np.histogram(numbers[:, 0], 10, (0, 1))
+    assert abs(counts - 400).max() < 90
+    assert abs(np.corrcoef(z[:, 0], numbers[:, 0])[0, 1]) < 0.06
+
+
+def test_prototypes_are_means_of_disjoint_utterances_of_different_people_and_both_genders() -> None:
+    random = np.random.default_rng(0)
+    speaker = np.repeat([f"{one:02d}" for one in range(12)], 8)
+    gender = np.repeat(np.arange(12) % 2, 8).astype(np.intp)
+    z = np.eye(96, dtype=np.float32)  # a row is told by the dimension that it is
+    made = prototypes(z, random.random(96), speaker, gender, 0, "calm")
+    used = [np.flatnonzero(row) for row in made]
+    assert len(made) >= 4
+    for rows in used:
+        assert len(rows) == 6
+        assert len(set(speaker[rows])) == 6
+        assert gender[rows].sum() == 3
+    assert len(set(np.concatenate(used))) == 6 * len(made)
+
+
+def test_too_few_people_make_one_prototype_or_none() -> None:
+    speaker = np.repeat([f"{one}" for one in range(5)], 4)
+    z = np.arange(40, dtype=np.float32).reshape(20, 2)
+    with pytest.warns(UserWarning, match="5 speakers sound like calm, .* one prototype is the mean of all"):
+        made = prototypes(z, np.ones(20), speaker, np.zeros(20, np.intp), 0, "calm")
+    np.testing.assert_allclose(made, z.mean(axis=0)[None])
+    few = speaker < "3"
+    with pytest.raises(ReleaseError, match=r"3 speaker\(s\) sound like calm .* expected 4 or more"):
+        prototypes(z[few], np.ones(12), speaker[few], np.zeros(12, np.intp), 0, "calm")
+
+
+def test_no_attacker_lies_above_the_bound() -> None:
+    given = scene()
+    found = bounds(DrawnFitter(POLICY), given.z, given.corpus, given.parts.transform)
+    assert {key for key, _ in found} == {"gender", "sensitive-vs-neutral"}
+    assert {given_ for key, given_ in found if key == "gender"} == {"", "neutral", "required", "sensitive"}
+    release = fitted()
+    test = given.parts.test
+    bins, gender = release.decide(given.z[test]), given.corpus.genders()[test]
+    reached = metrics.auc(gender == 1, bins.astype(float))
+    assert max(reached, 1 - reached) <= found["gender", ""].auc_high
+    assert found["gender", ""].tv < 0.1 < found["gender", ""].high
+
+
+def test_a_leak_of_the_bins_themselves_shows_in_the_bound() -> None:
+    given = planted(speakers=30, gender=0.5, seed=1)
+    corpus = given.corpus.table.copy()
+    male = (corpus["gender"] == "male") & (corpus["emotion"] == "neutral")
+    corpus.loc[male & (np.arange(len(corpus)) % 3 > 0), "emotion"] = "sad"  # men are labelled sad where women are not
+    from sordino.corpora.table import Corpus
+
+    labelled = Corpus("planted", corpus)
+    z = given.z + 3 * (corpus["emotion"] == "sad").to_numpy()[:, None].astype(np.float32)
+    found = bounds(DrawnFitter(POLICY), z, labelled, given.parts.transform)
+    assert found["gender", ""].tv > 0.08
+
+
+def test_settings_that_cannot_be_are_refused() -> None:
+    given = scene()
+    for fitter in (DrawnFitter(POLICY, rate=0.0), DrawnFitter(POLICY, epsilon=0.0)):
+        with pytest.raises(ReleaseError, match="expected 0 < rate < 1 and a positive one"):
+            fitter.fit(given.z, given.corpus, given.parts.transform)
+
+
+def test_an_emotion_of_one_speaker_alone_is_refused() -> None:
+    given = scene()
+    rows = given.parts.transform.rows
+    happy = given.corpus.column("emotion")[rows] == "happy"
+    one = given.corpus.speaker[rows] == given.corpus.speaker[rows][0]
+    with pytest.raises(ReleaseError, match="is that of one speaker alone, expected more: add speakers"):
+        DrawnFitter(POLICY).fit(given.z, given.corpus, Part(rows[~happy | one], rows[:0]))
