@@ -104,3 +104,25 @@ def read(path: str | Path) -> Policy:
     if missing:
         raise PolicyError(f"{path}: {', '.join(missing)} is missing, expected at least `required` and `sensitive`")
     return Policy(**given)
+
+
+def explain(policy: Policy) -> list[str]:
+    """What a policy lets out and what it hides, a sentence a line.
+
+    >>> for line in explain(Policy(required="sad", sensitive=("happy", "angry"))):
+    ...     print(line)
+    Whether an utterance sounds sad stays recognisable.
+    happy and angry utterances are made to look like neutral ones: nobody is to tell them apart.
+    gender must not be learnt from what is released.
+    Other emotions have no role: leave such utterances out, or name them.
+    Told all the same: that something was said and when, and how often it sounded sad.
+    """
+    hidden = " and ".join(policy.hide)
+    return [
+        f"Whether an utterance sounds {policy.required} stays recognisable.",
+        f"{' and '.join(policy.sensitive)} utterances are made to look like {policy.neutral} ones: nobody is to tell "
+        "them apart.",
+        f"{hidden} must not be learnt from what is released." if hidden else "Nothing of the speaker is hidden.",
+        "Other emotions have no role: leave such utterances out, or name them.",
+        f"Told all the same: that something was said and when, and how often it sounded {policy.required}.",
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -172,3 +173,39 @@ def test_who_never_saw_a_release_is_misled_where_who_retrains_is_not() -> None:
     assert metrics.auc(unseen["truth"].to_numpy() == 1, unseen["score"].to_numpy()) > 0.8
     other = QUICK.run(original[:, :3], gender, speaker, reference=original)
     assert set(other.guesses["knowledge"]) == {"semi-informed", "patient"}
+
+
+def test_a_million_rows_are_sampled_and_it_says_so() -> None:
+    random = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(100), 10_000)
+    x = random.normal(size=(1_000_000, 4)).astype(np.float32)
+    x[:, 0] += 2 * (speaker % 2)
+    found = Audit(families=("linear",), shuffles=19, rows=1000).run(x, speaker % 2, speaker)
+    assert (len(found.rows), found.of) == (1000, 1_000_000)
+    assert set(np.unique(speaker[found.rows], return_counts=True)[1]) == {10}
+    assert found.decision.answer == "leak"
+
+
+def test_units_are_kept_and_another_secret_is_asked_anew(tmp_path: Path) -> None:
+    x, gender, speaker = table()
+    audit = Audit(families=("linear", "nearest"), shuffles=19, cache=tmp_path)
+    first = audit.run(x, gender, speaker)
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("output.pkl")}
+    assert len(kept) == 2
+    again = audit.run(x, gender, speaker)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("output.pkl")} == kept
+    assert again.decision == first.decision
+    audit.run(x, np.roll(gender, len(x) // SPEAKERS), speaker)
+    assert len([*tmp_path.rglob("output.pkl")]) == 4
+
+
+def test_patient_attackers_pool_scores_or_vectors_whichever_does_better_on_others() -> None:
+    x, gender, speaker = table(shift=0.5)
+    guesses = QUICK.run(x, gender, speaker, reference=x).guesses
+    patient = guesses[guesses["knowledge"] == "patient"]
+    assert set(patient["k"]) == {5}  # nobody has twenty
+    assert set(patient["release"]) == {RELEASED, REFERENCE}
+    for _, own in patient.groupby("release"):
+        assert set(own["attacker"]) == {"pooled scores", "pooled vectors"}
+        assert own.groupby(["side", "attacker"])["best"].nunique().eq(1).all()
+        assert own.loc[own["best"], "row"].is_unique

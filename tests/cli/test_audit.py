@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from sordino import cli
+from sordino.attack import FULL, QUICK
 from sordino.report.estimates import COLUMNS
 from tests.attack.test_audit import table
 
@@ -23,10 +24,10 @@ def frame(shift: float = 2.0) -> pd.DataFrame:
     return made.assign(gender=gender, speaker=speaker, mood=mood, age=np.unique(speaker, return_inverse=True)[1] * 3)
 
 
-def sordino(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[object, str, str]:
+def sordino(capsys: pytest.CaptureFixture[str], *arguments: object, quick: bool = True) -> tuple[object, str, str]:
     """How a command ended, and what it wrote to standard output and error."""
     with pytest.raises(SystemExit) as left:
-        cli.main(["audit", *map(str, arguments)])
+        cli.main(["audit", *(["--quick", "--jobs", "1"] if quick else []), *map(str, arguments)])
     return left.value.code, *capsys.readouterr()
 
 
@@ -134,3 +135,27 @@ def test_text_among_the_dimensions_is_named(tmp_path: Path, capsys: pytest.Captu
     assert "column `mood` (and 1 more) is not of numbers" in " ".join(err.split())
     given = ("--secret", "gender", "--ignore", "comment", "--ignore", "mood", "--shuffles", 3, "--out", tmp_path)
     assert sordino(capsys, tmp_path / "vectors.csv", *given)[0] == 0
+
+
+@pytest.mark.slow
+def test_a_full_audit_asks_every_family_and_goes_on_where_it_was(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = (made / "vectors.csv", "--secret", "gender", "--ignore", "mood", "--shuffles", 3, "--out", tmp_path)
+    assert sordino(capsys, *given, quick=False)[0] == 0
+    first = (tmp_path / "estimates.csv").read_bytes()
+    assert set(FULL) <= set(pd.read_csv(tmp_path / "estimates.csv")["attacker"].dropna())
+    assert "left out, being quick" not in (tmp_path / "report.html").read_text()
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "units").rglob("output.pkl")}
+    assert len(kept) == 2 + len(FULL) - len(QUICK)  # two scales of the quick ones, and each of the others
+    assert sordino(capsys, *given, quick=False)[0] == 0
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "units").rglob("output.pkl")} == kept
+    assert (tmp_path / "estimates.csv").read_bytes() == first
+
+
+def test_a_quick_audit_says_whom_it_left_out(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = (made / "vectors.csv", "--secret", "gender", "--ignore", "mood", "--shuffles", 3, "--out", tmp_path)
+    assert sordino(capsys, *given)[0] == 0
+    page = (tmp_path / "report.html").read_text()
+    assert "left out, being quick" in page
+    assert "forest, boosting, mlp, deep" in page

@@ -1,0 +1,49 @@
+"""`sordino policy check`: a policy in words, or one line on what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sordino import cli
+
+GOOD = 'required = "sad"\nsensitive = ["happy", "anger"]\nhide = ["gender", "age"]\n'
+
+
+def check(text: str, folder: Path, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[object, str, str]:
+    (folder / "policy.toml").write_text(text)
+    with pytest.raises(SystemExit) as left:
+        cli.main(["policy", "check", str(folder / "policy.toml"), *more])
+    return left.value.code, *capsys.readouterr()
+
+
+def test_a_policy_is_explained_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = check(GOOD, tmp_path, capsys)
+    assert (status, err) == (0, "")
+    assert "Whether an utterance sounds sad stays recognisable." in out
+    assert "happy and angry utterances are made to look like neutral ones" in out
+    assert "gender and age must not be learnt" in out
+
+
+def test_and_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = json.loads(check(GOOD, tmp_path, capsys, "--json", "-")[1])
+    assert told["policy"]["sensitive"] == ["happy", "angry"]
+    assert len(told["hash"]) == 12
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("required = 3", "sensitive is missing"),
+        ('required = "sad"\nsensitive = ["sad"]', "sad has two roles"),
+        ('required = "sad"\nsensitive = ["happy"]\ncolour = "red"', "unknown key colour"),
+        ("required =", "not a readable TOML file"),
+    ],
+)
+def test_what_is_wrong_is_one_line(text: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = check(text, tmp_path, capsys)
+    assert (status, out) == (2, "")
+    assert says in " ".join(err.split())
+    assert len(err.strip().splitlines()) == 1
