@@ -16,6 +16,7 @@ Randomness follows from the vector and a key that stays with its owner: asking t
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -234,14 +235,17 @@ def bounds(fitter: DrawnFitter, z: Vectors, corpus: Corpus, part: Part) -> dict[
 
     The whole procedure is cross-fitted: each speaker's bins come from a release fitted on the others. Keys are the
     secret (`gender`, `sensitive-vs-neutral`) and what the attacker knows beside it: nothing, or for gender the true
-    role. A secret whose speakers are too few has a limit that is NaN.
+    role. A secret whose speakers are too few has a limit that is NaN. Raises `ReleaseError` where the speakers without
+    an eighth of them do not suffice to fit a release.
     """
     rows = np.sort(part.rows)
     people, codes = np.unique(corpus.speaker[rows], return_inverse=True)
     fold = (np.random.default_rng(fitter.seed).permutation(len(people)) % min(FOLDS, len(people)))[codes]
     bins, count = np.zeros(len(rows), np.intp), 2
     for one in np.unique(fold):
-        release = fitter.fit(z, corpus, Part(rows[fold != one], rows[:0]))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # few prototypes: they move no decision
+            release = fitter.fit(z, corpus, Part(rows[fold != one], rows[:0]))
         bins[fold == one] = release.decide(z[rows[fold == one]])
         count = max(count, release.bins)
     role, gender = corpus.roles(fitter.policy)[rows], corpus.genders()[rows]

@@ -133,7 +133,8 @@ def knows_more(look: Estimates, required: str = "") -> Table:
             for k in look.patience if metric == "auc" else ():
                 waits = look(metric, release, required, knowledge=Knowledge.PATIENT, k=k)
                 more.append((f"patient, {k} utterances", waits))
-            groups.append([_asked(secret if place == 0 else "", release, who, found) for who, found in more])
+            names = [(secret if place == 0 else "", release), *[("", "")] * (len(more) - 1)]
+            groups.append([_asked(*name, *one) for name, one in zip(names, more, strict=True)])
     rows = []
     for place, release in enumerate(look.releases):
         found = look("membership", release, required, knowledge=Knowledge.SEMI_INFORMED)

@@ -172,7 +172,7 @@ def dots(panels: dict[str, dict[str, dict[str, Estimate]]]) -> str:
             axis.set(title=title, xlabel="AUC (0.5 is chance)", xlim=(0.3, 1.02), yticks=range(len(releases)))
             axis.set_yticklabels(releases)
             axis.set_ylim(len(releases) - 0.5, -0.5)
-        words = {"best": "retrains: best, chosen on its own speakers", "risk-model": "never saw the release"}
+        words = {"best": "best who retrains", "risk-model": "never saw the release"}
         handles = [handle(words.get(name, name), **style) for name, style in marks.items()]
         figure.legend(handles=handles, loc="outside upper left", ncols=6, columnspacing=1.2, handlelength=1.2)
         return svg(figure, "AUC of every attacker")

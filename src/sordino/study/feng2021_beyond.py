@@ -101,7 +101,8 @@ def families(look: Estimates, chosen: pd.Series) -> Table:
         rows: Rows = []
         for place, release in enumerate(look.releases):
             ones = [look(metric, release, knowledge=Knowledge.SEMI_INFORMED, attacker=name) for name in look.families]
-            times = ", ".join(f"{name} {chosen.get((target, release, name), 0)}" for name in look.families)
+            counts = {name: chosen.get((target, release, name), 0) for name in look.families}
+            times = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
             rows.append([*names(words if place == 0 else "", release), *(Cell(number(one.value)) for one in ones), GAP,
                          *_one_attacker(look, metric, release), GAP, Cell(times, "name")])  # fmt: skip
         groups.append(rows)

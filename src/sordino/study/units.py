@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
 from sordino.errors import AttackError, FeatureError, ReleaseError, SplitError
 from sordino.features import PreprocessFitter
+from sordino.metrics.bound import Bound
 from sordino.nn.fit import Plan, run, run_rounds
 from sordino.nn.stack import fit_stacks
 from sordino.policy import Policy
@@ -192,15 +194,14 @@ def _bounds(
     for name in options.releases:
         fitter = FITTERS[name](unit.policy, 1000 * options.seed + unit.parts.draw)
         if isinstance(fitter, DrawnFitter):
-            of = bounds(fitter, z, corpus, unit.parts.transform)
-            found[name] = {
-                " given ".join(part for part in key if part): {
-                    "tv": one.tv, "tv_high": one.high, "auc": one.auc, "auc_high": one.auc_high,
-                    "speakers": one.speakers,
-                }
-                for key, one in of.items()
-            }  # fmt: skip
+            with suppress(ReleaseError):  # too few speakers to do without some: nobody can tell
+                of = bounds(fitter, z, corpus, unit.parts.transform)
+                found[name] = {" given ".join(filter(None, key)): _figures(one) for key, one in of.items()}
     return found
+
+
+def _figures(one: Bound) -> dict[str, float]:
+    return {"tv": one.tv, "tv_high": one.high, "auc": one.auc, "auc_high": one.auc_high, "speakers": one.speakers}
 
 
 def _attacked(

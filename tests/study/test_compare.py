@@ -1,0 +1,73 @@
+"""Every release under one roof: on vectors whose structure is known."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sordino.report.estimates import COLUMNS
+from sordino.study import compare
+from tests.study import made
+from tests.study.made import SMALL, Made
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return made.study(tmp_path_factory.mktemp("compare"), speakers=40, takes=2)
+
+
+@pytest.fixture(scope="module")
+def out(given: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("out")
+    options = replace(SMALL, releases=("none", "drawn"), families=("linear",))
+    with made.brisk(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # few prototypes
+        compare.compare(given.corpus, folder, features=str(given.vectors), options=options, cache=None, jobs=1)
+    return folder
+
+
+def test_what_is_written(out: Path) -> None:
+    assert sorted(path.name for path in out.iterdir()) == [
+        "estimates.csv", "figure.svg", "report.html", "run.json", "units",
+    ]  # fmt: skip
+    assert json.loads((out / "run.json").read_text())["config"]["study"] == "compare"
+
+
+def test_estimates_hold_every_release_and_the_bounds_of_drawn_ones(out: Path) -> None:
+    estimates = pd.read_csv(out / "estimates.csv", keep_default_na=False)
+    assert tuple(estimates.columns) == COLUMNS
+    assert set(estimates["release"]) == {"none", "drawn"}
+    keys = ["release", "required", "knowledge", "attacker", "target", "metric", "group", "k", "split", "corpus"]
+    assert not estimates.duplicated(keys).any()
+    bounds = estimates[estimates["metric"].str.startswith("bound_")]
+    assert set(bounds["release"]) == {"drawn"}
+    assert set(bounds["metric"]) == {"bound_auc", "bound_uar", "bound_advantage"}
+    assert (bounds["value"].astype(float) <= bounds["high"].astype(float)).all()
+
+
+def test_what_is_drawn_hides_and_keeps_the_required_emotion(out: Path) -> None:
+    estimates = pd.read_csv(out / "estimates.csv", keep_default_na=False)
+    headline = estimates[(estimates["split"] == "all") & estimates["attacker"].isin(["best", ""])]
+
+    def value(release: str, metric: str, knowledge: str = "semi-informed") -> float:
+        rows = headline[
+            (headline["release"] == release) & (headline["metric"] == metric) & (headline["knowledge"] == knowledge)
+        ]
+        return float(rows.loc[rows["target"] != "membership", "value"].astype(float).iloc[0])
+
+    assert value("none", "auc") > 0.9
+    assert value("drawn", "auc") < 0.65
+    assert value("drawn", "distinguish") < 0.7 < value("none", "distinguish")
+    assert value("drawn", "utility_auc") > 0.75
+
+
+def test_the_page_shows_the_front_the_table_and_the_bound(out: Path) -> None:
+    page = (out / "report.html").read_text()
+    for words in ("Releases compared", "Utility against leakage", "Every release", "What no attacker exceeds"):
+        assert words in page
+    assert (out / "figure.svg").read_text(encoding="utf-8") in page
