@@ -21,6 +21,7 @@ from sordino.report.page import Page, Picture, Section, Terms, Text, settings
 from sordino.report.tables import Cell, Estimate, Estimates, Table, number, with_interval
 from sordino.report.verdict import NONE
 from sordino.study import feng2021
+from sordino.study.feng2021_report import LEAKAGE, UTILITY
 from sordino.study.units import Options
 
 STUDY: Final = "compare"
@@ -39,9 +40,6 @@ WHAT: Final = {
     "label": "the decision alone, as one mean vector",
 }
 """What each release is, in words."""
-
-KEPT: Final = {"f1": "F1 of the required emotion", "unchanged": "U of the required emotion"}
-TAKEN: Final = {"distinguish": "AUC, sensitive against neutral", "auc": "AUC, gender"}
 
 
 def compare(
@@ -92,7 +90,9 @@ def page(
     """The page of one run; its figure is also the file `figure.svg`."""
     attacks = estimates[~estimates["metric"].str.startswith("bound_")]
     look = Estimates(attacks, pooled(guesses))
-    panels = [[Panel(TAKEN[leak], KEPT[keep], list(_points(look, leak, keep))) for leak in TAKEN] for keep in KEPT]
+    panels = [
+        [Panel(LEAKAGE[leak], UTILITY[keep], list(_points(look, leak, keep))) for leak in LEAKAGE] for keep in UTILITY
+    ]
     front = figures.front(panels, look.releases)
     drawn = estimates[estimates["metric"] == "bound_auc"]
     sections = [
@@ -130,7 +130,7 @@ def table(look: Estimates) -> Table:
                 look("unchanged", release, "", Role.NEUTRAL),
                 look("utility_auc", release, knowledge=Knowledge.SEMI_INFORMED),
                 look("detail", release, "", Role.REQUIRED)]  # fmt: skip
-        taken = [look(metric, release, knowledge=Knowledge.SEMI_INFORMED) for metric in TAKEN]
+        taken = [look(metric, release, knowledge=Knowledge.SEMI_INFORMED) for metric in LEAKAGE]
         most = max(look.patience, default=0)
         patient = look("auc", release, knowledge=Knowledge.PATIENT, k=most)
         cells = [cell for one in (*kept[:3], *taken) for cell in with_interval(one)]
