@@ -1,0 +1,42 @@
+"""`sordino compare`: a table on the terminal, and one line for what it cannot do."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+
+import pytest
+
+from sordino import cli
+from tests.study import made
+
+
+def sordino(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[object, str, str]:
+    """How a command ended, and what it wrote to standard output and error."""
+    with pytest.raises(SystemExit) as left:
+        cli.main(["compare", *map(str, arguments)])
+    return left.value.code, *capsys.readouterr()
+
+
+@pytest.mark.slow
+def test_releases_are_compared_on_a_manifest_and_a_table_of_vectors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = made.study(tmp_path, speakers=40, takes=1)
+    with made.brisk(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # few prototypes
+        status, out, _ = sordino(capsys, "--corpus", f"manifest={given.manifest}", "--features", given.vectors,
+                                 "--release", "leace", "--out", tmp_path / "out", "--jobs", 1,
+                                 "--json", tmp_path / "told.json")  # fmt: skip
+    assert status == 0
+    assert "leace" in out
+    assert "gender AUC" in out
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert set(told["mean_of_policies"]) == {"none", "leace", "chance"}
+
+
+def test_an_unknown_release_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = sordino(capsys, "--corpus", "ravdess=nowhere", "--release", "mute", "--out", tmp_path)
+    assert (status, out) == (2, "")
+    assert "releases mute, expected some of none, rae" in " ".join(err.split())
