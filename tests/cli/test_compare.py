@@ -21,9 +21,10 @@ def sordino(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[obj
 
 @pytest.mark.slow
 def test_releases_are_compared_on_a_manifest_and_a_table_of_vectors(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = made.study(tmp_path, speakers=40, takes=1)
+    monkeypatch.setattr("sordino.attack.QUICK", ("linear",))
+    given = made.study(tmp_path, speakers=20, takes=1)
     with made.brisk(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # few prototypes
         status, out, _ = sordino(capsys, "--corpus", f"manifest={given.manifest}", "--features", given.vectors,
@@ -31,7 +32,7 @@ def test_releases_are_compared_on_a_manifest_and_a_table_of_vectors(
                                  "--json", tmp_path / "told.json")  # fmt: skip
     assert status == 0
     assert "leace" in out
-    assert "gender AUC" in out
+    assert "required" in out
     told = json.loads((tmp_path / "told.json").read_text())
     assert set(told["mean_of_policies"]) == {"none", "leace", "chance"}
 
