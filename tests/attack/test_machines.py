@@ -21,7 +21,7 @@ Matrix = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
 SCALES = {"one scale": False, "each dimension scaled": True}
-GAMMAS = {"rbf γ=0.5": 0.5, "rbf γ=2": 2.0, "rbf γ=8": 8.0}
+GAMMAS = {"rbf γ=0.5": 0.5, "rbf γ=2": 2.0}
 POWERS = {"linear": 1, "quadratic": 2, "cubic": 3}
 NAMES = [*POWERS, *GAMMAS]
 

@@ -223,6 +223,7 @@ def test_without_labelled_intensity_there_is_no_such_detail() -> None:
         "emotion",
         "gender",
         "sensitive-vs-neutral",
+        "required-vs-rest",
         "membership",
         "reconstruction",
     }

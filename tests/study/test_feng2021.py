@@ -42,6 +42,7 @@ FIGURES = [
     *((knowledge, *figure)
       for knowledge in ("semi-informed", "informed")
       for figure in (("gender", "privacy", ""), ("gender", "auc", ""), ("sensitive-vs-neutral", "distinguish", ""))),
+    ("semi-informed", "required-vs-rest", "utility_auc", ""),
     ("semi-informed", "membership", "membership", ""),
     ("semi-informed", "membership", "auc", ""),
 ]  # fmt: skip
@@ -120,7 +121,9 @@ def test_the_corpora_of_one_table_are_named_as_the_record_names_them(tmp_path: P
 def test_each_attacker_and_each_draw_have_rows_of_their_own(two: Run) -> None:
     estimates = two.estimates
     each = estimates[estimates["attacker"] == "linear"]
-    assert len(each) == 2 * 3 * (2 * 3 + 2)  # releases, policies; two kinds who retrain, three figures; membership
+    assert len(each) == 2 * 3 * (
+        2 * 3 + 3
+    )  # releases, policies; two kinds who retrain, three figures; what is kept; membership
     assert set(each["knowledge"]) == {"semi-informed", "informed"}
     draws = estimates[estimates["split"] != "all"]
     assert set(draws["corpus"]) == {"zoo+ape"}

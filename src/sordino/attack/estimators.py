@@ -39,7 +39,7 @@ def _mlp(*layers: tuple[int, ...]) -> Settings:
 
 
 FAMILIES: Final[Mapping[str, Settings]] = {
-    "logistic": lambda seed: [LogisticRegression(C=c, max_iter=500, **_EVEN) for c in (0.003, 0.03, 0.3)],  # noqa: ARG005
+    "logistic": lambda seed: [LogisticRegression(C=c, max_iter=500, **_EVEN) for c in (0.003, 0.03, 0.3, 30.0)],  # noqa: ARG005
     "svm-linear": lambda seed: [LinearSVC(C=c, random_state=seed, **_EVEN) for c in (0.001, 0.01)],
     "svm-poly": lambda seed: [
         SVC(kernel="poly", degree=degree, coef0=1.0, C=0.1, random_state=seed, **_EVEN) for degree in (2, 3)
