@@ -13,6 +13,7 @@ from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.neighbors import KNeighborsRegressor
 
 from sordino import metrics
+from sordino.attack import machines
 from sordino.attack.machines import FAMILIES, NEIGHBOURS, RIDGES, WHOLE, Scores, scaled, scores
 from sordino.attack.secrets import Secret
 from sordino.attack.sides import crossfit
@@ -271,3 +272,18 @@ def test_only_the_families_that_are_asked_for_answer() -> None:
     assert not any(one.whole for one in of(x, labels, fold, None).values())
     for said in everyone.values():
         assert said.values.shape == (8 if said.whole else len(x), 3)
+
+
+def test_a_table_of_few_different_rows_is_attacked_without_failing() -> None:
+    random = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(12), 30).astype(np.intp)
+    labels = (speaker % 2)[:, None].astype(float)
+    few = random.normal(size=(2, 64)) * 1e3
+    drawn = few[(random.random(len(speaker)) < 0.9).astype(int)].astype(np.float32)
+    for said in scores(drawn, labels, crossfit(speaker % 3), speaker):
+        assert np.isfinite(said.values).all()
+
+
+def test_a_ridge_that_rounding_swallows_is_raised() -> None:
+    gram = np.full((50, 50), 1e12) - 1e-3 * np.eye(50)  # not quite positive
+    assert np.isfinite(machines._solved(gram, 1e-9, np.ones((50, 1)))).all()

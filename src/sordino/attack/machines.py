@@ -28,7 +28,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from sordino.attack.sides import Plan
 from sordino.errors import AttackError
@@ -122,9 +122,15 @@ def _squared(inner: Matrix) -> Matrix:
 def _rbf(gamma: float) -> Kernel:
     def kernel(inner: Matrix, known: Rows) -> Matrix:
         squared = _squared(inner)
-        return np.exp(-gamma * squared / max(float(np.median(squared[np.ix_(known, known)])), 1e-12))
+        return np.exp(-gamma * squared / _typical(squared[np.ix_(known, known)]))
 
     return kernel
+
+
+def _typical(squared: Matrix) -> float:
+    """The median squared distance; the mean where most rows are the same, as those of a release that says little."""
+    median, mean = float(np.median(squared)), float(np.mean(squared))
+    return max(median if median > 0.01 * mean else mean, 1e-12)
 
 
 def _power(degree: int) -> Kernel:
@@ -245,14 +251,24 @@ def _ridge(kernel: Matrix, labels: Matrix, plan: Plan, ridge: float, across: Mat
     said = np.full_like(labels, np.nan)
     level = float(np.mean(np.diag(kernel)[plan.known])) or 1.0
     for own, other in plan.sides:
-        gram = kernel[np.ix_(own, own)]
-        gram[np.diag_indices_from(gram)] += ridge * len(own) * level
         centred = labels[own] - labels[own].mean(axis=0)
-        weights = cho_solve(
-            cho_factor(gram, lower=True, overwrite_a=True, check_finite=False), centred, check_finite=False
-        )
+        weights = _solved(kernel[np.ix_(own, own)], ridge * len(own) * level, centred)
         said[other] = kernel_of[np.ix_(other, own)] @ weights
     return said
+
+
+def _solved(gram: Matrix, ridge: float, right: Matrix) -> Matrix:
+    """(gram + ridge I)⁻¹ right; a ridge that rounding swallows is raised until it holds."""
+    for raised in (1, 1e3, 1e6):
+        held = gram.copy()
+        held[np.diag_indices_from(held)] += ridge * raised
+        try:
+            factor = cho_factor(held, lower=True, overwrite_a=True, check_finite=False)
+        except LinAlgError:
+            continue
+        solved: Matrix = cho_solve(factor, right, check_finite=False)
+        return solved
+    return np.zeros_like(right)  # nothing can be learnt
 
 
 def _nearest(squared: Matrix, labels: Matrix, plan: Plan, count: int) -> Matrix:
