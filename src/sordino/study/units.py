@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -33,7 +34,7 @@ from sordino.nn.fit import Plan, run, run_rounds
 from sordino.nn.stack import fit_stacks
 from sordino.policy import Policy
 from sordino.progress import track
-from sordino.release import FITTERS, DrawnFitter, Release, ReplacementFitter, bounds
+from sordino.release import FITTERS, Drawn, DrawnFitter, Release, ReplacementFitter, bounds
 
 POLICIES: Final = (
     Policy(required="happy", sensitive=("sad", "angry")),
@@ -156,7 +157,8 @@ def _computed(
 
 def _one_unit(unit: Unit, x: NDArray[np.float32], corpus: Corpus, options: Options) -> Finished:
     torch.set_num_threads(1)
-    with threadpool_limits(1):  # sums in another order are other numbers: one thread gives the same bytes anywhere
+    with threadpool_limits(1), warnings.catch_warnings():  # one thread gives the same bytes anywhere
+        warnings.filterwarnings("ignore", ".* sound like ")  # few prototypes: the record says how many
         z = _space(unit, x, options)
         return _attacked(unit, z, corpus, options, *run(_plan(unit, z, corpus, options)))
 
@@ -219,6 +221,7 @@ def _attacked(
         "components": z.shape[1],
         "risk_validation_losses": list(ignorant.losses),
         "releases": {one.name: {"hash": one.hash, **one.config} for one in releases},
+        "prototypes": {one.name: len(one.arrays["bin"]) for one in releases if isinstance(one, Drawn)},
         "attackers": {audit.config["release"]: audit.config["chosen"] for audit in audits},
     }
     return unit, pd.concat([audit.predictions for audit in audits], ignore_index=True), record
