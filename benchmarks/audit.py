@@ -28,8 +28,8 @@ def main() -> None:
             found = audit.run(x, gender, speaker, reference=x)
             seconds = time.perf_counter() - began
             attackers = len(found.decision.by_attacker)
-            print(f"{name}, with a reference: {attackers} attackers, {audit.count} shuffles: {seconds:.1f} s on all cores, "
-                  f"{found.decision.answer}", flush=True)  # fmt: skip
+            print(f"{name}, with a reference: {attackers} attackers, {audit.count} shuffles: {seconds:.1f} s on all "
+                  f"cores, {found.decision.answer}", flush=True)  # fmt: skip
         began = time.perf_counter()
         one, shuffles = _plain(x, speaker), 3
         each = (time.perf_counter() - began) / shuffles

@@ -34,6 +34,9 @@ STYLES: Final = (
 )  # fmt: skip
 """Colour and shape of each release, in order; the first is the unprotected reference."""
 
+MANY: Final = 5
+"""More releases than this have two rows of the legend to themselves."""
+
 _LOOK: Final[Any] = {
     "svg.fonttype": "path",
     "svg.hashsalt": "sordino",
@@ -84,8 +87,12 @@ def front(panels: Sequence[Sequence[Panel]], releases: Sequence[str], *, referen
         axes[0, 0].annotate("better", (0.03, 0.97), (0.06, 0.86), xycoords="axes fraction", color=GREY, va="top",
                             arrowprops={"arrowstyle": "->", "color": GREY, "lw": 0.8})  # fmt: skip
         handles = list(_legend(styles))
-        figure.legend(handles=handles, loc="outside upper left", ncols=len(handles) // 2,
-                      handlelength=1.5, columnspacing=1.1, handletextpad=0.5)  # fmt: skip
+        spaced: Any = {"handlelength": 1.5, "columnspacing": 1.1, "handletextpad": 0.5}
+        if len(styles) > MANY:  # too many for two rows: what marks mean stands below
+            figure.legend(handles=handles[::2][: len(styles)], loc="outside upper left", ncols=MANY, **spaced)
+            figure.legend(handles=handles[1::2][:MANY], loc="outside lower left", ncols=MANY, **spaced)
+        else:
+            figure.legend(handles=handles, loc="outside upper left", ncols=len(handles) // 2, **spaced)
         return svg(figure, "Utility against leakage")
 
 

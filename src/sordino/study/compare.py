@@ -42,6 +42,10 @@ WHAT: Final = {
 """What each release is, in words."""
 
 
+ALIKE: Final = ("noise-laplace", "label")
+"""Releases that the figure leaves out, since they lie on another: `noise-gauss`, `drawn`."""
+
+
 def compare(
     corpus: Corpus, out: str | Path, *, features: str = "IS13", options: Options | None = None,
     cache: str | Path | None = CACHE, jobs: int = 0, notices: Sequence[str] = (),
@@ -90,10 +94,12 @@ def page(
     """The page of one run; its figure is also the file `figure.svg`."""
     attacks = estimates[~estimates["metric"].str.startswith("bound_")]
     look = Estimates(attacks, pooled(guesses))
+    shown = [release for release in look.releases if release not in ALIKE]
     panels = [
-        [Panel(LEAKAGE[leak], UTILITY[keep], list(_points(look, leak, keep))) for leak in LEAKAGE] for keep in UTILITY
+        [Panel(LEAKAGE[leak], UTILITY[keep], list(_points(look, shown, leak, keep))) for leak in LEAKAGE]
+        for keep in UTILITY
     ]
-    front = figures.front(panels, look.releases)
+    front = figures.front(panels, shown)
     drawn = estimates[estimates["metric"] == "bound_auc"]
     sections = [
         Section("Utility against leakage", [Picture(front, _FRONT)]),
@@ -114,8 +120,8 @@ def page(
     return Page("Releases compared", lead, sections, list(notices), {"figure.svg": front})
 
 
-def _points(look: Estimates, leak: str, keep: str) -> Iterator[Point]:
-    for release in look.releases:
+def _points(look: Estimates, releases: Sequence[str], leak: str, keep: str) -> Iterator[Point]:
+    for release in releases:
         kept = look(keep, release, "", Role.REQUIRED)
         if release == NONE and keep == "unchanged":
             kept = Estimate(kept.value, chance=kept.chance)  # 1 by definition: no interval
@@ -161,7 +167,8 @@ def bounds(drawn: pd.DataFrame) -> Table:
 
 _FRONT: Final = (
     "Up keeps more, left tells less. Each mark is a release, attacked by whoever retrains on it; whiskers are 95 % "
-    "over speakers. Dashed: features as they are. Grey: chance."
+    "over speakers. Dashed: features as they are. Grey: chance. `noise-laplace` and `label` lie where `noise-gauss` "
+    "and `drawn` do, and are in the table alone."
 )
 _TABLE: Final = (
     "“Retrained” is whoever may use what is released and trains a model of their own: AUC of the required emotion "
