@@ -153,7 +153,7 @@ def test_every_option_reaches_the_study(given: Made, tmp_path: Path) -> None:
 def test_the_path_is_printed_as_it_is(folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A name that looks like rich's mark-up is still a name."""
     figures = {"split": "all", "attacker": "best", "value": 0.5, "chance": 0.5, "release": "none", "corpus": "one"}
-    named = {"knowledge": "semi-informed", "target": "gender", "metric": "auc", "group": ""}
+    named = {"knowledge": "semi-informed", "target": "gender", "metric": "auc", "group": "", "k": ""}
     tell(pd.DataFrame([figures | named]), tmp_path / folder, None)
     assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / folder / "report.html")
 

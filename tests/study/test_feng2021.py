@@ -234,7 +234,7 @@ def numbers(done: Run) -> pd.DataFrame:
 def headlines(done: Run, release: str) -> dict[str, pd.Series]:
     """The headline rows of a release in a run of one policy, by knowledge and metric (of the required role)."""
     table = headline(numbers(done), release=release)
-    table = table[table["group"].isin(["", "required"])]
+    table = table[table["group"].isin(["", "required"]) & (table["target"] != "membership")]
     return {f"{row['knowledge']} {row['metric']}": row for _, row in table.iterrows()}
 
 

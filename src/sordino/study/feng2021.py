@@ -83,7 +83,8 @@ def summary(estimates: pd.DataFrame) -> pd.DataFrame:
     A figure's name is its knowledge, target, metric, group and k. Chance is that of the original features.
     """
     table = headline(estimates).copy()
-    words = table[["knowledge", "target", "metric", "group", "k"]].astype(str)
+    words = table[["knowledge", "target", "metric", "group"]].astype(str)
+    words["k"] = [f"{int(k)}" if k and k == k else "" for k in table["k"]]
     table["figure"] = [" ".join(filter(None, row)) for row in words.itertuples(index=False, name=None)]
     means = table.pivot_table(index="figure", columns="release", values="value", sort=False)
     original = table[table["release"] == "none"]
