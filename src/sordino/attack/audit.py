@@ -197,9 +197,7 @@ class _Scene:
         best = guess(self.secret, self.plan, heard.scores).query("best")
         for k in PATIENCE:
             if k <= most:
-                pooled = patient_guesses(
-                    x, self.secret, self.plan, best, k, self.audit.families or QUICK, self.audit.seed
-                )
+                pooled = patient_guesses(x, self.secret, self.plan, best, k, QUICK, self.audit.seed)
                 yield pooled.assign(release=release, knowledge=str(Knowledge.PATIENT))
 
     def ignorant(self, x: Matrix, original: Matrix) -> list[pd.DataFrame]:
