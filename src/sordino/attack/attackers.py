@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Final
@@ -102,5 +102,5 @@ def _reached(found: Iterable[Scores], secret: Secret, shuffled: Matrix) -> tuple
     for said in found:
         if said.tested:
             reached += verdict.reach(secret, shuffled, said)
-        kept.append(replace(said, values=said.values[:, :: shuffled.shape[1] if said.tested else 1]))
+        kept.append(said.of(0, shuffled.shape[1]))
     return kept, reached

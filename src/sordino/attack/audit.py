@@ -150,11 +150,10 @@ class Audit:
         given_vectors = {RELEASED: x} if original is None else {RELEASED: x, REFERENCE: original}
         tables = {release: np.asarray(one[rows], np.float64) for release, one in given_vectors.items()}
         found = {release: scene.asked(vectors, release) for release, vectors in tables.items()}
-        semi = [scene.guesses(found[release], release) for release in found]
-        waited = [one for release, vectors in tables.items() for one in scene.patient(vectors, found[release], release)]
-        if original is not None:
-            semi += scene.ignorant(tables[RELEASED], tables[REFERENCE])
-        table = pd.concat([*semi, *waited], ignore_index=True)
+        semi = {release: scene.guesses(heard, release) for release, heard in found.items()}
+        waited = [one for release, vectors in tables.items() for one in scene.patient(vectors, semi[release], release)]
+        unseen = [] if original is None else scene.ignorant(tables[RELEASED], tables[REFERENCE])
+        table = pd.concat([*semi.values(), *unseen, *waited], ignore_index=True)
         table["row"] = rows[table["row"]]
         config = {"families": [*self.families, *self.own], "shuffles": self.count, "rows": len(rows),
                   "dimensions": x.shape[1], "seed": self.seed}  # fmt: skip
@@ -185,16 +184,17 @@ class _Scene:
         return hear(x, self.secret, shuffled, self.plan, audit.families, own=audit.own, seed=audit.seed,
                     jobs=audit.jobs, cache=audit.cache, what=f"{self.secret.name}, {release}")  # fmt: skip
 
-    def guesses(self, heard: Heard, release: str, knowledge: Knowledge = Knowledge.SEMI_INFORMED) -> pd.DataFrame:
+    def guesses(self, heard: Heard, release: str) -> pd.DataFrame:
         """What each family says."""
-        return guess(self.secret, self.plan, heard.scores).assign(release=release, knowledge=str(knowledge))
+        said = guess(self.secret, self.plan, heard.scores)
+        return said.assign(release=release, knowledge=str(Knowledge.SEMI_INFORMED))
 
-    def patient(self, x: Matrix, heard: Heard, release: str) -> Iterator[pd.DataFrame]:
+    def patient(self, x: Matrix, said: pd.DataFrame, release: str) -> Iterator[pd.DataFrame]:
         """What who sees several utterances of a speaker says of a secret of two values that is constant within them."""
         most = int(np.bincount(self.secret.speaker).max())
         if self.secret.within or len(self.secret.classes) != 2:
             return
-        best = guess(self.secret, self.plan, heard.scores).query("best")
+        best = said[said["best"]]
         for k in PATIENCE:
             if k <= most:
                 pooled = patient_guesses(x, self.secret, self.plan, best, k, QUICK, self.audit.seed)

@@ -23,7 +23,7 @@ at rows as they are, some after taking each speaker's mean away: what speakers d
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -63,6 +63,10 @@ class Scores:
     whole: bool = False
     tested: bool = True
     """Whether it scored every column, and not the first alone."""
+
+    def of(self, column: int, columns: int) -> Scores:
+        """The scores of one labelling of `columns`; of who is not tested, the first."""
+        return replace(self, values=self.values[:, column :: columns if self.tested else 1])
 
 
 def vectors(given: ArrayLike, what: str = "vectors") -> NDArray[np.floating[Any]]:

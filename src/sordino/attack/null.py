@@ -69,7 +69,7 @@ def nulls(
     found: dict[int, list[float]] = {k: [] for k in ks}
     for column in range(1, columns):
         of = replace(secret, values=shuffled[:, column])
-        said = [replace(one, values=one.values[:, column::columns]) for one in heard if one.tested]
+        said = [one.of(column, columns) for one in heard if one.tested]
         table = guess(of, plan, said)
         for k in ks:
             pooled = table[table["best"]] if k == 1 else patient(table[table["best"]], k, column)

@@ -98,11 +98,9 @@ def patient_guesses(
 
 def _better(pooled: Mapping[str, pd.DataFrame], plan: Plan) -> pd.DataFrame:
     """Guesses of the measured sides; `best` is the way of pooling with the highest AUC on those chosen by."""
-    choosing = [place for place in range(len(plan.sides)) if place not in plan.measured] or list(plan.measured)
     tables = []
     for side in plan.measured:
-        others = [place for place in choosing if place != side]
-        found = {name: _auc(table[table["side"].isin(others)]) for name, table in pooled.items()}
+        found = {name: _auc(table[table["side"].isin(plan.choosing(side))]) for name, table in pooled.items()}
         best = max(found, key=lambda name: found[name])
         for name, table in pooled.items():
             tables.append(table[table["side"] == side].assign(attacker=name, best=name == best))

@@ -7,7 +7,7 @@ tested          guessed by who learnt from all own speakers
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -86,7 +86,7 @@ def by_plan(
     shuffled = of.shuffles(tested, shuffles, seed)
     z = np.asarray(x[rows], np.float64)
     heard = scores(z, labels(of, shuffled), plan, families, len(of.classes), seed)
-    first = [replace(one, values=one.values[:, :: shuffled.shape[1] if one.tested else 1]) for one in heard]
+    first = [one.of(0, shuffled.shape[1]) for one in heard]
     every = choose.guess(of, plan, first, every=bool(ks))
     table = every[every["side"].isin(plan.measured)].reset_index(drop=True)
     best = every[every["best"]]

@@ -34,13 +34,14 @@ class Plan:
     measured: tuple[int, ...]
     """Which of them are measured; the others are scored to choose by."""
 
-    def others(self, side: int) -> Rows:
-        """The rows that an attacker of this side is chosen by: those scored on other sides.
-
-        Where some sides are there to choose by, on those alone.
-        """
+    def choosing(self, side: int) -> list[int]:
+        """The sides that an attacker of this one is chosen on: others, and where some are there for it, those alone."""
         choosing = [place for place in range(len(self.sides)) if place not in self.measured] or self.measured
-        return np.concatenate([self.sides[place].test for place in choosing if place != side])
+        return [place for place in choosing if place != side]
+
+    def others(self, side: int) -> Rows:
+        """The rows that an attacker of this side is chosen by: those scored on the sides that it is chosen on."""
+        return np.concatenate([self.sides[place].test for place in self.choosing(side)])
 
     @property
     def known(self) -> Rows:

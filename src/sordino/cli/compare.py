@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sordino.cli.options import CACHE, CORES, Cache, CorpusOption, Jobs, Json, Out, Seed, corpora_from, write_json
-from sordino.cli.reproduce import Attackers, Features
+from sordino.cli.reproduce import Attackers, Features, families
 
 Releases = Annotated[
     list[str] | None,
@@ -38,13 +38,12 @@ def compare(
     from rich.console import Console
     from rich.table import Table
 
-    from sordino.attack import FULL, QUICK
     from sordino.report.tables import number
     from sordino.study import Options, feng2021
     from sordino.study import compare as study
 
     releases = tuple(dict.fromkeys(["none", *release])) if release else study.RELEASES
-    options = Options(releases=releases, families=FULL if audit == "full" else QUICK, seed=seed)
+    options = Options(releases=releases, families=families(audit), seed=seed)
     estimates = study.compare(
         corpora_from(corpus), out, features=features, options=options, cache=cache, jobs=jobs
     )  # fmt: skip

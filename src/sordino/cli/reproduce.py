@@ -47,6 +47,13 @@ Attackers = Annotated[
 ]
 
 
+def families(audit: str) -> tuple[str, ...]:
+    """The attackers that `--audit` names."""
+    from sordino.attack import FULL, QUICK
+
+    return FULL if audit == "full" else QUICK
+
+
 @app.callback()
 def _papers() -> None:
     """Each paper is a verb of its own."""
@@ -78,12 +85,11 @@ def feng2021(
     Example:
       sordino reproduce feng2021 --corpus ravdess=data/ravdess --corpus emodb=data/emodb --out feng2021
     """
-    from sordino.attack import FULL, QUICK
     from sordino.study import Options
     from sordino.study import feng2021 as study
 
     options = Options(
-        families=FULL if audit == "full" else QUICK,
+        families=families(audit),
         scale=scale,
         fit_on=fit_on,
         validation=validation,
@@ -138,12 +144,10 @@ def jaiswal2020(
     Example:
       sordino reproduce jaiswal2020 --corpus ravdess=data/ravdess --only audio-activation --out jaiswal2020
     """
-    from sordino.attack import FULL, QUICK
     from sordino.study import jaiswal2020 as study
     from sordino.study.jaiswal2020_variants import Options
 
-    families = FULL if audit == "full" else QUICK
-    options = Options(families=families, normalise=normalise, grid=grid, seeds=seeds, seed=seed)
+    options = Options(families=families(audit), normalise=normalise, grid=grid, seeds=seeds, seed=seed)
     recordings = corpora_from(corpus)
     estimates = study.reproduce(
         recordings, out, options=options, only=only or (), words=words, cache=cache, jobs=jobs

@@ -37,7 +37,7 @@ from sordino.release.draw import uniform
 from sordino.release.frozen import Frozen
 from sordino.release.protocol import Vectors, checked
 from sordino.release.prototypes import prototypes
-from sordino.release.rows import Rows
+from sordino.release.rows import Rows, sensitive_or_neutral
 from sordino.release.scorer import Scorer
 
 FOLDS: Final = 8
@@ -172,8 +172,7 @@ class _Own:
 
     def crossfitted(self, seed: int) -> Matrix:
         """Posteriors of speakers whom the scorer never saw, `(n, emotions)`."""
-        people, codes = np.unique(self.speaker, return_inverse=True)
-        fold = (np.random.default_rng(seed).permutation(len(people)) % min(FOLDS, len(people)))[codes]
+        fold = _folds(self.speaker, seed)
         posterior = np.empty((len(self.z), self.emotion.max() + 1))
         for one in np.unique(fold):
             own = np.flatnonzero(fold != one)
@@ -211,6 +210,13 @@ class _Own:
         return prototypes(z, posterior[rows, label], self.speaker[rows], self.gender[rows], seed, what)
 
 
+def _folds(speaker: NDArray[np.str_], seed: int) -> Codes:
+    """The fold of each row, `(n,)`: speakers dealt at random."""
+    people, codes = np.unique(speaker, return_inverse=True)
+    fold: Codes = (np.random.default_rng(seed).permutation(len(people)) % min(FOLDS, len(people)))[codes]
+    return fold
+
+
 def _score(posterior: Matrix, tilt: float) -> Matrix:
     """How much each row sounds like the required emotion, against neutral e^tilt and the sensitive ones e^−tilt."""
     against = np.exp(tilt) * posterior[:, 0] + np.exp(-tilt) * posterior[:, 2:].sum(axis=1)
@@ -239,8 +245,7 @@ def bounds(fitter: DrawnFitter, z: Vectors, corpus: Corpus, part: Part) -> dict[
     an eighth of them do not suffice to fit a release.
     """
     rows = np.sort(part.rows)
-    people, codes = np.unique(corpus.speaker[rows], return_inverse=True)
-    fold = (np.random.default_rng(fitter.seed).permutation(len(people)) % min(FOLDS, len(people)))[codes]
+    fold = _folds(corpus.speaker[rows], fitter.seed)
     bins, count = np.zeros(len(rows), np.intp), 2
     for one in np.unique(fold):
         with warnings.catch_warnings():
@@ -251,7 +256,7 @@ def bounds(fitter: DrawnFitter, z: Vectors, corpus: Corpus, part: Part) -> dict[
     role, gender = corpus.roles(fitter.policy)[rows], corpus.genders()[rows]
     secrets: dict[tuple[str, str], Codes] = {("gender", ""): gender}
     secrets |= {("gender", str(name)): np.where(role == place, gender, -1) for place, name in enumerate(ROLES)}
-    secrets["sensitive-vs-neutral", ""] = np.where(role == 1, -1, (role == 2).astype(np.intp))
+    secrets["sensitive-vs-neutral", ""] = sensitive_or_neutral(role)
     found = {}
     for key, secret in secrets.items():
         known = secret >= 0

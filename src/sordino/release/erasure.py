@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
-from sordino.define import ROLES, Role
 from sordino.nn.fit import Plan, run
 from sordino.policy import Policy
 from sordino.release.frozen import Frozen
 from sordino.release.protocol import Vectors, checked
-from sordino.release.rows import Rows
+from sordino.release.rows import Rows, hidden
 
 Matrix = NDArray[np.float64]
 
@@ -58,9 +57,8 @@ class ErasureFitter:
         """The release; no network is trained."""
         yield from ()  # a plan is a generator
         rows = Rows(checked(z, z.shape[-1]), corpus, self.policy).require(part.rows).numpy()
-        x, role = np.asarray(z[rows], np.float64), corpus.roles(self.policy)[rows]
-        secrets = [corpus.genders()[rows]] if "gender" in self.policy.hide else []
-        secrets.append(np.where(role == ROLES.index(Role.REQUIRED), -1, role // 2))
+        x = np.asarray(z[rows], np.float64)
+        secrets = hidden(self.policy, corpus.roles(self.policy)[rows], corpus.genders()[rows])
         matrix, offset = np.eye(x.shape[1]), np.zeros(x.shape[1])
         for secret in secrets:  # the second takes nothing back: what has no covariance with gender has none after it
             known = secret >= 0

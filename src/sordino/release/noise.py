@@ -20,13 +20,12 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from sordino import metrics
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
-from sordino.define import ROLES, Role
 from sordino.nn.fit import Plan, run
 from sordino.policy import Policy
 from sordino.release.draw import seed_of
 from sordino.release.frozen import Frozen
 from sordino.release.protocol import Vectors, checked
-from sordino.release.rows import Rows
+from sordino.release.rows import Rows, hidden
 
 SCALES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Standard deviations that are tried, in units of the root mean square spread of all dimensions."""
@@ -72,9 +71,8 @@ class NoiseFitter:
         """The release; no network is trained."""
         yield from ()  # a plan is a generator
         rows = Rows(checked(z, z.shape[-1]), corpus, self.policy).require(part.rows).numpy()
-        x, role = z[rows], corpus.roles(self.policy)[rows]
-        secrets = [np.where(role == ROLES.index(Role.REQUIRED), -1, role // 2)]
-        secrets += [corpus.genders()[rows]] if "gender" in self.policy.hide else []
+        x = z[rows]
+        secrets = hidden(self.policy, corpus.roles(self.policy)[rows], corpus.genders()[rows])
         spread = float(np.sqrt(x.var(axis=0).mean()))
         given = json.loads(json.dumps(asdict(self)))
         for scale in SCALES:
@@ -87,7 +85,7 @@ class NoiseFitter:
 
 
 def _line(x: Vectors, secret: NDArray[np.intp], speaker: NDArray[np.str_]) -> float:
-    """The AUC of a logistic regression on speakers it never saw, either way round."""
+    """The AUC of a logistic regression on speakers it never saw."""
     known = secret >= 0
     if len(np.unique(secret[known])) < 2:
         return 0.5

@@ -14,6 +14,17 @@ from sordino.policy import Policy
 from sordino.release.protocol import Vectors
 
 
+def sensitive_or_neutral(role: NDArray[np.intp]) -> NDArray[np.intp]:
+    """1 for sensitive roles, 0 for neutral ones, -1 for the required one, of which it is not asked."""
+    asked: NDArray[np.intp] = np.where(role == ROLES.index(Role.REQUIRED), -1, role // 2)
+    return asked
+
+
+def hidden(policy: Policy, role: NDArray[np.intp], gender: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """The secrets of rows that a policy hides, -1 for unknown: gender if named, and sensitive against neutral."""
+    return [*([gender] if "gender" in policy.hide else []), sensitive_or_neutral(role)]
+
+
 class Rows:
     """Vectors and labels of a corpus under one policy, as tensors."""
 

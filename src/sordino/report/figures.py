@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import cycle, zip_longest
+from itertools import chain, cycle, zip_longest
 from typing import Any, Final
 
 import matplotlib
@@ -86,13 +86,14 @@ def front(panels: Sequence[Sequence[Panel]], releases: Sequence[str], *, referen
             axis.set_ylabel(panels[row][column].utility if column == 0 else "")
         axes[0, 0].annotate("better", (0.03, 0.97), (0.06, 0.86), xycoords="axes fraction", color=GREY, va="top",
                             arrowprops={"arrowstyle": "->", "color": GREY, "lw": 0.8})  # fmt: skip
-        handles = list(_legend(styles))
+        marks, meanings = _legend(styles)
         spaced: Any = {"handlelength": 1.5, "columnspacing": 1.1, "handletextpad": 0.5}
         if len(styles) > MANY:  # too many for two rows: what marks mean stands below
-            figure.legend(handles=handles[::2][: len(styles)], loc="outside upper left", ncols=MANY, **spaced)
-            figure.legend(handles=handles[1::2][:MANY], loc="outside lower left", ncols=MANY, **spaced)
-        else:
-            figure.legend(handles=handles, loc="outside upper left", ncols=len(handles) // 2, **spaced)
+            figure.legend(handles=marks, loc="outside upper left", ncols=MANY, **spaced)
+            figure.legend(handles=meanings, loc="outside lower left", ncols=MANY, **spaced)
+        else:  # legends are filled column by column: a release above, a meaning below
+            pairs = [(one or handle(" "), other or handle(" ")) for one, other in zip_longest(marks, meanings)]
+            figure.legend(handles=[*chain(*pairs)], loc="outside upper left", ncols=len(pairs), **spaced)
         return svg(figure, "Utility against leakage")
 
 
@@ -139,8 +140,8 @@ def _whisker(estimate: Estimate) -> NDArray[np.floating[Any]]:
     return arms.clip(0.0)  # NaN stays NaN: nothing is drawn
 
 
-def _legend(styles: dict[str, tuple[str, str]]) -> Iterator[Line2D]:
-    """Releases in the upper row, what marks mean in the lower one: legends are filled column by column."""
+def _legend(styles: dict[str, tuple[str, str]]) -> tuple[list[Line2D], list[Line2D]]:
+    """The mark of each release, and what marks mean."""
     meanings = [
         handle("attacker retrains", marker="o", color=GREY, ms=7),
         handle("never saw the release", marker="o", color=GREY, ms=6, mfc="white", ls=":"),
@@ -152,8 +153,7 @@ def _legend(styles: dict[str, tuple[str, str]]) -> Iterator[Line2D]:
         handle(release, marker=shape, color=colour, ms=7, mec="white", mew=0.7)
         for release, (colour, shape) in styles.items()
     ]
-    for pair in zip_longest(releases, meanings):
-        yield from (one or handle(" ") for one in pair)
+    return releases, meanings
 
 
 def handle(label: str, **style: Any) -> Line2D:

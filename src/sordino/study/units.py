@@ -193,12 +193,14 @@ def _bounds(
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Of each drawn release: what no attacker exceeds, by secret and what is known beside it."""
     found: dict[str, dict[str, dict[str, float]]] = {}
+    made: dict[DrawnFitter, dict[tuple[str, str], Bound]] = {}
     for name in options.releases:
         fitter = FITTERS[name](unit.policy, 1000 * options.seed + unit.parts.draw)
         if isinstance(fitter, DrawnFitter):
+            decides = replace(fitter, alone=False)  # prototypes or their mean: the decision is the same
             with suppress(ReleaseError):  # too few speakers to do without some: nobody can tell
-                of = bounds(fitter, z, corpus, unit.parts.transform)
-                found[name] = {" given ".join(filter(None, key)): _figures(one) for key, one in of.items()}
+                made[decides] = made.get(decides) or bounds(decides, z, corpus, unit.parts.transform)
+                found[name] = {" given ".join(filter(None, key)): _figures(one) for key, one in made[decides].items()}
     return found
 
 
