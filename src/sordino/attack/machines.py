@@ -181,8 +181,8 @@ def scores(
         inner = _inner(scaled(x, each, known))
         for name, kernel in _chosen(families):
             made = kernel(inner, known)
-            for ridge in RIDGES:
-                yield Scores(KERNELS[name][0], f"{name}, ρ={ridge:g}, {scale}", _ridge(made, labels, plan, ridge))
+            for ridge, (said,) in zip(RIDGES, _ridge([made], labels, plan, RIDGES), strict=True):
+                yield Scores(KERNELS[name][0], f"{name}, ρ={ridge:g}, {scale}", said)
             if speaker is not None:
                 yield from _of_speakers(name, scale, made, labels, plan, speaker)
         if "nearest" in families:
@@ -219,8 +219,7 @@ def _of_speakers(name: str, how: str, kernel: Matrix, labels: Matrix, plan: Plan
     of = mean @ kernel @ mean.T
     of = of - of.mean(axis=0) - of.mean(axis=1)[:, None] + of.mean()
     people = plan.of_people(speaker)
-    for ridge in WHOLE:
-        said = _ridge(of, labels[first], people, ridge)
+    for ridge, (said,) in zip(WHOLE, _ridge([of], labels[first], people, WHOLE), strict=True):
         yield Scores(KERNELS[name][0], f"{name}, ρ={ridge:g}, whole speakers, {how}", said, whole=True)
 
 
@@ -242,22 +241,26 @@ def applied(
         dimensions = max(own.shape[1], 1)
         for name, kernel in _chosen(families):
             if (family := KERNELS[name][0]) != "rbf":
-                learnt, across = (kernel(rows @ own.T / dimensions, known) for rows in (own, other))
-                for ridge in RIDGES:
+                kernels = [kernel(rows @ own.T / dimensions, known) for rows in (own, other)]
+                for ridge, (before, after) in zip(RIDGES, _ridge(kernels, labels, plan, RIDGES), strict=True):
                     setting = f"{name}, ρ={ridge:g}, {scale}"
-                    before = Scores(family, setting, _ridge(learnt, labels, plan, ridge))
-                    yield before, Scores(family, setting, _ridge(learnt, labels, plan, ridge, across))
+                    yield Scores(family, setting, before), Scores(family, setting, after)
 
 
-def _ridge(kernel: Matrix, labels: Matrix, plan: Plan, ridge: float, across: Matrix | None = None) -> Matrix:
-    """Scores of all rows, or with `across`, the kernel of other rows with these, of those."""
-    kernel_of = kernel if across is None else across
-    said = np.full_like(labels, np.nan)
-    level = float(np.mean(np.diag(kernel)[plan.known])) or 1.0
+def _ridge(kernels: Sequence[Matrix], labels: Matrix, plan: Plan, ridges: Sequence[float]) -> Matrix:
+    """Scores of who learnt from the rows of the first kernel, with each ridge, `(ridges, kernels, n, columns)`.
+
+    The first kernel is of all rows with themselves, any further one of other rows with these.
+    """
+    said = np.full((len(ridges), len(kernels), *labels.shape), np.nan)
+    level = float(np.mean(np.diag(kernels[0])[plan.known])) or 1.0
     for own, other in plan.sides:
         centred = labels[own] - labels[own].mean(axis=0)
-        weights = _solved(kernel[np.ix_(own, own)], ridge * len(own) * level, centred)
-        said[other] = kernel_of[np.ix_(other, own)] @ weights
+        gram, met = kernels[0][np.ix_(own, own)], [kernel[np.ix_(other, own)] for kernel in kernels]
+        for place, ridge in enumerate(ridges):
+            weights = _solved(gram, ridge * len(own) * level, centred)
+            for which, rows in enumerate(met):
+                said[place, which, other] = rows @ weights
     return said
 
 
