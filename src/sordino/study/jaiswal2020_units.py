@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,11 +18,10 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from sordino import storage
-from sordino.progress import track
 from sordino.study.jaiswal2020_lesson import Lesson
 from sordino.study.jaiswal2020_protocol import Scene
 from sordino.study.jaiswal2020_variants import STREAMS, Options, Variant
+from sordino.study.kept import Finished, gathered
 from sordino.study.material import Material
 
 COLUMNS: Final = {
@@ -55,36 +53,33 @@ class Unit:
         return f"{self.variant.name}-{self.draw}"
 
 
-Finished = tuple[Unit, pd.DataFrame, dict[str, Any]]
-"""A unit, its guesses and its record."""
-
-
 def guesses(
     variants: Sequence[Variant], material: Material, scene: Scene, folder: Path, options: Options, jobs: int = 0
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """All guesses of all units (`COLUMNS`), and how each unit came about; finished ones are read from `folder`."""
-    units = [Unit(variant, draw) for variant in variants for draw in range(len(scene.draws))]
-    keys = {features: _key(material.hash(STREAMS[features]), scene, options) for features in STREAMS}
-    storage.folder(folder)
-    tables = {unit.name: folder / f"{unit.name}-{keys[unit.variant.features]}.parquet" for unit in units}
-    missing = [unit for unit in units if not tables[unit.name].is_file()]
-    workers = joblib.Parallel(n_jobs=jobs or -1, return_as="generator_unordered", batch_size=1)
-    computed = workers(joblib.delayed(_one_unit)(unit, material, scene, options) for unit in missing)
-    for unit, table, record in track(computed, "networks and attackers", len(missing)):
-        path = tables[unit.name]
-        storage.write(path.with_suffix(".json"), json.dumps(record, indent=1))
-        storage.write(path, partial(table.to_parquet, index=False))  # last: where it stands, the unit is finished
-    records = {name: json.loads(path.with_suffix(".json").read_text()) for name, path in tables.items()}
-    return pd.concat([pd.read_parquet(path) for path in tables.values()], ignore_index=True), records
+    units = {
+        unit.name: unit for unit in (Unit(variant, draw) for variant in variants for draw in range(len(scene.draws)))
+    }
+    given = {features: _key(material.hash(STREAMS[features]), scene, options) for features in STREAMS}
+    keys = {name: given[unit.variant.features] for name, unit in units.items()}
+
+    def compute(names: Sequence[str]) -> Iterable[Finished]:
+        workers = joblib.Parallel(n_jobs=jobs or -1, return_as="generator_unordered", batch_size=1)
+        found: Iterable[Finished] = workers(
+            joblib.delayed(_one_unit)(units[name], material, scene, options) for name in names
+        )
+        return found
+
+    return gathered(keys, compute, folder, "networks and attackers")
 
 
 def _key(material: str, scene: Scene, options: Options) -> str:
-    """What a unit depends on beside its variant and draw, as 12 hexadecimal digits."""
+    """What a unit depends on beside its variant and draw, as hexadecimal digits."""
     sha = hashlib.sha256(json.dumps(asdict(options), sort_keys=True).encode() + material.encode())
     parts = [part for draw in scene.draws for part in (draw.train, draw.stop, draw.test)]
     for codes in (*scene.labels.values(), *parts):
         sha.update(codes.astype(np.int64).tobytes())
-    return sha.hexdigest()[:12]
+    return sha.hexdigest()
 
 
 def _one_unit(unit: Unit, material: Material, scene: Scene, options: Options) -> Finished:
@@ -99,4 +94,4 @@ def _one_unit(unit: Unit, material: Material, scene: Scene, options: Options) ->
         "release": unit.variant.release,
         "condition": unit.variant.condition,
     }
-    return unit, table.assign(**variant)[list(COLUMNS)], lesson.record
+    return unit.name, table.assign(**variant)[list(COLUMNS)], lesson.record

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from sordino import attack, storage
+from sordino import attack
 from sordino.attack import RiskAttacker, RiskFitter
 from sordino.corpora import split
 from sordino.corpora.split import Parts
@@ -33,8 +33,8 @@ from sordino.metrics.bound import Bound
 from sordino.nn.fit import Plan, run, run_rounds
 from sordino.nn.stack import fit_stacks
 from sordino.policy import Policy
-from sordino.progress import track
 from sordino.release import FITTERS, Drawn, DrawnFitter, Release, ReplacementFitter, bounds
+from sordino.study.kept import Finished, gathered
 
 POLICIES: Final = (
     Policy(required="happy", sensitive=("sad", "angry")),
@@ -99,10 +99,6 @@ class Unit:
         return f"{self.policy.required}-{self.parts.draw}"
 
 
-Finished = tuple[Unit, pd.DataFrame, dict[str, Any]]
-"""A unit, its predictions and its record."""
-
-
 def predictions(
     x: NDArray[np.float32], corpus: Corpus, draws: Sequence[Parts], folder: Path, options: Options, jobs: int = 0
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -111,17 +107,14 @@ def predictions(
     `x` is `(utterances, d)`, unscaled. Finished units are read from `folder`. On a CPU, units run in one process a core
     with one thread each; with a GPU, the networks of all units are trained there as stacks first.
     """
-    units = [Unit(parts, policy) for parts in draws for policy in POLICIES]
+    units = {unit.name: unit for unit in (Unit(parts, policy) for parts in draws for policy in POLICIES)}
     given = _digest(x, corpus, options)
-    storage.folder(folder)
-    tables = {unit.name: folder / f"{unit.name}-{_key(unit, given)}.parquet" for unit in units}
-    missing = [unit for unit in units if not tables[unit.name].is_file()]
-    for unit, table, record in track(_computed(missing, x, corpus, options, jobs), "draws and policies", len(missing)):
-        path = tables[unit.name]
-        storage.write(path.with_suffix(".json"), json.dumps(record, indent=1))
-        storage.write(path, partial(table.to_parquet, index=False))  # last: where it stands, the unit is finished
-    records = {name: json.loads(path.with_suffix(".json").read_text()) for name, path in tables.items()}
-    return pd.concat([pd.read_parquet(path) for path in tables.values()], ignore_index=True), records
+    keys = {name: _key(unit, given) for name, unit in units.items()}
+
+    def compute(names: Sequence[str]) -> Iterable[Finished]:
+        return _computed([units[name] for name in names], x, corpus, options, jobs)
+
+    return gathered(keys, compute, folder, "draws and policies")
 
 
 def _digest(x: NDArray[np.float32], corpus: Corpus, options: Options) -> str:
@@ -132,14 +125,13 @@ def _digest(x: NDArray[np.float32], corpus: Corpus, options: Options) -> str:
 
 
 def _key(unit: Unit, given: str) -> str:
-    """Everything that a unit depends on, as 12 hexadecimal digits.
+    """Everything that a unit depends on, as text.
 
     Its rows are a part of it: sessions and identical recordings, which `given` does not know, move speakers.
     """
     parts = unit.parts
     rows = (parts.risk.train, parts.risk.validation, parts.transform.train, parts.transform.validation, parts.test)
-    content = json.dumps([given, unit.policy.hash, *(some.tolist() for some in rows)])
-    return hashlib.sha256(content.encode()).hexdigest()[:12]
+    return json.dumps([given, unit.policy.hash, *(some.tolist() for some in rows)])
 
 
 def _computed(
@@ -226,4 +218,4 @@ def _attacked(
         "prototypes": {one.name: len(one.arrays["bin"]) for one in releases if isinstance(one, Drawn)},
         "attackers": {audit.config["release"]: audit.config["chosen"] for audit in audits},
     }
-    return unit, pd.concat([audit.predictions for audit in audits], ignore_index=True), record
+    return unit.name, pd.concat([audit.predictions for audit in audits], ignore_index=True), record
