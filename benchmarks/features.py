@@ -62,8 +62,8 @@ def predictions(x: NDArray[np.float32], corpus: Corpus, jobs: int) -> NDArray[np
 def predicted(x: NDArray[np.float32], y: NDArray[np.intp], corpus: Corpus, test: NDArray[np.intp]) -> NDArray[np.intp]:
     train = np.setdiff1d(np.arange(len(corpus)), test)
     mean, deviation = x[train].mean(axis=0, dtype=float), x[train].std(axis=0, dtype=float)
-    scale = np.where(deviation > 0, deviation, np.inf) * np.sqrt(x.shape[1])  # C means the same in every set
-    z = ((x - mean) / scale).clip(-10 / np.sqrt(x.shape[1]), 10 / np.sqrt(x.shape[1]))
+    z = ((x - mean) / np.where(deviation > 0, deviation, np.inf)).clip(-10, 10).astype(np.float32)
+    z /= np.sqrt(x.shape[1])  # so that C means the same in every set
     machine = SVC(kernel="precomputed", class_weight="balanced")
     search = GridSearchCV(machine, GRID, cv=GroupKFold(4), scoring="balanced_accuracy")
     search.fit(z[train] @ z[train].T, y[train], groups=corpus.speaker[train])

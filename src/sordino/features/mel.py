@@ -1,8 +1,12 @@
-"""The feature set `mel`: functionals of what sordino computes itself, free to be shipped (`sordino.signal.functionals`)."""
+"""The feature set `mel`: functionals that sordino computes itself, so that anybody may ship them.
+
+What they are is told in `sordino.signal.functionals`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +15,7 @@ from sordino.signal import audio, functionals
 from sordino.signal.filterbank import VERSIONS
 from sordino.signal.functionals import NAMES
 
-RECIPE = 1
+RECIPE: Final = 1
 """Counts the changes of `sordino.signal` that change values."""
 
 
