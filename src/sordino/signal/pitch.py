@@ -66,16 +66,15 @@ def pitch(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     best = np.where(is_peak, height - _COST, -1).argmax(axis=1)
     row = np.arange(len(r))
     lag, peak = _LAGS[best] + shift[row, best].clip(-0.5, 0.5), height[row, best]
-    values: NDArray[np.float32] = np.stack([12 * np.log2(_FINE * _RATE / lag / 100), peak.clip(0, 1)], axis=1)
-    return values.astype(np.float32)
+    return np.stack([12 * np.log2(_FINE * _RATE / lag / 100), peak.clip(0, 1)], axis=1).astype(np.float32)
 
 
 def _autocorrelation(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     """Of each row, at lags from 0 to one more than is looked at (Wiener and Khinchin), between samples as well."""
     spectrum = np.fft.rfft(frames, _SIZE)
-    r: NDArray[np.float32] = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, _FINE * _SIZE)[..., : _LAGS[-1] + 2]
-    return r
+    r = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, _FINE * _SIZE)
+    return r[..., : _LAGS[-1] + 2].astype(np.float32)
 
 
 _OWN: Final = _autocorrelation(_WINDOW) / _autocorrelation(_WINDOW)[0]
-_COST: Final = OCTAVE_COST * np.log2(_LAGS / _LAGS[0])
+_COST: Final = (OCTAVE_COST * np.log2(_LAGS / _LAGS[0])).astype(np.float32)
