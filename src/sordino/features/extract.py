@@ -14,51 +14,11 @@ from numpy.typing import NDArray
 from sordino.corpora.table import Corpus, checksums
 from sordino.errors import AudioError, FeatureError
 from sordino.features.cache import Cache
+from sordino.features.mel import Mel
 from sordino.features.smile import Functionals
 from sordino.features.vectors import SUFFIXES, read_vectors
 from sordino.progress import track
 from sordino.signal import audio
-
-FEATURE_SETS: Final = {
-    "IS13": Functionals("IS13", 6373),
-    "ComParE_2016": Functionals("ComParE_2016", 6373),
-    "eGeMAPSv02": Functionals("eGeMAPSv02", 88),
-}
-"""Feature sets by name: `IS13` of the Interspeech 2013 challenge (Schuller et al. 2013; Feng 2021 uses it),
-`ComParE_2016` its later revision, `eGeMAPSv02` a small set chosen by voice researchers (Eyben et al. 2016). A new set
-is one module and one line here."""
-
-CACHE: Final = Path("~/.cache/sordino")
-"""Where vectors are kept unless another place is given."""
-
-
-def extract(features: str, corpus: Corpus, cache: str | Path | None = CACHE, jobs: int = 0) -> NDArray[np.float32]:
-    """The vector of each utterance, shape `(utterances, dims)`, in the corpus' row order.
-
-    `features` is a name of `FEATURE_SETS`, or the path of a Parquet, CSV or NPZ table of vectors made elsewhere (see
-    `read_vectors`). `cache` is the folder where computed vectors are kept, by the checksum of the recording and the
-    extractor's configuration; `None` keeps nothing. `jobs` is the number of processes, 0 one for every core; it changes
-    no value. Byte-identical recordings are computed once. A vector is kept as soon as it is computed: a run that is
-    killed, or stopped by one bad recording or a full disk, goes on from there when it is started again.
-
-    Raises `FeatureError` for a set that is not known, `AudioError` for a recording that cannot be used,
-    `DependencyError` without openSMILE, `StorageError` where the cache cannot be written.
-
-    >>> import tempfile, pandas
-    >>> from sordino.corpora import table
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> noise = np.random.default_rng(0).normal(0, 0.1, 16000)
-    >>> rows = pandas.DataFrame({"file": [str(audio.write(folder / "noise.wav", noise))], "speaker": ["one"]})
-    >>> extract("eGeMAPSv02", table.make("noise", rows), cache=folder, jobs=1).shape
-    (1, 88)
-    """
-    if features not in FEATURE_SETS:
-        if Path(features).suffix.lower() in SUFFIXES:
-            return read_vectors(features, corpus)
-        known = ", ".join(FEATURE_SETS)
-        raise FeatureError(f"features {features}: expected {known} or a {', '.join(SUFFIXES)} file: choose one of them")
-    extractor = FEATURE_SETS[features]
-    return np.stack(each(extractor, (extractor.dims,), corpus, cache, jobs))
 
 
 class Extractor(Protocol):
@@ -74,6 +34,59 @@ class Extractor(Protocol):
     def config(self) -> dict[str, object]: ...
 
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]: ...
+
+
+class FeatureSet(Extractor, Protocol):
+    """An extractor of vectors: `dims` values, and what each is called."""
+
+    @property
+    def dims(self) -> int: ...
+
+    @property
+    def names(self) -> list[str]: ...
+
+
+FEATURE_SETS: Final[dict[str, FeatureSet]] = {
+    "mel": Mel(),
+    "IS13": Functionals("IS13", 6373),
+    "ComParE_2016": Functionals("ComParE_2016", 6373),
+    "eGeMAPSv02": Functionals("eGeMAPSv02", 88),
+}
+"""Feature sets by name: `mel`, sordino's own, which needs no openSMILE and may be shipped; `IS13` of the Interspeech
+2013 challenge (Schuller et al. 2013; Feng 2021 uses it), `ComParE_2016` its later revision, `eGeMAPSv02` a small set
+chosen by voice researchers (Eyben et al. 2016). A new set is one module and one line here."""
+
+CACHE: Final = Path("~/.cache/sordino")
+"""Where vectors are kept unless another place is given."""
+
+
+def extract(features: str, corpus: Corpus, cache: str | Path | None = CACHE, jobs: int = 0) -> NDArray[np.float32]:
+    """The vector of each utterance, shape `(utterances, dims)`, in the corpus' row order.
+
+    `features` is a name of `FEATURE_SETS`, or the path of a Parquet, CSV or NPZ table of vectors made elsewhere (see
+    `read_vectors`). `cache` is the folder where computed vectors are kept, by the checksum of the recording and the
+    extractor's configuration; `None` keeps nothing. `jobs` is the number of processes, 0 one for every core; it changes
+    no value. Byte-identical recordings are computed once. A vector is kept as soon as it is computed: a run that is
+    killed, or stopped by one bad recording or a full disk, goes on from there when it is started again.
+
+    Raises `FeatureError` for a set that is not known, `AudioError` for a recording that cannot be used,
+    `DependencyError` without openSMILE where the set is its, `StorageError` where the cache cannot be written.
+
+    >>> import tempfile, pandas
+    >>> from sordino.corpora import table
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, 16000)
+    >>> rows = pandas.DataFrame({"file": [str(audio.write(folder / "noise.wav", noise))], "speaker": ["one"]})
+    >>> extract("mel", table.make("noise", rows), cache=folder, jobs=1).shape
+    (1, 927)
+    """
+    if features not in FEATURE_SETS:
+        if Path(features).suffix.lower() in SUFFIXES:
+            return read_vectors(features, corpus)
+        known = ", ".join(FEATURE_SETS)
+        raise FeatureError(f"features {features}: expected {known} or a {', '.join(SUFFIXES)} file: choose one of them")
+    extractor = FEATURE_SETS[features]
+    return np.stack(each(extractor, (extractor.dims,), corpus, cache, jobs))
 
 
 def each(
