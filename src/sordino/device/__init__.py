@@ -1,0 +1,8 @@
+"""What leaves the lab: a bundle without PyTorch, and the runtime that runs it."""
+
+from __future__ import annotations
+
+from sordino.device.result import Reason, Released, Result, Withheld
+from sordino.device.runtime import Runtime
+
+__all__ = ["Reason", "Released", "Result", "Runtime", "Withheld"]
