@@ -36,3 +36,4 @@ class Withheld:
 
 
 Result = Released | Withheld
+"""One of the two: there is no third."""
