@@ -13,7 +13,7 @@ from sordino.device import Bundle, read
 from sordino.device.reaudit import Bundled, Change, Reading, as_release, attacked, changes
 from sordino.errors import BundleError, ReleaseError
 from sordino.metrics import Interval
-from sordino.release import Release
+from sordino.release import Drawn, Release
 from sordino.release.protocol import Readable
 from tests.device.made import bundled, features, fitted, preprocess, scaled, scene, talking
 
@@ -29,14 +29,14 @@ def test_8_bits_are_smaller_and_near(name: str) -> None:
 
 
 def test_a_bundle_is_a_release_that_attacks_take() -> None:
-    drawn, erased = as_release(bundled("drawn"), "mine"), as_release(bundled("leace"), "mine")
-    assert isinstance(drawn, Release)
-    assert isinstance(drawn, Readable)
-    assert not isinstance(erased, Readable)
-    lab = fitted("drawn")
-    np.testing.assert_allclose(drawn(scaled()[:30]), lab(scaled()[:30]))
+    drawn, erased, lab = as_release(bundled("drawn"), "mine"), as_release(bundled("leace"), "mine"), fitted("drawn")
     assert isinstance(drawn, Reading)
-    np.testing.assert_array_equal(drawn.read(drawn(scaled()[:30])), lab.read(lab(scaled()[:30])))  # type: ignore[attr-defined]
+    assert isinstance(lab, Drawn)
+    read_by: list[object] = [drawn, erased]
+    assert [isinstance(one, Release) for one in read_by] == [True, True]
+    assert [isinstance(one, Readable) for one in read_by] == [True, False]
+    np.testing.assert_allclose(drawn(scaled()[:30]), lab(scaled()[:30]))
+    np.testing.assert_array_equal(drawn.read(drawn(scaled()[:30])), lab.read(lab(scaled()[:30])))
     assert drawn.hash != as_release(bundled("drawn", int8=True), "mine").hash
     assert (drawn.name, drawn.bins) == ("drawn", 2)
     with pytest.raises(ReleaseError, match="NaN"):
