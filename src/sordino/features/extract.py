@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import joblib
 import numpy as np
@@ -14,47 +14,10 @@ from numpy.typing import NDArray
 from sordino.corpora.table import Corpus, checksums
 from sordino.errors import AudioError, FeatureError
 from sordino.features.cache import Cache
-from sordino.features.mel import Mel
-from sordino.features.smile import Functionals
 from sordino.features.vectors import SUFFIXES, read_vectors
 from sordino.progress import track
 from sordino.signal import audio
-
-
-class Extractor(Protocol):
-    """Samples to values, which `name`, `sampling_rate` (Hz) and `config` decide."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def sampling_rate(self) -> int: ...
-
-    @property
-    def config(self) -> dict[str, object]: ...
-
-    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]: ...
-
-
-class FeatureSet(Extractor, Protocol):
-    """An extractor of vectors: `dims` values, and what each is called."""
-
-    @property
-    def dims(self) -> int: ...
-
-    @property
-    def names(self) -> list[str]: ...
-
-
-FEATURE_SETS: Final[dict[str, FeatureSet]] = {
-    "mel": Mel(),
-    "IS13": Functionals("IS13", 6373),
-    "ComParE_2016": Functionals("ComParE_2016", 6373),
-    "eGeMAPSv02": Functionals("eGeMAPSv02", 88),
-}
-"""Feature sets by name: `mel`, sordino's own, which needs no openSMILE and may be shipped; `IS13` of the Interspeech
-2013 challenge (Schuller et al. 2013; Feng 2021 uses it), `ComParE_2016` its later revision, `eGeMAPSv02` a small set
-chosen by voice researchers (Eyben et al. 2016). A new set is one module and one line here."""
+from sordino.signal.feature_sets import FEATURE_SETS, Extractor
 
 CACHE: Final = Path("~/.cache/sordino")
 """Where vectors are kept unless another place is given."""
