@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from sordino.device.budget import DailyBudget
 from sordino.device.result import Reason, Released, Result, Withheld
 from sordino.device.runtime import Runtime
 
-__all__ = ["Reason", "Released", "Result", "Runtime", "Withheld"]
+__all__ = ["DailyBudget", "Reason", "Released", "Result", "Runtime", "Withheld"]

@@ -19,6 +19,8 @@ class Reason(StrEnum):
     TOO_LONG = "too long to be one utterance"
     FEATURES = "features that could not be computed"
     MODEL = "a model that failed"
+    BUDGET_SPENT = "as many vectors as the policy allows in a day are out already: more tomorrow"
+    BUDGET_UNKNOWN = "nobody can say how many vectors are out today: the count cannot be read, locked or written"
 
 
 @dataclass(frozen=True, eq=False)
