@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sordino.device.budget import DailyBudget
+from sordino.device.bundle import Bundle, Served, read
 from sordino.device.result import Reason, Released, Result, Withheld
 from sordino.device.runtime import Runtime
 
-__all__ = ["DailyBudget", "Reason", "Released", "Result", "Runtime", "Withheld"]
+__all__ = ["Bundle", "DailyBudget", "Reason", "Released", "Result", "Runtime", "Served", "Withheld", "read"]

@@ -10,7 +10,7 @@
     end        when no frame was above `leave_db` for `hangover_seconds`, of which `trail_seconds` belong to it
                (two thresholds: Rabiner and Sambur 1975)
 
-Everything is computed for one hop of 0.1 s at a time, and hops are counted from the start of the stream: whether samples
+Everything is computed for one hop of 0.1 s at a time, and hops are counted from the start of the stream: that samples
 come one by one or in one block changes no bit. Memory is that of the longest utterance. No sample is in two utterances,
 and none is written or shown. These bands cost a fraction of Kaldi's, which features are computed from, and find speech
 as well: `python benchmarks/segmentation.py` prints how well.
