@@ -12,7 +12,7 @@ import pytest
 
 from sordino.define import ROLES, Role
 from sordino.errors import PolicyError
-from sordino.policy import ATTRIBUTES, Policy, read
+from sordino.policy import ATTRIBUTES, Budget, Policy, explain, read
 
 SAD = Policy(required="sad", sensitive=("happy", "angry"))
 
@@ -61,6 +61,23 @@ def test_the_hash_is_the_same_in_every_process(seed: str) -> None:
     assert len(SAD.hash) == 12
 
 
+def test_keys_that_are_not_set_change_no_hash() -> None:
+    """Whoever kept the hash of a policy finds it again: it is that of the four keys that there were at first."""
+    assert SAD.hash == "cba4f2312535"
+    for later in ({"release": "drawn"}, {"knobs": {"drawn": {"rate": 0.2}}}, {"budget": Budget(auc=0.6)}):
+        assert dataclasses.replace(SAD, **later).hash != SAD.hash
+
+
+def test_knobs_are_in_no_order() -> None:
+    one, other = (Policy("sad", ("angry",), knobs=dict(reversed(given)))
+                  for given in ([("rae", {"alpha": 0.1}), ("drawn", {"rate": 0.2, "epsilon": 2})],
+                                [("drawn", {"epsilon": 2, "rate": 0.2}), ("rae", {"alpha": 0.1})]))  # type: ignore[arg-type]  # fmt: skip
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one.settings("drawn") == {"rate": 0.2, "epsilon": 2}
+    assert one.settings("leace") == {}
+
+
 def test_a_policy_does_not_change() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError, match="required"):
         SAD.required = "happy"  # type: ignore[misc]
@@ -81,6 +98,19 @@ def test_a_policy_does_not_change() -> None:
         ({"required": 3, "sensitive": ("angry",)}, "3 came, expected text"),
         ({"required": "sad", "sensitive": ("angry", 1.5)}, "1.5 came, expected text"),
         ({"required": "sad", "sensitive": ("angry",), "hide": (True,)}, "True came, expected text"),
+        ({"required": "sad", "sensitive": ("angry",), "release": 3}, "3 came, expected text"),
+        (
+            {"required": "sad", "sensitive": ("angry",), "knobs": {"rae": {"alpha": None}}},
+            "alpha = None, expected a finite",
+        ),
+        (
+            {"required": "sad", "sensitive": ("angry",), "knobs": {"drawn": {"epsilon": float("inf")}}},
+            "epsilon = inf, expected a finite number",
+        ),
+        (
+            {"required": "sad", "sensitive": ("angry",), "knobs": {"rae": {"embeddings": []}}},
+            r"embeddings = \[\], expected",
+        ),
         (
             {"required": "sad", "sensitive": ("angry",), "hide": ("gender", "sex", "accent")},
             "hide sex, accent, expected some of gender, speaker, age: correct",
@@ -104,12 +134,67 @@ def test_a_policy_file_is_read(tmp_path: Path) -> None:
     assert read(file) == SAD
 
 
+def test_a_policy_file_says_the_release_its_knobs_and_the_budget(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(
+        'required = "sad"\nsensitive = ["happy", "angry"]\nrelease = "drawn"\n'
+        "[drawn]\nrate = 0.2\n[rae]\nembeddings = [8, 16]\n[budget]\nauc = 0.55\nper_day = 100\n"
+    )
+    policy = read(file)
+    assert policy.release == "drawn"
+    assert policy.settings("drawn") == {"rate": 0.2}
+    assert policy.settings("rae") == {"embeddings": (8, 16)}
+    assert policy.budget == Budget(0.55, 100)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"auc": 0.4}, "budget auc 0.4, expected 0.5"),
+        ({"auc": 1.2}, "budget auc 1.2, expected 0.5"),
+        ({"auc": True}, "budget auc True, expected 0.5"),
+        ({"auc": "low"}, "budget auc 'low', expected 0.5"),
+        ({"per_day": 0}, "budget per_day 0, expected a whole number from 1"),
+        ({"per_day": 1.5}, "budget per_day 1.5, expected a whole number from 1"),
+    ],
+)
+def test_a_budget_that_cannot_be_is_refused(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(PolicyError, match=says):
+        Budget(**given)
+
+
+def test_it_is_told_what_a_budget_costs_and_what_no_budget_does() -> None:
+    free, bound = (" ".join(explain(dataclasses.replace(SAD, budget=one))) for one in (Budget(), Budget(0.55, 100)))
+    assert "no fit is refused" in free
+    assert "No limit on vectors a day" in free
+    assert "above 0.55 on validation speakers" in bound
+    assert "at most 100 vectors a day" in bound
+    assert "No release is named" in free
+    assert "No release is named" not in " ".join(explain(dataclasses.replace(SAD, release="drawn")))
+
+
+def test_it_is_told_what_hiding_an_attribute_means() -> None:
+    told = " ".join(explain(dataclasses.replace(SAD, hide=("speaker", "age"))))
+    assert "speaker and age must not be learnt" in told
+    assert "older or younger than the median" in told
+    assert "no release is fitted against it" in told
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         (
             'required = "sad"\nsensible = ["happy"]\n',
-            "unknown key sensible, expected required, sensitive, neutral, hide",
+            "unknown key sensible, expected required, sensitive, neutral, hide, release, budget, or a table",
+        ),
+        ('required = "sad"\nsensitive = ["angry"]\nknobs = 3\n', "unknown key knobs"),
+        (
+            'required = "sad"\nsensitive = ["angry"]\nbudget = 0.55\n',
+            r"budget 0.55, expected a table \[budget\] with auc",
+        ),
+        (
+            'required = "sad"\nsensitive = ["angry"]\n[budget]\nacu = 0.55\n',
+            r"budget acu, expected a table \[budget\] with auc and per_day",
         ),
         ('required = "sad"\n', "sensitive is missing"),
         ("", "required, sensitive is missing"),

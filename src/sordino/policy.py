@@ -1,12 +1,16 @@
-"""A policy: which emotion stays recognisable, which must not be told from neutral, what else is hidden."""
+"""A policy: which emotion stays recognisable, which must not be told from neutral, what else is hidden, and by what.
+
+Families of releases and their knobs are known to `sordino.release`, which checks them (`release.fitter`).
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import tomllib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,13 +20,38 @@ from sordino.errors import PolicyError
 ATTRIBUTES: Final = ("gender", "speaker", "age")
 """What `hide` may name: what a voice tells of its speaker."""
 
+Knobs = tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]
+"""Settings by family of releases, each a name and a value: what the tables of a policy file say, in a fixed order."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a release may cost; nothing is limited where a limit is `None`.
+
+    - `auc`: the largest AUC that an attacker may reach on validation speakers, 0.5 to 1; less is harder to fit.
+    - `per_day`: how many vectors a device may release a day, 1 or more; many vectors of one speaker tell more than one.
+
+    >>> Budget(auc=0.55, per_day=100).per_day
+    100
+    """
+
+    auc: float | None = None
+    per_day: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.auc is not None and not (_number(self.auc) and 0.5 <= self.auc <= 1):
+            raise PolicyError(f"budget auc {self.auc!r}, expected 0.5 (chance) to 1: 0.55 is a strict one")
+        if self.per_day is not None and not (type(self.per_day) is int and self.per_day >= 1):
+            raise PolicyError(f"budget per_day {self.per_day!r}, expected a whole number from 1: 100 is usual")
+
 
 @dataclass(frozen=True)
 class Policy:
     """What a user agrees to share.
 
     `required` stays recognisable, every emotion in `sensitive` is turned into `neutral`, and the attributes in `hide`
-    must not be learnt from what is released. Emotions may be given under any alias (`anger`, `angry`).
+    must not be learnt from what is released. Emotions may be given under any alias (`anger`, `angry`). `release` is the
+    family that is fitted, empty for the one that a budget chooses; `knobs` are settings by family, mappings in one.
 
     Raises `PolicyError` when an emotion has two roles, nothing is sensitive or an attribute is not known.
 
@@ -34,18 +63,22 @@ class Policy:
     sensitive: tuple[str, ...]
     neutral: str = "neutral"
     hide: tuple[str, ...] = ("gender",)
+    release: str = ""
+    knobs: Knobs = ()
+    budget: Budget = field(default_factory=Budget)
 
     def __post_init__(self) -> None:
         for listed in (self.sensitive, self.hide):
             if not isinstance(listed, list | tuple):
                 raise PolicyError(f'sensitive and hide are lists, {listed!r} came: write ["angry"] instead of "angry"')
-        for label in (self.required, self.neutral, *self.sensitive, *self.hide):
+        for label in (self.required, self.neutral, *self.sensitive, *self.hide, self.release):
             if not isinstance(label, str):
                 raise PolicyError(f"{label!r} came, expected text: write emotions and attributes in quotes")
         object.__setattr__(self, "required", emotion(self.required))
         object.__setattr__(self, "neutral", emotion(self.neutral))
         object.__setattr__(self, "sensitive", tuple(emotion(label) for label in self.sensitive))
         object.__setattr__(self, "hide", tuple(self.hide))
+        object.__setattr__(self, "knobs", _frozen(self.knobs))
         if not self.sensitive:
             raise PolicyError("no emotion is sensitive, expected at least one: name it in `sensitive`")
         unknown = [attribute for attribute in self.hide if attribute not in ATTRIBUTES]
@@ -84,30 +117,78 @@ class Policy:
             found = ", ".join(sorted(present)) or "none"
             raise PolicyError(f"{', '.join(absent)}: not in the corpus, which has {found}: change the policy")
 
+    def settings(self, family: str) -> dict[str, Any]:
+        """The knobs of one family of releases that this policy sets.
+
+        >>> Policy("sad", ("angry",), knobs={"drawn": {"rate": 0.2}}).settings("drawn")
+        {'rate': 0.2}
+        """
+        return dict(dict(self.knobs).get(family, ()))
+
     @property
     def hash(self) -> str:
-        """12 hexadecimal digits that are the same for the same policy on every machine."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+        """12 hexadecimal digits that are the same for the same policy on every machine.
+
+        What is not set does not count: keys that are added later change no hash.
+        """
+        given = {name: value for name, value in asdict(self).items() if name not in _LATER or value != _UNSET[name]}
+        return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:12]
+
+
+_LATER: Final = ("release", "knobs", "budget")
+_UNSET: Final = {"release": "", "knobs": (), "budget": asdict(Budget())}
+
+
+def _frozen(knobs: Any) -> Knobs:
+    """Knobs in the order of their names, lists as tuples. Raises `PolicyError` for a value that no knob can have."""
+    tables = {family: sorted(dict(table).items()) for family, table in sorted(dict(knobs).items())}
+    return tuple(
+        (family, tuple((name, _setting(name, value)) for name, value in table)) for family, table in tables.items()
+    )
+
+
+def _setting(name: str, value: object) -> Any:
+    values = tuple(value) if isinstance(value, list | tuple) else (value,)
+    plain = all(isinstance(one, bool | int | str) or (type(one) is float and math.isfinite(one)) for one in values)
+    if not values or not plain:
+        raise PolicyError(f"{name} = {value!r}, expected a finite number, a text, true or false, or a list: set one")
+    return values if isinstance(value, list | tuple) else value
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def read(path: str | Path) -> Policy:
-    """The policy in a TOML file. An unknown key is an error."""
+    """The policy in a TOML file. An unknown key is an error; tables hold the budget and the knobs of families."""
     try:
         given: dict[str, Any] = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise PolicyError(f"{path}: not a readable TOML file ({error})") from error
-    known = [field.name for field in fields(Policy)]
-    unknown = sorted(set(given) - set(known))
+    known = [field.name for field in fields(Policy) if field.name != "knobs"]
+    knobs = {key: value for key, value in given.items() if isinstance(value, dict) and key not in known}
+    rest = {key: value for key, value in given.items() if key not in knobs}
+    unknown = sorted(set(rest) - set(known))
     if unknown:
-        raise PolicyError(f"{path}: unknown key {', '.join(unknown)}, expected {', '.join(known)}")
+        raise PolicyError(
+            f"{path}: unknown key {', '.join(unknown)}, expected {', '.join(known)}, or a table of a release's knobs"
+        )
     missing = [name for name in ("required", "sensitive") if name not in given]
     if missing:
         raise PolicyError(f"{path}: {', '.join(missing)} is missing, expected at least `required` and `sensitive`")
-    return Policy(**given)
+    return Policy(**(rest | {"budget": _budget(path, rest.get("budget", {}))}), knobs=knobs)
+
+
+def _budget(path: str | Path, given: Any) -> Budget:
+    known = [field.name for field in fields(Budget)]
+    if not isinstance(given, dict) or set(given) - set(known):
+        came = ", ".join(sorted(set(given) - set(known))) if isinstance(given, dict) else repr(given)
+        raise PolicyError(f"{path}: budget {came}, expected a table [budget] with {' and '.join(known)}")
+    return Budget(**given)
 
 
 def explain(policy: Policy) -> list[str]:
-    """What a policy lets out and what it hides, a sentence a line.
+    """What a policy lets out, hides and costs, a sentence a line; `sordino.release.explain` tells of releases.
 
     >>> for line in explain(Policy(required="sad", sensitive=("happy", "angry"))):
     ...     print(line)
@@ -116,6 +197,9 @@ def explain(policy: Policy) -> list[str]:
     gender must not be learnt from what is released.
     Other emotions have no role: leave such utterances out, or name them.
     Told all the same: that something was said and when, and how often it sounded sad.
+    No release is named: `sordino fit` takes `drawn`, or where a budget is set the most useful one within it.
+    No budget limits what an attacker may reach: a report tells, but no fit is refused.
+    No limit on vectors a day: a patient attacker who collects those of one speaker learns more than from one.
     """
     hidden = " and ".join(policy.hide)
     return [
@@ -123,6 +207,34 @@ def explain(policy: Policy) -> list[str]:
         f"{' and '.join(policy.sensitive)} utterances are made to look like {policy.neutral} ones: nobody is to tell "
         "them apart.",
         f"{hidden} must not be learnt from what is released." if hidden else "Nothing of the speaker is hidden.",
+        *(_ATTRIBUTES[attribute] for attribute in policy.hide if attribute in _ATTRIBUTES),
         "Other emotions have no role: leave such utterances out, or name them.",
         f"Told all the same: that something was said and when, and how often it sounded {policy.required}.",
+        *([] if policy.release else [_UNNAMED]),
+        *_costs(policy.budget),
     ]
+
+
+_ATTRIBUTES: Final = {
+    "age": "Age is hidden as older or younger than the median of the speakers fitted on, and audited as that.",
+    "speaker": "Who speaks is audited, by an attacker who knows the very people; no release is fitted against it, and "
+    "less detail is what helps.",
+}
+"""What it means to hide an attribute, where that is not plain."""
+
+_UNNAMED: Final = (
+    "No release is named: `sordino fit` takes `drawn`, or where a budget is set the most useful one within it."
+)
+
+
+def _costs(budget: Budget) -> list[str]:
+    lines = ["No budget limits what an attacker may reach: a report tells, but no fit is refused."]
+    if budget.auc is not None:
+        lines = [f"No attacker may reach an AUC above {budget.auc:g} on validation speakers, of anything hidden, or "
+                 "the fit is refused (0.5 is a guess, 1 is certain); the less is allowed, the less of the required "
+                 "emotion and of its detail is kept."]  # fmt: skip
+    if budget.per_day is None:
+        return [*lines, "No limit on vectors a day: a patient attacker who collects those of one speaker learns more "
+                "than from one."]  # fmt: skip
+    return [*lines, f"A device releases at most {budget.per_day} vectors a day and falls silent after that: the fewer, "
+            "the less a patient attacker collects."]  # fmt: skip

@@ -33,9 +33,19 @@ def test_and_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert len(told["hash"]) == 12
 
 
+def test_a_release_and_its_knobs_are_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = check(GOOD + 'release = "drawn"\n[drawn]\nepsilon = 2.0\n', tmp_path, capsys)
+    assert status == 0
+    assert "The release is drawn: one decision an utterance" in out
+    assert "drawn: epsilon = 2.0: of randomised response" in out
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        (GOOD + 'release = "drwan"', "release 'drwan', expected one of none, rae, "),
+        (GOOD + "[drwan]\nrate = 0.2", "release 'drwan', expected one of none, rae, "),
+        (GOOD + "[drawn]\nrates = 0.2", "[drawn] rates, expected rate, epsilon, detail"),
         ("required = 3", "sensitive is missing"),
         ('required = "sad"\nsensitive = ["sad"]', "sad has two roles"),
         ('required = "sad"\nsensitive = ["happy"]\ncolour = "red"', "unknown key colour"),

@@ -33,6 +33,10 @@ def check(file: File, json: Json = None) -> None:
 
     policy = read(file)
     lines = explain(policy)
+    if policy.release or policy.knobs:
+        from sordino import release
+
+        lines += release.explain(policy)
     if json:
         write_json(json, {"policy": asdict(policy), "hash": policy.hash, "in_words": lines})
     if json != "-":

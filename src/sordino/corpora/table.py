@@ -97,6 +97,21 @@ class Corpus:
         places = {str(gender): place for place, gender in enumerate(GENDERS)}
         return np.array([places.get(label, -1) for label in self.table["gender"]], dtype=np.intp)
 
+    def older(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """1 for speakers older than the median of those in `rows`, 0 for others, -1 where unknown, `(utterances,)`.
+
+        A speaker's age is the mean over their utterances.
+        """
+        if "age" not in self.table.columns:
+            return np.full(len(self), -1, np.intp)
+        age = self.table.groupby("speaker")["age"].transform("mean").to_numpy()
+        own = age[rows][np.unique(self.speaker[rows], return_index=True)[1]]
+        known = own[np.isfinite(own)]
+        if not len(known):
+            return np.full(len(self), -1, np.intp)
+        codes: NDArray[np.intp] = np.where(np.isfinite(age), (age > np.median(known)).astype(np.intp), -1)
+        return codes
+
     def recorded(self) -> NDArray[np.bool_]:
         """Whether there is a recording of each utterance and not its words alone, shape `(utterances,)`."""
         return ~self.table["file"].str.lower().str.endswith(TABLES).to_numpy(dtype=bool)

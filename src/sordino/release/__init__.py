@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from sordino.release.chosen import COSTS, WHAT, check, explain, fitter, name_of
+from sordino.release.composed import Composed, ComposedFitter
 from sordino.release.drawn import Drawn, DrawnFitter, bounds
 from sordino.release.embedding import EMBEDDINGS, Embedding, EmbeddingFitter
 from sordino.release.erasure import Erased, ErasureFitter
 from sordino.release.fitters import FITTERS, load
 from sordino.release.identity import Identity, IdentityFitter
+from sordino.release.mixture import Mixture, MixtureFitter
 from sordino.release.network import NetworkRelease
 from sordino.release.noise import Noise, NoiseFitter
 from sordino.release.protocol import Fitter, Release
@@ -14,8 +17,12 @@ from sordino.release.replacement import ReplacementFitter
 from sordino.release.retaining import RetainingFitter
 
 __all__ = [
+    "COSTS",
     "EMBEDDINGS",
     "FITTERS",
+    "WHAT",
+    "Composed",
+    "ComposedFitter",
     "Drawn",
     "DrawnFitter",
     "Embedding",
@@ -25,6 +32,8 @@ __all__ = [
     "Fitter",
     "Identity",
     "IdentityFitter",
+    "Mixture",
+    "MixtureFitter",
     "NetworkRelease",
     "Noise",
     "NoiseFitter",
@@ -32,5 +41,9 @@ __all__ = [
     "ReplacementFitter",
     "RetainingFitter",
     "bounds",
+    "check",
+    "explain",
+    "fitter",
     "load",
+    "name_of",
 ]

@@ -1,7 +1,7 @@
-"""Release `leace`: what a line reads of gender, and of sensitive against neutral, is taken off (Belrose et al. 2023).
+"""Release `leace`: what a line reads of what is hidden, gender say, is taken off, and of sensitive against neutral.
 
-Least-squares concept erasure moves vectors as little as it can so that no linear attacker on the fitting rows does
-better than chance. An attacker who bends finds what is left: that is what an audit shows.
+Least-squares concept erasure (Belrose et al. 2023) moves vectors as little as it can so that no linear attacker on the
+fitting rows does better than chance. An attacker who bends finds what is left: that is what an audit shows.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Erased(Frozen):
 
 @dataclass(frozen=True)
 class ErasureFitter:
-    """Fits the map on all rows of the transform party: gender first, then sensitive against neutral."""
+    """Fits the map on all rows of the transform party: hidden attributes first, then sensitive against neutral."""
 
     policy: Policy
     seed: int = 0
@@ -58,9 +58,9 @@ class ErasureFitter:
         yield from ()  # a plan is a generator
         rows = Rows(checked(z, z.shape[-1]), corpus, self.policy).require(part.rows).numpy()
         x = np.asarray(z[rows], np.float64)
-        secrets = hidden(self.policy, corpus.roles(self.policy)[rows], corpus.genders()[rows])
+        secrets = hidden(self.policy, corpus, rows)
         matrix, offset = np.eye(x.shape[1]), np.zeros(x.shape[1])
-        for secret in secrets:  # the second takes nothing back: what has no covariance with gender has none after it
+        for secret in secrets:  # the second takes nothing back: what has no covariance with a secret has none after it
             known = secret >= 0
             if len(np.unique(secret[known])) == 2:
                 one, shift = _erase((x @ matrix + offset)[known], secret[known])

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from sordino.errors import ReleaseError
 from sordino.policy import Policy
 from sordino.release import archive
+from sordino.release.composed import Composed, ComposedFitter
 from sordino.release.drawn import Drawn, DrawnFitter
 from sordino.release.erasure import Erased, ErasureFitter
 from sordino.release.identity import Identity, IdentityFitter
+from sordino.release.mixture import Mixture, MixtureFitter
 from sordino.release.network import NetworkRelease
 from sordino.release.noise import Noise, NoiseFitter
 from sordino.release.protocol import Fitter, Release
@@ -25,11 +27,16 @@ FITTERS: Final[dict[str, Callable[[Policy, int], Fitter]]] = {
     "rae": lambda policy, seed: ReplacementFitter(policy, seed=seed),
     "rae-grl": lambda policy, seed: ReplacementFitter(policy, reversal=0.5, seed=seed),
     "rae-grl+": lambda policy, seed: RetainingFitter(policy, seed=seed),
+    "rae-leace": lambda policy, seed: ComposedFitter(
+        "rae-leace", ReplacementFitter(policy, seed=seed), ErasureFitter(policy, seed=seed)
+    ),
     "noise-gauss": lambda policy, seed: NoiseFitter(policy, "gauss", seed=seed),
     "noise-laplace": lambda policy, seed: NoiseFitter(policy, "laplace", seed=seed),
     "leace": lambda policy, seed: ErasureFitter(policy, seed=seed),
     "drawn": lambda policy, seed: DrawnFitter(policy, seed=seed),
     "drawn+detail": lambda policy, seed: DrawnFitter(policy, detail=True, seed=seed),
+    "drawn+rae-25": lambda policy, seed: MixtureFitter.of(policy, 0.25, seed),
+    "drawn+rae-50": lambda policy, seed: MixtureFitter.of(policy, 0.5, seed),
     "label": lambda policy, seed: DrawnFitter(policy, alone=True, seed=seed),
 }
 """Every release by name: from a policy and a seed to its fitter, with the defaults of the studies."""
@@ -56,4 +63,8 @@ def _restored(name: str, config: dict[str, Any], arrays: dict[str, NDArray[Any]]
         return Erased.restore(config, arrays)
     if name in ("drawn", "drawn+detail", "label"):
         return Drawn.restore(name, config, arrays)
+    if name == "rae-leace":
+        return Composed.restore(name, config, arrays, _restored)
+    if name.startswith("drawn+rae-"):
+        return Mixture.restore(name, config, arrays, _restored)
     return NetworkRelease.restore(name, config, arrays)

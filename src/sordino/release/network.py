@@ -44,7 +44,12 @@ class NetworkRelease:
 
     @property
     def hash(self) -> str:
-        return archive.digest(self.name, self._config, self._arrays())
+        return archive.digest(self.name, self._config, self.arrays)
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """A copy of every weight, by the name it has in the network."""
+        return {name: values.numpy().copy() for name, values in self._network.state_dict().items()}
 
     def __call__(self, z: Vectors) -> Vectors:
         rows = torch.from_numpy(checked(z, self._config["width"]).copy())
@@ -53,10 +58,7 @@ class NetworkRelease:
         return out
 
     def save(self, path: str | Path) -> None:
-        archive.write(path, self.name, self._config, self._arrays())
-
-    def _arrays(self) -> dict[str, NDArray[Any]]:
-        return {name: values.numpy() for name, values in self._network.state_dict().items()}
+        archive.write(path, self.name, self._config, self.arrays)
 
     @classmethod
     def restore(cls, name: str, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> NetworkRelease:

@@ -1,8 +1,8 @@
 """Releases `noise-gauss` and `noise-laplace`: every number plus noise, as much as it takes to hide gender from a line.
 
 How much is chosen on the party that fits: of rising scales the first at which a logistic regression, cross-fitted over
-its speakers, no longer tells gender, nor sensitive from neutral, better than `auc`. Noise is drawn once a vector, from
-the vector and a key: asking twice averages nothing away.
+its speakers, no longer tells what is hidden, nor sensitive from neutral, better than `auc`. Noise is drawn once a
+vector, from the vector and a key: asking twice averages nothing away.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class NoiseFitter:
         yield from ()  # a plan is a generator
         rows = Rows(checked(z, z.shape[-1]), corpus, self.policy).require(part.rows).numpy()
         x = z[rows]
-        secrets = hidden(self.policy, corpus.roles(self.policy)[rows], corpus.genders()[rows])
+        secrets = hidden(self.policy, corpus, rows)
         spread = float(np.sqrt(x.var(axis=0).mean()))
         given = json.loads(json.dumps(asdict(self)))
         for scale in SCALES:

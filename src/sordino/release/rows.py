@@ -20,9 +20,14 @@ def sensitive_or_neutral(role: NDArray[np.intp]) -> NDArray[np.intp]:
     return asked
 
 
-def hidden(policy: Policy, role: NDArray[np.intp], gender: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-    """The secrets of rows that a policy hides, -1 for unknown: gender if named, and sensitive against neutral."""
-    return [*([gender] if "gender" in policy.hide else []), sensitive_or_neutral(role)]
+def hidden(policy: Policy, corpus: Corpus, rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """The secrets of two values that a policy hides, of these rows, -1 for unknown.
+
+    Gender and age (older than the median of these speakers) where they are named, and sensitive against neutral.
+    """
+    attributes = {"gender": lambda: corpus.genders()[rows], "age": lambda: corpus.older(rows)[rows]}
+    named = [values() for name, values in attributes.items() if name in policy.hide]
+    return [*named, sensitive_or_neutral(corpus.roles(policy)[rows])]
 
 
 class Rows:
