@@ -25,11 +25,11 @@ from sordino.corpora.table import Corpus
 from sordino.nn.fit import Plan, run
 from sordino.policy import Policy
 from sordino.release.composed import Arrays, Restore, packed, restored_parts
-from sordino.release.draw import seed_of
 from sordino.release.drawn import Drawn, DrawnFitter
 from sordino.release.frozen import Frozen
 from sordino.release.protocol import Release, Vectors, checked
 from sordino.release.replacement import ReplacementFitter
+from sordino.signal.chance import seed_of
 
 
 class Mixture(Frozen):
