@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from sordino import storage
 from sordino.errors import BundleError, PolicyError, StorageError
-from sordino.policy import Policy
+from sordino.policy import Budget, Policy
 
 FORMAT: Final = 1
 """Counts the changes after which an older sordino cannot read a bundle."""
@@ -112,7 +112,7 @@ def read(path: str | Path) -> Bundle:
     files = _checked(path, _unpacked(path) if path.is_file() else _opened(path))
     try:
         card, policies = (json.loads(files[name]) for name in (CARD, POLICIES))
-        served = [Served(**{**one, "policy": Policy(**one["policy"])}) for one in policies]
+        served = [Served(**{**one, "policy": _policy(one["policy"])}) for one in policies]
         named = {one.name: one for one in served}
         needed = {name for one in served for name in (one.preprocess, one.model, one.arrays) if name}
         if not named or needed - set(files) or not isinstance(card, dict):
@@ -120,6 +120,10 @@ def read(path: str | Path) -> Bundle:
     except (ValueError, KeyError, TypeError, PolicyError) as error:
         raise BundleError(f"{path}: parts of the bundle are missing or do not fit together: write it again") from error
     return Bundle(files, card, named)
+
+
+def _policy(told: Mapping[str, Any]) -> Policy:
+    return Policy(**{**told, "budget": Budget(**told["budget"])})
 
 
 Opener = Callable[[str], bytes]
