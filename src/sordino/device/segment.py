@@ -83,6 +83,10 @@ class Segmentation:
             )
 
 
+USUAL: Final = Segmentation()
+"""What is taken where nothing else is asked for."""
+
+
 @dataclass(frozen=True, eq=False)
 class Utterance:
     """A stretch of a stream: where it starts, how much of it is above the noise, and its samples, never shown."""
@@ -112,7 +116,7 @@ class Segmenter:
     Segmenter(5.0 s)
     """
 
-    def __init__(self, how: Segmentation = Segmentation()) -> None:
+    def __init__(self, how: Segmentation = USUAL) -> None:
         self._how = how
         self._next = np.zeros(HOP, np.float32)  # the next hop, of which so many samples are there:
         self._filled = 0
@@ -140,7 +144,7 @@ class Segmenter:
                 yield from self._hop()
 
     def end(self) -> Utterance | None:
-        """The utterance that the end of the stream cuts, if any. Nothing may follow."""
+        """The utterance that the end of the stream cuts, if any; none begins within its last hop. Nothing may follow."""
         if self._start < 0:
             return None
         self._kept.append(self._next[: self._filled])
