@@ -122,10 +122,6 @@ def read(path: str | Path) -> Bundle:
     return Bundle(files, card, named)
 
 
-def _policy(told: Mapping[str, Any]) -> Policy:
-    return Policy(**{**told, "budget": Budget(**told["budget"])})
-
-
 Opener = Callable[[str], bytes]
 
 
@@ -192,6 +188,10 @@ def _packed(files: Mapping[str, bytes]) -> bytes:
         archive.comment = b"0" * _DIGEST
     content = buffer.getvalue()[:-_DIGEST]
     return content + hashlib.sha256(content).hexdigest().encode()
+
+
+def _policy(given: dict[str, Any]) -> Policy:
+    return Policy(**{**given, "knobs": dict(given["knobs"]), "budget": Budget(**given["budget"])})
 
 
 def _json(content: Any) -> bytes:

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 import sordino
 from sordino.device import bundle, networks
 from sordino.device.bundle import PREPROCESS, VECTORS, Bundle, Served
-from sordino.device.graph import SYMBOLS, Graph
+from sordino.device.graph import SYMBOLS, Graph, Symbol
 from sordino.device.model import quantised
 from sordino.device.proof import proof
 from sordino.errors import ReleaseError
 from sordino.features import Normalise, Preprocess
 from sordino.policy import Policy
-from sordino.release import Drawn, Embedding, Erased, Identity, NetworkRelease, Noise, Release
+from sordino.release import Composed, Drawn, Embedding, Erased, Identity, Mixture, NetworkRelease, Noise, Release
 from sordino.release.drawn import decide
 from sordino.signal.feature_sets import FEATURE_SETS, SEQUENCES
 
@@ -37,20 +37,59 @@ AS_IT_IS: Final = {"kind": "none"}
 
 @dataclass(frozen=True)
 class Part:
-    """What a release is on a device: how chance comes in, a model and arrays where it needs them."""
+    """What a release is on a device: how chance comes in, and a model and arrays where it needs them.
+
+    The model is given as what it does to a symbol for the scaled space, `(n, d)`; of an embedding as a whole.
+    """
 
     chance: Mapping[str, Any]
-    model: bytes | None = None
+    makes: Callable[[Symbol], dict[str, Symbol]] | bytes | None = None
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
+def _erased(release: Erased) -> Part:
+    return Part(AS_IT_IS, lambda z: {"out": z @ release.arrays["map"] + release.arrays["offset"]})
+
+
+def _network(release: NetworkRelease) -> Part:
+    return Part(AS_IT_IS, lambda z: {"out": networks.autoencoder(z, release.network)})
+
+
 def _drawn(release: Drawn) -> Part:
-    graph = Graph()
-    z = graph.input("z", np.float32, "n", release.config["width"]).astype(np.float64)
-    at: Any = (z, release.arrays, release.config["tilt"], release.config["threshold"], SYMBOLS)
-    model = graph.model(bin=(decide(*at), ["n"]))
-    arrays = {name: release.arrays[name] for name in ("prototypes", "bin")}
-    return Part({"kind": "drawn", "epsilon": str(release.config["epsilon"])}, model, arrays)
+    config, arrays = release.config, release.arrays
+
+    def makes(z: Symbol) -> dict[str, Symbol]:
+        given: Any = z.astype(np.float64)
+        bins: Any = decide(given, arrays, config["tilt"], config["threshold"], SYMBOLS)
+        return {"bin": bins}
+
+    shipped = {name: arrays[name] for name in ("prototypes", "bin")}
+    return Part({"kind": "drawn", "epsilon": str(config["epsilon"])}, makes, shipped)
+
+
+def _mixture(release: Mixture) -> Part:
+    drawn, autoencoder = _drawn(release.drawn), part_of(release.autoencoder)
+    means = release.arrays["means"].astype(np.float32)
+
+    def makes(z: Symbol) -> dict[str, Symbol]:
+        bins, out = drawn.makes(z)["bin"], autoencoder.makes(z)["out"]
+        return {"bin": bins, "out": out - z.graph.op("Gather", means, bins)}
+
+    arrays = {**drawn.arrays, "factor": release.arrays["factor"].astype(np.float32)}
+    return Part({**drawn.chance, "kind": "mixed", "share": release.config["share"]}, makes, arrays)
+
+
+def _composed(release: Composed) -> Part:
+    parts = [part_of(one) for one in release.parts]
+    if any(part.chance != AS_IT_IS for part in parts):
+        raise ReleaseError(f"{release.name} draws between its parts, which no device does: fit another release")
+
+    def makes(z: Symbol) -> dict[str, Symbol]:
+        for part in parts:
+            z = part.makes(z)["out"]
+        return {"out": z}
+
+    return Part(AS_IT_IS, makes)
 
 
 def _embedding(release: Embedding) -> Part:
@@ -62,12 +101,22 @@ def _embedding(release: Embedding) -> Part:
 FAMILIES: Final[dict[type, Callable[[Any], Part]]] = {
     Identity: lambda release: Part(AS_IT_IS),  # noqa: ARG005
     Noise: lambda release: Part({"kind": "noise", "noise": release.config["kind"], "scale": release.config["scale"]}),
-    Erased: lambda release: Part(AS_IT_IS, networks.affine(release.arrays["map"], release.arrays["offset"])),
-    NetworkRelease: lambda release: Part(AS_IT_IS, networks.autoencoder(release.network)),
+    Erased: _erased,
+    NetworkRelease: _network,
+    Composed: _composed,
     Drawn: _drawn,
+    Mixture: _mixture,
     Embedding: _embedding,
 }
 """What each kind of release is on a device."""
+
+
+def part_of(release: Release | Embedding) -> Part:
+    """What a release is on a device. Raises `ReleaseError` for a kind that is not in `FAMILIES`."""
+    if type(release) not in FAMILIES:
+        kinds = ", ".join(kind.__name__ for kind in FAMILIES)
+        raise ReleaseError(f"a {type(release).__name__}, expected one of {kinds}: add it to `export.FAMILIES`")
+    return FAMILIES[type(release)](release)
 
 
 def write(
@@ -103,25 +152,29 @@ def write(
         files[PREPROCESS] = turned(to_scale(preprocess))
     served = []
     for place, (name, (policy, release)) in enumerate(releases.items()):
-        part = _part(release, preprocess)
-        model, arrays = f"release-{place}.onnx", f"release-{place}.npz"
-        files |= {model: turned(part.model)} if part.model else {}
-        files |= {arrays: _npz(part.arrays)} if part.arrays else {}
-        served.append(Served(
-            name, policy, release.name, _width(release), part.chance, PREPROCESS if preprocess is not None else None,
-            model if part.model else None, arrays if part.arrays else None,
-        ))  # fmt: skip
+        _check(release, preprocess)
+        part = part_of(release)
+        model = f"release-{place}.onnx" if part.makes else None
+        arrays = f"release-{place}.npz" if part.arrays else None
+        files |= {model: turned(_model(part, _width(release)))} if model else {}
+        files |= {arrays: _npz(part.arrays)} if arrays else {}
+        served.append(Served(name, policy, release.name, _width(release), part.chance,
+                             PREPROCESS if preprocess is not None else None, model, arrays))  # fmt: skip
     whole = _card(card, features, preprocess, next(iter(releases.values()))[1], int8)
     made = Bundle(files, whole, {one.name: one for one in served})
     proven = proof(made, preprocess, {name: release for name, (_, release) in releases.items()}, not int8, seed)
     return bundle.write(path, whole, served, files | {VECTORS: _npz(proven)})
 
 
-def _part(release: Release | Embedding, preprocess: Preprocess | Normalise | None) -> Part:
-    """What a release is on a device, where it stands behind this preprocessing."""
-    if type(release) not in FAMILIES:
-        kinds = ", ".join(kind.__name__ for kind in FAMILIES)
-        raise ReleaseError(f"a {type(release).__name__}, expected one of {kinds}: add it to `export.FAMILIES`")
+def _model(part: Part, width: int) -> bytes:
+    if isinstance(part.makes, bytes):
+        return part.makes
+    graph = Graph()
+    return graph.model(**part.makes(graph.input("z", np.float32, "n", width)))
+
+
+def _check(release: Release | Embedding, preprocess: Preprocess | Normalise | None) -> None:
+    """Raise for a release that does not stand behind this preprocessing."""
     if isinstance(preprocess, Normalise) != isinstance(release, Embedding) and preprocess is not None:
         raise ReleaseError(f"{release.name} behind a {type(preprocess).__name__}, expected a Preprocess before vectors "
                            "and a Normalise before sequences: pass what it was fitted behind")  # fmt: skip
@@ -130,7 +183,6 @@ def _part(release: Release | Embedding, preprocess: Preprocess | Normalise | Non
     if isinstance(preprocess, Preprocess) and preprocess.dims != _width(release):
         raise ReleaseError(f"{release.name} of {_width(release)} dimensions, expected the {preprocess.dims} of the "
                            "preprocessing: pass what it was fitted behind")  # fmt: skip
-    return FAMILIES[type(release)](release)
 
 
 def _width(release: Release | Embedding) -> int:

@@ -2,7 +2,7 @@
 
     graph = Graph()
     z = graph.input("z", np.float32, "n", 256)
-    model = graph.model(bin=((z @ weights + bias > 0) * 1, ["n"]))
+    model = graph.model(bin=(z @ weights + bias > 0) * 1)
 
 What numpy code does in the lab thus becomes the model that a device runs, line by line and without a second version. A
 model is small, the same content gives the same bytes, and nothing of the machine that wrote it is in it.
@@ -46,14 +46,16 @@ class Graph:
         self._nodes.append(helper.make_node(kind, names, [name], **attributes))
         return Symbol(self, name, np.dtype(dtype) if dtype else inputs[0].dtype)
 
-    def model(self, **output: tuple[Symbol, Any]) -> bytes:
-        """The model as a file, from its one output and that one's shape."""
-        ((name, (symbol, shape)),) = output.items()
-        self._nodes.append(helper.make_node("Identity", [symbol.name], [name]))
-        outputs = [helper.make_tensor_value_info(name, _onnx_type(symbol.dtype), shape)]
-        graph = helper.make_graph(self._nodes, "sordino", self._inputs, outputs, list(self._constants.values()))
+    def model(self, **outputs: Symbol) -> bytes:
+        """The model as a file, by name what comes out of it."""
+        for name, symbol in outputs.items():
+            self._nodes.append(helper.make_node("Identity", [symbol.name], [name]))
+        made = [helper.make_tensor_value_info(name, _onnx_type(one.dtype), None) for name, one in outputs.items()]
+        graph = helper.make_graph(self._nodes, "sordino", self._inputs, made, list(self._constants.values()))
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="sordino")
         model.ir_version = IR
+        model = onnx.shape_inference.infer_shapes(model)
+        del model.graph.value_info[:]  # shapes of outputs alone
         onnx.checker.check_model(model, full_check=True)
         return bytes(model.SerializeToString(deterministic=True))
 

@@ -20,7 +20,7 @@ _SILENT = 4  # fatal errors alone; all others are raised
 
 
 class Model:
-    """`(inputs by name) -> array`, the one output of an ONNX model. Raises `BundleError` for what is no model."""
+    """Arrays by name to arrays by name. Raises `BundleError` for what is no model."""
 
     def __init__(self, content: bytes, what: str) -> None:
         onnxruntime.disable_telemetry_events()
@@ -33,15 +33,17 @@ class Model:
         except Exception as error:  # it has no error of its own that they share
             raise BundleError(f"{what}: not a model that ONNX Runtime reads: write the bundle again") from error
 
-    def __call__(self, **inputs: NDArray[Any]) -> NDArray[Any]:
-        """The output. Raises `ReleaseError` where the model fails or says what is no number."""
+        self._names = [output.name for output in self._session.get_outputs()]
+
+    def __call__(self, **inputs: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """What comes out. Raises `ReleaseError` where the model fails or says what is no number."""
         try:
-            (output,) = self._session.run(None, inputs)
+            outputs = self._session.run(None, inputs)
         except Exception as error:
             raise ReleaseError(f"{self._what}: the model failed, expected it to run: nothing is released") from error
-        if not np.isfinite(output).all():
+        if not all(np.isfinite(output).all() for output in outputs):
             raise ReleaseError(f"{self._what}: the model gave NaN or infinity: nothing is released")
-        return np.asarray(output)
+        return dict(zip(self._names, outputs, strict=True))
 
 
 def quantised(model: bytes) -> bytes:

@@ -34,7 +34,7 @@ def preprocess(fitted: Preprocess) -> bytes:
     low, high = (np.array(bound, np.float64) for bound in fitted.config["clip"])
     scaled = graph.op("Clip", (x.astype(np.float64) - fitted.offset) * fitted.factor, low, high)
     z = (scaled - fitted.mean).astype(np.float32) @ fitted.components.T
-    return graph.model(z=(z, ["n", fitted.dims]))
+    return graph.model(z=z)
 
 
 def normalise(fitted: Normalise) -> bytes:
@@ -43,33 +43,21 @@ def normalise(fitted: Normalise) -> bytes:
     x = graph.input("x", np.float32, "steps", fitted.dims)
     known = fitted.deviation > 0
     scaled = (x.astype(np.float64) - fitted.mean) / np.where(known, fitted.deviation, 1) * known
-    return graph.model(y=(scaled.astype(np.float32), ["steps", fitted.dims]))
+    return graph.model(y=scaled.astype(np.float32))
 
 
-def affine(matrix: NDArray[np.float64], offset: NDArray[np.float64]) -> bytes:
-    """`z (n, d) -> out (n, d)`: `z @ matrix + offset`."""
-    graph = Graph()
-    out = graph.input("z", np.float32, "n", len(matrix)) @ matrix + offset
-    return graph.model(out=(out, ["n", len(offset)]))
-
-
-def autoencoder(network: ReplacementAutoencoder) -> bytes:
-    """`z (n, d) -> out (n, d)`: an autoencoder, with its gate where it has one."""
-    graph = Graph()
-    first: Any = network.encoder[0]
-    x = graph.input("z", np.float32, "n", first.in_features)
-    if isinstance(network, GatedAutoencoder):
-        centre, scale = _values(network.centre), _values(network.scale)
-        z = _sequential((x - centre) / scale, network.encoder)
-        g = graph.op("Sigmoid", LAYERS[nn.Linear](z, network.gate))  # (n, 1)
-        out = g * x + (1 - g) * (_sequential(z, network.decoder) * scale + centre)
-    else:
-        out = _sequential(_sequential(x, network.encoder), network.decoder)
-    return graph.model(out=(out, ["n", first.in_features]))
+def autoencoder(x: Symbol, network: ReplacementAutoencoder) -> Symbol:
+    """What an autoencoder makes of `x`, `(n, d)`, with its gate where it has one."""
+    if not isinstance(network, GatedAutoencoder):
+        return _sequential(_sequential(x, network.encoder), network.decoder)
+    centre, scale = _values(network.centre), _values(network.scale)
+    z = _sequential((x - centre) / scale, network.encoder)
+    g = x.graph.op("Sigmoid", LAYERS[nn.Linear](z, network.gate))  # (n, 1)
+    return g * x + (1 - g) * (_sequential(z, network.decoder) * scale + centre)
 
 
 def embedding(network: Multimodal) -> bytes:
-    """By stream `(n, longest, width)` and its lengths `(n,)` `-> out (n, k)`; what is past a row's end counts nothing."""
+    """By stream `(n, longest, width)` and its lengths `(n,)` `-> out (n, k)`; what is past an end counts nothing."""
     graph, pooled = Graph(), []
     for name, stream in network.streams.items():
         width = network.shape.streams[name]
@@ -80,7 +68,7 @@ def embedding(network: Multimodal) -> bytes:
     if network.shape.bottleneck is not None:
         ones = np.ones(network.shape.bottleneck, np.float32)
         out = graph.op("LayerNormalization", out, ones, 0 * ones, epsilon=1e-5)
-    return graph.model(out=(out, ["n", network.shape.width]))
+    return graph.model(out=out)
 
 
 def _sequential(x: Symbol, layers: Any) -> Symbol:

@@ -40,3 +40,4 @@ class Withheld:
 
 
 Result = Released | Withheld
+"""One of the two: there is no third."""

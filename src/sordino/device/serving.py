@@ -20,30 +20,40 @@ from sordino.signal import chance
 Vectors = NDArray[np.float32]
 Settings = Mapping[str, Any]
 Arrays = Mapping[str, NDArray[Any]]
+Made = Mapping[str, NDArray[Any]]
+"""What a model made, by the name of the output."""
+
 Clip = Mapping[str, NDArray[np.floating]]
 
 
-def _as_it_is(z: Any, out: Vectors, key: int, settings: Settings, arrays: Arrays) -> Vectors:  # noqa: ARG001
-    return out
+def _as_it_is(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:  # noqa: ARG001
+    return made["out"]
 
 
-def _noise(z: Any, out: Vectors, key: int, settings: Settings, arrays: Arrays) -> Vectors:  # noqa: ARG001
-    return out + chance.noise(z, key, settings["noise"], settings["scale"])
+def _noise(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:  # noqa: ARG001
+    return made["out"] + chance.noise(z, key, settings["noise"], settings["scale"])
 
 
-def _drawn(z: Any, out: Vectors, key: int, settings: Settings, arrays: Arrays) -> Vectors:
-    bins, epsilon = np.asarray(out, np.intp), float(settings["epsilon"])
-    return chance.drawn(z, bins, key, arrays["prototypes"], arrays["bin"], epsilon)
+def _drawn(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:
+    epsilon = float(settings["epsilon"])
+    return chance.drawn(z, made["bin"].astype(np.intp), key, arrays["prototypes"], arrays["bin"], epsilon)
 
 
-def _clip_noise(z: Any, out: Vectors, key: int, settings: Settings, arrays: Arrays) -> Vectors:  # noqa: ARG001
+def _mixed(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:
+    prototype = _drawn(z, made, key, settings, arrays)
+    return chance.mixed(z, key, prototype, made["out"], arrays["factor"], settings["share"])
+
+
+def _clip_noise(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:  # noqa: ARG001
+    out = made["out"]
     return out + np.float32(settings["spread"]) * chance.clip_noise(z, key, out.shape[1])
 
 
-CHANCE: Final[dict[str, Callable[[Any, Vectors, int, Settings, Arrays], Vectors]]] = {
+CHANCE: Final[dict[str, Callable[[Any, Made, int, Settings, Arrays], Vectors]]] = {
     "none": _as_it_is,
     "noise": _noise,
     "drawn": _drawn,
+    "mixed": _mixed,
     "clip-noise": _clip_noise,
 }
 """How chance comes in, by the `kind` that a bundle names: from the scaled space (or the clip) and what the model made
@@ -63,10 +73,10 @@ class _Serving:
                 f"chance {served.chance.get('kind')!r}, expected one of {', '.join(CHANCE)}: update sordino"
             )
 
-    def chosen(self, z: Any, out: Vectors) -> Vectors:
+    def chosen(self, z: Any, made: Made, rows: int) -> Vectors:
         """What goes out once chance has come in."""
-        released = CHANCE[self.served.chance["kind"]](z, out, self.key, self.served.chance, self.arrays)
-        if released.shape != (len(out), self.served.width) or not np.isfinite(released).all():
+        released = CHANCE[self.served.chance["kind"]](z, made, self.key, self.served.chance, self.arrays)
+        if released.shape != (rows, self.served.width) or not np.isfinite(released).all():
             raise ReleaseError(f"a released array of shape {released.shape}, expected {self.served.width} finite "
                                "numbers a row: write the bundle again")  # fmt: skip
         return released
@@ -90,14 +100,16 @@ class Table(_Serving):
             x = np.ascontiguousarray(x, np.float32)
         if not np.isfinite(x).all():
             raise ReleaseError("features with NaN or infinity, expected finite numbers: leave those rows out")
-        return self.preprocess(x=x) if self.preprocess else x
+        return self.preprocess(x=x)["z"] if self.preprocess else x
 
     def released(self, z: Vectors) -> Vectors:
         """What goes out of vectors in the scaled space, `(n, d)` to `(n, k)`."""
-        return self.chosen(z, self.model(z=z) if self.model else z)
+        return self.chosen(z, self.model(z=z) if self.model else {"out": z}, len(z))
 
     def __call__(self, features: NDArray[np.floating]) -> Vectors:
-        return self.released(self.scaled(features))
+        """Row by row: a product's last digits follow from how many rows there are, and chance follows from them."""
+        z = [self.scaled(features[place : place + 1]) for place in range(len(features))] or [self.scaled(features)]
+        return np.concatenate([self.released(row) for row in z])
 
 
 class Clips(_Serving):
@@ -116,7 +128,7 @@ class Clips(_Serving):
         if not all(np.isfinite(values).all() for values in scaled.values()):
             raise ReleaseError("a clip with NaN or infinity, expected finite numbers: leave it out")
         if self.preprocess:
-            scaled["audio"] = self.preprocess(x=scaled["audio"])
+            scaled["audio"] = self.preprocess(x=scaled["audio"])["y"]
         return scaled
 
     def released(self, clip: Mapping[str, Vectors]) -> Vectors:
@@ -126,7 +138,7 @@ class Clips(_Serving):
         inputs: dict[str, NDArray[Any]] = {}
         for name, values in clip.items():
             inputs |= {name: values[None], f"{name}_length": np.array([len(values)], np.int64)}
-        return self.chosen(clip, self.model(**inputs))
+        return self.chosen(clip, self.model(**inputs), 1)
 
     def __call__(self, clips: Sequence[Clip]) -> Vectors:
         if not len(clips):

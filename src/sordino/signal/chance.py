@@ -66,6 +66,16 @@ def drawn(
     return out
 
 
+def mixed(
+    z: Vectors, key: int, prototype: Vectors, residual: NDArray[Any], factor: NDArray[Any], share: float
+) -> Vectors:
+    """Prototypes, a share of residuals and for the rest noise of their covariance `factorᵀ factor`, `(n, d)`."""
+    random = (np.random.default_rng(seed_of(row, key)) for row in z)
+    filling = np.stack([one.standard_normal(len(factor)) for one in random]) @ factor
+    out: Vectors = (prototype + share * residual + np.sqrt(1 - share**2) * filling).astype(np.float32)
+    return out
+
+
 def clip_noise(streams: Mapping[str, NDArray[np.float32]], key: int, width: int) -> Vectors:
     """Standard normal numbers for one clip, `(width,)`; `streams` are its sequences by name, in their order.
 
