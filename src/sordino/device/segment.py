@@ -144,7 +144,7 @@ class Segmenter:
                 yield from self._hop()
 
     def end(self) -> Utterance | None:
-        """The utterance that the end of the stream cuts, if any; none begins within its last hop. Nothing may follow."""
+        """The utterance that the end of the stream cuts, if any; none begins in its last hop. Nothing may follow."""
         if self._start < 0:
             return None
         self._kept.append(self._next[: self._filled])
@@ -187,7 +187,7 @@ class Segmenter:
             self._active += 1
         now = (frame + 1) * FRAME
         if now - self._start >= _samples(self._how.longest_seconds):
-            yield self._cut(now)
+            yield self._cut(min(now, self._trailed()))
         elif now - (self._last + 1) * FRAME >= _samples(self._how.hangover_seconds):
             yield self._cut(self._trailed())
 

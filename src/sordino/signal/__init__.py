@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sordino.signal import audio, words
+from sordino.signal import audio, wav, words
 from sordino.signal.filterbank import filterbank
 
-__all__ = ["audio", "filterbank", "words"]
+__all__ = ["audio", "filterbank", "wav", "words"]
