@@ -91,6 +91,19 @@ class Table(_Serving):
 
     def scaled(self, x: NDArray[np.floating]) -> Vectors:
         """The scaled space, `(n, dims)` to `(n, d)`. It stays on the device."""
+        x = self._checked(x)
+        return self.preprocess(x=x)["z"] if self.preprocess else x
+
+    def released(self, z: Vectors) -> Vectors:
+        """What goes out of vectors in the scaled space, `(n, d)` to `(n, k)`."""
+        return self.chosen(z, self.model(z=z) if self.model else {"out": z}, len(z))
+
+    def __call__(self, features: NDArray[np.floating]) -> Vectors:
+        """Row by row: a product's last digits follow from how many rows there are, and chance follows from them."""
+        x = self._checked(features)
+        return np.concatenate([self.released(self.scaled(x[row : row + 1])) for row in range(len(x))])
+
+    def _checked(self, x: NDArray[np.floating]) -> Vectors:
         if x.ndim != 2 or x.shape[1] != self.dims or not len(x) or x.dtype.kind != "f":
             raise ReleaseError(
                 f"features of shape {x.shape} and type {x.dtype}, expected floats (n, {self.dims}): extract "
@@ -100,16 +113,7 @@ class Table(_Serving):
             x = np.ascontiguousarray(x, np.float32)
         if not np.isfinite(x).all():
             raise ReleaseError("features with NaN or infinity, expected finite numbers: leave those rows out")
-        return self.preprocess(x=x)["z"] if self.preprocess else x
-
-    def released(self, z: Vectors) -> Vectors:
-        """What goes out of vectors in the scaled space, `(n, d)` to `(n, k)`."""
-        return self.chosen(z, self.model(z=z) if self.model else {"out": z}, len(z))
-
-    def __call__(self, features: NDArray[np.floating]) -> Vectors:
-        """Row by row: a product's last digits follow from how many rows there are, and chance follows from them."""
-        z = [self.scaled(features[place : place + 1]) for place in range(len(features))] or [self.scaled(features)]
-        return np.concatenate([self.released(row) for row in z])
+        return x
 
 
 class Clips(_Serving):

@@ -1,0 +1,149 @@
+"""The runtime alone: without the lab's packages, from sound to vectors, and closed when in doubt."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from sordino.device import Bundle, Reason, Released, Runtime, Withheld, bundle, export, read
+from sordino.device.sound import synthetic
+from sordino.errors import BundleError, ReleaseError
+from sordino.features import NormaliseFitter
+from sordino.nn.fit_multimodal import Training
+from sordino.nn.multimodal import Shape
+from sordino.nn.sequences import Sequences
+from sordino.release import Embedding, EmbeddingFitter
+from sordino.signal.filterbank import filterbank
+from tests.device.made import CARD, bundled
+from tests.release.planted import POLICY
+
+RATE = 16000
+SLOW = ("gensim", "joblib", "matplotlib", "onnx", "onnxscript", "pandas", "scipy", "sklearn", "torch")
+
+
+@pytest.fixture(scope="module")
+def talking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle that takes sound: frames of a filterbank, on one scale, to an embedding with noise."""
+    sounds = [synthetic(0.3, RATE, seed) for seed in range(12)]
+    frames = [filterbank(sound) for sound in sounds]
+    scale = NormaliseFitter("corpus").fit(frames)
+    at = np.arange(12)
+    fitter = EmbeddingFitter("private+", Shape(audio=40, kernels=8, gru_width=8), Training(epochs=1))
+    labels = {"activation": at % 3, "gender": at % 2}
+    made: Embedding = fitter.fit(Sequences.of(audio=scale(frames)), labels, None, {})[0]
+    path = tmp_path_factory.mktemp("talking") / "one.sordino"
+    return export.write(path, scale, {"mine": (POLICY, made)}, features="filterbank", card=CARD)
+
+
+def test_sound_comes_out_as_a_released_vector_and_nothing_else(talking: Path) -> None:
+    runtime, sound = Runtime(talking, key=4), synthetic(0.7, RATE, 99)
+    found = runtime.utterance(sound, RATE)
+    assert isinstance(found, Released)
+    np.testing.assert_array_equal(found.vector, runtime.release([{"audio": filterbank(sound)}])[0])
+    assert found.vector.shape == (8,)
+    assert list(vars(found)) == ["vector"]
+
+
+def broken(**changes: float) -> NDArray[np.float32]:
+    sound = synthetic(0.5, RATE, 1)
+    sound[100] = changes["at_100"]
+    return sound
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate", "reason"),
+    [
+        (broken(at_100=np.nan), RATE, Reason.NOT_FINITE),
+        (broken(at_100=-np.inf), RATE, Reason.NOT_FINITE),
+        (synthetic(0.5, RATE, 1), 8000, Reason.WRONG_RATE),
+        (synthetic(0.5, RATE, 1)[:959], RATE, Reason.TOO_SHORT),
+        (np.zeros(600 * RATE + 1, np.float32), RATE, Reason.TOO_LONG),
+        (np.zeros((2, RATE), np.float32), RATE, Reason.NO_SAMPLES),
+        (np.zeros(0, np.float32), RATE, Reason.NO_SAMPLES),
+        (np.zeros(RATE, np.int16), RATE, Reason.NO_SAMPLES),
+        ([0.0] * RATE, RATE, Reason.NO_SAMPLES),
+    ],
+)
+def test_what_is_no_utterance_is_withheld_with_the_reason(
+    talking: Path, samples: NDArray[np.float32], rate: int, reason: Reason
+) -> None:
+    assert Runtime(talking).utterance(samples, rate) == Withheld(reason)
+
+
+class Stumbling:
+    """Stands for what fails in a way that nobody foresaw."""
+
+    sampling_rate = RATE
+
+    def __call__(self, *_: object, **__: object) -> NDArray[np.float32]:
+        raise MemoryError
+
+
+def test_features_or_a_model_that_fail_release_nothing(talking: Path) -> None:
+    sound = synthetic(0.5, RATE, 1)
+    deaf, dumb = Runtime(talking), Runtime(talking)
+    deaf.__dict__["extractor"] = Stumbling()
+    dumb._serving.model = Stumbling()  # type: ignore[assignment]
+    assert deaf.utterance(sound, RATE) == Withheld(Reason.FEATURES)
+    assert dumb.utterance(sound, RATE) == Withheld(Reason.MODEL)
+
+
+def test_what_comes_out_as_no_number_is_not_released() -> None:
+    whole = read(bundled("noise-gauss"))
+    loud = replace(whole.policies["mine"], chance={"kind": "noise", "noise": "gauss", "scale": float("inf")})
+    runtime = Runtime(Bundle(whole.files, whole.card, {"mine": loud}))
+    with np.errstate(invalid="ignore"), pytest.raises(ReleaseError, match="expected 24 finite numbers a row"):
+        runtime.release(np.zeros((1, 60), np.float32))
+
+
+@pytest.mark.parametrize("name", ["preprocess.onnx", "release-0.onnx"])
+def test_a_model_that_is_none_is_refused(name: str) -> None:
+    whole = read(bundled("leace"))
+    torn = Bundle({**whole.files, name: b"no model"}, whole.card, whole.policies)
+    with pytest.raises(BundleError, match=rf"{name}: not a model that ONNX Runtime reads"):
+        Runtime(torn)
+
+
+def test_a_model_that_takes_something_else_releases_nothing() -> None:
+    whole = read(bundled("leace"))
+    turned = {**whole.files, "preprocess.onnx": whole.files["release-0.onnx"]}
+    with pytest.raises(ReleaseError, match=r"preprocess\.onnx: the model failed, .* nothing is released"):
+        Runtime(Bundle(turned, whole.card, whole.policies)).release(np.zeros((1, 60), np.float32))
+
+
+def test_vectors_made_elsewhere_have_no_sound(talking: Path) -> None:
+    with pytest.raises(BundleError, match=r"features 'made', expected one of IS13, .* takes vectors alone"):
+        Runtime(bundled("none")).utterance(synthetic(0.5, RATE, 0), RATE)
+    whole = read(talking)
+    card = {**whole.card, "features": {**whole.card["features"], "recipe": 99}}
+    with pytest.raises(BundleError, match="features 'filterbank' of recipe 99, expected 1: install the sordino that"):
+        Runtime(Bundle(whole.files, card, whole.policies)).utterance(synthetic(0.5, RATE, 0), RATE)
+
+
+@pytest.mark.parametrize("name", ["drawn", "rae", "noise-gauss"])
+def test_a_device_loads_none_of_the_labs_packages(name: str, talking: Path) -> None:
+    code = f"""
+import sys, numpy as np
+from sordino.device import Runtime
+from sordino.device.sound import synthetic
+Runtime({str(bundled(name))!r}).release(np.zeros((2, 60), np.float32))
+Runtime({str(talking)!r}).utterance(synthetic(1, 16000, 0), 16000).vector
+print(*sorted(set(sys.modules) & {set(SLOW)!r}))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+    assert done.stderr == ""
+
+
+def test_a_bundle_with_sound_lets_a_port_prove_itself_from_samples_on(talking: Path) -> None:
+    vectors = read(talking).arrays(bundle.VECTORS)
+    frames = filterbank(vectors["sound"].astype(np.float32) / 32768)
+    np.testing.assert_allclose(frames, vectors["audio"], rtol=1e-4, atol=1e-4)
+    released = Runtime(talking, key=int(vectors["key_0"])).release([{"audio": frames}])
+    np.testing.assert_allclose(released, vectors["released_0"], rtol=1e-4, atol=1e-4)
