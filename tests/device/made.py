@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.device import export
-from sordino.features import Preprocess, PreprocessFitter
+from sordino.device.sound import synthetic
+from sordino.features import NormaliseFitter, Preprocess, PreprocessFitter
 from sordino.nn.fit import Settings
 from sordino.nn.fit_multimodal import Training
 from sordino.nn.multimodal import Shape
@@ -28,6 +29,7 @@ from sordino.release import (
     ReplacementFitter,
     RetainingFitter,
 )
+from sordino.signal.filterbank import filterbank
 from tests.release.planted import POLICY, Planted, planted
 
 OTHER: Final = Policy(required="happy", sensitive=("sad", "angry"))
@@ -112,3 +114,15 @@ def embedding(name: str, shape: str) -> Embedding:
     labels = {"activation": at % 3, "gender": at // 3 % 2, "speaker": at // 3 % 4}
     fitter = EmbeddingFitter(name, SHAPES[shape], Training(epochs=1))
     return fitter.fit(clips(text=shape == "both"), labels, None, {})[0]
+
+
+@cache
+def talking() -> Path:
+    """A bundle that takes sound: frames of a filterbank, on one scale, to an embedding with noise."""
+    frames = [filterbank(synthetic(0.3, 16000, seed)) for seed in range(12)]
+    scale = NormaliseFitter("corpus").fit(frames)
+    labels = {"activation": np.arange(12) % 3, "gender": np.arange(12) % 2}
+    fitter = EmbeddingFitter("private+", Shape(audio=40, kernels=8, gru_width=8), Training(epochs=1))
+    embedding = fitter.fit(Sequences.of(audio=scale(frames)), labels, None, {})[0]
+    path = Path(tempfile.mkdtemp()) / "talking.sordino"
+    return export.write(path, scale, {"mine": (POLICY, embedding)}, features="filterbank", card=CARD)

@@ -11,34 +11,21 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sordino.device import Bundle, Reason, Released, Runtime, Withheld, bundle, export, read
+from sordino.device import Bundle, Reason, Released, Runtime, Withheld, bundle, read
 from sordino.device.sound import synthetic
 from sordino.errors import BundleError, ReleaseError
-from sordino.features import NormaliseFitter
-from sordino.nn.fit_multimodal import Training
-from sordino.nn.multimodal import Shape
-from sordino.nn.sequences import Sequences
-from sordino.release import Embedding, EmbeddingFitter
 from sordino.signal.filterbank import filterbank
-from tests.device.made import CARD, bundled
-from tests.release.planted import POLICY
+from tests.device import made
+from tests.device.made import bundled
 
 RATE = 16000
 SLOW = ("gensim", "joblib", "matplotlib", "onnx", "onnxscript", "pandas", "scipy", "sklearn", "torch")
 
 
-@pytest.fixture(scope="module")
-def talking(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle that takes sound: frames of a filterbank, on one scale, to an embedding with noise."""
-    sounds = [synthetic(0.3, RATE, seed) for seed in range(12)]
-    frames = [filterbank(sound) for sound in sounds]
-    scale = NormaliseFitter("corpus").fit(frames)
-    at = np.arange(12)
-    fitter = EmbeddingFitter("private+", Shape(audio=40, kernels=8, gru_width=8), Training(epochs=1))
-    labels = {"activation": at % 3, "gender": at % 2}
-    made: Embedding = fitter.fit(Sequences.of(audio=scale(frames)), labels, None, {})[0]
-    path = tmp_path_factory.mktemp("talking") / "one.sordino"
-    return export.write(path, scale, {"mine": (POLICY, made)}, features="filterbank", card=CARD)
+@pytest.fixture
+def talking() -> Path:
+    """A bundle that takes sound."""
+    return made.talking()
 
 
 def test_sound_comes_out_as_a_released_vector_and_nothing_else(talking: Path) -> None:

@@ -18,13 +18,19 @@ __all__ = ["VERBS", "main"]
 CANNOT_RUN: Final = 2
 INTERRUPTED: Final = 130
 
+EXTRAS: Final = {"onnxruntime": "device"}
+"""The extra that brings a package, where it is another than `lab`."""
+
 VERBS: Final = {
     "audit": "Ask what an attacker learns from a table of vectors.",
+    "bench": "Measure the speed and size of a bundle.",
+    "bundle": "Show what a bundle says of itself.",
     "demo": "Run the main job on speech made on the spot.",
     "compare": "Compare every release on your recordings.",
     "corpus": "Check the recordings and labels of a corpus.",
     "extract": "Turn recordings into feature vectors.",
     "policy": "Explain a policy in words.",
+    "release": "Turn recordings into released vectors.",
     "reproduce": "Run a paper's study on your recordings.",
     "words": "Train word vectors on transcripts.",
 }
@@ -97,6 +103,8 @@ def _line(error: Exception, debug: bool) -> str:
     """What went wrong, for somebody who did not write this program."""
     if isinstance(error, SordinoError):
         return str(error)
+    if isinstance(error, ModuleNotFoundError) and (package := (error.name or "sordino").split(".")[0]) != "sordino":
+        return f"{package} is not installed, expected it for this: pip install sordino[{EXTRAS.get(package, 'lab')}]"
     if isinstance(error, typer.TyperException):
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "sordino"

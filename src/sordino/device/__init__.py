@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sordino.device import table
 from sordino.device.budget import DailyBudget
 from sordino.device.bundle import Bundle, Served, read
 from sordino.device.result import Reason, Released, Result, Withheld
@@ -23,4 +24,5 @@ __all__ = [
     "Utterance",
     "Withheld",
     "read",
+    "table",
 ]

@@ -82,6 +82,12 @@ class Bundle:
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise BundleError(f"{name}: not an array file, expected one: write the bundle again") from error
 
+    def example(self) -> Any:
+        """Features of synthetic sound, one utterance, as `Runtime.release` takes them."""
+        vectors = self.arrays(VECTORS)
+        streams = self.card["features"].get("streams")
+        return [{name: vectors[name] for name in streams}] if streams else vectors["x"][:1]
+
 
 def write(path: str | Path, card: Mapping[str, Any], policies: list[Served], files: Mapping[str, bytes]) -> Path:
     """Write a bundle; the path. The same content gives the same bytes.

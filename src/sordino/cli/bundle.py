@@ -1,0 +1,85 @@
+"""`sordino bundle`: what a bundle says of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sordino.cli.options import Json, write_json
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from sordino.device import Bundle
+
+app = typer.Typer(no_args_is_help=True, help="Look into a bundle.")
+
+BundleFile = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A folder, or a file that ends in .sordino.")]
+
+UNSAID = "not said: ask whoever made the bundle before you sell what is made with it"
+
+
+@app.callback()
+def _bundle() -> None:
+    """Each thing to do with a bundle is a verb of its own."""
+
+
+@app.command("show")
+def show(bundle: BundleFile, json: Json = None) -> None:
+    """Print the card: fitted on what, licences, audit, versions; and what each policy lets out.
+
+    Every byte is checked before; status 2 where one was changed.
+
+    \b
+    Example:
+      sordino bundle show muted.sordino
+    """
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from sordino.device import read
+
+    found = read(bundle)
+    if json:
+        policies = [asdict(one) for one in found.policies.values()]
+        write_json(
+            json, {"card": found.card, "policies": policies, "files": {k: len(v) for k, v in found.files.items()}}
+        )
+    if json != "-":
+        console = Console()
+        for part in _shown(found):
+            console.print(part, markup=False, highlight=False)
+
+
+def _shown(found: Bundle) -> list[RenderableType]:
+    from rich.table import Table
+    from rich.text import Text
+
+    from sordino.policy import explain
+
+    card = {"commercial_use": UNSAID, **found.card}
+    title = Text(str(card.pop("name", "A bundle without a name")), style="bold")
+    grid = Table.grid(padding=(0, 2))
+    for key, value in card.items():
+        grid.add_row(Text(key.replace("_", " "), style="bold"), Text("\n".join(_lines(value))))
+    parts: list[RenderableType] = [title, grid]
+    for one in found.policies.values():
+        parts += [Text(f"\nPolicy {one.name}: {one.family}, {one.width} numbers an utterance", style="bold")]
+        parts += [Text("\n".join(explain(one.policy)))]
+    return parts
+
+
+def _lines(value: Any) -> list[str]:
+    """A value of the card for people: a line a thing, what lies within indented."""
+    if isinstance(value, dict):
+        found: list[str] = []
+        for key, within in value.items():
+            nested = _lines(within)
+            found += [f"{key}: {nested[0]}"] if len(nested) == 1 else [f"{key}:", *(f"  {line}" for line in nested)]
+        return found or ["nothing"]
+    if isinstance(value, list):
+        return [line for one in value for line in _lines(one)] or ["nothing"]
+    return ["yes" if value is True else "no" if value is False else "cannot tell" if value is None else str(value)]
