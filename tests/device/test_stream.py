@@ -166,14 +166,14 @@ def test_what_follows_the_end_is_a_new_stream() -> None:
 
 
 def test_the_budget_of_a_day_is_kept(tmp_path: Path) -> None:
-    results = everything(runtime(3, DailyBudget(tmp_path / "budget", 3, lambda: TODAY)), said())
+    results = everything(runtime(3, DailyBudget(tmp_path / "budget", lambda: TODAY)), said())
     assert told(results) == ["out", "out", "out", "BUDGET_SPENT"]
-    again = everything(runtime(3, DailyBudget(tmp_path / "budget", 3, lambda: TODAY)), said())  # after a restart
+    again = everything(runtime(3, DailyBudget(tmp_path / "budget", lambda: TODAY)), said())  # after a restart
     assert told(again) == ["BUDGET_SPENT"] * 4
 
 
 def test_what_is_withheld_costs_nothing(tmp_path: Path) -> None:
-    budget = DailyBudget(tmp_path / "budget", 3, lambda: TODAY)
+    budget = DailyBudget(tmp_path / "budget", lambda: TODAY)
     assert told(everything(runtime(3, budget), np.clip(said(level=3.0), -1, 1))) == ["CLIPPED"] * 4
     assert told(everything(runtime(3, budget), said())) == ["out", "out", "out", "BUDGET_SPENT"]
 
@@ -186,7 +186,7 @@ def test_a_clock_that_fails_releases_nothing(tmp_path: Path) -> None:
     def broken() -> date:
         raise OSError("no clock")
 
-    assert told(everything(runtime(3, DailyBudget(tmp_path / "budget", 3, broken)), said())) == ["BUDGET_UNKNOWN"] * 4
+    assert told(everything(runtime(3, DailyBudget(tmp_path / "budget", broken)), said())) == ["BUDGET_UNKNOWN"] * 4
 
 
 def test_memory_does_not_grow_with_the_stream() -> None:
@@ -220,7 +220,7 @@ def test_nothing_that_is_written_returned_or_shown_holds_what_was_heard(
     monkeypatch.chdir(tmp_path)
     caplog.set_level(logging.DEBUG)
     samples = said()
-    one = runtime(3, DailyBudget(tmp_path / "budget", 3, lambda: TODAY))
+    one = runtime(3, DailyBudget(tmp_path / "budget", lambda: TODAY))
     results = everything(one, *np.array_split(samples, 50)[:-1])
     shown = [repr(thing) for thing in (one, one.__dict__["_stream"], *results)] + [caplog.text, *capfd.readouterr()]
     left = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]

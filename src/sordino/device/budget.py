@@ -28,7 +28,7 @@ from typing import Final
 
 from sordino import storage
 from sordino.device.result import Reason
-from sordino.errors import PolicyError, StorageError
+from sordino.errors import StorageError
 
 try:
     import fcntl
@@ -45,30 +45,28 @@ class DailyBudget:
     """The vectors that may still go out today.
 
     - `path`: the file that counts; one for a device or a user, whatever the number of bundles and policies.
-    - `per_day`: how many may go out a day, from the policy; 0 lets nothing out.
     - `today`: the clock, asked before every vector.
 
-    Raises `PolicyError` for a number below 0.
-
     >>> import tempfile
-    >>> budget = DailyBudget(Path(tempfile.mkdtemp()) / "budget", 2, lambda: date(2026, 1, 1))
-    >>> [budget.spend() for _ in range(2)], budget.spend().name
+    >>> budget = DailyBudget(Path(tempfile.mkdtemp()) / "budget", lambda: date(2026, 1, 1))
+    >>> [budget.spend(2) for _ in range(2)], budget.spend(2).name
     ([None, None], 'BUDGET_SPENT')
     """
 
-    def __init__(self, path: str | Path, per_day: int, today: Callable[[], date]) -> None:
-        if per_day < 0:
-            raise PolicyError(f"{per_day} vectors a day, expected 0 or more: correct the policy")
-        self._path, self._per_day, self._today = Path(path), per_day, today
+    def __init__(self, path: str | Path, today: Callable[[], date]) -> None:
+        self._path, self._today = Path(path), today
         self._seen = (date.min, 0)  # the latest day, and its count
 
-    def spend(self) -> Reason | None:
-        """Count one vector, which may then go out: `None`. Otherwise the reason why none may."""
+    def spend(self, per_day: int | None) -> Reason | None:
+        """Count one vector, which may then go out: `None`. Otherwise the reason why none may.
+
+        `per_day` is what the policy allows in a day, counting what all policies let out; `None` allows any number.
+        """
         try:
             storage.folder(self._path.parent)
             with _locked(self._path.with_name(f"{self._path.name}.lock")):
                 day, spent = self._spent()
-                if spent >= self._per_day:
+                if per_day is not None and spent >= per_day:
                     return Reason.BUDGET_SPENT
                 storage.write(self._path, _text(day, spent + 1), durable=True)
                 self._seen = (day, spent + 1)

@@ -69,6 +69,11 @@ class Runtime:
         return self._served.name
 
     @property
+    def width(self) -> int:
+        """How many numbers a released vector has."""
+        return self._served.width
+
+    @property
     def policy(self) -> Policy:
         """What its user agreed to share."""
         return self._served.policy
@@ -126,9 +131,10 @@ class Runtime:
 
     def _spent(self) -> Reason | None:
         """Why not even one vector more may go out today, or None, and then it is counted."""
+        per_day = self.policy.budget.per_day
         if self._budget is not None:
-            return self._budget.spend()
-        return None if self.policy.budget.per_day is None else Reason.BUDGET_UNKNOWN
+            return self._budget.spend(per_day)
+        return None if per_day is None else Reason.BUDGET_UNKNOWN
 
 
 def _chosen(bundle: Bundle, policy: str | None) -> Served:
