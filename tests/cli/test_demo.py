@@ -17,7 +17,7 @@ from tests.cli.test_reproduce import sordino
 from tests.report.test_page import words
 from tests.study import made
 
-DIMS = FEATURE_SETS["IS13"].dims
+DIMS = FEATURE_SETS["mel"].dims
 
 
 @pytest.mark.slow
@@ -29,7 +29,7 @@ def test_a_corpus_is_read_from_sound_to_page(tmp_path: Path) -> None:
     assert (said.status, said.err) == (0, "")
     assert said.out.endswith(f"\n{out / 'report.html'}\n")
     record = json.loads((out / "run.json").read_text())
-    assert (record["config"]["features"], record["config"]["dims"]) == ("IS13", DIMS)
+    assert (record["config"]["features"], record["config"]["dims"]) == ("mel", DIMS)
     assert (record["utterances"], record["config"]["corpus"]) == (40, "made")
     assert len(list((tmp_path / "cache").rglob("*.vector"))) == 40
     assert set(json.loads(told.read_text())["mean_of_policies"]) == {"none", "rae", "rae-grl", "rae-grl+", "chance"}

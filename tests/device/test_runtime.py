@@ -105,7 +105,7 @@ def test_a_model_that_takes_something_else_releases_nothing() -> None:
 
 
 def test_vectors_made_elsewhere_have_no_sound(talking: Path) -> None:
-    with pytest.raises(BundleError, match=r"features 'made', expected one of IS13, .* takes vectors alone"):
+    with pytest.raises(BundleError, match=r"features 'made', expected one of mel, .* takes vectors alone"):
         Runtime(bundled("none")).utterance(synthetic(0.5, RATE, 0), RATE)
     whole = read(talking)
     card = {**whole.card, "features": {**whole.card["features"], "recipe": 99}}

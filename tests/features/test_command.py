@@ -49,7 +49,10 @@ def test_the_table_has_the_vectors_and_the_json_how_they_were_made(
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        (("--features", "IS14", "--out", "x.csv"), "--features IS14: expected one of IS13, ComParE_2016, eGeMAPSv02"),
+        (
+            ("--features", "IS14", "--out", "x.csv"),
+            "--features IS14: expected one of mel, IS13, ComParE_2016, eGeMAPSv02",
+        ),
         (("--out", "x.txt"), "x.txt: suffix .txt, expected one of .parquet, .csv, .npz"),
     ],
 )

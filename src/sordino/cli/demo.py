@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sordino.cli.options import CACHE, CORES, Cache, Jobs, Json, Seed, corpora_from
+from sordino.cli.reproduce import Features
 
 SYNTHETIC = (
     "This corpus is synthetic: 24 voices of the espeak-ng synthesiser, emotions acted by pitch, rate and loudness. "
@@ -24,6 +25,7 @@ Where = Annotated[Path, typer.Option("--out", metavar="PATH", help="Where to wri
 def demo(
     corpus: Given = None,
     out: Where = Path("demo-report"),
+    features: Features = "mel",
     cache: Cache = CACHE,
     seed: Seed = 0,
     jobs: Jobs = CORES,
@@ -31,7 +33,8 @@ def demo(
 ) -> None:
     """Hide emotions and gender in speech features, attack what is released, and write a report.
 
-    Without --corpus it first makes speech with espeak-ng: about four minutes in all on two cores.
+    Without --corpus it first makes speech with espeak-ng: about four minutes in all on two cores. openSMILE is needed
+    for features of its own only.
 
     \b
     Example:
@@ -46,5 +49,7 @@ def demo(
     recordings = corpora_from(corpus) if corpus else synthetic.make(cache / "synthetic", seed)
     notices = [] if corpus else [SYNTHETIC]
     options = Options(seed=seed)
-    estimates = study.reproduce(recordings, out, options=options, cache=cache, jobs=jobs, notices=notices)
+    estimates = study.reproduce(
+        recordings, out, features=features, options=options, cache=cache, jobs=jobs, notices=notices
+    )
     tell(estimates, out, json)

@@ -9,7 +9,7 @@ import typer
 from sordino.cli.options import CACHE, CORES, Cache, CorpusOption, Jobs, Json, Out, Seed, corpora_from, write_json
 from sordino.errors import FeatureError
 
-Features = Annotated[str, typer.Option("--features", metavar="SET", help="IS13, ComParE_2016 or eGeMAPSv02.")]
+Features = Annotated[str, typer.Option("--features", metavar="SET", help="mel, IS13, ComParE_2016 or eGeMAPSv02.")]
 
 
 def extract(
@@ -28,7 +28,7 @@ def extract(
 
     \b
     Example:
-      sordino extract --corpus ravdess=data/ravdess --features eGeMAPSv02 --out vectors.parquet
+      sordino extract --corpus ravdess=data/ravdess --features mel --out vectors.parquet
     """
     from sordino.features import FEATURE_SETS, write_vectors
     from sordino.features import extract as vectors_of

@@ -17,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="Reproduce a paper's study.")
 Features = Annotated[
     str,
     typer.Option(
-        "--features", metavar="SET", help="IS13, ComParE_2016, eGeMAPSv02, or a table of vectors: FILE.parquet."
+        "--features", metavar="SET", help="mel, IS13, ComParE_2016, eGeMAPSv02, or a table of vectors: FILE.parquet."
     ),
 ]
 Held = Literal["speaker", "utterance"]

@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from sordino.errors import BundleError
 
-
-class Extractor(Protocol):
-    """Samples to one vector `(dims,)`, or to a sequence of them `(steps, width)`."""
-
-    @property
-    def sampling_rate(self) -> int: ...
-
-    @property
-    def config(self) -> dict[str, object]: ...
-
-    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]: ...
+if TYPE_CHECKING:
+    from sordino.signal.feature_sets import Extractor
 
 
 def extractor(features: Mapping[str, Any]) -> Extractor:

@@ -7,19 +7,22 @@ import math
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sordino.device.budget import DailyBudget
 from sordino.device.bundle import Bundle, Served, read
-from sordino.device.extractors import Extractor, extractor
+from sordino.device.extractors import extractor
 from sordino.device.result import Reason, Released, Result, Withheld
 from sordino.device.serving import Clip, Clips, Table
 from sordino.device.stream import Stream
 from sordino.errors import BundleError, ReleaseError
 from sordino.policy import Policy
+
+if TYPE_CHECKING:
+    from sordino.signal.feature_sets import Extractor
 
 SHORTEST_SECONDS: Final = 0.06
 LONGEST_SECONDS: Final = 600.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import joblib
 import numpy as np
@@ -17,7 +17,7 @@ from sordino.features.cache import Cache
 from sordino.features.vectors import SUFFIXES, read_vectors
 from sordino.progress import track
 from sordino.signal import audio
-from sordino.signal.feature_sets import FEATURE_SETS
+from sordino.signal.feature_sets import FEATURE_SETS, Extractor
 
 CACHE: Final = Path("~/.cache/sordino")
 """Where vectors are kept unless another place is given."""
@@ -33,15 +33,15 @@ def extract(features: str, corpus: Corpus, cache: str | Path | None = CACHE, job
     killed, or stopped by one bad recording or a full disk, goes on from there when it is started again.
 
     Raises `FeatureError` for a set that is not known, `AudioError` for a recording that cannot be used,
-    `DependencyError` without openSMILE, `StorageError` where the cache cannot be written.
+    `DependencyError` without openSMILE where the set is its, `StorageError` where the cache cannot be written.
 
     >>> import tempfile, pandas
     >>> from sordino.corpora import table
     >>> folder = Path(tempfile.mkdtemp())
     >>> noise = np.random.default_rng(0).normal(0, 0.1, 16000)
     >>> rows = pandas.DataFrame({"file": [str(audio.write(folder / "noise.wav", noise))], "speaker": ["one"]})
-    >>> extract("eGeMAPSv02", table.make("noise", rows), cache=folder, jobs=1).shape
-    (1, 88)
+    >>> extract("mel", table.make("noise", rows), cache=folder, jobs=1).shape
+    (1, 927)
     """
     if features not in FEATURE_SETS:
         if Path(features).suffix.lower() in SUFFIXES:
@@ -50,21 +50,6 @@ def extract(features: str, corpus: Corpus, cache: str | Path | None = CACHE, job
         raise FeatureError(f"features {features}: expected {known} or a {', '.join(SUFFIXES)} file: choose one of them")
     extractor = FEATURE_SETS[features]
     return np.stack(each(extractor, (extractor.dims,), corpus, cache, jobs))
-
-
-class Extractor(Protocol):
-    """Samples to values, which `name`, `sampling_rate` (Hz) and `config` decide."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def sampling_rate(self) -> int: ...
-
-    @property
-    def config(self) -> dict[str, object]: ...
-
-    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]: ...
 
 
 def each(

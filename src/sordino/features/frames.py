@@ -25,6 +25,7 @@ def frames(corpus: Corpus, cache: str | Path | None = CACHE, jobs: int = 0) -> l
 
     >>> import tempfile, pandas
     >>> from sordino.corpora import table
+    >>> from sordino.signal import audio
     >>> folder = Path(tempfile.mkdtemp())
     >>> noise = np.random.default_rng(0).normal(0, 0.1, 16000)
     >>> rows = pandas.DataFrame({"file": [str(audio.write(folder / "noise.wav", noise))], "speaker": ["one"]})

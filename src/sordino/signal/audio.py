@@ -156,6 +156,18 @@ def full_scale(samples: NDArray[np.floating]) -> NDArray[np.floating]:
     return clipped
 
 
+def check(samples: NDArray[np.floating]) -> None:
+    """Raise `AudioError` for what is not one channel of finite floats."""
+    if samples.ndim != 1 or samples.dtype.kind != "f":
+        raise AudioError(
+            f"samples of shape {samples.shape} and type {samples.dtype}, expected one channel of floats, full scale at "
+            "±1: take the mean of the channels, and divide 16-bit integers by 32768"
+        )
+    bad = samples.size - np.count_nonzero(np.isfinite(samples))
+    if bad:
+        raise AudioError(f"{bad} of {samples.size} samples are NaN or infinite: record or convert it anew")
+
+
 def _frames(sound: soundfile.SoundFile, path: str | Path, start: float, end: float) -> tuple[int, int]:
     """First frame of the cut and their number; raises where the file has no such frames, or too few or too many."""
     seconds = sound.frames / sound.samplerate

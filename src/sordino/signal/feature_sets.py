@@ -2,19 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sordino.signal.filterbank import Filterbank
+from sordino.signal.mel import Mel
 from sordino.signal.smile import Functionals
 
-FEATURE_SETS: Final = {
+
+class Extractor(Protocol):
+    """Samples to values, which `name`, `sampling_rate` (Hz) and `config` decide."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def sampling_rate(self) -> int: ...
+
+    @property
+    def config(self) -> dict[str, object]: ...
+
+    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]: ...
+
+
+class FeatureSet(Extractor, Protocol):
+    """An extractor of vectors: `dims` values, and what each is called."""
+
+    @property
+    def dims(self) -> int: ...
+
+    @property
+    def names(self) -> list[str]: ...
+
+
+FEATURE_SETS: Final[dict[str, FeatureSet]] = {
+    "mel": Mel(),
     "IS13": Functionals("IS13", 6373),
     "ComParE_2016": Functionals("ComParE_2016", 6373),
     "eGeMAPSv02": Functionals("eGeMAPSv02", 88),
 }
-"""Samples to one vector: `IS13` of the Interspeech 2013 challenge (Schuller et al. 2013; Feng 2021 uses it),
-`ComParE_2016` its later revision, `eGeMAPSv02` a small set chosen by voice researchers (Eyben et al. 2016). A new set
-is one module and one line here."""
+"""Feature sets by name: `mel`, sordino's own, which needs no openSMILE and may be shipped; `IS13` of the Interspeech
+2013 challenge (Schuller et al. 2013; Feng 2021 uses it), `ComParE_2016` its later revision, `eGeMAPSv02` a small set
+chosen by voice researchers (Eyben et al. 2016). A new set is one module and one line here."""
 
-SEQUENCES: Final = {"filterbank": Filterbank()}
+SEQUENCES: Final[dict[str, Extractor]] = {"filterbank": Filterbank()}
 """Samples to a sequence of frames, `(steps, width)`."""

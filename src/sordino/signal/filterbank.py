@@ -69,7 +69,9 @@ def filterbank(samples: NDArray[np.floating], sampling_rate: int = SAMPLING_RATE
     """
     _check(samples, sampling_rate)
     energies = kaldi_native_fbank.OnlineFbank(_options(sampling_rate))
-    energies.accept_waveform(sampling_rate, samples.astype(np.float32))
+    energies.accept_waveform(
+        sampling_rate, memoryview(samples.astype(np.float32))
+    )  # an array is read at half the speed
     frames = np.stack([energies.get_frame(frame) for frame in range(energies.num_frames_ready)])  # (frames, 40)
     values: NDArray[np.float32] = np.log(np.maximum(frames, np.float32(FLOOR)))
     return values
@@ -118,16 +120,9 @@ def _check(samples: NDArray[np.floating], sampling_rate: int) -> None:
         raise AudioError(
             f"sampling_rate {sampling_rate} Hz, expected at least {SLOWEST_HZ}: resample to {SAMPLING_RATE}"
         )
-    if samples.ndim != 1 or samples.dtype.kind != "f":
-        raise AudioError(
-            f"samples of shape {samples.shape} and type {samples.dtype}, expected one channel of floats, full scale at "
-            "±1: take the mean of the channels, and divide 16-bit integers by 32768"
-        )
+    audio.check(samples)
     if samples.size < int(FRAME_SECONDS * sampling_rate):
         raise AudioError(
             f"{1000 * samples.size / sampling_rate:.3g} ms of sound, expected at least {1000 * FRAME_SECONDS:.0f}, one "
             "frame: leave it out, or take a longer cut"
         )
-    bad = samples.size - np.count_nonzero(np.isfinite(samples))
-    if bad:
-        raise AudioError(f"{bad} of {samples.size} samples are NaN or infinite: record or convert it anew")
