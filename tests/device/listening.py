@@ -18,7 +18,7 @@ from sordino.release import DrawnFitter
 from sordino.signal.feature_sets import FEATURE_SETS
 from tests.release.planted import POLICY, planted
 
-FEATURES: Final = "eGeMAPSv02"
+FEATURES: Final = "mel"
 RATE: Final = 16000
 SECONDS: Final = (1.3, 0.8, 2.1, 1.0)
 """How long each utterance of `said` lasts."""
