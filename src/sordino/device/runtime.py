@@ -18,7 +18,7 @@ from sordino.device.extractors import extractor
 from sordino.device.result import Reason, Released, Result, Withheld
 from sordino.device.serving import Clip, Clips, Table
 from sordino.device.stream import Stream
-from sordino.errors import BundleError, ReleaseError
+from sordino.errors import BundleError, ReleaseError, SordinoError
 from sordino.policy import Policy
 
 if TYPE_CHECKING:
@@ -64,7 +64,12 @@ class Runtime:
             raise ReleaseError(f"key {key}, expected 0 to 2^{KEY_BITS} - 1: choose another, or none")
         key = secrets.randbits(KEY_BITS) if key is None else key
         serving = Clips if "streams" in self.bundle.card["features"] else Table
-        self._serving: Table | Clips = serving(self.bundle, self._served, key)
+        try:
+            self._serving: Table | Clips = serving(self.bundle, self._served, key)
+        except SordinoError:
+            raise
+        except Exception as error:  # what a bundle holds that somebody forged is anybody's guess
+            raise BundleError("parts of the bundle do not fit together: write it again") from error
 
     @property
     def name(self) -> str:
