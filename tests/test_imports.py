@@ -30,6 +30,7 @@ HEAVY = (
     "onnx",
     "onnxruntime",
     "opensmile",
+    "sounddevice",
     "soundfile",
     "soxr",
 )
@@ -110,7 +111,7 @@ def test_what_runs_on_a_device_knows_signal_and_the_ground_floor_alone() -> None
     reached = {name for path in on_the_device() for name in ours(path)} - {"__version__"}
     assert {name.split(".")[0] for name in reached} <= {"device", "signal"} | WORDS
     assert not [name for name in reached if name.startswith("device.") and name.split(".")[1] in LAB]
-    assert set().union(*map(packages, on_the_device())) <= {"numpy", "onnxruntime", "pyarrow"}
+    assert set().union(*map(packages, on_the_device())) <= {"numpy", "onnxruntime", "pyarrow", "sounddevice"}
 
 
 def test_attack_knows_the_release_protocol_and_no_release() -> None:

@@ -15,14 +15,14 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-SCRIPTS = ("install", "test", "check", "build", "docs", "demo")
+SCRIPTS = ("install", "test", "check", "build", "docs", "demo", "fuzz")
 MACHINE_PATH = re.compile(r"(?<![\w.~$})-])/(?:home|root|Users|work|opt|tmp/\w+)/\w")
 TEXT = {".py", ".md", ".toml", ".txt", ".csv", ".html", ".css", ".svg", ".cfg", ".json", ""}
 
 
 def texts() -> Iterator[Path]:
     """Every text file that the repository holds."""
-    folders = ("src", "tests", "docs", "scripts", "benchmarks", ".ci")
+    folders = ("src", "tests", "docs", "scripts", "benchmarks", "fuzz", ".ci")
     places = [*ROOT.iterdir(), *(path for folder in folders for path in (ROOT / folder).rglob("*"))]
     for path in places:
         if path.is_file() and path.suffix in TEXT and "egg-info" not in str(path) and path.name != ".git":

@@ -40,11 +40,12 @@ def folder(path: str | Path) -> Path:
     return Path(path)
 
 
-def write(path: str | Path, content: bytes | str | Callable[[Path], object]) -> Path:
+def write(path: str | Path, content: bytes | str | Callable[[Path], object], durable: bool = False) -> Path:
     """Write a file under a temporary name beside it, then rename: readers see the old file or the new, never half.
 
     `content` is the bytes or text, or a function that writes to the path it is given. Two processes may write the same
-    file: the last rename wins. Raises `StorageError`; the temporary file is removed, an older file is left as it was.
+    file: the last rename wins. A `durable` file is on the disk when this returns, and there after a power cut, at the
+    price of waiting for the disk. Raises `StorageError`; the temporary file is removed, an older one is left as it was.
     """
     path = Path(path)
     folder(path.parent)
@@ -58,7 +59,20 @@ def write(path: str | Path, content: bytes | str | Callable[[Path], object]) -> 
             else:
                 temporary.write_bytes(content.encode() if isinstance(content, str) else content)
             temporary.chmod(0o644)
+            if durable:
+                _to_disk(temporary)
             temporary.replace(path)
+            if durable:
+                _to_disk(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
     return path
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

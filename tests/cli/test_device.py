@@ -70,7 +70,7 @@ def test_of_what_cannot_be_used_nothing_is_released(
     [
         (("a.wav", "--out", "x.txt"), r"x.txt: suffix .txt, expected one of .npz, .csv, .parquet"),
         (("a.wav", "--out", "x.npz", "--policy", "theirs"), "policy 'theirs', expected one of mine"),
-        (("--out", "x.npz"), "Missing argument"),
+        (("--out", "x.npz"), "nothing to hear, expected FILE, - or --microphone"),
     ],
 )
 def test_what_cannot_be_released_says_so(

@@ -27,6 +27,9 @@ CORES: Final = 0
 CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "sordino"
 """The default of `--cache`."""
 
+STATE: Final = Path(os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()) / "sordino"
+"""Where is kept what must outlast a restart: the count of a day."""
+
 Out = Annotated[Path, typer.Option("--out", metavar="PATH", help="Where to write; made when absent.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Processes that work at once; 0 is one for every core.")]

@@ -1,21 +1,31 @@
-"""`sordino release`: recordings in, released vectors out."""
+"""`sordino release`: recordings or a stream in, released vectors out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sordino.cli.options import Json, Out, write_json
+from sordino.cli.options import STATE, Json, Out, write_json
 from sordino.errors import AudioError
 
 if TYPE_CHECKING:
-    from sordino.device import Released, Runtime
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from sordino.device import Released, Result, Runtime
 
 BundleFile = Annotated[Path, typer.Argument(metavar="BUNDLE", help="What `sordino fit` wrote.")]
-Files = Annotated[list[Path], typer.Argument(metavar="FILE", help="A recording of one utterance; again for others.")]
+Files = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="FILE", help="A recording of one utterance; again for others. - is a WAV stream that comes "
+                   "in on standard input."),
+]  # fmt: skip
 PolicyName = Annotated[
     str | None,
     typer.Option("--policy", metavar="NAME", help="Which policy of the bundle; needed where it has several."),
@@ -24,6 +34,15 @@ Key = Annotated[
     int | None,
     typer.Option("--seed", min=0, help="Draw the same each time; else the operating system gives the chance."),
 ]
+Microphone = Annotated[bool, typer.Option("--microphone", help="Listen to the microphone until Ctrl-C.")]
+Raw = Annotated[
+    int | None,
+    typer.Option("--raw", metavar="HZ", help="What comes in on standard input has no header: 16 bits, one channel."),
+]
+BudgetFile = Annotated[
+    Path | None,
+    typer.Option("--budget-file", metavar="PATH", help="Where the vectors of a day are counted; one for a device."),
+]
 
 WITHHELD = 1
 """The exit status where nothing was released of one recording or more."""
@@ -31,52 +50,110 @@ WITHHELD = 1
 
 def release(
     bundle: BundleFile,
-    files: Files,
     out: Out,
+    files: Files = None,
     policy: PolicyName = None,
+    microphone: Microphone = False,
+    raw: Raw = None,
+    budget_file: BudgetFile = None,
     seed: Key = None,
     json: Json = None,
 ) -> None:
-    """Release one vector of each recording, as a policy says, and nothing else.
+    """Release one vector of each utterance, as a policy says, and nothing else.
 
-    The table (.npz, .csv, or .parquet where pyarrow is installed) holds the file and the vector of each. Of a recording
-    that cannot be used nothing is released: standard error says why, and the status is 1.
+    A recording is one utterance; a stream is cut into its utterances. The table (.npz, .csv, or .parquet where pyarrow
+    is installed) holds the file and the vector of each. Where an utterance cannot be used nothing is released: standard
+    error says why, and the status is 1. From a stream, a .csv grows line by line, and what stands there is added to;
+    other tables are written at the end. Ctrl-C ends a stream.
 
     \b
     Example:
       sordino release muted.sordino monday.wav tuesday.wav --out released.npz
+      ffmpeg -i call.mp3 -f wav - | sordino release muted.sordino - --out released.csv
     """
-    import numpy as np
+    from sordino.device import DailyBudget, Released, Runtime, read, table
 
-    from sordino.device import Released, Runtime, table
-
-    table.suffix(out)
-    runtime = Runtime(bundle, policy, seed)
-    found = dict(_uttered(runtime, files))
-    released = {file: one.vector for file, one in found.items() if isinstance(one, Released)}
-    withheld = {file: str(one) for file, one in found.items() if not isinstance(one, Released)}
-    for file, reason in withheld.items():
-        typer.secho(f"{file}: nothing released: {reason}", fg="yellow", err=True)
-    if released:
-        table.write(out, list(released), np.stack(list(released.values())))
+    kind, endless = table.suffix(out), microphone or "-" in (files or ())
+    if not (files or microphone):
+        raise AudioError("nothing to hear, expected FILE, - or --microphone: name one")
+    if raw is not None and "-" not in (files or ()):
+        raise AudioError(f"--raw {raw} without standard input, expected -: give it in place of a FILE")
+    whole = read(bundle)
+    limited = budget_file or any(one.policy.budget.per_day is not None for one in whole.policies.values())
+    budget = DailyBudget(budget_file or STATE / "budget", lambda: datetime.now(UTC).date()) if limited else None
+    runtime = Runtime(whole, policy, seed, budget)
+    rows = table.Lines(out, runtime.width) if endless and kind == ".csv" else table.Whole(out)
+    withheld: dict[str, Counter[str]] = {}
+    try:
+        for name, result in _heard(runtime, files or (), microphone, raw):
+            if isinstance(result, Released):
+                rows.add(name, result.vector)
+            else:
+                withheld.setdefault(name, Counter())[result] += 1
+                typer.secho(f"{name}: nothing released: {result}", fg="yellow", err=True)
+    except KeyboardInterrupt:
+        if not endless:
+            raise
+    finally:
+        rows.close()  # whatever ends a stream, what was released is written
+    held = sum(map(Counter.total, withheld.values()))
     if json != "-":
-        print(f"{out}: {len(released)} vectors released, {len(withheld)} withheld, under policy {runtime.name}")
+        print(f"{out}: {rows.count} vectors released, {held} withheld, under policy {runtime.name}")
     if json:
-        write_json(json, {"policy": runtime.name, "released": len(released), "withheld": withheld, "out": str(out)})
-    if withheld:
+        told = {name: ", ".join(reasons) for name, reasons in withheld.items()}
+        write_json(json, {"policy": runtime.name, "released": rows.count, "withheld": told, "out": str(out)})
+    if held and not endless:
         raise typer.Exit(WITHHELD)
 
 
-def _uttered(runtime: Runtime, files: Iterable[Path]) -> Iterator[tuple[str, Released | str]]:
-    """Each recording, and what comes of it: a vector, or why there is none."""
-    from sordino.device import Withheld
-    from sordino.signal import audio
+def _heard(
+    runtime: Runtime, files: Sequence[str], microphone: bool, raw: int | None
+) -> Iterator[tuple[str, Released | str]]:
+    """What comes of each recording and of each utterance of a stream: a vector, or why there is none."""
+    from sordino.device.microphone import listen
 
     for file in files:
-        try:
-            samples = audio.read(file, sampling_rate=runtime.sampling_rate)
-        except AudioError as error:
-            yield str(file), str(error).removeprefix(f"{file}: ")
-            continue
-        result = runtime.utterance(samples, runtime.sampling_rate)
-        yield str(file), str(result.reason) if isinstance(result, Withheld) else result
+        yield from _streamed(runtime, file, *_standard_input(raw)) if file == "-" else [(file, _uttered(runtime, file))]
+    if microphone:
+        rate, blocks = listen()
+        typer.echo("listening: Ctrl-C ends", err=True)
+        yield from _streamed(runtime, "microphone", rate, blocks)
+
+
+def _uttered(runtime: Runtime, file: str) -> Released | str:
+    from sordino.signal import audio
+
+    try:
+        samples = audio.read(file, sampling_rate=runtime.sampling_rate)
+    except AudioError as error:
+        return str(error).removeprefix(f"{file}: ")
+    return _said(runtime.utterance(samples, runtime.sampling_rate))
+
+
+def _streamed(
+    runtime: Runtime, name: str, rate: int, blocks: Iterator[NDArray[np.float32]]
+) -> Iterator[tuple[str, Released | str]]:
+    from sordino.device import Stream
+    from sordino.device.stream import RATES
+
+    if not RATES[0] <= rate <= RATES[1]:
+        raise AudioError(f"{name}: {rate} Hz, expected {RATES[0]} to {RATES[1]}: resample it first")
+    stream = Stream(runtime, rate)
+    for block in blocks:
+        yield from ((name, _said(result)) for result in stream.push(block))
+    yield from ((name, _said(result)) for result in stream.end())
+
+
+def _standard_input(raw: int | None) -> tuple[int, Iterator[NDArray[np.float32]]]:
+    """The rate of what comes in on standard input, and its blocks."""
+    from sordino.signal import wav
+
+    coded, size = (wav.Format(raw), None) if raw is not None else wav.header(sys.stdin.buffer)
+    return coded.sampling_rate, wav.blocks(sys.stdin.buffer, coded, size)
+
+
+def _said(result: Result) -> Released | str:
+    """A vector, or in words why there is none."""
+    from sordino.device import Withheld
+
+    return str(result.reason) if isinstance(result, Withheld) else result

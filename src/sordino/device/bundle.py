@@ -121,9 +121,11 @@ def read(path: str | Path) -> Bundle:
         served = [Served(**{**one, "policy": _policy(one["policy"])}) for one in policies]
         named = {one.name: one for one in served}
         needed = {name for one in served for name in (one.preprocess, one.model, one.arrays) if name}
-        if not named or needed - set(files) or not isinstance(card, dict):
+        if not named or needed - set(files) or not isinstance(card["features"], dict):
             raise ValueError("parts are missing")
-    except (ValueError, KeyError, TypeError, PolicyError) as error:
+        if not all(type(one.width) is int and isinstance(one.chance, dict) for one in served):
+            raise ValueError("parts are not what they should be")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, PolicyError) as error:
         raise BundleError(f"{path}: parts of the bundle are missing or do not fit together: write it again") from error
     return Bundle(files, card, named)
 

@@ -19,7 +19,7 @@ def extractor(features: Mapping[str, Any]) -> Extractor:
     from sordino.signal.feature_sets import FEATURE_SETS, SEQUENCES  # here: a runtime of vectors needs none of it
 
     known: dict[str, Extractor] = {**FEATURE_SETS, **SEQUENCES}
-    name = features.get("set")
+    name = str(features.get("set"))
     if name not in known:
         raise BundleError(f"features {name!r}, expected one of {', '.join(known)}: this bundle takes vectors alone")
     found = known[name]

@@ -17,8 +17,12 @@ class Reason(StrEnum):
     WRONG_RATE = "another sampling rate than that of the bundle: resample first"
     TOO_SHORT = "too short to be an utterance"
     TOO_LONG = "too long to be one utterance"
+    CLIPPED = "too many samples at full scale: the sound is distorted, turn the microphone down"
+    SILENT = "no sound: the microphone is off or not connected"
     FEATURES = "features that could not be computed"
     MODEL = "a model that failed"
+    BUDGET_SPENT = "as many vectors as the policy allows in a day are out already: more tomorrow"
+    BUDGET_UNKNOWN = "nobody can say how many vectors are out today: the count cannot be read, locked or written"
 
 
 @dataclass(frozen=True, eq=False)

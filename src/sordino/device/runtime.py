@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino.device.budget import DailyBudget
 from sordino.device.bundle import Bundle, Served, read
 from sordino.device.extractors import extractor
 from sordino.device.result import Reason, Released, Result, Withheld
 from sordino.device.serving import Clip, Clips, Table
-from sordino.errors import BundleError, ReleaseError
+from sordino.device.stream import Stream
+from sordino.errors import BundleError, ReleaseError, SordinoError
 from sordino.policy import Policy
 
 if TYPE_CHECKING:
@@ -25,6 +27,13 @@ if TYPE_CHECKING:
 SHORTEST_SECONDS: Final = 0.06
 LONGEST_SECONDS: Final = 600.0
 """How long an utterance may be, as of recordings (`sordino.signal.audio`)."""
+
+FULL_SCALE: Final = 0.999
+MOST_CLIPPED: Final = 0.01
+"""The largest share of samples at full scale; recordings of RAVDESS and EMO-DB have up to a hundredth of it."""
+
+LEAST_SOUND: Final = 2.0**-15
+"""How far samples lie apart at least: one step of 16 bits."""
 
 KEY_BITS: Final = 128
 
@@ -36,23 +45,41 @@ class Runtime:
     - `policy`: the name of one of its policies; None where it has one only.
     - `key`: decides what is drawn, 0 to 2^128 - 1; None takes one from the operating system, which a device does: the
       one place below the command line where chance is no argument. A key given makes a run that can be repeated.
+    - `budget`: the count of what goes out in a day. Without one, a policy that limits it lets out no utterance at all.
 
     Raises `BundleError` for a bundle that is not whole or has no such policy, `ReleaseError` for another key.
     """
 
-    def __init__(self, bundle: Bundle | str | Path, policy: str | None = None, key: int | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle | str | Path,
+        policy: str | None = None,
+        key: int | None = None,
+        budget: DailyBudget | None = None,
+    ) -> None:
+        self._budget = budget
         self.bundle = bundle if isinstance(bundle, Bundle) else read(bundle)
         self._served = _chosen(self.bundle, policy)
         if key is not None and not 0 <= key < 2**KEY_BITS:
             raise ReleaseError(f"key {key}, expected 0 to 2^{KEY_BITS} - 1: choose another, or none")
         key = secrets.randbits(KEY_BITS) if key is None else key
         serving = Clips if "streams" in self.bundle.card["features"] else Table
-        self._serving: Table | Clips = serving(self.bundle, self._served, key)
+        try:
+            self._serving: Table | Clips = serving(self.bundle, self._served, key)
+        except SordinoError:
+            raise
+        except Exception as error:  # what a bundle holds that somebody forged is anybody's guess
+            raise BundleError("parts of the bundle do not fit together: write it again") from error
 
     @property
     def name(self) -> str:
         """The name of the policy."""
         return self._served.name
+
+    @property
+    def width(self) -> int:
+        """How many numbers a released vector has."""
+        return self._served.width
 
     @property
     def policy(self) -> Policy:
@@ -92,9 +119,30 @@ class Runtime:
             return Withheld(Reason.FEATURES)
         try:
             given = [{"audio": features}] if isinstance(self._serving, Clips) else features[None]
-            return Released(self.release(given)[0])
+            released = Released(self.release(given)[0])
+            withheld = self._spent()  # last, and before it goes out
         except Exception:
             return Withheld(Reason.MODEL)
+        return Withheld(withheld) if withheld else released
+
+    def push(self, samples: NDArray[np.floating]) -> list[Result]:
+        """What comes of the utterances that end within these samples of an endless stream (`Stream.push`)."""
+        return self._stream.push(samples)
+
+    def end(self) -> list[Result]:
+        """What comes of an utterance that the end of the stream cuts. What is pushed later is a new stream."""
+        return self._stream.end()
+
+    @functools.cached_property
+    def _stream(self) -> Stream:
+        return Stream(self, self.sampling_rate)
+
+    def _spent(self) -> Reason | None:
+        """Why not even one vector more may go out today, or None, and then it is counted."""
+        per_day = self.policy.budget.per_day
+        if self._budget is not None:
+            return self._budget.spend(per_day)
+        return None if per_day is None else Reason.BUDGET_UNKNOWN
 
 
 def _chosen(bundle: Bundle, policy: str | None) -> Served:
@@ -117,4 +165,8 @@ def _unfit(samples: NDArray[np.floating], sampling_rate: int, expected: int) -> 
         return Reason.TOO_SHORT
     if samples.size > LONGEST_SECONDS * expected:
         return Reason.TOO_LONG
-    return None if np.isfinite(samples).all() else Reason.NOT_FINITE
+    if not np.isfinite(samples).all():
+        return Reason.NOT_FINITE
+    if np.count_nonzero(np.abs(samples) >= FULL_SCALE) > MOST_CLIPPED * samples.size:
+        return Reason.CLIPPED
+    return Reason.SILENT if np.ptp(samples) <= LEAST_SOUND else None

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -126,6 +127,23 @@ def write(path: str | Path, samples: NDArray[np.floating], sampling_rate: int = 
     content = io.BytesIO()
     soundfile.write(content, steps, sampling_rate, subtype="PCM_16", format=suffix[1:].upper())
     return store(path, content.getvalue())
+
+
+def resampler(from_hz: int, to_hz: int = SAMPLING_RATE) -> Callable[[NDArray[np.float32], bool], NDArray[np.float32]]:
+    """A function `(samples, last) -> samples` that resamples one channel of a stream, block by block.
+
+    What comes out in all is what `soxr.resample` makes of the whole, later by some milliseconds. `last` says that
+    nothing follows. A function serves one stream.
+
+    >>> resample = resampler(48000)
+    >>> sum(resample(np.zeros(480, np.float32), number == 99).size for number in range(100))
+    16000
+    """
+    if from_hz == to_hz:
+        return lambda samples, last: samples  # noqa: ARG005
+    stream = soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32")
+    resampled: Callable[[NDArray[np.float32], bool], NDArray[np.float32]] = stream.resample_chunk
+    return resampled
 
 
 def full_scale(samples: NDArray[np.floating]) -> NDArray[np.floating]:

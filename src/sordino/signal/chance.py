@@ -59,7 +59,7 @@ def drawn(
         kept = chance[:, 0] < np.exp(epsilon) / (np.exp(epsilon) + count - 1)
         other = (bins + 1 + (chance[:, 1] * (count - 1)).astype(np.intp)) % count
         bins = np.where(kept, bins, other)
-    out = np.empty((len(z), prototypes.shape[1]), np.float32)
+    out = np.full((len(z), prototypes.shape[1]), np.nan, np.float32)  # a bin that there is not has no vector
     for one in range(count):
         rows, own = np.flatnonzero(bins == one), np.flatnonzero(of_bin == one)
         out[rows] = prototypes[own[(chance[rows, 2] * len(own)).astype(np.intp)]]

@@ -1,0 +1,228 @@
+"""What is fuzzed, each as one hypothesis test: hypothesis draws its inputs, or atheris does (`fuzz_one_input`).
+
+    altered     a bundle of which bytes were changed, a file or a folder: refused, or read as it was
+    forged      a bundle whose parts were changed and whose checksums are right: refused, or it releases what it may
+    budget      a file that counts the day, with changed bytes: nothing goes out unless it is as it was
+    wav         a changed WAV stream: an error of sordino, or heard to its end
+    samples     blocks of numbers of any size, rate and number of channels: one result an utterance
+
+Of release `drawn` nothing but its prototypes may ever come out. Whatever else is raised is a finding.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from sordino.device import DailyBudget, Reason, Released, Result, Runtime, Stream, Withheld, bundle, read
+from sordino.device.sound import synthetic
+from sordino.errors import SordinoError
+from sordino.signal import wav
+
+GIVEN: Final = Path(os.environ["SORDINO_FUZZ_BUNDLE"])
+"""A whole bundle of release `drawn`, one file, that takes sound."""
+
+HERE: Final = Path(tempfile.mkdtemp(prefix="sordino-fuzz-"))
+RATE: Final = 16000
+TODAY: Final = date(2026, 1, 31)
+
+WHOLE: Final = read(GIVEN)
+RUNTIME: Final = Runtime(WHOLE, key=7)
+SOUND: Final = synthetic(0.4, RATE, seed=1)
+RUNTIME.utterance(SOUND, RATE)  # so that no input pays for what is loaded once
+PROTOTYPES: Final = {row.tobytes() for row in WHOLE.arrays("release-0.npz")["prototypes"].astype(np.float32)}
+JSON: Final = [name for name in WHOLE.files if name.endswith(".json")]
+
+bundle.write(HERE / "folder", WHOLE.card, list(WHOLE.policies.values()), WHOLE.files)
+
+changes = st.lists(
+    st.one_of(
+        st.tuples(st.just("set"), st.integers(0, 1 << 17), st.binary(min_size=1, max_size=8)),
+        st.tuples(st.just("insert"), st.integers(0, 1 << 17), st.binary(min_size=1, max_size=64)),
+        st.tuples(st.just("cut"), st.integers(0, 1 << 17), st.binary(max_size=64)),
+    ),
+    min_size=1,
+    max_size=6,
+)
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=12)
+    | st.sampled_from(sorted(WHOLE.files)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def changed(content: bytes, how: list[tuple[str, int, bytes]]) -> bytes:
+    """Bytes with some set, inserted or cut out; places are counted round and round."""
+    found = bytearray(content)
+    for kind, place, some in how:
+        at = place % (len(found) + 1)
+        found[at : at + (0 if kind == "insert" else len(some))] = b"" if kind == "cut" else some
+    return bytes(found)
+
+
+def drawn_only(result: Result) -> None:
+    """Nothing but a prototype came out."""
+    assert isinstance(result, Released | Withheld), type(result)
+    assert isinstance(result, Withheld) or result.vector.tobytes() in PROTOTYPES, "a vector that is no prototype"
+
+
+@given(how=changes, part=st.sampled_from(["", "manifest.json", *sorted(WHOLE.files)]))
+def altered(how: list[tuple[str, int, bytes]], part: str) -> None:
+    path = HERE / "folder" if part else HERE / "one.sordino"
+    place = path / part if part else path
+    before = place.read_bytes() if part else GIVEN.read_bytes()
+    place.write_bytes(changed(before, how))
+    try:
+        found = read(path)
+        assert place.read_bytes() == before, "a changed bundle was read"
+        drawn_only(Runtime(found, key=7).utterance(SOUND, RATE))
+    except SordinoError:
+        pass
+    finally:
+        place.write_bytes(before)
+
+
+@given(data=st.data())
+def forged(data: st.DataObject) -> None:
+    files = dict(WHOLE.files)
+    name = data.draw(st.sampled_from(sorted(files)))
+    files[name] = _reworded(data, files[name]) if name in JSON else changed(files[name], data.draw(changes))
+    digests = {one: bundle._digest(content) for one, content in sorted(files.items())}
+    manifest = bundle._json({"format": bundle.FORMAT, "files": digests})
+    whole = bundle._packed({**dict(sorted(files.items())), "manifest.json": manifest})
+    if data.draw(st.booleans()):  # the archive itself
+        body = changed(whole[: -bundle._DIGEST], data.draw(changes))
+        whole = body + bundle._digest(body).encode()
+    path = HERE / "forged.sordino"
+    path.write_bytes(whole)
+    try:
+        found = read(path)
+        for one in found.policies.values():
+            runtime = Runtime(found, one.name, key=7)
+            result = runtime.utterance(SOUND, RATE)
+            if isinstance(result, Released):
+                assert result.vector.shape == (runtime.width,), "another width than promised"
+                assert np.isfinite(result.vector).all(), "no number came out"
+                if one.chance["kind"] == "drawn" and one.arrays:
+                    own = found.arrays(one.arrays)["prototypes"].astype(np.float32)
+                    assert any(np.array_equal(result.vector, row) for row in own), "a vector that is no prototype"
+    except SordinoError:
+        pass
+
+
+def _reworded(data: st.DataObject, content: bytes) -> bytes:
+    """JSON of which one value, anywhere in it, is another or is gone."""
+    whole: Any = json.loads(content)
+    at, key = [whole], 0
+    place: Any = at
+    while isinstance(place[key], dict | list) and place[key] and data.draw(st.integers(0, 5)):
+        place = place[key]
+        key = data.draw(st.sampled_from(sorted(place))) if isinstance(place, dict) else data.draw(
+            st.integers(0, len(place) - 1)
+        )  # fmt: skip
+    if isinstance(place, dict) and data.draw(st.booleans()):
+        del place[key]
+    else:
+        place[key] = data.draw(values)
+    return bundle._json(at[0])
+
+
+@given(how=changes, spent=st.integers(0, 4), ahead=st.integers(-3, 3))
+def budget(how: list[tuple[str, int, bytes]], spent: int, ahead: int) -> None:
+    path = HERE / "budget"
+    path.unlink(missing_ok=True)
+    counted = [DailyBudget(path, lambda: TODAY).spend(3) for _ in range(spent)]
+    assert counted.count(None) == min(spent, 3)
+    before = path.read_bytes() if spent else b""
+    path.write_bytes(changed(before, how))
+    same = path.read_bytes() == before and spent
+    reason = DailyBudget(path, lambda: date.fromordinal(TODAY.toordinal() + ahead)).spend(3)
+    if same:
+        assert (reason is None) == (spent < 3 or ahead > 0), "a budget was given again, or not given"
+    else:
+        assert reason is Reason.BUDGET_UNKNOWN, "a damaged count let a vector out"
+
+
+def _wav(bits: int, code: int) -> bytes:
+    samples = np.tile(SOUND[: RATE // 4], 2)
+    coded = (samples * 32767).astype("<i2").tobytes() if code == 1 else samples.astype("<f4").tobytes()
+    fmt = np.array([16, 0], "<u4").tobytes()[:4] + np.array([code, 1], "<u2").tobytes()
+    fmt += np.array([RATE, RATE * bits // 8], "<u4").tobytes() + np.array([bits // 8, bits], "<u2").tobytes()
+    return b"RIFF\xff\xff\xff\xffWAVEfmt " + fmt + b"data\xff\xff\xff\xff" + coded
+
+
+@given(kind=st.sampled_from([(16, 1), (32, 3)]), how=changes, near=st.booleans(), tail=st.binary(max_size=200))
+def wav_stream(kind: tuple[int, int], how: list[tuple[str, int, bytes]], near: bool, tail: bytes) -> None:
+    if near:  # the header, where it matters most
+        how = [(name, place % 60, some) for name, place, some in how]
+    content = io.BytesIO(changed(_wav(*kind), how) + tail)
+    try:
+        coded, size = wav.header(content)
+        stream = Stream(RUNTIME, coded.sampling_rate)
+        for block in wav.blocks(content, coded, size):
+            for result in stream.push(block):
+                drawn_only(result)
+    except SordinoError:
+        return
+    for result in stream.end():
+        drawn_only(result)
+
+
+numbers = st.one_of(
+    st.floats(width=32), st.sampled_from([0.0, 1.0, -1.0, 0.5, 1e30, -1e30, float("nan"), float("inf"), 1e-30])
+)
+
+
+@given(data=st.data())
+def samples(data: st.DataObject) -> None:
+    rate = data.draw(st.sampled_from([RATE, RATE, 8000, 44100, 48000, 7999, 0]))
+    dtype = data.draw(st.sampled_from([np.float32, np.float64, np.float16]))
+    sound = np.concatenate([np.zeros(RATE // 2), np.tile(SOUND, 2), np.zeros(RATE)]).astype(np.float64)
+    for _ in range(data.draw(st.integers(0, 4))):  # a stretch of something else
+        at, length = data.draw(st.integers(0, sound.size)), data.draw(st.integers(1, 4000))
+        sound[at : at + length] = data.draw(numbers)
+    with np.errstate(over="ignore"):
+        sound = sound.astype(dtype)
+    cuts = sorted(data.draw(st.lists(st.integers(0, sound.size), max_size=6)))
+    whole, parts = Stream(RUNTIME, rate), Stream(RUNTIME, rate)
+    once = [*whole.push(sound), *whole.end()]
+    blocks = [part for part in np.split(sound, cuts) if part.size]
+    if data.draw(st.booleans()):
+        blocks = [np.column_stack([block, block]) for block in blocks]
+    cut = [result for block in blocks for result in parts.push(block)] + parts.end()
+    for result in [*once, *cut]:
+        drawn_only(result)
+    if rate >= 8000 and dtype != np.float16:  # half precision rounds the mean of channels
+        assert list(map(_told, once)) == list(map(_told, cut)), "another block size, another result"
+
+
+def _told(result: Result) -> object:
+    return result.vector.tobytes() if isinstance(result, Released) else result
+
+
+Array = NDArray[Any]
+
+TARGETS: Final[dict[str, Callable[[], None]]] = {
+    "altered": altered,
+    "forged": forged,
+    "budget": budget,
+    "wav": wav_stream,
+    "samples": samples,
+}
+"""Every target by name."""

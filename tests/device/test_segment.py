@@ -1,0 +1,188 @@
+"""Utterances in a stream: the same from any block size, found in noise, in bounded memory."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from sordino.device import Segmentation, Segmenter, Utterance
+from sordino.device.sound import synthetic
+from sordino.errors import AudioError
+from sordino.signal import audio
+
+RATE = 16000
+USUAL = Segmentation()
+Samples = NDArray[np.float32]
+
+
+def quiet(seconds: float, seed: int = 0) -> Samples:
+    return np.random.default_rng(seed).normal(0, 0.001, round(seconds * RATE)).astype(np.float32)
+
+
+def scene(*spans: tuple[float, float], seconds: float = 6.0) -> Samples:
+    """Noise, in which something loud goes on from one second to another, once or more."""
+    samples = quiet(seconds)
+    for begin, end in spans:
+        here = slice(round(begin * RATE), round(end * RATE))
+        samples[here] += 0.1 * np.random.default_rng(1).normal(size=here.stop - here.start).astype(np.float32)
+    return samples
+
+
+def segments(samples: Samples, how: Segmentation = USUAL) -> list[Utterance]:
+    segmenter = Segmenter(how)
+    found = list(segmenter.push(samples))
+    last = segmenter.end()
+    return [*found, last] if last else found
+
+
+def spans(samples: Samples, how: Segmentation = USUAL) -> list[tuple[float, float]]:
+    return [(round(one.start_seconds, 2), round(one.end_seconds, 2)) for one in segments(samples, how)]
+
+
+def test_what_is_louder_than_the_noise_is_found_with_its_lead_and_trail() -> None:
+    assert spans(scene((1, 2), (3, 3.6))) == [(0.8, 2.2), (2.8, 3.8)]
+
+
+def test_noise_alone_is_no_utterance_however_loud_it_is() -> None:
+    for level in (0, 1e-6, 1, 100):
+        assert spans(level * quiet(20, seed=3)) == []
+
+
+def test_a_pause_shorter_than_the_hangover_does_not_end_an_utterance() -> None:
+    samples = scene((1, 2), (2.4, 3))
+    assert spans(samples) == [(0.8, 3.2)]
+    assert spans(samples, Segmentation(hangover_seconds=0.3)) == [(0.8, 2.2), (2.2, 3.2)]
+
+
+def test_an_utterance_that_lasts_too_long_is_cut_without_losing_a_sample() -> None:
+    how = Segmentation(longest_seconds=1.5, memory_seconds=10)
+    assert spans(scene((1, 5)), how) == [(0.8, 2.3), (2.3, 3.8), (3.8, 5.2)]
+
+
+def test_the_end_of_the_stream_ends_an_utterance() -> None:
+    assert spans(scene((1, 2), seconds=2.05)) == [(0.8, 2.05)]
+
+
+def test_samples_of_an_utterance_are_those_of_the_stream() -> None:
+    samples = scene((1, 2), (3, 3.6))
+    for one in segments(samples):
+        start = round(one.start_seconds * RATE)
+        np.testing.assert_array_equal(one.samples, samples[start : start + one.samples.size])
+
+
+def test_a_noise_that_begins_is_noise_after_a_while() -> None:
+    samples = quiet(30)
+    samples[5 * RATE :] *= 30
+    assert len(segments(samples)) == 1
+    assert segments(samples)[0].end_seconds < 10
+
+
+def test_a_click_has_little_activity() -> None:
+    (click,) = segments(scene((1, 1.02)))
+    assert click.active_seconds <= 0.06
+    (word,) = segments(scene((1, 1.6)))
+    assert word.active_seconds == pytest.approx(0.6, abs=0.05)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_sample_that_is_no_number_is_in_an_utterance_and_does_not_stay(bad: float) -> None:
+    samples = scene((3, 4))
+    samples[RATE] = bad
+    first, second = segments(samples)
+    assert not np.isfinite(first.samples).all()
+    assert np.isfinite(second.samples).all()
+    assert second.start_seconds == 2.8
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(0, 40000), max_size=12), st.integers(0, 3))
+def test_blocks_of_any_size_give_the_same_utterances(cuts: list[int], seed: int) -> None:
+    samples = np.concatenate([quiet(0.7, seed), synthetic(2.0, RATE, seed), quiet(0.8), scene((0.3, 0.5), seconds=1)])
+    samples[50000] = np.nan
+    segmenter, found = Segmenter(), []
+    for block in np.split(samples, sorted(cuts)):
+        found += list(segmenter.push(block))
+    last = segmenter.end()
+    found += [last] if last else []
+    whole = segments(samples)
+    assert [(one.start_seconds, one.active_seconds) for one in found] == [
+        (one.start_seconds, one.active_seconds) for one in whole
+    ]
+    for one, other in zip(found, whole, strict=True):
+        np.testing.assert_array_equal(one.samples, other.samples)
+
+
+def test_sample_by_sample_gives_the_same_utterances() -> None:
+    samples = scene((0.5, 1.2), seconds=2)
+    segmenter = Segmenter()
+    (found,) = [one for place in range(samples.size) for one in segmenter.push(samples[place : place + 1])]
+    np.testing.assert_array_equal(found.samples, segments(samples)[0].samples)
+
+
+def test_memory_is_that_of_the_longest_utterance() -> None:
+    how = Segmentation(longest_seconds=5.0, memory_seconds=60)
+    block = synthetic(10, RATE, seed=0)
+    loud = np.random.default_rng(0).normal(0, 0.1, 10 * RATE).astype(np.float32)
+    segmenter = Segmenter(how)
+    tracemalloc.start()
+    try:
+        for _ in range(15):  # five minutes, half of them without a pause
+            for sound in (block, loud):
+                for _ in segmenter.push(sound):
+                    pass
+        assert tracemalloc.get_traced_memory()[1] < 2e6  # five seconds are 0.32 MB, handed out once more as a copy
+    finally:
+        tracemalloc.stop()
+
+
+def test_nothing_shows_samples() -> None:
+    samples = scene((1, 2))
+    segmenter = Segmenter()
+    (one,) = segmenter.push(samples)
+    assert repr(segmenter) == "Segmenter(6.0 s)"
+    assert repr(one) == "Utterance(start_seconds=0.8, active_seconds=1.0)"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"enter_db": 3.0},
+        {"leave_db": 0.0},
+        {"leave_db": float("nan")},
+        {"memory_seconds": 0.0},
+        {"trail_seconds": 1.0},
+        {"shortest_seconds": 20.0},
+        {"longest_seconds": 0.5},
+        {"longest_seconds": float("inf")},
+        {"lead_seconds": -1.0},
+    ],
+)
+def test_settings_that_contradict_themselves_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(AudioError, match="expected 0 < leave_db <= enter_db"):
+        Segmentation(**wrong)
+
+
+def test_real_utterances_in_a_stream_are_found(data: Path) -> None:
+    """Ten of EMO-DB with pauses of a second, in noise 20 dB below: nine or more are found alone and whole."""
+    files = sorted((data / "emodb").rglob("*.flac"))[::54]
+    said = [audio.read(file) for file in files]
+    parts, true, at = [np.zeros(RATE, np.float32)], [], RATE
+    for one in said:
+        true.append((at / RATE, (at + one.size) / RATE))
+        parts += [0.05 * one / np.sqrt(np.mean(one**2)), np.zeros(RATE, np.float32)]
+        at += one.size + RATE
+    samples = np.concatenate(parts) + np.random.default_rng(0).normal(0, 0.005, at).astype(np.float32)
+    cut = [(one.start_seconds, one.end_seconds) for one in segments(samples)]
+    alone = [[one for one in cut if one[0] < end and begin < one[1]] for begin, end in true]
+    whole = [
+        len(one) == 1 and abs(one[0][0] - t[0]) < 0.4 and abs(one[0][1] - t[1]) < 0.6
+        for one, t in zip(alone, true, strict=True)
+    ]
+    assert sum(whole) >= 9
+    assert len(cut) <= 11
