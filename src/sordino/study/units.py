@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from sordino import attack, storage
+from sordino import attack, release, storage
 from sordino.attack import RiskAttacker, RiskFitter
 from sordino.corpora import split
 from sordino.corpora.split import Parts
@@ -104,14 +104,21 @@ Finished = tuple[Unit, pd.DataFrame, dict[str, Any]]
 
 
 def predictions(
-    x: NDArray[np.float32], corpus: Corpus, draws: Sequence[Parts], folder: Path, options: Options, jobs: int = 0
+    x: NDArray[np.float32],
+    corpus: Corpus,
+    draws: Sequence[Parts],
+    folder: Path,
+    options: Options,
+    jobs: int = 0,
+    policies: Sequence[Policy] = (),
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Every attacker's guesses on every test utterance (`sordino.attack.COLUMNS`), and how each unit came about.
 
-    `x` is `(utterances, d)`, unscaled. Finished units are read from `folder`. On a CPU, units run in one process a core
-    with one thread each; with a GPU, the networks of all units are trained there as stacks first.
+    `x` is `(utterances, d)`, unscaled; `policies` are the paper's where none is given. Finished units are read from
+    `folder`. On a CPU, units run in one process a core with one thread each; with a GPU, the networks of all units are
+    trained there as stacks first.
     """
-    units = [Unit(parts, policy) for parts in draws for policy in POLICIES]
+    units = [Unit(parts, policy) for parts in draws for policy in policies or POLICIES]
     given = _digest(x, corpus, options)
     storage.folder(folder)
     tables = {unit.name: folder / f"{unit.name}-{_key(unit, given)}.parquet" for unit in units}
@@ -126,7 +133,8 @@ def predictions(
 
 def _digest(x: NDArray[np.float32], corpus: Corpus, options: Options) -> str:
     """The hash of what all units are given: vectors, labels and options."""
-    labels = corpus.table[["speaker", "gender", "emotion", "intensity"]].to_csv(index=False)
+    columns = ["speaker", "gender", "emotion", "intensity", *(["age"] if "age" in corpus.table.columns else [])]
+    labels = corpus.table[columns].to_csv(index=False)
     content = json.dumps(asdict(options), sort_keys=True) + labels
     return hashlib.sha256(content.encode() + np.ascontiguousarray(x).tobytes()).hexdigest()
 
@@ -181,7 +189,7 @@ def _plan(
     ignorant = yield from RiskFitter(unit.policy, seed=seed).plan(z, corpus, unit.parts.risk)
     releases = []
     for name in options.releases:
-        fitter = FITTERS[name](unit.policy, seed)
+        fitter = release.fitter(unit.policy, name, seed)
         if isinstance(fitter, ReplacementFitter):
             fitter = replace(fitter, redraw=options.redraw, schedule=options.schedule)
         releases.append((yield from fitter.plan(z, corpus, unit.parts.transform)))
@@ -195,7 +203,7 @@ def _bounds(
     found: dict[str, dict[str, dict[str, float]]] = {}
     made: dict[DrawnFitter, dict[tuple[str, str], Bound]] = {}
     for name in options.releases:
-        fitter = FITTERS[name](unit.policy, 1000 * options.seed + unit.parts.draw)
+        fitter = release.fitter(unit.policy, name, 1000 * options.seed + unit.parts.draw)
         if isinstance(fitter, DrawnFitter):
             decides = replace(fitter, alone=False)  # prototypes or their mean: the decision is the same
             with suppress(ReleaseError):  # too few speakers to do without some: nobody can tell
@@ -224,6 +232,7 @@ def _attacked(
         "risk_validation_losses": list(ignorant.losses),
         "releases": {one.name: {"hash": one.hash, **one.config} for one in releases},
         "prototypes": {one.name: len(one.arrays["bin"]) for one in releases if isinstance(one, Drawn)},
+        "unlabelled": audits[0].config.get("unlabelled", []),
         "attackers": {audit.config["release"]: audit.config["chosen"] for audit in audits},
     }
     return unit, pd.concat([audit.predictions for audit in audits], ignore_index=True), record
