@@ -16,6 +16,7 @@ FLOOR = {
     **dict.fromkeys(WORDS, 0),
     **dict.fromkeys(("signal", "metrics", "nn"), 1),
     **{room: floor for floor, room in enumerate(("corpora", "features", "release", "attack", "report", "study"), 2)},
+    "device": 8,
     "cli": 9,
 }
 """A room may import rooms on lower floors, and itself."""
@@ -26,6 +27,8 @@ HEAVY = (
     "jinja2",
     "kaldi_native_fbank",
     "matplotlib",
+    "onnx",
+    "onnxruntime",
     "opensmile",
     "soundfile",
     "soxr",
@@ -93,6 +96,21 @@ def test_a_module_has_a_room_and_imports_lower_floors_only(path: Path) -> None:
 def test_a_low_room_needs_these_packages_only(room: str, allowed: set[str]) -> None:
     assert in_room(room)
     assert set().union(*map(packages, in_room(room))) <= allowed
+
+
+LAB = ("export", "graph", "networks", "proof", "reaudit")
+"""Modules of `device` that write a bundle, or audit one: they run in the lab."""
+
+
+def on_the_device() -> list[Path]:
+    return [path for path in in_room("device") if path.stem not in LAB]
+
+
+def test_what_runs_on_a_device_knows_signal_and_the_ground_floor_alone() -> None:
+    reached = {name for path in on_the_device() for name in ours(path)} - {"__version__"}
+    assert {name.split(".")[0] for name in reached} <= {"device", "signal"} | WORDS
+    assert not [name for name in reached if name.startswith("device.") and name.split(".")[1] in LAB]
+    assert set().union(*map(packages, on_the_device())) <= {"numpy", "onnxruntime"}
 
 
 def test_attack_knows_the_release_protocol_and_no_release() -> None:

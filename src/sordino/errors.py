@@ -7,6 +7,7 @@
     ├── FeatureError        a table of vectors cannot be used as it is
     ├── PolicyError         a policy asks for what cannot be
     ├── ReleaseError        a release cannot be fitted, loaded or applied
+    ├── BundleError         a bundle is not whole, or not what its reader understands
     ├── AttackError         an attack has no data to learn from or to be measured on
     ├── StudyError          a study is asked for what it does not have
     ├── DependencyError     an optional package is not installed
@@ -45,6 +46,10 @@ class PolicyError(SordinoError):
 
 class ReleaseError(SordinoError):
     """A release cannot be fitted, loaded or applied."""
+
+
+class BundleError(SordinoError):
+    """A bundle is not whole, was changed, or is of a format that this version does not read."""
 
 
 class AttackError(SordinoError):

@@ -12,8 +12,8 @@ from sordino.attack import retrain
 from sordino.corpora.split import Part
 from sordino.errors import ReleaseError
 from sordino.release import Drawn, DrawnFitter, bounds
-from sordino.release.draw import uniform
 from sordino.release.prototypes import prototypes
+from sordino.signal.chance import uniform
 from tests.release.planted import POLICY, Planted, planted
 
 

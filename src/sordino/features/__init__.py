@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 from sordino.features import words
-from sordino.features.extract import CACHE, FEATURE_SETS, extract
+from sordino.features.extract import CACHE, extract
 from sordino.features.frames import frames
 from sordino.features.normalise import NORMALISATIONS, Normalise, NormaliseFitter
 from sordino.features.preprocess import Preprocess, PreprocessFitter
 from sordino.features.vectors import read_vectors, write_vectors
+from sordino.signal.feature_sets import FEATURE_SETS
 
 __all__ = [
     "CACHE",

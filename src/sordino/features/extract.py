@@ -14,19 +14,10 @@ from numpy.typing import NDArray
 from sordino.corpora.table import Corpus, checksums
 from sordino.errors import AudioError, FeatureError
 from sordino.features.cache import Cache
-from sordino.features.smile import Functionals
 from sordino.features.vectors import SUFFIXES, read_vectors
 from sordino.progress import track
 from sordino.signal import audio
-
-FEATURE_SETS: Final = {
-    "IS13": Functionals("IS13", 6373),
-    "ComParE_2016": Functionals("ComParE_2016", 6373),
-    "eGeMAPSv02": Functionals("eGeMAPSv02", 88),
-}
-"""Feature sets by name: `IS13` of the Interspeech 2013 challenge (Schuller et al. 2013; Feng 2021 uses it),
-`ComParE_2016` its later revision, `eGeMAPSv02` a small set chosen by voice researchers (Eyben et al. 2016). A new set
-is one module and one line here."""
+from sordino.signal.feature_sets import FEATURE_SETS
 
 CACHE: Final = Path("~/.cache/sordino")
 """Where vectors are kept unless another place is given."""

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sordino.corpora.table import Corpus
 from sordino.features.extract import CACHE, each
-from sordino.signal import audio
-from sordino.signal.filterbank import BANDS, FLOOR, FRAME_SECONDS, LOWEST_HZ, STEP_SECONDS, VERSIONS, filterbank
-
-RECIPE: Final = 1
-"""Counts the changes of `sordino.signal.filterbank` and `sordino.signal.audio` that change values."""
+from sordino.signal.filterbank import BANDS, Filterbank
 
 
 def frames(corpus: Corpus, cache: str | Path | None = CACHE, jobs: int = 0) -> list[NDArray[np.float32]]:
@@ -37,22 +31,4 @@ def frames(corpus: Corpus, cache: str | Path | None = CACHE, jobs: int = 0) -> l
     >>> [sequence.shape for sequence in frames(table.make("noise", rows), cache=folder, jobs=1)]
     [(98, 40)]
     """
-    return each(_Filterbank(), (-1, BANDS), corpus, cache, jobs)
-
-
-@dataclass(frozen=True)
-class _Filterbank:
-    """`filterbank` at one sampling rate, as what `each` runs."""
-
-    name: str = "filterbank"
-    sampling_rate: int = audio.SAMPLING_RATE
-
-    @property
-    def config(self) -> dict[str, object]:
-        """All that decides the values, versions included."""
-        settings = {"name": self.name, "sampling_rate": self.sampling_rate, "recipe": RECIPE, "bands": BANDS}
-        settings |= {"frame": FRAME_SECONDS, "step": STEP_SECONDS, "lowest_hz": LOWEST_HZ, "floor": FLOOR}
-        return settings | VERSIONS | audio.VERSIONS
-
-    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        return filterbank(samples, self.sampling_rate)
+    return each(Filterbank(), (-1, BANDS), corpus, cache, jobs)

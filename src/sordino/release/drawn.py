@@ -16,6 +16,7 @@ Randomness follows from the vector and a key that stays with its owner: asking t
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -33,12 +34,12 @@ from sordino.metrics.bound import Bound, bound
 from sordino.nn.fit import Plan, run
 from sordino.policy import Policy
 from sordino.release import scorer
-from sordino.release.draw import uniform
 from sordino.release.frozen import Frozen
 from sordino.release.protocol import Vectors, checked
 from sordino.release.prototypes import prototypes
 from sordino.release.rows import Rows, secrets
-from sordino.release.scorer import Scorer
+from sordino.release.scorer import NUMPY, Operations, Scorer
+from sordino.signal import chance
 
 FOLDS: Final = 8
 """Of speakers, for scores of speakers whom the scorer never saw."""
@@ -67,23 +68,12 @@ class Drawn(Frozen):
 
     def decide(self, z: Vectors) -> Codes:
         """The bin of each vector before anything is drawn, `(n,)`. It stays on the device."""
-        bins: Codes = (_score(Scorer(self.arrays)(z), self._config["tilt"]) > self._config["threshold"]).astype(np.intp)
-        if "strong.w" in self.arrays:
-            bins[(bins == 1) & (np.asarray(z, np.float64) @ self.arrays["strong.w"] > self.arrays["strong.b"])] = 2
-        return bins
+        return decide(np.asarray(z, np.float64), self.arrays, self._config["tilt"], self._config["threshold"])
 
     def drawn(self, z: Vectors, bins: Codes) -> Vectors:
         """A prototype for each bin; `z` and the key decide which, and whether the bin is flipped."""
-        chance = uniform(z, self._config["key"], 3)
-        if np.isfinite(epsilon := float(self._config["epsilon"])):
-            kept = chance[:, 0] < np.exp(epsilon) / (np.exp(epsilon) + self.bins - 1)
-            other = (bins + 1 + (chance[:, 1] * (self.bins - 1)).astype(np.intp)) % self.bins
-            bins = np.where(kept, bins, other)
-        out = np.empty((len(z), self._config["width"]), np.float32)
-        for one in range(self.bins):
-            rows, own = np.flatnonzero(bins == one), np.flatnonzero(self.arrays["bin"] == one)
-            out[rows] = self.arrays["prototypes"][own[(chance[rows, 2] * len(own)).astype(np.intp)]]
-        return out
+        key, epsilon = self._config["key"], float(self._config["epsilon"])
+        return chance.drawn(z, bins, key, self.arrays["prototypes"], self.arrays["bin"], epsilon)
 
     def read(self, out: Vectors) -> Codes:
         """The bin that a released vector stands for, `(n,)`: all that anybody can learn from it."""
@@ -103,6 +93,17 @@ class Drawn(Frozen):
         for needed in ("width", "tilt", "threshold", "key", "epsilon"):
             config[needed]
         return cls(name, config, arrays)
+
+
+def decide(
+    z: Matrix, arrays: Mapping[str, NDArray[Any]], tilt: float, threshold: float, operations: Operations = NUMPY
+) -> Codes:
+    """The bin of each vector, `(n,)`: 0, 1, and 2 for the required emotion where it is meant strongly."""
+    required = _score(Scorer(arrays, operations)(z), tilt, operations) > threshold
+    bins: Codes = required * 1
+    if "strong.w" in arrays:
+        bins = bins + (required & (z @ arrays["strong.w"] > arrays["strong.b"])) * 1
+    return bins
 
 
 @dataclass(frozen=True)
@@ -217,10 +218,10 @@ def _folds(speaker: NDArray[np.str_], seed: int) -> Codes:
     return fold
 
 
-def _score(posterior: Matrix, tilt: float) -> Matrix:
+def _score(posterior: Matrix, tilt: float, operations: Operations = NUMPY) -> Matrix:
     """How much each row sounds like the required emotion, against neutral e^tilt and the sensitive ones e^−tilt."""
-    against = np.exp(tilt) * posterior[:, 0] + np.exp(-tilt) * posterior[:, 2:].sum(axis=1)
-    score: Matrix = np.log(posterior[:, 1] + 1e-6) - np.log(against + 1e-6)
+    against = math.exp(tilt) * posterior[:, 0] + math.exp(-tilt) * posterior[:, 2:].sum(axis=1)
+    score: Matrix = operations.log(posterior[:, 1] + 1e-6) - operations.log(against + 1e-6)
     return score
 
 

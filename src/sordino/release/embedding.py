@@ -13,7 +13,6 @@ cannot average it away, and neither the order nor the number of rows matters. An
 from __future__ import annotations
 
 import copy
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from sordino.nn.labels import Labels
 from sordino.nn.multimodal import Multimodal, Outputs, Shape, apply
 from sordino.nn.sequences import Sequences
 from sordino.release import archive
+from sordino.signal.chance import clip_noise
 
 GENDER: Final = {"gender": 2}
 
@@ -113,6 +113,11 @@ class Embedding:
         return copy.deepcopy(self._config)
 
     @property
+    def network(self) -> Multimodal:
+        """A copy of the network."""
+        return copy.deepcopy(self._network)
+
+    @property
     def hash(self) -> str:
         """12 hexadecimal digits that change with the config or a fitted number."""
         return archive.digest(self.name, self._config, self._arrays())
@@ -172,10 +177,5 @@ def noise(rows: Sequences, width: int, key: int) -> NDArray[np.float32]:
     >>> bool((noise(rows, 4, 7)[::-1] == noise(rows.select([1, 0]), 4, 7)).all())
     True
     """
-    made = np.empty((len(rows), width), dtype=np.float32)
-    for row in range(len(rows)):
-        digest = hashlib.sha256(str(key).encode())
-        for name, values in rows.streams.items():
-            digest.update(name.encode() + values[row].numpy().tobytes())
-        made[row] = np.random.default_rng(int.from_bytes(digest.digest())).standard_normal(width)
-    return made
+    clips = ({name: values[row].numpy() for name, values in rows.streams.items()} for row in range(len(rows)))
+    return np.stack([clip_noise(clip, key, width) for clip in clips])

@@ -25,11 +25,11 @@ from sordino.corpora.table import Corpus
 from sordino.nn.fit import Plan, run
 from sordino.policy import Policy
 from sordino.release.composed import Arrays, Restore, packed, restored_parts
-from sordino.release.draw import seed_of
 from sordino.release.drawn import Drawn, DrawnFitter
 from sordino.release.frozen import Frozen
 from sordino.release.protocol import Release, Vectors, checked
 from sordino.release.replacement import ReplacementFitter
+from sordino.signal import chance
 
 
 class Mixture(Frozen):
@@ -46,12 +46,7 @@ class Mixture(Frozen):
         z = checked(z, self._config["width"])
         bins, share = self.drawn.decide(z), self._config["share"]
         residual = self.autoencoder(z) - self.arrays["means"][bins]
-        noise = np.stack([self._noise(row) for row in z]) @ self.arrays["factor"]
-        out: Vectors = (self.drawn.drawn(z, bins) + share * residual + np.sqrt(1 - share**2) * noise).astype(np.float32)
-        return out
-
-    def _noise(self, row: Vectors) -> NDArray[np.float64]:
-        return np.random.default_rng(seed_of(row, self._config["key"])).standard_normal(len(self.arrays["factor"]))
+        return chance.mixed(z, self._config["key"], self.drawn.drawn(z, bins), residual, self.arrays["factor"], share)
 
     @classmethod
     def restore(cls, name: str, config: dict[str, Any], arrays: Arrays, restored: Restore) -> Mixture:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,15 +22,14 @@ from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.nn.fit import Plan, run
 from sordino.policy import Policy
-from sordino.release.draw import seed_of
 from sordino.release.frozen import Frozen
 from sordino.release.protocol import Vectors, checked
 from sordino.release.rows import Rows, hidden
+from sordino.signal import chance
+from sordino.signal.chance import Kind
 
 SCALES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Standard deviations that are tried, in units of the root mean square spread of all dimensions."""
-
-Kind = Literal["gauss", "laplace"]
 
 
 class Noise(Frozen):
@@ -38,13 +37,7 @@ class Noise(Frozen):
 
     def __call__(self, z: Vectors) -> Vectors:
         z = checked(z, self._config["width"])
-        return z + np.stack([self._noise(row) for row in z])
-
-    def _noise(self, row: Vectors) -> Vectors:
-        random, scale = np.random.default_rng(seed_of(row, self._config["key"])), self._config["scale"]
-        if self._config["kind"] == "gauss":
-            return random.normal(0, scale, len(row)).astype(np.float32)
-        return random.laplace(0, scale / np.sqrt(2), len(row)).astype(np.float32)
+        return z + chance.noise(z, self._config["key"], self._config["kind"], self._config["scale"])
 
     @classmethod
     def restore(cls, config: Mapping[str, Any]) -> Noise:

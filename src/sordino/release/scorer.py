@@ -7,13 +7,15 @@
             bounded  tanh of each: what lies far out counts no more than what lies out
 
 Gender is taken off as far as it is told: its mean is that over emotions, so that no emotion is taken for it.
+
+The same lines compute with numpy in the lab and write the model that a device runs (`sordino.device.graph`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,34 +32,46 @@ GENDER: Final = 0.03
 """That of the regression that tells gender."""
 
 
+class Operations(NamedTuple):
+    """Functions of whole arrays that a library has under names of its own; `softmax` takes an axis as well."""
+
+    expit: Any
+    softmax: Any
+    tanh: Any
+    log: Any
+
+
+NUMPY: Final = Operations(expit, softmax, np.tanh, np.log)
+"""Of arrays, in the lab."""
+
+
 @dataclass(frozen=True, eq=False)
 class Scorer:
     """`(n, d) -> (n, classes)` posteriors; arrays by name, of which `save` and `hash` of a release are made."""
 
     arrays: Mapping[str, NDArray[np.float64]]
+    operations: Operations = NUMPY
 
-    def __call__(self, z: NDArray[np.floating[Any]]) -> Matrix:
+    def __call__(self, z: Matrix) -> Matrix:
         """The posterior of each emotion, rows sum to 1."""
-        v = self.without_gender(np.asarray(z, np.float64))
-        logits = [_view(v, name, self.arrays) @ self.arrays[f"{name}.w"].T + self.arrays[f"{name}.b"] for name in VIEWS]
-        posterior: Matrix = np.mean([softmax(one, axis=1) for one in logits], axis=0)
+        v = self.without_gender(z)
+        logits = [self._view(v, name) @ self.arrays[f"{name}.w"].T + self.arrays[f"{name}.b"] for name in VIEWS]
+        posterior: Matrix = sum(self.operations.softmax(one, 1) for one in logits) / len(VIEWS)
         return posterior
 
     def without_gender(self, z: Matrix) -> Matrix:
         """`z` less the mean of either gender, by how much it sounds like it; `z` itself where no gender is hidden."""
         if "gender.w" not in self.arrays:
             return z
-        male = expit((z - self.arrays["gender.mean"]) @ self.arrays["gender.w"] + self.arrays["gender.b"])
+        at = (z - self.arrays["gender.mean"]) @ self.arrays["gender.w"] + self.arrays["gender.b"]
         female, other = self.arrays["gender.means"]
-        less: Matrix = z - female - male[:, None] * (other - female)
+        less: Matrix = z - female - self.operations.expit(at)[:, None] * (other - female)
         return less
 
-
-def _view(v: Matrix, name: str, arrays: Mapping[str, Matrix]) -> Matrix:
-    spread = np.sqrt(np.mean(arrays["spread"] ** 2)) if name == "one" else arrays["spread"]
-    scaled: Matrix = (v - arrays["mean"]) / spread
-    bounded: Matrix = np.tanh(scaled) if name == "bounded" else scaled
-    return bounded
+    def _view(self, v: Matrix, name: str) -> Matrix:
+        spread = np.sqrt(np.mean(self.arrays["spread"] ** 2)) if name == "one" else self.arrays["spread"]
+        scaled: Matrix = (v - self.arrays["mean"]) / spread
+        return self.operations.tanh(scaled) if name == "bounded" else scaled
 
 
 def fit(z: NDArray[np.floating[Any]], emotion: Rows, gender: Rows | None = None) -> Scorer:
@@ -71,7 +85,7 @@ def fit(z: NDArray[np.floating[Any]], emotion: Rows, gender: Rows | None = None)
     arrays |= {"mean": v.mean(axis=0), "spread": np.maximum(v.std(axis=0), 1e-9)}
     for name, strength in VIEWS.items():
         model = LogisticRegression(C=strength, max_iter=500, class_weight="balanced")
-        model.fit(_view(v, name, arrays), emotion)
+        model.fit(Scorer(arrays)._view(v, name), emotion)
         w, b = model.coef_, model.intercept_
         if len(w) == 1:  # of two classes scikit-learn keeps one
             w, b = np.vstack([-w / 2, w / 2]), np.array([-b[0] / 2, b[0] / 2])

@@ -15,6 +15,7 @@ its dither, which is random, is off.
 from __future__ import annotations
 
 import importlib.metadata
+from dataclasses import dataclass
 from typing import Final
 
 import kaldi_native_fbank
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.errors import AudioError
+from sordino.signal import audio
 from sordino.signal.audio import SAMPLING_RATE
 
 BANDS: Final = 40
@@ -48,6 +50,10 @@ VERSIONS: Final = {"kaldi-native-fbank": importlib.metadata.version("kaldi-nativ
 """What decides the values."""
 
 
+RECIPE: Final = 1
+"""Counts the changes of this file and of `sordino.signal.audio` that change values."""
+
+
 def filterbank(samples: NDArray[np.floating], sampling_rate: int = SAMPLING_RATE) -> NDArray[np.float32]:
     """The log mel energies of a recording, `(samples,) -> (frames, 40)`, from −20.79 to about 14.
 
@@ -67,6 +73,24 @@ def filterbank(samples: NDArray[np.floating], sampling_rate: int = SAMPLING_RATE
     frames = np.stack([energies.get_frame(frame) for frame in range(energies.num_frames_ready)])  # (frames, 40)
     values: NDArray[np.float32] = np.log(np.maximum(frames, np.float32(FLOOR)))
     return values
+
+
+@dataclass(frozen=True)
+class Filterbank:
+    """`filterbank` at one sampling rate, under the name and settings that decide its values."""
+
+    name: str = "filterbank"
+    sampling_rate: int = SAMPLING_RATE
+
+    @property
+    def config(self) -> dict[str, object]:
+        """All that decides the values, versions included."""
+        settings = {"name": self.name, "sampling_rate": self.sampling_rate, "recipe": RECIPE, "bands": BANDS}
+        settings |= {"frame": FRAME_SECONDS, "step": STEP_SECONDS, "lowest_hz": LOWEST_HZ, "floor": FLOOR}
+        return settings | VERSIONS | audio.VERSIONS
+
+    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        return filterbank(samples, self.sampling_rate)
 
 
 def _options(sampling_rate: int) -> kaldi_native_fbank.FbankOptions:

@@ -1,8 +1,8 @@
 """Which release keeps the most within a budget: chosen on validation speakers, never on those whom a card speaks of.
 
-    every family ── fitted, attacked by who retrains, measured on validation speakers ── its largest AUC of what is hidden
-                                                                                     └─ what is kept of the required emotion
-    within the budget: the largest AUC is no more than it     chosen: of those, the one that keeps the most
+every family ── fitted, attacked by who retrains, measured on validation speakers ── its largest AUC of what is hidden
+                                                                                 └─ what is kept of the required emotion
+within the budget: the largest AUC is no more than it     chosen: of those, the one that keeps the most
 """
 
 from __future__ import annotations

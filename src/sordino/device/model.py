@@ -1,0 +1,66 @@
+"""A model of a bundle, run by ONNX Runtime (imported here alone) on one thread, without a word to anybody.
+
+`quantised` is for the lab: it needs the package onnx.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from sordino.errors import BundleError, ReleaseError
+
+_SILENT = 4  # fatal errors alone; all others are raised
+
+
+class Model:
+    """Arrays by name to arrays by name. Raises `BundleError` for what is no model."""
+
+    def __init__(self, content: bytes, what: str) -> None:
+        onnxruntime.disable_telemetry_events()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = _SILENT
+        self._what = what
+        try:
+            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # it has no error of its own that they share
+            raise BundleError(f"{what}: not a model that ONNX Runtime reads: write the bundle again") from error
+
+        self._names = [output.name for output in self._session.get_outputs()]
+
+    def __call__(self, **inputs: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """What comes out. Raises `ReleaseError` where the model fails or says what is no number."""
+        try:
+            outputs = self._session.run(None, inputs)
+        except Exception as error:
+            raise ReleaseError(f"{self._what}: the model failed, expected it to run: nothing is released") from error
+        if not all(np.isfinite(output).all() for output in outputs):
+            raise ReleaseError(f"{self._what}: the model gave NaN or infinity: nothing is released")
+        return dict(zip(self._names, outputs, strict=True))
+
+
+def quantised(model: bytes) -> bytes:
+    """The model with its matrices of float32 as 8-bit integers, in about a quarter of the size.
+
+    Inputs are rounded as they come (ONNX Runtime's dynamic quantisation). What is float64 stays: scaling, decisions.
+    """
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    options: dict[str, Any] = {"per_channel": True, "weight_type": QuantType.QInt8, "op_types_to_quantize": ["MatMul"]}
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)  # it tells of every float64 that it leaves
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            given, made = Path(folder) / "given.onnx", Path(folder) / "made.onnx"
+            given.write_bytes(model)
+            quantize_dynamic(given, made, **options)
+            return made.read_bytes()
+    finally:
+        logging.disable(before)

@@ -1,0 +1,39 @@
+"""What comes of an utterance on a device: a released vector, or nothing and the reason why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Reason(StrEnum):
+    """Why nothing is released. It tells of the recording or the device, never of what was said or by whom."""
+
+    NO_SAMPLES = "no samples that can be used, expected one channel of numbers"
+    NOT_FINITE = "samples that are NaN or infinite"
+    WRONG_RATE = "another sampling rate than that of the bundle: resample first"
+    TOO_SHORT = "too short to be an utterance"
+    TOO_LONG = "too long to be one utterance"
+    FEATURES = "features that could not be computed"
+    MODEL = "a model that failed"
+
+
+@dataclass(frozen=True, eq=False)
+class Released:
+    """All that leaves the device of one utterance."""
+
+    vector: NDArray[np.float32]  # (d,)
+
+
+@dataclass(frozen=True)
+class Withheld:
+    """Nothing leaves the device of this utterance."""
+
+    reason: Reason
+
+
+Result = Released | Withheld
+"""One of the two: there is no third."""

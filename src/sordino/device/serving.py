@@ -1,0 +1,146 @@
+"""From features to what goes out: the models of one policy, and chance where they leave off.
+
+vectors   x (n, dims) -> preprocess -> z (n, d) -> model -> out -> chance -> released (n, k)
+clips     by stream (steps, width) -> preprocess -> model -> out (1, k) -> chance -> released
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sordino.device.bundle import Bundle, Served
+from sordino.device.model import Model
+from sordino.errors import BundleError, ReleaseError
+from sordino.signal import chance
+
+Vectors = NDArray[np.float32]
+Settings = Mapping[str, Any]
+Arrays = Mapping[str, NDArray[Any]]
+Made = Mapping[str, NDArray[Any]]
+"""What a model made, by the name of the output."""
+
+Clip = Mapping[str, NDArray[np.floating]]
+
+
+def _as_it_is(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:  # noqa: ARG001
+    return made["out"]
+
+
+def _noise(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:  # noqa: ARG001
+    return made["out"] + chance.noise(z, key, settings["noise"], settings["scale"])
+
+
+def _drawn(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:
+    epsilon = float(settings["epsilon"])
+    return chance.drawn(z, made["bin"].astype(np.intp), key, arrays["prototypes"], arrays["bin"], epsilon)
+
+
+def _mixed(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:
+    prototype = _drawn(z, made, key, settings, arrays)
+    return chance.mixed(z, key, prototype, made["out"], arrays["factor"], settings["share"])
+
+
+def _clip_noise(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:  # noqa: ARG001
+    out = made["out"]
+    return out + np.float32(settings["spread"]) * chance.clip_noise(z, key, out.shape[1])
+
+
+CHANCE: Final[dict[str, Callable[[Any, Made, int, Settings, Arrays], Vectors]]] = {
+    "none": _as_it_is,
+    "noise": _noise,
+    "drawn": _drawn,
+    "mixed": _mixed,
+    "clip-noise": _clip_noise,
+}
+"""How chance comes in, by the `kind` that a bundle names: from the scaled space (or the clip) and what the model made
+of it to what goes out, by a key. The functions are those of training (`sordino.signal.chance`)."""
+
+
+class _Serving:
+    """The models of one policy, loaded."""
+
+    def __init__(self, bundle: Bundle, served: Served, key: int) -> None:
+        self.served, self.key = served, key
+        self.preprocess = Model(bundle.files[served.preprocess], served.preprocess) if served.preprocess else None
+        self.model = Model(bundle.files[served.model], served.model) if served.model else None
+        self.arrays = bundle.arrays(served.arrays) if served.arrays else {}
+        if served.chance.get("kind") not in CHANCE:
+            raise BundleError(
+                f"chance {served.chance.get('kind')!r}, expected one of {', '.join(CHANCE)}: update sordino"
+            )
+
+    def chosen(self, z: Any, made: Made, rows: int) -> Vectors:
+        """What goes out once chance has come in."""
+        released = CHANCE[self.served.chance["kind"]](z, made, self.key, self.served.chance, self.arrays)
+        if released.shape != (rows, self.served.width) or not np.isfinite(released).all():
+            raise ReleaseError(f"a released array of shape {released.shape}, expected {self.served.width} finite "
+                               "numbers a row: write the bundle again")  # fmt: skip
+        return released
+
+
+class Table(_Serving):
+    """Serves vectors: one row an utterance."""
+
+    def __init__(self, bundle: Bundle, served: Served, key: int) -> None:
+        super().__init__(bundle, served, key)
+        self.dims = int(bundle.card["features"]["dims"])
+
+    def scaled(self, x: NDArray[np.floating]) -> Vectors:
+        """The scaled space, `(n, dims)` to `(n, d)`. It stays on the device."""
+        if x.ndim != 2 or x.shape[1] != self.dims or not len(x) or x.dtype.kind != "f":
+            raise ReleaseError(
+                f"features of shape {x.shape} and type {x.dtype}, expected floats (n, {self.dims}): extract "
+                "what the bundle was fitted on"
+            )
+        with np.errstate(over="ignore"):  # what is too large is refused as infinite
+            x = np.ascontiguousarray(x, np.float32)
+        if not np.isfinite(x).all():
+            raise ReleaseError("features with NaN or infinity, expected finite numbers: leave those rows out")
+        return self.preprocess(x=x)["z"] if self.preprocess else x
+
+    def released(self, z: Vectors) -> Vectors:
+        """What goes out of vectors in the scaled space, `(n, d)` to `(n, k)`."""
+        return self.chosen(z, self.model(z=z) if self.model else {"out": z}, len(z))
+
+    def __call__(self, features: NDArray[np.floating]) -> Vectors:
+        """Row by row: a product's last digits follow from how many rows there are, and chance follows from them."""
+        z = [self.scaled(features[place : place + 1]) for place in range(len(features))] or [self.scaled(features)]
+        return np.concatenate([self.released(row) for row in z])
+
+
+class Clips(_Serving):
+    """Serves sequences: one clip a row, each a mapping from its streams to `(steps, width)`."""
+
+    def __init__(self, bundle: Bundle, served: Served, key: int) -> None:
+        super().__init__(bundle, served, key)
+        self.streams: dict[str, int] = dict(bundle.card["features"]["streams"])
+
+    def scaled(self, clip: Clip) -> dict[str, Vectors]:
+        """The streams of one clip on their scale."""
+        widths = {name: values.shape[1:] for name, values in clip.items()}
+        if widths != {name: (width,) for name, width in self.streams.items()} or not all(map(len, clip.values())):
+            raise ReleaseError(f"streams {widths}, expected (steps, width) of {self.streams}, one step or more each")
+        scaled = {name: np.ascontiguousarray(clip[name], np.float32) for name in self.streams}
+        if not all(np.isfinite(values).all() for values in scaled.values()):
+            raise ReleaseError("a clip with NaN or infinity, expected finite numbers: leave it out")
+        if self.preprocess:
+            scaled["audio"] = self.preprocess(x=scaled["audio"])["y"]
+        return scaled
+
+    def released(self, clip: Mapping[str, Vectors]) -> Vectors:
+        """What goes out of one clip on its scale, `(1, k)`. Alone it needs no padding."""
+        if self.model is None:
+            raise ReleaseError("no model for clips, expected one: write the bundle again")
+        inputs: dict[str, NDArray[Any]] = {}
+        for name, values in clip.items():
+            inputs |= {name: values[None], f"{name}_length": np.array([len(values)], np.int64)}
+        return self.chosen(clip, self.model(**inputs), 1)
+
+    def __call__(self, clips: Sequence[Clip]) -> Vectors:
+        if not len(clips):
+            raise ReleaseError("no clips, expected one or more: leave the call out")
+        return np.concatenate([self.released(self.scaled(clip)) for clip in clips])

@@ -1,0 +1,96 @@
+"""Chance that follows from a vector and a key: the same vector is drawn for once, and nobody without the key knows how.
+
+Neither order nor number of the vectors matters, and asking for the same one twice tells nothing new. Releases draw with
+these functions in the lab and on the device.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+Codes = NDArray[np.intp]
+Kind = Literal["gauss", "laplace"]
+
+
+def seed_of(row: Vectors, key: int) -> int:
+    """128 bits from one vector and the key (BLAKE2b, keyed)."""
+    return int.from_bytes(_digest(row, key, 16), "little")
+
+
+def uniform(z: Vectors, key: int, count: int = 1) -> NDArray[np.float64]:
+    """`count` numbers in [0, 1) for each vector, `(n, count)`.
+
+    >>> z = np.ones((2, 3), np.float32)
+    >>> bool((uniform(z, 7)[0] == uniform(z, 7)[1]).all()), bool(uniform(z, 7)[0] == uniform(z, 8)[0])
+    (True, False)
+    """
+    digests = b"".join(_digest(row, key, 8 * count) for row in z)
+    return np.frombuffer(digests, "<u8").reshape(len(z), count) / 2.0**64
+
+
+def noise(z: Vectors, key: int, kind: Kind, scale: float) -> Vectors:
+    """Noise of standard deviation `scale` for each number of each vector, `(n, d)`."""
+    made = np.empty_like(z)
+    for place, row in enumerate(z):
+        random = np.random.default_rng(seed_of(row, key))
+        made[place] = (
+            random.normal(0, scale, len(row)) if kind == "gauss" else random.laplace(0, scale / np.sqrt(2), len(row))
+        )
+    return made
+
+
+def drawn(
+    z: Vectors, bins: Codes, key: int, prototypes: Vectors, of_bin: NDArray[np.integer[Any]], epsilon: float
+) -> Vectors:
+    """A prototype for each bin; `z` and the key decide which, and whether the bin is flipped to another.
+
+    - `bins`: the decision on each vector, codes from 0, `(n,)`.
+    - `prototypes`: `(count, d)`, and `of_bin`: the bin that each stands for, `(count,)`.
+    - `epsilon`: of randomised response, infinite for no flips.
+    """
+    chance, count = uniform(z, key, 3), int(of_bin.max()) + 1
+    if np.isfinite(epsilon):
+        kept = chance[:, 0] < np.exp(epsilon) / (np.exp(epsilon) + count - 1)
+        other = (bins + 1 + (chance[:, 1] * (count - 1)).astype(np.intp)) % count
+        bins = np.where(kept, bins, other)
+    out = np.empty((len(z), prototypes.shape[1]), np.float32)
+    for one in range(count):
+        rows, own = np.flatnonzero(bins == one), np.flatnonzero(of_bin == one)
+        out[rows] = prototypes[own[(chance[rows, 2] * len(own)).astype(np.intp)]]
+    return out
+
+
+def mixed(
+    z: Vectors, key: int, prototype: Vectors, residual: NDArray[Any], factor: NDArray[Any], share: float
+) -> Vectors:
+    """Prototypes, a share of residuals and for the rest noise of their covariance `factorᵀ factor`, `(n, d)`."""
+    random = (np.random.default_rng(seed_of(row, key)) for row in z)
+    filling = np.stack([one.standard_normal(len(factor)) for one in random]) @ factor
+    out: Vectors = (prototype + share * residual + np.sqrt(1 - share**2) * filling).astype(np.float32)
+    return out
+
+
+def clip_noise(streams: Mapping[str, NDArray[np.float32]], key: int, width: int) -> Vectors:
+    """Standard normal numbers for one clip, `(width,)`; `streams` are its sequences by name, in their order.
+
+    >>> clip = {"audio": np.ones((3, 40), np.float32)}
+    >>> bool((clip_noise(clip, 7, 4) == clip_noise(clip, 7, 4)).all())
+    True
+    """
+    digest = hashlib.sha256(str(key).encode())
+    for name, values in streams.items():
+        digest.update(name.encode() + values.tobytes())
+    made: Vectors = np.random.default_rng(int.from_bytes(digest.digest())).standard_normal(width).astype(np.float32)
+    return made
+
+
+def _digest(row: Vectors, key: int, size: int) -> bytes:
+    return hashlib.blake2b(
+        np.ascontiguousarray(row).tobytes(), digest_size=size, key=key.to_bytes(16, "little")
+    ).digest()
