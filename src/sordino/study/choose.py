@@ -61,16 +61,20 @@ def families(policy: Policy, budget: float | None) -> list[str]:
 
 def reached(look: Estimates, policy: Policy) -> list[Reached]:
     """What every release reached under a policy, in the order of the estimates."""
-    return [_reached(look, policy, name) for name in look.releases]
+    required, hidden = policy.required, [*(["gender"] if "gender" in policy.hide else []), *look.further]
+    asked = ["sensitive-vs-neutral", *hidden]
+    return [
+        Reached(name, look("utility_auc", name, required, knowledge=Knowledge.SEMI_INFORMED),
+                leaks(look, name, required, asked))
+        for name in look.releases
+    ]  # fmt: skip
 
 
-def _reached(look: Estimates, policy: Policy, name: str) -> Reached:
-    def auc(metric: str, target: str = "") -> Estimate:
-        return look(metric, name, policy.required, knowledge=Knowledge.SEMI_INFORMED, target=target)
-
-    hidden = [*(["gender"] if "gender" in policy.hide else []), *look.further]
-    leaks = {"sensitive-vs-neutral": auc("distinguish")} | {target: auc("auc", target) for target in hidden}
-    return Reached(name, auc("utility_auc"), leaks)
+def leaks(look: Estimates, name: str, required: str, secrets: Sequence[str]) -> Mapping[str, Estimate]:
+    """The AUC of the best attacker who retrains on a release, by secret."""
+    metrics = {secret: "distinguish" if secret == "sensitive-vs-neutral" else "auc" for secret in secrets}
+    knowledge = Knowledge.SEMI_INFORMED
+    return {s: look(metric, name, required, knowledge=knowledge, target=s) for s, metric in metrics.items()}
 
 
 def best(found: Sequence[Reached], budget: float) -> Reached | None:

@@ -155,7 +155,7 @@ def _computed(
 ) -> Iterable[Finished]:
     workers: Callable[..., Iterable[Finished]] = joblib.Parallel(n_jobs=jobs or -1, return_as="generator_unordered")
     if torch.cuda.is_available():
-        spaces = [_space(unit, x, options) for unit in units]
+        spaces = [space(unit.parts, x, options) for unit in units]
         plans = [_plan(unit, z, corpus, options) for unit, z in zip(units, spaces, strict=True)]
         fitted = run_rounds(plans, fit_stacks)
         calls = zip(units, spaces, fitted, strict=True)
@@ -167,12 +167,12 @@ def _one_unit(unit: Unit, x: NDArray[np.float32], corpus: Corpus, options: Optio
     torch.set_num_threads(1)
     with threadpool_limits(1), warnings.catch_warnings():  # one thread gives the same bytes anywhere
         warnings.filterwarnings("ignore", ".* sound like ")  # few prototypes: the record says how many
-        z = _space(unit, x, options)
+        z = space(unit.parts, x, options)
         return _attacked(unit, z, corpus, options, *run(_plan(unit, z, corpus, options)))
 
 
-def _space(unit: Unit, x: NDArray[np.float32], options: Options) -> NDArray[np.float32]:
-    parts = unit.parts
+def space(parts: Parts, x: NDArray[np.float32], options: Options) -> NDArray[np.float32]:
+    """The vectors of one draw in the scaled space, which some of its rows decide."""
     rows = {
         "transform": parts.transform.rows,
         "risk": parts.risk.rows,
