@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -145,11 +146,15 @@ def _reached(found: Reached) -> dict[str, Any]:
     return {"release": found.release, "utility_auc": _figures(found.utility), "leaks": told}
 
 
-def _figures(one: Estimate) -> dict[str, float]:
-    return {name: round(float(getattr(one, name)), 4) for name in ("value", "low", "high", "chance")}
+def _figures(one: Estimate) -> dict[str, float | None]:
+    return {name: _rounded(getattr(one, name)) for name in ("value", "low", "high", "chance")}
 
 
 def _bound(secret: str, given: str, one: Bound) -> dict[str, Any]:
     figures = {"tv": one.tv, "tv_high": one.high, "auc": one.auc, "auc_high": one.auc_high, "uar_high": one.uar_high}
-    rounded = {name: round(float(value), 4) for name, value in figures.items()}
-    return {"secret": secret, "known": given, "speakers": one.speakers, **rounded}
+    return {"secret": secret, "known": given, "speakers": one.speakers} | {k: _rounded(v) for k, v in figures.items()}
+
+
+def _rounded(value: float) -> float | None:
+    """Four digits, nothing where nobody can tell."""
+    return round(float(value), 4) if math.isfinite(value) else None
