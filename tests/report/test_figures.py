@@ -24,6 +24,12 @@ def a_front(estimate: Estimate = GOOD) -> str:
     return front([[Panel("AUC", "F1", points), Panel("AUC", "F1", points)]], ["none", "rae"])
 
 
+def a_way(estimate: Estimate = GOOD) -> str:
+    """Two releases and one on the way between them, which has no mark of its own."""
+    points = [Point("drawn", GOOD, UNSURE), Point("half", estimate, UNSURE), Point("rae", UNSURE, GOOD)]
+    return front([[Panel("AUC", "F1", points)]], ["drawn", "rae"], way=["drawn", "half", "rae"])
+
+
 def some_dots(estimate: Estimate = GOOD) -> str:
     return dots(
         {"gender": {"none": {"risk-model": GOOD, "mlp": GOOD, "best": GOOD}, "rae": {"best": estimate, "mlp": UNSURE}}}
@@ -39,7 +45,7 @@ def a_curve(estimate: Estimate = GOOD) -> str:
     return curves({"audio": {"UAR": [(0.3, GOOD), (0.5, estimate)], "P": [(0.3, UNSURE)]}}, "lambda", "value")
 
 
-FIGURES = [a_front, some_dots, a_matrix, a_curve]
+FIGURES = [a_front, a_way, some_dots, a_matrix, a_curve]
 
 
 @pytest.mark.parametrize("draw", FIGURES)

@@ -7,7 +7,7 @@ from sordino.attack.ignorant import Judgement, RiskAttacker, RiskFitter
 from sordino.attack.null import Null
 from sordino.attack.patience import patient
 from sordino.attack.retraining import Retrained, retrain
-from sordino.attack.run import COLUMNS, Attacked, run
+from sordino.attack.run import COLUMNS, Attacked, run, together
 
 __all__ = [
     "COLUMNS",
@@ -26,5 +26,6 @@ __all__ = [
     "retrain",
     "run",
     "selftest",
+    "together",
     "verdict",
 ]

@@ -29,6 +29,7 @@ VERBS: Final = {
     "compare": "Compare every release on your recordings.",
     "corpus": "Check the recordings and labels of a corpus.",
     "extract": "Turn recordings into feature vectors.",
+    "fit": "Fit a release for a policy and write a bundle for a device.",
     "policy": "Explain a policy in words.",
     "release": "Turn recordings into released vectors.",
     "reproduce": "Run a paper's study on your recordings.",

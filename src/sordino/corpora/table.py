@@ -100,7 +100,7 @@ class Corpus:
     def older(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
         """1 for speakers older than the median of those in `rows`, 0 for others, -1 where unknown, `(utterances,)`.
 
-        A speaker's age is the mean over their utterances.
+        A speaker's age is the mean over their utterances. Where nobody is older than the median, as old is older.
         """
         if "age" not in self.table.columns:
             return np.full(len(self), -1, np.intp)
@@ -109,7 +109,9 @@ class Corpus:
         known = own[np.isfinite(own)]
         if not len(known):
             return np.full(len(self), -1, np.intp)
-        codes: NDArray[np.intp] = np.where(np.isfinite(age), (age > np.median(known)).astype(np.intp), -1)
+        median = np.median(known)
+        older = age > median if (known > median).any() else age >= median
+        codes: NDArray[np.intp] = np.where(np.isfinite(age), older.astype(np.intp), -1)
         return codes
 
     def recorded(self) -> NDArray[np.bool_]:

@@ -14,7 +14,7 @@ and for two bins AUC <= ½ + TV / 2. The limit is one over speakers: f_u(A) is t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Final
@@ -59,7 +59,10 @@ class Bound:
 
     def randomised(self, epsilon: float) -> Bound:
         """After randomised response over the bins, which contracts every difference by one factor."""
-        keep = contraction(epsilon, self.bins)
+        return self.contracted(contraction(epsilon, self.bins))
+
+    def contracted(self, keep: float) -> Bound:
+        """After noise that contracts total variation to `keep` of it, 0 to 1."""
         return Bound(self.tv * keep, self.high * keep, self.bins, 0.5 + (self.auc - 0.5) * keep, self.speakers)
 
 
@@ -70,6 +73,19 @@ def contraction(epsilon: float, bins: int) -> float:
     (0.0, 0.5)
     """
     return float(np.expm1(epsilon) / (np.exp(epsilon) + bins - 1)) if np.isfinite(epsilon) else 1.0
+
+
+def contraction_together(channels: Iterable[tuple[float, int]]) -> float:
+    """By how much several randomised bins of one utterance contract total variation together: 1 − Π (1 − ηᵢ).
+
+    `channels` are epsilon and number of bins of each. With probability 1 − ηᵢ what is said of bin i is uniform,
+    whatever the bin; with Π (1 − ηᵢ) all of it is, as long as each has chance of its own. Together they are
+    (Σ ε)-differentially private.
+
+    >>> round(contraction_together([(np.log(3), 2), (np.log(3), 2)]), 3)
+    0.75
+    """
+    return 1 - float(np.prod([1 - contraction(epsilon, bins) for epsilon, bins in channels]))
 
 
 def composed(epsilon: float, count: int) -> float:

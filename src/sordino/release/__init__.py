@@ -15,6 +15,7 @@ from sordino.release.noise import Noise, NoiseFitter
 from sordino.release.protocol import Fitter, Release
 from sordino.release.replacement import ReplacementFitter
 from sordino.release.retaining import RetainingFitter
+from sordino.release.several import Joint, JointDrawn, joint, joint_bounds
 
 __all__ = [
     "COSTS",
@@ -32,6 +33,8 @@ __all__ = [
     "Fitter",
     "Identity",
     "IdentityFitter",
+    "Joint",
+    "JointDrawn",
     "Mixture",
     "MixtureFitter",
     "NetworkRelease",
@@ -44,6 +47,8 @@ __all__ = [
     "check",
     "explain",
     "fitter",
+    "joint",
+    "joint_bounds",
     "load",
     "name_of",
 ]

@@ -37,7 +37,7 @@ from sordino.release import scorer
 from sordino.release.frozen import Frozen
 from sordino.release.protocol import Vectors, checked
 from sordino.release.prototypes import prototypes
-from sordino.release.rows import Rows, sensitive_or_neutral
+from sordino.release.rows import Rows, secrets
 from sordino.release.scorer import NUMPY, Operations, Scorer
 from sordino.signal import chance
 
@@ -237,15 +237,11 @@ def _calibrated(posterior: Matrix, role: Codes, rate: float) -> tuple[float, flo
     return min(tried)[2:]
 
 
-def bounds(fitter: DrawnFitter, z: Vectors, corpus: Corpus, part: Part) -> dict[tuple[str, str], Bound]:
-    """The bounds of a drawn release: what no attacker exceeds who sees one released vector.
+def crossfitted(fitter: DrawnFitter, z: Vectors, corpus: Corpus, rows: Codes) -> tuple[Codes, int]:
+    """The bin of each of `rows`, `(rows,)`, by a release fitted on other speakers; and how many bins there are.
 
-    The whole procedure is cross-fitted: each speaker's bins come from a release fitted on the others. Keys are the
-    secret (`gender`, `sensitive-vs-neutral`) and what the attacker knows beside it: nothing, or for gender the true
-    role. A secret whose speakers are too few has a limit that is NaN. Raises `ReleaseError` where the speakers without
-    an eighth of them do not suffice to fit a release.
+    Raises `ReleaseError` where the speakers without an eighth of them do not suffice to fit a release.
     """
-    rows = np.sort(part.rows)
     fold = _folds(corpus.speaker[rows], fitter.seed)
     bins, count = np.zeros(len(rows), np.intp), 2
     for one in np.unique(fold):
@@ -254,12 +250,21 @@ def bounds(fitter: DrawnFitter, z: Vectors, corpus: Corpus, part: Part) -> dict[
             release = fitter.fit(z, corpus, Part(rows[fold != one], rows[:0]))
         bins[fold == one] = release.decide(z[rows[fold == one]])
         count = max(count, release.bins)
-    role, gender = corpus.roles(fitter.policy)[rows], corpus.genders()[rows]
-    secrets: dict[tuple[str, str], Codes] = {("gender", ""): gender}
-    secrets |= {("gender", str(name)): np.where(role == place, gender, -1) for place, name in enumerate(ROLES)}
-    secrets["sensitive-vs-neutral", ""] = sensitive_or_neutral(role)
+    return bins, count
+
+
+def bounds(fitter: DrawnFitter, z: Vectors, corpus: Corpus, part: Part) -> dict[tuple[str, str], Bound]:
+    """The bounds of a drawn release: what no attacker exceeds who sees one released vector.
+
+    The whole procedure is cross-fitted: each speaker's bins come from a release fitted on the others. Keys are the
+    secret (`gender`, `sensitive-vs-neutral`, `age` where it is hidden) and what the attacker knows beside it: nothing,
+    or for gender the true role. A secret whose speakers are too few has a limit that is NaN. Raises `ReleaseError`
+    where the speakers without an eighth of them do not suffice to fit a release.
+    """
+    rows = np.sort(part.rows)
+    bins, count = crossfitted(fitter, z, corpus, rows)
     found = {}
-    for key, secret in secrets.items():
+    for key, secret in secrets(fitter.policy, corpus, rows).items():
         known = secret >= 0
         if set(secret[known].tolist()) == {0, 1}:
             one = bound(bins[known], secret[known], corpus.speaker[rows][known], count)

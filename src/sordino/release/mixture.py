@@ -5,7 +5,7 @@
 Who knows the prototypes, and everybody does, subtracts the one that was drawn. Were `share · r` alone added to it, the
 whole of r could be had again by dividing by the share, however small: so noise fills what is left out. It is Gaussian
 with the covariance of r, so no direction gives more than another: a linear leak of d standard deviations in r (an AUC
-of Φ(d / √2)) becomes one of share · d. At share 0 this is the drawn release with natural spread, at share 1 the
+of Φ(d / √2)) becomes one of at most share · d. At share 0 this is the drawn release with natural spread, at share 1 the
 autoencoder's output with its means moved.
 
 There is no bound for it: a share of what leaks does leak. Noise follows from the vector and the key.

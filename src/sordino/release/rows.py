@@ -30,6 +30,18 @@ def hidden(policy: Policy, corpus: Corpus, rows: NDArray[np.intp]) -> list[NDArr
     return [*named, sensitive_or_neutral(corpus.roles(policy)[rows])]
 
 
+def secrets(policy: Policy, corpus: Corpus, rows: NDArray[np.intp]) -> dict[tuple[str, str], NDArray[np.intp]]:
+    """The secrets that bounds are given for, 0, 1 or -1 for unknown, `(rows,)`, by name and what is known beside.
+
+    Nothing is, or for gender the true role. Age where the policy hides it.
+    """
+    role, gender = corpus.roles(policy)[rows], corpus.genders()[rows]
+    found = {("gender", ""): gender}
+    found |= {("gender", str(name)): np.where(role == place, gender, -1) for place, name in enumerate(ROLES)}
+    found["sensitive-vs-neutral", ""] = sensitive_or_neutral(role)
+    return found | ({("age", ""): corpus.older(rows)[rows]} if "age" in policy.hide else {})
+
+
 class Rows:
     """Vectors and labels of a corpus under one policy, as tensors."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from sordino.report import figures, terms, verdict
 from sordino.report.estimates import measure
 from sordino.report.page import Card, Page, Picture, Section, Terms, Text, settings
 from sordino.report.record import settled, versions
-from sordino.report.tables import Cell, Estimate, Estimates, Table, chance, with_interval
+from sordino.report.tables import FURTHER, Cell, Estimate, Estimates, Table, chance, with_interval
 
 ATTACKS: Final = {"distinguish": "sensitive against neutral", "auc": "gender"}
 """The measure of each secret, and what an attack on it is called."""
@@ -67,6 +67,10 @@ def page(predictions: pd.DataFrame, estimates: pd.DataFrame, run: dict[str, Any]
         "Every figure is of speakers that neither the release nor an attacker was fitted on."
     )
     notices = [] if verdict.NONE in look.releases else [_NO_REFERENCE]
+    unlabelled = {name for config in run["config"] for name in config.get("unlabelled", ())}
+    notices += [
+        f"The policy hides {name}, which is not labelled: it could not be checked." for name in sorted(unlabelled)
+    ]
     sections = [
         Section("Verdict", cards(look)),
         *[Section(f"Required: {required}", [*_figures(look, required)]) for required in look.required],
@@ -119,8 +123,24 @@ def attackers(look: Estimates, required: str = "") -> Picture:
     return Picture(figures.dots(panels), caption)
 
 
-def _figures(look: Estimates, required: str) -> tuple[Picture, Table, Table, Table]:
-    return attackers(look, required), _attacks(look, required), knows_more(look, required), _utility(look, required)
+def _figures(look: Estimates, required: str) -> Iterator[Picture | Table]:
+    yield from (attackers(look, required), _attacks(look, required), knows_more(look, required))
+    if look.further:
+        yield further(look, required)
+    yield _utility(look, required)
+
+
+def further(look: Estimates, required: str = "") -> Table:
+    """What is told of attributes that a policy hides beside gender: older or younger, and who speaks."""
+    groups = []
+    for target in look.further:
+        found = [
+            (one, look("auc", one, required, knowledge=Knowledge.SEMI_INFORMED, target=target)) for one in look.releases
+        ]
+        groups.append([[Cell(FURTHER[target], "name"), Cell(release, "name"), *with_interval(one), chance(one)]
+                       for release, one in found])  # fmt: skip
+    heads = [("secret", 1), ("release", 1), ("AUC", 1), ("95 % interval", 1), ("chance", 1)]
+    return Table("Other attributes that are to be hidden", [heads], groups)
 
 
 def knows_more(look: Estimates, required: str = "") -> Table:

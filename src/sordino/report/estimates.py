@@ -133,8 +133,10 @@ def _line(figure: Figure, table: Table) -> dict[str, Any]:
 def _figures(target: str, knowledge: str, table: Table) -> Iterable[Figure]:
     if target == "emotion":
         return _utility(table)
-    if target == "gender":
-        return _gender(table, leakage=knowledge == Knowledge.IGNORANT)
+    if target in ("gender", "age"):
+        return _attribute(table, target, leakage=knowledge == Knowledge.IGNORANT)
+    if target == "speaker":
+        return _told(table, "auc", target)
     if target in DETAIL:
         return _detail(target, table)
     if target == "membership":
@@ -176,7 +178,7 @@ def _utility(table: Table) -> Iterator[Figure]:
         yield Figure("unchanged_among_true_positives", stays, constant, rightly, role, "emotion")
 
 
-def _gender(table: Table, leakage: bool) -> Iterator[Figure]:
+def _attribute(table: Table, target: str, leakage: bool) -> Iterator[Figure]:
     truth, guess, score = _arrays(table)
     everything = np.arange(len(truth))
 
@@ -193,9 +195,9 @@ def _gender(table: Table, leakage: bool) -> Iterator[Figure]:
         return metrics.auc(truth[rows] == 1, score[rows])
 
     if leakage:
-        yield Figure("leakage", accuracy, majority, everything, target="gender", within=truth)
-    yield Figure("privacy", privacy, _half, everything, target="gender", within=truth)
-    yield Figure("auc", auc, _half, everything, target="gender", within=truth)
+        yield Figure("leakage", accuracy, majority, everything, target=target, within=truth)
+    yield Figure("privacy", privacy, _half, everything, target=target, within=truth)
+    yield Figure("auc", auc, _half, everything, target=target, within=truth)
 
 
 def _told(table: Table, metric: str, target: str) -> Iterator[Figure]:

@@ -30,7 +30,7 @@ PALE: Final = "#c9c9c9"
 DASHES: Final = (0, (4, 3))
 STYLES: Final = (
     (INK, "X"), ("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "D"), ("#CC79A7", "^"), ("#56B4E9", "v"),
-    ("#8C6D1F", "P"), ("#7A4FBF", "h"),
+    ("#8C6D1F", "P"), ("#7A4FBF", "h"), ("#E69F00", "<"),
 )  # fmt: skip
 """Colour and shape of each release, in order; the first is the unprotected reference."""
 
@@ -70,23 +70,26 @@ class Panel:
     points: Sequence[Point]
 
 
-def front(panels: Sequence[Sequence[Panel]], releases: Sequence[str], *, reference: str = "none") -> str:
+def front(
+    panels: Sequence[Sequence[Panel]], releases: Sequence[str], *, reference: str = "none", way: Sequence[str] = ()
+) -> str:
     """Utility against leakage, as SVG: panels in rows, a point a release with its whiskers; better is up and left.
 
     A hollow mark is what an attacker gets who never saw the release; a dotted line leads from there to what one gets
-    who retrains. Dashed lines are the `reference` and chance.
+    who retrains. Dashed lines are the `reference` and chance. Releases along a `way` are joined by a line, on which
+    those between its ends are dots.
     """
     rows, columns = len(panels), len(panels[0])
     styles = dict(zip(releases, STYLES * (1 + len(releases) // len(STYLES)), strict=False))
     with look():
         figure, axes = canvas((3.55 * columns, 2.95 * rows + 0.75), rows, columns, sharex="col", sharey="row")
         for (row, column), axis in np.ndenumerate(axes):
-            _panel(axis, panels[row][column], styles, reference)
+            _panel(axis, panels[row][column], styles, reference, way)
             axis.set_xlabel(panels[row][column].leakage if row == rows - 1 else "")
             axis.set_ylabel(panels[row][column].utility if column == 0 else "")
         axes[0, 0].annotate("better", (0.03, 0.97), (0.06, 0.86), xycoords="axes fraction", color=GREY, va="top",
                             arrowprops={"arrowstyle": "->", "color": GREY, "lw": 0.8})  # fmt: skip
-        marks, meanings = _legend(styles)
+        marks, meanings = _legend(styles, way)
         spaced: Any = {"handlelength": 1.5, "columnspacing": 1.1, "handletextpad": 0.5}
         if len(styles) > MANY:  # too many for two rows: what marks mean stands below
             figure.legend(handles=marks, loc="outside upper left", ncols=MANY, **spaced)
@@ -97,8 +100,15 @@ def front(panels: Sequence[Sequence[Panel]], releases: Sequence[str], *, referen
         return svg(figure, "Utility against leakage")
 
 
-def _panel(axis: Axes, panel: Panel, styles: dict[str, tuple[str, str]], reference: str) -> None:
+def _panel(
+    axis: Axes, panel: Panel, styles: dict[str, tuple[str, str]], reference: str, way: Sequence[str] = ()
+) -> None:
     shown = [point for point in panel.points if not math.isnan(point.leakage.value + point.utility.value)]
+    on_the_way = [point for name in way for point in shown if point.release == name and point.kind == "retrains"]
+    if on_the_way:
+        xs, ys = ([getattr(point, of).value for point in on_the_way] for of in ("leakage", "utility"))
+        axis.plot(xs, ys, "-o", color=GREY, lw=0.9, ms=3, zorder=1)
+    shown = [point for point in shown if point.release in styles]
     for point in shown:
         if point.kind == "retrains":
             axis.axvline(point.leakage.chance, color=PALE, lw=1.2, zorder=0)
@@ -140,7 +150,7 @@ def _whisker(estimate: Estimate) -> NDArray[np.floating[Any]]:
     return arms.clip(0.0)  # NaN stays NaN: nothing is drawn
 
 
-def _legend(styles: dict[str, tuple[str, str]]) -> tuple[list[Line2D], list[Line2D]]:
+def _legend(styles: dict[str, tuple[str, str]], way: Sequence[str] = ()) -> tuple[list[Line2D], list[Line2D]]:
     """The mark of each release, and what marks mean."""
     meanings = [
         handle("attacker retrains", marker="o", color=GREY, ms=7),
@@ -148,6 +158,7 @@ def _legend(styles: dict[str, tuple[str, str]]) -> tuple[list[Line2D], list[Line
         handle("one required emotion", marker="o", color=GREY, ms=3.6, alpha=0.6, mew=0),
         handle("unprotected", color=INK, lw=0.6, ls=DASHES),
         handle("chance", color=PALE, lw=1.4, ls="-"),
+        *([handle(f"from {way[0]} to {way[-1]}", marker="o", color=GREY, ms=3, lw=0.9, ls="-")] if way else []),
     ]
     releases = [
         handle(release, marker=shape, color=colour, ms=7, mec="white", mew=0.7)

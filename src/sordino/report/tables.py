@@ -22,6 +22,9 @@ TARGETS: Final = {
 }
 """What a metric is about where it is not the emotion."""
 
+FURTHER: Final = {"age": "age", "speaker": "who speaks"}
+"""Targets that are asked where a policy hides them, in words; their measure is the AUC."""
+
 CANNOT_TELL: Final = "cannot tell"
 """What stands where speakers are too few for an interval."""
 
@@ -71,6 +74,8 @@ class Estimates:
         self.required = [name for name in dict.fromkeys(table["required"]) if name]
         semi = table.loc[table["knowledge"] == str(Knowledge.SEMI_INFORMED), "attacker"]
         self.families = [name for name in dict.fromkeys(semi) if name != "best"]
+        self.further = [name for name in FURTHER if name in set(table["target"])]
+        """Attributes that were asked for beside gender."""
         self.patience = sorted({int(k) for k in table["k"] if k != ""})
 
     def __call__(
@@ -84,9 +89,13 @@ class Estimates:
         attacker: str = "best",
         corpus: str = "",
         k: int = 1,
+        target: str = "",
     ) -> Estimate:
-        """The estimate, or NaN everywhere; `required` empty is the mean over policies, `corpus` empty all together."""
-        target = TARGETS.get(metric, "emotion")
+        """The estimate, or NaN everywhere; `required` empty is the mean over policies, `corpus` empty all together.
+
+        `target` is what the metric is about where it is not `TARGETS`.
+        """
+        target = target or TARGETS.get(metric, "emotion")
         attacker = "" if target == "emotion" else attacker
         key = (metric, release, required, group, str(knowledge), target, attacker, corpus or self.corpora[0],
                str(k) if k > 1 else "")  # fmt: skip

@@ -76,6 +76,11 @@ READING: Final = (
         "Whether a speaker was among those whom the release was fitted on, by an attacker who knows it of other "
         "speakers. On original features it tells what scaling and principal components alone remember of them.",
     ),
+    (
+        "who speaks",
+        "Told by attackers who have labelled utterances of the very people: the AUC of claims “this is speaker A”, "
+        "true ones against those of up to twenty others. Asked where a policy hides the speaker.",
+    ),
     ("chance", "What a guess gets that ignores the utterance. Printed in grey."),
     ("original", "The same attack on features that were not changed: how much there was to hide."),
     (
@@ -93,8 +98,8 @@ READING: Final = (
 UNTESTED: Final = (
     (
         "Not tested: attackers who read the fitted parameters themselves, who have much more data, and larger "
-        "attackers than those listed; who the speaker is; what was said; other languages, microphones and rooms. “No "
-        "leak found” speaks of the attackers named here alone."
+        "attackers than those listed; who the speaker is, unless it stands here; what was said; other languages, "
+        "microphones and rooms. “No leak found” speaks of the attackers named here alone."
     ),
 )
 """Paragraphs on what a page cannot say."""

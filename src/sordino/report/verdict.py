@@ -9,7 +9,7 @@ import math
 from typing import Final
 
 from sordino.define import Knowledge, Role
-from sordino.report.tables import Estimate, Estimates, limits, number
+from sordino.report.tables import FURTHER, TARGETS, Estimate, Estimates, limits, number
 
 NONE: Final = "none"
 """The release that changes nothing: its figures are the reference."""
@@ -37,14 +37,16 @@ def outcome(found: Estimate) -> str:
 def headline(look: Estimates, release: str, required: str = "") -> str:
     """Which secrets an attacker who retrains can tell, and how much of their advantage both attackers keep."""
     groups: dict[str, list[str]] = {}
-    for metric in SECRETS:
-        found = look(metric, release, required, knowledge=Knowledge.SEMI_INFORMED)
+    asked = {secret: (metric, TARGETS[metric]) for metric, secret in SECRETS.items()}
+    asked |= {FURTHER[target]: ("auc", target) for target in look.further}
+    for secret, (metric, target) in asked.items():
+        found = look(metric, release, required, knowledge=Knowledge.SEMI_INFORMED, target=target)
         if not math.isnan(found.value):
-            groups.setdefault(outcome(found), []).append(metric)
+            groups.setdefault(outcome(found), []).append(secret)
     sentences = []
     for result, secrets in groups.items():
-        listed = " and ".join(SECRETS[metric] for metric in secrets)
-        verb = "is" if secrets == ["auc"] else "are"
+        listed = " and ".join(secrets)
+        verb = "are" if len(secrets) > 1 or secrets == [SECRETS["distinguish"]] else "is"
         words = {
             "leak": f"{listed} {verb} **not hidden** from an attacker who retrains.",
             "no leak found": f"{listed}: an attacker who retrains found **no leak**, which is no proof.",

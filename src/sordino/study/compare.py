@@ -13,7 +13,7 @@ from sordino import storage
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role
 from sordino.features import CACHE
-from sordino.release import FITTERS
+from sordino.release import FITTERS, WHAT
 from sordino.report import audit, figures, terms
 from sordino.report.estimates import measure, pooled
 from sordino.report.figures import Panel, Point
@@ -27,23 +27,14 @@ from sordino.study.units import Options
 STUDY: Final = "compare"
 RELEASES: Final = tuple(FITTERS)
 
-WHAT: Final = {
-    "none": "features as they are",
-    "rae": "replacement autoencoder (Feng 2021)",
-    "rae-grl": "with gradient reversal (Feng 2021)",
-    "rae-grl+": "ours of that kind, made to keep the required emotion",
-    "noise-gauss": "Gaussian noise, as much as hides gender from a line",
-    "noise-laplace": "Laplace noise, likewise",
-    "leace": "least-squares concept erasure (Belrose 2023) of gender and of sensitive against neutral",
-    "drawn": "one decision an utterance, as a prototype drawn for it",
-    "drawn+detail": "the same, the required side split by intensity",
-    "label": "the decision alone, as one mean vector",
-}
-"""What each release is, in words."""
-
-
 ALIKE: Final = ("noise-laplace", "label")
 """Releases that the figure leaves out, since they lie on another: `noise-gauss`, `drawn`."""
+
+KEPT: Final = UTILITY | {"detail": "detail within the required emotion"}
+"""What is kept, in words: the rows of the figure."""
+
+MIXTURES: Final = ("drawn", "drawn+rae-25", "drawn+rae-50", "rae")
+"""The way from a decision to an autoencoder, which the figure draws as one line."""
 
 
 def compare(
@@ -94,12 +85,13 @@ def page(
     """The page of one run; its figure is also the file `figure.svg`."""
     attacks = estimates[~estimates["metric"].str.startswith("bound_")]
     look = Estimates(attacks, pooled(guesses))
-    shown = [release for release in look.releases if release not in ALIKE]
+    shown = [release for release in look.releases if release not in (*ALIKE, *MIXTURES[1:-1])]
+    way = [release for release in MIXTURES if release in look.releases]
     panels = [
-        [Panel(LEAKAGE[leak], UTILITY[keep], list(_points(look, shown, leak, keep))) for leak in LEAKAGE]
-        for keep in UTILITY
+        [Panel(LEAKAGE[leak], KEPT[keep], list(_points(look, [*shown, *way[1:-1]], leak, keep))) for leak in LEAKAGE]
+        for keep in KEPT
     ]
-    front = figures.front(panels, shown)
+    front = figures.front(panels, shown, way=way if len(way) > 2 else ())
     drawn = estimates[estimates["metric"] == "bound_auc"]
     sections = [
         Section("Utility against leakage", [Picture(front, _FRONT)]),
@@ -167,8 +159,8 @@ def bounds(drawn: pd.DataFrame) -> Table:
 
 _FRONT: Final = (
     "Up keeps more, left tells less. Each mark is a release, attacked by whoever retrains on it; whiskers are 95 % "
-    "over speakers. Dashed: features as they are. Grey: chance. `noise-laplace` and `label` lie where `noise-gauss` "
-    "and `drawn` do, and are in the table alone."
+    "over speakers. Dashed: features as they are. Grey: chance. A line with dots leads from `drawn` to `rae` by way of "
+    "their mixtures. `noise-laplace` and `label` lie where `noise-gauss` and `drawn` do, and are in the table alone."
 )
 _TABLE: Final = (
     "“Retrained” is whoever may use what is released and trains a model of their own: AUC of the required emotion "

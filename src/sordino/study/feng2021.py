@@ -91,8 +91,13 @@ def summary(estimates: pd.DataFrame) -> pd.DataFrame:
     return means.assign(chance=original.groupby("figure")["chance"].mean())
 
 
-def deal(corpus: Corpus, options: Options, sums: NDArray[np.str_]) -> tuple[Parts, ...]:
-    """The draws of a study, each with every role and gender in every part. Raises `SplitError` where one lacks some."""
+def deal(
+    corpus: Corpus, options: Options, sums: NDArray[np.str_], emotions: Sequence[str] = EMOTIONS
+) -> tuple[Parts, ...]:
+    """The draws of a study, each with every emotion and gender in every part.
+
+    Raises `SplitError` where one lacks some.
+    """
     if options.measured_on == "validation" and options.validation != "speaker":
         raise SplitError(
             "measured_on validation with held-out utterances: they are of speakers the transform learns from, expected "
@@ -104,10 +109,10 @@ def deal(corpus: Corpus, options: Options, sums: NDArray[np.str_]) -> tuple[Part
     draws = [_measured(corpus, parts, options.measured_on) for parts in draws]
     for parts in draws:
         for party, rows in _parties(parts).items():
-            _require_every(corpus, "emotion", EMOTIONS, party, rows)
+            _require_every(corpus, "emotion", emotions, party, rows)
             _require_every(corpus, "gender", GENDERS, party, rows)
         for party, rows in _sides(parts).items():
-            _require_every(corpus, "emotion", EMOTIONS, party, rows)
+            _require_every(corpus, "emotion", emotions, party, rows)
     return tuple(draws)
 
 

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from sordino import attack
+from sordino import attack, release
 from sordino.attack import RiskAttacker, RiskFitter
 from sordino.corpora import split
 from sordino.corpora.split import Parts
@@ -100,14 +100,22 @@ class Unit:
 
 
 def predictions(
-    x: NDArray[np.float32], corpus: Corpus, draws: Sequence[Parts], folder: Path, options: Options, jobs: int = 0
+    x: NDArray[np.float32],
+    corpus: Corpus,
+    draws: Sequence[Parts],
+    folder: Path,
+    options: Options,
+    jobs: int = 0,
+    policies: Sequence[Policy] = (),
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Every attacker's guesses on every test utterance (`sordino.attack.COLUMNS`), and how each unit came about.
 
-    `x` is `(utterances, d)`, unscaled. Finished units are read from `folder`. On a CPU, units run in one process a core
-    with one thread each; with a GPU, the networks of all units are trained there as stacks first.
+    `x` is `(utterances, d)`, unscaled; `policies` are the paper's where none is given. Finished units are read from
+    `folder`. On a CPU, units run in one process a core with one thread each; with a GPU, the networks of all units are
+    trained there as stacks first.
     """
-    units = {unit.name: unit for unit in (Unit(parts, policy) for parts in draws for policy in POLICIES)}
+    asked = (Unit(parts, policy) for parts in draws for policy in policies or POLICIES)
+    units = {unit.name: unit for unit in asked}
     given = _digest(x, corpus, options)
     keys = {name: _key(unit, given) for name, unit in units.items()}
 
@@ -119,7 +127,8 @@ def predictions(
 
 def _digest(x: NDArray[np.float32], corpus: Corpus, options: Options) -> str:
     """The hash of what all units are given: vectors, labels and options."""
-    labels = corpus.table[["speaker", "gender", "emotion", "intensity"]].to_csv(index=False)
+    columns = ["speaker", "gender", "emotion", "intensity", *(["age"] if "age" in corpus.table.columns else [])]
+    labels = corpus.table[columns].to_csv(index=False)
     content = json.dumps(asdict(options), sort_keys=True) + labels
     return hashlib.sha256(content.encode() + np.ascontiguousarray(x).tobytes()).hexdigest()
 
@@ -139,7 +148,7 @@ def _computed(
 ) -> Iterable[Finished]:
     workers: Callable[..., Iterable[Finished]] = joblib.Parallel(n_jobs=jobs or -1, return_as="generator_unordered")
     if torch.cuda.is_available():
-        spaces = [_space(unit, x, options) for unit in units]
+        spaces = [space(unit.parts, x, options) for unit in units]
         plans = [_plan(unit, z, corpus, options) for unit, z in zip(units, spaces, strict=True)]
         fitted = run_rounds(plans, fit_stacks)
         calls = zip(units, spaces, fitted, strict=True)
@@ -151,12 +160,12 @@ def _one_unit(unit: Unit, x: NDArray[np.float32], corpus: Corpus, options: Optio
     torch.set_num_threads(1)
     with threadpool_limits(1), warnings.catch_warnings():  # one thread gives the same bytes anywhere
         warnings.filterwarnings("ignore", ".* sound like ")  # few prototypes: the record says how many
-        z = _space(unit, x, options)
+        z = space(unit.parts, x, options)
         return _attacked(unit, z, corpus, options, *run(_plan(unit, z, corpus, options)))
 
 
-def _space(unit: Unit, x: NDArray[np.float32], options: Options) -> NDArray[np.float32]:
-    parts = unit.parts
+def space(parts: Parts, x: NDArray[np.float32], options: Options) -> NDArray[np.float32]:
+    """The vectors of one draw in the scaled space, which some of its rows decide."""
     rows = {
         "transform": parts.transform.rows,
         "risk": parts.risk.rows,
@@ -173,7 +182,7 @@ def _plan(
     ignorant = yield from RiskFitter(unit.policy, seed=seed).plan(z, corpus, unit.parts.risk)
     releases = []
     for name in options.releases:
-        fitter = FITTERS[name](unit.policy, seed)
+        fitter = release.fitter(unit.policy, name, seed)
         if isinstance(fitter, ReplacementFitter):
             fitter = replace(fitter, redraw=options.redraw, schedule=options.schedule)
         releases.append((yield from fitter.plan(z, corpus, unit.parts.transform)))
@@ -187,7 +196,7 @@ def _bounds(
     found: dict[str, dict[str, dict[str, float]]] = {}
     made: dict[DrawnFitter, dict[tuple[str, str], Bound]] = {}
     for name in options.releases:
-        fitter = FITTERS[name](unit.policy, 1000 * options.seed + unit.parts.draw)
+        fitter = release.fitter(unit.policy, name, 1000 * options.seed + unit.parts.draw)
         if isinstance(fitter, DrawnFitter):
             decides = replace(fitter, alone=False)  # prototypes or their mean: the decision is the same
             with suppress(ReleaseError):  # too few speakers to do without some: nobody can tell
@@ -216,6 +225,7 @@ def _attacked(
         "risk_validation_losses": list(ignorant.losses),
         "releases": {one.name: {"hash": one.hash, **one.config} for one in releases},
         "prototypes": {one.name: len(one.arrays["bin"]) for one in releases if isinstance(one, Drawn)},
+        "unlabelled": audits[0].config.get("unlabelled", []),
         "attackers": {audit.config["release"]: audit.config["chosen"] for audit in audits},
     }
     return unit.name, pd.concat([audit.predictions for audit in audits], ignore_index=True), record
