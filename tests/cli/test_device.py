@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -100,8 +99,8 @@ def test_show_prints_the_card(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_changed_bundle_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    broken = shutil.copy(bundled("drawn"), tmp_path / "b.sordino")
-    broken.write_bytes(broken.read_bytes().replace(b"planted", b"planned", 1))
+    broken = tmp_path / "b.sordino"
+    broken.write_bytes(bundled("drawn").read_bytes().replace(b"planted", b"planned", 1))
     assert run("bundle", "show", broken) == 2
     assert "no bundle, or one that was changed: copy it anew" in capsys.readouterr().err
 

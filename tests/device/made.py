@@ -71,7 +71,8 @@ def scaled() -> NDArray[np.float32]:
 @cache
 def fitted(name: str, policy: Policy = POLICY) -> Release:
     given = scene()
-    return short(FITTERS[name](policy, 0)).fit(scaled(), given.corpus, given.parts.transform)
+    release: Release = short(FITTERS[name](policy, 0)).fit(scaled(), given.corpus, given.parts.transform)
+    return release
 
 
 def short(fitter: Any) -> Any:

@@ -11,12 +11,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sordino.device import Bundle, Reason, Released, Runtime, Withheld, bundle, read
+from sordino.device import Bundle, Reason, Released, Runtime, Withheld, bundle, export, read
 from sordino.device.sound import synthetic
 from sordino.errors import BundleError, ReleaseError
+from sordino.features import PreprocessFitter
+from sordino.release import Identity
+from sordino.signal import functionals
 from sordino.signal.filterbank import filterbank
 from tests.device import made
 from tests.device.made import bundled
+from tests.release.planted import POLICY
 
 RATE = 16000
 SLOW = ("gensim", "joblib", "matplotlib", "onnx", "onnxscript", "pandas", "scipy", "sklearn", "torch")
@@ -35,6 +39,18 @@ def test_sound_comes_out_as_a_released_vector_and_nothing_else(talking: Path) ->
     np.testing.assert_array_equal(found.vector, runtime.release([{"audio": filterbank(sound)}])[0])
     assert found.vector.shape == (8,)
     assert list(vars(found)) == ["vector"]
+
+
+def test_with_mel_a_device_needs_no_package_of_others_from_sound_to_vector(tmp_path: Path) -> None:
+    x = np.stack([functionals(synthetic(0.4, RATE, seed)) for seed in range(8)])
+    scale = PreprocessFitter("zscore", components=5).fit(x)
+    path = export.write(tmp_path, scale, {"mine": (POLICY, Identity(scale.dims))}, features="mel", card=made.CARD)
+    sound = synthetic(0.9, RATE, 77)
+    found = Runtime(path).utterance(sound, RATE)
+    assert isinstance(found, Released)
+    np.testing.assert_allclose(found.vector, scale(functionals(sound)[None])[0], rtol=1e-4, atol=1e-4)
+    vectors = read(path).arrays(bundle.VECTORS)
+    np.testing.assert_array_equal(functionals(vectors["sound"].astype(np.float32) / 32768), vectors["x"][0])
 
 
 def broken(**changes: float) -> NDArray[np.float32]:

@@ -35,16 +35,33 @@ PACKAGES: Final = ("numpy", "onnx", "onnxruntime", "scikit-learn", "torch")
 AS_IT_IS: Final = {"kind": "none"}
 
 
+Makes = Callable[[Symbol], dict[str, Symbol]]
+"""What a model does to the scaled space, `(n, d)`: its outputs by name."""
+
+
+def _through(z: Symbol) -> dict[str, Symbol]:
+    """What needs no model."""
+    return {"out": z}
+
+
 @dataclass(frozen=True)
 class Part:
     """What a release is on a device: how chance comes in, and a model and arrays where it needs them.
 
-    The model is given as what it does to a symbol for the scaled space, `(n, d)`; of an embedding as a whole.
+    The model is given as what it makes of vectors, or of an embedding as a whole.
     """
 
     chance: Mapping[str, Any]
-    makes: Callable[[Symbol], dict[str, Symbol]] | bytes | None = None
+    makes: Makes = _through
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    whole: bytes | None = None
+
+    def model(self, width: int) -> bytes | None:
+        """The model as a file; None where there is none."""
+        if self.whole or self.makes is _through:
+            return self.whole
+        graph = Graph()
+        return graph.model(**self.makes(graph.input("z", np.float32, "n", width)))
 
 
 def _erased(release: Erased) -> Part:
@@ -95,7 +112,7 @@ def _composed(release: Composed) -> Part:
 def _embedding(release: Embedding) -> Part:
     spread = float(release.config["shape"]["noise"])
     chance = {"kind": "clip-noise", "spread": spread} if spread else AS_IT_IS
-    return Part(chance, networks.embedding(release.network))
+    return Part(chance, whole=networks.embedding(release.network))
 
 
 FAMILIES: Final[dict[type, Callable[[Any], Part]]] = {
@@ -148,29 +165,22 @@ def write(
     files: dict[str, bytes] = {}
     turned = quantised if int8 else bytes
     if preprocess is not None:
-        to_scale = networks.normalise if isinstance(preprocess, Normalise) else networks.preprocess
-        files[PREPROCESS] = turned(to_scale(preprocess))
+        files[PREPROCESS] = turned(networks.to_scale(preprocess))
     served = []
     for place, (name, (policy, release)) in enumerate(releases.items()):
         _check(release, preprocess)
         part = part_of(release)
-        model = f"release-{place}.onnx" if part.makes else None
-        arrays = f"release-{place}.npz" if part.arrays else None
-        files |= {model: turned(_model(part, _width(release)))} if model else {}
-        files |= {arrays: _npz(part.arrays)} if arrays else {}
-        served.append(Served(name, policy, release.name, _width(release), part.chance,
-                             PREPROCESS if preprocess is not None else None, model, arrays))  # fmt: skip
+        content, model, arrays = part.model(_width(release)), f"release-{place}.onnx", f"release-{place}.npz"
+        files |= {model: turned(content)} if content else {}
+        files |= {arrays: _npz(part.arrays)} if part.arrays else {}
+        served.append(Served(
+            name, policy, release.name, _width(release), part.chance, PREPROCESS if preprocess is not None else None,
+            model if content else None, arrays if part.arrays else None,
+        ))  # fmt: skip
     whole = _card(card, features, preprocess, next(iter(releases.values()))[1], int8)
     made = Bundle(files, whole, {one.name: one for one in served})
     proven = proof(made, preprocess, {name: release for name, (_, release) in releases.items()}, not int8, seed)
     return bundle.write(path, whole, served, files | {VECTORS: _npz(proven)})
-
-
-def _model(part: Part, width: int) -> bytes:
-    if isinstance(part.makes, bytes):
-        return part.makes
-    graph = Graph()
-    return graph.model(**part.makes(graph.input("z", np.float32, "n", width)))
 
 
 def _check(release: Release | Embedding, preprocess: Preprocess | Normalise | None) -> None:

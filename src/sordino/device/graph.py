@@ -108,7 +108,7 @@ class Symbol:
         return numbers._with("Mul", other)
 
     def __rmul__(self, other: Any) -> Symbol:
-        return self * other
+        return self.__mul__(other)
 
     def __truediv__(self, other: Any) -> Symbol:
         return self._with("Div", other)
@@ -119,7 +119,7 @@ class Symbol:
     def __gt__(self, other: Any) -> Symbol:
         return self.graph.op("Greater", self, self._like(other), dtype=np.bool_)
 
-    def __and__(self, other: Symbol) -> Symbol:
+    def __and__(self, other: Any) -> Symbol:
         return self._with("And", other)
 
     def _with(self, kind: str, other: Any) -> Symbol:

@@ -23,6 +23,11 @@ LAYERS: Final[dict[type[nn.Module], Callable[[Symbol, Any], Symbol]]] = {
 """Every layer that a network of ours is made of."""
 
 
+def to_scale(fitted: Preprocess | Normalise) -> bytes:
+    """The model of what stands before a release."""
+    return normalise(fitted) if isinstance(fitted, Normalise) else preprocess(fitted)
+
+
 def preprocess(fitted: Preprocess) -> bytes:
     """`x (n, dims) float32 -> z (n, d) float32`.
 

@@ -52,14 +52,14 @@ def _of_vectors(
     made: Bundle, preprocess: Any, releases: Mapping[str, Any], exact: bool, sound: Arrays, seed: int
 ) -> Arrays:
     dims = made.card["features"]["dims"]
-    x = np.random.default_rng(seed).normal(size=(ROWS, dims))
+    x: NDArray[Any] = np.random.default_rng(seed).normal(size=(ROWS, dims))
     if isinstance(preprocess, Preprocess):  # where speech lies, as a scaler sees it
         spread = np.divide(1, preprocess.factor, out=np.zeros(dims), where=preprocess.factor > 0)
         x = preprocess.offset + (0.5 + 0.3 * x) * spread
     x = x.astype(np.float32)
     if sound:
         x[0] = extractor(made.card["features"])(_samples(sound))
-    z = preprocess(x) if preprocess else x
+    z: NDArray[np.float32] = preprocess(x) if preprocess else x
     found: Arrays = {**sound, "x": x, "z": z}
     for place, (name, release) in enumerate(releases.items()):
         key = int(release.config.get("key", 0))

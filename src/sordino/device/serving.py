@@ -45,7 +45,7 @@ def _mixed(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> 
 
 
 def _clip_noise(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:  # noqa: ARG001
-    out = made["out"]
+    out: Vectors = made["out"]
     return out + np.float32(settings["spread"]) * chance.clip_noise(z, key, out.shape[1])
 
 
