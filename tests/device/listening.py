@@ -28,7 +28,7 @@ Samples = NDArray[np.float32]
 
 def said(rate: int = RATE, level: float = 0.1, seed: int = 0) -> Samples:
     """Four utterances of a buzz in noise, a second and a half apart."""
-    parts = [np.zeros(rate)]
+    parts: list[NDArray[np.float64]] = [np.zeros(rate)]
     for place, seconds in enumerate(SECONDS):
         turns = 2 * np.pi * (110 + 40 * place) * np.arange(round(seconds * rate)) / rate
         parts += [

@@ -132,7 +132,7 @@ def test_memory_is_that_of_the_longest_utterance() -> None:
     segmenter = Segmenter(how)
     tracemalloc.start()
     try:
-        for _ in range(15):  # five minutes, half of them without a pause
+        for _ in range(6):  # two minutes, half of them without a pause
             for sound in (block, loud):
                 for _ in segmenter.push(sound):
                     pass

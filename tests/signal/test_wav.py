@@ -104,7 +104,7 @@ def test_what_cannot_be_read_says_so(content: bytes, says: str) -> None:
         heard(content)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_no_bytes_make_it_fail_otherwise(data: st.DataObject) -> None:
     content = bytearray(made(subtype=data.draw(st.sampled_from(["PCM_16", "PCM_24", "DOUBLE"])))[:400])

@@ -114,7 +114,7 @@ def _whole(kind: str, bits: int) -> Callable[[bytes], Samples]:
 
 
 def _bytes(content: bytes) -> Samples:
-    return np.frombuffer(content, np.uint8).astype(np.float32) / 128 - 1
+    return np.frombuffer(content, np.uint8).astype(np.float32) / np.float32(128) - np.float32(1)
 
 
 def _three_bytes(content: bytes) -> Samples:
