@@ -176,7 +176,7 @@ def read(path: str | Path) -> Policy:
     missing = [name for name in ("required", "sensitive") if name not in given]
     if missing:
         raise PolicyError(f"{path}: {', '.join(missing)} is missing, expected at least `required` and `sensitive`")
-    return Policy(**(rest | {"budget": _budget(path, rest.get("budget", {}))}), knobs=knobs)
+    return Policy(**(rest | {"budget": _budget(path, rest.get("budget", {}))}), knobs=_frozen(knobs))
 
 
 def _budget(path: str | Path, given: Any) -> Budget:

@@ -14,7 +14,8 @@ from tests.release.planted import POLICY
 
 
 def with_knobs(family: str, release: str = "", **knobs: Any) -> Any:
-    return dataclasses.replace(POLICY, release=release, knobs={family: knobs})
+    tables: Any = {family: knobs}
+    return dataclasses.replace(POLICY, release=release, knobs=tables)
 
 
 def test_a_policy_without_knobs_makes_the_fitter_of_the_studies() -> None:

@@ -138,7 +138,8 @@ def test_a_budget_of_the_caller_stands_before_that_of_the_policy() -> None:
     every = families(replace(SAD, release=""), 0.55)
     assert "none" not in every
     assert {"rae", "leace", "drawn", "label", "rae-leace"} <= set(every)
-    tuned = families(replace(SAD, release="", knobs={"drawn": {"detail": True}}), 0.55)
+    knobs: Any = {"drawn": {"detail": True}}
+    tuned = families(replace(SAD, release="", knobs=knobs), 0.55)
     assert sum(name.startswith("drawn") and "rae" not in name for name in tuned) == 1  # both would be drawn+detail
 
 

@@ -68,8 +68,10 @@ def fit(
     from sordino.study import fit as study
 
     options = replace(study.OPTIONS, families=families(audit), seed=seed)
-    asked = {"features": features, "budget": budget, "options": options, "cache": cache, "jobs": jobs}
-    fitted = study.fit(corpora_from(corpus), _policies(policy), **asked)
+    recordings, policies = corpora_from(corpus), _policies(policy)
+    fitted = study.fit(
+        recordings, policies, features=features, budget=budget, options=options, cache=cache, jobs=jobs
+    )  # fmt: skip
     if fitted.within:
         _write(fitted, out, int8)
     if report:

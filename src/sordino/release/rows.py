@@ -25,9 +25,9 @@ def hidden(policy: Policy, corpus: Corpus, rows: NDArray[np.intp]) -> list[NDArr
 
     Gender and age (older than the median of these speakers) where they are named, and sensitive against neutral.
     """
-    attributes = {"gender": lambda: corpus.genders()[rows], "age": lambda: corpus.older(rows)[rows]}
-    named = [values() for name, values in attributes.items() if name in policy.hide]
-    return [*named, sensitive_or_neutral(corpus.roles(policy)[rows])]
+    gender = [corpus.genders()[rows]] if "gender" in policy.hide else []
+    age = [corpus.older(rows)[rows]] if "age" in policy.hide else []
+    return [*gender, *age, sensitive_or_neutral(corpus.roles(policy)[rows])]
 
 
 def secrets(policy: Policy, corpus: Corpus, rows: NDArray[np.intp]) -> dict[tuple[str, str], NDArray[np.intp]]:

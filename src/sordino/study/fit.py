@@ -68,10 +68,10 @@ def fit(
         run = _Run(study, x, checksums(study), features, options, Path(cache or temporary) / "fit", jobs)
         muted = {name: run.policy(policy, budget, place) for place, (name, policy) in enumerate(policies.items())}
     table = study.table.groupby("corpus", sort=False)
-    counts = {name: (int(rows["speaker"].nunique()), len(rows)) for name, rows in table}
+    counts = {str(name): (int(rows["speaker"].nunique()), len(rows)) for name, rows in table}
+    found = Fitted(run.preprocess, muted, feng2021.name_of(features), options.seed, counts)
     made = {name: one for name, one in muted.items() if one.release is not None}
-    several = {"together": run.together(made), "joint": run.joint(made)} if len(made) > 1 else {}
-    return Fitted(run.preprocess, muted, feng2021.name_of(features), options.seed, counts, **several)
+    return replace(found, together=run.together(made), joint=run.joint(made)) if len(made) > 1 else found
 
 
 def _emotions(corpus: Corpus, policies: Mapping[str, Policy]) -> tuple[str, ...]:
