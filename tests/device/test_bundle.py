@@ -200,6 +200,9 @@ def test_nothing_that_could_not_run_is_written(tmp_path: Path) -> None:
         write(embedding("general", "audio"), frames)
     with pytest.raises(ReleaseError, match="no release, expected one or more"):
         export.write(tmp_path, preprocess(), {}, features="made", card=CARD)
+    both = {"mine": (POLICY, fitted("leace")), "hers": (OTHER, embedding("general", "audio"))}
+    with pytest.raises(ReleaseError, match="releases of vectors and of sequences came, expected one kind"):
+        export.write(tmp_path, None, both, features="made", card=CARD)
     assert not list(tmp_path.iterdir())
 
 

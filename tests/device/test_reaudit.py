@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from sordino.device import Bundle, read
-from sordino.device.reaudit import Bundled, Change, Reading, as_release, attacked, changes
+from sordino.device.reaudit import Bundled, Change, Reading, as_release, attacked, changes, halves
 from sordino.errors import BundleError, ReleaseError
 from sordino.metrics import Interval
 from sordino.release import Drawn, Release
@@ -43,6 +43,17 @@ def test_a_bundle_is_a_release_that_attacks_take() -> None:
         drawn(np.full((1, 24), np.nan, np.float32))
     with pytest.raises(BundleError, match="policy mine reads clips, expected one of vectors"):
         Bundled(talking(), "mine")
+
+
+def test_everybody_but_those_fitted_on_is_attacked_once_by_people_of_the_other_half() -> None:
+    corpus, parts = scene().corpus, scene().parts
+    draws = halves(parts, corpus)
+    tested = np.concatenate([draw.test for draw in draws])
+    assert sorted(tested) == sorted([*parts.risk.rows, *parts.test])
+    for draw in draws:
+        assert not set(corpus.speaker[draw.test]) & set(corpus.speaker[draw.risk.rows])
+        assert {0, 1} == set(corpus.genders()[draw.test]) == set(corpus.genders()[draw.risk.rows])
+        np.testing.assert_array_equal(draw.transform.rows, parts.transform.rows)
 
 
 @cache

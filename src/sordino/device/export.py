@@ -33,7 +33,7 @@ PACKAGES: Final = ("numpy", "onnx", "onnxruntime", "scikit-learn", "torch")
 """Whose versions a card names."""
 
 AS_IT_IS: Final = {"kind": "none"}
-
+"""No chance: what the model makes goes out."""
 
 Makes = Callable[[Symbol], dict[str, Symbol]]
 """What a model does to the scaled space, `(n, d)`: its outputs by name."""
@@ -162,6 +162,8 @@ def write(
     """
     if not releases:
         raise ReleaseError("no release, expected one or more: fit one")
+    if len({isinstance(release, Embedding) for _, release in releases.values()}) > 1:
+        raise ReleaseError("releases of vectors and of sequences came, expected one kind: write two bundles")
     files: dict[str, bytes] = {}
     turned = quantised if int8 else bytes
     if preprocess is not None:

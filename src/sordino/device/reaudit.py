@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sordino import metrics, storage
 from sordino.attack import QUICK, run
-from sordino.corpora.split import Parts
+from sordino.corpora.split import Part, Parts
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge
 from sordino.device.bundle import Bundle, read
@@ -114,6 +114,22 @@ class Change:
         return self.rounded.value <= self.full.high
 
 
+def halves(parts: Parts, corpus: Corpus) -> list[Parts]:
+    """Two draws in which all speakers but those fitted on are attacked once, by who learns from the other half.
+
+    A test part alone has too few speakers of a gender, as a rule, for an interval.
+    """
+    others = np.sort(np.concatenate([parts.risk.rows, parts.test]))
+    people, first = np.unique(corpus.speaker[others], return_index=True)
+    order = np.argsort(corpus.genders()[others[first]], kind="stable")  # each gender is dealt in turn
+    half = np.empty(len(people), np.intp)
+    half[order] = np.arange(len(people)) % 2
+    one, other = (others[np.isin(corpus.speaker[others], people[half == which])] for which in (0, 1))
+    fourth = [np.arange(len(rows)) % 4 == 3 for rows in (one, other)]
+    learn = [Part(rows[~held], rows[held]) for rows, held in zip((one, other), fourth, strict=True)]
+    return [Parts(learn[0], parts.transform, other, 0), Parts(learn[1], parts.transform, one, 1)]
+
+
 def attacked(
     bundle: Bundle | str | Path,
     policy: str,
@@ -127,7 +143,7 @@ def attacked(
     """What attackers say of what a bundle lets out, in `sordino.attack.COLUMNS`: what estimates are made of.
 
     - `x`: features `(utterances, dims)` in the corpus' row order.
-    - `parts`: draws of the speakers; whom the release was fitted on is not to be in their test parts.
+    - `parts`: draws of the speakers, as `halves` makes them: whom the release was fitted on is in no test part.
 
     Raises what `attack.run` raises, and `BundleError` for a bundle of embeddings.
     """
