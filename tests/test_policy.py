@@ -69,9 +69,9 @@ def test_keys_that_are_not_set_change_no_hash() -> None:
 
 
 def test_knobs_are_in_no_order() -> None:
-    one, other = (Policy("sad", ("angry",), knobs=dict(reversed(given)))
-                  for given in ([("rae", {"alpha": 0.1}), ("drawn", {"rate": 0.2, "epsilon": 2})],
-                                [("drawn", {"epsilon": 2, "rate": 0.2}), ("rae", {"alpha": 0.1})]))  # type: ignore[arg-type]  # fmt: skip
+    first: Any = {"rae": {"alpha": 0.1}, "drawn": {"rate": 0.2, "epsilon": 2}}
+    second: Any = {"drawn": {"epsilon": 2, "rate": 0.2}, "rae": {"alpha": 0.1}}
+    one, other = (Policy("sad", ("angry",), knobs=knobs) for knobs in (first, second))
     assert one == other
     assert hash(one) == hash(other)
     assert one.settings("drawn") == {"rate": 0.2, "epsilon": 2}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,7 +99,7 @@ def test_randomised_bins_contract_together_as_derived_and_no_less() -> None:
     """Against the product of the channels' matrices, on many pairs of laws."""
     random = np.random.default_rng(0)
     for epsilons, counts in (((0.5, 1.0), (2, 2)), ((2.0, 0.1), (3, 2)), ((1.0, 1.0), (2, 4))):
-        channel = np.ones((1, 1))
+        channel: Any = np.ones((1, 1))
         for epsilon, k in zip(epsilons, counts, strict=True):
             eta = contraction(epsilon, k)
             channel = np.kron(channel, eta * np.eye(k) + (1 - eta) / k)
