@@ -1,7 +1,8 @@
 """Release `drawn`: of an utterance only one decision goes out, in the shape of a vector that existing models read.
 
     score    how much it sounds like the required emotion, rather than like neutral or a sensitive one (`scorer`)
-    bin      not required | required, at a threshold where neutral and sensitive utterances pass equally often
+    bin      not required | required, at a threshold where the required emotion is missed as often as others pass, and
+             neutral and sensitive utterances, women and men, pass alike
     flip     with randomised response, now and then, another bin
     draw     one of the prototypes of that bin at random (`prototypes`)
 
@@ -23,7 +24,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
@@ -32,22 +32,31 @@ from sordino.errors import ReleaseError
 from sordino.metrics.bound import Bound, bound
 from sordino.nn.fit import Plan, run
 from sordino.policy import Policy
-from sordino.release import scorer
+from sordino.release import fit_scorer
 from sordino.release.draw import uniform
 from sordino.release.frozen import Frozen
 from sordino.release.protocol import Vectors, checked
 from sordino.release.prototypes import prototypes
 from sordino.release.rows import Rows, sensitive_or_neutral
-from sordino.release.scorer import Scorer
+from sordino.release.scorer import Scorer, log_sum, male, required
 
 FOLDS: Final = 8
 """Of speakers, for scores of speakers whom the scorer never saw."""
 
-TILTS: Final = np.linspace(-3, 3, 61)
+TILTS: Final = np.linspace(-5, 5, 41)
 """How much more neutral than sensitive weighs against the required emotion, as a logarithm: what is chosen from."""
 
-INTENSITY: Final = 0.03
-"""Inverse strength of the regularisation of the regression that tells intensity."""
+LEANS: Final = np.linspace(-4, 4, 41)
+"""How much sounding male adds to the score: what is chosen from."""
+
+TRUST: Final = 0.5
+"""The share of that correction which is made: a dozen speakers tell a gap between genders badly."""
+
+GAP: Final = 0.03
+"""Between how often neutral and sensitive utterances pass: a smaller one is as good as none."""
+
+INTENSITY: Final = 0.6
+"""Shrinkage of the covariance of the discriminant that tells intensity."""
 
 Matrix = NDArray[np.float64]
 Codes = NDArray[np.intp]
@@ -67,10 +76,14 @@ class Drawn(Frozen):
 
     def decide(self, z: Vectors) -> Codes:
         """The bin of each vector before anything is drawn, `(n,)`. It stays on the device."""
-        bins: Codes = (_score(Scorer(self.arrays)(z), self._config["tilt"]) > self._config["threshold"]).astype(np.intp)
+        bins: Codes = (self.score(z) > self._config["threshold"]).astype(np.intp)
         if "strong.w" in self.arrays:
             bins[(bins == 1) & (np.asarray(z, np.float64) @ self.arrays["strong.w"] > self.arrays["strong.b"])] = 2
         return bins
+
+    def score(self, z: Vectors) -> Matrix:
+        """How much each vector sounds like the required emotion, `(n,)`."""
+        return required(Scorer(self.arrays)(z), self._config["tilt"], self._config["lean"])
 
     def drawn(self, z: Vectors, bins: Codes) -> Vectors:
         """A prototype for each bin; `z` and the key decide which, and whether the bin is flipped."""
@@ -98,9 +111,9 @@ class Drawn(Frozen):
     @classmethod
     def restore(cls, name: str, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Drawn:
         """The release that `save` wrote."""
-        for needed in ("bin", "prototypes", "mean", "spread"):
+        for needed in ("bin", "prototypes", "scorer.w", "scorer.b"):
             arrays[needed]
-        for needed in ("width", "tilt", "threshold", "key", "epsilon"):
+        for needed in ("width", "tilt", "lean", "threshold", "key", "epsilon"):
             config[needed]
         return cls(name, config, arrays)
 
@@ -109,7 +122,8 @@ class Drawn(Frozen):
 class DrawnFitter:
     """Fits a drawn release on all rows of the transform party.
 
-    - `rate`: how often neutral and sensitive utterances may pass for the required emotion; more keeps more of it.
+    - `rate`: how often neutral and sensitive utterances may pass for the required emotion; more keeps more of it. By
+      default as often as it is missed, which is another rate for each emotion.
     - `epsilon`: of randomised response over the bins, a promise of local differential privacy for one utterance;
       infinite for none. Where the bins are to say much it must be 2 or more, which is a weak promise.
     - `detail`: whether the required side is split by intensity, where the corpus labels it.
@@ -119,7 +133,7 @@ class DrawnFitter:
     """
 
     policy: Policy
-    rate: float = 0.15
+    rate: float | None = None
     epsilon: float = float("inf")
     detail: bool = False
     alone: bool = False
@@ -135,12 +149,13 @@ class DrawnFitter:
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Drawn]:
         """The release; no network is trained."""
-        if not (0 < self.rate < 1 and self.epsilon > 0):
+        if not (0 < (0.5 if self.rate is None else self.rate) < 1 and self.epsilon > 0):
             raise ReleaseError(f"rate {self.rate} and epsilon {self.epsilon}, expected 0 < rate < 1 and a positive one")
         yield from ()  # a plan is a generator
         own = _Own(z, corpus, part, self.policy)
-        posterior = own.crossfitted(self.seed)
-        tilt, threshold = _calibrated(posterior, own.role, self.rate)
+        joint = own.crossfitted(self.seed)
+        posterior = np.exp(log_sum(joint))
+        tilt, lean, threshold = _calibrated(joint, own.role, own.gender, self.rate)
         arrays: dict[str, NDArray[Any]] = dict(own.scorer(np.arange(len(own.z))).arrays)
         strong = own.strong() if self.detail else None
         if strong is not None:
@@ -149,7 +164,7 @@ class DrawnFitter:
         made = [one.mean(axis=0, keepdims=True) for one in made] if self.alone else made
         arrays["prototypes"] = np.concatenate(made)
         arrays["bin"] = np.repeat(np.arange(len(made)), [len(one) for one in made]).astype(np.int64)
-        found = {"width": int(z.shape[1]), "tilt": tilt, "threshold": threshold, "key": self.seed}
+        found = {"width": int(z.shape[1]), "tilt": tilt, "lean": lean, "threshold": threshold, "key": self.seed}
         epsilon = "inf" if np.isinf(self.epsilon) else self.epsilon  # JSON has no infinity
         config = json.loads(json.dumps({**asdict(self), "epsilon": epsilon, **found}))
         return Drawn(self.name, config, arrays)
@@ -168,30 +183,34 @@ class _Own:
 
     def scorer(self, rows: Codes) -> Scorer:
         """Fitted on some of them."""
-        return scorer.fit(self.z[rows], self.emotion[rows], None if self.hidden is None else self.hidden[rows])
+        gender = None if self.hidden is None else self.hidden[rows]
+        return fit_scorer.fit(self.z[rows], self.emotion[rows], self.speaker[rows], gender)
 
     def crossfitted(self, seed: int) -> Matrix:
-        """Posteriors of speakers whom the scorer never saw, `(n, emotions)`."""
+        """Log posteriors of speakers whom the scorer never saw, `(n, emotions, genders)`."""
         fold = _folds(self.speaker, seed)
-        posterior = np.empty((len(self.z), self.emotion.max() + 1))
+        found: dict[int, Matrix] = {}
         for one in np.unique(fold):
             own = np.flatnonzero(fold != one)
             if len(np.unique(self.emotion[own])) <= self.emotion.max():
                 raise ReleaseError("an emotion of the policy is that of one speaker alone, expected more: add speakers")
-            posterior[fold == one] = self.scorer(own)(self.z[fold == one])
-        return posterior
+            found[one] = self.scorer(own)(self.z[fold == one])
+        told = min(one.shape[2] for one in found.values())  # where a fold leaves one gender alone, it is told by none
+        joint = np.empty((len(self.z), self.emotion.max() + 1, told))
+        for one, of in found.items():
+            joint[fold == one] = of if of.shape[2] == told else log_sum(of)[..., None]
+        return joint
 
     def strong(self) -> tuple[Matrix, Matrix] | None:
         """Weights and threshold of intensity among required rows; none where fewer than two are labelled."""
-        labelled = (self.role == ROLES.index(Role.REQUIRED)) & (self.intensity != "")
-        known, codes = np.unique(self.intensity[labelled], return_inverse=True)
+        asked = (self.role == ROLES.index(Role.REQUIRED)) & (self.intensity != "")
+        known = np.unique(self.intensity[asked])
         if len(known) < 2:
             return None
-        x, spread = self.z[labelled], np.sqrt(self.z[labelled].var(axis=0).mean())
-        model = LogisticRegression(C=INTENSITY, max_iter=500, class_weight="balanced")
-        model.fit((x - x.mean(axis=0)) / spread, codes == len(known) - 1)
-        w = model.coef_[0] / spread
-        return w, np.array(float(w @ x.mean(axis=0) - model.intercept_[0]))
+        strong, labelled = self.intensity == known[-1], self.intensity != ""
+        w = fit_scorer.direction(self.z[labelled], strong[labelled], self.emotion[labelled], INTENSITY)
+        ends = [self.z[asked & (strong == value)].mean(axis=0) for value in (False, True)]
+        return w, np.array(float(w @ (ends[0] + ends[1]) / 2))
 
     def sides(self, strong: tuple[Matrix, Matrix] | None) -> list[tuple[Role, NDArray[np.bool_], str]]:
         """Of each bin: the role whose utterances make its prototypes, which of them, and its name."""
@@ -217,23 +236,54 @@ def _folds(speaker: NDArray[np.str_], seed: int) -> Codes:
     return fold
 
 
-def _score(posterior: Matrix, tilt: float) -> Matrix:
-    """How much each row sounds like the required emotion, against neutral e^tilt and the sensitive ones e^−tilt."""
-    against = np.exp(tilt) * posterior[:, 0] + np.exp(-tilt) * posterior[:, 2:].sum(axis=1)
-    score: Matrix = np.log(posterior[:, 1] + 1e-6) - np.log(against + 1e-6)
-    return score
+def _calibrated(joint: Matrix, role: Codes, gender: Codes, rate: float | None) -> tuple[float, float, float]:
+    """Tilt, lean and threshold.
+
+    The tilt makes neutral and sensitive rows pass alike; the lean then takes off a share of what makes women and men of
+    one role pass differently; the tilt is chosen anew with it.
+    """
+    tilt, threshold = _tilted(joint, role, 0.0, rate)
+    if joint.shape[2] < 2:
+        return tilt, 0.0, threshold
+    score, sounds = required(joint, tilt, 0.0), male(joint)
+    share = float(np.mean(score <= threshold))
+
+    def gap(lean: float) -> float:
+        moved = score + lean * sounds
+        passes = moved > np.quantile(moved, share)
+        both = [[passes[(role == one) & (gender == value)] for value in (0, 1)] for one in range(len(ROLES))]
+        return abs(float(np.mean([men.mean() - women.mean() for women, men in both if len(women) and len(men)] or [0])))
+
+    lean = TRUST * min(LEANS.tolist(), key=lambda lean: (round(gap(lean), 6), abs(lean)))
+    tilt, threshold = _tilted(joint, role, lean, rate)
+    return tilt, lean, threshold
 
 
-def _calibrated(posterior: Matrix, role: Codes, rate: float) -> tuple[float, float]:
-    """Tilt and threshold at which neutral and sensitive rows pass at this rate; of alike tilts the smallest."""
-    neutral, sensitive = (role == ROLES.index(one) for one in (Role.NEUTRAL, Role.SENSITIVE))
+def _tilted(joint: Matrix, role: Codes, lean: float, rate: float | None) -> tuple[float, float]:
+    """Tilt and threshold at which neutral and sensitive rows pass alike; of alike tilts the smallest."""
     tried = []
     for tilt in TILTS.tolist():
-        score = _score(posterior, tilt)
-        threshold = float(np.quantile(score[neutral], 1 - rate))
-        gap = abs(float(np.mean(score[sensitive] > threshold)) - rate)
-        tried.append((round(gap * int(sensitive.sum())), abs(tilt), tilt, threshold))
+        score = required(joint, tilt, lean)
+        threshold = _threshold(score, role, rate)
+        neutral, sensitive = (float(np.mean(score[role == ROLES.index(one)] > threshold)) for one in _OTHERS)
+        gap = max(abs(sensitive - neutral) - GAP, 0)
+        tried.append((round(gap * int((role == ROLES.index(Role.SENSITIVE)).sum())), abs(tilt), tilt, threshold))
     return min(tried)[2:]
+
+
+def _threshold(score: Matrix, role: Codes, rate: float | None) -> float:
+    """That at which neutral or sensitive rows, whichever do so more often, pass at this rate.
+
+    Without a rate, as often as required rows are missed: the equal error rate.
+    """
+    tried = np.quantile(score, np.linspace(0, 1, 201))
+    others, kept = (np.stack([np.mean(score[role == ROLES.index(one)][:, None] > tried, axis=0) for one in some])
+                    for some in (_OTHERS, (Role.REQUIRED,)))  # fmt: skip
+    allowed = 1 - kept[0] if rate is None else rate
+    return float(tried[np.argmax(others.max(axis=0) <= allowed)])  # the lowest: it keeps most
+
+
+_OTHERS: Final = (Role.NEUTRAL, Role.SENSITIVE)
 
 
 def bounds(fitter: DrawnFitter, z: Vectors, corpus: Corpus, part: Part) -> dict[tuple[str, str], Bound]:

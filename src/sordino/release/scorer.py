@@ -1,92 +1,61 @@
-"""How much an utterance sounds like each emotion of a policy, in weights alone: nothing of it is anybody's row.
+"""How much an utterance sounds like each emotion of a policy, and like which gender: one linear map and a softmax.
 
-    z -> less the mean vector of the gender it sounds like -> logistic regressions on three views -> mean posterior
+    z -> affine -> log p(emotion, gender | z)         numpy alone, for a device; fitted by `fit_scorer`
 
-    views   one      all dimensions on one scale: principal components keep their order
-            each     each dimension on its own
-            bounded  tanh of each: what lies far out counts no more than what lies out
-
-Gender is taken off as far as it is told: its mean is that over emotions, so that no emotion is taken for it.
+Emotion and gender are told together: what makes a woman's voice differ from a man's is then no sign of an emotion.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, softmax
-from sklearn.linear_model import LogisticRegression
 
 Matrix = NDArray[np.float64]
-Rows = NDArray[np.intp]
-
-VIEWS: Final = {"one": 0.03, "each": 0.003, "bounded": 0.01}
-"""Views of the vectors, and the inverse strength of the regularisation of each."""
-
-GENDER: Final = 0.03
-"""That of the regression that tells gender."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scorer:
-    """`(n, d) -> (n, classes)` posteriors; arrays by name, of which `save` and `hash` of a release are made."""
+    """`(n, d) -> (n, emotions, genders)`: log posteriors of every pair; one gender where none is hidden.
 
-    arrays: Mapping[str, NDArray[np.float64]]
+    `arrays` are `scorer.w` `(emotions, genders, d)` and `scorer.b` `(emotions, genders)`: weights, nobody's row.
+    """
+
+    arrays: Mapping[str, NDArray[Any]]
 
     def __call__(self, z: NDArray[np.floating[Any]]) -> Matrix:
-        """The posterior of each emotion, rows sum to 1."""
-        v = self.without_gender(np.asarray(z, np.float64))
-        logits = [_view(v, name, self.arrays) @ self.arrays[f"{name}.w"].T + self.arrays[f"{name}.b"] for name in VIEWS]
-        posterior: Matrix = np.mean([softmax(one, axis=1) for one in logits], axis=0)
-        return posterior
-
-    def without_gender(self, z: Matrix) -> Matrix:
-        """`z` less the mean of either gender, by how much it sounds like it; `z` itself where no gender is hidden."""
-        if "gender.w" not in self.arrays:
-            return z
-        male = expit((z - self.arrays["gender.mean"]) @ self.arrays["gender.w"] + self.arrays["gender.b"])
-        female, other = self.arrays["gender.means"]
-        less: Matrix = z - female - male[:, None] * (other - female)
-        return less
+        """Log posteriors; their exponentials sum to 1 in each row."""
+        w, b = self.arrays["scorer.w"], self.arrays["scorer.b"]
+        logits = np.asarray(z, np.float64) @ w.reshape(-1, w.shape[-1]).T + b.ravel()
+        joint: Matrix = (logits - log_sum(logits)[:, None]).reshape(-1, *b.shape)
+        return joint
 
 
-def _view(v: Matrix, name: str, arrays: Mapping[str, Matrix]) -> Matrix:
-    spread = np.sqrt(np.mean(arrays["spread"] ** 2)) if name == "one" else arrays["spread"]
-    scaled: Matrix = (v - arrays["mean"]) / spread
-    bounded: Matrix = np.tanh(scaled) if name == "bounded" else scaled
-    return bounded
+def required(joint: Matrix, tilt: float, lean: float) -> Matrix:
+    """How much each row sounds like the required emotion, `(n,)`.
 
+    log p_R − log(e^tilt p_N + e^−tilt p_S) + lean · (p(male) − ½), with p the posteriors.
 
-def fit(z: NDArray[np.floating[Any]], emotion: Rows, gender: Rows | None = None) -> Scorer:
-    """A scorer from vectors `(n, d)` and emotions `(n,)`, codes from 0.
-
-    `gender` `(n,)`, 0, 1 or -1 for unknown, where it is to be taken off; it stays where one gender is all there is.
+    `joint` `(n, emotions, genders)` in the order of a policy's emotions: neutral, required, sensitive ones. `tilt` and
+    `lean` are what makes neutral and sensitive utterances, and women and men, pass equally often.
     """
-    x: Matrix = np.asarray(z, np.float64)
-    arrays = _gender(x, emotion, gender) if gender is not None and {0, 1} <= set(gender.tolist()) else {}
-    v = Scorer(arrays).without_gender(x)
-    arrays |= {"mean": v.mean(axis=0), "spread": np.maximum(v.std(axis=0), 1e-9)}
-    for name, strength in VIEWS.items():
-        model = LogisticRegression(C=strength, max_iter=500, class_weight="balanced")
-        model.fit(_view(v, name, arrays), emotion)
-        w, b = model.coef_, model.intercept_
-        if len(w) == 1:  # of two classes scikit-learn keeps one
-            w, b = np.vstack([-w / 2, w / 2]), np.array([-b[0] / 2, b[0] / 2])
-        arrays |= {f"{name}.w": w, f"{name}.b": b}
-    return Scorer(arrays)
+    emotion = log_sum(joint)
+    against = np.concatenate([emotion[:, :1] + tilt, emotion[:, 2:] - tilt], axis=1)
+    score: Matrix = emotion[:, 1] - log_sum(against) + lean * male(joint)
+    return score
 
 
-def _gender(z: Matrix, emotion: Rows, gender: Rows) -> dict[str, Matrix]:
-    known = gender >= 0
-    mean, scale = z[known].mean(axis=0), np.sqrt(z[known].var(axis=0).mean())
-    model = LogisticRegression(C=GENDER, max_iter=500, class_weight="balanced")
-    model.fit((z[known] - mean) / scale, gender[known])
-    means = []
-    for one in (0, 1):
-        labels = np.unique(emotion[gender == one])
-        means.append(np.mean([z[(gender == one) & (emotion == label)].mean(axis=0) for label in labels], axis=0))
-    return {"gender.mean": mean, "gender.w": model.coef_[0] / scale, "gender.b": model.intercept_,
-            "gender.means": np.array(means)}  # fmt: skip
+def male(joint: Matrix) -> Matrix:
+    """The posterior of the second gender less one half, `(n,)`; 0 where gender is not told."""
+    shares: Matrix = np.exp(joint).sum(axis=1)
+    return shares[:, 1] - 0.5 if shares.shape[1] == 2 else np.zeros(len(joint))
+
+
+def log_sum(x: Matrix) -> Matrix:
+    """log Σ exp over the last axis."""
+    top = x.max(axis=-1)
+    total: Matrix = top + np.log(np.exp(x - top[..., None]).sum(axis=-1))
+    return total
