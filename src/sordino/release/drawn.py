@@ -49,9 +49,6 @@ TILTS: Final = np.linspace(-5, 5, 41)
 LEANS: Final = np.linspace(-4, 4, 41)
 """How much sounding male adds to the score: what is chosen from."""
 
-TRUST: Final = 0.5
-"""The share of that correction which is made: a dozen speakers tell a gap between genders badly."""
-
 GAP: Final = 0.03
 """Between how often neutral and sensitive utterances pass: a smaller one is as good as none."""
 
@@ -124,6 +121,8 @@ class DrawnFitter:
 
     - `rate`: how often neutral and sensitive utterances may pass for the required emotion; more keeps more of it. By
       default as often as it is missed, which is another rate for each emotion.
+    - `shrinkage`: of the scorer's covariance towards a sphere, 0 to 1; more trusts the means of the emotions alone.
+    - `trust`: the share, 0 to 1, of the gap between women and men that is taken off: a dozen speakers tell it badly.
     - `epsilon`: of randomised response over the bins, a promise of local differential privacy for one utterance;
       infinite for none. Where the bins are to say much it must be 2 or more, which is a weak promise.
     - `detail`: whether the required side is split by intensity, where the corpus labels it.
@@ -134,6 +133,8 @@ class DrawnFitter:
 
     policy: Policy
     rate: float | None = None
+    shrinkage: float = fit_scorer.SHRINKAGE
+    trust: float = 0.5
     epsilon: float = float("inf")
     detail: bool = False
     alone: bool = False
@@ -151,11 +152,15 @@ class DrawnFitter:
         """The release; no network is trained."""
         if not (0 < (0.5 if self.rate is None else self.rate) < 1 and self.epsilon > 0):
             raise ReleaseError(f"rate {self.rate} and epsilon {self.epsilon}, expected 0 < rate < 1 and a positive one")
+        if not (0 < self.shrinkage <= 1 and 0 <= self.trust <= 1):
+            raise ReleaseError(
+                f"shrinkage {self.shrinkage} and trust {self.trust}, expected shares: more than 0, at most 1"
+            )
         yield from ()  # a plan is a generator
-        own = _Own(z, corpus, part, self.policy)
+        own = _Own(z, corpus, part, self.policy, self.shrinkage)
         joint = own.crossfitted(self.seed)
         posterior = np.exp(log_sum(joint))
-        tilt, lean, threshold = _calibrated(joint, own.role, own.gender, self.rate)
+        tilt, lean, threshold = _calibrated(joint, own.role, own.gender, self.rate, self.trust)
         arrays: dict[str, NDArray[Any]] = dict(own.scorer(np.arange(len(own.z))).arrays)
         strong = own.strong() if self.detail else None
         if strong is not None:
@@ -173,18 +178,19 @@ class DrawnFitter:
 class _Own:
     """The rows of the party that fits: vectors, labels, speakers."""
 
-    def __init__(self, z: Vectors, corpus: Corpus, part: Part, policy: Policy) -> None:
+    def __init__(self, z: Vectors, corpus: Corpus, part: Part, policy: Policy, shrinkage: float) -> None:
         rows = Rows(checked(z, z.shape[-1]), corpus, policy).require(part.rows).numpy()
         self.z, self.speaker = np.asarray(z[rows], np.float64), corpus.speaker[rows]
         self.role, self.gender = corpus.roles(policy)[rows], corpus.genders()[rows]
         self.emotion = np.array([policy.emotions.index(one) for one in corpus.column("emotion")[rows]], np.intp)
         self.intensity = corpus.column("intensity")[rows]
+        self.shrinkage = shrinkage
         self.hidden = self.gender if "gender" in policy.hide else None
 
     def scorer(self, rows: Codes) -> Scorer:
         """Fitted on some of them."""
         gender = None if self.hidden is None else self.hidden[rows]
-        return fit_scorer.fit(self.z[rows], self.emotion[rows], self.speaker[rows], gender)
+        return fit_scorer.fit(self.z[rows], self.emotion[rows], self.speaker[rows], gender, self.shrinkage)
 
     def crossfitted(self, seed: int) -> Matrix:
         """Log posteriors of speakers whom the scorer never saw, `(n, emotions, genders)`."""
@@ -236,7 +242,9 @@ def _folds(speaker: NDArray[np.str_], seed: int) -> Codes:
     return fold
 
 
-def _calibrated(joint: Matrix, role: Codes, gender: Codes, rate: float | None) -> tuple[float, float, float]:
+def _calibrated(
+    joint: Matrix, role: Codes, gender: Codes, rate: float | None, trust: float
+) -> tuple[float, float, float]:
     """Tilt, lean and threshold.
 
     The tilt makes neutral and sensitive rows pass alike; the lean then takes off a share of what makes women and men of
@@ -254,7 +262,7 @@ def _calibrated(joint: Matrix, role: Codes, gender: Codes, rate: float | None) -
         both = [[passes[(role == one) & (gender == value)] for value in (0, 1)] for one in range(len(ROLES))]
         return abs(float(np.mean([men.mean() - women.mean() for women, men in both if len(women) and len(men)] or [0])))
 
-    lean = TRUST * min(LEANS.tolist(), key=lambda lean: (round(gap(lean), 6), abs(lean)))
+    lean = trust * min(LEANS.tolist(), key=lambda lean: (round(gap(lean), 6), abs(lean)))
     tilt, threshold = _tilted(joint, role, lean, rate)
     return tilt, lean, threshold
 

@@ -22,7 +22,13 @@ SHRINKAGE: Final = 0.3
 Rows = NDArray[np.intp]
 
 
-def fit(z: NDArray[np.floating[Any]], emotion: Rows, speaker: NDArray[Any], gender: Rows | None = None) -> Scorer:
+def fit(
+    z: NDArray[np.floating[Any]],
+    emotion: Rows,
+    speaker: NDArray[Any],
+    gender: Rows | None = None,
+    shrinkage: float = SHRINKAGE,
+) -> Scorer:
     """A scorer from vectors `(n, d)`, emotions `(n,)` (codes from 0, each of them there) and who speaks `(n,)`.
 
     `gender` `(n,)`, 0, 1 or -1 for unknown, where it is to be told apart; where one gender is all there is, it is not.
@@ -37,12 +43,12 @@ def fit(z: NDArray[np.floating[Any]], emotion: Rows, speaker: NDArray[Any], gend
         half = np.stack([-change, change])
     means = np.stack([_mean(x, speaker, emotion == one) for one in range(emotion.max() + 1)])
     pairs = means[:, None] + half  # (emotions, genders, d)
-    w = discriminant(x - means[emotion], pairs.reshape(-1, x.shape[1])).reshape(pairs.shape)
+    w = discriminant(x - means[emotion], pairs.reshape(-1, x.shape[1]), shrinkage).reshape(pairs.shape)
     b = -(w * pairs).sum(axis=-1) / 2 - w @ centre
     return Scorer({"scorer.w": w, "scorer.b": b})
 
 
-def discriminant(residual: Matrix, means: Matrix, shrinkage: float = SHRINKAGE) -> Matrix:
+def discriminant(residual: Matrix, means: Matrix, shrinkage: float) -> Matrix:
     """The weights of each mean, `(k, d)`: the inverse of the shrunk covariance of `residual` `(n, d)`, times it."""
     covariance = residual.T @ residual / len(residual)
     sphere = np.trace(covariance) / len(covariance) * np.eye(len(covariance))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sordino.errors import ReleaseError
 from sordino.release.protocol import Vectors
 
-MOST: Final = 6
+MOST: Final = 10
 LEAST: Final = 6
 """Utterances in a prototype; and speakers, of whom fewer make one prototype of all."""
 
