@@ -38,7 +38,6 @@ VARIANTS: Final[dict[str, dict[str, Any]]] = {
     CHOSEN: {},
     **{f"rate {rate}": {"rate": rate} for rate in (0.05, 0.1, 0.15, 0.2, 0.25, 0.3)},
     **{f"shrinkage {shrinkage}": {"shrinkage": shrinkage} for shrinkage in (0.1, 0.5, 0.8)},
-    **{f"trust {trust:g}": {"trust": trust} for trust in (0, 1)},
     "detail": {"detail": True},
 }
 

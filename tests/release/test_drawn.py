@@ -15,13 +15,12 @@ from sordino.errors import ReleaseError
 from sordino.release import Drawn, DrawnFitter, bounds, fit_scorer
 from sordino.release.draw import uniform
 from sordino.release.prototypes import prototypes
-from sordino.release.scorer import male
 from tests.release.planted import POLICY, Planted, planted
 
 
 @cache
 def scene() -> Planted:
-    return planted(speakers=30)
+    return planted(speakers=30, rows=24)
 
 
 @cache
@@ -135,7 +134,7 @@ def test_no_attacker_lies_above_the_bound() -> None:
     bins, gender = release.decide(given.z[test]), given.corpus.genders()[test]
     reached = metrics.auc(gender == 1, bins.astype(float))
     assert max(reached, 1 - reached) <= found["gender", ""].auc_high
-    assert found["gender", ""].tv < 0.1 < found["gender", ""].high
+    assert found["gender", ""].tv < found["gender", ""].high < 0.3
 
 
 def test_a_leak_of_the_bins_themselves_shows_in_the_bound() -> None:
@@ -185,16 +184,15 @@ def test_gender_is_told_apart_and_takes_no_part_in_what_an_emotion_is() -> None:
     )
     told = fit_scorer.fit(given.z, emotion, given.corpus.speaker, gender)
     joint = told(given.z)
-    assert np.mean((male(joint) > 0) == (gender == 1)) > 0.99
+    assert np.mean(np.exp(joint).sum(axis=1).argmax(axis=1) == gender) > 0.99
     w, change = told.arrays["scorer.w"], np.diff(told.arrays["scorer.w"], axis=1)
     assert np.abs(change - change[:1]).max() < 1e-9 * np.abs(w).max()  # the same for every emotion
 
 
 def test_settings_that_cannot_be_are_refused() -> None:
     given = scene()
-    for fitter in (DrawnFitter(POLICY, shrinkage=0.0), DrawnFitter(POLICY, trust=2.0)):
-        with pytest.raises(ReleaseError, match="expected shares: more than 0, at most 1"):
-            fitter.fit(given.z, given.corpus, given.parts.transform)
+    with pytest.raises(ReleaseError, match=r"shrinkage 0.0, expected a share: more than 0, at most 1"):
+        DrawnFitter(POLICY, shrinkage=0.0).fit(given.z, given.corpus, given.parts.transform)
     for fitter in (DrawnFitter(POLICY, rate=0.0), DrawnFitter(POLICY, epsilon=0.0)):
         with pytest.raises(ReleaseError, match="expected 0 < rate < 1 and a positive one"):
             fitter.fit(given.z, given.corpus, given.parts.transform)

@@ -2,7 +2,7 @@
 
     score    how much it sounds like the required emotion, rather than like neutral or a sensitive one (`scorer`)
     bin      not required | required, at a threshold where the required emotion is missed as often as others pass, and
-             neutral and sensitive utterances, women and men, pass alike
+             neutral and sensitive utterances pass alike
     flip     with randomised response, now and then, another bin
     draw     one of the prototypes of that bin at random (`prototypes`)
 
@@ -38,7 +38,7 @@ from sordino.release.frozen import Frozen
 from sordino.release.protocol import Vectors, checked
 from sordino.release.prototypes import prototypes
 from sordino.release.rows import Rows, sensitive_or_neutral
-from sordino.release.scorer import Scorer, log_sum, male, required
+from sordino.release.scorer import Scorer, log_sum, required
 
 FOLDS: Final = 8
 """Of speakers, for scores of speakers whom the scorer never saw."""
@@ -46,11 +46,11 @@ FOLDS: Final = 8
 TILTS: Final = np.linspace(-5, 5, 41)
 """How much more neutral than sensitive weighs against the required emotion, as a logarithm: what is chosen from."""
 
-LEANS: Final = np.linspace(-4, 4, 41)
-"""How much sounding male adds to the score: what is chosen from."""
-
 GAP: Final = 0.03
 """Between how often neutral and sensitive utterances pass: a smaller one is as good as none."""
+
+OTHERS: Final = (Role.NEUTRAL, Role.SENSITIVE)
+"""The roles whose utterances must not pass for the required emotion, and must pass alike."""
 
 INTENSITY: Final = 0.6
 """Shrinkage of the covariance of the discriminant that tells intensity."""
@@ -80,7 +80,7 @@ class Drawn(Frozen):
 
     def score(self, z: Vectors) -> Matrix:
         """How much each vector sounds like the required emotion, `(n,)`."""
-        return required(Scorer(self.arrays)(z), self._config["tilt"], self._config["lean"])
+        return required(Scorer(self.arrays)(z), self._config["tilt"])
 
     def drawn(self, z: Vectors, bins: Codes) -> Vectors:
         """A prototype for each bin; `z` and the key decide which, and whether the bin is flipped."""
@@ -110,7 +110,7 @@ class Drawn(Frozen):
         """The release that `save` wrote."""
         for needed in ("bin", "prototypes", "scorer.w", "scorer.b"):
             arrays[needed]
-        for needed in ("width", "tilt", "lean", "threshold", "key", "epsilon"):
+        for needed in ("width", "tilt", "threshold", "key", "epsilon"):
             config[needed]
         return cls(name, config, arrays)
 
@@ -122,7 +122,6 @@ class DrawnFitter:
     - `rate`: how often neutral and sensitive utterances may pass for the required emotion; more keeps more of it. By
       default as often as it is missed, which is another rate for each emotion.
     - `shrinkage`: of the scorer's covariance towards a sphere, 0 to 1; more trusts the means of the emotions alone.
-    - `trust`: the share, 0 to 1, of the gap between women and men that is taken off: a dozen speakers tell it badly.
     - `epsilon`: of randomised response over the bins, a promise of local differential privacy for one utterance;
       infinite for none. Where the bins are to say much it must be 2 or more, which is a weak promise.
     - `detail`: whether the required side is split by intensity, where the corpus labels it.
@@ -134,7 +133,6 @@ class DrawnFitter:
     policy: Policy
     rate: float | None = None
     shrinkage: float = fit_scorer.SHRINKAGE
-    trust: float = 0.5
     epsilon: float = float("inf")
     detail: bool = False
     alone: bool = False
@@ -152,15 +150,13 @@ class DrawnFitter:
         """The release; no network is trained."""
         if not (0 < (0.5 if self.rate is None else self.rate) < 1 and self.epsilon > 0):
             raise ReleaseError(f"rate {self.rate} and epsilon {self.epsilon}, expected 0 < rate < 1 and a positive one")
-        if not (0 < self.shrinkage <= 1 and 0 <= self.trust <= 1):
-            raise ReleaseError(
-                f"shrinkage {self.shrinkage} and trust {self.trust}, expected shares: more than 0, at most 1"
-            )
+        if not 0 < self.shrinkage <= 1:
+            raise ReleaseError(f"shrinkage {self.shrinkage}, expected a share: more than 0, at most 1")
         yield from ()  # a plan is a generator
         own = _Own(z, corpus, part, self.policy, self.shrinkage)
         joint = own.crossfitted(self.seed)
         posterior = np.exp(log_sum(joint))
-        tilt, lean, threshold = _calibrated(joint, own.role, own.gender, self.rate, self.trust)
+        tilt, threshold = _calibrated(joint, own.role, self.rate)
         arrays: dict[str, NDArray[Any]] = dict(own.scorer(np.arange(len(own.z))).arrays)
         strong = own.strong() if self.detail else None
         if strong is not None:
@@ -169,7 +165,7 @@ class DrawnFitter:
         made = [one.mean(axis=0, keepdims=True) for one in made] if self.alone else made
         arrays["prototypes"] = np.concatenate(made)
         arrays["bin"] = np.repeat(np.arange(len(made)), [len(one) for one in made]).astype(np.int64)
-        found = {"width": int(z.shape[1]), "tilt": tilt, "lean": lean, "threshold": threshold, "key": self.seed}
+        found = {"width": int(z.shape[1]), "tilt": tilt, "threshold": threshold, "key": self.seed}
         epsilon = "inf" if np.isinf(self.epsilon) else self.epsilon  # JSON has no infinity
         config = json.loads(json.dumps({**asdict(self), "epsilon": epsilon, **found}))
         return Drawn(self.name, config, arrays)
@@ -242,38 +238,13 @@ def _folds(speaker: NDArray[np.str_], seed: int) -> Codes:
     return fold
 
 
-def _calibrated(
-    joint: Matrix, role: Codes, gender: Codes, rate: float | None, trust: float
-) -> tuple[float, float, float]:
-    """Tilt, lean and threshold.
-
-    The tilt makes neutral and sensitive rows pass alike; the lean then takes off a share of what makes women and men of
-    one role pass differently; the tilt is chosen anew with it.
-    """
-    tilt, threshold = _tilted(joint, role, 0.0, rate)
-    if joint.shape[2] < 2:
-        return tilt, 0.0, threshold
-    score, sounds = required(joint, tilt, 0.0), male(joint)
-    share = float(np.mean(score <= threshold))
-
-    def gap(lean: float) -> float:
-        moved = score + lean * sounds
-        passes = moved > np.quantile(moved, share)
-        both = [[passes[(role == one) & (gender == value)] for value in (0, 1)] for one in range(len(ROLES))]
-        return abs(float(np.mean([men.mean() - women.mean() for women, men in both if len(women) and len(men)] or [0])))
-
-    lean = trust * min(LEANS.tolist(), key=lambda lean: (round(gap(lean), 6), abs(lean)))
-    tilt, threshold = _tilted(joint, role, lean, rate)
-    return tilt, lean, threshold
-
-
-def _tilted(joint: Matrix, role: Codes, lean: float, rate: float | None) -> tuple[float, float]:
+def _calibrated(joint: Matrix, role: Codes, rate: float | None) -> tuple[float, float]:
     """Tilt and threshold at which neutral and sensitive rows pass alike; of alike tilts the smallest."""
     tried = []
     for tilt in TILTS.tolist():
-        score = required(joint, tilt, lean)
+        score = required(joint, tilt)
         threshold = _threshold(score, role, rate)
-        neutral, sensitive = (float(np.mean(score[role == ROLES.index(one)] > threshold)) for one in _OTHERS)
+        neutral, sensitive = (float(np.mean(score[role == ROLES.index(one)] > threshold)) for one in OTHERS)
         gap = max(abs(sensitive - neutral) - GAP, 0)
         tried.append((round(gap * int((role == ROLES.index(Role.SENSITIVE)).sum())), abs(tilt), tilt, threshold))
     return min(tried)[2:]
@@ -286,12 +257,9 @@ def _threshold(score: Matrix, role: Codes, rate: float | None) -> float:
     """
     tried = np.quantile(score, np.linspace(0, 1, 201))
     others, kept = (np.stack([np.mean(score[role == ROLES.index(one)][:, None] > tried, axis=0) for one in some])
-                    for some in (_OTHERS, (Role.REQUIRED,)))  # fmt: skip
+                    for some in (OTHERS, (Role.REQUIRED,)))  # fmt: skip
     allowed = 1 - kept[0] if rate is None else rate
     return float(tried[np.argmax(others.max(axis=0) <= allowed)])  # the lowest: it keeps most
-
-
-_OTHERS: Final = (Role.NEUTRAL, Role.SENSITIVE)
 
 
 def bounds(fitter: DrawnFitter, z: Vectors, corpus: Corpus, part: Part) -> dict[tuple[str, str], Bound]:

@@ -34,24 +34,18 @@ class Scorer:
         return joint
 
 
-def required(joint: Matrix, tilt: float, lean: float) -> Matrix:
+def required(joint: Matrix, tilt: float) -> Matrix:
     """How much each row sounds like the required emotion, `(n,)`.
 
-    log p_R − log(e^tilt p_N + e^−tilt p_S) + lean · (p(male) − ½), with p the posteriors.
+    log p_R − log(e^tilt p_N + e^−tilt p_S), with p the posteriors.
 
-    `joint` `(n, emotions, genders)` in the order of a policy's emotions: neutral, required, sensitive ones. `tilt` and
-    `lean` are what makes neutral and sensitive utterances, and women and men, pass equally often.
+    `joint` `(n, emotions, genders)` in the order of a policy's emotions: neutral, required, sensitive ones. `tilt` is
+    what makes neutral and sensitive utterances pass equally often.
     """
     emotion = log_sum(joint)
     against = np.concatenate([emotion[:, :1] + tilt, emotion[:, 2:] - tilt], axis=1)
-    score: Matrix = emotion[:, 1] - log_sum(against) + lean * male(joint)
+    score: Matrix = emotion[:, 1] - log_sum(against)
     return score
-
-
-def male(joint: Matrix) -> Matrix:
-    """The posterior of the second gender less one half, `(n,)`; 0 where gender is not told."""
-    shares: Matrix = np.exp(joint).sum(axis=1)
-    return shares[:, 1] - 0.5 if shares.shape[1] == 2 else np.zeros(len(joint))
 
 
 def log_sum(x: Matrix) -> Matrix:
