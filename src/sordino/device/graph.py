@@ -130,9 +130,7 @@ class Symbol:
 
 
 SYMBOLS: Final = Operations(
-    expit=lambda x: x.graph.op("Sigmoid", x),
     softmax=lambda x, axis: x.graph.op("Softmax", x, axis=axis),
-    tanh=lambda x: x.graph.op("Tanh", x),
     log=lambda x: x.graph.op("Log", x),
 )
 """Of symbols, in a model."""

@@ -1,7 +1,8 @@
 """Release `drawn`: of an utterance only one decision goes out, in the shape of a vector that existing models read.
 
     score    how much it sounds like the required emotion, rather than like neutral or a sensitive one (`scorer`)
-    bin      not required | required, at a threshold where neutral and sensitive utterances pass equally often
+    bin      not required | required, at a threshold where the required emotion is missed as often as others pass, and
+             neutral and sensitive utterances pass alike
     flip     with randomised response, now and then, another bin
     draw     one of the prototypes of that bin at random (`prototypes`)
 
@@ -15,40 +16,21 @@ Randomness follows from the vector and a key that stays with its owner: asking t
 
 from __future__ import annotations
 
-import json
-import math
-import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
-from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
-from sordino.define import ROLES, Role
 from sordino.errors import ReleaseError
-from sordino.metrics.bound import Bound, bound
-from sordino.nn.fit import Plan, run
 from sordino.policy import Policy
-from sordino.release import scorer
+from sordino.release.calibration import calibrated
 from sordino.release.frozen import Frozen
+from sordino.release.personal import People
 from sordino.release.protocol import Vectors, checked
-from sordino.release.prototypes import prototypes
-from sordino.release.rows import Rows, secrets
-from sordino.release.scorer import NUMPY, Operations, Scorer
+from sordino.release.scorer import NUMPY, Operations, Scorer, required
 from sordino.signal import chance
-
-FOLDS: Final = 8
-"""Of speakers, for scores of speakers whom the scorer never saw."""
-
-TILTS: Final = np.linspace(-3, 3, 61)
-"""How much more neutral than sensitive weighs against the required emotion, as a logarithm: what is chosen from."""
-
-INTENSITY: Final = 0.03
-"""Inverse strength of the regularisation of the regression that tells intensity."""
 
 Matrix = NDArray[np.float64]
 Codes = NDArray[np.intp]
@@ -66,9 +48,51 @@ class Drawn(Frozen):
         z = checked(z, self._config["width"])
         return self.drawn(z, self.decide(z))
 
-    def decide(self, z: Vectors) -> Codes:
-        """The bin of each vector before anything is drawn, `(n,)`. It stays on the device."""
-        return decide(np.asarray(z, np.float64), self.arrays, self._config["tilt"], self._config["threshold"])
+    def decide(self, z: Vectors, offset: Matrix | float = 0.0) -> Codes:
+        """The bin of each vector before anything is drawn, `(n,)`. It stays on the device.
+
+        `offset`, of all or of each vector, is taken off the score: what the user adds (`sordino.release.personal`).
+        """
+        tilt, threshold = self._config["tilt"], self._config["threshold"]
+        return decide(np.asarray(z, np.float64), self.arrays, tilt, threshold + offset)
+
+    def score(self, z: Vectors) -> Matrix:
+        """How much each vector sounds like the required emotion, `(n,)`; the threshold is one of it."""
+        return required(Scorer(self.arrays)(np.asarray(z, np.float64)), self._config["tilt"])
+
+    def shifted(self, by: float) -> Drawn:
+        """The same release for a user whose scores are so much higher (`sordino.release.personal`)."""
+        return Drawn(self.name, self._config | {"threshold": self._config["threshold"] + by}, self.arrays)
+
+    def calibrated(self, z: Vectors, corpus: Corpus) -> Drawn:
+        """The same release for another place, by labelled recordings of a few speakers there, `z` `(utterances, d)`.
+
+        Tilt and threshold are chosen anew as in fitting, where neutral and sensitive utterances pass equally often, and
+        so is how scores spread over people. What the score has lost it does not get back. Raises `ReleaseError` where
+        neutral or sensitive utterances are missing, or speakers are fewer than two.
+        """
+        z, policy = checked(z, self._config["width"]), self.policy
+        role = corpus.roles(policy)
+        if not {0, 2} <= set(role.tolist()) or len(role) != len(z):
+            raise ReleaseError(
+                f"{len(z)} vectors for {len(role)} utterances, expected one each, neutral and sensitive: label more"
+            )
+        posterior = Scorer(self.arrays)(np.asarray(z, np.float64))
+        tilt, threshold = calibrated(posterior, role, self._config["rate"])
+        emotion = np.array([policy.emotions.index(one) for one in corpus.column("emotion")], np.intp)
+        people = People.of(required(posterior, tilt)[:, None], corpus.speaker, emotion, policy.emotions)
+        config = self._config | {"tilt": tilt, "threshold": threshold}
+        return Drawn(self.name, config, {**self.arrays, "people": people.table})
+
+    @property
+    def policy(self) -> Policy:
+        """What it keeps and hides."""
+        return Policy(**self._config["policy"])
+
+    @property
+    def people(self) -> People:
+        """How scores of the people fitted on spread, of whom one user is one."""
+        return People(self.policy.emotions, self.arrays["people"])
 
     def drawn(self, z: Vectors, bins: Codes) -> Vectors:
         """A prototype for each bin; `z` and the key decide which, and whether the bin is flipped."""
@@ -88,7 +112,7 @@ class Drawn(Frozen):
     @classmethod
     def restore(cls, name: str, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Drawn:
         """The release that `save` wrote."""
-        for needed in ("bin", "prototypes", "mean", "spread"):
+        for needed in ("bin", "prototypes", "scorer.w", "scorer.b", "people"):
             arrays[needed]
         for needed in ("width", "tilt", "threshold", "key", "epsilon"):
             config[needed]
@@ -96,177 +120,15 @@ class Drawn(Frozen):
 
 
 def decide(
-    z: Matrix, arrays: Mapping[str, NDArray[Any]], tilt: float, threshold: float, operations: Operations = NUMPY
+    z: Matrix,
+    arrays: Mapping[str, NDArray[Any]],
+    tilt: float,
+    threshold: Matrix | float,
+    operations: Operations = NUMPY,
 ) -> Codes:
     """The bin of each vector, `(n,)`: 0, 1, and 2 for the required emotion where it is meant strongly."""
-    required = _score(Scorer(arrays, operations)(z), tilt, operations) > threshold
-    bins: Codes = required * 1
+    passes = required(Scorer(arrays, operations)(z), tilt, operations) > threshold
+    bins: Codes = passes * 1
     if "strong.w" in arrays:
-        bins = bins + (required & (z @ arrays["strong.w"] > arrays["strong.b"])) * 1
+        bins = bins + (passes & (z @ arrays["strong.w"] > arrays["strong.b"])) * 1
     return bins
-
-
-@dataclass(frozen=True)
-class DrawnFitter:
-    """Fits a drawn release on all rows of the transform party.
-
-    - `rate`: how often neutral and sensitive utterances may pass for the required emotion; more keeps more of it.
-    - `epsilon`: of randomised response over the bins, a promise of local differential privacy for one utterance;
-      infinite for none. Where the bins are to say much it must be 2 or more, which is a weak promise.
-    - `detail`: whether the required side is split by intensity, where the corpus labels it.
-    - `alone`: whether the decision goes out alone, as the one mean vector of its bin: release `label`.
-
-    Speakers who take part: `ReleaseError` where fewer than four sound like the neutral or the required emotion.
-    """
-
-    policy: Policy
-    rate: float = 0.15
-    epsilon: float = float("inf")
-    detail: bool = False
-    alone: bool = False
-    seed: int = 0
-
-    @property
-    def name(self) -> str:
-        return "label" if self.alone else "drawn+detail" if self.detail else "drawn"
-
-    def fit(self, z: Vectors, corpus: Corpus, part: Part) -> Drawn:
-        """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row order."""
-        return run(self.plan(z, corpus, part))
-
-    def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Drawn]:
-        """The release; no network is trained."""
-        if not (0 < self.rate < 1 and self.epsilon > 0):
-            raise ReleaseError(f"rate {self.rate} and epsilon {self.epsilon}, expected 0 < rate < 1 and a positive one")
-        yield from ()  # a plan is a generator
-        own = _Own(z, corpus, part, self.policy)
-        posterior = own.crossfitted(self.seed)
-        tilt, threshold = _calibrated(posterior, own.role, self.rate)
-        arrays: dict[str, NDArray[Any]] = dict(own.scorer(np.arange(len(own.z))).arrays)
-        strong = own.strong() if self.detail else None
-        if strong is not None:
-            arrays |= {"strong.w": strong[0], "strong.b": strong[1]}
-        made = [own.prototypes(posterior, *side, self.seed) for side in own.sides(strong)]
-        made = [one.mean(axis=0, keepdims=True) for one in made] if self.alone else made
-        arrays["prototypes"] = np.concatenate(made)
-        arrays["bin"] = np.repeat(np.arange(len(made)), [len(one) for one in made]).astype(np.int64)
-        found = {"width": int(z.shape[1]), "tilt": tilt, "threshold": threshold, "key": self.seed}
-        epsilon = "inf" if np.isinf(self.epsilon) else self.epsilon  # JSON has no infinity
-        config = json.loads(json.dumps({**asdict(self), "epsilon": epsilon, **found}))
-        return Drawn(self.name, config, arrays)
-
-
-class _Own:
-    """The rows of the party that fits: vectors, labels, speakers."""
-
-    def __init__(self, z: Vectors, corpus: Corpus, part: Part, policy: Policy) -> None:
-        rows = Rows(checked(z, z.shape[-1]), corpus, policy).require(part.rows).numpy()
-        self.z, self.speaker = np.asarray(z[rows], np.float64), corpus.speaker[rows]
-        self.role, self.gender = corpus.roles(policy)[rows], corpus.genders()[rows]
-        self.emotion = np.array([policy.emotions.index(one) for one in corpus.column("emotion")[rows]], np.intp)
-        self.intensity = corpus.column("intensity")[rows]
-        self.hidden = self.gender if "gender" in policy.hide else None
-
-    def scorer(self, rows: Codes) -> Scorer:
-        """Fitted on some of them."""
-        return scorer.fit(self.z[rows], self.emotion[rows], None if self.hidden is None else self.hidden[rows])
-
-    def crossfitted(self, seed: int) -> Matrix:
-        """Posteriors of speakers whom the scorer never saw, `(n, emotions)`."""
-        fold = _folds(self.speaker, seed)
-        posterior = np.empty((len(self.z), self.emotion.max() + 1))
-        for one in np.unique(fold):
-            own = np.flatnonzero(fold != one)
-            if len(np.unique(self.emotion[own])) <= self.emotion.max():
-                raise ReleaseError("an emotion of the policy is that of one speaker alone, expected more: add speakers")
-            posterior[fold == one] = self.scorer(own)(self.z[fold == one])
-        return posterior
-
-    def strong(self) -> tuple[Matrix, Matrix] | None:
-        """Weights and threshold of intensity among required rows; none where fewer than two are labelled."""
-        labelled = (self.role == ROLES.index(Role.REQUIRED)) & (self.intensity != "")
-        known, codes = np.unique(self.intensity[labelled], return_inverse=True)
-        if len(known) < 2:
-            return None
-        x, spread = self.z[labelled], np.sqrt(self.z[labelled].var(axis=0).mean())
-        model = LogisticRegression(C=INTENSITY, max_iter=500, class_weight="balanced")
-        model.fit((x - x.mean(axis=0)) / spread, codes == len(known) - 1)
-        w = model.coef_[0] / spread
-        return w, np.array(float(w @ x.mean(axis=0) - model.intercept_[0]))
-
-    def sides(self, strong: tuple[Matrix, Matrix] | None) -> list[tuple[Role, NDArray[np.bool_], str]]:
-        """Of each bin: the role whose utterances make its prototypes, which of them, and its name."""
-        everything = np.ones(len(self.z), np.bool_)
-        if strong is None:
-            return [(Role.NEUTRAL, everything, "neutral"), (Role.REQUIRED, everything, "the required emotion")]
-        above = self.z @ strong[0] > strong[1]
-        return [(Role.NEUTRAL, everything, "neutral"), (Role.REQUIRED, ~above, "the required emotion, weakly"),
-                (Role.REQUIRED, above, "the required emotion, strongly")]  # fmt: skip
-
-    def prototypes(self, posterior: Matrix, role: Role, among: NDArray[np.bool_], what: str, seed: int) -> Vectors:
-        """The prototypes of one bin."""
-        label = ROLES.index(role)  # neutral is the first emotion of a policy, the required one its second
-        rows = np.flatnonzero((self.role == label) & among & (posterior.argmax(axis=1) == label))
-        z = self.z[rows].astype(np.float32)
-        return prototypes(z, posterior[rows, label], self.speaker[rows], self.gender[rows], seed, what)
-
-
-def _folds(speaker: NDArray[np.str_], seed: int) -> Codes:
-    """The fold of each row, `(n,)`: speakers dealt at random."""
-    people, codes = np.unique(speaker, return_inverse=True)
-    fold: Codes = (np.random.default_rng(seed).permutation(len(people)) % min(FOLDS, len(people)))[codes]
-    return fold
-
-
-def _score(posterior: Matrix, tilt: float, operations: Operations = NUMPY) -> Matrix:
-    """How much each row sounds like the required emotion, against neutral e^tilt and the sensitive ones e^−tilt."""
-    against = math.exp(tilt) * posterior[:, 0] + math.exp(-tilt) * posterior[:, 2:].sum(axis=1)
-    score: Matrix = operations.log(posterior[:, 1] + 1e-6) - operations.log(against + 1e-6)
-    return score
-
-
-def _calibrated(posterior: Matrix, role: Codes, rate: float) -> tuple[float, float]:
-    """Tilt and threshold at which neutral and sensitive rows pass at this rate; of alike tilts the smallest."""
-    neutral, sensitive = (role == ROLES.index(one) for one in (Role.NEUTRAL, Role.SENSITIVE))
-    tried = []
-    for tilt in TILTS.tolist():
-        score = _score(posterior, tilt)
-        threshold = float(np.quantile(score[neutral], 1 - rate))
-        gap = abs(float(np.mean(score[sensitive] > threshold)) - rate)
-        tried.append((round(gap * int(sensitive.sum())), abs(tilt), tilt, threshold))
-    return min(tried)[2:]
-
-
-def crossfitted(fitter: DrawnFitter, z: Vectors, corpus: Corpus, rows: Codes) -> tuple[Codes, int]:
-    """The bin of each of `rows`, `(rows,)`, by a release fitted on other speakers; and how many bins there are.
-
-    Raises `ReleaseError` where the speakers without an eighth of them do not suffice to fit a release.
-    """
-    fold = _folds(corpus.speaker[rows], fitter.seed)
-    bins, count = np.zeros(len(rows), np.intp), 2
-    for one in np.unique(fold):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # few prototypes: they move no decision
-            release = fitter.fit(z, corpus, Part(rows[fold != one], rows[:0]))
-        bins[fold == one] = release.decide(z[rows[fold == one]])
-        count = max(count, release.bins)
-    return bins, count
-
-
-def bounds(fitter: DrawnFitter, z: Vectors, corpus: Corpus, part: Part) -> dict[tuple[str, str], Bound]:
-    """The bounds of a drawn release: what no attacker exceeds who sees one released vector.
-
-    The whole procedure is cross-fitted: each speaker's bins come from a release fitted on the others. Keys are the
-    secret (`gender`, `sensitive-vs-neutral`, `age` where it is hidden) and what the attacker knows beside it: nothing,
-    or for gender the true role. A secret whose speakers are too few has a limit that is NaN. Raises `ReleaseError`
-    where the speakers without an eighth of them do not suffice to fit a release.
-    """
-    rows = np.sort(part.rows)
-    bins, count = crossfitted(fitter, z, corpus, rows)
-    found = {}
-    for key, secret in secrets(fitter.policy, corpus, rows).items():
-        known = secret >= 0
-        if set(secret[known].tolist()) == {0, 1}:
-            one = bound(bins[known], secret[known], corpus.speaker[rows][known], count)
-            found[key] = one.randomised(fitter.epsilon)
-    return found

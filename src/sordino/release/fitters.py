@@ -12,8 +12,9 @@ from sordino.errors import ReleaseError
 from sordino.policy import Policy
 from sordino.release import archive
 from sordino.release.composed import Composed, ComposedFitter
-from sordino.release.drawn import Drawn, DrawnFitter
+from sordino.release.drawn import Drawn
 from sordino.release.erasure import Erased, ErasureFitter
+from sordino.release.fit_drawn import DrawnFitter
 from sordino.release.identity import Identity, IdentityFitter
 from sordino.release.mixture import Mixture, MixtureFitter
 from sordino.release.network import NetworkRelease

@@ -25,7 +25,8 @@ from sordino.corpora.table import Corpus
 from sordino.nn.fit import Plan, run
 from sordino.policy import Policy
 from sordino.release.composed import Arrays, Restore, packed, restored_parts
-from sordino.release.drawn import Drawn, DrawnFitter
+from sordino.release.drawn import Drawn
+from sordino.release.fit_drawn import DrawnFitter
 from sordino.release.frozen import Frozen
 from sordino.release.protocol import Release, Vectors, checked
 from sordino.release.replacement import ReplacementFitter

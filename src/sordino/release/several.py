@@ -29,7 +29,7 @@ from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.metrics.bound import Bound, bound, contraction_together
-from sordino.release.drawn import DrawnFitter, crossfitted
+from sordino.release.fit_drawn import DrawnFitter, crossfitted
 from sordino.release.protocol import Readable, Release, Vectors
 from sordino.release.rows import secrets
 
