@@ -20,10 +20,12 @@ INTERRUPTED: Final = 130
 
 VERBS: Final = {
     "audit": "Ask what an attacker learns from a table of vectors.",
+    "carry": "Fit on one corpus, use on another.",
     "demo": "Run the main job on speech made on the spot.",
     "compare": "Compare every release on your recordings.",
     "corpus": "Check the recordings and labels of a corpus.",
     "extract": "Turn recordings into feature vectors.",
+    "personalise": "Measure what knowing the user brings.",
     "policy": "Explain a policy in words.",
     "reproduce": "Run a paper's study on your recordings.",
     "words": "Train word vectors on transcripts.",

@@ -35,6 +35,7 @@ from sordino.policy import Policy
 from sordino.release import scorer
 from sordino.release.draw import uniform
 from sordino.release.frozen import Frozen
+from sordino.release.personal import People
 from sordino.release.protocol import Vectors, checked
 from sordino.release.prototypes import prototypes
 from sordino.release.rows import Rows, sensitive_or_neutral
@@ -65,12 +66,45 @@ class Drawn(Frozen):
         z = checked(z, self._config["width"])
         return self.drawn(z, self.decide(z))
 
-    def decide(self, z: Vectors) -> Codes:
-        """The bin of each vector before anything is drawn, `(n,)`. It stays on the device."""
-        bins: Codes = (_score(Scorer(self.arrays)(z), self._config["tilt"]) > self._config["threshold"]).astype(np.intp)
+    def decide(self, z: Vectors, offset: Matrix | float = 0.0) -> Codes:
+        """The bin of each vector before anything is drawn, `(n,)`. It stays on the device.
+
+        `offset`, of all or of each vector, is taken off the score: what the user adds (`sordino.release.personal`).
+        """
+        bins: Codes = (self.score(z) - offset > self._config["threshold"]).astype(np.intp)
         if "strong.w" in self.arrays:
             bins[(bins == 1) & (np.asarray(z, np.float64) @ self.arrays["strong.w"] > self.arrays["strong.b"])] = 2
         return bins
+
+    def score(self, z: Vectors) -> Matrix:
+        """How much each vector sounds like the required emotion, `(n,)`; the threshold is one of it."""
+        return _score(Scorer(self.arrays)(z), self._config["tilt"])
+
+    def shifted(self, by: float) -> Drawn:
+        """The same release for a user whose scores are so much higher (`sordino.release.personal`)."""
+        return Drawn(self.name, self._config | {"threshold": self._config["threshold"] + by}, self.arrays)
+
+    def calibrated(self, z: Vectors, role: Codes) -> Drawn:
+        """The same release for another place, by labelled vectors `(n, d)` from there and their roles, `(n,)`.
+
+        Tilt and threshold are chosen anew as in fitting: neutral and sensitive utterances pass equally often. A score
+        that carries over worse than its threshold stays as bad as it is. Raises `ReleaseError` where neutral or
+        sensitive utterances are missing.
+        """
+        z = checked(z, self._config["width"])
+        if not {0, 2} <= set(np.asarray(role).tolist()) or len(role) != len(z):
+            raise ReleaseError(
+                f"{len(role)} roles for {len(z)} vectors, expected one each, neutral and sensitive ones: label more"
+            )
+        tilt, threshold = _calibrated(Scorer(self.arrays)(z), role, self._config["rate"])
+        return Drawn(self.name, self._config | {"tilt": tilt, "threshold": threshold}, self.arrays)
+
+    @property
+    def people(self) -> People:
+        """How scores of the people fitted on spread, of whom one user is one."""
+        policy = self._config["policy"]
+        emotions = (policy["neutral"], policy["required"], *policy["sensitive"])
+        return People(emotions, self.arrays["people"])
 
     def drawn(self, z: Vectors, bins: Codes) -> Vectors:
         """A prototype for each bin; `z` and the key decide which, and whether the bin is flipped."""
@@ -98,7 +132,7 @@ class Drawn(Frozen):
     @classmethod
     def restore(cls, name: str, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Drawn:
         """The release that `save` wrote."""
-        for needed in ("bin", "prototypes", "mean", "spread"):
+        for needed in ("bin", "prototypes", "mean", "spread", "people"):
             arrays[needed]
         for needed in ("width", "tilt", "threshold", "key", "epsilon"):
             config[needed]
@@ -142,6 +176,7 @@ class DrawnFitter:
         posterior = own.crossfitted(self.seed)
         tilt, threshold = _calibrated(posterior, own.role, self.rate)
         arrays: dict[str, NDArray[Any]] = dict(own.scorer(np.arange(len(own.z))).arrays)
+        arrays["people"] = own.people(_score(posterior, tilt))
         strong = own.strong() if self.detail else None
         if strong is not None:
             arrays |= {"strong.w": strong[0], "strong.b": strong[1]}
@@ -164,6 +199,7 @@ class _Own:
         self.role, self.gender = corpus.roles(policy)[rows], corpus.genders()[rows]
         self.emotion = np.array([policy.emotions.index(one) for one in corpus.column("emotion")[rows]], np.intp)
         self.intensity = corpus.column("intensity")[rows]
+        self.policy = policy
         self.hidden = self.gender if "gender" in policy.hide else None
 
     def scorer(self, rows: Codes) -> Scorer:
@@ -180,6 +216,10 @@ class _Own:
                 raise ReleaseError("an emotion of the policy is that of one speaker alone, expected more: add speakers")
             posterior[fold == one] = self.scorer(own)(self.z[fold == one])
         return posterior
+
+    def people(self, score: Matrix) -> Matrix:
+        """How scores of speakers whom the scorer never saw spread."""
+        return People.of(score[:, None], self.speaker, self.emotion, self.policy.emotions).table
 
     def strong(self) -> tuple[Matrix, Matrix] | None:
         """Weights and threshold of intensity among required rows; none where fewer than two are labelled."""
