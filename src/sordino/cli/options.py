@@ -68,11 +68,11 @@ def _name_and_path(option: str) -> tuple[str, str]:
 
 
 def tell_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | None) -> None:
-    """Print one row a release and condition, figures with their intervals over speakers; as JSON too where asked."""
+    """Print one row a release and condition; as JSON, with intervals over speakers, where that is asked for."""
     from rich.console import Console
     from rich.table import Table
 
-    from sordino.report.tables import limits, number
+    from sordino.report.tables import number
     from sordino.study.adapting import COLUMNS, means
 
     found = means(guesses)
@@ -88,7 +88,7 @@ def tell_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | No
     for name in COLUMNS:
         shown.add_column(name, justify="right")
     for (release, condition), row in found.items():
-        shown.add_row(release, condition, *(f"{number(one.value)}\n{limits(one)}" for one in row.values()))
+        shown.add_row(release, condition, *(number(one.value) for one in row.values()))
     console = Console()
     console.print(shown)
     console.print(str(out / "estimates.csv"), soft_wrap=True, markup=False, highlight=False)

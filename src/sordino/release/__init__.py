@@ -9,6 +9,7 @@ from sordino.release.fitters import FITTERS, load
 from sordino.release.identity import Identity, IdentityFitter
 from sordino.release.network import NetworkRelease
 from sordino.release.noise import Noise, NoiseFitter
+from sordino.release.personal import People, Personal, replayed
 from sordino.release.protocol import Fitter, Release
 from sordino.release.replacement import ReplacementFitter
 from sordino.release.retaining import RetainingFitter
@@ -28,9 +29,12 @@ __all__ = [
     "NetworkRelease",
     "Noise",
     "NoiseFitter",
+    "People",
+    "Personal",
     "Release",
     "ReplacementFitter",
     "RetainingFitter",
     "bounds",
     "load",
+    "replayed",
 ]

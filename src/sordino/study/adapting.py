@@ -113,9 +113,11 @@ def said(release: Release, out: Vectors) -> NDArray[np.float64] | None:
 
 
 def estimated(guesses: pd.DataFrame, study: str, features: str, seed: int) -> pd.DataFrame:
-    """Estimates of every condition, in the columns of `estimates.csv`."""
+    """The headline estimates of every condition, in the columns of `estimates.csv`."""
     tables = [
-        measure(of.drop(columns="condition"), study=study, features=features, seed=seed).assign(condition=condition)
+        measure(of.drop(columns="condition"), study=study, features=features, seed=seed, alone=False).assign(
+            condition=condition
+        )
         for condition, of in guesses.groupby("condition", sort=False)
     ]
     return pd.concat(tables, ignore_index=True)
@@ -125,7 +127,7 @@ def means(guesses: pd.DataFrame) -> dict[tuple[str, str], dict[str, Estimate]]:
     """Of each release and condition the figures of `COLUMNS`, means over policies, with intervals over speakers."""
     found: dict[tuple[str, str], dict[str, Estimate]] = {}
     for (release, condition), of in guesses.groupby(["release", "condition"], sort=False):
-        look = Estimates(pooled(of.drop(columns="condition")))
+        look = Estimates(pooled(of.drop(columns="condition"), alone=False))
         found[release, condition] = {
             name: look(metric, release, "", group, knowledge=knowledge, k=PATIENCE)
             if knowledge == Knowledge.PATIENT
