@@ -185,8 +185,10 @@ def test_calibrated_neutral_and_sensitive_utterances_pass_equally_often_again() 
         bins, role = of.decide(other[test]), given.role[test]
         return abs(float(bins[role == 0].mean() - bins[role == 2].mean()))
 
-    calibrated = release.calibrated(other[own], given.role[own])
+    calibrated = release.calibrated(other[own], given.corpus.select(own))
     assert gap(calibrated) < max(gap(release), 0.15)
     assert np.array_equal(calibrated.arrays["prototypes"], release.arrays["prototypes"])
-    with pytest.raises(ReleaseError, match="expected one each, neutral and sensitive ones: label more"):
-        release.calibrated(other[own], np.ones(len(own), np.intp))
+    assert not np.array_equal(calibrated.people.table, release.people.table)  # of the scores there
+    sad = own[given.role[own] == 1]
+    with pytest.raises(ReleaseError, match="expected one each, neutral and sensitive: label more"):
+        release.calibrated(other[sad], given.corpus.select(sad))

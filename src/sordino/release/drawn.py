@@ -84,27 +84,35 @@ class Drawn(Frozen):
         """The same release for a user whose scores are so much higher (`sordino.release.personal`)."""
         return Drawn(self.name, self._config | {"threshold": self._config["threshold"] + by}, self.arrays)
 
-    def calibrated(self, z: Vectors, role: Codes) -> Drawn:
-        """The same release for another place, by labelled vectors `(n, d)` from there and their roles, `(n,)`.
+    def calibrated(self, z: Vectors, corpus: Corpus) -> Drawn:
+        """The same release for another place, by labelled recordings of a few speakers there, `z` `(utterances, d)`.
 
-        Tilt and threshold are chosen anew as in fitting: neutral and sensitive utterances pass equally often. A score
-        that carries over worse than its threshold stays as bad as it is. Raises `ReleaseError` where neutral or
-        sensitive utterances are missing.
+        Tilt and threshold are chosen anew as in fitting, where neutral and sensitive utterances pass equally often, and
+        so is how scores spread over people. What the score has lost it does not get back. Raises `ReleaseError` where
+        neutral or sensitive utterances are missing, or speakers are fewer than two.
         """
-        z = checked(z, self._config["width"])
-        if not {0, 2} <= set(np.asarray(role).tolist()) or len(role) != len(z):
+        z, policy = checked(z, self._config["width"]), self.policy
+        role = corpus.roles(policy)
+        if not {0, 2} <= set(role.tolist()) or len(role) != len(z):
             raise ReleaseError(
-                f"{len(role)} roles for {len(z)} vectors, expected one each, neutral and sensitive ones: label more"
+                f"{len(z)} vectors for {len(role)} utterances, expected one each, neutral and sensitive: label more"
             )
-        tilt, threshold = _calibrated(Scorer(self.arrays)(z), role, self._config["rate"])
-        return Drawn(self.name, self._config | {"tilt": tilt, "threshold": threshold}, self.arrays)
+        posterior = Scorer(self.arrays)(z)
+        tilt, threshold = _calibrated(posterior, role, self._config["rate"])
+        emotion = np.array([policy.emotions.index(one) for one in corpus.column("emotion")], np.intp)
+        people = People.of(_score(posterior, tilt)[:, None], corpus.speaker, emotion, policy.emotions)
+        config = self._config | {"tilt": tilt, "threshold": threshold}
+        return Drawn(self.name, config, {**self.arrays, "people": people.table})
+
+    @property
+    def policy(self) -> Policy:
+        """What it keeps and hides."""
+        return Policy(**self._config["policy"])
 
     @property
     def people(self) -> People:
         """How scores of the people fitted on spread, of whom one user is one."""
-        policy = self._config["policy"]
-        emotions = (policy["neutral"], policy["required"], *policy["sensitive"])
-        return People(emotions, self.arrays["people"])
+        return People(self.policy.emotions, self.arrays["people"])
 
     def drawn(self, z: Vectors, bins: Codes) -> Vectors:
         """A prototype for each bin; `z` and the key decide which, and whether the bin is flipped."""

@@ -97,7 +97,8 @@ class People:
     @property
     def between(self) -> Matrix:
         """The variance between speakers, `(d,)`."""
-        return np.maximum(self.table[-1], np.finfo(np.float64).tiny)
+        between: Matrix = np.maximum(self.table[-1], np.finfo(np.float64).tiny)
+        return between
 
 
 class Personal:

@@ -107,7 +107,7 @@ class _Scene:
         release = FITTERS[name](policy, seed).fit(z, self.corpus, part)
         fold = folds(self.corpus, self.target, seed)
         plan = crossfit(fold)
-        for condition, given, out in self.conditions(policy, space, release, fold):
+        for condition, given, out in self.conditions(space, release, fold):
             labels = Labels(self.corpus, policy)
             before, after = (risk(some[self.target]).role.argmax(axis=1) for some in (given, out))
             yield labels.emotion(self.target, name, condition, before, after)
@@ -123,9 +123,7 @@ class _Scene:
         fourth = np.arange(len(rows)) % 4 == 3
         return Part(np.sort(rows[~fourth]), np.sort(rows[fourth]))
 
-    def conditions(
-        self, policy: Policy, space: Preprocess, release: Release, fold: Rows
-    ) -> Iterator[tuple[str, Vectors, Vectors]]:
+    def conditions(self, space: Preprocess, release: Release, fold: Rows) -> Iterator[tuple[str, Vectors, Vectors]]:
         """Each condition's name, and vectors of all rows before and after the release."""
         z = space(self.x)
         yield AS_FITTED, z, release(z)
@@ -139,12 +137,11 @@ class _Scene:
         yield CENTRED, centred, release(centred)
         if not isinstance(release, Drawn):
             return
-        role = self.corpus.roles(policy)
         for condition, most in zip(CALIBRATED, (FEW, len(self.corpus)), strict=True):
             out = release(centred)
             for own, test in sides:
                 few = self.few(own, most)
-                out[test] = release.calibrated(centred[few], role[few])(centred[test])
+                out[test] = release.calibrated(centred[few], self.corpus.select(few))(centred[test])
             yield condition, centred, out
         out = release(centred)
         out[self.target] = release.drawn(centred[self.target], self.known(release, centred))
