@@ -106,10 +106,13 @@ class _Tried:
             there = scorer.fit(z[self.source], self.emotion[self.source], gender[self.source])(z[self.target])
             scorer.VIEWS.update(STRENGTHS)
             for policy in POLICIES:
-                order = [feng2021.EMOTIONS.index(one) for one in policy.emotions]
+                order, role = [feng2021.EMOTIONS.index(one) for one in policy.emotions], self.corpus.roles(policy)
+                tilt, _ = drawn._calibrated(here[:, order], role[self.source], 0.15)
+                fitted = metrics.auc(role[self.source] == 1, drawn._score(here[:, order], tilt))
                 for name, (score, flag) in self.thresholds(here[:, order], there[:, order], policy).items():
-                    figures = self.figures(self.corpus.roles(policy)[self.target], score, flag)
-                    yield {"space": space, "shrinkage": f"x {1 / share:g}", "threshold": name, **figures}
+                    figures = self.figures(role[self.target], score, flag)
+                    yield {"space": space, "shrinkage": f"x {1 / share:g}", "threshold": name,
+                           "AUC where fitted": fitted, **figures}  # fmt: skip
 
     def pooled(self, space: str) -> Iterator[dict[str, Any]]:
         """Fitted on speakers of both corpora, thresholds chosen on them; what is tested are others of the second."""
