@@ -35,11 +35,13 @@ def as_it_is(z: Matrix, here: Matrix, there: Matrix) -> Matrix:  # noqa: ARG001
 
 
 def centred(z: Matrix, here: Matrix, there: Matrix) -> Matrix:
-    return z - there.mean(axis=0) + here.mean(axis=0)
+    moved: Matrix = z - there.mean(axis=0) + here.mean(axis=0)
+    return moved
 
 
 def scaled(z: Matrix, here: Matrix, there: Matrix) -> Matrix:
-    return (z - there.mean(axis=0)) / there.std(axis=0) * here.std(axis=0) + here.mean(axis=0)
+    moved: Matrix = (z - there.mean(axis=0)) / there.std(axis=0) * here.std(axis=0) + here.mean(axis=0)
+    return moved
 
 
 def aligned(z: Matrix, here: Matrix, there: Matrix) -> Matrix:
@@ -49,7 +51,8 @@ def aligned(z: Matrix, here: Matrix, there: Matrix) -> Matrix:
         covariance = np.cov(one.T)
         sphere = np.trace(covariance) / len(covariance) * np.eye(len(covariance))
         roots.append(np.real(sqrtm(0.7 * covariance + 0.3 * sphere)))
-    return (z - there.mean(axis=0)) @ np.linalg.solve(roots[0], roots[1]) + here.mean(axis=0)
+    moved: Matrix = (z - there.mean(axis=0)) @ np.linalg.solve(roots[0], roots[1]) + here.mean(axis=0)
+    return moved
 
 
 SPACES: dict[str, Callable[[Matrix, Matrix, Matrix], Matrix]] = {
