@@ -10,6 +10,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from sordino import corpora
 from sordino.corpora import espeak, synthetic
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError, DependencyError, StorageError
@@ -179,3 +180,21 @@ def test_without_espeak_ng_the_error_names_what_to_install(tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
     with pytest.raises(DependencyError, match=r"pip install sordino\[demo\]"):
         synthetic.make(tmp_path, speakers=2)
+
+
+def test_another_language_is_other_sound_and_comes_through_a_manifest(corpus: Corpus, folder: Path) -> None:
+    spanish = synthetic.make(folder, seed=3, speakers=2, language="es")
+    assert set(spanish.column("transcript")) <= set(synthetic.SPANISH)
+    assert set(contents(spanish)).isdisjoint(contents(corpus))
+    sound = soundfile.read(spanish.table["file"][0])[0]
+    assert len(pitch_hz(sound)) > 5  # a voice
+    spanish.table.assign(corpus="spanish").to_csv(folder / "spanish.csv", index=False)
+    read = corpora.load("manifest", folder / "spanish.csv")
+    assert sorted(set(read.table["corpus"])) == ["spanish"]
+    assert sorted(read.column("emotion")) == sorted(spanish.column("emotion"))
+    assert sorted(read.column("gender")) == sorted(spanish.column("gender"))
+
+
+def test_a_language_that_is_not_known_is_refused(folder: Path) -> None:
+    with pytest.raises(CorpusError, match="language 'xx', expected one of en-us, es: choose one"):
+        synthetic.make(folder, language="xx")

@@ -189,3 +189,24 @@ def test_a_file_that_is_something_else_is_refused(tmp_path: Path) -> None:
             Preprocess.load(tmp_path / name)
     with pytest.raises(StorageError, match=r"absent\.npz: No such file"):
         Preprocess.load(tmp_path / "absent.npz")
+
+
+def test_centred_on_another_place_it_takes_off_what_the_place_adds() -> None:
+    random = np.random.default_rng(1)
+    here, place = random.normal(size=(40, 30)), random.normal(size=30)
+    space = PreprocessFitter("zscore").fit(here)
+    there = space.centred(here + place)
+    np.testing.assert_allclose(there(here + place).mean(axis=0), 0, atol=1e-5)
+    assert np.abs(space(here + place).mean(axis=0)).max() > 0.1
+    np.testing.assert_allclose(there(here + place), space(here), atol=1e-4)
+    np.testing.assert_allclose(space.centred(here)(here), space(here), atol=1e-5)
+    assert np.array_equal(there.components, space.components)
+    assert there.hash != space.hash
+
+
+def test_centred_on_what_is_no_number_is_refused() -> None:
+    space = PreprocessFitter().fit(features(40, 30))
+    with pytest.raises(FeatureError, match="values are NaN or infinite"):
+        space.centred(np.full((2, 30), np.nan))
+    with pytest.raises(FeatureError, match=r"expected \(rows, 30\) with one row or more"):
+        space.centred(np.zeros((0, 30)))

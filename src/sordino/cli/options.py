@@ -19,6 +19,8 @@ from sordino import storage
 from sordino.errors import CorpusError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from sordino.corpora.table import Corpus
 
 CORES: Final = 0
@@ -66,6 +68,33 @@ def _name_and_path(option: str) -> tuple[str, str]:
     if not (name and equals and path):
         raise CorpusError(f"--corpus {option}: expected NAME=PATH, as in --corpus ravdess=data/ravdess")
     return name, path
+
+
+def tell_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | None) -> None:
+    """Print one row a release and condition; as JSON, with intervals over speakers, where that is asked for."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from sordino.report.tables import number
+    from sordino.study.adapting import COLUMNS, means
+
+    found = means(guesses)
+    if json:
+        figures = {
+            f"{release}, {condition}": {name: [one.value, one.low, one.high] for name, one in row.items()}
+            for (release, condition), row in found.items()
+        }
+        write_json(json, {"estimates": str(out / "estimates.csv"), "mean_of_policies": figures})
+    if json == "-":
+        return
+    shown = Table("release", "condition", title=title)
+    for name in COLUMNS:
+        shown.add_column(name, justify="right")
+    for (release, condition), row in found.items():
+        shown.add_row(release, condition, *(number(one.value) for one in row.values()))
+    console = Console()
+    console.print(shown)
+    console.print(str(out / "estimates.csv"), soft_wrap=True, markup=False, highlight=False)
 
 
 def write_json(path: str, content: Mapping[str, Any] | Sequence[Any]) -> None:

@@ -51,6 +51,29 @@ SENTENCES: Final = (
 )
 """Their content says nothing about how the speaker feels."""
 
+SPANISH: Final = (
+    "La taza azul está sobre la mesa.",
+    "Caminamos a la estación a las siete.",
+    "Hay cuatro sillas en la sala.",
+    "Mi abrigo cuelga detrás de la puerta.",
+    "La carta llegó con el correo de la mañana.",
+    "Ella pone las llaves en el cajón.",
+    "El autobús para delante del banco.",
+    "Te llamaré después de comer.",
+    "Han movido la lámpara a la ventana.",
+    "La tienda abre a las nueve y media.",
+    "Él lleva una bolsa de manzanas.",
+    "La reunión es en el piso de arriba.",
+    "Puedes dejar la caja en la cocina.",
+    "El tren a la costa sale cada hora.",
+    "Su bicicleta está apoyada en la valla.",
+    "Este camino va junto al río.",
+)
+"""The same, for whoever asks what carries over to another language."""
+
+LANGUAGES: Final = {"en-us": ("language en-us\ndictrules 3 6", SENTENCES), "es": ("language es", SPANISH)}
+"""Languages: how espeak-ng reads them, and what is said."""
+
 ACTING: Final = {
     "neutral": (0.0, 0.0, 0.0, 0.0),
     "happy": (5.0, 0.4, 0.0, 3.0),
@@ -106,35 +129,39 @@ class Room:
     colour: float
 
 
-def make(folder: Path, seed: int = 0, speakers: int = 24, jobs: int = -1) -> Corpus:
+def make(folder: Path, seed: int = 0, speakers: int = 24, jobs: int = -1, language: str = "en-us") -> Corpus:
     """The synthetic corpus: 28 utterances a speaker, 16 kHz, of which only those not yet in `folder` are made.
 
-    Same `seed` and `speakers`, same bytes. Other ones go to another folder inside `folder`. A killed run resumes with
-    the files that are missing. `jobs` speakers are made at a time, -1 means one a core.
+    Same `seed`, `speakers` and `language` (of `LANGUAGES`), same bytes. Other ones go to another folder inside
+    `folder`. A killed run resumes with the files that are missing. `jobs` speakers are made at a time, -1 means one a
+    core.
 
     Raises `DependencyError` without espeak-ng, `StorageError` when `folder` cannot be written, `CorpusError` for fewer
-    than two speakers.
+    than two speakers or a language that it does not know.
     """
+    if language not in LANGUAGES:
+        raise CorpusError(f"language {language!r}, expected one of {', '.join(LANGUAGES)}: choose one")
     if speakers < 2:
         raise CorpusError(f"{speakers} speakers, expected at least 2, one of each gender: ask for more")
-    recipe = json.dumps({"recipe": RECIPE, "seed": seed, "speakers": speakers, "espeakng-loader": espeak.version()})
+    given = {"recipe": RECIPE, "seed": seed, "speakers": speakers, "espeakng-loader": espeak.version()}
+    recipe = json.dumps(given if language == "en-us" else {**given, "language": language})
     place = Path(folder) / f"{NAME}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     if not (place / "recipe.json").is_file():
         storage.write(place / "recipe.json", recipe + "\n")
     # threads: nearly all the time is spent in espeak-ng and numpy, which let others run
     pool = joblib.Parallel(n_jobs=jobs, prefer="threads", return_as="generator")
-    made = pool(joblib.delayed(_speak)(place, seed, number) for number in range(speakers))
+    made = pool(joblib.delayed(_speak)(place, seed, number, language) for number in range(speakers))
     rows = [row for of_speaker in track(made, "synthetic speakers", speakers) for row in of_speaker]
     return table.make(NAME, pd.DataFrame(rows))
 
 
-def _speak(place: Path, seed: int, number: int) -> list[dict[str, str]]:
+def _speak(place: Path, seed: int, number: int, language: str) -> list[dict[str, str]]:
     """The rows of one speaker, whose missing files are made."""
     random = np.random.default_rng([seed, number])
     speaker, gender = f"{number + 1:02d}", (Gender.MALE, Gender.FEMALE)[number % 2]
-    description, room = _description(random, gender), _room(random)
+    description, room = _description(random, gender, language), _room(random)
     own = {emotion: random.normal(0, OF_SPEAKER) for emotion in ACTING}
-    takes = _takes(random, speaker)
+    takes = _takes(random, speaker, language)
     if not all((place / take.file).is_file() for take in takes):
         voice = espeak.Voice(description)
         for take in takes:  # also those that are there: what a voice says depends a little on what it said before
@@ -144,24 +171,24 @@ def _speak(place: Path, seed: int, number: int) -> list[dict[str, str]]:
     return [{**asdict(take), "file": str(place / take.file), "speaker": speaker, "gender": gender} for take in takes]
 
 
-def _takes(random: np.random.Generator, speaker: str) -> list[Take]:
+def _takes(random: np.random.Generator, speaker: str, language: str) -> list[Take]:
     """What a speaker says: the sentences in an order of their own, each emotion in as many as `TAKES` says."""
     cells = [(emotion, how) for emotion, takes in TAKES.items() for how, count in takes.items() for _ in range(count)]
-    order = np.resize(random.permutation(len(SENTENCES)), len(cells))
+    sentences = LANGUAGES[language][1]
+    order = np.resize(random.permutation(len(sentences)), len(cells))
     return [
-        Take(f"{speaker}/{speaker}-{emotion}-{how}-{sentence + 1:02d}.wav", emotion, how, SENTENCES[sentence])
+        Take(f"{speaker}/{speaker}-{emotion}-{how}-{sentence + 1:02d}.wav", emotion, how, sentences[sentence])
         for (emotion, how), sentence in zip(cells, order, strict=True)
     ]
 
 
-def _description(random: np.random.Generator, gender: Gender) -> str:
+def _description(random: np.random.Generator, gender: Gender, language: str) -> str:
     """An espeak-ng voice file: pitch, vocal tract length (as formant frequencies), colour and roughness of a voice."""
     female = gender == Gender.FEMALE
     pitch_hz = random.normal(190, 18) if female else random.normal(112, 12)
     tract = random.normal(1.14, 0.03) if female else random.normal(1.0, 0.03)
     lines = [
-        "language en-us",
-        "dictrules 3 6",
+        LANGUAGES[language][0],
         f"pitch {pitch_hz:.0f} {pitch_hz * random.uniform(1.25, 1.5):.0f}",
         f"speed {random.normal(100, 6):.0f}",
         f"flutter {random.integers(2, 9)}",

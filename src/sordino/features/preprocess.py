@@ -11,7 +11,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,6 +57,15 @@ class Preprocess:
         _check(x, self.offset.size)
         z = _scaled(x, self.offset, self.factor, self.config["clip"])  # (n, d)
         return np.asarray((z - self.mean) @ self.components.T, dtype=np.float32)  # (n, k)
+
+    def centred(self, x: NDArray[np.floating]) -> Preprocess:
+        """The same space with the mean of these rows where that of the rows fitted on was, `(n, d)`.
+
+        For another place (microphone, room, language) unlabelled recordings of many people there suffice: what place
+        and people add to every vector is taken off (`docs/carrying-over.md`). Raises `FeatureError` as a call does.
+        """
+        _check(x, self.offset.size)
+        return replace(self, mean=_scaled(x, self.offset, self.factor, self.config["clip"]).mean(axis=0))
 
     @property
     def dims(self) -> int:

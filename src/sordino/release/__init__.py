@@ -13,6 +13,7 @@ from sordino.release.identity import Identity, IdentityFitter
 from sordino.release.mixture import Mixture, MixtureFitter
 from sordino.release.network import NetworkRelease
 from sordino.release.noise import Noise, NoiseFitter
+from sordino.release.personal import People, Personal, replayed
 from sordino.release.protocol import Fitter, Release
 from sordino.release.replacement import ReplacementFitter
 from sordino.release.retaining import RetainingFitter
@@ -41,6 +42,8 @@ __all__ = [
     "NetworkRelease",
     "Noise",
     "NoiseFitter",
+    "People",
+    "Personal",
     "Release",
     "ReplacementFitter",
     "RetainingFitter",
@@ -52,4 +55,5 @@ __all__ = [
     "joint_bounds",
     "load",
     "name_of",
+    "replayed",
 ]

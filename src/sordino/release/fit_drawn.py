@@ -1,7 +1,7 @@
 """Fits the release `drawn`: scorer, threshold and prototypes; and the bound that holds for it.
 
-Scores by which anything is chosen are those of speakers whom the scorer never saw: speakers are dealt to folds, and each
-fold is scored by who learnt from the others.
+Scores by which anything is chosen are those of speakers whom the scorer never saw: speakers are dealt to folds, and
+each fold is scored by who learnt from the others.
 """
 
 from __future__ import annotations

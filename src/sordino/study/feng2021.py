@@ -61,7 +61,7 @@ def attacked(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """All guesses of the study's units (`sordino.attack.COLUMNS`), and the record that goes to `run.json`."""
     chosen = corpus.table["emotion"].isin(EMOTIONS).to_numpy()
-    study = _four_emotions(corpus)
+    study = four_emotions(corpus)
     sums = checksums(study)
     draws = deal(study, options, sums)
     made_here = features in FEATURE_SETS
@@ -116,7 +116,7 @@ def deal(
     return tuple(draws)
 
 
-def _four_emotions(corpus: Corpus) -> Corpus:
+def four_emotions(corpus: Corpus) -> Corpus:
     """The study's utterances. Raises `CorpusError` when an emotion or a gender is missing altogether."""
     absent = [emotion for emotion in EMOTIONS if emotion not in set(corpus.table["emotion"])]
     if absent:
