@@ -45,7 +45,7 @@ def main() -> None:
     corpus = corpora_from(given.corpus).with_emotions(feng2021.EMOTIONS)
     print(f"{len(corpus)} utterances, {len(set(corpus.speaker))} speakers; chance is 0.25")
     guesses = {name: predictions(extract(name, corpus, CACHE, given.jobs), corpus, given.jobs) for name in names}
-    print(pd.DataFrame({name: figures(guesses, name, corpus) for name in names}).T.to_string())
+    print(pd.DataFrame({name: figures(guesses, name, corpus) for name in names}).T.fillna("").to_string())
     print(speeds(names, corpus, given.files, given.rounds).to_string())
 
 

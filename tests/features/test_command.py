@@ -29,18 +29,19 @@ def run(*arguments: str | Path) -> object:
     return left.value.code
 
 
+@pytest.mark.parametrize("features", ["mel", "eGeMAPSv02"])
 def test_the_table_has_the_vectors_and_the_json_how_they_were_made(
-    noises: Callable[..., Corpus], manifest: str, tmp_path: Path
+    noises: Callable[..., Corpus], manifest: str, tmp_path: Path, features: str
 ) -> None:
     out, told = tmp_path / "new" / "x.parquet", tmp_path / "x.json"
-    options = ("--corpus", manifest, "--features", "eGeMAPSv02", "--cache", tmp_path / "cache", "--jobs", "1")
+    options = ("--corpus", manifest, "--features", features, "--cache", tmp_path / "cache", "--jobs", "1")
     assert run(*options, "--out", out, "--json", told) == 0
-    expected = extract("eGeMAPSv02", noises(3), tmp_path / "cache", jobs=1)
+    expected = extract(features, noises(3), tmp_path / "cache", jobs=1)
     np.testing.assert_array_equal(read_vectors(out, noises(3)), expected)
-    assert list(pd.read_parquet(out).columns) == ["file", "start", "end", *FEATURE_SETS["eGeMAPSv02"].names]
+    assert list(pd.read_parquet(out).columns) == ["file", "start", "end", *FEATURE_SETS[features].names]
     result = json.loads(told.read_text())
-    assert (result["utterances"], result["dims"], result["features"]) == (3, 88, "eGeMAPSv02")
-    assert result["config"] == FEATURE_SETS["eGeMAPSv02"].config
+    assert (result["utterances"], result["dims"], result["features"]) == (3, FEATURE_SETS[features].dims, features)
+    assert result["config"] == FEATURE_SETS[features].config
     first = out.read_bytes()
     assert run(*options, "--out", out) == 0
     assert out.read_bytes() == first

@@ -21,7 +21,7 @@ from sordino.corpora import table
 from sordino.corpora.table import Corpus
 from sordino.errors import AudioError, FeatureError, StorageError
 from sordino.features import FEATURE_SETS, extract, write_vectors
-from sordino.signal import audio
+from sordino.signal import audio, functionals
 
 SMALL = "eGeMAPSv02"
 OPENSMILE = [name for name in FEATURE_SETS if name != "mel"]
@@ -50,6 +50,15 @@ def test_values_are_exactly_those_of_opensmile(noises: Callable[..., Corpus], tm
     np.testing.assert_array_equal(x, reference(features, list(corpus.table["file"])))
     np.testing.assert_array_equal(extract(features, corpus, tmp_path / "cache", jobs=2), x)
     assert len(set(FEATURE_SETS[features].names)) == FEATURE_SETS[features].dims
+
+
+def test_mel_is_the_function_that_a_device_runs(noises: Callable[..., Corpus], tmp_path: Path) -> None:
+    corpus = noises(3)
+    expected = [functionals(audio.read(file)) for file in corpus.column("file")]
+    for _ in range(2):  # computed, then read
+        np.testing.assert_array_equal(extract("mel", corpus, tmp_path / "cache", jobs=2), expected)
+    assert len(kept(tmp_path / "cache")) == 3
+    assert FEATURE_SETS["mel"].config.keys() >= {"recipe", "kaldi-native-fbank", "soxr", "libsndfile"}
 
 
 def test_values_on_real_speech_are_exactly_those_of_opensmile(data: Path) -> None:

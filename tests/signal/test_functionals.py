@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +27,8 @@ def voice(hertz: float, seconds: float = 1.0) -> NDArray[np.float32]:
     """Harmonics of one pitch, weaker the higher they are."""
     time = np.arange(round(16000 * seconds)) / 16000
     orders = np.arange(1, int(4000 / hertz))[:, None]
-    return (0.1 * (np.sin(2 * np.pi * hertz * orders * time) / orders).sum(axis=0)).astype(np.float32)
+    samples: NDArray[np.float64] = 0.1 * (np.sin(2 * np.pi * hertz * orders * time) / orders).sum(axis=0)
+    return samples.astype(np.float32)
 
 
 def talk() -> NDArray[np.float32]:
@@ -76,7 +79,7 @@ def functional_of(functional: str, x: NDArray[np.float64], mask: NDArray[np.bool
     chosen, changes = x[mask], changed(x, mask, 2) or [0.0]
     if not chosen.size:
         return 0.0
-    values = {
+    values: dict[str, Callable[[], Any]] = {
         "mean": lambda: np.mean(chosen),
         "sd": lambda: np.std(chosen),
         "p05": lambda: np.percentile(chosen, 5) - np.mean(chosen),
@@ -92,8 +95,12 @@ def rhythm(mask: list[bool], what: str) -> float:
     lengths = [len(run) / 100 for run in "".join("x" if on else " " for on in mask).split()]
     if not lengths:
         return 0.0
-    values = {"share": np.mean(mask), "rate": 100 * len(lengths) / len(mask)}
-    return float((values | {"seconds": np.mean(lengths), "seconds_sd": np.std(lengths)})[what])
+    values: dict[str, Any] = {
+        "share": np.mean(mask),
+        "rate": 100 * len(lengths) / len(mask),
+        "seconds": np.mean(lengths),
+    }
+    return float((values | {"seconds_sd": np.std(lengths)})[what])
 
 
 def test_every_value_is_what_its_name_says() -> None:

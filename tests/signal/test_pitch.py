@@ -10,7 +10,7 @@ from tests.signal.test_functionals import noise, voice
 
 
 def semitones(hertz: float) -> float:
-    return 12 * np.log2(hertz / 100)
+    return float(12 * np.log2(hertz / 100))
 
 
 @pytest.mark.parametrize("hertz", [65, 80, 120, 205, 333, 480])
@@ -28,7 +28,7 @@ def test_noise_and_silence_are_not_periodic() -> None:
 
 
 def test_a_frame_is_the_peak_of_its_own_autocorrelation() -> None:
-    samples = voice(150)[:FRAME] + noise()[:FRAME] / 4
+    samples = voice(150)[:FRAME] + noise()[:FRAME] / np.float32(4)
     slow = np.convolve(samples.astype(float).reshape(-1, 4).mean(axis=1), [0.25, 0.5, 0.25], mode="valid")
     window = np.hanning(160)[1:-1]
     frame = (slow - slow.mean()) * window

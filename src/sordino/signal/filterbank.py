@@ -69,9 +69,7 @@ def filterbank(samples: NDArray[np.floating], sampling_rate: int = SAMPLING_RATE
     """
     _check(samples, sampling_rate)
     energies = kaldi_native_fbank.OnlineFbank(_options(sampling_rate))
-    energies.accept_waveform(
-        sampling_rate, memoryview(samples.astype(np.float32))
-    )  # an array is read at half the speed
+    energies.accept_waveform(sampling_rate, samples.astype(np.float32).data)  # as an array it is read at half the speed
     frames = np.stack([energies.get_frame(frame) for frame in range(energies.num_frames_ready)])  # (frames, 40)
     values: NDArray[np.float32] = np.log(np.maximum(frames, np.float32(FLOOR)))
     return values

@@ -155,7 +155,7 @@ def summary(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     spectral = np.concatenate([bands, _COSINES.T @ bands, level])
     broad = np.concatenate([bands.reshape(_BROAD, -1, len(frames)).mean(axis=1), level])
     everything = np.ones(len(frames), dtype=bool)
-    loud = level[0] >= np.percentile(level, 95) - LOUD_DB * np.log(10) / 10
+    loud = level[0] >= _percentiles(level, 95)[0] - LOUD_DB * np.log(10) / 10
     voiced = loud & (voice[1] >= VOICED)
     values = [
         *(_of_descriptors(spectral, over) for over in (everything, loud)),
@@ -183,12 +183,22 @@ def _of_descriptors(x: NDArray[np.float64], over: NDArray[np.bool_]) -> NDArray[
     time = np.flatnonzero(over) * STEP / audio.SAMPLING_RATE
     time = time - time.mean()
     trend = centred @ time / max(time @ time, 1e-9)
-    low, high = np.percentile(centred, (5, 95), axis=1)
+    low, high = _percentiles(centred, 5, 95)
     changes = _changes(x, over, _CHANGE)
     if not changes.size:
         changes = np.zeros((len(x), 1))
-    change, change_p95 = np.abs(changes).mean(axis=1), np.percentile(changes, 95, axis=1)
+    change, (change_p95,) = np.abs(changes).mean(axis=1), _percentiles(changes, 95)
     return np.concatenate([mean, np.sqrt((centred**2).mean(axis=1)), low, high, trend, change, change_p95])
+
+
+def _percentiles(x: NDArray[np.float64], *percents: float) -> NDArray[np.float64]:
+    """Of each row, `(percents, rows)`: those of `np.percentile`, which takes several times as long."""
+    ordered = np.sort(x, axis=1)
+    place = np.array(percents) / 100 * (x.shape[1] - 1)
+    below = place.astype(int)
+    above = np.minimum(below + 1, x.shape[1] - 1)
+    values: NDArray[np.float64] = ordered[:, below] + (place - below) * (ordered[:, above] - ordered[:, below])
+    return values.T
 
 
 def _changes(x: NDArray[np.float64], over: NDArray[np.bool_], lag: int) -> NDArray[np.float64]:

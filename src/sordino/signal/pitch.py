@@ -2,7 +2,7 @@
 
     samples    16 kHz, the mean of every four, smoothed by 1/4, 1/2, 1/4: 4 kHz with little of what lies above 2 kHz
       frames   40 ms every 10 ms: two and a half periods of the lowest voice
-      each     minus its mean, times a Hann window; its autocorrelation every half sample, by the window's own
+      each     minus its mean, times a Hann window; its autocorrelation divided by the window's own
       r(τ)     in [0, 1] at the highest peak within LOWEST_HZ to HIGHEST_HZ, later peaks a little disfavoured: else
                two periods would be as good as one. A parabola through a peak and its neighbours has its height and τ
 
@@ -36,8 +36,7 @@ slowed down: what folds back from above 2 kHz then makes some steady voices look
 _EVERY: Final = 4
 _RATE: Final = 16000 // _EVERY
 _SIZE: Final = 256  # of the transform: a frame of 158 and the longest lag do not wrap around
-_FINE: Final = 2  # lags a sample: a peak between two samples would look lower than it is
-_LAGS: Final = np.arange(int(_FINE * _RATE / HIGHEST_HZ), int(_FINE * _RATE / LOWEST_HZ) + 1)
+_LAGS: Final = np.arange(int(_RATE / HIGHEST_HZ), int(_RATE / LOWEST_HZ) + 1)
 _FAINT: Final = 1e-7  # of a frame's energy; steps of 16 bits and less have no pitch
 _WINDOW: Final = np.hanning(FRAME // _EVERY)[1:-1].astype(np.float32)
 
@@ -66,16 +65,15 @@ def pitch(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     best = np.where(is_peak, height - _COST, -1).argmax(axis=1)
     row = np.arange(len(r))
     lag, peak = _LAGS[best] + shift[row, best].clip(-0.5, 0.5), height[row, best]
-    values: NDArray[np.float32] = np.stack([12 * np.log2(_FINE * _RATE / lag / 100), peak.clip(0, 1)], axis=1)
-    return values.astype(np.float32)
+    return np.stack([12 * np.log2(_RATE / lag / 100), peak.clip(0, 1)], axis=1).astype(np.float32)
 
 
 def _autocorrelation(frames: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of each row, at lags from 0 to one more than is looked at (Wiener and Khinchin), between samples as well."""
+    """Of each row, at lags from 0 to one more than is looked at (Wiener and Khinchin)."""
     spectrum = np.fft.rfft(frames, _SIZE)
-    r: NDArray[np.float32] = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, _FINE * _SIZE)[..., : _LAGS[-1] + 2]
-    return r
+    r = np.fft.irfft(spectrum.real**2 + spectrum.imag**2)
+    return r[..., : _LAGS[-1] + 2].astype(np.float32)
 
 
 _OWN: Final = _autocorrelation(_WINDOW) / _autocorrelation(_WINDOW)[0]
-_COST: Final = OCTAVE_COST * np.log2(_LAGS / _LAGS[0])
+_COST: Final = (OCTAVE_COST * np.log2(_LAGS / _LAGS[0])).astype(np.float32)
