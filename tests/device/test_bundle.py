@@ -9,6 +9,7 @@ import zipfile
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import numpy as np
 import onnx
@@ -200,7 +201,7 @@ def test_nothing_that_could_not_run_is_written(tmp_path: Path) -> None:
         write(embedding("general", "audio"), frames)
     with pytest.raises(ReleaseError, match="no release, expected one or more"):
         export.write(tmp_path, preprocess(), {}, features="made", card=CARD)
-    both = {"mine": (POLICY, fitted("leace")), "hers": (OTHER, embedding("general", "audio"))}
+    both: dict[str, Any] = {"mine": (POLICY, fitted("leace")), "hers": (OTHER, embedding("general", "audio"))}
     with pytest.raises(ReleaseError, match="releases of vectors and of sequences came, expected one kind"):
         export.write(tmp_path, None, both, features="made", card=CARD)
     assert not list(tmp_path.iterdir())
