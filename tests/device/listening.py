@@ -31,10 +31,8 @@ def said(rate: int = RATE, level: float = 0.1, seed: int = 0) -> Samples:
     parts: list[NDArray[np.float64]] = [np.zeros(rate)]
     for place, seconds in enumerate(SECONDS):
         turns = 2 * np.pi * (110 + 40 * place) * np.arange(round(seconds * rate)) / rate
-        parts += [
-            level * sum(np.sin(overtone * turns) / overtone for overtone in range(1, 20)),
-            np.zeros(rate * 3 // 2),
-        ]
+        overtones = np.arange(1, 20)[:, None]
+        parts += [level * (np.sin(overtones * turns) / overtones).sum(axis=0), np.zeros(rate * 3 // 2)]
     whole = np.concatenate(parts)
     return (whole + np.random.default_rng(seed).normal(0, 0.001, whole.size)).astype(np.float32)
 

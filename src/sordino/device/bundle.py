@@ -123,7 +123,8 @@ def read(path: str | Path) -> Bundle:
         needed = {name for one in served for name in (one.preprocess, one.model, one.arrays) if name}
         if not named or needed - set(files) or not isinstance(card["features"], dict):
             raise ValueError("parts are missing")
-        if not all(type(one.width) is int and isinstance(one.chance, dict) for one in served):
+        plain = all(isinstance(text, str) for one in served for text in (one.name, one.family))
+        if not plain or not all(type(one.width) is int and isinstance(one.chance, dict) for one in served):
             raise ValueError("parts are not what they should be")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, PolicyError) as error:
         raise BundleError(f"{path}: parts of the bundle are missing or do not fit together: write it again") from error
