@@ -6,6 +6,7 @@ scaled space, its models, its chance.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +16,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sordino import metrics, storage
+from sordino import metrics, release, storage
 from sordino.attack import QUICK, run
 from sordino.corpora.split import Part, Parts
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge
+from sordino.device import export
 from sordino.device.bundle import Bundle, read
 from sordino.device.serving import Table
 from sordino.errors import BundleError
+from sordino.features import PreprocessFitter
 from sordino.metrics import Interval
 from sordino.policy import Policy
 from sordino.release.archive import digest
@@ -148,10 +151,39 @@ def attacked(
     Raises what `attack.run` raises, and `BundleError` for a bundle of embeddings.
     """
     bundled = as_release(bundle, policy)
-    release: Release = bundled
+    muted: Release = bundled
     z, asked = bundled.scaled(x), bundled.policy
-    runs = [run(release, z, corpus, draw, asked, families=families, seed=seed) for draw in parts]
+    runs = [run(muted, z, corpus, draw, asked, families=families, seed=seed) for draw in parts]
     return pd.concat([one.predictions for one in runs], ignore_index=True)
+
+
+def rounding(
+    x: NDArray[np.floating],
+    corpus: Corpus,
+    parts: Parts,
+    policy: Policy,
+    family: str,
+    *,
+    features: str,
+    scale: str = "zscore",
+    families: Sequence[str] = QUICK,
+    seed: int = 0,
+) -> list[Change]:
+    """What rounding to 8 bits changes for one policy: a release is fitted, written both ways, and both are attacked.
+
+    It is fitted on the transform speakers of `parts` alone, so that there are others to attack; `x`, `features`: as in
+    `sordino.features.extract`.
+    """
+    preprocess = PreprocessFitter(scale).fit(x[parts.transform.rows])
+    made = release.fitter(policy, family, seed).fit(preprocess(x), corpus, parts.transform)
+    said = []
+    with tempfile.TemporaryDirectory() as folder:
+        for int8 in (False, True):
+            bundle = export.write(Path(folder) / f"{int8}.sordino", preprocess, {"asked": (policy, made)},
+                                  features=features, card={}, int8=int8, seed=seed)  # fmt: skip
+            draws = halves(parts, corpus)
+            said.append(attacked(bundle, "asked", x, corpus, draws, families=families, seed=seed))
+    return changes(*said)
 
 
 def changes(full: pd.DataFrame, rounded: pd.DataFrame) -> list[Change]:

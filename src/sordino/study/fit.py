@@ -47,7 +47,7 @@ Vectors = NDArray[np.float32]
 
 
 def fit(
-    corpus: Corpus, policies: Mapping[str, Policy], *, features: str = "IS13", budget: float | None = None,
+    corpus: Corpus, policies: Mapping[str, Policy], *, features: str = "mel", budget: float | None = None,
     options: Options = OPTIONS, cache: str | Path | None = CACHE, jobs: int = 0,
 ) -> Fitted:  # fmt: skip
     """A release for each policy, by the policy's name, and what attackers get of each.
@@ -60,10 +60,7 @@ def fit(
     Raises `PolicyError` for a policy that cannot be, or several that name different emotions, `SplitError` where the
     speakers do not suffice.
     """
-    emotions = _emotions(corpus, policies)
-    chosen = corpus.table["emotion"].isin(emotions).to_numpy()
-    study = corpus.with_emotions(emotions)
-    x = extract(features, study, cache, jobs) if features in FEATURE_SETS else extract(features, corpus)[chosen]
+    study, x = vectors(corpus, _emotions(corpus, policies), features, cache, jobs)
     with tempfile.TemporaryDirectory() as temporary:
         run = _Run(study, x, checksums(study), features, options, Path(cache or temporary) / "fit", jobs)
         muted = {name: run.policy(policy, budget, place) for place, (name, policy) in enumerate(policies.items())}
@@ -72,6 +69,16 @@ def fit(
     found = Fitted(run.preprocess, muted, feng2021.name_of(features), options.seed, counts)
     made = {name: one for name, one in muted.items() if one.release is not None}
     return replace(found, together=run.together(made), joint=run.joint(made)) if len(made) > 1 else found
+
+
+def vectors(
+    corpus: Corpus, emotions: Sequence[str], features: str, cache: str | Path | None = CACHE, jobs: int = 0
+) -> tuple[Corpus, Vectors]:
+    """The utterances that have one of some emotions, and the vector of each."""
+    study = corpus.with_emotions(emotions)
+    if features in FEATURE_SETS:
+        return study, extract(features, study, cache, jobs)
+    return study, extract(features, corpus)[corpus.table["emotion"].isin(emotions).to_numpy()]
 
 
 def _emotions(corpus: Corpus, policies: Mapping[str, Policy]) -> tuple[str, ...]:
