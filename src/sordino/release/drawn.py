@@ -219,7 +219,8 @@ class _Own:
         everything = np.ones(len(self.z), np.bool_)
         if strong is None:
             return [(Role.NEUTRAL, everything, "neutral"), (Role.REQUIRED, everything, "the required emotion")]
-        above = self.z @ strong[0] > strong[1]
+        labelled = self.intensity != ""
+        above = np.where(labelled, self.intensity == max(self.intensity[labelled]), self.z @ strong[0] > strong[1])
         return [(Role.NEUTRAL, everything, "neutral"), (Role.REQUIRED, ~above, "the required emotion, weakly"),
                 (Role.REQUIRED, above, "the required emotion, strongly")]  # fmt: skip
 

@@ -1,8 +1,8 @@
 """What a drawn release lets out: mean vectors of several people, none of whom can be told from them.
 
-A prototype is the mean of 6 to 10 utterances of one emotion, half of either gender, of different speakers. Utterances
-of a bin's prototypes are disjoint. Only those are eligible whose cross-fitted posterior agrees with their label, the
-surer half of them.
+A prototype is the mean of 10 utterances of one emotion, half of either gender, of different speakers; of 6 or 8 where
+10 leave but one. Utterances of a bin's prototypes are disjoint. Only those are eligible whose cross-fitted posterior
+agrees with their label, the surer half of them.
 """
 
 from __future__ import annotations
@@ -58,11 +58,20 @@ def prototypes(
         if min(genders)
         else [random.permutation(np.flatnonzero(surest))]
     )
+    for fewer in range(size, LEAST - 1, -2):  # several to draw from matter more than many people in each
+        made = _made(z, pools, speaker, fewer)
+        if len(made) > 1:
+            break
+    return np.stack(made).astype(np.float32) if made else _balanced_mean(z, speaker)[None]
+
+
+def _made(z: Vectors, pools: list[Rows], speaker: NDArray[np.str_], size: int) -> list[Vectors]:
+    """Means of `size` rows of different speakers, for as long as there are such; no row is in two."""
     made = []
     while len(chosen := _take(pools, speaker, size // len(pools))) == size:
         made.append(z[chosen].mean(axis=0))
         pools = [pool[~np.isin(pool, chosen)] for pool in pools]
-    return np.stack(made).astype(np.float32) if made else _balanced_mean(z, speaker)[None]
+    return made
 
 
 def _take(pools: list[Rows], speaker: NDArray[np.str_], size: int) -> Rows:
