@@ -36,7 +36,7 @@ from sordino.release import fit_scorer
 from sordino.release.draw import uniform
 from sordino.release.frozen import Frozen
 from sordino.release.protocol import Vectors, checked
-from sordino.release.prototypes import prototypes
+from sordino.release.prototypes import REFUSED, prototypes
 from sordino.release.rows import Rows, sensitive_or_neutral
 from sordino.release.scorer import Scorer, log_sum, required
 
@@ -158,7 +158,7 @@ class DrawnFitter:
         posterior = np.exp(log_sum(joint))
         tilt, threshold = _calibrated(joint, own.role, self.rate)
         arrays: dict[str, NDArray[Any]] = dict(own.scorer(np.arange(len(own.z))).arrays)
-        strong = own.strong() if self.detail else None
+        strong = own.strong(posterior) if self.detail else None
         if strong is not None:
             arrays |= {"strong.w": strong[0], "strong.b": strong[1]}
         made = [own.prototypes(posterior, *side, self.seed) for side in own.sides(strong)]
@@ -203,8 +203,11 @@ class _Own:
             joint[fold == one] = of if of.shape[2] == told else log_sum(of)[..., None]
         return joint
 
-    def strong(self) -> tuple[Matrix, Matrix] | None:
-        """Weights and threshold of intensity among required rows; none where fewer than two are labelled."""
+    def strong(self, posterior: Matrix) -> tuple[Matrix, Matrix] | None:
+        """Weights and threshold of intensity among required rows.
+
+        None where fewer than two are labelled, or too few people sound like the required emotion on one side.
+        """
         asked = (self.role == ROLES.index(Role.REQUIRED)) & (self.intensity != "")
         known = np.unique(self.intensity[asked])
         if len(known) < 2:
@@ -212,7 +215,15 @@ class _Own:
         strong, labelled = self.intensity == known[-1], self.intensity != ""
         w = fit_scorer.direction(self.z[labelled], strong[labelled], self.emotion[labelled], INTENSITY)
         ends = [self.z[asked & (strong == value)].mean(axis=0) for value in (False, True)]
-        return w, np.array(float(w @ (ends[0] + ends[1]) / 2))
+        told = w, np.array(float(w @ (ends[0] + ends[1]) / 2))
+        few = [what for role, among, what in self.sides(told)[1:]
+               if len(np.unique(self.speaker[self.eligible(posterior, role, among)])) < REFUSED]  # fmt: skip
+        if few:
+            warnings.warn(
+                f"fewer than {REFUSED} speakers sound like {few[0]}: it is not split by intensity, add speakers",
+                stacklevel=2,
+            )
+        return None if few else told
 
     def sides(self, strong: tuple[Matrix, Matrix] | None) -> list[tuple[Role, NDArray[np.bool_], str]]:
         """Of each bin: the role whose utterances make its prototypes, which of them, and its name."""
@@ -226,10 +237,15 @@ class _Own:
 
     def prototypes(self, posterior: Matrix, role: Role, among: NDArray[np.bool_], what: str, seed: int) -> Vectors:
         """The prototypes of one bin."""
-        label = ROLES.index(role)  # neutral is the first emotion of a policy, the required one its second
-        rows = np.flatnonzero((self.role == label) & among & (posterior.argmax(axis=1) == label))
+        label, rows = ROLES.index(role), self.eligible(posterior, role, among)
         z = self.z[rows].astype(np.float32)
         return prototypes(z, posterior[rows, label], self.speaker[rows], self.gender[rows], seed, what)
+
+    def eligible(self, posterior: Matrix, role: Role, among: NDArray[np.bool_]) -> Codes:
+        """The rows among some that have a role and sound like it."""
+        label = ROLES.index(role)  # neutral is the first emotion of a policy, the required one its second
+        rows: Codes = np.flatnonzero((self.role == label) & among & (posterior.argmax(axis=1) == label))
+        return rows
 
 
 def _folds(speaker: NDArray[np.str_], seed: int) -> Codes:
