@@ -134,7 +134,7 @@ def falls(of: pd.DataFrame) -> pd.DataFrame:
     both = of[of["role"] != ROLES.index(Role.REQUIRED)]
     means = []
     for _, one in both.groupby("required"):
-        counts = one.groupby(["person", "role"])["high"].agg(["mean", "size"]).unstack()
+        counts: Any = one.groupby(["person", "role"])["high"].agg(["mean", "size"]).unstack()
         share, size = counts["mean"], counts["size"]
         change = share[ROLES.index(Role.SENSITIVE)] - share[ROLES.index(Role.NEUTRAL)]
         chance = (share * (1 - share) / (size - 1).clip(lower=1)).sum(axis=1).mean()
