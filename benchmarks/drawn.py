@@ -5,6 +5,8 @@ other three, and the risk model of the risk party judges what becomes of the qua
 looked at. Utterances of all quarters and draws are counted together, then the policies' means are taken.
 
     python benchmarks/drawn.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb
+
+With `--test` releases are fitted on the whole party and measured on the test speakers instead: for once, at the end.
 """
 
 from __future__ import annotations
@@ -47,12 +49,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", action="append", required=True, metavar="NAME=PATH")
     parser.add_argument("--only", action="append", help="a variant; again for more (default: all)")
+    parser.add_argument("--test", action="store_true", help="measure on test speakers: to confirm, not to choose")
     parser.add_argument("--jobs", type=int, default=-1)
     given = parser.parse_args()
     corpus = corpora_from(given.corpus).with_emotions(feng2021.EMOTIONS)
     x = extract("IS13", corpus, CACHE)
     draws = feng2021.deal(corpus, Options(), checksums(corpus))
-    units = [(parts, *one) for parts in draws for one in quarters(corpus, parts)]
+    sides = {parts.draw: [(parts.transform.rows, parts.test)] if given.test else quarters(corpus, parts)
+             for parts in draws}  # fmt: skip
+    units = [(parts, *one) for parts in draws for one in sides[parts.draw]]
     made = joblib.Parallel(given.jobs)(
         joblib.delayed(unit)(corpus, x, *one, given.only or list(VARIANTS)) for one in units
     )
@@ -129,7 +134,7 @@ def falls(of: pd.DataFrame) -> pd.DataFrame:
     both = of[of["role"] != ROLES.index(Role.REQUIRED)]
     means = []
     for _, one in both.groupby("required"):
-        counts = one.groupby(["person", "role"])["high"].agg(["mean", "size"]).unstack()
+        counts: Any = one.groupby(["person", "role"])["high"].agg(["mean", "size"]).unstack()
         share, size = counts["mean"], counts["size"]
         change = share[ROLES.index(Role.SENSITIVE)] - share[ROLES.index(Role.NEUTRAL)]
         chance = (share * (1 - share) / (size - 1).clip(lower=1)).sum(axis=1).mean()
