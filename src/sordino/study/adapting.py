@@ -126,7 +126,8 @@ def estimated(guesses: pd.DataFrame, study: str, features: str, seed: int) -> pd
 def means(guesses: pd.DataFrame) -> dict[tuple[str, str], dict[str, Estimate]]:
     """Of each release and condition the figures of `COLUMNS`, means over policies, with intervals over speakers."""
     found: dict[tuple[str, str], dict[str, Estimate]] = {}
-    for (release, condition), of in guesses.groupby(["release", "condition"], sort=False):
+    for key, of in guesses.groupby(["release", "condition"], sort=False):
+        release, condition = map(str, key)
         look = Estimates(pooled(of.drop(columns="condition"), alone=False))
         found[release, condition] = {
             name: look(metric, release, "", group, knowledge=knowledge, k=PATIENCE)

@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 
 from sordino import storage
 from sordino.attack import RiskFitter
-from sordino.attack.run import READER
+from sordino.attack.scene import READER
 from sordino.attack.sides import crossfit
 from sordino.corpora import table
 from sordino.corpora.split import Part
