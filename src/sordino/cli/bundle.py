@@ -50,26 +50,57 @@ def show(bundle: BundleFile, json: Json = None) -> None:
         )
     if json != "-":
         console = Console()
-        for part in _shown(found):
+        for part in _shown(found, bundle.name):
             console.print(part, markup=False, highlight=False)
 
 
-def _shown(found: Bundle) -> list[RenderableType]:
+def _shown(found: Bundle, file: str) -> list[RenderableType]:
     from rich.table import Table
     from rich.text import Text
 
     from sordino.policy import explain
 
-    card = {"commercial_use": UNSAID, **found.card}
-    title = Text(str(card.pop("name", "A bundle without a name")), style="bold")
+    card = {"name": file, "commercial_use": UNSAID, **found.card}
+    title, audits = Text(str(card.pop("name")), style="bold"), card.pop("audit", {})
     grid = Table.grid(padding=(0, 2))
     for key, value in card.items():
-        grid.add_row(Text(key.replace("_", " "), style="bold"), Text("\n".join(_lines(value))))
+        if value not in ([], {}, None):
+            grid.add_row(Text(key.replace("_", " "), style="bold"), Text("\n".join(_lines(value))))
     parts: list[RenderableType] = [title, grid]
     for one in found.policies.values():
         parts += [Text(f"\nPolicy {one.name}: {one.family}, {one.width} numbers an utterance", style="bold")]
         parts += [Text("\n".join(explain(one.policy)))]
+    return [*parts, *_audited(audits)]
+
+
+def _audited(audits: Any) -> list[RenderableType]:
+    """What attackers get and what none exceeds, a table each; lines where it was not `sordino fit` that wrote the card."""
+    from rich.table import Table
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    try:
+        for name, audit in audits.items():
+            parts.append(Text(f"\n{name}: {audit['verdict']}"))
+            reached = Table("release", "required, AUC", *audit["measured"][0]["leaks"], title="whoever retrains, AUC")
+            for one in audit["measured"]:
+                reached.add_row(one["release"], *map(_limits, (one["utility_auc"], *one["leaks"].values())))
+            parts.append(reached)
+            bounds = Table("secret", "known beside it", "AUC at most", "upper limit", title="what no attacker exceeds")
+            for one in audit["bounds"]:
+                bounds.add_row(one["secret"], one["known"] or "nothing", _two(one["auc"]), _two(one["auc_high"]))
+            parts += [bounds] if audit["bounds"] else []
+    except (AttributeError, IndexError, KeyError, TypeError):
+        return [Text("\naudit\n" + "\n".join(_lines(audits)))] if audits else []
     return parts
+
+
+def _limits(found: Any) -> str:
+    return f"{_two(found['value'])} [{_two(found['low'])}, {_two(found['high'])}]"
+
+
+def _two(value: float | None) -> str:
+    return "cannot tell" if value is None else f"{value:.2f}"
 
 
 def _lines(value: Any) -> list[str]:

@@ -81,7 +81,7 @@ def fit(
     rounded = _rounded(fitted, recordings, features, cache, jobs) if int8 and fitted.within else {}
     ships = fitted.within and all(one.holds for changes in rounded.values() for one in changes)
     if ships:
-        _write(fitted, out, int8)
+        _write(fitted, out, rounded)
     if report:
         _report(fitted, report)
     if json:
@@ -135,12 +135,18 @@ def _tell_rounded(rounded: dict[str, list[Change]], console: Console) -> None:
             )  # fmt: skip
 
 
-def _write(fitted: Fitted, out: Path, int8: bool) -> None:
+def _write(fitted: Fitted, out: Path, rounded: dict[str, list[Change]]) -> None:
+    """The bundle, of 8 bits where rounding was asked for and judged."""
     from sordino.device import export
 
     made = {name: (one.policy, one.release) for name, one in fitted.policies.items() if one.release is not None}
-    card = fitted.card()
-    export.write(out, fitted.preprocess, made, features=fitted.features, card=card, int8=int8, seed=fitted.seed)
+    card, seed = fitted.card(), fitted.seed
+    if rounded:
+        card["rounded"] = [
+            {"policy": name, "secret": one.secret, "auc": round(one.rounded.value, 4), "unrounded": round(one.full.value, 4)}
+            for name, changes in rounded.items() for one in changes
+        ]  # fmt: skip
+    export.write(out, fitted.preprocess, made, features=fitted.features, card=card, int8=bool(rounded), seed=seed)
 
 
 def _report(fitted: Fitted, folder: Path) -> None:
@@ -175,7 +181,8 @@ def _table(title: str, found: Sequence[Reached], budget: float | None, bound: st
 
     from sordino.report.tables import limits, number
 
-    table = Table("release", "required, AUC", *found[0].leaks, "budget", title=title, caption=bound or None)
+    secrets = [name.replace("-", " ") for name in found[0].leaks]  # which may go on in a second line
+    table = Table("release", "required, AUC", *secrets, "budget", title=title, caption=bound or None)
     for one in found:
         cells = [f"{number(some.value)} {limits(some)}" for some in (one.utility, *one.leaks.values())]
         verdict = "" if budget is None or one.release == "none" else "within" if one.within(budget) else "above"
