@@ -74,7 +74,7 @@ def _shown(found: Bundle, file: str) -> list[RenderableType]:
 
 
 def _audited(audits: Any) -> list[RenderableType]:
-    """What attackers get and what none exceeds, a table each; lines where it was not `sordino fit` that wrote the card."""
+    """What attackers get and what none exceeds, a table each; lines where another than `sordino fit` wrote the card."""
     from rich.table import Table
     from rich.text import Text
 

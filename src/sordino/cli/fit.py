@@ -142,10 +142,12 @@ def _write(fitted: Fitted, out: Path, rounded: dict[str, list[Change]]) -> None:
     made = {name: (one.policy, one.release) for name, one in fitted.policies.items() if one.release is not None}
     card, seed = fitted.card(), fitted.seed
     if rounded:
-        card["rounded"] = [
-            {"policy": name, "secret": one.secret, "auc": round(one.rounded.value, 4), "unrounded": round(one.full.value, 4)}
-            for name, changes in rounded.items() for one in changes
-        ]  # fmt: skip
+        card["rounded"] = {
+            name: {
+                one.secret: {"auc": round(one.rounded.value, 4), "unrounded": round(one.full.value, 4)} for one in of
+            }
+            for name, of in rounded.items()
+        }
     export.write(out, fitted.preprocess, made, features=fitted.features, card=card, int8=bool(rounded), seed=seed)
 
 
