@@ -29,6 +29,7 @@ WHAT: Final = {
 
 COSTS: Final = {
     "rate": "how often neutral and sensitive utterances may pass for required ones; more keeps more, and says less",
+    "shrinkage": "of the scorer's covariance; more trusts the mean of each emotion alone, for few speakers",
     "epsilon": "of randomised response; less flips more decisions, a promise for every utterance that is paid with the "
     "required emotion; 2 or more is a weak promise",
     "detail": "whether strong is told from weak within the required emotion; one thing more goes out about each",
@@ -101,7 +102,8 @@ def _tuned(policy: Policy, family: str, seed: int) -> Fitter:
         if name not in known:
             raise PolicyError(f"[{family}] {name}, expected {', '.join(known) or 'no knob'}: correct the spelling")
         if not _alike(value, known[name]):
-            raise PolicyError(f"[{family}] {name} = {value!r}, expected something like {known[name]!r}: change it")
+            like = "a number" if known[name] is None else f"something like {known[name]!r}"
+            raise PolicyError(f"[{family}] {name} = {value!r}, expected {like}: change it")
     tuned: Fitter = replace(made, **given) if given else made
     return tuned
 
@@ -111,13 +113,13 @@ def _knobs(made: Any) -> dict[str, Any]:
     if not is_dataclass(made):
         return {}
     given = {one.name: getattr(made, one.name) for one in fields(made) if one.init and one.name not in _SAID}
-    return {name: value for name, value in given.items() if isinstance(value, bool | int | float | str | tuple)}
+    return {name: value for name, value in given.items() if isinstance(value, bool | int | float | str | tuple | None)}
 
 
 def _alike(value: Any, default: Any) -> bool:
-    """Whether a value is of the kind of a default; a whole number is a number."""
+    """Whether a value is of the kind of a default: a number, whole or not, for a number or for none."""
     if isinstance(default, tuple):
         return isinstance(value, tuple) and all(_alike(one, default[0]) for one in value)
-    if isinstance(default, float):
+    if default is None or isinstance(default, float):
         return isinstance(value, int | float) and not isinstance(value, bool)
     return type(value) is type(default)

@@ -35,6 +35,9 @@ FURTHEST: Final = 5.0
 LEAST: Final = 1e-3
 """B is at least this share of W: speakers fitted on who happen to be alike stop nobody from being unlike."""
 
+STILL: Final = 1e-150
+"""The variance of what never varies: divided by it, sums stay finite."""
+
 
 @dataclass(frozen=True, eq=False)
 class People:
@@ -92,12 +95,12 @@ class People:
             raise ReleaseError(f"emotion {emotion!r}, expected one of {', '.join(self.emotions)}, or none: correct it")
         place = ("", *self.emotions).index(emotion)
         mean, within = self.table[place], self.table[len(self.emotions) + 1 + place]
-        return mean, np.maximum(within, np.finfo(np.float64).tiny)
+        return mean, np.maximum(within, STILL)
 
     @property
     def between(self) -> Matrix:
         """The variance between speakers, `(d,)`."""
-        between: Matrix = np.maximum(self.table[-1], np.finfo(np.float64).tiny)
+        between: Matrix = np.maximum(self.table[-1], STILL)
         return between
 
 
