@@ -108,6 +108,17 @@ def test_the_product_of_marginals_is_no_bound_for_several_utterances() -> None:
     assert composed(0.01, k) == pytest.approx(0.0997, abs=1e-3)
 
 
+def test_speakers_who_are_all_alike_do_not_vouch_for_those_who_were_not_asked() -> None:
+    speaker = np.repeat(np.arange(20), 4)
+    secret, always = speaker % 2, np.zeros(80, np.intp)
+    found = bound(always, secret, speaker, 2)
+    assert found.tv == 0
+    assert (1 - found.high) ** 10 == pytest.approx(0.025)  # ten of either value: a share this large is missed so rarely
+    within = bound(always, np.tile([0, 1], 40), speaker, 2)
+    assert within.tv == 0
+    assert (1 - within.high) ** 20 == pytest.approx(0.025)
+
+
 def test_what_cannot_be_bounded_is_refused() -> None:
     with pytest.raises(SordinoError, match="a secret without both values"):
         bound(np.array([0, 1]), np.array([1, 1]), np.array(["a", "b"]), 2)

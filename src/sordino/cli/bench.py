@@ -34,11 +34,13 @@ runtime.release(runtime.bundle.example())
 """From nothing to the first released vector, Python included."""
 
 WARM: Final = """
-import json, resource, sys, time
+import datetime, itertools, json, resource, sys, tempfile, time
 import numpy as np
-from sordino.device import Runtime
+from sordino.device import DailyBudget, Runtime
 from sordino.device.sound import synthetic
-runtime, found = Runtime(sys.argv[1], sys.argv[2] or None), {}
+days = map(datetime.date.fromordinal, itertools.count(1))  # a day an utterance: no budget ends before the sound does
+budget = DailyBudget(tempfile.mkdtemp() + "/budget", lambda: next(days))
+runtime, found = Runtime(sys.argv[1], sys.argv[2] or None, budget=budget), {}
 example = runtime.bundle.example()
 took = []
 for turn in range(2200):

@@ -91,7 +91,9 @@ class Table(_Serving):
 
     def scaled(self, x: NDArray[np.floating]) -> Vectors:
         """The scaled space, `(n, dims)` to `(n, d)`. It stays on the device."""
-        x = self._checked(x)
+        return self._scaled(self._checked(x))
+
+    def _scaled(self, x: Vectors) -> Vectors:
         return self.preprocess(x=x)["z"] if self.preprocess else x
 
     def released(self, z: Vectors) -> Vectors:
@@ -101,7 +103,7 @@ class Table(_Serving):
     def __call__(self, features: NDArray[np.floating]) -> Vectors:
         """Row by row: a product's last digits follow from how many rows there are, and chance follows from them."""
         x = self._checked(features)
-        return np.concatenate([self.released(self.scaled(x[row : row + 1])) for row in range(len(x))])
+        return np.concatenate([self.released(self._scaled(x[row : row + 1])) for row in range(len(x))])
 
     def _checked(self, x: NDArray[np.floating]) -> Vectors:
         if x.ndim != 2 or x.shape[1] != self.dims or not len(x) or x.dtype.kind != "f":

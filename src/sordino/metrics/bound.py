@@ -10,6 +10,7 @@ and for two bins AUC <= ½ + TV / 2. The limit is one over speakers: f_u(A) is t
     secret constant within speakers    Welch's t on f_u(A) of either value
     secret within speakers             one-sample t on f_u(A | one) − f_u(A | other)
     limit                              max over A of |d(A)| + t(1 − 0.05 / m) · SE,  m = 2 (2^(K−1) − 1) signed subsets
+    all speakers alike                 instead of t · SE the share of a population that n people may all have missed
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ from sordino.metrics.utility import same_length
 
 LEVEL: Final = 0.05
 """How often the limit may lie below the truth."""
+
+ALIKE: Final = 1e-12
+"""Speakers whose shares differ by no more are all alike."""
 
 
 @dataclass(frozen=True)
@@ -151,19 +155,24 @@ def _limit(
     """|d(A)| + t · SE of one subset; NaN where a value has fewer than two speakers."""
     f = shares[:, :, subset].sum(axis=2)
     level = 1 - LEVEL / (2 * (2 ** (count - 1) - 1))
-    if within:
-        d = (f[:, 1] - f[:, 0])[present.all(axis=1)]
-        if len(d) < 2:
-            return float("nan")
-        return float(abs(d.mean()) + stats.t.ppf(level, len(d) - 1) * d.std(ddof=1) / np.sqrt(len(d)))
-    one, other = (f[present[:, value], value] for value in (1, 0))
-    if min(len(one), len(other)) < 2:
+    both = present.all(axis=1)
+    groups = [(f[:, 1] - f[:, 0])[both]] if within else [f[present[:, value], value] for value in (1, 0)]
+    least = min(map(len, groups))
+    if least < 2:
         return float("nan")
-    parts = [some.var(ddof=1) / len(some) for some in (one, other)]
-    error = np.sqrt(sum(parts))
-    freedom = (
-        error**4 / sum(part**2 / (len(some) - 1) for part, some in zip(parts, (one, other), strict=True))
-        if error > 0
-        else 1.0
-    )
-    return float(abs(one.mean() - other.mean()) + stats.t.ppf(level, freedom) * error)
+    d = groups[0].mean() - (0.0 if within else groups[1].mean())
+    parts = [some.var(ddof=1) / len(some) for some in groups]
+    error = float(np.sqrt(sum(parts)))
+    if error < ALIKE:
+        return float(abs(d) + _unseen(least, level))
+    freedom = error**4 / sum(part**2 / (len(some) - 1) for part, some in zip(parts, groups, strict=True))
+    return float(abs(d) + stats.t.ppf(level, freedom) * error)
+
+
+def _unseen(people: int, level: float) -> float:
+    """The largest share of a population that may be unlike all of so many people, and be missed by chance alone.
+
+    Where people do not differ at all, their spread says nothing of those who were not asked: none of n is met with
+    probability (1 − share)ⁿ.
+    """
+    return float(1 - (1 - level) ** (1 / people))

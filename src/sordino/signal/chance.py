@@ -59,10 +59,13 @@ def drawn(
         kept = chance[:, 0] < np.exp(epsilon) / (np.exp(epsilon) + count - 1)
         other = (bins + 1 + (chance[:, 1] * (count - 1)).astype(np.intp)) % count
         bins = np.where(kept, bins, other)
-    out = np.full((len(z), prototypes.shape[1]), np.nan, np.float32)  # a bin that there is not has no vector
-    for one in range(count):
-        rows, own = np.flatnonzero(bins == one), np.flatnonzero(of_bin == one)
-        out[rows] = prototypes[own[(chance[rows, 2] * len(own)).astype(np.intp)]]
+    order, counts = of_bin.argsort(kind="stable"), np.bincount(of_bin, minlength=count)
+    known = (bins >= 0) & (bins < count)
+    bins = np.where(known, bins, 0)
+    known &= counts[bins] > 0
+    place = (counts.cumsum() - counts)[bins] + (chance[:, 2] * counts[bins]).astype(np.intp)
+    out = prototypes[order[np.where(known, place, 0)]]
+    out[~known] = np.nan  # a bin that there is not has no vector
     return out
 
 
