@@ -45,10 +45,13 @@ def calibrated(posterior: Matrix, role: Codes, rate: float | None) -> tuple[floa
 def _threshold(score: Matrix, role: Codes, rate: float | None) -> float:
     """That at which neutral or sensitive rows, whichever do so more often, pass at this rate.
 
-    Without a rate, as often as required rows are missed: the equal error rate.
+    Without a rate, as often as required rows are missed: the equal error rate. Where no row is mistaken, half-way.
     """
+    kept = role == ROLES.index(Role.REQUIRED)
+    if rate is None and (highest := score[~kept].max()) < (lowest := score[kept].min()):
+        return float((highest + lowest) / 2)
     tried = np.quantile(score, np.linspace(0, 1, 201))
-    others, kept = (np.stack([np.mean(score[role == ROLES.index(one)][:, None] > tried, axis=0) for one in some])
+    others, found = (np.stack([np.mean(score[role == ROLES.index(one)][:, None] > tried, axis=0) for one in some])
                     for some in (OTHERS, (Role.REQUIRED,)))  # fmt: skip
-    allowed = 1 - kept[0] if rate is None else rate
+    allowed = 1 - found[0] if rate is None else rate
     return float(tried[np.argmax(others.max(axis=0) <= allowed)])  # the lowest: it keeps most
