@@ -40,12 +40,15 @@ def folder(path: str | Path) -> Path:
     return Path(path)
 
 
-def write(path: str | Path, content: bytes | str | Callable[[Path], object], durable: bool = False) -> Path:
+def write(
+    path: str | Path, content: bytes | str | Callable[[Path], object], durable: bool = False, mode: int = 0o644
+) -> Path:
     """Write a file under a temporary name beside it, then rename: readers see the old file or the new, never half.
 
     `content` is the bytes or text, or a function that writes to the path it is given. Two processes may write the same
     file: the last rename wins. A `durable` file is on the disk when this returns, and there after a power cut, at the
-    price of waiting for the disk. Raises `StorageError`; the temporary file is removed, an older one is left as it was.
+    price of waiting for the disk. `mode` says who may read it. Raises `StorageError`; the temporary file is removed, an
+    older one is left as it was.
     """
     path = Path(path)
     folder(path.parent)
@@ -58,7 +61,7 @@ def write(path: str | Path, content: bytes | str | Callable[[Path], object], dur
                 content(temporary)
             else:
                 temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-            temporary.chmod(0o644)
+            temporary.chmod(mode)
             if durable:
                 _to_disk(temporary)
             temporary.replace(path)

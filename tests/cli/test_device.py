@@ -24,6 +24,12 @@ def run(*arguments: object) -> int | str | None:
     return left.value.code
 
 
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device's key and count stay within the test."""
+    monkeypatch.setattr("sordino.cli.release.STATE", tmp_path / "state")
+
+
 @pytest.fixture
 def sounds(tmp_path: Path) -> list[Path]:
     rates = (16000, 44100)
@@ -42,10 +48,21 @@ def test_recordings_become_a_table_of_released_vectors(suffix: str, sounds: list
         assert list(pd.read_csv(out)["file"]) == [str(one) for one in sounds]
 
 
-def test_without_a_seed_the_operating_system_gives_the_chance(sounds: list[Path], tmp_path: Path) -> None:
-    for name in ("one.npz", "two.npz"):
-        assert run("release", talking(), *sounds, "--out", tmp_path / name) == 0
-    assert not np.array_equal(np.load(tmp_path / "one.npz")["x"], np.load(tmp_path / "two.npz")["x"])
+def test_a_device_keeps_its_key_so_that_asking_twice_tells_nothing_new(
+    sounds: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = []
+    for device in ("one", "one", "other"):
+        monkeypatch.setattr("sordino.cli.release.STATE", tmp_path / device)
+        assert run("release", talking(), *sounds, "--out", tmp_path / "x.npz") == 0
+        found.append(np.load(tmp_path / "x.npz")["x"])
+    np.testing.assert_array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+    key = tmp_path / "other" / "key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    key.write_bytes(b"short")
+    assert run("release", talking(), *sounds, "--out", tmp_path / "x.npz") == 2
+    assert "5 bytes, expected a key of 16" in capsys.readouterr().err
 
 
 def test_of_what_cannot_be_used_nothing_is_released(

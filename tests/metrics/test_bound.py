@@ -119,6 +119,32 @@ def test_speakers_who_are_all_alike_do_not_vouch_for_those_who_were_not_asked() 
     assert (1 - within.high) ** 20 == pytest.approx(0.025)
 
 
+def test_flips_over_three_bins_leave_no_attacker_above_the_bound() -> None:
+    random, keep = np.random.default_rng(0), contraction(np.log(4), 3)
+    channel = keep * np.eye(3) + (1 - keep) / 3
+    for _ in range(200):
+        p, q = random.dirichlet(np.ones(3), 2)
+        cross = [abs(p[i] * q[j] - p[j] * q[i]) for i, j in ((0, 1), (0, 2), (1, 2))]
+        given = Bound(float(np.abs(p - q).sum() / 2), 1.0, 3, 0.5 + sum(cross) / 2, 20)
+        flipped = (p @ channel, q @ channel)
+        reached = sum(
+            abs(flipped[0][i] * flipped[1][j] - flipped[0][j] * flipped[1][i]) for i, j in ((0, 1), (0, 2), (1, 2))
+        )
+        assert 0.5 + reached / 2 <= given.randomised(np.log(4)).auc + 1e-12
+    assert contraction(800.0, 2) == contraction(np.inf, 2) == 1
+
+
+def test_one_group_that_is_all_alike_does_not_hide_those_who_were_not_asked() -> None:
+    random, below = np.random.default_rng(0), 0
+    for _ in range(200):  # a fifth of the women always pass, the others never; men pass now and then
+        women = np.repeat(random.random(8) < 0.2, 20)
+        men = random.random(400) < 0.05
+        bins = np.concatenate([women, men]).astype(np.intp)
+        found = bound(bins, np.repeat([1, 0], [160, 400]), np.repeat(np.arange(28), 20), 2)
+        below += found.high < 0.15
+    assert below <= 10
+
+
 def test_what_cannot_be_bounded_is_refused() -> None:
     with pytest.raises(SordinoError, match="a secret without both values"):
         bound(np.array([0, 1]), np.array([1, 1]), np.array(["a", "b"]), 2)

@@ -190,5 +190,5 @@ def test_calibrated_neutral_and_sensitive_utterances_pass_equally_often_again() 
     assert np.array_equal(calibrated.arrays["prototypes"], release.arrays["prototypes"])
     assert not np.array_equal(calibrated.people.table, release.people.table)  # of the scores there
     sad = own[given.role[own] == 1]
-    with pytest.raises(ReleaseError, match="expected one each, neutral and sensitive: label more"):
+    with pytest.raises(ReleaseError, match="expected one each, neutral and sensitive ones"):
         release.calibrated(other[sad], given.corpus.select(sad))

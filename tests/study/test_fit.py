@@ -93,7 +93,7 @@ def test_a_budget_chooses_what_keeps_the_most_within_it(
     given: Made, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(choose, "families", lambda *_: ["rae-grl+", "drawn"])
-    free = replace(SAD, release="", knobs={"drawn": {"shrinkage": 0.9}})  # nine speakers tell no covariance
+    free = replace(SAD, release="", knobs=(("drawn", (("shrinkage", 0.9),)),))  # nine speakers tell no covariance
     loose = fitted(given, cache, {"sad": free}, budget=1.0).policies["sad"]
     assert isinstance(loose.release, NetworkRelease)  # it keeps more, and tells more
     found = {one.release: one for one in loose.validation}

@@ -27,8 +27,10 @@ STARTS: Final = 7
 
 COLD: Final = """
 import sys
-from sordino.device import Runtime
-runtime = Runtime(sys.argv[1], sys.argv[2] or None)
+import datetime, tempfile
+from sordino.device import DailyBudget, Runtime
+budget = DailyBudget(tempfile.mkdtemp() + "/budget", lambda: datetime.date.min)
+runtime = Runtime(sys.argv[1], sys.argv[2] or None, budget=budget)
 runtime.release(runtime.bundle.example())
 """
 """From nothing to the first released vector, Python included."""
@@ -40,7 +42,9 @@ from sordino.device import DailyBudget, Runtime
 from sordino.device.sound import synthetic
 days = map(datetime.date.fromordinal, itertools.count(1))  # a day an utterance: no budget ends before the sound does
 budget = DailyBudget(tempfile.mkdtemp() + "/budget", lambda: next(days))
-runtime, found = Runtime(sys.argv[1], sys.argv[2] or None, budget=budget), {}
+runtime, found = Runtime(sys.argv[1], sys.argv[2] or None), {}
+if runtime.policy.budget.per_day is not None:  # then every vector waits for the disk
+    runtime = Runtime(runtime.bundle, runtime.name, budget=budget)
 example = runtime.bundle.example()
 took = []
 for turn in range(2200):

@@ -141,7 +141,8 @@ def _write(fitted: Fitted, out: Path, rounded: dict[str, list[Change]]) -> None:
 
     made = {name: (one.policy, one.release) for name, one in fitted.policies.items() if one.release is not None}
     card, seed = fitted.card(), fitted.seed
-    if rounded:
+    if rounded:  # bounds are those of decisions that were not rounded
+        card |= {"together_bounds": [], "audit": {name: one | {"bounds": []} for name, one in card["audit"].items()}}
         card["rounded"] = {
             name: {
                 one.secret: {"auc": round(one.rounded.value, 4), "unrounded": round(one.full.value, 4)} for one in of

@@ -72,6 +72,7 @@ def release(
       ffmpeg -i call.mp3 -f wav - | sordino release muted.sordino - --out released.csv
     """
     from sordino.device import DailyBudget, Released, Runtime, read, table
+    from sordino.device.key import kept, of_policy
 
     kind, endless = table.suffix(out), microphone or "-" in (files or ())
     if not (files or microphone):
@@ -81,7 +82,8 @@ def release(
     whole = read(bundle)
     limited = budget_file or any(one.policy.budget.per_day is not None for one in whole.policies.values())
     budget = DailyBudget(budget_file or STATE / "budget", lambda: datetime.now(UTC).date()) if limited else None
-    runtime = Runtime(whole, policy, seed, budget)
+    key = of_policy(kept(STATE / "key") if seed is None else seed, policy or next(iter(whole.policies)))
+    runtime = Runtime(whole, policy, key, budget)
     rows = table.Lines(out, runtime.width) if endless and kind == ".csv" else table.Whole(out)
     withheld: dict[str, Counter[str]] = {}
     try:

@@ -121,7 +121,8 @@ def read(path: str | Path) -> Bundle:
         served = [Served(**{**one, "policy": _policy(one["policy"])}) for one in policies]
         named = {one.name: one for one in served}
         needed = {name for one in served for name in (one.preprocess, one.model, one.arrays) if name}
-        if not named or needed - set(files) or not isinstance(card["features"], dict):
+        bare = [one for one in served if not one.model and one.chance.get("kind") == "none" and one.family != "none"]
+        if bare or not named or needed - set(files) or not isinstance(card["features"], dict):
             raise ValueError("parts are missing")
         plain = all(isinstance(text, str) for one in served for text in (one.name, one.family))
         if not plain or not all(type(one.width) is int and isinstance(one.chance, dict) for one in served):
@@ -174,6 +175,8 @@ def _unpacked(path: Path) -> Opener:
         raise BundleError(f"{path}: no bundle, or one that was changed: copy it anew")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if any(one.compress_type != zipfile.ZIP_STORED for one in archive.infolist()):
+                raise ValueError("what is packed may be of any size")
             files = {name: archive.read(name) for name in archive.namelist()}
     except (ValueError, NotImplementedError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
         raise BundleError(f"{path}: not a bundle, expected what `write` wrote: write it again") from error

@@ -43,8 +43,9 @@ class Runtime:
 
     - `bundle`: what `sordino.device.read` returned, or the path of a bundle.
     - `policy`: the name of one of its policies; None where it has one only.
-    - `key`: decides what is drawn, 0 to 2^128 - 1; None takes one from the operating system, which a device does: the
-      one place below the command line where chance is no argument. A key given makes a run that can be repeated.
+    - `key`: decides what is drawn, 0 to 2^128 - 1. A device keeps one (`sordino.device.key`): under another key the
+      same utterance is drawn for anew, and whoever gets it often averages noise and flips away. None takes one from the
+      operating system, for this object alone: the one place below the command line where chance is no argument.
     - `budget`: the count of what goes out in a day. Without one, a policy that limits it lets out no utterance at all.
 
     Raises `BundleError` for a bundle that is not whole or has no such policy, `ReleaseError` for another key.
@@ -100,10 +101,15 @@ class Runtime:
         """The released vectors of features `(n, dims)`, `(n, k)`.
 
         A bundle of an embedding takes clips instead, each a mapping from its streams to `(steps, width)`. Raises
-        `ReleaseError` for another shape, no rows, NaN or infinity and for a model that fails: nothing is released then.
+        `ReleaseError` for another shape, no rows, NaN or infinity, for a model that fails, and where less than that may
+        go out today: nothing is released then.
         """
         given: Any = features
-        return self._serving(given)
+        released = self._serving(given)
+        for _ in released:
+            if reason := self._spent():
+                raise ReleaseError(f"{reason}: nothing is released, pass a budget or wait")
+        return released
 
     def utterance(self, samples: NDArray[np.floating], sampling_rate: int) -> Result:
         """What comes of one utterance: `Released`, or `Withheld` with its reason. No sound makes it raise.
@@ -118,8 +124,8 @@ class Runtime:
         except Exception:  # whatever fails, nothing goes out
             return Withheld(Reason.FEATURES)
         try:
-            given = [{"audio": features}] if isinstance(self._serving, Clips) else features[None]
-            released = Released(self.release(given)[0])
+            given: Any = [{"audio": features}] if isinstance(self._serving, Clips) else features[None]
+            released = Released(self._serving(given)[0])
             withheld = self._spent()  # last, and before it goes out
         except Exception:
             return Withheld(Reason.MODEL)

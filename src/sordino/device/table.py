@@ -124,7 +124,8 @@ class Lines:
 
     def add(self, name: str, vector: Vectors) -> None:
         """Add a row. Where it cannot be written as a whole, nothing of it is left."""
-        self._append(f"{name},{','.join(map(str, vector))}\n".encode())
+        quoted = '"' + name.replace('"', '""') + '"' if set(name) & set(',"\r\n') else name
+        self._append(f"{quoted},{','.join(map(str, vector))}\n".encode())
         self.count += 1
 
     def close(self) -> None:

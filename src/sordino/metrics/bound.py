@@ -66,8 +66,14 @@ class Bound:
         return self.contracted(contraction(epsilon, self.bins))
 
     def contracted(self, keep: float) -> Bound:
-        """After noise that contracts total variation to `keep` of it, 0 to 1."""
-        return Bound(self.tv * keep, self.high * keep, self.bins, 0.5 + (self.auc - 0.5) * keep, self.speakers)
+        """After noise that contracts total variation to `keep` of it, 0 to 1.
+
+        For two bins the AUC contracts as it does; for more that is not so, and what total variation allows is taken.
+        """
+        tv = self.tv * keep
+        exact = self.bins == 2 or keep == 1
+        auc = 0.5 + (self.auc - 0.5) * keep if exact else min(self.auc, 0.5 + tv - tv**2 / 2)
+        return Bound(tv, self.high * keep, self.bins, auc, self.speakers)
 
 
 def contraction(epsilon: float, bins: int) -> float:
@@ -76,7 +82,7 @@ def contraction(epsilon: float, bins: int) -> float:
     >>> contraction(0.0, 2), round(contraction(np.log(3), 2), 3)
     (0.0, 0.5)
     """
-    return float(np.expm1(epsilon) / (np.exp(epsilon) + bins - 1)) if np.isfinite(epsilon) else 1.0
+    return float(-np.expm1(-epsilon) / (1 + (bins - 1) * np.exp(-epsilon)))
 
 
 def contraction_together(channels: Iterable[tuple[float, int]]) -> float:
@@ -163,10 +169,12 @@ def _limit(
     d = groups[0].mean() - (0.0 if within else groups[1].mean())
     parts = [some.var(ddof=1) / len(some) for some in groups]
     error = float(np.sqrt(sum(parts)))
+    alike = [len(some) for some, part in zip(groups, parts, strict=True) if part < ALIKE**2]
+    unseen = _unseen(min(alike), level) if alike else 0.0
     if error < ALIKE:
-        return float(abs(d) + _unseen(least, level))
+        return float(abs(d) + unseen)
     freedom = error**4 / sum(part**2 / (len(some) - 1) for part, some in zip(parts, groups, strict=True))
-    return float(abs(d) + stats.t.ppf(level, freedom) * error)
+    return float(abs(d) + stats.t.ppf(level, freedom) * error + unseen)
 
 
 def _unseen(people: int, level: float) -> float:

@@ -69,13 +69,15 @@ class Drawn(Frozen):
 
         Tilt and threshold are chosen anew as in fitting, where neutral and sensitive utterances pass equally often, and
         so is how scores spread over people. What the score has lost it does not get back. Raises `ReleaseError` where
-        neutral or sensitive utterances are missing, or speakers are fewer than two.
+        neutral or sensitive utterances are missing, without a rate required ones, or speakers are fewer than two.
         """
         z, policy = checked(z, self._config["width"]), self.policy
         role = corpus.roles(policy)
-        if not {0, 2} <= set(role.tolist()) or len(role) != len(z):
+        needed = {0, 1, 2} if self._config["rate"] is None else {0, 2}
+        if not needed <= set(role.tolist()) or len(role) != len(z):
             raise ReleaseError(
-                f"{len(z)} vectors for {len(role)} utterances, expected one each, neutral and sensitive: label more"
+                f"{len(z)} vectors for {len(role)} utterances, expected one each, neutral and sensitive ones, and "
+                "without a rate required ones: label more"
             )
         posterior = Scorer(self.arrays)(np.asarray(z, np.float64))
         tilt, threshold = calibrated(posterior, role, self._config["rate"])

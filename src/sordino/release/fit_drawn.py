@@ -180,17 +180,20 @@ def folds(speaker: NDArray[np.str_], seed: int) -> Codes:
 def crossfitted(fitter: DrawnFitter, z: Vectors, corpus: Corpus, rows: Codes) -> tuple[Codes, int]:
     """The bin of each of `rows`, `(rows,)`, by a release fitted on other speakers; and how many bins there are.
 
-    Raises `ReleaseError` where the speakers without an eighth of them do not suffice to fit a release.
+    Raises `ReleaseError` where the speakers without an eighth of them do not suffice to fit a release, or one of as
+    many bins.
     """
     fold = folds(corpus.speaker[rows], fitter.seed)
-    bins, count = np.zeros(len(rows), np.intp), 2
+    bins, counts = np.zeros(len(rows), np.intp), set[int]()
     for one in np.unique(fold):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # few prototypes: they move no decision
             release = fitter.fit(z, corpus, Part(rows[fold != one], rows[:0]))
         bins[fold == one] = release.decide(z[rows[fold == one]])
-        count = max(count, release.bins)
-    return bins, count
+        counts.add(release.bins)
+    if len(counts) > 1:
+        raise ReleaseError(f"{counts} bins by who is left out, expected one number: add speakers, or leave detail out")
+    return bins, counts.pop()
 
 
 def bounds(fitter: DrawnFitter, z: Vectors, corpus: Corpus, part: Part) -> dict[tuple[str, str], Bound]:

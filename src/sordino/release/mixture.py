@@ -4,9 +4,10 @@
 
 Who knows the prototypes, and everybody does, subtracts the one that was drawn. Were `share · r` alone added to it, the
 whole of r could be had again by dividing by the share, however small: so noise fills what is left out. It is Gaussian
-with the covariance of r, so no direction gives more than another: a linear leak of d standard deviations in r (an AUC
-of Φ(d / √2)) becomes one of at most share · d. At share 0 this is the drawn release with natural spread, at share 1 the
-autoencoder's output with its means moved.
+with the covariance of r over all bins, so where residuals of every bin spread alike no direction gives more than
+another, and a linear leak of d standard deviations in r (an AUC of Φ(d / √2)) becomes one of at most share · d; of a
+bin whose residuals spread more it becomes more. At share 0 this is the drawn release with natural spread, at share 1
+the autoencoder's output with its means moved.
 
 There is no bound for it: a share of what leaks does leak. Noise follows from the vector and the key.
 """
@@ -29,6 +30,7 @@ from sordino.release.drawn import Drawn
 from sordino.release.fit_drawn import DrawnFitter
 from sordino.release.frozen import Frozen
 from sordino.release.protocol import Release, Vectors, checked
+from sordino.release.prototypes import REFUSED
 from sordino.release.replacement import ReplacementFitter
 from sordino.signal import chance
 
@@ -87,8 +89,10 @@ class MixtureFitter:
         autoencoder = yield from self.autoencoder.plan(z, corpus, part)
         own = z[part.rows]
         out, bins = np.asarray(autoencoder(own), np.float64), drawn.decide(own)
-        means = np.stack([out[bins == one].mean(axis=0) if (bins == one).any() else out.mean(axis=0)
-                          for one in range(drawn.bins)])  # fmt: skip
+        speaker = corpus.speaker[part.rows]  # nobody's row: a bin of few people has the mean of all
+        enough = [len(np.unique(speaker[bins == one])) >= REFUSED for one in range(drawn.bins)]
+        means = np.stack([out[bins == one].mean(axis=0) if several else out.mean(axis=0)
+                          for one, several in enumerate(enough)])  # fmt: skip
         parts, arrays = packed([drawn, autoencoder])
         arrays |= {"means": means, "factor": _factor(out - means[bins])}
         config = {"width": int(z.shape[1]), "share": self.share, "key": self.seed, "parts": parts}

@@ -156,7 +156,7 @@ class Personal:
         """Write the state as JSON. It is a print of the user: keep it where the user's own data is."""
         state = {"emotions": self.people.emotions, "people": self.people.table.tolist(), "sum": self._sum.tolist(),
                  "precision": self._precision.tolist()}  # fmt: skip
-        return storage.write(path, json.dumps(state))
+        return storage.write(path, json.dumps(state), mode=0o600)
 
     @classmethod
     def load(cls, path: str | Path) -> Personal:

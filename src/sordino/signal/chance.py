@@ -31,7 +31,8 @@ def uniform(z: Vectors, key: int, count: int = 1) -> NDArray[np.float64]:
     (True, False)
     """
     digests = b"".join(_digest(row, key, 8 * count) for row in z)
-    return np.frombuffer(digests, "<u8").reshape(len(z), count) / 2.0**64
+    below_one = 1 - 2.0**-53  # the largest of them would be rounded to 1
+    return np.minimum(np.frombuffer(digests, "<u8").reshape(len(z), count) / 2.0**64, below_one)
 
 
 def noise(z: Vectors, key: int, kind: Kind, scale: float) -> Vectors:
@@ -56,7 +57,7 @@ def drawn(
     """
     chance, count = uniform(z, key, 3), int(of_bin.max()) + 1
     if np.isfinite(epsilon):
-        kept = chance[:, 0] < np.exp(epsilon) / (np.exp(epsilon) + count - 1)
+        kept = chance[:, 0] < 1 / (1 + (count - 1) * np.exp(-epsilon))
         other = (bins + 1 + (chance[:, 1] * (count - 1)).astype(np.intp)) % count
         bins = np.where(kept, bins, other)
     order, counts = of_bin.argsort(kind="stable"), np.bincount(of_bin, minlength=count)

@@ -88,6 +88,8 @@ def _emotions(corpus: Corpus, policies: Mapping[str, Policy]) -> tuple[str, ...]
     first, *others = policies.values()
     for policy in policies.values():
         release.check(policy)
+        if policy.release == "none":
+            raise PolicyError('release "none" hides nothing, expected another: name one, or set a budget')
         policy.check_against(corpus.table["emotion"])
     for other in others:
         if differ := sorted(set(first.emotions) ^ set(other.emotions)):

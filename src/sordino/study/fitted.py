@@ -123,9 +123,10 @@ class Fitted:
 
 _HOW = (
     "Fitted on all speakers named. The figures are those of the same procedure in draws of speakers: two fifths to fit "
-    "on, two fifths for attackers who retrain, the rest tested, each speaker once. A family is chosen on speakers who "
-    "are not tested in that draw. Bounds hold for one vector of a speaker like those fitted on, and for whoever sees "
-    "nothing else."
+    "on, two fifths for attackers who retrain, the rest tested. Where a family was chosen, it was on the validation "
+    "speakers of all draws together, of whom most are tested in another draw: its figures flatter a little. Bounds are "
+    "those of decisions by folds of speakers, in a scaled space that has seen all of them without labels. They hold "
+    "for one vector of a speaker like those fitted on, and for whoever sees nothing else."
 )
 
 
