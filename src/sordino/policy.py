@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
@@ -157,6 +157,17 @@ def _setting(name: str, value: object) -> Any:
 
 def _number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def restored(given: Mapping[str, Any]) -> Policy:
+    """The policy of which `dataclasses.asdict` gave this, as it comes back from JSON.
+
+    >>> import json
+    >>> policy = Policy("sad", ("angry",), knobs={"drawn": {"rate": 0.2}}, budget=Budget(per_day=100))
+    >>> restored(json.loads(json.dumps(asdict(policy)))) == policy
+    True
+    """
+    return Policy(**{**given, "knobs": dict(given["knobs"]), "budget": Budget(**given["budget"])})
 
 
 def read(path: str | Path) -> Policy:

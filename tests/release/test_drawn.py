@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ from sordino import metrics
 from sordino.attack import retrain
 from sordino.corpora.split import Part
 from sordino.errors import ReleaseError
-from sordino.release import Drawn, DrawnFitter, bounds, fit_scorer
+from sordino.policy import Budget
+from sordino.release import Drawn, DrawnFitter, bounds, fit_scorer, load
 from sordino.release.prototypes import prototypes
 from sordino.signal.chance import uniform
 from tests.release.planted import POLICY, Planted, planted
@@ -204,3 +207,12 @@ def test_an_emotion_of_one_speaker_alone_is_refused() -> None:
     one = given.corpus.speaker[rows] == given.corpus.speaker[rows][0]
     with pytest.raises(ReleaseError, match="is that of one speaker alone, expected more: add speakers"):
         DrawnFitter(POLICY).fit(given.z, given.corpus, Part(rows[~happy | one], rows[:0]))
+
+
+def test_the_policy_of_a_saved_release_is_the_one_it_was_fitted_for(tmp_path: Path) -> None:
+    given = scene()
+    policy = replace(POLICY, knobs=(("drawn", (("rate", 0.2),)),), budget=Budget(per_day=100))
+    DrawnFitter(policy).fit(given.z, given.corpus, given.parts.transform).save(tmp_path / "drawn.npz")
+    saved = load(tmp_path / "drawn.npz")
+    assert isinstance(saved, Drawn)
+    assert saved.policy == policy

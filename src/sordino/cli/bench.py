@@ -13,12 +13,11 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from sordino.cli.options import Json, write_json
+from sordino.cli.options import BundleFile, Json, write_json
 from sordino.errors import BundleError
 
 app = typer.Typer(no_args_is_help=True, help="Measure speed and size.")
 
-BundleFile = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A folder, or a file that ends in .sordino.")]
 PolicyName = Annotated[str | None, typer.Option("--policy", metavar="NAME", help="Which policy of the bundle.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the synthetic sound.")]
 
@@ -26,8 +25,7 @@ STARTS: Final = 7
 """Cold starts, of which the median counts."""
 
 COLD: Final = """
-import sys
-import datetime, tempfile
+import datetime, sys, tempfile
 from sordino.device import DailyBudget, Runtime
 budget = DailyBudget(tempfile.mkdtemp() + "/budget", lambda: datetime.date.min)
 runtime = Runtime(sys.argv[1], sys.argv[2] or None, budget=budget)

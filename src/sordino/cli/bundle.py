@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from sordino.cli.options import Json, write_json
+from sordino.cli.options import BundleFile, Json, write_json
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Look into a bundle.")
 
-BundleFile = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A folder, or a file that ends in .sordino.")]
 
 UNSAID = "not said: ask whoever made the bundle before you sell what is made with it"
 

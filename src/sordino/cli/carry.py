@@ -6,15 +6,24 @@ from typing import Annotated
 
 import typer
 
-from sordino.cli.options import CACHE, CORES, Cache, CorpusOption, Jobs, Json, Out, Seed, corpora_from, tell_conditions
+from sordino.cli.options import (
+    CACHE,
+    CORES,
+    Cache,
+    CorpusOption,
+    Jobs,
+    Json,
+    Out,
+    Releases,
+    Seed,
+    corpora_from,
+    tell_conditions,
+)
 from sordino.cli.reproduce import Attackers, Features, families
 
 FittedOn = Annotated[
     list[str],
     typer.Option("--fit-on", metavar="NAME=PATH", help="What is fitted on, as --corpus; again for each further one."),
-]
-Releases = Annotated[
-    list[str] | None, typer.Option("--release", metavar="NAME", help="These releases; again for more.")
 ]
 
 

@@ -106,16 +106,15 @@ def _policies(files: list[Path]) -> dict[str, Policy]:
     return {name: read(file) for name, file in zip(names, files, strict=True)}
 
 
-def _rounded(
-    fitted: Fitted, recordings: Corpus, features: str, cache: Path, jobs: int
-) -> dict[str, list[Change]]:  # fmt: skip
+def _rounded(fitted: Fitted, recordings: Corpus, features: str, cache: Path, jobs: int) -> dict[str, list[Change]]:
     """What rounding to 8 bits changes, by policy: the first draw's release is written both ways and attacked twice."""
     from sordino.corpora import split
     from sordino.device.reaudit import rounding
-    from sordino.study.fit import OPTIONS, vectors
+    from sordino.study import feng2021
+    from sordino.study.fit import OPTIONS
 
     emotions = next(iter(fitted.policies.values())).policy.emotions
-    corpus, x = vectors(recordings, emotions, features, cache, jobs)
+    corpus, x = recordings.with_emotions(emotions), feng2021.vectors(features, recordings, emotions, cache, jobs)
     parts = split.three_party(corpus, fitted.seed)
     asked = partial(rounding, features=fitted.features, scale=OPTIONS.scale, seed=fitted.seed)
     return {name: asked(x, corpus, parts, one.policy, one.family) for name, one in fitted.policies.items()}

@@ -30,7 +30,7 @@ CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expandu
 """The default of `--cache`."""
 
 STATE: Final = Path(os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()) / "sordino"
-"""Where is kept what must outlast a restart: the count of a day."""
+"""Where is kept what must outlast a restart: the count of a day, and the key that is drawn with."""
 
 Out = Annotated[Path, typer.Option("--out", metavar="PATH", help="Where to write; made when absent.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
@@ -40,6 +40,10 @@ Json = Annotated[
     typer.Option("--json", metavar="FILE", help="Also write the result as JSON; - is standard output."),
 ]
 Cache = Annotated[Path, typer.Option("--cache", metavar="PATH", help="Where computed features are kept for next time.")]
+BundleFile = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A folder, or a file that ends in .sordino.")]
+Releases = Annotated[
+    list[str] | None, typer.Option("--release", metavar="NAME", help="These releases; again for more.")
+]
 CorpusOption = Annotated[
     list[str],
     typer.Option(

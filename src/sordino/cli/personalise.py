@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from sordino.cli.options import CACHE, CORES, Cache, CorpusOption, Jobs, Json, Out, Seed, corpora_from, tell_conditions
+from sordino.cli.options import (
+    CACHE,
+    CORES,
+    Cache,
+    CorpusOption,
+    Jobs,
+    Json,
+    Out,
+    Releases,
+    Seed,
+    corpora_from,
+    tell_conditions,
+)
 from sordino.cli.reproduce import Attackers, Features, MeasuredOn, families
-
-Releases = Annotated[
-    list[str] | None, typer.Option("--release", metavar="NAME", help="These releases; again for more.")
-]
 
 
 def personalise(

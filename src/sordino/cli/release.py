@@ -32,7 +32,7 @@ PolicyName = Annotated[
 ]
 Key = Annotated[
     int | None,
-    typer.Option("--seed", min=0, help="Draw the same each time; else the operating system gives the chance."),
+    typer.Option("--seed", min=0, help="Draw by this instead of by the key that is kept for the device."),
 ]
 Microphone = Annotated[bool, typer.Option("--microphone", help="Listen to the microphone until Ctrl-C.")]
 Raw = Annotated[

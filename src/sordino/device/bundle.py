@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from sordino import storage
 from sordino.errors import BundleError, PolicyError, StorageError
-from sordino.policy import Budget, Policy
+from sordino.policy import Policy, restored
 
 FORMAT: Final = 1
 """Counts the changes after which an older sordino cannot read a bundle."""
@@ -118,7 +118,7 @@ def read(path: str | Path) -> Bundle:
     files = _checked(path, _unpacked(path) if path.is_file() else _opened(path))
     try:
         card, policies = (json.loads(files[name]) for name in (CARD, POLICIES))
-        served = [Served(**{**one, "policy": _policy(one["policy"])}) for one in policies]
+        served = [Served(**{**one, "policy": restored(one["policy"])}) for one in policies]
         named = {one.name: one for one in served}
         needed = {name for one in served for name in (one.preprocess, one.model, one.arrays) if name}
         bare = [one for one in served if not one.model and one.chance.get("kind") == "none" and one.family != "none"]
@@ -200,10 +200,6 @@ def _packed(files: Mapping[str, bytes]) -> bytes:
         archive.comment = b"0" * _DIGEST
     content = buffer.getvalue()[:-_DIGEST]
     return content + hashlib.sha256(content).hexdigest().encode()
-
-
-def _policy(given: dict[str, Any]) -> Policy:
-    return Policy(**{**given, "knobs": dict(given["knobs"]), "budget": Budget(**given["budget"])})
 
 
 def _json(content: Any) -> bytes:

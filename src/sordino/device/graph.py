@@ -94,9 +94,6 @@ class Symbol:
     def __add__(self, other: Any) -> Symbol:
         return self._with("Add", other)
 
-    def __radd__(self, other: Any) -> Symbol:
-        return self if isinstance(other, int) and other == 0 else self + other  # `sum` begins with 0
-
     def __sub__(self, other: Any) -> Symbol:
         return self._with("Sub", other)
 

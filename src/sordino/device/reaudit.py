@@ -30,6 +30,7 @@ from sordino.metrics import Interval
 from sordino.policy import Policy
 from sordino.release.archive import digest
 from sordino.release.protocol import Release, Vectors, checked
+from sordino.signal import chance
 
 SECRETS = ("gender", "sensitive-vs-neutral")
 
@@ -90,10 +91,7 @@ class Reading(Bundled):
 
     def read(self, out: Vectors) -> NDArray[np.intp]:
         """The decision that each released vector stands for, `(n,)`."""
-        prototypes = self._table.arrays["prototypes"]
-        distance = ((out[:, None, :] - prototypes[None]) ** 2).sum(axis=2)
-        found: NDArray[np.intp] = self._table.arrays["bin"][distance.argmin(axis=1)].astype(np.intp)
-        return found
+        return chance.read(out, self._table.arrays["prototypes"], self._table.arrays["bin"])
 
 
 def as_release(bundle: Bundle | str | Path, policy: str, key: int = 0) -> Bundled:
@@ -176,12 +174,11 @@ def rounding(
     """
     preprocess = PreprocessFitter(scale).fit(x[parts.transform.rows])
     made = release.fitter(policy, family, seed).fit(preprocess(x), corpus, parts.transform)
-    said = []
+    said, draws = [], halves(parts, corpus)
     with tempfile.TemporaryDirectory() as folder:
         for int8 in (False, True):
             bundle = export.write(Path(folder) / f"{int8}.sordino", preprocess, {"asked": (policy, made)},
                                   features=features, card={}, int8=int8, seed=seed)  # fmt: skip
-            draws = halves(parts, corpus)
             said.append(attacked(bundle, "asked", x, corpus, draws, families=families, seed=seed))
     return changes(*said)
 

@@ -10,7 +10,7 @@ and for two bins AUC <= ½ + TV / 2. The limit is one over speakers: f_u(A) is t
     secret constant within speakers    Welch's t on f_u(A) of either value
     secret within speakers             one-sample t on f_u(A | one) − f_u(A | other)
     limit                              max over A of |d(A)| + t(1 − 0.05 / m) · SE,  m = 2 (2^(K−1) − 1) signed subsets
-    all speakers alike                 instead of t · SE the share of a population that n people may all have missed
+    all n speakers of a value alike    and the share of a population that so many people may all have missed
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
-from sordino.policy import Policy
+from sordino.policy import Policy, restored
 from sordino.release.calibration import calibrated
 from sordino.release.frozen import Frozen
 from sordino.release.personal import People
@@ -89,7 +89,7 @@ class Drawn(Frozen):
     @property
     def policy(self) -> Policy:
         """What it keeps and hides."""
-        return Policy(**self._config["policy"])
+        return restored(self._config["policy"])
 
     @property
     def people(self) -> People:
@@ -103,9 +103,7 @@ class Drawn(Frozen):
 
     def read(self, out: Vectors) -> Codes:
         """The bin that a released vector stands for, `(n,)`: all that anybody can learn from it."""
-        distance = ((out[:, None, :] - self.arrays["prototypes"][None]) ** 2).sum(axis=2)
-        read: Codes = self.arrays["bin"][distance.argmin(axis=1)].astype(np.intp)
-        return read
+        return chance.read(out, self.arrays["prototypes"], self.arrays["bin"])
 
     def keyed(self, key: int) -> Drawn:
         """The same release on another device: other draws."""

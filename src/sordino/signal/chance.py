@@ -70,6 +70,13 @@ def drawn(
     return out
 
 
+def read(out: Vectors, prototypes: Vectors, of_bin: NDArray[np.integer[Any]]) -> Codes:
+    """The bin that each released vector stands for, `(n,)`: that of the nearest prototype."""
+    distance = ((out[:, None, :] - prototypes[None]) ** 2).sum(axis=2)
+    found: Codes = of_bin[distance.argmin(axis=1)].astype(np.intp)
+    return found
+
+
 def mixed(
     z: Vectors, key: int, prototype: Vectors, residual: NDArray[Any], factor: NDArray[Any], share: float
 ) -> Vectors:

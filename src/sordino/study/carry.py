@@ -30,7 +30,7 @@ from sordino.attack.sides import crossfit
 from sordino.corpora import table
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
-from sordino.features import CACHE, FEATURE_SETS, Preprocess, PreprocessFitter, extract
+from sordino.features import CACHE, Preprocess, PreprocessFitter
 from sordino.policy import Policy
 from sordino.progress import track
 from sordino.release import FITTERS, Drawn, Release
@@ -63,8 +63,7 @@ def carry(
     """
     options, out = options or Options(), storage.folder(out)
     both = table.join([feng2021.four_emotions(source), feng2021.four_emotions(target)])
-    made_here = features in FEATURE_SETS
-    x = extract(features, both, cache, jobs) if made_here else _read(features, source, target)
+    x = feng2021.vectors(features, table.join([source, target]), feng2021.EMOTIONS, cache, jobs)
     own = np.isin(both.column("corpus"), source.table["corpus"].unique())
     scene = _Scene(x, both, np.flatnonzero(own), np.flatnonzero(~own), options)
     calls = [joblib.delayed(_one)(scene, policy, name) for policy in POLICIES for name in releases]
@@ -75,12 +74,6 @@ def carry(
               "features": feng2021.name_of(features), "seed": options.seed}  # fmt: skip
     write(estimates, config, out)
     return estimates, guesses
-
-
-def _read(features: str, *corpora: Corpus) -> NDArray[np.float32]:
-    """A table of vectors of both corpora, without utterances of other emotions."""
-    chosen = [corpus.table["emotion"].isin(feng2021.EMOTIONS).to_numpy() for corpus in corpora]
-    return extract(features, table.join(list(corpora)))[np.concatenate(chosen)]
 
 
 def _one(scene: _Scene, policy: Policy, name: str) -> pd.DataFrame:

@@ -60,12 +60,10 @@ def attacked(
     corpus: Corpus, out: Path, features: str, options: Options, cache: str | Path | None, jobs: int, name: str = STUDY
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """All guesses of the study's units (`sordino.attack.COLUMNS`), and the record that goes to `run.json`."""
-    chosen = corpus.table["emotion"].isin(EMOTIONS).to_numpy()
     study = four_emotions(corpus)
     sums = checksums(study)
     draws = deal(study, options, sums)
-    made_here = features in FEATURE_SETS
-    x = extract(features, study, cache, jobs) if made_here else extract(features, corpus)[chosen]
+    x = vectors(features, corpus, EMOTIONS, cache, jobs)
     guesses, units = predictions(x, study, draws, out / "units", options, jobs)
     return guesses, {**_record(study, x, draws, sums, features, options, name), "units": units}
 
@@ -114,6 +112,15 @@ def deal(
         for party, rows in _sides(parts).items():
             _require_every(corpus, "emotion", emotions, party, rows)
     return tuple(draws)
+
+
+def vectors(
+    features: str, corpus: Corpus, emotions: Sequence[str], cache: str | Path | None = CACHE, jobs: int = 0
+) -> NDArray[np.float32]:
+    """The vector of each utterance that has one of some emotions; a table made elsewhere has one of every utterance."""
+    if features in FEATURE_SETS:
+        return extract(features, corpus.with_emotions(emotions), cache, jobs)
+    return extract(features, corpus)[corpus.table["emotion"].isin(emotions).to_numpy()]
 
 
 def four_emotions(corpus: Corpus) -> Corpus:

@@ -27,7 +27,7 @@ from sordino import attack, release
 from sordino.corpora.split import Part, Parts
 from sordino.corpora.table import Corpus, checksums
 from sordino.errors import PolicyError, ReleaseError
-from sordino.features import CACHE, FEATURE_SETS, PreprocessFitter, extract
+from sordino.features import CACHE, PreprocessFitter
 from sordino.metrics.bound import Bound
 from sordino.policy import Policy
 from sordino.release import DrawnFitter
@@ -60,7 +60,8 @@ def fit(
     Raises `PolicyError` for a policy that cannot be, or several that name different emotions, `SplitError` where the
     speakers do not suffice.
     """
-    study, x = vectors(corpus, _emotions(corpus, policies), features, cache, jobs)
+    emotions = _emotions(corpus, policies)
+    study, x = corpus.with_emotions(emotions), feng2021.vectors(features, corpus, emotions, cache, jobs)
     with tempfile.TemporaryDirectory() as temporary:
         run = _Run(study, x, checksums(study), features, options, Path(cache or temporary) / "fit", jobs)
         muted = {name: run.policy(policy, budget, place) for place, (name, policy) in enumerate(policies.items())}
@@ -69,16 +70,6 @@ def fit(
     found = Fitted(run.preprocess, muted, feng2021.name_of(features), options.seed, counts)
     made = {name: one for name, one in muted.items() if one.release is not None}
     return replace(found, together=run.together(made), joint=run.joint(made)) if len(made) > 1 else found
-
-
-def vectors(
-    corpus: Corpus, emotions: Sequence[str], features: str, cache: str | Path | None = CACHE, jobs: int = 0
-) -> tuple[Corpus, Vectors]:
-    """The utterances that have one of some emotions, and the vector of each."""
-    study = corpus.with_emotions(emotions)
-    if features in FEATURE_SETS:
-        return study, extract(features, study, cache, jobs)
-    return study, extract(features, corpus)[corpus.table["emotion"].isin(emotions).to_numpy()]
 
 
 def _emotions(corpus: Corpus, policies: Mapping[str, Policy]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from sordino.attack.scene import READER
 from sordino.attack.sides import crossfit, held
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus, checksums
-from sordino.features import CACHE, FEATURE_SETS, PreprocessFitter, extract
+from sordino.features import CACHE, PreprocessFitter
 from sordino.policy import Policy
 from sordino.progress import track
 from sordino.release import FITTERS, Drawn, Release
@@ -88,9 +88,8 @@ def personalise(
     `sordino.study.feng2021.reproduce` raises.
     """
     options, out = options or Options(), storage.folder(out)
-    chosen = corpus.table["emotion"].isin(feng2021.EMOTIONS).to_numpy()
     study = feng2021.four_emotions(corpus)
-    x = extract(features, study, cache, jobs) if features in FEATURE_SETS else extract(features, corpus)[chosen]
+    x = feng2021.vectors(features, corpus, feng2021.EMOTIONS, cache, jobs)
     draws = feng2021.deal(study, options, checksums(study))
     calls = [joblib.delayed(_one)(x, study, parts, policy, releases, options) for parts in draws for policy in POLICIES]
     workers = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
