@@ -18,6 +18,7 @@ from sordino.release.protocol import Fitter, Release
 from sordino.release.replacement import ReplacementFitter
 from sordino.release.retaining import RetainingFitter
 from sordino.release.several import Joint, JointDrawn, joint, joint_bounds
+from sordino.release.shared import plan_all
 
 __all__ = [
     "COSTS",
@@ -55,5 +56,6 @@ __all__ = [
     "joint_bounds",
     "load",
     "name_of",
+    "plan_all",
     "replayed",
 ]

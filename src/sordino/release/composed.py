@@ -74,6 +74,8 @@ class ComposedFitter:
     first: Fitter
     then: Fitter
 
+    parts = ("first",)
+
     def fit(self, z: Vectors, corpus: Corpus, part: Part) -> Composed:
         """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row order."""
         return run(self.plan(z, corpus, part))

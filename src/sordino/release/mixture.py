@@ -70,6 +70,8 @@ class MixtureFitter:
     share: float = 0.25
     seed: int = 0
 
+    parts = ("drawn", "autoencoder")
+
     @classmethod
     def of(cls, policy: Policy, share: float, seed: int) -> MixtureFitter:
         """Of the drawn release and the paper's autoencoder."""

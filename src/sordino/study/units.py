@@ -33,7 +33,7 @@ from sordino.metrics.bound import Bound
 from sordino.nn.fit import Plan, run, run_rounds
 from sordino.nn.stack import fit_stacks
 from sordino.policy import Policy
-from sordino.release import FITTERS, Drawn, DrawnFitter, Release, ReplacementFitter, bounds
+from sordino.release import FITTERS, Drawn, DrawnFitter, Release, ReplacementFitter, bounds, plan_all
 from sordino.study.kept import Finished, gathered
 
 POLICIES: Final = (
@@ -180,12 +180,13 @@ def _plan(
     """The risk model and the releases of one unit; all seeds follow from the study's seed and the draw."""
     seed = 1000 * options.seed + unit.parts.draw
     ignorant = yield from RiskFitter(unit.policy, seed=seed).plan(z, corpus, unit.parts.risk)
-    releases = []
+    fitters = []
     for name in options.releases:
         fitter = release.fitter(unit.policy, name, seed)
         if isinstance(fitter, ReplacementFitter):
             fitter = replace(fitter, redraw=options.redraw, schedule=options.schedule)
-        releases.append((yield from fitter.plan(z, corpus, unit.parts.transform)))
+        fitters.append(fitter)
+    releases = yield from plan_all(fitters, z, corpus, unit.parts.transform)
     return ignorant, releases
 
 
