@@ -209,6 +209,8 @@ def test_detail_is_all_there_without_a_release_and_gone_where_everything_is_the_
         intensity, back = (table[table["target"] == kind] for kind in ("intensity", "reconstruction"))
         assert set(intensity["role"]) == set(back["role"]) == {1}
         recall = metrics.uar(intensity["truth"].to_numpy().astype(int), intensity["prediction"].to_numpy().astype(int))
+        ranked = metrics.auc((intensity["truth"] == intensity["truth"].max()).to_numpy(), intensity["score"].to_numpy())
+        assert ranked == pytest.approx(recall, abs=0.1)
         return recall, float(1 - back["prediction"].sum() / back["truth"].sum())
 
     np.testing.assert_allclose(detail("none"), (1, 1), atol=0.1)

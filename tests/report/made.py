@@ -94,6 +94,8 @@ def _audit(
     inside = base[base["role"] == 1]
     labelled = inside[inside["corpus"] == base["corpus"].iloc[0]]
     loud = pd.Series(np.arange(len(labelled)) % 2 + 1, labelled.index)
-    parts.append(labelled.assign(**detail, target="intensity", truth=loud, prediction=guess(loud, 3)))
+    said = guess(loud, 3)
+    known = detail | {"score": said + rng.normal(size=len(said))}
+    parts.append(labelled.assign(**known, target="intensity", truth=loud, prediction=said))
     parts.append(inside.assign(**detail, target="reconstruction", truth=4.0, prediction=rng.random(len(inside))))
     return parts

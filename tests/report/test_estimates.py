@@ -64,7 +64,7 @@ def test_cells_that_do_not_apply_are_empty(estimates: pd.DataFrame) -> None:
     utility = estimates[estimates["target"] == "emotion"]
     assert set(utility["attacker"]) == {""}
     assert set(utility["knowledge"]) == {"ignorant"}
-    roles = utility[utility["metric"] != "detail"].groupby("metric")["group"].unique()
+    roles = utility[~utility["metric"].str.startswith("detail")].groupby("metric")["group"].unique()
     assert all(set(groups) == {"neutral", "required", "sensitive"} for groups in roles)
     text = csv(estimates[estimates["metric"] == "distinguish"].head(1)).splitlines()[1].split(",")
     assert [text[COLUMNS.index(column)] for column in ("condition", "group", "k")] == ["", "", ""]
@@ -196,6 +196,13 @@ def test_detail_is_of_intensity_where_it_is_labelled_else_of_reconstruction(esti
     assert set(detail["group"]) == {"required"}
     chances = dict(zip(detail["corpus"], detail["chance"], strict=True))
     assert chances == {"ravdess+emodb": 0.5, "ravdess": 0.5, "emodb": 0.0}
+
+
+def test_detail_of_two_intensities_has_an_auc_too() -> None:
+    given = made.each("abcd", truth=[1, 1, 2, 2], prediction=[1, 2, 2, 2], score=[0.1, 0.9, 0.5, 1.0])
+    table = made.rows(**given, target="intensity", attacker="")
+    assert only(measure(table), metric="detail_auc")["value"] == 0.75
+    assert "detail_auc" not in set(measure(table.assign(score=np.nan))["metric"])
 
 
 def test_reconstruction_worked_by_hand() -> None:

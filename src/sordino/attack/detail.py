@@ -34,12 +34,16 @@ class Rms(StandardScaler):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class Detail:
-    """Predictions and truth whose UAR is the detail, or the parts of an R²; each `(rows,)`, with `rows` their place."""
+    """Predictions and truth whose UAR is the detail, or the parts of an R²; each `(rows,)`, with `rows` their place.
+
+    `score` is how sure the second of two intensities is, NaN where there are not two.
+    """
 
     kind: str
     rows: NDArray[np.intp]
     truth: NDArray[np.float64]
     prediction: NDArray[np.float64]
+    score: NDArray[np.float64] | float = float("nan")
 
 
 def intensity(
@@ -55,7 +59,8 @@ def intensity(
         return None
     model = make_pipeline(Rms(), LogisticRegression(C=0.03, max_iter=2000, class_weight="balanced"))
     model.fit(x[train], codes[train])
-    return Detail("intensity", test, codes[test].astype(float), model.predict(x[test]).astype(float))
+    score = model.decision_function(x[test]) if len(model.classes_) == 2 else float("nan")
+    return Detail("intensity", test, codes[test].astype(float), model.predict(x[test]).astype(float), score)
 
 
 def reconstruction(

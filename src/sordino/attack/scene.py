@@ -170,4 +170,5 @@ class Scene:
         )
         for part in parts:
             if part is not None:
-                yield self.block(part.rows, part.kind, Knowledge.IGNORANT, truth=part.truth, prediction=part.prediction)
+                said = {"truth": part.truth, "prediction": part.prediction, "score": part.score}
+                yield self.block(part.rows, part.kind, Knowledge.IGNORANT, **said)

@@ -223,10 +223,13 @@ def _membership(table: Table) -> Iterator[Figure]:
 
 
 def _detail(kind: str, table: Table) -> Iterator[Figure]:
-    truth, prediction = table["truth"].to_numpy(), table["prediction"].to_numpy()
+    truth, prediction, score = (table[name].to_numpy() for name in ("truth", "prediction", "score"))
 
     def recall(rows: NDArray[np.intp]) -> float:
         return metrics.uar(truth[rows].astype(int), prediction[rows].astype(int))
+
+    def ranked(rows: NDArray[np.intp]) -> float:
+        return metrics.auc(truth[rows] == truth.max(), score[rows])
 
     def explained(rows: NDArray[np.intp]) -> float:
         return float(1 - prediction[rows].sum() / truth[rows].sum()) if len(rows) else float("nan")
@@ -237,6 +240,8 @@ def _detail(kind: str, table: Table) -> Iterator[Figure]:
     everything = np.arange(len(truth))
     if kind == "intensity":
         yield Figure("detail", recall, share, everything, Role.REQUIRED, kind, truth.astype(int))
+        if not np.isnan(score).any():
+            yield Figure("detail_auc", ranked, _half, everything, Role.REQUIRED, kind, truth.astype(int))
     else:
         yield Figure("detail", explained, lambda rows: 0.0, everything, Role.REQUIRED, kind)  # noqa: ARG005
 
@@ -255,5 +260,5 @@ def _one_detail(estimates: Table) -> Table:
     scopes = list(estimates[keys].itertuples(index=False, name=None))
     second = (estimates["target"] == "reconstruction") & np.array([scope in labelled for scope in scopes])
     kept = estimates[~second].copy()
-    kept.loc[kept["metric"] == "detail", "target"] = "emotion"
+    kept.loc[kept["metric"].isin(["detail", "detail_auc"]), "target"] = "emotion"
     return kept

@@ -127,18 +127,18 @@ def table(look: Estimates) -> Table:
         kept = [look("f1", release, "", Role.REQUIRED), look("unchanged", release, "", Role.REQUIRED),
                 look("unchanged", release, "", Role.NEUTRAL),
                 look("utility_auc", release, knowledge=Knowledge.SEMI_INFORMED),
-                look("detail", release, "", Role.REQUIRED)]  # fmt: skip
+                look("detail", release, "", Role.REQUIRED), look("detail_auc", release, "", Role.REQUIRED)]  # fmt: skip
         taken = [look(metric, release, knowledge=Knowledge.SEMI_INFORMED) for metric in LEAKAGE]
         most = max(look.patience, default=0)
         patient = look("auc", release, knowledge=Knowledge.PATIENT, k=most)
         cells = [cell for one in (*kept[:3], *taken) for cell in with_interval(one)]
-        rows.append([Cell(release, "name"), *cells[:6], Cell(number(kept[3].value)), Cell(number(kept[4].value)),
-                     *cells[6:], Cell(number(patient.value))])  # fmt: skip
+        rows.append([Cell(release, "name"), *cells[:6], *(Cell(number(one.value)) for one in kept[3:]), *cells[6:],
+                     Cell(number(patient.value))])  # fmt: skip
     sure = ("value", "95 % interval")
     heads = [
-        [("", 1), ("F1 of required", 2), ("U of required", 2), ("U of neutral", 2), ("retrained", 1), ("detail", 1),
+        [("", 1), ("F1 of required", 2), ("U of required", 2), ("U of neutral", 2), ("retrained", 1), ("detail", 2),
          ("sensitive, AUC", 2), ("gender, AUC", 2), ("patient", 1)],
-        [(name, 1) for name in ("release", *sure, *sure, *sure, "AUC", "", *sure, *sure, "gender")],
+        [(name, 1) for name in ("release", *sure, *sure, *sure, "AUC", "", "AUC", *sure, *sure, "gender")],
     ]  # fmt: skip
     return Table("Means over required emotions and draws", heads, [rows])
 
@@ -164,7 +164,8 @@ _FRONT: Final = (
 )
 _TABLE: Final = (
     "“Retrained” is whoever may use what is released and trains a model of their own: AUC of the required emotion "
-    "against the rest. “Detail” is what survives inside the required emotion, “patient” who sees the most utterances "
+    "against the rest. “Detail” is what survives inside the required emotion (UAR and AUC of intensity where it is "
+    "labelled, else R²), “patient” who sees the most utterances "
     "of one speaker that were asked for."
 )
 _BOUND: Final = (
