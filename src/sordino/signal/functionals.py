@@ -2,10 +2,11 @@
 
     samples        16 kHz, clipped to full scale ±1
       frames       10 ms apart: 40 log mel energies, pitch and how periodic the sound is; each from its own 40 ms
+      span         from the first loud frame to the last, and 100 ms on either side
       descriptors  40 bands | 20 cepstra of them (cosine transform) | level, the log of their sum | pitch | periodicity
       functionals  each over the frames that concern it: all, and those that are
 
-          loud     not more than 30 dB below the level that one frame in twenty exceeds: speech without its pauses
+          loud     not more than 30 dB below the level of the loudest speech: speech without its pauses
           voiced   loud and at least 0.5 periodic
 
     functionals of a descriptor over some frames           of bands, cepstra, level: over all, and over loud frames
@@ -17,6 +18,9 @@
 
     movement: root mean square change over 20, 80, 320, 640 ms of eight broad bands and level; of pitch, periodicity
     rhythm:   of loud and of voiced frames their share, stretches a second, mean and sd of a stretch's seconds
+
+What surrounds speech is left out, so that a recording and what a stream cuts out of it are one utterance. The level of
+the loudest speech is the mean energy of all frames, weighed by energy: quiet frames add nothing to it, however many.
 
 A sound that is twice as loud has other means of bands and level; every other value measures shape and stays. What has
 no frames to be measured on (no voiced frame, a sound shorter than 640 ms) is 0.
@@ -41,7 +45,10 @@ CEPSTRA: Final = 20
 """Cepstra, from the first. That of order 0 is the mean of the bands, which `level` stands for."""
 
 LOUD_DB: Final = 30.0
-"""How far below an utterance's loud frames a frame may lie and still count as speech."""
+"""How far below an utterance's loudest speech a frame may lie and still count as speech."""
+
+AROUND: Final = 10
+"""Frames before and after speech that belong to it, for soft consonants: 100 ms."""
 
 VOICED: Final = 0.5
 """From which periodicity a loud frame counts as voiced."""
@@ -149,13 +156,12 @@ class Blocks:
 
 def summary(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     """The vector of a sequence of frames, `(frames, 42) -> (len(NAMES),)`: 40 log mel energies, pitch, periodicity."""
-    x = frames.T.astype(np.float64)  # (42, frames): one contiguous row a descriptor
-    bands, voice = x[:BANDS], x[BANDS:]
-    level = np.log(np.exp(bands).sum(axis=0, keepdims=True))
+    x = _span(frames.T.astype(np.float64))  # (42, frames): one contiguous row a descriptor
+    bands, voice, level = x[:BANDS], x[BANDS:], _level(x)
     spectral = np.concatenate([bands, _COSINES.T @ bands, level])
-    broad = np.concatenate([bands.reshape(_BROAD, -1, len(frames)).mean(axis=1), level])
-    everything = np.ones(len(frames), dtype=bool)
-    loud = level[0] >= _percentiles(level, 95)[0] - LOUD_DB * np.log(10) / 10
+    broad = np.concatenate([bands.reshape(_BROAD, -1, x.shape[1]).mean(axis=1), level])
+    everything = np.ones(x.shape[1], dtype=bool)
+    loud = _loud(level[0])
     voiced = loud & (voice[1] >= VOICED)
     values = [
         *(_of_descriptors(spectral, over) for over in (everything, loud)),
@@ -166,6 +172,26 @@ def summary(frames: NDArray[np.float32]) -> NDArray[np.float32]:
         *(_rhythm(over) for over in (loud, voiced)),
     ]
     return np.concatenate(values).astype(np.float32)
+
+
+def _span(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The frames from the first loud one to the last, and `AROUND` on either side as far as there are some."""
+    loud = np.flatnonzero(_loud(_level(x)[0]))
+    return x[:, max(0, loud[0] - AROUND) : loud[-1] + 1 + AROUND]
+
+
+def _level(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The log of the energy of each frame in all bands, `(1, frames)`."""
+    level: NDArray[np.float64] = np.log(np.exp(x[:BANDS]).sum(axis=0, keepdims=True))
+    return level
+
+
+def _loud(level: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which frames are loud, of their `level`, `(frames,)`; the loudest always is."""
+    energy = np.exp(level - level.max())
+    speech = level.max() + np.log(energy @ energy / energy.sum())
+    loud: NDArray[np.bool_] = level >= speech - LOUD_DB * np.log(10) / 10
+    return loud
 
 
 def _frames(samples: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from sordino.signal import audio, functionals
 from sordino.signal.filterbank import VERSIONS
 from sordino.signal.functionals import NAMES
 
-RECIPE: Final = 1
+RECIPE: Final = 2
 """Counts the changes of `sordino.signal` that change values."""
 
 
