@@ -38,11 +38,12 @@ class Model:
     def __call__(self, **inputs: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """What comes out. Raises `ReleaseError` where the model fails or says what is no number."""
         try:
-            outputs = self._session.run(None, inputs)
+            outputs = self._session.run(self._names, inputs)
         except Exception as error:
             raise ReleaseError(f"{self._what}: the model failed, expected it to run: nothing is released") from error
-        if not all(np.isfinite(output).all() for output in outputs):
-            raise ReleaseError(f"{self._what}: the model gave NaN or infinity: nothing is released")
+        for output in outputs:
+            if output.dtype.kind not in "iu" and not np.isfinite(output).all():  # whole numbers are finite
+                raise ReleaseError(f"{self._what}: the model gave NaN or infinity: nothing is released")
         return dict(zip(self._names, outputs, strict=True))
 
 
