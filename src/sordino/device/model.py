@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import logging
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +50,9 @@ def quantised(model: bytes) -> bytes:
 
     Inputs are rounded as they come (ONNX Runtime's dynamic quantisation). What is float64 stays: scaling, decisions.
     """
+    import logging  # what no device needs is loaded here, so that it starts sooner
+    import tempfile
+
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     options: dict[str, Any] = {"per_channel": True, "weight_type": QuantType.QInt8, "op_types_to_quantize": ["MatMul"]}
