@@ -18,11 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
-from sordino.device import Bundle, bundle, export, read
+from sordino.device import Bundle, Runtime, bundle, export, read
 from sordino.errors import BundleError, ReleaseError
 from sordino.features import NormaliseFitter, PreprocessFitter
 from sordino.policy import Budget, Policy
-from sordino.release import FITTERS
+from sordino.release import FITTERS, Drawn
 from tests.device.made import CARD, OTHER, bundled, embedding, features, fitted, preprocess, scaled, scene
 from tests.release.planted import POLICY
 
@@ -216,14 +216,18 @@ def test_a_bundle_that_differs_from_the_lab_is_not_written(tmp_path: Path, monke
     assert not (tmp_path / "b").exists()
 
 
-def test_test_vectors_let_a_port_prove_itself() -> None:
-    found = read(bundled("drawn"))
+@pytest.mark.parametrize("key", [0, 2**63, 2**64 + 7, 2**128 - 1])
+def test_test_vectors_let_a_port_prove_itself_under_any_key(key: int, tmp_path: Path) -> None:
+    lab = fitted("drawn")
+    assert isinstance(lab, Drawn)
+    lab = lab.keyed(key)
+    found = read(export.write(tmp_path, preprocess(), {"mine": (POLICY, lab)}, features="made", card=CARD))
     vectors = found.arrays(bundle.VECTORS)
     assert {"x", "z", "released_0", "key_0", "chance_0"} <= set(vectors)
     np.testing.assert_allclose(preprocess()(vectors["x"]), vectors["z"], rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(fitted("drawn")(vectors["z"]), vectors["released_0"])
-    digest = hashlib.blake2b(
-        vectors["z"][0].tobytes(), digest_size=24, key=int(vectors["key_0"]).to_bytes(16, "little")
-    )
+    np.testing.assert_allclose(lab(vectors["z"]), vectors["released_0"])
+    digest = hashlib.blake2b(vectors["z"][0].tobytes(), digest_size=24, key=vectors["key_0"].tobytes())
     by_hand = [int.from_bytes(digest.digest()[at : at + 8], "little") / 2**64 for at in (0, 8, 16)]
     np.testing.assert_array_equal(vectors["chance_0"][0], by_hand)
+    device = Runtime(found, key=int.from_bytes(vectors["key_0"].tobytes(), "little"))
+    np.testing.assert_array_equal(device.release(vectors["x"]), vectors["released_0"])

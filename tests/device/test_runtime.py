@@ -160,5 +160,5 @@ def test_a_bundle_with_sound_lets_a_port_prove_itself_from_samples_on(talking: P
     vectors = read(talking).arrays(bundle.VECTORS)
     frames = filterbank(vectors["sound"].astype(np.float32) / 32768)
     np.testing.assert_allclose(frames, vectors["audio"], rtol=1e-4, atol=1e-4)
-    released = Runtime(talking, key=int(vectors["key_0"])).release([{"audio": frames}])
+    released = Runtime(talking, key=int.from_bytes(vectors["key_0"].tobytes(), "little")).release([{"audio": frames}])
     np.testing.assert_allclose(released, vectors["released_0"], rtol=1e-4, atol=1e-4)
