@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import os
 import shutil
 import zipfile
 from functools import cache
@@ -109,6 +111,43 @@ def test_a_missing_file_is_refused(name: str, tmp_path: Path) -> None:
         read(tmp_path / "b")
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "release-0.npz"])
+def test_a_link_is_refused_wherever_it_leads(name: str, tmp_path: Path) -> None:
+    shutil.copytree(folder(), tmp_path / "b")
+    for elsewhere in (folder() / name, tmp_path / "b" / "card.json", Path("/dev/zero"), tmp_path / "gone"):
+        (tmp_path / "b" / name).unlink()
+        (tmp_path / "b" / name).symlink_to(elsewhere)
+        with pytest.raises(BundleError, match=f"{name} is a link, expected a file: copy the bundle anew"):
+            read(tmp_path / "b")
+    (tmp_path / "linked").symlink_to(folder())  # a path that somebody gives may be one
+    assert read(tmp_path / "linked").files == read(folder()).files
+
+
+def test_what_is_larger_than_a_bundle_may_be_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(folder(), tmp_path / "b")
+    with (tmp_path / "b" / "card.json").open("ab") as file:
+        file.truncate(1 << 40)  # nothing but a hole
+    shutil.copyfile(tmp_path / "b" / "manifest.json", tmp_path / "one.sordino")
+    os.truncate(tmp_path / "one.sordino", 1 << 40)
+    for path in (tmp_path / "b", tmp_path / "one.sordino"):
+        with pytest.raises(BundleError, match="larger than a bundle may be, 256 MB in all"):
+            read(path)
+    whole = sum((folder() / name).stat().st_size for name in FILES)
+    monkeypatch.setattr(bundle, "LARGEST", whole)
+    assert read(folder()).policies["mine"].policy == POLICY
+    monkeypatch.setattr(bundle, "LARGEST", whole - 1)
+    with pytest.raises(BundleError, match="larger than a bundle may be"):
+        read(folder())
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    shutil.copytree(folder(), tmp_path / "b")
+    (tmp_path / "b" / "card.json").unlink()
+    os.mkfifo(tmp_path / "b" / "card.json")  # whoever opened it would wait for ever
+    with pytest.raises(BundleError, match=r"card\.json is missing, expected a whole bundle"):
+        read(tmp_path / "b")
+
+
 def test_other_files_are_ignored_and_an_older_bundle_gives_way(tmp_path: Path) -> None:
     path = export.write(tmp_path, preprocess(), {"hers": (OTHER, fitted("leace"))}, features="made", card=CARD)
     (path / "notes.txt").write_text("mine")
@@ -141,6 +180,18 @@ def test_a_compressed_archive_is_a_foreign_one(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "z.sordino", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("manifest.json", b"0" * 10**6)
     with pytest.raises(BundleError, match="no bundle, or one that was changed"):
+        read(tmp_path / "z.sordino")
+
+
+def test_an_archive_whose_files_share_their_bytes_is_a_foreign_one(tmp_path: Path) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("manifest.json", b"0" * 10**6)
+        archive.filelist *= 3
+        archive.comment = b"0" * 64
+    forged = content.getvalue()[:-64]
+    (tmp_path / "z.sordino").write_bytes(forged + hashlib.sha256(forged).hexdigest().encode())
+    with pytest.raises(BundleError, match="not a bundle, expected what `write` wrote"):
         read(tmp_path / "z.sordino")
 
 
