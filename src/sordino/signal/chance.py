@@ -109,6 +109,4 @@ def _uniform(row: Vectors, key: int, count: int) -> list[float]:
 
 
 def _digest(row: Vectors, key: int, size: int) -> bytes:
-    return hashlib.blake2b(
-        np.ascontiguousarray(row).tobytes(), digest_size=size, key=key.to_bytes(16, "little")
-    ).digest()
+    return hashlib.blake2b(row.tobytes(), digest_size=size, key=key.to_bytes(16, "little")).digest()
