@@ -18,7 +18,7 @@ Vectors = NDArray[np.float32]
 Codes = NDArray[np.intp]
 Kind = Literal["gauss", "laplace"]
 
-_BELOW_ONE: Final = 1 - 2.0**-53  # what the largest of 64 bits would be rounded to is 1
+_BELOW_ONE: Final = 1 - 2.0**-53  # the largest numbers of 64 bits would be rounded to 1
 
 
 def seed_of(row: Vectors, key: int) -> int:
