@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import warnings
 from collections.abc import Iterator
@@ -9,13 +10,23 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from sordino import cli
+from sordino.cli import fit
+from sordino.device.reaudit import Change
+from sordino.metrics import Interval
+from sordino.metrics.bound import Bound
 from sordino.report.estimates import COLUMNS
+from sordino.report.tables import Estimate
 from sordino.study import feng2021
+from sordino.study.choose import Reached
+from sordino.study.fitted import Fitted, Muted
+from tests.device.made import fitted, preprocess
+from tests.release.planted import POLICY
 from tests.study import made
 
-POLICY = 'required = "sad"\nsensitive = ["happy", "angry"]\nrelease = "drawn"\n[budget]\nper_day = 100\n'
+SAD = 'required = "sad"\nsensitive = ["happy", "angry"]\nrelease = "drawn"\n[budget]\nper_day = 100\n'
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,7 +52,7 @@ def test_a_policy_ends_in_a_bundle_that_runs(tmp_path: Path, capsys: pytest.Capt
 
     given = made.study(tmp_path, speakers=30, takes=1)
     policy, bundle, report = tmp_path / "sad.toml", tmp_path / "mute.sordino", tmp_path / "report"
-    policy.write_text(POLICY)
+    policy.write_text(SAD)
     usual = ("--policy", policy, "--corpus", f"manifest={given.manifest}", "--features", given.vectors, "--jobs", 1,
              "--cache", tmp_path / "cache")  # fmt: skip
     status, out, _ = sordino(capsys, *usual, "--out", bundle, "--report", report, "--json", tmp_path / "told.json")
@@ -72,12 +83,37 @@ def test_a_policy_ends_in_a_bundle_that_runs(tmp_path: Path, capsys: pytest.Capt
     assert not (tmp_path / "none.sordino").exists()
 
 
+def shown(one: Fitted, rounded: dict[str, list[Change]]) -> str:
+    """All that is said of a bundle, at the terminal and in its card."""
+    console = Console(file=io.StringIO(), width=200)
+    fit._tell(one, console)
+    fit._tell_rounded(rounded, console)
+    assert isinstance(console.file, io.StringIO)
+    return " ".join(f"{console.file.getvalue()} {json.dumps(fit._card(one, rounded))}".split())
+
+
+def test_of_a_rounded_bundle_no_bound_is_told() -> None:
+    bound, told = Bound(0.11, 0.23, 2, 0.555, 30), Estimate(0.6, 0.5, 0.7, 100, 30, 0.5)
+    reached = tuple(Reached(name, told, {"gender": told}) for name in ("none", "drawn"))
+    one = Muted(POLICY, "drawn", None, (), fitted("drawn"), reached, bounds={("gender", ""): bound})
+    whole = Fitted(preprocess(), {"sad": one}, "mel", 0, {"emodb": (10, 300)}, joint={("sad", "gender", ""): bound})
+    interval = Interval(0.6, 0.5, 0.7, 100, 30)
+    rounded = {"sad": [Change("gender", interval, interval)]}
+    assert "No attacker who sees one vector exceeds an AUC of: gender 0.56" in shown(whole, {})
+    assert shown(whole, {}).count("0.555") == 2
+    said = shown(fit._unbounded(whole), rounded)
+    assert "0.555" not in said
+    assert "exceeds an AUC" not in said
+    assert said.count(fit.BEFORE_ROUNDING) == 2
+    assert '"rounded": {"sad": {"gender": {"auc": 0.6, "unrounded": 0.6}}}' in said
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ('required = "sad"', "sensitive is missing"),
         ('required = "calm"\nsensitive = ["happy"]', "calm: not in the corpus"),
-        (POLICY.replace('"drawn"', '"drwan"'), "release 'drwan', expected one of none, rae"),
+        (SAD.replace('"drawn"', '"drwan"'), "release 'drwan', expected one of none, rae"),
     ],
 )
 def test_what_it_cannot_do_is_one_line(
@@ -96,7 +132,7 @@ def test_two_policies_of_one_name_are_one_line(tmp_path: Path, capsys: pytest.Ca
     given = made.study(tmp_path, speakers=2, takes=1)
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "p.toml").write_text(POLICY)
+        (tmp_path / folder / "p.toml").write_text(SAD)
     files = ("--policy", tmp_path / "a" / "p.toml", "--policy", tmp_path / "b" / "p.toml")
     status, _, err = sordino(capsys, *files, "--corpus", f"manifest={given.manifest}", "--out", tmp_path / "out")
     assert status == 2

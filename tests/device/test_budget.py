@@ -10,12 +10,15 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sordino import storage
-from sordino.device import DailyBudget, Reason
+from sordino.device import DailyBudget, Reason, Runtime
+from sordino.errors import ReleaseError
+from tests.device.listening import bundle
 
 FIRST = date(2026, 1, 31)
 
@@ -80,6 +83,32 @@ def test_several_policies_on_one_utterance_cost_one_each(tmp_path: Path) -> None
     strict, lenient = (DailyBudget(tmp_path / "budget", on(FIRST)) for _ in range(2))
     assert [strict.spend(2), lenient.spend(5), strict.spend(2)] == [None, None, Reason.BUDGET_SPENT]
     assert spent(lenient, 4, 5) == [None] * 3 + [Reason.BUDGET_SPENT]
+
+
+def test_several_vectors_go_out_together_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    write = storage.write
+
+    def recording(path: Path, content: str, durable: bool = False) -> Path:
+        written.append(content)
+        return write(path, content, durable)
+
+    monkeypatch.setattr(storage, "write", recording)
+    budget = DailyBudget(tmp_path / "budget", on(FIRST))
+    assert [budget.spend(10, count) for count in (7, 4, 3)] == [None, Reason.BUDGET_SPENT, None]
+    assert [text.split(" ")[1] for text in written] == ["7", "10"]  # one write for each, none for what stays
+    assert left(tmp_path / "budget", FIRST) == 0
+    with pytest.raises(ReleaseError, match="-3 vectors to count, expected 1 or more"):
+        budget.spend(10, -3)
+
+
+def test_a_batch_larger_than_what_is_left_releases_and_costs_nothing(tmp_path: Path) -> None:
+    one = Runtime(bundle(5), key=7, budget=DailyBudget(tmp_path / "budget", on(FIRST)))
+    x = np.repeat(one.bundle.example(), 3, axis=0)
+    assert len(one.release(x)) == 3
+    with pytest.raises(ReleaseError, match="more vectors than the policy still lets out today: more tomorrow: nothing"):
+        one.release(x)
+    assert left(tmp_path / "budget", FIRST, 5) == 2
 
 
 def test_a_file_that_is_removed_does_not_make_a_running_process_forget(tmp_path: Path) -> None:

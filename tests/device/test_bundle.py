@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import os
 import shutil
 import zipfile
 from functools import cache
@@ -18,11 +20,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
-from sordino.device import Bundle, bundle, export, read
+from sordino.device import Bundle, Runtime, bundle, export, read
 from sordino.errors import BundleError, ReleaseError
 from sordino.features import NormaliseFitter, PreprocessFitter
 from sordino.policy import Budget, Policy
-from sordino.release import FITTERS
+from sordino.release import FITTERS, Drawn
 from tests.device.made import CARD, OTHER, bundled, embedding, features, fitted, preprocess, scaled, scene
 from tests.release.planted import POLICY
 
@@ -109,6 +111,43 @@ def test_a_missing_file_is_refused(name: str, tmp_path: Path) -> None:
         read(tmp_path / "b")
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "release-0.npz"])
+def test_a_link_is_refused_wherever_it_leads(name: str, tmp_path: Path) -> None:
+    shutil.copytree(folder(), tmp_path / "b")
+    for elsewhere in (folder() / name, tmp_path / "b" / "card.json", Path("/dev/zero"), tmp_path / "gone"):
+        (tmp_path / "b" / name).unlink()
+        (tmp_path / "b" / name).symlink_to(elsewhere)
+        with pytest.raises(BundleError, match=f"{name} is a link, expected a file: copy the bundle anew"):
+            read(tmp_path / "b")
+    (tmp_path / "linked").symlink_to(folder())  # a path that somebody gives may be one
+    assert read(tmp_path / "linked").files == read(folder()).files
+
+
+def test_what_is_larger_than_a_bundle_may_be_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(folder(), tmp_path / "b")
+    with (tmp_path / "b" / "card.json").open("ab") as file:
+        file.truncate(1 << 40)  # nothing but a hole
+    shutil.copyfile(tmp_path / "b" / "manifest.json", tmp_path / "one.sordino")
+    os.truncate(tmp_path / "one.sordino", 1 << 40)
+    for path in (tmp_path / "b", tmp_path / "one.sordino"):
+        with pytest.raises(BundleError, match="larger than a bundle may be, 256 MB in all"):
+            read(path)
+    whole = sum((folder() / name).stat().st_size for name in FILES)
+    monkeypatch.setattr(bundle, "LARGEST", whole)
+    assert read(folder()).policies["mine"].policy == POLICY
+    monkeypatch.setattr(bundle, "LARGEST", whole - 1)
+    with pytest.raises(BundleError, match="larger than a bundle may be"):
+        read(folder())
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    shutil.copytree(folder(), tmp_path / "b")
+    (tmp_path / "b" / "card.json").unlink()
+    os.mkfifo(tmp_path / "b" / "card.json")  # whoever opened it would wait for ever
+    with pytest.raises(BundleError, match=r"card\.json is missing, expected a whole bundle"):
+        read(tmp_path / "b")
+
+
 def test_other_files_are_ignored_and_an_older_bundle_gives_way(tmp_path: Path) -> None:
     path = export.write(tmp_path, preprocess(), {"hers": (OTHER, fitted("leace"))}, features="made", card=CARD)
     (path / "notes.txt").write_text("mine")
@@ -141,6 +180,18 @@ def test_a_compressed_archive_is_a_foreign_one(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "z.sordino", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("manifest.json", b"0" * 10**6)
     with pytest.raises(BundleError, match="no bundle, or one that was changed"):
+        read(tmp_path / "z.sordino")
+
+
+def test_an_archive_whose_files_share_their_bytes_is_a_foreign_one(tmp_path: Path) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("manifest.json", b"0" * 10**6)
+        archive.filelist *= 3
+        archive.comment = b"0" * 64
+    forged = content.getvalue()[:-64]
+    (tmp_path / "z.sordino").write_bytes(forged + hashlib.sha256(forged).hexdigest().encode())
+    with pytest.raises(BundleError, match="not a bundle, expected what `write` wrote"):
         read(tmp_path / "z.sordino")
 
 
@@ -216,14 +267,18 @@ def test_a_bundle_that_differs_from_the_lab_is_not_written(tmp_path: Path, monke
     assert not (tmp_path / "b").exists()
 
 
-def test_test_vectors_let_a_port_prove_itself() -> None:
-    found = read(bundled("drawn"))
+@pytest.mark.parametrize("key", [0, 2**63, 2**64 + 7, 2**128 - 1])
+def test_test_vectors_let_a_port_prove_itself_under_any_key(key: int, tmp_path: Path) -> None:
+    lab = fitted("drawn")
+    assert isinstance(lab, Drawn)
+    lab = lab.keyed(key)
+    found = read(export.write(tmp_path, preprocess(), {"mine": (POLICY, lab)}, features="made", card=CARD))
     vectors = found.arrays(bundle.VECTORS)
     assert {"x", "z", "released_0", "key_0", "chance_0"} <= set(vectors)
     np.testing.assert_allclose(preprocess()(vectors["x"]), vectors["z"], rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(fitted("drawn")(vectors["z"]), vectors["released_0"])
-    digest = hashlib.blake2b(
-        vectors["z"][0].tobytes(), digest_size=24, key=int(vectors["key_0"]).to_bytes(16, "little")
-    )
+    np.testing.assert_allclose(lab(vectors["z"]), vectors["released_0"])
+    digest = hashlib.blake2b(vectors["z"][0].tobytes(), digest_size=24, key=vectors["key_0"].tobytes())
     by_hand = [int.from_bytes(digest.digest()[at : at + 8], "little") / 2**64 for at in (0, 8, 16)]
     np.testing.assert_array_equal(vectors["chance_0"][0], by_hand)
+    device = Runtime(found, key=int.from_bytes(vectors["key_0"].tobytes(), "little"))
+    np.testing.assert_array_equal(device.release(vectors["x"]), vectors["released_0"])

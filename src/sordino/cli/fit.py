@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 NONE_WITHIN = 1
 """The exit status where no release is within the budget of some policy."""
+
+BEFORE_ROUNDING = (
+    "All figures but those of 8 bits are from before rounding. What no attacker exceeds is not known after it."
+)
+"""What a reader of a rounded bundle must know of its figures."""
 
 Files = Annotated[
     list[Path],
@@ -79,13 +84,14 @@ def fit(
         recordings, policies, features=features, budget=budget, options=options, cache=cache, jobs=jobs
     )  # fmt: skip
     rounded = _rounded(fitted, recordings, features, cache, jobs) if int8 and fitted.within else {}
+    fitted = _unbounded(fitted) if rounded else fitted
     ships = fitted.within and all(one.holds for changes in rounded.values() for one in changes)
     if ships:
         _write(fitted, out, rounded)
     if report:
-        _report(fitted, report)
+        _report(fitted, report, rounded)
     if json:
-        write_json(json, fitted.card() | {"bundle": str(out) if ships else None})
+        write_json(json, _card(fitted, rounded) | {"bundle": str(out) if ships else None})
     if json != "-":
         _tell(fitted, Console())
         _tell_rounded(rounded, Console())
@@ -121,7 +127,7 @@ def _rounded(fitted: Fitted, recordings: Corpus, features: str, cache: Path, job
 
 
 def _tell_rounded(rounded: dict[str, list[Change]], console: Console) -> None:
-    """A line a policy and secret."""
+    """A line a policy and secret, and what all other figures are of."""
     from sordino.report.tables import number
 
     for name, changes in rounded.items():
@@ -132,6 +138,28 @@ def _tell_rounded(rounded: dict[str, list[Change]], console: Console) -> None:
                 f"[{number(one.full.low)}, {number(one.full.high)}]{verdict}",
                 soft_wrap=True, highlight=False, markup=False,
             )  # fmt: skip
+    if rounded:
+        console.print(BEFORE_ROUNDING, soft_wrap=True, highlight=False, markup=False)
+
+
+def _unbounded(fitted: Fitted) -> Fitted:
+    """The same without what no attacker exceeds: bounds are those of decisions that were not rounded."""
+    from dataclasses import replace
+
+    return replace(fitted, joint={}, policies={name: replace(one, bounds={}) for name, one in fitted.policies.items()})
+
+
+def _card(fitted: Fitted, rounded: dict[str, list[Change]]) -> dict[str, Any]:
+    """What goes with the bundle; where it is rounded, what that changes."""
+    if not rounded:
+        return fitted.card()
+    told = {name: {one.secret: _change(one) for one in of} for name, of in rounded.items()}
+    card = fitted.card()
+    return card | {"rounded": told, "how": f"{card['how']} {BEFORE_ROUNDING}"}
+
+
+def _change(one: Change) -> dict[str, float]:
+    return {"auc": round(one.rounded.value, 4), "unrounded": round(one.full.value, 4)}
 
 
 def _write(fitted: Fitted, out: Path, rounded: dict[str, list[Change]]) -> None:
@@ -139,19 +167,11 @@ def _write(fitted: Fitted, out: Path, rounded: dict[str, list[Change]]) -> None:
     from sordino.device import export
 
     made = {name: (one.policy, one.release) for name, one in fitted.policies.items() if one.release is not None}
-    card, seed = fitted.card(), fitted.seed
-    if rounded:  # bounds are those of decisions that were not rounded
-        card |= {"together_bounds": [], "audit": {name: one | {"bounds": []} for name, one in card["audit"].items()}}
-        card["rounded"] = {
-            name: {
-                one.secret: {"auc": round(one.rounded.value, 4), "unrounded": round(one.full.value, 4)} for one in of
-            }
-            for name, of in rounded.items()
-        }
-    export.write(out, fitted.preprocess, made, features=fitted.features, card=card, int8=bool(rounded), seed=seed)
+    export.write(out, fitted.preprocess, made, features=fitted.features, card=_card(fitted, rounded),
+                 int8=bool(rounded), seed=fitted.seed)  # fmt: skip
 
 
-def _report(fitted: Fitted, folder: Path) -> None:
+def _report(fitted: Fitted, folder: Path, rounded: dict[str, list[Change]]) -> None:
     """Everything that was measured on test speakers, and the card."""
     import pandas as pd
 
@@ -160,7 +180,7 @@ def _report(fitted: Fitted, folder: Path) -> None:
 
     tables = [one.estimates.assign(condition=f"policy={name}") for name, one in fitted.policies.items()]
     storage.write(folder / "estimates.csv", csv(pd.concat([*tables, fitted.together], ignore_index=True)))
-    write_json(str(folder / "card.json"), fitted.card())
+    write_json(str(folder / "card.json"), _card(fitted, rounded))
 
 
 def _tell(fitted: Fitted, console: Console) -> None:

@@ -3,7 +3,8 @@
 Nobody can bound what many vectors of one speaker tell together, so a policy caps their number. The count is on the disk
 before the vector goes out: a crash in between costs a vector, it never gives one.
 
-    restart                  the file is read before every vector, and written durably
+    restart                  the file is read before whatever goes out, and written durably
+    several vectors at once  are counted together: all go out, or none does and none is counted
     clock set back           the latest day ever seen counts, so yesterday's budget does not come again
     clock set ahead          spends that day's budget, once: it is not given again when the day comes
     two processes, policies  share the file, and a lock beside it: each vector costs one, whoever releases it
@@ -28,7 +29,7 @@ from typing import Final
 
 from sordino import storage
 from sordino.device.result import Reason
-from sordino.errors import StorageError
+from sordino.errors import ReleaseError, StorageError
 
 try:
     import fcntl
@@ -45,7 +46,7 @@ class DailyBudget:
     """The vectors that may still go out today.
 
     - `path`: the file that counts; one for a device or a user, whatever the number of bundles and policies.
-    - `today`: the clock, asked before every vector.
+    - `today`: the clock, asked before whatever goes out.
 
     >>> import tempfile
     >>> budget = DailyBudget(Path(tempfile.mkdtemp()) / "budget", lambda: date(2026, 1, 1))
@@ -57,19 +58,22 @@ class DailyBudget:
         self._path, self._today = Path(path), today
         self._seen = (date.min, 0)  # the latest day, and its count
 
-    def spend(self, per_day: int | None) -> Reason | None:
-        """Count one vector, which may then go out: `None`. Otherwise the reason why none may.
+    def spend(self, per_day: int | None, count: int = 1) -> Reason | None:
+        """Count vectors, which may then go out: `None`. Otherwise the reason why none of them may; none is counted.
 
-        `per_day` is what the policy allows in a day, counting what all policies let out; `None` allows any number.
+        - `per_day`: what the policy allows in a day, counting what all policies let out; `None` allows any number.
+        - `count`: how many are to go out together, 1 or more. Raises `ReleaseError` for fewer.
         """
+        if count < 1:
+            raise ReleaseError(f"{count} vectors to count, expected 1 or more: leave the call out")
         try:
             storage.folder(self._path.parent)
             with _locked(self._path.with_name(f"{self._path.name}.lock")):
                 day, spent = self._spent()
-                if per_day is not None and spent >= per_day:
+                if per_day is not None and spent + count > per_day:
                     return Reason.BUDGET_SPENT
-                storage.write(self._path, _text(day, spent + 1), durable=True)
-                self._seen = (day, spent + 1)
+                storage.write(self._path, _text(day, spent + count), durable=True)
+                self._seen = (day, spent + count)
         except (OSError, StorageError, ValueError):
             return Reason.BUDGET_UNKNOWN
         return None

@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import re
 import zipfile
 from collections.abc import Callable, Mapping
@@ -28,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino import storage
-from sordino.errors import BundleError, PolicyError, StorageError
+from sordino.errors import BundleError, PolicyError
 from sordino.policy import Policy, restored
 
 FORMAT: Final = 1
@@ -36,6 +37,9 @@ FORMAT: Final = 1
 
 SUFFIX: Final = ".sordino"
 """The end of the name of a bundle that is one file."""
+
+LARGEST: Final = 1 << 28
+"""Bytes of a whole bundle, a hundred times those of a usual one: what is larger is not read."""
 
 MANIFEST: Final = "manifest.json"
 CARD: Final = "card.json"
@@ -109,8 +113,8 @@ def write(path: str | Path, card: Mapping[str, Any], policies: list[Served], fil
 def read(path: str | Path) -> Bundle:
     """The bundle at a path, every byte of it checked.
 
-    Raises `BundleError` where something is missing, was changed or is of another format, `StorageError` where it cannot
-    be read.
+    Raises `BundleError` where something is missing, a link, too large, was changed or is of another format,
+    `StorageError` where it cannot be read.
     """
     path = Path(path)
     if not path.exists():
@@ -155,28 +159,44 @@ def _checked(path: Path, opened: Opener) -> dict[str, bytes]:
 
 
 def _opened(folder: Path) -> Opener:
+    left = LARGEST
+
     def opened(name: str) -> bytes:
-        try:
-            with storage.told(folder / name):
-                return (folder / name).read_bytes()
-        except StorageError as error:
-            if (folder / name).exists():
-                raise
-            raise BundleError(f"{folder}: {name} is missing, expected a whole bundle: copy it anew") from error
+        nonlocal left
+        path = folder / name
+        with storage.told(path):
+            if path.is_symlink():  # where it leads is no part of the bundle
+                raise BundleError(f"{folder}: {name} is a link, expected a file: copy the bundle anew")
+            if not path.is_file():
+                raise BundleError(f"{folder}: {name} is missing, expected a whole bundle: copy it anew")
+        content = _content(path, left)
+        left -= len(content)
+        return content
 
     return opened
 
 
+def _content(path: Path, most: int) -> bytes:
+    """The bytes of a file, which nobody has checked yet: it is not read where it is larger than a bundle may be."""
+    with storage.told(path), path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            raise BundleError(f"{path}: larger than a bundle may be, {LARGEST >> 20} MB in all: write it again")
+        return file.read(size)
+
+
 def _unpacked(path: Path) -> Opener:
     """Its last bytes, the archive's comment, are the checksum of all before them: no other archive is looked into."""
-    with storage.told(path):
-        content = path.read_bytes()
+    content = _content(path, LARGEST)
     if hashlib.sha256(content[:-_DIGEST]).hexdigest().encode() != content[-_DIGEST:]:
         raise BundleError(f"{path}: no bundle, or one that was changed: copy it anew")
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            if any(one.compress_type != zipfile.ZIP_STORED for one in archive.infolist()):
+            parts = archive.infolist()
+            if any(one.compress_type != zipfile.ZIP_STORED for one in parts):
                 raise ValueError("what is packed may be of any size")
+            if sum(one.file_size for one in parts) > len(content):
+                raise ValueError("and so may what lies over each other")
             files = {name: archive.read(name) for name in archive.namelist()}
     except (ValueError, NotImplementedError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
         raise BundleError(f"{path}: not a bundle, expected what `write` wrote: write it again") from error

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import logging
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +36,12 @@ class Model:
     def __call__(self, **inputs: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """What comes out. Raises `ReleaseError` where the model fails or says what is no number."""
         try:
-            outputs = self._session.run(None, inputs)
+            outputs = self._session.run(self._names, inputs)
         except Exception as error:
             raise ReleaseError(f"{self._what}: the model failed, expected it to run: nothing is released") from error
-        if not all(np.isfinite(output).all() for output in outputs):
-            raise ReleaseError(f"{self._what}: the model gave NaN or infinity: nothing is released")
+        for output in outputs:
+            if output.dtype.kind not in "iu" and not np.isfinite(output).all():  # whole numbers are finite
+                raise ReleaseError(f"{self._what}: the model gave NaN or infinity: nothing is released")
         return dict(zip(self._names, outputs, strict=True))
 
 
@@ -51,6 +50,9 @@ def quantised(model: bytes) -> bytes:
 
     Inputs are rounded as they come (ONNX Runtime's dynamic quantisation). What is float64 stays: scaling, decisions.
     """
+    import logging  # what no device needs is loaded here, so that it starts sooner
+    import tempfile
+
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     options: dict[str, Any] = {"per_channel": True, "weight_type": QuantType.QInt8, "op_types_to_quantize": ["MatMul"]}

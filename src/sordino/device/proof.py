@@ -3,7 +3,8 @@
 vectors   sound (samples,) int16, where sordino has the extractor; x (n, dims), whose first row is that of the sound;
           z (n, d); and by policy, in the order of policies.json, released_0 (n, k), released_1, ...
 clips     audio (steps, width) and text where there is such a stream; released_0 (1, k), ...
-both      key_0, ...: the key that chance was drawn with; for vectors chance_0 (n, 3), `signal.chance.uniform`
+both      key_0, ... (16,) uint8: the key that chance was drawn with, least byte first
+          for vectors chance_0 (n, 3): `signal.chance.uniform`
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from sordino.device.bundle import Bundle
 from sordino.device.extractors import extractor
+from sordino.device.key import SIZE
 from sordino.device.serving import Clips, Table
 from sordino.device.sound import synthetic
 from sordino.errors import BundleError, DependencyError
@@ -63,7 +65,7 @@ def _of_vectors(
     found: Arrays = {**sound, "x": x, "z": z}
     for place, (name, release) in enumerate(releases.items()):
         key = int(release.config.get("key", 0))
-        found |= {f"released_{place}": release(z), f"key_{place}": np.array(key)}
+        found |= {f"released_{place}": release(z), f"key_{place}": _bytes(key)}
         found[f"chance_{place}"] = chance.uniform(z, key, 3)
         if exact:
             runtime = Table(made, made.policies[name], key)
@@ -84,12 +86,17 @@ def _of_clips(
     scaled = {**clip, "audio": preprocess([clip["audio"]])[0]} if preprocess else clip
     for place, (name, release) in enumerate(releases.items()):
         lab = release(Sequences.of(**{stream: [values] for stream, values in scaled.items()}), key=0)
-        found |= {f"released_{place}": lab, f"key_{place}": np.array(0)}
+        found |= {f"released_{place}": lab, f"key_{place}": _bytes(0)}
         if exact:
             runtime = Clips(made, made.policies[name], 0)
             _agree(name, runtime.scaled(clip).get("audio", lab), scaled.get("audio", lab))
             _agree(name, runtime.released(scaled), lab)
     return found
+
+
+def _bytes(key: int) -> NDArray[np.uint8]:
+    """A key as arrays hold it, and as BLAKE2b takes it: no integer of theirs has 128 bits."""
+    return np.frombuffer(key.to_bytes(SIZE, "little"), np.uint8)
 
 
 def _sound(made: Bundle, seed: int) -> Arrays:

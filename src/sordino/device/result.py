@@ -21,7 +21,7 @@ class Reason(StrEnum):
     SILENT = "no sound: the microphone is off or not connected"
     FEATURES = "features that could not be computed"
     MODEL = "a model that failed"
-    BUDGET_SPENT = "as many vectors as the policy allows in a day are out already: more tomorrow"
+    BUDGET_SPENT = "more vectors than the policy still lets out today: more tomorrow"
     BUDGET_UNKNOWN = "nobody can say how many vectors are out today: the count cannot be read, locked or written"
 
 

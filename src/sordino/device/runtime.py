@@ -106,9 +106,8 @@ class Runtime:
         """
         given: Any = features
         released = self._serving(given)
-        for _ in released:
-            if reason := self._spent():
-                raise ReleaseError(f"{reason}: nothing is released, pass a budget or wait")
+        if reason := self._spent(len(released)):
+            raise ReleaseError(f"{reason}: nothing is released, pass a budget, release fewer, or wait")
         return released
 
     def utterance(self, samples: NDArray[np.floating], sampling_rate: int) -> Result:
@@ -126,7 +125,7 @@ class Runtime:
         try:
             given: Any = [{"audio": features}] if isinstance(self._serving, Clips) else features[None]
             released = Released(self._serving(given)[0])
-            withheld = self._spent()  # last, and before it goes out
+            withheld = self._spent(1)  # last, and before it goes out
         except Exception:
             return Withheld(Reason.MODEL)
         return Withheld(withheld) if withheld else released
@@ -143,11 +142,11 @@ class Runtime:
     def _stream(self) -> Stream:
         return Stream(self, self.sampling_rate)
 
-    def _spent(self) -> Reason | None:
-        """Why not even one vector more may go out today, or None, and then it is counted."""
+    def _spent(self, count: int) -> Reason | None:
+        """Why so many vectors more may not go out today, or None, and then they are counted."""
         per_day = self.policy.budget.per_day
         if self._budget is not None:
-            return self._budget.spend(per_day)
+            return self._budget.spend(per_day, count)
         return None if per_day is None else Reason.BUDGET_UNKNOWN
 
 

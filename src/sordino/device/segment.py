@@ -212,7 +212,7 @@ def _edges() -> NDArray[np.intp]:
     """The first line of the spectrum in each band; the narrowest have one."""
     mel = np.log1p(np.arange(FRAME // 2 + 1) * SAMPLING_RATE / FRAME / 700)
     edges = np.interp(np.linspace(np.log1p(LOWEST_HZ / 700), mel[-1], BANDS + 1)[:-1], mel, np.arange(len(mel)))
-    return np.unique(np.ceil(edges)).astype(np.intp)
+    return np.array(sorted(set(np.ceil(edges).tolist())), np.intp)  # np.unique would load masked arrays
 
 
 _EDGES: Final = _edges()

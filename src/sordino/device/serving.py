@@ -36,7 +36,7 @@ def _noise(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> 
 
 def _drawn(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:
     epsilon = float(settings["epsilon"])
-    return chance.drawn(z, made["bin"].astype(np.intp), key, arrays["prototypes"], arrays["bin"], epsilon)
+    return chance.drawn(z, made["bin"], key, arrays["prototypes"], arrays["bin"], epsilon)
 
 
 def _mixed(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:
@@ -111,8 +111,10 @@ class Table(_Serving):
                 f"features of shape {x.shape} and type {x.dtype}, expected floats (n, {self.dims}): extract "
                 "what the bundle was fitted on"
             )
-        with np.errstate(over="ignore"):  # what is too large is refused as infinite
-            x = np.ascontiguousarray(x, np.float32)
+        if x.dtype != np.float32:
+            with np.errstate(over="ignore"):  # what is too large is refused as infinite
+                x = x.astype(np.float32)
+        x = np.ascontiguousarray(x)
         if not np.isfinite(x).all():
             raise ReleaseError("features with NaN or infinity, expected finite numbers: leave those rows out")
         return x

@@ -32,16 +32,17 @@ import io
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import soundfile
-import soxr
 from numpy.typing import NDArray
 
 from sordino.errors import AudioError
 from sordino.storage import told
 from sordino.storage import write as store
+
+if TYPE_CHECKING:
+    import soundfile
 
 SAMPLING_RATE: Final = 16000
 """Hz. The rate of the speech corpora in use, and what every feature set here is computed at."""
@@ -54,9 +55,6 @@ LONGEST_SECONDS: Final = 600.0
 
 LATE_SECONDS: Final = 0.05
 """How far a labelled end may lie behind the end of its file."""
-
-VERSIONS: Final = {"libsndfile": soundfile.__libsndfile_version__, "soxr": soxr.__version__}
-"""What decides the samples that `read` returns."""
 
 _BLOCK: Final = 1 << 20  # frames that are decoded at a time
 
@@ -77,6 +75,9 @@ def read(
     >>> read(write(path, tone, 8000)).shape, read(path, start=0.25, end=0.75).shape
     ((16000,), (8000,))
     """
+    import soundfile  # here and below, as they load slowly and who has samples or features needs neither
+    import soxr
+
     if not Path(path).is_file():
         raise AudioError(f"{path}: no such file: check the path")
     with told(path), Path(path).open("rb") as stream:  # what may not be read says so here, in words
@@ -102,6 +103,8 @@ def seconds(path: str | Path) -> float:
     >>> seconds(write(Path(tempfile.mkdtemp()) / "tone.wav", np.zeros(8000), 16000))
     0.5
     """
+    import soundfile
+
     try:
         return float(soundfile.info(path).duration)
     except (soundfile.LibsndfileError, TypeError) as error:
@@ -116,6 +119,8 @@ def write(path: str | Path, samples: NDArray[np.floating], sampling_rate: int = 
     Raises `AudioError` for no samples, several channels, NaN or another suffix, `StorageError` where it cannot be
     written.
     """
+    import soundfile
+
     suffix = Path(path).suffix.lower()
     if suffix not in (".wav", ".flac"):
         raise AudioError(f"{path}: suffix {suffix or 'missing'}, expected .wav or .flac: choose one of them")
@@ -141,9 +146,19 @@ def resampler(from_hz: int, to_hz: int = SAMPLING_RATE) -> Callable[[NDArray[np.
     """
     if from_hz == to_hz:
         return lambda samples, last: samples  # noqa: ARG005
+    import soxr
+
     stream = soxr.ResampleStream(from_hz, to_hz, 1, dtype="float32")
     resampled: Callable[[NDArray[np.float32], bool], NDArray[np.float32]] = stream.resample_chunk
     return resampled
+
+
+def versions() -> dict[str, str]:
+    """What decides the samples that `read` returns."""
+    import soundfile
+    import soxr
+
+    return {"libsndfile": soundfile.__libsndfile_version__, "soxr": soxr.__version__}
 
 
 def full_scale(samples: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -7,8 +7,9 @@ these functions in the lab and on the device.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 Vectors = NDArray[np.float32]
 Codes = NDArray[np.intp]
 Kind = Literal["gauss", "laplace"]
+
+_BELOW_ONE: Final = 1 - 2.0**-53  # the largest numbers of 64 bits would be rounded to 1
 
 
 def seed_of(row: Vectors, key: int) -> int:
@@ -30,9 +33,7 @@ def uniform(z: Vectors, key: int, count: int = 1) -> NDArray[np.float64]:
     >>> bool((uniform(z, 7)[0] == uniform(z, 7)[1]).all()), bool(uniform(z, 7)[0] == uniform(z, 8)[0])
     (True, False)
     """
-    digests = b"".join(_digest(row, key, 8 * count) for row in z)
-    below_one = 1 - 2.0**-53  # the largest of them would be rounded to 1
-    return np.minimum(np.frombuffer(digests, "<u8").reshape(len(z), count) / 2.0**64, below_one)
+    return np.array([_uniform(row, key, count) for row in z]).reshape(len(z), count)
 
 
 def noise(z: Vectors, key: int, kind: Kind, scale: float) -> Vectors:
@@ -55,18 +56,17 @@ def drawn(
     - `prototypes`: `(count, d)`, and `of_bin`: the bin that each stands for, `(count,)`.
     - `epsilon`: of randomised response, infinite for no flips.
     """
-    chance, count = uniform(z, key, 3), int(of_bin.max()) + 1
-    if np.isfinite(epsilon):
-        kept = chance[:, 0] < 1 / (1 + (count - 1) * np.exp(-epsilon))
-        other = (bins + 1 + (chance[:, 1] * (count - 1)).astype(np.intp)) % count
-        bins = np.where(kept, bins, other)
-    order, counts = of_bin.argsort(kind="stable"), np.bincount(of_bin, minlength=count)
-    known = (bins >= 0) & (bins < count)
-    bins = np.where(known, bins, 0)
-    known &= counts[bins] > 0
-    place = (counts.cumsum() - counts)[bins] + (chance[:, 2] * counts[bins]).astype(np.intp)
-    out = prototypes[order[np.where(known, place, 0)]]
-    out[~known] = np.nan  # a bin that there is not has no vector
+    places: dict[int, list[int]] = {}
+    for place, one in enumerate(of_bin.tolist()):
+        places.setdefault(one, []).append(place)
+    count = max(places) + 1
+    kept = 1 / (1 + (count - 1) * math.exp(-epsilon))
+    out = np.empty((len(z), prototypes.shape[1]), prototypes.dtype)
+    for row, decided in enumerate(bins.tolist()):  # plain numbers: on one vector numpy takes twice as long
+        keep, other, which = _uniform(z[row], key, 3)
+        said = decided if keep < kept else (decided + 1 + int(other * (count - 1))) % count
+        own = places.get(said)
+        out[row] = prototypes[own[int(which * len(own))]] if own else np.nan  # a bin that there is not has no vector
     return out
 
 
@@ -101,7 +101,12 @@ def clip_noise(streams: Mapping[str, NDArray[np.float32]], key: int, width: int)
     return made
 
 
+def _uniform(row: Vectors, key: int, count: int) -> list[float]:
+    """`count` numbers in [0, 1) for one vector."""
+    digest = _digest(row, key, 8 * count)
+    numbers = (int.from_bytes(digest[at : at + 8], "little") / 2**64 for at in range(0, 8 * count, 8))
+    return [min(one, _BELOW_ONE) for one in numbers]
+
+
 def _digest(row: Vectors, key: int, size: int) -> bytes:
-    return hashlib.blake2b(
-        np.ascontiguousarray(row).tobytes(), digest_size=size, key=key.to_bytes(16, "little")
-    ).digest()
+    return hashlib.blake2b(row.tobytes(), digest_size=size, key=key.to_bytes(16, "little")).digest()

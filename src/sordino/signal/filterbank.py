@@ -14,7 +14,6 @@ its dither, which is random, is off.
 
 from __future__ import annotations
 
-import importlib.metadata
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,10 +45,6 @@ quiet recordings when full scale is ±1: a quarter of RAVDESS."""
 SLOWEST_HZ: Final = 8000
 """The lowest sampling rate: below it the bands are narrower than the lines of the spectrum."""
 
-VERSIONS: Final = {"kaldi-native-fbank": importlib.metadata.version("kaldi-native-fbank")}
-"""What decides the values."""
-
-
 RECIPE: Final = 1
 """Counts the changes of this file and of `sordino.signal.audio` that change values."""
 
@@ -75,6 +70,13 @@ def filterbank(samples: NDArray[np.floating], sampling_rate: int = SAMPLING_RATE
     return values
 
 
+def versions() -> dict[str, str]:
+    """What else decides the values of a recording."""
+    import importlib.metadata  # here, as it loads slowly and no frame needs it
+
+    return {"kaldi-native-fbank": importlib.metadata.version("kaldi-native-fbank")} | audio.versions()
+
+
 @dataclass(frozen=True)
 class Filterbank:
     """`filterbank` at one sampling rate, under the name and settings that decide its values."""
@@ -87,7 +89,7 @@ class Filterbank:
         """All that decides the values, versions included."""
         settings = {"name": self.name, "sampling_rate": self.sampling_rate, "recipe": RECIPE, "bands": BANDS}
         settings |= {"frame": FRAME_SECONDS, "step": STEP_SECONDS, "lowest_hz": LOWEST_HZ, "floor": FLOOR}
-        return settings | VERSIONS | audio.VERSIONS
+        return settings | versions()
 
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         return filterbank(samples, self.sampling_rate)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.signal import audio, functionals
-from sordino.signal.filterbank import VERSIONS
+from sordino.signal.filterbank import versions
 from sordino.signal.functionals import NAMES
 
 RECIPE: Final = 2
@@ -43,7 +43,7 @@ class Mel:
     def config(self) -> dict[str, object]:
         """All that decides the values, versions included."""
         settings = {"name": self.name, "sampling_rate": self.sampling_rate, "recipe": RECIPE, "dims": self.dims}
-        return settings | VERSIONS | audio.VERSIONS
+        return settings | versions()
 
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         return functionals(samples)

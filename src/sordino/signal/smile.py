@@ -47,7 +47,7 @@ class Functionals:
     def config(self) -> dict[str, object]:
         """All that decides the values, versions included."""
         settings = {"name": self.name, "sampling_rate": self.sampling_rate, "recipe": RECIPE}
-        return settings | {"opensmile": _version()} | audio.VERSIONS
+        return settings | {"opensmile": _version()} | audio.versions()
 
     @property
     def names(self) -> list[str]:

@@ -1,0 +1,48 @@
+"""Chance that follows from a vector and a key: as `docs/port.md` says it, for any bins, keys and prototypes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sordino.signal.chance import drawn, uniform
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 99),
+    bins=st.integers(1, 4),
+    key=st.integers(0, 2**128 - 1),
+    epsilon=st.sampled_from([0, 1, np.inf]),
+)
+def test_what_is_drawn_is_what_the_port_says(seed: int, bins: int, key: int, epsilon: float) -> None:
+    random = np.random.default_rng(seed)
+    z, decided = random.normal(size=(30, 5)).astype(np.float32), random.integers(0, bins, 30)
+    of_bin = random.permutation(np.r_[np.arange(bins), random.integers(0, bins, 9)])
+    prototypes = random.normal(size=(len(of_bin), 5)).astype(np.float32)
+    keep, other, which = uniform(z, key, 3).T
+    flipped = (decided + 1 + np.floor(other * (bins - 1)).astype(int)) % bins
+    kept = np.isinf(epsilon) | (keep < 1 / (1 + (bins - 1) * np.exp(-epsilon)))
+    said = np.where(kept, decided, flipped)
+    own = [np.flatnonzero(of_bin == one) for one in said]
+    expected = prototypes[[some[int(number * len(some))] for some, number in zip(own, which, strict=True)]]
+    np.testing.assert_array_equal(drawn(z, decided, key, prototypes, of_bin, epsilon), expected)
+
+
+@pytest.mark.parametrize("decided", [-1, 1, 3])
+def test_a_bin_that_there_is_not_has_no_vector(decided: int) -> None:
+    out = drawn(
+        np.ones((1, 2), np.float32), np.array([decided]), 0, np.ones((2, 2), np.float32), np.array([0, 2]), np.inf
+    )
+    assert np.isnan(out).all()
+
+
+def test_numbers_are_below_one_and_the_same_for_a_row_alone_or_among_others() -> None:
+    z = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
+    found = uniform(z, 2**100, 4)
+    assert found.min() >= 0
+    assert found.max() < 1
+    np.testing.assert_array_equal(found[7:8], uniform(np.asfortranarray(z)[7:8], 2**100, 4))
+    assert uniform(z[:0], 0, 3).shape == (0, 3)
