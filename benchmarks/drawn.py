@@ -163,7 +163,7 @@ def seconds(corpus: Corpus, x: NDArray[np.float32], parts: Parts) -> pd.Series[f
     times = [time.perf_counter()]
     release = fitter.fit(z, corpus, parts.transform)
     times.append(time.perf_counter())
-    bounds(fitter, z, corpus, parts.transform)
+    bounds(fitter, lambda rows: PreprocessFitter().fit(x[rows])(x), corpus, parts.transform)
     times.append(time.perf_counter())
     release(np.resize(z, (1000, z.shape[1])))
     times.append(time.perf_counter())

@@ -119,7 +119,7 @@ def test_what_is_hidden_from_a_line_is_that_of_the_policy() -> None:
 
 def test_the_bound_of_a_drawn_release_covers_age_where_it_is_hidden() -> None:
     given = aged()
-    found = bounds(DrawnFitter(EVERYTHING), given.z, given.corpus, given.parts.transform)
+    found = bounds(DrawnFitter(EVERYTHING), lambda _: given.z, given.corpus, given.parts.transform)
     assert ("age", "") in found
     assert found["age", ""].speakers < found["gender", ""].speakers  # some are of unknown age
 

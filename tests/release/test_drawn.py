@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from sordino import metrics
@@ -18,7 +19,7 @@ from sordino.policy import Budget
 from sordino.release import Drawn, DrawnFitter, bounds, fit_scorer, load
 from sordino.release.prototypes import prototypes
 from sordino.signal.chance import uniform
-from tests.release.planted import POLICY, Planted, planted
+from tests.release.planted import POLICY, Planted, planted, speakers_of
 
 
 @cache
@@ -126,10 +127,24 @@ def test_too_few_people_make_one_prototype_or_none() -> None:
         prototypes(z[few], np.ones(12), speaker[few], np.zeros(12, np.intp), 0, "calm")
 
 
+def test_the_bound_of_a_speaker_is_by_what_never_saw_it_the_scaled_space_included() -> None:
+    given = scene()
+    seen: list[set[str]] = []
+
+    def space(rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        seen.append(speakers_of(given.corpus, rows))
+        return given.z
+
+    bounds(DrawnFitter(POLICY), space, given.corpus, given.parts.transform)
+    everybody = speakers_of(given.corpus, given.parts.transform.rows)
+    left_out = [one for others in seen for one in everybody - others]
+    assert sorted(left_out) == sorted(everybody)
+
+
 def test_no_attacker_lies_above_the_bound() -> None:
     given = scene()
     fitter = DrawnFitter(POLICY, rate=0.15)  # at their own rate these bins are never wrong, and tell nothing at all
-    found = bounds(fitter, given.z, given.corpus, given.parts.transform)
+    found = bounds(fitter, lambda _: given.z, given.corpus, given.parts.transform)
     assert {key for key, _ in found} == {"gender", "sensitive-vs-neutral"}
     assert {given_ for key, given_ in found if key == "gender"} == {"", "neutral", "required", "sensitive"}
     release = fitter.fit(given.z, given.corpus, given.parts.transform)
@@ -149,7 +164,7 @@ def test_a_leak_of_the_bins_themselves_shows_in_the_bound() -> None:
 
     labelled = Corpus("planted", corpus)
     z = given.z + 3 * (corpus["emotion"] == "sad").to_numpy()[:, None].astype(np.float32)
-    found = bounds(DrawnFitter(POLICY), z, labelled, given.parts.transform)
+    found = bounds(DrawnFitter(POLICY), lambda _: z, labelled, given.parts.transform)
     assert found["gender", ""].tv > 0.08
 
 

@@ -37,7 +37,7 @@ def limits(epsilon: float = float("inf")) -> dict[tuple[str, str, str], Bound]:
     """What bounds who sees both policies' releases."""
     given = scene()
     fitters = {"sad": DrawnFitter(POLICY, epsilon=epsilon), "happy": DrawnFitter(OTHER, epsilon=epsilon, seed=1)}
-    return joint_bounds(fitters, given.z, given.corpus, given.parts.transform)
+    return joint_bounds(fitters, lambda _: given.z, given.corpus, given.parts.transform)
 
 
 def test_two_bins_that_say_nothing_alone_may_say_all_together() -> None:
@@ -56,7 +56,7 @@ def test_two_bins_that_say_nothing_alone_may_say_all_together() -> None:
 
 def test_what_one_policy_hides_the_other_one_tells_and_the_bound_says_so() -> None:
     given = scene()
-    together, alone = limits(), bounds(DrawnFitter(POLICY), given.z, given.corpus, given.parts.transform)
+    together, alone = limits(), bounds(DrawnFitter(POLICY), lambda _: given.z, given.corpus, given.parts.transform)
     assert {name for name, _, _ in together} == {"sad", "happy"}
     key = ("sensitive-vs-neutral", "")
     assert alone[key].tv < 0.2
@@ -127,4 +127,4 @@ def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
         Joint([fitted(POLICY, 0)]).save(tmp_path / "joint.npz")
     many = {str(seed): DrawnFitter(dataclasses.replace(POLICY), seed=seed) for seed in range(5)}
     with pytest.raises(ReleaseError, match="5 policies, expected at most 16 combinations"):
-        joint_bounds(many, given.z, given.corpus, given.parts.transform)
+        joint_bounds(many, lambda _: given.z, given.corpus, given.parts.transform)

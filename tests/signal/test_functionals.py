@@ -49,7 +49,8 @@ def described(frames: NDArray[np.float64]) -> tuple[Rows, Masks]:
     energy = np.exp(frames[:, :40]).sum(axis=1)
     speech = energy >= np.average(energy, weights=energy) / 1000
     first, last = np.flatnonzero(speech)[[0, -1]]
-    frames, loud = (of[max(0, first - 10) : last + 11] for of in (frames, speech))
+    span = slice(max(0, first - 10), last + 11)
+    frames, loud = frames[span], speech[span]
     rows = {f"band{band:02d}": frames[:, band] for band in range(40)}
     rows |= {f"broad{part}": frames[:, 5 * part : 5 * part + 5].mean(axis=1) for part in range(8)}
     rows["level"] = np.logaddexp.reduce(frames[:, :40], axis=1)

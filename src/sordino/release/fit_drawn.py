@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -177,7 +178,11 @@ def folds(speaker: NDArray[np.str_], seed: int) -> Codes:
     return fold
 
 
-def crossfitted(fitter: DrawnFitter, z: Vectors, corpus: Corpus, rows: Codes) -> tuple[Codes, int]:
+Space = Callable[[Codes], Vectors]
+"""From rows to the vectors of all utterances, `(utterances, d)`, in the scaled space that those rows decide."""
+
+
+def crossfitted(fitter: DrawnFitter, space: Space, corpus: Corpus, rows: Codes) -> tuple[Codes, int]:
     """The bin of each of `rows`, `(rows,)`, by a release fitted on other speakers; and how many bins there are.
 
     Raises `ReleaseError` where the speakers without an eighth of them do not suffice to fit a release, or one of as
@@ -186,9 +191,11 @@ def crossfitted(fitter: DrawnFitter, z: Vectors, corpus: Corpus, rows: Codes) ->
     fold = folds(corpus.speaker[rows], fitter.seed)
     bins, counts = np.zeros(len(rows), np.intp), set[int]()
     for one in np.unique(fold):
+        others = rows[fold != one]
+        z = space(others)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # few prototypes: they move no decision
-            release = fitter.fit(z, corpus, Part(rows[fold != one], rows[:0]))
+            release = fitter.fit(z, corpus, Part(others, rows[:0]))
         bins[fold == one] = release.decide(z[rows[fold == one]])
         counts.add(release.bins)
     if len(counts) > 1:
@@ -196,16 +203,17 @@ def crossfitted(fitter: DrawnFitter, z: Vectors, corpus: Corpus, rows: Codes) ->
     return bins, counts.pop()
 
 
-def bounds(fitter: DrawnFitter, z: Vectors, corpus: Corpus, part: Part) -> dict[tuple[str, str], Bound]:
+def bounds(fitter: DrawnFitter, space: Space, corpus: Corpus, part: Part) -> dict[tuple[str, str], Bound]:
     """The bounds of a drawn release: what no attacker exceeds who sees one released vector.
 
-    The whole procedure is cross-fitted: each speaker's bins come from a release fitted on the others. Keys are the
+    The whole procedure is cross-fitted, the scaled space included: each speaker's bins come from a release fitted on
+    the others, in the space that they decide. Keys are the
     secret (`gender`, `sensitive-vs-neutral`, `age` where it is hidden) and what the attacker knows beside it: nothing,
     or for gender the true role. A secret whose speakers are too few has a limit that is NaN. Raises `ReleaseError`
     where the speakers without an eighth of them do not suffice to fit a release.
     """
     rows = np.sort(part.rows)
-    bins, count = crossfitted(fitter, z, corpus, rows)
+    bins, count = crossfitted(fitter, space, corpus, rows)
     found = {}
     for key, secret in secrets(fitter.policy, corpus, rows).items():
         known = secret >= 0

@@ -29,7 +29,7 @@ from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.metrics.bound import Bound, bound, contraction_together
-from sordino.release.fit_drawn import DrawnFitter, crossfitted
+from sordino.release.fit_drawn import DrawnFitter, Space, crossfitted
 from sordino.release.protocol import Readable, Release, Vectors
 from sordino.release.rows import secrets
 
@@ -98,7 +98,7 @@ def combined(bins: Sequence[NDArray[np.intp]], counts: Sequence[int]) -> NDArray
 
 
 def joint_bounds(
-    fitters: Mapping[str, DrawnFitter], z: Vectors, corpus: Corpus, part: Part
+    fitters: Mapping[str, DrawnFitter], space: Space, corpus: Corpus, part: Part
 ) -> dict[tuple[str, str, str], Bound]:
     """What no attacker exceeds who sees one utterance as released under every policy.
 
@@ -109,7 +109,7 @@ def joint_bounds(
     if 2 ** len(fitters) > MOST:
         raise ReleaseError(f"{len(fitters)} policies, expected at most {MOST} combinations of bins: leave policies out")
     rows = np.sort(part.rows)
-    each = [crossfitted(fitter, z, corpus, rows) for fitter in fitters.values()]
+    each = [crossfitted(fitter, space, corpus, rows) for fitter in fitters.values()]
     counts = [count for _, count in each]
     if (count := int(np.prod(counts))) > MOST:
         raise ReleaseError(f"{count} combinations of bins, expected at most {MOST}: leave policies or `detail` out")

@@ -27,7 +27,7 @@ from sordino import attack, release
 from sordino.corpora.split import Part, Parts
 from sordino.corpora.table import Corpus, checksums
 from sordino.errors import PolicyError, ReleaseError
-from sordino.features import CACHE, PreprocessFitter
+from sordino.features import CACHE, Preprocess, PreprocessFitter
 from sordino.metrics.bound import Bound
 from sordino.policy import Policy
 from sordino.release import DrawnFitter
@@ -106,8 +106,16 @@ class _Run:
     ) -> None:
         self.corpus, self.x, self.options, self.jobs = corpus, x, options, jobs
         self.sums, self.folder, self.features = sums, folder, features
-        self.preprocess = PreprocessFitter(options.scale, options.components).fit(x)
+        self.preprocess = self.fitted(np.arange(len(x)))
         self.z = self.preprocess(x)
+
+    def fitted(self, rows: NDArray[np.intp]) -> Preprocess:
+        """Scaling that these rows decide."""
+        return PreprocessFitter(self.options.scale, self.options.components).fit(self.x[rows])
+
+    def space(self, rows: NDArray[np.intp]) -> Vectors:
+        """All vectors in the space that these rows decide."""
+        return self.fitted(rows)(self.x)
 
     def draws(self, policy: Policy, measured_on: Any = "test") -> tuple[Parts, ...]:
         """The draws of test speakers, or of validation speakers."""
@@ -157,8 +165,8 @@ class _Run:
     def bounds(self, fitter: Any) -> Mapping[tuple[str, str], Bound]:
         """Of a drawn release; none where speakers are too few to do without some."""
         try:
-            everybody = self.everybody
-            return release.bounds(fitter, self.z, self.corpus, everybody) if isinstance(fitter, DrawnFitter) else {}
+            everybody, space = self.everybody, self.space
+            return release.bounds(fitter, space, self.corpus, everybody) if isinstance(fitter, DrawnFitter) else {}
         except ReleaseError:
             return {}
 
@@ -199,6 +207,6 @@ class _Run:
         if not all(isinstance(one, DrawnFitter) for one in fitters.values()):
             return {}
         try:
-            return release.joint_bounds(fitters, self.z, self.corpus, self.everybody)  # type: ignore[arg-type]
+            return release.joint_bounds(fitters, self.space, self.corpus, self.everybody)  # type: ignore[arg-type]
         except ReleaseError:
             return {}

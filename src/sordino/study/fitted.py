@@ -125,8 +125,8 @@ _HOW = (
     "Fitted on all speakers named. The figures are those of the same procedure in draws of speakers: two fifths to fit "
     "on, two fifths for attackers who retrain, the rest tested. Where a family was chosen, it was on the validation "
     "speakers of all draws together, of whom most are tested in another draw: its figures flatter a little. Bounds are "
-    "those of decisions by folds of speakers, in a scaled space that has seen all of them without labels. They hold "
-    "for one vector of a speaker like those fitted on, and for whoever sees nothing else."
+    "those of decisions by folds of speakers, each by what was fitted on the others alone. They hold for one vector of "
+    "a speaker like those fitted on, and for whoever sees nothing else."
 )
 
 

@@ -152,7 +152,7 @@ def _computed(
         plans = [_plan(unit, z, corpus, options) for unit, z in zip(units, spaces, strict=True)]
         fitted = run_rounds(plans, fit_stacks)
         calls = zip(units, spaces, fitted, strict=True)
-        return workers(joblib.delayed(_attacked)(unit, z, corpus, options, *made) for unit, z, made in calls)
+        return workers(joblib.delayed(_attacked)(unit, x, z, corpus, options, *made) for unit, z, made in calls)
     return workers(joblib.delayed(_one_unit)(unit, x, corpus, options) for unit in units)
 
 
@@ -161,15 +161,18 @@ def _one_unit(unit: Unit, x: NDArray[np.float32], corpus: Corpus, options: Optio
     with threadpool_limits(1), warnings.catch_warnings():  # one thread gives the same bytes anywhere
         warnings.filterwarnings("ignore", ".* sound like ")  # few prototypes: the record says how many
         z = space(unit.parts, x, options)
-        return _attacked(unit, z, corpus, options, *run(_plan(unit, z, corpus, options)))
+        return _attacked(unit, x, z, corpus, options, *run(_plan(unit, z, corpus, options)))
 
 
-def space(parts: Parts, x: NDArray[np.float32], options: Options) -> NDArray[np.float32]:
-    """The vectors of one draw in the scaled space, which some of its rows decide."""
+def space(
+    parts: Parts, x: NDArray[np.float32], options: Options, transform: NDArray[np.intp] | None = None
+) -> NDArray[np.float32]:
+    """The vectors of one draw in the scaled space, which some of its rows decide; `transform` stands for its party."""
+    transform = parts.transform.rows if transform is None else transform
     rows = {
-        "transform": parts.transform.rows,
+        "transform": transform,
         "risk": parts.risk.rows,
-        "both": np.concatenate([parts.risk.rows, parts.transform.rows]),
+        "both": np.concatenate([parts.risk.rows, transform]),
     }[options.fit_on]
     return PreprocessFitter(options.scale, options.components).fit(x[rows])(x)
 
@@ -191,17 +194,18 @@ def _plan(
 
 
 def _bounds(
-    unit: Unit, z: NDArray[np.float32], corpus: Corpus, options: Options
+    unit: Unit, x: NDArray[np.float32], corpus: Corpus, options: Options
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Of each drawn release: what no attacker exceeds, by secret and what is known beside it."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     made: dict[DrawnFitter, dict[tuple[str, str], Bound]] = {}
+    own = partial(space, unit.parts, x, options)
     for name in options.releases:
         fitter = release.fitter(unit.policy, name, 1000 * options.seed + unit.parts.draw)
         if isinstance(fitter, DrawnFitter):
             decides = replace(fitter, alone=False)  # prototypes or their mean: the decision is the same
             with suppress(ReleaseError):  # too few speakers to do without some: nobody can tell
-                made[decides] = made.get(decides) or bounds(decides, z, corpus, unit.parts.transform)
+                made[decides] = made.get(decides) or bounds(decides, own, corpus, unit.parts.transform)
                 found[name] = {" given ".join(filter(None, key)): _figures(one) for key, one in made[decides].items()}
     return found
 
@@ -212,6 +216,7 @@ def _figures(one: Bound) -> dict[str, float]:
 
 def _attacked(
     unit: Unit,
+    x: NDArray[np.float32],
     z: NDArray[np.float32],
     corpus: Corpus,
     options: Options,
@@ -221,7 +226,7 @@ def _attacked(
     attacked = partial(attack.run, ignorant=ignorant, families=options.families, seed=unit.parts.draw)
     audits = [attacked(one, z, corpus, unit.parts, unit.policy) for one in releases]
     record = {
-        "bounds": _bounds(unit, z, corpus, options),
+        "bounds": _bounds(unit, x, corpus, options),
         "components": z.shape[1],
         "risk_validation_losses": list(ignorant.losses),
         "releases": {one.name: {"hash": one.hash, **one.config} for one in releases},
