@@ -138,7 +138,7 @@ def table(look: Estimates) -> Table:
     heads = [
         [("", 1), ("F1 of required", 2), ("U of required", 2), ("U of neutral", 2), ("retrained", 1), ("detail", 2),
          ("sensitive, AUC", 2), ("gender, AUC", 2), ("patient", 1)],
-        [(name, 1) for name in ("release", *sure, *sure, *sure, "AUC", "", "AUC", *sure, *sure, "gender")],
+        [(name, 1) for name in ("release", *sure, *sure, *sure, "AUC", "UAR", "AUC", *sure, *sure, "gender")],
     ]  # fmt: skip
     return Table("Means over required emotions and draws", heads, [rows])
 
