@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sordino.cli.options import CACHE, CORES, Cache, CorpusOption, Jobs, Json, Out, Seed, corpora_from, write_json
+from sordino.cli.options import CACHE, CORES, Cache, CorpusOption, Jobs, Json, Out, Seed, corpora_from, show, write_json
 from sordino.cli.reproduce import Attackers, Features, families
 
 Releases = Annotated[
@@ -35,7 +35,7 @@ def compare(
     Example:
       sordino compare --corpus ravdess=data/ravdess --corpus emodb=data/emodb --out compared
     """
-    from rich.console import Console
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     from sordino.report.tables import number
@@ -53,7 +53,8 @@ def compare(
         write_json(json, {"report": str(out / "report.html"), "mean_of_policies": figures})
     if json == "-":
         return
-    shown = Table("release", title="Releases compared, mean of three policies")
+    shown = Table(title="Releases compared, mean of three policies", box=SIMPLE_HEAD)
+    shown.add_column("release", no_wrap=True)
     columns = {
         "F1 required": "ignorant emotion f1 required",
         "U required": "ignorant emotion unchanged required",
@@ -67,9 +68,7 @@ def compare(
     for name in releases:
         values = means[name].reindex(list(columns.values())).tolist()
         shown.add_row(name, *(number(value) for value in values))
-    console = Console()
-    console.print(shown)
-    console.print(str(out / "report.html"), soft_wrap=True, markup=False, highlight=False)
+    show(shown, out / "report.html")
 
 
 def _most(figures: object) -> str:

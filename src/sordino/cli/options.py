@@ -20,6 +20,7 @@ from sordino.errors import CorpusError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.table import Table
 
     from sordino.corpora.table import Corpus
 
@@ -31,6 +32,9 @@ CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expandu
 
 STATE: Final = Path(os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()) / "sordino"
 """Where is kept what must outlast a restart: the count of a day, and the key that is drawn with."""
+
+WIDE: Final = 120
+"""Characters of a line that goes to no terminal."""
 
 Out = Annotated[Path, typer.Option("--out", metavar="PATH", help="Where to write; made when absent.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
@@ -76,7 +80,7 @@ def _name_and_path(option: str) -> tuple[str, str]:
 
 def tell_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | None) -> None:
     """Print one row a release and condition; as JSON, with intervals over speakers, where that is asked for."""
-    from rich.console import Console
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     from sordino.report.tables import number
@@ -91,14 +95,23 @@ def tell_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | No
         write_json(json, {"estimates": str(out / "estimates.csv"), "mean_of_policies": figures})
     if json == "-":
         return
-    shown = Table("release", "condition", title=title)
+    shown = Table(title=title, box=SIMPLE_HEAD)
+    shown.add_column("release", no_wrap=True)
+    shown.add_column("condition", min_width=18)
     for name in COLUMNS:
         shown.add_column(name, justify="right")
     for (release, condition), row in found.items():
         shown.add_row(release, condition, *(number(one.value) for one in row.values()))
-    console = Console()
-    console.print(shown)
-    console.print(str(out / "estimates.csv"), soft_wrap=True, markup=False, highlight=False)
+    show(shown, out / "estimates.csv")
+
+
+def show(table: Table, path: Path) -> None:
+    """Print a table and where the rest is: as wide as the terminal, and wide enough where nobody looks at one."""
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else WIDE)
+    console.print(table)
+    console.print(str(path), soft_wrap=True, markup=False, highlight=False)
 
 
 def write_json(path: str, content: Mapping[str, Any] | Sequence[Any]) -> None:

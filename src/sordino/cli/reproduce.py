@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from sordino.cli.options import CACHE, CORES, Cache, CorpusOption, Jobs, Json, Out, Seed, corpora_from, write_json
+from sordino.cli.options import CACHE, CORES, Cache, CorpusOption, Jobs, Json, Out, Seed, corpora_from, show, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -164,7 +164,6 @@ def tell_embeddings(estimates: pd.DataFrame, out: Path, json: str | None) -> Non
         write_json(json, {"report": str(out / "report.html"), "embeddings": table.to_dict("records")})
     if json == "-":
         return
-    from rich.console import Console
     from rich.table import Table
 
     from sordino.report.tables import number
@@ -175,9 +174,7 @@ def tell_embeddings(estimates: pd.DataFrame, out: Path, json: str | None) -> Non
         shown.add_column(str(name), justify="left" if words else "right", no_wrap=words)
     for row in table.itertuples(index=False):
         shown.add_row(*[value if isinstance(value, str) else number(value) for value in row])
-    console = Console()
-    console.print(shown)
-    console.print(str(out / "report.html"), soft_wrap=True, markup=False, highlight=False)
+    show(shown, out / "report.html")
 
 
 SHOWN = {
@@ -210,7 +207,6 @@ def tell(estimates: pd.DataFrame, out: Path, json: str | None) -> None:
         write_json(json, {"report": str(out / "report.html"), "mean_of_policies": figures})
     if json == "-":
         return
-    from rich.console import Console
     from rich.table import Table
 
     shown = Table("mean of three policies", title="Feng 2021, run again")
@@ -222,7 +218,5 @@ def tell(estimates: pd.DataFrame, out: Path, json: str | None) -> None:
             if figure in means.index:  # no intensity, no detail
                 shown.add_row(f"  {words}", *[f"{value:.2f}" for value in means.loc[figure]])
         shown.add_section()
-    console = Console()
-    console.print(shown)
-    console.print("Intervals and what was not tested are in the report:")
-    console.print(str(out / "report.html"), soft_wrap=True, markup=False, highlight=False)
+    shown.caption = "Intervals and what was not tested are in the report."
+    show(shown, out / "report.html")
