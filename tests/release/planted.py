@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -74,5 +74,9 @@ def drawing(by: Embedding) -> Embedding:
     """What draws by the network of another: two prototypes of each of three classes, which mean nothing."""
     random, width = np.random.default_rng(0), by.network.shape.width
     prototypes = random.normal(size=(6, width)).astype(np.float32)
-    arrays = {"bias": random.normal(size=3).astype(np.float32), "prototypes": prototypes, "bin": np.arange(6) // 2}
+    arrays: dict[str, NDArray[Any]] = {
+        "bias": random.normal(size=3),
+        "prototypes": prototypes,
+        "bin": np.arange(6) // 2,
+    }
     return Embedding("drawn", by.config | {"task": "activation", "epsilon": "inf"}, by.network, arrays)

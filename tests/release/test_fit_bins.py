@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,7 +75,8 @@ def test_what_goes_out_is_a_prototype_of_the_bin_and_nobodys_embedding() -> None
 
 def test_randomised_response_flips_as_often_as_epsilon_says() -> None:
     general, (given, _) = fitted("general"), scene()
-    arrays = {"bias": np.zeros(3, np.float32), "prototypes": np.eye(3, 12, dtype=np.float32), "bin": np.arange(3)}
+    prototypes = np.eye(3, 12, dtype=np.float32)
+    arrays: dict[str, NDArray[Any]] = {"bias": np.zeros(3), "prototypes": prototypes, "bin": np.arange(3)}
     release = Embedding("drawn", general.config | {"task": "activation", "epsilon": 1.0}, general.network, arrays)
     kept = np.mean([release.read(release(given, key)) == release.decide(given) for key in range(8)])
     assert kept == pytest.approx(np.e / (np.e + 2), abs=0.03)
@@ -91,7 +93,7 @@ def test_nobody_is_scored_by_who_learnt_from_them() -> None:
     speaker = np.repeat(np.arange(11), 3)
     met: list[int] = []
 
-    def unseen(own: NDArray[np.integer], others: NDArray[np.integer]) -> NDArray[np.floating]:
+    def unseen(own: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.floating]:
         assert not set(speaker[own]) & set(speaker[others])
         met.extend(others)
         return np.stack([others, -others], axis=1).astype(float)
@@ -122,8 +124,8 @@ def test_how_bins_fall_is_worked_by_hand() -> None:
 
 
 def test_a_class_of_too_few_people_too_many_classes_and_nobodys_rows_are_refused() -> None:
-    def unseen(own: NDArray[np.integer], others: NDArray[np.integer]) -> NDArray[np.floating]:  # noqa: ARG001
-        return np.eye(3)[others % 3]
+    def unseen(own: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.floating]:  # noqa: ARG001
+        return np.array(np.eye(3)[others % 3])
 
     rows = np.arange(60)
     z, gender, speaker = np.zeros((60, 4), np.float32), rows // 3 % 2, rows // 3 % 20

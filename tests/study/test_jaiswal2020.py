@@ -124,9 +124,7 @@ def drawn(planted: Corpus, tmp_path_factory: pytest.TempPathFactory) -> pd.DataF
 def test_what_is_drawn_is_attacked_as_the_others_are_and_has_a_bound(drawn: pd.DataFrame) -> None:
     whole = drawn[drawn["split"] == "all"]
     assert set(whole["release"]) == {"drawn"}
-    assert {"uar", "leakage", "privacy", "auc", "bound_auc", "bound_uar", "bound_advantage"} <= set(
-        whole["metric"]
-    )
+    assert {"uar", "leakage", "privacy", "auc", "bound_auc", "bound_uar", "bound_advantage"} <= set(whole["metric"])
     assert not whole.duplicated(KEYS).any()
     bounds = whole[whole["metric"] == "bound_uar"].set_index(["target", "condition"])
     assert {("gender", ""), ("gender", "given low"), ("speaker", "")} <= set(bounds.index)

@@ -42,7 +42,7 @@ PAID: Final = 0.02
 GAP: Final = 0.02
 """Between total variations of genders: a smaller one is as good as none."""
 
-Codes = NDArray[np.integer[Any]]
+Codes = NDArray[np.intp]
 Matrix = NDArray[np.floating[Any]]
 
 Unseen = Callable[[Codes, Codes], Matrix]
@@ -68,8 +68,8 @@ def fit(
     made = []
     for one in range(logits.shape[1]):
         rows = np.flatnonzero((label == one) & (found == one))
-        given = (z[rows], score[rows, one], speaker[rows].astype(str), gender[rows], seed, f"class {one}")
-        made.append(prototypes(*given))
+        people = speaker[rows].astype(str)
+        made.append(prototypes(z[rows], score[rows, one], people, gender[rows], seed, f"class {one}"))
     stands = np.repeat(np.arange(len(made)), [len(some) for some in made]).astype(np.int64)
     return {"bias": bias.astype(np.float32), "prototypes": np.concatenate(made), "bin": stands}
 

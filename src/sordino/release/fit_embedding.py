@@ -111,7 +111,8 @@ class EmbeddingFitter:
             return apply(other.network, train.select(others)).primary[task].numpy()
 
         clean = apply(embedding.network, train).embedding.numpy()
-        arrays = fit_bins.fit(clean, labels[task], labels["gender"], labels["speaker"], unseen, self.seed)
+        label, gender, speaker = (np.asarray(labels[name], np.intp) for name in (task, "gender", "speaker"))
+        arrays = fit_bins.fit(clean, label, gender, speaker, unseen, self.seed)
         epsilon = "inf" if np.isinf(self.epsilon) else self.epsilon  # JSON has no infinity
         config = embedding.config | {"of": self.of, "task": task, "epsilon": epsilon}
         return Embedding(self.name, config, embedding.network, arrays), fitted

@@ -108,7 +108,8 @@ def _bounds(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
     given = {"": known} | {f"given {name}": known[known["truth"] == place] for place, name in enumerate(LEVELS)}
     for condition, rows in given.items():
         if rows["gender"].nunique() == 2:
-            one = bound(*(rows[name].to_numpy() for name in ("prediction", "gender", "speaker")), count)
+            prediction, gender, speaker = (rows[name].to_numpy() for name in ("prediction", "gender", "speaker"))
+            one = bound(prediction, gender, speaker, count)
             for line in bounded(one.tv, one.high, one.auc, one.auc_high, one.speakers):
                 yield {**line, "target": "gender", "condition": condition, "split": "all", "n": len(rows)}
     draws = [rows for _, rows in table.groupby("draw")]
