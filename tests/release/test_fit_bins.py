@@ -109,16 +109,26 @@ def test_biases_make_bins_of_women_and_men_alike_where_recall_allows_it() -> Non
     logits = 1.2 * np.eye(3)[label] + random.normal(size=(1200, 3))
     logits[:, 2] += 0.8 + 0.5 * gender  # the third class is said too often, and of men oftener
     best = biases(logits, label, gender)
-    (before, apart), (after, nearer) = fallen(logits, label, gender), fallen(logits + best, label, gender)
+    (before, _, apart), (after, _, nearer) = fallen(logits, label, gender), fallen(logits + best, label, gender)
     assert after > before
     assert nearer < apart
     assert best[2] < 0
 
 
+def test_no_class_is_lost_for_the_sake_of_small_biases() -> None:
+    random = np.random.default_rng(0)
+    label, gender = random.integers(3, size=1200), random.integers(2, size=1200)
+    logits = np.where(np.eye(3)[label] > 0, 2.0, 0.0) + random.normal(size=(1200, 3))
+    logits[:, 1] = -1 + 0.1 * random.normal(size=1200)  # never said, and told by chance alone
+    assert fallen(logits, label, gender)[1] < 1 / 6
+    assert fallen(logits + biases(logits, label, gender), label, gender)[1] >= 1 / 6
+
+
 def test_how_bins_fall_is_worked_by_hand() -> None:
     label, gender = np.array([0, 0, 0, 0, 1, 1, -1]), np.array([0, 0, 1, 1, 0, -1, 1])
     told = np.array([0, 1, 0, 0, 1, 0, 0])
-    uar, apart = fallen(np.eye(2)[told], label, gender)
+    uar, least, apart = fallen(np.eye(2)[told], label, gender)
+    assert least == pytest.approx(1 / 2)
     assert uar == pytest.approx((3 / 4 + 1 / 2) / 2)
     assert apart == pytest.approx(1 / 2), "of class 0 alone: class 1 has no man"
 

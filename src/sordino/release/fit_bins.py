@@ -2,12 +2,12 @@
 
     bin        the class whose logit plus its bias is highest
     biases     that find the classes nearly as well as the best do, and by which women and men of one class fall nearly
-               as much alike as they can; of those the smallest
+               as much alike as they can; of those the smallest. No class may be lost
     prototypes of a bin: mean embeddings of several people who have its class and were found to (`prototypes`)
 
 Logits by which anything is chosen are those of speakers whom the network never saw: training speakers are dealt to
-folds, and each fold is told by a network that learnt from the others for as many epochs. Whoever stopped the training
-is not looked at.
+folds, and each fold is told by a network that learnt from the others in as many steps. Whoever stopped the training is
+not looked at.
 """
 
 from __future__ import annotations
@@ -41,6 +41,9 @@ PAID: Final = 0.02
 
 GAP: Final = 0.02
 """Between total variations of genders: a smaller one is as good as none."""
+
+LOST: Final = 0.5
+"""Of the recall that chance would have: a class that is found more seldom is lost, and nobody could be drawn for it."""
 
 Codes = NDArray[np.intp]
 Matrix = NDArray[np.floating[Any]]
@@ -87,25 +90,26 @@ def biases(logits: Matrix, label: Codes, gender: Codes) -> Matrix:
     classes = logits.shape[1]
     tried = np.array([(0.0, *some) for some in product(BIASES, repeat=classes - 1)])
     found = [fallen(logits + one, label, gender) for one in tried]
-    uar, apart = np.array(found).T
-    good = uar >= uar.max() - PAID
+    uar, least, apart = np.array(found).T
+    good = least * classes >= min(LOST, least.max() * classes)
+    good &= uar >= uar[good].max() - PAID
     good &= apart <= apart[good].min() + GAP
     best: Matrix = tried[good][np.abs(tried[good]).sum(axis=1).argmin()]
     return best
 
 
-def fallen(logits: Matrix, label: Codes, gender: Codes) -> tuple[float, float]:
-    """The unweighted average recall of classes, and how unlike the bins of women and men of the same class fall.
+def fallen(logits: Matrix, label: Codes, gender: Codes) -> tuple[float, float, float]:
+    """The mean and the least recall of classes, and how unlike the bins of women and men of the same class fall.
 
-    The latter is the total variation between genders given the class, its mean over classes that both have.
+    The last is the total variation between genders given the class, its mean over classes that both have.
     """
     classes, known = logits.shape[1], label >= 0
     code = np.ravel_multi_index((label[known], gender[known] + 1, logits[known].argmax(axis=1)), (classes, 3, classes))
     counts = np.bincount(code, minlength=3 * classes**2).reshape(classes, 3, classes)
     told = counts.sum(axis=1)
-    recall = np.diag(told) / np.maximum(told.sum(axis=1), 1)
+    recall = (np.diag(told) / np.maximum(told.sum(axis=1), 1))[told.sum(axis=1) > 0]
     women, men = counts[:, 1], counts[:, 2]
     both = (women.sum(axis=1) > 0) & (men.sum(axis=1) > 0)
     p, q = (some[both] / some[both].sum(axis=1, keepdims=True) for some in (women, men))
     apart = np.abs(p - q).sum(axis=1).mean() / 2 if both.any() else 0.0
-    return float(recall[told.sum(axis=1) > 0].mean()), float(apart)
+    return float(recall.mean()), float(recall.min()), float(apart)

@@ -104,9 +104,10 @@ class EmbeddingFitter:
             raise ReleaseError("no labels of speaker, expected them: prototypes are means of several people")
         task, plain = next(iter(self.shape.primary)), replace(self, name=self.of)
         embedding, fitted = plain.fit(train, labels, validation, validation_labels)
-        again = replace(plain, training=replace(self.training, epochs=fitted.best_epoch + 1))
 
         def unseen(own: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
+            epochs = round((fitted.best_epoch + 1) * len(train) / len(own))  # as many steps, on fewer rows
+            again = replace(plain, training=replace(self.training, epochs=epochs))
             other, _ = again.fit(train.select(own), {name: codes[own] for name, codes in labels.items()}, None, {})
             return apply(other.network, train.select(others)).primary[task].numpy()
 
