@@ -114,10 +114,9 @@ class Embedding:
 
         Of a drawn one they see what is let out, as `key` decides it.
         """
-        heads = self._network.attributes
         if self.arrays:
             out = (torch.from_numpy(self(rows, key)),)
-            found = {name: self._network.guess(name, out, [0.0]) for name in heads}
+            found = {name: self._network.guess(name, out, [0.0]) for name in self._network.attributes}
         else:
             found = self._made(rows).attributes
         return {name: [logits.argmax(dim=1).numpy() for logits in places] for name, places in found.items()}

@@ -52,9 +52,7 @@ Unseen = Callable[[Codes, Codes], Matrix]
 """From rows to learn from and other rows to the logits of the latter, `(others, classes)`."""
 
 
-def fit(
-    z: Vectors, label: Codes, gender: Codes, speaker: Codes, unseen: Unseen, seed: int
-) -> dict[str, NDArray[Any]]:  # fmt: skip
+def fit(z: Vectors, label: Codes, gender: Codes, speaker: Codes, unseen: Unseen, seed: int) -> dict[str, NDArray[Any]]:
     """Biases `(classes,)`, prototypes `(count, k)` and the bin of each `(count,)`, by the names of `ARRAYS`.
 
     - `z`: embeddings of training rows, `(n, k)`, without noise; `label`, `gender`: their codes, -1 where unknown.
