@@ -30,7 +30,7 @@ from sordino.release import (
     RetainingFitter,
 )
 from sordino.signal.filterbank import filterbank
-from tests.release.planted import POLICY, Planted, planted
+from tests.release.planted import POLICY, Planted, drawing, planted
 
 OTHER: Final = Policy(required="happy", sensitive=("sad", "angry"))
 CARD: Final[dict[str, Any]] = {
@@ -111,6 +111,8 @@ SHAPES: Final = {
 
 @cache
 def embedding(name: str, shape: str) -> Embedding:
+    if name == "drawn":
+        return drawing(embedding("general", shape))
     at = np.arange(24)
     labels = {"activation": at % 3, "gender": at // 3 % 2, "speaker": at // 3 % 4}
     fitter = EmbeddingFitter(name, SHAPES[shape], Training(epochs=1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -9,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from sordino import metrics
 from sordino.errors import SordinoError
-from sordino.metrics.bound import Bound, bound, composed, contraction
+from sordino.metrics.bound import Bound, bound, composed, contraction, identified
 
 Codes = NDArray[np.intp]
 
@@ -49,6 +51,17 @@ def test_the_best_attacker_reaches_the_bound_and_none_exceeds_it(p: list[float],
     assert metrics.uar(secret, (ratio[bins] > 1).astype(int)) == pytest.approx(found.uar)
     for scores in np.random.default_rng(0).normal(size=(200, len(p))):
         assert roc_auc_score(secret, scores[bins]) <= found.auc + 1e-9
+
+
+def test_nobody_tells_from_one_bin_who_speaks_better_than_the_limit() -> None:
+    random = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(5), 40)
+    bins = np.concatenate([random.choice(3, 40, p=random.dirichlet(np.ones(3))) for _ in range(5)])
+    limit = identified(bins, speaker, 3)
+    every = [metrics.uar(speaker, np.array(names)[bins]) for names in product(range(5), repeat=3)]
+    assert max(every) == pytest.approx(limit)
+    assert limit <= 3 / 5
+    assert identified(np.zeros(200, int), speaker, 3) == pytest.approx(1 / 5)
 
 
 @pytest.mark.parametrize("speakers", [6, 12, 30])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from sordino.corpora import split, table
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
 from sordino.policy import Policy
+from sordino.release import Embedding
 
 POLICY: Final = Policy(required="sad", sensitive=("happy", "angry"))
 EMOTIONS: Final = ("neutral", "sad", "happy", "angry")
@@ -67,3 +68,15 @@ def planted(
 
 def speakers_of(corpus: Corpus, rows: NDArray[np.intp]) -> set[str]:
     return set(corpus.speaker[rows].tolist())
+
+
+def drawing(by: Embedding) -> Embedding:
+    """What draws by the network of another: two prototypes of each of three classes, which mean nothing."""
+    random, width = np.random.default_rng(0), by.network.shape.width
+    prototypes = random.normal(size=(6, width)).astype(np.float32)
+    arrays: dict[str, NDArray[Any]] = {
+        "bias": random.normal(size=3),
+        "prototypes": prototypes,
+        "bin": np.arange(6) // 2,
+    }
+    return Embedding("drawn", by.config | {"task": "activation", "epsilon": "inf"}, by.network, arrays)

@@ -14,6 +14,7 @@ from sordino.nn.multimodal import Shape
 from sordino.nn.sequences import Sequences
 from sordino.release import EMBEDDINGS, Embedding, EmbeddingFitter, Identity
 from sordino.release.embedding import noise
+from tests.release.planted import drawing
 
 SHAPE = Shape(audio=6, text=None, kernels=8, gru_width=8)
 
@@ -30,6 +31,8 @@ def labels(n: int = 24) -> dict[str, np.ndarray]:
 
 def fitted(name: str, shape: Shape = SHAPE) -> Embedding:
     torch.set_num_threads(1)
+    if name == "drawn":
+        return drawing(fitted("general", shape))
     fitter = EmbeddingFitter(name, shape, Training(epochs=2))
     return fitter.fit(rows(), labels(), rows(12, 1), labels(12))[0]
 

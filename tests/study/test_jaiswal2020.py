@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from sordino.corpora.table import Corpus
+from sordino.corpora.dimensions import levels
+from sordino.corpora.table import Corpus, checksums
 from sordino.errors import CorpusError, SplitError, StudyError
 from sordino.nn.multimodal import Shape
 from sordino.report.estimates import COLUMNS
 from sordino.study import jaiswal2020
 from sordino.study import jaiswal2020_grid as grid
-from sordino.study.jaiswal2020_estimates import CONTROL, NULL, ON_D1
+from sordino.study import jaiswal2020_tables as tables
+from sordino.study.jaiswal2020_estimates import CONTROL, NULL, ON_D1, measure
+from sordino.study.jaiswal2020_protocol import Scene, draws
+from sordino.study.jaiswal2020_units import guesses
 from sordino.study.jaiswal2020_variants import Options, variants
+from sordino.study.material import Material
 from tests.study.sound import corpus
 
 QUICK = Options(normalise="corpus", epochs=40, families=("linear",), shuffles=4, word_dims=8)
@@ -94,6 +101,48 @@ def test_what_is_finished_is_not_computed_again(run: Path, planted: Corpus) -> N
     assert len(units) == len(after)
     assert sum(units[file] != after[file] for file in units) == 2, "one table and its record"
     assert (run / "estimates.csv").read_bytes() == before
+
+
+def one_fold(given: Corpus, out: Path, options: Options, *only: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The guesses of the first fold alone, and the records of its units."""
+    labels = {"activation": levels(given, "activation").codes, "gender": given.genders()}
+    codes = np.unique(given.speaker, return_inverse=True)[1]
+    first = draws(given, 0, checksums(given))[:1]
+    scene = Scene({**labels, "speaker": codes}, given.speaker, first)
+    material = Material.of(given, ("audio",), normalise="corpus", cache=None)
+    return guesses(variants(("audio",), ("activation",), only), material, scene, out, options, 1)
+
+
+@pytest.fixture(scope="module")
+def drawn(planted: Corpus, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """The estimates of what is drawn, of one fold."""
+    found, units = one_fold(planted, tmp_path_factory.mktemp("units"), replace(QUICK, selections=0), "drawn")
+    people = pd.DataFrame({"speaker": planted.speaker, "gender": planted.genders()})
+    return measure(found, units, people, "planted", 0)
+
+
+def test_what_is_drawn_is_attacked_as_the_others_are_and_has_a_bound(drawn: pd.DataFrame) -> None:
+    whole = drawn[drawn["split"] == "all"]
+    assert set(whole["release"]) == {"drawn"}
+    assert {"uar", "leakage", "privacy", "auc", "bound_auc", "bound_uar", "bound_advantage"} <= set(whole["metric"])
+    assert not whole.duplicated(KEYS).any()
+    bounds = whole[whole["metric"] == "bound_uar"].set_index(["target", "condition"])
+    assert {("gender", ""), ("gender", "given low"), ("speaker", "")} <= set(bounds.index)
+    assert (bounds["value"].between(bounds["chance"], bounds["high"])).all()
+    privacy = whole[
+        (whole["metric"] == "privacy") & (whole["knowledge"] == "semi-informed") & (whole["condition"] == "")
+    ]
+    assert 1 - privacy["value"].item() <= bounds.loc[("gender", ""), "high"]
+    assert tables.bounds(drawn).groups[0][0][4].text == "nothing"
+
+
+def test_where_too_few_people_sound_like_a_class_nothing_is_drawn_and_the_record_says_so(tmp_path: Path) -> None:
+    options = replace(QUICK, epochs=1, selections=1)
+    few = corpus(tmp_path, speakers=10, utterances=3)
+    found, units = one_fold(few, tmp_path / "units", options, "audio-activation", "drawn")
+    assert set(found["release"]) == {"general", "private", "private+"}
+    assert found["row"].dtype == int
+    assert "add speakers" in units["audio-activation-drawn-0"]["not_asked"]
 
 
 @pytest.mark.slow

@@ -7,8 +7,8 @@ tested          guessed by who learnt from all own speakers
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,9 @@ from sordino.attack.verdict import labels
 from sordino.errors import AttackError
 
 Vectors = NDArray[np.floating[Any]]
+
+READER: Final = "bin"
+"""The attacker who reads which of a few things a released vector says, instead of learning from its numbers."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,13 @@ def either(one: Retrained, other: Retrained) -> Retrained:
         )
     )
     return Retrained(guesses, patient, one.quality | other.quality, (one if first else other).null)
+
+
+def reading(found: Retrained) -> Retrained:
+    """The same attack under the name of who reads what is released: `found` is that on one column a bin."""
+    told, pooled = found.guesses.assign(attacker=READER), found.patient.assign(attacker=f"{READER}, pooled")
+    patient = pooled[found.patient["best"].to_numpy(dtype=bool)]
+    return replace(found, guesses=told, patient=patient, quality={READER: max(found.quality.values())})
 
 
 def own_folds(speaker: NDArray[np.str_], secret: Rows, seed: int = 0) -> Rows:

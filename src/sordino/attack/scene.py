@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -15,16 +14,13 @@ from sordino.attack.identity import identify
 from sordino.attack.ignorant import RiskAttacker
 from sordino.attack.machines import FAMILIES
 from sordino.attack.patience import PATIENCE
-from sordino.attack.retraining import Retrained, by_plan, either, own_folds, retrain
+from sordino.attack.retraining import Retrained, by_plan, either, own_folds, reading, retrain
 from sordino.attack.sides import crossfit
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
 from sordino.define import ROLES, Knowledge, Role
 from sordino.policy import Policy
 from sordino.release.protocol import Readable, Release
-
-READER: Final = "bin"
-"""The attacker who reads which of a few things a released vector says, instead of learning from its numbers."""
 
 CLAIM: Final = "one against the rest"
 """The attacker who knows the tested people themselves, and is told of utterances whose they are said to be."""
@@ -127,13 +123,7 @@ class Scene:
     def either(self, ask: Callable[[NDArray[np.float32], Sequence[str]], Retrained]) -> Retrained:
         """Those who learn from what is released, and where it can be read, one who reads what it says."""
         found = ask(self.out, self.families)
-        if self.said is None:
-            return found
-        reader = ask(self.said, ["linear"])
-        tables = [reader.guesses.assign(attacker=READER), reader.patient.assign(attacker=f"{READER}, pooled")]
-        patient = tables[1][reader.patient["best"].to_numpy(dtype=bool)]
-        return either(found, replace(reader, guesses=tables[0], patient=patient,
-                                     quality={READER: max(reader.quality.values())}))  # fmt: skip
+        return found if self.said is None else either(found, reading(ask(self.said, ["linear"])))
 
     def guessed(self, found: pd.DataFrame, target: str, knowledge: Knowledge) -> pd.DataFrame:
         columns = {name: found[name].to_numpy() for name in ("attacker", "best", "truth", "prediction", "score", "k")}

@@ -110,6 +110,11 @@ def _composed(release: Composed) -> Part:
 
 
 def _embedding(release: Embedding) -> Part:
+    if release.bins:
+        task, epsilon = release.config["task"], str(release.config["epsilon"])
+        shipped = {name: release.arrays[name] for name in ("prototypes", "bin")}
+        whole = networks.decision(release.network, task, release.arrays["bias"])
+        return Part({"kind": "clip-drawn", "epsilon": epsilon}, arrays=shipped, whole=whole)
     spread = float(release.config["shape"]["noise"])
     chance = {"kind": "clip-noise", "spread": spread} if spread else AS_IT_IS
     return Part(chance, whole=networks.embedding(release.network))

@@ -63,6 +63,17 @@ def autoencoder(x: Symbol, network: ReplacementAutoencoder) -> Symbol:
 
 def embedding(network: Multimodal) -> bytes:
     """By stream `(n, longest, width)` and its lengths `(n,)` `-> out (n, k)`; what is past an end counts nothing."""
+    out = _embedded(network)
+    return out.graph.model(out=out)
+
+
+def decision(network: Multimodal, task: str, bias: NDArray[np.float32]) -> bytes:
+    """The same `-> bin (n,)`: the class of a task that scores highest, each with its bias."""
+    logits = _sequential(_embedded(network), network.primary[task])
+    return logits.graph.model(bin=logits.graph.op("ArgMax", logits + bias, dtype=np.int64, axis=1, keepdims=0))
+
+
+def _embedded(network: Multimodal) -> Symbol:
     graph, pooled = Graph(), []
     for name, stream in network.streams.items():
         width = network.shape.streams[name]
@@ -73,7 +84,7 @@ def embedding(network: Multimodal) -> bytes:
     if network.shape.bottleneck is not None:
         ones = np.ones(network.shape.bottleneck, np.float32)
         out = graph.op("LayerNormalization", out, ones, 0 * ones, epsilon=1e-5)
-    return graph.model(out=out)
+    return out
 
 
 def _sequential(x: Symbol, layers: Any) -> Symbol:

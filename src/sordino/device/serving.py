@@ -49,12 +49,17 @@ def _clip_noise(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays
     return out + np.float32(settings["spread"]) * chance.clip_noise(z, key, out.shape[1])
 
 
+def _clip_drawn(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:
+    return _drawn([chance.flat(z)], made, key, settings, arrays)
+
+
 CHANCE: Final[dict[str, Callable[[Any, Made, int, Settings, Arrays], Vectors]]] = {
     "none": _as_it_is,
     "noise": _noise,
     "drawn": _drawn,
     "mixed": _mixed,
     "clip-noise": _clip_noise,
+    "clip-drawn": _clip_drawn,
 }
 """How chance comes in, by the `kind` that a bundle names: from the scaled space (or the clip) and what the model made
 of it to what goes out, by a key. The functions are those of training (`sordino.signal.chance`)."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from sordino.release.chosen import COSTS, WHAT, check, explain, fitter, name_of
 from sordino.release.composed import Composed, ComposedFitter
 from sordino.release.drawn import Drawn
-from sordino.release.embedding import EMBEDDINGS, Embedding, EmbeddingFitter
+from sordino.release.embedding import EMBEDDINGS, Embedding
 from sordino.release.erasure import Erased, ErasureFitter
 from sordino.release.fit_drawn import DrawnFitter, bounds
+from sordino.release.fit_embedding import EmbeddingFitter
 from sordino.release.fitters import FITTERS, load
 from sordino.release.identity import Identity, IdentityFitter
 from sordino.release.mixture import Mixture, MixtureFitter

@@ -171,10 +171,10 @@ class _Own:
         return rows
 
 
-def folds(speaker: NDArray[np.str_], seed: int) -> Codes:
+def folds(speaker: NDArray[Any], seed: int, count: int = FOLDS) -> Codes:
     """The fold of each row, `(n,)`: speakers dealt at random."""
     people, codes = np.unique(speaker, return_inverse=True)
-    fold: Codes = (np.random.default_rng(seed).permutation(len(people)) % min(FOLDS, len(people)))[codes]
+    fold: Codes = (np.random.default_rng(seed).permutation(len(people)) % min(count, len(people)))[codes]
     return fold
 
 

@@ -20,10 +20,7 @@ class Frozen:
     def __init__(self, name: str, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]] | None = None) -> None:
         self.name = name
         self._config = copy.deepcopy(dict(config))
-        own = {key: np.array(values) for key, values in (arrays or {}).items()}
-        for values in own.values():
-            values.setflags(write=False)
-        self.arrays: Mapping[str, NDArray[Any]] = MappingProxyType(own)
+        self.arrays = locked(arrays or {})
 
     @property
     def config(self) -> dict[str, Any]:
@@ -38,3 +35,11 @@ class Frozen:
     def save(self, path: str | Path) -> None:
         """Write the release to one file that `sordino.release.load` reads."""
         archive.write(path, self.name, self._config, self.arrays)
+
+
+def locked(arrays: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+    """Copies of arrays that cannot be written to, by name."""
+    own = {key: np.array(values) for key, values in arrays.items()}
+    for values in own.values():
+        values.setflags(write=False)
+    return MappingProxyType(own)

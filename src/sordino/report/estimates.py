@@ -246,6 +246,16 @@ def _detail(kind: str, table: Table) -> Iterator[Figure]:
         yield Figure("detail", explained, lambda rows: 0.0, everything, Role.REQUIRED, kind)  # noqa: ARG005
 
 
+def bounded(tv: float, tv_high: float, auc: float, auc_high: float, speakers: float) -> Iterator[dict[str, Any]]:
+    """The lines of one bound, `high` being its upper limit: `bound_auc`, `bound_uar` and `bound_advantage`."""
+    for metric, value, high, chance in (
+        ("bound_auc", auc, auc_high, 0.5),
+        ("bound_uar", 0.5 + tv / 2, 0.5 + min(tv_high, 1) / 2, 0.5),
+        ("bound_advantage", tv, min(tv_high, 1), 0.0),
+    ):
+        yield {"metric": metric, "value": value, "high": high, "chance": chance, "speakers": int(speakers)}
+
+
 def _half(rows: NDArray[np.intp]) -> float:  # noqa: ARG001
     return 0.5
 

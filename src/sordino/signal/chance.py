@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -26,8 +26,8 @@ def seed_of(row: Vectors, key: int) -> int:
     return int.from_bytes(_digest(row, key, 16), "little")
 
 
-def uniform(z: Vectors, key: int, count: int = 1) -> NDArray[np.float64]:
-    """`count` numbers in [0, 1) for each vector, `(n, count)`.
+def uniform(z: Vectors | Sequence[Vectors], key: int, count: int = 1) -> NDArray[np.float64]:
+    """`count` numbers in [0, 1) for each vector, `(n, count)`; the vectors may differ in length.
 
     >>> z = np.ones((2, 3), np.float32)
     >>> bool((uniform(z, 7)[0] == uniform(z, 7)[1]).all()), bool(uniform(z, 7)[0] == uniform(z, 8)[0])
@@ -48,7 +48,12 @@ def noise(z: Vectors, key: int, kind: Kind, scale: float) -> Vectors:
 
 
 def drawn(
-    z: Vectors, bins: Codes, key: int, prototypes: Vectors, of_bin: NDArray[np.integer[Any]], epsilon: float
+    z: Vectors | Sequence[Vectors],
+    bins: Codes,
+    key: int,
+    prototypes: Vectors,
+    of_bin: NDArray[np.integer[Any]],
+    epsilon: float,
 ) -> Vectors:
     """A prototype for each bin; `z` and the key decide which, and whether the bin is flipped to another.
 
@@ -85,6 +90,15 @@ def mixed(
     filling = np.stack([one.standard_normal(len(factor)) for one in random]) @ factor
     out: Vectors = (prototype + share * residual + np.sqrt(1 - share**2) * filling).astype(np.float32)
     return out
+
+
+def flat(streams: Mapping[str, NDArray[np.float32]]) -> Vectors:
+    """All that is in one clip as one vector, from which chance can follow; `streams` are its sequences by name.
+
+    >>> flat({"audio": np.ones((2, 2), np.float32), "text": np.zeros((1, 3), np.float32)})
+    array([1., 1., 1., 1., 0., 0., 0.], dtype=float32)
+    """
+    return np.concatenate([values.ravel() for values in streams.values()])
 
 
 def clip_noise(streams: Mapping[str, NDArray[np.float32]], key: int, width: int) -> Vectors:

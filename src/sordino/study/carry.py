@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 
 from sordino import storage
 from sordino.attack import RiskFitter
-from sordino.attack.scene import READER
+from sordino.attack.retraining import READER
 from sordino.attack.sides import crossfit
 from sordino.corpora import table
 from sordino.corpora.split import Part

@@ -15,7 +15,7 @@ from sordino.define import Knowledge, Role
 from sordino.features import CACHE
 from sordino.release import FITTERS, WHAT
 from sordino.report import audit, figures, terms
-from sordino.report.estimates import measure, pooled
+from sordino.report.estimates import bounded, measure, pooled
 from sordino.report.figures import Panel, Point
 from sordino.report.page import Page, Picture, Section, Terms, Text, settings
 from sordino.report.tables import Cell, Estimate, Estimates, Table, number, with_interval
@@ -69,13 +69,8 @@ def _bounds(estimates: pd.DataFrame, units: Mapping[str, Any]) -> pd.DataFrame:
             where = {"study": STUDY, "corpus": together, "features": first["features"], "seed": first["seed"],
                      "release": release, "required": required, "knowledge": "", "attacker": "", "target": target,
                      "group": given, "k": "", "condition": "", "split": "all", "low": np.nan, "n": ""}  # fmt: skip
-            for metric, value, high, chance in (
-                ("bound_auc", found["auc"], found["auc_high"], 0.5),
-                ("bound_uar", 0.5 + found["tv"] / 2, 0.5 + min(found["tv_high"], 1) / 2, 0.5),
-                ("bound_advantage", found["tv"], min(found["tv_high"], 1), 0.0),
-            ):
-                lines.append({**where, "metric": metric, "value": value, "high": high, "chance": chance,
-                              "speakers": int(found["speakers"])})  # fmt: skip
+            lines += [{**where, **line} for line in bounded(found["tv"], found["tv_high"], found["auc"],
+                                                            found["auc_high"], found["speakers"])]  # fmt: skip
     return pd.DataFrame(lines, columns=list(estimates.columns))
 
 

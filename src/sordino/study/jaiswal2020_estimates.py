@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from sordino import metrics
 from sordino.attack import Null
+from sordino.corpora.dimensions import LEVELS
 from sordino.define import GENDERS, Knowledge
-from sordino.report.estimates import COLUMNS
+from sordino.metrics.bound import bound, identified
+from sordino.report.estimates import COLUMNS, bounded
 
 STUDY: Final = "jaiswal2020"
 
@@ -62,6 +64,8 @@ def _lines(asked: str, table: pd.DataFrame, task: str) -> Iterator[dict[str, Any
         yield from _emotion(table, task)
     elif asked == "leakage":
         yield from _every(table, _uar, {"knowledge": Knowledge.IGNORANT, "target": "gender", "metric": "leakage"})
+    elif asked == "decision":
+        yield from _bounds(table)
     elif asked == "verification":
         yield from _every(
             table, _auc, {"knowledge": Knowledge.SEMI_INFORMED, "target": "speaker", "metric": "auc"}, secret=False
@@ -93,6 +97,27 @@ def _emotion(table: pd.DataFrame, task: str) -> Iterator[dict[str, Any]]:
     known = table[table["gender"] >= 0].reset_index(drop=True)
     if known["gender"].nunique() == 2:
         yield from _every(known, _difference, where | {"metric": "uar_difference"}, secret="gender", chance=0.0)
+
+
+def _bounds(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """What no attacker exceeds who sees one vector that was drawn: of gender, and of who of the tested speaks.
+
+    Of gender also where the class is known. Each speaker was binned by a release that was fitted on others.
+    """
+    known, count = table[table["gender"] >= 0], len(LEVELS)
+    given = {"": known} | {f"given {name}": known[known["truth"] == place] for place, name in enumerate(LEVELS)}
+    for condition, rows in given.items():
+        if rows["gender"].nunique() == 2:
+            prediction, gender, speaker = (rows[name].to_numpy() for name in ("prediction", "gender", "speaker"))
+            one = bound(prediction, gender, speaker, count)
+            for line in bounded(one.tv, one.high, one.auc, one.auc_high, one.speakers):
+                yield {**line, "target": "gender", "condition": condition, "split": "all", "n": len(rows)}
+    draws = [rows for _, rows in table.groupby("draw")]
+    people = np.array([rows["speaker"].nunique() for rows in draws])
+    found = [identified(rows["prediction"].to_numpy(), rows["speaker"].to_numpy(), count) for rows in draws]
+    yield {"target": "speaker", "metric": "bound_uar", "split": "all", "n": len(table), "value": float(np.mean(found)),
+           "high": float(np.minimum(count / people, 1).mean()), "speakers": table["speaker"].nunique(),
+           "chance": float((1 / people).mean())}  # fmt: skip
 
 
 def _every(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,8 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sordino import metrics
-from sordino.attack import membership, patient, retrain
-from sordino.errors import AttackError
+from sordino.attack import Retrained, membership, patient, retrain
+from sordino.attack.retraining import either, reading
+from sordino.errors import AttackError, ReleaseError
 from sordino.nn.fit_multimodal import FittedMultimodal, Training
 from sordino.nn.multimodal import Shape
 from sordino.nn.sequences import Sequences
@@ -39,6 +41,15 @@ class Lesson:
         if options.grid:
             self._search()
 
+    def told(self, seed: int) -> Iterator[pd.DataFrame]:
+        """What is asked of one network; nothing where a class cannot be drawn for want of people, and why."""
+        try:
+            yield from self.asked(seed)
+        except ReleaseError as error:
+            if self.variant.release != "drawn":
+                raise
+            self.record["not_asked"] = f"drawn: {error}"
+
     def asked(self, seed: int) -> Iterator[pd.DataFrame]:
         """The guesses of one network, then those of its membership."""
         draw = self.draw
@@ -47,23 +58,31 @@ class Lesson:
         e = embedding(self.rows, key=seed)
         yield self.emotion(embedding, e, seed)
         yield from self.leakage(embedding, seed)
-        gender = self.scene.labels["gender"]
-        who = self.scene.speaker
-        families = self.options.families
-        if gender.max() > 0:
+        if embedding.bins:
+            yield self.decision(embedding, seed)
+        if self.scene.labels["gender"].max() > 0:
             k, shuffles = self.options.patient, self.options.shuffles
-            given: Any = {"families": families, "seed": seed}
-            found = retrain(e, gender, who, draw.known, self.test, ks=(k,), shuffles=shuffles, **given)
+            found = self.gender(embedding, e, draw.known, self.test, seed, ks=(k,), shuffles=shuffles)
             yield self.table("privacy", found.best, seed)
             yield self.table("patient", patient(found.best, k, seed), seed)
             self.record.setdefault("nulls", []).append({str(k): null.uar for k, null in found.null.items()})
             if draw.folds:
-                on_d1 = retrain(e, gender, who, draw.d2, draw.train, **given)
-                yield self.table("privacy-d1", on_d1.best, seed)
+                yield self.table("privacy-d1", self.gender(embedding, e, draw.d2, draw.train, seed).best, seed)
         yield self.verification(e, seed)
         if draw.folds and not self.variant.condition:  # not of a sweep: it would cost more than all the rest
             for selection in range(self.options.selections):
                 yield from self.membership(e, fitted.best_epoch + 1, seed, selection)
+
+    def gender(
+        self, embedding: Embedding, e: NDArray[np.float32], own: Rows, test: Rows, seed: int, **asked: Any
+    ) -> Retrained:
+        """What attackers who learnt from `own` rows say of the gender of others; where it is drawn, one reads bins."""
+        of: Any = (self.scene.labels["gender"], self.scene.speaker, own, test)
+        found = retrain(e, *of, families=self.options.families, seed=seed, **asked)
+        if not embedding.bins:
+            return found
+        said = np.eye(embedding.bins)[embedding.read(e)]
+        return either(found, reading(retrain(said, *of, families=("linear",), seed=seed, **asked)))
 
     def fit(
         self, rows: Sequences, train: Rows, stop: Rows | None, seed: int, training: Training | None = None
@@ -77,10 +96,11 @@ class Lesson:
             "speaker": codes.astype(np.intp)
         }
         fitter = EmbeddingFitter(self.variant.release, shape, training, self.reversal, seed=seed)
-        if stop is None:
-            return fitter.fit(rows.select(train), labels, None, {})
-        held = {name: values[stop] for name, values in self.scene.labels.items() if name != "speaker"}
-        return fitter.fit(rows.select(train), labels, rows.select(stop), held)
+        names = [] if stop is None else [name for name in self.scene.labels if name != "speaker"]
+        held = {name: self.scene.labels[name][stop] for name in names}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # few prototypes: they move no decision
+            return fitter.fit(rows.select(train), labels, None if stop is None else rows.select(stop), held)
 
     def _search(self) -> None:
         """Take the sizes and the lambda that do best on the fold that stops the training."""
@@ -94,7 +114,7 @@ class Lesson:
             heads = [one.validation[fitted.best_epoch] for name, one in fitted.health.items() if "gender" in name]
             return metrics.uar(self.scene.labels[variant.task][stop], said), max(heads, default=float("nan"))
 
-        forgets = variant.release not in ("general", "private+")
+        forgets = variant.release not in ("general", "private+", "drawn")
         lambdas = LAMBDAS if forgets and variant.reversal is None else (self.reversal,)
         chosen = grid.choose(measure, self.shape, lambdas, forgets and variant.release != "private-speaker")
         self.shape, self.reversal, self.record["grid"] = chosen.shape, chosen.reversal, chosen.record
@@ -132,11 +152,18 @@ class Lesson:
 
     def leakage(self, embedding: Embedding, seed: int) -> Iterator[pd.DataFrame]:
         """What the head of gender says of the tested rows, where there is one; of several that on the first stream."""
-        said = embedding.attributes(self.rows.select(self.test)).get("gender")
+        said = embedding.attributes(self.rows.select(self.test), seed).get("gender")
         if said is not None:
             truth = self.scene.labels["gender"][self.test]
             table = pd.DataFrame({"row": self.test, "truth": truth, "prediction": said[0]})
             yield self.table("leakage", table[truth >= 0], seed)
+
+    def decision(self, embedding: Embedding, seed: int) -> pd.DataFrame:
+        """The bins of the tested rows before anything is drawn, from which a bound follows."""
+        bins, task = embedding.decide(self.rows.select(self.test)), self.scene.labels[self.variant.task]
+        return self.table(
+            "decision", pd.DataFrame({"row": self.test, "truth": task[self.test], "prediction": bins}), seed
+        )
 
     def verification(self, e: NDArray[np.float32], seed: int) -> pd.DataFrame:
         """Is it the same speaker? The cosine of each tested utterance with the mean of each tested speaker's others."""

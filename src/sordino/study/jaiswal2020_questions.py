@@ -66,7 +66,7 @@ def _utility(look: Look) -> str:
 def _against(look: Look, metric: str, words: str) -> str:
     before = _mean(look, "general", metric)
     parts = []
-    for release in ("private", "private+"):
+    for release in ("private", "private+", "drawn"):
         after = _mean(look, release, metric)
         if not math.isnan(after - before):
             parts.append(f"**{number(after)}** with `{release}` ({signed(after - before)})")
@@ -86,7 +86,7 @@ def _strength(look: Look) -> str:
 
 def _genders(look: Look) -> str:
     parts = []
-    for release in ("general", "private", "private+"):
+    for release in ("general", "private", "private+", "drawn"):
         gap = _mean(look, release, "uar_difference")
         if not math.isnan(gap):
             parts.append(f"**{signed(gap)}** for `{release}`")
@@ -106,7 +106,7 @@ def _place(look: Look) -> str:
 
 def _membership(look: Look) -> str:
     parts = []
-    for release in ("general", "private", "private+", "private-speaker", "private-multiple"):
+    for release in ("general", "private", "private+", "drawn", "private-speaker", "private-multiple"):
         found, control = (_mean(look, release, "membership", condition=one) for one in ("", CONTROL))
         if not math.isnan(found):
             parts.append(f"`{release}` **{number(found)}** (control {number(control)})")

@@ -200,6 +200,24 @@ def held_out(look: Look, task: str, releases: Sequence[str]) -> Table:
     return Table(f"{task.capitalize()}: speakers whom neither network nor attacker saw", heads, groups)
 
 
+def bounds(estimates: pd.DataFrame) -> Table:
+    """What no attacker exceeds who sees one vector that was drawn: the bound on the UAR, and its upper limit."""
+    groups: dict[tuple[str, ...], list[list[Cell]]] = {}
+    shown = ["features", "required", "release", "target", "condition", "value", "high", "chance"]
+    found = estimates[estimates["metric"] == "bound_uar"][shown]
+    for *names, condition, value, high, chance in found.itertuples(index=False, name=None):
+        known = str(condition).removeprefix("given ") or "nothing"
+        words = [Cell(str(text), "name") for text in (*names, known)]
+        figures = [Cell(number(value)), Cell(number(high)), Cell(number(chance), "chance")]
+        groups.setdefault(tuple(names[:3]), []).append([*words, *figures])
+    heads = ("stream", "task", "embedding", "secret", "known beside it", "UAR at most", "upper limit", "chance")
+    return Table(
+        "One vector that was drawn: UAR of gender and of who speaks",
+        [[(name, 1) for name in heads]],
+        list(groups.values()),
+    )
+
+
 def _beside(paper: float, ours: Estimate) -> list[Cell]:
     known = not math.isnan(paper)
     return [

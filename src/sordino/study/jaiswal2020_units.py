@@ -29,7 +29,7 @@ COLUMNS: Final = {
     "task": "the primary task",
     "release": "name of the embedding",
     "condition": "what a sweep varies",
-    "asked": "emotion, leakage, privacy, privacy-d1, patient, membership, control or verification",
+    "asked": "emotion, leakage, privacy, privacy-d1, patient, membership, control, verification or decision",
     "attacker": "family of the attacker; empty for what the network itself says",
     "draw": "the tested fold, and the seed where there are several",
     "row": "place of the utterance in the corpus",
@@ -39,6 +39,10 @@ COLUMNS: Final = {
     "k": "utterances that the score is pooled over",
 }
 """The columns of the guesses, from which every figure is computed."""
+
+TYPES: Final = dict.fromkeys(("row", "truth", "prediction", "k"), int) | {"score": float}
+NOTHING: Final = pd.DataFrame({name: pd.Series(dtype=TYPES.get(name, str)) for name in COLUMNS})
+"""The guesses of a unit that could not be fitted."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,8 @@ def _one_unit(unit: Unit, material: Material, scene: Scene, options: Options) ->
     torch.set_num_threads(1)
     with threadpool_limits(1):  # sums in another order are other numbers: one thread gives the same bytes anywhere
         lesson = Lesson(unit.variant, unit.draw, material, scene, options)
-        tables = [table for place in range(options.seeds) for table in lesson.asked(options.seed + place)]
-        table = pd.concat(tables, ignore_index=True)
+        tables = [table for place in range(options.seeds) for table in lesson.told(options.seed + place)]
+        table = pd.concat(tables or [NOTHING], ignore_index=True)
     variant = {
         "features": unit.variant.features,
         "task": unit.variant.task,

@@ -18,7 +18,9 @@ MAIN: Final = ("general", "private", "private+")
 LAMBDAS: Final = (0.3, 0.5, 0.75, 1.0)
 """The paper's grid of strengths of the reversal."""
 
-EXTRA: Final = {"speaker": "private-speaker", "multiple": "private-multiple", "streams": "private-streams"}
+EXTRA: Final = {
+    "drawn": "drawn", "speaker": "private-speaker", "multiple": "private-multiple", "streams": "private-streams",
+}  # fmt: skip
 """Sections beside the twelve variants, and the embedding of each."""
 
 SECTIONS: Final = (*(f"{features}-{task}" for features, task in product(STREAMS, TASKS)), *EXTRA, "sweep", "tasks")

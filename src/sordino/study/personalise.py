@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from sordino import storage
 from sordino.attack import RiskFitter
-from sordino.attack.scene import READER
+from sordino.attack.retraining import READER
 from sordino.attack.sides import crossfit, held
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus, checksums
