@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sordino.cli.options import CORES, Jobs, Json, Out, Seed, write_json
+from sordino.cli.options import CORES, Jobs, Json, Out, Seed, show, write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,16 +124,15 @@ def _people(
 
 def _tell(audits: list[Audited], estimates: pd.DataFrame, out: Path, json: str | None) -> None:
     """Print the verdict on each secret, and write it as JSON where asked."""
-    from rich.console import Console
     from rich.table import Table
 
     from sordino.report.audited_page import Found, measure
     from sordino.report.tables import limits, number
 
-    look, report = Found(estimates), str(out / "report.html")
+    look, report = Found(estimates), out / "report.html"
     if json:
         verdict = {one.secret.name: {"verdict": one.decision.answer, "p": one.decision.p} for one in audits}
-        write_json(json, {"report": report, "verdict": verdict})
+        write_json(json, {"report": str(report), "verdict": verdict})
     if json == "-":
         return
     shown = Table(title="What an attacker who retrains learns")
@@ -145,6 +144,4 @@ def _tell(audits: list[Audited], estimates: pd.DataFrame, out: Path, json: str |
         value = f"{number(found.value)} {limits(found)}" + (" (UAR)" if metric == "uar" else "")
         shown.add_row(one.secret.name, one.decision.answer, f"{one.decision.p:.3g}", value, number(before.value),
                       number(found.chance))  # fmt: skip
-    console = Console()
-    console.print(shown, markup=False)
-    console.print(report, soft_wrap=True, markup=False, highlight=False)
+    show(shown, report)

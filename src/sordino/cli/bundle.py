@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from sordino.cli.options import BundleFile, Json, write_json
+from sordino.cli.options import BundleFile, Json, console, write_json
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,8 +36,6 @@ def show(bundle: BundleFile, json: Json = None) -> None:
     """
     from dataclasses import asdict
 
-    from rich.console import Console
-
     from sordino.device import read
 
     found = read(bundle)
@@ -47,9 +45,9 @@ def show(bundle: BundleFile, json: Json = None) -> None:
             json, {"card": found.card, "policies": policies, "files": {k: len(v) for k, v in found.files.items()}}
         )
     if json != "-":
-        console = Console()
+        shown = console()
         for part in _shown(found, bundle.name):
-            console.print(part, markup=False, highlight=False)
+            shown.print(part, markup=False, highlight=False)
 
 
 def _shown(found: Bundle, file: str) -> list[RenderableType]:

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sordino.cli.options import CACHE, CORES, Cache, CorpusOption, Jobs, Json, Out, Seed, corpora_from, write_json
+from sordino.cli.options import (
+    CACHE,
+    CORES,
+    Cache,
+    CorpusOption,
+    Jobs,
+    Json,
+    Out,
+    Seed,
+    console,
+    corpora_from,
+    write_json,
+)
 from sordino.cli.reproduce import Attackers, Features, families
 
 if TYPE_CHECKING:
@@ -74,8 +86,6 @@ def fit(
     """
     from dataclasses import replace
 
-    from rich.console import Console
-
     from sordino.study import fit as study
 
     options = replace(study.OPTIONS, families=families(audit), seed=seed)
@@ -93,8 +103,8 @@ def fit(
     if json:
         write_json(json, _card(fitted, rounded) | {"bundle": str(out) if ships else None})
     if json != "-":
-        _tell(fitted, Console())
-        _tell_rounded(rounded, Console())
+        _tell(fitted, console())
+        _tell_rounded(rounded, console())
         if ships:
             typer.echo(str(out))
     if not ships:

@@ -20,6 +20,7 @@ from sordino.errors import CorpusError
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
     from rich.table import Table
 
     from sordino.corpora.table import Corpus
@@ -105,13 +106,18 @@ def tell_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | No
     show(shown, out / "estimates.csv")
 
 
-def show(table: Table, path: Path) -> None:
-    """Print a table and where the rest is: as wide as the terminal, and wide enough where nobody looks at one."""
+def console() -> Console:
+    """Standard output: as wide as the terminal, and wide enough for any table where nobody looks at one."""
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else WIDE)
-    console.print(table)
-    console.print(str(path), soft_wrap=True, markup=False, highlight=False)
+    return Console(width=None if sys.stdout.isatty() else WIDE)
+
+
+def show(table: Table, path: Path) -> None:
+    """Print a table and where the rest is."""
+    shown = console()
+    shown.print(table, markup=False)
+    shown.print(str(path), soft_wrap=True, markup=False, highlight=False)
 
 
 def write_json(path: str, content: Mapping[str, Any] | Sequence[Any]) -> None:

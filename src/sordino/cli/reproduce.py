@@ -208,12 +208,13 @@ def tell(estimates: pd.DataFrame, out: Path, json: str | None) -> None:
     if json == "-":
         return
     from rich.table import Table
+    from rich.text import Text
 
     shown = Table("mean of three policies", title="Feng 2021, run again")
     for name in means.columns:
         shown.add_column(str(name), justify="right")
     for heading, rows in SHOWN.items():
-        shown.add_row(f"[bold]{heading}[/bold]")
+        shown.add_row(Text(heading, style="bold"))
         for words, figure in rows.items():
             if figure in means.index:  # no intensity, no detail
                 shown.add_row(f"  {words}", *[f"{value:.2f}" for value in means.loc[figure]])
