@@ -19,7 +19,7 @@ from sordino.study.jaiswal2020_estimates import CONTROL, NULL, ON_D1
 from sordino.study.jaiswal2020_variants import Options, variants
 from tests.study.sound import corpus
 
-QUICK = Options(normalise="corpus", epochs=40, families=("linear",), shuffles=4, word_dims=8)
+QUICK = Options(normalise="corpus", epochs=20, families=("linear",), shuffles=4, word_dims=8)
 KEYS = ["features", "release", "condition", "required", "knowledge", "target", "metric", "group", "k"]
 
 
@@ -99,7 +99,7 @@ def test_what_is_finished_is_not_computed_again(run: Path, planted: Corpus) -> N
 @pytest.mark.slow
 def test_text_and_both_streams_run(tmp_path: Path) -> None:
     few = corpus(tmp_path, speakers=10, utterances=6)
-    options = Options(normalise="corpus", epochs=1, families=("linear",), shuffles=1, word_dims=8)
+    options = Options(normalise="corpus", epochs=1, families=("linear",), shuffles=1, selections=1, word_dims=8)
     estimates = jaiswal2020.reproduce(
         few, tmp_path / "out", options=options, only=("text-activation", "streams"), cache=None, jobs=1
     )
