@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from sordino import cli
+from sordino import attack, cli
 from sordino.cli.reproduce import SHOWN, tell
 from sordino.study.feng2021 import summary
 from tests.study import made
@@ -34,17 +34,19 @@ class Said:
     err: str
 
 
-def sordino(*arguments: object, policies: int = 3) -> Said:
-    """The command in this process, with networks that learn for a few epochs."""
+def sordino(*arguments: object, policies: int = 3, families: tuple[str, ...] = ("linear",)) -> Said:
+    """The command in this process, with networks that learn for a few epochs and attackers of some families."""
     out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err), made.brisk(policies), pytest.raises(SystemExit) as left:
-        cli.main([str(argument) for argument in arguments])
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err), made.brisk(policies):
+        patch.setattr(attack, "QUICK", families)
+        with pytest.raises(SystemExit) as left:
+            cli.main([str(argument) for argument in arguments])
     return Said(left.value.code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return made.study(tmp_path_factory.mktemp("study"), takes=1)
+    return made.study(tmp_path_factory.mktemp("study"), takes=1, speakers=10)
 
 
 def call(given: Made, out: Path, *more: object) -> tuple[object, ...]:
@@ -64,7 +66,7 @@ class Done:
 
 @pytest.fixture(scope="module")
 def done(given: Made, tmp_path_factory: pytest.TempPathFactory) -> Done:
-    """The whole study: all releases, all attackers, three policies."""
+    """The whole study: all releases, three policies."""
     out = tmp_path_factory.mktemp("done") / "feng2021"
     said = sordino(*call(given, out, "--json", out / "told.json"))
     return Done(out, said, json.loads((out / "told.json").read_text()))
@@ -122,7 +124,7 @@ def test_the_json_has_every_mean_and_where_the_page_is(done: Done) -> None:
 def test_standard_output_is_json_and_nothing_else(given: Made, done: Done) -> None:
     """As a process that a shell starts, which finds all units finished."""
     before = times(done.out / "units")
-    code = "from sordino.cli import main; main()"
+    code = "from sordino import attack, cli; attack.QUICK = ('linear',); cli.main()"
     command = [sys.executable, "-c", code, *map(str, call(given, done.out, "--json", "-"))]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -131,13 +133,14 @@ def test_standard_output_is_json_and_nothing_else(given: Made, done: Done) -> No
 
 
 @pytest.mark.slow
-def test_every_option_reaches_the_study(given: Made, tmp_path: Path) -> None:
+def test_every_option_reaches_the_study(tmp_path: Path) -> None:
+    given = made.study(tmp_path, takes=1, speakers=16)  # with fewer, validation speakers lack a gender
     options = {
         "scale": "zscore", "fit_on": "both", "risk_validation": "speaker", "redraw": "epoch", "schedule": "warm-up",
         "measured_on": "validation", "seed": 3,
     }  # fmt: skip
     words = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
-    said = sordino(*call(given, tmp_path / "out", *words), policies=1)
+    said = sordino(*call(given, tmp_path / "out", *words), policies=1, families=attack.QUICK)
     assert (said.status, said.err) == (0, "")
     recorded = json.loads((tmp_path / "out" / "run.json").read_text())["config"]["options"]
     assert {name: recorded[name] for name in options} == options
@@ -205,6 +208,6 @@ def test_validation_without_validation_speakers_is_one_line_and_status_2(given: 
 
 
 def test_vectors_of_too_few_recordings_are_one_line_and_status_2(given: Made, tmp_path: Path) -> None:
-    other = made.study(tmp_path, speakers=10, takes=1)
+    other = made.study(tmp_path, speakers=6, takes=1)
     said = sordino(*call(Made(given.manifest, other.vectors, given.corpus, given.x), tmp_path / "out"))
-    refused(said, r".*vectors\.parquet: no row for 40 of 80 utterances, .*")
+    refused(said, r".*vectors\.parquet: no row for 16 of 40 utterances, .*")

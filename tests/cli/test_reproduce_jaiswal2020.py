@@ -20,7 +20,7 @@ VERB = ("reproduce", "jaiswal2020", "--jobs", "1")
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks that learn for an epoch, and one attacker."""
-    quick = functools.partial(Options, epochs=1, families=("linear",), shuffles=2, word_dims=8)
+    quick = functools.partial(Options, epochs=1, families=("linear",), shuffles=2, selections=1, word_dims=8)
     monkeypatch.setattr(jaiswal2020_variants, "Options", quick)
 
 

@@ -149,7 +149,7 @@ SITUATIONS: dict[str, Situation] = {
 }
 
 
-def truth_of(situation: Situation, speakers: int, draws: int, samples: int = 4000) -> float:
+def truth_of(situation: Situation, speakers: int, draws: int, samples: int = 1000) -> float:
     """The expected figure of a study of this size."""
     rng = np.random.default_rng(7)
     return float(np.mean([situation(rng, speakers, draws).value() for _ in range(samples)]))

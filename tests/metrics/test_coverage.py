@@ -11,8 +11,7 @@ UNLIKE = "auc constant .95, very unlike speakers"
 CASES = [
     (name, speakers, draws)
     for name in SITUATIONS
-    for speakers, draws in ((6, 1), (8, 1), (12, 1), (30, 1), (34, 5))
-    if speakers >= 8 or not name.startswith(("auc constant", "privacy", "leakage"))  # six are under four of a gender
+    for speakers, draws in ((8 if name.startswith(("auc constant", "privacy", "leakage")) else 6, 1), (12, 1), (34, 5))
 ]
 
 
@@ -21,7 +20,7 @@ CASES = [
     [("auc within .88", 6, 1), ("auc constant .50", 8, 1), ("f1 .38", 6, 1), ("auc within .50", 34, 5)],
 )
 def test_few_studies_miss_the_truth_on_either_side(name, speakers, draws):
-    low, high, _ = misses(SITUATIONS[name], speakers, draws, samples=400)
+    low, high, _ = misses(SITUATIONS[name], speakers, draws, samples=300)
     assert low < 0.05
     assert high < 0.05
     assert low + high > 0.003, "an interval that never misses is too wide to be of use"
@@ -36,7 +35,7 @@ def test_the_percentile_bootstrap_breaks_the_promise_on_the_same_studies():
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "speakers", "draws"), CASES)
 def test_the_promise_holds_for_every_metric_from_6_to_34_speakers(name, speakers, draws):
-    low, high, _ = misses(SITUATIONS[name], speakers, draws, samples=800)
+    low, high, _ = misses(SITUATIONS[name], speakers, draws, samples=300)
     allowed = 0.05
     if draws == 1 and (name in SKEWED or name == UNLIKE):  # known and documented: the side that faces chance
         allowed = 0.10 if name == UNLIKE or name.startswith("detail") else 0.075

@@ -39,13 +39,13 @@ def told(network: Multimodal) -> float:
 
 @pytest.mark.slow
 def test_the_general_embedding_tells_gender_and_the_private_one_less() -> None:
-    general, private = ([tied(strength, seed).network for seed in range(3)] for strength in (None, 0.5))
-    before, after = (sum(map(told, networks)) / 3 for networks in (general, private))
+    general, private = ([tied(strength, seed).network for seed in range(2)] for strength in (None, 0.5))
+    before, after = (sum(map(told, networks)) / 2 for networks in (general, private))
     assert before > 0.75
     assert after < before - 0.03
     rows, labels = planted(600, seed=2, emotion=0.4, tied=True)
     outputs = [apply(network, rows).primary["activation"] for network in private]
-    assert sum(recall(logits, torch.tensor(labels["activation"])) for logits in outputs) / 3 > 0.65
+    assert sum(recall(logits, torch.tensor(labels["activation"])) for logits in outputs) / 2 > 0.65
 
 
 def test_an_attribute_at_lambda_zero_measures_and_changes_nothing() -> None:

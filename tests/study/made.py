@@ -28,14 +28,17 @@ from sordino.policy import Policy
 from sordino.release import FITTERS, ReplacementFitter
 from sordino.release.protocol import Fitter
 from sordino.release.retaining import RetainingFitter
+from sordino.report import Page
 from sordino.signal import audio
-from sordino.study import Options, feng2021, units
+from sordino.study import Options, feng2021, feng2021_report, units
 from sordino.study.feng2021 import EMOTIONS
 
 DIMS: Final = 24
 SECONDS: Final = 0.1
 SMALL: Final = Options(releases=("rae",), families=("linear",))
 """One release and one family of attackers."""
+
+_UNIT: Final = units._one_unit
 
 Relabel = Callable[[pd.DataFrame], pd.DataFrame]
 """From the rows of a manifest to those that are written: other labels, or fewer rows."""
@@ -143,10 +146,7 @@ def few(policies: int) -> Iterator[None]:
 
 @contextmanager
 def brisk(policies: int = 3) -> Iterator[None]:
-    """Few epochs, no grids, few policies: a unit takes a fraction of a second, and is computed all the same.
-
-    Epochs and grids are those of this process and no other: ask for `jobs=1`.
-    """
+    """Few epochs, no grids, few policies, in every process: a unit takes a fraction of a second, and is computed."""
     settings = Settings(epochs=12, learning_rate=5e-3)
     fitters: dict[str, Callable[..., Fitter]] = {
         "rae": partial(ReplacementFitter, settings=settings),
@@ -154,10 +154,17 @@ def brisk(policies: int = 3) -> Iterator[None]:
         "rae-grl+": partial(RetainingFitter, epochs=2),
     }
     with few(policies), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(units, "_one_unit", _brisk_unit)
         patch.setattr(units, "RiskFitter", partial(RiskFitter, settings=settings))
         for name, fitter in fitters.items():
             patch.setitem(FITTERS, name, partial(_fitter, fitter))
         yield
+
+
+def _brisk_unit(*given: Any) -> Any:
+    """A unit in a process that knows nothing of this one's settings."""
+    with brisk():
+        return _UNIT(*given)
 
 
 def _fitter(make: Callable[..., Fitter], policy: Policy, seed: int) -> Fitter:
@@ -165,8 +172,10 @@ def _fitter(make: Callable[..., Fitter], policy: Policy, seed: int) -> Fitter:
 
 
 def run(given: Made, out: Path, options: Options = SMALL, corpus: Corpus | None = None, **more: Any) -> Run:
-    """The study with few epochs, in this process."""
-    with brisk(more.pop("policies", 1)):
+    """The study with few epochs, in this process; `page=False` writes an empty page."""
+    with brisk(more.pop("policies", 1)), pytest.MonkeyPatch.context() as patch:
+        if not more.pop("page", True):
+            patch.setattr(feng2021_report, "page", lambda *_: Page("", "", ()))
         settings = {"features": str(given.vectors), "options": options, "cache": None, "jobs": 1, **more}
         feng2021.reproduce(corpus or given.corpus, out, **settings)
     return Run(given, out)

@@ -26,7 +26,7 @@ from sordino.study.jaiswal2020_variants import Options, variants
 from sordino.study.material import Material
 from tests.study.sound import corpus
 
-QUICK = Options(normalise="corpus", epochs=40, families=("linear",), shuffles=4, word_dims=8)
+QUICK = Options(normalise="corpus", epochs=20, families=("linear",), shuffles=4, word_dims=8)
 KEYS = ["features", "release", "condition", "required", "knowledge", "target", "metric", "group", "k"]
 
 
@@ -148,7 +148,7 @@ def test_where_too_few_people_sound_like_a_class_nothing_is_drawn_and_the_record
 @pytest.mark.slow
 def test_text_and_both_streams_run(tmp_path: Path) -> None:
     few = corpus(tmp_path, speakers=10, utterances=6)
-    options = Options(normalise="corpus", epochs=1, families=("linear",), shuffles=1, word_dims=8)
+    options = Options(normalise="corpus", epochs=1, families=("linear",), shuffles=1, selections=1, word_dims=8)
     estimates = jaiswal2020.reproduce(
         few, tmp_path / "out", options=options, only=("text-activation", "streams"), cache=None, jobs=1
     )
