@@ -50,8 +50,8 @@ class Segmentation:
       seldom 5. Higher in a place where others talk in the background, lower for a whisper.
     - `memory_seconds`: how long noise is remembered. Longer than speech goes on without a gap; the shorter, the sooner
       a fan that is switched on is taken for noise.
-    - `lead_seconds`, `trail_seconds`: quiet before and after that belongs to an utterance, for soft consonants. Best as
-      long as in the recordings that a release was fitted on.
+    - `lead_seconds`, `trail_seconds`: quiet before and after that belongs to an utterance. `mel` looks at 300 ms of it,
+      other feature sets at all there is: for those best as long as in the recordings that a release was fitted on.
     - `hangover_seconds`: the pause that ends an utterance; longer joins sentences, shorter splits them.
     - `shortest_seconds`: less activity than this is a click or a cough, and no utterance.
     - `longest_seconds`: an utterance is cut there, what follows is another one. It bounds the memory, 64 kB a second.
@@ -62,8 +62,8 @@ class Segmentation:
     enter_db: float = 7.0
     leave_db: float = 5.0
     memory_seconds: float = 3.0
-    lead_seconds: float = 0.2
-    trail_seconds: float = 0.2
+    lead_seconds: float = 0.4
+    trail_seconds: float = 0.4
     hangover_seconds: float = 0.5
     shortest_seconds: float = 0.25
     longest_seconds: float = 15.0
@@ -111,7 +111,7 @@ class Segmenter:
     >>> stream[16000:32000] *= 100  # a second of something louder
     >>> segmenter = Segmenter()
     >>> [(round(one.start_seconds, 1), round(one.end_seconds, 1)) for one in segmenter.push(stream)]
-    [(0.8, 2.2)]
+    [(0.6, 2.4)]
     >>> segmenter
     Segmenter(5.0 s)
     """

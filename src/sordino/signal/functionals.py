@@ -2,11 +2,11 @@
 
     samples        16 kHz, clipped to full scale ±1
       frames       10 ms apart: 40 log mel energies, pitch and how periodic the sound is; each from its own 40 ms
-      span         from the first loud frame to the last, and 100 ms on either side
+      span         from the first loud frame to the last, and 300 ms on either side
       descriptors  40 bands | 20 cepstra of them (cosine transform) | level, the log of their sum | pitch | periodicity
       functionals  each over the frames that concern it: all, and those that are
 
-          loud     not more than 30 dB below the level of the loudest speech: speech without its pauses
+          loud     not more than 30 dB below the 15th loudest frame: speech without its pauses
           voiced   loud and at least 0.5 periodic
 
     functionals of a descriptor over some frames           of bands, cepstra, level: over all, and over loud frames
@@ -19,8 +19,8 @@
     movement: root mean square change over 20, 80, 320, 640 ms of eight broad bands and level; of pitch, periodicity
     rhythm:   of loud and of voiced frames their share, stretches a second, mean and sd of a stretch's seconds
 
-What surrounds speech is left out, so that a recording and what a stream cuts out of it are one utterance. The level of
-the loudest speech is the mean energy of all frames, weighed by energy: quiet frames add nothing to it, however many.
+What surrounds speech is left out, so that a recording and what a stream cuts out of it are one utterance. It is the 15th
+loudest frame that speech is measured by, since no quiet around it moves that one, and a click is heard in five.
 
 A sound that is twice as loud has other means of bands and level; every other value measures shape and stays. What has
 no frames to be measured on (no voiced frame, a sound shorter than 640 ms) is 0.
@@ -47,8 +47,11 @@ CEPSTRA: Final = 20
 LOUD_DB: Final = 30.0
 """How far below an utterance's loudest speech a frame may lie and still count as speech."""
 
-AROUND: Final = 10
-"""Frames before and after speech that belong to it, for soft consonants: 100 ms."""
+LOUDEST: Final = 15
+"""The frame, counted from the loudest, that this is measured from."""
+
+AROUND: Final = 30
+"""Frames before and after speech that belong to it, breath and soft consonants: 300 ms."""
 
 VOICED: Final = 0.5
 """From which periodicity a loud frame counts as voiced."""
@@ -187,9 +190,8 @@ def _level(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _loud(level: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which frames are loud, of their `level`, `(frames,)`; the loudest always is."""
-    energy = np.exp(level - level.max())
-    speech = level.max() + np.log(energy @ energy / energy.sum())
+    """Which frames are loud, of their `level`, `(frames,)`."""
+    speech = np.sort(level)[-min(LOUDEST, len(level))]
     loud: NDArray[np.bool_] = level >= speech - LOUD_DB * np.log(10) / 10
     return loud
 
