@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sordino.errors import ReleaseError
 from sordino.signal.chance import drawn, uniform
 
 
@@ -37,6 +38,15 @@ def test_a_bin_that_there_is_not_has_no_vector(decided: int) -> None:
         np.ones((1, 2), np.float32), np.array([decided]), 0, np.ones((2, 2), np.float32), np.array([0, 2]), np.inf
     )
     assert np.isnan(out).all()
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    z, prototypes, of_bin = np.ones((2, 2), np.float32), np.ones((2, 2), np.float32), np.array([0, 1])
+    with pytest.raises(ValueError, match="shorter"):
+        drawn(z, np.array([0]), 0, prototypes, of_bin, np.inf)
+    for epsilon in (-1.0, -1000.0, np.nan):
+        with pytest.raises(ReleaseError, match="expected 0 or more"):
+            drawn(z, np.array([0, 1]), 0, prototypes, of_bin, epsilon)
 
 
 def test_numbers_are_below_one_and_the_same_for_a_row_alone_or_among_others() -> None:

@@ -23,7 +23,7 @@ def extractor(features: Mapping[str, Any]) -> Extractor:
     if name not in known:
         raise BundleError(f"features {name!r}, expected one of {', '.join(known)}: this bundle takes vectors alone")
     found = known[name]
-    if found.config["recipe"] != features.get("recipe"):
+    if found.recipe != features.get("recipe"):
         raise BundleError(
             f"features {name!r} of recipe {features.get('recipe')}, expected {found.config['recipe']}: install the "
             "sordino that wrote the bundle, or fit it anew"

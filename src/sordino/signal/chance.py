@@ -14,6 +14,8 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino.errors import ReleaseError
+
 Vectors = NDArray[np.float32]
 Codes = NDArray[np.intp]
 Kind = Literal["gauss", "laplace"]
@@ -60,18 +62,25 @@ def drawn(
     - `bins`: the decision on each vector, codes from 0, `(n,)`.
     - `prototypes`: `(count, d)`, and `of_bin`: the bin that each stands for, `(count,)`.
     - `epsilon`: of randomised response, infinite for no flips.
+
+    Raises `ReleaseError` for an epsilon below 0. A bin that has no prototype gives NaN, which nobody lets
+    out.
     """
+    if not epsilon >= 0:
+        raise ReleaseError(f"epsilon {epsilon}, expected 0 or more, infinity for no flips: fit the release anew")
     places: dict[int, list[int]] = {}
     for place, one in enumerate(of_bin.tolist()):
         places.setdefault(one, []).append(place)
     count = max(places) + 1
     kept = 1 / (1 + (count - 1) * math.exp(-epsilon))
     out = np.empty((len(z), prototypes.shape[1]), prototypes.dtype)
-    for row, decided in enumerate(bins.tolist()):  # plain numbers: on one vector numpy takes twice as long
-        keep, other, which = _uniform(z[row], key, 3)
+    for row, (vector, decided) in enumerate(
+        zip(z, bins.tolist(), strict=True)
+    ):  # plain numbers: on one vector numpy takes twice as long
+        keep, other, which = _uniform(vector, key, 3)
         said = decided if keep < kept else (decided + 1 + int(other * (count - 1))) % count
         own = places.get(said)
-        out[row] = prototypes[own[int(which * len(own))]] if own else np.nan  # a bin that there is not has no vector
+        out[row] = prototypes[own[int(which * len(own))]] if own else np.nan
     return out
 
 

@@ -13,13 +13,16 @@ from sordino.signal.smile import Functionals
 
 
 class Extractor(Protocol):
-    """Samples to values, which `name`, `sampling_rate` (Hz) and `config` decide."""
+    """Samples to values, which `name`, `sampling_rate` (Hz) and `config` decide; `recipe` is a part of the latter."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def sampling_rate(self) -> int: ...
+
+    @property
+    def recipe(self) -> int: ...
 
     @property
     def config(self) -> dict[str, object]: ...

@@ -85,6 +85,11 @@ class Filterbank:
     sampling_rate: int = SAMPLING_RATE
 
     @property
+    def recipe(self) -> int:
+        """Counts the changes that change values."""
+        return RECIPE
+
+    @property
     def config(self) -> dict[str, object]:
         """All that decides the values, versions included."""
         settings = {"name": self.name, "sampling_rate": self.sampling_rate, "recipe": RECIPE, "bands": BANDS}

@@ -19,8 +19,8 @@
     movement: root mean square change over 20, 80, 320, 640 ms of eight broad bands and level; of pitch, periodicity
     rhythm:   of loud and of voiced frames their share, stretches a second, mean and sd of a stretch's seconds
 
-What surrounds speech is left out, so that a recording and what a stream cuts out of it are one utterance. It is the 15th
-loudest frame that speech is measured by, since no quiet around it moves that one, and a click is heard in five.
+What surrounds speech is left out, so that a recording and what a stream cuts out of it are one utterance. It is the
+15th loudest frame that speech is measured by, since no quiet around it moves that one, and a click is heard in five.
 
 A sound that is twice as loud has other means of bands and level; every other value measures shape and stays. What has
 no frames to be measured on (no voiced frame, a sound shorter than 640 ms) is 0.

@@ -40,6 +40,11 @@ class Mel:
         return list(NAMES)
 
     @property
+    def recipe(self) -> int:
+        """Counts the changes that change values."""
+        return RECIPE
+
+    @property
     def config(self) -> dict[str, object]:
         """All that decides the values, versions included."""
         settings = {"name": self.name, "sampling_rate": self.sampling_rate, "recipe": RECIPE, "dims": self.dims}

@@ -44,6 +44,11 @@ class Functionals:
     """Hz of the samples. Functionals at another rate are other functionals."""
 
     @property
+    def recipe(self) -> int:
+        """Counts the changes that change values."""
+        return RECIPE
+
+    @property
     def config(self) -> dict[str, object]:
         """All that decides the values, versions included."""
         settings = {"name": self.name, "sampling_rate": self.sampling_rate, "recipe": RECIPE}
