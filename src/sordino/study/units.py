@@ -199,7 +199,13 @@ def _bounds(
     """Of each drawn release: what no attacker exceeds, by secret and what is known beside it."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     made: dict[DrawnFitter, dict[tuple[str, str], Bound]] = {}
-    own = partial(space, unit.parts, x, options)
+    spaces: dict[bytes, NDArray[np.float32]] = {}
+
+    def own(rows: NDArray[np.intp]) -> NDArray[np.float32]:  # the same folds for every drawn release
+        if rows.tobytes() not in spaces:
+            spaces[rows.tobytes()] = space(unit.parts, x, options, rows)
+        return spaces[rows.tobytes()]
+
     for name in options.releases:
         fitter = release.fitter(unit.policy, name, 1000 * options.seed + unit.parts.draw)
         if isinstance(fitter, DrawnFitter):
