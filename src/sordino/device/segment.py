@@ -50,7 +50,7 @@ class Segmentation:
       seldom 5. Higher in a place where others talk in the background, lower for a whisper.
     - `memory_seconds`: how long noise is remembered. Longer than speech goes on without a gap; the shorter, the sooner
       a fan that is switched on is taken for noise.
-    - `lead_seconds`, `trail_seconds`: quiet before and after that belongs to an utterance. `mel` looks at 300 ms of it,
+    - `lead_seconds`, `trail_seconds`: quiet before and after that belongs to an utterance. `mel` looks at 100 ms of it,
       other feature sets at all there is: for those best as long as in the recordings that a release was fitted on.
     - `hangover_seconds`: the pause that ends an utterance; longer joins sentences, shorter splits them.
     - `shortest_seconds`: less activity than this is a click or a cough, and no utterance.

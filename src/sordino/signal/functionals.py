@@ -2,11 +2,11 @@
 
     samples        16 kHz, clipped to full scale ±1
       frames       10 ms apart: 40 log mel energies, pitch and how periodic the sound is; each from its own 40 ms
-      span         from the first loud frame to the last, and 300 ms on either side
+      span         from the first loud frame to the last, and 100 ms on either side
       descriptors  40 bands | 20 cepstra of them (cosine transform) | level, the log of their sum | pitch | periodicity
       functionals  each over the frames that concern it: all, and those that are
 
-          loud     not more than 30 dB below the 15th loudest frame: speech without its pauses
+          loud     not more than 30 dB below the 10th loudest frame: speech without its pauses
           voiced   loud and at least 0.5 periodic
 
     functionals of a descriptor over some frames           of bands, cepstra, level: over all, and over loud frames
@@ -20,7 +20,7 @@
     rhythm:   of loud and of voiced frames their share, stretches a second, mean and sd of a stretch's seconds
 
 What surrounds speech is left out, so that a recording and what a stream cuts out of it are one utterance. It is the
-15th loudest frame that speech is measured by, since no quiet around it moves that one, and a click is heard in five.
+10th loudest frame that speech is measured by, since no quiet around it moves that one, and a click is heard in five.
 
 A sound that is twice as loud has other means of bands and level; every other value measures shape and stays. What has
 no frames to be measured on (no voiced frame, a sound shorter than 640 ms) is 0.
@@ -47,11 +47,11 @@ CEPSTRA: Final = 20
 LOUD_DB: Final = 30.0
 """How far below an utterance's loudest speech a frame may lie and still count as speech."""
 
-LOUDEST: Final = 15
+LOUDEST: Final = 10
 """The frame, counted from the loudest, that this is measured from."""
 
-AROUND: Final = 30
-"""Frames before and after speech that belong to it, breath and soft consonants: 300 ms."""
+AROUND: Final = 10
+"""Frames before and after speech that belong to it, for soft consonants: 100 ms."""
 
 VOICED: Final = 0.5
 """From which periodicity a loud frame counts as voiced."""

@@ -15,7 +15,7 @@ from sordino.signal import audio, functionals
 from sordino.signal.filterbank import versions
 from sordino.signal.functionals import NAMES
 
-RECIPE: Final = 3
+RECIPE: Final = 4
 """Counts the changes of `sordino.signal` that change values."""
 
 
