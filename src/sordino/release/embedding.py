@@ -138,8 +138,8 @@ class Embedding:
     def load(cls, path: str | Path) -> Embedding:
         """The embedding in a file that `save` wrote. Raises `ReleaseError` for a file that is none."""
         name, config, arrays = archive.read(path)
-        if name not in EMBEDDINGS:
-            raise ReleaseError(f"{path}: release {name!r}, expected one of {', '.join(EMBEDDINGS)}: use release.load")
+        if name not in EMBEDDINGS or "shape" not in config:  # one of vectors is named `drawn`, too
+            raise ReleaseError(f"{path}: release {name!r} of vectors, expected an embedding: use release.load")
         try:
             with torch.random.fork_rng(devices=[]):
                 network = Multimodal(Shape(**config["shape"]))
