@@ -1,7 +1,8 @@
 """How `private+` and `drawn` are chosen: dimensions, noise, and whose network decides, on validation speakers only.
 
 In each fold the network is trained on folds k, k+1, k+2 and stopped by one half of fold k+3; U and P are read on the
-other half of it, by attackers who learnt from the three training folds. No speaker of the tested fold is looked at.
+other half of it, by attackers who learnt from the three training folds. No speaker of the tested fold is looked at, but
+those who are read are tested in another fold of the study: what was chosen by them flatters its figures there a little.
 Of what is drawn, `TV` is the total variation of its bins between women and men over all folds, `TV given` that of
 those of one class, the mean over classes.
 

@@ -98,8 +98,13 @@ def test_several_vectors_go_out_together_or_not_at_all(tmp_path: Path, monkeypat
     assert [budget.spend(10, count) for count in (7, 4, 3)] == [None, Reason.BUDGET_SPENT, None]
     assert [text.split(" ")[1] for text in written] == ["7", "10"]  # one write for each, none for what stays
     assert left(tmp_path / "budget", FIRST) == 0
-    with pytest.raises(ReleaseError, match="-3 vectors to count, expected 1 or more"):
-        budget.spend(10, -3)
+
+
+@pytest.mark.parametrize("count", [0, -3, 1.5, np.float64(2)])
+def test_what_is_no_count_is_refused_and_leaves_the_file_as_it_is(file: Path, count: int) -> None:
+    with pytest.raises(ReleaseError, match=f"{count} vectors to count, expected a whole number, 1 or more"):
+        DailyBudget(file, on(FIRST)).spend(None, count)
+    assert left(file, FIRST) == 8
 
 
 def test_a_batch_larger_than_what_is_left_releases_and_costs_nothing(tmp_path: Path) -> None:

@@ -195,6 +195,15 @@ def test_an_archive_whose_files_share_their_bytes_is_a_foreign_one(tmp_path: Pat
         read(tmp_path / "z.sordino")
 
 
+def test_arrays_that_are_packed_or_torn_are_not_read() -> None:
+    packed, whole = io.BytesIO(), read(bundled("drawn")).files["release-0.npz"]
+    np.savez_compressed(packed, prototypes=np.zeros((1000, 1000)))
+    shape = whole.replace(b"'shape': (", b"'shape': (9" + b"9" * 9, 1)  # more than any memory holds
+    for content in (packed.getvalue(), shape, whole[:-9], b"none"):
+        with pytest.raises(BundleError, match=r"a\.npz: not an array file, expected one: write the bundle again"):
+            Bundle({"a.npz": content}, {}, {}).arrays("a.npz")
+
+
 def test_a_card_says_what_is_known(tmp_path: Path) -> None:
     card = read(bundled("drawn")).card
     assert card["made_on"] == CARD["made_on"]

@@ -9,6 +9,7 @@ import pytest
 
 from sordino.device import Runtime, export, read
 from sordino.device.model import Model
+from sordino.device.networks import decision
 from sordino.device.serving import Table
 from sordino.errors import BundleError, ReleaseError
 from sordino.features import NormaliseFitter
@@ -136,6 +137,21 @@ def test_clips_that_are_none_are_refused(clip: dict[str, np.ndarray], tmp_path: 
     runtime = Runtime(export.write(tmp_path, None, {"mine": (POLICY, lab)}, features="made", card=CARD))
     with pytest.raises(ReleaseError, match=r"streams|NaN or infinity"):
         runtime.release([clip])
+
+
+def test_where_a_network_says_no_number_nothing_is_drawn(tmp_path: Path) -> None:
+    lab = embedding("drawn", "audio")
+    runtime = Runtime(export.write(tmp_path, None, {"mine": (POLICY, lab)}, features="made", card=CARD))
+    loud = (3e38 * np.random.default_rng(0).choice([-1, 1], (10, 6))).astype(np.float32)
+    with pytest.raises(ReleaseError, match=r"a clip with numbers beyond 1e\+09, expected speech: leave it out"):
+        runtime.release([{"audio": loud}])
+    network = lab.network
+    network.primary["activation"][-1].bias.fill_(np.nan)  # type: ignore[index]
+    model = Model(decision(network, "activation", lab.arrays["bias"]), "torn.onnx")
+    with pytest.raises(ReleaseError, match=r"torn\.onnx: the model gave NaN or infinity: nothing is released"):
+        model(audio=np.ones((1, 10, 6), np.float32), audio_length=np.array([10]))
+    with pytest.raises(ReleaseError, match="the network gave NaN or infinity, expected finite numbers"):
+        lab(Sequences.of(audio=[loud]))
 
 
 @pytest.mark.parametrize("key", [-1, 2**128])

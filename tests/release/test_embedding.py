@@ -12,7 +12,7 @@ from sordino.errors import ReleaseError
 from sordino.nn.fit_multimodal import Training
 from sordino.nn.multimodal import Shape
 from sordino.nn.sequences import Sequences
-from sordino.release import EMBEDDINGS, Embedding, EmbeddingFitter, Identity
+from sordino.release import EMBEDDINGS, Embedding, EmbeddingFitter, Identity, archive, load
 from sordino.release.embedding import noise
 from tests.release.planted import drawing
 
@@ -69,6 +69,7 @@ def test_each_has_the_heads_that_it_is_to_forget_by() -> None:
     assert EmbeddingFitter("private-streams", both).settings(4)[0].places == ("audio", "text")
     assert EmbeddingFitter("general").settings(4)[1].lambdas == {}
     assert EmbeddingFitter("private", reversal=0.75).settings(4)[1].lambdas == {"gender": 0.75}
+    assert EmbeddingFitter("drawn").settings(4) == EmbeddingFitter("private+").settings(4)
 
 
 def test_noise_is_drawn_once_a_clip_and_with_another_key_anew() -> None:
@@ -81,9 +82,18 @@ def test_noise_is_drawn_once_a_clip_and_with_another_key_anew() -> None:
     assert abs(np.corrcoef(drawn[:-1].ravel(), drawn[1:].ravel())[0, 1]) < 0.1
 
 
+def test_of_two_releases_named_drawn_an_error_says_who_reads_the_file(tmp_path: Path) -> None:
+    fitted("drawn").save(tmp_path / "clips.npz")
+    with pytest.raises(ReleaseError, match=r"embedding 'drawn', expected a release of vectors: use Embedding\.load"):
+        load(tmp_path / "clips.npz")
+    archive.write(tmp_path / "vectors.npz", "drawn", {"width": 4}, {})
+    with pytest.raises(ReleaseError, match=r"release 'drawn' of vectors, expected an embedding: use release\.load"):
+        Embedding.load(tmp_path / "vectors.npz")
+
+
 def test_other_streams_names_and_files_are_refused(tmp_path: Path) -> None:
     Identity(4).save(tmp_path / "none.npz")
-    with pytest.raises(ReleaseError, match="release 'none', expected one of general"):
+    with pytest.raises(ReleaseError, match=r"release 'none' of vectors, expected an embedding: use release\.load"):
         Embedding.load(tmp_path / "none.npz")
     embedding = fitted("general")
     with pytest.raises(ReleaseError, match=r"streams .* expected"):

@@ -13,13 +13,14 @@ import pytest
 
 from sordino.corpora.dimensions import levels
 from sordino.corpora.table import Corpus, checksums
-from sordino.errors import CorpusError, SplitError, StudyError
+from sordino.errors import CorpusError, ReleaseError, SplitError, StudyError
 from sordino.nn.multimodal import Shape
 from sordino.report.estimates import COLUMNS
 from sordino.study import jaiswal2020
 from sordino.study import jaiswal2020_grid as grid
 from sordino.study import jaiswal2020_tables as tables
-from sordino.study.jaiswal2020_estimates import CONTROL, NULL, ON_D1, measure
+from sordino.study.jaiswal2020_estimates import CONTROL, NULL, ON_D1, _bounds, measure
+from sordino.study.jaiswal2020_lesson import Lesson
 from sordino.study.jaiswal2020_protocol import Scene, draws
 from sordino.study.jaiswal2020_units import guesses
 from sordino.study.jaiswal2020_variants import Options, variants
@@ -103,14 +104,17 @@ def test_what_is_finished_is_not_computed_again(run: Path, planted: Corpus) -> N
     assert (run / "estimates.csv").read_bytes() == before
 
 
-def one_fold(given: Corpus, out: Path, options: Options, *only: str) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The guesses of the first fold alone, and the records of its units."""
+def of_corpus(given: Corpus) -> Scene:
+    """The first fold alone."""
     labels = {"activation": levels(given, "activation").codes, "gender": given.genders()}
     codes = np.unique(given.speaker, return_inverse=True)[1]
-    first = draws(given, 0, checksums(given))[:1]
-    scene = Scene({**labels, "speaker": codes}, given.speaker, first)
+    return Scene({**labels, "speaker": codes}, given.speaker, draws(given, 0, checksums(given))[:1])
+
+
+def one_fold(given: Corpus, out: Path, options: Options, *only: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The guesses of the first fold alone, and the records of its units."""
     material = Material.of(given, ("audio",), normalise="corpus", cache=None)
-    return guesses(variants(("audio",), ("activation",), only), material, scene, out, options, 1)
+    return guesses(variants(("audio",), ("activation",), only), material, of_corpus(given), out, options, 1)
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +146,64 @@ def test_where_too_few_people_sound_like_a_class_nothing_is_drawn_and_the_record
     found, units = one_fold(few, tmp_path / "units", options, "audio-activation", "drawn")
     assert set(found["release"]) == {"general", "private", "private+"}
     assert found["row"].dtype == int
-    assert "add speakers" in units["audio-activation-drawn-0"]["not_asked"]
+    not_asked = units["audio-activation-drawn-0"]["not_asked"]
+    assert not_asked.startswith("drawn (seed 0): ")
+    assert "add speakers" in not_asked
+
+
+def test_sizes_are_searched_by_the_network_that_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grid, "SIZES", {"kernels": (32, 64)})
+    few = corpus(tmp_path, speakers=10, utterances=3)  # too few people to draw from, at any size
+    _, units = one_fold(few, tmp_path / "units", replace(QUICK, epochs=1, selections=0, grid=True), "drawn")
+    record = units["audio-activation-drawn-0"]
+    assert record["grid"]["points"] == 2
+    assert record["not_asked"].startswith("drawn (seed 0): ")
+
+
+def test_where_nobody_could_be_a_member_of_what_is_drawn_that_alone_was_not_asked(tmp_path: Path) -> None:
+    few = corpus(tmp_path, speakers=10, utterances=3)
+    variant, options = variants(("audio",), ("activation",), ("drawn",))[0], replace(QUICK, epochs=1)
+    material = Material.of(few, ("audio",), normalise="corpus", cache=None)
+    lesson = Lesson(variant, 0, material, of_corpus(few), options)
+    unused = np.zeros((len(few), 4), np.float32)
+    assert [*lesson.membership(unused, 1, 0, 0), *lesson.membership(unused, 1, 0, 1)] == []
+    assert "membership of selection 0 (seed 0): " in lesson.record["not_asked"]
+    assert "membership of selection 1 (seed 0): " in lesson.record["not_asked"]
+    other = Lesson(replace(variant, release="private"), 0, material, lesson.scene, options)
+    with pytest.raises(ReleaseError, match="no number"):
+        other.leave("membership", 0, ReleaseError("no number"))
+
+
+def decisions(seeds: int) -> pd.DataFrame:
+    """Twenty speakers in five folds: what one network says oftener of women, the next one says oftener of men."""
+    random, speaker = np.random.default_rng(0), np.repeat(np.arange(20), 30)
+    parts = []
+    for seed in range(seeds):
+        often = np.where(speaker % 2 == seed % 2, 0.7, 0.3)
+        draw = [f"{fold} seed {seed}" if seeds > 1 else str(fold) for fold in speaker // 4]
+        parts.append(pd.DataFrame({"draw": draw, "row": np.arange(600), "gender": speaker % 2, "speaker": speaker,
+                                   "truth": 1, "prediction": (random.random(600) < often).astype(int)}))  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+def of_gender(table: pd.DataFrame) -> pd.DataFrame:
+    lines = pd.DataFrame(_bounds(table))
+    return lines[(lines["target"] == "gender") & (lines["condition"] == "")].set_index("metric")
+
+
+def test_errors_of_several_networks_do_not_cancel_in_their_bound() -> None:
+    one, two = of_gender(decisions(1)), of_gender(decisions(2))
+    assert one.loc["bound_uar", "value"] == pytest.approx(0.7, abs=0.05)
+    for metric in one.index:
+        assert two.loc[metric, "value"] >= one.loc[metric, "value"]
+        assert two.loc[metric, "high"] >= one.loc[metric, "high"]
+    assert set(one["n"]) == set(two["n"]) == {600}, "each utterance counts once"
+
+
+def test_of_pairs_there_is_no_bound() -> None:
+    table = decisions(1)
+    table["draw"] = (table.index % 3).astype(str)  # each speaker by three networks
+    assert of_gender(table)[["value", "high"]].isna().all(axis=None)
 
 
 @pytest.mark.slow

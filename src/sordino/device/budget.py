@@ -62,10 +62,10 @@ class DailyBudget:
         """Count vectors, which may then go out: `None`. Otherwise the reason why none of them may; none is counted.
 
         - `per_day`: what the policy allows in a day, counting what all policies let out; `None` allows any number.
-        - `count`: how many are to go out together, 1 or more. Raises `ReleaseError` for fewer.
+        - `count`: how many are to go out together, 1 or more. Raises `ReleaseError` for fewer, and parts of one.
         """
-        if count < 1:
-            raise ReleaseError(f"{count} vectors to count, expected 1 or more: leave the call out")
+        if not isinstance(count, int) or count < 1:
+            raise ReleaseError(f"{count} vectors to count, expected a whole number, 1 or more: leave the call out")
         try:
             storage.folder(self._path.parent)
             with _locked(self._path.with_name(f"{self._path.name}.lock")):

@@ -49,6 +49,7 @@ VECTORS: Final = "vectors.npz"
 
 _NAME: Final = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
 _DIGEST: Final = 64  # hexadecimal digits of a SHA-256
+_TORN: Final = (NotImplementedError, EOFError, RuntimeError, zipfile.BadZipFile)  # what a zip that is none raises
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,12 @@ class Bundle:
     policies: Mapping[str, Served]
 
     def arrays(self, name: str) -> dict[str, NDArray[Any]]:
-        """The arrays of one NPZ file in it. Raises `BundleError` where it is none."""
+        """The arrays of one NPZ file in it. Raises `BundleError` where it is none, or one that is packed."""
         try:
+            _stored(self.files[name])
             with np.load(io.BytesIO(self.files[name]), allow_pickle=False) as file:
                 return {key: file[key] for key in file.files}
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (ValueError, KeyError, MemoryError, *_TORN) as error:
             raise BundleError(f"{name}: not an array file, expected one: write the bundle again") from error
 
     def example(self) -> Any:
@@ -191,14 +193,9 @@ def _unpacked(path: Path) -> Opener:
     if hashlib.sha256(content[:-_DIGEST]).hexdigest().encode() != content[-_DIGEST:]:
         raise BundleError(f"{path}: no bundle, or one that was changed: copy it anew")
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            parts = archive.infolist()
-            if any(one.compress_type != zipfile.ZIP_STORED for one in parts):
-                raise ValueError("what is packed may be of any size")
-            if sum(one.file_size for one in parts) > len(content):
-                raise ValueError("and so may what lies over each other")
+        with _stored(content) as archive:
             files = {name: archive.read(name) for name in archive.namelist()}
-    except (ValueError, NotImplementedError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+    except (ValueError, *_TORN) as error:
         raise BundleError(f"{path}: not a bundle, expected what `write` wrote: write it again") from error
 
     def opened(name: str) -> bytes:
@@ -207,6 +204,17 @@ def _unpacked(path: Path) -> Opener:
         return files[name]
 
     return opened
+
+
+def _stored(content: bytes) -> zipfile.ZipFile:
+    """A zip whose files are as they are, no larger together than it is. Raises `ValueError` for another."""
+    archive = zipfile.ZipFile(io.BytesIO(content))
+    parts = archive.infolist()
+    if any(one.compress_type != zipfile.ZIP_STORED for one in parts):
+        raise ValueError("what is packed may be of any size")
+    if sum(one.file_size for one in parts) > len(content):
+        raise ValueError("and so may what lies over each other")
+    return archive
 
 
 def _packed(files: Mapping[str, bytes]) -> bytes:

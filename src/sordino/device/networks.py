@@ -68,9 +68,13 @@ def embedding(network: Multimodal) -> bytes:
 
 
 def decision(network: Multimodal, task: str, bias: NDArray[np.float32]) -> bytes:
-    """The same `-> bin (n,)`: the class of a task that scores highest, each with its bias."""
+    """The same `-> bin (n,)`: the class of a task that scores highest, each with its bias.
+
+    Its `logits (n, classes)` come too: whoever runs the model sees that they are numbers, which a bin does not tell.
+    """
     logits = _sequential(_embedded(network), network.primary[task])
-    return logits.graph.model(bin=logits.graph.op("ArgMax", logits + bias, dtype=np.int64, axis=1, keepdims=0))
+    bins = logits.graph.op("ArgMax", logits + bias, dtype=np.int64, axis=1, keepdims=0)
+    return logits.graph.model(bin=bins, logits=logits)
 
 
 def _embedded(network: Multimodal) -> Symbol:

@@ -25,6 +25,10 @@ Made = Mapping[str, NDArray[Any]]
 
 Clip = Mapping[str, NDArray[np.floating]]
 
+LARGEST: Final = 1e9
+"""Of the numbers of a scaled clip, which speech never reaches: far beyond it networks overflow, and what is no number
+then comes out of ONNX Runtime's layers as one."""
+
 
 def _as_it_is(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:  # noqa: ARG001
     return made["out"]
@@ -142,6 +146,8 @@ class Clips(_Serving):
             raise ReleaseError("a clip with NaN or infinity, expected finite numbers: leave it out")
         if self.preprocess:
             scaled["audio"] = self.preprocess(x=scaled["audio"])["y"]
+        if not all((np.abs(values) <= LARGEST).all() for values in scaled.values()):
+            raise ReleaseError(f"a clip with numbers beyond {LARGEST:g}, expected speech: leave it out")
         return scaled
 
     def released(self, clip: Mapping[str, Vectors]) -> Vectors:

@@ -87,8 +87,13 @@ class Embedding:
         return clean + np.float32(spread) * noise(rows, clean.shape[1], key) if spread else clean
 
     def decide(self, rows: Sequences) -> NDArray[np.intp]:
-        """The bin of each row of a drawn one before anything is drawn, `(n,)`. It stays on the device."""
+        """The bin of each row of a drawn one before anything is drawn, `(n,)`. It stays on the device.
+
+        Raises `ReleaseError` where the network says what is no number: that is no class.
+        """
         logits = self._made(rows).primary[self._config["task"]].numpy()
+        if not np.isfinite(logits).all():
+            raise ReleaseError("the network gave NaN or infinity, expected finite numbers: leave such clips out")
         bins: NDArray[np.intp] = (logits + self.arrays["bias"]).argmax(axis=1)
         return bins
 
@@ -133,8 +138,8 @@ class Embedding:
     def load(cls, path: str | Path) -> Embedding:
         """The embedding in a file that `save` wrote. Raises `ReleaseError` for a file that is none."""
         name, config, arrays = archive.read(path)
-        if name not in EMBEDDINGS:
-            raise ReleaseError(f"{path}: release {name!r}, expected one of {', '.join(EMBEDDINGS)}: use release.load")
+        if name not in EMBEDDINGS or "shape" not in config:  # one of vectors is named `drawn`, too
+            raise ReleaseError(f"{path}: release {name!r} of vectors, expected an embedding: use release.load")
         try:
             with torch.random.fork_rng(devices=[]):
                 network = Multimodal(Shape(**config["shape"]))

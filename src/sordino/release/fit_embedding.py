@@ -52,8 +52,15 @@ class EmbeddingFitter:
         if not self.epsilon > 0:
             raise ReleaseError(f"epsilon {self.epsilon}, expected more than 0: infinite for no flips")
 
+    @property
+    def plain(self) -> EmbeddingFitter:
+        """What fits the network alone: of `drawn` that of the embedding whose network decides."""
+        return replace(self, name=self.of) if self.name == "drawn" else self
+
     def settings(self, speakers: int) -> tuple[Shape, Training]:
         """The network and its training, for so many training speakers."""
+        if self.name == "drawn":
+            return self.plain.settings(speakers)
         who = {"speaker": speakers}
         attributes = {"private-speaker": who, "private-multiple": {**GENDER, **who}}.get(self.name, GENDER)
         forgets = self.name not in ("general", "private+")
@@ -102,7 +109,7 @@ class EmbeddingFitter:
         """The network of `of`, and bins that were chosen on training speakers whom networks like it never saw."""
         if "speaker" not in labels:
             raise ReleaseError("no labels of speaker, expected them: prototypes are means of several people")
-        task, plain = next(iter(self.shape.primary)), replace(self, name=self.of)
+        task, plain = next(iter(self.shape.primary)), self.plain
         embedding, fitted = plain.fit(train, labels, validation, validation_labels)
 
         def unseen(own: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:

@@ -46,6 +46,8 @@ FITTERS: Final[dict[str, Callable[[Policy, int], Fitter]]] = {
 def load(path: str | Path) -> Release:
     """The release in a file that `save` wrote. Raises `ReleaseError` for a file that is none."""
     name, config, arrays = archive.read(path)
+    if "shape" in config:
+        raise ReleaseError(f"{path}: embedding {name!r}, expected a release of vectors: use Embedding.load")
     if name not in FITTERS:
         raise ReleaseError(f"{path}: release {name!r}, expected one of {', '.join(FITTERS)}: update sordino")
     try:

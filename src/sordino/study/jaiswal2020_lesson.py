@@ -46,9 +46,14 @@ class Lesson:
         try:
             yield from self.asked(seed)
         except ReleaseError as error:
-            if self.variant.release != "drawn":
-                raise
-            self.record["not_asked"] = f"drawn: {error}"
+            self.leave("drawn", seed, error)
+
+    def leave(self, what: str, seed: int, error: AttackError | ReleaseError) -> None:
+        """Record what was not asked of a network, and why. Only what is drawn may lack people to be released by."""
+        if isinstance(error, ReleaseError) and self.variant.release != "drawn":
+            raise error
+        before = f"{self.record['not_asked']}; " if "not_asked" in self.record else ""
+        self.record["not_asked"] = f"{before}{what} (seed {seed}): {error}"
 
     def asked(self, seed: int) -> Iterator[pd.DataFrame]:
         """The guesses of one network, then those of its membership."""
@@ -85,9 +90,19 @@ class Lesson:
         return either(found, reading(retrain(said, *of, families=("linear",), seed=seed, **asked)))
 
     def fit(
-        self, rows: Sequences, train: Rows, stop: Rows | None, seed: int, training: Training | None = None
+        self,
+        rows: Sequences,
+        train: Rows,
+        stop: Rows | None,
+        seed: int,
+        training: Training | None = None,
+        *,
+        plain: bool = False,
     ) -> tuple[Embedding, FittedMultimodal]:
-        """The embedding of this variant, trained on some rows and stopped by others, or by the number of epochs."""
+        """The embedding of this variant, trained on some rows and stopped by others, or by the number of epochs.
+
+        With `plain` only the network is fitted, and no bins to be drawn from.
+        """
         shape, training = self.shape, training or self.training
         people, codes = np.unique(self.scene.speaker[train], return_inverse=True)
         if self.variant.tasks:
@@ -96,6 +111,7 @@ class Lesson:
             "speaker": codes.astype(np.intp)
         }
         fitter = EmbeddingFitter(self.variant.release, shape, training, self.reversal, seed=seed)
+        fitter = fitter.plain if plain else fitter
         names = [] if stop is None else [name for name in self.scene.labels if name != "speaker"]
         held = {name: self.scene.labels[name][stop] for name in names}
         with warnings.catch_warnings():
@@ -103,13 +119,13 @@ class Lesson:
             return fitter.fit(rows.select(train), labels, None if stop is None else rows.select(stop), held)
 
     def _search(self) -> None:
-        """Take the sizes and the lambda that do best on the fold that stops the training."""
+        """Take the sizes and the lambda whose network does best on the fold that stops the training."""
         variant, draw = self.variant, self.draw
         stop = draw.stop[self.scene.labels[variant.task][draw.stop] >= 0]
 
         def measure(shape: Shape, reversal: float) -> tuple[float, float]:
             self.shape, self.reversal = shape, reversal
-            embedding, fitted = self.fit(self.rows, draw.train, draw.stop, self.options.seed)
+            embedding, fitted = self.fit(self.rows, draw.train, draw.stop, self.options.seed, plain=True)
             said = embedding.primary(embedding(self.rows.select(stop)))[variant.task].argmax(axis=1)
             heads = [one.validation[fitted.best_epoch] for name, one in fitted.health.items() if "gender" in name]
             return metrics.uar(self.scene.labels[variant.task][stop], said), max(heads, default=float("nan"))
@@ -193,12 +209,12 @@ class Lesson:
             plan = membership.plan(
                 scene.speaker, fold, selection // 2, stratum=scene.labels["gender"], complement=selection % 2 == 1
             )
-        except AttackError as error:  # a fold of speakers with one utterance: the other questions can still be asked
-            self.record["not_asked"] = f"membership: {error}"
+            train = np.union1d(plan.training, plan.added)
+            rows = self.material.sequences(self.streams, train)
+            embedding, _ = self.fit(rows, train, None, seed, replace(self.training, epochs=epochs))
+        except (AttackError, ReleaseError) as error:  # speakers with one utterance: all else can still be asked
+            self.leave(f"membership of selection {selection}", seed, error)
             return
-        train = np.union1d(plan.training, plan.added)
-        rows = self.material.sequences(self.streams, train)
-        embedding, _ = self.fit(rows, train, None, seed, replace(self.training, epochs=epochs))
         with_them = embedding(rows, key=seed)
         for asked, vectors in (("membership", with_them), ("control", e)):
             found = membership.attack(vectors, plan, self.options.families, seed)
