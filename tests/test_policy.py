@@ -173,6 +173,12 @@ def test_it_is_told_what_a_budget_costs_and_what_no_budget_does() -> None:
     assert "No release is named" not in " ".join(explain(dataclasses.replace(SAD, release="drawn")))
 
 
+def test_an_emotion_that_no_corpus_has_is_told() -> None:
+    told = " ".join(explain(Policy(required="sadd", sensitive=("happy",))))
+    assert "sadd: no corpus that sordino knows has it" in told
+    assert "no corpus" not in " ".join(explain(SAD))
+
+
 def test_it_is_told_what_hiding_an_attribute_means() -> None:
     told = " ".join(explain(dataclasses.replace(SAD, hide=("speaker", "age"))))
     assert "speaker and age must not be learnt" in told

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
-from sordino.define import Role, emotion
+from sordino.define import EMOTIONS, Role, emotion
 from sordino.errors import PolicyError
 
 ATTRIBUTES: Final = ("gender", "speaker", "age")
@@ -175,7 +175,7 @@ def read(path: str | Path) -> Policy:
     try:
         given: dict[str, Any] = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PolicyError(f"{path}: not a readable TOML file ({error})") from error
+        raise PolicyError(f"{path}: not a readable TOML file ({error}): check path and spelling") from error
     known = [field.name for field in fields(Policy) if field.name != "knobs"]
     knobs = {key: value for key, value in given.items() if isinstance(value, dict) and key not in known}
     rest = {key: value for key, value in given.items() if key not in knobs}
@@ -221,9 +221,11 @@ def explain(policy: Policy) -> list[str]:
         *(_ATTRIBUTES[attribute] for attribute in policy.hide if attribute in _ATTRIBUTES),
         "Other emotions have no role: leave such utterances out, or name them.",
         f"Told all the same: that something was said and when, and how often it sounded {policy.required}.",
+        *(f"{name}: no corpus that sordino knows has it; right for labels of your own, else correct the spelling."
+          for name in policy.emotions if name not in EMOTIONS),
         *([] if policy.release else [_UNNAMED]),
         *_costs(policy.budget),
-    ]
+    ]  # fmt: skip
 
 
 _ATTRIBUTES: Final = {

@@ -32,7 +32,14 @@ def test_a_corpus_is_read_from_sound_to_page(tmp_path: Path) -> None:
     assert (record["config"]["features"], record["config"]["dims"]) == ("mel", DIMS)
     assert (record["utterances"], record["config"]["corpus"]) == (40, "made")
     assert len(list((tmp_path / "cache").rglob("*.vector"))) == 40
-    assert set(json.loads(told.read_text())["mean_of_policies"]) == {"none", "rae", "rae-grl", "rae-grl+", "chance"}
+    assert set(json.loads(told.read_text())["mean_of_policies"]) == {
+        "none",
+        "rae",
+        "rae-grl",
+        "rae-grl+",
+        "drawn",
+        "chance",
+    }
     assert "synthetic" not in words((out / "report.html").read_text())
 
 

@@ -179,7 +179,7 @@ def test_what_is_withheld_costs_nothing(tmp_path: Path) -> None:
 
 
 def test_a_policy_with_a_budget_that_nobody_counts_releases_nothing() -> None:
-    assert told(everything(runtime(3), said())) == ["BUDGET_UNKNOWN"] * 4
+    assert told(everything(runtime(3), said())) == ["UNCOUNTED"] * 4
 
 
 def test_a_clock_that_fails_releases_nothing(tmp_path: Path) -> None:

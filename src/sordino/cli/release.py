@@ -100,7 +100,8 @@ def release(
         rows.close()  # whatever ends a stream, what was released is written
     held = sum(map(Counter.total, withheld.values()))
     if json != "-":
-        print(f"{out}: {rows.count} vectors released, {held} withheld, under policy {runtime.name}")
+        vectors = "vector" if rows.count == 1 else "vectors"
+        print(f"{out}: {rows.count} {vectors} released, {held} withheld, under policy {runtime.name}")
     if json:
         told = {name: ", ".join(reasons) for name, reasons in withheld.items()}
         write_json(json, {"policy": runtime.name, "released": rows.count, "withheld": told, "out": str(out)})

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     FEATURES = "features that could not be computed"
     MODEL = "a model that failed"
     BUDGET_SPENT = "more vectors than the policy still lets out today: more tomorrow"
+    UNCOUNTED = "the policy limits vectors a day and nobody counts: pass Runtime(..., budget=DailyBudget(FILE, today))"
     BUDGET_UNKNOWN = "nobody can say how many vectors are out today: the count cannot be read, locked or written"
 
 

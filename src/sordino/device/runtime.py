@@ -147,7 +147,7 @@ class Runtime:
         per_day = self.policy.budget.per_day
         if self._budget is not None:
             return self._budget.spend(per_day, count)
-        return None if per_day is None else Reason.BUDGET_UNKNOWN
+        return None if per_day is None else Reason.UNCOUNTED
 
 
 def _chosen(bundle: Bundle, policy: str | None) -> Served:
