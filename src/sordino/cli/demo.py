@@ -15,6 +15,9 @@ SYNTHETIC = (
     "It shows that everything runs and how to read the page; its figures say nothing about people."
 )
 
+DRAWN_FROM = 20
+"""Speakers of a corpus: of fewer, two fifths are too few to draw from."""
+
 Given = Annotated[
     list[str] | None,
     typer.Option("--corpus", metavar="NAME=PATH", help="A real corpus instead of the synthetic one; again for more."),
@@ -33,7 +36,8 @@ def demo(
 ) -> None:
     """Hide emotions and gender in speech features, attack what is released, and write a report.
 
-    The releases are those of Feng 2021, which do not stop an attacker who retrains, and drawn, which does.
+    The releases are those of Feng 2021, which do not stop an attacker who retrains, and drawn, which does
+    (from 20 speakers on).
 
     Without --corpus it first makes speech with espeak-ng: about four minutes in all on two cores. openSMILE is needed
     for features of its own only.
@@ -51,7 +55,8 @@ def demo(
 
     recordings = corpora_from(corpus) if corpus else synthetic.make(cache / "synthetic", seed)
     notices = [] if corpus else [SYNTHETIC]
-    options = Options(releases=(*PAPER, "drawn"), seed=seed)
+    drawn = ("drawn",) if len(set(recordings.speaker)) >= DRAWN_FROM else ()
+    options = Options(releases=(*PAPER, *drawn), seed=seed)
     estimates = study.reproduce(
         recordings, out, features=features, options=options, cache=cache, jobs=jobs, notices=notices
     )
