@@ -34,7 +34,7 @@ CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expandu
 STATE: Final = Path(os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()) / "sordino"
 """Where is kept what must outlast a restart: the count of a day, and the key that is drawn with."""
 
-WIDE: Final = 120
+WIDE: Final = 140
 """Characters of a line that goes to no terminal."""
 
 Out = Annotated[Path, typer.Option("--out", metavar="PATH", help="Where to write; made when absent.")]
