@@ -159,12 +159,14 @@ class Blocks:
 
 def summary(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     """The vector of a sequence of frames, `(frames, 42) -> (len(NAMES),)`: 40 log mel energies, pitch, periodicity."""
-    x = _span(frames.T.astype(np.float64))  # (42, frames): one contiguous row a descriptor
-    bands, voice, level = x[:BANDS], x[BANDS:], _level(x)
+    x = frames.T.astype(np.float64)  # (42, frames): one contiguous row a descriptor
+    level = np.log(np.exp(x[:BANDS]).sum(axis=0, keepdims=True))
+    loud = level[0] >= np.sort(level[0])[-min(LOUDEST, len(frames))] - LOUD_DB * np.log(10) / 10
+    span = _span(loud)
+    bands, voice, level, loud = x[:BANDS, span], x[BANDS:, span], level[:, span], loud[span]
     spectral = np.concatenate([bands, _COSINES.T @ bands, level])
-    broad = np.concatenate([bands.reshape(_BROAD, -1, x.shape[1]).mean(axis=1), level])
-    everything = np.ones(x.shape[1], dtype=bool)
-    loud = _loud(level[0])
+    broad = np.concatenate([bands.reshape(_BROAD, -1, len(loud)).mean(axis=1), level])
+    everything = np.ones(len(loud), dtype=bool)
     voiced = loud & (voice[1] >= VOICED)
     values = [
         *(_of_descriptors(spectral, over) for over in (everything, loud)),
@@ -177,23 +179,10 @@ def summary(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate(values).astype(np.float32)
 
 
-def _span(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def _span(loud: NDArray[np.bool_]) -> slice:
     """The frames from the first loud one to the last, and `AROUND` on either side as far as there are some."""
-    loud = np.flatnonzero(_loud(_level(x)[0]))
-    return x[:, max(0, loud[0] - AROUND) : loud[-1] + 1 + AROUND]
-
-
-def _level(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The log of the energy of each frame in all bands, `(1, frames)`."""
-    level: NDArray[np.float64] = np.log(np.exp(x[:BANDS]).sum(axis=0, keepdims=True))
-    return level
-
-
-def _loud(level: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which frames are loud, of their `level`, `(frames,)`."""
-    speech = np.sort(level)[-min(LOUDEST, len(level))]
-    loud: NDArray[np.bool_] = level >= speech - LOUD_DB * np.log(10) / 10
-    return loud
+    first, last = np.flatnonzero(loud)[[0, -1]]
+    return slice(max(0, first - AROUND), last + 1 + AROUND)
 
 
 def _frames(samples: NDArray[np.float32]) -> NDArray[np.float32]:
