@@ -36,7 +36,7 @@ from sordino.report.tables import Estimates
 from sordino.study import choose, feng2021
 from sordino.study.choose import Reached
 from sordino.study.fitted import Fitted, Muted
-from sordino.study.units import Options, predictions, space
+from sordino.study.units import Options, predictions, remembered, space
 
 STUDY: Final = "fit"
 
@@ -108,14 +108,11 @@ class _Run:
         self.sums, self.folder, self.features = sums, folder, features
         self.preprocess = self.fitted(np.arange(len(x)))
         self.z = self.preprocess(x)
+        self.space = remembered(lambda rows: self.fitted(rows)(x))  # bounds of each policy, and of all together
 
     def fitted(self, rows: NDArray[np.intp]) -> Preprocess:
         """Scaling that these rows decide."""
         return PreprocessFitter(self.options.scale, self.options.components).fit(self.x[rows])
-
-    def space(self, rows: NDArray[np.intp]) -> Vectors:
-        """All vectors in the space that these rows decide."""
-        return self.fitted(rows)(self.x)
 
     def draws(self, policy: Policy, measured_on: Any = "test") -> tuple[Parts, ...]:
         """The draws of test speakers, or of validation speakers."""

@@ -34,6 +34,7 @@ from sordino.nn.fit import Plan, run, run_rounds
 from sordino.nn.stack import fit_stacks
 from sordino.policy import Policy
 from sordino.release import FITTERS, Drawn, DrawnFitter, Release, ReplacementFitter, bounds, plan_all
+from sordino.release.fit_drawn import Space
 from sordino.study.kept import Finished, gathered
 
 POLICIES: Final = (
@@ -177,6 +178,19 @@ def space(
     return PreprocessFitter(options.scale, options.components).fit(x[rows])(x)
 
 
+def remembered(asked: Space) -> Space:
+    """The same, each set of rows asked for once: drawn releases of one seed have the same folds."""
+    known: dict[bytes, NDArray[np.float32]] = {}
+
+    def answered(rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        key = rows.tobytes()
+        if key not in known:
+            known[key] = asked(rows)
+        return known[key]
+
+    return answered
+
+
 def _plan(
     unit: Unit, z: NDArray[np.float32], corpus: Corpus, options: Options
 ) -> Plan[tuple[RiskAttacker, list[Release]]]:
@@ -199,13 +213,7 @@ def _bounds(
     """Of each drawn release: what no attacker exceeds, by secret and what is known beside it."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     made: dict[DrawnFitter, dict[tuple[str, str], Bound]] = {}
-    spaces: dict[bytes, NDArray[np.float32]] = {}
-
-    def own(rows: NDArray[np.intp]) -> NDArray[np.float32]:  # the same folds for every drawn release
-        if rows.tobytes() not in spaces:
-            spaces[rows.tobytes()] = space(unit.parts, x, options, rows)
-        return spaces[rows.tobytes()]
-
+    own = remembered(partial(space, unit.parts, x, options))
     for name in options.releases:
         fitter = release.fitter(unit.policy, name, 1000 * options.seed + unit.parts.draw)
         if isinstance(fitter, DrawnFitter):
