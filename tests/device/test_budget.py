@@ -85,18 +85,24 @@ def test_several_policies_on_one_utterance_cost_one_each(tmp_path: Path) -> None
     assert spent(lenient, 4, 5) == [None] * 3 + [Reason.BUDGET_SPENT]
 
 
-def test_several_vectors_go_out_together_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    written: list[str] = []
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
+    """What is written from here on, and whether durably."""
+    kept: list[tuple[str, bool]] = []
     write = storage.write
 
     def recording(path: Path, content: str, durable: bool = False) -> Path:
-        written.append(content)
+        kept.append((content, durable))
         return write(path, content, durable)
 
     monkeypatch.setattr(storage, "write", recording)
+    return kept
+
+
+def test_several_vectors_go_out_together_or_not_at_all(tmp_path: Path, written: list[tuple[str, bool]]) -> None:
     budget = DailyBudget(tmp_path / "budget", on(FIRST))
     assert [budget.spend(10, count) for count in (7, 4, 3)] == [None, Reason.BUDGET_SPENT, None]
-    assert [text.split(" ")[1] for text in written] == ["7", "10"]  # one write for each, none for what stays
+    assert [text.split(" ")[1] for text, _ in written] == ["7", "10"]  # one write for each, none for what stays
     assert left(tmp_path / "budget", FIRST) == 0
 
 
@@ -214,14 +220,6 @@ sys.stdin.read()
     assert left(file, FIRST) == 8  # its end let go of the lock
 
 
-def test_the_count_is_on_the_disk_before_it_is_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    written: list[bool] = []
-    write = storage.write
-
-    def recording(path: Path, content: str, durable: bool = False) -> Path:
-        written.append(durable)
-        return write(path, content, durable)
-
-    monkeypatch.setattr(storage, "write", recording)
+def test_the_count_is_on_the_disk_before_it_is_told(file: Path, written: list[tuple[str, bool]]) -> None:
     assert DailyBudget(file, on(FIRST)).spend(10) is None
-    assert written == [True]
+    assert [durable for _, durable in written] == [True]
