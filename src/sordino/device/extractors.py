@@ -25,7 +25,7 @@ def extractor(features: Mapping[str, Any]) -> Extractor:
     found = known[name]
     if found.recipe != features.get("recipe"):
         raise BundleError(
-            f"features {name!r} of recipe {features.get('recipe')}, expected {found.config['recipe']}: install the "
+            f"features {name!r} of recipe {features.get('recipe')}, expected {found.recipe}: install the "
             "sordino that wrote the bundle, or fit it anew"
         )
     return found

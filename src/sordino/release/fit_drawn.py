@@ -207,10 +207,10 @@ def bounds(fitter: DrawnFitter, space: Space, corpus: Corpus, part: Part) -> dic
     """The bounds of a drawn release: what no attacker exceeds who sees one released vector.
 
     The whole procedure is cross-fitted, the scaled space included: each speaker's bins come from a release fitted on
-    the others, in the space that they decide. Keys are the
-    secret (`gender`, `sensitive-vs-neutral`, `age` where it is hidden) and what the attacker knows beside it: nothing,
-    or for gender the true role. A secret whose speakers are too few has a limit that is NaN. Raises `ReleaseError`
-    where the speakers without an eighth of them do not suffice to fit a release.
+    the others, in the space that they decide. Keys are the secret (`gender`, `sensitive-vs-neutral`, `age` where it is
+    hidden) and what the attacker knows beside it: nothing, or for gender the true role. A secret whose speakers are too
+    few has a limit that is NaN. Raises `ReleaseError` where the speakers without an eighth of them do not suffice to
+    fit a release.
     """
     rows = np.sort(part.rows)
     bins, count = crossfitted(fitter, space, corpus, rows)

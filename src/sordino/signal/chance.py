@@ -63,8 +63,7 @@ def drawn(
     - `prototypes`: `(count, d)`, and `of_bin`: the bin that each stands for, `(count,)`.
     - `epsilon`: of randomised response, infinite for no flips.
 
-    Raises `ReleaseError` for an epsilon below 0. A bin that has no prototype gives NaN, which nobody lets
-    out.
+    Raises `ReleaseError` for an epsilon below 0. A bin that has no prototype gives NaN, which nobody lets out.
     """
     if not epsilon >= 0:
         raise ReleaseError(f"epsilon {epsilon}, expected 0 or more, infinity for no flips: fit the release anew")
@@ -74,9 +73,8 @@ def drawn(
     count = max(places) + 1
     kept = 1 / (1 + (count - 1) * math.exp(-epsilon))
     out = np.empty((len(z), prototypes.shape[1]), prototypes.dtype)
-    for row, (vector, decided) in enumerate(
-        zip(z, bins.tolist(), strict=True)
-    ):  # plain numbers: on one vector numpy takes twice as long
+    # plain numbers: on one vector numpy takes twice as long
+    for row, (vector, decided) in enumerate(zip(z, bins.tolist(), strict=True)):
         keep, other, which = _uniform(vector, key, 3)
         said = decided if keep < kept else (decided + 1 + int(other * (count - 1))) % count
         own = places.get(said)
