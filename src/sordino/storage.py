@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
-import tempfile
+import re
+import secrets
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from sordino.errors import StorageError
+
+SHARED: Final = 0o666
+"""Mode of a new file that other users may read, as far as the umask of the process allows."""
+
+PRIVATE: Final = 0o600
+"""Mode of a new file that its owner alone may read: released vectors, counts, keys."""
+
+LONGEST_NAME: Final = 100
+"""Characters of a safe name; callers may add a suffix and stay below the 255 bytes of common file systems."""
 
 _REASONS = {
     errno.ENOSPC: "the disk is full: free some space, or choose another place",
@@ -41,27 +54,31 @@ def folder(path: str | Path) -> Path:
 
 
 def write(
-    path: str | Path, content: bytes | str | Callable[[Path], object], durable: bool = False, mode: int = 0o644
+    path: str | Path, content: bytes | str | Callable[[Path], object], durable: bool = False, mode: int = SHARED
 ) -> Path:
     """Write a file under a temporary name beside it, then rename: readers see the old file or the new, never half.
 
     `content` is the bytes or text, or a function that writes to the path it is given. Two processes may write the same
     file: the last rename wins. A `durable` file is on the disk when this returns, and there after a power cut, at the
-    price of waiting for the disk. `mode` says who may read it. Raises `StorageError`; the temporary file is removed, an
-    older one is left as it was.
+    price of waiting for the disk.
+
+    A file that is replaced keeps its permissions; owner and group become those of the process. A new file has `mode`
+    (`SHARED` or `PRIVATE`) less the umask. A symbolic link at `path` is replaced by the file, and the file that it
+    named stays as it was. A device, pipe or socket at `path` is refused. Raises `StorageError`; the temporary file is
+    removed, an older file is left as it was.
     """
     path = Path(path)
     folder(path.parent)
     with told(path):
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        kept = _permissions(path)
+        temporary = _new_file(path, mode if kept is None else PRIVATE)
         try:
             if callable(content):
                 content(temporary)
             else:
                 temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-            temporary.chmod(mode)
+            if kept is not None:
+                temporary.chmod(kept)
             if durable:
                 _to_disk(temporary)
             temporary.replace(path)
@@ -72,6 +89,25 @@ def write(
     return path
 
 
+def _permissions(path: Path) -> int | None:
+    """Who may read and write the file at a path; `None` where there is no file. Raises for what is no regular file."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a rename onto a folder fails, with a clear reason
+        raise StorageError(f"{path}: a device, pipe or socket, expected a file: choose another path")
+    return stat.S_IMODE(mode) & 0o777
+
+
+def _new_file(path: Path, mode: int) -> Path:
+    """An empty file with an unused name beside `path`; the system takes the umask off `mode`."""
+    suffix = path.suffix if len(path.suffix) < 20 else ""
+    temporary = path.with_name(f".{path.stem[:40]}-{secrets.token_hex(8)}{suffix}")
+    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+    return temporary
+
+
 def _to_disk(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk."""
     handle = os.open(path, os.O_RDONLY)
@@ -79,3 +115,27 @@ def _to_disk(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+_SAFE: Final = re.compile(r"[a-z0-9_][a-z0-9._+=-]*", re.ASCII)
+_CHANGED: Final = re.compile(r".*-[0-9a-f]{12}")  # how every changed name ends: no unchanged name may look like one
+_RESERVED: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # device names on Windows
+
+
+def safe_name(text: str) -> str:
+    """A file name for any text: no folder, no hidden file, no reserved name, and different for different texts.
+
+    Plain names stay as they are. In others each character that a file system may refuse or confuse becomes `_`, and a
+    part of the text's SHA-256 is added; capital letters count, since some file systems ignore case.
+
+    >>> safe_name("sad-0"), safe_name("../../escaped")
+    ('sad-0', '_.._escaped-ea03bc47f879')
+    >>> safe_name("Sad") == safe_name("sad")
+    False
+    """
+    plain = _SAFE.fullmatch(text) and not _CHANGED.fullmatch(text) and not _RESERVED.fullmatch(text)
+    if plain and len(text) <= LONGEST_NAME and not text.endswith("."):
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    shown = re.sub(r"[^A-Za-z0-9._+=-]+", "_", text, flags=re.ASCII)[: LONGEST_NAME - 20].lstrip(".-")
+    return f"{shown or 'unnamed'}-{digest}" if not _RESERVED.fullmatch(shown.lower()) else f"_{shown}-{digest}"

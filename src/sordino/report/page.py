@@ -85,7 +85,7 @@ class Page:
         """Write `report.html` and the figures to a folder, made when absent; returns the path of the page."""
         folder = storage.folder(folder)
         for name, svg in self.files.items():
-            storage.write(folder / name, svg)
+            storage.write(folder / storage.safe_name(name), svg)
         return storage.write(folder / "report.html", self.html)
 
 
