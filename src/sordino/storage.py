@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,6 +116,23 @@ def _to_disk(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def temporary_setting(variable: str) -> Iterator[None]:
+    """Set an environment variable to a temporary folder, which is removed at the end; leave a user's setting alone.
+
+    For packages that write caches to the user's home when they are imported.
+    """
+    if os.environ.get(variable):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="sordino-") as path:
+        os.environ[variable] = path
+        try:
+            yield
+        finally:
+            del os.environ[variable]
 
 
 _SAFE: Final = re.compile(r"[a-z0-9_][a-z0-9._+=-]*", re.ASCII)

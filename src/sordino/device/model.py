@@ -1,12 +1,19 @@
-"""A model of a bundle, run by ONNX Runtime (imported here alone) on one thread, without a word to anybody.
+"""A model of a bundle, run by ONNX Runtime (imported here alone) on one thread, without telemetry.
 
 `quantised` is for the lab: it needs the package onnx.
+
+ONNX Runtime 1.32 on Linux writes a device id and a database of events below the user's cache folder when it is
+imported, and sends the events later. `disable_telemetry_events` comes too late for both; an environment variable that
+is set before the import does not. A program that imports onnxruntime before sordino must set it itself.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the import, whatever the user's environment has
 
 import numpy as np
 import onnxruntime

@@ -14,15 +14,18 @@ from dataclasses import dataclass
 from itertools import chain, cycle, zip_longest
 from typing import Any, Final
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from sordino import storage
 from sordino.report.tables import Estimate, number
+
+with storage.temporary_setting("MPLCONFIGDIR"):  # its list of fonts would stay in the user's home
+    import matplotlib
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Rectangle
 
 INK: Final = "#222222"
 GREY: Final = "#8a8a8a"
