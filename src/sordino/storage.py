@@ -81,10 +81,10 @@ def write(
             if kept is not None:
                 temporary.chmod(kept)
             if durable:
-                _to_disk(temporary)
+                to_disk(temporary)
             temporary.replace(path)
             if durable:
-                _to_disk(path.parent)
+                to_disk(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
     return path
@@ -109,7 +109,7 @@ def _new_file(path: Path, mode: int) -> Path:
     return temporary
 
 
-def _to_disk(path: Path) -> None:
+def to_disk(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
