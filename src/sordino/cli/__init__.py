@@ -12,6 +12,7 @@ import typer
 
 import sordino
 from sordino.errors import SordinoError
+from sordino.progress import printable, printable_warnings
 
 __all__ = ["VERBS", "main"]
 
@@ -24,6 +25,7 @@ EXTRAS: Final = {"onnxruntime": "device"}
 VERBS: Final = {
     "audit": "Ask what an attacker learns from a table of vectors.",
     "bench": "Measure the speed and size of a bundle.",
+    "budget": "Show or reset the count of released vectors.",
     "bundle": "Show what a bundle says of itself.",
     "carry": "Fit on one corpus, use on another.",
     "demo": "Run the main job on speech made on the spot.",
@@ -56,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         status = INTERRUPTED
     except Exception as error:
         if debug:
-            traceback.print_exception(error)
+            print("\n".join(map(printable, "".join(traceback.format_exception(error)).splitlines())), file=sys.stderr)
         _say(_line(error, debug))
         status = CANNOT_RUN
     if status == INTERRUPTED:
@@ -74,7 +76,8 @@ def _run(arguments: list[str]) -> int:
             _register(app, name)
         else:
             app.command(name, help=line)(lambda: None)
-    result = typer.main.get_command(app).main(arguments, prog_name="sordino", standalone_mode=False)
+    with printable_warnings():
+        result = typer.main.get_command(app).main(arguments, prog_name="sordino", standalone_mode=False)
     return result if isinstance(result, int) else 0
 
 
@@ -117,4 +120,4 @@ def _line(error: Exception, debug: bool) -> str:
 
 
 def _say(line: str) -> None:
-    typer.secho(" ".join(line.split()), fg="red", err=True)
+    typer.secho(printable(" ".join(line.split())), fg="red", err=True)

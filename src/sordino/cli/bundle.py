@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sordino.cli.options import BundleFile, Json, console, write_json
+from sordino.progress import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -57,15 +58,20 @@ def _shown(found: Bundle, file: str) -> list[RenderableType]:
     from sordino.policy import explain
 
     card = {"name": file, "commercial_use": UNSAID, **found.card}
-    title, audits = Text(str(card.pop("name")), style="bold"), card.pop("audit", {})
+    title, audits = Text(printable(str(card.pop("name"))), style="bold"), card.pop("audit", {})
     grid = Table.grid(padding=(0, 2))
     for key, value in card.items():
         if value not in ([], {}, None):
-            grid.add_row(Text(key.replace("_", " "), style="bold"), Text("\n".join(_lines(value))))
+            grid.add_row(Text(printable(key.replace("_", " ")), style="bold"), Text("\n".join(_lines(value))))
     parts: list[RenderableType] = [title, grid]
     for one in found.policies.values():
-        parts += [Text(f"\nPolicy {one.name}: {one.family}, {one.width} numbers an utterance", style="bold")]
-        parts += [Text("\n".join(explain(one.policy)))]
+        parts += [
+            Text(
+                f"\nPolicy {printable(one.name)}: {printable(one.family)}, {one.width} numbers an utterance",
+                style="bold",
+            )
+        ]
+        parts += [Text("\n".join(map(printable, explain(one.policy))))]
     return [*parts, *_audited(audits)]
 
 
@@ -77,7 +83,7 @@ def _audited(audits: Any) -> list[RenderableType]:
     parts: list[RenderableType] = []
     try:
         for name, audit in audits.items():
-            parts.append(Text(f"\n{name}: {audit['verdict']}"))
+            parts.append(Text("\n" + printable(f"{name}: {audit['verdict']}")))
             reached = Table("release", "required, AUC", *audit["measured"][0]["leaks"], title="whoever retrains, AUC")
             for one in audit["measured"]:
                 reached.add_row(one["release"], *map(_limits, (one["utility_auc"], *one["leaks"].values())))
@@ -105,8 +111,20 @@ def _lines(value: Any) -> list[str]:
         found: list[str] = []
         for key, within in value.items():
             nested = _lines(within)
-            found += [f"{key}: {nested[0]}"] if len(nested) == 1 else [f"{key}:", *(f"  {line}" for line in nested)]
+            found += (
+                [f"{printable(key)}: {nested[0]}"]
+                if len(nested) == 1
+                else [f"{printable(key)}:", *(f"  {line}" for line in nested)]
+            )
         return found or ["nothing"]
     if isinstance(value, list):
         return [line for one in value for line in _lines(one)] or ["nothing"]
-    return ["yes" if value is True else "no" if value is False else "cannot tell" if value is None else str(value)]
+    return [
+        "yes"
+        if value is True
+        else "no"
+        if value is False
+        else "cannot tell"
+        if value is None
+        else printable(str(value))
+    ]

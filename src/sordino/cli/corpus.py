@@ -9,12 +9,12 @@ from typing import Annotated
 
 import pandas as pd
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from sordino import corpora, storage
 from sordino.cli.options import CORES, Jobs, Json, Seed, write_json
+from sordino.cli.terminal import Console
 from sordino.corpora.check import Count
 from sordino.corpora.published import FENG2021_EMOTIONS
 

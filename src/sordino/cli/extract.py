@@ -8,6 +8,7 @@ import typer
 
 from sordino.cli.options import CACHE, CORES, Cache, CorpusOption, Jobs, Json, Out, Seed, corpora_from, write_json
 from sordino.errors import FeatureError
+from sordino.progress import printable
 
 Features = Annotated[str, typer.Option("--features", metavar="SET", help="mel, IS13, ComParE_2016 or eGeMAPSv02.")]
 
@@ -42,7 +43,7 @@ def extract(
     write_vectors(out, x, recordings, FEATURE_SETS[features].names)
     utterances, dims = x.shape
     if json != "-":
-        print(f"{out}: {utterances} utterances, {dims} numbers each")
+        print(printable(f"{out}: {utterances} utterances, {dims} numbers each"))
     if json:
         write_json(
             json,

@@ -17,6 +17,7 @@ import typer
 
 from sordino import storage
 from sordino.errors import CorpusError
+from sordino.progress import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,9 +109,9 @@ def tell_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | No
 
 def console() -> Console:
     """Standard output: as wide as the terminal, and wide enough for any table where nobody looks at one."""
-    from rich.console import Console
+    from sordino.cli.terminal import Console
 
-    return Console(width=None if sys.stdout.isatty() else WIDE)
+    return Console(width=None if sys.stdout.isatty() else WIDE, markup=False, emoji=False)
 
 
 def show(table: Table, path: Path) -> None:
@@ -123,7 +124,8 @@ def show(table: Table, path: Path) -> None:
 def write_json(path: str, content: Mapping[str, Any] | Sequence[Any]) -> None:
     """Write `content` as JSON to the file at `path`, or to standard output where that is `-`.
 
-    What is not a finite number becomes `null`. Raises `StorageError` when it cannot be written.
+    What is not a finite number becomes `null`; characters that control a terminal are escaped. Raises
+    `StorageError` when it cannot be written.
 
     >>> write_json("-", {"uar": 0.5, "low": float("nan")})
     {
@@ -132,12 +134,20 @@ def write_json(path: str, content: Mapping[str, Any] | Sequence[Any]) -> None:
     }
     """
     text = json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = "\n".join(_spelled(line) for line in text.split("\n"))
     if path != "-":
         storage.write(path, text)
         return
     with storage.told("standard output"):
         sys.stdout.write(text)
         sys.stdout.flush()
+
+
+def _spelled(line: str) -> str:
+    """A line of JSON whose control characters, which JSON allows in part, are escaped as JSON does."""
+    if printable(line) == line:
+        return line
+    return "".join(letter if printable(letter) == letter else json.dumps(letter)[1:-1] for letter in line)
 
 
 def _finite(content: Any) -> Any:

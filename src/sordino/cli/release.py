@@ -13,6 +13,7 @@ import typer
 
 from sordino.cli.options import STATE, Json, Out, write_json
 from sordino.errors import AudioError
+from sordino.progress import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -92,7 +93,7 @@ def release(
                 rows.add(name, result.vector)
             else:
                 withheld.setdefault(name, Counter())[result] += 1
-                typer.secho(f"{name}: nothing released: {result}", fg="yellow", err=True)
+                typer.secho(printable(f"{name}: nothing released: {result}"), fg="yellow", err=True)
     except KeyboardInterrupt:
         if not endless:
             raise
@@ -101,7 +102,7 @@ def release(
     held = sum(map(Counter.total, withheld.values()))
     if json != "-":
         vectors = "vector" if rows.count == 1 else "vectors"
-        print(f"{out}: {rows.count} {vectors} released, {held} withheld, under policy {runtime.name}")
+        print(printable(f"{out}: {rows.count} {vectors} released, {held} withheld, under policy {runtime.name}"))
     if json:
         told = {name: ", ".join(reasons) for name, reasons in withheld.items()}
         write_json(json, {"policy": runtime.name, "released": rows.count, "withheld": told, "out": str(out)})
