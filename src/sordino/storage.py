@@ -168,6 +168,22 @@ def temporary_setting(variable: str) -> Iterator[None]:
             del os.environ[variable]
 
 
+_FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")
+"""How a cell begins that a spreadsheet runs."""
+
+
+def cell(text: str) -> str:
+    """Text for a cell of a CSV table: a spreadsheet shows it, and never runs it as a formula.
+
+    A quote mark is put before text that begins as a formula does. A minus sign alone (standard input) is none.
+
+    >>> cell("=1+1"), cell("sad"), cell("-")
+    ("'=1+1", 'sad', '-')
+    """
+    formula = text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA)
+    return f"'{text}" if formula and text != "-" else text
+
+
 _SAFE: Final = re.compile(r"[a-z0-9_][a-z0-9._+=-]*", re.ASCII)
 _CHANGED: Final = re.compile(r".*-[0-9a-f]{12}")  # how every changed name ends: no unchanged name may look like one
 _RESERVED: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # device names on Windows

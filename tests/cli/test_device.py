@@ -45,6 +45,8 @@ def test_recordings_become_a_table_of_released_vectors(suffix: str, sounds: list
     assert run("release", talking(), *sounds, "--out", tmp_path / "again.npz", "--seed", 3) == 0
     np.testing.assert_allclose(np.load(tmp_path / "again.npz")["x"], x, rtol=1e-6)
     if suffix == ".csv":
+        assert list(pd.read_csv(out).columns[:2]) == ["utterance", "x0"]
+        assert run("release", talking(), *sounds, "--out", out, "--seed", 3, "--paths") == 0
         assert list(pd.read_csv(out)["file"]) == [str(one) for one in sounds]
 
 
@@ -76,7 +78,7 @@ def test_of_what_cannot_be_used_nothing_is_released(
     found = json.loads(said.out)
     assert (found["released"], set(found["withheld"])) == (1, {str(short), str(text)})
     assert f"{text}: nothing released: not a sound file that can be read" in said.err
-    assert np.load(out)["files"].tolist() == [str(sounds[0])]
+    assert found["utterances"] == {np.load(out)["utterances"].item(): str(sounds[0])}
     out.unlink()
     assert run("release", talking(), text, "--out", out) == 1
     assert not out.exists()

@@ -21,8 +21,8 @@ from sordino import storage
 from sordino.corpora.table import COLUMNS, OPTIONAL, Corpus
 from sordino.errors import FeatureError
 
-KEYS: Final = ("file", "start", "end")
-"""The columns that say whose vector a row is. `end` is allowed and not looked at."""
+KEYS: Final = ("file", "start", "end", "utterance")
+"""The columns that say whose vector a row is. `end` and `utterance` are allowed and not looked at."""
 
 
 def read_vectors(path: str | Path, corpus: Corpus) -> NDArray[np.float32]:
@@ -97,10 +97,10 @@ def write_vectors(path: str | Path, x: NDArray[np.float32], corpus: Corpus, name
     path = Path(path)
     if x.shape != (len(corpus), len(names)):
         raise FeatureError(f"{path}: vectors {x.shape}, expected ({len(corpus)}, {len(names)}): extract them anew")
-    keys = corpus.table[list(KEYS)]
+    keys = corpus.table[list(KEYS[:3])]
     if table_suffix(path) == ".npz":
         content = io.BytesIO()
-        files, starts, ends = (keys[key].to_numpy(dtype=str if key == "file" else float) for key in KEYS)
+        files, starts, ends = (keys[key].to_numpy(dtype=str if key == "file" else float) for key in KEYS[:3])
         np.savez(content, x=x, names=np.array(names), files=files, starts=starts, ends=ends)
         return storage.write(path, content.getvalue())
     frame = pd.concat([keys, pd.DataFrame(x, columns=list(names))], axis=1)
