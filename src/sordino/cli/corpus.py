@@ -72,12 +72,18 @@ def check(
 
     table = [{**asdict(count), "differs": count in wrong} for count in counts]
     if out is not None:
-        storage.write(out / "counts.csv", pd.DataFrame(table).astype({"published": "Int64"}).to_csv(index=False))
-        storage.write(out / "speakers.csv", speakers.to_csv(index=False))
+        storage.write(out / "counts.csv", _csv(pd.DataFrame(table).astype({"published": "Int64"})))
+        storage.write(out / "speakers.csv", _csv(speakers))
     if json is not None:
         write_json(json, {"corpus": name, "differs": failed, "doubt": doubt, "counts": table, "byte_identical": twins})
     if failed:
         raise typer.Exit(DIFFERS)
+
+
+def _csv(table: pd.DataFrame) -> str:
+    """A table as CSV, without a cell that a spreadsheet runs as a formula."""
+    safe = table.map(lambda value: storage.cell(value) if isinstance(value, str) else value)
+    return safe.astype(table.dtypes).to_csv(index=False)
 
 
 def _overview(counts: Sequence[Count], wrong: Sequence[Count]) -> Table:

@@ -105,7 +105,8 @@ def write_vectors(path: str | Path, x: NDArray[np.float32], corpus: Corpus, name
         return storage.write(path, content.getvalue())
     frame = pd.concat([keys, pd.DataFrame(x, columns=list(names))], axis=1)
     if table_suffix(path) == ".csv":
-        return storage.write(path, lambda place: frame.to_csv(place, index=False))
+        safe = frame.assign(file=frame["file"].map(storage.cell))
+        return storage.write(path, lambda place: safe.to_csv(place, index=False))
     return storage.write(path, lambda place: frame.to_parquet(place, index=False))
 
 
