@@ -7,7 +7,7 @@ the vector is released: a crash in between costs a vector, it never gives one.
     several vectors at once  are counted together: all are released, or none is and none is counted
     clock set back           the latest day ever seen counts, so yesterday's budget does not come again
     clock set ahead          spends that day's budget, once: it is not given again when the day comes
-    clock far ahead          costs one day (`sordino.device.day_count` has the rule)
+    clock years ahead        costs one day (`sordino.device.day_count` has the rule)
     two processes, policies  share the file, and locks on its folder and on a file beside it: each vector costs one
     two names of the file    symbolic links and `..` are followed to one file; a second hard link closes it
     lock removed             the folder's own lock still holds, and a lock that lost its name is taken again
@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Final
 
 from sordino import storage
-from sordino.device.day_count import DayCount, parsed
+from sordino.device.day_count import NOTHING, DayCount, parsed
 from sordino.device.result import Reason
 from sordino.errors import ReleaseError, StorageError
 
@@ -64,7 +64,7 @@ class DailyBudget:
 
     def __init__(self, path: str | Path, today: Callable[[], date]) -> None:
         self._path, self._today = Path(path).absolute(), today  # the working folder may change
-        self._seen = DayCount()
+        self._seen = NOTHING
 
     def spend(self, per_day: int | None, count: int = 1) -> Reason | None:
         """Count vectors, which may then be released: `None`. Otherwise the reason why none may; none is counted.
@@ -99,7 +99,7 @@ def read(path: str | Path) -> DayCount:
                 f"{path}: no count that can be trusted, expected what sordino wrote: nothing is released; remove a "
                 "second name of the file, or reset it with a reason"
             ) from error
-    if count == DayCount():
+    if count == NOTHING:
         raise StorageError(f"{path}: no such file, expected a budget: it is made at the first release")
     return count
 
@@ -140,7 +140,7 @@ def on_disk(path: Path) -> DayCount:
     try:
         handle = os.open(path, os.O_RDONLY | _PLAIN)
     except FileNotFoundError:
-        return DayCount()
+        return NOTHING
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
