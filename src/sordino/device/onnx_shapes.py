@@ -1,16 +1,17 @@
 """The operators that a bundle's model may use, and the shape, type and cost of their outputs.
 
-A rule knows the shapes that enter an operator and gives those that leave it, for one choice of all free dimensions. With
-it the size of every value of a model is known before ONNX Runtime allocates one: a sum of a column and a row is larger
-than both. Where a size follows from numbers (`Range`, `Slice`), these numbers must be constants or dimensions.
+A rule gets the shapes of an operator's inputs, for one choice of all free dimensions, and gives the shapes of
+its outputs. So the size of every value of a model is known before ONNX Runtime allocates one: the sum of a
+column and a row is larger than both. Where a size follows from numbers (`Range`, `Slice`), these numbers must be
+constants or dimensions.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
 
 FLOAT, UINT8, INT8, INT32, INT64, BOOL, DOUBLE = 1, 2, 3, 6, 7, 9, 11
 ITEM_BYTES: Final = {FLOAT: 4, UINT8: 1, INT8: 1, INT32: 4, INT64: 8, BOOL: 1, DOUBLE: 8}
@@ -26,8 +27,7 @@ class ShapeError(ValueError):
     """Shapes, types or attributes that an operator does not take."""
 
 
-@dataclass(frozen=True)
-class Tensor:
+class Tensor(NamedTuple):
     """What is known of a value before it is computed."""
 
     shape: Shape
@@ -42,8 +42,7 @@ class Tensor:
         return math.prod(self.shape)
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(NamedTuple):
     """An operator with the values that enter it."""
 
     inputs: tuple[Tensor, ...]
@@ -72,12 +71,14 @@ def _content(tensor: Tensor, text: str) -> tuple[int, ...]:
     return tensor.content
 
 
-def _broadcast(*shapes: Shape) -> Shape:
-    rank = max(map(len, shapes))
-    columns = zip(*((1,) * (rank - len(shape)) + shape for shape in shapes), strict=True)
-    joined = [(max(sizes) if min(sizes) else 0, set(sizes) - {1}) for sizes in columns]
-    _require(all(len(others) < 2 for _, others in joined), f"{' and '.join(map(str, shapes))} do not fit")
-    return tuple(size for size, _ in joined)
+def _broadcast(first: Shape, second: Shape) -> Shape:
+    if first == second or not second:
+        return first
+    rank = max(len(first), len(second))
+    pairs = list(zip((1,) * (rank - len(first)) + first, (1,) * (rank - len(second)) + second, strict=True))
+    if not all(one == other or 1 in (one, other) for one, other in pairs):
+        raise ShapeError(f"{first} and {second} do not fit")
+    return tuple(other if one == 1 else one for one, other in pairs)
 
 
 def _same(call: Call) -> list[Tensor]:
@@ -86,7 +87,7 @@ def _same(call: Call) -> list[Tensor]:
 
 
 def _identity(call: Call) -> list[Tensor]:
-    return [replace(call.inputs[0], constant=False)]
+    return [call.inputs[0]._replace(constant=False)]
 
 
 def _along_axis(call: Call) -> list[Tensor]:
@@ -107,14 +108,14 @@ def _arithmetic(call: Call) -> list[Tensor]:
 
 
 def _divide(call: Call) -> list[Tensor]:
-    """Whole numbers by constants from 1 on alone: a processor stops the program for 0, and for -1 at the least number."""
+    """Integers only by constants of at least 1: division by 0, or of the least number by -1, ends the process."""
     if call.inputs[0].dtype not in (FLOAT, DOUBLE):
         _require(min(_content(call.inputs[1], "divisors"), default=1) > 0, "a whole divisor below 1")
     return _arithmetic(call)
 
 
 def _compare(call: Call) -> list[Tensor]:
-    return [replace(_arithmetic(call)[0], dtype=BOOL)]
+    return [_arithmetic(call)[0]._replace(dtype=BOOL)]
 
 
 def _clip(call: Call) -> list[Tensor]:
@@ -123,10 +124,13 @@ def _clip(call: Call) -> list[Tensor]:
 
 
 def _product(call: Call, dtype: int) -> list[Tensor]:
+    """A matrix product; a vector counts as a row on the left and as a column on the right, as in numpy."""
     first, second = (tensor.shape for tensor in call.inputs[:2])
-    _require(min(len(first), len(second)) > 1, "a matrix of fewer than two dimensions")
-    _require(first[-1] == second[-2], f"{first} and {second} do not fit")
-    return [Tensor((*_broadcast(first[:-2], second[:-2]), first[-2], second[-1]), dtype)]
+    _require(min(len(first), len(second)) > 0, "a matrix without dimensions")
+    left, right = first if len(first) > 1 else (1, *first), second if len(second) > 1 else (*second, 1)
+    _require(left[-1] == right[-2], f"{first} and {second} do not fit")
+    rows, columns = left[-2:-1] * (len(first) > 1), right[-1:] * (len(second) > 1)
+    return [Tensor(_broadcast(left[:-2], right[:-2]) + rows + columns, dtype)]
 
 
 def _matmul(call: Call) -> list[Tensor]:
@@ -136,7 +140,8 @@ def _matmul(call: Call) -> list[Tensor]:
 
 def _matmul_integer(call: Call) -> list[Tensor]:
     made = _product(call, INT32)
-    for tensor, sizes in zip(call.inputs[2:], ((1,), (1, made[0].shape[-1])), strict=False):
+    columns = call.inputs[1].shape[-1]
+    for tensor, sizes in zip(call.inputs[2:], ((1,), (1, columns)), strict=False):
         _require(len(tensor.shape) < 2 and tensor.size in sizes, f"zero points of shape {tensor.shape}")
     return made
 
@@ -260,7 +265,7 @@ def _range(call: Call) -> list[Tensor]:
     return [Tensor((max(0, -((start - limit) // delta)),), call.inputs[0].dtype)]
 
 
-def _once(call: Call) -> int:
+def _once(_: Call) -> int:
     return 1
 
 

@@ -1,9 +1,9 @@
 """Refuses a model that is more than arithmetic, before ONNX Runtime sees it.
 
-A model in a bundle comes from outside. ONNX lets a model read files (external data), loop without end, call functions of
-its own, draw random numbers, or ask for more memory than there is. `check` reads the file itself (`protobuf`) and takes
-one graph of the operators in `onnx_shapes`, whose values have a bounded size for every choice of the free dimensions.
-All else is refused, each with its name.
+A model in a bundle comes from outside. An ONNX model can read files (external data), loop without end, call
+functions of its own, draw random numbers, or ask for more memory than there is. `check` reads the file itself
+(`protobuf`). It accepts one graph of the operators in `onnx_shapes`, if every value has a bounded size. It refuses
+everything else, and the message names the reason.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ def _sizes(graph: Graph, limits: Limits) -> None:
     if len(symbols) > limits.symbols:
         raise GraphError(f"shape with {len(symbols)} free dimensions")
     choices = [dict.fromkeys(symbols, 1), *({**dict.fromkeys(symbols, 1), name: LONG} for name in symbols)]
-    for choice in [*choices, dict.fromkeys(symbols, BATCH)]:
+    for choice in [*choices, *([dict.fromkeys(symbols, BATCH)] if len(symbols) > 1 else [])]:
         _run(graph, choice, limits)
 
 
@@ -210,9 +210,9 @@ def _outputs(node: Node, values: Mapping[str, Tensor], limits: Limits) -> tuple[
         raise GraphError(f"shape of {node.kind}: {error}") from error
     if not 0 < len(node.outputs) <= len(outputs):
         raise GraphError(f"{node.kind} of {len(node.outputs)} outputs")
-    largest = max(outputs, key=lambda tensor: tensor.size)
+    largest = outputs[0]  # of none has another output more numbers
     if largest.size > limits.elements or len(largest.shape) > RANK:
-        raise GraphError(f"shape {largest.shape} of {node.kind}, of which at most {limits.elements} numbers are read")
+        raise GraphError(f"shape {largest.shape} of {node.kind}, expected at most {limits.elements} numbers")
     if constant:
-        outputs = [Tensor(tensor.shape, tensor.dtype, constant=True, content=tensor.content) for tensor in outputs]
+        outputs = [tensor._replace(constant=True) for tensor in outputs]
     return outputs, outputs[0].size * node.operator.cost(call)

@@ -25,8 +25,8 @@ FIXED32: Final = 5
 WIRE: Final = {"int": VARINT, "double": FIXED64, "float": FIXED32}
 """The wire type of each scalar; `bytes`, `text` and messages have a length."""
 
-TEXT_BYTES: Final = 1024
-"""The longest text: names of values and operators have a tenth of that."""
+TEXT_BYTES: Final = 256
+"""The longest text; names of values and operators have a tenth of that."""
 
 
 class MalformedError(ValueError):
@@ -90,62 +90,61 @@ class _Reader:
         """The message between two positions."""
         if not depth:
             raise MalformedError(f"messages nested over {self.bounds.depth} deep")
-        fields = self.schema[kind]
+        fields, content = self.schema[kind], self.content
         values: Message = {}
         while at < end:
-            self._count(1)
-            tag, at = self._varint(at, end)
+            self._count()
+            tag = content[at]
+            if tag < 128:  # all but a few
+                at += 1
+            else:
+                tag, at = self._varint(at, end)
             field = fields.get(tag >> 3)
             if field is None:
                 raise MalformedError(f"field {tag >> 3} of {kind}, which is unknown")
             if field.refused:
                 self.visitor.refuse(field.refused)
-            at = self._field(values, field, tag & 7, at, end, depth)
+            if tag & 7 == WIRE.get(field.kind, LENGTH):
+                value, at = self._value(field.kind, at, end, depth)
+                self._add(values, field, value)
+            elif tag & 7 == LENGTH and field.repeated and field.kind == "int":
+                start, at = self._span(at, end)
+                values.setdefault(field.name, []).extend(self._packed(start, at))
+            else:
+                raise MalformedError(f"field {field.name} of wire type {tag & 7}")
         self.visitor.visit(kind, values)
         return values
 
-    def _field(self, values: Message, field: Field, wire: int, at: int, end: int, depth: int) -> int:
-        """Add one value, or a packed list of them; the position after it."""
-        expected = WIRE.get(field.kind, LENGTH)
-        if wire == expected:
-            value, at = self._value(field.kind, at, end, depth)
-            if field.repeated:
-                self._append(values, field, value)
-            elif field.name in values:
-                raise MalformedError(f"field {field.name} twice, where one is allowed")
-            else:
-                values[field.name] = value
-            return at
-        if wire != LENGTH or not field.repeated or field.kind != "int":
-            raise MalformedError(f"field {field.name} of wire type {wire}, expected {expected}")
-        start, at = self._span(at, end)
-        values.setdefault(field.name, []).extend(self._packed(start, at))
-        return at
-
     def _value(self, kind: str, at: int, end: int, depth: int) -> tuple[Any, int]:
+        """The value of one field and the position after it."""
         if kind == "int":
-            value, at = self._varint(at, end)
-            return value - (1 << 64) if value >> 63 else value, at
+            number, at = self._varint(at, end)
+            return number - (1 << 64) if number >> 63 else number, at
         if kind in WIRE:
-            size = 4 if kind == "float" else 8
+            size, code = (4, "<f") if kind == "float" else (8, "<d")
             if at + size > end:
                 raise MalformedError("a number that is cut off")
-            return struct.unpack_from("<f" if kind == "float" else "<d", self.content, at)[0], at + size
+            return struct.unpack_from(code, self.content, at)[0], at + size
         start, at = self._span(at, end)
-        if kind == "bytes":
-            return self.view[start:at], at
-        return self._text(start, at) if kind == "text" else self.message(kind, start, at, depth - 1), at
+        if kind == "text":
+            return self._text(start, at), at
+        return self.view[start:at] if kind == "bytes" else self.message(kind, start, at, depth - 1), at
 
     def _packed(self, at: int, end: int) -> list[int]:
         """Integers without tags."""
         numbers = []
         while at < end:
-            self._count(1)
+            self._count()
             number, at = self._value("int", at, end, 1)
             numbers.append(number)
         return numbers
 
-    def _append(self, values: Message, field: Field, value: Any) -> None:
+    def _add(self, values: Message, field: Field, value: Any) -> None:
+        if not field.repeated:
+            if field.name in values:
+                raise MalformedError(f"field {field.name} twice, where one is allowed")
+            values[field.name] = value
+            return
         items = values.setdefault(field.name, [])
         if len(items) >= self.bounds.entries:
             raise MalformedError(f"over {self.bounds.entries} entries of {field.name}")
@@ -171,8 +170,10 @@ class _Reader:
 
     def _varint(self, at: int, end: int) -> tuple[int, int]:
         """An unsigned integer of at most 64 bits in its shortest form, and the position after it."""
-        value = shift = 0
         content = self.content
+        if at < end and content[at] < 128:
+            return content[at], at + 1
+        value = shift = 0
         while at < end and shift < 70:
             byte = content[at]
             at += 1
@@ -184,7 +185,7 @@ class _Reader:
             shift += 7
         raise MalformedError("an integer that is cut off or too long")
 
-    def _count(self, fields: int) -> None:
-        self.left -= fields
+    def _count(self) -> None:
+        self.left -= 1
         if self.left < 0:
             raise MalformedError(f"over {self.bounds.fields} fields")
