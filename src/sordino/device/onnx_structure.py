@@ -78,7 +78,7 @@ def check(content: bytes, what: str, limits: Limits = BUNDLE) -> None:
             raise MalformedError("an empty file")
     except MalformedError as error:
         if findings.reasons:
-            _raise(what, findings.named(), error)
+            _raise(what, [*findings.named(), str(error)], error)
         raise BundleError(f"{what}: not a model that ONNX Runtime reads, {error}: write the bundle again") from error
     if findings.reasons:
         _raise(what, findings.named())
