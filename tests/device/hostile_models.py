@@ -261,7 +261,7 @@ def cases() -> Iterator[tuple[str, str, Callable[[], onnx.ModelProto | bytes]]]:
     yield "loop", "control flow: Loop", lambda: proto([loop()])
     yield "if", "control flow: If", lambda: proto([nested(1)])
     yield "ifs", "control flow: If", lambda: proto([nested(5)])
-    yield "deep", "nested over 32 deep", lambda: deep(30_000)
+    yield "deep", "nested over 32 deep", lambda: deep(2_000)
     for kind in ("Scan", "SequenceMap"):
         yield kind, f"control flow: {kind}", lambda kind=kind: _operator(kind, body=body())  # type: ignore[misc]
     yield "subgraph of another", "subgraph", lambda: _operator("Relu", body=body())

@@ -27,18 +27,22 @@ from sordino.errors import BundleError
 from sordino.release import FITTERS
 from tests.device import hostile_models as hostile
 from tests.device.listening import place
-from tests.device.made import CARD, POLICY, SHAPES, bundled, embedding, talking
+from tests.device.made import CARD, POLICY, bundled, embedding, talking
 
 SECONDS, MEGABYTES = 1, 200
-ROOT = Path(__file__).parents[2]
+PEAK = "int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]) / 1024"
+"""Megabytes of the process itself; what `resource` counts begins with the memory of its parent."""
+
+LINUX = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc to read the peak memory from")
 
 
 @cache
 def models() -> dict[str, bytes]:
-    """Models of every family, rounded and not, by bundle and file."""
-    paths = {f"{name} {int8}": bundled(name, int8=int8) for name in FITTERS for int8 in (False, True)}
+    """Models of every family, some of them rounded, by bundle and file."""
+    paths = {name: bundled(name) for name in FITTERS}
+    paths |= {f"{name} rounded": bundled(name, int8=True) for name in ("leace", "drawn")}
     paths |= {"talking": talking(), "listening": place()}
-    for name, shape in [("general", "both"), ("drawn", "stride 3"), ("private+", "stride 1"), ("drawn", "audio")]:
+    for name, shape in [("general", "both"), ("drawn", "audio")]:
         path = talking().parent / f"{name}-{shape}.sordino"
         releases: Any = {"mine": (POLICY, embedding(name, shape))}
         paths[path.stem] = export.write(path, None, releases, features="made", card=CARD, int8=shape == "audio")
@@ -69,18 +73,19 @@ def test_a_hostile_model_is_refused_by_name(name: str) -> None:
         Model(hostile.content(name), "release-0.onnx")
 
 
+@LINUX
 def test_refusals_take_under_a_second_and_200_mb(tmp_path: Path) -> None:
     for number, name in enumerate(hostile.CASES):
         (tmp_path / f"{number}.onnx").write_bytes(hostile.content(name))
     code = (
-        "import sys, time, glob, resource\n"
+        "import sys, time, glob\n"
         "from sordino.device.onnx_structure import check\n"
         "from sordino.errors import BundleError\n"
         "for path in glob.glob(sys.argv[1] + '/*.onnx'):\n"
         "    content, start = open(path, 'rb').read(), time.process_time()\n"
         "    try: check(content, path)\n"
         "    except BundleError: print(time.process_time() - start)\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        f"print({PEAK})"
     )
     seconds, megabytes = _numbers(code, tmp_path)
     assert len(seconds) == len(hostile.CASES)
@@ -127,16 +132,17 @@ def test_the_key_leaks_where_nothing_is_checked(tmp_path: Path, monkeypatch: pyt
     assert out.tolist() == [list(range(16))]
 
 
+@LINUX
 def test_a_forged_bundle_is_not_shown_either(tmp_path: Path) -> None:
     path = forged(tmp_path / "b.sordino", hostile.leak(24))
     code = (
-        "import sys, time, resource\n"
+        "import sys, time\n"
         "start = time.process_time()\n"
         "from sordino.cli import main\n"
         "sys.argv[1:] = ['bundle', 'show', sys.argv[1]]\n"
         "try: main()\n"
         "except SystemExit as done: print('status', done.code)\n"
-        "print(time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        f"print(time.process_time() - start, {PEAK})"
     )
     done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
     assert "external data" in " ".join(done.stderr.split())
@@ -146,7 +152,7 @@ def test_a_forged_bundle_is_not_shown_either(tmp_path: Path) -> None:
     assert float(megabytes) < MEGABYTES
 
 
-def test_a_file_in_another_format_is_refused(tmp_path: Path) -> None:
+def test_a_file_in_another_format_is_refused() -> None:
     """ONNX Runtime takes bytes 4 to 8 for the mark of its own format, in a file that is ONNX as well."""
     model = hostile.harmless()
     model.producer_name = "ORTM and more"
@@ -227,6 +233,38 @@ def test_every_family_passes_and_every_operator_is_in_use() -> None:
     assert {"Conv", "GRU", "LayerNormalization", "Range", "Softmax", "Selu"} <= used
 
 
+ROUNDED = {
+    "inputs and weights, as sordino wrote until 0.3": [
+        hostile.node("DynamicQuantizeLinear", "x", "q s z"),
+        hostile.node("MatMulInteger", "q w z zeros", "i"),
+        hostile.node("Cast", "i", "f", to=1),
+        hostile.node("Mul", "f s", "g"),
+        hostile.node("Mul", "g scale", "y"),
+    ],
+    "weights, by DequantizeLinear": [
+        hostile.node("DequantizeLinear", "w scale zeros", "f", axis=1),
+        hostile.node("MatMul", "x f", "y"),
+    ],
+    "weights, by Cast and Mul": [
+        hostile.node("Cast", "w", "i", to=1),
+        hostile.node("Mul", "i scale", "f"),
+        hostile.node("MatMul", "x f", "y"),
+    ],
+}
+
+
+@pytest.mark.parametrize("form", ROUNDED)
+def test_models_of_8_bits_pass_and_run(form: str) -> None:
+    constants = [
+        hostile.constant("w", np.arange(20).reshape(4, 5), np.int8),
+        hostile.constant("scale", np.full(5, 0.5)),
+        hostile.constant("zeros", np.zeros(5), np.int8),
+    ]
+    model = Model(hostile.proto(ROUNDED[form], constants).SerializeToString(), form)
+    y = model(x=np.eye(4, dtype=np.float32)[:3])["y"]
+    np.testing.assert_allclose(y, np.arange(20).reshape(4, 5)[:3] * 0.5, rtol=0.01)
+
+
 def test_the_reader_agrees_with_onnx() -> None:
     for content in models().values():
         expected, graph = onnx.load_from_string(content).graph, graph_of(parsed(content)["graph"], 1 << 26)
@@ -281,8 +319,7 @@ def test_changed_bytes_are_refused_or_harmless(data: st.DataObject) -> None:
         content[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=3))
     try:
         check(bytes(content), "m.onnx")
-    except BundleError as error:
-        assert str(error).isprintable()
+    except BundleError:
         return
     graph = onnx.load_from_string(bytes(content)).graph
     nodes = graph_of(parsed(bytes(content))["graph"], 1 << 26).nodes
