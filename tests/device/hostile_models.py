@@ -81,7 +81,7 @@ def leak(width: int) -> bytes:
         constant("none", 0),
     ]
     ends = [value("z", shape=("n", width))], [value("out", shape=("n", width))]
-    return proto(nodes, constants, *ends).SerializeToString()
+    return bytes(proto(nodes, constants, *ends).SerializeToString())
 
 
 def body(*nodes: Node, initialisers: Sequence[TensorProto] = ()) -> onnx.GraphProto:
@@ -246,6 +246,10 @@ def cases() -> Iterator[tuple[str, str, Callable[[], onnx.ModelProto | bytes]]]:
         helper.make_node("Constant", [], ["k"], value=external()), node("Add", "x k")
     ])  # fmt: skip
     yield "external list", "external data", lambda: _operator("Relu", tensors=[external()])
+    yield "external after many others", "external data", lambda: proto([
+        *(node(f"Op{number}", "x", f"v{number}") for number in range(100)),
+        helper.make_node("Constant", [], ["y"], value=external()),
+    ])  # fmt: skip
     yield "external sparse", "external data, sparse tensor", _sparse
     yield "external in a loop", "external data, control flow: Loop", lambda: proto([
         loop(body(node("Identity", "c", "k"), initialisers=[external()]))

@@ -27,7 +27,8 @@ from sordino.errors import BundleError
 from sordino.release import FITTERS
 from tests.device import hostile_models as hostile
 from tests.device.listening import place
-from tests.device.made import CARD, POLICY, bundled, embedding, talking
+from tests.device.made import CARD, bundled, embedding, talking
+from tests.release.planted import POLICY
 
 SECONDS, MEGABYTES = 1, 200
 PEAK = "int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]) / 1024"

@@ -28,6 +28,7 @@ RANDOM: Final = frozenset({
 })  # fmt: skip
 STRING: Final = 8  # the data type of text
 NAMED: Final = 4  # reasons in one message
+KEPT: Final = 32  # reasons that are collected
 
 BATCH: Final = 32
 """All free dimensions at once, so that products of them count."""
@@ -109,7 +110,7 @@ class _Findings:
         self.limits, self.reasons = limits, dict[str, None]()
 
     def refuse(self, reason: str) -> None:
-        if len(self.reasons) < self.limits.bounds.depth:
+        if reason == EXTERNAL or len(self.reasons) < KEPT:
             self.reasons[reason] = None
 
     def visit(self, kind: str, message: Message) -> None:
