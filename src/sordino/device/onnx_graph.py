@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -45,8 +44,7 @@ class GraphError(ValueError):
     """A graph that is not what a bundle may hold."""
 
 
-@dataclass(frozen=True)
-class Declared:
+class Declared(NamedTuple):
     """What a file says of a value."""
 
     name: str
@@ -54,8 +52,7 @@ class Declared:
     dimensions: Dimensions | None
 
 
-@dataclass(frozen=True)
-class Node:
+class Node(NamedTuple):
     """One operator of the graph."""
 
     kind: str
@@ -65,8 +62,7 @@ class Node:
     attributes: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Graph:
+class Graph(NamedTuple):
     """Nodes in the order in which they run."""
 
     inputs: tuple[Declared, ...]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 FLOAT, UINT8, INT8, INT32, INT64, BOOL, DOUBLE = 1, 2, 3, 6, 7, 9, 11
@@ -269,14 +269,13 @@ def _once(_: Call) -> int:
     return 1
 
 
-@dataclass(frozen=True)
-class Operator:
+class Operator(NamedTuple):
     """What an operator takes and gives."""
 
     infer: Callable[[Call], list[Tensor]]
     inputs: range
     """How many values enter it."""
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = MappingProxyType({})
     """The field of each attribute that it may have."""
     cost: Callable[[Call], int] = _once
     """Multiplications for one number of its first output."""

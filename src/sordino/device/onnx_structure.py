@@ -8,9 +8,10 @@ everything else, and the message names the reason.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from sordino.device.onnx_graph import Graph, GraphError, Node, agree, graph_of, value
@@ -28,10 +29,12 @@ RANDOM: Final = frozenset({
 })  # fmt: skip
 STRING: Final = 8  # the data type of text
 NAMED: Final = 4  # reasons in one message
-KEPT: Final = 32  # reasons that are collected
+KEPT: Final = 32  # reasons, and models that passed, in memory
 
 BATCH: Final = 32
 """All free dimensions at once, so that products of them count."""
+
+BOUNDS: Final = Bounds(fields=1 << 16, entries=1 << 11, depth=32)
 
 LONG: Final = 4096
 """One free dimension, the others being 1: forty seconds of frames, or a batch of the lab."""
@@ -49,7 +52,7 @@ class Limits:
     """Keys of metadata; ONNX Runtime reads settings from some others."""
     model_bytes: int = 1 << 27
     initialiser_bytes: int = 1 << 26
-    bounds: Bounds = field(default_factory=lambda: Bounds(fields=1 << 16, entries=1 << 11, depth=32))
+    bounds: Bounds = BOUNDS
     symbols: int = 4
     """Free dimensions of all inputs."""
     elements: int = 1 << 25
@@ -61,6 +64,7 @@ class Limits:
 
 
 BUNDLE: Final = Limits()
+_PASSED: Final[set[bytes]] = set()  # SHA-256 of models that passed
 
 
 def check(content: bytes, what: str, limits: Limits = BUNDLE) -> None:
@@ -68,6 +72,17 @@ def check(content: bytes, what: str, limits: Limits = BUNDLE) -> None:
 
     - `what`: the name of the file, for the message.
     """
+    digest = hashlib.sha256(content).digest()
+    if limits is BUNDLE and digest in _PASSED:  # when the bundle was read; the model is loaded next
+        return
+    _check(content, what, limits)
+    if limits is BUNDLE:
+        if len(_PASSED) >= KEPT:
+            _PASSED.clear()
+        _PASSED.add(digest)
+
+
+def _check(content: bytes, what: str, limits: Limits) -> None:
     if len(content) > limits.model_bytes:
         _raise(what, [f"a model of {len(content)} bytes"])
     if content[4:8] == b"ORTM":  # ONNX Runtime would read it as its own format, whatever else it is

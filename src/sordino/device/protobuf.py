@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 VARINT: Final = 0
 FIXED64: Final = 1
@@ -33,8 +32,7 @@ class MalformedError(ValueError):
     """The bytes do not follow the table."""
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """One field of a message."""
 
     name: str
@@ -50,8 +48,7 @@ Message = dict[str, Any]
 """Values by the name of the field: a list where the field is repeated; absent fields are absent."""
 
 
-@dataclass(frozen=True)
-class Bounds:
+class Bounds(NamedTuple):
     """The largest message that is read to its end."""
 
     fields: int
