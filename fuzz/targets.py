@@ -2,6 +2,7 @@
 
     altered     a bundle of which bytes were changed, a file or a folder: refused, or read as it was
     forged      a bundle whose parts were changed and whose checksums are right: refused, or it releases what it may
+    models      hostile graphs (external data, functions, subgraphs, bombs), mixed and changed: refused, or it runs
     budget      a file that counts the day, with changed bytes: nothing goes out unless it is as it was
     wav         a changed WAV stream: an error of sordino, or heard to its end
     samples     blocks of numbers of any size, rate and number of channels: one result an utterance
@@ -14,6 +15,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from datetime import date
@@ -21,14 +23,20 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import onnx
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sordino.device import DailyBudget, Reason, Released, Result, Runtime, Stream, Withheld, bundle, read
+from sordino.device.model import Model
+from sordino.device.onnx_structure import check
 from sordino.device.sound import synthetic
 from sordino.errors import SordinoError
 from sordino.signal import wav
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.device import hostile_models
 
 GIVEN: Final = Path(os.environ["SORDINO_FUZZ_BUNDLE"])
 """A whole bundle of release `drawn`, one file, that takes sound."""
@@ -42,6 +50,11 @@ RUNTIME: Final = Runtime(WHOLE, key=7)
 SOUND: Final = synthetic(0.4, RATE, seed=1)
 RUNTIME.utterance(SOUND, RATE)  # so that no input pays for what is loaded once
 PROTOTYPES: Final = {row.tobytes() for row in WHOLE.arrays("release-0.npz")["prototypes"].astype(np.float32)}
+GRAPHS: Final = [content for name, content in sorted(WHOLE.files.items()) if name.endswith(".onnx")]
+LONGEST: Final = 1 << 20  # bytes of a model to change: longer ones are slow to join, and tests have them
+HOSTILE: Final = [content for name in hostile_models.CASES if len(content := hostile_models.content(name)) < LONGEST]
+"""Models that must be refused."""
+
 JSON: Final = [name for name in WHOLE.files if name.endswith(".json")]
 
 bundle.write(HERE / "folder", WHOLE.card, list(WHOLE.policies.values()), WHOLE.files)
@@ -143,6 +156,31 @@ def _reworded(data: st.DataObject, content: bytes) -> bytes:
     return bundle._json(at[0])
 
 
+@given(data=st.data())
+def models(data: st.DataObject) -> None:
+    content = data.draw(st.sampled_from([*HOSTILE, *GRAPHS]))
+    if data.draw(st.booleans()):  # parts of another model behind it: protocol buffers join them
+        content += data.draw(st.sampled_from([*HOSTILE, *GRAPHS]))
+    if data.draw(st.booleans()):
+        content = changed(content, data.draw(changes))
+    try:
+        check(content, "model.onnx")
+    except SordinoError:
+        return
+    assert content not in HOSTILE, "a hostile model passed"
+    graph = onnx.load_from_string(content).graph  # a file of two meanings ends here
+    assert not any(tensor.data_location or tensor.external_data for tensor in graph.initializer), "external data"
+    assert not any(attribute.HasField("g") for node in graph.node for attribute in node.attribute), "a subgraph"
+    try:
+        model = Model(content, "model.onnx")
+        shapes = [[one if isinstance(one, int) else 3 for one in value.shape] for value in model._session.get_inputs()]
+        kinds = [np.int64 if "int64" in value.type else np.float32 for value in model._session.get_inputs()]
+        names = [value.name for value in model._session.get_inputs()]
+        model(**{name: np.ones(shape, kind) for name, shape, kind in zip(names, shapes, kinds, strict=True)})
+    except SordinoError:
+        pass
+
+
 @given(how=changes, spent=st.integers(0, 4), ahead=st.integers(-3, 3))
 def budget(how: list[tuple[str, int, bytes]], spent: int, ahead: int) -> None:
     path = HERE / "budget"
@@ -221,6 +259,7 @@ Array = NDArray[Any]
 TARGETS: Final[dict[str, Callable[[], None]]] = {
     "altered": altered,
     "forged": forged,
+    "models": models,
     "budget": budget,
     "wav": wav_stream,
     "samples": samples,

@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino import storage
+from sordino.device.onnx_structure import check_files
 from sordino.errors import BundleError, PolicyError
 from sordino.policy import Policy, restored
 
@@ -135,6 +136,7 @@ def read(path: str | Path) -> Bundle:
             raise ValueError("parts are not what they should be")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, PolicyError) as error:
         raise BundleError(f"{path}: parts of the bundle are missing or do not fit together: write it again") from error
+    check_files(files, {name for one in served for name in (one.preprocess, one.model) if name}, str(path))
     return Bundle(files, card, named)
 
 

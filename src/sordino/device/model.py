@@ -19,19 +19,29 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from sordino.device.onnx_structure import check
 from sordino.errors import BundleError, ReleaseError
 
 _SILENT = 4  # fatal errors alone; all others are raised
 
+_CLOSED = {
+    "session.load_model_format": "ONNX",  # bytes 4 to 8 may claim another format, which `check` does not read
+    "session.model_external_initializers_file_folder_path": os.devnull,  # no folder: no tensor is read from a file
+}
+"""A second lock behind `check`: what ONNX Runtime refuses by itself."""
+
 
 class Model:
-    """Arrays by name to arrays by name. Raises `BundleError` for what is no model."""
+    """Arrays by name to arrays by name. Raises `BundleError` for what is no model, or more than arithmetic."""
 
     def __init__(self, content: bytes, what: str) -> None:
+        check(content, what)
         onnxruntime.disable_telemetry_events()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = _SILENT
+        for entry, setting in _CLOSED.items():
+            options.add_session_config_entry(entry, setting)
         self._what = what
         try:
             self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
