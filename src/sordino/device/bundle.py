@@ -27,7 +27,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino import storage
-from sordino.device.archive import DIGEST as _DIGEST
 from sordino.device.archive import TORN, Source, parsed, source, stored
 from sordino.device.archive import digest as _digest
 from sordino.device.archive import json_bytes as _json

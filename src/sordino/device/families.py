@@ -28,6 +28,9 @@ WIDEST: Final = 1 << 16
 NAME: Final = 200
 """Characters of the longest name of a policy."""
 
+MOST: Final = 1 << 17
+"""Prototypes: six utterances make one, so this stands for the largest corpora."""
+
 STRONGEST: Final = 50.0
 """The largest finite epsilon: beyond it no bin is ever flipped, and the bundle must say so."""
 
@@ -96,7 +99,9 @@ def check(bundle: Bundle) -> None:
     _features(features)
     for served in bundle.policies.values():
         if not (served.name.isprintable() and 0 < len(served.name) <= NAME):
-            raise BundleError(f"a policy of the name {served.name[:NAME]!r}, expected up to {NAME} printable characters")
+            raise BundleError(
+                f"a policy of the name {served.name[:NAME]!r}, expected up to {NAME} printable characters"
+            )
         _Checked(bundle, served, "streams" in features).all()
 
 
@@ -171,9 +176,10 @@ class _Checked:
                 raise self.refuse(f"noise of {name} {chance[name]!r}", f"more than 0, at most {LARGEST:g}")
         if "noise" in names and chance["noise"] != self.served.family.removeprefix("noise-"):
             raise self.refuse(f"noise {chance['noise']!r}", "the noise that the family is named after")
-        if match := _MIXTURE.fullmatch(self.served.family):
-            if not (_real(chance["share"]) and math.isclose(chance["share"], int(match[1]) / 100, abs_tol=1e-9)):
-                raise self.refuse(f"a share of {chance['share']!r}", f"{int(match[1]) / 100:g}")
+        if "share" in names:
+            share = int(self.served.family.rpartition("-")[2]) / 100
+            if not (_real(chance["share"]) and math.isclose(chance["share"], share, abs_tol=1e-9)):
+                raise self.refuse(f"a share of {chance['share']!r}", f"{share:g}")
 
     def epsilon(self, text: Any) -> None:
         """Raise for an epsilon that is none, or another one than the policy sets."""
@@ -193,7 +199,8 @@ class _Checked:
         if name is None:
             if not self.clips and self.served.width != features["dims"]:
                 raise self.refuse(
-                    f"a width of {self.served.width} without a scaled space", f"that of the features, {features['dims']}"
+                    f"a width of {self.served.width} without a scaled space",
+                    f"that of the features, {features['dims']}",
                 )
             return
         if name != PREPROCESS:
@@ -240,6 +247,8 @@ class _Checked:
         of_bin, prototypes = arrays["bin"], arrays["prototypes"]
         self.table("prototypes", prototypes, len(of_bin) if _array(of_bin, np.int64, 1) else -1, width)
         least, most = structure.bins or (0, 0)
+        if len(of_bin) > MOST:
+            raise self.refuse(f"{len(of_bin)} prototypes", f"at most {MOST}")
         bins = set(of_bin.tolist())
         if bins != set(range(len(bins))) or not least <= len(bins) <= most:
             raise self.refuse(f"prototypes of the decisions {sorted(bins)[:9]}", f"0 to {most - 1}, each with one")

@@ -6,10 +6,12 @@
       judged   by the runtime, which releases a vector or says why not, and keeps to the budget of a day
 
 Closed when in doubt: a block that is no sound, samples that are no numbers, a click, an utterance that is too loud, too
-quiet, or fails anywhere on its way comes back as `Withheld`; no sound raises. A stream belongs to one thread, the first
-that pushes, until it ends: samples of two threads would be mixed into one, so a second thread gets `ReleaseError`. Where and how long somebody spoke is not
+quiet, or fails anywhere on its way comes back as `Withheld`; no sound raises. Where and how long somebody spoke is not
 told: the length of an utterance would say more than its vector may. Memory is that of the longest utterance, and none
 of it is ever written, logged or shown.
+
+A stream belongs to one thread, the first that pushes, until it ends. A second thread gets `ReleaseError`, since its
+samples would be mixed with those of the first.
 """
 
 from __future__ import annotations

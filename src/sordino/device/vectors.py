@@ -1,8 +1,8 @@
 """A bundle proves itself: before anything is released it gives the outputs that its own test vectors ask for.
 
-The lab writes the vectors (`sordino.device.proof`). A device whose arithmetic differs, a damaged library, a model that is
-another than the one exported, and noise too weak to be any are found before a user's first utterance. An attacker
-writes vectors that fit a forged model; only a signature tells that.
+The lab writes the vectors (`sordino.device.proof`). They find, before a user's first utterance, a device whose
+arithmetic differs, a damaged library, a model that is not the exported one, and noise too weak to hide anything. An
+attacker writes vectors that fit a forged model; only a signature tells that.
 
     x (or a clip) -> scaled space, within `TOLERANCE` of the stored one
     stored scaled space -> released vectors, under the stored key, within `TOLERANCE` of the stored ones
@@ -79,8 +79,10 @@ def _prove_table(serving: Table, x: Any, z: Any, released: Any, exact: bool) -> 
     _agree(served.name, "scaled space", scaled, z, 0.0 if exact else ROUNDED * spread)
     scale = served.chance.get("scale")
     if served.preprocess and scale is not None and scale < WEAKEST * spread:
-        raise BundleError(f"policy {served.name}: noise of scale {scale:g} on numbers that spread by {spread:g}, expected "
-                          "noise that hides something: do not use the bundle")  # fmt: skip
+        raise BundleError(
+            f"policy {served.name}: noise of scale {scale:g} on numbers of spread {spread:g}, expected more: "
+            "do not use the bundle"
+        )
     output = serving.released(z)
     if served.family != "none" and np.allclose(output, z, rtol=_SAME, atol=_SAME * spread):
         raise BundleError(f"policy {served.name} of family {served.family!r} releases its input as it is, expected "
