@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from sordino.device import Bundle, Reason, Released, Runtime, Withheld, bundle, export, read
-from sordino.device.sound import synthetic
 from sordino.device.serving import Table
+from sordino.device.sound import synthetic
 from sordino.errors import BundleError, ReleaseError
 from sordino.features import PreprocessFitter
 from sordino.release import Identity

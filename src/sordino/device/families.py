@@ -138,7 +138,7 @@ class _Checked:
         served = self.served
         structure = self.structure()
         if not _width(served.width):
-            raise self.refuse(f"a width of {served.width}", f"1 to {WIDEST} numbers")
+            raise self.refuse(f"a width of {_short(served.width)}", f"1 to {WIDEST} numbers")
         self.release()
         self.chance(structure)
         self.preprocess()
@@ -165,21 +165,21 @@ class _Checked:
     def chance(self, structure: Structure) -> None:
         chance = self.served.chance
         if chance.get("kind") != structure.chance:
-            raise self.refuse(f"chance {chance.get('kind')!r}", repr(structure.chance))
+            raise self.refuse(f"chance {_short(chance.get('kind'))}", repr(structure.chance))
         names = {"kind", *_SETTINGS[structure.chance]}
         if set(chance) != names:
-            raise self.refuse(f"settings of chance {', '.join(sorted(chance))}", ", ".join(sorted(names)))
+            raise self.refuse(f"settings of chance {', '.join(sorted(chance))[:60]}", ", ".join(sorted(names)))
         if "epsilon" in names:
             self.epsilon(chance["epsilon"])
         for name in names & {"scale", "spread"}:
             if not (_real(chance[name]) and 0 < chance[name] <= LARGEST):
-                raise self.refuse(f"noise of {name} {chance[name]!r}", f"more than 0, at most {LARGEST:g}")
+                raise self.refuse(f"noise of {name} {_short(chance[name])}", f"more than 0, at most {LARGEST:g}")
         if "noise" in names and chance["noise"] != self.served.family.removeprefix("noise-"):
-            raise self.refuse(f"noise {chance['noise']!r}", "the noise that the family is named after")
+            raise self.refuse(f"noise {_short(chance['noise'])}", "the noise that the family is named after")
         if "share" in names:
             share = int(self.served.family.rpartition("-")[2]) / 100
             if not (_real(chance["share"]) and math.isclose(chance["share"], share, abs_tol=1e-9)):
-                raise self.refuse(f"a share of {chance['share']!r}", f"{share:g}")
+                raise self.refuse(f"a share of {_short(chance['share'])}", f"{share:g}")
 
     def epsilon(self, text: Any) -> None:
         """Raise for an epsilon that is none, or another one than the policy sets."""
@@ -188,7 +188,7 @@ class _Checked:
         except ValueError:
             epsilon = math.nan
         if not (epsilon == math.inf or 0 < epsilon <= STRONGEST) or str(epsilon) not in (text, f"{text}.0"):
-            raise self.refuse(f"epsilon {text!r}", f"a number above 0, up to {STRONGEST:g}, or inf")
+            raise self.refuse(f"epsilon {_short(text)}", f"a number above 0, up to {STRONGEST:g}, or inf")
         policy = self.served.policy
         asked = policy.settings(policy.release or self.served.family).get("epsilon")
         if asked is not None and not (_real(asked) and float(asked) == epsilon):
@@ -288,7 +288,13 @@ def _array(array: Any, dtype: type, dimensions: int) -> bool:
 
 
 def _real(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether a value of JSON is a number that any arithmetic takes."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -1e300 <= value <= 1e300
+
+
+def _short(value: Any) -> str:
+    """A value of JSON for a message."""
+    return repr(value)[:60] if not isinstance(value, int) or abs(value) < 1e18 else f"{str(value)[:20]}..."
 
 
 def _listed(tensors: Mapping[str, Tensor]) -> str:
