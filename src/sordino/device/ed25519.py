@@ -110,6 +110,7 @@ def _private(path: str | Path) -> Ed25519PrivateKey:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+    key: object
     try:
         key = load_pem_private_key(_content(path).encode(), None)
     except TypeError as error:
@@ -117,7 +118,7 @@ def _private(path: str | Path) -> Ed25519PrivateKey:
             f"{path}: a key with a passphrase, expected one without: openssl pkey -in KEY -out PLAIN"
         ) from error
     except (ValueError, UnsupportedAlgorithm):
-        key = None  # type: ignore[assignment]
+        key = None
     if not isinstance(key, Ed25519PrivateKey):
         raise SignatureError(
             f"{path}: not a private key of Ed25519, expected PEM as `sordino bundle key` writes it: check the path"

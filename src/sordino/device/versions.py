@@ -21,6 +21,9 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+LOCKS: Final = fcntl is not None
+"""Whether the system has file locks; where it has none, two starts at once may forget a version."""
+
 _LARGEST: Final = 1 << 20  # bytes of the file
 
 
@@ -63,8 +66,8 @@ def _read(path: Path) -> dict[str, int]:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock of the file; where the system has no locks, two starts at once may forget a version."""
-    if fcntl is None:
+    """Hold the lock of the file."""
+    if not LOCKS:
         yield
         return
     with path.open("ab") as file:
