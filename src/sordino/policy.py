@@ -127,12 +127,17 @@ class Policy:
 
     @property
     def hash(self) -> str:
-        """12 hexadecimal digits that are the same for the same policy on every machine.
+        """12 hexadecimal digits that are the same for the same policy on every machine: the first of `digest`."""
+        return self.digest[:12]
+
+    @property
+    def digest(self) -> str:
+        """64 hexadecimal digits (SHA-256), by which a device recognises a policy.
 
         What is not set does not count: keys that are added later change no hash.
         """
         given = {name: value for name, value in asdict(self).items() if name not in _LATER or value != _UNSET[name]}
-        return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:12]
+        return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
 
 
 _LATER: Final = ("release", "knobs", "budget")

@@ -128,7 +128,9 @@ def test_bench_measures_all_that_it_names(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr("sordino.cli.bench.STARTS", 1)
     assert run("bench", "device", bundled("drawn"), "--json", tmp_path / "b.json") == 0
     found = json.loads((tmp_path / "b.json").read_text())
-    assert set(found) == {"latency_ms_p50", "latency_ms_p99", "rtf", "rss_mb", "cold_start_s", "bundle_bytes"}
+    speed = {"latency_ms_p50", "latency_ms_p99", "rtf", "rss_mb", "cold_start_s"}
+    assert set(found) == speed | {"bundle_bytes", "signature"}
+    assert found["signature"] == "unsigned"
     assert found["rtf"] is None  # vectors made elsewhere
     assert found["bundle_bytes"] == bundled("drawn").stat().st_size
     assert 0 < found["latency_ms_p50"] <= found["latency_ms_p99"]

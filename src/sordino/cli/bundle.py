@@ -1,12 +1,16 @@
-"""`sordino bundle`: what a bundle says of itself."""
+"""`sordino bundle`: what a bundle says of itself, and who signed it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from sordino.cli.keys import BundleVersion, Expires
 from sordino.cli.options import BundleFile, Json, console, write_json
+from sordino.cli.trust import Revoked
+from sordino.errors import BundleError, SignatureError, StorageError
 from sordino.progress import printable
 
 if TYPE_CHECKING:
@@ -14,8 +18,11 @@ if TYPE_CHECKING:
 
     from sordino.device import Bundle
 
-app = typer.Typer(no_args_is_help=True, help="Look into a bundle.")
+app = typer.Typer(no_args_is_help=True, help="Look into a bundle, sign and verify it.")
 
+
+NOT_VERIFIED: Final = 1
+"""The exit status where a bundle is not signed as asked."""
 
 UNSAID = "not said: ask whoever made the bundle before you sell what is made with it"
 
@@ -38,23 +45,125 @@ def show(bundle: BundleFile, json: Json = None) -> None:
     from dataclasses import asdict
 
     from sordino.device import read
+    from sordino.device.signature import report
 
     found = read(bundle)
     if json:
         policies = [asdict(one) for one in found.policies.values()]
         write_json(
-            json, {"card": found.card, "policies": policies, "files": {k: len(v) for k, v in found.files.items()}}
-        )
+            json, {"card": found.card, "policies": policies, "files": {k: len(v) for k, v in found.files.items()},
+                   "hashes": {name: one.policy.digest for name, one in found.policies.items()},
+                   "signature": report(found)}
+        )  # fmt: skip
     if json != "-":
         shown = console()
         for part in _shown(found, bundle.name):
             shown.print(part, markup=False, highlight=False)
 
 
+@app.command("verify")
+def verify(
+    bundle: BundleFile,
+    trusted: Annotated[
+        list[Path],
+        typer.Option("--trusted", metavar="PUBKEY", help="A public key that may have signed it; again for more."),
+    ],
+    revoked: Revoked = None,
+    json: Json = None,
+) -> None:
+    """Tell whether a bundle is whole and signed by a trusted key, and has not expired.
+
+    Status 1 where it is not, 2 where it cannot be told: no such bundle, or a key that cannot be read.
+
+    \b
+    Example:
+      sordino bundle verify muted.sordino --trusted maker.pub.pem
+    """
+    from sordino.cli.trust import trust_from
+    from sordino.device import Bundle, read
+    from sordino.device.signature import report
+
+    trusts = trust_from(trusted, revoked, None)
+    if trusts is None or not bundle.exists():
+        raise StorageError(f"{bundle}: no such bundle, expected a folder or a .sordino file: check the path")
+    found, why = Bundle({}, {}, {}), ""
+    try:
+        found = read(bundle)
+        trusts.verify(found)
+    except BundleError as error:
+        why = str(error).removeprefix(f"{bundle}: ")
+    if json:
+        write_json(json, {"bundle": str(bundle), "verified": not why, "reason": why or None,
+                          "signature": report(found, not why)})  # fmt: skip
+    if json != "-":
+        from sordino.device.signature import described
+
+        typer.echo(f"{bundle}: {f'not verified: {why}' if why else described(found, True)}")
+    if why:
+        raise typer.Exit(NOT_VERIFIED)
+
+
+@app.command("sign")
+def sign(
+    bundle: BundleFile,
+    key: Annotated[Path, typer.Option("--key", metavar="KEY", help="The private key, as PEM.")],
+    version: BundleVersion = None,
+    expires: Expires = None,
+    json: Json = None,
+) -> None:
+    """Sign a bundle; an older signature is replaced, and no other byte changes.
+
+    \b
+    Example:
+      sordino bundle sign muted.sordino --key maker.pem --expires 2027-12-31
+    """
+    from sordino.cli.keys import signed
+    from sordino.device import read
+    from sordino.device.signature import report
+
+    state = signed(bundle, key, version, expires)
+    if json:
+        write_json(json, {"bundle": str(bundle), "signature": report(read(bundle))})
+    if json != "-":
+        typer.echo(f"{bundle}: {state}")
+
+
+@app.command("key")
+def key(
+    out: Annotated[
+        Path, typer.Option("--out", metavar="NAME", help="Write NAME.pem and NAME.pub.pem; neither may exist.")
+    ],
+    json: Json = None,
+) -> None:
+    """Make a key pair: NAME.pem is private and signs, NAME.pub.pem is public and goes on devices.
+
+    \b
+    Example:
+      sordino bundle key --out maker
+    """
+    from sordino import storage
+    from sordino.device import PublicKey, ed25519
+
+    private, public = (out.with_name(f"{out.name}{end}") for end in (".pem", ".pub.pem"))
+    if there := [path for path in (private, public) if path.exists() or path.is_symlink()]:
+        raise SignatureError(
+            f"{there[0]}: a key stands there, expected none: choose another name, keys are not replaced"
+        )
+    secret, shared = ed25519.generate()
+    storage.write(private, secret, durable=True, mode=0o600)
+    storage.write(public, shared, durable=True)
+    found = {"private": str(private), "public": str(public), "id": PublicKey.read(public).id}
+    if json:
+        write_json(json, found)
+    if json != "-":
+        typer.echo(f"{private}: private key, readable by you alone\n{public}: public key {found['id']}")
+
+
 def _shown(found: Bundle, file: str) -> list[RenderableType]:
     from rich.table import Table
     from rich.text import Text
 
+    from sordino.device.signature import described
     from sordino.policy import explain
 
     card = {"name": file, "commercial_use": UNSAID, **found.card}
@@ -63,15 +172,11 @@ def _shown(found: Bundle, file: str) -> list[RenderableType]:
     for key, value in card.items():
         if value not in ([], {}, None):
             grid.add_row(Text(printable(key.replace("_", " ")), style="bold"), Text("\n".join(_lines(value))))
-    parts: list[RenderableType] = [title, grid]
+    parts: list[RenderableType] = [title, Text(printable(described(found))), grid]
     for one in found.policies.values():
-        parts += [
-            Text(
-                f"\nPolicy {printable(one.name)}: {printable(one.family)}, {one.width} numbers an utterance",
-                style="bold",
-            )
-        ]
-        parts += [Text("\n".join(map(printable, explain(one.policy))))]
+        line = f"\nPolicy {one.name}: {one.family}, {one.width} numbers an utterance"
+        parts += [Text("\n" + printable(line[1:]), style="bold")]
+        parts += [Text("\n".join(map(printable, [*explain(one.policy), f"Hash: {one.policy.digest}"])))]
     return [*parts, *_audited(audits)]
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sordino.cli.options import STATE, Json, Out, write_json
+from sordino.cli.trust import FloorFile, Revoked, Trusted, floor_from, trust_from
 from sordino.errors import AudioError
 from sordino.progress import printable
 
@@ -63,6 +64,9 @@ def release(
     raw: Raw = None,
     budget_file: BudgetFile = None,
     paths: Paths = False,
+    trusted: Trusted = None,
+    revoked: Revoked = None,
+    floor: FloorFile = None,
     seed: Key = None,
     json: Json = None,
 ) -> None:
@@ -76,6 +80,9 @@ def release(
     a .csv grows line by line, and what stands there is added to; other tables are written at the end. Ctrl-C ends a
     stream.
 
+    With --trusted only a bundle runs that is signed by one of these keys, has not expired, and is no older than the
+    last that ran here; with --floor only a policy that reaches it. Status 2 otherwise.
+
     \b
     Example:
       sordino release muted.sordino monday.wav tuesday.wav --out released.npz
@@ -83,6 +90,7 @@ def release(
     """
     from sordino.device import DailyBudget, Released, Runtime, read, table
     from sordino.device.key import kept, of_policy
+    from sordino.device.signature import described, report
 
     kind, endless = table.suffix(out), microphone or "-" in (files or ())
     if not (files or microphone):
@@ -93,7 +101,9 @@ def release(
     limited = budget_file or any(one.policy.budget.per_day is not None for one in whole.policies.values())
     budget = DailyBudget(budget_file or STATE / "budget", lambda: datetime.now(UTC).date()) if limited else None
     key = of_policy(kept(STATE / "key") if seed is None else seed, policy or next(iter(whole.policies)))
-    runtime = Runtime(whole, policy, key, budget)
+    trusts = trust_from(trusted, revoked, STATE / "versions")
+    runtime = Runtime(whole, policy, key, budget, trusted=trusts, floor=floor_from(floor))
+    signed = described(whole, bool(trusts))
     column = table.FILE if paths else table.UTTERANCE
     grows, by_id = endless and kind == ".csv", not (paths or endless)
     rows = table.Lines(out, runtime.width, column) if grows else table.Whole(out, column, by_name=by_id)
@@ -117,11 +127,12 @@ def release(
     held = sum(map(Counter.total, withheld.values()))
     if json != "-":
         vectors = "vector" if rows.count == 1 else "vectors"
-        print(printable(f"{out}: {rows.count} {vectors} released, {held} withheld, under policy {runtime.name}"))
+        print(printable(f"{out}: {rows.count} {vectors} released, {held} withheld, under policy {runtime.name} ({signed})"))
     if json:
         told = {name: ", ".join(reasons) for name, reasons in withheld.items()}
         known = {"utterances": recordings} if by_id else {}
-        write_json(json, {"policy": runtime.name, "released": rows.count, "withheld": told, "out": str(out), **known})
+        write_json(json, {"policy": runtime.name, "released": rows.count, "withheld": told, "out": str(out),
+                          "signature": report(whole, bool(trusts)), **known})  # fmt: skip
     if held and not endless:
         raise typer.Exit(WITHHELD)
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 from sordino.device import table
 from sordino.device.budget import DailyBudget
 from sordino.device.bundle import Bundle, Served, read
+from sordino.device.floor import Floor
 from sordino.device.result import Reason, Released, Result, Withheld
 from sordino.device.runtime import Runtime
 from sordino.device.segment import Segmentation, Segmenter, Utterance
+from sordino.device.signature import PublicKey, Signature, Trust
 from sordino.device.stream import Stream
 
 __all__ = [
     "Bundle",
     "DailyBudget",
+    "Floor",
+    "PublicKey",
     "Reason",
     "Released",
     "Result",
@@ -20,7 +24,9 @@ __all__ = [
     "Segmentation",
     "Segmenter",
     "Served",
+    "Signature",
     "Stream",
+    "Trust",
     "Utterance",
     "Withheld",
     "read",

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import sordino
-from sordino.device import bundle, networks
+from sordino.device import bundle, families, networks
 from sordino.device.bundle import PREPROCESS, VECTORS, Bundle, Served
 from sordino.device.graph import SYMBOLS, Graph, Symbol
 from sordino.device.model import quantised
@@ -186,6 +186,7 @@ def write(
         ))  # fmt: skip
     whole = _card(card, features, preprocess, next(iter(releases.values()))[1], int8)
     made = Bundle(files, whole, {one.name: one for one in served})
+    families.check(made)
     proven = proof(made, preprocess, {name: release for name, (_, release) in releases.items()}, not int8, seed)
     return bundle.write(path, whole, served, files | {VECTORS: _npz(proven)})
 

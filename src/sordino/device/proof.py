@@ -20,14 +20,12 @@ from sordino.device.extractors import extractor
 from sordino.device.key import SIZE
 from sordino.device.serving import Clips, Table
 from sordino.device.sound import synthetic
+from sordino.device.vectors import TOLERANCE
 from sordino.errors import BundleError, DependencyError
 from sordino.features import Normalise, Preprocess
 from sordino.nn.sequences import Sequences
 from sordino.release import Embedding, Release
 from sordino.signal import chance
-
-TOLERANCE: Final = 1e-4
-"""How far a bundle's numbers may lie from the lab's, absolutely or relative to each."""
 
 ROWS: Final = 8
 SECONDS: Final = 1.0
