@@ -20,8 +20,8 @@ import sordino
 from sordino.device import bundle, networks
 from sordino.device.bundle import PREPROCESS, VECTORS, Bundle, Served
 from sordino.device.graph import SYMBOLS, Graph, Symbol
-from sordino.device.model import quantised
 from sordino.device.proof import proof
+from sordino.device.rounding import rounded
 from sordino.errors import ReleaseError
 from sordino.features import Normalise, Preprocess
 from sordino.policy import Policy
@@ -170,7 +170,7 @@ def write(
     if len({isinstance(release, Embedding) for _, release in releases.values()}) > 1:
         raise ReleaseError("releases of vectors and of sequences came, expected one kind: write two bundles")
     files: dict[str, bytes] = {}
-    turned = quantised if int8 else bytes
+    turned = rounded if int8 else bytes
     if preprocess is not None:
         files[PREPROCESS] = turned(networks.to_scale(preprocess))
     served = []
