@@ -14,9 +14,11 @@ _SILENT = 4  # fatal errors alone; all others are raised
 
 _SAME_EVERYWHERE = {
     "session.disable_quant_qdq": "1",  # no product of floats becomes one of rounded inputs (`MatMulNBits`)
-    "session.x64quantprecision": "1",  # integers of models until sordino 0.3: no kernel that saturates at 16 bits
+    "session.x64quantprecision": "1",  # integers of older bundles: no kernel that saturates at 16 bits
 }
 """What makes a model give the same numbers on every processor, to about 1e-6 of their scale."""
+
+_ROUNDING = (b"QuantizeLinear", b"MatMulInteger", b"QLinearMatMul", b"MatMulNBits")
 
 
 class Model:
@@ -47,3 +49,11 @@ class Model:
             if output.dtype.kind not in "iu" and not np.isfinite(output).all():  # whole numbers are finite
                 raise ReleaseError(f"{self._what}: the model gave NaN or infinity: nothing is released")
         return dict(zip(self._names, outputs, strict=True))
+
+
+def rounds_inputs(content: bytes) -> bool:
+    """Whether a model rounds its inputs to 8 bits, as bundles of 8 bits did before their weights alone were rounded.
+
+    The outputs of such a model depend on the processor and on the program that runs it.
+    """
+    return any(kind in content for kind in _ROUNDING)
