@@ -3,7 +3,8 @@
 What `read` makes of what people record:
 
     ================================  ================================================================================
-    WAV, FLAC, OGG, MP3, AIFF, ...    whatever libsndfile reads: 8 to 32 bits, float, A-law, mu-law
+    WAV, FLAC, OGG, MP3, AIFF, ...    whatever libsndfile reads: 8 to 32 bits, float, A-law, mu-law; the content
+                                      decides, not the suffix
     8 kHz, 44.1 kHz, 48 kHz, ...      resampled (soxr, high quality); nothing appears above half the original rate
     stereo and more channels          their mean: what two channels hold in opposite phase cancels
     float beyond ±1                   kept; `write` and the openSMILE functionals clip it to full scale
@@ -11,18 +12,32 @@ What `read` makes of what people record:
     DC offset                         kept: openSMILE's spectral features see it in their lowest band
     silence                           zeros; functionals are finite, most of them 0
     a WAV that ends early             what is there: headers of streamed WAV promise too much as a rule
+    a WAV whose size is 0, 2 GB or    decoded to the end of the file, as from a pipe
+    more, or ends within the samples
+    a FLAC of unknown length, an MP3  decoded to the end: no estimated length is trusted. A cut of an MP3 is decoded
+    without an index                  from its start on, since its frames depend on earlier ones
     a cut that ends up to 50 ms late  ends with the file: labels are rounded
     --------------------------------  --------------------------------------------------------------------------------
     no such file, not audio           AudioError
     empty file, no samples            AudioError
     NaN or infinite samples           AudioError
-    a FLAC or OGG that ends early     AudioError
+    a FLAC, OGG or MP3 that ends      AudioError
+    early
+    a second sound after the first    AudioError: joined OGG, FLAC or MP3 files of different formats
+    git-lfs or git-annex pointers,    AudioError that names the kind of content
+    web pages, archives, ...
+    a pipe, a device, a folder        AudioError
+    under 4 kHz or over 384 kHz,      AudioError
+    over 64 channels
+    samples beyond 2^31               AudioError
     a cut outside the file, end <=    AudioError
     start
     shorter than 60 ms (one sample)   AudioError: under 60 ms openSMILE has no functionals at all (from 60 ms on it has;
                                       they mean little under about a second)
     longer than 600 s                 AudioError: an utterance is seconds long; give start and end. Only the cut is
                                       read, in blocks, so a long file costs no memory
+    over 115,200,000 samples of all   AudioError: 600 s at 192 kHz, or of 12 channels at 16 kHz
+    channels
     ================================  ================================================================================
 """
 
@@ -66,6 +81,24 @@ LOUDEST: Final = 2.0**31
 """The largest sample. Full scale is 1; some programs write whole numbers of up to 32 bits as floats."""
 
 
+@dataclass(frozen=True)
+class Cut:
+    """An utterance in a file: frames `first` to `stop`, `None` for the end of the file, which `promised` names."""
+
+    path: str | Path
+    rate: int
+    channels: int
+    first: int
+    stop: int | None
+    promised: int | None
+
+    @property
+    def expected(self) -> int | None:
+        """Frames that the header and the cut promise."""
+        stop = self.promised if self.stop is None else self.stop
+        return None if stop is None else stop - self.first
+
+
 def read(
     path: str | Path, start: float = 0.0, end: float = math.nan, sampling_rate: int = SAMPLING_RATE
 ) -> NDArray[np.float32]:
@@ -84,7 +117,7 @@ def read(
     ((16000,), (8000,))
     """
     with decoding.opened(path) as sound:
-        cut = _cut(sound.header, path, start, end)
+        cut = cut_of(sound.header, path, start, end)
         count, bad, samples = _decoded(sound.blocks(cut.first, cut.stop), cut, sampling_rate)
     _whole(cut, count)
     if bad:
@@ -127,6 +160,26 @@ def seconds(path: str | Path) -> float:
         if sound.header.seconds is not None:
             return sound.header.seconds
         return sum(map(len, sound.blocks())) / sound.header.sampling_rate
+
+
+def cut_of(header: Header, path: str | Path, start: float = 0.0, end: float = math.nan) -> Cut:
+    """The frames of an utterance, by the header of its file.
+
+    Raises `AudioError` where the file has no such frames, or too few or too many for an utterance.
+    """
+    length = math.inf if header.seconds is None else header.seconds
+    if header.frames == 0:
+        raise AudioError(f"{path}: no samples: leave it out, or record it anew")
+    stop = length if math.isnan(end) else end
+    if not 0 <= start < stop <= length + LATE_SECONDS:
+        raise _outside(path, start, stop, length)
+    rate = header.sampling_rate
+    cut = Cut(path, rate, header.channels, round(start * rate), None, header.frames)
+    stop = min(stop, length)
+    if math.isfinite(stop):
+        _check_length(cut, round(stop * rate) - cut.first)
+    _check_format(header, path)
+    return cut if math.isnan(end) else replace(cut, stop=round(stop * rate))
 
 
 def write(path: str | Path, samples: NDArray[np.floating], sampling_rate: int = SAMPLING_RATE) -> Path:
@@ -196,42 +249,7 @@ def check(samples: NDArray[np.floating]) -> None:
         raise AudioError(f"{bad} of {samples.size} samples are NaN or infinite: record or convert it anew")
 
 
-@dataclass(frozen=True)
-class _Cut:
-    """Frames `first` to `stop` of a file, `None` for its end, which `promised` says where it is known."""
-
-    path: str | Path
-    rate: int
-    channels: int
-    first: int
-    stop: int | None
-    promised: int | None
-
-    @property
-    def expected(self) -> int | None:
-        """Frames that the header and the cut promise."""
-        stop = self.promised if self.stop is None else self.stop
-        return None if stop is None else stop - self.first
-
-
-def _cut(header: Header, path: str | Path, start: float, end: float) -> _Cut:
-    """The cut in frames; raises where the file has no such frames, or too few or too many."""
-    length = math.inf if header.seconds is None else header.seconds
-    if header.frames == 0:
-        raise AudioError(f"{path}: no samples: leave it out, or record it anew")
-    stop = length if math.isnan(end) else end
-    if not 0 <= start < stop <= length + LATE_SECONDS:
-        raise _outside(path, start, stop, length)
-    rate = header.sampling_rate
-    cut = _Cut(path, rate, header.channels, round(start * rate), None, header.frames)
-    stop = min(stop, length)
-    if math.isfinite(stop):
-        _check_length(cut, round(stop * rate) - cut.first)
-    _check_format(header, path)
-    return cut if math.isnan(end) else replace(cut, stop=round(stop * rate))
-
-
-def _check_length(cut: _Cut, count: int) -> None:
+def _check_length(cut: Cut, count: int) -> None:
     """Raise for more or fewer frames than an utterance has."""
     if count > math.ceil(LONGEST_SECONDS * cut.rate):
         raise AudioError(
@@ -260,7 +278,7 @@ def _check_format(header: Header, path: str | Path) -> None:
 
 
 def _decoded(
-    blocks: Iterator[NDArray[np.float32]], cut: _Cut, sampling_rate: int
+    blocks: Iterator[NDArray[np.float32]], cut: Cut, sampling_rate: int
 ) -> tuple[int, int, NDArray[np.float32]]:
     """The number of frames, how many of them are not finite, and the resampled mean of the channels."""
     resample = resampler(cut.rate, sampling_rate)
@@ -275,7 +293,7 @@ def _decoded(
     return count, bad, np.concatenate([*parts, resample(np.zeros(0, np.float32), True)])
 
 
-def _whole(cut: _Cut, count: int) -> None:
+def _whole(cut: Cut, count: int) -> None:
     """Raise where fewer frames were decoded than the header or the cut promises."""
     if cut.promised is not None and count < (cut.expected or 0):
         raise AudioError(
