@@ -43,11 +43,13 @@ class Bad:
     file: str
     reason: str
     """What came, what was expected and what to do next."""
+    kind: type[SordinoError] = AudioError
+    """The error that one such recording raises."""
 
     @staticmethod
     def of(row: int, file: str, error: SordinoError) -> Bad:
         """The utterance with the message of an error, which names the file no second time."""
-        return Bad(row, file, str(error).removeprefix(f"{file}: "))
+        return Bad(row, file, str(error).removeprefix(f"{file}: "), type(error))
 
     def __str__(self) -> str:
         return f"{self.file}: {self.reason}"

@@ -88,10 +88,13 @@ def each(
 
 def _refuse(bad: Sequence[Bad], utterances: int) -> None:
     """Raise one error for all recordings that cannot be used."""
+    if not bad:
+        return
+    kinds = {recording.kind for recording in bad}
+    kind = kinds.pop() if len(kinds) == 1 else AudioError
     if len(bad) == 1:
-        raise AudioError(f"utterance {bad[0].row}: {bad[0]}")
-    if bad:
-        raise AudioError(f"{listed(bad, utterances)} (`sordino corpus check` lists all): mend them or leave them out")
+        raise kind(f"utterance {bad[0].row}: {bad[0]}")
+    raise kind(f"{listed(bad, utterances)} (`sordino corpus check` lists all): mend them or leave them out")
 
 
 def _tried(
@@ -124,9 +127,9 @@ def _absent(corpus: Corpus) -> dict[int, Bad]:
     bad = {}
     for row, file in enumerate(corpus.table["file"]):
         if not Path(file).is_file():
-            bad[row] = Bad(row, file, not_sound.no_file(Path(file)))
+            bad[row] = Bad(row, file, not_sound.no_file(Path(file)), StorageError)
         elif not os.access(file, os.R_OK):
-            bad[row] = Bad(row, file, "no permission to read it: change its mode")
+            bad[row] = Bad(row, file, "no permission to read it: change its mode", StorageError)
     return bad
 
 
