@@ -68,9 +68,10 @@ class View:
         return max(0, self._size - self._at)
 
     def _patched(self, count: int) -> bytes:
+        rest = max(0, self._size - self._at)
         try:
             self._stream.seek(max(0, self._at))
-            content = self._stream.read(max(0, count) if count >= 0 else max(0, self._size - self._at))
+            content = self._stream.read(rest if count < 0 else min(count, rest))
         except OSError as error:  # an exception would be lost within the decoder
             self.failed = error
             return b""

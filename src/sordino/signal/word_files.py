@@ -97,7 +97,7 @@ def read_kv(path: Path) -> Vocabulary:
     state = data.state
     if any(state.get(name) for name in ("__scipys", "__recursive_saveloads")):
         raise ValueError("further files beside it, which are not read")
-    vocabulary = next((state[key] for key in _KEYS if isinstance(state.get(key), list)), [])
+    vocabulary: list[Any] = next((state[key] for key in _KEYS if isinstance(state.get(key), list)), [])
     if not all(isinstance(word, str) for word in vocabulary):
         raise ValueError("words that are no text")
     for word in vocabulary:
