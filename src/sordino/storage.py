@@ -79,3 +79,13 @@ def _to_disk(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def safe_name(text: str) -> str:
+    """Text as a file name: letters, digits, `.`, `_` and `-`, at most 100, never a hidden file or a folder above.
+
+    >>> safe_name("../../escaped")
+    '_.._escaped'
+    """
+    kept = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "_" for letter in text)
+    return kept.lstrip(".")[:100] or "_"
