@@ -53,7 +53,7 @@ TABLE_BYTES: Final = 1 << 30
 _FIELDS: Final = ("unit", "key", "version", "bytes", "table", "record")
 
 
-class Damaged(ValueError):
+class DamagedUnitError(ValueError):
     """A file of a unit is not as it was written."""
 
 
@@ -150,19 +150,19 @@ def _sources(folder: Traversable, name: str) -> list[tuple[str, bytes]]:
 
 
 def read_bounded(path: Path, most: int) -> bytes:
-    """The content of a regular file of at most so many bytes; raises `Damaged` for a link, a device, a larger file."""
+    """The content of a regular file of at most so many bytes; raises `DamagedUnitError` for a link, a device, a larger file."""
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     if path.is_symlink():
-        raise Damaged("a link")
+        raise DamagedUnitError("a link")
     with os.fdopen(os.open(path, flags), "rb") as stream:
         found = os.fstat(stream.fileno())
         if not stat.S_ISREG(found.st_mode):
-            raise Damaged("not a regular file")
+            raise DamagedUnitError("not a regular file")
         if found.st_size > most:
-            raise Damaged(f"{found.st_size:,} bytes, more than {most:,}")
+            raise DamagedUnitError(f"{found.st_size:,} bytes, more than {most:,}")
         content = stream.read(most + 1)
     if len(content) > most:
-        raise Damaged(f"more than {most:,} bytes")
+        raise DamagedUnitError(f"more than {most:,} bytes")
     return content
 
 
@@ -181,18 +181,18 @@ def _unpacked(path: Path, name: str, key: str) -> Unit:
     try:
         content = json.loads(read_bounded(path.with_suffix(".json"), RECORD_BYTES))
     except FileNotFoundError as error:
-        raise Damaged("no record beside it") from error
+        raise DamagedUnitError("no record beside it") from error
     except (ValueError, RecursionError) as error:
-        raise error if isinstance(error, Damaged) else Damaged("its record is no JSON") from error
+        raise error if isinstance(error, DamagedUnitError) else DamagedUnitError("its record is no JSON") from error
     if not isinstance(content, dict) or set(content) != {*_FIELDS, "checksum"}:
-        raise Damaged("its record has other entries")
+        raise DamagedUnitError("its record has other entries")
     if content.pop("checksum") != _checksum(content) or not isinstance(content["record"], dict):
-        raise Damaged("its record does not match its checksum")
+        raise DamagedUnitError("its record does not match its checksum")
     if (content["unit"], content["key"]) != (name, key):
-        raise Damaged("the record of another unit")
+        raise DamagedUnitError("the record of another unit")
     table = read_bounded(path, TABLE_BYTES)
     if hashlib.sha256(table).hexdigest() != content["table"]:
-        raise Damaged("the table does not match the checksum in its record")
+        raise DamagedUnitError("the table does not match the checksum in its record")
     return _table(table), content["record"]
 
 
@@ -203,20 +203,20 @@ def _parquet(table: pd.DataFrame) -> bytes:
 
 
 def _table(content: bytes) -> pd.DataFrame:
-    """A table of plain columns. Raises `Damaged` for other types, and before it would take more than `TABLE_BYTES`."""
+    """A table of plain columns. Raises `DamagedUnitError` for other types, and before it would take more than `TABLE_BYTES`."""
     source = pa.BufferReader(content)
     head = pq.read_metadata(source)
     schema = pq.read_schema(pa.BufferReader(content))
     odd = [field.name for field in schema if not _plain(field.type)]
     if odd:
-        raise Damaged(f"column {odd[0]} is of type {schema.field(odd[0]).type}")
+        raise DamagedUnitError(f"column {odd[0]} is of type {schema.field(odd[0]).type}")
     pages = sum(head.row_group(place).total_byte_size for place in range(head.num_row_groups))
     if max(8 * head.num_rows * max(head.num_columns, 1), pages) > TABLE_BYTES:
-        raise Damaged(f"{head.num_rows:,} rows of {head.num_columns:,} columns")
+        raise DamagedUnitError(f"{head.num_rows:,} rows of {head.num_columns:,} columns")
     text = [field.name for field in schema if not pa.types.is_primitive(field.type)]
     packed = pq.read_table(pa.BufferReader(content), read_dictionary=text, memory_map=False)
     if sum(_size(packed.column(name)) for name in packed.column_names) > TABLE_BYTES:
-        raise Damaged("more text than a table may hold")
+        raise DamagedUnitError("more text than a table may hold")
     return packed.cast(schema.remove_metadata()).to_pandas()
 
 

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from sordino import metrics
-from sordino.attack import machines, verdict
+from sordino.attack import machines, magnitude, verdict
 from sordino.attack.attackers import FULL, QUICK, Heard, hear
 from sordino.attack.choose import BEST, guess, guess_whole
 from sordino.attack.machines import Matrix
@@ -148,7 +148,7 @@ class Audit:
         rows = _sample(people, self.rows, self.seed)
         scene = _Scene.of(self, Secret.of(name, given[rows], people[rows]))
         given_vectors = {RELEASED: x} if original is None else {RELEASED: x, REFERENCE: original}
-        tables = {release: np.asarray(one[rows], np.float64) for release, one in given_vectors.items()}
+        tables = {release: magnitude.finite(one[rows]) for release, one in given_vectors.items()}
         found = {release: scene.asked(vectors, release) for release, vectors in tables.items()}
         semi = {release: scene.guesses(heard, release) for release, heard in found.items()}
         waited = [one for release, vectors in tables.items() for one in scene.patient(vectors, semi[release], release)]
