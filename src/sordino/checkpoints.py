@@ -150,7 +150,10 @@ def _sources(folder: Traversable, name: str) -> list[tuple[str, bytes]]:
 
 
 def read_bounded(path: Path, most: int) -> bytes:
-    """The content of a regular file of at most so many bytes; raises `DamagedUnitError` for a link, a device, a larger file."""
+    """The content of a regular file of at most so many bytes.
+
+    Raises `DamagedUnitError` for a link, a device or a larger file.
+    """
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     if path.is_symlink():
         raise DamagedUnitError("a link")
@@ -203,7 +206,10 @@ def _parquet(table: pd.DataFrame) -> bytes:
 
 
 def _table(content: bytes) -> pd.DataFrame:
-    """A table of plain columns. Raises `DamagedUnitError` for other types, and before it would take more than `TABLE_BYTES`."""
+    """A table of plain columns.
+
+    Raises `DamagedUnitError` for other types, and before it would take more than `TABLE_BYTES` of memory.
+    """
     source = pa.BufferReader(content)
     head = pq.read_metadata(source)
     schema = pq.read_schema(pa.BufferReader(content))

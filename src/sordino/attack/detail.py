@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sordino.attack.machines import scaled
-from sordino.attack.magnitude import together
+from sordino.attack.magnitude import together as levelled
 from sordino.attack.sides import crossfit
 from sordino.errors import AttackError
 
@@ -91,7 +91,7 @@ def crossfitted(
 
     Every dimension of the original counts the same; `None` where none varies. Raises `AttackError` for one speaker.
     """
-    x, original, people = together(x), scaled(original, each=True), int(speaker.max()) + 1
+    x, original, people = levelled(x), scaled(original, each=True), int(speaker.max()) + 1
     if people < 2:
         raise AttackError("one speaker, expected two or more: others are needed to learn reconstruction from")
     if not original.shape[1]:

@@ -107,7 +107,9 @@ def _said(z: Matrix, truth: NDArray[np.intp], plan: Plan, setting: BaseEstimator
         if len(known) < 2 or not len(varied):
             said[test] = 0.0
             continue
-        learnt, met = (z[own], z[test]) if len(varied) == z.shape[1] else (z[np.ix_(own, varied)], z[np.ix_(test, varied)])
+        learnt, met = (
+            (z[own], z[test]) if len(varied) == z.shape[1] else (z[np.ix_(own, varied)], z[np.ix_(test, varied)])
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a fixed number of passes is the family's definition
             model = clone(setting).fit(learnt, truth[own])
