@@ -146,10 +146,10 @@ def test_a_full_audit_asks_every_family_and_goes_on_where_it_was(
     first = (tmp_path / "estimates.csv").read_bytes()
     assert set(FULL) <= set(pd.read_csv(tmp_path / "estimates.csv")["attacker"].dropna())
     assert "left out, being quick" not in (tmp_path / "report.html").read_text()
-    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "units").rglob("output.pkl")}
-    assert len(kept) == 2 + len(FULL) - len(QUICK)  # two scales of the quick ones, and each of the others
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "units").glob("*.parquet")}
+    assert len(kept) == len(QUICK) + len(FULL)  # the quick ones on two scales, and each of the others
     assert sordino(capsys, *given, quick=False)[0] == 0
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "units").rglob("output.pkl")} == kept
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "units").glob("*.parquet")} == kept
     assert (tmp_path / "estimates.csv").read_bytes() == first
 
 

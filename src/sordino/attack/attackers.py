@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import joblib
 import numpy as np
@@ -26,6 +27,8 @@ QUICK: Final = machines.FAMILIES
 
 FULL: Final = (*QUICK, *estimators.FAMILIES)
 """All that there are."""
+
+Named = TypeVar("Named", Scores, verdict.Reached)
 
 Attackers = Mapping[str, BaseEstimator]
 """Estimators of your own, by name."""
@@ -51,7 +54,7 @@ def hear(
 ) -> Heard:  # fmt: skip
     """What all attackers say of the secret, the first column of `shuffled`, and reach on every column.
 
-    Units, a scale of the quick families or another family each, are kept in `cache` as they are finished, so a killed
+    Units, a family (on one scale, of the quick ones), are kept in `cache` as they are finished, so a killed
     run goes on where it was. Attackers in `own` are heard beside the families; of theirs, those of scikit-learn with
     plain parameters are kept, since of others no text says all that decides them.
     """
@@ -59,10 +62,11 @@ def hear(
     slow = {family: settings(seed) for family, settings in estimators.FAMILIES.items() if family in families}
     slow |= {name: [estimator] for name, estimator in (own or {}).items()}
     given = (x, secret, shuffled, plan)
-    calls = {f"quick-{scale}": (_fast, (*given, fast, scale == "each")) for scale in ("one", "each") if fast}
-    calls |= {f"family-{name}": (_slow, (*given, name, settings)) for name, settings in slow.items()}
     shared = json.dumps([identity(heard.ROOMS), heard.key(*given, seed), what])
-    decided = {name: json.dumps([shared, fast]) for name in calls if name.startswith("quick-")}
+    quick = [(family, each) for each in (False, True) for family in QUICK if family in fast]
+    calls = {f"{family}-{'each' if each else 'one'}": (_fast, (*given, (family,), each)) for family, each in quick}
+    decided = dict.fromkeys(calls, shared)
+    calls |= {f"family-{name}": (_slow, (*given, name, settings)) for name, settings in slow.items()}
     decided |= {f"family-{name}": json.dumps([shared, [*heard.described(slow[name])]]) for name in slow}
 
     def compute(names: Sequence[str]) -> Iterator[Finished]:
@@ -74,13 +78,20 @@ def hear(
     def read(table: pd.DataFrame, record: dict[str, Any]) -> Heard:
         return heard.unpacked(table, record, secret, shuffled.shape[1])
 
-    kept = {name: key for name, key in decided.items() if name.startswith("quick-") or heard.usable(slow[name[7:]])}
+    custom = {f"family-{name}" for name, settings in slow.items() if not heard.usable(settings)}
+    kept = {name: key for name, key in decided.items() if name not in custom}
     units = Checkpoints(kept, cache, what, read).gathered(compute)
     others = {name: key for name, key in decided.items() if name not in kept}
     units |= Checkpoints(others, None, what, read).gathered(compute) if others else {}
     found = [read(*units[name]) for name in calls]
-    scores, reached = ([value for one in found for value in getattr(one, part)] for part in ("scores", "reached"))
-    return Heard(tuple(scores), tuple(reached))
+    halves = (found[: len(quick) // 2], found[len(quick) // 2 : len(quick)], found[len(quick) :])
+    scores = tuple(score for half in halves for score in _ordered(one.scores for one in half))
+    return Heard(scores, tuple(reached for half in halves for reached in _ordered(one.reached for one in half)))
+
+
+def _ordered(parts: Iterable[Iterable[Named]]) -> list[Named]:
+    """Those of one scale, who take each speaker's mean away last: of equally good ones the first is chosen."""
+    return sorted(chain.from_iterable(parts), key=lambda one: machines.CENTRED in one.setting)
 
 
 def _named(name: str, call: Callable[..., Heard], given: tuple[Any, ...]) -> tuple[str, Heard]:

@@ -122,9 +122,8 @@ class Audit:
         if self.families or not self.own:
             machines.known_families(self.families, FULL)
         if self.count < 1 or (self.rows is not None and self.rows < 1) or self.audits < 1:
-            raise AttackError(
-                f"{self.count} shuffles of {drawing.LARGE if self.rows is None else self.rows} rows, expected 1 or more of each"
-            )
+            rows = drawing.LARGE if self.rows is None else self.rows
+            raise AttackError(f"{self.count} shuffles of {rows} rows, expected 1 or more of each")
 
     @property
     def count(self) -> int:

@@ -52,6 +52,9 @@ WHOLE: Final = (0.01, 0.1, 1.0)
 
 NEIGHBOURS: Final = (5, 25)
 
+CENTRED: Final = "less each speaker's mean"
+"""In the setting of attackers who take each speaker's mean away first."""
+
 FAR: Final = 1e30
 """No vector counts as farther away than so many spreads: powers stay finite."""
 
@@ -80,14 +83,15 @@ def vectors(given: ArrayLike, what: str = "vectors") -> NDArray[np.floating[Any]
     Not copied where they are floating-point numbers already.
     """
     x = np.asarray(given)
+    if np.iscomplexobj(x):
+        raise AttackError(f"{what} are complex numbers, expected real ones: pass real and imaginary parts side by side")
     try:
         x = x if np.issubdtype(x.dtype, np.floating) else x.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise AttackError(f"{what} hold text, expected numbers alone: leave such columns out") from error
-    if np.iscomplexobj(given):
-        raise AttackError(f"{what} are complex numbers, expected real ones: pass real and imaginary parts side by side")
     if x.dtype.itemsize > 8:
-        x = x.astype(np.float64)  # no attacker computes in more digits
+        with np.errstate(over="ignore"):
+            x = x.astype(np.float64)  # no attacker computes in more digits
     if x.ndim != 2 or not x.size:
         raise AttackError(f"{what} of shape {x.shape}, expected (rows, dimensions) with some of each: reshape them")
     bad = int((~np.isfinite(x)).any(axis=1).sum())
@@ -201,7 +205,7 @@ def scores(
                 yield Scores("nearest", f"{count} nearest, {scale}", ties.same(said, copies, plan))
         if speaker is not None:
             own = _inner(scaled(_centred(x, speaker), each, known, np.abs(x[known]).max(axis=0)))
-            how = f"{scale}, less each speaker's mean"
+            how = f"{scale}, {CENTRED}"
             for name, kernel in _chosen(families):
                 if name != "linear":  # nothing is left of the means
                     yield from _of_speakers(name, how, kernel(own, known), labels, plan, speaker)
