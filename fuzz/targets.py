@@ -7,16 +7,20 @@
     wav         a changed WAV stream: an error of sordino, or heard to its end
     samples     blocks of numbers of any size, rate and number of channels: one result an utterance
 
+    units       files of a finished unit, changed, swapped or forged with right checksums: read as they were, or told
+
 Of release `drawn` nothing but its prototypes may ever come out. Whatever else is raised is a finding.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -24,10 +28,12 @@ from typing import Any, Final
 
 import numpy as np
 import onnx
+import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from sordino.checkpoints import Checkpoints
 from sordino.device import DailyBudget, Reason, Released, Result, Runtime, Stream, Withheld, bundle, read
 from sordino.device.model import Model
 from sordino.device.onnx_structure import check
@@ -254,6 +260,41 @@ def _told(result: Result) -> object:
     return result.vector.tobytes() if isinstance(result, Released) else result
 
 
+FINISHED: Final = {
+    name: pd.DataFrame({"row": np.arange(20), "score": SOUND[:20] * factor, "speaker": [name] * 20})
+    for factor, name in enumerate(("first", "second"), 1)
+}
+"""Tables of two units by name."""
+
+UNITS: Final = Checkpoints(dict.fromkeys(FINISHED, "key"), HERE / "units", "units")
+for name in FINISHED:
+    UNITS.keep(name, FINISHED[name], {"name": name})
+FILES: Final = {path: path.read_bytes() for path in sorted((HERE / "units").iterdir())}
+
+
+@given(data=st.data(), how=changes, forged=st.booleans())
+def units(data: st.DataObject, how: list[tuple[str, int, bytes]], forged: bool) -> None:
+    for path, content in FILES.items():
+        path.write_bytes(content)
+    at, source = (data.draw(st.sampled_from(sorted(FILES))) for _ in range(2))
+    at.write_bytes(changed(FILES[source], how) if data.draw(st.booleans()) else FILES[source])
+    if forged and at.suffix == ".parquet":
+        beside = at.with_suffix(".json")
+        record = json.loads(beside.read_bytes())
+        record.pop("checksum")
+        record |= {"bytes": at.stat().st_size, "table": hashlib.sha256(at.read_bytes()).hexdigest()}
+        record["checksum"] = hashlib.sha256(json.dumps(record).encode()).hexdigest()
+        beside.write_text(json.dumps(record))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found = {name: UNITS.find(name) for name in FINISHED}
+    assert sum(unit is None for unit in found.values()) == len(told), "a unit was dropped silently"
+    if forged:
+        return
+    for name, unit in found.items():
+        assert unit is None or (unit[0].equals(FINISHED[name]) and unit[1] == {"name": name}), "another unit was read"
+
+
 Array = NDArray[Any]
 
 TARGETS: Final[dict[str, Callable[[], None]]] = {
@@ -263,5 +304,6 @@ TARGETS: Final[dict[str, Callable[[], None]]] = {
     "budget": budget,
     "wav": wav_stream,
     "samples": samples,
+    "units": units,
 }
 """Every target by name."""

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src"
-WORDS = frozenset({"define", "errors", "policy", "progress", "storage"})
+WORDS = frozenset({"define", "errors", "memory", "policy", "progress", "storage"})
 FLOOR = {
     **dict.fromkeys(WORDS, 0),
+    "checkpoints": 1,
     **dict.fromkeys(("signal", "metrics", "nn"), 1),
     **{room: floor for floor, room in enumerate(("corpora", "features", "release", "attack", "report", "study"), 2)},
     "device": 8,
@@ -90,6 +91,7 @@ def test_a_module_has_a_room_and_imports_lower_floors_only(path: Path) -> None:
 @pytest.mark.parametrize(
     ("room", "allowed"),
     [
+        ("checkpoints", {"pandas", "pyarrow"}),
         ("metrics", {"numpy", "scipy"}),
         ("nn", {"numpy", "torch"}),
         ("signal", {"gensim", "kaldi_native_fbank", "numpy", "opensmile", "soundfile", "soxr"}),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sordino import cli
+from sordino import cli, memory
 from sordino.attack import FULL, QUICK
 from sordino.report.estimates import COLUMNS
 from tests.attack.test_audit import table
@@ -146,10 +149,10 @@ def test_a_full_audit_asks_every_family_and_goes_on_where_it_was(
     first = (tmp_path / "estimates.csv").read_bytes()
     assert set(FULL) <= set(pd.read_csv(tmp_path / "estimates.csv")["attacker"].dropna())
     assert "left out, being quick" not in (tmp_path / "report.html").read_text()
-    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "units").rglob("output.pkl")}
-    assert len(kept) == 2 + len(FULL) - len(QUICK)  # two scales of the quick ones, and each of the others
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "units").glob("*.parquet")}
+    assert len(kept) == len(QUICK) + len(FULL)  # the quick ones on two scales, and each of the others
     assert sordino(capsys, *given, quick=False)[0] == 0
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "units").rglob("output.pkl")} == kept
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "units").glob("*.parquet")} == kept
     assert (tmp_path / "estimates.csv").read_bytes() == first
 
 
@@ -159,3 +162,50 @@ def test_a_quick_audit_says_whom_it_left_out(made: Path, tmp_path: Path, capsys:
     page = (tmp_path / "report.html").read_text()
     assert "left out, being quick" in page
     assert "forest, boosting, mlp, deep" in page
+
+
+def test_drawn_rows_are_told_on_screen_page_and_in_json(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = tmp_path / "told.json"
+    given = (made / "vectors.csv", "--secret", "gender", "--ignore", "mood", "--shuffles", 3, "--rows", 48)
+    status, out, _ = sordino(capsys, *given, "--out", tmp_path / "out", "--json", told)
+    assert status == 0
+    line = f"48 of {len(pd.read_csv(made / 'vectors.csv'))} rows of "
+    assert line in " ".join(out.split())
+    assert line in (tmp_path / "out" / "report.html").read_text()
+    assert json.loads(told.read_text())["rows"]["gender"]["audited"] == 48
+
+
+def test_a_pickle_among_the_units_is_never_executed(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = (made / "vectors.csv", "--secret", "gender", "--ignore", "mood", "--shuffles", 3, "--out", tmp_path)
+    assert sordino(capsys, *given)[0] == 0
+    before = (tmp_path / "estimates.csv").read_bytes()
+    for path in (tmp_path / "units").iterdir():
+        path.write_bytes(pickle.dumps(Planted(tmp_path / "executed")))
+    with pytest.warns(UserWarning, match="computed anew"):
+        assert sordino(capsys, *given)[0] == 0
+    assert not (tmp_path / "executed").exists()
+    assert (tmp_path / "estimates.csv").read_bytes() == before
+
+
+class Planted:
+    """A pickle that makes a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, (self.path,)
+
+
+def test_a_table_that_does_not_fit_memory_is_refused_in_one_line(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "free", lambda: 1000)
+    status, _, err = sordino(capsys, made / "vectors.csv", "--secret", "gender", "--out", tmp_path)
+    assert status == 2
+    assert "of memory to read" in " ".join(err.split())
+    assert len(err.strip().splitlines()) == 1

@@ -51,7 +51,7 @@ class Secret:
                 raise AttackError(f"{name}: {missing} {what} are missing, expected one a row: drop them")
         named = named.astype(str) if named.dtype == object else named
         people = np.unique(named, return_inverse=True)[1].astype(np.intp)
-        numbers = np.issubdtype(given.dtype, np.number) and len(np.unique(given)) > _FEW
+        numbers = np.issubdtype(given.dtype, np.number) and len(np.unique(given)) > FEW_VALUES
         if _missing(given).any():
             raise AttackError(f"{name}: {int(_missing(given).sum())} values are missing, expected one a row: drop them")
         given = (
@@ -146,7 +146,7 @@ class Secret:
         return min(len(np.unique(self.speaker[self.values == code])) for code in range(len(self.classes)))
 
 
-_FEW: Final = 10
+FEW_VALUES: Final = 10
 """Numbers with no more different values than this are classes."""
 
 _MANY: Final = 30.0

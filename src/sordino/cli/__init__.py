@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from typing import Annotated, Final
 
@@ -52,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
     given = [argument for argument in given if argument != "--debug"]
+    warnings.formatwarning = _warning
     try:
         status = _run(given or ["--help"])
     except KeyboardInterrupt:
@@ -117,6 +119,11 @@ def _line(error: Exception, debug: bool) -> str:
         return f"{error.format_message().rstrip('.')}: see `{command} --help`"
     hint = "" if debug else ": this should not happen, run it again with --debug and report what it prints"
     return f"{type(error).__name__}: {error}{hint}"
+
+
+def _warning(message: Warning | str, *_: object) -> str:
+    """A warning as one line, without the code that it came from."""
+    return f"warning: {' '.join(str(message).split())}\n"
 
 
 def _say(line: str) -> None:

@@ -42,7 +42,10 @@ Quick = Annotated[
 Shuffles = Annotated[
     int | None, typer.Option("--shuffles", min=1, help="Of the secret; else 39, and 199 with --quick, which cost less.")
 ]
-Rows = Annotated[int, typer.Option("--rows", min=1, help="At most so many rows, evenly from all speakers.")]
+Rows = Annotated[
+    int | None,
+    typer.Option("--rows", min=1, help="At most so many rows, evenly from all speakers; else as many as take minutes."),
+]
 
 
 def audit(
@@ -55,7 +58,7 @@ def audit(
     ignore: Ignore = None,
     quick: Quick = False,
     shuffles: Shuffles = None,
-    rows: Rows = 4000,
+    rows: Rows = None,
     seed: Seed = 0,
     jobs: Jobs = CORES,
     json: Json = None,
@@ -73,10 +76,13 @@ def audit(
 
     from sordino.attack import FULL, QUICK, Audit
     from sordino.errors import FeatureError
+    from sordino.features import size
     from sordino.features.vectors import read_labelled
     from sordino.report import audited_page
 
     names, tasks, others = list(dict.fromkeys(secret)), list(dict.fromkeys(task or ())), list(ignore or ())
+    for path in filter(None, (table, reference)):
+        size.fits(path)
     x, labels = read_labelled(table, [*dict.fromkeys([speaker, *names, *tasks])], others)
     original = None
     if reference is not None:
@@ -86,7 +92,8 @@ def audit(
                 f"{reference}: {len(original)} rows, expected the {len(x)} of {table}, in their order: write it anew"
             )
     families = QUICK if quick else FULL
-    audits = Audit(families, shuffles=shuffles, rows=rows, seed=seed, jobs=jobs, cache=out / "units")
+    count = len({*names, *tasks}) * (1 if reference is None else 2)
+    audits = Audit(families, shuffles=shuffles, rows=rows, audits=count, seed=seed, jobs=jobs, cache=out / "units")
     with threadpool_limits(1):  # sums in another order are other numbers: one thread gives the same bytes anywhere
         found = {
             name: audits.run(x, labels[name], labels[speaker], name=name, reference=original)
@@ -126,13 +133,15 @@ def _tell(audits: list[Audited], estimates: pd.DataFrame, out: Path, json: str |
     """Print the verdict on each secret, and write it as JSON where asked."""
     from rich.table import Table
 
+    from sordino.report import audited_page
     from sordino.report.audited_page import Found, measure
     from sordino.report.tables import limits, number
 
     look, report = Found(estimates), out / "report.html"
     if json:
         verdict = {one.secret.name: {"verdict": one.decision.answer, "p": one.decision.p} for one in audits}
-        write_json(json, {"report": str(report), "verdict": verdict})
+        drawn = {one.secret.name: {"audited": len(one.rows), "of": one.of} for one in audits}
+        write_json(json, {"report": str(report), "verdict": verdict, "rows": drawn})
     if json == "-":
         return
     shown = Table(title="What an attacker who retrains learns")
@@ -144,4 +153,6 @@ def _tell(audits: list[Audited], estimates: pd.DataFrame, out: Path, json: str |
         value = f"{number(found.value)} {limits(found)}" + (" (UAR)" if metric == "uar" else "")
         shown.add_row(one.secret.name, one.decision.answer, f"{one.decision.p:.3g}", value, number(before.value),
                       number(found.chance))  # fmt: skip
+    for line in audited_page.drawn(audits):
+        typer.echo(line)
     show(shown, report)

@@ -265,11 +265,22 @@ def _roc(audits: Sequence[Audited]) -> list[Block]:
     ]
 
 
+def drawn(audits: Sequence[Audited]) -> list[str]:
+    """A sentence for each number of rows that were drawn from a larger table."""
+    lines = []
+    for one in audits:
+        if len(one.rows) < one.of:
+            lines.append(
+                f"{len(one.rows):,} of {one.of:,} rows of {one.speakers:,} speakers were audited, drawn evenly from "
+                "the speakers: more rows (--rows) may find more, and take longer."
+            )
+    return list(dict.fromkeys(lines))
+
+
 def _notices(audits: Sequence[Audited]) -> list[str]:
     notices = []
     first = audits[0]
-    if len(first.rows) < first.of:
-        notices.append(f"{len(first.rows):,} of {first.of:,} rows were audited, evenly from all speakers.")
+    notices += drawn(audits)
     if REFERENCE not in set(first.guesses["release"]):
         notices.append(
             "The unprotected vectors were not given, so nobody sees what there was to hide, nor whether these "
