@@ -1,6 +1,6 @@
 """Text files from outside: read as UTF-8, or refused with the name of what they are instead.
 
-    manifests, tables, policies -> a folder? a pointer? an archive? another encoding? -> text
+manifests, tables, policies -> a folder? a pointer? an archive? another encoding? -> text
 """
 
 from __future__ import annotations
@@ -75,10 +75,9 @@ def coding(head: bytes) -> str | None:
     for mark, name in _MARKS:
         if head.startswith(mark):
             return f"{name} text: save it as UTF-8"
-    if b"\0" in head:
-        even, odd = head[::2].count(0), head[1::2].count(0)
-        name = "UTF-16 text" if min(even, odd) == 0 and max(even, odd) > len(head) // 8 else "not text (zero bytes)"
-        return f"{name}: save it as UTF-8"
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    if min(even, odd) == 0 and 4 * max(even, odd) > len(head):
+        return "UTF-16 text: save it as UTF-8"
     return None
 
 

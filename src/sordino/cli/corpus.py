@@ -64,6 +64,8 @@ def check(
         console.width = 200  # a file or a pipe has no edge to wrap at
     source = known.source if known else "no published counts to compare with"
     console.print(escape(f"{loaded.name}: {len(loaded)} utterances, {len(speakers)} speakers ({source})"))
+    for note in loaded.notes:
+        console.print(escape(note), soft_wrap=True)
     console.print(_overview(counts, wrong))
     console.print(_speakers(counts, wrong, speakers))
     for group in twins:
@@ -75,7 +77,8 @@ def check(
         storage.write(out / "counts.csv", pd.DataFrame(table).astype({"published": "Int64"}).to_csv(index=False))
         storage.write(out / "speakers.csv", speakers.to_csv(index=False))
     if json is not None:
-        write_json(json, {"corpus": name, "differs": failed, "doubt": doubt, "counts": table, "byte_identical": twins})
+        write_json(json, {"corpus": name, "differs": failed, "doubt": doubt, "counts": table, "byte_identical": twins,
+                          "notes": loaded.notes})  # fmt: skip
     if failed:
         raise typer.Exit(DIFFERS)
 

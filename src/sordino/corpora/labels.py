@@ -8,6 +8,7 @@ word. Which spelling is meant is the user's to say.
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections import Counter
@@ -219,6 +220,8 @@ def _kind(value: object) -> str:
         return "numbers"
     if isinstance(value, date | time | timedelta | np.datetime64 | np.timedelta64 | pd.Period):
         return "dates"
+    if isinstance(value, os.PathLike):
+        return "paths"
     return f"{type(value).__name__} objects"
 
 
@@ -240,4 +243,5 @@ _WRITTEN: Final[Mapping[str, Callable[[Any], str]]] = {
     "truth values": lambda value: str(bool(value)),
     "numbers": _number,
     "dates": str,
+    "paths": os.fspath,
 }
