@@ -89,7 +89,8 @@ def texts(what: str, values: ArrayLike, error: type[SordinoError]) -> tuple[NDAr
         raise error(f"{what}: holds bytes that are no UTF-8 text, expected text: decode them first") from wrong
     if len(names):
         written[~missing] = names[codes]
-    empty = {name for name in names.tolist() if not fold(name)}
+    empty = {name for name in names.tolist() if not (name.isascii() and name.strip().isprintable() and name.strip())
+             and not fold(name)}  # fmt: skip
     return written, missing | np.isin(written, list(empty)) if empty else missing
 
 

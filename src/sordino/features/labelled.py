@@ -174,6 +174,8 @@ def _comparable(name: str, column: pd.Series) -> list[str]:
         except ValueError:
             return [str(cell) for cell in column.tolist()]
         return [f"{float(cell):.3f}" for cell in column.tolist()]
+    if pd.api.types.infer_dtype(column, skipna=False) == "string":
+        return column.tolist()
     written, missing = labels.texts(f"column `{name}`", column, FeatureError)
     numbers = pd.api.types.is_float_dtype(column)
     return ["" if absent else cell.removesuffix(".0") if numbers else cell
