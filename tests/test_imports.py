@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src"
-WORDS = frozenset({"define", "errors", "memory", "policy", "progress", "storage"})
+WORDS = frozenset({"define", "errors", "memory", "policy", "progress", "storage", "textfile"})
 FLOOR = {
     **dict.fromkeys(WORDS, 0),
     "checkpoints": 1,

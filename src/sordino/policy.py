@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
+from sordino import textfile
 from sordino.define import EMOTIONS, Role, emotion
-from sordino.errors import PolicyError
+from sordino.errors import PolicyError, StorageError
 
 ATTRIBUTES: Final = ("gender", "speaker", "age")
 """What `hide` may name: what a voice tells of its speaker."""
@@ -175,12 +176,17 @@ def restored(given: Mapping[str, Any]) -> Policy:
     return Policy(**{**given, "knobs": dict(given["knobs"]), "budget": Budget(**given["budget"])})
 
 
+_LARGEST: Final = 1 << 20
+"""Bytes of a policy file."""
+
+
 def read(path: str | Path) -> Policy:
     """The policy in a TOML file. An unknown key is an error; tables hold the budget and the knobs of families."""
     try:
-        given: dict[str, Any] = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PolicyError(f"{path}: not a readable TOML file ({error}): check path and spelling") from error
+        given: dict[str, Any] = tomllib.loads(textfile.read(path, "a TOML file", PolicyError, _LARGEST))
+    except (PolicyError, StorageError, tomllib.TOMLDecodeError, RecursionError) as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        raise PolicyError(f"{path}: not a readable TOML file ({reason}): check path and spelling") from error
     known = [field.name for field in fields(Policy) if field.name != "knobs"]
     knobs = {key: value for key, value in given.items() if isinstance(value, dict) and key not in known}
     rest = {key: value for key, value in given.items() if key not in knobs}

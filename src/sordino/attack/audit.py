@@ -27,8 +27,9 @@ from sordino.attack.attackers import FULL, QUICK, Heard, hear
 from sordino.attack.choose import BEST, guess, guess_whole
 from sordino.attack.machines import Matrix
 from sordino.attack.patience import PATIENCE, patient_guesses
-from sordino.attack.secrets import FEW_VALUES, Secret
+from sordino.attack.secrets import FEW_VALUES, Secret, labels_of
 from sordino.attack.sides import Plan, Rows, crossfit
+from sordino.corpora import labels
 from sordino.define import Knowledge
 from sordino.errors import AttackError
 
@@ -142,7 +143,7 @@ class Audit:
         of the same rows. Raises `AttackError` for vectors that are missing or not finite, and what `Secret.of` refuses.
         """
         x = machines.vectors(X)
-        given, people = np.asarray(secret), np.asarray(groups)
+        given, people = labels_of(name, secret), labels.checked("speakers", groups, AttackError)
         if not len(x) == len(given) == len(people):
             raise AttackError(
                 f"{len(x)} vectors, {len(given)} secrets, {len(people)} speakers, expected one each a row: align them"
@@ -214,8 +215,8 @@ class _Scene:
         """The guesses of who learnt from original vectors alone; none where released ones have another width."""
         if x.shape[1] != original.shape[1]:
             return []
-        labels = verdict.labels(self.secret, self.secret.values[:, None])
-        pairs = list(machines.applied(x, original, labels, self.plan, self.audit.families))
+        truth = verdict.labels(self.secret, self.secret.values[:, None])
+        pairs = list(machines.applied(x, original, truth, self.plan, self.audit.families))
         if not pairs:
             return []
         learnt, said = ([pair[place] for pair in pairs] for place in (0, 1))

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
 from sordino.attack.sides import Rows, deal
+from sordino.corpora import labels
 from sordino.errors import AttackError
 
 FOLDS: Final = 5
@@ -64,6 +65,12 @@ class Secret:
         names, codes = np.unique(given, return_inverse=True)
         if len(names) < 2:
             raise AttackError(f"{name}: one value, {names[0]!s}, in all rows, expected two or more: nothing to tell")
+        words, count = not np.issubdtype(given.dtype, np.number), people.max() + 1
+        if words and 2 < len(names) == count == len(np.unique(codes * count + people)):
+            raise AttackError(
+                f"{name}: every speaker has another value, expected an attribute that speakers share: "
+                "re-identification asks who speaks (`attack.identity.identify`, and the page of every audit)"
+            )
         changing = _changes(codes, people)
         if 0 < changing.mean() <= 0.5:
             raise AttackError(
@@ -151,6 +158,20 @@ FEW_VALUES: Final = 10
 
 _MANY: Final = 30.0
 """The logarithm of more arrangements than anybody counts."""
+
+
+def labels_of(name: str, values: ArrayLike) -> NDArray[Any]:
+    """The values of a secret, `(n,)`: numbers as they are, all else as text.
+
+    Raises `AttackError` for a label that is spelt in two ways, for several kinds in one column, and for missing ones.
+    """
+    given = np.asarray(values) if isinstance(values, np.ndarray | pd.Series) else None
+    if given is not None and given.ndim == 1 and given.dtype.kind in "iuf":
+        return given
+    written = labels.checked(name, values, AttackError, column=name)
+    plain = values.tolist() if isinstance(values, np.ndarray | pd.Series) else list(values)  # type: ignore[call-overload]
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in plain)
+    return np.asarray(plain) if numbers else written
 
 
 def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:

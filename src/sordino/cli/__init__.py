@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import re
 import sys
 import traceback
 import warnings
@@ -52,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given
-    given = [argument for argument in given if argument != "--debug"]
+    given = [_at_home(argument) for argument in given if argument != "--debug"]
     warnings.formatwarning = _warning
     try:
         status = _run(given or ["--help"])
@@ -66,6 +68,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if status == INTERRUPTED:
         _say("interrupted: run the same command again to go on from what is finished")
     sys.exit(status)
+
+
+def _at_home(argument: str) -> str:
+    """An argument whose path starts with `~`, as the user's folder: not every shell replaces it behind `=`.
+
+    >>> _at_home("--out=~/x") == f"--out={os.path.expanduser('~')}/x", _at_home("a~b")
+    (True, 'a~b')
+    """
+    match = re.fullmatch(r"((?:--[\w-]+=)?(?:[\w.+-]+=)?)(~(?:/.*)?)", argument, re.DOTALL)
+    return f"{match[1]}{os.path.expanduser(match[2])}" if match else argument  # noqa: PTH111
 
 
 def _run(arguments: list[str]) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sordino.cli.options import CORES, Jobs, Json, Out, Seed, show, write_json
+from sordino.cli.options import CORES, Jobs, Json, Out, Seed, say, show, warn, write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sordino.attack.audit import Audited
+    from sordino.cli.audit_table import Given
     from sordino.report.audited import People
 
-Given = Annotated[
+TablePath = Annotated[
     Path, typer.Argument(metavar="TABLE", help="Vectors and labels, a row an utterance: .parquet, .csv or .npz.")
 ]
 SecretOption = Annotated[
@@ -33,7 +34,17 @@ Reference = Annotated[
 ]
 Ignore = Annotated[
     list[str] | None,
-    typer.Option("--ignore", metavar="COLUMN", help="A column that is no dimension; again for each further one."),
+    typer.Option("--ignore", metavar="COLUMN", help="A column that is no dimension, or a pattern; again for more."),
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--columns", metavar="PATTERN", help="The dimensions, such as 'x*'; again for more. Else all numbers."
+    ),
+]
+Continuous = Annotated[
+    list[str] | None,
+    typer.Option("--continuous", metavar="COLUMN", help="A secret or task that is measured, not a class, such as age."),
 ]
 Quick = Annotated[
     bool,
@@ -49,13 +60,15 @@ Rows = Annotated[
 
 
 def audit(
-    table: Given,
+    table: TablePath,
     secret: SecretOption,
     out: Out,
     speaker: Speaker = "speaker",
     task: Task = None,
     reference: Reference = None,
     ignore: Ignore = None,
+    columns: Columns = None,
+    continuous: Continuous = None,
     quick: Quick = False,
     shuffles: Shuffles = None,
     rows: Rows = None,
@@ -75,22 +88,15 @@ def audit(
     from threadpoolctl import threadpool_limits
 
     from sordino.attack import FULL, QUICK, Audit
-    from sordino.errors import FeatureError
+    from sordino.cli import audit_table
     from sordino.features import size
-    from sordino.features.vectors import read_labelled
     from sordino.report import audited_page
 
-    names, tasks, others = list(dict.fromkeys(secret)), list(dict.fromkeys(task or ())), list(ignore or ())
+    names, tasks = list(dict.fromkeys(secret)), list(dict.fromkeys(task or ()))
     for path in filter(None, (table, reference)):
         size.fits(path)
-    x, labels = read_labelled(table, [*dict.fromkeys([speaker, *names, *tasks])], others)
-    original = None
-    if reference is not None:
-        original, _ = read_labelled(reference, (), [*labels.columns, *others])
-        if len(original) != len(x):
-            raise FeatureError(
-                f"{reference}: {len(original)} rows, expected the {len(x)} of {table}, in their order: write it anew"
-            )
+    given = audit_table.read(table, names, tasks, speaker, reference, ignore or (), columns or (), continuous or ())
+    x, labels, original = given.x, given.labels, given.original
     families = QUICK if quick else FULL
     count = len({*names, *tasks}) * (1 if reference is None else 2)
     audits = Audit(families, shuffles=shuffles, rows=rows, audits=count, seed=seed, jobs=jobs, cache=out / "units")
@@ -101,9 +107,10 @@ def audit(
         }
         people = _people(x, labels[speaker].to_numpy(), original, next(iter(found.values())).rows, seed)
     estimates = audited_page.write(
-        [found[name] for name in names], out, table=table.name, tasks=[found[name] for name in tasks], people=people
-    )
-    _tell([found[name] for name in names], estimates, out, json)
+        [found[name] for name in names], out, table=table.name, tasks=[found[name] for name in tasks], people=people,
+        columns=given.columns, warnings=given.warnings,
+    )  # fmt: skip
+    _tell([found[name] for name in names], estimates, out, json, given)
 
 
 def _people(
@@ -129,21 +136,25 @@ def _people(
     return People(known, back, who)
 
 
-def _tell(audits: list[Audited], estimates: pd.DataFrame, out: Path, json: str | None) -> None:
-    """Print the verdict on each secret, and write it as JSON where asked."""
+def _tell(audits: list[Audited], estimates: pd.DataFrame, out: Path, json: str | None, given: Given) -> None:
+    """Print the columns that were taken and the verdict on each secret, and write both as JSON where asked."""
     from rich.table import Table
 
     from sordino.report import audited_page
-    from sordino.report.audited_page import Found, measure
+    from sordino.report.audited_page import Found, above_original, measure
     from sordino.report.tables import limits, number
 
     look, report = Found(estimates), out / "report.html"
+    warnings = [*given.warnings, *above_original(audits, look)]
+    warn(warnings)
     if json:
         verdict = {one.secret.name: {"verdict": one.decision.answer, "p": one.decision.p} for one in audits}
         drawn = {one.secret.name: {"audited": len(one.rows), "of": one.of} for one in audits}
-        write_json(json, {"report": str(report), "verdict": verdict, "rows": drawn})
+        told = {"report": str(report), "verdict": verdict, "rows": drawn, **given.columns, "warnings": warnings}
+        write_json(json, told)
     if json == "-":
         return
+    say(given.lines)
     shown = Table(title="What an attacker who retrains learns")
     for name in ("secret", "verdict", "p", "AUC, one utterance", "original", "chance"):
         shown.add_column(name)

@@ -72,6 +72,8 @@ def check(
         console.width = 200  # a file or a pipe has no edge to wrap at
     source = known.source if known else "no published counts to compare with"
     console.print(escape(f"{loaded.name}: {len(loaded)} utterances, {len(speakers)} speakers ({source})"))
+    for note in loaded.notes:
+        console.print(escape(note), soft_wrap=True)
     console.print(_overview(counts, wrong))
     console.print(_speakers(counts, wrong, speakers))
     for group in twins:
@@ -88,7 +90,8 @@ def check(
             {"utterance": recording.row, "file": recording.file, "reason": recording.reason} for recording in bad
         ]
         result = {"corpus": name, "differs": failed, "doubt": doubt, "counts": table, "byte_identical": twins}
-        write_json(json, result | {"recordings": recordings.files, "unusable": unusable})
+        result |= {"recordings": recordings.files, "unusable": unusable, "notes": loaded.notes}
+        write_json(json, result)
     if failed or bad:
         raise typer.Exit(DIFFERS)
 

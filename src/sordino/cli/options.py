@@ -61,7 +61,7 @@ CorpusOption = Annotated[
 
 
 def corpora_from(options: Sequence[str]) -> Corpus:
-    """The corpora named on the command line, joined in that order.
+    """The corpora named on the command line, joined in that order; what a user should know of their labels is told.
 
     Each option is `NAME=PATH`. Raises `CorpusError` when there is none, when one lacks its name or its path, when
     nothing stands at the path, and for a name that `sordino.corpora` does not know.
@@ -70,7 +70,9 @@ def corpora_from(options: Sequence[str]) -> Corpus:
 
     if not options:
         raise CorpusError("no corpus given, expected at least one: add --corpus NAME=PATH")
-    return corpora.join([corpora.load(*_name_and_path(option)) for option in options])
+    joined = corpora.join([corpora.load(*_name_and_path(option)) for option in options])
+    warn(joined.notes)
+    return joined
 
 
 def _name_and_path(option: str) -> tuple[str, str]:
@@ -112,6 +114,18 @@ def console() -> Console:
     from sordino.cli.terminal import Console
 
     return Console(width=None if sys.stdout.isatty() else WIDE, markup=False, emoji=False)
+
+
+def say(lines: Sequence[str]) -> None:
+    """Print lines as they are: what stands in them is from outside."""
+    for line in lines:
+        console().print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def warn(lines: Sequence[str]) -> None:
+    """Print warnings to standard error, a line each."""
+    for line in lines:
+        typer.secho(f"warning: {' '.join(line.split())}", fg="yellow", err=True)
 
 
 def show(table: Table, path: Path) -> None:
