@@ -81,8 +81,9 @@ def release(
         raise AudioError(f"--raw {raw} without standard input, expected -: give it in place of a FILE")
     whole = read(bundle)
     limited = budget_file or any(one.policy.budget.per_day is not None for one in whole.policies.values())
-    budget = DailyBudget(budget_file or STATE / "budget", lambda: datetime.now(UTC).date()) if limited else None
-    key = of_policy(kept(STATE / "key") if seed is None else seed, policy or next(iter(whole.policies)))
+    counted = budget_file or STATE.expanduser() / "budget" if limited else None
+    budget = DailyBudget(counted, lambda: datetime.now(UTC).date()) if counted else None
+    key = of_policy(kept(STATE.expanduser() / "key") if seed is None else seed, policy or next(iter(whole.policies)))
     runtime = Runtime(whole, policy, key, budget)
     rows = table.Lines(out, runtime.width) if endless and kind == ".csv" else table.Whole(out)
     withheld: dict[str, Counter[str]] = {}
