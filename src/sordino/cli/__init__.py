@@ -59,12 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if lost := streams.failure():
             _say(lost[0])
             status = CANNOT_RUN if lost[1] else status
-    except Terminated as error:
-        status = error.status
-    signals.quiet = True
+        signals.quiet = True
+    except Terminated:
+        signals.leave(_say)
     if signals.number:  # a worker that ended first may have raised an error of its own
-        status = 128 + signals.number
-        _say("terminated: run the same command again to go on from what is finished")
+        signals.leave(_say)
     if status not in (0, DIFFERS):
         end_children()
     sys.exit(status)

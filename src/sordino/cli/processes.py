@@ -12,11 +12,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
 ENDING: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Signals that ask the process to end: a service manager, a scheduler or a closed terminal sends them."""
@@ -30,13 +30,15 @@ CLEANING_SECONDS: Final = 5.0
 TRACKERS: Final = ("joblib.externals.loky.backend.resource_tracker", "multiprocessing.resource_tracker")
 """Modules that start a process which removes shared files; it ends by itself after all others."""
 
+TRACKER_WARNING: Final = "ignore:resource_tracker:UserWarning"
+"""A tracker warns of each file that it removes for a process that was ended; that is its work and no news."""
+
+REAPING_SECONDS: Final = 0.5
+"""How long a process that was ended, or a tracker, may take to be gone."""
+
 
 class Terminated(BaseException):
     """Raised in the main thread by a signal that asks the process to end, as `KeyboardInterrupt` is by Ctrl-C."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.status = 128 + number
 
 
 class Listener:
@@ -49,11 +51,13 @@ class Listener:
         self.number = 0
         self.quiet = False
         self._noticed = threading.Event()
+        self._stderr = sys.stderr
 
     def start(self) -> None:
         """Listen from now on. Nothing happens outside the main thread, or on a system without these signals."""
         if os.name != "posix" or threading.current_thread() is not threading.main_thread():
             return
+        os.environ["PYTHONWARNINGS"] = f"{os.environ.get('PYTHONWARNINGS', '')},{TRACKER_WARNING}".strip(",")
         numbers = [number for number in ENDING if signal.getsignal(number) is signal.SIG_DFL]
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
@@ -66,7 +70,17 @@ class Listener:
         repeated, self.number = self.number, number
         self._noticed.set()
         if not (repeated or self.quiet):  # a second signal does not disturb the cleaning
+            sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 (libraries miss their workers)
             raise Terminated(number)
+
+    def leave(self, say: Callable[[str], None]) -> NoReturn:
+        """End the process at once, without the usual farewell to workers that are gone; `say` prints one line."""
+        stream, sys.stderr = sys.stderr, self._stderr
+        say("terminated: run the same command again to go on from what is finished")
+        sys.stderr = stream
+        end_children()
+        _close_trackers()
+        os._exit(128 + self.number)
 
     def _watch(self, reader: int, numbers: list[signal.Signals]) -> None:
         number = 0
@@ -82,7 +96,7 @@ class Listener:
 def end_children() -> None:
     """End every process that this one started, and those they started, but not the trackers of shared files."""
     for _ in range(5):  # a process may start another one meanwhile
-        running = sorted(set(descendants()) - _trackers())
+        running = sorted(set(descendants()) - _trackers().keys())
         if not running:
             return
         for identifier in running:
@@ -120,6 +134,19 @@ def _processes() -> Iterator[tuple[int, int]]:
                     yield int(folder.name), int(parent)
 
 
-def _trackers() -> set[int]:
+def _trackers() -> dict[int, int]:
+    """The identifier of each tracker, and the descriptor that keeps it running."""
     trackers = (getattr(sys.modules.get(name), "_resource_tracker", None) for name in TRACKERS)
-    return {tracker._pid for tracker in trackers if getattr(tracker, "_pid", None)}
+    return {tracker._pid: tracker._fd for tracker in trackers if getattr(tracker, "_pid", None)}
+
+
+def _close_trackers() -> None:
+    """Let the trackers remove shared files and end; collect the status of every child, so that none stays listed."""
+    for descriptor in _trackers().values():
+        with suppress(OSError):
+            os.close(descriptor)
+    end = time.monotonic() + REAPING_SECONDS
+    with suppress(ChildProcessError):  # none is left
+        while time.monotonic() < end:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                time.sleep(0.01)
