@@ -94,6 +94,8 @@ def _check_surroundings(arguments: list[str], streams: Streams | None) -> None:
         raise StorageError(
             "the working folder was removed: change to a folder that exists, then run it again"
         ) from error
+    if os.environ.get("HOME") == "":
+        del os.environ["HOME"]  # or the home would be taken to be the root folder
     if streams:
         streams.check(arguments)
 

@@ -31,7 +31,10 @@ CORES: Final = 0
 
 def user_folder(variable: str, default: str) -> Path:
     """The folder that an environment variable names, or else the default; that keeps its `~` where no home is known."""
-    return Path(os.environ.get(variable) or os.path.expanduser(default))  # noqa: PTH111 (pathlib's raises there)
+    try:
+        return Path(os.environ.get(variable) or Path(default).expanduser())
+    except RuntimeError:
+        return Path(default)
 
 
 CACHE: Final = user_folder("XDG_CACHE_HOME", "~/.cache") / "sordino"
