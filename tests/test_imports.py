@@ -19,6 +19,7 @@ FLOOR = {
     **{room: floor for floor, room in enumerate(("corpora", "features", "release", "attack", "report", "study"), 2)},
     "device": 8,
     "cli": 9,
+    "__main__": 10,
 }
 """A room may import rooms on lower floors, and itself."""
 

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-SCRIPTS = ("install", "test", "check", "build", "docs", "demo", "fuzz")
+SCRIPTS = ("install", "test", "check", "build", "docs", "demo", "fuzz", "lock", "lowest", "pins")
 MACHINE_PATH = re.compile(r"(?<![\w.~$})-])/(?:home|root|Users|work|opt|tmp/\w+)/\w")
 TEXT = {".py", ".md", ".toml", ".txt", ".csv", ".html", ".css", ".svg", ".cfg", ".json", ""}
 
@@ -30,10 +30,11 @@ def texts() -> Iterator[Path]:
 
 
 def pins() -> dict[str, str]:
-    """The version that constraints.txt holds each package at."""
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
-    named = (line.split("==") for line in lines if line and not line.startswith("#"))
-    return {canonicalize_name(name): version for name, version in named}
+    """The version that the locks hold each package at."""
+    text = "".join((ROOT / lock).read_text() for lock in ("constraints.txt", "constraints-tools.txt"))
+    return {
+        canonicalize_name(name): version for name, version in re.findall(r"^([\w.-]+)==([^ ;]+)", text, re.MULTILINE)
+    }
 
 
 def project() -> dict[str, list[str]]:

@@ -14,16 +14,17 @@ from typing import Annotated, Final
 import typer
 
 import sordino
-from sordino.errors import SordinoError
+from sordino.cli import failures
+from sordino.cli.processes import Listener, Terminated, end_children
+from sordino.cli.streams import Streams, prepare
+from sordino.errors import StorageError
 from sordino.progress import printable, printable_warnings
 
 __all__ = ["VERBS", "main"]
 
+DIFFERS: Final = 1
 CANNOT_RUN: Final = 2
 INTERRUPTED: Final = 130
-
-EXTRAS: Final = {"onnxruntime": "device"}
-"""The extra that brings a package, where it is another than `lab`."""
 
 VERBS: Final = {
     "audit": "Ask what an attacker learns from a table of vectors.",
@@ -49,25 +50,59 @@ when it has verbs of its own, as a typer application named `app`."""
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `sordino` with these arguments (those of the process when `None`) and leave with its exit status.
 
-    0 fine, 1 checked and differs, 2 cannot run, 130 interrupted. What goes wrong is one line on standard error;
-    `--debug`, anywhere, puts the traceback before it.
+    0 fine, 1 checked and differs, 2 cannot run, 130 interrupted, 143 terminated (128 and the signal's number). What
+    goes wrong is one line on standard error; `--debug`, anywhere, puts the traceback before it. Where the reader of
+    standard output leaves early, as `head` does, the verb goes on and its status stays.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in given
-    given = [_at_home(argument) for argument in given if argument != "--debug"]
     warnings.formatwarning = _warning
+    if arguments is not None:
+        sys.exit(_status(list(arguments)))
+    streams, signals = prepare(), Listener()
+    signals.start()
     try:
-        status = _run(given or ["--help"])
+        status = _status(sys.argv[1:], streams)
+        if lost := streams.failure():
+            _say(lost[0])
+            status = CANNOT_RUN if lost[1] else status
+        signals.quiet = True
+    except Terminated:
+        signals.leave(_say)
+    if signals.number:  # a worker that ended first may have raised an error of its own
+        signals.leave(_say)
+    if status not in (0, DIFFERS):
+        end_children()
+    sys.exit(status)
+
+
+def _status(arguments: list[str], streams: Streams | None = None) -> int:
+    """The exit status of these arguments; errors are said here."""
+    debug = "--debug" in arguments
+    arguments = [_at_home(argument) for argument in arguments if argument != "--debug"]
+    try:
+        _check_surroundings(arguments, streams)
+        return _run(arguments or ["--help"])
     except KeyboardInterrupt:
-        status = INTERRUPTED
+        _say("interrupted: run the same command again to go on from what is finished")
+        return INTERRUPTED
     except Exception as error:
         if debug:
             print("\n".join(map(printable, "".join(traceback.format_exception(error)).splitlines())), file=sys.stderr)
-        _say(_line(error, debug))
-        status = CANNOT_RUN
-    if status == INTERRUPTED:
-        _say("interrupted: run the same command again to go on from what is finished")
-    sys.exit(status)
+        _say(failures.line(error, debug))
+        return CANNOT_RUN
+
+
+def _check_surroundings(arguments: list[str], streams: Streams | None) -> None:
+    """Raise `StorageError` where the process stands in no folder, or a stream that it needs is closed."""
+    try:
+        os.getcwd()  # noqa: PTH109 (libraries abort the process where this fails)
+    except OSError as error:
+        raise StorageError(
+            "the working folder was removed: change to a folder that exists, then run it again"
+        ) from error
+    if os.environ.get("HOME") == "":
+        del os.environ["HOME"]  # or the home would be taken to be the root folder
+    if streams:
+        streams.check(arguments)
 
 
 def _at_home(argument: str) -> str:
@@ -117,20 +152,6 @@ def _global_options(
     debug: Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")] = False,
 ) -> None:
     """Stand in the help; `_version` and `main` act on them."""
-
-
-def _line(error: Exception, debug: bool) -> str:
-    """What went wrong, for somebody who did not write this program."""
-    if isinstance(error, SordinoError):
-        return str(error)
-    if isinstance(error, ModuleNotFoundError) and (package := (error.name or "sordino").split(".")[0]) != "sordino":
-        return f"{package} is not installed, expected it for this: pip install sordino[{EXTRAS.get(package, 'lab')}]"
-    if isinstance(error, typer.TyperException):
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context else "sordino"
-        return f"{error.format_message().rstrip('.')}: see `{command} --help`"
-    hint = "" if debug else ": this should not happen, run it again with --debug and report what it prints"
-    return f"{type(error).__name__}: {error}{hint}"
 
 
 def _warning(message: Warning | str, *_: object) -> str:

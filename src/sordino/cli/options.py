@@ -29,11 +29,23 @@ if TYPE_CHECKING:
 CORES: Final = 0
 """The default of `--jobs`: one process for every core."""
 
-CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "sordino"
+
+def user_folder(variable: str, default: str) -> Path:
+    """The folder that an environment variable names, or else the default; that keeps its `~` where no home is known."""
+    try:
+        return Path(os.environ.get(variable) or Path(default).expanduser())
+    except RuntimeError:
+        return Path(default)
+
+
+CACHE: Final = user_folder("XDG_CACHE_HOME", "~/.cache") / "sordino"
 """The default of `--cache`."""
 
-STATE: Final = Path(os.environ.get("XDG_STATE_HOME") or Path("~/.local/state").expanduser()) / "sordino"
-"""Where is kept what must outlast a restart: the count of a day, and the key that is drawn with."""
+STATE: Final = user_folder("XDG_STATE_HOME", "~/.local/state") / "sordino"
+"""Where the state of a device outlasts a restart: the count of a day, and the key that is drawn with.
+
+Call `STATE.expanduser()` before it is used: that raises where no home is known.
+"""
 
 WIDE: Final = 140
 """Characters of a line that goes to no terminal."""
@@ -149,6 +161,8 @@ def write_json(path: str, content: Mapping[str, Any] | Sequence[Any]) -> None:
     """
     text = json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     text = "\n".join(_spelled(line) for line in text.split("\n"))
+    if not _can_spell("utf-8" if path != "-" else sys.stdout.encoding, text):
+        text = json.dumps(_finite(content), indent=2, allow_nan=False) + "\n"
     if path != "-":
         storage.write(path, text)
         return
@@ -162,6 +176,15 @@ def _spelled(line: str) -> str:
     if printable(line) == line:
         return line
     return "".join(letter if printable(letter) == letter else json.dumps(letter)[1:-1] for letter in line)
+
+
+def _can_spell(encoding: str | None, text: str) -> bool:
+    """Whether an encoding has every character: that of a pipe may lack some, and no file has half a character."""
+    try:
+        text.encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _finite(content: Any) -> Any:

@@ -99,9 +99,10 @@ def release(
         raise AudioError(f"--raw {raw} without standard input, expected -: give it in place of a FILE")
     whole = read(bundle)
     limited = budget_file or any(one.policy.budget.per_day is not None for one in whole.policies.values())
-    budget = DailyBudget(budget_file or STATE / "budget", lambda: datetime.now(UTC).date()) if limited else None
-    key = of_policy(kept(STATE / "key") if seed is None else seed, policy or next(iter(whole.policies)))
-    trusts = trust_from(trusted, revoked, STATE / "versions")
+    counted = budget_file or STATE.expanduser() / "budget" if limited else None
+    budget = DailyBudget(counted, lambda: datetime.now(UTC).date()) if counted else None
+    key = of_policy(kept(STATE.expanduser() / "key") if seed is None else seed, policy or next(iter(whole.policies)))
+    trusts = trust_from(trusted, revoked, STATE.expanduser() / "versions")
     runtime = Runtime(whole, policy, key, budget, trusted=trusts, floor=floor_from(floor))
     signed = described(whole, bool(trusts))
     column = table.FILE if paths else table.UTTERANCE
