@@ -39,13 +39,13 @@ def _escaped(character: str) -> str:
 
 @contextmanager
 def printable_warnings() -> Iterator[None]:
-    """Escape control characters in warnings as long as this lasts: they may name labels."""
+    """Show a warning as one line, without the code that it came from and without control characters."""
     before = warnings.formatwarning
 
-    def formatted(message: Warning | str, category: type[Warning], *place: object, **more: object) -> str:
-        return before(printable(str(message)), category, *place, **more)  # type: ignore[arg-type]
+    def formatted(message: Warning | str, *_: object) -> str:
+        return f"warning: {printable(' '.join(str(message).split()))}\n"
 
-    warnings.formatwarning = formatted  # type: ignore[assignment]
+    warnings.formatwarning = formatted
     try:
         yield
     finally:

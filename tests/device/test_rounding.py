@@ -113,7 +113,9 @@ def integers() -> tuple[bytes, NDArray[np.int8]]:
 
 
 def saved(nodes: list[onnx.NodeProto], *constants: onnx.TensorProto) -> bytes:
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", width]) for name, width in (("x", 32), ("y", 16))]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", width]) for name, width in (("x", 32), ("y", 16))
+    ]
     graph = helper.make_graph(nodes, "sordino", ends[:1], ends[1:], list(constants))
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
     return bytes(model.SerializeToString())

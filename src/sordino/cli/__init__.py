@@ -7,7 +7,6 @@ import os
 import re
 import sys
 import traceback
-import warnings
 from collections.abc import Sequence
 from typing import Annotated, Final
 
@@ -54,7 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     goes wrong is one line on standard error; `--debug`, anywhere, puts the traceback before it. Where the reader of
     standard output leaves early, as `head` does, the verb goes on and its status stays.
     """
-    warnings.formatwarning = _warning
     if arguments is not None:
         sys.exit(_status(list(arguments)))
     streams, signals = prepare(), Listener()
@@ -152,11 +150,6 @@ def _global_options(
     debug: Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")] = False,
 ) -> None:
     """Stand in the help; `_version` and `main` act on them."""
-
-
-def _warning(message: Warning | str, *_: object) -> str:
-    """A warning as one line, without the code that it came from."""
-    return f"warning: {' '.join(str(message).split())}\n"
 
 
 def _say(line: str) -> None:

@@ -56,7 +56,11 @@ def extract(
     if bad:
         typer.secho(f"{listed(bad, len(recordings))}: left out", fg="yellow", err=True)
     if json != "-":
-        print(printable(f"{out}: {utterances} utterances, {dims} numbers each" + (f", {len(bad)} left out" if bad else "")))
+        print(
+            printable(
+                f"{out}: {utterances} utterances, {dims} numbers each" + (f", {len(bad)} left out" if bad else "")
+            )
+        )
     if json:
         write_json(
             json,

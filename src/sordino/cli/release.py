@@ -128,7 +128,11 @@ def release(
     held = sum(map(Counter.total, withheld.values()))
     if json != "-":
         vectors = "vector" if rows.count == 1 else "vectors"
-        print(printable(f"{out}: {rows.count} {vectors} released, {held} withheld, under policy {runtime.name} ({signed})"))
+        print(
+            printable(
+                f"{out}: {rows.count} {vectors} released, {held} withheld, under policy {runtime.name} ({signed})"
+            )
+        )
     if json:
         told = {name: ", ".join(reasons) for name, reasons in withheld.items()}
         known = {"utterances": recordings} if by_id else {}
