@@ -25,7 +25,7 @@ from typing import Any
 LIMIT_SECONDS = 10
 LIMIT_BYTES = 4 << 30
 ENGINES = ("hypothesis", "atheris")
-NAMES = ("altered", "forged", "budget", "wav", "samples")
+NAMES = ("altered", "forged", "budget", "signature", "floor", "wav", "samples")
 
 
 def main() -> None:

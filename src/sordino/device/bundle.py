@@ -154,6 +154,8 @@ def _parsed(path: Path, manifest: bytes, files: dict[str, bytes], signature: byt
         if not served or needed - set(files) or not isinstance(card["features"], dict):
             raise ValueError("parts are missing")
         plain = all(isinstance(text, str) for policy in served for text in (policy.name, policy.family))
+        files_of = [name for policy in served for name in (policy.preprocess, policy.model, policy.arrays)]
+        plain = plain and all(name is None or isinstance(name, str) for name in files_of)
         if not plain or not all(type(policy.width) is int and isinstance(policy.chance, dict) for policy in served):
             raise ValueError("parts are of other types")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, PolicyError) as error:
