@@ -25,7 +25,7 @@ from typing import Any
 LIMIT_SECONDS = 10
 LIMIT_BYTES = 4 << 30
 ENGINES = ("hypothesis", "atheris")
-NAMES = ("altered", "forged", "models", "budget", "wav", "samples", "units")
+NAMES = ("altered", "forged", "models", "budget", "signature", "floor", "wav", "samples", "units")
 
 
 def main() -> None:

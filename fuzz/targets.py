@@ -5,6 +5,8 @@
     models      hostile graphs (external data, functions, subgraphs, bombs), mixed and changed: refused, or it runs
     budget      a file that counts the day, with changed bytes: nothing goes out unless it is as it was
     wav         a changed WAV stream: an error of sordino, or heard to its end
+    signature   a changed signature file: refused, and never taken for one that the key made
+    floor       a changed floor as TOML: refused, or a floor
     samples     blocks of numbers of any size, rate and number of channels: one result an utterance
 
     units       files of a finished unit, changed, swapped or forged with right checksums: read as they were, or told
@@ -34,7 +36,21 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sordino.checkpoints import Checkpoints
-from sordino.device import DailyBudget, Reason, Released, Result, Runtime, Stream, Withheld, bundle, read
+from sordino.device import (
+    DailyBudget,
+    Floor,
+    Reason,
+    Released,
+    Result,
+    Runtime,
+    Stream,
+    Withheld,
+    archive,
+    bundle,
+    floor,
+    read,
+)  # fmt: skip
+from sordino.device import signature as signatures
 from sordino.device.model import Model
 from sordino.device.onnx_structure import check
 from sordino.device.sound import synthetic
@@ -84,6 +100,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
+values.validate()  # hypothesis lists the characters of Unicode once: no input pays for that
 
 
 def changed(content: bytes, how: list[tuple[str, int, bytes]]) -> bytes:
@@ -122,12 +139,12 @@ def forged(data: st.DataObject) -> None:
     files = dict(WHOLE.files)
     name = data.draw(st.sampled_from(sorted(files)))
     files[name] = _reworded(data, files[name]) if name in JSON else changed(files[name], data.draw(changes))
-    digests = {one: bundle._digest(content) for one, content in sorted(files.items())}
-    manifest = bundle._json({"format": bundle.FORMAT, "files": digests})
-    whole = bundle._packed({**dict(sorted(files.items())), "manifest.json": manifest})
+    digests = {one: archive.digest(content) for one, content in sorted(files.items())}
+    manifest = archive.json_bytes({"format": bundle.FORMAT, "files": digests})
+    whole = archive.packed({**dict(sorted(files.items())), "manifest.json": manifest})
     if data.draw(st.booleans()):  # the archive itself
-        body = changed(whole[: -bundle._DIGEST], data.draw(changes))
-        whole = body + bundle._digest(body).encode()
+        body = changed(whole[: -archive.DIGEST], data.draw(changes))
+        whole = body + archive.digest(body).encode()
     path = HERE / "forged.sordino"
     path.write_bytes(whole)
     try:
@@ -159,7 +176,35 @@ def _reworded(data: st.DataObject, content: bytes) -> bytes:
         del place[key]
     else:
         place[key] = data.draw(values)
-    return bundle._json(at[0])
+    return archive.json_bytes(at[0])
+
+
+STATED: Final = signatures.Signature("0" * 16, 7, date(2027, 1, 31), archive.digest(WHOLE.manifest), bytes(64)).file()
+FLOOR: Final = b'families = ["drawn"]\nwidth = 512\nper_day = 100\npolicies = ["000000000000"]\n'
+STRANGER: Final = signatures.Trust((signatures.PublicKey(bytes(31) + b"\x01"),), today=lambda: TODAY)
+
+
+@given(data=st.data())
+def signature(data: st.DataObject) -> None:
+    content = _reworded(data, STATED) if data.draw(st.booleans()) else changed(STATED, data.draw(changes))
+    forgery = bundle.Bundle(WHOLE.files, WHOLE.card, WHOLE.policies, WHOLE.manifest, content)
+    assert signatures.described(forgery)
+    try:
+        STRANGER.verify(forgery)
+    except SordinoError:
+        return
+    raise AssertionError("a signature that no key made")
+
+
+@given(data=st.data())
+def floor_file(data: st.DataObject) -> None:
+    (HERE / "floor.toml").write_bytes(changed(FLOOR, data.draw(changes)))
+    try:
+        found = floor.read(HERE / "floor.toml")
+        assert isinstance(found, Floor)
+        found.check(next(iter(WHOLE.policies.values())))
+    except SordinoError:
+        pass
 
 
 @given(data=st.data())
@@ -302,6 +347,8 @@ TARGETS: Final[dict[str, Callable[[], None]]] = {
     "forged": forged,
     "models": models,
     "budget": budget,
+    "signature": signature,
+    "floor": floor_file,
     "wav": wav_stream,
     "samples": samples,
     "units": units,

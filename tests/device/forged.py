@@ -56,7 +56,7 @@ def arrays(name: str, change: Callable[[dict[str, NDArray[Any]]], None]) -> Call
             found = {key: file[key] for key in file.files}
         change(found)
         content = io.BytesIO()
-        np.savez(content, **found)  # type: ignore[arg-type]
+        np.savez(content, **found)
         files[name] = content.getvalue()
 
     return changed

@@ -29,6 +29,14 @@ def test_a_structure_that_its_family_has_not_is_refused(fault: str, tmp_path: Pa
         read(path)
 
 
+@pytest.mark.parametrize("part", ["preprocess", "model", "arrays", "name", "family", "width", "chance", "policy"])
+@pytest.mark.parametrize("value", [[], {}, 0, False, 1.5, "", ["x"]], ids=repr)
+def test_a_part_of_another_type_is_refused(part: str, value: Any, tmp_path: Path) -> None:
+    path = forged(bundled("drawn"), tmp_path / "b.sordino", first(**{part: value}), policies=None)
+    with pytest.raises(BundleError):
+        read(path)
+
+
 @pytest.mark.parametrize("name", FITTERS)
 def test_every_family_that_is_exported_fits_the_table(name: str) -> None:
     assert read(bundled(name)).policies["mine"].family == name

@@ -142,7 +142,8 @@ def key(
       sordino bundle key --out maker
     """
     from sordino import storage
-    from sordino.device import PublicKey, ed25519
+    from sordino.device import ed25519
+    from sordino.device.signature import PublicKey
 
     private, public = (out.with_name(f"{out.name}{end}") for end in (".pem", ".pub.pem"))
     if there := [path for path in (private, public) if path.exists() or path.is_symlink()]:

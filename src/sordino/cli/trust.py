@@ -11,7 +11,8 @@ import typer
 from sordino.errors import SignatureError
 
 if TYPE_CHECKING:
-    from sordino.device import Floor, Trust
+    from sordino.device import Floor
+    from sordino.device.signature import Trust
 
 Trusted = Annotated[
     list[Path] | None,
@@ -33,8 +34,7 @@ def trust_from(trusted: list[Path] | None, revoked: Path | None, versions: Path 
         if revoked:
             raise SignatureError(f"--revoked {revoked} without a key, expected --trusted PUBKEY: name whom you trust")
         return None
-    from sordino.device import Trust
-    from sordino.device.signature import read_revoked
+    from sordino.device.signature import Trust, read_revoked
 
     ids = read_revoked(revoked) if revoked else frozenset[str]()
     return Trust(tuple(trusted), ids, lambda: datetime.now(UTC).date(), versions)

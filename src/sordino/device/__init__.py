@@ -9,14 +9,12 @@ from sordino.device.floor import Floor
 from sordino.device.result import Reason, Released, Result, Withheld
 from sordino.device.runtime import Runtime
 from sordino.device.segment import Segmentation, Segmenter, Utterance
-from sordino.device.signature import PublicKey, Signature, Trust
 from sordino.device.stream import Stream
 
 __all__ = [
     "Bundle",
     "DailyBudget",
     "Floor",
-    "PublicKey",
     "Reason",
     "Released",
     "Result",
@@ -24,9 +22,7 @@ __all__ = [
     "Segmentation",
     "Segmenter",
     "Served",
-    "Signature",
     "Stream",
-    "Trust",
     "Utterance",
     "Withheld",
     "read",

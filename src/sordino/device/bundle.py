@@ -151,10 +151,15 @@ def _parsed(path: Path, manifest: bytes, files: dict[str, bytes], signature: byt
     try:
         card, policies = (parsed(files[name]) for name in (CARD, POLICIES))
         served = [Served(**{**policy, "policy": restored(policy["policy"])}) for policy in policies]
-        needed = {name for policy in served for name in (policy.preprocess, policy.model, policy.arrays) if name}
-        if not served or needed - set(files) or not isinstance(card["features"], dict):
+        files_of = [name for policy in served for name in (policy.preprocess, policy.model, policy.arrays)]
+        if (
+            not served
+            or {name for name in files_of if name is not None} - set(files)
+            or not isinstance(card["features"], dict)
+        ):
             raise ValueError("parts are missing")
         plain = all(isinstance(text, str) for policy in served for text in (policy.name, policy.family))
+        plain = plain and all(name is None or isinstance(name, str) for name in files_of)
         if not plain or not all(type(policy.width) is int and isinstance(policy.chance, dict) for policy in served):
             raise ValueError("parts are of other types")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, PolicyError) as error:

@@ -12,8 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +37,7 @@ LARGEST: Final = 1e30
 """The largest scale of noise: float32 ends at 3e38."""
 
 
-@dataclass(frozen=True)
-class Structure:
+class Structure(NamedTuple):
     """What a policy of one family consists of."""
 
     chance: str
@@ -119,13 +117,11 @@ def _width(width: Any) -> bool:
     return type(width) is int and 1 <= width <= WIDEST
 
 
-@dataclass(frozen=True)
 class _Checked:
     """One policy under check."""
 
-    bundle: Bundle
-    served: Served
-    clips: bool
+    def __init__(self, bundle: Bundle, served: Served, clips: bool) -> None:
+        self.bundle, self.served, self.clips = bundle, served, clips
 
     def refuse(self, came: str, expected: str) -> BundleError:
         """The error that names a fault."""

@@ -10,8 +10,7 @@ two they take. Field numbers are those of onnx.proto, the encoding is that of pr
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -22,8 +21,7 @@ _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 _MOST: Final = 1 << 20  # fields of one message
 
 
-@dataclass(frozen=True)
-class Tensor:
+class Tensor(NamedTuple):  # which a device loads faster than a dataclass
     """One input or output."""
 
     dtype: str
@@ -32,8 +30,7 @@ class Tensor:
     """None for a length that may be any; None altogether where the file does not say."""
 
 
-@dataclass(frozen=True)
-class Interface:
+class Interface(NamedTuple):
     """Inputs and outputs of a model by name."""
 
     inputs: dict[str, Tensor]

@@ -20,13 +20,13 @@ from sordino.device.floor import Floor
 from sordino.device.result import Reason, Released, Result, Withheld
 from sordino.device.segment import USUAL, Segmentation
 from sordino.device.serving import Clip, Clips, Table
-from sordino.device.signature import Signature, Trusted, trust
 from sordino.device.stream import Stream
 from sordino.device.vectors import prove
 from sordino.errors import BundleError, ReleaseError, SordinoError
 from sordino.policy import Policy
 
 if TYPE_CHECKING:
+    from sordino.device.signature import Signature, Trust, Trusted
     from sordino.signal.feature_sets import Extractor
 
 SHORTEST_SECONDS: Final = 0.06
@@ -53,8 +53,8 @@ class Runtime:
       operating system, for this object alone: the one place below the command line where chance is no argument.
     - `budget`: the count of what goes out in a day. Without one, a policy that limits it lets out no utterance at all.
 
-    - `trusted`: whose bundles may run: public keys, paths of their files, or a `Trust`, which also knows the clock and
-      the versions that have run. None asks for no signature.
+    - `trusted`: whose bundles may run: public keys, paths of their files, or a `signature.Trust`, which also knows
+      the clock and the versions that have run. None asks for no signature.
     - `floor`: what the device asks of the policy, whoever made the bundle.
 
     Before anything is released the bundle's own test vectors run once (`sordino.device.vectors`).
@@ -79,7 +79,7 @@ class Runtime:
     ) -> None:
         self._budget, self._lock = budget, threading.Lock()
         self.bundle = bundle if isinstance(bundle, Bundle) else read(bundle)
-        trusts = None if trusted is None else trust(trusted)
+        trusts = None if trusted is None else _trust(trusted)
         self.signature: Signature | None = trusts.verify(self.bundle) if trusts else None
         """The signature of the bundle, verified; None where none was asked for."""
         self._served = _chosen(self.bundle, policy)
@@ -190,6 +190,12 @@ class Runtime:
         if self._budget is not None:
             return self._budget.spend(per_day, count)
         return None if per_day is None else Reason.UNCOUNTED
+
+
+def _trust(trusted: Trusted) -> Trust:
+    from sordino.device.signature import trust  # here: a device that asks for no signature starts without it
+
+    return trust(trusted)
 
 
 def _chosen(bundle: Bundle, policy: str | None) -> Served:
