@@ -19,6 +19,13 @@ app = typer.Typer(no_args_is_help=True, help="Look into a bundle.")
 UNSAID = "not said: ask whoever made the bundle before you sell what is made with it"
 
 
+ROUNDS_INPUTS = (
+    "Its models round their inputs, as earlier bundles of 8 bits did: a device may release other vectors than those "
+    "that were attacked. Fit it again."
+)
+"""What a reader must know of a bundle whose outputs depend on the processor."""
+
+
 @app.callback()
 def _bundle() -> None:
     """Each thing to do with a bundle is a verb of its own."""
@@ -54,6 +61,7 @@ def _shown(found: Bundle, file: str) -> list[RenderableType]:
     from rich.table import Table
     from rich.text import Text
 
+    from sordino.device.model import rounds_inputs
     from sordino.policy import explain
 
     card = {"name": file, "commercial_use": UNSAID, **found.card}
@@ -66,6 +74,8 @@ def _shown(found: Bundle, file: str) -> list[RenderableType]:
     for one in found.policies.values():
         parts += [Text(f"\nPolicy {one.name}: {one.family}, {one.width} numbers an utterance", style="bold")]
         parts += [Text("\n".join(explain(one.policy)))]
+    if any(rounds_inputs(content) for name, content in found.files.items() if name.endswith(".onnx")):
+        parts += [Text(f"\n{ROUNDS_INPUTS}")]
     return [*parts, *_audited(audits)]
 
 
