@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -12,9 +16,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from sordino.device import bundle, read
-from sordino.device.graph import IR, OPSET, Graph
+from sordino.device.graph import IR, LARGEST, OPSET, Graph, quantise, rounded
 from sordino.device.model import Model, rounds_inputs
-from sordino.device.rounding import LARGEST, quantise, rounded
 from tests.device.exact import exact
 from tests.device.made import bundled, features, scaled, scene
 
@@ -98,24 +101,22 @@ def test_rounding_leaves_float64_and_biases() -> None:
     assert rounded(model) == rounded(model)
 
 
-def integers() -> tuple[bytes, NDArray[np.int8]]:
-    """A model of 8-bit inputs by 8-bit weights, as sordino wrote them before, whose pairs of products exceed 16 bits."""
+def integers(width: int = 32) -> tuple[bytes, NDArray[np.int8]]:
+    """A model of 8-bit inputs by 8-bit weights, as sordino wrote them before; pairs of products exceed 16 bits."""
     random = np.random.default_rng(0)
-    weights = random.choice(np.array([-127, 127], np.int8), (32, 16))
-    weights[:16] = np.abs(weights[:16])
+    weights = random.choice(np.array([-127, 127], np.int8), (width, width))
+    weights[: width // 2] = np.abs(weights[: width // 2])
     nodes = [
-        helper.make_node("DynamicQuantizeLinear", ["x"], ["q", "step", "zero"]),
+        helper.make_node("DynamicQuantizeLinear", ["z"], ["q", "step", "zero"]),
         helper.make_node("MatMulInteger", ["q", "w", "zero"], ["sums"]),
         helper.make_node("Cast", ["sums"], ["floats"], to=TensorProto.FLOAT),
-        helper.make_node("Mul", ["floats", "step"], ["y"]),
+        helper.make_node("Mul", ["floats", "step"], ["out"]),
     ]
-    return saved(nodes, numpy_helper.from_array(weights, "w")), weights
+    return saved(width, nodes, numpy_helper.from_array(weights, "w")), weights
 
 
-def saved(nodes: list[onnx.NodeProto], *constants: onnx.TensorProto) -> bytes:
-    ends = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", width]) for name, width in (("x", 32), ("y", 16))
-    ]
+def saved(width: int, nodes: list[onnx.NodeProto], *constants: onnx.TensorProto) -> bytes:
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", width]) for name in ("z", "out")]
     graph = helper.make_graph(nodes, "sordino", ends[:1], ends[1:], list(constants))
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
     return bytes(model.SerializeToString())
@@ -124,26 +125,36 @@ def saved(nodes: list[onnx.NodeProto], *constants: onnx.TensorProto) -> bytes:
 def test_an_old_bundle_gives_exact_integers() -> None:
     """Some processors add two products of 8 bits in 16 bits, and stop at 32767."""
     content, weights = integers()
-    x = np.random.default_rng(1).uniform(0, 255, (1, 32)).astype(np.float32)
-    x[0, 0] = 255  # then the step is 1 and zero is 0
-    expected = np.rint(x).astype(np.int64) @ weights.astype(np.int64)
-    np.testing.assert_array_equal(Model(content, "old")(x=x)["y"], expected)
+    z = np.random.default_rng(1).uniform(0, 255, (1, 32)).astype(np.float32)
+    z[0, 0] = 255  # then the step is 1 and zero is 0
+    expected = np.rint(z).astype(np.int64) @ weights.astype(np.int64)
+    np.testing.assert_array_equal(Model(content, "old")(z=z)["out"], expected)
 
 
 def test_no_library_rounds_inputs_of_its_own_accord() -> None:
     """ONNX Runtime 1.32 makes integer products of `DequantizeLinear` and `MatMul` where nobody forbids it."""
     random = np.random.default_rng(0)
-    numbers, steps = random.integers(-127, 128, (32, 16)).astype(np.int8), random.uniform(0.001, 0.01, 16)
+    numbers, steps = random.integers(-127, 128, (32, 32)).astype(np.int8), random.uniform(0.001, 0.01, 32)
     constants = numpy_helper.from_array(numbers, "w"), numpy_helper.from_array(steps.astype(np.float32), "steps")
     nodes = [
         helper.make_node("DequantizeLinear", ["w", "steps"], ["floats"], axis=1),
-        helper.make_node("MatMul", ["x", "floats"], ["y"]),
+        helper.make_node("MatMul", ["z", "floats"], ["out"]),
     ]
-    x = random.normal(size=(9, 32)).astype(np.float32)
-    output = Model(saved(nodes, *constants), "other")(x=x)["y"]
-    assert_near(output, x.astype(np.float64) @ (numbers * steps.astype(np.float32).astype(np.float64)))
+    z = random.normal(size=(9, 32)).astype(np.float32)
+    output = Model(saved(32, nodes, *constants), "other")(z=z)["out"]
+    assert_near(output, z.astype(np.float64) @ (numbers * steps.astype(np.float32).astype(np.float64)))
 
 
-def test_what_rounds_its_inputs_is_told() -> None:
-    assert rounds_inputs(integers()[0])
-    assert not rounds_inputs(read(bundled("rae")).files["release-0.onnx"])
+def test_what_rounds_its_inputs_is_told(tmp_path: Path) -> None:
+    whole = read(bundled("leace", int8=True))
+    old = {**whole.files, "release-0.onnx": integers(24)[0]}
+    path = bundle.write(tmp_path / "old.sordino", whole.card, list(whole.policies.values()), old)
+    assert "round their inputs" not in shown(bundled("leace", int8=True))
+    assert "round their inputs" in shown(path)
+    assert "Fit it again" in shown(path)
+
+
+def shown(path: Path) -> str:
+    """What `sordino bundle show` prints, in one line."""
+    command = [sys.executable, "-c", "from sordino.cli import main; main()", "bundle", "show", str(path)]
+    return " ".join(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())

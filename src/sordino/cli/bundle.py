@@ -27,6 +27,13 @@ NOT_VERIFIED: Final = 1
 UNSAID = "not said: ask whoever made the bundle before you sell what is made with it"
 
 
+ROUNDS_INPUTS = (
+    "Its models round their inputs, as earlier bundles of 8 bits did: a device may release other vectors than those "
+    "that were attacked. Fit it again."
+)
+"""What a reader must know of a bundle whose outputs depend on the processor."""
+
+
 @app.callback()
 def _bundle() -> None:
     """Each thing to do with a bundle is a verb of its own."""
@@ -164,6 +171,7 @@ def _shown(found: Bundle, file: str) -> list[RenderableType]:
     from rich.table import Table
     from rich.text import Text
 
+    from sordino.device.model import rounds_inputs
     from sordino.device.signature import described
     from sordino.policy import explain
 
@@ -175,9 +183,11 @@ def _shown(found: Bundle, file: str) -> list[RenderableType]:
             grid.add_row(Text(printable(key.replace("_", " ")), style="bold"), Text("\n".join(_lines(value))))
     parts: list[RenderableType] = [title, Text(printable(described(found))), grid]
     for one in found.policies.values():
-        line = f"\nPolicy {one.name}: {one.family}, {one.width} numbers an utterance"
-        parts += [Text("\n" + printable(line[1:]), style="bold")]
+        line = f"{one.name}: {one.family}, {one.width} numbers an utterance"
+        parts += [Text("\nPolicy " + printable(line), style="bold")]
         parts += [Text("\n".join(map(printable, [*explain(one.policy), f"Hash: {one.policy.digest}"])))]
+    if any(rounds_inputs(content) for name, content in found.files.items() if name.endswith(".onnx")):
+        parts += [Text(f"\n{ROUNDS_INPUTS}")]
     return [*parts, *_audited(audits)]
 
 

@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 import sordino
 from sordino.device import bundle, families, networks
 from sordino.device.bundle import PREPROCESS, VECTORS, Bundle, Served
-from sordino.device.graph import SYMBOLS, Graph, Symbol
+from sordino.device.graph import SYMBOLS, Graph, Symbol, rounded
 from sordino.device.proof import proof
-from sordino.device.rounding import rounded
 from sordino.errors import ReleaseError
 from sordino.features import Normalise, Preprocess
 from sordino.policy import Policy
