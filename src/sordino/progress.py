@@ -45,7 +45,7 @@ def printable_warnings() -> Iterator[None]:
     def formatted(message: Warning | str, category: type[Warning], *place: object, **more: object) -> str:
         return before(printable(str(message)), category, *place, **more)  # type: ignore[arg-type]
 
-    warnings.formatwarning = formatted  # type: ignore[assignment]
+    warnings.formatwarning = formatted
     try:
         yield
     finally:
