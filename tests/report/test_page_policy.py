@@ -7,9 +7,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 from sordino.report import figures
-from sordino.report.page import Card, Page, Picture, Section, Terms, Text
+from sordino.report.page import Block, Card, Page, Picture, Section, Terms, Text
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\x1b[2J\u202e--> $\\frac{x$ [b] {{ 7*7 }}"
 
@@ -27,13 +28,18 @@ class Reader(HTMLParser):
 
 
 def page(text: str) -> Page:
-    blocks = [Text(text), Card(text, text, text, [(text, [text])]), Terms([(text, text)]), Picture(figure(text), text)]
+    blocks: list[Block] = [
+        Text(text),
+        Card(text, text, text, [(text, [text])]),
+        Terms([(text, text)]),
+        Picture(figure(text), text),
+    ]
     return Page(text, text, [Section(text, blocks)], [text])
 
 
 def figure(text: str) -> str:
     with figures.look():
-        drawing = figures.Figure(figsize=(2, 2))
+        drawing = Figure(figsize=(2, 2))
         axes = drawing.add_subplot()
         axes.set_title(text.replace("\x1b", ""))
         axes.text(0, 0, "a$b$")
