@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from rich import console
 from rich.segment import Segment
+from rich.text import Text
 
 from sordino.progress import printable
 
 
 class Console(console.Console):
     """A console that escapes control characters of everything that it prints; line breaks stay."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Text from a string, whose width is then that of what is shown."""
+        return super().render_str(_lines(text), **options)
 
     def render(
         self, renderable: console.RenderableType, options: console.ConsoleOptions | None = None
@@ -21,4 +27,8 @@ class Console(console.Console):
             if segment.control or segment.text.isprintable() or segment.text == "\n":
                 yield segment
             else:
-                yield Segment("\n".join(map(printable, segment.text.split("\n"))), segment.style)
+                yield Segment(_lines(segment.text), segment.style)
+
+
+def _lines(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))

@@ -6,7 +6,6 @@ vector hides: the names of RAVDESS tell emotion and actor. Tables are for their 
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 from collections.abc import Callable, Sequence
@@ -41,16 +40,24 @@ def utterance_id(key: int, name: str, number: int, vector: Vectors) -> str:
 
 def _npz(names: Sequence[str], vectors: Vectors, column: str) -> bytes:
     content = io.BytesIO()
-    np.savez(content, allow_pickle=False, x=vectors, **{f"{column}s": np.array(names, str)})  # type: ignore[arg-type]
+    np.savez(content, allow_pickle=False, x=vectors, **{f"{column}s": np.array(names, str)})
     return content.getvalue()
 
 
 def _csv(names: Sequence[str], vectors: Vectors, column: str) -> str:
-    content = io.StringIO()
-    rows = csv.writer(content, lineterminator="\n")
-    rows.writerow([column, *_names(vectors.shape[1])])
-    rows.writerows([storage.cell(name), *map(str, vector)] for name, vector in zip(names, vectors, strict=True))
-    return content.getvalue()
+    lines = [_line(name, vector) for name, vector in zip(names, vectors, strict=True)]
+    return "".join([_header(column, vectors.shape[1]), *lines])
+
+
+def _header(column: str, width: int) -> str:
+    return f"{column},{','.join(_names(width))}\n"
+
+
+def _line(name: str, vector: Vectors) -> str:
+    """A row of a CSV table. (`csv.writer` leaves a carriage return bare.)"""
+    name = storage.cell(_spelled(name))
+    quoted = '"' + name.replace('"', '""') + '"' if set(name) & set(',"\r\n') else name
+    return f"{quoted},{','.join(map(str, vector))}\n"
 
 
 def _parquet(names: Sequence[str], vectors: Vectors, column: str) -> bytes:
@@ -63,7 +70,7 @@ def _parquet(names: Sequence[str], vectors: Vectors, column: str) -> bytes:
         ) from error
     columns = dict(zip(_names(vectors.shape[1]), np.ascontiguousarray(vectors.T), strict=True))
     content = io.BytesIO()
-    parquet.write_table(pyarrow.table({column: list(names), **columns}), content)
+    parquet.write_table(pyarrow.table({column: list(map(_spelled, names)), **columns}), content)
     return content.getvalue()
 
 
@@ -134,7 +141,7 @@ class Lines:
     def __init__(self, path: str | Path, width: int, column: str = FILE) -> None:
         self._path, self.count = Path(path), 0
         storage.folder(self._path.parent)
-        header = f"{column},{','.join(_names(width))}\n".encode()
+        header = _header(column, width).encode()
         with storage.told(self._path):
             before = b""
             if self._path.exists():
@@ -150,9 +157,7 @@ class Lines:
 
     def add(self, name: str, vector: Vectors) -> None:
         """Add a row. Where it cannot be written as a whole, nothing of it is left."""
-        name = storage.cell(name)
-        quoted = '"' + name.replace('"', '""') + '"' if set(name) & set(',"\r\n') else name
-        self._append(f"{quoted},{','.join(map(str, vector))}\n".encode())
+        self._append(_line(name, vector).encode())
         self.count += 1
 
     def close(self) -> None:
@@ -160,6 +165,11 @@ class Lines:
 
     def _append(self, line: bytes) -> None:
         storage.append(self._path, line, mode=storage.PRIVATE)
+
+
+def _spelled(name: str) -> str:
+    """A name with escapes for the bytes that are no Unicode, which file names may have."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _names(width: int) -> list[str]:
