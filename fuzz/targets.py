@@ -7,6 +7,8 @@
     wav         a changed WAV stream: an error of sordino, or heard to its end
     signature   a changed signature file: refused, and never taken for one that the key made
     floor       a changed floor as TOML: refused, or a floor
+    recording   a changed WAV, FLAC, OGG or MP3 file: an error of sordino, or finite samples within the limits
+    words       a changed file of word vectors, or a forged pickle: an error of sordino, or words with finite vectors
     samples     blocks of numbers of any size, rate and number of channels: one result an utterance
 
     units       files of a finished unit, changed, swapped or forged with right checksums: read as they were, or told
@@ -20,6 +22,7 @@ import hashlib
 import io
 import json
 import os
+import pickle
 import sys
 import tempfile
 import warnings
@@ -55,7 +58,7 @@ from sordino.device.model import Model
 from sordino.device.onnx_structure import check
 from sordino.device.sound import synthetic
 from sordino.errors import SordinoError
-from sordino.signal import wav
+from sordino.signal import audio, wav, words
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.device import hostile_models
@@ -273,6 +276,90 @@ def wav_stream(kind: tuple[int, int], how: list[tuple[str, int, bytes]], near: b
         drawn_only(result)
 
 
+def _recordings() -> dict[str, bytes]:
+    """A second of sound in each format, two of them with a header that knows no length."""
+    import soundfile
+
+    wholes = {}
+    for kind in ("WAV", "FLAC", "OGG", "MP3", "AIFF", "RF64"):
+        content = io.BytesIO()
+        soundfile.write(content, SOUND, RATE, format=kind)
+        wholes[kind.lower()] = content.getvalue()
+    flac = bytearray(wholes["flac"])
+    flac[21:26] = bytes([flac[21] & 0xF0]) + bytes(4)
+    index = next(name for name in (b"Info", b"Xing") if name in wholes["mp3"])
+    return wholes | {"endless flac": bytes(flac), "endless mp3": wholes["mp3"].replace(index, bytes(4), 1)}
+
+
+RECORDINGS: Final = _recordings()
+
+
+@given(kind=st.sampled_from(sorted(RECORDINGS)), how=changes, near=st.booleans(), cut=st.booleans())
+def recording(kind: str, how: list[tuple[str, int, bytes]], near: bool, cut: bool) -> None:
+    if near:  # the header, where it matters most
+        how = [(name, place % 80, some) for name, place, some in how]
+    path = HERE / "recording"
+    path.write_bytes(changed(RECORDINGS[kind], how))
+    try:
+        samples = audio.read(path, 0.1, 0.25) if cut else audio.read(path)
+    except SordinoError:
+        return
+    assert samples.dtype == np.float32, samples.dtype
+    assert np.isfinite(samples).all(), "a sample that is no number"
+    assert 900 <= samples.size <= audio.LONGEST_SECONDS * RATE + 1, samples.size
+
+
+def _word_files() -> dict[str, bytes]:
+    """Three words in each format of word vectors."""
+    vectors = np.random.default_rng(0).normal(size=(3, 4)).astype("<f4")
+    words = ("the", "cup", "na\u00efve")
+    rows = [(word.encode(), row) for word, row in zip(words, vectors, strict=True)]
+    text = b"".join(word + b" " + " ".join(map(str, row)).encode() + b"\n" for word, row in rows)
+    return {
+        "x.txt": b"3 4\n" + text,
+        "y.txt": text,
+        "x.bin": b"3 4\n" + b"".join(word + b" " + row.tobytes() for word, row in rows),
+        "x.kv": _keyed(words, vectors),
+    }
+
+
+def _keyed(words: tuple[str, ...], vectors: NDArray[np.float32]) -> bytes:
+    """What gensim pickles, without gensim: an array, and an object of its class around it."""
+    body = _opcodes({"vector_size": 4, "index_to_key": list(words)})
+    name = b"\x8c\x1agensim.models.keyedvectors\x8c\x0cKeyedVectors\x93)\x81"
+    return b"\x80\x04" + name + body + b"\x8c\x07vectors" + _opcodes(vectors) + b"sb."
+
+
+def _opcodes(data: object) -> bytes:
+    """The instructions of a pickle that puts data on the stack, without its first and last, and without memory."""
+    content = io.BytesIO()
+    pickler = pickle.Pickler(content, 4)
+    pickler.fast = True
+    pickler.dump(data)
+    return content.getvalue()[2:-1]
+
+
+WORD_FILES: Final = _word_files()
+for name, content in WORD_FILES.items():  # so that every target starts from a file that is read
+    (HERE / name).write_bytes(content)
+    assert len(words.read(HERE / name)) == 3, name
+
+
+@given(name=st.sampled_from(sorted(WORD_FILES)), how=changes, near=st.booleans())
+def word_file(name: str, how: list[tuple[str, int, bytes]], near: bool) -> None:
+    if near:
+        how = [(kind, place % 40, some) for kind, place, some in how]
+    path = HERE / name
+    path.write_bytes(changed(WORD_FILES[name], how))
+    try:
+        vectors = words.read(path)
+    except SordinoError:
+        return
+    assert np.isfinite(vectors.vectors).all(), "a vector that is no number"
+    assert len(vectors) == len(vectors.vectors), "a word without a vector"
+    vectors("the cup")
+
+
 numbers = st.one_of(
     st.floats(width=32), st.sampled_from([0.0, 1.0, -1.0, 0.5, 1e30, -1e30, float("nan"), float("inf"), 1e-30])
 )
@@ -350,6 +437,8 @@ TARGETS: Final[dict[str, Callable[[], None]]] = {
     "signature": signature,
     "floor": floor_file,
     "wav": wav_stream,
+    "recording": recording,
+    "words": word_file,
     "samples": samples,
     "units": units,
 }
