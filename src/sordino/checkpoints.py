@@ -223,12 +223,13 @@ def _table(content: bytes) -> pd.DataFrame:
     packed = pq.read_table(pa.BufferReader(content), read_dictionary=text, memory_map=False)
     if sum(_size(packed.column(name)) for name in packed.column_names) > TABLE_BYTES:
         raise DamagedUnitError("more text than a table may hold")
-    return packed.cast(schema.remove_metadata()).to_pandas()
+    table: pd.DataFrame = packed.cast(schema.remove_metadata()).to_pandas()
+    return table
 
 
 def _plain(kind: pa.DataType) -> bool:
-    return pa.types.is_primitive(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind) \
-        or pa.types.is_null(kind)  # fmt: skip
+    tests = (pa.types.is_primitive, pa.types.is_string, pa.types.is_large_string, pa.types.is_null)
+    return any(test(kind) for test in tests)
 
 
 def _size(column: pa.ChunkedArray) -> int:

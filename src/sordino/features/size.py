@@ -51,7 +51,7 @@ def _parquet(path: Path) -> int:
     except (pa.ArrowException, ValueError):
         return 0
     pages = sum(head.row_group(place).total_byte_size for place in range(head.num_row_groups))
-    return max(8 * head.num_rows * head.num_columns, int(pages))
+    return max(int(8 * head.num_rows * head.num_columns), int(pages))
 
 
 def _zipped(path: Path) -> int:
