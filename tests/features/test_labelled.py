@@ -37,11 +37,11 @@ def save(table: pd.DataFrame, path: Path) -> Path:
     elif path.suffix == ".parquet":
         table.to_parquet(path)
     else:
-        dims = [name for name in table if name[0] == "x"]
+        dims = [name for name in map(str, table) if name[0] == "x"]
         text = {name: table[name].to_numpy(str if table[name].dtype == object or table[name].dtype == "str" else None)
-                for name in table if name not in dims}  # fmt: skip
-        text = {f"{name}s" if name == "file" else name: values for name, values in text.items()}
-        np.savez(path, x=table[dims].to_numpy(), names=np.array(dims), **text)
+                for name in map(str, table) if name not in dims}  # fmt: skip
+        arrays: dict[str, Any] = {f"{name}s" if name == "file" else name: values for name, values in text.items()}
+        np.savez(path, x=table[dims].to_numpy(), names=np.array(dims), **arrays)
     return path
 
 
@@ -275,7 +275,7 @@ def test_a_reference_in_another_order_is_refused(tmp_path: Path, column: str) ->
     more = {"file": FILES, "utterance": [f"u{row:02d}" for row in range(ROWS)], "start": np.arange(ROWS) / 7}
     own = {column: more[column]} if column in more else {}
     turned = frame(**own).iloc[::-1].reset_index(drop=True)
-    kept = [name for name in turned if name == column or name[0] == "x"]
+    kept = [name for name in map(str, turned) if name == column or name[0] == "x"]
     with pytest.raises(FeatureError, match=f"column `{column}` differs .* in row 1 .the same labels in another order"):
         reference(tmp_path, turned[kept], **own)
 

@@ -34,6 +34,11 @@ _ALIASES: Final[Mapping[str, Callable[[str], str]]] = {
 }
 """Columns of which some labels have several names: `f` beside `female`, `anger` beside `angry`."""
 
+
+def _no_alias(_: str) -> str:
+    return ""
+
+
 _LIKE_LATIN: Final = str.maketrans(
     "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u043a\u043c\u0442\u043d\u0432"
     "\u03bf\u03b1\u03c1\u03bd\u03ba\u03b9\u03c4\u0131",
@@ -125,7 +130,7 @@ def variants(counts: Mapping[str, int], *, column: str = "", known: Iterable[str
     >>> variants({"Female": 3, "female": 9})
     "'Female' (3 rows) and 'female' (9 rows) look like one label in two spellings, expected one: choose one"
     """
-    same = _ALIASES.get(fold(column), lambda _: "")
+    same = _ALIASES.get(fold(column), _no_alias)
     groups: dict[str, list[str]] = {}
     for label in counts:
         folded = fold(label)
@@ -187,7 +192,7 @@ def _plain(character: str) -> str:
 
 
 def _one_number(text: str) -> str:
-    mantissa, exponent = (*text.split("e"), "")[:2]
+    mantissa, _, exponent = text.partition("e")
     if exponent:
         return repr(float(text)).removesuffix(".0")
     whole, _, fraction = mantissa.lstrip("+").partition(".")
