@@ -34,11 +34,6 @@ _ALIASES: Final[Mapping[str, Callable[[str], str]]] = {
 }
 """Columns of which some labels have several names: `f` beside `female`, `anger` beside `angry`."""
 
-
-def _no_alias(_: str) -> str:
-    return ""
-
-
 _LIKE_LATIN: Final = str.maketrans(
     "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u043a\u043c\u0442\u043d\u0432"
     "\u03bf\u03b1\u03c1\u03bd\u03ba\u03b9\u03c4\u0131",
@@ -179,6 +174,10 @@ def near(name: str, names: Iterable[str]) -> str:
     folded = [other for other in known if fold(other) == fold(name)]
     close = folded or difflib.get_close_matches(name, known[:5000], n=3, cutoff=0.7)
     return f" (near: {', '.join(close)})" if close else ""
+
+
+def _no_alias(_: str) -> str:
+    return ""
 
 
 def _plain(character: str) -> str:
