@@ -25,9 +25,13 @@ from typing import Any
 LIMIT_SECONDS = 10
 LIMIT_BYTES = 4 << 30
 ENGINES = ("hypothesis", "atheris")
-NAMES = ("altered", "forged", "models", "budget", "signature", "floor", "wav", "recording", "words", "samples", "units")
+NAMES = (
+    *("altered", "forged", "models", "budget", "signature", "floor"),
+    *("wav", "recording", "words", "labels", "samples", "units"),
+)
 INSTRUMENTED = [
     "sordino.device",
+    "sordino.corpora.labels",
     *(f"sordino.signal.{name}" for name in ("wav", "promises", "decoding", "inert", "word_files")),
 ]
 

@@ -209,3 +209,56 @@ def test_a_table_that_does_not_fit_memory_is_refused_in_one_line(
     assert status == 2
     assert "of memory to read" in " ".join(err.split())
     assert len(err.strip().splitlines()) == 1
+
+
+def test_the_columns_that_were_taken_are_told_everywhere(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = (made / "vectors.csv", "--secret", "gender", "--ignore", "mood", "--shuffles", 3, "--out", tmp_path)
+    _, out, err = sordino(capsys, *given, "--json", tmp_path / "told.json")
+    width = frame().filter(regex="^d").shape[1]
+    assert err == ""
+    assert f"{width} dimensions: d0 … d{width - 1}; left out: mood, age" in out
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert told["columns"] == {"count": width, "names": f"d0 … d{width - 1}"}
+    assert (told["left_out"], told["warnings"]) == (["mood", "age"], [])
+    page = (tmp_path / "report.html").read_text()
+    assert f"d0 … d{width - 1}" in page
+    assert "mood, age" in page
+
+
+def test_a_label_of_numbers_is_not_called_a_leak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    noise = frame(shift=0.0).drop(columns="mood")
+    noise.assign(label_id=(noise["gender"] == "male") * 1).to_csv(tmp_path / "t.csv", index=False)
+    given = (tmp_path / "t.csv", "--secret", "gender", "--shuffles", 19, "--out", tmp_path / "out", "--json", "-")
+    status, _, err = sordino(capsys, *given)
+    assert status == 2
+    assert "column `label_id` holds whole numbers, 2 different ones in 160 rows" in err
+    status, out, _ = sordino(capsys, *given, "--columns", "d*")
+    assert json.loads(out)["verdict"]["gender"]["verdict"] != "leak"
+
+
+def test_a_reference_that_tells_less_than_the_release_is_a_warning(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame(shift=0.0).drop(columns=["gender", "speaker", "mood", "age"]).to_parquet(tmp_path / "r.parquet")
+    given = (made / "vectors.parquet", "--secret", "gender", "--ignore", "mood", "--shuffles", 3, "--out", tmp_path)
+    status, out, err = sordino(capsys, *given, "--reference", tmp_path / "r.parquet", "--json", "-")
+    assert status == 0
+    told = json.loads(out)["warnings"]
+    assert len(told) == 2
+    assert "shares no label and no `file`" in told[0]
+    assert "above" in told[1]
+    assert all(line in " ".join(err.split()) for line in told)
+    page = (tmp_path / "report.html").read_text()
+    assert "on released vectors, above" in page
+
+
+@pytest.mark.parametrize("option", ["--secret", "--task"])
+def test_who_speaks_is_no_secret_but_re_identification(
+    made: Path, tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = (made / "vectors.csv", "--secret", "gender", option, "speaker", "--out", tmp_path)
+    status, _, err = sordino(capsys, *given)
+    assert status == 2
+    assert "re-identification" in err

@@ -125,7 +125,7 @@ def variants(counts: Mapping[str, int], *, column: str = "", known: Iterable[str
     >>> variants({"Female": 3, "female": 9})
     "'Female' (3 rows) and 'female' (9 rows) look like one label in two spellings, expected one: choose one"
     """
-    same = _ALIASES.get(fold(column), lambda _: "")
+    same = _ALIASES.get(fold(column), _no_alias)
     groups: dict[str, list[str]] = {}
     for label in counts:
         folded = fold(label)
@@ -176,6 +176,10 @@ def near(name: str, names: Iterable[str]) -> str:
     return f" (near: {', '.join(close)})" if close else ""
 
 
+def _no_alias(_: str) -> str:
+    return ""
+
+
 def _plain(character: str) -> str:
     """A character without what cannot be seen: controls and formats fall away, dashes and digits become plain."""
     if character.isascii():
@@ -187,7 +191,7 @@ def _plain(character: str) -> str:
 
 
 def _one_number(text: str) -> str:
-    mantissa, exponent = (*text.split("e"), "")[:2]
+    mantissa, _, exponent = text.partition("e")
     if exponent:
         return repr(float(text)).removesuffix(".0")
     whole, _, fraction = mantissa.lstrip("+").partition(".")

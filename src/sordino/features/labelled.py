@@ -77,7 +77,8 @@ def read_labelled(
         told.append(f"{path.name} is separated by {separated}, not by commas, and was read so.")
     rest = [str(name) for name in frame.columns if name not in set(chosen.dimensions)]
     x = matrix(frame, chosen.dimensions)
-    return Labelled(path, x, pd.DataFrame(read), chosen, frame[rest], (*chosen.warnings, *told))
+    labelled = pd.DataFrame({name: pd.Series(values, dtype=values.dtype) for name, values in read.items()})
+    return Labelled(path, x, labelled, chosen, frame[rest], (*chosen.warnings, *told))
 
 
 def read_reference(

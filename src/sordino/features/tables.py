@@ -158,11 +158,16 @@ def _read_npz(path: Path, _: Collection[str]) -> pd.DataFrame:
     labels = {_singular(name): values for name, values in arrays.items()}
     _keys(path, [*names, *labels])
     sized = {name: values for name, values in labels.items() if values.shape in ((len(x),), (len(x), 1))}
-    columns = {name: pd.Series(values.reshape(-1).astype(object) if values.dtype.kind in "SU" else values.reshape(-1))
-               for name, values in sized.items()}  # fmt: skip
+    columns = {name: _labels(values) for name, values in sized.items()}
     frame = pd.concat([pd.DataFrame(x, columns=names), pd.DataFrame(columns, index=range(len(x)))], axis=1)
     frame.attrs = {"labels": tuple(sized), "unused": tuple(name for name in labels if name not in sized)}
     return frame
+
+
+def _labels(values: NDArray[Any]) -> pd.Series:
+    """An array of one label a row; text stays text of Python, which may hold anything."""
+    flat = values.reshape(-1)
+    return pd.Series(flat, dtype=object if flat.dtype.kind in "SU" else flat.dtype)
 
 
 def _singular(name: str) -> str:
