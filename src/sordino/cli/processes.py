@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 ENDING: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Signals that ask the process to end: a service manager, a scheduler or a closed terminal sends them."""
@@ -136,8 +136,9 @@ def _processes() -> Iterator[tuple[int, int]]:
 
 def _trackers() -> dict[int, int]:
     """The identifier of each tracker, and the descriptor that keeps it running."""
-    trackers = (getattr(sys.modules.get(name), "_resource_tracker", None) for name in TRACKERS)
-    return {tracker._pid: tracker._fd for tracker in trackers if getattr(tracker, "_pid", None)}
+    modules = filter(None, map(sys.modules.get, TRACKERS))
+    trackers: list[Any] = [tracker for module in modules if (tracker := getattr(module, "_resource_tracker", None))]
+    return {tracker._pid: tracker._fd for tracker in trackers if tracker._pid}
 
 
 def _close_trackers() -> None:

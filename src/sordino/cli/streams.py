@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 from sordino import storage
 from sordino.errors import StorageError
@@ -45,7 +45,7 @@ class Outlet(io.RawIOBase):
     def isatty(self) -> bool:
         return os.isatty(self.descriptor)
 
-    def write(self, data: bytes, /) -> int:  # type: ignore[override]
+    def write(self, data: Any, /) -> int:
         block = memoryview(data).cast("B")
         rest = block
         while self.error is None and len(rest):
