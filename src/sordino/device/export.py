@@ -203,8 +203,8 @@ def write(
         ))  # fmt: skip
     whole = _card(card, features, preprocess, next(iter(releases.values()))[1], int8)
     made = Bundle(files, whole, {one.name: one for one in served})
-    families.check(made)
     proven = proof(made, preprocess, {name: release for name, (_, release) in releases.items()}, seed)
+    families.check(made)
     return bundle.write(path, whole, served, files | {VECTORS: _npz(proven)})
 
 
