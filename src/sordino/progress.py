@@ -45,7 +45,7 @@ def printable_warnings() -> Iterator[None]:
     def formatted(message: Warning | str, *_: object) -> str:
         return f"warning: {printable(' '.join(str(message).split()))}\n"
 
-    warnings.formatwarning = formatted
+    warnings.formatwarning = formatted  # type: ignore[assignment]
     try:
         yield
     finally:

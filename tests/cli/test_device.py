@@ -13,7 +13,7 @@ import pytest
 
 from sordino.cli import main
 from sordino.device.sound import synthetic
-from sordino.features.vectors import read_labelled
+from sordino.features.labelled import read_labelled
 from sordino.signal import audio
 from tests.device.made import bundled, talking
 
@@ -40,7 +40,7 @@ def sounds(tmp_path: Path) -> list[Path]:
 def test_recordings_become_a_table_of_released_vectors(suffix: str, sounds: list[Path], tmp_path: Path) -> None:
     out = tmp_path / f"released{suffix}"
     assert run("release", talking(), *sounds, "--out", out, "--seed", 3) == 0
-    x, _ = read_labelled(out, (), ("file",)) if suffix != ".npz" else read_labelled(out, ())
+    x = read_labelled(out, ()).x
     assert x.shape == (2, 8)
     assert run("release", talking(), *sounds, "--out", tmp_path / "again.npz", "--seed", 3) == 0
     np.testing.assert_allclose(np.load(tmp_path / "again.npz")["x"], x, rtol=1e-6)

@@ -11,7 +11,7 @@ import pytest
 
 from sordino import storage
 from sordino.device import table
-from sordino.features.vectors import read_labelled
+from sordino.features.labelled import read_labelled
 
 VECTORS = np.arange(8, dtype=np.float32).reshape(4, 2)
 FORMULAS = ["=cmd|' /C calc'!A0", "+1", "-1+2", "@SUM(1)", "\t=1", "\r=1", " =1", "＝1"]
@@ -57,7 +57,7 @@ def test_ids_are_a_column_of_their_own_and_no_dimension(tmp_path: Path, suffix: 
     for name, vector in zip("dbca", VECTORS, strict=True):
         rows.add(name, vector)
     rows.close()
-    x, _ = read_labelled(tmp_path / f"x{suffix}", ())
+    x = read_labelled(tmp_path / f"x{suffix}", ()).x
     np.testing.assert_array_equal(x, VECTORS[[3, 1, 2, 0]])
 
 

@@ -140,8 +140,7 @@ def _tell(audits: list[Audited], estimates: pd.DataFrame, out: Path, json: str |
     """Print the columns that were taken and the verdict on each secret, and write both as JSON where asked."""
     from rich.table import Table
 
-    from sordino.report import audited_page
-    from sordino.report.audited_page import Found, above_original, measure
+    from sordino.report.audited_page import Found, above_original, drawn, measure
     from sordino.report.tables import limits, number
 
     look, report = Found(estimates), out / "report.html"
@@ -149,8 +148,8 @@ def _tell(audits: list[Audited], estimates: pd.DataFrame, out: Path, json: str |
     warn(warnings)
     if json:
         verdict = {one.secret.name: {"verdict": one.decision.answer, "p": one.decision.p} for one in audits}
-        drawn = {one.secret.name: {"audited": len(one.rows), "of": one.of} for one in audits}
-        told = {"report": str(report), "verdict": verdict, "rows": drawn, **given.columns, "warnings": warnings}
+        counts = {one.secret.name: {"audited": len(one.rows), "of": one.of} for one in audits}
+        told = {"report": str(report), "verdict": verdict, "rows": counts, **given.columns, "warnings": warnings}
         write_json(json, told)
     if json == "-":
         return
@@ -164,6 +163,5 @@ def _tell(audits: list[Audited], estimates: pd.DataFrame, out: Path, json: str |
         value = f"{number(found.value)} {limits(found)}" + (" (UAR)" if metric == "uar" else "")
         shown.add_row(one.secret.name, one.decision.answer, f"{one.decision.p:.3g}", value, number(before.value),
                       number(found.chance))  # fmt: skip
-    for line in audited_page.drawn(audits):
-        typer.echo(line)
+    say(drawn(audits))
     show(shown, report)

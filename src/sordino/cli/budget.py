@@ -36,7 +36,7 @@ def show(path: File = STATE / "budget", json: Json = None) -> None:
     """
     from sordino.device import budget
 
-    count = budget.read(path)
+    count = budget.read(path.expanduser())
     today = datetime.now(UTC).date()
     now = count.on(today)
     if json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from sordino.cli.keys import BundleVersion, Expires
-from sordino.cli.options import BundleFile, Json, console, write_json
+from sordino.cli.options import BundleFile, Json, console, say, write_json
 from sordino.cli.trust import Revoked
 from sordino.errors import BundleError, SignatureError, StorageError
 from sordino.progress import printable
@@ -105,7 +105,7 @@ def verify(
     if json != "-":
         from sordino.device.signature import described
 
-        typer.echo(f"{bundle}: {f'not verified: {why}' if why else described(found, True)}")
+        say([f"{bundle}: {f'not verified: {why}' if why else described(found, True)}"])
     if why:
         raise typer.Exit(NOT_VERIFIED)
 
@@ -132,7 +132,7 @@ def sign(
     if json:
         write_json(json, {"bundle": str(bundle), "signature": report(read(bundle))})
     if json != "-":
-        typer.echo(f"{bundle}: {state}")
+        say([f"{bundle}: {state}"])
 
 
 @app.command("key")
@@ -164,7 +164,7 @@ def key(
     if json:
         write_json(json, found)
     if json != "-":
-        typer.echo(f"{private}: private key, readable by you alone\n{public}: public key {found['id']}")
+        say([f"{private}: private key, readable by you alone", f"{public}: public key {found['id']}"])
 
 
 def _shown(found: Bundle, file: str) -> list[RenderableType]:

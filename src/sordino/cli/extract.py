@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sordino.cli.options import CACHE, CORES, Cache, CorpusOption, Jobs, Json, Out, Seed, corpora_from, write_json
+from sordino.cli.options import CACHE, CORES, Cache, CorpusOption, Jobs, Json, Out, Seed, corpora_from, warn, write_json
 from sordino.errors import AudioError, FeatureError
 from sordino.progress import printable
 
@@ -54,7 +54,7 @@ def extract(
     write_vectors(out, x, good, FEATURE_SETS[features].names)
     utterances, dims = x.shape
     if bad:
-        typer.secho(f"{listed(bad, len(recordings))}: left out", fg="yellow", err=True)
+        warn([f"{listed(bad, len(recordings))}: left out"])
     if json != "-":
         print(
             printable(

@@ -24,6 +24,7 @@ from sordino.cli.options import (
     write_json,
 )
 from sordino.cli.reproduce import Attackers, Features, families
+from sordino.progress import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -114,7 +115,7 @@ def fit(
         _tell_rounded(rounded, console())
         if ships:
             typer.echo(f"The bundle is {state}.")
-            typer.echo(str(out))
+            typer.echo(printable(str(out)))
     if not ships:
         raise typer.Exit(NONE_WITHIN)
 

@@ -137,7 +137,7 @@ def say(lines: Sequence[str]) -> None:
 def warn(lines: Sequence[str]) -> None:
     """Print warnings to standard error, a line each."""
     for line in lines:
-        typer.secho(f"warning: {' '.join(line.split())}", fg="yellow", err=True)
+        typer.secho(f"warning: {printable(' '.join(line.split()))}", fg="yellow", err=True)
 
 
 def show(table: Table, path: Path) -> None:
