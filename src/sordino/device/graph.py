@@ -157,7 +157,7 @@ def rounded(model: bytes) -> bytes:
     nodes = []
     for name, values in matrices.items():
         numbers, scale = quantise(values)
-        parts = {f"{name}_int8": numbers, f"{name}_scale": scale}
+        parts: dict[str, NDArray[Any]] = {f"{name}_int8": numbers, f"{name}_scale": scale}
         graph.initializer.extend(numpy_helper.from_array(part, part_name) for part_name, part in parts.items())
         nodes.append(helper.make_node("Cast", [f"{name}_int8"], [f"{name}_float"], to=onnx.TensorProto.FLOAT))
         nodes.append(helper.make_node("Mul", [f"{name}_float", f"{name}_scale"], [name]))
