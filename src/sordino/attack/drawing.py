@@ -19,9 +19,9 @@ from sordino.errors import AttackError
 
 Rows = NDArray[np.intp]
 
-SECONDS: Final = 80.0
-"""That the default number of rows may take on two cores, for all secrets together, predicted; half of what is promised:
-processors differ."""
+SECONDS: Final = 60.0
+"""That the default number of rows may take on two cores, for all secrets together, predicted. It is half of what is
+promised: the page takes time too, and processors differ."""
 
 SMALL: Final = 1500
 """A table of so many rows is audited whole, if memory allows: some minutes for one secret."""
