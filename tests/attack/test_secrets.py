@@ -285,4 +285,4 @@ def test_an_audit_from_python_refuses_labels_as_a_table_does(secret: list[Any], 
 def test_a_value_for_every_speaker_points_to_re_identification() -> None:
     speaker = np.repeat(["a", "b", "c", "d"], 3)
     with pytest.raises(AttackError, match=r"name: every speaker has another value, .* re-identification"):
-        Secret.of("name", np.char.add("n", speaker), speaker)
+        Secret.of("name", np.char.add("n", speaker), speaker).folds()

@@ -212,6 +212,8 @@ BAD: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "web page": ("t.csv", lambda path: path.write_text("<!DOCTYPE html>"), "a web page"),
     "packed by name": ("t.csv.gz", lambda path: path.touch(), r"suffix \.gz, .*: unpack it first"),
     "pickle": ("t.pkl", lambda path: path.touch(), "a pickle is never read"),
+    "unseen name": ("t.csv", lambda path: path.write_text('speaker,gender,"x\n0"\na,f,1\n'), "cannot be shown"),
+    "damaged": ("t.parquet", lambda path: path.write_bytes(b"PAR1\0\0\0\0PAR1"), "not a readable .parquet table"),
     "struct": ("t.parquet", lambda path: frame(e=[{"a": 1}] * ROWS).to_parquet(path), "column `e` is not of numbers"),
 }  # fmt: skip
 

@@ -65,12 +65,6 @@ class Secret:
         names, codes = np.unique(given, return_inverse=True)
         if len(names) < 2:
             raise AttackError(f"{name}: one value, {names[0]!s}, in all rows, expected two or more: nothing to tell")
-        words, count = not np.issubdtype(given.dtype, np.number), people.max() + 1
-        if words and 2 < len(names) == count == len(np.unique(codes * count + people)):
-            raise AttackError(
-                f"{name}: every speaker has another value, expected an attribute that speakers share: "
-                "re-identification asks who speaks (`attack.identity.identify`, and the page of every audit)"
-            )
         changing = _changes(codes, people)
         if 0 < changing.mean() <= 0.5:
             raise AttackError(
@@ -98,6 +92,11 @@ class Secret:
             fold = deal(names, codes, seed, count)
             if count == 2 or self.arrangements(fold) >= 2 / LEVEL:
                 return fold
+        if 2 < len(self.classes) == len(np.unique(self.speaker)):
+            raise AttackError(
+                f"{self.name}: every speaker has another value, expected an attribute that speakers share: "
+                "re-identification asks who speaks (`attack.identity.identify`, and the page of every audit)"
+            )
         raise AttackError(
             f"{self.name}: a value has {counts} speaker(s), expected two or more, one to learn from and one to test: "
             "add speakers"
@@ -169,7 +168,7 @@ def labels_of(name: str, values: ArrayLike) -> NDArray[Any]:
     if given is not None and given.ndim == 1 and given.dtype.kind in "iuf":
         return given
     written = labels.checked(name, values, AttackError, column=name)
-    plain = values.tolist() if isinstance(values, np.ndarray | pd.Series) else list(values)  # type: ignore[call-overload]
+    plain: list[Any] = np.asarray(values, dtype=object).tolist()
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in plain)
     return np.asarray(plain) if numbers else written
 

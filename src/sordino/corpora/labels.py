@@ -206,9 +206,9 @@ def _one_a_row(what: str, values: ArrayLike, error: type[SordinoError]) -> NDArr
         for place, value in enumerate(rows):
             cells[place] = value
         return cells
-    cells = np.asarray(values, dtype=object)
-    if cells.ndim == 2 and cells.shape[1] == 1:
-        cells = cells[:, 0]
+    cells: NDArray[np.object_] = np.asarray(values, dtype=object)
+    if cells.ndim > 1 and cells.size == len(cells):
+        cells = cells.reshape(-1)
     if cells.ndim != 1:
         raise error(f"{what}: labels of shape {cells.shape}, expected one a row: save one label a row")
     return cells

@@ -140,7 +140,7 @@ def make(name: str, rows: pd.DataFrame) -> Corpus:
                     f"{name}: {int(missing.sum())} row(s) without {column}, expected one each: fill it in"
                 )
             table[column] = written
-    notes = []
+    notes: list[str] = []
     if "gender" in table.columns:
         table["gender"], notes = _genders(name, table["gender"])
     unknown: dict[str, float | str] = {"start": 0.0, "end": np.nan, "corpus": name}

@@ -73,6 +73,8 @@ def _header(path: Path) -> tuple[str, list[str], int]:
     if not cells:
         raise FeatureError(f"{path}: not a readable .csv table, it is empty, expected {EXPECTED}: write it anew")
     names = [cell.strip() or f"Unnamed: {place}" for place, cell in enumerate(cells)]
+    if not all(map(str.isprintable, names)):
+        raise FeatureError(f"{path}: a column's name has characters that cannot be shown, expected text: rename it")
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         more = f" (and {len(twice) - 1} more)" if len(twice) > 1 else ""
@@ -112,5 +114,7 @@ def _values(column: Any) -> NDArray[Any] | pd.Series:
     if types.is_null(column.type):
         return pd.Series(np.full(len(column), None, dtype=object), dtype=object)
     if types.is_integer(column.type) and column.null_count:
-        return column.cast("float64").to_numpy()
-    return column.to_numpy() if types.is_floating(column.type) else column.to_pandas()
+        column = column.cast("float64")
+    plain = types.is_floating(column.type) or types.is_integer(column.type)
+    values: NDArray[Any] | pd.Series = column.to_numpy() if plain else column.to_pandas()
+    return values

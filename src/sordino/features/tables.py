@@ -74,6 +74,8 @@ _OTHERS: Final = {
 
 def _keys(path: Path, names: list[str]) -> dict[str, str]:
     """New names of columns: those that say whose row it is, whatever their capitals. Raises for two of one name."""
+    if not all(str(name).isprintable() for name in names):
+        raise FeatureError(f"{path}: a column's name has characters that cannot be shown, expected text: rename it")
     renamed = {name: fold(str(name)) for name in names if fold(str(name)) in KEYS}
     twice = [name for name, count in Counter(renamed.get(name, name) for name in names).items() if count > 1]
     if twice:
@@ -92,8 +94,10 @@ def _read_parquet(path: Path, _: Collection[str]) -> pd.DataFrame:
             table = stored.read(use_pandas_metadata=False)
             names = [str(name) for name in table.column_names]
             columns = [_column(path, name, column) for name, column in zip(names, table.columns, strict=True)]
-    except ArrowException as error:
-        raise ValueError(str(error)) from error
+    except (ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise ValueError(str(error)) from error  # a damaged file is an OSError without a number
     return pd.DataFrame({name: values for column in columns for name, values in column.items()})
 
 
