@@ -217,7 +217,7 @@ cli.main()
 
 def running_in(group: int) -> dict[int, str]:
     """The processes of a group that still run, and their arguments."""
-    listing = subprocess.run(["ps", "-eo", "pid=,pgid=,stat=,args="], capture_output=True, text=True, check=True)
+    listing = subprocess.run(["ps", "-ww", "-eo", "pid=,pgid=,stat=,args="], capture_output=True, text=True, check=True)
     rows = (row.split(maxsplit=3) for row in listing.stdout.splitlines())
     return {int(row[0]): row[-1] for row in rows if int(row[1]) == group and row[2][0] != "Z"}
 
