@@ -29,7 +29,7 @@ def test_utf8_is_read_with_and_without_a_mark(tmp_path: Path, encoding: str) -> 
         (TEXT.encode("utf-32"), "UTF-32 text"),
         (TEXT.encode("cp1252"), r"not UTF-8 text \(byte 0xf6 in line 2; perhaps Windows-1252\)"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 3\n", "a git-lfs pointer"),
-        (gzip.compress(TEXT.encode()), "a gzip archive"),
+        (gzip.compress(TEXT.encode(), mtime=0), "a gzip archive"),
         (b"PK\x03\x04rest", "a ZIP archive or a spreadsheet"),
         (b"PAR1rest", "a Parquet table"),
         (b"<!DOCTYPE html>", "a web page"),
