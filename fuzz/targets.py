@@ -471,7 +471,8 @@ def _stored(suffix: str, header: list[str], rows: list[tuple[str, ...]]) -> byte
     x = np.array([columns["x0"], columns["x1"]], float).T
     stored = io.BytesIO()
     if suffix == ".npz":
-        np.savez(stored, x=x, **{name: np.array(columns[name], str) for name in header[1:4]})
+        texts: dict[str, Any] = {name: np.array(columns[name], str) for name in header[1:4]}
+        np.savez(stored, x=x, **texts)
     else:
         plain = {name: [cell.encode("utf-8", "replace").decode() for cell in columns[name]] for name in header[:4]}
         pd.DataFrame({**plain, "x0": x[:, 0], "x1": x[:, 1]}).to_parquet(stored)

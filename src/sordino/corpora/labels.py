@@ -202,15 +202,19 @@ def _one_number(text: str) -> str:
 def _one_a_row(what: str, values: ArrayLike, error: type[SordinoError]) -> NDArray[np.object_]:
     if not isinstance(values, pd.Series | pd.Index | pd.api.extensions.ExtensionArray | np.ndarray):
         rows = list(values) if isinstance(values, Iterable) and not isinstance(values, str | bytes) else [values]
-        cells = np.empty(len(rows), dtype=object)
-        for place, value in enumerate(rows):
-            cells[place] = value
-        return cells
+        return _objects(rows)
     cells: NDArray[np.object_] = np.asarray(values, dtype=object)
     if cells.ndim > 1 and cells.size == len(cells):
         cells = cells.reshape(-1)
     if cells.ndim != 1:
         raise error(f"{what}: labels of shape {cells.shape}, expected one a row: save one label a row")
+    return cells
+
+
+def _objects(rows: list[Any]) -> NDArray[np.object_]:
+    cells = np.empty(len(rows), dtype=object)
+    for place, value in enumerate(rows):
+        cells[place] = value
     return cells
 
 
