@@ -78,15 +78,17 @@ def _status(arguments: list[str], streams: Streams | None = None) -> int:
     arguments = [_at_home(argument) for argument in arguments if argument != "--debug"]
     try:
         _check_surroundings(arguments, streams)
-        return _run(arguments or ["--help"])
+        status = _run(arguments or ["--help"])
     except KeyboardInterrupt:
-        _say("interrupted: run the same command again to go on from what is finished")
-        return INTERRUPTED
+        status = INTERRUPTED
     except Exception as error:
         if debug:
             print("\n".join(map(printable, "".join(traceback.format_exception(error)).splitlines())), file=sys.stderr)
         _say(failures.line(error, debug))
         return CANNOT_RUN
+    if status == INTERRUPTED:
+        _say("interrupted: run the same command again to go on from what is finished")
+    return status
 
 
 def _check_surroundings(arguments: list[str], streams: Streams | None) -> None:
