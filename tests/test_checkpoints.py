@@ -108,6 +108,11 @@ class Bomb:
         return os.mkdir, ("executed",)
 
 
+def replaced(path: Path, make: Callable[[], object]) -> None:
+    path.unlink()
+    make()
+
+
 def linked(path: Path) -> None:
     path.rename(path.with_name("elsewhere"))
     path.symlink_to(path.with_name("elsewhere"))
@@ -141,8 +146,8 @@ DAMAGES: dict[str, Callable[[Path, Path], object]] = {
     "a pickle with its checksum": lambda one, _: forge(one, pickle.dumps(Bomb())),
     "a link for a table": lambda one, _: linked(one),
     "a link for a record": lambda one, _: linked(one.with_suffix(".json")),
-    "an endless device": lambda one, _: (one.unlink(), one.symlink_to("/dev/zero")),
-    "a pipe that nobody writes": lambda one, _: (one.unlink(), os.mkfifo(one)),
+    "an endless device": lambda one, _: replaced(one, lambda: one.symlink_to("/dev/zero")),
+    "a pipe that nobody writes": lambda one, _: replaced(one, lambda: os.mkfifo(one)),
     "a table that unfolds": lambda one, _: bomb(one),
     "a text that unfolds": lambda one, _: long_text(one),
     "a column of lists": lambda one, _: nested(one),

@@ -179,6 +179,13 @@ def test_a_table_that_is_no_file_is_refused(folder: Path, name: str, what: str) 
 
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).map(str.strip)
+
+
+def _spelt_once(rows: list[dict[str, Any]]) -> bool:
+    """Whether no speaker is spelt in two ways."""
+    return len({row["speaker"] for row in rows}) == len({fold(row["speaker"]) for row in rows} - {""})
+
+
 utterances = st.lists(
     st.fixed_dictionaries(
         {
@@ -194,7 +201,7 @@ utterances = st.lists(
     min_size=1,
     max_size=8,
     unique_by=lambda row: (row["file"], row["start"]),
-).filter(lambda rows: len({row["speaker"] for row in rows}) == len({fold(row["speaker"]) for row in rows} - {""}))
+).filter(_spelt_once)
 
 
 def parsed(rows: list[dict[str, Any]], encoding: str = "utf-8") -> pd.DataFrame:

@@ -218,7 +218,7 @@ def test_no_pickle_makes_the_inert_reader_fail_otherwise(content: bytes) -> None
 
 
 def test_the_inert_reader_gives_data_as_they_are() -> None:
-    data = {"a": [1, -5, 2.5, None, True, "ü", b"x", (1, 2), ()], "b": {"c": [[]]}, "long": 10**30}
+    data: dict[str, Any] = {"a": [1, -5, 2.5, None, True, "ü", b"x", (1, 2), ()], "b": {"c": [[]]}, "long": 10**30}
     for protocol in (2, 3, 4, 5):
         if protocol == 2:
             data["a"][6] = "x"  # bytes are a call in this protocol

@@ -64,7 +64,9 @@ def hear(
     given = (x, secret, shuffled, plan)
     shared = json.dumps([identity(heard.ROOMS), heard.key(*given, seed), what])
     quick = [(family, each) for each in (False, True) for family in QUICK if family in fast]
-    calls = {f"{family}-{'each' if each else 'one'}": (_fast, (*given, (family,), each)) for family, each in quick}
+    calls: dict[str, tuple[Callable[..., Heard], tuple[Any, ...]]] = {
+        f"{family}-{'each' if each else 'one'}": (_fast, (*given, (family,), each)) for family, each in quick
+    }
     decided = dict.fromkeys(calls, shared)
     calls |= {f"family-{name}": (_slow, (*given, name, settings)) for name, settings in slow.items()}
     decided |= {f"family-{name}": json.dumps([shared, [*heard.described(slow[name])]]) for name in slow}

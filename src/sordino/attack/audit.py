@@ -23,8 +23,9 @@ from sklearn.base import BaseEstimator
 
 from sordino import metrics
 from sordino.attack import drawing, machines, magnitude, verdict
-from sordino.attack.attackers import FULL, QUICK, Heard, hear
+from sordino.attack.attackers import FULL, QUICK, hear
 from sordino.attack.choose import BEST, guess, guess_whole
+from sordino.attack.heard import Heard
 from sordino.attack.machines import Matrix
 from sordino.attack.patience import PATIENCE, patient_guesses
 from sordino.attack.secrets import FEW_VALUES, Secret, labels_of

@@ -34,7 +34,7 @@ def read(
     ignore: Sequence[str], columns: Sequence[str], continuous: Sequence[str],
 ) -> Given:  # fmt: skip
     """The table and the reference of an audit. Raises what `read_labelled` and `read_reference` raise."""
-    from sordino.features import labelled
+    from sordino.features import dimensions, labelled
 
     for option, names in (("--secret", secrets), ("--task", tasks)):
         if speaker in names:
@@ -50,7 +50,7 @@ def read(
         tables["reference: "] = labelled.read_reference(reference, given, ignore=ignore, columns=columns)
     lines = tuple(f"{what}{one.chosen}" for what, one in tables.items())
     told: dict[str, Any] = {
-        "columns": {"count": len(given.chosen.dimensions), "names": labelled.listed(given.chosen.dimensions)},
+        "columns": {"count": len(given.chosen.dimensions), "names": dimensions.listed(given.chosen.dimensions)},
         "left_out": list(given.chosen.left_out),
     }
     warnings = tuple(dict.fromkeys(line for one in tables.values() for line in one.warnings))
