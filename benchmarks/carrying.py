@@ -24,7 +24,7 @@ from sordino.features import PreprocessFitter, extract
 from sordino.release import fit_drawn, fit_scorer
 from sordino.release.calibration import calibrated
 from sordino.release.scorer import Scorer, required
-from sordino.study import POLICIES, feng2021
+from sordino.study import POLICIES, protocol
 from sordino.study.adapting import folds
 
 Matrix = NDArray[np.float64]
@@ -71,7 +71,7 @@ def main() -> None:
     for option in ("--fit-on", "--corpus"):
         parser.add_argument(option, action="append", required=True, metavar="NAME=PATH")
     given = parser.parse_args()
-    source, target = (corpora_from(some).with_emotions(feng2021.EMOTIONS) for some in (given.fit_on, given.corpus))
+    source, target = (corpora_from(some).with_emotions(protocol.EMOTIONS) for some in (given.fit_on, given.corpus))
     corpus = table.join([source, target])
     x = extract("IS13", corpus, CACHE)
     tried = _Tried(x, corpus, np.arange(len(source)), np.arange(len(source), len(corpus)))
@@ -84,7 +84,7 @@ class _Tried:
     def __init__(self, x: NDArray[np.float32], corpus: table.Corpus, source: Rows, target: Rows) -> None:
         self.corpus, self.source, self.target = corpus, source, target
         self.z = PreprocessFitter().fit(x[source])(x).astype(np.float64)
-        self.emotion = np.array([feng2021.EMOTIONS.index(one) for one in corpus.column("emotion")], np.intp)
+        self.emotion = np.array([protocol.EMOTIONS.index(one) for one in corpus.column("emotion")], np.intp)
         self.fold = folds(corpus, target, 0)
 
     def space(self, name: str) -> Matrix:
@@ -103,7 +103,7 @@ class _Tried:
         z, gender = self.space(space), self.corpus.genders()
         speaker = self.corpus.speaker
         for shrinkage in SHRINKAGES if space in ("as it is", "centred", "centred by speaker") else SHRINKAGES[:1]:
-            here = np.empty((len(self.source), len(feng2021.EMOTIONS)))
+            here = np.empty((len(self.source), len(protocol.EMOTIONS)))
             fold = fit_drawn.folds(speaker[self.source], 0)
 
             def fitted(rows: Rows, shrinkage: float = shrinkage) -> Scorer:
@@ -113,7 +113,7 @@ class _Tried:
                 here[fold == one] = fitted(self.source[fold != one])(z[self.source[fold == one]])
             there = fitted(self.source)(z[self.target])
             for policy in POLICIES:
-                order, role = [feng2021.EMOTIONS.index(one) for one in policy.emotions], self.corpus.roles(policy)
+                order, role = [protocol.EMOTIONS.index(one) for one in policy.emotions], self.corpus.roles(policy)
                 tilt, _ = calibrated(here[:, order], role[self.source], 0.15)
                 home = metrics.auc(role[self.source] == 1, required(here[:, order], tilt))
                 for name, (score, flag) in self.thresholds(here[:, order], there[:, order], policy).items():
@@ -125,13 +125,13 @@ class _Tried:
         """Fitted on speakers of both corpora, thresholds chosen on them; what is tested are others of the second."""
         z, gender = self.space(space), self.corpus.genders()
         fold = np.where(self.fold >= 0, self.fold, folds(self.corpus, self.source, 0))
-        posterior = np.empty((len(z), len(feng2021.EMOTIONS)))
+        posterior = np.empty((len(z), len(protocol.EMOTIONS)))
         for one in np.unique(fold):
             own, test = fold != one, fold == one
             posterior[test] = fit_scorer.fit(z[own], self.emotion[own], self.corpus.speaker[own], gender[own])(z[test])
         for policy in POLICIES:
             role, score, flag = self.corpus.roles(policy), np.empty(len(z)), np.empty(len(z), np.bool_)
-            ordered = posterior[:, [feng2021.EMOTIONS.index(one) for one in policy.emotions]]
+            ordered = posterior[:, [protocol.EMOTIONS.index(one) for one in policy.emotions]]
             for one in np.unique(fold):
                 own, test = fold != one, fold == one
                 tilt, threshold = calibrated(ordered[own], role[own], 0.15)

@@ -28,7 +28,7 @@ from sordino.features import PreprocessFitter, extract
 from sordino.policy import Policy
 from sordino.release import DrawnFitter
 from sordino.signal import audio, functionals
-from sordino.study import feng2021
+from sordino.study import protocol
 from sordino.study.units import POLICIES
 
 FOLDS = 3
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--noise", action="append", type=int, metavar="DB", help="by default -120, -100, -80, -60")
     parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
     given = parser.parse_args()
-    corpus = corpora_from(given.corpus).with_emotions(feng2021.EMOTIONS)
+    corpus = corpora_from(given.corpus).with_emotions(protocol.EMOTIONS)
     clean = extract("mel", corpus, CACHE, given.jobs)
     print(f"{len(corpus)} utterances of {len(set(corpus.speaker))} speakers")
     lines = [line for noise in given.noise or (-120, -100, -80, -60)

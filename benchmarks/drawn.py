@@ -32,7 +32,7 @@ from sordino.corpora.table import Corpus, checksums
 from sordino.define import ROLES, Role
 from sordino.features import PreprocessFitter, extract
 from sordino.release import DrawnFitter, bounds
-from sordino.study import POLICIES, Options, feng2021
+from sordino.study import POLICIES, Options, protocol
 
 QUARTERS: Final = 4
 CHOSEN: Final = "as chosen"
@@ -52,9 +52,9 @@ def main() -> None:
     parser.add_argument("--test", action="store_true", help="measure on test speakers: to confirm, not to choose")
     parser.add_argument("--jobs", type=int, default=-1)
     given = parser.parse_args()
-    corpus = corpora_from(given.corpus).with_emotions(feng2021.EMOTIONS)
+    corpus = corpora_from(given.corpus).with_emotions(protocol.EMOTIONS)
     x = extract("IS13", corpus, CACHE)
-    draws = feng2021.deal(corpus, Options(), checksums(corpus))
+    draws = protocol.deal(corpus, Options(), checksums(corpus))
     sides = {parts.draw: [(parts.transform.rows, parts.test)] if given.test else quarters(corpus, parts)
              for parts in draws}  # fmt: skip
     units = [(parts, *one) for parts in draws for one in sides[parts.draw]]

@@ -19,7 +19,7 @@ from sordino.define import GENDERS, ROLES
 from sordino.features import PreprocessFitter, extract
 from sordino.release import Drawn, DrawnFitter
 from sordino.report import figures
-from sordino.study import POLICIES, Options, feng2021
+from sordino.study import POLICIES, Options, protocol
 
 COLOURS = ("#0072B2", "#009E73", "#D55E00")
 """Neutral, required, sensitive."""
@@ -34,10 +34,10 @@ def main() -> None:
     parser.add_argument("--corpus", action="append", required=True, metavar="NAME=PATH")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
-    corpus = corpora_from(given.corpus).with_emotions(feng2021.EMOTIONS)
+    corpus = corpora_from(given.corpus).with_emotions(protocol.EMOTIONS)
     x, policy = extract("IS13", corpus, CACHE), next(one for one in POLICIES if one.required == "sad")
     found: list[tuple[Values, Codes, Codes, Codes]] = []
-    for parts in feng2021.deal(corpus, Options(), checksums(corpus)):
+    for parts in protocol.deal(corpus, Options(), checksums(corpus)):
         z = PreprocessFitter().fit(x[parts.transform.rows])(x)
         release = DrawnFitter(policy, seed=parts.draw).fit(z, corpus, parts.transform)
         others = np.concatenate([parts.risk.rows, parts.test])

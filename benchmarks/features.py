@@ -26,7 +26,7 @@ from sordino.cli.options import CACHE, corpora_from
 from sordino.corpora.table import Corpus
 from sordino.features import FEATURE_SETS, extract
 from sordino.signal import audio
-from sordino.study import feng2021
+from sordino.study import protocol
 
 GRID = {"C": (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)}
 REFERENCE = "ComParE_2016"
@@ -42,7 +42,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
     given = parser.parse_args()
     names = given.features or [*FEATURE_SETS]
-    corpus = corpora_from(given.corpus).with_emotions(feng2021.EMOTIONS)
+    corpus = corpora_from(given.corpus).with_emotions(protocol.EMOTIONS)
     print(f"{len(corpus)} utterances, {len(set(corpus.speaker))} speakers; chance is 0.25")
     guesses = {name: predictions(extract(name, corpus, CACHE, given.jobs), corpus, given.jobs) for name in names}
     print(pd.DataFrame({name: figures(guesses, name, corpus) for name in names}).T.fillna("").to_string())
@@ -72,7 +72,7 @@ def predicted(x: NDArray[np.float32], y: NDArray[np.intp], corpus: Corpus, test:
 
 
 def emotions(corpus: Corpus) -> NDArray[np.intp]:
-    return np.array([feng2021.EMOTIONS.index(emotion) for emotion in corpus.table["emotion"]])
+    return np.array([protocol.EMOTIONS.index(emotion) for emotion in corpus.table["emotion"]])
 
 
 def figures(guesses: dict[str, NDArray[np.intp]], name: str, corpus: Corpus) -> dict[str, str]:

@@ -28,7 +28,7 @@ from sordino.define import ROLES
 from sordino.features import PreprocessFitter, extract
 from sordino.policy import Policy
 from sordino.release import ReplacementFitter, RetainingFitter
-from sordino.study import POLICIES, Options, feng2021
+from sordino.study import POLICIES, Options, protocol
 
 DEFAULT = RetainingFitter(POLICIES[0])
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -54,9 +54,9 @@ def main() -> None:
     parser.add_argument("--corpus", action="append", required=True, metavar="NAME=PATH")
     given = parser.parse_args()
     options = Options(measured_on="validation")
-    corpus = corpora_from(given.corpus).with_emotions(feng2021.EMOTIONS)
+    corpus = corpora_from(given.corpus).with_emotions(protocol.EMOTIONS)
     x = extract("IS13", corpus, CACHE)
-    draws = feng2021.deal(corpus, options, checksums(corpus))
+    draws = protocol.deal(corpus, options, checksums(corpus))
     units = [(parts, policy) for parts in draws for policy in POLICIES]
     rows = joblib.Parallel(n_jobs=-1)(joblib.delayed(unit)(corpus, x, *one) for one in units)
     table = pd.DataFrame([row for some in rows for row in some])

@@ -24,9 +24,9 @@ STATE = {"home/.local/state/sordino/key"}
 BRISK = """
 import warnings; warnings.simplefilter("ignore")
 import sordino.attack; sordino.attack.QUICK = ("linear",)
-from sordino.study import feng2021
-deal = feng2021.deal
-feng2021.deal = lambda *given: deal(*given)[:1]
+from sordino.study import protocol
+deal = protocol.deal
+protocol.deal = lambda *given: deal(*given)[:1]
 from tests.study import made
 """
 

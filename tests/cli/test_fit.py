@@ -20,7 +20,7 @@ from sordino.metrics import Interval
 from sordino.metrics.bound import Bound
 from sordino.report.estimates import COLUMNS
 from sordino.report.tables import Estimate
-from sordino.study import feng2021
+from sordino.study import protocol
 from sordino.study.choose import Reached
 from sordino.study.fitted import Fitted, Muted
 from tests.device.made import fitted, preprocess
@@ -33,10 +33,10 @@ SAD = 'required = "sad"\nsensitive = ["happy", "angry"]\nrelease = "drawn"\n[bud
 @pytest.fixture(scope="module", autouse=True)
 def quickly() -> Iterator[None]:
     """Networks of few epochs, linear attackers, and one draw of five."""
-    deal = feng2021.deal
+    deal = protocol.deal
     with made.brisk(), warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         warnings.simplefilter("ignore", UserWarning)  # few prototypes
-        patch.setattr(feng2021, "deal", lambda *given: deal(*given)[:1])
+        patch.setattr(protocol, "deal", lambda *given: deal(*given)[:1])
         patch.setattr("sordino.attack.QUICK", ("linear",))
         yield
 

@@ -17,7 +17,7 @@ import pytest
 
 from sordino import attack, cli
 from sordino.cli.reproduce import SHOWN, tell
-from sordino.study.feng2021 import summary
+from sordino.study.protocol import summary
 from tests.study import made
 from tests.study.made import Made
 from tests.study.test_units import times

@@ -31,7 +31,7 @@ from sordino.release.retaining import RetainingFitter
 from sordino.report import Page
 from sordino.signal import audio
 from sordino.study import Options, feng2021, feng2021_report, units
-from sordino.study.feng2021 import EMOTIONS
+from sordino.study.protocol import EMOTIONS
 
 DIMS: Final = 24
 SECONDS: Final = 0.1

@@ -21,7 +21,7 @@ from sordino import corpora
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError, FeatureError, SordinoError, SplitError
 from sordino.report.estimates import headline
-from sordino.study import feng2021
+from sordino.study import protocol
 from tests.study import made
 from tests.study.made import SMALL, Made, Relabel, Run, run
 from tests.study.test_units import times
@@ -260,7 +260,7 @@ def test_other_emotions_are_left_out(tmp_path: Path) -> None:
 
     given = made.study(tmp_path, takes=2, relabel=bored)
     with_them = run(given, tmp_path / "with", page=False)
-    without = run(given, tmp_path / "without", corpus=given.corpus.with_emotions(feng2021.EMOTIONS), page=False)
+    without = run(given, tmp_path / "without", corpus=given.corpus.with_emotions(protocol.EMOTIONS), page=False)
     assert (with_them.out / "estimates.csv").read_bytes() == (without.out / "estimates.csv").read_bytes()
     assert with_them.record == without.record
     assert with_them.record["utterances"] == (given.corpus.table["emotion"] != "bored").sum() < len(given.corpus)
@@ -332,7 +332,7 @@ def test_what_cannot_be_studied_is_said_at_once(
 def test_a_side_of_a_party_that_lacks_an_emotion_is_named_before_anything_is_trained(tmp_path: Path) -> None:
     """Every party has somebody who is sad, but the speakers that stop the transform are not."""
     given = made.study(tmp_path)
-    parts = feng2021.deal(given.corpus, SMALL, given.corpus.column("file"))
+    parts = protocol.deal(given.corpus, SMALL, given.corpus.column("file"))
     held = given.corpus.speaker[parts[0].transform.validation]
     mute = np.isin(given.corpus.speaker, held) & (given.corpus.column("emotion") == "sad")
     with pytest.raises(SplitError, match=r"no sad among 2 speaker\(s\) of the transform's validation part, expected"):

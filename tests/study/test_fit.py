@@ -17,7 +17,7 @@ from sordino.errors import PolicyError
 from sordino.policy import Budget, Policy
 from sordino.release import Drawn, NetworkRelease
 from sordino.report.tables import Estimate
-from sordino.study import choose, feng2021, fit
+from sordino.study import choose, fit, protocol
 from sordino.study.choose import Reached, best, families
 from sordino.study.fitted import Fitted
 from tests.study import made
@@ -42,10 +42,10 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", autouse=True)
 def quickly() -> Iterator[None]:
     """Networks of few epochs, and one draw of five."""
-    deal = feng2021.deal
+    deal = protocol.deal
     with made.brisk(), warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         warnings.simplefilter("ignore", UserWarning)  # few prototypes
-        patch.setattr(feng2021, "deal", lambda *given: deal(*given)[:1])
+        patch.setattr(protocol, "deal", lambda *given: deal(*given)[:1])
         yield
 
 

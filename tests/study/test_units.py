@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus, checksums
 from sordino.errors import AttackError, FeatureError, ReleaseError, SordinoError, SplitError
-from sordino.study import Options, feng2021
+from sordino.study import Options, protocol
 from sordino.study.units import PAPER, predictions
 from tests.study import made
 from tests.study.made import SMALL, Made
@@ -32,7 +32,7 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 def dealt(corpus: Corpus, options: Options = SMALL) -> tuple[Parts, ...]:
-    return feng2021.deal(corpus, options, checksums(corpus))
+    return protocol.deal(corpus, options, checksums(corpus))
 
 
 def first_unit(
@@ -120,7 +120,7 @@ def test_validation_stops_on_every_emotion_whatever_the_order_of_the_rows(given:
     usual, draws = dealt(given.corpus), dealt(given.corpus, replace(SMALL, measured_on="validation"))
     for before, parts in zip(usual, draws, strict=True):
         emotions = given.corpus.column("emotion")[parts.transform.validation]
-        assert set(emotions) == set(feng2021.EMOTIONS)
+        assert set(emotions) == set(protocol.EMOTIONS)
         assert len(emotions) == pytest.approx(len(before.transform.train) / 4, abs=4)
         np.testing.assert_array_equal(parts.transform.rows, before.transform.train)
 

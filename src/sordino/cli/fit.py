@@ -135,11 +135,11 @@ def _rounded(fitted: Fitted, recordings: Corpus, features: str, cache: Path, job
     """What rounding to 8 bits changes, by policy: the first draw's release is written both ways and attacked twice."""
     from sordino.corpora import split
     from sordino.device.reaudit import rounding
-    from sordino.study import feng2021
+    from sordino.study import protocol
     from sordino.study.fit import OPTIONS
 
     emotions = next(iter(fitted.policies.values())).policy.emotions
-    corpus, x = recordings.with_emotions(emotions), feng2021.vectors(features, recordings, emotions, cache, jobs)
+    corpus, x = recordings.with_emotions(emotions), protocol.vectors(features, recordings, emotions, cache, jobs)
     parts = split.three_party(corpus, fitted.seed)
     asked = partial(rounding, features=fitted.features, scale=OPTIONS.scale, seed=fitted.seed)
     return {name: asked(x, corpus, parts, one.policy, one.family) for name, one in fitted.policies.items()}

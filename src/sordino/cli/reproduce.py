@@ -194,14 +194,14 @@ SHOWN = {
         "AUC, gender": "semi-informed gender auc",
     },
 }
-"""What the terminal shows: heading, words, and the figure's name in `sordino.study.feng2021.summary`."""
+"""What the terminal shows: heading, words, and the figure's name in `sordino.study.protocol.summary`."""
 
 
 def tell(estimates: pd.DataFrame, out: Path, json: str | None) -> None:
     """Print the means over the three policies and where the report is; write all of them as JSON where asked."""
-    from sordino.study import feng2021 as study
+    from sordino.study.protocol import summary
 
-    means = study.summary(estimates)
+    means = summary(estimates)
     if json:
         figures: dict[str, Any] = {name: means[name].dropna().to_dict() for name in means.columns}
         write_json(json, {"report": str(out / "report.html"), "mean_of_policies": figures})

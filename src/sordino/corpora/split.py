@@ -70,6 +70,12 @@ def three_party(
     return every[draw]
 
 
+def every_fourth(rows: NDArray[np.intp]) -> Part:
+    """Rows to train on, of which every fourth, counted in the order given, validates instead."""
+    fourth = np.arange(len(rows)) % 4 == 3
+    return Part(np.sort(rows[~fourth]), np.sort(rows[fourth]))
+
+
 def draws(
     corpus: Corpus,
     seed: int = 0,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sordino import metrics, release, storage
 from sordino.attack import QUICK, run
-from sordino.corpora.split import Part, Parts
+from sordino.corpora.split import Parts, every_fourth
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge
 from sordino.device import export
@@ -126,9 +126,7 @@ def halves(parts: Parts, corpus: Corpus) -> list[Parts]:
     half = np.empty(len(people), np.intp)
     half[order] = np.arange(len(people)) % 2
     one, other = (others[np.isin(corpus.speaker[others], people[half == which])] for which in (0, 1))
-    fourth = [np.arange(len(rows)) % 4 == 3 for rows in (one, other)]
-    learn = [Part(rows[~held], rows[held]) for rows, held in zip((one, other), fourth, strict=True)]
-    return [Parts(learn[0], parts.transform, other, 0), Parts(learn[1], parts.transform, one, 1)]
+    return [Parts(every_fourth(one), parts.transform, other, 0), Parts(every_fourth(other), parts.transform, one, 1)]
 
 
 def attacked(

@@ -28,7 +28,7 @@ from sordino.attack import RiskFitter
 from sordino.attack.retraining import READER
 from sordino.attack.sides import crossfit
 from sordino.corpora import table
-from sordino.corpora.split import Part
+from sordino.corpora.split import Part, every_fourth
 from sordino.corpora.table import Corpus
 from sordino.features import CACHE, Preprocess, PreprocessFitter
 from sordino.policy import Policy
@@ -36,7 +36,7 @@ from sordino.progress import track
 from sordino.release import FITTERS, Drawn, Release
 from sordino.release.personal import Personal
 from sordino.release.protocol import Vectors
-from sordino.study import feng2021
+from sordino.study import protocol
 from sordino.study.adapting import Labels, estimated, folds, said, write
 from sordino.study.units import POLICIES, Options
 
@@ -62,16 +62,16 @@ def carry(
     emotion or a gender, or both bear one name, and what fitting raises.
     """
     options, out = options or Options(), storage.folder(out)
-    both = table.join([feng2021.four_emotions(source), feng2021.four_emotions(target)])
-    x = feng2021.vectors(features, table.join([source, target]), feng2021.EMOTIONS, cache, jobs)
+    both = table.join([protocol.four_emotions(source), protocol.four_emotions(target)])
+    x = protocol.vectors(features, table.join([source, target]), protocol.EMOTIONS, cache, jobs)
     own = np.isin(both.column("corpus"), source.table["corpus"].unique())
     scene = _Scene(x, both, np.flatnonzero(own), np.flatnonzero(~own), options)
     calls = [joblib.delayed(_one)(scene, policy, name) for policy in POLICIES for name in releases]
     workers = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
     guesses = pd.concat(track(workers(calls), "policies and releases", len(calls)), ignore_index=True)
-    estimates = estimated(guesses, STUDY, feng2021.name_of(features), options.seed)
+    estimates = estimated(guesses, STUDY, protocol.name_of(features), options.seed)
     config = {"study": STUDY, "fitted_on": source.name, "corpus": target.name, "releases": list(releases),
-              "features": feng2021.name_of(features), "seed": options.seed}  # fmt: skip
+              "features": protocol.name_of(features), "seed": options.seed}  # fmt: skip
     write(estimates, config, out)
     return estimates, guesses
 
@@ -113,8 +113,7 @@ class _Scene:
     def part(self) -> Part:
         """All of the source; what stops training is every fourth utterance of an emotion."""
         rows = self.source[np.argsort(self.corpus.column("emotion")[self.source], kind="stable")]
-        fourth = np.arange(len(rows)) % 4 == 3
-        return Part(np.sort(rows[~fourth]), np.sort(rows[fourth]))
+        return every_fourth(rows)
 
     def conditions(self, space: Preprocess, release: Release, fold: Rows) -> Iterator[tuple[str, Vectors, Vectors]]:
         """Each condition's name, and vectors of all rows before and after the release."""

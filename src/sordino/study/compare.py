@@ -20,7 +20,7 @@ from sordino.report.figures import Panel, Point
 from sordino.report.page import Page, Picture, Section, Terms, Text, settings
 from sordino.report.tables import Cell, Estimate, Estimates, Table, number, with_interval
 from sordino.report.verdict import NONE
-from sordino.study import feng2021
+from sordino.study import protocol
 from sordino.study.feng2021_report import LEAKAGE, UTILITY
 from sordino.study.units import Options
 
@@ -47,10 +47,10 @@ def compare(
     on where it was. Raises what that study raises.
     """
     options, out = options or Options(releases=RELEASES), storage.folder(out)
-    guesses, record = feng2021.attacked(corpus, out, features, options, cache, jobs, STUDY)
-    estimates = measure(guesses, study=STUDY, features=feng2021.name_of(features), seed=options.seed)
+    guesses, record = protocol.attacked(corpus, out, features, options, cache, jobs, STUDY)
+    estimates = measure(guesses, study=STUDY, features=protocol.name_of(features), seed=options.seed)
     estimates = pd.concat([estimates, _bounds(estimates, record["units"])], ignore_index=True)
-    feng2021.write(estimates, record, page(guesses, estimates, record, notices), out)
+    protocol.write(estimates, record, page(guesses, estimates, record, notices), out)
     return estimates
 
 

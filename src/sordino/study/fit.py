@@ -33,7 +33,7 @@ from sordino.policy import Policy
 from sordino.release import DrawnFitter
 from sordino.report.estimates import measure
 from sordino.report.tables import Estimates
-from sordino.study import choose, feng2021
+from sordino.study import choose, protocol
 from sordino.study.choose import Reached
 from sordino.study.fitted import Fitted, Muted
 from sordino.study.units import Options, predictions, remembered, space
@@ -61,13 +61,13 @@ def fit(
     speakers do not suffice.
     """
     emotions = _emotions(corpus, policies)
-    study, x = corpus.with_emotions(emotions), feng2021.vectors(features, corpus, emotions, cache, jobs)
+    study, x = corpus.with_emotions(emotions), protocol.vectors(features, corpus, emotions, cache, jobs)
     with tempfile.TemporaryDirectory() as temporary:
         run = _Run(study, x, checksums(study), features, options, Path(cache or temporary) / "fit", jobs)
         muted = {name: run.policy(policy, budget, place) for place, (name, policy) in enumerate(policies.items())}
     table = study.table.groupby("corpus", sort=False)
     counts = {str(name): (int(rows["speaker"].nunique()), len(rows)) for name, rows in table}
-    found = Fitted(run.preprocess, muted, feng2021.name_of(features), options.seed, counts)
+    found = Fitted(run.preprocess, muted, protocol.name_of(features), options.seed, counts)
     made = {name: one for name, one in muted.items() if one.release is not None}
     return replace(found, together=run.together(made), joint=run.joint(made)) if len(made) > 1 else found
 
@@ -116,12 +116,12 @@ class _Run:
 
     def draws(self, policy: Policy, measured_on: Any = "test") -> tuple[Parts, ...]:
         """The draws of test speakers, or of validation speakers."""
-        return feng2021.deal(self.corpus, replace(self.options, measured_on=measured_on), self.sums, policy.emotions)
+        return protocol.deal(self.corpus, replace(self.options, measured_on=measured_on), self.sums, policy.emotions)
 
     @property
     def everybody(self) -> Part:
         """All rows; the validation speakers of the first draw's transform stop what has to be stopped."""
-        held = feng2021.deal(self.corpus, self.options, self.sums, sorted(set(self.corpus.table["emotion"])))
+        held = protocol.deal(self.corpus, self.options, self.sums, sorted(set(self.corpus.table["emotion"])))
         kept = held[0].transform.validation
         return Part(np.setdiff1d(np.arange(len(self.corpus)), kept), kept)
 
@@ -157,7 +157,7 @@ class _Run:
         return estimates, tuple(choose.reached(Estimates(estimates), policy)), unlabelled
 
     def measured(self, guesses: pd.DataFrame) -> pd.DataFrame:
-        return measure(guesses, study=STUDY, features=feng2021.name_of(self.features), seed=self.options.seed)
+        return measure(guesses, study=STUDY, features=protocol.name_of(self.features), seed=self.options.seed)
 
     def bounds(self, fitter: Any) -> Mapping[tuple[str, str], Bound]:
         """Of a drawn release; none where speakers are too few to do without some."""

@@ -32,7 +32,7 @@ from sordino.progress import track
 from sordino.release import FITTERS, Drawn, Release
 from sordino.release.personal import People, Personal, replayed
 from sordino.release.protocol import Vectors
-from sordino.study import feng2021
+from sordino.study import protocol
 from sordino.study.adapting import Labels, estimated, folds, said, write
 from sordino.study.units import POLICIES, Options
 
@@ -88,16 +88,16 @@ def personalise(
     `sordino.study.feng2021.reproduce` raises.
     """
     options, out = options or Options(), storage.folder(out)
-    study = feng2021.four_emotions(corpus)
-    x = feng2021.vectors(features, corpus, feng2021.EMOTIONS, cache, jobs)
-    draws = feng2021.deal(study, options, checksums(study))
+    study = protocol.four_emotions(corpus)
+    x = protocol.vectors(features, corpus, protocol.EMOTIONS, cache, jobs)
+    draws = protocol.deal(study, options, checksums(study))
     calls = [joblib.delayed(_one)(x, study, parts, policy, releases, options) for parts in draws for policy in POLICIES]
     workers = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
     units = list(track(workers(calls), "draws and policies", len(calls)))
     guesses = pd.concat([*(table for unit in units for table in unit.guesses), *_read(study, units, options)])
     guesses = guesses.reset_index(drop=True)
-    estimates = estimated(guesses, STUDY, feng2021.name_of(features), options.seed)
-    config = {"study": STUDY, "corpus": study.name, "features": feng2021.name_of(features), "releases": list(releases),
+    estimates = estimated(guesses, STUDY, protocol.name_of(features), options.seed)
+    config = {"study": STUDY, "corpus": study.name, "features": protocol.name_of(features), "releases": list(releases),
               "measured_on": options.measured_on, "seed": options.seed}  # fmt: skip
     write(estimates, config, out)
     return estimates, guesses
