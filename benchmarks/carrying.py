@@ -21,11 +21,11 @@ from sordino import metrics
 from sordino.cli.options import CACHE, corpora_from
 from sordino.corpora import table
 from sordino.features import PreprocessFitter, extract
-from sordino.release import fit_drawn, fit_scorer
-from sordino.release.calibration import calibrated
-from sordino.release.scorer import Scorer, required
+from sordino.release.drawn import fit, fit_scorer
+from sordino.release.drawn.calibration import calibrated
+from sordino.release.drawn.scorer import Scorer, required
 from sordino.study import POLICIES, protocol
-from sordino.study.adapting import folds
+from sordino.study.adaptation.evaluation import folds
 
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -104,7 +104,7 @@ class _Tried:
         speaker = self.corpus.speaker
         for shrinkage in SHRINKAGES if space in ("as it is", "centred", "centred by speaker") else SHRINKAGES[:1]:
             here = np.empty((len(self.source), len(protocol.EMOTIONS)))
-            fold = fit_drawn.folds(speaker[self.source], 0)
+            fold = fit.folds(speaker[self.source], 0)
 
             def fitted(rows: Rows, shrinkage: float = shrinkage) -> Scorer:
                 return fit_scorer.fit(z[rows], self.emotion[rows], speaker[rows], gender[rows], shrinkage)

@@ -23,7 +23,7 @@ from sordino.cli.options import CACHE, corpora_from
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.define import ROLES
-from sordino.device.segment import Segmenter
+from sordino.device.sound.segment import Segmenter
 from sordino.features import PreprocessFitter, extract
 from sordino.policy import Policy
 from sordino.release import DrawnFitter

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from sordino import metrics
 from sordino.attack import RiskFitter
-from sordino.attack.patience import groups
+from sordino.attack.pooling import groups
 from sordino.cli.options import CACHE, corpora_from
 from sordino.corpora.split import Part, Parts
 from sordino.corpora.table import Corpus, checksums

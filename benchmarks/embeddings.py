@@ -29,9 +29,9 @@ from sordino.corpora.table import checksums
 from sordino.metrics.bound import bound
 from sordino.nn.multimodal import Shape
 from sordino.release import EmbeddingFitter
-from sordino.release.fit_embedding import PLAIN
-from sordino.study.jaiswal2020_protocol import Scene, draws
-from sordino.study.material import Material
+from sordino.release.embedding.fit import PLAIN
+from sordino.study.jaiswal2020.inputs import Material
+from sordino.study.jaiswal2020.protocol import Scene, draws
 
 PLUS = EmbeddingFitter("private+")
 VARIANTS: dict[str, EmbeddingFitter] = {

@@ -103,8 +103,8 @@ def written(folder: Path) -> Iterator[Path]:
     """A bundle of each family, in 32 and in 8 bits, fitted on numbers that stand for the features `mel`."""
     import pandas as pd
 
+    from sordino import export
     from sordino.corpora import split, table
-    from sordino.device import export
     from sordino.features import PreprocessFitter
     from sordino.policy import Policy
     from sordino.release import fitter

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.device.segment import Segmentation, Segmenter
+from sordino.device.sound.segment import Segmentation, Segmenter
 from sordino.signal import audio, filterbank
 from sordino.signal.audio import SAMPLING_RATE
 

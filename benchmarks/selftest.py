@@ -15,9 +15,10 @@ import joblib
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from sordino.attack import machines, verdict
-from sordino.attack.secrets import Secret
+from sordino.attack.attackers import kernels
+from sordino.attack.secret import Secret
 from sordino.attack.selftest import SCENES, planted
+from sordino.attack.significance import permutation_test
 
 
 def main() -> None:
@@ -46,10 +47,10 @@ def told(name: str, seed: int, shuffles: int, naive: bool) -> str:
     """The verdict on one table; with `naive` every row is a speaker."""
     table = planted(name, seed)
     speaker = np.arange(len(table.x)) if naive else table.speaker
-    families = ("linear",) if naive else machines.FAMILIES
+    families = ("linear",) if naive else kernels.FAMILIES
     with threadpool_limits(1):
         secret = Secret.of("secret", table.secret, speaker)
-        return verdict.judge(table.x, secret, families=families, shuffles=shuffles, seed=seed).answer
+        return permutation_test.judge(table.x, secret, families=families, shuffles=shuffles, seed=seed).answer
 
 
 if __name__ == "__main__":

@@ -40,24 +40,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sordino.checkpoints import Checkpoints
-from sordino.device import (
-    DailyBudget,
-    Floor,
-    Reason,
-    Released,
-    Result,
-    Runtime,
-    Stream,
-    Withheld,
-    archive,
-    bundle,
-    floor,
-    read,
-)  # fmt: skip
-from sordino.device import signature as signatures
-from sordino.device.model import Model
-from sordino.device.onnx_structure import check
-from sordino.device.sound import synthetic
+from sordino.device import DailyBudget, Floor, Reason, Released, Result, Runtime, Stream, Withheld, read
+from sordino.device.bundle import archive, bundle
+from sordino.device.onnx.model import Model
+from sordino.device.onnx.structure import check
+from sordino.device.sound.synthesis import synthetic
+from sordino.device.trust import floor  # fmt: skip
+from sordino.device.trust import signature as signatures
 from sordino.errors import SordinoError
 from sordino.signal import audio, wav, words
 
@@ -439,7 +428,7 @@ cells = st.one_of(
 def labels(data: st.DataObject) -> None:
     import csv
 
-    from sordino.corpora import manifest
+    from sordino.corpora.adapters import manifest
     from sordino.features.labelled import read_labelled, read_reference
 
     kind = data.draw(st.sampled_from(["rows", "bytes", "changed"]))

@@ -34,7 +34,7 @@ def commands(page: Path) -> list[str]:
 def options_of(words: list[str]) -> set[str]:
     """The options of the verb that the words call. Raises `KeyError` for a verb that there is not."""
     assert words[0] in VERBS, f"sordino {words[0]}: no such verb"
-    module = import_module(f"sordino.cli.{words[0]}")
+    module = import_module(f"sordino.cli.verbs.{words[0]}")
     if hasattr(module, "app"):
         command = typer.main.get_group(module.app).commands[words[1]]
     else:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sordino.device.sound import synthetic
+from sordino.device.sound.synthesis import synthetic
 from sordino.signal import audio
 from tests import watched
 from tests.device import listening

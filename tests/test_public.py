@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "sordino"
 ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
+NESTED = sorted(".".join(path.relative_to(PACKAGE).parts[:-1]) for path in PACKAGE.glob("*/*/__init__.py"))
+LISTED = [room for room in (*ROOMS, *NESTED) if room != "cli"]
 
 
 def offered(source: str) -> set[str]:
@@ -43,19 +46,29 @@ def explained_constants() -> set[str]:
 
 
 def test_every_folder_with_code_is_a_room() -> None:
-    assert {path.parent.name for path in PACKAGE.glob("*/*.py")} == set(ROOMS)
+    folders = {".".join(path.relative_to(PACKAGE).parts[:-1]) for path in PACKAGE.rglob("*.py")} - {""}
+    assert folders == {*ROOMS, *NESTED}
 
 
-@pytest.mark.parametrize("room", [room for room in ROOMS if room != "cli"])
+def test_no_room_is_crowded_and_no_file_is_long() -> None:
+    root = PACKAGE.parents[1]
+    files = [path for name in ("src/sordino", "tests", "fuzz", "benchmarks") for path in (root / name).rglob("*.py")]
+    folders = Counter(path.parent.relative_to(root) for path in files)
+    assert {str(folder): count for folder, count in folders.items() if count > 16} == {}
+    lines = {str(path.relative_to(root)): path.read_text().count("\n") for path in files}
+    assert {name: count for name, count in lines.items() if count > 400} == {}
+
+
+@pytest.mark.parametrize("room", LISTED)
 def test_a_room_lists_all_that_it_offers(room: str) -> None:
     module = importlib.import_module(f"sordino.{room}")
     assert module.__doc__
-    assert offered((PACKAGE / room / "__init__.py").read_text()) <= set(module.__all__)
+    assert offered(PACKAGE.joinpath(*room.split("."), "__init__.py").read_text()) <= set(module.__all__)
     assert [name for name in module.__all__ if not hasattr(module, name)] == []
     assert len(set(module.__all__)) == len(module.__all__)
 
 
-@pytest.mark.parametrize("room", [room for room in ROOMS if room != "cli"])
+@pytest.mark.parametrize("room", LISTED)
 def test_every_public_name_is_explained(room: str) -> None:
     module = importlib.import_module(f"sordino.{room}")
     constants = explained_constants()

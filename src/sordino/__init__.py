@@ -10,7 +10,7 @@ from types import ModuleType
 
 __version__ = "0.1.0"
 
-_ROOMS = ("attack", "corpora", "device", "features", "metrics", "nn", "release", "report", "signal", "study")
+_ROOMS = ("attack", "corpora", "device", "export", "features", "metrics", "nn", "release", "report", "signal", "study")
 __all__ = ["__version__", *_ROOMS]
 
 

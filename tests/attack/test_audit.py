@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sordino import metrics
-from sordino.attack.audit import REFERENCE, RELEASED, Audit
+from sordino.attack.vector_audit import REFERENCE, RELEASED, Audit
 from sordino.errors import AttackError
 
 QUICK = Audit(families=("linear", "nearest"), shuffles=39)

@@ -10,8 +10,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from sordino import metrics
-from sordino.attack import FULL, QUICK, Audit, estimators, retrain
-from sordino.attack.sides import crossfit
+from sordino.attack import FULL, QUICK, Audit, retrain
+from sordino.attack.attackers import estimators
+from sordino.attack.splits import crossfit
 from tests.attack.made import people
 
 NAMES = tuple(estimators.FAMILIES)

@@ -15,7 +15,7 @@ from sordino.corpora import table
 from sordino.corpora.table import Corpus
 from sordino.policy import Policy
 from sordino.release import DrawnFitter, ErasureFitter, Identity, bounds
-from sordino.release.rows import hidden
+from sordino.release.training_rows import hidden
 from sordino.report.estimates import measure
 from sordino.report.tables import Estimates
 from tests.attack.scenes import Constant, risk

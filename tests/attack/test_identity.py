@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sordino import metrics
-from sordino.attack import detail
+from sordino.attack import utility_probes
 from sordino.attack.identity import identify
 from sordino.errors import AttackError
 
@@ -73,7 +73,7 @@ def test_what_was_let_through_comes_back_and_noise_does_not() -> None:
     original = random.normal(size=(300, 4)) * [1, 1, 1, 1000]
 
     def share(x: NDArray[np.float64]) -> float:
-        part = detail.crossfitted(x, original, speaker)
+        part = utility_probes.crossfitted(x, original, speaker)
         assert part is not None
         assert sorted(part.rows) == list(range(300))
         return 1 - float(part.prediction.sum() / part.truth.sum())
@@ -83,4 +83,4 @@ def test_what_was_let_through_comes_back_and_noise_does_not() -> None:
     assert share(original[:, :2]) == pytest.approx(0.5, abs=0.05), "two dimensions of four, each counting the same"
     assert abs(share(random.normal(size=(300, 4)))) < 0.1
     with pytest.raises(AttackError, match="one speaker, expected two"):
-        detail.crossfitted(original, original, np.zeros(300, np.intp))
+        utility_probes.crossfitted(original, original, np.zeros(300, np.intp))

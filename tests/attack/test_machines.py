@@ -13,10 +13,10 @@ from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.neighbors import KNeighborsRegressor
 
 from sordino import metrics
-from sordino.attack import machines
-from sordino.attack.machines import FAMILIES, NEIGHBOURS, RIDGES, WHOLE, Scores, scaled, scores
-from sordino.attack.secrets import Secret
-from sordino.attack.sides import crossfit
+from sordino.attack.attackers import kernels
+from sordino.attack.attackers.kernels import FAMILIES, NEIGHBOURS, RIDGES, WHOLE, Scores, scaled, scores
+from sordino.attack.secret import Secret
+from sordino.attack.splits import crossfit
 
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -286,4 +286,4 @@ def test_a_table_of_few_different_rows_is_attacked_without_failing() -> None:
 
 def test_a_ridge_that_rounding_swallows_is_raised() -> None:
     gram = np.full((50, 50), 1e12) - 1e-3 * np.eye(50)  # not quite positive
-    assert np.isfinite(machines._solved(gram, 1e-9, np.ones((50, 1)))).all()
+    assert np.isfinite(kernels._solved(gram, 1e-9, np.ones((50, 1)))).all()

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sordino.attack import machines, magnitude, ties, verdict
-from sordino.attack.audit import Audit
-from sordino.attack.secrets import Secret
-from sordino.attack.sides import crossfit
+from sordino.attack.attackers import kernels, scaling, ties
+from sordino.attack.secret import Secret
+from sordino.attack.significance import permutation_test
+from sordino.attack.splits import crossfit
+from sordino.attack.vector_audit import Audit
 from sordino.errors import AttackError
 
 Matrix = NDArray[np.float64]
@@ -30,24 +31,24 @@ def table(seed: int = 0, shift: float = 2.5) -> tuple[Matrix, Secret]:
     return x, Secret.of("gender", gender, speaker)
 
 
-def judged(x: Matrix, secret: Secret) -> verdict.Decision:
-    return verdict.judge(x, secret, shuffles=19)
+def judged(x: Matrix, secret: Secret) -> permutation_test.Decision:
+    return permutation_test.judge(x, secret, shuffles=19)
 
 
 def test_of_200_constant_tables_none_is_called_a_leak() -> None:
     constants = (0.1, 0.0, -7e9, 1e155, 1e-300, 1e308)
     for seed in range(200):
         x, secret = table(seed)
-        families = machines.FAMILIES if seed < 2 else ("nearest",)  # which ranked rows by their order
+        families = kernels.FAMILIES if seed < 2 else ("nearest",)  # which ranked rows by their order
         constant = np.full_like(x, constants[seed % len(constants)])
-        decision = verdict.judge(constant, secret, families=families, shuffles=19)
+        decision = permutation_test.judge(constant, secret, families=families, shuffles=19)
         assert (decision.answer, decision.p, decision.needed) == ("no leak found", 1.0, 0.5)
         assert {auc for *_, auc, _ in decision.by_attacker} == {0.5}
 
 
 def test_constant_vectors_reach_half_with_every_family() -> None:
     x, secret = table()
-    audited = Audit((*machines.FAMILIES, "logistic", "svm-rbf", "forest", "mlp"), shuffles=19).run(
+    audited = Audit((*kernels.FAMILIES, "logistic", "svm-rbf", "forest", "mlp"), shuffles=19).run(
         np.full_like(x, 0.1), secret.values.astype(int), secret.speaker
     )
     assert (audited.decision.answer, audited.decision.p, audited.auc()) == ("no leak found", 1.0, 0.5)
@@ -98,7 +99,7 @@ def test_ordinary_numbers_keep_every_bit() -> None:
     for each in (False, True):
         centred, spread = x - x.mean(axis=0), x.std(axis=0)
         expected = centred / (spread if each else np.sqrt(np.mean(spread**2)))
-        assert machines.scaled(x, each).tobytes() == expected.tobytes()
+        assert kernels.scaled(x, each).tobytes() == expected.tobytes()
 
 
 def test_equal_rows_have_equal_scores_in_any_order() -> None:
@@ -107,7 +108,7 @@ def test_equal_rows_have_equal_scores_in_any_order() -> None:
     prototypes = random.normal(size=(3, 5))
     x = prototypes[random.integers(0, 3, len(EVERY))]
     fold = secret.folds()
-    for said in machines.scores(x, secret.values[:, None], crossfit(fold), None):
+    for said in kernels.scores(x, secret.values[:, None], crossfit(fold), None):
         for side in np.unique(fold):
             values = [np.unique(said.values[(fold == side) & (x == one).all(axis=1)]) for one in prototypes]
             assert all(len(some) < 2 for some in values), said.setting
@@ -119,7 +120,7 @@ def test_nearest_rows_that_are_equally_far_count_alike() -> None:
     squared = (points[:, None] - points) ** 2
     for order in (EVERY[:4], EVERY[3::-1], np.array([1, 3, 0, 2])):
         rows = np.append(order, 4)
-        said = machines.nearest(squared[np.ix_(rows, rows)], points[rows] ** 2, labels[rows], plan, 1)
+        said = kernels.nearest(squared[np.ix_(rows, rows)], points[rows] ** 2, labels[rows], plan, 1)
         assert said[4, 0] == 0.0
 
 
@@ -138,9 +139,9 @@ def test_ranks_take_rounding_for_a_tie() -> None:
 )
 def test_numbers_that_are_none_are_refused(x: Matrix, message: str) -> None:
     with pytest.raises(AttackError, match=message):
-        machines.vectors(x)
+        kernels.vectors(x)
 
 
 def test_the_spread_of_whole_numbers_is_theirs() -> None:
-    *_, spread, power = magnitude.moments(np.array([[2**30], [2**30 + 2]]), np.arange(2))
+    *_, spread, power = scaling.moments(np.array([[2**30], [2**30 + 2]]), np.arange(2))
     assert np.ldexp(spread, power).tolist() == [1.0]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from sordino import metrics
-from sordino.attack import patience, patient, retrain
+from sordino.attack import patient, pooling, retrain
 from sordino.errors import AttackError
 from tests.attack.made import people, table_of
 
@@ -53,18 +53,18 @@ def test_pooling_worked_by_hand() -> None:
 def test_a_group_is_of_one_speaker_and_one_value_and_no_larger_than_asked(who: list[int], k: int, seed: int) -> None:
     speaker = np.array(who)
     value = np.arange(len(who)) % 2
-    group = patience.groups(speaker, value, k, seed)
+    group = pooling.groups(speaker, value, k, seed)
     for one in np.unique(group[group >= 0]):
         own = group == one
         assert len({*zip(speaker[own].tolist(), value[own].tolist(), strict=True)}) == 1
         size = int(((speaker == speaker[own][0]) & (value == value[own][0])).sum())
         assert own.sum() == min(k, size)
-    assert (group == patience.groups(speaker, value, k, seed)).all()
+    assert (group == pooling.groups(speaker, value, k, seed)).all()
 
 
 def test_mean_vectors_are_those_of_the_groups() -> None:
     x = np.arange(8.0).reshape(4, 2)
-    mean, first = patience.means(x, np.array([1, 0, -1, 1]))
+    mean, first = pooling.means(x, np.array([1, 0, -1, 1]))
     assert mean.tolist() == [[2, 3], [3, 4]]
     assert first.tolist() == [1, 0]
 
@@ -82,8 +82,8 @@ def test_pooled_vectors_show_what_pooled_scores_do_not() -> None:
     auc = {}
     for way, table in [("one", found.best), *found.patient.groupby("attacker")]:
         auc[str(way)] = metrics.auc((table["truth"] == 1).to_numpy(), table["score"].to_numpy())
-    assert auc["one"] < auc[patience.SCORES] - 0.1
-    assert auc["one"] < auc[patience.VECTORS] - 0.1
+    assert auc["one"] < auc[pooling.SCORES] - 0.1
+    assert auc["one"] < auc[pooling.VECTORS] - 0.1
     assert found.patient.groupby("attacker")["best"].nunique().tolist() == [1, 1]
     assert found.patient["best"].sum() == len(set(speaker[test]))
 

@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from sordino import metrics
-from sordino.attack import QUICK, guesses, retrain, retraining
-from sordino.attack.sides import crossfit
+from sordino.attack import QUICK, retrain, retraining
+from sordino.attack import columns as guesses
+from sordino.attack.splits import crossfit
 from sordino.errors import AttackError
 from tests.attack.made import people
 

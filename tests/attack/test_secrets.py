@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import chisquare
 
 from sordino.attack import Audit
-from sordino.attack.secrets import FOLDS, LEVEL, Secret
+from sordino.attack.secret import FOLDS, LEVEL, Secret
 from sordino.errors import AttackError
 
 Rows = NDArray[np.intp]

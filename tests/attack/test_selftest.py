@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.stats import f, norm
 
 from sordino import metrics
-from sordino.attack.secrets import Secret
+from sordino.attack.secret import Secret
 from sordino.attack.selftest import DIMENSIONS, SCENES, SHARE, SPEAKERS, UTTERANCES, planted
-from sordino.attack.verdict import judge
+from sordino.attack.significance.permutation_test import judge
 
 Matrix = NDArray[np.float64]
 

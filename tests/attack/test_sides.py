@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sordino.attack import retraining, sides
+from sordino.attack import retraining, splits
 from sordino.errors import AttackError
 
 
@@ -27,7 +27,7 @@ def test_folds_share_no_speaker_and_have_both_values_on_both_sides(
     given: tuple[NDArray[np.str_], NDArray[np.intp]], seed: int
 ) -> None:
     speaker, secret = given
-    plan = sides.crossfit(retraining.own_folds(speaker, secret, seed))
+    plan = splits.crossfit(retraining.own_folds(speaker, secret, seed))
     assert 2 <= len(plan.sides) <= 5
     for own, test in plan.sides:
         assert not set(speaker[own]) & set(speaker[test])
@@ -50,7 +50,7 @@ def test_the_order_of_the_rows_moves_no_speaker_to_another_fold(
 
 
 def test_held_out_rows_neither_choose_nor_scale() -> None:
-    plan = sides.held(np.array([0, 2, 4, 6]), np.array([1, 3]), np.array([0, 0, 1, 1]))
+    plan = splits.held(np.array([0, 2, 4, 6]), np.array([1, 3]), np.array([0, 0, 1, 1]))
     assert plan.measured == (2,)
     assert plan.others(2).tolist() == plan.known.tolist() == [0, 2, 4, 6]
     assert plan.others(0).tolist() == [4, 6]
@@ -58,14 +58,14 @@ def test_held_out_rows_neither_choose_nor_scale() -> None:
 
 
 def test_a_checked_plan_is_chosen_by_its_validation_rows_alone() -> None:
-    plan = sides.checked(np.array([0, 1]), np.array([2]), np.array([3]))
+    plan = splits.checked(np.array([0, 1]), np.array([2]), np.array([3]))
     assert plan.others(plan.measured[0]).tolist() == [2]
     assert plan.known.tolist() == [0, 1]
 
 
 def test_a_plan_of_people_follows_their_rows() -> None:
     speaker = np.array([0, 0, 1, 2, 2])
-    plan = sides.crossfit(np.array([0, 0, 1, 1, 1])).of_people(speaker)
+    plan = splits.crossfit(np.array([0, 0, 1, 1, 1])).of_people(speaker)
     assert [(side.own.tolist(), side.test.tolist()) for side in plan.sides] == [([1, 2], [0]), ([0], [1, 2])]
 
 

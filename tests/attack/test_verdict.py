@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from scipy.stats import binom, spearmanr
 
 from sordino import metrics
-from sordino.attack import verdict
-from sordino.attack.machines import Scores, scores
-from sordino.attack.secrets import LEVEL, Secret
-from sordino.attack.sides import crossfit
-from sordino.attack.verdict import BLIND, Decision, decide, judge, labels
+from sordino.attack.attackers.kernels import Scores, scores
+from sordino.attack.secret import LEVEL, Secret
+from sordino.attack.significance.permutation_test import BLIND, Decision, Reached, decide, judge, labels, reach
+from sordino.attack.splits import crossfit
 from sordino.errors import AttackError
 
 Matrix = NDArray[np.float64]
@@ -94,7 +93,7 @@ def nulls(secret_of: str, by: str = "speaker") -> list[float]:
         table = secret.shuffles(fold, 39, seed)
         whole = speaker if by == "speaker" and not secret.within else None
         every = scores(x, labels(secret, table), crossfit(fold), whole, QUICK)
-        found.append(decide(secret, fold, (one for said in every for one in verdict.reach(secret, table, said))).p)
+        found.append(decide(secret, fold, (one for said in every for one in reach(secret, table, said))).p)
     return found
 
 
@@ -125,9 +124,7 @@ def test_of_all_arrangements_of_a_secret_no_more_than_the_level_are_called_a_lea
     p = []
     for place in range(36):
         table = np.hstack([every[:, [place]], np.delete(every, place, axis=1)])
-        found = [
-            one for said in scores(x, table, crossfit(fold), speaker) for one in verdict.reach(secret, table, said)
-        ]
+        found = [one for said in scores(x, table, crossfit(fold), speaker) for one in reach(secret, table, said)]
         p.append(decide(secret, fold, found).p)
     assert all(np.mean(np.array(p) <= level) <= level + 1e-9 for level in (0.05, 0.1, 0.2, 0.5, 0.9))
     assert min(p) <= 2 / 36  # of an arrangement and, at the most, its opposite
@@ -182,7 +179,7 @@ def by_hand(reached: Matrix) -> tuple[float, list[float]]:
 def test_p_is_the_share_of_shuffles_whose_best_attacker_is_as_far_out(seed: int) -> None:
     secret = secrets()["gender"]
     reached = np.random.default_rng(seed).normal(0, np.array([[1], [5], [0.1]]), (3, 40)) + seed * np.eye(1, 40)
-    every = [verdict.Reached("linear", str(row), False, one, 0.5 + one / 100) for row, one in enumerate(reached)]
+    every = [Reached("linear", str(row), False, one, 0.5 + one / 100) for row, one in enumerate(reached)]
     found = decide(secret, secret.folds(), every)
     p, each = by_hand(reached)
     assert found.p == pytest.approx(p)
@@ -195,9 +192,7 @@ def test_p_is_the_share_of_shuffles_whose_best_attacker_is_as_far_out(seed: int)
 def test_an_attacker_who_always_says_the_same_neither_helps_nor_harms() -> None:
     secret = secrets()["gender"]
     reached = np.random.default_rng(0).normal(size=40) + 9 * np.eye(1, 40)[0]
-    one, dull = (
-        verdict.Reached("linear", name, False, own, own) for name, own in (("a", reached), ("b", np.full(40, 0.5)))
-    )
+    one, dull = (Reached("linear", name, False, own, own) for name, own in (("a", reached), ("b", np.full(40, 0.5))))
     alone, both = (decide(secret, secret.folds(), every) for every in ([one], [one, dull]))
     assert alone.p == both.p == 1 / 40
     assert both.by_attacker[1][4] == 1
@@ -226,7 +221,7 @@ def test_each_column_is_the_auc_that_metrics_would_give(name: str, whole: bool) 
     secret = secrets()[name]
     table = secret.shuffles(secret.folds(), 9)
     said = said_of(secret, table, whole)
-    found = verdict.reach(secret, table, said)
+    found = reach(secret, table, said)
     assert [one.pooled for one in found] == ([True] if whole else [False] if secret.within else [False, True])
     first = np.unique(secret.speaker, return_index=True)[1]
     for one in found:
@@ -260,12 +255,10 @@ def test_attackers_learn_a_column_for_two_values_one_for_each_of_more_and_ranks_
 def test_scores_that_order_everyone_rightly_stay_finite() -> None:
     for name in ("gender", "age"):
         secret = secrets()[name]
-        single, pooled = verdict.reach(
-            secret, secret.values[:, None], Scores("linear", "oracle", secret.values[:, None])
-        )
+        single, pooled = reach(secret, secret.values[:, None], Scores("linear", "oracle", secret.values[:, None]))
         assert single.auc[0] == pooled.auc[0] == pytest.approx(1)
         assert np.isfinite(pooled.reached).all()
-        wrong = verdict.reach(secret, secret.values[:, None], Scores("linear", "liar", -secret.values[:, None]))
+        wrong = reach(secret, secret.values[:, None], Scores("linear", "liar", -secret.values[:, None]))
         assert [one.auc[0] for one in wrong] == pytest.approx([0, 0])
 
 

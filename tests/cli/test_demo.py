@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sordino.cli.demo import SYNTHETIC
+from sordino.cli.verbs.demo import SYNTHETIC
 from sordino.corpora import synthetic
 from sordino.features import FEATURE_SETS
 from tests.cli.test_reproduce import sordino

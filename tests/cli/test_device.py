@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from sordino.cli import main
-from sordino.device.sound import synthetic
+from sordino.device.sound.synthesis import synthetic
 from sordino.features.labelled import read_labelled
 from sordino.signal import audio
 from tests.device.made import bundled, talking
@@ -27,7 +27,7 @@ def run(*arguments: object) -> int | str | None:
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The device's key and count stay within the test."""
-    monkeypatch.setattr("sordino.cli.release.STATE", tmp_path / "state")
+    monkeypatch.setattr("sordino.cli.verbs.release.STATE", tmp_path / "state")
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_a_device_keeps_its_key_so_that_asking_twice_tells_nothing_new(
 ) -> None:
     found = []
     for device in ("one", "one", "other"):
-        monkeypatch.setattr("sordino.cli.release.STATE", tmp_path / device)
+        monkeypatch.setattr("sordino.cli.verbs.release.STATE", tmp_path / device)
         assert run("release", talking(), *sounds, "--out", tmp_path / "x.npz") == 0
         found.append(np.load(tmp_path / "x.npz")["x"])
     np.testing.assert_array_equal(found[0], found[1])
@@ -125,7 +125,7 @@ def test_a_changed_bundle_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_bench_measures_all_that_it_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("sordino.cli.bench.STARTS", 1)
+    monkeypatch.setattr("sordino.cli.verbs.bench.STARTS", 1)
     assert run("bench", "device", bundled("drawn"), "--json", tmp_path / "b.json") == 0
     found = json.loads((tmp_path / "b.json").read_text())
     speed = {"latency_ms_p50", "latency_ms_p99", "rtf", "rss_mb", "cold_start_s"}

@@ -13,16 +13,16 @@ import pytest
 from rich.console import Console
 
 from sordino import cli
-from sordino.cli import fit
-from sordino.device import ed25519
-from sordino.device.reaudit import Change
+from sordino.cli.verbs import fit
+from sordino.device.trust import ed25519
+from sordino.export.quantisation import Change
 from sordino.metrics import Interval
 from sordino.metrics.bound import Bound
 from sordino.report.estimates import COLUMNS
 from sordino.report.tables import Estimate
 from sordino.study import protocol
-from sordino.study.choose import Reached
-from sordino.study.fitted import Fitted, Muted
+from sordino.study.fitting.card import Fitted, Muted
+from sordino.study.fitting.selection import Reached
 from tests.device.made import fitted, preprocess
 from tests.release.planted import POLICY
 from tests.study import made

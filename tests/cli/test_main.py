@@ -39,7 +39,7 @@ def offer(monkeypatch: pytest.MonkeyPatch) -> Offer:
     """Makes a function the verb `trial` for the length of a test."""
 
     def register(function: Callable[..., object]) -> None:
-        module = ModuleType("sordino.cli.trial")
+        module = ModuleType("sordino.cli.verbs.trial")
         module.trial = function  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, module.__name__, module)
         monkeypatch.setitem(cli.VERBS, "trial", "Try.")

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from sordino import attack, cli
-from sordino.cli.reproduce import SHOWN, tell
+from sordino.cli.verbs.reproduce import SHOWN, tell
 from sordino.study.protocol import summary
 from tests.study import made
 from tests.study.made import Made

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from sordino import cli
-from sordino.study import jaiswal2020_variants
-from sordino.study.jaiswal2020_variants import Options
+from sordino.study.jaiswal2020 import variants
+from sordino.study.jaiswal2020.variants import Options
 from tests.study.sound import corpus
 
 VERB = ("reproduce", "jaiswal2020", "--jobs", "1")
@@ -21,7 +21,7 @@ VERB = ("reproduce", "jaiswal2020", "--jobs", "1")
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks that learn for an epoch, and one attacker."""
     quick = functools.partial(Options, epochs=1, families=("linear",), shuffles=2, selections=1, word_dims=8)
-    monkeypatch.setattr(jaiswal2020_variants, "Options", quick)
+    monkeypatch.setattr(variants, "Options", quick)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sordino.cli import main
-from sordino.device.sound import synthetic
+from sordino.device.sound.synthesis import synthetic
 from sordino.signal import audio
 from tests.device.forged import chance, forged
 from tests.device.made import bundled, talking
@@ -28,7 +28,7 @@ def run(*arguments: object) -> int | str | None:
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a device keeps stays within the test."""
-    monkeypatch.setattr("sordino.cli.release.STATE", tmp_path / "state")
+    monkeypatch.setattr("sordino.cli.verbs.release.STATE", tmp_path / "state")
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_a_table_that_stands_there_is_added_to(tmp_path: Path, monkeypatch: pyte
 def test_the_budget_of_the_policy_is_kept_over_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sordino.cli.release.STATE", tmp_path / "state")
+    monkeypatch.setattr("sordino.cli.verbs.release.STATE", tmp_path / "state")
     for count in (4, 5):
         run(monkeypatch, wav(), "--out", tmp_path / "released.csv", bundle=place(5))
         assert len(pd.read_csv(tmp_path / "released.csv")) == count

@@ -189,7 +189,7 @@ from sordino import cli
 def trial() -> None:
     print(*joblib.Parallel(n_jobs=2, return_as="generator")(joblib.delayed(time.sleep)(60) for _ in range(4)))
 
-module = types.ModuleType("sordino.cli.trial")
+module = types.ModuleType("sordino.cli.verbs.trial")
 module.trial = trial
 sys.modules[module.__name__] = module
 cli.VERBS["trial"] = "Try."
@@ -205,7 +205,7 @@ from sordino import cli
 def trial() -> None:
     np.linalg.svd(np.random.default_rng(0).normal(size=(6000, 6000)))
 
-module = types.ModuleType("sordino.cli.trial")
+module = types.ModuleType("sordino.cli.verbs.trial")
 module.trial = trial
 sys.modules[module.__name__] = module
 cli.VERBS["trial"] = "Try."

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sordino import cli
-from sordino.cli.bundle import _shown
 from sordino.cli.options import console, write_json
 from sordino.cli.terminal import Console
+from sordino.cli.verbs.bundle import _shown
 from sordino.device import Bundle, read
 from sordino.progress import printable, printable_warnings
 from tests.device.made import bundled

@@ -10,10 +10,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from sordino import corpora
-from sordino.cli.corpus import app
-from sordino.corpora.check import Count, by_speaker, counts, differences, identical, is_wrong
-from sordino.corpora.published import FENG2021_EMOTIONS, PUBLISHED, Published
-from sordino.corpora.ravdess import EMOTIONS
+from sordino.cli.verbs.corpus import app
+from sordino.corpora.adapters.ravdess import EMOTIONS
+from sordino.corpora.checks.check import Count, by_speaker, counts, differences, identical, is_wrong
+from sordino.corpora.checks.published import FENG2021_EMOTIONS, PUBLISHED, Published
 from tests.corpora.trees import recording, table
 
 # Feng 2021, Table I: neutral, happy, sad, angry, all; with IEMOCAP's happy and angry put right

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from sordino import corpora
-from sordino.corpora import cremad
-from sordino.corpora.check import counts, differences
-from sordino.corpora.published import PUBLISHED
+from sordino.corpora.adapters import cremad
+from sordino.corpora.checks.check import counts, differences
+from sordino.corpora.checks.published import PUBLISHED
 from sordino.errors import CorpusError
 from tests.corpora.trees import recording, table
 

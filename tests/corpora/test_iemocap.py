@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sordino import corpora
-from sordino.corpora import dimensions, iemocap
+from sordino.corpora import dimensions
+from sordino.corpora.adapters import iemocap
 from sordino.errors import CorpusError
 from tests.corpora.trees import recording
 

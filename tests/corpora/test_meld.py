@@ -12,12 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from sordino import corpora
-from sordino.cli.corpus import app
+from sordino.cli.verbs.corpus import app
 from sordino.corpora import split
-from sordino.corpora.blocks import blocks
-from sordino.corpora.check import counts, differences, identical
+from sordino.corpora.checks.check import counts, differences, identical
+from sordino.corpora.checks.published import PUBLISHED
 from sordino.corpora.dimensions import levels
-from sordino.corpora.published import PUBLISHED
+from sordino.corpora.groups import blocks
 from sordino.corpora.table import checksums
 from sordino.errors import CorpusError
 from tests.corpora.trees import table

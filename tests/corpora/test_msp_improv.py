@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sordino import corpora
-from sordino.corpora import msp_improv
-from sordino.corpora.check import counts, differences
+from sordino.corpora.adapters import msp_improv
+from sordino.corpora.checks.check import counts, differences
+from sordino.corpora.checks.published import PUBLISHED
 from sordino.corpora.dimensions import levels
-from sordino.corpora.published import PUBLISHED
 from sordino.errors import CorpusError
 from tests.corpora.trees import recording, text
 

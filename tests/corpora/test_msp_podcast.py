@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from sordino import corpora
-from sordino.corpora.check import counts, differences, is_wrong
+from sordino.corpora.checks.check import counts, differences, is_wrong
+from sordino.corpora.checks.published import PUBLISHED
 from sordino.corpora.dimensions import levels
-from sordino.corpora.published import PUBLISHED
 from sordino.errors import CorpusError
 from tests.corpora.trees import recording, table, text
 

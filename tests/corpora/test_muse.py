@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sordino import corpora
-from sordino.cli.corpus import app
+from sordino.cli.verbs.corpus import app
 from sordino.corpora.dimensions import levels
 from sordino.errors import AudioError, CorpusError
 from tests.corpora.trees import recording, table, text

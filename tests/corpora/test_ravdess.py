@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sordino import corpora
-from sordino.corpora import ravdess
-from sordino.corpora.check import counts, differences, identical
-from sordino.corpora.published import PUBLISHED
+from sordino.corpora.adapters import ravdess
+from sordino.corpora.checks.check import counts, differences, identical
+from sordino.corpora.checks.published import PUBLISHED
 from sordino.errors import CorpusError
 from tests.corpora.trees import recording
 

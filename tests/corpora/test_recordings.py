@@ -13,9 +13,9 @@ import pytest
 import soundfile
 from typer.testing import CliRunner, Result
 
-from sordino.cli.corpus import app
+from sordino.cli.verbs.corpus import app
 from sordino.corpora import table
-from sordino.corpora.recordings import Bad, listed, opened
+from sordino.corpora.checks.recordings import Bad, listed, opened
 from sordino.corpora.table import Corpus
 from tests.corpora.trees import recording
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sordino import corpora
 from sordino.corpora import table
-from sordino.corpora.blocks import blocks
+from sordino.corpora.groups import blocks
 from sordino.corpora.split import Parts, Validation, draws, pairs, three_party
 from sordino.corpora.table import Corpus
 from sordino.errors import SplitError

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sordino.device.graph import Graph
+from sordino.export.graph import Graph
 from tests.device.forged import Files, arrays, card, chance, first
 
 WIDTH = 24

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.device import archive, bundle, read
+from sordino.device import read
+from sordino.device.bundle import archive, bundle
 
 Files = dict[str, bytes]
 Change = Callable[[Any], Any]

@@ -10,8 +10,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.device import Bundle, export, read
-from sordino.device.sound import synthetic
+from sordino import export
+from sordino.device import Bundle, read
+from sordino.device.sound.synthesis import synthetic
 from sordino.features import PreprocessFitter
 from sordino.policy import Budget, Policy
 from sordino.release import DrawnFitter

@@ -11,8 +11,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.device import export
-from sordino.device.sound import synthetic
+from sordino import export
+from sordino.device.sound.synthesis import synthetic
 from sordino.features import NormaliseFitter, Preprocess, PreprocessFitter
 from sordino.nn.fit import Settings
 from sordino.nn.fit_multimodal import Training

@@ -20,7 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
-from sordino.device import Bundle, Runtime, bundle, export, read
+from sordino import export
+from sordino.device import Bundle, Runtime, read
+from sordino.device.bundle import bundle
 from sordino.errors import BundleError, ReleaseError
 from sordino.features import NormaliseFitter, PreprocessFitter
 from sordino.policy import Budget, Policy

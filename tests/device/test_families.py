@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sordino.device import Runtime, export, families, read
-from sordino.device.interface import interface
+from sordino import export
+from sordino.device import Runtime, read
+from sordino.device.bundle import families
+from sordino.device.bundle.interface import interface
 from sordino.errors import BundleError
 from sordino.policy import Budget, Policy
 from sordino.release import EMBEDDINGS, FITTERS

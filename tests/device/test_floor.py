@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sordino.device import Floor, Runtime, export, floor, read
+from sordino import export
+from sordino.device import Floor, Runtime, read
+from sordino.device.trust import floor
 from sordino.errors import BundleError, PolicyError, StorageError
 from sordino.policy import Budget, Policy
 from tests.device.faults import model

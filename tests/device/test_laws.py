@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sordino.device import Runtime, export, read
-from sordino.device.model import Model
-from sordino.device.networks import decision
+from sordino import export
+from sordino.device import Runtime, read
+from sordino.device.onnx.model import Model
 from sordino.device.serving import Table
 from sordino.errors import BundleError, ReleaseError
+from sordino.export.networks import decision
 from sordino.features import NormaliseFitter
 from sordino.nn.sequences import Sequences
 from sordino.release import EMBEDDINGS, FITTERS

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sordino.device import microphone
+from sordino.device.sound import microphone
 from sordino.errors import DependencyError
 
 

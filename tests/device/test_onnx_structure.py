@@ -16,13 +16,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
-from sordino.device import Runtime, bundle, export, read
-from sordino.device.model import Model
-from sordino.device.onnx_graph import graph_of
-from sordino.device.onnx_schema import MODEL
-from sordino.device.onnx_shapes import OPERATORS
-from sordino.device.onnx_structure import BUNDLE, Limits, check
-from sordino.device.protobuf import Bounds, Message, parse
+from sordino import export
+from sordino.device import Runtime, read
+from sordino.device.bundle import bundle
+from sordino.device.onnx.graph import graph_of
+from sordino.device.onnx.model import Model
+from sordino.device.onnx.protobuf import Bounds, Message, parse
+from sordino.device.onnx.schema import MODEL
+from sordino.device.onnx.shapes import OPERATORS
+from sordino.device.onnx.structure import BUNDLE, Limits, check
 from sordino.errors import BundleError
 from sordino.release import FITTERS
 from tests.device import hostile_models as hostile
@@ -80,7 +82,7 @@ def test_refusals_take_under_a_second_and_200_mb(tmp_path: Path) -> None:
         (tmp_path / f"{number}.onnx").write_bytes(hostile.content(name))
     code = (
         "import sys, time, glob\n"
-        "from sordino.device.onnx_structure import check\n"
+        "from sordino.device.onnx.structure import check\n"
         "from sordino.errors import BundleError\n"
         "for path in glob.glob(sys.argv[1] + '/*.onnx'):\n"
         "    content, start = open(path, 'rb').read(), time.process_time()\n"

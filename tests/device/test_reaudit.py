@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from sordino.device import Bundle, read
-from sordino.device.reaudit import Bundled, Change, Reading, as_release, attacked, changes, halves
 from sordino.errors import BundleError, ReleaseError
+from sordino.export.quantisation import Bundled, Change, Reading, as_release, attacked, changes, halves
 from sordino.metrics import Interval
 from sordino.release import Drawn, Release
 from sordino.release.protocol import Readable

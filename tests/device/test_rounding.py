@@ -15,9 +15,10 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from sordino.device import bundle, read
-from sordino.device.graph import IR, LARGEST, OPSET, Graph, quantise, rounded
-from sordino.device.model import Model, rounds_inputs
+from sordino.device import read
+from sordino.device.bundle import bundle
+from sordino.device.onnx.model import Model, rounds_inputs
+from sordino.export.graph import IR, LARGEST, OPSET, Graph, quantise, rounded
 from tests.device.exact import exact
 from tests.device.made import bundled, features, scaled, scene
 

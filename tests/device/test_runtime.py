@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sordino.device import Bundle, Reason, Released, Runtime, Withheld, bundle, export, read
+from sordino import export
+from sordino.device import Bundle, Reason, Released, Runtime, Withheld, read
+from sordino.device.bundle import bundle
 from sordino.device.serving import Table
-from sordino.device.sound import synthetic
+from sordino.device.sound.synthesis import synthetic
 from sordino.errors import BundleError, ReleaseError
 from sordino.features import PreprocessFitter
 from sordino.release import Identity

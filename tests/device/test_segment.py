@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sordino.device import Segmentation, Segmenter, Utterance
-from sordino.device.sound import synthetic
+from sordino.device.sound.synthesis import synthetic
 from sordino.errors import AudioError
 from sordino.signal import audio
 

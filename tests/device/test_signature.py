@@ -18,9 +18,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sordino.device import Bundle, Runtime, archive, bundle, ed25519, read, signature
-from sordino.device.signature import PublicKey, Trust
-from sordino.device.versions import admit
+from sordino.device import Bundle, Runtime, read
+from sordino.device.bundle import archive, bundle
+from sordino.device.trust import ed25519, signature
+from sordino.device.trust.signature import PublicKey, Trust
+from sordino.device.trust.versions import admit
 from sordino.errors import BundleError, ReleaseError, SignatureError, StorageError
 from tests.device.forged import chance, forged
 from tests.device.made import bundled, features
@@ -361,7 +363,7 @@ def test_a_device_that_asks_for_no_signature_loads_neither() -> None:
 import sys
 from sordino.device import Runtime
 Runtime({str(bundled("drawn"))!r})
-print(*sorted(set(sys.modules) & {{"nacl", "cryptography", "sordino.device.signature"}}))
+print(*sorted(set(sys.modules) & {{"nacl", "cryptography", "sordino.device.trust.signature"}}))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from sordino.nn import fit_multimodal
+from sordino.nn.adversary_diagnostics import probe
 from sordino.nn.fit_multimodal import FittedMultimodal, Training, _Lesson
-from sordino.nn.health import probe
 from sordino.nn.labels import Tasks, recall
 from sordino.nn.multimodal import Multimodal, Shape, apply
 from tests.nn.planted import BOTH, GENERAL, PRIVATE, fitted, planted, shape, short

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sordino.nn.health import Health, probe
+from sordino.nn.adversary_diagnostics import Health, probe
 
 
 def embedded(rows: int, apart: float, seed: int = 0) -> tuple[Tensor, Tensor]:

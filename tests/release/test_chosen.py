@@ -9,7 +9,7 @@ import pytest
 
 from sordino.errors import PolicyError
 from sordino.release import COSTS, FITTERS, WHAT, DrawnFitter, ReplacementFitter, check, explain, fitter, name_of
-from sordino.release.chosen import _knobs
+from sordino.release.from_policy import _knobs
 from tests.release.planted import POLICY
 
 

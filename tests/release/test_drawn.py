@@ -16,9 +16,10 @@ from sordino.attack import retrain
 from sordino.corpora.split import Part
 from sordino.errors import ReleaseError
 from sordino.policy import Budget
-from sordino.release import Drawn, DrawnFitter, bounds, fit_scorer, load
-from sordino.release.prototypes import prototypes
-from sordino.signal.chance import uniform
+from sordino.release import Drawn, DrawnFitter, bounds, load
+from sordino.release.drawn import fit_scorer
+from sordino.release.drawn.prototypes import prototypes
+from sordino.signal.keyed_random import uniform
 from tests.release.planted import POLICY, Planted, planted, speakers_of
 
 

@@ -13,7 +13,7 @@ from sordino.nn.fit_multimodal import Training
 from sordino.nn.multimodal import Shape
 from sordino.nn.sequences import Sequences
 from sordino.release import EMBEDDINGS, Embedding, EmbeddingFitter, Identity, archive, load
-from sordino.release.embedding import noise
+from sordino.release.embedding.release import noise
 from tests.release.planted import drawing
 
 SHAPE = Shape(audio=6, text=None, kernels=8, gru_width=8)

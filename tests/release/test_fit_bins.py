@@ -19,7 +19,7 @@ from sordino.nn.fit_multimodal import Training
 from sordino.nn.multimodal import Shape
 from sordino.nn.sequences import Sequences
 from sordino.release import Embedding, EmbeddingFitter
-from sordino.release.fit_bins import biases, crossfitted, fallen, fit
+from sordino.release.embedding.fit_bins import biases, crossfitted, fallen, fit
 
 SHAPE = Shape(audio=6, conv_layers=2, kernels=12, gru_width=12, dense_width=16, primary={"activation": 3, "voice": 2})
 """`voice` is gender by another name: a network that learns it keeps it."""

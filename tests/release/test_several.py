@@ -15,7 +15,7 @@ from sordino.errors import ReleaseError
 from sordino.metrics.bound import Bound, bound, contraction, contraction_together
 from sordino.policy import Policy
 from sordino.release import Drawn, DrawnFitter, Identity, Joint, JointDrawn, bounds, joint, joint_bounds
-from sordino.release.several import combined
+from sordino.release.drawn.joint import combined
 from tests.release.planted import POLICY, Planted, planted
 
 OTHER = Policy(required="happy", sensitive=("sad", "angry"))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sordino.errors import ReleaseError
-from sordino.signal.chance import drawn, uniform
+from sordino.signal.keyed_random import drawn, uniform
 
 
 @settings(max_examples=40, deadline=None)

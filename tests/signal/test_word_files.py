@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sordino.errors import FeatureError
-from sordino.signal import inert
+from sordino.signal import safe_pickle
 from sordino.signal.words import read
 
 WORDS = ["happy", "sad", "angry"]
@@ -203,7 +203,7 @@ def test_a_kv_of_any_protocol_and_type_is_read(tmp_path: Path, protocol: int, dt
     np.testing.assert_array_equal(words.vectors, model.vectors)
 
 
-def nothing(name: inert.Name) -> bool:
+def nothing(name: safe_pickle.Name) -> bool:
     """No name is allowed."""
     return name is None
 
@@ -212,7 +212,7 @@ def nothing(name: inert.Name) -> bool:
 @given(st.binary(max_size=200))
 def test_no_pickle_makes_the_inert_reader_fail_otherwise(content: bytes) -> None:
     try:
-        inert.read(content, nothing)
+        safe_pickle.read(content, nothing)
     except ValueError:
         return
 
@@ -222,4 +222,4 @@ def test_the_inert_reader_gives_data_as_they_are() -> None:
     for protocol in (2, 3, 4, 5):
         if protocol == 2:
             data["a"][6] = "x"  # bytes are a call in this protocol
-        assert inert.read(pickle.dumps(data, protocol), nothing) == data
+        assert safe_pickle.read(pickle.dumps(data, protocol), nothing) == data

@@ -26,11 +26,12 @@ from sordino.features import write_vectors
 from sordino.nn.fit import Settings
 from sordino.policy import Policy
 from sordino.release import FITTERS, ReplacementFitter
+from sordino.release.autoencoder.retaining import RetainingFitter
 from sordino.release.protocol import Fitter
-from sordino.release.retaining import RetainingFitter
 from sordino.report import Page
 from sordino.signal import audio
-from sordino.study import Options, feng2021, feng2021_report, units
+from sordino.study import Options, feng2021, units
+from sordino.study.feng2021 import report
 from sordino.study.protocol import EMOTIONS
 
 DIMS: Final = 24
@@ -175,7 +176,7 @@ def run(given: Made, out: Path, options: Options = SMALL, corpus: Corpus | None 
     """The study with few epochs, in this process; `page=False` writes an empty page."""
     with brisk(more.pop("policies", 1)), pytest.MonkeyPatch.context() as patch:
         if not more.pop("page", True):
-            patch.setattr(feng2021_report, "page", lambda *_: Page("", "", ()))
+            patch.setattr(report, "page", lambda *_: Page("", "", ()))
         settings = {"features": str(given.vectors), "options": options, "cache": None, "jobs": 1, **more}
         feng2021.reproduce(corpus or given.corpus, out, **settings)
     return Run(given, out)

@@ -20,7 +20,8 @@ from sordino.errors import CorpusError
 from sordino.features import write_vectors
 from sordino.nn.fit import Settings
 from sordino.report.estimates import COLUMNS
-from sordino.study import Options, adapting, carry, personalise, units
+from sordino.study import Options, units
+from sordino.study.adaptation import cross_corpus, evaluation, personalisation
 from tests.study import made
 
 OPTIONS = Options(families=("linear",))
@@ -57,8 +58,10 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Places:
 def brisk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One policy and few epochs."""
     settings = Settings(epochs=12, learning_rate=5e-3)
-    monkeypatch.setattr(personalise, "HEARD", (personalise.HEARD[1], personalise.HEARD[4], personalise.HEARD[7]))
-    for study in (carry, personalise):
+    monkeypatch.setattr(
+        personalisation, "HEARD", (personalisation.HEARD[1], personalisation.HEARD[4], personalisation.HEARD[7])
+    )
+    for study in (cross_corpus, personalisation):
         monkeypatch.setattr(study, "POLICIES", units.POLICIES[:1])
         monkeypatch.setattr(study, "RiskFitter", partial(RiskFitter, settings=settings))
     with warnings.catch_warnings():
@@ -67,11 +70,11 @@ def brisk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def values(guesses: pd.DataFrame, figure: str) -> dict[tuple[str, str], float]:
-    return {key: row[figure].value for key, row in adapting.means(guesses).items()}
+    return {key: row[figure].value for key, row in evaluation.means(guesses).items()}
 
 
 def test_a_space_that_is_centred_carries_over_to_another_place(places: Places, tmp_path: Path) -> None:
-    estimates, guesses = carry.carry(places.here, places.there, tmp_path, features=places.vectors,
+    estimates, guesses = cross_corpus.carry(places.here, places.there, tmp_path, features=places.vectors,
                                      releases=("none", "drawn"), options=OPTIONS, jobs=1)  # fmt: skip
     assert tuple(estimates.columns) == COLUMNS
     keys = ["release", "condition", "required", "knowledge", "attacker", "target", "metric", "group", "k", "split"]
@@ -79,10 +82,10 @@ def test_a_space_that_is_centred_carries_over_to_another_place(places: Places, t
     assert set(guesses["corpus"]) == {"there"}
     assert set(guesses.loc[guesses["target"] == "emotion", "speaker"]) == set(places.there.speaker)
     f1 = values(guesses, "F1 required")
-    assert f1["drawn", carry.CENTRED] > f1["drawn", carry.AS_FITTED] + 0.2
-    assert f1["none", carry.CENTRED] > f1["none", carry.AS_FITTED]
-    assert set(f1) >= {("drawn", condition) for condition in (*carry.CALIBRATED, carry.KNOWN)}
-    assert values(guesses, "gender AUC")["none", carry.CENTRED] > 0.9
+    assert f1["drawn", cross_corpus.CENTRED] > f1["drawn", cross_corpus.AS_FITTED] + 0.2
+    assert f1["none", cross_corpus.CENTRED] > f1["none", cross_corpus.AS_FITTED]
+    assert set(f1) >= {("drawn", condition) for condition in (*cross_corpus.CALIBRATED, cross_corpus.KNOWN)}
+    assert values(guesses, "gender AUC")["none", cross_corpus.CENTRED] > 0.9
     assert json.loads((tmp_path / "run.json").read_text())["config"]["fitted_on"] == "here"
     assert (tmp_path / "estimates.csv").is_file()
 
@@ -92,30 +95,34 @@ def test_labels_of_the_other_place_move_nothing_but_what_is_calibrated(places: P
     shuffled["emotion"] = np.roll(shuffled["emotion"], 1)
     told = []
     for number, corpus in enumerate((places.there, Corpus("there", shuffled))):
-        _, guesses = carry.carry(places.here, corpus, tmp_path / str(number), features=places.vectors,
+        _, guesses = cross_corpus.carry(places.here, corpus, tmp_path / str(number), features=places.vectors,
                                  releases=("drawn",), options=OPTIONS, jobs=1)  # fmt: skip
         told.append(
             guesses[guesses["target"] == "emotion"].pivot(index="row", columns="condition", values="prediction")
         )
     same = (told[0] == told[1]).all()
-    assert {condition for condition in same.index if same[condition]} == {carry.AS_FITTED, carry.CENTRED, carry.KNOWN}
+    assert {condition for condition in same.index if same[condition]} == {
+        cross_corpus.AS_FITTED,
+        cross_corpus.CENTRED,
+        cross_corpus.KNOWN,
+    }
 
 
 def test_one_corpus_is_not_fitted_on_and_used(places: Places, tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="corpus here comes twice"):
-        carry.carry(places.here, places.here, tmp_path, features=places.vectors, jobs=1)
+        cross_corpus.carry(places.here, places.here, tmp_path, features=places.vectors, jobs=1)
 
 
 def test_users_are_known_one_at_a_time_by_other_utterances_of_theirs(places: Places, tmp_path: Path) -> None:
-    estimates, guesses = personalise.personalise(places.here, tmp_path, features=places.vectors, options=OPTIONS,
+    estimates, guesses = personalisation.personalise(places.here, tmp_path, features=places.vectors, options=OPTIONS,
                                                  jobs=1)  # fmt: skip
-    conditions = [personalise.NOBODY, *(heard.name for heard in personalise.HEARD)]
+    conditions = [personalisation.NOBODY, *(heard.name for heard in personalisation.HEARD)]
     assert list(dict.fromkeys(estimates["condition"])) == conditions
     emotions = guesses[guesses["target"] == "emotion"]
     for _, of in emotions.groupby("condition"):
         assert sorted(of["row"]) == sorted(np.arange(len(places.here)))  # every speaker is tested once
     f1, gender = (values(guesses, figure) for figure in ("F1 required", "gender AUC"))
-    assert f1["drawn", "20 utterances"] > f1["drawn", personalise.NOBODY] - 0.1
+    assert f1["drawn", "20 utterances"] > f1["drawn", personalisation.NOBODY] - 0.1
     flagged = emotions["prediction"].eq(1).groupby(emotions["condition"]).mean()
     assert flagged["required alone, not labelled"] <= flagged["3 labelled of each emotion"]
     assert max(gender.values()) < 0.75

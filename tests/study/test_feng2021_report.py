@@ -14,8 +14,8 @@ from sklearn.metrics import f1_score, roc_auc_score
 from sordino.define import ROLES
 from sordino.report import Estimates, Page, measure, pooled
 from sordino.report.tables import Table
-from sordino.study import feng2021_report
-from sordino.study.feng2021_tables import Published, table_four, table_three
+from sordino.study.feng2021 import report
+from sordino.study.feng2021.tables import Published, table_four, table_three
 from tests.report import made
 from tests.report.test_page import Balance, outside, words
 
@@ -46,9 +46,7 @@ def estimates(predictions: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def page(predictions: pd.DataFrame, estimates: pd.DataFrame) -> Page:
-    return feng2021_report.page(
-        predictions, estimates, RUN, ["This corpus is synthetic: it says nothing about people."]
-    )
+    return report.page(predictions, estimates, RUN, ["This corpus is synthetic: it says nothing about people."])
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +173,7 @@ def test_the_same_input_gives_the_same_bytes(
     predictions: pd.DataFrame, estimates: pd.DataFrame, page: Page, tmp_path: Path
 ) -> None:
     path = page.write(tmp_path)
-    again = feng2021_report.page(predictions, estimates, RUN, page.notices)
+    again = report.page(predictions, estimates, RUN, page.notices)
     assert path.read_text(encoding="utf-8") == again.html
     assert (tmp_path / "figure.svg").read_text(encoding="utf-8") == again.files["figure.svg"]
     assert again.files["figure.svg"] in again.html
@@ -183,7 +181,7 @@ def test_the_same_input_gives_the_same_bytes(
 
 def test_too_few_speakers_are_told_in_words() -> None:
     few = made.study(speakers=3, draws=1, corpora=("one",), required=("sad",))
-    text = words(feng2021_report.page(few, measure(few), {}).html)
+    text = words(report.page(few, measure(few), {}).html)
     assert "cannot tell what an attacker who retrains finds, speakers are too few" in text
     assert "nan" not in text
     assert ">Each corpus alone<" not in text
@@ -191,7 +189,7 @@ def test_too_few_speakers_are_told_in_words() -> None:
 
 def test_a_study_without_the_reference_has_a_page() -> None:
     some = made.study(releases=("rae",), required=("sad",), corpora=("one",))
-    text = words(feng2021_report.page(some, measure(some), {}).html)
+    text = words(report.page(some, measure(some), {}).html)
     assert "(on the original features" not in text
     assert "An attacker who retrains on released vectors tells sensitive from neutral" in text
 
@@ -199,5 +197,5 @@ def test_a_study_without_the_reference_has_a_page() -> None:
 def test_figures_of_validation_speakers_are_called_so(predictions: pd.DataFrame, estimates: pd.DataFrame) -> None:
     run = {"config": {"options": {"measured_on": "validation"}}}
     some = predictions["required"] == "sad"
-    page = feng2021_report.page(predictions[some], estimates[estimates["required"] == "sad"], run)
+    page = report.page(predictions[some], estimates[estimates["required"] == "sad"], run)
     assert page.notices == ["Measured on the validation speakers of the transform, not on test speakers."]

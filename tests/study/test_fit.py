@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sordino.corpora.licences import commercial_use
+from sordino.corpora.checks.licences import commercial_use
 from sordino.errors import PolicyError
 from sordino.policy import Budget, Policy
 from sordino.release import Drawn, NetworkRelease
 from sordino.report.tables import Estimate
-from sordino.study import choose, fit, protocol
-from sordino.study.choose import Reached, best, families
-from sordino.study.fitted import Fitted
+from sordino.study import protocol
+from sordino.study.fitting import fit, selection
+from sordino.study.fitting.card import Fitted
+from sordino.study.fitting.selection import Reached, best, families
 from tests.study import made
 from tests.study.made import Made
 
@@ -92,7 +93,7 @@ def test_the_same_call_gives_the_same_release_and_figures(given: Made, cache: Pa
 def test_a_budget_chooses_what_keeps_the_most_within_it(
     given: Made, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choose, "families", lambda *_: ["rae-grl+", "drawn"])
+    monkeypatch.setattr(selection, "families", lambda *_: ["rae-grl+", "drawn"])
     free = replace(SAD, release="", knobs=(("drawn", (("shrinkage", 0.9),)),))  # nine speakers tell no covariance
     loose = fitted(given, cache, {"sad": free}, budget=1.0).policies["sad"]
     assert isinstance(loose.release, NetworkRelease)  # it keeps more, and tells more

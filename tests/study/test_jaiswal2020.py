@@ -17,14 +17,13 @@ from sordino.errors import CorpusError, ReleaseError, SplitError, StudyError
 from sordino.nn.multimodal import Shape
 from sordino.report.estimates import COLUMNS
 from sordino.study import jaiswal2020
-from sordino.study import jaiswal2020_grid as grid
-from sordino.study import jaiswal2020_tables as tables
-from sordino.study.jaiswal2020_estimates import CONTROL, NULL, ON_D1, _bounds, measure
-from sordino.study.jaiswal2020_lesson import Lesson
-from sordino.study.jaiswal2020_protocol import Scene, draws
-from sordino.study.jaiswal2020_units import guesses
-from sordino.study.jaiswal2020_variants import Options, variants
-from sordino.study.material import Material
+from sordino.study.jaiswal2020 import grid, tables
+from sordino.study.jaiswal2020.estimates import CONTROL, NULL, ON_D1, _bounds, measure
+from sordino.study.jaiswal2020.inputs import Material
+from sordino.study.jaiswal2020.protocol import Scene, draws
+from sordino.study.jaiswal2020.units import guesses
+from sordino.study.jaiswal2020.variant_run import Lesson
+from sordino.study.jaiswal2020.variants import Options, variants
 from tests.study.sound import corpus
 
 QUICK = Options(normalise="corpus", epochs=20, families=("linear",), shuffles=4, word_dims=8)
@@ -290,7 +289,7 @@ def test_one_level_alone_is_no_task(planted: Corpus, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_the_grid_is_searched_and_several_networks_vote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(grid, "SIZES", {"kernels": (32, 64)})
-    monkeypatch.setattr("sordino.study.jaiswal2020_lesson.LAMBDAS", (0.3, 1.0))
+    monkeypatch.setattr("sordino.study.jaiswal2020.variant_run.LAMBDAS", (0.3, 1.0))
     few = corpus(tmp_path, speakers=10, utterances=6)
     options = Options(normalise="corpus", epochs=1, families=("linear",), shuffles=1, selections=1, seeds=2, grid=True)
     out = tmp_path / "out"

@@ -1,13 +1,14 @@
 """What can be taken: attackers on released vectors."""
 
-from sordino.attack import membership, selftest, verdict
-from sordino.attack.attackers import FULL, QUICK
-from sordino.attack.audit import Audit, Audited
-from sordino.attack.ignorant import Judgement, RiskAttacker, RiskFitter
-from sordino.attack.null import Null
-from sordino.attack.patience import patient
+from sordino.attack import membership, selftest
+from sordino.attack.attackers.families import FULL, QUICK
+from sordino.attack.attackers.ignorant import Judgement, RiskAttacker, RiskFitter
+from sordino.attack.pooling import patient
 from sordino.attack.retraining import Retrained, retrain
 from sordino.attack.run import COLUMNS, Attacked, run, together
+from sordino.attack.significance import permutation_test
+from sordino.attack.significance.null_distribution import Null
+from sordino.attack.vector_audit import Audit, Audited
 
 __all__ = [
     "COLUMNS",
@@ -23,9 +24,9 @@ __all__ = [
     "RiskFitter",
     "membership",
     "patient",
+    "permutation_test",
     "retrain",
     "run",
     "selftest",
     "together",
-    "verdict",
 ]

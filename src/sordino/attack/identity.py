@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from sordino.attack import machines
-from sordino.attack.secrets import FOLDS
-from sordino.attack.sides import crossfit
+from sordino.attack.attackers import kernels
+from sordino.attack.secret import FOLDS
+from sordino.attack.splits import crossfit
 from sordino.errors import AttackError
 
 Rows = NDArray[np.intp]
@@ -59,7 +59,7 @@ class Identified:
 
 
 def identify(
-    X: ArrayLike, groups: ArrayLike, *, families: Sequence[str] = machines.FAMILIES, seed: int = 0
+    X: ArrayLike, groups: ArrayLike, *, families: Sequence[str] = kernels.FAMILIES, seed: int = 0
 ) -> Identified:
     """Who speaks in each of the rows `X` `(n, d)`, whose speakers are `groups` `(n,)`.
 
@@ -71,8 +71,8 @@ def identify(
     >>> float(np.mean(identify(voices + random.normal(size=(40, 5)), who).said == who)) > 0.9
     True
     """
-    machines.known_families(families)
-    x, given = machines.vectors(X), np.asarray(groups)
+    kernels.known_families(families)
+    x, given = kernels.vectors(X), np.asarray(groups)
     if len(x) != len(given):
         raise AttackError(f"{len(x)} vectors, {len(given)} speakers, expected one each a row: align them")
     names, speaker, counts = np.unique(given, return_inverse=True, return_counts=True)
@@ -85,7 +85,7 @@ def identify(
     fold = np.empty(len(x), dtype=np.intp)
     fold[order] = turn % FOLDS
     truth = np.eye(len(names))[speaker]
-    every = list(machines.scores(x, truth, crossfit(fold), None, families))
+    every = list(kernels.scores(x, truth, crossfit(fold), None, families))
     right = np.array([said.values.argmax(axis=1) == speaker for said in every])
     scores, family = np.empty_like(truth), []
     for one in np.unique(fold):

@@ -22,10 +22,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.attack import retraining, sides
-from sordino.attack.attackers import QUICK
+from sordino.attack import retraining, splits
+from sordino.attack.attackers.families import QUICK
 from sordino.attack.retraining import Retrained
-from sordino.attack.sides import Rows
+from sordino.attack.splits import Rows
 from sordino.errors import AttackError
 
 VALIDATION_SHARE: Final = 1 / 3
@@ -122,7 +122,7 @@ def attack(e: NDArray[np.float32], plan: Plan, families: Sequence[str] = QUICK, 
     sample. Raises `AttackError` for vectors that are missing.
     """
     parts = retraining.usable(e, plan.member, plan.speaker, [plan.learn, plan.validation, plan.test])
-    return retraining.by_plan(e, plan.member, plan.speaker, sides.checked(*parts), families=families, seed=seed)
+    return retraining.by_plan(e, plan.member, plan.speaker, splits.checked(*parts), families=families, seed=seed)
 
 
 @dataclass(frozen=True)

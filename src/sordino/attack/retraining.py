@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sordino.attack import choose, sides
-from sordino.attack.attackers import QUICK, scores
-from sordino.attack.null import Null, nulls
-from sordino.attack.patience import patient_guesses
-from sordino.attack.secrets import FOLDS, Secret
-from sordino.attack.sides import Plan, Rows, Side
-from sordino.attack.verdict import labels
+from sordino.attack import selection, splits
+from sordino.attack.attackers.families import QUICK, scores
+from sordino.attack.pooling import patient_guesses
+from sordino.attack.secret import FOLDS, Secret
+from sordino.attack.significance.null_distribution import Null, nulls
+from sordino.attack.significance.permutation_test import labels
+from sordino.attack.splits import Plan, Rows, Side
 from sordino.errors import AttackError
 
 Vectors = NDArray[np.floating[Any]]
@@ -70,7 +70,7 @@ def retrain(
     both = sorted(set(speaker[own]) & set(speaker[test]))
     if both:
         raise AttackError(f"speaker {both[0]} is learnt from and tested, expected one of it: split by speaker")
-    plan = sides.held(own, test, own_folds(speaker[own], secret[own], seed))
+    plan = splits.held(own, test, own_folds(speaker[own], secret[own], seed))
     return by_plan(x, secret, speaker, plan, families=families, ks=ks, shuffles=shuffles, seed=seed)
 
 
@@ -90,14 +90,14 @@ def by_plan(
     z = np.asarray(x[rows], np.float64)
     heard = scores(z, labels(of, shuffled), plan, families, len(of.classes), seed)
     first = [one.of(0, shuffled.shape[1]) for one in heard]
-    every = choose.guess(of, plan, first, every=bool(ks))
+    every = selection.guess(of, plan, first, every=bool(ks))
     table = every[every["side"].isin(plan.measured)].reset_index(drop=True)
     best = every[every["best"]]
     waited = [patient_guesses(z, of, plan, best, k, families, seed) for k in ks]
     null = nulls(of, shuffled, plan, heard, (1, *ks)) if shuffles else {}
     patient = pd.concat(waited, ignore_index=True) if waited else table[:0]
     table, patient = (one.assign(speaker=speaker[rows[one["row"]]], row=rows[one["row"]]) for one in (table, patient))
-    return Retrained(table, patient, choose.quality(of, plan, first), null)
+    return Retrained(table, patient, selection.quality(of, plan, first), null)
 
 
 def either(one: Retrained, other: Retrained) -> Retrained:
@@ -131,7 +131,7 @@ def own_folds(speaker: NDArray[np.str_], secret: Rows, seed: int = 0) -> Rows:
             f"a value of the secret has {min(counts)} of the attacker's {len(np.unique(speaker))} speakers, "
             "expected two or more, some to learn from and some to choose by: add speakers"
         )
-    return sides.deal(speaker, secret, seed, min(FOLDS, *counts))
+    return splits.deal(speaker, secret, seed, min(FOLDS, *counts))
 
 
 def _secret(secret: Rows, speaker: NDArray[np.str_]) -> Secret:

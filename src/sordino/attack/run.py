@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sordino.attack.attackers import FULL, QUICK
-from sordino.attack.ignorant import RiskAttacker, RiskFitter
-from sordino.attack.machines import known_families
-from sordino.attack.scene import Scene
+from sordino.attack.attackers.families import FULL, QUICK
+from sordino.attack.attackers.ignorant import RiskAttacker, RiskFitter
+from sordino.attack.attackers.kernels import known_families
+from sordino.attack.release_audit import Scene
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
 from sordino.define import GENDERS, ROLES

@@ -42,8 +42,8 @@ VERBS: Final = {
     "reproduce": "Run a paper's study on your recordings.",
     "words": "Train word vectors on transcripts.",
 }
-"""Every verb and its line in `sordino --help`. The verb lives in `sordino/cli/VERB.py` as a function of that name, or,
-when it has verbs of its own, as a typer application named `app`."""
+"""Every verb and its line in `sordino --help`. The verb lives in `sordino/cli/verbs/VERB.py` as a function of that name,
+or, when it has verbs of its own, as a typer application named `app`."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -132,7 +132,7 @@ def _run(arguments: list[str]) -> int:
 
 def _register(app: typer.Typer, name: str) -> None:
     """Load one verb: the others stay a line of help, so that `sordino --help` need not import what they need."""
-    module = importlib.import_module(f"sordino.cli.{name}")
+    module = importlib.import_module(f"sordino.cli.verbs.{name}")
     if hasattr(module, "app"):
         app.add_typer(module.app, name=name, no_args_is_help=False)
     else:

@@ -33,7 +33,7 @@ def usable(key: Path | None, version: int | None, expires: str | None) -> None:
                 "--version and --expires are of a signature, expected --sign KEY: name the private key"
             )
         return
-    from sordino.device import ed25519
+    from sordino.device.trust import ed25519
 
     day_of(expires)
     ed25519.public_of(key)
@@ -51,7 +51,7 @@ def signed(bundle: Path, key: Path | None, version: int | None, expires: str | N
     """Sign a bundle where a key is named; what is said of it then."""
     if key is None:
         return "unsigned"
-    from sordino.device import signature
+    from sordino.device.trust import signature
 
     return str(signature.sign(bundle, key, version=version or now(), expires=day_of(expires)))
 

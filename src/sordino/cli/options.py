@@ -100,7 +100,7 @@ def tell_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | No
     from rich.table import Table
 
     from sordino.report.tables import number
-    from sordino.study.adapting import COLUMNS, means
+    from sordino.study.adaptation.evaluation import COLUMNS, means
 
     found = means(guesses)
     if json:

@@ -12,7 +12,7 @@ from sordino.errors import SignatureError
 
 if TYPE_CHECKING:
     from sordino.device import Floor
-    from sordino.device.signature import Trust
+    from sordino.device.trust.signature import Trust
 
 Trusted = Annotated[
     list[Path] | None,
@@ -34,7 +34,7 @@ def trust_from(trusted: list[Path] | None, revoked: Path | None, versions: Path 
         if revoked:
             raise SignatureError(f"--revoked {revoked} without a key, expected --trusted PUBKEY: name whom you trust")
         return None
-    from sordino.device.signature import Trust, read_revoked
+    from sordino.device.trust.signature import Trust, read_revoked
 
     ids = read_revoked(revoked) if revoked else frozenset[str]()
     return Trust(tuple(trusted), ids, lambda: datetime.now(UTC).date(), versions)
@@ -44,6 +44,6 @@ def floor_from(path: Path | None) -> Floor | None:
     """The floor in a file, None where none was named."""
     if path is None:
         return None
-    from sordino.device import floor
+    from sordino.device.trust import floor
 
     return floor.read(path)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sordino.corpora import check, dimensions, published, split
-from sordino.corpora.adapters import ADAPTERS, load
+from sordino.corpora import dimensions, split
+from sordino.corpora.adapters.registry import ADAPTERS, load
+from sordino.corpora.checks import check, published
 from sordino.corpora.table import Corpus, join
 
 __all__ = ["ADAPTERS", "Corpus", "check", "dimensions", "join", "load", "published", "split"]

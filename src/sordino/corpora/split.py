@@ -15,7 +15,7 @@ from typing import Final, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.corpora.blocks import PARTS, Stratum, blocks, is_needed, strata
+from sordino.corpora.groups import PARTS, Stratum, blocks, is_needed, strata
 from sordino.corpora.table import Corpus, checksums
 from sordino.define import GENDERS
 from sordino.errors import SplitError

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sordino.device import table
 from sordino.device.budget import DailyBudget
-from sordino.device.bundle import Bundle, Served, read
-from sordino.device.floor import Floor
+from sordino.device.bundle.bundle import Bundle, Served, read
 from sordino.device.result import Reason, Released, Result, Withheld
 from sordino.device.runtime import Runtime
-from sordino.device.segment import Segmentation, Segmenter, Utterance
-from sordino.device.stream import Stream
+from sordino.device.sound.segment import Segmentation, Segmenter, Utterance
+from sordino.device.sound.stream import Stream
+from sordino.device.trust.floor import Floor
 
 __all__ = [
     "Bundle",

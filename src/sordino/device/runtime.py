@@ -14,19 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.device.budget import DailyBudget
-from sordino.device.bundle import Bundle, Served, read
+from sordino.device.bundle.bundle import Bundle, Served, read
+from sordino.device.bundle.test_vectors import prove
 from sordino.device.extractors import extractor
-from sordino.device.floor import Floor
 from sordino.device.result import Reason, Released, Result, Withheld
-from sordino.device.segment import USUAL, Segmentation
 from sordino.device.serving import Clip, Clips, Table
-from sordino.device.stream import Stream
-from sordino.device.vectors import prove
+from sordino.device.sound.segment import USUAL, Segmentation
+from sordino.device.sound.stream import Stream
+from sordino.device.trust.floor import Floor
 from sordino.errors import BundleError, ReleaseError, SordinoError
 from sordino.policy import Policy
 
 if TYPE_CHECKING:
-    from sordino.device.signature import Signature, Trust, Trusted
+    from sordino.device.trust.signature import Signature, Trust, Trusted
     from sordino.signal.feature_sets import Extractor
 
 SHORTEST_SECONDS: Final = 0.06
@@ -57,7 +57,7 @@ class Runtime:
       the clock and the versions that have run. None asks for no signature.
     - `floor`: what the device asks of the policy, whoever made the bundle.
 
-    Before anything is released the bundle's own test vectors run once (`sordino.device.vectors`).
+    Before anything is released the bundle's own test vectors run once (`sordino.device.bundle.test_vectors`).
 
     Several threads may call `utterance` and `release` of one runtime at once. `push` and `end` belong to one thread;
     `stream` gives a stream of its own to each further source.
@@ -193,7 +193,7 @@ class Runtime:
 
 
 def _trust(trusted: Trusted) -> Trust:
-    from sordino.device.signature import trust  # here: a device that asks for no signature starts without it
+    from sordino.device.trust.signature import trust  # here: a device that asks for no signature starts without it
 
     return trust(trusted)
 

@@ -12,10 +12,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.device.bundle import Bundle, Served
-from sordino.device.model import Model
+from sordino.device.bundle.bundle import Bundle, Served
+from sordino.device.onnx.model import Model
 from sordino.errors import BundleError, ReleaseError
-from sordino.signal import chance
+from sordino.signal import keyed_random
 
 Vectors = NDArray[np.float32]
 Settings = Mapping[str, Any]
@@ -35,26 +35,26 @@ def _as_it_is(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) 
 
 
 def _noise(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:  # noqa: ARG001
-    return made["out"] + chance.noise(z, key, settings["noise"], settings["scale"])
+    return made["out"] + keyed_random.noise(z, key, settings["noise"], settings["scale"])
 
 
 def _drawn(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:
     epsilon = float(settings["epsilon"])
-    return chance.drawn(z, made["bin"], key, arrays["prototypes"], arrays["bin"], epsilon)
+    return keyed_random.drawn(z, made["bin"], key, arrays["prototypes"], arrays["bin"], epsilon)
 
 
 def _mixed(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:
     prototype = _drawn(z, made, key, settings, arrays)
-    return chance.mixed(z, key, prototype, made["out"], arrays["factor"], settings["share"])
+    return keyed_random.mixed(z, key, prototype, made["out"], arrays["factor"], settings["share"])
 
 
 def _clip_noise(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:  # noqa: ARG001
     out: Vectors = made["out"]
-    return out + np.float32(settings["spread"]) * chance.clip_noise(z, key, out.shape[1])
+    return out + np.float32(settings["spread"]) * keyed_random.clip_noise(z, key, out.shape[1])
 
 
 def _clip_drawn(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:
-    return _drawn([chance.flat(z)], made, key, settings, arrays)
+    return _drawn([keyed_random.flat(z)], made, key, settings, arrays)
 
 
 CHANCE: Final[dict[str, Callable[[Any, Made, int, Settings, Arrays], Vectors]]] = {
@@ -66,7 +66,7 @@ CHANCE: Final[dict[str, Callable[[Any, Made, int, Settings, Arrays], Vectors]]] 
     "clip-drawn": _clip_drawn,
 }
 """How chance comes in, by the `kind` that a bundle names: from the scaled space (or the clip) and what the model made
-of it to what goes out, by a key. The functions are those of training (`sordino.signal.chance`)."""
+of it to what goes out, by a key. The functions are those of training (`sordino.signal.keyed_random`)."""
 
 
 class _Serving:

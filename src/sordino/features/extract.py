@@ -14,13 +14,13 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.corpora.recordings import Bad, listed
+from sordino.corpora.checks.recordings import Bad, listed
 from sordino.corpora.table import Corpus, checksums
 from sordino.errors import AudioError, FeatureError, StorageError
 from sordino.features.cache import Cache
 from sordino.features.vectors import SUFFIXES, read_vectors
 from sordino.progress import track
-from sordino.signal import audio, not_sound
+from sordino.signal import audio, file_types
 from sordino.signal.feature_sets import FEATURE_SETS, Extractor
 
 CACHE: Final = Path("~/.cache/sordino")
@@ -127,7 +127,7 @@ def _absent(corpus: Corpus) -> dict[int, Bad]:
     bad = {}
     for row, file in enumerate(corpus.table["file"]):
         if not Path(file).is_file():
-            bad[row] = Bad(row, file, not_sound.no_file(Path(file)), StorageError)
+            bad[row] = Bad(row, file, file_types.no_file(Path(file)), StorageError)
         elif not os.access(file, os.R_OK):
             bad[row] = Bad(row, file, "no permission to read it: change its mode", StorageError)
     return bad

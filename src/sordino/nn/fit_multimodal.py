@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from sordino.errors import ReleaseError
+from sordino.nn.adversary_diagnostics import Health, probe
 from sordino.nn.fit import Batch
-from sordino.nn.health import Health, probe
 from sordino.nn.labels import Labels, Tasks, read, recall
 from sordino.nn.multimodal import Multimodal, Outputs, Shape, apply
 from sordino.nn.sequences import Sequences, bucketed

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from sordino.release.chosen import COSTS, WHAT, check, explain, fitter, name_of
+from sordino.release.autoencoder.network import NetworkRelease
+from sordino.release.autoencoder.replacement import ReplacementFitter
+from sordino.release.autoencoder.retaining import RetainingFitter
 from sordino.release.composed import Composed, ComposedFitter
-from sordino.release.drawn import Drawn
-from sordino.release.embedding import EMBEDDINGS, Embedding
+from sordino.release.drawn.fit import DrawnFitter, bounds
+from sordino.release.drawn.joint import Joint, JointDrawn, joint, joint_bounds
+from sordino.release.drawn.mixture import Mixture, MixtureFitter
+from sordino.release.drawn.release import Drawn
+from sordino.release.drawn.speaker_offset import People, Personal, replayed
+from sordino.release.embedding.fit import EmbeddingFitter
+from sordino.release.embedding.release import EMBEDDINGS, Embedding
 from sordino.release.erasure import Erased, ErasureFitter
-from sordino.release.fit_drawn import DrawnFitter, bounds
-from sordino.release.fit_embedding import EmbeddingFitter
-from sordino.release.fitters import FITTERS, load
+from sordino.release.fit_all import plan_all
+from sordino.release.from_policy import COSTS, WHAT, check, explain, fitter, name_of
 from sordino.release.identity import Identity, IdentityFitter
-from sordino.release.mixture import Mixture, MixtureFitter
-from sordino.release.network import NetworkRelease
 from sordino.release.noise import Noise, NoiseFitter
-from sordino.release.personal import People, Personal, replayed
 from sordino.release.protocol import Fitter, Release
-from sordino.release.replacement import ReplacementFitter
-from sordino.release.retaining import RetainingFitter
-from sordino.release.several import Joint, JointDrawn, joint, joint_bounds
-from sordino.release.shared import plan_all
+from sordino.release.registry import FITTERS, load
 
 __all__ = [
     "COSTS",

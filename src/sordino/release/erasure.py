@@ -22,7 +22,7 @@ from sordino.nn.fit import Plan, run
 from sordino.policy import Policy
 from sordino.release.frozen import Frozen
 from sordino.release.protocol import Vectors, checked
-from sordino.release.rows import Rows, hidden
+from sordino.release.training_rows import Rows, hidden
 
 Matrix = NDArray[np.float64]
 

@@ -24,9 +24,9 @@ from sordino.nn.fit import Plan, run
 from sordino.policy import Policy
 from sordino.release.frozen import Frozen
 from sordino.release.protocol import Vectors, checked
-from sordino.release.rows import Rows, hidden
-from sordino.signal import chance
-from sordino.signal.chance import Kind
+from sordino.release.training_rows import Rows, hidden
+from sordino.signal import keyed_random
+from sordino.signal.keyed_random import Kind
 
 SCALES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Standard deviations that are tried, in units of the root mean square spread of all dimensions."""
@@ -37,7 +37,7 @@ class Noise(Frozen):
 
     def __call__(self, z: Vectors) -> Vectors:
         z = checked(z, self._config["width"])
-        return z + chance.noise(z, self._config["key"], self._config["kind"], self._config["scale"])
+        return z + keyed_random.noise(z, self._config["key"], self._config["kind"], self._config["scale"])
 
     @classmethod
     def restore(cls, config: Mapping[str, Any]) -> Noise:

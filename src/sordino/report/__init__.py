@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from sordino.report.audit import csv, write
 from sordino.report.estimates import COLUMNS, headline, measure, pooled
 from sordino.report.page import Card, Page, Picture, Section, Terms, Text
 from sordino.report.record import versions
+from sordino.report.release_page import csv, write
 from sordino.report.tables import Cell, Estimate, Estimates, Table
 
 __all__ = [

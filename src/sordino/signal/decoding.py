@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.errors import AudioError
-from sordino.signal import not_sound, promises
-from sordino.signal.promises import View
+from sordino.signal import file_types, header_lengths
+from sordino.signal.header_lengths import View
 from sordino.storage import told
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Sound:
 
     def __init__(self, path: Path, stream: BinaryIO, size: int) -> None:
         self._path, self._stream, self._size = path, stream, size
-        self._start = promises.start_of(stream)
+        self._start = header_lengths.start_of(stream)
         self._patches: dict[int, bytes] = {}
         self._position = 0  # in bytes, where decoding ended
         self.header = self._header()
@@ -78,7 +78,7 @@ class Sound:
     def ends(self) -> bool:
         """Whether the end of a FLAC or OGG file is there; true of other files, which do not say."""
         if self.header.format == "OGG":
-            return promises.ends_ogg(self._stream, self._size)
+            return header_lengths.ends_ogg(self._stream, self._size)
         if self.header.format != "FLAC" or not self.header.frames:
             return True
         try:
@@ -88,17 +88,17 @@ class Sound:
 
     def _header(self) -> Header:
         missing, indexed = 0, False
-        start = promises.at(self._stream, self._start, 4)
+        start = header_lengths.at(self._stream, self._start, 4)
         if start in (b"RIFF", b"RF64", b"RIFX"):
-            self._patches, missing = promises.of_wav(self._stream, self._size)
+            self._patches, missing = header_lengths.of_wav(self._stream, self._size)
         if start[:1] == b"\xff":
-            self._size = promises.end_of_mp3(self._stream, self._size)
-            self._patches, indexed = promises.of_mp3(self._stream, self._start, self._size)
+            self._size = header_lengths.end_of_mp3(self._stream, self._size)
+            self._patches, indexed = header_lengths.of_mp3(self._stream, self._start, self._size)
         with self._opened(self._mpeg(indexed) if start[:1] == b"\xff" else self._view()) as sound:
             kind, frames = sound.format, sound.frames
             rate, channels = sound.samplerate, sound.channels
         if kind == "FLAC":
-            self._patches, frames = promises.of_flac(self._stream, self._start)
+            self._patches, frames = header_lengths.of_flac(self._stream, self._start)
         if rate < 1 or channels < 1:
             raise AudioError(f"{self._path}: {channels} channels at {rate} Hz, expected sound: record it anew")
         unknown = frames >= _UNKNOWN or (kind == "FLAC" and not frames) or (kind == "MP3" and not indexed)
@@ -109,7 +109,7 @@ class Sound:
 
     def _mpeg(self, indexed: bool) -> View:
         """The file as it is where its index is right; else without index and end."""
-        return self._view(False) if indexed else promises.endless(self._stream, self._size, self._patches)
+        return self._view(False) if indexed else header_lengths.endless(self._stream, self._size, self._patches)
 
     @contextmanager
     def _opened(self, view: View) -> Iterator[soundfile.SoundFile]:
@@ -120,8 +120,8 @@ class Sound:
             sound = soundfile.SoundFile(view)
         except (soundfile.LibsndfileError, TypeError, RuntimeError) as error:
             self._tell(view)
-            head = promises.at(self._stream, 0, not_sound.HEAD)
-            raise AudioError(f"{self._path}: {not_sound.content(head)}") from error
+            head = header_lengths.at(self._stream, 0, file_types.HEAD)
+            raise AudioError(f"{self._path}: {file_types.content(head)}") from error
         with sound:
             sound.seekable = lambda: False  # else it seeks after every block, and decodes that again
             yield sound
@@ -191,7 +191,7 @@ class Sound:
         if self.header.format == "OGG" and not self.ends():
             raise AudioError(f"{self._path}: its last page is missing, the file is cut short: copy it anew")
         rest = max(0, self._size - self._position)
-        again = promises.another(self.header.format, self._stream, self._position, self._start)
+        again = header_lengths.another(self.header.format, self._stream, self._position, self._start)
         if again and not (self.header.format == "MP3" and rest <= _SLACK):
             raise AudioError(
                 f"{self._path}: {rest} bytes of another sound follow its end, expected one: convert it to WAV "
@@ -204,13 +204,13 @@ def opened(path: str | Path) -> Iterator[Sound]:
     """A sound file, open. Raises `AudioError` for what is no sound file, `StorageError` for what may not be read."""
     path = Path(path)
     if not path.is_file():
-        raise AudioError(f"{path}: {not_sound.no_file(path)}")
+        raise AudioError(f"{path}: {file_types.no_file(path)}")
     with ExitStack() as stack:
         with told(path):
             stream = stack.enter_context(path.open("rb"))
             state = os.fstat(stream.fileno())
         if not stat.S_ISREG(state.st_mode):
-            raise AudioError(f"{path}: {not_sound.no_file(path)}")
+            raise AudioError(f"{path}: {file_types.no_file(path)}")
         if not state.st_size:
             raise AudioError(f"{path}: an empty file, expected sound: copy or record it anew")
         yield Sound(path, stream, state.st_size)

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.errors import AudioError
-from sordino.signal.promises import ENDLESS, PEEK, goes_on
+from sordino.signal.header_lengths import ENDLESS, PEEK, goes_on
 
 Samples = NDArray[np.float32]
 

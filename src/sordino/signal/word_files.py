@@ -23,8 +23,8 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.signal import inert
-from sordino.signal.inert import Call, Name
+from sordino.signal import safe_pickle
+from sordino.signal.safe_pickle import Call, Name
 
 Vocabulary = tuple[list[str], NDArray[np.floating]]
 
@@ -91,7 +91,7 @@ def read_bin(path: Path) -> Vocabulary:
 
 def read_kv(path: Path) -> Vocabulary:
     """The words and vectors of gensim's file, and of the array beside it. Raises `ValueError` for what is none."""
-    data = inert.read(path.read_bytes(), _allowed)
+    data = safe_pickle.read(path.read_bytes(), _allowed)
     if not (isinstance(data, Call) and data.function.name in _GENSIM and isinstance(data.state, dict)):
         raise ValueError("no KeyedVectors")
     state = data.state

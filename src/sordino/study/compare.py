@@ -14,14 +14,14 @@ from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role
 from sordino.features import CACHE
 from sordino.release import FITTERS, WHAT
-from sordino.report import audit, figures, terms
+from sordino.report import figures, glossary, release_page
 from sordino.report.estimates import bounded, measure, pooled
 from sordino.report.figures import Panel, Point
 from sordino.report.page import Page, Picture, Section, Terms, Text, settings
 from sordino.report.tables import Cell, Estimate, Estimates, Table, number, with_interval
 from sordino.report.verdict import NONE
 from sordino.study import protocol
-from sordino.study.feng2021_report import LEAKAGE, UTILITY
+from sordino.study.feng2021.report import LEAKAGE, UTILITY
 from sordino.study.units import Options
 
 STUDY: Final = "compare"
@@ -91,11 +91,15 @@ def page(
     sections = [
         Section("Utility against leakage", [Picture(front, _FRONT)]),
         Section("Every release", [table(look), Text(_TABLE)]),
-        Section("Who knows more, or sees more", [audit.knows_more(look)]),
+        Section("Who knows more, or sees more", [release_page.knows_more(look)]),
         *([Section("What no attacker exceeds", [Text(_BOUND), bounds(drawn)])] if len(drawn) else []),
         Section("What each is", [Terms([(name, WHAT.get(name, name)) for name in look.releases])]),
-        Section("How to read this page", [Terms((*terms.READING, *terms.MEASURES)), *map(Text, terms.UNTESTED)]),
-        Section("How it was run", [Terms([*settings(dict(record["config"])), audit.installed(record["versions"])])]),
+        Section(
+            "How to read this page", [Terms((*glossary.READING, *glossary.MEASURES)), *map(Text, glossary.UNTESTED)]
+        ),
+        Section(
+            "How it was run", [Terms([*settings(dict(record["config"])), release_page.installed(record["versions"])])]
+        ),
     ]
     emotions = guesses[guesses["target"] == "emotion"]
     lead = (

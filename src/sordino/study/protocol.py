@@ -20,10 +20,10 @@ from sordino.corpora.table import Corpus, checksums, duplicates
 from sordino.define import GENDERS, ROLES
 from sordino.errors import CorpusError, SplitError
 from sordino.features import CACHE, FEATURE_SETS, extract
-from sordino.report.audit import csv
 from sordino.report.estimates import headline
 from sordino.report.page import Page
 from sordino.report.record import settled, versions
+from sordino.report.release_page import csv
 from sordino.study.units import POLICIES, Options, predictions
 
 EMOTIONS: Final = ("neutral", "happy", "sad", "angry")

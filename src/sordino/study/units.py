@@ -35,8 +35,8 @@ from sordino.nn.fit import Plan, run, run_rounds
 from sordino.nn.stack import fit_stacks
 from sordino.policy import Policy
 from sordino.release import FITTERS, Drawn, DrawnFitter, Release, ReplacementFitter, bounds, plan_all
-from sordino.release.fit_drawn import Space
-from sordino.study.kept import gathered
+from sordino.release.drawn.fit import Space
+from sordino.study.checkpoints import gathered
 
 POLICIES: Final = (
     Policy(required="happy", sensitive=("sad", "angry")),

@@ -1,0 +1,107 @@
+"""MSP-Podcast: turns of podcasts, chosen by machine for their emotion and rated by a crowd. It grows with each release.
+
+Lotfian and Busso 2019, IEEE Transactions on Affective Computing 10(4), 471-483. Any release that has its labels as CSV
+is read; its `Test3`, whose labels are kept secret, has none.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal
+
+import pandas as pd
+
+from sordino import define
+from sordino.corpora import sheet, table
+from sordino.corpora.adapters import layout
+from sordino.corpora.table import Corpus
+from sordino.errors import CorpusError
+
+NAME: Final = "msp_podcast"
+LAYOUT: Final = "Audios/MSP-PODCAST_0001_0008.wav ... with Labels/labels_consensus.csv beside Audios (WAV or FLAC)"
+
+Speakers = Literal["known", "all"]
+
+CONSENSUS: Final = ("labels_consensus.csv", "labels_concensus.csv")
+"""The table of labels; early releases have the second spelling."""
+
+EMOTIONS: Final = {
+    "A": "angry",
+    "C": "contempt",
+    "D": "disgust",
+    "F": "fearful",
+    "H": "happy",
+    "N": "neutral",
+    "S": "sad",
+    "U": "surprised",
+    "O": "other",
+    "X": "other",
+}
+"""`X` is no agreement."""
+
+SCALE: Final = 7.0
+"""Points of the scale that the crowd rated on."""
+
+UNKNOWN: Final = "unknown"
+"""What the table calls a speaker or gender that nobody has identified yet."""
+
+_COLUMNS: Final = ("filename", "emoclass", "emoact", "emoval", "spkrid", "gender")
+
+
+def labels(path: Path) -> dict[str, dict[str, str | float]]:
+    """Utterance to speaker, gender, emotion, activation and valence, from the table of labels.
+
+    Activation and valence are means over listeners on the scale 1 (calm, negative) to 7 (excited, positive).
+    """
+    found: dict[str, dict[str, str | float]] = {}
+    for number, row in sheet.read(path, _COLUMNS):
+        place = f"{path}, row {number}"
+        found[row["filename"].removesuffix(".wav")] = {
+            "speaker": row["spkrid"] or UNKNOWN,
+            "gender": define.gender(row["gender"]),
+            "emotion": EMOTIONS.get(row["emoclass"], "other"),
+            "activation": sheet.number(place, row, "emoact"),
+            "valence": sheet.number(place, row, "emoval"),
+            "scale": SCALE,
+        }
+    return found
+
+
+def load(root: Path, speakers: Speakers = "known") -> Corpus:
+    """The corpus under a folder that has `Audios` (or `Audio`) and `Labels`.
+
+    `speakers="known"` leaves out turns whose speaker nobody has identified: any of them may be by somebody who is in
+    another part. `"all"` keeps them as one speaker of unknown gender. A known speaker of unknown gender stays, without
+    gender. Transcripts are read where `Transcripts` is there. Recordings without a label are left out, as are labels
+    without a recording.
+
+    Raises `CorpusError` when the table is absent or labels none of the recordings, and for other `speakers`.
+    """
+    if speakers not in ("known", "all"):
+        raise CorpusError(f"speakers {speakers!r}, expected 'known' or 'all': choose one of them")
+    files = layout.recordings(root, "Audio*/*", LAYOUT)
+    path = next((root / "Labels" / name for name in CONSENSUS if (root / "Labels" / name).is_file()), None)
+    if path is None:
+        raise CorpusError(f"{root}: no Labels/{CONSENSUS[0]}, expected {LAYOUT}: add the folder of labels")
+    known = labels(path)
+    said = layout.transcripts(root, "Transcripts/*")
+    rows = [
+        {"file": str(file), **_anonymous(known[file.stem]), "transcript": said.get(file.stem, "")}
+        for file in files
+        if file.stem in known and (speakers == "all" or not _is_unknown(known[file.stem]))
+    ]
+    if not rows:
+        raise CorpusError(
+            f"{path}: no label with a known speaker for any of {len(files)} recording(s): get the official table, or "
+            "take speakers='all'"
+        )
+    return table.make(NAME, pd.DataFrame(rows))
+
+
+def _is_unknown(label: dict[str, str | float]) -> bool:
+    return str(label["speaker"]).lower() == UNKNOWN
+
+
+def _anonymous(label: dict[str, str | float]) -> dict[str, str | float]:
+    """The label, without a gender where the speaker is unknown: that one is many people."""
+    return {**label, "gender": ""} if _is_unknown(label) else label

@@ -1,0 +1,56 @@
+"""Every corpus that sordino can read: its name and the function that reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from sordino import textfile
+from sordino.corpora.adapters import (
+    cremad,
+    emodb,
+    iemocap,
+    manifest,
+    meld,
+    msp_improv,
+    msp_podcast,
+    muse,
+    ravdess,
+)
+from sordino.corpora.table import Corpus
+from sordino.errors import CorpusError
+
+
+def _synthetic(folder: Path, **options: Any) -> Corpus:
+    from sordino.corpora import synthetic  # its voice is loaded when somebody wants to hear it
+
+    return synthetic.make(folder, **options)
+
+
+ADAPTERS: Final[dict[str, Callable[..., Corpus]]] = {
+    "ravdess": ravdess.load,
+    "emodb": emodb.load,
+    "cremad": cremad.load,
+    "iemocap": iemocap.load,
+    "muse": muse.load,
+    "msp_improv": msp_improv.load,
+    "msp_podcast": msp_podcast.load,
+    "meld": meld.load,
+    "manifest": manifest.load,
+    "synthetic": _synthetic,
+}
+"""The name of a corpus to the function from its path to a `Corpus`. A new corpus is a new file and a line here."""
+
+
+def load(name: str, path: str | Path, /, **options: Any) -> Corpus:
+    """The corpus of that name at a path: a folder in the official layout, or for `manifest` a CSV table.
+
+    `options` are those of the adapter, such as `labels="perceived"` for `cremad`. Rows are sorted by path, so they are
+    the same on every machine. `synthetic` is spoken into the folder where it is not there yet.
+
+    Raises `CorpusError` for an unknown name and where the path does not hold such a corpus.
+    """
+    if name not in ADAPTERS:
+        raise CorpusError(f"corpus {name!r} is not known, expected one of {', '.join(ADAPTERS)}: or write a manifest")
+    return ADAPTERS[name](textfile.home(path), **options)

@@ -1,0 +1,3 @@
+"""Releases that are trained autoencoders."""
+
+from __future__ import annotations

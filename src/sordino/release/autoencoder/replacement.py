@@ -1,0 +1,114 @@
+"""Releases `rae` and `rae-grl`: the recipe of Feng 2021, section IV-B and C."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sordino.corpora.split import Part
+from sordino.corpora.table import Corpus
+from sordino.errors import ReleaseError
+from sordino.nn.autoencoder import ReplacementAutoencoder, ReplacementLoss, Reversed
+from sordino.nn.fit import Fitted, Job, Plan, Settings, run
+from sordino.nn.risk import UNKNOWN
+from sordino.policy import Policy
+from sordino.release.autoencoder.network import NetworkRelease
+from sordino.release.protocol import Vectors, checked
+from sordino.release.training_rows import Rows
+
+
+@dataclass(frozen=True)
+class ReplacementFitter:
+    """Fits the replacement autoencoder: sensitive rows are to become neutral ones, all others themselves.
+
+    - `reversal`: the paper's lambda; 0 is the autoencoder without gradient reversal, 0.5 the paper's choice.
+    - `alpha`: weight of the gender loss (0.1 in the paper), `1 - alpha` that of the reconstruction.
+    - `embeddings`: sizes `a` to choose from, by the reconstruction error on the validation rows of the transform party,
+      never by the risk model. (Not by the whole loss: a classifier that finds gender more easily would lower it.)
+    - `redraw`: the random neutral rows that sensitive ones are to become are drawn once a `run`, or anew each `epoch`.
+    - `schedule`: how lambda grows: `constant`; `dann`, 2 / (1 + e^(-10 p)) - 1 of it at share p of the epochs (Ganin &
+      Lempitsky 2015); `warm-up`, in a straight line over the first tenth.
+    """
+
+    policy: Policy
+    reversal: float = 0.0
+    alpha: float = 0.1
+    embeddings: tuple[int, ...] = (16, 32)
+    redraw: Literal["run", "epoch"] = "run"
+    schedule: Literal["constant", "dann", "warm-up"] = "constant"
+    settings: Settings = field(default_factory=Settings)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for option, known in (("redraw", ("run", "epoch")), ("schedule", ("constant", "dann", "warm-up"))):
+            if getattr(self, option) not in known:
+                raise ReleaseError(f"{option} = {getattr(self, option)!r}, expected one of {', '.join(known)}")
+
+    @property
+    def name(self) -> str:
+        return "rae-grl" if self.reversal else "rae"
+
+    def fit(self, z: Vectors, corpus: Corpus, part: Part) -> NetworkRelease:
+        """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row order."""
+        return run(self.plan(z, corpus, part))
+
+    def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[NetworkRelease]:
+        """The release, by one round of jobs: one for each embedding size."""
+        rows = Rows(checked(z, z.shape[-1]), corpus, self.policy)
+        train, validation = rows.require(part.train), rows.require(part.validation)
+        generator = torch.Generator().manual_seed(self.seed)
+        fixed = {**rows.batch(train), "target": rows.replaced(train, train, generator)}
+        held = {
+            "x": rows.x[validation],
+            "target": rows.replaced(validation, train, generator),
+            "gender": torch.full_like(validation, UNKNOWN),  # the reconstruction alone stops, and chooses the size
+        }
+
+        def refresh(generator: torch.Generator, epoch: int) -> dict[str, Tensor]:
+            target = rows.replaced(train, train, generator) if self.redraw == "epoch" else fixed["target"]
+            return {**fixed, "target": target, "strength": self._strength(len(train), epoch)}
+
+        changes = self.redraw == "epoch" or (self.schedule != "constant" and self.reversal > 0)
+        fixed["strength"], held["strength"] = self._strength(len(train), None), self._strength(len(validation), None)
+        loss = ReplacementLoss(self.alpha if self.reversal else 0.0)
+        jobs = []
+        for embedding in self.embeddings:
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.seed)
+                module = Reversed(ReplacementAutoencoder(z.shape[1], embedding))
+            jobs.append(Job(module, loss, fixed, held, self.settings, self.seed, refresh if changes else None))
+        fitted = yield jobs
+        return self._best(fitted, z.shape[1])
+
+    def _strength(self, rows: int, epoch: int | None) -> Tensor:
+        """Lambda of an epoch for each row, `(rows, 1)`; of all epochs without a schedule."""
+        share = 1.0
+        if epoch is not None and self.schedule == "dann":
+            share = 2 / (1 + math.exp(-10 * epoch / self.settings.epochs)) - 1
+        elif epoch is not None and self.schedule == "warm-up":
+            share = min(1.0, 10 * (epoch + 1) / self.settings.epochs)
+        return torch.full((rows, 1), self.reversal * share)
+
+    def _best(self, fitted: Sequence[Fitted], width: int) -> NetworkRelease:
+        losses = [one.loss for one in fitted]
+        best = int(np.argmin(losses))
+        if not math.isfinite(losses[best]):
+            raise ReleaseError("the training diverged, expected a finite loss: bring the features to one scale")
+        config = {
+            **asdict(self),
+            "width": width,
+            "embedding": self.embeddings[best],
+            "validation_losses": losses,
+            "epochs": [len(one.history) for one in fitted],
+        }
+        module = fitted[best].module
+        if not isinstance(module, Reversed):
+            raise TypeError(f"a {type(module).__name__} came back, expected the network that was sent out")
+        return NetworkRelease(self.name, json.loads(json.dumps(config)), module.autoencoder)

@@ -1,0 +1,141 @@
+"""Tables that Feng 2021 lacks: attackers who retrain, detail, and each corpus alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pandas as pd
+
+from sordino.define import Knowledge, Role
+from sordino.report.tables import Cell, Estimate, Estimates, Table, chance, number, with_interval
+from sordino.report.verdict import NONE
+from sordino.study.feng2021.tables import GAP, LABELS, Rows, heads, names, policies
+
+
+def distinguish(look: Estimates) -> Table:
+    """The AUC of sensitive against neutral, of both attackers."""
+    head = [
+        [("", 1), ("", 1), ("ignorant", 2), ("", 1), ("semi-informed", 2), ("", 1), ("", 1)],
+        heads("required", "release", "AUC", "95 % interval", "", "AUC", "95 % interval", "original", "chance"),
+    ]
+    groups = [[[*first, *_two_attackers(look, "distinguish", release, required)] for first, release, required in group]
+              for group in policies(look)]  # fmt: skip
+    return Table("Telling sensitive from neutral", head, groups)
+
+
+def gender(look: Estimates) -> Table:
+    """P of an attacker who retrains, and the AUC of both attackers."""
+    groups = []
+    for group in policies(look):
+        rows: Rows = []
+        for first, release, required in group:
+            privacy = look("privacy", release, required, knowledge=Knowledge.SEMI_INFORMED)
+            folded = Cell(number(privacy.folded.value))
+            aucs = _two_attackers(look, "auc", release, required)
+            rows.append([*first, *with_interval(privacy), folded, GAP, *aucs])
+        groups.append(rows)
+    head = [
+        [("", 1), ("", 1), ("semi-informed, P (chance 0.5)", 3), ("", 1), ("ignorant", 2), ("", 1),
+         ("semi-informed", 2), ("", 1), ("", 1)],
+        heads("required", "release", "P", "95 % interval", "min(P, 1 − P)", "", "AUC", "95 % interval", "",
+               "AUC", "95 % interval", "original", "chance"),
+    ]  # fmt: skip
+    return Table("Telling gender", head, groups)
+
+
+def detail(look: Estimates) -> Table:
+    """What survives inside the required emotion."""
+    group: Rows = []
+    for required in (*look.required, ""):
+        found = [look("detail", release, required, Role.REQUIRED) for release in look.releases]
+        kind = "R²" if found[0].chance == 0 else "UAR of intensity"
+        cells = [cell for estimate in found for cell in with_interval(estimate)]
+        group.append([Cell(required or "mean", "name"), Cell(kind, "name"), *cells, chance(found[0])])
+    releases = [(LABELS.get(release, release), 2) for release in look.releases]
+    head = [
+        [("", 1), ("", 1), *releases, ("", 1)],
+        heads("required", "measure", *["ours", "95 % interval"] * len(look.releases), "chance"),
+    ]
+    return Table("Detail inside the required emotion", head, [group])
+
+
+def corpora(look: Estimates) -> Iterator[Table]:
+    """What is kept and what attackers get in each corpus alone, as means over the required emotions."""
+    kept, taken = [], []
+    for corpus in look.corpora[1:]:
+        utility: Rows = []
+        attacks: Rows = []
+        for place, release in enumerate(look.releases):
+            first = names(corpus if place == 0 else "", release)
+            f1 = look("f1", release, "", Role.REQUIRED, corpus=corpus)
+            kinds = (Role.REQUIRED, Role.NEUTRAL)
+            us = [[GAP, *_judged(look("unchanged", release, "", one, corpus=corpus))] for one in kinds]
+            if release == NONE:
+                us = [[GAP] * len(cells) for cells in us]
+            utility.append([*first, *_judged(f1), *us[0], *us[1]])
+            sensitive = look("f1", release, "", Role.SENSITIVE, corpus=corpus)
+            aucs = [_one_attacker(look, metric, release, corpus) for metric in ("distinguish", "auc")]
+            attacks.append([*first, *_judged(sensitive), GAP, *aucs[0], GAP, *aucs[1]])
+        kept.append(utility)
+        taken.append(attacks)
+    three = ("ours", "95 % interval", "chance")
+    yield Table("What is kept, by corpus", [
+        [("", 1), ("", 1), ("F1 of required", 3), ("", 1), ("U of required", 3), ("", 1), ("U of neutral", 3)],
+        heads("corpus", "release", *three, "", *three, "", *three),
+    ], kept)  # fmt: skip
+    semi = ("AUC", "95 % interval", "original", "chance")
+    yield Table("What attackers get, by corpus", [
+        [("", 1), ("", 1), ("F1 of sensitive, ignorant", 3), ("", 1), ("sensitive against neutral, semi-informed", 4),
+         ("", 1), ("gender, semi-informed", 4)],
+        heads("corpus", "release", *three, "", *semi, "", *semi),
+    ], taken)  # fmt: skip
+
+
+def families(look: Estimates, chosen: pd.Series) -> Table:
+    """Each family of attackers who retrain beside the best; `chosen` counts (target, release, family)."""
+    groups = []
+    for metric, target, words in (
+        ("distinguish", "sensitive-vs-neutral", "sensitive against neutral"),
+        ("auc", "gender", "gender"),
+    ):
+        rows: Rows = []
+        for place, release in enumerate(look.releases):
+            ones = [look(metric, release, knowledge=Knowledge.SEMI_INFORMED, attacker=name) for name in look.families]
+            counts = {name: chosen.get((target, release, name), 0) for name in look.families}
+            times = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+            rows.append([*names(words if place == 0 else "", release), *(Cell(number(one.value)) for one in ones), GAP,
+                         *_one_attacker(look, metric, release), GAP, Cell(times, "name")])  # fmt: skip
+        groups.append(rows)
+    head = [
+        [
+            ("", 1),
+            ("", 1),
+            ("AUC of each family", len(look.families)),
+            ("", 1),
+            ("best on its own speakers", 4),
+            ("", 1),
+            ("", 1),
+        ],
+        heads(
+            "secret", "release", *look.families, "", "AUC", "95 % interval", "original", "chance", "", "how often best"
+        ),
+    ]
+    return Table("Attackers who retrain, mean of the required emotions", head, groups)
+
+
+def _judged(estimate: Estimate) -> tuple[Cell, Cell, Cell]:
+    return (*with_interval(estimate), chance(estimate))
+
+
+def _two_attackers(look: Estimates, metric: str, release: str, required: str) -> list[Cell]:
+    """The AUC of both attackers with intervals, that of the second on original features, chance."""
+    ignorant = look(metric, release, required)
+    return [*with_interval(ignorant), GAP, *_one_attacker(look, metric, release, required=required)]
+
+
+def _one_attacker(look: Estimates, metric: str, release: str, corpus: str = "", required: str = "") -> list[Cell]:
+    """The AUC of the attacker who retrains, with its interval, that on original features, chance."""
+    found, original = (
+        look(metric, name, required, knowledge=Knowledge.SEMI_INFORMED, corpus=corpus) for name in (release, NONE)
+    )
+    return [*with_interval(found), Cell(number(original.value), "reference"), chance(found)]

@@ -1,0 +1,133 @@
+"""Tables III and IV of Feng 2021 with our values beside the paper's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import resources
+from typing import Final
+
+import pandas as pd
+
+from sordino.define import ROLES
+from sordino.report.tables import (
+    Cell,
+    Estimates,
+    Table,
+    beside,
+    chance,
+    with_interval,
+)
+from sordino.report.verdict import NONE
+from sordino.study.units import POLICIES
+
+LABELS: Final = {"none": "none (X)", "rae": "rae (without GRL)", "rae-grl": "rae-grl (with GRL)"}
+"""What the paper's columns are called here."""
+
+GAP: Final = Cell("", "gap")
+SENSITIVE: Final = {policy.required: ", ".join(policy.sensitive) for policy in POLICIES}
+
+Rows = list[list[Cell]]
+
+
+class Published:
+    """The paper's Tables III and IV.
+
+    >>> Published()("f1", "rae", "sad", "sensitive")
+    0.036
+    """
+
+    def __init__(self) -> None:
+        source = resources.files("sordino.study.feng2021") / "published.csv"
+        with source.open(encoding="utf-8") as stream:
+            self.table = pd.read_csv(stream, keep_default_na=False)
+        """One row a cell: `table, model, required, release, metric, group, value`."""
+
+    def __call__(self, metric: str, release: str, required: str = "", group: str = "") -> float:
+        """One cell, or without `required` the mean over the paper's three models; NaN where the paper has none."""
+        chosen = self.table[["metric", "release", "group"]].eq([metric, release, group]).all(axis=1)
+        if required:
+            chosen &= self.table["required"] == required
+        return float(self.table.loc[chosen, "value"].mean())
+
+
+def model(required: str) -> str:
+    """The policy in words; an empty name is the mean over all.
+
+    >>> model("sad")
+    'required sad, sensitive happy, angry'
+    """
+    return f"required {required}, sensitive {SENSITIVE[required]}" if required else "mean of the required emotions"
+
+
+def table_three(look: Estimates, paper: Published, required: str) -> Table:
+    """F1 and U of every role under one policy: paper, ours, difference, interval; then U among true positives."""
+    groups = []
+    for role in ROLES:
+        rows: Rows = []
+        for place, release in enumerate(look.releases):
+            f1 = look("f1", release, required, role)
+            u, rightly = (look(f"unchanged{among}", release, required, role) for among in ("", "_among_true_positives"))
+            us = [*beside(paper("unchanged", release, required, role), u), chance(u), GAP, *with_interval(rightly)]
+            rows.append(
+                [
+                    *names(str(role) if place == 0 else "", release),
+                    *beside(paper("f1", release, required, role), f1),
+                    chance(f1),
+                    GAP,
+                    *([GAP] * len(us) if release == NONE else us),  # what changes nothing leaves all unchanged
+                ]
+            )
+        groups.append(rows)
+    columns = ["paper", "ours", "difference", "95 % interval", "chance"]
+    head = [
+        [("", 1), ("", 1), ("F1", 5), ("", 1), ("U", 5), ("", 1), ("U among true positives", 2)],
+        heads("role", "release", *columns, "", *columns, "", "ours", "95 % interval"),
+    ]
+    number_of = {policy.required: place for place, policy in enumerate(POLICIES, 1)}
+    caption = f"Model {number_of[required]}: {model(required)}" if required else f"{model(required).capitalize()}"
+    return Table(caption, head, groups)
+
+
+def table_four(look: Estimates, paper: Published) -> Table:
+    """L and P of the risk model's gender head: paper, ours, difference, interval; then min(P, 1 − P)."""
+    groups = []
+    for group in policies(look):
+        rows: Rows = []
+        for first, release, required in group:
+            leakage, privacy = (look(metric, release, required) for metric in ("leakage", "privacy"))
+            rows.append(
+                [
+                    *first,
+                    *beside(paper("leakage", release, required), leakage),
+                    chance(leakage),
+                    GAP,
+                    *beside(paper("privacy", release, required), privacy),
+                    chance(privacy),
+                    GAP,
+                    *with_interval(privacy.folded),
+                ]
+            )
+        groups.append(rows)
+    columns = ["paper", "ours", "difference", "95 % interval", "chance"]
+    head = [
+        [("", 1), ("", 1), ("L", 5), ("", 1), ("P", 5), ("", 1), ("min(P, 1 − P)", 2)],
+        heads("required", "release", *columns, "", *columns, "", "ours", "95 % interval"),
+    ]
+    return Table("Gender, as the risk model tells it (ignorant)", head, groups)
+
+
+def heads(*texts: str) -> list[tuple[str, int]]:
+    """Heads of one column each."""
+    return [(text, 1) for text in texts]
+
+
+def names(first: str, release: str) -> tuple[Cell, Cell]:
+    """The cells that begin a row: what it is about, and the release as the paper calls it."""
+    return Cell(first, "name"), Cell(LABELS.get(release, release), "name")
+
+
+def policies(look: Estimates) -> Iterator[list[tuple[tuple[Cell, Cell], str, str]]]:
+    """For every policy, then their mean: the names, release and required emotion of each row."""
+    for required in (*look.required, ""):
+        yield [(names((required or "mean") if place == 0 else "", release), release, required)
+               for place, release in enumerate(look.releases)]  # fmt: skip

@@ -1,0 +1,7 @@
+"""Jaiswal 2020: embeddings of sound and words that are to forget gender and speaker."""
+
+from __future__ import annotations
+
+from sordino.study.jaiswal2020.study import reproduce, summary
+
+__all__ = ["reproduce", "summary"]
