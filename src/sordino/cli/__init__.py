@@ -42,7 +42,7 @@ VERBS: Final = {
     "reproduce": "Run a paper's study on your recordings.",
     "words": "Train word vectors on transcripts.",
 }
-"""Every verb and its line in `sordino --help`. The verb lives in `sordino/cli/verbs/VERB.py` as a function of that name,
+"""Every verb and its line in `sordino --help`. The verb lives in `sordino/cli/verbs/VERB.py` as a function of its name,
 or, when it has verbs of its own, as a typer application named `app`."""
 
 

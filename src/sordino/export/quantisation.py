@@ -24,6 +24,7 @@ from sordino.define import Knowledge
 from sordino.device.bundle.bundle import Bundle, read
 from sordino.device.serving import Table
 from sordino.errors import BundleError
+from sordino.export.bundle import write
 from sordino.features import PreprocessFitter
 from sordino.metrics import Interval
 from sordino.policy import Policy

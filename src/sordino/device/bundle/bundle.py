@@ -10,8 +10,8 @@
 
 A name that ends in `.sordino` is one file (a zip, stored as it is), any other a folder, whose other files are ignored.
 Nothing in it is ever executed on loading. Checksums tell accidents; an attacker computes them anew. Therefore the
-structure of each policy is checked against its family on reading (`sordino.device.bundle.families`), and a signature says
-who made the bundle.
+structure of each policy is checked against its family on reading (`sordino.device.bundle.families`), and a signature
+says who made the bundle.
 """
 
 from __future__ import annotations
