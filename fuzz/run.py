@@ -32,7 +32,7 @@ NAMES = (
 INSTRUMENTED = [
     "sordino.device",
     "sordino.corpora.labels",
-    *(f"sordino.signal.{name}" for name in ("wav", "promises", "decoding", "inert", "word_files")),
+    *(f"sordino.signal.{name}" for name in ("wav", "header_lengths", "decoding", "safe_pickle", "word_files")),
 ]
 
 
@@ -67,7 +67,7 @@ def main() -> None:
 def whole_bundle() -> Path:
     """A bundle to start from; made here, since fitting needs what a device does not have."""
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    from tests.device.listening import place
+    from tests.device.synthetic_sound_bundle import place
 
     return place()
 

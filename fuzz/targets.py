@@ -51,7 +51,7 @@ from sordino.errors import SordinoError
 from sordino.signal import audio, wav, words
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.device import hostile_models
+from tests.device.onnx import hostile_models
 
 GIVEN: Final = Path(os.environ["SORDINO_FUZZ_BUNDLE"])
 """A whole bundle of release `drawn`, one file, that takes sound."""

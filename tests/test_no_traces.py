@@ -12,8 +12,8 @@ import pytest
 from sordino.device.sound.synthesis import synthetic
 from sordino.signal import audio
 from tests import watched
-from tests.device import listening
-from tests.study import made
+from tests.device import synthetic_sound_bundle
+from tests.study import synthetic_study
 
 PATIENCE = 4.0
 """Seconds that a process lives on: ONNX Runtime sends its first events within three."""
@@ -27,7 +27,7 @@ import sordino.attack; sordino.attack.QUICK = ("linear",)
 from sordino.study import protocol
 deal = protocol.deal
 protocol.deal = lambda *given: deal(*given)[:1]
-from tests.study import made
+from tests.study import synthetic_study as made
 """
 
 
@@ -40,14 +40,14 @@ def assert_no_traces(process: watched.Watched, status: int = 0, kept: Iterable[s
 
 def test_a_release_leaves_its_table_and_its_key(tmp_path: Path) -> None:
     sound = audio.write(tmp_path / "sound.wav", synthetic(1.0, 16000, 1), 16000)
-    arguments = ["release", str(listening.place()), str(sound), "--out", "../named/x.npz"]
+    arguments = ["release", str(synthetic_sound_bundle.place()), str(sound), "--out", "../named/x.npz"]
     code = f"from sordino.cli import main; main({arguments!r})"
     assert_no_traces(watched.run(tmp_path, code, seconds=PATIENCE), kept=STATE)
     assert (tmp_path / "named" / "x.npz").exists()
 
 
 def test_telemetry_that_a_user_left_on_stays_off(tmp_path: Path) -> None:
-    code = f"from sordino.device import model, read, Runtime; Runtime(read({str(listening.place())!r}), key=1)"
+    code = f"from sordino.device import read, Runtime; Runtime(read({str(synthetic_sound_bundle.place())!r}), key=1)"
     assert_no_traces(watched.run(tmp_path, code, environment={"ORT_DISABLE_TELEMETRY": "0"}))
 
 
@@ -68,7 +68,7 @@ def test_the_watch_sees_sockets_and_name_look_ups(tmp_path: Path) -> None:
 
 
 def test_a_fit_leaves_its_bundle_its_report_and_its_cache(tmp_path: Path) -> None:
-    given = made.study(tmp_path, speakers=30, takes=1)
+    given = synthetic_study.study(tmp_path, speakers=30, takes=1)
     (tmp_path / "sad.toml").write_text('required = "sad"\nsensitive = ["happy", "angry"]\nrelease = "drawn"\n')
     code = f"""{BRISK}
 from sordino.cli import main

@@ -18,8 +18,8 @@ from sordino.release import DrawnFitter, ErasureFitter, Identity, bounds
 from sordino.release.training_rows import hidden
 from sordino.report.estimates import measure
 from sordino.report.tables import Estimates
-from tests.attack.scenes import Constant, risk
-from tests.release.planted import POLICY, Planted, planted
+from tests.attack.synthetic_scenes import Constant, risk
+from tests.release.synthetic_vectors import POLICY, Planted, planted
 
 EVERYTHING = dataclasses.replace(POLICY, hide=("gender", "speaker", "age"))
 

@@ -10,7 +10,7 @@ from sordino import metrics
 from sordino.attack import Retrained, membership, patient
 from sordino.attack.membership import Plan
 from sordino.errors import AttackError
-from tests.attack.made import people
+from tests.attack.synthetic_voices import people
 
 Rows = NDArray[np.intp]
 ROWS = 10

@@ -14,7 +14,7 @@ from sordino.attack import QUICK, retrain, retraining
 from sordino.attack import columns as guesses
 from sordino.attack.splits import crossfit
 from sordino.errors import AttackError
-from tests.attack.made import people
+from tests.attack.synthetic_voices import people
 
 Rows = NDArray[np.intp]
 ROWS = 12

@@ -15,8 +15,8 @@ from sordino import attack, metrics
 from sordino.attack import QUICK, RiskFitter
 from sordino.corpora.table import Corpus
 from sordino.release import FITTERS, Identity
-from tests.attack.scenes import Constant, audit, risk, scene
-from tests.release.planted import POLICY, speakers_of
+from tests.attack.synthetic_scenes import Constant, audit, risk, scene
+from tests.release.synthetic_vectors import POLICY, speakers_of
 
 SEMI = "semi-informed"
 

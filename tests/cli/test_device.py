@@ -15,7 +15,7 @@ from sordino.cli import main
 from sordino.device.sound.synthesis import synthetic
 from sordino.features.labelled import read_labelled
 from sordino.signal import audio
-from tests.device.made import bundled, talking
+from tests.device.synthetic_bundles import bundled, talking
 
 
 def run(*arguments: object) -> int | str | None:

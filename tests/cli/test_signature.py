@@ -13,8 +13,8 @@ import pytest
 from sordino.cli import main
 from sordino.device.sound.synthesis import synthetic
 from sordino.signal import audio
-from tests.device.forged import chance, forged
-from tests.device.made import bundled, talking
+from tests.device.bundle.forged import chance, forged
+from tests.device.synthetic_bundles import bundled, talking
 
 OPENSSL = shutil.which("openssl")
 

@@ -18,7 +18,7 @@ import soundfile
 from sordino.cli import main
 from sordino.device import table
 from sordino.errors import ReleaseError, StorageError
-from tests.device.listening import RATE, place, prototypes, said
+from tests.device.synthetic_sound_bundle import RATE, place, prototypes, said
 
 COMMAND = [sys.executable, "-c", "from sordino.cli import main; main()", "release"]
 

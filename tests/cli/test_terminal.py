@@ -19,7 +19,7 @@ from sordino.cli.terminal import Console
 from sordino.cli.verbs.bundle import _shown
 from sordino.device import Bundle, read
 from sordino.progress import printable, printable_warnings
-from tests.device.made import bundled
+from tests.device.synthetic_bundles import bundled
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m[bold red]x[/]\u202egpj\u200b\x7f\x08\ud800\u2028"
 SHOWN = r"\x1b]0;owned\x07\x1b[2J\x9b31m[bold red]x[/]\u202egpj\u200b\x7f\x08\ud800\u2028"

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from sordino import corpora
 from sordino.corpora import labels, table
 from sordino.errors import CorpusError
-from tests.corpora.trees import recording
-from tests.corpora.trees import table as csv_table
+from tests.corpora.synthetic_trees import recording
+from tests.corpora.synthetic_trees import table as csv_table
 
 HEADER = ("file", "speaker", "gender", "emotion")
 

@@ -19,7 +19,7 @@ from sordino.corpora.groups import blocks
 from sordino.corpora.split import Parts, Validation, draws, pairs, three_party
 from sordino.corpora.table import Corpus
 from sordino.errors import SplitError
-from tests.corpora.trees import recording
+from tests.corpora.synthetic_trees import recording
 
 Recorded = tuple[Corpus, NDArray[np.str_]]
 BOTH: tuple[Validation, ...] = ("speaker", "utterance")

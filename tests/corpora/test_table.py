@@ -16,7 +16,7 @@ from sordino.corpora.table import COLUMNS, Corpus, checksums, duplicates, join
 from sordino.define import GENDERS, ROLES
 from sordino.errors import CorpusError, PolicyError, StorageError
 from sordino.policy import Policy
-from tests.corpora.trees import recording
+from tests.corpora.synthetic_trees import recording
 
 SAD = Policy(required="sad", sensitive=("happy", "angry"))
 

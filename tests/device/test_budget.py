@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from sordino import storage
 from sordino.device import DailyBudget, Reason, Runtime
 from sordino.errors import ReleaseError
-from tests.device.listening import bundle
+from tests.device.synthetic_sound_bundle import bundle
 
 FIRST = date(2026, 1, 31)
 

@@ -21,9 +21,9 @@ from sordino.features import PreprocessFitter
 from sordino.release import Identity
 from sordino.signal import functionals
 from sordino.signal.filterbank import filterbank
-from tests.device import made
-from tests.device.made import bundled
-from tests.release.planted import POLICY
+from tests.device import synthetic_bundles
+from tests.device.synthetic_bundles import bundled
+from tests.release.synthetic_vectors import POLICY
 
 RATE = 16000
 SLOW = ("gensim", "joblib", "matplotlib", "onnx", "onnxscript", "pandas", "scipy", "sklearn", "torch")
@@ -32,7 +32,7 @@ SLOW = ("gensim", "joblib", "matplotlib", "onnx", "onnxscript", "pandas", "scipy
 @pytest.fixture
 def talking() -> Path:
     """A bundle that takes sound."""
-    return made.talking()
+    return synthetic_bundles.talking()
 
 
 def test_sound_comes_out_as_a_released_vector_and_nothing_else(talking: Path) -> None:
@@ -47,7 +47,9 @@ def test_sound_comes_out_as_a_released_vector_and_nothing_else(talking: Path) ->
 def test_with_mel_a_device_needs_no_package_of_others_from_sound_to_vector(tmp_path: Path) -> None:
     x = np.stack([functionals(synthetic(0.4, RATE, seed)) for seed in range(8)])
     scale = PreprocessFitter("zscore", components=5).fit(x)
-    path = export.write(tmp_path, scale, {"mine": (POLICY, Identity(scale.dims))}, features="mel", card=made.CARD)
+    path = export.write(
+        tmp_path, scale, {"mine": (POLICY, Identity(scale.dims))}, features="mel", card=synthetic_bundles.CARD
+    )
     sound = synthetic(0.9, RATE, 77)
     found = Runtime(path).utterance(sound, RATE)
     assert isinstance(found, Released)
@@ -140,7 +142,7 @@ def test_a_device_loads_none_of_the_labs_packages(name: str, talking: Path) -> N
     code = f"""
 import sys, numpy as np
 from sordino.device import Runtime
-from sordino.device.sound import synthetic
+from sordino.device.sound.synthesis import synthetic
 Runtime({str(bundled(name))!r}).release(np.zeros((2, 60), np.float32))
 Runtime({str(talking)!r}).utterance(synthetic(1, 16000, 0), 16000).vector
 print(*sorted(set(sys.modules) & {set(SLOW)!r}))

@@ -14,8 +14,8 @@ import pytest
 
 from sordino.device import DailyBudget, Reason, Released, Result, Runtime, Stream, Withheld
 from sordino.errors import ReleaseError
-from tests.device.listening import RATE, bundle, said
-from tests.device.test_stream import vectors
+from tests.device.sound.test_stream import vectors
+from tests.device.synthetic_sound_bundle import RATE, bundle, said
 
 
 def elsewhere(call: Callable[[], Any]) -> Any:

@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 
 from sordino.errors import SordinoError
 from sordino.metrics import auc, detail_r2, interval, privacy
-from tests.metrics.situations import SITUATIONS
+from tests.metrics.synthetic_studies import SITUATIONS
 
 UNBOUNDED = (-np.inf, np.inf)
 

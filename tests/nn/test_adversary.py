@@ -17,7 +17,7 @@ from sordino.nn.adversary_diagnostics import probe
 from sordino.nn.fit_multimodal import FittedMultimodal, Training, _Lesson
 from sordino.nn.labels import Tasks, recall
 from sordino.nn.multimodal import Multimodal, Shape, apply
-from tests.nn.planted import BOTH, GENERAL, PRIVATE, fitted, planted, shape, short
+from tests.nn.synthetic_sequences import BOTH, GENERAL, PRIVATE, fitted, planted, shape, short
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from sordino.nn.fit import Batch, Fitted, Job, Plan, batches, fit, run, run_rounds
-from tests.nn.problems import job, rows, squared, weights
+from tests.nn.synthetic_problems import job, rows, squared, weights
 
 
 def loss_of(fitted: Fitted, batch: Batch) -> float:

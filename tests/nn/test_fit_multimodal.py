@@ -16,8 +16,8 @@ from sordino.nn.fit_multimodal import Training, fit
 from sordino.nn.labels import class_weights, recall, weighted_loss
 from sordino.nn.multimodal import Multimodal, Shape, apply
 from sordino.nn.sequences import Sequences
-from tests.nn.planted import BOTH, GENERAL, PRIVATE, fitted, planted, shape, short
-from tests.nn.problems import weights
+from tests.nn.synthetic_problems import weights
+from tests.nn.synthetic_sequences import BOTH, GENERAL, PRIVATE, fitted, planted, shape, short
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

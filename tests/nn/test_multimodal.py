@@ -14,7 +14,7 @@ from sordino.errors import ReleaseError
 from sordino.nn.multimodal import Multimodal, Shape, apply, convolve
 from sordino.nn.recurrent import gru
 from sordino.nn.sequences import Sequences
-from tests.nn.planted import planted, shape
+from tests.nn.synthetic_sequences import planted, shape
 
 GRID = itertools.product((3, 4), (2, 3), (32, 64, 128), (2, 3))
 CORNERS = [dict(zip(("conv_layers", "conv_width", "kernels", "gru_layers"), corner, strict=True)) for corner in GRID]

@@ -21,7 +21,7 @@ from sordino.nn.autoencoder import (
 from sordino.nn.fit import Batch, Fitted, Job, Loss, Settings, fit
 from sordino.nn.risk import RiskModel, risk_loss
 from sordino.nn.stack import fit_stacks
-from tests.nn.problems import job, rows, weights
+from tests.nn.synthetic_problems import job, rows, weights
 
 
 def close(one: Fitted, other: Fitted, tolerance: float = 1e-4) -> None:

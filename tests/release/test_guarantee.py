@@ -14,7 +14,7 @@ from sordino.attack import RiskFitter
 from sordino.errors import ReleaseError
 from sordino.nn.fit import Batch, Job, Settings
 from sordino.release import FITTERS, Release, ReplacementFitter, RetainingFitter
-from tests.release.planted import POLICY, Planted, planted
+from tests.release.synthetic_vectors import POLICY, Planted, planted
 
 NEUTRAL, REQUIRED, SENSITIVE = range(3)
 HIDING = ("rae", "rae-grl", "rae-grl+")

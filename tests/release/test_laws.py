@@ -31,7 +31,7 @@ from sordino.release import (
 )
 from sordino.release.frozen import Frozen
 from sordino.release.protocol import Fitter
-from tests.release.planted import POLICY, Planted, planted
+from tests.release.synthetic_vectors import POLICY, Planted, planted
 
 BRISK = Settings(epochs=8)
 

@@ -14,8 +14,8 @@ import soundfile
 
 from sordino.errors import AudioError
 from sordino.signal import audio
-from tests.signal import sounds
-from tests.signal.sounds import noise
+from tests.signal import synthetic_sounds
+from tests.signal.synthetic_sounds import noise
 
 LIMIT_MB = 1024
 """Address space of a process that reads the longest utterance: what Python and its libraries map, and 200 MB."""
@@ -98,7 +98,7 @@ def test_a_bomb_of_unknown_length_is_refused_at_the_limit(tmp_path: Path) -> Non
 def test_odd_rates_and_channels_are_refused(tmp_path: Path, form: dict[str, int]) -> None:
     path = tmp_path / "x.wav"
     rate = form.pop("rate", 16000)
-    path.write_bytes(sounds.wav(np.zeros(200_000), rate=rate, **form))
+    path.write_bytes(synthetic_sounds.wav(np.zeros(200_000), rate=rate, **form))
     with pytest.raises(AudioError, match=r"Hz, expected at most 64|at most 600 s|not a sound file"):
         audio.read(path)
 
@@ -106,7 +106,7 @@ def test_odd_rates_and_channels_are_refused(tmp_path: Path, form: dict[str, int]
 @pytest.mark.parametrize("width", [0, 7, 65535])
 def test_a_wrong_block_width_changes_nothing(tmp_path: Path, width: int) -> None:
     path = tmp_path / "x.wav"
-    path.write_bytes(sounds.wav(noise(1), width=width))
+    path.write_bytes(synthetic_sounds.wav(noise(1), width=width))
     assert audio.read(path).size == 16000
 
 
@@ -114,7 +114,7 @@ def test_a_wrong_block_width_changes_nothing(tmp_path: Path, width: int) -> None
 def test_samples_that_are_no_sound_are_refused(tmp_path: Path, value: float) -> None:
     samples = noise(1).astype(np.float32)
     samples[100] = value
-    (tmp_path / "x.wav").write_bytes(sounds.floats(samples))
+    (tmp_path / "x.wav").write_bytes(synthetic_sounds.floats(samples))
     with pytest.raises(AudioError, match=r"samples up to .*, expected full scale at 1|NaN or infinite"):
         audio.read(tmp_path / "x.wav")
 

@@ -12,20 +12,20 @@ import pytest
 
 from sordino.report.estimates import COLUMNS
 from sordino.study import compare
-from tests.study import made
-from tests.study.made import SMALL, Made
+from tests.study import synthetic_study
+from tests.study.synthetic_study import SMALL, Made
 
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return made.study(tmp_path_factory.mktemp("compare"), speakers=40, takes=2)
+    return synthetic_study.study(tmp_path_factory.mktemp("compare"), speakers=40, takes=2)
 
 
 @pytest.fixture(scope="module")
 def out(given: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("out")
     options = replace(SMALL, releases=("none", "drawn"), families=("linear",))
-    with made.brisk(1), warnings.catch_warnings():
+    with synthetic_study.brisk(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # few prototypes
         compare.compare(given.corpus, folder, features=str(given.vectors), options=options, cache=None, jobs=1)
     return folder

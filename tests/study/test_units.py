@@ -17,8 +17,8 @@ from sordino.corpora.table import Corpus, checksums
 from sordino.errors import AttackError, FeatureError, ReleaseError, SordinoError, SplitError
 from sordino.study import Options, protocol
 from sordino.study.units import PAPER, predictions
-from tests.study import made
-from tests.study.made import SMALL, Made
+from tests.study import synthetic_study
+from tests.study.synthetic_study import SMALL, Made
 
 EVERY = replace(SMALL, releases=PAPER)
 UNIT = "happy-0"
@@ -28,7 +28,7 @@ Vectors = NDArray[np.float32]
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return made.study(tmp_path_factory.mktemp("study"))
+    return synthetic_study.study(tmp_path_factory.mktemp("study"))
 
 
 def dealt(corpus: Corpus, options: Options = SMALL) -> tuple[Parts, ...]:
@@ -40,7 +40,7 @@ def first_unit(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Guesses and record of the first draw under the first policy, and of no other."""
     draws = draws or dealt(corpus, options)
-    with made.brisk(policies=1):
+    with synthetic_study.brisk(policies=1):
         guesses, records = predictions(x, corpus, draws[:1], folder, options, jobs=1)
     assert list(records) == [UNIT]
     return guesses, records[UNIT]
@@ -202,13 +202,13 @@ def test_what_has_not_changed_is_read_again(given: Made, kept: Path) -> None:
 
 def test_a_unit_that_is_not_finished_is_computed_and_no_other(given: Made, tmp_path: Path) -> None:
     draws = dealt(given.corpus)[:3]
-    with made.brisk(policies=1):
+    with synthetic_study.brisk(policies=1):
         guesses, records = predictions(given.x, given.corpus, draws, tmp_path, SMALL, jobs=1)
     before = times(tmp_path)
     lost = next(name for name in before if name.startswith("happy-1-"))
     (tmp_path / f".{lost}").write_bytes((tmp_path / lost).read_bytes()[:100])  # killed while it was written
     (tmp_path / lost).unlink()
-    with made.brisk(policies=1):
+    with synthetic_study.brisk(policies=1):
         again, same = predictions(given.x, given.corpus, draws, tmp_path, SMALL, jobs=1)
     pd.testing.assert_frame_equal(again, guesses)
     assert same == records
@@ -218,7 +218,7 @@ def test_a_unit_that_is_not_finished_is_computed_and_no_other(given: Made, tmp_p
 
 def test_a_unit_does_not_depend_on_its_neighbours(given: Made, tmp_path: Path) -> None:
     draws = dealt(given.corpus)
-    with made.brisk(policies=2):
+    with synthetic_study.brisk(policies=2):
         guesses, records = predictions(given.x, given.corpus, draws[1::-1], tmp_path / "two", SMALL, jobs=1)
     alone, record = first_unit(tmp_path / "one", given.x, given.corpus)
     assert list(records) == ["happy-1", "sad-1", "happy-0", "sad-0"]

@@ -37,7 +37,7 @@ WARM: Final = """
 import datetime, itertools, json, resource, sys, tempfile, time
 import numpy as np
 from sordino.device import DailyBudget, Runtime
-from sordino.device.sound import synthetic
+from sordino.device.sound.synthesis import synthetic
 days = map(datetime.date.fromordinal, itertools.count(1))  # a day an utterance: no budget ends before the sound does
 budget = DailyBudget(tempfile.mkdtemp() + "/budget", lambda: next(days))
 runtime, found = Runtime(sys.argv[1], sys.argv[2] or None), {}

@@ -36,7 +36,7 @@ KEYS: Final = ["features", "task", "release", "condition"]
 def measure(
     guesses: pd.DataFrame, units: Mapping[str, Any], people: pd.DataFrame, corpus: str, seed: int
 ) -> pd.DataFrame:
-    """The estimates that follow from guesses (`jaiswal2020_units.COLUMNS`), in the columns of the contract.
+    """The estimates that follow from guesses (`jaiswal2020.units.COLUMNS`), in the columns of the contract.
 
     `people` has `speaker` and `gender` (0 female, 1 male, -1 unknown) of each utterance; `units` are their records.
     The column `required` holds the primary task that an embedding was trained for. For every embedding there is one

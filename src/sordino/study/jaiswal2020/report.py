@@ -39,7 +39,7 @@ LAST: Final = FIGURES[3:]
 
 
 def page(estimates: pd.DataFrame, run: Mapping[str, Any], notices: Sequence[str] = ()) -> Page:
-    """The page of one run: `estimates` of `jaiswal2020_estimates.measure`, `run` the content of `run.json`."""
+    """The page of one run: `estimates` of `jaiswal2020.estimates.measure`, `run` the content of `run.json`."""
     look, paper = Look(estimates), Published()
     tested = changes(look)
     sections = [

@@ -47,11 +47,11 @@ def reproduce(
 ) -> pd.DataFrame:
     """The estimates of the study; `estimates.csv`, `run.json` and `report.html` are written to `out`.
 
-    `only` names sections (`jaiswal2020_variants.SECTIONS`). `words` is a file of word vectors; without it each training
+    `only` names sections (`jaiswal2020.variants.SECTIONS`). `words` is a file of word vectors; without it each training
     set learns its own from its transcripts. What is finished is read again from `cache` and `out/units`.
 
     Raises `StudyError` when nothing can be run on this corpus, `SplitError` when speakers do not suffice for folds or
-    pairs (`jaiswal2020_protocol`).
+    pairs (`jaiswal2020.protocol`).
     """
     options = options or Options()
     streams = _streams(corpus)

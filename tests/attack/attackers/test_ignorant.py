@@ -1,0 +1,68 @@
+"""The risk model: its size, its seed, its party, and when it cannot be fitted."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from sordino.attack import RiskFitter
+from sordino.corpora.split import Part
+from sordino.errors import AttackError
+from sordino.nn.fit import Settings
+from tests.attack.synthetic_scenes import QUICKLY, risk, scene
+from tests.release.synthetic_vectors import POLICY
+
+
+def test_the_size_of_the_risk_model_is_the_one_with_the_lowest_validation_loss() -> None:
+    given = scene()
+    fitted = RiskFitter(POLICY, sizes=(4, 64), settings=Settings(epochs=20)).fit(
+        given.z, given.corpus, given.parts.risk
+    )
+    assert len(fitted.losses) == 2
+    assert fitted.model.emotion.in_features == (2, 32)[int(np.argmin(fitted.losses))]
+
+
+def test_the_risk_model_is_the_same_for_a_seed_and_sees_its_party_only() -> None:
+    given = scene()
+    others = np.setdiff1d(np.arange(len(given.z)), given.parts.risk.rows)
+    changed = given.z.copy()
+    changed[others] = 0
+    again = QUICKLY.fit(changed, given.corpus, given.parts.risk)
+    assert again.losses == risk().losses
+    assert np.array_equal(again(given.z).role, risk()(given.z).role)
+    assert dataclasses.replace(QUICKLY, seed=1).fit(given.z, given.corpus, given.parts.risk).losses != risk().losses
+
+
+def test_the_score_of_the_risk_model_is_the_difference_of_log_posteriors() -> None:
+    judgement = risk()(scene().z)
+    expected = np.log(judgement.role[:, 2] / judgement.role[:, 0])
+    sure = (judgement.role > 1e-30).all(axis=1)
+    assert sure.any()
+    np.testing.assert_allclose(judgement.sensitive[sure], expected[sure], rtol=1e-4, atol=1e-5)
+
+
+def test_a_risk_party_that_cannot_be_learnt_from_is_refused() -> None:
+    given = scene()
+    part = given.parts.risk
+    sad = given.role[part.train] == 1
+    cases = [
+        (given.z, Part(part.train[~sad], part.validation), "the risk party lacks a role"),
+        (
+            given.z,
+            Part(part.train, part.validation[:0]),
+            "keeps no utterance for validation, expected some: add speakers",
+        ),
+        (given.z[1:], part, "287 vectors for 288 utterances, expected a finite one for each"),
+        (given.z * np.float32(np.nan), part, "288 vectors for 288 utterances, expected a finite one for each"),
+    ]
+    for z, chosen, says in cases:
+        with pytest.raises(AttackError, match=says):
+            RiskFitter(POLICY).fit(z, given.corpus, chosen)
+
+
+def test_a_training_that_diverges_is_refused() -> None:
+    given, endless = scene(), Settings(learning_rate=float("inf"), epochs=2)
+    with pytest.raises(AttackError, match="the risk model's training diverged, expected a finite loss"):
+        RiskFitter(POLICY, settings=endless).fit(given.z, given.corpus, given.parts.risk)

@@ -1,0 +1,47 @@
+"""The null says what means nothing: no more, and no less."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from sordino import metrics
+from sordino.attack import Null, patient, retrain
+from tests.attack.synthetic_voices import people
+
+
+def test_a_leak_stands_out_of_its_null_also_where_utterances_are_pooled() -> None:
+    e, speaker, _ = people(20, 12, seed=0, voice=0.4)
+    gender = (speaker.astype(int) % 2).astype(np.intp)
+    e[:, 0] += 1.6 * gender
+    rows = np.arange(len(e))
+    found = retrain(e, gender, speaker, rows[:120], rows[120:], families=["linear"], ks=(12,), shuffles=39)
+    alone, pooled = (
+        metrics.uar(table["truth"].to_numpy(), table["prediction"].to_numpy())
+        for table in (found.best, patient(found.best, 12))
+    )
+    assert 0.6 < alone < pooled
+    assert alone > found.null[1].limits()[1]
+    assert found.null[1].p_value(alone) == pytest.approx(1 / 40)
+    assert np.std(found.null[12].uar) > np.std(found.null[1].uar)  # one guess a speaker: a wider range means nothing
+
+
+@pytest.mark.parametrize(("shuffles", "confidence"), [(39, 0.95), (19, 0.9), (199, 0.9)])
+def test_limits_hold_one_more_value_as_often_as_they_say(shuffles: int, confidence: float) -> None:
+    random, inside = np.random.default_rng(0), 0
+    for _ in range(1000):
+        low, high = Null(tuple(random.normal(size=shuffles))).limits(confidence)
+        inside += low <= random.normal() <= high
+    assert inside / 1000 == pytest.approx(confidence, abs=0.03)
+
+
+def test_the_null_of_a_mean_is_the_mean_of_the_nulls_and_is_narrower() -> None:
+    random = np.random.default_rng(0)
+    nulls = [Null(tuple(random.normal(0.5, 0.1, 200))) for _ in range(5)]
+    together = Null.mean(nulls)
+    width = [high - low for low, high in (one.limits() for one in (nulls[0], together))]
+    assert width[0] / width[1] == pytest.approx(math.sqrt(5), rel=0.3)
+    low, high = together.limits()
+    assert together.privacy_limits() == (1 - high, 1 - low)

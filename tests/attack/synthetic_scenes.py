@@ -1,0 +1,66 @@
+"""A planted scene, a risk model that is fitted quickly, and an audit of both."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sordino import attack
+from sordino.attack import Attacked, RiskAttacker, RiskFitter
+from sordino.corpora.table import Corpus
+from sordino.nn.fit import Settings
+from sordino.release import Identity
+from tests.release.synthetic_vectors import POLICY, Planted, planted
+
+
+@dataclasses.dataclass(frozen=True)
+class Constant:
+    """A release that says nothing: every vector comes out as the same one."""
+
+    name: str = "constant"
+    hash: str = "0" * 12
+    config: Any = dataclasses.field(default_factory=dict)
+
+    def __call__(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.zeros_like(z)
+
+    def save(self, path: str | Path) -> None:
+        raise NotImplementedError
+
+
+@cache
+def scene() -> Planted:
+    return planted()
+
+
+QUICKLY = RiskFitter(POLICY, sizes=(64,), settings=Settings(patience=15))
+
+
+@cache
+def risk() -> RiskAttacker:
+    return QUICKLY.fit(scene().z, scene().corpus, scene().parts.risk)
+
+
+def audit(
+    release: Any = None,
+    z: NDArray[np.float32] | None = None,
+    corpus: Corpus | None = None,
+    families: Sequence[str] = ("linear",),
+) -> Attacked:
+    """An audit of the planted scene, or of what is given in its place."""
+    given = scene()
+    return attack.run(
+        release or Identity(given.z.shape[1]),
+        given.z if z is None else z,
+        corpus or given.corpus,
+        given.parts,
+        POLICY,
+        ignorant=risk(),
+        families=families,
+    )

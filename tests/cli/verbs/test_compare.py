@@ -1,0 +1,43 @@
+"""`sordino compare`: a table on the terminal, and one line for what it cannot do."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+
+import pytest
+
+from sordino import cli
+from tests.study import synthetic_study
+
+
+def sordino(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[object, str, str]:
+    """How a command ended, and what it wrote to standard output and error."""
+    with pytest.raises(SystemExit) as left:
+        cli.main(["compare", *map(str, arguments)])
+    return left.value.code, *capsys.readouterr()
+
+
+@pytest.mark.slow
+def test_releases_are_compared_on_a_manifest_and_a_table_of_vectors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sordino.attack.QUICK", ("linear",))
+    given = synthetic_study.study(tmp_path, speakers=20, takes=1)
+    with synthetic_study.brisk(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # few prototypes
+        status, out, _ = sordino(capsys, "--corpus", f"manifest={given.manifest}", "--features", given.vectors,
+                                 "--release", "leace", "--out", tmp_path / "out", "--jobs", 1,
+                                 "--json", tmp_path / "told.json")  # fmt: skip
+    assert status == 0
+    assert "leace" in out
+    assert "required" in out
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert set(told["mean_of_policies"]) == {"none", "leace", "chance"}
+
+
+def test_an_unknown_release_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = sordino(capsys, "--corpus", "ravdess=nowhere", "--release", "mute", "--out", tmp_path)
+    assert (status, out) == (2, "")
+    assert "releases mute, expected some of none, rae" in " ".join(err.split())

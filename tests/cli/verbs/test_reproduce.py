@@ -1,0 +1,218 @@
+"""`sordino reproduce feng2021`: what it prints and writes, and the one line for what it cannot do."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from sordino import attack, cli
+from sordino.cli.verbs.reproduce import SHOWN, tell
+from sordino.study.protocol import summary
+from tests.study import synthetic_study
+from tests.study.synthetic_study import Made
+from tests.study.test_units import times
+
+VERB = ("reproduce", "feng2021")
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended and what it wrote to standard output and error."""
+
+    status: object
+    out: str
+    err: str
+
+
+def sordino(*arguments: object, policies: int = 3, families: tuple[str, ...] = ("linear",)) -> Said:
+    """The command in this process, with networks that learn for a few epochs and attackers of some families."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(out),
+        redirect_stderr(err),
+        synthetic_study.brisk(policies),
+    ):
+        patch.setattr(attack, "QUICK", families)
+        with pytest.raises(SystemExit) as left:
+            cli.main([str(argument) for argument in arguments])
+    return Said(left.value.code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return synthetic_study.study(tmp_path_factory.mktemp("study"), takes=1, speakers=10)
+
+
+def call(given: Made, out: Path, *more: object) -> tuple[object, ...]:
+    """The words of a command."""
+    corpus = f"manifest={given.manifest}"
+    return (*VERB, "--corpus", corpus, "--features", given.vectors, "--out", out, "--jobs", 1, *more)
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished command: its folder, what it said, the JSON it wrote to a file."""
+
+    out: Path
+    said: Said
+    json: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def done(given: Made, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """The whole study: all releases, three policies."""
+    out = tmp_path_factory.mktemp("done") / "feng2021"
+    said = sordino(*call(given, out, "--json", out / "told.json"))
+    return Done(out, said, json.loads((out / "told.json").read_text()))
+
+
+def means(out: Path) -> pd.DataFrame:
+    """The means over policies of the table on disk: a row a figure, a column a release."""
+    table = pd.read_csv(out / "estimates.csv").fillna({"attacker": "", "group": ""})
+    table = table[(table["split"] == "all") & table["attacker"].isin(["", "best"])]
+    table["figure"] = (table[["knowledge", "target", "metric", "group"]].agg(" ".join, axis=1)).str.strip()
+    return table.pivot_table(index="figure", columns="release", values="value", aggfunc="mean")
+
+
+@pytest.mark.slow
+def test_it_ends_well_and_writes_what_the_study_writes(done: Done) -> None:
+    assert done.said.status == 0
+    assert done.said.err == ""
+    names = {"estimates.csv", "figure.svg", "report.html", "run.json", "told.json", "units"}
+    assert {path.name for path in done.out.iterdir()} == names
+    assert len(times(done.out / "units")) == 15
+
+
+@pytest.mark.slow
+def test_the_terminal_shows_the_means_below_their_headings_and_ends_with_the_page(done: Done) -> None:
+    lines = done.said.out.splitlines()
+    assert lines[-1] == str(done.out / "report.html")
+    head = next(line for line in lines if "mean of three policies" in line)
+    names = [cell.strip() for cell in head.split("┃")[2:-1]]
+    assert names == ["none", "rae", "rae-grl", "rae-grl+", "chance"]
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
+    first_column = " ".join(row[0] for row in cells)  # a heading may go over two lines
+    assert first_column == " ".join(text for heading, rows in SHOWN.items() for text in (heading, *rows))
+    table = means(done.out)
+    expected = [
+        [words, *(f"{value:.2f}" for value in table.loc[figure, names[:-1]])]
+        for rows in SHOWN.values()
+        for words, figure in rows.items()
+    ]
+    assert [row[:-1] for row in cells if row[1]] == expected
+    assert next(row[-1] for row in cells if row[0] == "AUC, gender") == "0.50"
+
+
+@pytest.mark.slow
+def test_the_json_has_every_mean_and_where_the_page_is(done: Done) -> None:
+    assert done.json["report"] == str(done.out / "report.html")
+    table, figures = means(done.out), done.json["mean_of_policies"]
+    assert set(figures) == {"none", "rae", "rae-grl", "rae-grl+", "chance"}
+    assert set(figures["none"]) == set(figures["chance"]) == set(table.index)
+    for release in table:
+        assert figures[release] == pytest.approx(table[release].dropna().to_dict(), abs=1e-5)
+    assert figures["chance"]["semi-informed gender auc"] == 0.5
+
+
+@pytest.mark.slow
+def test_standard_output_is_json_and_nothing_else(given: Made, done: Done) -> None:
+    """As a process that a shell starts, which finds all units finished."""
+    before = times(done.out / "units")
+    code = "from sordino import attack, cli; attack.QUICK = ('linear',); cli.main()"
+    command = [sys.executable, "-c", code, *map(str, call(given, done.out, "--json", "-"))]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert json.loads(ended.stdout) == done.json
+    assert times(done.out / "units") == before
+
+
+@pytest.mark.slow
+def test_every_option_reaches_the_study(tmp_path: Path) -> None:
+    given = synthetic_study.study(tmp_path, takes=1, speakers=16)  # with fewer, validation speakers lack a gender
+    options = {
+        "scale": "zscore", "fit_on": "both", "risk_validation": "speaker", "redraw": "epoch", "schedule": "warm-up",
+        "measured_on": "validation", "seed": 3,
+    }  # fmt: skip
+    words = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
+    said = sordino(*call(given, tmp_path / "out", *words), policies=1, families=attack.QUICK)
+    assert (said.status, said.err) == (0, "")
+    recorded = json.loads((tmp_path / "out" / "run.json").read_text())["config"]["options"]
+    assert {name: recorded[name] for name in options} == options
+    defaults = {
+        "validation": "speaker",
+        "components": 256,
+        "families": ["linear", "quadratic", "cubic", "rbf", "nearest"],
+    }
+    assert {name: recorded[name] for name in defaults} == defaults
+
+
+@pytest.mark.parametrize("folder", ["plain", "[bold]x", "a b"])
+def test_the_path_is_printed_as_it_is(folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A name that looks like rich's mark-up is still a name."""
+    figures = {"split": "all", "attacker": "best", "value": 0.5, "chance": 0.5, "release": "none", "corpus": "one"}
+    named = {"knowledge": "semi-informed", "target": "gender", "metric": "auc", "group": "", "k": ""}
+    tell(pd.DataFrame([figures | named]), tmp_path / folder, None)
+    assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / folder / "report.html")
+
+
+def test_the_shown_figures_are_among_those_of_a_study(tmp_path: Path) -> None:
+    """Nothing is left out of the terminal because its name has changed."""
+    done = synthetic_study.run(synthetic_study.study(tmp_path, takes=1, speakers=10), tmp_path / "out")
+    table = summary(pd.read_csv(done.out / "estimates.csv").fillna({"attacker": "", "group": ""}))
+    assert {figure for rows in SHOWN.values() for figure in rows.values()} <= set(table.index)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--corpus", "manifest=nowhere.csv", "--out", "out"), r"nowhere\.csv: no such file, expected .*"),
+        (("--corpus", "manifets=x.csv", "--out", "out"), r"corpus 'manifets' is not known, expected one of .*"),
+        (("--corpus", "x.csv", "--out", "out"), r"--corpus x\.csv: expected NAME=PATH, .*"),
+        (("--out", "out"), r"Missing option '--corpus': see .*"),
+        (("--corpus", "manifest=x.csv", "--out", "out", "--scale", "rank"), r"Invalid value for '--scale': .*"),
+        (("--corpus", "manifest=x.csv", "--out", "out", "--seed", "-1"), r"Invalid value for '--seed': .*"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_status_2(
+    words: tuple[str, ...], line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused(sordino(*VERB, *words), line)
+    assert list(tmp_path.iterdir()) == []
+
+
+def refused(said: Said, line: str) -> None:
+    assert (said.status, said.out) == (2, "")
+    assert re.fullmatch(f"{line}\n", said.err)
+
+
+def test_a_corpus_that_lacks_an_emotion_is_one_line_and_status_2(tmp_path: Path) -> None:
+    given = synthetic_study.study(tmp_path, takes=1, relabel=lambda rows: rows[rows["emotion"] != "happy"])
+    refused(sordino(*call(given, tmp_path / "out")), r"made: no happy utterance, expected .*: add a corpus .*")
+
+
+def test_too_few_speakers_are_one_line_and_status_2(tmp_path: Path) -> None:
+    given = synthetic_study.study(tmp_path, speakers=4, takes=1)
+    refused(sordino(*call(given, tmp_path / "out")), r"made, female: 2 speaker\(s\) .*, expected at least 3 .*")
+
+
+def test_validation_without_validation_speakers_is_one_line_and_status_2(given: Made, tmp_path: Path) -> None:
+    said = sordino(*call(given, tmp_path / "out", "--measured-on", "validation", "--validation", "utterance"))
+    refused(said, r"measured_on validation with held-out utterances: .*")
+
+
+def test_vectors_of_too_few_recordings_are_one_line_and_status_2(given: Made, tmp_path: Path) -> None:
+    other = synthetic_study.study(tmp_path, speakers=6, takes=1)
+    said = sordino(*call(Made(given.manifest, other.vectors, given.corpus, given.x), tmp_path / "out"))
+    refused(said, r".*vectors\.parquet: no row for 16 of 40 utterances, .*")

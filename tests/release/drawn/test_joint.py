@@ -1,0 +1,130 @@
+"""Several policies on one utterance: bins are counted together, since neither the sum nor the largest is a bound."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sordino import attack, metrics
+from sordino.errors import ReleaseError
+from sordino.metrics.bound import Bound, bound, contraction, contraction_together
+from sordino.policy import Policy
+from sordino.release import Drawn, DrawnFitter, Identity, Joint, JointDrawn, bounds, joint, joint_bounds
+from sordino.release.drawn.joint import combined
+from tests.release.synthetic_vectors import POLICY, Planted, planted
+
+OTHER = Policy(required="happy", sensitive=("sad", "angry"))
+
+
+@cache
+def scene() -> Planted:
+    return planted(speakers=20, rows=8)
+
+
+@cache
+def fitted(policy: Policy, seed: int) -> Drawn:
+    given = scene()
+    return DrawnFitter(policy, seed=seed).fit(given.z, given.corpus, given.parts.transform)
+
+
+@cache
+def limits(epsilon: float = float("inf")) -> dict[tuple[str, str, str], Bound]:
+    """What bounds who sees both policies' releases."""
+    given = scene()
+    fitters = {"sad": DrawnFitter(POLICY, epsilon=epsilon), "happy": DrawnFitter(OTHER, epsilon=epsilon, seed=1)}
+    return joint_bounds(fitters, lambda _: given.z, given.corpus, given.parts.transform)
+
+
+def test_two_bins_that_say_nothing_alone_may_say_all_together() -> None:
+    """The counter-example to adding up: a coin, and the same coin turned where the secret is 1."""
+    random = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(40), 50)
+    secret = np.repeat(np.arange(40) % 2, 50)
+    first = random.integers(0, 2, len(secret))
+    second = first ^ secret
+    alone = [bound(bins, secret, speaker, 2) for bins in (first, second)]
+    both = bound(combined([first, second], [2, 2]), secret, speaker, 4)
+    assert max(one.high for one in alone) < 0.15
+    assert sum(one.high for one in alone) < 0.5 < 0.95 < both.tv
+    assert both.auc > 0.95
+
+
+def test_what_one_policy_hides_the_other_one_tells_and_the_bound_says_so() -> None:
+    given = scene()
+    together, alone = limits(), bounds(DrawnFitter(POLICY), lambda _: given.z, given.corpus, given.parts.transform)
+    assert {name for name, _, _ in together} == {"sad", "happy"}
+    key = ("sensitive-vs-neutral", "")
+    assert alone[key].tv < 0.2
+    assert together[("sad", *key)].tv > 0.3
+    assert together[("sad", *key)].bins == 4
+    for secret, found in alone.items():  # more is seen, so no less is told
+        assert together[("sad", *secret)].tv >= found.tv - 1e-9
+
+
+def test_who_sees_both_releases_tells_what_who_sees_one_does_not_and_stays_below_the_bound() -> None:
+    given = scene()
+    releases = [fitted(POLICY, 0), fitted(OTHER, 1)]
+    found = {}
+    for release in (releases[0], joint(releases)):
+        guesses = attack.together(release, given.z, given.corpus, given.parts, POLICY, families=("linear",)).predictions
+        best = guesses[guesses["best"] & (guesses["target"] == "sensitive-vs-neutral")]
+        best = best[best["knowledge"] == "semi-informed"]
+        found[release.name] = metrics.auc((best["truth"] == 1).to_numpy(), best["score"].to_numpy())
+    assert found["drawn"] < 0.6
+    assert found["together"] > 0.65
+    assert found["together"] <= limits()["sad", "sensitive-vs-neutral", ""].auc_high
+
+
+def test_released_vectors_stand_side_by_side_and_every_combination_is_read() -> None:
+    given, releases = scene(), [fitted(POLICY, 0), fitted(OTHER, 1)]
+    both = joint(releases)
+    assert isinstance(both, JointDrawn)
+    out = both(given.z)
+    assert out.shape == (len(given.z), 2 * given.z.shape[1])
+    bins = [one.decide(given.z) for one in releases]
+    assert (both.read(out) == 2 * bins[0] + bins[1]).all()
+    assert both.bins == 4
+    assert both.hash != joint(releases[::-1]).hash
+    plain = joint([releases[0], Identity(16)])
+    assert not isinstance(plain, JointDrawn)
+    np.testing.assert_array_equal(plain(given.z)[:, 16:], given.z)
+
+
+def test_randomised_bins_contract_together_as_derived_and_no_less() -> None:
+    """Against the product of the channels' matrices, on many pairs of laws."""
+    random = np.random.default_rng(0)
+    for epsilons, counts in (((0.5, 1.0), (2, 2)), ((2.0, 0.1), (3, 2)), ((1.0, 1.0), (2, 4))):
+        channel: Any = np.ones((1, 1))
+        for epsilon, k in zip(epsilons, counts, strict=True):
+            eta = contraction(epsilon, k)
+            channel = np.kron(channel, eta * np.eye(k) + (1 - eta) / k)
+        keep = contraction_together(zip(epsilons, counts, strict=True))
+        p, q = random.dirichlet(np.full(len(channel), 0.2), (2, 500))
+        before, after = (np.abs(one).sum(axis=1) / 2 for one in (p - q, (p - q) @ channel))
+        assert (after <= keep * before + 1e-12).all()
+        assert (after / before).max() > 0.6 * keep
+        ratios = channel.max(axis=0) / channel.min(axis=0)  # epsilons add up
+        assert ratios.max() == pytest.approx(np.exp(sum(epsilons)))
+
+
+def test_randomised_response_makes_the_joint_bound_smaller() -> None:
+    plain, noisy = (limits(epsilon)["sad", "sensitive-vs-neutral", ""] for epsilon in (float("inf"), 1.0))
+    keep = contraction_together([(1.0, 2), (1.0, 2)])
+    assert noisy.tv == pytest.approx(keep * plain.tv)
+    assert noisy.high == pytest.approx(keep * plain.high)
+
+
+def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
+    given = scene()
+    with pytest.raises(ReleaseError, match="no release, expected two or more"):
+        joint([])
+    with pytest.raises(ReleaseError, match="several releases at once are for audits, expected one: save each"):
+        Joint([fitted(POLICY, 0)]).save(tmp_path / "joint.npz")
+    many = {str(seed): DrawnFitter(dataclasses.replace(POLICY), seed=seed) for seed in range(5)}
+    with pytest.raises(ReleaseError, match="5 policies, expected at most 16 combinations"):
+        joint_bounds(many, lambda _: given.z, given.corpus, given.parts.transform)

@@ -1,0 +1,31 @@
+"""Releases that are fitted together are what each is alone, and nothing is fitted twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sordino.nn.fit import Fitted, Job, Settings, fit, run_rounds
+from sordino.release import ComposedFitter, DrawnFitter, ErasureFitter, MixtureFitter, ReplacementFitter, plan_all
+from tests.release.synthetic_vectors import POLICY, planted
+
+RAE = ReplacementFitter(POLICY, embeddings=(4,), settings=Settings(epochs=2))
+FITTERS = (
+    ComposedFitter("rae-leace", RAE, ErasureFitter(POLICY)),
+    MixtureFitter(DrawnFitter(POLICY), RAE, 0.25),
+    RAE,
+    MixtureFitter(DrawnFitter(POLICY), RAE, 0.5),
+)
+
+
+def test_what_releases_share_is_fitted_once_and_each_is_as_it_would_be_alone() -> None:
+    given = planted(speakers=20)
+    trained: list[Job] = []
+
+    def train(jobs: Sequence[Job]) -> list[Fitted]:
+        trained.extend(jobs)
+        return [fit(job) for job in jobs]
+
+    (together,) = run_rounds([plan_all(FITTERS, given.z, given.corpus, given.parts.transform)], train)
+    assert len(trained) == 1
+    alone = [fitter.fit(given.z, given.corpus, given.parts.transform) for fitter in FITTERS]
+    assert [one.hash for one in together] == [one.hash for one in alone]
