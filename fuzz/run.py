@@ -85,7 +85,7 @@ def one(name: str, engine: str, seconds: int, seed: int) -> bool:
 
 
 def target(name: str) -> Any:
-    sys.path.insert(0, str(Path(__file__).parent))
+    sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
     import targets
 
     return targets.TARGETS[name]

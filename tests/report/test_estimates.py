@@ -12,7 +12,7 @@ from sklearn import metrics as oracle
 
 from sordino.attack import COLUMNS as PREDICTED
 from sordino.report import COLUMNS, csv, headline, measure, pooled
-from tests.report import synthetic_predictions as synthetic
+from tests.report import synthetic_predictions as made
 
 KEY = ["release", "condition", "required", "knowledge", "target", "metric", "group", "k"]
 
@@ -23,7 +23,7 @@ FOUR = {"truth": [0, 1, 1, 2], "before": [0, 1, 0, 2], "prediction": [0, 1, 0, 0
 
 @pytest.fixture(scope="module")
 def predictions() -> pd.DataFrame:
-    return synthetic.study()
+    return made.study()
 
 
 @pytest.fixture(scope="module")
@@ -93,14 +93,14 @@ def test_leakage_is_that_of_the_ignorant_attacker_only(estimates: pd.DataFrame) 
     ],
 )
 def test_utility_worked_by_hand(metric: str, group: str, value: float, chance: float) -> None:
-    estimates = measure(synthetic.rows(**synthetic.each("abcdef", **FOUR)))
+    estimates = measure(made.rows(**made.each("abcdef", **FOUR)))
     found = only(estimates, metric=metric, group=group)
     assert (found["value"], found["chance"], found["speakers"]) == (pytest.approx(value), pytest.approx(chance), 6)
 
 
 def test_u_among_true_positives_counts_only_what_was_called_rightly() -> None:
     truth, before, after = [1, 0, 1, 1], [1, 1, 1, 0], [1, 1, 0, 1]
-    table = synthetic.rows(**synthetic.each("abcdef", truth=truth, before=before, prediction=after))
+    table = made.rows(**made.each("abcdef", truth=truth, before=before, prediction=after))
     estimates = measure(table)
     assert only(estimates, metric="unchanged", group="required")["value"] == pytest.approx(2 / 3)
     assert only(estimates, metric="unchanged", group="required")["n"] == 18
@@ -110,8 +110,8 @@ def test_u_among_true_positives_counts_only_what_was_called_rightly() -> None:
 def test_gender_worked_by_hand() -> None:
     women, men = "abcd", "efghijkl"
     table = pd.concat([
-        synthetic.rows(**synthetic.each(women, prediction=[0, 1], score=[-1.0, 0.5]), target="gender", truth=0.0, gender=0),
-        synthetic.rows(**synthetic.each(men, prediction=[1, 1], score=[0.5, 1.0]), target="gender", truth=1.0, gender=1),
+        made.rows(**made.each(women, prediction=[0, 1], score=[-1.0, 0.5]), target="gender", truth=0.0, gender=0),
+        made.rows(**made.each(men, prediction=[1, 1], score=[0.5, 1.0]), target="gender", truth=1.0, gender=1),
     ])  # fmt: skip
     estimates = measure(table)
     assert only(estimates, metric="leakage")["value"] == pytest.approx(20 / 24)
@@ -129,8 +129,8 @@ def test_the_headline_is_of_the_attacker_chosen_in_each_draw() -> None:
         for name, right in (("a", draw == 0), ("b", False)):
             for gender, people in ((0, "klmn"), (1, "opqr")):
                 score = float(gender) if right else 0.0
-                columns = synthetic.each([f"{who}{draw}" for who in people], score=[score], prediction=[gender])
-                parts.append(synthetic.rows(**columns, target="gender", knowledge="semi-informed", attacker=name, draw=draw,
+                columns = made.each([f"{who}{draw}" for who in people], score=[score], prediction=[gender])
+                parts.append(made.rows(**columns, target="gender", knowledge="semi-informed", attacker=name, draw=draw,
                                        best=(name == "ab"[draw]), truth=float(gender), gender=gender))  # fmt: skip
     estimates = measure(pd.concat(parts, ignore_index=True))
     auc = estimates[(estimates["metric"] == "auc") & (estimates["split"] == "all")].set_index("attacker")["value"]
@@ -141,18 +141,16 @@ def test_the_headline_is_of_the_attacker_chosen_in_each_draw() -> None:
 
 
 def test_draws_count_alike_whatever_their_size() -> None:
-    many = synthetic.rows(**synthetic.each("abcdefgh", truth=[0, 0, 0], before=[0, 0, 0], prediction=[0, 0, 0]), draw=0)
-    few = synthetic.rows(**synthetic.each("mnop", truth=[0], before=[0], prediction=[2]), draw=1)
+    many = made.rows(**made.each("abcdefgh", truth=[0, 0, 0], before=[0, 0, 0], prediction=[0, 0, 0]), draw=0)
+    few = made.rows(**made.each("mnop", truth=[0], before=[0], prediction=[2]), draw=1)
     found = only(measure(pd.concat([many, few])), metric="unchanged", group="neutral")
     assert (found["value"], found["n"], found["speakers"]) == (0.5, 28, 12)
     assert found["chance"] == 0.5  # every row of one draw, none of the other
 
 
 def test_corpora_are_named_in_the_order_of_their_rows_and_told_apart() -> None:
-    first = synthetic.rows(**synthetic.each("abcd", truth=[0], before=[0], prediction=[0]), corpus="zebra")
-    second = synthetic.rows(
-        **synthetic.each("wxyz", truth=[0], before=[0], prediction=[1]), corpus="apple", row=range(9, 13)
-    )
+    first = made.rows(**made.each("abcd", truth=[0], before=[0], prediction=[0]), corpus="zebra")
+    second = made.rows(**made.each("wxyz", truth=[0], before=[0], prediction=[1]), corpus="apple", row=range(9, 13))
     estimates = measure(pd.concat([second, first]))
     unchanged = estimates[(estimates["metric"] == "unchanged") & (estimates["group"] == "neutral")]
     values = unchanged[unchanged["split"] == "all"].set_index("corpus")["value"].to_dict()
@@ -161,34 +159,34 @@ def test_corpora_are_named_in_the_order_of_their_rows_and_told_apart() -> None:
 
 
 def test_one_corpus_has_no_rows_of_its_own() -> None:
-    estimates = measure(synthetic.rows(**synthetic.each("abcd", **FOUR)))
+    estimates = measure(made.rows(**made.each("abcd", **FOUR)))
     assert set(estimates["corpus"]) == {"one"}
     assert len(headline(estimates)) == len(estimates[estimates["split"] == "all"])
 
 
 @pytest.mark.parametrize(("people", "told"), [("abc", False), ("abcd", True)])
 def test_limits_need_four_speakers(people: str, told: bool) -> None:
-    found = only(measure(synthetic.rows(**synthetic.each(people, **FOUR))), metric="f1", group="required")
+    found = only(measure(made.rows(**made.each(people, **FOUR))), metric="f1", group="required")
     assert not math.isnan(found["value"])
     assert math.isnan(found["low"]) != told
     assert math.isnan(found["high"]) != told
 
 
 def test_limits_need_four_speakers_of_each_gender() -> None:
-    women = synthetic.rows(**synthetic.each("abc", prediction=[0], score=[0.0]), target="gender", truth=0.0, gender=0)
-    men = synthetic.rows(**synthetic.each("efghij", prediction=[1], score=[1.0]), target="gender", truth=1.0, gender=1)
+    women = made.rows(**made.each("abc", prediction=[0], score=[0.0]), target="gender", truth=0.0, gender=0)
+    men = made.rows(**made.each("efghij", prediction=[1], score=[1.0]), target="gender", truth=1.0, gender=1)
     assert headline(measure(pd.concat([women, men])))["low"].isna().all()
 
 
 def test_limits_need_four_speakers_with_sensitive_utterances() -> None:
     """A secret within speakers: nine are neutral at times, three of them sensitive."""
     given = {"target": "sensitive-vs-neutral", "prediction": 0}
-    neutral = synthetic.rows(**synthetic.each("abcdefghi", score=[0.0, 1.0]), truth=0.0, **given)
+    neutral = made.rows(**made.each("abcdefghi", score=[0.0, 1.0]), truth=0.0, **given)
     three, four = (
         pd.concat(
             [
                 neutral,
-                synthetic.rows(**synthetic.each(who, score=[2.0, 0.5]), truth=1.0, **given),
+                made.rows(**made.each(who, score=[2.0, 0.5]), truth=1.0, **given),
             ]
         )
         for who in ("abc", "abcd")
@@ -206,15 +204,15 @@ def test_detail_is_of_intensity_where_it_is_labelled_else_of_reconstruction(esti
 
 
 def test_detail_of_two_intensities_has_an_auc_too() -> None:
-    given = synthetic.each("abcd", truth=[1, 1, 2, 2], prediction=[1, 2, 2, 2], score=[0.1, 0.9, 0.5, 1.0])
-    table = synthetic.rows(**given, target="intensity", attacker="")
+    given = made.each("abcd", truth=[1, 1, 2, 2], prediction=[1, 2, 2, 2], score=[0.1, 0.9, 0.5, 1.0])
+    table = made.rows(**given, target="intensity", attacker="")
     assert only(measure(table), metric="detail_auc")["value"] == 0.75
     assert "detail_auc" not in set(measure(table.assign(score=np.nan))["metric"])
 
 
 def test_reconstruction_worked_by_hand() -> None:
-    table = synthetic.rows(
-        **synthetic.each("abcd", truth=[4.0, 2.0], prediction=[1.0, 2.0]),
+    table = made.rows(
+        **made.each("abcd", truth=[4.0, 2.0], prediction=[1.0, 2.0]),
         target="reconstruction",
         attacker="",
     )

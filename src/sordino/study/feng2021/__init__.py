@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from sordino.study.feng2021.study import STUDY, reproduce
+from sordino.study.feng2021.study import reproduce
 
-__all__ = ["STUDY", "reproduce"]
+__all__ = ["reproduce"]
