@@ -130,7 +130,7 @@ def json_bytes(content: Any) -> bytes:
 
 
 def parsed(content: bytes) -> Any:
-    """JSON that all readers read alike. Raises `ValueError` for 1 MB or more, a key that comes twice, NaN and infinity."""
+    """JSON that all readers read alike. Raises `ValueError` for 1 MB or more, doubled keys, NaN and infinity."""
     if len(content) >= JSON_BYTES:
         raise ValueError(f"{len(content)} bytes of JSON")
 
