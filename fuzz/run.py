@@ -25,7 +25,15 @@ from typing import Any
 LIMIT_SECONDS = 10
 LIMIT_BYTES = 4 << 30
 ENGINES = ("hypothesis", "atheris")
-NAMES = ("altered", "forged", "budget", "wav", "samples")
+NAMES = (
+    *("altered", "forged", "models", "budget", "signature", "floor"),
+    *("wav", "recording", "words", "labels", "samples", "units"),
+)
+INSTRUMENTED = [
+    "sordino.device",
+    "sordino.corpora.labels",
+    *(f"sordino.signal.{name}" for name in ("wav", "promises", "decoding", "inert", "word_files")),
+]
 
 
 def main() -> None:
@@ -129,7 +137,7 @@ def by_atheris(name: str, seconds: int, seed: int) -> None:
     """Inputs that reach new lines of the code, until the time is up."""
     import atheris
 
-    with atheris.instrument_imports(include=["sordino.device", "sordino.signal.wav"]):
+    with atheris.instrument_imports(include=INSTRUMENTED):
         test = target(name)
     options = [f"-max_total_time={seconds}", f"-seed={seed % 2**31}", "-max_len=4096", "-print_final_stats=1",
                f"-timeout={LIMIT_SECONDS}", f"-rss_limit_mb={LIMIT_BYTES >> 20}",

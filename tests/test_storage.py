@@ -7,10 +7,12 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sordino import storage
 from sordino.errors import StorageError
@@ -49,7 +51,6 @@ def test_text_bytes_and_a_writer_leave_the_same_file(tmp_path: Path, content: st
     written = storage.write(tmp_path / "new" / "deep" / "run.json", content)
     assert written == tmp_path / "new" / "deep" / "run.json"
     assert written.read_bytes() == b"\xc2\xb5 = 1\n"
-    assert stat.S_IMODE(written.stat().st_mode) == 0o644
     assert list(written.parent.iterdir()) == [written]
 
 
@@ -154,3 +155,128 @@ for _ in range(100):
     assert [writer.returncode for writer in writers] == [0, 0]
     assert seen <= {"a", "b"}
     assert os.listdir(file.parent) == [file.name]  # noqa: PTH208
+
+
+@pytest.fixture(params=[0o022, 0o027, 0o077, 0o000], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    """What the user takes off every new file."""
+    mask: int = request.param
+    before = os.umask(mask)
+    try:
+        yield mask
+    finally:
+        os.umask(before)
+
+
+def permissions(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("content", ["text", lambda path: path.write_text("text")])
+def test_a_new_file_and_its_folders_honour_the_umask(
+    tmp_path: Path, umask: int, content: str | Callable[[Path], object]
+) -> None:
+    path = storage.write(tmp_path / "new" / "run.json", content)
+    assert permissions(path) == 0o666 & ~umask
+    assert permissions(path.parent) == 0o777 & ~umask
+
+
+def test_a_private_file_is_for_its_owner_alone(tmp_path: Path, umask: int) -> None:
+    path = storage.write(tmp_path / "released.npz", b"x", mode=storage.PRIVATE)
+    assert permissions(path) == 0o600 & ~umask
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o664, 0o400])
+def test_a_replaced_file_keeps_its_permissions(file: Path, umask: int, mode: int) -> None:
+    del umask  # has no say here
+    file.chmod(mode)
+    storage.write(file, "new")
+    storage.write(file, "newer", mode=storage.PRIVATE)
+    assert (file.read_text(), permissions(file)) == ("newer", mode)
+
+
+def test_a_private_file_is_private_while_it_is_written(file: Path) -> None:
+    file.chmod(0o600)
+    modes = list[int]()
+    storage.write(file, lambda path: modes.append(permissions(path)))
+    assert modes == [0o600]
+
+
+def test_a_link_is_replaced_and_its_target_kept(file: Path) -> None:
+    link = file.with_name("link")
+    link.symlink_to(file)
+    file.chmod(0o600)
+    storage.write(link, "new")
+    assert not link.is_symlink()
+    assert (link.read_text(), permissions(link), file.read_text()) == ("new", 0o600, OLD)
+
+
+def test_a_pipe_is_refused_and_stays(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StorageError, match="a device, pipe or socket, expected a file: choose another path"):
+        storage.write(tmp_path / "pipe", "x")
+    assert (tmp_path / "pipe").is_fifo()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_name_of_the_longest_length_is_written(tmp_path: Path) -> None:
+    path = storage.write(tmp_path / f"{'n' * 247}.parquet", "x")
+    assert path.read_text() == "x"
+
+
+HOSTILE = [
+    "",
+    ".",
+    "..",
+    "../../../escaped",
+    "/etc/passwd",
+    "a/b",
+    "a\\b",
+    "C:\\x",
+    "con",
+    "NUL.txt",
+    "com1",
+    "lpt9.x",
+    "x.",
+    "x ",
+    " x",
+    "-rf",
+    ".hidden",
+    "a\0b",
+    "a\nb",
+    "\x1b[2J",
+    "Sad",
+    "n" * 300,
+    "é",
+    "e\u0301",
+    "\udcff",
+    "a:b",
+    "a*b?",
+    "a|b<c>",
+    '"',
+    "sad-0123456789ab",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=ascii)
+def test_no_text_leaves_its_folder_as_a_name(tmp_path: Path, text: str) -> None:
+    path = storage.write(tmp_path / "units" / f"{storage.safe_name(text)}.json", "x")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "units", path]
+
+
+@given(st.lists(st.text(max_size=40) | st.sampled_from(HOSTILE), unique=True, max_size=20))
+def test_different_texts_have_different_safe_names(texts: list[str]) -> None:
+    names = [storage.safe_name(text) for text in texts]
+    assert len({name.casefold() for name in names}) == len(texts)
+    assert all(name.isascii() and not set(name) & set('/\\:*?"<>|\0 ') and len(name) <= 100 for name in names)
+
+
+@given(st.text())
+def test_a_safe_name_is_not_changed_into_itself_again(text: str) -> None:
+    name = storage.safe_name(text)
+    assert name == text or storage.safe_name(name) != name  # no text can name the file of another
+
+
+def test_plain_names_stay_as_they_are() -> None:
+    for name in ("sad-0", "rae-grl+", "speech+mel", "lambda=0.5", "mine"):
+        assert storage.safe_name(name) == name

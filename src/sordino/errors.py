@@ -8,6 +8,7 @@
     ├── PolicyError         a policy asks for what cannot be
     ├── ReleaseError        a release cannot be fitted, loaded or applied
     ├── BundleError         a bundle is not whole, or not what its reader understands
+    │   └── SignatureError  a bundle is not signed by a key that the device trusts
     ├── AttackError         an attack has no data to learn from or to be measured on
     ├── StudyError          a study is asked for what it does not have
     ├── DependencyError     an optional package is not installed
@@ -50,6 +51,10 @@ class ReleaseError(SordinoError):
 
 class BundleError(SordinoError):
     """A bundle is not whole, was changed, or is of a format that this version does not read."""
+
+
+class SignatureError(BundleError):
+    """A bundle is not signed by a trusted key, or too old, or a key is none."""
 
 
 class AttackError(SordinoError):

@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
+from sordino import textfile
 from sordino.define import EMOTIONS, Role, emotion
-from sordino.errors import PolicyError
+from sordino.errors import PolicyError, StorageError
 
 ATTRIBUTES: Final = ("gender", "speaker", "age")
 """What `hide` may name: what a voice tells of its speaker."""
@@ -127,12 +128,17 @@ class Policy:
 
     @property
     def hash(self) -> str:
-        """12 hexadecimal digits that are the same for the same policy on every machine.
+        """12 hexadecimal digits that are the same for the same policy on every machine: the first of `digest`."""
+        return self.digest[:12]
+
+    @property
+    def digest(self) -> str:
+        """64 hexadecimal digits (SHA-256), by which a device recognises a policy.
 
         What is not set does not count: keys that are added later change no hash.
         """
         given = {name: value for name, value in asdict(self).items() if name not in _LATER or value != _UNSET[name]}
-        return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()[:12]
+        return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
 
 
 _LATER: Final = ("release", "knobs", "budget")
@@ -170,12 +176,17 @@ def restored(given: Mapping[str, Any]) -> Policy:
     return Policy(**{**given, "knobs": dict(given["knobs"]), "budget": Budget(**given["budget"])})
 
 
+_LARGEST: Final = 1 << 20
+"""Bytes of a policy file."""
+
+
 def read(path: str | Path) -> Policy:
     """The policy in a TOML file. An unknown key is an error; tables hold the budget and the knobs of families."""
     try:
-        given: dict[str, Any] = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise PolicyError(f"{path}: not a readable TOML file ({error}): check path and spelling") from error
+        given: dict[str, Any] = tomllib.loads(textfile.read(path, "a TOML file", PolicyError, _LARGEST))
+    except (PolicyError, StorageError, tomllib.TOMLDecodeError, RecursionError) as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        raise PolicyError(f"{path}: not a readable TOML file ({reason}): check path and spelling") from error
     known = [field.name for field in fields(Policy) if field.name != "knobs"]
     knobs = {key: value for key, value in given.items() if isinstance(value, dict) and key not in known}
     rest = {key: value for key, value in given.items() if key not in knobs}

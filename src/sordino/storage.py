@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import re
+import secrets
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from sordino.errors import StorageError
+
+SHARED: Final = 0o666
+"""Mode of a new file that other users may read, as far as the umask of the process allows."""
+
+PRIVATE: Final = 0o600
+"""Mode of a new file that its owner alone may read: released vectors, counts, keys."""
+
+LONGEST_NAME: Final = 100
+"""Characters of a safe name; callers may add a suffix and stay below the 255 bytes of common file systems."""
 
 _REASONS = {
     errno.ENOSPC: "the disk is full: free some space, or choose another place",
@@ -41,41 +55,154 @@ def folder(path: str | Path) -> Path:
 
 
 def write(
-    path: str | Path, content: bytes | str | Callable[[Path], object], durable: bool = False, mode: int = 0o644
+    path: str | Path, content: bytes | str | Callable[[Path], object], durable: bool = False, mode: int = SHARED
 ) -> Path:
     """Write a file under a temporary name beside it, then rename: readers see the old file or the new, never half.
 
     `content` is the bytes or text, or a function that writes to the path it is given. Two processes may write the same
     file: the last rename wins. A `durable` file is on the disk when this returns, and there after a power cut, at the
-    price of waiting for the disk. `mode` says who may read it. Raises `StorageError`; the temporary file is removed, an
-    older one is left as it was.
+    price of waiting for the disk.
+
+    A file that is replaced keeps its permissions; owner and group become those of the process. A new file has `mode`
+    (`SHARED` or `PRIVATE`) less the umask. A symbolic link at `path` is replaced by the file, and the file that it
+    named stays as it was. A device, pipe or socket at `path` is refused. Raises `StorageError`; the temporary file is
+    removed, an older file is left as it was.
     """
     path = Path(path)
-    folder(path.parent)
+    if not os.path.isdir(path.parent):  # noqa: PTH112 (a budget is written before each release: every call counts)
+        folder(path.parent)
     with told(path):
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        kept = _permissions(path)
+        temporary, handle = _new_file(path, mode if kept is None else PRIVATE)
         try:
-            if callable(content):
-                content(temporary)
-            else:
-                temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-            temporary.chmod(mode)
+            _fill(temporary, handle, content, durable)
+            if kept is not None:
+                os.chmod(temporary, kept)  # noqa: PTH101
+            os.replace(temporary, path)  # noqa: PTH105
             if durable:
-                _to_disk(temporary)
-            temporary.replace(path)
-            if durable:
-                _to_disk(path.parent)
-        finally:
-            temporary.unlink(missing_ok=True)
+                to_disk(path.parent)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
     return path
 
 
-def _to_disk(path: Path) -> None:
+def _fill(path: str, handle: int, content: bytes | str | Callable[[Path], object], durable: bool) -> None:
+    """Write the content of a new file, which is open already, and close it."""
+    with os.fdopen(handle, "wb") as file:
+        if not callable(content):
+            file.write(content.encode() if isinstance(content, str) else content)
+            if durable:
+                file.flush()
+                os.fsync(handle)
+            return
+    content(Path(path))
+    if durable:
+        to_disk(path)
+
+
+def append(path: str | Path, content: bytes | str, mode: int = SHARED) -> None:
+    """Add to the end of a file, which is made when absent with `mode` less the umask; all of it, or nothing.
+
+    Raises `StorageError`, also for a device, pipe or socket.
+    """
+    path, data = Path(path), content.encode() if isinstance(content, str) else content
+    with told(path):
+        _permissions(path)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), mode)
+        try:
+            size = os.fstat(handle).st_size
+            try:
+                if os.write(handle, data) != len(data):
+                    raise OSError(errno.ENOSPC, "no space")
+            except BaseException:
+                os.ftruncate(handle, size)
+                raise
+        finally:
+            os.close(handle)
+
+
+def _permissions(path: Path) -> int | None:
+    """Who may read and write the file at a path; `None` where there is no file. Raises for what is no regular file."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a rename onto a folder fails, with a clear reason
+        raise StorageError(f"{path}: a device, pipe or socket, expected a file: choose another path")
+    return stat.S_IMODE(mode) & 0o777
+
+
+def _new_file(path: Path, mode: int) -> tuple[str, int]:
+    """An empty file with an unused name beside `path`, and its handle; the system takes the umask off `mode`."""
+    folder, name = os.path.split(path)
+    stem, suffix = os.path.splitext(name)  # noqa: PTH122
+    unused = f".{stem[:40]}-{secrets.token_hex(8)}{suffix if len(suffix) < 20 else ''}"
+    temporary = os.path.join(folder, unused)  # noqa: PTH118
+    return temporary, os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+
+
+def to_disk(path: str | Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def temporary_setting(variable: str) -> Iterator[None]:
+    """Set an environment variable to a temporary folder, which is removed at the end; leave a user's setting alone.
+
+    For packages that write caches to the user's home when they are imported.
+    """
+    if os.environ.get(variable):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="sordino-") as path:
+        os.environ[variable] = path
+        try:
+            yield
+        finally:
+            del os.environ[variable]
+
+
+_FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")
+"""How a cell begins that a spreadsheet runs."""
+
+
+def cell(text: str) -> str:
+    """Text for a cell of a CSV table: a spreadsheet shows it, and never runs it as a formula.
+
+    A quote mark is put before text that begins as a formula does. A minus sign alone (standard input) is none.
+
+    >>> cell("=1+1"), cell("sad"), cell("-")
+    ("'=1+1", 'sad', '-')
+    """
+    formula = text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA)
+    return f"'{text}" if formula and text != "-" else text
+
+
+_SAFE: Final = re.compile(r"[a-z0-9_][a-z0-9._+=-]*", re.ASCII)
+_CHANGED: Final = re.compile(r".*-[0-9a-f]{12}")  # how every changed name ends: no unchanged name may look like one
+_RESERVED: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # device names on Windows
+
+
+def safe_name(text: str) -> str:
+    """A file name for any text: no folder, no hidden file, no reserved name, and different for different texts.
+
+    Plain names stay as they are. In others each character that a file system may refuse or confuse becomes `_`, and a
+    part of the text's SHA-256 is added; capital letters count, since some file systems ignore case.
+
+    >>> safe_name("sad-0"), safe_name("../../escaped")
+    ('sad-0', '_.._escaped-ea03bc47f879')
+    >>> safe_name("Sad") == safe_name("sad")
+    False
+    """
+    plain = _SAFE.fullmatch(text) and not _CHANGED.fullmatch(text) and not _RESERVED.fullmatch(text)
+    if plain and len(text) <= LONGEST_NAME and not text.endswith("."):
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    shown = re.sub(r"[^A-Za-z0-9._+=-]+", "_", text, flags=re.ASCII)[: LONGEST_NAME - 20].lstrip(".-")
+    return f"{shown or 'unnamed'}-{digest}" if not _RESERVED.fullmatch(shown.lower()) else f"_{shown}-{digest}"

@@ -190,13 +190,13 @@ def test_units_are_kept_and_another_secret_is_asked_anew(tmp_path: Path) -> None
     x, gender, speaker = table()
     audit = Audit(families=("linear", "nearest"), shuffles=19, cache=tmp_path)
     first = audit.run(x, gender, speaker)
-    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("output.pkl")}
-    assert len(kept) == 2
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.parquet")}
+    assert len(kept) == 4  # two families, on two scales
     again = audit.run(x, gender, speaker)
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("output.pkl")} == kept
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.parquet")} == kept
     assert again.decision == first.decision
     audit.run(x, np.roll(gender, len(x) // SPEAKERS), speaker)
-    assert len([*tmp_path.rglob("output.pkl")]) == 4
+    assert len([*tmp_path.glob("*.parquet")]) == 8
 
 
 def test_patient_attackers_pool_scores_or_vectors_whichever_does_better_on_others() -> None:

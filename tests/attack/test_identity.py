@@ -74,6 +74,7 @@ def test_what_was_let_through_comes_back_and_noise_does_not() -> None:
 
     def share(x: NDArray[np.float64]) -> float:
         part = detail.crossfitted(x, original, speaker)
+        assert part is not None
         assert sorted(part.rows) == list(range(300))
         return 1 - float(part.prediction.sum() / part.truth.sum())
 

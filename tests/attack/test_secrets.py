@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import chisquare
 
+from sordino.attack import Audit
 from sordino.attack.secrets import FOLDS, LEVEL, Secret
 from sordino.errors import AttackError
 
@@ -263,3 +264,25 @@ def test_one_speaker_of_a_value_is_too_few_to_learn_from_and_to_test() -> None:
         Secret.of("gender", [0, 0, 0, 1], [0, 1, 2, 3]).folds()
     with pytest.raises(AttackError, match=r"stress: a value has 1 speaker\(s\)"):
         Secret.of("stress", np.arange(20.0), np.zeros(20)).folds()
+
+
+@pytest.mark.parametrize(
+    ("secret", "message"),
+    [
+        (["f", "F"] * 6, "secret: .* look like one label in two spellings"),
+        (["f", None] * 6, "secret: 6 of 12 labels are missing"),
+        (["f", 1] * 6, "secret: labels of several kinds"),
+    ],
+)
+def test_an_audit_from_python_refuses_labels_as_a_table_does(secret: list[Any], message: str) -> None:
+    groups = np.repeat(["a", "b", "c", "d"], 3)
+    with pytest.raises(AttackError, match=message):
+        Audit().run(np.zeros((12, 2)), secret, groups)
+    with pytest.raises(AttackError, match=r"speakers: .* look like one label in two spellings"):
+        Audit().run(np.zeros((12, 2)), ["f", "m"] * 6, ["a", "a ", "b", "c"] * 3)
+
+
+def test_a_value_for_every_speaker_points_to_re_identification() -> None:
+    speaker = np.repeat(["a", "b", "c", "d"], 3)
+    with pytest.raises(AttackError, match=r"name: every speaker has another value, .* re-identification"):
+        Secret.of("name", np.char.add("n", speaker), speaker).folds()

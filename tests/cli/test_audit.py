@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sordino import cli
+from sordino import cli, memory
 from sordino.attack import FULL, QUICK
 from sordino.report.estimates import COLUMNS
 from tests.attack.test_audit import table
@@ -146,10 +149,10 @@ def test_a_full_audit_asks_every_family_and_goes_on_where_it_was(
     first = (tmp_path / "estimates.csv").read_bytes()
     assert set(FULL) <= set(pd.read_csv(tmp_path / "estimates.csv")["attacker"].dropna())
     assert "left out, being quick" not in (tmp_path / "report.html").read_text()
-    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "units").rglob("output.pkl")}
-    assert len(kept) == 2 + len(FULL) - len(QUICK)  # two scales of the quick ones, and each of the others
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "units").glob("*.parquet")}
+    assert len(kept) == len(QUICK) + len(FULL)  # the quick ones on two scales, and each of the others
     assert sordino(capsys, *given, quick=False)[0] == 0
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "units").rglob("output.pkl")} == kept
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "units").glob("*.parquet")} == kept
     assert (tmp_path / "estimates.csv").read_bytes() == first
 
 
@@ -159,3 +162,103 @@ def test_a_quick_audit_says_whom_it_left_out(made: Path, tmp_path: Path, capsys:
     page = (tmp_path / "report.html").read_text()
     assert "left out, being quick" in page
     assert "forest, boosting, mlp, deep" in page
+
+
+def test_drawn_rows_are_told_on_screen_page_and_in_json(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = tmp_path / "told.json"
+    given = (made / "vectors.csv", "--secret", "gender", "--ignore", "mood", "--shuffles", 3, "--rows", 48)
+    status, out, _ = sordino(capsys, *given, "--out", tmp_path / "out", "--json", told)
+    assert status == 0
+    line = f"48 of {len(pd.read_csv(made / 'vectors.csv'))} rows of "
+    assert line in " ".join(out.split())
+    assert line in (tmp_path / "out" / "report.html").read_text()
+    assert json.loads(told.read_text())["rows"]["gender"]["audited"] == 48
+
+
+def test_a_pickle_among_the_units_is_never_executed(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = (made / "vectors.csv", "--secret", "gender", "--ignore", "mood", "--shuffles", 3, "--out", tmp_path)
+    assert sordino(capsys, *given)[0] == 0
+    before = (tmp_path / "estimates.csv").read_bytes()
+    for path in (tmp_path / "units").iterdir():
+        path.write_bytes(pickle.dumps(Planted(tmp_path / "executed")))
+    with pytest.warns(UserWarning, match="computed anew"):
+        assert sordino(capsys, *given)[0] == 0
+    assert not (tmp_path / "executed").exists()
+    assert (tmp_path / "estimates.csv").read_bytes() == before
+
+
+class Planted:
+    """A pickle that makes a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, (self.path,)
+
+
+def test_a_table_that_does_not_fit_memory_is_refused_in_one_line(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "free", lambda: 1000)
+    status, _, err = sordino(capsys, made / "vectors.csv", "--secret", "gender", "--out", tmp_path)
+    assert status == 2
+    assert "of memory to read" in " ".join(err.split())
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_the_columns_that_were_taken_are_told_everywhere(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = (made / "vectors.csv", "--secret", "gender", "--ignore", "mood", "--shuffles", 3, "--out", tmp_path)
+    _, out, err = sordino(capsys, *given, "--json", tmp_path / "told.json")
+    width = frame().filter(regex="^d").shape[1]
+    assert err == ""
+    assert f"{width} dimensions: d0 … d{width - 1}; left out: mood, age" in out
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert told["columns"] == {"count": width, "names": f"d0 … d{width - 1}"}
+    assert (told["left_out"], told["warnings"]) == (["mood", "age"], [])
+    page = (tmp_path / "report.html").read_text()
+    assert f"d0 … d{width - 1}" in page
+    assert "mood, age" in page
+
+
+def test_a_label_of_numbers_is_not_called_a_leak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    noise = frame(shift=0.0).drop(columns="mood")
+    noise.assign(label_id=(noise["gender"] == "male") * 1).to_csv(tmp_path / "t.csv", index=False)
+    given = (tmp_path / "t.csv", "--secret", "gender", "--shuffles", 19, "--out", tmp_path / "out", "--json", "-")
+    status, _, err = sordino(capsys, *given)
+    assert status == 2
+    assert "column `label_id` holds whole numbers, 2 different ones in 160 rows" in err
+    status, out, _ = sordino(capsys, *given, "--columns", "d*")
+    assert json.loads(out)["verdict"]["gender"]["verdict"] != "leak"
+
+
+def test_a_reference_that_tells_less_than_the_release_is_a_warning(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame(shift=0.0).drop(columns=["gender", "speaker", "mood", "age"]).to_parquet(tmp_path / "r.parquet")
+    given = (made / "vectors.parquet", "--secret", "gender", "--ignore", "mood", "--shuffles", 3, "--out", tmp_path)
+    status, out, err = sordino(capsys, *given, "--reference", tmp_path / "r.parquet", "--json", "-")
+    assert status == 0
+    told = json.loads(out)["warnings"]
+    assert len(told) == 2
+    assert "shares no label and no `file`" in told[0]
+    assert "above" in told[1]
+    assert all(line in " ".join(err.split()) for line in told)
+    page = (tmp_path / "report.html").read_text()
+    assert "on released vectors, above" in page
+
+
+@pytest.mark.parametrize("option", ["--secret", "--task"])
+def test_who_speaks_is_no_secret_but_re_identification(
+    made: Path, tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = (made / "vectors.csv", "--secret", "gender", option, "speaker", "--out", tmp_path)
+    status, _, err = sordino(capsys, *given)
+    assert status == 2
+    assert "re-identification" in err

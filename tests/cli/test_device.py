@@ -13,7 +13,7 @@ import pytest
 
 from sordino.cli import main
 from sordino.device.sound import synthetic
-from sordino.features.vectors import read_labelled
+from sordino.features.labelled import read_labelled
 from sordino.signal import audio
 from tests.device.made import bundled, talking
 
@@ -40,11 +40,13 @@ def sounds(tmp_path: Path) -> list[Path]:
 def test_recordings_become_a_table_of_released_vectors(suffix: str, sounds: list[Path], tmp_path: Path) -> None:
     out = tmp_path / f"released{suffix}"
     assert run("release", talking(), *sounds, "--out", out, "--seed", 3) == 0
-    x, _ = read_labelled(out, (), ("file",)) if suffix != ".npz" else read_labelled(out, ())
+    x = read_labelled(out, ()).x
     assert x.shape == (2, 8)
     assert run("release", talking(), *sounds, "--out", tmp_path / "again.npz", "--seed", 3) == 0
     np.testing.assert_allclose(np.load(tmp_path / "again.npz")["x"], x, rtol=1e-6)
     if suffix == ".csv":
+        assert list(pd.read_csv(out).columns[:2]) == ["utterance", "x0"]
+        assert run("release", talking(), *sounds, "--out", out, "--seed", 3, "--paths") == 0
         assert list(pd.read_csv(out)["file"]) == [str(one) for one in sounds]
 
 
@@ -76,7 +78,7 @@ def test_of_what_cannot_be_used_nothing_is_released(
     found = json.loads(said.out)
     assert (found["released"], set(found["withheld"])) == (1, {str(short), str(text)})
     assert f"{text}: nothing released: not a sound file that can be read" in said.err
-    assert np.load(out)["files"].tolist() == [str(sounds[0])]
+    assert found["utterances"] == {np.load(out)["utterances"].item(): str(sounds[0])}
     out.unlink()
     assert run("release", talking(), text, "--out", out) == 1
     assert not out.exists()
@@ -126,7 +128,9 @@ def test_bench_measures_all_that_it_names(monkeypatch: pytest.MonkeyPatch, tmp_p
     monkeypatch.setattr("sordino.cli.bench.STARTS", 1)
     assert run("bench", "device", bundled("drawn"), "--json", tmp_path / "b.json") == 0
     found = json.loads((tmp_path / "b.json").read_text())
-    assert set(found) == {"latency_ms_p50", "latency_ms_p99", "rtf", "rss_mb", "cold_start_s", "bundle_bytes"}
+    speed = {"latency_ms_p50", "latency_ms_p99", "rtf", "rss_mb", "cold_start_s"}
+    assert set(found) == speed | {"bundle_bytes", "signature"}
+    assert found["signature"] == "unsigned"
     assert found["rtf"] is None  # vectors made elsewhere
     assert found["bundle_bytes"] == bundled("drawn").stat().st_size
     assert 0 < found["latency_ms_p50"] <= found["latency_ms_p99"]

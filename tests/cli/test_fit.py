@@ -14,6 +14,7 @@ from rich.console import Console
 
 from sordino import cli
 from sordino.cli import fit
+from sordino.device import ed25519
 from sordino.device.reaudit import Change
 from sordino.metrics import Interval
 from sordino.metrics.bound import Bound
@@ -55,8 +56,15 @@ def test_a_policy_ends_in_a_bundle_that_runs(tmp_path: Path, capsys: pytest.Capt
     policy.write_text(SAD)
     usual = ("--policy", policy, "--corpus", f"manifest={given.manifest}", "--features", given.vectors, "--jobs", 1,
              "--cache", tmp_path / "cache")  # fmt: skip
-    status, out, _ = sordino(capsys, *usual, "--out", bundle, "--report", report, "--json", tmp_path / "told.json")
+    for name, content in zip(("k.pem", "k.pub.pem"), ed25519.generate(), strict=True):
+        (tmp_path / name).write_bytes(content)
+    status, _, error = sordino(capsys, *usual, "--out", bundle, "--sign", tmp_path / "k.pub.pem")
+    assert (status, "not a private key of Ed25519" in error) == (2, True)  # told before anything is fitted
+    signing = ("--sign", tmp_path / "k.pem", "--bundle-version", 5)
+    told_at = ("--report", report, "--json", tmp_path / "told.json")
+    status, out, _ = sordino(capsys, *usual, "--out", bundle, *told_at, *signing)
     assert status == 0
+    assert "version 5." in out.replace("\n", " ")
     for words in (
         "sad: test speakers",
         "drawn",
@@ -74,7 +82,7 @@ def test_a_policy_ends_in_a_bundle_that_runs(tmp_path: Path, capsys: pytest.Capt
     assert set(estimates["release"]) == {"none", "drawn"}
     assert set(estimates["condition"]) == {"policy=sad"}
     assert json.loads((report / "card.json").read_text())["made_on"] == told["made_on"]
-    assert Runtime(bundle).policy.budget.per_day == 100
+    assert Runtime(bundle, trusted=tmp_path / "k.pub.pem").policy.budget.per_day == 100
 
     status, out, _ = sordino(capsys, *usual, "--out", tmp_path / "none.sordino", "--budget", 0.5)
     assert status == 1

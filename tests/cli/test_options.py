@@ -42,6 +42,17 @@ def test_a_path_may_hold_an_equals_sign(recordings: Path) -> None:
     assert len(options.corpora_from([f"manifest={place / 'mine.csv'}"])) == 2
 
 
+def test_a_tilde_behind_an_equals_sign_is_the_home_folder(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(recordings))
+    assert len(options.corpora_from(["manifest=~/mine.csv"])) == 2
+
+
+def test_what_a_user_should_know_of_labels_is_told(recordings: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options.corpora_from([f"manifest={recordings / 'mine.csv'}"])
+    told = " ".join(capsys.readouterr().err.split())
+    assert "warning: manifest: 1 of 2 utterances are neither female nor male (1 empty)" in told
+
+
 @pytest.mark.parametrize("option", ["ravdess", "ravdess=", "=data/ravdess", "=", ""])
 def test_an_option_without_name_or_path_is_refused(option: str) -> None:
     with pytest.raises(CorpusError, match=r"--corpus .*: expected NAME=PATH, as in --corpus ravdess=data/ravdess"):

@@ -51,7 +51,13 @@ def test_every_utterance_of_a_stream_becomes_a_row(
 ) -> None:
     out = tmp_path / "released.csv"
     assert run(monkeypatch, wav(rate, endless), "--out", out, "--json", "-") == 0
-    assert json.loads(capsys.readouterr().out) == {"policy": "mine", "released": 4, "withheld": {}, "out": str(out)}
+    unsigned = {"signed": False, "verified": False}
+    assert json.loads(capsys.readouterr().out) == {
+        "policy": "mine", "released": 4, "withheld": {}, "out": str(out), "signature": unsigned
+    }  # fmt: skip
+    assert pd.read_csv(out)["utterance"].is_unique
+    out.unlink()
+    assert run(monkeypatch, wav(rate, endless), "--out", out, "--paths") == 0
     assert pd.read_csv(out)["file"].tolist() == ["-"] * 4
     assert rows(out) <= prototypes()
     assert run(monkeypatch, wav(rate), "--out", tmp_path / "released.npz") == 0

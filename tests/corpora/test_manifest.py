@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from sordino import corpora
 from sordino.corpora.dimensions import levels
+from sordino.corpora.labels import fold
 from sordino.errors import CorpusError
 from tests.corpora.trees import recording, table
 
@@ -169,13 +170,22 @@ def test_quotes_that_do_not_close_are_refused(folder: Path) -> None:
         corpora.load("manifest", path)
 
 
-@pytest.mark.parametrize("name", ["absent.csv", "sound"])
-def test_a_table_that_is_no_file_is_refused(folder: Path, name: str) -> None:
-    with pytest.raises(CorpusError, match=f"{name}: no such file"):
+@pytest.mark.parametrize(
+    ("name", "what"), [("absent.csv", "no such file"), ("sound", "a folder, expected a CSV table")]
+)
+def test_a_table_that_is_no_file_is_refused(folder: Path, name: str, what: str) -> None:
+    with pytest.raises(CorpusError, match=f"{name}: {what}"):
         corpora.load("manifest", folder / name)
 
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).map(str.strip)
+
+
+def _spelt_once(rows: list[dict[str, Any]]) -> bool:
+    """Whether no speaker is spelt in two ways."""
+    return len({row["speaker"] for row in rows}) == len({fold(row["speaker"]) for row in rows} - {""})
+
+
 utterances = st.lists(
     st.fixed_dictionaries(
         {
@@ -191,7 +201,7 @@ utterances = st.lists(
     min_size=1,
     max_size=8,
     unique_by=lambda row: (row["file"], row["start"]),
-)
+).filter(_spelt_once)
 
 
 def parsed(rows: list[dict[str, Any]], encoding: str = "utf-8") -> pd.DataFrame:

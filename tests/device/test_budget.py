@@ -91,9 +91,9 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
     kept: list[tuple[str, bool]] = []
     write = storage.write
 
-    def recording(path: Path, content: str, durable: bool = False) -> Path:
+    def recording(path: Path, content: str, durable: bool = False, mode: int = storage.SHARED) -> Path:
         kept.append((content, durable))
-        return write(path, content, durable)
+        return write(path, content, durable, mode)
 
     monkeypatch.setattr(storage, "write", recording)
     return kept

@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sordino.device import Bundle, Reason, Released, Runtime, Withheld, bundle, export, read
+from sordino.device.serving import Table
 from sordino.device.sound import synthetic
 from sordino.errors import BundleError, ReleaseError
 from sordino.features import PreprocessFitter
@@ -100,9 +101,9 @@ def test_features_or_a_model_that_fail_release_nothing(talking: Path) -> None:
 def test_what_comes_out_as_no_number_is_not_released() -> None:
     whole = read(bundled("noise-gauss"))
     loud = replace(whole.policies["mine"], chance={"kind": "noise", "noise": "gauss", "scale": float("inf")})
-    runtime = Runtime(Bundle(whole.files, whole.card, {"mine": loud}))
+    serving = Table(whole, loud, key=0)
     with np.errstate(invalid="ignore"), pytest.raises(ReleaseError, match="expected 24 finite numbers a row"):
-        runtime.release(np.zeros((1, 60), np.float32))
+        serving(np.zeros((1, 60), np.float32))
 
 
 @pytest.mark.parametrize("name", ["preprocess.onnx", "release-0.onnx"])
@@ -116,8 +117,11 @@ def test_a_model_that_is_none_is_refused(name: str) -> None:
 def test_a_model_that_takes_something_else_releases_nothing() -> None:
     whole = read(bundled("leace"))
     turned = {**whole.files, "preprocess.onnx": whole.files["release-0.onnx"]}
+    forged = Bundle(turned, whole.card, whole.policies)
     with pytest.raises(ReleaseError, match=r"preprocess\.onnx: the model failed, .* nothing is released"):
-        Runtime(Bundle(turned, whole.card, whole.policies)).release(np.zeros((1, 60), np.float32))
+        Table(forged, whole.policies["mine"], key=0)(np.zeros((1, 60), np.float32))
+    with pytest.raises(BundleError, match=r"fails on its own test vectors: preprocess\.onnx: the model failed"):
+        Runtime(forged)
 
 
 def test_vectors_made_elsewhere_have_no_sound(talking: Path) -> None:

@@ -79,3 +79,16 @@ def test_a_folder_that_is_a_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="expected a folder: choose another place"):
         cache.keep("key", VECTOR)
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_the_values_of_another_recording_are_not_taken(cache: Cache) -> None:
+    cache.keep("other", 2 * VECTOR)
+    cache.place("other").replace(cache.place("key"))
+    assert cache.find("key", 100) is None
+
+
+def test_a_link_is_not_followed(cache: Cache) -> None:
+    place = cache.place("key")
+    place.rename(place.with_name("elsewhere"))
+    place.symlink_to(place.with_name("elsewhere"))
+    assert cache.find("key", 100) is None

@@ -73,3 +73,54 @@ def test_a_bad_recording_ends_with_status_two_and_its_name(
     assert run("--corpus", manifest, "--out", tmp_path / "x.csv", "--cache", tmp_path / "cache", "--jobs", "1") == 2
     assert "001.wav: not a sound file" in capsys.readouterr().err
     assert not (tmp_path / "x.csv").exists()
+
+
+def damage(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / "sound" / name).write_bytes(b"<html>404</html>")
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_all_bad_recordings_are_named_in_one_line(
+    manifest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], jobs: str
+) -> None:
+    damage(tmp_path, "000.wav")
+    (tmp_path / "sound" / "002.wav").write_bytes(b"")
+    options = ("--corpus", manifest, "--cache", tmp_path / "cache", "--features", "mel", "--jobs", jobs)
+    assert run(*options, "--out", tmp_path / "x.csv") == 2
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1
+    assert "2 of 3 utterances cannot be used" in error
+    assert "000.wav: not a sound file that can be read, but a web page" in error
+    assert "002.wav: an empty file" in error
+    assert "--skip-bad" in error
+    assert not (tmp_path / "x.csv").exists()
+
+
+def test_bad_recordings_are_left_out_when_asked_and_counted(
+    noises: Callable[..., Corpus], manifest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damage(tmp_path, "001.wav")
+    out, told = tmp_path / "x.csv", tmp_path / "x.json"
+    options = ("--corpus", manifest, "--cache", tmp_path / "cache", "--features", "mel", "--jobs", "1")
+    assert run(*options, "--skip-bad", "--out", out, "--json", told) == 0
+    captured = capsys.readouterr()
+    assert "2 utterances, 927 numbers each, 1 left out" in captured.out
+    assert "1 of 3 utterances cannot be used: utterance 1: " in captured.err
+    left_out = json.loads(told.read_text())["left_out"]
+    assert [Path(row["file"]).name for row in left_out] == ["001.wav"]
+    assert "a web page" in left_out[0]["reason"]
+    assert [Path(file).name for file in pd.read_csv(out)["file"]] == ["000.wav", "002.wav"]
+    whole = noises(3)
+    kept = whole.select(np.array([0, 2]))
+    np.testing.assert_allclose(read_vectors(out, kept), extract("mel", kept, tmp_path / "cache"), rtol=1e-6)
+
+
+def test_a_corpus_of_bad_recordings_alone_is_refused(
+    manifest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damage(tmp_path, "000.wav", "001.wav", "002.wav")
+    options = ("--corpus", manifest, "--cache", tmp_path / "cache", "--features", "mel", "--skip-bad")
+    assert run(*options, "--out", tmp_path / "x.csv") == 2
+    assert "3 of 3 utterances cannot be used" in capsys.readouterr().err
+    assert not (tmp_path / "x.csv").exists()

@@ -119,7 +119,8 @@ def test_an_utterance_without_its_one_row_is_an_error(
         ({"gender": [0, 1, 0]}, "column `gender` is a label or has no name, expected vectors alone: leave it out"),
         ({"age": [20, 30, 40], "valence": [1, 2, 3]}, r"column `age` \(and 1 more\) is a label"),
         ({"said": ["yes", "no", "yes"]}, "column `said` is not of numbers"),
-        ({"embedding": [[1.0, 2.0]] * 3}, "column `embedding` is not of numbers"),
+        ({"embedding": [[1.0], [2.0], [3.0, 4.0]]}, "column `embedding` holds lists of several lengths"),
+        ({"words": [["a"], ["b"], ["c"]]}, "column `words` holds lists of string, expected numbers"),
         ({"c": [1.0, np.nan, np.nan]}, "2 values are NaN or infinite, .* the first is `c` of utterance 1: leave"),
         ({"c": [1e300, 0, 0]}, "1 values are NaN or infinite, .* the first is `c` of utterance 0"),
     ],
@@ -145,12 +146,10 @@ def objects(path: Path) -> None:
 UNREADABLE: dict[str, Callable[[Path], object]] = {
     "text.parquet": lambda path: path.write_text("no table"),
     "empty.csv": Path.touch,
-    "bytes.csv": lambda path: path.write_bytes(b"\xff\xfe\x00\x01,\n"),
     "text.npz": lambda path: path.write_text("no archive"),
     "empty.npz": Path.touch,
     "nameless.npz": lambda path: np.savez(path, X),
     "flat.npz": lambda path: np.savez(path, x=X[0]),
-    "objects.npz": objects,
 }
 
 
@@ -159,6 +158,18 @@ def test_a_file_that_is_no_table_is_refused_and_nothing_in_it_is_run(tmp_path: P
     UNREADABLE[name](tmp_path / name)
     with pytest.raises(FeatureError, match=f"{name}: not a readable .* table .*: write it anew"):
         read_vectors(tmp_path / name, corpus_of(FILES))
+
+
+def test_objects_in_an_archive_are_named_and_never_unpickled(tmp_path: Path) -> None:
+    objects(tmp_path / "objects.npz")
+    with pytest.raises(FeatureError, match=r"array `x` holds Python objects, which are never unpickled, .* `x\.astype"):
+        read_vectors(tmp_path / "objects.npz", corpus_of(FILES))
+
+
+def test_another_encoding_has_its_own_sentence(tmp_path: Path) -> None:
+    (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00\x01,\n")
+    with pytest.raises(FeatureError, match=r"bytes\.csv: UTF-16 text, expected a CSV table .*: save it as UTF-8"):
+        read_vectors(tmp_path / "bytes.csv", corpus_of(FILES))
 
 
 def test_other_suffixes_and_absent_files_are_errors(tmp_path: Path) -> None:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import joblib
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
-from sordino.attack import estimators, machines, verdict
+from sordino.attack import estimators, heard, machines, verdict
+from sordino.attack.heard import Heard
 from sordino.attack.machines import Matrix, Scores
 from sordino.attack.secrets import Secret
 from sordino.attack.sides import Plan
-from sordino.progress import track
+from sordino.checkpoints import Checkpoints, Finished, identity
 
 QUICK: Final = machines.FAMILIES
 """Families that hear hundreds of shuffles at the cost of one: what studies use."""
@@ -26,16 +28,10 @@ QUICK: Final = machines.FAMILIES
 FULL: Final = (*QUICK, *estimators.FAMILIES)
 """All that there are."""
 
+Named = TypeVar("Named", Scores, verdict.Reached)
+
 Attackers = Mapping[str, BaseEstimator]
 """Estimators of your own, by name."""
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What attackers say of the secret, and what they reach on it and on its shuffles."""
-
-    scores: tuple[Scores, ...]
-    reached: tuple[verdict.Reached, ...]
 
 
 def scores(
@@ -58,25 +54,53 @@ def hear(
 ) -> Heard:  # fmt: skip
     """What all attackers say of the secret, the first column of `shuffled`, and reach on every column.
 
-    Units are kept in `cache` as they are finished, so a killed run goes on where it was. Attackers in `own` are heard
-    beside the families.
+    Units, a family (on one scale, of the quick ones), are kept in `cache` as they are finished, so a killed
+    run goes on where it was. Attackers in `own` are heard beside the families; of theirs, those of scikit-learn with
+    plain parameters are kept, since of others no text says all that decides them.
     """
     fast = tuple(family for family in families if family in QUICK)
     slow = {family: settings(seed) for family, settings in estimators.FAMILIES.items() if family in families}
     slow |= {name: [estimator] for name, estimator in (own or {}).items()}
-    memory = joblib.Memory(cache, verbose=0)
     given = (x, secret, shuffled, plan)
-    fast_calls = [joblib.delayed(memory.cache(_fast))(*given, fast, each) for each in (False, True) if fast]
-    slow_calls = [joblib.delayed(memory.cache(_slow))(*given, name, settings) for name, settings in slow.items()]
-    workers = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
-    calls = [*fast_calls, *slow_calls][::-1]  # the last family takes longest: begun first, nobody waits for it
-    said, reached = zip(*list(track(workers(calls), what, len(calls)))[::-1], strict=True)
-    return Heard(tuple(chain.from_iterable(said)), tuple(chain.from_iterable(reached)))
+    shared = json.dumps([identity(heard.ROOMS), heard.key(*given, seed), what])
+    quick = [(family, each) for each in (False, True) for family in QUICK if family in fast]
+    calls: dict[str, tuple[Callable[..., Heard], tuple[Any, ...]]] = {
+        f"{family}-{'each' if each else 'one'}": (_fast, (*given, (family,), each)) for family, each in quick
+    }
+    decided = dict.fromkeys(calls, shared)
+    calls |= {f"family-{name}": (_slow, (*given, name, settings)) for name, settings in slow.items()}
+    decided |= {f"family-{name}": json.dumps([shared, [*heard.described(slow[name])]]) for name in slow}
+
+    def compute(names: Sequence[str]) -> Iterator[Finished]:
+        workers = joblib.Parallel(n_jobs=jobs or -1, return_as="generator_unordered", batch_size=1)
+        begun = [joblib.delayed(_named)(name, *calls[name]) for name in reversed(names)]  # the last takes longest
+        for name, unit in workers(begun):
+            yield name, *unit.packed()
+
+    def read(table: pd.DataFrame, record: dict[str, Any]) -> Heard:
+        return heard.unpacked(table, record, secret, shuffled.shape[1])
+
+    custom = {f"family-{name}" for name, settings in slow.items() if not heard.usable(settings)}
+    kept = {name: key for name, key in decided.items() if name not in custom}
+    units = Checkpoints(kept, cache, what, read).gathered(compute)
+    others = {name: key for name, key in decided.items() if name not in kept}
+    units |= Checkpoints(others, None, what, read).gathered(compute) if others else {}
+    found = [read(*units[name]) for name in calls]
+    halves = (found[: len(quick) // 2], found[len(quick) // 2 : len(quick)], found[len(quick) :])
+    scores = tuple(score for half in halves for score in _ordered(one.scores for one in half))
+    return Heard(scores, tuple(reached for half in halves for reached in _ordered(one.reached for one in half)))
 
 
-def _fast(
-    x: Matrix, secret: Secret, shuffled: Matrix, plan: Plan, families: tuple[str, ...], each: bool
-) -> tuple[list[Scores], list[verdict.Reached]]:
+def _ordered(parts: Iterable[Iterable[Named]]) -> list[Named]:
+    """Those of one scale, who take each speaker's mean away last: of equally good ones the first is chosen."""
+    return sorted(chain.from_iterable(parts), key=lambda one: machines.CENTRED in one.setting)
+
+
+def _named(name: str, call: Callable[..., Heard], given: tuple[Any, ...]) -> tuple[str, Heard]:
+    return name, call(*given)
+
+
+def _fast(x: Matrix, secret: Secret, shuffled: Matrix, plan: Plan, families: tuple[str, ...], each: bool) -> Heard:
     """All families of `machines` on one scale."""
     who = None if secret.within else secret.speaker
     with threadpool_limits(1):  # sums in another order are other numbers: one thread gives the same bytes anywhere
@@ -87,7 +111,7 @@ def _fast(
 
 def _slow(
     x: Matrix, secret: Secret, shuffled: Matrix, plan: Plan, family: str, settings: Sequence[BaseEstimator]
-) -> tuple[list[Scores], list[verdict.Reached]]:
+) -> Heard:
     """One family of estimators."""
     with threadpool_limits(1):
         labels = verdict.labels(secret, shuffled)
@@ -96,11 +120,11 @@ def _slow(
         )
 
 
-def _reached(found: Iterable[Scores], secret: Secret, shuffled: Matrix) -> tuple[list[Scores], list[verdict.Reached]]:
+def _reached(found: Iterable[Scores], secret: Secret, shuffled: Matrix) -> Heard:
     """Scores of the secret alone, and what they reach on it and on all its shuffles."""
     kept, reached = [], []
     for said in found:
         if said.tested:
             reached += verdict.reach(secret, shuffled, said)
         kept.append(said.of(0, shuffled.shape[1]))
-    return kept, reached
+    return Heard(tuple(kept), tuple(reached))

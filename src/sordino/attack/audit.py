@@ -15,19 +15,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import joblib
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from sordino import metrics
-from sordino.attack import machines, verdict
-from sordino.attack.attackers import FULL, QUICK, Heard, hear
+from sordino.attack import drawing, machines, magnitude, verdict
+from sordino.attack.attackers import FULL, QUICK, hear
 from sordino.attack.choose import BEST, guess, guess_whole
+from sordino.attack.heard import Heard
 from sordino.attack.machines import Matrix
 from sordino.attack.patience import PATIENCE, patient_guesses
-from sordino.attack.secrets import Secret
+from sordino.attack.secrets import FEW_VALUES, Secret, labels_of
 from sordino.attack.sides import Plan, Rows, crossfit
+from sordino.corpora import labels
 from sordino.define import Knowledge
 from sordino.errors import AttackError
 
@@ -93,7 +96,9 @@ class Audit:
     - `families`: `attack.QUICK`, `attack.FULL`, or some of them.
     - `shuffles`: of the secret; 199 tell a p of 0.005, and are the default of quick families, 39 that of others. At
       least 19 are needed for a verdict.
-    - `rows`: at most so many rows, evenly from all speakers; time grows with the square of their number.
+    - `rows`: at most so many rows, evenly from all speakers. By default all of a small table, and of a larger one as
+      many as take two minutes on two cores, about, and fit the memory (`sordino.attack.drawing`); `audits` is how many
+      such audits share that time.
     - `own`: scikit-learn classifiers of your own, by name: `own={"tree": DecisionTreeClassifier(random_state=0)}`.
     - `jobs`: processes, 0 for one a core; `cache`: a folder where finished units are kept.
 
@@ -108,7 +113,8 @@ class Audit:
 
     families: tuple[str, ...] = QUICK
     shuffles: int | None = None
-    rows: int = 4000
+    rows: int | None = None
+    audits: int = 1
     seed: int = 0
     own: Mapping[str, BaseEstimator] = field(default_factory=dict)
     jobs: int = 1
@@ -117,8 +123,9 @@ class Audit:
     def __post_init__(self) -> None:
         if self.families or not self.own:
             machines.known_families(self.families, FULL)
-        if self.count < 1 or self.rows < 1:
-            raise AttackError(f"{self.count} shuffles of {self.rows} rows, expected 1 or more of each")
+        if self.count < 1 or (self.rows is not None and self.rows < 1) or self.audits < 1:
+            rows = drawing.LARGE if self.rows is None else self.rows
+            raise AttackError(f"{self.count} shuffles of {rows} rows, expected 1 or more of each")
 
     @property
     def count(self) -> int:
@@ -137,7 +144,7 @@ class Audit:
         of the same rows. Raises `AttackError` for vectors that are missing or not finite, and what `Secret.of` refuses.
         """
         x = machines.vectors(X)
-        given, people = np.asarray(secret), np.asarray(groups)
+        given, people = labels_of(name, secret), labels.checked("speakers", groups, AttackError)
         if not len(x) == len(given) == len(people):
             raise AttackError(
                 f"{len(x)} vectors, {len(given)} secrets, {len(people)} speakers, expected one each a row: align them"
@@ -145,10 +152,15 @@ class Audit:
         original = None if reference is None else machines.vectors(reference, "reference vectors")
         if original is not None and len(original) != len(x):
             raise AttackError(f"{len(original)} reference vectors for {len(x)} rows, expected as many: align them")
-        rows = _sample(people, self.rows, self.seed)
+        columns = (1 + self.count) * _classes(given)
+        size = drawing.count(
+            len(x), x.shape[1], [*self.families, *self.own], columns, audits=self.audits,
+            processes=self.jobs if self.jobs > 0 else joblib.cpu_count(), asked=self.rows,
+        )  # fmt: skip
+        rows = drawing.drawn(people.ravel(), given.ravel(), size, self.seed)
         scene = _Scene.of(self, Secret.of(name, given[rows], people[rows]))
         given_vectors = {RELEASED: x} if original is None else {RELEASED: x, REFERENCE: original}
-        tables = {release: np.asarray(one[rows], np.float64) for release, one in given_vectors.items()}
+        tables = {release: magnitude.finite(one[rows]) for release, one in given_vectors.items()}
         found = {release: scene.asked(vectors, release) for release, vectors in tables.items()}
         semi = {release: scene.guesses(heard, release) for release, heard in found.items()}
         waited = [one for release, vectors in tables.items() for one in scene.patient(vectors, semi[release], release)]
@@ -156,7 +168,7 @@ class Audit:
         table = pd.concat([*semi.values(), *unseen, *waited], ignore_index=True)
         table["row"] = rows[table["row"]]
         config = {"families": [*self.families, *self.own], "shuffles": self.count, "rows": len(rows),
-                  "dimensions": x.shape[1], "seed": self.seed}  # fmt: skip
+                  "of": len(x), "dimensions": x.shape[1], "seed": self.seed}  # fmt: skip
         decision = verdict.decide(scene.secret, scene.fold, found[RELEASED].reached)
         whole = guess_whole(scene.secret, scene.plan, found[RELEASED].scores)
         return Audited(scene.secret, decision, table, whole, rows, len(x), config)
@@ -204,8 +216,8 @@ class _Scene:
         """The guesses of who learnt from original vectors alone; none where released ones have another width."""
         if x.shape[1] != original.shape[1]:
             return []
-        labels = verdict.labels(self.secret, self.secret.values[:, None])
-        pairs = list(machines.applied(x, original, labels, self.plan, self.audit.families))
+        truth = verdict.labels(self.secret, self.secret.values[:, None])
+        pairs = list(machines.applied(x, original, truth, self.plan, self.audit.families))
         if not pairs:
             return []
         learnt, said = ([pair[place] for pair in pairs] for place in (0, 1))
@@ -213,11 +225,8 @@ class _Scene:
         return [table.assign(release=RELEASED, knowledge=str(Knowledge.IGNORANT))]
 
 
-def _sample(speaker: NDArray[Any], most: int, seed: int) -> Rows:
-    """Row positions, ascending: all, or `most` at random, the same number of each speaker as far as there are."""
-    if len(speaker) <= most:
-        return np.arange(len(speaker))
-    random = np.random.default_rng(seed)
-    order = random.permutation(len(speaker))
-    turn = pd.Series(speaker[order]).groupby(speaker[order]).cumcount().to_numpy()
-    return np.sort(order[np.argsort(turn, kind="stable")[:most]])
+def _classes(secret: NDArray[Any]) -> int:
+    """How many labellings of its own a secret has: its values, or one where there are two or it is continuous."""
+    values = pd.unique(secret.ravel())
+    continuous = np.issubdtype(secret.dtype, np.number) and len(values) > FEW_VALUES
+    return 1 if continuous or len(values) < 3 else len(values)

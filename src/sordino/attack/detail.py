@@ -12,6 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sordino.attack.machines import scaled
+from sordino.attack.magnitude import together as levelled
 from sordino.attack.sides import crossfit
 from sordino.errors import AttackError
 
@@ -85,14 +86,16 @@ def reconstruction(
 
 def crossfitted(
     x: NDArray[np.float64], original: NDArray[np.float64], speaker: NDArray[np.intp], folds: int = 5, seed: int = 0
-) -> Detail:
+) -> Detail | None:
     """`reconstruction` of every row by a regression that never saw its speaker, `speaker` `(n,)` being codes from 0.
 
-    Every dimension of the original counts the same. Raises `AttackError` for one speaker.
+    Every dimension of the original counts the same; `None` where none varies. Raises `AttackError` for one speaker.
     """
-    original, people = scaled(original, each=True), int(speaker.max()) + 1
+    x, original, people = levelled(x), scaled(original, each=True), int(speaker.max()) + 1
     if people < 2:
         raise AttackError("one speaker, expected two or more: others are needed to learn reconstruction from")
+    if not original.shape[1]:
+        return None
     fold = (np.random.default_rng(seed).permutation(people) % min(folds, people))[speaker]
     parts = [reconstruction(x, original, own, test) for own, test in crossfit(fold).sides]
     together = [np.concatenate([getattr(part, name) for part in parts]) for name in ("rows", "truth", "prediction")]

@@ -21,6 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC, LinearSVC
 
+from sordino.attack import magnitude, ties
 from sordino.attack.machines import Matrix, Scores, scaled
 from sordino.attack.sides import Plan, Rows
 
@@ -77,6 +78,7 @@ def scores(
     `(n, columns)` of 0 and 1, or of ranks from 0 to 1.
     """
     z = _scaled(x, plan.known)
+    copy = ties.copies(z)
     blocks = classes if classes > 2 else 1
     codes = labels.reshape(len(z), blocks, -1)
     truth = codes.argmax(axis=1) if blocks > 1 else (codes[:, 0] > 0.5).astype(np.intp)
@@ -84,13 +86,16 @@ def scores(
         some = truth if place == 0 else truth[:, :1]
         values = np.stack([_said(z, column, plan, setting, classes) for column in some.T], axis=2)
         shape = f"{setting!r}".replace("\n", "").replace("  ", "")
-        yield Scores(family, shape, values.reshape(len(z), -1), tested=place == 0)
+        yield Scores(family, shape, ties.same(values.reshape(len(z), -1), copy, plan), tested=place == 0)
 
 
 def _scaled(x: NDArray[np.floating[Any]], known: Rows) -> Matrix:
     """Rows on one scale, which leaves principal components their order, or where units are unlike on that of each."""
-    spread = x[known].std(axis=0)
-    return scaled(x, bool(spread.max() > UNLIKE * np.median(spread)), known)
+    _, _, spread, power = magnitude.moments(x, known)
+    if not spread.any():
+        return np.zeros((len(x), 0))
+    sizes = np.ldexp(spread, np.maximum(power - power[spread > 0].max(), -1000))
+    return scaled(x, bool(sizes.max() > UNLIKE * np.median(sizes)), known)
 
 
 def _said(z: Matrix, truth: NDArray[np.intp], plan: Plan, setting: BaseEstimator, classes: int) -> Matrix:
@@ -98,13 +103,17 @@ def _said(z: Matrix, truth: NDArray[np.intp], plan: Plan, setting: BaseEstimator
     said = np.full((len(z), classes if classes > 2 else 1), np.nan)
     for own, test in plan.sides:
         known = np.unique(truth[own])
-        if len(known) < 2:  # of a shuffle: nothing can be learnt
+        varied = np.flatnonzero(np.ptp(z[own], axis=0) > 0)  # of the others, nothing can be learnt
+        if len(known) < 2 or not len(varied):
             said[test] = 0.0
             continue
+        learnt, met = (
+            (z[own], z[test]) if len(varied) == z.shape[1] else (z[np.ix_(own, varied)], z[np.ix_(test, varied)])
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a fixed number of passes is the family's definition
-            model = clone(setting).fit(z[own], truth[own])
-        found = _margins(model, z[test])
+            model = clone(setting).fit(learnt, truth[own])
+        found = _margins(model, met)
         if classes <= 2:
             said[test, 0] = found if found.ndim == 1 else found[:, 1]
         else:

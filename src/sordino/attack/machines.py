@@ -30,6 +30,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
+from sordino.attack import magnitude, ties
+from sordino.attack.magnitude import ROUNDING
 from sordino.attack.sides import Plan
 from sordino.errors import AttackError
 
@@ -49,6 +51,12 @@ WHOLE: Final = (0.01, 0.1, 1.0)
 """The same of those who learn from whole speakers."""
 
 NEIGHBOURS: Final = (5, 25)
+
+CENTRED: Final = "less each speaker's mean"
+"""In the setting of attackers who take each speaker's mean away first."""
+
+FAR: Final = 1e30
+"""No vector counts as farther away than so many spreads: powers stay finite."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +83,15 @@ def vectors(given: ArrayLike, what: str = "vectors") -> NDArray[np.floating[Any]
     Not copied where they are floating-point numbers already.
     """
     x = np.asarray(given)
+    if np.iscomplexobj(x):
+        raise AttackError(f"{what} are complex numbers, expected real ones: pass real and imaginary parts side by side")
     try:
         x = x if np.issubdtype(x.dtype, np.floating) else x.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise AttackError(f"{what} hold text, expected numbers alone: leave such columns out") from error
+    if x.dtype.itemsize > 8:
+        with np.errstate(over="ignore"):
+            x = x.astype(np.float64)  # no attacker computes in more digits
     if x.ndim != 2 or not x.size:
         raise AttackError(f"{what} of shape {x.shape}, expected (rows, dimensions) with some of each: reshape them")
     bad = int((~np.isfinite(x)).any(axis=1).sum())
@@ -99,17 +112,16 @@ def scaled(x: NDArray[np.floating[Any]], each: bool, known: Rows | None = None, 
     """Centred rows, each dimension divided by its own spread or all by one; constant dimensions are left out.
 
     The `known` rows decide, or all. `size` is the largest magnitude of each dimension, where rows are differences of
-    larger ones.
+    larger ones. A factor of any size changes nothing: see `sordino.attack.magnitude`.
     """
-    z = np.asarray(x, dtype=np.float64)
-    known = np.arange(len(z)) if known is None else known
-    size = np.abs(z[known]).max(axis=0) if size is None else size
-    z = z - z[known].mean(axis=0)
-    spread = z[known].std(axis=0)
-    kept = spread > 1e-12 * size  # below is rounding
-    z, spread = z[:, kept], spread[kept]
+    known = np.arange(len(x)) if known is None else known
+    z, mean, spread, power = magnitude.moments(x, known, size)
+    z, kept = z - mean, spread > 0
+    z, spread, power = z[:, kept], spread[kept], power[kept]
     if not each and len(spread):
-        spread = np.sqrt(np.mean(spread**2))
+        shift = power - power.max()
+        spread = np.sqrt(np.mean(np.ldexp(spread, shift) ** 2))
+        z = np.ldexp(z, shift)
     even: Matrix = z / spread
     return even
 
@@ -178,20 +190,22 @@ def scores(
     known = plan.known
     for each in scales:
         scale = "each dimension scaled" if each else "one scale"
-        inner = _inner(scaled(x, each, known))
+        z = scaled(x, each, known)
+        inner, copies = _inner(z), ties.copies(z)
         for name, kernel in _chosen(families):
             made = kernel(inner, known)
             for ridge, (said,) in zip(RIDGES, _ridge([made], labels, plan, RIDGES), strict=True):
-                yield Scores(KERNELS[name][0], f"{name}, ρ={ridge:g}, {scale}", said)
+                yield Scores(KERNELS[name][0], f"{name}, ρ={ridge:g}, {scale}", ties.same(said, copies, plan))
             if speaker is not None:
                 yield from _of_speakers(name, scale, made, labels, plan, speaker)
         if "nearest" in families:
             squared = _squared(inner)
             for count in NEIGHBOURS:
-                yield Scores("nearest", f"{count} nearest, {scale}", _nearest(squared, labels, plan, count))
+                said = nearest(squared, np.diag(inner), labels, plan, count)
+                yield Scores("nearest", f"{count} nearest, {scale}", ties.same(said, copies, plan))
         if speaker is not None:
             own = _inner(scaled(_centred(x, speaker), each, known, np.abs(x[known]).max(axis=0)))
-            how = f"{scale}, less each speaker's mean"
+            how = f"{scale}, {CENTRED}"
             for name, kernel in _chosen(families):
                 if name != "linear":  # nothing is left of the means
                     yield from _of_speakers(name, how, kernel(own, known), labels, plan, speaker)
@@ -217,7 +231,10 @@ def _of_speakers(name: str, how: str, kernel: Matrix, labels: Matrix, plan: Plan
     """The attackers of one kernel who learn from whole speakers."""
     first, mean = np.unique(speaker, return_index=True)[1], means(speaker)
     of = mean @ kernel @ mean.T
+    level = float(np.abs(of).max())
     of = of - of.mean(axis=0) - of.mean(axis=1)[:, None] + of.mean()
+    if np.abs(of).max() <= ROUNDING * level:
+        of = np.zeros_like(of)  # all speakers are alike: what is left is rounding
     people = plan.of_people(speaker)
     for ridge, (said,) in zip(WHOLE, _ridge([of], labels[first], people, WHOLE), strict=True):
         yield Scores(KERNELS[name][0], f"{name}, ρ={ridge:g}, whole speakers, {how}", said, whole=True)
@@ -234,10 +251,7 @@ def applied(
     known = plan.known
     for each in (False, True):
         scale = "each dimension scaled" if each else "one scale"
-        mean, spread = original.mean(axis=0), original.std(axis=0)
-        kept = spread > 1e-12 * np.abs(original).max(axis=0)
-        size = spread[kept] if each else np.sqrt(np.mean(spread[kept] ** 2))
-        own, other = ((rows - mean)[:, kept] / size for rows in (original, x))
+        own, other = _alike(original, x, each)
         dimensions = max(own.shape[1], 1)
         for name, kernel in _chosen(families):
             if (family := KERNELS[name][0]) != "rbf":
@@ -245,6 +259,23 @@ def applied(
                 for ridge, (before, after) in zip(RIDGES, _ridge(kernels, labels, plan, RIDGES), strict=True):
                     setting = f"{name}, ρ={ridge:g}, {scale}"
                     yield Scores(family, setting, before), Scores(family, setting, after)
+
+
+def _alike(original: NDArray[np.floating[Any]], x: NDArray[np.floating[Any]], each: bool) -> tuple[Matrix, Matrix]:
+    """Original vectors and others, both scaled as the original ones are; what lies beyond all bounds, on the bound."""
+    every = np.arange(len(original))
+    z, mean, spread, power = magnitude.moments(original, every)
+    with np.errstate(over="ignore"):
+        y = np.ldexp(np.asarray(x, np.float64), -power)
+    kept = spread > 0
+    spread, shift = spread[kept], power[kept] - power[kept].max(initial=0)
+    if not each and len(spread):
+        z, y, mean = (np.ldexp(some[..., kept], shift) for some in (z, y, mean))
+        size: Any = np.sqrt(np.mean(np.ldexp(spread, shift) ** 2))
+    else:
+        z, y, mean, size = z[:, kept], y[:, kept], mean[kept], spread
+    with np.errstate(over="ignore"):
+        return (z - mean) / size, np.clip((y - mean) / size, -FAR, FAR)
 
 
 def _ridge(kernels: Sequence[Matrix], labels: Matrix, plan: Plan, ridges: Sequence[float]) -> Matrix:
@@ -260,7 +291,7 @@ def _ridge(kernels: Sequence[Matrix], labels: Matrix, plan: Plan, ridges: Sequen
         for place, ridge in enumerate(ridges):
             weights = _solved(gram, ridge * len(own) * level, centred)
             for which, rows in enumerate(met):
-                said[place, which, other] = rows @ weights
+                said[place, which, other] = ties.informed(rows @ weights, rows, weights)
     return said
 
 
@@ -278,10 +309,23 @@ def _solved(gram: Matrix, ridge: float, right: Matrix) -> Matrix:
     return np.zeros_like(right)  # nothing can be learnt
 
 
-def _nearest(squared: Matrix, labels: Matrix, plan: Plan, count: int) -> Matrix:
+def nearest(squared: Matrix, norms: Matrix, labels: Matrix, plan: Plan, count: int) -> Matrix:
+    """The mean label of the nearest rows, less that of all; of rows equally far all count, in equal parts.
+
+    `squared` `(n, n)` are squared distances, `norms` `(n,)` squared lengths: distances are sure to rounding of these.
+    """
     said = np.full_like(labels, np.nan)
     for own, other in plan.sides:
-        among = min(count, len(own))
-        near = own[np.argpartition(squared[np.ix_(other, own)], among - 1, axis=1)[:, :among]]
-        said[other] = labels[near].mean(axis=1) - labels[own].mean(axis=0)
+        among, base = min(count, len(own)), labels[own].mean(axis=0)
+        apart = squared[np.ix_(other, own)]
+        near = np.argpartition(apart, among - 1, axis=1)[:, :among]
+        found = labels[own[near]].mean(axis=1)
+        last = np.take_along_axis(apart, near, axis=1).max(axis=1, keepdims=True)
+        slack = ROUNDING * (norms[other][:, None] + last)
+        tied = np.flatnonzero((apart <= last + slack).sum(axis=1) > among)
+        if len(tied):
+            share = ties.shares(apart[tied], last[tied], slack[tied], among)
+            found[tied] = share @ labels[own] / among
+        moved = np.abs(found - base).max(axis=0) > ROUNDING
+        said[other] = np.where(moved, found - base, 0.0)
     return said

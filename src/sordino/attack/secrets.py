@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
 from sordino.attack.sides import Rows, deal
+from sordino.corpora import labels
 from sordino.errors import AttackError
 
 FOLDS: Final = 5
@@ -51,7 +52,7 @@ class Secret:
                 raise AttackError(f"{name}: {missing} {what} are missing, expected one a row: drop them")
         named = named.astype(str) if named.dtype == object else named
         people = np.unique(named, return_inverse=True)[1].astype(np.intp)
-        numbers = np.issubdtype(given.dtype, np.number) and len(np.unique(given)) > _FEW
+        numbers = np.issubdtype(given.dtype, np.number) and len(np.unique(given)) > FEW_VALUES
         if _missing(given).any():
             raise AttackError(f"{name}: {int(_missing(given).sum())} values are missing, expected one a row: drop them")
         given = (
@@ -91,6 +92,11 @@ class Secret:
             fold = deal(names, codes, seed, count)
             if count == 2 or self.arrangements(fold) >= 2 / LEVEL:
                 return fold
+        if 2 < len(self.classes) == len(np.unique(self.speaker)):
+            raise AttackError(
+                f"{self.name}: every speaker has another value, expected an attribute that speakers share: "
+                "re-identification asks who speaks (`attack.identity.identify`, and the page of every audit)"
+            )
         raise AttackError(
             f"{self.name}: a value has {counts} speaker(s), expected two or more, one to learn from and one to test: "
             "add speakers"
@@ -146,11 +152,25 @@ class Secret:
         return min(len(np.unique(self.speaker[self.values == code])) for code in range(len(self.classes)))
 
 
-_FEW: Final = 10
+FEW_VALUES: Final = 10
 """Numbers with no more different values than this are classes."""
 
 _MANY: Final = 30.0
 """The logarithm of more arrangements than anybody counts."""
+
+
+def labels_of(name: str, values: ArrayLike) -> NDArray[Any]:
+    """The values of a secret, `(n,)`: numbers as they are, all else as text.
+
+    Raises `AttackError` for a label that is spelt in two ways, for several kinds in one column, and for missing ones.
+    """
+    given = np.asarray(values) if isinstance(values, np.ndarray | pd.Series) else None
+    if given is not None and given.ndim == 1 and given.dtype.kind in "iuf":
+        return given
+    written = labels.checked(name, values, AttackError, column=name)
+    plain: list[Any] = np.asarray(values, dtype=object).tolist()
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in plain)
+    return np.asarray(plain) if numbers else written
 
 
 def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:

@@ -23,7 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from sordino.attack import ties
 from sordino.attack.machines import FAMILIES, Scores, known_families, scores, vectors
+from sordino.attack.magnitude import ROUNDING, finite
 from sordino.attack.secrets import LEVEL, Secret
 from sordino.attack.sides import crossfit
 from sordino.errors import AttackError
@@ -115,14 +117,16 @@ def _fisher(secret: Secret, table: Matrix, values: Matrix) -> Matrix:
 def _correlation(one: Matrix, other: Matrix) -> Matrix:
     """Of each column of one with that of the other; 0 where either is constant."""
     a, b = one - one.mean(axis=0), other - other.mean(axis=0)
-    spread = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=0))
-    correlation: Matrix = (a * b).sum(axis=0) / np.maximum(spread, 1e-300)
-    return correlation
+    squares = [(some**2).sum(axis=0) for some in (a, b)]
+    least = [len(some) * (ROUNDING * np.abs(some).max(axis=0)) ** 2 for some in (one, other)]
+    varied = (squares[0] > least[0]) & (squares[1] > least[1])  # else what is left is rounding
+    correlation: Matrix = (a * b).sum(axis=0) / np.maximum(np.sqrt(squares[0] * squares[1]), 1e-300)
+    return np.where(varied, correlation, 0.0)
 
 
 def areas(secret: Secret, table: Matrix, values: Matrix) -> Matrix:
     """The AUC of each column; the mean over classes against the rest, or (1 + Spearman's ρ) / 2 of a continuous one."""
-    ranks = rankdata(values, axis=0)
+    ranks = ties.ranks(values)
     if not secret.classes:
         return (1 + _correlation(ranks, rankdata(table, axis=0))) / 2
     columns = table.shape[1]
@@ -199,7 +203,7 @@ def judge(
     'leak'
     """
     known_families(families)
-    x = vectors(x)
+    x = finite(vectors(x))
     if len(x) != len(secret.values) or shuffles < 1:
         raise AttackError(
             f"{len(x)} vectors for {len(secret.values)} secrets and {shuffles} shuffles, "

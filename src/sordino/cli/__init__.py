@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from sordino.cli import failures
 from sordino.cli.processes import Listener, Terminated, end_children
 from sordino.cli.streams import Streams, prepare
 from sordino.errors import StorageError
+from sordino.progress import printable, printable_warnings
 
 __all__ = ["VERBS", "main"]
 
@@ -26,6 +28,7 @@ INTERRUPTED: Final = 130
 VERBS: Final = {
     "audit": "Ask what an attacker learns from a table of vectors.",
     "bench": "Measure the speed and size of a bundle.",
+    "budget": "Show or reset the count of released vectors.",
     "bundle": "Show what a bundle says of itself.",
     "carry": "Fit on one corpus, use on another.",
     "demo": "Run the main job on speech made on the spot.",
@@ -72,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _status(arguments: list[str], streams: Streams | None = None) -> int:
     """The exit status of these arguments; errors are said here."""
     debug = "--debug" in arguments
-    arguments = [argument for argument in arguments if argument != "--debug"]
+    arguments = [_at_home(argument) for argument in arguments if argument != "--debug"]
     try:
         _check_surroundings(arguments, streams)
         status = _run(arguments or ["--help"])
@@ -80,7 +83,7 @@ def _status(arguments: list[str], streams: Streams | None = None) -> int:
         status = INTERRUPTED
     except Exception as error:
         if debug:
-            traceback.print_exception(error)
+            print("\n".join(map(printable, "".join(traceback.format_exception(error)).splitlines())), file=sys.stderr)
         _say(failures.line(error, debug))
         return CANNOT_RUN
     if status == INTERRUPTED:
@@ -102,6 +105,16 @@ def _check_surroundings(arguments: list[str], streams: Streams | None) -> None:
         streams.check(arguments)
 
 
+def _at_home(argument: str) -> str:
+    """An argument whose path starts with `~`, as the user's folder: not every shell replaces it behind `=`.
+
+    >>> _at_home("--out=~/x") == f"--out={os.path.expanduser('~')}/x", _at_home("a~b")
+    (True, 'a~b')
+    """
+    match = re.fullmatch(r"((?:--[\w-]+=)?(?:[\w.+-]+=)?)(~(?:/.*)?)", argument, re.DOTALL)
+    return f"{match[1]}{os.path.expanduser(match[2])}" if match else argument  # noqa: PTH111
+
+
 def _run(arguments: list[str]) -> int:
     """The exit status of one verb; errors pass through."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None, help=sordino.__doc__)
@@ -112,7 +125,8 @@ def _run(arguments: list[str]) -> int:
             _register(app, name)
         else:
             app.command(name, help=line)(lambda: None)
-    result = typer.main.get_command(app).main(arguments, prog_name="sordino", standalone_mode=False)
+    with printable_warnings():
+        result = typer.main.get_command(app).main(arguments, prog_name="sordino", standalone_mode=False)
     return result if isinstance(result, int) else 0
 
 
@@ -141,4 +155,4 @@ def _global_options(
 
 
 def _say(line: str) -> None:
-    typer.secho(" ".join(line.split()), fg="red", err=True)
+    typer.secho(printable(" ".join(line.split())), fg="red", err=True)

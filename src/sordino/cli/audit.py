@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sordino.cli.options import CORES, Jobs, Json, Out, Seed, show, write_json
+from sordino.cli.options import CORES, Jobs, Json, Out, Seed, say, show, warn, write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sordino.attack.audit import Audited
+    from sordino.cli.audit_table import Given
     from sordino.report.audited import People
 
-Given = Annotated[
+TablePath = Annotated[
     Path, typer.Argument(metavar="TABLE", help="Vectors and labels, a row an utterance: .parquet, .csv or .npz.")
 ]
 SecretOption = Annotated[
@@ -33,7 +34,17 @@ Reference = Annotated[
 ]
 Ignore = Annotated[
     list[str] | None,
-    typer.Option("--ignore", metavar="COLUMN", help="A column that is no dimension; again for each further one."),
+    typer.Option("--ignore", metavar="COLUMN", help="A column that is no dimension, or a pattern; again for more."),
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--columns", metavar="PATTERN", help="The dimensions, such as 'x*'; again for more. Else all numbers."
+    ),
+]
+Continuous = Annotated[
+    list[str] | None,
+    typer.Option("--continuous", metavar="COLUMN", help="A secret or task that is measured, not a class, such as age."),
 ]
 Quick = Annotated[
     bool,
@@ -42,20 +53,25 @@ Quick = Annotated[
 Shuffles = Annotated[
     int | None, typer.Option("--shuffles", min=1, help="Of the secret; else 39, and 199 with --quick, which cost less.")
 ]
-Rows = Annotated[int, typer.Option("--rows", min=1, help="At most so many rows, evenly from all speakers.")]
+Rows = Annotated[
+    int | None,
+    typer.Option("--rows", min=1, help="At most so many rows, evenly from all speakers; else as many as take minutes."),
+]
 
 
 def audit(
-    table: Given,
+    table: TablePath,
     secret: SecretOption,
     out: Out,
     speaker: Speaker = "speaker",
     task: Task = None,
     reference: Reference = None,
     ignore: Ignore = None,
+    columns: Columns = None,
+    continuous: Continuous = None,
     quick: Quick = False,
     shuffles: Shuffles = None,
-    rows: Rows = 4000,
+    rows: Rows = None,
     seed: Seed = 0,
     jobs: Jobs = CORES,
     json: Json = None,
@@ -72,21 +88,18 @@ def audit(
     from threadpoolctl import threadpool_limits
 
     from sordino.attack import FULL, QUICK, Audit
-    from sordino.errors import FeatureError
-    from sordino.features.vectors import read_labelled
+    from sordino.cli import audit_table
+    from sordino.features import size
     from sordino.report import audited_page
 
-    names, tasks, others = list(dict.fromkeys(secret)), list(dict.fromkeys(task or ())), list(ignore or ())
-    x, labels = read_labelled(table, [*dict.fromkeys([speaker, *names, *tasks])], others)
-    original = None
-    if reference is not None:
-        original, _ = read_labelled(reference, (), [*labels.columns, *others])
-        if len(original) != len(x):
-            raise FeatureError(
-                f"{reference}: {len(original)} rows, expected the {len(x)} of {table}, in their order: write it anew"
-            )
+    names, tasks = list(dict.fromkeys(secret)), list(dict.fromkeys(task or ()))
+    for path in filter(None, (table, reference)):
+        size.fits(path)
+    given = audit_table.read(table, names, tasks, speaker, reference, ignore or (), columns or (), continuous or ())
+    x, labels, original = given.x, given.labels, given.original
     families = QUICK if quick else FULL
-    audits = Audit(families, shuffles=shuffles, rows=rows, seed=seed, jobs=jobs, cache=out / "units")
+    count = len({*names, *tasks}) * (1 if reference is None else 2)
+    audits = Audit(families, shuffles=shuffles, rows=rows, audits=count, seed=seed, jobs=jobs, cache=out / "units")
     with threadpool_limits(1):  # sums in another order are other numbers: one thread gives the same bytes anywhere
         found = {
             name: audits.run(x, labels[name], labels[speaker], name=name, reference=original)
@@ -94,9 +107,10 @@ def audit(
         }
         people = _people(x, labels[speaker].to_numpy(), original, next(iter(found.values())).rows, seed)
     estimates = audited_page.write(
-        [found[name] for name in names], out, table=table.name, tasks=[found[name] for name in tasks], people=people
-    )
-    _tell([found[name] for name in names], estimates, out, json)
+        [found[name] for name in names], out, table=table.name, tasks=[found[name] for name in tasks], people=people,
+        columns=given.columns, warnings=given.warnings,
+    )  # fmt: skip
+    _tell([found[name] for name in names], estimates, out, json, given)
 
 
 def _people(
@@ -122,19 +136,24 @@ def _people(
     return People(known, back, who)
 
 
-def _tell(audits: list[Audited], estimates: pd.DataFrame, out: Path, json: str | None) -> None:
-    """Print the verdict on each secret, and write it as JSON where asked."""
+def _tell(audits: list[Audited], estimates: pd.DataFrame, out: Path, json: str | None, given: Given) -> None:
+    """Print the columns that were taken and the verdict on each secret, and write both as JSON where asked."""
     from rich.table import Table
 
-    from sordino.report.audited_page import Found, measure
+    from sordino.report.audited_page import Found, above_original, drawn, measure
     from sordino.report.tables import limits, number
 
     look, report = Found(estimates), out / "report.html"
+    warnings = [*given.warnings, *above_original(audits, look)]
+    warn(warnings)
     if json:
         verdict = {one.secret.name: {"verdict": one.decision.answer, "p": one.decision.p} for one in audits}
-        write_json(json, {"report": str(report), "verdict": verdict})
+        counts = {one.secret.name: {"audited": len(one.rows), "of": one.of} for one in audits}
+        told = {"report": str(report), "verdict": verdict, "rows": counts, **given.columns, "warnings": warnings}
+        write_json(json, told)
     if json == "-":
         return
+    say(given.lines)
     shown = Table(title="What an attacker who retrains learns")
     for name in ("secret", "verdict", "p", "AUC, one utterance", "original", "chance"):
         shown.add_column(name)
@@ -144,4 +163,5 @@ def _tell(audits: list[Audited], estimates: pd.DataFrame, out: Path, json: str |
         value = f"{number(found.value)} {limits(found)}" + (" (UAR)" if metric == "uar" else "")
         shown.add_row(one.secret.name, one.decision.answer, f"{one.decision.p:.3g}", value, number(before.value),
                       number(found.chance))  # fmt: skip
+    say(drawn(audits))
     show(shown, report)

@@ -97,13 +97,16 @@ def device(bundle: BundleFile, policy: PolicyName = None, seed: Seed = 0, json: 
     arguments = [str(bundle), policy or "", str(seed), sound]
     colds = [_timed(COLD, arguments)[0] for _ in range(STARTS)]
     _, said = _timed(WARM, arguments)
+    from sordino.device.signature import described
+
     found: dict[str, Any] = {"rtf": None, **json_.loads(said), "cold_start_s": statistics.median(colds),
-                             "bundle_bytes": _size(bundle, [*whole.files, "manifest.json"])}  # fmt: skip
+                             "bundle_bytes": _size(bundle, [*whole.files, "manifest.json"]),
+                             "signature": described(whole)}  # fmt: skip
     if json:
         write_json(json, found)
     if json != "-":
         for name, value in found.items():
-            print(f"{name:16} {'-' if value is None else value if isinstance(value, int) else f'{value:.4g}'}")
+            print(f"{name:16} {'-' if value is None else value if isinstance(value, int | str) else f'{value:.4g}'}")
 
 
 def _timed(program: str, arguments: list[str]) -> tuple[float, str]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from sordino import corpora, storage
 from sordino.cli.options import CORES, Jobs, Json, Seed, write_json
+from sordino.cli.terminal import Console
 from sordino.corpora.check import Count
 from sordino.corpora.published import FENG2021_EMOTIONS
+from sordino.corpora.recordings import SHOWN, Bad, Recordings, opened
 
 DIFFERS = 1
 
@@ -41,9 +42,10 @@ def check(
     seed: Seed = 0,  # noqa: ARG001 (every verb takes it; nothing is drawn here)
     jobs: Jobs = CORES,  # noqa: ARG001 (every verb takes it; reading is over in seconds)
 ) -> None:
-    """Print counts by speaker, gender and emotion beside the published ones, and byte-identical recordings.
+    """Print counts by speaker, gender and emotion beside the published ones, and recordings that cannot be used.
 
-    Ends with status 0 when the copy is whole or there is no published count to compare with; 1 when it differs. Where
+    The header of every recording is read, and start and end are compared with its length. Ends with status 0 when the
+    copy is whole or there is no published count to compare with; 1 when it differs or a recording cannot be used. Where
     the publication leaves its counts in doubt, a difference is told and the status is 0.
 
     \b
@@ -56,7 +58,13 @@ def check(
     wrong = corpora.check.differences(counts, partial)
     failed = corpora.check.is_wrong(wrong, known)
     doubt = known.doubt if known and wrong else ""
-    twins = [[_relative(file, path) for file in group] for group in corpora.check.identical(loaded)]
+    recordings = opened(loaded)
+    bad = [replace(recording, file=_relative(recording.file, path)) for recording in recordings.bad]
+    missing = {recording.file for recording in recordings.bad}
+    present = loaded.select(~loaded.table["file"].isin(missing).to_numpy()) if len(missing) < recordings.files else None
+    twins = [
+        [_relative(file, path) for file in group] for group in (corpora.check.identical(present) if present else [])
+    ]
     speakers = corpora.check.by_speaker(loaded)
 
     console = Console(stderr=json == "-", highlight=False)
@@ -64,20 +72,49 @@ def check(
         console.width = 200  # a file or a pipe has no edge to wrap at
     source = known.source if known else "no published counts to compare with"
     console.print(escape(f"{loaded.name}: {len(loaded)} utterances, {len(speakers)} speakers ({source})"))
+    for note in loaded.notes:
+        console.print(escape(note), soft_wrap=True)
     console.print(_overview(counts, wrong))
     console.print(_speakers(counts, wrong, speakers))
     for group in twins:
         console.print(escape(f"byte-identical, kept in one part: {' = '.join(group)}"), soft_wrap=True)
     console.print(escape(_verdict(counts, wrong, doubt)))
+    _show_recordings(console, recordings, bad)
 
     table = [{**asdict(count), "differs": count in wrong} for count in counts]
     if out is not None:
-        storage.write(out / "counts.csv", pd.DataFrame(table).astype({"published": "Int64"}).to_csv(index=False))
-        storage.write(out / "speakers.csv", speakers.to_csv(index=False))
+        storage.write(out / "counts.csv", _csv(pd.DataFrame(table).astype({"published": "Int64"})))
+        storage.write(out / "speakers.csv", _csv(speakers))
     if json is not None:
-        write_json(json, {"corpus": name, "differs": failed, "doubt": doubt, "counts": table, "byte_identical": twins})
-    if failed:
+        unusable = [
+            {"utterance": recording.row, "file": recording.file, "reason": recording.reason} for recording in bad
+        ]
+        result = {"corpus": name, "differs": failed, "doubt": doubt, "counts": table, "byte_identical": twins}
+        result |= {"recordings": recordings.files, "unusable": unusable, "notes": loaded.notes}
+        write_json(json, result)
+    if failed or bad:
         raise typer.Exit(DIFFERS)
+
+
+def _csv(table: pd.DataFrame) -> str:
+    """A table as CSV, without a cell that a spreadsheet runs as a formula."""
+    safe = table.map(lambda value: storage.cell(value) if isinstance(value, str) else value)
+    return safe.astype(table.dtypes).to_csv(index=False)
+
+
+def _show_recordings(console: Console, recordings: Recordings, bad: Sequence[Bad]) -> None:
+    """Recordings under a wrong suffix, and the first of those that cannot be used."""
+    if recordings.renamed:
+        console.print(
+            f"{len(recordings.renamed)} recording(s) of another format than their suffix says: read as they are"
+        )
+    for recording in bad[:SHOWN]:
+        console.print(escape(str(recording)), soft_wrap=True)
+    if bad:
+        more = f", {len(bad) - SHOWN} more than shown: --json lists all" if len(bad) > SHOWN else ""
+        console.print(
+            f"{len(bad)} utterance(s) of {recordings.files} recording(s) cannot be used{more}", soft_wrap=True
+        )
 
 
 def _overview(counts: Sequence[Count], wrong: Sequence[Count]) -> Table:

@@ -6,10 +6,13 @@ from typing import Annotated
 
 import typer
 
-from sordino.cli.options import CACHE, CORES, Cache, CorpusOption, Jobs, Json, Out, Seed, corpora_from, write_json
-from sordino.errors import FeatureError
+from sordino.cli.options import CACHE, CORES, Cache, CorpusOption, Jobs, Json, Out, Seed, corpora_from, warn, write_json
+from sordino.errors import AudioError, FeatureError
+from sordino.progress import printable
 
 Features = Annotated[str, typer.Option("--features", metavar="SET", help="mel, IS13, ComParE_2016 or eGeMAPSv02.")]
+
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out recordings that cannot be used, and name them.")]
 
 
 def extract(
@@ -19,30 +22,45 @@ def extract(
     cache: Cache = CACHE,
     seed: Seed = 0,  # noqa: ARG001  every verb takes it; nothing is drawn here
     jobs: Jobs = CORES,
+    skip_bad: SkipBad = False,
     json: Json = None,
 ) -> None:
     """Turn recordings into feature vectors, one row an utterance.
 
     The table (.parquet, .csv or .npz) holds file, start and end of each utterance and one column a feature; no label
-    and no speaker. What is computed is kept in the cache: a second run, or one that goes on after a kill, reads it.
+    and no speaker. Recordings that cannot be used are listed, all in one message, and nothing is written; --skip-bad
+    leaves them out, and the JSON names every one. Computed vectors are kept in the cache: a second run, or one that
+    goes on after a kill, reads them.
 
     \b
     Example:
       sordino extract --corpus ravdess=data/ravdess --features mel --out vectors.parquet
     """
+    import numpy as np
+
+    from sordino.corpora.recordings import listed
     from sordino.features import FEATURE_SETS, write_vectors
-    from sordino.features import extract as vectors_of
+    from sordino.features.extract import usable
     from sordino.features.vectors import table_suffix
 
     if features not in FEATURE_SETS:
         raise FeatureError(f"--features {features}: expected one of {', '.join(FEATURE_SETS)}: choose one")
     table_suffix(out)
     recordings = corpora_from(corpus)
-    x = vectors_of(features, recordings, cache, jobs)
-    write_vectors(out, x, recordings, FEATURE_SETS[features].names)
+    x, bad = usable(features, recordings, cache, jobs)
+    if bad and not skip_bad:
+        raise AudioError(f"{listed(bad, len(recordings))}: mend them, or leave them out with --skip-bad")
+    good = recordings.select(np.setdiff1d(np.arange(len(recordings)), [recording.row for recording in bad]))
+    write_vectors(out, x, good, FEATURE_SETS[features].names)
     utterances, dims = x.shape
+    if bad:
+        warn([f"{listed(bad, len(recordings))}: left out"])
     if json != "-":
-        print(f"{out}: {utterances} utterances, {dims} numbers each")
+        print(
+            printable(
+                f"{out}: {utterances} utterances, {dims} numbers each" + (f", {len(bad)} left out" if bad else "")
+            )
+        )
     if json:
         write_json(
             json,
@@ -52,6 +70,7 @@ def extract(
                 "config": FEATURE_SETS[features].config,
                 "utterances": utterances,
                 "dims": dims,
+                "left_out": [{"file": recording.file, "reason": recording.reason} for recording in bad],
                 "out": str(out),
             },
         )

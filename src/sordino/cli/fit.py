@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sordino.cli.keys import BundleVersion, Expires, SignKey, signed, usable
 from sordino.cli.options import (
     CACHE,
     CORES,
@@ -23,6 +24,7 @@ from sordino.cli.options import (
     write_json,
 )
 from sordino.cli.reproduce import Attackers, Features, families
+from sordino.progress import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,6 +71,9 @@ def fit(
     int8: Int8 = False,
     audit: Attackers = "quick",
     report: Report = None,
+    sign: SignKey = None,
+    bundle_version: BundleVersion = None,
+    expires: Expires = None,
     cache: Cache = CACHE,
     seed: Seed = 0,
     jobs: Jobs = CORES,
@@ -78,7 +83,7 @@ def fit(
 
     With a budget the release is the one that keeps the most of the required emotion, as whoever retrains on it tells
     it, among those of which no attacker gets more on validation speakers. Status 1 where there is none: nothing is
-    written then.
+    written then. With --sign the bundle is signed by a private key (`sordino bundle key` makes one).
 
     \b
     Example:
@@ -89,24 +94,28 @@ def fit(
     from sordino.study import fit as study
 
     options = replace(study.OPTIONS, families=families(audit), seed=seed)
+    usable(sign, bundle_version, expires)
     recordings, policies = corpora_from(corpus), _policies(policy)
     fitted = study.fit(
         recordings, policies, features=features, budget=budget, options=options, cache=cache, jobs=jobs
     )  # fmt: skip
     rounded = _rounded(fitted, recordings, features, cache, jobs) if int8 and fitted.within else {}
     fitted = _unbounded(fitted) if rounded else fitted
+    state = "not written"
     ships = fitted.within and all(one.holds for changes in rounded.values() for one in changes)
     if ships:
         _write(fitted, out, rounded)
+        state = signed(out, sign, bundle_version, expires)
     if report:
         _report(fitted, report, rounded)
     if json:
-        write_json(json, _card(fitted, rounded) | {"bundle": str(out) if ships else None})
+        write_json(json, _card(fitted, rounded) | {"bundle": str(out) if ships else None, "signature": state})
     if json != "-":
         _tell(fitted, console())
         _tell_rounded(rounded, console())
         if ships:
-            typer.echo(str(out))
+            typer.echo(f"The bundle is {state}.")
+            typer.echo(printable(str(out)))
     if not ships:
         raise typer.Exit(NONE_WITHIN)
 

@@ -17,6 +17,7 @@ import typer
 
 from sordino import storage
 from sordino.errors import CorpusError
+from sordino.progress import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,7 +73,7 @@ CorpusOption = Annotated[
 
 
 def corpora_from(options: Sequence[str]) -> Corpus:
-    """The corpora named on the command line, joined in that order.
+    """The corpora named on the command line, joined in that order; what a user should know of their labels is told.
 
     Each option is `NAME=PATH`. Raises `CorpusError` when there is none, when one lacks its name or its path, when
     nothing stands at the path, and for a name that `sordino.corpora` does not know.
@@ -81,7 +82,9 @@ def corpora_from(options: Sequence[str]) -> Corpus:
 
     if not options:
         raise CorpusError("no corpus given, expected at least one: add --corpus NAME=PATH")
-    return corpora.join([corpora.load(*_name_and_path(option)) for option in options])
+    joined = corpora.join([corpora.load(*_name_and_path(option)) for option in options])
+    warn(joined.notes)
+    return joined
 
 
 def _name_and_path(option: str) -> tuple[str, str]:
@@ -120,9 +123,21 @@ def tell_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | No
 
 def console() -> Console:
     """Standard output: as wide as the terminal, and wide enough for any table where nobody looks at one."""
-    from rich.console import Console
+    from sordino.cli.terminal import Console
 
-    return Console(width=None if sys.stdout.isatty() else WIDE)
+    return Console(width=None if sys.stdout.isatty() else WIDE, markup=False, emoji=False)
+
+
+def say(lines: Sequence[str]) -> None:
+    """Print lines as they are: what stands in them is from outside."""
+    for line in lines:
+        console().print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def warn(lines: Sequence[str]) -> None:
+    """Print warnings to standard error, a line each."""
+    for line in lines:
+        typer.secho(f"warning: {printable(' '.join(line.split()))}", fg="yellow", err=True)
 
 
 def show(table: Table, path: Path) -> None:
@@ -135,7 +150,8 @@ def show(table: Table, path: Path) -> None:
 def write_json(path: str, content: Mapping[str, Any] | Sequence[Any]) -> None:
     """Write `content` as JSON to the file at `path`, or to standard output where that is `-`.
 
-    What is not a finite number becomes `null`. Raises `StorageError` when it cannot be written.
+    What is not a finite number becomes `null`; characters that control a terminal are escaped. Raises
+    `StorageError` when it cannot be written.
 
     >>> write_json("-", {"uar": 0.5, "low": float("nan")})
     {
@@ -144,6 +160,7 @@ def write_json(path: str, content: Mapping[str, Any] | Sequence[Any]) -> None:
     }
     """
     text = json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = "\n".join(_spelled(line) for line in text.split("\n"))
     if not _can_spell("utf-8" if path != "-" else sys.stdout.encoding, text):
         text = json.dumps(_finite(content), indent=2, allow_nan=False) + "\n"
     if path != "-":
@@ -152,6 +169,13 @@ def write_json(path: str, content: Mapping[str, Any] | Sequence[Any]) -> None:
     with storage.told("standard output"):
         sys.stdout.write(text)
         sys.stdout.flush()
+
+
+def _spelled(line: str) -> str:
+    """A line of JSON whose control characters, which JSON allows in part, are escaped as JSON does."""
+    if printable(line) == line:
+        return line
+    return "".join(letter if printable(letter) == letter else json.dumps(letter)[1:-1] for letter in line)
 
 
 def _can_spell(encoding: str | None, text: str) -> bool:

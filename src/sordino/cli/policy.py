@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sordino.cli.options import Json, write_json
+from sordino.progress import printable
 
 app = typer.Typer(no_args_is_help=True, help="Read a policy.")
 
@@ -40,4 +41,4 @@ def check(file: File, json: Json = None) -> None:
     if json:
         write_json(json, {"policy": asdict(policy), "hash": policy.hash, "in_words": lines})
     if json != "-":
-        typer.echo("\n".join(lines))
+        typer.echo("\n".join(map(printable, lines)))

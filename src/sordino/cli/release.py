@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sordino.cli.options import STATE, Json, Out, write_json
+from sordino.cli.trust import FloorFile, Revoked, Trusted, floor_from, trust_from
 from sordino.errors import AudioError
+from sordino.progress import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +46,10 @@ BudgetFile = Annotated[
     Path | None,
     typer.Option("--budget-file", metavar="PATH", help="Where the vectors of a day are counted; one for a device."),
 ]
+Paths = Annotated[
+    bool,
+    typer.Option("--paths", help="Write the path of each recording to the table, not an id that tells nothing."),
+]
 
 WITHHELD = 1
 """The exit status where nothing was released of one recording or more."""
@@ -56,15 +63,25 @@ def release(
     microphone: Microphone = False,
     raw: Raw = None,
     budget_file: BudgetFile = None,
+    paths: Paths = False,
+    trusted: Trusted = None,
+    revoked: Revoked = None,
+    floor: FloorFile = None,
     seed: Key = None,
     json: Json = None,
 ) -> None:
     """Release one vector of each utterance, as a policy says, and nothing else.
 
     A recording is one utterance; a stream is cut into its utterances. The table (.npz, .csv, or .parquet where pyarrow
-    is installed) holds the file and the vector of each. Where an utterance cannot be used nothing is released: standard
-    error says why, and the status is 1. From a stream, a .csv grows line by line, and what stands there is added to;
-    other tables are written at the end. Ctrl-C ends a stream.
+    is installed) holds a vector and an id of each, in the order of the ids; --json tells the recording of an id. With
+    --paths it holds paths in the order given, which may tell what the vectors hide.
+
+    Where an utterance cannot be used nothing is released: standard error says why, and the status is 1. From a stream,
+    a .csv grows line by line, and what stands there is added to; other tables are written at the end. Ctrl-C ends a
+    stream.
+
+    With --trusted only a bundle runs that is signed by one of these keys, has not expired, and is no older than the
+    last that ran here; with --floor only a policy that reaches it. Status 2 otherwise.
 
     \b
     Example:
@@ -73,6 +90,7 @@ def release(
     """
     from sordino.device import DailyBudget, Released, Runtime, read, table
     from sordino.device.key import kept, of_policy
+    from sordino.device.signature import described, report
 
     kind, endless = table.suffix(out), microphone or "-" in (files or ())
     if not (files or microphone):
@@ -84,16 +102,24 @@ def release(
     counted = budget_file or STATE.expanduser() / "budget" if limited else None
     budget = DailyBudget(counted, lambda: datetime.now(UTC).date()) if counted else None
     key = of_policy(kept(STATE.expanduser() / "key") if seed is None else seed, policy or next(iter(whole.policies)))
-    runtime = Runtime(whole, policy, key, budget)
-    rows = table.Lines(out, runtime.width) if endless and kind == ".csv" else table.Whole(out)
+    trusts = trust_from(trusted, revoked, STATE.expanduser() / "versions")
+    runtime = Runtime(whole, policy, key, budget, trusted=trusts, floor=floor_from(floor))
+    signed = described(whole, bool(trusts))
+    column = table.FILE if paths else table.UTTERANCE
+    grows, by_id = endless and kind == ".csv", not (paths or endless)
+    rows = table.Lines(out, runtime.width, column) if grows else table.Whole(out, column, by_name=by_id)
+    ids, recordings = secrets.randbits(128) if endless else key, dict[str, str]()
     withheld: dict[str, Counter[str]] = {}
     try:
         for name, result in _heard(runtime, files or (), microphone, raw):
             if isinstance(result, Released):
-                rows.add(name, result.vector)
+                shown = name if paths else table.utterance_id(ids, name, rows.count, result.vector)
+                rows.add(shown, result.vector)
+                if by_id:  # a stream has one name, and no end
+                    recordings[shown] = name
             else:
                 withheld.setdefault(name, Counter())[result] += 1
-                typer.secho(f"{name}: nothing released: {result}", fg="yellow", err=True)
+                typer.secho(printable(f"{name}: nothing released: {result}"), fg="yellow", err=True)
     except KeyboardInterrupt:
         if not endless:
             raise
@@ -102,10 +128,16 @@ def release(
     held = sum(map(Counter.total, withheld.values()))
     if json != "-":
         vectors = "vector" if rows.count == 1 else "vectors"
-        print(f"{out}: {rows.count} {vectors} released, {held} withheld, under policy {runtime.name}")
+        print(
+            printable(
+                f"{out}: {rows.count} {vectors} released, {held} withheld, under policy {runtime.name} ({signed})"
+            )
+        )
     if json:
         told = {name: ", ".join(reasons) for name, reasons in withheld.items()}
-        write_json(json, {"policy": runtime.name, "released": rows.count, "withheld": told, "out": str(out)})
+        known = {"utterances": recordings} if by_id else {}
+        write_json(json, {"policy": runtime.name, "released": rows.count, "withheld": told, "out": str(out),
+                          "signature": report(whole, bool(trusts)), **known})  # fmt: skip
     if held and not endless:
         raise typer.Exit(WITHHELD)
 

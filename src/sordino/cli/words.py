@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sordino.cli.options import CORES, CorpusOption, Jobs, Json, Seed, corpora_from, write_json
+from sordino.cli.options import CORES, CorpusOption, Jobs, Json, Seed, corpora_from, say, write_json
 
 Kv = Annotated[Path, typer.Option("--out", metavar="FILE.kv", help="Where to write; its folder is made when absent.")]
 Dims = Annotated[int, typer.Option("--dims", min=1, help="The length of a word's vector.")]
@@ -57,6 +57,6 @@ def train(
         "out": str(out),
     }
     if json != "-":
-        typer.echo(f"{result['words']} words of {result['transcripts']} transcripts, {learnt.dims} dimensions: {out}")
+        say([f"{result['words']} words of {result['transcripts']} transcripts, {learnt.dims} dimensions: {out}"])
     if json:
         write_json(json, result)

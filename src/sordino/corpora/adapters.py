@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from sordino import textfile
 from sordino.corpora import cremad, emodb, iemocap, manifest, meld, msp_improv, msp_podcast, muse, ravdess
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
@@ -42,4 +43,4 @@ def load(name: str, path: str | Path, /, **options: Any) -> Corpus:
     """
     if name not in ADAPTERS:
         raise CorpusError(f"corpus {name!r} is not known, expected one of {', '.join(ADAPTERS)}: or write a manifest")
-    return ADAPTERS[name](Path(path), **options)
+    return ADAPTERS[name](textfile.home(path), **options)

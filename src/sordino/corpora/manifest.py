@@ -12,15 +12,18 @@ who are heard in each other's recordings. Other columns are passed over.
 
 from __future__ import annotations
 
+import functools
 import math
 import os
+import unicodedata
+from collections import Counter
 from pathlib import Path
 from typing import Final
 
 import pandas as pd
 
-from sordino import define
-from sordino.corpora import sheet, table
+from sordino import define, textfile
+from sordino.corpora import labels, sheet, table
 from sordino.corpora.dimensions import EDGES
 from sordino.corpora.sheet import Row
 from sordino.corpora.table import Corpus
@@ -29,6 +32,8 @@ from sordino.errors import CorpusError
 NAME: Final = "manifest"
 REQUIRED: Final = ("file", "speaker", "gender", "emotion")
 RATINGS: Final = ("activation", "valence")
+LABELS: Final = ("speaker", "emotion", "corpus", "session", "intensity")
+"""Columns in which no label may be spelt in two ways; the genders are checked by `table.make`."""
 CUT: Final = ("file", "start", "end")
 """What makes an utterance: no two rows may share it."""
 
@@ -37,14 +42,18 @@ def load(path: Path, name: str = NAME) -> Corpus:
     """The corpus of a CSV table, its rows sorted by file and start, whatever their order in the table.
 
     Labels go through `define.emotion` and `define.gender`: `anger`, `Angry` and `W` are one emotion; a gender that is
-    empty or other is kept as an empty text. The corpus is called what its column `corpus` says (several joined by `+`,
-    in alphabetical order), else `name`.
+    empty or other is kept as an empty text and told in `Corpus.notes`. The corpus is called what its column `corpus`
+    says (several joined by `+`, in alphabetical order), else `name`.
 
     Raises `CorpusError`, with the number of the row where there is one, for a missing column, a row without file or
     speaker, a recording that does not exist, a number that is none, an end before its start, a rating outside of its
-    scale, one cut of a recording that is listed twice, and a speaker with two genders.
+    scale, one cut of a recording that is listed twice, a label that is spelt in two ways (`s03`, `S03`), and a speaker
+    with two genders.
     """
-    rows = {number: _utterance(path, number, row, name) for number, row in sheet.read(path, REQUIRED)}
+    _names.cache_clear()
+    table_rows = sheet.read(path, REQUIRED)
+    where = f"{path}{table_rows.separated}"
+    rows = {number: _utterance(f"{where}, row {number}", path, row, name) for number, row in table_rows}
     if not rows:
         raise CorpusError(f"{path}: no rows below the header, expected one an utterance: fill it in")
     frame = pd.DataFrame(list(rows.values()), index=list(rows))
@@ -53,13 +62,15 @@ def load(path: Path, name: str = NAME) -> Corpus:
         raise CorpusError(
             f"{path}, row {again[0]}: an earlier row has the same file, start and end: remove one of them"
         )
+    for column in LABELS:
+        known = tuple(define.EMOTIONS) if column == "emotion" else ()
+        labels.checked(f"{path}: column {column}", frame[column], CorpusError, known=known, missing=True)
     frame = frame.sort_values(list(CUT))
     return table.make("+".join(dict.fromkeys(frame["corpus"])), frame)
 
 
-def _utterance(path: Path, number: int, row: Row, name: str) -> dict[str, str | float]:
-    """One row with its labels made canonical."""
-    place = f"{path}, row {number}"
+def _utterance(place: str, path: Path, row: Row, name: str) -> dict[str, str | float]:
+    """One row with its labels made canonical; `place` says in an error where it stands."""
     for column in ("file", "speaker"):
         if not row[column]:
             raise CorpusError(f"{place}: no {column}, expected one in every row: fill it in")
@@ -75,7 +86,7 @@ def _utterance(path: Path, number: int, row: Row, name: str) -> dict[str, str | 
         "start": start,
         "end": end,
         "speaker": row["speaker"],
-        "gender": define.gender(row["gender"]),
+        "gender": row["gender"],
         "emotion": define.emotion(row["emotion"]),
         "corpus": corpus,
     }
@@ -103,7 +114,41 @@ def _scale(place: str, row: Row) -> float:
 
 def _recording(place: str, folder: Path, cell: str) -> str:
     """The path of a recording that exists; the error leaves its name out, which may be a person's."""
-    file = Path(os.path.normpath(folder / cell))  # one spelling of a path, so that a file listed twice is seen
-    if not os.path.isfile(file):  # noqa: PTH113 (Path.is_file raises where the text cannot be a path)
+    for spelling in dict.fromkeys((cell, cell.replace("\\", "/"))):
+        file = os.path.normpath(folder / textfile.home(spelling))  # one spelling of a path: a file twice is seen
+        if os.path.isfile(file):  # noqa: PTH113 (Path.is_file raises where the text cannot be a path)
+            return file
+    file = os.path.normpath(folder / textfile.home(cell.replace("\\", "/")))
+    known = _composed(file) if "\0" not in file and len(file) < _LONGEST else None
+    if known is None:
         raise CorpusError(f"{place}: no such recording under {folder}: mend the column `file` or add the recording")
-    return str(file)
+    return known
+
+
+def _composed(file: str) -> str | None:
+    """The file whose path differs in how accents are written alone (an accent may be a character of its own)."""
+    path = Path(file)
+    known = Path(path.anchor)
+    for part in path.relative_to(path.anchor).parts:
+        exact = known / part
+        named = str(exact) if os.path.exists(exact) else _names(str(known)).get(unicodedata.normalize("NFC", part))  # noqa: PTH110
+        if named is None:
+            return None
+        known = Path(named)
+    return str(known) if known.is_file() else None
+
+
+@functools.lru_cache(maxsize=64)
+def _names(folder: str) -> dict[str, str]:
+    """Composed name to path of what stands in a folder; a name that two files share is left out."""
+    try:
+        paths = [str(path) for path in Path(folder or ".").iterdir()]
+    except OSError:
+        return {}
+    composed = [unicodedata.normalize("NFC", os.path.basename(path)) for path in paths]  # noqa: PTH119
+    counts = Counter(composed)
+    return {name: path for name, path in zip(composed, paths, strict=True) if counts[name] == 1}
+
+
+_LONGEST: Final = 4096
+"""Characters of a path."""

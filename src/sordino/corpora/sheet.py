@@ -5,36 +5,50 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from sordino import textfile
+from sordino.corpora import separators
+from sordino.corpora.labels import fold
 from sordino.errors import CorpusError
-from sordino.storage import told
 
 Row = dict[str, str]
 """Column name in lower case to the cell, without surrounding space."""
 
 
-def read(path: Path, required: Sequence[str]) -> list[tuple[int, Row]]:
-    """The rows of a comma-separated file with their numbers as a spreadsheet shows them (the header is row 1).
+class Rows(list[tuple[int, Row]]):
+    """The rows of a table with their numbers."""
 
-    UTF-8 with or without a byte-order mark; names of columns are read without regard to case; rows without any content
-    are passed over.
+    separated: str = ""
+    """How its cells are separated, for an error; empty for commas."""
 
-    Raises `CorpusError` when the file is absent, empty, not UTF-8 or not CSV, when a required column is missing or one
-    is there twice, and when a row has more or fewer cells than the header.
+
+def read(path: Path, required: Sequence[str]) -> Rows:
+    """The rows of a CSV file with their numbers as a spreadsheet shows them (the header is row 1).
+
+    UTF-8 with or without a byte-order mark; separated by commas, tabs, semicolons or bars, as the header is; names of
+    columns are read without regard to case; rows without any content are passed over.
+
+    Raises `CorpusError` when the file is a folder, absent, empty, not UTF-8 or not CSV, when a required column is
+    missing or one is there twice, and when a row has more or fewer cells than the header.
     """
-    rows = _numbered(path)
-    header = [name.strip().lower() for name in next(rows, (1, []))[1]]
+    text = textfile.read(path, "a CSV table", CorpusError)
+    separator, rows = _numbered(path, text)
+    header = [fold(name) for name in next((cells for _, cells in rows if any(map(str.strip, cells))), [])]
     if not any(header):
         raise CorpusError(f"{path}: empty, expected a header with the columns {', '.join(required)}: fill it in")
     missing = [name for name in required if name not in header]
     if missing:
-        raise CorpusError(f"{path}: no column {', '.join(missing)} among {', '.join(header)}: add or rename it")
+        told = "; its cells may be separated by spaces, expected commas" if len(header) == 1 else ""
+        raise CorpusError(f"{path}: no column {', '.join(missing)} among {', '.join(header)}{told}: add or rename it")
     twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
         raise CorpusError(f"{path}: column {', '.join(twice)} is there twice, expected once: rename one")
-    return [(number, _row(path, number, header, cells)) for number, cells in rows if any(map(str.strip, cells))]
+    table = Rows((number, _row(path, number, header, cells)) for number, cells in rows if any(map(str.strip, cells)))
+    table.separated = "" if separator == "," else f" (separated by {separators.SEPARATORS[separator]})"
+    return table
 
 
 def number(place: str, row: Row, column: str, empty: float = math.nan) -> float:
@@ -51,20 +65,23 @@ def number(place: str, row: Row, column: str, empty: float = math.nan) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise CorpusError(f"{place}: {column} {cell!r}, expected a number or an empty cell: mend it")
+        remedy = "write a decimal point" if re.fullmatch(r"[+-]?\d+,\d+", cell) else "mend it"
+        raise CorpusError(f"{place}: {column} {cell!r}, expected a number or an empty cell: {remedy}")
     return value
 
 
-def _numbered(path: Path) -> Iterator[tuple[int, list[str]]]:
-    if not path.is_file():
-        raise CorpusError(f"{path}: no such file, expected a CSV table: check the path")
-    with told(path):
-        content = path.read_bytes()
+def _numbered(path: Path, text: str) -> tuple[str, Iterator[tuple[int, list[str]]]]:
+    """What separates the cells of a table, as its header tells, and its rows, each with its number."""
     try:
-        text = content.decode("utf-8-sig")
-        yield from enumerate(csv.reader(io.StringIO(text, newline=""), strict=True), start=1)
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{path}: not UTF-8 text, expected a CSV table: save it as 'CSV UTF-8'") from error
+        separator, _, _ = separators.header(text)
+    except csv.Error as error:
+        raise CorpusError(f"{path}: not a readable CSV table ({error}): save it again as 'CSV UTF-8'") from error
+    return separator, _rows(path, text, separator)
+
+
+def _rows(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
+    try:
+        yield from enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True), start=1)
     except csv.Error as error:
         raise CorpusError(f"{path}: not a readable CSV table ({error}): save it again as 'CSV UTF-8'") from error
 
@@ -73,6 +90,6 @@ def _row(path: Path, number: int, header: Sequence[str], cells: Sequence[str]) -
     if len(cells) != len(header):
         raise CorpusError(
             f"{path}, row {number}: {len(cells)} cells, expected {len(header)} as in the header: "
-            "put text that has commas in double quotes"
+            "put text that has the separator in double quotes"
         )
     return {name: cell.strip() for name, cell in zip(header, cells, strict=True)}

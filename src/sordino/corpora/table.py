@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sordino import define
+from sordino.corpora import labels
 from sordino.define import GENDERS, ROLES
 from sordino.errors import CorpusError
 from sordino.policy import Policy
@@ -52,6 +55,8 @@ class Corpus:
 
     name: str
     table: pd.DataFrame
+    notes: tuple[str, ...] = ()
+    """What a user should know of the labels, a sentence each."""
 
     def __post_init__(self) -> None:
         missing = [column for column in COLUMNS if column not in self.table.columns]
@@ -78,7 +83,7 @@ class Corpus:
     def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Corpus:
         """The corpus of these rows (a mask or positions), numbered anew."""
         chosen = self.table.loc[rows] if rows.dtype == bool else self.table.iloc[rows]
-        return Corpus(self.name, chosen.reset_index(drop=True))
+        return Corpus(self.name, chosen.reset_index(drop=True), self.notes)
 
     def with_emotions(self, emotions: Iterable[str]) -> Corpus:
         """Only the utterances whose emotion is one of these."""
@@ -122,9 +127,22 @@ class Corpus:
 def make(name: str, rows: pd.DataFrame) -> Corpus:
     """A corpus from rows that have at least `file` and `speaker`; other columns are filled in as unknown.
 
-    Speakers get the corpus' name in front. Row order is kept.
+    Speakers get the corpus' name in front. Row order is kept. Genders are read as `define.gender` reads them; those
+    that it does not know become empty and are counted by name in `Corpus.notes`. Raises `CorpusError` for a row
+    without file or speaker, and for labels that are neither text nor numbers.
     """
     table = rows.reset_index(drop=True).copy()
+    for column in ("file", "speaker"):
+        if column in table.columns:
+            written, missing = labels.texts(f"{name}: column {column}", table[column], CorpusError)
+            if missing.any():
+                raise CorpusError(
+                    f"{name}: {int(missing.sum())} row(s) without {column}, expected one each: fill it in"
+                )
+            table[column] = written
+    notes: list[str] = []
+    if "gender" in table.columns:
+        table["gender"], notes = _genders(name, table["gender"])
     unknown: dict[str, float | str] = {"start": 0.0, "end": np.nan, "corpus": name}
     for column in COLUMNS:
         if column not in table.columns:
@@ -137,7 +155,26 @@ def make(name: str, rows: pd.DataFrame) -> Corpus:
     present = [column for column in OPTIONAL if column in table.columns]
     for column in present:
         table[column] = table[column].astype(float if column in NUMBERS else str)
-    return Corpus(name, table[[*COLUMNS, *present]])
+    return Corpus(name, table[[*COLUMNS, *present]], tuple(notes))
+
+
+def _genders(name: str, column: pd.Series) -> tuple[NDArray[np.object_], list[str]]:
+    """The canonical gender of each row, and a sentence on the rows that have none."""
+    written, missing = labels.texts(f"{name}: column gender", column, CorpusError)
+    canonical = {label: define.gender(labels.fold(label)) for label in set(written[~missing].tolist())}
+    genders = np.array([canonical.get(label, "") for label in written.tolist()], dtype=object)
+    genders[missing] = ""
+    counts = Counter(label for label in written[~missing].tolist() if not canonical[label])
+    if missing.any():
+        counts[""] = int(missing.sum())
+    if not counts:
+        return genders, []
+    told = ", ".join(f"{count:,} {labels.shown(label) if label else 'empty'}" for label, count in counts.most_common(5))
+    more = f", and {len(counts) - 5} more labels" if len(counts) > 5 else ""
+    return genders, [
+        f"{name}: {counts.total():,} of {len(genders):,} utterances are neither female nor male ({told}{more}): "
+        "they count for emotion, not for gender."
+    ]
 
 
 def join(corpora: Sequence[Corpus]) -> Corpus:
@@ -154,7 +191,8 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
     table = pd.concat([corpus.table for corpus in corpora], ignore_index=True)
     if "sentiment" in table.columns:
         table["sentiment"] = table["sentiment"].fillna("")
-    return Corpus("+".join(corpus.name for corpus in corpora), table)
+    notes = tuple(note for corpus in corpora for note in corpus.notes)
+    return Corpus("+".join(corpus.name for corpus in corpora), table, notes)
 
 
 def checksums(corpus: Corpus) -> NDArray[np.str_]:

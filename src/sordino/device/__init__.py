@@ -5,6 +5,7 @@ from __future__ import annotations
 from sordino.device import table
 from sordino.device.budget import DailyBudget
 from sordino.device.bundle import Bundle, Served, read
+from sordino.device.floor import Floor
 from sordino.device.result import Reason, Released, Result, Withheld
 from sordino.device.runtime import Runtime
 from sordino.device.segment import Segmentation, Segmenter, Utterance
@@ -13,6 +14,7 @@ from sordino.device.stream import Stream
 __all__ = [
     "Bundle",
     "DailyBudget",
+    "Floor",
     "Reason",
     "Released",
     "Result",

@@ -1,18 +1,22 @@
 """How many vectors may leave a device in a day, counted in a file.
 
-Nobody can bound what many vectors of one speaker tell together, so a policy caps their number. The count is on the disk
-before the vector goes out: a crash in between costs a vector, it never gives one.
+No bound holds for many vectors of one speaker together, so a policy caps their number. The count is on the disk before
+the vector is released: a crash in between costs a vector, it never gives one.
 
-    restart                  the file is read before whatever goes out, and written durably
-    several vectors at once  are counted together: all go out, or none does and none is counted
+    restart                  the file is read before each release, and written durably
+    several vectors at once  are counted together: all are released, or none is and none is counted
     clock set back           the latest day ever seen counts, so yesterday's budget does not come again
     clock set ahead          spends that day's budget, once: it is not given again when the day comes
-    two processes, policies  share the file, and a lock beside it: each vector costs one, whoever releases it
-    file damaged, unreadable closed: nothing is released until somebody looks at it or removes it
+    clock years ahead        costs one day (`sordino.device.day_count` has the rule)
+    two processes, policies  share the file, and locks on its folder and on a file beside it: each vector costs one
+    two names of the file    symbolic links and `..` are followed to one file; a second hard link closes it
+    lock removed             the folder's own lock still holds, and a lock that lost its name is taken again
+    file damaged, unreadable closed: nothing is released until a user resets or removes it
     disk full, read-only     closed
     no file locks (Windows)  closed
     file removed             counts from zero: on first use there is none, and who may remove files of the app may also
                              record. As long as a process lives it remembers what it saw
+    older copy restored      counts from that copy, for the same reason: there is no counter outside the file
 
 A day is one of the clock given; the command line gives that of UTC, which no journey and no summer time repeats.
 """
@@ -20,7 +24,9 @@ A day is one of the clock given; the command line gives that of UTC, which no jo
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import json
+import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -28,6 +34,7 @@ from pathlib import Path
 from typing import Final
 
 from sordino import storage
+from sordino.device.day_count import NOTHING, DayCount, parsed
 from sordino.device.result import Reason
 from sordino.errors import ReleaseError, StorageError
 
@@ -39,14 +46,15 @@ except ImportError:  # Windows
 TRIES: Final = 200
 """How often a lock that another process holds is asked for, every hundredth of a second; it is held for one write."""
 
-_LARGEST: Final = 1000  # bytes of a file; more is none of ours
+_LARGEST: Final = 1000  # bytes of a file; a larger one is no count
+_PLAIN: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # neither a link nor a wait for a pipe
 
 
 class DailyBudget:
-    """The vectors that may still go out today.
+    """The vectors that may still be released today.
 
     - `path`: the file that counts; one for a device or a user, whatever the number of bundles and policies.
-    - `today`: the clock, asked before whatever goes out.
+    - `today`: the clock, asked before each release.
 
     >>> import tempfile
     >>> budget = DailyBudget(Path(tempfile.mkdtemp()) / "budget", lambda: date(2026, 1, 1))
@@ -55,64 +63,149 @@ class DailyBudget:
     """
 
     def __init__(self, path: str | Path, today: Callable[[], date]) -> None:
-        self._path, self._today = Path(path), today
-        self._seen = (date.min, 0)  # the latest day, and its count
+        self._path, self._today = Path(path).absolute(), today  # the working folder may change
+        self._seen = NOTHING
 
     def spend(self, per_day: int | None, count: int = 1) -> Reason | None:
-        """Count vectors, which may then go out: `None`. Otherwise the reason why none of them may; none is counted.
+        """Count vectors, which may then be released: `None`. Otherwise the reason why none may; none is counted.
 
-        - `per_day`: what the policy allows in a day, counting what all policies let out; `None` allows any number.
-        - `count`: how many are to go out together, 1 or more. Raises `ReleaseError` for fewer, and parts of one.
+        - `per_day`: what the policy allows in a day, counting what all policies released; `None` allows any number.
+        - `count`: how many are to be released together, 1 or more. Raises `ReleaseError` for fewer, and parts of one.
         """
         if not isinstance(count, int) or count < 1:
             raise ReleaseError(f"{count} vectors to count, expected a whole number, 1 or more: leave the call out")
         try:
-            storage.folder(self._path.parent)
-            with _locked(self._path.with_name(f"{self._path.name}.lock")):
-                day, spent = self._spent()
-                if per_day is not None and spent + count > per_day:
+            with locked(self._path) as path:
+                self._seen = max(self._seen, on_disk(path))
+                today = self._seen.on(date.fromordinal(self._today().toordinal()))  # a datetime is a day, too
+                if per_day is not None and today.spent + count > per_day:
                     return Reason.BUDGET_SPENT
-                storage.write(self._path, _text(day, spent + count), durable=True)
-                self._seen = (day, spent + count)
-        except (OSError, StorageError, ValueError):
+                today = today.and_more(count)
+                storage.write(path, today.text, durable=True, mode=storage.PRIVATE)
+                self._seen = today
+        except (OSError, StorageError, ValueError, OverflowError):
             return Reason.BUDGET_UNKNOWN
         return None
 
-    def _spent(self) -> tuple[date, int]:
-        """The day that counts and how many went out on it. Raises `OSError` or `ValueError` where nobody can say."""
-        self._seen = max(self._seen, self._on_disk())  # of two counts of one day the larger
-        return max(self._seen, (date.fromordinal(self._today().toordinal()), 0))  # whoever gives a datetime, too
 
-    def _on_disk(self) -> tuple[date, int]:
+def read(path: str | Path) -> DayCount:
+    """The count in a file. Raises `StorageError` where there is none, and for a file that releases nothing."""
+    real = Path(os.path.realpath(path))
+    with storage.told(path):
         try:
-            with self._path.open("rb") as file:
-                text = file.read(_LARGEST).decode()
-        except FileNotFoundError:
-            return date.min, 0
-        first, second, _ = text.split(" ")
-        day, spent = date.fromisoformat(first), int(second)
-        if text != _text(day, spent):  # byte for byte what is written, checksum included
-            raise ValueError("damaged")
-        return day, spent
+            count = on_disk(real)
+        except ValueError as error:
+            raise StorageError(
+                f"{path}: no count that can be trusted, expected what sordino wrote: nothing is released; remove a "
+                "second name of the file, or reset it with a reason"
+            ) from error
+    if count == NOTHING:
+        raise StorageError(f"{path}: no such file, expected a budget: it is made at the first release")
+    return count
 
 
-def _text(day: date, spent: int) -> str:
-    """The file: a day, the count, and a checksum of both that tells damage, not malice."""
-    return f"{day} {spent} {hashlib.sha256(f'{day} {spent}'.encode()).hexdigest()}\n"
+def reset(path: str | Path, today: date, reason: str) -> Path:
+    """Give the whole budget of a day back, whatever the file holds; the path of the log that tells it, beside the file.
+
+    The log gains a line of JSON with the day, the reason and the content of the file before. Programs that run
+    remember what they saw, so for them the reset holds from their next start on. Raises `ReleaseError` without a
+    reason, `StorageError` where the file or its log cannot be written, or another process holds the lock.
+    """
+    if not reason.strip():
+        raise ReleaseError("no reason, expected one for the log: say why the budget is given back")
+    with storage.told(path), locked(Path(path).absolute()) as real:
+        log = real.with_name(f"{real.name}.resets")
+        line = {"day": str(today), "reason": reason, "before": _content(real)}
+        storage.append(log, json.dumps(line) + "\n", mode=storage.PRIVATE)
+        storage.write(real, DayCount(today, 0, today).text, durable=True, mode=storage.PRIVATE)
+    return log
+
+
+def _content(path: Path) -> str | None:
+    """The first bytes of a file as text, for a log; `None` where it cannot be read."""
+    try:
+        handle = os.open(path, os.O_RDONLY | _PLAIN)
+    except OSError:
+        return None
+    try:
+        return os.read(handle, _LARGEST).decode(errors="backslashreplace")
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
+
+
+def on_disk(path: Path) -> DayCount:
+    """The count in a file; none where there is no file. Raises `OSError` or `ValueError` for what is no count."""
+    try:
+        handle = os.open(path, os.O_RDONLY | _PLAIN)
+    except FileNotFoundError:
+        return NOTHING
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("not a file")
+        if status.st_nlink > 1:  # the other name would keep the count of before
+            raise ValueError("a file with two names (hard links): remove one of them")
+        return parsed(os.read(handle, _LARGEST).decode())
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock that a file stands for; the system lets go of it when a process ends, however that ends."""
+def locked(path: Path) -> Iterator[Path]:
+    """Hold the locks of the count at `path`, whose real path is given: one of a file beside it, one of its folder.
+
+    The file is for file systems that lock no folders (NFS). It may be removed, and two processes then hold two locks of
+    one name; the folder cannot be removed while the count is in it. The system lets go of both when a process ends.
+    """
     if fcntl is None:
         raise OSError("no file locks")
-    with path.open("ab") as file:
-        for left in reversed(range(TRIES)):
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not left:
-                    raise
-                time.sleep(0.01)
-        yield
+    real = os.path.realpath(path)
+    folder = os.path.dirname(real)  # noqa: PTH120 (before each release: every call counts)
+    if not os.path.isdir(folder):  # noqa: PTH112
+        storage.folder(folder)
+    beside = _lock(f"{real}.lock", os.O_RDWR | os.O_CREAT | _PLAIN)
+    try:
+        above = _lock(folder, os.O_RDONLY)
+        try:
+            yield Path(real)
+        finally:
+            os.close(above)
+    finally:
+        os.close(beside)
+
+
+def _lock(path: str, flags: int) -> int:
+    """An open file, or folder, that is locked and still has this path. Raises `OSError` where it cannot be had."""
+    for _ in range(TRIES):
+        handle = os.open(path, flags, storage.PRIVATE)
+        try:
+            if _taken(handle) and _named(handle, path):
+                return handle
+        except BaseException:
+            os.close(handle)
+            raise
+        os.close(handle)
+        time.sleep(0.01)
+    raise BlockingIOError("another process holds the lock")
+
+
+def _taken(handle: int) -> bool:
+    """Whether this process has the lock now. A folder that cannot be locked counts: the file beside is locked."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        if not stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise
+    return True
+
+
+def _named(handle: int, path: str) -> bool:
+    """Whether a path still names an open file."""
+    try:
+        return os.path.samestat(os.fstat(handle), os.lstat(path))
+    except FileNotFoundError:
+        return False

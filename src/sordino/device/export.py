@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import sordino
-from sordino.device import bundle, networks
+from sordino.device import bundle, families, networks
 from sordino.device.bundle import PREPROCESS, VECTORS, Bundle, Served
-from sordino.device.graph import SYMBOLS, Graph, Symbol
-from sordino.device.model import quantised
+from sordino.device.graph import SYMBOLS, Graph, Symbol, rounded
 from sordino.device.proof import proof
 from sordino.errors import ReleaseError
 from sordino.features import Normalise, Preprocess
@@ -34,6 +33,9 @@ PACKAGES: Final = ("numpy", "onnx", "onnxruntime", "scikit-learn", "torch")
 
 AS_IT_IS: Final = {"kind": "none"}
 """No chance: what the model makes goes out."""
+
+_NOTHING: Final = 1e-9
+"""Singular values of a change below this one are the rounding of float64, in a space where speech spreads over 1."""
 
 Makes = Callable[[Symbol], dict[str, Symbol]]
 """What a model does to the scaled space, `(n, d)`: its outputs by name."""
@@ -65,7 +67,22 @@ class Part:
 
 
 def _erased(release: Erased) -> Part:
-    return Part(AS_IT_IS, lambda z: {"out": z @ release.arrays["map"] + release.arrays["offset"]})
+    """The map as `z + z A B`, in float64: it has no direction left that shows a secret, and rounded it would have one.
+
+    A is `(d, r)` and B `(r, d)`, with a direction for each secret: smaller than the map in 8 bits.
+    """
+    taken, offset = release.arrays["map"] - np.eye(_width(release)), release.arrays["offset"]
+    left, strength, right = np.linalg.svd(taken)
+    rank = np.count_nonzero(strength > _NOTHING)
+    factors = [left[:, :rank] * strength[:rank], right[:rank]] if 2 * rank < len(taken) else [taken]
+
+    def makes(z: Symbol) -> dict[str, Symbol]:
+        change = exact = z.astype(np.float64)
+        for factor in factors:
+            change = change @ factor
+        return {"out": (exact + change + offset).astype(np.float32)}
+
+    return Part(AS_IT_IS, makes)
 
 
 def _network(release: NetworkRelease) -> Part:
@@ -170,7 +187,7 @@ def write(
     if len({isinstance(release, Embedding) for _, release in releases.values()}) > 1:
         raise ReleaseError("releases of vectors and of sequences came, expected one kind: write two bundles")
     files: dict[str, bytes] = {}
-    turned = quantised if int8 else bytes
+    turned = rounded if int8 else bytes
     if preprocess is not None:
         files[PREPROCESS] = turned(networks.to_scale(preprocess))
     served = []
@@ -186,7 +203,8 @@ def write(
         ))  # fmt: skip
     whole = _card(card, features, preprocess, next(iter(releases.values()))[1], int8)
     made = Bundle(files, whole, {one.name: one for one in served})
-    proven = proof(made, preprocess, {name: release for name, (_, release) in releases.items()}, not int8, seed)
+    proven = proof(made, preprocess, {name: release for name, (_, release) in releases.items()}, seed)
+    families.check(made)
     return bundle.write(path, whole, served, files | {VECTORS: _npz(proven)})
 
 

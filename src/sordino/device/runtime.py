@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import secrets
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -15,13 +16,17 @@ from numpy.typing import NDArray
 from sordino.device.budget import DailyBudget
 from sordino.device.bundle import Bundle, Served, read
 from sordino.device.extractors import extractor
+from sordino.device.floor import Floor
 from sordino.device.result import Reason, Released, Result, Withheld
+from sordino.device.segment import USUAL, Segmentation
 from sordino.device.serving import Clip, Clips, Table
 from sordino.device.stream import Stream
+from sordino.device.vectors import prove
 from sordino.errors import BundleError, ReleaseError, SordinoError
 from sordino.policy import Policy
 
 if TYPE_CHECKING:
+    from sordino.device.signature import Signature, Trust, Trusted
     from sordino.signal.feature_sets import Extractor
 
 SHORTEST_SECONDS: Final = 0.06
@@ -48,7 +53,18 @@ class Runtime:
       operating system, for this object alone: the one place below the command line where chance is no argument.
     - `budget`: the count of what goes out in a day. Without one, a policy that limits it lets out no utterance at all.
 
-    Raises `BundleError` for a bundle that is not whole or has no such policy, `ReleaseError` for another key.
+    - `trusted`: whose bundles may run: public keys, paths of their files, or a `signature.Trust`, which also knows
+      the clock and the versions that have run. None asks for no signature.
+    - `floor`: what the device asks of the policy, whoever made the bundle.
+
+    Before anything is released the bundle's own test vectors run once (`sordino.device.vectors`).
+
+    Several threads may call `utterance` and `release` of one runtime at once. `push` and `end` belong to one thread;
+    `stream` gives a stream of its own to each further source.
+
+    Raises `BundleError` for a bundle that is not whole, has no such policy, does not reach the floor or differs from
+    its test vectors, `SignatureError` (a `BundleError`) for one that is not signed as asked, `ReleaseError` for another
+    key.
     """
 
     def __init__(
@@ -57,20 +73,31 @@ class Runtime:
         policy: str | None = None,
         key: int | None = None,
         budget: DailyBudget | None = None,
+        *,
+        trusted: Trusted | None = None,
+        floor: Floor | None = None,
     ) -> None:
-        self._budget = budget
+        self._budget, self._lock = budget, threading.Lock()
         self.bundle = bundle if isinstance(bundle, Bundle) else read(bundle)
+        trusts = None if trusted is None else _trust(trusted)
+        self.signature: Signature | None = trusts.verify(self.bundle) if trusts else None
+        """The signature of the bundle, verified; None where none was asked for."""
         self._served = _chosen(self.bundle, policy)
+        if floor is not None:
+            floor.check(self._served)
         if key is not None and not 0 <= key < 2**KEY_BITS:
             raise ReleaseError(f"key {key}, expected 0 to 2^{KEY_BITS} - 1: choose another, or none")
         key = secrets.randbits(KEY_BITS) if key is None else key
         serving = Clips if "streams" in self.bundle.card["features"] else Table
         try:
             self._serving: Table | Clips = serving(self.bundle, self._served, key)
+            prove(self.bundle, self._serving)
         except SordinoError:
             raise
         except Exception as error:  # what a bundle holds that somebody forged is anybody's guess
             raise BundleError("parts of the bundle do not fit together: write it again") from error
+        if trusts and self.signature:
+            trusts.admit(self.signature, self.name)
 
     @property
     def name(self) -> str:
@@ -131,16 +158,31 @@ class Runtime:
         return Withheld(withheld) if withheld else released
 
     def push(self, samples: NDArray[np.floating]) -> list[Result]:
-        """What comes of the utterances that end within these samples of an endless stream (`Stream.push`)."""
-        return self._stream.push(samples)
+        """What comes of the utterances that end within these samples of an endless stream (`Stream.push`).
+
+        Raises `ReleaseError` in a second thread: each source needs a `stream` of its own.
+        """
+        return self._one_stream().push(samples)
 
     def end(self) -> list[Result]:
-        """What comes of an utterance that the end of the stream cuts. What is pushed later is a new stream."""
-        return self._stream.end()
+        """What comes of an utterance that the end of the stream cuts. What is pushed later is a new stream.
+
+        Raises `ReleaseError` in another thread than the one that pushed.
+        """
+        return self._one_stream().end()
+
+    def stream(self, sampling_rate: int | None = None, how: Segmentation = USUAL) -> Stream:
+        """A new stream of another source, independent of `push`; by default at the rate of the bundle."""
+        return Stream(self, self.sampling_rate if sampling_rate is None else sampling_rate, how)
+
+    def _one_stream(self) -> Stream:
+        """The stream of `push` and `end`, made once, whichever thread asks first."""
+        with self._lock:
+            return self._stream
 
     @functools.cached_property
     def _stream(self) -> Stream:
-        return Stream(self, self.sampling_rate)
+        return self.stream()
 
     def _spent(self, count: int) -> Reason | None:
         """Why so many vectors more may not go out today, or None, and then they are counted."""
@@ -148,6 +190,12 @@ class Runtime:
         if self._budget is not None:
             return self._budget.spend(per_day, count)
         return None if per_day is None else Reason.UNCOUNTED
+
+
+def _trust(trusted: Trusted) -> Trust:
+    from sordino.device.signature import trust  # here: a device that asks for no signature starts without it
+
+    return trust(trusted)
 
 
 def _chosen(bundle: Bundle, policy: str | None) -> Served:

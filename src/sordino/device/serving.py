@@ -77,6 +77,7 @@ class _Serving:
         self.preprocess = Model(bundle.files[served.preprocess], served.preprocess) if served.preprocess else None
         self.model = Model(bundle.files[served.model], served.model) if served.model else None
         self.arrays = bundle.arrays(served.arrays) if served.arrays else {}
+        self.bins = frozenset(self.arrays["bin"].tolist()) if "bin" in self.arrays else frozenset()
         if served.chance.get("kind") not in CHANCE:
             raise BundleError(
                 f"chance {served.chance.get('kind')!r}, expected one of {', '.join(CHANCE)}: update sordino"
@@ -84,11 +85,23 @@ class _Serving:
 
     def chosen(self, z: Any, made: Made, rows: int) -> Vectors:
         """What goes out once chance has come in."""
+        if "bin" in made:
+            self._decided(made["bin"], rows)
         released = CHANCE[self.served.chance["kind"]](z, made, self.key, self.served.chance, self.arrays)
+        if released.dtype != np.float32:
+            raise ReleaseError(f"a released array of type {released.dtype}, expected float32: write the bundle again")
         if released.shape != (rows, self.served.width) or not np.isfinite(released).all():
             raise ReleaseError(f"a released array of shape {released.shape}, expected {self.served.width} finite "
                                "numbers a row: write the bundle again")  # fmt: skip
         return released
+
+    def _decided(self, bins: NDArray[Any], rows: int) -> None:
+        """Raise `ReleaseError` where a model decides for anything that no prototype stands for."""
+        if bins.shape != (rows,) or bins.dtype != np.int64 or not self.bins.issuperset(bins.tolist()):
+            raise ReleaseError(
+                f"a decision of shape {bins.shape} and type {bins.dtype}, expected one of {len(self.bins)} bins for "
+                "each row: nothing is released"
+            )
 
 
 class Table(_Serving):

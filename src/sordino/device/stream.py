@@ -9,10 +9,14 @@ Closed when in doubt: a block that is no sound, samples that are no numbers, a c
 quiet, or fails anywhere on its way comes back as `Withheld`; no sound raises. Where and how long somebody spoke is not
 told: the length of an utterance would say more than its vector may. Memory is that of the longest utterance, and none
 of it is ever written, logged or shown.
+
+A stream belongs to one thread, the first that pushes, until it ends. A second thread gets `ReleaseError`, since its
+samples would be mixed with those of the first.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Final, Protocol
 
@@ -21,6 +25,7 @@ from numpy.typing import NDArray
 
 from sordino.device.result import Reason, Result, Withheld
 from sordino.device.segment import USUAL, Segmentation, Segmenter, Utterance
+from sordino.errors import ReleaseError
 from sordino.signal.audio import SAMPLING_RATE, resampler
 
 RATES: Final = (8000, 384000)
@@ -57,6 +62,7 @@ class Stream:
 
     def __init__(self, judge: Judge, sampling_rate: int = SAMPLING_RATE, how: Segmentation = USUAL) -> None:
         self._judge, self._rate, self._how = judge, sampling_rate, how
+        self._lock, self._owner = threading.Lock(), _NO_THREAD
         self._known = isinstance(sampling_rate, int) and RATES[0] <= sampling_rate <= RATES[1]
         self._begin()
 
@@ -65,7 +71,11 @@ class Stream:
         self._resampled = resampler(self._rate if self._known else SAMPLING_RATE)
 
     def push(self, samples: NDArray[np.floating]) -> list[Result]:
-        """What comes of the utterances that end within these samples, in their order; mostly nothing does."""
+        """What comes of the utterances that end within these samples, in their order; mostly nothing does.
+
+        Raises `ReleaseError` in another thread than the one that began the stream.
+        """
+        self._claim()
         if not self._known:
             return [Withheld(Reason.WRONG_RATE)]
         if not _sound(samples):
@@ -74,13 +84,32 @@ class Stream:
         return [result for piece in pieces for result in self._cut(piece)]
 
     def end(self) -> list[Result]:
-        """What comes of an utterance that the end of the stream cuts. What is pushed later is a new stream."""
-        if not self._known:
-            return []
-        results = [self._result(one) for one in self._segmenter.push(self._resampled(_GAP[:0], True))]
-        last = self._segmenter.end()
-        self._begin()
-        return [*results, self._result(last)] if last else results
+        """What comes of an utterance that the end of the stream cuts.
+
+        What is pushed later is a new stream, in any thread. Raises `ReleaseError` as `push` does.
+        """
+        self._claim()
+        try:
+            if not self._known:
+                return []
+            utterances = [*self._segmenter.push(self._resampled(_GAP[:0], True))]
+            last = self._segmenter.end()
+            self._begin()
+            return [self._result(utterance) for utterance in [*utterances, *([last] if last else [])]]
+        finally:
+            self._owner = _NO_THREAD
+
+    def _claim(self) -> None:
+        """Make the stream that of this thread, or raise `ReleaseError` where it is that of another."""
+        thread = _thread()
+        with self._lock:
+            if self._owner == _NO_THREAD:
+                self._owner = thread
+            if self._owner != thread:
+                raise ReleaseError(
+                    "samples from a second thread, expected those of the thread that began the stream: use one stream "
+                    "for each source (Runtime.stream()), or call end() before another thread goes on"
+                )
 
     def _cut(self, piece: NDArray[np.floating]) -> Iterator[Result]:
         with np.errstate(over="ignore", invalid="ignore"):  # what is too large is infinite, and withheld
@@ -98,6 +127,18 @@ class Stream:
             return self._judge.utterance(utterance.samples, SAMPLING_RATE)
         except Exception:  # whatever it is, it would carry what was said along
             return Withheld(Reason.MODEL)
+
+
+_Owner = tuple[int, threading.Thread | None]
+
+_NO_THREAD: Final[_Owner] = (0, None)
+
+
+def _thread() -> _Owner:
+    """This thread. Its number alone would not do: the system gives that of an ended thread to a new one."""
+    current = threading.current_thread()
+    foreign = isinstance(current, threading._DummyThread)  # begun outside Python: a new object for each call
+    return threading.get_ident(), None if foreign else current
 
 
 def _sound(samples: object) -> bool:

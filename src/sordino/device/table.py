@@ -1,9 +1,12 @@
-"""Released vectors as a table: one row an utterance, its file and its numbers, nothing else."""
+"""Released vectors as a table: one row an utterance, its name and its numbers, nothing else.
+
+The name is the path of the recording, in a column `file`, or an id in a column `utterance`. A path may tell what the
+vector hides: the names of RAVDESS tell emotion and actor. Tables are for their owner alone (mode 600 when new).
+"""
 
 from __future__ import annotations
 
-import csv
-import errno
+import hashlib
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,22 +20,47 @@ from sordino.errors import DependencyError, ReleaseError
 
 Vectors = NDArray[np.float32]
 
+FILE: Final = "file"
+UTTERANCE: Final = "utterance"
+"""The column of names: paths, or ids."""
 
-def _npz(files: Sequence[str], vectors: Vectors) -> bytes:
+
+def utterance_id(key: int, name: str, number: int, vector: Vectors) -> str:
+    """An id for a row: it tells neither the name of the recording, nor its place among others.
+
+    It follows from a 128-bit key that the reader of a table does not have: without it, no name can be tried. The same
+    key, recording, `number` in the call and vector give the same id, so that a repeated call writes the same table.
+
+    >>> utterance_id(1, "03-01-05.wav", 0, np.zeros(2, np.float32))
+    '17b61d1154b08466'
+    """
+    content = f"{number} {name}\0".encode("utf-8", "surrogateescape") + np.asarray(vector, "<f4").tobytes()
+    return hashlib.blake2b(content, digest_size=8, key=key.to_bytes(16, "little"), person=b"utterance id").hexdigest()
+
+
+def _npz(names: Sequence[str], vectors: Vectors, column: str) -> bytes:
     content = io.BytesIO()
-    np.savez(content, allow_pickle=False, x=vectors, files=np.array(files, str))
+    np.savez(content, allow_pickle=False, x=vectors, **{f"{column}s": np.array(names, str)})
     return content.getvalue()
 
 
-def _csv(files: Sequence[str], vectors: Vectors) -> str:
-    content = io.StringIO()
-    rows = csv.writer(content, lineterminator="\n")
-    rows.writerow(["file", *_names(vectors.shape[1])])
-    rows.writerows([file, *map(str, vector)] for file, vector in zip(files, vectors, strict=True))
-    return content.getvalue()
+def _csv(names: Sequence[str], vectors: Vectors, column: str) -> str:
+    lines = [_line(name, vector) for name, vector in zip(names, vectors, strict=True)]
+    return "".join([_header(column, vectors.shape[1]), *lines])
 
 
-def _parquet(files: Sequence[str], vectors: Vectors) -> bytes:
+def _header(column: str, width: int) -> str:
+    return f"{column},{','.join(_names(width))}\n"
+
+
+def _line(name: str, vector: Vectors) -> str:
+    """A row of a CSV table. (`csv.writer` leaves a carriage return bare.)"""
+    name = storage.cell(_spelled(name))
+    quoted = '"' + name.replace('"', '""') + '"' if set(name) & set(',"\r\n') else name
+    return f"{quoted},{','.join(map(str, vector))}\n"
+
+
+def _parquet(names: Sequence[str], vectors: Vectors, column: str) -> bytes:
     try:
         import pyarrow
         from pyarrow import parquet
@@ -42,11 +70,11 @@ def _parquet(files: Sequence[str], vectors: Vectors) -> bytes:
         ) from error
     columns = dict(zip(_names(vectors.shape[1]), np.ascontiguousarray(vectors.T), strict=True))
     content = io.BytesIO()
-    parquet.write_table(pyarrow.table({"file": list(files), **columns}), content)
+    parquet.write_table(pyarrow.table({column: list(map(_spelled, names)), **columns}), content)
     return content.getvalue()
 
 
-WRITERS: Final[dict[str, Callable[[Sequence[str], Vectors], bytes | str]]] = {
+WRITERS: Final[dict[str, Callable[[Sequence[str], Vectors, str], bytes | str]]] = {
     ".npz": _npz,
     ".csv": _csv,
     ".parquet": _parquet,
@@ -62,19 +90,22 @@ def suffix(path: str | Path) -> str:
     return found
 
 
-def write(path: str | Path, files: Sequence[str], vectors: Vectors) -> Path:
-    """Write vectors `(n, k)` and the file of each; the path.
+def write(path: str | Path, names: Sequence[str], vectors: Vectors, column: str = FILE) -> Path:
+    """Write vectors `(n, k)` and the name of each, in a column `file` or `utterance`; the path.
 
     Raises `ReleaseError` for another suffix, `DependencyError` for Parquet without pyarrow, `StorageError`.
     """
-    return storage.write(path, WRITERS[suffix(path)](files, vectors))
+    return storage.write(path, WRITERS[suffix(path)](names, vectors, column), mode=storage.PRIVATE)
 
 
 class Whole:
-    """A table that is written when all its rows are there; without a row none is."""
+    """A table that is written when all its rows are there; without a row none is.
 
-    def __init__(self, path: str | Path) -> None:
-        self._path, self._rows = path, list[tuple[str, Vectors]]()
+    Rows are in the order of `add`, or `by_name`, so that the order of random names tells nothing.
+    """
+
+    def __init__(self, path: str | Path, column: str = FILE, by_name: bool = False) -> None:
+        self._path, self._column, self._by_name, self._rows = path, column, by_name, list[tuple[str, Vectors]]()
 
     @property
     def count(self) -> int:
@@ -87,8 +118,10 @@ class Whole:
 
     def close(self) -> None:
         """Write what is there. Raises as `write` does."""
-        if self._rows:
-            write(self._path, [name for name, _ in self._rows], np.stack([vector for _, vector in self._rows]))
+        rows = sorted(self._rows, key=lambda row: row[0]) if self._by_name else self._rows
+        if rows:
+            vectors = np.stack([vector for _, vector in rows])
+            write(self._path, [name for name, _ in rows], vectors, self._column)
 
 
 class Lines:
@@ -105,10 +138,10 @@ class Lines:
     ['file,x0,x1', 'microphone,0.5,1.0', 'microphone,0.0,0.25']
     """
 
-    def __init__(self, path: str | Path, width: int) -> None:
+    def __init__(self, path: str | Path, width: int, column: str = FILE) -> None:
         self._path, self.count = Path(path), 0
         storage.folder(self._path.parent)
-        header = f"file,{','.join(_names(width))}\n".encode()
+        header = _header(column, width).encode()
         with storage.told(self._path):
             before = b""
             if self._path.exists():
@@ -118,28 +151,25 @@ class Lines:
                     last = file.read(1)
         if before and before != header:
             raise ReleaseError(
-                f"{path}: another table stands there, expected vectors of {width} numbers: choose a path"
+                f"{path}: another table stands there, expected `{column}` and vectors of {width} numbers: choose a path"
             )
         self._append(header if not before else b"" if last == b"\n" else b"\n")
 
     def add(self, name: str, vector: Vectors) -> None:
         """Add a row. Where it cannot be written as a whole, nothing of it is left."""
-        quoted = '"' + name.replace('"', '""') + '"' if set(name) & set(',"\r\n') else name
-        self._append(f"{quoted},{','.join(map(str, vector))}\n".encode())
+        self._append(_line(name, vector).encode())
         self.count += 1
 
     def close(self) -> None:
         """Everything is written already."""
 
     def _append(self, line: bytes) -> None:
-        with storage.told(self._path), self._path.open("ab", buffering=0) as file:
-            size = file.tell()
-            try:
-                if file.write(line) != len(line):
-                    raise OSError(errno.ENOSPC, "no space")
-            except BaseException:
-                file.truncate(size)
-                raise
+        storage.append(self._path, line, mode=storage.PRIVATE)
+
+
+def _spelled(name: str) -> str:
+    """A name with escapes for the bytes that are no Unicode, which file names may have."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _names(width: int) -> list[str]:

@@ -2,11 +2,11 @@
 
 One small file an utterance, in a folder a configuration:
 
-    FOLDER/IS13-3f2a9c0d1b7e/8c1f…e2.vector  =  SHA-256 of the values (32 bytes) | values (float32, little-endian)
+    FOLDER/IS13-3f2a9c0d1b7e/8c1f…e2.vector  =  SHA-256 of name and values (32 bytes) | values (float32, little-endian)
 
 A file is written under another name and then renamed, so a kill loses at most what is being computed, and two processes
 may share a folder: who comes second writes the same bytes again. A file that is cut short or damaged does not match
-its own checksum; it is removed and its values computed anew.
+its own checksum, nor does one that stood under another name; it is removed and its values computed anew.
 """
 
 from __future__ import annotations
@@ -17,13 +17,18 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sordino import storage
+from sordino.checkpoints import DamagedUnitError, read_bounded
 
 _DIGEST = 32  # bytes of a SHA-256
+
+MOST: Final = 1 << 30
+"""No file is larger, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -59,19 +64,24 @@ class Cache:
         place = self.place(key)
         with storage.told(place):
             try:
-                content = place.read_bytes()
+                content = read_bounded(place, MOST)
             except FileNotFoundError:
                 return None
+            except DamagedUnitError:  # a link, a device, or more than any utterance has
+                content = b""
             values = content[_DIGEST:]
-            if hashlib.sha256(values).digest() == content[:_DIGEST] and _fits(len(values), shape):
+            if self._digest(place, values) == content[:_DIGEST] and _fits(len(values), shape):
                 return np.frombuffer(values, dtype="<f4").reshape(shape)
             place.unlink(missing_ok=True)
         return None
 
     def keep(self, key: str, values: NDArray[np.float32]) -> None:
         """Write what belongs to a key. Raises `StorageError` on a full disk or in a read-only place."""
-        content = values.astype("<f4").tobytes()
-        storage.write(self.place(key), hashlib.sha256(content).digest() + content)
+        content, place = values.astype("<f4").tobytes(), self.place(key)
+        storage.write(place, self._digest(place, content) + content)
+
+    def _digest(self, place: Path, values: bytes) -> bytes:
+        return hashlib.sha256(f"{self.folder.name}/{place.name} ".encode() + values).digest()
 
 
 def _fits(size: int, shape: tuple[int, ...]) -> bool:

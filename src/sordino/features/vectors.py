@@ -8,8 +8,7 @@ one value a row are labels.
 from __future__ import annotations
 
 import io
-import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -18,11 +17,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sordino import storage
-from sordino.corpora.table import COLUMNS, OPTIONAL, Corpus
+from sordino.corpora.labels import fold
+from sordino.corpora.table import Corpus
 from sordino.errors import FeatureError
+from sordino.features.dimensions import KNOWN, check_numbers, matrix
+from sordino.features.tables import KEYS, SUFFIXES, read_table, table_suffix
 
-KEYS: Final = ("file", "start", "end")
-"""The columns that say whose vector a row is. `end` is allowed and not looked at."""
+__all__ = ["SUFFIXES", "read_vectors", "table_suffix", "write_vectors"]
+
+WRITTEN: Final = ("file", "start", "end")
+"""The columns that say whose vector a row is in what is written."""
 
 
 def read_vectors(path: str | Path, corpus: Corpus) -> NDArray[np.float32]:
@@ -37,9 +41,16 @@ def read_vectors(path: str | Path, corpus: Corpus) -> NDArray[np.float32]:
     Raises `FeatureError` for an utterance without a row or with two, for text, labels (a column named as one of a
     corpus) or unnamed columns among the dimensions, for NaN and infinity; `StorageError` for what cannot be read.
     """
-    frame = _read(Path(path))
-    columns = [column for column in frame.columns if column not in KEYS]
-    _check(path, frame[columns])
+    frame = read_table(path)
+    unused = {*KEYS, *frame.attrs.get("labels", ())}
+    columns = [column for column in frame.columns if column not in unused]
+    labels = [name for name in columns if fold(name) in KNOWN]
+    if labels:
+        more = f" (and {len(labels) - 1} more)" if len(labels) > 1 else ""
+        raise FeatureError(
+            f"{path}: column `{labels[0]}`{more} is a label or has no name, expected vectors alone: leave it out"
+        )
+    check_numbers(path, frame, columns)
     if "file" in frame.columns:
         rows = _matching(path, frame, corpus)
     elif len(frame) == len(corpus):
@@ -49,7 +60,7 @@ def read_vectors(path: str | Path, corpus: Corpus) -> NDArray[np.float32]:
             f"{path}: {len(frame)} rows and no column `file`, expected {len(corpus)} in the corpus' order: add `file`"
         )
     with np.errstate(over="ignore"):
-        x = frame[columns].to_numpy(dtype=np.float64)[rows].astype(np.float32)
+        x = matrix(frame, columns)[rows].astype(np.float32)
     bad = np.argwhere(~np.isfinite(x))
     if len(bad):
         row, column = bad[0]
@@ -58,26 +69,6 @@ def read_vectors(path: str | Path, corpus: Corpus) -> NDArray[np.float32]:
             f"utterance {row}: leave the utterance or the column out"
         )
     return x
-
-
-def read_labelled(
-    path: str | Path, labels: Sequence[str], ignore: Sequence[str] = ()
-) -> tuple[NDArray[np.float64], pd.DataFrame]:
-    """The vectors `(rows, dims)` of a table that holds labels too, and these labels, one column each.
-
-    Every other column is a dimension, but for those to `ignore`, those that say which utterance it is, and those named
-    as a corpus' labels. Raises `FeatureError` for a label that is not there and for text among the dimensions;
-    `StorageError` for what cannot be read.
-    """
-    frame = _read(Path(path))
-    missing = [name for name in labels if name not in frame.columns]
-    if missing:
-        shown = ", ".join(map(str, frame.columns[:8])) + (", ..." if len(frame.columns) > 8 else "")
-        raise FeatureError(f"{path}: no column `{missing[0]}`, expected one of the table's ({shown}): name another")
-    known = {*labels, *ignore, *KEYS, *COLUMNS, *OPTIONAL}
-    columns = [column for column in frame.columns if column not in known]
-    _check(path, frame[columns])
-    return frame[columns].to_numpy(dtype=np.float64), frame[list(labels)]
 
 
 def write_vectors(path: str | Path, x: NDArray[np.float32], corpus: Corpus, names: Sequence[str]) -> Path:
@@ -97,78 +88,17 @@ def write_vectors(path: str | Path, x: NDArray[np.float32], corpus: Corpus, name
     path = Path(path)
     if x.shape != (len(corpus), len(names)):
         raise FeatureError(f"{path}: vectors {x.shape}, expected ({len(corpus)}, {len(names)}): extract them anew")
-    keys = corpus.table[list(KEYS)]
+    keys = corpus.table[list(WRITTEN)]
     if table_suffix(path) == ".npz":
         content = io.BytesIO()
-        files, starts, ends = (keys[key].to_numpy(dtype=str if key == "file" else float) for key in KEYS)
+        files, starts, ends = (keys[key].to_numpy(dtype=str if key == "file" else float) for key in WRITTEN)
         np.savez(content, x=x, names=np.array(names), files=files, starts=starts, ends=ends)
         return storage.write(path, content.getvalue())
     frame = pd.concat([keys, pd.DataFrame(x, columns=list(names))], axis=1)
     if table_suffix(path) == ".csv":
-        return storage.write(path, lambda place: frame.to_csv(place, index=False))
+        safe = frame.assign(file=frame["file"].map(storage.cell))
+        return storage.write(path, lambda place: safe.to_csv(place, index=False))
     return storage.write(path, lambda place: frame.to_parquet(place, index=False))
-
-
-def _read(path: Path) -> pd.DataFrame:
-    """The table, its index (where it is named) as columns."""
-    reader = _READERS[table_suffix(path)]
-    with storage.told(path):
-        try:
-            frame = reader(path)
-        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            expected = (
-                "with an array `x` (rows, dims)" if path.suffix.lower() == ".npz" else "with one row an utterance"
-            )
-            raise FeatureError(f"{path}: not a readable {path.suffix} table {expected}: write it anew") from error
-    named = [name for name in frame.index.names if name is not None]
-    return frame.reset_index(named) if named else frame
-
-
-def _read_npz(path: Path) -> pd.DataFrame:
-    with np.load(path, allow_pickle=False) as arrays:
-        x = arrays["x"]
-        if x.ndim != 2:
-            raise ValueError(f"x of shape {x.shape}")
-        names = arrays["names"].tolist() if "names" in arrays else [f"x{column}" for column in range(x.shape[1])]
-        frame = pd.DataFrame(x, columns=names)
-        for key in KEYS:
-            if f"{key}s" in arrays:
-                frame[key] = arrays[f"{key}s"]
-        known = {"x", "names", *(f"{key}s" for key in KEYS)}
-        labels = {name: values for name in arrays.files if name not in known and (values := arrays[name]).ndim == 1}
-        for name, values in labels.items():
-            if len(values) == len(frame):
-                frame[name] = values
-    return frame
-
-
-_READERS: Final[dict[str, Callable[[Path], pd.DataFrame]]] = {
-    ".parquet": pd.read_parquet,
-    ".csv": lambda path: pd.read_csv(path, low_memory=False),
-    ".npz": _read_npz,
-}
-SUFFIXES: Final = tuple(_READERS)
-"""The kinds of table."""
-
-
-def table_suffix(path: Path) -> str:
-    """The suffix of a table, in lower case; raises `FeatureError` for one that is not known."""
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise FeatureError(f"{path}: suffix {suffix or 'missing'}, expected one of {', '.join(SUFFIXES)}: choose one")
-    return suffix
-
-
-def _check(path: str | Path, dimensions: pd.DataFrame) -> None:
-    """Raise for columns that are no dimension of a vector."""
-    if dimensions.columns.empty:
-        raise FeatureError(f"{path}: no column of numbers, expected one a dimension: check what wrote the table")
-    labels = [name for name in dimensions.columns if name in {*COLUMNS, *OPTIONAL} or str(name).startswith("Unnamed: ")]
-    text = [name for name in dimensions.columns if not pd.api.types.is_numeric_dtype(dimensions[name])]
-    for names, what in ((labels, "a label or has no name"), (text, "not of numbers")):
-        if names:
-            more = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
-            raise FeatureError(f"{path}: column `{names[0]}`{more} is {what}, expected vectors alone: leave it out")
 
 
 def _matching(path: str | Path, frame: pd.DataFrame, corpus: Corpus) -> NDArray[np.intp]:

@@ -104,7 +104,6 @@ def save(words: Words, path: str | Path) -> Path:
         _keyed(words).save(str(made), separately=["vectors"])
         path.unlink(missing_ok=True)
         for part in (f"{path.name}.vectors.npy", path.name):  # the head last: it is what readers look for
-            (Path(place) / part).chmod(0o644)
             (Path(place) / part).replace(path.parent / part)
     return path
 

@@ -51,8 +51,16 @@ def write(audits: Attacked | Sequence[Attacked], folder: str | Path) -> Path:
 
 
 def csv(estimates: pd.DataFrame) -> str:
-    """Estimates as the text of `estimates.csv`: six significant digits, empty where a column does not apply."""
-    return estimates.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    """Estimates as the text of `estimates.csv`: six significant digits, empty where a column does not apply.
+
+    Text that a spreadsheet would run as a formula has a quote mark before it.
+    """
+    text = estimates.select_dtypes(exclude="number").map(
+        lambda value: storage.cell(value) if isinstance(value, str) else value
+    )
+    return estimates.assign(**{str(name): text[name] for name in text}).to_csv(
+        index=False, float_format="%.6g", lineterminator="\n"
+    )
 
 
 def page(predictions: pd.DataFrame, estimates: pd.DataFrame, run: dict[str, Any]) -> Page:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
+from scipy.stats import kendalltau
 from sklearn.linear_model import LogisticRegression
 
 from sordino import metrics
@@ -169,12 +170,24 @@ def _stratum(table: pd.DataFrame, truth: NDArray[np.intp]) -> NDArray[np.intp] |
 
 
 def _concordance(truth: NDArray[np.float64], score: NDArray[np.float64]) -> float:
-    """Of two rows with unlike values, how often the larger one has the higher score (Harrell 1982), ties 1/2."""
-    order = np.sign(truth[:, None] - truth[None, :])
-    pairs = np.abs(order).sum()
-    if not pairs:
+    """Of two rows with unlike values, how often the larger one has the higher score (Harrell 1982), ties 1/2.
+
+    From Kendall's τ-b, which is counted in n log n steps:
+
+        (agreeing - opposed) = τ-b · √((pairs - ties of truth) (pairs - ties of score))
+    """
+    unlike, apart = _unlike(truth), _unlike(score)
+    if not unlike:
         return float("nan")
-    return float(0.5 + 0.5 * (order * np.sign(score[:, None] - score[None, :])).sum() / pairs)
+    if not apart:
+        return 0.5
+    return float(0.5 + 0.5 * kendalltau(truth, score).statistic * np.sqrt(apart / unlike))
+
+
+def _unlike(values: NDArray[np.float64]) -> int:
+    """How many pairs differ."""
+    counts = np.unique(values, return_counts=True)[1].astype(np.int64)
+    return int((counts.sum() ** 2 - (counts**2).sum()) // 2)
 
 
 def _calibrated(table: pd.DataFrame, truth: NDArray[np.intp], score: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -48,17 +48,19 @@ class Found:
 
 def write(
     audits: Sequence[Audited], folder: str | Path, *, table: str, tasks: Sequence[Audited] = (),
-    people: People | None = None,
+    people: People | None = None, columns: Mapping[str, Any] | None = None, warnings: Sequence[str] = (),
 ) -> pd.DataFrame:  # fmt: skip
     """Write `estimates.csv`, `run.json` and `report.html` of the audits of one table; the estimates.
 
-    `table` names the vectors; `tasks` are audits of what is to be kept. Raises `StorageError` where nothing can be
+    `table` names the vectors; `tasks` are audits of what is to be kept; `columns` say which were dimensions, and
+    `warnings` what a reader must know of them. Raises `StorageError` where nothing can be
     written.
     """
     folder = storage.folder(folder)
     found = estimates([*audits, *tasks], table, people=people)
     run: dict[str, Any] = {
-        **settled({"table": table, "secrets": {one.secret.name: one.config for one in audits}}),
+        **settled({"table": table, **(columns or {}), "secrets": {one.secret.name: one.config for one in audits}}),
+        "warnings": list(warnings),
         "versions": versions(),
         "verdict": {one.secret.name: one.decision.answer for one in audits},
         "p": {one.secret.name: one.decision.p for one in audits},
@@ -91,7 +93,8 @@ def page(audits: Sequence[Audited], tasks: Sequence[Audited], table: pd.DataFram
         Section("How it was run", [Terms([*settings(run["config"]), audit.installed(run["versions"])])]),
     ]
     shown = [section for section in sections if section.blocks]
-    return Page(f"Audit of {run['config']['table']}", lead, shown, _notices(audits))
+    notices = [*run.get("warnings", ()), *above_original(audits, look), *_notices(audits)]
+    return Page(f"Audit of {run['config']['table']}", lead, shown, notices)
 
 
 def card(audited: Audited, look: Found) -> Card:
@@ -265,11 +268,41 @@ def _roc(audits: Sequence[Audited]) -> list[Block]:
     ]
 
 
+def drawn(audits: Sequence[Audited]) -> list[str]:
+    """A sentence for each number of rows that were drawn from a larger table."""
+    lines = []
+    for one in audits:
+        if len(one.rows) < one.of:
+            lines.append(
+                f"{len(one.rows):,} of {one.of:,} rows of {one.speakers:,} speakers were audited, drawn evenly from "
+                "the speakers: more rows (--rows) may find more, and take longer."
+            )
+    return list(dict.fromkeys(lines))
+
+
+ABOVE: Final = 0.02
+"""What chance in the choice of an attacker may add."""
+
+
+def above_original(audits: Sequence[Audited], look: Found) -> list[str]:
+    """A warning on each secret that is told better from released vectors than from the original ones."""
+    told = []
+    for one in audits:
+        name, metric = one.secret.name, measure(one.secret)
+        found, before = look(name, metric), look(name, metric, REFERENCE)
+        if found.low > before.value and found.value > before.value + ABOVE:
+            told.append(
+                f"{name}: {metric.upper()} {number(found.value)} on released vectors, above {number(before.value)} on "
+                "the original ones: a release adds nothing of a secret, so the reference may be of other rows, or a "
+                "label may stand among the dimensions."
+            )
+    return told
+
+
 def _notices(audits: Sequence[Audited]) -> list[str]:
     notices = []
     first = audits[0]
-    if len(first.rows) < first.of:
-        notices.append(f"{len(first.rows):,} of {first.of:,} rows were audited, evenly from all speakers.")
+    notices += drawn(audits)
     if REFERENCE not in set(first.guesses["release"]):
         notices.append(
             "The unprotected vectors were not given, so nobody sees what there was to hide, nor whether these "

@@ -5,6 +5,7 @@ Colours are those of Okabe and Ito 2008, told apart by colour-blind readers; eve
 
 from __future__ import annotations
 
+import html
 import io
 import math
 import re
@@ -14,15 +15,19 @@ from dataclasses import dataclass
 from itertools import chain, cycle, zip_longest
 from typing import Any, Final
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from sordino import storage
+from sordino.progress import printable
 from sordino.report.tables import Estimate, number
+
+with storage.temporary_setting("MPLCONFIGDIR"):  # its list of fonts would stay in the user's home
+    import matplotlib
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Rectangle
 
 INK: Final = "#222222"
 GREY: Final = "#8a8a8a"
@@ -41,6 +46,7 @@ _LOOK: Final[Any] = {
     "svg.fonttype": "path",
     "svg.hashsalt": "sordino",
     "font.size": 8.5,
+    "text.parse_math": False,  # a dollar sign in a name is one
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.linewidth": 0.6,
@@ -313,4 +319,4 @@ def svg(figure: Figure, title: str) -> str:
     text = re.sub(r"\s*<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
     own = re.sub(r"[^a-z]+", "-", title.lower())
     text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{own}-", text)
-    return text.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
+    return text.replace("<svg ", f'<svg role="img" aria-label="{html.escape(printable(title))}" ', 1)

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from sordino import storage
+from sordino.progress import printable
 from sordino.report.tables import Table
 
 
@@ -78,14 +79,17 @@ class Page:
 
     @property
     def html(self) -> str:
-        """The whole page as one text; it refers to nothing outside itself."""
+        """The whole page as one text; it refers to nothing outside itself, and its policy forbids scripts and requests.
+
+        Text of the page is escaped, control characters included.
+        """
         return _template().render(page=self)
 
     def write(self, folder: str | Path) -> Path:
         """Write `report.html` and the figures to a folder, made when absent; returns the path of the page."""
         folder = storage.folder(folder)
         for name, svg in self.files.items():
-            storage.write(folder / name, svg)
+            storage.write(folder / storage.safe_name(name), svg)
         return storage.write(folder / "report.html", self.html)
 
 
@@ -111,10 +115,15 @@ _MARKS: Final = ((r"\*\*(.+?)\*\*", r"<strong>\1</strong>"), (r"`(.+?)`", r"<cod
 
 def _marked(text: str) -> Markup:
     """Text with its marks as elements; everything else in it is escaped."""
-    safe = str(escape(text))
+    safe = str(escape("\n".join(map(printable, text.split("\n")))))
     for mark, element in _MARKS:
         safe = re.sub(mark, element, safe)
     return Markup(safe)
+
+
+def _finalised(value: object) -> object:
+    """A value before it is escaped: text loses its control characters, elements stay."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 @cache
@@ -126,6 +135,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=_finalised,
     )
     environment.filters.update(marked=_marked, svg=Markup)
     return environment.get_template("page.html")

@@ -4,7 +4,8 @@ whole numbers    8, 16, 24 and 32 bits        1 / full scale
 floats           32 and 64 bits               as they are, NaN and all
 extensible       of these
 other chunks     skipped
-length           what the header says; 0, and 2 GB or nearly so, stand for a stream that ends when it ends
+length           as the header promises; 0, and 2 GB or nearly so, stand for a stream that ends when it ends, and
+                 samples that follow a promised end are read too (`promises.goes_on`), as from a file
 half a frame     at the end: left out
 --------------------------------------------------------------------------------
 no WAV, another coding, no fmt before data, no channels or over 64, no rate or over 384 kHz     AudioError
@@ -21,14 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.errors import AudioError
+from sordino.signal.promises import ENDLESS, PEEK, goes_on
 
 Samples = NDArray[np.float32]
 
 BLOCK_SECONDS: Final = 0.1
 """How much is read at a time: less is sooner there, and costs more."""
-
-ENDLESS: Final = 2**31 - 2**16
-"""Bytes. Programs that write to a pipe promise about 2 or 4 GB, whatever comes."""
 
 MOST_CHANNELS: Final = 64
 FASTEST_HZ: Final = 384000
@@ -76,10 +75,27 @@ def blocks(stream: BinaryIO, coded: Format, size: int | None = None) -> Iterator
     """
     width = coded.channels * coded.bits // 8
     wanted = max(1, round(BLOCK_SECONDS * coded.sampling_rate)) * width
-    while content := stream.read(wanted if size is None else min(wanted, size)):
-        size = None if size is None else size - len(content)
-        whole = content[: len(content) // width * width]
-        yield _DECODERS[coded.code, coded.bits](whole).reshape(-1, coded.channels)
+    rest = b""  # of half a frame
+    for content in _contents(stream, wanted, size):
+        content = rest + content
+        whole = len(content) // width * width
+        rest = content[whole:]
+        if whole:
+            yield _DECODERS[coded.code, coded.bits](content[:whole]).reshape(-1, coded.channels)
+
+
+def _contents(stream: BinaryIO, wanted: int, size: int | None) -> Iterator[bytes]:
+    """The bytes of the samples: `size` of them, and those after them that are samples too."""
+    left = size
+    while content := stream.read(wanted if left is None else min(wanted, left)):
+        left = None if left is None else left - len(content)
+        yield content
+    if size is not None and not left:
+        pad = stream.read(size % 2)
+        after = stream.read(PEEK)
+        if goes_on(after):
+            yield pad + after
+            yield from _contents(stream, wanted, None)
 
 
 def _chunk(stream: BinaryIO) -> tuple[bytes, int]:

@@ -1,11 +1,11 @@
-"""What was said as a sequence of vectors, one a word, from any file of word2vec's kind (Mikolov et al. 2013).
+"""A transcript as a sequence of vectors, one a word, from any file of word2vec's kind (Mikolov et al. 2013).
 
     ======  ====================================================================================================
     .kv     gensim's own. Vectors that lie beside it (`NAME.kv.vectors.npy`, as `features.words.save` writes them)
-            are memory-mapped: many processes share them, and they are looked through in blocks. It is a pickle, of
-            which only the few classes that word vectors consist of are let in: a foreign file executes nothing
+            are memory-mapped: many processes share them, and they are looked through in blocks. It is a pickle, and
+            never loaded as one: only its data are read (`inert`), so a foreign file executes nothing
     .bin    the C tool's binary format, read as a whole
-    .txt    the same as text, one word a line, with `words dims` in the first, read as a whole
+    .txt    the same as text, one word a line, with `words dims` in the first or, as GloVe writes it, without
     ======  ====================================================================================================
 
 `<unk>` stands for every word that the file does not know: the file's own vector of that name, or else the mean of all
@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import pickle
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -29,16 +28,13 @@ from numpy.typing import NDArray
 
 from sordino import storage
 from sordino.errors import DependencyError, FeatureError
+from sordino.signal.word_files import Vocabulary, read_bin, read_kv, read_txt
 
 UNKNOWN: Final = "<unk>"
 """The word that stands for all others."""
 
 _TOKEN: Final = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 _BLOCK: Final = 1 << 16  # rows that are looked at in one go
-_HEADER: Final = 100  # bytes within which the first line of .bin and .txt ends
-_LONGEST: Final = 100  # bytes of a word, on average over a file: far more than any language has
-_GENSIM: Final = {"KeyedVectors", "Word2VecKeyedVectors", "EuclideanKeyedVectors", "CompatVocab", "Vocab"}
-_NUMPY: Final = {"_reconstruct", "_frombuffer", "dtype", "ndarray", "scalar"}
 
 
 def tokens(text: str) -> list[str]:
@@ -78,6 +74,11 @@ class Words:
         Raises `FeatureError` for no word, a word that comes twice, another number of rows, NaN and infinity.
         """
         place = {word: row for row, word in enumerate(vocabulary)}
+        if len(place) < len(vocabulary) == len(vectors):
+            twice = next(word for row, word in enumerate(vocabulary) if place[word] != row)
+            raise FeatureError(
+                f"{len(place)} different words of {len(vocabulary)}: {twice[:40]!r} comes twice, expected a row a word"
+            )
         rows = vectors.view()
         rows.setflags(write=False)
         if not (vectors.ndim == 2 and vectors.size and len(place) == len(vocabulary) == len(vectors)):
@@ -128,29 +129,35 @@ def read(path: str | Path) -> Words:
     """The words of a file, by its suffix: `.kv`, `.bin` or `.txt`; the table above says what becomes of each.
 
     Raises `FeatureError` for another suffix and for a file that is cut short, damaged or no word vectors,
-    `StorageError` for what cannot be read, `DependencyError` without gensim.
+    `StorageError` for what cannot be read.
     """
     path = Path(path)
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         found = path.suffix or "missing"
         raise FeatureError(f"{path}: suffix {found}, expected {', '.join(_READERS)}: unpack or convert it")
-    library()
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise FeatureError(f"{path}: a pipe or a device, expected a file: copy it")
     with storage.told(path):
         path.open("rb").close()
         try:
-            keyed = reader(path)
-            return Words.of(list(map(str, keyed.index_to_key)), keyed.vectors)
+            return Words.of(*reader(path))
         except FileNotFoundError as error:
             missing = Path(error.filename).name
             raise FeatureError(f"{path}: {missing} is missing, expected it beside the file: copy both") from error
         except OSError:
             raise
-        except Exception as error:  # what a damaged pickle or number raises is anybody's guess
+        except Exception as error:  # damage has no end of kinds: numpy raises what its parsers raise
             raise FeatureError(
                 f"{path}: no word vectors that can be read, expected a whole {path.suffix} file as word2vec or gensim "
-                "writes it: copy or convert it anew"
+                f"writes it ({_cause(error)}): copy or convert it anew"
             ) from error
+
+
+def _cause(error: Exception) -> str:
+    """The cause in our words; those of other libraries are left out."""
+    ours = isinstance(error, FeatureError) or (type(error) is ValueError and error.__traceback__ is not None)
+    return str(error).split(", expected")[0] if ours and str(error).isprintable() and str(error) else "damaged"
 
 
 def library() -> Any:
@@ -164,61 +171,9 @@ def library() -> Any:
     return gensim.models
 
 
-def _read_kv(path: Path) -> Any:
-    with path.open("rb") as stream:
-        _Known(stream, encoding="latin1").load()
-    return library().KeyedVectors.load(str(path), mmap="r")
-
-
-class _Known(pickle.Unpickler):
-    """Loads what word vectors consist of and refuses anything else before it can run."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        known = {"gensim.models.keyedvectors": _GENSIM}.get(module, _NUMPY if module.split(".")[0] == "numpy" else ())
-        if name not in known:
-            raise pickle.UnpicklingError(f"{module}.{name}")
-        return super().find_class(module, name)
-
-
-def _read_bin(path: Path) -> Any:
-    words, dims, rest = _header(path)
-    if not words * (4 * dims + 2) <= rest <= words * (4 * dims + 2 + _LONGEST):
-        raise ValueError("another size than the first line promises")
-    return _word2vec(path, binary=True)
-
-
-def _read_txt(path: Path) -> Any:
-    words, dims, rest = _header(path)
-    if rest < words * (2 * dims + 2):
-        raise ValueError("smaller than the first line promises")
-    with path.open("rb") as stream:
-        stream.seek(-1, 2)
-        if stream.read() != b"\n":
-            raise ValueError("the last line does not end")
-    return _word2vec(path, binary=False)
-
-
-def _word2vec(path: Path, binary: bool) -> Any:
-    # old files hold words that were cut within a letter: "replace" reads them, as words that nobody says
-    return library().KeyedVectors.load_word2vec_format(str(path), binary=binary, unicode_errors="replace")
-
-
-def _header(path: Path) -> tuple[int, int, int]:
-    """Words and dimensions by the first line, and the number of bytes after it: before any memory is asked for.
-
-    Raises `ValueError` where the first line is no such thing.
-    """
-    with path.open("rb") as stream:
-        line = stream.readline(_HEADER)
-    words, dims = map(int, line.split())
-    if words < 1 or dims < 1 or not line.endswith(b"\n"):
-        raise ValueError("no words")
-    return words, dims, path.stat().st_size - len(line)
-
-
 def _blocks(vectors: NDArray[np.floating]) -> list[NDArray[np.floating]]:
     """Some rows after the other: views, so that a memory-mapped table is never in memory as a whole."""
     return [vectors[first : first + _BLOCK] for first in range(0, len(vectors), _BLOCK)]
 
 
-_READERS: Final[dict[str, Callable[[Path], Any]]] = {".kv": _read_kv, ".bin": _read_bin, ".txt": _read_txt}
+_READERS: Final[dict[str, Callable[[Path], Vocabulary]]] = {".kv": read_kv, ".bin": read_bin, ".txt": read_txt}

@@ -18,10 +18,11 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
+from sordino.checkpoints import Finished
 from sordino.study.jaiswal2020_lesson import Lesson
 from sordino.study.jaiswal2020_protocol import Scene
 from sordino.study.jaiswal2020_variants import STREAMS, Options, Variant
-from sordino.study.kept import Finished, gathered
+from sordino.study.kept import gathered
 from sordino.study.material import Material
 
 COLUMNS: Final = {
@@ -74,7 +75,7 @@ def guesses(
         )
         return found
 
-    return gathered(keys, compute, folder, "networks and attackers")
+    return gathered(keys, compute, folder, "networks and attackers", COLUMNS)
 
 
 def _key(material: str, scene: Scene, options: Options) -> str:

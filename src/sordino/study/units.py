@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from sordino import attack, release
 from sordino.attack import RiskAttacker, RiskFitter
+from sordino.checkpoints import Finished
 from sordino.corpora import split
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
@@ -35,7 +36,7 @@ from sordino.nn.stack import fit_stacks
 from sordino.policy import Policy
 from sordino.release import FITTERS, Drawn, DrawnFitter, Release, ReplacementFitter, bounds, plan_all
 from sordino.release.fit_drawn import Space
-from sordino.study.kept import Finished, gathered
+from sordino.study.kept import gathered
 
 POLICIES: Final = (
     Policy(required="happy", sensitive=("sad", "angry")),
@@ -123,7 +124,7 @@ def predictions(
     def compute(names: Sequence[str]) -> Iterable[Finished]:
         return _computed([units[name] for name in names], x, corpus, options, jobs)
 
-    return gathered(keys, compute, folder, "draws and policies")
+    return gathered(keys, compute, folder, "draws and policies", attack.COLUMNS)
 
 
 def _digest(x: NDArray[np.float32], corpus: Corpus, options: Options) -> str:

@@ -1,0 +1,240 @@
+"""Finished units of an audit or a study on disk: a killed run goes on where it was, and nothing in a unit is trusted.
+
+A unit is a table and a record, in two files whose name holds the digest of everything that decides the unit:
+
+    NAME-DIGEST.parquet     the table
+    NAME-DIGEST.json        unit, key and version; size and SHA-256 of the table; the record; SHA-256 of all of these
+
+The record binds the table, so that parts of two units do not combine, and the key binds the unit to its inputs, so that
+a file under another name is no other unit. Files are read as data from outside: never a link or a device, at most so
+many bytes, plain columns alone, and nothing is unpickled. A unit that does not fit is named in a warning and computed
+anew. Checksums find damage and mistakes. They do not show who wrote a file: keep the folder from others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import stat
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata, resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+import sordino
+from sordino import storage
+from sordino.errors import StorageError
+from sordino.progress import track
+
+Unit = tuple[pd.DataFrame, dict[str, Any]]
+"""A table and its record."""
+
+Finished = tuple[str, pd.DataFrame, dict[str, Any]]
+"""The name of a unit, its table and its record."""
+
+Check = Callable[[pd.DataFrame, dict[str, Any]], object]
+"""Raises where a unit is not of the kind that its reader expects."""
+
+RECORD_BYTES: Final = 64 << 20
+TABLE_BYTES: Final = 1 << 30
+"""No record and no table is larger, neither on disk nor in memory."""
+
+_FIELDS: Final = ("unit", "key", "version", "bytes", "table", "record")
+
+
+class DamagedUnitError(ValueError):
+    """A file of a unit is not as it was written."""
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """The units of one run in one folder.
+
+    - `keys`: for each unit, by name, everything that decides it (`identity` has what most units share).
+    - `folder`: where finished units are kept; `None` keeps none.
+    - `what`: names the units on the progress bar.
+    - `check`: raises for a table and a record that a unit of this run cannot have.
+    """
+
+    keys: Mapping[str, str]
+    folder: Path | None
+    what: str
+    check: Check | None = None
+
+    def gathered(self, compute: Callable[[Sequence[str]], Iterable[Finished]]) -> dict[str, Unit]:
+        """Every unit by name, in the order of the keys; `compute` is given the names of those that are not on disk.
+
+        Each unit is on the disk before the next is waited for. Raises `StorageError` where nothing can be written.
+        """
+        units = {name: unit for name in self.keys if (unit := self.find(name)) is not None}
+        missing = [name for name in self.keys if name not in units]
+        for name, table, record in track(compute(missing), self.what, len(missing)):
+            units[name] = self.keep(name, table, record)
+        return {name: units[name] for name in self.keys}
+
+    def path(self, name: str) -> Path:
+        """The file of a unit's table; its record stands beside it."""
+        if self.folder is None:
+            raise StorageError(f"unit {name} has no folder, expected one to keep units in: name a folder")
+        digest = hashlib.sha256(f"{name} {self._key(name)}".encode()).hexdigest()[:12]
+        return self.folder / f"{storage.safe_name(name)}-{digest}.parquet"
+
+    def find(self, name: str) -> Unit | None:
+        """A unit as it was kept; `None` where there is none. One that does not fit is told in a warning."""
+        if self.folder is None or not os.path.lexists(self.path(name)):
+            return None
+        path = self.path(name)
+        try:
+            table, record = _unpacked(path, name, self._key(name))
+            if self.check is not None:
+                self.check(table, record)
+        except Exception as error:  # parsers of damaged files raise whatever they like
+            reason = " ".join(f"{error}".split())[:200] or type(error).__name__
+            warnings.warn(f"{path}: {reason}, expected the unit {name} as it was kept: computed anew", stacklevel=2)
+            return None
+        return table, record
+
+    def keep(self, name: str, table: pd.DataFrame, record: Mapping[str, Any]) -> Unit:
+        """Write a unit, the record first: where a whole table stands, the unit is finished. The unit as it is read."""
+        content = _parquet(table)
+        text = _record(name, self._key(name), content, record)
+        if self.folder is not None:
+            storage.folder(self.folder)
+            storage.write(self.path(name).with_suffix(".json"), text, durable=True)
+            storage.write(self.path(name), content, durable=True)
+        return _table(content), json.loads(text)["record"]
+
+    def _key(self, name: str) -> str:
+        return hashlib.sha256(f"{sordino.__version__} {self.keys[name]}".encode()).hexdigest()
+
+
+def identity(rooms: Sequence[str], packages: Sequence[str] = ("numpy", "scipy", "scikit-learn")) -> str:
+    """What units share beside their inputs: the code of these rooms of sordino, and the versions of these packages.
+
+    The version of sordino alone would not do: a checkout changes many times under one version. A digest of the sources
+    is simple, and asks for a unit anew rather than serving a stale one.
+    """
+    return json.dumps([_code(tuple(rooms)), {name: metadata.version(name) for name in packages}], sort_keys=True)
+
+
+@cache
+def _code(rooms: tuple[str, ...]) -> str:
+    """SHA-256 of the sources of some rooms."""
+    sha = hashlib.sha256()
+    for room in sorted(rooms):
+        for name, content in _sources(resources.files(sordino) / room, room):
+            sha.update(f"{name} {len(content)} ".encode() + content)
+    return sha.hexdigest()
+
+
+def _sources(folder: Traversable, name: str) -> list[tuple[str, bytes]]:
+    found = []
+    for path in sorted(folder.iterdir(), key=lambda path: path.name):
+        inside = f"{name}/{path.name}"
+        if path.name.endswith(".py"):
+            found.append((inside, path.read_bytes()))
+        elif path.is_dir() and path.name != "__pycache__":
+            found += _sources(path, inside)
+    return found
+
+
+def read_bounded(path: Path, most: int) -> bytes:
+    """The content of a regular file of at most so many bytes.
+
+    Raises `DamagedUnitError` for a link, a device or a larger file.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if path.is_symlink():
+        raise DamagedUnitError("a link")
+    with os.fdopen(os.open(path, flags), "rb") as stream:
+        found = os.fstat(stream.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise DamagedUnitError("not a regular file")
+        if found.st_size > most:
+            raise DamagedUnitError(f"{found.st_size:,} bytes, more than {most:,}")
+        content = stream.read(most + 1)
+    if len(content) > most:
+        raise DamagedUnitError(f"more than {most:,} bytes")
+    return content
+
+
+def _record(name: str, key: str, table: bytes, record: Mapping[str, Any]) -> str:
+    content: dict[str, Any] = {"unit": name, "key": key, "version": sordino.__version__, "bytes": len(table)}
+    content |= {"table": hashlib.sha256(table).hexdigest(), "record": dict(record)}
+    return json.dumps(content | {"checksum": _checksum(content)}, indent=1)
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def _unpacked(path: Path, name: str, key: str) -> Unit:
+    """The table and the record of a unit; raises where anything is not as it was written."""
+    try:
+        content = json.loads(read_bounded(path.with_suffix(".json"), RECORD_BYTES))
+    except FileNotFoundError as error:
+        raise DamagedUnitError("no record beside it") from error
+    except (ValueError, RecursionError) as error:
+        raise error if isinstance(error, DamagedUnitError) else DamagedUnitError("its record is no JSON") from error
+    if not isinstance(content, dict) or set(content) != {*_FIELDS, "checksum"}:
+        raise DamagedUnitError("its record has other entries")
+    if content.pop("checksum") != _checksum(content) or not isinstance(content["record"], dict):
+        raise DamagedUnitError("its record does not match its checksum")
+    if (content["unit"], content["key"]) != (name, key):
+        raise DamagedUnitError("the record of another unit")
+    table = read_bounded(path, TABLE_BYTES)
+    if hashlib.sha256(table).hexdigest() != content["table"]:
+        raise DamagedUnitError("the table does not match the checksum in its record")
+    return _table(table), content["record"]
+
+
+def _parquet(table: pd.DataFrame) -> bytes:
+    stream = io.BytesIO()
+    table.to_parquet(stream, index=False)
+    return stream.getvalue()
+
+
+def _table(content: bytes) -> pd.DataFrame:
+    """A table of plain columns.
+
+    Raises `DamagedUnitError` for other types, and before it would take more than `TABLE_BYTES` of memory.
+    """
+    source = pa.BufferReader(content)
+    head = pq.read_metadata(source)
+    schema = pq.read_schema(pa.BufferReader(content))
+    odd = [field.name for field in schema if not _plain(field.type)]
+    if odd:
+        raise DamagedUnitError(f"column {odd[0]} is of type {schema.field(odd[0]).type}")
+    pages = sum(head.row_group(place).total_byte_size for place in range(head.num_row_groups))
+    if max(8 * head.num_rows * max(head.num_columns, 1), pages) > TABLE_BYTES:
+        raise DamagedUnitError(f"{head.num_rows:,} rows of {head.num_columns:,} columns")
+    text = [field.name for field in schema if not pa.types.is_primitive(field.type)]
+    packed = pq.read_table(pa.BufferReader(content), read_dictionary=text, memory_map=False)
+    if sum(_size(packed.column(name)) for name in packed.column_names) > TABLE_BYTES:
+        raise DamagedUnitError("more text than a table may hold")
+    table: pd.DataFrame = packed.cast(schema.remove_metadata()).to_pandas()
+    return table
+
+
+def _plain(kind: pa.DataType) -> bool:
+    tests = (pa.types.is_primitive, pa.types.is_string, pa.types.is_large_string, pa.types.is_null)
+    return any(test(kind) for test in tests)
+
+
+def _size(column: pa.ChunkedArray) -> int:
+    """Bytes of a column once its text is spelt out."""
+    if not pa.types.is_dictionary(column.type):
+        return int(column.nbytes)
+    lengths = (pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)) for chunk in column.chunks)
+    return sum(total.as_py() or 0 for total in lengths)

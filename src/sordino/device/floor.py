@@ -1,0 +1,110 @@
+"""What a device asks of every bundle, whoever made or signed it.
+
+    families = ["drawn", "label"]     # what may release
+    width    = 512                    # the most numbers in a released vector
+    per_day  = 100                    # the most vectors that a policy may release a day
+    policies = ["0f3c..."]            # the only policies, by hash (`sordino bundle show`)
+
+What is not set asks nothing. A bundle states none of it: the floor belongs to the device.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+from sordino import storage
+from sordino.device import families
+from sordino.device.bundle import Served
+from sordino.errors import BundleError, PolicyError
+
+_HASH: Final = re.compile(r"[0-9a-f]{12}|[0-9a-f]{64}")
+_LARGEST: Final = 1 << 20  # bytes of the file
+
+
+@dataclass(frozen=True)
+class Floor:
+    """What a device asks of a policy before it runs; None asks nothing.
+
+    - `families`: names of families that may release.
+    - `width`: the most numbers in a released vector.
+    - `per_day`: the most vectors a day that a policy may allow; a policy without a limit is then refused.
+    - `policies`: the hashes of policies that may run, 64 hexadecimal digits, or the first 12 of them, which an attacker
+      with much time can meet by another policy.
+
+    Raises `PolicyError` for a value that is none.
+
+    >>> Floor(families=("drawn",), per_day=100).per_day
+    100
+    """
+
+    families: tuple[str, ...] | None = None
+    width: int | None = None
+    per_day: int | None = None
+    policies: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("width", "per_day"):
+            value = getattr(self, name)
+            if value is not None and not (type(value) is int and value >= 1):
+                raise PolicyError(f"floor {name} {value!r}, expected a whole number from 1: correct it")
+        for name in ("families", "policies"):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if not isinstance(value, list | tuple | set | frozenset) or not value:
+                raise PolicyError(f'floor {name} {value!r}, expected a list of one or more: write ["drawn"]')
+            if not all(isinstance(item, str) for item in value):
+                raise PolicyError(f"floor {name} {value!r}, expected texts: write them in quotes")
+            object.__setattr__(self, name, tuple(value))
+        if unknown := [name for name in self.families or () if not families.known(name)]:
+            raise PolicyError(f"floor families {', '.join(unknown)}, expected names of families: correct the spelling")
+        if wrong := [text for text in self.policies or () if not _HASH.fullmatch(text)]:
+            raise PolicyError(
+                f"floor policies {wrong[0]!r}, expected 64 (or 12) hexadecimal digits: see sordino bundle show"
+            )
+
+    def check(self, served: Served) -> None:
+        """Raise `BundleError` where a policy does not reach the floor: what came, and what the floor asks."""
+        per_day, digest = served.policy.budget.per_day, served.policy.digest
+        if self.families is not None and served.family not in self.families:
+            raise _below(served, f"family {served.family!r}", " or ".join(self.families))
+        if self.width is not None and served.width > self.width:
+            raise _below(served, f"{served.width} numbers a vector", f"at most {self.width}")
+        if self.per_day is not None and (per_day is None or per_day > self.per_day):
+            allowed = "any number of" if per_day is None else str(per_day)
+            raise _below(served, f"{allowed} vectors a day", f"at most {self.per_day}")
+        if self.policies is not None and not any(digest.startswith(text) for text in self.policies):
+            raise _below(served, f"a policy of hash {digest}", f"one of {', '.join(self.policies)}")
+
+
+def _below(served: Served, came: str, asked: str) -> BundleError:
+    return BundleError(
+        f"policy {served.name}: {came}, the floor of this device asks {asked}: use a bundle that reaches it"
+    )
+
+
+def read(path: str | Path) -> Floor:
+    """The floor in a TOML file. Raises `PolicyError` for an unknown key or a value that is none, `StorageError`."""
+    with storage.told(path), Path(path).open("rb") as file:
+        content = file.read(_LARGEST + 1)
+    try:
+        if len(content) > _LARGEST:
+            raise ValueError("too large")
+        stated: dict[str, Any] = tomllib.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise PolicyError(f"{path}: not a TOML file that can be read ({error}): check path and spelling") from error
+    known = [field.name for field in fields(Floor)]
+    if unknown := sorted(set(stated) - set(known)):
+        raise PolicyError(
+            f"{path}: unknown key {', '.join(unknown)}, expected {', '.join(known)}: correct the spelling"
+        )
+    if not stated:
+        raise PolicyError(f"{path}: an empty floor, expected one or more of {', '.join(known)}: set one")
+    try:
+        return Floor(**stated)
+    except PolicyError as error:
+        raise PolicyError(f"{path}: {error}") from error

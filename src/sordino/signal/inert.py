@@ -1,0 +1,156 @@
+"""The data of a pickle, read without running it: no import, no call, no object of any class but the ones here.
+
+A pickle is a program. This reader follows the few instructions that build lists, dictionaries, strings and numbers. It
+replaces a class or function by its `Name`, and an object or the result of a call by a `Call`. Anything else is refused.
+"""
+
+from __future__ import annotations
+
+import pickletools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+
+@dataclass(frozen=True)
+class Name:
+    """A class or function, by its name alone."""
+
+    module: str
+    name: str
+
+
+@dataclass(eq=False)
+class Call:
+    """An object: the class or function that would make it, its arguments, and the state that would be set."""
+
+    function: Name
+    arguments: tuple[Any, ...]
+    state: Any = None
+
+
+class _Machine:
+    def __init__(self, allowed: Callable[[Name], bool]) -> None:
+        self.allowed = allowed
+        self.stack: list[Any] = []
+        self.marks: list[list[Any]] = []
+        self.memo: dict[int, Any] = {}
+
+    def name(self, module: Any, name: Any) -> Name:
+        """Raises `ValueError` for a name that is not allowed."""
+        if not (isinstance(module, str) and isinstance(name, str) and self.allowed(Name(module, name))):
+            raise ValueError("a class or function that word vectors do not have")
+        return Name(module, name)
+
+    def since_mark(self) -> list[Any]:
+        items, self.stack = self.stack, self.marks.pop()
+        return items
+
+    def call(self, function: Any, arguments: Any) -> None:
+        if not isinstance(function, Name) or not isinstance(arguments, tuple):
+            raise ValueError("a call of no function")
+        self.stack.append(Call(function, arguments))
+
+    def extend(self, items: Iterable[Any]) -> None:
+        target = self.stack[-1]
+        if not isinstance(target, list):
+            raise ValueError("items of no list")
+        target.extend(items)
+
+    def update(self, items: list[Any]) -> None:
+        target = self.stack[-1]
+        if not isinstance(target, dict) or len(items) % 2:
+            raise ValueError("items of no dictionary")
+        target.update(zip(items[::2], items[1::2], strict=True))
+
+    def build(self, state: Any) -> None:
+        target = self.stack[-1]
+        if not isinstance(target, Call) or target.state is not None:
+            raise ValueError("a state of no object")
+        target.state = state
+
+    def step(self, code: str, argument: Any) -> None:
+        """Follow one instruction. Raises `ValueError` for one that is not known here."""
+        stack = self.stack
+        if code in _VALUES:
+            stack.append(argument)
+        elif code in _CONSTANTS:
+            stack.append(_CONSTANTS[code]())
+        elif code == "MEMOIZE":
+            self.memo[len(self.memo)] = stack[-1]
+        elif code in ("BINPUT", "LONG_BINPUT"):
+            self.memo[argument] = stack[-1]
+        elif code in ("BINGET", "LONG_BINGET"):
+            stack.append(self.memo[argument])
+        elif code == "MARK":
+            self.marks.append(stack)
+            self.stack = []
+        elif code in _TUPLES:
+            count = _TUPLES[code]
+            if len(stack) < count:
+                raise ValueError("a tuple of too few items")
+            stack[-count:] = [tuple(stack[-count:])]
+        elif code in ("TUPLE", "FROZENSET"):
+            items = self.since_mark()
+            self.stack.append(tuple(items))
+        elif code == "APPEND":
+            item = stack.pop()
+            self.extend([item])
+        elif code == "APPENDS":
+            self.extend(self.since_mark())
+        elif code == "SETITEM":
+            value, key = stack.pop(), stack.pop()
+            self.update([key, value])
+        elif code == "SETITEMS":
+            self.update(self.since_mark())
+        elif code == "GLOBAL":
+            stack.append(self.name(*argument.split(" ", 1)))
+        elif code == "STACK_GLOBAL":
+            name, module = stack.pop(), stack.pop()
+            stack.append(self.name(module, name))
+        elif code in ("REDUCE", "NEWOBJ"):
+            arguments, function = stack.pop(), stack.pop()
+            self.call(function, arguments)
+        elif code == "BUILD":
+            self.build(stack.pop())
+        elif code not in _IGNORED:
+            raise ValueError(f"the instruction {code}")
+
+
+def read(content: bytes, allowed: Callable[[Name], bool]) -> Any:
+    """The data of a pickle. `allowed` says of each class and function whether it may be named.
+
+    Raises `ValueError` for anything else than such data, whole.
+
+    >>> import pickle
+    >>> read(pickle.dumps({"words": ["a", "b"], "dims": 2}), lambda name: False)
+    {'words': ['a', 'b'], 'dims': 2}
+    """
+    machine = _Machine(allowed)
+    try:
+        for instruction, argument, _ in pickletools.genops(content):
+            machine.step(instruction.name, argument)
+    except (IndexError, KeyError, TypeError) as error:
+        raise ValueError("a damaged pickle") from error
+    if len(machine.stack) != 1 or machine.marks:
+        raise ValueError("a damaged pickle")
+    return machine.stack[0]
+
+
+_VALUES: Final = frozenset(
+    [
+        *("BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"),
+        *("SHORT_BINSTRING", "BINSTRING", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"),
+        *("SHORT_BINBYTES", "BINBYTES", "BINBYTES8", "BYTEARRAY8"),
+    ]
+)
+_CONSTANTS: Final[dict[str, Callable[[], Any]]] = {
+    "NONE": lambda: None,
+    "NEWTRUE": lambda: True,
+    "NEWFALSE": lambda: False,
+    "EMPTY_LIST": list,
+    "EMPTY_DICT": dict,
+    "EMPTY_TUPLE": tuple,
+}
+_TUPLES: Final = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+_IGNORED: Final = frozenset(("PROTO", "FRAME", "STOP"))

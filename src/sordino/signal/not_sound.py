@@ -1,0 +1,60 @@
+"""What a file holds that is no sound, by its first bytes, and what to do about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+HEAD: Final = 512
+"""Bytes that are looked at."""
+
+_CONVERT: Final = "convert it to WAV or FLAC"
+
+_STARTS: Final[tuple[tuple[int, bytes, str, str], ...]] = (
+    (0, b"version https://git-lfs", "a git-lfs pointer", "fetch the recordings with `git lfs pull`"),
+    (0, b"/annex/objects/", "a git-annex pointer", "fetch the recordings with `git annex get`"),
+    (0, b"PK\x03\x04", "a ZIP archive", "unpack it"),
+    (0, b"\x1f\x8b", "a gzip archive", "unpack it"),
+    (0, b"7z\xbc\xaf", "a 7z archive", "unpack it"),
+    (0, b"Rar!", "a RAR archive", "unpack it"),
+    (257, b"ustar", "a tar archive", "unpack it"),
+    (4, b"ftyp", "MP4 or M4A", _CONVERT),
+    (0, b"\x1a\x45\xdf\xa3", "Matroska or WebM", _CONVERT),
+    (0, b"\x30\x26\xb2\x75", "WMA or ASF", _CONVERT),
+    (0, b"#!AMR", "AMR", _CONVERT),
+    (0, b"%PDF", "a PDF document", "copy or download it anew"),
+    (0, b"\x89PNG", "a PNG picture", "copy or download it anew"),
+    (0, b"\xff\xd8\xff", "a JPEG picture", "copy or download it anew"),
+    (0, b"GIF8", "a GIF picture", "copy or download it anew"),
+)
+_TEXT: Final = frozenset({*range(32, 127), *b"\t\n\r\f", *range(128, 256)})
+
+
+def content(head: bytes) -> str:
+    """The content of a file that no decoder reads, as part of a message that ends with the next step.
+
+    >>> content(b"version https://git-lfs.github.com/spec/v1")
+    'not a sound file that can be read, but a git-lfs pointer: fetch the recordings with `git lfs pull`'
+    """
+    for offset, start, kind, advice in _STARTS:
+        if head[offset:].startswith(start):
+            return f"not a sound file that can be read, but {kind}: {advice}"
+    if head and not any(head):
+        return f"not a sound file that can be read, but zero bytes: copy it anew, or {_CONVERT}"
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if text.startswith((b"<!doctype", b"<html", b"<head", b"<body", b"<?xml", b"<error")):
+        return "not a sound file that can be read, but a web page: download the recording anew"
+    if head and set(head) <= _TEXT:
+        return f"not a sound file that can be read, but text: {_CONVERT}, or copy it anew"
+    return f"not a sound file that can be read: {_CONVERT}"
+
+
+def no_file(path: Path) -> str:
+    """Why a path is no regular file, as part of a message that ends with the next step."""
+    if path.is_symlink() and not path.exists():
+        return "no such file, but a link to one that is absent: fetch the recordings (`git annex get`), or copy them"
+    if path.is_dir():
+        return "no such file, but a folder: name a recording in it"
+    if path.exists():
+        return "no such file, but a pipe or a device: copy the sound into a file"
+    return "no such file: check the path"

@@ -1,0 +1,221 @@
+"""A sound file without the lengths that its header only promises.
+
+libsndfile stops where a header says that the sound ends. Programs that write to a pipe, recorders that lose power and
+MP3 without an index promise a wrong length. The functions here present the file so that it is
+decoded to its end:
+
+    WAV, RF64    a size of 0, of 2 GB or more, or one that ends within the samples, becomes the size that is there
+    FLAC         the number of samples becomes 0, which stands for unknown
+    MP3          the index becomes silence and the file seems longer, as its length is estimated from its size
+
+The file on disk is not changed.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Mapping
+from typing import BinaryIO, Final
+
+ENDLESS: Final = 2**31 - 2**16
+"""Bytes. Programs that write to a pipe promise about 2 or 4 GB of samples, whatever comes."""
+
+PEEK: Final = 4096
+"""Bytes after the promised end of the samples that decide whether they go on."""
+
+_MORE: Final = 1 << 40  # bytes that an MP3 seems to be longer
+_ID3V1: Final = 128  # bytes at the end of a file, where a decoder looks for a title
+_HEADERS: Final = 1 << 12  # bytes within which an index of MP3 begins after the title
+_INDEX: Final = 200  # bytes of a frame within which its index begins
+_LONGEST_FRAME: Final = 1441  # bytes of MP3
+_PAGES: Final = 1 << 17  # bytes that hold a whole page of OGG wherever they begin
+_MOST_TAGS: Final = 100
+_PADDING: Final = 800  # zero bytes that may end the last frame of an MP3; its decoder gives up after 1024
+_MOST_CHUNKS: Final = 1000
+_TAGS: Final = (b"TAG", b"ID3", b"APETAGEX", b"LYRICSBEGIN")
+
+
+class View:
+    """A binary file as its decoder sees it: some bytes replaced, and perhaps longer than it is."""
+
+    def __init__(self, stream: BinaryIO, size: int, patches: Mapping[int, bytes] | None = None, more: int = 0) -> None:
+        self._stream, self._size, self._more = stream, size, more
+        self._patches = dict(patches or {})
+        self._at = 0
+        self.failed: OSError | None = None
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size + self._more}[whence]
+        self._at = start + offset
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, count: int = -1) -> bytes:
+        """The next bytes; none at the end of the file, and zeros where a longer file would have its title."""
+        if self._more and self._at >= self._size + self._more - _ID3V1:
+            content = bytes(max(0, min(count, self._size + self._more - self._at)))
+        else:
+            content = self._patched(count)
+        self._at += len(content)
+        return content
+
+    @property
+    def unread(self) -> int:
+        """Bytes after the current position."""
+        return max(0, self._size - self._at)
+
+    def _patched(self, count: int) -> bytes:
+        rest = max(0, self._size - self._at)
+        try:
+            self._stream.seek(max(0, self._at))
+            content = self._stream.read(rest if count < 0 else min(count, rest))
+        except OSError as error:  # an exception would be lost within the decoder
+            self.failed = error
+            return b""
+        for start, patch in self._patches.items():
+            first, last = max(start, self._at), min(start + len(patch), self._at + len(content))
+            if first < last:
+                patch = patch[first - start : last - start]
+                content = content[: first - self._at] + patch + content[last - self._at :]
+        return content
+
+
+def at(stream: BinaryIO, offset: int, count: int) -> bytes:
+    """`count` bytes from `offset` on, fewer at the end."""
+    stream.seek(offset)
+    return stream.read(count)
+
+
+def goes_on(after: bytes) -> bool:
+    """Whether samples go on after their promised end, by the bytes that follow: no chunk, no tag, no padding.
+
+    >>> goes_on(b"LIST" + bytes(4) + b"INFO"), goes_on(bytes(100)), goes_on(b"\\x03\\xff\\x81\\x00" * 100)
+    (False, False, True)
+    """
+    name = after[:4]
+    named = len(after) < 8 or (name[:1].isalpha() and name.isascii() and name.decode().isprintable())
+    return not (named or is_tag(after) or not any(after))
+
+
+def is_tag(content: bytes) -> bool:
+    """Whether a title or the like begins here."""
+    return content.startswith(_TAGS)
+
+
+def of_wav(stream: BinaryIO, size: int) -> tuple[dict[int, bytes], int]:
+    """Patches of a WAV whose size of samples is wrong, none where it is right, and the bytes that are missing."""
+    head = at(stream, 0, 12)
+    order = ">" if head[:4] == b"RIFX" else "<"
+    offset, wide = 12, 0
+    for _ in range(_MOST_CHUNKS):
+        name, length = at(stream, offset, 4), at(stream, offset + 4, 4)
+        if len(length) < 4:
+            return {}, 0
+        (count,) = struct.unpack(f"{order}I", length)
+        if name == b"ds64":
+            wide = int.from_bytes(at(stream, offset + 16, 8), "little")
+        if name == b"data":
+            return _data(stream, size, offset + 8, wide if head[:4] == b"RF64" and count == 2**32 - 1 else count, order)
+        offset += 8 + count + count % 2
+    return {}, 0
+
+
+def of_flac(stream: BinaryIO, start: int) -> tuple[dict[int, bytes], int]:
+    """Patches of a FLAC that begins at `start` so that its length is unknown, and its promised length in samples."""
+    info = at(stream, start + 21, 5)
+    if len(info) < 5:
+        return {}, 0
+    return {start + 21: bytes([info[0] & 0xF0]) + bytes(4)}, int.from_bytes(info, "big") & (2**36 - 1)
+
+
+def of_mp3(stream: BinaryIO, start: int, size: int) -> tuple[dict[int, bytes], bool]:
+    """Patches of an MP3 that hide its index of frames, and whether that index has their number and fits the file."""
+    head = at(stream, start, _HEADERS)
+    frame = max(0, head.find(b"\xff"))
+    for name in (b"Xing", b"Info", b"VBRI"):
+        place = head.find(name, frame, frame + _INDEX)
+        if place >= 0:
+            return {start + place: bytes(4)}, _fits(name, head[place + 4 : place + 18], size - start - frame)
+    return {}, False
+
+
+def _fits(name: bytes, index: bytes, size: int) -> bool:
+    """Whether an index counts frames, and its bytes, where it has them, are those of the file within 1 %."""
+    if len(index) < 14:
+        return False
+    if name == b"VBRI":
+        _, _, _, count, frames = struct.unpack(">HHHII", index)
+    else:
+        flags, frames, count = struct.unpack(">III", index[:12])
+        frames, count = (frames if flags & 1 else 0), (count if flags & 3 == 3 else size)
+    return bool(frames) and abs(count - size) <= max(_LONGEST_FRAME, size // 100)
+
+
+def ends_ogg(stream: BinaryIO, size: int) -> bool:
+    """Whether the last page of an OGG file is whole and says that it is the last."""
+    first = max(0, size - _PAGES)
+    tail = at(stream, first, _PAGES)
+    page = tail.rfind(b"OggS")
+    if page < 0 or len(tail) < page + 27:
+        return False
+    lengths = tail[page + 27 : page + 27 + tail[page + 26]]
+    return bool(tail[page + 5] & 4) and len(tail) >= page + 27 + tail[page + 26] + sum(lengths)
+
+
+def another(kind: str, stream: BinaryIO, position: int, start: int) -> bool:
+    """Whether another sound of this kind follows where decoding ended."""
+    if kind == "OGG":
+        return b"OggS" in at(stream, position, _PAGES)
+    if kind == "FLAC":
+        return b"fLaC\0\0\0\x22" in at(stream, max(start + 8, position - _PAGES), 1 << 24)
+    after = at(stream, position, PEEK)
+    return kind == "MP3" and not is_tag(after) and any(after)
+
+
+def end_of_mp3(stream: BinaryIO, size: int) -> int:
+    """Where the frames of an MP3 end: before titles and zero bytes."""
+    for _ in range(_MOST_TAGS):
+        tail = at(stream, max(0, size - _PAGES), min(size, _PAGES))
+        footer = tail[-32:]
+        if tail[-_ID3V1:].startswith(b"TAG") and len(tail) >= _ID3V1:
+            size -= _ID3V1
+        elif footer.startswith(b"APETAGEX"):
+            count, _, flags = struct.unpack("<III", footer[12:24])
+            size = max(0, size - count - (32 if flags >> 31 else 0))
+        elif tail.endswith(bytes(_PADDING + 1)):
+            size -= len(tail) - len(tail.rstrip(b"\0")) - _PADDING
+        else:
+            break
+    return size
+
+
+def endless(stream: BinaryIO, size: int, patches: Mapping[int, bytes]) -> View:
+    """An MP3 of which the decoder estimates more than there is."""
+    return View(stream, size, patches, _MORE)
+
+
+def start_of(stream: BinaryIO) -> int:
+    """Where the sound begins, after titles of ID3v2."""
+    start = 0
+    for _ in range(_MOST_TAGS):
+        head = at(stream, start, 10)
+        if head[:3] != b"ID3" or len(head) < 10:
+            break
+        start += 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+    return start
+
+
+def _data(stream: BinaryIO, size: int, offset: int, count: int, order: str) -> tuple[dict[int, bytes], int]:
+    rest = max(0, size - offset)
+    known = 0 < count < rest and count < ENDLESS
+    if known and not goes_on(at(stream, offset + count + count % 2, PEEK)):
+        return {}, 0
+    if 0 < count == rest or not rest:
+        return {}, count if not rest and 0 < count < ENDLESS else 0
+    if known or count == 0 or count >= ENDLESS:
+        patches = {offset - 4: struct.pack(f"{order}I", min(rest, 2**32 - 1))}
+        return (patches | {0: b"RIFF"} if at(stream, 0, 4) == b"RF64" else patches), 0
+    return {}, count - rest

@@ -1,0 +1,118 @@
+"""Text from files reaches the terminal without control characters and without markup."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import unicodedata
+import warnings
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sordino import cli
+from sordino.cli.bundle import _shown
+from sordino.cli.options import console, write_json
+from sordino.cli.terminal import Console
+from sordino.device import Bundle, read
+from sordino.progress import printable, printable_warnings
+from tests.device.made import bundled
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m[bold red]x[/]\u202egpj\u200b\x7f\x08\ud800\u2028"
+SHOWN = r"\x1b]0;owned\x07\x1b[2J\x9b31m[bold red]x[/]\u202egpj\u200b\x7f\x08\ud800\u2028"
+
+
+def assert_printable(text: str) -> None:
+    assert all(character == "\n" or character.isprintable() for character in text), ascii(text)
+
+
+def test_control_characters_are_escaped_visibly() -> None:
+    assert printable(HOSTILE) == SHOWN
+    assert printable("a\r\n\tb") == r"a\r\n\tb"
+
+
+def test_words_of_any_language_stay() -> None:
+    for text in ("größe", "幸せ\u3000です", "злость", "حزن", "a\xa0b", "e\u0301", "😀", "[bold]"):
+        assert printable(text) == text
+
+
+@given(st.text())
+def test_nothing_that_controls_a_terminal_is_left(text: str) -> None:
+    assert not [one for one in printable(text) if unicodedata.category(one) in {"Cc", "Cf", "Cs", "Zl", "Zp"}]
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[object, str, str]:
+    with pytest.raises(SystemExit) as left:
+        cli.main(list(arguments))
+    return left.value.code, *capsys.readouterr()
+
+
+@pytest.mark.parametrize("debug", [(), ("--debug",)])
+def test_an_error_that_names_a_hostile_path_is_safe(
+    debug: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = HOSTILE.replace("/", "").replace("\ud800", "")
+    status, _, errors = run(capsys, *debug, "bundle", "show", str(tmp_path / name))
+    assert status == 2
+    assert r"\x1b[2J" in errors
+    assert_printable(errors)
+
+
+def test_a_hostile_policy_is_explained_safely(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = 'required = "sad"\nsensitive = ["an\\u001B[2Jgry\\u202E[bold]"]\n'
+    (tmp_path / "policy.toml").write_text(text)
+    status, out, errors = run(capsys, "policy", "check", str(tmp_path / "policy.toml"), "--json", "-")
+    assert status == 0, errors
+    assert json.loads(out)["policy"]["sensitive"] == ["an\x1b[2jgry\u202e[bold]"]
+    assert_printable(out)
+    _, out, errors = run(capsys, "policy", "check", str(tmp_path / "policy.toml"))
+    assert_printable(out + errors)
+    assert "[bold]" in out
+
+
+def test_a_hostile_card_is_shown_safely_and_adds_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = read(bundled("drawn"))
+    forged = f"none\ncommercial use  yes {HOSTILE}"
+    interval = {"value": 0.5, "low": 0.4, "high": 0.6}
+    row = {"release": forged, "utility_auc": interval, "leaks": {forged: interval}}
+    audit = {forged: {"verdict": forged, "measured": [row], "bounds": []}}
+    card = {**whole.card, "name": forged, forged: forged, "people": {forged: [forged]}, "audit": audit}
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="utf-8"))
+    shown = console()
+    for part in _shown(Bundle(whole.files, card, whole.policies), "x"):
+        shown.print(part, markup=False, highlight=False)
+    sys.stdout.seek(0)
+    text = sys.stdout.read()
+    assert_printable(text)
+    assert "[bold red]" in text
+    assert not [line for line in text.splitlines() if line.startswith("commercial use  yes")]
+
+
+def test_a_table_with_hostile_cells_and_title_is_safe() -> None:
+    from rich.table import Table
+
+    rows = Table(HOSTILE, title=HOSTILE, caption=HOSTILE)
+    rows.add_row(HOSTILE)
+    shown = Console(file=io.StringIO(), markup=False, width=300)
+    shown.print(rows)
+    text = shown.file.getvalue()  # type: ignore[attr-defined]
+    assert_printable(text)
+    assert text.count("[bold red]x[/]") == 4
+
+
+def test_json_keeps_its_meaning_without_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    content = {HOSTILE: [HOSTILE, "größe 😀"]}
+    write_json("-", content)
+    out = capsys.readouterr().out
+    assert_printable(out)
+    assert json.loads(out) == content
+    assert "größe 😀" in out
+
+
+def test_a_warning_that_names_a_label_is_safe() -> None:
+    with printable_warnings():
+        text = warnings.formatwarning(f"few {HOSTILE}", UserWarning, "file.py", 1)
+    assert_printable(text)

@@ -1,0 +1,71 @@
+"""Bundles that an attacker forges who has the source: parts are changed, and all checksums are computed anew."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sordino.device import archive, bundle, read
+
+Files = dict[str, bytes]
+Change = Callable[[Any], Any]
+
+
+def forged(whole: Path, path: Path, change: Callable[[Files], None], **manifest: Any) -> Path:
+    """The bundle at `whole` with changed files, at `path`; `manifest` has keys to set, or to remove where None."""
+    files = dict(read(whole).files)
+    before = json.loads(read(whole).manifest)
+    change(files)
+    digests = {name: archive.digest(content) for name, content in sorted(files.items())}
+    stated = {"format": bundle.FORMAT, "files": digests, "policies": before["policies"], **manifest}
+    content = archive.json_bytes({name: value for name, value in stated.items() if value is not None})
+    return bundle.put(path, {**files, bundle.MANIFEST: content})
+
+
+def policies(change: Change) -> Callable[[Files], None]:
+    """Change what policies.json holds: the list is changed in place, or another is returned."""
+    return _json(bundle.POLICIES, change)
+
+
+def card(change: Change) -> Callable[[Files], None]:
+    """Change the card."""
+    return _json(bundle.CARD, change)
+
+
+def first(**values: Any) -> Callable[[Files], None]:
+    """Set parts of the first policy."""
+    return policies(lambda listed: listed[0].update(values))
+
+
+def chance(**values: Any) -> Callable[[Files], None]:
+    """Set how chance comes in of the first policy."""
+    return policies(lambda listed: listed[0]["chance"].update(values))
+
+
+def arrays(name: str, change: Callable[[dict[str, NDArray[Any]]], None]) -> Callable[[Files], None]:
+    """Change the arrays of a file."""
+
+    def changed(files: Files) -> None:
+        with np.load(io.BytesIO(files[name])) as file:
+            found = {key: file[key] for key in file.files}
+        change(found)
+        content = io.BytesIO()
+        np.savez(content, **found)
+        files[name] = content.getvalue()
+
+    return changed
+
+
+def _json(name: str, change: Change) -> Callable[[Files], None]:
+    def changed(files: Files) -> None:
+        content = json.loads(files[name])
+        other = change(content)
+        files[name] = archive.json_bytes(content if other is None else other)
+
+    return changed

@@ -1,0 +1,147 @@
+"""What a family promises its structure keeps, whatever an attacker writes beside right checksums."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sordino.device import Runtime, export, families, read
+from sordino.device.interface import interface
+from sordino.errors import BundleError
+from sordino.policy import Budget, Policy
+from sordino.release import EMBEDDINGS, FITTERS
+from tests.device.faults import FAULTS, NPZ, WIDTH, a_bin, both, model
+from tests.device.forged import Files, arrays, chance, first, forged, policies
+from tests.device.made import CARD, OTHER, bundled, embedding, features, fitted, preprocess
+from tests.release.planted import POLICY
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_structure_that_its_family_has_not_is_refused(fault: str, tmp_path: Path) -> None:
+    family, change, says = FAULTS[fault]
+    path = forged(bundled(family), tmp_path / "forged.sordino", change, policies=None)
+    with pytest.raises(BundleError, match=says):
+        read(path)
+
+
+@pytest.mark.parametrize("part", ["preprocess", "model", "arrays", "name", "family", "width", "chance", "policy"])
+@pytest.mark.parametrize("value", [[], {}, 0, False, 1.5, "", ["x"]], ids=repr)
+def test_a_part_of_another_type_is_refused(part: str, value: Any, tmp_path: Path) -> None:
+    path = forged(bundled("drawn"), tmp_path / "b.sordino", first(**{part: value}), policies=None)
+    with pytest.raises(BundleError):
+        read(path)
+
+
+@pytest.mark.parametrize("name", FITTERS)
+def test_every_family_that_is_exported_fits_the_table(name: str) -> None:
+    assert read(bundled(name)).policies["mine"].family == name
+    assert families.known(name)
+
+
+@pytest.mark.parametrize("name", EMBEDDINGS)
+def test_every_embedding_fits_the_table(name: str, tmp_path: Path) -> None:
+    path = export.write(tmp_path, None, {"mine": (POLICY, embedding(name, "both"))}, features="made", card=CARD)
+    assert read(path).policies["mine"].family == name
+
+
+@pytest.mark.parametrize("name", [name for name in EMBEDDINGS if name != "private+"])
+def test_an_embedding_in_the_clothes_of_another_is_refused(name: str, tmp_path: Path) -> None:
+    path = export.write(
+        tmp_path / "a", None, {"mine": (POLICY, embedding("general", "audio"))}, features="made", card=CARD
+    )
+    other = "private+" if name != "drawn" else name
+    with pytest.raises(BundleError, match=r"chance 'none', expected 'clip-"):
+        read(forged(path, tmp_path / "b", first(family=other)))
+
+
+def test_a_drawn_embedding_has_four_decisions_at_most(tmp_path: Path) -> None:
+    path = export.write(
+        tmp_path / "a", None, {"mine": (POLICY, embedding("drawn", "audio"))}, features="made", card=CARD
+    )
+
+    def more(found: dict[str, Any]) -> None:
+        found.update(bin=np.arange(6), prototypes=found["prototypes"][:6])
+
+    with pytest.raises(BundleError, match=r"prototypes of the decisions \[0, 1, 2, 3, 4, 5\], expected 0 to 3"):
+        read(forged(path, tmp_path / "b", arrays(NPZ, more)))
+
+
+def test_two_policies_of_one_name_are_refused(tmp_path: Path) -> None:
+    path = forged(bundled("drawn"), tmp_path / "b", policies(lambda listed: [listed[0], listed[0]]))
+    with pytest.raises(BundleError, match="two policies of the name 'mine', expected one each"):
+        read(path)
+
+
+def test_a_key_that_comes_twice_is_refused(tmp_path: Path) -> None:
+    def twice(files: Files) -> None:
+        files["policies.json"] = files["policies.json"].replace(b'"width": 24', b'"width": 24, "width": 24')
+
+    with pytest.raises(BundleError, match="parts of the bundle are missing or do not fit together"):
+        read(forged(bundled("drawn"), tmp_path / "b", twice))
+
+
+@pytest.mark.parametrize("how", ["more a day", "no limit", "another emotion"])
+def test_a_policy_that_the_manifest_does_not_know_is_refused(how: str, tmp_path: Path) -> None:
+    policy = Policy("sad", ("happy", "angry"), budget=Budget(per_day=10))
+    path = export.write(tmp_path / "a", preprocess(), {"mine": (policy, fitted("drawn"))}, features="made", card=CARD)
+    budget = {"auc": None, "per_day": {"more a day": 10**6, "no limit": None}.get(how, 10)}
+    required = "fearful" if how == "another emotion" else "sad"
+    change = policies(lambda listed: listed[0]["policy"].update(budget=budget, required=required))
+    with pytest.raises(BundleError, match=r"policy 'mine' was changed, its hash differs from that in manifest\.json"):
+        read(forged(path, tmp_path / "b", change))
+
+
+@pytest.mark.parametrize("stated", [{}, [], "mine", {"mine": "0" * 64}, {"mine": None}, {"other": "0" * 64}])
+def test_a_manifest_that_states_other_policies_is_refused(stated: Any, tmp_path: Path) -> None:
+    path = forged(bundled("drawn"), tmp_path / "b", lambda files: None, policies=stated)  # noqa: ARG005
+    with pytest.raises(BundleError, match=r"its hash differs from that in manifest\.json"):
+        read(path)
+
+
+def test_a_bundle_from_before_hashes_is_read(tmp_path: Path) -> None:
+    path = forged(bundled("drawn"), tmp_path / "b.sordino", lambda files: None, policies=None)  # noqa: ARG005
+    assert "policies" not in json.loads(read(path).manifest)
+    assert Runtime(path, key=1).release(features()[:3]).shape == (3, WIDTH)
+
+
+def test_flips_that_the_policy_promises_cannot_be_left_out(tmp_path: Path) -> None:
+    policy = Policy("sad", ("happy", "angry"), release="drawn", knobs={"drawn": {"epsilon": 2.0}})  # type: ignore[arg-type]
+    stated = json.loads(json.dumps(asdict(policy)))
+    path = forged(bundled("drawn"), tmp_path / "b", first(policy=stated), policies=None)
+    with pytest.raises(BundleError, match=r"epsilon inf, expected 2.0, which its policy sets"):
+        read(path)
+    assert read(
+        forged(bundled("drawn"), tmp_path / "c", both(first(policy=stated), chance(epsilon="2.0")), policies=None)
+    )
+
+
+def test_a_policy_is_served_by_the_family_that_it_asks_for(tmp_path: Path) -> None:
+    asks = json.loads(json.dumps(asdict(Policy("sad", ("happy", "angry"), release="drawn"))))
+    path = forged(bundled("rae"), tmp_path / "b", first(policy=asks), policies=None)
+    with pytest.raises(BundleError, match="a policy that asks for 'drawn', expected the family"):
+        read(path)
+    assert read(forged(bundled("drawn+detail"), tmp_path / "c", first(policy=asks), policies=None))
+
+
+def test_one_bad_policy_among_good_ones_refuses_the_bundle(tmp_path: Path) -> None:
+    both_of = {"mine": (POLICY, fitted("drawn")), "hers": (OTHER, fitted("leace", OTHER))}
+    path = export.write(tmp_path / "a", preprocess(), both_of, features="made", card=CARD)
+    with pytest.raises(BundleError, match="policy hers of family 'drawn': chance 'none', expected 'drawn'"):
+        read(forged(path, tmp_path / "b", policies(lambda listed: listed[1].update(family="drawn"))))
+
+
+def test_what_a_model_takes_and_gives_is_read_from_its_file() -> None:
+    found = interface(model(bin=a_bin, out=lambda z: z))
+    assert {name: (value.dtype, value.shape) for name, value in found.inputs.items()} == {
+        "z": ("float32", (None, WIDTH))
+    }
+    assert {name: value.dtype for name, value in found.outputs.items()} == {"bin": "int64", "out": "float32"}
+    whole = model(out=lambda z: z)
+    for content in (b"", b"none", whole[:-3], whole + whole, b"\xff" * 30):
+        with pytest.raises((ValueError, UnicodeDecodeError)):
+            interface(content)

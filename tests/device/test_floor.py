@@ -1,0 +1,177 @@
+"""What a device asks of every bundle, and what the bundle's own test vectors ask of a device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sordino.device import Floor, Runtime, export, floor, read
+from sordino.errors import BundleError, PolicyError, StorageError
+from sordino.policy import Budget, Policy
+from tests.device.faults import model
+from tests.device.forged import arrays, chance, forged
+from tests.device.made import CARD, bundled, features, fitted, preprocess, talking
+from tests.release.planted import POLICY
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (
+            Floor(families=("label", "none")),
+            r"policy mine: family 'drawn', the floor of this device asks label or none",
+        ),
+        (Floor(width=23), r"policy mine: 24 numbers a vector, the floor of this device asks at most 23"),
+        (Floor(per_day=100), r"policy mine: any number of vectors a day, the floor .* asks at most 100"),
+        (Floor(policies=("0" * 64,)), rf"a policy of hash {POLICY.digest}, the floor .* asks one of 0000"),
+    ],
+    ids=["families", "width", "per_day", "policies"],
+)
+def test_a_policy_below_the_floor_is_refused(asked: Floor, says: str) -> None:
+    with pytest.raises(BundleError, match=says):
+        Runtime(bundled("drawn"), floor=asked)
+
+
+def test_a_policy_that_reaches_the_floor_runs(tmp_path: Path) -> None:
+    policy = Policy("sad", ("happy", "angry"), budget=Budget(per_day=100))
+    path = export.write(tmp_path, preprocess(), {"mine": (policy, fitted("drawn"))}, features="made", card=CARD)
+    assert Runtime(path, floor=Floor(("drawn",), 24, 100, (policy.digest,)))
+    assert Runtime(path, floor=Floor(policies=(POLICY.digest, policy.hash)))
+    with pytest.raises(BundleError, match="100 vectors a day, the floor of this device asks at most 99"):
+        Runtime(path, floor=Floor(per_day=99))
+
+
+def test_a_floor_is_read_from_its_file(tmp_path: Path) -> None:
+    text = f'families = ["drawn", "drawn+rae-25"]\nwidth = 512\nper_day = 100\npolicies = ["{POLICY.digest}"]\n'
+    (tmp_path / "floor.toml").write_bytes(b"\xef\xbb\xbf" + text.encode())  # editors write such a mark
+    found = floor.read(tmp_path / "floor.toml")
+    assert found == Floor(("drawn", "drawn+rae-25"), 512, 100, (POLICY.digest,))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("perday = 100", "unknown key perday, expected families, width, per_day, policies"),
+        ("[drawn]\nwidth = 3", "unknown key drawn"),
+        ("", "an empty floor"),
+        ("# nothing", "an empty floor"),
+        ('families = "drawn"', r"floor families 'drawn', expected a list"),
+        ("families = []", r"floor families \[\], expected a list of one or more"),
+        ("families = [1]", r"floor families \[1\], expected texts"),
+        ('families = ["dawn"]', "floor families dawn, expected names of families"),
+        ("width = 0", "floor width 0, expected a whole number from 1"),
+        ("width = true", "floor width True, expected a whole number"),
+        ("per_day = 1.5", "floor per_day 1.5, expected a whole number"),
+        ('per_day = "all"', "floor per_day 'all', expected a whole number"),
+        ('policies = ["abc"]', r"floor policies 'abc', expected 64 \(or 12\) hexadecimal digits"),
+        ('policies = [""]', "floor policies ''"),
+        ("width", "not a TOML file that can be read"),
+        ("width = 1\nwidth = 2", "not a TOML file that can be read"),
+        ("\x00", "not a TOML file that can be read"),
+        ("x = " + "[" * 100000, "not a TOML file that can be read"),
+    ],
+)
+def test_a_floor_that_is_none_is_refused(text: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "floor.toml").write_text(text)
+    with pytest.raises(PolicyError, match=says):
+        floor.read(tmp_path / "floor.toml")
+
+
+def test_a_floor_that_is_missing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"floor\.toml"):
+        floor.read(tmp_path / "floor.toml")
+
+
+def without_vectors(files: dict[str, bytes]) -> None:
+    del files["vectors.npz"]
+
+
+def test_a_bundle_without_test_vectors_is_refused(tmp_path: Path) -> None:
+    path = forged(bundled("drawn"), tmp_path / "b", without_vectors)
+    with pytest.raises(BundleError, match=r"vectors\.npz is missing, expected the test vectors"):
+        Runtime(path)
+
+
+@pytest.mark.parametrize("name", ["x", "z", "key_0", "released_0"])
+def test_test_vectors_that_lack_a_part_are_refused(name: str, tmp_path: Path) -> None:
+    path = forged(bundled("drawn"), tmp_path / "b", arrays("vectors.npz", lambda found: found.pop(name).fill(0)))
+    with pytest.raises(BundleError, match=f"{name} is missing for policy mine, expected test vectors"):
+        Runtime(path)
+
+
+def altered(name: str, change: Any) -> Any:
+    return arrays("vectors.npz", lambda found: found.update({name: change(found[name])}))
+
+
+WRONG: dict[str, tuple[str, Any, str]] = {
+    "another scaled space": (
+        "leace",
+        altered("z", lambda z: z + 0.01),
+        "scaled space differ from the bundle's test vect",
+    ),
+    "another input": ("leace", altered("x", lambda x: 2 * x), "scaled space differ"),
+    "other outputs": ("rae", altered("released_0", lambda out: out + 0.01), "released vectors differ"),
+    "other prototypes": ("drawn", altered("released_0", lambda out: -out), "released vectors differ"),
+    "another key": ("noise-gauss", altered("key_0", lambda key: key + np.uint8(1)), "released vectors differ"),
+    "another model": (
+        "drawn",
+        arrays("release-0.npz", lambda a: a.update(bin=1 - a["bin"])),
+        "released vectors differ",
+    ),
+    "no rows": ("drawn", altered("released_0", lambda out: out[:0]), "a key or rows that are none"),
+    "a million rows": (
+        "drawn",
+        altered("released_0", lambda out: np.tile(out, (10**4, 1))),
+        "a key or rows that are none",
+    ),
+    "a longer key": ("drawn", altered("key_0", lambda key: np.tile(key, 2)), "a key or rows that are none"),
+    "numbers of 64 bits": ("drawn", altered("x", lambda x: x.astype(np.float64)), "x of shape .* and type float64"),
+    "no numbers": ("drawn", altered("x", lambda x: x * np.nan), "x of shape"),
+    "another width": ("drawn", altered("z", lambda z: z[:, :5]), r"z of shape \(8, 5\)"),
+    "a row less": ("drawn", altered("x", lambda x: x[:5]), r"x of shape \(5, 60\)"),
+    "noise that hides nothing": ("noise-gauss", chance(scale=1e-9), "noise of scale 1e-09 on numbers of spread"),
+}
+
+
+@pytest.mark.parametrize("fault", WRONG)
+def test_a_bundle_that_differs_from_its_test_vectors_is_refused(fault: str, tmp_path: Path) -> None:
+    family, change, says = WRONG[fault]
+    path = forged(bundled(family), tmp_path / "b.sordino", change)
+    with pytest.raises(BundleError, match=says):
+        Runtime(path, key=1)
+
+
+def test_an_identity_in_a_model_of_another_family_is_refused(tmp_path: Path) -> None:
+    def identity(files: dict[str, bytes]) -> None:
+        files["release-0.onnx"] = model(out=lambda z: z * 1.0)
+
+    path = forged(bundled("leace"), tmp_path / "b", identity)
+    with pytest.raises(
+        BundleError, match="of family 'leace' releases its input as it is, expected that of 'none' alone"
+    ):
+        Runtime(path)
+
+
+def test_test_vectors_of_sound_are_run(tmp_path: Path) -> None:
+    path = forged(talking(), tmp_path / "b.sordino", altered("released_0", lambda out: out + 0.1))
+    with pytest.raises(BundleError, match="released vectors differ from the bundle's test vectors"):
+        Runtime(path)
+    path = forged(talking(), tmp_path / "c.sordino", altered("audio", lambda frames: frames[:, :3]))
+    with pytest.raises(BundleError, match="fails on its own test vectors: streams"):
+        Runtime(path)
+
+
+@pytest.mark.parametrize("name", ["drawn", "rae", "noise-gauss", "leace", "none", "label"])
+def test_a_bundle_of_8_bits_proves_itself_less_closely(name: str) -> None:
+    assert Runtime(bundled(name, int8=True), key=1).release(features()[:2]).shape == (2, 24)
+
+
+def test_a_model_that_decides_for_what_is_not_there_releases_nothing() -> None:
+    whole = read(bundled("drawn"))
+    runtime = Runtime(whole, key=1)
+    runtime._serving.bins = frozenset({7})
+    with pytest.raises(Exception, match="expected one of 1 bins for each row: nothing is released"):
+        runtime.release(features()[:1])
