@@ -41,8 +41,8 @@ FORMAT: Final = 1
 SUFFIX: Final = ".sordino"
 """The end of the name of a bundle that is one file."""
 
-LARGEST: Final = 1 << 28
-"""Bytes of a whole bundle, a hundred times those of a usual one: what is larger is not read."""
+LARGEST: Final = 1 << 26
+"""Bytes of a whole bundle, sixty times those of a usual one: a larger one is not read."""
 
 MANIFEST: Final = "manifest.json"
 CARD: Final = "card.json"
@@ -180,7 +180,8 @@ def _agree(path: Path, stated: Any, found: Mapping[str, str]) -> None:
     other = sorted(set(found) ^ set(stated)) or [name for name in found if found[name] != stated[name]] \
         if isinstance(stated, dict) else []  # fmt: skip
     raise BundleError(
-        f"{path}: policy {', '.join(map(repr, other))} has another hash than {MANIFEST} states: copy the bundle anew"
+        f"{path}: policy {', '.join(map(repr, other))} was changed, its hash differs from that in {MANIFEST}: "
+        "copy the bundle anew"
     )
 
 
