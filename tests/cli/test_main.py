@@ -66,7 +66,7 @@ def verbs() -> list[list[str]]:
     """Every verb as the words that call it: `corpus check` is two."""
     found = []
     for name in cli.VERBS:
-        module = __import__(f"sordino.cli.{name}", fromlist=["app"])
+        module = __import__(f"sordino.cli.verbs.{name}", fromlist=["app"])
         if hasattr(module, "app"):
             below = typer.main.get_group(module.app).commands
             found += [[name, verb] for verb in below]
@@ -97,7 +97,7 @@ def test_the_help_of_a_verb_has_an_example_to_copy(capsys: Captured, words: list
 def test_the_help_loads_no_verb() -> None:
     code = "import sys; from sordino import cli\ntry: cli.main(['--help'])\nfinally: print(sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    for name in (*(f"sordino.cli.{verb}" for verb in cli.VERBS), "numpy", "pandas", "torch"):
+    for name in (*(f"sordino.cli.verbs.{verb}" for verb in cli.VERBS), "numpy", "pandas", "torch"):
         assert f"'{name}'" not in done.stdout
     assert "'sordino.cli'" in done.stdout
 

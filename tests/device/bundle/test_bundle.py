@@ -7,6 +7,8 @@ import io
 import json
 import os
 import shutil
+import subprocess
+import sys
 import zipfile
 from functools import cache
 from pathlib import Path
@@ -27,6 +29,7 @@ from sordino.errors import BundleError, ReleaseError
 from sordino.features import NormaliseFitter, PreprocessFitter
 from sordino.policy import Budget, Policy
 from sordino.release import FITTERS, Drawn
+from tests.device.bundle.forged import forged
 from tests.device.synthetic_bundles import (
     CARD,
     OTHER,
@@ -142,7 +145,7 @@ def test_what_is_larger_than_a_bundle_may_be_is_not_read(tmp_path: Path, monkeyp
     shutil.copyfile(tmp_path / "b" / "manifest.json", tmp_path / "one.sordino")
     os.truncate(tmp_path / "one.sordino", 1 << 40)
     for path in (tmp_path / "b", tmp_path / "one.sordino"):
-        with pytest.raises(BundleError, match="larger than a bundle may be, 256 MB in all"):
+        with pytest.raises(BundleError, match="larger than a bundle may be, 64 MB in all"):
             read(path)
     whole = sum((folder() / name).stat().st_size for name in FILES)
     monkeypatch.setattr(bundle, "LARGEST", whole)
@@ -167,6 +170,27 @@ def test_other_files_are_ignored_and_an_older_bundle_gives_way(tmp_path: Path) -
     export.write(tmp_path, preprocess(), {"mine": (POLICY, fitted("drawn"))}, features="made", card=CARD)
     assert list(read(path).policies) == ["mine"]
     assert "notes.txt" not in read(path).files
+
+
+BIG = {"card": 60 << 20, "model": 60 << 20}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc to read the peak memory from")
+@pytest.mark.parametrize("part", BIG)
+def test_a_big_bundle_is_refused_in_little_memory(tmp_path: Path, part: str) -> None:
+    name = {"card": "card.json", "model": "release-0.onnx"}[part]
+    filler = b"[" + b"[]," * (BIG[part] // 3) + b"0]" if part == "card" else bytes(BIG[part])
+    path = forged(folder(), tmp_path / "big.sordino", lambda files: files.update({name: filler}))
+    code = f"""
+from sordino.device import read
+from sordino.errors import BundleError
+try:
+    read({str(path)!r})
+except BundleError:
+    print(int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) // 1024)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 200
 
 
 def rewritten(path: Path, manifest: dict[str, object]) -> Path:

@@ -94,14 +94,14 @@ def test_a_policy_that_the_manifest_does_not_know_is_refused(how: str, tmp_path:
     budget = {"auc": None, "per_day": {"more a day": 10**6, "no limit": None}.get(how, 10)}
     required = "fearful" if how == "another emotion" else "sad"
     change = policies(lambda listed: listed[0]["policy"].update(budget=budget, required=required))
-    with pytest.raises(BundleError, match=r"policy 'mine' has another hash than manifest\.json states"):
+    with pytest.raises(BundleError, match=r"policy 'mine' was changed, its hash differs from that in manifest\.json"):
         read(forged(path, tmp_path / "b", change))
 
 
 @pytest.mark.parametrize("stated", [{}, [], "mine", {"mine": "0" * 64}, {"mine": None}, {"other": "0" * 64}])
 def test_a_manifest_that_states_other_policies_is_refused(stated: Any, tmp_path: Path) -> None:
     path = forged(bundled("drawn"), tmp_path / "b", lambda files: None, policies=stated)  # noqa: ARG005
-    with pytest.raises(BundleError, match=r"has another hash than manifest\.json states"):
+    with pytest.raises(BundleError, match=r"its hash differs from that in manifest\.json"):
         read(path)
 
 

@@ -21,6 +21,9 @@ from sordino.errors import BundleError
 DIGEST: Final = 64
 """Hexadecimal digits of a SHA-256."""
 
+JSON_BYTES: Final = 1 << 20
+"""Bytes of a JSON file; parsed, a larger one may take a hundred times its size."""
+
 TORN: Final = (NotImplementedError, EOFError, RuntimeError, zipfile.BadZipFile)
 """What reading a damaged zip raises."""
 
@@ -68,7 +71,7 @@ class Packed:
     def __init__(self, path: Path, most: int) -> None:
         self._path = path
         content = _content(path, most, most)
-        if hashlib.sha256(content[:-DIGEST]).hexdigest().encode() != content[-DIGEST:]:
+        if hashlib.sha256(memoryview(content)[:-DIGEST]).hexdigest().encode() != content[-DIGEST:]:
             raise BundleError(f"{path}: no bundle, or one that was changed: copy it anew")
         try:
             with stored(content) as archive:
@@ -127,7 +130,9 @@ def json_bytes(content: Any) -> bytes:
 
 
 def parsed(content: bytes) -> Any:
-    """JSON of which readers agree. Raises `ValueError` for a key that comes twice, and for NaN or infinity."""
+    """JSON that all readers read alike. Raises `ValueError` for 1 MB or more, doubled keys, NaN and infinity."""
+    if len(content) >= JSON_BYTES:
+        raise ValueError(f"{len(content)} bytes of JSON")
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(dict(pairs)) < len(pairs):

@@ -41,8 +41,8 @@ FORMAT: Final = 1
 SUFFIX: Final = ".sordino"
 """The end of the name of a bundle that is one file."""
 
-LARGEST: Final = 1 << 28
-"""Bytes of a whole bundle, a hundred times those of a usual one: what is larger is not read."""
+LARGEST: Final = 1 << 26
+"""Bytes of a whole bundle, sixty times those of a usual one: a larger one is not read."""
 
 MANIFEST: Final = "manifest.json"
 CARD: Final = "card.json"
@@ -64,7 +64,7 @@ class Served:
     width: int
     """Numbers in a released vector."""
     chance: Mapping[str, Any]
-    """How chance comes in: `kind` is one of `sordino.device.runtime.CHANCE`, the rest its settings."""
+    """How chance comes in: `kind` is one of `sordino.device.serving.CHANCE`, the rest its settings."""
     preprocess: str | None = None
     """The file of the model from features to the scaled space; None where features are in it already."""
     model: str | None = None
@@ -180,7 +180,8 @@ def _agree(path: Path, stated: Any, found: Mapping[str, str]) -> None:
     other = sorted(set(found) ^ set(stated)) or [name for name in found if found[name] != stated[name]] \
         if isinstance(stated, dict) else []  # fmt: skip
     raise BundleError(
-        f"{path}: policy {', '.join(map(repr, other))} has another hash than {MANIFEST} states: copy the bundle anew"
+        f"{path}: policy {', '.join(map(repr, other))} was changed, its hash differs from that in {MANIFEST}: "
+        "copy the bundle anew"
     )
 
 
