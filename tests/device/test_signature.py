@@ -219,6 +219,19 @@ def test_a_revoked_key_is_refused(tmp_path: Path) -> None:
         signature.read_revoked(tmp_path / "revoked")
 
 
+@pytest.mark.parametrize("revoked", ["0123456789abcdef", {"0123456789ABCDEF"}, {"0123"}, {7}])
+def test_revoked_keys_that_are_no_ids_are_refused(revoked: Any) -> None:
+    """A text would be a set of its letters, and an id in capitals that of no key: nothing would be revoked."""
+    with pytest.raises(SignatureError, match="expected a set of key ids of 16 hexadecimal digits"):
+        Trust((keys("maker")[1],), revoked=revoked)
+
+
+def test_a_list_of_revoked_keys_is_not_cut(tmp_path: Path) -> None:
+    (tmp_path / "revoked").write_text(f"#{'x' * 1022}\n" * 1024 + "0123456789abcdef\n")
+    with pytest.raises(SignatureError, match="larger than 1 MB"):
+        signature.read_revoked(tmp_path / "revoked")
+
+
 def test_a_version_does_not_go_back(tmp_path: Path) -> None:
     trusts = trusting("maker", "other", versions=tmp_path / "state" / "versions")
     old, new = signed(tmp_path / "1.sordino", version=1), signed(tmp_path / "2.sordino", version=2)
