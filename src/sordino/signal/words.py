@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino import storage
+from sordino import storage, textfile
 from sordino.errors import DependencyError, FeatureError
 
 if TYPE_CHECKING:
@@ -140,7 +140,12 @@ def read(path: str | Path) -> Words:
     if path.exists() and not path.is_file() and not path.is_dir():
         raise FeatureError(f"{path}: a pipe or a device, expected a file: copy it")
     with storage.told(path):
-        path.open("rb").close()
+        with path.open("rb") as file:
+            head = file.read(textfile.HEAD)
+        problem = textfile.disguise(head) or (textfile.coding(head) if path.suffix.lower() == ".txt" else None)
+        if problem:
+            kind, remedy = problem.split(": ", 1)
+            raise FeatureError(f"{path}: {kind}, expected word vectors in a {path.suffix} file: {remedy}")
         try:
             return Words.of(*_reader(path.suffix.lower())(path))
         except FileNotFoundError as error:
