@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -249,6 +250,29 @@ def test_a_refused_bundle_moves_no_version(tmp_path: Path) -> None:
     with pytest.raises(SignatureError, match="expired"):
         Runtime(path, trusted=trusting(versions=versions, today=lambda: TODAY))
     assert not versions.exists()
+
+
+@pytest.mark.parametrize("name", ["versions", "versions.lock"])
+def test_a_pipe_or_a_link_for_versions_is_refused_at_once(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    path = tmp_path / "state" / name
+    path.parent.mkdir()
+    for put in (lambda: os.mkfifo(path), lambda: path.symlink_to(tmp_path / "elsewhere")):
+        put()
+        with pytest.raises(StorageError, match="versions"):
+            admit(tmp_path / "state" / "versions", "k", "sad", 1)
+        path.unlink()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_the_folder_of_versions_is_its_owners_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        admit(tmp_path / "state" / "versions", "k", "sad", 1)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "state").iterdir()} == {0o600}
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"a": -1}', b'{"a": true}', b'{"a": 1, "a": 2}', b"\xff"])
