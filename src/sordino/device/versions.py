@@ -8,6 +8,7 @@ older bundle runs once more. An attacker who may remove the files of the app can
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -64,12 +65,17 @@ def _read(path: Path) -> dict[str, int]:
     return found
 
 
+def _private(path: str, flags: int) -> int:
+    """Open a file that its owner alone may read, so that no other user can hold its lock."""
+    return os.open(path, flags, 0o600)
+
+
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold the lock of the file."""
     if not LOCKS:
         yield
         return
-    with path.open("ab") as file:
+    with open(path, "ab", opener=_private) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
