@@ -407,3 +407,14 @@ print(*sorted(set(sys.modules) & {{"nacl", "cryptography", "sordino.device.signa
 def test_a_key_of_a_runtime_is_still_checked(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="key -1, expected 0 to"):
         Runtime(signed(tmp_path / "b.sordino"), key=-1, trusted=trusting())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are POSIX")
+def test_another_user_cannot_hold_the_lock_of_the_versions(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        admit(tmp_path / "versions", "a" * 16, "b" * 64, 1)
+    finally:
+        os.umask(before)
+    modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    assert modes == {"versions": 0o600, "versions.lock": 0o600}
