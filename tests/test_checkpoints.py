@@ -147,6 +147,9 @@ DAMAGES: dict[str, Callable[[Path, Path], object]] = {
     "a link for a table": lambda one, _: linked(one),
     "a link for a record": lambda one, _: linked(one.with_suffix(".json")),
     "an endless device": lambda one, _: replaced(one, lambda: one.symlink_to("/dev/zero")),
+    "an endless device for a record": lambda one, _: replaced(
+        one.with_suffix(".json"), lambda: one.with_suffix(".json").symlink_to("/dev/zero")
+    ),
     "a pipe that nobody writes": lambda one, _: replaced(one, lambda: os.mkfifo(one)),
     "a table that unfolds": lambda one, _: bomb(one),
     "a text that unfolds": lambda one, _: long_text(one),

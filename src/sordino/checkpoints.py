@@ -111,8 +111,9 @@ class Checkpoints:
         text = _record(name, self._key(name), content, record)
         if self.folder is not None:
             storage.folder(self.folder)
-            storage.write(self.path(name).with_suffix(".json"), text, durable=True)
-            storage.write(self.path(name), content, durable=True)
+            for path, file in ((self.path(name).with_suffix(".json"), text), (self.path(name), content)):
+                _make_room(path)
+                storage.write(path, file, durable=True)
         return _table(content), json.loads(text)["record"]
 
     def _key(self, name: str) -> str:
@@ -167,6 +168,13 @@ def read_bounded(path: Path, most: int) -> bytes:
     if len(content) > most:
         raise DamagedUnitError(f"more than {most:,} bytes")
     return content
+
+
+def _make_room(path: Path) -> None:
+    """Remove a link, a pipe or a device, which is no unit; `storage.write` refuses to replace a device."""
+    if os.path.lexists(path) and not (stat.S_ISREG(path.lstat().st_mode) or stat.S_ISDIR(path.lstat().st_mode)):
+        with storage.told(path):
+            path.unlink(missing_ok=True)
 
 
 def _record(name: str, key: str, table: bytes, record: Mapping[str, Any]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -182,6 +181,8 @@ _LARGEST: Final = 1 << 20
 
 def read(path: str | Path) -> Policy:
     """The policy in a TOML file. An unknown key is an error; tables hold the budget and the knobs of families."""
+    import tomllib  # here: a device reads no policy file
+
     try:
         given: dict[str, Any] = tomllib.loads(textfile.read(path, "a TOML file", PolicyError, _LARGEST))
     except (PolicyError, StorageError, tomllib.TOMLDecodeError, RecursionError) as error:

@@ -22,6 +22,9 @@ SHARED: Final = 0o666
 PRIVATE: Final = 0o600
 """Mode of a new file that its owner alone may read: released vectors, counts, keys."""
 
+PRIVATE_FOLDER: Final = 0o700
+"""Mode of a new folder that holds a device's key, count or versions: who may write there may replace them."""
+
 LONGEST_NAME: Final = 100
 """Characters of a safe name; callers may add a suffix and stay below the 255 bytes of common file systems."""
 
@@ -47,10 +50,10 @@ def told(path: str | Path) -> Iterator[None]:
         raise StorageError(f"{path}: {reason}") from error
 
 
-def folder(path: str | Path) -> Path:
-    """The folder at `path`, made when absent. Raises `StorageError` where that cannot be."""
+def folder(path: str | Path, mode: int = 0o777) -> Path:
+    """The folder at `path`, made when absent (`mode` less the umask). Raises `StorageError` where that fails."""
     with told(path):
-        Path(path).mkdir(parents=True, exist_ok=True)
+        Path(path).mkdir(mode, parents=True, exist_ok=True)
     return Path(path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -275,6 +276,23 @@ def test_a_killed_worker_is_told_in_plain_words() -> None:
     os.kill(workers_of(process.pid)[0], signal.SIGKILL)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (2, f"{failures.WORKER_KILLED}\n")
+
+
+def test_a_refusal_is_one_line_though_a_library_misses_its_worker() -> None:
+    refusing = """
+    import subprocess, threading
+    worker = subprocess.Popen(["sleep", "60"])
+    def watch():
+        worker.wait()
+        raise RuntimeError("worker lost")
+    threading.Thread(target=watch).start()
+    raise ValueError("refused")
+"""
+    code = re.sub(r"    print\(.*\n", lambda _: refusing, WORKING)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 2
+    assert run.stderr.startswith("ValueError: refused")
+    assert run.stderr.count("\n") == 1
 
 
 def test_a_grandchild_is_a_descendant() -> None:

@@ -326,3 +326,10 @@ def test_no_bytes_at_all_give_another_error(tmp_path_factory: pytest.TempPathFac
         except SordinoError as error:
             message = str(error)
             assert message.isprintable()
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_the_line_that_names_the_separator_is_no_header(tmp_path: Path, separator: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"sep={separator}\n{frame().to_csv(index=False, sep=separator)}")
+    np.testing.assert_allclose(read(path).x, X)

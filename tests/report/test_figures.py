@@ -12,6 +12,7 @@ import pytest
 
 from sordino.report import Estimate
 from sordino.report.figures import Panel, Point, confusions, curves, dots, front
+from sordino.report.roc import roc
 
 GOOD = Estimate(0.8, 0.7, 0.9, 100, 12, 0.5)
 UNSURE = Estimate(0.6, math.nan, math.nan, 20, 3, 0.5)
@@ -106,3 +107,9 @@ def test_a_class_without_utterances_is_blank() -> None:
 def test_more_releases_than_colours_are_drawn() -> None:
     many = [f"release-{place}" for place in range(20)]
     assert front([[Panel("AUC", "F1", [Point(name, GOOD, GOOD) for name in many])]], many).startswith("<svg")
+
+
+def test_the_ticks_of_a_roc_curve_are_plain_numbers() -> None:
+    svg = roc({"gender": {"none": (np.array([0.0, 0.01, 1.0]), np.array([0.0, 0.5, 1.0]))}})
+    assert "mathdefault" not in svg
+    assert all(f"<!-- {tick} -->" in svg for tick in ("0.001", "0.01", "0.1", "1"))  # beside the outlines

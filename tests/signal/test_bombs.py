@@ -135,13 +135,14 @@ CONTENTS = {
     "MP4 or M4A": b"\0\0\0\x20ftypM4A " + bytes(100),
     "zero bytes": bytes(3000),
     "text": b"dear diary",
+    "a side file of macOS": b"\x00\x05\x16\x07" + bytes(60),
 }
 
 
 @pytest.mark.parametrize("kind", CONTENTS)
 def test_the_content_of_a_file_that_is_no_sound_is_named(tmp_path: Path, kind: str) -> None:
     (tmp_path / "x.wav").write_bytes(CONTENTS[kind])
-    with pytest.raises(AudioError, match=rf"x\.wav: not a sound file that can be read, but {kind}: [^\n]*$"):
+    with pytest.raises(AudioError, match=rf"x\.wav: not a sound file that can be read, but {kind}[^\n]*: [^\n]*$"):
         audio.read(tmp_path / "x.wav")
 
 

@@ -88,6 +88,28 @@ def test_these_files_are_refused_in_one_line(tmp_path: Path, kind: str) -> None:
     assert time.monotonic() - begin < 1
 
 
+DISGUISED = {
+    "a git-lfs pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "a git-lfs pointer"),
+    "a web page": (b"<html>404</html>\n", "a web page"),
+    "an archive": (b"\x1f\x8b\x08\x00abc", "a gzip archive, .*: unpack it"),
+}
+
+
+@pytest.mark.parametrize("suffix", ["txt", "bin", "kv"])
+@pytest.mark.parametrize("kind", DISGUISED)
+def test_what_a_file_is_in_place_of_words_is_named(tmp_path: Path, kind: str, suffix: str) -> None:
+    content, message = DISGUISED[kind]
+    (tmp_path / f"x.{suffix}").write_bytes(content)
+    with pytest.raises(FeatureError, match=rf"^[^\n]*x\.{suffix}: {message}[^\n]*$"):
+        read(tmp_path / f"x.{suffix}")
+
+
+def test_words_in_utf_16_are_named(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_bytes("1 2\nthe 1 2\n".encode("utf-16"))
+    with pytest.raises(FeatureError, match=r"UTF-16 text, .*: save it as UTF-8"):
+        read(tmp_path / "x.txt")
+
+
 @pytest.mark.parametrize("word", ["New York", "a b", "New York City", "Los Angeles", "U S A B", "an 8"])
 def test_a_space_in_a_word_of_a_binary_file_is_refused(tmp_path: Path, word: str) -> None:
     keyed(["happy", word, "sad"]).save_word2vec_format(str(tmp_path / "x.bin"), binary=True)

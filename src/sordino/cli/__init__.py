@@ -29,7 +29,7 @@ VERBS: Final = {
     "audit": "Ask what an attacker learns from a table of vectors.",
     "bench": "Measure the speed and size of a bundle.",
     "budget": "Show or reset the count of released vectors.",
-    "bundle": "Show what a bundle says of itself.",
+    "bundle": "Look into a bundle, sign and verify it.",
     "carry": "Fit on one corpus, use on another.",
     "demo": "Run the main job on speech made on the spot.",
     "compare": "Compare every release on your recordings.",
@@ -68,6 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if signals.number:  # a worker that ended first may have raised an error of its own
         signals.leave(_say)
     if status not in (0, DIFFERS):
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 (libraries miss their workers)
         end_children()
     sys.exit(status)
 

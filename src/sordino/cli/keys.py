@@ -30,7 +30,7 @@ def usable(key: Path | None, version: int | None, expires: str | None) -> None:
     if key is None:
         if version is not None or expires is not None:
             raise SignatureError(
-                "--version and --expires are of a signature, expected --sign KEY: name the private key"
+                "--bundle-version and --expires are of a signature, expected --sign KEY: name the private key"
             )
         return
     from sordino.device.trust import ed25519

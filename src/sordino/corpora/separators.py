@@ -9,6 +9,8 @@ from typing import Final
 SEPARATORS: Final = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
 """The first that splits the header in most columns is that of the table."""
 
+_HINTS: Final = frozenset({"sep=", *(f"sep={separator}".strip() for separator in SEPARATORS)})
+
 WIDEST: Final = 1 << 22
 """Characters of a text that are looked at for its header."""
 
@@ -33,9 +35,18 @@ def header(text: str, strict: bool = False) -> tuple[str, list[str], int]:
     return separator, *split[separator]
 
 
+def is_hint(cells: list[str]) -> bool:
+    """Whether a row is the line `sep=;` that a spreadsheet wants before the header, however it was split.
+
+    >>> is_hint(["sep=", ""]), is_hint(["sep=;"]), is_hint(["sep=", "x0"])
+    (True, True, False)
+    """
+    return cells[:1] != [] and cells[0].strip().lower() in _HINTS and not any(map(str.strip, cells[1:]))
+
+
 def _first_row(text: str, separator: str, strict: bool) -> tuple[list[str], int]:
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
     for place, cells in enumerate(rows):
-        if any(map(str.strip, cells)):
+        if any(map(str.strip, cells)) and not (place == 0 and is_hint(cells)):
             return cells, place
     return [], 0

@@ -12,6 +12,7 @@ from pathlib import Path
 from sordino import textfile
 from sordino.corpora import separators
 from sordino.corpora.labels import fold
+from sordino.corpora.separators import is_hint
 from sordino.errors import CorpusError
 
 Row = dict[str, str]
@@ -81,7 +82,8 @@ def _numbered(path: Path, text: str) -> tuple[str, Iterator[tuple[int, list[str]
 
 def _rows(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
     try:
-        yield from enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True), start=1)
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+        yield from ((number, cells) for number, cells in enumerate(rows, 1) if number > 1 or not is_hint(cells))
     except csv.Error as error:
         raise CorpusError(f"{path}: not a readable CSV table ({error}): save it again as 'CSV UTF-8'") from error
 

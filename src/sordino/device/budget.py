@@ -164,7 +164,7 @@ def locked(path: Path) -> Iterator[Path]:
     real = os.path.realpath(path)
     folder = os.path.dirname(real)  # noqa: PTH120 (before each release: every call counts)
     if not os.path.isdir(folder):  # noqa: PTH112
-        storage.folder(folder)
+        storage.folder(folder, storage.PRIVATE_FOLDER)
     beside = _lock(f"{real}.lock", os.O_RDWR | os.O_CREAT | _PLAIN)
     try:
         above = _lock(folder, os.O_RDONLY)

@@ -37,7 +37,7 @@ def kept(path: str | Path) -> int:
     is not replaced, since that would draw anew for everything that was drawn for.
     """
     path = Path(path)
-    storage.folder(path.parent)
+    storage.folder(path.parent, storage.PRIVATE_FOLDER)
     with storage.told(path):
         content = _read(path)
         if content is None:

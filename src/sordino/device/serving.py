@@ -6,6 +6,7 @@ clips     by stream (steps, width) -> preprocess -> model -> out (1, k) -> chanc
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -28,6 +29,10 @@ Clip = Mapping[str, NDArray[np.floating]]
 LARGEST: Final = 1e9
 """Of the numbers of a scaled clip, which speech never reaches: far beyond it networks overflow, and what is no number
 then comes out of ONNX Runtime's layers as one."""
+
+
+POINTS: Final = 1 << 12
+"""Points of the scaled space in memory, the latest ones."""
 
 
 def _as_it_is(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:  # noqa: ARG001
@@ -77,10 +82,30 @@ class _Serving:
         self.preprocess = Model(bundle.files[served.preprocess], served.preprocess) if served.preprocess else None
         self.model = Model(bundle.files[served.model], served.model) if served.model else None
         self.arrays = bundle.arrays(served.arrays) if served.arrays else {}
+        self._points, self._lock = dict[int, int](), threading.Lock()
         self.bins = frozenset(self.arrays["bin"].tolist()) if "bin" in self.arrays else frozenset()
         if served.chance.get("kind") not in CHANCE:
             raise BundleError(
                 f"chance {served.chance.get('kind')!r}, expected one of {', '.join(CHANCE)}: update sordino"
+            )
+
+    def distinct(self, given: bytes, z: bytes) -> None:
+        """Raise `ReleaseError` where another input had the same point of the scaled space.
+
+        Chance follows from that point. A forged scale that maps many inputs to few points would have one vector drawn
+        for each, and so release which point it is. Scales that were fitted keep different utterances apart.
+        """
+        if not self.preprocess or self.served.chance["kind"] == "none":
+            return
+        source, point = hash(given), hash(z)  # 64 bits; a chance hit refuses, it releases nothing more
+        with self._lock:
+            known = self._points.setdefault(point, source)
+            if len(self._points) > POINTS:
+                del self._points[next(iter(self._points))]
+        if known != source:
+            raise ReleaseError(
+                f"{self.served.preprocess}: two utterances have the same point of the scaled space, expected one each: "
+                "do not use the bundle"
             )
 
     def chosen(self, z: Any, made: Made, rows: int) -> Vectors:
@@ -125,7 +150,12 @@ class Table(_Serving):
     def __call__(self, features: NDArray[np.floating]) -> Vectors:
         """Row by row: a product's last digits follow from how many rows there are, and chance follows from them."""
         x = self._checked(features)
-        return np.concatenate([self.released(self._scaled(x[row : row + 1])) for row in range(len(x))])
+        return np.concatenate([self._row(x[row : row + 1]) for row in range(len(x))])
+
+    def _row(self, x: Vectors) -> Vectors:
+        z = self._scaled(x)
+        self.distinct(x.tobytes(), z.tobytes())
+        return self.released(z)
 
     def _checked(self, x: NDArray[np.floating]) -> Vectors:
         if x.ndim != 2 or x.shape[1] != self.dims or not len(x) or x.dtype.kind != "f":
@@ -175,4 +205,10 @@ class Clips(_Serving):
     def __call__(self, clips: Sequence[Clip]) -> Vectors:
         if not len(clips):
             raise ReleaseError("no clips, expected one or more: leave the call out")
-        return np.concatenate([self.released(self.scaled(clip)) for clip in clips])
+        return np.concatenate([self._clip(clip) for clip in clips])
+
+    def _clip(self, clip: Clip) -> Vectors:
+        scaled = self.scaled(clip)
+        given = [np.ascontiguousarray(clip[name], np.float32).tobytes() for name in self.streams]
+        self.distinct(b"".join(given), b"".join(values.tobytes() for values in scaled.values()))
+        return self.released(scaled)

@@ -49,5 +49,9 @@ def _panel(axis: Any, lines: Mapping[str, Curve], names: list[str], logarithmic:
         axis.step(false, true, where="post", color=_style(name, names), lw=1.3, ls=dashes)
     if logarithmic:
         axis.set(xscale="log", xlim=(CORNER, 1), ylim=(0, 1.01))
+        decades = 10.0 ** np.arange(
+            np.ceil(np.log10(CORNER)), 1
+        )  # matplotlib writes powers as formulas, shown raw here
+        axis.set_xticks(decades, [f"{one:g}" for one in decades])
     else:
         axis.set(xlim=(0, 1), ylim=(0, 1.01), aspect="equal")

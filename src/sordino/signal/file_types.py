@@ -22,6 +22,7 @@ _STARTS: Final[tuple[tuple[int, bytes, str, str], ...]] = (
     (0, b"\x1a\x45\xdf\xa3", "Matroska or WebM", _CONVERT),
     (0, b"\x30\x26\xb2\x75", "WMA or ASF", _CONVERT),
     (0, b"#!AMR", "AMR", _CONVERT),
+    (0, b"\x00\x05\x16\x07", "a side file of macOS (its name starts with `._`)", "leave it out"),
     (0, b"%PDF", "a PDF document", "copy or download it anew"),
     (0, b"\x89PNG", "a PNG picture", "copy or download it anew"),
     (0, b"\xff\xd8\xff", "a JPEG picture", "copy or download it anew"),

@@ -15,15 +15,17 @@ its dither, which is random, is off.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import kaldi_native_fbank
 import numpy as np
 from numpy.typing import NDArray
 
 from sordino.errors import AudioError
 from sordino.signal import audio
 from sordino.signal.audio import SAMPLING_RATE
+
+if TYPE_CHECKING:
+    import kaldi_native_fbank
 
 BANDS: Final = 40
 """Mel bands, and so values a frame (Jaiswal and Mower Provost 2020, section 3.3)."""
@@ -62,6 +64,8 @@ def filterbank(samples: NDArray[np.floating], sampling_rate: int = SAMPLING_RATE
     >>> frames.shape, int(frames[0].argmax())  # 1000 mel is 1000 Hz: the band centred nearest, at 991 mel
     ((48, 40), 13)
     """
+    import kaldi_native_fbank  # here: a device that gets features starts without it
+
     _check(samples, sampling_rate)
     energies = kaldi_native_fbank.OnlineFbank(_options(sampling_rate))
     energies.accept_waveform(sampling_rate, samples.astype(np.float32).data)  # as an array it is read at half the speed
@@ -101,6 +105,8 @@ class Filterbank:
 
 
 def _options(sampling_rate: int) -> kaldi_native_fbank.FbankOptions:
+    import kaldi_native_fbank
+
     options = kaldi_native_fbank.FbankOptions()
     options.frame_opts.samp_freq = sampling_rate
     options.frame_opts.frame_length_ms = 1000 * FRAME_SECONDS

@@ -21,14 +21,16 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino import storage
+from sordino import storage, textfile
 from sordino.errors import DependencyError, FeatureError
-from sordino.signal.word_files import Vocabulary, read_bin, read_kv, read_txt
+
+if TYPE_CHECKING:
+    from sordino.signal.word_files import Vocabulary
 
 UNKNOWN: Final = "<unk>"
 """The word that stands for all others."""
@@ -132,16 +134,20 @@ def read(path: str | Path) -> Words:
     `StorageError` for what cannot be read.
     """
     path = Path(path)
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
+    if path.suffix.lower() not in _SUFFIXES:
         found = path.suffix or "missing"
-        raise FeatureError(f"{path}: suffix {found}, expected {', '.join(_READERS)}: unpack or convert it")
+        raise FeatureError(f"{path}: suffix {found}, expected {', '.join(_SUFFIXES)}: unpack or convert it")
     if path.exists() and not path.is_file() and not path.is_dir():
         raise FeatureError(f"{path}: a pipe or a device, expected a file: copy it")
     with storage.told(path):
-        path.open("rb").close()
+        with path.open("rb") as file:
+            head = file.read(textfile.HEAD)
+        problem = textfile.disguise(head) or (textfile.coding(head) if path.suffix.lower() == ".txt" else None)
+        if problem:
+            kind, remedy = problem.split(": ", 1)
+            raise FeatureError(f"{path}: {kind}, expected word vectors in a {path.suffix} file: {remedy}")
         try:
-            return Words.of(*reader(path))
+            return Words.of(*_reader(path.suffix.lower())(path))
         except FileNotFoundError as error:
             missing = Path(error.filename).name
             raise FeatureError(f"{path}: {missing} is missing, expected it beside the file: copy both") from error
@@ -176,4 +182,11 @@ def _blocks(vectors: NDArray[np.floating]) -> list[NDArray[np.floating]]:
     return [vectors[first : first + _BLOCK] for first in range(0, len(vectors), _BLOCK)]
 
 
-_READERS: Final[dict[str, Callable[[Path], Vocabulary]]] = {".kv": read_kv, ".bin": read_bin, ".txt": read_txt}
+_SUFFIXES: Final = (".kv", ".bin", ".txt")
+
+
+def _reader(suffix: str) -> Callable[[Path], Vocabulary]:
+    """What reads a kind of file."""
+    from sordino.signal import word_files  # here: a device that reads no words starts without it
+
+    return {".kv": word_files.read_kv, ".bin": word_files.read_bin, ".txt": word_files.read_txt}[suffix]

@@ -158,6 +158,13 @@ def test_errors_are_one_line_and_name_no_speaker_and_no_recording(folder: Path) 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_the_line_that_names_the_separator_is_no_header(folder: Path, separator: str) -> None:
+    rows = "file,speaker,gender,emotion\nsound/a.wav,anna,f,sad\n".replace(",", separator)
+    (folder / "m.csv").write_text(f"sep={separator}\n{rows}")
+    assert corpora.load("manifest", folder / "m.csv").speaker.tolist() == ["manifest/anna"]
+
+
 def test_text_that_is_not_utf8_is_refused(folder: Path) -> None:
     with pytest.raises(CorpusError, match="not UTF-8 text"):
         load(folder, HEADER, ("sound/a.wav", "Jörg", "m", "sad"), encoding="latin-1")

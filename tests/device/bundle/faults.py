@@ -286,7 +286,7 @@ FAULTS: dict[str, tuple[str, Callable[[Files], None], str]] = {
     "no model at all": (
         "leace",
         replaced(ONNX, b"none"),
-        r"release-0.onnx: not a model that can be read",
+        r"release-0.onnx: not a model that ONNX Runtime reads",
     ),
     "another card": (
         "drawn",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,13 @@ from sordino import export
 from sordino.device import Runtime, read
 from sordino.device.bundle import families
 from sordino.device.bundle.interface import interface
-from sordino.errors import BundleError
+from sordino.device.serving import Table
+from sordino.errors import BundleError, ReleaseError
+from sordino.export.graph import Graph
 from sordino.policy import Budget, Policy
 from sordino.release import EMBEDDINGS, FITTERS
 from tests.device.bundle.faults import FAULTS, NPZ, WIDTH, a_bin, both, model
-from tests.device.bundle.forged import Files, arrays, chance, first, forged, policies
+from tests.device.bundle.forged import Files, arrays, card, chance, first, forged, policies
 from tests.device.synthetic_bundles import CARD, OTHER, bundled, embedding, features, fitted, preprocess
 from tests.release.synthetic_vectors import POLICY
 
@@ -147,3 +151,63 @@ def test_what_a_model_takes_and_gives_is_read_from_its_file() -> None:
     for content in (b"", b"none", whole[:-3], whole + whole, b"\xff" * 30):
         with pytest.raises((ValueError, UnicodeDecodeError)):
             interface(content)
+
+
+def coded(files: Files) -> None:
+    """The scaled space says the signs of six features and nothing else, and many prototypes wait for them."""
+    graph, signs = Graph(), np.eye(60, WIDTH, dtype=np.float32)
+    signs[6:] = 0
+    x = graph.input("x", np.float32, "n", 60)
+    files["preprocess.onnx"] = graph.model(z=((x @ signs > 0) * 1).astype(np.float32))
+    files["release-0.onnx"] = model(bin=a_bin)
+    random = np.random.default_rng(0)
+    many = random.normal(size=(2000, WIDTH)).astype(np.float32)
+    arrays(NPZ, lambda a: a.update(prototypes=many, bin=np.arange(2000, dtype=np.int64) % 2))(files)
+
+
+def test_a_scale_of_few_points_is_no_way_out(tmp_path: Path) -> None:
+    """One vector for each point would tell six bits of each utterance under a family of two decisions."""
+    path = forged(bundled("drawn"), tmp_path / "a", coded)
+    table = Table(read(path), read(path).policies["mine"], 0)
+
+    def proven(found: dict[str, Any]) -> None:
+        found["z"] = table.scaled(found["x"])
+        table.key = int.from_bytes(found["key_0"].tobytes(), "little")
+        found["released_0"] = table.released(found["z"])
+
+    runtime = Runtime(forged(path, tmp_path / "b", arrays("vectors.npz", proven)), key=1)
+    x = np.random.default_rng(1).normal(size=(2, 60)).astype(np.float32)
+    x[1, :6] = x[0, :6]
+    assert np.array_equal(runtime.release(x[:1]), runtime.release(x[:1]))
+    with pytest.raises(ReleaseError, match="two utterances have the same point of the scaled space"):
+        runtime.release(x[1:])
+
+
+@pytest.mark.parametrize("part", ["prototypes.npy", "bin.npy"])
+def test_a_part_that_is_no_array_is_refused(part: str, tmp_path: Path) -> None:
+    def changed(files: Files) -> None:
+        with zipfile.ZipFile(io.BytesIO(files[NPZ])) as before, zipfile.ZipFile(made := io.BytesIO(), "w") as after:
+            for name in before.namelist():
+                after.writestr(name, b"no array" if name == part else before.read(name))
+        files[NPZ] = made.getvalue()
+
+    with pytest.raises(BundleError, match="not an array file"):
+        read(forged(bundled("drawn"), tmp_path / "b", changed))
+
+
+def test_a_bundle_of_thousands_of_policies_is_refused(tmp_path: Path) -> None:
+    def many(listed: list[Any]) -> list[Any]:
+        return [{**listed[0], "name": f"p{number}"} for number in range(1000)]
+
+    with pytest.raises(BundleError, match="do not fit together"):
+        read(forged(bundled("drawn"), tmp_path / "b", policies(many), policies=None))
+
+
+def test_a_deep_card_is_refused(tmp_path: Path) -> None:
+    def deep(found: dict[str, Any]) -> None:
+        found["notes"] = []
+        for _ in range(500):
+            found["notes"] = [found["notes"]]
+
+    with pytest.raises(BundleError, match="do not fit together"):
+        read(forged(bundled("drawn"), tmp_path / "b", card(deep)))

@@ -25,7 +25,7 @@ from sordino.device.onnx.protobuf import Bounds, Message, parse
 from sordino.device.onnx.schema import MODEL
 from sordino.device.onnx.shapes import OPERATORS
 from sordino.device.onnx.structure import BUNDLE, Limits, check
-from sordino.errors import BundleError
+from sordino.errors import BundleError, ReleaseError
 from sordino.release import FITTERS
 from tests.device.onnx import hostile_models as hostile
 from tests.device.synthetic_bundles import CARD, bundled, embedding, talking
@@ -334,3 +334,35 @@ def test_changed_bytes_are_refused_or_harmless(data: st.DataObject) -> None:
 def test_any_bytes_are_refused_with_an_error_of_sordino(content: bytes) -> None:
     with pytest.raises(BundleError):
         check(content, "m.onnx")
+
+
+def test_a_number_beyond_32_bits_is_refused() -> None:
+    """ONNX Runtime keeps the lower half: a range of no numbers here had 600 million there."""
+    limit = (
+        hostile.field(8, b"l") + b"\x10\x06\x28\x80\x8c\x8d\x9e\xf2\xff\xff\xff\xff\x01"
+    )  # int32_data of -2^32 + 6e8
+    numbers = [hostile.constant(name, value, np.int32) for name, value in (("f", 0), ("d", 1))]
+    graph = hostile.proto([hostile.node("Range", "f l d")], numbers).graph.SerializeToString()
+    content = b"\x08\x08" + hostile.field(8, b"\x10\x12") + hostile.field(7, graph + hostile.field(5, limit))
+    with pytest.raises(BundleError, match="an integer of over 32 bits"):
+        check(content, "m.onnx")
+
+
+def test_a_long_input_does_not_take_memory_without_bound() -> None:
+    """The square of 4,096 steps is small, that of ten minutes is not."""
+    nodes = [
+        hostile.node("ReduceSum", "x a", "s", keepdims=0),
+        hostile.node("Unsqueeze", "s a", "column"),
+        hostile.node("Add", "s column", "square"),
+        hostile.node("ReduceSum", "square a", "t", keepdims=1),
+        hostile.node("Add", "x t"),
+    ]
+    model = Model(hostile.proto(nodes, [hostile.constant("a", [1], np.int64)]).SerializeToString(), "m.onnx")
+    assert model(x=np.ones((100, 4), np.float32))["y"].shape == (100, 4)
+    with pytest.raises(ReleaseError, match="too much memory on input of this length"):
+        model(x=np.ones((60_000, 4), np.float32))
+
+
+def test_a_long_input_of_a_plain_model_runs() -> None:
+    model = Model(hostile.harmless().SerializeToString(), "m.onnx")
+    assert model(x=np.ones((60_000, 4), np.float32))["y"].shape == (60_000, 4)

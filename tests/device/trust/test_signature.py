@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -221,6 +222,19 @@ def test_a_revoked_key_is_refused(tmp_path: Path) -> None:
         signature.read_revoked(tmp_path / "revoked")
 
 
+@pytest.mark.parametrize("revoked", ["0123456789abcdef", {"0123456789ABCDEF"}, {"0123"}, {7}])
+def test_revoked_keys_that_are_no_ids_are_refused(revoked: Any) -> None:
+    """A text would be a set of its letters, and an id in capitals that of no key: nothing would be revoked."""
+    with pytest.raises(SignatureError, match="expected a set of key ids of 16 hexadecimal digits"):
+        Trust((keys("maker")[1],), revoked=revoked)
+
+
+def test_a_list_of_revoked_keys_is_not_cut(tmp_path: Path) -> None:
+    (tmp_path / "revoked").write_text(f"#{'x' * 1022}\n" * 1024 + "0123456789abcdef\n")
+    with pytest.raises(SignatureError, match="larger than 1 MB"):
+        signature.read_revoked(tmp_path / "revoked")
+
+
 def test_a_version_does_not_go_back(tmp_path: Path) -> None:
     trusts = trusting("maker", "other", versions=tmp_path / "state" / "versions")
     old, new = signed(tmp_path / "1.sordino", version=1), signed(tmp_path / "2.sordino", version=2)
@@ -238,6 +252,29 @@ def test_a_refused_bundle_moves_no_version(tmp_path: Path) -> None:
     with pytest.raises(SignatureError, match="expired"):
         Runtime(path, trusted=trusting(versions=versions, today=lambda: TODAY))
     assert not versions.exists()
+
+
+@pytest.mark.parametrize("name", ["versions", "versions.lock"])
+def test_a_pipe_or_a_link_for_versions_is_refused_at_once(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    path = tmp_path / "state" / name
+    path.parent.mkdir()
+    for put in (lambda: os.mkfifo(path), lambda: path.symlink_to(tmp_path / "elsewhere")):
+        put()
+        with pytest.raises(StorageError, match="versions"):
+            admit(tmp_path / "state" / "versions", "k", "sad", 1)
+        path.unlink()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_the_folder_of_versions_is_its_owners_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        admit(tmp_path / "state" / "versions", "k", "sad", 1)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "state").iterdir()} == {0o600}
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"a": -1}', b'{"a": true}', b'{"a": 1, "a": 2}', b"\xff"])
@@ -372,3 +409,14 @@ print(*sorted(set(sys.modules) & {{"nacl", "cryptography", "sordino.device.trust
 def test_a_key_of_a_runtime_is_still_checked(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="key -1, expected 0 to"):
         Runtime(signed(tmp_path / "b.sordino"), key=-1, trusted=trusting())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are POSIX")
+def test_another_user_cannot_hold_the_lock_of_the_versions(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        admit(tmp_path / "versions", "a" * 16, "b" * 64, 1)
+    finally:
+        os.umask(before)
+    modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+    assert modes == {"versions": 0o600, "versions.lock": 0o600}

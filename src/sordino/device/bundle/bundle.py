@@ -44,6 +44,12 @@ SUFFIX: Final = ".sordino"
 LARGEST: Final = 1 << 26
 """Bytes of a whole bundle, sixty times those of a usual one: a larger one is not read."""
 
+MOST_POLICIES: Final = 64
+"""Policies of one bundle: each is checked on reading."""
+
+DEEPEST: Final = 32
+"""Lists and objects within each other in a card."""
+
 MANIFEST: Final = "manifest.json"
 CARD: Final = "card.json"
 POLICIES: Final = "policies.json"
@@ -90,7 +96,10 @@ class Bundle:
         try:
             stored(self.files[name])
             with np.load(io.BytesIO(self.files[name]), allow_pickle=False) as file:
-                return {key: file[key] for key in file.files}
+                arrays = {key: file[key] for key in file.files}
+            if not all(isinstance(array, np.ndarray) for array in arrays.values()):  # numpy gives other parts as bytes
+                raise ValueError("a part that is no array")
+            return arrays
         except (ValueError, KeyError, MemoryError, *TORN) as error:
             raise BundleError(f"{name}: not an array file, expected one: write the bundle again") from error
 
@@ -150,6 +159,8 @@ def read(path: str | Path) -> Bundle:
 def _parsed(path: Path, manifest: bytes, files: dict[str, bytes], signature: bytes | None) -> Bundle:
     try:
         card, policies = (parsed(files[name]) for name in (CARD, POLICIES))
+        if not isinstance(policies, list) or len(policies) > MOST_POLICIES or _depth(card) > DEEPEST:
+            raise ValueError("more than a bundle may hold")
         served = [Served(**{**policy, "policy": restored(policy["policy"])}) for policy in policies]
         files_of = [name for policy in served for name in (policy.preprocess, policy.model, policy.arrays)]
         if (
@@ -171,6 +182,13 @@ def _parsed(path: Path, manifest: bytes, files: dict[str, bytes], signature: byt
         raise BundleError(f"{path}: two policies of the name {twice[0]!r}, expected one each: write it again")
     _agree(path, parsed(manifest).get("policies"), {policy.name: policy.policy.digest for policy in served})
     return Bundle(files, card, {policy.name: policy for policy in served}, manifest, signature)
+
+
+def _depth(content: Any) -> int:
+    """How many lists and objects of JSON lie within each other."""
+    if not isinstance(content, dict | list):
+        return 0
+    return 1 + max(map(_depth, content.values() if isinstance(content, dict) else content), default=0)
 
 
 def _agree(path: Path, stated: Any, found: Mapping[str, str]) -> None:

@@ -3,8 +3,9 @@
 An attacker who has this source forges any bundle and computes all checksums anew. The name of a family is a promise to
 the user, so the structure must keep it: what the model takes and gives, how chance comes in, which arrays there are, of
 which type and shape, and how many decisions. Of `drawn` the input then reaches the released vector through a decision
-among at most K alone. *Which* decision the model takes, and which vectors stand for it, no structure tells: that is
-what a signature and the audit are for.
+among at most K alone, as long as two inputs are two points of the scaled space, from which chance follows:
+`sordino.device.serving` refuses two inputs of one point. *Which* decision the model takes, and which vectors stand
+for it, no structure tells: that is what a signature and the audit are for.
 """
 
 from __future__ import annotations

@@ -7,7 +7,10 @@ is set before the import does not. A program that imports onnxruntime before sor
 
 from __future__ import annotations
 
+import math
+import operator
 import os
+from collections.abc import Mapping
 from typing import Any
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the import, whatever the user's environment has
@@ -16,7 +19,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from sordino.device.onnx.structure import check
+from sordino.device.onnx.structure import LONG, check, fits
 from sordino.errors import BundleError, ReleaseError
 
 _SILENT = 4  # fatal errors alone; all others are raised
@@ -46,16 +49,23 @@ class Model:
         options.log_severity_level = _SILENT
         for entry, setting in {**_CLOSED, **_SAME_EVERYWHERE}.items():
             options.add_session_config_entry(entry, setting)
-        self._what = what
+        self._what, self._content, self._largest = what, content, list[int]()
         try:
             self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # it has no error of its own that they share
             raise BundleError(f"{what}: not a model that ONNX Runtime reads: write the bundle again") from error
 
+        self._free = [
+            (given.name, axis)
+            for given in self._session.get_inputs()
+            for axis, size in enumerate(given.shape)
+            if not isinstance(size, int)
+        ]
         self._names = [output.name for output in self._session.get_outputs()]
 
     def __call__(self, **inputs: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """What comes out. Raises `ReleaseError` where the model fails or says what is no number."""
+        self._check_sizes(inputs)
         try:
             outputs = self._session.run(self._names, inputs)
         except Exception as error:
@@ -64,6 +74,20 @@ class Model:
             if output.dtype.kind not in "iu" and not np.isfinite(output).all():  # whole numbers are finite
                 raise ReleaseError(f"{self._what}: the model gave NaN or infinity: nothing is released")
         return dict(zip(self._names, outputs, strict=True))
+
+    def _check_sizes(self, inputs: Mapping[str, NDArray[Any]]) -> None:
+        """Raise `ReleaseError` where the model would take too much memory for inputs larger than `check` looked at."""
+        try:
+            sizes = [inputs[name].shape[axis] for name, axis in self._free]
+        except (KeyError, IndexError):  # the model refuses these inputs
+            return
+        if math.prod(sizes) <= LONG or (self._largest and all(map(operator.le, sizes, self._largest))):
+            return
+        if not fits(self._content, {name: values.shape for name, values in inputs.items()}):
+            raise ReleaseError(
+                f"{self._what}: the model takes too much memory on input of this length: nothing is released"
+            )
+        self._largest = sizes
 
 
 def rounds_inputs(content: bytes) -> bool:

@@ -21,7 +21,7 @@ FIXED64: Final = 1
 LENGTH: Final = 2
 FIXED32: Final = 5
 
-WIRE: Final = {"int": VARINT, "double": FIXED64, "float": FIXED32}
+WIRE: Final = {"int": VARINT, "int32": VARINT, "double": FIXED64, "float": FIXED32}
 """The wire type of each scalar; `bytes`, `text` and messages have a length."""
 
 TEXT_BYTES: Final = 256
@@ -37,7 +37,8 @@ class Field(NamedTuple):
 
     name: str
     kind: str
-    """`int` (two's complement of 64 bits), `float`, `double`, `bytes`, `text`, or the name of a message."""
+    """`int` (two's complement of 64 bits), `int32` (the same, of a number that 32 bits hold: other readers keep the
+    lower half of a larger one), `float`, `double`, `bytes`, `text`, or the name of a message."""
     repeated: bool = False
     refused: str = ""
     """Why no message may have this field; it is read all the same, since its content may hold worse."""
@@ -104,9 +105,9 @@ class _Reader:
             if tag & 7 == WIRE.get(field.kind, LENGTH):
                 value, at = self._value(field.kind, at, end, depth)
                 self._add(values, field, value)
-            elif tag & 7 == LENGTH and field.repeated and field.kind == "int":
+            elif tag & 7 == LENGTH and field.repeated and field.kind in ("int", "int32"):
                 start, at = self._span(at, end)
-                values.setdefault(field.name, []).extend(self._packed(start, at))
+                values.setdefault(field.name, []).extend(self._packed(field.kind, start, at))
             else:
                 raise MalformedError(f"field {field.name} of wire type {tag & 7}")
         self.visitor.visit(kind, values)
@@ -114,9 +115,12 @@ class _Reader:
 
     def _value(self, kind: str, at: int, end: int, depth: int) -> tuple[Any, int]:
         """The value of one field and the position after it."""
-        if kind == "int":
+        if kind in ("int", "int32"):
             number, at = self._varint(at, end)
-            return number - (1 << 64) if number >> 63 else number, at
+            number -= number >> 63 << 64
+            if kind == "int32" and not -(1 << 31) <= number < 1 << 31:
+                raise MalformedError("an integer of over 32 bits")
+            return number, at
         if kind in WIRE:
             size, code = (4, "<f") if kind == "float" else (8, "<d")
             if at + size > end:
@@ -127,12 +131,12 @@ class _Reader:
             return self._text(start, at), at
         return self.view[start:at] if kind == "bytes" else self.message(kind, start, at, depth - 1), at
 
-    def _packed(self, at: int, end: int) -> list[int]:
+    def _packed(self, kind: str, at: int, end: int) -> list[int]:
         """Integers without tags."""
         numbers = []
         while at < end:
             self._count()
-            number, at = self._value("int", at, end, 1)
+            number, at = self._value(kind, at, end, 1)
             numbers.append(number)
         return numbers
 

@@ -109,7 +109,7 @@ MODEL: Final = {
         2: Field("data_type", "int"),
         3: Field("segment", "bytes", refused="segment of a tensor"),
         4: Field("float_data", "bytes"),
-        5: _many("int32_data", "int"),
+        5: _many("int32_data", "int32"),
         6: _many("string_data", "bytes", STRINGS),
         7: _many("int64_data", "int"),
         8: Field("name", "text"),

@@ -37,7 +37,8 @@ BATCH: Final = 32
 BOUNDS: Final = Bounds(fields=1 << 16, entries=1 << 11, depth=32)
 
 LONG: Final = 4096
-"""One free dimension, the others being 1: forty seconds of frames, or a batch of the lab."""
+"""One free dimension, the others being 1: forty seconds of frames, or a batch of the lab. Larger inputs are checked
+before the model runs on them (`fits`)."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,23 @@ def _check(content: bytes, what: str, limits: Limits) -> None:
         _sizes(graph_of(model["graph"], limits.initialiser_bytes), limits)
     except (GraphError, ShapeError) as error:
         _raise(what, [str(error)], error)
+
+
+def fits(content: bytes, shapes: Mapping[str, tuple[int, ...]], limits: Limits = BUNDLE) -> bool:
+    """Whether all values of a model that passed `check` have a bounded size for inputs of these shapes."""
+    graph = graph_of(
+        parse(content, MODEL, "Model", limits.bounds, _Findings(limits))["graph"], limits.initialiser_bytes
+    )
+    symbols: dict[str, int] = {}
+    for declared in graph.inputs:
+        for name, size in zip(declared.dimensions or (), shapes[declared.name], strict=True):
+            if isinstance(name, str):
+                symbols[name] = max(size, symbols.get(name, 0))
+    try:
+        _run(graph, symbols, limits)
+    except GraphError:
+        return False
+    return True
 
 
 def check_files(files: Mapping[str, bytes], models: Iterable[str], what: str) -> None:
@@ -183,13 +201,18 @@ def _versions(model: Message, limits: Limits) -> None:
 
 def _sizes(graph: Graph, limits: Limits) -> None:
     """Raise where a value or the work is too large for some choice of the free dimensions."""
-    names = [size for declared in graph.inputs for size in declared.dimensions or () if isinstance(size, str)]
-    symbols = list(dict.fromkeys(names))
+    symbols = _free(graph)
     if len(symbols) > limits.symbols:
         raise GraphError(f"shape with {len(symbols)} free dimensions")
     choices = [dict.fromkeys(symbols, 1), *({**dict.fromkeys(symbols, 1), name: LONG} for name in symbols)]
     for choice in [*choices, *([dict.fromkeys(symbols, BATCH)] if len(symbols) > 1 else [])]:
         _run(graph, choice, limits)
+
+
+def _free(graph: Graph) -> list[str]:
+    """The free dimensions of all inputs, in order."""
+    names = [size for declared in graph.inputs for size in declared.dimensions or () if isinstance(size, str)]
+    return list(dict.fromkeys(names))
 
 
 def _run(graph: Graph, symbols: dict[str, int], limits: Limits) -> None:
@@ -231,4 +254,5 @@ def _outputs(node: Node, values: Mapping[str, Tensor], limits: Limits) -> tuple[
         raise GraphError(f"shape {largest.shape} of {node.kind}, expected at most {limits.elements} numbers")
     if constant:
         outputs = [tensor._replace(constant=True) for tensor in outputs]
-    return outputs, outputs[0].size * node.operator.cost(call)
+    read = max((tensor.size for tensor in inputs), default=0)
+    return outputs, max(outputs[0].size * node.operator.cost(call), read)

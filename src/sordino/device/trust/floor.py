@@ -11,7 +11,6 @@ What is not set asks nothing. A bundle states none of it: the floor belongs to t
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -89,6 +88,8 @@ def _below(served: Served, came: str, asked: str) -> BundleError:
 
 def read(path: str | Path) -> Floor:
     """The floor in a TOML file. Raises `PolicyError` for an unknown key or a value that is none, `StorageError`."""
+    import tomllib  # here: a device without a floor starts without it
+
     with storage.told(path), Path(path).open("rb") as file:
         content = file.read(_LARGEST + 1)
     try:

@@ -35,6 +35,7 @@ MOST: Final = 1 << 53
 """The largest version: any language counts as far."""
 
 _LARGEST: Final = 4096  # bytes of signature.json
+_LARGEST_LIST: Final = 1 << 20  # bytes of a file of revoked keys: one that is cut would revoke less
 _KEY_ID: Final = re.compile(r"[0-9a-f]{16}")
 _HEXADECIMAL: Final = re.compile(r"[0-9a-f]*")
 
@@ -194,7 +195,10 @@ class Trust:
             raise SignatureError("no trusted key, expected one or more: name the public key of the bundle's maker")
         read = [key if isinstance(key, PublicKey) else PublicKey.read(key) for key in keys]
         object.__setattr__(self, "keys", tuple(read))
-        object.__setattr__(self, "revoked", frozenset(self.revoked))
+        revoked: Any = self.revoked
+        if isinstance(revoked, str) or not all(isinstance(one, str) and _KEY_ID.fullmatch(one) for one in revoked):
+            raise SignatureError(f"revoked {revoked!r}, expected a set of key ids of 16 hexadecimal digits: correct it")
+        object.__setattr__(self, "revoked", frozenset(revoked))
 
     def verify(self, found: Bundle) -> Signature:
         """The signature of a bundle. Raises `SignatureError` where it is not one to trust now; the message says why.
@@ -258,7 +262,9 @@ def trust(trusted: Trusted) -> Trust:
 def read_revoked(path: str | Path) -> frozenset[str]:
     """The key ids in a text file, one a line; what follows a # is a remark. Raises `SignatureError` for other lines."""
     with storage.told(path), Path(path).open("rb") as file:
-        content = file.read(1 << 20)
+        content = file.read(_LARGEST_LIST + 1)
+    if len(content) > _LARGEST_LIST:
+        raise SignatureError(f"{path}: larger than {_LARGEST_LIST >> 20} MB, expected a list of key ids: shorten it")
     lines = [line.partition("#")[0].strip() for line in content.decode("utf-8", "replace").splitlines()]
     ids = [line for line in lines if line]
     if wrong := [line for line in ids if not _KEY_ID.fullmatch(line)]:

@@ -8,6 +8,8 @@ older bundle runs once more. An attacker who may remove the files of the app can
 from __future__ import annotations
 
 import contextlib
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -33,7 +35,7 @@ def admit(path: str | Path, key: str, policy: str, version: int) -> None:
     Raises `StorageError` for a file that cannot be read, locked or written.
     """
     path = Path(path)
-    storage.folder(path.parent)
+    storage.folder(path.parent, storage.PRIVATE_FOLDER)
     with storage.told(path), _locked(path.with_name(f"{path.name}.lock")):
         highest = _read(path)
         name = f"{key} {policy}"
@@ -49,7 +51,7 @@ def admit(path: str | Path, key: str, policy: str, version: int) -> None:
 def _read(path: Path) -> dict[str, int]:
     """The versions in a file; none where there is no file."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(_opened(path, os.O_RDONLY), "rb") as file:
             content = file.read(_LARGEST + 1)
     except FileNotFoundError:
         return {}
@@ -70,6 +72,15 @@ def _locked(path: Path) -> Iterator[None]:
     if not LOCKS:
         yield
         return
-    with path.open("ab") as file:
+    with os.fdopen(_opened(path, os.O_RDWR | os.O_CREAT), "wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _opened(path: Path, flags: int) -> int:
+    """A descriptor of a regular file. A link is not followed, and a pipe does not wait for its other end."""
+    handle = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), storage.PRIVATE)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise StorageError(f"{path}: no regular file, expected the versions of bundles that have run: remove it")
+    return handle
