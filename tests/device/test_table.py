@@ -13,7 +13,7 @@ from sordino import storage
 from sordino.device import table
 from sordino.features.labelled import read_labelled
 
-VECTORS = np.arange(8, dtype=np.float32).reshape(4, 2)
+VECTORS = np.array([[0.5, 2.25], [3.5, -1.75], [1.25, 0.5], [2.75, 1.5]], np.float32)
 FORMULAS = ["=cmd|' /C calc'!A0", "+1", "-1+2", "@SUM(1)", "\t=1", "\r=1", " =1", "＝1"]
 
 
@@ -24,7 +24,7 @@ def test_no_cell_begins_a_formula(tmp_path: Path, text: str) -> None:
     lines.add(text, VECTORS[0])
     for file in (path, tmp_path / "lines.csv"):
         with file.open(newline="", encoding="utf-8") as content:
-            assert list(csv.reader(content))[1] == [f"'{text}", "0.0", "1.0"]
+            assert list(csv.reader(content))[1] == [f"'{text}", "0.5", "2.25"]
 
 
 def test_plain_names_stay_as_they_are(tmp_path: Path) -> None:

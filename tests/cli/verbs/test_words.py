@@ -24,7 +24,9 @@ def manifest(tmp_path: Path) -> str:
     files = [f"{row}.wav" for row in range(len(TEXTS))]
     for row, file in enumerate(files):
         audio.write(tmp_path / file, np.random.default_rng(row).normal(0, 0.1, 1600))
-    rows = pd.DataFrame({"file": files, "speaker": ["a", "a", "b", "b"], "gender": "", "emotion": "sad"})
+    rows = pd.DataFrame(
+        {"file": files, "speaker": ["a", "a", "b", "b"], "gender": ["f", "f", "m", "m"], "emotion": "sad"}
+    )
     rows.assign(transcript=TEXTS).to_csv(tmp_path / "manifest.csv", index=False)
     rows.assign(corpus="mute").to_csv(tmp_path / "mute.csv", index=False)
     return f"manifest={tmp_path / 'manifest.csv'}"

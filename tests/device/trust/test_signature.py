@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
-from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -23,31 +19,10 @@ from sordino.device import Bundle, Runtime, read
 from sordino.device.bundle import archive, bundle
 from sordino.device.trust import ed25519, signature
 from sordino.device.trust.signature import PublicKey, Trust
-from sordino.device.trust.versions import admit
 from sordino.errors import BundleError, ReleaseError, SignatureError, StorageError
 from tests.device.bundle.forged import chance, forged
 from tests.device.synthetic_bundles import bundled, features
-
-TODAY = date(2026, 1, 31)
-
-
-@cache
-def keys(name: str) -> tuple[Path, Path]:  # noqa: ARG001
-    """A private and a public key file."""
-    folder = Path(mkdtemp())
-    for path, content in zip((folder / "k.pem", folder / "k.pub.pem"), ed25519.generate(), strict=True):
-        path.write_bytes(content)
-    return folder / "k.pem", folder / "k.pub.pem"
-
-
-def signed(path: Path, by: str = "maker", version: int = 1, expires: date | None = None, whole: str = "drawn") -> Path:
-    shutil.copyfile(bundled(whole), path)
-    signature.sign(path, keys(by)[0], version=version, expires=expires)
-    return path
-
-
-def trusting(*names: str, **options: Any) -> Trust:
-    return Trust(tuple(keys(name)[1] for name in names or ("maker",)), **options)
+from tests.device.trust.synthetic_keys import TODAY, keys, signed, trusting
 
 
 def test_a_signed_bundle_runs_where_its_key_is_trusted(tmp_path: Path) -> None:
@@ -235,69 +210,6 @@ def test_a_list_of_revoked_keys_is_not_cut(tmp_path: Path) -> None:
         signature.read_revoked(tmp_path / "revoked")
 
 
-def test_a_version_does_not_go_back(tmp_path: Path) -> None:
-    trusts = trusting("maker", "other", versions=tmp_path / "state" / "versions")
-    old, new = signed(tmp_path / "1.sordino", version=1), signed(tmp_path / "2.sordino", version=2)
-    for path in (old, old, new, new):
-        Runtime(path, trusted=trusts)
-    with pytest.raises(SignatureError, match="version 1 of policy mine, expected 2 or more"):
-        Runtime(old, trusted=trusts)
-    assert Runtime(signed(tmp_path / "o.sordino", "other", version=1), trusted=trusts)  # another key counts for itself
-    assert (tmp_path / "state" / "versions").stat().st_mode & 0o777 == 0o600
-
-
-def test_a_refused_bundle_moves_no_version(tmp_path: Path) -> None:
-    versions = tmp_path / "versions"
-    path = signed(tmp_path / "b.sordino", version=9, expires=date(2020, 1, 1))
-    with pytest.raises(SignatureError, match="expired"):
-        Runtime(path, trusted=trusting(versions=versions, today=lambda: TODAY))
-    assert not versions.exists()
-
-
-@pytest.mark.parametrize("name", ["versions", "versions.lock"])
-def test_a_pipe_or_a_link_for_versions_is_refused_at_once(name: str, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    path = tmp_path / "state" / name
-    path.parent.mkdir()
-    for put in (lambda: os.mkfifo(path), lambda: path.symlink_to(tmp_path / "elsewhere")):
-        put()
-        with pytest.raises(StorageError, match="versions"):
-            admit(tmp_path / "state" / "versions", "k", "sad", 1)
-        path.unlink()
-    assert not (tmp_path / "elsewhere").exists()
-
-
-def test_the_folder_of_versions_is_its_owners_alone(tmp_path: Path) -> None:
-    before = os.umask(0)
-    try:
-        admit(tmp_path / "state" / "versions", "k", "sad", 1)
-    finally:
-        os.umask(before)
-    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
-    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "state").iterdir()} == {0o600}
-
-
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"a": -1}', b'{"a": true}', b'{"a": 1, "a": 2}', b"\xff"])
-def test_a_damaged_file_of_versions_stops_everything(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / "versions").write_bytes(content)
-    with pytest.raises(StorageError, match="damaged, expected the versions of bundles that have run"):
-        Runtime(signed(tmp_path / "b.sordino"), trusted=trusting(versions=tmp_path / "versions"))
-
-
-def test_starts_at_once_forget_no_version(tmp_path: Path) -> None:
-    versions = tmp_path / "versions"
-
-    def start(place: int) -> None:
-        admit(versions, "0" * 16, f"policy {place}", place + 1)
-
-    threads = [threading.Thread(target=start, args=(place,)) for place in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert json.loads(versions.read_bytes()) == {f"{'0' * 16} policy {place}": place + 1 for place in range(16)}
-
-
 PEM = "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n"
 
 
@@ -409,14 +321,3 @@ print(*sorted(set(sys.modules) & {{"nacl", "cryptography", "sordino.device.trust
 def test_a_key_of_a_runtime_is_still_checked(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="key -1, expected 0 to"):
         Runtime(signed(tmp_path / "b.sordino"), key=-1, trusted=trusting())
-
-
-@pytest.mark.skipif(os.name != "posix", reason="modes of files are POSIX")
-def test_another_user_cannot_hold_the_lock_of_the_versions(tmp_path: Path) -> None:
-    before = os.umask(0o022)
-    try:
-        admit(tmp_path / "versions", "a" * 16, "b" * 64, 1)
-    finally:
-        os.umask(before)
-    modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
-    assert modes == {"versions": 0o600, "versions.lock": 0o600}
