@@ -34,7 +34,7 @@ def test_the_percentile_bootstrap_breaks_the_promise_on_the_same_studies():
 
 
 def most(rate: float, samples: int) -> float:
-    """The share of `samples` studies that miss where each does at this rate: more are seen once in two hundred times."""
+    """The share of `samples` studies that miss where each does at this rate: more are seen once in 200 times."""
     return float(binom.ppf(0.995, samples, rate)) / samples
 
 
