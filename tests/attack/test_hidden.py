@@ -27,7 +27,7 @@ EVERYTHING = dataclasses.replace(POLICY, hide=("gender", "speaker", "age"))
 @cache
 def aged(strength: float = 3.0) -> Planted:
     """The planted scene; every third speaker is of unknown age, of the others half are 30 and move an axis, half 60."""
-    given = planted(speakers=30, rows=8, voice=1.0)
+    given = planted(speakers=30, rows=4, voice=1.0)
     number = np.array([int(name.rsplit("/")[-1]) for name in given.corpus.speaker])
     age = np.where(number % 3 == 2, np.nan, np.where(number % 4 < 2, 30.0, 60.0))
     z = given.z.copy()

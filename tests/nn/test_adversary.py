@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 @cache
 def tied(strength: float | None, seed: int = 0) -> FittedMultimodal:
     """Trained where gender is a clue to activation; without a head of gender where `strength` is None."""
-    training: dict[str, Any] = {"rows": 400, "emotion": 0.4, "tied": True, "epochs": 15, "seed": seed}
+    training: dict[str, Any] = {"rows": 400, "emotion": 0.4, "tied": True, "epochs": 10, "seed": seed}
     if strength is None:
         return fitted(GENERAL, **training)
     return fitted(PRIVATE, lambdas={"gender": strength}, normalise_adversary=True, **training)

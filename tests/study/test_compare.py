@@ -18,7 +18,7 @@ from tests.study.synthetic_study import SMALL, Made
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return synthetic_study.study(tmp_path_factory.mktemp("compare"), speakers=40, takes=2)
+    return synthetic_study.study(tmp_path_factory.mktemp("compare"), speakers=40, takes=1)
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from sordino.release.embedding.fit_bins import biases, crossfitted, fallen, fit
 SHAPE = Shape(audio=6, conv_layers=2, kernels=12, gru_width=12, dense_width=16, primary={"activation": 3, "voice": 2})
 """`voice` is gender by another name: a network that learns it keeps it."""
 
-FITTER = EmbeddingFitter("drawn", SHAPE, Training(epochs=16, learning_rate=1e-2), of="general")
+FITTER = EmbeddingFitter("drawn", SHAPE, Training(epochs=10, learning_rate=1e-2), of="general")
 
 
 def scene(rows: int = 192, seed: int = 0) -> tuple[Sequences, dict[str, NDArray[np.intp]]]:
