@@ -177,6 +177,23 @@ def test_a_unit_that_does_not_fit_is_told_and_computed(
     assert gathered(kept)[0] == []
 
 
+@pytest.mark.parametrize("suffix", [".json", ".parquet"])
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_folder_in_place_of_a_file_is_renamed(kept: Path, suffix: str, alone: bool) -> None:
+    place, other = table_of(kept, "happy-0"), table_of(kept, "happy-0").with_suffix(".json")
+    place, other = (other, place) if suffix == ".json" else (place, other)
+    place.unlink()
+    (place / "inside").mkdir(parents=True)
+    if alone:
+        other.unlink()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert gathered(kept)[0] == ["happy-0"]
+    assert str(told[-1].message) == f"{place}: a folder, expected a file: renamed to {place.name}.unusable"
+    assert (place.with_name(f"{place.name}.unusable") / "inside").is_dir()
+    assert gathered(kept)[0] == []
+
+
 def test_a_large_file_is_not_read(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "TABLE_BYTES", 1000)
     with pytest.warns(UserWarning, match="more than 1,000: computed anew|more than 1,000, expected"):

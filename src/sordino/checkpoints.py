@@ -153,11 +153,13 @@ def _sources(folder: Traversable, name: str) -> list[tuple[str, bytes]]:
 def read_bounded(path: Path, most: int) -> bytes:
     """The content of a regular file of at most so many bytes.
 
-    Raises `DamagedUnitError` for a link, a device or a larger file.
+    Raises `DamagedUnitError` for a link, a folder, a device or a larger file.
     """
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     if path.is_symlink():
         raise DamagedUnitError("a link")
+    if path.is_dir():
+        raise DamagedUnitError("a folder")
     with os.fdopen(os.open(path, flags), "rb") as stream:
         found = os.fstat(stream.fileno())
         if not stat.S_ISREG(found.st_mode):
@@ -171,10 +173,14 @@ def read_bounded(path: Path, most: int) -> bytes:
 
 
 def _make_room(path: Path) -> None:
-    """Remove a link, a pipe or a device, which is no unit; `storage.write` refuses to replace a device."""
-    if os.path.lexists(path) and not (stat.S_ISREG(path.lstat().st_mode) or stat.S_ISDIR(path.lstat().st_mode)):
-        with storage.told(path):
-            path.unlink(missing_ok=True)
+    """Remove a link, a pipe or a device, which is no unit, and rename a folder; `storage.write` replaces neither."""
+    if not os.path.lexists(path) or stat.S_ISREG(path.lstat().st_mode):
+        return
+    if stat.S_ISDIR(path.lstat().st_mode):
+        warnings.warn(f"{path}: a folder, expected a file: renamed to {storage.set_aside(path).name}", stacklevel=2)
+        return
+    with storage.told(path):
+        path.unlink(missing_ok=True)
 
 
 def _record(name: str, key: str, table: bytes, record: Mapping[str, Any]) -> str:

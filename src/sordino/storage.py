@@ -125,6 +125,21 @@ def append(path: str | Path, content: bytes | str, mode: int = SHARED) -> None:
             os.close(handle)
 
 
+def set_aside(path: Path) -> Path:
+    """Rename what stands at a path to `NAME.unusable`, or `NAME.unusable-2`, ...; the new path.
+
+    >>> path = folder(Path(tempfile.mkdtemp()) / "unit.json")
+    >>> set_aside(path).name, path.exists()
+    ('unit.json.unusable', False)
+    """
+    number, aside = 1, path.with_name(f"{path.name}.unusable")
+    while os.path.lexists(aside):
+        number += 1
+        aside = path.with_name(f"{path.name}.unusable-{number}")
+    with told(path):
+        return path.rename(aside)
+
+
 def _permissions(path: Path) -> int | None:
     """Who may read and write the file at a path; `None` where there is no file. Raises for what is no regular file."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from sordino.cli import main
 from sordino.device.sound.synthesis import synthetic
+from sordino.device.trust import signature
 from sordino.signal import audio
 from tests.device.bundle.forged import chance, forged
 from tests.device.synthetic_bundles import bundled, talking
@@ -89,7 +91,11 @@ def test_verifying_says_why_not_by_its_status(
     found = json.loads(capsys.readouterr().out)
     assert (found["verified"], found["signature"]["verified"]) == (False, False)
     assert "is not trusted" in found["reason"]
-    assert run("bundle", "sign", path, "--key", private, "--expires", "2020-01-01") == 0
+    before = path.read_bytes()
+    assert run("bundle", "sign", path, "--key", private, "--expires", "2020-01-01") == 2
+    assert "--expires 2020-01-01, expected today, " in capsys.readouterr().err
+    assert path.read_bytes() == before
+    signature.sign(path, private, version=4, expires=date(2020, 1, 1))
     assert run("bundle", "verify", path, "--trusted", public) == 1
     assert "expired on 2020-01-01" in capsys.readouterr().out
 

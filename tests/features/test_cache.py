@@ -92,3 +92,15 @@ def test_a_link_is_not_followed(cache: Cache) -> None:
     place.rename(place.with_name("elsewhere"))
     place.symlink_to(place.with_name("elsewhere"))
     assert cache.find("key", 100) is None
+
+
+def test_a_folder_in_place_of_a_vector_is_renamed(cache: Cache) -> None:
+    place = cache.place("key")
+    for name in (f"{place.name}.unusable", f"{place.name}.unusable-2"):
+        place.unlink(missing_ok=True)
+        place.mkdir()
+        with pytest.warns(UserWarning, match=f"renamed to {name}$"):
+            assert cache.find("key", 100) is None
+        assert place.with_name(name).is_dir()
+        cache.keep("key", VECTOR)
+        np.testing.assert_array_equal(cache.find("key", 100), VECTOR)

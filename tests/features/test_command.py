@@ -81,15 +81,17 @@ def damage(folder: Path, *names: str) -> None:
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
-def test_all_bad_recordings_are_named_in_one_line(
+def test_bad_recordings_are_named_one_a_line(
     manifest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], jobs: str
 ) -> None:
     damage(tmp_path, "000.wav")
     (tmp_path / "sound" / "002.wav").write_bytes(b"")
     options = ("--corpus", manifest, "--cache", tmp_path / "cache", "--features", "mel", "--jobs", jobs)
-    assert run(*options, "--out", tmp_path / "x.csv") == 2
+    assert run(*options, "--out", tmp_path / "x.csv", "--json", tmp_path / "x.json") == 2
     error = capsys.readouterr().err
-    assert len(error.splitlines()) == 1
+    assert len(error.splitlines()) == 3
+    assert max(map(len, error.splitlines())) < 250
+    assert [row["utterance"] for row in json.loads((tmp_path / "x.json").read_text())["unusable"]] == [0, 2]
     assert "2 of 3 utterances cannot be used" in error
     assert "000.wav: not a sound file that can be read, but a web page" in error
     assert "002.wav: an empty file" in error
@@ -106,7 +108,7 @@ def test_bad_recordings_are_left_out_when_asked_and_counted(
     assert run(*options, "--skip-bad", "--out", out, "--json", told) == 0
     captured = capsys.readouterr()
     assert "2 utterances, 927 numbers each, 1 left out" in captured.out
-    assert "1 of 3 utterances cannot be used: utterance 1: " in captured.err
+    assert "1 of 3 utterances cannot be used: left out" in captured.err
     left_out = json.loads(told.read_text())["left_out"]
     assert [Path(row["file"]).name for row in left_out] == ["001.wav"]
     assert "a web page" in left_out[0]["reason"]
@@ -124,3 +126,32 @@ def test_a_corpus_of_bad_recordings_alone_is_refused(
     assert run(*options, "--out", tmp_path / "x.csv") == 2
     assert "3 of 3 utterances cannot be used" in capsys.readouterr().err
     assert not (tmp_path / "x.csv").exists()
+
+
+def test_absent_recordings_are_unusable_as_others_are(
+    manifest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damage(tmp_path, "000.wav")
+    (tmp_path / "sound" / "001.wav").unlink()
+    options = ("--corpus", manifest, "--cache", tmp_path / "cache", "--features", "mel", "--out", tmp_path / "x.csv")
+    assert run(*options) == 2
+    error = capsys.readouterr().err
+    assert "001.wav: no such recording" in error
+    assert "000.wav: not a sound file" in error
+    assert run(*options, "--skip-bad") == 0
+    assert "1 utterances, 927 numbers each, 2 left out" in capsys.readouterr().out
+    assert [Path(file).name for file in pd.read_csv(tmp_path / "x.csv")["file"]] == ["002.wav"]
+
+
+def test_ten_bad_recordings_are_named_and_the_rest_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = pd.DataFrame(
+        {"file": [f"gone{row}.wav" for row in range(13)], "speaker": "a", "gender": "f", "emotion": "sad"}
+    )
+    rows.to_csv(tmp_path / "m.csv", index=False)
+    options = ("--corpus", f"manifest={tmp_path / 'm.csv'}", "--features", "mel", "--out", tmp_path / "x.csv")
+    assert run(*options, "--json", tmp_path / "x.json") == 2
+    error = capsys.readouterr().err
+    assert error.count("no such recording") == 10
+    assert "and 3 more, --json FILE lists all" in error
+    assert "13 of 13 utterances cannot be used: mend them" in error
+    assert len(json.loads((tmp_path / "x.json").read_text())["unusable"]) == 13

@@ -92,7 +92,9 @@ COUNTS: dict[str, Any] = {
 @pytest.mark.parametrize("name", COUNTS)
 def test_a_column_that_may_be_no_dimension_is_refused_until_decided(tmp_path: Path, name: str, kind: str) -> None:
     path = save(frame(**{name: COUNTS[name]}), tmp_path / f"t.{kind}")
-    with pytest.raises(FeatureError, match=rf"column `{name}` .*--ignore '{name}', or .*--columns 'x\*'"):
+    with pytest.raises(
+        FeatureError, match=rf"column `{name}` .*--ignore '{name}', or, if .*--columns 'x\*' --columns '{name}'$"
+    ):
         read(path)
     assert read(path, ignore=[name]).chosen.dimensions == ("x0", "x1", "x2", "x3")
     assert read(path, columns=["x*"]).chosen.left_out == (name,)
@@ -333,3 +335,9 @@ def test_the_line_that_names_the_separator_is_no_header(tmp_path: Path, separato
     path = tmp_path / "t.csv"
     path.write_text(f"sep={separator}\n{frame().to_csv(index=False, sep=separator)}")
     np.testing.assert_allclose(read(path).x, X)
+
+
+def test_lists_of_text_are_no_labels(tmp_path: Path) -> None:
+    path = save(frame(words=[["a", "b"]] * ROWS), tmp_path / "t.parquet")
+    with pytest.raises(FeatureError, match=r"column `words` holds lists of .*string, expected one label a row"):
+        read(path, ["words"])

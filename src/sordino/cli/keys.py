@@ -35,7 +35,9 @@ def usable(key: Path | None, version: int | None, expires: str | None) -> None:
         return
     from sordino.device.trust import ed25519
 
-    day_of(expires)
+    day, today = day_of(expires), datetime.now().astimezone().date()
+    if day is not None and day < today:
+        raise SignatureError(f"--expires {day}, expected today, {today}, or a later day: correct it")
     ed25519.public_of(key)
 
 

@@ -72,17 +72,18 @@ CorpusOption = Annotated[
 ]
 
 
-def corpora_from(options: Sequence[str]) -> Corpus:
+def corpora_from(options: Sequence[str], *, keep_absent: bool = False) -> Corpus:
     """The corpora named on the command line, joined in that order; what a user should know of their labels is told.
 
-    Each option is `NAME=PATH`. Raises `CorpusError` when there is none, when one lacks its name or its path, when
-    nothing stands at the path, and for a name that `sordino.corpora` does not know.
+    Each option is `NAME=PATH`; `keep_absent` is that of `corpora.load`. Raises `CorpusError` when there is none, when
+    one lacks its name or its path, when nothing stands at the path, and for a name that `sordino.corpora` does not
+    know.
     """
     from sordino import corpora
 
     if not options:
         raise CorpusError("no corpus given, expected at least one: add --corpus NAME=PATH")
-    joined = corpora.join([corpora.load(*_name_and_path(option)) for option in options])
+    joined = corpora.join([corpora.load(*_name_and_path(option), keep_absent=keep_absent) for option in options])
     warn(joined.notes)
     return joined
 

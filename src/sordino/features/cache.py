@@ -6,7 +6,8 @@ One small file an utterance, in a folder a configuration:
 
 A file is written under another name and then renamed, so a kill loses at most what is being computed, and two processes
 may share a folder: who comes second writes the same bytes again. A file that is cut short or damaged does not match
-its own checksum, nor does one that stood under another name; it is removed and its values computed anew.
+its own checksum, nor does one that stood under another name; it is removed and its values computed anew. A folder in
+its place is renamed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,12 +69,16 @@ class Cache:
                 content = read_bounded(place, MOST)
             except FileNotFoundError:
                 return None
-            except DamagedUnitError:  # a link, a device, or more than any utterance has
+            except DamagedUnitError:  # a link, a folder, a device, or more than any utterance has
                 content = b""
             values = content[_DIGEST:]
             if self._digest(place, values) == content[:_DIGEST] and _fits(len(values), shape):
                 return np.frombuffer(values, dtype="<f4").reshape(shape)
-            place.unlink(missing_ok=True)
+            if place.is_dir() and not place.is_symlink():
+                aside = storage.set_aside(place)
+                warnings.warn(f"{place}: a folder, expected a file: renamed to {aside.name}", stacklevel=2)
+            else:
+                place.unlink(missing_ok=True)
         return None
 
     def keep(self, key: str, values: NDArray[np.float32]) -> None:

@@ -174,10 +174,12 @@ def _check_likeness(path: str | Path, frame: pd.DataFrame, names: Sequence[str])
     refused = [name for name in varied if reasons[name]]
     if refused:
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        rest = [name for name in names if name not in refused] or names
+        star = pattern(rest)
         raise FeatureError(
             f"{path}: column `{refused[0]}`{more} {reasons[refused[0]]}: a label, an identifier or an order would look "
-            f"like a leak; leave it out with --ignore '{refused[0]}', or name all dimensions with --columns "
-            f"'{pattern([name for name in names if name not in refused] or names)}'"
+            f"like a leak; leave it out with --ignore '{refused[0]}', or, if it is a dimension, name all "
+            f"dimensions, as in --columns '{rest[0] if star == '*' else star}' --columns '{refused[0]}'"
         )
     few = [name for name in varied if likeness[name].values <= FEW // 2]
     if few and 2 * len(few) < len(varied) and len(frame) > 10 * FEW:

@@ -14,13 +14,13 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.corpora.checks.recordings import Bad, listed
+from sordino.corpora.checks.recordings import Bad, listed, no_recording
 from sordino.corpora.table import Corpus, checksums
 from sordino.errors import AudioError, FeatureError, StorageError
 from sordino.features.cache import Cache
 from sordino.features.vectors import SUFFIXES, read_vectors
 from sordino.progress import track
-from sordino.signal import audio, file_types
+from sordino.signal import audio
 from sordino.signal.feature_sets import FEATURE_SETS, Extractor
 
 CACHE: Final = Path("~/.cache/sordino")
@@ -60,7 +60,7 @@ def usable(
 
     Arguments are those of `extract`. `corpus.select(mask)` without the rows of the list is the corpus of the vectors.
 
-    Raises what `extract` raises, but for bad recordings only where no utterance is left.
+    Raises what `extract` raises, but for bad recordings. Where no utterance is left, the vectors have no row.
     """
     if features not in FEATURE_SETS:
         if Path(features).suffix.lower() in SUFFIXES:
@@ -69,9 +69,8 @@ def usable(
         raise FeatureError(f"features {features}: expected {known} or a {', '.join(SUFFIXES)} file: choose one of them")
     extractor = FEATURE_SETS[features]
     values, bad = _tried(extractor, (extractor.dims,), corpus, cache, jobs)
-    if len(bad) == len(corpus):
-        _refuse(bad, len(corpus))
-    return np.stack([vector for vector in values if vector is not None]), bad
+    good = [vector for vector in values if vector is not None]
+    return np.stack(good) if good else np.empty((0, extractor.dims), np.float32), bad
 
 
 def each(
@@ -126,8 +125,8 @@ def _absent(corpus: Corpus) -> dict[int, Bad]:
     """Rows whose recording is no file that may be read."""
     bad = {}
     for row, file in enumerate(corpus.table["file"]):
-        if not Path(file).is_file():
-            bad[row] = Bad(row, file, file_types.no_file(Path(file)), StorageError)
+        if reason := no_recording(file):
+            bad[row] = Bad(row, file, reason, StorageError)
         elif not os.access(file, os.R_OK):
             bad[row] = Bad(row, file, "no permission to read it: change its mode", StorageError)
     return bad

@@ -84,7 +84,7 @@ def _keys(path: Path, names: list[str]) -> dict[str, str]:
     return renamed
 
 
-def _read_parquet(path: Path, _: Collection[str]) -> pd.DataFrame:
+def _read_parquet(path: Path, text: Collection[str]) -> pd.DataFrame:
     from pyarrow import ArrowException, parquet
 
     try:
@@ -93,7 +93,7 @@ def _read_parquet(path: Path, _: Collection[str]) -> pd.DataFrame:
             _keys(path, stored.schema_arrow.names)
             table = stored.read(use_pandas_metadata=False)
             names = [str(name) for name in table.column_names]
-            columns = [_column(path, name, column) for name, column in zip(names, table.columns, strict=True)]
+            columns = [_column(path, name, column, text) for name, column in zip(names, table.columns, strict=True)]
     except (ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
@@ -101,7 +101,7 @@ def _read_parquet(path: Path, _: Collection[str]) -> pd.DataFrame:
     return pd.DataFrame({name: values for column in columns for name, values in column.items()})
 
 
-def _column(path: Path, name: str, column: Any) -> dict[str, NDArray[Any] | pd.Series]:
+def _column(path: Path, name: str, column: Any, text: Collection[str]) -> dict[str, NDArray[Any] | pd.Series]:
     """One stored column as one or, where it holds lists, several."""
     from pyarrow import types
 
@@ -110,7 +110,7 @@ def _column(path: Path, name: str, column: Any) -> dict[str, NDArray[Any] | pd.S
         column = column.combine_chunks().dictionary_decode() if column.num_chunks else column.cast(kind.value_type)
         kind = column.type
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
-        return _spread(path, name, column)
+        return _spread(path, name, column, name in text)
     if name.startswith("__index_level_"):
         return {}
     if types.is_decimal(kind):
@@ -120,13 +120,14 @@ def _column(path: Path, name: str, column: Any) -> dict[str, NDArray[Any] | pd.S
     return {name: column.to_pandas().reset_index(drop=True)}
 
 
-def _spread(path: Path, name: str, column: Any) -> dict[str, NDArray[Any] | pd.Series]:
+def _spread(path: Path, name: str, column: Any, label: bool) -> dict[str, NDArray[Any] | pd.Series]:
     """A column of lists of numbers, all of one length, as one column a value."""
     from pyarrow import compute, types
 
     kind = column.type.value_type
     if not (types.is_integer(kind) or types.is_floating(kind)):
-        raise FeatureError(f"{path}: column `{name}` holds lists of {kind}, expected numbers: leave it out")
+        expected = "one label a row: save one a row, or name another" if label else "numbers: leave it out"
+        raise FeatureError(f"{path}: column `{name}` holds lists of {kind}, expected {expected}")
     lengths = compute.list_value_length(column)
     if column.null_count or len(compute.unique(lengths)) > 1:
         raise FeatureError(

@@ -60,6 +60,9 @@ def test_a_policy_ends_in_a_bundle_that_runs(tmp_path: Path, capsys: pytest.Capt
         (tmp_path / name).write_bytes(content)
     status, _, error = sordino(capsys, *usual, "--out", bundle, "--sign", tmp_path / "k.pub.pem")
     assert (status, "not a private key of Ed25519" in error) == (2, True)  # told before anything is fitted
+    past = ("--sign", tmp_path / "k.pem", "--expires", "2020-01-01")
+    status, _, error = sordino(capsys, *usual, "--out", bundle, *past)
+    assert (status, "--expires 2020-01-01, expected today" in error, bundle.exists()) == (2, True, False)
     signing = ("--sign", tmp_path / "k.pem", "--bundle-version", 5)
     told_at = ("--report", report, "--json", tmp_path / "told.json")
     status, out, _ = sordino(capsys, *usual, "--out", bundle, *told_at, *signing)

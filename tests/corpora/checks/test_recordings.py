@@ -40,7 +40,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "pointer": (lambda path: path.write_bytes(POINTER), "a git-lfs pointer"),
     "empty": (Path.touch, "an empty file"),
     "page": (lambda path: path.write_bytes(b"<html>404</html>"), "a web page"),
-    "absent": (lambda _: None, "no such file"),
+    "absent": (lambda _: None, "no such recording"),
     "folder": (Path.mkdir, "a folder"),
     "link": (lambda path: path.symlink_to("gone"), "a link to one that is absent"),
     "no samples": (lambda path: recording(path, samples=0), "no samples"),
@@ -94,10 +94,10 @@ def test_a_file_of_another_format_is_read_and_named(tmp_path: Path) -> None:
     assert found.bad == []
 
 
-def test_a_list_names_a_hundred_and_counts_the_rest() -> None:
+def test_a_list_names_ten_and_counts_the_rest() -> None:
     line = listed([Bad(row, f"{row}.wav", "no samples") for row in range(150)], 200)
     assert line.startswith("150 of 200 utterances cannot be used: utterance 0: 0.wav: no samples; utterance 1: 1.wav")
-    assert line.endswith("99.wav: no samples; and 50 more")
+    assert line.endswith("9.wav: no samples; and 140 more")
     assert "\n" not in line
 
 
@@ -122,11 +122,26 @@ def test_the_command_shows_ten_and_the_json_has_all(tmp_path: Path) -> None:
     assert unusable[0]["file"] == "0.wav"
 
 
+@pytest.mark.parametrize("name", ["gone.wav", "x" * 5000, "gone.csv"])
+def test_absent_recordings_are_listed_with_the_others(tmp_path: Path, name: str) -> None:
+    manifest(tmp_path, ["pointer"])
+    with (tmp_path / "m.csv").open("a") as file:
+        file.write(f"{name},anna,female,sad\nsound/gone.wav,anna,female,sad\n")
+    done = check(tmp_path, "--json", str(tmp_path / "x.json"))
+    assert done.exit_code == 1
+    assert "sound/gone.wav: no such recording" in done.output
+    unusable = json.loads((tmp_path / "x.json").read_text())["unusable"]
+    reasons = {row["file"]: row["reason"].split(":")[0] for row in unusable}
+    assert len(reasons) == 3
+    assert reasons[name] == reasons["sound/gone.wav"] == "no such recording"
+
+
 def test_the_command_ends_with_0_where_all_can_be_used(tmp_path: Path) -> None:
     recording(tmp_path / "a.wav")
     (tmp_path / "m.csv").write_text("file,speaker,gender,emotion\na.wav,anna,female,sad\n")
     done = check(tmp_path, "--json", "-")
     assert done.exit_code == 0
+    assert "1 recording(s) opened, all usable" in done.stderr
     result = json.loads(done.stdout)
     assert (result["recordings"], result["unusable"]) == (1, [])
 

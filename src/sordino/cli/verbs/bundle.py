@@ -124,10 +124,11 @@ def sign(
     Example:
       sordino bundle sign muted.sordino --key maker.pem --expires 2027-12-31
     """
-    from sordino.cli.keys import signed
+    from sordino.cli.keys import signed, usable
     from sordino.device import read
     from sordino.device.trust.signature import report
 
+    usable(key, version, expires)
     state = signed(bundle, key, version, expires)
     if json:
         write_json(json, {"bundle": str(bundle), "signature": report(read(bundle))})

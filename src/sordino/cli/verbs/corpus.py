@@ -52,7 +52,7 @@ def check(
     Example:
       sordino corpus check ravdess data/ravdess
     """
-    loaded = corpora.load(name, path)
+    loaded = corpora.load(name, path, keep_absent=True)
     known = corpora.published.PUBLISHED.get(name)
     counts = corpora.check.counts(loaded, known)
     wrong = corpora.check.differences(counts, partial)
@@ -108,6 +108,8 @@ def _show_recordings(console: Console, recordings: Recordings, bad: Sequence[Bad
         console.print(
             f"{len(recordings.renamed)} recording(s) of another format than their suffix says: read as they are"
         )
+    if recordings.files and not bad:
+        console.print(f"{recordings.files} recording(s) opened, all usable")
     for recording in bad[:SHOWN]:
         console.print(escape(str(recording)), soft_wrap=True)
     if bad:

@@ -28,9 +28,9 @@ def extract(
     """Turn recordings into feature vectors, one row an utterance.
 
     The table (.parquet, .csv or .npz) holds file, start and end of each utterance and one column a feature; no label
-    and no speaker. Recordings that cannot be used are listed, all in one message, and nothing is written; --skip-bad
-    leaves them out, and the JSON names every one. Computed vectors are kept in the cache: a second run, or one that
-    goes on after a kill, reads them.
+    and no speaker. Where recordings cannot be used, the first ten are listed, one a line, and no table is written;
+    --skip-bad leaves them out. The JSON names every one. Computed vectors are kept in the cache: a second
+    run, or one that goes on after a kill, reads them.
 
     \b
     Example:
@@ -38,7 +38,7 @@ def extract(
     """
     import numpy as np
 
-    from sordino.corpora.checks.recordings import listed
+    from sordino.corpora.checks.recordings import SHOWN
     from sordino.features import FEATURE_SETS, write_vectors
     from sordino.features.extract import usable
     from sordino.features.vectors import table_suffix
@@ -46,15 +46,23 @@ def extract(
     if features not in FEATURE_SETS:
         raise FeatureError(f"--features {features}: expected one of {', '.join(FEATURE_SETS)}: choose one")
     table_suffix(out)
-    recordings = corpora_from(corpus)
+    recordings = corpora_from(corpus, keep_absent=True)
     x, bad = usable(features, recordings, cache, jobs)
-    if bad and not skip_bad:
-        raise AudioError(f"{listed(bad, len(recordings))}: mend them, or leave them out with --skip-bad")
+    unusable = [{"utterance": one.row, "file": one.file, "reason": one.reason} for one in bad]
+    counted = f"{len(bad)} of {len(recordings)} utterances cannot be used"
+    warn([str(recording) for recording in bad[:SHOWN]])
+    if len(bad) > SHOWN:
+        warn([f"and {len(bad) - SHOWN} more, --json FILE lists all"])
+    if bad and (not skip_bad or len(bad) == len(recordings)):
+        if json:
+            write_json(json, {"corpus": recordings.name, "features": features, "unusable": unusable})
+        left = "mend them" if skip_bad else "mend them, or leave them out with --skip-bad"
+        raise AudioError(f"{counted}: {left}")
     good = recordings.select(np.setdiff1d(np.arange(len(recordings)), [recording.row for recording in bad]))
     write_vectors(out, x, good, FEATURE_SETS[features].names)
     utterances, dims = x.shape
     if bad:
-        warn([f"{listed(bad, len(recordings))}: left out"])
+        warn([f"{counted}: left out"])
     if json != "-":
         print(
             printable(
@@ -70,7 +78,7 @@ def extract(
                 "config": FEATURE_SETS[features].config,
                 "utterances": utterances,
                 "dims": dims,
-                "left_out": [{"file": recording.file, "reason": recording.reason} for recording in bad],
+                "left_out": unusable,
                 "out": str(out),
             },
         )

@@ -17,6 +17,7 @@ import math
 import os
 import unicodedata
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -36,19 +37,22 @@ LABELS: Final = ("speaker", "emotion", "corpus", "session", "intensity")
 """Columns in which no label may be spelt in two ways; the genders are checked by `table.make`."""
 CUT: Final = ("file", "start", "end")
 """What makes an utterance: no two rows may share it."""
+SHOWN: Final = 10
+"""Absent recordings that an error names."""
 
 
-def load(path: Path, name: str = NAME) -> Corpus:
+def load(path: Path, name: str = NAME, keep_absent: bool = False) -> Corpus:
     """The corpus of a CSV table, its rows sorted by file and start, whatever their order in the table.
 
     Labels go through `define.emotion` and `define.gender`: `anger`, `Angry` and `W` are one emotion; a gender that is
     empty or other is kept as an empty text and told in `Corpus.notes`. The corpus is called what its column `corpus`
-    says (several joined by `+`, in alphabetical order), else `name`.
+    says (several joined by `+`, in alphabetical order), else `name`. With `keep_absent`, a row whose recording does not
+    exist is kept with the path that it names.
 
     Raises `CorpusError`, with the number of the row where there is one, for a missing column, a row without file or
-    speaker, a recording that does not exist, a number that is none, an end before its start, a rating outside of its
-    scale, one cut of a recording that is listed twice, a label that is spelt in two ways (`s03`, `S03`), and a speaker
-    with two genders.
+    speaker, recordings that do not exist (one error counts them all), a number that is none, an end before its start, a
+    rating outside of its scale, one cut of a recording that is listed twice, a label that is spelt in two ways (`s03`,
+    `S03`), and a speaker with two genders.
     """
     _names.cache_clear()
     table_rows = sheet.read(path, REQUIRED)
@@ -57,6 +61,10 @@ def load(path: Path, name: str = NAME) -> Corpus:
     if not rows:
         raise CorpusError(f"{path}: no rows below the header, expected one an utterance: fill it in")
     frame = pd.DataFrame(list(rows.values()), index=list(rows))
+    absent = [] if keep_absent else [number for number, row in rows.items() if not _is_file(str(row["file"]))]
+    if absent:
+        cells = dict(table_rows)
+        raise CorpusError(_absent(where, path.parent, {number: cells[number]["file"] for number in absent}, len(rows)))
     again = frame.index[frame.duplicated(list(CUT))]
     if len(again):
         raise CorpusError(
@@ -82,7 +90,7 @@ def _utterance(place: str, path: Path, row: Row, name: str) -> dict[str, str | f
     if start < 0 or end <= start:
         raise CorpusError(f"{place}: start {start:g} s and end {end:g} s, expected 0 <= start < end: mend them")
     found: dict[str, str | float] = {
-        "file": _recording(place, path.parent, row["file"]),
+        "file": _recording(path.parent, row["file"]),
         "start": start,
         "end": end,
         "speaker": row["speaker"],
@@ -112,17 +120,29 @@ def _scale(place: str, row: Row) -> float:
     return scale
 
 
-def _recording(place: str, folder: Path, cell: str) -> str:
-    """The path of a recording that exists; the error leaves its name out, which may be a person's."""
+def _absent(where: str, folder: Path, cells: Mapping[int, str], rows: int) -> str:
+    """The error of recordings that do not exist: the first ten by row and name, and a count of all."""
+    named = ", ".join(f"row {number} ({labels.shown(cell)})" for number, cell in list(cells.items())[:SHOWN])
+    more = f" and {len(cells) - SHOWN:,} more" if len(cells) > SHOWN else ""
+    return (
+        f"{where}: {len(cells):,} of {rows:,} rows name no such recording under {folder}: {named}{more}: "
+        "mend the column `file` or add the recordings"
+    )
+
+
+def _is_file(file: str) -> bool:
+    return os.path.isfile(file)  # noqa: PTH113 (Path.is_file raises where the text cannot be a path)
+
+
+def _recording(folder: Path, cell: str) -> str:
+    """The path of a recording, in the spelling of the disk where it exists."""
     for spelling in dict.fromkeys((cell, cell.replace("\\", "/"))):
         file = os.path.normpath(folder / textfile.home(spelling))  # one spelling of a path: a file twice is seen
-        if os.path.isfile(file):  # noqa: PTH113 (Path.is_file raises where the text cannot be a path)
+        if _is_file(file):
             return file
     file = os.path.normpath(folder / textfile.home(cell.replace("\\", "/")))
     known = _composed(file) if "\0" not in file and len(file) < _LONGEST else None
-    if known is None:
-        raise CorpusError(f"{place}: no such recording under {folder}: mend the column `file` or add the recording")
-    return known
+    return known or file
 
 
 def _composed(file: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,14 +11,11 @@ from typing import Final
 from sordino.corpora.table import Corpus
 from sordino.errors import AudioError, SordinoError, StorageError
 from sordino.progress import track
-from sordino.signal import audio
+from sordino.signal import audio, file_types
 from sordino.signal.decoding import Header
 
 SHOWN: Final = 10
-"""Recordings that are named on a screen."""
-
-NAMED: Final = 100
-"""Recordings that an error names."""
+"""Recordings that are named on a screen or in an error."""
 
 _FORMATS: Final = {
     ".wav": {"WAV", "WAVEX", "RF64", "W64"},
@@ -69,7 +67,8 @@ class Recordings:
 def opened(corpus: Corpus) -> Recordings:
     """Every recording with its header read, and every cut compared with the length of its file.
 
-    Nothing is decoded but files whose length no header has. Rows of text have no recording and are left out.
+    Nothing is decoded but files whose length no header has. Rows of text have no recording: of them, absent files alone
+    are listed.
 
     >>> import pandas, tempfile
     >>> from sordino.corpora import table
@@ -79,9 +78,14 @@ def opened(corpus: Corpus) -> Recordings:
     >>> found.bad[0].reason
     'not a sound file that can be read, but a git-lfs pointer: fetch the recordings with `git lfs pull`'
     """
-    rows = corpus.table[corpus.recorded()].groupby("file", sort=False)
+    absent = {str(file): why for file in corpus.table["file"].unique() if (why := no_recording(str(file)))}
+    wanted = corpus.recorded() | corpus.table["file"].isin(list(absent)).to_numpy()
+    rows = corpus.table[wanted].groupby("file", sort=False)
     bad, renamed = [], []
     for file, cuts in track(rows, "recordings", rows.ngroups):
+        if str(file) in absent:
+            bad += [Bad(int(row), str(file), absent[str(file)], StorageError) for row in cuts.index]
+            continue
         try:
             header = _header(str(file))
         except (AudioError, StorageError) as error:
@@ -97,14 +101,23 @@ def opened(corpus: Corpus) -> Recordings:
     return Recordings(rows.ngroups, sorted(bad, key=lambda recording: recording.row), renamed)
 
 
+def no_recording(file: str) -> str:
+    """Why a path is no file, as the reason of a `Bad`; empty where it is one."""
+    if os.path.isfile(file):  # noqa: PTH113 (Path.is_file raises where the text cannot be a path)
+        return ""
+    if not os.path.lexists(file):
+        return "no such recording: check the path or add the recording"
+    return file_types.no_file(Path(file))
+
+
 def listed(bad: Sequence[Bad], of: int) -> str:
     """One line that names the first of the bad recordings and counts them all.
 
     >>> listed([Bad(3, "a.wav", "an empty file"), Bad(5, "b.wav", "no samples")], 10)
     '2 of 10 utterances cannot be used: utterance 3: a.wav: an empty file; utterance 5: b.wav: no samples'
     """
-    names = "; ".join(f"utterance {recording.row}: {recording}" for recording in bad[:NAMED])
-    more = f"; and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
+    names = "; ".join(f"utterance {recording.row}: {recording}" for recording in bad[:SHOWN])
+    more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
     return f"{len(bad)} of {of} utterances cannot be used: {names}{more}"
 
 
