@@ -196,7 +196,10 @@ FOREIGN: dict[str, bytes] = {
 def test_a_foreign_file_is_refused_in_one_line(tmp_path: Path, suffix: str, content: str) -> None:
     path = tmp_path / f"x{suffix}"
     path.write_bytes(FOREIGN[content])
-    with pytest.raises(FeatureError, match=rf"^[^\n]*x\{suffix}: no word vectors that can be read[^\n]*anew$"):
+    says = {"a page": "a web page, expected word vectors[^\n]*"}.get(
+        content, r"no word vectors that can be read[^\n]*anew"
+    )
+    with pytest.raises(FeatureError, match=rf"^[^\n]*x\{suffix}: {says}$"):
         read(path)
 
 
