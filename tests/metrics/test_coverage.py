@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from scipy.stats import binom
 
-from tests.metrics.synthetic_studies import SITUATIONS, misses, percentile_bootstrap
+from tests.metrics.situations import SITUATIONS, misses, percentile_bootstrap
 
 SKEWED = ("auc within .88", "auc within .95", "leakage .95", "privacy .05", "detail .75", "detail -.19")
 UNLIKE = "auc constant .95, very unlike speakers"
@@ -33,24 +32,12 @@ def test_the_percentile_bootstrap_breaks_the_promise_on_the_same_studies():
     assert width < misses(SITUATIONS["auc within .88"], 6, 1, samples=250)[2]
 
 
-def most(rate: float, samples: int) -> float:
-    """The share of `samples` studies that miss where each does at this rate: more are seen once in 200 times."""
-    return float(binom.ppf(0.995, samples, rate)) / samples
-
-
-def test_the_share_that_is_allowed_follows_the_number_of_studies() -> None:
-    assert most(0.025, 300) == 0.05
-    assert 0.025 < most(0.025, 10_000) < 0.03
-    assert most(0.025, 100) > most(0.025, 300)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "speakers", "draws"), CASES)
 def test_the_promise_holds_for_every_metric_from_6_to_34_speakers(name, speakers, draws):
-    samples = 300 if draws == 1 else 120  # a study of 34 speakers in five draws takes longest
-    low, high, _ = misses(SITUATIONS[name], speakers, draws, samples)
-    rate = 0.025
+    low, high, _ = misses(SITUATIONS[name], speakers, draws, samples=300)
+    allowed = 0.05
     if draws == 1 and (name in SKEWED or name == UNLIKE):  # known and documented: the side that faces chance
-        rate = 0.06 if name == UNLIKE or name.startswith("detail") else 0.04
-    assert max(low, high) <= most(rate, samples)
-    assert low + high <= most(rate + 0.025, samples)
+        allowed = 0.10 if name == UNLIKE or name.startswith("detail") else 0.075
+    assert max(low, high) < allowed
+    assert low + high < allowed + 0.025
