@@ -43,7 +43,7 @@ class Places:
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> Places:
     folder = tmp_path_factory.mktemp("places")
-    given = synthetic_study.study(folder, speakers=14, takes=2, names=("here", "there"))
+    given = synthetic_study.study(folder, speakers=14, takes=3, names=("here", "there"))
     corpus = given.corpus.column("corpus")
     x = given.x + 2.0 * (corpus == "there")[:, None] * np.random.default_rng(0).normal(size=synthetic_study.DIMS)
     write_vectors(
