@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sordino import corpora, storage
-from sordino.cli.options import CORES, Jobs, Json, Seed, write_json
+from sordino.cli.options import CORES, Jobs, Json, Seed, warn, write_json
 from sordino.cli.terminal import Console
 from sordino.corpora.checks.check import Count
 from sordino.corpora.checks.published import FENG2021_EMOTIONS
@@ -72,8 +72,7 @@ def check(
         console.width = 200  # a file or a pipe has no edge to wrap at
     source = known.source if known else "no published counts to compare with"
     console.print(escape(f"{loaded.name}: {len(loaded)} utterances, {len(speakers)} speakers ({source})"))
-    for note in loaded.notes:
-        console.print(escape(note), soft_wrap=True)
+    warn(loaded.notes)
     console.print(_overview(counts, wrong))
     console.print(_speakers(counts, wrong, speakers))
     for group in twins:

@@ -18,6 +18,7 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -74,7 +75,11 @@ def load(path: Path, name: str = NAME, keep_absent: bool = False) -> Corpus:
         known = tuple(define.EMOTIONS) if column == "emotion" else ()
         labels.checked(f"{path}: column {column}", frame[column], CorpusError, known=known, missing=True)
     frame = frame.sort_values(list(CUT))
-    return table.make("+".join(dict.fromkeys(frame["corpus"])), frame)
+    corpus = table.make("+".join(dict.fromkeys(frame["corpus"])), frame)
+    if not table_rows.separated:
+        return corpus
+    note = f"{path.name} is{table_rows.separated.replace('(', '').replace(')', '')}, not by commas, and was read so"
+    return replace(corpus, notes=(note, *corpus.notes))
 
 
 def _utterance(place: str, path: Path, row: Row, name: str) -> dict[str, str | float]:
