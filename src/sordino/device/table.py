@@ -40,7 +40,7 @@ def utterance_id(key: int, name: str, number: int, vector: Vectors) -> str:
 
 def _npz(names: Sequence[str], vectors: Vectors, column: str) -> bytes:
     content = io.BytesIO()
-    np.savez(content, allow_pickle=False, x=vectors, **{f"{column}s": np.array(names, str)})
+    np.savez(content, x=vectors, **{f"{column}s": np.array(names, str)})  # type: ignore[arg-type]  # numpy 2.0: no `allow_pickle`
     return content.getvalue()
 
 

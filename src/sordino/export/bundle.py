@@ -245,5 +245,5 @@ def _card(
 def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """Arrays as NPZ, the same ones always as the same bytes."""
     content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **arrays)
+    np.savez(content, **arrays)  # type: ignore[arg-type]  # numpy 2.0 takes `allow_pickle` for an array
     return content.getvalue()

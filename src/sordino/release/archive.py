@@ -32,7 +32,7 @@ def write(path: str | Path, name: str, config: Mapping[str, Any], arrays: Arrays
     """Write a release; the same one gives the same bytes. Raises `StorageError`."""
     head = json.dumps({"name": name, "config": dict(config)}, sort_keys=True)
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **{HEAD: np.array(head)}, **dict(arrays))
+    np.savez(buffer, **{HEAD: np.array(head)}, **dict(arrays))  # type: ignore[arg-type]  # numpy 2.0 takes `allow_pickle` for an array
     storage.write(path, buffer.getvalue())
 
 
