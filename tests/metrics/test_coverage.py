@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.metrics.situations import SITUATIONS, misses, percentile_bootstrap
+from tests.metrics.synthetic_studies import SITUATIONS, misses, percentile_bootstrap
 
 SKEWED = ("auc within .88", "auc within .95", "leakage .95", "privacy .05", "detail .75", "detail -.19")
 UNLIKE = "auc constant .95, very unlike speakers"
