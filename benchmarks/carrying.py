@@ -1,7 +1,9 @@
-"""What was tried so that a drawn release carries over: fitted on one corpus, each remedy on another, mean of policies.
+"""What was tried so that a drawn release carries over: fitted on one corpus, each remedy on
+another, mean of policies.
 
-Selected on one direction, confirmed on the other; `docs/carrying-over.md` tells what came of it. Whatever a remedy
-learns of the other corpus, it learns from other speakers than those it is measured on.
+Selected on one direction, confirmed on the other; `docs/carrying-over.md` tells what came of it.
+Whatever a remedy learns of the other corpus, it learns from other speakers than those it is
+measured on.
 
     python benchmarks/carrying.py --fit-on ravdess=data/ravdess --corpus emodb=data/emodb
 """
@@ -42,7 +44,9 @@ def centred(z: Matrix, here: Matrix, there: Matrix) -> Matrix:
 
 
 def scaled(z: Matrix, here: Matrix, there: Matrix) -> Matrix:
-    moved: Matrix = (z - there.mean(axis=0)) / there.std(axis=0) * here.std(axis=0) + here.mean(axis=0)
+    moved: Matrix = (z - there.mean(axis=0)) / there.std(axis=0) * here.std(axis=0) + here.mean(
+        axis=0
+    )
     return moved
 
 
@@ -53,7 +57,9 @@ def aligned(z: Matrix, here: Matrix, there: Matrix) -> Matrix:
         covariance = np.cov(one.T)
         sphere = np.trace(covariance) / len(covariance) * np.eye(len(covariance))
         roots.append(np.real(sqrtm(0.7 * covariance + 0.3 * sphere)))
-    moved: Matrix = (z - there.mean(axis=0)) @ np.linalg.solve(roots[0], roots[1]) + here.mean(axis=0)
+    moved: Matrix = (z - there.mean(axis=0)) @ np.linalg.solve(roots[0], roots[1]) + here.mean(
+        axis=0
+    )
     return moved
 
 
@@ -67,24 +73,38 @@ SPACES: dict[str, Callable[[Matrix, Matrix, Matrix], Matrix]] = {
 
 def main() -> None:
     """Print one row a remedy."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     for option in ("--fit-on", "--corpus"):
         parser.add_argument(option, action="append", required=True, metavar="NAME=PATH")
     given = parser.parse_args()
-    source, target = (corpora_from(some).with_emotions(protocol.EMOTIONS) for some in (given.fit_on, given.corpus))
+    source, target = (
+        corpora_from(some).with_emotions(protocol.EMOTIONS) for some in (given.fit_on, given.corpus)
+    )
     corpus = table.join([source, target])
     x = extract("IS13", corpus, CACHE)
     tried = _Tried(x, corpus, np.arange(len(source)), np.arange(len(source), len(corpus)))
     rows = [row for space in (*SPACES, "centred by speaker") for row in tried.rows(space)]
     rows += [row for space in ("as it is", "centred") for row in tried.pooled(space)]
-    print(pd.DataFrame(rows).groupby(["space", "shrinkage", "threshold"], sort=False).mean().round(3).to_string())
+    print(
+        pd.DataFrame(rows)
+        .groupby(["space", "shrinkage", "threshold"], sort=False)
+        .mean()
+        .round(3)
+        .to_string()
+    )
 
 
 class _Tried:
-    def __init__(self, x: NDArray[np.float32], corpus: table.Corpus, source: Rows, target: Rows) -> None:
+    def __init__(
+        self, x: NDArray[np.float32], corpus: table.Corpus, source: Rows, target: Rows
+    ) -> None:
         self.corpus, self.source, self.target = corpus, source, target
         self.z = PreprocessFitter().fit(x[source])(x).astype(np.float64)
-        self.emotion = np.array([protocol.EMOTIONS.index(one) for one in corpus.column("emotion")], np.intp)
+        self.emotion = np.array(
+            [protocol.EMOTIONS.index(one) for one in corpus.column("emotion")], np.intp
+        )
         self.fold = folds(corpus, target, 0)
 
     def space(self, name: str) -> Matrix:
@@ -102,35 +122,57 @@ class _Tried:
     def rows(self, space: str) -> Iterator[dict[str, Any]]:
         z, gender = self.space(space), self.corpus.genders()
         speaker = self.corpus.speaker
-        for shrinkage in SHRINKAGES if space in ("as it is", "centred", "centred by speaker") else SHRINKAGES[:1]:
+        for shrinkage in (
+            SHRINKAGES if space in ("as it is", "centred", "centred by speaker") else SHRINKAGES[:1]
+        ):
             here = np.empty((len(self.source), len(protocol.EMOTIONS)))
             fold = fit.folds(speaker[self.source], 0)
 
             def fitted(rows: Rows, shrinkage: float = shrinkage) -> Scorer:
-                return fit_scorer.fit(z[rows], self.emotion[rows], speaker[rows], gender[rows], shrinkage)
+                return fit_scorer.fit(
+                    z[rows], self.emotion[rows], speaker[rows], gender[rows], shrinkage
+                )
 
             for one in np.unique(fold):
                 here[fold == one] = fitted(self.source[fold != one])(z[self.source[fold == one]])
             there = fitted(self.source)(z[self.target])
             for policy in POLICIES:
-                order, role = [protocol.EMOTIONS.index(one) for one in policy.emotions], self.corpus.roles(policy)
+                order, role = (
+                    [protocol.EMOTIONS.index(one) for one in policy.emotions],
+                    self.corpus.roles(policy),
+                )
                 tilt, _ = calibrated(here[:, order], role[self.source], 0.15)
                 home = metrics.auc(role[self.source] == 1, required(here[:, order], tilt))
-                for name, (score, flag) in self.thresholds(here[:, order], there[:, order], policy).items():
+                for name, (score, flag) in self.thresholds(
+                    here[:, order], there[:, order], policy
+                ).items():
                     figures = self.figures(role[self.target], score, flag)
-                    yield {"space": space, "shrinkage": f"{shrinkage:g}", "threshold": name,
-                           "AUC where fitted": home, **figures}  # fmt: skip
+                    yield {
+                        "space": space,
+                        "shrinkage": f"{shrinkage:g}",
+                        "threshold": name,
+                        "AUC where fitted": home,
+                        **figures,
+                    }
 
     def pooled(self, space: str) -> Iterator[dict[str, Any]]:
-        """Fitted on speakers of both corpora, thresholds chosen on them; what is tested are others of the second."""
+        """Fitted on speakers of both corpora, thresholds chosen on them; what is tested are others
+        of the second.
+        """
         z, gender = self.space(space), self.corpus.genders()
         fold = np.where(self.fold >= 0, self.fold, folds(self.corpus, self.source, 0))
         posterior = np.empty((len(z), len(protocol.EMOTIONS)))
         for one in np.unique(fold):
             own, test = fold != one, fold == one
-            posterior[test] = fit_scorer.fit(z[own], self.emotion[own], self.corpus.speaker[own], gender[own])(z[test])
+            posterior[test] = fit_scorer.fit(
+                z[own], self.emotion[own], self.corpus.speaker[own], gender[own]
+            )(z[test])
         for policy in POLICIES:
-            role, score, flag = self.corpus.roles(policy), np.empty(len(z)), np.empty(len(z), np.bool_)
+            role, score, flag = (
+                self.corpus.roles(policy),
+                np.empty(len(z)),
+                np.empty(len(z), np.bool_),
+            )
             ordered = posterior[:, [protocol.EMOTIONS.index(one) for one in policy.emotions]]
             for one in np.unique(fold):
                 own, test = fold != one, fold == one
@@ -138,9 +180,16 @@ class _Tried:
                 score[test] = required(ordered[test], tilt)
                 flag[test] = score[test] > threshold
             figures = self.figures(role[self.target], score[self.target], flag[self.target])
-            yield {"space": space, "shrinkage": f"{SHRINKAGES[0]:g}", "threshold": "fitted on both", **figures}
+            yield {
+                "space": space,
+                "shrinkage": f"{SHRINKAGES[0]:g}",
+                "threshold": "fitted on both",
+                **figures,
+            }
 
-    def thresholds(self, here: Matrix, there: Matrix, policy: Any) -> dict[str, tuple[Matrix, NDArray[np.bool_]]]:
+    def thresholds(
+        self, here: Matrix, there: Matrix, policy: Any
+    ) -> dict[str, tuple[Matrix, NDArray[np.bool_]]]:
         role = self.corpus.roles(policy)
         tilt, threshold = calibrated(here, role[self.source], 0.15)
         rate = np.mean(required(here, tilt) > threshold)
@@ -150,16 +199,24 @@ class _Tried:
         for one in np.unique(fold):
             own, test = fold != one, fold == one
             by_rate[test] = score[test] > np.quantile(score[own], 1 - rate)
-            by_mix[test] = required(there[test] * _matching(there[own], here.mean(axis=0)), tilt) > threshold
+            by_mix[test] = (
+                required(there[test] * _matching(there[own], here.mean(axis=0)), tilt) > threshold
+            )
             anew, at = calibrated(there[own], role[self.target][own], 0.15)
             labelled[test] = required(there[test], anew) > at
-        flags = {"as fitted": score > threshold, "rate as in fitting": by_rate, "mix as in fitting": by_mix,
-                 "labelled there": labelled}  # fmt: skip
+        flags = {
+            "as fitted": score > threshold,
+            "rate as in fitting": by_rate,
+            "mix as in fitting": by_mix,
+            "labelled there": labelled,
+        }
         return {name: (score, flag) for name, flag in flags.items()}
 
     def figures(self, role: Rows, score: Matrix, flag: NDArray[np.bool_]) -> dict[str, float]:
         neutral, required, sensitive = (float(flag[role == place].mean()) for place in range(3))
-        female, male = (float(flag[self.corpus.genders()[self.target] == place].mean()) for place in range(2))
+        female, male = (
+            float(flag[self.corpus.genders()[self.target] == place].mean()) for place in range(2)
+        )
         return {
             "AUC required": metrics.auc(role == 1, score),
             "F1 required": metrics.f1((role == 1).astype(int), flag.astype(int), "required"),
@@ -172,7 +229,9 @@ class _Tried:
 
 
 def _matching(posterior: Matrix, mix: Matrix) -> Matrix:
-    """Factors of the emotions at which mean posteriors are those of the mix (Saerens 2002, turned round)."""
+    """Factors of the emotions at which mean posteriors are those of the mix (Saerens 2002, turned
+    round).
+    """
     log = np.zeros(posterior.shape[1])
     for _ in range(300):
         found = posterior * np.exp(log)

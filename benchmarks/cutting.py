@@ -1,11 +1,12 @@
-"""How many decisions of a drawn release change when a stream cuts an utterance, and when there is noise around it.
+"""How many decisions of a drawn release change when a stream cuts an utterance, and when there is
+noise around it.
 
     python benchmarks/cutting.py --corpus ravdess=data/ravdess
 
-Each recording stands between two seconds of its own noise, white and so many dB below full scale, and is released
-whole and as `Segmenter` cuts it. Releases are fitted on recordings without noise, of two thirds of the speakers; the
-others are measured: the share of decisions that differ from those of the recording as it is, and how often each role
-passes for the required emotion.
+Each recording stands between two seconds of its own noise, white and so many dB below full scale,
+and is released whole and as `Segmenter` cuts it. Releases are fitted on recordings without noise,
+of two thirds of the speakers; the others are measured: the share of decisions that differ from
+those of the recording as it is, and how often each role passes for the required emotion.
 """
 
 from __future__ import annotations
@@ -36,30 +37,49 @@ Vectors = NDArray[np.float32]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--corpus", action="append", required=True, metavar="NAME=PATH")
-    parser.add_argument("--noise", action="append", type=int, metavar="DB", help="by default -120, -100, -80, -60")
+    parser.add_argument(
+        "--noise", action="append", type=int, metavar="DB", help="by default -120, -100, -80, -60"
+    )
     parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
     given = parser.parse_args()
     corpus = corpora_from(given.corpus).with_emotions(protocol.EMOTIONS)
     clean = extract("mel", corpus, CACHE, given.jobs)
     print(f"{len(corpus)} utterances of {len(set(corpus.speaker))} speakers")
-    lines = [line for noise in given.noise or (-120, -100, -80, -60)
-             for line in lines_of(clean, corpus, noise, given.jobs)]  # fmt: skip
+    lines = [
+        line
+        for noise in given.noise or (-120, -100, -80, -60)
+        for line in lines_of(clean, corpus, noise, given.jobs)
+    ]
     print(pd.DataFrame(lines).to_string(index=False, float_format="{:.3f}".format))
 
 
 def lines_of(clean: Vectors, corpus: Corpus, noise: int, jobs: int) -> list[dict[str, object]]:
     """A line of the table for each policy and way."""
-    calls = (joblib.delayed(heard)(file, noise, seed) for seed, file in enumerate(corpus.column("file")))
+    calls = (
+        joblib.delayed(heard)(file, noise, seed) for seed, file in enumerate(corpus.column("file"))
+    )
     ways = zip(*joblib.Parallel(n_jobs=jobs)(calls), strict=True)
     made = dict(zip(("whole", "cut"), map(np.stack, ways), strict=True))
-    return [{"noise, dB": noise, "policy": policy.required, "way": way, **changed(clean, x, corpus, policy)}
-            for policy in POLICIES for way, x in made.items()]  # fmt: skip
+    return [
+        {
+            "noise, dB": noise,
+            "policy": policy.required,
+            "way": way,
+            **changed(clean, x, corpus, policy),
+        }
+        for policy in POLICIES
+        for way, x in made.items()
+    ]
 
 
 def heard(file: str, noise: int, seed: int) -> tuple[Vectors, Vectors]:
-    """The vector of a recording in noise, and of the longest utterance that a stream cuts out of it."""
+    """The vector of a recording in noise, and of the longest utterance that a stream cuts out of
+    it.
+    """
     samples = audio.read(file)
     quiet = np.zeros(audio.SAMPLING_RATE)
     stream = np.concatenate([quiet, samples, quiet])
@@ -82,14 +102,20 @@ def changed(clean: Vectors, x: Vectors, corpus: Corpus, policy: Policy) -> dict[
             warnings.filterwarnings("ignore", ".* sound like ")
             muted = DrawnFitter(policy).fit(preprocess(clean), corpus, Part(own, own[:0]))
         before[held], after[held] = (muted.decide(preprocess(of[held])) for of in (clean, x))
-    return {"changed": float(np.mean(before != after)), **passing("", before, corpus, policy),
-            **passing("now ", after, corpus, policy)}  # fmt: skip
+    return {
+        "changed": float(np.mean(before != after)),
+        **passing("", before, corpus, policy),
+        **passing("now ", after, corpus, policy),
+    }
 
 
 def passing(words: str, bins: NDArray[np.intp], corpus: Corpus, policy: Policy) -> dict[str, float]:
     """How often each role passes for the required emotion."""
     role: Sequence[int] = corpus.roles(policy)
-    return {words + str(name): float(np.mean(bins[np.equal(role, place)])) for place, name in enumerate(ROLES)}
+    return {
+        words + str(name): float(np.mean(bins[np.equal(role, place)]))
+        for place, name in enumerate(ROLES)
+    }
 
 
 if __name__ == "__main__":

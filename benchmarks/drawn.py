@@ -1,12 +1,15 @@
-"""How the recipe of `drawn` was chosen: each knob turned, measured on validation speakers only; and how long it takes.
+"""How the recipe of `drawn` was chosen: each knob turned, measured on validation speakers only; and
+how long it takes.
 
-In each draw a quarter of the transform party's speakers is held out, each quarter in turn; releases are fitted on the
-other three, and the risk model of the risk party judges what becomes of the quarter. No test speaker of the draw is
-looked at. Utterances of all quarters and draws are counted together, then the policies' means are taken.
+In each draw a quarter of the transform party's speakers is held out, each quarter in turn; releases
+are fitted on the other three, and the risk model of the risk party judges what becomes of the
+quarter. No test speaker of the draw is looked at. Utterances of all quarters and draws are counted
+together, then the policies' means are taken.
 
     python benchmarks/drawn.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb
 
-With `--test` releases are fitted on the whole party and measured on the test speakers instead: for once, at the end.
+With `--test` releases are fitted on the whole party and measured on the test speakers instead: for
+once, at the end.
 """
 
 from __future__ import annotations
@@ -46,26 +49,41 @@ VARIANTS: Final[dict[str, dict[str, Any]]] = {
 
 def main() -> None:
     """Print one row a variant, then how the chosen release's bins fall, then seconds."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--corpus", action="append", required=True, metavar="NAME=PATH")
     parser.add_argument("--only", action="append", help="a variant; again for more (default: all)")
-    parser.add_argument("--test", action="store_true", help="measure on test speakers: to confirm, not to choose")
+    parser.add_argument(
+        "--test", action="store_true", help="measure on test speakers: to confirm, not to choose"
+    )
     parser.add_argument("--jobs", type=int, default=-1)
     given = parser.parse_args()
     corpus = corpora_from(given.corpus).with_emotions(protocol.EMOTIONS)
     x = extract("IS13", corpus, CACHE)
     draws = protocol.deal(corpus, Options(), checksums(corpus))
-    sides = {parts.draw: [(parts.transform.rows, parts.test)] if given.test else quarters(corpus, parts)
-             for parts in draws}  # fmt: skip
+    sides = {
+        parts.draw: [(parts.transform.rows, parts.test)] if given.test else quarters(corpus, parts)
+        for parts in draws
+    }
     units = [(parts, *one) for parts in draws for one in sides[parts.draw]]
     made = joblib.Parallel(given.jobs)(
         joblib.delayed(unit)(corpus, x, *one, given.only or list(VARIANTS)) for one in units
     )
     table = pd.concat(made, ignore_index=True)
     each = table.groupby(["variant", "required"], sort=False)
-    found = pd.DataFrame([{"variant": name, "required": of, **figures(rows)} for (name, of), rows in each])
-    print(found.drop(columns="required").groupby("variant", sort=False).mean().round(3).to_string(), "\n")
-    chosen = found[found["variant"] == found["variant"].iloc[0]].drop(columns="variant").set_index("required")
+    found = pd.DataFrame(
+        [{"variant": name, "required": of, **figures(rows)} for (name, of), rows in each]
+    )
+    print(
+        found.drop(columns="required").groupby("variant", sort=False).mean().round(3).to_string(),
+        "\n",
+    )
+    chosen = (
+        found[found["variant"] == found["variant"].iloc[0]]
+        .drop(columns="variant")
+        .set_index("required")
+    )
     print(chosen.round(3).to_string(), "\n")
     print(falls(table[table["variant"] == found["variant"].iloc[0]]).round(3).to_string(), "\n")
     print(seconds(corpus, x, draws[0]).round(3).to_string())
@@ -74,7 +92,9 @@ def main() -> None:
 def quarters(corpus: Corpus, parts: Parts) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """The transform party's rows without each quarter of its speakers, and those of it."""
     rows = parts.transform.rows
-    people = corpus.table.iloc[rows].drop_duplicates("speaker").sample(frac=1, random_state=parts.draw)
+    people = (
+        corpus.table.iloc[rows].drop_duplicates("speaker").sample(frac=1, random_state=parts.draw)
+    )
     order = people.sort_values(["corpus", "gender"], kind="stable")["speaker"].to_numpy(dtype=str)
     quarter = np.argsort(order)[np.searchsorted(np.sort(order), corpus.speaker[rows])] % QUARTERS
     for one in range(QUARTERS):
@@ -82,7 +102,12 @@ def quarters(corpus: Corpus, parts: Parts) -> Iterator[tuple[NDArray[np.intp], N
 
 
 def unit(
-    corpus: Corpus, x: NDArray[np.float32], parts: Parts, own: NDArray[np.intp], held: NDArray[np.intp], only: list[str]
+    corpus: Corpus,
+    x: NDArray[np.float32],
+    parts: Parts,
+    own: NDArray[np.intp],
+    held: NDArray[np.intp],
+    only: list[str],
 ) -> pd.DataFrame:
     """What becomes of each held-out utterance, under every policy and variant."""
     torch.set_num_threads(1)
@@ -90,25 +115,42 @@ def unit(
     tables = []
     for policy in POLICIES:
         judge = RiskFitter(policy, seed=parts.draw).fit(z, corpus, parts.risk)
-        known = {"speaker": corpus.speaker[held], "gender": corpus.genders()[held], "draw": parts.draw,
-                 "role": corpus.roles(policy)[held], "intensity": corpus.column("intensity")[held],
-                 "before": judge(z[held]).role.argmax(axis=1)}  # fmt: skip
+        known = {
+            "speaker": corpus.speaker[held],
+            "gender": corpus.genders()[held],
+            "draw": parts.draw,
+            "role": corpus.roles(policy)[held],
+            "intensity": corpus.column("intensity")[held],
+            "before": judge(z[held]).role.argmax(axis=1),
+        }
         for name in only:
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", ".* sound like ")
-                release = DrawnFitter(policy, seed=parts.draw, **VARIANTS[name]).fit(z, corpus, Part(own, own[:0]))
+                release = DrawnFitter(policy, seed=parts.draw, **VARIANTS[name]).fit(
+                    z, corpus, Part(own, own[:0])
+                )
             after = judge(release(z[held])).role.argmax(axis=1)
             told = {"bin": release.decide(z[held]), "after": after}
-            tables.append(pd.DataFrame({"variant": name, "required": policy.required, **known, **told}))
+            tables.append(
+                pd.DataFrame({"variant": name, "required": policy.required, **known, **told})
+            )
     return pd.concat(tables)
 
 
 def figures(of: pd.DataFrame) -> dict[str, float]:
-    """What is kept, and the AUC of who reads the bin: 0.5 is nothing, below it women or neutral ones pass more."""
-    truth, before, after, bins, gender = (of[name].to_numpy() for name in ("role", "before", "after", "bin", "gender"))
+    """What is kept, and the AUC of who reads the bin: 0.5 is nothing, below it women or neutral
+    ones pass more.
+    """
+    truth, before, after, bins, gender = (
+        of[name].to_numpy() for name in ("role", "before", "after", "bin", "gender")
+    )
     neutral, required, sensitive = (str(role) for role in ROLES)
     several = groups((of["speaker"] + of["draw"].astype(str)).to_numpy(), gender, 20)
-    pooled = of.assign(group=several)[several >= 0].groupby("group").agg({"bin": "mean", "gender": "first"})
+    pooled = (
+        of.assign(group=several)[several >= 0]
+        .groupby("group")
+        .agg({"bin": "mean", "gender": "first"})
+    )
     strong = (of["intensity"] == "strong").to_numpy()
     labelled = (of["intensity"] != "").to_numpy() & (truth == ROLES.index(Role.REQUIRED))
     rest = truth != ROLES.index(Role.REQUIRED)
@@ -119,18 +161,26 @@ def figures(of: pd.DataFrame) -> dict[str, float]:
             f"Ut {role}": metrics.unchanged(before, after, role, truth, among="true_positives")
             for role in (neutral, required)
         },
-        sensitive: metrics.auc(truth[rest] == ROLES.index(Role.SENSITIVE), bins[rest].astype(float)),
+        sensitive: metrics.auc(
+            truth[rest] == ROLES.index(Role.SENSITIVE), bins[rest].astype(float)
+        ),
         "gender": metrics.auc(gender == 1, bins.astype(float)),
-        "gender, 20": metrics.auc(pooled["gender"].to_numpy() == 1, pooled["bin"].to_numpy(dtype=float)),
+        "gender, 20": metrics.auc(
+            pooled["gender"].to_numpy() == 1, pooled["bin"].to_numpy(dtype=float)
+        ),
         "intensity": metrics.auc(strong[labelled], bins[labelled].astype(float)),
     }
 
 
 def falls(of: pd.DataFrame) -> pd.DataFrame:
-    """How often bins are high, by how much speakers differ (sd, chance of few utterances taken off), and the gap."""
+    """How often bins are high, by how much speakers differ (sd, chance of few utterances taken
+    off), and the gap.
+    """
     of = of.assign(high=of["bin"] > 0, person=of["speaker"] + of["draw"].astype(str))
     rows = {"gender": _by_gender(of)}
-    rows |= {f"gender, {role}": _by_gender(of[of["role"] == place]) for place, role in enumerate(ROLES)}
+    rows |= {
+        f"gender, {role}": _by_gender(of[of["role"] == place]) for place, role in enumerate(ROLES)
+    }
     both = of[of["role"] != ROLES.index(Role.REQUIRED)]
     means = []
     for _, one in both.groupby("required"):
@@ -147,11 +197,17 @@ def falls(of: pd.DataFrame) -> pd.DataFrame:
 def _by_gender(of: pd.DataFrame) -> NDArray[np.float64]:
     means = []
     for _, one in of.groupby("required"):
-        people = one.groupby("person").agg(share=("high", "mean"), size=("high", "size"), gender=("gender", "first"))
-        chance = (people["share"] * (1 - people["share"]) / (people["size"] - 1).clip(lower=1)).mean()
+        people = one.groupby("person").agg(
+            share=("high", "mean"), size=("high", "size"), gender=("gender", "first")
+        )
+        chance = (
+            people["share"] * (1 - people["share"]) / (people["size"] - 1).clip(lower=1)
+        ).mean()
         apart = people.groupby("gender")["share"]
         spread = np.sqrt(max(apart.var().mean() - chance, 0))
-        means.append([one["high"].mean(), spread, apart.mean()[1] - apart.mean()[0], people["size"].mean()])
+        means.append(
+            [one["high"].mean(), spread, apart.mean()[1] - apart.mean()[0], people["size"].mean()]
+        )
     found: NDArray[np.float64] = np.mean(means, axis=0)
     return found
 

@@ -1,6 +1,7 @@
 """Draws docs/drawn.svg: what a drawn release does to utterances of speakers whom it never saw.
 
-python benchmarks/drawn_figure.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb --out docs/drawn.svg
+python benchmarks/drawn_figure.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb --out
+docs/drawn.svg
 """
 
 from __future__ import annotations
@@ -30,27 +31,44 @@ Codes = NDArray[np.intp]
 
 def main() -> None:
     """Fit on the transform speakers of each draw, and draw what becomes of everybody else."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--corpus", action="append", required=True, metavar="NAME=PATH")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     corpus = corpora_from(given.corpus).with_emotions(protocol.EMOTIONS)
-    x, policy = extract("IS13", corpus, CACHE), next(one for one in POLICIES if one.required == "sad")
+    x, policy = (
+        extract("IS13", corpus, CACHE),
+        next(one for one in POLICIES if one.required == "sad"),
+    )
     found: list[tuple[Values, Codes, Codes, Codes]] = []
     for parts in protocol.deal(corpus, Options(), checksums(corpus)):
         z = PreprocessFitter().fit(x[parts.transform.rows])(x)
         release = DrawnFitter(policy, seed=parts.draw).fit(z, corpus, parts.transform)
         others = np.concatenate([parts.risk.rows, parts.test])
-        found.append((_margin(release, z[others]), release.decide(z[others]), corpus.roles(policy)[others],
-                      corpus.genders()[others]))  # fmt: skip
+        found.append(
+            (
+                _margin(release, z[others]),
+                release.decide(z[others]),
+                corpus.roles(policy)[others],
+                corpus.genders()[others],
+            )
+        )
     margin, bins, role, gender = (np.concatenate(some) for some in zip(*found, strict=True))
     with figures.look():
         figure, axes = figures.canvas((7.4, 2.9), 1, 2)
         _scores(axes[0, 0], margin, role, policy.required)
         _passes(axes[0, 1], bins, role, gender, policy.required)
         storage.write(given.out, figures.svg(figure, "What a drawn release does"))
-    shares = [[float(np.mean(bins[(role == one) & (gender == value)])) for value in (0, 1)] for one in range(3)]
-    print("passes, women and men:", {str(ROLES[one]): np.round(shares[one], 2).tolist() for one in range(3)})
+    shares = [
+        [float(np.mean(bins[(role == one) & (gender == value)])) for value in (0, 1)]
+        for one in range(3)
+    ]
+    print(
+        "passes, women and men:",
+        {str(ROLES[one]): np.round(shares[one], 2).tolist() for one in range(3)},
+    )
 
 
 def _margin(release: Drawn, z: NDArray[np.float32]) -> Values:
@@ -70,7 +88,11 @@ def _scores(axis: Axes, margin: Values, role: Codes, required: str) -> None:
     axis.set_ylim(0, 1.22 * top)
     axis.text(-0.8, 1.15 * top, "a neutral prototype", ha="right", color=figures.INK)
     axis.text(0.8, 1.15 * top, f"a {required} one", ha="left", color=figures.INK)
-    axis.set(title="1. One number, one threshold", xlabel=f"how {required} it sounds, less the threshold", yticks=[])
+    axis.set(
+        title="1. One number, one threshold",
+        xlabel=f"how {required} it sounds, less the threshold",
+        yticks=[],
+    )
     axis.legend(loc="center left")
 
 
@@ -79,12 +101,24 @@ def _passes(axis: Axes, bins: Codes, role: Codes, gender: Codes, required: str) 
         for value, sex in enumerate(GENDERS):
             share = float(np.mean(bins[(role == place) & (gender == value)]))
             at = place + 0.38 * (value - 0.5)
-            axis.bar(at, share, 0.34, color=COLOURS[place], alpha=(1.0, 0.55)[value], hatch=(None, "///")[value],
-                     edgecolor="white")  # fmt: skip
+            axis.bar(
+                at,
+                share,
+                0.34,
+                color=COLOURS[place],
+                alpha=(1.0, 0.55)[value],
+                hatch=(None, "///")[value],
+                edgecolor="white",
+            )
             axis.text(at, share + 0.02, f"{share:.2f}\n{sex}", ha="center", va="bottom", fontsize=7)
     names = [required if name == "required" else str(name) for name in ROLES]
-    axis.set(title="2. All that an attacker sees", xticks=range(3), xticklabels=names, ylim=(0, 1.08),
-             ylabel=f"share released as {required}")  # fmt: skip
+    axis.set(
+        title="2. All that an attacker sees",
+        xticks=range(3),
+        xticklabels=names,
+        ylim=(0, 1.08),
+        ylabel=f"share released as {required}",
+    )
 
 
 if __name__ == "__main__":

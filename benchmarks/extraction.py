@@ -1,10 +1,12 @@
-"""How fast features are extracted: plain openSMILE on every core, sordino cold, sordino from its cache, side by side.
+"""How fast features are extracted: plain openSMILE on every core, sordino cold, sordino from its
+cache, side by side.
 
     python benchmarks/extraction.py --files 300 --rounds 3
 
-Every run starts processes of its own, so nobody finds openSMILE already loaded, and the order turns from round to
-round. Targets: cold at most 1.05 times plain, warm at least 50 times as fast as cold. On a machine that does other work
-too, compare the processor seconds: waiting for one's turn is not in them.
+Every run starts processes of its own, so nobody finds openSMILE already loaded, and the order turns
+from round to round. Targets: cold at most 1.05 times plain, warm at least 50 times as fast as cold.
+On a machine that does other work too, compare the processor seconds: waiting for one's turn is not
+in them.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ ORDER = ("plain", "cold", "warm")
 def plain(features: str, files: list[str], jobs: int) -> NDArray[np.float32]:
     """What one would write without sordino: the files in equal shares, one extractor a process."""
     shares = (list(share) for share in np.array_split(files, jobs))
-    return np.vstack(joblib.Parallel(n_jobs=jobs)(joblib.delayed(share_of)(features, share) for share in shares))
+    return np.vstack(
+        joblib.Parallel(n_jobs=jobs)(joblib.delayed(share_of)(features, share) for share in shares)
+    )
 
 
 def share_of(features: str, files: list[str]) -> NDArray[np.float32]:
@@ -49,7 +53,9 @@ def share_of(features: str, files: list[str]) -> NDArray[np.float32]:
     return np.array(rows)
 
 
-def seconds(run: Callable[[], NDArray[np.float32]], result: list[NDArray[np.float32]]) -> dict[str, float]:
+def seconds(
+    run: Callable[[], NDArray[np.float32]], result: list[NDArray[np.float32]]
+) -> dict[str, float]:
     """Seconds on the wall, and of all processors together, with the start and end of the processes."""
     begin, worked = time.perf_counter(), processor_seconds()
     result.append(run())
@@ -65,7 +71,9 @@ def processor_seconds() -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     shared = Path(__file__).parents[2] / "shared" / "data"
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("SORDINO_DATA") or shared))
     parser.add_argument("--features", default="IS13")
@@ -77,11 +85,16 @@ def main() -> None:
     files = files[:: max(1, len(files) // given.files)][: given.files]
     corpus = table.make("ravdess", pd.DataFrame({"file": files, "speaker": "anyone"}))
     print(f"{len(corpus)} files, {given.features}, {given.jobs} processes")
-    measured = [round_of(given.features, corpus, files, given.jobs, number) for number in range(given.rounds)]
+    measured = [
+        round_of(given.features, corpus, files, given.jobs, number)
+        for number in range(given.rounds)
+    ]
     told(measured)
 
 
-def round_of(features: str, corpus: Corpus, files: list[str], jobs: int, number: int) -> dict[tuple[str, str], float]:
+def round_of(
+    features: str, corpus: Corpus, files: list[str], jobs: int, number: int
+) -> dict[tuple[str, str], float]:
     """Seconds of the three, measured once; the results must be the same values."""
     results: list[NDArray[np.float32]] = []
     with tempfile.TemporaryDirectory() as cache:
@@ -95,7 +108,10 @@ def round_of(features: str, corpus: Corpus, files: list[str], jobs: int, number:
     if not all(np.array_equal(result, results[0]) for result in results):
         raise SystemExit("the three do not give the same values")
     flat = {(clock, name): took[name][clock] for clock in ("wall", "processor") for name in ORDER}
-    print("  ".join(f"{name} {value:.3f} s ({clock})" for (clock, name), value in flat.items()), flush=True)
+    print(
+        "  ".join(f"{name} {value:.3f} s ({clock})" for (clock, name), value in flat.items()),
+        flush=True,
+    )
     return flat
 
 
@@ -103,13 +119,19 @@ def told(measured: list[dict[tuple[str, str], float]]) -> None:
     """Print medians over rounds: of the seconds, and of the ratios within a round."""
     for clock in ("wall", "processor"):
         plain, cold, warm = ([one[clock, name] for one in measured] for name in ORDER)
-        overhead = statistics.median(ours / theirs for ours, theirs in zip(cold, plain, strict=True))
+        overhead = statistics.median(
+            ours / theirs for ours, theirs in zip(cold, plain, strict=True)
+        )
         gain = statistics.median(first / second for first, second in zip(cold, warm, strict=True))
         typical = "  ".join(
-            f"{name} {statistics.median(one):.3f} s" for name, one in zip(ORDER, (plain, cold, warm), strict=True)
+            f"{name} {statistics.median(one):.3f} s"
+            for name, one in zip(ORDER, (plain, cold, warm), strict=True)
         )
         print(f"{clock:<10} {typical}")
-        print(f"{'':<10} cold / plain {overhead:.3f} (target: at most 1.05)   cold / warm {gain:.0f} (at least 50)")
+        print(
+            f"{'':<10} cold / plain {overhead:.3f} (target: at most 1.05)   cold / warm {gain:.0f} "
+            "(at least 50)"
+        )
 
 
 if __name__ == "__main__":

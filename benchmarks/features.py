@@ -1,8 +1,10 @@
-"""How well each feature set tells four emotions, and what it costs to compute: all of them side by side in one run.
+"""How well each feature set tells four emotions, and what it costs to compute: all of them side by
+side in one run.
 
-A linear support vector machine on z-scores, one speaker left out at a time; its C is chosen by cross-validation over
-the other speakers. UAR over all utterances and in each corpus, with 95 % intervals over speakers, the last column over
-the speakers whom nobody looked at while `mel` was designed. Then processor seconds on one core for a second of sound.
+A linear support vector machine on z-scores, one speaker left out at a time; its C is chosen by
+cross-validation over the other speakers. UAR over all utterances and in each corpus, with 95 %
+intervals over speakers, the last column over the speakers whom nobody looked at while `mel` was
+designed. Then processor seconds on one core for a second of sound.
 
     python benchmarks/features.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb
 """
@@ -34,32 +36,49 @@ Statistic = Callable[[NDArray[np.intp]], float]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--corpus", action="append", required=True, metavar="NAME=PATH")
     parser.add_argument("--features", action="append", choices=FEATURE_SETS)
-    parser.add_argument("--files", type=int, default=60, help="recordings that speed is measured on")
+    parser.add_argument(
+        "--files", type=int, default=60, help="recordings that speed is measured on"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
     given = parser.parse_args()
     names = given.features or [*FEATURE_SETS]
     corpus = corpora_from(given.corpus).with_emotions(protocol.EMOTIONS)
     print(f"{len(corpus)} utterances, {len(set(corpus.speaker))} speakers; chance is 0.25")
-    guesses = {name: predictions(extract(name, corpus, CACHE, given.jobs), corpus, given.jobs) for name in names}
-    print(pd.DataFrame({name: figures(guesses, name, corpus) for name in names}).T.fillna("").to_string())
+    guesses = {
+        name: predictions(extract(name, corpus, CACHE, given.jobs), corpus, given.jobs)
+        for name in names
+    }
+    print(
+        pd.DataFrame({name: figures(guesses, name, corpus) for name in names})
+        .T.fillna("")
+        .to_string()
+    )
     print(speeds(names, corpus, given.files, given.rounds).to_string())
 
 
 def predictions(x: NDArray[np.float32], corpus: Corpus, jobs: int) -> NDArray[np.intp]:
-    """The emotion that a machine fitted on all other speakers takes each utterance for, shape `(utterances,)`."""
+    """The emotion that a machine fitted on all other speakers takes each utterance for, shape
+    `(utterances,)`.
+    """
     found = np.empty(len(corpus), dtype=np.intp)
     tests = [np.flatnonzero(corpus.speaker == speaker) for speaker in sorted(set(corpus.speaker))]
-    parts = joblib.Parallel(n_jobs=jobs)(joblib.delayed(predicted)(x, emotions(corpus), corpus, test) for test in tests)
+    parts = joblib.Parallel(n_jobs=jobs)(
+        joblib.delayed(predicted)(x, emotions(corpus), corpus, test) for test in tests
+    )
     for test, part in zip(tests, parts, strict=True):
         found[test] = part
     return found
 
 
-def predicted(x: NDArray[np.float32], y: NDArray[np.intp], corpus: Corpus, test: NDArray[np.intp]) -> NDArray[np.intp]:
+def predicted(
+    x: NDArray[np.float32], y: NDArray[np.intp], corpus: Corpus, test: NDArray[np.intp]
+) -> NDArray[np.intp]:
     train = np.setdiff1d(np.arange(len(corpus)), test)
     mean, deviation = x[train].mean(axis=0, dtype=float), x[train].std(axis=0, dtype=float)
     z = ((x - mean) / np.where(deviation > 0, deviation, np.inf)).clip(-10, 10).astype(np.float32)
@@ -78,23 +97,37 @@ def emotions(corpus: Corpus) -> NDArray[np.intp]:
 def figures(guesses: dict[str, NDArray[np.intp]], name: str, corpus: Corpus) -> dict[str, str]:
     """One row of the table."""
     y, whose = emotions(corpus), corpus.column("corpus")
-    rows = {"all": np.arange(len(y)), **{part: np.flatnonzero(whose == part) for part in dict.fromkeys(whose)}}
+    rows = {
+        "all": np.arange(len(y)),
+        **{part: np.flatnonzero(whose == part) for part in dict.fromkeys(whose)},
+    }
     rows["not looked at"] = np.flatnonzero(~np.isin(corpus.speaker, looked_at(corpus)))
     guess = guesses[name]
     told = {"values": str(FEATURE_SETS[name].dims)}
-    told |= {part: limits(lambda r: metrics.uar(y[r], guess[r]), corpus, some, (0, 1)) for part, some in rows.items()}
+    told |= {
+        part: limits(lambda r: metrics.uar(y[r], guess[r]), corpus, some, (0, 1))
+        for part, some in rows.items()
+    }
     if REFERENCE in guesses and name != REFERENCE:
         other = guesses[REFERENCE]
         for part in ("all", "not looked at"):
             told[f"less {REFERENCE}, {part}"] = limits(
-                lambda r: metrics.uar(y[r], guess[r]) - metrics.uar(y[r], other[r]), corpus, rows[part], (-1, 1)
+                lambda r: metrics.uar(y[r], guess[r]) - metrics.uar(y[r], other[r]),
+                corpus,
+                rows[part],
+                (-1, 1),
             )
     return told
 
 
-def limits(statistic: Statistic, corpus: Corpus, rows: NDArray[np.intp], bounds: tuple[float, float]) -> str:
+def limits(
+    statistic: Statistic, corpus: Corpus, rows: NDArray[np.intp], bounds: tuple[float, float]
+) -> str:
     found = metrics.interval(
-        lambda some: statistic(rows[some]), corpus.speaker[rows], stratum=corpus.column("corpus")[rows], bounds=bounds
+        lambda some: statistic(rows[some]),
+        corpus.speaker[rows],
+        stratum=corpus.column("corpus")[rows],
+        bounds=bounds,
     )
     return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
 
@@ -106,7 +139,9 @@ def looked_at(corpus: Corpus) -> list[str]:
 
 
 def speeds(names: list[str], corpus: Corpus, files: int, rounds: int) -> pd.DataFrame:
-    """Median over rounds of the processor seconds for a second of sound, and how many times as fast `mel` is."""
+    """Median over rounds of the processor seconds for a second of sound, and how many times as fast
+    `mel` is.
+    """
     chosen = corpus.column("file")[:: max(1, len(corpus) // files)]
     sounds = [audio.read(file) for file in chosen]
     duration = sum(map(len, sounds)) / audio.SAMPLING_RATE

@@ -1,13 +1,16 @@
-"""Run bundles as other processors run them, and compare what comes out: `benchmarks/processors.py [BUNDLE...]`.
+"""Run bundles as other processors run them, and compare what comes out: `benchmarks/processors.py
+[BUNDLE...]`.
 
-Without a bundle, one of each family is written for made-up speakers, in 32 and in 8 bits. Each is run here and in
-`qemu-x86_64` (Debian: qemu-user) as a Nehalem (SSE4.2 alone), a Haswell (AVX2, FMA) and as all that the emulator knows.
-Nothing runs in it that wants AVX-512: the emulator has none of it, VNNI included.
+Without a bundle, one of each family is written for made-up speakers, in 32 and in 8 bits. Each is
+run here and in `qemu-x86_64` (Debian: qemu-user) as a Nehalem (SSE4.2 alone), a Haswell (AVX2, FMA)
+and as all that the emulator knows. Nothing runs in it that wants AVX-512: the emulator has none of
+it, VNNI included.
 
     scaled     the scaled space, from the features of the bundle's test vectors
     model      what the release's model makes of the scaled space that the bundle stores: its vectors, or its decision
 
-Figures are the largest difference from this machine, in units of the largest number; status 1 where one is above 1e-5.
+Figures are the largest difference from this machine, in units of the largest number; status 1 where
+one is above 1e-5.
 """
 
 from __future__ import annotations
@@ -53,11 +56,16 @@ for path in sys.argv[1:]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("bundles", nargs="*", type=Path, metavar="BUNDLE")
     paths = parser.parse_args().bundles
     if shutil.which(EMULATOR) is None:
-        print(f"{EMULATOR} is not installed, expected it to run other processors: apt install qemu-user")
+        print(
+            f"{EMULATOR} is not installed, expected it to run other processors: apt install "
+            "qemu-user"
+        )
         return 0
     with tempfile.TemporaryDirectory() as folder:
         paths = paths or list(written(Path(folder)))
@@ -100,7 +108,9 @@ def difference(output: NDArray[Any], expected: NDArray[Any]) -> float:
 
 
 def written(folder: Path) -> Iterator[Path]:
-    """A bundle of each family, in 32 and in 8 bits, fitted on numbers that stand for the features `mel`."""
+    """A bundle of each family, in 32 and in 8 bits, fitted on numbers that stand for the features
+    `mel`.
+    """
     import pandas as pd
 
     from sordino import export
@@ -127,7 +137,9 @@ def written(folder: Path) -> Iterator[Path]:
         release = fitter(policy, family, 0).fit(scaled(x), corpus, parts.transform)
         for int8 in (False, True):
             path = folder / f"{family}-{8 if int8 else 32}.sordino"
-            yield export.write(path, scaled, {"sad": (policy, release)}, features="made-up", card={}, int8=int8)
+            yield export.write(
+                path, scaled, {"sad": (policy, release)}, features="made-up", card={}, int8=int8
+            )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """How the recipe of `rae-grl+` was chosen: each knob turned, measured on validation speakers only.
 
-In each draw the transform party gives its validation speakers up, releases are fitted on the rest of it, and the risk
-model of the risk party judges what becomes of the validation speakers. No test speaker of the draw is looked at.
+In each draw the transform party gives its validation speakers up, releases are fitted on the rest
+of it, and the risk model of the risk party judges what becomes of the validation speakers. No test
+speaker of the draw is looked at.
 
     python benchmarks/retaining.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb
 """
@@ -49,8 +50,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 def main() -> None:
-    """Print one row a variant: means over draws and policies, then U of the required emotion for each policy."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Print one row a variant: means over draws and policies, then U of the required emotion for
+    each policy.
+    """
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--corpus", action="append", required=True, metavar="NAME=PATH")
     given = parser.parse_args()
     options = Options(measured_on="validation")
@@ -61,17 +66,22 @@ def main() -> None:
     rows = joblib.Parallel(n_jobs=-1)(joblib.delayed(unit)(corpus, x, *one) for one in units)
     table = pd.DataFrame([row for some in rows for row in some])
     shown = table.drop(columns="required").groupby("variant", sort=False).mean()
-    single = table.pivot_table(index="variant", columns="required", values="U required", sort=False).add_prefix("U ")
+    single = table.pivot_table(
+        index="variant", columns="required", values="U required", sort=False
+    ).add_prefix("U ")
     print(shown.join(single).round(3).to_string())
 
 
-def unit(corpus: Corpus, x: NDArray[np.float32], parts: Parts, policy: Policy) -> list[dict[str, Any]]:
+def unit(
+    corpus: Corpus, x: NDArray[np.float32], parts: Parts, policy: Policy
+) -> list[dict[str, Any]]:
     """The figures of every variant in one draw under one policy."""
     torch.set_num_threads(1)
     z = PreprocessFitter().fit(x[parts.transform.rows])(x)
     judge = RiskFitter(policy, seed=parts.draw).fit(z, corpus, parts.risk)
     fitters: dict[str, Any] = {
-        name: replace(DEFAULT, policy=policy, seed=parts.draw, **knobs) for name, knobs in VARIANTS.items()
+        name: replace(DEFAULT, policy=policy, seed=parts.draw, **knobs)
+        for name, knobs in VARIANTS.items()
     }
     fitters["rae-grl (paper)"] = ReplacementFitter(policy, reversal=0.5, seed=parts.draw)
     truth = corpus.roles(policy)[parts.test]
@@ -87,14 +97,19 @@ def guesses(judge: RiskAttacker, z: NDArray[np.float32]) -> NDArray[np.intp]:
     return judge(z).role.argmax(axis=1)
 
 
-def figures(truth: NDArray[np.intp], before: NDArray[np.intp], after: NDArray[np.intp]) -> dict[str, float]:
+def figures(
+    truth: NDArray[np.intp], before: NDArray[np.intp], after: NDArray[np.intp]
+) -> dict[str, float]:
     neutral, required, sensitive = (str(role) for role in ROLES)
     kept: Sequence[str] = (neutral, required)
     return {
         f"F1 {required}": metrics.f1(truth, after, required),
         f"F1 {sensitive}": metrics.f1(truth, after, sensitive),
         **{f"U {role}": metrics.unchanged(before, after, role) for role in kept},
-        **{f"Ut {role}": metrics.unchanged(before, after, role, truth, among="true_positives") for role in kept},
+        **{
+            f"Ut {role}": metrics.unchanged(before, after, role, truth, among="true_positives")
+            for role in kept
+        },
     }
 
 

@@ -3,10 +3,10 @@
     python benchmarks/segmentation.py --corpus emodb
     python benchmarks/segmentation.py --corpus ravdess --speakers 13-24
 
-Recordings, brought to one level, are joined with pauses of 0.7 to 3 s, and noise is added at so many dB below it. The
-truth is where a recording lies within 30 dB of its loudest tenth of a second before noise is added. An utterance counts
-as found where one segment alone covers at least 80 % of it and no other utterance. Settings were chosen on actors 1 to
-12 of RAVDESS.
+Recordings, brought to one level, are joined with pauses of 0.7 to 3 s, and noise is added at so
+many dB below it. The truth is where a recording lies within 30 dB of its loudest tenth of a second
+before noise is added. An utterance counts as found where one segment alone covers at least 80 % of
+it and no other utterance. Settings were chosen on actors 1 to 12 of RAVDESS.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ SLOPES = {"white": 0.0, "fan": 1.0, "hum": 0.0}
 
 
 def noise(kind: str, count: int, rng: np.random.Generator) -> Samples:
-    """Noise of unit power: white, that of a fan (amplitude 1 / f), or mains hum in a little white noise."""
+    """Noise of unit power: white, that of a fan (amplitude 1 / f), or mains hum in a little white
+    noise.
+    """
     spectrum = np.fft.rfft(rng.normal(size=count))
     spectrum /= np.maximum(np.fft.rfftfreq(count, 1 / SAMPLING_RATE), 20.0) ** SLOPES[kind]
     made = np.fft.irfft(spectrum, count)
@@ -52,19 +54,25 @@ def spoken(samples: Samples) -> tuple[float, float]:
     return 0.01 * float(loud[0]), 0.01 * float(loud[-1] + 1)
 
 
-def stream(files: list[Path], kind: str, snr: float, rng: np.random.Generator) -> tuple[Samples, Spans]:
+def stream(
+    files: list[Path], kind: str, snr: float, rng: np.random.Generator
+) -> tuple[Samples, Spans]:
     """Recordings one after the other in noise, and where somebody speaks."""
     parts: list[Samples] = [np.zeros(round(rng.uniform(1, 3) * SAMPLING_RATE))]
     spans, at = [], len(parts[0])
     for file in files:
         samples = audio.read(file)
         begin, end = spoken(samples)
-        samples = samples / np.sqrt(np.mean(samples[round(begin * SAMPLING_RATE) : round(end * SAMPLING_RATE)] ** 2))
+        samples = samples / np.sqrt(
+            np.mean(samples[round(begin * SAMPLING_RATE) : round(end * SAMPLING_RATE)] ** 2)
+        )
         pause = np.zeros(round(rng.uniform(0.7, 3) * SAMPLING_RATE))
         spans.append((begin + at / SAMPLING_RATE, end + at / SAMPLING_RATE))
         parts += [samples, pause]
         at += len(samples) + len(pause)
-    return LEVEL * (np.concatenate(parts) + 10 ** (-snr / 20) * noise(kind, at, rng)).astype(np.float32), spans
+    return LEVEL * (np.concatenate(parts) + 10 ** (-snr / 20) * noise(kind, at, rng)).astype(
+        np.float32
+    ), spans
 
 
 def found(segments: Spans, spans: Spans) -> Iterator[tuple[float, float]]:
@@ -85,19 +93,33 @@ def measure(files: list[Path], kind: str, snr: float, seed: int, how: Segmentati
     cut = list(segmenter.push(samples))
     took = time.process_time() - began
     last = segmenter.end()
-    cut = [one for one in [*cut, *([last] if last else [])] if one.active_seconds >= how.shortest_seconds]
-    segments = [(one.start_seconds + how.lead_seconds, one.end_seconds - how.trail_seconds) for one in cut]
+    cut = [
+        one
+        for one in [*cut, *([last] if last else [])]
+        if one.active_seconds >= how.shortest_seconds
+    ]
+    segments = [
+        (one.start_seconds + how.lead_seconds, one.end_seconds - how.trail_seconds) for one in cut
+    ]
     hits = np.array(list(found(segments, spans))).reshape(-1, 2)
-    false = sum(all(last <= begin or end <= first for begin, end in spans) for first, last in segments)
+    false = sum(
+        all(last <= begin or end <= first for begin, end in spans) for first, last in segments
+    )
     seconds = len(samples) / SAMPLING_RATE
     error = "  ".join(
-        f"{1000 * np.median(one):+5.0f} {1000 * np.quantile(np.abs(one), 0.9):5.0f}" for one in hits.T if len(one)
+        f"{1000 * np.median(one):+5.0f} {1000 * np.quantile(np.abs(one), 0.9):5.0f}"
+        for one in hits.T
+        if len(one)
     )
-    return f"{len(hits) / len(spans):6.3f}  {60 * false / seconds:9.2f}  {error}  {took / seconds:.5f}"
+    return (
+        f"{len(hits) / len(spans):6.3f}  {60 * false / seconds:9.2f}  {error}  {took / seconds:.5f}"
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     shared = Path(__file__).parents[2] / "shared" / "data"
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("SORDINO_DATA") or shared))
     parser.add_argument("--corpus", choices=("ravdess", "emodb"), default="ravdess")
@@ -111,11 +133,17 @@ def main() -> None:
         files = [file for file in files if first <= int(file.stem[-2:]) <= last]
     rng = np.random.default_rng(given.seed)
     files = [files[one] for one in rng.permutation(len(files))[: given.files]]
-    print(f"{len(files)} utterances of {given.corpus}; boundaries: median and 90 % of the error, in ms")
+    print(
+        f"{len(files)} utterances of {given.corpus}; boundaries: median and 90 % of the error, in "
+        "ms"
+    )
     print("noise  below    found  false/min  begin        end          processor seconds a second")
     for kind in SLOPES:
         for snr in (40, 30, 20, 10):
-            print(f"{kind:<6} {snr:2d} dB   {measure(files, kind, snr, given.seed, Segmentation())}", flush=True)
+            print(
+                f"{kind:<6} {snr:2d} dB   {measure(files, kind, snr, given.seed, Segmentation())}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

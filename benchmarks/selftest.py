@@ -1,7 +1,8 @@
-"""Does the audit find what was planted, and nothing where nothing was? Many tables of each kind, and how many leak.
+"""Does the audit find what was planted, and nothing where nothing was? Many tables of each kind,
+and how many leak.
 
-Asked: of 100 tables each, a planted leak is found at least 97 times, and the null is called a leak at most 10 times
-(nominally 5). The naive test takes every utterance for a speaker of its own.
+Asked: of 100 tables each, a planted leak is found at least 97 times, and the null is called a leak
+at most 10 times (nominally 5). The naive test takes every utterance for a speaker of its own.
 
     scripts/selftest --seeds 100
 """
@@ -23,24 +24,44 @@ from sordino.attack.significance import permutation_test
 
 def main() -> None:
     """Print one row a kind of table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--shuffles", type=int, default=99)
-    parser.add_argument("--only", action="append", choices=list(SCENES), help="this kind of table; again for more")
-    parser.add_argument("--naive", type=int, default=20, help="tables of the naive test, which is slower")
+    parser.add_argument(
+        "--only", action="append", choices=list(SCENES), help="this kind of table; again for more"
+    )
+    parser.add_argument(
+        "--naive", type=int, default=20, help="tables of the naive test, which is slower"
+    )
     given = parser.parse_args()
     workers = joblib.Parallel(n_jobs=-1)
-    print(f"{'planted':10} {'Bayes AUC':>9} {'leak':>6} {'of':>5} {'cannot tell':>12} {'seconds':>8}", flush=True)
+    print(
+        f"{'planted':10} {'Bayes AUC':>9} {'leak':>6} {'of':>5} {'cannot tell':>12} {'seconds':>8}",
+        flush=True,
+    )
     for name in given.only or SCENES:
         bayes = SCENES[name][1]
         began = time.perf_counter()
-        found = workers(joblib.delayed(told)(name, seed, given.shuffles, False) for seed in range(given.seeds))
+        found = workers(
+            joblib.delayed(told)(name, seed, given.shuffles, False) for seed in range(given.seeds)
+        )
         seconds = (time.perf_counter() - began) / given.seeds
-        print(f"{name:10} {bayes:9.3f} {found.count('leak'):6} {len(found):5} {found.count('cannot tell'):12} "
-              f"{seconds:8.2f}", flush=True)  # fmt: skip
+        print(
+            f"{name:10} {bayes:9.3f} {found.count('leak'):6} {len(found):5} "
+            f"{found.count('cannot tell'):12} "
+            f"{seconds:8.2f}",
+            flush=True,
+        )
     if given.only is None or "none" in given.only:
-        naive = workers(joblib.delayed(told)("none", seed, given.shuffles, True) for seed in range(given.naive))
-        print(f"none, each utterance taken for a speaker: {naive.count('leak')} of {len(naive)} are called a leak")
+        naive = workers(
+            joblib.delayed(told)("none", seed, given.shuffles, True) for seed in range(given.naive)
+        )
+        print(
+            f"none, each utterance taken for a speaker: {naive.count('leak')} of {len(naive)} are "
+            "called a leak"
+        )
 
 
 def told(name: str, seed: int, shuffles: int, naive: bool) -> str:
@@ -50,7 +71,9 @@ def told(name: str, seed: int, shuffles: int, naive: bool) -> str:
     families = ("linear",) if naive else kernels.FAMILIES
     with threadpool_limits(1):
         secret = Secret.of("secret", table.secret, speaker)
-        return permutation_test.judge(table.x, secret, families=families, shuffles=shuffles, seed=seed).answer
+        return permutation_test.judge(
+            table.x, secret, families=families, shuffles=shuffles, seed=seed
+        ).answer
 
 
 if __name__ == "__main__":

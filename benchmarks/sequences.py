@@ -1,11 +1,13 @@
-"""How fast sequences are learnt from: bucketed batches against the padded loop that one would write, side by side.
+"""How fast sequences are learnt from: bucketed batches against the padded loop that one would
+write, side by side.
 
     python benchmarks/sequences.py --clips 860 --rounds 3
 
-Clips are noise with lengths as speech has them (lognormal), drawn with a fixed seed; the network is that of the study's
-defaults, on one thread. A round trains every way for one epoch from the same first weights; the fastest round of each
-counts, in seconds of the processor, which on a machine without other work are seconds. The first three ways see the
-same random batches, so they have to end in the same loss, which is checked:
+Clips are noise with lengths as speech has them (lognormal), drawn with a fixed seed; the network is
+that of the study's defaults, on one thread. A round trains every way for one epoch from the same
+first weights; the fastest round of each counts, in seconds of the processor, which on a machine
+without other work are seconds. The first three ways see the same random batches, so they have to
+end in the same loss, which is checked:
 
 - plain loop: random batches, padded, through `torch.nn.GRU`;
 - packed: the same, with packed sequences, which spare the recurrence the padding;
@@ -31,22 +33,40 @@ from sordino.nn import Multimodal, Sequences, Shape, bucketed
 from sordino.nn.fit import Batch
 
 TOLERANCE = 1e-3
-"""How far the mean losses of two ways on the same batches may lie apart: sums in another order, over an epoch."""
+"""How far the mean losses of two ways on the same batches may lie apart: sums in another order,
+over an epoch.
+"""
 
 Way = tuple[Callable[[Multimodal, Batch], Tensor], Callable[[Sequences, int], Sequence[Tensor]]]
-"""From a network and a batch to logits; from rows and the size of a batch to the positions of all batches."""
+"""From a network and a batch to logits; from rows and the size of a batch to the positions of all
+batches.
+"""
 
 
 def main() -> None:
     """Print clips a second, padding and ratio of all ways."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--clips", type=int, default=860, help="how many (default: %(default)s)")
-    parser.add_argument("--frames", type=int, default=350, help="median length, 10 ms each (default: %(default)s)")
-    parser.add_argument("--spread", type=float, default=0.6, help="sd of the log length (default: %(default)s)")
-    parser.add_argument("--batch", type=int, default=32, help="clips a batch (default: %(default)s)")
-    parser.add_argument("--kernels", type=int, default=32, help="of each convolution (default: %(default)s)")
-    parser.add_argument("--stride", type=int, default=2, help="of each convolution (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="epochs of each way (default: %(default)s)")
+    parser.add_argument(
+        "--frames", type=int, default=350, help="median length, 10 ms each (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--spread", type=float, default=0.6, help="sd of the log length (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--batch", type=int, default=32, help="clips a batch (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--kernels", type=int, default=32, help="of each convolution (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--stride", type=int, default=2, help="of each convolution (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="epochs of each way (default: %(default)s)"
+    )
     given = parser.parse_args()
     torch.set_num_threads(1)
     rows, labels = clips(given.clips, given.frames, given.spread)
@@ -57,7 +77,10 @@ def main() -> None:
         "plain loop": (padded, shuffled),
         "packed": (packed, shuffled),
         "by hand": (ours, shuffled),
-        "sordino": (ours, lambda rows, size: bucketed(rows, size, torch.Generator().manual_seed(0))),
+        "sordino": (
+            ours,
+            lambda rows, size: bucketed(rows, size, torch.Generator().manual_seed(0)),
+        ),
     }
     seconds, losses = dict.fromkeys(ways, float("inf")), dict.fromkeys(ways, 0.0)
     for _ in range(given.rounds):
@@ -68,7 +91,8 @@ def main() -> None:
     for name, (_, order) in ways.items():
         frames = sum(len(batch) * int(lengths[batch].max()) for batch in order(rows, given.batch))
         print(
-            f"{name:<12} {seconds[name]:7.2f} s an epoch {given.clips / seconds[name]:8.0f} clips/s "
+            f"{name:<12} {seconds[name]:7.2f} s an epoch {given.clips / seconds[name]:8.0f} "
+            "clips/s "
             f"{seconds['plain loop'] / seconds[name]:6.2f} times the plain loop   "
             f"{frames / int(lengths.sum()):.2f} frames computed for each heard"
         )
@@ -80,7 +104,9 @@ def main() -> None:
 def clips(count: int, median: int, spread: float) -> tuple[Sequences, Tensor]:
     """Noise of 40 dimensions and labels of three classes."""
     generator = np.random.default_rng(0)
-    lengths = np.maximum(1, np.exp(generator.normal(np.log(median), spread, size=count))).astype(int)
+    lengths = np.maximum(1, np.exp(generator.normal(np.log(median), spread, size=count))).astype(
+        int
+    )
     made = [generator.normal(size=(length, 40)) for length in lengths]
     return Sequences.of(audio=made), torch.tensor(generator.integers(3, size=count))
 

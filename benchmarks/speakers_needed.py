@@ -1,12 +1,16 @@
-"""How many speakers a bound on the AUC of 0.55 needs: its upper limit against their number, by simulation.
+"""How many speakers a bound on the AUC of 0.55 needs: its upper limit against their number, by
+simulation.
 
-A speaker's share of the high bin is drawn from a beta distribution, and their utterances from that share. Mean, spread
-between speakers and number of utterances are those of cross-fitted bins of RAVDESS and EMO-DB, means of three required
-emotions and five draws, as one command prints them (on test speakers: nothing is chosen by it):
+A speaker's share of the high bin is drawn from a beta distribution, and their utterances from that
+share. Mean, spread between speakers and number of utterances are those of cross-fitted bins of
+RAVDESS and EMO-DB, means of three required emotions and five draws, as one command prints them (on
+test speakers: nothing is chosen by it):
 
-    python benchmarks/drawn.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb --test --only "as chosen"
+    python benchmarks/drawn.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb --test --only
+    "as chosen"
 
-`no gap` asks what the best of all releases would need, one whose bins fall alike for both values of the secret.
+`no gap` asks what the best of all releases would need, one whose bins fall alike for both values of
+the secret.
 
     python benchmarks/speakers_needed.py
 """
@@ -28,7 +32,9 @@ TIMES: Final = 30
 
 @dataclass(frozen=True)
 class Case:
-    """Bins of one secret: shares of its values differ by `gap` in the mean, by `spread` (sd) between speakers."""
+    """Bins of one secret: shares of its values differ by `gap` in the mean, by `spread` (sd)
+    between speakers.
+    """
 
     share: float
     spread: float
@@ -47,13 +53,27 @@ CASES: Final = {
 
 
 def main() -> None:
-    """Print the mean upper limit a case and number of speakers, and the least number at which it is 0.55."""
-    cases = {f"{name}{', no gap' if none else ''}": replace(case, gap=0.0) if none else case
-             for name, case in CASES.items() for none in (False, True)}  # fmt: skip
-    limits = pd.DataFrame({name: [limit(case, count) for count in COUNTS] for name, case in cases.items()}, COUNTS)
-    enough = {name: next((str(count) for count, high in of.items() if high <= WANTED), "more")
-              for name, of in limits.items()}  # fmt: skip
-    print(limits.T.rename_axis(columns="speakers").assign(**{f"<= {WANTED}": pd.Series(enough)}).round(3).to_string())
+    """Print the mean upper limit a case and number of speakers, and the least number at which it is
+    0.55.
+    """
+    cases = {
+        f"{name}{', no gap' if none else ''}": replace(case, gap=0.0) if none else case
+        for name, case in CASES.items()
+        for none in (False, True)
+    }
+    limits = pd.DataFrame(
+        {name: [limit(case, count) for count in COUNTS] for name, case in cases.items()}, COUNTS
+    )
+    enough = {
+        name: next((str(count) for count, high in of.items() if high <= WANTED), "more")
+        for name, of in limits.items()
+    }
+    print(
+        limits.T.rename_axis(columns="speakers")
+        .assign(**{f"<= {WANTED}": pd.Series(enough)})
+        .round(3)
+        .to_string()
+    )
 
 
 def limit(case: Case, speakers: int) -> float:
@@ -64,7 +84,9 @@ def limit(case: Case, speakers: int) -> float:
 
 def simulated(case: Case, speakers: int, random: np.random.Generator) -> float:
     """One corpus of so many speakers, and what `sordino.metrics.bound` says of it."""
-    values = np.tile([0, 1], (speakers, 1)) if case.within else np.arange(speakers)[:, None] % 2  # (speakers, values)
+    values = (
+        np.tile([0, 1], (speakers, 1)) if case.within else np.arange(speakers)[:, None] % 2
+    )  # (speakers, values)
     share = case.share + case.gap * (values - 0.5)
     wide = share * (1 - share) / case.spread**2 - 1
     share = random.beta(share * wide, (1 - share) * wide)

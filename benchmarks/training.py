@@ -1,15 +1,18 @@
-"""How fast the networks of a study are trained: one thread, one process a core, and as a stack, side by side.
+"""How fast the networks of a study are trained: one thread, one process a core, and as a stack,
+side by side.
 
     python benchmarks/training.py --networks 30 --rows 400 --epochs 30
 
-The networks are those of the study's grid: replacement autoencoders with gradient reversal, half with an embedding of
-16 and half with one of 32, on random vectors of a fixed seed, for a fixed number of epochs. None of the ways has random
-numbers of its own here, so all have to end in the same validation losses, which is checked. Processes are started
-before the clock is, since a study starts them once; how long that took is printed too.
+The networks are those of the study's grid: replacement autoencoders with gradient reversal, half
+with an embedding of 16 and half with one of 32, on random vectors of a fixed seed, for a fixed
+number of epochs. None of the ways has random numbers of its own here, so all have to end in the
+same validation losses, which is checked. Processes are started before the clock is, since a study
+starts them once; how long that took is printed too.
 
-All networks learn equally long here, which favours stacks a little: where networks stop early, a stack goes on until
-the last of them has. And the figures say nothing of what else a study does: on a CPU it gives a process a whole unit of
-work (scaling, networks, attackers) and keeps each unit as soon as it is done, so no stack holds many units' networks.
+All networks learn equally long here, which favours stacks a little: where networks stop early, a
+stack goes on until the last of them has. And the figures say nothing of what else a study does: on
+a CPU it gives a process a whole unit of work (scaling, networks, attackers) and keeps each unit as
+soon as it is done, so no stack holds many units' networks.
 """
 
 from __future__ import annotations
@@ -29,23 +32,40 @@ from sordino.nn.fit import Fitted, fit
 
 EMBEDDINGS = (16, 32)
 TOLERANCE = 1e-3
-"""How far the validation losses of two ways may lie apart: sums in another order, over all steps of the training."""
+"""How far the validation losses of two ways may lie apart: sums in another order, over all steps of
+the training.
+"""
 
 Way = Callable[[Sequence[Job]], Sequence[Fitted]]
 
 
 def main() -> None:
     """Print seconds and ratios of all ways that this device has."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", type=int, default=30, help="how many to train (default: %(default)s)")
-    parser.add_argument("--rows", type=int, default=400, help="rows that each is trained on (default: %(default)s)")
-    parser.add_argument("--inputs", type=int, default=256, help="dimensions of a row (default: %(default)s)")
-    parser.add_argument("--epochs", type=int, default=30, help="for how long (default: %(default)s)")
-    parser.add_argument("--jobs", type=int, default=joblib.cpu_count(), help="cores (default: all, %(default)s)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--networks", type=int, default=30, help="how many to train (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--rows", type=int, default=400, help="rows that each is trained on (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--inputs", type=int, default=256, help="dimensions of a row (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--epochs", type=int, default=30, help="for how long (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=joblib.cpu_count(), help="cores (default: all, %(default)s)"
+    )
     given = parser.parse_args()
     settings = Settings(epochs=given.epochs, patience=given.epochs)
     jobs = [job(number, given.rows, given.inputs, settings) for number in range(given.networks)]
-    print(f"{given.networks} networks, {given.rows} rows of {given.inputs}, {given.epochs} epochs, {given.jobs} cores")
+    print(
+        f"{given.networks} networks, {given.rows} rows of {given.inputs}, {given.epochs} epochs, "
+        f"{given.jobs} cores"
+    )
     begin = time.perf_counter()
     pool = joblib.Parallel(n_jobs=given.jobs)
     pool(joblib.delayed(alone)(jobs[0], warm_up=True) for _ in range(given.jobs))
@@ -55,14 +75,21 @@ def main() -> None:
         "one process a core": lambda jobs: pool(joblib.delayed(alone)(job) for job in jobs),
         "torch.func stack on CPU": lambda jobs: stacked(jobs, given.jobs),
         "a stack in each process": lambda jobs: [
-            one for share in pool(joblib.delayed(stacked)(some) for some in shares(jobs, given.jobs)) for one in share
+            one
+            for share in pool(joblib.delayed(stacked)(some) for some in shares(jobs, given.jobs))
+            for one in share
         ],
     }
     if torch.cuda.is_available():
-        fit_stacks([job(0, 8, 8, Settings(epochs=1))], "cuda")  # the device is woken before the clock starts
+        fit_stacks(
+            [job(0, 8, 8, Settings(epochs=1))], "cuda"
+        )  # the device is woken before the clock starts
         ways["torch.func stack on GPU"] = lambda jobs: fit_stacks(jobs, "cuda")
     compare(ways, jobs)
-    print("sordino uses here:", "torch.func stack on GPU" if torch.cuda.is_available() else "one process a core")
+    print(
+        "sordino uses here:",
+        "torch.func stack on GPU" if torch.cuda.is_available() else "one process a core",
+    )
 
 
 def job(number: int, rows: int, inputs: int, settings: Settings) -> Job:
@@ -72,7 +99,12 @@ def job(number: int, rows: int, inputs: int, settings: Settings) -> Job:
 
     def batch(count: int) -> dict[str, torch.Tensor]:
         x, target = torch.randn(2, count, inputs)
-        return {"x": x, "target": target, "gender": torch.randint(2, (count,)), "strength": torch.full((count, 1), 0.5)}
+        return {
+            "x": x,
+            "target": target,
+            "gender": torch.randint(2, (count,)),
+            "strength": torch.full((count, 1), 0.5),
+        }
 
     return Job(network, ReplacementLoss(), batch(rows), batch(rows // 3), settings, number)
 
@@ -80,7 +112,9 @@ def job(number: int, rows: int, inputs: int, settings: Settings) -> Job:
 def alone(job: Job, warm_up: bool = False) -> Fitted:
     """One network on one thread of the process that this runs in."""
     torch.set_num_threads(1)
-    return fit(Job(job.module, job.loss, job.train, job.validation, Settings(epochs=1)) if warm_up else job)
+    return fit(
+        Job(job.module, job.loss, job.train, job.validation, Settings(epochs=1)) if warm_up else job
+    )
 
 
 def loop(jobs: Sequence[Job]) -> list[Fitted]:

@@ -4,8 +4,8 @@
     python fuzz/run.py 60 --only forged    one target
     python fuzz/run.py --replay forged FILE    an input that atheris left
 
-Exit status 1 where something was found: what was raised, and the input, are printed. An input that takes over ten
-seconds, or four GB of memory, is a finding too.
+Exit status 1 where something was found: what was raised, and the input, are printed. An input that
+takes over ten seconds, or four GB of memory, is a finding too.
 """
 
 from __future__ import annotations
@@ -32,12 +32,17 @@ NAMES = (
 INSTRUMENTED = [
     "sordino.device",
     "sordino.corpora.labels",
-    *(f"sordino.signal.{name}" for name in ("wav", "header_lengths", "decoding", "safe_pickle", "word_files")),
+    *(
+        f"sordino.signal.{name}"
+        for name in ("wav", "header_lengths", "decoding", "safe_pickle", "word_files")
+    ),
 ]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("seconds", nargs="?", type=int, default=600)
     parser.add_argument("--only", choices=NAMES)
     parser.add_argument("--engine", choices=ENGINES)
@@ -58,7 +63,12 @@ def main() -> None:
         engines = [given.engine] if given.engine else ENGINES
         share = max(1, given.seconds // (len(names) * len(engines)))
         print(f"{share} s for each of {len(names) * len(engines)}, seed {given.seed}", flush=True)
-        failed = [(name, engine) for name in names for engine in engines if not one(name, engine, share, given.seed)]
+        failed = [
+            (name, engine)
+            for name in names
+            for engine in engines
+            if not one(name, engine, share, given.seed)
+        ]
     for name, engine in failed:
         print(f"found something: {name} by {engine}")
     sys.exit(bool(failed))
@@ -78,7 +88,10 @@ def one(name: str, engine: str, seconds: int, seed: int) -> bool:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     told = done.stdout + done.stderr
     count = re.findall(r"(?:number_of_executed_units: |inputs: )(\d+)", told)
-    print(f"{name:<8} {engine:<10} {count[-1] if count else '?':>8} inputs  status {done.returncode}", flush=True)
+    print(
+        f"{name:<8} {engine:<10} {count[-1] if count else '?':>8} inputs  status {done.returncode}",
+        flush=True,
+    )
     if done.returncode:
         print(told[-6000:])
     return done.returncode == 0
@@ -126,7 +139,9 @@ def by_hypothesis(name: str, seconds: int, seed: int) -> None:
 
     test.hypothesis.inner_test = counted
     checks = list(hypothesis.HealthCheck)
-    how = hypothesis.settings(max_examples=50, deadline=None, database=None, suppress_health_check=checks)
+    how = hypothesis.settings(
+        max_examples=50, deadline=None, database=None, suppress_health_check=checks
+    )
     test = how(test)
     while time.monotonic() < until:
         hypothesis.seed(seed + count)(test)()
@@ -139,9 +154,15 @@ def by_atheris(name: str, seconds: int, seed: int) -> None:
 
     with atheris.instrument_imports(include=INSTRUMENTED):
         test = target(name)
-    options = [f"-max_total_time={seconds}", f"-seed={seed % 2**31}", "-max_len=4096", "-print_final_stats=1",
-               f"-timeout={LIMIT_SECONDS}", f"-rss_limit_mb={LIMIT_BYTES >> 20}",
-               f"-artifact_prefix={tempfile.gettempdir()}/"]  # fmt: skip
+    options = [
+        f"-max_total_time={seconds}",
+        f"-seed={seed % 2**31}",
+        "-max_len=4096",
+        "-print_final_stats=1",
+        f"-timeout={LIMIT_SECONDS}",
+        f"-rss_limit_mb={LIMIT_BYTES >> 20}",
+        f"-artifact_prefix={tempfile.gettempdir()}/",
+    ]
     atheris.Setup([sys.argv[0], *options], watched(test.hypothesis.fuzz_one_input))
     atheris.Fuzz()
 

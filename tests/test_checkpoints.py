@@ -1,4 +1,6 @@
-"""A unit is read as it was kept, or computed anew: nothing in its files is trusted, executed or mixed with another."""
+"""A unit is read as it was kept, or computed anew: nothing in its files is trusted, executed or
+mixed with another.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ KEYS = {"happy-0": "inputs of the first", "sad-0": "inputs of the second"}
 
 def unit(name: str) -> Finished:
     random = np.random.default_rng(len(name))
-    table = pd.DataFrame({"row": np.arange(50), "score": random.normal(size=50), "speaker": [name] * 50})
+    table = pd.DataFrame(
+        {"row": np.arange(50), "score": random.normal(size=50), "speaker": [name] * 50}
+    )
     return name, table, {"name": name, "nothing": float("nan"), "list": [1, 2.5]}
 
 
@@ -43,7 +47,9 @@ class Computed:
             yield unit(name)
 
 
-def gathered(folder: Path, keys: dict[str, str] | None = None) -> tuple[list[str], dict[str, checkpoints.Unit]]:
+def gathered(
+    folder: Path, keys: dict[str, str] | None = None
+) -> tuple[list[str], dict[str, checkpoints.Unit]]:
     """Which units were computed, and all of them."""
     computed = Computed()
     return computed.names, Checkpoints(keys or KEYS, folder, "units").gathered(computed)
@@ -86,7 +92,9 @@ def bomb(path: Path) -> None:
 
 def long_text(path: Path) -> None:
     """A dictionary of one text of a megabyte that 100,000 rows repeat, whose record fits."""
-    column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(100_000, np.int32)), pa.array(["x" * (1 << 20)]))
+    column = pa.DictionaryArray.from_arrays(
+        pa.array(np.zeros(100_000, np.int32)), pa.array(["x" * (1 << 20)])
+    )
     stream = pa.BufferOutputStream()
     pq.write_table(pa.table({"row": column}), stream, store_schema=False)
     forge(path, stream.getvalue().to_pybytes())
@@ -130,9 +138,13 @@ DAMAGES: dict[str, Callable[[Path, Path], object]] = {
     "an empty table": lambda one, _: one.write_bytes(b""),
     "one bit of the table": lambda one, _: one.write_bytes(b"\xff" + one.read_bytes()[1:]),
     "no record": lambda one, _: one.with_suffix(".json").unlink(),
-    "the record cut short": lambda one, _: one.with_suffix(".json").write_bytes(b'{"unit": "happy-0"'),
+    "the record cut short": lambda one, _: one.with_suffix(".json").write_bytes(
+        b'{"unit": "happy-0"'
+    ),
     "a record of another form": lambda one, _: one.with_suffix(".json").write_text("[]"),
-    "a record nested without end": lambda one, _: one.with_suffix(".json").write_text("[" * 100_000),
+    "a record nested without end": lambda one, _: one.with_suffix(".json").write_text(
+        "[" * 100_000
+    ),
     "a number changed in the record": lambda one, _: one.with_suffix(".json").write_text(
         one.with_suffix(".json").read_text().replace("2.5", "2.6")
     ),
@@ -142,7 +154,9 @@ DAMAGES: dict[str, Callable[[Path, Path], object]] = {
         one.with_suffix(".json").write_bytes(other.with_suffix(".json").read_bytes()),
     ),
     "a pickle for a table": lambda one, _: one.write_bytes(pickle.dumps(Bomb())),
-    "a pickle for a record": lambda one, _: one.with_suffix(".json").write_bytes(pickle.dumps(Bomb())),
+    "a pickle for a record": lambda one, _: one.with_suffix(".json").write_bytes(
+        pickle.dumps(Bomb())
+    ),
     "a pickle with its checksum": lambda one, _: forge(one, pickle.dumps(Bomb())),
     "a link for a table": lambda one, _: linked(one),
     "a link for a record": lambda one, _: linked(one.with_suffix(".json")),
@@ -189,18 +203,25 @@ def test_a_folder_in_place_of_a_file_is_renamed(kept: Path, suffix: str, alone: 
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         assert gathered(kept)[0] == ["happy-0"]
-    assert str(told[-1].message) == f"{place}: a folder, expected a file: renamed to {place.name}.unusable"
+    assert (
+        str(told[-1].message)
+        == f"{place}: a folder, expected a file: renamed to {place.name}.unusable"
+    )
     assert (place.with_name(f"{place.name}.unusable") / "inside").is_dir()
     assert gathered(kept)[0] == []
 
 
 def test_a_large_file_is_not_read(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "TABLE_BYTES", 1000)
-    with pytest.warns(UserWarning, match="more than 1,000: computed anew|more than 1,000, expected"):
+    with pytest.warns(
+        UserWarning, match="more than 1,000: computed anew|more than 1,000, expected"
+    ):
         assert Checkpoints(KEYS, kept, "units").find("happy-0") is None
 
 
-def test_other_inputs_and_another_version_are_other_units(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_inputs_and_another_version_are_other_units(
+    kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert gathered(kept, {**KEYS, "sad-0": "other inputs"})[0] == ["sad-0"]
     monkeypatch.setattr(sordino, "__version__", "0.0.0")
     assert gathered(kept)[0] == [*KEYS]
@@ -246,4 +267,6 @@ def test_two_processes_may_share_a_folder(tmp_path: Path) -> None:
 
 def test_identity_knows_code_and_packages() -> None:
     assert identity(("attack",)) == identity(("attack",))
-    assert len({identity(("attack",)), identity(("metrics",)), identity(("attack",), ("numpy",))}) == 3
+    assert (
+        len({identity(("attack",)), identity(("metrics",)), identity(("attack",), ("numpy",))}) == 3
+    )

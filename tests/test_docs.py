@@ -1,4 +1,5 @@
-"""What README.md and docs/ show is run: ```python run``` blocks, and the commands of ```console``` blocks are known.
+"""What README.md and docs/ show is run: ```python run``` blocks, and the commands of ```console```
+blocks are known.
 
 The blocks of one file are run in order, as one program, in an empty folder.
 """
@@ -16,7 +17,9 @@ import typer
 from sordino.cli import VERBS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [path for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if path.exists()]
+PAGES = [
+    path for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if path.exists()
+]
 
 
 def blocks(text: str, kind: str) -> list[tuple[int, str]]:
@@ -27,7 +30,9 @@ def blocks(text: str, kind: str) -> list[tuple[int, str]]:
 
 def commands(page: Path) -> list[str]:
     """The commands after `$` in the page's console blocks, continued lines joined."""
-    lines = "\n".join(block for _, block in blocks(page.read_text(encoding="utf-8"), "console")).replace("\\\n", " ")
+    lines = "\n".join(
+        block for _, block in blocks(page.read_text(encoding="utf-8"), "console")
+    ).replace("\\\n", " ")
     return [line[2:] for line in lines.splitlines() if line.startswith("$ ")]
 
 
@@ -54,8 +59,12 @@ def test_an_option_that_a_verb_does_not_have_is_noticed() -> None:
     assert "--nonsense" not in options_of(["corpus", "check"])
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if "```python run" in page.read_text()], ids=lambda p: p.name)
-def test_the_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if "```python run" in page.read_text()], ids=lambda p: p.name
+)
+def test_the_python_of_a_page_runs(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     program: dict[str, object] = {"__name__": "__main__"}
     for line, block in blocks(page.read_text(encoding="utf-8"), "python run"):

@@ -1,4 +1,6 @@
-"""Who may import whom: read from the syntax tree of every module, imports inside functions included."""
+"""Who may import whom: read from the syntax tree of every module, imports inside functions
+included.
+"""
 
 from __future__ import annotations
 
@@ -51,10 +53,15 @@ def imports(source: str) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield from (f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names)
+            yield from (
+                f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names
+            )
 
 
-MODULES = {path.relative_to(SOURCE / "sordino"): set(imports(path.read_text())) for path in SOURCE.rglob("*.py")}
+MODULES = {
+    path.relative_to(SOURCE / "sordino"): set(imports(path.read_text()))
+    for path in SOURCE.rglob("*.py")
+}
 ROOMED = sorted(path for path in MODULES if path != Path("__init__.py"))
 
 
@@ -69,7 +76,9 @@ def ours(path: Path) -> set[str]:
 
 def packages(path: Path) -> set[str]:
     """The packages outside the standard library and sordino that a module imports."""
-    return {name.split(".")[0] for name in MODULES[path]} - set(sys.stdlib_module_names) - {"sordino"}
+    return (
+        {name.split(".")[0] for name in MODULES[path]} - set(sys.stdlib_module_names) - {"sordino"}
+    )
 
 
 def in_room(room: str) -> list[Path]:
@@ -77,7 +86,9 @@ def in_room(room: str) -> list[Path]:
 
 
 def test_imports_inside_functions_are_seen() -> None:
-    source = "def f():\n    import torch.nn\n    from sordino import cli\n    from .table import make\n"
+    source = (
+        "def f():\n    import torch.nn\n    from sordino import cli\n    from .table import make\n"
+    )
     assert set(imports(source)) == {"torch.nn", "sordino.cli", ".table.make"}
 
 
@@ -85,7 +96,9 @@ def test_imports_inside_functions_are_seen() -> None:
 def test_a_module_has_a_room_and_imports_lower_floors_only(path: Path) -> None:
     room = room_of(path)
     assert room in FLOOR, f"{path} stands in no room of the house"
-    assert not [name for name in MODULES[path] if name.startswith(".")], "write imports from the root: sordino.…"
+    assert not [name for name in MODULES[path] if name.startswith(".")], (
+        "write imports from the root: sordino.…"
+    )
     reached = {name.split(".")[0] for name in ours(path)} - {room, "__version__"}
     if room not in WORDS:
         assert not [other for other in reached if FLOOR[other] >= FLOOR[room]]
@@ -109,16 +122,28 @@ def test_a_low_room_needs_these_packages_only(room: str, allowed: set[str]) -> N
 
 
 def test_what_runs_on_a_device_knows_signal_and_the_ground_floor_alone() -> None:
-    reached = {name.split(".")[0] for path in in_room("device") for name in ours(path)} - {"__version__"}
+    reached = {name.split(".")[0] for path in in_room("device") for name in ours(path)} - {
+        "__version__"
+    }
     assert reached <= {"device", "signal"} | WORDS
     assert set().union(*map(packages, in_room("device"))) <= {
-        "cryptography", "nacl", "numpy", "onnxruntime", "pyarrow", "sounddevice"
-    }  # fmt: skip
+        "cryptography",
+        "nacl",
+        "numpy",
+        "onnxruntime",
+        "pyarrow",
+        "sounddevice",
+    }
 
 
 def test_attack_knows_the_release_protocol_and_no_release() -> None:
-    used = {name for path in in_room("attack") for name in ours(path) if name.split(".")[0] == "release"}
-    assert {".".join(name.split(".")[:2]) for name in used} <= {"release.Release", "release.protocol"}
+    used = {
+        name for path in in_room("attack") for name in ours(path) if name.split(".")[0] == "release"
+    }
+    assert {".".join(name.split(".")[:2]) for name in used} <= {
+        "release.Release",
+        "release.protocol",
+    }
 
 
 @pytest.mark.parametrize("package", HEAVY)
@@ -126,7 +151,9 @@ def test_a_heavy_package_is_imported_in_one_module(package: str) -> None:
     assert len([path for path in MODULES if package in packages(path)]) == 1
 
 
-@pytest.mark.parametrize("module", ["sordino", "sordino.cli", "sordino.cli.options", "sordino.policy"])
+@pytest.mark.parametrize(
+    "module", ["sordino", "sordino.cli", "sordino.cli.options", "sordino.policy"]
+)
 def test_a_light_module_loads_no_slow_package(module: str) -> None:
     code = f"import sys, {module}; print(*sorted(set(sys.modules) & {set(SLOW)!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

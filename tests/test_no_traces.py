@@ -1,4 +1,6 @@
-"""No telemetry: a release, a fit and an audit leave files where the user named a path, and ask nothing of a network."""
+"""No telemetry: a release, a fit and an audit leave files where the user named a path, and ask
+nothing of a network.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,13 @@ def assert_no_traces(process: watched.Watched, status: int = 0, kept: Iterable[s
 
 def test_a_release_leaves_its_table_and_its_key(tmp_path: Path) -> None:
     sound = audio.write(tmp_path / "sound.wav", synthetic(1.0, 16000, 1), 16000)
-    arguments = ["release", str(synthetic_sound_bundle.place()), str(sound), "--out", "../named/x.npz"]
+    arguments = [
+        "release",
+        str(synthetic_sound_bundle.place()),
+        str(sound),
+        "--out",
+        "../named/x.npz",
+    ]
     code = f"from sordino.cli import main; main({arguments!r})"
     assert_no_traces(watched.run(tmp_path, code, seconds=PATIENCE), kept=STATE)
     assert (tmp_path / "named" / "x.npz").exists()
@@ -69,7 +77,9 @@ def test_the_watch_sees_sockets_and_name_look_ups(tmp_path: Path) -> None:
 
 def test_a_fit_leaves_its_bundle_its_report_and_its_cache(tmp_path: Path) -> None:
     given = synthetic_study.study(tmp_path, speakers=20, takes=1)
-    (tmp_path / "sad.toml").write_text('required = "sad"\nsensitive = ["happy", "angry"]\nrelease = "drawn"\n')
+    (tmp_path / "sad.toml").write_text(
+        'required = "sad"\nsensitive = ["happy", "angry"]\nrelease = "drawn"\n'
+    )
     code = f"""{BRISK}
 from sordino.cli import main
 with made.brisk():
@@ -82,7 +92,9 @@ with made.brisk():
 def test_an_audit_leaves_its_report(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     frame = pd.DataFrame(random.normal(size=(24, 2)), columns=list("wx"))
-    frame.assign(speaker=np.arange(24) // 3, gender=np.arange(24) // 3 % 2).to_csv(tmp_path / "table.csv", index=False)
+    frame.assign(speaker=np.arange(24) // 3, gender=np.arange(24) // 3 % 2).to_csv(
+        tmp_path / "table.csv", index=False
+    )
     code = """
 import sordino.attack; sordino.attack.QUICK = ("linear",)
 from sordino.cli import main

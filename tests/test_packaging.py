@@ -22,20 +22,29 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRA_FILES = re.compile(r"PKG-INFO|setup\.cfg|src/sordino\.egg-info/.*")
 """What setuptools adds to a source archive."""
 
-BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, sys.argv[1])(sys.argv[2])"
+BUILD = (
+    "import sys; from setuptools import build_meta; getattr(build_meta, sys.argv[1])(sys.argv[2])"
+)
 
 
 def tracked() -> list[str]:
     """The files of the repository that stand in the working tree."""
     if not (ROOT / ".git").exists():
         pytest.skip("not a repository: an unpacked source archive")
-    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listing = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     return [name for name in listing.split("\0") if name and (ROOT / name).is_file()]
 
 
 def built(kind: str, source: Path, out: Path) -> Path:
     out.mkdir()
-    subprocess.run([sys.executable, "-c", BUILD, f"build_{kind}", out], cwd=source, capture_output=True, check=True)
+    subprocess.run(
+        [sys.executable, "-c", BUILD, f"build_{kind}", out],
+        cwd=source,
+        capture_output=True,
+        check=True,
+    )
     return next(out.iterdir())
 
 
@@ -72,22 +81,34 @@ def test_scripts_of_the_source_archive_can_be_called(archive: Path) -> None:
 
 
 def test_the_wheel_holds_the_package_and_its_data(wheel: Path) -> None:
-    names = {name for name in zipfile.ZipFile(wheel).namelist() if not name.split("/")[0].endswith(".dist-info")}
+    names = {
+        name
+        for name in zipfile.ZipFile(wheel).namelist()
+        if not name.split("/")[0].endswith(".dist-info")
+    }
     assert names == {name.removeprefix("src/") for name in tracked() if name.startswith("src/")}
     assert {"sordino/py.typed", "sordino/report/page.html"} <= names
 
 
 def test_the_wheel_says_who_and_where(wheel: Path) -> None:
     files = zipfile.ZipFile(wheel)
-    metadata = files.read(next(name for name in files.namelist() if name.endswith("METADATA"))).decode()
-    for line in ("Author: The sordino developers", "Project-URL: Changelog", "License-Expression: Apache-2.0"):
+    metadata = files.read(
+        next(name for name in files.namelist() if name.endswith("METADATA"))
+    ).decode()
+    for line in (
+        "Author: The sordino developers",
+        "Project-URL: Changelog",
+        "License-Expression: Apache-2.0",
+    ):
         assert line in metadata
     assert "Classifier: Programming Language :: Python :: 3.11" in metadata
 
 
 def blocks(lock: str) -> Iterator[tuple[Requirement, list[str]]]:
     """Each pin of a lock and its hashes."""
-    text = re.sub(r"^#.*\n", "", (ROOT / lock).read_text(), flags=re.MULTILINE).replace(" \\\n", "\n")
+    text = re.sub(r"^#.*\n", "", (ROOT / lock).read_text(), flags=re.MULTILINE).replace(
+        " \\\n", "\n"
+    )
     for block in re.split(r"\n(?=\S)", text.strip()):
         first, *rest = block.splitlines()
         yield Requirement(first), [line.strip() for line in rest]
@@ -98,7 +119,9 @@ def test_every_pin_has_hashes(lock: str) -> None:
     for requirement, hashes in blocks(lock):
         assert re.fullmatch(r"==[^*=]+", str(requirement.specifier)), requirement
         assert hashes, requirement
-        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", line) for line in hashes), requirement
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", line) for line in hashes), (
+            requirement
+        )
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -108,7 +131,9 @@ def test_a_package_has_one_version(lock: str) -> None:
 
 
 def test_both_locks_agree() -> None:
-    pins = [{canonicalize_name(pin.name): pin.specifier for pin, _ in blocks(lock)} for lock in LOCKS]
+    pins = [
+        {canonicalize_name(pin.name): pin.specifier for pin, _ in blocks(lock)} for lock in LOCKS
+    ]
     assert {name: pins[0][name] for name in pins[0].keys() & pins[1]} == {
         name: pins[1][name] for name in pins[0].keys() & pins[1]
     }
@@ -127,16 +152,26 @@ def test_the_build_requirement_is_the_pinned_one() -> None:
 
 def test_pins_prints_a_package_and_its_hashes(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
-    lock.write_text("# head\na==1 ; sys_platform == 'x' \\\n    --hash=sha256:1\nab==2 \\\n    --hash=sha256:2\n")
+    lock.write_text(
+        "# head\na==1 ; sys_platform == 'x' \\\n    --hash=sha256:1\nab==2 \\\n    --hash=sha256:2\n"
+    )
     script = [ROOT / "scripts" / "pins"]
     only = subprocess.run([*script, "^a$", lock], capture_output=True, text=True, check=True).stdout
-    others = subprocess.run([*script, "--without", "^a$", lock], capture_output=True, text=True, check=True).stdout
+    others = subprocess.run(
+        [*script, "--without", "^a$", lock], capture_output=True, text=True, check=True
+    ).stdout
     assert only == "a==1 ; sys_platform == 'x' \\\n    --hash=sha256:1\n"
     assert others == "ab==2 \\\n    --hash=sha256:2\n"
 
 
 def test_security_states_what_is_promised_and_what_is_not() -> None:
     text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
-    for heading in ("Report a weakness", "Supported versions", "Attackers", "What is promised", "What is not promised"):
+    for heading in (
+        "Report a weakness",
+        "Supported versions",
+        "Attackers",
+        "What is promised",
+        "What is not promised",
+    ):
         assert f"## {heading}\n" in text
     assert len(text.splitlines()) <= 120

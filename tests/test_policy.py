@@ -23,7 +23,9 @@ def test_every_emotion_has_the_role_that_the_policy_gives_it() -> None:
 
 
 def test_an_emotion_without_a_role_is_refused() -> None:
-    with pytest.raises(PolicyError, match=r"emotion 'bored' has no role .* neutral, sad, happy, angry"):
+    with pytest.raises(
+        PolicyError, match=r"emotion 'bored' has no role .* neutral, sad, happy, angry"
+    ):
         SAD.role("bored")
 
 
@@ -55,16 +57,26 @@ def test_another_policy_has_another_hash(change: dict[str, Any]) -> None:
 def test_the_hash_is_the_same_in_every_process(seed: str) -> None:
     code = "from sordino.policy import Policy; print(Policy('sad', ('happy', 'angry')).hash)"
     done = subprocess.run(
-        [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        env={"PYTHONHASHSEED": seed},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.strip() == SAD.hash
     assert len(SAD.hash) == 12
 
 
 def test_keys_that_are_not_set_change_no_hash() -> None:
-    """Whoever kept the hash of a policy finds it again: it is that of the four keys that there were at first."""
+    """Whoever kept the hash of a policy finds it again: it is that of the four keys that there were
+    at first.
+    """
     assert SAD.hash == "cba4f2312535"
-    for later in ({"release": "drawn"}, {"knobs": {"drawn": {"rate": 0.2}}}, {"budget": Budget(auc=0.6)}):
+    for later in (
+        {"release": "drawn"},
+        {"knobs": {"drawn": {"rate": 0.2}}},
+        {"budget": Budget(auc=0.6)},
+    ):
         assert dataclasses.replace(SAD, **later).hash != SAD.hash
 
 
@@ -89,11 +101,17 @@ def test_a_policy_does_not_change() -> None:
         ({"required": "sad", "sensitive": ()}, "no emotion is sensitive, expected at least one"),
         ({"required": "sad", "sensitive": ("sad", "angry")}, "sad has two roles, expected one"),
         ({"required": "sad", "sensitive": ("sadness",)}, "sad has two roles, expected one"),
-        ({"required": "sad", "sensitive": ("happy", "neutral")}, "neutral has two roles, expected one"),
+        (
+            {"required": "sad", "sensitive": ("happy", "neutral")},
+            "neutral has two roles, expected one",
+        ),
         ({"required": "sad", "sensitive": ("happy", "joy")}, "happy has two roles, expected one"),
         ({"required": "neutral", "sensitive": ("happy",)}, "neutral has two roles, expected one"),
         ({"required": "sad", "sensitive": "angry"}, "are lists, 'angry' came"),
-        ({"required": "sad", "sensitive": ("angry",), "hide": "gender"}, "are lists, 'gender' came"),
+        (
+            {"required": "sad", "sensitive": ("angry",), "hide": "gender"},
+            "are lists, 'gender' came",
+        ),
         ({"required": "sad", "sensitive": 3}, "are lists, 3 came"),
         ({"required": 3, "sensitive": ("angry",)}, "3 came, expected text"),
         ({"required": "sad", "sensitive": ("angry", 1.5)}, "1.5 came, expected text"),
@@ -104,7 +122,11 @@ def test_a_policy_does_not_change() -> None:
             "alpha = None, expected a finite",
         ),
         (
-            {"required": "sad", "sensitive": ("angry",), "knobs": {"drawn": {"epsilon": float("inf")}}},
+            {
+                "required": "sad",
+                "sensitive": ("angry",),
+                "knobs": {"drawn": {"epsilon": float("inf")}},
+            },
             "epsilon = inf, expected a finite number",
         ),
         (
@@ -124,13 +146,17 @@ def test_a_policy_that_cannot_be_is_refused(given: dict[str, Any], says: str) ->
 
 def test_a_corpus_that_lacks_an_emotion_of_the_policy_is_refused() -> None:
     SAD.check_against(["angry", "bored", "happy", "neutral", "sad"])
-    with pytest.raises(PolicyError, match="sad, angry: not in the corpus, which has happy, neutral: change"):
+    with pytest.raises(
+        PolicyError, match="sad, angry: not in the corpus, which has happy, neutral: change"
+    ):
         SAD.check_against(["neutral", "happy", "happy"])
 
 
 def test_a_policy_file_is_read(tmp_path: Path) -> None:
     file = tmp_path / "policy.toml"
-    file.write_text('required = "sad"\nneutral = "neutral"\nsensitive = ["happy", "angry"]\nhide = ["gender"]\n')
+    file.write_text(
+        'required = "sad"\nneutral = "neutral"\nsensitive = ["happy", "angry"]\nhide = ["gender"]\n'
+    )
     assert read(file) == SAD
 
 
@@ -164,7 +190,10 @@ def test_a_budget_that_cannot_be_is_refused(given: dict[str, Any], says: str) ->
 
 
 def test_it_is_told_what_a_budget_costs_and_what_no_budget_does() -> None:
-    free, bound = (" ".join(explain(dataclasses.replace(SAD, budget=one))) for one in (Budget(), Budget(0.55, 100)))
+    free, bound = (
+        " ".join(explain(dataclasses.replace(SAD, budget=one)))
+        for one in (Budget(), Budget(0.55, 100))
+    )
     assert "no fit is refused" in free
     assert "No limit on vectors a day" in free
     assert "above 0.55 on validation speakers" in bound
@@ -191,7 +220,8 @@ def test_it_is_told_what_hiding_an_attribute_means() -> None:
     [
         (
             'required = "sad"\nsensible = ["happy"]\n',
-            "unknown key sensible, expected required, sensitive, neutral, hide, release, budget, or a table",
+            "unknown key sensible, expected required, sensitive, neutral, hide, release, budget, "
+            "or a table",
         ),
         ('required = "sad"\nsensitive = ["angry"]\nknobs = 3\n', "unknown key knobs"),
         (
@@ -221,7 +251,9 @@ def test_a_policy_file_that_cannot_be_is_refused(tmp_path: Path, text: str, says
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"], ids=["absent", "not text"])
-def test_a_policy_file_that_cannot_be_read_is_refused(tmp_path: Path, content: bytes | None) -> None:
+def test_a_policy_file_that_cannot_be_read_is_refused(
+    tmp_path: Path, content: bytes | None
+) -> None:
     file = tmp_path / "policy.toml"
     if content is not None:
         file.write_bytes(content)

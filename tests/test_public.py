@@ -13,7 +13,9 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "src" / "sordino"
 ROOMS = sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
-NESTED = sorted(".".join(path.relative_to(PACKAGE).parts[:-1]) for path in PACKAGE.glob("*/*/__init__.py"))
+NESTED = sorted(
+    ".".join(path.relative_to(PACKAGE).parts[:-1]) for path in PACKAGE.glob("*/*/__init__.py")
+)
 LISTED = [room for room in (*ROOMS, *NESTED) if room != "cli"]
 
 
@@ -46,13 +48,19 @@ def explained_constants() -> set[str]:
 
 
 def test_every_folder_with_code_is_a_room() -> None:
-    folders = {".".join(path.relative_to(PACKAGE).parts[:-1]) for path in PACKAGE.rglob("*.py")} - {""}
+    folders = {".".join(path.relative_to(PACKAGE).parts[:-1]) for path in PACKAGE.rglob("*.py")} - {
+        ""
+    }
     assert folders == {*ROOMS, *NESTED}
 
 
 def test_no_room_is_crowded_and_no_file_is_long() -> None:
     root = PACKAGE.parents[1]
-    files = [path for name in ("src/sordino", "tests", "fuzz", "benchmarks") for path in (root / name).rglob("*.py")]
+    files = [
+        path
+        for name in ("src/sordino", "tests", "fuzz", "benchmarks")
+        for path in (root / name).rglob("*.py")
+    ]
     folders = Counter(path.parent.relative_to(root) for path in files)
     assert {str(folder): count for folder, count in folders.items() if count > 16} == {}
     lines = {str(path.relative_to(root)): path.read_text().count("\n") for path in files}

@@ -25,15 +25,23 @@ def texts() -> Iterator[Path]:
     folders = ("src", "tests", "docs", "scripts", "benchmarks", "fuzz", ".ci")
     places = [*ROOT.iterdir(), *(path for folder in folders for path in (ROOT / folder).rglob("*"))]
     for path in places:
-        if path.is_file() and path.suffix in TEXT and "egg-info" not in str(path) and path.name != ".git":
+        if (
+            path.is_file()
+            and path.suffix in TEXT
+            and "egg-info" not in str(path)
+            and path.name != ".git"
+        ):
             yield path
 
 
 def pins() -> dict[str, str]:
     """The version that the locks hold each package at."""
-    text = "".join((ROOT / lock).read_text() for lock in ("constraints.txt", "constraints-tools.txt"))
+    text = "".join(
+        (ROOT / lock).read_text() for lock in ("constraints.txt", "constraints-tools.txt")
+    )
     return {
-        canonicalize_name(name): version for name, version in re.findall(r"^([\w.-]+)==([^ ;]+)", text, re.MULTILINE)
+        canonicalize_name(name): version
+        for name, version in re.findall(r"^([\w.-]+)==([^ ;]+)", text, re.MULTILINE)
     }
 
 
@@ -49,7 +57,10 @@ def test_a_machine_path_is_recognised() -> None:
 
 
 def test_no_file_holds_a_path_of_somebodys_machine() -> None:
-    found = {str(path.relative_to(ROOT)): MACHINE_PATH.findall(path.read_text(encoding="utf-8")) for path in texts()}
+    found = {
+        str(path.relative_to(ROOT)): MACHINE_PATH.findall(path.read_text(encoding="utf-8"))
+        for path in texts()
+    }
     assert {path: hits for path, hits in found.items() if hits} == {}
 
 
@@ -68,10 +79,16 @@ def test_a_script_stops_at_the_first_failure(name: str) -> None:
 
 def test_install_without_a_fitting_python_says_so_in_one_line(tmp_path: Path) -> None:
     for tool in ("bash", "dirname", "env"):
-        found = subprocess.run(["bash", "-c", f"type -P {tool}"], capture_output=True, text=True, check=True).stdout
+        found = subprocess.run(
+            ["bash", "-c", f"type -P {tool}"], capture_output=True, text=True, check=True
+        ).stdout
         (tmp_path / tool).symlink_to(found.strip())
     done = subprocess.run(
-        [ROOT / "scripts" / "install"], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
+        [ROOT / "scripts" / "install"],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 2
     assert re.fullmatch(r"Python found: none, expected 3\.11 or newer .*\n", done.stderr)
@@ -92,5 +109,9 @@ def test_what_the_dependencies_need_is_pinned_too() -> None:
             needs = map(Requirement, metadata.requires(name) or [])
         except metadata.PackageNotFoundError:
             continue
-        wanted = {canonicalize_name(need.name) for need in needs if not need.marker or need.marker.evaluate()}
+        wanted = {
+            canonicalize_name(need.name)
+            for need in needs
+            if not need.marker or need.marker.evaluate()
+        }
         assert wanted <= set(pinned), f"{name} needs what constraints.txt does not pin"

@@ -46,7 +46,9 @@ def assert_untouched(file: Path) -> None:
     assert os.listdir(file.parent) == [file.name]  # noqa: PTH208
 
 
-@pytest.mark.parametrize("content", ["µ = 1\n", "µ = 1\n".encode(), lambda path: path.write_bytes("µ = 1\n".encode())])
+@pytest.mark.parametrize(
+    "content", ["µ = 1\n", "µ = 1\n".encode(), lambda path: path.write_bytes("µ = 1\n".encode())]
+)
 def test_text_bytes_and_a_writer_leave_the_same_file(tmp_path: Path, content: str | bytes) -> None:
     written = storage.write(tmp_path / "new" / "deep" / "run.json", content)
     assert written == tmp_path / "new" / "deep" / "run.json"
@@ -66,7 +68,9 @@ def test_a_file_is_replaced(file: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_a_writer_that_stops_halfway_leaves_the_old_file(file: Path, error: type[BaseException]) -> None:
+def test_a_writer_that_stops_halfway_leaves_the_old_file(
+    file: Path, error: type[BaseException]
+) -> None:
     def stop(path: Path) -> None:
         path.write_text("half")
         raise error("halfway")
@@ -107,7 +111,9 @@ try:
 except errors.StorageError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-B", "-c", code, file], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", code, file], capture_output=True, text=True, check=True
+    )
     assert done.stdout == f"{file}: larger than a file may be there: choose another place\n"
     assert_untouched(file)
 
@@ -213,7 +219,9 @@ def test_a_link_is_replaced_and_its_target_kept(file: Path) -> None:
 
 def test_a_pipe_is_refused_and_stays(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(StorageError, match="a device, pipe or socket, expected a file: choose another path"):
+    with pytest.raises(
+        StorageError, match="a device, pipe or socket, expected a file: choose another path"
+    ):
         storage.write(tmp_path / "pipe", "x")
     assert (tmp_path / "pipe").is_fifo()
     assert len(list(tmp_path.iterdir())) == 1
@@ -268,7 +276,10 @@ def test_no_text_leaves_its_folder_as_a_name(tmp_path: Path, text: str) -> None:
 def test_different_texts_have_different_safe_names(texts: list[str]) -> None:
     names = [storage.safe_name(text) for text in texts]
     assert len({name.casefold() for name in names}) == len(texts)
-    assert all(name.isascii() and not set(name) & set('/\\:*?"<>|\0 ') and len(name) <= 100 for name in names)
+    assert all(
+        name.isascii() and not set(name) & set('/\\:*?"<>|\0 ') and len(name) <= 100
+        for name in names
+    )
 
 
 @given(st.text())

@@ -28,7 +28,10 @@ def test_utf8_is_read_with_and_without_a_mark(tmp_path: Path, encoding: str) -> 
         (TEXT.encode("utf-16-be"), "UTF-16 text"),
         (TEXT.encode("utf-32"), "UTF-32 text"),
         (TEXT.encode("cp1252"), r"not UTF-8 text \(byte 0xf6 in line 2; perhaps Windows-1252\)"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 3\n", "a git-lfs pointer"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 3\n",
+            "a git-lfs pointer",
+        ),
         (gzip.compress(TEXT.encode(), mtime=0), "a gzip archive"),
         (b"PK\x03\x04rest", "a ZIP archive or a spreadsheet"),
         (b"PAR1rest", "a Parquet table"),
@@ -45,7 +48,11 @@ def test_anything_else_is_named_in_one_line(tmp_path: Path, content: bytes, what
 
 def test_folders_pipes_and_nothing_are_named(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for path, what in ((tmp_path, "a folder"), (tmp_path / "no", "no such file"), (tmp_path / "pipe", "not a regular")):
+    for path, what in (
+        (tmp_path, "a folder"),
+        (tmp_path / "no", "no such file"),
+        (tmp_path / "pipe", "not a regular"),
+    ):
         with pytest.raises(CorpusError, match=what):
             textfile.read(path, "a table", CorpusError)
 
@@ -56,5 +63,7 @@ def test_a_policy_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
 
 
 def test_a_folder_as_a_policy_has_its_own_sentence(tmp_path: Path) -> None:
-    with pytest.raises(PolicyError, match=r"not a readable TOML file \(a folder, expected a TOML file"):
+    with pytest.raises(
+        PolicyError, match=r"not a readable TOML file \(a folder, expected a TOML file"
+    ):
         policy.read(tmp_path)

@@ -1,7 +1,8 @@
-"""A process whose files and sockets are watched: it has a home, a temporary folder and a working folder of its own.
+"""A process whose files and sockets are watched: it has a home, a temporary folder and a working
+folder of its own.
 
-Python's own audit events are recorded in the process and in those that it starts. Where strace is installed, it records
-the system calls of native libraries as well.
+Python's own audit events are recorded in the process and in those that it starts. Where strace is
+installed, it records the system calls of native libraries as well.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ _PATH: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 @dataclass(frozen=True)
 class Watched:
-    """What a process did: how it ended, what it asked of the network, what it left, what it created elsewhere."""
+    """What a process did: how it ended, what it asked of the network, what it left, what it created
+    elsewhere.
+    """
 
     status: int
     errors: str
@@ -44,11 +47,14 @@ class Watched:
     elsewhere: list[str]
 
 
-def run(folder: Path, code: str, *, seconds: float = 0.0, environment: dict[str, str] | None = None) -> Watched:
-    """Run Python code in `folder/work`; `seconds` is how long the process lives on after it, for late threads.
+def run(
+    folder: Path, code: str, *, seconds: float = 0.0, environment: dict[str, str] | None = None
+) -> Watched:
+    """Run Python code in `folder/work`; `seconds` is how long the process lives on after it, for
+    late threads.
 
-    The code may write to `folder/named`; `left` are the files of home, temporary and working folder, and `elsewhere`
-    the system calls that created a file outside `folder`.
+    The code may write to `folder/named`; `left` are the files of home, temporary and working
+    folder, and `elsewhere` the system calls that created a file outside `folder`.
     """
     for name in ("home", "temporary", "work", "named", "hook"):
         (folder / name).mkdir(exist_ok=True)
@@ -57,21 +63,46 @@ def run(folder: Path, code: str, *, seconds: float = 0.0, environment: dict[str,
     whole = f"import time\ntry:\n    exec({code!r})\nfinally:\n    time.sleep({seconds})\n"
     tracer = shutil.which("strace")
     traced = [tracer, "-f", "--seccomp-bpf", "-qq", "-e", CALLS, "-o", str(calls)] if tracer else []
-    done = subprocess.run([*traced, sys.executable, "-c", whole], cwd=folder / "work", capture_output=True, text=True,
-                          env=_environment(folder, log) | (environment or {}), check=False)  # fmt: skip
+    done = subprocess.run(
+        [*traced, sys.executable, "-c", whole],
+        cwd=folder / "work",
+        capture_output=True,
+        text=True,
+        env=_environment(folder, log) | (environment or {}),
+        check=False,
+    )
     lines = calls.read_text(errors="replace").splitlines() if tracer else []
     events = log.read_text().splitlines()
-    left = {str(path.relative_to(folder)) for name in ("home", "temporary", "work")
-            for path in (folder / name).rglob("*") if not path.is_dir()}  # fmt: skip
+    left = {
+        str(path.relative_to(folder))
+        for name in ("home", "temporary", "work")
+        for path in (folder / name).rglob("*")
+        if not path.is_dir()
+    }
     network = events + [line for line in lines if _NETWORK.search(line)]
-    return Watched(done.returncode, done.stderr, network, left, [line for line in lines if _elsewhere(line, folder)])
+    return Watched(
+        done.returncode,
+        done.stderr,
+        network,
+        left,
+        [line for line in lines if _elsewhere(line, folder)],
+    )
 
 
 def _environment(folder: Path, log: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("XDG_", "ORT_", "MPL"))}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("XDG_", "ORT_", "MPL"))
+    }
     paths = [str(folder / "hook"), *filter(None, sys.path)]
-    return kept | {"HOME": str(folder / "home"), "TMPDIR": str(folder / "temporary"), "WATCHED_LOG": str(log),
-                   "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
+    return kept | {
+        "HOME": str(folder / "home"),
+        "TMPDIR": str(folder / "temporary"),
+        "WATCHED_LOG": str(log),
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
 
 
 def _elsewhere(line: str, folder: Path) -> bool:

@@ -1,4 +1,5 @@
-"""What is fuzzed, each as one hypothesis test: hypothesis draws its inputs, or atheris does (`fuzz_one_input`).
+"""What is fuzzed, each as one hypothesis test: hypothesis draws its inputs, or atheris does
+(`fuzz_one_input`).
 
     altered     a bundle of which bytes were changed, a file or a folder: refused, or read as it was
     forged      a bundle whose parts were changed and whose checksums are right: refused, or it releases what it may
@@ -14,7 +15,8 @@
 
     units       files of a finished unit, changed, swapped or forged with right checksums: read as they were, or told
 
-Of release `drawn` nothing but its prototypes may ever come out. Whatever else is raised is a finding.
+Of release `drawn` nothing but its prototypes may ever come out. Whatever else is raised is a
+finding.
 """
 
 from __future__ import annotations

@@ -17,14 +17,26 @@ from targets.inputs import HERE, RATE, RUNTIME, SOUND, changed, changes, drawn_o
 
 def _wav(bits: int, code: int) -> bytes:
     samples = np.tile(SOUND[: RATE // 4], 2)
-    coded = (samples * 32767).astype("<i2").tobytes() if code == 1 else samples.astype("<f4").tobytes()
+    coded = (
+        (samples * 32767).astype("<i2").tobytes() if code == 1 else samples.astype("<f4").tobytes()
+    )
     fmt = np.array([16, 0], "<u4").tobytes()[:4] + np.array([code, 1], "<u2").tobytes()
-    fmt += np.array([RATE, RATE * bits // 8], "<u4").tobytes() + np.array([bits // 8, bits], "<u2").tobytes()
+    fmt += (
+        np.array([RATE, RATE * bits // 8], "<u4").tobytes()
+        + np.array([bits // 8, bits], "<u2").tobytes()
+    )
     return b"RIFF\xff\xff\xff\xffWAVEfmt " + fmt + b"data\xff\xff\xff\xff" + coded
 
 
-@given(kind=st.sampled_from([(16, 1), (32, 3)]), how=changes, near=st.booleans(), tail=st.binary(max_size=200))
-def wav_stream(kind: tuple[int, int], how: list[tuple[str, int, bytes]], near: bool, tail: bytes) -> None:
+@given(
+    kind=st.sampled_from([(16, 1), (32, 3)]),
+    how=changes,
+    near=st.booleans(),
+    tail=st.binary(max_size=200),
+)
+def wav_stream(
+    kind: tuple[int, int], how: list[tuple[str, int, bytes]], near: bool, tail: bytes
+) -> None:
     if near:  # the header, where it matters most
         how = [(name, place % 60, some) for name, place, some in how]
     content = io.BytesIO(changed(_wav(*kind), how) + tail)
@@ -52,7 +64,10 @@ def _recordings() -> dict[str, bytes]:
     flac = bytearray(wholes["flac"])
     flac[21:26] = bytes([flac[21] & 0xF0]) + bytes(4)
     index = next(name for name in (b"Info", b"Xing") if name in wholes["mp3"])
-    return wholes | {"endless flac": bytes(flac), "endless mp3": wholes["mp3"].replace(index, bytes(4), 1)}
+    return wholes | {
+        "endless flac": bytes(flac),
+        "endless mp3": wholes["mp3"].replace(index, bytes(4), 1),
+    }
 
 
 RECORDINGS: Final = _recordings()
@@ -77,7 +92,9 @@ def recording(kind: str, how: list[tuple[str, int, bytes]], near: bool, cut: boo
 def samples(data: st.DataObject) -> None:
     rate = data.draw(st.sampled_from([RATE, RATE, 8000, 44100, 48000, 7999, 0]))
     dtype = data.draw(st.sampled_from([np.float32, np.float64, np.float16]))
-    sound = np.concatenate([np.zeros(RATE // 2), np.tile(SOUND, 2), np.zeros(RATE)]).astype(np.float64)
+    sound = np.concatenate([np.zeros(RATE // 2), np.tile(SOUND, 2), np.zeros(RATE)]).astype(
+        np.float64
+    )
     for _ in range(data.draw(st.integers(0, 4))):  # a stretch of something else
         at, length = data.draw(st.integers(0, sound.size)), data.draw(st.integers(1, 4000))
         sound[at : at + length] = data.draw(numbers)

@@ -23,8 +23,14 @@ from targets.inputs import GIVEN, HERE, RATE, SOUND, WHOLE, changed, changes, dr
 
 TODAY: Final = date(2026, 1, 31)
 GRAPHS: Final = [content for name, content in sorted(WHOLE.files.items()) if name.endswith(".onnx")]
-LONGEST: Final = 1 << 20  # bytes of a model to change: longer ones are slow to join, and tests have them
-HOSTILE: Final = [content for name in hostile_models.CASES if len(content := hostile_models.content(name)) < LONGEST]
+LONGEST: Final = (
+    1 << 20
+)  # bytes of a model to change: longer ones are slow to join, and tests have them
+HOSTILE: Final = [
+    content
+    for name in hostile_models.CASES
+    if len(content := hostile_models.content(name)) < LONGEST
+]
 """Models that must be refused."""
 
 JSON: Final = [name for name in WHOLE.files if name.endswith(".json")]
@@ -50,7 +56,9 @@ def altered(how: list[tuple[str, int, bytes]], part: str) -> None:
 def forged(data: st.DataObject) -> None:
     files = dict(WHOLE.files)
     name = data.draw(st.sampled_from(sorted(files)))
-    files[name] = _reworded(data, files[name]) if name in JSON else changed(files[name], data.draw(changes))
+    files[name] = (
+        _reworded(data, files[name]) if name in JSON else changed(files[name], data.draw(changes))
+    )
     digests = {one: archive.digest(content) for one, content in sorted(files.items())}
     manifest = archive.json_bytes({"format": bundle.FORMAT, "files": digests})
     whole = archive.packed({**dict(sorted(files.items())), "manifest.json": manifest})
@@ -69,7 +77,9 @@ def forged(data: st.DataObject) -> None:
                 assert np.isfinite(result.vector).all(), "no number came out"
                 if one.chance["kind"] == "drawn" and one.arrays:
                     own = found.arrays(one.arrays)["prototypes"].astype(np.float32)
-                    assert any(np.array_equal(result.vector, row) for row in own), "a vector that is no prototype"
+                    assert any(np.array_equal(result.vector, row) for row in own), (
+                        "a vector that is no prototype"
+                    )
     except SordinoError:
         pass
 
@@ -81,9 +91,11 @@ def _reworded(data: st.DataObject, content: bytes) -> bytes:
     place: Any = at
     while isinstance(place[key], dict | list) and place[key] and data.draw(st.integers(0, 5)):
         place = place[key]
-        key = data.draw(st.sampled_from(sorted(place))) if isinstance(place, dict) else data.draw(
-            st.integers(0, len(place) - 1)
-        )  # fmt: skip
+        key = (
+            data.draw(st.sampled_from(sorted(place)))
+            if isinstance(place, dict)
+            else data.draw(st.integers(0, len(place) - 1))
+        )
     if isinstance(place, dict) and data.draw(st.booleans()):
         del place[key]
     else:
@@ -91,14 +103,20 @@ def _reworded(data: st.DataObject, content: bytes) -> bytes:
     return archive.json_bytes(at[0])
 
 
-STATED: Final = signatures.Signature("0" * 16, 7, date(2027, 1, 31), archive.digest(WHOLE.manifest), bytes(64)).file()
+STATED: Final = signatures.Signature(
+    "0" * 16, 7, date(2027, 1, 31), archive.digest(WHOLE.manifest), bytes(64)
+).file()
 FLOOR: Final = b'families = ["drawn"]\nwidth = 512\nper_day = 100\npolicies = ["000000000000"]\n'
-STRANGER: Final = signatures.Trust((signatures.PublicKey(bytes(31) + b"\x01"),), today=lambda: TODAY)
+STRANGER: Final = signatures.Trust(
+    (signatures.PublicKey(bytes(31) + b"\x01"),), today=lambda: TODAY
+)
 
 
 @given(data=st.data())
 def signature(data: st.DataObject) -> None:
-    content = _reworded(data, STATED) if data.draw(st.booleans()) else changed(STATED, data.draw(changes))
+    content = (
+        _reworded(data, STATED) if data.draw(st.booleans()) else changed(STATED, data.draw(changes))
+    )
     forgery = bundle.Bundle(WHOLE.files, WHOLE.card, WHOLE.policies, WHOLE.manifest, content)
     assert signatures.described(forgery)
     try:
@@ -132,14 +150,29 @@ def models(data: st.DataObject) -> None:
         return
     assert content not in HOSTILE, "a hostile model passed"
     graph = onnx.load_from_string(content).graph  # a file of two meanings ends here
-    assert not any(tensor.data_location or tensor.external_data for tensor in graph.initializer), "external data"
-    assert not any(attribute.HasField("g") for node in graph.node for attribute in node.attribute), "a subgraph"
+    assert not any(tensor.data_location or tensor.external_data for tensor in graph.initializer), (
+        "external data"
+    )
+    assert not any(
+        attribute.HasField("g") for node in graph.node for attribute in node.attribute
+    ), "a subgraph"
     try:
         model = Model(content, "model.onnx")
-        shapes = [[one if isinstance(one, int) else 3 for one in value.shape] for value in model._session.get_inputs()]
-        kinds = [np.int64 if "int64" in value.type else np.float32 for value in model._session.get_inputs()]
+        shapes = [
+            [one if isinstance(one, int) else 3 for one in value.shape]
+            for value in model._session.get_inputs()
+        ]
+        kinds = [
+            np.int64 if "int64" in value.type else np.float32
+            for value in model._session.get_inputs()
+        ]
         names = [value.name for value in model._session.get_inputs()]
-        model(**{name: np.ones(shape, kind) for name, shape, kind in zip(names, shapes, kinds, strict=True)})
+        model(
+            **{
+                name: np.ones(shape, kind)
+                for name, shape, kind in zip(names, shapes, kinds, strict=True)
+            }
+        )
     except SordinoError:
         pass
 
@@ -155,6 +188,8 @@ def budget(how: list[tuple[str, int, bytes]], spent: int, ahead: int) -> None:
     same = path.read_bytes() == before and spent
     reason = DailyBudget(path, lambda: date.fromordinal(TODAY.toordinal() + ahead)).spend(3)
     if same:
-        assert (reason is None) == (spent < 3 or ahead > 0), "a budget was given again, or not given"
+        assert (reason is None) == (spent < 3 or ahead > 0), (
+            "a budget was given again, or not given"
+        )
     else:
         assert reason is Reason.BUDGET_UNKNOWN, "a damaged count let a vector out"

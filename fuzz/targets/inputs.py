@@ -25,7 +25,9 @@ WHOLE: Final = read(GIVEN)
 RUNTIME: Final = Runtime(WHOLE, key=7)
 SOUND: Final = synthetic(0.4, RATE, seed=1)
 RUNTIME.utterance(SOUND, RATE)  # so that no input pays for what is loaded once
-PROTOTYPES: Final = {row.tobytes() for row in WHOLE.arrays("release-0.npz")["prototypes"].astype(np.float32)}
+PROTOTYPES: Final = {
+    row.tobytes() for row in WHOLE.arrays("release-0.npz")["prototypes"].astype(np.float32)
+}
 
 bundle.write(HERE / "folder", WHOLE.card, list(WHOLE.policies.values()), WHOLE.files)
 
@@ -45,7 +47,9 @@ values = st.recursive(
     | st.floats()
     | st.text(max_size=12)
     | st.sampled_from(sorted(WHOLE.files)),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 values.validate()  # hypothesis lists the characters of Unicode once: no input pays for that
@@ -63,11 +67,14 @@ def changed(content: bytes, how: list[tuple[str, int, bytes]]) -> bytes:
 def drawn_only(result: Result) -> None:
     """Nothing but a prototype came out."""
     assert isinstance(result, Released | Withheld), type(result)
-    assert isinstance(result, Withheld) or result.vector.tobytes() in PROTOTYPES, "a vector that is no prototype"
+    assert isinstance(result, Withheld) or result.vector.tobytes() in PROTOTYPES, (
+        "a vector that is no prototype"
+    )
 
 
 numbers = st.one_of(
-    st.floats(width=32), st.sampled_from([0.0, 1.0, -1.0, 0.5, 1e30, -1e30, float("nan"), float("inf"), 1e-30])
+    st.floats(width=32),
+    st.sampled_from([0.0, 1.0, -1.0, 0.5, 1e30, -1e30, float("nan"), float("inf"), 1e-30]),
 )
 
 

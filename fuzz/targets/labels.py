@@ -15,7 +15,24 @@ from targets.inputs import HERE, changed, changes
 
 cells = st.one_of(
     st.text(max_size=8),
-    st.sampled_from(["", "NA", "nan", "1", "1.0", "01", "Female", "female", "f", " a", "a\u200b", "=1+1", '"', "a,b"]),
+    st.sampled_from(
+        [
+            "",
+            "NA",
+            "nan",
+            "1",
+            "1.0",
+            "01",
+            "Female",
+            "female",
+            "f",
+            " a",
+            "a\u200b",
+            "=1+1",
+            '"',
+            "a,b",
+        ]
+    ),
     st.floats().map(str),
 )
 
@@ -30,7 +47,11 @@ def labels(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(["rows", "bytes", "changed"]))
     path = HERE / f"labels.{data.draw(st.sampled_from(['csv', 'csv', 'npz', 'parquet']))}"
     header = ["file", "speaker", "gender", "emotion", "x0", "x1"]
-    rows = data.draw(st.lists(st.tuples(*(cells,) * 4, *(st.floats(-9, 9).map(str),) * 2), min_size=1, max_size=12))
+    rows = data.draw(
+        st.lists(
+            st.tuples(*(cells,) * 4, *(st.floats(-9, 9).map(str),) * 2), min_size=1, max_size=12
+        )
+    )
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=data.draw(st.sampled_from(",,;\t|"))).writerows([header, *rows])
     content = text.getvalue().encode("utf-8", "surrogatepass")
@@ -39,8 +60,11 @@ def labels(data: st.DataObject) -> None:
     if kind == "bytes":
         content = data.draw(st.binary(max_size=400))
     path.write_bytes(changed(content, data.draw(changes)) if kind == "changed" else content)
-    for reading in (lambda: manifest.load(path), lambda: _same(read_labelled(path, ["speaker", "gender"]), kind, rows),
-                 lambda: read_reference(path, read_labelled(path, ["speaker"]))):  # fmt: skip
+    for reading in (
+        lambda: manifest.load(path),
+        lambda: _same(read_labelled(path, ["speaker", "gender"]), kind, rows),
+        lambda: read_reference(path, read_labelled(path, ["speaker"])),
+    ):
         message = ""
         try:
             reading()
@@ -58,7 +82,10 @@ def _stored(suffix: str, header: list[str], rows: list[tuple[str, ...]]) -> byte
         texts: dict[str, Any] = {name: np.array(columns[name], str) for name in header[1:4]}
         np.savez(stored, x=x, **texts)
     else:
-        plain = {name: [cell.encode("utf-8", "replace").decode() for cell in columns[name]] for name in header[:4]}
+        plain = {
+            name: [cell.encode("utf-8", "replace").decode() for cell in columns[name]]
+            for name in header[:4]
+        }
         pd.DataFrame({**plain, "x0": x[:, 0], "x1": x[:, 1]}).to_parquet(stored)
     return stored.getvalue()
 
@@ -66,4 +93,6 @@ def _stored(suffix: str, header: list[str], rows: list[tuple[str, ...]]) -> byte
 def _same(table: Any, kind: str, rows: list[tuple[str, ...]]) -> None:
     """What was read of rows is what was written."""
     if kind == "rows" and table.path.suffix == ".csv":
-        assert [*table.labels["speaker"]] == [row[1] for row in rows], "another label than was written"
+        assert [*table.labels["speaker"]] == [row[1] for row in rows], (
+            "another label than was written"
+        )

@@ -47,4 +47,6 @@ def units(data: st.DataObject, how: list[tuple[str, int, bytes]], forged: bool) 
     if forged:
         return
     for name, unit in found.items():
-        assert unit is None or (unit[0].equals(FINISHED[name]) and unit[1] == {"name": name}), "another unit was read"
+        assert unit is None or (unit[0].equals(FINISHED[name]) and unit[1] == {"name": name}), (
+            "another unit was read"
+        )

@@ -38,7 +38,9 @@ def _keyed(words: tuple[str, ...], vectors: NDArray[np.float32]) -> bytes:
 
 
 def _opcodes(data: object) -> bytes:
-    """The instructions of a pickle that puts data on the stack, without its first and last, and without memory."""
+    """The instructions of a pickle that puts data on the stack, without its first and last, and
+    without memory.
+    """
     content = io.BytesIO()
     pickler = pickle.Pickler(content, 4)
     pickler.fast = True

@@ -1,6 +1,7 @@
 """Share speech features for emotion recognition; mute what nobody agreed to share.
 
-Data moves one way: corpora -> features -> release -> attack -> report. Sub-packages load on first use.
+Data moves one way: corpora -> features -> release -> attack -> report. Sub-packages load on first
+use.
 """
 
 from __future__ import annotations
@@ -10,7 +11,19 @@ from types import ModuleType
 
 __version__ = "0.1.0"
 
-_ROOMS = ("attack", "corpora", "device", "export", "features", "metrics", "nn", "release", "report", "signal", "study")
+_ROOMS = (
+    "attack",
+    "corpora",
+    "device",
+    "export",
+    "features",
+    "metrics",
+    "nn",
+    "release",
+    "report",
+    "signal",
+    "study",
+)
 __all__ = ["__version__", *_ROOMS]
 
 

@@ -1,14 +1,17 @@
-"""Finished units of an audit or a study on disk: a killed run goes on where it was, and nothing in a unit is trusted.
+"""Finished units of an audit or a study on disk: a killed run goes on where it was, and nothing in
+a unit is trusted.
 
-A unit is a table and a record, in two files whose name holds the digest of everything that decides the unit:
+A unit is a table and a record, in two files whose name holds the digest of everything that decides
+the unit:
 
     NAME-DIGEST.parquet     the table
     NAME-DIGEST.json        unit, key and version; size and SHA-256 of the table; the record; SHA-256 of all of these
 
-The record binds the table, so that parts of two units do not combine, and the key binds the unit to its inputs, so that
-a file under another name is no other unit. Files are read as data from outside: never a link or a device, at most so
-many bytes, plain columns alone, and nothing is unpickled. A unit that does not fit is named in a warning and computed
-anew. Checksums find damage and mistakes. They do not show who wrote a file: keep the folder from others.
+The record binds the table, so that parts of two units do not combine, and the key binds the unit to
+its inputs, so that a file under another name is no other unit. Files are read as data from outside:
+never a link or a device, at most so many bytes, plain columns alone, and nothing is unpickled. A
+unit that does not fit is named in a warning and computed anew. Checksums find damage and mistakes.
+They do not show who wrote a file: keep the folder from others.
 """
 
 from __future__ import annotations
@@ -61,7 +64,8 @@ class DamagedUnitError(ValueError):
 class Checkpoints:
     """The units of one run in one folder.
 
-    - `keys`: for each unit, by name, everything that decides it (`identity` has what most units share).
+    - `keys`: for each unit, by name, everything that decides it (`identity` has what most units
+      share).
     - `folder`: where finished units are kept; `None` keeps none.
     - `what`: names the units on the progress bar.
     - `check`: raises for a table and a record that a unit of this run cannot have.
@@ -73,9 +77,11 @@ class Checkpoints:
     check: Check | None = None
 
     def gathered(self, compute: Callable[[Sequence[str]], Iterable[Finished]]) -> dict[str, Unit]:
-        """Every unit by name, in the order of the keys; `compute` is given the names of those that are not on disk.
+        """Every unit by name, in the order of the keys; `compute` is given the names of those that
+        are not on disk.
 
-        Each unit is on the disk before the next is waited for. Raises `StorageError` where nothing can be written.
+        Each unit is on the disk before the next is waited for. Raises `StorageError` where nothing
+        can be written.
         """
         units = {name: unit for name in self.keys if (unit := self.find(name)) is not None}
         missing = [name for name in self.keys if name not in units]
@@ -86,12 +92,16 @@ class Checkpoints:
     def path(self, name: str) -> Path:
         """The file of a unit's table; its record stands beside it."""
         if self.folder is None:
-            raise StorageError(f"unit {name} has no folder, expected one to keep units in: name a folder")
+            raise StorageError(
+                f"unit {name} has no folder, expected one to keep units in: name a folder"
+            )
         digest = hashlib.sha256(f"{name} {self._key(name)}".encode()).hexdigest()[:12]
         return self.folder / f"{storage.safe_name(name)}-{digest}.parquet"
 
     def find(self, name: str) -> Unit | None:
-        """A unit as it was kept; `None` where there is none. One that does not fit is told in a warning."""
+        """A unit as it was kept; `None` where there is none. One that does not fit is told in a
+        warning.
+        """
         if self.folder is None or not os.path.lexists(self.path(name)):
             return None
         path = self.path(name)
@@ -101,17 +111,25 @@ class Checkpoints:
                 self.check(table, record)
         except Exception as error:  # parsers of damaged files raise whatever they like
             reason = " ".join(f"{error}".split())[:200] or type(error).__name__
-            warnings.warn(f"{path}: {reason}, expected the unit {name} as it was kept: computed anew", stacklevel=2)
+            warnings.warn(
+                f"{path}: {reason}, expected the unit {name} as it was kept: computed anew",
+                stacklevel=2,
+            )
             return None
         return table, record
 
     def keep(self, name: str, table: pd.DataFrame, record: Mapping[str, Any]) -> Unit:
-        """Write a unit, the record first: where a whole table stands, the unit is finished. The unit as it is read."""
+        """Write a unit, the record first: where a whole table stands, the unit is finished. The
+        unit as it is read.
+        """
         content = _parquet(table)
         text = _record(name, self._key(name), content, record)
         if self.folder is not None:
             storage.folder(self.folder)
-            for path, file in ((self.path(name).with_suffix(".json"), text), (self.path(name), content)):
+            for path, file in (
+                (self.path(name).with_suffix(".json"), text),
+                (self.path(name), content),
+            ):
                 _make_room(path)
                 storage.write(path, file, durable=True)
         return _table(content), json.loads(text)["record"]
@@ -120,13 +138,18 @@ class Checkpoints:
         return hashlib.sha256(f"{sordino.__version__} {self.keys[name]}".encode()).hexdigest()
 
 
-def identity(rooms: Sequence[str], packages: Sequence[str] = ("numpy", "scipy", "scikit-learn")) -> str:
-    """What units share beside their inputs: the code of these rooms of sordino, and the versions of these packages.
+def identity(
+    rooms: Sequence[str], packages: Sequence[str] = ("numpy", "scipy", "scikit-learn")
+) -> str:
+    """What units share beside their inputs: the code of these rooms of sordino, and the versions of
+    these packages.
 
-    The version of sordino alone would not do: a checkout changes many times under one version. A digest of the sources
-    is simple, and asks for a unit anew rather than serving a stale one.
+    The version of sordino alone would not do: a checkout changes many times under one version. A
+    digest of the sources is simple, and asks for a unit anew rather than serving a stale one.
     """
-    return json.dumps([_code(tuple(rooms)), {name: metadata.version(name) for name in packages}], sort_keys=True)
+    return json.dumps(
+        [_code(tuple(rooms)), {name: metadata.version(name) for name in packages}], sort_keys=True
+    )
 
 
 @cache
@@ -155,7 +178,12 @@ def read_bounded(path: Path, most: int) -> bytes:
 
     Raises `DamagedUnitError` for a link, a folder, a device or a larger file.
     """
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    flags = (
+        os.O_RDONLY
+        | getattr(os, "O_NOFOLLOW", 0)
+        | getattr(os, "O_NONBLOCK", 0)
+        | getattr(os, "O_BINARY", 0)
+    )
     if path.is_symlink():
         raise DamagedUnitError("a link")
     if path.is_dir():
@@ -173,18 +201,28 @@ def read_bounded(path: Path, most: int) -> bytes:
 
 
 def _make_room(path: Path) -> None:
-    """Remove a link, a pipe or a device, which is no unit, and rename a folder; `storage.write` replaces neither."""
+    """Remove a link, a pipe or a device, which is no unit, and rename a folder; `storage.write`
+    replaces neither.
+    """
     if not os.path.lexists(path) or stat.S_ISREG(path.lstat().st_mode):
         return
     if stat.S_ISDIR(path.lstat().st_mode):
-        warnings.warn(f"{path}: a folder, expected a file: renamed to {storage.set_aside(path).name}", stacklevel=2)
+        warnings.warn(
+            f"{path}: a folder, expected a file: renamed to {storage.set_aside(path).name}",
+            stacklevel=2,
+        )
         return
     with storage.told(path):
         path.unlink(missing_ok=True)
 
 
 def _record(name: str, key: str, table: bytes, record: Mapping[str, Any]) -> str:
-    content: dict[str, Any] = {"unit": name, "key": key, "version": sordino.__version__, "bytes": len(table)}
+    content: dict[str, Any] = {
+        "unit": name,
+        "key": key,
+        "version": sordino.__version__,
+        "bytes": len(table),
+    }
     content |= {"table": hashlib.sha256(table).hexdigest(), "record": dict(record)}
     return json.dumps(content | {"checksum": _checksum(content)}, indent=1)
 
@@ -200,7 +238,11 @@ def _unpacked(path: Path, name: str, key: str) -> Unit:
     except FileNotFoundError as error:
         raise DamagedUnitError("no record beside it") from error
     except (ValueError, RecursionError) as error:
-        raise error if isinstance(error, DamagedUnitError) else DamagedUnitError("its record is no JSON") from error
+        raise (
+            error
+            if isinstance(error, DamagedUnitError)
+            else DamagedUnitError("its record is no JSON")
+        ) from error
     if not isinstance(content, dict) or set(content) != {*_FIELDS, "checksum"}:
         raise DamagedUnitError("its record has other entries")
     if content.pop("checksum") != _checksum(content) or not isinstance(content["record"], dict):
@@ -222,7 +264,8 @@ def _parquet(table: pd.DataFrame) -> bytes:
 def _table(content: bytes) -> pd.DataFrame:
     """A table of plain columns.
 
-    Raises `DamagedUnitError` for other types, and before it would take more than `TABLE_BYTES` of memory.
+    Raises `DamagedUnitError` for other types, and before it would take more than `TABLE_BYTES` of
+    memory.
     """
     source = pa.BufferReader(content)
     head = pq.read_metadata(source)
@@ -250,5 +293,7 @@ def _size(column: pa.ChunkedArray) -> int:
     """Bytes of a column once its text is spelt out."""
     if not pa.types.is_dictionary(column.type):
         return int(column.nbytes)
-    lengths = (pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)) for chunk in column.chunks)
+    lengths = (
+        pc.sum(pc.binary_length(chunk.dictionary).take(chunk.indices)) for chunk in column.chunks
+    )
     return sum(total.as_py() or 0 for total in lengths)

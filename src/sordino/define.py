@@ -22,7 +22,9 @@ ROLES: Final = tuple(Role)
 
 
 class Gender(StrEnum):
-    """Gender as a corpus labels it. Empty or anything else is kept for emotion and left out for gender."""
+    """Gender as a corpus labels it. Empty or anything else is kept for emotion and left out for
+    gender.
+    """
 
     FEMALE = "female"
     MALE = "male"
@@ -36,7 +38,8 @@ class Knowledge(StrEnum):
     """What an attacker knows of the release."""
 
     IGNORANT = "ignorant"
-    """Trained on original features, never saw the release: the papers' zero-knowledge risk model."""
+    """Trained on original features, never saw the release: the papers' zero-knowledge risk model.
+    """
     SEMI_INFORMED = "semi-informed"
     """Has the release, runs it on its own labelled speakers and retrains."""
     INFORMED = "informed"
@@ -59,8 +62,10 @@ EMOTIONS: Final = {
     "frustrated": ("frustrated", "frustration", "fru"),
     "other": ("other", "oth", "xxx", ""),
 }
-"""Canonical emotion to the names that data sets use for it. `W` is EMO-DB's *Wut*; its other letters mean
-different things elsewhere (`A`: *Angst* there, anger in other corpora), so only its adapter knows them."""
+"""Canonical emotion to the names that data sets use for it. `W` is EMO-DB's *Wut*; its other
+letters mean different things elsewhere (`A`: *Angst* there, anger in other corpora), so only its
+adapter knows them.
+"""
 
 _CANONICAL: Final = {alias: emotion for emotion, aliases in EMOTIONS.items() for alias in aliases}
 

@@ -14,8 +14,8 @@
     ├── DependencyError     an optional package is not installed
     └── StorageError        a file cannot be read or written
 
-Each message says what came, what was expected and what to do next, in one line. The command line prints it and ends
-with exit status 2.
+Each message says what came, what was expected and what to do next, in one line. The command line
+prints it and ends with exit status 2.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ class AttackError(SordinoError):
 
 
 class StudyError(SordinoError):
-    """A study is asked for what it does not have: an unknown section, streams or labels that no corpus has."""
+    """A study is asked for what it does not have: an unknown section, streams or labels that no
+    corpus has.
+    """
 
 
 class DependencyError(SordinoError):

@@ -14,9 +14,11 @@ _GROUP: Final = Path("/sys/fs/cgroup")
 
 
 def free() -> int | None:
-    """Bytes that this process may take beside those it has; `None` where the platform does not tell.
+    """Bytes that this process may take beside those it has; `None` where the platform does not
+    tell.
 
-    The least of the machine's available memory, the limit of the control group and the limit of the address space.
+    The least of the machine's available memory, the limit of the control group and the limit of the
+    address space.
     """
     return min((int(SPARE * max(limit, 0)) for limit in _limits()), default=None)
 
@@ -31,7 +33,11 @@ def gigabytes(count: float) -> str:
 
 
 def _limits() -> Iterator[int]:
-    machine = [int(line.split()[1]) << 10 for line in _lines(Path("/proc/meminfo")) if line.startswith("MemAvailable:")]
+    machine = [
+        int(line.split()[1]) << 10
+        for line in _lines(Path("/proc/meminfo"))
+        if line.startswith("MemAvailable:")
+    ]
     yield from machine
     if not machine and "SC_AVPHYS_PAGES" in getattr(os, "sysconf_names", {}):
         yield os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -1,6 +1,8 @@
-"""A policy: which emotion stays recognisable, which must not be told from neutral, what else is hidden, and by what.
+"""A policy: which emotion stays recognisable, which must not be told from neutral, what else is
+hidden, and by what.
 
-Families of releases and their knobs are known to `sordino.release`, which checks them (`release.fitter`).
+Families of releases and their knobs are known to `sordino.release`, which checks them
+(`release.fitter`).
 """
 
 from __future__ import annotations
@@ -21,15 +23,19 @@ ATTRIBUTES: Final = ("gender", "speaker", "age")
 """What `hide` may name: what a voice tells of its speaker."""
 
 Knobs = tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]
-"""Settings by family of releases, each a name and a value: what the tables of a policy file say, in a fixed order."""
+"""Settings by family of releases, each a name and a value: what the tables of a policy file say, in
+a fixed order.
+"""
 
 
 @dataclass(frozen=True)
 class Budget:
     """What a release may cost; nothing is limited where a limit is `None`.
 
-    - `auc`: the largest AUC that an attacker may reach on validation speakers, 0.5 to 1; less is harder to fit.
-    - `per_day`: how many vectors a device may release a day, 1 or more; many vectors of one speaker tell more than one.
+    - `auc`: the largest AUC that an attacker may reach on validation speakers, 0.5 to 1; less is
+      harder to fit.
+    - `per_day`: how many vectors a device may release a day, 1 or more; many vectors of one speaker
+      tell more than one.
 
     >>> Budget(auc=0.55, per_day=100).per_day
     100
@@ -40,20 +46,26 @@ class Budget:
 
     def __post_init__(self) -> None:
         if self.auc is not None and not (_number(self.auc) and 0.5 <= self.auc <= 1):
-            raise PolicyError(f"budget auc {self.auc!r}, expected 0.5 (chance) to 1: 0.55 is a strict one")
+            raise PolicyError(
+                f"budget auc {self.auc!r}, expected 0.5 (chance) to 1: 0.55 is a strict one"
+            )
         if self.per_day is not None and not (type(self.per_day) is int and self.per_day >= 1):
-            raise PolicyError(f"budget per_day {self.per_day!r}, expected a whole number from 1: 100 is usual")
+            raise PolicyError(
+                f"budget per_day {self.per_day!r}, expected a whole number from 1: 100 is usual"
+            )
 
 
 @dataclass(frozen=True)
 class Policy:
     """What a user agrees to share.
 
-    `required` stays recognisable, every emotion in `sensitive` is turned into `neutral`, and the attributes in `hide`
-    must not be learnt from what is released. Emotions may be given under any alias (`anger`, `angry`). `release` is the
-    family that is fitted, empty for the one that a budget chooses; `knobs` are settings by family, mappings in one.
+    `required` stays recognisable, every emotion in `sensitive` is turned into `neutral`, and the
+    attributes in `hide` must not be learnt from what is released. Emotions may be given under any
+    alias (`anger`, `angry`). `release` is the family that is fitted, empty for the one that a
+    budget chooses; `knobs` are settings by family, mappings in one.
 
-    Raises `PolicyError` when an emotion has two roles, nothing is sensitive or an attribute is not known.
+    Raises `PolicyError` when an emotion has two roles, nothing is sensitive or an attribute is not
+    known.
 
     >>> Policy(required="sad", sensitive=("happy", "anger")).sensitive
     ('happy', 'angry')
@@ -70,26 +82,35 @@ class Policy:
     def __post_init__(self) -> None:
         for listed in (self.sensitive, self.hide):
             if not isinstance(listed, list | tuple):
-                raise PolicyError(f'sensitive and hide are lists, {listed!r} came: write ["angry"] instead of "angry"')
+                raise PolicyError(
+                    f'sensitive and hide are lists, {listed!r} came: write ["angry"] instead of "angry"'
+                )
         for label in (self.required, self.neutral, *self.sensitive, *self.hide, self.release):
             if not isinstance(label, str):
-                raise PolicyError(f"{label!r} came, expected text: write emotions and attributes in quotes")
+                raise PolicyError(
+                    f"{label!r} came, expected text: write emotions and attributes in quotes"
+                )
         object.__setattr__(self, "required", emotion(self.required))
         object.__setattr__(self, "neutral", emotion(self.neutral))
         object.__setattr__(self, "sensitive", tuple(emotion(label) for label in self.sensitive))
         object.__setattr__(self, "hide", tuple(self.hide))
         object.__setattr__(self, "knobs", _frozen(self.knobs))
         if not self.sensitive:
-            raise PolicyError("no emotion is sensitive, expected at least one: name it in `sensitive`")
+            raise PolicyError(
+                "no emotion is sensitive, expected at least one: name it in `sensitive`"
+            )
         unknown = [attribute for attribute in self.hide if attribute not in ATTRIBUTES]
         if unknown:
             raise PolicyError(
-                f"hide {', '.join(unknown)}, expected some of {', '.join(ATTRIBUTES)}: correct the spelling"
+                f"hide {', '.join(unknown)}, expected some of {', '.join(ATTRIBUTES)}: correct the "
+                "spelling"
             )
         named = (self.required, self.neutral, *self.sensitive)
         twice = sorted({label for label in named if named.count(label) > 1})
         if twice:
-            raise PolicyError(f"{', '.join(twice)} has two roles, expected one: take it out of one of the lists")
+            raise PolicyError(
+                f"{', '.join(twice)} has two roles, expected one: take it out of one of the lists"
+            )
 
     @property
     def emotions(self) -> tuple[str, ...]:
@@ -105,7 +126,8 @@ class Policy:
         if label in self.sensitive:
             return Role.SENSITIVE
         raise PolicyError(
-            f"emotion {label!r} has no role in this policy, expected one of {', '.join(self.emotions)}: "
+            f"emotion {label!r} has no role in this policy, expected one of "
+            f"{', '.join(self.emotions)}: "
             "leave such utterances out with `corpus.with_emotions(policy.emotions)`"
         )
 
@@ -115,7 +137,9 @@ class Policy:
         absent = [label for label in self.emotions if label not in present]
         if absent:
             found = ", ".join(sorted(present)) or "none"
-            raise PolicyError(f"{', '.join(absent)}: not in the corpus, which has {found}: change the policy")
+            raise PolicyError(
+                f"{', '.join(absent)}: not in the corpus, which has {found}: change the policy"
+            )
 
     def settings(self, family: str) -> dict[str, Any]:
         """The knobs of one family of releases that this policy sets.
@@ -127,7 +151,9 @@ class Policy:
 
     @property
     def hash(self) -> str:
-        """12 hexadecimal digits that are the same for the same policy on every machine: the first of `digest`."""
+        """12 hexadecimal digits that are the same for the same policy on every machine: the first
+        of `digest`.
+        """
         return self.digest[:12]
 
     @property
@@ -136,7 +162,11 @@ class Policy:
 
         What is not set does not count: keys that are added later change no hash.
         """
-        given = {name: value for name, value in asdict(self).items() if name not in _LATER or value != _UNSET[name]}
+        given = {
+            name: value
+            for name, value in asdict(self).items()
+            if name not in _LATER or value != _UNSET[name]
+        }
         return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
 
 
@@ -145,18 +175,27 @@ _UNSET: Final = {"release": "", "knobs": (), "budget": asdict(Budget())}
 
 
 def _frozen(knobs: Any) -> Knobs:
-    """Knobs in the order of their names, lists as tuples. Raises `PolicyError` for a value that no knob can have."""
+    """Knobs in the order of their names, lists as tuples. Raises `PolicyError` for a value that no
+    knob can have.
+    """
     tables = {family: sorted(dict(table).items()) for family, table in sorted(dict(knobs).items())}
     return tuple(
-        (family, tuple((name, _setting(name, value)) for name, value in table)) for family, table in tables.items()
+        (family, tuple((name, _setting(name, value)) for name, value in table))
+        for family, table in tables.items()
     )
 
 
 def _setting(name: str, value: object) -> Any:
     values = tuple(value) if isinstance(value, list | tuple) else (value,)
-    plain = all(isinstance(one, bool | int | str) or (type(one) is float and math.isfinite(one)) for one in values)
+    plain = all(
+        isinstance(one, bool | int | str) or (type(one) is float and math.isfinite(one))
+        for one in values
+    )
     if not values or not plain:
-        raise PolicyError(f"{name} = {value!r}, expected a finite number, a text, true or false, or a list: set one")
+        raise PolicyError(
+            f"{name} = {value!r}, expected a finite number, a text, true or false, or a list: set "
+            "one"
+        )
     return values if isinstance(value, list | tuple) else value
 
 
@@ -180,38 +219,56 @@ _LARGEST: Final = 1 << 20
 
 
 def read(path: str | Path) -> Policy:
-    """The policy in a TOML file. An unknown key is an error; tables hold the budget and the knobs of families."""
+    """The policy in a TOML file. An unknown key is an error; tables hold the budget and the knobs
+    of families.
+    """
     import tomllib  # here: a device reads no policy file
 
     try:
-        given: dict[str, Any] = tomllib.loads(textfile.read(path, "a TOML file", PolicyError, _LARGEST))
+        given: dict[str, Any] = tomllib.loads(
+            textfile.read(path, "a TOML file", PolicyError, _LARGEST)
+        )
     except (PolicyError, StorageError, tomllib.TOMLDecodeError, RecursionError) as error:
         reason = str(error).removeprefix(f"{path}: ")
-        raise PolicyError(f"{path}: not a readable TOML file ({reason}): check path and spelling") from error
+        raise PolicyError(
+            f"{path}: not a readable TOML file ({reason}): check path and spelling"
+        ) from error
     known = [field.name for field in fields(Policy) if field.name != "knobs"]
-    knobs = {key: value for key, value in given.items() if isinstance(value, dict) and key not in known}
+    knobs = {
+        key: value for key, value in given.items() if isinstance(value, dict) and key not in known
+    }
     rest = {key: value for key, value in given.items() if key not in knobs}
     unknown = sorted(set(rest) - set(known))
     if unknown:
         raise PolicyError(
-            f"{path}: unknown key {', '.join(unknown)}, expected {', '.join(known)}, or a table of a release's knobs"
+            f"{path}: unknown key {', '.join(unknown)}, expected {', '.join(known)}, or a table of "
+            "a release's knobs"
         )
     missing = [name for name in ("required", "sensitive") if name not in given]
     if missing:
-        raise PolicyError(f"{path}: {', '.join(missing)} is missing, expected at least `required` and `sensitive`")
-    return Policy(**(rest | {"budget": _budget(path, rest.get("budget", {}))}), knobs=_frozen(knobs))
+        raise PolicyError(
+            f"{path}: {', '.join(missing)} is missing, expected at least `required` and `sensitive`"
+        )
+    return Policy(
+        **(rest | {"budget": _budget(path, rest.get("budget", {}))}), knobs=_frozen(knobs)
+    )
 
 
 def _budget(path: str | Path, given: Any) -> Budget:
     known = [field.name for field in fields(Budget)]
     if not isinstance(given, dict) or set(given) - set(known):
-        came = ", ".join(sorted(set(given) - set(known))) if isinstance(given, dict) else repr(given)
-        raise PolicyError(f"{path}: budget {came}, expected a table [budget] with {' and '.join(known)}")
+        came = (
+            ", ".join(sorted(set(given) - set(known))) if isinstance(given, dict) else repr(given)
+        )
+        raise PolicyError(
+            f"{path}: budget {came}, expected a table [budget] with {' and '.join(known)}"
+        )
     return Budget(**given)
 
 
 def explain(policy: Policy) -> list[str]:
-    """What a policy lets out, hides and costs, a sentence a line; `sordino.release.explain` tells of releases.
+    """What a policy lets out, hides and costs, a sentence a line; `sordino.release.explain` tells
+    of releases.
 
     >>> for line in explain(Policy(required="sad", sensitive=("happy", "angry"))):
     ...     print(line)
@@ -227,17 +284,25 @@ def explain(policy: Policy) -> list[str]:
     hidden = " and ".join(policy.hide)
     return [
         f"Whether an utterance sounds {policy.required} stays recognisable.",
-        f"{' and '.join(policy.sensitive)} utterances are made to look like {policy.neutral} ones: nobody is to tell "
+        f"{' and '.join(policy.sensitive)} utterances are made to look like {policy.neutral} ones: "
+        "nobody is to tell "
         "them apart.",
-        f"{hidden} must not be learnt from what is released." if hidden else "Nothing of the speaker is hidden.",
+        f"{hidden} must not be learnt from what is released."
+        if hidden
+        else "Nothing of the speaker is hidden.",
         *(_ATTRIBUTES[attribute] for attribute in policy.hide if attribute in _ATTRIBUTES),
         "Other emotions have no role: leave such utterances out, or name them.",
-        f"Told all the same: that something was said and when, and how often it sounded {policy.required}.",
-        *(f"{name}: no corpus that sordino knows has it; right for labels of your own, else correct the spelling."
-          for name in policy.emotions if name not in EMOTIONS),
+        "Told all the same: that something was said and when, and how often it sounded "
+        f"{policy.required}.",
+        *(
+            f"{name}: no corpus that sordino knows has it; right for labels of your own, else "
+            "correct the spelling."
+            for name in policy.emotions
+            if name not in EMOTIONS
+        ),
         *([] if policy.release else [_UNNAMED]),
         *_costs(policy.budget),
-    ]  # fmt: skip
+    ]
 
 
 _ATTRIBUTES: Final = {
@@ -247,19 +312,29 @@ _ATTRIBUTES: Final = {
 }
 """What it means to hide an attribute, where that is not plain."""
 
-_UNNAMED: Final = (
-    "No release is named: `sordino fit` takes `drawn`, or where a budget is set the most useful one within it."
-)
+_UNNAMED: Final = "No release is named: `sordino fit` takes `drawn`, or where a budget is set the most useful one within it."
 
 
 def _costs(budget: Budget) -> list[str]:
     lines = ["No budget limits what an attacker may reach: a report tells, but no fit is refused."]
     if budget.auc is not None:
-        lines = [f"No attacker may reach an AUC above {budget.auc:g} on validation speakers, of anything hidden, or "
-                 "the fit is refused (0.5 is a guess, 1 is certain); the less is allowed, the less of the required "
-                 "emotion and of its detail is kept."]  # fmt: skip
+        lines = [
+            f"No attacker may reach an AUC above {budget.auc:g} on validation speakers, of "
+            "anything hidden, or "
+            "the fit is refused (0.5 is a guess, 1 is certain); the less is allowed, the less of "
+            "the required "
+            "emotion and of its detail is kept."
+        ]
     if budget.per_day is None:
-        return [*lines, "No limit on vectors a day: a patient attacker who collects those of one speaker learns more "
-                "than from one."]  # fmt: skip
-    return [*lines, f"A device releases at most {budget.per_day} vectors a day and falls silent after that: the fewer, "
-            "the less a patient attacker collects."]  # fmt: skip
+        return [
+            *lines,
+            "No limit on vectors a day: a patient attacker who collects those of one speaker "
+            "learns more "
+            "than from one.",
+        ]
+    return [
+        *lines,
+        f"A device releases at most {budget.per_day} vectors a day and falls silent after that: "
+        "the fewer, "
+        "the less a patient attacker collects.",
+    ]

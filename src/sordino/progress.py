@@ -1,4 +1,6 @@
-"""Text for a terminal: a progress bar with the time left, and names from files without control characters."""
+"""Text for a terminal: a progress bar with the time left, and names from files without control
+characters.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,11 @@ _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 
 def printable(text: str) -> str:
-    """Text for one line of a terminal or page: characters that control it, or show nothing, are escaped.
+    """Text for one line of a terminal or page: characters that control it, or show nothing, are
+    escaped.
 
-    These are control characters and line breaks, those that change the direction of text, those without width, and
-    halves of characters. Letters of all languages and spaces stay.
+    These are control characters and line breaks, those that change the direction of text, those
+    without width, and halves of characters. Letters of all languages and spaces stay.
 
     >>> print(printable("sad\\x1b[2J\\n\\u202eypp"), printable("größe 幸せ"))
     sad\\x1b[2J\\n\\u202eypp größe 幸せ
@@ -30,7 +33,9 @@ def printable(text: str) -> str:
 
 
 def _shown(character: str) -> bool:
-    return (character.isprintable() or unicodedata.category(character) == "Zs") and character not in _BLANK
+    return (
+        character.isprintable() or unicodedata.category(character) == "Zs"
+    ) and character not in _BLANK
 
 
 def _escaped(character: str) -> str:
@@ -39,7 +44,9 @@ def _escaped(character: str) -> str:
 
 @contextmanager
 def printable_warnings() -> Iterator[None]:
-    """Show a warning as one line, without the code that it came from and without control characters."""
+    """Show a warning as one line, without the code that it came from and without control
+    characters.
+    """
     before = warnings.formatwarning
 
     def formatted(message: Warning | str, *_: object) -> str:
@@ -53,7 +60,8 @@ def printable_warnings() -> Iterator[None]:
 
 
 def track(items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
-    """The same items, with a bar on standard error while they pass; no bar when that is no terminal.
+    """The same items, with a bar on standard error while they pass; no bar when that is no
+    terminal.
 
     >>> sum(track([1, 2, 3], "adding", 3))
     6

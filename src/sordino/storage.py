@@ -23,10 +23,14 @@ PRIVATE: Final = 0o600
 """Mode of a new file that its owner alone may read: released vectors, counts, keys."""
 
 PRIVATE_FOLDER: Final = 0o700
-"""Mode of a new folder that holds a device's key, count or versions: who may write there may replace them."""
+"""Mode of a new folder that holds a device's key, count or versions: who may write there may
+replace them.
+"""
 
 LONGEST_NAME: Final = 100
-"""Characters of a safe name; callers may add a suffix and stay below the 255 bytes of common file systems."""
+"""Characters of a safe name; callers may add a suffix and stay below the 255 bytes of common file
+systems.
+"""
 
 _REASONS = {
     errno.ENOSPC: "the disk is full: free some space, or choose another place",
@@ -51,25 +55,32 @@ def told(path: str | Path) -> Iterator[None]:
 
 
 def folder(path: str | Path, mode: int = 0o777) -> Path:
-    """The folder at `path`, made when absent (`mode` less the umask). Raises `StorageError` where that fails."""
+    """The folder at `path`, made when absent (`mode` less the umask). Raises `StorageError` where
+    that fails.
+    """
     with told(path):
         Path(path).mkdir(mode, parents=True, exist_ok=True)
     return Path(path)
 
 
 def write(
-    path: str | Path, content: bytes | str | Callable[[Path], object], durable: bool = False, mode: int = SHARED
+    path: str | Path,
+    content: bytes | str | Callable[[Path], object],
+    durable: bool = False,
+    mode: int = SHARED,
 ) -> Path:
-    """Write a file under a temporary name beside it, then rename: readers see the old file or the new, never half.
+    """Write a file under a temporary name beside it, then rename: readers see the old file or the
+    new, never half.
 
-    `content` is the bytes or text, or a function that writes to the path it is given. Two processes may write the same
-    file: the last rename wins. A `durable` file is on the disk when this returns, and there after a power cut, at the
-    price of waiting for the disk.
+    `content` is the bytes or text, or a function that writes to the path it is given. Two processes
+    may write the same file: the last rename wins. A `durable` file is on the disk when this
+    returns, and there after a power cut, at the price of waiting for the disk.
 
-    A file that is replaced keeps its permissions; owner and group become those of the process. A new file has `mode`
-    (`SHARED` or `PRIVATE`) less the umask. A symbolic link at `path` is replaced by the file, and the file that it
-    named stays as it was. A device, pipe or socket at `path` is refused. Raises `StorageError`; the temporary file is
-    removed, an older file is left as it was.
+    A file that is replaced keeps its permissions; owner and group become those of the process. A
+    new file has `mode` (`SHARED` or `PRIVATE`) less the umask. A symbolic link at `path` is
+    replaced by the file, and the file that it named stays as it was. A device, pipe or socket at
+    `path` is refused. Raises `StorageError`; the temporary file is removed, an older file is left
+    as it was.
     """
     path = Path(path)
     if not os.path.isdir(path.parent):  # noqa: PTH112 (a budget is written before each release: every call counts)
@@ -90,7 +101,9 @@ def write(
     return path
 
 
-def _fill(path: str, handle: int, content: bytes | str | Callable[[Path], object], durable: bool) -> None:
+def _fill(
+    path: str, handle: int, content: bytes | str | Callable[[Path], object], durable: bool
+) -> None:
     """Write the content of a new file, which is open already, and close it."""
     with os.fdopen(handle, "wb") as file:
         if not callable(content):
@@ -105,14 +118,17 @@ def _fill(path: str, handle: int, content: bytes | str | Callable[[Path], object
 
 
 def append(path: str | Path, content: bytes | str, mode: int = SHARED) -> None:
-    """Add to the end of a file, which is made when absent with `mode` less the umask; all of it, or nothing.
+    """Add to the end of a file, which is made when absent with `mode` less the umask; all of it, or
+    nothing.
 
     Raises `StorageError`, also for a device, pipe or socket.
     """
     path, data = Path(path), content.encode() if isinstance(content, str) else content
     with told(path):
         _permissions(path)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), mode)
+        handle = os.open(
+            path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), mode
+        )
         try:
             size = os.fstat(handle).st_size
             try:
@@ -141,23 +157,33 @@ def set_aside(path: Path) -> Path:
 
 
 def _permissions(path: Path) -> int | None:
-    """Who may read and write the file at a path; `None` where there is no file. Raises for what is no regular file."""
+    """Who may read and write the file at a path; `None` where there is no file. Raises for what is
+    no regular file.
+    """
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116
     except FileNotFoundError:
         return None
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a rename onto a folder fails, with a clear reason
-        raise StorageError(f"{path}: a device, pipe or socket, expected a file: choose another path")
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(
+        mode
+    ):  # a rename onto a folder fails, with a clear reason
+        raise StorageError(
+            f"{path}: a device, pipe or socket, expected a file: choose another path"
+        )
     return stat.S_IMODE(mode) & 0o777
 
 
 def _new_file(path: Path, mode: int) -> tuple[str, int]:
-    """An empty file with an unused name beside `path`, and its handle; the system takes the umask off `mode`."""
+    """An empty file with an unused name beside `path`, and its handle; the system takes the umask
+    off `mode`.
+    """
     folder, name = os.path.split(path)
     stem, suffix = os.path.splitext(name)  # noqa: PTH122
     unused = f".{stem[:40]}-{secrets.token_hex(8)}{suffix if len(suffix) < 20 else ''}"
     temporary = os.path.join(folder, unused)  # noqa: PTH118
-    return temporary, os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode)
+    return temporary, os.open(
+        temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode
+    )
 
 
 def to_disk(path: str | Path) -> None:
@@ -171,7 +197,8 @@ def to_disk(path: str | Path) -> None:
 
 @contextmanager
 def temporary_setting(variable: str) -> Iterator[None]:
-    """Set an environment variable to a temporary folder, which is removed at the end; leave a user's setting alone.
+    """Set an environment variable to a temporary folder, which is removed at the end; leave a
+    user's setting alone.
 
     For packages that write caches to the user's home when they are imported.
     """
@@ -193,7 +220,8 @@ _FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")
 def cell(text: str) -> str:
     """Text for a cell of a CSV table: a spreadsheet shows it, and never runs it as a formula.
 
-    A quote mark is put before text that begins as a formula does. A minus sign alone (standard input) is none.
+    A quote mark is put before text that begins as a formula does. A minus sign alone (standard
+    input) is none.
 
     >>> cell("=1+1"), cell("sad"), cell("-")
     ("'=1+1", 'sad', '-')
@@ -203,15 +231,19 @@ def cell(text: str) -> str:
 
 
 _SAFE: Final = re.compile(r"[a-z0-9_][a-z0-9._+=-]*", re.ASCII)
-_CHANGED: Final = re.compile(r".*-[0-9a-f]{12}")  # how every changed name ends: no unchanged name may look like one
+_CHANGED: Final = re.compile(
+    r".*-[0-9a-f]{12}"
+)  # how every changed name ends: no unchanged name may look like one
 _RESERVED: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # device names on Windows
 
 
 def safe_name(text: str) -> str:
-    """A file name for any text: no folder, no hidden file, no reserved name, and different for different texts.
+    """A file name for any text: no folder, no hidden file, no reserved name, and different for
+    different texts.
 
-    Plain names stay as they are. In others each character that a file system may refuse or confuse becomes `_`, and a
-    part of the text's SHA-256 is added; capital letters count, since some file systems ignore case.
+    Plain names stay as they are. In others each character that a file system may refuse or confuse
+    becomes `_`, and a part of the text's SHA-256 is added; capital letters count, since some file
+    systems ignore case.
 
     >>> safe_name("sad-0"), safe_name("../../escaped")
     ('sad-0', '_.._escaped-ea03bc47f879')
@@ -222,5 +254,11 @@ def safe_name(text: str) -> str:
     if plain and len(text) <= LONGEST_NAME and not text.endswith("."):
         return text
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    shown = re.sub(r"[^A-Za-z0-9._+=-]+", "_", text, flags=re.ASCII)[: LONGEST_NAME - 20].lstrip(".-")
-    return f"{shown or 'unnamed'}-{digest}" if not _RESERVED.fullmatch(shown.lower()) else f"_{shown}-{digest}"
+    shown = re.sub(r"[^A-Za-z0-9._+=-]+", "_", text, flags=re.ASCII)[: LONGEST_NAME - 20].lstrip(
+        ".-"
+    )
+    return (
+        f"{shown or 'unnamed'}-{digest}"
+        if not _RESERVED.fullmatch(shown.lower())
+        else f"_{shown}-{digest}"
+    )

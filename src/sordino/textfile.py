@@ -38,7 +38,8 @@ _KINDS: Final = (
 
 
 def home(path: str | Path) -> Path:
-    """The path, a leading `~` as the user's folder: a shell leaves it as it is behind `=`, and so do settings.
+    """The path, a leading `~` as the user's folder: a shell leaves it as it is behind `=`, and so
+    do settings.
 
     >>> home("~/m.csv") == Path.home() / "m.csv"
     True
@@ -47,7 +48,9 @@ def home(path: str | Path) -> Path:
 
 
 def regular(path: Path, expected: str, error: type[SordinoError]) -> Path:
-    """The path, where a regular file stands there; raises `error` for a folder, for nothing and for a device."""
+    """The path, where a regular file stands there; raises `error` for a folder, for nothing and for
+    a device.
+    """
     if path.is_dir():
         raise error(f"{path}: a folder, expected {expected}: name the file in it")
     if not path.exists():
@@ -58,7 +61,8 @@ def regular(path: Path, expected: str, error: type[SordinoError]) -> Path:
 
 
 def disguise(head: bytes, suffix: str = "") -> str | None:
-    """What a file is in place of what its suffix says, and the way out; `None` where the first bytes do not tell.
+    """What a file is in place of what its suffix says, and the way out; `None` where the first
+    bytes do not tell.
 
     >>> disguise(b"version https://git-lfs.github.com/spec/v1")
     'a git-lfs pointer: run `git lfs pull`'
@@ -71,7 +75,9 @@ def disguise(head: bytes, suffix: str = "") -> str | None:
 
 
 def coding(head: bytes) -> str | None:
-    """What text is encoded as in place of UTF-8, and the way out; `None` where the first bytes may be UTF-8."""
+    """What text is encoded as in place of UTF-8, and the way out; `None` where the first bytes may
+    be UTF-8.
+    """
     for mark, name in _MARKS:
         if head.startswith(mark):
             return f"{name} text: save it as UTF-8"
@@ -90,14 +96,17 @@ def check(path: Path, head: bytes, expected: str, error: type[SordinoError]) -> 
 
 
 def not_utf8(path: Path, content: bytes, expected: str) -> str:
-    """The sentence for text in another encoding: the line of the first such byte, and what it may be."""
+    """The sentence for text in another encoding: the line of the first such byte, and what it may
+    be.
+    """
     try:
         content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         byte = content[error.start]
         return (
-            f"{path}: not UTF-8 text (byte 0x{byte:02x} in line {line}; perhaps Windows-1252), expected {expected}: "
+            f"{path}: not UTF-8 text (byte 0x{byte:02x} in line {line}; perhaps Windows-1252), "
+            f"expected {expected}: "
             "save it as 'CSV UTF-8'"
         )
     return f"{path}: not readable text, expected {expected}: save it as UTF-8"
@@ -106,8 +115,8 @@ def not_utf8(path: Path, content: bytes, expected: str) -> str:
 def read(path: str | Path, expected: str, error: type[SordinoError], most: int = 1 << 30) -> str:
     """The text of a file in UTF-8, without its byte-order mark.
 
-    Raises `error` for a folder, an absent file, a pointer, an archive, another encoding and more than `most` bytes;
-    `StorageError` where the file cannot be read.
+    Raises `error` for a folder, an absent file, a pointer, an archive, another encoding and more
+    than `most` bytes; `StorageError` where the file cannot be read.
     """
     path = regular(home(path), expected, error)
     with storage.told(path), path.open("rb") as file:

@@ -14,7 +14,9 @@ def people(
 ) -> tuple[NDArray[np.float32], NDArray[np.str_], np.random.Generator]:
     """Vectors, their speakers, and a generator for more."""
     random = np.random.default_rng(seed)
-    x = random.normal(size=(speakers * rows, dims)) + np.repeat(random.normal(0, voice, (speakers, dims)), rows, axis=0)
+    x = random.normal(size=(speakers * rows, dims)) + np.repeat(
+        random.normal(0, voice, (speakers, dims)), rows, axis=0
+    )
     return x.astype(np.float32), np.repeat([f"{one:02d}" for one in range(speakers)], rows), random
 
 
@@ -22,5 +24,13 @@ def table_of(
     score: NDArray[np.float64], truth: NDArray[np.intp], speaker: NDArray[Any], attacker: str = "x"
 ) -> pd.DataFrame:
     """Guesses with these scores."""
-    said = {"side": 0, "attacker": attacker, "best": True, "prediction": (score > 0).astype(int), "k": 1}
-    return pd.DataFrame({"row": np.arange(len(score)), "speaker": speaker, "truth": truth, "score": score, **said})
+    said = {
+        "side": 0,
+        "attacker": attacker,
+        "best": True,
+        "prediction": (score > 0).astype(int),
+        "k": 1,
+    }
+    return pd.DataFrame(
+        {"row": np.arange(len(score)), "speaker": speaker, "truth": truth, "score": score, **said}
+    )

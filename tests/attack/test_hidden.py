@@ -26,7 +26,9 @@ EVERYTHING = dataclasses.replace(POLICY, hide=("gender", "speaker", "age"))
 
 @cache
 def aged(strength: float = 3.0) -> Planted:
-    """The planted scene; every third speaker is of unknown age, of the others half are 30 and move an axis, half 60."""
+    """The planted scene; every third speaker is of unknown age, of the others half are 30 and move
+    an axis, half 60.
+    """
     given = planted(speakers=30, rows=4, voice=1.0)
     number = np.array([int(name.rsplit("/")[-1]) for name in given.corpus.speaker])
     age = np.where(number % 3 == 2, np.nan, np.where(number % 4 < 2, 30.0, 60.0))
@@ -40,7 +42,9 @@ def aged(strength: float = 3.0) -> Planted:
 def asked(what: str, policy: Policy = EVERYTHING) -> attack.Attacked:
     given = aged()
     release: Any = Constant() if what == "constant" else Identity(16)
-    return attack.run(release, given.z, given.corpus, given.parts, policy, ignorant=risk(), families=("linear",))
+    return attack.run(
+        release, given.z, given.corpus, given.parts, policy, ignorant=risk(), families=("linear",)
+    )
 
 
 def auc(what: str, target: str) -> float:
@@ -79,7 +83,13 @@ def test_who_is_not_to_be_hidden_is_not_asked_about_and_nothing_else_changes() -
 def test_an_attribute_that_nobody_labelled_is_named_and_the_page_says_so(tmp_path: Any) -> None:
     given = planted(speakers=20, rows=8)
     audit = attack.run(
-        Identity(16), given.z, given.corpus, given.parts, EVERYTHING, ignorant=risk(), families=["linear"]
+        Identity(16),
+        given.z,
+        given.corpus,
+        given.parts,
+        EVERYTHING,
+        ignorant=risk(),
+        families=["linear"],
     )
     assert audit.config["unlabelled"] == ["age"]
     assert "age" not in set(audit.predictions["target"])
@@ -125,7 +135,9 @@ def test_the_bound_of_a_drawn_release_covers_age_where_it_is_hidden() -> None:
 
 
 def test_older_means_older_than_the_median_of_the_speakers_named() -> None:
-    rows = pd.DataFrame({"file": list("abcdef"), "speaker": list("112345"), "age": [20, 22, 30, 40, np.nan, 80]})
+    rows = pd.DataFrame(
+        {"file": list("abcdef"), "speaker": list("112345"), "age": [20, 22, 30, 40, np.nan, 80]}
+    )
     corpus = table.make("made", rows)
     assert corpus.older(np.arange(4)).tolist() == [0, 0, 0, 1, -1, 1]  # of 21, 30 and 40
     assert corpus.older(np.array([5])).tolist() == [0, 0, 0, 0, -1, 1]  # nobody is older: as old is

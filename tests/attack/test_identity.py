@@ -1,4 +1,6 @@
-"""Known speakers are told where voices differ, at chance where they do not, and nobody by their own utterance."""
+"""Known speakers are told where voices differ, at chance where they do not, and nobody by their own
+utterance.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ def test_voices_are_told_apart_and_none_are_where_there_are_none() -> None:
 
 def test_an_utterance_is_not_learnt_from_by_who_guesses_it() -> None:
     x, speaker = table(voice=0.0)
-    x[:, 0] = np.arange(len(x))  # a memory of rows would tell them all, were a row its own neighbour
+    x[:, 0] = np.arange(
+        len(x)
+    )  # a memory of rows would tell them all, were a row its own neighbour
     x[:, 0] = np.random.default_rng(1).permutation(x[:, 0])
     assert errors(x, speaker)[0] < 0.3
 
@@ -80,7 +84,9 @@ def test_what_was_let_through_comes_back_and_noise_does_not() -> None:
 
     mixed = original / [1, 1, 1, 1000] @ random.normal(size=(4, 4))
     assert share(mixed) > 0.99
-    assert share(original[:, :2]) == pytest.approx(0.5, abs=0.05), "two dimensions of four, each counting the same"
+    assert share(original[:, :2]) == pytest.approx(0.5, abs=0.05), (
+        "two dimensions of four, each counting the same"
+    )
     assert abs(share(random.normal(size=(300, 4)))) < 0.1
     with pytest.raises(AttackError, match="one speaker, expected two"):
         utility_probes.crossfitted(original, original, np.zeros(300, np.intp))

@@ -1,4 +1,6 @@
-"""Memorised speakers are found by their unused samples; without them in training the figure averages one half."""
+"""Memorised speakers are found by their unused samples; without them in training the figure
+averages one half.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ ROWS = 10
 FAMILY = ("linear",)
 
 
-def corpus(speakers: int = 25, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.str_], Rows, Rows]:
+def corpus(
+    speakers: int = 25, seed: int = 0
+) -> tuple[NDArray[np.float32], NDArray[np.str_], Rows, Rows]:
     """Embeddings with voices, their speakers, five folds of as many speakers, and genders."""
     e, speaker, _ = people(speakers, ROWS, seed, voice=0.5)
     number = speaker.astype(int)
@@ -45,7 +49,8 @@ def test_a_plan_is_the_papers(seed: int) -> None:
     assert len(in_fifth) in (2, 3)
     for one in plan.selected:
         assert len(plan.added[speaker[plan.added] == one]) == ROWS / 2
-    # the attacker learns from D1, from unused samples of the selected of fold 4, and from the others of fold 4
+    # the attacker learns from D1, from unused samples of the selected of fold 4, and from the
+    # others of fold 4
     known = np.concatenate([plan.learn, plan.validation])
     fourth = np.setdiff1d(np.flatnonzero(fold == 3), plan.added)
     assert sorted(known) == sorted([*plan.training, *fourth])
@@ -70,7 +75,10 @@ def test_everyone_is_selected_half_of_the_time_and_genders_evenly() -> None:
     for one in np.unique(speaker[fold >= 3]):
         assert np.mean([one in selected for selected in every]) == pytest.approx(0.5, abs=0.12)
     for selected in every:
-        assert np.unique(gender[np.isin(speaker, selected)], return_counts=True)[1].tolist() == [4 * ROWS] * 2
+        assert (
+            np.unique(gender[np.isin(speaker, selected)], return_counts=True)[1].tolist()
+            == [4 * ROWS] * 2
+        )
 
 
 def test_memorised_speakers_are_found_and_those_left_out_of_the_training_average_one_half() -> None:
@@ -81,7 +89,9 @@ def test_memorised_speakers_are_found_and_those_left_out_of_the_training_average
         attack = membership.attack(members, plan, FAMILY, seed)
         found.append(mi(attack))
         speakers = patient(attack.best, k=None)
-        pooled.append(metrics.membership(speakers["truth"].to_numpy(), speakers["prediction"].to_numpy()))
+        pooled.append(
+            metrics.membership(speakers["truth"].to_numpy(), speakers["prediction"].to_numpy())
+        )
         trained = np.isin(np.arange(len(e)), plan.training)
         without = e + 3 * trained[:, None] * np.eye(6, dtype=np.float32)[0]
         control.append(mi(membership.attack(without, plan, FAMILY, seed)))
@@ -94,7 +104,10 @@ def test_memorised_speakers_are_found_and_those_left_out_of_the_training_average
 @pytest.mark.parametrize("seed", range(3))
 def test_in_the_complement_the_others_are_members_and_all_else_is_the_same(seed: int) -> None:
     _, speaker, fold, gender = corpus()
-    one, other = (membership.plan(speaker, fold, seed, stratum=gender, complement=there) for there in (False, True))
+    one, other = (
+        membership.plan(speaker, fold, seed, stratum=gender, complement=there)
+        for there in (False, True)
+    )
     fifth = fold[one.test[0]] == fold
     assert (one.member[fifth] != other.member[fifth]).all()
     assert (one.member[~fifth] == other.member[~fifth]).all()
@@ -102,11 +115,18 @@ def test_in_the_complement_the_others_are_members_and_all_else_is_the_same(seed:
         assert getattr(one, name).tolist() == getattr(other, name).tolist()
 
 
-def test_the_control_of_a_selection_and_its_complement_is_one_half_however_unlike_the_voices() -> None:
+def test_the_control_of_a_selection_and_its_complement_is_one_half_however_unlike_the_voices() -> (
+    None
+):
     e, speaker, fold, gender = corpus(seed=3)
-    loud = (e + np.repeat(np.random.default_rng(0).normal(0, 3, (25, 6)), ROWS, axis=0)).astype(np.float32)
+    loud = (e + np.repeat(np.random.default_rng(0).normal(0, 3, (25, 6)), ROWS, axis=0)).astype(
+        np.float32
+    )
     for seed in range(5):
-        both = [membership.plan(speaker, fold, seed, stratum=gender, complement=there) for there in (False, True)]
+        both = [
+            membership.plan(speaker, fold, seed, stratum=gender, complement=there)
+            for there in (False, True)
+        ]
         alone = [mi(membership.attack(loud, plan, FAMILY)) for plan in both]
         assert np.mean(alone) == pytest.approx(0.5, abs=1e-12)
 
@@ -114,7 +134,9 @@ def test_the_control_of_a_selection_and_its_complement_is_one_half_however_unlik
 def test_the_control_averages_one_half_for_an_attacker_who_tells_voices_apart() -> None:
     e, *_ = corpus(seed=3)
     loud = np.repeat(np.random.default_rng(0).normal(0, 3, (25, 6)), ROWS, axis=0)
-    control = [mi(membership.attack((e + loud).astype(np.float32), plan, FAMILY)) for plan in plans(100)]
+    control = [
+        mi(membership.attack((e + loud).astype(np.float32), plan, FAMILY)) for plan in plans(100)
+    ]
     assert np.std(control) > 0.1  # in one selection it may say anything
     assert abs(np.mean(control) - 0.5) < 3 * np.std(control) / np.sqrt(100)
 
@@ -155,7 +177,9 @@ def test_what_is_kept_for_validation_chooses_the_attacker_and_is_not_learnt_from
     e, *_ = corpus()
     plan = plans(1)[0]
     changed = e.copy()
-    changed[plan.validation] += np.random.default_rng(0).normal(0, 9, (len(plan.validation), 6)).astype(np.float32)
+    changed[plan.validation] += (
+        np.random.default_rng(0).normal(0, 9, (len(plan.validation), 6)).astype(np.float32)
+    )
     first, second = (membership.attack(x, plan, FAMILY) for x in (e, changed))
     assert first.quality != second.quality
     one, other = (np.argsort(found.best["score"].to_numpy()) for found in (first, second))
@@ -166,7 +190,13 @@ def test_two_speakers_in_the_fourth_fold_are_too_few_to_keep_one_so_utterances_a
     e, speaker, fold, _ = corpus(10)
     plan = membership.plan(speaker, fold, seed=1)
     assert plan.kept == "utterance"
-    assert sorted(plan.member[plan.validation]) == [0, 0, 0, 1, 1]  # a third of ten, and of the five unused
+    assert sorted(plan.member[plan.validation]) == [
+        0,
+        0,
+        0,
+        1,
+        1,
+    ]  # a third of ten, and of the five unused
     assert set(plan.member[plan.learn]) == {0, 1}
     assert not np.intersect1d(plan.validation, plan.learn).size
     assert set(membership.attack(e, plan, FAMILY).guesses["speaker"]) == {"04", "09"}
@@ -202,11 +232,17 @@ def test_the_share_that_joins_the_training_is_as_asked(share: float) -> None:
 
 def test_what_cannot_be_planned_or_attacked_is_refused() -> None:
     e, speaker, fold, _ = corpus()
-    with pytest.raises(AttackError, match="a share of 1 joins the training, expected between 0 and 1"):
+    with pytest.raises(
+        AttackError, match="a share of 1 joins the training, expected between 0 and 1"
+    ):
         membership.plan(speaker, fold, share=1)
-    with pytest.raises(AttackError, match=r"fold 4 has 1 speaker\(s\) with two utterances beside 150 rows of D1"):
+    with pytest.raises(
+        AttackError, match=r"fold 4 has 1 speaker\(s\) with two utterances beside 150 rows of D1"
+    ):
         membership.plan(speaker, np.where((fold == 4) & (speaker != "04"), -1, fold))
-    with pytest.raises(AttackError, match="a speaker is in two folds, expected speaker-independent folds"):
+    with pytest.raises(
+        AttackError, match="a speaker is in two folds, expected speaker-independent folds"
+    ):
         membership.plan(speaker, np.where(np.arange(len(fold)) == 3, 4, fold))
     with pytest.raises(AttackError, match="attackers oracle, expected some of linear"):
         membership.attack(e, membership.plan(speaker, fold), ["oracle"])

@@ -21,12 +21,19 @@ from tests.attack.synthetic_voices import people, table_of
 def test_patience_raises_the_auc_of_a_weak_leak_as_worked_by_hand(k: int) -> None:
     random, leak = np.random.default_rng(0), 0.3
     truth = np.repeat(np.arange(1500) % 2, 20)
-    table = table_of(random.normal(leak * truth, 1), truth, np.repeat(np.arange(1500).astype(str), 20))
+    table = table_of(
+        random.normal(leak * truth, 1), truth, np.repeat(np.arange(1500).astype(str), 20)
+    )
     pooled = patient(table, k)
-    alone, patiently = (metrics.auc(one["truth"].to_numpy() == 1, one["score"].to_numpy()) for one in (table, pooled))
+    alone, patiently = (
+        metrics.auc(one["truth"].to_numpy() == 1, one["score"].to_numpy())
+        for one in (table, pooled)
+    )
     assert len(pooled) == len(table) // k
     assert alone == pytest.approx(norm.cdf(leak / math.sqrt(2)), abs=0.015)  # .584
-    assert patiently == pytest.approx(norm.cdf(math.sqrt(k) * leak / math.sqrt(2)), abs=0.03)  # .682, .829
+    assert patiently == pytest.approx(
+        norm.cdf(math.sqrt(k) * leak / math.sqrt(2)), abs=0.03
+    )  # .682, .829
 
 
 def test_pooling_worked_by_hand() -> None:
@@ -36,21 +43,32 @@ def test_pooling_worked_by_hand() -> None:
     table = pd.concat([table_of(score, truth, speaker), table_of(-score, truth, speaker, "y")])
     pooled = patient(table, k=2)
     by_speaker = pooled[pooled["attacker"] == "x"].groupby("speaker")
-    assert by_speaker["k"].apply(list).to_dict() == {"a": [2, 2], "b": [2], "c": [1]}  # one of a's five is left over
+    assert by_speaker["k"].apply(list).to_dict() == {
+        "a": [2, 2],
+        "b": [2],
+        "c": [1],
+    }  # one of a's five is left over
     assert by_speaker["score"].apply(list).to_dict() == {"a": [1, 1], "b": [-1], "c": [0.5]}
     assert by_speaker["prediction"].apply(list).to_dict() == {"a": [1, 1], "b": [0], "c": [1]}
-    x, y = (pooled[pooled["attacker"] == name].sort_values("row").reset_index(drop=True) for name in "xy")
+    x, y = (
+        pooled[pooled["attacker"] == name].sort_values("row").reset_index(drop=True)
+        for name in "xy"
+    )
     assert x["row"].tolist() == y["row"].tolist()
     assert x["score"].tolist() == (-y["score"]).tolist()
     everything = patient(table, k=None).query("attacker == 'x'").set_index("speaker")["k"]
     assert everything.to_dict() == {"a": 5, "b": 2, "c": 1}
     columns = ["attacker", "row", "prediction", "score"]
     alone = patient(table, k=1).sort_values(columns)[columns].reset_index(drop=True)
-    pd.testing.assert_frame_equal(alone, table.sort_values(columns)[columns].reset_index(drop=True), check_dtype=False)
+    pd.testing.assert_frame_equal(
+        alone, table.sort_values(columns)[columns].reset_index(drop=True), check_dtype=False
+    )
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=40), st.integers(1, 6), st.integers(0, 99))
-def test_a_group_is_of_one_speaker_and_one_value_and_no_larger_than_asked(who: list[int], k: int, seed: int) -> None:
+def test_a_group_is_of_one_speaker_and_one_value_and_no_larger_than_asked(
+    who: list[int], k: int, seed: int
+) -> None:
     speaker = np.array(who)
     value = np.arange(len(who)) % 2
     group = pooling.groups(speaker, value, k, seed)
@@ -70,8 +88,9 @@ def test_mean_vectors_are_those_of_the_groups() -> None:
 
 
 def test_pooled_vectors_show_what_pooled_scores_do_not() -> None:
-    # half of the rows of men are far to one side, half far to the other; of women all are in between: one row tells
-    # much, and no mean differs; speakers of either kind differ in the spread of another dimension's mean alone
+    # half of the rows of men are far to one side, half far to the other; of women all are in
+    # between: one row tells much, and no mean differs; speakers of either kind differ in the spread
+    # of another dimension's mean alone
     x, speaker, random = people(40, 20, seed=2, dims=4, voice=0.0)
     male = (speaker.astype(int) % 2).astype(np.intp)
     x[:, 0] += 0.35 * (2 * male - 1)

@@ -13,7 +13,10 @@ from tests.release.synthetic_vectors import speakers_of
 
 def without(column: str, value: str, party: str) -> Corpus:
     """The planted corpus in which a party has another emotion or gender in the place of one."""
-    given, other = scene(), {"sad": "neutral", "happy": "neutral", "angry": "neutral", "female": "male"}
+    given, other = (
+        scene(),
+        {"sad": "neutral", "happy": "neutral", "angry": "neutral", "female": "male"},
+    )
     rows = given.parts.test if party == "test" else given.parts.risk.rows
     table = given.corpus.table.copy()
     table.loc[rows, column] = table.loc[rows, column].replace({value: other[value]})
@@ -26,14 +29,18 @@ def without(column: str, value: str, party: str) -> Corpus:
 def test_a_test_part_without_a_role_is_refused() -> None:
     corpus = without("emotion", "sad", "test")
     with pytest.raises(
-        AttackError, match="no required utterance in the test part, expected neutral, required, sensitive: add"
+        AttackError,
+        match="no required utterance in the test part, expected neutral, required, sensitive: add",
     ):
         audit(corpus=corpus)
 
 
 def test_a_test_part_without_a_gender_is_refused() -> None:
     corpus = without("gender", "female", "test")
-    with pytest.raises(AttackError, match="no female utterance in the test part, expected female, male: add speakers"):
+    with pytest.raises(
+        AttackError,
+        match="no female utterance in the test part, expected female, male: add speakers",
+    ):
         audit(corpus=corpus)
 
 

@@ -1,4 +1,6 @@
-"""Attackers who retrain find what is planted, find nothing where nothing is, and never guess whom they saw."""
+"""Attackers who retrain find what is planted, find nothing where nothing is, and never guess whom
+they saw.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,12 @@ LINEAR = ("linear",)
 DIRECTION = np.ones(6) / math.sqrt(6)
 
 
-def scene(leak: float, speakers: int = 20, seed: int = 0) -> tuple[NDArray[np.float32], Rows, NDArray[np.str_]]:
-    """Embeddings with voices, and men and women so far to either side in `DIRECTION`; their gender and speaker."""
+def scene(
+    leak: float, speakers: int = 20, seed: int = 0
+) -> tuple[NDArray[np.float32], Rows, NDArray[np.str_]]:
+    """Embeddings with voices, and men and women so far to either side in `DIRECTION`; their gender
+    and speaker.
+    """
     e, speaker, _ = people(speakers, ROWS, seed, dims=len(DIRECTION), voice=0.4)
     gender = (np.arange(len(e)) // ROWS % 2).astype(np.intp)
     return (e + leak * np.outer(2 * gender - 1, DIRECTION)).astype(np.float32), gender, speaker
@@ -53,7 +59,9 @@ def test_a_planted_gender_direction_is_found_and_after_its_removal_is_not() -> N
 @pytest.mark.parametrize("family", QUICK)
 def test_each_quick_family_finds_it(family: str) -> None:
     e, gender, speaker = scene(2, speakers=16)
-    found = retrain(e, gender, speaker, rows(speaker, 0, 8), rows(speaker, 8, 16), families=[family])
+    found = retrain(
+        e, gender, speaker, rows(speaker, 0, 8), rows(speaker, 8, 16), families=[family]
+    )
     assert found.chosen == family
     assert uar(found.best) > 0.85
     assert metrics.auc(found.best["truth"].to_numpy() == 1, found.best["score"].to_numpy()) > 0.95
@@ -109,7 +117,9 @@ def test_who_saw_a_speaker_knows_them_and_who_did_not_knows_nothing() -> None:
     gender = np.random.default_rng(0).permutation(np.arange(12) % 2)[speaker.astype(int)]
     turn = np.arange(len(e)) % 2
     seen = retraining.by_plan(e, gender, speaker, crossfit(turn), families=LINEAR)
-    unseen = retraining.by_plan(e, gender, speaker, crossfit(speaker.astype(int) % 4), families=LINEAR)
+    unseen = retraining.by_plan(
+        e, gender, speaker, crossfit(speaker.astype(int) % 4), families=LINEAR
+    )
     assert uar(seen.best) == 1
     assert uar(unseen.best) <= 0.5
 
@@ -126,7 +136,10 @@ def test_every_tested_row_is_guessed_once_by_each_family_and_no_other_is() -> No
     for table in (found.guesses, found.patient):
         assert (table["speaker"] == speaker[table["row"]]).all()
         assert set(table["speaker"]) == set(speaker[test])
-    assert found.patient.groupby(["k", "attacker"]).size().unique().tolist() == [12, 4]  # of six rows each
+    assert found.patient.groupby(["k", "attacker"]).size().unique().tolist() == [
+        12,
+        4,
+    ]  # of six rows each
 
 
 def test_the_same_seed_gives_the_same_guesses_and_input_is_untouched() -> None:
@@ -144,9 +157,13 @@ def test_the_same_seed_gives_the_same_guesses_and_input_is_untouched() -> None:
 def test_the_order_of_the_rows_does_not_matter() -> None:
     e, gender, speaker = scene(0.5, speakers=12)
     order = np.random.default_rng(0).permutation(len(e))
-    straight = retrain(e, gender, speaker, rows(speaker, 0, 6), rows(speaker, 6, 12), families=LINEAR).best
+    straight = retrain(
+        e, gender, speaker, rows(speaker, 0, 6), rows(speaker, 6, 12), families=LINEAR
+    ).best
     who = speaker[order]
-    mixed = retrain(e[order], gender[order], who, rows(who, 0, 6), rows(who, 6, 12), families=LINEAR).best
+    mixed = retrain(
+        e[order], gender[order], who, rows(who, 0, 6), rows(who, 6, 12), families=LINEAR
+    ).best
     mixed = mixed.assign(row=order[mixed["row"]])
     one, other = (table.set_index("row").sort_index()["score"] for table in (straight, mixed))
     np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
@@ -166,22 +183,36 @@ def test_what_cannot_be_attacked_is_refused() -> None:
     own, test = rows(speaker, 0, 10), rows(speaker, 10, 20)
     broken = e.copy()
     broken[3, 0] = np.nan
-    with pytest.raises(AttackError, match="speaker 09 is learnt from and tested, expected one of it: split by speaker"):
+    with pytest.raises(
+        AttackError,
+        match="speaker 09 is learnt from and tested, expected one of it: split by speaker",
+    ):
         retrain(e, gender, speaker, own, rows(speaker, 9, 20))
     with pytest.raises(AttackError, match="attackers oracle, expected some of linear"):
         retrain(e, gender, speaker, own, test, families=["oracle"])
     with pytest.raises(AttackError, match="attackers none, expected some of linear"):
         retrain(e, gender, speaker, own, test, families=[])
-    with pytest.raises(AttackError, match="239 vectors, 240 secrets, 240 speakers, expected one a row"):
+    with pytest.raises(
+        AttackError, match="239 vectors, 240 secrets, 240 speakers, expected one a row"
+    ):
         retrain(e[1:], gender, speaker, own, test)
     with pytest.raises(AttackError, match="a vector is not finite"):
         retrain(broken, gender, speaker, own, test)
-    with pytest.raises(AttackError, match="120 and 0 rows of known secret to learn from and to test, expected some"):
+    with pytest.raises(
+        AttackError, match="120 and 0 rows of known secret to learn from and to test, expected some"
+    ):
         retrain(e, gender, speaker, own, test[:0])
-    with pytest.raises(AttackError, match="a value of the secret has 1 of the attacker's 3 speakers, expected two or"):
+    with pytest.raises(
+        AttackError,
+        match="a value of the secret has 1 of the attacker's 3 speakers, expected two or",
+    ):
         retrain(e, gender, speaker, own[:36], test)
-    with pytest.raises(AttackError, match="one value among the attacker's speakers, expected two: nothing can be"):
+    with pytest.raises(
+        AttackError, match="one value among the attacker's speakers, expected two: nothing can be"
+    ):
         retrain(e, gender, speaker, own[gender[own] == 0], test)
     mood = (np.arange(len(e)) % 2).astype(np.intp)
-    with pytest.raises(AttackError, match="a secret within speakers, expected one value a speaker: chance is"):
+    with pytest.raises(
+        AttackError, match="a secret within speakers, expected one value a speaker: chance is"
+    ):
         retrain(e, mood, speaker, own, test, shuffles=3)

@@ -1,4 +1,6 @@
-"""Which rows are drawn from a large table, and that neither time nor memory is taken before it is there."""
+"""Which rows are drawn from a large table, and that neither time nor memory is taken before it is
+there.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,16 @@ COLUMNS = {QUICK: 200, FULL: 40}
 
 @pytest.mark.parametrize("families", [QUICK, FULL], ids=["quick", "full"])
 @pytest.mark.parametrize("dimensions", [2, 64])
-def test_a_large_table_is_predicted_to_end_in_two_minutes(families: tuple[str, ...], dimensions: int) -> None:
+def test_a_large_table_is_predicted_to_end_in_two_minutes(
+    families: tuple[str, ...], dimensions: int
+) -> None:
     rows = row_sampling.count(200_000, dimensions, families, COLUMNS[families])
     assert row_sampling.LEAST < rows <= row_sampling.LARGE
-    assert row_sampling.seconds(rows, dimensions, families, COLUMNS[families]) <= row_sampling.SECONDS <= 120
+    assert (
+        row_sampling.seconds(rows, dimensions, families, COLUMNS[families])
+        <= row_sampling.SECONDS
+        <= 120
+    )
 
 
 def test_rows_of_more_dimensions_are_fewer() -> None:
@@ -28,7 +36,9 @@ def test_rows_of_more_dimensions_are_fewer() -> None:
 def test_a_family_of_unknown_cost_counts_as_the_dearest() -> None:
     known = max(row_sampling.seconds(1000, 64, (family,), 40) for family in row_sampling.COSTS)
     assert row_sampling.seconds(1000, 64, ("new",), 40) >= known
-    assert row_sampling.count(200_000, 64, (*QUICK, "new"), 200) < row_sampling.count(200_000, 64, QUICK, 200)
+    assert row_sampling.count(200_000, 64, (*QUICK, "new"), 200) < row_sampling.count(
+        200_000, 64, QUICK, 200
+    )
 
 
 def test_every_family_has_a_cost() -> None:
@@ -53,7 +63,8 @@ def test_rows_are_fewer_where_memory_is_short(monkeypatch: pytest.MonkeyPatch) -
 def test_more_rows_than_memory_holds_are_refused_in_one_line() -> None:
     x, speaker = np.zeros((100_000, 1), np.float32), np.arange(100_000) % 50
     with pytest.raises(
-        AttackError, match=r"100,000 rows of 1 dimensions take about 7\d+\.\d GB of memory in 1 process"
+        AttackError,
+        match=r"100,000 rows of 1 dimensions take about 7\d+\.\d GB of memory in 1 process",
     ):
         Audit(QUICK, rows=100_000).run(x, speaker % 2, speaker)
 
@@ -96,6 +107,8 @@ def test_a_rare_value_keeps_its_speakers() -> None:
 
 def test_the_same_seed_draws_the_same_rows() -> None:
     speaker = np.repeat(np.arange(2000), 5)
-    first, again, other = (row_sampling.drawn(speaker, speaker % 2, 1000, seed) for seed in (0, 0, 1))
+    first, again, other = (
+        row_sampling.drawn(speaker, speaker % 2, 1000, seed) for seed in (0, 0, 1)
+    )
     assert (first == again).all()
     assert (first != other).any()

@@ -26,7 +26,9 @@ def of(name: str) -> pd.DataFrame:
     """What all quick attackers say of a release."""
     given = scene()
     release = (
-        Constant() if name == "constant" else FITTERS[name](POLICY, 0).fit(given.z, given.corpus, given.parts.transform)
+        Constant()
+        if name == "constant"
+        else FITTERS[name](POLICY, 0).fit(given.z, given.corpus, given.parts.transform)
     )
     return audit(release, families=QUICK).predictions
 
@@ -41,7 +43,12 @@ def test_every_attacker_says_something_of_every_test_utterance_and_of_no_other()
     table, test, role = of("none"), scene().parts.test, scene().role
     assert list(table.columns) == list(attack.COLUMNS)
     everyone = np.concatenate([scene().parts.risk.rows, scene().parts.transform.rows, test])
-    expected = {"emotion": test, "gender": test, "sensitive-vs-neutral": test[role[test] != 1], "membership": everyone}
+    expected = {
+        "emotion": test,
+        "gender": test,
+        "sensitive-vs-neutral": test[role[test] != 1],
+        "membership": everyone,
+    }
     alone = table[table["target"].isin(expected) & (table["knowledge"] != "patient")]
     for (target, _, _), rows in alone.groupby(["target", "knowledge", "attacker"]):
         assert sorted(rows["row"]) == sorted(expected[str(target)])
@@ -51,7 +58,9 @@ def test_every_attacker_says_something_of_every_test_utterance_and_of_no_other()
         assert set(retrained["target"]) == {"gender", "sensitive-vs-neutral"}
         chosen = retrained[retrained["best"]].groupby("target")["attacker"].nunique()
         assert chosen.tolist() == [1, 1]
-    assert set(table.loc[table["target"] != "membership", "speaker"]) == speakers_of(scene().corpus, test)
+    assert set(table.loc[table["target"] != "membership", "speaker"]) == speakers_of(
+        scene().corpus, test
+    )
 
 
 def test_the_patient_attacker_sees_as_many_utterances_as_it_says_and_more_tell_more() -> None:
@@ -74,7 +83,9 @@ def test_who_has_the_fitting_speakers_too_learns_from_them() -> None:
     first, second = (audit(z=vectors).predictions for vectors in (given.z, z))
     for knowledge, same in ((SEMI, True), ("informed", False)):
         one, other = (
-            table.loc[(table["knowledge"] == knowledge) & (table["target"] == "gender"), "score"].tolist()
+            table.loc[
+                (table["knowledge"] == knowledge) & (table["target"] == "gender"), "score"
+            ].tolist()
             for table in (first, second)
         )
         assert (one == other) is same
@@ -133,7 +144,9 @@ def test_nothing_is_found_in_a_release_that_says_nothing(target: str) -> None:
     assert auc(of("constant"), knowledge="ignorant", target=target) == 0.5
 
 
-def test_what_the_papers_release_hides_from_an_ignorant_attacker_is_open_to_one_who_retrains() -> None:
+def test_what_the_papers_release_hides_from_an_ignorant_attacker_is_open_to_one_who_retrains() -> (
+    None
+):
     emotion = of("rae-grl").query("target == 'emotion'")
     assert (emotion.loc[emotion["role"] == 2, "prediction"] == 2).mean() < 0.25
     assert auc(of("rae-grl"), target="sensitive-vs-neutral", knowledge="ignorant") < 0.6
@@ -152,7 +165,10 @@ def test_semi_informed_attackers_learn_from_the_risk_party_only() -> None:
     columns = ["attacker", "best", "target", "row", "prediction", "score"]
     one, other = (
         table.loc[
-            (table["knowledge"] == SEMI) & (table["target"] != "membership") & table["row"].isin(half), columns
+            (table["knowledge"] == SEMI)
+            & (table["target"] != "membership")
+            & table["row"].isin(half),
+            columns,
         ].reset_index(drop=True)
         for table in (first.predictions, second.predictions)
     )
@@ -163,10 +179,14 @@ def test_labels_of_test_speakers_do_not_move_the_choice_of_the_best_attacker() -
     given = scene()
     corpus = Corpus(given.corpus.name, given.corpus.table.copy())
     test = given.parts.test
-    corpus.table.loc[test, "emotion"] = np.random.default_rng(0).permutation(corpus.table.loc[test, "emotion"])
+    corpus.table.loc[test, "emotion"] = np.random.default_rng(0).permutation(
+        corpus.table.loc[test, "emotion"]
+    )
     swapped = {"female": "male", "male": "female"}
     corpus.table.loc[test, "gender"] = corpus.table.loc[test, "gender"].map(swapped)
-    first, second = (audit(corpus=one, families=("linear", "rbf")) for one in (given.corpus, corpus))
+    first, second = (
+        audit(corpus=one, families=("linear", "rbf")) for one in (given.corpus, corpus)
+    )
     assert first.config["chosen"] == second.config["chosen"]
     scores = [
         table.loc[(table["knowledge"] == SEMI) & (table["target"] == "gender"), "score"]
@@ -186,10 +206,19 @@ def test_an_audit_changes_nothing_and_is_the_same_again() -> None:
 @pytest.mark.slow
 def test_the_risk_model_is_fitted_on_the_risk_party_where_none_is_given() -> None:
     given = scene()
-    made = attack.run(Identity(16), given.z, given.corpus, given.parts, POLICY, families=("linear",)).predictions
-    judgement = RiskFitter(POLICY).fit(given.z, given.corpus, given.parts.risk)(given.z[given.parts.test])
-    assert made.loc[made["target"] == "emotion", "prediction"].tolist() == judgement.role.argmax(axis=1).tolist()
-    assert made.loc[made["target"] == "gender", "score"][:60].to_numpy() == pytest.approx(judgement.gender[:, 1])
+    made = attack.run(
+        Identity(16), given.z, given.corpus, given.parts, POLICY, families=("linear",)
+    ).predictions
+    judgement = RiskFitter(POLICY).fit(given.z, given.corpus, given.parts.risk)(
+        given.z[given.parts.test]
+    )
+    assert (
+        made.loc[made["target"] == "emotion", "prediction"].tolist()
+        == judgement.role.argmax(axis=1).tolist()
+    )
+    assert made.loc[made["target"] == "gender", "score"][:60].to_numpy() == pytest.approx(
+        judgement.gender[:, 1]
+    )
 
 
 def test_speakers_of_unknown_gender_count_for_emotion_and_not_for_gender() -> None:
@@ -206,10 +235,18 @@ def test_speakers_of_unknown_gender_count_for_emotion_and_not_for_gender() -> No
 def test_detail_is_all_there_without_a_release_and_gone_where_everything_is_the_same() -> None:
     def detail(name: str) -> tuple[float, float]:
         table = of(name)
-        intensity, back = (table[table["target"] == kind] for kind in ("intensity", "reconstruction"))
+        intensity, back = (
+            table[table["target"] == kind] for kind in ("intensity", "reconstruction")
+        )
         assert set(intensity["role"]) == set(back["role"]) == {1}
-        recall = metrics.uar(intensity["truth"].to_numpy().astype(int), intensity["prediction"].to_numpy().astype(int))
-        ranked = metrics.auc((intensity["truth"] == intensity["truth"].max()).to_numpy(), intensity["score"].to_numpy())
+        recall = metrics.uar(
+            intensity["truth"].to_numpy().astype(int),
+            intensity["prediction"].to_numpy().astype(int),
+        )
+        ranked = metrics.auc(
+            (intensity["truth"] == intensity["truth"].max()).to_numpy(),
+            intensity["score"].to_numpy(),
+        )
         assert ranked == pytest.approx(recall, abs=0.1)
         return recall, float(1 - back["prediction"].sum() / back["truth"].sum())
 

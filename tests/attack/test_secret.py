@@ -1,4 +1,6 @@
-"""A secret's shuffles keep all that an attacker may know of folds and speakers; what nobody can shuffle is refused."""
+"""A secret's shuffles keep all that an attacker may know of folds and speakers; what nobody can
+shuffle is refused.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from sordino.errors import AttackError
 
 Rows = NDArray[np.intp]
 
-GENDER = Secret.of("gender", np.repeat(list("mfmfffmmffmfm"), 4), np.repeat(list("abcdefghijklm"), 4))
+GENDER = Secret.of(
+    "gender", np.repeat(list("mfmfffmmffmfm"), 4), np.repeat(list("abcdefghijklm"), 4)
+)
 AGE = Secret.of("age", np.repeat(np.arange(20.0, 33), 4), np.repeat(np.arange(13), 4))
 DIALECT = Secret.of("dialect", np.repeat(list("xyzxyzxyzxy"), 3), np.repeat(np.arange(11), 3))
 EMOTION = Secret.of("emotion", ["sad", "angry", "sad", "happy"] * 13, np.repeat(np.arange(13), 4))
@@ -27,7 +31,9 @@ STRESS = Secret.of("stress", np.random.default_rng(0).normal(size=52), np.repeat
 
 BETWEEN = pytest.mark.parametrize("secret", [GENDER, AGE, DIALECT], ids=lambda secret: secret.name)
 WITHIN = pytest.mark.parametrize("secret", [EMOTION, STRESS], ids=lambda secret: secret.name)
-EVERY = pytest.mark.parametrize("secret", [GENDER, AGE, DIALECT, EMOTION, STRESS], ids=lambda secret: secret.name)
+EVERY = pytest.mark.parametrize(
+    "secret", [GENDER, AGE, DIALECT, EMOTION, STRESS], ids=lambda secret: secret.name
+)
 
 
 def of_speakers(secret: Secret, column: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -37,7 +43,9 @@ def of_speakers(secret: Secret, column: NDArray[np.float64]) -> NDArray[np.float
 
 
 @BETWEEN
-def test_shuffled_between_speakers_a_secret_stays_with_speakers_and_a_fold_keeps_its_values(secret: Secret) -> None:
+def test_shuffled_between_speakers_a_secret_stays_with_speakers_and_a_fold_keeps_its_values(
+    secret: Secret,
+) -> None:
     assert not secret.within
     fold = secret.folds()
     folds = np.array([fold[secret.speaker == one][0] for one in np.unique(secret.speaker)])
@@ -54,7 +62,9 @@ def test_shuffled_between_speakers_a_secret_stays_with_speakers_and_a_fold_keeps
 
 
 @WITHIN
-def test_shuffled_within_speakers_a_secret_keeps_the_counts_of_every_speaker(secret: Secret) -> None:
+def test_shuffled_within_speakers_a_secret_keeps_the_counts_of_every_speaker(
+    secret: Secret,
+) -> None:
     assert secret.within
     table = secret.shuffles(secret.folds(), 50)
     for column in table.T:
@@ -65,7 +75,9 @@ def test_shuffled_within_speakers_a_secret_keeps_the_counts_of_every_speaker(sec
 
 
 @EVERY
-def test_the_first_column_is_the_secret_and_the_same_seed_gives_the_same_table(secret: Secret) -> None:
+def test_the_first_column_is_the_secret_and_the_same_seed_gives_the_same_table(
+    secret: Secret,
+) -> None:
     fold = secret.folds()
     kept = secret.values.copy()
     table, again, other = (secret.shuffles(fold, 20, seed) for seed in (3, 3, 4))
@@ -92,7 +104,9 @@ def test_shuffling_forgets_what_was_there_on_average(secret: Secret) -> None:
     table = secret.shuffles(fold, 2000)[:, 1:]
     unit = secret.speaker if secret.within else fold
     for one in np.unique(unit):
-        assert table[unit == one].mean(axis=1) == pytest.approx(secret.values[unit == one].mean(), abs=0.06)
+        assert table[unit == one].mean(axis=1) == pytest.approx(
+            secret.values[unit == one].mean(), abs=0.06
+        )
 
 
 def test_every_arrangement_comes_and_none_more_often() -> None:
@@ -106,7 +120,9 @@ def test_every_arrangement_comes_and_none_more_often() -> None:
 
 
 def test_given_the_folds_all_arrangements_were_equally_likely() -> None:
-    """Folds are dealt by the secret: were some arrangements likelier than others to give them, no test were exact."""
+    """Folds are dealt by the secret: were some arrangements likelier than others to give them, no
+    test were exact.
+    """
     seen: dict[tuple[int, ...], Counter[tuple[int, ...]]] = {}
     for ones in combinations(range(5), 2):
         gender = np.isin(np.arange(5), ones).astype(int)
@@ -125,7 +141,9 @@ def arranged(secret: Secret, fold: Rows) -> int:
     group = secret.speaker if secret.within else fold
     true = [sorted(secret.values[group == one].tolist()) for one in np.unique(group)]
     tables = (np.array(one) for one in set(permutations(secret.values.tolist())))
-    return sum([sorted(one[group == own].tolist()) for own in np.unique(group)] == true for one in tables)
+    return sum(
+        [sorted(one[group == own].tolist()) for own in np.unique(group)] == true for one in tables
+    )
 
 
 @pytest.mark.parametrize(
@@ -147,9 +165,16 @@ def test_arrangements_are_those_counted_one_by_one(values: list[int], speaker: l
 
 
 def test_rows_of_a_speaker_are_no_further_arrangements_of_a_secret_between_speakers() -> None:
-    one, many = (Secret.of("gender", np.repeat([0, 1] * 4, n), np.repeat(np.arange(8), n)) for n in (1, 9))
+    one, many = (
+        Secret.of("gender", np.repeat([0, 1] * 4, n), np.repeat(np.arange(8), n)) for n in (1, 9)
+    )
     assert one.arrangements(one.folds()) == many.arrangements(many.folds()) == 6 * 6
-    assert Secret.of("gender", np.arange(400) % 2, np.arange(400)).arrangements(np.zeros(400, dtype=np.intp)) == np.inf
+    assert (
+        Secret.of("gender", np.arange(400) % 2, np.arange(400)).arrangements(
+            np.zeros(400, dtype=np.intp)
+        )
+        == np.inf
+    )
 
 
 @settings(deadline=None, max_examples=60)
@@ -158,7 +183,9 @@ def test_rows_of_a_speaker_are_no_further_arrangements_of_a_secret_between_speak
     rows=st.integers(1, 3),
     seed=st.integers(0, 99),
 )
-def test_folds_share_no_speaker_and_have_every_value_evenly(counts: list[int], rows: int, seed: int) -> None:
+def test_folds_share_no_speaker_and_have_every_value_evenly(
+    counts: list[int], rows: int, seed: int
+) -> None:
     gender = np.repeat(np.arange(len(counts)), counts)
     speaker = np.arange(len(gender))
     secret = Secret.of("dialect", np.repeat(gender, rows), np.repeat(speaker, rows))
@@ -168,7 +195,9 @@ def test_folds_share_no_speaker_and_have_every_value_evenly(counts: list[int], r
     number = len(np.unique(fold))
     assert sorted(np.unique(fold)) == list(range(number))
     assert 2 <= number <= min(FOLDS, *counts)
-    sizes = np.array([np.bincount(fold[gender == value], minlength=number) for value in range(len(counts))])
+    sizes = np.array(
+        [np.bincount(fold[gender == value], minlength=number) for value in range(len(counts))]
+    )
     assert sizes.min() >= 1
     assert (np.ptp(sizes, axis=1) <= 1).all()
     assert np.ptp(sizes.sum(axis=0)) <= 1
@@ -176,18 +205,24 @@ def test_folds_share_no_speaker_and_have_every_value_evenly(counts: list[int], r
 
 
 @pytest.mark.parametrize(("speakers", "folds"), [(4, 2), (8, 2), (10, 3), (20, 5), (60, 5)])
-def test_few_speakers_get_fewer_folds_so_that_they_can_be_shuffled(speakers: int, folds: int) -> None:
+def test_few_speakers_get_fewer_folds_so_that_they_can_be_shuffled(
+    speakers: int, folds: int
+) -> None:
     secret = Secret.of("gender", np.arange(speakers) % 2, np.arange(speakers))
     assert len(np.unique(secret.folds())) == folds
 
 
 def test_a_value_that_few_speakers_have_gets_as_many_folds_as_they_are() -> None:
     for few in (2, 3, 4):
-        assert len(np.unique(Secret.of("gender", np.arange(40) < few, np.arange(40)).folds())) == few
+        assert (
+            len(np.unique(Secret.of("gender", np.arange(40) < few, np.arange(40)).folds())) == few
+        )
     assert len(np.unique(AGE.folds())) == FOLDS
     fear = np.array([["neutral", "happy"]] * 12)
     fear[:3, 1] = "fear"
-    assert len(np.unique(Secret.of("emotion", fear.ravel(), np.repeat(np.arange(12), 2)).folds())) == 3
+    assert (
+        len(np.unique(Secret.of("emotion", fear.ravel(), np.repeat(np.arange(12), 2)).folds())) == 3
+    )
 
 
 @EVERY
@@ -220,15 +255,35 @@ def test_many_different_numbers_are_continuous_and_all_else_is_a_class() -> None
 
 REFUSED: list[tuple[Any, Any, str]] = [
     ([0, 1, 0], [0, 1], r"either: values \(3,\), speakers \(2,\), expected one each a row"),
-    ([[0, 1], [1, 0]], [[0, 0], [1, 1]], r"either: values \(2, 2\), speakers \(2, 2\), expected one each"),
-    ([0.0, np.nan, 1.0, np.nan], [0, 1, 2, 3], "either: 2 values are missing, expected one a row: drop them"),
+    (
+        [[0, 1], [1, 0]],
+        [[0, 0], [1, 1]],
+        r"either: values \(2, 2\), speakers \(2, 2\), expected one each",
+    ),
+    (
+        [0.0, np.nan, 1.0, np.nan],
+        [0, 1, 2, 3],
+        "either: 2 values are missing, expected one a row: drop them",
+    ),
     ([*range(20), np.nan], np.arange(21), "either: 1 values are missing"),
     (["m", "", "f"], [0, 1, 2], "either: 1 values are missing"),
     (np.array(["m", None, "f"], dtype=object), [0, 1, 2], "either: 1 values are missing"),
-    (["m", "m", "m"], [0, 1, 2], "either: one value, m, in all rows, expected two or more: nothing to tell"),
+    (
+        ["m", "m", "m"],
+        [0, 1, 2],
+        "either: one value, m, in all rows, expected two or more: nothing to tell",
+    ),
     ([0, 1, 0, 0], [0, 0, 1, 1], "either: changes within 1 of 2 speakers, expected most"),
-    ([0, 0, 1, 1, 0, 1], [0, 0, 1, 1, 2, 2], "either: changes within 1 of 3 speakers, expected most"),
-    (np.r_[np.arange(12), 0, 1], np.r_[np.arange(12), 0, 0], "either: changes within 1 of 12 speakers, expected most"),
+    (
+        [0, 0, 1, 1, 0, 1],
+        [0, 0, 1, 1, 2, 2],
+        "either: changes within 1 of 3 speakers, expected most",
+    ),
+    (
+        np.r_[np.arange(12), 0, 1],
+        np.r_[np.arange(12), 0, 0],
+        "either: changes within 1 of 12 speakers, expected most",
+    ),
 ]
 
 
@@ -238,8 +293,12 @@ def test_values_that_nobody_can_shuffle_are_refused(values: Any, speaker: Any, w
         Secret.of("either", values, speaker)
 
 
-@pytest.mark.parametrize(("values", "speaker", "why"), [one for one in REFUSED if len(one[0]) == len(one[1])])
-def test_what_is_refused_is_so_in_any_order_of_the_rows(values: Any, speaker: Any, why: str) -> None:
+@pytest.mark.parametrize(
+    ("values", "speaker", "why"), [one for one in REFUSED if len(one[0]) == len(one[1])]
+)
+def test_what_is_refused_is_so_in_any_order_of_the_rows(
+    values: Any, speaker: Any, why: str
+) -> None:
     for seed in range(5):
         order = np.random.default_rng(seed).permutation(len(values))
         with pytest.raises(AttackError, match=why):
@@ -260,7 +319,10 @@ def test_no_rows_are_refused() -> None:
 
 
 def test_one_speaker_of_a_value_is_too_few_to_learn_from_and_to_test() -> None:
-    with pytest.raises(AttackError, match=r"gender: a value has 1 speaker\(s\), expected two or more.*: add speakers"):
+    with pytest.raises(
+        AttackError,
+        match=r"gender: a value has 1 speaker\(s\), expected two or more.*: add speakers",
+    ):
         Secret.of("gender", [0, 0, 0, 1], [0, 1, 2, 3]).folds()
     with pytest.raises(AttackError, match=r"stress: a value has 1 speaker\(s\)"):
         Secret.of("stress", np.arange(20.0), np.zeros(20)).folds()
@@ -274,7 +336,9 @@ def test_one_speaker_of_a_value_is_too_few_to_learn_from_and_to_test() -> None:
         (["f", 1] * 6, "secret: labels of several kinds"),
     ],
 )
-def test_an_audit_from_python_refuses_labels_as_a_table_does(secret: list[Any], message: str) -> None:
+def test_an_audit_from_python_refuses_labels_as_a_table_does(
+    secret: list[Any], message: str
+) -> None:
     groups = np.repeat(["a", "b", "c", "d"], 3)
     with pytest.raises(AttackError, match=message):
         Audit().run(np.zeros((12, 2)), secret, groups)
@@ -284,5 +348,7 @@ def test_an_audit_from_python_refuses_labels_as_a_table_does(secret: list[Any], 
 
 def test_a_value_for_every_speaker_points_to_re_identification() -> None:
     speaker = np.repeat(["a", "b", "c", "d"], 3)
-    with pytest.raises(AttackError, match=r"name: every speaker has another value, .* re-identification"):
+    with pytest.raises(
+        AttackError, match=r"name: every speaker has another value, .* re-identification"
+    ):
         Secret.of("name", np.char.add("n", speaker), speaker).folds()

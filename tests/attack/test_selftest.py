@@ -1,4 +1,6 @@
-"""Planted tables are as they are described, their best possible attacker as stated, and the test finds each leak."""
+"""Planted tables are as they are described, their best possible attacker as stated, and the test
+finds each leak.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +36,15 @@ def test_where_nothing_is_planted_nothing_is_found() -> None:
 
 def answer(name: str, seed: int) -> str:
     table = planted(name, seed)
-    return judge(table.x, Secret.of("gender", table.secret, table.speaker), shuffles=59, seed=seed).answer
+    return judge(
+        table.x, Secret.of("gender", table.secret, table.speaker), shuffles=59, seed=seed
+    ).answer
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_tables_are_of_the_size_described_and_the_secret_is_of_half_of_the_speakers(name: str) -> None:
+def test_tables_are_of_the_size_described_and_the_secret_is_of_half_of_the_speakers(
+    name: str,
+) -> None:
     for seed in range(3):
         table = planted(name, seed)
         assert table.x.shape == (SPEAKERS * UTTERANCES, DIMENSIONS) == (1500, 24)
@@ -64,7 +70,9 @@ def test_scenes_of_one_seed_share_no_numbers() -> None:
 
 
 def spreads(name: str, tables: int = 40) -> tuple[float, float]:
-    """The variance of a dimension, and the part between speakers (analysis of variance), the mean over tables."""
+    """The variance of a dimension, and the part between speakers (analysis of variance), the mean
+    over tables.
+    """
     found = []
     for seed in range(tables):
         x = planted(name, seed).x.reshape(SPEAKERS, UTTERANCES, DIMENSIONS)
@@ -80,7 +88,9 @@ def test_marginals_are_of_variance_one_with_the_share_of_speakers() -> None:
     assert variance == pytest.approx(1, abs=0.02)
     assert between == pytest.approx(SHARE, abs=0.02) == pytest.approx(0.36, abs=0.02)
     variance, between = spreads("patient")
-    planted_part = 0.5**2 / 4 / DIMENSIONS  # of a shift by 0.5 of half of the speakers, spread over all dimensions
+    planted_part = (
+        0.5**2 / 4 / DIMENSIONS
+    )  # of a shift by 0.5 of half of the speakers, spread over all dimensions
     assert variance == pytest.approx(1 + planted_part, abs=0.02)
     assert between == pytest.approx(0.01 + planted_part, abs=0.003)
 
@@ -90,10 +100,14 @@ def test_no_dimension_stands_alone() -> None:
     shifts = []
     for seed in range(60):
         table = planted("mean", seed)
-        shifts.append(table.x[table.secret == 1].mean(axis=0) - table.x[table.secret == 0].mean(axis=0))
+        shifts.append(
+            table.x[table.secret == 1].mean(axis=0) - table.x[table.secret == 0].mean(axis=0)
+        )
     noise = DIMENSIONS * SHARE * 2 / 15 + DIMENSIONS * (1 - SHARE) * 2 / 750
     assert np.mean(np.square(shifts).sum(axis=1)) == pytest.approx(4 + noise, rel=0.1)
-    assert np.mean(np.square(shifts), axis=0) == pytest.approx(np.full(24, (4 + noise) / 24), rel=0.8)
+    assert np.mean(np.square(shifts), axis=0) == pytest.approx(
+        np.full(24, (4 + noise) / 24), rel=0.8
+    )
     for one in np.array(shifts):
         assert np.square(one).max() < 0.8 * np.square(one).sum()
 
@@ -154,7 +168,9 @@ BAYES: dict[str, tuple[Draw, Likelihood]] = {
     "rare": (rare, lambda z: np.log(0.95 * norm.pdf(z) + 0.05 * norm.pdf(z, 8)) - norm.logpdf(z)),
     "none": (none, np.zeros_like),
 }
-"""How a scene's utterances of one value are drawn, and the log-likelihood ratio: from the words that describe them."""
+"""How a scene's utterances of one value are drawn, and the log-likelihood ratio: from the words
+that describe them.
+"""
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -162,7 +178,9 @@ def test_the_stated_auc_is_that_of_the_likelihood_ratio(name: str) -> None:
     draw, ratio = BAYES[name]
     random = np.random.default_rng(0)
     score = np.concatenate([ratio(draw(random, value)) for value in (0, 1)])
-    assert metrics.auc(np.repeat([False, True], DRAWS), score) == pytest.approx(SCENES[name][1], abs=0.006)
+    assert metrics.auc(np.repeat([False, True], DRAWS), score) == pytest.approx(
+        SCENES[name][1], abs=0.006
+    )
 
 
 @pytest.mark.parametrize(
@@ -183,9 +201,17 @@ def test_the_stated_auc_is_exact_where_there_is_a_formula(name: str, auc: float)
 
 @pytest.mark.parametrize(
     ("name", "found"),
-    [("variance", 1 + 8 / 24), ("norm", 1.15**2), ("mean", 1 + 2**2 / 24), ("none", 1.0), ("rare", 1 + 0.05 * 64 / 24)],
+    [
+        ("variance", 1 + 8 / 24),
+        ("norm", 1.15**2),
+        ("mean", 1 + 2**2 / 24),
+        ("none", 1.0),
+        ("rare", 1 + 0.05 * 64 / 24),
+    ],
 )
-def test_planted_rows_are_longer_as_described_whatever_the_rotation(name: str, found: float) -> None:
+def test_planted_rows_are_longer_as_described_whatever_the_rotation(
+    name: str, found: float
+) -> None:
     lengths = np.zeros(2)
     for seed in range(30):
         table = planted(name, seed)

@@ -14,7 +14,9 @@ from sordino.errors import AttackError
 
 @st.composite
 def secrets(draw: st.DrawFn) -> tuple[NDArray[np.str_], NDArray[np.intp]]:
-    """Utterances of 4 to 15 speakers, at least two of each value, with a secret that is constant within a speaker."""
+    """Utterances of 4 to 15 speakers, at least two of each value, with a secret that is constant
+    within a speaker.
+    """
     values = [0, 0, 1, 1, *draw(st.lists(st.integers(0, 1), max_size=11))]
     counts = draw(st.lists(st.integers(1, 6), min_size=len(values), max_size=len(values)))
     names = draw(st.permutations([f"{one:02d}" for one in range(len(values))]))
@@ -66,12 +68,18 @@ def test_a_checked_plan_is_chosen_by_its_validation_rows_alone() -> None:
 def test_a_plan_of_people_follows_their_rows() -> None:
     speaker = np.array([0, 0, 1, 2, 2])
     plan = splits.crossfit(np.array([0, 0, 1, 1, 1])).of_people(speaker)
-    assert [(side.own.tolist(), side.test.tolist()) for side in plan.sides] == [([1, 2], [0]), ([0], [1, 2])]
+    assert [(side.own.tolist(), side.test.tolist()) for side in plan.sides] == [
+        ([1, 2], [0]),
+        ([0], [1, 2]),
+    ]
 
 
 @pytest.mark.parametrize(
     ("secret", "says"),
-    [([0, 1, 1], "has 1 of the attacker's 3 speakers"), ([1, 1, 1], "one value among the attacker's speakers")],
+    [
+        ([0, 1, 1], "has 1 of the attacker's 3 speakers"),
+        ([1, 1, 1], "one value among the attacker's speakers"),
+    ],
 )
 def test_too_few_speakers_to_choose_by_are_refused(secret: list[int], says: str) -> None:
     with pytest.raises(AttackError, match=says):

@@ -1,4 +1,6 @@
-"""The audit of a table: a planted leak is found, none is not, and what cannot be audited is refused."""
+"""The audit of a table: a planted leak is found, none is not, and what cannot be audited is
+refused.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ QUICK = Audit(families=("linear", "nearest"), shuffles=39)
 SPEAKERS, ROWS = 20, 8
 
 
-def table(shift: float = 2.0, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.str_], NDArray[np.str_]]:
+def table(
+    shift: float = 2.0, seed: int = 0
+) -> tuple[NDArray[np.float64], NDArray[np.str_], NDArray[np.str_]]:
     """Vectors with voices, a gender that shifts the first dimension, and their speakers."""
     random = np.random.default_rng(seed)
     speaker = np.repeat([f"s{one:02d}" for one in range(SPEAKERS)], ROWS)
@@ -86,7 +90,9 @@ def test_secrets_of_three_values_continuous_ones_and_those_within_speakers_are_a
     x[:, 2] += 3 * third
     found = QUICK.run(x, third, speaker)
     assert found.decision.answer == "leak"
-    assert metrics.uar(found.guesses["truth"].to_numpy(), found.guesses["prediction"].to_numpy()) > 0.6
+    assert (
+        metrics.uar(found.guesses["truth"].to_numpy(), found.guesses["prediction"].to_numpy()) > 0.6
+    )
     mood = np.tile([0, 1], len(x) // 2)
     x[:, 3] += mood
     within = QUICK.run(x, mood, speaker)
@@ -116,7 +122,9 @@ def test_a_large_table_is_sampled_evenly_and_says_so() -> None:
 def test_constant_columns_and_duplicate_rows_change_no_verdict() -> None:
     x, gender, speaker = table()
     wide = np.hstack([x, np.full((len(x), 2), 7.0)])
-    assert QUICK.run(wide, gender, speaker).auc() == pytest.approx(QUICK.run(x, gender, speaker).auc(), abs=0.02)
+    assert QUICK.run(wide, gender, speaker).auc() == pytest.approx(
+        QUICK.run(x, gender, speaker).auc(), abs=0.02
+    )
     alike = np.repeat(x[:1], len(x), axis=0)
     found = QUICK.run(alike, gender, speaker)
     assert found.decision.answer != "leak"
@@ -135,16 +143,28 @@ def test_four_speakers_cannot_tell() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda x, g, s: (np.where(np.arange(160)[:, None] == 7, np.nan, x), g, s), "1 of 160 vectors are not finite"),
+        (
+            lambda x, g, s: (np.where(np.arange(160)[:, None] == 7, np.nan, x), g, s),
+            "1 of 160 vectors are not finite",
+        ),
         (lambda x, g, s: (x[:0], g[:0], s[:0]), r"vectors of shape \(0, 5\)"),
-        (lambda x, g, s: (x[:, 0], g, s), r"vectors of shape \(160,\), expected \(rows, dimensions\)"),
+        (
+            lambda x, g, s: (x[:, 0], g, s),
+            r"vectors of shape \(160,\), expected \(rows, dimensions\)",
+        ),
         (lambda x, g, s: (x.astype(str)[:, :1] + "a", g, s), "vectors hold text"),
         (lambda x, g, s: (x, g[:-1], s), "160 vectors, 159 secrets, 160 speakers"),
         (lambda x, g, s: (x, np.full(len(g), "male"), s), "secret: one value, male, in all rows"),
-        (lambda x, g, s: (x, np.where(np.arange(len(g)) == 3, "male", g), s), "changes within 1 of 20 speakers"),
-        (lambda x, g, s: (x[:16], g[:16], s[:16]), r"a value has 1 speaker\(s\), expected two or more"),
+        (
+            lambda x, g, s: (x, np.where(np.arange(len(g)) == 3, "male", g), s),
+            "changes within 1 of 20 speakers",
+        ),
+        (
+            lambda x, g, s: (x[:16], g[:16], s[:16]),
+            r"a value has 1 speaker\(s\), expected two or more",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_audited_is_refused(change: Any, message: str) -> None:
     with pytest.raises(AttackError, match=message):
         QUICK.run(*change(*table()))

@@ -33,11 +33,15 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def sounds(tmp_path: Path) -> list[Path]:
     rates = (16000, 44100)
-    return [audio.write(tmp_path / f"{rate}.wav", synthetic(0.5, rate, rate), rate) for rate in rates]
+    return [
+        audio.write(tmp_path / f"{rate}.wav", synthetic(0.5, rate, rate), rate) for rate in rates
+    ]
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".parquet"])
-def test_recordings_become_a_table_of_released_vectors(suffix: str, sounds: list[Path], tmp_path: Path) -> None:
+def test_recordings_become_a_table_of_released_vectors(
+    suffix: str, sounds: list[Path], tmp_path: Path
+) -> None:
     out = tmp_path / f"released{suffix}"
     assert run("release", talking(), *sounds, "--out", out, "--seed", 3) == 0
     x = read_labelled(out, ()).x
@@ -51,7 +55,10 @@ def test_recordings_become_a_table_of_released_vectors(suffix: str, sounds: list
 
 
 def test_a_device_keeps_its_key_so_that_asking_twice_tells_nothing_new(
-    sounds: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    sounds: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     found = []
     for device in ("one", "one", "other"):
@@ -88,7 +95,10 @@ def test_of_what_cannot_be_used_nothing_is_released(
     ("arguments", "says"),
     [
         (("a.wav", "--out", "x.txt"), r"x.txt: suffix .txt, expected one of .npz, .csv, .parquet"),
-        (("a.wav", "--out", "x.npz", "--policy", "theirs"), "policy 'theirs', expected one of mine"),
+        (
+            ("a.wav", "--out", "x.npz", "--policy", "theirs"),
+            "policy 'theirs', expected one of mine",
+        ),
         (("--out", "x.npz"), "nothing to hear, expected FILE, - or --microphone"),
     ],
 )
@@ -141,8 +151,15 @@ def test_bench_measures_all_that_it_names(monkeypatch: pytest.MonkeyPatch, tmp_p
     ("package", "verb", "extra"),
     [("pandas", ["demo", "--out", "x"], "lab"), ("onnxruntime", ["bundle", "show", "x"], "device")],
 )
-def test_without_a_package_the_error_says_what_to_install(package: str, verb: list[str], extra: str) -> None:
-    code = f"import sys; sys.modules[{package!r}] = None; from sordino.cli import main; main({verb!r})"
+def test_without_a_package_the_error_says_what_to_install(
+    package: str, verb: list[str], extra: str
+) -> None:
+    code = (
+        f"import sys; sys.modules[{package!r}] = None; from sordino.cli import main; main({verb!r})"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr == f"{package} is not installed, expected it for this: pip install sordino[{extra}]\n"
+    assert (
+        done.stderr
+        == f"{package} is not installed, expected it for this: pip install sordino[{extra}]\n"
+    )

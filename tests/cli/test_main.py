@@ -31,7 +31,9 @@ def status(*arguments: str) -> object:
 def process(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The same, as the process that a shell starts."""
     code = "from sordino.cli import main; main()"
-    return subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
 
 
 @pytest.fixture
@@ -117,7 +119,9 @@ def test_a_bug_is_one_line_with_a_hint_and_status_2(capsys: Captured, offer: Off
 
 
 @pytest.mark.parametrize("arguments", [("--debug", "trial"), ("trial", "--debug")])
-def test_debug_prints_the_traceback_before_the_line(capsys: Captured, offer: Offer, arguments: tuple[str, ...]) -> None:
+def test_debug_prints_the_traceback_before_the_line(
+    capsys: Captured, offer: Offer, arguments: tuple[str, ...]
+) -> None:
     offer(break_down)
     assert status(*arguments) == 2
     err = capsys.readouterr().err
@@ -155,12 +159,17 @@ def test_a_verb_that_returns_is_fine(offer: Offer) -> None:
         (["nonsense"], "No such command 'nonsense': see `sordino --help`"),
         (["--nonsense"], "No such option: --nonsense: see `sordino --help`"),
         (["corpus"], "Missing command: see `sordino corpus --help`"),
-        (["corpus", "checks"], "No such command 'checks'. Did you mean 'check'?: see `sordino corpus --help`"),
+        (
+            ["corpus", "checks"],
+            "No such command 'checks'. Did you mean 'check'?: see `sordino corpus --help`",
+        ),
         (["corpus", "check"], "Missing argument 'NAME': see `sordino corpus check --help`"),
     ],
     ids=" ".join,
 )
-def test_a_wrong_call_is_one_line_and_status_2(capsys: Captured, arguments: list[str], says: str) -> None:
+def test_a_wrong_call_is_one_line_and_status_2(
+    capsys: Captured, arguments: list[str], says: str
+) -> None:
     assert status(*arguments) == 2
     assert capsys.readouterr() == ("", f"{says}\n")
 

@@ -21,7 +21,9 @@ def recordings(tmp_path: Path) -> Path:
     for name in ("a.wav", "wav/03a01Fa.wav", "wav/08a01Wa.wav"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         audio.write(tmp_path / name, np.random.default_rng(len(name)).normal(0, 0.1, 1600))
-    (tmp_path / "mine.csv").write_text("file,speaker,gender,emotion\na.wav,one,female,sad\nwav/03a01Fa.wav,two,,joy\n")
+    (tmp_path / "mine.csv").write_text(
+        "file,speaker,gender,emotion\na.wav,one,female,sad\nwav/03a01Fa.wav,two,,joy\n"
+    )
     return tmp_path
 
 
@@ -42,12 +44,16 @@ def test_a_path_may_hold_an_equals_sign(recordings: Path) -> None:
     assert len(options.corpora_from([f"manifest={place / 'mine.csv'}"])) == 2
 
 
-def test_a_tilde_behind_an_equals_sign_is_the_home_folder(recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tilde_behind_an_equals_sign_is_the_home_folder(
+    recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOME", str(recordings))
     assert len(options.corpora_from(["manifest=~/mine.csv"])) == 2
 
 
-def test_what_a_user_should_know_of_labels_is_told(recordings: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_user_should_know_of_labels_is_told(
+    recordings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     options.corpora_from([f"manifest={recordings / 'mine.csv'}"])
     told = " ".join(capsys.readouterr().err.split())
     assert "warning: manifest: 1 of 2 utterances are neither female nor male (1 empty)" in told
@@ -55,17 +61,23 @@ def test_what_a_user_should_know_of_labels_is_told(recordings: Path, capsys: pyt
 
 @pytest.mark.parametrize("option", ["ravdess", "ravdess=", "=data/ravdess", "=", ""])
 def test_an_option_without_name_or_path_is_refused(option: str) -> None:
-    with pytest.raises(CorpusError, match=r"--corpus .*: expected NAME=PATH, as in --corpus ravdess=data/ravdess"):
+    with pytest.raises(
+        CorpusError, match=r"--corpus .*: expected NAME=PATH, as in --corpus ravdess=data/ravdess"
+    ):
         options.corpora_from([option])
 
 
 def test_no_corpus_is_refused() -> None:
-    with pytest.raises(CorpusError, match="no corpus given, expected at least one: add --corpus NAME=PATH"):
+    with pytest.raises(
+        CorpusError, match="no corpus given, expected at least one: add --corpus NAME=PATH"
+    ):
         options.corpora_from([])
 
 
 def test_an_unknown_corpus_is_refused_and_the_known_ones_are_named(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"'ravdes' is not known, expected one of .*ravdess.*emodb.*manifest"):
+    with pytest.raises(
+        CorpusError, match=r"'ravdes' is not known, expected one of .*ravdess.*emodb.*manifest"
+    ):
         options.corpora_from([f"ravdes={tmp_path}"])
 
 
@@ -80,7 +92,9 @@ def test_one_corpus_twice_is_refused(recordings: Path) -> None:
         options.corpora_from([f"emodb={recordings}"] * 2)
 
 
-def test_json_goes_to_a_file_and_to_standard_output_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_goes_to_a_file_and_to_standard_output_alike(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     content = {"release": "rae-grl+", "values": (1, 0.25, None), "µ": True}
     options.write_json(str(tmp_path / "new" / "result.json"), content)
     options.write_json("-", content)
@@ -104,5 +118,11 @@ def test_json_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 def test_a_full_disk_behind_standard_output_is_told() -> None:
     code = "from sordino.cli.options import write_json; write_json('-', {})"
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run([sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
     assert "StorageError: standard output: the disk is full" in done.stderr

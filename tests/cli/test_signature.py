@@ -65,7 +65,9 @@ def test_a_pair_of_keys_is_made_once(
 @pytest.mark.skipif(OPENSSL is None, reason="openssl is not installed")
 def test_openssl_reads_these_keys_and_makes_others(keys: tuple[Path, Path], tmp_path: Path) -> None:
     def openssl(*words: object) -> bytes:
-        return subprocess.run([str(OPENSSL), *map(str, words)], check=True, capture_output=True).stdout
+        return subprocess.run(
+            [str(OPENSSL), *map(str, words)], check=True, capture_output=True
+        ).stdout
 
     assert openssl("pkey", "-in", keys[0], "-pubout") == keys[1].read_bytes()
     openssl("genpkey", "-algorithm", "ed25519", "-out", tmp_path / "o.pem")
@@ -85,9 +87,14 @@ def test_verifying_says_why_not_by_its_status(
     assert run("bundle", "verify", path, "--trusted", public) == 1
     assert "not verified: the bundle is unsigned" in capsys.readouterr().out
     assert run("bundle", "sign", path, "--key", private, "--bundle-version", 3) == 0
-    assert run("bundle", "verify", path, "--trusted", tmp_path / "other.pub.pem", "--trusted", public) == 0
+    assert (
+        run("bundle", "verify", path, "--trusted", tmp_path / "other.pub.pem", "--trusted", public)
+        == 0
+    )
     assert "version 3, verified" in capsys.readouterr().out
-    assert run("bundle", "verify", path, "--trusted", tmp_path / "other.pub.pem", "--json", "-") == 1
+    assert (
+        run("bundle", "verify", path, "--trusted", tmp_path / "other.pub.pem", "--json", "-") == 1
+    )
     found = json.loads(capsys.readouterr().out)
     assert (found["verified"], found["signature"]["verified"]) == (False, False)
     assert "is not trusted" in found["reason"]
@@ -100,7 +107,9 @@ def test_verifying_says_why_not_by_its_status(
     assert "expired on 2020-01-01" in capsys.readouterr().out
 
 
-def test_a_bundle_that_was_changed_or_forged_is_not_verified(keys: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_bundle_that_was_changed_or_forged_is_not_verified(
+    keys: tuple[Path, Path], tmp_path: Path
+) -> None:
     private, public = keys
     path = copied(tmp_path / "b.sordino", bundled("drawn"))
     assert run("bundle", "sign", path, "--key", private) == 0
@@ -108,7 +117,16 @@ def test_a_bundle_that_was_changed_or_forged_is_not_verified(keys: tuple[Path, P
     content[len(content) // 2] ^= 1
     (tmp_path / "changed.sordino").write_bytes(content)
     assert run("bundle", "verify", tmp_path / "changed.sordino", "--trusted", public) == 1
-    assert run("bundle", "verify", forged(path, tmp_path / "f", chance(kind="none")), "--trusted", public) == 1
+    assert (
+        run(
+            "bundle",
+            "verify",
+            forged(path, tmp_path / "f", chance(kind="none")),
+            "--trusted",
+            public,
+        )
+        == 1
+    )
 
 
 def test_what_cannot_be_told_is_status_2(keys: tuple[Path, Path], tmp_path: Path) -> None:
@@ -153,10 +171,15 @@ def test_a_release_takes_no_older_bundle_and_no_revoked_key(
     assert "version 1 of policy mine, expected 2 or more" in said
     capsys.readouterr()
     run("bundle", "verify", new, "--trusted", public, "--json", "-")
-    (tmp_path / "revoked").write_text(json.loads(capsys.readouterr().out)["signature"]["key"] + "\n")
+    (tmp_path / "revoked").write_text(
+        json.loads(capsys.readouterr().out)["signature"]["key"] + "\n"
+    )
     assert run("release", new, heard, *asked, "--revoked", tmp_path / "revoked") == 2
     assert "is revoked" in capsys.readouterr().err
-    assert run("release", new, heard, "--out", tmp_path / "x.npz", "--revoked", tmp_path / "revoked") == 2
+    assert (
+        run("release", new, heard, "--out", tmp_path / "x.npz", "--revoked", tmp_path / "revoked")
+        == 2
+    )
 
 
 def test_a_release_keeps_to_the_floor_of_the_device(
@@ -165,7 +188,10 @@ def test_a_release_keeps_to_the_floor_of_the_device(
     (tmp_path / "floor.toml").write_text('families = ["drawn"]\n')
     out = tmp_path / "out.npz"
     assert run("release", talking(), heard, "--out", out, "--floor", tmp_path / "floor.toml") == 2
-    assert "policy mine: family 'private+', the floor of this device asks drawn" in capsys.readouterr().err
+    assert (
+        "policy mine: family 'private+', the floor of this device asks drawn"
+        in capsys.readouterr().err
+    )
     (tmp_path / "floor.toml").write_text("width = 8\n")
     assert run("release", talking(), heard, "--out", out, "--floor", tmp_path / "floor.toml") == 0
     (tmp_path / "floor.toml").write_text("widht = 8\n")

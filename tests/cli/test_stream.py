@@ -47,14 +47,22 @@ def rows(path: Path) -> set[bytes]:
 
 @pytest.mark.parametrize(("rate", "endless"), [(RATE, False), (48000, True)])
 def test_every_utterance_of_a_stream_becomes_a_row(
-    rate: int, endless: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    rate: int,
+    endless: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "released.csv"
     assert run(monkeypatch, wav(rate, endless), "--out", out, "--json", "-") == 0
     unsigned = {"signed": False, "verified": False}
     assert json.loads(capsys.readouterr().out) == {
-        "policy": "mine", "released": 4, "withheld": {}, "out": str(out), "signature": unsigned
-    }  # fmt: skip
+        "policy": "mine",
+        "released": 4,
+        "withheld": {},
+        "out": str(out),
+        "signature": unsigned,
+    }
     assert pd.read_csv(out)["utterance"].is_unique
     out.unlink()
     assert run(monkeypatch, wav(rate, endless), "--out", out, "--paths") == 0
@@ -64,13 +72,17 @@ def test_every_utterance_of_a_stream_becomes_a_row(
     assert np.load(tmp_path / "released.npz")["x"].shape == (4, 24)
 
 
-def test_samples_without_a_header_are_heard_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_samples_without_a_header_are_heard_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     heard = (said() * 32767).astype("<i2").tobytes()
     assert run(monkeypatch, heard, "--raw", RATE, "--out", tmp_path / "released.csv") == 0
     assert len(pd.read_csv(tmp_path / "released.csv")) == 4
 
 
-def test_a_table_that_stands_there_is_added_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_that_stands_there_is_added_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for count in (4, 8):
         assert run(monkeypatch, wav(), "--out", tmp_path / "released.csv") == 0
         assert len(pd.read_csv(tmp_path / "released.csv")) == count
@@ -83,7 +95,10 @@ def test_the_budget_of_the_policy_is_kept_over_runs(
     for count in (4, 5):
         run(monkeypatch, wav(), "--out", tmp_path / "released.csv", bundle=place(5))
         assert len(pd.read_csv(tmp_path / "released.csv")) == count
-    assert "-: nothing released: more vectors than the policy still lets out today" in capsys.readouterr().err
+    assert (
+        "-: nothing released: more vectors than the policy still lets out today"
+        in capsys.readouterr().err
+    )
     assert (tmp_path / "state" / "budget").is_file()
 
 

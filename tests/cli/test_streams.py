@@ -1,4 +1,6 @@
-"""Standard streams that are closed, full, narrow or without a reader; no home, no folder, no memory, and signals."""
+"""Standard streams that are closed, full, narrow or without a reader; no home, no folder, no
+memory, and signals.
+"""
 
 from __future__ import annotations
 
@@ -27,18 +29,28 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A manifest of one recording with a speaker's name outside Latin-1, and a policy."""
     path = tmp_path_factory.mktemp("streams")
     soundfile.write(path / "a.wav", np.random.default_rng(0).normal(0, 0.1, 16000), 16000)
-    (path / "m.csv").write_text("file,speaker,gender,emotion\na.wav,Ирина 😀,f,sad\n", encoding="utf-8")
-    (path / "p.toml").write_text('required = "sad"\nneutral = "neutral"\nsensitive = ["angry"]\nhide = ["gender"]\n')
+    (path / "m.csv").write_text(
+        "file,speaker,gender,emotion\na.wav,Ирина 😀,f,sad\n", encoding="utf-8"
+    )
+    (path / "p.toml").write_text(
+        'required = "sad"\nneutral = "neutral"\nsensitive = ["angry"]\nhide = ["gender"]\n'
+    )
     return path
 
 
 def shell(folder: Path, command: str, **variables: str) -> tuple[int, str, list[str]]:
-    """Status, standard output and the lines of standard error of a command; `sordino` in it is ours."""
+    """Status, standard output and the lines of standard error of a command; `sordino` in it is
+    ours.
+    """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **variables}
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command.replace("sordino ", f"{SORDINO} ")],
-        cwd=folder, env=environment, capture_output=True, check=False, timeout=120,
-    )  # fmt: skip
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
     return done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8").splitlines()
 
 
@@ -62,7 +74,9 @@ def test_a_reader_that_leaves_keeps_status_1(folder: Path) -> None:
 
 
 def test_a_verb_finishes_its_files_without_a_reader(folder: Path, tmp_path: Path) -> None:
-    status, _, lines = shell(folder, f"{CHECK} --out {tmp_path}/o --json - | true; exit ${{PIPESTATUS[0]}}")
+    status, _, lines = shell(
+        folder, f"{CHECK} --out {tmp_path}/o --json - | true; exit ${{PIPESTATUS[0]}}"
+    )
     assert (status, [line for line in lines if "rror" in line]) == (0, [])
     assert (tmp_path / "o" / "counts.csv").stat().st_size > 0
 
@@ -83,14 +97,18 @@ def test_files_are_written_though_standard_output_is_full(folder: Path, tmp_path
 def test_json_to_a_closed_standard_output_is_refused(folder: Path, option: str) -> None:
     status, _, lines = shell(folder, f"{CHECK} {option} >&-")
     assert status == 2
-    assert lines == ["standard output is closed, expected an open one for --json -: name a file instead"]
+    assert lines == [
+        "standard output is closed, expected an open one for --json -: name a file instead"
+    ]
 
 
 @pytest.mark.parametrize("command", [CHECK, "sordino --version"])
 def test_text_for_a_closed_standard_output_is_dropped(folder: Path, command: str) -> None:
     status, _, lines = shell(folder, f"{command} >&-")
     assert status == 0
-    assert lines == ["standard output is closed and the text is lost: redirect it to a file or to /dev/null"]
+    assert lines == [
+        "standard output is closed and the text is lost: redirect it to a file or to /dev/null"
+    ]
 
 
 @pytest.mark.parametrize("closed", ["2> /dev/full", "<&- 2>&-"])
@@ -118,7 +136,9 @@ def test_a_closed_standard_input_is_told(folder: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-16"])
 def test_json_is_valid_in_every_encoding(folder: Path, tmp_path: Path, encoding: str) -> None:
-    status, _, _ = shell(folder, f"{CHECK} --json - > {tmp_path}/j 2> /dev/null", PYTHONIOENCODING=encoding)
+    status, _, _ = shell(
+        folder, f"{CHECK} --json - > {tmp_path}/j 2> /dev/null", PYTHONIOENCODING=encoding
+    )
     result = json.loads((tmp_path / "j").read_bytes().decode(encoding))
     speakers = [row["name"] for row in result["counts"]]
     assert status == 0
@@ -132,7 +152,9 @@ def test_text_is_escaped_in_a_narrow_encoding(folder: Path, encoding: str) -> No
     assert ("\\u0418" in out) or ("????" in out and "replace" in encoding)
 
 
-@pytest.mark.parametrize("variables", [{"NO_COLOR": "1", "COLUMNS": "1"}, {"TERM": "dumb", "COLUMNS": "x"}])
+@pytest.mark.parametrize(
+    "variables", [{"NO_COLOR": "1", "COLUMNS": "1"}, {"TERM": "dumb", "COLUMNS": "x"}]
+)
 def test_an_odd_terminal_is_no_matter(folder: Path, variables: dict[str, str]) -> None:
     assert shell(folder, f"{CHECK} && sordino corpus check --help", **variables)[::2] == (0, [])
 
@@ -150,13 +172,19 @@ from sordino.cli import main; main()
 @pytest.mark.parametrize("home", ["-u HOME", "HOME="])
 def test_no_home_is_one_line(folder: Path, tmp_path: Path, home: str) -> None:
     (tmp_path / "program.py").write_text(HOMELESS)
-    command = f"env -u XDG_CACHE_HOME {home} {sys.executable} {tmp_path}/program.py extract --jobs 1"
-    status, _, lines = shell(folder, f"{command} --corpus manifest=m.csv --features mel --out {tmp_path}/o.npz")
+    command = (
+        f"env -u XDG_CACHE_HOME {home} {sys.executable} {tmp_path}/program.py extract --jobs 1"
+    )
+    status, _, lines = shell(
+        folder, f"{command} --corpus manifest=m.csv --features mel --out {tmp_path}/o.npz"
+    )
     assert (status, lines) == (2, [failures.NO_HOME])
 
 
 def test_a_home_that_cannot_be_written_is_one_line(folder: Path, tmp_path: Path) -> None:
-    command = f"sordino extract --corpus manifest=m.csv --features mel --jobs 1 --out {tmp_path}/o.npz"
+    command = (
+        f"sordino extract --corpus manifest=m.csv --features mel --jobs 1 --out {tmp_path}/o.npz"
+    )
     status, _, lines = shell(folder, f"env -u XDG_CACHE_HOME HOME=/dev/null {command}")
     assert (status, len(lines)) == (2, 1)
     assert "should not happen" not in lines[0]
@@ -167,7 +195,9 @@ def test_a_working_folder_that_is_gone_is_one_line(tmp_path: Path, verb: str) ->
     (tmp_path / "gone").mkdir()
     status, _, lines = shell(tmp_path, f"cd gone && rmdir ../gone && sordino {verb}")
     assert status == 2
-    assert lines == ["the working folder was removed: change to a folder that exists, then run it again"]
+    assert lines == [
+        "the working folder was removed: change to a folder that exists, then run it again"
+    ]
 
 
 def test_sordino_is_a_module_to_run(folder: Path) -> None:
@@ -177,7 +207,12 @@ def test_sordino_is_a_module_to_run(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [MemoryError("4 GiB"), OSError(12, "Cannot allocate memory"), RuntimeError("x: can't allocate memory: y")]
+    "error",
+    [
+        MemoryError("4 GiB"),
+        OSError(12, "Cannot allocate memory"),
+        RuntimeError("x: can't allocate memory: y"),
+    ],
 )
 def test_no_memory_is_one_plain_line(error: Exception) -> None:
     assert failures.line(error, debug=False) == failures.NO_MEMORY
@@ -218,18 +253,26 @@ cli.main()
 
 def running_in(group: int) -> dict[int, str]:
     """The processes of a group that still run, and their arguments."""
-    listing = subprocess.run(["ps", "-ww", "-eo", "pid=,pgid=,stat=,args="], capture_output=True, text=True, check=True)
+    listing = subprocess.run(
+        ["ps", "-ww", "-eo", "pid=,pgid=,stat=,args="], capture_output=True, text=True, check=True
+    )
     rows = (row.split(maxsplit=3) for row in listing.stdout.splitlines())
     return {int(row[0]): row[-1] for row in rows if int(row[1]) == group and row[2][0] != "Z"}
 
 
 def workers_of(leader: int) -> list[int]:
-    return [identifier for identifier, arguments in running_in(leader).items() if "LokyProcess" in arguments]
+    return [
+        identifier
+        for identifier, arguments in running_in(leader).items()
+        if "LokyProcess" in arguments
+    ]
 
 
 def started(code: str, workers: int = 2) -> subprocess.Popen[str]:
     """A process in a group of its own, once this many of its workers run."""
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     end = time.monotonic() + 90
     while len(workers_of(process.pid)) < workers and time.monotonic() < end:
         time.sleep(0.1)
@@ -238,7 +281,9 @@ def started(code: str, workers: int = 2) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize(
-    ("code", "number"), [(WORKING, signal.SIGHUP), (COUNTING, signal.SIGTERM)], ids=["waiting", "computing"]
+    ("code", "number"),
+    [(WORKING, signal.SIGHUP), (COUNTING, signal.SIGTERM)],
+    ids=["waiting", "computing"],
 )
 def test_a_signal_ends_every_worker(code: str, number: signal.Signals) -> None:
     process = started(code)
@@ -251,7 +296,9 @@ def test_a_signal_ends_every_worker(code: str, number: signal.Signals) -> None:
     assert process.returncode == 128 + number
     assert err == "terminated: run the same command again to go on from what is finished\n"
     assert running_in(process.pid) == {}
-    assert seconds < 3  # a third of a second on an idle machine; other tests may run beside this one
+    assert (
+        seconds < 3
+    )  # a third of a second on an idle machine; other tests may run beside this one
 
 
 def test_a_signal_ends_a_long_computation() -> None:
@@ -289,7 +336,9 @@ def test_a_refusal_is_one_line_though_a_library_misses_its_worker() -> None:
     raise ValueError("refused")
 """
     code = re.sub(r"    print\(.*\n", lambda _: refusing, WORKING)
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
     assert run.returncode == 2
     assert run.stderr.startswith("ValueError: refused")
     assert run.stderr.count("\n") == 1

@@ -41,7 +41,11 @@ def test_words_of_any_language_stay() -> None:
 
 @given(st.text())
 def test_nothing_that_controls_a_terminal_is_left(text: str) -> None:
-    assert not [one for one in printable(text) if unicodedata.category(one) in {"Cc", "Cf", "Cs", "Zl", "Zp"}]
+    assert not [
+        one
+        for one in printable(text)
+        if unicodedata.category(one) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    ]
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[object, str, str]:
@@ -61,10 +65,14 @@ def test_an_error_that_names_a_hostile_path_is_safe(
     assert_printable(errors)
 
 
-def test_a_hostile_policy_is_explained_safely(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_hostile_policy_is_explained_safely(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     text = 'required = "sad"\nsensitive = ["an\\u001B[2Jgry\\u202E[bold]"]\n'
     (tmp_path / "policy.toml").write_text(text)
-    status, out, errors = run(capsys, "policy", "check", str(tmp_path / "policy.toml"), "--json", "-")
+    status, out, errors = run(
+        capsys, "policy", "check", str(tmp_path / "policy.toml"), "--json", "-"
+    )
     assert status == 0, errors
     assert json.loads(out)["policy"]["sensitive"] == ["an\x1b[2jgry\u202e[bold]"]
     assert_printable(out)
@@ -79,7 +87,13 @@ def test_a_hostile_card_is_shown_safely_and_adds_no_line(monkeypatch: pytest.Mon
     interval = {"value": 0.5, "low": 0.4, "high": 0.6}
     row = {"release": forged, "utility_auc": interval, "leaks": {forged: interval}}
     audit = {forged: {"verdict": forged, "measured": [row], "bounds": []}}
-    card = {**whole.card, "name": forged, forged: forged, "people": {forged: [forged]}, "audit": audit}
+    card = {
+        **whole.card,
+        "name": forged,
+        forged: forged,
+        "people": {forged: [forged]},
+        "audit": audit,
+    }
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="utf-8"))
     shown = console()
     for part in _shown(Bundle(whole.files, card, whole.policies), "x"):
@@ -103,7 +117,9 @@ def test_a_table_with_hostile_cells_and_title_is_safe() -> None:
     assert text.count("[bold red]x[/]") == 4
 
 
-def test_json_keeps_its_meaning_without_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_keeps_its_meaning_without_control_characters(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     content = {HOSTILE: [HOSTILE, "größe 😀"]}
     write_json("-", content)
     out = capsys.readouterr().out

@@ -16,7 +16,8 @@ from sordino.corpora.dimensions import DERIVED, EDGES, LEVELS, SENTIMENT, levels
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
 
-# Jaiswal 2020, section 3.2: the last rating of a bin, and the next one an annotator's vote may make it
+# Jaiswal 2020, section 3.2: the last rating of a bin, and the next one an annotator's vote may make
+# it
 TABLE = [
     (9, {1: "low", 4.5: "low", 4.51: "mid", 5: "mid", 5.5: "mid", 5.51: "high", 9: "high"}),
     (5, {1: "low", 2.75: "low", 2.76: "mid", 3: "mid", 3.25: "mid", 3.26: "high", 5: "high"}),
@@ -26,7 +27,9 @@ TABLE = [
 
 def made(name: str = "c", /, **columns: list[str] | list[float]) -> Corpus:
     length = len(next(iter(columns.values())))
-    return table.make(name, pd.DataFrame({"file": ["x"] * length, "speaker": ["1"] * length, **columns}))
+    return table.make(
+        name, pd.DataFrame({"file": ["x"] * length, "speaker": ["1"] * length, **columns})
+    )
 
 
 def names(corpus: Corpus, dimension: str) -> list[str]:
@@ -35,22 +38,30 @@ def names(corpus: Corpus, dimension: str) -> list[str]:
 
 @pytest.mark.parametrize("dimension", ["activation", "valence"])
 @pytest.mark.parametrize(("scale", "bins"), TABLE)
-def test_an_edge_belongs_to_the_lower_bin(scale: int, bins: dict[float, str], dimension: str) -> None:
+def test_an_edge_belongs_to_the_lower_bin(
+    scale: int, bins: dict[float, str], dimension: str
+) -> None:
     corpus = made(**{dimension: list(bins), "scale": [float(scale)] * len(bins)})
     assert names(corpus, dimension) == list(bins.values())
 
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(sorted(EDGES)), st.floats(1, 5)), min_size=1))
-def test_a_level_is_the_number_of_edges_that_a_rating_is_above(rated: list[tuple[int, float]]) -> None:
-    corpus = made(valence=[rating for _, rating in rated], scale=[float(scale) for scale, _ in rated])
+def test_a_level_is_the_number_of_edges_that_a_rating_is_above(
+    rated: list[tuple[int, float]],
+) -> None:
+    corpus = made(
+        valence=[rating for _, rating in rated], scale=[float(scale) for scale, _ in rated]
+    )
     expected = [sum(rating > edge for edge in EDGES[scale]) for scale, rating in rated]
     assert levels(corpus, "valence").codes.tolist() == expected
 
 
 def test_every_emotion_with_a_name_has_derived_levels() -> None:
     assert set(DERIVED) == set(define.EMOTIONS) - {"other"}
-    assert {level for pair in (*DERIVED.values(), tuple(SENTIMENT.values())) for level in pair} == set(LEVELS)
+    assert {
+        level for pair in (*DERIVED.values(), tuple(SENTIMENT.values())) for level in pair
+    } == set(LEVELS)
 
 
 def test_categories_alone_give_derived_levels_and_the_page_says_so() -> None:
@@ -94,18 +105,25 @@ def test_each_corpus_of_several_is_told_by_its_own_best_source() -> None:
 def test_levels_follow_their_rows() -> None:
     corpus = made(emotion=["sad", "happy", "neutral", "other"])
     order = np.array([3, 1, 0, 2])
-    assert levels(corpus.select(order), "valence").codes.tolist() == levels(corpus, "valence").codes[order].tolist()
+    assert (
+        levels(corpus.select(order), "valence").codes.tolist()
+        == levels(corpus, "valence").codes[order].tolist()
+    )
 
 
 @pytest.mark.parametrize("scale", [{}, {"scale": [np.nan, 5.0]}, {"scale": [4.0, 5.0]}])
 def test_a_rating_on_an_unknown_scale_is_refused(scale: dict[str, list[float]]) -> None:
     corpus = made(activation=[3.0, np.nan], **scale)
-    with pytest.raises(CorpusError, match=r"^c: activation without its scale, expected the points .* \(5, 7, 9\)"):
+    with pytest.raises(
+        CorpusError, match=r"^c: activation without its scale, expected the points .* \(5, 7, 9\)"
+    ):
         levels(corpus, "activation")
 
 
 def test_another_dimension_is_refused() -> None:
-    with pytest.raises(CorpusError, match="dimension 'dominance', expected activation or valence: choose one"):
+    with pytest.raises(
+        CorpusError, match="dimension 'dominance', expected activation or valence: choose one"
+    ):
         levels(made(emotion=["sad"]), "dominance")  # type: ignore[arg-type]
 
 

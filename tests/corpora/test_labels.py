@@ -45,19 +45,27 @@ VARIANTS = [
 
 @pytest.mark.parametrize("pair", VARIANTS, ids=ascii)
 def test_two_spellings_of_a_label_are_refused_by_name(pair: tuple[str, str]) -> None:
-    with pytest.raises(CorpusError, match=r"^it: .* \(2 rows\) and .* \(1 rows\) look like one label in two spellings"):
+    with pytest.raises(
+        CorpusError,
+        match=r"^it: .* \(2 rows\) and .* \(1 rows\) look like one label in two spellings",
+    ):
         labels.checked("it", [pair[0], pair[1], pair[0]], CorpusError)
 
 
-@pytest.mark.parametrize("pair", [("1", "01"), ("1", "10"), ("a", "b"), ("f", "female"), ("NA", "na1"), ("-1", "1")])
+@pytest.mark.parametrize(
+    "pair", [("1", "01"), ("1", "10"), ("a", "b"), ("f", "female"), ("NA", "na1"), ("-1", "1")]
+)
 def test_labels_that_differ_are_kept_as_written(pair: tuple[str, str]) -> None:
     assert labels.checked("it", list(pair), CorpusError).tolist() == list(pair)
 
 
 @pytest.mark.parametrize(
-    ("column", "pair"), [("gender", ("f", "female")), ("sex", ("M", "male")), ("emotion", ("joy", "happy"))]
+    ("column", "pair"),
+    [("gender", ("f", "female")), ("sex", ("M", "male")), ("emotion", ("joy", "happy"))],
 )
-def test_names_that_are_aliases_in_their_column_are_refused(column: str, pair: tuple[str, str]) -> None:
+def test_names_that_are_aliases_in_their_column_are_refused(
+    column: str, pair: tuple[str, str]
+) -> None:
     with pytest.raises(CorpusError, match="one label in two spellings"):
         labels.checked("it", list(pair), CorpusError, column=column)
 
@@ -105,7 +113,9 @@ def test_every_kind_of_column_is_written_as_text(values: Any, expected: list[str
 
 @pytest.mark.parametrize("nothing", [None, np.nan, pd.NA, pd.NaT, "", "  ", "\u200b"], ids=repr)
 def test_missing_labels_are_counted(nothing: Any) -> None:
-    with pytest.raises(CorpusError, match="it: 1 of 2 labels are missing, the first in row 2, expected one a row"):
+    with pytest.raises(
+        CorpusError, match="it: 1 of 2 labels are missing, the first in row 2, expected one a row"
+    ):
         labels.checked("it", ["a", nothing], CorpusError)
 
 
@@ -161,7 +171,11 @@ def test_an_emotion_with_an_unseen_mark_alone_is_refused(tmp_path: Path) -> None
 
 
 def test_genders_that_are_not_understood_are_counted_by_name(tmp_path: Path) -> None:
-    rows = [("sound/a.wav", "1", "fem", "sad"), ("sound/b.wav", "2", "", "sad"), ("sound/c.wav", "3", "Ｆ", "sad")]
+    rows = [
+        ("sound/a.wav", "1", "fem", "sad"),
+        ("sound/b.wav", "2", "", "sad"),
+        ("sound/c.wav", "3", "Ｆ", "sad"),
+    ]
     corpus = load(tmp_path, *rows)
     assert list(corpus.table["gender"]) == ["", "", "female"]
     (note,) = corpus.notes
@@ -170,11 +184,14 @@ def test_genders_that_are_not_understood_are_counted_by_name(tmp_path: Path) -> 
 
 
 def test_a_corpus_from_python_has_its_genders_read_and_counted() -> None:
-    rows = pd.DataFrame({"file": list("abc"), "speaker": [1, 2, 3], "gender": ["Female", "M", None]})
+    rows = pd.DataFrame(
+        {"file": list("abc"), "speaker": [1, 2, 3], "gender": ["Female", "M", None]}
+    )
     corpus = table.make("mine", rows)
     assert list(corpus.table["gender"]) == ["female", "male", ""]
     assert corpus.notes == (
-        "mine: 1 of 3 utterances are neither female nor male (1 empty): they count for emotion, not for gender.",
+        "mine: 1 of 3 utterances are neither female nor male (1 empty): they count for emotion, "
+        "not for gender.",
     )
 
 
@@ -188,7 +205,9 @@ def test_a_corpus_from_python_without_a_speaker_is_refused(speaker: list[Any]) -
 def test_a_manifest_may_have_other_separators(tmp_path: Path, separator: str) -> None:
     recording(tmp_path / "a, b.wav", 1)
     (tmp_path / "m.csv").write_text(
-        "file,speaker,gender,emotion\n".replace(",", separator) + separator.join(("a, b.wav", "1", "f", "sad")) + "\n"
+        "file,speaker,gender,emotion\n".replace(",", separator)
+        + separator.join(("a, b.wav", "1", "f", "sad"))
+        + "\n"
     )
     assert list(corpora.load("manifest", tmp_path / "m.csv").speaker) == ["manifest/1"]
 

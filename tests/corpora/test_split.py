@@ -1,4 +1,6 @@
-"""No speaker, session or recording is in two parties; every party has every corpus and gender; the same every time."""
+"""No speaker, session or recording is in two parties; every party has every corpus and gender; the
+same every time.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,13 @@ EMOTIONS = ("neutral", "sad", "happy", "angry")
 
 
 def recorded(
-    *people: tuple[str, str, int], rows: int = 4, twice: Sequence[tuple[int, int]] = (), session: bool = False
+    *people: tuple[str, str, int],
+    rows: int = 4,
+    twice: Sequence[tuple[int, int]] = (),
+    session: bool = False,
 ) -> Recorded:
-    """Utterances of so many people of a corpus and gender, and their recordings' checksums; rows in `twice` share one.
+    """Utterances of so many people of a corpus and gender, and their recordings' checksums; rows in
+    `twice` share one.
 
     With `session`, the n-th person of each gender of a corpus is heard with the n-th of the other.
     """
@@ -55,7 +61,9 @@ def recorded(
 
 @st.composite
 def recordings(draw: st.DrawFn) -> Recorded:
-    """One or two corpora of some people of each gender and some without, sessions or identical recordings."""
+    """One or two corpora of some people of each gender and some without, sessions or identical
+    recordings.
+    """
     session = draw(st.booleans())
     fewest = 5 if session else 6  # two pairs of identical recordings tie up to three of them
     people = [
@@ -63,8 +71,12 @@ def recordings(draw: st.DrawFn) -> Recorded:
         for name in draw(st.sampled_from([("a",), ("a", "b")]))
         for gender in ("female", "male", "")
     ]
-    pairs = st.lists(st.tuples(st.integers(0, 15), st.integers(0, 15)), max_size=2)  # of the first four women
-    return recorded(*people, rows=draw(st.integers(4, 6)), twice=[] if session else draw(pairs), session=session)
+    pairs = st.lists(
+        st.tuples(st.integers(0, 15), st.integers(0, 15)), max_size=2
+    )  # of the first four women
+    return recorded(
+        *people, rows=draw(st.integers(4, 6)), twice=[] if session else draw(pairs), session=session
+    )
 
 
 def parties(parts: Parts) -> tuple[NDArray[np.intp], ...]:
@@ -72,12 +84,20 @@ def parties(parts: Parts) -> tuple[NDArray[np.intp], ...]:
 
 
 def flat(parts: Parts) -> tuple[NDArray[np.intp], ...]:
-    return parts.risk.train, parts.risk.validation, parts.transform.train, parts.transform.validation, parts.test
+    return (
+        parts.risk.train,
+        parts.risk.validation,
+        parts.transform.train,
+        parts.transform.validation,
+        parts.test,
+    )
 
 
 @settings(deadline=None, max_examples=60)
 @given(recordings(), st.sampled_from(BOTH), st.integers(0, 99))
-def test_no_speaker_session_or_recording_is_in_two_parties(given: Recorded, validation: Validation, seed: int) -> None:
+def test_no_speaker_session_or_recording_is_in_two_parties(
+    given: Recorded, validation: Validation, seed: int
+) -> None:
     corpus, sums = given
     for parts in draws(corpus, seed, validation, sums):
         for labels in (corpus.speaker, sums, corpus.column("session")):
@@ -89,7 +109,9 @@ def test_no_speaker_session_or_recording_is_in_two_parties(given: Recorded, vali
 
 @settings(deadline=None, max_examples=60)
 @given(recordings(), st.sampled_from(BOTH))
-def test_every_utterance_has_one_place_and_no_place_is_empty(given: Recorded, validation: Validation) -> None:
+def test_every_utterance_has_one_place_and_no_place_is_empty(
+    given: Recorded, validation: Validation
+) -> None:
     corpus, sums = given
     for parts in draws(corpus, 0, validation, sums):
         assert sorted(np.concatenate(flat(parts))) == list(range(len(corpus)))
@@ -98,7 +120,9 @@ def test_every_utterance_has_one_place_and_no_place_is_empty(given: Recorded, va
 
 @settings(deadline=None, max_examples=60)
 @given(recordings(), st.integers(0, 99))
-def test_test_parts_of_draws_do_not_overlap_and_five_of_them_test_everyone_once(given: Recorded, seed: int) -> None:
+def test_test_parts_of_draws_do_not_overlap_and_five_of_them_test_everyone_once(
+    given: Recorded, seed: int
+) -> None:
     corpus, sums = given
     made = draws(corpus, seed, sums=sums)
     tested = np.concatenate([parts.test for parts in made])
@@ -118,10 +142,15 @@ def test_every_party_has_every_corpus_and_gender(given: Recorded, seed: int) -> 
 
 @settings(deadline=None, max_examples=60)
 @given(recordings(), st.sampled_from(BOTH), st.integers(0, 99))
-def test_the_order_of_the_rows_does_not_matter(given: Recorded, validation: Validation, seed: int) -> None:
+def test_the_order_of_the_rows_does_not_matter(
+    given: Recorded, validation: Validation, seed: int
+) -> None:
     corpus, sums = given
     order = np.random.default_rng(seed).permutation(len(corpus))
-    straight, mixed = draws(corpus, seed, validation, sums), draws(corpus.select(order), seed, validation, sums[order])
+    straight, mixed = (
+        draws(corpus, seed, validation, sums),
+        draws(corpus.select(order), seed, validation, sums[order]),
+    )
     for one, other in zip(straight, mixed, strict=True):
         assert all(set(a) == set(order[b]) for a, b in zip(flat(one), flat(other), strict=True))
 
@@ -131,14 +160,18 @@ def test_the_same_seed_gives_the_same_parts_and_another_seed_others(validation: 
     corpus, sums = recorded(("a", "female", 10), ("a", "male", 10))
 
     def all_of(seed: int) -> list[list[int]]:
-        return [rows.tolist() for parts in draws(corpus, seed, validation, sums) for rows in flat(parts)]
+        return [
+            rows.tolist() for parts in draws(corpus, seed, validation, sums) for rows in flat(parts)
+        ]
 
     assert all_of(3) == all_of(3)
     assert all_of(3) != all_of(4)
 
 
 def test_parties_have_the_papers_shares() -> None:
-    corpus, sums = recorded(("a", "female", 10), ("a", "male", 10), ("b", "female", 5), ("b", "male", 5))
+    corpus, sums = recorded(
+        ("a", "female", 10), ("a", "male", 10), ("b", "female", 5), ("b", "male", 5)
+    )
     for parts in draws(corpus, 0, sums=sums):
         speakers = [len(set(corpus.speaker[rows])) for rows in parties(parts)]
         assert speakers == [12, 12, 6]  # 40, 40 and 20 % of 30
@@ -154,7 +187,9 @@ def test_validation_by_speaker_keeps_a_quarter_of_the_speakers_of_both_genders()
             assert set(corpus.column("gender")[part.validation]) == {"female", "male"}
 
 
-def test_validation_by_utterance_keeps_a_quarter_of_each_speakers_utterances_of_each_emotion() -> None:
+def test_validation_by_utterance_keeps_a_quarter_of_each_speakers_utterances_of_each_emotion() -> (
+    None
+):
     corpus, sums = recorded(("a", "female", 5), ("a", "male", 5), rows=32)
     for parts in draws(corpus, 0, "utterance", sums):
         for part in (parts.risk, parts.transform):
@@ -164,7 +199,9 @@ def test_validation_by_utterance_keeps_a_quarter_of_each_speakers_utterances_of_
 
 
 def test_identical_recordings_are_on_one_side_of_validation() -> None:
-    twice = [(row, row + 4) for row in range(0, 320, 8)]  # rows 0 and 4 of eight: the same emotion of a speaker
+    twice = [
+        (row, row + 4) for row in range(0, 320, 8)
+    ]  # rows 0 and 4 of eight: the same emotion of a speaker
     corpus, sums = recorded(("a", "female", 20), ("a", "male", 20), rows=8, twice=twice)
     for parts in draws(corpus, 0, "utterance", sums):
         assert not set(sums[parts.risk.train]) & set(sums[parts.risk.validation])
@@ -172,16 +209,23 @@ def test_identical_recordings_are_on_one_side_of_validation() -> None:
 
 
 @pytest.mark.parametrize(("men", "made"), [(3, 3), (4, 4), (5, 5), (12, 5)])
-def test_there_are_as_many_draws_as_the_rarer_gender_has_speakers_at_most_five(men: int, made: int) -> None:
+def test_there_are_as_many_draws_as_the_rarer_gender_has_speakers_at_most_five(
+    men: int, made: int
+) -> None:
     corpus, sums = recorded(("a", "female", 12), ("a", "male", men))
     assert len(draws(corpus, 0, sums=sums)) == made
 
 
 @pytest.mark.parametrize("unknown", [1, 2, 6])
-def test_speakers_of_unknown_gender_are_dealt_without_limiting_or_moving_the_others(unknown: int) -> None:
+def test_speakers_of_unknown_gender_are_dealt_without_limiting_or_moving_the_others(
+    unknown: int,
+) -> None:
     corpus, sums = recorded(("a", "female", 6), ("a", "male", 6), ("a", "", unknown))
     known = np.flatnonzero(corpus.column("gender") != "")
-    with_them, without = draws(corpus, 0, sums=sums), draws(corpus.select(known), 0, sums=sums[known])
+    with_them, without = (
+        draws(corpus, 0, sums=sums),
+        draws(corpus.select(known), 0, sums=sums[known]),
+    )
     assert len(with_them) == 5
     for one, other in zip(with_them, without, strict=True):
         assert sorted(np.concatenate(flat(one))) == list(range(len(corpus)))
@@ -192,7 +236,9 @@ def test_speakers_of_unknown_gender_are_dealt_without_limiting_or_moving_the_oth
 
 def test_a_corpus_without_any_gender_is_split_by_speaker() -> None:
     corpus, sums = recorded(("a", "", 10))
-    assert [len(set(corpus.speaker[parts.test])) for parts in draws(corpus, 0, sums=sums)] == [2] * 5
+    assert [len(set(corpus.speaker[parts.test])) for parts in draws(corpus, 0, sums=sums)] == [
+        2
+    ] * 5
 
 
 def test_a_man_and_a_woman_with_an_identical_recording_stay_together_and_limit_nothing() -> None:
@@ -212,12 +258,16 @@ def test_people_of_one_session_stay_together_and_sessions_are_dealt_as_speakers_
 def test_blocks_are_tied_through_recordings_and_sessions_however_long_the_chain() -> None:
     rows = {"speaker": list("abcde"), "session": ["", "x", "x", "", ""], "file": list("12345")}
     corpus = table.make("c", pd.DataFrame(rows))
-    sums = np.array(["p", "p", "q", "q", "r"])  # a and b share p, b and c the session, c and d share q
+    sums = np.array(
+        ["p", "p", "q", "q", "r"]
+    )  # a and b share p, b and c the session, c and d share q
     assert blocks(corpus, sums).tolist() == [0, 0, 0, 0, 1]
 
 
 def test_a_session_is_no_speaker_of_the_same_name() -> None:
-    corpus = table.make("c", pd.DataFrame({"speaker": ["1", "2"], "session": ["", "1"], "file": ["x", "y"]}))
+    corpus = table.make(
+        "c", pd.DataFrame({"speaker": ["1", "2"], "session": ["", "1"], "file": ["x", "y"]})
+    )
     assert blocks(corpus, np.array(["x", "y"])).tolist() == [0, 1]
 
 
@@ -228,7 +278,9 @@ def test_checksums_are_made_from_the_files_where_none_are_given(tmp_path: Path) 
             "gender": gender,
             "file": recording(tmp_path / f"{gender}{number}.wav", content),
         }
-        for content, (gender, number) in enumerate((g, n) for g in ("female", "male") for n in range(6))
+        for content, (gender, number) in enumerate(
+            (g, n) for g in ("female", "male") for n in range(6)
+        )
     ]
     recording(tmp_path / "female1.wav", 0)  # as female0
     for parts in draws(table.make("a", pd.DataFrame(rows)), 0):
@@ -238,11 +290,20 @@ def test_checksums_are_made_from_the_files_where_none_are_given(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("people", "says"),
     [
-        ([("a", "female", 9), ("a", "male", 2)], r"a, male: 2 speaker\(s\) .* at least 3 .*: add speakers"),
-        ([("a", "female", 9), ("b", "male", 1)], r"b, male: 1 speaker\(s\) or sessions, expected at least 3"),
+        (
+            [("a", "female", 9), ("a", "male", 2)],
+            r"a, male: 2 speaker\(s\) .* at least 3 .*: add speakers",
+        ),
+        (
+            [("a", "female", 9), ("b", "male", 1)],
+            r"b, male: 1 speaker\(s\) or sessions, expected at least 3",
+        ),
         ([("a", "", 2)], r"a, unknown gender: 2 speaker\(s\)"),
         ([("a", "female", 1)], r"a, female: 1 speaker\(s\)"),
-        ([("a", "female", 3)], "a part has one speaker .* expected at least 2 to keep one for validation: add"),
+        (
+            [("a", "female", 3)],
+            "a part has one speaker .* expected at least 2 to keep one for validation: add",
+        ),
     ],
 )
 def test_too_few_speakers_are_refused_with_a_line_that_says_which(
@@ -255,7 +316,9 @@ def test_too_few_speakers_are_refused_with_a_line_that_says_which(
 
 def test_too_few_sessions_are_refused() -> None:
     corpus, sums = recorded(("i", "female", 2), ("i", "male", 2), session=True)
-    with pytest.raises(SplitError, match=r"i, female\+male: 2 speaker\(s\) or sessions, expected at least 3"):
+    with pytest.raises(
+        SplitError, match=r"i, female\+male: 2 speaker\(s\) or sessions, expected at least 3"
+    ):
         draws(corpus, 0, sums=sums)
 
 
@@ -310,5 +373,7 @@ def test_pairs_test_each_woman_with_each_man_and_leave_nobody_tested_in_the_trai
 
 def test_too_few_speakers_for_pairs_are_refused() -> None:
     corpus, sums = recorded(("a", "female", 2), ("a", "male", 9))
-    with pytest.raises(SplitError, match="2 women and 9 men, expected 3 of each to leave a pair out"):
+    with pytest.raises(
+        SplitError, match="2 women and 9 men, expected 3 of each to leave a pair out"
+    ):
         pairs(corpus, 0, sums)

@@ -49,7 +49,9 @@ def level_db(signal: NDArray[np.float64]) -> float:
 
 
 def pitch_hz(signal: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The pitch of each voiced frame of 64 ms: the lag of the highest autocorrelation between 2.5 and 16 ms."""
+    """The pitch of each voiced frame of 64 ms: the lag of the highest autocorrelation between 2.5
+    and 16 ms.
+    """
     found = []
     for frame in np.lib.stride_tricks.sliding_window_view(signal, 1024)[::512]:
         power = np.fft.irfft(np.abs(np.fft.rfft(frame - frame.mean(), 2048)) ** 2)
@@ -64,7 +66,9 @@ def contrast(values: list[float], corpus: Corpus, emotion: str, intensity: str) 
     table = corpus.table.assign(value=values)
     acted = table[(table["emotion"] == emotion) & (table["intensity"] == intensity)]
     neutral = table[table["emotion"] == "neutral"]
-    difference = acted.groupby("speaker")["value"].median() - neutral.groupby("speaker")["value"].median()
+    difference = (
+        acted.groupby("speaker")["value"].median() - neutral.groupby("speaker")["value"].median()
+    )
     return float(difference.mean())
 
 
@@ -122,7 +126,9 @@ def test_what_was_said_is_known_and_every_speaker_says_it_in_another_order(corpu
     assert said.is_unique
 
 
-def test_every_recording_is_16_khz_mono_sound_of_a_second_or_two_neither_silent_nor_clipped(corpus, signals):
+def test_every_recording_is_16_khz_mono_sound_of_a_second_or_two_neither_silent_nor_clipped(
+    corpus, signals
+):
     for file, signal in zip(corpus.table["file"], signals, strict=True):
         info = soundfile.info(file)
         assert (info.samplerate, info.channels, info.subtype) == (16000, 1, "PCM_16")
@@ -136,10 +142,13 @@ def test_every_two_recordings_differ(corpus):
     assert len(set(contents(corpus))) == len(corpus)
 
 
-def test_anger_and_joy_are_louder_than_neutral_anger_most_and_strong_more_than_normal(corpus, signals):
+def test_anger_and_joy_are_louder_than_neutral_anger_most_and_strong_more_than_normal(
+    corpus, signals
+):
     levels = [level_db(signal) for signal in signals]
     happy, angry, angrier = (
-        contrast(levels, corpus, *how) for how in (("happy", "strong"), ("angry", "normal"), ("angry", "strong"))
+        contrast(levels, corpus, *how)
+        for how in (("happy", "strong"), ("angry", "normal"), ("angry", "strong"))
     )
     assert 2 < happy < angrier
     assert 4 < angry < angrier
@@ -150,7 +159,9 @@ def test_joy_is_higher_than_neutral_and_sadness_flatter(corpus, pitches):
     spread = [float(np.subtract(*np.percentile(pitch, [90, 10]))) for pitch in pitches]
     assert contrast(middle, corpus, "happy", "strong") > 4
     assert abs(contrast(middle, corpus, "sad", "strong")) < 3
-    assert contrast(spread, corpus, "sad", "strong") < 0 < contrast(spread, corpus, "happy", "strong")
+    assert (
+        contrast(spread, corpus, "sad", "strong") < 0 < contrast(spread, corpus, "happy", "strong")
+    )
 
 
 def test_sadness_is_slower_than_neutral(corpus, signals):
@@ -182,7 +193,9 @@ def test_without_espeak_ng_the_error_names_what_to_install(tmp_path, monkeypatch
         synthetic.make(tmp_path, speakers=2)
 
 
-def test_another_language_is_other_sound_and_comes_through_a_manifest(corpus: Corpus, folder: Path) -> None:
+def test_another_language_is_other_sound_and_comes_through_a_manifest(
+    corpus: Corpus, folder: Path
+) -> None:
     spanish = synthetic.make(folder, seed=3, speakers=2, language="es")
     assert set(spanish.column("transcript")) <= set(synthetic.SPANISH)
     assert set(contents(spanish)).isdisjoint(contents(corpus))

@@ -1,4 +1,6 @@
-"""A corpus is one clear table: whole, with one gender a speaker, and no two corpora's speakers mixed up."""
+"""A corpus is one clear table: whole, with one gender a speaker, and no two corpora's speakers
+mixed up.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ SAD = Policy(required="sad", sensitive=("happy", "angry"))
 
 
 def corpus(name: str = "c", **columns: list[str]) -> Corpus:
-    return table.make(name, pd.DataFrame({"file": ["x", "y", "z"], "speaker": ["1", "1", "2"], **columns}))
+    return table.make(
+        name, pd.DataFrame({"file": ["x", "y", "z"], "speaker": ["1", "1", "2"], **columns})
+    )
 
 
 def test_a_corpus_has_every_column_and_unknown_ones_are_filled_in() -> None:
@@ -30,7 +34,9 @@ def test_a_corpus_has_every_column_and_unknown_ones_are_filled_in() -> None:
     assert list(made.table.columns) == list(COLUMNS)
     assert made.table["start"].tolist() == [0, 0, 0]
     assert made.table["end"].isna().all()
-    assert (made.table[["gender", "emotion", "intensity", "transcript", "session"]] == "").all(axis=None)
+    assert (made.table[["gender", "emotion", "intensity", "transcript", "session"]] == "").all(
+        axis=None
+    )
 
 
 def test_optional_columns_stay_and_others_go() -> None:
@@ -53,7 +59,9 @@ def test_making_a_corpus_leaves_the_rows_it_was_made_from_alone() -> None:
 
 def test_a_table_without_a_column_or_without_rows_is_refused() -> None:
     whole = corpus().table
-    with pytest.raises(CorpusError, match=r"c: no column gender, session: build the table with `table\.make`"):
+    with pytest.raises(
+        CorpusError, match=r"c: no column gender, session: build the table with `table\.make`"
+    ):
         Corpus("c", whole.drop(columns=["gender", "session"]))
     with pytest.raises(CorpusError, match="c: no utterances, expected at least one"):
         Corpus("c", whole[:0])
@@ -61,7 +69,10 @@ def test_a_table_without_a_column_or_without_rows_is_refused() -> None:
 
 def test_a_speaker_with_two_genders_is_refused_and_not_named() -> None:
     assert set(corpus(gender=["female", "", "male"]).column("gender")) == {"female", "", "male"}
-    with pytest.raises(CorpusError, match=r"^c: 1 speaker\(s\) with two genders, expected one each: mend the labels$"):
+    with pytest.raises(
+        CorpusError,
+        match=r"^c: 1 speaker\(s\) with two genders, expected one each: mend the labels$",
+    ):
         corpus(gender=["female", "male", "male"])
 
 
@@ -74,7 +85,8 @@ def test_roles_and_genders_are_places_in_their_lists() -> None:
 def test_an_utterance_without_a_role_is_refused_with_the_way_out() -> None:
     made = corpus(emotion=["sad", "bored", "happy"])
     with pytest.raises(
-        PolicyError, match=r"'bored' has no role .* leave such utterances out with `corpus\.with_emotions"
+        PolicyError,
+        match=r"'bored' has no role .* leave such utterances out with `corpus\.with_emotions",
     ):
         made.roles(SAD)
     assert made.with_emotions(SAD.emotions).column("file").tolist() == ["x", "z"]
@@ -82,7 +94,9 @@ def test_an_utterance_without_a_role_is_refused_with_the_way_out() -> None:
 
 def test_emotions_that_nobody_has_are_refused() -> None:
     made = corpus(emotion=["sad", "bored", "happy"])
-    with pytest.raises(CorpusError, match="c: no utterance has an emotion of calm, fearful: check the labels"):
+    with pytest.raises(
+        CorpusError, match="c: no utterance has an emotion of calm, fearful: check the labels"
+    ):
         made.with_emotions(name for name in ("calm", "fearful"))
 
 
@@ -102,7 +116,9 @@ def test_joined_corpora_keep_their_order_and_their_speakers_apart() -> None:
 
 
 def test_a_sentiment_that_a_corpus_does_not_have_is_empty_in_a_joined_one() -> None:
-    both = join([corpus("b", sentiment=["positive", "", "negative"]), corpus("a", valence=["1", "2", "3"])])
+    both = join(
+        [corpus("b", sentiment=["positive", "", "negative"]), corpus("a", valence=["1", "2", "3"])]
+    )
     assert both.table["sentiment"].tolist() == ["positive", "", "negative", "", "", ""]
     assert both.table["valence"].tolist()[3:] == [1, 2, 3]
 
@@ -113,7 +129,9 @@ def test_a_sentiment_that_a_corpus_does_not_have_is_empty_in_a_joined_one() -> N
     ids=["same name", "same name in the rows", "same name in a joined one"],
 )
 def test_corpora_whose_speakers_would_be_mixed_up_are_refused(second: Corpus) -> None:
-    with pytest.raises(CorpusError, match="corpus a comes twice, expected different names: rename one of them"):
+    with pytest.raises(
+        CorpusError, match="corpus a comes twice, expected different names: rename one of them"
+    ):
         join([corpus("a"), second])
 
 
@@ -122,7 +140,9 @@ def test_joining_nothing_is_refused() -> None:
         join([])
 
 
-def cut(files: list[Path], start: list[float] | None = None, end: list[float] | None = None) -> Corpus:
+def cut(
+    files: list[Path], start: list[float] | None = None, end: list[float] | None = None
+) -> Corpus:
     rows = pd.DataFrame({"file": [str(file) for file in files], "speaker": "1"})
     if start is not None and end is not None:
         rows = rows.assign(start=start, end=end)
@@ -130,7 +150,10 @@ def cut(files: list[Path], start: list[float] | None = None, end: list[float] | 
 
 
 def test_a_checksum_is_that_of_the_bytes_and_copies_are_found(tmp_path: Path) -> None:
-    files = [recording(tmp_path / f"{place}.wav", content) for place, content in enumerate((1, 2, 1, 3, 2))]
+    files = [
+        recording(tmp_path / f"{place}.wav", content)
+        for place, content in enumerate((1, 2, 1, 3, 2))
+    ]
     sums = checksums(cut(files))
     assert sums[3] == hashlib.sha256(files[3].read_bytes()).hexdigest()
     assert sorted(group.tolist() for group in duplicates(sums)) == [[0, 2], [1, 4]]
@@ -138,13 +161,18 @@ def test_a_checksum_is_that_of_the_bytes_and_copies_are_found(tmp_path: Path) ->
 
 def test_cuts_of_one_file_differ_and_the_same_cut_of_a_copy_does_not(tmp_path: Path) -> None:
     first, copy = recording(tmp_path / "a.wav", 1), recording(tmp_path / "b.wav", 1)
-    sums = checksums(cut([first, first, copy, first], [0, 0.02, 0.02, 0], [0.02, 0.05, 0.05, np.nan]))
+    sums = checksums(
+        cut([first, first, copy, first], [0, 0.02, 0.02, 0], [0.02, 0.05, 0.05, np.nan])
+    )
     assert len(set(sums)) == 3
     assert sums[1] == sums[2]
 
 
 def lines(file: Path, *said: tuple[str, str]) -> Corpus:
-    rows = [{"file": str(file), "speaker": speaker, "transcript": transcript} for speaker, transcript in said]
+    rows = [
+        {"file": str(file), "speaker": speaker, "transcript": transcript}
+        for speaker, transcript in said
+    ]
     return table.make("c", pd.DataFrame(rows))
 
 
@@ -154,8 +182,12 @@ def test_text_has_no_recordings(tmp_path: Path) -> None:
     assert cut([recording(tmp_path / "a.wav"), file]).recorded().tolist() == [True, False]
 
 
-def test_lines_of_one_table_are_the_same_only_where_one_speaker_says_the_same_words(tmp_path: Path) -> None:
-    made = lines(recording(tmp_path / "t.csv"), ("1", "Okay."), ("2", "Okay."), ("1", "No."), ("1", "Okay."))
+def test_lines_of_one_table_are_the_same_only_where_one_speaker_says_the_same_words(
+    tmp_path: Path,
+) -> None:
+    made = lines(
+        recording(tmp_path / "t.csv"), ("1", "Okay."), ("2", "Okay."), ("1", "No."), ("1", "Okay.")
+    )
     sums = checksums(made)
     assert [group.tolist() for group in duplicates(sums)] == [[0, 3]]
     order = np.array([3, 1, 0, 2])
@@ -164,7 +196,9 @@ def test_lines_of_one_table_are_the_same_only_where_one_speaker_says_the_same_wo
 
 def test_another_table_gives_other_checksums(tmp_path: Path) -> None:
     first, second = recording(tmp_path / "a.csv", 1), recording(tmp_path / "b.csv", 2)
-    assert set(checksums(lines(first, ("1", "Okay.")))) != set(checksums(lines(second, ("1", "Okay."))))
+    assert set(checksums(lines(first, ("1", "Okay.")))) != set(
+        checksums(lines(second, ("1", "Okay.")))
+    )
 
 
 def test_a_recording_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""Releases of every family fitted on planted vectors behind features of very different scales, and bundles of them."""
+"""Releases of every family fitted on planted vectors behind features of very different scales, and
+bundles of them.
+"""
 
 from __future__ import annotations
 
@@ -49,18 +51,24 @@ def scene() -> Planted:
 
 @cache
 def features() -> NDArray[np.float32]:
-    """`(n, 60)` whose columns range from thousandths to millions, as functionals do; one column is constant."""
+    """`(n, 60)` whose columns range from thousandths to millions, as functionals do; one column is
+    constant.
+    """
     random = np.random.default_rng(0)
     scale = 10.0 ** random.uniform(-3, 6, 60)
     z = scene().z
-    x = (z @ random.normal(size=(z.shape[1], 60)) + random.normal(0, 0.1, (len(z), 60)) + 100) * scale
+    x = (
+        z @ random.normal(size=(z.shape[1], 60)) + random.normal(0, 0.1, (len(z), 60)) + 100
+    ) * scale
     x[:, 7] = 3
     return np.asarray(x, np.float32)
 
 
 @cache
 def preprocess() -> Preprocess:
-    return PreprocessFitter(scale="zscore", components=24).fit(features()[scene().parts.transform.rows])
+    return PreprocessFitter(scale="zscore", components=24).fit(
+        features()[scene().parts.transform.rows]
+    )
 
 
 @cache
@@ -71,39 +79,52 @@ def scaled() -> NDArray[np.float32]:
 @cache
 def fitted(name: str, policy: Policy = POLICY) -> Release:
     given = scene()
-    release: Release = short(FITTERS[name](policy, 0)).fit(scaled(), given.corpus, given.parts.transform)
+    release: Release = short(FITTERS[name](policy, 0)).fit(
+        scaled(), given.corpus, given.parts.transform
+    )
     return release
 
 
 def short(fitter: Any) -> Any:
-    """The same with small networks, barely trained: what they compute is asked here, not how well they do."""
+    """The same with small networks, barely trained: what they compute is asked here, not how well
+    they do.
+    """
     if isinstance(fitter, ReplacementFitter):
         return replace(fitter, embeddings=(4, 8), settings=Settings(epochs=2))
     if isinstance(fitter, RetainingFitter):
         return replace(fitter, embedding=4, surrogate_size=8, epochs=2)
     if isinstance(fitter, ComposedFitter):
         return replace(fitter, first=short(fitter.first))
-    return replace(fitter, autoencoder=short(fitter.autoencoder)) if isinstance(fitter, MixtureFitter) else fitter
+    return (
+        replace(fitter, autoencoder=short(fitter.autoencoder))
+        if isinstance(fitter, MixtureFitter)
+        else fitter
+    )
 
 
 @cache
 def bundled(name: str, *, int8: bool = False) -> Path:
     """The path of a bundle of one family, one file."""
     path = Path(tempfile.mkdtemp()) / "one.sordino"
-    return export.write(path, preprocess(), {"mine": (POLICY, fitted(name))}, features="made", card=CARD, int8=int8)
+    return export.write(
+        path, preprocess(), {"mine": (POLICY, fitted(name))}, features="made", card=CARD, int8=int8
+    )
 
 
 def clips(n: int = 24, seed: int = 0, *, text: bool = False) -> Sequences:
     random = np.random.default_rng(seed)
     audio = [random.normal(3, 2, (random.integers(1, 19), 6)) for _ in range(n)]
     return Sequences.of(
-        audio=audio, text=[random.normal(size=(random.integers(1, 5), 5)) for _ in audio] if text else None
+        audio=audio,
+        text=[random.normal(size=(random.integers(1, 5), 5)) for _ in audio] if text else None,
     )
 
 
 SHAPES: Final = {
     "audio": Shape(audio=6, text=None, kernels=8, gru_width=8),
-    "stride 1": Shape(audio=6, text=None, kernels=8, gru_width=8, conv_stride=1, conv_width=3, conv_layers=2),
+    "stride 1": Shape(
+        audio=6, text=None, kernels=8, gru_width=8, conv_stride=1, conv_width=3, conv_layers=2
+    ),
     "stride 3": Shape(audio=6, text=None, kernels=8, gru_width=8, conv_stride=3, conv_width=3),
     "both": Shape(audio=6, text=5, kernels=8, gru_width=8),
 }
@@ -125,7 +146,11 @@ def talking() -> Path:
     frames = [filterbank(synthetic(0.3, 16000, seed)) for seed in range(12)]
     scale = NormaliseFitter("corpus").fit(frames)
     labels = {"activation": np.arange(12) % 3, "gender": np.arange(12) % 2}
-    fitter = EmbeddingFitter("private+", Shape(audio=40, kernels=8, gru_width=8), Training(epochs=1))
+    fitter = EmbeddingFitter(
+        "private+", Shape(audio=40, kernels=8, gru_width=8), Training(epochs=1)
+    )
     embedding = fitter.fit(Sequences.of(audio=scale(frames)), labels, None, {})[0]
     path = Path(tempfile.mkdtemp()) / "talking.sordino"
-    return export.write(path, scale, {"mine": (POLICY, embedding)}, features="filterbank", card=CARD)
+    return export.write(
+        path, scale, {"mine": (POLICY, embedding)}, features="filterbank", card=CARD
+    )

@@ -1,4 +1,6 @@
-"""A bundle that listens: release `drawn` behind features of sound, fitted on planted vectors; and sound for it."""
+"""A bundle that listens: release `drawn` behind features of sound, fitted on planted vectors; and
+sound for it.
+"""
 
 from __future__ import annotations
 
@@ -33,14 +35,19 @@ def said(rate: int = RATE, level: float = 0.1, seed: int = 0) -> Samples:
     for place, seconds in enumerate(SECONDS):
         turns = 2 * np.pi * (110 + 40 * place) * np.arange(round(seconds * rate)) / rate
         overtones = np.arange(1, 20)[:, None]
-        parts += [level * (np.sin(overtones * turns) / overtones).sum(axis=0), np.zeros(rate * 3 // 2)]
+        parts += [
+            level * (np.sin(overtones * turns) / overtones).sum(axis=0),
+            np.zeros(rate * 3 // 2),
+        ]
     whole = np.concatenate(parts)
     return (whole + np.random.default_rng(seed).normal(0, 0.001, whole.size)).astype(np.float32)
 
 
 @cache
 def place(per_day: int | None = None) -> Path:
-    """The path of a bundle of release `drawn`, one file, whose policy may limit the vectors of a day."""
+    """The path of a bundle of release `drawn`, one file, whose policy may limit the vectors of a
+    day.
+    """
     given, random = planted(speakers=36, rows=8), np.random.default_rng(0)
     heard = FEATURE_SETS[FEATURES](
         synthetic(1.0, RATE, seed=0)
@@ -62,4 +69,6 @@ def bundle(per_day: int | None = None) -> Bundle:
 
 def prototypes() -> set[bytes]:
     """All vectors that may ever go out."""
-    return {row.tobytes() for row in bundle().arrays("release-0.npz")["prototypes"].astype(np.float32)}
+    return {
+        row.tobytes() for row in bundle().arrays("release-0.npz")["prototypes"].astype(np.float32)
+    }

@@ -1,4 +1,6 @@
-"""The daily budget: never more vectors than the policy says, whatever happens to process, clock, disk and file."""
+"""The daily budget: never more vectors than the policy says, whatever happens to process, clock,
+disk and file.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +78,10 @@ def test_a_clock_set_ahead_spends_the_budget_of_that_day(file: Path) -> None:
 
 def test_a_clock_with_hours_counts_by_day(file: Path) -> None:
     assert DailyBudget(file, lambda: datetime(2026, 1, 31, 23, tzinfo=UTC)).spend(3) is None
-    assert DailyBudget(file, lambda: datetime(2026, 1, 31, 1, tzinfo=UTC)).spend(3) is Reason.BUDGET_SPENT
+    assert (
+        DailyBudget(file, lambda: datetime(2026, 1, 31, 1, tzinfo=UTC)).spend(3)
+        is Reason.BUDGET_SPENT
+    )
 
 
 def test_several_policies_on_one_utterance_cost_one_each(tmp_path: Path) -> None:
@@ -91,7 +96,9 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
     kept: list[tuple[str, bool]] = []
     write = storage.write
 
-    def recording(path: Path, content: str, durable: bool = False, mode: int = storage.SHARED) -> Path:
+    def recording(
+        path: Path, content: str, durable: bool = False, mode: int = storage.SHARED
+    ) -> Path:
         kept.append((content, durable))
         return write(path, content, durable, mode)
 
@@ -99,16 +106,23 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
     return kept
 
 
-def test_several_vectors_go_out_together_or_not_at_all(tmp_path: Path, written: list[tuple[str, bool]]) -> None:
+def test_several_vectors_go_out_together_or_not_at_all(
+    tmp_path: Path, written: list[tuple[str, bool]]
+) -> None:
     budget = DailyBudget(tmp_path / "budget", on(FIRST))
     assert [budget.spend(10, count) for count in (7, 4, 3)] == [None, Reason.BUDGET_SPENT, None]
-    assert [text.split(" ")[1] for text, _ in written] == ["7", "10"]  # one write for each, none for what stays
+    assert [text.split(" ")[1] for text, _ in written] == [
+        "7",
+        "10",
+    ]  # one write for each, none for what stays
     assert left(tmp_path / "budget", FIRST) == 0
 
 
 @pytest.mark.parametrize("count", [0, -3, 1.5, np.float64(2)])
 def test_what_is_no_count_is_refused_and_leaves_the_file_as_it_is(file: Path, count: int) -> None:
-    with pytest.raises(ReleaseError, match=f"{count} vectors to count, expected a whole number, 1 or more"):
+    with pytest.raises(
+        ReleaseError, match=f"{count} vectors to count, expected a whole number, 1 or more"
+    ):
         DailyBudget(file, on(FIRST)).spend(None, count)
     assert left(file, FIRST) == 8
 
@@ -117,7 +131,10 @@ def test_a_batch_larger_than_what_is_left_releases_and_costs_nothing(tmp_path: P
     one = Runtime(bundle(5), key=7, budget=DailyBudget(tmp_path / "budget", on(FIRST)))
     x = np.repeat(one.bundle.example(), 3, axis=0)
     assert len(one.release(x)) == 3
-    with pytest.raises(ReleaseError, match="more vectors than the policy still lets out today: more tomorrow: nothing"):
+    with pytest.raises(
+        ReleaseError,
+        match="more vectors than the policy still lets out today: more tomorrow: nothing",
+    ):
         one.release(x)
     assert left(tmp_path / "budget", FIRST, 5) == 2
 
@@ -169,7 +186,9 @@ def test_any_changed_byte_lets_nothing_out(file: Path) -> None:
         assert DailyBudget(file, on(FIRST)).spend(10) is Reason.BUDGET_UNKNOWN
 
 
-def test_a_place_that_cannot_be_read_or_written_lets_nothing_out(tmp_path: Path, file: Path) -> None:
+def test_a_place_that_cannot_be_read_or_written_lets_nothing_out(
+    tmp_path: Path, file: Path
+) -> None:
     (tmp_path / "folder").mkdir()
     for path in (tmp_path / "folder", file / "below_a_file", tmp_path / ("x" * 300)):
         assert DailyBudget(path, on(FIRST)).spend(10) is Reason.BUDGET_UNKNOWN
@@ -198,11 +217,16 @@ from sordino.device import DailyBudget
 budget = DailyBudget({str(tmp_path / "budget")!r}, lambda: date(2026, 1, 31))
 print([budget.spend(40) for _ in range(30)].count(None))
 """
-    both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    both = [
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
     assert sum(int(one.communicate(timeout=60)[0]) for one in both) == 40
 
 
-def test_a_lock_that_never_comes_lets_nothing_out(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_that_never_comes_lets_nothing_out(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("sordino.device.budget.TRIES", 3)
     code = f"""
 import fcntl, sys
@@ -212,7 +236,9 @@ print("held", flush=True)
 sys.stdin.read()
 """
     command = [sys.executable, "-c", code]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
         assert DailyBudget(file, on(FIRST)).spend(10) is Reason.BUDGET_UNKNOWN
@@ -220,6 +246,8 @@ sys.stdin.read()
     assert left(file, FIRST) == 8  # its end let go of the lock
 
 
-def test_the_count_is_on_the_disk_before_it_is_told(file: Path, written: list[tuple[str, bool]]) -> None:
+def test_the_count_is_on_the_disk_before_it_is_told(
+    file: Path, written: list[tuple[str, bool]]
+) -> None:
     assert DailyBudget(file, on(FIRST)).spend(10) is None
     assert [durable for _, durable in written] == [True]

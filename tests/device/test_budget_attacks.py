@@ -45,7 +45,10 @@ def released(path: Path, day: date, per_day: int = 10) -> int:
 
 def processes(names: list[list[Path]], per_day: int, turns: int) -> int:
     """How many vectors several processes release at once, each under names of its own."""
-    commands = [[sys.executable, "-c", SPENDER, str(per_day), str(turns), *map(str, paths)] for paths in names]
+    commands = [
+        [sys.executable, "-c", SPENDER, str(per_day), str(turns), *map(str, paths)]
+        for paths in names
+    ]
     started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in commands]
     return sum(int(process.communicate(timeout=120)[0]) for process in started)
 
@@ -75,12 +78,19 @@ def test_a_removed_lock_gives_no_more(tmp_path: Path) -> None:
     assert 0 < total <= 20
 
 
-def test_links_and_relative_names_are_one_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_and_relative_names_are_one_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "folder").symlink_to(tmp_path / "real")
     (tmp_path / "link").symlink_to(tmp_path / "real" / "budget")
     monkeypatch.chdir(tmp_path)
-    names = [tmp_path / "real" / "budget", tmp_path / "link", tmp_path / "folder" / "budget", Path("real/../link")]
+    names = [
+        tmp_path / "real" / "budget",
+        tmp_path / "link",
+        tmp_path / "folder" / "budget",
+        Path("real/../link"),
+    ]
     assert sum(released(name, FIRST) for name in [*names, *reversed(names)]) == 10
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "real" / "budget").stat().st_mode & 0o777 == 0o600
@@ -105,7 +115,9 @@ def test_a_link_replaced_by_a_file_gives_no_more(tmp_path: Path) -> None:
     assert released(link, FIRST) + released(real, FIRST) == 0
 
 
-def test_a_working_folder_that_changes_moves_no_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_working_folder_that_changes_moves_no_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     running = DailyBudget("budget", on(FIRST))
     assert running.spend(1) is None
@@ -136,7 +148,9 @@ def test_what_is_no_file_releases_nothing(tmp_path: Path, name: str, kind: str) 
     else:
         path.symlink_to(path if kind == "loop" else tmp_path / "absent" / "x")
     if (name, kind) in (("budget", "dangling link"), ("budget.lock", "pipe")):
-        assert released(tmp_path / "budget", FIRST) == 10  # the link's target is made; a pipe can be locked
+        assert (
+            released(tmp_path / "budget", FIRST) == 10
+        )  # the link's target is made; a pipe can be locked
     else:
         assert DailyBudget(tmp_path / "budget", on(FIRST)).spend(10) is Reason.BUDGET_UNKNOWN
 
@@ -159,7 +173,12 @@ def test_a_clock_at_year_9999_costs_one_day(tmp_path: Path, back: int, silent: i
 
 
 def test_a_first_clock_at_year_9999_does_not_last(tmp_path: Path) -> None:
-    assert [released(tmp_path / "budget", day) for day in (FAR, FIRST, FAR, FIRST)] == [10, 10, 10, 0]
+    assert [released(tmp_path / "budget", day) for day in (FAR, FIRST, FAR, FIRST)] == [
+        10,
+        10,
+        10,
+        0,
+    ]
 
 
 def test_a_clock_that_leaps_and_returns_gives_one_day(tmp_path: Path) -> None:
@@ -168,7 +187,11 @@ def test_a_clock_that_leaps_and_returns_gives_one_day(tmp_path: Path) -> None:
 
 
 def test_a_year_without_use_gives_no_budgets_afterwards(tmp_path: Path) -> None:
-    days = [FIRST, FIRST + timedelta(366), *(FIRST + timedelta(day) for day in (5, 366, 200, 366, 365, 366))]
+    days = [
+        FIRST,
+        FIRST + timedelta(366),
+        *(FIRST + timedelta(day) for day in (5, 366, 200, 366, 365, 366)),
+    ]
     assert [released(tmp_path / "budget", day) for day in days] == [10, 10, 0, 0, 0, 0, 0, 0]
 
 
@@ -240,7 +263,9 @@ def test_a_reset_needs_a_reason_and_a_place(tmp_path: Path) -> None:
 def test_a_damaged_file_is_reset_with_its_bytes_in_the_log(tmp_path: Path) -> None:
     path = tmp_path / "budget"
     path.write_bytes(b"\xff2026 damaged")
-    with pytest.raises(StorageError, match="no count that can be trusted, expected what sordino wrote"):
+    with pytest.raises(
+        StorageError, match="no count that can be trusted, expected what sordino wrote"
+    ):
         budget.read(path)
     log = budget.reset(path, FIRST, "damaged")
     assert "2026 damaged" in json.loads(log.read_text())["before"]

@@ -1,4 +1,6 @@
-"""The key of a device: one for all processes, whole or not there, and never one that others may know."""
+"""The key of a device: one for all processes, whole or not there, and never one that others may
+know.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,13 @@ print([kept(f"{sys.argv[1]}/{round}/key") for round in range(40)])
 """
     command = [sys.executable, "-c", code, str(tmp_path)]
     starts = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         for _ in range(4)
     ]
     for process in starts:
@@ -71,7 +79,10 @@ except errors.StorageError as error:
     for size in (0, 7):
         command = [sys.executable, "-B", "-c", code, str(tmp_path / "key"), str(size)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-        assert done.stdout == f"{tmp_path}/key: larger than a file may be there: choose another place\n"
+        assert (
+            done.stdout
+            == f"{tmp_path}/key: larger than a file may be there: choose another place\n"
+        )
         assert list(tmp_path.iterdir()) == []
     assert kept(tmp_path / "key") == kept(tmp_path / "key")
 
@@ -90,7 +101,9 @@ except errors.StorageError as error:
         (GOOD, 0o620, "other users may read the key, expected mode 600: run `chmod 600`"),
     ],
 )
-def test_a_weak_or_damaged_key_is_refused_and_stays(tmp_path: Path, content: bytes, mode: int, message: str) -> None:
+def test_a_weak_or_damaged_key_is_refused_and_stays(
+    tmp_path: Path, content: bytes, mode: int, message: str
+) -> None:
     path = put(tmp_path / "key", content, mode)
     with pytest.raises(StorageError, match=message):
         kept(path)
@@ -123,7 +136,9 @@ def test_a_pipe_or_a_folder_is_refused_at_once(tmp_path: Path) -> None:
             kept(tmp_path / name)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give a file away")
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give a file away"
+)
 def test_the_key_of_another_user_is_refused(tmp_path: Path) -> None:
     os.chown(put(tmp_path / "key"), 65534, 65534)
     with pytest.raises(StorageError, match="the key of another user, expected one of yours"):

@@ -26,7 +26,17 @@ from tests.device.synthetic_bundles import bundled
 from tests.release.synthetic_vectors import POLICY
 
 RATE = 16000
-SLOW = ("gensim", "joblib", "matplotlib", "onnx", "onnxscript", "pandas", "scipy", "sklearn", "torch")
+SLOW = (
+    "gensim",
+    "joblib",
+    "matplotlib",
+    "onnx",
+    "onnxscript",
+    "pandas",
+    "scipy",
+    "sklearn",
+    "torch",
+)
 
 
 @pytest.fixture
@@ -48,14 +58,22 @@ def test_with_mel_a_device_needs_no_package_of_others_from_sound_to_vector(tmp_p
     x = np.stack([functionals(synthetic(0.4, RATE, seed)) for seed in range(8)])
     scale = PreprocessFitter("zscore", components=5).fit(x)
     path = export.write(
-        tmp_path, scale, {"mine": (POLICY, Identity(scale.dims))}, features="mel", card=synthetic_bundles.CARD
+        tmp_path,
+        scale,
+        {"mine": (POLICY, Identity(scale.dims))},
+        features="mel",
+        card=synthetic_bundles.CARD,
     )
     sound = synthetic(0.9, RATE, 77)
     found = Runtime(path).utterance(sound, RATE)
     assert isinstance(found, Released)
-    np.testing.assert_allclose(found.vector, scale(functionals(sound)[None])[0], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        found.vector, scale(functionals(sound)[None])[0], rtol=1e-4, atol=1e-4
+    )
     vectors = read(path).arrays(bundle.VECTORS)
-    np.testing.assert_array_equal(functionals(vectors["sound"].astype(np.float32) / 32768), vectors["x"][0])
+    np.testing.assert_array_equal(
+        functionals(vectors["sound"].astype(np.float32) / 32768), vectors["x"][0]
+    )
 
 
 def broken(**changes: float) -> NDArray[np.float32]:
@@ -104,9 +122,14 @@ def test_features_or_a_model_that_fail_release_nothing(talking: Path) -> None:
 
 def test_what_comes_out_as_no_number_is_not_released() -> None:
     whole = read(bundled("noise-gauss"))
-    loud = replace(whole.policies["mine"], chance={"kind": "noise", "noise": "gauss", "scale": float("inf")})
+    loud = replace(
+        whole.policies["mine"], chance={"kind": "noise", "noise": "gauss", "scale": float("inf")}
+    )
     serving = Table(whole, loud, key=0)
-    with np.errstate(invalid="ignore"), pytest.raises(ReleaseError, match="expected 24 finite numbers a row"):
+    with (
+        np.errstate(invalid="ignore"),
+        pytest.raises(ReleaseError, match="expected 24 finite numbers a row"),
+    ):
         serving(np.zeros((1, 60), np.float32))
 
 
@@ -122,18 +145,27 @@ def test_a_model_that_takes_something_else_releases_nothing() -> None:
     whole = read(bundled("leace"))
     turned = {**whole.files, "preprocess.onnx": whole.files["release-0.onnx"]}
     forged = Bundle(turned, whole.card, whole.policies)
-    with pytest.raises(ReleaseError, match=r"preprocess\.onnx: the model failed, .* nothing is released"):
+    with pytest.raises(
+        ReleaseError, match=r"preprocess\.onnx: the model failed, .* nothing is released"
+    ):
         Table(forged, whole.policies["mine"], key=0)(np.zeros((1, 60), np.float32))
-    with pytest.raises(BundleError, match=r"fails on its own test vectors: preprocess\.onnx: the model failed"):
+    with pytest.raises(
+        BundleError, match=r"fails on its own test vectors: preprocess\.onnx: the model failed"
+    ):
         Runtime(forged)
 
 
 def test_vectors_made_elsewhere_have_no_sound(talking: Path) -> None:
-    with pytest.raises(BundleError, match=r"features 'made', expected one of mel, .* takes vectors alone"):
+    with pytest.raises(
+        BundleError, match=r"features 'made', expected one of mel, .* takes vectors alone"
+    ):
         Runtime(bundled("none")).utterance(synthetic(0.5, RATE, 0), RATE)
     whole = read(talking)
     card = {**whole.card, "features": {**whole.card["features"], "recipe": 99}}
-    with pytest.raises(BundleError, match="features 'filterbank' of recipe 99, expected 1: install the sordino that"):
+    with pytest.raises(
+        BundleError,
+        match="features 'filterbank' of recipe 99, expected 1: install the sordino that",
+    ):
         Runtime(Bundle(whole.files, card, whole.policies)).utterance(synthetic(0.5, RATE, 0), RATE)
 
 
@@ -168,5 +200,7 @@ def test_a_bundle_with_sound_lets_a_port_prove_itself_from_samples_on(talking: P
     vectors = read(talking).arrays(bundle.VECTORS)
     frames = filterbank(vectors["sound"].astype(np.float32) / 32768)
     np.testing.assert_allclose(frames, vectors["audio"], rtol=1e-4, atol=1e-4)
-    released = Runtime(talking, key=int.from_bytes(vectors["key_0"].tobytes(), "little")).release([{"audio": frames}])
+    released = Runtime(talking, key=int.from_bytes(vectors["key_0"].tobytes(), "little")).release(
+        [{"audio": frames}]
+    )
     np.testing.assert_allclose(released, vectors["released_0"], rtol=1e-4, atol=1e-4)

@@ -62,8 +62,12 @@ def test_ids_are_a_column_of_their_own_and_no_dimension(tmp_path: Path, suffix: 
 
 
 def test_an_id_needs_the_key_and_is_one_for_each_row() -> None:
-    names = [f"Actor_{actor:02d}/03-01-0{emotion}.wav" for actor in range(24) for emotion in range(8)]
-    ids, others = ([table.utterance_id(key, name, 0, VECTORS[0]) for name in names] for key in (1, 2))
+    names = [
+        f"Actor_{actor:02d}/03-01-0{emotion}.wav" for actor in range(24) for emotion in range(8)
+    ]
+    ids, others = (
+        [table.utterance_id(key, name, 0, VECTORS[0]) for name in names] for key in (1, 2)
+    )
     assert len({*ids, *others}) == 2 * len(names)
     assert ids == [table.utterance_id(1, name, 0, VECTORS[0]) for name in names]
     assert table.utterance_id(1, names[0], 1, VECTORS[0]) not in ids

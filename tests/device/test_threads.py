@@ -1,4 +1,6 @@
-"""Several threads: streams are never mixed, and utterances, releases and the budget of a day stay right."""
+"""Several threads: streams are never mixed, and utterances, releases and the budget of a day stay
+right.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def test_a_second_thread_cannot_push_into_the_stream_of_the_first() -> None:
     half = len(sound) // 2
     results = runtime.push(sound[:half])
     for call in (lambda: runtime.push(sound[half:]), runtime.end):
-        with pytest.raises(ReleaseError, match=r"samples from a second thread, .*Runtime\.stream\(\)"):
+        with pytest.raises(
+            ReleaseError, match=r"samples from a second thread, .*Runtime\.stream\(\)"
+        ):
             elsewhere(call)
     results += [*runtime.push(sound[half:]), *runtime.end()]
     assert vectors(results) == expected
@@ -64,7 +68,10 @@ def test_the_number_of_an_ended_thread_is_not_taken_for_that_thread() -> None:
 
 
 def test_each_source_has_a_stream_of_its_own() -> None:
-    runtime, sounds = Runtime(bundle(), key=7), [said(seed=seed, level=0.05 + 0.02 * seed) for seed in range(6)]
+    runtime, sounds = (
+        Runtime(bundle(), key=7),
+        [said(seed=seed, level=0.05 + 0.02 * seed) for seed in range(6)],
+    )
     alone = [vectors([*(stream := Stream(runtime)).push(sound), *stream.end()]) for sound in sounds]
     together = threading.Barrier(len(sounds))
 
@@ -116,8 +123,15 @@ def test_threads_together_get_no_more_than_the_budget(shared: bool, tmp_path: Pa
 
     sound = said()[RATE : 2 * RATE]
     budget = counting()
-    runtimes = [Runtime(bundle(10), key=7, budget=budget if shared else counting()) for _ in range(1 if shared else 4)]
+    runtimes = [
+        Runtime(bundle(10), key=7, budget=budget if shared else counting())
+        for _ in range(1 if shared else 4)
+    ]
     with ThreadPoolExecutor(8) as pool:
-        results = list(pool.map(lambda turn: runtimes[turn % len(runtimes)].utterance(sound, RATE), range(40)))
+        results = list(
+            pool.map(lambda turn: runtimes[turn % len(runtimes)].utterance(sound, RATE), range(40))
+        )
     assert sum(isinstance(result, Released) for result in results) == 10
-    assert {result.reason for result in results if isinstance(result, Withheld)} == {Reason.BUDGET_SPENT}
+    assert {result.reason for result in results if isinstance(result, Withheld)} == {
+        Reason.BUDGET_SPENT
+    }

@@ -1,4 +1,6 @@
-"""A bundle gives what the lab gives, whatever the release, at sizes and lengths that nobody exported it at."""
+"""A bundle gives what the lab gives, whatever the release, at sizes and lengths that nobody
+exported it at.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ def test_what_goes_out_is_what_the_lab_lets_out(name: str, rows: int) -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 2, 131])
-def test_the_scaled_space_is_that_of_the_lab_though_columns_differ_by_nine_orders(rows: int) -> None:
+def test_the_scaled_space_is_that_of_the_lab_though_columns_differ_by_nine_orders(
+    rows: int,
+) -> None:
     close(served("none").scaled(features()[:rows]), scaled()[:rows])
 
 
@@ -60,7 +64,9 @@ def test_from_features_to_what_goes_out_it_is_what_the_lab_lets_out(name: str) -
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in CERTAIN])
-def test_a_key_decides_what_is_drawn_and_the_operating_system_where_there_is_none(name: str) -> None:
+def test_a_key_decides_what_is_drawn_and_the_operating_system_where_there_is_none(
+    name: str,
+) -> None:
     x, bundle = features()[:40], read(bundled(name))
     one = Runtime(bundle, key=5)
     np.testing.assert_array_equal(one.release(x), Runtime(bundle, key=5).release(x))
@@ -85,13 +91,18 @@ def test_embeddings_of_any_length_are_those_of_the_lab(name: str, tmp_path: Path
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_an_embedding_is_exported_at_no_length_and_no_batch_size(shape: str, tmp_path: Path) -> None:
+def test_an_embedding_is_exported_at_no_length_and_no_batch_size(
+    shape: str, tmp_path: Path
+) -> None:
     lab, given = embedding("general", shape), clips(9, 5, text=shape == "both")
     path = export.write(tmp_path, None, {"mine": (POLICY, lab)}, features="made", card=CARD)
     model = Model(read(path).files["release-0.onnx"], "release-0.onnx")
     padded = {name: values.numpy() for name, values in given.pad(range(9)).items()}
     close(model(**padded)["out"], lab(given))
-    padded = {name: np.pad(v, ((0, 0), (0, 7), (0, 0))) if v.ndim == 3 else v for name, v in padded.items()}
+    padded = {
+        name: np.pad(v, ((0, 0), (0, 7), (0, 0))) if v.ndim == 3 else v
+        for name, v in padded.items()
+    }
     close(model(**padded)["out"], lab(given))  # more padding than anybody needs
 
 
@@ -146,23 +157,33 @@ def test_features_that_are_none_are_refused(x: np.ndarray, says: str) -> None:
 )
 def test_clips_that_are_none_are_refused(clip: dict[str, np.ndarray], tmp_path: Path) -> None:
     lab = embedding("general", "audio")
-    runtime = Runtime(export.write(tmp_path, None, {"mine": (POLICY, lab)}, features="made", card=CARD))
+    runtime = Runtime(
+        export.write(tmp_path, None, {"mine": (POLICY, lab)}, features="made", card=CARD)
+    )
     with pytest.raises(ReleaseError, match=r"streams|NaN or infinity"):
         runtime.release([clip])
 
 
 def test_where_a_network_says_no_number_nothing_is_drawn(tmp_path: Path) -> None:
     lab = embedding("drawn", "audio")
-    runtime = Runtime(export.write(tmp_path, None, {"mine": (POLICY, lab)}, features="made", card=CARD))
+    runtime = Runtime(
+        export.write(tmp_path, None, {"mine": (POLICY, lab)}, features="made", card=CARD)
+    )
     loud = (3e38 * np.random.default_rng(0).choice([-1, 1], (10, 6))).astype(np.float32)
-    with pytest.raises(ReleaseError, match=r"a clip with numbers beyond 1e\+09, expected speech: leave it out"):
+    with pytest.raises(
+        ReleaseError, match=r"a clip with numbers beyond 1e\+09, expected speech: leave it out"
+    ):
         runtime.release([{"audio": loud}])
     network = lab.network
     network.primary["activation"][-1].bias.fill_(np.nan)  # type: ignore[index]
     model = Model(decision(network, "activation", lab.arrays["bias"]), "torn.onnx")
-    with pytest.raises(ReleaseError, match=r"torn\.onnx: the model gave NaN or infinity: nothing is released"):
+    with pytest.raises(
+        ReleaseError, match=r"torn\.onnx: the model gave NaN or infinity: nothing is released"
+    ):
         model(audio=np.ones((1, 10, 6), np.float32), audio_length=np.array([10]))
-    with pytest.raises(ReleaseError, match="the network gave NaN or infinity, expected finite numbers"):
+    with pytest.raises(
+        ReleaseError, match="the network gave NaN or infinity, expected finite numbers"
+    ):
         lab(Sequences.of(audio=[loud]))
 
 
@@ -173,4 +194,7 @@ def test_a_key_that_is_none_is_refused(key: int) -> None:
 
 
 def as_clips(rows: Sequences) -> list[dict[str, np.ndarray]]:
-    return [{name: values[row].numpy() for name, values in rows.streams.items()} for row in range(len(rows))]
+    return [
+        {name: values[row].numpy() for name, values in rows.streams.items()}
+        for row in range(len(rows))
+    ]

@@ -11,11 +11,27 @@ import pytest
 
 from sordino.device import Bundle, read
 from sordino.errors import BundleError, ReleaseError
-from sordino.export.quantisation import Bundled, Change, Reading, as_release, attacked, changes, halves
+from sordino.export.quantisation import (
+    Bundled,
+    Change,
+    Reading,
+    as_release,
+    attacked,
+    changes,
+    halves,
+)
 from sordino.metrics import Interval
 from sordino.release import Drawn, Release
 from sordino.release.protocol import Readable
-from tests.device.synthetic_bundles import bundled, features, fitted, preprocess, scaled, scene, talking
+from tests.device.synthetic_bundles import (
+    bundled,
+    features,
+    fitted,
+    preprocess,
+    scaled,
+    scene,
+    talking,
+)
 
 
 @pytest.mark.parametrize("name", ["rae", "rae-grl+", "leace", "rae-leace", "drawn", "drawn+rae-25"])
@@ -29,7 +45,11 @@ def test_8_bits_are_smaller_and_near(name: str) -> None:
 
 
 def test_a_bundle_is_a_release_that_attacks_take() -> None:
-    drawn, erased, lab = as_release(bundled("drawn"), "mine"), as_release(bundled("leace"), "mine"), fitted("drawn")
+    drawn, erased, lab = (
+        as_release(bundled("drawn"), "mine"),
+        as_release(bundled("leace"), "mine"),
+        fitted("drawn"),
+    )
     assert isinstance(drawn, Reading)
     assert isinstance(lab, Drawn)
     read_by: list[object] = [drawn, erased]
@@ -75,7 +95,10 @@ def test_a_rounded_bundle_that_leaks_is_found_out() -> None:
 
 
 def test_where_the_interval_cannot_be_told_nothing_holds() -> None:
-    sure, unsure = Interval(0.5, 0.4, 0.6, 100, 20), Interval(0.5, float("nan"), float("nan"), 10, 3)
+    sure, unsure = (
+        Interval(0.5, 0.4, 0.6, 100, 20),
+        Interval(0.5, float("nan"), float("nan"), 10, 3),
+    )
     assert Change("gender", sure, replace(sure, value=0.59)).holds
     assert not Change("gender", sure, replace(sure, value=0.61)).holds
     assert not Change("gender", unsure, sure).holds

@@ -1,4 +1,6 @@
-"""Weights of 8 bits: what a bundle releases is what its rounded weights say, on every processor, and erasures stay."""
+"""Weights of 8 bits: what a bundle releases is what its rounded weights say, on every processor,
+and erasures stay.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ from tests.device.synthetic_bundles import bundled, features, scaled, scene
 
 FAMILIES = ["none", "rae", "rae-grl+", "leace", "rae-leace", "drawn", "drawn+rae-25", "noise-gauss"]
 APART = 1e-5
-"""How far two processors may be apart, in units of the largest number: 100 times the step of float32."""
+"""How far two processors may be apart, in units of the largest number: 100 times the step of
+float32.
+"""
 
 
 def assert_near(output: NDArray[np.floating], expected: NDArray[np.floating]) -> None:
@@ -55,14 +59,20 @@ def test_vectors_of_8_bits_are_of_8_bits(name: str) -> None:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_no_bundle_rounds_its_inputs(name: str) -> None:
-    models = [content for file, content in read(bundled(name, int8=True)).files.items() if file.endswith(".onnx")]
+    models = [
+        content
+        for file, content in read(bundled(name, int8=True)).files.items()
+        if file.endswith(".onnx")
+    ]
     assert models
     assert not any(map(rounds_inputs, models))
 
 
 def test_an_erasure_stays_one_in_8_bits() -> None:
     """On the rows that it was fitted on no line tells gender: the mean of each is the mean of all."""
-    full, small = (read(bundled("leace", int8=int8)).files["release-0.onnx"] for int8 in (False, True))
+    full, small = (
+        read(bundled("leace", int8=int8)).files["release-0.onnx"] for int8 in (False, True)
+    )
     rows = scene().parts.transform.rows
     z, gender = scaled()[rows], scene().corpus.genders()[rows]
     for content in (full, small):
@@ -76,8 +86,13 @@ def test_an_erasure_is_smaller_than_its_map() -> None:
     assert len(erased) < 24 * 24 * 4
 
 
-@given(arrays(np.float32, st.tuples(st.integers(1, 6), st.integers(1, 6)), elements=st.floats(width=32, allow_nan=False,
-       allow_infinity=False)))  # fmt: skip
+@given(
+    arrays(
+        np.float32,
+        st.tuples(st.integers(1, 6), st.integers(1, 6)),
+        elements=st.floats(width=32, allow_nan=False, allow_infinity=False),
+    )
+)
 @settings(deadline=None)
 def test_rounding_is_off_by_half_a_step(weights: NDArray[np.float32]) -> None:
     numbers, scale = quantise(weights)
@@ -97,13 +112,20 @@ def test_rounding_leaves_float64_and_biases() -> None:
     model = graph.model(y=(x @ single).astype(np.float64) @ double + bias)
     whole = onnx.load_model_from_string(rounded(model))
     kinds = sorted((tensor.data_type, len(tensor.dims)) for tensor in whole.graph.initializer)
-    expected = [(TensorProto.FLOAT, 1), (TensorProto.INT8, 2), (TensorProto.DOUBLE, 1), (TensorProto.DOUBLE, 2)]
+    expected = [
+        (TensorProto.FLOAT, 1),
+        (TensorProto.INT8, 2),
+        (TensorProto.DOUBLE, 1),
+        (TensorProto.DOUBLE, 2),
+    ]
     assert kinds == sorted(expected)
     assert rounded(model) == rounded(model)
 
 
 def integers(width: int = 32) -> tuple[bytes, NDArray[np.int8]]:
-    """A model of 8-bit inputs by 8-bit weights, as sordino wrote them before; pairs of products exceed 16 bits."""
+    """A model of 8-bit inputs by 8-bit weights, as sordino wrote them before; pairs of products
+    exceed 16 bits.
+    """
     random = np.random.default_rng(0)
     weights = random.choice(np.array([-127, 127], np.int8), (width, width))
     weights[: width // 2] = np.abs(weights[: width // 2])
@@ -117,7 +139,10 @@ def integers(width: int = 32) -> tuple[bytes, NDArray[np.int8]]:
 
 
 def saved(width: int, nodes: list[onnx.NodeProto], *constants: onnx.TensorProto) -> bytes:
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", width]) for name in ("z", "out")]
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", width])
+        for name in ("z", "out")
+    ]
     graph = helper.make_graph(nodes, "sordino", ends[:1], ends[1:], list(constants))
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
     return bytes(model.SerializeToString())
@@ -133,17 +158,27 @@ def test_an_old_bundle_gives_exact_integers() -> None:
 
 
 def test_no_library_rounds_inputs_of_its_own_accord() -> None:
-    """ONNX Runtime 1.32 makes integer products of `DequantizeLinear` and `MatMul` where nobody forbids it."""
+    """ONNX Runtime 1.32 makes integer products of `DequantizeLinear` and `MatMul` where nobody
+    forbids it.
+    """
     random = np.random.default_rng(0)
-    numbers, steps = random.integers(-127, 128, (32, 32)).astype(np.int8), random.uniform(0.001, 0.01, 32)
-    constants = numpy_helper.from_array(numbers, "w"), numpy_helper.from_array(steps.astype(np.float32), "steps")
+    numbers, steps = (
+        random.integers(-127, 128, (32, 32)).astype(np.int8),
+        random.uniform(0.001, 0.01, 32),
+    )
+    constants = (
+        numpy_helper.from_array(numbers, "w"),
+        numpy_helper.from_array(steps.astype(np.float32), "steps"),
+    )
     nodes = [
         helper.make_node("DequantizeLinear", ["w", "steps"], ["floats"], axis=1),
         helper.make_node("MatMul", ["z", "floats"], ["out"]),
     ]
     z = random.normal(size=(9, 32)).astype(np.float32)
     output = Model(saved(32, nodes, *constants), "other")(z=z)["out"]
-    assert_near(output, z.astype(np.float64) @ (numbers * steps.astype(np.float32).astype(np.float64)))
+    assert_near(
+        output, z.astype(np.float64) @ (numbers * steps.astype(np.float32).astype(np.float64))
+    )
 
 
 def test_what_rounds_its_inputs_is_told(tmp_path: Path) -> None:
@@ -157,5 +192,14 @@ def test_what_rounds_its_inputs_is_told(tmp_path: Path) -> None:
 
 def shown(path: Path) -> str:
     """What `sordino bundle show` prints, in one line."""
-    command = [sys.executable, "-c", "from sordino.cli import main; main()", "bundle", "show", str(path)]
-    return " ".join(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+    command = [
+        sys.executable,
+        "-c",
+        "from sordino.cli import main; main()",
+        "bundle",
+        "show",
+        str(path),
+    ]
+    return " ".join(
+        subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    )

@@ -16,7 +16,9 @@ from sordino.signal import audio
 
 @pytest.fixture
 def noises(tmp_path: Path) -> Callable[..., Corpus]:
-    """`noises(count)`: a corpus of that many different half seconds of noise, its files in `tmp_path/sound`."""
+    """`noises(count)`: a corpus of that many different half seconds of noise, its files in
+    `tmp_path/sound`.
+    """
 
     def make(count: int, extra: Sequence[Path] = ()) -> Corpus:
         files = [tmp_path / "sound" / f"{number:03d}.wav" for number in range(count)]

@@ -74,7 +74,9 @@ def test_keys_may_hold_what_no_file_name_may(cache: Cache) -> None:
 def test_a_folder_that_is_a_file_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     cache = Cache.of(tmp_path / "file", "set", {})
-    with pytest.raises(StorageError, match="a part of the path is a file, expected a folder: choose another place"):
+    with pytest.raises(
+        StorageError, match="a part of the path is a file, expected a folder: choose another place"
+    ):
         cache.find("key", 100)
     with pytest.raises(StorageError, match="expected a folder: choose another place"):
         cache.keep("key", VECTOR)

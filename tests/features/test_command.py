@@ -1,4 +1,6 @@
-"""`sordino extract` writes the vectors that `features.extract` gives, and says in one line what it cannot do."""
+"""`sordino extract` writes the vectors that `features.extract` gives, and says in one line what it
+cannot do.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,12 @@ from sordino.features import FEATURE_SETS, extract, read_vectors
 @pytest.fixture
 def manifest(noises: Callable[..., Corpus], tmp_path: Path) -> str:
     files = noises(3).column("file")
-    rows = {"file": files, "speaker": ["a", "b", "c"], "gender": "female", "emotion": ["sad", "happy", "angry"]}
+    rows = {
+        "file": files,
+        "speaker": ["a", "b", "c"],
+        "gender": "female",
+        "emotion": ["sad", "happy", "angry"],
+    }
     pd.DataFrame(rows).to_csv(tmp_path / "manifest.csv", index=False)
     return f"manifest={tmp_path / 'manifest.csv'}"
 
@@ -34,13 +41,31 @@ def test_the_table_has_the_vectors_and_the_json_how_they_were_made(
     noises: Callable[..., Corpus], manifest: str, tmp_path: Path, features: str
 ) -> None:
     out, told = tmp_path / "new" / "x.parquet", tmp_path / "x.json"
-    options = ("--corpus", manifest, "--features", features, "--cache", tmp_path / "cache", "--jobs", "1")
+    options = (
+        "--corpus",
+        manifest,
+        "--features",
+        features,
+        "--cache",
+        tmp_path / "cache",
+        "--jobs",
+        "1",
+    )
     assert run(*options, "--out", out, "--json", told) == 0
     expected = extract(features, noises(3), tmp_path / "cache", jobs=1)
     np.testing.assert_array_equal(read_vectors(out, noises(3)), expected)
-    assert list(pd.read_parquet(out).columns) == ["file", "start", "end", *FEATURE_SETS[features].names]
+    assert list(pd.read_parquet(out).columns) == [
+        "file",
+        "start",
+        "end",
+        *FEATURE_SETS[features].names,
+    ]
     result = json.loads(told.read_text())
-    assert (result["utterances"], result["dims"], result["features"]) == (3, FEATURE_SETS[features].dims, features)
+    assert (result["utterances"], result["dims"], result["features"]) == (
+        3,
+        FEATURE_SETS[features].dims,
+        features,
+    )
     assert result["config"] == FEATURE_SETS[features].config
     first = out.read_bytes()
     assert run(*options, "--out", out) == 0
@@ -70,7 +95,19 @@ def test_a_bad_recording_ends_with_status_two_and_its_name(
     manifest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "sound" / "001.wav").write_text("no sound")
-    assert run("--corpus", manifest, "--out", tmp_path / "x.csv", "--cache", tmp_path / "cache", "--jobs", "1") == 2
+    assert (
+        run(
+            "--corpus",
+            manifest,
+            "--out",
+            tmp_path / "x.csv",
+            "--cache",
+            tmp_path / "cache",
+            "--jobs",
+            "1",
+        )
+        == 2
+    )
     assert "001.wav: not a sound file" in capsys.readouterr().err
     assert not (tmp_path / "x.csv").exists()
 
@@ -86,12 +123,23 @@ def test_bad_recordings_are_named_one_a_line(
 ) -> None:
     damage(tmp_path, "000.wav")
     (tmp_path / "sound" / "002.wav").write_bytes(b"")
-    options = ("--corpus", manifest, "--cache", tmp_path / "cache", "--features", "mel", "--jobs", jobs)
+    options = (
+        "--corpus",
+        manifest,
+        "--cache",
+        tmp_path / "cache",
+        "--features",
+        "mel",
+        "--jobs",
+        jobs,
+    )
     assert run(*options, "--out", tmp_path / "x.csv", "--json", tmp_path / "x.json") == 2
     error = capsys.readouterr().err
     assert len(error.splitlines()) == 3
     assert max(map(len, error.splitlines())) < 250
-    assert [row["utterance"] for row in json.loads((tmp_path / "x.json").read_text())["unusable"]] == [0, 2]
+    assert [
+        row["utterance"] for row in json.loads((tmp_path / "x.json").read_text())["unusable"]
+    ] == [0, 2]
     assert "2 of 3 utterances cannot be used" in error
     assert "000.wav: not a sound file that can be read, but a web page" in error
     assert "002.wav: an empty file" in error
@@ -104,7 +152,16 @@ def test_bad_recordings_are_left_out_when_asked_and_counted(
 ) -> None:
     damage(tmp_path, "001.wav")
     out, told = tmp_path / "x.csv", tmp_path / "x.json"
-    options = ("--corpus", manifest, "--cache", tmp_path / "cache", "--features", "mel", "--jobs", "1")
+    options = (
+        "--corpus",
+        manifest,
+        "--cache",
+        tmp_path / "cache",
+        "--features",
+        "mel",
+        "--jobs",
+        "1",
+    )
     assert run(*options, "--skip-bad", "--out", out, "--json", told) == 0
     captured = capsys.readouterr()
     assert "2 utterances, 927 numbers each, 1 left out" in captured.out
@@ -115,14 +172,24 @@ def test_bad_recordings_are_left_out_when_asked_and_counted(
     assert [Path(file).name for file in pd.read_csv(out)["file"]] == ["000.wav", "002.wav"]
     whole = noises(3)
     kept = whole.select(np.array([0, 2]))
-    np.testing.assert_allclose(read_vectors(out, kept), extract("mel", kept, tmp_path / "cache"), rtol=1e-6)
+    np.testing.assert_allclose(
+        read_vectors(out, kept), extract("mel", kept, tmp_path / "cache"), rtol=1e-6
+    )
 
 
 def test_a_corpus_of_bad_recordings_alone_is_refused(
     manifest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     damage(tmp_path, "000.wav", "001.wav", "002.wav")
-    options = ("--corpus", manifest, "--cache", tmp_path / "cache", "--features", "mel", "--skip-bad")
+    options = (
+        "--corpus",
+        manifest,
+        "--cache",
+        tmp_path / "cache",
+        "--features",
+        "mel",
+        "--skip-bad",
+    )
     assert run(*options, "--out", tmp_path / "x.csv") == 2
     assert "3 of 3 utterances cannot be used" in capsys.readouterr().err
     assert not (tmp_path / "x.csv").exists()
@@ -133,7 +200,16 @@ def test_absent_recordings_are_unusable_as_others_are(
 ) -> None:
     damage(tmp_path, "000.wav")
     (tmp_path / "sound" / "001.wav").unlink()
-    options = ("--corpus", manifest, "--cache", tmp_path / "cache", "--features", "mel", "--out", tmp_path / "x.csv")
+    options = (
+        "--corpus",
+        manifest,
+        "--cache",
+        tmp_path / "cache",
+        "--features",
+        "mel",
+        "--out",
+        tmp_path / "x.csv",
+    )
     assert run(*options) == 2
     error = capsys.readouterr().err
     assert "001.wav: no such recording" in error
@@ -143,12 +219,26 @@ def test_absent_recordings_are_unusable_as_others_are(
     assert [Path(file).name for file in pd.read_csv(tmp_path / "x.csv")["file"]] == ["002.wav"]
 
 
-def test_ten_bad_recordings_are_named_and_the_rest_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ten_bad_recordings_are_named_and_the_rest_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = pd.DataFrame(
-        {"file": [f"gone{row}.wav" for row in range(13)], "speaker": "a", "gender": "f", "emotion": "sad"}
+        {
+            "file": [f"gone{row}.wav" for row in range(13)],
+            "speaker": "a",
+            "gender": "f",
+            "emotion": "sad",
+        }
     )
     rows.to_csv(tmp_path / "m.csv", index=False)
-    options = ("--corpus", f"manifest={tmp_path / 'm.csv'}", "--features", "mel", "--out", tmp_path / "x.csv")
+    options = (
+        "--corpus",
+        f"manifest={tmp_path / 'm.csv'}",
+        "--features",
+        "mel",
+        "--out",
+        tmp_path / "x.csv",
+    )
     assert run(*options, "--json", tmp_path / "x.json") == 2
     error = capsys.readouterr().err
     assert error.count("no such recording") == 10

@@ -33,16 +33,24 @@ def reference(features: str, files: list[str]) -> NDArray[np.float32]:
     rows = []
     for file in files:
         samples, rate = soundfile.read(file, dtype="float32")
-        rows.append(smile.process_signal(samples.clip(-32767 / 32768, 32767 / 32768), rate).to_numpy()[0])
+        rows.append(
+            smile.process_signal(samples.clip(-32767 / 32768, 32767 / 32768), rate).to_numpy()[0]
+        )
     return np.array(rows)
 
 
 def kept(cache: Path) -> dict[Path, float]:
-    return {file: file.stat().st_mtime_ns for file in cache.rglob("*.vector") if not file.name.startswith(".")}
+    return {
+        file: file.stat().st_mtime_ns
+        for file in cache.rglob("*.vector")
+        if not file.name.startswith(".")
+    }
 
 
 @pytest.mark.parametrize("features", OPENSMILE)
-def test_values_are_exactly_those_of_opensmile(noises: Callable[..., Corpus], tmp_path: Path, features: str) -> None:
+def test_values_are_exactly_those_of_opensmile(
+    noises: Callable[..., Corpus], tmp_path: Path, features: str
+) -> None:
     corpus = noises(3)
     x = extract(features, corpus, tmp_path / "cache", jobs=2)
     assert x.dtype == np.float32
@@ -52,13 +60,20 @@ def test_values_are_exactly_those_of_opensmile(noises: Callable[..., Corpus], tm
     assert len(set(FEATURE_SETS[features].names)) == FEATURE_SETS[features].dims
 
 
-def test_mel_is_the_function_that_a_device_runs(noises: Callable[..., Corpus], tmp_path: Path) -> None:
+def test_mel_is_the_function_that_a_device_runs(
+    noises: Callable[..., Corpus], tmp_path: Path
+) -> None:
     corpus = noises(3)
     expected = [functionals(audio.read(file)) for file in corpus.column("file")]
     for _ in range(2):  # computed, then read
         np.testing.assert_array_equal(extract("mel", corpus, tmp_path / "cache", jobs=2), expected)
     assert len(kept(tmp_path / "cache")) == 3
-    assert FEATURE_SETS["mel"].config.keys() >= {"recipe", "kaldi-native-fbank", "soxr", "libsndfile"}
+    assert FEATURE_SETS["mel"].config.keys() >= {
+        "recipe",
+        "kaldi-native-fbank",
+        "soxr",
+        "libsndfile",
+    }
 
 
 def test_values_on_real_speech_are_exactly_those_of_opensmile(data: Path) -> None:
@@ -78,18 +93,26 @@ def test_relative_paths_hold_wherever_earlier_processes_stand(
     noises: Callable[..., Corpus], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     corpus = noises(4)
-    x = extract(SMALL, corpus, None, jobs=2)  # joblib keeps these two processes, and the folder they stand in
+    x = extract(
+        SMALL, corpus, None, jobs=2
+    )  # joblib keeps these two processes, and the folder they stand in
     monkeypatch.chdir(tmp_path)
-    moved = corpus.table.assign(file=[str(Path(file).relative_to(tmp_path)) for file in corpus.table["file"]])
+    moved = corpus.table.assign(
+        file=[str(Path(file).relative_to(tmp_path)) for file in corpus.table["file"]]
+    )
     np.testing.assert_array_equal(extract(SMALL, Corpus("noise", moved), "cache", jobs=2), x)
     assert len(kept(tmp_path / "cache")) == 4
 
 
-def test_identical_recordings_and_cuts_are_computed_once(noises: Callable[..., Corpus], tmp_path: Path) -> None:
+def test_identical_recordings_and_cuts_are_computed_once(
+    noises: Callable[..., Corpus], tmp_path: Path
+) -> None:
     corpus = noises(2)
     copies = corpus.table.loc[[0, 1, 0, 0, 1]].reset_index(drop=True)
     copies["end"] = [np.nan, np.nan, np.nan, 0.25, 0.25]
-    copies.loc[2, "file"] = str(audio.write(tmp_path / "copy.wav", audio.read(corpus.column("file")[0])))
+    copies.loc[2, "file"] = str(
+        audio.write(tmp_path / "copy.wav", audio.read(corpus.column("file")[0]))
+    )
     x = extract(SMALL, Corpus("copies", copies), tmp_path / "cache", jobs=1)
     assert len(kept(tmp_path / "cache")) == 4
     np.testing.assert_array_equal(x[0], x[2])
@@ -97,7 +120,9 @@ def test_identical_recordings_and_cuts_are_computed_once(noises: Callable[..., C
     assert (x[3] != x[4]).any()
 
 
-def test_a_second_run_reads_and_computes_nothing(noises: Callable[..., Corpus], tmp_path: Path) -> None:
+def test_a_second_run_reads_and_computes_nothing(
+    noises: Callable[..., Corpus], tmp_path: Path
+) -> None:
     x = extract(SMALL, noises(4), tmp_path / "cache", jobs=1)
     before = kept(tmp_path / "cache")
     np.testing.assert_array_equal(extract(SMALL, noises(4), tmp_path / "cache", jobs=1), x)
@@ -131,7 +156,9 @@ def test_odd_sounds_have_finite_values(features: str) -> None:
 def test_full_scale_is_clipped_before_opensmile_turns_it_over(tmp_path: Path) -> None:
     loud = np.sign(np.random.default_rng(0).normal(size=16000)).astype(np.float32)
     soundfile.write(tmp_path / "loud.wav", loud, 16000, subtype="FLOAT")
-    corpus = table.make("loud", pd.DataFrame({"file": [str(tmp_path / "loud.wav")], "speaker": ["one"]}))
+    corpus = table.make(
+        "loud", pd.DataFrame({"file": [str(tmp_path / "loud.wav")], "speaker": ["one"]})
+    )
     smile = opensmile.Smile(opensmile.FeatureSet[SMALL], opensmile.FeatureLevel.Functionals)
     with np.errstate(invalid="ignore"):
         turned = smile(loud, 16000)[0, :, 0]  # +1.0 has become -1.0: a constant, hardly a sound
@@ -141,7 +168,9 @@ def test_full_scale_is_clipped_before_opensmile_turns_it_over(tmp_path: Path) ->
 
 
 def test_a_sound_without_functionals_is_an_error_and_not_nan() -> None:
-    with pytest.raises(FeatureError, match=r"88 of 88 values of a sound of 0\.05 s are NaN or infinite"):
+    with pytest.raises(
+        FeatureError, match=r"88 of 88 values of a sound of 0\.05 s are NaN or infinite"
+    ):
         FEATURE_SETS[SMALL](np.ones(800, dtype=np.float32))
 
 
@@ -166,11 +195,16 @@ def test_a_recording_that_does_not_exist_is_named(tmp_path: Path) -> None:
         extract(SMALL, table.make("gone", rows), None)
 
 
-def test_an_unknown_set_is_an_error_and_a_table_is_read(noises: Callable[..., Corpus], tmp_path: Path) -> None:
+def test_an_unknown_set_is_an_error_and_a_table_is_read(
+    noises: Callable[..., Corpus], tmp_path: Path
+) -> None:
     corpus = noises(2)
     path = write_vectors(tmp_path / "made.npz", np.eye(2, dtype=np.float32), corpus, ["a", "b"])
     np.testing.assert_array_equal(extract(str(path), corpus), np.eye(2))
-    with pytest.raises(FeatureError, match=r"features IS14: expected mel, IS13, .* or a \.parquet, \.csv, \.npz file"):
+    with pytest.raises(
+        FeatureError,
+        match=r"features IS14: expected mel, IS13, .* or a \.parquet, \.csv, \.npz file",
+    ):
         extract("IS14", corpus)
 
 
@@ -186,7 +220,9 @@ except Exception as error:
 """
 
 
-def started(corpus: Corpus, cache: Path, features: str = SMALL, jobs: int = 1) -> subprocess.Popen[str]:
+def started(
+    corpus: Corpus, cache: Path, features: str = SMALL, jobs: int = 1
+) -> subprocess.Popen[str]:
     """The same extraction in processes of its own."""
     rows = cache.parent / "rows.pickle"
     corpus.table.to_pickle(rows)
@@ -227,7 +263,9 @@ def disk(tmp_path: Path):
     place = tmp_path / "disk"
     place.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "sordino", place], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "sordino", place],
+        capture_output=True,
+        check=False,
     )
     if mounted.returncode:
         pytest.skip("no right to mount a small disk here")
@@ -236,20 +274,28 @@ def disk(tmp_path: Path):
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_full_disk_says_so_and_keeps_what_was_computed(noises: Callable[..., Corpus], disk: Path, jobs: int) -> None:
+def test_a_full_disk_says_so_and_keeps_what_was_computed(
+    noises: Callable[..., Corpus], disk: Path, jobs: int
+) -> None:
     corpus = noises(6)
-    with pytest.raises(StorageError, match="the disk is full: free some space, or choose another place"):
+    with pytest.raises(
+        StorageError, match="the disk is full: free some space, or choose another place"
+    ):
         extract("IS13", corpus, disk, jobs)
     before = kept(disk)
     assert 1 <= len(before) <= 2
-    assert jobs > 1 or not [path for path in disk.rglob(".*") if path.is_file()], "half a vector was left"
+    assert jobs > 1 or not [path for path in disk.rglob(".*") if path.is_file()], (
+        "half a vector was left"
+    )
     subprocess.run(["mount", "-o", "remount,size=1m", disk], check=True)
     x = extract("IS13", corpus, disk, jobs)
     np.testing.assert_array_equal(x, reference("IS13", list(corpus.table["file"])))
     assert before.items() <= kept(disk).items()
 
 
-def test_a_disk_that_becomes_read_only_is_still_read(noises: Callable[..., Corpus], disk: Path) -> None:
+def test_a_disk_that_becomes_read_only_is_still_read(
+    noises: Callable[..., Corpus], disk: Path
+) -> None:
     corpus = noises(2)
     x = extract(SMALL, corpus, disk, jobs=1)
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
@@ -259,7 +305,9 @@ def test_a_disk_that_becomes_read_only_is_still_read(noises: Callable[..., Corpu
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc here")
-def test_a_place_where_nothing_can_be_written_says_so(noises: Callable[..., Corpus], tmp_path: Path) -> None:
+def test_a_place_where_nothing_can_be_written_says_so(
+    noises: Callable[..., Corpus], tmp_path: Path
+) -> None:
     with pytest.raises(StorageError, match=r"/proc/.*: .*(check the path|choose another)"):
         extract(SMALL, noises(1), "/proc/sordino", jobs=1)
     (tmp_path / "file").write_text("mine")

@@ -22,11 +22,17 @@ def clips(tmp_path: Path) -> Corpus:
     files = [tmp_path / "sound" / f"{number}.wav" for number in range(6)]
     for number, file in enumerate(files):
         audio.write(file, np.random.default_rng(number).normal(0, 0.1, 2000 + 1000 * number))
-    return table.make("clips", pd.DataFrame({"file": [str(file) for file in files], "speaker": "one"}))
+    return table.make(
+        "clips", pd.DataFrame({"file": [str(file) for file in files], "speaker": "one"})
+    )
 
 
 def kept(cache: Path) -> dict[Path, int]:
-    return {file: file.stat().st_mtime_ns for file in cache.rglob("*.vector") if not file.name.startswith(".")}
+    return {
+        file: file.stat().st_mtime_ns
+        for file in cache.rglob("*.vector")
+        if not file.name.startswith(".")
+    }
 
 
 def assert_same(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
@@ -39,7 +45,14 @@ def assert_same(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_values_are_those_of_the_filterbank(clips: Corpus, tmp_path: Path, jobs: int) -> None:
     expected = [filterbank(audio.read(file)) for file in clips.column("file")]
-    assert [sequence.shape for sequence in expected] == [(11, 40), (17, 40), (23, 40), (29, 40), (36, 40), (42, 40)]
+    assert [sequence.shape for sequence in expected] == [
+        (11, 40),
+        (17, 40),
+        (23, 40),
+        (29, 40),
+        (36, 40),
+        (42, 40),
+    ]
     assert_same(frames(clips, tmp_path / "cache", jobs), expected)
     assert_same(frames(clips, tmp_path / "cache", jobs), expected)
     assert_same(frames(clips, None, jobs), expected)
@@ -48,16 +61,22 @@ def test_values_are_those_of_the_filterbank(clips: Corpus, tmp_path: Path, jobs:
 def test_rows_come_in_their_order(clips: Corpus, tmp_path: Path) -> None:
     order = np.array([4, 0, 5, 2])
     whole = frames(clips, tmp_path / "cache", jobs=1)
-    assert_same(frames(clips.select(order), tmp_path / "cache", jobs=1), [whole[row] for row in order])
+    assert_same(
+        frames(clips.select(order), tmp_path / "cache", jobs=1), [whole[row] for row in order]
+    )
     assert_same(frames(clips.select(order), None, jobs=1), [whole[row] for row in order])
 
 
 def test_relative_paths_hold_wherever_earlier_processes_stand(
     clips: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = frames(clips, None, jobs=2)  # joblib keeps these two processes, and the folder they stand in
+    expected = frames(
+        clips, None, jobs=2
+    )  # joblib keeps these two processes, and the folder they stand in
     monkeypatch.chdir(tmp_path)
-    moved = clips.table.assign(file=[str(Path(file).relative_to(tmp_path)) for file in clips.table["file"]])
+    moved = clips.table.assign(
+        file=[str(Path(file).relative_to(tmp_path)) for file in clips.table["file"]]
+    )
     assert_same(frames(Corpus("clips", moved), "cache", jobs=2), expected)
     assert len(kept(tmp_path / "cache")) == 6
 
@@ -74,7 +93,9 @@ def test_a_second_run_reads_and_what_is_new_is_computed(clips: Corpus, tmp_path:
 @pytest.mark.parametrize(
     "damage", [lambda content: content[:-160], lambda content: content + bytes(160), lambda _: b""]
 )
-def test_a_damaged_entry_is_computed_anew(clips: Corpus, tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+def test_a_damaged_entry_is_computed_anew(
+    clips: Corpus, tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
     expected = frames(clips, tmp_path / "cache", jobs=1)
     place = min(kept(tmp_path / "cache"))
     whole = place.read_bytes()
@@ -91,7 +112,9 @@ def test_frames_and_vectors_share_a_folder_and_nothing_else(clips: Corpus, tmp_p
     assert folders == ["eGeMAPSv02", "filterbank"]
 
 
-def test_identical_recordings_are_computed_once_and_nobody_can_change_them(clips: Corpus, tmp_path: Path) -> None:
+def test_identical_recordings_are_computed_once_and_nobody_can_change_them(
+    clips: Corpus, tmp_path: Path
+) -> None:
     copies = clips.table.loc[[0, 1, 0, 1]].reset_index(drop=True)
     copies["end"] = [np.nan, np.nan, np.nan, 0.1]
     for _ in range(2):  # computed, then read
@@ -103,7 +126,9 @@ def test_identical_recordings_are_computed_once_and_nobody_can_change_them(clips
     assert len(kept(tmp_path / "cache")) == 3
 
 
-def test_a_bad_recording_is_named_and_the_run_goes_on_from_what_it_kept(clips: Corpus, tmp_path: Path) -> None:
+def test_a_bad_recording_is_named_and_the_run_goes_on_from_what_it_kept(
+    clips: Corpus, tmp_path: Path
+) -> None:
     bad = Path(clips.column("file")[4])
     whole = bad.read_bytes()
     bad.write_text("no sound")
@@ -127,6 +152,8 @@ def test_a_recording_that_is_too_short_or_not_there_is_named(tmp_path: Path) -> 
 
 def test_silence_has_finite_frames(tmp_path: Path) -> None:
     file = audio.write(tmp_path / "silence.wav", np.zeros(16000))
-    (found,) = frames(table.make("silence", pd.DataFrame({"file": [str(file)], "speaker": ["one"]})), None, jobs=1)
+    (found,) = frames(
+        table.make("silence", pd.DataFrame({"file": [str(file)], "speaker": ["one"]})), None, jobs=1
+    )
     assert np.isfinite(found).all()
     assert found.shape == (98, 40)

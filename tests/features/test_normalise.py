@@ -1,4 +1,6 @@
-"""Four ways to one scale: each by its definition, none by a row that it must not see, `running` by no later frame."""
+"""Four ways to one scale: each by its definition, none by a row that it must not see, `running` by
+no later frame.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ Sequences = list[NDArray[np.float32]]
 def made(lengths: list[int], seed: int = 0) -> Sequences:
     """Sequences whose level and spread differ from one to the next and from band to band."""
     rng = np.random.default_rng(seed)
-    level, spread = rng.normal(-10, 4, (len(lengths), 1, DIMS)), rng.uniform(0.5, 3, (len(lengths), 1, DIMS))
+    level, spread = (
+        rng.normal(-10, 4, (len(lengths), 1, DIMS)),
+        rng.uniform(0.5, 3, (len(lengths), 1, DIMS)),
+    )
     return [
         (level[row] + spread[row] * rng.normal(size=(length, DIMS))).astype(np.float32)
         for row, length in enumerate(lengths)
@@ -69,8 +74,12 @@ def test_corpus_is_the_z_score_over_the_training_rows() -> None:
 
 
 @pytest.mark.parametrize("weight", [1, 300])
-def test_running_is_the_z_score_over_the_training_rows_and_what_was_said_so_far(weight: int) -> None:
-    """Frame by frame: the moments of `weight` frames spread like the training rows, and of the utterance up to here."""
+def test_running_is_the_z_score_over_the_training_rows_and_what_was_said_so_far(
+    weight: int,
+) -> None:
+    """Frame by frame: the moments of `weight` frames spread like the training rows, and of the
+    utterance up to here.
+    """
     everyone = np.concatenate(TRAINING).astype(np.float64)
     mean, variance = everyone.mean(axis=0), everyone.var(axis=0)
     for sequence, found in zip(TEST, fitted("running", weight=weight)(TEST), strict=True):
@@ -83,23 +92,35 @@ def test_running_is_the_z_score_over_the_training_rows_and_what_was_said_so_far(
 
 
 def test_running_goes_from_corpus_to_utterance() -> None:
-    heavy, light = fitted("running", weight=10**9)([TEST[2]]), fitted("running", weight=1)([np.tile(TEST[2], (200, 1))])
+    heavy, light = (
+        fitted("running", weight=10**9)([TEST[2]]),
+        fitted("running", weight=1)([np.tile(TEST[2], (200, 1))]),
+    )
     np.testing.assert_allclose(heavy[0], applied("corpus")[2], atol=1e-4)
     np.testing.assert_allclose(light[0][-40:], applied("utterance")[2], atol=0.05)
 
 
 @pytest.mark.parametrize("how", ["corpus", "running"])
 def test_what_is_fitted_sees_training_rows_only(how: str) -> None:
-    """Whatever the other rows hold, what is fitted and every other row's values are the same to the last bit."""
+    """Whatever the other rows hold, what is fitted and every other row's values are the same to the
+    last bit.
+    """
     rows = [*TRAINING, *TEST]
     training = np.arange(len(TRAINING))
-    wild = [sequence * 100 - 7 if row >= len(TRAINING) + 1 else sequence for row, sequence in enumerate(rows)]
-    one, other = (NormaliseFitter(how).fit([given[row] for row in training]) for given in (rows, wild))
+    wild = [
+        sequence * 100 - 7 if row >= len(TRAINING) + 1 else sequence
+        for row, sequence in enumerate(rows)
+    ]
+    one, other = (
+        NormaliseFitter(how).fit([given[row] for row in training]) for given in (rows, wild)
+    )
     assert one.hash == other.hash
     everyone = np.concatenate(TRAINING).astype(np.float64)
     np.testing.assert_allclose(one.mean, everyone.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(one.deviation, everyone.std(axis=0), rtol=1e-12)
-    for before, after in zip(one(rows)[: len(TRAINING) + 1], other(wild)[: len(TRAINING) + 1], strict=True):
+    for before, after in zip(
+        one(rows)[: len(TRAINING) + 1], other(wild)[: len(TRAINING) + 1], strict=True
+    ):
         np.testing.assert_array_equal(before, after)
 
 
@@ -120,7 +141,9 @@ def test_an_utterance_is_the_same_alone_and_among_others(how: str) -> None:
 
 @pytest.mark.parametrize("how", NORMALISATIONS)
 def test_laws_that_all_obey(how: str) -> None:
-    """Lengths and input stay, the same again, row order does not matter, the result is float32 and finite."""
+    """Lengths and input stay, the same again, row order does not matter, the result is float32 and
+    finite.
+    """
     before = [sequence.copy() for sequence in TEST]
     found = applied(how)
     order = np.array([2, 0, 3, 1])
@@ -131,7 +154,9 @@ def test_laws_that_all_obey(how: str) -> None:
         assert found[row].flags.writeable
         assert np.isfinite(found[row]).all()
         np.testing.assert_array_equal(sequence, before[row])
-        np.testing.assert_allclose(turned[int(np.flatnonzero(order == row)[0])], found[row], atol=1e-6)
+        np.testing.assert_allclose(
+            turned[int(np.flatnonzero(order == row)[0])], found[row], atol=1e-6
+        )
         np.testing.assert_array_equal(applied(how)[row], found[row])
 
 
@@ -143,7 +168,10 @@ def test_running_looks_at_no_later_frame(frame: int, seed: int) -> None:
     changed[frame:] = np.random.default_rng(seed).normal(0, 50, changed[frame:].shape)
     running = fitted("running")
     np.testing.assert_array_equal(running([changed])[0][:frame], running([sequence])[0][:frame])
-    assert frame == len(sequence) or (running([changed])[0][frame:] != running([sequence])[0][frame:]).any()
+    assert (
+        frame == len(sequence)
+        or (running([changed])[0][frame:] != running([sequence])[0][frame:]).any()
+    )
 
 
 @settings(max_examples=50, deadline=None)
@@ -157,7 +185,10 @@ def test_running_gives_the_same_bits_in_any_chunks(cuts: list[int]) -> None:
 
 @pytest.mark.parametrize("how", NORMALISATIONS)
 def test_a_band_that_is_constant_becomes_nothing(how: str) -> None:
-    frames = [np.concatenate([sequence, np.full((len(sequence), 1), 0.1, np.float32)], axis=1) for sequence in TRAINING]
+    frames = [
+        np.concatenate([sequence, np.full((len(sequence), 1), 0.1, np.float32)], axis=1)
+        for sequence in TRAINING
+    ]
     found = fitted(how, frames)(frames, np.array(["a", "b", "b"]))
     for sequence in found:
         np.testing.assert_array_equal(sequence[:, -1], 0)
@@ -195,7 +226,12 @@ def test_the_hash_tells_all_apart() -> None:
 @pytest.mark.parametrize(
     ("how", "weight", "training", "message"),
     [
-        ("z", 300, TRAINING, "normalisation 'z', expected one of speaker, utterance, corpus, running"),
+        (
+            "z",
+            300,
+            TRAINING,
+            "normalisation 'z', expected one of speaker, utterance, corpus, running",
+        ),
         ("running", 0, TRAINING, "weight 0, expected at least 1 frame"),
         ("corpus", 300, [], "no sequences to fit on, expected the training rows"),
         (
@@ -205,11 +241,23 @@ def test_the_hash_tells_all_apart() -> None:
             r"sequence 0 of shape \(0, 5\), expected \(frames, 5\) with one frame or more",
         ),
         ("speaker", 300, [np.zeros(5)], r"sequence 0 of shape \(5,\)"),
-        ("corpus", 300, [np.zeros((2, 5)), np.zeros((2, 4))], r"sequence 1 of shape \(2, 4\), expected \(frames, 5\)"),
-        ("utterance", 300, [np.full((2, 5), np.nan)], "sequence 0: 10 of 10 values are NaN or infinite"),
+        (
+            "corpus",
+            300,
+            [np.zeros((2, 5)), np.zeros((2, 4))],
+            r"sequence 1 of shape \(2, 4\), expected \(frames, 5\)",
+        ),
+        (
+            "utterance",
+            300,
+            [np.full((2, 5), np.nan)],
+            "sequence 0: 10 of 10 values are NaN or infinite",
+        ),
     ],
 )
-def test_what_cannot_be_fitted_is_refused(how: str, weight: int, training: Sequences, message: str) -> None:
+def test_what_cannot_be_fitted_is_refused(
+    how: str, weight: int, training: Sequences, message: str
+) -> None:
     with pytest.raises(FeatureError, match=message):
         NormaliseFitter(how, weight).fit(training)
 
@@ -219,11 +267,16 @@ def test_what_cannot_be_fitted_is_refused(how: str, weight: int, training: Seque
     ("frames", "message"),
     [
         (np.zeros((3, 4)), r"sequence 1 of shape \(3, 4\), expected \(frames, 5\)"),
-        (np.zeros((0, 5)), r"sequence 1 of shape \(0, 5\), expected \(frames, 5\) with one frame or more"),
+        (
+            np.zeros((0, 5)),
+            r"sequence 1 of shape \(0, 5\), expected \(frames, 5\) with one frame or more",
+        ),
         (np.full((1, 5), np.inf), "sequence 1: 5 of 5 values are NaN or infinite"),
     ],
 )
-def test_what_cannot_be_normalised_is_refused(how: str, frames: NDArray[np.float32], message: str) -> None:
+def test_what_cannot_be_normalised_is_refused(
+    how: str, frames: NDArray[np.float32], message: str
+) -> None:
     with pytest.raises(FeatureError, match=message):
         applied(how, [TEST[0], frames], SPEAKERS[:2])
 
@@ -238,7 +291,9 @@ def test_speaker_without_speakers_is_refused() -> None:
 def test_chunks_are_for_running_and_of_its_width() -> None:
     with pytest.raises(FeatureError, match="'corpus' in chunks, expected 'running': fit that one"):
         fitted("corpus").stream()
-    with pytest.raises(FeatureError, match=r"a chunk of shape \(2, 4\), expected numbers \(frames, 5\)"):
+    with pytest.raises(
+        FeatureError, match=r"a chunk of shape \(2, 4\), expected numbers \(frames, 5\)"
+    ):
         fitted("running").stream()(np.zeros((2, 4)))
     with pytest.raises(FeatureError, match=r"a chunk of shape \(1, 5\), expected numbers"):
         fitted("running").stream()(np.full((1, 5), np.nan))

@@ -29,7 +29,9 @@ def features(rows: int, dims: int, seed: int = 0) -> NDArray[np.float32]:
 @pytest.mark.parametrize("scale", ["minmax", "zscore"])
 def test_it_is_scikit_learns_scaler_and_pca(scale: str) -> None:
     x = features(60, 200)
-    z = {"minmax": MinMaxScaler, "zscore": StandardScaler}[scale]().fit_transform(x.astype(np.float64))
+    z = {"minmax": MinMaxScaler, "zscore": StandardScaler}[scale]().fit_transform(
+        x.astype(np.float64)
+    )
     pca = PCA(10, svd_solver="full").fit(z)
     ours = PreprocessFitter(scale, components=10).fit(x)(x)
     assert ours.dtype == np.float32
@@ -53,8 +55,12 @@ def test_a_fitted_row_does_change_it() -> None:
     assert PreprocessFitter().fit(x).hash != PreprocessFitter().fit(changed).hash
 
 
-@pytest.mark.parametrize(("rows", "asked", "given_back"), [(30, 256, 29), (30, 8, 8), (300, 256, 198)])
-def test_there_are_never_more_components_than_the_rows_hold(rows: int, asked: int, given_back: int) -> None:
+@pytest.mark.parametrize(
+    ("rows", "asked", "given_back"), [(30, 256, 29), (30, 8, 8), (300, 256, 198)]
+)
+def test_there_are_never_more_components_than_the_rows_hold(
+    rows: int, asked: int, given_back: int
+) -> None:
     x = features(rows, 200)  # two of the columns are constant
     assert PreprocessFitter(components=asked).fit(x).dims == given_back
 
@@ -73,7 +79,9 @@ def test_unseen_speakers_stay_in_the_stated_range() -> None:
         scaled = preprocess(wild) @ preprocess.components + preprocess.mean
         assert scaled.min() >= low - 1e-5
         assert scaled.max() <= high + 1e-5
-    np.testing.assert_allclose(PreprocessFitter(clip=(0, 1)).fit(x)(x), PreprocessFitter().fit(x)(x), atol=1e-5)
+    np.testing.assert_allclose(
+        PreprocessFitter(clip=(0, 1)).fit(x)(x), PreprocessFitter().fit(x)(x), atol=1e-5
+    )
 
 
 def test_what_was_constant_in_fitting_is_ignored_afterwards() -> None:
@@ -92,7 +100,11 @@ def test_order_of_rows_does_not_matter(order: list[int]) -> None:
     np.testing.assert_allclose(PreprocessFitter().fit(x[order])(x), preprocess(x), atol=1e-5)
 
 
-@given(arrays.arrays(np.float32, (6, 4), elements=st.floats(allow_nan=False, allow_infinity=False, width=32)))
+@given(
+    arrays.arrays(
+        np.float32, (6, 4), elements=st.floats(allow_nan=False, allow_infinity=False, width=32)
+    )
+)
 def test_any_finite_table_gives_finite_vectors_or_says_why_not(x: NDArray[np.float32]) -> None:
     if (x == x[0]).all():
         with pytest.raises(FeatureError, match="all the same"):
@@ -104,7 +116,10 @@ def test_any_finite_table_gives_finite_vectors_or_says_why_not(x: NDArray[np.flo
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
-    one, two = (PreprocessFitter().fit(features(40, 30)).save(tmp_path / name) for name in ("one.npz", "two.npz"))
+    one, two = (
+        PreprocessFitter().fit(features(40, 30)).save(tmp_path / name)
+        for name in ("one.npz", "two.npz")
+    )
     assert one.read_bytes() == two.read_bytes()
 
 
@@ -114,7 +129,11 @@ def test_save_and_load_change_nothing(tmp_path: Path, name: str) -> None:
     preprocess = PreprocessFitter("zscore", components=5, clip=(-3, 3)).fit(x)
     loaded = Preprocess.load(preprocess.save(tmp_path / name))
     assert loaded.hash == preprocess.hash
-    assert loaded.config == preprocess.config == {"scale": "zscore", "components": 5, "clip": [-3.0, 3.0]}
+    assert (
+        loaded.config
+        == preprocess.config
+        == {"scale": "zscore", "components": 5, "clip": [-3.0, 3.0]}
+    )
     np.testing.assert_array_equal(loaded(x), preprocess(x))
 
 
@@ -148,7 +167,9 @@ def bad(x: NDArray[np.float32], value: float) -> NDArray[np.float32]:
         (bad(features(10, 30), np.inf), "1 of 300 values are NaN or infinite"),
     ],
 )
-def test_tables_that_are_none_are_refused_in_fitting_and_after(x: NDArray[np.float32], message: str) -> None:
+def test_tables_that_are_none_are_refused_in_fitting_and_after(
+    x: NDArray[np.float32], message: str
+) -> None:
     preprocess = PreprocessFitter().fit(features(40, 30))
     with pytest.raises(FeatureError, match=message):
         PreprocessFitter().fit(x)
@@ -185,7 +206,9 @@ def test_a_file_that_is_something_else_is_refused(tmp_path: Path) -> None:
     saved = PreprocessFitter().fit(features(40, 30)).save(tmp_path / "saved.npz").read_bytes()
     (tmp_path / "short.npz").write_bytes(saved[: len(saved) // 2])
     for name in ("text.npz", "other.npz", "short.npz"):
-        with pytest.raises(FeatureError, match=f"{name}: not a saved preprocessing, expected what `save` wrote"):
+        with pytest.raises(
+            FeatureError, match=f"{name}: not a saved preprocessing, expected what `save` wrote"
+        ):
             Preprocess.load(tmp_path / name)
     with pytest.raises(StorageError, match=r"absent\.npz: No such file"):
         Preprocess.load(tmp_path / "absent.npz")

@@ -53,7 +53,9 @@ def test_what_is_written_is_read_bit_for_bit_in_any_order(tmp_path: Path, suffix
         (["A/001.wav", "B/001.wav", "B/002.wav"], ALIKE),
     ],
 )
-def test_files_are_matched_by_the_end_of_their_path(tmp_path: Path, ours: list[str], theirs: list[str]) -> None:
+def test_files_are_matched_by_the_end_of_their_path(
+    tmp_path: Path, ours: list[str], theirs: list[str]
+) -> None:
     path = parquet(tmp_path, X[::-1], file=theirs[::-1])
     np.testing.assert_array_equal(read_vectors(path, corpus_of(ours)), X)
 
@@ -66,7 +68,9 @@ def test_rows_of_other_files_are_left_out(tmp_path: Path) -> None:
 def test_the_index_of_audformat_is_understood(tmp_path: Path) -> None:
     starts = pd.to_timedelta([0, 1.5, 0], unit="s")
     names = ["file", "start", "end"]
-    index = pd.MultiIndex.from_arrays([["a.wav", "a.wav", "b.wav"], starts, starts + pd.Timedelta(1, "s")], names=names)
+    index = pd.MultiIndex.from_arrays(
+        [["a.wav", "a.wav", "b.wav"], starts, starts + pd.Timedelta(1, "s")], names=names
+    )
     frame = pd.DataFrame(X, index=index, columns=["f", "g"])
     frame.to_parquet(tmp_path / "x.parquet")
     frame.to_csv(tmp_path / "x.csv")
@@ -77,7 +81,10 @@ def test_the_index_of_audformat_is_understood(tmp_path: Path) -> None:
 
 def test_without_files_rows_are_taken_in_order_when_they_are_as_many(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_vectors(parquet(tmp_path), corpus_of(FILES)), X)
-    with pytest.raises(FeatureError, match="3 rows and no column `file`, expected 2 in the corpus' order: add `file`"):
+    with pytest.raises(
+        FeatureError,
+        match="3 rows and no column `file`, expected 2 in the corpus' order: add `file`",
+    ):
         read_vectors(parquet(tmp_path), corpus_of(FILES[:2]))
 
 
@@ -89,9 +96,21 @@ def test_npz_with_the_vectors_alone_is_enough(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("ours", "keys", "message"),
     [
-        (FILES, {"file": [*FILES[:2], "other.wav"]}, "no row for 1 of 3 utterances, .* the first is utterance 2: add"),
-        (ALIKE, {"file": ["001.wav", "001b.wav", "002.wav"]}, r"no row for 3 .* by the last 2 part\(s\) of `file`;"),
-        (FILES, {"file": [FILES[0], FILES[0], FILES[1]]}, "comes twice in the table, .* add the column `start`"),
+        (
+            FILES,
+            {"file": [*FILES[:2], "other.wav"]},
+            "no row for 1 of 3 utterances, .* the first is utterance 2: add",
+        ),
+        (
+            ALIKE,
+            {"file": ["001.wav", "001b.wav", "002.wav"]},
+            r"no row for 3 .* by the last 2 part\(s\) of `file`;",
+        ),
+        (
+            FILES,
+            {"file": [FILES[0], FILES[0], FILES[1]]},
+            "comes twice in the table, .* add the column `start`",
+        ),
         (
             FILES,
             {"file": FILES, "start": [0.0, 1.0, 0.0]},
@@ -102,8 +121,16 @@ def test_npz_with_the_vectors_alone_is_enough(tmp_path: Path) -> None:
             {"file": [FILES[0]] * 3, "start": [0.0, 0.0, 1.0]},
             "comes twice in the table, .*: take out the copies",
         ),
-        ([FILES[0]] * 2, {"file": FILES}, "comes twice in the corpus, expected once each: add the column `start`"),
-        (FILES, {"file": FILES, "start": ["soon", "now", "later"]}, "`start` is no time, expected seconds"),
+        (
+            [FILES[0]] * 2,
+            {"file": FILES},
+            "comes twice in the corpus, expected once each: add the column `start`",
+        ),
+        (
+            FILES,
+            {"file": FILES, "start": ["soon", "now", "later"]},
+            "`start` is no time, expected seconds",
+        ),
     ],
 )
 def test_an_utterance_without_its_one_row_is_an_error(
@@ -116,16 +143,30 @@ def test_an_utterance_without_its_one_row_is_an_error(
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"gender": [0, 1, 0]}, "column `gender` is a label or has no name, expected vectors alone: leave it out"),
+        (
+            {"gender": [0, 1, 0]},
+            "column `gender` is a label or has no name, expected vectors alone: leave it out",
+        ),
         ({"age": [20, 30, 40], "valence": [1, 2, 3]}, r"column `age` \(and 1 more\) is a label"),
         ({"said": ["yes", "no", "yes"]}, "column `said` is not of numbers"),
-        ({"embedding": [[1.0], [2.0], [3.0, 4.0]]}, "column `embedding` holds lists of several lengths"),
-        ({"words": [["a"], ["b"], ["c"]]}, "column `words` holds lists of string, expected numbers"),
-        ({"c": [1.0, np.nan, np.nan]}, "2 values are NaN or infinite, .* the first is `c` of utterance 1: leave"),
+        (
+            {"embedding": [[1.0], [2.0], [3.0, 4.0]]},
+            "column `embedding` holds lists of several lengths",
+        ),
+        (
+            {"words": [["a"], ["b"], ["c"]]},
+            "column `words` holds lists of string, expected numbers",
+        ),
+        (
+            {"c": [1.0, np.nan, np.nan]},
+            "2 values are NaN or infinite, .* the first is `c` of utterance 1: leave",
+        ),
         ({"c": [1e300, 0, 0]}, "1 values are NaN or infinite, .* the first is `c` of utterance 0"),
     ],
 )
-def test_what_is_no_vector_is_refused(tmp_path: Path, columns: dict[str, Any], message: str) -> None:
+def test_what_is_no_vector_is_refused(
+    tmp_path: Path, columns: dict[str, Any], message: str
+) -> None:
     with pytest.raises(FeatureError, match=message):
         read_vectors(parquet(tmp_path, file=FILES, **columns), corpus_of(FILES))
 
@@ -154,7 +195,9 @@ UNREADABLE: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_a_file_that_is_no_table_is_refused_and_nothing_in_it_is_run(tmp_path: Path, name: str) -> None:
+def test_a_file_that_is_no_table_is_refused_and_nothing_in_it_is_run(
+    tmp_path: Path, name: str
+) -> None:
     UNREADABLE[name](tmp_path / name)
     with pytest.raises(FeatureError, match=f"{name}: not a readable .* table .*: write it anew"):
         read_vectors(tmp_path / name, corpus_of(FILES))
@@ -162,22 +205,31 @@ def test_a_file_that_is_no_table_is_refused_and_nothing_in_it_is_run(tmp_path: P
 
 def test_objects_in_an_archive_are_named_and_never_unpickled(tmp_path: Path) -> None:
     objects(tmp_path / "objects.npz")
-    with pytest.raises(FeatureError, match=r"array `x` holds Python objects, which are never unpickled, .* `x\.astype"):
+    with pytest.raises(
+        FeatureError,
+        match=r"array `x` holds Python objects, which are never unpickled, .* `x\.astype",
+    ):
         read_vectors(tmp_path / "objects.npz", corpus_of(FILES))
 
 
 def test_another_encoding_has_its_own_sentence(tmp_path: Path) -> None:
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00\x01,\n")
-    with pytest.raises(FeatureError, match=r"bytes\.csv: UTF-16 text, expected a CSV table .*: save it as UTF-8"):
+    with pytest.raises(
+        FeatureError, match=r"bytes\.csv: UTF-16 text, expected a CSV table .*: save it as UTF-8"
+    ):
         read_vectors(tmp_path / "bytes.csv", corpus_of(FILES))
 
 
 def test_other_suffixes_and_absent_files_are_errors(tmp_path: Path) -> None:
-    with pytest.raises(FeatureError, match=r"suffix \.xlsx, expected one of \.parquet, \.csv, \.npz"):
+    with pytest.raises(
+        FeatureError, match=r"suffix \.xlsx, expected one of \.parquet, \.csv, \.npz"
+    ):
         read_vectors(tmp_path / "x.xlsx", corpus_of(FILES))
     with pytest.raises(FeatureError, match=r"suffix missing, expected one of"):
         write_vectors(tmp_path / "x", X, corpus_of(FILES), ["f", "g"])
-    with pytest.raises(StorageError, match=r"absent\.csv: No such file or directory: check the path"):
+    with pytest.raises(
+        StorageError, match=r"absent\.csv: No such file or directory: check the path"
+    ):
         read_vectors(tmp_path / "absent.csv", corpus_of(FILES))
 
 

@@ -1,4 +1,6 @@
-"""Word vectors of one's own: the same bytes every time, from the given transcripts alone, and kept in whole files."""
+"""Word vectors of one's own: the same bytes every time, from the given transcripts alone, and kept
+in whole files.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +25,21 @@ ANIMALS, TOOLS = ("cat", "dog", "hen"), ("saw", "axe", "file")
 def said(count: int = 400, seed: int = 0) -> list[str]:
     """Sentences about animals, who are fed and sleep, and about tools, which are sharp and cut."""
     rng = np.random.default_rng(seed)
-    about = [(ANIMALS, "the {} sleeps and is fed by us"), (TOOLS, "a sharp {} cuts this piece of wood")]
-    return [about[kind][1].format(rng.choice(about[kind][0])) for kind in rng.integers(2, size=count)]
+    about = [
+        (ANIMALS, "the {} sleeps and is fed by us"),
+        (TOOLS, "a sharp {} cuts this piece of wood"),
+    ]
+    return [
+        about[kind][1].format(rng.choice(about[kind][0])) for kind in rng.integers(2, size=count)
+    ]
 
 
 def corpus(transcripts: list[str], names: list[str] | None = None) -> Corpus:
-    rows = {"file": [f"{row}.wav" for row in range(len(transcripts))], "speaker": "one", "transcript": transcripts}
+    rows = {
+        "file": [f"{row}.wav" for row in range(len(transcripts))],
+        "speaker": "one",
+        "transcript": transcripts,
+    }
     frame = pd.DataFrame(rows)
     return table.make("made", frame if names is None else frame.assign(corpus=names))
 
@@ -40,7 +51,10 @@ def test_words_of_one_kind_come_closer_than_words_of_two() -> None:
 def test_words_that_are_said_at_random_do_not() -> None:
     rng = np.random.default_rng(1)
     nouns = (*ANIMALS, *TOOLS)
-    mixed = [" ".join(str(rng.choice(nouns)) if word in nouns else word for word in text.split()) for text in said()]
+    mixed = [
+        " ".join(str(rng.choice(nouns)) if word in nouns else word for word in text.split())
+        for text in said()
+    ]
     assert gap(mixed) < 0
 
 
@@ -67,7 +81,11 @@ def test_rare_words_are_trained_as_unknown_and_the_frequent_come_first() -> None
 
 
 def test_the_order_of_the_transcripts_does_not_matter_but_the_seed_does() -> None:
-    one, turned, other = room.train(said(), 8), room.train(said()[::-1], 8), room.train(said(), 8, seed=1)
+    one, turned, other = (
+        room.train(said(), 8),
+        room.train(said()[::-1], 8),
+        room.train(said(), 8, seed=1),
+    )
     assert one.hash == turned.hash
     assert one.hash != other.hash
     assert list(one.place) == list(other.place)
@@ -87,11 +105,16 @@ def test_the_same_seed_gives_the_same_bytes_in_any_process(tmp_path: Path) -> No
         with (tmp_path / "said").open() as text:
             command = [sys.executable, "-c", TRAIN, str(tmp_path / seed / "words.kv")]
             env = os.environ | {"PYTHONHASHSEED": seed}
-            running.append(subprocess.Popen(command, env=env, stdin=text, stderr=subprocess.PIPE, text=True))
+            running.append(
+                subprocess.Popen(command, env=env, stdin=text, stderr=subprocess.PIPE, text=True)
+            )
     room.save(room.train(said(), dims=10, seed=3), tmp_path / "here" / "words.kv")
     assert [process.communicate()[1] for process in running] == ["", ""]
     for name in ("words.kv", "words.kv.vectors.npy"):
-        assert len({(tmp_path / place / name).read_bytes() for place in ("0", "4294967295", "here")}) == 1
+        assert (
+            len({(tmp_path / place / name).read_bytes() for place in ("0", "4294967295", "here")})
+            == 1
+        )
 
 
 @pytest.mark.parametrize(
@@ -105,7 +128,9 @@ def test_the_same_seed_gives_the_same_bytes_in_any_process(tmp_path: Path) -> No
         (["so so"], {"rarest": 0}, "rarest 0"),
     ],
 )
-def test_what_cannot_be_trained_on_is_refused(transcripts: list[str], options: dict[str, int], message: str) -> None:
+def test_what_cannot_be_trained_on_is_refused(
+    transcripts: list[str], options: dict[str, int], message: str
+) -> None:
     with pytest.raises(FeatureError, match=message):
         room.train(transcripts, **options)
 
@@ -118,7 +143,10 @@ def test_what_is_saved_is_read_memory_mapped_and_the_same(tmp_path: Path) -> Non
     assert list(found.place) == list(words.place)
     np.testing.assert_array_equal(found.unknown, words.unknown)
     np.testing.assert_array_equal(found("the cat saw nobody"), words("the cat saw nobody"))
-    assert {path.name for path in (tmp_path / "new").iterdir()} == {"words.kv", "words.kv.vectors.npy"}
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {
+        "words.kv",
+        "words.kv.vectors.npy",
+    }
 
 
 def test_saving_again_replaces_both_files_and_saves_what_is_mapped_too(tmp_path: Path) -> None:
@@ -132,7 +160,9 @@ def test_saving_again_replaces_both_files_and_saves_what_is_mapped_too(tmp_path:
     assert read(tmp_path / "words.kv").hash == new.hash
 
 
-def test_a_saving_that_stops_halfway_leaves_no_file_that_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_saving_that_stops_halfway_leaves_no_file_that_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     room.save(room.train(said(), dims=6), tmp_path / "words.kv")
     replace = Path.replace
 
@@ -151,7 +181,9 @@ def test_a_saving_that_stops_halfway_leaves_no_file_that_lies(tmp_path: Path, mo
 
 def test_another_suffix_and_a_place_that_is_a_file_are_told(tmp_path: Path) -> None:
     words = Words.of(["a"], np.ones((1, 2), dtype=np.float32))
-    with pytest.raises(FeatureError, match=r"words\.bin: suffix \.bin, expected \.kv: choose such a name"):
+    with pytest.raises(
+        FeatureError, match=r"words\.bin: suffix \.bin, expected \.kv: choose such a name"
+    ):
         room.save(words, tmp_path / "words.bin")
     (tmp_path / "file").write_text("mine")
     with pytest.raises(StorageError, match="expected a folder: choose another place"):
@@ -169,7 +201,9 @@ def test_every_utterance_has_its_words_in_row_order() -> None:
 
 def test_a_corpus_without_transcripts_is_refused_by_its_name() -> None:
     words = Words.of(["the"], np.ones((1, 2), dtype=np.float32))
-    with pytest.raises(CorpusError, match="made: no transcripts, expected what was said in its utterances: leave"):
+    with pytest.raises(
+        CorpusError, match="made: no transcripts, expected what was said in its utterances: leave"
+    ):
         room.spoken(corpus(["", " "]), words)
     with pytest.raises(CorpusError, match="b: no transcripts"):
         room.transcripts_of(corpus(["so", "", ""], ["a", "a", "b"]))

@@ -8,7 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from sordino.metrics import Interval, auc, detail_r2, f1, interval, leakage_feng, privacy, uar, unchanged
+from sordino.metrics import (
+    Interval,
+    auc,
+    detail_r2,
+    f1,
+    interval,
+    leakage_feng,
+    privacy,
+    uar,
+    unchanged,
+)
 
 
 @dataclass(frozen=True)
@@ -33,21 +43,29 @@ class Study:
         )
 
     def value(self) -> float:
-        return float(np.nanmean([self.statistic(np.flatnonzero(self.draw == d)) for d in np.unique(self.draw)]))
+        return float(
+            np.nanmean(
+                [self.statistic(np.flatnonzero(self.draw == d)) for d in np.unique(self.draw)]
+            )
+        )
 
 
 Situation = Callable[[np.random.Generator, int, int], Study]
 
 
 def _frame(rng: np.random.Generator, speakers: int, draws: int, rows: tuple[int, int]):
-    """Gender and draw of each speaker, and the speaker of each row; half of each gender, uneven numbers of rows."""
+    """Gender and draw of each speaker, and the speaker of each row; half of each gender, uneven
+    numbers of rows.
+    """
     gender = np.arange(speakers) % 2
     draw = np.arange(speakers) * draws // speakers
     return gender, draw, np.repeat(np.arange(speakers), rng.integers(*rows, speakers))
 
 
 def auc_of_constant_secret(shift: float, effect: float) -> Situation:
-    """AUC of gender: a shift between genders, a speaker effect of this standard deviation, noise of 1 per row."""
+    """AUC of gender: a shift between genders, a speaker effect of this standard deviation, noise of
+    1 per row.
+    """
 
     def sample(rng: np.random.Generator, speakers: int, draws: int) -> Study:
         gender, draw, who = _frame(rng, speakers, draws, (8, 25))
@@ -59,20 +77,25 @@ def auc_of_constant_secret(shift: float, effect: float) -> Situation:
 
 
 def auc_within_speakers(shift: float, effect: float, own_shift: float) -> Situation:
-    """AUC of sensitive against neutral: every speaker has both, with a level and a shift of their own."""
+    """AUC of sensitive against neutral: every speaker has both, with a level and a shift of their
+    own.
+    """
 
     def sample(rng: np.random.Generator, speakers: int, draws: int) -> Study:
         gender, draw, who = _frame(rng, speakers, draws, (16, 40))
         level, own = rng.normal(0, effect, speakers), rng.normal(shift, own_shift, speakers)
         sensitive = rng.random(who.size) < 0.6
         score = level[who] + own[who] * sensitive + rng.normal(size=who.size)
-        return Study(lambda rows: auc(sensitive[rows], score[rows]), who, draw[who], gender[who], sensitive)
+        return Study(
+            lambda rows: auc(sensitive[rows], score[rows]), who, draw[who], gender[who], sensitive
+        )
 
     return sample
 
 
 def roles(shift: float, effect: float, metric: str, suppressed: float = 0) -> Situation:
-    """F1 or U of the required role, or UAR, of a risk model that is biased otherwise for each speaker.
+    """F1 or U of the required role, or UAR, of a risk model that is biased otherwise for each
+    speaker.
 
     `suppressed` makes it see the required role less, as a release does to a role it hides.
     """
@@ -86,13 +109,20 @@ def roles(shift: float, effect: float, metric: str, suppressed: float = 0) -> Si
         before = logits.argmax(axis=1)
         if metric == "f1":
             guess = released.argmax(axis=1)
-            return Study(lambda rows: f1(truth[rows], guess[rows], "required"), who, draw[who], gender[who])
+            return Study(
+                lambda rows: f1(truth[rows], guess[rows], "required"), who, draw[who], gender[who]
+            )
         if metric == "uar":
             return Study(lambda rows: uar(truth[rows], before[rows]), who, draw[who], gender[who])
         change = rng.normal(0, 0.7, logits.shape) + rng.normal(0, effect, (speakers, 3))[who]
         after, kept = (released + change).argmax(axis=1)[before == 1], who[before == 1]
         ones = np.ones(kept.size, dtype=int)
-        return Study(lambda rows: unchanged(ones[rows], after[rows], "required"), kept, draw[kept], gender[kept])
+        return Study(
+            lambda rows: unchanged(ones[rows], after[rows], "required"),
+            kept,
+            draw[kept],
+            gender[kept],
+        )
 
     return sample
 
@@ -102,7 +132,9 @@ def gender_head(shift: float, effect: float, metric: str) -> Situation:
 
     def sample(rng: np.random.Generator, speakers: int, draws: int) -> Study:
         gender, draw, who = _frame(rng, speakers, draws, (8, 25))
-        score = ((2 * gender - 1) * shift + rng.normal(0, effect, speakers))[who] + rng.normal(size=who.size)
+        score = ((2 * gender - 1) * shift + rng.normal(0, effect, speakers))[who] + rng.normal(
+            size=who.size
+        )
         truth, guess = gender[who], (score > 0).astype(int)
         function = privacy if metric == "privacy" else leakage_feng
         return Study(lambda rows: function(truth[rows], guess[rows]), who, draw[who], truth, truth)
@@ -116,8 +148,16 @@ def detail(noise: float, effect: float) -> Situation:
     def sample(rng: np.random.Generator, speakers: int, draws: int) -> Study:
         gender, draw, who = _frame(rng, speakers, draws, (8, 25))
         x = rng.normal(size=(who.size, 3)) + rng.normal(0, effect, (speakers, 3))[who]
-        guess = x + rng.normal(size=x.shape) * noise * np.exp(rng.normal(0, 0.3, speakers))[who, None]
-        return Study(lambda rows: detail_r2(x[rows], guess[rows]), who, draw[who], gender[who], bounds=(-np.inf, 1.0))
+        guess = (
+            x + rng.normal(size=x.shape) * noise * np.exp(rng.normal(0, 0.3, speakers))[who, None]
+        )
+        return Study(
+            lambda rows: detail_r2(x[rows], guess[rows]),
+            who,
+            draw[who],
+            gender[who],
+            bounds=(-np.inf, 1.0),
+        )
 
     return sample
 
@@ -162,7 +202,9 @@ def misses(
     samples: int,
     method: Callable[[Study, np.random.Generator], tuple[float, float]] | None = None,
 ) -> tuple[float, float, float]:
-    """The share of studies whose low limit lies above the truth, whose high limit lies below, and the mean width."""
+    """The share of studies whose low limit lies above the truth, whose high limit lies below, and
+    the mean width.
+    """
     truth = truth_of(situation, speakers, draws)
     rng, own = np.random.default_rng(11), np.random.default_rng(13)
     limits = []
@@ -175,11 +217,19 @@ def misses(
             limits.append(method(study, own))
     low, high = np.array(limits).T
     known = ~np.isnan(low)
-    return float(np.mean(low[known] > truth)), float(np.mean(high[known] < truth)), float(np.mean((high - low)[known]))
+    return (
+        float(np.mean(low[known] > truth)),
+        float(np.mean(high[known] < truth)),
+        float(np.mean((high - low)[known])),
+    )
 
 
-def percentile_bootstrap(study: Study, rng: np.random.Generator, resamples: int = 200) -> tuple[float, float]:
-    """The usual limits, which are too narrow with few speakers: quantiles over resampled speakers, one draw."""
+def percentile_bootstrap(
+    study: Study, rng: np.random.Generator, resamples: int = 200
+) -> tuple[float, float]:
+    """The usual limits, which are too narrow with few speakers: quantiles over resampled speakers,
+    one draw.
+    """
     rows = [np.flatnonzero(study.speaker == who) for who in np.unique(study.speaker)]
     values = []
     for _ in range(resamples):

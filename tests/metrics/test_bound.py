@@ -17,9 +17,16 @@ Codes = NDArray[np.intp]
 
 
 def people(
-    random: np.random.Generator, count: int, rows: int, spread: float, p: list[float], q: list[float]
+    random: np.random.Generator,
+    count: int,
+    rows: int,
+    spread: float,
+    p: list[float],
+    q: list[float],
 ) -> tuple[Codes, Codes, Codes]:
-    """Bins of speakers of either value, whose own shares scatter about p or q: their means over speakers."""
+    """Bins of speakers of either value, whose own shares scatter about p or q: their means over
+    speakers.
+    """
     speaker = np.repeat(np.arange(count), rows)
     secret = (speaker % 2).astype(np.intp)
     bins = np.empty(len(speaker), np.intp)
@@ -41,13 +48,17 @@ def test_worked_by_hand() -> None:
 
 
 @pytest.mark.parametrize(("p", "q"), [([0.3, 0.7], [0.6, 0.4]), ([0.2, 0.3, 0.5], [0.5, 0.1, 0.4])])
-def test_the_best_attacker_reaches_the_bound_and_none_exceeds_it(p: list[float], q: list[float]) -> None:
+def test_the_best_attacker_reaches_the_bound_and_none_exceeds_it(
+    p: list[float], q: list[float]
+) -> None:
     counts = [np.round(np.array(shares) * 100).astype(int) for shares in (q, p)]
     bins = np.concatenate([np.repeat(np.arange(len(p)), count) for count in counts])
     secret = np.repeat([0, 1], 100)
     found = bound(bins.astype(np.intp), secret, np.arange(200), len(p))
     ratio = np.array(p) / np.array(q)
-    assert roc_auc_score(secret, ratio[bins]) == pytest.approx(found.auc)  # Neyman and Pearson's attacker
+    assert roc_auc_score(secret, ratio[bins]) == pytest.approx(
+        found.auc
+    )  # Neyman and Pearson's attacker
     assert metrics.uar(secret, (ratio[bins] > 1).astype(int)) == pytest.approx(found.uar)
     for scores in np.random.default_rng(0).normal(size=(200, len(p))):
         assert roc_auc_score(secret, scores[bins]) <= found.auc + 1e-9
@@ -66,7 +77,9 @@ def test_nobody_tells_from_one_bin_who_speaks_better_than_the_limit() -> None:
 
 @pytest.mark.parametrize("speakers", [6, 12, 30])
 @pytest.mark.parametrize("spread", [0.02, 0.5])
-def test_the_limit_lies_below_the_truth_no_oftener_than_it_says(speakers: int, spread: float) -> None:
+def test_the_limit_lies_below_the_truth_no_oftener_than_it_says(
+    speakers: int, spread: float
+) -> None:
     random, p, q = np.random.default_rng(0), [0.45, 0.55], [0.6, 0.4]
     missed = [bound(*people(random, speakers, 20, spread, p, q), 2).high < 0.15 for _ in range(400)]
     assert np.mean(missed) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 400)
@@ -74,7 +87,9 @@ def test_the_limit_lies_below_the_truth_no_oftener_than_it_says(speakers: int, s
 
 def test_the_limit_holds_for_three_bins_and_where_there_is_no_difference() -> None:
     random, p = np.random.default_rng(1), [0.2, 0.3, 0.5]
-    missed = [bound(*people(random, 12, 20, 0.2, p, [0.4, 0.25, 0.35]), 3).high < 0.2 for _ in range(300)]
+    missed = [
+        bound(*people(random, 12, 20, 0.2, p, [0.4, 0.25, 0.35]), 3).high < 0.2 for _ in range(300)
+    ]
     assert np.mean(missed) <= 0.08
     assert all(bound(*people(random, 12, 20, 0.2, p, p), 3).high > 0 for _ in range(20))
 
@@ -83,7 +98,9 @@ def test_a_secret_within_speakers_is_compared_within_them() -> None:
     random = np.random.default_rng(2)
     speaker = np.repeat(np.arange(10), 40)
     secret = np.tile([0, 1], 200)
-    base = random.uniform(0.1, 0.9, 10)[speaker]  # speakers differ in everything, the secret in nothing
+    base = random.uniform(0.1, 0.9, 10)[
+        speaker
+    ]  # speakers differ in everything, the secret in nothing
     bins = (random.random(400) < base).astype(np.intp)
     assert bound(bins, secret, speaker, 2).high < 0.2
 
@@ -92,7 +109,8 @@ def test_few_speakers_have_no_limit_and_more_have_a_lower_one() -> None:
     random, p = np.random.default_rng(3), [0.5, 0.5]
     assert np.isnan(bound(*people(random, 2, 20, 0.1, p, p), 2).high)
     highs = [
-        np.mean([bound(*people(random, count, 20, 0.1, p, p), 2).high for _ in range(20)]) for count in (6, 20, 80)
+        np.mean([bound(*people(random, count, 20, 0.1, p, p), 2).high for _ in range(20)])
+        for count in (6, 20, 80)
     ]
     assert highs[0] > highs[1] > highs[2]
 
@@ -102,7 +120,9 @@ def test_randomised_response_contracts_what_is_told() -> None:
     bins = np.repeat([0, 1], 50000)
     kept = random.random(100000) < 3 / 4
     said = np.where(kept, bins, 1 - bins)
-    assert said[50000:].mean() - said[:50000].mean() == pytest.approx(contraction(epsilon, 2), abs=0.01)
+    assert said[50000:].mean() - said[:50000].mean() == pytest.approx(
+        contraction(epsilon, 2), abs=0.01
+    )
     before = Bound(0.4, 0.6, 2, 0.7, 20)
     after = before.randomised(epsilon)
     assert (after.tv, after.high, after.auc) == pytest.approx((0.2, 0.3, 0.6))
@@ -110,11 +130,15 @@ def test_randomised_response_contracts_what_is_told() -> None:
 
 
 def test_the_product_of_marginals_is_no_bound_for_several_utterances() -> None:
-    """A speaker says 1 always or never, as a coin falls, for one secret; for the other each utterance is a coin."""
+    """A speaker says 1 always or never, as a coin falls, for one secret; for the other each
+    utterance is a coin.
+    """
     k = 20
     one = np.full((2000, k), np.repeat([0, 1], 1000)[:, None])
     other = np.random.default_rng(5).integers(0, 2, (2000, k))
-    assert abs(one.mean() - other.mean()) < 0.02  # a single utterance tells nothing: the product's bound is 0
+    assert (
+        abs(one.mean() - other.mean()) < 0.02
+    )  # a single utterance tells nothing: the product's bound is 0
     alike = [(rows == rows[:, :1]).all(axis=1).mean() for rows in (one, other)]
     assert alike[0] - alike[1] > 0.99  # and twenty of them tell all
     assert composed(0.5, k) > 0.999  # what differential privacy has to say of them
@@ -126,7 +150,9 @@ def test_speakers_who_are_all_alike_do_not_vouch_for_those_who_were_not_asked() 
     secret, always = speaker % 2, np.zeros(80, np.intp)
     found = bound(always, secret, speaker, 2)
     assert found.tv == 0
-    assert (1 - found.high) ** 10 == pytest.approx(0.025)  # ten of either value: a share this large is missed so rarely
+    assert (1 - found.high) ** 10 == pytest.approx(
+        0.025
+    )  # ten of either value: a share this large is missed so rarely
     within = bound(always, np.tile([0, 1], 40), speaker, 2)
     assert within.tv == 0
     assert (1 - within.high) ** 20 == pytest.approx(0.025)
@@ -141,7 +167,8 @@ def test_flips_over_three_bins_leave_no_attacker_above_the_bound() -> None:
         given = Bound(float(np.abs(p - q).sum() / 2), 1.0, 3, 0.5 + sum(cross) / 2, 20)
         flipped = (p @ channel, q @ channel)
         reached = sum(
-            abs(flipped[0][i] * flipped[1][j] - flipped[0][j] * flipped[1][i]) for i, j in ((0, 1), (0, 2), (1, 2))
+            abs(flipped[0][i] * flipped[1][j] - flipped[0][j] * flipped[1][i])
+            for i, j in ((0, 1), (0, 2), (1, 2))
         )
         assert 0.5 + reached / 2 <= given.randomised(np.log(4)).auc + 1e-12
     assert contraction(800.0, 2) == contraction(np.inf, 2) == 1
@@ -149,7 +176,9 @@ def test_flips_over_three_bins_leave_no_attacker_above_the_bound() -> None:
 
 def test_one_group_that_is_all_alike_does_not_hide_those_who_were_not_asked() -> None:
     random, below = np.random.default_rng(0), 0
-    for _ in range(200):  # a fifth of the women always pass, the others never; men pass now and then
+    for _ in range(
+        200
+    ):  # a fifth of the women always pass, the others never; men pass now and then
         women = np.repeat(random.random(8) < 0.2, 20)
         men = random.random(400) < 0.05
         bins = np.concatenate([women, men]).astype(np.intp)

@@ -1,4 +1,6 @@
-"""The promise of a 95 % interval over speakers, counted: about 2.5 % of studies miss the truth on each side."""
+"""The promise of a 95 % interval over speakers, counted: about 2.5 % of studies miss the truth on
+each side.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +8,34 @@ import pytest
 
 from tests.metrics.synthetic_studies import SITUATIONS, misses, percentile_bootstrap
 
-SKEWED = ("auc within .88", "auc within .95", "leakage .95", "privacy .05", "detail .75", "detail -.19")
+SKEWED = (
+    "auc within .88",
+    "auc within .95",
+    "leakage .95",
+    "privacy .05",
+    "detail .75",
+    "detail -.19",
+)
 UNLIKE = "auc constant .95, very unlike speakers"
 CASES = [
     (name, speakers, draws)
     for name in SITUATIONS
-    for speakers, draws in ((8 if name.startswith(("auc constant", "privacy", "leakage")) else 6, 1), (12, 1), (34, 5))
+    for speakers, draws in (
+        (8 if name.startswith(("auc constant", "privacy", "leakage")) else 6, 1),
+        (12, 1),
+        (34, 5),
+    )
 ]
 
 
 @pytest.mark.parametrize(
     ("name", "speakers", "draws"),
-    [("auc within .88", 6, 1), ("auc constant .50", 8, 1), ("f1 .38", 6, 1), ("auc within .50", 34, 5)],
+    [
+        ("auc within .88", 6, 1),
+        ("auc constant .50", 8, 1),
+        ("f1 .38", 6, 1),
+        ("auc within .50", 34, 5),
+    ],
 )
 def test_few_studies_miss_the_truth_on_either_side(name, speakers, draws):
     low, high, _ = misses(SITUATIONS[name], speakers, draws, samples=300)
@@ -27,7 +45,9 @@ def test_few_studies_miss_the_truth_on_either_side(name, speakers, draws):
 
 
 def test_the_percentile_bootstrap_breaks_the_promise_on_the_same_studies():
-    low, _, width = misses(SITUATIONS["auc within .88"], 6, 1, samples=250, method=percentile_bootstrap)
+    low, _, width = misses(
+        SITUATIONS["auc within .88"], 6, 1, samples=250, method=percentile_bootstrap
+    )
     assert low > 0.09
     assert width < misses(SITUATIONS["auc within .88"], 6, 1, samples=250)[2]
 
@@ -37,7 +57,9 @@ def test_the_percentile_bootstrap_breaks_the_promise_on_the_same_studies():
 def test_the_promise_holds_for_every_metric_from_6_to_34_speakers(name, speakers, draws):
     low, high, _ = misses(SITUATIONS[name], speakers, draws, samples=300)
     allowed = 0.05
-    if draws == 1 and (name in SKEWED or name == UNLIKE):  # known and documented: the side that faces chance
+    if draws == 1 and (
+        name in SKEWED or name == UNLIKE
+    ):  # known and documented: the side that faces chance
         allowed = 0.10 if name == UNLIKE or name.startswith("detail") else 0.075
     assert max(low, high) < allowed
     assert low + high < allowed + 0.025

@@ -1,4 +1,6 @@
-"""Intervals over speakers: against textbook figures, invariances, several draws, and what cannot be told."""
+"""Intervals over speakers: against textbook figures, invariances, several draws, and what cannot be
+told.
+"""
 
 from __future__ import annotations
 
@@ -32,23 +34,28 @@ def test_for_a_mean_with_one_row_a_speaker_it_is_the_t_interval():
 
 
 def test_a_table_worked_by_hand_with_two_strata():
-    # four women are right in .75 .25 .75 .75, four men in .25 .25 .75 .25; m = 8 speakers share the mean 0.5
+    # four women are right in .75 .25 .75 .75, four men in .25 .25 .75 .25; m = 8 speakers share the
+    # mean 0.5
     right = np.array([0.75, 0.25, 0.75, 0.75, 0.25, 0.25, 0.75, 0.25])
     found = interval(mean_of(right), range(8), stratum="ffffmmmm")
-    # influence of a .75: (4.75 / 9 - 3.25 / 7) / 2 = 2 / 63, of a .25: -2 / 63
-    # V_h = 4 · (2 / 63)² · var(1, -1, 1, 1) = 4 · (2 / 63)² · 1, the same for both: df = 2² / (2 / 3) = 6
+    # influence of a .75: (4.75 / 9 - 3.25 / 7) / 2 = 2 / 63, of a .25: -2 / 63 V_h = 4 · (2 / 63)²
+    # · var(1, -1, 1, 1) = 4 · (2 / 63)² · 1, the same for both: df = 2² / (2 / 3) = 6
     error = (8 * (2 / 63) ** 2) ** 0.5
     width = stats.t.ppf(0.975, 6) * error / 0.25
     assert (found.low, found.high) == pytest.approx((expit(-width), expit(width)))
 
 
 def test_no_limits_are_wider_than_those_of_speakers_all_right_or_all_wrong():
-    right = np.array([0.0, *np.ones(7)])  # one speaker of eight is wrong: the logit limits alone are [.32, .99]
+    right = np.array(
+        [0.0, *np.ones(7)]
+    )  # one speaker of eight is wrong: the logit limits alone are [.32, .99]
     found = interval(mean_of(right), range(8))
     assert found.low == pytest.approx(stats.beta.ppf(0.025, 7, 2))
     rows = [1, 20, *[1] * 6]
     few = interval(mean_of(np.repeat(right, rows)), np.repeat(range(8), rows))
-    assert few.low < found.low, "more rows of one speaker leave less evidence, though more of them are right"
+    assert few.low < found.low, (
+        "more rows of one speaker leave less evidence, though more of them are right"
+    )
 
 
 def test_utterances_of_one_speaker_are_not_independent_evidence():
@@ -74,7 +81,9 @@ def test_neither_the_order_of_the_rows_nor_the_names_of_speakers_matter(name):
         bounds=study.bounds,
     )
     found = study.interval()
-    assert (moved.value, moved.low, moved.high) == pytest.approx((found.value, found.low, found.high))
+    assert (moved.value, moved.low, moved.high) == pytest.approx(
+        (found.value, found.low, found.high)
+    )
     assert (moved.n, moved.speakers) == (n, np.unique(study.speaker).size)
     assert study.bounds[0] <= found.low < found.value < found.high <= 1
 
@@ -98,14 +107,21 @@ def test_independent_draws_add_up_as_independent_means_do():
 def test_a_speaker_in_every_draw_is_one_speaker():
     values = np.random.default_rng(6).normal(size=10)
     once = interval(mean_of(values), range(10), bounds=UNBOUNDED)
-    five = interval(mean_of(np.tile(values, 5)), np.tile(range(10), 5), draw=np.repeat(range(5), 10), bounds=UNBOUNDED)
+    five = interval(
+        mean_of(np.tile(values, 5)),
+        np.tile(range(10), 5),
+        draw=np.repeat(range(5), 10),
+        bounds=UNBOUNDED,
+    )
     assert (five.low, five.high) == pytest.approx((once.low, once.high))
     assert (five.n, five.speakers) == (50, 10)
 
 
 def test_a_draw_where_the_metric_is_not_defined_is_left_out():
     values, draw = np.arange(12.0) / 20, np.repeat([0, 1, 2], 4)
-    found = interval(lambda rows: mean_of(values)(rows) if rows[0] else math.nan, range(12), draw=draw)
+    found = interval(
+        lambda rows: mean_of(values)(rows) if rows[0] else math.nan, range(12), draw=draw
+    )
     assert found.value == pytest.approx(values[4:].mean())
     assert (found.n, found.speakers) == (8, 8)
 
@@ -121,7 +137,9 @@ def test_draws_of_one_speaker_each_are_compared_with_each_other():
     values = np.random.default_rng(9).random(8)
     rows, speaker = np.repeat(values, 2), np.repeat(range(8), 2)
     found = interval(mean_of(rows), speaker, draw=speaker, bounds=UNBOUNDED)
-    half = stats.t.ppf(0.975, 7) * values.std(ddof=1) / 8**0.5  # the mean of eight figures, one a speaker
+    half = (
+        stats.t.ppf(0.975, 7) * values.std(ddof=1) / 8**0.5
+    )  # the mean of eight figures, one a speaker
     assert found.high - found.value == pytest.approx(half * 8 / 7)
 
 
@@ -146,7 +164,9 @@ def test_a_secret_of_the_speaker_needs_four_of_each(women, men, told):
 def test_a_secret_within_speakers_needs_four_in_all():
     sensitive = np.tile([True, True, False, False], 4)
     score = np.random.default_rng(12).normal(size=16)
-    found = interval(lambda rows: auc(sensitive[rows], score[rows]), np.repeat(range(4), 4), group=sensitive)
+    found = interval(
+        lambda rows: auc(sensitive[rows], score[rows]), np.repeat(range(4), 4), group=sensitive
+    )
     assert found.low < found.value < found.high
 
 
@@ -161,7 +181,9 @@ def test_when_everyone_is_right_the_limit_is_clopper_and_pearsons_over_speakers(
 
 def test_perfect_separation_counts_no_more_speakers_than_the_smaller_group_supports():
     male = np.repeat([False, True], [4, 20])
-    found = interval(lambda rows: auc(male[rows], male[rows] * 1.0), range(24), stratum=male, group=male)
+    found = interval(
+        lambda rows: auc(male[rows], male[rows] * 1.0), range(24), stratum=male, group=male
+    )
     assert (found.value, found.high) == (1, 1)
     assert found.low == pytest.approx(0.025 ** (1 / 8))
 
@@ -198,13 +220,18 @@ def test_limits_stay_inside_the_range_of_the_metric(bounds):
 
 def test_a_difference_in_minus_one_to_one_is_the_same_metric_on_another_scale():
     values = np.random.default_rng(13).random(9)
-    plain, shifted = interval(mean_of(values), range(9)), interval(mean_of(2 * values - 1), range(9), bounds=(-1, 1))
+    plain, shifted = (
+        interval(mean_of(values), range(9)),
+        interval(mean_of(2 * values - 1), range(9), bounds=(-1, 1)),
+    )
     assert (shifted.low, shifted.high) == pytest.approx((2 * plain.low - 1, 2 * plain.high - 1))
 
 
 def test_r2_of_a_perfect_reconstruction_is_one_for_sure():
     x = np.random.default_rng(14).normal(size=(20, 3))
-    found = interval(lambda rows: detail_r2(x[rows], x[rows]), np.repeat(range(5), 4), bounds=(-np.inf, 1))
+    found = interval(
+        lambda rows: detail_r2(x[rows], x[rows]), np.repeat(range(5), 4), bounds=(-np.inf, 1)
+    )
     assert (found.value, found.low, found.high) == (1, 1, 1)
 
 
@@ -218,7 +245,9 @@ def test_more_confidence_is_a_wider_interval_with_the_t_quantile():
 def test_the_fold_of_a_privacy_interval_ends_at_one_half():
     rng = np.random.default_rng(16)
     gender, guess = np.repeat(np.arange(12) % 2, 10), rng.integers(0, 2, 120)
-    found = interval(lambda rows: privacy(gender[rows], guess[rows]), np.repeat(range(12), 10), group=gender)
+    found = interval(
+        lambda rows: privacy(gender[rows], guess[rows]), np.repeat(range(12), 10), group=gender
+    )
     assert found.low < 0.5 < found.high
     assert found.folded().high == 0.5
     assert found.folded().low == min(found.low, 1 - found.high)

@@ -16,7 +16,9 @@ from sordino.errors import SordinoError
 from sordino.metrics import auc, distinguish, leakage_feng, privacy, privacy_folded
 
 genders = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=40)
-scored = st.lists(st.tuples(st.booleans(), st.integers(-4, 4)), min_size=2, max_size=40)  # few values: many ties
+scored = st.lists(
+    st.tuples(st.booleans(), st.integers(-4, 4)), min_size=2, max_size=40
+)  # few values: many ties
 
 
 def test_a_table_worked_by_hand():
@@ -25,7 +27,10 @@ def test_a_table_worked_by_hand():
     assert leakage_feng(gender, guess) == pytest.approx(4 / 6)
     assert privacy(gender, guess) == pytest.approx(1 - (3 / 4 + 1 / 2) / 2)
     # pairs positive/negative: 3 > 1, 3 > 2, 2 > 1, 2 = 2 (half), 0 < 1, 0 < 2
-    assert auc(np.array([True, True, True, False, False]), np.array([3.0, 2.0, 0.0, 1.0, 2.0])) == 3.5 / 6
+    assert (
+        auc(np.array([True, True, True, False, False]), np.array([3.0, 2.0, 0.0, 1.0, 2.0]))
+        == 3.5 / 6
+    )
 
 
 @given(genders)
@@ -50,7 +55,9 @@ def test_auc_is_that_of_scikit_learn_and_of_midranks(rows):
         return
     ranks = rankdata(score)[positive].sum()
     assert auc(positive, score) == pytest.approx(roc_auc_score(positive, score))
-    assert auc(positive, score) == pytest.approx((ranks - first * (first + 1) / 2) / (first * second))
+    assert auc(positive, score) == pytest.approx(
+        (ranks - first * (first + 1) / 2) / (first * second)
+    )
 
 
 @given(scored, st.sampled_from([np.exp, np.cbrt, lambda x: 3 * x - 7]))

@@ -15,7 +15,8 @@ from sordino.metrics import benjamini_hochberg, corrected_resampled_t, paired_t
 
 values = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=2, max_size=15)
 
-# UAR of two models on five folds: differences .02 .04 .00 .06 .03, mean .03, variance .0020 / 4 = .0005.
+# UAR of two models on five folds: differences .02 .04 .00 .06 .03, mean .03, variance .0020 / 4 =
+# .0005.
 A = [0.62, 0.64, 0.60, 0.66, 0.63]
 B = [0.60, 0.60, 0.60, 0.60, 0.60]
 
@@ -26,7 +27,9 @@ def test_a_table_worked_by_hand():
     assert plain.t == pytest.approx(0.03 / math.sqrt(0.0005 / 5))  # 3
     assert corrected.t == pytest.approx(0.03 / math.sqrt(0.0005 * (1 / 5 + 1 / 3)))  # 1.837
     assert plain.df == corrected.df == 4
-    assert plain.p == pytest.approx(0.0399, abs=1e-4)  # t table, 4 degrees of freedom: 2.776 has 0.05
+    assert plain.p == pytest.approx(
+        0.0399, abs=1e-4
+    )  # t table, 4 degrees of freedom: 2.776 has 0.05
     assert corrected.p == pytest.approx(0.1401, abs=1e-4)
 
 
@@ -63,8 +66,12 @@ def test_folds_that_all_agree_are_certain_and_one_fold_tells_nothing():
     assert math.isnan(paired_t([], []).p)
 
 
-def differences(random: np.random.Generator, rows: int, folds: int, rounds: int) -> tuple[list[float], list[float]]:
-    """Errors of two models that are equally good, over folds: y = u + v + noise, told from u or from v alone."""
+def differences(
+    random: np.random.Generator, rows: int, folds: int, rounds: int
+) -> tuple[list[float], list[float]]:
+    """Errors of two models that are equally good, over folds: y = u + v + noise, told from u or
+    from v alone.
+    """
     x = random.normal(size=(rows, 2))
     y = x.sum(axis=1) + random.normal(size=rows)
     errors: tuple[list[float], list[float]] = ([], [])
@@ -98,8 +105,23 @@ def test_both_tests_keep_their_level_on_pairs_that_share_nothing():
 
 def test_benjamini_and_hochbergs_own_example():
     # their table of 1995, fifteen tests: the largest i with p_(i) <= 0.05 i / 15 is 4
-    p = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590,
-         1.0]  # fmt: skip
+    p = [
+        0.0001,
+        0.0004,
+        0.0019,
+        0.0095,
+        0.0201,
+        0.0278,
+        0.0298,
+        0.0344,
+        0.0459,
+        0.3240,
+        0.4262,
+        0.5719,
+        0.6528,
+        0.7590,
+        1.0,
+    ]
     order = np.random.default_rng(0).permutation(15)
     found = benjamini_hochberg(np.array(p)[order])
     assert sorted(np.array(p)[order][found.significant]) == p[:4]

@@ -23,13 +23,17 @@ AFTER = np.array([0, 1, 1, 1, 0, 1, 1, 0, 2, 0])
 
 
 def test_a_table_worked_by_hand():
-    # neutral before: TP 2 (rows 0, 1), FP 1 (row 6), FN 1 (row 2); required: TP 3, FP 2, FN 1; sensitive: TP 2, FN 1
+    # neutral before: TP 2 (rows 0, 1), FP 1 (row 6), FN 1 (row 2); required: TP 3, FP 2, FN 1;
+    # sensitive: TP 2, FN 1
     assert f1(TRUTH, BEFORE, Role.NEUTRAL) == pytest.approx(4 / 6)
     assert f1(TRUTH, BEFORE, Role.REQUIRED) == pytest.approx(6 / 9)
     assert f1(TRUTH, BEFORE, Role.SENSITIVE) == pytest.approx(4 / 5)
-    # required before: rows 2 3 4 5 9; still required after: 2 3 5. Of these with true role required: 3 4 5 and 3 5.
+    # required before: rows 2 3 4 5 9; still required after: 2 3 5. Of these with true role
+    # required: 3 4 5 and 3 5.
     assert unchanged(BEFORE, AFTER, Role.REQUIRED) == pytest.approx(3 / 5)
-    assert unchanged(BEFORE, AFTER, Role.REQUIRED, TRUTH, among="true_positives") == pytest.approx(2 / 3)
+    assert unchanged(BEFORE, AFTER, Role.REQUIRED, TRUTH, among="true_positives") == pytest.approx(
+        2 / 3
+    )
     assert uar(TRUTH, BEFORE) == pytest.approx((2 / 3 + 3 / 4 + 2 / 3) / 3)
 
 
@@ -39,7 +43,9 @@ def test_f1_is_that_of_scikit_learn(rows):
     for code, role in enumerate(ROLES):
         found = f1(truth, prediction, role)
         if code in truth or code in prediction:
-            assert found == pytest.approx(f1_score(truth, prediction, labels=[code], average="macro", zero_division=0))
+            assert found == pytest.approx(
+                f1_score(truth, prediction, labels=[code], average="macro", zero_division=0)
+            )
         else:
             assert math.isnan(found)
 
@@ -65,17 +71,27 @@ def test_uar_of_each_gender_worked_by_hand():
     assert uar_difference(truth, guess, gender) == pytest.approx(1 / 2 - 5 / 6)
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(-1, 1)), min_size=1, max_size=60))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(-1, 1)), min_size=1, max_size=60
+    )
+)
 def test_uar_of_each_gender_is_macro_recall_of_scikit_learn_and_genders_change_places(rows):
     truth, guess, gender = np.array(rows).T
     found = uar_by_gender(truth, guess, gender)
     for code, value in found.items():
         own = gender == code
         classes = np.unique(truth[own])
-        expected = recall_score(truth[own], guess[own], labels=classes, average="macro") if classes.size > 1 else np.nan
+        expected = (
+            recall_score(truth[own], guess[own], labels=classes, average="macro")
+            if classes.size > 1
+            else np.nan
+        )
         assert value == pytest.approx(expected, nan_ok=True)
     swapped = np.where(gender < 0, gender, 1 - gender)
-    assert uar_difference(truth, guess, swapped) == pytest.approx(-uar_difference(truth, guess, gender), nan_ok=True)
+    assert uar_difference(truth, guess, swapped) == pytest.approx(
+        -uar_difference(truth, guess, gender), nan_ok=True
+    )
 
 
 def test_a_model_that_serves_one_gender_alone_has_the_largest_difference():
@@ -96,7 +112,9 @@ def test_unchanged_is_the_recall_of_after_when_before_is_taken_for_the_truth(row
     before, after = np.array(rows).T
     found = unchanged(before, after, Role.SENSITIVE)
     if 2 in before:
-        assert found == pytest.approx(recall_score(before, after, labels=[2], average="macro", zero_division=0))
+        assert found == pytest.approx(
+            recall_score(before, after, labels=[2], average="macro", zero_division=0)
+        )
     else:
         assert math.isnan(found)
 
@@ -113,7 +131,9 @@ def test_detail_is_the_variance_weighted_r2_of_scikit_learn():
     expected = r2_score(original, predicted, multioutput="variance_weighted")
     assert detail_r2(original, predicted) == pytest.approx(expected)
     assert detail_r2(original, original) == 1
-    assert detail_r2(original, np.broadcast_to(original.mean(axis=0), original.shape)) == pytest.approx(0)
+    assert detail_r2(
+        original, np.broadcast_to(original.mean(axis=0), original.shape)
+    ) == pytest.approx(0)
 
 
 def test_what_is_not_defined_is_nan():
@@ -133,7 +153,9 @@ def test_a_required_role_that_is_never_found_scores_zero():
 def test_mistakes_of_the_caller_are_told():
     with pytest.raises(SordinoError, match="align the rows"):
         f1(TRUTH, BEFORE[:3], Role.NEUTRAL)
-    with pytest.raises(SordinoError, match="role 'sad' came, expected one of neutral, required, sensitive"):
+    with pytest.raises(
+        SordinoError, match="role 'sad' came, expected one of neutral, required, sensitive"
+    ):
         f1(TRUTH, BEFORE, "sad")
     with pytest.raises(SordinoError, match="without truth"):
         unchanged(BEFORE, AFTER, Role.NEUTRAL, among="true_positives")

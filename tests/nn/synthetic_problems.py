@@ -31,7 +31,9 @@ def rows(count: int, seed: int, noise: float = 0.3) -> Batch:
     return {"x": x, "y": answer + noise * torch.randn(count, 2, generator=generator)}
 
 
-def job(seed: int = 0, count: int = 40, held: int | None = 20, dropout: float = 0.0, **settings: Any) -> Job:
+def job(
+    seed: int = 0, count: int = 40, held: int | None = 20, dropout: float = 0.0, **settings: Any
+) -> Job:
     validation = None if held is None else rows(held, 100 + seed)
     chosen = Settings(**{"epochs": 8, "batch": 16, "learning_rate": 0.01, **settings})
     return Job(network(seed, dropout), squared, rows(count, seed), validation, chosen, seed)

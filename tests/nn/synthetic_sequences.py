@@ -18,30 +18,44 @@ AMONG_WOMEN = (0.1, 0.3, 0.6)
 
 
 def planted(
-    rows: int = 200, seed: int = 0, emotion: float = 0.7, tied: bool = False, streams: tuple[str, ...] = ("audio",)
+    rows: int = 200,
+    seed: int = 0,
+    emotion: float = 0.7,
+    tied: bool = False,
+    streams: tuple[str, ...] = ("audio",),
 ) -> tuple[Sequences, dict[str, NDArray[np.intp]]]:
     """Noise of 8 to 40 frames and 2 to 9 words, and its labels.
 
-    Activation shifts dimension 0 of every step by `emotion` standard deviations a class, gender dimension 1 by one.
-    They are independent, unless `tied`: then gender is a clue to activation, which no embedding needs that reads
-    dimension 0 alone.
+    Activation shifts dimension 0 of every step by `emotion` standard deviations a class, gender
+    dimension 1 by one. They are independent, unless `tied`: then gender is a clue to activation,
+    which no embedding needs that reads dimension 0 alone.
     """
     generator = np.random.default_rng(seed)
     gender, activation = generator.integers(2, size=rows), generator.integers(3, size=rows)
     if tied:
-        drawn = [generator.choice(3, size=rows, p=often) for often in (AMONG_WOMEN[::-1], AMONG_WOMEN)]
+        drawn = [
+            generator.choice(3, size=rows, p=often) for often in (AMONG_WOMEN[::-1], AMONG_WOMEN)
+        ]
         activation = np.where(gender == 1, drawn[1], drawn[0])
     made: dict[str, list[NDArray[np.float64]]] = {}
     for name, width, (low, high) in (("audio", AUDIO, (8, 41)), ("text", TEXT, (2, 10))):
         shift = np.zeros((rows, width))
         shift[:, 0], shift[:, 1] = emotion * (activation - 1), gender - 0.5
-        made[name] = [row + generator.normal(size=(generator.integers(low, high), width)) for row in shift]
-    return Sequences.of(**{name: made[name] for name in streams}), {"activation": activation, "gender": gender}
+        made[name] = [
+            row + generator.normal(size=(generator.integers(low, high), width)) for row in shift
+        ]
+    return Sequences.of(**{name: made[name] for name in streams}), {
+        "activation": activation,
+        "gender": gender,
+    }
 
 
 def shape(streams: tuple[str, ...] = ("audio",), **changed: Any) -> Shape:
     """A small network for these sequences."""
-    widths = {"audio": AUDIO if "audio" in streams else None, "text": TEXT if "text" in streams else None}
+    widths = {
+        "audio": AUDIO if "audio" in streams else None,
+        "text": TEXT if "text" in streams else None,
+    }
     return Shape(**{**widths, "kernels": 12, "gru_width": 12, "dense_width": 16, **changed})
 
 
@@ -49,14 +63,30 @@ GENERAL, PRIVATE = shape(), shape(attributes={"gender": 2})
 
 
 def fitted(
-    given: Shape, rows: int = 200, seed: int = 0, emotion: float = 0.7, tied: bool = False, **training: Any
+    given: Shape,
+    rows: int = 200,
+    seed: int = 0,
+    emotion: float = 0.7,
+    tied: bool = False,
+    **training: Any,
 ) -> FittedMultimodal:
     """Trained on planted rows, without the labels of attributes that the shape has not."""
     tasks, streams = {**given.primary, **given.attributes}, tuple(given.streams)
     train, labels = planted(rows, 0, emotion, tied, streams)
     held, held_labels = planted(100, 1, emotion, tied, streams)
-    own, other = ({name: codes for name, codes in one.items() if name in tasks} for one in (labels, held_labels))
-    return fit(given, train, own, held, other, Training(**{"epochs": 25, "learning_rate": 3e-3, **training}), seed)
+    own, other = (
+        {name: codes for name, codes in one.items() if name in tasks}
+        for one in (labels, held_labels)
+    )
+    return fit(
+        given,
+        train,
+        own,
+        held,
+        other,
+        Training(**{"epochs": 25, "learning_rate": 3e-3, **training}),
+        seed,
+    )
 
 
 def short(given: Shape = GENERAL, seed: int = 0, **training: Any) -> FittedMultimodal:

@@ -24,8 +24,16 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @cache
 def tied(strength: float | None, seed: int = 0) -> FittedMultimodal:
-    """Trained where gender is a clue to activation; without a head of gender where `strength` is None."""
-    training: dict[str, Any] = {"rows": 400, "emotion": 0.4, "tied": True, "epochs": 10, "seed": seed}
+    """Trained where gender is a clue to activation; without a head of gender where `strength` is
+    None.
+    """
+    training: dict[str, Any] = {
+        "rows": 400,
+        "emotion": 0.4,
+        "tied": True,
+        "epochs": 10,
+        "seed": seed,
+    }
     if strength is None:
         return fitted(GENERAL, **training)
     return fitted(PRIVATE, lambdas={"gender": strength}, normalise_adversary=True, **training)
@@ -39,7 +47,9 @@ def told(network: Multimodal) -> float:
 
 @pytest.mark.slow
 def test_the_general_embedding_tells_gender_and_the_private_one_less() -> None:
-    general, private = ([tied(strength, seed).network for seed in range(2)] for strength in (None, 0.5))
+    general, private = (
+        [tied(strength, seed).network for seed in range(2)] for strength in (None, 0.5)
+    )
     before, after = (sum(map(told, networks)) / 2 for networks in (general, private))
     assert before > 0.75
     assert after < before - 0.03
@@ -93,8 +103,12 @@ def test_the_health_of_every_head_is_known_after_every_epoch() -> None:
         assert recall(logits, torch.tensor(labels["gender"])) == curve.train[made.best_epoch]
 
 
-def gradients_at_places(given: Shape, training: Training, share: float = 1.0) -> list[dict[str, Tensor]]:
-    """At each place, the gradients of the whole loss, of the primary task alone, and of each attribute's head alone."""
+def gradients_at_places(
+    given: Shape, training: Training, share: float = 1.0
+) -> list[dict[str, Tensor]]:
+    """At each place, the gradients of the whole loss, of the primary task alone, and of each
+    attribute's head alone.
+    """
     torch.manual_seed(0)
     network = Multimodal(given)
     rows, labels = planted(30, streams=tuple(given.streams))
@@ -110,19 +124,29 @@ def gradients_at_places(given: Shape, training: Training, share: float = 1.0) ->
         return embedding, places
 
     network.encode = watched  # type: ignore[method-assign]
-    whole = torch.autograd.grad(_Lesson(network, tasks, training).loss(rows.pad(range(30)), tasks.codes, share), kept)
+    whole = torch.autograd.grad(
+        _Lesson(network, tasks, training).loss(rows.pad(range(30)), tasks.codes, share), kept
+    )
     kept.clear()
     embedding, places = watched(rows.pad(range(30)))
     heads = {name: [head(embedding)] for name, head in network.primary.items()}
     attributes: Any = network.attributes
-    heads |= {name: [head(at) for head, at in zip(attributes[name], places, strict=True)] for name in attributes}
+    heads |= {
+        name: [head(at) for head, at in zip(attributes[name], places, strict=True)]
+        for name in attributes
+    }
     alone = {
         name: torch.autograd.grad(
-            torch.stack([tasks.loss(name, out, tasks.codes[name]) for out in logits]).sum(), places, retain_graph=True
+            torch.stack([tasks.loss(name, out, tasks.codes[name]) for out in logits]).sum(),
+            places,
+            retain_graph=True,
         )
         for name, logits in heads.items()
     }
-    return [{"whole": whole[at], **{name: of[at] for name, of in alone.items()}} for at in range(len(places))]
+    return [
+        {"whole": whole[at], **{name: of[at] for name, of in alone.items()}}
+        for at in range(len(places))
+    ]
 
 
 CASES = [
@@ -135,22 +159,32 @@ LAMBDAS = {"gender": 0.5, "speaker": 0.3}
 
 @pytest.mark.parametrize("given", CASES)
 @pytest.mark.parametrize("share", [1.0, 0.25])
-def test_streams_receive_the_primary_gradient_minus_lambda_times_each_attributes(given: Shape, share: float) -> None:
+def test_streams_receive_the_primary_gradient_minus_lambda_times_each_attributes(
+    given: Shape, share: float
+) -> None:
     lambdas = {name: LAMBDAS[name] for name in given.attributes}
     for found in gradients_at_places(given, Training(lambdas=lambdas), share):
-        expected = found["activation"] - sum(share * lambdas[name] * found[name] for name in lambdas)
+        expected = found["activation"] - sum(
+            share * lambdas[name] * found[name] for name in lambdas
+        )
         torch.testing.assert_close(found["whole"], expected, rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize("given", CASES)
-def test_a_normalised_adversary_pulls_lambda_times_as_hard_as_the_primary_task(given: Shape) -> None:
+def test_a_normalised_adversary_pulls_lambda_times_as_hard_as_the_primary_task(
+    given: Shape,
+) -> None:
     lambdas = {name: LAMBDAS[name] for name in given.attributes}
     for found in gradients_at_places(given, Training(lambdas=lambdas, normalise_adversary=True)):
         pull = found["activation"].norm()
         pushes = {name: lambdas[name] * pull / found[name].norm() * found[name] for name in lambdas}
-        torch.testing.assert_close(found["whole"], found["activation"] - sum(pushes.values()), rtol=1e-3, atol=1e-7)
+        torch.testing.assert_close(
+            found["whole"], found["activation"] - sum(pushes.values()), rtol=1e-3, atol=1e-7
+        )
         if len(lambdas) == 1:
-            assert float((found["whole"] - found["activation"]).norm() / pull) == pytest.approx(0.5, rel=1e-3)
+            assert float((found["whole"] - found["activation"]).norm() / pull) == pytest.approx(
+                0.5, rel=1e-3
+            )
 
 
 def test_schedules_are_those_of_the_papers() -> None:
@@ -158,7 +192,9 @@ def test_schedules_are_those_of_the_papers() -> None:
     warm = Training(schedule="warm-up")
     assert [warm.share(epoch) for epoch in range(7)] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1, 1, 1])
     dann = Training(schedule="dann")
-    assert [dann.share(epoch) for epoch in (0, 5, 10)] == pytest.approx([0, math.tanh(0.5), math.tanh(1)])
+    assert [dann.share(epoch) for epoch in (0, 5, 10)] == pytest.approx(
+        [0, math.tanh(0.5), math.tanh(1)]
+    )
 
 
 def test_each_schedule_trains_and_none_is_the_same() -> None:

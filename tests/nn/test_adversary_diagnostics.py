@@ -33,22 +33,32 @@ def test_the_probe_finds_nothing_in_noise() -> None:
 
 def test_the_probe_is_read_on_rows_that_it_was_not_fitted_on() -> None:
     generator = torch.Generator().manual_seed(0)
-    x, codes = torch.randn(60, 200, generator=generator), torch.randint(2, (60,), generator=generator)
+    x, codes = (
+        torch.randn(60, 200, generator=generator),
+        torch.randint(2, (60,), generator=generator),
+    )
     assert probe(x, codes, 2, seed=0) < 0.7  # on its own rows it would be 1
 
 
 def test_units_of_the_embedding_do_not_matter_to_the_probe() -> None:
     x, codes = embedded(300, apart=2.0)
     units = torch.logspace(-4, 4, 10)
-    assert probe(x * units + 5 * units, codes, 2, seed=0) == pytest.approx(probe(x, codes, 2, seed=0), abs=0.01)
+    assert probe(x * units + 5 * units, codes, 2, seed=0) == pytest.approx(
+        probe(x, codes, 2, seed=0), abs=0.01
+    )
 
 
 def test_unknown_rows_are_left_out_and_a_constant_dimension_does_no_harm() -> None:
     x, codes = embedded(300, apart=2.0)
     expected = probe(x, codes, 2, seed=0)
-    more = torch.cat([x, torch.full((50, 10), torch.inf)]), torch.cat([codes, torch.full((50,), -1)])
+    more = (
+        torch.cat([x, torch.full((50, 10), torch.inf)]),
+        torch.cat([codes, torch.full((50,), -1)]),
+    )
     assert probe(*more, 2, seed=0) == expected
-    assert probe(torch.cat([x, torch.ones(300, 1)], dim=1), codes, 2, seed=0) == pytest.approx(expected, abs=0.01)
+    assert probe(torch.cat([x, torch.ones(300, 1)], dim=1), codes, 2, seed=0) == pytest.approx(
+        expected, abs=0.01
+    )
 
 
 def test_the_probe_changes_no_random_state_and_repeats_itself() -> None:

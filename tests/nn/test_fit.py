@@ -28,7 +28,9 @@ def test_training_finds_what_is_there() -> None:
 
 
 def test_the_best_epoch_is_kept_and_not_the_last() -> None:
-    given = job(count=6, epochs=300, learning_rate=0.03, patience=300)  # six rows: it learns them by heart
+    given = job(
+        count=6, epochs=300, learning_rate=0.03, patience=300
+    )  # six rows: it learns them by heart
     assert given.validation is not None
     fitted = fit(given)
     assert fitted.loss == min(fitted.history)
@@ -58,7 +60,9 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(dropout: flo
     first, second = fit(given), fit(given)
     assert torch.equal(weights(first.module), weights(second.module))
     assert first.history == second.history
-    assert not torch.equal(weights(fit(dataclasses.replace(given, seed=9)).module), weights(first.module))
+    assert not torch.equal(
+        weights(fit(dataclasses.replace(given, seed=9)).module), weights(first.module)
+    )
 
 
 def test_the_job_is_left_alone() -> None:

@@ -1,4 +1,6 @@
-"""Training learns the tasks, keeps the best epoch, repeats itself, and says what it cannot learn from."""
+"""Training learns the tasks, keeps the best epoch, repeats itself, and says what it cannot learn
+from.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ from tests.nn.synthetic_sequences import BOTH, GENERAL, PRIVATE, fitted, planted
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-@pytest.mark.parametrize(("streams", "least"), [(("audio",), 0.75), (("text",), 0.55), (BOTH, 0.75)])
+@pytest.mark.parametrize(
+    ("streams", "least"), [(("audio",), 0.75), (("text",), 0.55), (BOTH, 0.75)]
+)
 def test_the_primary_task_is_learnt(streams: tuple[str, ...], least: float) -> None:
     made = fitted(shape(streams))
     rows, labels = planted(300, seed=2, streams=streams)
@@ -33,7 +37,9 @@ def test_the_primary_task_is_learnt(streams: tuple[str, ...], least: float) -> N
 
 
 def test_the_weights_of_the_best_epoch_are_kept() -> None:
-    made = fitted(GENERAL, rows=20, epochs=25, patience=25, learning_rate=0.01)  # twenty rows: it learns them by heart
+    made = fitted(
+        GENERAL, rows=20, epochs=25, patience=25, learning_rate=0.01
+    )  # twenty rows: it learns them by heart
     assert made.losses[made.best_epoch] == min(made.losses) < made.losses[-1] / 1.1
     rows, labels = planted(100, seed=1)
     balance = class_weights(torch.tensor(planted(20)[1]["activation"]), 3)
@@ -60,9 +66,16 @@ def test_training_stops_when_patience_is_over() -> None:
     assert len(made.losses) == made.best_epoch + 2 + 1 < 50
 
 
-@pytest.mark.parametrize("given", [GENERAL, shape(BOTH, attributes={"gender": 2}, bottleneck=4, noise=0.5)])
-def test_a_seed_gives_the_same_bytes_and_global_random_state_is_neither_read_nor_changed(given: Shape) -> None:
-    training: dict[str, Any] = {"lambdas": dict.fromkeys(given.attributes, 0.5), "normalise_adversary": True}
+@pytest.mark.parametrize(
+    "given", [GENERAL, shape(BOTH, attributes={"gender": 2}, bottleneck=4, noise=0.5)]
+)
+def test_a_seed_gives_the_same_bytes_and_global_random_state_is_neither_read_nor_changed(
+    given: Shape,
+) -> None:
+    training: dict[str, Any] = {
+        "lambdas": dict.fromkeys(given.attributes, 0.5),
+        "normalise_adversary": True,
+    }
     torch.manual_seed(1)
     state = torch.get_rng_state()
     first = short(given, **training)
@@ -72,7 +85,9 @@ def test_a_seed_gives_the_same_bytes_and_global_random_state_is_neither_read_nor
     assert second.losses == first.losses
     assert second.health == first.health
     assert weights(second.network).numpy().tobytes() == weights(first.network).numpy().tobytes()
-    assert not torch.equal(weights(short(given, seed=1, **training).network), weights(first.network))
+    assert not torch.equal(
+        weights(short(given, seed=1, **training).network), weights(first.network)
+    )
 
 
 def test_rows_of_unknown_class_do_not_count() -> None:
@@ -81,9 +96,13 @@ def test_rows_of_unknown_class_do_not_count() -> None:
     unknown = np.arange(40) % 3 == 0
     codes = {"activation": np.where(unknown, -1, labels["activation"])}
     frames = rows.streams["audio"]
-    other = Sequences.of(audio=[frame * 9 if gone else frame for frame, gone in zip(frames, unknown, strict=True)])
+    other = Sequences.of(
+        audio=[frame * 9 if gone else frame for frame, gone in zip(frames, unknown, strict=True)]
+    )
     held_codes = {"activation": held_labels["activation"]}
-    first, second = (fit(GENERAL, given, codes, held, held_codes, Training(epochs=2)) for given in (rows, other))
+    first, second = (
+        fit(GENERAL, given, codes, held, held_codes, Training(epochs=2)) for given in (rows, other)
+    )
     assert first.losses == pytest.approx(second.losses, rel=1e-5)
     known = {"activation": labels["activation"]}
     assert fit(GENERAL, other, known, held, held_codes, Training(epochs=2)).losses != pytest.approx(
@@ -94,7 +113,9 @@ def test_rows_of_unknown_class_do_not_count() -> None:
 def test_several_primary_tasks_are_learnt() -> None:
     rows, labels = planted(400, emotion=1.0)
     held, held_labels = planted(100, seed=1, emotion=1.0)
-    codes, held_codes = ({"activation": one["activation"], "voice": one["gender"]} for one in (labels, held_labels))
+    codes, held_codes = (
+        {"activation": one["activation"], "voice": one["gender"]} for one in (labels, held_labels)
+    )
     given = shape(primary={"activation": 3, "voice": 2})
     made = fit(given, rows, codes, held, held_codes, Training(20, 20, learning_rate=5e-3))
     found = apply(made.network, held).primary
@@ -105,7 +126,11 @@ def test_only_tasks_that_validation_rows_have_stop_the_training() -> None:
     rows, labels = planted(40)
     held, held_labels = planted(20, seed=1)
     given = shape(primary={"activation": 3, "voice": 2}, attributes={"speaker": 4})
-    codes = {"activation": labels["activation"], "voice": labels["gender"], "speaker": np.arange(40) % 4}
+    codes = {
+        "activation": labels["activation"],
+        "voice": labels["gender"],
+        "speaker": np.arange(40) % 4,
+    }
     made = fit(given, rows, codes, held, {"activation": held_labels["activation"]}, Training(3))
     logits = apply(made.network, held).primary["activation"]
     balance = class_weights(torch.tensor(labels["activation"]), 3)
@@ -131,14 +156,18 @@ def test_settings_that_cannot_be_are_refused(changed: dict[str, Any], message: s
 
 
 def test_a_lambda_of_an_attribute_that_the_shape_has_not_is_refused() -> None:
-    with pytest.raises(ReleaseError, match=r"lambda of age came, expected attributes of the shape \(gender\)"):
+    with pytest.raises(
+        ReleaseError, match=r"lambda of age came, expected attributes of the shape \(gender\)"
+    ):
         short(PRIVATE, lambdas={"age": 0.5})
 
 
 def test_streams_that_the_shape_has_not_are_refused() -> None:
     rows, labels = planted(10, streams=BOTH)
     codes = {"activation": labels["activation"]}
-    with pytest.raises(ReleaseError, match=r"streams \{'audio': 6, 'text': 5\} came, expected \{'audio': 6\}"):
+    with pytest.raises(
+        ReleaseError, match=r"streams \{'audio': 6, 'text': 5\} came, expected \{'audio': 6\}"
+    ):
         fit(GENERAL, rows, codes, rows, codes)
 
 

@@ -25,7 +25,9 @@ def test_weights_are_those_that_scikit_learn_calls_balanced() -> None:
 
 
 def test_unknown_rows_and_classes_without_rows_do_not_change_the_weights_of_others() -> None:
-    torch.testing.assert_close(class_weights(codes(0, -1, 0, 0, 2, -1), 4), torch.tensor([4 / 6, 0, 2, 0]))
+    torch.testing.assert_close(
+        class_weights(codes(0, -1, 0, 0, 2, -1), 4), torch.tensor([4 / 6, 0, 2, 0])
+    )
 
 
 def test_the_loss_is_the_mean_over_known_rows_of_weight_times_surprise() -> None:
@@ -46,7 +48,10 @@ def test_unknown_rows_give_no_gradient_and_a_batch_of_them_no_loss() -> None:
 
 def test_recall_is_scikit_learns_balanced_accuracy() -> None:
     generator = np.random.default_rng(0)
-    truth, logits = generator.choice(3, p=[0.7, 0.2, 0.1], size=300), generator.normal(size=(300, 3))
+    truth, logits = (
+        generator.choice(3, p=[0.7, 0.2, 0.1], size=300),
+        generator.normal(size=(300, 3)),
+    )
     expected = balanced_accuracy_score(truth, logits.argmax(axis=1))
     assert recall(torch.tensor(logits), torch.tensor(truth)) == pytest.approx(expected)
 
@@ -80,5 +85,7 @@ def test_labels_that_do_not_fit_are_refused(labels: dict[str, np.ndarray], messa
 
 @pytest.mark.parametrize("values", [[1, 1, 1], [1, -1, 1], [-1, -1, -1]])
 def test_a_task_with_one_class_or_none_cannot_be_learnt(values: list[int]) -> None:
-    with pytest.raises(ReleaseError, match=r"gender has [01] of its 2 classes on the training rows"):
+    with pytest.raises(
+        ReleaseError, match=r"gender has [01] of its 2 classes on the training rows"
+    ):
         Tasks.of({"gender": np.array(values)}, {"gender": 2}, 3)

@@ -1,4 +1,6 @@
-"""A clip gives the same embedding alone and in a batch; heads see what they should and send back what they should."""
+"""A clip gives the same embedding alone and in a batch; heads see what they should and send back
+what they should.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,10 @@ from sordino.nn.sequences import Sequences
 from tests.nn.synthetic_sequences import planted, shape
 
 GRID = itertools.product((3, 4), (2, 3), (32, 64, 128), (2, 3))
-CORNERS = [dict(zip(("conv_layers", "conv_width", "kernels", "gru_layers"), corner, strict=True)) for corner in GRID]
+CORNERS = [
+    dict(zip(("conv_layers", "conv_width", "kernels", "gru_layers"), corner, strict=True))
+    for corner in GRID
+]
 
 
 def network(given: Shape, seed: int = 0) -> Multimodal:
@@ -29,7 +34,9 @@ def network(given: Shape, seed: int = 0) -> Multimodal:
     return made.eval()
 
 
-def clips(streams: tuple[str, ...], frames: tuple[int, ...] = (1, 61, 2, 17), width: int = 40) -> Sequences:
+def clips(
+    streams: tuple[str, ...], frames: tuple[int, ...] = (1, 61, 2, 17), width: int = 40
+) -> Sequences:
     generator = torch.Generator().manual_seed(1)
     words = [1 + length // 5 for length in frames]
     made = {
@@ -123,8 +130,14 @@ def test_what_stands_in_the_padding_changes_nothing(streams: tuple[str, ...]) ->
 
 def test_layers_are_those_of_the_papers_grid() -> None:
     made = Multimodal(Shape(40, 300, 4, 3, 2, 64, 3, 32, 2, 64, {"valence": 3}, {"gender": 2}))
-    weights = {name: tuple(values.shape) for name, values in made.named_parameters() if "bias" not in name}
-    audio = {name: size for name, size in weights.items() if name.startswith("streams.audio.convolutions")}
+    weights = {
+        name: tuple(values.shape) for name, values in made.named_parameters() if "bias" not in name
+    }
+    audio = {
+        name: size
+        for name, size in weights.items()
+        if name.startswith("streams.audio.convolutions")
+    }
     assert list(audio.values()) == [(64, 40, 3), (64, 64, 3), (64, 64, 3), (64, 64, 3)]
     recurrent = {name: size for name, size in weights.items() if "weight_ih" in name}
     assert list(recurrent.values()) == [(96, 64), (96, 32), (96, 32), (96, 300), (96, 32), (96, 32)]
@@ -144,7 +157,9 @@ def test_the_bottleneck_gives_rows_of_mean_zero_and_variance_one() -> None:
     embedding = network(shape(bottleneck=8)).embed(planted(20)[0].pad(range(20)))
     assert embedding.shape == (20, 8)
     torch.testing.assert_close(embedding.mean(dim=1), torch.zeros(20), rtol=0, atol=1e-5)
-    torch.testing.assert_close(embedding.var(dim=1, correction=0), torch.ones(20), rtol=0, atol=1e-2)
+    torch.testing.assert_close(
+        embedding.var(dim=1, correction=0), torch.ones(20), rtol=0, atol=1e-2
+    )
 
 
 def test_noise_of_the_given_size_is_added_in_training_and_none_in_evaluation() -> None:
@@ -157,8 +172,12 @@ def test_noise_of_the_given_size_is_added_in_training_and_none_in_evaluation() -
     assert float(noise.detach().mean()) == pytest.approx(0, abs=0.05)
 
 
-def reversed_gradients(given: Shape, strength: float) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Gradients of the sum of the gender logits: with reversal, and those of a network whose heads are not reversed."""
+def reversed_gradients(
+    given: Shape, strength: float
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Gradients of the sum of the gender logits: with reversal, and those of a network whose heads
+    are not reversed.
+    """
     made, batch = network(given), planted(8, streams=("audio", "text"))[0].pad(range(8))
     _, places = made.encode(batch)
 
@@ -176,7 +195,9 @@ def reversed_gradients(given: Shape, strength: float) -> tuple[dict[str, Tensor]
 
 @pytest.mark.parametrize("at", ["joint", "streams"])
 @pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
-def test_heads_get_their_own_gradient_and_the_streams_minus_lambda_times_it(strength: float, at: Any) -> None:
+def test_heads_get_their_own_gradient_and_the_streams_minus_lambda_times_it(
+    strength: float, at: Any
+) -> None:
     given = shape(("audio", "text"), attributes={"gender": 2}, adversary_at=at)
     found, plain = reversed_gradients(given, strength)
     for name, gradient in found.items():
@@ -187,9 +208,13 @@ def test_heads_get_their_own_gradient_and_the_streams_minus_lambda_times_it(stre
 
 def test_a_head_at_a_stream_sees_that_stream_only() -> None:
     made = network(shape(("audio", "text"), attributes={"gender": 2}, adversary_at="streams"))
-    one, other = (planted(5, seed=seed, streams=("audio", "text"))[0].pad(range(5)) for seed in (0, 1))
+    one, other = (
+        planted(5, seed=seed, streams=("audio", "text"))[0].pad(range(5)) for seed in (0, 1)
+    )
     mixed = {**one, "text": other["text"], "text_length": other["text_length"]}
-    (audio, text), (audio_mixed, text_mixed) = (made(batch).attributes["gender"] for batch in (one, mixed))
+    (audio, text), (audio_mixed, text_mixed) = (
+        made(batch).attributes["gender"] for batch in (one, mixed)
+    )
     assert torch.equal(audio, audio_mixed)
     assert not torch.allclose(text, text_mixed)
 
@@ -198,11 +223,15 @@ def test_a_head_at_a_stream_sees_that_stream_only() -> None:
     ("streams", "at", "heads"),
     [(("audio",), "streams", 1), (("audio", "text"), "streams", 2), (("audio",), "joint", 1)],
 )
-def test_an_attribute_has_a_head_at_each_place(streams: tuple[str, ...], at: Any, heads: int) -> None:
+def test_an_attribute_has_a_head_at_each_place(
+    streams: tuple[str, ...], at: Any, heads: int
+) -> None:
     given = shape(streams, attributes={"gender": 2, "speaker": 7}, adversary_at=at)
     outputs = network(given)(planted(5, streams=streams)[0].pad(range(5)))
     assert len(outputs.places) == len(given.places) == heads
-    assert {name: [tuple(one.shape) for one in made] for name, made in outputs.attributes.items()} == {
+    assert {
+        name: [tuple(one.shape) for one in made] for name, made in outputs.attributes.items()
+    } == {
         "gender": [(5, 2)] * heads,
         "speaker": [(5, 7)] * heads,
     }
@@ -215,7 +244,9 @@ def test_the_first_weights_do_not_depend_on_the_attributes() -> None:
 
 
 def test_applying_a_network_keeps_the_order_of_rows_and_the_mode_and_adds_no_noise() -> None:
-    given = shape(("audio", "text"), attributes={"gender": 2}, adversary_at="streams", bottleneck=4, noise=1.0)
+    given = shape(
+        ("audio", "text"), attributes={"gender": 2}, adversary_at="streams", bottleneck=4, noise=1.0
+    )
     made, rows = network(given).train(), planted(23, streams=("audio", "text"))[0]
     found = apply(made, rows, batch=4)
     assert made.training
@@ -223,9 +254,13 @@ def test_applying_a_network_keeps_the_order_of_rows_and_the_mode_and_adds_no_noi
     for row in range(23):
         alone = made(rows.pad([row]))
         torch.testing.assert_close(found.embedding[row], alone.embedding[0], rtol=0, atol=1e-5)
-        torch.testing.assert_close(found.primary["activation"][row], alone.primary["activation"][0], rtol=0, atol=1e-5)
+        torch.testing.assert_close(
+            found.primary["activation"][row], alone.primary["activation"][0], rtol=0, atol=1e-5
+        )
         for at in (0, 1):
-            torch.testing.assert_close(found.places[at][row], alone.places[at][0], rtol=0, atol=1e-5)
+            torch.testing.assert_close(
+                found.places[at][row], alone.places[at][0], rtol=0, atol=1e-5
+            )
             logits = (found.attributes["gender"][at][row], alone.attributes["gender"][at][0])
             torch.testing.assert_close(*logits, rtol=0, atol=1e-5)
     assert not found.embedding.requires_grad

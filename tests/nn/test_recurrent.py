@@ -27,7 +27,9 @@ def test_states_and_gradients_are_those_of_torch(layers: int, steps: int) -> Non
     by_torch = torch.autograd.grad((expected**2 * heights).sum(), weights)
     for one, other in zip(by_hand, by_torch, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
-    assert all(gradient.abs().max() > 1e-3 for gradient in by_torch) or steps == 1  # no state before the first step
+    assert (
+        all(gradient.abs().max() > 1e-3 for gradient in by_torch) or steps == 1
+    )  # no state before the first step
 
 
 def test_gradients_are_those_of_finite_differences() -> None:
@@ -53,7 +55,9 @@ def test_without_gradients_the_states_are_the_same() -> None:
 def test_nothing_later_changes_a_state_and_nothing_given_is_written_to() -> None:
     module, x = given(2)
     before, longer = x.detach().clone(), torch.cat([x.detach(), torch.full((9, 5, 3), 1e3)])
-    torch.testing.assert_close(gru(module, longer.requires_grad_())[:7], gru(module, x), rtol=0, atol=1e-6)
+    torch.testing.assert_close(
+        gru(module, longer.requires_grad_())[:7], gru(module, x), rtol=0, atol=1e-6
+    )
     torch.autograd.backward(gru(module, x).sum())
     assert torch.equal(x, before)
 

@@ -9,7 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from sordino.nn.autoencoder import GatedAutoencoder, Judged, ReplacementAutoencoder, ReplacementLoss, Reversed
+from sordino.nn.autoencoder import (
+    GatedAutoencoder,
+    Judged,
+    ReplacementAutoencoder,
+    ReplacementLoss,
+    Reversed,
+)
 from sordino.nn.reversal import reverse
 from sordino.nn.risk import UNKNOWN, RiskModel
 
@@ -44,11 +50,16 @@ def test_each_row_may_have_its_own_strength() -> None:
 def gradients(loss: Tensor, module: nn.Module) -> dict[str, Tensor]:
     names, weights = zip(*module.named_parameters(), strict=True)
     found = torch.autograd.grad(loss, weights, allow_unused=True)
-    return {name: torch.zeros_like(w) if g is None else g for name, w, g in zip(names, weights, found, strict=True)}
+    return {
+        name: torch.zeros_like(w) if g is None else g
+        for name, w, g in zip(names, weights, found, strict=True)
+    }
 
 
 @pytest.mark.parametrize("strength", [0.5, 1.0])
-def test_equation_3_classifier_gets_alpha_and_encoder_minus_alpha_lambda_times_the_gradient(strength: float) -> None:
+def test_equation_3_classifier_gets_alpha_and_encoder_minus_alpha_lambda_times_the_gradient(
+    strength: float,
+) -> None:
     torch.manual_seed(0)
     autoencoder = ReplacementAutoencoder(6, embedding=4)
     x, target, gender = torch.randn(9, 6), torch.randn(9, 6), torch.randint(2, (9,))
@@ -56,7 +67,9 @@ def test_equation_3_classifier_gets_alpha_and_encoder_minus_alpha_lambda_times_t
     found = gradients(ReplacementLoss(ALPHA)(Reversed(autoencoder), batch).mean(), autoencoder)
     # the two losses apart, without any reversal
     error = gradients(((autoencoder(x) - target) ** 2).mean(), autoencoder)
-    guess = gradients(cross_entropy(autoencoder.gender(autoencoder.encoder(x)), gender), autoencoder)
+    guess = gradients(
+        cross_entropy(autoencoder.gender(autoencoder.encoder(x)), gender), autoencoder
+    )
     for name, gradient in found.items():
         share = {"encoder": -ALPHA * strength, "decoder": 0.0, "gender": ALPHA}[name.split(".")[0]]
         expected = (1 - ALPHA) * error[name] + share * guess[name]
@@ -67,7 +80,11 @@ def test_equation_3_classifier_gets_alpha_and_encoder_minus_alpha_lambda_times_t
 def test_without_gradient_reversal_the_classifier_moves_nothing() -> None:
     torch.manual_seed(0)
     autoencoder = ReplacementAutoencoder(6, embedding=4)
-    batch = {"x": torch.randn(9, 6), "gender": torch.randint(2, (9,)), "strength": torch.zeros(9, 1)}
+    batch = {
+        "x": torch.randn(9, 6),
+        "gender": torch.randint(2, (9,)),
+        "strength": torch.zeros(9, 1),
+    }
     loss = ReplacementLoss(alpha=0.0)(Reversed(autoencoder), {**batch, "target": batch["x"]}).mean()
     found = gradients(loss, autoencoder)
     assert all(not gradient.any() for name, gradient in found.items() if name.startswith("gender"))
@@ -80,14 +97,19 @@ def test_speakers_of_unknown_gender_give_no_gradient_to_the_classifier() -> None
     autoencoder = ReplacementAutoencoder(6, embedding=4)
     x = torch.randn(4, 6)
     batch = {"x": x, "target": x, "gender": torch.full((4,), UNKNOWN), "strength": torch.ones(4, 1)}
-    found = gradients(ReplacementLoss(ALPHA)(Reversed(autoencoder), batch).mean(), autoencoder.gender)
+    found = gradients(
+        ReplacementLoss(ALPHA)(Reversed(autoencoder), batch).mean(), autoencoder.gender
+    )
     assert all(not gradient.any() for gradient in found.values())
 
 
 def test_the_papers_layers_are_8a_2a_a_and_back() -> None:
     network = ReplacementAutoencoder(256, embedding=16)
     sizes = [
-        layer.out_features for part in (network.encoder, network.decoder) for layer in part if hasattr(layer, "bias")
+        layer.out_features
+        for part in (network.encoder, network.decoder)
+        for layer in part
+        if hasattr(layer, "bias")
     ]
     assert sizes == [128, 32, 16, 32, 128, 256]
     assert isinstance(network.encoder[-1], nn.SELU)
@@ -106,7 +128,9 @@ def test_an_open_gate_lets_the_vector_pass_and_a_shut_one_what_the_decoder_made(
         network.gate.bias.fill_(50.0)
         torch.testing.assert_close(network(x), x)
         network.gate.bias.fill_(-50.0)
-        torch.testing.assert_close(network(x), network.decoder(network.embed(x)) * 2 + torch.arange(5.0))
+        torch.testing.assert_close(
+            network(x), network.decoder(network.embed(x)) * 2 + torch.arange(5.0)
+        )
 
 
 def test_noise_is_added_in_training_only() -> None:

@@ -1,4 +1,6 @@
-"""The risk model's loss, worked out by hand; speakers of unknown gender count for emotion and not for gender."""
+"""The risk model's loss, worked out by hand; speakers of unknown gender count for emotion and not
+for gender.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,11 @@ def certain(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def test_the_loss_of_a_row_is_the_sum_of_both_cross_entropies_with_weight_one() -> None:
-    batch = {"x": torch.zeros(3, 4), "role": torch.tensor([0, 1, 2]), "gender": torch.tensor([0, 1, UNKNOWN])}
+    batch = {
+        "x": torch.zeros(3, 4),
+        "role": torch.tensor([0, 1, 2]),
+        "gender": torch.tensor([0, 1, UNKNOWN]),
+    }
     expected = [math.log(2) + math.log(4 / 3), math.log(4) + math.log(4), math.log(4)]
     torch.testing.assert_close(risk_loss(certain, batch), torch.tensor(expected))
 
@@ -42,7 +48,11 @@ def test_an_utterance_of_unknown_gender_still_teaches_the_emotion() -> None:
 
 
 def test_there_are_three_dense_layers_on_each_path() -> None:
-    shapes = {name: tuple(w.shape) for name, w in RiskModel(256, 128).named_parameters() if name.endswith("weight")}
+    shapes = {
+        name: tuple(w.shape)
+        for name, w in RiskModel(256, 128).named_parameters()
+        if name.endswith("weight")
+    }
     assert list(shapes.values()) == [(128, 256), (64, 128), (3, 64), (2, 64)]
 
 

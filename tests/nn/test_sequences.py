@@ -23,11 +23,16 @@ def seeded(seed: int) -> torch.Generator:
 
 def rows(lengths: list[int], width: int = 2) -> Sequences:
     """Rows that can be told by their first number."""
-    return Sequences.of(audio=[np.full((length, width), place + 1.0) for place, length in enumerate(lengths)])
+    return Sequences.of(
+        audio=[np.full((length, width), place + 1.0) for place, length in enumerate(lengths)]
+    )
 
 
 def both() -> Sequences:
-    return Sequences.of(text=[np.ones((n, 3)) * n for n in (4, 1, 2)], audio=[np.ones((n, 2)) * n for n in (5, 9, 7)])
+    return Sequences.of(
+        text=[np.ones((n, 3)) * n for n in (4, 1, 2)],
+        audio=[np.ones((n, 2)) * n for n in (5, 9, 7)],
+    )
 
 
 def test_a_batch_has_the_rows_that_were_asked_for_with_zeros_after_their_ends() -> None:
@@ -81,7 +86,9 @@ LENGTHS = st.lists(st.integers(1, 30), min_size=1, max_size=60)
 
 
 @given(LENGTHS, st.integers(1, 9), st.floats(0, 5), st.integers(0, 2**31))
-def test_every_row_is_in_one_batch_of_an_epoch(lengths: list[int], size: int, jitter: float, seed: int) -> None:
+def test_every_row_is_in_one_batch_of_an_epoch(
+    lengths: list[int], size: int, jitter: float, seed: int
+) -> None:
     batches = bucketed(rows(lengths), size, seeded(seed), jitter)
     assert sorted(torch.cat(batches).tolist()) == list(range(len(lengths)))
     assert len(batches) == math.ceil(len(lengths) / size)
@@ -108,7 +115,10 @@ def test_epochs_differ_and_a_seed_repeats_them() -> None:
 
 def test_batches_are_not_in_order_of_length() -> None:
     given = rows(list(range(1, 101)))
-    means = [float(given.lengths["audio"][batch].float().mean()) for batch in bucketed(given, 10, seeded(0))]
+    means = [
+        float(given.lengths["audio"][batch].float().mean())
+        for batch in bucketed(given, 10, seeded(0))
+    ]
     assert means != sorted(means)
 
 
@@ -120,7 +130,9 @@ def test_bucketing_pads_a_fraction_of_what_random_batches_pad() -> None:
         frames = sum(len(batch) * int(lengths[batch.numpy()].max()) for batch in batches)
         return frames / int(lengths.sum()) - 1
 
-    assert padding(torch.randperm(400, generator=seeded(1)).split(16)) > 1  # twice the frames and more
+    assert (
+        padding(torch.randperm(400, generator=seeded(1)).split(16)) > 1
+    )  # twice the frames and more
     assert padding(bucketed(given, 16, seeded(1))) < 0.25
 
 
@@ -128,18 +140,25 @@ def test_bucketing_pads_a_fraction_of_what_random_batches_pad() -> None:
 def test_a_batch_holds_no_row_that_jitter_could_not_bring_there(
     lengths: list[int], size: int, jitter: float, seed: int
 ) -> None:
-    batches = [[lengths[row] for row in batch] for batch in bucketed(rows(lengths), size, seeded(seed), jitter)]
-    for one, other in combinations(batches, 2):  # all jittered lengths of one lie below those of the other
+    batches = [
+        [lengths[row] for row in batch]
+        for batch in bucketed(rows(lengths), size, seeded(seed), jitter)
+    ]
+    for one, other in combinations(
+        batches, 2
+    ):  # all jittered lengths of one lie below those of the other
         reach = 1.001 * (1 + jitter)
         assert max(one) <= reach * min(other) or max(other) <= reach * min(one)
 
 
 def test_both_streams_are_bucketed_by_the_audio() -> None:
     given = Sequences.of(
-        audio=[np.ones((n, 1)) for n in range(1, 41)], text=[np.ones((41 - n, 1)) for n in range(1, 41)]
+        audio=[np.ones((n, 1)) for n in range(1, 41)],
+        text=[np.ones((41 - n, 1)) for n in range(1, 41)],
     )
     spread = [
-        int(given.lengths["audio"][batch].max() - given.lengths["audio"][batch].min()) for batch in by_length(given, 8)
+        int(given.lengths["audio"][batch].max() - given.lengths["audio"][batch].min())
+        for batch in by_length(given, 8)
     ]
     assert spread == [7] * 5
 
@@ -150,15 +169,26 @@ def test_both_streams_are_bucketed_by_the_audio() -> None:
         ({}, r"streams \[\] came"),
         ({"video": [np.ones((2, 2))]}, r"streams \['video'\] came"),
         ({"audio": []}, "0 of audio; expected one row or more"),
-        ({"audio": [np.ones((2, 2))], "text": [np.ones((1, 2))] * 2}, "1 of audio, 2 of text; expected"),
-        ({"audio": [np.ones((2, 2)), np.ones((0, 2))]}, r"row 1 of audio is \(0, 2\), expected \(1 step or more, 2\)"),
+        (
+            {"audio": [np.ones((2, 2))], "text": [np.ones((1, 2))] * 2},
+            "1 of audio, 2 of text; expected",
+        ),
+        (
+            {"audio": [np.ones((2, 2)), np.ones((0, 2))]},
+            r"row 1 of audio is \(0, 2\), expected \(1 step or more, 2\)",
+        ),
         ({"audio": [np.ones((2, 2)), np.ones((2, 3))]}, r"row 1 of audio is \(2, 3\)"),
         ({"text": [np.ones(2)]}, r"row 0 of text is \(2,\)"),
-        ({"audio": [np.ones((2, 2)), np.array([[1.0, np.nan]])]}, "row 1 of audio is not all finite"),
+        (
+            {"audio": [np.ones((2, 2)), np.array([[1.0, np.nan]])]},
+            "row 1 of audio is not all finite",
+        ),
         ({"audio": [np.array([[1.0, np.inf]])]}, "row 0 of audio is not all finite"),
     ],
 )
-def test_what_no_network_can_read_is_refused(streams: dict[str, list[np.ndarray]], message: str) -> None:
+def test_what_no_network_can_read_is_refused(
+    streams: dict[str, list[np.ndarray]], message: str
+) -> None:
     with pytest.raises(FeatureError, match=message):
         Sequences.of(**streams)
 

@@ -38,7 +38,10 @@ def test_networks_of_a_stack_get_the_weights_that_each_gets_alone(held: int | No
 
 
 def test_each_network_stops_when_it_alone_would() -> None:
-    jobs = [job(seed, count=8, held=20 + seed, epochs=120, learning_rate=0.03, patience=4) for seed in range(5)]
+    jobs = [
+        job(seed, count=8, held=20 + seed, epochs=120, learning_rate=0.03, patience=4)
+        for seed in range(5)
+    ]
     stacked, alone = fit_stacks(jobs, "cpu"), [fit(given) for given in jobs]
     lengths = [len(one.history) for one in alone]
     assert [len(one.history) for one in stacked] == lengths
@@ -48,13 +51,19 @@ def test_each_network_stops_when_it_alone_would() -> None:
         close(one, other, 1e-3)
 
 
-def test_with_unequal_rows_the_longest_is_trained_as_alone_and_the_others_see_only_their_own_rows() -> None:
+def test_with_unequal_rows_the_longest_is_trained_as_alone_and_the_others_see_only_their_own_rows() -> (
+    None
+):
     short, long = job(0, count=25, held=7), job(1, count=60, held=20)
     stacked = fit_stacks([short, long], "cpu")
     close(stacked[1], fit(long))
-    assert not torch.equal(weights(stacked[0].module), weights(fit(short).module))  # four steps an epoch, not two
+    assert not torch.equal(
+        weights(stacked[0].module), weights(fit(short).module)
+    )  # four steps an epoch, not two
     other = fit_stacks([short, dataclasses.replace(long, train=rows(60, 77))], "cpu")
-    torch.testing.assert_close(weights(stacked[0].module), weights(other[0].module), rtol=0, atol=1e-6)
+    torch.testing.assert_close(
+        weights(stacked[0].module), weights(other[0].module), rtol=0, atol=1e-6
+    )
 
 
 def test_validation_rows_that_fill_up_do_not_count() -> None:
@@ -64,7 +73,14 @@ def test_validation_rows_that_fill_up_do_not_count() -> None:
 
 
 def test_jobs_of_several_shapes_losses_and_settings_come_back_in_order() -> None:
-    jobs = [job(0), job(1, epochs=3), job(2, dropout=0.5), job(3), job(4, epochs=3), job(5, held=None)]
+    jobs = [
+        job(0),
+        job(1, epochs=3),
+        job(2, dropout=0.5),
+        job(3),
+        job(4, epochs=3),
+        job(5, held=None),
+    ]
     stacked = fit_stacks(jobs, "cpu")
     assert [len(one.history) for one in stacked] == [8, 3, 8, 8, 3, 0]
     for place in (0, 1, 3, 4, 5):
@@ -127,7 +143,9 @@ def test_a_judge_in_a_stack_stays_as_it_was() -> None:
         assert torch.equal(weights(stacked.module.surrogate), weights(given.module.surrogate))
 
 
-def test_a_stack_with_dropout_is_the_same_for_a_seed_and_leaves_jobs_and_global_random_state_alone() -> None:
+def test_a_stack_with_dropout_is_the_same_for_a_seed_and_leaves_jobs_and_global_random_state_alone() -> (
+    None
+):
     jobs = [job(seed, dropout=0.5) for seed in range(3)]
     before, state = copy.deepcopy(jobs), torch.get_rng_state()
     first, second = fit_stacks(jobs, "cpu"), fit_stacks(jobs, "cpu")
@@ -140,7 +158,9 @@ def test_a_stack_with_dropout_is_the_same_for_a_seed_and_leaves_jobs_and_global_
 
 def test_a_network_that_never_has_a_finite_loss_disturbs_no_other() -> None:
     sick, well = job(0), job(1)
-    sick = dataclasses.replace(sick, train={name: values * torch.nan for name, values in sick.train.items()})
+    sick = dataclasses.replace(
+        sick, train={name: values * torch.nan for name, values in sick.train.items()}
+    )
     stacked = fit_stacks([sick, well], "cpu")
     assert stacked[0].loss == math.inf
     close(stacked[1], fit(well))

@@ -34,13 +34,19 @@ class Planted:
 
 
 def planted(
-    speakers: int = 24, rows: int = 12, emotion: float = 5.0, gender: float = 1.5, voice: float = 0.3, seed: int = 0
+    speakers: int = 24,
+    rows: int = 12,
+    emotion: float = 5.0,
+    gender: float = 1.5,
+    voice: float = 0.3,
+    seed: int = 0,
 ) -> Planted:
-    """Half of the speakers are women; each says equally many utterances of four emotions, half of them strongly.
+    """Half of the speakers are women; each says equally many utterances of four emotions, half of
+    them strongly.
 
-    In a rotated basis: each emotion but neutral moves one axis by `emotion`, strong ones half as much again; gender
-    moves a fourth axis by plus or minus `gender`; every speaker has an own offset of standard deviation `voice`, and
-    every utterance noise of standard deviation 0.5.
+    In a rotated basis: each emotion but neutral moves one axis by `emotion`, strong ones half as
+    much again; gender moves a fourth axis by plus or minus `gender`; every speaker has an own
+    offset of standard deviation `voice`, and every utterance noise of standard deviation 0.5.
     """
     random = np.random.default_rng(seed)
     lines = [
@@ -71,7 +77,9 @@ def speakers_of(corpus: Corpus, rows: NDArray[np.intp]) -> set[str]:
 
 
 def drawing(by: Embedding) -> Embedding:
-    """What draws by the network of another: two prototypes of each of three classes, which mean nothing."""
+    """What draws by the network of another: two prototypes of each of three classes, which mean
+    nothing.
+    """
     random, width = np.random.default_rng(0), by.network.shape.width
     prototypes = random.normal(size=(6, width)).astype(np.float32)
     arrays: dict[str, NDArray[Any]] = {
@@ -79,4 +87,6 @@ def drawing(by: Embedding) -> Embedding:
         "prototypes": prototypes,
         "bin": np.arange(6) // 2,
     }
-    return Embedding("drawn", by.config | {"task": "activation", "epsilon": "inf"}, by.network, arrays)
+    return Embedding(
+        "drawn", by.config | {"task": "activation", "epsilon": "inf"}, by.network, arrays
+    )

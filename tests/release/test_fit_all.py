@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sordino.nn.fit import Fitted, Job, Settings, fit, run_rounds
-from sordino.release import ComposedFitter, DrawnFitter, ErasureFitter, MixtureFitter, ReplacementFitter, plan_all
+from sordino.release import (
+    ComposedFitter,
+    DrawnFitter,
+    ErasureFitter,
+    MixtureFitter,
+    ReplacementFitter,
+    plan_all,
+)
 from tests.release.synthetic_vectors import POLICY, planted
 
 RAE = ReplacementFitter(POLICY, embeddings=(4,), settings=Settings(epochs=2))
@@ -25,7 +32,9 @@ def test_what_releases_share_is_fitted_once_and_each_is_as_it_would_be_alone() -
         trained.extend(jobs)
         return [fit(job) for job in jobs]
 
-    (together,) = run_rounds([plan_all(FITTERS, given.z, given.corpus, given.parts.transform)], train)
+    (together,) = run_rounds(
+        [plan_all(FITTERS, given.z, given.corpus, given.parts.transform)], train
+    )
     assert len(trained) == 1
     alone = [fitter.fit(given.z, given.corpus, given.parts.transform) for fitter in FITTERS]
     assert [one.hash for one in together] == [one.hash for one in alone]

@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 
 from sordino.errors import PolicyError
-from sordino.release import COSTS, FITTERS, WHAT, DrawnFitter, ReplacementFitter, check, explain, fitter, name_of
+from sordino.release import (
+    COSTS,
+    FITTERS,
+    WHAT,
+    DrawnFitter,
+    ReplacementFitter,
+    check,
+    explain,
+    fitter,
+    name_of,
+)
 from sordino.release.from_policy import _knobs
 from tests.release.synthetic_vectors import POLICY
 
@@ -52,15 +62,27 @@ def test_every_family_and_every_knob_is_explained() -> None:
 @pytest.mark.parametrize(
     ("family", "knobs", "says"),
     [
-        ("drwan", {"rate": 0.2}, r"release 'drwan', expected one of none, rae, .*: correct the spelling"),
-        ("drawn", {"rates": 0.2}, r"\[drawn\] rates, expected rate, shrinkage, epsilon, detail.*: correct the"),
+        (
+            "drwan",
+            {"rate": 0.2},
+            r"release 'drwan', expected one of none, rae, .*: correct the spelling",
+        ),
+        (
+            "drawn",
+            {"rates": 0.2},
+            r"\[drawn\] rates, expected rate, shrinkage, epsilon, detail.*: correct the",
+        ),
         ("drawn", {"alone": True}, r"\[drawn\] alone, expected rate"),
         ("none", {"rate": 0.2}, r"\[none\] rate, expected no knob"),
         ("drawn", {"rate": "high"}, r"\[drawn\] rate = 'high', expected a number"),
         ("drawn", {"rate": True}, r"\[drawn\] rate = True, expected a number"),
         ("drawn", {"detail": 1}, r"\[drawn\] detail = 1, expected something like False"),
         ("rae", {"embeddings": 8}, r"\[rae\] embeddings = 8, expected something like \(16, 32\)"),
-        ("rae", {"embeddings": ["large"]}, r"\[rae\] embeddings = \('large',\), expected something like"),
+        (
+            "rae",
+            {"embeddings": ["large"]},
+            r"\[rae\] embeddings = \('large',\), expected something like",
+        ),
         ("rae-grl+", {"epochs": 1.5}, r"\[rae-grl\+\] epochs = 1.5, expected something like 15"),
     ],
 )
@@ -72,7 +94,9 @@ def test_what_is_not_known_is_refused(family: str, knobs: dict[str, Any], says: 
 
 
 def test_a_fitter_needs_a_family() -> None:
-    with pytest.raises(PolicyError, match="the policy names no release, expected one of none, rae, "):
+    with pytest.raises(
+        PolicyError, match="the policy names no release, expected one of none, rae, "
+    ):
         fitter(POLICY)
     with pytest.raises(PolicyError, match="release 'mute', expected one of"):
         fitter(dataclasses.replace(POLICY, release="mute"))

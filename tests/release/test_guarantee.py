@@ -33,7 +33,9 @@ def fitted(name: str) -> Release:
 
 @cache
 def judged(name: str) -> NDArray[np.intp]:
-    """The role that a risk model, which never saw the release, says of each released test utterance."""
+    """The role that a risk model, which never saw the release, says of each released test
+    utterance.
+    """
     given = scene()
     risk = RiskFitter(POLICY, seed=0).fit(given.z, given.corpus, given.parts.risk)
     judgement = risk(fitted(name)(given.z[given.parts.test]))
@@ -59,7 +61,9 @@ def losses_of(job: Job, batch: Batch) -> tuple[float, float]:
     """The loss of a job that replaces, and the squared error that it is made of."""
     with torch.no_grad():
         out, _ = job.module(batch["x"], batch["strength"])
-        return float(job.loss(job.module, batch).mean()), float(((out - batch["target"]) ** 2).mean())
+        return float(job.loss(job.module, batch).mean()), float(
+            ((out - batch["target"]) ** 2).mean()
+        )
 
 
 def test_without_a_release_every_role_is_seen() -> None:
@@ -67,7 +71,9 @@ def test_without_a_release_every_role_is_seen() -> None:
 
 
 @pytest.mark.parametrize("name", HIDING)
-def test_sensitive_vectors_of_new_speakers_come_out_as_near_to_neutral_as_neutral_ones_are(name: str) -> None:
+def test_sensitive_vectors_of_new_speakers_come_out_as_near_to_neutral_as_neutral_ones_are(
+    name: str,
+) -> None:
     sensitive = scene().z[rows_of(SENSITIVE)]
     typical = distance(scene().z[rows_of(NEUTRAL)])
     assert distance(sensitive) > 2 * typical
@@ -87,7 +93,9 @@ def test_required_and_neutral_emotions_are_still_seen(name: str) -> None:
     assert share(name, NEUTRAL, NEUTRAL) > 0.8
 
 
-def test_what_the_retaining_release_keeps_is_nearer_to_the_original_than_what_the_papers_recipe_does() -> None:
+def test_what_the_retaining_release_keeps_is_nearer_to_the_original_than_what_the_papers_recipe_does() -> (
+    None
+):
     required = scene().z[rows_of(REQUIRED)]
 
     def error(name: str) -> float:
@@ -108,9 +116,13 @@ def test_a_stronger_weight_on_required_rows_keeps_more_of_them() -> None:
     assert error(20.0) < error(0.2)
 
 
-def test_the_size_is_chosen_by_the_reconstruction_of_validation_rows_and_not_by_how_well_gender_is_found() -> None:
+def test_the_size_is_chosen_by_the_reconstruction_of_validation_rows_and_not_by_how_well_gender_is_found() -> (
+    None
+):
     given = scene()
-    plan = ReplacementFitter(POLICY, reversal=0.5).plan(given.z, given.corpus, given.parts.transform)
+    plan = ReplacementFitter(POLICY, reversal=0.5).plan(
+        given.z, given.corpus, given.parts.transform
+    )
     for job in next(plan):
         assert job.validation is not None
         loss, error = losses_of(job, job.validation)
@@ -120,7 +132,9 @@ def test_the_size_is_chosen_by_the_reconstruction_of_validation_rows_and_not_by_
     assert config["embedding"] == sizes[losses.index(min(losses))]
 
 
-def test_targets_of_sensitive_rows_are_neutral_rows_of_training_speakers_and_others_are_themselves() -> None:
+def test_targets_of_sensitive_rows_are_neutral_rows_of_training_speakers_and_others_are_themselves() -> (
+    None
+):
     given = scene()
     part = given.parts.transform
     (job, *_) = next(ReplacementFitter(POLICY).plan(given.z, given.corpus, part))
@@ -145,11 +159,16 @@ def test_targets_are_drawn_once_a_run_or_anew_each_epoch(redraw: str, same: bool
 
 
 @pytest.mark.parametrize(
-    ("schedule", "expected"), [("dann", [0.0, 0.2311, 0.4933]), ("warm-up", [0.05, 0.5, 0.5]), ("constant", [0.5] * 3)]
+    ("schedule", "expected"),
+    [("dann", [0.0, 0.2311, 0.4933]), ("warm-up", [0.05, 0.5, 0.5]), ("constant", [0.5] * 3)],
 )
 def test_lambda_grows_as_its_schedule_says(schedule: str, expected: list[float]) -> None:
     given = scene()
-    options: dict[str, Any] = {"schedule": schedule, "redraw": "epoch", "settings": Settings(epochs=100)}
+    options: dict[str, Any] = {
+        "schedule": schedule,
+        "redraw": "epoch",
+        "settings": Settings(epochs=100),
+    }
     fitter = ReplacementFitter(POLICY, reversal=0.5, **options)
     (job, *_) = next(fitter.plan(given.z, given.corpus, given.parts.transform))
     assert job.refresh is not None
@@ -175,4 +194,6 @@ def test_an_unknown_option_is_refused(option: str, value: str) -> None:
 def test_a_training_that_diverges_is_refused_and_no_untrained_release_comes_out(name: str) -> None:
     given = scene()
     with pytest.raises(ReleaseError, match=r"diverged, expected .* to one scale"):
-        FITTERS[name](POLICY, 0).fit(given.z * np.float32(1e30), given.corpus, given.parts.transform)
+        FITTERS[name](POLICY, 0).fit(
+            given.z * np.float32(1e30), given.corpus, given.parts.transform
+        )

@@ -44,8 +44,12 @@ FITS: dict[str, Callable[[Policy, int], Fitter]] = FITTERS | {
     "rae": rae,
     "rae-grl": lambda policy, seed: rae(policy, seed, 0.5),
     "rae-grl+": lambda policy, seed: RetainingFitter(policy, epochs=2, seed=seed),
-    "rae-leace": lambda policy, seed: ComposedFitter("rae-leace", rae(policy, seed), ErasureFitter(policy, seed=seed)),
-    "drawn+rae-25": lambda policy, seed: MixtureFitter(DrawnFitter(policy, seed=seed), rae(policy, seed), 0.25, seed),
+    "rae-leace": lambda policy, seed: ComposedFitter(
+        "rae-leace", rae(policy, seed), ErasureFitter(policy, seed=seed)
+    ),
+    "drawn+rae-25": lambda policy, seed: MixtureFitter(
+        DrawnFitter(policy, seed=seed), rae(policy, seed), 0.25, seed
+    ),
 }
 """Every release, networks trained for a few epochs."""
 
@@ -89,7 +93,9 @@ def test_the_same_seed_gives_the_same_release(name: str) -> None:
     assert np.array_equal(again(given.z), fitted(name)(given.z))
 
 
-@pytest.mark.parametrize("name", [name for name in LEARNING if name != "leace"])  # which draws nothing
+@pytest.mark.parametrize(
+    "name", [name for name in LEARNING if name != "leace"]
+)  # which draws nothing
 def test_another_seed_gives_another_release(name: str) -> None:
     given = scene()
     other = FITS[name](POLICY, 1).fit(given.z, given.corpus, given.parts.transform)
@@ -98,12 +104,16 @@ def test_another_seed_gives_another_release(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_vector_has_one_output_however_often_and_with_whichever_others_it_comes(name: str) -> None:
+def test_a_vector_has_one_output_however_often_and_with_whichever_others_it_comes(
+    name: str,
+) -> None:
     release, z = fitted(name), scene().z
     out, order = release(z), np.random.default_rng(0).permutation(len(z))
     assert np.array_equal(release(z), out)
     np.testing.assert_allclose(release(z[order]), out[order], atol=1e-5)
-    np.testing.assert_allclose(np.concatenate([release(row[None]) for row in z[:10]]), out[:10], atol=1e-5)
+    np.testing.assert_allclose(
+        np.concatenate([release(row[None]) for row in z[:10]]), out[:10], atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -141,7 +151,10 @@ def test_saved_and_loaded_it_is_exactly_the_same(name: str, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("z", "says"),
     [
-        (np.full((2, 16), np.nan, np.float32), r"2 vector\(s\) with NaN or infinity, expected finite numbers: leave"),
+        (
+            np.full((2, 16), np.nan, np.float32),
+            r"2 vector\(s\) with NaN or infinity, expected finite numbers: leave",
+        ),
         (np.full((1, 16), np.inf, np.float32), r"1 vector\(s\) with NaN or infinity"),
         (np.zeros((3, 15), np.float32), r"shape \(3, 15\), expected \(n, 16\)"),
         (np.zeros(16, np.float32), r"shape \(16,\), expected \(n, 16\)"),
@@ -178,7 +191,8 @@ def test_a_part_without_a_role_is_refused(name: str, place: int) -> None:
     lacking = Part(*(rows[given.role[rows] != place] for rows in (part.train, part.validation)))
     role = ("neutral", "required", "sensitive")[place]
     with pytest.raises(
-        ReleaseError, match=f"no {role} utterance among .* expected every role: add speakers, or change"
+        ReleaseError,
+        match=f"no {role} utterance among .* expected every role: add speakers, or change",
     ):
         FITS[name](POLICY, 0).fit(given.z, given.corpus, lacking)
 
@@ -201,7 +215,10 @@ def test_the_rows_of_the_given_part_are_learnt_from(name: str) -> None:
     given = scene()
     changed = given.z.copy()
     changed[given.parts.transform.train[0]] += 1
-    assert FITS[name](POLICY, 0).fit(changed, given.corpus, given.parts.transform).hash != fitted(name).hash
+    assert (
+        FITS[name](POLICY, 0).fit(changed, given.corpus, given.parts.transform).hash
+        != fitted(name).hash
+    )
 
 
 @pytest.mark.parametrize("name", LEARNING)
@@ -249,7 +266,8 @@ def test_a_file_that_is_no_release_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "head.npz", sordino=np.array('"x"'))
     for name in ("text.npz", "empty.npz", "other.npz", "array.npy", "head.npz"):
         with pytest.raises(
-            ReleaseError, match=rf"{name}: not a release, expected a file that `save` wrote: make it again"
+            ReleaseError,
+            match=rf"{name}: not a release, expected a file that `save` wrote: make it again",
         ):
             load(tmp_path / name)
     with pytest.raises(StorageError, match=r"gone\.npz: No such file"):
@@ -258,12 +276,18 @@ def test_a_file_that_is_no_release_is_refused(tmp_path: Path) -> None:
 
 def test_a_release_of_another_time_or_in_pieces_is_refused(tmp_path: Path) -> None:
     archive.write(tmp_path / "new.npz", "of-tomorrow", {"width": 16}, {})
-    with pytest.raises(ReleaseError, match=r"new\.npz: release 'of-tomorrow', expected one of none, rae"):
+    with pytest.raises(
+        ReleaseError, match=r"new\.npz: release 'of-tomorrow', expected one of none, rae"
+    ):
         load(tmp_path / "new.npz")
-    archive.write(tmp_path / "part.npz", "rae", {"width": 16, "embedding": 4}, {"gender.0.bias": np.zeros(8)})
+    archive.write(
+        tmp_path / "part.npz", "rae", {"width": 16, "embedding": 4}, {"gender.0.bias": np.zeros(8)}
+    )
     archive.write(tmp_path / "bare.npz", "none", {}, {})
     for name in ("part.npz", "bare.npz"):
-        with pytest.raises(ReleaseError, match=f"{name}: parts of the release are missing or do not fit together"):
+        with pytest.raises(
+            ReleaseError, match=f"{name}: parts of the release are missing or do not fit together"
+        ):
             load(tmp_path / name)
 
 

@@ -14,12 +14,26 @@ FAMILIES = ("logistic", "mlp")
 
 
 def rows(**columns: Any) -> pd.DataFrame:
-    """Predictions of one release under one policy; what is not given is what an ignorant attacker has."""
+    """Predictions of one release under one policy; what is not given is what an ignorant attacker
+    has.
+    """
     given = {
-        "release": "rae", "required": "sad", "knowledge": "ignorant", "attacker": "risk-model", "best": True,
-        "target": "emotion", "draw": 0, "corpus": "one", "gender": 0, "role": 0, "truth": 0.0, "before": np.nan,
-        "prediction": np.nan, "score": np.nan, **columns,
-    }  # fmt: skip
+        "release": "rae",
+        "required": "sad",
+        "knowledge": "ignorant",
+        "attacker": "risk-model",
+        "best": True,
+        "target": "emotion",
+        "draw": 0,
+        "corpus": "one",
+        "gender": 0,
+        "role": 0,
+        "truth": 0.0,
+        "before": np.nan,
+        "prediction": np.nan,
+        "score": np.nan,
+        **columns,
+    }
     table = pd.DataFrame(given)
     table["row"] = columns.get("row", np.arange(len(table)))
     return table.assign(k=1)[list(COLUMNS)]
@@ -45,13 +59,17 @@ def study(
     required: Sequence[str] = ("happy", "sad", "angry"),
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Everything that a study's attackers say of `speakers` a corpus, at random, right a little more often than not.
+    """Everything that a study's attackers say of `speakers` a corpus, at random, right a little
+    more often than not.
 
-    Each speaker is tested in one draw, with `utterances` of all roles; the first corpus labels intensity.
+    Each speaker is tested in one draw, with `utterances` of all roles; the first corpus labels
+    intensity.
     """
     rng = np.random.default_rng(seed)
     people = [
-        (f"{corpus}/Xanthippe{i:02d}", corpus, i % 2, i // 2 % draws) for corpus in corpora for i in range(speakers)
+        (f"{corpus}/Xanthippe{i:02d}", corpus, i % 2, i // 2 % draws)
+        for corpus in corpora
+        for i in range(speakers)
     ]
     base = pd.DataFrame(
         [(*person, k % 3) for person in people for k in range(utterances)],
@@ -70,26 +88,54 @@ def study(
 def _audit(
     rng: np.random.Generator, base: pd.DataFrame, release: str, required: str, strength: float
 ) -> list[pd.DataFrame]:
-    fixed: dict[str, Any] = {"release": release, "required": required, "best": True, "before": np.nan}
+    fixed: dict[str, Any] = {
+        "release": release,
+        "required": required,
+        "best": True,
+        "before": np.nan,
+    }
     ignorant: dict[str, Any] = {**fixed, "knowledge": "ignorant", "attacker": "risk-model"}
 
     def guess(truth: pd.Series, classes: int) -> Any:
-        return np.where(rng.random(len(truth)) < 0.4 + 0.2 * strength, truth, rng.integers(classes, size=len(truth)))
+        return np.where(
+            rng.random(len(truth)) < 0.4 + 0.2 * strength,
+            truth,
+            rng.integers(classes, size=len(truth)),
+        )
 
     before = guess(base["role"], 3)
     after = before if release == "none" else guess(base["role"], 3)
-    emotion = {"target": "emotion", "truth": base["role"], "before": before, "prediction": after, "score": np.nan}
+    emotion = {
+        "target": "emotion",
+        "truth": base["role"],
+        "before": before,
+        "prediction": after,
+        "score": np.nan,
+    }
     parts = [base.assign(**ignorant | emotion)]
     two = base[base["role"] != 1]
-    for target, table, truth in (("gender", base, base["gender"]), ("sensitive-vs-neutral", two, two["role"] // 2)):
+    for target, table, truth in (
+        ("gender", base, base["gender"]),
+        ("sensitive-vs-neutral", two, two["role"] // 2),
+    ):
         for knowledge, names in (("ignorant", ("risk-model",)), ("semi-informed", FAMILIES)):
             for place, name in enumerate(names):
                 score = strength * truth + rng.normal(size=len(truth))
                 best = (table["draw"] % len(names) == place).to_numpy()
                 parts.append(
-                    table.assign(release=release, required=required, knowledge=knowledge, attacker=name, best=best,
-                                 target=target, truth=truth, before=np.nan, prediction=(score > 0.5) * 1, score=score)
-                )  # fmt: skip
+                    table.assign(
+                        release=release,
+                        required=required,
+                        knowledge=knowledge,
+                        attacker=name,
+                        best=best,
+                        target=target,
+                        truth=truth,
+                        before=np.nan,
+                        prediction=(score > 0.5) * 1,
+                        score=score,
+                    )
+                )
     detail = {**fixed, "knowledge": "ignorant", "attacker": "", "score": np.nan}
     inside = base[base["role"] == 1]
     labelled = inside[inside["corpus"] == base["corpus"].iloc[0]]
@@ -97,5 +143,9 @@ def _audit(
     said = guess(loud, 3)
     known = detail | {"score": said + rng.normal(size=len(said))}
     parts.append(labelled.assign(**known, target="intensity", truth=loud, prediction=said))
-    parts.append(inside.assign(**detail, target="reconstruction", truth=4.0, prediction=rng.random(len(inside))))
+    parts.append(
+        inside.assign(
+            **detail, target="reconstruction", truth=4.0, prediction=rng.random(len(inside))
+        )
+    )
     return parts

@@ -16,8 +16,8 @@ from tests.report import synthetic_predictions as made
 
 KEY = ["release", "condition", "required", "knowledge", "target", "metric", "group", "k"]
 
-# One speaker's four utterances: a neutral and a required one told rightly before and after, a required one taken for
-# neutral, and one that looked sensitive and looks neutral now.
+# One speaker's four utterances: a neutral and a required one told rightly before and after, a
+# required one taken for neutral, and one that looked sensitive and looks neutral now.
 FOUR = {"truth": [0, 1, 1, 2], "before": [0, 1, 0, 2], "prediction": [0, 1, 0, 0]}
 
 
@@ -71,19 +71,29 @@ def test_cells_that_do_not_apply_are_empty(estimates: pd.DataFrame) -> None:
 
 
 def test_sensitive_against_neutral_is_not_repeated_as_auc(estimates: pd.DataFrame) -> None:
-    assert set(estimates.loc[estimates["target"] == "sensitive-vs-neutral", "metric"]) == {"distinguish"}
+    assert set(estimates.loc[estimates["target"] == "sensitive-vs-neutral", "metric"]) == {
+        "distinguish"
+    }
     assert set(estimates.loc[estimates["metric"] == "auc", "target"]) == {"gender"}
 
 
 def test_leakage_is_that_of_the_ignorant_attacker_only(estimates: pd.DataFrame) -> None:
     assert set(estimates.loc[estimates["metric"] == "leakage", "knowledge"]) == {"ignorant"}
-    assert set(estimates.loc[estimates["metric"] == "privacy", "knowledge"]) == {"ignorant", "semi-informed"}
+    assert set(estimates.loc[estimates["metric"] == "privacy", "knowledge"]) == {
+        "ignorant",
+        "semi-informed",
+    }
 
 
 @pytest.mark.parametrize(
     ("metric", "group", "value", "chance"),
     [
-        ("f1", "neutral", 2 / 4, 1 / 4),  # called neutral three times, once rightly; one neutral utterance
+        (
+            "f1",
+            "neutral",
+            2 / 4,
+            1 / 4,
+        ),  # called neutral three times, once rightly; one neutral utterance
         ("f1", "required", 2 / 3, 2 / 4),
         ("f1", "sensitive", 0.0, 1 / 4),
         ("unchanged", "neutral", 1.0, 3 / 4),  # chance: three of four are called neutral after
@@ -95,7 +105,11 @@ def test_leakage_is_that_of_the_ignorant_attacker_only(estimates: pd.DataFrame) 
 def test_utility_worked_by_hand(metric: str, group: str, value: float, chance: float) -> None:
     estimates = measure(made.rows(**made.each("abcdef", **FOUR)))
     found = only(estimates, metric=metric, group=group)
-    assert (found["value"], found["chance"], found["speakers"]) == (pytest.approx(value), pytest.approx(chance), 6)
+    assert (found["value"], found["chance"], found["speakers"]) == (
+        pytest.approx(value),
+        pytest.approx(chance),
+        6,
+    )
 
 
 def test_u_among_true_positives_counts_only_what_was_called_rightly() -> None:
@@ -104,36 +118,70 @@ def test_u_among_true_positives_counts_only_what_was_called_rightly() -> None:
     estimates = measure(table)
     assert only(estimates, metric="unchanged", group="required")["value"] == pytest.approx(2 / 3)
     assert only(estimates, metric="unchanged", group="required")["n"] == 18
-    assert only(estimates, metric="unchanged_among_true_positives", group="required")["value"] == 1 / 2
+    assert (
+        only(estimates, metric="unchanged_among_true_positives", group="required")["value"] == 1 / 2
+    )
 
 
 def test_gender_worked_by_hand() -> None:
     women, men = "abcd", "efghijkl"
-    table = pd.concat([
-        made.rows(**made.each(women, prediction=[0, 1], score=[-1.0, 0.5]), target="gender", truth=0.0, gender=0),
-        made.rows(**made.each(men, prediction=[1, 1], score=[0.5, 1.0]), target="gender", truth=1.0, gender=1),
-    ])  # fmt: skip
+    table = pd.concat(
+        [
+            made.rows(
+                **made.each(women, prediction=[0, 1], score=[-1.0, 0.5]),
+                target="gender",
+                truth=0.0,
+                gender=0,
+            ),
+            made.rows(
+                **made.each(men, prediction=[1, 1], score=[0.5, 1.0]),
+                target="gender",
+                truth=1.0,
+                gender=1,
+            ),
+        ]
+    )
     estimates = measure(table)
     assert only(estimates, metric="leakage")["value"] == pytest.approx(20 / 24)
-    assert only(estimates, metric="leakage")["chance"] == pytest.approx(2 / 3)  # the larger gender's share
+    assert only(estimates, metric="leakage")["chance"] == pytest.approx(
+        2 / 3
+    )  # the larger gender's share
     assert only(estimates, metric="privacy")["value"] == pytest.approx(1 - (1 / 2 + 1) / 2)
-    assert only(estimates, metric="auc")["value"] == pytest.approx(1 - 1 / 8)  # one tie in four pairs of each couple
+    assert only(estimates, metric="auc")["value"] == pytest.approx(
+        1 - 1 / 8
+    )  # one tie in four pairs of each couple
     assert set(estimates.loc[estimates["metric"] != "leakage", "chance"]) == {0.5}
     assert set(headline(estimates)["attacker"]) == {"best"}
 
 
 def test_the_headline_is_of_the_attacker_chosen_in_each_draw() -> None:
-    """The family `a` is chosen in draw 0, where it is right; `b` in draw 1, where it is wrong though `a` is right."""
+    """The family `a` is chosen in draw 0, where it is right; `b` in draw 1, where it is wrong
+    though `a` is right.
+    """
     parts = []
     for draw in (0, 1):
         for name, right in (("a", draw == 0), ("b", False)):
             for gender, people in ((0, "klmn"), (1, "opqr")):
                 score = float(gender) if right else 0.0
-                columns = made.each([f"{who}{draw}" for who in people], score=[score], prediction=[gender])
-                parts.append(made.rows(**columns, target="gender", knowledge="semi-informed", attacker=name, draw=draw,
-                                       best=(name == "ab"[draw]), truth=float(gender), gender=gender))  # fmt: skip
+                columns = made.each(
+                    [f"{who}{draw}" for who in people], score=[score], prediction=[gender]
+                )
+                parts.append(
+                    made.rows(
+                        **columns,
+                        target="gender",
+                        knowledge="semi-informed",
+                        attacker=name,
+                        draw=draw,
+                        best=(name == "ab"[draw]),
+                        truth=float(gender),
+                        gender=gender,
+                    )
+                )
     estimates = measure(pd.concat(parts, ignore_index=True))
-    auc = estimates[(estimates["metric"] == "auc") & (estimates["split"] == "all")].set_index("attacker")["value"]
+    auc = estimates[(estimates["metric"] == "auc") & (estimates["split"] == "all")].set_index(
+        "attacker"
+    )["value"]
     assert auc.to_dict() == {"best": 0.75, "a": 0.75, "b": 0.5}
     assert only(estimates, metric="auc")["attacker"] == "best"
     by_draw = estimates[(estimates["metric"] == "auc") & (estimates["split"] != "all")]
@@ -141,7 +189,9 @@ def test_the_headline_is_of_the_attacker_chosen_in_each_draw() -> None:
 
 
 def test_draws_count_alike_whatever_their_size() -> None:
-    many = made.rows(**made.each("abcdefgh", truth=[0, 0, 0], before=[0, 0, 0], prediction=[0, 0, 0]), draw=0)
+    many = made.rows(
+        **made.each("abcdefgh", truth=[0, 0, 0], before=[0, 0, 0], prediction=[0, 0, 0]), draw=0
+    )
     few = made.rows(**made.each("mnop", truth=[0], before=[0], prediction=[2]), draw=1)
     found = only(measure(pd.concat([many, few])), metric="unchanged", group="neutral")
     assert (found["value"], found["n"], found["speakers"]) == (0.5, 28, 12)
@@ -150,7 +200,9 @@ def test_draws_count_alike_whatever_their_size() -> None:
 
 def test_corpora_are_named_in_the_order_of_their_rows_and_told_apart() -> None:
     first = made.rows(**made.each("abcd", truth=[0], before=[0], prediction=[0]), corpus="zebra")
-    second = made.rows(**made.each("wxyz", truth=[0], before=[0], prediction=[1]), corpus="apple", row=range(9, 13))
+    second = made.rows(
+        **made.each("wxyz", truth=[0], before=[0], prediction=[1]), corpus="apple", row=range(9, 13)
+    )
     estimates = measure(pd.concat([second, first]))
     unchanged = estimates[(estimates["metric"] == "unchanged") & (estimates["group"] == "neutral")]
     values = unchanged[unchanged["split"] == "all"].set_index("corpus")["value"].to_dict()
@@ -173,8 +225,12 @@ def test_limits_need_four_speakers(people: str, told: bool) -> None:
 
 
 def test_limits_need_four_speakers_of_each_gender() -> None:
-    women = made.rows(**made.each("abc", prediction=[0], score=[0.0]), target="gender", truth=0.0, gender=0)
-    men = made.rows(**made.each("efghij", prediction=[1], score=[1.0]), target="gender", truth=1.0, gender=1)
+    women = made.rows(
+        **made.each("abc", prediction=[0], score=[0.0]), target="gender", truth=0.0, gender=0
+    )
+    men = made.rows(
+        **made.each("efghij", prediction=[1], score=[1.0]), target="gender", truth=1.0, gender=1
+    )
     assert headline(measure(pd.concat([women, men])))["low"].isna().all()
 
 
@@ -195,7 +251,9 @@ def test_limits_need_four_speakers_with_sensitive_utterances() -> None:
     assert only(measure(four), metric="distinguish")["low"] < 1
 
 
-def test_detail_is_of_intensity_where_it_is_labelled_else_of_reconstruction(estimates: pd.DataFrame) -> None:
+def test_detail_is_of_intensity_where_it_is_labelled_else_of_reconstruction(
+    estimates: pd.DataFrame,
+) -> None:
     detail = estimates[(estimates["metric"] == "detail") & (estimates["split"] == "all")]
     assert not detail.duplicated(["release", "required", "corpus"]).any()
     assert set(detail["group"]) == {"required"}
@@ -204,7 +262,9 @@ def test_detail_is_of_intensity_where_it_is_labelled_else_of_reconstruction(esti
 
 
 def test_detail_of_two_intensities_has_an_auc_too() -> None:
-    given = made.each("abcd", truth=[1, 1, 2, 2], prediction=[1, 2, 2, 2], score=[0.1, 0.9, 0.5, 1.0])
+    given = made.each(
+        "abcd", truth=[1, 1, 2, 2], prediction=[1, 2, 2, 2], score=[0.1, 0.9, 0.5, 1.0]
+    )
     table = made.rows(**given, target="intensity", attacker="")
     assert only(measure(table), metric="detail_auc")["value"] == 0.75
     assert "detail_auc" not in set(measure(table.assign(score=np.nan))["metric"])
@@ -221,7 +281,9 @@ def test_reconstruction_worked_by_hand() -> None:
 
 
 @pytest.mark.parametrize("role", [0, 1, 2])
-def test_f1_agrees_with_scikit_learn(predictions: pd.DataFrame, estimates: pd.DataFrame, role: int) -> None:
+def test_f1_agrees_with_scikit_learn(
+    predictions: pd.DataFrame, estimates: pd.DataFrame, role: int
+) -> None:
     names = ["neutral", "required", "sensitive"]
     for release, rows in predictions[predictions["target"] == "emotion"].groupby("release"):
         for required, some in rows.groupby("required"):
@@ -229,12 +291,22 @@ def test_f1_agrees_with_scikit_learn(predictions: pd.DataFrame, estimates: pd.Da
                 oracle.f1_score(d["truth"], d["prediction"], labels=[role], average=None)[0]
                 for _, d in some.groupby("draw")
             ]
-            found = only(estimates, release=str(release), required=str(required), metric="f1", group=names[role])
+            found = only(
+                estimates,
+                release=str(release),
+                required=str(required),
+                metric="f1",
+                group=names[role],
+            )
             assert found["value"] == pytest.approx(np.mean(expected))
 
 
-def test_attacks_agree_with_scikit_learn(predictions: pd.DataFrame, estimates: pd.DataFrame) -> None:
-    best = predictions[predictions["best"] & predictions["target"].isin(["gender", "sensitive-vs-neutral"])]
+def test_attacks_agree_with_scikit_learn(
+    predictions: pd.DataFrame, estimates: pd.DataFrame
+) -> None:
+    best = predictions[
+        predictions["best"] & predictions["target"].isin(["gender", "sensitive-vs-neutral"])
+    ]
     for (release, knowledge, target), rows in best[best["required"] == "sad"].groupby(
         ["release", "knowledge", "target"]
     ):
@@ -245,15 +317,21 @@ def test_attacks_agree_with_scikit_learn(predictions: pd.DataFrame, estimates: p
             "value"
         ] == pytest.approx(auc)
         if target == "gender":
-            uar = np.mean([oracle.recall_score(d["truth"], d["prediction"], average="macro") for d in draws])
+            uar = np.mean(
+                [oracle.recall_score(d["truth"], d["prediction"], average="macro") for d in draws]
+            )
             assert only(estimates, **where, metric="privacy")["value"] == pytest.approx(1 - uar)
         if target == "gender" and knowledge == "ignorant":
             accuracy = np.mean([oracle.accuracy_score(d["truth"], d["prediction"]) for d in draws])
             assert only(estimates, **where, metric="leakage")["value"] == pytest.approx(accuracy)
 
 
-def test_the_mean_over_policies_is_over_speakers_still(predictions: pd.DataFrame, estimates: pd.DataFrame) -> None:
-    mean = headline(pooled(predictions), release="rae", metric="distinguish", knowledge="semi-informed")
+def test_the_mean_over_policies_is_over_speakers_still(
+    predictions: pd.DataFrame, estimates: pd.DataFrame
+) -> None:
+    mean = headline(
+        pooled(predictions), release="rae", metric="distinguish", knowledge="semi-informed"
+    )
     each = headline(estimates, release="rae", metric="distinguish", knowledge="semi-informed")
     assert len(mean) == 1
     assert mean["required"].tolist() == [""]
@@ -266,7 +344,10 @@ def test_the_order_of_the_rows_does_not_matter(predictions: pd.DataFrame) -> Non
     some = predictions[(predictions["release"] == "rae") & (predictions["required"] == "sad")]
     shuffled = some.sample(frac=1, random_state=1)
     names = [column for column in COLUMNS if column not in ("value", "low", "high", "chance")]
-    one, two = (measure(table).astype({"k": str}).sort_values(names, ignore_index=True) for table in (some, shuffled))
+    one, two = (
+        measure(table).astype({"k": str}).sort_values(names, ignore_index=True)
+        for table in (some, shuffled)
+    )
     pd.testing.assert_frame_equal(one, two)
 
 

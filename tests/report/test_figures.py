@@ -20,30 +20,47 @@ MISSING = Estimate()
 
 
 def a_front(estimate: Estimate = GOOD) -> str:
-    points = [Point("none", GOOD, GOOD), Point("rae", estimate, GOOD), Point("rae", UNSURE, estimate, "never saw it"),
-              Point("rae", GOOD, estimate, "policy")]  # fmt: skip
+    points = [
+        Point("none", GOOD, GOOD),
+        Point("rae", estimate, GOOD),
+        Point("rae", UNSURE, estimate, "never saw it"),
+        Point("rae", GOOD, estimate, "policy"),
+    ]
     return front([[Panel("AUC", "F1", points), Panel("AUC", "F1", points)]], ["none", "rae"])
 
 
 def a_way(estimate: Estimate = GOOD) -> str:
     """Two releases and one on the way between them, which has no mark of its own."""
-    points = [Point("drawn", GOOD, UNSURE), Point("half", estimate, UNSURE), Point("rae", UNSURE, GOOD)]
+    points = [
+        Point("drawn", GOOD, UNSURE),
+        Point("half", estimate, UNSURE),
+        Point("rae", UNSURE, GOOD),
+    ]
     return front([[Panel("AUC", "F1", points)]], ["drawn", "rae"], way=["drawn", "half", "rae"])
 
 
 def some_dots(estimate: Estimate = GOOD) -> str:
     return dots(
-        {"gender": {"none": {"risk-model": GOOD, "mlp": GOOD, "best": GOOD}, "rae": {"best": estimate, "mlp": UNSURE}}}
+        {
+            "gender": {
+                "none": {"risk-model": GOOD, "mlp": GOOD, "best": GOOD},
+                "rae": {"best": estimate, "mlp": UNSURE},
+            }
+        }
     )
 
 
 def a_matrix(counts: list[list[int]] | None = None) -> str:
     counts = counts or [[3, 1, 0], [0, 2, 2], [0, 0, 0]]
-    return confusions([[np.array(counts)]], ["required sad"], ["rae"], ["neutral", "required", "sensitive"])
+    return confusions(
+        [[np.array(counts)]], ["required sad"], ["rae"], ["neutral", "required", "sensitive"]
+    )
 
 
 def a_curve(estimate: Estimate = GOOD) -> str:
-    return curves({"audio": {"UAR": [(0.3, GOOD), (0.5, estimate)], "P": [(0.3, UNSURE)]}}, "lambda", "value")
+    return curves(
+        {"audio": {"UAR": [(0.3, GOOD), (0.5, estimate)], "P": [(0.3, UNSURE)]}}, "lambda", "value"
+    )
 
 
 FIGURES = [a_front, a_way, some_dots, a_matrix, a_curve]
@@ -94,7 +111,9 @@ def test_every_reference_inside_a_figure_is_there() -> None:
 
 @pytest.mark.parametrize("draw", [a_front, some_dots])
 @pytest.mark.parametrize("estimate", [UNSURE, MISSING])
-def test_what_cannot_be_told_is_drawn_without_whiskers_or_not_at_all(draw, estimate: Estimate) -> None:
+def test_what_cannot_be_told_is_drawn_without_whiskers_or_not_at_all(
+    draw, estimate: Estimate
+) -> None:
     text = draw(estimate)
     assert "nan" not in text
     assert len(text) < len(draw())
@@ -106,10 +125,14 @@ def test_a_class_without_utterances_is_blank() -> None:
 
 def test_more_releases_than_colours_are_drawn() -> None:
     many = [f"release-{place}" for place in range(20)]
-    assert front([[Panel("AUC", "F1", [Point(name, GOOD, GOOD) for name in many])]], many).startswith("<svg")
+    assert front(
+        [[Panel("AUC", "F1", [Point(name, GOOD, GOOD) for name in many])]], many
+    ).startswith("<svg")
 
 
 def test_the_ticks_of_a_roc_curve_are_plain_numbers() -> None:
     svg = roc({"gender": {"none": (np.array([0.0, 0.01, 1.0]), np.array([0.0, 0.5, 1.0]))}})
     assert "mathdefault" not in svg
-    assert all(f"<!-- {tick} -->" in svg for tick in ("0.001", "0.01", "0.1", "1"))  # beside the outlines
+    assert all(
+        f"<!-- {tick} -->" in svg for tick in ("0.001", "0.01", "0.1", "1")
+    )  # beside the outlines

@@ -14,7 +14,19 @@ import pytest
 from sordino.attack import Attacked
 from sordino.define import Knowledge
 from sordino.errors import AttackError, StorageError
-from sordino.report import COLUMNS, Card, Cell, Page, Picture, Section, Table, Terms, Text, measure, write
+from sordino.report import (
+    COLUMNS,
+    Card,
+    Cell,
+    Page,
+    Picture,
+    Section,
+    Table,
+    Terms,
+    Text,
+    measure,
+    write,
+)
 from sordino.report.page import Block
 from sordino.report.tables import Estimate, Estimates, beside, limits, signed
 from sordino.report.verdict import attacks, headline, kept
@@ -54,8 +66,12 @@ def words(html: str) -> str:
 
 
 def a_page(text: str = "fine") -> Page:
-    table = Table(text, [[("", 1), (text, 2)], [("a", 1), ("b", 1), ("c", 1)]],
-                  [[[Cell(text, "name"), Cell("0.50"), Cell("[0.40, 0.60]", "interval")]]], text)  # fmt: skip
+    table = Table(
+        text,
+        [[("", 1), (text, 2)], [("a", 1), ("b", 1), ("c", 1)]],
+        [[[Cell(text, "name"), Cell("0.50"), Cell("[0.40, 0.60]", "interval")]]],
+        text,
+    )
     card = Card(text, text, text, [(text, [text])])
     blocks: list[Block] = [
         Text(text),
@@ -69,7 +85,11 @@ def a_page(text: str = "fine") -> Page:
 
 def audits(**given: Any) -> list[Attacked]:
     table = synthetic_predictions.study(draws=1, **given)
-    config = {"families": list(synthetic_predictions.FAMILIES), "seed": 0, "config": {"embedding": 16}}
+    config = {
+        "families": list(synthetic_predictions.FAMILIES),
+        "seed": 0,
+        "config": {"embedding": 16},
+    }
     return [
         Attacked(rows.reset_index(drop=True), {"release": str(name), **config})
         for name, rows in table.groupby("release", sort=False)
@@ -86,7 +106,9 @@ def test_the_checks_notice_what_is_from_outside() -> None:
         "<a href='x'>",
     ):
         assert outside(text)
-    assert not outside('<use href="#a"/> <rect clip-path="url(#b)"/> xmlns="http://www.w3.org/2000/svg"')
+    assert not outside(
+        '<use href="#a"/> <rect clip-path="url(#b)"/> xmlns="http://www.w3.org/2000/svg"'
+    )
 
 
 def test_a_page_needs_nothing_from_outside_and_closes_what_it_opens() -> None:
@@ -116,23 +138,45 @@ def test_a_page_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 
 def test_limits_that_nobody_can_tell_are_said_in_words() -> None:
     assert limits(Estimate(0.5)) == "cannot tell"
-    assert [cell.text for cell in beside(0.558, Estimate(0.5))] == ["0.558", "0.50", "−0.06", "cannot tell"]
-    assert [cell.text for cell in beside(float("nan"), Estimate(0.5, 0.4, 0.6))] == ["", "0.50", "", "[0.40, 0.60]"]
+    assert [cell.text for cell in beside(0.558, Estimate(0.5))] == [
+        "0.558",
+        "0.50",
+        "−0.06",
+        "cannot tell",
+    ]
+    assert [cell.text for cell in beside(float("nan"), Estimate(0.5, 0.4, 0.6))] == [
+        "",
+        "0.50",
+        "",
+        "[0.40, 0.60]",
+    ]
     assert signed(-0.0001) == "0.00"
 
 
-def lines(low: float, *, release: str = "rae", target: str = "gender", value: float = 0.8) -> pd.DataFrame:
+def lines(
+    low: float, *, release: str = "rae", target: str = "gender", value: float = 0.8
+) -> pd.DataFrame:
     """Two AUCs of an attacker who retrains: of this release, and 0.9 of none."""
     metric = "auc" if target == "gender" else "distinguish"
     fixed = dict.fromkeys(COLUMNS, "") | {
-        "required": "sad", "attacker": "best", "corpus": "one", "split": "all", "n": 9, "speakers": 9, "chance": 0.5,
-        "target": target, "metric": metric,
-    }  # fmt: skip
-    return pd.DataFrame([
-        fixed | {"knowledge": knowledge, "release": name, "value": one, "low": limit, "high": 0.95}
-        for knowledge in ("ignorant", "semi-informed")
-        for name, one, limit in ((release, value, low), ("none", 0.9, 0.8))
-    ])  # fmt: skip
+        "required": "sad",
+        "attacker": "best",
+        "corpus": "one",
+        "split": "all",
+        "n": 9,
+        "speakers": 9,
+        "chance": 0.5,
+        "target": target,
+        "metric": metric,
+    }
+    return pd.DataFrame(
+        [
+            fixed
+            | {"knowledge": knowledge, "release": name, "value": one, "low": limit, "high": 0.95}
+            for knowledge in ("ignorant", "semi-informed")
+            for name, one, limit in ((release, value, low), ("none", 0.9, 0.8))
+        ]
+    )
 
 
 @pytest.mark.parametrize(
@@ -140,7 +184,10 @@ def lines(low: float, *, release: str = "rae", target: str = "gender", value: fl
     [
         (0.6, "Gender is **not hidden** from an attacker who retrains."),
         (0.4, "Gender: an attacker who retrains found **no leak**, which is no proof."),
-        (float("nan"), "Gender: we **cannot tell** what an attacker who retrains finds, speakers are too few."),
+        (
+            float("nan"),
+            "Gender: we **cannot tell** what an attacker who retrains finds, speakers are too few.",
+        ),
     ],
 )
 def test_the_verdict_follows_the_interval(low: float, expected: str) -> None:
@@ -187,7 +234,9 @@ def test_an_audit_is_written_as_estimates_record_and_page(tmp_path: Path) -> Non
 
 def test_the_page_of_an_audit_tells_its_numbers(tmp_path: Path) -> None:
     several = audits(releases=("none", "rae"), required=("sad",))
-    look = Estimates(measure(pd.concat([audit.predictions for audit in several], ignore_index=True)))
+    look = Estimates(
+        measure(pd.concat([audit.predictions for audit in several], ignore_index=True))
+    )
     text = words(write(several, tmp_path).read_text(encoding="utf-8"))
     sentences = [
         *attacks(look, "rae", Knowledge.SEMI_INFORMED, "sad"),
@@ -200,7 +249,9 @@ def test_the_page_of_an_audit_tells_its_numbers(tmp_path: Path) -> None:
 
 
 def test_a_single_audit_is_enough_and_says_that_it_has_no_reference(tmp_path: Path) -> None:
-    text = words(write(audits(releases=("rae",), required=("sad",))[0], tmp_path).read_text(encoding="utf-8"))
+    text = words(
+        write(audits(releases=("rae",), required=("sad",))[0], tmp_path).read_text(encoding="utf-8")
+    )
     assert "The unprotected features were not attacked" in text
     assert "(on the original features" not in text
 
@@ -216,7 +267,10 @@ def test_numbers_are_written_with_six_digits(tmp_path: Path) -> None:
     write(audits(releases=("rae",), required=("sad",)), tmp_path)
     text = pd.read_csv(tmp_path / "estimates.csv", dtype=str, keep_default_na=False)
     digits = (
-        text[["value", "low", "high", "chance"]].stack().str.replace(r"^-?0?\.?0*|e.*$|\.", "", regex=True).str.len()
+        text[["value", "low", "high", "chance"]]
+        .stack()
+        .str.replace(r"^-?0?\.?0*|e.*$|\.", "", regex=True)
+        .str.len()
     )
     assert 5 <= digits.max() <= 6
 

@@ -60,15 +60,35 @@ def test_hostile_text_adds_no_element_and_no_attribute() -> None:
 def test_a_page_forbids_scripts_and_requests_and_has_none() -> None:
     html = page(HOSTILE).html
     elements = Reader(html).elements
-    policies = [attributes["content"] for tag, attributes in elements if tag == "meta" and "http-equiv" in attributes]
+    policies = [
+        attributes["content"]
+        for tag, attributes in elements
+        if tag == "meta" and "http-equiv" in attributes
+    ]
     assert policies == [
-        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+        "form-action 'none'"
     ]
     before = html[: html.index("Content-Security-Policy")]
-    assert not re.search("<(style|link|script|img)", before)  # a policy holds for what comes after it
-    assert not {tag for tag, _ in elements} & {"script", "iframe", "object", "embed", "link", "base", "form", "img"}
+    assert not re.search(
+        "<(style|link|script|img)", before
+    )  # a policy holds for what comes after it
+    assert not {tag for tag, _ in elements} & {
+        "script",
+        "iframe",
+        "object",
+        "embed",
+        "link",
+        "base",
+        "form",
+        "img",
+    }
     for _, attributes in elements:
-        assert not [name for name in attributes if name.startswith("on") or name in {"src", "action", "srcdoc"}]
+        assert not [
+            name
+            for name in attributes
+            if name.startswith("on") or name in {"src", "action", "srcdoc"}
+        ]
         assert all((attributes.get(name) or "#").startswith("#") for name in ("href", "xlink:href"))
 
 
@@ -84,6 +104,9 @@ def test_a_figure_of_a_page_is_written_inside_its_folder(tmp_path: Path) -> None
     hostile = Page("t", "l", [], files={"../../escaped.svg": "<svg/>", "figure.svg": "<svg/>"})
     hostile.write(tmp_path / "report")
     written = sorted(path.name for path in tmp_path.rglob("*") if path.is_file())
-    assert [name for name in written if name in {"figure.svg", "report.html"}] == ["figure.svg", "report.html"]
+    assert [name for name in written if name in {"figure.svg", "report.html"}] == [
+        "figure.svg",
+        "report.html",
+    ]
     assert all(path.parent == tmp_path / "report" for path in tmp_path.rglob("*") if path.is_file())
     assert len(written) == 3

@@ -36,7 +36,9 @@ def flac(samples: NDArray[np.floating], frames: int | None = None) -> bytes:
     return bytes(content)
 
 
-def wav(samples: NDArray[np.floating], size: int | None = None, rate: int = RATE, **form: int) -> bytes:
+def wav(
+    samples: NDArray[np.floating], size: int | None = None, rate: int = RATE, **form: int
+) -> bytes:
     """A WAV of 16 bits whose header promises `size` bytes of samples and may have any form."""
     data = (np.asarray(samples) * 32767).astype("<i2").tobytes()
     code, channels, bits = form.get("code", 1), form.get("channels", 1), form.get("bits", 16)
@@ -58,4 +60,10 @@ def floats(samples: NDArray[np.float32]) -> bytes:
     """A WAV of 32-bit floats, whatever they are."""
     data = samples.astype("<f4").tobytes()
     fmt = struct.pack("<HHIIHH", 3, 1, RATE, 4 * RATE, 4, 32)
-    return b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0" + fmt + b"data" + struct.pack("<I", len(data)) + data
+    return (
+        b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0"
+        + fmt
+        + b"data"
+        + struct.pack("<I", len(data))
+        + data
+    )

@@ -1,4 +1,6 @@
-"""Every kind of recording that people bring has a result that is written down, or an error that says what to do."""
+"""Every kind of recording that people bring has a result that is written down, or an error that
+says what to do.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ def tone(rate: int, seconds: float = 1.0) -> NDArray[np.float64]:
 def test_every_kind_of_recording_becomes_the_same_tone(
     tmp_path: Path, name: str, rate: int, channels: int, subtype: str, tolerance: float
 ) -> None:
-    soundfile.write(tmp_path / name, np.tile(tone(rate)[:, np.newaxis], channels), rate, subtype=subtype)
+    soundfile.write(
+        tmp_path / name, np.tile(tone(rate)[:, np.newaxis], channels), rate, subtype=subtype
+    )
     samples = audio.read(tmp_path / name)
     assert samples.dtype == np.float32
     assert samples.shape == (16000,)
@@ -60,8 +64,12 @@ def test_upsampling_adds_nothing_above_the_original_band(tmp_path: Path) -> None
 
 def test_channels_are_averaged(tmp_path: Path) -> None:
     left = tone(16000)
-    soundfile.write(tmp_path / "opposite.wav", np.stack([left, -left], axis=1), 16000, subtype="FLOAT")
-    soundfile.write(tmp_path / "one_side.wav", np.stack([left, 0 * left], axis=1), 16000, subtype="FLOAT")
+    soundfile.write(
+        tmp_path / "opposite.wav", np.stack([left, -left], axis=1), 16000, subtype="FLOAT"
+    )
+    soundfile.write(
+        tmp_path / "one_side.wav", np.stack([left, 0 * left], axis=1), 16000, subtype="FLOAT"
+    )
     assert not audio.read(tmp_path / "opposite.wav").any()
     np.testing.assert_allclose(audio.read(tmp_path / "one_side.wav"), left / 2, atol=1e-6)
 
@@ -76,7 +84,9 @@ def test_channels_are_averaged(tmp_path: Path) -> None:
         pytest.param(4 * tone(16000), id="beyond_full_scale"),
     ],
 )
-def test_what_is_odd_but_finite_is_kept_as_it_is(tmp_path: Path, samples: NDArray[np.float64]) -> None:
+def test_what_is_odd_but_finite_is_kept_as_it_is(
+    tmp_path: Path, samples: NDArray[np.float64]
+) -> None:
     soundfile.write(tmp_path / "odd.wav", samples, 16000, subtype="FLOAT")
     np.testing.assert_array_equal(audio.read(tmp_path / "odd.wav"), samples.astype(np.float32))
 
@@ -87,7 +97,9 @@ def floats(path: Path, samples: NDArray[np.floating], rate: int = 16000) -> None
 
 def shortened(path: Path) -> None:
     """A FLAC file that was not copied to its end."""
-    soundfile.write(path.with_suffix(".flac"), np.random.default_rng(0).normal(0, 0.1, 160000), 16000)
+    soundfile.write(
+        path.with_suffix(".flac"), np.random.default_rng(0).normal(0, 0.1, 160000), 16000
+    )
     content = path.with_suffix(".flac").read_bytes()
     path.write_bytes(content[: len(content) // 2])
 
@@ -102,19 +114,33 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     "absent": (lambda _: None, "no such file: check the path"),
     "folder": (Path.mkdir, "no such file"),
     "empty file": (Path.touch, "an empty file, expected sound"),
-    "text": (lambda path: path.write_text("not sound, whatever the name says"), "convert it to WAV or FLAC"),
+    "text": (
+        lambda path: path.write_text("not sound, whatever the name says"),
+        "convert it to WAV or FLAC",
+    ),
     "no samples": (lambda path: floats(path, np.zeros(0)), "no samples: leave it out"),
-    "one sample": (lambda path: floats(path, np.ones(1)), r"0\.0625 ms, expected at least 60: leave it out"),
+    "one sample": (
+        lambda path: floats(path, np.ones(1)),
+        r"0\.0625 ms, expected at least 60: leave it out",
+    ),
     "too short": (lambda path: floats(path, np.ones(959)), r"59\.9 ms, expected at least 60"),
-    "too long": (lambda path: floats(path, np.zeros(6010), 10), "601 s, .* at most 600 s: give its start and end"),
+    "too long": (
+        lambda path: floats(path, np.zeros(6010), 10),
+        "601 s, .* at most 600 s: give its start and end",
+    ),
     "nan": (lambda path: floats(path, with_bad(np.nan)), "2 of 16000 samples are NaN or infinite"),
-    "infinite": (lambda path: floats(path, with_bad(np.inf)), "2 of 16000 samples are NaN or infinite"),
+    "infinite": (
+        lambda path: floats(path, with_bad(np.inf)),
+        "2 of 16000 samples are NaN or infinite",
+    ),
     "shortened": (shortened, "convert it to WAV or FLAC|cut short"),
 }
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_what_cannot_be_used_is_an_error_of_one_line_with_the_file_and_what_to_do(tmp_path: Path, kind: str) -> None:
+def test_what_cannot_be_used_is_an_error_of_one_line_with_the_file_and_what_to_do(
+    tmp_path: Path, kind: str
+) -> None:
     make, message = BAD[kind]
     path = tmp_path / "bad.wav"
     make(path)
@@ -141,7 +167,9 @@ def test_sixty_milliseconds_are_enough(tmp_path: Path) -> None:
 def test_a_cut_is_that_piece_of_the_whole(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, 48000)
     path = audio.write(tmp_path / "noise.flac", noise)
-    np.testing.assert_array_equal(audio.read(path, start=1.25, end=2.5), audio.read(path)[20000:40000])
+    np.testing.assert_array_equal(
+        audio.read(path, start=1.25, end=2.5), audio.read(path)[20000:40000]
+    )
     np.testing.assert_array_equal(audio.read(path, start=1.25), audio.read(path)[20000:])
 
 
@@ -151,11 +179,14 @@ def test_a_label_may_end_fifty_milliseconds_late(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "end"), [(0.5, 1.06), (-0.1, 0.5), (0.5, 0.5), (0.7, 0.5), (1.0, np.nan), (2.0, 3.0), (np.nan, 0.5)]
+    ("start", "end"),
+    [(0.5, 1.06), (-0.1, 0.5), (0.5, 0.5), (0.7, 0.5), (1.0, np.nan), (2.0, 3.0), (np.nan, 0.5)],
 )
 def test_a_cut_outside_the_file_is_an_error(tmp_path: Path, start: float, end: float) -> None:
     path = audio.write(tmp_path / "tone.wav", tone(16000))
-    with pytest.raises(AudioError, match=r"expected 0 <= start < end <= 1 s, the length of the file: correct"):
+    with pytest.raises(
+        AudioError, match=r"expected 0 <= start < end <= 1 s, the length of the file: correct"
+    ):
         audio.read(path, start, end)
 
 
@@ -164,14 +195,23 @@ def test_a_cut_of_a_huge_file_costs_the_memory_of_the_cut(tmp_path: Path) -> Non
     size = 2 * 10 * 3600 * 16000
     form = struct.pack("<IHHIIHH", 16, 1, 1, 16000, 32000, 2, 16)  # PCM, one channel, 16 bits
     with path.open("wb") as stream:
-        stream.write(b"RIFF" + struct.pack("<I", 36 + size) + b"WAVEfmt " + form + b"data" + struct.pack("<I", size))
+        stream.write(
+            b"RIFF"
+            + struct.pack("<I", 36 + size)
+            + b"WAVEfmt "
+            + form
+            + b"data"
+            + struct.pack("<I", size)
+        )
         stream.truncate(44 + size)  # the sound is a hole in the file: silence that needs no disk
     tracemalloc.start()
     assert audio.read(path, start=35000, end=35010).shape == (160000,)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 5e6
-    with pytest.raises(AudioError, match="36000 s, expected one utterance of at most 600 s: give its start and end"):
+    with pytest.raises(
+        AudioError, match="36000 s, expected one utterance of at most 600 s: give its start and end"
+    ):
         audio.read(path)
 
 
@@ -199,7 +239,9 @@ def test_write_clips_instead_of_turning_over(tmp_path: Path) -> None:
         ("x.wav", np.array([0.0, np.nan]), "NaN or infinite"),
     ],
 )
-def test_write_refuses_what_is_no_sound(tmp_path: Path, name: str, samples: NDArray[np.float64], message: str) -> None:
+def test_write_refuses_what_is_no_sound(
+    tmp_path: Path, name: str, samples: NDArray[np.float64], message: str
+) -> None:
     with pytest.raises(AudioError, match=message):
         audio.write(tmp_path / name, samples)
 

@@ -18,7 +18,9 @@ from tests.signal import synthetic_sounds
 from tests.signal.synthetic_sounds import noise
 
 LIMIT_MB = 1024
-"""Address space of a process that reads the longest utterance: what Python and its libraries map, and 200 MB."""
+"""Address space of a process that reads the longest utterance: what Python and its libraries map,
+and 200 MB.
+"""
 
 READ = """
 import resource, sys
@@ -79,7 +81,9 @@ def test_many_channels_at_a_high_rate_are_refused(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[21:26] = bytes([content[21] & 0xF0]) + (600 * 96000).to_bytes(4, "big")
     path.write_bytes(content)
-    with pytest.raises(AudioError, match=r"600 s of 8 channels at 96000 Hz, expected at most 115,200,000 samples"):
+    with pytest.raises(
+        AudioError, match=r"600 s of 8 channels at 96000 Hz, expected at most 115,200,000 samples"
+    ):
         audio.read(path)
 
 
@@ -94,7 +98,9 @@ def test_a_bomb_of_unknown_length_is_refused_at_the_limit(tmp_path: Path) -> Non
     assert kilobytes < 200_000
 
 
-@pytest.mark.parametrize("form", [{"rate": 1}, {"rate": 3999}, {"rate": 384001}, {"channels": 65}, {"channels": 65535}])
+@pytest.mark.parametrize(
+    "form", [{"rate": 1}, {"rate": 3999}, {"rate": 384001}, {"channels": 65}, {"channels": 65535}]
+)
 def test_odd_rates_and_channels_are_refused(tmp_path: Path, form: dict[str, int]) -> None:
     path = tmp_path / "x.wav"
     rate = form.pop("rate", 16000)
@@ -115,7 +121,9 @@ def test_samples_that_are_no_sound_are_refused(tmp_path: Path, value: float) -> 
     samples = noise(1).astype(np.float32)
     samples[100] = value
     (tmp_path / "x.wav").write_bytes(synthetic_sounds.floats(samples))
-    with pytest.raises(AudioError, match=r"samples up to .*, expected full scale at 1|NaN or infinite"):
+    with pytest.raises(
+        AudioError, match=r"samples up to .*, expected full scale at 1|NaN or infinite"
+    ):
         audio.read(tmp_path / "x.wav")
 
 
@@ -142,7 +150,9 @@ CONTENTS = {
 @pytest.mark.parametrize("kind", CONTENTS)
 def test_the_content_of_a_file_that_is_no_sound_is_named(tmp_path: Path, kind: str) -> None:
     (tmp_path / "x.wav").write_bytes(CONTENTS[kind])
-    with pytest.raises(AudioError, match=rf"x\.wav: not a sound file that can be read, but {kind}[^\n]*: [^\n]*$"):
+    with pytest.raises(
+        AudioError, match=rf"x\.wav: not a sound file that can be read, but {kind}[^\n]*: [^\n]*$"
+    ):
         audio.read(tmp_path / "x.wav")
 
 

@@ -1,4 +1,6 @@
-"""The filterbank is Kaldi's: an implementation from its definition, in double precision, gives the same values."""
+"""The filterbank is Kaldi's: an implementation from its definition, in double precision, gives the
+same values.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ def mel(hertz: NDArray[np.float64] | float) -> NDArray[np.float64]:
 def triangles(rate: int, size: int) -> NDArray[np.float64]:
     """The weight of each line of the spectrum in each band, `(40, size / 2)`."""
     edges = np.linspace(mel(20.0), mel(rate / 2), BANDS + 2)
-    line = mel(np.arange(size // 2) * rate / size)  # the line at half the sampling rate has weight 0
+    line = mel(
+        np.arange(size // 2) * rate / size
+    )  # the line at half the sampling rate has weight 0
     low, centre, high = (edges[first : first + BANDS, None] for first in range(3))
     rising, falling = (line - low) / (centre - low), (high - line) / (high - centre)
     return np.clip(np.minimum(rising, falling), 0, None)
@@ -50,7 +54,10 @@ def noise(seconds: float = 0.5, rate: int = 16000, seed: int = 0) -> NDArray[np.
 @pytest.mark.parametrize("rate", RATES)
 def test_values_are_those_of_the_definition(rate: int) -> None:
     time = np.arange(rate // 2) / rate
-    sounds = (noise(0.5, rate), (0.5 * np.sin(2 * np.pi * 1500 * time**2) + 0.1 + 0.01 * noise(0.5, rate)))
+    sounds = (
+        noise(0.5, rate),
+        (0.5 * np.sin(2 * np.pi * 1500 * time**2) + 0.1 + 0.01 * noise(0.5, rate)),
+    )
     for samples in sounds:
         frames = filterbank(samples, rate)
         assert frames.dtype == np.float32
@@ -58,7 +65,10 @@ def test_values_are_those_of_the_definition(rate: int) -> None:
 
 
 def test_values_on_real_speech_are_those_of_the_definition(data: Path) -> None:
-    files = sorted((data / "ravdess").rglob("*.flac"))[::240] + sorted((data / "emodb").rglob("*.flac"))[::100]
+    files = (
+        sorted((data / "ravdess").rglob("*.flac"))[::240]
+        + sorted((data / "emodb").rglob("*.flac"))[::100]
+    )
     for file in files:
         samples = audio.read(file)
         np.testing.assert_allclose(filterbank(samples), by_definition(samples), atol=1e-3)
@@ -79,16 +89,24 @@ def test_the_same_bits_whatever_the_chunks(step: int) -> None:
 
 
 def test_twice_as_loud_is_two_logarithms_of_two_more() -> None:
-    np.testing.assert_allclose(filterbank(2 * noise()), filterbank(noise()) + 2 * np.log(2), atol=1e-4)
+    np.testing.assert_allclose(
+        filterbank(2 * noise()), filterbank(noise()) + 2 * np.log(2), atol=1e-4
+    )
 
 
 def test_an_offset_changes_nothing() -> None:
-    np.testing.assert_allclose(filterbank(noise() + np.float32(0.25)), filterbank(noise()), atol=1e-3)
+    np.testing.assert_allclose(
+        filterbank(noise() + np.float32(0.25)), filterbank(noise()), atol=1e-3
+    )
 
 
 def test_silence_is_the_floor_and_odd_sounds_are_finite() -> None:
-    np.testing.assert_allclose(filterbank(np.zeros(800)), np.full((3, BANDS), np.log(FLOOR)), rtol=1e-6)
-    step = np.sign(noise()) / np.float32(32768)  # the faintest noise of 16 bits lies above the floor
+    np.testing.assert_allclose(
+        filterbank(np.zeros(800)), np.full((3, BANDS), np.log(FLOOR)), rtol=1e-6
+    )
+    step = np.sign(noise()) / np.float32(
+        32768
+    )  # the faintest noise of 16 bits lies above the floor
     assert (filterbank(step) > np.log(FLOOR)).mean() > 0.95
     for samples in (np.full(1000, 0.5), np.eye(1, 1000, 500)[0], 100 * noise()):
         assert np.isfinite(filterbank(samples)).all()
@@ -109,12 +127,18 @@ def test_the_samples_are_left_as_they_are() -> None:
         (np.zeros(0), 16000, "0 ms of sound, expected at least 25"),
         (np.zeros(500), 44100, r"11\.3 ms of sound"),
         (np.zeros((800, 2)), 16000, r"shape \(800, 2\) .*expected one channel of floats"),
-        (np.zeros(800, dtype=np.int16), 16000, "type int16, expected .* divide 16-bit integers by 32768"),
+        (
+            np.zeros(800, dtype=np.int16),
+            16000,
+            "type int16, expected .* divide 16-bit integers by 32768",
+        ),
         (np.where(np.arange(800) == 7, np.nan, 0), 16000, "1 of 800 samples are NaN or infinite"),
         (np.where(np.arange(800) < 2, np.inf, 0), 16000, "2 of 800 samples are NaN or infinite"),
         (np.zeros(800), 4000, "sampling_rate 4000 Hz, expected at least 8000: resample to 16000"),
     ],
 )
-def test_what_is_no_sound_is_refused(samples: NDArray[np.floating], rate: int, message: str) -> None:
+def test_what_is_no_sound_is_refused(
+    samples: NDArray[np.floating], rate: int, message: str
+) -> None:
     with pytest.raises(AudioError, match=message):
         filterbank(samples, rate)

@@ -1,4 +1,6 @@
-"""Functionals are what their names say, computed here one by one; blocks of any length give the same bits."""
+"""Functionals are what their names say, computed here one by one; blocks of any length give the
+same bits.
+"""
 
 from __future__ import annotations
 
@@ -27,13 +29,17 @@ def voice(hertz: float, seconds: float = 1.0) -> NDArray[np.float32]:
     """Harmonics of one pitch, weaker the higher they are."""
     time = np.arange(round(16000 * seconds)) / 16000
     orders = np.arange(1, int(4000 / hertz))[:, None]
-    samples: NDArray[np.float64] = 0.1 * (np.sin(2 * np.pi * hertz * orders * time) / orders).sum(axis=0)
+    samples: NDArray[np.float64] = 0.1 * (np.sin(2 * np.pi * hertz * orders * time) / orders).sum(
+        axis=0
+    )
     return samples.astype(np.float32)
 
 
 def talk() -> NDArray[np.float32]:
     """Two pitches with a breath and a pause between them."""
-    return np.concatenate([voice(120, 0.8), noise(0.2), np.zeros(6400, dtype=np.float32), voice(210, 0.8)])
+    return np.concatenate(
+        [voice(120, 0.8), noise(0.2), np.zeros(6400, dtype=np.float32), voice(210, 0.8)]
+    )
 
 
 def named(samples: NDArray[np.float32]) -> dict[str, float]:
@@ -121,21 +127,32 @@ def test_every_value_is_what_its_name_says() -> None:
 
 def test_sounds_worked_by_hand() -> None:
     grown = named(noise(2) * np.exp(0.5 * np.arange(32000) / 16000 - 2).astype(np.float32))
-    assert grown["level_trend_all"] == pytest.approx(1, abs=0.1)  # energy grows twice as fast as the samples
-    knocks = np.concatenate([part for seed in range(4) for part in (noise(0.5, seed), np.zeros(8000))])
+    assert grown["level_trend_all"] == pytest.approx(
+        1, abs=0.1
+    )  # energy grows twice as fast as the samples
+    knocks = np.concatenate(
+        [part for seed in range(4) for part in (noise(0.5, seed), np.zeros(8000))]
+    )
     told = named(knocks.astype(np.float32))
-    assert told["loud_rate"] == pytest.approx(4 / 3.6, abs=0.05)  # four knocks, three pauses, 0.1 s at the end
+    assert told["loud_rate"] == pytest.approx(
+        4 / 3.6, abs=0.05
+    )  # four knocks, three pauses, 0.1 s at the end
     assert told["loud_seconds"] == pytest.approx(0.5, abs=0.05)
     assert told["loud_share"] == pytest.approx(2 / 3.6, abs=0.05)
     sung = named(talk())
-    assert sung["pitch_mean_voiced"] == pytest.approx(6 * np.log2(1.2 * 2.1), abs=0.1)  # halfway between the two
+    assert sung["pitch_mean_voiced"] == pytest.approx(
+        6 * np.log2(1.2 * 2.1), abs=0.1
+    )  # halfway between the two
     assert sung["voiced_share"] == pytest.approx(1.6 / 2.2, abs=0.05)
 
 
 @pytest.mark.parametrize("quiet", [0.0, 1e-5])
 def test_quiet_around_speech_changes_nothing(quiet: float) -> None:
     random = np.random.default_rng(3)
-    around = [random.normal(0, quiet, round(16000 * seconds)).astype(np.float32) for seconds in (0.4, 3, 0.4, 1)]
+    around = [
+        random.normal(0, quiet, round(16000 * seconds)).astype(np.float32)
+        for seconds in (0.4, 3, 0.4, 1)
+    ]
     short = np.concatenate([around[0], talk(), around[2]])
     long = np.concatenate([around[1], short, around[3]])  # whole frames before it
     np.testing.assert_allclose(functionals(long), functionals(short), rtol=1e-6, atol=1e-6)
@@ -144,14 +161,19 @@ def test_quiet_around_speech_changes_nothing(quiet: float) -> None:
 def test_a_click_leaves_speech_what_it_was() -> None:
     clicked = talk()
     clicked[9000] = 0.99
-    before, after = named(0.03 * talk()), named(np.where(np.arange(len(clicked)) == 9000, clicked, 0.03 * talk()))
+    before, after = (
+        named(0.03 * talk()),
+        named(np.where(np.arange(len(clicked)) == 9000, clicked, 0.03 * talk())),
+    )
     for name in ("loud_share", "voiced_share", "pitch_mean_voiced", "level_mean_loud"):
         assert after[name] == pytest.approx(before[name], rel=0.05), name
 
 
 def test_twice_as_loud_moves_levels_and_nothing_else() -> None:
     once, twice = functionals(noise()), functionals(2 * noise())
-    levels = np.array([re.fullmatch(r"(band\d\d|level)_mean_(all|loud)", name) is not None for name in NAMES])
+    levels = np.array(
+        [re.fullmatch(r"(band\d\d|level)_mean_(all|loud)", name) is not None for name in NAMES]
+    )
     assert levels.sum() == 82
     np.testing.assert_allclose(twice[levels], once[levels] + 2 * np.log(2), atol=1e-3)
     np.testing.assert_allclose(twice[~levels], once[~levels], atol=2e-3)
@@ -169,8 +191,17 @@ def test_backwards_turns_trends_and_leaves_what_has_no_direction() -> None:
 def test_silence_is_the_floor_and_otherwise_nothing() -> None:
     silent = named(np.zeros(16000, dtype=np.float32))
     assert silent["band07_mean_all"] == pytest.approx(np.log(FLOOR))
-    assert silent["voiced_share"] == silent["pitch_mean_voiced"] == silent["periodicity_mean_loud"] == 0
-    spread = [value for name, value in silent.items() if re.search("_(sd|p05|p95|trend|change|move)", name)]
+    assert (
+        silent["voiced_share"]
+        == silent["pitch_mean_voiced"]
+        == silent["periodicity_mean_loud"]
+        == 0
+    )
+    spread = [
+        value
+        for name, value in silent.items()
+        if re.search("_(sd|p05|p95|trend|change|move)", name)
+    ]
     np.testing.assert_allclose(spread, 0, atol=1e-4)
 
 
@@ -229,7 +260,10 @@ def test_the_samples_are_left_as_they_are() -> None:
         (np.zeros((800, 2)), r"shape \(800, 2\) .*expected one channel of floats"),
         (np.zeros(8000, dtype=np.int16), "type int16, expected .* divide 16-bit integers by 32768"),
         (np.where(np.arange(8000) < 2, np.inf, 0), "2 of 8000 samples are NaN or infinite"),
-        (np.zeros(16000 * 600 + 1600), r"600\.1 s of sound, expected one utterance of at most 600 s: cut it"),
+        (
+            np.zeros(16000 * 600 + 1600),
+            r"600\.1 s of sound, expected one utterance of at most 600 s: cut it",
+        ),
     ],
 )
 def test_what_is_no_utterance_is_refused(samples: NDArray[np.floating], message: str) -> None:

@@ -1,4 +1,6 @@
-"""Chance that follows from a vector and a key: as `docs/port.md` says it, for any bins, keys and prototypes."""
+"""Chance that follows from a vector and a key: as `docs/port.md` says it, for any bins, keys and
+prototypes.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from sordino.signal.keyed_random import drawn, uniform
     key=st.integers(0, 2**128 - 1),
     epsilon=st.sampled_from([0, 1, np.inf]),
 )
-def test_what_is_drawn_is_what_the_port_says(seed: int, bins: int, key: int, epsilon: float) -> None:
+def test_what_is_drawn_is_what_the_port_says(
+    seed: int, bins: int, key: int, epsilon: float
+) -> None:
     random = np.random.default_rng(seed)
     z, decided = random.normal(size=(30, 5)).astype(np.float32), random.integers(0, bins, 30)
     of_bin = random.permutation(np.r_[np.arange(bins), random.integers(0, bins, 9)])
@@ -28,20 +32,31 @@ def test_what_is_drawn_is_what_the_port_says(seed: int, bins: int, key: int, eps
     kept = np.isinf(epsilon) | (keep < 1 / (1 + (bins - 1) * np.exp(-epsilon)))
     said = np.where(kept, decided, flipped)
     own = [np.flatnonzero(of_bin == one) for one in said]
-    expected = prototypes[[some[int(number * len(some))] for some, number in zip(own, which, strict=True)]]
+    expected = prototypes[
+        [some[int(number * len(some))] for some, number in zip(own, which, strict=True)]
+    ]
     np.testing.assert_array_equal(drawn(z, decided, key, prototypes, of_bin, epsilon), expected)
 
 
 @pytest.mark.parametrize("decided", [-1, 1, 3])
 def test_a_bin_that_there_is_not_has_no_vector(decided: int) -> None:
     out = drawn(
-        np.ones((1, 2), np.float32), np.array([decided]), 0, np.ones((2, 2), np.float32), np.array([0, 2]), np.inf
+        np.ones((1, 2), np.float32),
+        np.array([decided]),
+        0,
+        np.ones((2, 2), np.float32),
+        np.array([0, 2]),
+        np.inf,
     )
     assert np.isnan(out).all()
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    z, prototypes, of_bin = np.ones((2, 2), np.float32), np.ones((2, 2), np.float32), np.array([0, 1])
+    z, prototypes, of_bin = (
+        np.ones((2, 2), np.float32),
+        np.ones((2, 2), np.float32),
+        np.array([0, 1]),
+    )
     with pytest.raises(ValueError, match="shorter"):
         drawn(z, np.array([0]), 0, prototypes, of_bin, np.inf)
     for epsilon in (-1.0, -1000.0, np.nan):

@@ -25,7 +25,9 @@ def saved(folder: Path, name: str, content: bytes) -> Path:
 
 
 @pytest.mark.parametrize("samples", [LOUD_FIRST, QUIET_FIRST], ids=["loud first", "quiet first"])
-def test_an_mp3_without_index_is_read_to_its_end(tmp_path: Path, samples: NDArray[np.float64]) -> None:
+def test_an_mp3_without_index_is_read_to_its_end(
+    tmp_path: Path, samples: NDArray[np.float64]
+) -> None:
     path = saved(tmp_path, "x.mp3", synthetic_sounds.mp3(samples, index=False))
     assert audio.read(path).size == pytest.approx(samples.size, abs=3000)
     assert audio.seconds(path) == pytest.approx(7, abs=0.2)
@@ -33,13 +35,18 @@ def test_an_mp3_without_index_is_read_to_its_end(tmp_path: Path, samples: NDArra
 
 
 def test_an_mp3_with_index_has_its_exact_length(tmp_path: Path) -> None:
-    assert audio.read(saved(tmp_path, "x.mp3", synthetic_sounds.mp3(LOUD_FIRST))).size == LOUD_FIRST.size
+    assert (
+        audio.read(saved(tmp_path, "x.mp3", synthetic_sounds.mp3(LOUD_FIRST))).size
+        == LOUD_FIRST.size
+    )
 
 
 @pytest.mark.parametrize("index", [True, False], ids=["index", "no index"])
 def test_a_cut_of_an_mp3_is_that_piece_of_the_whole(tmp_path: Path, index: bool) -> None:
     path = saved(tmp_path, "x.mp3", synthetic_sounds.mp3(noise(5), index))
-    np.testing.assert_array_equal(audio.read(path, 2.0, 3.5), audio.read(path)[2 * RATE : round(3.5 * RATE)])
+    np.testing.assert_array_equal(
+        audio.read(path, 2.0, 3.5), audio.read(path)[2 * RATE : round(3.5 * RATE)]
+    )
     np.testing.assert_array_equal(audio.read(path, 2.0), audio.read(path)[2 * RATE :])
 
 
@@ -47,12 +54,17 @@ APE = struct.pack("<8sIIII8x", b"APETAGEX", 2000, 9032, 1, 2**31)
 """The footer of a title of 9000 bytes that has a header, too."""
 
 
-@pytest.mark.parametrize("tail", [b"TAG" + bytes(125), APE + b"x" * 9000 + APE], ids=["ID3v1", "APE"])
+@pytest.mark.parametrize(
+    "tail", [b"TAG" + bytes(125), APE + b"x" * 9000 + APE], ids=["ID3v1", "APE"]
+)
 @pytest.mark.parametrize("index", [True, False], ids=["index", "no index"])
 def test_titles_around_an_mp3_are_no_sound(tmp_path: Path, tail: bytes, index: bool) -> None:
     content = synthetic_sounds.mp3(noise(2), index)
     title = b"ID3\x04\0\0" + bytes([0, 0, 7, 104]) + b"\xff" * 1000
-    plain, titled = saved(tmp_path, "a.mp3", content), saved(tmp_path, "b.mp3", title + content + tail)
+    plain, titled = (
+        saved(tmp_path, "a.mp3", content),
+        saved(tmp_path, "b.mp3", title + content + tail),
+    )
     np.testing.assert_array_equal(audio.read(titled), audio.read(plain))
 
 
@@ -73,13 +85,17 @@ def test_an_index_that_promises_too_much_is_refused(tmp_path: Path) -> None:
 
 
 def test_joined_mp3_are_read_to_the_end(tmp_path: Path) -> None:
-    joined = saved(tmp_path, "x.mp3", synthetic_sounds.mp3(noise(2)) + synthetic_sounds.mp3(noise(3, seed=1)))
+    joined = saved(
+        tmp_path, "x.mp3", synthetic_sounds.mp3(noise(2)) + synthetic_sounds.mp3(noise(3, seed=1))
+    )
     assert audio.seconds(joined) == pytest.approx(5, abs=0.3)
 
 
 @pytest.mark.parametrize("kind", ["MP3", "FLAC", "OGG"])
 def test_a_second_sound_of_another_rate_is_refused(tmp_path: Path, kind: str) -> None:
-    content = synthetic_sounds.encoded(noise(2), kind) + synthetic_sounds.encoded(noise(2, rate=44100), kind, 44100)
+    content = synthetic_sounds.encoded(noise(2), kind) + synthetic_sounds.encoded(
+        noise(2, rate=44100), kind, 44100
+    )
     with pytest.raises(AudioError, match=r"another sound|damaged"):
         audio.read(saved(tmp_path, "x", content))
 
@@ -88,7 +104,9 @@ def test_a_second_sound_of_another_rate_is_refused(tmp_path: Path, kind: str) ->
 def test_a_flac_of_unknown_or_short_length_is_read_whole(tmp_path: Path, frames: int) -> None:
     samples = noise(5)
     whole = audio.read(saved(tmp_path, "a.flac", synthetic_sounds.flac(samples)))
-    np.testing.assert_array_equal(audio.read(saved(tmp_path, "b.flac", synthetic_sounds.flac(samples, frames))), whole)
+    np.testing.assert_array_equal(
+        audio.read(saved(tmp_path, "b.flac", synthetic_sounds.flac(samples, frames))), whole
+    )
 
 
 def test_a_title_after_a_flac_is_no_sound(tmp_path: Path) -> None:
@@ -112,15 +130,21 @@ def test_half_a_file_is_told(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 2**31 - 4096, 2**31, 2**32 - 1, 20000], ids=str)
-def test_a_wav_with_a_wrong_size_is_the_same_from_a_file_and_a_pipe(tmp_path: Path, size: int) -> None:
+def test_a_wav_with_a_wrong_size_is_the_same_from_a_file_and_a_pipe(
+    tmp_path: Path, size: int
+) -> None:
     content = synthetic_sounds.wav(noise(2), size)
     samples = audio.read(saved(tmp_path, "x.wav", content))
     assert samples.size == 2 * RATE
     stream = io.BytesIO(content)
-    np.testing.assert_array_equal(np.concatenate([*wav.blocks(stream, *wav.header(stream))])[:, 0], samples)
+    np.testing.assert_array_equal(
+        np.concatenate([*wav.blocks(stream, *wav.header(stream))])[:, 0], samples
+    )
 
 
-@pytest.mark.parametrize("tail", [b"LIST\x1a\0\0\0INFOISFT" + bytes(18), bytes(5000), b"TAG" + bytes(125)])
+@pytest.mark.parametrize(
+    "tail", [b"LIST\x1a\0\0\0INFOISFT" + bytes(18), bytes(5000), b"TAG" + bytes(125)]
+)
 def test_what_follows_the_samples_of_a_wav_is_no_sound(tmp_path: Path, tail: bytes) -> None:
     content = synthetic_sounds.wav(noise(2)) + tail
     assert audio.read(saved(tmp_path, "x.wav", content)).size == 2 * RATE
@@ -138,7 +162,9 @@ def test_an_rf64_whose_recorder_died_is_read_to_its_end(tmp_path: Path) -> None:
 def test_a_wav_without_its_end_is_read_and_its_header_refused(tmp_path: Path) -> None:
     path = saved(tmp_path, "x.wav", synthetic_sounds.wav(noise(2), size=10 * RATE))
     assert audio.read(path).size == 2 * RATE
-    with pytest.raises(AudioError, match="96000 bytes of its samples are missing, the file is cut short"):
+    with pytest.raises(
+        AudioError, match="96000 bytes of its samples are missing, the file is cut short"
+    ):
         audio.header(path)
 
 
@@ -146,5 +172,7 @@ def test_blocks_are_resampled_as_the_whole_is(tmp_path: Path) -> None:
     import soxr
 
     samples = noise(9, rate=44100).astype(np.float32)
-    path = saved(tmp_path, "x.wav", synthetic_sounds.encoded(samples, "WAV", 44100, subtype="FLOAT"))
+    path = saved(
+        tmp_path, "x.wav", synthetic_sounds.encoded(samples, "WAV", 44100, subtype="FLOAT")
+    )
     np.testing.assert_array_equal(audio.read(path), soxr.resample(samples, 44100, 16000))

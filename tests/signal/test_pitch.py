@@ -1,4 +1,6 @@
-"""Pitch is that of sounds whose pitch is known, and the lag of the highest autocorrelation, summed by hand."""
+"""Pitch is that of sounds whose pitch is known, and the lag of the highest autocorrelation, summed
+by hand.
+"""
 
 from __future__ import annotations
 
@@ -29,16 +31,23 @@ def test_noise_and_silence_are_not_periodic() -> None:
 
 def test_a_frame_is_the_peak_of_its_own_autocorrelation() -> None:
     samples = voice(150)[:FRAME] + noise()[:FRAME] / np.float32(4)
-    slow = np.convolve(samples.astype(float).reshape(-1, 4).mean(axis=1), [0.25, 0.5, 0.25], mode="valid")
+    slow = np.convolve(
+        samples.astype(float).reshape(-1, 4).mean(axis=1), [0.25, 0.5, 0.25], mode="valid"
+    )
     window = np.hanning(160)[1:-1]
     frame = (slow - slow.mean()) * window
     r = [
-        (frame[: 158 - lag] @ frame[lag:]) / (frame @ frame) * (window @ window) / (window[: 158 - lag] @ window[lag:])
+        (frame[: 158 - lag] @ frame[lag:])
+        / (frame @ frame)
+        * (window @ window)
+        / (window[: 158 - lag] @ window[lag:])
         for lag in range(68)
     ]
     best = max(range(8, 67), key=lambda lag: r[lag] - 0.03 * np.log2(lag))
     (found,) = pitch(samples)
-    assert found[0] == pytest.approx(semitones(4000 / best), abs=semitones(100 * (best + 0.5) / best))
+    assert found[0] == pytest.approx(
+        semitones(4000 / best), abs=semitones(100 * (best + 0.5) / best)
+    )
     assert found[1] == pytest.approx(r[best], abs=0.02)
 
 

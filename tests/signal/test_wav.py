@@ -1,4 +1,6 @@
-"""WAV from a pipe: every coding gives the samples that libsndfile gives, and no header makes it fail otherwise."""
+"""WAV from a pipe: every coding gives the samples that libsndfile gives, and no header makes it
+fail otherwise.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def made(**how: object) -> bytes:
 def heard(content: bytes) -> tuple[Format, NDArray[np.float32]]:
     stream = io.BytesIO(content)
     coded, size = wav.header(stream)
-    return coded, np.concatenate([np.empty((0, coded.channels), np.float32), *wav.blocks(stream, coded, size)])
+    return coded, np.concatenate(
+        [np.empty((0, coded.channels), np.float32), *wav.blocks(stream, coded, size)]
+    )
 
 
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
@@ -107,7 +111,9 @@ def test_what_cannot_be_read_says_so(content: bytes, says: str) -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_no_bytes_make_it_fail_otherwise(data: st.DataObject) -> None:
-    content = bytearray(made(subtype=data.draw(st.sampled_from(["PCM_16", "PCM_24", "DOUBLE"])))[:400])
+    content = bytearray(
+        made(subtype=data.draw(st.sampled_from(["PCM_16", "PCM_24", "DOUBLE"])))[:400]
+    )
     for place in data.draw(st.lists(st.integers(0, 80), max_size=6)):
         content[place] = data.draw(st.integers(0, 255))
     try:

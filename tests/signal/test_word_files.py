@@ -32,7 +32,9 @@ def keyed(words: list[str] = WORDS) -> KeyedVectors:
 
 
 def binary(words: list[bytes], first: bytes = b"3 5\n", end: bytes = b"") -> bytes:
-    return first + b"".join(word + b" " + row.tobytes() + end for word, row in zip(words, VECTORS, strict=True))
+    return first + b"".join(
+        word + b" " + row.tobytes() + end for word, row in zip(words, VECTORS, strict=True)
+    )
 
 
 READ: dict[str, tuple[str, bytes, list[str]]] = {
@@ -46,7 +48,11 @@ READ: dict[str, tuple[str, bytes, list[str]]] = {
     "Latin-1": ("x.txt", b"2 3\nth\xe9 1 1 1\ncat 2 2 2\n", ["th\\xe9", "cat"]),
     "the C tool": ("x.bin", binary([b"happy", b"sad", b"angry"], end=b"\n"), WORDS),
     "gensim": ("x.bin", binary([b"happy", b"sad", b"angry"]), WORDS),
-    "a word that was cut": ("x.bin", binary([b"happ\xc3", b"sad", b"angry"]), ["happ\\xc3", "sad", "angry"]),
+    "a word that was cut": (
+        "x.bin",
+        binary([b"happ\xc3", b"sad", b"angry"]),
+        ["happ\\xc3", "sad", "angry"],
+    ),
 }
 
 
@@ -58,17 +64,29 @@ def test_these_files_are_read_right(tmp_path: Path, kind: str) -> None:
 
 
 REFUSED: dict[str, tuple[str, bytes, str]] = {
-    "more words": ("x.txt", b"1 3\nthe 1 1 1\ncat 2 2 2\n", "more words than the 1 of its first line"),
+    "more words": (
+        "x.txt",
+        b"1 3\nthe 1 1 1\ncat 2 2 2\n",
+        "more words than the 1 of its first line",
+    ),
     "fewer words": ("x.txt", b"3 3\nthe 1 1 1\ncat 2 2 2\n", "2 words and not the 3"),
     "a word twice": ("x.txt", b"2 3\nthe 1 1 1\nthe 2 2 2\n", "'the' comes twice"),
     "NaN": ("x.txt", b"2 3\nthe 1 1 nan\ncat 2 2 2\n", "line 2"),
-    "a missing number": ("x.txt", b"the 1 1 1\ncat 2 2\ndog 3 3 3\n", "line 2 of fewer than 3 numbers"),
+    "a missing number": (
+        "x.txt",
+        b"the 1 1 1\ncat 2 2\ndog 3 3 3\n",
+        "line 2 of fewer than 3 numbers",
+    ),
     "a number too many": ("x.txt", b"the 1 1 1\ncat 2 2 2 2\n", "line 2 of more than 3 numbers"),
     "a number with an underscore": ("x.txt", b"1 2\nthe 1_0 2\n", "line 2"),
     "no end": ("x.txt", b"1 2\nthe 1 2", "a last line that does not end"),
     "an empty line": ("x.txt", b"2 2\nthe 1 2\n\ncat 1 2\n", "empty line"),
     "10^12 words": ("x.txt", b"1000000000000 3\nthe 1 2 3\n", "1 words and not"),
-    "10^12 words in bytes": ("x.bin", binary([b"a", b"b", b"c"], b"1000000000000 300\n"), "fewer bytes than"),
+    "10^12 words in bytes": (
+        "x.bin",
+        binary([b"a", b"b", b"c"], b"1000000000000 300\n"),
+        "fewer bytes than",
+    ),
     "10^8 numbers": ("x.bin", binary([b"a", b"b", b"c"], b"3 100000000\n"), "a first line of"),
     "more bytes": ("x.bin", binary([b"a", b"b", b"c"], b"2 5\n"), "more bytes than"),
     "fewer bytes": ("x.bin", binary([b"a", b"b", b"c"], b"4 5\n"), "fewer bytes than"),
@@ -83,13 +101,18 @@ def test_these_files_are_refused_in_one_line(tmp_path: Path, kind: str) -> None:
     name, content, cause = REFUSED[kind]
     (tmp_path / name).write_bytes(content)
     begin = time.monotonic()
-    with pytest.raises(FeatureError, match=rf"^[^\n]*{name}: no word vectors[^\n]*{cause}[^\n]*anew$"):
+    with pytest.raises(
+        FeatureError, match=rf"^[^\n]*{name}: no word vectors[^\n]*{cause}[^\n]*anew$"
+    ):
         read(tmp_path / name)
     assert time.monotonic() - begin < 1
 
 
 DISGUISED = {
-    "a git-lfs pointer": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "a git-lfs pointer"),
+    "a git-lfs pointer": (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n",
+        "a git-lfs pointer",
+    ),
     "a web page": (b"<html>404</html>\n", "a web page"),
     "an archive": (b"\x1f\x8b\x08\x00abc", "a gzip archive, .*: unpack it"),
 }
@@ -110,7 +133,9 @@ def test_words_in_utf_16_are_named(tmp_path: Path) -> None:
         read(tmp_path / "x.txt")
 
 
-@pytest.mark.parametrize("word", ["New York", "a b", "New York City", "Los Angeles", "U S A B", "an 8"])
+@pytest.mark.parametrize(
+    "word", ["New York", "a b", "New York City", "Los Angeles", "U S A B", "an 8"]
+)
 def test_a_space_in_a_word_of_a_binary_file_is_refused(tmp_path: Path, word: str) -> None:
     keyed(["happy", word, "sad"]).save_word2vec_format(str(tmp_path / "x.bin"), binary=True)
     with pytest.raises(FeatureError, match="is a space in"):
@@ -120,10 +145,14 @@ def test_a_space_in_a_word_of_a_binary_file_is_refused(tmp_path: Path, word: str
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(
-        st.text(st.characters(min_codepoint=33, exclude_categories=["Z", "C"]), min_size=1), min_size=1, unique=True
+        st.text(st.characters(min_codepoint=33, exclude_categories=["Z", "C"]), min_size=1),
+        min_size=1,
+        unique=True,
     )
 )
-def test_words_of_any_letters_come_back(tmp_path_factory: pytest.TempPathFactory, words: list[str]) -> None:
+def test_words_of_any_letters_come_back(
+    tmp_path_factory: pytest.TempPathFactory, words: list[str]
+) -> None:
     folder = tmp_path_factory.mktemp("words")
     vectors = np.random.default_rng(0).normal(size=(len(words), 4)).astype(np.float32)
     rows = [word.encode() + b" " + row.tobytes() for word, row in zip(words, vectors, strict=True)]
@@ -173,7 +202,9 @@ def in_an_attribute(folder: Path, harm: Harm) -> None:
 
 
 def by_a_module_of_numpy(folder: Path, harm: Harm) -> None:
-    """Importing `numpy.f2py.__main__` runs a program; other modules of numpy call what they are given."""
+    """Importing `numpy.f2py.__main__` runs a program; other modules of numpy call what they are
+    given.
+    """
     call = b"cnumpy.f2py.__main__\nmain\n)R."
     (folder / "x.kv").write_bytes(b"\x80\x04" + call + str(harm.path).encode())
 
@@ -209,7 +240,10 @@ def test_reading_a_kv_imports_neither_gensim_nor_pickled_names(tmp_path: Path) -
     keyed().save(str(tmp_path / "x.kv"))
     code = "import sys; from sordino.signal.words import read; read(sys.argv[1]); print('gensim' in sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path / "x.kv")], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, str(tmp_path / "x.kv")],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout.strip() == "False"
 
@@ -241,7 +275,11 @@ def test_any_bytes_are_plain_data_or_a_value_error(content: bytes) -> None:
 
 
 def test_the_inert_reader_gives_data_as_they_are() -> None:
-    data: dict[str, Any] = {"a": [1, -5, 2.5, None, True, "ü", b"x", (1, 2), ()], "b": {"c": [[]]}, "long": 10**30}
+    data: dict[str, Any] = {
+        "a": [1, -5, 2.5, None, True, "ü", b"x", (1, 2), ()],
+        "b": {"c": [[]]},
+        "long": 10**30,
+    }
     for protocol in (2, 3, 4, 5):
         if protocol == 2:
             data["a"][6] = "x"  # bytes are a call in this protocol

@@ -1,4 +1,6 @@
-"""A transcript becomes the vectors of its words, whatever file they come from; what is no such file is refused."""
+"""A transcript becomes the vectors of its words, whatever file they come from; what is no such file
+is refused.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,9 @@ def test_tokens_are_a_fixed_point(text: str) -> None:
 
 def test_a_word_is_looked_up_in_lower_case_then_as_a_name_then_as_an_acronym() -> None:
     words = Words.of(VOCABULARY, VECTORS)
-    np.testing.assert_array_equal(words("THE cup, Rome; rome, tv don’t"), VECTORS[[0, 1, 2, 2, 3, 5]])
+    np.testing.assert_array_equal(
+        words("THE cup, Rome; rome, tv don’t"), VECTORS[[0, 1, 2, 2, 3, 5]]
+    )
     both = Words.of(["us", "US"], VECTORS[:2])
     np.testing.assert_array_equal(both("US us"), VECTORS[[0, 0]])
     assert "rome" in words
@@ -81,7 +85,9 @@ def test_a_word_is_looked_up_in_lower_case_then_as_a_name_then_as_an_acronym() -
 def test_an_unknown_word_is_the_mean_and_keeps_its_place() -> None:
     words = Words.of(VOCABULARY, VECTORS)
     np.testing.assert_allclose(words.unknown, VECTORS.mean(axis=0), rtol=1e-6)
-    np.testing.assert_array_equal(words("the blue cup"), np.stack([VECTORS[0], words.unknown, VECTORS[1]]))
+    np.testing.assert_array_equal(
+        words("the blue cup"), np.stack([VECTORS[0], words.unknown, VECTORS[1]])
+    )
 
 
 def test_an_unknown_word_is_the_files_own_where_it_has_one() -> None:
@@ -113,7 +119,11 @@ def test_what_is_looked_up_is_ones_own_to_change() -> None:
 def test_the_hash_knows_every_word_and_vector() -> None:
     other = VECTORS.copy()
     other[5, 2] += 1e-6
-    made = (Words.of(VOCABULARY, VECTORS), Words.of([*VOCABULARY[:5], "do"], VECTORS), Words.of(VOCABULARY, other))
+    made = (
+        Words.of(VOCABULARY, VECTORS),
+        Words.of([*VOCABULARY[:5], "do"], VECTORS),
+        Words.of(VOCABULARY, other),
+    )
     assert len({words.hash for words in made}) == 3
 
 
@@ -121,14 +131,20 @@ def test_the_hash_knows_every_word_and_vector() -> None:
     ("vocabulary", "vectors", "message"),
     [
         ([], np.zeros((0, 3)), "0 different words of 0"),
-        (["a"], np.zeros((2, 3)), r"1 different words of 1 and vectors \(2, 3\), expected a row a word"),
+        (
+            ["a"],
+            np.zeros((2, 3)),
+            r"1 different words of 1 and vectors \(2, 3\), expected a row a word",
+        ),
         (["a", "a"], np.zeros((2, 3)), "1 different words of 2"),
         (["a"], np.zeros(3), r"vectors \(3,\)"),
         (["a", "b"], np.array([[1.0], [np.nan]]), "NaN or infinite, expected numbers"),
         (["<unk>", "b"], np.array([[1.0], [np.inf]]), "NaN or infinite, expected numbers"),
     ],
 )
-def test_what_is_no_vocabulary_is_refused(vocabulary: list[str], vectors: NDArray[np.float64], message: str) -> None:
+def test_what_is_no_vocabulary_is_refused(
+    vocabulary: list[str], vectors: NDArray[np.float64], message: str
+) -> None:
     with pytest.raises(FeatureError, match=message):
         Words.of(vocabulary, vectors)
 
@@ -156,7 +172,10 @@ def test_the_suffix_may_be_in_capitals_and_lines_may_end_as_on_windows(tmp_path:
 
 
 def test_the_c_tool_ends_every_vector_with_a_line(tmp_path: Path) -> None:
-    rows = b"".join(word.encode() + b" " + row.tobytes() + b"\n" for word, row in zip(VOCABULARY, VECTORS, strict=True))
+    rows = b"".join(
+        word.encode() + b" " + row.tobytes() + b"\n"
+        for word, row in zip(VOCABULARY, VECTORS, strict=True)
+    )
     (tmp_path / "c.bin").write_bytes(b"6 3\n" + rows)
     words = read(tmp_path / "c.bin")
     assert list(words.place) == VOCABULARY
@@ -171,7 +190,9 @@ def test_a_file_cut_short_anywhere_is_refused(tmp_path: Path, kind: str) -> None
     content = path.read_bytes()
     for size in range(len(content)):
         path.write_bytes(content[:size])
-        with pytest.raises(FeatureError, match=r"words\..*: no word vectors that can be read, expected a whole"):
+        with pytest.raises(
+            FeatureError, match=r"words\..*: no word vectors that can be read, expected a whole"
+        ):
             read(tmp_path / f"words{kind.split()[0]}")
 
 
@@ -210,8 +231,12 @@ def test_a_file_with_a_vector_of_nan_is_refused(tmp_path: Path, kind: str) -> No
         read(path)
 
 
-@pytest.mark.parametrize(("kind", "suffix"), [(".txt", ".bin"), (".bin", ".txt"), (".bin", ".kv"), (".kv", ".txt")])
-def test_one_kind_under_the_name_of_another_is_refused(tmp_path: Path, kind: str, suffix: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "suffix"), [(".txt", ".bin"), (".bin", ".txt"), (".bin", ".kv"), (".kv", ".txt")]
+)
+def test_one_kind_under_the_name_of_another_is_refused(
+    tmp_path: Path, kind: str, suffix: str
+) -> None:
     rng = np.random.default_rng(0)
     many = keyed([f"word{row}" for row in range(50)], rng.normal(size=(50, 100)).astype(np.float32))
     path = tmp_path / f"x{suffix}"
@@ -246,13 +271,16 @@ def test_vectors_that_are_not_beside_their_file_are_named(tmp_path: Path) -> Non
     path = written(tmp_path, ".kv and .npy")
     (tmp_path / "words.kv.vectors.npy").unlink()
     with pytest.raises(
-        FeatureError, match=r"words\.kv\.vectors\.npy is missing, expected it beside the file: copy both"
+        FeatureError,
+        match=r"words\.kv\.vectors\.npy is missing, expected it beside the file: copy both",
     ):
         read(path)
 
 
 def test_another_suffix_and_no_file_are_told(tmp_path: Path) -> None:
-    with pytest.raises(FeatureError, match=r"suffix \.gz, expected \.kv, \.bin, \.txt: unpack or convert it"):
+    with pytest.raises(
+        FeatureError, match=r"suffix \.gz, expected \.kv, \.bin, \.txt: unpack or convert it"
+    ):
         read(tmp_path / "GoogleNews.bin.gz")
     with pytest.raises(StorageError, match=r"gone\.bin: No such file or directory: check the path"):
         read(tmp_path / "gone.bin")

@@ -1,4 +1,6 @@
-"""A corpus of short planted sounds: activation in the level, gender in the bands, words that go with activation."""
+"""A corpus of short planted sounds: activation in the level, gender in the bands, words that go
+with activation.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,12 @@ EMOTIONS = ("sad", "neutral", "happy")
 WORDS = ("slow grey rain", "table door lamp", "bright loud sun")
 
 
-def corpus(folder: Path, speakers: int = 20, utterances: int = 6, seed: int = 0, words: bool = True) -> Corpus:
-    """`speakers` of both genders in turn; sad, neutral and happy are low, mid and high by the derived labels."""
+def corpus(
+    folder: Path, speakers: int = 20, utterances: int = 6, seed: int = 0, words: bool = True
+) -> Corpus:
+    """`speakers` of both genders in turn; sad, neutral and happy are low, mid and high by the
+    derived labels.
+    """
     random = np.random.default_rng(seed)
     rows = []
     for speaker in range(speakers):

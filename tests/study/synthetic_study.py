@@ -1,4 +1,5 @@
-"""A tiny study: a manifest, short sounds and a table of vectors whose structure is known; and settings to run it fast.
+"""A tiny study: a manifest, short sounds and a table of vectors whose structure is known; and
+settings to run it fast.
 
 speaker 00 (female) ── neutral, happy, sad, angry ── three takes each ── 0.1 s of noise and one row of 24 numbers
 speaker 01 (male)   ── ...
@@ -65,19 +66,25 @@ def study(
     strength: float = 1.0,
     seed: int = 0,
 ) -> Made:
-    """A corpus of `speakers` for each of `names`, every other one a man, with `takes` of each of the four emotions.
+    """A corpus of `speakers` for each of `names`, every other one a man, with `takes` of each of
+    the four emotions.
 
-    Sounds are noise that says nothing; the vectors say what `planted` lets them, and nothing at strength 0.
+    Sounds are noise that says nothing; the vectors say what `planted` lets them, and nothing at
+    strength 0.
     """
     rows = relabel(_rows(speakers, takes, names))
     for number, file in enumerate(rows["file"]):
-        noise = np.random.default_rng([seed, number]).normal(0, 0.1, round(SECONDS * audio.SAMPLING_RATE))
+        noise = np.random.default_rng([seed, number]).normal(
+            0, 0.1, round(SECONDS * audio.SAMPLING_RATE)
+        )
         audio.write(folder / file, noise)
     manifest, vectors = folder / "manifest.csv", folder / "vectors.parquet"
     rows.to_csv(manifest, index=False)
     corpus = corpora.load("manifest", manifest)
     x = planted(corpus, strength, seed)
-    return Made(manifest, write_vectors(vectors, x, corpus, [f"x{axis}" for axis in range(DIMS)]), corpus, x)
+    return Made(
+        manifest, write_vectors(vectors, x, corpus, [f"x{axis}" for axis in range(DIMS)]), corpus, x
+    )
 
 
 def _rows(speakers: int, takes: int, names: Sequence[str]) -> pd.DataFrame:
@@ -99,7 +106,9 @@ def _rows(speakers: int, takes: int, names: Sequence[str]) -> pd.DataFrame:
 
 
 def planted(corpus: Corpus, strength: float = 1.0, seed: int = 0) -> NDArray[np.float32]:
-    """Vectors `(utterances, 24)`: three axes tell an emotion from neutral, a fourth the gender, all rotated."""
+    """Vectors `(utterances, 24)`: three axes tell an emotion from neutral, a fourth the gender, all
+    rotated.
+    """
     random = np.random.default_rng(seed)
     x = random.normal(0, 0.5, (len(corpus), DIMS))
     names, place = np.unique(corpus.speaker, return_inverse=True)
@@ -147,7 +156,9 @@ def few(policies: int) -> Iterator[None]:
 
 @contextmanager
 def brisk(policies: int = 3) -> Iterator[None]:
-    """Few epochs, no grids, few policies, in every process: a unit takes a fraction of a second, and is computed."""
+    """Few epochs, no grids, few policies, in every process: a unit takes a fraction of a second,
+    and is computed.
+    """
     settings = Settings(epochs=12, learning_rate=5e-3)
     fitters: dict[str, Callable[..., Fitter]] = {
         "rae": partial(ReplacementFitter, settings=settings),
@@ -172,11 +183,19 @@ def _fitter(make: Callable[..., Fitter], policy: Policy, seed: int) -> Fitter:
     return make(policy, seed=seed)
 
 
-def run(given: Made, out: Path, options: Options = SMALL, corpus: Corpus | None = None, **more: Any) -> Run:
+def run(
+    given: Made, out: Path, options: Options = SMALL, corpus: Corpus | None = None, **more: Any
+) -> Run:
     """The study with few epochs, in this process; `page=False` writes an empty page."""
     with brisk(more.pop("policies", 1)), pytest.MonkeyPatch.context() as patch:
         if not more.pop("page", True):
             patch.setattr(report, "page", lambda *_: Page("", "", ()))
-        settings = {"features": str(given.vectors), "options": options, "cache": None, "jobs": 1, **more}
+        settings = {
+            "features": str(given.vectors),
+            "options": options,
+            "cache": None,
+            "jobs": 1,
+            **more,
+        }
         feng2021.reproduce(corpus or given.corpus, out, **settings)
     return Run(given, out)

@@ -27,14 +27,20 @@ def out(given: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = replace(SMALL, releases=("none", "drawn"), families=("linear",))
     with synthetic_study.brisk(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # few prototypes
-        compare.compare(given.corpus, folder, features=str(given.vectors), options=options, cache=None, jobs=1)
+        compare.compare(
+            given.corpus, folder, features=str(given.vectors), options=options, cache=None, jobs=1
+        )
     return folder
 
 
 def test_what_is_written(out: Path) -> None:
     assert sorted(path.name for path in out.iterdir()) == [
-        "estimates.csv", "figure.svg", "report.html", "run.json", "units",
-    ]  # fmt: skip
+        "estimates.csv",
+        "figure.svg",
+        "report.html",
+        "run.json",
+        "units",
+    ]
     assert json.loads((out / "run.json").read_text())["config"]["study"] == "compare"
 
 
@@ -42,7 +48,18 @@ def test_estimates_hold_every_release_and_the_bounds_of_drawn_ones(out: Path) ->
     estimates = pd.read_csv(out / "estimates.csv", keep_default_na=False)
     assert tuple(estimates.columns) == COLUMNS
     assert set(estimates["release"]) == {"none", "drawn"}
-    keys = ["release", "required", "knowledge", "attacker", "target", "metric", "group", "k", "split", "corpus"]
+    keys = [
+        "release",
+        "required",
+        "knowledge",
+        "attacker",
+        "target",
+        "metric",
+        "group",
+        "k",
+        "split",
+        "corpus",
+    ]
     assert not estimates.duplicated(keys).any()
     bounds = estimates[estimates["metric"].str.startswith("bound_")]
     assert set(bounds["release"]) == {"drawn"}
@@ -56,7 +73,9 @@ def test_what_is_drawn_hides_and_keeps_the_required_emotion(out: Path) -> None:
 
     def value(release: str, metric: str, knowledge: str = "semi-informed") -> float:
         rows = headline[
-            (headline["release"] == release) & (headline["metric"] == metric) & (headline["knowledge"] == knowledge)
+            (headline["release"] == release)
+            & (headline["metric"] == metric)
+            & (headline["knowledge"] == knowledge)
         ]
         return float(rows.loc[rows["target"] != "membership", "value"].astype(float).iloc[0])
 
@@ -68,6 +87,11 @@ def test_what_is_drawn_hides_and_keeps_the_required_emotion(out: Path) -> None:
 
 def test_the_page_shows_the_front_the_table_and_the_bound(out: Path) -> None:
     page = (out / "report.html").read_text()
-    for words in ("Releases compared", "Utility against leakage", "Every release", "What no attacker exceeds"):
+    for words in (
+        "Releases compared",
+        "Utility against leakage",
+        "Every release",
+        "What no attacker exceeds",
+    ):
         assert words in page
     assert (out / "figure.svg").read_text(encoding="utf-8") in page

@@ -1,4 +1,6 @@
-"""One draw under one policy: fitted without its test speakers, kept once, and never taken for another."""
+"""One draw under one policy: fitted without its test speakers, kept once, and never taken for
+another.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,11 @@ def dealt(corpus: Corpus, options: Options = SMALL) -> tuple[Parts, ...]:
 
 
 def first_unit(
-    folder: Path, x: Vectors, corpus: Corpus, options: Options = SMALL, draws: tuple[Parts, ...] = ()
+    folder: Path,
+    x: Vectors,
+    corpus: Corpus,
+    options: Options = SMALL,
+    draws: tuple[Parts, ...] = (),
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Guesses and record of the first draw under the first policy, and of no other."""
     draws = draws or dealt(corpus, options)
@@ -57,7 +63,9 @@ def with_others(x: Vectors, rows: NDArray[np.intp]) -> Vectors:
     return other
 
 
-@pytest.mark.parametrize("options", [EVERY, replace(SMALL, fit_on="risk"), replace(SMALL, fit_on="both")])
+@pytest.mark.parametrize(
+    "options", [EVERY, replace(SMALL, fit_on="risk"), replace(SMALL, fit_on="both")]
+)
 def test_nothing_is_fitted_on_the_test(given: Made, tmp_path: Path, options: Options) -> None:
     test = dealt(given.corpus)[0].test
     guesses, record = first_unit(tmp_path / "one", given.x, given.corpus, options)
@@ -75,7 +83,9 @@ def test_no_label_of_the_test_is_looked_at_in_fitting(given: Made, tmp_path: Pat
     labels = given.corpus.table.copy()
     random = np.random.default_rng(0)
     labels.loc[test, "emotion"] = random.permutation(labels.loc[test, "emotion"])
-    labels.loc[test, "gender"] = labels.loc[test, "gender"].map({"female": "male", "male": "female"})
+    labels.loc[test, "gender"] = labels.loc[test, "gender"].map(
+        {"female": "male", "male": "female"}
+    )
     guesses, record = first_unit(tmp_path / "one", given.x, given.corpus, SMALL, draws)
     others, same = first_unit(tmp_path / "other", given.x, Corpus("made", labels), SMALL, draws)
     assert same == record
@@ -88,11 +98,15 @@ def test_each_party_teaches_its_own(given: Made, tmp_path: Path) -> None:
     """The other way round: the tests above could see a leak, had there been one."""
     parts = dealt(given.corpus)[0]
     _, record = first_unit(tmp_path / "one", given.x, given.corpus, EVERY)
-    _, risk = first_unit(tmp_path / "risk", with_others(given.x, parts.risk.rows), given.corpus, EVERY)
+    _, risk = first_unit(
+        tmp_path / "risk", with_others(given.x, parts.risk.rows), given.corpus, EVERY
+    )
     assert risk["releases"] == record["releases"]
     assert risk["risk_validation_losses"] != record["risk_validation_losses"]
     assert risk["attackers"] != record["attackers"]
-    _, transform = first_unit(tmp_path / "transform", with_others(given.x, parts.transform.rows), given.corpus, EVERY)
+    _, transform = first_unit(
+        tmp_path / "transform", with_others(given.x, parts.transform.rows), given.corpus, EVERY
+    )
     assert all(hashes(transform)[name] != hashes(record)[name] for name in PAPER if name != "none")
 
 
@@ -109,7 +123,9 @@ def test_validation_touches_no_test_speaker(given: Made, tmp_path: Path) -> None
     seen = np.concatenate([parts.risk.rows, parts.transform.rows, parts.test])
     assert not set(speakers[seen]) & set(speakers[usual.test])
     assert not set(speakers[parts.transform.rows]) & set(speakers[parts.test])
-    others, same = first_unit(tmp_path / "other", with_others(given.x, usual.test), given.corpus, options)
+    others, same = first_unit(
+        tmp_path / "other", with_others(given.x, usual.test), given.corpus, options
+    )
     assert same == record
     pd.testing.assert_frame_equal(others, guesses)
 
@@ -117,7 +133,10 @@ def test_validation_touches_no_test_speaker(given: Made, tmp_path: Path) -> None
 def test_validation_stops_on_every_emotion_whatever_the_order_of_the_rows(given: Made) -> None:
     """The corpus says its four emotions in turn, so every fourth row of it has the same one."""
     assert list(given.corpus.column("emotion")[:8:4]) == ["angry", "angry"]
-    usual, draws = dealt(given.corpus), dealt(given.corpus, replace(SMALL, measured_on="validation"))
+    usual, draws = (
+        dealt(given.corpus),
+        dealt(given.corpus, replace(SMALL, measured_on="validation")),
+    )
     for before, parts in zip(usual, draws, strict=True):
         emotions = given.corpus.column("emotion")[parts.transform.validation]
         assert set(emotions) == set(protocol.EMOTIONS)
@@ -127,7 +146,9 @@ def test_validation_stops_on_every_emotion_whatever_the_order_of_the_rows(given:
 
 def test_validation_by_utterance_has_no_speakers_to_measure_on(given: Made) -> None:
     options = replace(SMALL, measured_on="validation", validation="utterance")
-    with pytest.raises(SplitError, match=r"measured_on validation with held-out utterances: .* keep whole ones"):
+    with pytest.raises(
+        SplitError, match=r"measured_on validation with held-out utterances: .* keep whole ones"
+    ):
         dealt(given.corpus, options)
 
 
@@ -146,7 +167,11 @@ def relabelled(one: Made) -> tuple[Vectors, Corpus, Options]:
 def in_sessions(one: Made) -> tuple[Vectors, Corpus, Options]:
     """A man and a woman a session: other speakers go together, so the parts are others."""
     number = one.corpus.table["speaker"].str[-2:].astype(int)
-    return one.x, Corpus("made", one.corpus.table.assign(session=[f"made/{one // 2}" for one in number])), SMALL
+    return (
+        one.x,
+        Corpus("made", one.corpus.table.assign(session=[f"made/{one // 2}" for one in number])),
+        SMALL,
+    )
 
 
 def with_options(**options: Any) -> Callable[[Made], tuple[Vectors, Corpus, Options]]:
@@ -179,7 +204,9 @@ def kept(given: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_has_changed_is_computed_anew(given: Made, kept: Path, tmp_path: Path, change: str) -> None:
+def test_what_has_changed_is_computed_anew(
+    given: Made, kept: Path, tmp_path: Path, change: str
+) -> None:
     x, corpus, options = CHANGES[change](given)
     before = times(kept)
     in_kept, fresh = (first_unit(folder, x, corpus, options) for folder in (kept, tmp_path))
@@ -206,7 +233,9 @@ def test_a_unit_that_is_not_finished_is_computed_and_no_other(given: Made, tmp_p
         guesses, records = predictions(given.x, given.corpus, draws, tmp_path, SMALL, jobs=1)
     before = times(tmp_path)
     lost = next(name for name in before if name.startswith("happy-1-"))
-    (tmp_path / f".{lost}").write_bytes((tmp_path / lost).read_bytes()[:100])  # killed while it was written
+    (tmp_path / f".{lost}").write_bytes(
+        (tmp_path / lost).read_bytes()[:100]
+    )  # killed while it was written
     (tmp_path / lost).unlink()
     with synthetic_study.brisk(policies=1):
         again, same = predictions(given.x, given.corpus, draws, tmp_path, SMALL, jobs=1)
@@ -219,7 +248,9 @@ def test_a_unit_that_is_not_finished_is_computed_and_no_other(given: Made, tmp_p
 def test_a_unit_does_not_depend_on_its_neighbours(given: Made, tmp_path: Path) -> None:
     draws = dealt(given.corpus)
     with synthetic_study.brisk(policies=2):
-        guesses, records = predictions(given.x, given.corpus, draws[1::-1], tmp_path / "two", SMALL, jobs=1)
+        guesses, records = predictions(
+            given.x, given.corpus, draws[1::-1], tmp_path / "two", SMALL, jobs=1
+        )
     alone, record = first_unit(tmp_path / "one", given.x, given.corpus)
     assert list(records) == ["happy-1", "sad-1", "happy-0", "sad-0"]
     assert records[UNIT] == record
@@ -230,13 +261,23 @@ def test_a_unit_does_not_depend_on_its_neighbours(given: Made, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("options", "error", "line"),
     [
-        ({"releases": ("rae", "mute")}, ReleaseError, "releases mute, expected some of none, rae, "),
+        (
+            {"releases": ("rae", "mute")},
+            ReleaseError,
+            "releases mute, expected some of none, rae, ",
+        ),
         ({"releases": ()}, ReleaseError, "releases empty, expected some of none, rae, "),
         ({"families": ("oracle",)}, AttackError, "families oracle, expected some of linear, "),
         ({"fit_on": "test"}, FeatureError, "fit_on test, expected some of transform, risk, both"),
-        ({"measured_on": "train"}, SplitError, "measured_on train, expected some of test, validation"),
+        (
+            {"measured_on": "train"},
+            SplitError,
+            "measured_on train, expected some of test, validation",
+        ),
     ],
 )
-def test_an_option_that_is_not_known_is_refused(options: Any, error: type[SordinoError], line: str) -> None:
+def test_an_option_that_is_not_known_is_refused(
+    options: Any, error: type[SordinoError], line: str
+) -> None:
     with pytest.raises(error, match=line):
         Options(**options)

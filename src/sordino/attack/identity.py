@@ -1,7 +1,9 @@
-"""Who speaks: a known speaker told from vectors, among all of them (closed set) and one against another (verification).
+"""Who speaks: a known speaker told from vectors, among all of them (closed set) and one against
+another (verification).
 
-The attacker has labelled utterances of the very people. Utterances of each speaker are dealt to folds; each is scored
-against every speaker by attackers who learnt from the other folds, one speaker against the rest.
+The attacker has labelled utterances of the very people. Utterances of each speaker are dealt to
+folds; each is scored against every speaker by attackers who learnt from the other folds, one
+speaker against the rest.
 """
 
 from __future__ import annotations
@@ -44,7 +46,8 @@ class Identified:
         return 1 / int(self.scores.shape[1])
 
     def trials(self, impostors: int = 20, seed: int = 0) -> pd.DataFrame:
-        """Claims to be verified: each utterance claimed by its speaker, and by up to so many others at random.
+        """Claims to be verified: each utterance claimed by its speaker, and by up to so many others
+        at random.
 
         Columns `row`, `positive` and `score`.
         """
@@ -55,7 +58,9 @@ class Identified:
         claimed = np.concatenate([self.speaker[:, None], others], axis=1)
         row = np.repeat(np.arange(rows), 1 + count)
         positive = np.tile(np.arange(1 + count) == 0, rows)
-        return pd.DataFrame({"row": row, "positive": positive, "score": self.scores[row, claimed.ravel()]})
+        return pd.DataFrame(
+            {"row": row, "positive": positive, "score": self.scores[row, claimed.ravel()]}
+        )
 
 
 def identify(
@@ -63,7 +68,8 @@ def identify(
 ) -> Identified:
     """Who speaks in each of the rows `X` `(n, d)`, whose speakers are `groups` `(n,)`.
 
-    Raises `AttackError` for fewer than two speakers, or one with a single utterance: there is nothing to learn it from.
+    Raises `AttackError` for fewer than two speakers, or one with a single utterance: there is
+    nothing to learn it from.
 
     >>> random = np.random.default_rng(0)
     >>> who = np.repeat(np.arange(4), 10)
@@ -74,11 +80,14 @@ def identify(
     kernels.known_families(families)
     x, given = kernels.vectors(X), np.asarray(groups)
     if len(x) != len(given):
-        raise AttackError(f"{len(x)} vectors, {len(given)} speakers, expected one each a row: align them")
+        raise AttackError(
+            f"{len(x)} vectors, {len(given)} speakers, expected one each a row: align them"
+        )
     names, speaker, counts = np.unique(given, return_inverse=True, return_counts=True)
     if len(names) < 2 or counts.min() < 2:
         raise AttackError(
-            f"{len(names)} speaker(s), one with {counts.min()} utterance(s), expected two of each: drop the others"
+            f"{len(names)} speaker(s), one with {counts.min()} utterance(s), expected two of each: "
+            "drop the others"
         )
     order = np.random.default_rng(seed).permutation(len(x))
     turn = pd.Series(order).groupby(speaker[order]).cumcount().to_numpy()
@@ -91,6 +100,8 @@ def identify(
     for one in np.unique(fold):
         best = every[int(np.argmax(right[:, fold != one].mean(axis=1)))]
         own = best.values[fold == one]
-        scores[fold == one] = (own - own.mean()) / max(float(own.std()), 1e-12)  # attackers have scales of their own
+        scores[fold == one] = (own - own.mean()) / max(
+            float(own.std()), 1e-12
+        )  # attackers have scales of their own
         family.append(best.family)
     return Identified(speaker.astype(np.intp), scores, tuple(family))

@@ -23,10 +23,14 @@ from sordino.policy import Policy
 from sordino.release.protocol import Readable, Release
 
 CLAIM: Final = "one against the rest"
-"""The attacker who knows the tested people themselves, and is told of utterances whose they are said to be."""
+"""The attacker who knows the tested people themselves, and is told of utterances whose they are
+said to be.
+"""
 
 KEPT: Final = "required-vs-rest"
-"""What is to be kept, asked of somebody who retrains on released vectors: the same attackers on the user's side."""
+"""What is to be kept, asked of somebody who retrains on released vectors: the same attackers on the
+user's side.
+"""
 
 
 class Scene:
@@ -42,12 +46,23 @@ class Scene:
         families: Sequence[str],
         seed: int,
     ) -> None:
-        self.release, self.z, self.parts, self.families, self.seed = release, z, parts, families, seed
+        self.release, self.z, self.parts, self.families, self.seed = (
+            release,
+            z,
+            parts,
+            families,
+            seed,
+        )
         self.role, self.gender = corpus.roles(policy), corpus.genders()
         self.older = corpus.older(parts.risk.rows)
-        self.intensity, self.speaker, self.corpus = corpus.column("intensity"), corpus.speaker, corpus.column("corpus")
+        self.intensity, self.speaker, self.corpus = (
+            corpus.column("intensity"),
+            corpus.speaker,
+            corpus.column("corpus"),
+        )
         self.chosen: dict[str, Any] = {}
-        """Of each secret: the best semi-informed attacker, and the AUC of each on its own speakers."""
+        """Of each secret: the best semi-informed attacker, and the AUC of each on its own speakers.
+        """
         self.rows = np.concatenate([parts.risk.rows, parts.transform.rows, parts.test])
         released = release(z[self.rows])
         self.out = np.full((len(z), released.shape[1]), np.nan, np.float32)
@@ -58,13 +73,37 @@ class Scene:
             self.said = np.full((len(z), release.bins), np.nan, np.float32)
             self.said[self.rows] = np.eye(release.bins)[release.read(self.out[self.rows])]
 
-    def block(self, rows: NDArray[np.intp], target: str, knowledge: Knowledge, **columns: Any) -> pd.DataFrame:
-        given = {"attacker": "", "best": True, "before": np.nan, "prediction": np.nan, "score": np.nan, "k": 1}
-        known = {"gender": self.gender, "role": self.role, "speaker": self.speaker, "corpus": self.corpus}
+    def block(
+        self, rows: NDArray[np.intp], target: str, knowledge: Knowledge, **columns: Any
+    ) -> pd.DataFrame:
+        given = {
+            "attacker": "",
+            "best": True,
+            "before": np.nan,
+            "prediction": np.nan,
+            "score": np.nan,
+            "k": 1,
+        }
+        known = {
+            "gender": self.gender,
+            "role": self.role,
+            "speaker": self.speaker,
+            "corpus": self.corpus,
+        }
         labels = {name: values[rows] for name, values in known.items()}
-        return pd.DataFrame({"target": target, "knowledge": str(knowledge), "row": rows, **labels, **(given | columns)})
+        return pd.DataFrame(
+            {
+                "target": target,
+                "knowledge": str(knowledge),
+                "row": rows,
+                **labels,
+                **(given | columns),
+            }
+        )
 
-    def secret(self, target: str, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def secret(
+        self, target: str, rows: NDArray[np.intp]
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """The rows that have a value of the secret, and that value: 0 or 1."""
         if target in ("gender", "age"):
             values = self.gender if target == "gender" else self.older
@@ -76,26 +115,50 @@ class Scene:
         return rows, (self.role[rows] == ROLES.index(Role.SENSITIVE)).astype(np.intp)
 
     def labelled(self, target: str) -> bool:
-        """Whether the attackers' own speakers have two of each value, and the tested ones both values."""
+        """Whether the attackers' own speakers have two of each value, and the tested ones both
+        values.
+        """
         sides = [self.secret(target, rows) for rows in (self.parts.risk.rows, self.parts.test)]
-        counts = [[len(np.unique(self.speaker[rows[values == value]])) for value in (0, 1)] for rows, values in sides]
+        counts = [
+            [len(np.unique(self.speaker[rows[values == value]])) for value in (0, 1)]
+            for rows, values in sides
+        ]
         return min(counts[0]) >= 2 and min(counts[1]) >= 1
 
     def ignorant(self, attacker: RiskAttacker) -> Iterator[pd.DataFrame]:
         test, knowledge = self.parts.test, Knowledge.IGNORANT
         before, after = attacker(self.z[test]), attacker(self.out[test])
-        yield self.block(test, "emotion", knowledge, attacker="risk-model", truth=self.role[test],
-                         before=before.role.argmax(axis=1), prediction=after.role.argmax(axis=1))  # fmt: skip
+        yield self.block(
+            test,
+            "emotion",
+            knowledge,
+            attacker="risk-model",
+            truth=self.role[test],
+            before=before.role.argmax(axis=1),
+            prediction=after.role.argmax(axis=1),
+        )
         scores = {"gender": after.gender[:, 1], "sensitive-vs-neutral": after.sensitive}
-        guesses = {"gender": after.gender.argmax(axis=1), "sensitive-vs-neutral": (after.sensitive > 0).astype(int)}
+        guesses = {
+            "gender": after.gender.argmax(axis=1),
+            "sensitive-vs-neutral": (after.sensitive > 0).astype(int),
+        }
         for target in scores:
             rows, truth = self.secret(target, test)
             kept = np.isin(test, rows)
-            yield self.block(rows, target, knowledge, attacker="risk-model", truth=truth,
-                             prediction=guesses[target][kept], score=scores[target][kept])  # fmt: skip
+            yield self.block(
+                rows,
+                target,
+                knowledge,
+                attacker="risk-model",
+                truth=truth,
+                prediction=guesses[target][kept],
+                score=scores[target][kept],
+            )
 
     def retraining(self, target: str) -> Iterator[pd.DataFrame]:
-        """Semi-informed attackers, patient ones where the secret is constant within speakers, and informed ones."""
+        """Semi-informed attackers, patient ones where the secret is constant within speakers, and
+        informed ones.
+        """
         risk, fitting = self.parts.risk.rows, self.parts.transform.rows
         own, secret = self.secret(target, np.arange(len(self.z)))
         codes = np.full(len(self.z), -1, np.intp)
@@ -107,26 +170,42 @@ class Scene:
         yield self.guessed(found.guesses, target, Knowledge.SEMI_INFORMED)
         if ks:
             yield self.guessed(found.patient, target, Knowledge.PATIENT)
-        yield self.guessed(self.retrain(codes, np.concatenate([risk, fitting])).guesses, target, Knowledge.INFORMED)
+        yield self.guessed(
+            self.retrain(codes, np.concatenate([risk, fitting])).guesses, target, Knowledge.INFORMED
+        )
 
     def kept(self) -> pd.DataFrame:
-        """Whoever may use what is released, and trains a model of their own on it: the required emotion against all."""
+        """Whoever may use what is released, and trains a model of their own on it: the required
+        emotion against all.
+        """
         everything = np.arange(len(self.z))
-        return self.guessed(self.retrain(self.secret(KEPT, everything)[1], self.parts.risk.rows).guesses, KEPT,
-                            Knowledge.SEMI_INFORMED)  # fmt: skip
+        return self.guessed(
+            self.retrain(self.secret(KEPT, everything)[1], self.parts.risk.rows).guesses,
+            KEPT,
+            Knowledge.SEMI_INFORMED,
+        )
 
-    def retrain(self, codes: NDArray[np.intp], own: NDArray[np.intp], ks: Sequence[int] = ()) -> Retrained:
+    def retrain(
+        self, codes: NDArray[np.intp], own: NDArray[np.intp], ks: Sequence[int] = ()
+    ) -> Retrained:
         """Attackers who learn from `own` rows."""
         of = (codes, self.speaker, own, self.parts.test)
-        return self.either(lambda x, families: retrain(x, *of, families=families, ks=ks, seed=self.seed))
+        return self.either(
+            lambda x, families: retrain(x, *of, families=families, ks=ks, seed=self.seed)
+        )
 
     def either(self, ask: Callable[[NDArray[np.float32], Sequence[str]], Retrained]) -> Retrained:
-        """Those who learn from what is released, and where it can be read, one who reads what it says."""
+        """Those who learn from what is released, and where it can be read, one who reads what it
+        says.
+        """
         found = ask(self.out, self.families)
         return found if self.said is None else either(found, reading(ask(self.said, ["linear"])))
 
     def guessed(self, found: pd.DataFrame, target: str, knowledge: Knowledge) -> pd.DataFrame:
-        columns = {name: found[name].to_numpy() for name in ("attacker", "best", "truth", "prediction", "score", "k")}
+        columns = {
+            name: found[name].to_numpy()
+            for name in ("attacker", "best", "truth", "prediction", "score", "k")
+        }
         return self.block(found["row"].to_numpy(), target, knowledge, **columns)
 
     def membership(self) -> pd.DataFrame:
@@ -139,17 +218,28 @@ class Scene:
         return self.guessed(found.guesses, "membership", Knowledge.SEMI_INFORMED)
 
     def identity(self) -> Iterator[pd.DataFrame]:
-        """Who speaks, by attackers who know the tested people: one row a claim, of their own and of twenty others."""
+        """Who speaks, by attackers who know the tested people: one row a claim, of their own and of
+        twenty others.
+        """
         test = self.parts.test
         _, of, counts = np.unique(self.speaker[test], return_inverse=True, return_counts=True)
         test = test[counts[of] > 1]  # one utterance is learnt from or asked about, not both
         if (counts > 1).sum() < 2:
             return
         families = [family for family in self.families if family in FAMILIES] or FAMILIES
-        claims = identify(self.out[test], self.speaker[test], families=families, seed=self.seed).trials(seed=self.seed)
+        claims = identify(
+            self.out[test], self.speaker[test], families=families, seed=self.seed
+        ).trials(seed=self.seed)
         score = claims["score"].to_numpy()
-        yield self.block(test[claims["row"]], "speaker", Knowledge.SEMI_INFORMED, attacker=CLAIM, score=score,
-                         truth=claims["positive"].to_numpy(dtype=int), prediction=(score > 0).astype(int))  # fmt: skip
+        yield self.block(
+            test[claims["row"]],
+            "speaker",
+            Knowledge.SEMI_INFORMED,
+            attacker=CLAIM,
+            score=score,
+            truth=claims["positive"].to_numpy(dtype=int),
+            prediction=(score > 0).astype(int),
+        )
 
     def detail(self) -> Iterator[pd.DataFrame]:
         required = self.role == ROLES.index(Role.REQUIRED)

@@ -1,4 +1,5 @@
-"""Attackers who learn from speakers of their own, measured on others: the split that a study prescribes.
+"""Attackers who learn from speakers of their own, measured on others: the split that a study
+prescribes.
 
 own speakers    cross-fitted by speaker: which attacker guesses, and from which score on it says yes
 tested          guessed by who learnt from all own speakers
@@ -26,7 +27,9 @@ from sordino.errors import AttackError
 Vectors = NDArray[np.floating[Any]]
 
 READER: Final = "bin"
-"""The attacker who reads which of a few things a released vector says, instead of learning from its numbers."""
+"""The attacker who reads which of a few things a released vector says, instead of learning from its
+numbers.
+"""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,9 @@ class Retrained:
     guesses: pd.DataFrame
     """One row an utterance and family."""
     patient: pd.DataFrame
-    """What who sees several utterances of a speaker says: one row a group of them and way of pooling."""
+    """What who sees several utterances of a speaker says: one row a group of them and way of
+    pooling.
+    """
     quality: dict[str, float]
     """Of each family: the AUC on the attacker's own speakers."""
     null: dict[int, Null]
@@ -54,36 +59,61 @@ class Retrained:
 
 
 def retrain(
-    x: Vectors, secret: Rows, speaker: NDArray[np.str_], own: Rows, test: Rows, *, families: Sequence[str] = QUICK,
-    ks: Sequence[int] = (), shuffles: int = 0, seed: int = 0,
-) -> Retrained:  # fmt: skip
+    x: Vectors,
+    secret: Rows,
+    speaker: NDArray[np.str_],
+    own: Rows,
+    test: Rows,
+    *,
+    families: Sequence[str] = QUICK,
+    ks: Sequence[int] = (),
+    shuffles: int = 0,
+    seed: int = 0,
+) -> Retrained:
     """What attackers who learnt from `own` rows say of `test` rows, which are of other speakers.
 
-    - `x`: vectors `(n, d)`; `secret`: `(n,)`, codes from 0 (-1: unknown, such rows are left out); `speaker`: `(n,)`.
+    - `x`: vectors `(n, d)`; `secret`: `(n,)`, codes from 0 (-1: unknown, such rows are left out);
+      `speaker`: `(n,)`.
     - `ks`: utterances of one speaker that patient attackers see, of a secret of two values.
-    - `shuffles`: of the secret over the own and over the tested speakers, for the null of scores, single and pooled.
+    - `shuffles`: of the secret over the own and over the tested speakers, for the null of scores,
+      single and pooled.
 
-    Where the tested rows have one value of the secret, there are guesses but their UAR is NaN. Raises `AttackError` for
-    vectors that are missing, a speaker on both sides, or fewer than two own speakers for a value.
+    Where the tested rows have one value of the secret, there are guesses but their UAR is NaN.
+    Raises `AttackError` for vectors that are missing, a speaker on both sides, or fewer than two
+    own speakers for a value.
     """
     own, test = usable(x, secret, speaker, [own, test])
     both = sorted(set(speaker[own]) & set(speaker[test]))
     if both:
-        raise AttackError(f"speaker {both[0]} is learnt from and tested, expected one of it: split by speaker")
+        raise AttackError(
+            f"speaker {both[0]} is learnt from and tested, expected one of it: split by speaker"
+        )
     plan = splits.held(own, test, own_folds(speaker[own], secret[own], seed))
     return by_plan(x, secret, speaker, plan, families=families, ks=ks, shuffles=shuffles, seed=seed)
 
 
 def by_plan(
-    x: Vectors, secret: Rows, speaker: NDArray[np.str_], plan: Plan, *, families: Sequence[str] = QUICK,
-    ks: Sequence[int] = (), shuffles: int = 0, seed: int = 0,
-) -> Retrained:  # fmt: skip
+    x: Vectors,
+    secret: Rows,
+    speaker: NDArray[np.str_],
+    plan: Plan,
+    *,
+    families: Sequence[str] = QUICK,
+    ks: Sequence[int] = (),
+    shuffles: int = 0,
+    seed: int = 0,
+) -> Retrained:
     """The same by any plan."""
     rows = np.unique(np.concatenate([one for side in plan.sides for one in side]))
-    plan = Plan(tuple(Side(*(np.searchsorted(rows, one) for one in side)) for side in plan.sides), plan.measured)
+    plan = Plan(
+        tuple(Side(*(np.searchsorted(rows, one) for one in side)) for side in plan.sides),
+        plan.measured,
+    )
     of = _secret(secret[rows], speaker[rows])
     if of.within and shuffles:
-        raise AttackError("a secret within speakers, expected one value a speaker: chance is 1 / values")
+        raise AttackError(
+            "a secret within speakers, expected one value a speaker: chance is 1 / values"
+        )
     tested = np.zeros(len(rows), np.intp)
     tested[np.concatenate([plan.sides[place].test for place in plan.measured])] = 1
     shuffled = of.shuffles(tested, shuffles, seed)
@@ -96,16 +126,23 @@ def by_plan(
     waited = [patient_guesses(z, of, plan, best, k, families, seed) for k in ks]
     null = nulls(of, shuffled, plan, heard, (1, *ks)) if shuffles else {}
     patient = pd.concat(waited, ignore_index=True) if waited else table[:0]
-    table, patient = (one.assign(speaker=speaker[rows[one["row"]]], row=rows[one["row"]]) for one in (table, patient))
+    table, patient = (
+        one.assign(speaker=speaker[rows[one["row"]]], row=rows[one["row"]])
+        for one in (table, patient)
+    )
     return Retrained(table, patient, selection.quality(of, plan, first), null)
 
 
 def either(one: Retrained, other: Retrained) -> Retrained:
-    """Both attacks together; the best is that of the one whose attackers do better on their own speakers."""
+    """Both attacks together; the best is that of the one whose attackers do better on their own
+    speakers.
+    """
     first = max(one.quality.values()) >= max(other.quality.values())
     pairs = ((one, first), (other, not first))
     guesses, patient = (
-        pd.concat([table.assign(best=table["best"] & ours) for table, ours in tables], ignore_index=True)
+        pd.concat(
+            [table.assign(best=table["best"] & ours) for table, ours in tables], ignore_index=True
+        )
         for tables in (
             [(found.guesses, ours) for found, ours in pairs],
             [(found.patient, ours) for found, ours in pairs],
@@ -115,20 +152,33 @@ def either(one: Retrained, other: Retrained) -> Retrained:
 
 
 def reading(found: Retrained) -> Retrained:
-    """The same attack under the name of who reads what is released: `found` is that on one column a bin."""
-    told, pooled = found.guesses.assign(attacker=READER), found.patient.assign(attacker=f"{READER}, pooled")
+    """The same attack under the name of who reads what is released: `found` is that on one column a
+    bin.
+    """
+    told, pooled = (
+        found.guesses.assign(attacker=READER),
+        found.patient.assign(attacker=f"{READER}, pooled"),
+    )
     patient = pooled[found.patient["best"].to_numpy(dtype=bool)]
-    return replace(found, guesses=told, patient=patient, quality={READER: max(found.quality.values())})
+    return replace(
+        found, guesses=told, patient=patient, quality={READER: max(found.quality.values())}
+    )
 
 
 def own_folds(speaker: NDArray[np.str_], secret: Rows, seed: int = 0) -> Rows:
-    """The fold of each own row: speakers dealt evenly over values, as many folds as the rarest value has speakers."""
+    """The fold of each own row: speakers dealt evenly over values, as many folds as the rarest
+    value has speakers.
+    """
     counts = [len(np.unique(speaker[secret == value])) for value in np.unique(secret)]
     if len(counts) < 2:
-        raise AttackError("the secret has one value among the attacker's speakers, expected two: nothing can be learnt")
+        raise AttackError(
+            "the secret has one value among the attacker's speakers, expected two: nothing can be "
+            "learnt"
+        )
     if min(counts) < 2:
         raise AttackError(
-            f"a value of the secret has {min(counts)} of the attacker's {len(np.unique(speaker))} speakers, "
+            f"a value of the secret has {min(counts)} of the attacker's {len(np.unique(speaker))} "
+            "speakers, "
             "expected two or more, some to learn from and some to choose by: add speakers"
         )
     return splits.deal(speaker, secret, seed, min(FOLDS, *counts))
@@ -138,21 +188,29 @@ def _secret(secret: Rows, speaker: NDArray[np.str_]) -> Secret:
     values, codes = np.unique(secret, return_inverse=True)
     people = np.unique(speaker, return_inverse=True)[1].astype(np.intp)
     within = bool(pd.Series(codes).groupby(people).nunique().max() > 1)
-    return Secret("secret", codes.astype(np.float64), tuple(map(str, values.tolist())), people, within)
+    return Secret(
+        "secret", codes.astype(np.float64), tuple(map(str, values.tolist())), people, within
+    )
 
 
 def usable(x: Vectors, secret: Rows, speaker: NDArray[np.str_], rows: Sequence[Rows]) -> list[Rows]:
-    """Each of `rows`, ascending, without those whose secret is unknown (-1); what cannot be attacked is refused."""
+    """Each of `rows`, ascending, without those whose secret is unknown (-1); what cannot be
+    attacked is refused.
+    """
     if not len(x) == len(secret) == len(speaker):
         raise AttackError(
-            f"{len(x)} vectors, {len(secret)} secrets, {len(speaker)} speakers, expected one a row: align the rows"
+            f"{len(x)} vectors, {len(secret)} secrets, {len(speaker)} speakers, expected one a "
+            "row: align the rows"
         )
     known = [np.unique(some[secret[some] >= 0]) for some in rows]
     if not all(map(len, known)):
         raise AttackError(
-            f"{' and '.join(str(len(some)) for some in known)} rows of known secret to learn from and to test, "
+            f"{' and '.join(str(len(some)) for some in known)} rows of known secret to learn from "
+            "and to test, "
             "expected some of each: add labelled utterances"
         )
     if not np.isfinite(x[np.concatenate(known)]).all():
-        raise AttackError("a vector is not finite, expected numbers: train the network anew, or drop the row")
+        raise AttackError(
+            "a vector is not finite, expected numbers: train the network anew, or drop the row"
+        )
     return known

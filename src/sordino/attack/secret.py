@@ -1,4 +1,6 @@
-"""A secret as an audit sees it: its values, whether they change within a speaker, and how it is shuffled."""
+"""A secret as an audit sees it: its values, whether they change within a speaker, and how it is
+shuffled.
+"""
 
 from __future__ import annotations
 
@@ -40,21 +42,29 @@ class Secret:
     def of(cls, name: str, values: ArrayLike, speaker: ArrayLike) -> Secret:
         """Numbers with more than ten different values are continuous, all else is a class.
 
-        A secret that changes within more than half of the speakers is one within them: whoever has one value alone is
-        not shuffled. Raises `AttackError` for one value, values or speakers that are missing, another number of rows,
-        and a secret that changes within fewer: a mistake in the labels, or not, and nobody could say what to shuffle.
+        A secret that changes within more than half of the speakers is one within them: whoever has
+        one value alone is not shuffled. Raises `AttackError` for one value, values or speakers that
+        are missing, another number of rows, and a secret that changes within fewer: a mistake in
+        the labels, or not, and nobody could say what to shuffle.
         """
         given, named = np.asarray(values), np.asarray(speaker)
         if given.shape != named.shape or given.ndim != 1 or not given.size:
-            raise AttackError(f"{name}: values {given.shape}, speakers {named.shape}, expected one each a row")
+            raise AttackError(
+                f"{name}: values {given.shape}, speakers {named.shape}, expected one each a row"
+            )
         for what, some in (("values", given), ("speakers", named)):
             if missing := int(_missing(some).sum()):
-                raise AttackError(f"{name}: {missing} {what} are missing, expected one a row: drop them")
+                raise AttackError(
+                    f"{name}: {missing} {what} are missing, expected one a row: drop them"
+                )
         named = named.astype(str) if named.dtype == object else named
         people = np.unique(named, return_inverse=True)[1].astype(np.intp)
         numbers = np.issubdtype(given.dtype, np.number) and len(np.unique(given)) > FEW_VALUES
         if _missing(given).any():
-            raise AttackError(f"{name}: {int(_missing(given).sum())} values are missing, expected one a row: drop them")
+            raise AttackError(
+                f"{name}: {int(_missing(given).sum())} values are missing, expected one a row: "
+                "drop them"
+            )
         given = (
             given.astype(np.float64)
             if numbers
@@ -64,16 +74,26 @@ class Secret:
         )
         names, codes = np.unique(given, return_inverse=True)
         if len(names) < 2:
-            raise AttackError(f"{name}: one value, {names[0]!s}, in all rows, expected two or more: nothing to tell")
+            raise AttackError(
+                f"{name}: one value, {names[0]!s}, in all rows, expected two or more: nothing to "
+                "tell"
+            )
         changing = _changes(codes, people)
         if 0 < changing.mean() <= 0.5:
             raise AttackError(
-                f"{name}: changes within {int(changing.sum())} of {len(changing)} speakers, expected most (an emotion) "
+                f"{name}: changes within {int(changing.sum())} of {len(changing)} speakers, "
+                "expected most (an emotion) "
                 "or none (gender): correct the labels"
             )
         if numbers:
             return cls(name, given.astype(np.float64), (), people, bool(changing.any()))
-        return cls(name, codes.astype(np.float64), tuple(map(str, names.tolist())), people, bool(changing.any()))
+        return cls(
+            name,
+            codes.astype(np.float64),
+            tuple(map(str, names.tolist())),
+            people,
+            bool(changing.any()),
+        )
 
     @property
     def chance(self) -> float:
@@ -83,8 +103,8 @@ class Secret:
     def folds(self, seed: int = 0) -> Rows:
         """The fold of each row, `(n,)`: speakers dealt evenly over the values of the secret.
 
-        There are `FOLDS`, or fewer where a value has fewer speakers, or where with fewer the secret can be shuffled in
-        more ways.
+        There are `FOLDS`, or fewer where a value has fewer speakers, or where with fewer the secret
+        can be shuffled in more ways.
         """
         names, counts = self.speaker.astype(str), self._rarest()
         codes = np.unique(self.values, return_inverse=True)[1].astype(np.intp)
@@ -94,11 +114,14 @@ class Secret:
                 return fold
         if 2 < len(self.classes) == len(np.unique(self.speaker)):
             raise AttackError(
-                f"{self.name}: every speaker has another value, expected an attribute that speakers share: "
-                "re-identification asks who speaks (`attack.identity.identify`, and the page of every audit)"
+                f"{self.name}: every speaker has another value, expected an attribute that "
+                "speakers share: "
+                "re-identification asks who speaks (`attack.identity.identify`, and the page of "
+                "every audit)"
             )
         raise AttackError(
-            f"{self.name}: a value has {counts} speaker(s), expected two or more, one to learn from and one to test: "
+            f"{self.name}: a value has {counts} speaker(s), expected two or more, one to learn "
+            "from and one to test: "
             "add speakers"
         )
 
@@ -114,9 +137,10 @@ class Secret:
     def shuffles(self, fold: Rows, count: int, seed: int = 0) -> NDArray[np.float64]:
         """The secret, then `count` times shuffled, `(n, 1 + count)`.
 
-        A secret between speakers is shuffled over the speakers of a fold, one within them over the rows of a speaker.
-        So every training set keeps its numbers: given the folds, all these arrangements are equally likely where the
-        vectors say nothing of the secret, and the test that follows is exact.
+        A secret between speakers is shuffled over the speakers of a fold, one within them over the
+        rows of a speaker. So every training set keeps its numbers: given the folds, all these
+        arrangements are equally likely where the vectors say nothing of the secret, and the test
+        that follows is exact.
         """
         random = np.random.default_rng([seed, 1])  # not the stream that dealt the folds
         table = np.repeat(self.values[:, None], 1 + count, axis=1)
@@ -149,7 +173,9 @@ class Secret:
         """Speakers of the value that fewest have; of a continuous secret, all."""
         if not self.classes:
             return len(np.unique(self.speaker))
-        return min(len(np.unique(self.speaker[self.values == code])) for code in range(len(self.classes)))
+        return min(
+            len(np.unique(self.speaker[self.values == code])) for code in range(len(self.classes))
+        )
 
 
 FEW_VALUES: Final = 10
@@ -162,7 +188,8 @@ _MANY: Final = 30.0
 def labels_of(name: str, values: ArrayLike) -> NDArray[Any]:
     """The values of a secret, `(n,)`: numbers as they are, all else as text.
 
-    Raises `AttackError` for a label that is spelt in two ways, for several kinds in one column, and for missing ones.
+    Raises `AttackError` for a label that is spelt in two ways, for several kinds in one column, and
+    for missing ones.
     """
     given = np.asarray(values) if isinstance(values, np.ndarray | pd.Series) else None
     if given is not None and given.ndim == 1 and given.dtype.kind in "iuf":

@@ -1,8 +1,10 @@
-"""Tables with a planted leak of known size, and one with none: an audit that is right finds the first and not the last.
+"""Tables with a planted leak of known size, and one with none: an audit that is right finds the
+first and not the last.
 
-Each has 30 speakers, half of either value of the secret, 50 utterances of each and 24 dimensions. Every dimension is
-standard normal over utterances of random speakers, 0.36 of its variance being the speaker's; then all are rotated, so
-that no dimension stands alone. Leaks are planted before that:
+Each has 30 speakers, half of either value of the secret, 50 utterances of each and 24 dimensions.
+Every dimension is standard normal over utterances of random speakers, 0.36 of its variance being
+the speaker's; then all are rotated, so that no dimension stands alone. Leaks are planted before
+that:
 
     mean          one dimension is shifted by 2
     variance      one dimension is three times as wide
@@ -71,7 +73,9 @@ def _curve(z: Matrix, secret: Rows, _: np.random.Generator) -> Matrix:
 
 
 def _patient(z: Matrix, secret: Rows, random: np.random.Generator) -> Matrix:
-    alike = random.normal(0, 0.1, (SPEAKERS, DIMENSIONS))[np.repeat(np.arange(SPEAKERS), UTTERANCES)]
+    alike = random.normal(0, 0.1, (SPEAKERS, DIMENSIONS))[
+        np.repeat(np.arange(SPEAKERS), UTTERANCES)
+    ]
     z = alike + random.normal(0, np.sqrt(0.99), z.shape)
     z[:, 0] += 0.5 * secret
     return z
@@ -96,8 +100,9 @@ SCENES: Final[dict[str, tuple[Plant, float]]] = {
     "rare": (_rare, 0.525),
     "none": (_none, 0.5),
 }
-"""How each leak is planted, and the AUC of the best possible attacker of one utterance of a speaker never seen, who
-knows how it is planted (Bayes)."""
+"""How each leak is planted, and the AUC of the best possible attacker of one utterance of a speaker
+never seen, who knows how it is planted (Bayes).
+"""
 
 
 def planted(name: str, seed: int = 0) -> Table:

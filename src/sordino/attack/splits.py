@@ -35,12 +35,18 @@ class Plan:
     """Which of them are measured; the others are scored to choose by."""
 
     def choosing(self, side: int) -> list[int]:
-        """The sides that an attacker of this one is chosen on: others, and where some are there for it, those alone."""
-        choosing = [place for place in range(len(self.sides)) if place not in self.measured] or self.measured
+        """The sides that an attacker of this one is chosen on: others, and where some are there for
+        it, those alone.
+        """
+        choosing = [
+            place for place in range(len(self.sides)) if place not in self.measured
+        ] or self.measured
         return [place for place in choosing if place != side]
 
     def others(self, side: int) -> Rows:
-        """The rows that an attacker of this side is chosen by: those scored on the sides that it is chosen on."""
+        """The rows that an attacker of this side is chosen by: those scored on the sides that it is
+        chosen on.
+        """
         return np.concatenate([self.sides[place].test for place in self.choosing(side)])
 
     @property
@@ -49,8 +55,12 @@ class Plan:
         return np.unique(np.concatenate([side.own for side in self.sides]))
 
     def of_people(self, speaker: Rows) -> Plan:
-        """The same plan of whole speakers; `speaker` `(n,)` are codes from 0, each on one part of a side."""
-        people = tuple(Side(np.unique(speaker[own]), np.unique(speaker[test])) for own, test in self.sides)
+        """The same plan of whole speakers; `speaker` `(n,)` are codes from 0, each on one part of a
+        side.
+        """
+        people = tuple(
+            Side(np.unique(speaker[own]), np.unique(speaker[test])) for own, test in self.sides
+        )
         return Plan(people, self.measured)
 
 
@@ -61,12 +71,16 @@ def crossfit(fold: Rows) -> Plan:
     [[0, 2], [1]]
     """
     codes = np.unique(fold[fold >= 0])
-    sides = tuple(Side(np.flatnonzero((fold != one) & (fold >= 0)), np.flatnonzero(fold == one)) for one in codes)
+    sides = tuple(
+        Side(np.flatnonzero((fold != one) & (fold >= 0)), np.flatnonzero(fold == one))
+        for one in codes
+    )
     return Plan(sides, tuple(range(len(codes))))
 
 
 def held(own: Rows, test: Rows, fold: Rows) -> Plan:
-    """Tested rows scored by who learnt from all own rows; these are cross-fitted, `fold` `(len(own),)`.
+    """Tested rows scored by who learnt from all own rows; these are cross-fitted, `fold`
+    `(len(own),)`.
 
     >>> plan = held(np.array([0, 1]), np.array([2]), np.array([0, 1]))
     >>> plan.sides[plan.measured[0]].own.tolist(), plan.others(plan.measured[0]).tolist()
@@ -82,9 +96,11 @@ def checked(own: Rows, validation: Rows, test: Rows) -> Plan:
 
 
 def deal(speaker: NDArray[np.str_], secret: NDArray[np.intp], seed: int, count: int) -> Rows:
-    """The fold of each row, 0 to `count` - 1, `(n,)`; a speaker is in one fold, whatever the order of the rows.
+    """The fold of each row, 0 to `count` - 1, `(n,)`; a speaker is in one fold, whatever the order
+    of the rows.
 
-    Speakers are dealt in turn, those with the larger mean of the secret first: folds have alike shares of its values.
+    Speakers are dealt in turn, those with the larger mean of the secret first: folds have alike
+    shares of its values.
     """
     names, place = np.unique(speaker, return_inverse=True)
     shares = np.bincount(place, weights=secret) / np.bincount(place)

@@ -1,11 +1,13 @@
-"""The audit of a table of vectors, made with whatever tool: what an attacker who retrains learns of a secret.
+"""The audit of a table of vectors, made with whatever tool: what an attacker who retrains learns of
+a secret.
 
     vectors, secret, speakers -> folds of speakers -> every attacker's scores of speakers it never saw
                                                    -> the same on shuffles of the secret -> a verdict
                                                    -> guesses, single and pooled         -> figures (`sordino.report`)
 
-Scores are cross-fitted over all speakers, so that none is wasted. Of the attackers the best is chosen for each fold on
-the *other* folds: what it says of a speaker never decided that it was chosen.
+Scores are cross-fitted over all speakers, so that none is wasted. Of the attackers the best is
+chosen for each fold on the *other* folds: what it says of a speaker never decided that it was
+chosen.
 """
 
 from __future__ import annotations
@@ -47,7 +49,9 @@ FEW: Final = 39
 """Shuffles where each is a fit."""
 
 VOUCHES: Final = 0.1
-"""A family whose AUC on the unprotected vectors is so much below the best one's cannot vouch for a release."""
+"""A family whose AUC on the unprotected vectors is so much below the best one's cannot vouch for a
+release.
+"""
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,10 @@ class Audited:
     secret: Secret
     decision: permutation_test.Decision
     guesses: pd.DataFrame
-    """One row an utterance and attacker (`attack.guesses.COLUMNS`), of the table and of its reference (`release`), by
-    who saw releases, by who sees several utterances of a speaker, and where a reference of the same width was given, by
-    who never saw a release (`knowledge`)."""
+    """One row an utterance and attacker (`attack.guesses.COLUMNS`), of the table and of its
+    reference (`release`), by who saw releases, by who sees several utterances of a speaker, and
+    where a reference of the same width was given, by who never saw a release (`knowledge`).
+    """
     whole: pd.DataFrame
     """The same of the best attacker who sees whole speakers: one row a speaker."""
     rows: Rows
@@ -74,7 +79,9 @@ class Audited:
         return len(np.unique(self.secret.speaker))
 
     def auc(self, attacker: str = BEST, release: str = RELEASED) -> float:
-        """The area under the ROC curve of an attacker's scores of single utterances; NaN for more than two classes."""
+        """The area under the ROC curve of an attacker's scores of single utterances; NaN for more
+        than two classes.
+        """
         semi = self.guesses["knowledge"] == str(Knowledge.SEMI_INFORMED)
         table = self.guesses[semi & (self.guesses["release"] == release)]
         table = table[table["best"]] if attacker == BEST else table[table["attacker"] == attacker]
@@ -84,7 +91,9 @@ class Audited:
 
     @property
     def unable(self) -> tuple[str, ...]:
-        """Families that do much worse than the best on the reference: that they find nothing here means nothing."""
+        """Families that do much worse than the best on the reference: that they find nothing here
+        means nothing.
+        """
         families = list(dict.fromkeys(self.guesses["attacker"]))
         found = {family: self.auc(family, REFERENCE) for family in families}
         top = max(found.values(), default=float("nan"))
@@ -96,12 +105,13 @@ class Audit:
     """How tables are audited, for users of scikit-learn: `Audit().run(X, secret, groups)`.
 
     - `families`: `attack.QUICK`, `attack.FULL`, or some of them.
-    - `shuffles`: of the secret; 199 tell a p of 0.005, and are the default of quick families, 39 that of others. At
-      least 19 are needed for a verdict.
-    - `rows`: at most so many rows, evenly from all speakers. By default all of a small table, and of a larger one as
-      many as take two minutes on two cores, about, and fit the memory (`sordino.attack.row_sampling`); `audits` is how
-      many such audits share that time.
-    - `own`: scikit-learn classifiers of your own, by name: `own={"tree": DecisionTreeClassifier(random_state=0)}`.
+    - `shuffles`: of the secret; 199 tell a p of 0.005, and are the default of quick families, 39
+      that of others. At least 19 are needed for a verdict.
+    - `rows`: at most so many rows, evenly from all speakers. By default all of a small table, and
+      of a larger one as many as take two minutes on two cores, about, and fit the memory
+      (`sordino.attack.row_sampling`); `audits` is how many such audits share that time.
+    - `own`: scikit-learn classifiers of your own, by name: `own={"tree":
+      DecisionTreeClassifier(random_state=0)}`.
     - `jobs`: processes, 0 for one a core; `cache`: a folder where finished units are kept.
 
     >>> random = np.random.default_rng(0)
@@ -137,40 +147,65 @@ class Audit:
         return MANY if set(self.families) <= set(QUICK) and not self.own else FEW
 
     def run(
-        self, X: ArrayLike, secret: ArrayLike, groups: ArrayLike, *, name: str = "secret",
+        self,
+        X: ArrayLike,
+        secret: ArrayLike,
+        groups: ArrayLike,
+        *,
+        name: str = "secret",
         reference: ArrayLike | None = None,
-    ) -> Audited:  # fmt: skip
-        """What attackers learn of a secret from vectors `X` `(n, d)`; `secret` and `groups`, the speakers, `(n,)`.
+    ) -> Audited:
+        """What attackers learn of a secret from vectors `X` `(n, d)`; `secret` and `groups`, the
+        speakers, `(n,)`.
 
-        A secret of numbers with more than ten values is continuous. `reference` `(n, any)` are the unprotected vectors
-        of the same rows. Raises `AttackError` for vectors that are missing or not finite, and what `Secret.of` refuses.
+        A secret of numbers with more than ten values is continuous. `reference` `(n, any)` are the
+        unprotected vectors of the same rows. Raises `AttackError` for vectors that are missing or
+        not finite, and what `Secret.of` refuses.
         """
         x = kernels.vectors(X)
         given, people = labels_of(name, secret), labels.checked("speakers", groups, AttackError)
         if not len(x) == len(given) == len(people):
             raise AttackError(
-                f"{len(x)} vectors, {len(given)} secrets, {len(people)} speakers, expected one each a row: align them"
+                f"{len(x)} vectors, {len(given)} secrets, {len(people)} speakers, expected one "
+                "each a row: align them"
             )
         original = None if reference is None else kernels.vectors(reference, "reference vectors")
         if original is not None and len(original) != len(x):
-            raise AttackError(f"{len(original)} reference vectors for {len(x)} rows, expected as many: align them")
+            raise AttackError(
+                f"{len(original)} reference vectors for {len(x)} rows, expected as many: align them"
+            )
         columns = (1 + self.count) * _classes(given)
         size = row_sampling.count(
-            len(x), x.shape[1], [*self.families, *self.own], columns, audits=self.audits,
-            processes=self.jobs if self.jobs > 0 else joblib.cpu_count(), asked=self.rows,
-        )  # fmt: skip
+            len(x),
+            x.shape[1],
+            [*self.families, *self.own],
+            columns,
+            audits=self.audits,
+            processes=self.jobs if self.jobs > 0 else joblib.cpu_count(),
+            asked=self.rows,
+        )
         rows = row_sampling.drawn(people.ravel(), given.ravel(), size, self.seed)
         scene = _Scene.of(self, Secret.of(name, given[rows], people[rows]))
         given_vectors = {RELEASED: x} if original is None else {RELEASED: x, REFERENCE: original}
         tables = {release: scaling.finite(one[rows]) for release, one in given_vectors.items()}
         found = {release: scene.asked(vectors, release) for release, vectors in tables.items()}
         semi = {release: scene.guesses(heard, release) for release, heard in found.items()}
-        waited = [one for release, vectors in tables.items() for one in scene.patient(vectors, semi[release], release)]
+        waited = [
+            one
+            for release, vectors in tables.items()
+            for one in scene.patient(vectors, semi[release], release)
+        ]
         unseen = [] if original is None else scene.ignorant(tables[RELEASED], tables[REFERENCE])
         table = pd.concat([*semi.values(), *unseen, *waited], ignore_index=True)
         table["row"] = rows[table["row"]]
-        config = {"families": [*self.families, *self.own], "shuffles": self.count, "rows": len(rows),
-                  "of": len(x), "dimensions": x.shape[1], "seed": self.seed}  # fmt: skip
+        config = {
+            "families": [*self.families, *self.own],
+            "shuffles": self.count,
+            "rows": len(rows),
+            "of": len(x),
+            "dimensions": x.shape[1],
+            "seed": self.seed,
+        }
         decision = permutation_test.decide(scene.secret, scene.fold, found[RELEASED].reached)
         whole = guess_whole(scene.secret, scene.plan, found[RELEASED].scores)
         return Audited(scene.secret, decision, table, whole, rows, len(x), config)
@@ -189,14 +224,28 @@ class _Scene:
     @classmethod
     def of(cls, audit: Audit, secret: Secret) -> _Scene:
         fold = secret.folds(audit.seed)
-        return cls(audit, secret, fold, crossfit(fold), secret.shuffles(fold, audit.count, audit.seed))
+        return cls(
+            audit, secret, fold, crossfit(fold), secret.shuffles(fold, audit.count, audit.seed)
+        )
 
     def asked(self, x: Matrix, release: str) -> Heard:
-        """Every attacker's scores of the secret; of the release under audit also what it reaches on all shuffles."""
+        """Every attacker's scores of the secret; of the release under audit also what it reaches on
+        all shuffles.
+        """
         audit = self.audit
         shuffled = self.shuffled if release == RELEASED else self.shuffled[:, :1]
-        return hear(x, self.secret, shuffled, self.plan, audit.families, own=audit.own, seed=audit.seed,
-                    jobs=audit.jobs, cache=audit.cache, what=f"{self.secret.name}, {release}")  # fmt: skip
+        return hear(
+            x,
+            self.secret,
+            shuffled,
+            self.plan,
+            audit.families,
+            own=audit.own,
+            seed=audit.seed,
+            jobs=audit.jobs,
+            cache=audit.cache,
+            what=f"{self.secret.name}, {release}",
+        )
 
     def guesses(self, heard: Heard, release: str) -> pd.DataFrame:
         """What each family says."""
@@ -204,7 +253,9 @@ class _Scene:
         return said.assign(release=release, knowledge=str(Knowledge.SEMI_INFORMED))
 
     def patient(self, x: Matrix, said: pd.DataFrame, release: str) -> Iterator[pd.DataFrame]:
-        """What who sees several utterances of a speaker says of a secret of two values that is constant within them."""
+        """What who sees several utterances of a speaker says of a secret of two values that is
+        constant within them.
+        """
         most = int(np.bincount(self.secret.speaker).max())
         if self.secret.within or len(self.secret.classes) != 2:
             return
@@ -215,7 +266,9 @@ class _Scene:
                 yield pooled.assign(release=release, knowledge=str(Knowledge.PATIENT))
 
     def ignorant(self, x: Matrix, original: Matrix) -> list[pd.DataFrame]:
-        """The guesses of who learnt from original vectors alone; none where released ones have another width."""
+        """The guesses of who learnt from original vectors alone; none where released ones have
+        another width.
+        """
         if x.shape[1] != original.shape[1]:
             return []
         truth = permutation_test.labels(self.secret, self.secret.values[:, None])
@@ -228,7 +281,9 @@ class _Scene:
 
 
 def _classes(secret: NDArray[Any]) -> int:
-    """How many labellings of its own a secret has: its values, or one where there are two or it is continuous."""
+    """How many labellings of its own a secret has: its values, or one where there are two or it is
+    continuous.
+    """
     values = pd.unique(secret.ravel())
     continuous = np.issubdtype(secret.dtype, np.number) and len(values) > FEW_VALUES
     return 1 if continuous or len(values) < 3 else len(values)

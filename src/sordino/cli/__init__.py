@@ -42,16 +42,19 @@ VERBS: Final = {
     "reproduce": "Run a paper's study on your recordings.",
     "words": "Train word vectors on transcripts.",
 }
-"""Every verb and its line in `sordino --help`. The verb lives in `sordino/cli/verbs/VERB.py` as a function of its name,
-or, when it has verbs of its own, as a typer application named `app`."""
+"""Every verb and its line in `sordino --help`. The verb lives in `sordino/cli/verbs/VERB.py` as a
+function of its name, or, when it has verbs of its own, as a typer application named `app`.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run `sordino` with these arguments (those of the process when `None`) and leave with its exit status.
+    """Run `sordino` with these arguments (those of the process when `None`) and leave with its exit
+    status.
 
-    0 fine, 1 checked and differs, 2 cannot run, 130 interrupted, 143 terminated (128 and the signal's number). What
-    goes wrong is one line on standard error; `--debug`, anywhere, puts the traceback before it. Where the reader of
-    standard output leaves early, as `head` does, the verb goes on and its status stays.
+    0 fine, 1 checked and differs, 2 cannot run, 130 interrupted, 143 terminated (128 and the
+    signal's number). What goes wrong is one line on standard error; `--debug`, anywhere, puts the
+    traceback before it. Where the reader of standard output leaves early, as `head` does, the verb
+    goes on and its status stays.
     """
     if arguments is not None:
         sys.exit(_status(list(arguments)))
@@ -84,7 +87,10 @@ def _status(arguments: list[str], streams: Streams | None = None) -> int:
         status = INTERRUPTED
     except Exception as error:
         if debug:
-            print("\n".join(map(printable, "".join(traceback.format_exception(error)).splitlines())), file=sys.stderr)
+            print(
+                "\n".join(map(printable, "".join(traceback.format_exception(error)).splitlines())),
+                file=sys.stderr,
+            )
         _say(failures.line(error, debug))
         return CANNOT_RUN
     if status == INTERRUPTED:
@@ -93,7 +99,9 @@ def _status(arguments: list[str], streams: Streams | None = None) -> int:
 
 
 def _check_surroundings(arguments: list[str], streams: Streams | None) -> None:
-    """Raise `StorageError` where the process stands in no folder, or a stream that it needs is closed."""
+    """Raise `StorageError` where the process stands in no folder, or a stream that it needs is
+    closed.
+    """
     try:
         os.getcwd()  # noqa: PTH109 (libraries abort the process where this fails)
     except OSError as error:
@@ -107,7 +115,8 @@ def _check_surroundings(arguments: list[str], streams: Streams | None) -> None:
 
 
 def _at_home(argument: str) -> str:
-    """An argument whose path starts with `~`, as the user's folder: not every shell replaces it behind `=`.
+    """An argument whose path starts with `~`, as the user's folder: not every shell replaces it
+    behind `=`.
 
     >>> _at_home("--out=~/x") == f"--out={os.path.expanduser('~')}/x", _at_home("a~b")
     (True, 'a~b')
@@ -127,12 +136,16 @@ def _run(arguments: list[str]) -> int:
         else:
             app.command(name, help=line)(lambda: None)
     with printable_warnings():
-        result = typer.main.get_command(app).main(arguments, prog_name="sordino", standalone_mode=False)
+        result = typer.main.get_command(app).main(
+            arguments, prog_name="sordino", standalone_mode=False
+        )
     return result if isinstance(result, int) else 0
 
 
 def _register(app: typer.Typer, name: str) -> None:
-    """Load one verb: the others stay a line of help, so that `sordino --help` need not import what they need."""
+    """Load one verb: the others stay a line of help, so that `sordino --help` need not import what
+    they need.
+    """
     module = importlib.import_module(f"sordino.cli.verbs.{name}")
     if hasattr(module, "app"):
         app.add_typer(module.app, name=name, no_args_is_help=False)
@@ -150,7 +163,9 @@ def _global_options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Print the traceback of an error.")
+    ] = False,
 ) -> None:
     """Stand in the help; `_version` and `main` act on them."""
 

@@ -1,4 +1,6 @@
-"""What `sordino audit` reads: a table and its reference, and what a user should know of their columns."""
+"""What `sordino audit` reads: a table and its reference, and what a user should know of their
+columns.
+"""
 
 from __future__ import annotations
 
@@ -30,27 +32,44 @@ class Given:
 
 
 def read(
-    table: Path, secrets: Sequence[str], tasks: Sequence[str], speaker: str, reference: Path | None,
-    ignore: Sequence[str], columns: Sequence[str], continuous: Sequence[str],
-) -> Given:  # fmt: skip
-    """The table and the reference of an audit. Raises what `read_labelled` and `read_reference` raise."""
+    table: Path,
+    secrets: Sequence[str],
+    tasks: Sequence[str],
+    speaker: str,
+    reference: Path | None,
+    ignore: Sequence[str],
+    columns: Sequence[str],
+    continuous: Sequence[str],
+) -> Given:
+    """The table and the reference of an audit. Raises what `read_labelled` and `read_reference`
+    raise.
+    """
     from sordino.features import dimensions, labelled
 
     for option, names in (("--secret", secrets), ("--task", tasks)):
         if speaker in names:
             raise FeatureError(
-                f"{option} {speaker}: it is the speaker, expected an attribute (gender, emotion): every audit measures "
-                "re-identification of speakers by itself, on its page under 'Who speaks'; name another column"
+                f"{option} {speaker}: it is the speaker, expected an attribute (gender, emotion): "
+                "every audit measures "
+                "re-identification of speakers by itself, on its page under 'Who speaks'; name "
+                "another column"
             )
     names = [*dict.fromkeys([speaker, *secrets, *tasks])]
-    given = labelled.read_labelled(table, names, ignore=ignore, columns=columns, continuous=continuous)
+    given = labelled.read_labelled(
+        table, names, ignore=ignore, columns=columns, continuous=continuous
+    )
     labelled.check_classes(given, [*secrets, *tasks])
     tables = {"": given}
     if reference is not None:
-        tables["reference: "] = labelled.read_reference(reference, given, ignore=ignore, columns=columns)
+        tables["reference: "] = labelled.read_reference(
+            reference, given, ignore=ignore, columns=columns
+        )
     lines = tuple(f"{what}{one.chosen}" for what, one in tables.items())
     told: dict[str, Any] = {
-        "columns": {"count": len(given.chosen.dimensions), "names": dimensions.listed(given.chosen.dimensions)},
+        "columns": {
+            "count": len(given.chosen.dimensions),
+            "names": dimensions.listed(given.chosen.dimensions),
+        },
         "left_out": list(given.chosen.left_out),
     }
     warnings = tuple(dict.fromkeys(line for one in tables.values() for line in one.warnings))

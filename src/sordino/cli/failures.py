@@ -14,9 +14,12 @@ __all__ = ["line"]
 EXTRAS: Final = {"onnxruntime": "device"}
 """The extra that brings a package, where it is another than `lab`."""
 
-NO_MEMORY: Final = "out of memory: use --jobs 1, fewer recordings or rows, or a machine with more memory"
+NO_MEMORY: Final = (
+    "out of memory: use --jobs 1, fewer recordings or rows, or a machine with more memory"
+)
 WORKER_KILLED: Final = (
-    "a worker process was killed, most likely for memory: use --jobs 1, or a machine with more memory, "
+    "a worker process was killed, most likely for memory: use --jobs 1, or a machine with more "
+    "memory, "
     "and run the same command again to go on from what is finished"
 )
 NO_HOME: Final = (
@@ -29,7 +32,10 @@ def line(error: Exception, debug: bool) -> str:
     """What went wrong and what to do next. `debug` leaves out the hint to run again with --debug."""
     if isinstance(error, SordinoError):
         return str(error)
-    if isinstance(error, ModuleNotFoundError) and (package := (error.name or "sordino").split(".")[0]) != "sordino":
+    if (
+        isinstance(error, ModuleNotFoundError)
+        and (package := (error.name or "sordino").split(".")[0]) != "sordino"
+    ):
         return f"{package} is not installed, expected it for this: pip install sordino[{EXTRAS.get(package, 'lab')}]"
     if isinstance(error, typer.TyperException):
         context = getattr(error, "ctx", None)
@@ -37,7 +43,11 @@ def line(error: Exception, debug: bool) -> str:
         return f"{error.format_message().rstrip('.')}: see `{command} --help`"
     if sentence := _of_the_machine(error):
         return sentence
-    hint = "" if debug else ": this should not happen, run it again with --debug and report what it prints"
+    hint = (
+        ""
+        if debug
+        else ": this should not happen, run it again with --debug and report what it prints"
+    )
     return f"{type(error).__name__}: {error}{hint}"
 
 

@@ -11,17 +11,26 @@ import typer
 from sordino.errors import SignatureError
 
 SignKey = Annotated[
-    Path | None, typer.Option("--sign", metavar="KEY", help="Sign the bundle with the private key in this file.")
+    Path | None,
+    typer.Option(
+        "--sign", metavar="KEY", help="Sign the bundle with the private key in this file."
+    ),
 ]
 BundleVersion = Annotated[
     int | None,
-    typer.Option("--bundle-version", min=1, metavar="N",
-                 help="Of the signed bundle; by default the time of signing as a "
-                 "number, YYYYMMDDHHMMSS. A device runs none below the last that it ran."),
-]  # fmt: skip
+    typer.Option(
+        "--bundle-version",
+        min=1,
+        metavar="N",
+        help="Of the signed bundle; by default the time of signing as a "
+        "number, YYYYMMDDHHMMSS. A device runs none below the last that it ran.",
+    ),
+]
 Expires = Annotated[
     str | None,
-    typer.Option("--expires", metavar="YYYY-MM-DD", help="The last day on which a device loads the bundle."),
+    typer.Option(
+        "--expires", metavar="YYYY-MM-DD", help="The last day on which a device loads the bundle."
+    ),
 ]
 
 
@@ -30,14 +39,17 @@ def usable(key: Path | None, version: int | None, expires: str | None) -> None:
     if key is None:
         if version is not None or expires is not None:
             raise SignatureError(
-                "--bundle-version and --expires are of a signature, expected --sign KEY: name the private key"
+                "--bundle-version and --expires are of a signature, expected --sign KEY: name the "
+                "private key"
             )
         return
     from sordino.device.trust import ed25519
 
     day, today = day_of(expires), datetime.now().astimezone().date()
     if day is not None and day < today:
-        raise SignatureError(f"--expires {day}, expected today, {today}, or a later day: correct it")
+        raise SignatureError(
+            f"--expires {day}, expected today, {today}, or a later day: correct it"
+        )
     ed25519.public_of(key)
 
 

@@ -1,6 +1,7 @@
 """The options that verbs share, and what they mean.
 
-A verb takes them as `def extract(corpus: CorpusOption, out: Out, jobs: Jobs = CORES, json: Json = None) -> None`.
+A verb takes them as `def extract(corpus: CorpusOption, out: Out, jobs: Jobs = CORES, json: Json =
+None) -> None`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ CORES: Final = 0
 
 
 def user_folder(variable: str, default: str) -> Path:
-    """The folder that an environment variable names, or else the default; that keeps its `~` where no home is known."""
+    """The folder that an environment variable names, or else the default; that keeps its `~` where
+    no home is known.
+    """
     try:
         return Path(os.environ.get(variable) or Path(default).expanduser())
     except RuntimeError:
@@ -42,7 +45,8 @@ CACHE: Final = user_folder("XDG_CACHE_HOME", "~/.cache") / "sordino"
 """The default of `--cache`."""
 
 STATE: Final = user_folder("XDG_STATE_HOME", "~/.local/state") / "sordino"
-"""Where the state of a device outlasts a restart: the count of a day, and the key that is drawn with.
+"""Where the state of a device outlasts a restart: the count of a day, and the key that is drawn
+with.
 
 Call `STATE.expanduser()` before it is used: that raises where no home is known.
 """
@@ -50,17 +54,29 @@ Call `STATE.expanduser()` before it is used: that raises where no home is known.
 WIDE: Final = 140
 """Characters of a line that goes to no terminal."""
 
-Out = Annotated[Path, typer.Option("--out", metavar="PATH", help="Where to write; made when absent.")]
+Out = Annotated[
+    Path, typer.Option("--out", metavar="PATH", help="Where to write; made when absent.")
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed gives the same result.")]
-Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Processes that work at once; 0 is one for every core.")]
+Jobs = Annotated[
+    int, typer.Option("--jobs", min=0, help="Processes that work at once; 0 is one for every core.")
+]
 Json = Annotated[
     str | None,
-    typer.Option("--json", metavar="FILE", help="Also write the result as JSON; - is standard output."),
+    typer.Option(
+        "--json", metavar="FILE", help="Also write the result as JSON; - is standard output."
+    ),
 ]
-Cache = Annotated[Path, typer.Option("--cache", metavar="PATH", help="Where computed features are kept for next time.")]
-BundleFile = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A folder, or a file that ends in .sordino.")]
+Cache = Annotated[
+    Path,
+    typer.Option("--cache", metavar="PATH", help="Where computed features are kept for next time."),
+]
+BundleFile = Annotated[
+    Path, typer.Argument(metavar="BUNDLE", help="A folder, or a file that ends in .sordino.")
+]
 Releases = Annotated[
-    list[str] | None, typer.Option("--release", metavar="NAME", help="These releases; again for more.")
+    list[str] | None,
+    typer.Option("--release", metavar="NAME", help="These releases; again for more."),
 ]
 CorpusOption = Annotated[
     list[str],
@@ -73,17 +89,20 @@ CorpusOption = Annotated[
 
 
 def corpora_from(options: Sequence[str], *, keep_absent: bool = False) -> Corpus:
-    """The corpora named on the command line, joined in that order; what a user should know of their labels is told.
+    """The corpora named on the command line, joined in that order; what a user should know of their
+    labels is told.
 
-    Each option is `NAME=PATH`; `keep_absent` is that of `corpora.load`. Raises `CorpusError` when there is none, when
-    one lacks its name or its path, when nothing stands at the path, and for a name that `sordino.corpora` does not
-    know.
+    Each option is `NAME=PATH`; `keep_absent` is that of `corpora.load`. Raises `CorpusError` when
+    there is none, when one lacks its name or its path, when nothing stands at the path, and for a
+    name that `sordino.corpora` does not know.
     """
     from sordino import corpora
 
     if not options:
         raise CorpusError("no corpus given, expected at least one: add --corpus NAME=PATH")
-    joined = corpora.join([corpora.load(*_name_and_path(option), keep_absent=keep_absent) for option in options])
+    joined = corpora.join(
+        [corpora.load(*_name_and_path(option), keep_absent=keep_absent) for option in options]
+    )
     warn(joined.notes)
     return joined
 
@@ -91,12 +110,16 @@ def corpora_from(options: Sequence[str], *, keep_absent: bool = False) -> Corpus
 def _name_and_path(option: str) -> tuple[str, str]:
     name, equals, path = option.partition("=")
     if not (name and equals and path):
-        raise CorpusError(f"--corpus {option}: expected NAME=PATH, as in --corpus ravdess=data/ravdess")
+        raise CorpusError(
+            f"--corpus {option}: expected NAME=PATH, as in --corpus ravdess=data/ravdess"
+        )
     return name, path
 
 
 def tell_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | None) -> None:
-    """Print one row a release and condition; as JSON, with intervals over speakers, where that is asked for."""
+    """Print one row a release and condition; as JSON, with intervals over speakers, where that is
+    asked for.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -106,7 +129,9 @@ def tell_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | No
     found = means(guesses)
     if json:
         figures = {
-            f"{release}, {condition}": {name: [one.value, one.low, one.high] for name, one in row.items()}
+            f"{release}, {condition}": {
+                name: [one.value, one.low, one.high] for name, one in row.items()
+            }
             for (release, condition), row in found.items()
         }
         write_json(json, {"estimates": str(out / "estimates.csv"), "mean_of_policies": figures})
@@ -123,7 +148,9 @@ def tell_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | No
 
 
 def console() -> Console:
-    """Standard output: as wide as the terminal, and wide enough for any table where nobody looks at one."""
+    """Standard output: as wide as the terminal, and wide enough for any table where nobody looks at
+    one.
+    """
     from sordino.cli.terminal import Console
 
     return Console(width=None if sys.stdout.isatty() else WIDE, markup=False, emoji=False)
@@ -151,8 +178,8 @@ def show(table: Table, path: Path) -> None:
 def write_json(path: str, content: Mapping[str, Any] | Sequence[Any]) -> None:
     """Write `content` as JSON to the file at `path`, or to standard output where that is `-`.
 
-    What is not a finite number becomes `null`; characters that control a terminal are escaped. Raises
-    `StorageError` when it cannot be written.
+    What is not a finite number becomes `null`; characters that control a terminal are escaped.
+    Raises `StorageError` when it cannot be written.
 
     >>> write_json("-", {"uar": 0.5, "low": float("nan")})
     {
@@ -176,11 +203,15 @@ def _spelled(line: str) -> str:
     """A line of JSON whose control characters, which JSON allows in part, are escaped as JSON does."""
     if printable(line) == line:
         return line
-    return "".join(letter if printable(letter) == letter else json.dumps(letter)[1:-1] for letter in line)
+    return "".join(
+        letter if printable(letter) == letter else json.dumps(letter)[1:-1] for letter in line
+    )
 
 
 def _can_spell(encoding: str | None, text: str) -> bool:
-    """Whether an encoding has every character: that of a pipe may lack some, and no file has half a character."""
+    """Whether an encoding has every character: that of a pipe may lack some, and no file has half a
+    character.
+    """
     try:
         text.encode(encoding or "utf-8")
     except UnicodeEncodeError:

@@ -1,7 +1,8 @@
 """The standard streams of the process: closed, full, narrow, or with a reader that has left.
 
-After `prepare`, printing never raises. A character that the encoding lacks is escaped. The first error of standard
-output is remembered, the text after it is dropped, and `Streams.failure` reports it when the verb has ended.
+After `prepare`, printing never raises. A character that the encoding lacks is escaped. The first
+error of standard output is remembered, the text after it is dropped, and `Streams.failure` reports
+it when the verb has ended.
 """
 
 from __future__ import annotations
@@ -25,11 +26,15 @@ STDOUT: Final = 1
 STDERR: Final = 2
 
 READER_LEFT: Final = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN})
-"""Errors of a pipe or socket with no reader: the reader has seen enough, and the verb has not failed."""
+"""Errors of a pipe or socket with no reader: the reader has seen enough, and the verb has not
+failed.
+"""
 
 
 class Outlet(io.RawIOBase):
-    """Writes to a file descriptor; the first error is kept in `error` instead of raised, what follows is dropped."""
+    """Writes to a file descriptor; the first error is kept in `error` instead of raised, what
+    follows is dropped.
+    """
 
     def __init__(self, descriptor: int) -> None:
         super().__init__()
@@ -66,15 +71,22 @@ class Streams:
     closed: frozenset[int]
 
     def check(self, arguments: Sequence[str]) -> None:
-        """Raise `StorageError` before any work where the result was asked for on a closed standard output."""
+        """Raise `StorageError` before any work where the result was asked for on a closed standard
+        output.
+        """
         pairs = pairwise(arguments)
         if STDOUT in self.closed and (("--json", "-") in pairs or "--json=-" in arguments):
-            raise StorageError("standard output is closed, expected an open one for --json -: name a file instead")
+            raise StorageError(
+                "standard output is closed, expected an open one for --json -: name a file instead"
+            )
         if STDIN in self.closed and "-" in _inputs(arguments):
-            raise StorageError("standard input is closed, expected an open one for -: name a file instead")
+            raise StorageError(
+                "standard input is closed, expected an open one for -: name a file instead"
+            )
 
     def failure(self) -> tuple[str, bool] | None:
-        """The line that reports lost text, and whether the verb failed by it; `None` where nothing to report was lost.
+        """The line that reports lost text, and whether the verb failed by it; `None` where nothing
+        to report was lost.
 
         A reader that has left is no failure, nor is a stream that was closed from the start.
         """
@@ -84,7 +96,11 @@ class Streams:
         if error is None or error.errno in READER_LEFT:
             return None
         if STDOUT in self.closed:
-            return "standard output is closed and the text is lost: redirect it to a file or to /dev/null", False
+            return (
+                "standard output is closed and the text is lost: redirect it to a file or to "
+                "/dev/null",
+                False,
+            )
         try:
             with storage.told("standard output"):
                 raise error
@@ -95,8 +111,8 @@ class Streams:
 def prepare() -> Streams:
     """Open what is closed, and let `sys.stdout` and `sys.stderr` print whatever comes.
 
-    A closed descriptor would otherwise be given to the next file that is opened, and a library that prints would
-    write into that file.
+    A closed descriptor would otherwise be given to the next file that is opened, and a library that
+    prints would write into that file.
     """
     closed = frozenset(filter(_is_closed, (STDIN, STDOUT, STDERR)))
     for descriptor in sorted(closed):
@@ -124,7 +140,9 @@ def _is_closed(descriptor: int) -> bool:
 
 
 def _occupy(descriptor: int) -> None:
-    """Open the null device there, the wrong way round for standard output: a write must fail and be reported."""
+    """Open the null device there, the wrong way round for standard output: a write must fail and be
+    reported.
+    """
     opened = os.open(os.devnull, os.O_RDONLY if descriptor == STDOUT else os.O_WRONLY)
     if opened != descriptor:
         os.dup2(opened, descriptor)
@@ -133,7 +151,9 @@ def _occupy(descriptor: int) -> None:
 
 
 def _text(outlet: Outlet, stream: TextIO | None, line_buffering: bool = False) -> TextIO:
-    """A text stream into `outlet` with the encoding of `stream`; characters that it lacks are escaped."""
+    """A text stream into `outlet` with the encoding of `stream`; characters that it lacks are
+    escaped.
+    """
     errors = getattr(stream, "errors", None) or "strict"
     return io.TextIOWrapper(
         io.BufferedWriter(outlet),

@@ -1,4 +1,6 @@
-"""What reaches a terminal: text from files has no control characters and no markup by the time that it is printed."""
+"""What reaches a terminal: text from files has no control characters and no markup by the time that
+it is printed.
+"""
 
 from __future__ import annotations
 

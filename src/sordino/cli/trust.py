@@ -16,11 +16,17 @@ if TYPE_CHECKING:
 
 Trusted = Annotated[
     list[Path] | None,
-    typer.Option("--trusted", metavar="PUBKEY", help="Run a bundle signed by this public key only; again for more."),
+    typer.Option(
+        "--trusted",
+        metavar="PUBKEY",
+        help="Run a bundle signed by this public key only; again for more.",
+    ),
 ]
 Revoked = Annotated[
     Path | None,
-    typer.Option("--revoked", metavar="FILE", help="Ids of keys that are no longer trusted, one a line."),
+    typer.Option(
+        "--revoked", metavar="FILE", help="Ids of keys that are no longer trusted, one a line."
+    ),
 ]
 FloorFile = Annotated[
     Path | None,
@@ -28,11 +34,15 @@ FloorFile = Annotated[
 ]
 
 
-def trust_from(trusted: list[Path] | None, revoked: Path | None, versions: Path | None) -> Trust | None:
+def trust_from(
+    trusted: list[Path] | None, revoked: Path | None, versions: Path | None
+) -> Trust | None:
     """Whose bundles may run, by the clock of this machine (UTC); None where no key was named."""
     if not trusted:
         if revoked:
-            raise SignatureError(f"--revoked {revoked} without a key, expected --trusted PUBKEY: name whom you trust")
+            raise SignatureError(
+                f"--revoked {revoked} without a key, expected --trusted PUBKEY: name whom you trust"
+            )
         return None
     from sordino.device.trust.signature import Trust, read_revoked
 

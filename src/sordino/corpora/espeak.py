@@ -1,9 +1,10 @@
 """A voice of espeak-ng, through its C interface.
 
-espeak-ng is one big global state: what was said before changes the next utterance a little, and initialising it again
-does not help. So every `Voice` gets a library of its own: a copy under another name is another library to the
-operating system, with fresh state. A voice therefore says the same things, in the same order, with the same bytes,
-whatever other voices do, in this thread or another.
+espeak-ng is one big global state: what was said before changes the next utterance a little, and
+initialising it again does not help. So every `Voice` gets a library of its own: a copy under
+another name is another library to the operating system, with fresh state. A voice therefore says
+the same things, in the same order, with the same bytes, whatever other voices do, in this thread or
+another.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ _DO_NOT_EXIT: Final = 0x8000  # espeakINITIALIZE_DONT_EXIT: report an error, do 
 _UTF8: Final = 1
 _POSITION_CHARACTER: Final = 1
 _PARAMETERS: Final = {"rate": 1, "pitch": 3, "range": 4}
-_ON_SOUND = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+_ON_SOUND = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
+)
 
 
 def _loader() -> ModuleType:
@@ -42,7 +45,9 @@ def _loader() -> ModuleType:
 
 
 def version() -> str:
-    """The version of the package that carries espeak-ng. Raises `DependencyError` when it is not installed."""
+    """The version of the package that carries espeak-ng. Raises `DependencyError` when it is not
+    installed.
+    """
     _loader()
     return version_of("espeakng_loader")
 
@@ -54,7 +59,8 @@ class Voice:
     >>> signal.dtype.name, 0.3 < len(signal) / 22050 < 1.5
     ('int16', True)
 
-    Raises `DependencyError` when espeak-ng is not installed, `CorpusError` when it refuses the voice.
+    Raises `DependencyError` when espeak-ng is not installed, `CorpusError` when it refuses the
+    voice.
     """
 
     def __init__(self, description: str) -> None:
@@ -67,18 +73,26 @@ class Voice:
             # espeak-ng cuts paths of more than about 160 characters: a link makes any place short
             Path(name, "espeak-ng-data").symlink_to(loader.get_data_path())
             Path(name, "voice").write_text(description + "\n")
-            self.sampling_rate = int(self._library.espeak_Initialize(_SYNCHRONOUS, 0, name.encode(), _DO_NOT_EXIT))
+            self.sampling_rate = int(
+                self._library.espeak_Initialize(_SYNCHRONOUS, 0, name.encode(), _DO_NOT_EXIT)
+            )
             """Of what `say` returns, in Hz."""
             if self.sampling_rate <= 0:
-                raise CorpusError("espeak-ng does not start, its data may be broken: reinstall espeakng-loader")
+                raise CorpusError(
+                    "espeak-ng does not start, its data may be broken: reinstall espeakng-loader"
+                )
             self._library.espeak_SetSynthCallback(self._on_sound)
             self._check(self._library.espeak_SetVoiceByFile(str(Path(name, "voice")).encode()))
 
-    def say(self, text: str, *, rate: int, pitch: int, pitch_range: int, seed: int) -> NDArray[np.int16]:
-        """The signal of `text`, shape `(samples,)`, the same for the same voice, history and arguments.
+    def say(
+        self, text: str, *, rate: int, pitch: int, pitch_range: int, seed: int
+    ) -> NDArray[np.int16]:
+        """The signal of `text`, shape `(samples,)`, the same for the same voice, history and
+        arguments.
 
-        `rate` is in words a minute, 80 to 450. `pitch` 50 is the voice's own, 0 an octave lower, 100 one higher;
-        `pitch_range` 50 is the voice's own, 0 a monotone, 100 twice as wide. `seed` moves jitter and breath.
+        `rate` is in words a minute, 80 to 450. `pitch` 50 is the voice's own, 0 an octave lower,
+        100 one higher; `pitch_range` 50 is the voice's own, 0 a monotone, 100 twice as wide. `seed`
+        moves jitter and breath.
         """
         settings = {"rate": rate, "pitch": pitch, "range": pitch_range}
         for parameter, value in settings.items():
@@ -87,7 +101,9 @@ class Voice:
         self._blocks.clear()
         said = text.encode() + b"\0"
         size = ctypes.c_size_t(len(said))
-        self._check(self._library.espeak_Synth(said, size, 0, _POSITION_CHARACTER, 0, _UTF8, None, None))
+        self._check(
+            self._library.espeak_Synth(said, size, 0, _POSITION_CHARACTER, 0, _UTF8, None, None)
+        )
         return np.concatenate(self._blocks)
 
     def _receive(self, block: ctypes._Pointer[ctypes.c_short], samples: int, _events: int) -> int:
@@ -98,4 +114,6 @@ class Voice:
     @staticmethod
     def _check(status: int) -> None:
         if status != 0:
-            raise CorpusError(f"espeak-ng answers with error {status}, expected 0: reinstall espeakng-loader")
+            raise CorpusError(
+                f"espeak-ng answers with error {status}, expected 0: reinstall espeakng-loader"
+            )

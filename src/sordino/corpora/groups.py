@@ -1,7 +1,8 @@
 """Who has to stay together when speakers are dealt, and what a deal has to balance.
 
-Speakers who are heard in each other's recordings (IEMOCAP's sessions) or share a byte-identical recording stay
-together: such a group is a *block*. Blocks of the same corpora and genders are a *stratum*.
+Speakers who are heard in each other's recordings (IEMOCAP's sessions) or share a byte-identical
+recording stay together: such a group is a *block*. Blocks of the same corpora and genders are a
+*stratum*.
 """
 
 from __future__ import annotations
@@ -23,15 +24,17 @@ PARTS: Final = 3
 
 
 def blocks(corpus: Corpus, sums: NDArray[np.str_]) -> NDArray[np.intp]:
-    """The block of each utterance, shape `(utterances,)`: blocks share no speaker, session or recording.
+    """The block of each utterance, shape `(utterances,)`: blocks share no speaker, session or
+    recording.
 
     They are numbered by the name of their first speaker, so the order of the rows does not matter.
 
-    Derivation: speakers, sessions and recordings are the nodes of a graph, in which each utterance ties its speaker to
-    its session and to its recording; blocks are the connected components.
+    Derivation: speakers, sessions and recordings are the nodes of a graph, in which each utterance
+    ties its speaker to its session and to its recording; blocks are the connected components.
     """
     (names, speaker), (sessions, session), (recordings, recording) = (
-        np.unique(labels, return_inverse=True) for labels in (corpus.speaker, corpus.column("session"), sums)
+        np.unique(labels, return_inverse=True)
+        for labels in (corpus.speaker, corpus.column("session"), sums)
     )
     together = corpus.column("session") != ""
     left = np.concatenate([speaker[together], speaker])
@@ -72,6 +75,8 @@ def strata(corpus: Corpus, block: NDArray[np.intp]) -> list[Stratum]:
 
 
 def is_needed(one: Stratum, every: Sequence[Stratum]) -> bool:
-    """Whether a part could lack a corpus and gender without it, as no other stratum that fills all parts has them."""
+    """Whether a part could lack a corpus and gender without it, as no other stratum that fills all
+    parts has them.
+    """
     others = [other.cells for other in every if other is not one and len(other.members) >= PARTS]
     return not one.cells <= set().union(*others)

@@ -2,8 +2,8 @@
 
     column of any kind -> text, one a row -> none is missing -> no label is spelt in two ways
 
-`Female` beside `female`, or `s03` beside `s03 `, would be two people or two genders, and change a verdict without a
-word. Which spelling is meant is the user's to say.
+`Female` beside `female`, or `s03` beside `s03 `, would be two people or two genders, and change a
+verdict without a word. Which spelling is meant is the user's to say.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from numpy.typing import ArrayLike, NDArray
 from sordino import define
 from sordino.errors import SordinoError
 
-MISSING_WORDS: Final = frozenset({"na", "n/a", "nan", "none", "null", "nil", "#n/a", "missing", "unknown", "?", "-"})
+MISSING_WORDS: Final = frozenset(
+    {"na", "n/a", "nan", "none", "null", "nil", "#n/a", "missing", "unknown", "?", "-"}
+)
 """Folded labels that often mean a missing one; they are kept as text, and told."""
 
 _ALIASES: Final[Mapping[str, Callable[[str], str]]] = {
@@ -47,7 +49,8 @@ _SHOWN: Final = 40
 
 
 def fold(text: str) -> str:
-    """What two spellings of one label have in common: no case, no marks that cannot be seen, one form of a number.
+    """What two spellings of one label have in common: no case, no marks that cannot be seen, one
+    form of a number.
 
     Leading zeros count: `01` is often an identifier, and another one than `1`.
 
@@ -55,54 +58,80 @@ def fold(text: str) -> str:
     (True, True, False)
     """
     wide = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    plain = unicodedata.normalize("NFKC", "".join(map(_plain, wide)).casefold()).translate(_LIKE_LATIN)
+    plain = unicodedata.normalize("NFKC", "".join(map(_plain, wide)).casefold()).translate(
+        _LIKE_LATIN
+    )
     words = " ".join(plain.split())
     return _one_number(words) if _NUMBER.fullmatch(words) else words
 
 
 def shown(label: str) -> str:
-    """A label for a message: in quotes, short, and with escapes for what cannot be seen or told apart."""
+    """A label for a message: in quotes, short, and with escapes for what cannot be seen or told
+    apart.
+    """
     short = label if len(label) <= _SHOWN else label[: _SHOWN - 1] + "…"
-    return ascii(short) if not short.replace("…", "").isascii() and fold(short) != short else repr(short)
+    return (
+        ascii(short)
+        if not short.replace("…", "").isascii() and fold(short) != short
+        else repr(short)
+    )
 
 
-def texts(what: str, values: ArrayLike, error: type[SordinoError]) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
-    """The labels of a column as text, `(n,)`, and which of them are missing (none, NaN, or nothing but space).
+def texts(
+    what: str, values: ArrayLike, error: type[SordinoError]
+) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
+    """The labels of a column as text, `(n,)`, and which of them are missing (none, NaN, or nothing
+    but space).
 
-    Numbers, truth values, dates and categories are written as Python writes them, bytes are read as UTF-8. Raises
-    `error` for several kinds in one column, for any other kind, and for anything but one label a row.
+    Numbers, truth values, dates and categories are written as Python writes them, bytes are read as
+    UTF-8. Raises `error` for several kinds in one column, for any other kind, and for anything but
+    one label a row.
     """
     cells = _one_a_row(what, values, error)
     missing = np.asarray(pd.isna(cells), dtype=bool)
     kinds = Counter(map(_kind, cells[~missing].tolist()))
     if len(kinds) > 1:
         counted = ", ".join(f"{count} of {kind}" for kind, count in kinds.most_common())
-        raise error(f"{what}: labels of several kinds ({counted}), expected one kind: save all of them as text")
+        raise error(
+            f"{what}: labels of several kinds ({counted}), expected one kind: save all of them as text"
+        )
     kind = next(iter(kinds), "text")
     if kind not in _WRITTEN:
-        raise error(f"{what}: holds {kind}, expected text or numbers, one a row: save one label a row as text")
+        raise error(
+            f"{what}: holds {kind}, expected text or numbers, one a row: save one label a row as text"
+        )
     written = np.full(len(cells), "", dtype=object)
     codes, unique = pd.factorize(_hashable(cells[~missing], kind))
     try:
         names = np.array([_WRITTEN[kind](value) for value in unique], dtype=object)
     except UnicodeDecodeError as wrong:
-        raise error(f"{what}: holds bytes that are no UTF-8 text, expected text: decode them first") from wrong
+        raise error(
+            f"{what}: holds bytes that are no UTF-8 text, expected text: decode them first"
+        ) from wrong
     if len(names):
         written[~missing] = names[codes]
-    empty = {name for name in names.tolist() if not (name.isascii() and name.strip().isprintable() and name.strip())
-             and not fold(name)}  # fmt: skip
+    empty = {
+        name
+        for name in names.tolist()
+        if not (name.isascii() and name.strip().isprintable() and name.strip()) and not fold(name)
+    }
     return written, missing | np.isin(written, list(empty)) if empty else missing
 
 
 def checked(
-    what: str, values: ArrayLike, error: type[SordinoError], *, column: str = "", known: Iterable[str] = (),
+    what: str,
+    values: ArrayLike,
+    error: type[SordinoError],
+    *,
+    column: str = "",
+    known: Iterable[str] = (),
     missing: bool = False,
-) -> NDArray[np.object_]:  # fmt: skip
+) -> NDArray[np.object_]:
     """The labels of a column as text, `(n,)`, as they were written.
 
-    `what` names the column in an error, `column` is its name where it may have aliases, `known` are names that a label
-    must not be a variant of. Raises `error` for what `texts` refuses, for missing labels unless `missing` (they become
-    empty), and for a label that is spelt in two ways.
+    `what` names the column in an error, `column` is its name where it may have aliases, `known` are
+    names that a label must not be a variant of. Raises `error` for what `texts` refuses, for
+    missing labels unless `missing` (they become empty), and for a label that is spelt in two ways.
     """
     written, absent = texts(what, values, error)
     if absent.any():
@@ -119,7 +148,9 @@ def checked(
     return written
 
 
-def variants(counts: Mapping[str, int], *, column: str = "", known: Iterable[str] = ()) -> str | None:
+def variants(
+    counts: Mapping[str, int], *, column: str = "", known: Iterable[str] = ()
+) -> str | None:
     """The sentence for labels that are spelt in two ways, or `None`.
 
     >>> variants({"Female": 3, "female": 9})
@@ -137,7 +168,9 @@ def variants(counts: Mapping[str, int], *, column: str = "", known: Iterable[str
     doubled = [spellings for spellings in groups.values() if len(spellings) > 1]
     if not doubled:
         return None
-    told = " and ".join(f"{shown(label)} ({counts.get(label, 0):,} rows)" for label in doubled[0][:3])
+    told = " and ".join(
+        f"{shown(label)} ({counts.get(label, 0):,} rows)" for label in doubled[0][:3]
+    )
     more = f" (and {len(doubled) - 1} more such labels)" if len(doubled) > 1 else ""
     return f"{told} look like one label in two spellings{more}, expected one: choose one"
 
@@ -150,15 +183,21 @@ def doubts(what: str, labels: Iterable[str]) -> list[str]:
     """
     present = set(labels)
     unknown = sorted(label for label in present if fold(label) in MISSING_WORDS)
-    zeros = sorted(label for label in present if label.lstrip("0") != label and label.lstrip("0") in present)
+    zeros = sorted(
+        label for label in present if label.lstrip("0") != label and label.lstrip("0") in present
+    )
     told = []
     if unknown:
         names = ", ".join(map(shown, unknown[:3]))
-        told.append(f"{what}: {names} is kept as a label of its own; leave such rows out where it means that the "
-                    "label is missing.")  # fmt: skip
+        told.append(
+            f"{what}: {names} is kept as a label of its own; leave such rows out where it means that the "
+            "label is missing."
+        )
     if zeros:
         bare = zeros[0].lstrip("0")
-        told.append(f"{what}: {shown(zeros[0])} and {shown(bare)} are two labels; zeros in front count.")
+        told.append(
+            f"{what}: {shown(zeros[0])} and {shown(bare)} are two labels; zeros in front count."
+        )
     return told
 
 
@@ -181,7 +220,9 @@ def _no_alias(_: str) -> str:
 
 
 def _plain(character: str) -> str:
-    """A character without what cannot be seen: controls and formats fall away, dashes and digits become plain."""
+    """A character without what cannot be seen: controls and formats fall away, dashes and digits
+    become plain.
+    """
     if character.isascii():
         return character if character.isprintable() or character.isspace() else ""
     category = unicodedata.category(character)
@@ -201,13 +242,19 @@ def _one_number(text: str) -> str:
 
 def _one_a_row(what: str, values: ArrayLike, error: type[SordinoError]) -> NDArray[np.object_]:
     if not isinstance(values, pd.Series | pd.Index | pd.api.extensions.ExtensionArray | np.ndarray):
-        rows = list(values) if isinstance(values, Iterable) and not isinstance(values, str | bytes) else [values]
+        rows = (
+            list(values)
+            if isinstance(values, Iterable) and not isinstance(values, str | bytes)
+            else [values]
+        )
         return _objects(rows)
     cells: NDArray[np.object_] = np.asarray(values, dtype=object)
     if cells.ndim > 1 and cells.size == len(cells):
         cells = cells.reshape(-1)
     if cells.ndim != 1:
-        raise error(f"{what}: labels of shape {cells.shape}, expected one a row: save one label a row")
+        raise error(
+            f"{what}: labels of shape {cells.shape}, expected one a row: save one label a row"
+        )
     return cells
 
 
@@ -235,7 +282,9 @@ def _kind(value: object) -> str:
 
 
 def _hashable(cells: NDArray[np.object_], kind: str) -> NDArray[np.object_]:
-    """Cells whose equality is that of what is written: 1 and 1.0 are equal numbers, and two spellings."""
+    """Cells whose equality is that of what is written: 1 and 1.0 are equal numbers, and two
+    spellings.
+    """
     if kind != "numbers" or len(set(map(type, cells.tolist()))) == 1:
         return cells
     return np.array([_number(value) for value in cells.tolist()], dtype=object)

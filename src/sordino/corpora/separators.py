@@ -1,4 +1,6 @@
-"""What separates the cells of a text table: a comma, a tab, a semicolon or a bar, told by its header."""
+"""What separates the cells of a text table: a comma, a tab, a semicolon or a bar, told by its
+header.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,11 @@ WIDEST: Final = 1 << 22
 
 
 def header(text: str, strict: bool = False) -> tuple[str, list[str], int]:
-    """The separator of a table, the cells of its header, and its place among the rows; rows without content count.
+    """The separator of a table, the cells of its header, and its place among the rows; rows without
+    content count.
 
-    Raises `csv.Error` for a header that is none, and for one that two separators split in equally many cells.
+    Raises `csv.Error` for a header that is none, and for one that two separators split in equally
+    many cells.
 
     >>> header("speaker;x0;x1")
     (';', ['speaker', 'x0', 'x1'], 0)
@@ -36,12 +40,17 @@ def header(text: str, strict: bool = False) -> tuple[str, list[str], int]:
 
 
 def is_hint(cells: list[str]) -> bool:
-    """Whether a row is the line `sep=;` that a spreadsheet wants before the header, however it was split.
+    """Whether a row is the line `sep=;` that a spreadsheet wants before the header, however it was
+    split.
 
     >>> is_hint(["sep=", ""]), is_hint(["sep=;"]), is_hint(["sep=", "x0"])
     (True, True, False)
     """
-    return cells[:1] != [] and cells[0].strip().lower() in _HINTS and not any(map(str.strip, cells[1:]))
+    return (
+        cells[:1] != []
+        and cells[0].strip().lower() in _HINTS
+        and not any(map(str.strip, cells[1:]))
+    )
 
 
 def _first_row(text: str, separator: str, strict: bool) -> tuple[list[str], int]:

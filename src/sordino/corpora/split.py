@@ -1,8 +1,10 @@
-"""Speakers dealt into three parties: who trains the risk model, who trains the transform, who is tested.
+"""Speakers dealt into three parties: who trains the risk model, who trains the transform, who is
+tested.
 
-Feng 2021, section V-B: 40 % of the speakers each for risk model and transform, the rest for the test; a quarter of the
-first two is kept for validation; the test parts of different draws do not overlap. Beside them folds of speakers, and
-pairs for corpora with too few (Jaiswal 2020). Blocks of speakers (`blocks`) stay together everywhere.
+Feng 2021, section V-B: 40 % of the speakers each for risk model and transform, the rest for the
+test; a quarter of the first two is kept for validation; the test parts of different draws do not
+overlap. Beside them folds of speakers, and pairs for corpora with too few (Jaiswal 2020). Blocks of
+speakers (`blocks`) stay together everywhere.
 """
 
 from __future__ import annotations
@@ -65,7 +67,8 @@ def three_party(
     every = draws(corpus, seed, validation, sums)
     if not 0 <= draw < len(every):
         raise SplitError(
-            f"draw {draw}, expected 0 to {len(every) - 1}: the rarest kind of speaker allows no more draws"
+            f"draw {draw}, expected 0 to {len(every) - 1}: the rarest kind of speaker allows no "
+            "more draws"
         )
     return every[draw]
 
@@ -84,19 +87,24 @@ def draws(
 ) -> tuple[Parts, ...]:
     """Up to five draws whose test parts do not overlap, stratified by corpus and gender.
 
-    There are as many draws as the rarest stratum (corpus and gender, or corpus for blocks of both) has blocks, at most
-    five; with five, every block is tested exactly once. Strata that no part needs (speakers of unknown gender; a rare
-    block of both genders in a corpus that has enough others) are dealt to any part and limit nothing. `validation` says
-    whether the quarter kept for validation is made of whole speakers (default: it measures what the test will) or of
-    utterances of the training speakers (every speaker and emotion is in both: more data, but early stopping then cannot
-    see how a model carries over to new speakers). `sums` are the recordings' checksums where the caller has them
-    already. The same seed gives every speaker the same place, whatever the order of the rows.
+    There are as many draws as the rarest stratum (corpus and gender, or corpus for blocks of both)
+    has blocks, at most five; with five, every block is tested exactly once. Strata that no part
+    needs (speakers of unknown gender; a rare block of both genders in a corpus that has enough
+    others) are dealt to any part and limit nothing. `validation` says whether the quarter kept for
+    validation is made of whole speakers (default: it measures what the test will) or of utterances
+    of the training speakers (every speaker and emotion is in both: more data, but early stopping
+    then cannot see how a model carries over to new speakers). `sums` are the recordings' checksums
+    where the caller has them already. The same seed gives every speaker the same place, whatever
+    the order of the rows.
 
-    Raises `SplitError` when a stratum has fewer than three blocks, the least that fills three parts, when a part has
-    one block and cannot keep another for validation, or for an unknown `validation`.
+    Raises `SplitError` when a stratum has fewer than three blocks, the least that fills three
+    parts, when a part has one block and cannot keep another for validation, or for an unknown
+    `validation`.
     """
     if validation not in get_args(Validation):
-        raise SplitError(f"validation {validation!r}, expected {' or '.join(get_args(Validation))}: choose one")
+        raise SplitError(
+            f"validation {validation!r}, expected {' or '.join(get_args(Validation))}: choose one"
+        )
     sums = checksums(corpus) if sums is None else sums
     block = blocks(corpus, sums)
     kinds = strata(corpus, block)
@@ -105,19 +113,25 @@ def draws(
     count = min(DRAWS, len(rarest.members))
     if count < PARTS:
         raise SplitError(
-            f"{rarest}: {count} speaker(s) or sessions, expected at least {PARTS} (one for each part): "
+            f"{rarest}: {count} speaker(s) or sessions, expected at least {PARTS} (one for each "
+            "part): "
             "add speakers or leave that corpus out"
         )
     rng = np.random.default_rng(seed)
-    kinds = sorted(kinds, key=lambda one: one not in needed)  # the needed ones first: the others do not move them
+    kinds = sorted(
+        kinds, key=lambda one: one not in needed
+    )  # the needed ones first: the others do not move them
     shuffled = [rng.permutation(one.members) for one in kinds]
     keep = _by_speaker(kinds, block) if validation == "speaker" else _by_utterance(corpus, sums)
     randoms = [np.random.default_rng([seed, draw]) for draw in range(count)]
     return tuple(_draw(block, shuffled, draw, count, keep, randoms[draw]) for draw in range(count))
 
 
-def folds(corpus: Corpus, count: int = 5, seed: int = 0, sums: NDArray[np.str_] | None = None) -> NDArray[np.intp]:
-    """The fold of each utterance, 0 to `count` - 1, shape `(utterances,)`: speakers dealt evenly, as in `draws`.
+def folds(
+    corpus: Corpus, count: int = 5, seed: int = 0, sums: NDArray[np.str_] | None = None
+) -> NDArray[np.intp]:
+    """The fold of each utterance, 0 to `count` - 1, shape `(utterances,)`: speakers dealt evenly,
+    as in `draws`.
 
     Raises `SplitError` when a stratum that is needed has fewer blocks than there are folds.
     """
@@ -127,31 +141,42 @@ def folds(corpus: Corpus, count: int = 5, seed: int = 0, sums: NDArray[np.str_] 
     rarest = min(needed, key=lambda one: len(one.members))
     if len(rarest.members) < count:
         raise SplitError(
-            f"{rarest}: {len(rarest.members)} speaker(s) or sessions, expected at least {count} (one for each fold): "
+            f"{rarest}: {len(rarest.members)} speaker(s) or sessions, expected at least {count} "
+            "(one for each fold): "
             "add speakers, make fewer folds or leave that corpus out"
         )
     rng = np.random.default_rng(seed)
-    dealt = np.concatenate([rng.permutation(one.members) for one in sorted(kinds, key=lambda one: one not in needed)])
+    dealt = np.concatenate(
+        [rng.permutation(one.members) for one in sorted(kinds, key=lambda one: one not in needed)]
+    )
     fold = np.empty(block.max() + 1, dtype=np.intp)
     fold[dealt] = np.arange(len(dealt)) % count
     return fold[block]
 
 
-def pairs(corpus: Corpus, seed: int = 0, sums: NDArray[np.str_] | None = None) -> tuple[tuple[Part, Rows], ...]:
-    """Every way to test one woman and one man: what the others train on and keep, and the rows of the two.
+def pairs(
+    corpus: Corpus, seed: int = 0, sums: NDArray[np.str_] | None = None
+) -> tuple[tuple[Part, Rows], ...]:
+    """Every way to test one woman and one man: what the others train on and keep, and the rows of
+    the two.
 
-    For corpora with too few speakers for folds (MELD's six main characters make nine pairs). A quarter of the others'
-    utterances is kept for validation. Speakers of unknown gender take no part.
+    For corpora with too few speakers for folds (MELD's six main characters make nine pairs). A
+    quarter of the others' utterances is kept for validation. Speakers of unknown gender take no
+    part.
 
-    Raises `SplitError` for fewer than three women or men: two of each are left to learn gender from.
+    Raises `SplitError` for fewer than three women or men: two of each are left to learn gender
+    from.
     """
     sums = checksums(corpus) if sums is None else sums
     block = blocks(corpus, sums)
     kinds = [one for one in strata(corpus, block) if len(one.genders) == 1]
-    women, men = ([place for one in kinds if one.genders == (g,) for place in one.members] for g in GENDERS)
+    women, men = (
+        [place for one in kinds if one.genders == (g,) for place in one.members] for g in GENDERS
+    )
     if min(len(women), len(men)) < PARTS:
         raise SplitError(
-            f"{corpus.name}: {len(women)} women and {len(men)} men, expected {PARTS} of each to leave a pair out, or 5 "
+            f"{corpus.name}: {len(women)} women and {len(men)} men, expected {PARTS} of each to "
+            "leave a pair out, or 5 "
             "for folds: add speakers"
         )
     keep, known = _by_utterance(corpus, sums), np.isin(block, women + men)
@@ -198,7 +223,9 @@ def _fifth(n: int, draw: int) -> NDArray[np.bool_]:
 
 
 def _by_speaker(kinds: Sequence[Stratum], block: NDArray[np.intp]) -> Keep:
-    """Keeps a quarter of the blocks of some rows, spread over the strata: one at least, and never all."""
+    """Keeps a quarter of the blocks of some rows, spread over the strata: one at least, and never
+    all.
+    """
     kind = np.empty(block.max() + 1, dtype=np.intp)
     for place, one in enumerate(sorted(kinds, key=lambda one: (one.genders, one.corpora))):
         kind[one.members] = place  # by gender first: two of them meet both
@@ -207,7 +234,8 @@ def _by_speaker(kinds: Sequence[Stratum], block: NDArray[np.intp]) -> Keep:
         ones = rng.permutation(np.unique(block[rows]))
         if len(ones) < 2:
             raise SplitError(
-                "a part has one speaker or session, expected at least 2 to keep one for validation: "
+                "a part has one speaker or session, expected at least 2 to keep one for "
+                "validation: "
                 'add speakers, or validate by utterance (validation="utterance")'
             )
         ones = ones[np.argsort(kind[ones], kind="stable")]
@@ -220,11 +248,15 @@ def _by_speaker(kinds: Sequence[Stratum], block: NDArray[np.intp]) -> Keep:
 
 
 def _by_utterance(corpus: Corpus, sums: NDArray[np.str_]) -> Keep:
-    """Keeps a quarter of each speaker's recordings of each emotion, byte-identical ones on one side."""
+    """Keeps a quarter of each speaker's recordings of each emotion, byte-identical ones on one
+    side.
+    """
     kinds = corpus.speaker + " " + corpus.column("emotion")
 
     def keep(rows: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.bool_]:
-        order = np.argsort(kinds[rows], kind="stable")  # a recording of two kinds counts as the first of them
+        order = np.argsort(
+            kinds[rows], kind="stable"
+        )  # a recording of two kinds counts as the first of them
         recordings, first = np.unique(sums[rows[order]], return_index=True)
         place = np.searchsorted(recordings, sums[rows])
         kind = kinds[rows[order[first]]]

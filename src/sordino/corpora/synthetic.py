@@ -1,8 +1,9 @@
 """A corpus of synthetic speech: the demo's, and what tests hear where no real recordings are.
 
-espeak-ng says short sentences in the voices of made-up speakers, half of each gender, who act four emotions through
-pitch, pitch range, rate and loudness, each a little differently every time and in a room of their own. It is sound to
-try the whole flow on and nothing more: no figure measured on it says anything about people.
+espeak-ng says short sentences in the voices of made-up speakers, half of each gender, who act four
+emotions through pitch, pitch range, rate and loudness, each a little differently every time and in
+a room of their own. It is sound to try the whole flow on and nothing more: no figure measured on it
+says anything about people.
 """
 
 from __future__ import annotations
@@ -71,7 +72,10 @@ SPANISH: Final = (
 )
 """The same, for whoever asks what carries over to another language."""
 
-LANGUAGES: Final = {"en-us": ("language en-us\ndictrules 3 6", SENTENCES), "es": ("language es", SPANISH)}
+LANGUAGES: Final = {
+    "en-us": ("language en-us\ndictrules 3 6", SENTENCES),
+    "es": ("language es", SPANISH),
+}
 """Languages: how espeak-ng reads them, and what is said."""
 
 ACTING: Final = {
@@ -80,14 +84,16 @@ ACTING: Final = {
     "sad": (0.0, -0.5, -0.15, -1.0),
     "angry": (2.0, 0.1, 0.06, 7.0),
 }
-"""What an emotion adds to a speaker's neutral voice: pitch in semitones, pitch range in octaves (doublings), rate in
-octaves, loudness in dB. Happy lies nearest to angry, and sad to neutral."""
+"""What an emotion adds to a speaker's neutral voice: pitch in semitones, pitch range in octaves
+(doublings), rate in octaves, loudness in dB. Happy lies nearest to angry, and sad to neutral.
+"""
 
 INTENSITIES: Final = {"normal": 0.9, "strong": 1.4}
 """How much of `ACTING` is acted; neutral is only ever normal."""
 
 OF_SPEAKER: Final = (0.7, 0.12, 0.03, 0.7)
-"""Standard deviation of a speaker's own way to act one emotion, around `ACTING` and in its units."""
+"""Standard deviation of a speaker's own way to act one emotion, around `ACTING` and in its units.
+"""
 
 OF_UTTERANCE: Final = (0.8, 0.15, 0.04, 1.0)
 """Standard deviation from one utterance to the next, in the units of `ACTING`."""
@@ -101,7 +107,8 @@ TAKES: Final = {
 """Utterances of one speaker by emotion and intensity: as many of each emotion."""
 
 LEVEL: Final = 0.05
-"""Root mean square of a speaker's neutral voice at a microphone of average gain; full scale is 1."""
+"""Root mean square of a speaker's neutral voice at a microphone of average gain; full scale is 1.
+"""
 
 PEAK: Final = 0.9
 """No sample is louder."""
@@ -121,7 +128,8 @@ class Take:
 class Room:
     """Where a speaker is recorded.
 
-    `gain` is the microphone's, `noise` the root mean square of the background, `colour` how dark that is: 0 is white.
+    `gain` is the microphone's, `noise` the root mean square of the background, `colour` how dark
+    that is: 0 is white.
     """
 
     gain: float
@@ -129,21 +137,33 @@ class Room:
     colour: float
 
 
-def make(folder: Path, seed: int = 0, speakers: int = 24, jobs: int = -1, language: str = "en-us") -> Corpus:
-    """The synthetic corpus: 28 utterances a speaker, 16 kHz, of which only those not yet in `folder` are made.
+def make(
+    folder: Path, seed: int = 0, speakers: int = 24, jobs: int = -1, language: str = "en-us"
+) -> Corpus:
+    """The synthetic corpus: 28 utterances a speaker, 16 kHz, of which only those not yet in
+    `folder` are made.
 
-    Same `seed`, `speakers` and `language` (of `LANGUAGES`), same bytes. Other ones go to another folder inside
-    `folder`. A killed run resumes with the files that are missing. `jobs` speakers are made at a time, -1 means one a
-    core.
+    Same `seed`, `speakers` and `language` (of `LANGUAGES`), same bytes. Other ones go to another
+    folder inside `folder`. A killed run resumes with the files that are missing. `jobs` speakers
+    are made at a time, -1 means one a core.
 
-    Raises `DependencyError` without espeak-ng, `StorageError` when `folder` cannot be written, `CorpusError` for fewer
-    than two speakers or a language that it does not know.
+    Raises `DependencyError` without espeak-ng, `StorageError` when `folder` cannot be written,
+    `CorpusError` for fewer than two speakers or a language that it does not know.
     """
     if language not in LANGUAGES:
-        raise CorpusError(f"language {language!r}, expected one of {', '.join(LANGUAGES)}: choose one")
+        raise CorpusError(
+            f"language {language!r}, expected one of {', '.join(LANGUAGES)}: choose one"
+        )
     if speakers < 2:
-        raise CorpusError(f"{speakers} speakers, expected at least 2, one of each gender: ask for more")
-    given = {"recipe": RECIPE, "seed": seed, "speakers": speakers, "espeakng-loader": espeak.version()}
+        raise CorpusError(
+            f"{speakers} speakers, expected at least 2, one of each gender: ask for more"
+        )
+    given = {
+        "recipe": RECIPE,
+        "seed": seed,
+        "speakers": speakers,
+        "espeakng-loader": espeak.version(),
+    }
     recipe = json.dumps(given if language == "en-us" else {**given, "language": language})
     place = Path(folder) / f"{NAME}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
     if not (place / "recipe.json").is_file():
@@ -164,26 +184,45 @@ def _speak(place: Path, seed: int, number: int, language: str) -> list[dict[str,
     takes = _takes(random, speaker, language)
     if not all((place / take.file).is_file() for take in takes):
         voice = espeak.Voice(description)
-        for take in takes:  # also those that are there: what a voice says depends a little on what it said before
+        for take in (
+            takes
+        ):  # also those that are there: what a voice says depends a little on what it said before
             signal = _record(random, room, *_act(random, voice, take, own[take.emotion]))
             if not (place / take.file).is_file():
                 audio.write(place / take.file, signal, audio.SAMPLING_RATE)
-    return [{**asdict(take), "file": str(place / take.file), "speaker": speaker, "gender": gender} for take in takes]
+    return [
+        {**asdict(take), "file": str(place / take.file), "speaker": speaker, "gender": gender}
+        for take in takes
+    ]
 
 
 def _takes(random: np.random.Generator, speaker: str, language: str) -> list[Take]:
-    """What a speaker says: the sentences in an order of their own, each emotion in as many as `TAKES` says."""
-    cells = [(emotion, how) for emotion, takes in TAKES.items() for how, count in takes.items() for _ in range(count)]
+    """What a speaker says: the sentences in an order of their own, each emotion in as many as
+    `TAKES` says.
+    """
+    cells = [
+        (emotion, how)
+        for emotion, takes in TAKES.items()
+        for how, count in takes.items()
+        for _ in range(count)
+    ]
     sentences = LANGUAGES[language][1]
     order = np.resize(random.permutation(len(sentences)), len(cells))
     return [
-        Take(f"{speaker}/{speaker}-{emotion}-{how}-{sentence + 1:02d}.wav", emotion, how, sentences[sentence])
+        Take(
+            f"{speaker}/{speaker}-{emotion}-{how}-{sentence + 1:02d}.wav",
+            emotion,
+            how,
+            sentences[sentence],
+        )
         for (emotion, how), sentence in zip(cells, order, strict=True)
     ]
 
 
 def _description(random: np.random.Generator, gender: Gender, language: str) -> str:
-    """An espeak-ng voice file: pitch, vocal tract length (as formant frequencies), colour and roughness of a voice."""
+    """An espeak-ng voice file: pitch, vocal tract length (as formant frequencies), colour and
+    roughness of a voice.
+    """
     female = gender == Gender.FEMALE
     pitch_hz = random.normal(190, 18) if female else random.normal(112, 12)
     tract = random.normal(1.14, 0.03) if female else random.normal(1.0, 0.03)
@@ -197,20 +236,34 @@ def _description(random: np.random.Generator, gender: Gender, language: str) -> 
         f"consonants {random.normal(100, 15):.0f} {random.normal(100, 15):.0f}",
     ]
     for formant in range(9):
-        frequency, height, width = 100 * tract * random.normal(1, 0.02), random.normal(95, 8), random.normal(115, 12)
+        frequency, height, width = (
+            100 * tract * random.normal(1, 0.02),
+            random.normal(95, 8),
+            random.normal(115, 12),
+        )
         lines.append(f"formant {formant} {frequency:.0f} {height:.0f} {width:.0f}")
     return "\n".join(lines)
 
 
 def _room(random: np.random.Generator) -> Room:
-    return Room(10 ** (random.normal(0, 2) / 20), 10 ** (random.uniform(-66, -51) / 20), random.uniform(0.5, 0.95))
+    return Room(
+        10 ** (random.normal(0, 2) / 20),
+        10 ** (random.uniform(-66, -51) / 20),
+        random.uniform(0.5, 0.95),
+    )
 
 
 def _act(
     random: np.random.Generator, voice: espeak.Voice, take: Take, own: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float]:
-    """The sound of one take at 16 kHz, shape `(samples,)`, and its loudness in dB over the neutral voice."""
-    acting = INTENSITIES[take.intensity] * np.array(ACTING[take.emotion]) + own + random.normal(0, OF_UTTERANCE)
+    """The sound of one take at 16 kHz, shape `(samples,)`, and its loudness in dB over the neutral
+    voice.
+    """
+    acting = (
+        INTENSITIES[take.intensity] * np.array(ACTING[take.emotion])
+        + own
+        + random.normal(0, OF_UTTERANCE)
+    )
     semitones, octaves, rate, loudness_db = acting
     said = voice.say(
         take.transcript,
@@ -225,9 +278,13 @@ def _act(
 def _record(
     random: np.random.Generator, room: Room, sound: NDArray[np.float64], loudness_db: float
 ) -> NDArray[np.float64]:
-    """What the microphone hears: the sound at its loudness, a little of the room before and after, noise throughout."""
+    """What the microphone hears: the sound at its loudness, a little of the room before and after,
+    noise throughout.
+    """
     before, after = (random.uniform(0.05, 0.2, size=2) * audio.SAMPLING_RATE).astype(int)
-    heard = np.pad(sound * LEVEL / np.sqrt(np.mean(sound**2)) * 10 ** (loudness_db / 20), (before, after))
+    heard = np.pad(
+        sound * LEVEL / np.sqrt(np.mean(sound**2)) * 10 ** (loudness_db / 20), (before, after)
+    )
     noise = filters.lfilter([1.0], [1.0, -room.colour], random.normal(size=len(heard)))
     noise *= room.noise * np.sqrt(1 - room.colour**2) * 10 ** (random.normal(0, 2) / 20)
     signal = room.gain * (heard + noise)

@@ -36,14 +36,20 @@ COLUMNS: Final = {
 """The columns of every corpus, in this order."""
 
 NUMBERS: Final = ("age", "activation", "valence", "scale")
-"""Columns of numbers that some corpora have, NaN where unknown. `activation` (calm to excited) and `valence` (negative
-to positive) are means over listeners on a Likert scale from 1 to `scale` points."""
+"""Columns of numbers that some corpora have, NaN where unknown. `activation` (calm to excited) and
+`valence` (negative to positive) are means over listeners on a Likert scale from 1 to `scale`
+points.
+"""
 
 OPTIONAL: Final = (*NUMBERS, "sentiment")
-"""Columns that some corpora have: numbers, and the `sentiment` of a text (`negative`, `neutral`, `positive`, empty)."""
+"""Columns that some corpora have: numbers, and the `sentiment` of a text (`negative`, `neutral`,
+`positive`, empty).
+"""
 
 TABLES: Final = (".csv",)
-"""What a corpus of text is stored as: its utterances have no recording, and `file` is the table they stand in."""
+"""What a corpus of text is stored as: its utterances have no recording, and `file` is the table
+they stand in.
+"""
 
 
 @dataclass(frozen=True)
@@ -61,13 +67,20 @@ class Corpus:
     def __post_init__(self) -> None:
         missing = [column for column in COLUMNS if column not in self.table.columns]
         if missing:
-            raise CorpusError(f"{self.name}: no column {', '.join(missing)}: build the table with `table.make`")
+            raise CorpusError(
+                f"{self.name}: no column {', '.join(missing)}: build the table with `table.make`"
+            )
         if not len(self.table):
-            raise CorpusError(f"{self.name}: no utterances, expected at least one: check the path and the layout")
+            raise CorpusError(
+                f"{self.name}: no utterances, expected at least one: check the path and the layout"
+            )
         genders = self.table[self.table["gender"] != ""].groupby("speaker")["gender"].nunique()
         if (genders > 1).any():
             many = int((genders > 1).sum())
-            raise CorpusError(f"{self.name}: {many} speaker(s) with two genders, expected one each: mend the labels")
+            raise CorpusError(
+                f"{self.name}: {many} speaker(s) with two genders, expected one each: mend the "
+                "labels"
+            )
 
     def __len__(self) -> int:
         return len(self.table)
@@ -90,22 +103,30 @@ class Corpus:
         wanted = list(emotions)
         mask = self.table["emotion"].isin(wanted).to_numpy()
         if not mask.any():
-            raise CorpusError(f"{self.name}: no utterance has an emotion of {', '.join(wanted)}: check the labels")
+            raise CorpusError(
+                f"{self.name}: no utterance has an emotion of {', '.join(wanted)}: check the labels"
+            )
         return self.select(mask)
 
     def roles(self, policy: Policy) -> NDArray[np.intp]:
         """The true role of each utterance as its place in `ROLES`, shape `(utterances,)`."""
-        return np.array([ROLES.index(policy.role(label)) for label in self.table["emotion"]], dtype=np.intp)
+        return np.array(
+            [ROLES.index(policy.role(label)) for label in self.table["emotion"]], dtype=np.intp
+        )
 
     def genders(self) -> NDArray[np.intp]:
-        """The gender of each speaker as its place in `GENDERS`, -1 where unknown, shape `(utterances,)`."""
+        """The gender of each speaker as its place in `GENDERS`, -1 where unknown, shape
+        `(utterances,)`.
+        """
         places = {str(gender): place for place, gender in enumerate(GENDERS)}
         return np.array([places.get(label, -1) for label in self.table["gender"]], dtype=np.intp)
 
     def older(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-        """1 for speakers older than the median of those in `rows`, 0 for others, -1 where unknown, `(utterances,)`.
+        """1 for speakers older than the median of those in `rows`, 0 for others, -1 where unknown,
+        `(utterances,)`.
 
-        A speaker's age is the mean over their utterances. Where nobody is older than the median, as old is older.
+        A speaker's age is the mean over their utterances. Where nobody is older than the median, as
+        old is older.
         """
         if "age" not in self.table.columns:
             return np.full(len(self), -1, np.intp)
@@ -120,16 +141,20 @@ class Corpus:
         return codes
 
     def recorded(self) -> NDArray[np.bool_]:
-        """Whether there is a recording of each utterance and not its words alone, shape `(utterances,)`."""
+        """Whether there is a recording of each utterance and not its words alone, shape
+        `(utterances,)`.
+        """
         return ~self.table["file"].str.lower().str.endswith(TABLES).to_numpy(dtype=bool)
 
 
 def make(name: str, rows: pd.DataFrame) -> Corpus:
-    """A corpus from rows that have at least `file` and `speaker`; other columns are filled in as unknown.
+    """A corpus from rows that have at least `file` and `speaker`; other columns are filled in as
+    unknown.
 
-    Speakers get the corpus' name in front. Row order is kept. Genders are read as `define.gender` reads them; those
-    that it does not know become empty and are counted by name in `Corpus.notes`. Raises `CorpusError` for a row
-    without file or speaker, and for labels that are neither text nor numbers.
+    Speakers get the corpus' name in front. Row order is kept. Genders are read as `define.gender`
+    reads them; those that it does not know become empty and are counted by name in `Corpus.notes`.
+    Raises `CorpusError` for a row without file or speaker, and for labels that are neither text nor
+    numbers.
     """
     table = rows.reset_index(drop=True).copy()
     for column in ("file", "speaker"):
@@ -137,7 +162,8 @@ def make(name: str, rows: pd.DataFrame) -> Corpus:
             written, missing = labels.texts(f"{name}: column {column}", table[column], CorpusError)
             if missing.any():
                 raise CorpusError(
-                    f"{name}: {int(missing.sum())} row(s) without {column}, expected one each: fill it in"
+                    f"{name}: {int(missing.sum())} row(s) without {column}, expected one each: "
+                    "fill it in"
                 )
             table[column] = written
     notes: list[str] = []
@@ -161,7 +187,9 @@ def make(name: str, rows: pd.DataFrame) -> Corpus:
 def _genders(name: str, column: pd.Series) -> tuple[NDArray[np.object_], list[str]]:
     """The canonical gender of each row, and a sentence on the rows that have none."""
     written, missing = labels.texts(f"{name}: column gender", column, CorpusError)
-    canonical = {label: define.gender(labels.fold(label)) for label in set(written[~missing].tolist())}
+    canonical = {
+        label: define.gender(labels.fold(label)) for label in set(written[~missing].tolist())
+    }
     genders = np.array([canonical.get(label, "") for label in written.tolist()], dtype=object)
     genders[missing] = ""
     counts = Counter(label for label in written[~missing].tolist() if not canonical[label])
@@ -169,10 +197,14 @@ def _genders(name: str, column: pd.Series) -> tuple[NDArray[np.object_], list[st
         counts[""] = int(missing.sum())
     if not counts:
         return genders, []
-    told = ", ".join(f"{count:,} {labels.shown(label) if label else 'empty'}" for label, count in counts.most_common(5))
+    told = ", ".join(
+        f"{count:,} {labels.shown(label) if label else 'empty'}"
+        for label, count in counts.most_common(5)
+    )
     more = f", and {len(counts) - 5} more labels" if len(counts) > 5 else ""
     return genders, [
-        f"{name}: {counts.total():,} of {len(genders):,} utterances are neither female nor male ({told}{more}): "
+        f"{name}: {counts.total():,} of {len(genders):,} utterances are neither female nor male "
+        f"({told}{more}): "
         "they count for emotion, not for gender."
     ]
 
@@ -180,14 +212,17 @@ def _genders(name: str, column: pd.Series) -> tuple[NDArray[np.object_], list[st
 def join(corpora: Sequence[Corpus]) -> Corpus:
     """Several corpora as one, in this order.
 
-    Raises `CorpusError` when rows of two of them bear the same corpus' name: their speakers could not be told apart.
+    Raises `CorpusError` when rows of two of them bear the same corpus' name: their speakers could
+    not be told apart.
     """
     if not corpora:
         raise CorpusError("no corpus to join, expected at least one: name one")
     names = [name for corpus in corpora for name in corpus.table["corpus"].unique()]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise CorpusError(f"corpus {', '.join(twice)} comes twice, expected different names: rename one of them")
+        raise CorpusError(
+            f"corpus {', '.join(twice)} comes twice, expected different names: rename one of them"
+        )
     table = pd.concat([corpus.table for corpus in corpora], ignore_index=True)
     if "sentiment" in table.columns:
         table["sentiment"] = table["sentiment"].fillna("")
@@ -196,10 +231,12 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
 
 
 def checksums(corpus: Corpus) -> NDArray[np.str_]:
-    """SHA-256 of each utterance's recording, shape `(utterances,)`; rows that cut one file also name their cut.
+    """SHA-256 of each utterance's recording, shape `(utterances,)`; rows that cut one file also
+    name their cut.
 
-    Rows of text, which have no recording, also name who says what, as another SHA-256: they are one and the same where
-    one speaker says the same words again. That two people both say "Okay." does not tie them together.
+    Rows of text, which have no recording, also name who says what, as another SHA-256: they are one
+    and the same where one speaker says the same words again. That two people both say "Okay." does
+    not tie them together.
     """
     of_file: dict[str, str] = {}
     files = corpus.table["file"].unique()

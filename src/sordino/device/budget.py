@@ -1,7 +1,7 @@
 """How many vectors may leave a device in a day, counted in a file.
 
-No bound holds for many vectors of one speaker together, so a policy caps their number. The count is on the disk before
-the vector is released: a crash in between costs a vector, it never gives one.
+No bound holds for many vectors of one speaker together, so a policy caps their number. The count is
+on the disk before the vector is released: a crash in between costs a vector, it never gives one.
 
     restart                  the file is read before each release, and written durably
     several vectors at once  are counted together: all are released, or none is and none is counted
@@ -18,7 +18,8 @@ the vector is released: a crash in between costs a vector, it never gives one.
                              record. As long as a process lives it remembers what it saw
     older copy restored      counts from that copy, for the same reason: there is no counter outside the file
 
-A day is one of the clock given; the command line gives that of UTC, which no journey and no summer time repeats.
+A day is one of the clock given; the command line gives that of UTC, which no journey and no summer
+time repeats.
 """
 
 from __future__ import annotations
@@ -44,16 +45,21 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 TRIES: Final = 200
-"""How often a lock that another process holds is asked for, every hundredth of a second; it is held for one write."""
+"""How often a lock that another process holds is asked for, every hundredth of a second; it is held
+for one write.
+"""
 
 _LARGEST: Final = 1000  # bytes of a file; a larger one is no count
-_PLAIN: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # neither a link nor a wait for a pipe
+_PLAIN: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(
+    os, "O_NONBLOCK", 0
+)  # neither a link nor a wait for a pipe
 
 
 class DailyBudget:
     """The vectors that may still be released today.
 
-    - `path`: the file that counts; one for a device or a user, whatever the number of bundles and policies.
+    - `path`: the file that counts; one for a device or a user, whatever the number of bundles and
+      policies.
     - `today`: the clock, asked before each release.
 
     >>> import tempfile
@@ -67,17 +73,24 @@ class DailyBudget:
         self._seen = NOTHING
 
     def spend(self, per_day: int | None, count: int = 1) -> Reason | None:
-        """Count vectors, which may then be released: `None`. Otherwise the reason why none may; none is counted.
+        """Count vectors, which may then be released: `None`. Otherwise the reason why none may;
+        none is counted.
 
-        - `per_day`: what the policy allows in a day, counting what all policies released; `None` allows any number.
-        - `count`: how many are to be released together, 1 or more. Raises `ReleaseError` for fewer, and parts of one.
+        - `per_day`: what the policy allows in a day, counting what all policies released; `None`
+          allows any number.
+        - `count`: how many are to be released together, 1 or more. Raises `ReleaseError` for fewer,
+          and parts of one.
         """
         if not isinstance(count, int) or count < 1:
-            raise ReleaseError(f"{count} vectors to count, expected a whole number, 1 or more: leave the call out")
+            raise ReleaseError(
+                f"{count} vectors to count, expected a whole number, 1 or more: leave the call out"
+            )
         try:
             with locked(self._path) as path:
                 self._seen = max(self._seen, on_disk(path))
-                today = self._seen.on(date.fromordinal(self._today().toordinal()))  # a datetime is a day, too
+                today = self._seen.on(
+                    date.fromordinal(self._today().toordinal())
+                )  # a datetime is a day, too
                 if per_day is not None and today.spent + count > per_day:
                     return Reason.BUDGET_SPENT
                 today = today.and_more(count)
@@ -89,27 +102,34 @@ class DailyBudget:
 
 
 def read(path: str | Path) -> DayCount:
-    """The count in a file. Raises `StorageError` where there is none, and for a file that releases nothing."""
+    """The count in a file. Raises `StorageError` where there is none, and for a file that releases
+    nothing.
+    """
     real = Path(os.path.realpath(path))
     with storage.told(path):
         try:
             count = on_disk(real)
         except ValueError as error:
             raise StorageError(
-                f"{path}: no count that can be trusted, expected what sordino wrote: nothing is released; remove a "
+                f"{path}: no count that can be trusted, expected what sordino wrote: nothing is "
+                "released; remove a "
                 "second name of the file, or reset it with a reason"
             ) from error
     if count == NOTHING:
-        raise StorageError(f"{path}: no such file, expected a budget: it is made at the first release")
+        raise StorageError(
+            f"{path}: no such file, expected a budget: it is made at the first release"
+        )
     return count
 
 
 def reset(path: str | Path, today: date, reason: str) -> Path:
-    """Give the whole budget of a day back, whatever the file holds; the path of the log that tells it, beside the file.
+    """Give the whole budget of a day back, whatever the file holds; the path of the log that tells
+    it, beside the file.
 
-    The log gains a line of JSON with the day, the reason and the content of the file before. Programs that run
-    remember what they saw, so for them the reset holds from their next start on. Raises `ReleaseError` without a
-    reason, `StorageError` where the file or its log cannot be written, or another process holds the lock.
+    The log gains a line of JSON with the day, the reason and the content of the file before.
+    Programs that run remember what they saw, so for them the reset holds from their next start on.
+    Raises `ReleaseError` without a reason, `StorageError` where the file or its log cannot be
+    written, or another process holds the lock.
     """
     if not reason.strip():
         raise ReleaseError("no reason, expected one for the log: say why the budget is given back")
@@ -136,7 +156,9 @@ def _content(path: Path) -> str | None:
 
 
 def on_disk(path: Path) -> DayCount:
-    """The count in a file; none where there is no file. Raises `OSError` or `ValueError` for what is no count."""
+    """The count in a file; none where there is no file. Raises `OSError` or `ValueError` for what
+    is no count.
+    """
     try:
         handle = os.open(path, os.O_RDONLY | _PLAIN)
     except FileNotFoundError:
@@ -154,10 +176,12 @@ def on_disk(path: Path) -> DayCount:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[Path]:
-    """Hold the locks of the count at `path`, whose real path is given: one of a file beside it, one of its folder.
+    """Hold the locks of the count at `path`, whose real path is given: one of a file beside it, one
+    of its folder.
 
-    The file is for file systems that lock no folders (NFS). It may be removed, and two processes then hold two locks of
-    one name; the folder cannot be removed while the count is in it. The system lets go of both when a process ends.
+    The file is for file systems that lock no folders (NFS). It may be removed, and two processes
+    then hold two locks of one name; the folder cannot be removed while the count is in it. The
+    system lets go of both when a process ends.
     """
     if fcntl is None:
         raise OSError("no file locks")
@@ -177,7 +201,9 @@ def locked(path: Path) -> Iterator[Path]:
 
 
 def _lock(path: str, flags: int) -> int:
-    """An open file, or folder, that is locked and still has this path. Raises `OSError` where it cannot be had."""
+    """An open file, or folder, that is locked and still has this path. Raises `OSError` where it
+    cannot be had.
+    """
     for _ in range(TRIES):
         handle = os.open(path, flags, storage.PRIVATE)
         try:
@@ -192,7 +218,9 @@ def _lock(path: str, flags: int) -> int:
 
 
 def _taken(handle: int) -> bool:
-    """Whether this process has the lock now. A folder that cannot be locked counts: the file beside is locked."""
+    """Whether this process has the lock now. A folder that cannot be locked counts: the file beside
+    is locked.
+    """
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

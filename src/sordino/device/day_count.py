@@ -1,8 +1,8 @@
 """The day that a budget counts, and how a clock moves it: a pure rule, without files.
 
-A count is a `day`, the vectors `spent` on it, and `used`, the last of the days whose budgets were given. The two dates
-are the same as long as the clock is plausible. A clock that leaps more than `LEAP` days (to year 9999, say) may be
-wrong, so it begins a new day but uses up one day alone:
+A count is a `day`, the vectors `spent` on it, and `used`, the last of the days whose budgets were
+given. The two dates are the same as long as the clock is plausible. A clock that leaps more than
+`LEAP` days (to year 9999, say) may be wrong, so it begins a new day but uses up one day alone:
 
     the clock shows        the count
     the same day           goes on
@@ -11,9 +11,9 @@ wrong, so it begins a new day but uses up one day alone:
     a day between `used`   begins a new day: the leap is taken back
     and `day`
 
-So a leap and its return cost one day. Every new day moves `used` on by one day or more: in all, no more budgets are
-given than days between the first and the last one used. A user who sets the clock ahead day by day spends days to come
-in advance, and pays with silence once the clock is right.
+So a leap and its return cost one day. Every new day moves `used` on by one day or more: in all, no
+more budgets are given than days between the first and the last one used. A user who sets the clock
+ahead day by day spends days to come in advance, and pays with silence once the clock is right.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from datetime import date, timedelta
 from typing import Final
 
 LEAP: Final = 366
-"""Days that a clock may advance at once and be believed: a device may lie in a drawer for a year."""
+"""Days that a clock may advance at once and be believed: a device may lie in a drawer for a year.
+"""
 
 _PLAUSIBLE: Final = (date(2020, 1, 1), date(2100, 1, 1))
 """A clock before the first date has not been set yet; one from the second date on is wrong."""
@@ -32,7 +33,9 @@ _PLAUSIBLE: Final = (date(2020, 1, 1), date(2100, 1, 1))
 
 @dataclass(frozen=True, order=True)
 class DayCount:
-    """Vectors `spent` on a `day`. The larger of two counts is the later one, or the one with more spent."""
+    """Vectors `spent` on a `day`. The larger of two counts is the later one, or the one with more
+    spent.
+    """
 
     used: date
     spent: int
@@ -61,14 +64,17 @@ class DayCount:
 
     @property
     def text(self) -> str:
-        """One line: day, count, the days used where they differ, and a checksum that tells damage, not malice."""
+        """One line: day, count, the days used where they differ, and a checksum that tells damage,
+        not malice.
+        """
         used = "" if self.used == self.day else f" {self.used}"
         content = f"{self.day} {self.spent}{used}"
         return f"{content} {hashlib.sha256(content.encode()).hexdigest()}\n"
 
 
 def parsed(text: str) -> DayCount:
-    """The count of a line that `DayCount.text` wrote, byte for byte. Raises `ValueError` for any other.
+    """The count of a line that `DayCount.text` wrote, byte for byte. Raises `ValueError` for any
+    other.
 
     >>> parsed(DayCount(date(2026, 1, 1), 3, date(2026, 1, 1)).text).spent
     3

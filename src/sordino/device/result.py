@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 
 class Reason(StrEnum):
-    """Why nothing is released. It tells of the recording or the device, never of what was said or by whom."""
+    """Why nothing is released. It tells of the recording or the device, never of what was said or
+    by whom.
+    """
 
     NO_SAMPLES = "no samples that can be used, expected one channel of numbers"
     NOT_FINITE = "samples that are NaN or infinite"
@@ -23,7 +25,9 @@ class Reason(StrEnum):
     MODEL = "a model that failed"
     BUDGET_SPENT = "more vectors than the policy still lets out today: more tomorrow"
     UNCOUNTED = "the policy limits vectors a day and nobody counts: pass Runtime(..., budget=DailyBudget(FILE, today))"
-    BUDGET_UNKNOWN = "nobody can say how many vectors are out today: the count cannot be read, locked or written"
+    BUDGET_UNKNOWN = (
+        "nobody can say how many vectors are out today: the count cannot be read, locked or written"
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -35,7 +35,9 @@ LONGEST_SECONDS: Final = 600.0
 
 FULL_SCALE: Final = 0.999
 MOST_CLIPPED: Final = 0.01
-"""The largest share of samples at full scale; recordings of RAVDESS and EMO-DB have up to a hundredth of it."""
+"""The largest share of samples at full scale; recordings of RAVDESS and EMO-DB have up to a
+hundredth of it.
+"""
 
 LEAST_SOUND: Final = 2.0**-15
 """How far samples lie apart at least: one step of 16 bits."""
@@ -48,23 +50,26 @@ class Runtime:
 
     - `bundle`: what `sordino.device.read` returned, or the path of a bundle.
     - `policy`: the name of one of its policies; None where it has one only.
-    - `key`: decides what is drawn, 0 to 2^128 - 1. A device keeps one (`sordino.device.key`): under another key the
-      same utterance is drawn for anew, and whoever gets it often averages noise and flips away. None takes one from the
-      operating system, for this object alone: the one place below the command line where chance is no argument.
-    - `budget`: the count of what goes out in a day. Without one, a policy that limits it lets out no utterance at all.
+    - `key`: decides what is drawn, 0 to 2^128 - 1. A device keeps one (`sordino.device.key`): under
+      another key the same utterance is drawn for anew, and whoever gets it often averages noise and
+      flips away. None takes one from the operating system, for this object alone: the one place
+      below the command line where chance is no argument.
+    - `budget`: the count of what goes out in a day. Without one, a policy that limits it lets out
+      no utterance at all.
 
-    - `trusted`: whose bundles may run: public keys, paths of their files, or a `signature.Trust`, which also knows
-      the clock and the versions that have run. None asks for no signature.
+    - `trusted`: whose bundles may run: public keys, paths of their files, or a `signature.Trust`,
+      which also knows the clock and the versions that have run. None asks for no signature.
     - `floor`: what the device asks of the policy, whoever made the bundle.
 
-    Before anything is released the bundle's own test vectors run once (`sordino.device.bundle.test_vectors`).
+    Before anything is released the bundle's own test vectors run once
+    (`sordino.device.bundle.test_vectors`).
 
-    Several threads may call `utterance` and `release` of one runtime at once. `push` and `end` belong to one thread;
-    `stream` gives a stream of its own to each further source.
+    Several threads may call `utterance` and `release` of one runtime at once. `push` and `end`
+    belong to one thread; `stream` gives a stream of its own to each further source.
 
-    Raises `BundleError` for a bundle that is not whole, has no such policy, does not reach the floor or differs from
-    its test vectors, `SignatureError` (a `BundleError`) for one that is not signed as asked, `ReleaseError` for another
-    key.
+    Raises `BundleError` for a bundle that is not whole, has no such policy, does not reach the
+    floor or differs from its test vectors, `SignatureError` (a `BundleError`) for one that is not
+    signed as asked, `ReleaseError` for another key.
     """
 
     def __init__(
@@ -86,7 +91,9 @@ class Runtime:
         if floor is not None:
             floor.check(self._served)
         if key is not None and not 0 <= key < 2**KEY_BITS:
-            raise ReleaseError(f"key {key}, expected 0 to 2^{KEY_BITS} - 1: choose another, or none")
+            raise ReleaseError(
+                f"key {key}, expected 0 to 2^{KEY_BITS} - 1: choose another, or none"
+            )
         key = secrets.randbits(KEY_BITS) if key is None else key
         serving = Clips if "streams" in self.bundle.card["features"] else Table
         try:
@@ -116,7 +123,9 @@ class Runtime:
 
     @functools.cached_property
     def extractor(self) -> Extractor:
-        """Samples to features, as in training. Raises `BundleError` where the bundle takes features alone."""
+        """Samples to features, as in training. Raises `BundleError` where the bundle takes features
+        alone.
+        """
         return extractor(self.bundle.card["features"])
 
     @property
@@ -127,18 +136,21 @@ class Runtime:
     def release(self, features: NDArray[np.floating] | Sequence[Clip]) -> NDArray[np.float32]:
         """The released vectors of features `(n, dims)`, `(n, k)`.
 
-        A bundle of an embedding takes clips instead, each a mapping from its streams to `(steps, width)`. Raises
-        `ReleaseError` for another shape, no rows, NaN or infinity, for a model that fails, and where less than that may
-        go out today: nothing is released then.
+        A bundle of an embedding takes clips instead, each a mapping from its streams to `(steps,
+        width)`. Raises `ReleaseError` for another shape, no rows, NaN or infinity, for a model that
+        fails, and where less than that may go out today: nothing is released then.
         """
         given: Any = features
         released = self._serving(given)
         if reason := self._spent(len(released)):
-            raise ReleaseError(f"{reason}: nothing is released, pass a budget, release fewer, or wait")
+            raise ReleaseError(
+                f"{reason}: nothing is released, pass a budget, release fewer, or wait"
+            )
         return released
 
     def utterance(self, samples: NDArray[np.floating], sampling_rate: int) -> Result:
-        """What comes of one utterance: `Released`, or `Withheld` with its reason. No sound makes it raise.
+        """What comes of one utterance: `Released`, or `Withheld` with its reason. No sound makes it
+        raise.
 
         `samples` are one channel, full scale at ±1, `sampling_rate` (Hz) is that of the bundle.
         """
@@ -150,7 +162,9 @@ class Runtime:
         except Exception:  # whatever fails, nothing goes out
             return Withheld(Reason.FEATURES)
         try:
-            given: Any = [{"audio": features}] if isinstance(self._serving, Clips) else features[None]
+            given: Any = (
+                [{"audio": features}] if isinstance(self._serving, Clips) else features[None]
+            )
             released = Released(self._serving(given)[0])
             withheld = self._spent(1)  # last, and before it goes out
         except Exception:
@@ -158,21 +172,25 @@ class Runtime:
         return Withheld(withheld) if withheld else released
 
     def push(self, samples: NDArray[np.floating]) -> list[Result]:
-        """What comes of the utterances that end within these samples of an endless stream (`Stream.push`).
+        """What comes of the utterances that end within these samples of an endless stream
+        (`Stream.push`).
 
         Raises `ReleaseError` in a second thread: each source needs a `stream` of its own.
         """
         return self._one_stream().push(samples)
 
     def end(self) -> list[Result]:
-        """What comes of an utterance that the end of the stream cuts. What is pushed later is a new stream.
+        """What comes of an utterance that the end of the stream cuts. What is pushed later is a new
+        stream.
 
         Raises `ReleaseError` in another thread than the one that pushed.
         """
         return self._one_stream().end()
 
     def stream(self, sampling_rate: int | None = None, how: Segmentation = USUAL) -> Stream:
-        """A new stream of another source, independent of `push`; by default at the rate of the bundle."""
+        """A new stream of another source, independent of `push`; by default at the rate of the
+        bundle.
+        """
         return Stream(self, self.sampling_rate if sampling_rate is None else sampling_rate, how)
 
     def _one_stream(self) -> Stream:
@@ -193,7 +211,9 @@ class Runtime:
 
 
 def _trust(trusted: Trusted) -> Trust:
-    from sordino.device.trust.signature import trust  # here: a device that asks for no signature starts without it
+    from sordino.device.trust.signature import (
+        trust,
+    )  # here: a device that asks for no signature starts without it
 
     return trust(trusted)
 
@@ -201,7 +221,9 @@ def _trust(trusted: Trusted) -> Trust:
 def _chosen(bundle: Bundle, policy: str | None) -> Served:
     names = ", ".join(bundle.policies)
     if policy is None and len(bundle.policies) > 1:
-        raise BundleError(f"policies {names}, expected the name of one of them: choose what is to be hidden")
+        raise BundleError(
+            f"policies {names}, expected the name of one of them: choose what is to be hidden"
+        )
     name = next(iter(bundle.policies)) if policy is None else policy
     if name not in bundle.policies:
         raise BundleError(f"policy {name!r}, expected one of {names}: choose one of the bundle's")
@@ -210,7 +232,12 @@ def _chosen(bundle: Bundle, policy: str | None) -> Served:
 
 def _unfit(samples: NDArray[np.floating], sampling_rate: int, expected: int) -> Reason | None:
     """Why samples are no utterance, or None."""
-    if not isinstance(samples, np.ndarray) or samples.ndim != 1 or samples.dtype.kind != "f" or not samples.size:
+    if (
+        not isinstance(samples, np.ndarray)
+        or samples.ndim != 1
+        or samples.dtype.kind != "f"
+        or not samples.size
+    ):
         return Reason.NO_SAMPLES
     if sampling_rate != expected:
         return Reason.WRONG_RATE

@@ -27,8 +27,9 @@ Made = Mapping[str, NDArray[Any]]
 Clip = Mapping[str, NDArray[np.floating]]
 
 LARGEST: Final = 1e9
-"""Of the numbers of a scaled clip, which speech never reaches: far beyond it networks overflow, and what is no number
-then comes out of ONNX Runtime's layers as one."""
+"""Of the numbers of a scaled clip, which speech never reaches: far beyond it networks overflow, and
+what is no number then comes out of ONNX Runtime's layers as one.
+"""
 
 
 POINTS: Final = 1 << 12
@@ -70,8 +71,10 @@ CHANCE: Final[dict[str, Callable[[Any, Made, int, Settings, Arrays], Vectors]]] 
     "clip-noise": _clip_noise,
     "clip-drawn": _clip_drawn,
 }
-"""How chance comes in, by the `kind` that a bundle names: from the scaled space (or the clip) and what the model made
-of it to what goes out, by a key. The functions are those of training (`sordino.signal.keyed_random`)."""
+"""How chance comes in, by the `kind` that a bundle names: from the scaled space (or the clip) and
+what the model made of it to what goes out, by a key. The functions are those of training
+(`sordino.signal.keyed_random`).
+"""
 
 
 class _Serving:
@@ -79,32 +82,40 @@ class _Serving:
 
     def __init__(self, bundle: Bundle, served: Served, key: int) -> None:
         self.served, self.key = served, key
-        self.preprocess = Model(bundle.files[served.preprocess], served.preprocess) if served.preprocess else None
+        self.preprocess = (
+            Model(bundle.files[served.preprocess], served.preprocess) if served.preprocess else None
+        )
         self.model = Model(bundle.files[served.model], served.model) if served.model else None
         self.arrays = bundle.arrays(served.arrays) if served.arrays else {}
         self._points, self._lock = dict[int, int](), threading.Lock()
         self.bins = frozenset(self.arrays["bin"].tolist()) if "bin" in self.arrays else frozenset()
         if served.chance.get("kind") not in CHANCE:
             raise BundleError(
-                f"chance {served.chance.get('kind')!r}, expected one of {', '.join(CHANCE)}: update sordino"
+                f"chance {served.chance.get('kind')!r}, expected one of {', '.join(CHANCE)}: "
+                "update sordino"
             )
 
     def distinct(self, given: bytes, z: bytes) -> None:
         """Raise `ReleaseError` where another input had the same point of the scaled space.
 
-        Chance follows from that point. A forged scale that maps many inputs to few points would have one vector drawn
-        for each, and so release which point it is. Scales that were fitted keep different utterances apart.
+        Chance follows from that point. A forged scale that maps many inputs to few points would
+        have one vector drawn for each, and so release which point it is. Scales that were fitted
+        keep different utterances apart.
         """
         if not self.preprocess or self.served.chance["kind"] == "none":
             return
-        source, point = hash(given), hash(z)  # 64 bits; a chance hit refuses, it releases nothing more
+        source, point = (
+            hash(given),
+            hash(z),
+        )  # 64 bits; a chance hit refuses, it releases nothing more
         with self._lock:
             known = self._points.setdefault(point, source)
             if len(self._points) > POINTS:
                 del self._points[next(iter(self._points))]
         if known != source:
             raise ReleaseError(
-                f"{self.served.preprocess}: two utterances have the same point of the scaled space, expected one each: "
+                f"{self.served.preprocess}: two utterances have the same point of the scaled "
+                "space, expected one each: "
                 "do not use the bundle"
             )
 
@@ -112,19 +123,31 @@ class _Serving:
         """What goes out once chance has come in."""
         if "bin" in made:
             self._decided(made["bin"], rows)
-        released = CHANCE[self.served.chance["kind"]](z, made, self.key, self.served.chance, self.arrays)
+        released = CHANCE[self.served.chance["kind"]](
+            z, made, self.key, self.served.chance, self.arrays
+        )
         if released.dtype != np.float32:
-            raise ReleaseError(f"a released array of type {released.dtype}, expected float32: write the bundle again")
+            raise ReleaseError(
+                f"a released array of type {released.dtype}, expected float32: write the bundle "
+                "again"
+            )
         if released.shape != (rows, self.served.width) or not np.isfinite(released).all():
-            raise ReleaseError(f"a released array of shape {released.shape}, expected {self.served.width} finite "
-                               "numbers a row: write the bundle again")  # fmt: skip
+            raise ReleaseError(
+                f"a released array of shape {released.shape}, expected {self.served.width} finite "
+                "numbers a row: write the bundle again"
+            )
         return released
 
     def _decided(self, bins: NDArray[Any], rows: int) -> None:
         """Raise `ReleaseError` where a model decides for anything that no prototype stands for."""
-        if bins.shape != (rows,) or bins.dtype != np.int64 or not self.bins.issuperset(bins.tolist()):
+        if (
+            bins.shape != (rows,)
+            or bins.dtype != np.int64
+            or not self.bins.issuperset(bins.tolist())
+        ):
             raise ReleaseError(
-                f"a decision of shape {bins.shape} and type {bins.dtype}, expected one of {len(self.bins)} bins for "
+                f"a decision of shape {bins.shape} and type {bins.dtype}, expected one of "
+                f"{len(self.bins)} bins for "
                 "each row: nothing is released"
             )
 
@@ -148,7 +171,9 @@ class Table(_Serving):
         return self.chosen(z, self.model(z=z) if self.model else {"out": z}, len(z))
 
     def __call__(self, features: NDArray[np.floating]) -> Vectors:
-        """Row by row: a product's last digits follow from how many rows there are, and chance follows from them."""
+        """Row by row: a product's last digits follow from how many rows there are, and chance
+        follows from them.
+        """
         x = self._checked(features)
         return np.concatenate([self._row(x[row : row + 1]) for row in range(len(x))])
 
@@ -160,7 +185,8 @@ class Table(_Serving):
     def _checked(self, x: NDArray[np.floating]) -> Vectors:
         if x.ndim != 2 or x.shape[1] != self.dims or not len(x) or x.dtype.kind != "f":
             raise ReleaseError(
-                f"features of shape {x.shape} and type {x.dtype}, expected floats (n, {self.dims}): extract "
+                f"features of shape {x.shape} and type {x.dtype}, expected floats (n, "
+                f"{self.dims}): extract "
                 "what the bundle was fitted on"
             )
         if x.dtype != np.float32:
@@ -168,7 +194,9 @@ class Table(_Serving):
                 x = x.astype(np.float32)
         x = np.ascontiguousarray(x)
         if not np.isfinite(x).all():
-            raise ReleaseError("features with NaN or infinity, expected finite numbers: leave those rows out")
+            raise ReleaseError(
+                "features with NaN or infinity, expected finite numbers: leave those rows out"
+            )
         return x
 
 
@@ -182,15 +210,22 @@ class Clips(_Serving):
     def scaled(self, clip: Clip) -> dict[str, Vectors]:
         """The streams of one clip on their scale."""
         widths = {name: values.shape[1:] for name, values in clip.items()}
-        if widths != {name: (width,) for name, width in self.streams.items()} or not all(map(len, clip.values())):
-            raise ReleaseError(f"streams {widths}, expected (steps, width) of {self.streams}, one step or more each")
+        if widths != {name: (width,) for name, width in self.streams.items()} or not all(
+            map(len, clip.values())
+        ):
+            raise ReleaseError(
+                f"streams {widths}, expected (steps, width) of {self.streams}, one step or more "
+                "each"
+            )
         scaled = {name: np.ascontiguousarray(clip[name], np.float32) for name in self.streams}
         if not all(np.isfinite(values).all() for values in scaled.values()):
             raise ReleaseError("a clip with NaN or infinity, expected finite numbers: leave it out")
         if self.preprocess:
             scaled["audio"] = self.preprocess(x=scaled["audio"])["y"]
         if not all((np.abs(values) <= LARGEST).all() for values in scaled.values()):
-            raise ReleaseError(f"a clip with numbers beyond {LARGEST:g}, expected speech: leave it out")
+            raise ReleaseError(
+                f"a clip with numbers beyond {LARGEST:g}, expected speech: leave it out"
+            )
         return scaled
 
     def released(self, clip: Mapping[str, Vectors]) -> Vectors:

@@ -1,7 +1,8 @@
 """Released vectors as a table: one row an utterance, its name and its numbers, nothing else.
 
-The name is the path of the recording, in a column `file`, or an id in a column `utterance`. A path may tell what the
-vector hides: the names of RAVDESS tell emotion and actor. Tables are for their owner alone (mode 600 when new).
+The name is the path of the recording, in a column `file`, or an id in a column `utterance`. A path
+may tell what the vector hides: the names of RAVDESS tell emotion and actor. Tables are for their
+owner alone (mode 600 when new).
 """
 
 from __future__ import annotations
@@ -28,14 +29,20 @@ UTTERANCE: Final = "utterance"
 def utterance_id(key: int, name: str, number: int, vector: Vectors) -> str:
     """An id for a row: it tells neither the name of the recording, nor its place among others.
 
-    It follows from a 128-bit key that the reader of a table does not have: without it, no name can be tried. The same
-    key, recording, `number` in the call and vector give the same id, so that a repeated call writes the same table.
+    It follows from a 128-bit key that the reader of a table does not have: without it, no name can
+    be tried. The same key, recording, `number` in the call and vector give the same id, so that a
+    repeated call writes the same table.
 
     >>> utterance_id(1, "03-01-05.wav", 0, np.zeros(2, np.float32))
     '17b61d1154b08466'
     """
-    content = f"{number} {name}\0".encode("utf-8", "surrogateescape") + np.asarray(vector, "<f4").tobytes()
-    return hashlib.blake2b(content, digest_size=8, key=key.to_bytes(16, "little"), person=b"utterance id").hexdigest()
+    content = (
+        f"{number} {name}\0".encode("utf-8", "surrogateescape")
+        + np.asarray(vector, "<f4").tobytes()
+    )
+    return hashlib.blake2b(
+        content, digest_size=8, key=key.to_bytes(16, "little"), person=b"utterance id"
+    ).hexdigest()
 
 
 def _npz(names: Sequence[str], vectors: Vectors, column: str) -> bytes:
@@ -66,7 +73,8 @@ def _parquet(names: Sequence[str], vectors: Vectors, column: str) -> bytes:
         from pyarrow import parquet
     except ModuleNotFoundError as error:
         raise DependencyError(
-            "pyarrow is not installed, expected it for Parquet: pip install pyarrow, or write .npz or .csv"
+            "pyarrow is not installed, expected it for Parquet: pip install pyarrow, or write .npz "
+            "or .csv"
         ) from error
     columns = dict(zip(_names(vectors.shape[1]), np.ascontiguousarray(vectors.T), strict=True))
     content = io.BytesIO()
@@ -86,14 +94,17 @@ def suffix(path: str | Path) -> str:
     """The suffix of a table, in lower case. Raises `ReleaseError` for one that is not known."""
     found = Path(path).suffix.lower()
     if found not in WRITERS:
-        raise ReleaseError(f"{path}: suffix {found or 'missing'}, expected one of {', '.join(WRITERS)}: choose one")
+        raise ReleaseError(
+            f"{path}: suffix {found or 'missing'}, expected one of {', '.join(WRITERS)}: choose one"
+        )
     return found
 
 
 def write(path: str | Path, names: Sequence[str], vectors: Vectors, column: str = FILE) -> Path:
     """Write vectors `(n, k)` and the name of each, in a column `file` or `utterance`; the path.
 
-    Raises `ReleaseError` for another suffix, `DependencyError` for Parquet without pyarrow, `StorageError`.
+    Raises `ReleaseError` for another suffix, `DependencyError` for Parquet without pyarrow,
+    `StorageError`.
     """
     return storage.write(path, WRITERS[suffix(path)](names, vectors, column), mode=storage.PRIVATE)
 
@@ -105,7 +116,12 @@ class Whole:
     """
 
     def __init__(self, path: str | Path, column: str = FILE, by_name: bool = False) -> None:
-        self._path, self._column, self._by_name, self._rows = path, column, by_name, list[tuple[str, Vectors]]()
+        self._path, self._column, self._by_name, self._rows = (
+            path,
+            column,
+            by_name,
+            list[tuple[str, Vectors]](),
+        )
 
     @property
     def count(self) -> int:
@@ -125,10 +141,12 @@ class Whole:
 
 
 class Lines:
-    """A CSV table that grows as an endless stream is heard: every row is in the file, whole, before the next one.
+    """A CSV table that grows as an endless stream is heard: every row is in the file, whole, before
+    the next one.
 
-    A table that stands there is added to, as long as its vectors have the same `width`; a last line that a power cut
-    left half is completed by a line break. Raises `ReleaseError` for any other file, `StorageError`.
+    A table that stands there is added to, as long as its vectors have the same `width`; a last line
+    that a power cut left half is completed by a line break. Raises `ReleaseError` for any other
+    file, `StorageError`.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "released.csv"
@@ -151,7 +169,8 @@ class Lines:
                     last = file.read(1)
         if before and before != header:
             raise ReleaseError(
-                f"{path}: another table stands there, expected `{column}` and vectors of {width} numbers: choose a path"
+                f"{path}: another table stands there, expected `{column}` and vectors of {width} "
+                "numbers: choose a path"
             )
         self._append(header if not before else b"" if last == b"\n" else b"\n")
 

@@ -1,7 +1,8 @@
 """From what was fitted in the lab to a bundle: the last step that needs PyTorch.
 
-What is a function of the input alone becomes a model; chance is drawn on the device, by the functions that drew it in
-the lab. Before a bundle is written it is run beside the releases that it came from (`proof`).
+What is a function of the input alone becomes a model; chance is drawn on the device, by the
+functions that drew it in the lab. Before a bundle is written it is run beside the releases that it
+came from (`proof`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,17 @@ from sordino.export.graph import SYMBOLS, Graph, Symbol, rounded
 from sordino.export.parity import proof
 from sordino.features import Normalise, Preprocess
 from sordino.policy import Policy
-from sordino.release import Composed, Drawn, Embedding, Erased, Identity, Mixture, NetworkRelease, Noise, Release
+from sordino.release import (
+    Composed,
+    Drawn,
+    Embedding,
+    Erased,
+    Identity,
+    Mixture,
+    NetworkRelease,
+    Noise,
+    Release,
+)
 from sordino.release.drawn.release import decide
 from sordino.signal.feature_sets import FEATURE_SETS, SEQUENCES
 
@@ -36,7 +47,9 @@ AS_IT_IS: Final = {"kind": "none"}
 """No chance: what the model makes goes out."""
 
 _NOTHING: Final = 1e-9
-"""Singular values of a change below this one are the rounding of float64, in a space where speech spreads over 1."""
+"""Singular values of a change below this one are the rounding of float64, in a space where speech
+spreads over 1.
+"""
 
 Makes = Callable[[Symbol], dict[str, Symbol]]
 """What a model does to the scaled space, `(n, d)`: its outputs by name."""
@@ -49,7 +62,8 @@ def _through(z: Symbol) -> dict[str, Symbol]:
 
 @dataclass(frozen=True)
 class Part:
-    """What a release is on a device: how chance comes in, and a model and arrays where it needs them.
+    """What a release is on a device: how chance comes in, and a model and arrays where it needs
+    them.
 
     The model is given as what it makes of vectors, or of an embedding as a whole.
     """
@@ -68,7 +82,8 @@ class Part:
 
 
 def _erased(release: Erased) -> Part:
-    """The map as `z + z A B`, in float64: it has no direction left that shows a secret, and rounded it would have one.
+    """The map as `z + z A B`, in float64: it has no direction left that shows a secret, and rounded
+    it would have one.
 
     A is `(d, r)` and B `(r, d)`, with a direction for each secret: smaller than the map in 8 bits.
     """
@@ -117,7 +132,9 @@ def _mixture(release: Mixture) -> Part:
 def _composed(release: Composed) -> Part:
     parts = [part_of(one) for one in release.parts]
     if any(part.chance != AS_IT_IS for part in parts):
-        raise ReleaseError(f"{release.name} draws between its parts, which no device does: fit another release")
+        raise ReleaseError(
+            f"{release.name} draws between its parts, which no device does: fit another release"
+        )
 
     def makes(z: Symbol) -> dict[str, Symbol]:
         for part in parts:
@@ -140,7 +157,9 @@ def _embedding(release: Embedding) -> Part:
 
 FAMILIES: Final[dict[type, Callable[[Any], Part]]] = {
     Identity: lambda release: Part(AS_IT_IS),  # noqa: ARG005
-    Noise: lambda release: Part({"kind": "noise", "noise": release.config["kind"], "scale": release.config["scale"]}),
+    Noise: lambda release: Part(
+        {"kind": "noise", "noise": release.config["kind"], "scale": release.config["scale"]}
+    ),
     Erased: _erased,
     NetworkRelease: _network,
     Composed: _composed,
@@ -155,7 +174,9 @@ def part_of(release: Release | Embedding) -> Part:
     """What a release is on a device. Raises `ReleaseError` for a kind that is not in `FAMILIES`."""
     if type(release) not in FAMILIES:
         kinds = ", ".join(kind.__name__ for kind in FAMILIES)
-        raise ReleaseError(f"a {type(release).__name__}, expected one of {kinds}: add it to `export.FAMILIES`")
+        raise ReleaseError(
+            f"a {type(release).__name__}, expected one of {kinds}: add it to `export.FAMILIES`"
+        )
     return FAMILIES[type(release)](release)
 
 
@@ -169,24 +190,31 @@ def write(
     int8: bool = False,
     seed: int = 0,
 ) -> Path:
-    """Write a bundle that serves one policy or several; the path. The same input gives the same bytes.
+    """Write a bundle that serves one policy or several; the path. The same input gives the same
+    bytes.
 
     - `path`: a folder, or one file where the name ends in `.sordino`.
-    - `preprocess`: what the releases were fitted behind; of embeddings a `Normalise` of kind `corpus`, or None for
-      sequences that come on their scale.
-    - `releases`: policy and release by the name that a user picks them by, of vectors or of embeddings, not both.
-    - `features`: the feature set; of another name than those of sordino, the bundle takes vectors alone.
-    - `card`: for people, as JSON: `made_on` (corpus to counts), `data_licences`, `commercial_use`, `audit`, ...
-    - `int8`: weights in a quarter of the size, and other numbers: audit such a bundle again (`device.reaudit`).
+    - `preprocess`: what the releases were fitted behind; of embeddings a `Normalise` of kind
+      `corpus`, or None for sequences that come on their scale.
+    - `releases`: policy and release by the name that a user picks them by, of vectors or of
+      embeddings, not both.
+    - `features`: the feature set; of another name than those of sordino, the bundle takes vectors
+      alone.
+    - `card`: for people, as JSON: `made_on` (corpus to counts), `data_licences`, `commercial_use`,
+      `audit`, ...
+    - `int8`: weights in a quarter of the size, and other numbers: audit such a bundle again
+      (`device.reaudit`).
     - `seed`: of the synthetic sound in the test vectors.
 
-    Raises `ReleaseError` for a release of a kind that no device runs or of another width, `BundleError` where what the
-    bundle gives is not what the lab gives.
+    Raises `ReleaseError` for a release of a kind that no device runs or of another width,
+    `BundleError` where what the bundle gives is not what the lab gives.
     """
     if not releases:
         raise ReleaseError("no release, expected one or more: fit one")
     if len({isinstance(release, Embedding) for _, release in releases.values()}) > 1:
-        raise ReleaseError("releases of vectors and of sequences came, expected one kind: write two bundles")
+        raise ReleaseError(
+            "releases of vectors and of sequences came, expected one kind: write two bundles"
+        )
     files: dict[str, bytes] = {}
     turned = rounded if int8 else bytes
     if preprocess is not None:
@@ -195,30 +223,56 @@ def write(
     for place, (name, (policy, release)) in enumerate(releases.items()):
         _check(release, preprocess)
         part = part_of(release)
-        content, model, arrays = part.model(_width(release)), f"release-{place}.onnx", f"release-{place}.npz"
+        content, model, arrays = (
+            part.model(_width(release)),
+            f"release-{place}.onnx",
+            f"release-{place}.npz",
+        )
         files |= {model: turned(content)} if content else {}
         files |= {arrays: _npz(part.arrays)} if part.arrays else {}
-        served.append(Served(
-            name, policy, release.name, _width(release), part.chance, PREPROCESS if preprocess is not None else None,
-            model if content else None, arrays if part.arrays else None,
-        ))  # fmt: skip
+        served.append(
+            Served(
+                name,
+                policy,
+                release.name,
+                _width(release),
+                part.chance,
+                PREPROCESS if preprocess is not None else None,
+                model if content else None,
+                arrays if part.arrays else None,
+            )
+        )
     whole = _card(card, features, preprocess, next(iter(releases.values()))[1], int8)
     made = Bundle(files, whole, {one.name: one for one in served})
-    proven = proof(made, preprocess, {name: release for name, (_, release) in releases.items()}, seed)
+    proven = proof(
+        made, preprocess, {name: release for name, (_, release) in releases.items()}, seed
+    )
     families.check(made)
     return bundle.write(path, whole, served, files | {VECTORS: _npz(proven)})
 
 
 def _check(release: Release | Embedding, preprocess: Preprocess | Normalise | None) -> None:
     """Raise for a release that does not stand behind this preprocessing."""
-    if isinstance(preprocess, Normalise) != isinstance(release, Embedding) and preprocess is not None:
-        raise ReleaseError(f"{release.name} behind a {type(preprocess).__name__}, expected a Preprocess before vectors "
-                           "and a Normalise before sequences: pass what it was fitted behind")  # fmt: skip
+    if (
+        isinstance(preprocess, Normalise) != isinstance(release, Embedding)
+        and preprocess is not None
+    ):
+        raise ReleaseError(
+            f"{release.name} behind a {type(preprocess).__name__}, expected a Preprocess before "
+            "vectors "
+            "and a Normalise before sequences: pass what it was fitted behind"
+        )
     if isinstance(preprocess, Normalise) and preprocess.how != "corpus":
-        raise ReleaseError(f"normalisation {preprocess.how!r}, expected 'corpus', which a device can do alone: fit so")
+        raise ReleaseError(
+            f"normalisation {preprocess.how!r}, expected 'corpus', which a device can do alone: "
+            "fit so"
+        )
     if isinstance(preprocess, Preprocess) and preprocess.dims != _width(release):
-        raise ReleaseError(f"{release.name} of {_width(release)} dimensions, expected the {preprocess.dims} of the "
-                           "preprocessing: pass what it was fitted behind")  # fmt: skip
+        raise ReleaseError(
+            f"{release.name} of {_width(release)} dimensions, expected the {preprocess.dims} of "
+            "the "
+            "preprocessing: pass what it was fitted behind"
+        )
 
 
 def _width(release: Release | Embedding) -> int:
@@ -229,7 +283,11 @@ def _width(release: Release | Embedding) -> int:
 
 
 def _card(
-    card: Mapping[str, Any], features: str, preprocess: Preprocess | Normalise | None, release: Any, int8: bool
+    card: Mapping[str, Any],
+    features: str,
+    preprocess: Preprocess | Normalise | None,
+    release: Any,
+    int8: bool,
 ) -> dict[str, Any]:
     """What the caller says, and what is known here."""
     known: Mapping[str, Any] = {**FEATURE_SETS, **SEQUENCES}
@@ -237,8 +295,12 @@ def _card(
     if isinstance(release, Embedding):
         described["streams"] = release.network.shape.streams
     else:
-        described["dims"] = preprocess.offset.size if isinstance(preprocess, Preprocess) else _width(release)
-    versions = {"sordino": sordino.__version__} | {name: importlib.metadata.version(name) for name in PACKAGES}
+        described["dims"] = (
+            preprocess.offset.size if isinstance(preprocess, Preprocess) else _width(release)
+        )
+    versions = {"sordino": sordino.__version__} | {
+        name: importlib.metadata.version(name) for name in PACKAGES
+    }
     return {**card, "features": {**described, "set": features}, "versions": versions, "int8": int8}
 
 

@@ -1,17 +1,20 @@
-"""Writes ONNX models the way one writes arithmetic: an operator on a symbol is a node, an array beside it a constant.
+"""Writes ONNX models the way one writes arithmetic: an operator on a symbol is a node, an array
+beside it a constant.
 
     graph = Graph()
     z = graph.input("z", np.float32, "n", 256)
     model = graph.model(bin=(z @ weights + bias > 0) * 1)
 
-What numpy code does in the lab thus becomes the model that a device runs, line by line and without a second version. A
-model is small, the same content gives the same bytes, and nothing of the machine that wrote it is in it.
+What numpy code does in the lab thus becomes the model that a device runs, line by line and without
+a second version. A model is small, the same content gives the same bytes, and nothing of the
+machine that wrote it is in it.
 
-Matrices may be rounded to 8 bits (`rounded`), and all processors still give the same outputs. Weights W `(k, m)`
-become whole numbers Q and a scale s for each column, s = max |W| / 127: then W is about Q · s. The device multiplies
-them out once, when it loads the model, and works in float32 from there on. Inputs are never rounded: sums of two
-products of 8 bits saturate at 16 bits on x86 processors without VNNI and not on others. Two devices would then release
-different vectors of one utterance, and the lab would audit what neither of them releases.
+Matrices may be rounded to 8 bits (`rounded`), and all processors still give the same outputs.
+Weights W `(k, m)` become whole numbers Q and a scale s for each column, s = max |W| / 127: then W
+is about Q · s. The device multiplies them out once, when it loads the model, and works in float32
+from there on. Inputs are never rounded: sums of two products of 8 bits saturate at 16 bits on x86
+processors without VNNI and not on others. Two devices would then release different vectors of one
+utterance, and the lab would audit what neither of them releases.
 """
 
 from __future__ import annotations
@@ -32,7 +35,9 @@ IR: Final = 8
 """The file format that came with them."""
 
 LARGEST: Final = 127
-"""The largest whole number of 8 bits in use; −128 has no counterpart on the other side of zero, and stays out."""
+"""The largest whole number of 8 bits in use; −128 has no counterpart on the other side of zero, and
+stays out.
+"""
 
 
 class Graph:
@@ -48,8 +53,16 @@ class Graph:
         self._inputs.append(helper.make_tensor_value_info(name, _onnx_type(dtype), shape))
         return Symbol(self, name, np.dtype(dtype))
 
-    def op(self, kind: str, *inputs: Symbol | NDArray[Any], dtype: type | None = None, **attributes: Any) -> Symbol:
-        """The output of an operator; its type is that of the first input unless `dtype` says another."""
+    def op(
+        self,
+        kind: str,
+        *inputs: Symbol | NDArray[Any],
+        dtype: type | None = None,
+        **attributes: Any,
+    ) -> Symbol:
+        """The output of an operator; its type is that of the first input unless `dtype` says
+        another.
+        """
         names = [one.name if isinstance(one, Symbol) else self._constant(one) for one in inputs]
         name = f"v{len(self._nodes)}"
         self._nodes.append(helper.make_node(kind, names, [name], **attributes))
@@ -59,9 +72,16 @@ class Graph:
         """The model as a file, by name what comes out of it."""
         for name, symbol in outputs.items():
             self._nodes.append(helper.make_node("Identity", [symbol.name], [name]))
-        made = [helper.make_tensor_value_info(name, _onnx_type(one.dtype), None) for name, one in outputs.items()]
-        graph = helper.make_graph(self._nodes, "sordino", self._inputs, made, list(self._constants.values()))
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="sordino")
+        made = [
+            helper.make_tensor_value_info(name, _onnx_type(one.dtype), None)
+            for name, one in outputs.items()
+        ]
+        graph = helper.make_graph(
+            self._nodes, "sordino", self._inputs, made, list(self._constants.values())
+        )
+        model = helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="sordino"
+        )
         model.ir_version = IR
         model = onnx.shape_inference.infer_shapes(model)
         del model.graph.value_info[:]  # shapes of outputs alone
@@ -143,13 +163,15 @@ SYMBOLS: Final = Operations(
 
 
 def rounded(model: bytes) -> bytes:
-    """The model with the float32 matrices that it multiplies by as 8-bit integers, in about a quarter of the size.
+    """The model with the float32 matrices that it multiplies by as 8-bit integers, in about a
+    quarter of the size.
 
-    Constants of float64 stay as they are: the scaling of features and the decisions of a drawn release need their
-    digits, and are small. The same model gives the same bytes.
+    Constants of float64 stay as they are: the scaling of features and the decisions of a drawn
+    release need their digits, and are small. The same model gives the same bytes.
 
-    The operators are `Cast` and `Mul`, which every ONNX Runtime folds into a constant. Of `DequantizeLinear` it makes
-    `MatMulNBits` (1.32, unless a session forbids it), which rounds its inputs.
+    The operators are `Cast` and `Mul`, which every ONNX Runtime folds into a constant. Of
+    `DequantizeLinear` it makes `MatMulNBits` (1.32, unless a session forbids it), which rounds its
+    inputs.
     """
     whole = onnx.load_model_from_string(model)
     graph = whole.graph
@@ -158,8 +180,12 @@ def rounded(model: bytes) -> bytes:
     for name, values in matrices.items():
         numbers, scale = quantise(values)
         parts: dict[str, NDArray[Any]] = {f"{name}_int8": numbers, f"{name}_scale": scale}
-        graph.initializer.extend(numpy_helper.from_array(part, part_name) for part_name, part in parts.items())
-        nodes.append(helper.make_node("Cast", [f"{name}_int8"], [f"{name}_float"], to=onnx.TensorProto.FLOAT))
+        graph.initializer.extend(
+            numpy_helper.from_array(part, part_name) for part_name, part in parts.items()
+        )
+        nodes.append(
+            helper.make_node("Cast", [f"{name}_int8"], [f"{name}_float"], to=onnx.TensorProto.FLOAT)
+        )
         nodes.append(helper.make_node("Mul", [f"{name}_float", f"{name}_scale"], [name]))
     kept = [tensor for tensor in graph.initializer if tensor.name not in matrices]
     nodes.extend(graph.node)
@@ -171,9 +197,11 @@ def rounded(model: bytes) -> bytes:
 
 
 def quantise(weights: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """Whole numbers `(k, m)` and the scale of each column `(m,)`: their product is `weights`, rounded.
+    """Whole numbers `(k, m)` and the scale of each column `(m,)`: their product is `weights`,
+    rounded.
 
-    A column of zeros has the scale 1, and so has one whose numbers are too small for a scale of float32.
+    A column of zeros has the scale 1, and so has one whose numbers are too small for a scale of
+    float32.
 
     >>> numbers, scale = quantise(np.array([[1.27, 0], [-0.634, 0]], np.float32))
     >>> numbers.tolist(), scale.round(4).tolist()
@@ -191,7 +219,9 @@ def _matrices(graph: onnx.GraphProto) -> dict[str, NDArray[Any]]:
     floats = [
         tensor
         for tensor in graph.initializer
-        if tensor.name in factors and tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) == 2
+        if tensor.name in factors
+        and tensor.data_type == onnx.TensorProto.FLOAT
+        and len(tensor.dims) == 2
     ]
     return {tensor.name: numpy_helper.to_array(tensor) for tensor in floats}
 

@@ -1,4 +1,6 @@
-"""The networks of a release as models: what PyTorch computes of one batch, ONNX Runtime computes of any."""
+"""The networks of a release as models: what PyTorch computes of one batch, ONNX Runtime computes of
+any.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,9 @@ def to_scale(fitted: Preprocess | Normalise) -> bytes:
 def preprocess(fitted: Preprocess) -> bytes:
     """`x (n, dims) float32 -> z (n, d) float32`.
 
-    Columns are scaled in float64, since in a column of 1e6 float32 knows no tenths; the projection of what is scaled is
-    float32, at a tenth of the time and half the size, and is exact to about 1e-6.
+    Columns are scaled in float64, since in a column of 1e6 float32 knows no tenths; the projection
+    of what is scaled is float32, at a tenth of the time and half the size, and is exact to about
+    1e-6.
     """
     graph = Graph()
     x = graph.input("x", np.float32, "n", fitted.offset.size)
@@ -62,7 +65,9 @@ def autoencoder(x: Symbol, network: ReplacementAutoencoder) -> Symbol:
 
 
 def embedding(network: Multimodal) -> bytes:
-    """By stream `(n, longest, width)` and its lengths `(n,)` `-> out (n, k)`; what is past an end counts nothing."""
+    """By stream `(n, longest, width)` and its lengths `(n,)` `-> out (n, k)`; what is past an end
+    counts nothing.
+    """
     out = _embedded(network)
     return out.graph.model(out=out)
 
@@ -70,7 +75,8 @@ def embedding(network: Multimodal) -> bytes:
 def decision(network: Multimodal, task: str, bias: NDArray[np.float32]) -> bytes:
     """The same `-> bin (n,)`: the class of a task that scores highest, each with its bias.
 
-    Its `logits (n, classes)` come too: whoever runs the model sees that they are numbers, which a bin does not tell.
+    Its `logits (n, classes)` come too: whoever runs the model sees that they are numbers, which a
+    bin does not tell.
     """
     logits = _sequential(_embedded(network), network.primary[task])
     bins = logits.graph.op("ArgMax", logits + bias, dtype=np.int64, axis=1, keepdims=0)
@@ -100,8 +106,8 @@ def _sequential(x: Symbol, layers: Any) -> Symbol:
 def _stream(x: Symbol, lengths: Symbol, stream: Any) -> Symbol:
     """`(n, longest, inputs)` and `(n,)` to `(n, gru_width)`, as `sordino.nn.multimodal.Stream`.
 
-    Where that pads a sequence to a multiple of the stride, here it is always padded by one less than the stride: what a
-    convolution then has too much, it leaves.
+    Where that pads a sequence to a multiple of the stride, here it is always padded by one less
+    than the stride: what a convolution then has too much, it leaves.
     """
     graph: Graph = x.graph
     x = x * _mask(x, lengths)
@@ -109,7 +115,9 @@ def _stream(x: Symbol, lengths: Symbol, stream: Any) -> Symbol:
         weights = (_values(convolution.weight), _values(convolution.bias))
         turned = graph.op("Transpose", x, perm=[0, 2, 1])  # (n, inputs, longest)
         ends = [stream.before, stream.stride - 1]
-        made = graph.op("Relu", graph.op("Conv", turned, *weights, strides=[stream.stride], pads=ends))
+        made = graph.op(
+            "Relu", graph.op("Conv", turned, *weights, strides=[stream.stride], pads=ends)
+        )
         lengths = (lengths + (stream.stride - 1)) / stream.stride  # of whole numbers: rounded down
         x = graph.op("Transpose", made, perm=[0, 2, 1])  # (n, longest / stride, kernels)
         x = x * _mask(x, lengths)
@@ -124,7 +132,9 @@ def _mask(x: Symbol, lengths: Symbol) -> Symbol:
     """1 where a row has a step and 0 where it is padded, `(n, longest, 1)`."""
     graph = x.graph
     longest = graph.op("Shape", x, dtype=np.int64, start=1, end=2)
-    steps = graph.op("Range", np.array(0), graph.op("Squeeze", longest), np.array(1), dtype=np.int64)
+    steps = graph.op(
+        "Range", np.array(0), graph.op("Squeeze", longest), np.array(1), dtype=np.int64
+    )
     there = (lengths[:, None] > steps).astype(np.float32)  # (n, longest)
     return graph.op("Unsqueeze", there, np.array([2]))
 
@@ -135,10 +145,14 @@ def _recurrent(x: Symbol, weights: list[NDArray[np.float32]]) -> Symbol:
     PyTorch stacks the gates as reset, update, new, ONNX as update, reset, new.
     """
     hidden = weights[1].shape[1]
-    order = np.concatenate([np.arange(hidden, 2 * hidden), np.arange(hidden), np.arange(2 * hidden, 3 * hidden)])
+    order = np.concatenate(
+        [np.arange(hidden, 2 * hidden), np.arange(hidden), np.arange(2 * hidden, 3 * hidden)]
+    )
     w_in, w_state, b_in, b_state = (one[order] for one in weights)
     both = np.concatenate([b_in, b_state])
-    made = x.graph.op("GRU", x, w_in[None], w_state[None], both[None], hidden_size=hidden, linear_before_reset=1)
+    made = x.graph.op(
+        "GRU", x, w_in[None], w_state[None], both[None], hidden_size=hidden, linear_before_reset=1
+    )
     return x.graph.op("Squeeze", made, np.array([1]))
 
 

@@ -1,4 +1,5 @@
-"""Test vectors: what a bundle must make of synthetic input, computed in the lab, so that any runtime can prove itself.
+"""Test vectors: what a bundle must make of synthetic input, computed in the lab, so that any
+runtime can prove itself.
 
 vectors   sound (samples,) int16, where sordino has the extractor; x (n, dims), whose first row is that of the sound;
           z (n, d); and by policy, in the order of policies.json, released_0 (n, k), released_1, ...
@@ -6,8 +7,8 @@ clips     audio (steps, width) and text where there is such a stream; released_0
 both      key_0, ... (16,) uint8: the key that chance was drawn with, least byte first
           for vectors chance_0 (n, 3): `signal.chance.uniform`
 
-Where weights are rounded to 8 bits (`int8` in the card) the lab has no such release: the numbers are then those of the
-bundle itself.
+Where weights are rounded to 8 bits (`int8` in the card) the lab has no such release: the numbers
+are then those of the bundle itself.
 """
 
 from __future__ import annotations
@@ -43,14 +44,18 @@ def proof(
     releases: Mapping[str, Release | Embedding],
     seed: int,
 ) -> Arrays:
-    """The test vectors of a bundle. Raises `BundleError` where an unrounded one gives other numbers than the lab."""
+    """The test vectors of a bundle. Raises `BundleError` where an unrounded one gives other numbers
+    than the lab.
+    """
     sound = _sound(made, seed)
     if "streams" in made.card["features"]:
         return _of_clips(made, preprocess, releases, sound, seed)
     return _of_vectors(made, preprocess, releases, sound, seed)
 
 
-def _of_vectors(made: Bundle, preprocess: Any, releases: Mapping[str, Any], sound: Arrays, seed: int) -> Arrays:
+def _of_vectors(
+    made: Bundle, preprocess: Any, releases: Mapping[str, Any], sound: Arrays, seed: int
+) -> Arrays:
     dims = made.card["features"]["dims"]
     x: NDArray[Any] = np.random.default_rng(seed).normal(size=(ROWS, dims))
     if isinstance(preprocess, Preprocess):  # where speech lies, as a scaler sees it
@@ -78,10 +83,15 @@ def _of_vectors(made: Bundle, preprocess: Any, releases: Mapping[str, Any], soun
     return found
 
 
-def _of_clips(made: Bundle, preprocess: Any, releases: Mapping[str, Any], sound: Arrays, seed: int) -> Arrays:
+def _of_clips(
+    made: Bundle, preprocess: Any, releases: Mapping[str, Any], sound: Arrays, seed: int
+) -> Arrays:
     random = np.random.default_rng(seed)
     widths: dict[str, int] = made.card["features"]["streams"]
-    clip = {name: random.normal(size=(STEPS, width)).astype(np.float32) for name, width in widths.items()}
+    clip = {
+        name: random.normal(size=(STEPS, width)).astype(np.float32)
+        for name, width in widths.items()
+    }
     if sound and "audio" in clip:
         clip["audio"] = extractor(made.card["features"])(_samples(sound))
     found: Arrays = {**sound, **clip}
@@ -90,7 +100,9 @@ def _of_clips(made: Bundle, preprocess: Any, releases: Mapping[str, Any], sound:
         runtime = Clips(made, made.policies[name], 0)
         released = runtime.released(scaled)
         if not made.card["int8"]:
-            lab = release(Sequences.of(**{stream: [values] for stream, values in scaled.items()}), key=0)
+            lab = release(
+                Sequences.of(**{stream: [values] for stream, values in scaled.items()}), key=0
+            )
             _agree(name, runtime.scaled(clip).get("audio", lab), scaled.get("audio", lab))
             _agree(name, released, lab)
             released = lab
@@ -121,6 +133,7 @@ def _samples(sound: Arrays) -> NDArray[np.float32]:
 def _agree(name: str, device: NDArray[Any], lab: NDArray[Any]) -> None:
     if not np.allclose(device, lab, rtol=TOLERANCE, atol=TOLERANCE):
         raise BundleError(
-            f"policy {name}: the bundle differs from the lab by up to {np.abs(device - lab).max():.2g}, expected at "
+            f"policy {name}: the bundle differs from the lab by up to "
+            f"{np.abs(device - lab).max():.2g}, expected at "
             f"most {TOLERANCE:g}: report it with the release that was exported"
         )

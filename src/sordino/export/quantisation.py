@@ -1,7 +1,8 @@
-"""The audit again, of what a bundle really does: rounded to 8 bits it is another release, and may leak otherwise.
+"""The audit again, of what a bundle really does: rounded to 8 bits it is another release, and may
+leak otherwise.
 
-An attacker who has the bundle sees what comes out of it, so that is what is attacked: the bundle's own way into the
-scaled space, its models, its chance.
+An attacker who has the bundle sees what comes out of it, so that is what is attacked: the bundle's
+own way into the scaled space, its models, its chance.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ SECRETS = ("gender", "sensitive-vs-neutral")
 
 
 class Bundled:
-    """One policy of a bundle as a release of its own scaled space, which any attack and any audit takes.
+    """One policy of a bundle as a release of its own scaled space, which any attack and any audit
+    takes.
 
     Its `key` is that of an attacker's device: chance is drawn anew for each key.
     """
@@ -45,7 +47,10 @@ class Bundled:
         self._bundle = bundle if isinstance(bundle, Bundle) else read(bundle)
         self._served = self._bundle.policies[policy]
         if "streams" in self._bundle.card["features"]:
-            raise BundleError(f"policy {policy} reads clips, expected one of vectors: audit what its runtime releases")
+            raise BundleError(
+                f"policy {policy} reads clips, expected one of vectors: audit what its runtime "
+                "releases"
+            )
         self._table = Table(self._bundle, self._served, key)
         self.name = self._served.family
 
@@ -57,17 +62,25 @@ class Bundled:
     @property
     def config(self) -> Mapping[str, Any]:
         """What the bundle says of the policy."""
-        return {"policy": self._served.name, "width": self._served.width, "chance": dict(self._served.chance)}
+        return {
+            "policy": self._served.name,
+            "width": self._served.width,
+            "chance": dict(self._served.chance),
+        }
 
     @property
     def hash(self) -> str:
         """12 hexadecimal digits that change with any byte of the bundle's models and arrays."""
         files = (self._served.preprocess, self._served.model, self._served.arrays)
-        bytes_of = {name: np.frombuffer(self._bundle.files[name], np.uint8) for name in files if name}
+        bytes_of = {
+            name: np.frombuffer(self._bundle.files[name], np.uint8) for name in files if name
+        }
         return digest(self.name, self.config, bytes_of)
 
     def scaled(self, x: NDArray[np.floating]) -> Vectors:
-        """The scaled space as the bundle sees it, `(n, dims)` to `(n, d)`, row by row as a device does."""
+        """The scaled space as the bundle sees it, `(n, dims)` to `(n, d)`, row by row as a device
+        does.
+        """
         return np.concatenate([self._table.scaled(x[row : row + 1]) for row in range(len(x))])
 
     def __call__(self, z: Vectors) -> Vectors:
@@ -82,7 +95,9 @@ class Bundled:
 
 
 class Reading(Bundled):
-    """A bundle that draws prototypes: whoever has it reads which decision a released vector stands for."""
+    """A bundle that draws prototypes: whoever has it reads which decision a released vector stands
+    for.
+    """
 
     @property
     def bins(self) -> int:
@@ -103,7 +118,9 @@ def as_release(bundle: Bundle | str | Path, policy: str, key: int = 0) -> Bundle
 
 @dataclass(frozen=True)
 class Change:
-    """What the best semi-informed attacker learns of a secret before and after rounding, as AUC over speakers."""
+    """What the best semi-informed attacker learns of a secret before and after rounding, as AUC
+    over speakers.
+    """
 
     secret: str
     full: Interval
@@ -111,22 +128,32 @@ class Change:
 
     @property
     def holds(self) -> bool:
-        """Whether leakage rises by no more than its interval; not where the interval cannot be told."""
+        """Whether leakage rises by no more than its interval; not where the interval cannot be
+        told.
+        """
         return self.rounded.value <= self.full.high
 
 
 def halves(parts: Parts, corpus: Corpus) -> list[Parts]:
-    """Two draws in which all speakers but those fitted on are attacked once, by who learns from the other half.
+    """Two draws in which all speakers but those fitted on are attacked once, by who learns from the
+    other half.
 
     A test part alone has too few speakers of a gender, as a rule, for an interval.
     """
     others = np.sort(np.concatenate([parts.risk.rows, parts.test]))
     people, first = np.unique(corpus.speaker[others], return_index=True)
-    order = np.argsort(corpus.genders()[others[first]], kind="stable")  # each gender is dealt in turn
+    order = np.argsort(
+        corpus.genders()[others[first]], kind="stable"
+    )  # each gender is dealt in turn
     half = np.empty(len(people), np.intp)
     half[order] = np.arange(len(people)) % 2
-    one, other = (others[np.isin(corpus.speaker[others], people[half == which])] for which in (0, 1))
-    return [Parts(every_fourth(one), parts.transform, other, 0), Parts(every_fourth(other), parts.transform, one, 1)]
+    one, other = (
+        others[np.isin(corpus.speaker[others], people[half == which])] for which in (0, 1)
+    )
+    return [
+        Parts(every_fourth(one), parts.transform, other, 0),
+        Parts(every_fourth(other), parts.transform, one, 1),
+    ]
 
 
 def attacked(
@@ -139,10 +166,12 @@ def attacked(
     families: Sequence[str] = QUICK,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """What attackers say of what a bundle lets out, in `sordino.attack.COLUMNS`: what estimates are made of.
+    """What attackers say of what a bundle lets out, in `sordino.attack.COLUMNS`: what estimates are
+    made of.
 
     - `x`: features `(utterances, dims)` in the corpus' row order.
-    - `parts`: draws of the speakers, as `halves` makes them: whom the release was fitted on is in no test part.
+    - `parts`: draws of the speakers, as `halves` makes them: whom the release was fitted on is in
+      no test part.
 
     Raises what `attack.run` raises, and `BundleError` for a bundle of embeddings.
     """
@@ -165,24 +194,33 @@ def rounding(
     families: Sequence[str] = QUICK,
     seed: int = 0,
 ) -> list[Change]:
-    """What rounding to 8 bits changes for one policy: a release is fitted, written both ways, and both are attacked.
+    """What rounding to 8 bits changes for one policy: a release is fitted, written both ways, and
+    both are attacked.
 
-    It is fitted on the transform speakers of `parts` alone, so that there are others to attack; `x`, `features`: as in
-    `sordino.features.extract`.
+    It is fitted on the transform speakers of `parts` alone, so that there are others to attack;
+    `x`, `features`: as in `sordino.features.extract`.
     """
     preprocess = PreprocessFitter(scale).fit(x[parts.transform.rows])
     made = release.fitter(policy, family, seed).fit(preprocess(x), corpus, parts.transform)
     said, draws = [], halves(parts, corpus)
     with tempfile.TemporaryDirectory() as folder:
         for int8 in (False, True):
-            bundle = write(Path(folder) / f"{int8}.sordino", preprocess, {"asked": (policy, made)},
-                                  features=features, card={}, int8=int8, seed=seed)  # fmt: skip
+            bundle = write(
+                Path(folder) / f"{int8}.sordino",
+                preprocess,
+                {"asked": (policy, made)},
+                features=features,
+                card={},
+                int8=int8,
+                seed=seed,
+            )
             said.append(attacked(bundle, "asked", x, corpus, draws, families=families, seed=seed))
     return changes(*said)
 
 
 def changes(full: pd.DataFrame, rounded: pd.DataFrame) -> list[Change]:
-    """What two bundles of one release leak, a line a secret, from what `attacked` or `attack.run` said of each.
+    """What two bundles of one release leak, a line a secret, from what `attacked` or `attack.run`
+    said of each.
 
     `holds` of every line says whether the second may ship.
     """
@@ -190,7 +228,9 @@ def changes(full: pd.DataFrame, rounded: pd.DataFrame) -> list[Change]:
 
 
 def _auc(predictions: pd.DataFrame, secret: str) -> Interval:
-    best = (predictions["target"] == secret) & (predictions["knowledge"] == str(Knowledge.SEMI_INFORMED))
+    best = (predictions["target"] == secret) & (
+        predictions["knowledge"] == str(Knowledge.SEMI_INFORMED)
+    )
     found = predictions[best & predictions["best"]]
     truth, score = found["truth"].to_numpy(dtype=int), found["score"].to_numpy()
     return metrics.interval(

@@ -1,4 +1,5 @@
-"""A corpus as numbers: one vector an utterance, or a sequence of them, computed once and kept, then scaled.
+"""A corpus as numbers: one vector an utterance, or a sequence of them, computed once and kept, then
+scaled.
 
 >>> sorted(FEATURE_SETS)
 ['ComParE_2016', 'IS13', 'eGeMAPSv02', 'mel']

@@ -4,10 +4,10 @@ One small file an utterance, in a folder a configuration:
 
     FOLDER/IS13-3f2a9c0d1b7e/8c1f…e2.vector  =  SHA-256 of name and values (32 bytes) | values (float32, little-endian)
 
-A file is written under another name and then renamed, so a kill loses at most what is being computed, and two processes
-may share a folder: who comes second writes the same bytes again. A file that is cut short or damaged does not match
-its own checksum, nor does one that stood under another name; it is removed and its values computed anew. A folder in
-its place is renamed.
+A file is written under another name and then renamed, so a kill loses at most what is being
+computed, and two processes may share a folder: who comes second writes the same bytes again. A file
+that is cut short or damaged does not match its own checksum, nor does one that stood under another
+name; it is removed and its values computed anew. A folder in its place is renamed.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ class Cache:
 
     @classmethod
     def of(cls, folder: str | Path, name: str, config: Mapping[str, object]) -> Cache:
-        """The cache below `folder` for one configuration: another version or setting never sees these values."""
+        """The cache below `folder` for one configuration: another version or setting never sees
+        these values.
+        """
         digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
         return cls(Path(folder).expanduser().absolute() / f"{name}-{digest[:12]}")
 
@@ -57,9 +59,11 @@ class Cache:
         return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()}.vector"
 
     def find(self, key: str, *shape: int) -> NDArray[np.float32] | None:
-        """The values kept under this key, read-only, or `None`; what is damaged or of another shape is removed.
+        """The values kept under this key, read-only, or `None`; what is damaged or of another shape
+        is removed.
 
-        `shape` is `dims` for a vector; `-1, dims` for a sequence, as long as it was when it was kept.
+        `shape` is `dims` for a vector; `-1, dims` for a sequence, as long as it was when it was
+        kept.
 
         Raises `StorageError` where the folder cannot be read.
         """
@@ -76,13 +80,17 @@ class Cache:
                 return np.frombuffer(values, dtype="<f4").reshape(shape)
             if place.is_dir() and not place.is_symlink():
                 aside = storage.set_aside(place)
-                warnings.warn(f"{place}: a folder, expected a file: renamed to {aside.name}", stacklevel=2)
+                warnings.warn(
+                    f"{place}: a folder, expected a file: renamed to {aside.name}", stacklevel=2
+                )
             else:
                 place.unlink(missing_ok=True)
         return None
 
     def keep(self, key: str, values: NDArray[np.float32]) -> None:
-        """Write what belongs to a key. Raises `StorageError` on a full disk or in a read-only place."""
+        """Write what belongs to a key. Raises `StorageError` on a full disk or in a read-only
+        place.
+        """
         content, place = values.astype("<f4").tobytes(), self.place(key)
         storage.write(place, self._digest(place, content) + content)
 
@@ -91,6 +99,8 @@ class Cache:
 
 
 def _fits(size: int, shape: tuple[int, ...]) -> bool:
-    """Whether so many bytes are values of this shape: exactly as many, or a multiple where one axis is open (-1)."""
+    """Whether so many bytes are values of this shape: exactly as many, or a multiple where one axis
+    is open (-1).
+    """
     wanted = 4 * math.prod(shape)
     return size == wanted if wanted > 0 else size > 0 and size % wanted == 0

@@ -1,4 +1,6 @@
-"""CSV tables of vectors, read in parallel: numbers as numbers, labels as the text that they were written as."""
+"""CSV tables of vectors, read in parallel: numbers as numbers, labels as the text that they were
+written as.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,11 @@ _DECIMAL_COMMA: Final = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 
 
 def read_csv(path: Path, text: Collection[str]) -> pd.DataFrame:
-    """The columns of a CSV table; those of `text` as they were written, numbers of all others where they are numbers.
+    """The columns of a CSV table; those of `text` as they were written, numbers of all others where
+    they are numbers.
 
-    Separators may be commas, tabs, semicolons or bars. Raises `FeatureError` for what is no such table.
+    Separators may be commas, tabs, semicolons or bars. Raises `FeatureError` for what is no such
+    table.
     """
     import pyarrow as arrow
     from pyarrow import csv as reader
@@ -42,12 +46,16 @@ def read_csv(path: Path, text: Collection[str]) -> pd.DataFrame:
     layout = reader.ParseOptions(delimiter=separator, newlines_in_values=True)
     block = max(_BLOCK, 64 * sum(map(len, names)))
     try:
-        reading = reader.ReadOptions(column_names=names, skip_rows_after_names=lines, block_size=block)
+        reading = reader.ReadOptions(
+            column_names=names, skip_rows_after_names=lines, block_size=block
+        )
         table = reader.read_csv(path, reading, layout, how)
     except arrow.ArrowInvalid as error:
         raise FeatureError(_reason(path, str(error), len(names), separator)) from error
     _check_quotes(path)
-    frame = pd.DataFrame({name: _values(column) for name, column in zip(names, table.columns, strict=True)})
+    frame = pd.DataFrame(
+        {name: _values(column) for name, column in zip(names, table.columns, strict=True)}
+    )
     frame.attrs["separated"] = "" if separator == "," else separators.SEPARATORS[separator]
     return frame
 
@@ -58,27 +66,40 @@ def decimal_commas(column: NDArray[Any]) -> bool:
     >>> decimal_commas(np.array(["0,25", "-1,5"], dtype=object))
     True
     """
-    return all(isinstance(cell, str) and _DECIMAL_COMMA.fullmatch(cell.strip()) for cell in column[:100].tolist())
+    return all(
+        isinstance(cell, str) and _DECIMAL_COMMA.fullmatch(cell.strip())
+        for cell in column[:100].tolist()
+    )
 
 
 def _header(path: Path) -> tuple[str, list[str], int]:
-    """The separator, the names of the columns, and how many rows stand before the first one of data."""
+    """The separator, the names of the columns, and how many rows stand before the first one of
+    data.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             separator, cells, place = separators.header(file.read(separators.WIDEST))
     except UnicodeDecodeError as error:
         raise FeatureError(textfile.not_utf8(path, path.read_bytes(), EXPECTED)) from error
     except csv.Error as error:
-        raise FeatureError(f"{path}: not a readable .csv table, {error}, expected {EXPECTED}: write it anew") from error
+        raise FeatureError(
+            f"{path}: not a readable .csv table, {error}, expected {EXPECTED}: write it anew"
+        ) from error
     if not cells:
-        raise FeatureError(f"{path}: not a readable .csv table, it is empty, expected {EXPECTED}: write it anew")
+        raise FeatureError(
+            f"{path}: not a readable .csv table, it is empty, expected {EXPECTED}: write it anew"
+        )
     names = [cell.strip() or f"Unnamed: {place}" for place, cell in enumerate(cells)]
     if not all(map(str.isprintable, names)):
-        raise FeatureError(f"{path}: a column's name has characters that cannot be shown, expected text: rename it")
+        raise FeatureError(
+            f"{path}: a column's name has characters that cannot be shown, expected text: rename it"
+        )
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         more = f" (and {len(twice) - 1} more)" if len(twice) > 1 else ""
-        raise FeatureError(f"{path}: column `{twice[0]}`{more} is there twice, expected once: rename one")
+        raise FeatureError(
+            f"{path}: column `{twice[0]}`{more} is there twice, expected once: rename one"
+        )
     return separator, names, place + 1
 
 
@@ -103,7 +124,9 @@ def _check_quotes(path: Path) -> None:
     with path.open("rb") as file:
         count = sum(block.count(b'"') for block in iter(lambda: file.read(1 << 20), b""))
     if count % 2:
-        raise FeatureError(f'{path}: a double quote is not closed, expected pairs of them: write "" for one in a cell')
+        raise FeatureError(
+            f'{path}: a double quote is not closed, expected pairs of them: write "" for one in a cell'
+        )
 
 
 def _values(column: Any) -> NDArray[Any] | pd.Series:

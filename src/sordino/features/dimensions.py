@@ -1,8 +1,9 @@
 """Which columns of a table are dimensions of its vectors, and which only look like some.
 
-Names that the user gives come first (`--columns`, `--ignore`). Without them every column of numbers is a dimension, but
-for labels by name; a column that may be a label, an identifier, a row number or a time stamp is refused until the user
-decides: taken for a dimension it would be a leak that no vector has.
+Names that the user gives come first (`--columns`, `--ignore`). Without them every column of numbers
+is a dimension, but for labels by name; a column that may be a label, an identifier, a row number or
+a time stamp is refused until the user decides: taken for a dimension it would be a leak that no
+vector has.
 """
 
 from __future__ import annotations
@@ -65,15 +66,20 @@ def listed(names: Sequence[str]) -> str:
 
 
 def choose(
-    path: str | Path, frame: pd.DataFrame, labels: Collection[str], ignore: Sequence[str] = (),
-    columns: Sequence[str] = (), strict: bool = True,
-) -> Chosen:  # fmt: skip
+    path: str | Path,
+    frame: pd.DataFrame,
+    labels: Collection[str],
+    ignore: Sequence[str] = (),
+    columns: Sequence[str] = (),
+    strict: bool = True,
+) -> Chosen:
     """The dimensions of a table.
 
-    `labels` are what the user asks for and never a dimension; `ignore` and `columns` are names or patterns (`x*`) of
-    what is left out and of what is taken. A `strict` choice refuses an ignored column that is not there. Raises
-    `FeatureError` for a name or pattern without a column, for text among the dimensions, and for columns that only look
-    like dimensions where `columns` does not name them.
+    `labels` are what the user asks for and never a dimension; `ignore` and `columns` are names or
+    patterns (`x*`) of what is left out and of what is taken. A `strict` choice refuses an ignored
+    column that is not there. Raises `FeatureError` for a name or pattern without a column, for text
+    among the dimensions, and for columns that only look like dimensions where `columns` does not
+    name them.
     """
     names = [str(name) for name in frame.columns]
     ignored = _matched(path, "--ignore", ignore, names, strict)
@@ -82,31 +88,47 @@ def choose(
     if columns:
         asked = _matched(path, "--columns", columns, names, True)
         free = {name for name in asked if fold(name) not in KNOWN and name not in held} | {*columns}
-        taken = [name for name in names if name in asked and name in free and name not in {*labels, *ignored}]
+        taken = [
+            name
+            for name in names
+            if name in asked and name in free and name not in {*labels, *ignored}
+        ]
     else:
         known = {name for name in names if fold(name) in KNOWN}
         taken = [name for name in names if name not in {*labels, *ignored, *known, *held}]
     check_numbers(path, frame, taken)
     warnings = () if columns else _check_likeness(path, frame, taken)
-    rest = tuple(name for name in (*names, *frame.attrs.get("unused", ())) if name not in {*taken, *labels})
+    rest = tuple(
+        name for name in (*names, *frame.attrs.get("unused", ())) if name not in {*taken, *labels}
+    )
     return Chosen(tuple(taken), rest, warnings)
 
 
 def check_numbers(path: str | Path, frame: pd.DataFrame, names: Sequence[str]) -> None:
     """Raise for columns that hold no numbers, each kind with its own sentence."""
     if not names:
-        raise FeatureError(f"{path}: no column of numbers, expected one a dimension: check what wrote the table")
+        raise FeatureError(
+            f"{path}: no column of numbers, expected one a dimension: check what wrote the table"
+        )
     unnamed = [name for name in names if name.startswith("Unnamed: ")]
     if unnamed:
-        raise FeatureError(f"{path}: column `{unnamed[0]}` is a label or has no name, expected a name for each: name it"
-                           " or leave it out")  # fmt: skip
+        raise FeatureError(
+            f"{path}: column `{unnamed[0]}` is a label or has no name, expected a name for each: "
+            "name it"
+            " or leave it out"
+        )
     text = [name for name in names if not pd.api.types.is_numeric_dtype(frame[name])]
     if text:
         more = f" (and {len(text) - 1} more)" if len(text) > 1 else ""
-        raise FeatureError(f"{path}: column `{text[0]}`{more} is not of numbers, {_why_text(frame[text[0]])}")
+        raise FeatureError(
+            f"{path}: column `{text[0]}`{more} is not of numbers, {_why_text(frame[text[0]])}"
+        )
     for name in names:
         if frame[name].dtype.kind == "c":
-            raise FeatureError(f"{path}: column `{name}` is of complex numbers, expected real ones: save their parts")
+            raise FeatureError(
+                f"{path}: column `{name}` is of complex numbers, expected real ones: save their "
+                "parts"
+            )
 
 
 def matrix(frame: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
@@ -117,26 +139,35 @@ def matrix(frame: pd.DataFrame, names: Sequence[str]) -> NDArray[np.float64]:
     return x
 
 
-def _matched(path: str | Path, option: str, asked: Sequence[str], names: Sequence[str], strict: bool) -> list[str]:
+def _matched(
+    path: str | Path, option: str, asked: Sequence[str], names: Sequence[str], strict: bool
+) -> list[str]:
     """The columns that some names or patterns mean."""
     there, found = set(names), dict[str, None]()
     for name in asked:
-        matched = [name] if name in there else [other for other in names if fnmatchcase(other, name)]
+        matched = (
+            [name] if name in there else [other for other in names if fnmatchcase(other, name)]
+        )
         if not matched and strict:
             raise FeatureError(
-                f"{path}: {option} {name}: no such column{near(name, names)}, expected one of the table's "
+                f"{path}: {option} {name}: no such column{near(name, names)}, expected one of the "
+                "table's "
                 f"({listed(names)}): correct it"
             )
         found.update(dict.fromkeys(matched))
     return list(found)
 
 
-def _check_named(path: str | Path, columns: Sequence[str], labels: Collection[str], ignored: Collection[str]) -> None:
+def _check_named(
+    path: str | Path, columns: Sequence[str], labels: Collection[str], ignored: Collection[str]
+) -> None:
     """Raise for a name in `--columns` that is something else already."""
     for name in columns:
         if name in labels or name in ignored:
             what = "a label" if name in labels else "ignored"
-            raise FeatureError(f"{path}: --columns {name}: it is {what} too, expected one or the other: drop one")
+            raise FeatureError(
+                f"{path}: --columns {name}: it is {what} too, expected one or the other: drop one"
+            )
 
 
 def _why_text(column: pd.Series) -> str:
@@ -146,12 +177,17 @@ def _why_text(column: pd.Series) -> str:
         return "it is empty, expected vectors alone: leave it out"
     if all(isinstance(cell, str) and cell.strip()[:1] + cell.strip()[-1:] == "[]" for cell in some):
         return (
-            "it holds whole vectors written as text, expected one column a dimension: save it as Parquet lists, or "
+            "it holds whole vectors written as text, expected one column a dimension: save it as "
+            "Parquet lists, or "
             "spread it"
         )
     if decimal_commas(np.array(some, dtype=object)):
         return "its numbers have decimal commas, expected decimal points: save it with points"
-    numbers = [place for place, cell in enumerate(cells.tolist()) if isinstance(cell, str) and not _is_number(cell)]
+    numbers = [
+        place
+        for place, cell in enumerate(cells.tolist())
+        if isinstance(cell, str) and not _is_number(cell)
+    ]
     if isinstance(some[0], str) and 0 < len(numbers) <= len(cells) // 10:
         return f"row {numbers[0] + 1} holds text, expected vectors alone: mend the cell or leave the column out"
     return "expected vectors alone: leave it out"
@@ -177,14 +213,20 @@ def _check_likeness(path: str | Path, frame: pd.DataFrame, names: Sequence[str])
         rest = [name for name in names if name not in refused] or names
         star = pattern(rest)
         raise FeatureError(
-            f"{path}: column `{refused[0]}`{more} {reasons[refused[0]]}: a label, an identifier or an order would look "
-            f"like a leak; leave it out with --ignore '{refused[0]}', or, if it is a dimension, name all "
-            f"dimensions, as in --columns '{rest[0] if star == '*' else star}' --columns '{refused[0]}'"
+            f"{path}: column `{refused[0]}`{more} {reasons[refused[0]]}: a label, an identifier or "
+            "an order would look "
+            f"like a leak; leave it out with --ignore '{refused[0]}', or, if it is a dimension, "
+            "name all "
+            f"dimensions, as in --columns '{rest[0] if star == '*' else star}' --columns "
+            f"'{refused[0]}'"
         )
     few = [name for name in varied if likeness[name].values <= FEW // 2]
     if few and 2 * len(few) < len(varied) and len(frame) > 10 * FEW:
-        return (f"{listed(few)}: few different numbers among dimensions of many; leave it out with --ignore where it is"
-                " a label.",)  # fmt: skip
+        return (
+            f"{listed(few)}: few different numbers among dimensions of many; leave it out with "
+            "--ignore where it is"
+            " a label.",
+        )
     return ()
 
 
@@ -228,7 +270,10 @@ def pattern(names: Sequence[str]) -> str:
     ('x*', '*')
     """
     first, last = min(names), max(names)
-    start = next((place for place, letter in enumerate(first) if letter != last[place : place + 1]), len(first))
+    start = next(
+        (place for place, letter in enumerate(first) if letter != last[place : place + 1]),
+        len(first),
+    )
     return f"{first[:start].rstrip('0123456789')}*"
 
 

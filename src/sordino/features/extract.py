@@ -1,4 +1,6 @@
-"""From a corpus to its feature vectors, or whatever else is computed of each recording: every core, nothing twice."""
+"""From a corpus to its feature vectors, or whatever else is computed of each recording: every core,
+nothing twice.
+"""
 
 from __future__ import annotations
 
@@ -27,18 +29,21 @@ CACHE: Final = Path("~/.cache/sordino")
 """Where vectors are kept unless another place is given."""
 
 
-def extract(features: str, corpus: Corpus, cache: str | Path | None = CACHE, jobs: int = 0) -> NDArray[np.float32]:
+def extract(
+    features: str, corpus: Corpus, cache: str | Path | None = CACHE, jobs: int = 0
+) -> NDArray[np.float32]:
     """The vector of each utterance, shape `(utterances, dims)`, in the corpus' row order.
 
-    `features` is a name of `FEATURE_SETS`, or the path of a Parquet, CSV or NPZ table of vectors made elsewhere (see
-    `read_vectors`). `cache` is the folder where computed vectors are kept, by the checksum of the recording and the
-    extractor's configuration; `None` keeps nothing. `jobs` is the number of processes, 0 one for every core; it changes
-    no value. Byte-identical recordings are computed once. A vector is kept as soon as it is computed: a run that is
-    killed, or stopped by bad recordings or a full disk, goes on from there when it is started again.
+    `features` is a name of `FEATURE_SETS`, or the path of a Parquet, CSV or NPZ table of vectors
+    made elsewhere (see `read_vectors`). `cache` is the folder where computed vectors are kept, by
+    the checksum of the recording and the extractor's configuration; `None` keeps nothing. `jobs` is
+    the number of processes, 0 one for every core; it changes no value. Byte-identical recordings
+    are computed once. A vector is kept as soon as it is computed: a run that is killed, or stopped
+    by bad recordings or a full disk, goes on from there when it is started again.
 
-    Raises `FeatureError` for a set that is not known, `AudioError` for recordings that cannot be used (all are tried,
-    and one message lists them; `usable` leaves them out), `DependencyError` without openSMILE where the set is its,
-    `StorageError` where the cache cannot be written.
+    Raises `FeatureError` for a set that is not known, `AudioError` for recordings that cannot be
+    used (all are tried, and one message lists them; `usable` leaves them out), `DependencyError`
+    without openSMILE where the set is its, `StorageError` where the cache cannot be written.
 
     >>> import tempfile, pandas
     >>> from sordino.corpora import table
@@ -56,17 +61,23 @@ def extract(features: str, corpus: Corpus, cache: str | Path | None = CACHE, job
 def usable(
     features: str, corpus: Corpus, cache: str | Path | None = CACHE, jobs: int = 0
 ) -> tuple[NDArray[np.float32], list[Bad]]:
-    """The vectors of the utterances that can be used, in row order, and a list of those that cannot.
+    """The vectors of the utterances that can be used, in row order, and a list of those that
+    cannot.
 
-    Arguments are those of `extract`. `corpus.select(mask)` without the rows of the list is the corpus of the vectors.
+    Arguments are those of `extract`. `corpus.select(mask)` without the rows of the list is the
+    corpus of the vectors.
 
-    Raises what `extract` raises, but for bad recordings. Where no utterance is left, the vectors have no row.
+    Raises what `extract` raises, but for bad recordings. Where no utterance is left, the vectors
+    have no row.
     """
     if features not in FEATURE_SETS:
         if Path(features).suffix.lower() in SUFFIXES:
             return read_vectors(features, corpus), []
         known = ", ".join(FEATURE_SETS)
-        raise FeatureError(f"features {features}: expected {known} or a {', '.join(SUFFIXES)} file: choose one of them")
+        raise FeatureError(
+            f"features {features}: expected {known} or a {', '.join(SUFFIXES)} file: choose one of "
+            "them"
+        )
     extractor = FEATURE_SETS[features]
     values, bad = _tried(extractor, (extractor.dims,), corpus, cache, jobs)
     good = [vector for vector in values if vector is not None]
@@ -74,11 +85,17 @@ def usable(
 
 
 def each(
-    extractor: Extractor, shape: tuple[int, ...], corpus: Corpus, cache: str | Path | None, jobs: int
+    extractor: Extractor,
+    shape: tuple[int, ...],
+    corpus: Corpus,
+    cache: str | Path | None,
+    jobs: int,
 ) -> list[NDArray[np.float32]]:
-    """What an extractor makes of each utterance, in row order, read-only; byte-identical recordings share one array.
+    """What an extractor makes of each utterance, in row order, read-only; byte-identical recordings
+    share one array.
 
-    `shape` is that of the values, -1 for an axis as long as the utterance. `cache`, `jobs` and errors: see `extract`.
+    `shape` is that of the values, -1 for an axis as long as the utterance. `cache`, `jobs` and
+    errors: see `extract`.
     """
     values, bad = _tried(extractor, shape, corpus, cache, jobs)
     _refuse(bad, len(corpus))
@@ -93,20 +110,40 @@ def _refuse(bad: Sequence[Bad], utterances: int) -> None:
     kind = kinds.pop() if len(kinds) == 1 else AudioError
     if len(bad) == 1:
         raise kind(f"utterance {bad[0].row}: {bad[0]}")
-    raise kind(f"{listed(bad, utterances)} (`sordino corpus check` lists all): mend them or leave them out")
+    raise kind(
+        f"{listed(bad, utterances)} (`sordino corpus check` lists all): mend them or leave them out"
+    )
 
 
 def _tried(
-    extractor: Extractor, shape: tuple[int, ...], corpus: Corpus, cache: str | Path | None, jobs: int
+    extractor: Extractor,
+    shape: tuple[int, ...],
+    corpus: Corpus,
+    cache: str | Path | None,
+    jobs: int,
 ) -> tuple[list[NDArray[np.float32] | None], list[Bad]]:
     """The values of each utterance, `None` where its recording cannot be used, and a list of these."""
-    kept = None if cache is None else Cache.of(Path(cache) / "features", extractor.name, extractor.config)
+    kept = (
+        None
+        if cache is None
+        else Cache.of(Path(cache) / "features", extractor.name, extractor.config)
+    )
     absent = _absent(corpus)
     rows = np.setdiff1d(np.arange(len(corpus)), list(absent))
-    keys = dict(zip(rows.tolist(), checksums(corpus.select(rows)), strict=True)) if len(rows) else {}
-    first = {str(key): row for row, key in reversed(keys.items())}  # key to the first row that has it
-    values: dict[str, NDArray[np.float32] | Bad] = dict(_found(shape, kept, np.array(sorted(first)))) if kept else {}
-    missing = {row: key for key, row in sorted(first.items(), key=lambda item: item[1]) if key not in values}
+    keys = (
+        dict(zip(rows.tolist(), checksums(corpus.select(rows)), strict=True)) if len(rows) else {}
+    )
+    first = {
+        str(key): row for row, key in reversed(keys.items())
+    }  # key to the first row that has it
+    values: dict[str, NDArray[np.float32] | Bad] = (
+        dict(_found(shape, kept, np.array(sorted(first)))) if kept else {}
+    )
+    missing = {
+        row: key
+        for key, row in sorted(first.items(), key=lambda item: item[1])
+        if key not in values
+    }
     values |= _computed(extractor, kept, corpus, missing, jobs)
     for value in values.values():
         if not isinstance(value, Bad):
@@ -132,7 +169,9 @@ def _absent(corpus: Corpus) -> dict[int, Bad]:
     return bad
 
 
-def _found(shape: tuple[int, ...], kept: Cache, keys: NDArray[np.str_]) -> dict[str, NDArray[np.float32]]:
+def _found(
+    shape: tuple[int, ...], kept: Cache, keys: NDArray[np.str_]
+) -> dict[str, NDArray[np.float32]]:
     """Key to values of what is kept already."""
     found = ((key, kept.find(key, *shape)) for key in keys)
     return {key: values for key, values in found if values is not None}
@@ -141,20 +180,34 @@ def _found(shape: tuple[int, ...], kept: Cache, keys: NDArray[np.str_]) -> dict[
 def _computed(
     extractor: Extractor, kept: Cache | None, corpus: Corpus, keys: dict[int, str], jobs: int
 ) -> dict[str, NDArray[np.float32] | Bad]:
-    """Key to values of the rows that `keys` names, each computed and kept by one of `jobs` processes."""
+    """Key to values of the rows that `keys` names, each computed and kept by one of `jobs`
+    processes.
+    """
     if not keys:
         return {}
     workers = min(jobs or joblib.cpu_count(), len(keys))
     compute = joblib.delayed(_values_elsewhere if workers > 1 else _values)
-    files = [str(Path(file).absolute()) for file in corpus.table["file"]]  # joblib's processes may stand elsewhere
+    files = [
+        str(Path(file).absolute()) for file in corpus.table["file"]
+    ]  # joblib's processes may stand elsewhere
     cuts = corpus.table[["start", "end"]].to_numpy(dtype=float).tolist()
-    tasks = (compute(extractor, kept, key, row, files[row], *cuts[row]) for row, key in keys.items())
-    parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)  # nobody ends late
+    tasks = (
+        compute(extractor, kept, key, row, files[row], *cuts[row]) for row, key in keys.items()
+    )
+    parallel = joblib.Parallel(
+        n_jobs=workers, return_as="generator_unordered", batch_size=1
+    )  # nobody ends late
     return dict(track(parallel(tasks), f"features {extractor.name}", len(keys)))
 
 
 def _values(
-    extractor: Extractor, kept: Cache | None, key: str, row: int, file: str, start: float, end: float
+    extractor: Extractor,
+    kept: Cache | None,
+    key: str,
+    row: int,
+    file: str,
+    start: float,
+    end: float,
 ) -> tuple[str, NDArray[np.float32] | Bad]:
     try:
         samples = audio.read(file, start, end, extractor.sampling_rate)
@@ -178,7 +231,8 @@ def _values_elsewhere(*given: Any) -> tuple[str, NDArray[np.float32] | Bad]:
 
 @functools.cache
 def _freeze() -> None:
-    """Once a process: its garbage collector, which joblib calls every second, need not look through what was imported.
+    """Once a process: its garbage collector, which joblib calls every second, need not look through
+    what was imported.
 
     That look takes 40 ms and more, about what an utterance takes.
     """

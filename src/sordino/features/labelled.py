@@ -1,4 +1,5 @@
-"""Tables of vectors with labels, for an audit: what is a vector, what is a label, and whether a reference fits.
+"""Tables of vectors with labels, for an audit: what is a vector, what is a label, and whether a
+reference fits.
 
 table -> columns -> dimensions -> x           labels -> text as written, or numbers where they are continuous
 reference -> the same choice of dimensions    labels that both have agree row by row, or it is refused
@@ -24,9 +25,19 @@ from sordino.features.dimensions import KNOWN, Chosen, choose, listed, matrix
 from sordino.features.tables import read_table
 
 CLASSES: Final = 10
-"""Labels that are numbers are classes where there are no more than this, else a continuous secret."""
+"""Labels that are numbers are classes where there are no more than this, else a continuous secret.
+"""
 
-_NO_DIMENSION: Final = ("file", "utterance", "speaker", "gender", "emotion", "corpus", "session", "intensity")
+_NO_DIMENSION: Final = (
+    "file",
+    "utterance",
+    "speaker",
+    "gender",
+    "emotion",
+    "corpus",
+    "session",
+    "intensity",
+)
 
 
 @dataclass(frozen=True)
@@ -48,36 +59,52 @@ class Labelled:
 
 
 def read_labelled(
-    path: str | Path, names: Sequence[str], *, ignore: Sequence[str] = (), columns: Sequence[str] = (),
+    path: str | Path,
+    names: Sequence[str],
+    *,
+    ignore: Sequence[str] = (),
+    columns: Sequence[str] = (),
     continuous: Sequence[str] = (),
-) -> Labelled:  # fmt: skip
-    """The vectors and labels of a table; `names` are the columns of labels, `columns` and `ignore` see `choose`.
+) -> Labelled:
+    """The vectors and labels of a table; `names` are the columns of labels, `columns` and `ignore`
+    see `choose`.
 
-    Labels are text as written. Those of `continuous` are numbers, and so are those that are named as numbers of a
-    corpus (age, valence, ...) where they have more than ten values. Raises `FeatureError` for a label that is not
-    there, is missing in some rows or is spelt in two ways, for more than ten numbers in a column that is not
-    continuous, and for what `choose` refuses; `StorageError` for what cannot be read.
+    Labels are text as written. Those of `continuous` are numbers, and so are those that are named
+    as numbers of a corpus (age, valence, ...) where they have more than ten values. Raises
+    `FeatureError` for a label that is not there, is missing in some rows or is spelt in two ways,
+    for more than ten numbers in a column that is not continuous, and for what `choose` refuses;
+    `StorageError` for what cannot be read.
     """
     path = Path(path)
     unasked = [name for name in continuous if name not in names]
     if unasked:
-        raise FeatureError(f"--continuous {unasked[0]}: not among the labels ({', '.join(names)}): ask for it too")
+        raise FeatureError(
+            f"--continuous {unasked[0]}: not among the labels ({', '.join(names)}): ask for it too"
+        )
     frame = read_table(path, {*names, *ignore, *KNOWN} - {"start", "end"})
     for name in names:
         if name not in frame.columns:
             unused = " as one array a row" if name in frame.attrs.get("unused", ()) else ""
             raise FeatureError(
-                f"{path}: no column `{name}`{unused}{near(name, frame.columns)}, expected one of the table's "
+                f"{path}: no column `{name}`{unused}{near(name, frame.columns)}, expected one of "
+                "the table's "
                 f"({listed([*map(str, frame.columns)])}): name another"
             )
     chosen = choose(path, frame, names, ignore, columns)
     read = {name: _label(path, name, frame[name], name in continuous) for name in names}
-    told = [line for name in names if read[name].dtype == object for line in labels.doubts(name, set(read[name]))]
+    told = [
+        line
+        for name in names
+        if read[name].dtype == object
+        for line in labels.doubts(name, set(read[name]))
+    ]
     if separated := frame.attrs.get("separated"):
         told.append(f"{path.name} is separated by {separated}, not by commas, and was read so.")
     rest = [str(name) for name in frame.columns if name not in set(chosen.dimensions)]
     x = matrix(frame, chosen.dimensions)
-    labelled = pd.DataFrame({name: pd.Series(values, dtype=values.dtype) for name, values in read.items()})
+    labelled = pd.DataFrame(
+        {name: pd.Series(values, dtype=values.dtype) for name, values in read.items()}
+    )
     return Labelled(path, x, labelled, chosen, frame[rest], (*chosen.warnings, *told))
 
 
@@ -86,21 +113,28 @@ def read_reference(
 ) -> Labelled:
     """The unprotected vectors of the rows of a table, chosen as its dimensions were.
 
-    Labels and keys that both tables have must agree row by row. Raises `FeatureError` for another number of rows, and
-    names the first row that differs; warns where the tables share no such column.
+    Labels and keys that both tables have must agree row by row. Raises `FeatureError` for another
+    number of rows, and names the first row that differs; warns where the tables share no such
+    column.
     """
     path = Path(path)
     apart = [str(name) for name in table.others.columns]
     frame = read_table(path, {*apart, *ignore, *KNOWN} - {"start", "end"})
     if len(frame) != len(table):
         raise FeatureError(
-            f"{path}: {len(frame)} rows, expected the {len(table)} of {table.path}, in their order: write it anew"
+            f"{path}: {len(frame)} rows, expected the {len(table)} of {table.path}, in their "
+            "order: write it anew"
         )
     here = [name for name in apart if name in frame.columns]
     chosen = choose(path, frame, here, ignore, columns, strict=False)
     warnings = _agree(path, frame, table, here)
     return Labelled(
-        path, matrix(frame, chosen.dimensions), frame[[]], chosen, frame[here], (*chosen.warnings, *warnings)
+        path,
+        matrix(frame, chosen.dimensions),
+        frame[[]],
+        chosen,
+        frame[here],
+        (*chosen.warnings, *warnings),
     )
 
 
@@ -112,8 +146,11 @@ def _label(path: Path, name: str, column: pd.Series, continuous: bool) -> NDArra
     numbers = {value: _number(value) for value in values}
     words = [value for value in values if math.isnan(numbers[value])]
     if continuous and words:
-        raise FeatureError(f"{what}: {shown(min(words))} is no number, expected numbers alone where it is continuous: "
-                           "mend it, or leave out --continuous")  # fmt: skip
+        raise FeatureError(
+            f"{what}: {shown(min(words))} is no number, expected numbers alone where it is "
+            "continuous: "
+            "mend it, or leave out --continuous"
+        )
     many = len(values) > CLASSES and not words
     if continuous or (many and fold(name) in NUMBERS):
         return np.array([numbers[value] for value in written.tolist()])
@@ -121,15 +158,21 @@ def _label(path: Path, name: str, column: pd.Series, continuous: bool) -> NDArra
 
 
 def check_classes(table: Labelled, names: Sequence[str]) -> None:
-    """Raise where a secret is many numbers, and nobody said whether they are classes or measurements."""
+    """Raise where a secret is many numbers, and nobody said whether they are classes or
+    measurements.
+    """
     for name in names:
         values = table.labels[name]
         if values.dtype == object:
             distinct = set(values)
-            if len(distinct) > CLASSES and not any(math.isnan(_number(value)) for value in distinct):
+            if len(distinct) > CLASSES and not any(
+                math.isnan(_number(value)) for value in distinct
+            ):
                 raise FeatureError(
-                    f"{table.path}: column `{name}` has {len(distinct):,} different numbers, expected at most "
-                    f"{CLASSES} classes: say --continuous {name}, or write classes as words (c1, c2)"
+                    f"{table.path}: column `{name}` has {len(distinct):,} different numbers, "
+                    "expected at most "
+                    f"{CLASSES} classes: say --continuous {name}, or write classes as words (c1, "
+                    "c2)"
                 )
 
 
@@ -144,24 +187,38 @@ def _number(text: str) -> float:
 def _agree(path: Path, frame: pd.DataFrame, table: Labelled, names: Sequence[str]) -> list[str]:
     """Raise for the first row in which a shared column differs; a warning where none is shared."""
     if not names:
-        return [f"{path.name} shares no label and no `file` with {table.path.name}: whether their rows are the same "
-                "utterances was not checked."]  # fmt: skip
+        return [
+            f"{path.name} shares no label and no `file` with {table.path.name}: whether their rows "
+            "are the same "
+            "utterances was not checked."
+        ]
     keys = []
     for name in names:
         ours, theirs = _comparable(name, table.others[name]), _comparable(name, frame[name])
         if fold(name) == "file" and ours != theirs:
             ours, theirs = _ends(ours, theirs)
-        differs = next((row for row, pair in enumerate(zip(ours, theirs, strict=True)) if pair[0] != pair[1]), None)
+        differs = next(
+            (row for row, pair in enumerate(zip(ours, theirs, strict=True)) if pair[0] != pair[1]),
+            None,
+        )
         if differs is not None:
-            order = "the same labels in another order" if sorted(ours) == sorted(theirs) else "another label"
+            order = (
+                "the same labels in another order"
+                if sorted(ours) == sorted(theirs)
+                else "another label"
+            )
             raise FeatureError(
-                f"{path}: column `{name}` differs from that of {table.path} in row {differs + 1} ({order}), expected "
+                f"{path}: column `{name}` differs from that of {table.path} in row {differs + 1} "
+                f"({order}), expected "
                 "the same rows in the same order: sort both alike"
             )
         keys.append(ours)
     if len(set(zip(*keys, strict=True))) < len(frame):
-        return [f"{listed(names)} agree in {path.name} row by row and do not tell every row apart: with `file` or "
-                "`utterance` in both tables the order is checked fully."]  # fmt: skip
+        return [
+            f"{listed(names)} agree in {path.name} row by row and do not tell every row apart: "
+            "with `file` or "
+            "`utterance` in both tables the order is checked fully."
+        ]
     return []
 
 
@@ -171,7 +228,9 @@ def _comparable(name: str, column: pd.Series) -> list[str]:
         column = column.dt.total_seconds()
     if fold(name) in ("start", "end"):
         try:
-            column = pd.to_timedelta(column).dt.total_seconds() if column.dtype == object else column
+            column = (
+                pd.to_timedelta(column).dt.total_seconds() if column.dtype == object else column
+            )
         except ValueError:
             return [str(cell) for cell in column.tolist()]
         return [f"{float(cell):.3f}" for cell in column.tolist()]
@@ -179,19 +238,29 @@ def _comparable(name: str, column: pd.Series) -> list[str]:
         return column.tolist()
     written, missing = labels.texts(f"column `{name}`", column, FeatureError)
     numbers = pd.api.types.is_float_dtype(column)
-    return ["" if absent else cell.removesuffix(".0") if numbers else cell
-            for cell, absent in zip(written.tolist(), missing.tolist(), strict=True)]  # fmt: skip
+    return [
+        "" if absent else cell.removesuffix(".0") if numbers else cell
+        for cell, absent in zip(written.tolist(), missing.tolist(), strict=True)
+    ]
 
 
 def _ends(ours: list[str], theirs: list[str]) -> tuple[list[str], list[str]]:
-    """The paths of two tables without the folders in which they stood, as few parts as tell all files apart."""
-    split = [[PurePosixPath(file.replace("\\", "/")).parts for file in files] for files in (ours, theirs)]
+    """The paths of two tables without the folders in which they stood, as few parts as tell all
+    files apart.
+    """
+    split = [
+        [PurePosixPath(file.replace("\\", "/")).parts for file in files] for files in (ours, theirs)
+    ]
     most = max(len(parts) for files in split for parts in files)
-    depth = next((depth for depth in range(1, most) if all(map(_apart, split, (depth, depth)))), most)
+    depth = next(
+        (depth for depth in range(1, most) if all(map(_apart, split, (depth, depth)))), most
+    )
     first, second = (["/".join(parts[-depth:]) for parts in files] for files in split)
     return first, second
 
 
 def _apart(files: list[tuple[str, ...]], depth: int) -> bool:
-    """Whether different files still differ when only the last `depth` parts of their paths are looked at."""
+    """Whether different files still differ when only the last `depth` parts of their paths are
+    looked at.
+    """
     return len({parts[-depth:] for parts in files}) == len(set(files))

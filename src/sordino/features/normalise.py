@@ -1,4 +1,5 @@
-"""Frames on one scale: every mel band minus a mean, over a standard deviation. Whose they are has four answers.
+"""Frames on one scale: every mel band minus a mean, over a standard deviation. Whose they are has
+four answers.
 
     how        mean and deviation are those of             needs when it is used           on a device
     ---------  ------------------------------------------  ------------------------------  ---------------------------
@@ -9,9 +10,10 @@
     running    the training rows, counted as `weight`      what was said so far            frame by frame
                frames, and the utterance up to this frame
 
-`speaker` is the paper's (Jaiswal and Mower Provost 2020, section 3.3). It takes away much of what tells speakers apart,
-so it is a defence of its own, and one that a device which does not know who speaks cannot have: results say which was
-used. `speaker` and `utterance` learn nothing in training; `corpus` and `running` see no row but the training rows.
+`speaker` is the paper's (Jaiswal and Mower Provost 2020, section 3.3). It takes away much of what
+tells speakers apart, so it is a defence of its own, and one that a device which does not know who
+speaks cannot have: results say which was used. `speaker` and `utterance` learn nothing in training;
+`corpus` and `running` see no row but the training rows.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ NORMALISATIONS: Final = ("speaker", "utterance", "corpus", "running")
 """How frames are brought to one scale; the text above says what each is."""
 
 WEIGHT: Final = 300
-"""Frames that the training rows count for in `running`: after three seconds half of the mean is the utterance's own."""
+"""Frames that the training rows count for in `running`: after three seconds half of the mean is the
+utterance's own.
+"""
 
 Frames = Sequence[NDArray[np.floating]]
 
@@ -40,12 +44,13 @@ Frames = Sequence[NDArray[np.floating]]
 class Normalise:
     """Sequences `(frames, d)` to sequences of the same lengths, float32, on one scale.
 
-    A callable that cannot change; two with the same `hash` are the same function, and its arrays are its own. Computed
-    in float64. A band that is constant where its deviation is taken becomes 0, and so does an utterance of one frame
-    under `utterance`; under `speaker` somebody with one utterance gets what `utterance` gives.
+    A callable that cannot change; two with the same `hash` are the same function, and its arrays
+    are its own. Computed in float64. A band that is constant where its deviation is taken becomes
+    0, and so does an utterance of one frame under `utterance`; under `speaker` somebody with one
+    utterance gets what `utterance` gives.
 
-    Raises `FeatureError` for sequences of another width, without frames, with NaN or infinity, and under `speaker`
-    without one speaker for each.
+    Raises `FeatureError` for sequences of another width, without frames, with NaN or infinity, and
+    under `speaker` without one speaker for each.
     """
 
     how: str
@@ -59,7 +64,9 @@ class Normalise:
             own.setflags(write=False)
             object.__setattr__(self, name, own)
 
-    def __call__(self, frames: Frames, speakers: NDArray[np.str_] | None = None) -> list[NDArray[np.float32]]:
+    def __call__(
+        self, frames: Frames, speakers: NDArray[np.str_] | None = None
+    ) -> list[NDArray[np.float32]]:
         """The sequences on one scale. `speakers` holds one name each; only `speaker` looks at it."""
         _check(frames, self.dims)
         if self.how == "speaker":
@@ -71,9 +78,13 @@ class Normalise:
         return [_scaled(sequence, self.mean, self.deviation) for sequence in frames]
 
     def stream(self) -> Running:
-        """The start of an utterance that comes in chunks. Raises `FeatureError` unless `how` is `running`."""
+        """The start of an utterance that comes in chunks. Raises `FeatureError` unless `how` is
+        `running`.
+        """
         if self.how != "running":
-            raise FeatureError(f"normalisation {self.how!r} in chunks, expected 'running': fit that one")
+            raise FeatureError(
+                f"normalisation {self.how!r} in chunks, expected 'running': fit that one"
+            )
         return Running(self)
 
     @property
@@ -85,18 +96,23 @@ class Normalise:
     def hash(self) -> str:
         """12 hexadecimal digits of the kind and everything fitted."""
         content = json.dumps([self.how, self.weight]).encode()
-        return hashlib.sha256(content + self.mean.tobytes() + self.deviation.tobytes()).hexdigest()[:12]
+        return hashlib.sha256(content + self.mean.tobytes() + self.deviation.tobytes()).hexdigest()[
+            :12
+        ]
 
 
 class Running:
-    """One utterance on one scale as its frames come: chunks `(n, d) -> (n, d)` float32, n from 0 on.
+    """One utterance on one scale as its frames come: chunks `(n, d) -> (n, d)` float32, n from 0
+    on.
 
-    With the training rows' mean m and deviation s, counted as w frames, and x₁ … x_t so far, as d = x − m:
+    With the training rows' mean m and deviation s, counted as w frames, and x₁ … x_t so far, as d =
+    x − m:
 
         mean_t − m    = Σ d / (w + t)
         variance_t    = (w s² + Σ d²) / (w + t) − (Σ d / (w + t))²    >=  w s² / (w + t)
 
-    A frame's value looks at no later frame, and the sums are added frame by frame: any chunks give the same bits.
+    A frame's value looks at no later frame, and the sums are added frame by frame: any chunks give
+    the same bits.
     """
 
     def __init__(self, normalise: Normalise) -> None:
@@ -105,15 +121,24 @@ class Running:
         self._sums = np.zeros((2, normalise.dims))  # of d, of d²
 
     def __call__(self, chunk: NDArray[np.floating]) -> NDArray[np.float32]:
-        mean, deviation, weight = self._normalise.mean, self._normalise.deviation, self._normalise.weight
+        mean, deviation, weight = (
+            self._normalise.mean,
+            self._normalise.deviation,
+            self._normalise.weight,
+        )
         if chunk.shape[1:] != mean.shape or not np.isfinite(chunk).all():
             raise FeatureError(
-                f"a chunk of shape {chunk.shape}, expected numbers (frames, {mean.size}): check the frames"
+                f"a chunk of shape {chunk.shape}, expected numbers (frames, {mean.size}): check "
+                "the frames"
             )
         d = chunk - mean  # (n, d)
-        sums = np.cumsum(np.concatenate([self._sums[None], np.stack([d, d**2], axis=1)]), axis=0)[1:]  # (n, 2, d)
+        sums = np.cumsum(np.concatenate([self._sums[None], np.stack([d, d**2], axis=1)]), axis=0)[
+            1:
+        ]  # (n, 2, d)
         count = (weight + self._count + np.arange(1, len(d) + 1))[:, None]  # (n, 1)
-        least = weight * deviation**2 / count  # (n, d), holds whatever rounding does to the difference below
+        least = (
+            weight * deviation**2 / count
+        )  # (n, d), holds whatever rounding does to the difference below
         ahead = sums[:, 0] / count
         variance = np.maximum(least + sums[:, 1] / count - ahead**2, least)
         self._count += len(d)
@@ -123,10 +148,11 @@ class Running:
 
 @dataclass
 class NormaliseFitter:
-    """Fits a `Normalise`: `how` is one of `NORMALISATIONS`, `weight` (frames, at least 1) is for `running` only.
+    """Fits a `Normalise`: `how` is one of `NORMALISATIONS`, `weight` (frames, at least 1) is for
+    `running` only.
 
-    More weight makes `running` more like `corpus`, which keeps how loud somebody is; less makes it more like
-    `utterance`, which takes that away.
+    More weight makes `running` more like `corpus`, which keeps how loud somebody is; less makes it
+    more like `utterance`, which takes that away.
 
     >>> training = [np.array([[0.0], [2.0]]), np.array([[4.0]])]
     >>> normalise = NormaliseFitter("corpus").fit(training)
@@ -138,16 +164,30 @@ class NormaliseFitter:
     weight: int = WEIGHT
 
     def fit(self, frames: Frames) -> Normalise:
-        """Fit on these sequences, the training rows, and no others. Raises `FeatureError` for what means nothing."""
+        """Fit on these sequences, the training rows, and no others. Raises `FeatureError` for what
+        means nothing.
+        """
         if self.how not in NORMALISATIONS:
-            raise FeatureError(f"normalisation {self.how!r}, expected one of {', '.join(NORMALISATIONS)}: choose one")
+            raise FeatureError(
+                f"normalisation {self.how!r}, expected one of {', '.join(NORMALISATIONS)}: choose "
+                "one"
+            )
         if self.weight < 1:
-            raise FeatureError(f"weight {self.weight}, expected at least 1 frame: choose how many training counts for")
+            raise FeatureError(
+                f"weight {self.weight}, expected at least 1 frame: choose how many training counts "
+                "for"
+            )
         if not len(frames):
-            raise FeatureError("no sequences to fit on, expected the training rows: choose more of them")
+            raise FeatureError(
+                "no sequences to fit on, expected the training rows: choose more of them"
+            )
         dims = frames[0].shape[-1] if frames[0].ndim else 0
         _check(frames, dims)
-        fitted = _moments(frames) if self.how in ("corpus", "running") else (np.zeros(dims), np.ones(dims))
+        fitted = (
+            _moments(frames)
+            if self.how in ("corpus", "running")
+            else (np.zeros(dims), np.ones(dims))
+        )
         return Normalise(self.how, *fitted, self.weight)
 
 
@@ -156,19 +196,27 @@ def _by_speaker(frames: Frames, speakers: NDArray[np.str_] | None) -> list[NDArr
     given = 0 if speakers is None else len(speakers)
     if speakers is None or given != len(frames):
         raise FeatureError(
-            f"{given} speakers for {len(frames)} sequences, expected one each: give the speaker of each row"
+            f"{given} speakers for {len(frames)} sequences, expected one each: give the speaker of "
+            "each row"
         )
     who, of_row = np.unique(speakers, return_inverse=True)
-    moments = [_moments([frames[int(row)] for row in np.flatnonzero(of_row == one)]) for one in range(len(who))]
+    moments = [
+        _moments([frames[int(row)] for row in np.flatnonzero(of_row == one)])
+        for one in range(len(who))
+    ]
     return [_scaled(sequence, *moments[one]) for sequence, one in zip(frames, of_row, strict=True)]
 
 
 def _moments(frames: Frames) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation over all frames, each `(d,)`; the deviation of a constant band is exactly 0."""
+    """Mean and standard deviation over all frames, each `(d,)`; the deviation of a constant band is
+    exactly 0.
+    """
     count = sum(map(len, frames))
     mean = np.sum([sequence.sum(axis=0, dtype=np.float64) for sequence in frames], axis=0) / count
     square = np.sum([((sequence - mean) ** 2).sum(axis=0) for sequence in frames], axis=0) / count
-    low, high = (np.array([pick(sequence, axis=0) for sequence in frames]) for pick in (np.min, np.max))
+    low, high = (
+        np.array([pick(sequence, axis=0) for sequence in frames]) for pick in (np.min, np.max)
+    )
     return mean, np.where(low.min(axis=0) == high.max(axis=0), 0, np.sqrt(square))
 
 
@@ -177,16 +225,21 @@ def _scaled(
 ) -> NDArray[np.float32]:
     """(sequence − mean) / deviation, and 0 where the deviation is 0."""
     centred = sequence - mean
-    return np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 0).astype(np.float32)
+    return np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 0).astype(
+        np.float32
+    )
 
 
 def _check(frames: Frames, dims: int) -> None:
     for row, sequence in enumerate(frames):
         if sequence.ndim != 2 or not sequence.size or sequence.shape[1] != dims:
             raise FeatureError(
-                f"sequence {row} of shape {sequence.shape}, expected (frames, {dims}) with one frame or more: extract "
+                f"sequence {row} of shape {sequence.shape}, expected (frames, {dims}) with one "
+                "frame or more: extract "
                 "it anew"
             )
         bad = sequence.size - np.count_nonzero(np.isfinite(sequence))
         if bad:
-            raise FeatureError(f"sequence {row}: {bad} of {sequence.size} values are NaN or infinite: leave it out")
+            raise FeatureError(
+                f"sequence {row}: {bad} of {sequence.size} values are NaN or infinite: leave it out"
+            )

@@ -1,7 +1,8 @@
-"""The scaled space: features brought to one scale and to few dimensions, by what the fitting speakers show.
+"""The scaled space: features brought to one scale and to few dimensions, by what the fitting
+speakers show.
 
-Risk model, release and attackers all live in it. It is public, so it may be fitted on speakers who agreed to that only:
-the transform speakers by default.
+Risk model, release and attackers all live in it. It is public, so it may be fitted on speakers who
+agreed to that only: the transform speakers by default.
 """
 
 from __future__ import annotations
@@ -22,18 +23,22 @@ from sordino import storage
 from sordino.errors import FeatureError
 
 SCALES: Final = {"minmax": (-0.5, 1.5), "zscore": (-10.0, 10.0)}
-"""How columns are scaled, and the range that scaled values are clipped to unless another is given. `minmax` maps what
-was seen in fitting to [0, 1]; an unseen speaker may lie outside, and with a thousand columns one wild functional would
-otherwise rule the sum. `zscore` maps to mean 0 and standard deviation 1."""
+"""How columns are scaled, and the range that scaled values are clipped to unless another is given.
+`minmax` maps what was seen in fitting to [0, 1]; an unseen speaker may lie outside, and with a
+thousand columns one wild functional would otherwise rule the sum. `zscore` maps to mean 0 and
+standard deviation 1.
+"""
 
 _ARRAYS: Final = ("offset", "factor", "mean", "components")
 
 
 @dataclass(frozen=True, eq=False)
 class Preprocess:
-    """`(n, d) -> (n, k)` float32: `(clip((x − offset) · factor) − mean) @ componentsᵀ`, computed in float64.
+    """`(n, d) -> (n, k)` float32: `(clip((x − offset) · factor) − mean) @ componentsᵀ`, computed in
+    float64.
 
-    A callable that cannot change; two with the same `hash` are the same function. Its arrays are its own.
+    A callable that cannot change; two with the same `hash` are the same function. Its arrays are
+    its own.
 
     Raises `FeatureError` for a table of another width, without rows, or with NaN or infinity.
     """
@@ -59,13 +64,17 @@ class Preprocess:
         return np.asarray((z - self.mean) @ self.components.T, dtype=np.float32)  # (n, k)
 
     def centred(self, x: NDArray[np.floating]) -> Preprocess:
-        """The same space with the mean of these rows where that of the rows fitted on was, `(n, d)`.
+        """The same space with the mean of these rows where that of the rows fitted on was, `(n,
+        d)`.
 
-        For another place (microphone, room, language) unlabelled recordings of many people there suffice: what place
-        and people add to every vector is taken off (`docs/carrying-over.md`). Raises `FeatureError` as a call does.
+        For another place (microphone, room, language) unlabelled recordings of many people there
+        suffice: what place and people add to every vector is taken off (`docs/carrying-over.md`).
+        Raises `FeatureError` as a call does.
         """
         _check(x, self.offset.size)
-        return replace(self, mean=_scaled(x, self.offset, self.factor, self.config["clip"]).mean(axis=0))
+        return replace(
+            self, mean=_scaled(x, self.offset, self.factor, self.config["clip"]).mean(axis=0)
+        )
 
     @property
     def dims(self) -> int:
@@ -88,7 +97,9 @@ class Preprocess:
 
     @staticmethod
     def load(path: str | Path) -> Preprocess:
-        """The one that `save` wrote. Raises `FeatureError` for another file, `StorageError` for what cannot be read."""
+        """The one that `save` wrote. Raises `FeatureError` for another file, `StorageError` for
+        what cannot be read.
+        """
         with storage.told(path):
             try:
                 with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
@@ -102,13 +113,15 @@ class Preprocess:
 
 @dataclass
 class PreprocessFitter:
-    """Fits a `Preprocess`: scale every column, then principal components (Feng 2021, section V: min-max, PCA to 256).
+    """Fits a `Preprocess`: scale every column, then principal components (Feng 2021, section V:
+    min-max, PCA to 256).
 
-    `scale` is one of `SCALES`. `components` is how many principal components are kept, never more than rows − 1 or than
-    the rank of the scaled rows: `min(components, rows − 1, rank)`, since further directions hold nothing but rounding.
-    `clip` is the range of scaled values, `None` for that of `SCALES`; the components are computed from clipped values.
-    Columns that are constant in the rows fitted on become 0 for everyone. The sign of a component, which PCA leaves
-    open, makes its largest loading positive. The same rows give the same bytes on one machine.
+    `scale` is one of `SCALES`. `components` is how many principal components are kept, never more
+    than rows − 1 or than the rank of the scaled rows: `min(components, rows − 1, rank)`, since
+    further directions hold nothing but rounding. `clip` is the range of scaled values, `None` for
+    that of `SCALES`; the components are computed from clipped values. Columns that are constant in
+    the rows fitted on become 0 for everyone. The sign of a component, which PCA leaves open, makes
+    its largest loading positive. The same rows give the same bytes on one machine.
 
     >>> x = np.random.default_rng(0).normal(size=(20, 50))
     >>> preprocess = PreprocessFitter(components=256).fit(x)
@@ -121,11 +134,15 @@ class PreprocessFitter:
     clip: tuple[float, float] | None = None
 
     def fit(self, x: NDArray[np.floating]) -> Preprocess:
-        """Fit on these rows and no others, `(n, d)`. Raises `FeatureError` for fewer than two different ones."""
+        """Fit on these rows and no others, `(n, d)`. Raises `FeatureError` for fewer than two
+        different ones.
+        """
         clip = self._range()
         _check(x)
         if len(x) < 2:
-            raise FeatureError("one row, expected at least two to see how they differ: fit on more utterances")
+            raise FeatureError(
+                "one row, expected at least two to see how they differ: fit on more utterances"
+            )
         offset, factor = _SCALERS[self.scale](x.astype(np.float64))
         z = _scaled(x, offset, factor, clip)  # (n, d)
         mean = z.mean(axis=0)
@@ -135,12 +152,19 @@ class PreprocessFitter:
     def _range(self) -> tuple[float, float]:
         """The range to clip to; raises for settings that mean nothing."""
         if self.scale not in SCALES:
-            raise FeatureError(f"scale {self.scale!r}, expected one of {', '.join(SCALES)}: choose one")
+            raise FeatureError(
+                f"scale {self.scale!r}, expected one of {', '.join(SCALES)}: choose one"
+            )
         if self.components < 1:
-            raise FeatureError(f"components {self.components}, expected at least 1: choose how many to keep")
+            raise FeatureError(
+                f"components {self.components}, expected at least 1: choose how many to keep"
+            )
         low, high = self.clip or SCALES[self.scale]
         if not low < high:
-            raise FeatureError(f"clip ({low:g}, {high:g}), expected a lower and a higher number: swap or change them")
+            raise FeatureError(
+                f"clip ({low:g}, {high:g}), expected a lower and a higher number: swap or change "
+                "them"
+            )
         return float(low), float(high)
 
 
@@ -153,7 +177,9 @@ def _minmax(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.flo
 
 
 def _zscore(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    constant = x.max(axis=0) == x.min(axis=0)  # the standard deviation of equal numbers is 0 but for rounding
+    constant = x.max(axis=0) == x.min(
+        axis=0
+    )  # the standard deviation of equal numbers is 0 but for rounding
     return x.mean(axis=0), _inverse(np.where(constant, 0, x.std(axis=0)))
 
 
@@ -166,7 +192,10 @@ def _inverse(spread: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _scaled(
-    x: NDArray[np.floating], offset: NDArray[np.float64], factor: NDArray[np.float64], clip: tuple[float, float]
+    x: NDArray[np.floating],
+    offset: NDArray[np.float64],
+    factor: NDArray[np.float64],
+    clip: tuple[float, float],
 ) -> NDArray[np.float64]:
     with np.errstate(over="ignore"):  # what is too large is clipped
         z: NDArray[np.float64] = (x.astype(np.float64) - offset) * factor
@@ -175,10 +204,14 @@ def _scaled(
 
 def _principal(z: NDArray[np.float64], components: int) -> NDArray[np.float64]:
     """The first principal components of rows `(n, d)`, shape `(k, d)`."""
-    from sklearn.decomposition import PCA  # here: it takes two seconds, in every process that extracts features
+    from sklearn.decomposition import (
+        PCA,
+    )  # here: it takes two seconds, in every process that extracts features
 
     if not np.ptp(z, axis=0).any():
-        raise FeatureError(f"{len(z)} rows that are all the same, expected different ones: check the features")
+        raise FeatureError(
+            f"{len(z)} rows that are all the same, expected different ones: check the features"
+        )
     pca = PCA(min(components, len(z) - 1, z.shape[1]), svd_solver="full").fit(z)
     strength = pca.singular_values_
     rank = np.count_nonzero(strength > strength[0] * max(z.shape) * np.finfo(np.float64).eps)
@@ -189,8 +222,11 @@ def _principal(z: NDArray[np.float64], components: int) -> NDArray[np.float64]:
 def _check(x: NDArray[np.floating], width: int | None = None) -> None:
     if x.ndim != 2 or not x.size or (width is not None and x.shape[1] != width):
         raise FeatureError(
-            f"vectors of shape {x.shape}, expected (rows, {width or 'dims'}) with one row or more: extract them anew"
+            f"vectors of shape {x.shape}, expected (rows, {width or 'dims'}) with one row or more: "
+            "extract them anew"
         )
     bad = x.size - np.count_nonzero(np.isfinite(x))
     if bad:
-        raise FeatureError(f"{bad} of {x.size} values are NaN or infinite, expected numbers: leave those rows out")
+        raise FeatureError(
+            f"{bad} of {x.size} values are NaN or infinite, expected numbers: leave those rows out"
+        )

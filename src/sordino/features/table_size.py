@@ -25,7 +25,8 @@ def fits(path: str | Path) -> None:
     take, free = COPIES * _bytes(path), memory.free()
     if free is not None and take > free:
         raise FeatureError(
-            f"{path}: takes about {memory.gigabytes(take)} of memory to read, {memory.gigabytes(free)} may be taken: "
+            f"{path}: takes about {memory.gigabytes(take)} of memory to read, "
+            f"{memory.gigabytes(free)} may be taken: "
             "write a table of fewer rows, drawn evenly from all speakers, or of fewer columns"
         )
 

@@ -1,6 +1,8 @@
-"""Tables from outside as columns: CSV, Parquet and NPZ, each column of numbers or of text as it was written.
+"""Tables from outside as columns: CSV, Parquet and NPZ, each column of numbers or of text as it was
+written.
 
-Nothing in a file is executed or unpickled. What a table is in place of what was expected has its own sentence.
+Nothing in a file is executed or unpickled. What a table is in place of what was expected has its
+own sentence.
 """
 
 from __future__ import annotations
@@ -24,15 +26,25 @@ KEYS: Final = ("file", "start", "end", "utterance")
 """The columns that say whose vector a row is; capitals do not count."""
 
 EXPECTED: Final = "a table with one row an utterance"
-_UNREADABLE: Final = (ValueError, KeyError, TypeError, EOFError, OverflowError, zipfile.BadZipFile, NotImplementedError)
+_UNREADABLE: Final = (
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+    OverflowError,
+    zipfile.BadZipFile,
+    NotImplementedError,
+)
 
 
 def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
-    """The columns of a table, its index (where it is named) among them, and a list a row as one column a value.
+    """The columns of a table, its index (where it is named) among them, and a list a row as one
+    column a value.
 
-    The columns `text` of a CSV table are read as text, as are `file` and `utterance`; in Parquet and NPZ a column has
-    the type that it was saved with. Raises `FeatureError` for a table that is not whole or has no rows, and for two
-    columns of one name; `StorageError` where the file cannot be read.
+    The columns `text` of a CSV table are read as text, as are `file` and `utterance`; in Parquet
+    and NPZ a column has the type that it was saved with. Raises `FeatureError` for a table that is
+    not whole or has no rows, and for two columns of one name; `StorageError` where the file cannot
+    be read.
     """
     path = textfile.home(path)
     suffix = table_suffix(path)
@@ -47,10 +59,18 @@ def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
         try:
             frame = _READERS[suffix](path, text)
         except _UNREADABLE as error:
-            expected = "with an array `x` (rows, dims)" if suffix == ".npz" else "with one row an utterance"
-            raise FeatureError(f"{path}: not a readable {suffix} table {expected}: write it anew") from error
+            expected = (
+                "with an array `x` (rows, dims)"
+                if suffix == ".npz"
+                else "with one row an utterance"
+            )
+            raise FeatureError(
+                f"{path}: not a readable {suffix} table {expected}: write it anew"
+            ) from error
     if not len(frame):
-        raise FeatureError(f"{path}: no rows, expected one an utterance: check what wrote the table")
+        raise FeatureError(
+            f"{path}: no rows, expected one an utterance: check what wrote the table"
+        )
     return frame.rename(columns=_keys(path, list(frame.columns)))
 
 
@@ -59,28 +79,45 @@ def table_suffix(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         remedy = _OTHERS.get(suffix, "choose one")
-        raise FeatureError(f"{path}: suffix {suffix or 'missing'}, expected one of {', '.join(SUFFIXES)}: {remedy}")
+        raise FeatureError(
+            f"{path}: suffix {suffix or 'missing'}, expected one of {', '.join(SUFFIXES)}: {remedy}"
+        )
     return suffix
 
 
 _OTHERS: Final = {
     **dict.fromkeys((".gz", ".bz2", ".xz", ".zst", ".zip"), "unpack it first"),
-    **dict.fromkeys((".pkl", ".pickle", ".pt", ".joblib"), "a pickle is never read, save numbers and labels alone"),
-    **dict.fromkeys((".tsv", ".tab", ".txt"), "name it .csv, which may have tabs or semicolons too"),
+    **dict.fromkeys(
+        (".pkl", ".pickle", ".pt", ".joblib"),
+        "a pickle is never read, save numbers and labels alone",
+    ),
+    **dict.fromkeys(
+        (".tsv", ".tab", ".txt"), "name it .csv, which may have tabs or semicolons too"
+    ),
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "save it as 'CSV UTF-8'"),
     ".npy": "save it as .npz with an array `x` and one array a label",
 }
 
 
 def _keys(path: Path, names: list[str]) -> dict[str, str]:
-    """New names of columns: those that say whose row it is, whatever their capitals. Raises for two of one name."""
+    """New names of columns: those that say whose row it is, whatever their capitals. Raises for two
+    of one name.
+    """
     if not all(str(name).isprintable() for name in names):
-        raise FeatureError(f"{path}: a column's name has characters that cannot be shown, expected text: rename it")
+        raise FeatureError(
+            f"{path}: a column's name has characters that cannot be shown, expected text: rename it"
+        )
     renamed = {name: fold(str(name)) for name in names if fold(str(name)) in KEYS}
-    twice = [name for name, count in Counter(renamed.get(name, name) for name in names).items() if count > 1]
+    twice = [
+        name
+        for name, count in Counter(renamed.get(name, name) for name in names).items()
+        if count > 1
+    ]
     if twice:
         more = f" (and {len(twice) - 1} more)" if len(twice) > 1 else ""
-        raise FeatureError(f"{path}: column `{twice[0]}`{more} is there twice, expected once: rename one")
+        raise FeatureError(
+            f"{path}: column `{twice[0]}`{more} is there twice, expected once: rename one"
+        )
     return renamed
 
 
@@ -89,11 +126,16 @@ def _read_parquet(path: Path, text: Collection[str]) -> pd.DataFrame:
 
     try:
         with path.open("rb") as file:
-            stored = parquet.ParquetFile(file)  # this file alone: no folder of the path becomes a column
+            stored = parquet.ParquetFile(
+                file
+            )  # this file alone: no folder of the path becomes a column
             _keys(path, stored.schema_arrow.names)
             table = stored.read(use_pandas_metadata=False)
             names = [str(name) for name in table.column_names]
-            columns = [_column(path, name, column, text) for name, column in zip(names, table.columns, strict=True)]
+            columns = [
+                _column(path, name, column, text)
+                for name, column in zip(names, table.columns, strict=True)
+            ]
     except (ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
@@ -101,21 +143,34 @@ def _read_parquet(path: Path, text: Collection[str]) -> pd.DataFrame:
     return pd.DataFrame({name: values for column in columns for name, values in column.items()})
 
 
-def _column(path: Path, name: str, column: Any, text: Collection[str]) -> dict[str, NDArray[Any] | pd.Series]:
+def _column(
+    path: Path, name: str, column: Any, text: Collection[str]
+) -> dict[str, NDArray[Any] | pd.Series]:
     """One stored column as one or, where it holds lists, several."""
     from pyarrow import types
 
     kind = column.type
     if types.is_dictionary(kind):
-        column = column.combine_chunks().dictionary_decode() if column.num_chunks else column.cast(kind.value_type)
+        column = (
+            column.combine_chunks().dictionary_decode()
+            if column.num_chunks
+            else column.cast(kind.value_type)
+        )
         kind = column.type
     if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
         return _spread(path, name, column, name in text)
     if name.startswith("__index_level_"):
         return {}
     if types.is_decimal(kind):
-        return {name: np.array([np.nan if one is None else float(one) for one in column.to_pylist()])}
-    if types.is_string(kind) or types.is_large_string(kind) or types.is_binary(kind) or types.is_large_binary(kind):
+        return {
+            name: np.array([np.nan if one is None else float(one) for one in column.to_pylist()])
+        }
+    if (
+        types.is_string(kind)
+        or types.is_large_string(kind)
+        or types.is_binary(kind)
+        or types.is_large_binary(kind)
+    ):
         return {name: pd.Series(np.array(column.to_pylist() or [], dtype=object), dtype=object)}
     return {name: column.to_pandas().reset_index(drop=True)}
 
@@ -126,12 +181,15 @@ def _spread(path: Path, name: str, column: Any, label: bool) -> dict[str, NDArra
 
     kind = column.type.value_type
     if not (types.is_integer(kind) or types.is_floating(kind)):
-        expected = "one label a row: save one a row, or name another" if label else "numbers: leave it out"
+        expected = (
+            "one label a row: save one a row, or name another" if label else "numbers: leave it out"
+        )
         raise FeatureError(f"{path}: column `{name}` holds lists of {kind}, expected {expected}")
     lengths = compute.list_value_length(column)
     if column.null_count or len(compute.unique(lengths)) > 1:
         raise FeatureError(
-            f"{path}: column `{name}` holds lists of several lengths or none at all, expected one vector a row, all as "
+            f"{path}: column `{name}` holds lists of several lengths or none at all, expected one "
+            "vector a row, all as "
             "long: pool them over time"
         )
     width = lengths[0].as_py() if len(column) else 0
@@ -148,24 +206,36 @@ def _read_npz(path: Path, _: Collection[str]) -> pd.DataFrame:
     if "x" not in arrays:
         named = ", ".join(list(arrays)[:8]) or "none"
         raise FeatureError(
-            f"{path}: not a readable .npz table with an array `x` (rows, dims), its arrays: {named}: write it anew"
+            f"{path}: not a readable .npz table with an array `x` (rows, dims), its arrays: "
+            f"{named}: write it anew"
         )
     x = arrays.pop("x")
     if x.ndim != 2 or x.dtype.kind not in "fiub":
         raise FeatureError(
-            f"{path}: not a readable .npz table with an array `x` (rows, dims), its `x` is {x.dtype} of shape "
+            f"{path}: not a readable .npz table with an array `x` (rows, dims), its `x` is "
+            f"{x.dtype} of shape "
             f"{x.shape}: write it anew"
         )
     given = arrays.pop("names", np.array([f"x{column}" for column in range(x.shape[1])]))
     names = list(map(str, given.ravel().tolist()))
     if len(names) != x.shape[1]:
-        raise FeatureError(f"{path}: {len(names)} names for {x.shape[1]} dimensions of `x`, expected one each: mend it")
+        raise FeatureError(
+            f"{path}: {len(names)} names for {x.shape[1]} dimensions of `x`, expected one each: "
+            "mend it"
+        )
     labels = {_singular(name): values for name, values in arrays.items()}
     _keys(path, [*names, *labels])
-    sized = {name: values for name, values in labels.items() if values.shape in ((len(x),), (len(x), 1))}
+    sized = {
+        name: values for name, values in labels.items() if values.shape in ((len(x),), (len(x), 1))
+    }
     columns = {name: _labels(values) for name, values in sized.items()}
-    frame = pd.concat([pd.DataFrame(x, columns=names), pd.DataFrame(columns, index=range(len(x)))], axis=1)
-    frame.attrs = {"labels": tuple(sized), "unused": tuple(name for name in labels if name not in sized)}
+    frame = pd.concat(
+        [pd.DataFrame(x, columns=names), pd.DataFrame(columns, index=range(len(x)))], axis=1
+    )
+    frame.attrs = {
+        "labels": tuple(sized),
+        "unused": tuple(name for name in labels if name not in sized),
+    }
     return frame
 
 
@@ -180,15 +250,22 @@ def _singular(name: str) -> str:
 
 
 def _array(path: Path, archive: zipfile.ZipFile, member: str) -> NDArray[Any]:
-    """One array of an archive, whose header promises no more than there is; objects are refused, never unpickled."""
+    """One array of an archive, whose header promises no more than there is; objects are refused,
+    never unpickled.
+    """
     name = member.removesuffix(".npy")
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
-        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        header = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
         shape, _, kind = header(file)
         if kind.hasobject:
             raise FeatureError(
-                f"{path}: array `{name}` holds Python objects, which are never unpickled, expected text or numbers: "
+                f"{path}: array `{name}` holds Python objects, which are never unpickled, expected "
+                "text or numbers: "
                 f"save it as `{name}.astype({'float' if name == 'x' else 'str'})`"
             )
         if int(np.prod(shape, dtype=object)) * kind.itemsize > archive.getinfo(member).file_size:

@@ -1,9 +1,9 @@
-"""The numbers: what is kept (`utility`), what is given away (`leakage`), and how sure that is (`interval` for one
-figure, `significance` for a difference).
+"""The numbers: what is kept (`utility`), what is given away (`leakage`), and how sure that is
+(`interval` for one figure, `significance` for a difference).
 
-Every metric is a function of whole arrays that returns one float: NaN where it is not defined, never a warning. Roles
-are codes in the order of `sordino.define.ROLES`, genders in the order of `sordino.define.GENDERS`; rows of unknown
-gender are dropped by the caller. numpy and scipy only.
+Every metric is a function of whole arrays that returns one float: NaN where it is not defined,
+never a warning. Roles are codes in the order of `sordino.define.ROLES`, genders in the order of
+`sordino.define.GENDERS`; rows of unknown gender are dropped by the caller. numpy and scipy only.
 
 >>> import numpy as np
 >>> from sordino.metrics import auc, interval
@@ -31,7 +31,13 @@ from sordino.metrics.leakage import (
     roc_curve,
     tpr_at_fpr,
 )
-from sordino.metrics.significance import Adjusted, TTest, benjamini_hochberg, corrected_resampled_t, paired_t
+from sordino.metrics.significance import (
+    Adjusted,
+    TTest,
+    benjamini_hochberg,
+    corrected_resampled_t,
+    paired_t,
+)
 from sordino.metrics.utility import detail_r2, f1, uar, uar_by_gender, uar_difference, unchanged
 
 __all__ = [

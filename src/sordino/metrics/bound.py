@@ -1,11 +1,14 @@
-"""What no attacker can exceed who sees one released bin: total variation, and its upper limit over speakers.
+"""What no attacker can exceed who sees one released bin: total variation, and its upper limit over
+speakers.
 
-With p and q the shares of the bins for the two values of a secret, TV = ½ Σ|pᵢ − qᵢ| = max over bin subsets A of
-p(A) − q(A). By the data-processing inequality every attacker who sees what depends on the bin alone has
+With p and q the shares of the bins for the two values of a secret, TV = ½ Σ|pᵢ − qᵢ| = max over bin
+subsets A of p(A) − q(A). By the data-processing inequality every attacker who sees what depends on
+the bin alone has
 
     advantage <= TV        UAR <= ½ + TV / 2        AUC <= ½ + ½ Σ_{i<j} |pᵢ qⱼ − pⱼ qᵢ| <= ½ + TV − TV² / 2
 
-and for two bins AUC <= ½ + TV / 2. The limit is one over speakers: f_u(A) is the share of speaker u's utterances in A.
+and for two bins AUC <= ½ + TV / 2. The limit is one over speakers: f_u(A) is the share of speaker
+u's utterances in A.
 
     secret constant within speakers    Welch's t on f_u(A) of either value
     secret within speakers             one-sample t on f_u(A | one) − f_u(A | other)
@@ -36,7 +39,9 @@ ALIKE: Final = 1e-12
 
 @dataclass(frozen=True)
 class Bound:
-    """Of one secret: total variation as estimated, and its upper limit at 95 %; NaN where speakers are too few."""
+    """Of one secret: total variation as estimated, and its upper limit at 95 %; NaN where speakers
+    are too few.
+    """
 
     tv: float
     high: float
@@ -68,7 +73,8 @@ class Bound:
     def contracted(self, keep: float) -> Bound:
         """After noise that contracts total variation to `keep` of it, 0 to 1.
 
-        For two bins the AUC contracts as it does; for more that is not so, and what total variation allows is taken.
+        For two bins the AUC contracts as it does; for more that is not so, and what total variation
+        allows is taken.
         """
         tv = self.tv * keep
         exact = self.bins == 2 or keep == 1
@@ -86,11 +92,12 @@ def contraction(epsilon: float, bins: int) -> float:
 
 
 def contraction_together(channels: Iterable[tuple[float, int]]) -> float:
-    """By how much several randomised bins of one utterance contract total variation together: 1 − Π (1 − ηᵢ).
+    """By how much several randomised bins of one utterance contract total variation together: 1 − Π
+    (1 − ηᵢ).
 
-    `channels` are epsilon and number of bins of each. With probability 1 − ηᵢ what is said of bin i is uniform,
-    whatever the bin; with Π (1 − ηᵢ) all of it is, as long as each has chance of its own. Together they are
-    (Σ ε)-differentially private.
+    `channels` are epsilon and number of bins of each. With probability 1 − ηᵢ what is said of bin i
+    is uniform, whatever the bin; with Π (1 − ηᵢ) all of it is, as long as each has chance of its
+    own. Together they are (Σ ε)-differentially private.
 
     >>> round(contraction_together([(np.log(3), 2), (np.log(3), 2)]), 3)
     0.75
@@ -99,10 +106,11 @@ def contraction_together(channels: Iterable[tuple[float, int]]) -> float:
 
 
 def composed(epsilon: float, count: int) -> float:
-    """The total variation that no attacker exceeds who sees `count` utterances, each randomised with ε (pure DP).
+    """The total variation that no attacker exceeds who sees `count` utterances, each randomised
+    with ε (pure DP).
 
-    (e^{kε} − 1) / (e^{kε} + 1): without randomised response there is no such bound, since utterances of one speaker are
-    independent only given the speaker.
+    (e^{kε} − 1) / (e^{kε} + 1): without randomised response there is no such bound, since
+    utterances of one speaker are independent only given the speaker.
 
     >>> round(composed(0.1, 20), 3)
     0.762
@@ -110,11 +118,17 @@ def composed(epsilon: float, count: int) -> float:
     return float(np.tanh(count * epsilon / 2))
 
 
-def bound(bins: NDArray[np.integer[Any]], secret: NDArray[np.integer[Any]], speaker: NDArray[Any], count: int) -> Bound:
-    """The bound from the bins of cross-fitted utterances: `bins` `(n,)` codes below `count`, `secret` `(n,)` 0 or 1.
+def bound(
+    bins: NDArray[np.integer[Any]],
+    secret: NDArray[np.integer[Any]],
+    speaker: NDArray[Any],
+    count: int,
+) -> Bound:
+    """The bound from the bins of cross-fitted utterances: `bins` `(n,)` codes below `count`,
+    `secret` `(n,)` 0 or 1.
 
-    Each speaker was binned by a procedure that never saw them, or the limit means nothing. Raises `SordinoError` for a
-    secret without both values, and a bin that is none.
+    Each speaker was binned by a procedure that never saw them, or the limit means nothing. Raises
+    `SordinoError` for a secret without both values, and a bin that is none.
     """
     same_length(bins=bins, secret=secret, speaker=np.asarray(speaker))
     if set(np.unique(secret).tolist()) != {0, 1}:
@@ -127,14 +141,17 @@ def bound(bins: NDArray[np.integer[Any]], secret: NDArray[np.integer[Any]], spea
     p, q = (_mean(shares, present, value, within) for value in (1, 0))
     limits = [_limit(shares, present, subset, count, within) for subset in _subsets(count)]
     cross = sum(abs(p[i] * q[j] - p[j] * q[i]) for i, j in combinations(range(count), 2))
-    return Bound(float(np.abs(p - q).sum() / 2), max(limits), count, float(0.5 + cross / 2), len(people))
+    return Bound(
+        float(np.abs(p - q).sum() / 2), max(limits), count, float(0.5 + cross / 2), len(people)
+    )
 
 
 def identified(bins: NDArray[np.integer[Any]], speaker: NDArray[Any], count: int) -> float:
-    """The unweighted average recall that nobody exceeds who tells from one bin which of n speakers it is of.
+    """The unweighted average recall that nobody exceeds who tells from one bin which of n speakers
+    it is of.
 
-    Σ_b max_u f_u(b) / n, where f_u(b) is the share of speaker u's rows in bin b: who knows all shares names the speaker
-    of the largest. It is no more than `count` / n, whatever the shares.
+    Σ_b max_u f_u(b) / n, where f_u(b) is the share of speaker u's rows in bin b: who knows all
+    shares names the speaker of the largest. It is no more than `count` / n, whatever the shares.
 
     >>> identified(np.array([0, 1, 0, 0]), np.array(["a", "a", "b", "b"]), 2)
     0.75
@@ -145,16 +162,23 @@ def identified(bins: NDArray[np.integer[Any]], speaker: NDArray[Any], count: int
 
 
 def _shares(
-    bins: NDArray[np.integer[Any]], secret: NDArray[np.integer[Any]], codes: NDArray[np.intp], count: int
+    bins: NDArray[np.integer[Any]],
+    secret: NDArray[np.integer[Any]],
+    codes: NDArray[np.intp],
+    count: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The share of each speaker's rows of each value in each bin, `(speakers, 2, bins)`, and whether there are any."""
+    """The share of each speaker's rows of each value in each bin, `(speakers, 2, bins)`, and
+    whether there are any.
+    """
     counts = np.zeros((codes.max() + 1, 2, count))
     np.add.at(counts, (codes, secret, bins), 1)
     total = counts.sum(axis=2, keepdims=True)
     return counts / np.maximum(total, 1), total[:, :, 0] > 0
 
 
-def _mean(shares: NDArray[np.float64], present: NDArray[np.bool_], value: int, within: bool) -> NDArray[np.float64]:
+def _mean(
+    shares: NDArray[np.float64], present: NDArray[np.bool_], value: int, within: bool
+) -> NDArray[np.float64]:
     """Speakers count alike; of a secret within speakers only those who have both values."""
     chosen = present.all(axis=1) if within else present[:, value]
     mean: NDArray[np.float64] = shares[chosen, value].mean(axis=0)
@@ -170,13 +194,19 @@ def _subsets(count: int) -> Iterator[list[int]]:
 
 
 def _limit(
-    shares: NDArray[np.float64], present: NDArray[np.bool_], subset: list[int], count: int, within: bool
+    shares: NDArray[np.float64],
+    present: NDArray[np.bool_],
+    subset: list[int],
+    count: int,
+    within: bool,
 ) -> float:
     """|d(A)| + t · SE of one subset; NaN where a value has fewer than two speakers."""
     f = shares[:, :, subset].sum(axis=2)
     level = 1 - LEVEL / (2 * (2 ** (count - 1) - 1))
     both = present.all(axis=1)
-    groups = [(f[:, 1] - f[:, 0])[both]] if within else [f[present[:, value], value] for value in (1, 0)]
+    groups = (
+        [(f[:, 1] - f[:, 0])[both]] if within else [f[present[:, value], value] for value in (1, 0)]
+    )
     least = min(map(len, groups))
     if least < 2:
         return float("nan")
@@ -187,14 +217,17 @@ def _limit(
     unseen = _unseen(min(alike), level) if alike else 0.0
     if error < ALIKE:
         return float(abs(d) + unseen)
-    freedom = error**4 / sum(part**2 / (len(some) - 1) for part, some in zip(parts, groups, strict=True))
+    freedom = error**4 / sum(
+        part**2 / (len(some) - 1) for part, some in zip(parts, groups, strict=True)
+    )
     return float(abs(d) + stats.t.ppf(level, freedom) * error + unseen)
 
 
 def _unseen(people: int, level: float) -> float:
-    """The largest share of a population that may be unlike all of so many people, and be missed by chance alone.
+    """The largest share of a population that may be unlike all of so many people, and be missed by
+    chance alone.
 
-    Where people do not differ at all, their spread says nothing of those who were not asked: none of n is met with
-    probability (1 − share)ⁿ.
+    Where people do not differ at all, their spread says nothing of those who were not asked: none
+    of n is met with probability (1 − share)ⁿ.
     """
     return float(1 - (1 - level) ** (1 / people))

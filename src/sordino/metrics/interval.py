@@ -1,7 +1,8 @@
 """How sure a metric is: an interval over speakers, for any metric and for its mean over draws.
 
-Utterances of one speaker are alike, so the speaker is the unit: each speaker's *influence* on the metric is read off
-by leaving the speaker out and by counting the speaker twice, and the spread of the influences gives the error.
+Utterances of one speaker are alike, so the speaker is the unit: each speaker's *influence* on the
+metric is read off by leaving the speaker out and by counting the speaker twice, and the spread of
+the influences gives the error.
 
     θ = mean over draws of θ_d        the estimate; θ_d is the metric on the rows of draw d
     I_u = (θ(u twice) - θ(u left out)) / 2
@@ -9,14 +10,16 @@ by leaving the speaker out and by counting the speaker twice, and the spread of 
     df = V² / Σ_h (V_h² / (m_h - 1))                               Satterthwaite 1946; V_h: h's term of V
     limits: g⁻¹(g(θ) ± t(df) · √V · g'(θ))                         g: logit for a metric in [0, 1]
 
-Leaving one out alone is the jackknife (Tukey 1958). It overstates an influence by m / (m - 1), m being the speakers
-that share a mean with u: a factor that depends on the metric (all speakers for accuracy, those of u's own class for
-an AUC) and is 4/3 with four speakers. Counting u twice understates it by m / (m + 1); half the difference is right to
-1 / m² for every metric, so nothing about the metric has to be known.
+Leaving one out alone is the jackknife (Tukey 1958). It overstates an influence by m / (m - 1), m
+being the speakers that share a mean with u: a factor that depends on the metric (all speakers for
+accuracy, those of u's own class for an AUC) and is 4/3 with four speakers. Counting u twice
+understates it by m / (m + 1); half the difference is right to 1 / m² for every metric, so nothing
+about the metric has to be known.
 
-What was tried instead, by simulation, is told in `docs/metrics.md`: percentile bootstrap (too narrow), bootstrap-t (no
-better near 1, a hundred times the work), Obuchowski's 1997 clustered placement values (as good, for AUC only), limits
-on the raw scale (too short a lower side near 1), Korn and Graubard's 1998 (worse near 1).
+What was tried instead, by simulation, is told in `docs/metrics.md`: percentile bootstrap (too
+narrow), bootstrap-t (no better near 1, a hundred times the work), Obuchowski's 1997 clustered
+placement values (as good, for AUC only), limits on the raw scale (too short a lower side near 1),
+Korn and Graubard's 1998 (worse near 1).
 """
 
 from __future__ import annotations
@@ -79,30 +82,36 @@ def interval(
 ) -> Interval:
     """The unweighted mean over draws of a metric, with limits over speakers.
 
-    `statistic(rows)` is the metric on these row positions (all of one draw; a row may come twice). All labels are (n,),
-    and only rows that matter should come: for `unchanged` those predicted as the role before, for `distinguish` those
-    that are sensitive or neutral. Then `n` and `speakers` count what the figure rests on.
+    `statistic(rows)` is the metric on these row positions (all of one draw; a row may come twice).
+    All labels are (n,), and only rows that matter should come: for `unchanged` those predicted as
+    the role before, for `distinguish` those that are sensitive or neutral. Then `n` and `speakers`
+    count what the figure rests on.
 
-    - `draw`: which draw a row is from; none means one draw. A draw in which the metric is not defined is left out.
-      A speaker in several draws is left out of all of them at once.
-    - `stratum`: what the split balances (gender): speakers are compared within draw and stratum. A stratum with a
-      single speaker joins the largest other one of its draw, or of any draw where there is none.
-    - `group`: the values of a secret. Each needs `MINIMUM_SPEAKERS` different speakers, be they the same ones (a secret
-      within speakers, as emotion) or not (gender); below, the limits are NaN. Without it, so many in all are needed.
-    - `bounds`: the metric's range, in which the limits stay: (0, 1), (-1, 1), (-inf, 1) or (-inf, inf).
+    - `draw`: which draw a row is from; none means one draw. A draw in which the metric is not
+      defined is left out. A speaker in several draws is left out of all of them at once.
+    - `stratum`: what the split balances (gender): speakers are compared within draw and stratum. A
+      stratum with a single speaker joins the largest other one of its draw, or of any draw where
+      there is none.
+    - `group`: the values of a secret. Each needs `MINIMUM_SPEAKERS` different speakers, be they the
+      same ones (a secret within speakers, as emotion) or not (gender); below, the limits are NaN.
+      Without it, so many in all are needed.
+    - `bounds`: the metric's range, in which the limits stay: (0, 1), (-1, 1), (-inf, 1) or (-inf,
+      inf).
     - `confidence`: two-sided; 0.95 leaves 2.5 % on each side.
 
-    For a metric with two bounds the limits are never wider than Clopper and Pearson's for that share of so many
-    speakers, each all right or all wrong: no speakers are less alike than that. (At most the smallest group's times the
-    number of groups; speakers with unlike numbers of rows count for fewer, Kish 1965.) They are the limits where no
-    speaker moves the metric, as when everyone is classified rightly; without two bounds those are the value. Where
-    leaving a speaker out leaves a draw without a value, the draw's distance from the mean of the others counts as that
-    speaker's influence; with one draw the limits are NaN.
+    For a metric with two bounds the limits are never wider than Clopper and Pearson's for that
+    share of so many speakers, each all right or all wrong: no speakers are less alike than that.
+    (At most the smallest group's times the number of groups; speakers with unlike numbers of rows
+    count for fewer, Kish 1965.) They are the limits where no speaker moves the metric, as when
+    everyone is classified rightly; without two bounds those are the value. Where leaving a speaker
+    out leaves a draw without a value, the draw's distance from the mean of the others counts as
+    that speaker's influence; with one draw the limits are NaN.
 
-    The limits cover the choice of the speakers measured, not of those that a model or an attacker was fitted on.
-    Counted by simulation from 6 speakers on, a 95 % interval misses by 0 to 4 % per side. In a single draw the side
-    that faces chance is missed by 5 to 8 % where speakers are very unlike and the metric is near its end (.95), or it
-    is an R²; over five draws of seven speakers by no more than 4 %.
+    The limits cover the choice of the speakers measured, not of those that a model or an attacker
+    was fitted on. Counted by simulation from 6 speakers on, a 95 % interval misses by 0 to 4 % per
+    side. In a single draw the side that faces chance is missed by 5 to 8 % where speakers are very
+    unlike and the metric is near its end (.95), or it is an R²; over five draws of seven speakers
+    by no more than 4 %.
 
     >>> right = np.array([1, 1, 0, 1, 1, 1, 0, 1, 0, 1, 1, 1])
     >>> interval(lambda rows: float(right[rows].mean()), "aabbccddeeff").rounded(3)
@@ -116,18 +125,26 @@ def interval(
     used = np.flatnonzero(np.isin(draws, list(theta)))
     value = float(np.mean(list(theta.values()))) if theta else float("nan")
     people = np.unique(person[used]).size
-    counts = [np.unique(person[used][groups[used] == g]).size for g in range(groups.max(initial=0) + 1)]
+    counts = [
+        np.unique(person[used][groups[used] == g]).size for g in range(groups.max(initial=0) + 1)
+    ]
     if min(counts) < MINIMUM_SPEAKERS:
         return Interval(value, float("nan"), float("nan"), used.size, people)
     influence = _influences(statistic, theta, person, draws)
     error, df = _spread(influence, _strata(person[used], draws[used], strata[used]))
     evidence = [_evidence(person[used][groups[used] == g]) for g in range(len(counts))]
-    low, high = _limits(value, error, df, bounds, (1 - confidence) / 2, min(people, len(counts) * min(evidence)))
+    low, high = _limits(
+        value, error, df, bounds, (1 - confidence) / 2, min(people, len(counts) * min(evidence))
+    )
     return Interval(value, low, high, used.size, people)
 
 
-def _influences(statistic: Statistic, theta: dict[int, float], person: Rows, draws: Rows) -> NDArray[np.float64]:
-    """Half of what it does to the mean over draws to count a speaker twice instead of not at all: (speakers,)."""
+def _influences(
+    statistic: Statistic, theta: dict[int, float], person: Rows, draws: Rows
+) -> NDArray[np.float64]:
+    """Half of what it does to the mean over draws to count a speaker twice instead of not at all:
+    (speakers,).
+    """
     influence = np.zeros(person.max() + 1)
     for d, here in theta.items():
         rows = np.flatnonzero(draws == d)
@@ -145,12 +162,16 @@ def _influences(statistic: Statistic, theta: dict[int, float], person: Rows, dra
 
 
 def _strata(person: Rows, draws: Rows, strata: Rows) -> list[list[int]]:
-    """The speakers of each stratum: those of one draw and label, single speakers having joined another stratum."""
+    """The speakers of each stratum: those of one draw and label, single speakers having joined
+    another stratum.
+    """
     members: dict[tuple[int, int], list[int]] = {}
     for who in np.unique(person):
         own = person == who
         members.setdefault((draws[own].min(), strata[own].min()), []).append(who)
-    while len(members) > 1 and (single := min((key for key in members if len(members[key]) == 1), default=None)):
+    while len(members) > 1 and (
+        single := min((key for key in members if len(members[key]) == 1), default=None)
+    ):
         joining = members.pop(single)
         near = [key for key in members if key[0] == single[0]] or list(members)
         members[max(near, key=lambda key: (len(members[key]), key))].extend(joining)
@@ -162,11 +183,15 @@ def _spread(influence: NDArray[np.float64], strata: list[list[int]]) -> tuple[fl
     sizes = np.array([len(people) for people in strata])
     parts = np.array([len(people) * influence[people].var(ddof=1) for people in strata])  # V_h
     total = float(parts.sum())
-    return total**0.5, total**2 / float(np.sum(parts**2 / (sizes - 1))) if total > 0 else float("nan")
+    return total**0.5, total**2 / float(np.sum(parts**2 / (sizes - 1))) if total > 0 else float(
+        "nan"
+    )
 
 
 def _evidence(person: Rows) -> float:
-    """For how many speakers with equally many rows these count: (Σ w)² / Σ w², w being the rows of one (Kish 1965)."""
+    """For how many speakers with equally many rows these count: (Σ w)² / Σ w², w being the rows of
+    one (Kish 1965).
+    """
     weights = np.bincount(person)
     return float(weights.sum() ** 2 / np.sum(weights**2))
 
@@ -194,7 +219,9 @@ def _limits(
 
 
 def _codes(labels: Iterable[Hashable]) -> Rows:
-    """Codes 0, 1, ... of labels, in the order of their texts, so that the order of the rows does not matter: (n,)."""
+    """Codes 0, 1, ... of labels, in the order of their texts, so that the order of the rows does
+    not matter: (n,).
+    """
     column = list(labels)
     order = {label: code for code, label in enumerate(sorted(dict.fromkeys(column), key=str))}
     return np.array([order[label] for label in column], dtype=np.intp)
@@ -204,13 +231,18 @@ def _aligned(labels: Iterable[Hashable] | None, n: int) -> Rows:
     """Codes of labels, one a row; no labels are one label for all: (n,)."""
     codes = np.zeros(n, dtype=np.intp) if labels is None else _codes(labels)
     if codes.size != n:
-        raise SordinoError(f"{codes.size} labels beside {n} speakers came, expected one of each a row: align the rows")
+        raise SordinoError(
+            f"{codes.size} labels beside {n} speakers came, expected one of each a row: align the "
+            "rows"
+        )
     return codes
 
 
 def _check(bounds: tuple[float, float], confidence: float) -> None:
     low, high = bounds
     if not (low < high < np.inf or bounds == (-np.inf, np.inf)):
-        raise SordinoError(f"bounds {bounds} came, expected (0, 1), (-1, 1), (-inf, 1) or (-inf, inf): choose one")
+        raise SordinoError(
+            f"bounds {bounds} came, expected (0, 1), (-1, 1), (-inf, 1) or (-inf, inf): choose one"
+        )
     if not 0 < confidence < 1:
         raise SordinoError(f"confidence {confidence} came, expected between 0 and 1: 0.95 is usual")

@@ -1,4 +1,6 @@
-"""What a release gives away: gender and membership as the papers count them, and areas under ROC curves."""
+"""What a release gives away: gender and membership as the papers count them, and areas under ROC
+curves.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ Rates = NDArray[np.float64]
 def leakage_feng(gender: Codes, prediction: Codes) -> float:
     """L of Feng 2021: accuracy of the risk model's gender head on what is released, in [0, 1].
 
-    Chance is the majority's share, so two corpora cannot be compared by it; `privacy` does not have that fault. Both
-    (n,), codes in the order of `sordino.define.GENDERS`. NaN without rows.
+    Chance is the majority's share, so two corpora cannot be compared by it; `privacy` does not have
+    that fault. Both (n,), codes in the order of `sordino.define.GENDERS`. NaN without rows.
 
     >>> leakage_feng(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]))
     0.75
@@ -28,9 +30,11 @@ def leakage_feng(gender: Codes, prediction: Codes) -> float:
 
 
 def privacy(secret: Codes, prediction: Codes) -> float:
-    """P = 1 - UAR of an attacker, in [0, 1]; chance is 1/2 for two classes. NaN with fewer than two true classes.
+    """P = 1 - UAR of an attacker, in [0, 1]; chance is 1/2 for two classes. NaN with fewer than two
+    true classes.
 
-    Feng 2021, section V-C, and Jaiswal 2020, section 5. Above 1/2 is no extra privacy: see `privacy_folded`.
+    Feng 2021, section V-C, and Jaiswal 2020, section 5. Above 1/2 is no extra privacy: see
+    `privacy_folded`.
 
     >>> privacy(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]))
     0.25
@@ -39,10 +43,11 @@ def privacy(secret: Codes, prediction: Codes) -> float:
 
 
 def privacy_folded(secret: Codes, prediction: Codes) -> float:
-    """min(P, 1 - P), in [0, 1/2]: an attacker who is reliably wrong can be inverted. Binary secrets only.
+    """min(P, 1 - P), in [0, 1/2]: an attacker who is reliably wrong can be inverted. Binary secrets
+    only.
 
-    For an interval, fold that of `privacy` (`Interval.folded`): this function has a kink at 1/2, and the mean over
-    draws has to be taken before folding.
+    For an interval, fold that of `privacy` (`Interval.folded`): this function has a kink at 1/2,
+    and the mean over draws has to be taken before folding.
 
     >>> privacy_folded(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]))
     0.0
@@ -52,10 +57,11 @@ def privacy_folded(secret: Codes, prediction: Codes) -> float:
 
 
 def membership(member: Codes, prediction: Codes) -> float:
-    """MI of Jaiswal 2020, section 4.2: UAR of who guesses whether a speaker was in the training set, chance 1/2.
+    """MI of Jaiswal 2020, section 4.2: UAR of who guesses whether a speaker was in the training
+    set, chance 1/2.
 
-    Both (n,), 1 for members; in [0, 1]. NaN with fewer than two true values. Read it beside its control, the same on an
-    embedding trained without them (`sordino.attack.membership`).
+    Both (n,), 1 for members; in [0, 1]. NaN with fewer than two true values. Read it beside its
+    control, the same on an embedding trained without them (`sordino.attack.membership`).
 
     >>> membership(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0]))
     0.75
@@ -64,33 +70,43 @@ def membership(member: Codes, prediction: Codes) -> float:
 
 
 def auc(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> float:
-    """The area under the ROC curve: P(a positive scores above a negative), ties counting 1/2; in [0, 1], chance 1/2.
+    """The area under the ROC curve: P(a positive scores above a negative), ties counting 1/2; in
+    [0, 1], chance 1/2.
 
-    It is the Mann-Whitney statistic: with midranks R of all scores, (Σ R(positive) - P (P + 1) / 2) / (P · N). Here
-    each positive's negatives are counted by bisection, which is the same number. `positive` (n,) bool, `score` (n,)
-    in any unit, infinities included. NaN without a positive or without a negative; a NaN score is refused.
+    It is the Mann-Whitney statistic: with midranks R of all scores, (Σ R(positive) - P (P + 1) / 2)
+    / (P · N). Here each positive's negatives are counted by bisection, which is the same number.
+    `positive` (n,) bool, `score` (n,) in any unit, infinities included. NaN without a positive or
+    without a negative; a NaN score is refused.
 
     >>> auc(np.array([True, True, False, False]), np.array([0.9, 0.4, 0.4, 0.1]))
     0.875
     """
     same_length(positive=positive, score=score)
     if np.isnan(score).any():
-        raise SordinoError("a score is NaN, expected a number in every row: mend the attacker or drop the row")
+        raise SordinoError(
+            "a score is NaN, expected a number in every row: mend the attacker or drop the row"
+        )
     if positive.dtype != np.bool_:
-        raise SordinoError(f"positive of type {positive.dtype} came, expected bool: compare with the positive class")
+        raise SordinoError(
+            f"positive of type {positive.dtype} came, expected bool: compare with the positive "
+            "class"
+        )
     above, below = score[positive], np.sort(score[~positive])
     pairs = above.size * below.size
     if not pairs:
         return float("nan")
-    won_twice = below.searchsorted(above, "left").sum() + below.searchsorted(above, "right").sum()  # a tie is once
+    won_twice = (
+        below.searchsorted(above, "left").sum() + below.searchsorted(above, "right").sum()
+    )  # a tie is once
     return float(won_twice / (2 * pairs))
 
 
 def distinguish(truth: Codes, score: NDArray[np.floating[Any]]) -> float:
-    """AUC of sensitive against neutral, in [0, 1], chance 1/2; rows of the required role are left out.
+    """AUC of sensitive against neutral, in [0, 1], chance 1/2; rows of the required role are left
+    out.
 
-    Replacement is meant to make the two the same, so this is its direct test. `truth` (n,) role codes, `score` (n,)
-    higher for sensitive. NaN without a sensitive or without a neutral row.
+    Replacement is meant to make the two the same, so this is its direct test. `truth` (n,) role
+    codes, `score` (n,) higher for sensitive. NaN without a sensitive or without a neutral row.
 
     >>> distinguish(np.array([2, 0, 1, 2]), np.array([0.8, 0.3, 9.0, 0.1]))
     0.5
@@ -102,7 +118,8 @@ def distinguish(truth: Codes, score: NDArray[np.floating[Any]]) -> float:
 
 
 def advantage(secret: Codes, prediction: Codes, classes: int) -> float:
-    """How far an attacker's guesses are from chance, (UAR - 1 / C) / (1 - 1 / C), at most 1; chance is 0.
+    """How far an attacker's guesses are from chance, (UAR - 1 / C) / (1 - 1 / C), at most 1; chance
+    is 0.
 
     >>> advantage(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0]), 2)
     0.5
@@ -111,9 +128,11 @@ def advantage(secret: Codes, prediction: Codes, classes: int) -> float:
 
 
 def tpr_at_fpr(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]], fpr: float) -> float:
-    """The share of positives that score above all but a share `fpr` of the negatives, in [0, 1]; chance is `fpr`.
+    """The share of positives that score above all but a share `fpr` of the negatives, in [0, 1];
+    chance is `fpr`.
 
-    What an attacker is sure of (Carlini et al. 2022). NaN with fewer than 1 / `fpr` negatives: nobody can tell.
+    What an attacker is sure of (Carlini et al. 2022). NaN with fewer than 1 / `fpr` negatives:
+    nobody can tell.
 
     >>> score = np.array([0.1, 0.2, 0.3, 0.9, 0.25, 0.95])
     >>> tpr_at_fpr(np.array([False, False, False, False, True, True]), score, 0.25)
@@ -135,15 +154,19 @@ def roc_curve(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> 
     """
     same_length(positive=positive, score=score)
     order = np.argsort(-score, kind="stable")
-    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)  # of each run of equal scores
+    last = np.append(
+        np.flatnonzero(np.diff(score[order])), len(score) - 1
+    )  # of each run of equal scores
     true, false = (np.append(0, np.cumsum(which[order])[last]) for which in (positive, ~positive))
     return false / max(false[-1], 1), true / max(true[-1], 1)
 
 
 def eer(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> float:
-    """The equal error rate: where as many of either kind are taken for the other, in [0, 1]; chance is 1/2.
+    """The equal error rate: where as many of either kind are taken for the other, in [0, 1]; chance
+    is 1/2.
 
-    At the threshold where the larger of the two rates is smallest. NaN without a positive or without a negative.
+    At the threshold where the larger of the two rates is smallest. NaN without a positive or
+    without a negative.
 
     >>> eer(np.array([True, True, False, False]), np.array([0.9, 0.3, 0.4, 0.1]))
     0.5
@@ -160,10 +183,11 @@ def eer(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> float:
 
 
 def bits(secret: Codes, probability: NDArray[np.floating[Any]], classes: int) -> float:
-    """Usable information in bits: H(secret) less the cross-entropy of a calibrated attacker (Xu et al. 2020).
+    """Usable information in bits: H(secret) less the cross-entropy of a calibrated attacker (Xu et
+    al. 2020).
 
-    `probability` (n,) is what the attacker gives the true value of each row. Chance is 0, and below it the attacker
-    misleads; at most H. NaN without rows.
+    `probability` (n,) is what the attacker gives the true value of each row. Chance is 0, and below
+    it the attacker misleads; at most H. NaN without rows.
 
     >>> bits(np.array([0, 1]), np.array([1.0, 1.0]), 2)
     1.0

@@ -1,9 +1,11 @@
-"""Whether two models differ: paired t-tests over folds, and what is left of them when there are many.
+"""Whether two models differ: paired t-tests over folds, and what is left of them when there are
+many.
 
-Jaiswal 2020 (section 5) compares models by a paired t-test over folds and adjusts by Benjamini and Hochberg. Folds and
-seeds share training data, so their differences go together and that test rejects too often: in a simulation with two
-equally good models, three seeds of five folds, at 5 % it rejects 31 % of the time. The corrected resampled t-test
-(Nadeau and Bengio 2003) then rejects 3 %, but also finds less. Report both.
+Jaiswal 2020 (section 5) compares models by a paired t-test over folds and adjusts by Benjamini and
+Hochberg. Folds and seeds share training data, so their differences go together and that test
+rejects too often: in a simulation with two equally good models, three seeds of five folds, at 5 %
+it rejects 31 % of the time. The corrected resampled t-test (Nadeau and Bengio 2003) then rejects 3
+%, but also finds less. Report both.
 
     d_i = a_i - b_i, i = 1..k                  mean m, variance s² (k - 1)
     paired      t = m / √(s² / k)
@@ -27,7 +29,9 @@ from sordino.errors import SordinoError
 
 @dataclass(frozen=True)
 class TTest:
-    """The mean difference of two models, its t statistic, and the two-sided p; NaN where there is no telling."""
+    """The mean difference of two models, its t statistic, and the two-sided p; NaN where there is
+    no telling.
+    """
 
     difference: float
     t: float
@@ -44,10 +48,12 @@ class Adjusted:
 
 
 def paired_t(a: ArrayLike, b: ArrayLike) -> TTest:
-    """Student's t-test of paired values, as the paper has it: too sure where folds share training data.
+    """Student's t-test of paired values, as the paper has it: too sure where folds share training
+    data.
 
-    `a` and `b` (k,) are the metric of two models on the same folds (and seeds), in any unit. Where all differences are
-    the same number, t is infinite and p = 0, or p = 1 if that number is 0. NaN with fewer than two pairs.
+    `a` and `b` (k,) are the metric of two models on the same folds (and seeds), in any unit. Where
+    all differences are the same number, t is infinite and p = 0, or p = 1 if that number is 0. NaN
+    with fewer than two pairs.
 
     >>> test = paired_t([0.7, 0.6, 0.8], [0.6, 0.4, 0.5])
     >>> round(test.difference, 3), round(test.t, 3), test.df, round(test.p, 4)
@@ -59,32 +65,41 @@ def paired_t(a: ArrayLike, b: ArrayLike) -> TTest:
 def corrected_resampled_t(a: ArrayLike, b: ArrayLike, test_share: float) -> TTest:
     """The same with a variance that allows for shared training data (Nadeau and Bengio 2003).
 
-    `test_share` is ρ, the share of a fold's rows that are tested among those tested or trained on, in (0, 1): five
-    folds of which three train, one stops the training and one is tested have 1/4. The larger, the less is significant.
-    Made for random splits; for one round of folds, which do not overlap in what they test, it is cautious.
+    `test_share` is ρ, the share of a fold's rows that are tested among those tested or trained on,
+    in (0, 1): five folds of which three train, one stops the training and one is tested have 1/4.
+    The larger, the less is significant. Made for random splits; for one round of folds, which do
+    not overlap in what they test, it is cautious.
 
     >>> test = corrected_resampled_t([0.7, 0.6, 0.8], [0.6, 0.4, 0.5], test_share=0.25)
     >>> round(test.t, 3), round(test.p, 4)
     (2.449, 0.134)
     """
     if not 0 < test_share < 1:
-        raise SordinoError(f"test_share {test_share} came, expected between 0 and 1: tested / (tested + trained) rows")
+        raise SordinoError(
+            f"test_share {test_share} came, expected between 0 and 1: tested / (tested + trained) "
+            "rows"
+        )
     return _t_test(a, b, test_share / (1 - test_share))
 
 
-def benjamini_hochberg(p: Sequence[float] | NDArray[np.floating[Any]], alpha: float = 0.05) -> Adjusted:
-    """p-values adjusted for their number, so that of those below `alpha` a share of `alpha` is false on average.
+def benjamini_hochberg(
+    p: Sequence[float] | NDArray[np.floating[Any]], alpha: float = 0.05
+) -> Adjusted:
+    """p-values adjusted for their number, so that of those below `alpha` a share of `alpha` is
+    false on average.
 
-    Benjamini and Hochberg 1995: the smallest over j >= i of p_(j) · n / j, for independent or positively dependent
-    tests. `p` (n,) in [0, 1]. A p of NaN (a test that could not be made) stays NaN, is not significant and counts for
-    no test.
+    Benjamini and Hochberg 1995: the smallest over j >= i of p_(j) · n / j, for independent or
+    positively dependent tests. `p` (n,) in [0, 1]. A p of NaN (a test that could not be made) stays
+    NaN, is not significant and counts for no test.
 
     >>> benjamini_hochberg([0.01, 0.04, 0.03]).p.round(3).tolist()
     [0.03, 0.04, 0.04]
     """
     values = np.asarray(p, dtype=np.float64)
     if values.ndim != 1 or ((values < 0) | (values > 1)).any():
-        raise SordinoError(f"p-values of shape {values.shape} came, expected (n,) in [0, 1]: pass p, not t")
+        raise SordinoError(
+            f"p-values of shape {values.shape} came, expected (n,) in [0, 1]: pass p, not t"
+        )
     if not 0 < alpha < 1:
         raise SordinoError(f"alpha {alpha} came, expected between 0 and 1: 0.05 is usual")
     adjusted, known = values.copy(), ~np.isnan(values)
@@ -97,10 +112,15 @@ def _t_test(a: ArrayLike, b: ArrayLike, shared: float) -> TTest:
     """The paired t-test with this much added to 1 / k."""
     first, second = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if first.ndim != 1 or first.shape != second.shape:
-        raise SordinoError(f"shapes {first.shape} and {second.shape} came, expected twice (k,): pair the folds")
+        raise SordinoError(
+            f"shapes {first.shape} and {second.shape} came, expected twice (k,): pair the folds"
+        )
     differences = first - second
     if not np.isfinite(differences).all():
-        raise SordinoError("a value that is not finite came, expected one of each model a fold: leave that fold out")
+        raise SordinoError(
+            "a value that is not finite came, expected one of each model a fold: leave that fold "
+            "out"
+        )
     k = len(differences)
     mean = float(differences.mean()) if k else float("nan")
     if k < 2:

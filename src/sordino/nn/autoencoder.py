@@ -1,4 +1,6 @@
-"""Autoencoders that turn sensitive speech features into neutral ones (Feng 2021, section IV and Fig. 2)."""
+"""Autoencoders that turn sensitive speech features into neutral ones (Feng 2021, section IV and
+Fig. 2).
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,11 @@ from sordino.nn.risk import RiskModel, gender_loss
 
 
 class ReplacementAutoencoder(nn.Module):
-    """The paper's transform: encoder `8a, 2a, a` with SELU, mirrored decoder with a linear output layer.
+    """The paper's transform: encoder `8a, 2a, a` with SELU, mirrored decoder with a linear output
+    layer.
 
-    The gender classifier that gradient reversal trains against (one hidden layer `2a`; the paper gives no size) sits on
-    the embedding.
+    The gender classifier that gradient reversal trains against (one hidden layer `2a`; the paper
+    gives no size) sits on the embedding.
 
     Shape: `(n, inputs)` to `(n, inputs)`.
     """
@@ -27,10 +30,19 @@ class ReplacementAutoencoder(nn.Module):
         super().__init__()
         a = embedding
         self.encoder = nn.Sequential(
-            nn.Linear(inputs, 8 * a), nn.SELU(), nn.Linear(8 * a, 2 * a), nn.SELU(), nn.Linear(2 * a, a), nn.SELU()
+            nn.Linear(inputs, 8 * a),
+            nn.SELU(),
+            nn.Linear(8 * a, 2 * a),
+            nn.SELU(),
+            nn.Linear(2 * a, a),
+            nn.SELU(),
         )
         self.decoder = nn.Sequential(
-            nn.Linear(a, 2 * a), nn.SELU(), nn.Linear(2 * a, 8 * a), nn.SELU(), nn.Linear(8 * a, inputs)
+            nn.Linear(a, 2 * a),
+            nn.SELU(),
+            nn.Linear(2 * a, 8 * a),
+            nn.SELU(),
+            nn.Linear(8 * a, inputs),
         )
         self.gender = nn.Sequential(nn.Linear(a, 2 * a), nn.SELU(), nn.Linear(2 * a, 2))
 
@@ -40,11 +52,12 @@ class ReplacementAutoencoder(nn.Module):
 
 
 class GatedAutoencoder(ReplacementAutoencoder):
-    """An autoencoder that lets an utterance pass where it may: `g·x + (1 − g)·decoder(z)`, one gate an utterance.
+    """An autoencoder that lets an utterance pass where it may: `g·x + (1 − g)·decoder(z)`, one gate
+    an utterance.
 
-    The encoder sees `(x - centre) / scale`, with one scale for all dimensions: whitened inputs would raise the noise of
-    small principal components to the height of large ones. In training it sees them with noise of standard deviation
-    `noise`.
+    The encoder sees `(x - centre) / scale`, with one scale for all dimensions: whitened inputs
+    would raise the noise of small principal components to the height of large ones. In training it
+    sees them with noise of standard deviation `noise`.
 
     Shape: `(n, inputs)` to `(n, inputs)`.
     """
@@ -52,7 +65,9 @@ class GatedAutoencoder(ReplacementAutoencoder):
     centre: Tensor  # (inputs,)
     scale: Tensor  # ()
 
-    def __init__(self, centre: Tensor, scale: Tensor, embedding: int = 32, noise: float = 1.0) -> None:
+    def __init__(
+        self, centre: Tensor, scale: Tensor, embedding: int = 32, noise: float = 1.0
+    ) -> None:
         super().__init__(len(centre), embedding)
         self.gate = nn.Linear(embedding, 1)
         self.noise = noise
@@ -77,7 +92,9 @@ class GatedAutoencoder(ReplacementAutoencoder):
 
 
 class Reversed(nn.Module):
-    """An autoencoder in training: `(x, strength)` to its output and the gender logits behind gradient reversal."""
+    """An autoencoder in training: `(x, strength)` to its output and the gender logits behind
+    gradient reversal.
+    """
 
     def __init__(self, autoencoder: ReplacementAutoencoder) -> None:
         super().__init__()
@@ -89,7 +106,8 @@ class Reversed(nn.Module):
 
 
 class Judged(nn.Module):
-    """A gated autoencoder in training: its output, the gender logits, and what a frozen risk model makes of the output.
+    """A gated autoencoder in training: its output, the gender logits, and what a frozen risk model
+    makes of the output.
 
     Shape: `x` `(n, inputs)`, `strength` `(n, 1)` to `(n, inputs)`, `(n, 2)`, `(n, 3)`.
     """
@@ -112,10 +130,11 @@ class Judged(nn.Module):
 
 @dataclass(frozen=True)
 class ReplacementLoss:
-    """Feng 2021, eq. 3, read as intended: `(1 − alpha)·MSE + alpha·cross-entropy of the gender`, of each row `(n,)`.
+    """Feng 2021, eq. 3, read as intended: `(1 − alpha)·MSE + alpha·cross-entropy of the gender`, of
+    each row `(n,)`.
 
-    The classifier minimises its cross-entropy; through the reversal (`strength`, the paper's lambda) the encoder
-    receives `−alpha·lambda` times that gradient.
+    The classifier minimises its cross-entropy; through the reversal (`strength`, the paper's
+    lambda) the encoder receives `−alpha·lambda` times that gradient.
     """
 
     alpha: float = 0.1
@@ -128,10 +147,12 @@ class ReplacementLoss:
 
 @dataclass(frozen=True)
 class RetainingLoss:
-    """As `ReplacementLoss`, with each dimension in units of its own spread, plus the surrogate's cross-entropy.
+    """As `ReplacementLoss`, with each dimension in units of its own spread, plus the surrogate's
+    cross-entropy.
 
-    `batch["wanted"]` is the role that a risk model should see (sensitive counts as neutral), `batch["weight"]` the
-    weight of the row, `batch["spread"]` `(n, inputs)` the standard deviation of each dimension.
+    `batch["wanted"]` is the role that a risk model should see (sensitive counts as neutral),
+    `batch["weight"]` the weight of the row, `batch["spread"]` `(n, inputs)` the standard deviation
+    of each dimension.
     """
 
     alpha: float = 0.1
@@ -141,4 +162,6 @@ class RetainingLoss:
         out, gender, role = network(batch["x"], batch["strength"])
         error: Tensor = (((out - batch["target"]) / batch["spread"]) ** 2).mean(dim=1)
         kept = error + self.surrogate * cross_entropy(role, batch["wanted"], reduction="none")
-        return (1 - self.alpha) * kept * batch["weight"] + self.alpha * gender_loss(gender, batch["gender"])
+        return (1 - self.alpha) * kept * batch["weight"] + self.alpha * gender_loss(
+            gender, batch["gender"]
+        )

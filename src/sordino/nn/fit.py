@@ -1,7 +1,8 @@
 """Training one network with early stopping; `sordino.nn.stack` trains many of one shape at once.
 
-What needs several rounds of training (a surrogate first, then the network that it judges) is a *plan*: a generator that
-yields the jobs of a round and is sent their results. `run` carries one plan out, `run_rounds` many, round by round.
+What needs several rounds of training (a surrogate first, then the network that it judges) is a
+*plan*: a generator that yields the jobs of a round and is sent their results. `run` carries one
+plan out, `run_rounds` many, round by round.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ Loss = Callable[[Callable[..., Any], Batch], Tensor]
 
 @dataclass(frozen=True)
 class Settings:
-    """How long and how fast to learn. `patience`: epochs without a better validation loss before stopping."""
+    """How long and how fast to learn. `patience`: epochs without a better validation loss before
+    stopping.
+    """
 
     epochs: int = 300
     batch: int = 32
@@ -35,9 +38,10 @@ class Settings:
 class Job:
     """One network to train; `seed` decides dropout, noise and the order of batches.
 
-    `train` and `validation` map names to tensors whose first dimension is the rows; `x` is among them. Without
-    `validation` the network is trained for all epochs and the last weights stay. `refresh`, where given, makes the
-    training rows anew for each epoch (0, 1, ...). Nothing here is changed by the training.
+    `train` and `validation` map names to tensors whose first dimension is the rows; `x` is among
+    them. Without `validation` the network is trained for all epochs and the last weights stay.
+    `refresh`, where given, makes the training rows anew for each epoch (0, 1, ...). Nothing here is
+    changed by the training.
     """
 
     module: nn.Module
@@ -53,8 +57,8 @@ class Job:
 class Fitted:
     """A trained network in evaluation mode, its best validation loss, and that of every epoch.
 
-    The best loss is NaN without validation, and infinite where no epoch had a finite one: the weights are then those of
-    before the training.
+    The best loss is NaN without validation, and infinite where no epoch had a finite one: the
+    weights are then those of before the training.
     """
 
     module: nn.Module
@@ -71,7 +75,9 @@ def run(plan: Plan[Result]) -> Result:
     return run_rounds([plan], lambda jobs: [fit(job) for job in jobs])[0]
 
 
-def run_rounds(plans: Sequence[Plan[Result]], train: Callable[[Sequence[Job]], Sequence[Fitted]]) -> list[Result]:
+def run_rounds(
+    plans: Sequence[Plan[Result]], train: Callable[[Sequence[Job]], Sequence[Fitted]]
+) -> list[Result]:
     """The results of plans whose jobs are trained together, round by round, by `train`."""
     results: dict[int, Result] = {}
     answers: dict[int, Sequence[Fitted] | None] = dict.fromkeys(range(len(plans)))
@@ -90,7 +96,9 @@ def run_rounds(plans: Sequence[Plan[Result]], train: Callable[[Sequence[Job]], S
 def fit(job: Job) -> Fitted:
     """The network with the weights of its best validation epoch."""
     module, settings = copy.deepcopy(job.module), job.settings
-    optimizer = torch.optim.Adam([p for p in module.parameters() if p.requires_grad], lr=settings.learning_rate)
+    optimizer = torch.optim.Adam(
+        [p for p in module.parameters() if p.requires_grad], lr=settings.learning_rate
+    )
     generator = torch.Generator().manual_seed(job.seed)
     best, last, state, history = math.inf, 0, copy.deepcopy(module.state_dict()), []
     with torch.random.fork_rng(devices=[]):
@@ -100,7 +108,9 @@ def fit(job: Job) -> Fitted:
             module.train()
             for rows in batches(len(train["x"]), settings.batch, generator):
                 optimizer.zero_grad()
-                loss = job.loss(module, {name: values[rows] for name, values in train.items()}).mean()
+                loss = job.loss(
+                    module, {name: values[rows] for name, values in train.items()}
+                ).mean()
                 torch.autograd.backward(loss)
                 optimizer.step()
             if job.validation is None:
@@ -119,7 +129,9 @@ def fit(job: Job) -> Fitted:
 
 
 def batches(rows: int, size: int, generator: torch.Generator, steps: int = 0) -> Tensor:
-    """Row positions of `(steps, size)` batches: an order of all rows, begun again where they run out."""
+    """Row positions of `(steps, size)` batches: an order of all rows, begun again where they run
+    out.
+    """
     steps = steps or math.ceil(rows / size)
     order = torch.randperm(rows, generator=generator)
     return order.repeat(math.ceil(steps * size / rows))[: steps * size].view(steps, -1)

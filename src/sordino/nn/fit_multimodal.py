@@ -1,4 +1,6 @@
-"""Training an embedding to keep its primary tasks and to forget its attributes (Jaiswal 2020, section 4.1)."""
+"""Training an embedding to keep its primary tasks and to forget its attributes (Jaiswal 2020,
+section 4.1).
+"""
 
 from __future__ import annotations
 
@@ -27,13 +29,15 @@ WATCHED = 256
 class Training:
     """How to learn; defaults are the paper's.
 
-    - `epochs`, `patience`: at most so many; stop after so many without a better validation loss of the primary tasks.
-    - `lambdas`: by attribute, how strongly its gradient is reversed {0.3, 0.5, 0.75, 1}. At 0, and for an attribute
-      that is not named, the head learns from the detached embedding: it measures what is there and changes nothing.
-    - `schedule`: `constant`; `dann`, 2 / (1 + e^(-10 p)) - 1 of lambda at share p of the epochs (Ganin & Lempitsky
-      2015); `warm-up`, in a straight line over the first tenth.
-    - `normalise_adversary`: in every batch, what goes back from each head has lambda times the norm that the gradient
-      of the primary tasks has at the same place, instead of lambda times its own.
+    - `epochs`, `patience`: at most so many; stop after so many without a better validation loss of
+      the primary tasks.
+    - `lambdas`: by attribute, how strongly its gradient is reversed {0.3, 0.5, 0.75, 1}. At 0, and
+      for an attribute that is not named, the head learns from the detached embedding: it measures
+      what is there and changes nothing.
+    - `schedule`: `constant`; `dann`, 2 / (1 + e^(-10 p)) - 1 of lambda at share p of the epochs
+      (Ganin & Lempitsky 2015); `warm-up`, in a straight line over the first tenth.
+    - `normalise_adversary`: in every batch, what goes back from each head has lambda times the norm
+      that the gradient of the primary tasks has at the same place, instead of lambda times its own.
     """
 
     epochs: int = 50
@@ -46,12 +50,16 @@ class Training:
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
-            raise ReleaseError(f"schedule = {self.schedule!r}, expected one of {', '.join(SCHEDULES)}: choose one")
+            raise ReleaseError(
+                f"schedule = {self.schedule!r}, expected one of {', '.join(SCHEDULES)}: choose one"
+            )
         if min(self.epochs, self.patience, self.batch) < 1 or not 0 < self.learning_rate < math.inf:
             came = f"epochs {self.epochs}, patience {self.patience}, batch {self.batch}, rate {self.learning_rate}"
             raise ReleaseError(f"{came} came, expected all above 0: correct them")
         if not all(0 <= strength < math.inf for strength in self.lambdas.values()):
-            raise ReleaseError(f"lambdas {dict(self.lambdas)} came, expected 0 or more: correct them")
+            raise ReleaseError(
+                f"lambdas {dict(self.lambdas)} came, expected 0 or more: correct them"
+            )
 
     def share(self, epoch: int) -> float:
         """The share of lambda in force at an epoch (0, 1, ...), in [0, 1].
@@ -68,7 +76,8 @@ class Training:
 class FittedMultimodal:
     """A trained network in evaluation mode, with the weights after `best_epoch` (0, 1, ...).
 
-    - `losses`: the validation loss of the primary tasks after each epoch; none without validation rows.
+    - `losses`: the validation loss of the primary tasks after each epoch; none without validation
+      rows.
     - `health`: of each head, by attribute; with heads at the streams by both, as in `gender@audio`.
     - `warnings`: why a figure of this network may not mean what it seems to.
     """
@@ -89,16 +98,17 @@ def fit(
     training: Training | None = None,
     seed: int = 0,
 ) -> FittedMultimodal:
-    """The network of the epoch whose validation loss, summed over primary tasks, was lowest; without validation rows
-    that of the last epoch.
+    """The network of the epoch whose validation loss, summed over primary tasks, was lowest;
+    without validation rows that of the last epoch.
 
-    A row whose class of a task is -1 does not count for that task. Validation rows may lack all labels of an attribute
-    (unseen speakers have no code) and of all primary tasks but one: those that they have stop the training. `seed`
-    decides the first weights, the order of batches and the noise; on one thread the same seed gives the same bytes.
-    Global random state is neither read nor changed.
+    A row whose class of a task is -1 does not count for that task. Validation rows may lack all
+    labels of an attribute (unseen speakers have no code) and of all primary tasks but one: those
+    that they have stop the training. `seed` decides the first weights, the order of batches and the
+    noise; on one thread the same seed gives the same bytes. Global random state is neither read nor
+    changed.
 
-    Raises `ReleaseError` where streams or labels do not fit the shape, where a task has fewer than two classes on the
-    training rows, and where no epoch ends in a finite loss.
+    Raises `ReleaseError` where streams or labels do not fit the shape, where a task has fewer than
+    two classes on the training rows, and where no epoch ends in a finite loss.
     """
     training = training or Training()
     classes = {**shape.primary, **shape.attributes}
@@ -110,7 +120,9 @@ def fit(
         network = Multimodal(shape)
         curve = _train(_Lesson(network, tasks, training), train, held, seed)
     if curve.best < 0:
-        raise ReleaseError("the training diverged, expected a finite loss: bring the features to one scale")
+        raise ReleaseError(
+            "the training diverged, expected a finite loss: bring the features to one scale"
+        )
     network.load_state_dict(curve.state)
     return _fitted(network.eval(), tasks, apply(network, train), curve, seed)
 
@@ -127,7 +139,9 @@ class _Held:
         codes = read(labels, {**shape.primary, **shape.attributes}, len(rows), "validation")
         if not any((codes[name] >= 0).any() for name in shape.primary):
             wanted = ", ".join(shape.primary)
-            raise ReleaseError(f"no validation row has a label of {wanted}, expected some: add such rows")
+            raise ReleaseError(
+                f"no validation row has a label of {wanted}, expected some: add such rows"
+            )
         return cls(rows, codes)
 
 
@@ -158,17 +172,23 @@ class _Lesson:
     training: Training
 
     def loss(self, batch: Batch, codes: Mapping[str, Tensor], share: float) -> Tensor:
-        """The primary losses plus that of every head, which the streams receive reversed; `share` is that of lambda."""
+        """The primary losses plus that of every head, which the streams receive reversed; `share`
+        is that of lambda.
+        """
         embedding, places = self.network.encode(batch)
         primary = {name: head(embedding) for name, head in self.network.primary.items()}
-        kept = torch.stack([self.tasks.loss(name, logits, codes[name]) for name, logits in primary.items()]).sum()
+        kept = torch.stack(
+            [self.tasks.loss(name, logits, codes[name]) for name, logits in primary.items()]
+        ).sum()
         lost = [kept]
         for name in self.network.shape.attributes:
             strength = self.strengths(name, kept, places, codes[name], share)
             lost.append(self.adversary(name, places, strength, codes[name]))
         return torch.stack(lost).sum()
 
-    def adversary(self, name: str, places: Sequence[Tensor], strength: Sequence[float], codes: Tensor) -> Tensor:
+    def adversary(
+        self, name: str, places: Sequence[Tensor], strength: Sequence[float], codes: Tensor
+    ) -> Tensor:
         """The sum of the losses of an attribute's heads."""
         guesses = self.network.guess(name, places, strength)
         return torch.stack([self.tasks.loss(name, guess, codes) for guess in guesses]).sum()
@@ -204,7 +224,10 @@ def _train(lesson: _Lesson, train: Sequences, held: _Held | None, seed: int) -> 
         if held is None:
             continue
         seen = apply(network, held.rows)
-        loss = sum(float(tasks.loss(name, logits, held.codes[name])) for name, logits in seen.primary.items())
+        loss = sum(
+            float(tasks.loss(name, logits, held.codes[name]))
+            for name, logits in seen.primary.items()
+        )
         curve.note(network, epoch, loss)
         if network.shape.attributes:
             curve.recalls.append((_own(lesson, train), _recalls(seen, held.codes, network.shape)))
@@ -222,7 +245,9 @@ def _own(lesson: _Lesson, train: Sequences) -> dict[str, float]:
     return _recalls(apply(lesson.network, train.select(rows.numpy())), codes, lesson.network.shape)
 
 
-def _fitted(network: Multimodal, tasks: Tasks, outputs: Outputs, curve: _Curve, seed: int) -> FittedMultimodal:
+def _fitted(
+    network: Multimodal, tasks: Tasks, outputs: Outputs, curve: _Curve, seed: int
+) -> FittedMultimodal:
     health, warnings, own = {}, [], _recalls(outputs, tasks.codes, network.shape)
     for name, classes in network.shape.attributes.items():
         for place, embedding in zip(network.shape.places, outputs.places, strict=True):
@@ -251,10 +276,12 @@ def _check(shape: Shape, training: Training, *parts: Sequences) -> None:
     for rows in parts:
         if rows.widths != shape.streams:
             raise ReleaseError(
-                f"streams {rows.widths} came, expected {shape.streams}: change the shape, or the streams"
+                f"streams {rows.widths} came, expected {shape.streams}: change the shape, or the "
+                "streams"
             )
     if unknown := sorted(set(training.lambdas) - set(shape.attributes)):
         known = ", ".join(shape.attributes) or "none"
         raise ReleaseError(
-            f"lambda of {', '.join(unknown)} came, expected attributes of the shape ({known}): name them"
+            f"lambda of {', '.join(unknown)} came, expected attributes of the shape ({known}): "
+            "name them"
         )

@@ -28,13 +28,16 @@ class Tasks:
 
     @classmethod
     def of(cls, labels: Labels, classes: Mapping[str, int], rows: int) -> Tasks:
-        """Raises `ReleaseError` where labels do not fit, or a task has fewer than two classes on these rows."""
+        """Raises `ReleaseError` where labels do not fit, or a task has fewer than two classes on
+        these rows.
+        """
         codes = read(labels, classes, rows, "training")
         weights = {name: class_weights(codes[name], count) for name, count in classes.items()}
         for name, found in weights.items():
             if (there := int((found > 0).sum())) < 2:
                 raise ReleaseError(
-                    f"{name} has {there} of its {len(found)} classes on the training rows, expected 2 or more: "
+                    f"{name} has {there} of its {len(found)} classes on the training rows, "
+                    "expected 2 or more: "
                     "split anew, or leave the task out"
                 )
         return cls(codes, weights)
@@ -47,21 +50,28 @@ class Tasks:
 def read(labels: Labels, classes: Mapping[str, int], rows: int, what: str) -> dict[str, Tensor]:
     """The codes of each task as `(rows,)` tensors; all -1 for a task that `labels` lacks.
 
-    Raises `ReleaseError` for a task that is none of `classes`, another number of rows, and codes that no class has.
+    Raises `ReleaseError` for a task that is none of `classes`, another number of rows, and codes
+    that no class has.
     """
     if unknown := sorted(set(labels) - set(classes)):
         raise ReleaseError(
-            f"{what} labels of {', '.join(unknown)} came, expected {', '.join(classes)}: name them alike"
+            f"{what} labels of {', '.join(unknown)} came, expected {', '.join(classes)}: name them "
+            "alike"
         )
     codes = {name: torch.full((rows,), -1) for name in classes}
     for name, given in labels.items():
         values = np.asarray(given)
         if values.shape != (rows,) or not np.issubdtype(values.dtype, np.integer):
             came = f"{what} labels of {name} are {values.dtype} {values.shape}"
-            raise ReleaseError(f"{came}, expected integers ({rows},): one code a row, -1 where it is not known")
+            raise ReleaseError(
+                f"{came}, expected integers ({rows},): one code a row, -1 where it is not known"
+            )
         if values.min() < -1 or values.max() >= classes[name]:
             came = f"{what} labels of {name} from {values.min()} to {values.max()}"
-            raise ReleaseError(f"{came}, expected -1 to {classes[name] - 1}: give the shape more classes, or code anew")
+            raise ReleaseError(
+                f"{came}, expected -1 to {classes[name] - 1}: give the shape more classes, or code "
+                "anew"
+            )
         codes[name] = torch.tensor(values.astype(np.int64))
     return codes
 
@@ -81,14 +91,16 @@ def class_weights(codes: Tensor, classes: int) -> Tensor:
 def weighted_loss(logits: Tensor, codes: Tensor, weights: Tensor) -> Tensor:
     """Weighted cross-entropy, the mean over rows whose class is known; 0 where none is.
 
-    Not divided by the weights in the batch: by that a batch with one class would forget how rare the class is.
+    Not divided by the weights in the batch: by that a batch with one class would forget how rare
+    the class is.
     """
     losses = cross_entropy(logits, codes, weights, ignore_index=-1, reduction="sum")
     return losses / (codes >= 0).sum().clamp(min=1)
 
 
 def recall(logits: Tensor, codes: Tensor) -> float:
-    """Unweighted average recall of the likeliest class over the classes that are there; rows of -1 are left out.
+    """Unweighted average recall of the likeliest class over the classes that are there; rows of -1
+    are left out.
 
     NaN with fewer than two classes. `sordino.metrics.uar` is the same number for numpy arrays.
 

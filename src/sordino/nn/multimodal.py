@@ -1,4 +1,6 @@
-"""The network of Jaiswal 2020: sound and words to one embedding, and what is to be read or not read from it."""
+"""The network of Jaiswal 2020: sound and words to one embedding, and what is to be read or not read
+from it.
+"""
 
 from __future__ import annotations
 
@@ -20,21 +22,27 @@ from sordino.nn.sequences import STREAMS, Sequences, by_length, mask
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes of a network; defaults are the smallest of the paper's grid (section 4.1), its choices beside them.
+    """The sizes of a network; defaults are the smallest of the paper's grid (section 4.1), its
+    choices beside them.
 
     - `audio`, `text`: dimensions of a step of each stream, None where there is no such stream.
-    - `conv_layers` {3, 4}, `conv_width` {2, 3}, `kernels` {32, 64, 128}: the convolutions over the audio.
-    - `conv_stride`: how far each convolution steps; the paper names none. At 2 three layers make 80 ms steps of 10 ms
-      frames, and an epoch takes a fourth of the time that it takes at 1; on RAVDESS activation was told as well by
-      either (UAR 0.57, three folds). At most `conv_width`, so no frame is left out.
+    - `conv_layers` {3, 4}, `conv_width` {2, 3}, `kernels` {32, 64, 128}: the convolutions over the
+      audio.
+    - `conv_stride`: how far each convolution steps; the paper names none. At 2 three layers make 80
+      ms steps of 10 ms frames, and an epoch takes a fourth of the time that it takes at 1; on
+      RAVDESS activation was told as well by either (UAR 0.57, three folds). At most `conv_width`,
+      so no frame is left out.
     - `gru_layers` {2, 3}, `gru_width` {32}: of each stream.
     - `dense_layers` {1, 2}, `dense_width` {32, 64}: hidden layers of each head.
-    - `primary`: classes of each task that the embedding is for; `attributes`: of each that it is to forget.
-    - `adversary_at`: heads of the attributes on the `joint` embedding (the paper's Priv-C) or, one each, on the pooled
-      `streams` before they are joined (Priv-E).
-    - `bottleneck`: None (the paper), or the joint embedding goes through a linear map to that many dimensions, each
-      row of which is then shifted and scaled to mean 0 and variance 1, with no learnt gain that could outgrow noise.
-    - `noise`: standard deviation of Gaussian noise on that embedding in training. Who releases it adds it anew.
+    - `primary`: classes of each task that the embedding is for; `attributes`: of each that it is to
+      forget.
+    - `adversary_at`: heads of the attributes on the `joint` embedding (the paper's Priv-C) or, one
+      each, on the pooled `streams` before they are joined (Priv-E).
+    - `bottleneck`: None (the paper), or the joint embedding goes through a linear map to that many
+      dimensions, each row of which is then shifted and scaled to mean 0 and variance 1, with no
+      learnt gain that could outgrow noise.
+    - `noise`: standard deviation of Gaussian noise on that embedding in training. Who releases it
+      adds it anew.
     """
 
     audio: int | None = 40
@@ -55,19 +63,35 @@ class Shape:
 
     def __post_init__(self) -> None:
         if not self.streams:
-            raise ReleaseError("neither audio nor text has dimensions, expected one or both: pass audio=40 or text=300")
+            raise ReleaseError(
+                "neither audio nor text has dimensions, expected one or both: pass audio=40 or "
+                "text=300"
+            )
         if self.adversary_at not in ("joint", "streams"):
-            raise ReleaseError(f"adversary_at = {self.adversary_at!r}, expected joint or streams: choose one")
+            raise ReleaseError(
+                f"adversary_at = {self.adversary_at!r}, expected joint or streams: choose one"
+            )
         if not self.primary or min(*self.primary.values(), *self.attributes.values(), 2) < 2:
             tasks = {**self.primary, **self.attributes}
-            raise ReleaseError(f"classes {tasks} came, expected a primary task and two classes or more each: add them")
+            raise ReleaseError(
+                f"classes {tasks} came, expected a primary task and two classes or more each: add "
+                "them"
+            )
         if not 1 <= self.conv_stride <= self.conv_width:
             came = f"conv_stride = {self.conv_stride} with conv_width = {self.conv_width}"
-            raise ReleaseError(f"{came}, expected a stride from 1 to the width: a larger one passes over frames")
+            raise ReleaseError(
+                f"{came}, expected a stride from 1 to the width: a larger one passes over frames"
+            )
         if self.bottleneck is not None and self.bottleneck < 3:
-            raise ReleaseError(f"bottleneck = {self.bottleneck}, expected 3 or more: of less, scaling leaves one sign")
+            raise ReleaseError(
+                f"bottleneck = {self.bottleneck}, expected 3 or more: of less, scaling leaves one "
+                "sign"
+            )
         if self.noise < 0 or (self.noise and self.bottleneck is None):
-            raise ReleaseError(f"noise = {self.noise}, expected 0 or more and a bottleneck, whose scale it is read on")
+            raise ReleaseError(
+                f"noise = {self.noise}, expected 0 or more and a bottleneck, whose scale it is "
+                "read on"
+            )
 
     @property
     def streams(self) -> dict[str, int]:
@@ -92,7 +116,8 @@ class Outputs:
 
     - `embedding`: `(n, width)`, what is let out.
     - `primary`: logits `(n, classes)` of each primary task.
-    - `places`: what the heads of the attributes see, in the order of `Shape.places`: the embedding, or pooled streams.
+    - `places`: what the heads of the attributes see, in the order of `Shape.places`: the embedding,
+      or pooled streams.
     - `attributes`: logits `(n, classes)` of each attribute's heads, one a place.
     """
 
@@ -103,13 +128,15 @@ class Outputs:
 
 
 class Stream(nn.Module):
-    """A sequence to one vector: convolutions (audio only), recurrent layers, the mean over its steps.
+    """A sequence to one vector: convolutions (audio only), recurrent layers, the mean over its
+    steps.
 
-    A convolution sees `conv_width - conv_stride` zeros before the first frame (of width 2: one at stride 1, none at
-    stride 2) and, where the stride asks for them, zeros after the last. So a length T becomes T / stride rounded up,
-    every frame counts, one is enough, and a step depends on its own frames and earlier ones. At first and after each
-    convolution, steps past the end of a row are set to 0 (a bias makes something of padding), and no statistics are
-    taken across rows: a row gives the same vector alone and in a batch.
+    A convolution sees `conv_width - conv_stride` zeros before the first frame (of width 2: one at
+    stride 1, none at stride 2) and, where the stride asks for them, zeros after the last. So a
+    length T becomes T / stride rounded up, every frame counts, one is enough, and a step depends on
+    its own frames and earlier ones. At first and after each convolution, steps past the end of a
+    row are set to 0 (a bias makes something of padding), and no statistics are taken across rows: a
+    row gives the same vector alone and in a batch.
 
     Shape: `(n, longest, inputs)` and `(n,)` to `(n, gru_width)`.
     """
@@ -119,7 +146,8 @@ class Stream(nn.Module):
         widths = [inputs] + [shape.kernels] * convolutions
         self.before, self.stride = shape.conv_width - shape.conv_stride, shape.conv_stride
         self.convolutions = nn.ModuleList(
-            nn.Conv1d(into, out, shape.conv_width, shape.conv_stride) for into, out in pairwise(widths)
+            nn.Conv1d(into, out, shape.conv_width, shape.conv_stride)
+            for into, out in pairwise(widths)
         )
         self.recurrence = nn.GRU(widths[-1], shape.gru_width, shape.gru_layers)
 
@@ -137,10 +165,11 @@ class Stream(nn.Module):
 
 
 def convolve(module: nn.Conv1d, x: Tensor) -> Tensor:
-    """What `module` makes of `x` with steps before features, `(n, steps, inputs)` to `(n, steps', kernels)`.
+    """What `module` makes of `x` with steps before features, `(n, steps, inputs)` to `(n, steps',
+    kernels)`.
 
-    The steps that a kernel sees are laid side by side, and one matrix product does the rest: on a CPU that takes half
-    of the time, there and back, for the narrow kernels and few channels here.
+    The steps that a kernel sees are laid side by side, and one matrix product does the rest: on a
+    CPU that takes half of the time, there and back, for the narrow kernels and few channels here.
     """
     width, stride = module.kernel_size[0], module.stride[0]
     last = x.shape[1] - width + 1
@@ -149,9 +178,11 @@ def convolve(module: nn.Conv1d, x: Tensor) -> Tensor:
 
 
 class Multimodal(nn.Module):
-    """Streams to an embedding (Jaiswal 2020, Fig. 1), a head for each primary task and for each attribute.
+    """Streams to an embedding (Jaiswal 2020, Fig. 1), a head for each primary task and for each
+    attribute.
 
-    Which weights a network begins with does not depend on its attributes: those of their heads are drawn last.
+    Which weights a network begins with does not depend on its attributes: those of their heads are
+    drawn last.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -159,14 +190,24 @@ class Multimodal(nn.Module):
         self.shape = shape
         convolutions = {"audio": shape.conv_layers, "text": 0}
         self.streams = nn.ModuleDict(
-            {name: Stream(inputs, shape, convolutions[name]) for name, inputs in shape.streams.items()}
+            {
+                name: Stream(inputs, shape, convolutions[name])
+                for name, inputs in shape.streams.items()
+            }
         )
         joined = shape.gru_width * len(shape.streams)
-        self.squeeze = nn.Identity() if shape.bottleneck is None else nn.Linear(joined, shape.bottleneck)
-        self.primary = nn.ModuleDict({name: _head(shape.width, shape, n) for name, n in shape.primary.items()})
+        self.squeeze = (
+            nn.Identity() if shape.bottleneck is None else nn.Linear(joined, shape.bottleneck)
+        )
+        self.primary = nn.ModuleDict(
+            {name: _head(shape.width, shape, n) for name, n in shape.primary.items()}
+        )
         seen = shape.width if shape.adversary_at == "joint" else shape.gru_width
         self.attributes = nn.ModuleDict(
-            {name: nn.ModuleList(_head(seen, shape, n) for _ in shape.places) for name, n in shape.attributes.items()}
+            {
+                name: nn.ModuleList(_head(seen, shape, n) for _ in shape.places)
+                for name, n in shape.attributes.items()
+            }
         )
 
     def forward(self, batch: Batch, strength: Mapping[str, float] | None = None) -> Outputs:
@@ -177,7 +218,10 @@ class Multimodal(nn.Module):
             embedding,
             {name: head(embedding) for name, head in self.primary.items()},
             places,
-            {name: self.guess(name, places, [strength.get(name, 0.0)] * len(places)) for name in self.attributes},
+            {
+                name: self.guess(name, places, [strength.get(name, 0.0)] * len(places))
+                for name in self.attributes
+            },
         )
 
     def embed(self, batch: Batch) -> Tensor:
@@ -186,7 +230,9 @@ class Multimodal(nn.Module):
 
     def encode(self, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...]]:
         """The embedding, and what the heads of the attributes see: it again, or the pooled streams."""
-        pooled = tuple(stream(batch[name], batch[f"{name}_length"]) for name, stream in self.streams.items())
+        pooled = tuple(
+            stream(batch[name], batch[f"{name}_length"]) for name, stream in self.streams.items()
+        )
         embedding = self.squeeze(torch.cat(pooled, dim=1))
         if self.shape.bottleneck is not None:
             embedding = layer_norm(embedding, (self.shape.bottleneck,))
@@ -195,9 +241,11 @@ class Multimodal(nn.Module):
         return embedding, pooled if self.shape.adversary_at == "streams" else (embedding,)
 
     def guess(self, name: str, places: Sequence[Tensor], strength: Sequence[float]) -> list[Tensor]:
-        """Logits of an attribute's heads at `places`, whose gradients go back times minus the `strength` of each.
+        """Logits of an attribute's heads at `places`, whose gradients go back times minus the
+        `strength` of each.
 
-        At strength 0 nothing goes back: the head learns from the detached embedding and changes nothing.
+        At strength 0 nothing goes back: the head learns from the detached embedding and changes
+        nothing.
         """
         heads: Any = self.attributes[name]
         return [
@@ -224,7 +272,10 @@ def apply(network: Multimodal, rows: Sequences, batch: int = 128) -> Outputs:
         together(one.embedding for one in made),
         {name: together(one.primary[name] for one in made) for name in network.shape.primary},
         tuple(together(one.places[at] for one in made) for at in range(len(network.shape.places))),
-        {name: [together(one.attributes[name][at] for one in made) for at in places] for name, places in heads.items()},
+        {
+            name: [together(one.attributes[name][at] for one in made) for at in places]
+            for name, places in heads.items()
+        },
     )
 
 

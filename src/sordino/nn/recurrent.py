@@ -1,9 +1,11 @@
-"""Gated recurrent units over padded sequences, trained over twice as fast on one thread as by automatic derivatives.
+"""Gated recurrent units over padded sequences, trained over twice as fast on one thread as by
+automatic derivatives.
 
-A step of these small networks is too little work for a core: automatic derivatives spend their time on starting some
-thirty tiny operations a step. Worked out by hand, eight are left, and all that does not depend on the step before is
-done for the whole sequence at once. Packed sequences, which would spare the padding, are slower than padded ones, twice
-as slow for long ones: `benchmarks/sequences.py` prints all ways side by side.
+A step of these small networks is too little work for a core: automatic derivatives spend their time
+on starting some thirty tiny operations a step. Worked out by hand, eight are left, and all that
+does not depend on the step before is done for the whole sequence at once. Packed sequences, which
+would spare the padding, are slower than padded ones, twice as slow for long ones:
+`benchmarks/sequences.py` prints all ways side by side.
 """
 
 from __future__ import annotations
@@ -17,11 +19,12 @@ from torch.nn.functional import linear
 
 
 def gru(module: nn.GRU, x: Tensor) -> Tensor:
-    """The hidden states of the last layer, as `module(x)[0]`, from a zero state; the same derivatives, sooner.
+    """The hidden states of the last layer, as `module(x)[0]`, from a zero state; the same
+    derivatives, sooner.
 
-    Shape: `(steps, n, inputs)` to `(steps, n, hidden)`. One direction, no dropout, with biases. A state depends on
-    earlier steps only, so what a padded row holds after its end changes nothing before it. Without gradients
-    `module` itself is run, which is as fast then and can be exported.
+    Shape: `(steps, n, inputs)` to `(steps, n, hidden)`. One direction, no dropout, with biases. A
+    state depends on earlier steps only, so what a padded row holds after its end changes nothing
+    before it. Without gradients `module` itself is run, which is as fast then and can be exported.
     """
     if not torch.is_grad_enabled():
         out: Tensor = module(x)[0]
@@ -33,9 +36,11 @@ def gru(module: nn.GRU, x: Tensor) -> Tensor:
 
 
 class _Layer(torch.autograd.Function):
-    """One layer, from what the inputs add to its gates: `(steps, n, 3 hidden)` to `(steps, n, hidden)`.
+    """One layer, from what the inputs add to its gates: `(steps, n, 3 hidden)` to `(steps, n,
+    hidden)`.
 
-    With a = W_in x + b_in (given) and g = W h + b, each in three parts r, z, c, as `torch.nn.GRU` defines it:
+    With a = W_in x + b_in (given) and g = W h + b, each in three parts r, z, c, as `torch.nn.GRU`
+    defines it:
 
         r = σ(a_r + g_r)    z = σ(a_z + g_z)    c = tanh(a_c + r g_c)    h' = (1 - z) c + z h
 
@@ -46,14 +51,17 @@ class _Layer(torch.autograd.Function):
         dL/dg_z = dL/da_z = D (h - c) z (1 - z)
         dL/dh   = D z + dL/dg W
 
-    Every dL/dg is D times a factor that the way there knows, so the way back needs one product, one multiply-add and
-    one matrix product a step; weights get theirs from all steps together.
+    Every dL/dg is D times a factor that the way there knows, so the way back needs one product, one
+    multiply-add and one matrix product a step; weights get theirs from all steps together.
     """
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
         steps, n, width = a.shape[0], a.shape[1], a.shape[2] // 3
-        gates = torch.cat([a[:, :, : 2 * width] + bias[: 2 * width], bias[2 * width :].expand(steps, n, width)], dim=2)
+        gates = torch.cat(
+            [a[:, :, : 2 * width] + bias[: 2 * width], bias[2 * width :].expand(steps, n, width)],
+            dim=2,
+        )
         states, candidates = a.new_zeros(steps + 1, n, width), a.new_empty(steps, n, width)
         h, c, a_c = states.unbind(), candidates.unbind(), a[:, :, 2 * width :].unbind()
         g, rz = gates.unbind(), gates[:, :, : 2 * width].unbind()
@@ -74,7 +82,9 @@ class _Layer(torch.autograd.Function):
         steps, n, width = c.shape
         r, z, g_c = torch.split(gates, width, dim=2)
         through_c = (1 - z) * (1 - c * c)
-        dg = torch.stack([through_c * g_c * r * (1 - r), (states[:-1] - c) * z * (1 - z), through_c * r], dim=2)
+        dg = torch.stack(
+            [through_c * g_c * r * (1 - r), (states[:-1] - c) * z * (1 - z), through_c * r], dim=2
+        )
         flat = dg.view(steps, n, 3 * width)
         dh = grad.clone(memory_format=torch.contiguous_format)
         factors, products, known, keeps = dg.unbind(), flat.unbind(), dh.unbind(), z.unbind()

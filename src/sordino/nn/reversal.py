@@ -8,7 +8,8 @@ from torch import Tensor
 def reverse(x: Tensor, strength: float | Tensor = 1.0) -> Tensor:
     """`x` itself; on the way back its gradient is multiplied by `-strength`.
 
-    Derivation: `x.detach()` carries the value and no gradient; `x - x.detach()` is zero and carries the gradient.
+    Derivation: `x.detach()` carries the value and no gradient; `x - x.detach()` is zero and carries
+    the gradient.
 
     >>> import torch
     >>> x = torch.ones(1, requires_grad=True)

@@ -1,4 +1,6 @@
-"""The risk model: who has public data and predicts role and gender (Feng 2021, section IV-A and Fig. 1)."""
+"""The risk model: who has public data and predicts role and gender (Feng 2021, section IV-A and
+Fig. 1).
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,11 @@ UNKNOWN = -1
 class RiskModel(nn.Module):
     """Predicts the role of an utterance's emotion and its speaker's gender.
 
-    Shared trunk of two dense layers (`size`, `size / 2`; ReLU, dropout), then one dense layer a head: each path has
-    three.
+    Shared trunk of two dense layers (`size`, `size / 2`; ReLU, dropout), then one dense layer a
+    head: each path has three.
 
-    Shape: `(n, inputs)` to `(n, 3)` and `(n, 2)`, logits in the order of `sordino.define.ROLES` and `GENDERS`.
+    Shape: `(n, inputs)` to `(n, 3)` and `(n, 2)`, logits in the order of `sordino.define.ROLES` and
+    `GENDERS`.
     """
 
     def __init__(self, inputs: int, size: int = 256, dropout: float = 0.5) -> None:
@@ -39,13 +42,18 @@ class RiskModel(nn.Module):
         return self.emotion(hidden), self.gender(hidden)
 
 
-def risk_loss(model: Callable[[Tensor], tuple[Tensor, Tensor]], batch: Mapping[str, Tensor]) -> Tensor:
-    """Cross-entropy of the role plus cross-entropy of the gender, weight 1 each, of each row: `(n,)`.
+def risk_loss(
+    model: Callable[[Tensor], tuple[Tensor, Tensor]], batch: Mapping[str, Tensor]
+) -> Tensor:
+    """Cross-entropy of the role plus cross-entropy of the gender, weight 1 each, of each row:
+    `(n,)`.
 
     `batch`: `x` `(n, inputs)`, `role` `(n,)`, `gender` `(n,)` with `UNKNOWN` where it is not known.
     """
     role, gender = model(batch["x"])
-    return cross_entropy(role, batch["role"], reduction="none") + gender_loss(gender, batch["gender"])
+    return cross_entropy(role, batch["role"], reduction="none") + gender_loss(
+        gender, batch["gender"]
+    )
 
 
 def gender_loss(logits: Tensor, gender: Tensor) -> Tensor:

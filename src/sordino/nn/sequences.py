@@ -25,8 +25,9 @@ Positions = Sequence[int] | NDArray[np.integer[Any]] | Tensor
 class Sequences:
     """Rows of one stream or two: `{"audio": frames of each row, "text": vectors of its words}`.
 
-    Each row of each stream is a `(steps, width)` float32 tensor with one step or more, its width that of the stream.
-    All is shared with what `select` and `only` return, and written to by nobody.
+    Each row of each stream is a `(steps, width)` float32 tensor with one step or more, its width
+    that of the stream. All is shared with what `select` and `only` return, and written to by
+    nobody.
 
     >>> rows = Sequences.of(audio=[np.ones((5, 40)), np.ones((2, 40))])
     >>> batch = rows.pad([1, 0])
@@ -38,18 +39,26 @@ class Sequences:
 
     def __post_init__(self) -> None:
         if not self.streams or not set(self.streams) <= set(STREAMS):
-            raise FeatureError(f"streams {sorted(self.streams)} came, expected audio, text or both: name them so")
-        object.__setattr__(self, "streams", {name: self.streams[name] for name in STREAMS if name in self.streams})
+            raise FeatureError(
+                f"streams {sorted(self.streams)} came, expected audio, text or both: name them so"
+            )
+        object.__setattr__(
+            self, "streams", {name: self.streams[name] for name in STREAMS if name in self.streams}
+        )
         counts = {name: len(rows) for name, rows in self.streams.items()}
         if len(set(counts.values())) > 1 or not all(counts.values()):
             came = ", ".join(f"{count} of {name}" for name, count in counts.items())
-            raise FeatureError(f"rows: {came}; expected one row or more, equally many a stream: align the streams")
+            raise FeatureError(
+                f"rows: {came}; expected one row or more, equally many a stream: align the streams"
+            )
         for name, rows in self.streams.items():
             _check(name, rows)
 
     @classmethod
     def of(cls, **streams: Iterable[NDArray[np.floating[Any]] | Tensor] | None) -> Sequences:
-        """From arrays `(steps, width)` of any float type, copied; a stream that is None is left out."""
+        """From arrays `(steps, width)` of any float type, copied; a stream that is None is left
+        out.
+        """
         given = {name: rows for name, rows in streams.items() if rows is not None}
         return cls({name: tuple(map(_copied, rows)) for name, rows in given.items()})
 
@@ -64,22 +73,30 @@ class Sequences:
     @property
     def lengths(self) -> dict[str, Tensor]:
         """Steps of each row, `(n,)`, by stream."""
-        return {name: torch.tensor([len(row) for row in rows]) for name, rows in self.streams.items()}
+        return {
+            name: torch.tensor([len(row) for row in rows]) for name, rows in self.streams.items()
+        }
 
     def select(self, rows: Positions) -> Sequences:
         """The rows at these positions, in this order."""
         chosen = _positions(rows)
-        return Sequences({name: tuple(values[row] for row in chosen) for name, values in self.streams.items()})
+        return Sequences(
+            {name: tuple(values[row] for row in chosen) for name, values in self.streams.items()}
+        )
 
     def only(self, *names: str) -> Sequences:
         """These streams of all rows. Raises `FeatureError` for a stream that is not there."""
         if missing := sorted(set(names) - set(self.streams)):
-            raise FeatureError(f"no {' and '.join(missing)} here, expected {', '.join(self.streams)}: add the stream")
+            raise FeatureError(
+                f"no {' and '.join(missing)} here, expected {', '.join(self.streams)}: add the "
+                "stream"
+            )
         return Sequences({name: self.streams[name] for name in names})
 
     def pad(self, rows: Positions) -> Batch:
-        """Some rows as a batch: by stream, `audio` `(n, longest, width)` with zeros at the end of short rows and
-        `audio_length` `(n,)`; `text` likewise."""
+        """Some rows as a batch: by stream, `audio` `(n, longest, width)` with zeros at the end of
+        short rows and `audio_length` `(n,)`; `text` likewise.
+        """
         chosen = _positions(rows)
         batch: dict[str, Tensor] = {}
         for name, values in self.streams.items():
@@ -99,21 +116,29 @@ def mask(lengths: Tensor, longest: int) -> Tensor:
     return (torch.arange(longest, device=lengths.device) < lengths[:, None]).float()
 
 
-def bucketed(rows: Sequences, size: int, generator: torch.Generator, jitter: float = 0.2) -> list[Tensor]:
-    """Row positions of one epoch's batches: each row once, rows of like length together, the batches in random order.
+def bucketed(
+    rows: Sequences, size: int, generator: torch.Generator, jitter: float = 0.2
+) -> list[Tensor]:
+    """Row positions of one epoch's batches: each row once, rows of like length together, the
+    batches in random order.
 
-    Rows are sorted by their length (that of the audio where there is any) times a random number from 1 to 1 + `jitter`,
-    drawn anew for every epoch, and cut into batches of `size`. So a row is padded to little more than 1 + `jitter`
-    times its length, and meets other rows in every epoch; more jitter mixes more and pads more.
+    Rows are sorted by their length (that of the audio where there is any) times a random number
+    from 1 to 1 + `jitter`, drawn anew for every epoch, and cut into batches of `size`. So a row is
+    padded to little more than 1 + `jitter` times its length, and meets other rows in every epoch;
+    more jitter mixes more and pads more.
     """
     lengths = next(iter(rows.lengths.values()))
-    order = (lengths * (1 + jitter * torch.rand(len(rows), generator=generator))).argsort(stable=True)
+    order = (lengths * (1 + jitter * torch.rand(len(rows), generator=generator))).argsort(
+        stable=True
+    )
     batches = torch.split(order, size)
     return [batches[place] for place in torch.randperm(len(batches), generator=generator).tolist()]
 
 
 def by_length(rows: Sequences, size: int) -> list[Tensor]:
-    """Row positions of batches of `size` rows, shortest first: the least padding, for networks that learn no more."""
+    """Row positions of batches of `size` rows, shortest first: the least padding, for networks that
+    learn no more.
+    """
     return list(torch.split(next(iter(rows.lengths.values())).argsort(stable=True), size))
 
 
@@ -122,7 +147,11 @@ def _positions(rows: Positions) -> list[int]:
 
 
 def _copied(row: NDArray[np.floating[Any]] | Tensor) -> Tensor:
-    return row.detach().clone().float() if isinstance(row, Tensor) else torch.tensor(np.asarray(row, dtype=np.float32))
+    return (
+        row.detach().clone().float()
+        if isinstance(row, Tensor)
+        else torch.tensor(np.asarray(row, dtype=np.float32))
+    )
 
 
 def _check(name: str, rows: Sequence[Tensor]) -> None:
@@ -131,7 +160,10 @@ def _check(name: str, rows: Sequence[Tensor]) -> None:
         if row.ndim != 2 or row.shape[1] != rows[0].shape[-1] or not row.numel():
             came, width = tuple(row.shape), rows[0].shape[-1]
             raise FeatureError(
-                f"row {place} of {name} is {came}, expected (1 step or more, {width}): drop the row, or extract it anew"
+                f"row {place} of {name} is {came}, expected (1 step or more, {width}): drop the "
+                "row, or extract it anew"
             )
         if row.dtype != torch.float32 or not bool(row.isfinite().all()):
-            raise FeatureError(f"row {place} of {name} is not all finite float32 numbers: drop the row, or mend it")
+            raise FeatureError(
+                f"row {place} of {name} is not all finite float32 numbers: drop the row, or mend it"
+            )

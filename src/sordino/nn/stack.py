@@ -1,10 +1,11 @@
 """Training many networks of one shape as one stack: the way to fill a GPU.
 
-On a GPU, training small networks one after the other would leave nearly all of it idle; the networks of a stack share
-every kernel launch instead. On a CPU a stack is little faster than one process a core, each training one network after
-the other (`sordino.nn.fit.fit`), and slower where networks stop early at very different epochs, since it goes on until
-the last has: `benchmarks/training.py` prints both side by side. The two ways differ in nothing but their random numbers
-(dropout, noise) and in that all networks of a stack take equally many steps an epoch.
+On a GPU, training small networks one after the other would leave nearly all of it idle; the
+networks of a stack share every kernel launch instead. On a CPU a stack is little faster than one
+process a core, each training one network after the other (`sordino.nn.fit.fit`), and slower where
+networks stop early at very different epochs, since it goes on until the last has:
+`benchmarks/training.py` prints both side by side. The two ways differ in nothing but their random
+numbers (dropout, noise) and in that all networks of a stack take equally many steps an epoch.
 """
 
 from __future__ import annotations
@@ -22,20 +23,28 @@ from sordino.nn.fit import Batch, Fitted, Job, Loss, batches
 
 
 def fit_stacks(jobs: Sequence[Job], device: str = "cuda") -> list[Fitted]:
-    """As `fit` for each job; jobs that share shape, loss and settings are trained as one stack on `device`."""
+    """As `fit` for each job; jobs that share shape, loss and settings are trained as one stack on
+    `device`.
+    """
     groups: dict[tuple[object, ...], list[int]] = {}
     for place, job in enumerate(jobs):
-        groups.setdefault((str(job.module), job.loss, job.settings, job.validation is None), []).append(place)
+        groups.setdefault(
+            (str(job.module), job.loss, job.settings, job.validation is None), []
+        ).append(place)
     fitted: dict[int, Fitted] = {}
     for places in groups.values():
-        fitted.update(zip(places, _fit_stack([jobs[place] for place in places], device), strict=True))
+        fitted.update(
+            zip(places, _fit_stack([jobs[place] for place in places], device), strict=True)
+        )
     return [fitted[place] for place in range(len(jobs))]
 
 
 def _fit_stack(jobs: Sequence[Job], device: str) -> list[Fitted]:
     settings = jobs[0].settings
     stack = _Stack([job.module for job in jobs], jobs[0].loss, device)
-    optimizer = torch.optim.Adam([p for p in stack.parameters.values() if p.requires_grad], lr=settings.learning_rate)
+    optimizer = torch.optim.Adam(
+        [p for p in stack.parameters.values() if p.requires_grad], lr=settings.learning_rate
+    )
     generators = [torch.Generator().manual_seed(job.seed) for job in jobs]
     held = [job.validation for job in jobs if job.validation is not None]
     validation = _padded(held, device) if held else None
@@ -43,27 +52,39 @@ def _fit_stack(jobs: Sequence[Job], device: str) -> list[Fitted]:
     with torch.random.fork_rng(devices=None if device.startswith("cuda") else []):
         torch.manual_seed(jobs[0].seed)
         for epoch in range(settings.epochs):
-            rows = [j.refresh(g, epoch) if j.refresh else j.train for j, g in zip(jobs, generators, strict=True)]
+            rows = [
+                j.refresh(g, epoch) if j.refresh else j.train
+                for j, g in zip(jobs, generators, strict=True)
+            ]
             if epoch == 0 or any(job.refresh for job in jobs):
                 train, _ = _padded(rows, device)
             lengths = [len(batch["x"]) for batch in rows]
             steps = math.ceil(max(lengths) / settings.batch)
-            orders = [batches(n, settings.batch, g, steps) for n, g in zip(lengths, generators, strict=True)]
+            orders = [
+                batches(n, settings.batch, g, steps)
+                for n, g in zip(lengths, generators, strict=True)
+            ]
             for chosen in torch.stack(orders, dim=1).to(device):  # (networks, batch)
                 optimizer.zero_grad()
-                torch.autograd.backward(stack(_taken(train, chosen), training=True).mean(dim=1).sum())
+                torch.autograd.backward(
+                    stack(_taken(train, chosen), training=True).mean(dim=1).sum()
+                )
                 optimizer.step()
             if validation and watch.stops(stack.losses(*validation), epoch):
                 break
     return (
         watch.fitted(stack)
         if validation
-        else [Fitted(stack.one(place, stack.parameters), math.nan, ()) for place in range(len(jobs))]
+        else [
+            Fitted(stack.one(place, stack.parameters), math.nan, ()) for place in range(len(jobs))
+        ]
     )
 
 
 class _Watch:
-    """Early stopping of each network of a stack; one that stopped keeps its best weights while others go on."""
+    """Early stopping of each network of a stack; one that stopped keeps its best weights while
+    others go on.
+    """
 
     def __init__(self, parameters: Mapping[str, Tensor], networks: int, patience: int) -> None:
         device = next(iter(parameters.values())).device
@@ -87,7 +108,11 @@ class _Watch:
         curves = torch.stack(self.history, dim=1).cpu()  # (networks, epochs)
         stops = (self.last + self.patience + 1).clamp(max=len(self.history)).tolist()
         return [
-            Fitted(stack.one(place, self.state), float(self.best[place]), tuple(curves[place, :stop].tolist()))
+            Fitted(
+                stack.one(place, self.state),
+                float(self.best[place]),
+                tuple(curves[place, :stop].tolist()),
+            )
             for place, stop in enumerate(stops)
         ]
 
@@ -98,10 +123,13 @@ class _Stack:
     def __init__(self, modules: Sequence[nn.Module], loss: Loss, device: str) -> None:
         self.modules, self.loss = modules, loss
         self.shape = copy.deepcopy(modules[0]).to("meta")
-        frozen = {name for name, values in modules[0].named_parameters() if not values.requires_grad}
+        frozen = {
+            name for name, values in modules[0].named_parameters() if not values.requires_grad
+        }
         parameters, buffers = stack_module_state(list(modules))
         self.parameters = {
-            name: values.detach().to(device).requires_grad_(name not in frozen) for name, values in parameters.items()
+            name: values.detach().to(device).requires_grad_(name not in frozen)
+            for name, values in parameters.items()
         }
         self.buffers = {name: values.to(device) for name, values in buffers.items()}
 
@@ -115,7 +143,9 @@ class _Stack:
 
             return self.loss(network, rows)
 
-        losses: Tensor = torch.vmap(one, randomness="different")(self.parameters, self.buffers, dict(batch))
+        losses: Tensor = torch.vmap(one, randomness="different")(
+            self.parameters, self.buffers, dict(batch)
+        )
         return losses
 
     def losses(self, batch: Batch, counts: Tensor) -> Tensor:
@@ -128,19 +158,25 @@ class _Stack:
         """Network `place` on the CPU with the weights in `state`."""
         module = copy.deepcopy(self.modules[place])
         weights = {**self.buffers, **state}
-        module.load_state_dict({name: values[place].detach().cpu() for name, values in weights.items()})
+        module.load_state_dict(
+            {name: values[place].detach().cpu() for name, values in weights.items()}
+        )
         return module.eval()
 
 
 def _padded(rows: Sequence[Batch], device: str) -> tuple[dict[str, Tensor], Tensor]:
-    """Batches as one, `(networks, rows, ...)`, short ones filled up with their first row; and 1 where a row counts."""
+    """Batches as one, `(networks, rows, ...)`, short ones filled up with their first row; and 1
+    where a row counts.
+    """
     longest = max(len(batch["x"]) for batch in rows)
     counts = torch.stack([(torch.arange(longest) < len(batch["x"])).float() for batch in rows])
 
     def filled(values: Tensor) -> Tensor:
         return torch.cat([values, values[:1].expand(longest - len(values), *values.shape[1:])])
 
-    together = {name: torch.stack([filled(batch[name]) for batch in rows]).to(device) for name in rows[0]}
+    together = {
+        name: torch.stack([filled(batch[name]) for batch in rows]).to(device) for name in rows[0]
+    }
     return together, counts.to(device)
 
 

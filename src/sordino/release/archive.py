@@ -1,4 +1,6 @@
-"""A release as one NPZ file: arrays, and name and config as JSON. Nothing in it is ever executed on loading."""
+"""A release as one NPZ file: arrays, and name and config as JSON. Nothing in it is ever executed on
+loading.
+"""
 
 from __future__ import annotations
 
@@ -44,4 +46,6 @@ def read(path: str | Path) -> tuple[str, dict[str, Any], dict[str, NDArray[Any]]
         head = json.loads(str(arrays.pop(HEAD)))
         return head["name"], head["config"], arrays
     except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise ReleaseError(f"{path}: not a release, expected a file that `save` wrote: make it again") from error
+        raise ReleaseError(
+            f"{path}: not a release, expected a file that `save` wrote: make it again"
+        ) from error

@@ -1,7 +1,9 @@
-"""Release `rae-leace`: one release after another. What the autoencoder leaves to a line is taken off its output.
+"""Release `rae-leace`: one release after another. What the autoencoder leaves to a line is taken
+off its output.
 
-Concept erasure on original features and then an autoencoder would undo the first: a network can bend back what a map
-made straight. So the map comes last. Attackers who bend find what is left, as with each of the two alone.
+Concept erasure on original features and then an autoencoder would undo the first: a network can
+bend back what a map made straight. So the map comes last. Attackers who bend find what is left, as
+with each of the two alone.
 """
 
 from __future__ import annotations
@@ -26,9 +28,13 @@ Restore = Callable[[str, dict[str, Any], dict[str, NDArray[Any]]], Release]
 
 
 class Composed(Frozen):
-    """Releases one after the other; its config holds that of each, its arrays theirs under the place as a prefix."""
+    """Releases one after the other; its config holds that of each, its arrays theirs under the
+    place as a prefix.
+    """
 
-    def __init__(self, name: str, config: Mapping[str, Any], arrays: Arrays, parts: Sequence[Release]) -> None:
+    def __init__(
+        self, name: str, config: Mapping[str, Any], arrays: Arrays, parts: Sequence[Release]
+    ) -> None:
         super().__init__(name, config, arrays)
         self.parts = tuple(parts)
 
@@ -39,15 +45,23 @@ class Composed(Frozen):
         return out
 
     @classmethod
-    def restore(cls, name: str, config: dict[str, Any], arrays: Arrays, restored: Restore) -> Composed:
+    def restore(
+        cls, name: str, config: dict[str, Any], arrays: Arrays, restored: Restore
+    ) -> Composed:
         """The release that `save` wrote."""
         config["width"]
         return cls(name, config, arrays, restored_parts(config, arrays, restored))
 
 
 def packed(parts: Sequence[Release]) -> tuple[list[dict[str, Any]], dict[str, NDArray[Any]]]:
-    """Name and config of each release, and the arrays of all, each name after the place of its release."""
-    arrays = {f"{place}.{key}": values for place, one in enumerate(parts) for key, values in arrays_of(one).items()}
+    """Name and config of each release, and the arrays of all, each name after the place of its
+    release.
+    """
+    arrays = {
+        f"{place}.{key}": values
+        for place, one in enumerate(parts)
+        for key, values in arrays_of(one).items()
+    }
     return [{"name": one.name, "config": dict(one.config)} for one in parts], arrays
 
 
@@ -55,7 +69,11 @@ def restored_parts(config: Mapping[str, Any], arrays: Arrays, restored: Restore)
     """The releases that `packed` took apart."""
     parts = []
     for place, one in enumerate(config["parts"]):
-        own = {key.removeprefix(f"{place}."): v for key, v in arrays.items() if key.startswith(f"{place}.")}
+        own = {
+            key.removeprefix(f"{place}."): v
+            for key, v in arrays.items()
+            if key.startswith(f"{place}.")
+        }
         parts.append(restored(one["name"], one["config"], own))
     return parts
 
@@ -77,7 +95,9 @@ class ComposedFitter:
     parts = ("first",)
 
     def fit(self, z: Vectors, corpus: Corpus, part: Part) -> Composed:
-        """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row order."""
+        """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row
+        order.
+        """
         return run(self.plan(z, corpus, part))
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Composed]:
@@ -87,4 +107,6 @@ class ComposedFitter:
         out[part.rows] = first(z[part.rows])
         then = yield from self.then.plan(out, corpus, part)
         parts, arrays = packed([first, then])
-        return Composed(self.name, {"width": int(z.shape[1]), "parts": parts}, arrays, [first, then])
+        return Composed(
+            self.name, {"width": int(z.shape[1]), "parts": parts}, arrays, [first, then]
+        )

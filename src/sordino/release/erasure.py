@@ -1,7 +1,9 @@
-"""Release `leace`: what a line reads of what is hidden, gender say, is taken off, and of sensitive against neutral.
+"""Release `leace`: what a line reads of what is hidden, gender say, is taken off, and of sensitive
+against neutral.
 
-Least-squares concept erasure (Belrose et al. 2023) moves vectors as little as it can so that no linear attacker on the
-fitting rows does better than chance. An attacker who bends finds what is left: that is what an audit shows.
+Least-squares concept erasure (Belrose et al. 2023) moves vectors as little as it can so that no
+linear attacker on the fitting rows does better than chance. An attacker who bends finds what is
+left: that is what an audit shows.
 """
 
 from __future__ import annotations
@@ -44,13 +46,17 @@ class Erased(Frozen):
 
 @dataclass(frozen=True)
 class ErasureFitter:
-    """Fits the map on all rows of the transform party: hidden attributes first, then sensitive against neutral."""
+    """Fits the map on all rows of the transform party: hidden attributes first, then sensitive
+    against neutral.
+    """
 
     policy: Policy
     seed: int = 0
 
     def fit(self, z: Vectors, corpus: Corpus, part: Part) -> Erased:
-        """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row order."""
+        """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row
+        order.
+        """
         return run(self.plan(z, corpus, part))
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Erased]:
@@ -60,7 +66,9 @@ class ErasureFitter:
         x = np.asarray(z[rows], np.float64)
         secrets = hidden(self.policy, corpus, rows)
         matrix, offset = np.eye(x.shape[1]), np.zeros(x.shape[1])
-        for secret in secrets:  # the second takes nothing back: what has no covariance with a secret has none after it
+        for secret in (
+            secrets
+        ):  # the second takes nothing back: what has no covariance with a secret has none after it
             known = secret >= 0
             if len(np.unique(secret[known])) == 2:
                 one, shift = _erase((x @ matrix + offset)[known], secret[known])
@@ -72,7 +80,9 @@ class ErasureFitter:
 def _erase(x: Matrix, secret: NDArray[np.intp]) -> tuple[Matrix, Matrix]:
     """The map and offset that take one secret off."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the package compiles a function as torch no longer does
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # the package compiles a function as torch no longer does
         from concept_erasure import LeaceEraser
     eraser = LeaceEraser.fit(torch.from_numpy(x), torch.from_numpy(secret.astype(np.float64)))
     taken = (eraser.proj_left @ eraser.proj_right).numpy()

@@ -12,7 +12,9 @@ from sordino.nn.fit import Plan
 from sordino.release.protocol import Fitter, Release, Vectors
 
 
-def plan_all(fitters: Sequence[Fitter], z: Vectors, corpus: Corpus, part: Part) -> Plan[list[Release]]:
+def plan_all(
+    fitters: Sequence[Fitter], z: Vectors, corpus: Corpus, part: Part
+) -> Plan[list[Release]]:
     """The release of each fitter, one for fitters that are equal, alone or as a part of another.
 
     Parts are the fields that a fitter names in `parts`: those fitted on the same vectors as itself.
@@ -24,12 +26,16 @@ def plan_all(fitters: Sequence[Fitter], z: Vectors, corpus: Corpus, part: Part) 
     return releases
 
 
-def _once(fitter: Any, made: dict[Fitter, Release], z: Vectors, corpus: Corpus, part: Part) -> Plan[Release]:
+def _once(
+    fitter: Any, made: dict[Fitter, Release], z: Vectors, corpus: Corpus, part: Part
+) -> Plan[Release]:
     if fitter not in made:
         given = {}
         for name in getattr(fitter, "parts", ()):
             given[name] = _Made((yield from _once(getattr(fitter, name), made, z, corpus, part)))
-        made[fitter] = yield from (replace(fitter, **given) if given else fitter).plan(z, corpus, part)
+        made[fitter] = yield from (replace(fitter, **given) if given else fitter).plan(
+            z, corpus, part
+        )
     return made[fitter]
 
 

@@ -48,37 +48,60 @@ COSTS: Final = {
 }
 """What each knob is and what it costs, in words."""
 
-_SAID: Final = ("policy", "seed", "name", "kind", "alone", "share", "first", "then", "drawn", "autoencoder")
+_SAID: Final = (
+    "policy",
+    "seed",
+    "name",
+    "kind",
+    "alone",
+    "share",
+    "first",
+    "then",
+    "drawn",
+    "autoencoder",
+)
 """Fields of fitters that are no knobs: the family's name says them."""
 
 
 def fitter(policy: Policy, name: str = "", seed: int = 0) -> Fitter:
-    """The fitter of a family, with the knobs that the policy sets for it; `name` empty is the family of the policy.
+    """The fitter of a family, with the knobs that the policy sets for it; `name` empty is the
+    family of the policy.
 
-    Raises `PolicyError` for a family or a knob that is not known, and a value that is none for that knob.
+    Raises `PolicyError` for a family or a knob that is not known, and a value that is none for that
+    knob.
 
     >>> fitter(Policy("sad", ("angry",), release="drawn", knobs={"drawn": {"rate": 0.2}})).rate
     0.2
     """
     check(policy)
     if not (name or policy.release):
-        raise PolicyError(f"the policy names no release, expected one of {', '.join(FITTERS)}: set `release`")
+        raise PolicyError(
+            f"the policy names no release, expected one of {', '.join(FITTERS)}: set `release`"
+        )
     return _tuned(policy, name or policy.release, seed)
 
 
 def name_of(policy: Policy, family: str) -> str:
-    """The name that a release of this family bears under the policy: with `detail`, `drawn` is `drawn+detail`."""
+    """The name that a release of this family bears under the policy: with `detail`, `drawn` is
+    `drawn+detail`.
+    """
     return str(getattr(_tuned(policy, family, 0), "name", family))
 
 
 def check(policy: Policy) -> None:
-    """Raise `PolicyError` where the policy names a family or a knob that is not known, or a value that is none."""
-    for family in [*([policy.release] if policy.release else []), *(family for family, _ in policy.knobs)]:
+    """Raise `PolicyError` where the policy names a family or a knob that is not known, or a value
+    that is none.
+    """
+    for family in [
+        *([policy.release] if policy.release else []),
+        *(family for family, _ in policy.knobs),
+    ]:
         _tuned(policy, family, 0)
 
 
 def explain(policy: Policy) -> list[str]:
-    """What the policy's release is and what its knobs cost, a sentence a line. Raises as `fitter` does.
+    """What the policy's release is and what its knobs cost, a sentence a line. Raises as `fitter`
+    does.
 
     >>> for line in explain(Policy("sad", ("angry",), release="drawn", knobs={"drawn": {"rate": 0.2}})):
     ...     print(line)
@@ -89,18 +112,25 @@ and says less.
     check(policy)
     lines = [f"The release is {policy.release}: {WHAT[policy.release]}."] if policy.release else []
     for family, table in policy.knobs:
-        lines += [f"{family}: {name} = {value}: {COSTS.get(name, 'a knob of its own')}." for name, value in table]
+        lines += [
+            f"{family}: {name} = {value}: {COSTS.get(name, 'a knob of its own')}."
+            for name, value in table
+        ]
     return lines
 
 
 def _tuned(policy: Policy, family: str, seed: int) -> Fitter:
     if family not in FITTERS:
-        raise PolicyError(f"release {family!r}, expected one of {', '.join(FITTERS)}: correct the spelling")
+        raise PolicyError(
+            f"release {family!r}, expected one of {', '.join(FITTERS)}: correct the spelling"
+        )
     made: Any = FITTERS[family](policy, seed)
     given, known = policy.settings(family), _knobs(made)
     for name, value in given.items():
         if name not in known:
-            raise PolicyError(f"[{family}] {name}, expected {', '.join(known) or 'no knob'}: correct the spelling")
+            raise PolicyError(
+                f"[{family}] {name}, expected {', '.join(known) or 'no knob'}: correct the spelling"
+            )
         if not _alike(value, known[name]):
             like = "a number" if known[name] is None else f"something like {known[name]!r}"
             raise PolicyError(f"[{family}] {name} = {value!r}, expected {like}: change it")
@@ -112,12 +142,22 @@ def _knobs(made: Any) -> dict[str, Any]:
     """The knobs of a fitter and their defaults."""
     if not is_dataclass(made):
         return {}
-    given = {one.name: getattr(made, one.name) for one in fields(made) if one.init and one.name not in _SAID}
-    return {name: value for name, value in given.items() if isinstance(value, bool | int | float | str | tuple | None)}
+    given = {
+        one.name: getattr(made, one.name)
+        for one in fields(made)
+        if one.init and one.name not in _SAID
+    }
+    return {
+        name: value
+        for name, value in given.items()
+        if isinstance(value, bool | int | float | str | tuple | None)
+    }
 
 
 def _alike(value: Any, default: Any) -> bool:
-    """Whether a value is of the kind of a default: a number, whole or not, for a number or for none."""
+    """Whether a value is of the kind of a default: a number, whole or not, for a number or for
+    none.
+    """
     if isinstance(default, tuple):
         return isinstance(value, tuple) and all(_alike(one, default[0]) for one in value)
     if default is None or isinstance(default, float):

@@ -1,4 +1,6 @@
-"""The shell of a release that is numbers alone: a name, a config and arrays, none of which can be changed."""
+"""The shell of a release that is numbers alone: a name, a config and arrays, none of which can be
+changed.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from sordino.release import archive
 class Frozen:
     """Copies what it is given and hands out copies, or arrays that cannot be written to."""
 
-    def __init__(self, name: str, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]] | None = None) -> None:
+    def __init__(
+        self, name: str, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]] | None = None
+    ) -> None:
         self.name = name
         self._config = copy.deepcopy(dict(config))
         self.arrays = locked(arrays or {})

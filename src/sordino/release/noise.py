@@ -1,8 +1,10 @@
-"""Releases `noise-gauss` and `noise-laplace`: every number plus noise, as much as it takes to hide gender from a line.
+"""Releases `noise-gauss` and `noise-laplace`: every number plus noise, as much as it takes to hide
+gender from a line.
 
-How much is chosen on the party that fits: of rising scales the first at which a logistic regression, cross-fitted over
-its speakers, no longer tells what is hidden, nor sensitive from neutral, better than `auc`. Noise is drawn once a
-vector, from the vector and a key: asking twice averages nothing away.
+How much is chosen on the party that fits: of rising scales the first at which a logistic
+regression, cross-fitted over its speakers, no longer tells what is hidden, nor sensitive from
+neutral, better than `auc`. Noise is drawn once a vector, from the vector and a key: asking twice
+averages nothing away.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ class Noise(Frozen):
 
     def __call__(self, z: Vectors) -> Vectors:
         z = checked(z, self._config["width"])
-        return z + keyed_random.noise(z, self._config["key"], self._config["kind"], self._config["scale"])
+        return z + keyed_random.noise(
+            z, self._config["key"], self._config["kind"], self._config["scale"]
+        )
 
     @classmethod
     def restore(cls, config: Mapping[str, Any]) -> Noise:
@@ -57,7 +61,9 @@ class NoiseFitter:
     seed: int = 0
 
     def fit(self, z: Vectors, corpus: Corpus, part: Part) -> Noise:
-        """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row order."""
+        """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row
+        order.
+        """
         return run(self.plan(z, corpus, part))
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Noise]:
@@ -83,7 +89,9 @@ def _line(x: Vectors, secret: NDArray[np.intp], speaker: NDArray[np.str_]) -> fl
     if len(np.unique(secret[known])) < 2:
         return 0.5
     folds = GroupKFold(min(5, len(np.unique(speaker[known]))))
-    model = LogisticRegression(C=0.03 / float(x.var(axis=0).mean()), max_iter=500, class_weight="balanced")
+    model = LogisticRegression(
+        C=0.03 / float(x.var(axis=0).mean()), max_iter=500, class_weight="balanced"
+    )
     said = cross_val_predict(
         model, x[known], secret[known], groups=speaker[known], cv=folds, method="decision_function"
     )

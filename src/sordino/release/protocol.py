@@ -19,11 +19,12 @@ Vectors = NDArray[np.float32]
 
 @runtime_checkable
 class Release(Protocol):
-    """A frozen map from vectors of the scaled space to vectors of the same space, `(n, d)` to `(n, d)`.
+    """A frozen map from vectors of the scaled space to vectors of the same space, `(n, d)` to `(n,
+    d)`.
 
-    The same input gives the same output; a row's output does not depend on the other rows. It never changes its input
-    and shares no memory with the fitter that made it. No vectors, such that are not finite, and such of another width
-    raise `ReleaseError`.
+    The same input gives the same output; a row's output does not depend on the other rows. It never
+    changes its input and shares no memory with the fitter that made it. No vectors, such that are
+    not finite, and such of another width raise `ReleaseError`.
     """
 
     @property
@@ -61,7 +62,9 @@ class Fitter(Protocol):
     """Makes a release from the rows of the transform party."""
 
     def fit(self, z: Vectors, corpus: Corpus, part: Part) -> Release:
-        """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row order."""
+        """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row
+        order.
+        """
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Release]:
         """The release, by way of the training jobs that it needs (see `sordino.nn.fit`)."""
@@ -80,5 +83,7 @@ def checked(z: Vectors, width: int) -> Vectors:
         )
     if not np.isfinite(z).all():
         rows = int((~np.isfinite(z)).any(axis=1).sum())
-        raise ReleaseError(f"{rows} vector(s) with NaN or infinity, expected finite numbers: leave those rows out")
+        raise ReleaseError(
+            f"{rows} vector(s) with NaN or infinity, expected finite numbers: leave those rows out"
+        )
     return z

@@ -1,4 +1,6 @@
-"""Every release that sordino can fit: its name and the function that makes its fitter; and how it is loaded."""
+"""Every release that sordino can fit: its name and the function that makes its fitter; and how it
+is loaded.
+"""
 
 from __future__ import annotations
 
@@ -40,20 +42,27 @@ FITTERS: Final[dict[str, Callable[[Policy, int], Fitter]]] = {
     "drawn+rae-50": lambda policy, seed: MixtureFitter.of(policy, 0.5, seed),
     "label": lambda policy, seed: DrawnFitter(policy, alone=True, seed=seed),
 }
-"""Every release by name: from a policy and a seed to its fitter, with the defaults of the studies."""
+"""Every release by name: from a policy and a seed to its fitter, with the defaults of the studies.
+"""
 
 
 def load(path: str | Path) -> Release:
     """The release in a file that `save` wrote. Raises `ReleaseError` for a file that is none."""
     name, config, arrays = archive.read(path)
     if "shape" in config:
-        raise ReleaseError(f"{path}: embedding {name!r}, expected a release of vectors: use Embedding.load")
+        raise ReleaseError(
+            f"{path}: embedding {name!r}, expected a release of vectors: use Embedding.load"
+        )
     if name not in FITTERS:
-        raise ReleaseError(f"{path}: release {name!r}, expected one of {', '.join(FITTERS)}: update sordino")
+        raise ReleaseError(
+            f"{path}: release {name!r}, expected one of {', '.join(FITTERS)}: update sordino"
+        )
     try:
         return _restored(name, config, arrays)
     except (KeyError, TypeError, RuntimeError) as error:
-        raise ReleaseError(f"{path}: parts of the release are missing or do not fit together: make it again") from error
+        raise ReleaseError(
+            f"{path}: parts of the release are missing or do not fit together: make it again"
+        ) from error
 
 
 def _restored(name: str, config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Release:

@@ -23,21 +23,28 @@ def sensitive_or_neutral(role: NDArray[np.intp]) -> NDArray[np.intp]:
 def hidden(policy: Policy, corpus: Corpus, rows: NDArray[np.intp]) -> list[NDArray[np.intp]]:
     """The secrets of two values that a policy hides, of these rows, -1 for unknown.
 
-    Gender and age (older than the median of these speakers) where they are named, and sensitive against neutral.
+    Gender and age (older than the median of these speakers) where they are named, and sensitive
+    against neutral.
     """
     gender = [corpus.genders()[rows]] if "gender" in policy.hide else []
     age = [corpus.older(rows)[rows]] if "age" in policy.hide else []
     return [*gender, *age, sensitive_or_neutral(corpus.roles(policy)[rows])]
 
 
-def secrets(policy: Policy, corpus: Corpus, rows: NDArray[np.intp]) -> dict[tuple[str, str], NDArray[np.intp]]:
-    """The secrets that bounds are given for, 0, 1 or -1 for unknown, `(rows,)`, by name and what is known beside.
+def secrets(
+    policy: Policy, corpus: Corpus, rows: NDArray[np.intp]
+) -> dict[tuple[str, str], NDArray[np.intp]]:
+    """The secrets that bounds are given for, 0, 1 or -1 for unknown, `(rows,)`, by name and what is
+    known beside.
 
     Nothing is, or for gender the true role. Age where the policy hides it.
     """
     role, gender = corpus.roles(policy)[rows], corpus.genders()[rows]
     found = {("gender", ""): gender}
-    found |= {("gender", str(name)): np.where(role == place, gender, -1) for place, name in enumerate(ROLES)}
+    found |= {
+        ("gender", str(name)): np.where(role == place, gender, -1)
+        for place, name in enumerate(ROLES)
+    }
     found["sensitive-vs-neutral", ""] = sensitive_or_neutral(role)
     return found | ({("age", ""): corpus.older(rows)[rows]} if "age" in policy.hide else {})
 
@@ -48,7 +55,8 @@ class Rows:
     def __init__(self, z: Vectors, corpus: Corpus, policy: Policy) -> None:
         if len(z) != len(corpus):
             raise ReleaseError(
-                f"{len(z)} vectors for {len(corpus)} utterances, expected one for each: extract them anew"
+                f"{len(z)} vectors for {len(corpus)} utterances, expected one for each: extract "
+                "them anew"
             )
         self.x = torch.from_numpy(z.copy())
         self.role = torch.from_numpy(corpus.roles(policy))

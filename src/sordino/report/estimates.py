@@ -1,4 +1,6 @@
-"""From an audit's predictions to `estimates.csv`: one row an estimate, with chance and an interval over speakers."""
+"""From an audit's predictions to `estimates.csv`: one row an estimate, with chance and an interval
+over speakers.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,27 @@ from sordino import metrics
 from sordino.define import ROLES, Knowledge, Role
 
 COLUMNS: Final = (
-    "study", "corpus", "features", "release", "condition", "required", "knowledge", "attacker", "target", "metric",
-    "group", "k", "split", "seed", "value", "low", "high", "n", "speakers", "chance",
-)  # fmt: skip
+    "study",
+    "corpus",
+    "features",
+    "release",
+    "condition",
+    "required",
+    "knowledge",
+    "attacker",
+    "target",
+    "metric",
+    "group",
+    "k",
+    "split",
+    "seed",
+    "value",
+    "low",
+    "high",
+    "n",
+    "speakers",
+    "chance",
+)
 """The contract of `estimates.csv`; a cell is empty where its column does not apply."""
 
 DETAIL: Final = ("intensity", "reconstruction")
@@ -28,7 +48,9 @@ Statistic = Callable[[NDArray[np.intp]], float]
 
 @dataclass(frozen=True)
 class Figure:
-    """One metric on some predictions: the value on row positions, its chance level, and the rows that it rests on."""
+    """One metric on some predictions: the value on row positions, its chance level, and the rows
+    that it rests on.
+    """
 
     metric: str
     statistic: Statistic
@@ -40,17 +62,23 @@ class Figure:
     """The secret of each of `rows`: each of its values needs speakers enough."""
 
 
-def measure(predictions: Table, *, study: str = "", features: str = "", seed: int = 0, alone: bool = True) -> Table:
-    """The estimates that follow from predictions (`sordino.attack.COLUMNS`), in the columns of the contract.
+def measure(
+    predictions: Table, *, study: str = "", features: str = "", seed: int = 0, alone: bool = True
+) -> Table:
+    """The estimates that follow from predictions (`sordino.attack.COLUMNS`), in the columns of the
+    contract.
 
-    For every release, required emotion, level of knowledge and target there is one headline row a metric and group
-    (`split` = all, `attacker` = best, empty for utility): the unweighted mean over draws, with its interval over
-    speakers. Then the same for each attacker, each draw and, where there are several, each corpus. `k` is empty but for
-    the patient attacker, who is measured in draws whose speakers have so many utterances. Without `alone` there are
-    headline rows only, in a tenth of the time.
+    For every release, required emotion, level of knowledge and target there is one headline row a
+    metric and group (`split` = all, `attacker` = best, empty for utility): the unweighted mean over
+    draws, with its interval over speakers. Then the same for each attacker, each draw and, where
+    there are several, each corpus. `k` is empty but for the patient attacker, who is measured in
+    draws whose speakers have so many utterances. Without `alone` there are headline rows only, in a
+    tenth of the time.
     """
     keys = ["release", "required", "knowledge", "target", "k"]
-    corpora = list(dict.fromkeys(predictions["corpus"].iloc[np.argsort(predictions["row"], kind="stable")]))
+    corpora = list(
+        dict.fromkeys(predictions["corpus"].iloc[np.argsort(predictions["row"], kind="stable")])
+    )
     name = "+".join(corpora)
     lines: list[dict[str, Any]] = []
     for key, table in _groups(predictions, keys):
@@ -59,25 +87,38 @@ def measure(predictions: Table, *, study: str = "", features: str = "", seed: in
             for figure in _figures(fixed["target"], fixed["knowledge"], chosen):
                 lines.append({**fixed, **scope, **_line(figure, chosen)})
     estimates = pd.DataFrame(lines)
-    estimates = _one_detail(estimates).assign(study=study, features=features, seed=seed, condition="")
+    estimates = _one_detail(estimates).assign(
+        study=study, features=features, seed=seed, condition=""
+    )
     estimates["k"] = estimates["k"].where(estimates["knowledge"] == str(Knowledge.PATIENT), "")
     return estimates[list(COLUMNS)].reset_index(drop=True)
 
 
-def pooled(predictions: Table, *, study: str = "", features: str = "", seed: int = 0, alone: bool = True) -> Table:
-    """The same for the mean over required emotions, with `required` empty: not a part of `estimates.csv`.
+def pooled(
+    predictions: Table, *, study: str = "", features: str = "", seed: int = 0, alone: bool = True
+) -> Table:
+    """The same for the mean over required emotions, with `required` empty: not a part of
+    `estimates.csv`.
 
-    Every draw under every policy counts as a draw of its own. A speaker is heard under all policies, and is left out of
-    all of them at once: the interval is one over speakers still.
+    Every draw under every policy counts as a draw of its own. A speaker is heard under all
+    policies, and is left out of all of them at once: the interval is one over speakers still.
     """
     draw = predictions["draw"].astype(str) + " " + predictions["required"]
-    return measure(predictions.assign(draw=draw, required=""), study=study, features=features, seed=seed, alone=alone)
+    return measure(
+        predictions.assign(draw=draw, required=""),
+        study=study,
+        features=features,
+        seed=seed,
+        alone=alone,
+    )
 
 
 def headline(estimates: Table, **where: str) -> Table:
     """The headline rows, of all corpora together, whose columns have these values."""
     together = estimates["corpus"].map(lambda name: name.count("+")).max()
-    chosen: pd.Series[bool] = (estimates["split"] == "all") & (estimates["corpus"].str.count(r"\+") == together)
+    chosen: pd.Series[bool] = (estimates["split"] == "all") & (
+        estimates["corpus"].str.count(r"\+") == together
+    )
     chosen &= estimates["attacker"].isin(["best", ""])
     for column, value in where.items():
         chosen &= estimates[column] == value
@@ -90,10 +131,14 @@ def _groups(table: Table, keys: list[str]) -> Iterator[tuple[Any, Table]]:
 
 
 def _scopes(table: Table, corpora: list[str], name: str) -> Iterator[tuple[dict[str, str], Table]]:
-    """Which rows make a line: best attacker and each attacker over all draws; best in each draw, in each corpus."""
+    """Which rows make a line: best attacker and each attacker over all draws; best in each draw, in
+    each corpus.
+    """
     retrains = table["knowledge"].iloc[0] != Knowledge.IGNORANT
     best = table[table["best"]]
-    label = "" if (table["attacker"] == "").all() or table["target"].iloc[0] == "emotion" else "best"
+    label = (
+        "" if (table["attacker"] == "").all() or table["target"].iloc[0] == "emotion" else "best"
+    )
     yield {"corpus": name, "attacker": label, "split": "all"}, best
     if retrains:
         for attacker, rows in _groups(table, ["attacker"]):
@@ -116,9 +161,13 @@ def _line(figure: Figure, table: Table) -> dict[str, Any]:
         draw=labels["draw"],
         stratum=labels["gender"],
         group=figure.within,
-        bounds=(-np.inf, 1.0) if figure.metric == "detail" and figure.target == "reconstruction" else (0.0, 1.0),
+        bounds=(-np.inf, 1.0)
+        if figure.metric == "detail" and figure.target == "reconstruction"
+        else (0.0, 1.0),
     )
-    chances = [figure.chance(rows[labels["draw"] == draw]) for draw in dict.fromkeys(labels["draw"])]
+    chances = [
+        figure.chance(rows[labels["draw"] == draw]) for draw in dict.fromkeys(labels["draw"])
+    ]
     return {
         "target": figure.target,
         "metric": figure.metric,
@@ -149,7 +198,11 @@ def _figures(target: str, knowledge: str, table: Table) -> Iterable[Figure]:
 
 
 def _arrays(table: Table) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    return table["truth"].to_numpy().astype(int), table["prediction"].to_numpy().astype(int), table["score"].to_numpy()
+    return (
+        table["truth"].to_numpy().astype(int),
+        table["prediction"].to_numpy().astype(int),
+        table["score"].to_numpy(),
+    )
 
 
 def _utility(table: Table) -> Iterator[Figure]:
@@ -169,7 +222,10 @@ def _utility(table: Table) -> Iterator[Figure]:
         def stays(rows: NDArray[np.intp], role: int = place) -> float:
             return float(np.mean(after[rows] == role)) if len(rows) else float("nan")
 
-        shares = {draw: float(np.mean(after[table["draw"] == draw] == place)) for draw in table["draw"].unique()}
+        shares = {
+            draw: float(np.mean(after[table["draw"] == draw] == place))
+            for draw in table["draw"].unique()
+        }
         expected = float(np.mean(list(shares.values())))
 
         def constant(rows: NDArray[np.intp], value: float = expected) -> float:  # noqa: ARG001
@@ -241,19 +297,31 @@ def _detail(kind: str, table: Table) -> Iterator[Figure]:
     if kind == "intensity":
         yield Figure("detail", recall, share, everything, Role.REQUIRED, kind, truth.astype(int))
         if not np.isnan(score).any():
-            yield Figure("detail_auc", ranked, _half, everything, Role.REQUIRED, kind, truth.astype(int))
+            yield Figure(
+                "detail_auc", ranked, _half, everything, Role.REQUIRED, kind, truth.astype(int)
+            )
     else:
         yield Figure("detail", explained, lambda rows: 0.0, everything, Role.REQUIRED, kind)  # noqa: ARG005
 
 
-def bounded(tv: float, tv_high: float, auc: float, auc_high: float, speakers: float) -> Iterator[dict[str, Any]]:
-    """The lines of one bound, `high` being its upper limit: `bound_auc`, `bound_uar` and `bound_advantage`."""
+def bounded(
+    tv: float, tv_high: float, auc: float, auc_high: float, speakers: float
+) -> Iterator[dict[str, Any]]:
+    """The lines of one bound, `high` being its upper limit: `bound_auc`, `bound_uar` and
+    `bound_advantage`.
+    """
     for metric, value, high, chance in (
         ("bound_auc", auc, auc_high, 0.5),
         ("bound_uar", 0.5 + tv / 2, 0.5 + min(tv_high, 1) / 2, 0.5),
         ("bound_advantage", tv, min(tv_high, 1), 0.0),
     ):
-        yield {"metric": metric, "value": value, "high": high, "chance": chance, "speakers": int(speakers)}
+        yield {
+            "metric": metric,
+            "value": value,
+            "high": high,
+            "chance": chance,
+            "speakers": int(speakers),
+        }
 
 
 def _half(rows: NDArray[np.intp]) -> float:  # noqa: ARG001
@@ -261,14 +329,20 @@ def _half(rows: NDArray[np.intp]) -> float:  # noqa: ARG001
 
 
 def _one_detail(estimates: Table) -> Table:
-    """Detail is the UAR of intensity where a corpus labels it, else R²: one row a scope, with target `emotion`."""
+    """Detail is the UAR of intensity where a corpus labels it, else R²: one row a scope, with
+    target `emotion`.
+    """
     detail = estimates["metric"] == "detail"
     keys = ["release", "required", "corpus", "split"]
     labelled = set(
-        estimates.loc[detail & (estimates["target"] == "intensity"), keys].itertuples(index=False, name=None)
+        estimates.loc[detail & (estimates["target"] == "intensity"), keys].itertuples(
+            index=False, name=None
+        )
     )
     scopes = list(estimates[keys].itertuples(index=False, name=None))
-    second = (estimates["target"] == "reconstruction") & np.array([scope in labelled for scope in scopes])
+    second = (estimates["target"] == "reconstruction") & np.array(
+        [scope in labelled for scope in scopes]
+    )
     kept = estimates[~second].copy()
     kept.loc[kept["metric"].isin(["detail", "detail_auc"]), "target"] = "emotion"
     return kept

@@ -28,7 +28,9 @@ class Text:
 
 @dataclass(frozen=True)
 class Card:
-    """The verdict on one thing: a title, what it is, the sentence that matters most, and columns of sentences."""
+    """The verdict on one thing: a title, what it is, the sentence that matters most, and columns of
+    sentences.
+    """
 
     title: str
     subtitle: str
@@ -79,14 +81,17 @@ class Page:
 
     @property
     def html(self) -> str:
-        """The whole page as one text; it refers to nothing outside itself, and its policy forbids scripts and requests.
+        """The whole page as one text; it refers to nothing outside itself, and its policy forbids
+        scripts and requests.
 
         Text of the page is escaped, control characters included.
         """
         return _template().render(page=self)
 
     def write(self, folder: str | Path) -> Path:
-        """Write `report.html` and the figures to a folder, made when absent; returns the path of the page."""
+        """Write `report.html` and the figures to a folder, made when absent; returns the path of
+        the page.
+        """
         folder = storage.folder(folder)
         for name, svg in self.files.items():
             storage.write(folder / storage.safe_name(name), svg)
@@ -103,10 +108,17 @@ def settings(run: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     for key, value in run.items():
         if isinstance(value, Mapping):
             rows.extend(settings(value, f"{prefix}{key}."))
-        elif isinstance(value, list | tuple) and not any(isinstance(one, Mapping | list | tuple) for one in value):
+        elif isinstance(value, list | tuple) and not any(
+            isinstance(one, Mapping | list | tuple) for one in value
+        ):
             rows.append((f"{prefix}{key}", ", ".join(str(one) for one in value)))
         else:
-            rows.append((f"{prefix}{key}", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)))
+            rows.append(
+                (
+                    f"{prefix}{key}",
+                    value if isinstance(value, str) else json.dumps(value, ensure_ascii=False),
+                )
+            )
     return rows
 
 

@@ -1,4 +1,6 @@
-"""What made a result: its settings, and the versions of sordino and of every package that its figures rest on."""
+"""What made a result: its settings, and the versions of sordino and of every package that its
+figures rest on.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +21,16 @@ def settled(config: Any) -> dict[str, Any]:
     {'config': {'seed': 0}, 'config_hash': 'de7d7744ccd7'}
     """
     text = json.dumps(config, sort_keys=True)
-    return {"config": json.loads(text), "config_hash": hashlib.sha256(text.encode()).hexdigest()[:12]}
+    return {
+        "config": json.loads(text),
+        "config_hash": hashlib.sha256(text.encode()).hexdigest()[:12],
+    }
 
 
 def versions() -> dict[str, str]:
-    """Package to version: Python, sordino and what it needs, optional packages where they are installed."""
+    """Package to version: Python, sordino and what it needs, optional packages where they are
+    installed.
+    """
     found = {"python": platform.python_version(), "sordino": sordino.__version__}
     for requirement in metadata.requires("sordino") or []:
         if "extra == 'dev'" in requirement or 'extra == "dev"' in requirement:

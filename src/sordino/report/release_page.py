@@ -23,16 +23,19 @@ ATTACKS: Final = {"distinguish": "sensitive against neutral", "auc": "gender"}
 """The measure of each secret, and what an attack on it is called."""
 
 _NO_REFERENCE: Final = (
-    "The unprotected features were not attacked, so nobody sees what there was to hide: pass the audit of the release "
+    "The unprotected features were not attacked, so nobody sees what there was to hide: pass the "
+    "audit of the release "
     "`none` too."
 )
 
 
 def write(audits: Attacked | Sequence[Attacked], folder: str | Path) -> Path:
-    """Write `estimates.csv`, `run.json` and `report.html` of one audit or several; returns the path of the page.
+    """Write `estimates.csv`, `run.json` and `report.html` of one audit or several; returns the path
+    of the page.
 
-    Several audits are those of other releases, policies or draws: with that of the release `none` beside it, every
-    figure has its reference. Raises `AttackError` without an audit, `StorageError` where files cannot be written.
+    Several audits are those of other releases, policies or draws: with that of the release `none`
+    beside it, every figure has its reference. Raises `AttackError` without an audit, `StorageError`
+    where files cannot be written.
     """
     several = [audits] if isinstance(audits, Attacked) else list(audits)
     if not several:
@@ -42,7 +45,9 @@ def write(audits: Attacked | Sequence[Attacked], folder: str | Path) -> Path:
     run = {
         **settled([dict(audit.config) for audit in several]),
         "versions": versions(),
-        "test_speakers": sorted(set(predictions.loc[predictions["target"] == "emotion", "speaker"])),
+        "test_speakers": sorted(
+            set(predictions.loc[predictions["target"] == "emotion", "speaker"])
+        ),
     }
     folder = storage.folder(folder)
     storage.write(folder / "estimates.csv", csv(estimates))
@@ -51,7 +56,8 @@ def write(audits: Attacked | Sequence[Attacked], folder: str | Path) -> Path:
 
 
 def csv(estimates: pd.DataFrame) -> str:
-    """Estimates as the text of `estimates.csv`: six significant digits, empty where a column does not apply.
+    """Estimates as the text of `estimates.csv`: six significant digits, empty where a column does
+    not apply.
 
     Text that a spreadsheet would run as a formula has a quote mark before it.
     """
@@ -70,20 +76,27 @@ def page(predictions: pd.DataFrame, estimates: pd.DataFrame, run: dict[str, Any]
     utterances, speakers = secrets.drop_duplicates(["draw", "row"]), secrets["speaker"].nunique()
     draws = secrets["draw"].nunique()
     lead = (
-        f"What attackers learn from released vectors of {len(utterances):,} test utterances of {speakers} speakers "
-        f"({look.corpora[0].replace('+', ' and ')}), {draws} {'draw' if draws == 1 else 'draws'} of test speakers. "
+        f"What attackers learn from released vectors of {len(utterances):,} test utterances of "
+        f"{speakers} speakers "
+        f"({look.corpora[0].replace('+', ' and ')}), {draws} {'draw' if draws == 1 else 'draws'} "
+        "of test speakers. "
         "Every figure is of speakers that neither the release nor an attacker was fitted on."
     )
     notices = [] if verdict.NONE in look.releases else [_NO_REFERENCE]
     unlabelled = {name for config in run["config"] for name in config.get("unlabelled", ())}
     notices += [
-        f"The policy hides {name}, which is not labelled: it could not be checked." for name in sorted(unlabelled)
+        f"The policy hides {name}, which is not labelled: it could not be checked."
+        for name in sorted(unlabelled)
     ]
     sections = [
         Section("Verdict", cards(look)),
-        *[Section(f"Required: {required}", [*_figures(look, required)]) for required in look.required],
+        *[
+            Section(f"Required: {required}", [*_figures(look, required)])
+            for required in look.required
+        ],
         Section(
-            "How to read this page", [Terms((*glossary.MEASURES, *glossary.READING)), *map(Text, glossary.UNTESTED)]
+            "How to read this page",
+            [Terms((*glossary.MEASURES, *glossary.READING)), *map(Text, glossary.UNTESTED)],
         ),
         Section("How it was run", [Terms(_record(run))]),
     ]
@@ -94,7 +107,9 @@ def cards(look: Estimates) -> list[Card]:
     """The verdict on every release but `none`, under every policy; on `none` where it stands alone."""
     releases = [release for release in look.releases if release != verdict.NONE] or look.releases
     return [
-        card(look, release, required, f"required: {required}") for release in releases for required in look.required
+        card(look, release, required, f"required: {required}")
+        for release in releases
+        for required in look.required
     ]
 
 
@@ -105,8 +120,14 @@ def card(look: Estimates, release: str, required: str, subtitle: str) -> Card:
         subtitle,
         verdict.headline(look, release, required),
         (
-            ("Does not retrain (ignorant)", verdict.attacks(look, release, Knowledge.IGNORANT, required)),
-            ("Retrains (semi-informed)", verdict.attacks(look, release, Knowledge.SEMI_INFORMED, required)),
+            (
+                "Does not retrain (ignorant)",
+                verdict.attacks(look, release, Knowledge.IGNORANT, required),
+            ),
+            (
+                "Retrains (semi-informed)",
+                verdict.attacks(look, release, Knowledge.SEMI_INFORMED, required),
+            ),
             ("What is kept", verdict.kept(look, release, required)),
         ),
     )
@@ -120,16 +141,20 @@ def attackers(look: Estimates, required: str = "") -> Picture:
             release: {
                 "risk-model": look(metric, release, required),
                 **{
-                    family: look(metric, release, required, knowledge=Knowledge.SEMI_INFORMED, attacker=family)
+                    family: look(
+                        metric,
+                        release,
+                        required,
+                        knowledge=Knowledge.SEMI_INFORMED,
+                        attacker=family,
+                    )
                     for family in look.families
                 },
                 "best": look(metric, release, required, knowledge=Knowledge.SEMI_INFORMED),
             }
             for release in look.releases
         }
-    caption = (
-        "Grey line: chance. Dashed line: the best attacker on the original features. Whiskers: 95 % over speakers."
-    )
+    caption = "Grey line: chance. Dashed line: the best attacker on the original features. Whiskers: 95 % over speakers."
     return Picture(figures.dots(panels), caption)
 
 
@@ -141,25 +166,44 @@ def _figures(look: Estimates, required: str) -> Iterator[Picture | Table]:
 
 
 def further(look: Estimates, required: str = "") -> Table:
-    """What is told of attributes that a policy hides beside gender: older or younger, and who speaks."""
+    """What is told of attributes that a policy hides beside gender: older or younger, and who
+    speaks.
+    """
     groups = []
     for target in look.further:
         found = [
-            (one, look("auc", one, required, knowledge=Knowledge.SEMI_INFORMED, target=target)) for one in look.releases
+            (one, look("auc", one, required, knowledge=Knowledge.SEMI_INFORMED, target=target))
+            for one in look.releases
         ]
-        groups.append([[Cell(FURTHER[target], "name"), Cell(release, "name"), *with_interval(one), chance(one)]
-                       for release, one in found])  # fmt: skip
+        groups.append(
+            [
+                [
+                    Cell(FURTHER[target], "name"),
+                    Cell(release, "name"),
+                    *with_interval(one),
+                    chance(one),
+                ]
+                for release, one in found
+            ]
+        )
     heads = [("secret", 1), ("release", 1), ("AUC", 1), ("95 % interval", 1), ("chance", 1)]
     return Table("Other attributes that are to be hidden", [heads], groups)
 
 
 def knows_more(look: Estimates, required: str = "") -> Table:
-    """What attackers get who know more than the semi-informed one, or see more, and what is told of membership."""
+    """What attackers get who know more than the semi-informed one, or see more, and what is told of
+    membership.
+    """
     groups = []
     for metric, secret in ATTACKS.items():
         for place, release in enumerate(look.releases):
-            more = [("semi-informed", look(metric, release, required, knowledge=Knowledge.SEMI_INFORMED)),
-                    ("informed", look(metric, release, required, knowledge=Knowledge.INFORMED))]  # fmt: skip
+            more = [
+                (
+                    "semi-informed",
+                    look(metric, release, required, knowledge=Knowledge.SEMI_INFORMED),
+                ),
+                ("informed", look(metric, release, required, knowledge=Knowledge.INFORMED)),
+            ]
             for k in look.patience if metric == "auc" else ():
                 waits = look(metric, release, required, knowledge=Knowledge.PATIENT, k=k)
                 more.append((f"patient, {k} utterances", waits))
@@ -168,14 +212,29 @@ def knows_more(look: Estimates, required: str = "") -> Table:
     rows = []
     for place, release in enumerate(look.releases):
         found = look("membership", release, required, knowledge=Knowledge.SEMI_INFORMED)
-        rows.append(_asked("membership (UAR)" if place == 0 else "", release, "semi-informed", found))
+        rows.append(
+            _asked("membership (UAR)" if place == 0 else "", release, "semi-informed", found)
+        )
     groups.append(rows)
-    heads = [("secret", 1), ("release", 1), ("who", 1), ("AUC", 1), ("95 % interval", 1), ("chance", 1)]
+    heads = [
+        ("secret", 1),
+        ("release", 1),
+        ("who", 1),
+        ("AUC", 1),
+        ("95 % interval", 1),
+        ("chance", 1),
+    ]
     return Table("Who knows more, or sees more", [heads], groups)
 
 
 def _asked(secret: str, release: str, who: str, found: Estimate) -> list[Cell]:
-    return [Cell(secret, "name"), Cell(release, "name"), Cell(who, "name"), *with_interval(found), chance(found)]
+    return [
+        Cell(secret, "name"),
+        Cell(release, "name"),
+        Cell(who, "name"),
+        *with_interval(found),
+        chance(found),
+    ]
 
 
 def _attacks(look: Estimates, required: str) -> Table:
@@ -185,7 +244,9 @@ def _attacks(look: Estimates, required: str) -> Table:
         for release in look.releases:
             found = [("risk-model", Knowledge.IGNORANT, look(metric, release, required))]
             for name in ("best", *look.families):
-                estimate = look(metric, release, required, knowledge=Knowledge.SEMI_INFORMED, attacker=name)
+                estimate = look(
+                    metric, release, required, knowledge=Knowledge.SEMI_INFORMED, attacker=name
+                )
                 found.append((name, Knowledge.SEMI_INFORMED, estimate))
             groups.append(
                 [
@@ -216,8 +277,16 @@ def _utility(look: Estimates, required: str) -> Table:
         rows = []
         for release in look.releases:
             f1, u = (look(metric, release, required, role) for metric in ("f1", "unchanged"))
-            rows.append([Cell(str(role), "name"), Cell(release, "name"), *with_interval(f1), chance(f1),
-                         *with_interval(u), chance(u)])  # fmt: skip
+            rows.append(
+                [
+                    Cell(str(role), "name"),
+                    Cell(release, "name"),
+                    *with_interval(f1),
+                    chance(f1),
+                    *with_interval(u),
+                    chance(u),
+                ]
+            )
         groups.append(rows)
     heads = [
         ("role", 1),

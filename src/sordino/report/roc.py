@@ -18,7 +18,8 @@ Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def roc(panels: Mapping[str, Mapping[str, Curve]]) -> str:
-    """ROC curves, as SVG: a row a secret; on the left the whole, on the right few false alarms, drawn larger.
+    """ROC curves, as SVG: a row a secret; on the left the whole, on the right few false alarms,
+    drawn larger.
 
     `panels` is secret to name to curve. The grey line is chance; the reference, `none`, is dashed.
     """
@@ -31,9 +32,15 @@ def roc(panels: Mapping[str, Mapping[str, Curve]]) -> str:
             row[0].set(title=title, ylabel="found (true positives)")
         for axis in axes[-1]:
             axis.set_xlabel("false alarms (false positives)")
-        handles = [handle(name, color=_style(name, names), ls=DASHES if name == "none" else "-") for name in names]
-        figure.legend(handles=[*handles, handle("chance", color=PALE, ls="-", lw=1.4)], loc="outside upper left",
-                      ncols=len(names) + 1)  # fmt: skip
+        handles = [
+            handle(name, color=_style(name, names), ls=DASHES if name == "none" else "-")
+            for name in names
+        ]
+        figure.legend(
+            handles=[*handles, handle("chance", color=PALE, ls="-", lw=1.4)],
+            loc="outside upper left",
+            ncols=len(names) + 1,
+        )
         return svg(figure, "ROC curves")
 
 

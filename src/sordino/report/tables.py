@@ -64,7 +64,17 @@ class Estimates:
     def __init__(self, *tables: pd.DataFrame) -> None:
         table = pd.concat(tables, ignore_index=True)
         table = table[table["split"] == "all"]
-        names = ["metric", "release", "required", "group", "knowledge", "target", "attacker", "corpus", "k"]
+        names = [
+            "metric",
+            "release",
+            "required",
+            "group",
+            "knowledge",
+            "target",
+            "attacker",
+            "corpus",
+            "k",
+        ]
         keys = table[names].astype(str).itertuples(index=False, name=None)
         values = table[list(Estimate._fields)].itertuples(index=False, name=None)
         self._lines = {key: Estimate(*line) for key, line in zip(keys, values, strict=True)}
@@ -91,19 +101,31 @@ class Estimates:
         k: int = 1,
         target: str = "",
     ) -> Estimate:
-        """The estimate, or NaN everywhere; `required` empty is the mean over policies, `corpus` empty all together.
+        """The estimate, or NaN everywhere; `required` empty is the mean over policies, `corpus`
+        empty all together.
 
         `target` is what the metric is about where it is not `TARGETS`.
         """
         target = target or TARGETS.get(metric, "emotion")
         attacker = "" if target == "emotion" else attacker
-        key = (metric, release, required, group, str(knowledge), target, attacker, corpus or self.corpora[0],
-               str(k) if k > 1 else "")  # fmt: skip
+        key = (
+            metric,
+            release,
+            required,
+            group,
+            str(knowledge),
+            target,
+            attacker,
+            corpus or self.corpora[0],
+            str(k) if k > 1 else "",
+        )
         return self._lines.get(key, Estimate())
 
 
 class Cell(NamedTuple):
-    """A text in a table and what it is: `name`, `number`, `paper`, `difference`, `interval`, `chance`, or `gap`."""
+    """A text in a table and what it is: `name`, `number`, `paper`, `difference`, `interval`,
+    `chance`, or `gap`.
+    """
 
     text: str
     kind: str = "number"
@@ -166,7 +188,9 @@ def chance(estimate: Estimate) -> Cell:
 
 
 def beside(paper: float, ours: Estimate) -> tuple[Cell, Cell, Cell, Cell]:
-    """The cells of a published value and ours: paper, ours, difference, interval; NaN where nothing was published."""
+    """The cells of a published value and ours: paper, ours, difference, interval; NaN where nothing
+    was published.
+    """
     known = not math.isnan(paper)
     return (
         Cell(f"{paper:.3f}" if known else "", "paper"),

@@ -36,30 +36,57 @@ class Found:
         self.patience = sorted({int(k) for k in table["k"] if k != ""})
 
     def __call__(
-        self, target: str, metric: str, release: str = RELEASED, attacker: str = BEST, k: int = 1, condition: str = "",
+        self,
+        target: str,
+        metric: str,
+        release: str = RELEASED,
+        attacker: str = BEST,
+        k: int = 1,
+        condition: str = "",
         ignorant: bool = False,
-    ) -> Estimate:  # fmt: skip
+    ) -> Estimate:
         """The estimate, or NaN everywhere."""
         retrains = Knowledge.PATIENT if k > 1 or condition else Knowledge.SEMI_INFORMED
         knowledge = Knowledge.IGNORANT if ignorant else retrains
-        key = (target, metric, release, attacker, str(knowledge), str(k) if k > 1 else "", condition)
+        key = (
+            target,
+            metric,
+            release,
+            attacker,
+            str(knowledge),
+            str(k) if k > 1 else "",
+            condition,
+        )
         return self._lines.get(key, Estimate())
 
 
 def write(
-    audits: Sequence[Audited], folder: str | Path, *, table: str, tasks: Sequence[Audited] = (),
-    people: People | None = None, columns: Mapping[str, Any] | None = None, warnings: Sequence[str] = (),
-) -> pd.DataFrame:  # fmt: skip
-    """Write `estimates.csv`, `run.json` and `report.html` of the audits of one table; the estimates.
+    audits: Sequence[Audited],
+    folder: str | Path,
+    *,
+    table: str,
+    tasks: Sequence[Audited] = (),
+    people: People | None = None,
+    columns: Mapping[str, Any] | None = None,
+    warnings: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Write `estimates.csv`, `run.json` and `report.html` of the audits of one table; the
+    estimates.
 
-    `table` names the vectors; `tasks` are audits of what is to be kept; `columns` say which were dimensions, and
-    `warnings` what a reader must know of them. Raises `StorageError` where nothing can be
-    written.
+    `table` names the vectors; `tasks` are audits of what is to be kept; `columns` say which were
+    dimensions, and `warnings` what a reader must know of them. Raises `StorageError` where nothing
+    can be written.
     """
     folder = storage.folder(folder)
     found = estimates([*audits, *tasks], table, people=people)
     run: dict[str, Any] = {
-        **settled({"table": table, **(columns or {}), "secrets": {one.secret.name: one.config for one in audits}}),
+        **settled(
+            {
+                "table": table,
+                **(columns or {}),
+                "secrets": {one.secret.name: one.config for one in audits},
+            }
+        ),
         "warnings": list(warnings),
         "versions": versions(),
         "verdict": {one.secret.name: one.decision.answer for one in audits},
@@ -71,14 +98,19 @@ def write(
     return found
 
 
-def page(audits: Sequence[Audited], tasks: Sequence[Audited], table: pd.DataFrame, run: Mapping[str, Any]) -> Page:
+def page(
+    audits: Sequence[Audited], tasks: Sequence[Audited], table: pd.DataFrame, run: Mapping[str, Any]
+) -> Page:
     """The page of some audits of one table."""
     look = Found(table)
     first = audits[0]
     lead = (
-        f"What an attacker who retrains learns from **{len(first.rows):,}** vectors of {first.config['dimensions']:,} "
-        f"dimensions and {first.speakers} speakers in `{run['config']['table']}`. The attacker has labelled "
-        "speakers of their own, and is measured on speakers it never saw. The verdict is a permutation test over "
+        f"What an attacker who retrains learns from **{len(first.rows):,}** vectors of "
+        f"{first.config['dimensions']:,} "
+        f"dimensions and {first.speakers} speakers in `{run['config']['table']}`. The attacker has "
+        "labelled "
+        "speakers of their own, and is measured on speakers it never saw. The verdict is a "
+        "permutation test over "
         "speakers for the best of all attackers."
     )
     sections = [
@@ -90,7 +122,10 @@ def page(audits: Sequence[Audited], tasks: Sequence[Audited], table: pd.DataFram
         Section("Who speaks, and what comes back", _people(look)),
         Section("What was not tested", [Terms([*_left_out(first), *_UNTESTED])]),
         Section("How to read this page", [Terms(_READING)]),
-        Section("How it was run", [Terms([*settings(run["config"]), release_page.installed(run["versions"])])]),
+        Section(
+            "How it was run",
+            [Terms([*settings(run["config"]), release_page.installed(run["versions"])])],
+        ),
     ]
     shown = [section for section in sections if section.blocks]
     notices = [*run.get("warnings", ()), *above_original(audits, look), *_notices(audits)]
@@ -108,13 +143,21 @@ def card(audited: Audited, look: Found) -> Card:
     family, setting, pooled, _, _ = decision.by_attacker[0]
     seen = "all utterances of a speaker" if pooled else "one utterance"
     how = (
-        f"Of {len(decision.by_attacker)} attackers the best was {family} ({setting}) with {seen}: p = "
-        f"{decision.p:.3g}, the choice of the best accounted for. An AUC of single utterances above "
+        f"Of {len(decision.by_attacker)} attackers the best was {family} ({setting}) with {seen}: "
+        "p = "
+        f"{decision.p:.3g}, the choice of the best accounted for. An AUC of single utterances "
+        "above "
         f"{number(decision.needed)} would have been called a leak."
     )
-    return Card(name, _values(audited), f"{words[0].upper()}{words[1:]}.", [
-        ("One utterance", [_sentence(audited, look), *_unseen(audited, look)]), ("The test", [how]),
-    ])  # fmt: skip
+    return Card(
+        name,
+        _values(audited),
+        f"{words[0].upper()}{words[1:]}.",
+        [
+            ("One utterance", [_sentence(audited, look), *_unseen(audited, look)]),
+            ("The test", [how]),
+        ],
+    )
 
 
 def measure(secret: Secret) -> str:
@@ -139,7 +182,8 @@ def _sentence(audited: Audited, look: Found) -> str:
     beside = [] if np.isnan(before.value) else [f"on the original vectors {number(before.value)}"]
     beside.append(f"chance {number(found.chance)}")
     return (
-        f"An attacker who retrains on released vectors tells {name} with {words} **{number(found.value)}** "
+        f"An attacker who retrains on released vectors tells {name} with {words} "
+        f"**{number(found.value)}** "
         f"{limits(found)}; {'; '.join(beside)}."
     )
 
@@ -153,7 +197,8 @@ def _unseen(audited: Audited, look: Found) -> list[str]:
     if np.isnan(found.value):
         return []
     return [
-        f"One who learnt from original vectors and never saw a release gets {words} **{number(found.value)}** "
+        f"One who learnt from original vectors and never saw a release gets {words} "
+        f"**{number(found.value)}** "
         f"{limits(found)}. That is no measure of what leaks."
     ]
 
@@ -163,7 +208,8 @@ def _kept(audited: Audited, look: Found) -> str:
     found, before = look(name, "uar"), look(name, "uar", REFERENCE)
     beside = "" if np.isnan(before.value) else f"; on the original vectors {number(before.value)}"
     return (
-        f"{name} is told with UAR **{number(found.value)}** {limits(found)}{beside}; chance {number(found.chance)}, by "
+        f"{name} is told with UAR **{number(found.value)}** {limits(found)}{beside}; chance "
+        f"{number(found.chance)}, by "
         "the best of the same attackers, here on the user's side."
     )
 
@@ -173,7 +219,10 @@ def _attackers(audits: Sequence[Audited], look: Found) -> list[Block]:
     for one in audits:
         if len(one.secret.classes) in (0, 2):
             panels[one.secret.name] = {
-                release: {name: look(one.secret.name, "auc", release, name) for name in (*look.families, BEST)}
+                release: {
+                    name: look(one.secret.name, "auc", release, name)
+                    for name in (*look.families, BEST)
+                }
                 for release in (RELEASED, REFERENCE)
                 if not np.isnan(look(one.secret.name, "auc", release).value)
             }
@@ -191,7 +240,9 @@ def _table(audits: Sequence[Audited], look: Found) -> Table:
     for one in audits:
         rows: list[list[Cell]] = []
         for metric in measures:
-            found, before = (look(one.secret.name, metric, release) for release in (RELEASED, REFERENCE))
+            found, before = (
+                look(one.secret.name, metric, release) for release in (RELEASED, REFERENCE)
+            )
             if not np.isnan(found.value):
                 names = [Cell(one.secret.name if not rows else "", "name"), Cell(metric, "name")]
                 chance = Cell(number(found.chance), "chance")
@@ -213,13 +264,18 @@ def _patient(audits: Sequence[Audited], look: Found) -> list[Block]:
         if one.secret.within or len(one.secret.classes) != 2:
             continue
         panels[name] = {
-            release: [(k, look(name, "auc", release, k=k)) for k in (1, *look.patience)
-                      if not np.isnan(look(name, "auc", release, k=k).value)]
-            for release in (RELEASED, REFERENCE) if not np.isnan(look(name, "auc", release).value)
-        }  # fmt: skip
+            release: [
+                (k, look(name, "auc", release, k=k))
+                for k in (1, *look.patience)
+                if not np.isnan(look(name, "auc", release, k=k).value)
+            ]
+            for release in (RELEASED, REFERENCE)
+            if not np.isnan(look(name, "auc", release).value)
+        }
         whole = look(name, "auc", condition=WHOLE)
         sentences.append(
-            f"Who sees all utterances of a speaker at once, and learns from whole speakers, tells {name} with AUC "
+            "Who sees all utterances of a speaker at once, and learns from whole speakers, tells "
+            f"{name} with AUC "
             f"**{number(whole.value)}** {limits(whole)}."
         )
     if not panels:
@@ -233,14 +289,22 @@ def _people(look: Found) -> list[Block]:
     """Re-identification and reconstruction, in sentences."""
     sentences = []
     for metric, words in (
-        ("uar", "An attacker who has labelled utterances of the very people names the speaker with UAR"),
+        (
+            "uar",
+            "An attacker who has labelled utterances of the very people names the speaker with UAR",
+        ),
         ("eer", "Whether a claimed speaker is the right one is told with an equal error rate of"),
     ):
         found, before = look("speaker", metric), look("speaker", metric, REFERENCE)
         if not np.isnan(found.value):
-            beside = "" if np.isnan(before.value) else f"; on the original vectors {number(before.value)}"
+            beside = (
+                ""
+                if np.isnan(before.value)
+                else f"; on the original vectors {number(before.value)}"
+            )
             sentences.append(
-                f"{words} **{number(found.value)}** {limits(found)}{beside}; chance {number(found.chance)}."
+                f"{words} **{number(found.value)}** {limits(found)}{beside}; chance "
+                f"{number(found.chance)}."
             )
     back = look("reconstruction", "reconstruction")
     if not np.isnan(back.value):
@@ -258,13 +322,18 @@ def _roc(audits: Sequence[Audited]) -> list[Block]:
             semi = one.guesses["knowledge"] == str(Knowledge.SEMI_INFORMED)
             best = one.guesses[semi & one.guesses["best"]]
             panels[one.secret.name] = {
-                str(release): metrics.roc_curve(own["truth"].to_numpy() == 1, own["score"].to_numpy())
+                str(release): metrics.roc_curve(
+                    own["truth"].to_numpy() == 1, own["score"].to_numpy()
+                )
                 for release, own in best.groupby("release", sort=False)
             }
     if not panels:
         return []
     return [
-        Picture(roc.roc(panels), "Right: the corner of few false alarms, where an attacker is sure of those it names.")
+        Picture(
+            roc.roc(panels),
+            "Right: the corner of few false alarms, where an attacker is sure of those it names.",
+        )
     ]
 
 
@@ -274,7 +343,8 @@ def drawn(audits: Sequence[Audited]) -> list[str]:
     for one in audits:
         if len(one.rows) < one.of:
             lines.append(
-                f"{len(one.rows):,} of {one.of:,} rows of {one.speakers:,} speakers were audited, drawn evenly from "
+                f"{len(one.rows):,} of {one.of:,} rows of {one.speakers:,} speakers were audited, "
+                "drawn evenly from "
                 "the speakers: more rows (--rows) may find more, and take longer."
             )
     return list(dict.fromkeys(lines))
@@ -285,15 +355,19 @@ ABOVE: Final = 0.02
 
 
 def above_original(audits: Sequence[Audited], look: Found) -> list[str]:
-    """A warning on each secret that is told better from released vectors than from the original ones."""
+    """A warning on each secret that is told better from released vectors than from the original
+    ones.
+    """
     told = []
     for one in audits:
         name, metric = one.secret.name, measure(one.secret)
         found, before = look(name, metric), look(name, metric, REFERENCE)
         if found.low > before.value and found.value > before.value + ABOVE:
             told.append(
-                f"{name}: {metric.upper()} {number(found.value)} on released vectors, above {number(before.value)} on "
-                "the original ones: a release adds nothing of a secret, so the reference may be of other rows, or a "
+                f"{name}: {metric.upper()} {number(found.value)} on released vectors, above "
+                f"{number(before.value)} on "
+                "the original ones: a release adds nothing of a secret, so the reference may be of "
+                "other rows, or a "
                 "label may stand among the dimensions."
             )
     return told
@@ -305,13 +379,15 @@ def _notices(audits: Sequence[Audited]) -> list[str]:
     notices += drawn(audits)
     if REFERENCE not in set(first.guesses["release"]):
         notices.append(
-            "The unprotected vectors were not given, so nobody sees what there was to hide, nor whether these "
+            "The unprotected vectors were not given, so nobody sees what there was to hide, nor "
+            "whether these "
             "attackers can find it at all: pass the reference."
         )
     for one in audits:
         if one.unable:
             notices.append(
-                f"{', '.join(one.unable)}: much worse than the best on the original vectors, so unable to vouch that "
+                f"{', '.join(one.unable)}: much worse than the best on the original vectors, so "
+                "unable to vouch that "
                 f"{one.secret.name} is hidden."
             )
     return notices
@@ -322,7 +398,9 @@ def _left_out(audited: Audited) -> list[tuple[str, str]]:
     absent = [family for family in FULL if family not in audited.config["families"]]
     if not absent:
         return []
-    return [("left out, being quick", f"{', '.join(absent)}: an audit without --quick asks them too.")]
+    return [
+        ("left out, being quick", f"{', '.join(absent)}: an audit without --quick asks them too.")
+    ]
 
 
 _UNTESTED: Final = (
@@ -341,13 +419,23 @@ _UNTESTED: Final = (
     ("several releases", "What two releases of one utterance tell together."),
 )
 _READING: Final = (
-    ("leak", "The best attacker did better than on all but a twentieth of the shuffles of the secret over speakers."),
-    ("no leak found", "These attackers found none. An AUC above the one printed would have been called a leak."),
+    (
+        "leak",
+        "The best attacker did better than on all but a twentieth of the shuffles of the secret "
+        "over speakers.",
+    ),
+    (
+        "no leak found",
+        "These attackers found none. An AUC above the one printed would have been called a leak.",
+    ),
     ("cannot tell", "Speakers are too few for a useful answer. It does not mean private."),
     ("AUC", "How often a row of one value scores above a row of the other. Chance 0.5."),
     ("UAR, privacy", "Unweighted average recall of the guesses; privacy is 1 − UAR."),
     ("advantage", "How far the guesses are from chance: 0 is chance, 1 is always right."),
-    ("tpr@fpr=0.01", "The share of one value that the attacker names while wrong about 1 % of the other."),
+    (
+        "tpr@fpr=0.01",
+        "The share of one value that the attacker names while wrong about 1 % of the other.",
+    ),
     ("bits", "What one utterance tells, in bits, by a calibrated attacker. Below 0 it misleads."),
     ("[0.80, 0.90]", "95 % interval over speakers."),
 )

@@ -24,7 +24,8 @@ _WHO: Final = {
 
 
 def outcome(found: Estimate) -> str:
-    """`leak` where the whole interval lies above chance, `no leak found` where not, `cannot tell` without limits.
+    """`leak` where the whole interval lies above chance, `no leak found` where not, `cannot tell`
+    without limits.
 
     >>> outcome(Estimate(0.8, 0.7, 0.9, chance=0.5)), outcome(Estimate(0.8, 0.4, 0.9, chance=0.5))
     ('leak', 'no leak found')
@@ -35,7 +36,9 @@ def outcome(found: Estimate) -> str:
 
 
 def headline(look: Estimates, release: str, required: str = "") -> str:
-    """Which secrets an attacker who retrains can tell, and how much of their advantage both attackers keep."""
+    """Which secrets an attacker who retrains can tell, and how much of their advantage both
+    attackers keep.
+    """
     groups: dict[str, list[str]] = {}
     asked = {secret: (metric, TARGETS[metric]) for metric, secret in SECRETS.items()}
     asked |= {FURTHER[target]: ("auc", target) for target in look.further}
@@ -56,7 +59,8 @@ def headline(look: Estimates, release: str, required: str = "") -> str:
     left = {knowledge: _left(look, release, knowledge, required) for knowledge in _WHO}
     if release != NONE and all(left.values()):
         sentences.append(
-            f"Of its advantage over chance on the original features, an attacker who never saw the release keeps "
+            "Of its advantage over chance on the original features, an attacker who never saw the "
+            "release keeps "
             f"{left[Knowledge.IGNORANT]}; one who retrains keeps {left[Knowledge.SEMI_INFORMED]}."
         )
     return " ".join(sentences)
@@ -66,7 +70,9 @@ def _left(look: Estimates, release: str, knowledge: Knowledge, required: str) ->
     """What is left of (AUC - chance) on the original features, for each secret, in words."""
     shares = []
     for metric, secret in SECRETS.items():
-        after, before = (look(metric, name, required, knowledge=knowledge) for name in (release, NONE))
+        after, before = (
+            look(metric, name, required, knowledge=knowledge) for name in (release, NONE)
+        )
         if before.value > before.chance and not math.isnan(after.value):
             share = max(0.0, (after.value - after.chance) / (before.value - before.chance))
             shares.append(f"**{100 * share:.0f} %** for {secret}")
@@ -74,16 +80,26 @@ def _left(look: Estimates, release: str, knowledge: Knowledge, required: str) ->
 
 
 def attacks(look: Estimates, release: str, knowledge: Knowledge, required: str = "") -> list[str]:
-    """One sentence a secret: how well this attacker tells it, on the original features, and by chance."""
-    done = {"distinguish": "tells sensitive from neutral with AUC", "auc": "tells female from male voices with AUC"}
+    """One sentence a secret: how well this attacker tells it, on the original features, and by
+    chance.
+    """
+    done = {
+        "distinguish": "tells sensitive from neutral with AUC",
+        "auc": "tells female from male voices with AUC",
+    }
     if knowledge == Knowledge.IGNORANT:
         done["f1"] = "finds sensitive utterances with F1"
     sentences: list[str] = []
     for metric, does in done.items():
         group = Role.SENSITIVE if metric == "f1" else ""
-        found, reference = (look(metric, name, required, group, knowledge=knowledge) for name in (release, NONE))
+        found, reference = (
+            look(metric, name, required, group, knowledge=knowledge) for name in (release, NONE)
+        )
         if not math.isnan(found.value):
-            sentences.append(f"{'It' if sentences else _WHO[knowledge]} {does} {_figure(found, reference, release)}.")
+            sentences.append(
+                f"{'It' if sentences else _WHO[knowledge]} {does} "
+                f"{_figure(found, reference, release)}."
+            )
     return sentences
 
 
@@ -95,7 +111,8 @@ def kept(look: Estimates, release: str, required: str = "") -> list[str]:
     if release != NONE:
         shares = {role: _sure(found) for role, found in u.items()}
         sentences.append(
-            f"Of the utterances that were called required before the release, {shares[Role.REQUIRED]} still are; "
+            "Of the utterances that were called required before the release, "
+            f"{shares[Role.REQUIRED]} still are; "
             f"of those called neutral, {shares[Role.NEUTRAL]}."
         )
     return sentences

@@ -1,4 +1,6 @@
-"""Sound and words as numbers: recordings, their mel energies, their functionals, and the vectors of what was said."""
+"""Sound and words as numbers: recordings, their mel energies, their functionals, and the vectors of
+what was said.
+"""
 
 from __future__ import annotations
 

@@ -61,7 +61,9 @@ SAMPLING_RATE: Final = 16000
 """Hz. The rate of the speech corpora in use, and what every feature set here is computed at."""
 
 SHORTEST_SECONDS: Final = 0.06
-"""The shortest recording that openSMILE has functionals for (all its sets that are used here, at 16 kHz)."""
+"""The shortest recording that openSMILE has functionals for (all its sets that are used here, at 16
+kHz).
+"""
 
 LONGEST_SECONDS: Final = 600.0
 """The longest utterance: at 16 kHz 38 MB of samples."""
@@ -75,15 +77,21 @@ RATES: Final = (4000, 384000)
 MOST_CHANNELS: Final = 64
 
 MOST_SAMPLES: Final = 600 * 192000
-"""Samples of all channels of the longest utterance, so that a small file cannot ask for minutes of work."""
+"""Samples of all channels of the longest utterance, so that a small file cannot ask for minutes of
+work.
+"""
 
 LOUDEST: Final = 2.0**31
-"""The largest sample. Full scale is 1; some programs write whole numbers of up to 32 bits as floats."""
+"""The largest sample. Full scale is 1; some programs write whole numbers of up to 32 bits as
+floats.
+"""
 
 
 @dataclass(frozen=True)
 class Cut:
-    """An utterance in a file: frames `first` to `stop`, `None` for the end of the file, which `promised` names."""
+    """An utterance in a file: frames `first` to `stop`, `None` for the end of the file, which
+    `promised` names.
+    """
 
     path: str | Path
     rate: int
@@ -102,11 +110,13 @@ class Cut:
 def read(
     path: str | Path, start: float = 0.0, end: float = math.nan, sampling_rate: int = SAMPLING_RATE
 ) -> NDArray[np.float32]:
-    """The samples of a recording as one channel, shape `(samples,)`; the table above says what becomes of each kind.
+    """The samples of a recording as one channel, shape `(samples,)`; the table above says what
+    becomes of each kind.
 
-    `start` and `end` cut an utterance out of a longer file, in seconds from its start; an `end` of NaN is the end of
-    the file. `sampling_rate` in Hz is that of the result, whatever the file has. The sound is decoded, mixed down and
-    resampled in blocks: whatever a file promises, the longest utterance takes under 200 MB.
+    `start` and `end` cut an utterance out of a longer file, in seconds from its start; an `end` of
+    NaN is the end of the file. `sampling_rate` in Hz is that of the result, whatever the file has.
+    The sound is decoded, mixed down and resampled in blocks: whatever a file promises, the longest
+    utterance takes under 200 MB.
 
     Raises `AudioError` for what cannot be used, `StorageError` for what may not be read.
 
@@ -121,18 +131,22 @@ def read(
         count, bad, samples = _decoded(sound.blocks(cut.first, cut.stop), cut, sampling_rate)
     _whole(cut, count)
     if bad:
-        raise AudioError(f"{path}: {bad} of {count} samples are NaN or infinite: record or convert it anew")
+        raise AudioError(
+            f"{path}: {bad} of {count} samples are NaN or infinite: record or convert it anew"
+        )
     loudest = max(float(samples.max(initial=0)), -float(samples.min(initial=0)))
     if not loudest <= LOUDEST:
-        raise AudioError(f"{path}: samples up to {loudest:.3g}, expected full scale at 1: scale them first")
+        raise AudioError(
+            f"{path}: samples up to {loudest:.3g}, expected full scale at 1: scale them first"
+        )
     return samples
 
 
 def header(path: str | Path) -> Header:
     """The format, rate, channels and promised length of a recording, without decoding it.
 
-    Raises `AudioError` for what is no sound file or of a rate or number of channels that `read` refuses, and where the
-    end of a WAV or FLAC is missing.
+    Raises `AudioError` for what is no sound file or of a rate or number of channels that `read`
+    refuses, and where the end of a WAV or FLAC is missing.
     """
     with decoding.opened(path) as sound:
         _check_format(sound.header, path)
@@ -140,10 +154,13 @@ def header(path: str | Path) -> Header:
             raise AudioError(f"{path}: no samples: leave it out, or record it anew")
         if sound.header.missing:
             raise AudioError(
-                f"{path}: {sound.header.missing} bytes of its samples are missing, the file is cut short: copy it anew"
+                f"{path}: {sound.header.missing} bytes of its samples are missing, the file is cut "
+                "short: copy it anew"
             )
         if not sound.ends():
-            raise AudioError(f"{path}: its last samples are missing, the file is cut short: copy it anew")
+            raise AudioError(
+                f"{path}: its last samples are missing, the file is cut short: copy it anew"
+            )
         return sound.header
 
 
@@ -182,30 +199,44 @@ def cut_of(header: Header, path: str | Path, start: float = 0.0, end: float = ma
     return cut if math.isnan(end) else replace(cut, stop=round(stop * rate))
 
 
-def write(path: str | Path, samples: NDArray[np.floating], sampling_rate: int = SAMPLING_RATE) -> Path:
-    """Write one channel as 16-bit WAV or FLAC, by the suffix of `path`; the path. The file is whole or not there.
+def write(
+    path: str | Path, samples: NDArray[np.floating], sampling_rate: int = SAMPLING_RATE
+) -> Path:
+    """Write one channel as 16-bit WAV or FLAC, by the suffix of `path`; the path. The file is whole
+    or not there.
 
-    Samples are rounded to the nearest of the 65,535 steps within ±32767/32768; what lies beyond is clipped.
+    Samples are rounded to the nearest of the 65,535 steps within ±32767/32768; what lies beyond is
+    clipped.
 
-    Raises `AudioError` for no samples, several channels, NaN or another suffix, `StorageError` where it cannot be
-    written.
+    Raises `AudioError` for no samples, several channels, NaN or another suffix, `StorageError`
+    where it cannot be written.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in (".wav", ".flac"):
-        raise AudioError(f"{path}: suffix {suffix or 'missing'}, expected .wav or .flac: choose one of them")
+        raise AudioError(
+            f"{path}: suffix {suffix or 'missing'}, expected .wav or .flac: choose one of them"
+        )
     if samples.ndim != 1 or not samples.size:
-        raise AudioError(f"{path}: samples of shape {samples.shape}, expected (samples,) with one or more of them")
+        raise AudioError(
+            f"{path}: samples of shape {samples.shape}, expected (samples,) with one or more of "
+            "them"
+        )
     if not np.isfinite(samples).all():
-        raise AudioError(f"{path}: samples are NaN or infinite, expected numbers: check what computed them")
+        raise AudioError(
+            f"{path}: samples are NaN or infinite, expected numbers: check what computed them"
+        )
     steps = np.rint(full_scale(samples) * 32768).astype(np.int16)
     return store(path, decoding.encoded(steps, sampling_rate, suffix[1:].upper()))
 
 
-def resampler(from_hz: int, to_hz: int = SAMPLING_RATE) -> Callable[[NDArray[np.float32], bool], NDArray[np.float32]]:
-    """A function `(samples, last) -> samples` that resamples one channel of a stream, block by block.
+def resampler(
+    from_hz: int, to_hz: int = SAMPLING_RATE
+) -> Callable[[NDArray[np.float32], bool], NDArray[np.float32]]:
+    """A function `(samples, last) -> samples` that resamples one channel of a stream, block by
+    block.
 
-    What comes out in all is what `soxr.resample` makes of the whole, later by some milliseconds. `last` says that
-    nothing follows. A function serves one stream.
+    What comes out in all is what `soxr.resample` makes of the whole, later by some milliseconds.
+    `last` says that nothing follows. A function serves one stream.
 
     >>> resample = resampler(48000)
     >>> sum(resample(np.zeros(480, np.float32), number == 99).size for number in range(100))
@@ -241,29 +272,35 @@ def check(samples: NDArray[np.floating]) -> None:
     """Raise `AudioError` for what is not one channel of finite floats."""
     if samples.ndim != 1 or samples.dtype.kind != "f":
         raise AudioError(
-            f"samples of shape {samples.shape} and type {samples.dtype}, expected one channel of floats, full scale at "
+            f"samples of shape {samples.shape} and type {samples.dtype}, expected one channel of "
+            "floats, full scale at "
             "±1: take the mean of the channels, and divide 16-bit integers by 32768"
         )
     bad = samples.size - np.count_nonzero(np.isfinite(samples))
     if bad:
-        raise AudioError(f"{bad} of {samples.size} samples are NaN or infinite: record or convert it anew")
+        raise AudioError(
+            f"{bad} of {samples.size} samples are NaN or infinite: record or convert it anew"
+        )
 
 
 def _check_length(cut: Cut, count: int) -> None:
     """Raise for more or fewer frames than an utterance has."""
     if count > math.ceil(LONGEST_SECONDS * cut.rate):
         raise AudioError(
-            f"{cut.path}: {count / cut.rate:.0f} s, expected one utterance of at most {LONGEST_SECONDS:.0f} s: give "
+            f"{cut.path}: {count / cut.rate:.0f} s, expected one utterance of at most "
+            f"{LONGEST_SECONDS:.0f} s: give "
             "its start and end"
         )
     if count * cut.channels > MOST_SAMPLES:
         raise AudioError(
-            f"{cut.path}: {count / cut.rate:.0f} s of {cut.channels} channels at {cut.rate} Hz, expected at most "
+            f"{cut.path}: {count / cut.rate:.0f} s of {cut.channels} channels at {cut.rate} Hz, "
+            "expected at most "
             f"{MOST_SAMPLES:,} samples: take a shorter cut, or resample it first"
         )
     if count < SHORTEST_SECONDS * cut.rate:
         raise AudioError(
-            f"{cut.path}: {1000 * count / cut.rate:.3g} ms, expected at least {1000 * SHORTEST_SECONDS:.0f}: leave "
+            f"{cut.path}: {1000 * count / cut.rate:.3g} ms, expected at least "
+            f"{1000 * SHORTEST_SECONDS:.0f}: leave "
             "it out, or take a longer cut"
         )
 
@@ -272,7 +309,8 @@ def _check_format(header: Header, path: str | Path) -> None:
     """Raise for a rate or a number of channels that no recording of speech has."""
     if not (RATES[0] <= header.sampling_rate <= RATES[1] and header.channels <= MOST_CHANNELS):
         raise AudioError(
-            f"{path}: {header.channels} channels at {header.sampling_rate} Hz, expected at most {MOST_CHANNELS} at "
+            f"{path}: {header.channels} channels at {header.sampling_rate} Hz, expected at most "
+            f"{MOST_CHANNELS} at "
             f"{RATES[0]} to {RATES[1]} Hz: resample or convert it first"
         )
 
@@ -280,12 +318,16 @@ def _check_format(header: Header, path: str | Path) -> None:
 def _decoded(
     blocks: Iterator[NDArray[np.float32]], cut: Cut, sampling_rate: int
 ) -> tuple[int, int, NDArray[np.float32]]:
-    """The number of frames, how many of them are not finite, and the resampled mean of the channels."""
+    """The number of frames, how many of them are not finite, and the resampled mean of the
+    channels.
+    """
     resample = resampler(cut.rate, sampling_rate)
     share = np.full(cut.channels, 1 / cut.channels, dtype=np.float32)
     count, bad, parts = 0, 0, []
     for block in blocks:
-        with np.errstate(invalid="ignore", over="ignore"):  # infinite samples are reported by the caller
+        with np.errstate(
+            invalid="ignore", over="ignore"
+        ):  # infinite samples are reported by the caller
             mono = block @ share  # (frames,)
         count, bad = count + len(mono), bad + len(mono) - int(np.count_nonzero(np.isfinite(mono)))
         _check_length(cut, max(count, math.ceil(SHORTEST_SECONDS * cut.rate)))
@@ -297,10 +339,13 @@ def _whole(cut: Cut, count: int) -> None:
     """Raise where fewer frames were decoded than the header or the cut promises."""
     if cut.promised is not None and count < (cut.expected or 0):
         raise AudioError(
-            f"{cut.path}: {count} of {cut.expected} samples are there, the file is cut short: copy it anew"
+            f"{cut.path}: {count} of {cut.expected} samples are there, the file is cut short: copy "
+            "it anew"
         )
     late = LATE_SECONDS * cut.rate
-    if cut.promised is None and (not count or (cut.expected is not None and count < cut.expected - late)):
+    if cut.promised is None and (
+        not count or (cut.expected is not None and count < cut.expected - late)
+    ):
         length = seconds(cut.path)
         if not length:
             raise AudioError(f"{cut.path}: no samples: leave it out, or record it anew")
@@ -311,6 +356,7 @@ def _whole(cut: Cut, count: int) -> None:
 
 def _outside(path: str | Path, start: float, stop: float, length: float) -> AudioError:
     return AudioError(
-        f"{path}: cut from {start:g} to {stop:g} s, expected 0 <= start < end <= {length:g} s, the length of the "
+        f"{path}: cut from {start:g} to {stop:g} s, expected 0 <= start < end <= {length:g} s, the "
+        "length of the "
         "file: correct start and end"
     )

@@ -1,4 +1,6 @@
-"""Sound files as blocks of samples, decoded to their true end: libsndfile, which is told no promised length."""
+"""Sound files as blocks of samples, decoded to their true end: libsndfile, which is told no
+promised length.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,8 @@ class Sound:
     def blocks(self, first: int = 0, stop: int | None = None) -> Iterator[Block]:
         """Blocks `(frames, channels)` from frame `first` up to `stop`, or to the end of the sound.
 
-        Raises `AudioError` where the sound is damaged or ends early, and where the file holds another sound after it.
+        Raises `AudioError` where the sound is damaged or ends early, and where the file holds
+        another sound after it.
         """
         kind, total = self.header.format, self.header.frames
         if kind == "MP3":
@@ -82,7 +85,9 @@ class Sound:
         if self.header.format != "FLAC" or not self.header.frames:
             return True
         try:
-            return any(len(block) for block in self.blocks(self.header.frames - 1, self.header.frames))
+            return any(
+                len(block) for block in self.blocks(self.header.frames - 1, self.header.frames)
+            )
         except AudioError:
             return False
 
@@ -100,8 +105,12 @@ class Sound:
         if kind == "FLAC":
             self._patches, frames = header_lengths.of_flac(self._stream, self._start)
         if rate < 1 or channels < 1:
-            raise AudioError(f"{self._path}: {channels} channels at {rate} Hz, expected sound: record it anew")
-        unknown = frames >= _UNKNOWN or (kind == "FLAC" and not frames) or (kind == "MP3" and not indexed)
+            raise AudioError(
+                f"{self._path}: {channels} channels at {rate} Hz, expected sound: record it anew"
+            )
+        unknown = (
+            frames >= _UNKNOWN or (kind == "FLAC" and not frames) or (kind == "MP3" and not indexed)
+        )
         return Header(kind, rate, channels, None if unknown else frames, missing)
 
     def _view(self, patched: bool = True) -> View:
@@ -109,7 +118,11 @@ class Sound:
 
     def _mpeg(self, indexed: bool) -> View:
         """The file as it is where its index is right; else without index and end."""
-        return self._view(False) if indexed else header_lengths.endless(self._stream, self._size, self._patches)
+        return (
+            self._view(False)
+            if indexed
+            else header_lengths.endless(self._stream, self._size, self._patches)
+        )
 
     @contextmanager
     def _opened(self, view: View) -> Iterator[soundfile.SoundFile]:
@@ -123,7 +136,9 @@ class Sound:
             head = header_lengths.at(self._stream, 0, file_types.HEAD)
             raise AudioError(f"{self._path}: {file_types.content(head)}") from error
         with sound:
-            sound.seekable = lambda: False  # else it seeks after every block, and decodes that again
+            sound.seekable = lambda: (
+                False
+            )  # else it seeks after every block, and decodes that again
             yield sound
 
     def _read(self, view: View, first: int, stop: int | None) -> Iterator[Block]:
@@ -140,7 +155,9 @@ class Sound:
             sound.seek(first)
         except soundfile.LibsndfileError as error:
             second = first / sound.samplerate
-            raise AudioError(f"{self._path}: damaged or cut short before {second:g} s: copy it anew") from error
+            raise AudioError(
+                f"{self._path}: damaged or cut short before {second:g} s: copy it anew"
+            ) from error
 
     def _until(self, sound: soundfile.SoundFile, view: View, count: int | None) -> Iterator[Block]:
         """Blocks of as many frames, or of all that come."""
@@ -149,7 +166,11 @@ class Sound:
         most, done = max(1, _BLOCK // sound.channels), 0
         while count is None or done < count:
             try:
-                block = sound.read(most if count is None else min(most, count - done), dtype="float32", always_2d=True)
+                block = sound.read(
+                    most if count is None else min(most, count - done),
+                    dtype="float32",
+                    always_2d=True,
+                )
             except soundfile.LibsndfileError as error:
                 raise AudioError(f"{self._path}: damaged or cut short: copy it anew") from error
             self._tell(view)
@@ -189,19 +210,26 @@ class Sound:
     def _alone(self) -> None:
         """Raise where the end of the sound is missing, or more sound follows."""
         if self.header.format == "OGG" and not self.ends():
-            raise AudioError(f"{self._path}: its last page is missing, the file is cut short: copy it anew")
+            raise AudioError(
+                f"{self._path}: its last page is missing, the file is cut short: copy it anew"
+            )
         rest = max(0, self._size - self._position)
-        again = header_lengths.another(self.header.format, self._stream, self._position, self._start)
+        again = header_lengths.another(
+            self.header.format, self._stream, self._position, self._start
+        )
         if again and not (self.header.format == "MP3" and rest <= _SLACK):
             raise AudioError(
-                f"{self._path}: {rest} bytes of another sound follow its end, expected one: convert it to WAV "
+                f"{self._path}: {rest} bytes of another sound follow its end, expected one: "
+                "convert it to WAV "
                 "or FLAC, or split it"
             )
 
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[Sound]:
-    """A sound file, open. Raises `AudioError` for what is no sound file, `StorageError` for what may not be read."""
+    """A sound file, open. Raises `AudioError` for what is no sound file, `StorageError` for what
+    may not be read.
+    """
     path = Path(path)
     if not path.is_file():
         raise AudioError(f"{path}: {file_types.no_file(path)}")

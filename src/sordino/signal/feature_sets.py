@@ -13,7 +13,9 @@ from sordino.signal.smile import Functionals
 
 
 class Extractor(Protocol):
-    """Samples to values, which `name`, `sampling_rate` (Hz) and `config` decide; `recipe` is a part of the latter."""
+    """Samples to values, which `name`, `sampling_rate` (Hz) and `config` decide; `recipe` is a part
+    of the latter.
+    """
 
     @property
     def name(self) -> str: ...
@@ -46,9 +48,11 @@ FEATURE_SETS: Final[dict[str, FeatureSet]] = {
     "ComParE_2016": Functionals("ComParE_2016", 6373),
     "eGeMAPSv02": Functionals("eGeMAPSv02", 88),
 }
-"""Feature sets by name: `mel`, sordino's own, which needs no openSMILE and may be shipped; `IS13` of the Interspeech
-2013 challenge (Schuller et al. 2013; Feng 2021 uses it), `ComParE_2016` its later revision, `eGeMAPSv02` a small set
-chosen by voice researchers (Eyben et al. 2016). A new set is one module and one line here."""
+"""Feature sets by name: `mel`, sordino's own, which needs no openSMILE and may be shipped; `IS13`
+of the Interspeech 2013 challenge (Schuller et al. 2013; Feng 2021 uses it), `ComParE_2016` its
+later revision, `eGeMAPSv02` a small set chosen by voice researchers (Eyben et al. 2016). A new set
+is one module and one line here.
+"""
 
 SEQUENCES: Final[dict[str, Extractor]] = {"filterbank": Filterbank()}
 """Samples to a sequence of frames, `(steps, width)`."""

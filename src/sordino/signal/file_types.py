@@ -11,7 +11,12 @@ HEAD: Final = 512
 _CONVERT: Final = "convert it to WAV or FLAC"
 
 _STARTS: Final[tuple[tuple[int, bytes, str, str], ...]] = (
-    (0, b"version https://git-lfs", "a git-lfs pointer", "fetch the recordings with `git lfs pull`"),
+    (
+        0,
+        b"version https://git-lfs",
+        "a git-lfs pointer",
+        "fetch the recordings with `git lfs pull`",
+    ),
     (0, b"/annex/objects/", "a git-annex pointer", "fetch the recordings with `git annex get`"),
     (0, b"PK\x03\x04", "a ZIP archive", "unpack it"),
     (0, b"\x1f\x8b", "a gzip archive", "unpack it"),
@@ -32,7 +37,8 @@ _TEXT: Final = frozenset({*range(32, 127), *b"\t\n\r\f", *range(128, 256)})
 
 
 def content(head: bytes) -> str:
-    """The content of a file that no decoder reads, as part of a message that ends with the next step.
+    """The content of a file that no decoder reads, as part of a message that ends with the next
+    step.
 
     >>> content(b"version https://git-lfs.github.com/spec/v1")
     'not a sound file that can be read, but a git-lfs pointer: fetch the recordings with `git lfs pull`'

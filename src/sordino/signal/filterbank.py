@@ -1,4 +1,5 @@
-"""A recording as frames: the logarithm of its energy in mel bands, as Kaldi computes it (Povey et al. 2011).
+"""A recording as frames: the logarithm of its energy in mel bands, as Kaldi computes it (Povey et
+al. 2011).
 
     samples     16 kHz, full scale ±1
       frames    25 ms every 10 ms, those that lie in the recording as a whole: 1 + (samples − 400) // 160 of them
@@ -7,9 +8,9 @@
                 half the sampling rate, each reaching to the centres of its neighbours
       values    ln(max(energy, FLOOR))
 
-A frame depends on its own 25 ms and on nothing else: cut a recording at any multiple of 10 ms, and the frames that lie
-within a part are the same bits. Kaldi counts samples as 16-bit integers, so its values are 2 ln(32768) = 20.79 higher;
-its dither, which is random, is off.
+A frame depends on its own 25 ms and on nothing else: cut a recording at any multiple of 10 ms, and
+the frames that lie within a part are the same bits. Kaldi counts samples as 16-bit integers, so its
+values are 2 ln(32768) = 20.79 higher; its dither, which is random, is off.
 """
 
 from __future__ import annotations
@@ -40,9 +41,11 @@ LOWEST_HZ: Final = 20.0
 """Where the lowest band begins."""
 
 FLOOR: Final = 2.0**-30
-"""The least energy, that of one step of 16 bits: digital silence is ln(FLOOR) = −20.79 in all bands, a little below the
-faintest noise that 16 bits hold, and not minus infinity. Kaldi's own floor of 2^-23 would lie within the pauses of
-quiet recordings when full scale is ±1: a quarter of RAVDESS."""
+"""The least energy, that of one step of 16 bits: digital silence is ln(FLOOR) = −20.79 in all
+bands, a little below the faintest noise that 16 bits hold, and not minus infinity. Kaldi's own
+floor of 2^-23 would lie within the pauses of quiet recordings when full scale is ±1: a quarter of
+RAVDESS.
+"""
 
 SLOWEST_HZ: Final = 8000
 """The lowest sampling rate: below it the bands are narrower than the lines of the spectrum."""
@@ -51,13 +54,16 @@ RECIPE: Final = 1
 """Counts the changes of this file and of `sordino.signal.audio` that change values."""
 
 
-def filterbank(samples: NDArray[np.floating], sampling_rate: int = SAMPLING_RATE) -> NDArray[np.float32]:
+def filterbank(
+    samples: NDArray[np.floating], sampling_rate: int = SAMPLING_RATE
+) -> NDArray[np.float32]:
     """The log mel energies of a recording, `(samples,) -> (frames, 40)`, from −20.79 to about 14.
 
-    `samples` are full scale at ±1, `sampling_rate` is theirs in Hz; another rate has other bands, so resample to the
-    one that a model was trained with.
+    `samples` are full scale at ±1, `sampling_rate` is theirs in Hz; another rate has other bands,
+    so resample to the one that a model was trained with.
 
-    Raises `AudioError` for less than one frame of 25 ms, NaN or infinity, several channels, and under 8 kHz.
+    Raises `AudioError` for less than one frame of 25 ms, NaN or infinity, several channels, and
+    under 8 kHz.
 
     >>> time = np.arange(8000) / 16000
     >>> frames = filterbank(np.sin(2 * np.pi * 1000 * time))
@@ -68,8 +74,12 @@ def filterbank(samples: NDArray[np.floating], sampling_rate: int = SAMPLING_RATE
 
     _check(samples, sampling_rate)
     energies = kaldi_native_fbank.OnlineFbank(_options(sampling_rate))
-    energies.accept_waveform(sampling_rate, samples.astype(np.float32).data)  # as an array it is read at half the speed
-    frames = np.stack([energies.get_frame(frame) for frame in range(energies.num_frames_ready)])  # (frames, 40)
+    energies.accept_waveform(
+        sampling_rate, samples.astype(np.float32).data
+    )  # as an array it is read at half the speed
+    frames = np.stack(
+        [energies.get_frame(frame) for frame in range(energies.num_frames_ready)]
+    )  # (frames, 40)
     values: NDArray[np.float32] = np.log(np.maximum(frames, np.float32(FLOOR)))
     return values
 
@@ -78,7 +88,9 @@ def versions() -> dict[str, str]:
     """What else decides the values of a recording."""
     import importlib.metadata  # here, as it loads slowly and no frame needs it
 
-    return {"kaldi-native-fbank": importlib.metadata.version("kaldi-native-fbank")} | audio.versions()
+    return {
+        "kaldi-native-fbank": importlib.metadata.version("kaldi-native-fbank")
+    } | audio.versions()
 
 
 @dataclass(frozen=True)
@@ -96,8 +108,18 @@ class Filterbank:
     @property
     def config(self) -> dict[str, object]:
         """All that decides the values, versions included."""
-        settings = {"name": self.name, "sampling_rate": self.sampling_rate, "recipe": RECIPE, "bands": BANDS}
-        settings |= {"frame": FRAME_SECONDS, "step": STEP_SECONDS, "lowest_hz": LOWEST_HZ, "floor": FLOOR}
+        settings = {
+            "name": self.name,
+            "sampling_rate": self.sampling_rate,
+            "recipe": RECIPE,
+            "bands": BANDS,
+        }
+        settings |= {
+            "frame": FRAME_SECONDS,
+            "step": STEP_SECONDS,
+            "lowest_hz": LOWEST_HZ,
+            "floor": FLOOR,
+        }
         return settings | versions()
 
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -129,11 +151,13 @@ def _options(sampling_rate: int) -> kaldi_native_fbank.FbankOptions:
 def _check(samples: NDArray[np.floating], sampling_rate: int) -> None:
     if sampling_rate < SLOWEST_HZ:
         raise AudioError(
-            f"sampling_rate {sampling_rate} Hz, expected at least {SLOWEST_HZ}: resample to {SAMPLING_RATE}"
+            f"sampling_rate {sampling_rate} Hz, expected at least {SLOWEST_HZ}: resample to "
+            f"{SAMPLING_RATE}"
         )
     audio.check(samples)
     if samples.size < int(FRAME_SECONDS * sampling_rate):
         raise AudioError(
-            f"{1000 * samples.size / sampling_rate:.3g} ms of sound, expected at least {1000 * FRAME_SECONDS:.0f}, one "
+            f"{1000 * samples.size / sampling_rate:.3g} ms of sound, expected at least "
+            f"{1000 * FRAME_SECONDS:.0f}, one "
             "frame: leave it out, or take a longer cut"
         )

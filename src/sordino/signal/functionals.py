@@ -19,14 +19,16 @@
     movement: root mean square change over 20, 80, 320, 640 ms of eight broad bands and level; of pitch, periodicity
     rhythm:   of loud and of voiced frames their share, stretches a second, mean and sd of a stretch's seconds
 
-What surrounds speech is left out, so that a recording and what a stream cuts out of it are one utterance. It is the
-10th loudest frame that speech is measured by, since no quiet around it moves that one, and a click is heard in five.
+What surrounds speech is left out, so that a recording and what a stream cuts out of it are one
+utterance. It is the 10th loudest frame that speech is measured by, since no quiet around it moves
+that one, and a click is heard in five.
 
-A sound that is twice as loud has other means of bands and level; every other value measures shape and stays. What has
-no frames to be measured on (no voiced frame, a sound shorter than 640 ms) is 0.
+A sound that is twice as loud has other means of bands and level; every other value measures shape
+and stays. What has no frames to be measured on (no voiced frame, a sound shorter than 640 ms) is 0.
 
-Since a frame depends on its own samples alone, a sound may come in blocks of any length (`Blocks`) and has the same
-bits as in one piece. What is kept of it are 42 numbers every 10 ms until it ends, 10 MB for the longest utterance.
+Since a frame depends on its own samples alone, a sound may come in blocks of any length (`Blocks`)
+and has the same bits as in one piece. What is kept of it are 42 numbers every 10 ms until it ends,
+10 MB for the longest utterance.
 """
 
 from __future__ import annotations
@@ -60,7 +62,8 @@ OF_DESCRIPTOR: Final = ("mean", "sd", "p05", "p95", "trend", "change", "change_p
 """The functionals of a descriptor over some frames."""
 
 LAGS: Final = (2, 8, 32, 64)
-"""Frames of 10 ms over which movement is measured: from within a sound to the melody of a phrase."""
+"""Frames of 10 ms over which movement is measured: from within a sound to the melody of a phrase.
+"""
 
 _CHANGE: Final = LAGS[0]
 _BROAD: Final = 8
@@ -77,12 +80,25 @@ _COSINES: Final = np.sqrt(2 / BANDS) * np.cos(
 )  # (40, 20)
 
 NAMES: Final = (
-    *(f"{name}_{of}_{over}" for over in ("all", "loud") for of in OF_DESCRIPTOR for name in _SPECTRAL),
+    *(
+        f"{name}_{of}_{over}"
+        for over in ("all", "loud")
+        for of in OF_DESCRIPTOR
+        for name in _SPECTRAL
+    ),
     *(f"periodicity_{of}_loud" for of in OF_DESCRIPTOR),
     *(f"{name}_{of}_voiced" for of in OF_DESCRIPTOR for name in ("pitch", "periodicity")),
-    *(f"{name}_move{10 * lag}" for lag in LAGS for name in (*(f"broad{band}" for band in range(_BROAD)), "level")),
+    *(
+        f"{name}_move{10 * lag}"
+        for lag in LAGS
+        for name in (*(f"broad{band}" for band in range(_BROAD)), "level")
+    ),
     *(f"{name}_move{10 * lag}" for lag in LAGS for name in ("pitch", "periodicity")),
-    *(f"{over}_{of}" for over in ("loud", "voiced") for of in ("share", "rate", "seconds", "seconds_sd")),
+    *(
+        f"{over}_{of}"
+        for over in ("loud", "voiced")
+        for of in ("share", "rate", "seconds", "seconds_sd")
+    ),
 )
 """What each value is, in their order."""
 
@@ -105,10 +121,11 @@ def functionals(samples: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 class Blocks:
-    """A sound that comes in blocks, of any lengths: `push` each, then ask for the `functionals` of what came.
+    """A sound that comes in blocks, of any lengths: `push` each, then ask for the `functionals` of
+    what came.
 
-    Raises `AudioError` for a block that `functionals` would refuse, and where it makes the sound longer than 600 s;
-    such a block counts as not pushed.
+    Raises `AudioError` for a block that `functionals` would refuse, and where it makes the sound
+    longer than 600 s; such a block counts as not pushed.
 
     >>> noise = np.random.default_rng(0).normal(0, 0.1, 8000)
     >>> blocks = Blocks()
@@ -133,7 +150,8 @@ class Blocks:
         audio.check(samples)
         if self._count + samples.size > audio.LONGEST_SECONDS * audio.SAMPLING_RATE:
             raise AudioError(
-                f"{self.seconds + samples.size / audio.SAMPLING_RATE:.1f} s of sound, expected one utterance of at "
+                f"{self.seconds + samples.size / audio.SAMPLING_RATE:.1f} s of sound, expected one "
+                "utterance of at "
                 f"most {audio.LONGEST_SECONDS:.0f} s: cut it into utterances"
             )
         self._count += samples.size
@@ -144,7 +162,8 @@ class Blocks:
         """The vector of all that came, `(len(NAMES),)`. Raises `AudioError` for less than 60 ms."""
         if self._count < audio.SHORTEST_SECONDS * audio.SAMPLING_RATE:
             raise AudioError(
-                f"{1000 * self.seconds:.3g} ms of sound, expected at least {1000 * audio.SHORTEST_SECONDS:.0f}: leave "
+                f"{1000 * self.seconds:.3g} ms of sound, expected at least "
+                f"{1000 * audio.SHORTEST_SECONDS:.0f}: leave "
                 "it out, or take a longer cut"
             )
         return summary(np.concatenate(self._frames))
@@ -158,7 +177,9 @@ class Blocks:
 
 
 def summary(frames: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The vector of a sequence of frames, `(frames, 42) -> (len(NAMES),)`: 40 log mel energies, pitch, periodicity."""
+    """The vector of a sequence of frames, `(frames, 42) -> (len(NAMES),)`: 40 log mel energies,
+    pitch, periodicity.
+    """
     x = frames.T.astype(np.float64)  # (42, frames): one contiguous row a descriptor
     level = np.log(np.exp(x[:BANDS]).sum(axis=0, keepdims=True))
     loud = level[0] >= np.sort(level[0])[-min(LOUDEST, len(frames))] - LOUD_DB * np.log(10) / 10
@@ -180,7 +201,9 @@ def summary(frames: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _span(loud: NDArray[np.bool_]) -> slice:
-    """The frames from the first loud one to the last, and `AROUND` on either side as far as there are some."""
+    """The frames from the first loud one to the last, and `AROUND` on either side as far as there
+    are some.
+    """
     first, last = np.flatnonzero(loud)[[0, -1]]
     return slice(max(0, first - AROUND), last + 1 + AROUND)
 
@@ -205,7 +228,9 @@ def _of_descriptors(x: NDArray[np.float64], over: NDArray[np.bool_]) -> NDArray[
     if not changes.size:
         changes = np.zeros((len(x), 1))
     change, (change_p95,) = np.abs(changes).mean(axis=1), _percentiles(changes, 95)
-    return np.concatenate([mean, np.sqrt((centred**2).mean(axis=1)), low, high, trend, change, change_p95])
+    return np.concatenate(
+        [mean, np.sqrt((centred**2).mean(axis=1)), low, high, trend, change, change_p95]
+    )
 
 
 def _percentiles(x: NDArray[np.float64], *percents: float) -> NDArray[np.float64]:
@@ -214,12 +239,16 @@ def _percentiles(x: NDArray[np.float64], *percents: float) -> NDArray[np.float64
     place = np.array(percents) / 100 * (x.shape[1] - 1)
     below = place.astype(int)
     above = np.minimum(below + 1, x.shape[1] - 1)
-    values: NDArray[np.float64] = ordered[:, below] + (place - below) * (ordered[:, above] - ordered[:, below])
+    values: NDArray[np.float64] = ordered[:, below] + (place - below) * (
+        ordered[:, above] - ordered[:, below]
+    )
     return values.T
 
 
 def _changes(x: NDArray[np.float64], over: NDArray[np.bool_], lag: int) -> NDArray[np.float64]:
-    """What each row changes by over so many frames, where both ends are among these: `(descriptors, pairs)`."""
+    """What each row changes by over so many frames, where both ends are among these: `(descriptors,
+    pairs)`.
+    """
     changes: NDArray[np.float64] = (x[:, lag:] - x[:, :-lag])[:, over[lag:] & over[:-lag]]
     return changes
 
@@ -231,7 +260,9 @@ def _movement(x: NDArray[np.float64], over: NDArray[np.bool_], lag: int) -> NDAr
 
 
 def _rhythm(over: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Share of these frames, their stretches a second, mean and standard deviation of a stretch in seconds."""
+    """Share of these frames, their stretches a second, mean and standard deviation of a stretch in
+    seconds.
+    """
     edges = np.flatnonzero(np.diff(over, prepend=False, append=False))
     stretches = (edges[1::2] - edges[::2]) * STEP / audio.SAMPLING_RATE
     if not stretches.size:

@@ -1,8 +1,8 @@
 """A sound file without the lengths that its header only promises.
 
-libsndfile stops where a header says that the sound ends. Programs that write to a pipe, recorders that lose power and
-MP3 without an index promise a wrong length. The functions here present the file so that it is
-decoded to its end:
+libsndfile stops where a header says that the sound ends. Programs that write to a pipe, recorders
+that lose power and MP3 without an index promise a wrong length. The functions here present the file
+so that it is decoded to its end:
 
     WAV, RF64    a size of 0, of 2 GB or more, or one that ends within the samples, becomes the size that is there
     FLAC         the number of samples becomes 0, which stands for unknown
@@ -31,7 +31,9 @@ _INDEX: Final = 200  # bytes of a frame within which its index begins
 _LONGEST_FRAME: Final = 1441  # bytes of MP3
 _PAGES: Final = 1 << 17  # bytes that hold a whole page of OGG wherever they begin
 _MOST_TAGS: Final = 100
-_PADDING: Final = 800  # zero bytes that may end the last frame of an MP3; its decoder gives up after 1024
+_PADDING: Final = (
+    800  # zero bytes that may end the last frame of an MP3; its decoder gives up after 1024
+)
 _MOST_CHUNKS: Final = 1000
 _TAGS: Final = (b"TAG", b"ID3", b"APETAGEX", b"LYRICSBEGIN")
 
@@ -39,14 +41,18 @@ _TAGS: Final = (b"TAG", b"ID3", b"APETAGEX", b"LYRICSBEGIN")
 class View:
     """A binary file as its decoder sees it: some bytes replaced, and perhaps longer than it is."""
 
-    def __init__(self, stream: BinaryIO, size: int, patches: Mapping[int, bytes] | None = None, more: int = 0) -> None:
+    def __init__(
+        self, stream: BinaryIO, size: int, patches: Mapping[int, bytes] | None = None, more: int = 0
+    ) -> None:
         self._stream, self._size, self._more = stream, size, more
         self._patches = dict(patches or {})
         self._at = 0
         self.failed: OSError | None = None
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size + self._more}[whence]
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size + self._more}[
+            whence
+        ]
         self._at = start + offset
         return self._at
 
@@ -54,7 +60,9 @@ class View:
         return self._at
 
     def read(self, count: int = -1) -> bytes:
-        """The next bytes; none at the end of the file, and zeros where a longer file would have its title."""
+        """The next bytes; none at the end of the file, and zeros where a longer file would have its
+        title.
+        """
         if self._more and self._at >= self._size + self._more - _ID3V1:
             content = bytes(max(0, min(count, self._size + self._more - self._at)))
         else:
@@ -90,13 +98,16 @@ def at(stream: BinaryIO, offset: int, count: int) -> bytes:
 
 
 def goes_on(after: bytes) -> bool:
-    """Whether samples go on after their promised end, by the bytes that follow: no chunk, no tag, no padding.
+    """Whether samples go on after their promised end, by the bytes that follow: no chunk, no tag,
+    no padding.
 
     >>> goes_on(b"LIST" + bytes(4) + b"INFO"), goes_on(bytes(100)), goes_on(b"\\x03\\xff\\x81\\x00" * 100)
     (False, False, True)
     """
     name = after[:4]
-    named = len(after) < 8 or (name[:1].isalpha() and name.isascii() and name.decode().isprintable())
+    named = len(after) < 8 or (
+        name[:1].isalpha() and name.isascii() and name.decode().isprintable()
+    )
     return not (named or is_tag(after) or not any(after))
 
 
@@ -106,7 +117,9 @@ def is_tag(content: bytes) -> bool:
 
 
 def of_wav(stream: BinaryIO, size: int) -> tuple[dict[int, bytes], int]:
-    """Patches of a WAV whose size of samples is wrong, none where it is right, and the bytes that are missing."""
+    """Patches of a WAV whose size of samples is wrong, none where it is right, and the bytes that
+    are missing.
+    """
     head = at(stream, 0, 12)
     order = ">" if head[:4] == b"RIFX" else "<"
     offset, wide = 12, 0
@@ -118,32 +131,48 @@ def of_wav(stream: BinaryIO, size: int) -> tuple[dict[int, bytes], int]:
         if name == b"ds64":
             wide = int.from_bytes(at(stream, offset + 16, 8), "little")
         if name == b"data":
-            return _data(stream, size, offset + 8, wide if head[:4] == b"RF64" and count == 2**32 - 1 else count, order)
+            return _data(
+                stream,
+                size,
+                offset + 8,
+                wide if head[:4] == b"RF64" and count == 2**32 - 1 else count,
+                order,
+            )
         offset += 8 + count + count % 2
     return {}, 0
 
 
 def of_flac(stream: BinaryIO, start: int) -> tuple[dict[int, bytes], int]:
-    """Patches of a FLAC that begins at `start` so that its length is unknown, and its promised length in samples."""
+    """Patches of a FLAC that begins at `start` so that its length is unknown, and its promised
+    length in samples.
+    """
     info = at(stream, start + 21, 5)
     if len(info) < 5:
         return {}, 0
-    return {start + 21: bytes([info[0] & 0xF0]) + bytes(4)}, int.from_bytes(info, "big") & (2**36 - 1)
+    return {start + 21: bytes([info[0] & 0xF0]) + bytes(4)}, int.from_bytes(info, "big") & (
+        2**36 - 1
+    )
 
 
 def of_mp3(stream: BinaryIO, start: int, size: int) -> tuple[dict[int, bytes], bool]:
-    """Patches of an MP3 that hide its index of frames, and whether that index has their number and fits the file."""
+    """Patches of an MP3 that hide its index of frames, and whether that index has their number and
+    fits the file.
+    """
     head = at(stream, start, _HEADERS)
     frame = max(0, head.find(b"\xff"))
     for name in (b"Xing", b"Info", b"VBRI"):
         place = head.find(name, frame, frame + _INDEX)
         if place >= 0:
-            return {start + place: bytes(4)}, _fits(name, head[place + 4 : place + 18], size - start - frame)
+            return {start + place: bytes(4)}, _fits(
+                name, head[place + 4 : place + 18], size - start - frame
+            )
     return {}, False
 
 
 def _fits(name: bytes, index: bytes, size: int) -> bool:
-    """Whether an index counts frames, and its bytes, where it has them, are those of the file within 1 %."""
+    """Whether an index counts frames, and its bytes, where it has them, are those of the file
+    within 1 %.
+    """
     if len(index) < 14:
         return False
     if name == b"VBRI":
@@ -204,11 +233,15 @@ def start_of(stream: BinaryIO) -> int:
         head = at(stream, start, 10)
         if head[:3] != b"ID3" or len(head) < 10:
             break
-        start += 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+        start += 10 + sum(
+            (byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True)
+        )
     return start
 
 
-def _data(stream: BinaryIO, size: int, offset: int, count: int, order: str) -> tuple[dict[int, bytes], int]:
+def _data(
+    stream: BinaryIO, size: int, offset: int, count: int, order: str
+) -> tuple[dict[int, bytes], int]:
     rest = max(0, size - offset)
     known = 0 < count < rest and count < ENDLESS
     if known and not goes_on(at(stream, offset + count + count % 2, PEEK)):

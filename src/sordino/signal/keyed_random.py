@@ -1,7 +1,8 @@
-"""Chance that follows from a vector and a key: the same vector is drawn for once, and nobody without the key knows how.
+"""Chance that follows from a vector and a key: the same vector is drawn for once, and nobody
+without the key knows how.
 
-Neither order nor number of the vectors matters, and asking for the same one twice tells nothing new. Releases draw with
-these functions in the lab and on the device.
+Neither order nor number of the vectors matters, and asking for the same one twice tells nothing
+new. Releases draw with these functions in the lab and on the device.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ def noise(z: Vectors, key: int, kind: Kind, scale: float) -> Vectors:
     for place, row in enumerate(z):
         random = np.random.default_rng(seed_of(row, key))
         made[place] = (
-            random.normal(0, scale, len(row)) if kind == "gauss" else random.laplace(0, scale / np.sqrt(2), len(row))
+            random.normal(0, scale, len(row))
+            if kind == "gauss"
+            else random.laplace(0, scale / np.sqrt(2), len(row))
         )
     return made
 
@@ -57,16 +60,20 @@ def drawn(
     of_bin: NDArray[np.integer[Any]],
     epsilon: float,
 ) -> Vectors:
-    """A prototype for each bin; `z` and the key decide which, and whether the bin is flipped to another.
+    """A prototype for each bin; `z` and the key decide which, and whether the bin is flipped to
+    another.
 
     - `bins`: the decision on each vector, codes from 0, `(n,)`.
     - `prototypes`: `(count, d)`, and `of_bin`: the bin that each stands for, `(count,)`.
     - `epsilon`: of randomised response, infinite for no flips.
 
-    Raises `ReleaseError` for an epsilon below 0. A bin that has no prototype gives NaN, which nobody lets out.
+    Raises `ReleaseError` for an epsilon below 0. A bin that has no prototype gives NaN, which
+    nobody lets out.
     """
     if not epsilon >= 0:
-        raise ReleaseError(f"epsilon {epsilon}, expected 0 or more, infinity for no flips: fit the release anew")
+        raise ReleaseError(
+            f"epsilon {epsilon}, expected 0 or more, infinity for no flips: fit the release anew"
+        )
     places: dict[int, list[int]] = {}
     for place, one in enumerate(of_bin.tolist()):
         places.setdefault(one, []).append(place)
@@ -90,17 +97,27 @@ def read(out: Vectors, prototypes: Vectors, of_bin: NDArray[np.integer[Any]]) ->
 
 
 def mixed(
-    z: Vectors, key: int, prototype: Vectors, residual: NDArray[Any], factor: NDArray[Any], share: float
+    z: Vectors,
+    key: int,
+    prototype: Vectors,
+    residual: NDArray[Any],
+    factor: NDArray[Any],
+    share: float,
 ) -> Vectors:
-    """Prototypes, a share of residuals and for the rest noise of their covariance `factorᵀ factor`, `(n, d)`."""
+    """Prototypes, a share of residuals and for the rest noise of their covariance `factorᵀ factor`,
+    `(n, d)`.
+    """
     random = (np.random.default_rng(seed_of(row, key)) for row in z)
     filling = np.stack([one.standard_normal(len(factor)) for one in random]) @ factor
-    out: Vectors = (prototype + share * residual + np.sqrt(1 - share**2) * filling).astype(np.float32)
+    out: Vectors = (prototype + share * residual + np.sqrt(1 - share**2) * filling).astype(
+        np.float32
+    )
     return out
 
 
 def flat(streams: Mapping[str, NDArray[np.float32]]) -> Vectors:
-    """All that is in one clip as one vector, from which chance can follow; `streams` are its sequences by name.
+    """All that is in one clip as one vector, from which chance can follow; `streams` are its
+    sequences by name.
 
     >>> flat({"audio": np.ones((2, 2), np.float32), "text": np.zeros((1, 3), np.float32)})
     array([1., 1., 1., 1., 0., 0., 0.], dtype=float32)
@@ -109,7 +126,8 @@ def flat(streams: Mapping[str, NDArray[np.float32]]) -> Vectors:
 
 
 def clip_noise(streams: Mapping[str, NDArray[np.float32]], key: int, width: int) -> Vectors:
-    """Standard normal numbers for one clip, `(width,)`; `streams` are its sequences by name, in their order.
+    """Standard normal numbers for one clip, `(width,)`; `streams` are its sequences by name, in
+    their order.
 
     >>> clip = {"audio": np.ones((3, 40), np.float32)}
     >>> bool((clip_noise(clip, 7, 4) == clip_noise(clip, 7, 4)).all())
@@ -118,14 +136,20 @@ def clip_noise(streams: Mapping[str, NDArray[np.float32]], key: int, width: int)
     digest = hashlib.sha256(str(key).encode())
     for name, values in streams.items():
         digest.update(name.encode() + values.tobytes())
-    made: Vectors = np.random.default_rng(int.from_bytes(digest.digest())).standard_normal(width).astype(np.float32)
+    made: Vectors = (
+        np.random.default_rng(int.from_bytes(digest.digest()))
+        .standard_normal(width)
+        .astype(np.float32)
+    )
     return made
 
 
 def _uniform(row: Vectors, key: int, count: int) -> list[float]:
     """`count` numbers in [0, 1) for one vector."""
     digest = _digest(row, key, 8 * count)
-    numbers = (int.from_bytes(digest[at : at + 8], "little") / 2**64 for at in range(0, 8 * count, 8))
+    numbers = (
+        int.from_bytes(digest[at : at + 8], "little") / 2**64 for at in range(0, 8 * count, 8)
+    )
     return [min(one, _BELOW_ONE) for one in numbers]
 
 

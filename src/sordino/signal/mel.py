@@ -47,7 +47,12 @@ class Mel:
     @property
     def config(self) -> dict[str, object]:
         """All that decides the values, versions included."""
-        settings = {"name": self.name, "sampling_rate": self.sampling_rate, "recipe": RECIPE, "dims": self.dims}
+        settings = {
+            "name": self.name,
+            "sampling_rate": self.sampling_rate,
+            "recipe": RECIPE,
+            "dims": self.dims,
+        }
         return settings | versions()
 
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,13 +1,15 @@
-"""Pitch by autocorrelation, a few lines of it (Boersma 1993), frame by frame and with no memory of earlier frames.
+"""Pitch by autocorrelation, a few lines of it (Boersma 1993), frame by frame and with no memory of
+earlier frames.
 
     samples    16 kHz, the mean of every four, smoothed by 1/4, 1/2, 1/4: 4 kHz with little of what lies above 2 kHz
       frames   40 ms every 10 ms: two and a half periods of the lowest voice
       each     minus its mean, times a Hann window; its autocorrelation divided by the window's own
       r(τ)     in [0, 1] at the highest peak within LOWEST_HZ to HIGHEST_HZ, later peaks a little disfavoured: else
-               two periods would be as good as one. A parabola through a peak and its neighbours has its height and τ
+               two periods would be as good as one. A parabola through a peak and its neighbours has
+               its height and τ
 
-No path is sought through the frames, as trackers do, so single frames can be an octave off; functionals over an
-utterance bear that.
+No path is sought through the frames, as trackers do, so single frames can be an octave off;
+functionals over an utterance bear that.
 """
 
 from __future__ import annotations
@@ -30,8 +32,10 @@ STEP: Final = 160
 """Samples from the start of one frame to that of the next: 10 ms, as in the filterbank."""
 
 OCTAVE_COST: Final = 0.03
-"""What a peak loses for each octave that it lies below HIGHEST_HZ. Boersma's own 0.01 is for sound that has not been
-slowed down: what folds back from above 2 kHz then makes some steady voices look an octave lower."""
+"""What a peak loses for each octave that it lies below HIGHEST_HZ. Boersma's own 0.01 is for sound
+that has not been slowed down: what folds back from above 2 kHz then makes some steady voices look
+an octave lower.
+"""
 
 _EVERY: Final = 4
 _RATE: Final = 16000 // _EVERY
@@ -42,10 +46,12 @@ _WINDOW: Final = np.hanning(FRAME // _EVERY)[1:-1].astype(np.float32)
 
 
 def pitch(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Pitch in semitones above 100 Hz, and how periodic the frame is from 0 to 1: `(samples,) -> (frames, 2)`.
+    """Pitch in semitones above 100 Hz, and how periodic the frame is from 0 to 1: `(samples,) ->
+    (frames, 2)`.
 
-    `samples` are at 16 kHz, `FRAME` or more of them, and give 1 + (samples − 640) // 160 frames. The pitch of a frame
-    that is hardly periodic (below about 0.5) means nothing; silence is 0 periodic.
+    `samples` are at 16 kHz, `FRAME` or more of them, and give 1 + (samples − 640) // 160 frames.
+    The pitch of a frame that is hardly periodic (below about 0.5) means nothing; silence is 0
+    periodic.
 
     >>> time = np.arange(16000) / 16000
     >>> frames = pitch(np.sin(2 * np.pi * 200 * time).astype(np.float32))
@@ -54,7 +60,9 @@ def pitch(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     slow = samples[: samples.size // _EVERY * _EVERY].reshape(-1, _EVERY).mean(axis=1)
     slow = slow[:-2] / 4 + slow[1:-1] / 2 + slow[2:] / 4
-    frames = np.lib.stride_tricks.sliding_window_view(slow, _WINDOW.size)[:: STEP // _EVERY]  # (frames, 158)
+    frames = np.lib.stride_tricks.sliding_window_view(slow, _WINDOW.size)[
+        :: STEP // _EVERY
+    ]  # (frames, 158)
     r = _autocorrelation((frames - frames.mean(axis=1, keepdims=True)) * _WINDOW)
     r = r / (r[:, :1] + np.float32(_FAINT)) / _OWN
     before, at, after = r[:, _LAGS - 1], r[:, _LAGS], r[:, _LAGS + 1]  # (frames, lags)

@@ -1,7 +1,9 @@
-"""The data of a pickle, read without running it: no import, no call, no object of any class but the ones here.
+"""The data of a pickle, read without running it: no import, no call, no object of any class but the
+ones here.
 
-A pickle is a program. This reader follows the few instructions that build lists, dictionaries, strings and numbers. It
-replaces a class or function by its `Name`, and an object or the result of a call by a `Call`. Anything else is refused.
+A pickle is a program. This reader follows the few instructions that build lists, dictionaries,
+strings and numbers. It replaces a class or function by its `Name`, and an object or the result of a
+call by a `Call`. Anything else is refused.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ class Name:
 
 @dataclass(eq=False)
 class Call:
-    """An object: the class or function that would make it, its arguments, and the state that would be set."""
+    """An object: the class or function that would make it, its arguments, and the state that would
+    be set.
+    """
 
     function: Name
     arguments: tuple[Any, ...]
@@ -38,7 +42,9 @@ class _Machine:
 
     def name(self, module: Any, name: Any) -> Name:
         """Raises `ValueError` for a name that is not allowed."""
-        if not (isinstance(module, str) and isinstance(name, str) and self.allowed(Name(module, name))):
+        if not (
+            isinstance(module, str) and isinstance(name, str) and self.allowed(Name(module, name))
+        ):
             raise ValueError("a class or function that word vectors do not have")
         return Name(module, name)
 

@@ -1,7 +1,9 @@
-"""Functionals of openSMILE: what a recording's pitch, loudness, spectrum and voice quality do over an utterance.
+"""Functionals of openSMILE: what a recording's pitch, loudness, spectrum and voice quality do over
+an utterance.
 
-openSMILE (Eyben, Wöllmer and Schuller 2010) is the reference extractor of the field. Its licence allows research only,
-so it is the extra `sordino[opensmile]`, and this is the one module that imports it.
+openSMILE (Eyben, Wöllmer and Schuller 2010) is the reference extractor of the field. Its licence
+allows research only, so it is the extra `sordino[opensmile]`, and this is the one module that
+imports it.
 """
 
 from __future__ import annotations
@@ -26,12 +28,13 @@ RECIPE: Final = 1
 class Functionals:
     """Samples to one vector: `(samples,) -> (dims,)` float32.
 
-    Values are exactly those of `opensmile.Smile.process_signal` on samples clipped to ±32767/32768. openSMILE casts to
-    16 bits without clipping, and 1.0 would come out as -1.0. Its data frame is left out, which costs time only.
+    Values are exactly those of `opensmile.Smile.process_signal` on samples clipped to ±32767/32768.
+    openSMILE casts to 16 bits without clipping, and 1.0 would come out as -1.0. Its data frame is
+    left out, which costs time only.
 
-    Raises `DependencyError` without the package, and `FeatureError` where openSMILE gives a value that is NaN or
-    infinite: it does so for every value of a sound under 60 ms, and for none of a longer one that we have seen
-    (silence, clicks, a constant, noise at full scale).
+    Raises `DependencyError` without the package, and `FeatureError` where openSMILE gives a value
+    that is NaN or infinite: it does so for every value of a sound under 60 ms, and for none of a
+    longer one that we have seen (silence, clicks, a constant, noise at full scale).
     """
 
     name: str
@@ -62,13 +65,18 @@ class Functionals:
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         extractor = _smile(self.name)
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Segment too short")  # the error below says it
-            values: NDArray[np.float32] = extractor(audio.full_scale(samples), self.sampling_rate)[0, :, 0]
+            warnings.filterwarnings(
+                "ignore", message="Segment too short"
+            )  # the error below says it
+            values: NDArray[np.float32] = extractor(audio.full_scale(samples), self.sampling_rate)[
+                0, :, 0
+            ]
         bad = values.size - np.count_nonzero(np.isfinite(values))
         if bad:
             seconds = samples.size / self.sampling_rate
             raise FeatureError(
-                f"{self.name}: {bad} of {values.size} values of a sound of {seconds:.3g} s are NaN or infinite, "
+                f"{self.name}: {bad} of {values.size} values of a sound of {seconds:.3g} s are NaN "
+                "or infinite, "
                 "expected numbers: leave the utterance out"
             )
         return values
@@ -88,6 +96,7 @@ def _version() -> str:
         return importlib.metadata.version("opensmile")
     except importlib.metadata.PackageNotFoundError as error:
         raise DependencyError(
-            "openSMILE is not installed, expected it for these features: pip install sordino[opensmile] (its licence "
+            "openSMILE is not installed, expected it for these features: pip install "
+            "sordino[opensmile] (its licence "
             "allows research only), or bring a table of vectors"
         ) from error

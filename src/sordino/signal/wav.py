@@ -1,11 +1,13 @@
-"""A WAV stream as blocks of samples: from a pipe, where nobody can seek and the header knows no end.
+"""A WAV stream as blocks of samples: from a pipe, where nobody can seek and the header knows no
+end.
 
 whole numbers    8, 16, 24 and 32 bits        1 / full scale
 floats           32 and 64 bits               as they are, NaN and all
 extensible       of these
 other chunks     skipped
 length           as the header promises; 0, and 2 GB or nearly so, stand for a stream that ends when it ends, and
-                 samples that follow a promised end are read too (`promises.goes_on`), as from a file
+                 samples that follow a promised end are read too (`promises.goes_on`), as from a
+                 file
 half a frame     at the end: left out
 --------------------------------------------------------------------------------
 no WAV, another coding, no fmt before data, no channels or over 64, no rate or over 384 kHz     AudioError
@@ -52,21 +54,27 @@ def header(stream: BinaryIO) -> tuple[Format, int | None]:
     Raises `AudioError` for what is no WAV of a kind that is read here.
     """
     if (start := stream.read(12))[:4] not in (b"RIFF", b"RF64") or start[8:] != b"WAVE":
-        raise AudioError("standard input is no WAV stream, expected one: convert it, as `ffmpeg -i FILE -f wav -` does")
+        raise AudioError(
+            "standard input is no WAV stream, expected one: convert it, as `ffmpeg -i FILE -f wav "
+            "-` does"
+        )
     found: Format | None = None
     while True:
         name, size = _chunk(stream)
         if name == b"data" and found:
             return found, size if 0 < size < ENDLESS else None
         if name == b"data" or (name == b"fmt " and size > _LONGEST_FORMAT):
-            raise AudioError("a WAV stream without its format, expected that before the samples: record it anew")
+            raise AudioError(
+                "a WAV stream without its format, expected that before the samples: record it anew"
+            )
         if name == b"fmt ":
             found = _format(stream.read(size))
         _skip(stream, size % 2 if name == b"fmt " else size + size % 2)
 
 
 def blocks(stream: BinaryIO, coded: Format, size: int | None = None) -> Iterator[Samples]:
-    """Blocks `(frames, channels)` of the samples of a stream, `size` bytes of them or as many as come.
+    """Blocks `(frames, channels)` of the samples of a stream, `size` bytes of them or as many as
+    come.
 
     >>> import io
     >>> sound = np.array([0, 16384, -32768], "<i2").tobytes()
@@ -101,7 +109,9 @@ def _contents(stream: BinaryIO, wanted: int, size: int | None) -> Iterator[bytes
 def _chunk(stream: BinaryIO) -> tuple[bytes, int]:
     start = stream.read(8)
     if len(start) < 8:
-        raise AudioError("a WAV stream that ends before its samples, expected a whole one: record it anew")
+        raise AudioError(
+            "a WAV stream that ends before its samples, expected a whole one: record it anew"
+        )
     name, size = struct.unpack("<4sI", start)
     return name, size
 
@@ -113,20 +123,27 @@ def _skip(stream: BinaryIO, size: int) -> None:
 
 def _format(content: bytes) -> Format:
     if len(content) < 16:
-        raise AudioError("a WAV stream whose format is cut short, expected 16 bytes or more: record it anew")
+        raise AudioError(
+            "a WAV stream whose format is cut short, expected 16 bytes or more: record it anew"
+        )
     code, channels, rate, _, _, bits = struct.unpack("<HHIIHH", content[:16])
     if code == _EXTENSIBLE and len(content) >= 26:
         (code,) = struct.unpack("<H", content[24:26])
-    if (code, bits) not in _DECODERS or not (0 < channels <= MOST_CHANNELS and 0 < rate <= FASTEST_HZ):
+    if (code, bits) not in _DECODERS or not (
+        0 < channels <= MOST_CHANNELS and 0 < rate <= FASTEST_HZ
+    ):
         raise AudioError(
-            f"a WAV stream of coding {code}, {bits} bits, {channels} channels and {rate} Hz, expected whole numbers of "
+            f"a WAV stream of coding {code}, {bits} bits, {channels} channels and {rate} Hz, "
+            "expected whole numbers of "
             "8 to 32 bits or floats: convert it, as `ffmpeg -i FILE -f wav -c:a pcm_s16le -` does"
         )
     return Format(rate, channels, code, bits)
 
 
 def _whole(kind: str, bits: int) -> Callable[[bytes], Samples]:
-    return lambda content: np.frombuffer(content, kind).astype(np.float32) / np.float32(2 ** (bits - 1))
+    return lambda content: (
+        np.frombuffer(content, kind).astype(np.float32) / np.float32(2 ** (bits - 1))
+    )
 
 
 def _bytes(content: bytes) -> Samples:
@@ -141,7 +158,9 @@ def _three_bytes(content: bytes) -> Samples:
 
 def _floats(kind: str) -> Callable[[bytes], Samples]:
     def decoded(content: bytes) -> Samples:
-        with np.errstate(over="ignore", invalid="ignore"):  # what is too large becomes infinite, and is told later
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # what is too large becomes infinite, and is told later
             return np.frombuffer(content, kind).astype(np.float32)
 
     return decoded

@@ -1,4 +1,5 @@
-"""The three kinds of word-vector files, each read strictly: nothing is executed, guessed or left out.
+"""The three kinds of word-vector files, each read strictly: nothing is executed, guessed or left
+out.
 
     .txt   one word a line, then its numbers, with `words dims` in the first line (word2vec) or without (GloVe). The
            last `dims` fields are the numbers, so a word may have spaces
@@ -6,8 +7,8 @@
            word with a space in it shifts the vectors, and is refused by the values and words that this leaves
     .kv    gensim's own, a pickle, of which `inert` reads the data. Vectors beside it are memory-mapped
 
-Words are UTF-8. Other bytes become `\\xNN`, which no transcript has; in a .bin only at the end of a word, where the C
-tool cuts long ones.
+Words are UTF-8. Other bytes become `\\xNN`, which no transcript has; in a .bin only at the end of a
+word, where the C tool cuts long ones.
 """
 
 from __future__ import annotations
@@ -40,7 +41,13 @@ _CHUNK: Final = 1 << 22  # bytes that are read at a time
 _MARK: Final = b"\xef\xbb\xbf"  # the byte-order mark of UTF-8
 _HEADER: Final = re.compile(rb"[ \t]*([0-9]{1,15})[ \t]+([0-9]{1,9})[ \t]*\r?\n")
 _CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
-_GENSIM: Final = {"KeyedVectors", "Word2VecKeyedVectors", "EuclideanKeyedVectors", "CompatVocab", "Vocab"}
+_GENSIM: Final = {
+    "KeyedVectors",
+    "Word2VecKeyedVectors",
+    "EuclideanKeyedVectors",
+    "CompatVocab",
+    "Vocab",
+}
 _NUMPY: Final = {"_reconstruct", "_frombuffer", "dtype", "ndarray", "scalar"}
 _KEYS: Final = ("index_to_key", "index2word", "index2entity")
 
@@ -90,20 +97,30 @@ def read_bin(path: Path) -> Vocabulary:
 
 
 def read_kv(path: Path) -> Vocabulary:
-    """The words and vectors of gensim's file, and of the array beside it. Raises `ValueError` for what is none."""
+    """The words and vectors of gensim's file, and of the array beside it. Raises `ValueError` for
+    what is none.
+    """
     data = safe_pickle.read(path.read_bytes(), _allowed)
-    if not (isinstance(data, Call) and data.function.name in _GENSIM and isinstance(data.state, dict)):
+    if not (
+        isinstance(data, Call) and data.function.name in _GENSIM and isinstance(data.state, dict)
+    ):
         raise ValueError("no KeyedVectors")
     state = data.state
     if any(state.get(name) for name in ("__scipys", "__recursive_saveloads")):
         raise ValueError("further files beside it, which are not read")
-    vocabulary: list[Any] = next((state[key] for key in _KEYS if isinstance(state.get(key), list)), [])
+    vocabulary: list[Any] = next(
+        (state[key] for key in _KEYS if isinstance(state.get(key), list)), []
+    )
     if not all(isinstance(word, str) for word in vocabulary):
         raise ValueError("words that are no text")
     for word in vocabulary:
         word.encode()  # half a character is a UnicodeEncodeError, which is a ValueError
     beside = state.get("__numpys", [])
-    vectors = _beside(path) if isinstance(beside, list) and "vectors" in beside else _array(state.get("vectors"))
+    vectors = (
+        _beside(path)
+        if isinstance(beside, list) and "vectors" in beside
+        else _array(state.get("vectors"))
+    )
     if vectors.dtype.kind != "f" or vectors.dtype.itemsize > 8:
         raise ValueError(f"vectors of type {vectors.dtype}")
     return vocabulary, vectors
@@ -121,7 +138,9 @@ def _header(stream: BinaryIO) -> tuple[int, int] | None:
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
-    """Every line without its end. Raises `ValueError` for empty lines but the last ones, and for a line without end."""
+    """Every line without its end. Raises `ValueError` for empty lines but the last ones, and for a
+    line without end.
+    """
     empty = False
     while line := stream.readline(_LONGEST_LINE):
         if not line.endswith(b"\n"):
@@ -181,12 +200,16 @@ def _text(word: bytes) -> str:
 
 
 def _word(word: bytes, row: int) -> str:
-    """A word of a binary file. Raises `ValueError` for bytes that are no word but a part of a vector."""
+    """A word of a binary file. Raises `ValueError` for bytes that are no word but a part of a
+    vector.
+    """
     try:
         text = word.decode()
     except UnicodeDecodeError as error:
         if error.reason != "unexpected end of data":  # the C tool cuts long words anywhere
-            raise ValueError(f"no word where word {row} begins: is a space in the one before it?") from error
+            raise ValueError(
+                f"no word where word {row} begins: is a space in the one before it?"
+            ) from error
         text = _text(word)
     if not word or _CONTROL.search(word):
         raise ValueError(f"no word where word {row} begins: is a space in the one before it?")
@@ -264,7 +287,11 @@ def _array(call: Any) -> NDArray[Any]:
 
 def _dtype(call: Any) -> np.dtype[Any]:
     """The type of an array, of floats alone."""
-    if not (isinstance(call, Call) and call.function.name == "dtype" and call.arguments[0] in ("f2", "f4", "f8")):
+    if not (
+        isinstance(call, Call)
+        and call.function.name == "dtype"
+        and call.arguments[0] in ("f2", "f4", "f8")
+    ):
         raise ValueError("no array of floats")
     order = call.state[1] if isinstance(call.state, tuple) else "<"
     return np.dtype(f"{'>' if order == '>' else '<'}{call.arguments[0]}")

@@ -1,15 +1,17 @@
-"""A transcript as a sequence of vectors, one a word, from any file of word2vec's kind (Mikolov et al. 2013).
+"""A transcript as a sequence of vectors, one a word, from any file of word2vec's kind (Mikolov et
+al. 2013).
 
     ======  ====================================================================================================
     .kv     gensim's own. Vectors that lie beside it (`NAME.kv.vectors.npy`, as `features.words.save` writes them)
-            are memory-mapped: many processes share them, and they are looked through in blocks. It is a pickle, and
-            never loaded as one: only its data are read (`inert`), so a foreign file executes nothing
+            are memory-mapped: many processes share them, and they are looked through in blocks. It
+            is a pickle, and never loaded as one: only its data are read (`inert`), so a foreign
+            file executes nothing
     .bin    the C tool's binary format, read as a whole
     .txt    the same as text, one word a line, with `words dims` in the first or, as GloVe writes it, without
     ======  ====================================================================================================
 
-`<unk>` stands for every word that the file does not know: the file's own vector of that name, or else the mean of all
-its vectors.
+`<unk>` stands for every word that the file does not know: the file's own vector of that name, or
+else the mean of all its vectors.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ _BLOCK: Final = 1 << 16  # rows that are looked at in one go
 
 
 def tokens(text: str) -> list[str]:
-    """The words of a text, in lower case: runs of letters and digits, with apostrophes and hyphens inside them.
+    """The words of a text, in lower case: runs of letters and digits, with apostrophes and hyphens
+    inside them.
 
     >>> tokens("You’re the point-person, KL-5... [LAUGHTER] Über_uns?")
     ["you're", 'the', 'point-person', 'kl-5', 'laughter', 'über', 'uns']
@@ -50,11 +53,13 @@ def tokens(text: str) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class Words:
-    """A text to its word vectors: `text -> (max(1, words), d)` float32, one row a token, in their order.
+    """A text to its word vectors: `text -> (max(1, words), d)` float32, one row a token, in their
+    order.
 
-    A token is looked up as it is, in lower case, then as a name (`Paris`), then as an acronym (`TV`): whoever wrote the
-    capitals of a transcript decides nothing. A token that is not there becomes `unknown`. A text that is empty, or
-    none of whose words is known, becomes a single row of `unknown`: nothing is known of it, not even its length.
+    A token is looked up as it is, in lower case, then as a name (`Paris`), then as an acronym
+    (`TV`): whoever wrote the capitals of a transcript decides nothing. A token that is not there
+    becomes `unknown`. A text that is empty, or none of whose words is known, becomes a single row
+    of `unknown`: nothing is known of it, not even its length.
 
     >>> words = Words.of(["<unk>", "hot", "Rome"], np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]]))
     >>> words("Rome is HOT!").tolist()
@@ -71,25 +76,35 @@ class Words:
 
     @staticmethod
     def of(vocabulary: Sequence[str], vectors: NDArray[np.floating]) -> Words:
-        """The words of a vocabulary, each with its row of `vectors` `(words, d)`, which is not copied.
+        """The words of a vocabulary, each with its row of `vectors` `(words, d)`, which is not
+        copied.
 
-        Raises `FeatureError` for no word, a word that comes twice, another number of rows, NaN and infinity.
+        Raises `FeatureError` for no word, a word that comes twice, another number of rows, NaN and
+        infinity.
         """
         place = {word: row for row, word in enumerate(vocabulary)}
         if len(place) < len(vocabulary) == len(vectors):
             twice = next(word for row, word in enumerate(vocabulary) if place[word] != row)
             raise FeatureError(
-                f"{len(place)} different words of {len(vocabulary)}: {twice[:40]!r} comes twice, expected a row a word"
+                f"{len(place)} different words of {len(vocabulary)}: {twice[:40]!r} comes twice, "
+                "expected a row a word"
             )
         rows = vectors.view()
         rows.setflags(write=False)
-        if not (vectors.ndim == 2 and vectors.size and len(place) == len(vocabulary) == len(vectors)):
+        if not (
+            vectors.ndim == 2 and vectors.size and len(place) == len(vocabulary) == len(vectors)
+        ):
             raise FeatureError(
-                f"{len(place)} different words of {len(vocabulary)} and vectors {vectors.shape}, expected a row a word"
+                f"{len(place)} different words of {len(vocabulary)} and vectors {vectors.shape}, "
+                "expected a row a word"
             )
-        mean = np.sum([block.sum(axis=0, dtype=np.float64) for block in _blocks(rows)], axis=0) / len(rows)
+        mean = np.sum(
+            [block.sum(axis=0, dtype=np.float64) for block in _blocks(rows)], axis=0
+        ) / len(rows)
         if not np.isfinite(mean).all():
-            raise FeatureError("vectors that are NaN or infinite, expected numbers: take another file")
+            raise FeatureError(
+                "vectors that are NaN or infinite, expected numbers: take another file"
+            )
         unknown = np.array(rows[place[UNKNOWN]] if UNKNOWN in place else mean, dtype=np.float32)
         unknown.setflags(write=False)
         return Words(place, rows, unknown)
@@ -128,46 +143,66 @@ class Words:
 
 
 def read(path: str | Path) -> Words:
-    """The words of a file, by its suffix: `.kv`, `.bin` or `.txt`; the table above says what becomes of each.
+    """The words of a file, by its suffix: `.kv`, `.bin` or `.txt`; the table above says what
+    becomes of each.
 
-    Raises `FeatureError` for another suffix and for a file that is cut short, damaged or no word vectors,
-    `StorageError` for what cannot be read.
+    Raises `FeatureError` for another suffix and for a file that is cut short, damaged or no word
+    vectors, `StorageError` for what cannot be read.
     """
     path = Path(path)
     if path.suffix.lower() not in _SUFFIXES:
         found = path.suffix or "missing"
-        raise FeatureError(f"{path}: suffix {found}, expected {', '.join(_SUFFIXES)}: unpack or convert it")
+        raise FeatureError(
+            f"{path}: suffix {found}, expected {', '.join(_SUFFIXES)}: unpack or convert it"
+        )
     if path.exists() and not path.is_file() and not path.is_dir():
         raise FeatureError(f"{path}: a pipe or a device, expected a file: copy it")
     with storage.told(path):
         with path.open("rb") as file:
             head = file.read(textfile.HEAD)
-        problem = textfile.disguise(head) or (textfile.coding(head) if path.suffix.lower() == ".txt" else None)
+        problem = textfile.disguise(head) or (
+            textfile.coding(head) if path.suffix.lower() == ".txt" else None
+        )
         if problem:
             kind, remedy = problem.split(": ", 1)
-            raise FeatureError(f"{path}: {kind}, expected word vectors in a {path.suffix} file: {remedy}")
+            raise FeatureError(
+                f"{path}: {kind}, expected word vectors in a {path.suffix} file: {remedy}"
+            )
         try:
             return Words.of(*_reader(path.suffix.lower())(path))
         except FileNotFoundError as error:
             missing = Path(error.filename).name
-            raise FeatureError(f"{path}: {missing} is missing, expected it beside the file: copy both") from error
+            raise FeatureError(
+                f"{path}: {missing} is missing, expected it beside the file: copy both"
+            ) from error
         except OSError:
             raise
-        except Exception as error:  # damage has no end of kinds: numpy raises what its parsers raise
+        except (
+            Exception
+        ) as error:  # damage has no end of kinds: numpy raises what its parsers raise
             raise FeatureError(
-                f"{path}: no word vectors that can be read, expected a whole {path.suffix} file as word2vec or gensim "
+                f"{path}: no word vectors that can be read, expected a whole {path.suffix} file as "
+                "word2vec or gensim "
                 f"writes it ({_cause(error)}): copy or convert it anew"
             ) from error
 
 
 def _cause(error: Exception) -> str:
     """The cause in our words; those of other libraries are left out."""
-    ours = isinstance(error, FeatureError) or (type(error) is ValueError and error.__traceback__ is not None)
-    return str(error).split(", expected")[0] if ours and str(error).isprintable() and str(error) else "damaged"
+    ours = isinstance(error, FeatureError) or (
+        type(error) is ValueError and error.__traceback__ is not None
+    )
+    return (
+        str(error).split(", expected")[0]
+        if ours and str(error).isprintable() and str(error)
+        else "damaged"
+    )
 
 
 def library() -> Any:
-    """`gensim.models`, which takes a second to load. Raises `DependencyError` where it is not installed."""
+    """`gensim.models`, which takes a second to load. Raises `DependencyError` where it is not
+    installed.
+    """
     try:
         import gensim.models
     except ImportError as error:
@@ -178,7 +213,9 @@ def library() -> Any:
 
 
 def _blocks(vectors: NDArray[np.floating]) -> list[NDArray[np.floating]]:
-    """Some rows after the other: views, so that a memory-mapped table is never in memory as a whole."""
+    """Some rows after the other: views, so that a memory-mapped table is never in memory as a
+    whole.
+    """
     return [vectors[first : first + _BLOCK] for first in range(0, len(vectors), _BLOCK)]
 
 
@@ -189,4 +226,6 @@ def _reader(suffix: str) -> Callable[[Path], Vocabulary]:
     """What reads a kind of file."""
     from sordino.signal import word_files  # here: a device that reads no words starts without it
 
-    return {".kv": word_files.read_kv, ".bin": word_files.read_bin, ".txt": word_files.read_txt}[suffix]
+    return {".kv": word_files.read_kv, ".bin": word_files.read_bin, ".txt": word_files.read_txt}[
+        suffix
+    ]

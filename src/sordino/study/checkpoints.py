@@ -24,8 +24,8 @@ def gathered(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The tables of all units, one below the other, and the record of each by name.
 
-    `keys` has for each unit, by name, its inputs; `compute` is given the names of the units that are not on disk.
-    `what` names them on the bar, `columns` are those of every table.
+    `keys` has for each unit, by name, its inputs; `compute` is given the names of the units that
+    are not on disk. `what` names them on the bar, `columns` are those of every table.
     """
     expected = set(columns)
 

@@ -1,4 +1,6 @@
-"""What the studies of utterance vectors share: their emotions, vectors and draws, and what is kept of a run."""
+"""What the studies of utterance vectors share: their emotions, vectors and draws, and what is kept
+of a run.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,17 @@ EMOTIONS: Final = ("neutral", "happy", "sad", "angry")
 
 
 def attacked(
-    corpus: Corpus, out: Path, features: str, options: Options, cache: str | Path | None, jobs: int, name: str
+    corpus: Corpus,
+    out: Path,
+    features: str,
+    options: Options,
+    cache: str | Path | None,
+    jobs: int,
+    name: str,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """All guesses of the study's units (`sordino.attack.COLUMNS`), and the record that goes to `run.json`."""
+    """All guesses of the study's units (`sordino.attack.COLUMNS`), and the record that goes to
+    `run.json`.
+    """
     study = four_emotions(corpus)
     sums = checksums(study)
     draws = deal(study, options, sums)
@@ -49,14 +59,18 @@ def write(estimates: pd.DataFrame, record: dict[str, Any], page: Page, out: Path
 
 
 def summary(estimates: pd.DataFrame) -> pd.DataFrame:
-    """Headline figures as means over the three policies: one row a figure, one column a release, and `chance`.
+    """Headline figures as means over the three policies: one row a figure, one column a release,
+    and `chance`.
 
-    A figure's name is its knowledge, target, metric, group and k. Chance is that of the original features.
+    A figure's name is its knowledge, target, metric, group and k. Chance is that of the original
+    features.
     """
     table = headline(estimates).copy()
     words = table[["knowledge", "target", "metric", "group"]].astype(str)
     words["k"] = [f"{int(k)}" if k and k == k else "" for k in table["k"]]
-    table["figure"] = [" ".join(filter(None, row)) for row in words.itertuples(index=False, name=None)]
+    table["figure"] = [
+        " ".join(filter(None, row)) for row in words.itertuples(index=False, name=None)
+    ]
     means = table.pivot_table(index="figure", columns="release", values="value", sort=False)
     original = table[table["release"] == "none"]
     return means.assign(chance=original.groupby("figure")["chance"].mean())
@@ -71,12 +85,15 @@ def deal(
     """
     if options.measured_on == "validation" and options.validation != "speaker":
         raise SplitError(
-            "measured_on validation with held-out utterances: they are of speakers the transform learns from, expected "
+            "measured_on validation with held-out utterances: they are of speakers the transform "
+            "learns from, expected "
             'held-out speakers: keep whole ones (validation="speaker"), or measure on the test'
         )
     transform = split.draws(corpus, options.seed, options.validation, sums)
     risk = split.draws(corpus, options.seed, options.risk_validation, sums)
-    draws = [Parts(a.risk, b.transform, b.test, b.draw) for a, b in zip(risk, transform, strict=True)]
+    draws = [
+        Parts(a.risk, b.transform, b.test, b.draw) for a, b in zip(risk, transform, strict=True)
+    ]
     draws = [_measured(corpus, parts, options.measured_on) for parts in draws]
     for parts in draws:
         for party, rows in _parties(parts).items():
@@ -88,27 +105,37 @@ def deal(
 
 
 def vectors(
-    features: str, corpus: Corpus, emotions: Sequence[str], cache: str | Path | None = CACHE, jobs: int = 0
+    features: str,
+    corpus: Corpus,
+    emotions: Sequence[str],
+    cache: str | Path | None = CACHE,
+    jobs: int = 0,
 ) -> NDArray[np.float32]:
-    """The vector of each utterance that has one of some emotions; a table made elsewhere has one of every utterance."""
+    """The vector of each utterance that has one of some emotions; a table made elsewhere has one of
+    every utterance.
+    """
     if features in FEATURE_SETS:
         return extract(features, corpus.with_emotions(emotions), cache, jobs)
     return extract(features, corpus)[corpus.table["emotion"].isin(emotions).to_numpy()]
 
 
 def four_emotions(corpus: Corpus) -> Corpus:
-    """The study's utterances. Raises `CorpusError` when an emotion or a gender is missing altogether."""
+    """The study's utterances. Raises `CorpusError` when an emotion or a gender is missing
+    altogether.
+    """
     absent = [emotion for emotion in EMOTIONS if emotion not in set(corpus.table["emotion"])]
     if absent:
         raise CorpusError(
-            f"{corpus.name}: no {', '.join(absent)} utterance, expected {', '.join(EMOTIONS)}: add a corpus that has it"
+            f"{corpus.name}: no {', '.join(absent)} utterance, expected {', '.join(EMOTIONS)}: add "
+            "a corpus that has it"
         )
     study = corpus.with_emotions(EMOTIONS)
     genders = sorted(set(study.table["gender"]) - {""})
     if len(genders) < 2:
         found = ", ".join(genders) or "unknown"
         raise CorpusError(
-            f"{corpus.name}: all speakers of gender {found}, expected female and male: add speakers of the other gender"
+            f"{corpus.name}: all speakers of gender {found}, expected female and male: add "
+            "speakers of the other gender"
         )
     return study
 
@@ -126,20 +153,25 @@ def _sides(parts: Parts) -> dict[str, NDArray[np.intp]]:
     }
 
 
-def _require_every(corpus: Corpus, label: str, values: Sequence[str], party: str, rows: NDArray[np.intp]) -> None:
+def _require_every(
+    corpus: Corpus, label: str, values: Sequence[str], party: str, rows: NDArray[np.intp]
+) -> None:
     """Raise `SplitError` when these rows lack a value of a label."""
     missing = sorted(set(values) - set(corpus.column(label)[rows]))
     if missing:
         raise SplitError(
-            f"no {', '.join(missing)} among {len(set(corpus.speaker[rows]))} speaker(s) of the {party} part, "
+            f"no {', '.join(missing)} among {len(set(corpus.speaker[rows]))} speaker(s) of the "
+            f"{party} part, "
             f"expected every {label}: add speakers, leave a corpus out or try another seed"
         )
 
 
 def _measured(corpus: Corpus, parts: Parts, measured_on: str) -> Parts:
-    """With `validation`, the transform party gives its validation speakers up, and they are measured, not the test.
+    """With `validation`, the transform party gives its validation speakers up, and they are
+    measured, not the test.
 
-    What stops the transform is then every fourth of its other utterances, counted within each emotion.
+    What stops the transform is then every fourth of its other utterances, counted within each
+    emotion.
     """
     if measured_on == "test":
         return parts
@@ -180,13 +212,17 @@ def _record(
         "roles": [str(role) for role in ROLES],
         "identical_recordings": [rows.tolist() for rows in duplicates(sums)],
         "parts": [_speakers(corpus, parts) for parts in draws],
-        "test_parts_disjoint": _disjoint([sorted(set(corpus.speaker[parts.test])) for parts in draws]),
+        "test_parts_disjoint": _disjoint(
+            [sorted(set(corpus.speaker[parts.test])) for parts in draws]
+        ),
     }
 
 
 def _speakers(corpus: Corpus, parts: Parts) -> dict[str, Any]:
     """The speakers of each party of a draw, and whether no two parties share one."""
-    speakers = {name: sorted(set(corpus.speaker[rows].tolist())) for name, rows in _parties(parts).items()}
+    speakers = {
+        name: sorted(set(corpus.speaker[rows].tolist())) for name, rows in _parties(parts).items()
+    }
     return {"draw": parts.draw, **speakers, "disjoint": _disjoint(list(speakers.values()))}
 
 

@@ -41,8 +41,12 @@ def test_a_planted_leak_is_found_on_new_speakers(family: str) -> None:
     assert found.quality[family] > 0.95
 
 
-@pytest.mark.parametrize(("family", "finds"), [("logistic", False), ("svm-rbf", True), ("forest", True), ("mlp", True)])
-def test_a_leak_in_the_spread_alone_is_found_by_families_that_bend(family: str, finds: bool) -> None:
+@pytest.mark.parametrize(
+    ("family", "finds"), [("logistic", False), ("svm-rbf", True), ("forest", True), ("mlp", True)]
+)
+def test_a_leak_in_the_spread_alone_is_found_by_families_that_bend(
+    family: str, finds: bool
+) -> None:
     x, speaker, random = people(24, 20, seed=1, dims=3, voice=0.0)
     secret = random.integers(0, 2, len(x)).astype(np.intp)
     x[:, :2] *= np.where(secret == 1, 3.0, 0.5)[:, None].astype(np.float32)
@@ -55,14 +59,19 @@ def test_the_same_seed_gives_the_same_scores_and_its_input_is_untouched(family: 
     x, speaker, _ = people(12, 6, seed=3)
     secret = (np.arange(len(x)) // 6 % 2).astype(np.intp)
     before, state = x.copy(), repr(np.random.get_state())  # noqa: NPY002
-    scores = [retrain(x, secret, speaker, *halves(speaker, 8), families=[family]).best["score"] for _ in range(2)]
+    scores = [
+        retrain(x, secret, speaker, *halves(speaker, 8), families=[family]).best["score"]
+        for _ in range(2)
+    ]
     assert scores[0].tolist() == scores[1].tolist()
     assert np.array_equal(x, before)
     assert repr(np.random.get_state()) == state  # noqa: NPY002
 
 
 def test_the_first_setting_learns_every_labelling_and_the_others_the_secret_alone() -> None:
-    """Solved to the end in float64: where a solver stops early, its path depends on the processor's rounding."""
+    """Solved to the end in float64: where a solver stops early, its path depends on the processor's
+    rounding.
+    """
     x, speaker, random = people(8, 6, seed=5)
     x = x.astype(np.float64)
     labels = random.integers(0, 2, (len(x), 3)).astype(float)
@@ -75,11 +84,17 @@ def test_the_first_setting_learns_every_labelling_and_the_others_the_secret_alon
     scale = np.sqrt(x.var(axis=0).mean())
     own, test = ((x[some] - x.mean(axis=0)) / scale for some in (side.own, side.test))
     for column in range(3):
-        alone = LogisticRegression(C=0.1, tol=1e-10, max_iter=1000).fit(own, labels[side.own, column])
-        np.testing.assert_allclose(first.values[side.test, column], alone.decision_function(test), atol=1e-6)
+        alone = LogisticRegression(C=0.1, tol=1e-10, max_iter=1000).fit(
+            own, labels[side.own, column]
+        )
+        np.testing.assert_allclose(
+            first.values[side.test, column], alone.decision_function(test), atol=1e-6
+        )
 
 
-@pytest.mark.parametrize("setting", [LogisticRegression(), DecisionTreeClassifier(max_depth=3, random_state=0)])
+@pytest.mark.parametrize(
+    "setting", [LogisticRegression(), DecisionTreeClassifier(max_depth=3, random_state=0)]
+)
 def test_of_several_values_the_one_with_the_highest_score_is_named(setting: object) -> None:
     x, speaker, _ = people(12, 10, seed=6)
     truth = (np.arange(len(x)) % 3).astype(np.intp)
@@ -122,10 +137,14 @@ def test_an_estimator_of_ones_own_is_one_line_and_takes_part_in_the_verdict() ->
     x, speaker, _ = people(16, 8, seed=8)
     secret = speaker.astype(int) % 2
     x[:, 0] += 4 * secret
-    audit = Audit(families=(), own={"tree": DecisionTreeClassifier(max_depth=2, random_state=0)}, shuffles=19)
+    audit = Audit(
+        families=(), own={"tree": DecisionTreeClassifier(max_depth=2, random_state=0)}, shuffles=19
+    )
     found = audit.run(x, secret, speaker, name="gender")
     assert found.decision.answer == "leak"
     assert {family for family, *_ in found.decision.by_attacker} == {"tree"}
     assert found.auc("tree") > 0.9
-    blind = Audit(families=(), own={"blind": DummyClassifier()}, shuffles=19).run(x, secret, speaker)
+    blind = Audit(families=(), own={"blind": DummyClassifier()}, shuffles=19).run(
+        x, secret, speaker
+    )
     assert blind.decision.answer != "leak"

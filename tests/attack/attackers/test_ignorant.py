@@ -32,7 +32,10 @@ def test_the_risk_model_is_the_same_for_a_seed_and_sees_its_party_only() -> None
     again = QUICKLY.fit(changed, given.corpus, given.parts.risk)
     assert again.losses == risk().losses
     assert np.array_equal(again(given.z).role, risk()(given.z).role)
-    assert dataclasses.replace(QUICKLY, seed=1).fit(given.z, given.corpus, given.parts.risk).losses != risk().losses
+    assert (
+        dataclasses.replace(QUICKLY, seed=1).fit(given.z, given.corpus, given.parts.risk).losses
+        != risk().losses
+    )
 
 
 def test_the_score_of_the_risk_model_is_the_difference_of_log_posteriors() -> None:
@@ -55,7 +58,11 @@ def test_a_risk_party_that_cannot_be_learnt_from_is_refused() -> None:
             "keeps no utterance for validation, expected some: add speakers",
         ),
         (given.z[1:], part, "287 vectors for 288 utterances, expected a finite one for each"),
-        (given.z * np.float32(np.nan), part, "288 vectors for 288 utterances, expected a finite one for each"),
+        (
+            given.z * np.float32(np.nan),
+            part,
+            "288 vectors for 288 utterances, expected a finite one for each",
+        ),
     ]
     for z, chosen, says in cases:
         with pytest.raises(AttackError, match=says):
@@ -64,5 +71,7 @@ def test_a_risk_party_that_cannot_be_learnt_from_is_refused() -> None:
 
 def test_a_training_that_diverges_is_refused() -> None:
     given, endless = scene(), Settings(learning_rate=float("inf"), epochs=2)
-    with pytest.raises(AttackError, match="the risk model's training diverged, expected a finite loss"):
+    with pytest.raises(
+        AttackError, match="the risk model's training diverged, expected a finite loss"
+    ):
         RiskFitter(POLICY, settings=endless).fit(given.z, given.corpus, given.parts.risk)

@@ -1,4 +1,6 @@
-"""Attackers of many labels at once are scikit-learn's fitted fold by fold, and learn nothing from whom they guess."""
+"""Attackers of many labels at once are scikit-learn's fitted fold by fold, and learn nothing from
+whom they guess.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,15 @@ from sklearn.neighbors import KNeighborsRegressor
 
 from sordino import metrics
 from sordino.attack.attackers import kernels
-from sordino.attack.attackers.kernels import FAMILIES, NEIGHBOURS, RIDGES, WHOLE, Scores, scaled, scores
+from sordino.attack.attackers.kernels import (
+    FAMILIES,
+    NEIGHBOURS,
+    RIDGES,
+    WHOLE,
+    Scores,
+    scaled,
+    scores,
+)
 from sordino.attack.secret import Secret
 from sordino.attack.splits import crossfit
 
@@ -28,15 +38,22 @@ NAMES = [*POWERS, *GAMMAS]
 
 
 def table(speakers: int = 8, seed: int = 0) -> tuple[Matrix, Matrix, Rows, Rows]:
-    """Rows of unlike spread, three labellings of the speakers, folds of speakers, and uneven speakers."""
+    """Rows of unlike spread, three labellings of the speakers, folds of speakers, and uneven
+    speakers.
+    """
     random = np.random.default_rng(seed)
     speaker = np.repeat(np.arange(speakers), random.integers(2, 7, speakers)).astype(np.intp)
-    x = random.normal(5, 1, (len(speaker), 4)) * [1, 2, 5, 0.1] + random.normal(size=(speakers, 4))[speaker]
+    x = (
+        random.normal(5, 1, (len(speaker), 4)) * [1, 2, 5, 0.1]
+        + random.normal(size=(speakers, 4))[speaker]
+    )
     labels = np.column_stack([np.arange(speakers) % 2, random.normal(size=(speakers, 2))])[speaker]
     return x, labels, (np.arange(speakers) // 2 % 3).astype(np.intp)[speaker], speaker
 
 
-def of(x: NDArray[Any], labels: Matrix, fold: Rows, speaker: Rows | None, **kind: Any) -> dict[str, Scores]:
+def of(
+    x: NDArray[Any], labels: Matrix, fold: Rows, speaker: Rows | None, **kind: Any
+) -> dict[str, Scores]:
     found = list(scores(x, labels, crossfit(fold), speaker, **kind))
     by_name = {one.setting: one for one in found}
     assert len(by_name) == len(found)  # every setting has a name of its own
@@ -57,7 +74,9 @@ def kernel_of(name: str, z: Matrix) -> Matrix:
     elif name == "linear":
         made = pairwise_kernels(z / np.sqrt(z.shape[1]), metric="linear")
     else:
-        made = pairwise_kernels(z, metric="poly", degree=POWERS[name], gamma=1 / z.shape[1], coef0=1)
+        made = pairwise_kernels(
+            z, metric="poly", degree=POWERS[name], gamma=1 / z.shape[1], coef0=1
+        )
     return made
 
 
@@ -99,11 +118,15 @@ def test_who_sees_speakers_less_their_means_finds_a_width_among_unlike_voices() 
     random = np.random.default_rng(0)
     speaker = np.repeat(np.arange(20), 30)
     secret = (speaker % 2).astype(np.intp)
-    x = random.normal(size=(600, 3)) * np.where(secret[:, None] == 1, 1.5, 1) + random.normal(0, 9, (20, 3))[speaker]
+    x = (
+        random.normal(size=(600, 3)) * np.where(secret[:, None] == 1, 1.5, 1)
+        + random.normal(0, 9, (20, 3))[speaker]
+    )
     fold = Secret.of("gender", secret, speaker).folds()
     found = of(x, secret[:, None].astype(float), fold, speaker, families=["quadratic"])
     own, plain = (
-        found[f"quadratic, ρ=0.1, whole speakers, one scale{end}"] for end in (", less each speaker's mean", "")
+        found[f"quadratic, ρ=0.1, whole speakers, one scale{end}"]
+        for end in (", less each speaker's mean", "")
     )
     assert metrics.auc(secret[::30] == 1, own.values[:, 0]) == 1
     assert metrics.auc(secret[::30] == 1, plain.values[:, 0]) < 0.9
@@ -116,7 +139,10 @@ def test_of_shuffled_labels_nothing_is_found_on_average() -> None:
     shuffled = secret.shuffles(fold, 400)[:, 1:]
     for one in scores(x, shuffled, crossfit(fold), speaker):
         first = np.unique(speaker, return_index=True)[1] if one.whole else np.arange(len(speaker))
-        auc = [metrics.auc(label == 1, said) for label, said in zip(shuffled[first].T, one.values.T, strict=True)]
+        auc = [
+            metrics.auc(label == 1, said)
+            for label, said in zip(shuffled[first].T, one.values.T, strict=True)
+        ]
         assert abs(np.mean(auc) - 0.5) < 0.05
 
 
@@ -130,13 +156,17 @@ def test_kernel_ridge_is_that_of_scikit_learn_fold_by_fold(name: str, scale: str
         said = found[f"{name}, ρ={ridge:g}, {scale}"]
         assert said.family == name.split()[0]
         assert not said.whole
-        np.testing.assert_allclose(said.values, fold_by_fold(kernel, labels, fold, ridge), atol=1e-7)
+        np.testing.assert_allclose(
+            said.values, fold_by_fold(kernel, labels, fold, ridge), atol=1e-7
+        )
 
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("count", NEIGHBOURS)
 @pytest.mark.parametrize("speakers", [4, 12])
-def test_nearest_neighbours_are_those_of_scikit_learn(speakers: int, count: int, scale: str) -> None:
+def test_nearest_neighbours_are_those_of_scikit_learn(
+    speakers: int, count: int, scale: str
+) -> None:
     x, labels, fold, _ = table(speakers)
     z = prepared(x, SCALES[scale])
     said = of(x, labels, fold, None)[f"{count} nearest, {scale}"]
@@ -144,7 +174,9 @@ def test_nearest_neighbours_are_those_of_scikit_learn(speakers: int, count: int,
     for one in np.unique(fold):
         a, b = fold != one, fold == one
         model = KNeighborsRegressor(min(count, int(a.sum()))).fit(z[a], labels[a])
-        np.testing.assert_allclose(said.values[b], model.predict(z[b]) - labels[a].mean(axis=0), atol=1e-12)
+        np.testing.assert_allclose(
+            said.values[b], model.predict(z[b]) - labels[a].mean(axis=0), atol=1e-12
+        )
 
 
 @pytest.mark.parametrize("less", [False, True], ids=["as they are", "less their means"])
@@ -162,12 +194,18 @@ def test_whole_speakers_are_compared_by_the_mean_over_all_pairs_of_their_rows(
     for p in range(8):
         for q in range(8):
             pairs[p, q] = np.mean(
-                [kernel[i, j] for i in np.flatnonzero(speaker == p) for j in np.flatnonzero(speaker == q)]
+                [
+                    kernel[i, j]
+                    for i in np.flatnonzero(speaker == p)
+                    for j in np.flatnonzero(speaker == q)
+                ]
             )
     away = np.eye(8) - 1 / 8  # the mean of all speakers is the origin
     first = np.unique(speaker, return_index=True)[1]
     for ridge in WHOLE:
-        setting = f"{name}, ρ={ridge:g}, whole speakers, {scale}" + (", less each speaker's mean" if less else "")
+        setting = f"{name}, ρ={ridge:g}, whole speakers, {scale}" + (
+            ", less each speaker's mean" if less else ""
+        )
         if name == "linear" and less:
             assert setting not in found  # nothing is left of the means
             continue
@@ -196,7 +234,9 @@ def test_scores_are_linear_in_the_labels_whatever_else_stands_in_the_table() -> 
     parts = [of(x, one, fold, speaker) for one in (a, b, 3 * a - 2 * b + 7, np.hstack([a, b]))]
     for name, said in parts[0].items():
         one, other, mixed, both = said.values, *(part[name].values for part in parts[1:])
-        np.testing.assert_allclose(mixed, 3 * one - 2 * other, atol=1e-9)  # and 7 is taken off with the mean
+        np.testing.assert_allclose(
+            mixed, 3 * one - 2 * other, atol=1e-9
+        )  # and 7 is taken off with the mean
         np.testing.assert_allclose(both, np.hstack([one, other]), atol=1e-12)
 
 
@@ -212,7 +252,9 @@ def test_the_order_of_the_rows_moves_no_score_and_the_input_is_untouched() -> No
 
 def test_neither_unit_nor_origin_nor_precision_of_the_vectors_matters() -> None:
     x, labels, fold, speaker = table()
-    plain, moved, units = (of(one, labels, fold, speaker) for one in (x, 100 - 7 * x, x * [1, 10, 0.1, 3]))
+    plain, moved, units = (
+        of(one, labels, fold, speaker) for one in (x, 100 - 7 * x, x * [1, 10, 0.1, 3])
+    )
     single = of(x.astype(np.float32), labels, fold, speaker)
     for name, said in plain.items():
         np.testing.assert_allclose(moved[name].values, said.values, atol=1e-8)
@@ -245,7 +287,9 @@ def test_speakers_of_one_row_each_give_finite_scores() -> None:
 
 def test_rows_that_are_the_same_within_each_speaker_give_finite_scores() -> None:
     x, labels, fold, speaker = table()
-    for said in scores(x[np.unique(speaker, return_index=True)[1]][speaker], labels, crossfit(fold), speaker):
+    for said in scores(
+        x[np.unique(speaker, return_index=True)[1]][speaker], labels, crossfit(fold), speaker
+    ):
         assert np.isfinite(said.values).all()
 
 
@@ -254,7 +298,9 @@ def test_scaled_rows_are_centred_and_of_spread_one() -> None:
     each, one = scaled(x, True), scaled(x, False)
     np.testing.assert_allclose(each.std(axis=0), 1)
     np.testing.assert_allclose(np.mean(one.var(axis=0)), 1)
-    np.testing.assert_allclose(one.std(axis=0) / one.std(axis=0)[0], x.std(axis=0) / x.std(axis=0)[0])
+    np.testing.assert_allclose(
+        one.std(axis=0) / one.std(axis=0)[0], x.std(axis=0) / x.std(axis=0)[0]
+    )
     np.testing.assert_allclose([each.mean(axis=0), one.mean(axis=0)], 0, atol=1e-12)
 
 
@@ -266,7 +312,9 @@ def test_a_dimension_that_is_not_constant_stays_beside_one_far_wider() -> None:
 def test_only_the_families_that_are_asked_for_answer() -> None:
     x, labels, fold, speaker = table()
     for family in FAMILIES:
-        assert {one.family for one in scores(x, labels, crossfit(fold), speaker, [family])} == {family}
+        assert {one.family for one in scores(x, labels, crossfit(fold), speaker, [family])} == {
+            family
+        }
     everyone = of(x, labels, fold, speaker)
     assert {one.family for one in everyone.values()} == set(FAMILIES)
     assert not any(one.whole for one in of(x, labels, fold, None).values())

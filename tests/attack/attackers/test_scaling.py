@@ -22,7 +22,9 @@ EVERY = np.arange(SPEAKERS * ROWS)
 
 
 def table(seed: int = 0, shift: float = 2.5) -> tuple[Matrix, Secret]:
-    """Vectors of 12 speakers with 4 rows each; the first of 5 dimensions is shifted for half of them."""
+    """Vectors of 12 speakers with 4 rows each; the first of 5 dimensions is shifted for half of
+    them.
+    """
     random = np.random.default_rng(seed)
     speaker = np.repeat(np.arange(SPEAKERS), ROWS)
     gender = random.permutation(np.arange(SPEAKERS) % 2)[speaker]
@@ -39,7 +41,9 @@ def test_of_200_constant_tables_none_is_called_a_leak() -> None:
     constants = (0.1, 0.0, -7e9, 1e155, 1e-300, 1e308)
     for seed in range(200):
         x, secret = table(seed)
-        families = kernels.FAMILIES if seed < 2 else ("nearest",)  # which ranked rows by their order
+        families = (
+            kernels.FAMILIES if seed < 2 else ("nearest",)
+        )  # which ranked rows by their order
         constant = np.full_like(x, constants[seed % len(constants)])
         decision = permutation_test.judge(constant, secret, families=families, shuffles=19)
         assert (decision.answer, decision.p, decision.needed) == ("no leak found", 1.0, 0.5)
@@ -51,7 +55,11 @@ def test_constant_vectors_reach_half_with_every_family() -> None:
     audited = Audit((*kernels.FAMILIES, "logistic", "svm-rbf", "forest", "mlp"), shuffles=19).run(
         np.full_like(x, 0.1), secret.values.astype(int), secret.speaker
     )
-    assert (audited.decision.answer, audited.decision.p, audited.auc()) == ("no leak found", 1.0, 0.5)
+    assert (audited.decision.answer, audited.decision.p, audited.auc()) == (
+        "no leak found",
+        1.0,
+        0.5,
+    )
     assert set(audited.guesses.loc[audited.guesses["k"] == 1, "score"]) == {0.0}
 
 
@@ -79,7 +87,10 @@ def test_the_size_of_numbers_moves_no_verdict(size: str) -> None:
     x, secret = table()
     before, after = judged(x, secret), judged(SIZES[size](x), secret)
     assert (after.answer, after.p) == (before.answer, before.p) == ("leak", 0.05)
-    first, second = ({(name, pooled): auc for _, name, pooled, auc, _ in one.by_attacker} for one in (before, after))
+    first, second = (
+        {(name, pooled): auc for _, name, pooled, auc, _ in one.by_attacker}
+        for one in (before, after)
+    )
     assert all(abs(first[key] - second[key]) < 1e-6 for key in first)
 
 
@@ -110,17 +121,25 @@ def test_equal_rows_have_equal_scores_in_any_order() -> None:
     fold = secret.folds()
     for said in kernels.scores(x, secret.values[:, None], crossfit(fold), None):
         for side in np.unique(fold):
-            values = [np.unique(said.values[(fold == side) & (x == one).all(axis=1)]) for one in prototypes]
+            values = [
+                np.unique(said.values[(fold == side) & (x == one).all(axis=1)])
+                for one in prototypes
+            ]
             assert all(len(some) < 2 for some in values), said.setting
 
 
 def test_nearest_rows_that_are_equally_far_count_alike() -> None:
     plan = crossfit(np.array([0, 0, 0, 0, 1]))
-    points, labels = np.array([1.0, -1.0, 1.0, -1.0, 0.0]), np.array([[1.0], [0.0], [1.0], [0.0], [0.0]])
+    points, labels = (
+        np.array([1.0, -1.0, 1.0, -1.0, 0.0]),
+        np.array([[1.0], [0.0], [1.0], [0.0], [0.0]]),
+    )
     squared = (points[:, None] - points) ** 2
     for order in (EVERY[:4], EVERY[3::-1], np.array([1, 3, 0, 2])):
         rows = np.append(order, 4)
-        said = kernels.nearest(squared[np.ix_(rows, rows)], points[rows] ** 2, labels[rows], plan, 1)
+        said = kernels.nearest(
+            squared[np.ix_(rows, rows)], points[rows] ** 2, labels[rows], plan, 1
+        )
         assert said[4, 0] == 0.0
 
 

@@ -17,7 +17,9 @@ def test_a_leak_stands_out_of_its_null_also_where_utterances_are_pooled() -> Non
     gender = (speaker.astype(int) % 2).astype(np.intp)
     e[:, 0] += 1.6 * gender
     rows = np.arange(len(e))
-    found = retrain(e, gender, speaker, rows[:120], rows[120:], families=["linear"], ks=(12,), shuffles=39)
+    found = retrain(
+        e, gender, speaker, rows[:120], rows[120:], families=["linear"], ks=(12,), shuffles=39
+    )
     alone, pooled = (
         metrics.uar(table["truth"].to_numpy(), table["prediction"].to_numpy())
         for table in (found.best, patient(found.best, 12))
@@ -25,7 +27,9 @@ def test_a_leak_stands_out_of_its_null_also_where_utterances_are_pooled() -> Non
     assert 0.6 < alone < pooled
     assert alone > found.null[1].limits()[1]
     assert found.null[1].p_value(alone) == pytest.approx(1 / 40)
-    assert np.std(found.null[12].uar) > np.std(found.null[1].uar)  # one guess a speaker: a wider range means nothing
+    assert np.std(found.null[12].uar) > np.std(
+        found.null[1].uar
+    )  # one guess a speaker: a wider range means nothing
 
 
 @pytest.mark.parametrize(("shuffles", "confidence"), [(39, 0.95), (19, 0.9), (199, 0.9)])

@@ -1,4 +1,6 @@
-"""A planted leak is a leak, and unlike speakers alone are none: one exact test for the best of many attackers."""
+"""A planted leak is a leak, and unlike speakers alone are none: one exact test for the best of many
+attackers.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,15 @@ from scipy.stats import binom, spearmanr
 from sordino import metrics
 from sordino.attack.attackers.kernels import Scores, scores
 from sordino.attack.secret import LEVEL, Secret
-from sordino.attack.significance.permutation_test import BLIND, Decision, Reached, decide, judge, labels, reach
+from sordino.attack.significance.permutation_test import (
+    BLIND,
+    Decision,
+    Reached,
+    decide,
+    judge,
+    labels,
+    reach,
+)
 from sordino.attack.splits import crossfit
 from sordino.errors import AttackError
 
@@ -25,7 +35,9 @@ QUICK = ("linear",)
 NULLS = 60
 
 
-def voices(seed: int, speakers: int = 24, rows: int = 6, apart: float = 1.0) -> tuple[Matrix, Rows, Rows]:
+def voices(
+    seed: int, speakers: int = 24, rows: int = 6, apart: float = 1.0
+) -> tuple[Matrix, Rows, Rows]:
     """Rows of speakers who differ, half of either gender, which the rows say nothing of."""
     random = np.random.default_rng(seed)
     speaker = np.repeat(np.arange(speakers), rows)
@@ -77,13 +89,18 @@ def test_a_shift_too_small_for_one_utterance_is_found_by_who_sees_all_of_a_speak
     x, gender, speaker = voices(0, rows=40, apart=0.05)
     x[:, 0] += 0.3 * gender
     found = judge(x, Secret.of("gender", gender, speaker), families=QUICK, shuffles=59)
-    single, pooled = (max(auc for *_, whole, auc, _ in found.by_attacker if whole is is_it) for is_it in (False, True))
+    single, pooled = (
+        max(auc for *_, whole, auc, _ in found.by_attacker if whole is is_it)
+        for is_it in (False, True)
+    )
     assert found.answer == "leak"
     assert single < 0.65 < 0.9 < pooled
 
 
 def nulls(secret_of: str, by: str = "speaker") -> list[float]:
-    """p of small tables with no leak in them; by utterance, each row counts as a speaker of its own."""
+    """p of small tables with no leak in them; by utterance, each row counts as a speaker of its
+    own.
+    """
     found = []
     for seed in range(NULLS):
         x, gender, speaker = voices(seed, speakers=12, rows=4, apart=2)
@@ -93,7 +110,9 @@ def nulls(secret_of: str, by: str = "speaker") -> list[float]:
         table = secret.shuffles(fold, 39, seed)
         whole = speaker if by == "speaker" and not secret.within else None
         every = scores(x, labels(secret, table), crossfit(fold), whole, QUICK)
-        found.append(decide(secret, fold, (one for said in every for one in reach(secret, table, said))).p)
+        found.append(
+            decide(secret, fold, (one for said in every for one in reach(secret, table, said))).p
+        )
     return found
 
 
@@ -116,7 +135,9 @@ def test_shuffled_by_utterance_unlike_speakers_alone_would_be_a_leak() -> None:
 def test_of_all_arrangements_of_a_secret_no_more_than_the_level_are_called_a_leak() -> None:
     """The whole null of one table, arrangement by arrangement: an exact test, not one on average."""
     speaker = np.repeat(np.arange(8), 3)
-    x = np.random.default_rng(0).normal(size=(8, 2))[speaker] + 0.3 * np.random.default_rng(1).normal(size=(24, 2))
+    x = np.random.default_rng(0).normal(size=(8, 2))[speaker] + 0.3 * np.random.default_rng(
+        1
+    ).normal(size=(24, 2))
     secret, fold = Secret.of("gender", speaker // 2 % 2, speaker), (speaker // 4).astype(np.intp)
     halves = [one for one in product([0.0, 1.0], repeat=4) if sum(one) == 2]
     every = np.array([[*a, *b] for a, b in product(halves, halves)]).T[speaker]
@@ -124,9 +145,15 @@ def test_of_all_arrangements_of_a_secret_no_more_than_the_level_are_called_a_lea
     p = []
     for place in range(36):
         table = np.hstack([every[:, [place]], np.delete(every, place, axis=1)])
-        found = [one for said in scores(x, table, crossfit(fold), speaker) for one in reach(secret, table, said)]
+        found = [
+            one
+            for said in scores(x, table, crossfit(fold), speaker)
+            for one in reach(secret, table, said)
+        ]
         p.append(decide(secret, fold, found).p)
-    assert all(np.mean(np.array(p) <= level) <= level + 1e-9 for level in (0.05, 0.1, 0.2, 0.5, 0.9))
+    assert all(
+        np.mean(np.array(p) <= level) <= level + 1e-9 for level in (0.05, 0.1, 0.2, 0.5, 0.9)
+    )
     assert min(p) <= 2 / 36  # of an arrangement and, at the most, its opposite
 
 
@@ -144,19 +171,26 @@ def test_a_few_speakers_more_cannot_tell_where_only_a_large_leak_would_have_been
     found = judge(x, Secret.of("gender", gender, speaker), families=QUICK, shuffles=99)
     assert found.needed > BLIND
     assert found.answer == "cannot tell"
-    assert found.why == f"with so few speakers only an AUC above {found.needed:.2f} would have been called a leak"
+    assert (
+        found.why
+        == f"with so few speakers only an AUC above {found.needed:.2f} would have been called a leak"
+    )
 
 
 def test_eighteen_shuffles_are_too_few_to_tell_and_nineteen_are_enough() -> None:
     secret = secrets()["gender"]
-    too_few, enough = (judge(leaking(secret), secret, families=QUICK, shuffles=count) for count in (18, 19))
+    too_few, enough = (
+        judge(leaking(secret), secret, families=QUICK, shuffles=count) for count in (18, 19)
+    )
     assert (too_few.answer, enough.answer) == ("cannot tell", "leak")
     assert [too_few.p, enough.p] == pytest.approx([1 / 19, 1 / 20])
     assert too_few.why != ""
 
 
 @EVERY
-def test_p_is_at_least_one_of_the_shuffles_and_the_best_attackers_p_is_that_of_the_verdict(secret: Secret) -> None:
+def test_p_is_at_least_one_of_the_shuffles_and_the_best_attackers_p_is_that_of_the_verdict(
+    secret: Secret,
+) -> None:
     for size in (0.0, 0.3, 3.0):
         found = judge(leaking(secret, size), secret, families=QUICK, shuffles=29)
         each = [p for *_, p in found.by_attacker]
@@ -178,12 +212,18 @@ def by_hand(reached: Matrix) -> tuple[float, list[float]]:
 @pytest.mark.parametrize("seed", range(4))
 def test_p_is_the_share_of_shuffles_whose_best_attacker_is_as_far_out(seed: int) -> None:
     secret = secrets()["gender"]
-    reached = np.random.default_rng(seed).normal(0, np.array([[1], [5], [0.1]]), (3, 40)) + seed * np.eye(1, 40)
-    every = [Reached("linear", str(row), False, one, 0.5 + one / 100) for row, one in enumerate(reached)]
+    reached = np.random.default_rng(seed).normal(
+        0, np.array([[1], [5], [0.1]]), (3, 40)
+    ) + seed * np.eye(1, 40)
+    every = [
+        Reached("linear", str(row), False, one, 0.5 + one / 100) for row, one in enumerate(reached)
+    ]
     found = decide(secret, secret.folds(), every)
     p, each = by_hand(reached)
     assert found.p == pytest.approx(p)
-    assert {name: own for _, name, _, _, own in found.by_attacker} == pytest.approx(dict(zip("012", each, strict=True)))
+    assert {name: own for _, name, _, _, own in found.by_attacker} == pytest.approx(
+        dict(zip("012", each, strict=True))
+    )
     best = np.sort(np.max(0.5 + reached[:, 1:] / 100, axis=0))
     assert found.needed in best
     assert np.mean(best > found.needed) <= LEVEL < np.mean(best >= found.needed)
@@ -192,7 +232,10 @@ def test_p_is_the_share_of_shuffles_whose_best_attacker_is_as_far_out(seed: int)
 def test_an_attacker_who_always_says_the_same_neither_helps_nor_harms() -> None:
     secret = secrets()["gender"]
     reached = np.random.default_rng(0).normal(size=40) + 9 * np.eye(1, 40)[0]
-    one, dull = (Reached("linear", name, False, own, own) for name, own in (("a", reached), ("b", np.full(40, 0.5))))
+    one, dull = (
+        Reached("linear", name, False, own, own)
+        for name, own in (("a", reached), ("b", np.full(40, 0.5)))
+    )
     alone, both = (decide(secret, secret.folds(), every) for every in ([one], [one, dull]))
     assert alone.p == both.p == 1 / 40
     assert both.by_attacker[1][4] == 1
@@ -202,27 +245,43 @@ def said_of(secret: Secret, table: Matrix, whole: bool = False) -> Scores:
     """Scores with ties, of every row or speaker, that lean to the labels."""
     first = np.unique(secret.speaker, return_index=True)[1]
     truth = labels(secret, table)[first if whole else slice(None)]
-    return Scores("linear", "any", np.round(truth + np.random.default_rng(0).normal(size=truth.shape), 1), whole)
+    return Scores(
+        "linear",
+        "any",
+        np.round(truth + np.random.default_rng(0).normal(size=truth.shape), 1),
+        whole,
+    )
 
 
 def expected_auc(secret: Secret, truth: NDArray[np.float64], values: Matrix) -> float:
-    """Of one labelling: of two values, the mean over more each against the rest, or from the ranks of a number."""
+    """Of one labelling: of two values, the mean over more each against the rest, or from the ranks
+    of a number.
+    """
     if not secret.classes:
         return (1 + float(spearmanr(truth, values[:, 0]).statistic)) / 2
     codes = [1] if len(secret.classes) == 2 else range(len(secret.classes))
-    return float(np.mean([metrics.auc(truth == code, values[:, k]) for k, code in enumerate(codes)]))
+    return float(
+        np.mean([metrics.auc(truth == code, values[:, k]) for k, code in enumerate(codes)])
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "whole"),
-    [(name, whole) for name, secret in secrets().items() for whole in (False, True) if not (whole and secret.within)],
+    [
+        (name, whole)
+        for name, secret in secrets().items()
+        for whole in (False, True)
+        if not (whole and secret.within)
+    ],
 )
 def test_each_column_is_the_auc_that_metrics_would_give(name: str, whole: bool) -> None:
     secret = secrets()[name]
     table = secret.shuffles(secret.folds(), 9)
     said = said_of(secret, table, whole)
     found = reach(secret, table, said)
-    assert [one.pooled for one in found] == ([True] if whole else [False] if secret.within else [False, True])
+    assert [one.pooled for one in found] == (
+        [True] if whole else [False] if secret.within else [False, True]
+    )
     first = np.unique(secret.speaker, return_index=True)[1]
     for one in found:
         truth, values = (table[first], said.values) if one.pooled else (table, said.values)
@@ -234,13 +293,17 @@ def test_each_column_is_the_auc_that_metrics_would_give(name: str, whole: bool) 
             assert one.auc[column] == pytest.approx(expected_auc(secret, truth[:, column], own))
             if one.pooled:
                 right = labels(secret, truth)[:, column::10]
-                z = [np.arctanh(np.corrcoef(a, b)[0, 1]) for a, b in zip(own.T, right.T, strict=True)]
+                z = [
+                    np.arctanh(np.corrcoef(a, b)[0, 1]) for a, b in zip(own.T, right.T, strict=True)
+                ]
                 assert one.reached[column] == pytest.approx(np.mean(z))
             else:
                 assert one.reached[column] == one.auc[column]
 
 
-def test_attackers_learn_a_column_for_two_values_one_for_each_of_more_and_ranks_of_numbers() -> None:
+def test_attackers_learn_a_column_for_two_values_one_for_each_of_more_and_ranks_of_numbers() -> (
+    None
+):
     speaker = np.arange(12)
     two, three = (Secret.of("either", speaker % k, speaker) for k in (2, 3))
     number = Secret.of("age", speaker**3, speaker)
@@ -255,10 +318,14 @@ def test_attackers_learn_a_column_for_two_values_one_for_each_of_more_and_ranks_
 def test_scores_that_order_everyone_rightly_stay_finite() -> None:
     for name in ("gender", "age"):
         secret = secrets()[name]
-        single, pooled = reach(secret, secret.values[:, None], Scores("linear", "oracle", secret.values[:, None]))
+        single, pooled = reach(
+            secret, secret.values[:, None], Scores("linear", "oracle", secret.values[:, None])
+        )
         assert single.auc[0] == pooled.auc[0] == pytest.approx(1)
         assert np.isfinite(pooled.reached).all()
-        wrong = reach(secret, secret.values[:, None], Scores("linear", "liar", -secret.values[:, None]))
+        wrong = reach(
+            secret, secret.values[:, None], Scores("linear", "liar", -secret.values[:, None])
+        )
         assert [one.auc[0] for one in wrong] == pytest.approx([0, 0])
 
 
@@ -272,14 +339,24 @@ def test_neither_the_order_of_the_rows_nor_the_unit_moves_the_verdict(name: str)
     mixed = Secret.of(name, values[order], secret.speaker[order])
     ask: dict[str, Any] = {"families": ("linear", "quadratic"), "shuffles": 29, "seed": 2}
     found = judge(x, secret, **ask)
-    for other in (judge(x, secret, **ask), judge(x[order], mixed, **ask), judge(40 - 3 * x, secret, **ask)):
+    for other in (
+        judge(x, secret, **ask),
+        judge(x[order], mixed, **ask),
+        judge(40 - 3 * x, secret, **ask),
+    ):
         same_verdict(found, other)
     assert (x == kept).all()
 
 
 def same_verdict(one: Decision, other: Decision) -> None:
-    assert (one.answer, one.p, one.by_attacker[0][:3]) == (other.answer, other.p, other.by_attacker[0][:3])
-    assert [one.needed, one.by_attacker[0][3]] == pytest.approx([other.needed, other.by_attacker[0][3]])
+    assert (one.answer, one.p, one.by_attacker[0][:3]) == (
+        other.answer,
+        other.p,
+        other.by_attacker[0][:3],
+    )
+    assert [one.needed, one.by_attacker[0][3]] == pytest.approx(
+        [other.needed, other.by_attacker[0][3]]
+    )
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -24,10 +24,17 @@ def frame(shift: float = 2.0) -> pd.DataFrame:
     made = pd.DataFrame(x, columns=[f"d{one}" for one in range(x.shape[1])])
     mood = np.tile(["calm", "loud"], len(x) // 2)
     made["d4"] += 2 * (mood == "loud")
-    return made.assign(gender=gender, speaker=speaker, mood=mood, age=np.unique(speaker, return_inverse=True)[1] * 3)
+    return made.assign(
+        gender=gender,
+        speaker=speaker,
+        mood=mood,
+        age=np.unique(speaker, return_inverse=True)[1] * 3,
+    )
 
 
-def sordino(capsys: pytest.CaptureFixture[str], *arguments: object, quick: bool = True) -> tuple[object, str, str]:
+def sordino(
+    capsys: pytest.CaptureFixture[str], *arguments: object, quick: bool = True
+) -> tuple[object, str, str]:
     """How a command ended, and what it wrote to standard output and error."""
     with pytest.raises(SystemExit) as left:
         cli.main(["audit", *(["--quick", "--jobs", "1"] if quick else []), *map(str, arguments)])
@@ -42,7 +49,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     whole.to_parquet(folder / "vectors.parquet")
     whole.to_csv(folder / "vectors.csv", index=False)
     labels = {name: whole[name].to_numpy(dtype=str) for name in ("gender", "speaker", "mood")}
-    arrays: dict[str, Any] = {**labels, "x": whole.filter(regex="^d").to_numpy(), "age": whole["age"].to_numpy()}
+    arrays: dict[str, Any] = {
+        **labels,
+        "x": whole.filter(regex="^d").to_numpy(),
+        "age": whole["age"].to_numpy(),
+    }
     np.savez(folder / "vectors.npz", **arrays)
     frame(shift=3.0).to_parquet(folder / "original.parquet")
     return folder
@@ -52,7 +63,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_leak_is_told_whatever_the_kind_of_table(
     made: Path, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = (made / f"vectors.{kind}", "--secret", "gender", "--secret", "age", "--task", "mood", "--shuffles", 19)
+    given = (
+        made / f"vectors.{kind}",
+        "--secret",
+        "gender",
+        "--secret",
+        "age",
+        "--task",
+        "mood",
+        "--shuffles",
+        19,
+    )
     status, out, err = sordino(capsys, *given, "--out", tmp_path, "--json", "-")
     assert (status, err) == (0, "")
     told = json.loads(out)
@@ -61,7 +82,9 @@ def test_a_leak_is_told_whatever_the_kind_of_table(
     assert run["verdict"]["gender"] == "leak"
     estimates = pd.read_csv(tmp_path / "estimates.csv", keep_default_na=False)
     assert tuple(estimates.columns) == COLUMNS
-    assert not estimates.duplicated(["release", "condition", "knowledge", "attacker", "target", "metric", "k"]).any()
+    assert not estimates.duplicated(
+        ["release", "condition", "knowledge", "attacker", "target", "metric", "k"]
+    ).any()
     best = estimates[(estimates["attacker"] == "best") & (estimates["target"] == "gender")]
     measures = {"auc", "uar", "privacy", "advantage", "bits"}
     assert measures <= set(best["metric"][best["knowledge"] == "semi-informed"])
@@ -71,7 +94,17 @@ def test_a_leak_is_told_whatever_the_kind_of_table(
 def test_the_page_has_the_verdict_its_reference_and_what_was_not_tested(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = (made / "vectors.parquet", "--secret", "gender", "--task", "mood", "--shuffles", 19, "--out", tmp_path)
+    given = (
+        made / "vectors.parquet",
+        "--secret",
+        "gender",
+        "--task",
+        "mood",
+        "--shuffles",
+        19,
+        "--out",
+        tmp_path,
+    )
     status, out, _ = sordino(capsys, *given, "--reference", made / "original.parquet")
     assert status == 0
     assert "leak" in out
@@ -86,7 +119,9 @@ def test_the_page_has_the_verdict_its_reference_and_what_was_not_tested(
     assert set(estimates["release"]) == {"released", "none"}
 
 
-def test_two_runs_write_the_same_bytes(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_runs_write_the_same_bytes(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for out in ("one", "two"):
         given = (
             made / "vectors.csv",
@@ -118,9 +153,13 @@ def test_two_runs_write_the_same_bytes(made: Path, tmp_path: Path, capsys: pytes
     ],
 )
 def test_what_cannot_be_done_is_one_line(
-    made: Path, given: tuple[str, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    made: Path,
+    given: tuple[str, ...],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.chdir(tmp_path)
     frame().to_csv("vectors.csv", index=False)
     frame().head(3).to_csv("short.csv", index=False)
@@ -131,12 +170,27 @@ def test_what_cannot_be_done_is_one_line(
     assert made.is_dir()
 
 
-def test_text_among_the_dimensions_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_among_the_dimensions_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     frame().assign(comment="hm").to_csv(tmp_path / "vectors.csv", index=False)
-    status, _, err = sordino(capsys, tmp_path / "vectors.csv", "--secret", "gender", "--out", tmp_path)
+    status, _, err = sordino(
+        capsys, tmp_path / "vectors.csv", "--secret", "gender", "--out", tmp_path
+    )
     assert status == 2
     assert "column `mood` (and 1 more) is not of numbers" in " ".join(err.split())
-    given = ("--secret", "gender", "--ignore", "comment", "--ignore", "mood", "--shuffles", 3, "--out", tmp_path)
+    given = (
+        "--secret",
+        "gender",
+        "--ignore",
+        "comment",
+        "--ignore",
+        "mood",
+        "--shuffles",
+        3,
+        "--out",
+        tmp_path,
+    )
     assert sordino(capsys, tmp_path / "vectors.csv", *given)[0] == 0
 
 
@@ -144,20 +198,46 @@ def test_text_among_the_dimensions_is_named(tmp_path: Path, capsys: pytest.Captu
 def test_a_full_audit_asks_every_family_and_goes_on_where_it_was(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = (made / "vectors.csv", "--secret", "gender", "--ignore", "mood", "--shuffles", 1, "--out", tmp_path)
+    given = (
+        made / "vectors.csv",
+        "--secret",
+        "gender",
+        "--ignore",
+        "mood",
+        "--shuffles",
+        1,
+        "--out",
+        tmp_path,
+    )
     assert sordino(capsys, *given, quick=False)[0] == 0
     first = (tmp_path / "estimates.csv").read_bytes()
     assert set(FULL) <= set(pd.read_csv(tmp_path / "estimates.csv")["attacker"].dropna())
     assert "left out, being quick" not in (tmp_path / "report.html").read_text()
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "units").glob("*.parquet")}
-    assert len(kept) == len(QUICK) + len(FULL)  # the quick ones on two scales, and each of the others
+    assert len(kept) == len(QUICK) + len(
+        FULL
+    )  # the quick ones on two scales, and each of the others
     assert sordino(capsys, *given, quick=False)[0] == 0
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "units").glob("*.parquet")} == kept
+    assert {
+        path: path.stat().st_mtime_ns for path in (tmp_path / "units").glob("*.parquet")
+    } == kept
     assert (tmp_path / "estimates.csv").read_bytes() == first
 
 
-def test_a_quick_audit_says_whom_it_left_out(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    given = (made / "vectors.csv", "--secret", "gender", "--ignore", "mood", "--shuffles", 3, "--out", tmp_path)
+def test_a_quick_audit_says_whom_it_left_out(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = (
+        made / "vectors.csv",
+        "--secret",
+        "gender",
+        "--ignore",
+        "mood",
+        "--shuffles",
+        3,
+        "--out",
+        tmp_path,
+    )
     assert sordino(capsys, *given)[0] == 0
     page = (tmp_path / "report.html").read_text()
     assert "left out, being quick" in page
@@ -168,7 +248,17 @@ def test_drawn_rows_are_told_on_screen_page_and_in_json(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = tmp_path / "told.json"
-    given = (made / "vectors.csv", "--secret", "gender", "--ignore", "mood", "--shuffles", 3, "--rows", 48)
+    given = (
+        made / "vectors.csv",
+        "--secret",
+        "gender",
+        "--ignore",
+        "mood",
+        "--shuffles",
+        3,
+        "--rows",
+        48,
+    )
     status, out, _ = sordino(capsys, *given, "--out", tmp_path / "out", "--json", told)
     assert status == 0
     line = f"48 of {len(pd.read_csv(made / 'vectors.csv'))} rows of "
@@ -180,7 +270,17 @@ def test_drawn_rows_are_told_on_screen_page_and_in_json(
 def test_a_pickle_among_the_units_is_never_executed(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = (made / "vectors.csv", "--secret", "gender", "--ignore", "mood", "--shuffles", 3, "--out", tmp_path)
+    given = (
+        made / "vectors.csv",
+        "--secret",
+        "gender",
+        "--ignore",
+        "mood",
+        "--shuffles",
+        3,
+        "--out",
+        tmp_path,
+    )
     assert sordino(capsys, *given)[0] == 0
     before = (tmp_path / "estimates.csv").read_bytes()
     for path in (tmp_path / "units").iterdir():
@@ -214,7 +314,17 @@ def test_a_table_that_does_not_fit_memory_is_refused_in_one_line(
 def test_the_columns_that_were_taken_are_told_everywhere(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = (made / "vectors.csv", "--secret", "gender", "--ignore", "mood", "--shuffles", 3, "--out", tmp_path)
+    given = (
+        made / "vectors.csv",
+        "--secret",
+        "gender",
+        "--ignore",
+        "mood",
+        "--shuffles",
+        3,
+        "--out",
+        tmp_path,
+    )
     _, out, err = sordino(capsys, *given, "--json", tmp_path / "told.json")
     width = frame().filter(regex="^d").shape[1]
     assert err == ""
@@ -227,10 +337,22 @@ def test_the_columns_that_were_taken_are_told_everywhere(
     assert "mood, age" in page
 
 
-def test_a_label_of_numbers_is_not_called_a_leak(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_label_of_numbers_is_not_called_a_leak(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     noise = frame(shift=0.0).drop(columns="mood")
     noise.assign(label_id=(noise["gender"] == "male") * 1).to_csv(tmp_path / "t.csv", index=False)
-    given = (tmp_path / "t.csv", "--secret", "gender", "--shuffles", 19, "--out", tmp_path / "out", "--json", "-")
+    given = (
+        tmp_path / "t.csv",
+        "--secret",
+        "gender",
+        "--shuffles",
+        19,
+        "--out",
+        tmp_path / "out",
+        "--json",
+        "-",
+    )
     status, _, err = sordino(capsys, *given)
     assert status == 2
     assert "column `label_id` holds whole numbers, 2 different ones in 160 rows" in err
@@ -241,8 +363,20 @@ def test_a_label_of_numbers_is_not_called_a_leak(tmp_path: Path, capsys: pytest.
 def test_a_reference_that_tells_less_than_the_release_is_a_warning(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    frame(shift=0.0).drop(columns=["gender", "speaker", "mood", "age"]).to_parquet(tmp_path / "r.parquet")
-    given = (made / "vectors.parquet", "--secret", "gender", "--ignore", "mood", "--shuffles", 3, "--out", tmp_path)
+    frame(shift=0.0).drop(columns=["gender", "speaker", "mood", "age"]).to_parquet(
+        tmp_path / "r.parquet"
+    )
+    given = (
+        made / "vectors.parquet",
+        "--secret",
+        "gender",
+        "--ignore",
+        "mood",
+        "--shuffles",
+        3,
+        "--out",
+        tmp_path,
+    )
     status, out, err = sordino(capsys, *given, "--reference", tmp_path / "r.parquet", "--json", "-")
     assert status == 0
     told = json.loads(out)["warnings"]

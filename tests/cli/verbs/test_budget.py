@@ -18,7 +18,9 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[object,
     return left.value.code, *capsys.readouterr()
 
 
-def test_a_spent_budget_is_shown_and_given_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_spent_budget_is_shown_and_given_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path, today = tmp_path / "budget", lambda: datetime.now(UTC).date()
     assert DailyBudget(path, today).spend(3, 3) is None
     status, out, _ = run(capsys, "show", path)
@@ -29,11 +31,16 @@ def test_a_spent_budget_is_shown_and_given_back(tmp_path: Path, capsys: pytest.C
     assert json.loads(run(capsys, "show", path, "--json", "-")[1])["released_today"] == 1
 
 
-def test_a_file_that_releases_nothing_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_releases_nothing_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert "no such file, expected a budget" in run(capsys, "show", tmp_path / "budget")[2]
     (tmp_path / "budget").write_text("2026-01-01 2\n")
     status, _, errors = run(capsys, "show", tmp_path / "budget")
     assert (status, "reset it with a reason" in errors) == (2, True)
     assert run(capsys, "reset", tmp_path / "budget")[0] == 2
     assert run(capsys, "reset", tmp_path / "budget", "--reason", "damaged")[0] == 0
-    assert DailyBudget(tmp_path / "budget", lambda: datetime.now(UTC).date()).spend(0) is Reason.BUDGET_SPENT
+    assert (
+        DailyBudget(tmp_path / "budget", lambda: datetime.now(UTC).date()).spend(0)
+        is Reason.BUDGET_SPENT
+    )

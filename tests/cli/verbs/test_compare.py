@@ -27,9 +27,21 @@ def test_releases_are_compared_on_a_manifest_and_a_table_of_vectors(
     given = synthetic_study.study(tmp_path, speakers=20, takes=1)
     with synthetic_study.brisk(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # few prototypes
-        status, out, _ = sordino(capsys, "--corpus", f"manifest={given.manifest}", "--features", given.vectors,
-                                 "--release", "leace", "--out", tmp_path / "out", "--jobs", 1,
-                                 "--json", tmp_path / "told.json")  # fmt: skip
+        status, out, _ = sordino(
+            capsys,
+            "--corpus",
+            f"manifest={given.manifest}",
+            "--features",
+            given.vectors,
+            "--release",
+            "leace",
+            "--out",
+            tmp_path / "out",
+            "--jobs",
+            1,
+            "--json",
+            tmp_path / "told.json",
+        )
     assert status == 0
     assert "leace" in out
     assert "required" in out
@@ -38,6 +50,8 @@ def test_releases_are_compared_on_a_manifest_and_a_table_of_vectors(
 
 
 def test_an_unknown_release_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, err = sordino(capsys, "--corpus", "ravdess=nowhere", "--release", "mute", "--out", tmp_path)
+    status, out, err = sordino(
+        capsys, "--corpus", "ravdess=nowhere", "--release", "mute", "--out", tmp_path
+    )
     assert (status, out) == (2, "")
     assert "releases mute, expected some of none, rae" in " ".join(err.split())

@@ -1,4 +1,6 @@
-"""`sordino demo`: the whole way from sound to page, and what the page says of speech that nobody spoke."""
+"""`sordino demo`: the whole way from sound to page, and what the page says of speech that nobody
+spoke.
+"""
 
 from __future__ import annotations
 
@@ -32,17 +34,27 @@ def test_a_corpus_is_read_from_sound_to_page(tmp_path: Path) -> None:
     assert (record["config"]["features"], record["config"]["dims"]) == ("mel", DIMS)
     assert (record["utterances"], record["config"]["corpus"]) == (40, "made")
     assert len(list((tmp_path / "cache").rglob("*.vector"))) == 40
-    assert set(json.loads(told.read_text())["mean_of_policies"]) == {"none", "rae", "rae-grl", "rae-grl+", "chance"}
+    assert set(json.loads(told.read_text())["mean_of_policies"]) == {
+        "none",
+        "rae",
+        "rae-grl",
+        "rae-grl+",
+        "chance",
+    }
     assert "synthetic" not in words((out / "report.html").read_text())
 
 
 @pytest.mark.slow
-def test_without_a_corpus_it_makes_one_and_the_page_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_corpus_it_makes_one_and_the_page_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ten voices instead of 24, and one sentence an emotion: too few to draw from."""
     pytest.importorskip("espeakng_loader")
     monkeypatch.setattr(synthetic, "TAKES", {emotion: {"normal": 1} for emotion in synthetic.TAKES})
     monkeypatch.setattr(synthetic, "make", partial(synthetic.make, speakers=10))
-    said = sordino("demo", "--out", tmp_path / "report", "--cache", tmp_path / "cache", "--jobs", 1, policies=1)
+    said = sordino(
+        "demo", "--out", tmp_path / "report", "--cache", tmp_path / "cache", "--jobs", 1, policies=1
+    )
     assert (said.status, said.err) == (0, "")
     page = words((tmp_path / "report" / "report.html").read_text())
     assert escape(SYNTHETIC) in page

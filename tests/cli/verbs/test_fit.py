@@ -1,4 +1,6 @@
-"""`sordino fit`: a bundle and tables, status 1 where nothing is within the budget, a line for what it cannot do."""
+"""`sordino fit`: a bundle and tables, status 1 where nothing is within the budget, a line for what
+it cannot do.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ from tests.device.synthetic_bundles import fitted, preprocess
 from tests.release.synthetic_vectors import POLICY
 from tests.study import synthetic_study
 
-SAD = 'required = "sad"\nsensitive = ["happy", "angry"]\nrelease = "drawn"\n[budget]\nper_day = 100\n'
+SAD = (
+    'required = "sad"\nsensitive = ["happy", "angry"]\nrelease = "drawn"\n[budget]\nper_day = 100\n'
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -48,21 +52,40 @@ def sordino(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[obj
     return left.value.code, *capsys.readouterr()
 
 
-def test_a_policy_ends_in_a_bundle_that_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_policy_ends_in_a_bundle_that_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from sordino.device import Runtime
 
     given = synthetic_study.study(tmp_path, speakers=30, takes=1)
     policy, bundle, report = tmp_path / "sad.toml", tmp_path / "mute.sordino", tmp_path / "report"
     policy.write_text(SAD)
-    usual = ("--policy", policy, "--corpus", f"manifest={given.manifest}", "--features", given.vectors, "--jobs", 1,
-             "--cache", tmp_path / "cache")  # fmt: skip
+    usual = (
+        "--policy",
+        policy,
+        "--corpus",
+        f"manifest={given.manifest}",
+        "--features",
+        given.vectors,
+        "--jobs",
+        1,
+        "--cache",
+        tmp_path / "cache",
+    )
     for name, content in zip(("k.pem", "k.pub.pem"), ed25519.generate(), strict=True):
         (tmp_path / name).write_bytes(content)
     status, _, error = sordino(capsys, *usual, "--out", bundle, "--sign", tmp_path / "k.pub.pem")
-    assert (status, "not a private key of Ed25519" in error) == (2, True)  # told before anything is fitted
+    assert (status, "not a private key of Ed25519" in error) == (
+        2,
+        True,
+    )  # told before anything is fitted
     past = ("--sign", tmp_path / "k.pem", "--expires", "2020-01-01")
     status, _, error = sordino(capsys, *usual, "--out", bundle, *past)
-    assert (status, "--expires 2020-01-01, expected today" in error, bundle.exists()) == (2, True, False)
+    assert (status, "--expires 2020-01-01, expected today" in error, bundle.exists()) == (
+        2,
+        True,
+        False,
+    )
     signing = ("--sign", tmp_path / "k.pem", "--bundle-version", 5)
     told_at = ("--report", report, "--json", tmp_path / "told.json")
     status, out, _ = sordino(capsys, *usual, "--out", bundle, *told_at, *signing)
@@ -107,7 +130,14 @@ def test_of_a_rounded_bundle_no_bound_is_told() -> None:
     bound, told = Bound(0.11, 0.23, 2, 0.555, 30), Estimate(0.6, 0.5, 0.7, 100, 30, 0.5)
     reached = tuple(Reached(name, told, {"gender": told}) for name in ("none", "drawn"))
     one = Muted(POLICY, "drawn", None, (), fitted("drawn"), reached, bounds={("gender", ""): bound})
-    whole = Fitted(preprocess(), {"sad": one}, "mel", 0, {"emodb": (10, 300)}, joint={("sad", "gender", ""): bound})
+    whole = Fitted(
+        preprocess(),
+        {"sad": one},
+        "mel",
+        0,
+        {"emodb": (10, 300)},
+        joint={("sad", "gender", ""): bound},
+    )
     interval = Interval(0.6, 0.5, 0.7, 100, 30)
     rounded = {"sad": [Change("gender", interval, interval)]}
     assert "No attacker who sees one vector exceeds an AUC of: gender 0.56" in shown(whole, {})
@@ -133,18 +163,24 @@ def test_what_it_cannot_do_is_one_line(
     given = synthetic_study.study(tmp_path, speakers=2, takes=1)
     (tmp_path / "p.toml").write_text(text)
     corpus = f"manifest={given.manifest}"
-    status, out, err = sordino(capsys, "--policy", tmp_path / "p.toml", "--corpus", corpus, "--out", tmp_path / "b")
+    status, out, err = sordino(
+        capsys, "--policy", tmp_path / "p.toml", "--corpus", corpus, "--out", tmp_path / "b"
+    )
     assert (status, out) == (2, "")
     assert says in " ".join(err.split())
     assert len(err.strip().splitlines()) == 1
 
 
-def test_two_policies_of_one_name_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_policies_of_one_name_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     given = synthetic_study.study(tmp_path, speakers=2, takes=1)
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "p.toml").write_text(SAD)
     files = ("--policy", tmp_path / "a" / "p.toml", "--policy", tmp_path / "b" / "p.toml")
-    status, _, err = sordino(capsys, *files, "--corpus", f"manifest={given.manifest}", "--out", tmp_path / "out")
+    status, _, err = sordino(
+        capsys, *files, "--corpus", f"manifest={given.manifest}", "--out", tmp_path / "out"
+    )
     assert status == 2
     assert "--policy p comes twice, expected files of different names" in " ".join(err.split())

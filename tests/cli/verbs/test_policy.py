@@ -12,7 +12,9 @@ from sordino import cli
 GOOD = 'required = "sad"\nsensitive = ["happy", "anger"]\nhide = ["gender", "age"]\n'
 
 
-def check(text: str, folder: Path, capsys: pytest.CaptureFixture[str], *more: str) -> tuple[object, str, str]:
+def check(
+    text: str, folder: Path, capsys: pytest.CaptureFixture[str], *more: str
+) -> tuple[object, str, str]:
     (folder / "policy.toml").write_text(text)
     with pytest.raises(SystemExit) as left:
         cli.main(["policy", "check", str(folder / "policy.toml"), *more])
@@ -33,7 +35,9 @@ def test_and_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert len(told["hash"]) == 12
 
 
-def test_a_release_and_its_knobs_are_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_release_and_its_knobs_are_explained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     status, out, _ = check(GOOD + 'release = "drawn"\n[drawn]\nepsilon = 2.0\n', tmp_path, capsys)
     assert status == 0
     assert "The release is drawn: one decision an utterance" in out
@@ -52,7 +56,9 @@ def test_a_release_and_its_knobs_are_explained(tmp_path: Path, capsys: pytest.Ca
         ("required =", "not a readable TOML file"),
     ],
 )
-def test_what_is_wrong_is_one_line(text: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_wrong_is_one_line(
+    text: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     status, out, err = check(text, tmp_path, capsys)
     assert (status, out) == (2, "")
     assert says in " ".join(err.split())

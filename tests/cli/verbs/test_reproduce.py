@@ -35,7 +35,9 @@ class Said:
 
 
 def sordino(*arguments: object, policies: int = 3, families: tuple[str, ...] = ("linear",)) -> Said:
-    """The command in this process, with networks that learn for a few epochs and attackers of some families."""
+    """The command in this process, with networks that learn for a few epochs and attackers of some
+    families.
+    """
     out, err = io.StringIO(), io.StringIO()
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -57,7 +59,18 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Made:
 def call(given: Made, out: Path, *more: object) -> tuple[object, ...]:
     """The words of a command."""
     corpus = f"manifest={given.manifest}"
-    return (*VERB, "--corpus", corpus, "--features", given.vectors, "--out", out, "--jobs", 1, *more)
+    return (
+        *VERB,
+        "--corpus",
+        corpus,
+        "--features",
+        given.vectors,
+        "--out",
+        out,
+        "--jobs",
+        1,
+        *more,
+    )
 
 
 @dataclass(frozen=True)
@@ -81,7 +94,9 @@ def means(out: Path) -> pd.DataFrame:
     """The means over policies of the table on disk: a row a figure, a column a release."""
     table = pd.read_csv(out / "estimates.csv").fillna({"attacker": "", "group": ""})
     table = table[(table["split"] == "all") & table["attacker"].isin(["", "best"])]
-    table["figure"] = (table[["knowledge", "target", "metric", "group"]].agg(" ".join, axis=1)).str.strip()
+    table["figure"] = (
+        table[["knowledge", "target", "metric", "group"]].agg(" ".join, axis=1)
+    ).str.strip()
     return table.pivot_table(index="figure", columns="release", values="value", aggfunc="mean")
 
 
@@ -95,15 +110,21 @@ def test_it_ends_well_and_writes_what_the_study_writes(done: Done) -> None:
 
 
 @pytest.mark.slow
-def test_the_terminal_shows_the_means_below_their_headings_and_ends_with_the_page(done: Done) -> None:
+def test_the_terminal_shows_the_means_below_their_headings_and_ends_with_the_page(
+    done: Done,
+) -> None:
     lines = done.said.out.splitlines()
     assert lines[-1] == str(done.out / "report.html")
     head = next(line for line in lines if "mean of three policies" in line)
     names = [cell.strip() for cell in head.split("┃")[2:-1]]
     assert names == ["none", "rae", "rae-grl", "rae-grl+", "chance"]
-    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
+    cells = [
+        [cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")
+    ]
     first_column = " ".join(row[0] for row in cells)  # a heading may go over two lines
-    assert first_column == " ".join(text for heading, rows in SHOWN.items() for text in (heading, *rows))
+    assert first_column == " ".join(
+        text for heading, rows in SHOWN.items() for text in (heading, *rows)
+    )
     table = means(done.out)
     expected = [
         [words, *(f"{value:.2f}" for value in table.loc[figure, names[:-1]])]
@@ -139,12 +160,21 @@ def test_standard_output_is_json_and_nothing_else(given: Made, done: Done) -> No
 
 @pytest.mark.slow
 def test_every_option_reaches_the_study(tmp_path: Path) -> None:
-    given = synthetic_study.study(tmp_path, takes=1, speakers=16)  # with fewer, validation speakers lack a gender
+    given = synthetic_study.study(
+        tmp_path, takes=1, speakers=16
+    )  # with fewer, validation speakers lack a gender
     options = {
-        "scale": "zscore", "fit_on": "both", "risk_validation": "speaker", "redraw": "epoch", "schedule": "warm-up",
-        "measured_on": "validation", "seed": 3,
-    }  # fmt: skip
-    words = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
+        "scale": "zscore",
+        "fit_on": "both",
+        "risk_validation": "speaker",
+        "redraw": "epoch",
+        "schedule": "warm-up",
+        "measured_on": "validation",
+        "seed": 3,
+    }
+    words = [
+        word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)
+    ]
     said = sordino(*call(given, tmp_path / "out", *words), policies=1, families=attack.QUICK)
     assert (said.status, said.err) == (0, "")
     recorded = json.loads((tmp_path / "out" / "run.json").read_text())["config"]["options"]
@@ -158,17 +188,34 @@ def test_every_option_reaches_the_study(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["plain", "[bold]x", "a b"])
-def test_the_path_is_printed_as_it_is(folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_path_is_printed_as_it_is(
+    folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A name that looks like rich's mark-up is still a name."""
-    figures = {"split": "all", "attacker": "best", "value": 0.5, "chance": 0.5, "release": "none", "corpus": "one"}
-    named = {"knowledge": "semi-informed", "target": "gender", "metric": "auc", "group": "", "k": ""}
+    figures = {
+        "split": "all",
+        "attacker": "best",
+        "value": 0.5,
+        "chance": 0.5,
+        "release": "none",
+        "corpus": "one",
+    }
+    named = {
+        "knowledge": "semi-informed",
+        "target": "gender",
+        "metric": "auc",
+        "group": "",
+        "k": "",
+    }
     tell(pd.DataFrame([figures | named]), tmp_path / folder, None)
     assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / folder / "report.html")
 
 
 def test_the_shown_figures_are_among_those_of_a_study(tmp_path: Path) -> None:
     """Nothing is left out of the terminal because its name has changed."""
-    done = synthetic_study.run(synthetic_study.study(tmp_path, takes=1, speakers=10), tmp_path / "out")
+    done = synthetic_study.run(
+        synthetic_study.study(tmp_path, takes=1, speakers=10), tmp_path / "out"
+    )
     table = summary(pd.read_csv(done.out / "estimates.csv").fillna({"attacker": "", "group": ""}))
     assert {figure for rows in SHOWN.values() for figure in rows.values()} <= set(table.index)
 
@@ -176,12 +223,24 @@ def test_the_shown_figures_are_among_those_of_a_study(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (("--corpus", "manifest=nowhere.csv", "--out", "out"), r"nowhere\.csv: no such file, expected .*"),
-        (("--corpus", "manifets=x.csv", "--out", "out"), r"corpus 'manifets' is not known, expected one of .*"),
+        (
+            ("--corpus", "manifest=nowhere.csv", "--out", "out"),
+            r"nowhere\.csv: no such file, expected .*",
+        ),
+        (
+            ("--corpus", "manifets=x.csv", "--out", "out"),
+            r"corpus 'manifets' is not known, expected one of .*",
+        ),
         (("--corpus", "x.csv", "--out", "out"), r"--corpus x\.csv: expected NAME=PATH, .*"),
         (("--out", "out"), r"Missing option '--corpus': see .*"),
-        (("--corpus", "manifest=x.csv", "--out", "out", "--scale", "rank"), r"Invalid value for '--scale': .*"),
-        (("--corpus", "manifest=x.csv", "--out", "out", "--seed", "-1"), r"Invalid value for '--seed': .*"),
+        (
+            ("--corpus", "manifest=x.csv", "--out", "out", "--scale", "rank"),
+            r"Invalid value for '--scale': .*",
+        ),
+        (
+            ("--corpus", "manifest=x.csv", "--out", "out", "--seed", "-1"),
+            r"Invalid value for '--seed': .*",
+        ),
     ],
 )
 def test_a_wrong_call_is_one_line_and_status_2(
@@ -198,21 +257,37 @@ def refused(said: Said, line: str) -> None:
 
 
 def test_a_corpus_that_lacks_an_emotion_is_one_line_and_status_2(tmp_path: Path) -> None:
-    given = synthetic_study.study(tmp_path, takes=1, relabel=lambda rows: rows[rows["emotion"] != "happy"])
-    refused(sordino(*call(given, tmp_path / "out")), r"made: no happy utterance, expected .*: add a corpus .*")
+    given = synthetic_study.study(
+        tmp_path, takes=1, relabel=lambda rows: rows[rows["emotion"] != "happy"]
+    )
+    refused(
+        sordino(*call(given, tmp_path / "out")),
+        r"made: no happy utterance, expected .*: add a corpus .*",
+    )
 
 
 def test_too_few_speakers_are_one_line_and_status_2(tmp_path: Path) -> None:
     given = synthetic_study.study(tmp_path, speakers=4, takes=1)
-    refused(sordino(*call(given, tmp_path / "out")), r"made, female: 2 speaker\(s\) .*, expected at least 3 .*")
+    refused(
+        sordino(*call(given, tmp_path / "out")),
+        r"made, female: 2 speaker\(s\) .*, expected at least 3 .*",
+    )
 
 
-def test_validation_without_validation_speakers_is_one_line_and_status_2(given: Made, tmp_path: Path) -> None:
-    said = sordino(*call(given, tmp_path / "out", "--measured-on", "validation", "--validation", "utterance"))
+def test_validation_without_validation_speakers_is_one_line_and_status_2(
+    given: Made, tmp_path: Path
+) -> None:
+    said = sordino(
+        *call(given, tmp_path / "out", "--measured-on", "validation", "--validation", "utterance")
+    )
     refused(said, r"measured_on validation with held-out utterances: .*")
 
 
-def test_vectors_of_too_few_recordings_are_one_line_and_status_2(given: Made, tmp_path: Path) -> None:
+def test_vectors_of_too_few_recordings_are_one_line_and_status_2(
+    given: Made, tmp_path: Path
+) -> None:
     other = synthetic_study.study(tmp_path, speakers=6, takes=1)
-    said = sordino(*call(Made(given.manifest, other.vectors, given.corpus, given.x), tmp_path / "out"))
+    said = sordino(
+        *call(Made(given.manifest, other.vectors, given.corpus, given.x), tmp_path / "out")
+    )
     refused(said, r".*vectors\.parquet: no row for 16 of 40 utterances, .*")

@@ -1,4 +1,6 @@
-"""`sordino reproduce jaiswal2020`: what it prints and writes, and the one line for what it cannot do."""
+"""`sordino reproduce jaiswal2020`: what it prints and writes, and the one line for what it cannot
+do.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ VERB = ("reproduce", "jaiswal2020", "--jobs", "1")
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks that learn for an epoch, and one attacker."""
-    quick = functools.partial(Options, epochs=1, families=("linear",), shuffles=2, selections=1, word_dims=8)
+    quick = functools.partial(
+        Options, epochs=1, families=("linear",), shuffles=2, selections=1, word_dims=8
+    )
     monkeypatch.setattr(variants, "Options", quick)
 
 
@@ -48,7 +52,14 @@ def sordino(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[obj
 def test_odd_speakers_among_others_are_worked_with(
     manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = ("--corpus", f"manifest={manifest}", "--only", "text-activation", "--out", tmp_path / "out")
+    given = (
+        "--corpus",
+        f"manifest={manifest}",
+        "--only",
+        "text-activation",
+        "--out",
+        tmp_path / "out",
+    )
     status, out, err = sordino(capsys, *given, "--json", tmp_path / "told.json")
     assert (status, err) == (0, "")
     assert "Jaiswal 2020, run again" in out
@@ -56,7 +67,9 @@ def test_odd_speakers_among_others_are_worked_with(
     assert [row["embedding"] for row in told["embeddings"]] == ["general", "private", "private+"]
     assert Path(told["report"]).is_file()
     estimates = pd.read_csv(tmp_path / "out" / "estimates.csv")
-    headline = estimates[(estimates["split"] == "all") & estimates["metric"].isin(["uar", "privacy"])]
+    headline = estimates[
+        (estimates["split"] == "all") & estimates["metric"].isin(["uar", "privacy"])
+    ]
     assert headline["value"].between(0, 1).all()
 
 
@@ -69,12 +82,18 @@ def test_odd_speakers_among_others_are_worked_with(
     ],
 )
 def test_what_cannot_be_done_is_one_line(
-    manifest: Path, given: tuple[str, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    manifest: Path,
+    given: tuple[str, ...],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.chdir(tmp_path)
     Path("cut.bin").write_bytes(b"3 8\nslow \x00\x00")
-    status, out, err = sordino(capsys, "--corpus", f"manifest={manifest}", "--out", tmp_path / "out", *given)
+    status, out, err = sordino(
+        capsys, "--corpus", f"manifest={manifest}", "--out", tmp_path / "out", *given
+    )
     assert (status, out) == (2, "")
     assert message in " ".join(err.split())
     assert len(err.strip().splitlines()) == 1

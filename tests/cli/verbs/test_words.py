@@ -1,4 +1,6 @@
-"""`sordino words train` writes vectors that `signal.words.read` reads, and says in one line what it cannot do."""
+"""`sordino words train` writes vectors that `signal.words.read` reads, and says in one line what it
+cannot do.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,12 @@ def manifest(tmp_path: Path) -> str:
     for row, file in enumerate(files):
         audio.write(tmp_path / file, np.random.default_rng(row).normal(0, 0.1, 1600))
     rows = pd.DataFrame(
-        {"file": files, "speaker": ["a", "a", "b", "b"], "gender": ["f", "f", "m", "m"], "emotion": "sad"}
+        {
+            "file": files,
+            "speaker": ["a", "a", "b", "b"],
+            "gender": ["f", "f", "m", "m"],
+            "emotion": "sad",
+        }
     )
     rows.assign(transcript=TEXTS).to_csv(tmp_path / "manifest.csv", index=False)
     rows.assign(corpus="mute").to_csv(tmp_path / "mute.csv", index=False)
@@ -38,7 +45,9 @@ def run(*arguments: str | Path) -> object:
     return left.value.code
 
 
-def test_the_vectors_are_those_of_the_corpus(manifest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_vectors_are_those_of_the_corpus(
+    manifest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out, told = tmp_path / "new" / "words.kv", tmp_path / "words.json"
     options = ("--corpus", manifest, "--dims", "7", "--seed", "3")
     assert run(*options, "--out", out, "--json", told) == 0
@@ -48,7 +57,14 @@ def test_the_vectors_are_those_of_the_corpus(manifest: str, tmp_path: Path, caps
     assert captured.out == f"5 words of 3 transcripts, 7 dimensions: {out}\n"
     assert captured.err == ""
     result = json.loads(told.read_text())
-    wanted = {"corpus": "manifest", "transcripts": 3, "words": 5, "dims": 7, "seed": 3, "hash": expected.hash}
+    wanted = {
+        "corpus": "manifest",
+        "transcripts": 3,
+        "words": 5,
+        "dims": 7,
+        "seed": 3,
+        "hash": expected.hash,
+    }
     assert result == {**wanted, "out": str(out)}
     first = [path.read_bytes() for path in sorted(out.parent.iterdir())]
     assert run(*options, "--out", out) == 0
@@ -70,7 +86,10 @@ def test_json_on_standard_output_is_alone_there(
             ("--out", "words.kv", "--dims", "0"),
             "Invalid value for '--dims': Input should be greater than or equal to 1",
         ),
-        (("--out", "words.kv", "--corpus", "mute"), "mute: no transcripts, expected what was said in its utterances"),
+        (
+            ("--out", "words.kv", "--corpus", "mute"),
+            "mute: no transcripts, expected what was said in its utterances",
+        ),
         ((), "Missing option '--out'"),
     ],
 )
@@ -83,7 +102,9 @@ def test_what_cannot_be_done_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    given = [f"manifest={tmp_path / 'mute.csv'}" if option == "mute" else option for option in options]
+    given = [
+        f"manifest={tmp_path / 'mute.csv'}" if option == "mute" else option for option in options
+    ]
     assert run("--corpus", manifest, *given) == 2
     captured = capsys.readouterr().err
     assert line in captured
@@ -92,7 +113,10 @@ def test_what_cannot_be_done_is_one_line(
 
 
 def test_without_gensim_it_says_what_to_install(
-    manifest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    manifest: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "gensim", None)
     assert run("--corpus", manifest, "--out", tmp_path / "words.kv") == 2

@@ -23,7 +23,16 @@ ACTORS = [
 ]
 NAMES = ("1001_IEO_HAP_LO", "1001_IEO_ANG_MD", "1002_DFA_NEU_XX", "1040_ITH_SAD_X")
 VOTES = [
-    ("", "FileName", "VoiceVote", "VoiceLevel", "FaceVote", "FaceLevel", "MultiModalVote", "MultiModalLevel"),
+    (
+        "",
+        "FileName",
+        "VoiceVote",
+        "VoiceLevel",
+        "FaceVote",
+        "FaceLevel",
+        "MultiModalVote",
+        "MultiModalLevel",
+    ),
     ("1", "1001_IEO_HAP_LO", "N", "71.67", "H", "57", "H", "57.38"),
     ("2", "1001_IEO_ANG_MD", "A:D", "37.2:58.6", "A", "45.5", "A", "44.2"),
     ("3", "1002_DFA_NEU_XX", "N", "60.12", "N", "51", "N", "68.25"),
@@ -41,7 +50,9 @@ def tree(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(data: Path, tmp_path_factory: pytest.TempPathFactory) -> corpora.Corpus:
-    """A recording of no length for every name in the official list, beside the official list of actors."""
+    """A recording of no length for every name in the official list, beside the official list of
+    actors.
+    """
     root = tmp_path_factory.mktemp("cremad")
     (root / "AudioWAV").mkdir()
     with (data / "cremad" / "SentenceFilenames.csv").open(newline="") as stream:
@@ -65,7 +76,9 @@ def test_only_the_sentence_said_at_three_levels_has_an_intensity(whole: corpora.
         "medium": 455,
         "high": 455,
     }
-    assert set(whole.table.loc[whole.table["intensity"] != "", "transcript"]) == {"It's eleven o'clock."}
+    assert set(whole.table.loc[whole.table["intensity"] != "", "transcript"]) == {
+        "It's eleven o'clock."
+    }
 
 
 def test_gender_and_age_come_from_the_list_of_actors(tree: Path) -> None:

@@ -115,7 +115,9 @@ def test_a_label_file_in_another_form_is_refused(tmp_path: Path) -> None:
     write(tmp_path)
     path = tmp_path / "Session1" / "dialog" / "EmoEvaluation" / "Ses01F_impro01.txt"
     path.write_text(LABELS.replace("\t[", "\t(").replace("000]", "000)"))
-    with pytest.raises(CorpusError, match=r"labels none of 5 recording\(s\), expected lines such as"):
+    with pytest.raises(
+        CorpusError, match=r"labels none of 5 recording\(s\), expected lines such as"
+    ):
         corpora.load("iemocap", tmp_path)
 
 
@@ -141,7 +143,9 @@ def test_a_name_of_another_form_is_refused(tmp_path: Path) -> None:
     talks=st.sampled_from("FM"),
     turn=st.integers(0, 150),
 )
-def test_a_name_is_taken_apart(session: int, markers: str, dialogue: str, talks: str, turn: int) -> None:
+def test_a_name_is_taken_apart(
+    session: int, markers: str, dialogue: str, talks: str, turn: int
+) -> None:
     found = iemocap.parse(f"Ses0{session}{markers}_{dialogue}_{talks}{turn:03d}")
     assert found["speaker"] == f"Ses0{session}{talks}"
     assert found["session"] == f"Ses0{session}"

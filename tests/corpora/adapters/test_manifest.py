@@ -29,14 +29,21 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def load(folder: Path, *rows: tuple[str, ...], encoding: str = "utf-8", **options: Any) -> corpora.Corpus:
+def load(
+    folder: Path, *rows: tuple[str, ...], encoding: str = "utf-8", **options: Any
+) -> corpora.Corpus:
     return corpora.load("manifest", table(folder / "manifest.csv", rows, encoding), **options)
 
 
 def test_only_four_columns_are_needed(folder: Path) -> None:
-    corpus = load(folder, HEADER, ("sound/b.wav", "ben", "m", "W"), ("sound/a.wav", "anna", "Female", "Anger"))
+    corpus = load(
+        folder, HEADER, ("sound/b.wav", "ben", "m", "W"), ("sound/a.wav", "anna", "Female", "Anger")
+    )
     assert corpus.name == "manifest"
-    assert list(corpus.table["file"]) == [str(folder / "sound" / "a.wav"), str(folder / "sound" / "b.wav")]
+    assert list(corpus.table["file"]) == [
+        str(folder / "sound" / "a.wav"),
+        str(folder / "sound" / "b.wav"),
+    ]
     assert list(corpus.speaker) == ["manifest/anna", "manifest/ben"]
     assert list(corpus.table["gender"]) == ["female", "male"]
     assert list(corpus.table["emotion"]) == ["angry", "angry"]
@@ -49,7 +56,22 @@ def test_what_is_known_is_read(folder: Path) -> None:
     corpus = load(
         folder,
         (*HEADER, "start", "end", "corpus", "transcript", "intensity", *rated, "session"),
-        ("sound/a.wav", "1", "f", "joy", "0.01", "0.05", "x", "Well, yes.", "strong", "31", "2.5", "4", "5", "s1"),
+        (
+            "sound/a.wav",
+            "1",
+            "f",
+            "joy",
+            "0.01",
+            "0.05",
+            "x",
+            "Well, yes.",
+            "strong",
+            "31",
+            "2.5",
+            "4",
+            "5",
+            "s1",
+        ),
         ("sound/a.wav", "2", "m", "joy", "0.05", "", "y", "", "", "", "", "", "", ""),
     )
     first, second = (corpus.table.iloc[row] for row in (0, 1))
@@ -76,7 +98,9 @@ def test_byte_order_marks_capitals_and_other_columns_do_no_harm(folder: Path) ->
 
 @pytest.mark.parametrize("gender", ["", "other", "non-binary", "?"])
 def test_a_gender_that_is_empty_or_other_is_kept_as_unknown(folder: Path, gender: str) -> None:
-    corpus = load(folder, HEADER, ("sound/a.wav", "1", gender, "sad"), ("sound/b.wav", "2", "f", "sad"))
+    corpus = load(
+        folder, HEADER, ("sound/a.wav", "1", gender, "sad"), ("sound/b.wav", "2", "f", "sad")
+    )
     assert list(corpus.table["gender"]) == ["", "female"]
     assert list(corpus.genders()) == [-1, 0]
 
@@ -88,11 +112,14 @@ def test_ratings_with_their_scale_become_levels(folder: Path) -> None:
     assert levels(corpus, "activation").note == "derived labels: manifest"
 
 
-def test_a_rating_without_a_scale_is_kept_and_its_level_is_refused_with_the_way_out(folder: Path) -> None:
+def test_a_rating_without_a_scale_is_kept_and_its_level_is_refused_with_the_way_out(
+    folder: Path,
+) -> None:
     corpus = load(folder, RATED[:-1], (*GOOD, "3"))
     assert corpus.table["valence"].tolist() == [3]
     with pytest.raises(
-        CorpusError, match=r"^manifest: valence without its scale, .* \(5, 7, 9\) in a column `scale`: add it$"
+        CorpusError,
+        match=r"^manifest: valence without its scale, .* \(5, 7, 9\) in a column `scale`: add it$",
     ):
         levels(corpus, "valence")
 
@@ -120,33 +147,62 @@ RATED = (*HEADER, "valence", "scale")
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([HEADER[:3], GOOD[:3]], r"no column emotion among file, speaker, gender: add or rename it"),
+        (
+            [HEADER[:3], GOOD[:3]],
+            r"no column emotion among file, speaker, gender: add or rename it",
+        ),
         ([], r"empty, expected a header with the columns file, speaker, gender, emotion"),
         ([HEADER], r"no rows below the header"),
         ([(*HEADER, "File"), (*GOOD, "x")], r"column file is there twice"),
         ([HEADER, GOOD, ("sound/b.wav", " ", "f", "sad")], r"row 3: no speaker"),
         ([HEADER, GOOD, ("", "ben", "f", "sad")], r"row 3: no file"),
-        ([HEADER, GOOD, ("sound/z.wav", "ben", "m", "sad")], r"1 of 2 rows name no such recording under .*: row 3 \("),
-        ([HEADER, GOOD, ("sound", "ben", "m", "sad")], r"1 of 2 rows name no such recording under .*: row 3 \("),
-        ([HEADER, GOOD, ("x" * 5000, "ben", "m", "sad")], r"1 of 2 rows name no such recording under .*: row 3 \("),
-        ([HEADER, GOOD, ("a\0.wav", "ben", "m", "sad")], r"1 of 2 rows name no such recording under .*: row 3 \("),
+        (
+            [HEADER, GOOD, ("sound/z.wav", "ben", "m", "sad")],
+            r"1 of 2 rows name no such recording under .*: row 3 \(",
+        ),
+        (
+            [HEADER, GOOD, ("sound", "ben", "m", "sad")],
+            r"1 of 2 rows name no such recording under .*: row 3 \(",
+        ),
+        (
+            [HEADER, GOOD, ("x" * 5000, "ben", "m", "sad")],
+            r"1 of 2 rows name no such recording under .*: row 3 \(",
+        ),
+        (
+            [HEADER, GOOD, ("a\0.wav", "ben", "m", "sad")],
+            r"1 of 2 rows name no such recording under .*: row 3 \(",
+        ),
         ([HEADER, GOOD, (*GOOD, "more")], r"row 3: 5 cells, expected 4"),
-        ([HEADER, GOOD, ("sound/../sound/a.wav", "anna", "f", "sad")], r"row 3: an earlier row has the same file"),
+        (
+            [HEADER, GOOD, ("sound/../sound/a.wav", "anna", "f", "sad")],
+            r"row 3: an earlier row has the same file",
+        ),
         ([HEADER, GOOD, ("sound/b.wav", "anna", "m", "sad")], r"1 speaker\(s\) with two genders"),
         ([CUTS, (*GOOD, "soon", "")], r"row 2: start 'soon', expected a number"),
         ([CUTS, (*GOOD, "", "inf")], r"row 2: end 'inf', expected a number"),
         ([CUTS, (*GOOD, "nan", "")], r"row 2: start 'nan', expected a number"),
         ([CUTS, (*GOOD, "-1", "")], r"row 2: start -1 s and end nan s, expected 0 <= start < end"),
         ([CUTS, (*GOOD, "2", "2")], r"row 2: start 2 s and end 2 s"),
-        ([(*HEADER, "age"), (*GOOD, "old")], r"row 2: age 'old', expected a number or an empty cell"),
+        (
+            [(*HEADER, "age"), (*GOOD, "old")],
+            r"row 2: age 'old', expected a number or an empty cell",
+        ),
         ([(*HEADER, "corpus"), (*GOOD, "a+b")], r"row 2: corpus 'a\+b' has a / or \+"),
-        ([RATED, (*GOOD, "3", "4")], r"row 2: scale 4, expected one of 5, 7, 9 points: convert the ratings to one"),
+        (
+            [RATED, (*GOOD, "3", "4")],
+            r"row 2: scale 4, expected one of 5, 7, 9 points: convert the ratings to one",
+        ),
         ([RATED, (*GOOD, "3", "five")], r"row 2: scale 'five', expected a number"),
-        ([RATED, (*GOOD, "6", "5")], r"row 2: valence 6, expected 1 to 5, its scale: mend one of them"),
+        (
+            [RATED, (*GOOD, "6", "5")],
+            r"row 2: valence 6, expected 1 to 5, its scale: mend one of them",
+        ),
         ([RATED, (*GOOD, "0.5", "9")], r"row 2: valence 0.5, expected 1 to 9"),
     ],
 )
-def test_a_bad_table_says_where_and_what(folder: Path, rows: list[tuple[str, ...]], message: str) -> None:
+def test_a_bad_table_says_where_and_what(
+    folder: Path, rows: list[tuple[str, ...]], message: str
+) -> None:
     with pytest.raises(CorpusError, match=message):
         load(folder, *rows)
 
@@ -159,7 +215,11 @@ def test_errors_are_one_line_and_name_no_speaker(folder: Path) -> None:
 
 
 def test_absent_recordings_are_refused_in_one_error_or_kept(folder: Path) -> None:
-    rows = [HEADER, GOOD, *((f"sound/absent{place:02}.wav", "ben", "m", "sad") for place in range(12))]
+    rows = [
+        HEADER,
+        GOOD,
+        *((f"sound/absent{place:02}.wav", "ben", "m", "sad") for place in range(12)),
+    ]
     with pytest.raises(CorpusError) as caught:
         load(folder, *rows)
     assert "12 of 13 rows name no such recording" in str(caught.value)
@@ -200,7 +260,9 @@ text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).map(str.st
 
 def _spelt_once(rows: list[dict[str, Any]]) -> bool:
     """Whether no speaker is spelt in two ways."""
-    return len({row["speaker"] for row in rows}) == len({fold(row["speaker"]) for row in rows} - {""})
+    return len({row["speaker"] for row in rows}) == len(
+        {fold(row["speaker"]) for row in rows} - {""}
+    )
 
 
 utterances = st.lists(
@@ -225,10 +287,15 @@ def parsed(rows: list[dict[str, Any]], encoding: str = "utf-8") -> pd.DataFrame:
     """What the manifest of these rows is read as, with files by their name."""
     with tempfile.TemporaryDirectory() as name:
         header = list(rows[0])
-        cells = [["" if row[column] != row[column] else str(row[column]) for column in header] for row in rows]
+        cells = [
+            ["" if row[column] != row[column] else str(row[column]) for column in header]
+            for row in rows
+        ]
         for row in rows:
             (Path(name) / row["file"]).touch()
-        frame = corpora.load("manifest", table(Path(name) / "m.csv", [header, *cells], encoding)).table
+        frame = corpora.load(
+            "manifest", table(Path(name) / "m.csv", [header, *cells], encoding)
+        ).table
         return frame.assign(file=[Path(file).name for file in frame["file"]])
 
 
@@ -242,13 +309,22 @@ def test_what_was_written_is_what_is_read(rows: list[dict[str, Any]]) -> None:
     assert list(frame["speaker"]) == [f"manifest/{row['speaker']}" for row in expected]
     assert list(frame["transcript"]) == [row["transcript"] for row in expected]
     np.testing.assert_array_equal(frame["valence"], [row["valence"] for row in expected])
-    names = {"anger": "angry", "Angry": "angry", "W": "angry", "joy": "happy", "neutral": "neutral", "": "other"}
+    names = {
+        "anger": "angry",
+        "Angry": "angry",
+        "W": "angry",
+        "joy": "happy",
+        "neutral": "neutral",
+        "": "other",
+    }
     assert list(frame["emotion"]) == [names[row["emotion"]] for row in expected]
 
 
 @settings(deadline=None, max_examples=50)
 @given(utterances, st.randoms(use_true_random=False))
-def test_neither_the_order_of_rows_nor_a_byte_order_mark_matters(rows: list[dict[str, Any]], random: Any) -> None:
+def test_neither_the_order_of_rows_nor_a_byte_order_mark_matters(
+    rows: list[dict[str, Any]], random: Any
+) -> None:
     shuffled = random.sample(rows, len(rows))
     pd.testing.assert_frame_equal(parsed(rows), parsed(shuffled, "utf-8-sig"))
 
@@ -256,7 +332,9 @@ def test_neither_the_order_of_rows_nor_a_byte_order_mark_matters(rows: list[dict
 @settings(deadline=None)
 @given(
     st.binary(max_size=200)
-    | st.text(max_size=100).map(lambda tail: b"file,speaker,gender,emotion\n" + tail.encode("utf-8", "ignore"))
+    | st.text(max_size=100).map(
+        lambda tail: b"file,speaker,gender,emotion\n" + tail.encode("utf-8", "ignore")
+    )
 )
 def test_no_bytes_at_all_give_another_error(content: bytes) -> None:
     with tempfile.TemporaryDirectory() as name:

@@ -42,10 +42,15 @@ def official(root: Path, lines: Sequence[tuple[str, ...]] = LINES, below: str = 
     for name in ("train", "dev", "test"):
         rows = [
             (str(row), words, speaker, emotion, sentiment, dialogue, utterance, *TIMES)
-            for row, (of, dialogue, utterance, speaker, emotion, sentiment, words) in enumerate(lines)
+            for row, (of, dialogue, utterance, speaker, emotion, sentiment, words) in enumerate(
+                lines
+            )
             if of == name
         ]
-        table(root / (below if name == "train" else "") / f"{name}_sent_emo.csv", [(*OFFICIAL, *MORE), *rows])
+        table(
+            root / (below if name == "train" else "") / f"{name}_sent_emo.csv",
+            [(*OFFICIAL, *MORE), *rows],
+        )
     return root
 
 
@@ -78,11 +83,18 @@ def test_sentiment_is_the_level_of_valence(meld: corpora.Corpus) -> None:
     assert found.note == "sentiment labels: meld"
 
 
-def test_the_three_tables_hold_what_the_one_table_holds(meld: corpora.Corpus, data: Path, tmp_path: Path) -> None:
+def test_the_three_tables_hold_what_the_one_table_holds(
+    meld: corpora.Corpus, data: Path, tmp_path: Path
+) -> None:
     with (data / "meld" / "utterances.csv").open(newline="", encoding="utf-8") as stream:
-        lines = [tuple(row[column] for column in WHOLE if column != "gender") for row in csv.DictReader(stream)]
+        lines = [
+            tuple(row[column] for column in WHOLE if column != "gender")
+            for row in csv.DictReader(stream)
+        ]
     released = corpora.load("meld", official(tmp_path, lines))
-    pd.testing.assert_frame_equal(released.table.drop(columns="file"), meld.table.drop(columns="file"))
+    pd.testing.assert_frame_equal(
+        released.table.drop(columns="file"), meld.table.drop(columns="file")
+    )
     assert len(set(released.table["file"])) == 3
 
 
@@ -92,7 +104,9 @@ def test_thousands_of_lines_of_one_table_tie_no_two_speakers_together(meld: corp
     assert pd.Series(found).groupby(meld.speaker).nunique().max() == 1
 
 
-def test_the_same_lines_taken_for_a_recording_would_tie_all_speakers_together(tmp_path: Path) -> None:
+def test_the_same_lines_taken_for_a_recording_would_tie_all_speakers_together(
+    tmp_path: Path,
+) -> None:
     corpus = corpora.load("meld", official(tmp_path))
     as_sound = pd.Series(corpus.column("file"))
     assert len(set(blocks(corpus, as_sound.to_numpy(dtype=str)))) < len(set(corpus.speaker))
@@ -108,7 +122,9 @@ def test_no_lines_count_as_byte_identical_recordings(tmp_path: Path) -> None:
 
 def test_parts_share_no_speaker(meld: corpora.Corpus) -> None:
     for parts in split.draws(meld):
-        parties = [set(meld.speaker[rows]) for rows in (parts.risk.rows, parts.transform.rows, parts.test)]
+        parties = [
+            set(meld.speaker[rows]) for rows in (parts.risk.rows, parts.transform.rows, parts.test)
+        ]
         assert sum(map(len, parties)) == len(set.union(*parties)) == 304
 
 
@@ -134,7 +150,9 @@ def test_a_gender_that_the_one_table_adds_is_read(tmp_path: Path) -> None:
     rows = [(*line[:4], "f" if line[3] == "Phoebe Sr" else "", *line[4:]) for line in LINES]
     table(tmp_path / "utterances.csv", [WHOLE, *rows])
     corpus = corpora.load("meld", tmp_path)
-    assert set(corpus.table.loc[corpus.table["gender"] == "female", "speaker"]) == {"meld/Phoebe Sr"}
+    assert set(corpus.table.loc[corpus.table["gender"] == "female", "speaker"]) == {
+        "meld/Phoebe Sr"
+    }
 
 
 @pytest.mark.parametrize("change", ["absent", "twice"])
@@ -145,7 +163,9 @@ def test_a_table_that_is_absent_or_there_twice_is_named(tmp_path: Path, change: 
     else:
         table(tmp_path / "copy" / "dev_sent_emo.csv", [OFFICIAL])
     number = {"absent": 0, "twice": 2}[change]
-    with pytest.raises(CorpusError, match=rf"dev_sent_emo\.csv is there {number} times, expected once"):
+    with pytest.raises(
+        CorpusError, match=rf"dev_sent_emo\.csv is there {number} times, expected once"
+    ):
         corpora.load("meld", tmp_path)
 
 
@@ -153,12 +173,18 @@ def test_a_table_that_is_absent_or_there_twice_is_named(tmp_path: Path, change: 
     ("place", "cell", "message"),
     [
         (3, "", r"train_sent_emo\.csv, row 3: no speaker, expected one in every row"),
-        (1, "first", r"row 3: no place, expected train, dev, test and numbers of dialogue and line"),
+        (
+            1,
+            "first",
+            r"row 3: no place, expected train, dev, test and numbers of dialogue and line",
+        ),
         (2, "-1", r"row 3: no place"),
         (5, "mixed", r"row 3: sentiment 'mixed', expected negative, neutral, positive: mend it"),
     ],
 )
-def test_a_bad_line_says_where_and_what(tmp_path: Path, place: int, cell: str, message: str) -> None:
+def test_a_bad_line_says_where_and_what(
+    tmp_path: Path, place: int, cell: str, message: str
+) -> None:
     bad = tuple(cell if column == place else old for column, old in enumerate(LINES[1]))
     with pytest.raises(CorpusError, match=message):
         corpora.load("meld", official(tmp_path, [LINES[0], bad, *LINES[2:]]))

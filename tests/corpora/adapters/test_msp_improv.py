@@ -35,7 +35,9 @@ NEW, OLD = msp_improv.EVALUATIONS
 NAMES = ("S01A-F01-P-FM01", "S01A-M01-S-MF02", "S20S-F06-R-FF01", "S20S-M06-T-MF01")
 
 
-def write(root: Path, names: tuple[str, ...] = NAMES, ratings: str = OLD, audio: str = "Audio") -> Path:
+def write(
+    root: Path, names: tuple[str, ...] = NAMES, ratings: str = OLD, audio: str = "Audio"
+) -> Path:
     for place, name in enumerate(names):
         sentence, speaker, scene, _ = name.split("-")
         folder = root / audio / f"session{speaker[-1]}" / sentence / scene
@@ -49,7 +51,12 @@ def test_labels_are_what_the_listeners_agreed_on(tmp_path: Path) -> None:
     rows = corpora.load("msp_improv", write(tmp_path)).table
     assert [Path(file).stem for file in rows["file"]] == [f"MSP-IMPROV-{name}" for name in NAMES]
     assert list(rows["emotion"]) == ["neutral", "angry", "sad", "other"]
-    assert list(rows["speaker"]) == ["msp_improv/F01", "msp_improv/M01", "msp_improv/F06", "msp_improv/M06"]
+    assert list(rows["speaker"]) == [
+        "msp_improv/F01",
+        "msp_improv/M01",
+        "msp_improv/F06",
+        "msp_improv/M06",
+    ]
     assert list(rows["gender"]) == ["female", "male", "female", "male"]
 
 
@@ -57,7 +64,12 @@ def test_activation_is_turned_round_and_valence_is_not(tmp_path: Path) -> None:
     corpus = corpora.load("msp_improv", write(tmp_path))
     np.testing.assert_allclose(corpus.table["activation"], [2.75, 4.142857, 1.5, 3.0], atol=1e-6)
     np.testing.assert_allclose(corpus.table["valence"], [3.0, 1.571429, np.nan, 3.3], atol=1e-6)
-    assert levels(corpus, "activation").codes.tolist() == [0, 2, 0, 1]  # anger is excited, sadness calm
+    assert levels(corpus, "activation").codes.tolist() == [
+        0,
+        2,
+        0,
+        1,
+    ]  # anger is excited, sadness calm
     assert levels(corpus, "valence").codes.tolist() == [1, 0, -1, 2]
     assert levels(corpus, "valence").note == ""
 
@@ -74,35 +86,56 @@ def test_a_release_that_stores_it_the_other_way_is_noticed(tmp_path: Path, upwar
     for turn in range(1, 1 + msp_improv.ENOUGH):
         for emotion, activation in (("A", angry), ("S", sad)):
             name = f"S01{emotion}-F01-S-FM{turn:02}"
-            recording(tmp_path / "session1" / f"S01{emotion}" / "S" / f"MSP-IMPROV-{name}.wav", turn)
+            recording(
+                tmp_path / "session1" / f"S01{emotion}" / "S" / f"MSP-IMPROV-{name}.wav", turn
+            )
             lines.append(f"UTD-IMPROV-{name}.avi; {emotion}; A:{activation}; V:2.0; D:3.0 ; N:4.0;")
     text(tmp_path / NEW, "\n\n".join(lines))
     found = corpora.load("msp_improv", tmp_path, stored=upwards).table
     assert found.groupby("emotion")["activation"].mean().idxmax() == "angry"
-    with pytest.raises(CorpusError, match=rf"stored={not upwards} anger is rated .* so take stored={upwards}$"):
+    with pytest.raises(
+        CorpusError, match=rf"stored={not upwards} anger is rated .* so take stored={upwards}$"
+    ):
         corpora.load("msp_improv", tmp_path, stored=not upwards)
 
 
 def test_both_actors_of_a_session_stay_together(tmp_path: Path) -> None:
     rows = corpora.load("msp_improv", write(tmp_path)).table
-    assert rows.groupby("session")["speaker"].nunique().to_dict() == {"msp_improv/01": 2, "msp_improv/06": 2}
+    assert rows.groupby("session")["speaker"].nunique().to_dict() == {
+        "msp_improv/01": 2,
+        "msp_improv/06": 2,
+    }
 
 
 @pytest.mark.parametrize(("ratings", "audio"), [(NEW, "."), (OLD, "."), (NEW, "Audio")])
 def test_both_spellings_and_both_places_are_read(tmp_path: Path, ratings: str, audio: str) -> None:
-    assert len(corpora.load("msp_improv", write(tmp_path, ratings=ratings, audio=audio))) == len(NAMES)
+    assert len(corpora.load("msp_improv", write(tmp_path, ratings=ratings, audio=audio))) == len(
+        NAMES
+    )
 
 
 def test_transcripts_are_found_where_there_are_some(tmp_path: Path) -> None:
     write(tmp_path)
     assert set(corpora.load("msp_improv", tmp_path).table["transcript"]) == {""}
-    text(tmp_path / "All_human_transcriptions" / f"MSP-IMPROV-{NAMES[1]}.txt", "How can\n I not. \n")
-    text(tmp_path / "All_human_transcriptions" / "session6" / f"MSP-IMPROV-{NAMES[2]}.txt", "No idea.")
-    assert list(corpora.load("msp_improv", tmp_path).table["transcript"]) == ["", "How can I not.", "No idea.", ""]
+    text(
+        tmp_path / "All_human_transcriptions" / f"MSP-IMPROV-{NAMES[1]}.txt", "How can\n I not. \n"
+    )
+    text(
+        tmp_path / "All_human_transcriptions" / "session6" / f"MSP-IMPROV-{NAMES[2]}.txt",
+        "No idea.",
+    )
+    assert list(corpora.load("msp_improv", tmp_path).table["transcript"]) == [
+        "",
+        "How can I not.",
+        "No idea.",
+        "",
+    ]
 
 
 def test_a_recording_without_a_rating_is_left_out(tmp_path: Path) -> None:
-    assert len(corpora.load("msp_improv", write(tmp_path, (*NAMES, "S02N-F03-P-FM07")))) == len(NAMES)
+    assert len(corpora.load("msp_improv", write(tmp_path, (*NAMES, "S02N-F03-P-FM07")))) == len(
+        NAMES
+    )
 
 
 def test_a_missing_file_of_ratings_is_named(tmp_path: Path) -> None:
@@ -113,7 +146,10 @@ def test_a_missing_file_of_ratings_is_named(tmp_path: Path) -> None:
 
 def test_ratings_in_another_form_are_refused(tmp_path: Path) -> None:
     text(write(tmp_path) / OLD, RATINGS.replace("A:", "Act:"))
-    with pytest.raises(CorpusError, match=r"rates none of 4 recording\(s\), expected lines such as `UTD-IMPROV-S01A"):
+    with pytest.raises(
+        CorpusError,
+        match=r"rates none of 4 recording\(s\), expected lines such as `UTD-IMPROV-S01A",
+    ):
         corpora.load("msp_improv", tmp_path)
 
 
@@ -145,7 +181,13 @@ def test_a_name_is_read_or_refused(
     sentence: int, emotion: str, gender: str, session: int, scene: str, turn: int
 ) -> None:
     name = f"MSP-IMPROV-S{sentence:02}{emotion}-{gender}{session:02}-{scene}-FM{turn:02}"
-    if 1 <= sentence <= 20 and emotion in "AHNS" and gender in "FM" and 1 <= session <= 6 and scene in "PRST":
+    if (
+        1 <= sentence <= 20
+        and emotion in "AHNS"
+        and gender in "FM"
+        and 1 <= session <= 6
+        and scene in "PRST"
+    ):
         found = msp_improv.parse(name)
         assert found["speaker"] == f"{gender}{session:02}"
         assert found["gender"] == {"F": "female", "M": "male"}[gender]

@@ -24,7 +24,9 @@ LABELS = [
 ]
 
 
-def write(root: Path, labels: str = "labels_consensus.csv", audio: str = "Audios", rows: object = LABELS) -> Path:
+def write(
+    root: Path, labels: str = "labels_consensus.csv", audio: str = "Audios", rows: object = LABELS
+) -> Path:
     for place, row in enumerate(LABELS):
         recording(root / audio / row[0], place)
     table(root / "Labels" / labels, [HEADER, *rows])  # type: ignore[misc]
@@ -51,21 +53,32 @@ def test_speakers_that_nobody_identified_are_left_out_unless_asked(tmp_path: Pat
     assert np.isnan(unknown["valence"].iloc[1])
 
 
-@pytest.mark.parametrize(("labels", "audio"), [("labels_concensus.csv", "Audios"), ("labels_consensus.csv", "Audio")])
+@pytest.mark.parametrize(
+    ("labels", "audio"), [("labels_concensus.csv", "Audios"), ("labels_consensus.csv", "Audio")]
+)
 def test_releases_with_other_names_are_read(tmp_path: Path, labels: str, audio: str) -> None:
     assert len(corpora.load("msp_podcast", write(tmp_path, labels, audio))) == 3
 
 
 def test_transcripts_are_found_where_there_are_some(tmp_path: Path) -> None:
     text(write(tmp_path) / "Transcripts" / "MSP-PODCAST_0001_0009.txt", "And that,\nis it.\n")
-    assert list(corpora.load("msp_podcast", tmp_path).table["transcript"]) == ["", "And that, is it.", ""]
+    assert list(corpora.load("msp_podcast", tmp_path).table["transcript"]) == [
+        "",
+        "And that, is it.",
+        "",
+    ]
 
 
-def test_recordings_without_a_label_and_labels_without_a_recording_are_left_out(tmp_path: Path) -> None:
+def test_recordings_without_a_label_and_labels_without_a_recording_are_left_out(
+    tmp_path: Path,
+) -> None:
     write(tmp_path)
     recording(tmp_path / "Audios" / "MSP-PODCAST_test3_0001.wav")
     (tmp_path / "Audios" / LABELS[0][0]).unlink()
-    assert list(corpora.load("msp_podcast", tmp_path).speaker) == ["msp_podcast/39", "msp_podcast/45"]
+    assert list(corpora.load("msp_podcast", tmp_path).speaker) == [
+        "msp_podcast/39",
+        "msp_podcast/45",
+    ]
 
 
 def test_a_missing_table_is_named(tmp_path: Path) -> None:
@@ -75,14 +88,20 @@ def test_a_missing_table_is_named(tmp_path: Path) -> None:
 
 
 def test_a_table_without_speakers_is_refused(tmp_path: Path) -> None:
-    table(write(tmp_path) / "Labels" / "labels_consensus.csv", [HEADER[:5], *(row[:5] for row in LABELS)])
+    table(
+        write(tmp_path) / "Labels" / "labels_consensus.csv",
+        [HEADER[:5], *(row[:5] for row in LABELS)],
+    )
     with pytest.raises(CorpusError, match="no column spkrid, gender among filename"):
         corpora.load("msp_podcast", tmp_path)
 
 
 def test_nobody_known_is_refused_with_the_way_out(tmp_path: Path) -> None:
     write(tmp_path, rows=LABELS[2:4])
-    with pytest.raises(CorpusError, match=r"no label with a known speaker for any of 5 recording\(s\).*speakers='all'"):
+    with pytest.raises(
+        CorpusError,
+        match=r"no label with a known speaker for any of 5 recording\(s\).*speakers='all'",
+    ):
         corpora.load("msp_podcast", tmp_path)
 
 
@@ -93,12 +112,18 @@ def test_other_speakers_are_refused(tmp_path: Path) -> None:
 
 def test_a_rating_that_is_no_number_names_its_row(tmp_path: Path) -> None:
     write(tmp_path, rows=[LABELS[0], (*LABELS[1][:2], "high", *LABELS[1][3:])])
-    with pytest.raises(CorpusError, match=r"labels_consensus\.csv, row 3: emoact 'high', expected a number"):
+    with pytest.raises(
+        CorpusError, match=r"labels_consensus\.csv, row 3: emoact 'high', expected a number"
+    ):
         corpora.load("msp_podcast", tmp_path)
 
 
-def test_the_published_count_is_that_of_one_release_so_a_difference_is_told_and_no_error(tmp_path: Path) -> None:
+def test_the_published_count_is_that_of_one_release_so_a_difference_is_told_and_no_error(
+    tmp_path: Path,
+) -> None:
     known = PUBLISHED["msp_podcast"]
     wrong = differences(counts(corpora.load("msp_podcast", write(tmp_path)), known))
-    assert [(count.name, count.found, count.published) for count in wrong] == [("with gender", 2, 13555)]
+    assert [(count.name, count.found, count.published) for count in wrong] == [
+        ("with gender", 2, 13555)
+    ]
     assert not is_wrong(wrong, known)

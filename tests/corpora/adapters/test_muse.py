@@ -19,14 +19,41 @@ STRESSED = "Stressed/Audio/Stressed Question Monologue Audio"
 CALM = "NotStressed/Audio/Non Stressed Question Monologue Audio [Sentence Split]"
 SURVEY = "SurveyInformation"
 RATINGS = "Emotion data from crowdsourcing (C is when annotators had access to all previous sentences).csv"
-HEADER = ("Sentence_name", "Duration", "Gender", "Type", "Activation_Mean", "Activation_SD", "Valence_Mean")
-MORE = ("Valence_SD", "Activation_Annotation", "Valence_Annotation", "C_Activation_Mean", "C_Valence_Mean")
+HEADER = (
+    "Sentence_name",
+    "Duration",
+    "Gender",
+    "Type",
+    "Activation_Mean",
+    "Activation_SD",
+    "Valence_Mean",
+)
+MORE = (
+    "Valence_SD",
+    "Activation_Annotation",
+    "Valence_Annotation",
+    "C_Activation_Mean",
+    "C_Valence_Mean",
+)
 SECONDS = {"01_1_2": 2.99, "01_1_3": 3.0, "28_4_10": 25.0, "28_4_11": 25.01}
 
 
 def rating(name: str, activation: str, valence: str) -> tuple[str, ...]:
     gender, kind = ("F", "S") if name.startswith("28") else ("M", "NS")
-    return (f"{name}.wav", "3", gender, kind, activation, "1.1", valence, "0.9", "4;5;4", "5;5;6", "9", "9")
+    return (
+        f"{name}.wav",
+        "3",
+        gender,
+        kind,
+        activation,
+        "1.1",
+        valence,
+        "0.9",
+        "4;5;4",
+        "5;5;6",
+        "9",
+        "9",
+    )
 
 
 ROWS = [
@@ -55,7 +82,9 @@ def test_other_lengths_are_kept_when_asked(tmp_path: Path) -> None:
     write(tmp_path)
     assert len(corpora.load("muse", tmp_path, seconds=None)) == 4
     assert len(corpora.load("muse", tmp_path, seconds=(2.5, 3))) == 2
-    with pytest.raises(CorpusError, match=r"none of 4 recording\(s\) of a length in \(30, 60\) s: widen `seconds`"):
+    with pytest.raises(
+        CorpusError, match=r"none of 4 recording\(s\) of a length in \(30, 60\) s: widen `seconds`"
+    ):
         corpora.load("muse", tmp_path, seconds=(30, 60))
 
 
@@ -76,23 +105,32 @@ def test_speakers_and_genders(tmp_path: Path) -> None:
 
 
 def test_both_names_of_the_survey_are_read(tmp_path: Path) -> None:
-    assert len(corpora.load("muse", write(tmp_path, "Survey Information (Questions, Data etc)"))) == 2
+    assert (
+        len(corpora.load("muse", write(tmp_path, "Survey Information (Questions, Data etc)"))) == 2
+    )
 
 
 def test_transcripts_are_found_where_there_are_some(tmp_path: Path) -> None:
-    text(write(tmp_path) / "Combined" / "Utterance Transcripts" / "28_4_10.txt", "So,\nmy grandmother.\n")
+    text(
+        write(tmp_path) / "Combined" / "Utterance Transcripts" / "28_4_10.txt",
+        "So,\nmy grandmother.\n",
+    )
     assert list(corpora.load("muse", tmp_path).table["transcript"]) == ["", "So, my grandmother."]
 
 
 def test_a_missing_table_of_ratings_is_told(tmp_path: Path) -> None:
     (write(tmp_path) / SURVEY / RATINGS).unlink()
-    with pytest.raises(CorpusError, match=r"0 tables of ratings, expected one, Survey\*/Emotion data from"):
+    with pytest.raises(
+        CorpusError, match=r"0 tables of ratings, expected one, Survey\*/Emotion data from"
+    ):
         corpora.load("muse", tmp_path)
 
 
 def test_a_table_that_rates_none_of_the_recordings_is_refused(tmp_path: Path) -> None:
     table(write(tmp_path) / SURVEY / RATINGS, [(*HEADER, *MORE), ROWS[-1]])
-    with pytest.raises(CorpusError, match=r"rates none of 4 recording\(s\): get the official table"):
+    with pytest.raises(
+        CorpusError, match=r"rates none of 4 recording\(s\): get the official table"
+    ):
         corpora.load("muse", tmp_path)
 
 
@@ -105,7 +143,10 @@ def test_a_table_without_a_column_names_it(tmp_path: Path) -> None:
 def test_a_name_without_a_speaker_is_refused(tmp_path: Path) -> None:
     recording(write(tmp_path) / CALM / "intro.wav", samples=64000)
     table(tmp_path / SURVEY / RATINGS, [(*HEADER, *MORE), *ROWS, rating("intro", "5", "5")])
-    with pytest.raises(CorpusError, match="intro: not a name of this corpus, expected the two digits of its speaker"):
+    with pytest.raises(
+        CorpusError,
+        match="intro: not a name of this corpus, expected the two digits of its speaker",
+    ):
         corpora.load("muse", tmp_path)
 
 
@@ -117,10 +158,15 @@ def test_a_rated_file_that_is_no_sound_is_refused(tmp_path: Path) -> None:
 
 def test_the_command_tells_that_counts_differ_and_why_that_is_no_error(tmp_path: Path) -> None:
     write(tmp_path)
-    done = CliRunner().invoke(app, ["check", "muse", str(tmp_path), "--json", str(tmp_path / "found.json")])
+    done = CliRunner().invoke(
+        app, ["check", "muse", str(tmp_path), "--json", str(tmp_path / "found.json")]
+    )
     told = json.loads((tmp_path / "found.json").read_text())
     assert done.exit_code == 0
-    assert "differs from the published counts in 2 place(s), which is no error: it is not said whether" in done.output
+    assert (
+        "differs from the published counts in 2 place(s), which is no error: it is not said whether"
+        in done.output
+    )
     assert told["differs"] is False
     assert told["doubt"].startswith("it is not said whether 2648")
     assert [count["name"] for count in told["counts"] if count["differs"]] == ["all", "all"]

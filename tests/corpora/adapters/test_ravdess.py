@@ -52,7 +52,9 @@ def test_half_of_the_utterances_that_are_not_neutral_are_strong(corpus: corpora.
     place=st.integers(0, 19),
     digit=st.sampled_from("0123456789-"),
 )
-def test_a_name_is_read_or_refused_and_no_label_is_made_up(name: str, place: int, digit: str) -> None:
+def test_a_name_is_read_or_refused_and_no_label_is_made_up(
+    name: str, place: int, digit: str
+) -> None:
     valid = "03-01-05-02-01-02-07"
     for candidate in (name, valid[:place] + digit + valid[place + 1 :]):
         try:
@@ -89,7 +91,10 @@ def test_a_recording_as_wav_and_as_flac_is_refused(tmp_path: Path) -> None:
 
 def test_a_name_of_another_form_is_refused(tmp_path: Path) -> None:
     recording(tmp_path / "Actor_01" / "03-01-09-01-01-01-01.wav")
-    with pytest.raises(CorpusError, match="03-01-09-01-01-01-01: not a name of this corpus, expected 03-01-<emotion>"):
+    with pytest.raises(
+        CorpusError,
+        match="03-01-09-01-01-01-01: not a name of this corpus, expected 03-01-<emotion>",
+    ):
         corpora.load("ravdess", tmp_path)
 
 
@@ -107,7 +112,9 @@ EXAMPLES = {
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_a_wrong_folder_says_which_layout_was_expected(name: str, tmp_path: Path) -> None:
     recording(tmp_path / "music" / "song.wav")
-    with pytest.raises(CorpusError, match=f"no recordings in the official layout, expected {EXAMPLES[name]}"):
+    with pytest.raises(
+        CorpusError, match=f"no recordings in the official layout, expected {EXAMPLES[name]}"
+    ):
         corpora.load(name, tmp_path)
 
 
@@ -118,5 +125,7 @@ def test_a_folder_that_does_not_exist_is_named(name: str, tmp_path: Path) -> Non
 
 
 def test_an_unknown_corpus_lists_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="'radvess' is not known, expected one of ravdess, emodb, cremad, iemocap"):
+    with pytest.raises(
+        CorpusError, match="'radvess' is not known, expected one of ravdess, emodb, cremad, iemocap"
+    ):
         corpora.load("radvess", tmp_path)

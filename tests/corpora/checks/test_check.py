@@ -63,7 +63,8 @@ def tree(tmp_path: Path) -> Path:
                 strong, statement, repetition = rest // 4 + 1, rest // 2 % 2 + 1, rest % 2 + 1
                 name = f"03-01-{emotion}-{strong:02}-{statement:02}-{repetition:02}-{actor:02}"
                 recording(
-                    tmp_path / "ravdess" / f"Actor_{actor:02}" / f"{name}.wav", int(emotion) * 100 + actor * 10 + rest
+                    tmp_path / "ravdess" / f"Actor_{actor:02}" / f"{name}.wav",
+                    int(emotion) * 100 + actor * 10 + rest,
                 )
     return tmp_path / "ravdess"
 
@@ -88,7 +89,9 @@ def test_more_than_published_differs_even_for_a_part(tree: Path) -> None:
 def test_what_was_never_published_differs(tree: Path) -> None:
     corpus = corpora.load("ravdess", tree)
     corpus.table.loc[0, "emotion"] = "bored"
-    assert differences(counts(corpus, PUBLISHED["ravdess"]), partial=True) == [Count("emotion", "bored", 1, 0)]
+    assert differences(counts(corpus, PUBLISHED["ravdess"]), partial=True) == [
+        Count("emotion", "bored", 1, 0)
+    ]
 
 
 def test_the_table_by_speaker_adds_up(tree: Path) -> None:
@@ -115,7 +118,10 @@ def test_the_command_says_that_the_official_release_is_whole(data: Path) -> None
     done = run("ravdess", data / "ravdess")
     assert done.exit_code == 0
     assert "as published" in done.output
-    assert "byte-identical, kept in one part: Actor_07/03-01-03-01-02-01-07.flac = Actor_07/" in done.output
+    assert (
+        "byte-identical, kept in one part: Actor_07/03-01-03-01-02-01-07.flac = Actor_07/"
+        in done.output
+    )
 
 
 def test_the_command_ends_with_1_for_a_part_unless_a_part_is_fine(tree: Path) -> None:
@@ -139,7 +145,13 @@ def test_json_on_standard_output_is_json_alone(tree: Path) -> None:
     told = json.loads(done.stdout)
     assert done.exit_code == 1
     assert (told["corpus"], told["differs"], told["byte_identical"]) == ("ravdess", True, [])
-    assert {"part": "utterances", "name": "all", "found": 120, "published": 1440, "differs": True} in told["counts"]
+    assert {
+        "part": "utterances",
+        "name": "all",
+        "found": 120,
+        "published": 1440,
+        "differs": True,
+    } in told["counts"]
     assert "differs from the published counts" in done.stderr
 
 
@@ -147,8 +159,18 @@ def test_out_holds_both_tables(tree: Path, tmp_path: Path) -> None:
     assert run("ravdess", tree, "--partial", "--out", tmp_path / "new" / "place").exit_code == 0
     with (tmp_path / "new" / "place" / "counts.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert rows[0] == {"part": "utterances", "name": "all", "found": "120", "published": "1440", "differs": "False"}
-    assert (tmp_path / "new" / "place" / "speakers.csv").read_text().startswith("speaker,gender,all,angry,calm,")
+    assert rows[0] == {
+        "part": "utterances",
+        "name": "all",
+        "found": "120",
+        "published": "1440",
+        "differs": "False",
+    }
+    assert (
+        (tmp_path / "new" / "place" / "speakers.csv")
+        .read_text()
+        .startswith("speaker,gender,all,angry,calm,")
+    )
 
 
 def test_a_manifest_has_nothing_to_differ_from(tmp_path: Path) -> None:

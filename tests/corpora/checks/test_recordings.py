@@ -57,7 +57,9 @@ def corpus(folder: Path, kinds: list[str]) -> Corpus:
     for number, kind in enumerate(kinds):
         files += [recording(folder / f"{number}.good.wav"), folder / f"{number}.wav"]
         BAD[kind][0](files[-1])
-    return table.make("mixed", pd.DataFrame({"file": [str(file) for file in files], "speaker": "anna"}))
+    return table.make(
+        "mixed", pd.DataFrame({"file": [str(file) for file in files], "speaker": "anna"})
+    )
 
 
 def test_every_bad_recording_is_listed_with_its_cause(tmp_path: Path) -> None:
@@ -80,23 +82,33 @@ def test_every_bad_recording_is_listed_with_its_cause(tmp_path: Path) -> None:
         (0.5, 1.04, ""),
     ],
 )
-def test_cuts_are_compared_with_the_length(tmp_path: Path, start: float, end: float, reason: str) -> None:
+def test_cuts_are_compared_with_the_length(
+    tmp_path: Path, start: float, end: float, reason: str
+) -> None:
     file = recording(tmp_path / "a.wav", samples=16000)
     rows = pd.DataFrame({"file": [str(file)], "speaker": ["anna"], "start": [start], "end": [end]})
     bad = opened(table.make("cuts", rows)).bad
-    assert [recording.reason.split(",")[0] for recording in bad] == ([reason.split(",")[0]] if reason else [])
+    assert [recording.reason.split(",")[0] for recording in bad] == (
+        [reason.split(",")[0]] if reason else []
+    )
 
 
 def test_a_file_of_another_format_is_read_and_named(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(16000), 16000, format="FLAC")
-    found = opened(table.make("renamed", pd.DataFrame({"file": [str(tmp_path / "a.wav")], "speaker": ["anna"]})))
+    found = opened(
+        table.make(
+            "renamed", pd.DataFrame({"file": [str(tmp_path / "a.wav")], "speaker": ["anna"]})
+        )
+    )
     assert found.renamed == [str(tmp_path / "a.wav")]
     assert found.bad == []
 
 
 def test_a_list_names_ten_and_counts_the_rest() -> None:
     line = listed([Bad(row, f"{row}.wav", "no samples") for row in range(150)], 200)
-    assert line.startswith("150 of 200 utterances cannot be used: utterance 0: 0.wav: no samples; utterance 1: 1.wav")
+    assert line.startswith(
+        "150 of 200 utterances cannot be used: utterance 0: 0.wav: no samples; utterance 1: 1.wav"
+    )
     assert line.endswith("9.wav: no samples; and 140 more")
     assert "\n" not in line
 

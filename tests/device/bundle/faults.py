@@ -97,7 +97,9 @@ FAULTS: dict[str, tuple[str, Callable[[Files], None], str]] = {
     ),
     "arrays under leace": (
         "drawn",
-        both(first(family="leace", chance={"kind": "none"}), replaced(ONNX, model(out=lambda z: z))),
+        both(
+            first(family="leace", chance={"kind": "none"}), replaced(ONNX, model(out=lambda z: z))
+        ),
         r"arrays 'release-0.npz', expected none",
     ),
     "an identity by a name": (

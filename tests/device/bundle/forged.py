@@ -1,4 +1,6 @@
-"""Bundles that an attacker forges who has the source: parts are changed, and all checksums are computed anew."""
+"""Bundles that an attacker forges who has the source: parts are changed, and all checksums are
+computed anew.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +21,17 @@ Change = Callable[[Any], Any]
 
 
 def forged(whole: Path, path: Path, change: Callable[[Files], None], **manifest: Any) -> Path:
-    """The bundle at `whole` with changed files, at `path`; `manifest` has keys to set, or to remove where None."""
+    """The bundle at `whole` with changed files, at `path`; `manifest` has keys to set, or to remove
+    where None.
+    """
     files = dict(read(whole).files)
     before = json.loads(read(whole).manifest)
     change(files)
     digests = {name: archive.digest(content) for name, content in sorted(files.items())}
     stated = {"format": bundle.FORMAT, "files": digests, "policies": before["policies"], **manifest}
-    content = archive.json_bytes({name: value for name, value in stated.items() if value is not None})
+    content = archive.json_bytes(
+        {name: value for name, value in stated.items() if value is not None}
+    )
     return bundle.put(path, {**files, bundle.MANIFEST: content})
 
 

@@ -57,7 +57,11 @@ FILES = (
 @cache
 def folder() -> Path:
     return export.write(
-        Path(mkdtemp()) / "one", preprocess(), {"mine": (POLICY, fitted("drawn"))}, features="made", card=CARD
+        Path(mkdtemp()) / "one",
+        preprocess(),
+        {"mine": (POLICY, fitted("drawn"))},
+        features="made",
+        card=CARD,
     )
 
 
@@ -78,7 +82,9 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     releases = {"mine": (POLICY, fitted("drawn"))}
     again = export.write(tmp_path / "b.sordino", preprocess(), releases, features="made", card=CARD)
     assert again.read_bytes() == file()
-    turned = export.write(tmp_path / "c", preprocess(), releases, features="made", card=dict(reversed(CARD.items())))
+    turned = export.write(
+        tmp_path / "c", preprocess(), releases, features="made", card=dict(reversed(CARD.items()))
+    )
     assert all((turned / name).read_bytes() == (folder() / name).read_bytes() for name in FILES)
 
 
@@ -99,10 +105,16 @@ def test_a_changed_byte_of_any_file_is_refused(data: st.DataObject) -> None:
 
 @settings(deadline=None, max_examples=150)
 @given(st.data())
-def test_a_changed_byte_of_the_one_file_is_refused_and_so_is_a_shorter_or_longer_one(data: st.DataObject) -> None:
+def test_a_changed_byte_of_the_one_file_is_refused_and_so_is_a_shorter_or_longer_one(
+    data: st.DataObject,
+) -> None:
     place = data.draw(st.integers(0, len(file()) - 1))
     byte = bytes([file()[place] ^ data.draw(st.integers(1, 255))])
-    broken = data.draw(st.sampled_from([file()[:place] + byte + file()[place + 1 :], file()[:place], file() + byte]))
+    broken = data.draw(
+        st.sampled_from(
+            [file()[:place] + byte + file()[place + 1 :], file()[:place], file() + byte]
+        )
+    )
     path = folder().parent / "broken.sordino"
     path.write_bytes(broken)
     with pytest.raises(BundleError, match="no bundle, or one that was changed: copy it anew"):
@@ -129,16 +141,25 @@ def test_a_missing_file_is_refused(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["manifest.json", "release-0.npz"])
 def test_a_link_is_refused_wherever_it_leads(name: str, tmp_path: Path) -> None:
     shutil.copytree(folder(), tmp_path / "b")
-    for elsewhere in (folder() / name, tmp_path / "b" / "card.json", Path("/dev/zero"), tmp_path / "gone"):
+    for elsewhere in (
+        folder() / name,
+        tmp_path / "b" / "card.json",
+        Path("/dev/zero"),
+        tmp_path / "gone",
+    ):
         (tmp_path / "b" / name).unlink()
         (tmp_path / "b" / name).symlink_to(elsewhere)
-        with pytest.raises(BundleError, match=f"{name} is a link, expected a file: copy the bundle anew"):
+        with pytest.raises(
+            BundleError, match=f"{name} is a link, expected a file: copy the bundle anew"
+        ):
             read(tmp_path / "b")
     (tmp_path / "linked").symlink_to(folder())  # a path that somebody gives may be one
     assert read(tmp_path / "linked").files == read(folder()).files
 
 
-def test_what_is_larger_than_a_bundle_may_be_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_larger_than_a_bundle_may_be_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copytree(folder(), tmp_path / "b")
     with (tmp_path / "b" / "card.json").open("ab") as file:
         file.truncate(1 << 40)  # nothing but a hole
@@ -164,10 +185,14 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_other_files_are_ignored_and_an_older_bundle_gives_way(tmp_path: Path) -> None:
-    path = export.write(tmp_path, preprocess(), {"hers": (OTHER, fitted("leace"))}, features="made", card=CARD)
+    path = export.write(
+        tmp_path, preprocess(), {"hers": (OTHER, fitted("leace"))}, features="made", card=CARD
+    )
     (path / "notes.txt").write_text("mine")
     assert list(read(path).policies) == ["hers"]
-    export.write(tmp_path, preprocess(), {"mine": (POLICY, fitted("drawn"))}, features="made", card=CARD)
+    export.write(
+        tmp_path, preprocess(), {"mine": (POLICY, fitted("drawn"))}, features="made", card=CARD
+    )
     assert list(read(path).policies) == ["mine"]
     assert "notes.txt" not in read(path).files
 
@@ -175,7 +200,9 @@ def test_other_files_are_ignored_and_an_older_bundle_gives_way(tmp_path: Path) -
 BIG = {"card": 60 << 20, "model": 60 << 20}
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc to read the peak memory from")
+@pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="no /proc to read the peak memory from"
+)
 @pytest.mark.parametrize("part", BIG)
 def test_a_big_bundle_is_refused_in_little_memory(tmp_path: Path, part: str) -> None:
     name = {"card": "card.json", "model": "release-0.onnx"}[part]
@@ -199,7 +226,9 @@ def rewritten(path: Path, manifest: dict[str, object]) -> Path:
     return path
 
 
-def test_another_format_a_path_out_of_it_and_parts_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+def test_another_format_a_path_out_of_it_and_parts_that_do_not_fit_are_refused(
+    tmp_path: Path,
+) -> None:
     manifest = json.loads((folder() / "manifest.json").read_text())
     with pytest.raises(BundleError, match="format 2, expected 1: update sordino"):
         read(rewritten(tmp_path / "new", {**manifest, "format": 2}))
@@ -208,7 +237,9 @@ def test_another_format_a_path_out_of_it_and_parts_that_do_not_fit_are_refused(t
     fewer = {name: sha for name, sha in manifest["files"].items() if name != "release-0.npz"}
     with pytest.raises(BundleError, match="parts of the bundle are missing or do not fit together"):
         read(rewritten(tmp_path / "few", {**manifest, "files": fewer}))
-    with pytest.raises(BundleError, match=r"gone: no such bundle, expected a folder or a \.sordino file"):
+    with pytest.raises(
+        BundleError, match=r"gone: no such bundle, expected a folder or a \.sordino file"
+    ):
         read(tmp_path / "gone")
 
 
@@ -236,7 +267,9 @@ def test_arrays_that_are_packed_or_torn_are_not_read() -> None:
     np.savez_compressed(packed, prototypes=np.zeros((1000, 1000)))
     shape = whole.replace(b"'shape': (", b"'shape': (9" + b"9" * 9, 1)  # more than any memory holds
     for content in (packed.getvalue(), shape, whole[:-9], b"none"):
-        with pytest.raises(BundleError, match=r"a\.npz: not an array file, expected one: write the bundle again"):
+        with pytest.raises(
+            BundleError, match=r"a\.npz: not an array file, expected one: write the bundle again"
+        ):
             Bundle({"a.npz": content}, {}, {}).arrays("a.npz")
 
 
@@ -246,18 +279,29 @@ def test_a_card_says_what_is_known(tmp_path: Path) -> None:
     assert card["audit"]["gender"]["bound_auc"] is None  # JSON has no NaN
     assert card["features"] == {"set": "made", "dims": 60}
     assert {"sordino", "onnxruntime", "torch"} <= set(card["versions"])
-    policy = Policy("sad", ("angry",), release="drawn", knobs={"drawn": {"rate": 0.2}}, budget=Budget(0.6, 50))  # type: ignore[arg-type]
-    path = export.write(tmp_path, preprocess(), {"mine": (policy, fitted("drawn"))}, features="made", card=CARD)
+    policy = Policy(
+        "sad", ("angry",), release="drawn", knobs={"drawn": {"rate": 0.2}}, budget=Budget(0.6, 50)
+    )  # type: ignore[arg-type]
+    path = export.write(
+        tmp_path, preprocess(), {"mine": (policy, fitted("drawn"))}, features="made", card=CARD
+    )
     assert read(path).policies["mine"].policy == policy
 
 
 def numbers(found: Bundle) -> list[np.ndarray]:
     """Every array in a bundle but the test vectors, which are made of synthetic sound."""
-    arrays = [values for name in found.files if name.startswith("release") and name.endswith(".npz")
-              for values in found.arrays(name).values()]  # fmt: skip
+    arrays = [
+        values
+        for name in found.files
+        if name.startswith("release") and name.endswith(".npz")
+        for values in found.arrays(name).values()
+    ]
     for name, content in found.files.items():
         if name.endswith(".onnx"):
-            arrays += [numpy_helper.to_array(one) for one in onnx.load_from_string(content).graph.initializer]
+            arrays += [
+                numpy_helper.to_array(one)
+                for one in onnx.load_from_string(content).graph.initializer
+            ]
     return arrays
 
 
@@ -288,7 +332,9 @@ def test_nothing_that_could_not_run_is_written(tmp_path: Path) -> None:
     narrow = PreprocessFitter(components=3).fit(features())
     with pytest.raises(ReleaseError, match="a Foreign, expected one of Identity"):
         write(Foreign())
-    with pytest.raises(ReleaseError, match="leace of 24 dimensions, expected the 3 of the preprocessing"):
+    with pytest.raises(
+        ReleaseError, match="leace of 24 dimensions, expected the 3 of the preprocessing"
+    ):
         write(fitted("leace"), narrow)
     with pytest.raises(ReleaseError, match="general behind a Preprocess"):
         write(embedding("general", "audio"), preprocess())
@@ -297,18 +343,34 @@ def test_nothing_that_could_not_run_is_written(tmp_path: Path) -> None:
         write(embedding("general", "audio"), frames)
     with pytest.raises(ReleaseError, match="no release, expected one or more"):
         export.write(tmp_path, preprocess(), {}, features="made", card=CARD)
-    both: dict[str, Any] = {"mine": (POLICY, fitted("leace")), "hers": (OTHER, embedding("general", "audio"))}
-    with pytest.raises(ReleaseError, match="releases of vectors and of sequences came, expected one kind"):
+    both: dict[str, Any] = {
+        "mine": (POLICY, fitted("leace")),
+        "hers": (OTHER, embedding("general", "audio")),
+    }
+    with pytest.raises(
+        ReleaseError, match="releases of vectors and of sequences came, expected one kind"
+    ):
         export.write(tmp_path, None, both, features="made", card=CARD)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_bundle_that_differs_from_the_lab_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(export.FAMILIES, type(fitted("leace")), lambda release: export.Part(export.AS_IT_IS))  # noqa: ARG005
+def test_a_bundle_that_differs_from_the_lab_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(
+        export.FAMILIES, type(fitted("leace")), lambda release: export.Part(export.AS_IT_IS)
+    )  # noqa: ARG005
     with pytest.raises(
-        BundleError, match=r"policy mine: the bundle differs from the lab by up to .*, expected at most"
+        BundleError,
+        match=r"policy mine: the bundle differs from the lab by up to .*, expected at most",
     ):
-        export.write(tmp_path / "b", preprocess(), {"mine": (POLICY, fitted("leace"))}, features="made", card=CARD)
+        export.write(
+            tmp_path / "b",
+            preprocess(),
+            {"mine": (POLICY, fitted("leace"))},
+            features="made",
+            card=CARD,
+        )
     assert not (tmp_path / "b").exists()
 
 
@@ -317,12 +379,16 @@ def test_test_vectors_let_a_port_prove_itself_under_any_key(key: int, tmp_path: 
     lab = fitted("drawn")
     assert isinstance(lab, Drawn)
     lab = lab.keyed(key)
-    found = read(export.write(tmp_path, preprocess(), {"mine": (POLICY, lab)}, features="made", card=CARD))
+    found = read(
+        export.write(tmp_path, preprocess(), {"mine": (POLICY, lab)}, features="made", card=CARD)
+    )
     vectors = found.arrays(bundle.VECTORS)
     assert {"x", "z", "released_0", "key_0", "chance_0"} <= set(vectors)
     np.testing.assert_allclose(preprocess()(vectors["x"]), vectors["z"], rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(lab(vectors["z"]), vectors["released_0"])
-    digest = hashlib.blake2b(vectors["z"][0].tobytes(), digest_size=24, key=vectors["key_0"].tobytes())
+    digest = hashlib.blake2b(
+        vectors["z"][0].tobytes(), digest_size=24, key=vectors["key_0"].tobytes()
+    )
     by_hand = [int.from_bytes(digest.digest()[at : at + 8], "little") / 2**64 for at in (0, 8, 16)]
     np.testing.assert_array_equal(vectors["chance_0"][0], by_hand)
     device = Runtime(found, key=int.from_bytes(vectors["key_0"].tobytes(), "little"))

@@ -23,7 +23,15 @@ from sordino.policy import Budget, Policy
 from sordino.release import EMBEDDINGS, FITTERS
 from tests.device.bundle.faults import FAULTS, NPZ, WIDTH, a_bin, both, model
 from tests.device.bundle.forged import Files, arrays, card, chance, first, forged, policies
-from tests.device.synthetic_bundles import CARD, OTHER, bundled, embedding, features, fitted, preprocess
+from tests.device.synthetic_bundles import (
+    CARD,
+    OTHER,
+    bundled,
+    embedding,
+    features,
+    fitted,
+    preprocess,
+)
 from tests.release.synthetic_vectors import POLICY
 
 
@@ -35,7 +43,9 @@ def test_a_structure_that_its_family_has_not_is_refused(fault: str, tmp_path: Pa
         read(path)
 
 
-@pytest.mark.parametrize("part", ["preprocess", "model", "arrays", "name", "family", "width", "chance", "policy"])
+@pytest.mark.parametrize(
+    "part", ["preprocess", "model", "arrays", "name", "family", "width", "chance", "policy"]
+)
 @pytest.mark.parametrize("value", [[], {}, 0, False, 1.5, "", ["x"]], ids=repr)
 def test_a_part_of_another_type_is_refused(part: str, value: Any, tmp_path: Path) -> None:
     path = forged(bundled("drawn"), tmp_path / "b.sordino", first(**{part: value}), policies=None)
@@ -51,14 +61,20 @@ def test_every_family_that_is_exported_fits_the_table(name: str) -> None:
 
 @pytest.mark.parametrize("name", EMBEDDINGS)
 def test_every_embedding_fits_the_table(name: str, tmp_path: Path) -> None:
-    path = export.write(tmp_path, None, {"mine": (POLICY, embedding(name, "both"))}, features="made", card=CARD)
+    path = export.write(
+        tmp_path, None, {"mine": (POLICY, embedding(name, "both"))}, features="made", card=CARD
+    )
     assert read(path).policies["mine"].family == name
 
 
 @pytest.mark.parametrize("name", [name for name in EMBEDDINGS if name != "private+"])
 def test_an_embedding_in_the_clothes_of_another_is_refused(name: str, tmp_path: Path) -> None:
     path = export.write(
-        tmp_path / "a", None, {"mine": (POLICY, embedding("general", "audio"))}, features="made", card=CARD
+        tmp_path / "a",
+        None,
+        {"mine": (POLICY, embedding("general", "audio"))},
+        features="made",
+        card=CARD,
     )
     other = "private+" if name != "drawn" else name
     with pytest.raises(BundleError, match=r"chance 'none', expected 'clip-"):
@@ -67,13 +83,19 @@ def test_an_embedding_in_the_clothes_of_another_is_refused(name: str, tmp_path: 
 
 def test_a_drawn_embedding_has_four_decisions_at_most(tmp_path: Path) -> None:
     path = export.write(
-        tmp_path / "a", None, {"mine": (POLICY, embedding("drawn", "audio"))}, features="made", card=CARD
+        tmp_path / "a",
+        None,
+        {"mine": (POLICY, embedding("drawn", "audio"))},
+        features="made",
+        card=CARD,
     )
 
     def more(found: dict[str, Any]) -> None:
         found.update(bin=np.arange(6), prototypes=found["prototypes"][:6])
 
-    with pytest.raises(BundleError, match=r"prototypes of the decisions \[0, 1, 2, 3, 4, 5\], expected 0 to 3"):
+    with pytest.raises(
+        BundleError, match=r"prototypes of the decisions \[0, 1, 2, 3, 4, 5\], expected 0 to 3"
+    ):
         read(forged(path, tmp_path / "b", arrays(NPZ, more)))
 
 
@@ -85,7 +107,9 @@ def test_two_policies_of_one_name_are_refused(tmp_path: Path) -> None:
 
 def test_a_key_that_comes_twice_is_refused(tmp_path: Path) -> None:
     def twice(files: Files) -> None:
-        files["policies.json"] = files["policies.json"].replace(b'"width": 24', b'"width": 24, "width": 24')
+        files["policies.json"] = files["policies.json"].replace(
+            b'"width": 24', b'"width": 24, "width": 24'
+        )
 
     with pytest.raises(BundleError, match="parts of the bundle are missing or do not fit together"):
         read(forged(bundled("drawn"), tmp_path / "b", twice))
@@ -94,15 +118,26 @@ def test_a_key_that_comes_twice_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", ["more a day", "no limit", "another emotion"])
 def test_a_policy_that_the_manifest_does_not_know_is_refused(how: str, tmp_path: Path) -> None:
     policy = Policy("sad", ("happy", "angry"), budget=Budget(per_day=10))
-    path = export.write(tmp_path / "a", preprocess(), {"mine": (policy, fitted("drawn"))}, features="made", card=CARD)
+    path = export.write(
+        tmp_path / "a",
+        preprocess(),
+        {"mine": (policy, fitted("drawn"))},
+        features="made",
+        card=CARD,
+    )
     budget = {"auc": None, "per_day": {"more a day": 10**6, "no limit": None}.get(how, 10)}
     required = "fearful" if how == "another emotion" else "sad"
     change = policies(lambda listed: listed[0]["policy"].update(budget=budget, required=required))
-    with pytest.raises(BundleError, match=r"policy 'mine' was changed, its hash differs from that in manifest\.json"):
+    with pytest.raises(
+        BundleError,
+        match=r"policy 'mine' was changed, its hash differs from that in manifest\.json",
+    ):
         read(forged(path, tmp_path / "b", change))
 
 
-@pytest.mark.parametrize("stated", [{}, [], "mine", {"mine": "0" * 64}, {"mine": None}, {"other": "0" * 64}])
+@pytest.mark.parametrize(
+    "stated", [{}, [], "mine", {"mine": "0" * 64}, {"mine": None}, {"other": "0" * 64}]
+)
 def test_a_manifest_that_states_other_policies_is_refused(stated: Any, tmp_path: Path) -> None:
     path = forged(bundled("drawn"), tmp_path / "b", lambda files: None, policies=stated)  # noqa: ARG005
     with pytest.raises(BundleError, match=r"its hash differs from that in manifest\.json"):
@@ -122,7 +157,12 @@ def test_flips_that_the_policy_promises_cannot_be_left_out(tmp_path: Path) -> No
     with pytest.raises(BundleError, match=r"epsilon inf, expected 2.0, which its policy sets"):
         read(path)
     assert read(
-        forged(bundled("drawn"), tmp_path / "c", both(first(policy=stated), chance(epsilon="2.0")), policies=None)
+        forged(
+            bundled("drawn"),
+            tmp_path / "c",
+            both(first(policy=stated), chance(epsilon="2.0")),
+            policies=None,
+        )
     )
 
 
@@ -137,8 +177,12 @@ def test_a_policy_is_served_by_the_family_that_it_asks_for(tmp_path: Path) -> No
 def test_one_bad_policy_among_good_ones_refuses_the_bundle(tmp_path: Path) -> None:
     both_of = {"mine": (POLICY, fitted("drawn")), "hers": (OTHER, fitted("leace", OTHER))}
     path = export.write(tmp_path / "a", preprocess(), both_of, features="made", card=CARD)
-    with pytest.raises(BundleError, match="policy hers of family 'drawn': chance 'none', expected 'drawn'"):
-        read(forged(path, tmp_path / "b", policies(lambda listed: listed[1].update(family="drawn"))))
+    with pytest.raises(
+        BundleError, match="policy hers of family 'drawn': chance 'none', expected 'drawn'"
+    ):
+        read(
+            forged(path, tmp_path / "b", policies(lambda listed: listed[1].update(family="drawn")))
+        )
 
 
 def test_what_a_model_takes_and_gives_is_read_from_its_file() -> None:
@@ -146,7 +190,10 @@ def test_what_a_model_takes_and_gives_is_read_from_its_file() -> None:
     assert {name: (value.dtype, value.shape) for name, value in found.inputs.items()} == {
         "z": ("float32", (None, WIDTH))
     }
-    assert {name: value.dtype for name, value in found.outputs.items()} == {"bin": "int64", "out": "float32"}
+    assert {name: value.dtype for name, value in found.outputs.items()} == {
+        "bin": "int64",
+        "out": "float32",
+    }
     whole = model(out=lambda z: z)
     for content in (b"", b"none", whole[:-3], whole + whole, b"\xff" * 30):
         with pytest.raises((ValueError, UnicodeDecodeError)):
@@ -154,7 +201,9 @@ def test_what_a_model_takes_and_gives_is_read_from_its_file() -> None:
 
 
 def coded(files: Files) -> None:
-    """The scaled space says the signs of six features and nothing else, and many prototypes wait for them."""
+    """The scaled space says the signs of six features and nothing else, and many prototypes wait
+    for them.
+    """
     graph, signs = Graph(), np.eye(60, WIDTH, dtype=np.float32)
     signs[6:] = 0
     x = graph.input("x", np.float32, "n", 60)
@@ -166,7 +215,9 @@ def coded(files: Files) -> None:
 
 
 def test_a_scale_of_few_points_is_no_way_out(tmp_path: Path) -> None:
-    """One vector for each point would tell six bits of each utterance under a family of two decisions."""
+    """One vector for each point would tell six bits of each utterance under a family of two
+    decisions.
+    """
     path = forged(bundled("drawn"), tmp_path / "a", coded)
     table = Table(read(path), read(path).policies["mine"], 0)
 
@@ -179,14 +230,19 @@ def test_a_scale_of_few_points_is_no_way_out(tmp_path: Path) -> None:
     x = np.random.default_rng(1).normal(size=(2, 60)).astype(np.float32)
     x[1, :6] = x[0, :6]
     assert np.array_equal(runtime.release(x[:1]), runtime.release(x[:1]))
-    with pytest.raises(ReleaseError, match="two utterances have the same point of the scaled space"):
+    with pytest.raises(
+        ReleaseError, match="two utterances have the same point of the scaled space"
+    ):
         runtime.release(x[1:])
 
 
 @pytest.mark.parametrize("part", ["prototypes.npy", "bin.npy"])
 def test_a_part_that_is_no_array_is_refused(part: str, tmp_path: Path) -> None:
     def changed(files: Files) -> None:
-        with zipfile.ZipFile(io.BytesIO(files[NPZ])) as before, zipfile.ZipFile(made := io.BytesIO(), "w") as after:
+        with (
+            zipfile.ZipFile(io.BytesIO(files[NPZ])) as before,
+            zipfile.ZipFile(made := io.BytesIO(), "w") as after,
+        ):
             for name in before.namelist():
                 after.writestr(name, b"no array" if name == part else before.read(name))
         files[NPZ] = made.getvalue()

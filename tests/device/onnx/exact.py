@@ -1,4 +1,6 @@
-"""What a model means: the same model in float64, computed by numpy with the reference operators of the package onnx."""
+"""What a model means: the same model in float64, computed by numpy with the reference operators of
+the package onnx.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,16 @@ from onnx.reference import ReferenceEvaluator
 
 
 def exact(model: bytes, **inputs: NDArray[Any]) -> dict[str, NDArray[Any]]:
-    """The outputs by name, all floats of the model taken as float64: weights of 8 bits are multiplied out exactly."""
+    """The outputs by name, all floats of the model taken as float64: weights of 8 bits are
+    multiplied out exactly.
+    """
     double = onnx.load_model_from_string(model)
     graph = double.graph
     floats = [tensor for tensor in graph.initializer if tensor.data_type == TensorProto.FLOAT]
     for tensor in floats:
-        tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), tensor.name))
+        tensor.CopyFrom(
+            numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float64), tensor.name)
+        )
     for value in (*graph.input, *graph.output):
         if value.type.tensor_type.elem_type == TensorProto.FLOAT:
             value.type.tensor_type.elem_type = TensorProto.DOUBLE

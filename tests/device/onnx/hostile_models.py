@@ -1,4 +1,6 @@
-"""Models that no bundle may hold, each with the words that its refusal must have. They are built with onnx."""
+"""Models that no bundle may hold, each with the words that its refusal must have. They are built
+with onnx.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ KEY: Final = "state/key"
 Node = onnx.NodeProto
 
 
-def value(name: str, dtype: int = TensorProto.FLOAT, shape: Sequence[str | int | None] | None = ("n", N)) -> Any:
+def value(
+    name: str, dtype: int = TensorProto.FLOAT, shape: Sequence[str | int | None] | None = ("n", N)
+) -> Any:
     return helper.make_tensor_value_info(name, dtype, shape)
 
 
@@ -37,7 +41,9 @@ def proto(
     **fields: Any,
 ) -> onnx.ModelProto:
     """A model from `x (n, 4)` to `y`; nothing is checked."""
-    graph = helper.make_graph(nodes, "g", inputs or [value("x")], outputs or [value("y", shape=None)], initialisers)
+    graph = helper.make_graph(
+        nodes, "g", inputs or [value("x")], outputs or [value("y", shape=None)], initialisers
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid(domain, opset)], **fields)
     model.ir_version = 8
     return model
@@ -60,7 +66,9 @@ def field(number: int, content: bytes) -> bytes:
     return bytes(head) + bytes([size]) + content
 
 
-def external(name: str = "c", dims: Sequence[int] = (N,), dtype: int = TensorProto.FLOAT) -> TensorProto:
+def external(
+    name: str = "c", dims: Sequence[int] = (N,), dtype: int = TensorProto.FLOAT
+) -> TensorProto:
     """A tensor whose numbers stand in a file of the device."""
     tensor = TensorProto(name=name, data_type=dtype, dims=dims, data_location=TensorProto.EXTERNAL)
     tensor.external_data.add(key="location", value=KEY)
@@ -88,7 +96,9 @@ def body(*nodes: Node, initialisers: Sequence[TensorProto] = ()) -> onnx.GraphPr
     """The body of a loop that never ends by itself."""
     ends = [value("i", TensorProto.INT64, []), value("go", TensorProto.BOOL, [])]
     out = [value("go_on", TensorProto.BOOL, [])]
-    return helper.make_graph([node("Identity", "go", "go_on"), *nodes], "body", ends, out, initialisers)
+    return helper.make_graph(
+        [node("Identity", "go", "go_on"), *nodes], "body", ends, out, initialisers
+    )
 
 
 def loop(graph: onnx.GraphProto | None = None) -> Node:
@@ -149,7 +159,9 @@ def _tensor(**fields: Any) -> onnx.ModelProto:
 
 def _sparse() -> onnx.ModelProto:
     model = harmless()
-    sparse = onnx.SparseTensorProto(values=external(), indices=constant("i", [0], np.int64), dims=[N])
+    sparse = onnx.SparseTensorProto(
+        values=external(), indices=constant("i", [0], np.int64), dims=[N]
+    )
     model.graph.sparse_initializer.append(sparse)
     return model
 
@@ -169,7 +181,9 @@ def _bomb(kind: str, left: NDArray[Any], right: NDArray[Any]) -> onnx.ModelProto
 
 
 def _range(limit: int) -> onnx.ModelProto:
-    numbers = [constant(name, number, np.int64) for name, number in (("f", 0), ("l", limit), ("d", 1))]
+    numbers = [
+        constant(name, number, np.int64) for name, number in (("f", 0), ("l", limit), ("d", 1))
+    ]
     return proto([node("Range", "f l d")], numbers, outputs=[value("y", TensorProto.INT64, None)])
 
 
@@ -200,7 +214,11 @@ def _divided(divisor: TensorProto | None) -> onnx.ModelProto:
 
 def _pads(pads: Sequence[int], strides: Sequence[int] = (1,)) -> onnx.ModelProto:
     ends = [value("x", shape=["n", 1, "steps"])], None
-    return proto([node("Conv", "x w", pads=pads, strides=strides)], [constant("w", np.ones((1, 1, 3)))], *ends)
+    return proto(
+        [node("Conv", "x w", pads=pads, strides=strides)],
+        [constant("w", np.ones((1, 1, 3)))],
+        *ends,
+    )
 
 
 def _value_info() -> onnx.ModelProto:
@@ -235,25 +253,41 @@ def cases() -> Iterator[tuple[str, str, Callable[[], onnx.ModelProto | bytes]]]:
     yield (
         "external entry",
         "external data",
-        lambda: _changed(lambda model: model.graph.initializer[0].external_data.add(key="location", value=KEY)),
+        lambda: _changed(
+            lambda model: model.graph.initializer[0].external_data.add(key="location", value=KEY)
+        ),
     )
     yield (
         "external flag",
         "external data",
-        lambda: _changed(lambda model: setattr(model.graph.initializer[0], "data_location", TensorProto.EXTERNAL)),
+        lambda: _changed(
+            lambda model: setattr(model.graph.initializer[0], "data_location", TensorProto.EXTERNAL)
+        ),
     )
-    yield "external attribute", "external data", lambda: proto([
-        helper.make_node("Constant", [], ["k"], value=external()), node("Add", "x k")
-    ])  # fmt: skip
+    yield (
+        "external attribute",
+        "external data",
+        lambda: proto(
+            [helper.make_node("Constant", [], ["k"], value=external()), node("Add", "x k")]
+        ),
+    )
     yield "external list", "external data", lambda: _operator("Relu", tensors=[external()])
-    yield "external after many others", "external data", lambda: proto([
-        *(node(f"Op{number}", "x", f"v{number}") for number in range(100)),
-        helper.make_node("Constant", [], ["y"], value=external()),
-    ])  # fmt: skip
+    yield (
+        "external after many others",
+        "external data",
+        lambda: proto(
+            [
+                *(node(f"Op{number}", "x", f"v{number}") for number in range(100)),
+                helper.make_node("Constant", [], ["y"], value=external()),
+            ]
+        ),
+    )
     yield "external sparse", "external data, sparse tensor", _sparse
-    yield "external in a loop", "external data, control flow: Loop", lambda: proto([
-        loop(body(node("Identity", "c", "k"), initialisers=[external()]))
-    ])  # fmt: skip
+    yield (
+        "external in a loop",
+        "external data, control flow: Loop",
+        lambda: proto([loop(body(node("Identity", "c", "k"), initialisers=[external()]))]),
+    )
     yield "external in a function", "external data, model-local function", _buried
     yield (
         "function",
@@ -272,7 +306,17 @@ def cases() -> Iterator[tuple[str, str, Callable[[], onnx.ModelProto | bytes]]]:
     yield "subgraphs of another", "subgraph", lambda: _operator("Relu", bodies=[body()])
     for kind in ("RandomNormal", "RandomUniformLike", "Multinomial", "Bernoulli"):
         yield kind, f"random operator: {kind}", lambda kind=kind: _operator(kind)  # type: ignore[misc]
-    for kind in ("NonZero", "Constant", "ConstantOfShape", "Expand", "Tile", "Pad", "Resize", "EyeLike", "Einsum"):
+    for kind in (
+        "NonZero",
+        "Constant",
+        "ConstantOfShape",
+        "Expand",
+        "Tile",
+        "Pad",
+        "Resize",
+        "EyeLike",
+        "Einsum",
+    ):
         yield kind, f"operator {kind}", lambda kind=kind: _operator(kind)  # type: ignore[misc]
     yield "no operator", "operator", lambda: _node(lambda node: node.ClearField("op_type"))
     yield "domain", r"operator domain com\.microsoft", lambda: _operator("Relu", "com.microsoft")
@@ -281,35 +325,75 @@ def cases() -> Iterator[tuple[str, str, Callable[[], onnx.ModelProto | bytes]]]:
         r"operator domain ai\.onnx\.ml",
         lambda: _changed(lambda model: model.opset_import.add(domain="ai.onnx.ml", version=3)),
     )
-    yield "overload", "operator overload", lambda: _node(lambda node: setattr(node, "overload", "o"))
+    yield (
+        "overload",
+        "operator overload",
+        lambda: _node(lambda node: setattr(node, "overload", "o")),
+    )
     yield "opset 99", "opset 99", lambda: proto([node("Relu", "x")], opset=99)
     yield "opset 7", "opset 7", lambda: proto([node("Relu", "x")], opset=7)
     yield "no opset", "0 opsets", lambda: _changed(lambda model: model.ClearField("opset_import"))
-    yield "two opsets", "2 opsets", lambda: _changed(lambda model: model.opset_import.add(domain="", version=18))
-    yield "old format", "IR version 3", lambda: _changed(lambda model: setattr(model, "ir_version", 3))
+    yield (
+        "two opsets",
+        "2 opsets",
+        lambda: _changed(lambda model: model.opset_import.add(domain="", version=18)),
+    )
+    yield (
+        "old format",
+        "IR version 3",
+        lambda: _changed(lambda model: setattr(model, "ir_version", 3)),
+    )
     yield "no graph", "no graph", lambda: _changed(lambda model: model.ClearField("graph"))
     yield "text", "string tensor", lambda: _tensor(data_type=8, dims=[4], string_data=[b"a"] * 4)
     for dtype in (0, 10, 14, 16, 22, 99):
-        yield f"type {dtype}", f"data type {dtype}", lambda dtype=dtype: _tensor(data_type=dtype, dims=[4])  # type: ignore[misc]
+        yield (
+            f"type {dtype}",
+            f"data type {dtype}",
+            lambda dtype=dtype: _tensor(data_type=dtype, dims=[4]),
+        )  # type: ignore[misc]
     yield "negative", "shape", lambda: _tensor(data_type=1, dims=[-1, 4], raw_data=b"")
     yield "overflow", "shape", lambda: _tensor(data_type=1, dims=[1 << 62, 4], raw_data=b"")
     yield "empty and long", "shape", lambda: _tensor(data_type=1, dims=[1 << 62, 0], raw_data=b"")
-    yield "few bytes", "with 12 bytes, which its shape", lambda: _tensor(data_type=1, dims=[4], raw_data=b"a" * 12)
-    yield "few numbers", "with 3 numbers, which its shape", lambda: _tensor(data_type=6, dims=[4], int32_data=[1] * 3)
+    yield (
+        "few bytes",
+        "with 12 bytes, which its shape",
+        lambda: _tensor(data_type=1, dims=[4], raw_data=b"a" * 12),
+    )
+    yield (
+        "few numbers",
+        "with 3 numbers, which its shape",
+        lambda: _tensor(data_type=6, dims=[4], int32_data=[1] * 3),
+    )
     yield "no bytes", "with 0 bytes", lambda: _tensor(data_type=1, dims=[4])
     yield (
         "two data",
         "data of initialiser 'c' in float_data and raw_data",
         lambda: _tensor(data_type=1, dims=[1], raw_data=b"a" * 4, float_data=[1]),
     )
-    yield "wrong data", "data of initialiser 'c' in int64_data", lambda: _tensor(data_type=1, dims=[1], int64_data=[1])
-    yield "large", "initialiser of 536870912 bytes", lambda: _tensor(data_type=1, dims=[1 << 27], raw_data=b"")
+    yield (
+        "wrong data",
+        "data of initialiser 'c' in int64_data",
+        lambda: _tensor(data_type=1, dims=[1], int64_data=[1]),
+    )
+    yield (
+        "large",
+        "initialiser of 536870912 bytes",
+        lambda: _tensor(data_type=1, dims=[1 << 27], raw_data=b""),
+    )
     yield "dimensions", "shape", lambda: _tensor(data_type=1, dims=[1] * 9, raw_data=b"a" * 4)
-    yield "segment", "segment", lambda: _changed(lambda model: model.graph.initializer[0].segment.SetInParent())
+    yield (
+        "segment",
+        "segment",
+        lambda: _changed(lambda model: model.graph.initializer[0].segment.SetInParent()),
+    )
     side = np.ones((1, 9000))
     yield "sum bomb", r"shape \(9000, 9000\) of Add", lambda: _bomb("Add", side, side.T)
     yield "product bomb", r"shape \(9000, 9000\) of MatMul", lambda: _bomb("MatMul", side.T, side)
-    yield "folding bomb", "MatMul of too much work", lambda: _bomb("MatMul", np.ones((500, 500)), np.ones((500, 500)))
+    yield (
+        "folding bomb",
+        "MatMul of too much work",
+        lambda: _bomb("MatMul", np.ones((500, 500)), np.ones((500, 500))),
+    )
     yield "range", r"shape \(1000000000000,\) of Range", lambda: _range(10**12)
     yield "range by data", "Range: bounds of a range that are no constants", _range_by_data
     yield "cube", "shape .* of Add", _cube
@@ -319,15 +403,33 @@ def cases() -> Iterator[tuple[str, str, Callable[[], onnx.ModelProto | bytes]]]:
     yield "pads", "shape .* of Conv", lambda: _pads([1 << 40, 0])
     yield "pads below 0", "pads below 0", lambda: _pads([-1, 0])
     yield "strides", "strides below 1", lambda: _pads([1, 1], [0])
-    yield "misfit", r"\(1, 4\) and \(3,\) do not fit", lambda: proto([node("Add", "x c")], [constant("c", [1, 2, 3])])
+    yield (
+        "misfit",
+        r"\(1, 4\) and \(3,\) do not fit",
+        lambda: proto([node("Add", "x c")], [constant("c", [1, 2, 3])]),
+    )
     yield "value info", "shape of value 'v'", _value_info
     yield "nodes", "over 2048 entries of node", _many
-    yield "cycle", "value 'b' of Add, which no earlier node gives", lambda: proto([
-        node("Add", "x b", "a"), node("Add", "x a", "b"), node("Relu", "a")
-    ])  # fmt: skip
-    yield "missing", "value 'gone' of Add, which no earlier node gives", lambda: proto([node("Add", "x gone")])
-    yield "no such output", "output 'y', which no node gives", lambda: proto([node("Relu", "x", "z")])
-    yield "output twice", "the name 'y' of a value twice", lambda: proto([node("Relu", "x"), node("Selu", "x")])
+    yield (
+        "cycle",
+        "value 'b' of Add, which no earlier node gives",
+        lambda: proto([node("Add", "x b", "a"), node("Add", "x a", "b"), node("Relu", "a")]),
+    )
+    yield (
+        "missing",
+        "value 'gone' of Add, which no earlier node gives",
+        lambda: proto([node("Add", "x gone")]),
+    )
+    yield (
+        "no such output",
+        "output 'y', which no node gives",
+        lambda: proto([node("Relu", "x", "z")]),
+    )
+    yield (
+        "output twice",
+        "the name 'y' of a value twice",
+        lambda: proto([node("Relu", "x"), node("Selu", "x")]),
+    )
     yield (
         "constant twice",
         "the name 'c' of a value twice",
@@ -344,10 +446,25 @@ def cases() -> Iterator[tuple[str, str, Callable[[], onnx.ModelProto | bytes]]]:
         lambda: _changed(lambda model: model.graph.initializer[0].ClearField("name")),
     )
     yield "attribute", "attribute 'alpha' of Relu", lambda: _operator("Relu", alpha=1.0)
-    yield "attribute type", "attribute 'axis' of Softmax, which is no i", lambda: _operator("Softmax", axis="1")
-    yield "attribute twice", "attribute 'axis' of Softmax", lambda: proto([
-        Node(input=["x"], output=["y"], op_type="Softmax", attribute=[helper.make_attribute("axis", 1)] * 2)
-    ])  # fmt: skip
+    yield (
+        "attribute type",
+        "attribute 'axis' of Softmax, which is no i",
+        lambda: _operator("Softmax", axis="1"),
+    )
+    yield (
+        "attribute twice",
+        "attribute 'axis' of Softmax",
+        lambda: proto(
+            [
+                Node(
+                    input=["x"],
+                    output=["y"],
+                    op_type="Softmax",
+                    attribute=[helper.make_attribute("axis", 1)] * 2,
+                )
+            ]
+        ),
+    )
     yield (
         "reference",
         "reference to an attribute",
@@ -362,9 +479,21 @@ def cases() -> Iterator[tuple[str, str, Callable[[], onnx.ModelProto | bytes]]]:
         "control characters",
         lambda: _changed(lambda model: setattr(model.graph, "name", "\x1b[2J")),
     )
-    yield "text input", "data type 8 of value 'x'", lambda: proto([node("Relu", "x")], inputs=[value("x", 8)])
-    yield "truth input", "input 'x' of data type 9", lambda: proto([node("Identity", "x")], inputs=[value("x", 9)])
-    yield "shapeless input", "shape of input 'x'", lambda: proto([node("Relu", "x")], inputs=[value("x", shape=None)])
+    yield (
+        "text input",
+        "data type 8 of value 'x'",
+        lambda: proto([node("Relu", "x")], inputs=[value("x", 8)]),
+    )
+    yield (
+        "truth input",
+        "input 'x' of data type 9",
+        lambda: proto([node("Identity", "x")], inputs=[value("x", 9)]),
+    )
+    yield (
+        "shapeless input",
+        "shape of input 'x'",
+        lambda: proto([node("Relu", "x")], inputs=[value("x", shape=None)]),
+    )
     yield (
         "truth output",
         "output 'y' of data type 9",
@@ -373,7 +502,9 @@ def cases() -> Iterator[tuple[str, str, Callable[[], onnx.ModelProto | bytes]]]:
     yield (
         "sequence",
         "type of a value that is no tensor",
-        lambda: proto([node("Relu", "x")], inputs=[helper.make_tensor_sequence_value_info("x", 1, ["n"])]),
+        lambda: proto(
+            [node("Relu", "x")], inputs=[helper.make_tensor_sequence_value_info("x", 1, ["n"])]
+        ),
     )
     yield (
         "free dimensions",

@@ -36,7 +36,9 @@ SECONDS, MEGABYTES = 1, 200
 PEAK = "int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]) / 1024"
 """Megabytes of the process itself; what `resource` counts begins with the memory of its parent."""
 
-LINUX = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc to read the peak memory from")
+LINUX = pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="no /proc to read the peak memory from"
+)
 
 
 @cache
@@ -48,10 +50,16 @@ def models() -> dict[str, bytes]:
     for name, shape in [("general", "both"), ("drawn", "audio")]:
         path = talking().parent / f"{name}-{shape}.sordino"
         releases: Any = {"mine": (POLICY, embedding(name, shape))}
-        paths[path.stem] = export.write(path, None, releases, features="made", card=CARD, int8=shape == "audio")
+        paths[path.stem] = export.write(
+            path, None, releases, features="made", card=CARD, int8=shape == "audio"
+        )
     files = {name: read(path).files for name, path in paths.items()}
-    return {f"{name} {file}": content for name, parts in files.items()
-            for file, content in parts.items() if file.endswith(".onnx")}  # fmt: skip
+    return {
+        f"{name} {file}": content
+        for name, parts in files.items()
+        for file, content in parts.items()
+        if file.endswith(".onnx")
+    }
 
 
 class Silent:
@@ -98,7 +106,9 @@ def test_refusals_take_under_a_second_and_200_mb(tmp_path: Path) -> None:
 
 def _numbers(code: str, path: Path) -> tuple[list[float], float]:
     """The lines that a program prints: seconds, and megabytes last."""
-    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
     *seconds, megabytes = map(float, done.stdout.split())
     return seconds, megabytes
 
@@ -107,23 +117,31 @@ def forged(path: Path, model: bytes, name: str = "release-0.onnx") -> Path:
     """A bundle of an erasure with another model, whose checksums are right."""
     whole = read(bundled("leace"))
     served = [replace(policy, model=name) for policy in whole.policies.values()]
-    files = {key: value for key, value in whole.files.items() if not key.endswith(".json")} | {name: model}
+    files = {key: value for key, value in whole.files.items() if not key.endswith(".json")} | {
+        name: model
+    }
     return bundle.write(path, whole.card, served, files)
 
 
 @pytest.mark.parametrize("form", ["b.sordino", "b"])
 @pytest.mark.parametrize("file", ["release-0.onnx", "model.bin"])
-def test_a_bundle_cannot_read_the_key(form: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bundle_cannot_read_the_key(
+    form: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     key = tmp_path / hostile.KEY
     key.parent.mkdir()
     key.write_bytes(bytes(range(16)))
     monkeypatch.chdir(tmp_path)
     path = forged(tmp_path / form, hostile.leak(24), file)
-    with pytest.raises(BundleError, match=f"{form}: {file}: external data: expected a model of sordino"):
+    with pytest.raises(
+        BundleError, match=f"{form}: {file}: external data: expected a model of sordino"
+    ):
         Runtime(path)
 
 
-def test_the_key_leaks_where_nothing_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_leaks_where_nothing_is_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The attack is real: ONNX Runtime alone reads the file."""
     import onnxruntime
 
@@ -147,7 +165,9 @@ def test_a_forged_bundle_is_not_shown_either(tmp_path: Path) -> None:
         "except SystemExit as done: print('status', done.code)\n"
         f"print(time.process_time() - start, {PEAK})"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
+    )
     assert "external data" in " ".join(done.stderr.split())
     status, seconds, megabytes = done.stdout.replace("status", "").split()
     assert int(status) == 2
@@ -156,7 +176,9 @@ def test_a_forged_bundle_is_not_shown_either(tmp_path: Path) -> None:
 
 
 def test_a_file_in_another_format_is_refused() -> None:
-    """ONNX Runtime takes bytes 4 to 8 for the mark of its own format, in a file that is ONNX as well."""
+    """ONNX Runtime takes bytes 4 to 8 for the mark of its own format, in a file that is ONNX as
+    well.
+    """
     model = hostile.harmless()
     model.producer_name = "ORTM and more"
     content = model.SerializeToString()
@@ -165,9 +187,14 @@ def test_a_file_in_another_format_is_refused() -> None:
         check(content, "m.onnx")
 
 
-@pytest.mark.parametrize("content", [b"", b"no model", b"\x00", bytes(100), b"\x7fELF" + bytes(60), b"{}"])
+@pytest.mark.parametrize(
+    "content", [b"", b"no model", b"\x00", bytes(100), b"\x7fELF" + bytes(60), b"{}"]
+)
 def test_a_file_that_is_no_model_is_refused(content: bytes) -> None:
-    with pytest.raises(BundleError, match=r"m\.onnx: not a model that ONNX Runtime reads, .*: write the bundle again"):
+    with pytest.raises(
+        BundleError,
+        match=r"m\.onnx: not a model that ONNX Runtime reads, .*: write the bundle again",
+    ):
         check(content, "m.onnx")
 
 
@@ -205,7 +232,10 @@ def test_bytes_of_two_meanings_are_refused(name: str) -> None:
 def test_a_second_data_location_does_not_hide_the_first() -> None:
     for order in (b"\x70\x01\x70\x00", b"\x70\x00\x70\x01"):
         tensor = hostile.constant("c", [1, 2, 3, 4]).SerializeToString() + order
-        graph = hostile.field(5, tensor) + hostile.proto([hostile.node("Add", "x c")]).graph.SerializeToString()
+        graph = (
+            hostile.field(5, tensor)
+            + hostile.proto([hostile.node("Add", "x c")]).graph.SerializeToString()
+        )
         with pytest.raises(BundleError, match="data_location twice"):
             check(b"\x08\x08" + hostile.field(8, b"\x10\x12") + hostile.field(7, graph), "m.onnx")
 
@@ -213,7 +243,10 @@ def test_a_second_data_location_does_not_hide_the_first() -> None:
 def test_a_location_beyond_32_bits_is_external() -> None:
     """Other readers keep the lower half, which says EXTERNAL."""
     tensor = hostile.constant("c", [1, 2, 3, 4]).SerializeToString() + b"\x70\x81\x80\x80\x80\x10"
-    graph = hostile.field(5, tensor) + hostile.proto([hostile.node("Add", "x c")]).graph.SerializeToString()
+    graph = (
+        hostile.field(5, tensor)
+        + hostile.proto([hostile.node("Add", "x c")]).graph.SerializeToString()
+    )
     with pytest.raises(BundleError, match="external data"):
         check(b"\x08\x08" + hostile.field(8, b"\x10\x12") + hostile.field(7, graph), "m.onnx")
 
@@ -231,7 +264,11 @@ def test_lists_of_integers_may_be_packed_or_not() -> None:
 def test_every_family_passes_and_every_operator_is_in_use() -> None:
     for name, content in models().items():
         check(content, name)
-    used = {node.op_type for content in models().values() for node in onnx.load_from_string(content).graph.node}
+    used = {
+        node.op_type
+        for content in models().values()
+        for node in onnx.load_from_string(content).graph.node
+    }
     assert used <= BUNDLE.operators == set(OPERATORS)
     assert {"Conv", "GRU", "LayerNormalization", "Range", "Softmax", "Selu"} <= used
 
@@ -270,18 +307,26 @@ def test_models_of_8_bits_pass_and_run(form: str) -> None:
 
 def test_the_reader_agrees_with_onnx() -> None:
     for content in models().values():
-        expected, graph = onnx.load_from_string(content).graph, graph_of(parsed(content)["graph"], 1 << 26)
+        expected, graph = (
+            onnx.load_from_string(content).graph,
+            graph_of(parsed(content)["graph"], 1 << 26),
+        )
         nodes = [(node.op_type, tuple(node.input), tuple(node.output)) for node in expected.node]
         assert [(node.kind, node.inputs, node.outputs) for node in graph.nodes] == nodes
-        attributes = [{one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
-                      for node in expected.node]  # fmt: skip
+        attributes = [
+            {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
+            for node in expected.node
+        ]
         assert [dict(node.attributes) for node in graph.nodes] == attributes
         arrays = {one.name: numpy_helper.to_array(one) for one in expected.initializer}
         assert {name: tensor.shape for name, tensor in graph.initialisers.items()} == {
             name: array.shape for name, array in arrays.items()
         }
-        assert all(arrays[name].ravel().tolist() == list(tensor.content)
-                   for name, tensor in graph.initialisers.items() if tensor.content)  # fmt: skip
+        assert all(
+            arrays[name].ravel().tolist() == list(tensor.content)
+            for name, tensor in graph.initialisers.items()
+            if tensor.content
+        )
 
 
 def test_a_check_costs_little_of_a_cold_start() -> None:
@@ -343,7 +388,11 @@ def test_a_number_beyond_32_bits_is_refused() -> None:
     )  # int32_data of -2^32 + 6e8
     numbers = [hostile.constant(name, value, np.int32) for name, value in (("f", 0), ("d", 1))]
     graph = hostile.proto([hostile.node("Range", "f l d")], numbers).graph.SerializeToString()
-    content = b"\x08\x08" + hostile.field(8, b"\x10\x12") + hostile.field(7, graph + hostile.field(5, limit))
+    content = (
+        b"\x08\x08"
+        + hostile.field(8, b"\x10\x12")
+        + hostile.field(7, graph + hostile.field(5, limit))
+    )
     with pytest.raises(BundleError, match="an integer of over 32 bits"):
         check(content, "m.onnx")
 
@@ -357,7 +406,9 @@ def test_a_long_input_does_not_take_memory_without_bound() -> None:
         hostile.node("ReduceSum", "square a", "t", keepdims=1),
         hostile.node("Add", "x t"),
     ]
-    model = Model(hostile.proto(nodes, [hostile.constant("a", [1], np.int64)]).SerializeToString(), "m.onnx")
+    model = Model(
+        hostile.proto(nodes, [hostile.constant("a", [1], np.int64)]).SerializeToString(), "m.onnx"
+    )
     assert model(x=np.ones((100, 4), np.float32))["y"].shape == (100, 4)
     with pytest.raises(ReleaseError, match="too much memory on input of this length"):
         model(x=np.ones((60_000, 4), np.float32))

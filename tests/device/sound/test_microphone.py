@@ -17,7 +17,9 @@ def test_without_sounddevice_the_error_names_the_extra(monkeypatch: pytest.Monke
         microphone.listen()
 
 
-def test_without_portaudio_the_error_names_the_system_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_portaudio_the_error_names_the_system_library(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """`sounddevice` raises OSError on import where the library is missing."""
     monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
     (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')\n")

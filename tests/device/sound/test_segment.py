@@ -30,7 +30,9 @@ def scene(*spans: tuple[float, float], seconds: float = 6.0) -> Samples:
     samples = quiet(seconds)
     for begin, end in spans:
         here = slice(round(begin * RATE), round(end * RATE))
-        samples[here] += 0.1 * np.random.default_rng(1).normal(size=here.stop - here.start).astype(np.float32)
+        samples[here] += 0.1 * np.random.default_rng(1).normal(size=here.stop - here.start).astype(
+            np.float32
+        )
     return samples
 
 
@@ -42,7 +44,9 @@ def segments(samples: Samples, how: Segmentation = USUAL) -> list[Utterance]:
 
 
 def spans(samples: Samples, how: Segmentation = USUAL) -> list[tuple[float, float]]:
-    return [(round(one.start_seconds, 2), round(one.end_seconds, 2)) for one in segments(samples, how)]
+    return [
+        (round(one.start_seconds, 2), round(one.end_seconds, 2)) for one in segments(samples, how)
+    ]
 
 
 def test_what_is_louder_than_the_noise_is_found_with_its_lead_and_trail() -> None:
@@ -57,7 +61,10 @@ def test_noise_alone_is_no_utterance_however_loud_it_is() -> None:
 def test_a_pause_shorter_than_the_hangover_does_not_end_an_utterance() -> None:
     samples = scene((1, 2), (2.4, 3))
     assert spans(samples) == [(0.6, 3.4)]
-    assert spans(samples, Segmentation(hangover_seconds=0.3, trail_seconds=0.3)) == [(0.6, 2.3), (2.3, 3.3)]
+    assert spans(samples, Segmentation(hangover_seconds=0.3, trail_seconds=0.3)) == [
+        (0.6, 2.3),
+        (2.3, 3.3),
+    ]
 
 
 def test_an_utterance_that_lasts_too_long_is_cut_without_losing_a_sample() -> None:
@@ -103,7 +110,9 @@ def test_a_sample_that_is_no_number_is_in_an_utterance_and_does_not_stay(bad: fl
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.integers(0, 40000), max_size=12), st.integers(0, 3))
 def test_blocks_of_any_size_give_the_same_utterances(cuts: list[int], seed: int) -> None:
-    samples = np.concatenate([quiet(0.7, seed), synthetic(2.0, RATE, seed), quiet(0.8), scene((0.3, 0.5), seconds=1)])
+    samples = np.concatenate(
+        [quiet(0.7, seed), synthetic(2.0, RATE, seed), quiet(0.8), scene((0.3, 0.5), seconds=1)]
+    )
     samples[50000] = np.nan
     segmenter, found = Segmenter(), []
     for block in np.split(samples, sorted(cuts)):
@@ -121,7 +130,9 @@ def test_blocks_of_any_size_give_the_same_utterances(cuts: list[int], seed: int)
 def test_sample_by_sample_gives_the_same_utterances() -> None:
     samples = scene((0.5, 1.2), seconds=2)
     segmenter = Segmenter()
-    (found,) = [one for place in range(samples.size) for one in segmenter.push(samples[place : place + 1])]
+    (found,) = [
+        one for place in range(samples.size) for one in segmenter.push(samples[place : place + 1])
+    ]
     np.testing.assert_array_equal(found.samples, segments(samples)[0].samples)
 
 
@@ -136,7 +147,9 @@ def test_memory_is_that_of_the_longest_utterance() -> None:
             for sound in (block, loud):
                 for _ in segmenter.push(sound):
                     pass
-        assert tracemalloc.get_traced_memory()[1] < 2e6  # five seconds are 0.32 MB, handed out once more as a copy
+        assert (
+            tracemalloc.get_traced_memory()[1] < 2e6
+        )  # five seconds are 0.32 MB, handed out once more as a copy
     finally:
         tracemalloc.stop()
 
@@ -169,7 +182,9 @@ def test_settings_that_contradict_themselves_are_refused(wrong: dict[str, float]
 
 
 def test_real_utterances_in_a_stream_are_found(data: Path) -> None:
-    """Ten of EMO-DB with pauses of a second, in noise 20 dB below: nine or more are found alone and whole."""
+    """Ten of EMO-DB with pauses of a second, in noise 20 dB below: nine or more are found alone and
+    whole.
+    """
     files = sorted((data / "emodb").rglob("*.flac"))[::54]
     said = [audio.read(file) for file in files]
     parts, true, at = [np.zeros(RATE, np.float32)], [], RATE
@@ -177,7 +192,9 @@ def test_real_utterances_in_a_stream_are_found(data: Path) -> None:
         true.append((at / RATE, (at + one.size) / RATE))
         parts += [0.05 * one / np.sqrt(np.mean(one**2)), np.zeros(RATE, np.float32)]
         at += one.size + RATE
-    samples = np.concatenate(parts) + np.random.default_rng(0).normal(0, 0.005, at).astype(np.float32)
+    samples = np.concatenate(parts) + np.random.default_rng(0).normal(0, 0.005, at).astype(
+        np.float32
+    )
     cut = [(one.start_seconds, one.end_seconds) for one in segments(samples)]
     alone = [[one for one in cut if one[0] < end and begin < one[1]] for begin, end in true]
     whole = [

@@ -13,7 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from sordino.device import DailyBudget, Reason, Released, Result, Runtime, Segmentation, Stream, Withheld
+from sordino.device import (
+    DailyBudget,
+    Reason,
+    Released,
+    Result,
+    Runtime,
+    Segmentation,
+    Stream,
+    Withheld,
+)
 from tests.device.synthetic_sound_bundle import RATE, SECONDS, bundle, prototypes, said
 
 TODAY = date(2026, 1, 31)
@@ -113,18 +122,26 @@ def test_a_click_is_too_short() -> None:
 
 
 def test_what_is_clipped_is_withheld() -> None:
-    assert told(everything(runtime(), np.clip(said(level=3.0), -1, 1))) == ["CLIPPED"] * len(SECONDS)
+    assert told(everything(runtime(), np.clip(said(level=3.0), -1, 1))) == ["CLIPPED"] * len(
+        SECONDS
+    )
 
 
 def test_silence_is_no_utterance_and_not_one_either_when_asked_for_one() -> None:
     silence = np.zeros(5 * RATE, np.float32)
     assert everything(runtime(), silence) == []
-    assert told([runtime().utterance(silence, RATE), runtime().utterance(silence + 0.5, RATE)]) == ["SILENT"] * 2
+    assert (
+        told([runtime().utterance(silence, RATE), runtime().utterance(silence + 0.5, RATE)])
+        == ["SILENT"] * 2
+    )
 
 
 @pytest.mark.parametrize("rate", [0, -1, 7999, 384001, 16000.0, None])
 def test_a_rate_that_no_stream_has_withholds_everything(rate: int) -> None:
-    assert told(everything(Stream(runtime(), rate), said()[:RATE], said()[:RATE])) == ["WRONG_RATE"] * 2
+    assert (
+        told(everything(Stream(runtime(), rate), said()[:RATE], said()[:RATE]))
+        == ["WRONG_RATE"] * 2
+    )
 
 
 @pytest.mark.parametrize(
@@ -168,7 +185,9 @@ def test_what_follows_the_end_is_a_new_stream() -> None:
 def test_the_budget_of_a_day_is_kept(tmp_path: Path) -> None:
     results = everything(runtime(3, DailyBudget(tmp_path / "budget", lambda: TODAY)), said())
     assert told(results) == ["out", "out", "out", "BUDGET_SPENT"]
-    again = everything(runtime(3, DailyBudget(tmp_path / "budget", lambda: TODAY)), said())  # after a restart
+    again = everything(
+        runtime(3, DailyBudget(tmp_path / "budget", lambda: TODAY)), said()
+    )  # after a restart
     assert told(again) == ["BUDGET_SPENT"] * 4
 
 
@@ -186,7 +205,10 @@ def test_a_clock_that_fails_releases_nothing(tmp_path: Path) -> None:
     def broken() -> date:
         raise OSError("no clock")
 
-    assert told(everything(runtime(3, DailyBudget(tmp_path / "budget", broken)), said())) == ["BUDGET_UNKNOWN"] * 4
+    assert (
+        told(everything(runtime(3, DailyBudget(tmp_path / "budget", broken)), said()))
+        == ["BUDGET_UNKNOWN"] * 4
+    )
 
 
 def test_memory_does_not_grow_with_the_stream() -> None:
@@ -214,7 +236,10 @@ class Recorder2:
 
 
 def test_nothing_that_is_written_returned_or_shown_holds_what_was_heard(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     """Samples of one utterance, as bytes and as text, are looked for in all that is left behind."""
     monkeypatch.chdir(tmp_path)
@@ -222,9 +247,14 @@ def test_nothing_that_is_written_returned_or_shown_holds_what_was_heard(
     samples = said()
     one = runtime(3, DailyBudget(tmp_path / "budget", lambda: TODAY))
     results = everything(one, *np.array_split(samples, 50)[:-1])
-    shown = [repr(thing) for thing in (one, one.__dict__["_stream"], *results)] + [caplog.text, *capfd.readouterr()]
+    shown = [repr(thing) for thing in (one, one.__dict__["_stream"], *results)] + [
+        caplog.text,
+        *capfd.readouterr(),
+    ]
     left = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
-    left += [text.encode() for text in shown] + [one.vector.tobytes() for one in results if isinstance(one, Released)]
+    left += [text.encode() for text in shown] + [
+        one.vector.tobytes() for one in results if isinstance(one, Released)
+    ]
     assert len(results) == 4
     heard = samples[RATE : RATE + RATE]
     for at in range(0, RATE - 2, 7):

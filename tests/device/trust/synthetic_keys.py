@@ -20,12 +20,20 @@ TODAY = date(2026, 1, 31)
 def keys(name: str) -> tuple[Path, Path]:  # noqa: ARG001
     """A private and a public key file."""
     folder = Path(mkdtemp())
-    for path, content in zip((folder / "k.pem", folder / "k.pub.pem"), ed25519.generate(), strict=True):
+    for path, content in zip(
+        (folder / "k.pem", folder / "k.pub.pem"), ed25519.generate(), strict=True
+    ):
         path.write_bytes(content)
     return folder / "k.pem", folder / "k.pub.pem"
 
 
-def signed(path: Path, by: str = "maker", version: int = 1, expires: date | None = None, whole: str = "drawn") -> Path:
+def signed(
+    path: Path,
+    by: str = "maker",
+    version: int = 1,
+    expires: date | None = None,
+    whole: str = "drawn",
+) -> Path:
     shutil.copyfile(bundled(whole), path)
     signature.sign(path, keys(by)[0], version=version, expires=expires)
     return path

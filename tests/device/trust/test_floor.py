@@ -26,9 +26,18 @@ from tests.release.synthetic_vectors import POLICY
             Floor(families=("label", "none")),
             r"policy mine: family 'drawn', the floor of this device asks label or none",
         ),
-        (Floor(width=23), r"policy mine: 24 numbers a vector, the floor of this device asks at most 23"),
-        (Floor(per_day=100), r"policy mine: any number of vectors a day, the floor .* asks at most 100"),
-        (Floor(policies=("0" * 64,)), rf"a policy of hash {POLICY.digest}, the floor .* asks one of 0000"),
+        (
+            Floor(width=23),
+            r"policy mine: 24 numbers a vector, the floor of this device asks at most 23",
+        ),
+        (
+            Floor(per_day=100),
+            r"policy mine: any number of vectors a day, the floor .* asks at most 100",
+        ),
+        (
+            Floor(policies=("0" * 64,)),
+            rf"a policy of hash {POLICY.digest}, the floor .* asks one of 0000",
+        ),
     ],
     ids=["families", "width", "per_day", "policies"],
 )
@@ -39,16 +48,22 @@ def test_a_policy_below_the_floor_is_refused(asked: Floor, says: str) -> None:
 
 def test_a_policy_that_reaches_the_floor_runs(tmp_path: Path) -> None:
     policy = Policy("sad", ("happy", "angry"), budget=Budget(per_day=100))
-    path = export.write(tmp_path, preprocess(), {"mine": (policy, fitted("drawn"))}, features="made", card=CARD)
+    path = export.write(
+        tmp_path, preprocess(), {"mine": (policy, fitted("drawn"))}, features="made", card=CARD
+    )
     assert Runtime(path, floor=Floor(("drawn",), 24, 100, (policy.digest,)))
     assert Runtime(path, floor=Floor(policies=(POLICY.digest, policy.hash)))
-    with pytest.raises(BundleError, match="100 vectors a day, the floor of this device asks at most 99"):
+    with pytest.raises(
+        BundleError, match="100 vectors a day, the floor of this device asks at most 99"
+    ):
         Runtime(path, floor=Floor(per_day=99))
 
 
 def test_a_floor_is_read_from_its_file(tmp_path: Path) -> None:
     text = f'families = ["drawn", "drawn+rae-25"]\nwidth = 512\nper_day = 100\npolicies = ["{POLICY.digest}"]\n'
-    (tmp_path / "floor.toml").write_bytes(b"\xef\xbb\xbf" + text.encode())  # editors write such a mark
+    (tmp_path / "floor.toml").write_bytes(
+        b"\xef\xbb\xbf" + text.encode()
+    )  # editors write such a mark
     found = floor.read(tmp_path / "floor.toml")
     assert found == Floor(("drawn", "drawn+rae-25"), 512, 100, (POLICY.digest,))
 
@@ -99,8 +114,14 @@ def test_a_bundle_without_test_vectors_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["x", "z", "key_0", "released_0"])
 def test_test_vectors_that_lack_a_part_are_refused(name: str, tmp_path: Path) -> None:
-    path = forged(bundled("drawn"), tmp_path / "b", arrays("vectors.npz", lambda found: found.pop(name).fill(0)))
-    with pytest.raises(BundleError, match=f"{name} is missing for policy mine, expected test vectors"):
+    path = forged(
+        bundled("drawn"),
+        tmp_path / "b",
+        arrays("vectors.npz", lambda found: found.pop(name).fill(0)),
+    )
+    with pytest.raises(
+        BundleError, match=f"{name} is missing for policy mine, expected test vectors"
+    ):
         Runtime(path)
 
 
@@ -115,9 +136,21 @@ WRONG: dict[str, tuple[str, Any, str]] = {
         "scaled space differ from the bundle's test vect",
     ),
     "another input": ("leace", altered("x", lambda x: 2 * x), "scaled space differ"),
-    "other outputs": ("rae", altered("released_0", lambda out: out + 0.01), "released vectors differ"),
-    "other prototypes": ("drawn", altered("released_0", lambda out: -out), "released vectors differ"),
-    "another key": ("noise-gauss", altered("key_0", lambda key: key + np.uint8(1)), "released vectors differ"),
+    "other outputs": (
+        "rae",
+        altered("released_0", lambda out: out + 0.01),
+        "released vectors differ",
+    ),
+    "other prototypes": (
+        "drawn",
+        altered("released_0", lambda out: -out),
+        "released vectors differ",
+    ),
+    "another key": (
+        "noise-gauss",
+        altered("key_0", lambda key: key + np.uint8(1)),
+        "released vectors differ",
+    ),
     "another model": (
         "drawn",
         arrays("release-0.npz", lambda a: a.update(bin=1 - a["bin"])),
@@ -129,12 +162,24 @@ WRONG: dict[str, tuple[str, Any, str]] = {
         altered("released_0", lambda out: np.tile(out, (10**4, 1))),
         "a key or rows that are none",
     ),
-    "a longer key": ("drawn", altered("key_0", lambda key: np.tile(key, 2)), "a key or rows that are none"),
-    "numbers of 64 bits": ("drawn", altered("x", lambda x: x.astype(np.float64)), "x of shape .* and type float64"),
+    "a longer key": (
+        "drawn",
+        altered("key_0", lambda key: np.tile(key, 2)),
+        "a key or rows that are none",
+    ),
+    "numbers of 64 bits": (
+        "drawn",
+        altered("x", lambda x: x.astype(np.float64)),
+        "x of shape .* and type float64",
+    ),
     "no numbers": ("drawn", altered("x", lambda x: x * np.nan), "x of shape"),
     "another width": ("drawn", altered("z", lambda z: z[:, :5]), r"z of shape \(8, 5\)"),
     "a row less": ("drawn", altered("x", lambda x: x[:5]), r"x of shape \(5, 60\)"),
-    "noise that hides nothing": ("noise-gauss", chance(scale=1e-9), "noise of scale 1e-09 on numbers of spread"),
+    "noise that hides nothing": (
+        "noise-gauss",
+        chance(scale=1e-9),
+        "noise of scale 1e-09 on numbers of spread",
+    ),
 }
 
 
@@ -152,7 +197,8 @@ def test_an_identity_in_a_model_of_another_family_is_refused(tmp_path: Path) -> 
 
     path = forged(bundled("leace"), tmp_path / "b", identity)
     with pytest.raises(
-        BundleError, match="of family 'leace' releases its input as it is, expected that of 'none' alone"
+        BundleError,
+        match="of family 'leace' releases its input as it is, expected that of 'none' alone",
     ):
         Runtime(path)
 

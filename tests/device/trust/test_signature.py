@@ -1,4 +1,6 @@
-"""A signature tells who made a bundle; a device runs no other, none that has expired, and none that is older."""
+"""A signature tells who made a bundle; a device runs no other, none that has expired, and none that
+is older.
+"""
 
 from __future__ import annotations
 
@@ -28,23 +30,36 @@ from tests.device.trust.synthetic_keys import TODAY, keys, signed, trusting
 def test_a_signed_bundle_runs_where_its_key_is_trusted(tmp_path: Path) -> None:
     path, public = signed(tmp_path / "b.sordino"), keys("maker")[1]
     x = features()[:2]
-    for trusted in (public, str(public), [public], (PublicKey.read(public),), trusting(), [keys("other")[1], public]):
+    for trusted in (
+        public,
+        str(public),
+        [public],
+        (PublicKey.read(public),),
+        trusting(),
+        [keys("other")[1], public],
+    ):
         runtime = Runtime(path, key=1, trusted=trusted)
         assert runtime.signature is not None
         assert runtime.signature.version == 1
-        np.testing.assert_array_equal(runtime.release(x), Runtime(bundled("drawn"), key=1).release(x))
+        np.testing.assert_array_equal(
+            runtime.release(x), Runtime(bundled("drawn"), key=1).release(x)
+        )
     assert Runtime(path, key=1).signature is None
 
 
 def test_an_unsigned_bundle_runs_only_where_no_signature_is_asked_for() -> None:
     assert Runtime(bundled("drawn"), key=1).release(features()[:1]).shape == (1, 24)
-    with pytest.raises(SignatureError, match="the bundle is unsigned, expected a signature by a trusted key"):
+    with pytest.raises(
+        SignatureError, match="the bundle is unsigned, expected a signature by a trusted key"
+    ):
         Runtime(bundled("drawn"), trusted=keys("maker")[1])
 
 
 def test_a_key_that_is_not_trusted_is_refused(tmp_path: Path) -> None:
     path = signed(tmp_path / "b.sordino", "stranger")
-    with pytest.raises(SignatureError, match=r"key [0-9a-f]{16} is not trusted, expected [0-9a-f]{16}"):
+    with pytest.raises(
+        SignatureError, match=r"key [0-9a-f]{16} is not trusted, expected [0-9a-f]{16}"
+    ):
         Runtime(path, trusted=keys("maker")[1])
 
 
@@ -72,7 +87,8 @@ def test_signing_changes_no_other_byte(tmp_path: Path) -> None:
 
 def test_a_bundle_that_is_written_anew_is_unsigned_again(tmp_path: Path) -> None:
     folder = bundle.put(
-        tmp_path / "b", {**read(bundled("drawn")).files, "manifest.json": read(bundled("drawn")).manifest}
+        tmp_path / "b",
+        {**read(bundled("drawn")).files, "manifest.json": read(bundled("drawn")).manifest},
     )
     signature.sign(folder, keys("maker")[0], version=1)
     bundle.put(folder, {**read(folder).files, "manifest.json": read(folder).manifest})
@@ -84,7 +100,9 @@ def moved(path: Path, **changes: Any) -> Path:
     found = read(path)
     assert found.signature is not None
     content = archive.json_bytes({**json.loads(found.signature), **changes})
-    return bundle.put(path, {**found.files, "manifest.json": found.manifest, "signature.json": content})
+    return bundle.put(
+        path, {**found.files, "manifest.json": found.manifest, "signature.json": content}
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,22 +125,40 @@ def test_a_changed_statement_is_refused(changes: dict[str, Any], tmp_path: Path)
 @pytest.mark.parametrize(
     "changes",
     [
-        {"version": 0}, {"version": -1}, {"version": True}, {"version": 1.0}, {"version": 2**60}, {"version": "1"},
-        {"expires": "soon"}, {"expires": 20260101}, {"expires": "20270101"},
-        {"key": "0" * 15}, {"key": "G" * 16}, {"key": None},
-        {"manifest": "0" * 63}, {"manifest": "x" * 64}, {"signature": ""}, {"signature": "00" * 65}, {"signature": 7},
-        {"more": 1}, {"signature": "0 " * 64},
+        {"version": 0},
+        {"version": -1},
+        {"version": True},
+        {"version": 1.0},
+        {"version": 2**60},
+        {"version": "1"},
+        {"expires": "soon"},
+        {"expires": 20260101},
+        {"expires": "20270101"},
+        {"key": "0" * 15},
+        {"key": "G" * 16},
+        {"key": None},
+        {"manifest": "0" * 63},
+        {"manifest": "x" * 64},
+        {"signature": ""},
+        {"signature": "00" * 65},
+        {"signature": 7},
+        {"more": 1},
+        {"signature": "0 " * 64},
     ],
     ids=str,
-)  # fmt: skip
-def test_a_signature_file_of_another_form_is_refused(changes: dict[str, Any], tmp_path: Path) -> None:
+)
+def test_a_signature_file_of_another_form_is_refused(
+    changes: dict[str, Any], tmp_path: Path
+) -> None:
     path = moved(signed(tmp_path / "b.sordino"), **changes)
     with pytest.raises(SignatureError, match=r"signature\.json is damaged"):
         Runtime(path, trusted=trusting())
     assert signature.described(read(path)) == "signature damaged, not checked"
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"9" * 5000, b"[" * 100000], ids=len)
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"9" * 5000, b"[" * 100000], ids=len
+)
 def test_a_signature_file_that_is_none_is_refused(content: bytes) -> None:
     with pytest.raises(SignatureError, match=r"signature\.json is damaged"):
         signature.parse(content)
@@ -132,7 +168,9 @@ def test_a_signature_is_that_of_one_bundle(tmp_path: Path) -> None:
     whole, other = read(signed(tmp_path / "b.sordino")), read(bundled("label"))
     assert whole.signature is not None
     path = tmp_path / "c.sordino"
-    bundle.put(path, {**other.files, "manifest.json": other.manifest, "signature.json": whole.signature})
+    bundle.put(
+        path, {**other.files, "manifest.json": other.manifest, "signature.json": whole.signature}
+    )
     with pytest.raises(SignatureError, match="the signature is not that of this bundle"):
         Runtime(path, trusted=trusting())
 
@@ -144,7 +182,9 @@ def test_a_forged_bundle_with_right_checksums_is_refused(tmp_path: Path) -> None
     assert Runtime(bundled("drawn"), trusted=None)
     with pytest.raises(SignatureError, match="the signature is not that of this bundle"):
         trusting().verify(replace(found, signature=whole.signature))
-    with pytest.raises(SignatureError, match="the signature is not that of this bundle"):  # its manifest, other files
+    with pytest.raises(
+        SignatureError, match="the signature is not that of this bundle"
+    ):  # its manifest, other files
         trusting().verify(replace(whole, files=found.files))
 
 
@@ -167,11 +207,15 @@ def test_a_signature_that_is_a_link_is_refused(tmp_path: Path) -> None:
 def test_what_is_signed_is_no_other_message() -> None:
     stated = signature.Signature("0" * 16, 7, date(2027, 1, 31), "a" * 64)
     key, manifest = b"0" * 16, b"a" * 64
-    text = b'{"expires":"2027-01-31","key":"' + key + b'","manifest":"' + manifest + b'","version":7}'
+    text = (
+        b'{"expires":"2027-01-31","key":"' + key + b'","manifest":"' + manifest + b'","version":7}'
+    )
     assert stated.message() == b"sordino bundle v1\0" + text
 
 
-@pytest.mark.parametrize(("today", "runs"), [(date(2026, 1, 30), True), (TODAY, True), (date(2026, 2, 1), False)])
+@pytest.mark.parametrize(
+    ("today", "runs"), [(date(2026, 1, 30), True), (TODAY, True), (date(2026, 2, 1), False)]
+)
 def test_a_bundle_runs_until_its_last_day(today: date, runs: bool, tmp_path: Path) -> None:
     path = signed(tmp_path / "b.sordino", expires=TODAY)
     if runs:
@@ -182,7 +226,9 @@ def test_a_bundle_runs_until_its_last_day(today: date, runs: bool, tmp_path: Pat
 
 
 def test_without_a_clock_a_bundle_that_expires_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SignatureError, match=r"expires on 2026-01-31 and no clock is given: pass Trust"):
+    with pytest.raises(
+        SignatureError, match=r"expires on 2026-01-31 and no clock is given: pass Trust"
+    ):
         Runtime(signed(tmp_path / "b.sordino", expires=TODAY), trusted=keys("maker")[1])
 
 
@@ -193,13 +239,17 @@ def test_a_revoked_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SignatureError, match=rf"key {public.id} is revoked, expected another"):
         Runtime(path, trusted=trusting("maker", "other", revoked=ids))
     (tmp_path / "revoked").write_text("all of them\n")
-    with pytest.raises(SignatureError, match=r"'all of them', expected 16 hexadecimal digits a line"):
+    with pytest.raises(
+        SignatureError, match=r"'all of them', expected 16 hexadecimal digits a line"
+    ):
         signature.read_revoked(tmp_path / "revoked")
 
 
 @pytest.mark.parametrize("revoked", ["0123456789abcdef", {"0123456789ABCDEF"}, {"0123"}, {7}])
 def test_revoked_keys_that_are_no_ids_are_refused(revoked: Any) -> None:
-    """A text would be a set of its letters, and an id in capitals that of no key: nothing would be revoked."""
+    """A text would be a set of its letters, and an id in capitals that of no key: nothing would be
+    revoked.
+    """
     with pytest.raises(SignatureError, match="expected a set of key ids of 16 hexadecimal digits"):
         Trust((keys("maker")[1],), revoked=revoked)
 
@@ -233,7 +283,9 @@ def test_a_file_that_is_no_public_key_is_refused(text: str, says: str, tmp_path:
 
 
 def test_a_private_key_is_no_trusted_one() -> None:
-    with pytest.raises(SignatureError, match="a private key, expected a public one: keep it off devices"):
+    with pytest.raises(
+        SignatureError, match="a private key, expected a public one: keep it off devices"
+    ):
         Runtime(bundled("drawn"), trusted=keys("maker")[0])
 
 
@@ -242,7 +294,9 @@ def test_a_key_of_another_kind_signs_nothing(tmp_path: Path) -> None:
     from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
     other = generate_private_key(SECP256R1())
-    (tmp_path / "k.pem").write_bytes(other.private_bytes(to.Encoding.PEM, to.PrivateFormat.PKCS8, to.NoEncryption()))
+    (tmp_path / "k.pem").write_bytes(
+        other.private_bytes(to.Encoding.PEM, to.PrivateFormat.PKCS8, to.NoEncryption())
+    )
     (tmp_path / "k.pub").write_bytes(
         other.public_key().public_bytes(to.Encoding.PEM, to.PublicFormat.SubjectPublicKeyInfo)
     )
@@ -259,23 +313,36 @@ def test_a_key_with_a_passphrase_says_what_to_do(tmp_path: Path) -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     locked = to.BestAvailableEncryption(b"secret")
-    content = Ed25519PrivateKey.generate().private_bytes(to.Encoding.PEM, to.PrivateFormat.PKCS8, locked)
+    content = Ed25519PrivateKey.generate().private_bytes(
+        to.Encoding.PEM, to.PrivateFormat.PKCS8, locked
+    )
     (tmp_path / "k.pem").write_bytes(content)
     with pytest.raises(SignatureError, match="a key with a passphrase, expected one without"):
         ed25519.public_of(tmp_path / "k.pem")
 
 
 RFC8032 = [  # section 7.1, tests 1 to 3: public key, message, signature
-    ("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
-     "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"),
-    ("3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "72",
-     "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"),
-    ("fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", "af82",
-     "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a"),
-]  # fmt: skip
+    (
+        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+        "",
+        "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+    ),
+    (
+        "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+        "72",
+        "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+    ),
+    (
+        "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+        "af82",
+        "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
+    ),
+]
 
 
-@pytest.mark.parametrize("check", [ed25519.verifies, ed25519._verifies], ids=["PyNaCl", "cryptography"])
+@pytest.mark.parametrize(
+    "check", [ed25519.verifies, ed25519._verifies], ids=["PyNaCl", "cryptography"]
+)
 @pytest.mark.parametrize(("public", "message", "expected"), RFC8032, ids=["1", "2", "3"])
 def test_both_libraries_agree_with_the_standard(
     check: Callable[..., bool], public: str, message: str, expected: str

@@ -23,7 +23,9 @@ def test_a_version_does_not_go_back(tmp_path: Path) -> None:
         Runtime(path, trusted=trusts)
     with pytest.raises(SignatureError, match="version 1 of policy mine, expected 2 or more"):
         Runtime(old, trusted=trusts)
-    assert Runtime(signed(tmp_path / "o.sordino", "other", version=1), trusted=trusts)  # another key counts for itself
+    assert Runtime(
+        signed(tmp_path / "o.sordino", "other", version=1), trusted=trusts
+    )  # another key counts for itself
     assert (tmp_path / "state" / "versions").stat().st_mode & 0o777 == 0o600
 
 
@@ -58,10 +60,14 @@ def test_the_folder_of_versions_is_its_owners_alone(tmp_path: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "state").iterdir()} == {0o600}
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"a": -1}', b'{"a": true}', b'{"a": 1, "a": 2}', b"\xff"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"a": -1}', b'{"a": true}', b'{"a": 1, "a": 2}', b"\xff"]
+)
 def test_a_damaged_file_of_versions_stops_everything(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "versions").write_bytes(content)
-    with pytest.raises(StorageError, match="damaged, expected the versions of bundles that have run"):
+    with pytest.raises(
+        StorageError, match="damaged, expected the versions of bundles that have run"
+    ):
         Runtime(signed(tmp_path / "b.sordino"), trusted=trusting(versions=tmp_path / "versions"))
 
 
@@ -76,7 +82,9 @@ def test_starts_at_once_forget_no_version(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert json.loads(versions.read_bytes()) == {f"{'0' * 16} policy {place}": place + 1 for place in range(16)}
+    assert json.loads(versions.read_bytes()) == {
+        f"{'0' * 16} policy {place}": place + 1 for place in range(16)
+    }
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes of files are POSIX")

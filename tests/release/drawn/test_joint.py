@@ -1,4 +1,6 @@
-"""Several policies on one utterance: bins are counted together, since neither the sum nor the largest is a bound."""
+"""Several policies on one utterance: bins are counted together, since neither the sum nor the
+largest is a bound.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,16 @@ from sordino import attack, metrics
 from sordino.errors import ReleaseError
 from sordino.metrics.bound import Bound, bound, contraction, contraction_together
 from sordino.policy import Policy
-from sordino.release import Drawn, DrawnFitter, Identity, Joint, JointDrawn, bounds, joint, joint_bounds
+from sordino.release import (
+    Drawn,
+    DrawnFitter,
+    Identity,
+    Joint,
+    JointDrawn,
+    bounds,
+    joint,
+    joint_bounds,
+)
 from sordino.release.drawn.joint import combined
 from tests.release.synthetic_vectors import POLICY, Planted, planted
 
@@ -36,7 +47,10 @@ def fitted(policy: Policy, seed: int) -> Drawn:
 def limits(epsilon: float = float("inf")) -> dict[tuple[str, str, str], Bound]:
     """What bounds who sees both policies' releases."""
     given = scene()
-    fitters = {"sad": DrawnFitter(POLICY, epsilon=epsilon), "happy": DrawnFitter(OTHER, epsilon=epsilon, seed=1)}
+    fitters = {
+        "sad": DrawnFitter(POLICY, epsilon=epsilon),
+        "happy": DrawnFitter(OTHER, epsilon=epsilon, seed=1),
+    }
     return joint_bounds(fitters, lambda _: given.z, given.corpus, given.parts.transform)
 
 
@@ -56,7 +70,10 @@ def test_two_bins_that_say_nothing_alone_may_say_all_together() -> None:
 
 def test_what_one_policy_hides_the_other_one_tells_and_the_bound_says_so() -> None:
     given = scene()
-    together, alone = limits(), bounds(DrawnFitter(POLICY), lambda _: given.z, given.corpus, given.parts.transform)
+    together, alone = (
+        limits(),
+        bounds(DrawnFitter(POLICY), lambda _: given.z, given.corpus, given.parts.transform),
+    )
     assert {name for name, _, _ in together} == {"sad", "happy"}
     key = ("sensitive-vs-neutral", "")
     assert alone[key].tv < 0.2
@@ -66,12 +83,16 @@ def test_what_one_policy_hides_the_other_one_tells_and_the_bound_says_so() -> No
         assert together[("sad", *secret)].tv >= found.tv - 1e-9
 
 
-def test_who_sees_both_releases_tells_what_who_sees_one_does_not_and_stays_below_the_bound() -> None:
+def test_who_sees_both_releases_tells_what_who_sees_one_does_not_and_stays_below_the_bound() -> (
+    None
+):
     given = scene()
     releases = [fitted(POLICY, 0), fitted(OTHER, 1)]
     found = {}
     for release in (releases[0], joint(releases)):
-        guesses = attack.together(release, given.z, given.corpus, given.parts, POLICY, families=("linear",)).predictions
+        guesses = attack.together(
+            release, given.z, given.corpus, given.parts, POLICY, families=("linear",)
+        ).predictions
         best = guesses[guesses["best"] & (guesses["target"] == "sensitive-vs-neutral")]
         best = best[best["knowledge"] == "semi-informed"]
         found[release.name] = metrics.auc((best["truth"] == 1).to_numpy(), best["score"].to_numpy())
@@ -113,7 +134,9 @@ def test_randomised_bins_contract_together_as_derived_and_no_less() -> None:
 
 
 def test_randomised_response_makes_the_joint_bound_smaller() -> None:
-    plain, noisy = (limits(epsilon)["sad", "sensitive-vs-neutral", ""] for epsilon in (float("inf"), 1.0))
+    plain, noisy = (
+        limits(epsilon)["sad", "sensitive-vs-neutral", ""] for epsilon in (float("inf"), 1.0)
+    )
     keep = contraction_together([(1.0, 2), (1.0, 2)])
     assert noisy.tv == pytest.approx(keep * plain.tv)
     assert noisy.high == pytest.approx(keep * plain.high)
@@ -123,7 +146,9 @@ def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
     given = scene()
     with pytest.raises(ReleaseError, match="no release, expected two or more"):
         joint([])
-    with pytest.raises(ReleaseError, match="several releases at once are for audits, expected one: save each"):
+    with pytest.raises(
+        ReleaseError, match="several releases at once are for audits, expected one: save each"
+    ):
         Joint([fitted(POLICY, 0)]).save(tmp_path / "joint.npz")
     many = {str(seed): DrawnFitter(dataclasses.replace(POLICY), seed=seed) for seed in range(5)}
     with pytest.raises(ReleaseError, match="5 policies, expected at most 16 combinations"):

@@ -1,4 +1,6 @@
-"""One release after another, and the way between two of them: each does what its parts do, by the share it says."""
+"""One release after another, and the way between two of them: each does what its parts do, by the
+share it says.
+"""
 
 from __future__ import annotations
 
@@ -35,11 +37,15 @@ def autoencoder() -> ReplacementFitter:
 @cache
 def mixture(share: float) -> Mixture:
     given = scene()
-    return MixtureFitter(DrawnFitter(POLICY), autoencoder(), share).fit(given.z, given.corpus, given.parts.transform)
+    return MixtureFitter(DrawnFitter(POLICY), autoencoder(), share).fit(
+        given.z, given.corpus, given.parts.transform
+    )
 
 
 def remainder(share: float) -> tuple[np.ndarray, np.ndarray]:
-    """What is left of released vectors without their prototype, over many devices; and the residual of each."""
+    """What is left of released vectors without their prototype, over many devices; and the residual
+    of each.
+    """
     given, one = scene(), mixture(share)
     rows = given.z[given.parts.transform.rows]
     bins = one.drawn.decide(rows)
@@ -50,14 +56,18 @@ def remainder(share: float) -> tuple[np.ndarray, np.ndarray]:
 def test_erasure_after_the_autoencoder_leaves_nothing_to_a_line() -> None:
     given = scene()
     part = given.parts.transform
-    made = ComposedFitter("rae-leace", autoencoder(), ErasureFitter(POLICY)).fit(given.z, given.corpus, part)
+    made = ComposedFitter("rae-leace", autoencoder(), ErasureFitter(POLICY)).fit(
+        given.z, given.corpus, part
+    )
     first, then = made.parts
     assert isinstance(first, NetworkRelease)
     assert isinstance(then, Erased)
     np.testing.assert_array_equal(made(given.z), then(first(given.z)))
     gender = given.corpus.genders()[part.rows]
-    gaps = [np.abs(out[gender == 1].mean(axis=0) - out[gender == 0].mean(axis=0)).max()
-            for out in (first(given.z[part.rows]), made(given.z[part.rows]))]  # fmt: skip
+    gaps = [
+        np.abs(out[gender == 1].mean(axis=0) - out[gender == 0].mean(axis=0)).max()
+        for out in (first(given.z[part.rows]), made(given.z[part.rows]))
+    ]
     assert gaps[0] > 0.1
     assert gaps[1] < 1e-4
 
@@ -67,11 +77,17 @@ def test_the_remainder_has_the_spread_of_the_residual_whatever_the_share(share: 
     left, residual = remainder(share)
     strongest = np.linalg.svd(residual, full_matrices=False)[2][0]
     assert (left @ strongest).std() == pytest.approx((residual @ strongest).std(), rel=0.15)
-    assert np.corrcoef(left @ strongest, residual @ strongest)[0, 1] == pytest.approx(share, abs=0.1)
+    assert np.corrcoef(left @ strongest, residual @ strongest)[0, 1] == pytest.approx(
+        share, abs=0.1
+    )
 
 
-def test_a_line_tells_of_the_remainder_no_more_than_the_share_of_what_it_tells_of_the_residual() -> None:
-    """A leak of d deviations has the AUC Φ(d / √2); noise has the variance of both values together, 1 + d² / 4."""
+def test_a_line_tells_of_the_remainder_no_more_than_the_share_of_what_it_tells_of_the_residual() -> (
+    None
+):
+    """A leak of d deviations has the AUC Φ(d / √2); noise has the variance of both values together,
+    1 + d² / 4.
+    """
     given = scene()
     gender = given.corpus.genders()[given.parts.transform.rows] == 1
     left, residual = remainder(0.5)

@@ -1,4 +1,6 @@
-"""What is drawn depends on an utterance through its bin alone, keeps what is required, and hides the rest."""
+"""What is drawn depends on an utterance through its bin alone, keeps what is required, and hides
+the rest.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ def scene() -> Planted:
 @cache
 def fitted(detail: bool = False, epsilon: float = float("inf")) -> Drawn:
     given = scene()
-    return DrawnFitter(POLICY, detail=detail, epsilon=epsilon).fit(given.z, given.corpus, given.parts.transform)
+    return DrawnFitter(POLICY, detail=detail, epsilon=epsilon).fit(
+        given.z, given.corpus, given.parts.transform
+    )
 
 
 def test_the_required_emotion_is_kept_and_neither_gender_nor_sensitive_emotions_are_told() -> None:
@@ -47,7 +51,9 @@ def test_the_required_emotion_is_kept_and_neither_gender_nor_sensitive_emotions_
     for vectors, name in ((given.z, "before"), (out, "after")):
         for secret, codes in secrets.items():
             best = retrain(vectors, codes, given.corpus.speaker, own, test).best
-            auc[name, secret] = metrics.auc((best["truth"] == 1).to_numpy(), best["score"].to_numpy())
+            auc[name, secret] = metrics.auc(
+                (best["truth"] == 1).to_numpy(), best["score"].to_numpy()
+            )
     assert min(auc["before", secret] for secret in secrets) > 0.9
     assert auc["after", "required"] > 0.85
     assert auc["after", "gender"] < 0.65
@@ -80,14 +86,18 @@ def test_with_detail_strong_and_weak_utterances_of_the_required_emotion_are_told
     given = scene()
     required = given.parts.test[given.role[given.parts.test] == 1]
     strong = (given.corpus.column("intensity")[required] == "strong").astype(int)
-    plain, detailed = (release.read(release(given.z[required])) for release in (fitted(), fitted(detail=True)))
+    plain, detailed = (
+        release.read(release(given.z[required])) for release in (fitted(), fitted(detail=True))
+    )
     assert metrics.auc(strong == 1, detailed.astype(float)) > 0.8
     assert metrics.auc(strong == 1, plain.astype(float)) < 0.6
 
 
 def test_randomised_response_keeps_a_bin_as_often_as_it_promises() -> None:
     given, release = scene(), fitted(epsilon=1.0)
-    said = np.concatenate([release.keyed(key).read(release.keyed(key)(given.z)) for key in range(20)])
+    said = np.concatenate(
+        [release.keyed(key).read(release.keyed(key)(given.z)) for key in range(20)]
+    )
     kept = np.mean(said == np.tile(release.decide(given.z), 20))
     assert kept == pytest.approx(np.e / (np.e + 1), abs=0.02)
 
@@ -120,7 +130,9 @@ def test_prototypes_are_means_of_disjoint_utterances_of_different_people_and_bot
 def test_too_few_people_make_one_prototype_or_none() -> None:
     speaker = np.repeat([f"{one}" for one in range(5)], 4)
     z = np.arange(40, dtype=np.float32).reshape(20, 2)
-    with pytest.warns(UserWarning, match="5 speakers sound like calm, .* one prototype is the mean of all"):
+    with pytest.warns(
+        UserWarning, match="5 speakers sound like calm, .* one prototype is the mean of all"
+    ):
         made = prototypes(z, np.ones(20), speaker, np.zeros(20, np.intp), 0, "calm")
     np.testing.assert_allclose(made, z.mean(axis=0)[None])
     few = speaker < "3"
@@ -144,10 +156,17 @@ def test_the_bound_of_a_speaker_is_by_what_never_saw_it_the_scaled_space_include
 
 def test_no_attacker_lies_above_the_bound() -> None:
     given = scene()
-    fitter = DrawnFitter(POLICY, rate=0.15)  # at their own rate these bins are never wrong, and tell nothing at all
+    fitter = DrawnFitter(
+        POLICY, rate=0.15
+    )  # at their own rate these bins are never wrong, and tell nothing at all
     found = bounds(fitter, lambda _: given.z, given.corpus, given.parts.transform)
     assert {key for key, _ in found} == {"gender", "sensitive-vs-neutral"}
-    assert {given_ for key, given_ in found if key == "gender"} == {"", "neutral", "required", "sensitive"}
+    assert {given_ for key, given_ in found if key == "gender"} == {
+        "",
+        "neutral",
+        "required",
+        "sensitive",
+    }
     release = fitter.fit(given.z, given.corpus, given.parts.transform)
     test = given.parts.test
     bins, gender = release.decide(given.z[test]), given.corpus.genders()[test]
@@ -160,7 +179,9 @@ def test_a_leak_of_the_bins_themselves_shows_in_the_bound() -> None:
     given = planted(speakers=30, gender=0.5, seed=1)
     corpus = given.corpus.table.copy()
     male = (corpus["gender"] == "male") & (corpus["emotion"] == "neutral")
-    corpus.loc[male & (np.arange(len(corpus)) % 3 > 0), "emotion"] = "sad"  # men are labelled sad where women are not
+    corpus.loc[male & (np.arange(len(corpus)) % 3 > 0), "emotion"] = (
+        "sad"  # men are labelled sad where women are not
+    )
     from sordino.corpora.table import Corpus
 
     labelled = Corpus("planted", corpus)
@@ -187,8 +208,12 @@ def test_a_scorer_is_scikit_learns_discriminant_where_no_gender_is_told() -> Non
     random = np.random.default_rng(0)
     emotion = np.repeat([0, 1, 2], 60)
     z = random.normal(size=(180, 5)) @ random.normal(size=(5, 5)) + emotion[:, None]
-    speaker = np.tile(np.arange(10), 18)  # everyone says as much: a mean over speakers is one over rows
-    oracle = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.3, priors=[1 / 3] * 3).fit(z, emotion)
+    speaker = np.tile(
+        np.arange(10), 18
+    )  # everyone says as much: a mean over speakers is one over rows
+    oracle = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.3, priors=[1 / 3] * 3).fit(
+        z, emotion
+    )
     posterior = fit_scorer.fit(z, emotion, speaker, shrinkage=0.3)(z)
     np.testing.assert_allclose(posterior, oracle.predict_proba(z), atol=0.02)
     np.testing.assert_allclose(posterior.sum(axis=1), 1)
@@ -201,7 +226,9 @@ def test_gender_is_told_apart_and_takes_no_part_in_what_an_emotion_is() -> None:
         np.array([POLICY.emotions.index(one) for one in given.corpus.column("emotion")]),
     )
     told = fit_scorer.fit(given.z, emotion, given.corpus.speaker, gender)
-    pairs = np.tensordot(given.z, told.arrays["scorer.w"], (1, 2)) + told.arrays["scorer.b"]  # (n, emotions, genders)
+    pairs = (
+        np.tensordot(given.z, told.arrays["scorer.w"], (1, 2)) + told.arrays["scorer.b"]
+    )  # (n, emotions, genders)
     assert np.mean(pairs.max(axis=1).argmax(axis=1) == gender) > 0.99
     w, change = told.arrays["scorer.w"], np.diff(told.arrays["scorer.w"], axis=1)
     assert np.abs(change - change[:1]).max() < 1e-9 * np.abs(w).max()  # the same for every emotion
@@ -209,7 +236,9 @@ def test_gender_is_told_apart_and_takes_no_part_in_what_an_emotion_is() -> None:
 
 def test_settings_that_cannot_be_are_refused() -> None:
     given = scene()
-    with pytest.raises(ReleaseError, match=r"shrinkage 0.0, expected a share: more than 0, at most 1"):
+    with pytest.raises(
+        ReleaseError, match=r"shrinkage 0.0, expected a share: more than 0, at most 1"
+    ):
         DrawnFitter(POLICY, shrinkage=0.0).fit(given.z, given.corpus, given.parts.transform)
     for fitter in (DrawnFitter(POLICY, rate=0.0), DrawnFitter(POLICY, epsilon=0.0)):
         with pytest.raises(ReleaseError, match="expected 0 < rate < 1 and a positive one"):
@@ -221,14 +250,18 @@ def test_an_emotion_of_one_speaker_alone_is_refused() -> None:
     rows = given.parts.transform.rows
     happy = given.corpus.column("emotion")[rows] == "happy"
     one = given.corpus.speaker[rows] == given.corpus.speaker[rows][0]
-    with pytest.raises(ReleaseError, match="is that of one speaker alone, expected more: add speakers"):
+    with pytest.raises(
+        ReleaseError, match="is that of one speaker alone, expected more: add speakers"
+    ):
         DrawnFitter(POLICY).fit(given.z, given.corpus, Part(rows[~happy | one], rows[:0]))
 
 
 def test_the_policy_of_a_saved_release_is_the_one_it_was_fitted_for(tmp_path: Path) -> None:
     given = scene()
     policy = replace(POLICY, knobs=(("drawn", (("rate", 0.2),)),), budget=Budget(per_day=100))
-    DrawnFitter(policy).fit(given.z, given.corpus, given.parts.transform).save(tmp_path / "drawn.npz")
+    DrawnFitter(policy).fit(given.z, given.corpus, given.parts.transform).save(
+        tmp_path / "drawn.npz"
+    )
     saved = load(tmp_path / "drawn.npz")
     assert isinstance(saved, Drawn)
     assert saved.policy == policy

@@ -1,4 +1,6 @@
-"""What a user adds is told and taken off, no more than is known of it, and nothing before anything is heard."""
+"""What a user adds is told and taken off, no more than is known of it, and nothing before anything
+is heard.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ EMOTIONS = ("neutral", "sad")
 
 @cache
 def people(between: float = 4.0, dims: int = 3) -> People:
-    """40 speakers of 20 utterances: variance 1 within them, a known one between; sad ones lie 2 higher."""
+    """40 speakers of 20 utterances: variance 1 within them, a known one between; sad ones lie 2
+    higher.
+    """
     random = np.random.default_rng(0)
     speaker, emotion = np.repeat(np.arange(40), 20), np.tile([0, 1], 400)
     values = random.normal(0, 1, (800, dims)) + random.normal(0, between**0.5, (40, dims))[speaker]
@@ -88,11 +92,16 @@ def test_what_is_refused_leaves_the_state_as_it_was(value: float) -> None:
     me.update(np.ones((3, 3)))
     before, bad = me.offset, np.ones((2, 3))
     bad[1, 1] = value
-    with pytest.raises(ReleaseError, match=r"shape \(2, 3\), expected finite ones \(n, 3\): leave that utterance out"):
+    with pytest.raises(
+        ReleaseError,
+        match=r"shape \(2, 3\), expected finite ones \(n, 3\): leave that utterance out",
+    ):
         me.update(bad)
     with pytest.raises(ReleaseError, match=r"shape \(2, 2\), expected finite ones \(n, 3\)"):
         me.update(np.ones((2, 2)))
-    with pytest.raises(ReleaseError, match="emotion 'bored', expected one of neutral, sad, or none"):
+    with pytest.raises(
+        ReleaseError, match="emotion 'bored', expected one of neutral, sad, or none"
+    ):
         me.update(np.ones((1, 3)), "bored")
     assert np.array_equal(me.offset, before)
 
@@ -107,10 +116,14 @@ def test_saved_and_loaded_it_goes_on_exactly(tmp_path: Path) -> None:
     assert np.array_equal(again.offset, me.offset)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"emotions": []}', '{"emotions": [], "people": [[1], [1], [1]]}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"emotions": []}', '{"emotions": [], "people": [[1], [1], [1]]}']
+)
 def test_a_file_that_is_no_state_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "me.json").write_text(text)
-    with pytest.raises(ReleaseError, match="not a personal state, expected what `save` wrote: begin a new one"):
+    with pytest.raises(
+        ReleaseError, match="not a personal state, expected what `save` wrote: begin a new one"
+    ):
         Personal.load(tmp_path / "me.json")
 
 
@@ -124,13 +137,19 @@ def test_a_state_of_another_width_or_without_a_file_is_refused(tmp_path: Path) -
 
 
 def test_one_speaker_is_no_people() -> None:
-    with pytest.raises(ReleaseError, match=r"4 utterances of 1 speaker\(s\), expected two of two or more"):
+    with pytest.raises(
+        ReleaseError, match=r"4 utterances of 1 speaker\(s\), expected two of two or more"
+    ):
         People.of(np.zeros((4, 2)), np.array(["anna"] * 4), np.zeros(4, np.intp), ("neutral",))
 
 
 def test_an_emotion_that_nobody_acted_counts_as_any_other() -> None:
-    made = People.of(np.random.default_rng(4).normal(size=(40, 2)), np.repeat(["a", "b"], 20), np.zeros(40, np.intp),
-                     EMOTIONS)  # fmt: skip
+    made = People.of(
+        np.random.default_rng(4).normal(size=(40, 2)),
+        np.repeat(["a", "b"], 20),
+        np.zeros(40, np.intp),
+        EMOTIONS,
+    )
     assert np.isfinite(made.table).all()
 
 
@@ -178,7 +197,9 @@ def test_a_user_whose_every_score_is_higher_is_served_as_others_are() -> None:
 
 def test_calibrated_neutral_and_sensitive_utterances_pass_equally_often_again() -> None:
     release, given = fitted(), scene()
-    other = given.z + np.where(given.role == 0, 0.8, 0.0)[:, None].astype(np.float32)  # neutral is not where it was
+    other = given.z + np.where(given.role == 0, 0.8, 0.0)[:, None].astype(
+        np.float32
+    )  # neutral is not where it was
     own, test = given.parts.risk.rows, given.parts.test
 
     def gap(of: Drawn) -> float:

@@ -1,4 +1,6 @@
-"""What is drawn of an embedding keeps the class, hides gender, is no person's row, and its biases make bins alike."""
+"""What is drawn of an embedding keeps the class, hides gender, is no person's row, and its biases
+make bins alike.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,14 @@ from sordino.nn.sequences import Sequences
 from sordino.release import Embedding, EmbeddingFitter
 from sordino.release.embedding.fit_bins import biases, crossfitted, fallen, fit
 
-SHAPE = Shape(audio=6, conv_layers=2, kernels=12, gru_width=12, dense_width=16, primary={"activation": 3, "voice": 2})
+SHAPE = Shape(
+    audio=6,
+    conv_layers=2,
+    kernels=12,
+    gru_width=12,
+    dense_width=16,
+    primary={"activation": 3, "voice": 2},
+)
 """`voice` is gender by another name: a network that learns it keeps it."""
 
 FITTER = EmbeddingFitter("drawn", SHAPE, Training(epochs=10, learning_rate=1e-2), of="general")
@@ -34,7 +43,9 @@ def scene(rows: int = 192, seed: int = 0) -> tuple[Sequences, dict[str, NDArray[
     shift = np.zeros((rows, 6))
     shift[:, 0], shift[:, 1] = 2 * (labels["activation"] - 1), 2 * labels["gender"] - 1
     labels["voice"] = labels["gender"]
-    return Sequences.of(audio=[row + random.normal(size=(random.integers(5, 9), 6)) for row in shift]), labels
+    return Sequences.of(
+        audio=[row + random.normal(size=(random.integers(5, 9), 6)) for row in shift]
+    ), labels
 
 
 @cache
@@ -57,7 +68,9 @@ def test_the_class_is_kept_and_gender_is_no_longer_told() -> None:
     assert gender["drawn"] < 0.6
     assert uar["drawn"] > uar["general"] - 0.05
     bins = fitted().decide(given)
-    assert gender["drawn"] <= bound(bins, labels["gender"], labels["speaker"], fitted().bins).uar_high
+    assert (
+        gender["drawn"] <= bound(bins, labels["gender"], labels["speaker"], fitted().bins).uar_high
+    )
 
 
 def test_what_goes_out_is_a_prototype_of_the_bin_and_nobodys_embedding() -> None:
@@ -76,8 +89,14 @@ def test_what_goes_out_is_a_prototype_of_the_bin_and_nobodys_embedding() -> None
 def test_randomised_response_flips_as_often_as_epsilon_says() -> None:
     general, (given, _) = fitted("general"), scene()
     prototypes = np.eye(3, 12, dtype=np.float32)
-    arrays: dict[str, NDArray[Any]] = {"bias": np.zeros(3), "prototypes": prototypes, "bin": np.arange(3)}
-    release = Embedding("drawn", general.config | {"task": "activation", "epsilon": 1.0}, general.network, arrays)
+    arrays: dict[str, NDArray[Any]] = {
+        "bias": np.zeros(3),
+        "prototypes": prototypes,
+        "bin": np.arange(3),
+    }
+    release = Embedding(
+        "drawn", general.config | {"task": "activation", "epsilon": 1.0}, general.network, arrays
+    )
     kept = np.mean([release.read(release(given, key)) == release.decide(given) for key in range(8)])
     assert kept == pytest.approx(np.e / (np.e + 2), abs=0.03)
 
@@ -86,7 +105,9 @@ def test_the_heads_of_attributes_see_what_is_let_out() -> None:
     (given, _), release = scene(), fitted()
     said = release.attributes(given, key=1)["gender"][0]
     of_bin = {row.tobytes(): head for row, head in zip(release(given, key=1), said, strict=True)}
-    assert all(of_bin[row.tobytes()] == head for row, head in zip(release(given, key=1), said, strict=True))
+    assert all(
+        of_bin[row.tobytes()] == head for row, head in zip(release(given, key=1), said, strict=True)
+    )
 
 
 def test_nobody_is_scored_by_who_learnt_from_them() -> None:
@@ -109,7 +130,10 @@ def test_biases_make_bins_of_women_and_men_alike_where_recall_allows_it() -> Non
     logits = 1.2 * np.eye(3)[label] + random.normal(size=(1200, 3))
     logits[:, 2] += 0.8 + 0.5 * gender  # the third class is said too often, and of men oftener
     best = biases(logits, label, gender)
-    (before, _, apart), (after, _, nearer) = fallen(logits, label, gender), fallen(logits + best, label, gender)
+    (before, _, apart), (after, _, nearer) = (
+        fallen(logits, label, gender),
+        fallen(logits + best, label, gender),
+    )
     assert after > before
     assert nearer < apart
     assert best[2] < 0
@@ -145,7 +169,9 @@ def test_a_class_of_too_few_people_too_many_classes_and_nobodys_rows_are_refused
         fit(z, rows % 5, gender, speaker, lambda own, others: np.eye(5)[others % 5], 0)  # noqa: ARG005
     given, labels = scene(24)
     with pytest.raises(ReleaseError, match="no labels of speaker, expected them"):
-        FITTER.fit(given, {name: codes for name, codes in labels.items() if name != "speaker"}, None, {})
+        FITTER.fit(
+            given, {name: codes for name, codes in labels.items() if name != "speaker"}, None, {}
+        )
     with pytest.raises(ReleaseError, match="drawn of 'drawn', expected one of general"):
         replace(FITTER, of="drawn")
     with pytest.raises(ReleaseError, match="epsilon 0, expected more than 0"):

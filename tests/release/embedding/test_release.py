@@ -84,16 +84,22 @@ def test_noise_is_drawn_once_a_clip_and_with_another_key_anew() -> None:
 
 def test_of_two_releases_named_drawn_an_error_says_who_reads_the_file(tmp_path: Path) -> None:
     fitted("drawn").save(tmp_path / "clips.npz")
-    with pytest.raises(ReleaseError, match=r"embedding 'drawn', expected a release of vectors: use Embedding\.load"):
+    with pytest.raises(
+        ReleaseError, match=r"embedding 'drawn', expected a release of vectors: use Embedding\.load"
+    ):
         load(tmp_path / "clips.npz")
     archive.write(tmp_path / "vectors.npz", "drawn", {"width": 4}, {})
-    with pytest.raises(ReleaseError, match=r"release 'drawn' of vectors, expected an embedding: use release\.load"):
+    with pytest.raises(
+        ReleaseError, match=r"release 'drawn' of vectors, expected an embedding: use release\.load"
+    ):
         Embedding.load(tmp_path / "vectors.npz")
 
 
 def test_other_streams_names_and_files_are_refused(tmp_path: Path) -> None:
     Identity(4).save(tmp_path / "none.npz")
-    with pytest.raises(ReleaseError, match=r"release 'none' of vectors, expected an embedding: use release\.load"):
+    with pytest.raises(
+        ReleaseError, match=r"release 'none' of vectors, expected an embedding: use release\.load"
+    ):
         Embedding.load(tmp_path / "none.npz")
     embedding = fitted("general")
     with pytest.raises(ReleaseError, match=r"streams .* expected"):

@@ -29,7 +29,9 @@ OPTIONS = Options(families=("linear",))
 
 @dataclass(frozen=True)
 class Places:
-    """Two corpora of 14 speakers each, their manifests, and one table of vectors; the second place adds to each."""
+    """Two corpora of 14 speakers each, their manifests, and one table of vectors; the second place
+    adds to each.
+    """
 
     here: Corpus
     there: Corpus
@@ -45,14 +47,21 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Places:
     folder = tmp_path_factory.mktemp("places")
     given = synthetic_study.study(folder, speakers=14, takes=3, names=("here", "there"))
     corpus = given.corpus.column("corpus")
-    x = given.x + 2.0 * (corpus == "there")[:, None] * np.random.default_rng(0).normal(size=synthetic_study.DIMS)
+    x = given.x + 2.0 * (corpus == "there")[:, None] * np.random.default_rng(0).normal(
+        size=synthetic_study.DIMS
+    )
     write_vectors(
-        folder / "vectors.parquet", x.astype(np.float32), given.corpus, [f"x{i}" for i in range(synthetic_study.DIMS)]
+        folder / "vectors.parquet",
+        x.astype(np.float32),
+        given.corpus,
+        [f"x{i}" for i in range(synthetic_study.DIMS)],
     )
     rows = pd.read_csv(given.manifest)
     for name in ("here", "there"):
         rows[rows["corpus"] == name].to_csv(folder / f"{name}.csv", index=False)
-    here, there = (Corpus(name, given.corpus.select(corpus == name).table) for name in ("here", "there"))
+    here, there = (
+        Corpus(name, given.corpus.select(corpus == name).table) for name in ("here", "there")
+    )
     return Places(here, there, folder)
 
 
@@ -61,7 +70,9 @@ def brisk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One policy and few epochs."""
     settings = Settings(epochs=12, learning_rate=5e-3)
     monkeypatch.setattr(
-        personalisation, "HEARD", (personalisation.HEARD[1], personalisation.HEARD[4], personalisation.HEARD[7])
+        personalisation,
+        "HEARD",
+        (personalisation.HEARD[1], personalisation.HEARD[4], personalisation.HEARD[7]),
     )
     for study in (cross_corpus, personalisation):
         monkeypatch.setattr(study, "POLICIES", units.POLICIES[:1])
@@ -75,32 +86,65 @@ def values(guesses: pd.DataFrame, figure: str) -> dict[tuple[str, str], float]:
     return {key: row[figure].value for key, row in evaluation.means(guesses).items()}
 
 
-def test_a_space_that_is_centred_carries_over_to_another_place(places: Places, tmp_path: Path) -> None:
-    estimates, guesses = cross_corpus.carry(places.here, places.there, tmp_path, features=places.vectors,
-                                     releases=("none", "drawn"), options=OPTIONS, jobs=1)  # fmt: skip
+def test_a_space_that_is_centred_carries_over_to_another_place(
+    places: Places, tmp_path: Path
+) -> None:
+    estimates, guesses = cross_corpus.carry(
+        places.here,
+        places.there,
+        tmp_path,
+        features=places.vectors,
+        releases=("none", "drawn"),
+        options=OPTIONS,
+        jobs=1,
+    )
     assert tuple(estimates.columns) == COLUMNS
-    keys = ["release", "condition", "required", "knowledge", "attacker", "target", "metric", "group", "k", "split"]
+    keys = [
+        "release",
+        "condition",
+        "required",
+        "knowledge",
+        "attacker",
+        "target",
+        "metric",
+        "group",
+        "k",
+        "split",
+    ]
     assert not estimates.duplicated(keys).any()
     assert set(guesses["corpus"]) == {"there"}
     assert set(guesses.loc[guesses["target"] == "emotion", "speaker"]) == set(places.there.speaker)
     f1 = values(guesses, "F1 required")
     assert f1["drawn", cross_corpus.CENTRED] > f1["drawn", cross_corpus.AS_FITTED] + 0.2
     assert f1["none", cross_corpus.CENTRED] > f1["none", cross_corpus.AS_FITTED]
-    assert set(f1) >= {("drawn", condition) for condition in (*cross_corpus.CALIBRATED, cross_corpus.KNOWN)}
+    assert set(f1) >= {
+        ("drawn", condition) for condition in (*cross_corpus.CALIBRATED, cross_corpus.KNOWN)
+    }
     assert values(guesses, "gender AUC")["none", cross_corpus.CENTRED] > 0.9
     assert json.loads((tmp_path / "run.json").read_text())["config"]["fitted_on"] == "here"
     assert (tmp_path / "estimates.csv").is_file()
 
 
-def test_labels_of_the_other_place_move_nothing_but_what_is_calibrated(places: Places, tmp_path: Path) -> None:
+def test_labels_of_the_other_place_move_nothing_but_what_is_calibrated(
+    places: Places, tmp_path: Path
+) -> None:
     shuffled = places.there.table.copy()
     shuffled["emotion"] = np.roll(shuffled["emotion"], 1)
     told = []
     for number, corpus in enumerate((places.there, Corpus("there", shuffled))):
-        _, guesses = cross_corpus.carry(places.here, corpus, tmp_path / str(number), features=places.vectors,
-                                 releases=("drawn",), options=OPTIONS, jobs=1)  # fmt: skip
+        _, guesses = cross_corpus.carry(
+            places.here,
+            corpus,
+            tmp_path / str(number),
+            features=places.vectors,
+            releases=("drawn",),
+            options=OPTIONS,
+            jobs=1,
+        )
         told.append(
-            guesses[guesses["target"] == "emotion"].pivot(index="row", columns="condition", values="prediction")
+            guesses[guesses["target"] == "emotion"].pivot(
+                index="row", columns="condition", values="prediction"
+            )
         )
     same = (told[0] == told[1]).all()
     assert {condition for condition in same.index if same[condition]} == {
@@ -115,14 +159,19 @@ def test_one_corpus_is_not_fitted_on_and_used(places: Places, tmp_path: Path) ->
         cross_corpus.carry(places.here, places.here, tmp_path, features=places.vectors, jobs=1)
 
 
-def test_users_are_known_one_at_a_time_by_other_utterances_of_theirs(places: Places, tmp_path: Path) -> None:
-    estimates, guesses = personalisation.personalise(places.here, tmp_path, features=places.vectors, options=OPTIONS,
-                                                 jobs=1)  # fmt: skip
+def test_users_are_known_one_at_a_time_by_other_utterances_of_theirs(
+    places: Places, tmp_path: Path
+) -> None:
+    estimates, guesses = personalisation.personalise(
+        places.here, tmp_path, features=places.vectors, options=OPTIONS, jobs=1
+    )
     conditions = [personalisation.NOBODY, *(heard.name for heard in personalisation.HEARD)]
     assert list(dict.fromkeys(estimates["condition"])) == conditions
     emotions = guesses[guesses["target"] == "emotion"]
     for _, of in emotions.groupby("condition"):
-        assert sorted(of["row"]) == sorted(np.arange(len(places.here)))  # every speaker is tested once
+        assert sorted(of["row"]) == sorted(
+            np.arange(len(places.here))
+        )  # every speaker is tested once
     f1, gender = (values(guesses, figure) for figure in ("F1 required", "gender AUC"))
     assert f1["drawn", "20 utterances"] > f1["drawn", personalisation.NOBODY] - 0.1
     flagged = emotions["prediction"].eq(1).groupby(emotions["condition"]).mean()
@@ -131,7 +180,10 @@ def test_users_are_known_one_at_a_time_by_other_utterances_of_theirs(places: Pla
 
 
 def test_the_commands_print_a_table_and_write_json(
-    places: Places, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    places: Places,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("sordino.attack.QUICK", ("linear",))
     common = ["--features", places.vectors, "--jobs", "1", "--release", "none"]
@@ -139,7 +191,16 @@ def test_the_commands_print_a_table_and_write_json(
     runs = [["carry", "--fit-on", here, "--corpus", there], ["personalise", "--corpus", here]]
     for run in runs:
         with pytest.raises(SystemExit) as left:
-            cli.main([*run, *common, "--out", str(tmp_path / run[0]), "--json", str(tmp_path / "told.json")])
+            cli.main(
+                [
+                    *run,
+                    *common,
+                    "--out",
+                    str(tmp_path / run[0]),
+                    "--json",
+                    str(tmp_path / "told.json"),
+                ]
+            )
         assert left.value.code == 0
         shown = capsys.readouterr().out
         assert "mean of three policies" in " ".join(shown.split())

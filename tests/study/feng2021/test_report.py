@@ -29,7 +29,14 @@ RUN: dict[str, Any] = {
     "config_hash": "0123456789ab",
     "versions": {"python": "3.11.7", "sordino": "0.1.0"},
     "identical_recordings": [[3, 4]],
-    "parts": [{"draw": 0, "risk": ["ravdess/Xanthippe00"], "test": ["ravdess/Xanthippe01"], "disjoint": True}],
+    "parts": [
+        {
+            "draw": 0,
+            "risk": ["ravdess/Xanthippe00"],
+            "test": ["ravdess/Xanthippe01"],
+            "disjoint": True,
+        }
+    ],
     "test_parts_disjoint": True,
 }
 
@@ -46,7 +53,9 @@ def estimates(predictions: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def page(predictions: pd.DataFrame, estimates: pd.DataFrame) -> Page:
-    return report.page(predictions, estimates, RUN, ["This corpus is synthetic: it says nothing about people."])
+    return report.page(
+        predictions, estimates, RUN, ["This corpus is synthetic: it says nothing about people."]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +70,15 @@ def html(page: Page) -> str:
 
 def test_published_cells_are_those_of_the_papers_tables() -> None:
     table = Published().table
-    assert list(table.columns) == ["table", "model", "required", "release", "metric", "group", "value"]
+    assert list(table.columns) == [
+        "table",
+        "model",
+        "required",
+        "release",
+        "metric",
+        "group",
+        "value",
+    ]
     assert not table.duplicated(["table", "model", "release", "metric", "group"]).any()
     assert table.groupby("table").size().to_dict() == {"III": 3 * 3 * 5, "IV": 3 * 2 * 3}
     assert table["value"].between(0, 1).all()
@@ -86,7 +103,9 @@ def test_published_cells_are_those_of_the_papers_tables() -> None:
         ("privacy", "none", "angry", "", 30.5),
     ],
 )
-def test_a_published_cell(metric: str, release: str, required: str, group: str, percent: float) -> None:
+def test_a_published_cell(
+    metric: str, release: str, required: str, group: str, percent: float
+) -> None:
     assert Published()(metric, release, required, group) == pytest.approx(percent / 100)
 
 
@@ -105,17 +124,32 @@ def test_table_three_has_paper_ours_difference_and_interval(look: Estimates) -> 
     ours = look("f1", "rae", "sad", "neutral")
     difference = f"{ours.value - 0.43:+.2f}".replace("-", "−")
     interval = f"[{ours.low:.2f}, {ours.high:.2f}]"
-    expected = ["rae (without GRL)", "0.430", f"{ours.value:.2f}", difference, interval, f"{ours.chance:.2f}"]
+    expected = [
+        "rae (without GRL)",
+        "0.430",
+        f"{ours.value:.2f}",
+        difference,
+        interval,
+        f"{ours.chance:.2f}",
+    ]
     assert row[1:7] == expected
     assert [row[0] for row in texts(table) if row[0]] == [str(role) for role in ROLES]
-    assert len({len(row) for row in texts(table)}) == 1 == len({sum(span for _, span in head) for head in table.heads})
+    assert (
+        len({len(row) for row in texts(table)})
+        == 1
+        == len({sum(span for _, span in head) for head in table.heads})
+    )
 
 
 def test_every_row_of_a_table_fits_its_heads(page: Page) -> None:
-    tables = [block for section in page.sections for block in section.blocks if isinstance(block, Table)]
+    tables = [
+        block for section in page.sections for block in section.blocks if isinstance(block, Table)
+    ]
     assert len(tables) == 12
     for table in tables:
-        widths = {sum(span for _, span in head) for head in table.heads} | {len(row) for row in texts(table)}
+        widths = {sum(span for _, span in head) for head in table.heads} | {
+            len(row) for row in texts(table)
+        }
         assert len(widths) == 1, table.caption
 
 
@@ -125,7 +159,9 @@ def test_table_four_folds_p_above_a_half(look: Estimates) -> None:
     assert all(float(row[-2]) <= 0.5 for row in rows)
 
 
-def test_the_page_says_what_an_attacker_who_retrains_gets(html: str, predictions: pd.DataFrame) -> None:
+def test_the_page_says_what_an_attacker_who_retrains_gets(
+    html: str, predictions: pd.DataFrame
+) -> None:
     text = words(html)
     best = predictions[(predictions["knowledge"] == "semi-informed") & predictions["best"]]
     for release in ("rae", "rae-grl", "rae-grl+"):
@@ -141,17 +177,34 @@ def test_the_page_says_what_an_attacker_who_retrains_gets(html: str, predictions
         assert len(re.findall(sentence, text)) == 1
 
 
-def test_the_page_says_what_the_ignorant_attacker_gets(html: str, predictions: pd.DataFrame) -> None:
+def test_the_page_says_what_the_ignorant_attacker_gets(
+    html: str, predictions: pd.DataFrame
+) -> None:
     rows = predictions[(predictions["target"] == "emotion") & (predictions["release"] == "rae-grl")]
     units = rows.groupby(["required", "draw"])
-    value = np.mean([f1_score(unit["truth"], unit["prediction"], labels=[2], average=None)[0] for _, unit in units])
+    value = np.mean(
+        [
+            f1_score(unit["truth"], unit["prediction"], labels=[2], average=None)[0]
+            for _, unit in units
+        ]
+    )
     assert f"It finds sensitive utterances with F1 {value:.2f} [" in words(html)
 
 
 def test_the_verdict_comes_first_and_notices_before_it(html: str) -> None:
     text = words(html)
-    order = ("This corpus is synthetic", ">Verdict<", ">Utility against leakage<", "Table III", "Table IV", "Fig. 3",
-             ">Each corpus alone<", ">Every attacker<", ">How to read this page<", ">How it was run<")  # fmt: skip
+    order = (
+        "This corpus is synthetic",
+        ">Verdict<",
+        ">Utility against leakage<",
+        "Table III",
+        "Table IV",
+        "Fig. 3",
+        ">Each corpus alone<",
+        ">Every attacker<",
+        ">How to read this page<",
+        ">How it was run<",
+    )
     places = [text.index(part) for part in order]
     assert places == sorted(places)
     assert '<p class="notice">This corpus is synthetic' in html
@@ -194,8 +247,12 @@ def test_a_study_without_the_reference_has_a_page() -> None:
     assert "An attacker who retrains on released vectors tells sensitive from neutral" in text
 
 
-def test_figures_of_validation_speakers_are_called_so(predictions: pd.DataFrame, estimates: pd.DataFrame) -> None:
+def test_figures_of_validation_speakers_are_called_so(
+    predictions: pd.DataFrame, estimates: pd.DataFrame
+) -> None:
     run = {"config": {"options": {"measured_on": "validation"}}}
     some = predictions["required"] == "sad"
     page = report.page(predictions[some], estimates[estimates["required"] == "sad"], run)
-    assert page.notices == ["Measured on the validation speakers of the transform, not on test speakers."]
+    assert page.notices == [
+        "Measured on the validation speakers of the transform, not on test speakers."
+    ]

@@ -1,4 +1,6 @@
-"""The study from a manifest to its page: the files, their contract, the same bytes again, and what stops it."""
+"""The study from a manifest to its page: the files, their contract, the same bytes again, and what
+stops it.
+"""
 
 from __future__ import annotations
 
@@ -27,25 +29,51 @@ from tests.study.synthetic_study import SMALL, Made, Relabel, Run, run
 from tests.study.test_units import times
 
 CONTRACT = [
-    "study", "corpus", "features", "release", "condition", "required", "knowledge", "attacker", "target", "metric",
-    "group", "k", "split", "seed", "value", "low", "high", "n", "speakers", "chance",
-]  # fmt: skip
+    "study",
+    "corpus",
+    "features",
+    "release",
+    "condition",
+    "required",
+    "knowledge",
+    "attacker",
+    "target",
+    "metric",
+    "group",
+    "k",
+    "split",
+    "seed",
+    "value",
+    "low",
+    "high",
+    "n",
+    "speakers",
+    "chance",
+]
 FIGURES = [
-    *(("ignorant", "emotion", metric, role)
-      for metric in ("f1", "unchanged", "unchanged_among_true_positives")
-      for role in ("neutral", "required", "sensitive")),
+    *(
+        ("ignorant", "emotion", metric, role)
+        for metric in ("f1", "unchanged", "unchanged_among_true_positives")
+        for role in ("neutral", "required", "sensitive")
+    ),
     ("ignorant", "emotion", "detail", "required"),
     ("ignorant", "gender", "leakage", ""),
     ("ignorant", "gender", "privacy", ""),
     ("ignorant", "gender", "auc", ""),
     ("ignorant", "sensitive-vs-neutral", "distinguish", ""),
-    *((knowledge, *figure)
-      for knowledge in ("semi-informed", "informed")
-      for figure in (("gender", "privacy", ""), ("gender", "auc", ""), ("sensitive-vs-neutral", "distinguish", ""))),
+    *(
+        (knowledge, *figure)
+        for knowledge in ("semi-informed", "informed")
+        for figure in (
+            ("gender", "privacy", ""),
+            ("gender", "auc", ""),
+            ("sensitive-vs-neutral", "distinguish", ""),
+        )
+    ),
     ("semi-informed", "required-vs-rest", "utility_auc", ""),
     ("semi-informed", "membership", "membership", ""),
     ("semi-informed", "membership", "auc", ""),
-]  # fmt: skip
+]
 """Knowledge, target, metric and group of every figure of one release under one policy."""
 KEY = ["release", "condition", "required", "knowledge", "target", "metric", "group", "k"]
 
@@ -61,7 +89,14 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Run:
     given = synthetic_study.study(folder, speakers=10, takes=1, names=("ape", "zoo"))
     joined = corpora.join([part(given.corpus, name) for name in ("zoo", "ape")])
     options = replace(SMALL, releases=("none", "rae"))
-    return run(given, folder / "out", options, joined, policies=3, notices=["A first notice.", "A second notice."])
+    return run(
+        given,
+        folder / "out",
+        options,
+        joined,
+        policies=3,
+        notices=["A first notice.", "A second notice."],
+    )
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +110,9 @@ def test_what_is_written(two: Run) -> None:
     files = sorted(path.name for path in two.out.iterdir())
     assert files == ["estimates.csv", "figure.svg", "report.html", "run.json", "units"]
     units = [path.name for path in (two.out / "units").iterdir()]
-    names = [f"{required}-{draw}" for required, draw in product(("angry", "happy", "sad"), range(5))]
+    names = [
+        f"{required}-{draw}" for required, draw in product(("angry", "happy", "sad"), range(5))
+    ]
     for suffix in ("json", "parquet"):
         assert sorted(unit.rpartition("-")[0] for unit in units if unit.endswith(suffix)) == names
     assert (two.out / "figure.svg").read_text(encoding="utf-8") in two.page
@@ -98,7 +135,9 @@ def test_every_figure_has_one_headline_row_and_one_for_each_corpus(two: Run) -> 
     over_draws = estimates[(estimates["split"] == "all") & estimates["attacker"].isin(["", "best"])]
     expected = sorted(
         (release, "", required, *figure[:3], figure[3], "")
-        for release, required, figure in product(("none", "rae"), ("happy", "sad", "angry"), FIGURES)
+        for release, required, figure in product(
+            ("none", "rae"), ("happy", "sad", "angry"), FIGURES
+        )
     )
     for corpus in ("zoo+ape", "zoo", "ape"):
         rows = over_draws[over_draws["corpus"] == corpus]
@@ -113,7 +152,9 @@ def test_the_corpora_of_one_table_are_named_as_the_record_names_them(tmp_path: P
     def zoo_first(rows: pd.DataFrame) -> pd.DataFrame:
         return rows.assign(file=rows["file"].str.replace("zoo/", "aaa/"))
 
-    given = synthetic_study.study(tmp_path, speakers=10, takes=1, names=("ape", "zoo"), relabel=zoo_first)
+    given = synthetic_study.study(
+        tmp_path, speakers=10, takes=1, names=("ape", "zoo"), relabel=zoo_first
+    )
     done = run(given, tmp_path / "out", replace(SMALL, releases=("none",)), page=False)
     assert set(done.estimates["corpus"]) == {done.record["config"]["corpus"], "ape", "zoo"}
 
@@ -138,12 +179,18 @@ def test_a_figure_is_the_mean_over_draws_of_what_the_guesses_say(two: Run) -> No
             f1_score(draw["truth"], draw["prediction"], labels=[1], average="macro")
             for _, draw in rows[rows["target"] == "emotion"].groupby("draw")
         ]
-        secret = (rows["target"] == "gender") & (rows["knowledge"] == "semi-informed") & rows["best"]
-        gender = [roc_auc_score(draw["truth"], draw["score"]) for _, draw in rows[secret].groupby("draw")]
+        secret = (
+            (rows["target"] == "gender") & (rows["knowledge"] == "semi-informed") & rows["best"]
+        )
+        gender = [
+            roc_auc_score(draw["truth"], draw["score"]) for _, draw in rows[secret].groupby("draw")
+        ]
         chosen = estimates[(estimates["release"] == release) & (estimates["required"] == required)]
         f1 = chosen[(chosen["metric"] == "f1") & (chosen["group"] == "required")]
         auc = chosen[
-            (chosen["metric"] == "auc") & (chosen["knowledge"] == "semi-informed") & (chosen["target"] == "gender")
+            (chosen["metric"] == "auc")
+            & (chosen["knowledge"] == "semi-informed")
+            & (chosen["target"] == "gender")
         ]
         assert f1["value"].item() == pytest.approx(np.mean(emotion), abs=1e-5)
         assert auc["value"].item() == pytest.approx(np.mean(gender), abs=1e-5)
@@ -160,7 +207,9 @@ def test_no_speaker_is_in_two_parts_or_tested_twice(two: Run) -> None:
         parties = [set(draw[name]) for name in ("risk", "transform", "test")]
         assert [a & b for a, b in combinations(parties, 2)] == [set(), set(), set()]
         assert set.union(*parties) == everyone
-        assert all({speaker.split("/")[0] for speaker in party} == {"ape", "zoo"} for party in parties)
+        assert all(
+            {speaker.split("/")[0] for speaker in party} == {"ape", "zoo"} for party in parties
+        )
     tests = [set(draw["test"]) for draw in parts]
     assert [a & b for a, b in combinations(tests, 2)] == [set()] * 10
     assert set.union(*tests) == everyone
@@ -169,7 +218,13 @@ def test_no_speaker_is_in_two_parts_or_tested_twice(two: Run) -> None:
 def test_the_guesses_are_on_the_speakers_that_the_record_names(two: Run) -> None:
     guesses = two.guesses
     parts = two.record["parts"]
-    tested = guesses[guesses["target"] != "membership"].groupby("draw")["speaker"].unique().map(sorted).to_list()
+    tested = (
+        guesses[guesses["target"] != "membership"]
+        .groupby("draw")["speaker"]
+        .unique()
+        .map(sorted)
+        .to_list()
+    )
     assert tested == [draw["test"] for draw in parts]
     everyone = guesses.groupby("draw")["speaker"].unique().map(sorted).to_list()
     assert everyone == [sorted(draw["risk"] + draw["transform"] + draw["test"]) for draw in parts]
@@ -180,7 +235,10 @@ def test_the_guesses_are_on_the_speakers_that_the_record_names(two: Run) -> None
 def test_the_record_says_what_was_run(two: Run) -> None:
     record = two.record
     assert record["config"]["corpus"] == "zoo+ape"
-    assert (record["config"]["features"], record["config"]["dims"]) == ("vectors", synthetic_study.DIMS)
+    assert (record["config"]["features"], record["config"]["dims"]) == (
+        "vectors",
+        synthetic_study.DIMS,
+    )
     assert record["config"]["options"]["releases"] == ["none", "rae"]
     assert (record["utterances"], record["speakers"], record["unknown_gender"]) == (80, 20, 0)
     assert {"sordino", "torch", "scikit-learn", "numpy", "python"} <= set(record["versions"])
@@ -202,8 +260,15 @@ def test_the_page_has_the_notices_and_names_nobody(two: Run) -> None:
 
 @pytest.mark.slow
 def test_what_is_planted_is_found(tmp_path: Path) -> None:
-    """Before: the original features give all away. After: who never saw the release finds no sensitive emotion."""
-    done = run(synthetic_study.study(tmp_path), tmp_path / "out", replace(SMALL, releases=("none", "rae")), page=False)
+    """Before: the original features give all away. After: who never saw the release finds no
+    sensitive emotion.
+    """
+    done = run(
+        synthetic_study.study(tmp_path),
+        tmp_path / "out",
+        replace(SMALL, releases=("none", "rae")),
+        page=False,
+    )
     before, after = (headlines(done, release) for release in ("none", "rae"))
     for name in (
         "ignorant f1",
@@ -219,10 +284,18 @@ def test_what_is_planted_is_found(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_what_is_not_there_is_not_found(tmp_path: Path) -> None:
-    given, options = synthetic_study.study(tmp_path, strength=0.0), replace(SMALL, releases=("none",))
+    given, options = (
+        synthetic_study.study(tmp_path, strength=0.0),
+        replace(SMALL, releases=("none",)),
+    )
     done = run(given, tmp_path / "out", options, page=False)
     found = headlines(done, "none")
-    for name in ("ignorant auc", "ignorant distinguish", "semi-informed auc", "semi-informed distinguish"):
+    for name in (
+        "ignorant auc",
+        "ignorant distinguish",
+        "semi-informed auc",
+        "semi-informed distinguish",
+    ):
         assert found[name]["low"] < 0.5 < found[name]["high"]
         assert abs(found[name]["value"] - 0.5) < 0.15
 
@@ -233,7 +306,9 @@ def numbers(done: Run) -> pd.DataFrame:
 
 
 def headlines(done: Run, release: str) -> dict[str, pd.Series]:
-    """The headline rows of a release in a run of one policy, by knowledge and metric (of the required role)."""
+    """The headline rows of a release in a run of one policy, by knowledge and metric (of the
+    required role).
+    """
     table = headline(numbers(done), release=release)
     table = table[table["group"].isin(["", "required"]) & (table["target"] != "membership")]
     return {f"{row['knowledge']} {row['metric']}": row for _, row in table.iterrows()}
@@ -260,19 +335,34 @@ def test_other_emotions_are_left_out(tmp_path: Path) -> None:
 
     given = synthetic_study.study(tmp_path, takes=2, relabel=bored)
     with_them = run(given, tmp_path / "with", page=False)
-    without = run(given, tmp_path / "without", corpus=given.corpus.with_emotions(protocol.EMOTIONS), page=False)
-    assert (with_them.out / "estimates.csv").read_bytes() == (without.out / "estimates.csv").read_bytes()
+    without = run(
+        given,
+        tmp_path / "without",
+        corpus=given.corpus.with_emotions(protocol.EMOTIONS),
+        page=False,
+    )
+    assert (with_them.out / "estimates.csv").read_bytes() == (
+        without.out / "estimates.csv"
+    ).read_bytes()
     assert with_them.record == without.record
-    assert with_them.record["utterances"] == (given.corpus.table["emotion"] != "bored").sum() < len(given.corpus)
+    assert (
+        with_them.record["utterances"]
+        == (given.corpus.table["emotion"] != "bored").sum()
+        < len(given.corpus)
+    )
 
 
 def test_speakers_of_unknown_gender_are_kept_for_emotion_alone(tmp_path: Path) -> None:
     people = {"made/04", "made/07", "made/11"}
 
     def unknown(rows: pd.DataFrame) -> pd.DataFrame:
-        return rows.assign(gender=rows["gender"].where(~("made/" + rows["speaker"]).isin(people), "other"))
+        return rows.assign(
+            gender=rows["gender"].where(~("made/" + rows["speaker"]).isin(people), "other")
+        )
 
-    done = run(synthetic_study.study(tmp_path, takes=1, relabel=unknown), tmp_path / "out", page=False)
+    done = run(
+        synthetic_study.study(tmp_path, takes=1, relabel=unknown), tmp_path / "out", page=False
+    )
     assert done.record["unknown_gender"] == len(people) * 4
     assert done.record["speakers"] == 20
     guesses = done.guesses
@@ -280,7 +370,9 @@ def test_speakers_of_unknown_gender_are_kept_for_emotion_alone(tmp_path: Path) -
     assert len(speakers["emotion"]) == len(speakers["sensitive-vs-neutral"]) == 20
     assert speakers["emotion"] - speakers["gender"] == people
     assert set(guesses.loc[guesses["speaker"].isin(people), "gender"]) == {-1}
-    rows = done.estimates[(done.estimates["split"] == "all") & (done.estimates["attacker"] != "linear")]
+    rows = done.estimates[
+        (done.estimates["split"] == "all") & (done.estimates["attacker"] != "linear")
+    ]
     assert set(rows.loc[rows["metric"] == "membership", "speakers"]) == {"20"}
     rows = rows[rows["target"] != "membership"]
     assert set(rows.loc[rows["metric"] == "auc", "speakers"]) == {"17"}
@@ -294,7 +386,9 @@ def test_validation_speakers_are_said_to_be_such(one: Run, tmp_path: Path) -> No
         assert parts["risk"] == usual["risk"]
         assert not set(parts["test"]) & {*usual["test"], *parts["risk"], *parts["transform"]}
         assert {*parts["test"], *parts["transform"]} == set(usual["transform"])
-    assert "Measured on the validation speakers of the transform, not on test speakers." in done.page
+    assert (
+        "Measured on the validation speakers of the transform, not on test speakers." in done.page
+    )
     assert "no speaker in two parts of a draw, some measured in several draws" in done.page
 
 
@@ -311,12 +405,37 @@ def only_of(emotion: str, *speakers: str) -> Relabel:
 @pytest.mark.parametrize(
     ("relabel", "speakers", "error", "line"),
     [
-        (without(emotion="angry"), 20, CorpusError, r"made: no angry utterance, expected neutral, happy, sad, angry: "),
-        (without(gender="male"), 20, CorpusError, r"all speakers of gender female, expected female and male: add"),
-        (lambda rows: rows.assign(gender=""), 20, CorpusError, r"gender unknown, expected female and male: add"),
-        (only_of("sad", "03"), 20, SplitError, r"no sad among \d+ speaker\(s\) of the (risk|transform|test) part, exp"),
+        (
+            without(emotion="angry"),
+            20,
+            CorpusError,
+            r"made: no angry utterance, expected neutral, happy, sad, angry: ",
+        ),
+        (
+            without(gender="male"),
+            20,
+            CorpusError,
+            r"all speakers of gender female, expected female and male: add",
+        ),
+        (
+            lambda rows: rows.assign(gender=""),
+            20,
+            CorpusError,
+            r"gender unknown, expected female and male: add",
+        ),
+        (
+            only_of("sad", "03"),
+            20,
+            SplitError,
+            r"no sad among \d+ speaker\(s\) of the (risk|transform|test) part, exp",
+        ),
         (only_of("neutral"), 20, CorpusError, r"no neutral utterance"),
-        (lambda rows: rows, 4, SplitError, r"made, female: 2 speaker\(s\) or sessions, expected at least 3 "),
+        (
+            lambda rows: rows,
+            4,
+            SplitError,
+            r"made, female: 2 speaker\(s\) or sessions, expected at least 3 ",
+        ),
     ],
     ids=["no angry", "no men", "no gender", "one who is sad", "nobody neutral", "four speakers"],
 )
@@ -329,13 +448,18 @@ def test_what_cannot_be_studied_is_said_at_once(
     assert not list((tmp_path / "out").rglob("*.*"))
 
 
-def test_a_side_of_a_party_that_lacks_an_emotion_is_named_before_anything_is_trained(tmp_path: Path) -> None:
+def test_a_side_of_a_party_that_lacks_an_emotion_is_named_before_anything_is_trained(
+    tmp_path: Path,
+) -> None:
     """Every party has somebody who is sad, but the speakers that stop the transform are not."""
     given = synthetic_study.study(tmp_path)
     parts = protocol.deal(given.corpus, SMALL, given.corpus.column("file"))
     held = given.corpus.speaker[parts[0].transform.validation]
     mute = np.isin(given.corpus.speaker, held) & (given.corpus.column("emotion") == "sad")
-    with pytest.raises(SplitError, match=r"no sad among 2 speaker\(s\) of the transform's validation part, expected"):
+    with pytest.raises(
+        SplitError,
+        match=r"no sad among 2 speaker\(s\) of the transform's validation part, expected",
+    ):
         run(given, tmp_path / "out", corpus=given.corpus.select(~mute))
     assert not list((tmp_path / "out").rglob("*.*"))
 
@@ -344,7 +468,9 @@ def test_an_utterance_without_vector_is_an_error(tmp_path: Path) -> None:
     given = synthetic_study.study(tmp_path)
     rows = pd.read_parquet(given.vectors)
     rows.drop(index=5).to_parquet(given.vectors)
-    with pytest.raises(FeatureError, match=r"no row for 1 of 240 utterances, .* the first is utterance 5: add it"):
+    with pytest.raises(
+        FeatureError, match=r"no row for 1 of 240 utterances, .* the first is utterance 5: add it"
+    ):
         run(given, tmp_path / "out")
 
 
@@ -361,10 +487,14 @@ with made.brisk(1):
 
 
 def killed(given: Made, out: Path) -> dict[str, int]:
-    """The units that a run of two processes had finished when it was killed, and when: one at least, never all."""
+    """The units that a run of two processes had finished when it was killed, and when: one at
+    least, never all.
+    """
     command = [sys.executable, "-c", RUN, str(given.manifest), str(given.vectors), str(out)]
     root = str(Path(__file__).parents[3])
-    process = subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        command, cwd=root, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     while not times(out / "units") and process.poll() is None:
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
@@ -373,7 +503,9 @@ def killed(given: Made, out: Path) -> dict[str, int]:
 
 
 @pytest.mark.slow
-def test_a_killed_run_of_two_processes_goes_on_and_writes_the_bytes_of_one_process(one: Run, tmp_path: Path) -> None:
+def test_a_killed_run_of_two_processes_goes_on_and_writes_the_bytes_of_one_process(
+    one: Run, tmp_path: Path
+) -> None:
     before = killed(one.given, tmp_path)
     assert 1 <= len(before) < 5
     run(one.given, tmp_path, jobs=2)

@@ -1,4 +1,6 @@
-"""A policy ends in the release that keeps the most within its budget, or in the line that there is none."""
+"""A policy ends in the release that keeps the most within its budget, or in the line that there is
+none.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,9 @@ def sad(given: Made, cache: Path, quickly: None) -> Fitted:  # noqa: ARG001
     return fitted(given, cache, {"sad": SAD})
 
 
-def test_a_named_release_is_fitted_on_everybody_and_measured_on_test_speakers(given: Made, sad: Fitted) -> None:
+def test_a_named_release_is_fitted_on_everybody_and_measured_on_test_speakers(
+    given: Made, sad: Fitted
+) -> None:
     found = sad
     one = found.policies["sad"]
     assert isinstance(one.release, Drawn)
@@ -81,7 +85,9 @@ def test_a_named_release_is_fitted_on_everybody_and_measured_on_test_speakers(gi
     assert "budget" not in one.verdict
 
 
-def test_the_same_call_gives_the_same_release_and_figures(given: Made, cache: Path, sad: Fitted) -> None:
+def test_the_same_call_gives_the_same_release_and_figures(
+    given: Made, cache: Path, sad: Fitted
+) -> None:
     again = fitted(given, cache, {"sad": SAD})
     assert again.card() == sad.card()
     one, other = (found.policies["sad"].release for found in (again, sad))
@@ -94,7 +100,9 @@ def test_a_budget_chooses_what_keeps_the_most_within_it(
     given: Made, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(selection, "families", lambda *_: ["rae-grl+", "drawn"])
-    free = replace(SAD, release="", knobs=(("drawn", (("shrinkage", 0.9),)),))  # nine speakers tell no covariance
+    free = replace(
+        SAD, release="", knobs=(("drawn", (("shrinkage", 0.9),)),)
+    )  # nine speakers tell no covariance
     loose = fitted(given, cache, {"sad": free}, budget=1.0).policies["sad"]
     assert isinstance(loose.release, NetworkRelease)  # it keeps more, and tells more
     found = {one.release: one for one in loose.validation}
@@ -111,11 +119,15 @@ def test_where_nothing_is_within_the_budget_nothing_is_fitted(given: Made, cache
     one = found.policies["sad"]
     assert not found.within
     assert (one.release, one.family, one.measured) == (None, "", ())
-    assert one.verdict.startswith("No release is within the budget of 0.5 on validation speakers: the least")
+    assert one.verdict.startswith(
+        "No release is within the budget of 0.5 on validation speakers: the least"
+    )
     assert found.card()["audit"]["sad"]["measured"] == []
 
 
-def test_several_policies_in_one_space_are_charged_for_what_they_tell_together(given: Made, cache: Path) -> None:
+def test_several_policies_in_one_space_are_charged_for_what_they_tell_together(
+    given: Made, cache: Path
+) -> None:
     found = fitted(given, cache, {"sad": SAD, "happy": HAPPY})
     releases = [one.release for one in found.policies.values()]
     assert all(isinstance(one, Drawn) for one in releases)
@@ -125,7 +137,8 @@ def test_several_policies_in_one_space_are_charged_for_what_they_tell_together(g
     assert set(told) == {"sad", "happy"}
     assert told["sad"]["sensitive-vs-neutral"].value > alone["sensitive-vs-neutral"].value + 0.1
     assert (
-        found.joint["sad", "sensitive-vs-neutral", ""].tv > found.policies["sad"].bounds["sensitive-vs-neutral", ""].tv
+        found.joint["sad", "sensitive-vs-neutral", ""].tv
+        > found.policies["sad"].bounds["sensitive-vs-neutral", ""].tv
     )
     assert set(found.together["condition"]) == {"policy=sad", "policy=happy"}
     card = found.card()
@@ -141,7 +154,9 @@ def test_a_budget_of_the_caller_stands_before_that_of_the_policy() -> None:
     assert {"rae", "leace", "drawn", "label", "rae-leace"} <= set(every)
     knobs: Any = {"drawn": {"detail": True}}
     tuned = families(replace(SAD, release="", knobs=knobs), 0.55)
-    assert sum(name.startswith("drawn") and "rae" not in name for name in tuned) == 1  # both would be drawn+detail
+    assert (
+        sum(name.startswith("drawn") and "rae" not in name for name in tuned) == 1
+    )  # both would be drawn+detail
 
 
 def test_of_equals_the_one_that_tells_less_is_chosen_and_nothing_that_hides_nothing() -> None:
@@ -168,7 +183,9 @@ def test_a_card_says_on_what_it_was_fitted_and_whether_it_may_be_sold(sad: Fitte
 
 
 def test_age_that_nobody_labelled_is_said_and_speakers_are_asked(given: Made, cache: Path) -> None:
-    one = fitted(given, cache, {"sad": replace(SAD, hide=("gender", "speaker", "age"))}).policies["sad"]
+    one = fitted(given, cache, {"sad": replace(SAD, hide=("gender", "speaker", "age"))}).policies[
+        "sad"
+    ]
     assert one.unlabelled == ("age",)
     assert set(one.measured[-1].leaks) == {"sensitive-vs-neutral", "gender", "speaker"}
     assert one.measured[0].leaks["speaker"].value > one.measured[1].leaks["speaker"].value
@@ -186,6 +203,8 @@ def test_age_that_nobody_labelled_is_said_and_speakers_are_asked(given: Made, ca
         ({"a": replace(SAD, release="mute")}, "release 'mute', expected one of none, rae"),
     ],
 )
-def test_what_cannot_be_fitted_is_refused(given: Made, cache: Path, policies: Any, says: str) -> None:
+def test_what_cannot_be_fitted_is_refused(
+    given: Made, cache: Path, policies: Any, says: str
+) -> None:
     with pytest.raises(PolicyError, match=says):
         fitted(given, cache, policies)

@@ -27,7 +27,17 @@ from sordino.study.jaiswal2020.variants import Options, variants
 from tests.study.synthetic_corpus import corpus
 
 QUICK = Options(normalise="corpus", epochs=20, families=("linear",), shuffles=4, word_dims=8)
-KEYS = ["features", "release", "condition", "required", "knowledge", "target", "metric", "group", "k"]
+KEYS = [
+    "features",
+    "release",
+    "condition",
+    "required",
+    "knowledge",
+    "target",
+    "metric",
+    "group",
+    "k",
+]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +48,9 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 @pytest.fixture(scope="module")
 def run(planted: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("out")
-    jaiswal2020.reproduce(planted, out, options=QUICK, only=("audio-activation",), cache=None, jobs=1)
+    jaiswal2020.reproduce(
+        planted, out, options=QUICK, only=("audio-activation",), cache=None, jobs=1
+    )
     return out
 
 
@@ -54,13 +66,17 @@ def headline(out: Path, **where: str) -> pd.DataFrame:
     return table
 
 
-def test_the_estimates_have_the_columns_of_the_contract_and_one_headline_row_each(run: Path) -> None:
+def test_the_estimates_have_the_columns_of_the_contract_and_one_headline_row_each(
+    run: Path,
+) -> None:
     table = read(run)
     assert tuple(table.columns) == COLUMNS
     assert not headline(run).duplicated(KEYS).any()
     assert set(table["release"]) == {"general", "private", "private+"}
     assert set(table["features"]) == {"audio"}
-    assert {"uar", "uar_by_gender", "uar_difference", "leakage", "privacy", "membership"} <= set(table["metric"])
+    assert {"uar", "uar_by_gender", "uar_difference", "leakage", "privacy", "membership"} <= set(
+        table["metric"]
+    )
     assert set(table["target"]) == {"activation", "gender", "speaker"}
     assert {"", ON_D1, CONTROL, NULL} <= set(table["condition"])
     assert table["value"].astype(float).notna().all()
@@ -69,9 +85,13 @@ def test_the_estimates_have_the_columns_of_the_contract_and_one_headline_row_eac
 def test_the_planted_task_is_told_and_planted_gender_is_found(run: Path) -> None:
     uar = headline(run, metric="uar", release="general")["value"].astype(float).item()
     assert uar > 0.6
-    privacy = headline(run, metric="privacy", release="general", knowledge="semi-informed", condition="")
+    privacy = headline(
+        run, metric="privacy", release="general", knowledge="semi-informed", condition=""
+    )
     assert privacy["value"].astype(float).item() < 0.35
-    null = headline(run, metric="privacy", release="general", knowledge="semi-informed", condition=NULL)
+    null = headline(
+        run, metric="privacy", release="general", knowledge="semi-informed", condition=NULL
+    )
     assert privacy["value"].astype(float).item() < null["low"].astype(float).item()
 
 
@@ -96,7 +116,9 @@ def test_what_is_finished_is_not_computed_again(run: Path, planted: Corpus) -> N
     units = {file: file.stat().st_mtime_ns for file in (run / "units").iterdir()}
     before = (run / "estimates.csv").read_bytes()
     next(iter(sorted((run / "units").glob("*.parquet")))).unlink()
-    jaiswal2020.reproduce(planted, run, options=QUICK, only=("audio-activation",), cache=None, jobs=1)
+    jaiswal2020.reproduce(
+        planted, run, options=QUICK, only=("audio-activation",), cache=None, jobs=1
+    )
     after = {file: file.stat().st_mtime_ns for file in (run / "units").iterdir()}
     assert len(units) == len(after)
     assert sum(units[file] != after[file] for file in units) == 2, "one table and its record"
@@ -110,16 +132,22 @@ def of_corpus(given: Corpus) -> Scene:
     return Scene({**labels, "speaker": codes}, given.speaker, draws(given, 0, checksums(given))[:1])
 
 
-def one_fold(given: Corpus, out: Path, options: Options, *only: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+def one_fold(
+    given: Corpus, out: Path, options: Options, *only: str
+) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The guesses of the first fold alone, and the records of its units."""
     material = Material.of(given, ("audio",), normalise="corpus", cache=None)
-    return guesses(variants(("audio",), ("activation",), only), material, of_corpus(given), out, options, 1)
+    return guesses(
+        variants(("audio",), ("activation",), only), material, of_corpus(given), out, options, 1
+    )
 
 
 @pytest.fixture(scope="module")
 def drawn(planted: Corpus, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """The estimates of what is drawn, of one fold."""
-    found, units = one_fold(planted, tmp_path_factory.mktemp("units"), replace(QUICK, selections=0), "drawn")
+    found, units = one_fold(
+        planted, tmp_path_factory.mktemp("units"), replace(QUICK, selections=0), "drawn"
+    )
     people = pd.DataFrame({"speaker": planted.speaker, "gender": planted.genders()})
     return measure(found, units, people, "planted", 0)
 
@@ -127,19 +155,25 @@ def drawn(planted: Corpus, tmp_path_factory: pytest.TempPathFactory) -> pd.DataF
 def test_what_is_drawn_is_attacked_as_the_others_are_and_has_a_bound(drawn: pd.DataFrame) -> None:
     whole = drawn[drawn["split"] == "all"]
     assert set(whole["release"]) == {"drawn"}
-    assert {"uar", "leakage", "privacy", "auc", "bound_auc", "bound_uar", "bound_advantage"} <= set(whole["metric"])
+    assert {"uar", "leakage", "privacy", "auc", "bound_auc", "bound_uar", "bound_advantage"} <= set(
+        whole["metric"]
+    )
     assert not whole.duplicated(KEYS).any()
     bounds = whole[whole["metric"] == "bound_uar"].set_index(["target", "condition"])
     assert {("gender", ""), ("gender", "given low"), ("speaker", "")} <= set(bounds.index)
     assert (bounds["value"].between(bounds["chance"], bounds["high"])).all()
     privacy = whole[
-        (whole["metric"] == "privacy") & (whole["knowledge"] == "semi-informed") & (whole["condition"] == "")
+        (whole["metric"] == "privacy")
+        & (whole["knowledge"] == "semi-informed")
+        & (whole["condition"] == "")
     ]
     assert 1 - privacy["value"].item() <= bounds.loc[("gender", ""), "high"]
     assert tables.bounds(drawn).groups[0][0][4].text == "nothing"
 
 
-def test_where_too_few_people_sound_like_a_class_nothing_is_drawn_and_the_record_says_so(tmp_path: Path) -> None:
+def test_where_too_few_people_sound_like_a_class_nothing_is_drawn_and_the_record_says_so(
+    tmp_path: Path,
+) -> None:
     options = replace(QUICK, epochs=1, selections=1)
     few = corpus(tmp_path, speakers=10, utterances=3)
     found, units = one_fold(few, tmp_path / "units", options, "audio-activation", "drawn")
@@ -150,18 +184,27 @@ def test_where_too_few_people_sound_like_a_class_nothing_is_drawn_and_the_record
     assert "add speakers" in not_asked
 
 
-def test_sizes_are_searched_by_the_network_that_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sizes_are_searched_by_the_network_that_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(grid, "SIZES", {"kernels": (32, 64)})
     few = corpus(tmp_path, speakers=10, utterances=3)  # too few people to draw from, at any size
-    _, units = one_fold(few, tmp_path / "units", replace(QUICK, epochs=1, selections=0, grid=True), "drawn")
+    _, units = one_fold(
+        few, tmp_path / "units", replace(QUICK, epochs=1, selections=0, grid=True), "drawn"
+    )
     record = units["audio-activation-drawn-0"]
     assert record["grid"]["points"] == 2
     assert record["not_asked"].startswith("drawn (seed 0): ")
 
 
-def test_where_nobody_could_be_a_member_of_what_is_drawn_that_alone_was_not_asked(tmp_path: Path) -> None:
+def test_where_nobody_could_be_a_member_of_what_is_drawn_that_alone_was_not_asked(
+    tmp_path: Path,
+) -> None:
     few = corpus(tmp_path, speakers=10, utterances=3)
-    variant, options = variants(("audio",), ("activation",), ("drawn",))[0], replace(QUICK, epochs=1)
+    variant, options = (
+        variants(("audio",), ("activation",), ("drawn",))[0],
+        replace(QUICK, epochs=1),
+    )
     material = Material.of(few, ("audio",), normalise="corpus", cache=None)
     lesson = Lesson(variant, 0, material, of_corpus(few), options)
     unused = np.zeros((len(few), 4), np.float32)
@@ -174,14 +217,26 @@ def test_where_nobody_could_be_a_member_of_what_is_drawn_that_alone_was_not_aske
 
 
 def decisions(seeds: int) -> pd.DataFrame:
-    """Twenty speakers in five folds: what one network says oftener of women, the next one says oftener of men."""
+    """Twenty speakers in five folds: what one network says oftener of women, the next one says
+    oftener of men.
+    """
     random, speaker = np.random.default_rng(0), np.repeat(np.arange(20), 30)
     parts = []
     for seed in range(seeds):
         often = np.where(speaker % 2 == seed % 2, 0.7, 0.3)
         draw = [f"{fold} seed {seed}" if seeds > 1 else str(fold) for fold in speaker // 4]
-        parts.append(pd.DataFrame({"draw": draw, "row": np.arange(600), "gender": speaker % 2, "speaker": speaker,
-                                   "truth": 1, "prediction": (random.random(600) < often).astype(int)}))  # fmt: skip
+        parts.append(
+            pd.DataFrame(
+                {
+                    "draw": draw,
+                    "row": np.arange(600),
+                    "gender": speaker % 2,
+                    "speaker": speaker,
+                    "truth": 1,
+                    "prediction": (random.random(600) < often).astype(int),
+                }
+            )
+        )
     return pd.concat(parts, ignore_index=True)
 
 
@@ -208,9 +263,16 @@ def test_of_pairs_there_is_no_bound() -> None:
 @pytest.mark.slow
 def test_text_and_both_streams_run(tmp_path: Path) -> None:
     few = corpus(tmp_path, speakers=10, utterances=6)
-    options = Options(normalise="corpus", epochs=1, families=("linear",), shuffles=1, selections=1, word_dims=8)
+    options = Options(
+        normalise="corpus", epochs=1, families=("linear",), shuffles=1, selections=1, word_dims=8
+    )
     estimates = jaiswal2020.reproduce(
-        few, tmp_path / "out", options=options, only=("text-activation", "streams"), cache=None, jobs=1
+        few,
+        tmp_path / "out",
+        options=options,
+        only=("text-activation", "streams"),
+        cache=None,
+        jobs=1,
     )
     assert set(estimates["features"]) == {"text", "both"}
     assert set(estimates["release"]) == {"general", "private", "private+", "private-streams"}
@@ -219,13 +281,24 @@ def test_text_and_both_streams_run(tmp_path: Path) -> None:
 def test_sections_name_the_variants_that_a_corpus_can_answer() -> None:
     every = variants(("audio", "text"), ("activation", "valence"))
     assert len({variant.name for variant in every}) == len(every)
-    main = [variant for variant in every if variant.release in ("general", "private") and not variant.condition]
+    main = [
+        variant
+        for variant in every
+        if variant.release in ("general", "private") and not variant.condition
+    ]
     assert len(main) == 12, "the paper's"
-    assert {variant.features for variant in every if variant.release == "private-streams"} == {"both"}
+    assert {variant.features for variant in every if variant.release == "private-streams"} == {
+        "both"
+    }
     assert {variant.condition for variant in variants(("audio",), ("valence",), ("sweep",))} == {
-        "lambda=0.3", "lambda=0.5", "lambda=0.75", "lambda=1",
-    }  # fmt: skip
-    assert [variant.condition for variant in variants(("text",), ("valence",), ("tasks",))] == ["tasks=valence+speaker"]
+        "lambda=0.3",
+        "lambda=0.5",
+        "lambda=0.75",
+        "lambda=1",
+    }
+    assert [variant.condition for variant in variants(("text",), ("valence",), ("tasks",))] == [
+        "tasks=valence+speaker"
+    ]
 
 
 def test_a_section_that_is_not_known_is_refused() -> None:
@@ -235,14 +308,20 @@ def test_a_section_that_is_not_known_is_refused() -> None:
 
 def test_text_without_transcripts_is_refused(tmp_path: Path) -> None:
     mute = corpus(tmp_path, speakers=10, utterances=3, words=False)
-    with pytest.raises(StudyError, match="nothing of text-activation can be run: the corpus has audio"):
-        jaiswal2020.reproduce(mute, tmp_path / "out", options=QUICK, only=("text-activation",), cache=None)
+    with pytest.raises(
+        StudyError, match="nothing of text-activation can be run: the corpus has audio"
+    ):
+        jaiswal2020.reproduce(
+            mute, tmp_path / "out", options=QUICK, only=("text-activation",), cache=None
+        )
 
 
 def test_too_few_speakers_for_pairs_are_refused(tmp_path: Path) -> None:
     few = corpus(tmp_path, speakers=4, utterances=3)
     with pytest.raises(SplitError, match="2 speaker"):
-        jaiswal2020.reproduce(few, tmp_path / "out", options=QUICK, only=("audio-activation",), cache=None)
+        jaiswal2020.reproduce(
+            few, tmp_path / "out", options=QUICK, only=("audio-activation",), cache=None
+        )
 
 
 @pytest.fixture(scope="module")
@@ -251,7 +330,9 @@ def six(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("six")
     few = corpus(folder, speakers=6, utterances=9)
     options = Options(normalise="corpus", epochs=1, families=("linear",), shuffles=2, word_dims=8)
-    jaiswal2020.reproduce(few, folder / "out", options=options, only=("text-activation",), cache=None, jobs=1)
+    jaiswal2020.reproduce(
+        few, folder / "out", options=options, only=("text-activation",), cache=None, jobs=1
+    )
     return folder / "out"
 
 
@@ -272,9 +353,13 @@ def test_a_corpus_whose_genders_are_not_known_is_only_asked_who_speaks(tmp_path:
     planted = corpus(tmp_path, speakers=10, utterances=6)
     unknown = Corpus(planted.name, planted.table.assign(gender=""))
     with pytest.raises(StudyError, match="speakers of both genders are not known"):
-        jaiswal2020.reproduce(unknown, tmp_path / "out", options=QUICK, only=("audio-activation",), cache=None)
+        jaiswal2020.reproduce(
+            unknown, tmp_path / "out", options=QUICK, only=("audio-activation",), cache=None
+        )
     options = Options(normalise="corpus", epochs=1, families=("linear",), shuffles=1, selections=1)
-    estimates = jaiswal2020.reproduce(unknown, tmp_path / "out", options=options, only=("speaker",), cache=None, jobs=1)
+    estimates = jaiswal2020.reproduce(
+        unknown, tmp_path / "out", options=options, only=("speaker",), cache=None, jobs=1
+    )
     assert set(estimates["release"]) == {"private-speaker"}
     assert {"uar", "membership"} <= set(estimates["metric"])
     assert "privacy" not in set(estimates["metric"])
@@ -287,33 +372,59 @@ def test_one_level_alone_is_no_task(planted: Corpus, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_grid_is_searched_and_several_networks_vote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_grid_is_searched_and_several_networks_vote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(grid, "SIZES", {"kernels": (32, 64)})
     monkeypatch.setattr("sordino.study.jaiswal2020.variant_run.LAMBDAS", (0.3, 1.0))
     few = corpus(tmp_path, speakers=10, utterances=6)
-    options = Options(normalise="corpus", epochs=1, families=("linear",), shuffles=1, selections=1, seeds=2, grid=True)
+    options = Options(
+        normalise="corpus",
+        epochs=1,
+        families=("linear",),
+        shuffles=1,
+        selections=1,
+        seeds=2,
+        grid=True,
+    )
     out = tmp_path / "out"
-    estimates = jaiswal2020.reproduce(few, out, options=options, only=("audio-activation",), cache=None, jobs=1)
+    estimates = jaiswal2020.reproduce(
+        few, out, options=options, only=("audio-activation",), cache=None, jobs=1
+    )
     units = json.loads((out / "run.json").read_text())["units"]
     assert len(units) == 15
-    assert {record["grid"]["points"] for name, record in units.items() if "-private-" in name} == {4}
+    assert {record["grid"]["points"] for name, record in units.items() if "-private-" in name} == {
+        4
+    }
     assert {record["grid"]["points"] for name, record in units.items() if "general" in name} == {2}
     assert all(len(record["networks"]) == 2 for record in units.values())
     splits = estimates.groupby("metric")["split"].agg(set)
     assert splits["uar"] == {"all", *"01234"}, "posteriors of both are averaged"
-    assert splits["membership"] == {"all", *(f"{fold} seed {seed}" for fold in range(5) for seed in (0, 1))}
+    assert splits["membership"] == {
+        "all",
+        *(f"{fold} seed {seed}" for fold in range(5) for seed in (0, 1)),
+    }
 
 
 @pytest.mark.parametrize(
     ("found", "adversary", "best", "at_chance"),
     [
         ({32: (0.5, 0.52), 64: (0.6, 0.7), 128: (0.55, 0.54)}, True, 128, True),  # not 64: its head
-        ({32: (0.5, 0.8), 64: (0.6, 0.7), 128: (0.55, 0.9)}, True, 64, False),  # none is: the nearest
+        (
+            {32: (0.5, 0.8), 64: (0.6, 0.7), 128: (0.55, 0.9)},
+            True,
+            64,
+            False,
+        ),  # none is: the nearest
         ({32: (0.5, 0.52), 64: (0.6, 0.7), 128: (0.55, 0.54)}, False, 64, True),
     ],
-)  # fmt: skip
+)
 def test_the_point_that_does_best_with_its_adversary_at_chance_is_chosen(
-    found: dict[int, tuple[float, float]], adversary: bool, best: int, at_chance: bool, monkeypatch: pytest.MonkeyPatch
+    found: dict[int, tuple[float, float]],
+    adversary: bool,
+    best: int,
+    at_chance: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(grid, "SIZES", {"kernels": (32, 64, 128)})
     chosen = grid.choose(lambda shape, _: found[shape.kernels], Shape(), (0.5,), adversary)

@@ -1,8 +1,10 @@
-"""Attackers that are scikit-learn estimators: slower than those of `machines`, since each shuffle is a fit of its own.
+"""Attackers that are scikit-learn estimators: slower than those of `machines`, since each shuffle
+is a fit of its own.
 
-A new one is one line: settings of one estimator, made from a seed. Of each family the first setting is the one that the
-test over shuffles fits again and again; the others are fitted on the secret alone. Which setting guesses is chosen on
-speakers it is not measured on. A continuous secret is told as lying above its median or not.
+A new one is one line: settings of one estimator, made from a seed. Of each family the first setting
+is the one that the test over shuffles fits again and again; the others are fitted on the secret
+alone. Which setting guesses is chosen on speakers it is not measured on. A continuous secret is
+told as lying above its median or not.
 """
 
 from __future__ import annotations
@@ -40,14 +42,19 @@ def _mlp(*layers: tuple[int, ...]) -> Settings:
 
 
 FAMILIES: Final[Mapping[str, Settings]] = {
-    "logistic": lambda seed: [LogisticRegression(C=c, max_iter=500, **_EVEN) for c in (0.003, 0.03, 0.3, 30.0)],  # noqa: ARG005
+    "logistic": lambda seed: [
+        LogisticRegression(C=c, max_iter=500, **_EVEN) for c in (0.003, 0.03, 0.3, 30.0)
+    ],  # noqa: ARG005
     "svm-linear": lambda seed: [LinearSVC(C=c, random_state=seed, **_EVEN) for c in (0.001, 0.01)],
     "svm-poly": lambda seed: [
-        SVC(kernel="poly", degree=degree, coef0=1.0, C=0.1, random_state=seed, **_EVEN) for degree in (2, 3)
+        SVC(kernel="poly", degree=degree, coef0=1.0, C=0.1, random_state=seed, **_EVEN)
+        for degree in (2, 3)
     ],
     "svm-rbf": lambda seed: [SVC(C=c, random_state=seed, **_EVEN) for c in (1.0, 10.0)],
     "forest": lambda seed: [
-        RandomForestClassifier(30, min_samples_leaf=5, max_features=share, random_state=seed, **_EVEN)
+        RandomForestClassifier(
+            30, min_samples_leaf=5, max_features=share, random_state=seed, **_EVEN
+        )
         for share in ("sqrt", 0.2)
     ],
     "boosting": lambda seed: [
@@ -62,20 +69,27 @@ FAMILIES: Final[Mapping[str, Settings]] = {
 """The families that there are."""
 
 UNLIKE: Final = 100.0
-"""Where the largest spread of a dimension is so many times the median one, each is divided by its own."""
+"""Where the largest spread of a dimension is so many times the median one, each is divided by its
+own.
+"""
 
 _CERTAIN: Final = 1e-12
 """No posterior counts as nearer to 0 or 1 than this: log-odds stay finite."""
 
 
 def scores(
-    x: NDArray[np.floating[Any]], labels: Matrix, plan: Plan, family: str, settings: Sequence[BaseEstimator],
+    x: NDArray[np.floating[Any]],
+    labels: Matrix,
+    plan: Plan,
+    family: str,
+    settings: Sequence[BaseEstimator],
     classes: int = 2,
-) -> Iterator[Scores]:  # fmt: skip
-    """What a family says of the rows that the plan has scored: its first setting of all columns, the others of one.
+) -> Iterator[Scores]:
+    """What a family says of the rows that the plan has scored: its first setting of all columns,
+    the others of one.
 
-    `x` `(n, d)`, `labels` `(n, classes · columns)` for more than two classes, as from `verdict.labels`, or
-    `(n, columns)` of 0 and 1, or of ranks from 0 to 1.
+    `x` `(n, d)`, `labels` `(n, classes · columns)` for more than two classes, as from
+    `verdict.labels`, or `(n, columns)` of 0 and 1, or of ranks from 0 to 1.
     """
     z = _scaled(x, plan.known)
     copy = ties.copies(z)
@@ -86,11 +100,15 @@ def scores(
         some = truth if place == 0 else truth[:, :1]
         values = np.stack([_said(z, column, plan, setting, classes) for column in some.T], axis=2)
         shape = f"{setting!r}".replace("\n", "").replace("  ", "")
-        yield Scores(family, shape, ties.same(values.reshape(len(z), -1), copy, plan), tested=place == 0)
+        yield Scores(
+            family, shape, ties.same(values.reshape(len(z), -1), copy, plan), tested=place == 0
+        )
 
 
 def _scaled(x: NDArray[np.floating[Any]], known: Rows) -> Matrix:
-    """Rows on one scale, which leaves principal components their order, or where units are unlike on that of each."""
+    """Rows on one scale, which leaves principal components their order, or where units are unlike
+    on that of each.
+    """
     _, _, spread, power = scaling.moments(x, known)
     if not spread.any():
         return np.zeros((len(x), 0))
@@ -98,7 +116,9 @@ def _scaled(x: NDArray[np.floating[Any]], known: Rows) -> Matrix:
     return scaled(x, bool(sizes.max() > UNLIKE * np.median(sizes)), known)
 
 
-def _said(z: Matrix, truth: NDArray[np.intp], plan: Plan, setting: BaseEstimator, classes: int) -> Matrix:
+def _said(
+    z: Matrix, truth: NDArray[np.intp], plan: Plan, setting: BaseEstimator, classes: int
+) -> Matrix:
     """Scores of one labelling, `(n, classes)`, or `(n, 1)` of two."""
     said = np.full((len(z), classes if classes > 2 else 1), np.nan)
     for own, test in plan.sides:
@@ -108,10 +128,14 @@ def _said(z: Matrix, truth: NDArray[np.intp], plan: Plan, setting: BaseEstimator
             said[test] = 0.0
             continue
         learnt, met = (
-            (z[own], z[test]) if len(varied) == z.shape[1] else (z[np.ix_(own, varied)], z[np.ix_(test, varied)])
+            (z[own], z[test])
+            if len(varied) == z.shape[1]
+            else (z[np.ix_(own, varied)], z[np.ix_(test, varied)])
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a fixed number of passes is the family's definition
+            warnings.simplefilter(
+                "ignore", ConvergenceWarning
+            )  # a fixed number of passes is the family's definition
             model = clone(setting).fit(learnt, truth[own])
         found = _margins(model, met)
         if classes <= 2:

@@ -20,14 +20,18 @@ from sordino.policy import Policy
 
 @dataclass(frozen=True)
 class Judgement:
-    """A risk model's posteriors: `role` `(n, 3)` and `gender` `(n, 2)`, in the order of `ROLES` and `GENDERS`."""
+    """A risk model's posteriors: `role` `(n, 3)` and `gender` `(n, 2)`, in the order of `ROLES` and
+    `GENDERS`.
+    """
 
     role: NDArray[np.float32]
     gender: NDArray[np.float32]
 
     @property
     def sensitive(self) -> NDArray[np.float32]:
-        """How much more sensitive than neutral each row looks, as a difference of log posteriors, `(n,)`."""
+        """How much more sensitive than neutral each row looks, as a difference of log posteriors,
+        `(n,)`.
+        """
         log = np.log(np.maximum(self.role, np.finfo(np.float32).tiny))
         return log[:, 2] - log[:, 0]
 
@@ -48,7 +52,9 @@ class RiskAttacker:
 
 @dataclass(frozen=True)
 class RiskFitter:
-    """Fits the risk model of Feng 2021 on the risk party; the size of its layers is chosen by the validation loss."""
+    """Fits the risk model of Feng 2021 on the risk party; the size of its layers is chosen by the
+    validation loss.
+    """
 
     policy: Policy
     sizes: tuple[int, ...] = (256, 128)
@@ -63,20 +69,32 @@ class RiskFitter:
     def plan(self, z: NDArray[np.float32], corpus: Corpus, part: Part) -> Plan[RiskAttacker]:
         """The attacker, by one round of jobs: one for each size.
 
-        Raises `AttackError` when the party lacks a role or validation rows, or vectors are missing or not finite.
+        Raises `AttackError` when the party lacks a role or validation rows, or vectors are missing
+        or not finite.
         """
         if len(z) != len(corpus) or not np.isfinite(z).all():
             raise AttackError(
-                f"{len(z)} vectors for {len(corpus)} utterances, expected a finite one for each: extract them anew"
+                f"{len(z)} vectors for {len(corpus)} utterances, expected a finite one for each: "
+                "extract them anew"
             )
         x, role = torch.from_numpy(np.array(z, dtype=np.float32)), corpus.roles(self.policy)
-        labels = {"x": x, "role": torch.from_numpy(role), "gender": torch.from_numpy(corpus.genders())}
+        labels = {
+            "x": x,
+            "role": torch.from_numpy(role),
+            "gender": torch.from_numpy(corpus.genders()),
+        }
         if len(np.unique(role[part.train])) < len(ROLES):
-            raise AttackError("the risk party lacks a role, expected neutral, required and sensitive: change the seed")
+            raise AttackError(
+                "the risk party lacks a role, expected neutral, required and sensitive: change the "
+                "seed"
+            )
         if not len(part.validation):
-            raise AttackError("the risk party keeps no utterance for validation, expected some: add speakers")
+            raise AttackError(
+                "the risk party keeps no utterance for validation, expected some: add speakers"
+            )
         train, validation = (
-            {key: values[some] for key, values in labels.items()} for some in (part.train, part.validation)
+            {key: values[some] for key, values in labels.items()}
+            for some in (part.train, part.validation)
         )
         jobs = []
         for size in self.sizes:
@@ -87,8 +105,13 @@ class RiskFitter:
         fitted: Sequence[Fitted] = yield jobs
         losses = [one.loss for one in fitted]
         if not np.isfinite(losses).any():
-            raise AttackError("the risk model's training diverged, expected a finite loss: bring features to one scale")
+            raise AttackError(
+                "the risk model's training diverged, expected a finite loss: bring features to one "
+                "scale"
+            )
         best = fitted[int(np.argmin(losses))].module
         if not isinstance(best, RiskModel):
-            raise TypeError(f"a {type(best).__name__} came back, expected the network that was sent out")
+            raise TypeError(
+                f"a {type(best).__name__} came back, expected the network that was sent out"
+            )
         return RiskAttacker(best, losses)

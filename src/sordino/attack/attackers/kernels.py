@@ -1,12 +1,15 @@
-"""Attackers whose score is linear in the labels, so that hundreds of shuffles cost little more than one fit.
+"""Attackers whose score is linear in the labels, so that hundreds of shuffles cost little more than
+one fit.
 
-Kernel least squares (least-squares support vector machines, Suykens and Vandewalle 1999) and nearest neighbours. With
-the kernel K of all rows, the rows a to learn from and b to guess, and labels y:
+Kernel least squares (least-squares support vector machines, Suykens and Vandewalle 1999) and
+nearest neighbours. With the kernel K of all rows, the rows a to learn from and b to guess, and
+labels y:
 
     s_b = K_ba (K_aa + ρ n k̄ I)⁻¹ (y_a - mean y_a)        k̄: the mean of K's diagonal
 
-What stands before the labels is the same for every y: one factorisation a fold serves the secret and all its shuffles.
-No setting is tuned on the labels, each is an attacker of its own, so that a test over shuffles is exact.
+What stands before the labels is the same for every y: one factorisation a fold serves the secret
+and all its shuffles. No setting is tuned on the labels, each is an attacker of its own, so that a
+test over shuffles is exact.
 
     linear      z·z' / d                    a shift of the mean
     quadratic   (1 + z·z' / d)²             variances, norms, products of two dimensions
@@ -14,10 +17,11 @@ No setting is tuned on the labels, each is an attacker of its own, so that a tes
     rbf         exp(-γ |z - z'|² / median)  anything smooth; γ of 0.5 and 2
     nearest     the mean of 5 or 25 nearest rows
 
-Those who see whole speakers learn from mean embeddings: their kernel of two speakers is the mean of K over all pairs of
-their rows (support measure machines, Muandet et al. 2012), which tells apart whatever K's moments tell apart. Some look
-at rows as they are, some after taking each speaker's mean away: what speakers differ in most is then out of the way.
-(With 30 speakers a bend or a product of two dimensions was found in half of the tables without, in all of them with.)
+Those who see whole speakers learn from mean embeddings: their kernel of two speakers is the mean of
+K over all pairs of their rows (support measure machines, Muandet et al. 2012), which tells apart
+whatever K's moments tell apart. Some look at rows as they are, some after taking each speaker's
+mean away: what speakers differ in most is then out of the way. (With 30 speakers a bend or a
+product of two dimensions was found in half of the tables without, in all of them with.)
 """
 
 from __future__ import annotations
@@ -39,12 +43,13 @@ Rows = NDArray[np.intp]
 Matrix = NDArray[np.float64]
 
 RIDGES: Final = (0.1, 0.001, 1e-6)
-"""ρ of attackers who learn from utterances: how much weights shrink, as a share of the rows to learn from.
+"""ρ of attackers who learn from utterances: how much weights shrink, as a share of the rows to
+learn from.
 
-(The largest reads only directions in which rows differ much. Of 256 principal components of RAVDESS and EMO-DB it told
-gender with an AUC of 0.91, the second with 0.98. Embeddings of Jaiswal 2020 keep gender where they hardly vary: there
-the first got 0.55, the second 0.60, the smallest 0.83. Where rows are few or rare ones carry the leak, the largest
-finds more.)
+(The largest reads only directions in which rows differ much. Of 256 principal components of RAVDESS
+and EMO-DB it told gender with an AUC of 0.91, the second with 0.98. Embeddings of Jaiswal 2020 keep
+gender where they hardly vary: there the first got 0.55, the second 0.60, the smallest 0.83. Where
+rows are few or rare ones carry the leak, the largest finds more.)
 """
 
 WHOLE: Final = (0.01, 0.1, 1.0)
@@ -61,13 +66,16 @@ FAR: Final = 1e30
 
 @dataclass(frozen=True)
 class Scores:
-    """What one attacker says, who never saw the speaker it guesses; columns as the labels have them."""
+    """What one attacker says, who never saw the speaker it guesses; columns as the labels have
+    them.
+    """
 
     family: str
     setting: str
     values: Matrix
-    """Of every row `(n, columns)`, or where it sees whole speakers of every speaker, `(speakers, columns)`; NaN where
-    nobody scored."""
+    """Of every row `(n, columns)`, or where it sees whole speakers of every speaker, `(speakers,
+    columns)`; NaN where nobody scored.
+    """
     whole: bool = False
     tested: bool = True
     """Whether it scored every column, and not the first alone."""
@@ -78,25 +86,36 @@ class Scores:
 
 
 def vectors(given: ArrayLike, what: str = "vectors") -> NDArray[np.floating[Any]]:
-    """Vectors as `(rows, dimensions)`; raises `AttackError` for text, another shape, and what is not finite.
+    """Vectors as `(rows, dimensions)`; raises `AttackError` for text, another shape, and what is
+    not finite.
 
     Not copied where they are floating-point numbers already.
     """
     x = np.asarray(given)
     if np.iscomplexobj(x):
-        raise AttackError(f"{what} are complex numbers, expected real ones: pass real and imaginary parts side by side")
+        raise AttackError(
+            f"{what} are complex numbers, expected real ones: pass real and imaginary parts side "
+            "by side"
+        )
     try:
         x = x if np.issubdtype(x.dtype, np.floating) else x.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise AttackError(f"{what} hold text, expected numbers alone: leave such columns out") from error
+        raise AttackError(
+            f"{what} hold text, expected numbers alone: leave such columns out"
+        ) from error
     if x.dtype.itemsize > 8:
         with np.errstate(over="ignore"):
             x = x.astype(np.float64)  # no attacker computes in more digits
     if x.ndim != 2 or not x.size:
-        raise AttackError(f"{what} of shape {x.shape}, expected (rows, dimensions) with some of each: reshape them")
+        raise AttackError(
+            f"{what} of shape {x.shape}, expected (rows, dimensions) with some of each: reshape "
+            "them"
+        )
     bad = int((~np.isfinite(x)).any(axis=1).sum())
     if bad:
-        raise AttackError(f"{bad} of {len(x)} {what} are not finite, expected numbers: drop those rows")
+        raise AttackError(
+            f"{bad} of {len(x)} {what} are not finite, expected numbers: drop those rows"
+        )
     return x
 
 
@@ -108,11 +127,15 @@ def means(speaker: Rows) -> Matrix:
     return means
 
 
-def scaled(x: NDArray[np.floating[Any]], each: bool, known: Rows | None = None, size: Matrix | None = None) -> Matrix:
-    """Centred rows, each dimension divided by its own spread or all by one; constant dimensions are left out.
+def scaled(
+    x: NDArray[np.floating[Any]], each: bool, known: Rows | None = None, size: Matrix | None = None
+) -> Matrix:
+    """Centred rows, each dimension divided by its own spread or all by one; constant dimensions are
+    left out.
 
-    The `known` rows decide, or all. `size` is the largest magnitude of each dimension, where rows are differences of
-    larger ones. A factor of any size changes nothing: see `sordino.attack.attackers.scaling`.
+    The `known` rows decide, or all. `size` is the largest magnitude of each dimension, where rows
+    are differences of larger ones. A factor of any size changes nothing: see
+    `sordino.attack.attackers.scaling`.
     """
     known = np.arange(len(x)) if known is None else known
     z, mean, spread, power = scaling.moments(x, known, size)
@@ -144,7 +167,9 @@ def _rbf(gamma: float) -> Kernel:
 
 
 def _typical(squared: Matrix) -> float:
-    """The median squared distance; the mean where most rows are the same, as those of a release that says little."""
+    """The median squared distance; the mean where most rows are the same, as those of a release
+    that says little.
+    """
     median, mean = float(np.median(squared)), float(np.mean(squared))
     return max(median if median > 0.01 * mean else mean, 1e-12)
 
@@ -160,7 +185,9 @@ KERNELS: Final[Mapping[str, tuple[str, Kernel]]] = {
     "rbf γ=0.5": ("rbf", _rbf(0.5)),
     "rbf γ=2": ("rbf", _rbf(2.0)),
 }
-"""Name to family and kernel, from the inner products of scaled rows over their number of dimensions, and known rows."""
+"""Name to family and kernel, from the inner products of scaled rows over their number of
+dimensions, and known rows.
+"""
 
 FAMILIES: Final = ("linear", "quadratic", "cubic", "rbf", "nearest")
 """The families that there are."""
@@ -170,7 +197,10 @@ def known_families(families: Sequence[str], known: Collection[str] = FAMILIES) -
     """Raises `AttackError` where no family is named, or one that is not `known`."""
     unknown = [family for family in families if family not in known]
     if unknown or not families:
-        raise AttackError(f"attackers {', '.join(unknown) or 'none'}, expected some of {', '.join(known)}: name those")
+        raise AttackError(
+            f"attackers {', '.join(unknown) or 'none'}, expected some of {', '.join(known)}: name "
+            "those"
+        )
 
 
 def scores(
@@ -183,9 +213,9 @@ def scores(
 ) -> Iterator[Scores]:
     """What each attacker of these families says of the rows that the plan has scored.
 
-    `x` `(n, d)`, `labels` `(n, columns)`, each column a labelling of its own. `speaker` `(n,)`, codes from 0, where
-    labels are the same in all rows of a speaker: then some learn from whole speakers too. `scales`: whether each
-    dimension is divided by its own spread.
+    `x` `(n, d)`, `labels` `(n, columns)`, each column a labelling of its own. `speaker` `(n,)`,
+    codes from 0, where labels are the same in all rows of a speaker: then some learn from whole
+    speakers too. `scales`: whether each dimension is divided by its own spread.
     """
     known = plan.known
     for each in scales:
@@ -195,7 +225,9 @@ def scores(
         for name, kernel in _chosen(families):
             made = kernel(inner, known)
             for ridge, (said,) in zip(RIDGES, _ridge([made], labels, plan, RIDGES), strict=True):
-                yield Scores(KERNELS[name][0], f"{name}, ρ={ridge:g}, {scale}", ties.same(said, copies, plan))
+                yield Scores(
+                    KERNELS[name][0], f"{name}, ρ={ridge:g}, {scale}", ties.same(said, copies, plan)
+                )
             if speaker is not None:
                 yield from _of_speakers(name, scale, made, labels, plan, speaker)
         if "nearest" in families:
@@ -227,7 +259,9 @@ def _centred(x: NDArray[np.floating[Any]], speaker: Rows) -> Matrix:
     return less
 
 
-def _of_speakers(name: str, how: str, kernel: Matrix, labels: Matrix, plan: Plan, speaker: Rows) -> Iterator[Scores]:
+def _of_speakers(
+    name: str, how: str, kernel: Matrix, labels: Matrix, plan: Plan, speaker: Rows
+) -> Iterator[Scores]:
     """The attackers of one kernel who learn from whole speakers."""
     first, mean = np.unique(speaker, return_index=True)[1], means(speaker)
     of = mean @ kernel @ mean.T
@@ -237,14 +271,20 @@ def _of_speakers(name: str, how: str, kernel: Matrix, labels: Matrix, plan: Plan
         of = np.zeros_like(of)  # all speakers are alike: what is left is rounding
     people = plan.of_people(speaker)
     for ridge, (said,) in zip(WHOLE, _ridge([of], labels[first], people, WHOLE), strict=True):
-        yield Scores(KERNELS[name][0], f"{name}, ρ={ridge:g}, whole speakers, {how}", said, whole=True)
+        yield Scores(
+            KERNELS[name][0], f"{name}, ρ={ridge:g}, whole speakers, {how}", said, whole=True
+        )
 
 
 def applied(
-    x: NDArray[np.floating[Any]], original: NDArray[np.floating[Any]], labels: Matrix, plan: Plan,
+    x: NDArray[np.floating[Any]],
+    original: NDArray[np.floating[Any]],
+    labels: Matrix,
+    plan: Plan,
     families: Sequence[str] = FAMILIES,
-) -> Iterator[tuple[Scores, Scores]]:  # fmt: skip
-    """What those who learnt from `original` vectors, and never saw others, say of these and of `x`, both `(n, d)`.
+) -> Iterator[tuple[Scores, Scores]]:
+    """What those who learnt from `original` vectors, and never saw others, say of these and of `x`,
+    both `(n, d)`.
 
     Those whose kernel is a polynomial: they need inner products alone.
     """
@@ -256,13 +296,19 @@ def applied(
         for name, kernel in _chosen(families):
             if (family := KERNELS[name][0]) != "rbf":
                 kernels = [kernel(rows @ own.T / dimensions, known) for rows in (own, other)]
-                for ridge, (before, after) in zip(RIDGES, _ridge(kernels, labels, plan, RIDGES), strict=True):
+                for ridge, (before, after) in zip(
+                    RIDGES, _ridge(kernels, labels, plan, RIDGES), strict=True
+                ):
                     setting = f"{name}, ρ={ridge:g}, {scale}"
                     yield Scores(family, setting, before), Scores(family, setting, after)
 
 
-def _alike(original: NDArray[np.floating[Any]], x: NDArray[np.floating[Any]], each: bool) -> tuple[Matrix, Matrix]:
-    """Original vectors and others, both scaled as the original ones are; what lies beyond all bounds, on the bound."""
+def _alike(
+    original: NDArray[np.floating[Any]], x: NDArray[np.floating[Any]], each: bool
+) -> tuple[Matrix, Matrix]:
+    """Original vectors and others, both scaled as the original ones are; what lies beyond all
+    bounds, on the bound.
+    """
     every = np.arange(len(original))
     z, mean, spread, power = scaling.moments(original, every)
     with np.errstate(over="ignore"):
@@ -278,8 +324,11 @@ def _alike(original: NDArray[np.floating[Any]], x: NDArray[np.floating[Any]], ea
         return (z - mean) / size, np.clip((y - mean) / size, -FAR, FAR)
 
 
-def _ridge(kernels: Sequence[Matrix], labels: Matrix, plan: Plan, ridges: Sequence[float]) -> Matrix:
-    """Scores of who learnt from the rows of the first kernel, with each ridge, `(ridges, kernels, n, columns)`.
+def _ridge(
+    kernels: Sequence[Matrix], labels: Matrix, plan: Plan, ridges: Sequence[float]
+) -> Matrix:
+    """Scores of who learnt from the rows of the first kernel, with each ridge, `(ridges, kernels,
+    n, columns)`.
 
     The first kernel is of all rows with themselves, any further one of other rows with these.
     """
@@ -310,9 +359,11 @@ def _solved(gram: Matrix, ridge: float, right: Matrix) -> Matrix:
 
 
 def nearest(squared: Matrix, norms: Matrix, labels: Matrix, plan: Plan, count: int) -> Matrix:
-    """The mean label of the nearest rows, less that of all; of rows equally far all count, in equal parts.
+    """The mean label of the nearest rows, less that of all; of rows equally far all count, in equal
+    parts.
 
-    `squared` `(n, n)` are squared distances, `norms` `(n,)` squared lengths: distances are sure to rounding of these.
+    `squared` `(n, n)` are squared distances, `norms` `(n,)` squared lengths: distances are sure to
+    rounding of these.
     """
     said = np.full_like(labels, np.nan)
     for own, other in plan.sides:

@@ -1,12 +1,14 @@
-"""Means and spreads of dimensions of any magnitude: of 1e-300 or 1e300, far from zero, with a few absurd values.
+"""Means and spreads of dimensions of any magnitude: of 1e-300 or 1e300, far from zero, with a few
+absurd values.
 
-Squares of 1e155 overflow, and those of 1e-170 vanish. So each dimension is first divided by a power of two near its
-largest magnitude. That changes no digit: where nothing overflows or vanishes, all results are the same bits as without.
+Squares of 1e155 overflow, and those of 1e-170 vanish. So each dimension is first divided by a power
+of two near its largest magnitude. That changes no digit: where nothing overflows or vanishes, all
+results are the same bits as without.
 
     x_j = 2^p_j · z_j,  max |z_j| in [1/2, 1)
 
-Values farther from the median than `WIDE` times the upper quartile of that distance count as lying there: one value of
-1e300 would leave all others without a difference.
+Values farther from the median than `WIDE` times the upper quartile of that distance count as lying
+there: one value of 1e300 would leave all others without a difference.
 """
 
 from __future__ import annotations
@@ -32,7 +34,9 @@ _LARGE: Final = 1000
 
 
 def finite(x: NDArray[np.floating[Any]]) -> Matrix:
-    """The same vectors as 64-bit numbers whose sums and differences are finite: the largest are divided by 2^30."""
+    """The same vectors as 64-bit numbers whose sums and differences are finite: the largest are
+    divided by 2^30.
+    """
     z = np.asarray(x, dtype=np.float64)
     if z.size and np.abs(z).max() >= 2.0**_LARGE:
         z = np.ldexp(z, -30)
@@ -40,7 +44,9 @@ def finite(x: NDArray[np.floating[Any]]) -> Matrix:
 
 
 def levelled(x: NDArray[np.floating[Any]], known: Rows) -> tuple[Matrix, NDArray[np.intc]]:
-    """Each dimension over a power of two, so that the largest magnitude of its known rows is near 1; the powers."""
+    """Each dimension over a power of two, so that the largest magnitude of its known rows is near
+    1; the powers.
+    """
     z = np.asarray(x, dtype=np.float64)
     power = np.frexp(np.abs(z[known]).max(axis=0))[1]
     with np.errstate(over="ignore"):
@@ -52,7 +58,8 @@ def moments(
 ) -> tuple[Matrix, Matrix, Matrix, NDArray[np.intc]]:
     """Vectors `(n, d)` over powers of two, then mean, spread and power of each dimension, `(d,)`.
 
-    The `known` rows decide. A spread that is rounding of numbers as large as `size`, else of those in `x`, is 0.
+    The `known` rows decide. A spread that is rounding of numbers as large as `size`, else of those
+    in `x`, is 0.
     """
     z, power = levelled(x, known)
     size = np.abs(z[known]).max(axis=0) if size is None else np.ldexp(size, -power)
@@ -65,7 +72,9 @@ def moments(
 
 
 def together(x: NDArray[np.floating[Any]]) -> Matrix:
-    """Vectors `(n, d)`, all over one power of two, the largest that vary being near 1; those that do not vary are 0."""
+    """Vectors `(n, d)`, all over one power of two, the largest that vary being near 1; those that
+    do not vary are 0.
+    """
     z, _, spread, power = moments(x, np.arange(len(x)))
     varied = spread > 0
     top = power[varied].max(initial=-_LOWEST)
@@ -73,7 +82,9 @@ def together(x: NDArray[np.floating[Any]]) -> Matrix:
 
 
 def _within(z: Matrix, known: Rows) -> tuple[Matrix, Matrix | None]:
-    """Values that are absurdly far out, brought nearer, and the magnitudes that are left; `None` where none is."""
+    """Values that are absurdly far out, brought nearer, and the magnitudes that are left; `None`
+    where none is.
+    """
     middle = np.median(z[known], axis=0)
     far = WIDE * np.quantile(np.abs(z[known] - middle), 0.75, axis=0)
     out = (far > 0) & (np.abs(z[known] - middle).max(axis=0) > far)

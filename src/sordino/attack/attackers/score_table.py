@@ -1,4 +1,6 @@
-"""What attackers say and reach, as a unit that can be kept: one table of numbers, and what they are."""
+"""What attackers say and reach, as a unit that can be kept: one table of numbers, and what they
+are.
+"""
 
 from __future__ import annotations
 
@@ -34,15 +36,24 @@ class Heard:
         arrays += [values for one in self.reached for values in (one.reached, one.auc)]
         numbers = np.concatenate([values.ravel() for values in arrays]) if arrays else np.zeros(0)
         record = {
-            "scores": [[one.family, one.setting, one.whole, one.tested, one.values.shape[1]] for one in self.scores],
+            "scores": [
+                [one.family, one.setting, one.whole, one.tested, one.values.shape[1]]
+                for one in self.scores
+            ],
             "reached": [[one.family, one.setting, one.pooled] for one in self.reached],
         }
         return pd.DataFrame({"value": numbers}), record
 
 
 def unpacked(table: pd.DataFrame, record: Mapping[str, Any], secret: Secret, columns: int) -> Heard:
-    """The same again. Raises `ValueError` for numbers or names that cannot be of this secret and so many columns."""
-    if list(table.columns) != ["value"] or table["value"].dtype != np.float64 or set(record) != {"scores", "reached"}:
+    """The same again. Raises `ValueError` for numbers or names that cannot be of this secret and so
+    many columns.
+    """
+    if (
+        list(table.columns) != ["value"]
+        or table["value"].dtype != np.float64
+        or set(record) != {"scores", "reached"}
+    ):
         raise ValueError("its table or its record is not one of scores")
     source = _Numbers(table["value"].to_numpy())
     people = len(secret.first)
@@ -55,7 +66,11 @@ def unpacked(table: pd.DataFrame, record: Mapping[str, Any], secret: Secret, col
         _typed((family, setting, pooled), (str, str, bool))
         reached.append(Reached(family, setting, pooled, source.take(columns), source.take(columns)))
     widths = {one.values.shape[1] for one in scores}
-    if source.left or not reached or widths != {len(secret.classes) if len(secret.classes) > 2 else 1}:
+    if (
+        source.left
+        or not reached
+        or widths != {len(secret.classes) if len(secret.classes) > 2 else 1}
+    ):
         raise ValueError("its numbers are not as many as it names")
     if not all(np.isfinite(values).all() for one in reached for values in (one.reached, one.auc)):
         raise ValueError("a number is not finite")
@@ -86,10 +101,14 @@ def _typed(values: tuple[object, ...], types: tuple[type, ...]) -> None:
 
 def key(x: Matrix, secret: Secret, shuffled: Matrix, plan: Plan, seed: int) -> str:
     """The digest of all that units of one audit have in common."""
-    sha = hashlib.sha256(json.dumps([secret.name, secret.classes, secret.within, seed, plan.measured]).encode())
+    sha = hashlib.sha256(
+        json.dumps([secret.name, secret.classes, secret.within, seed, plan.measured]).encode()
+    )
     sides = [rows.astype(np.int64) for side in plan.sides for rows in side]
     for values in (x, secret.values, secret.speaker.astype(np.int64), shuffled, *sides):
-        sha.update(f"{values.shape} {values.dtype.str}".encode() + np.ascontiguousarray(values).tobytes())
+        sha.update(
+            f"{values.shape} {values.dtype.str}".encode() + np.ascontiguousarray(values).tobytes()
+        )
     return sha.hexdigest()
 
 
@@ -102,7 +121,12 @@ def described(settings: Sequence[BaseEstimator]) -> Iterator[list[Any]]:
 def usable(settings: Sequence[BaseEstimator]) -> bool:
     """Whether the text of estimators says all of them: those of scikit-learn with plain parameters."""
     plain = (str, int, float, bool, tuple, type(None))
-    values = [value for one in settings for parameter in one.get_params().values() for value in _parts(parameter)]
+    values = [
+        value
+        for one in settings
+        for parameter in one.get_params().values()
+        for value in _parts(parameter)
+    ]
     known = all(type(one).__module__.startswith("sklearn.") for one in settings)
     return known and all(isinstance(value, plain) for value in values)
 

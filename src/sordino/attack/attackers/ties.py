@@ -1,6 +1,8 @@
-"""Scores that are the same by right are the same: no attacker ranks rows by their order or by rounding.
+"""Scores that are the same by right are the same: no attacker ranks rows by their order or by
+rounding.
 
-Equal rows get equal scores, rows equally far count alike, and scores that differ by rounding alone are no scores.
+Equal rows get equal scores, rows equally far count alike, and scores that differ by rounding alone
+are no scores.
 """
 
 from __future__ import annotations
@@ -16,10 +18,14 @@ Rows = NDArray[np.intp]
 
 
 def copies(z: Matrix) -> Rows:
-    """The first row that each row equals, `(n,)`; its own place where it is the first or the only one."""
+    """The first row that each row equals, `(n,)`; its own place where it is the first or the only
+    one.
+    """
     content = np.ascontiguousarray(z + 0.0)  # -0.0 is 0.0
     seen: dict[bytes, int] = {}
-    return np.array([seen.setdefault(row.tobytes(), place) for place, row in enumerate(content)], np.intp)
+    return np.array(
+        [seen.setdefault(row.tobytes(), place) for place, row in enumerate(content)], np.intp
+    )
 
 
 def same(values: Matrix, copy: Rows, plan: Plan) -> Matrix:
@@ -34,7 +40,9 @@ def same(values: Matrix, copy: Rows, plan: Plan) -> Matrix:
 
 
 def informed(said: Matrix, rows: Matrix, weights: Matrix) -> Matrix:
-    """Scores `rows @ weights`; 0 in each column where all differences are rounding of the sums they come from."""
+    """Scores `rows @ weights`; 0 in each column where all differences are rounding of the sums they
+    come from.
+    """
     if not said.size:
         return said
     noise = ROUNDING * (np.abs(rows) @ np.abs(weights).mean(axis=1))
@@ -44,7 +52,9 @@ def informed(said: Matrix, rows: Matrix, weights: Matrix) -> Matrix:
 
 
 def shares(apart: Matrix, last: Matrix, slack: Matrix, count: int) -> Matrix:
-    """How much each row counts among the `count` nearest: nearer ones 1, those at the last distance what is left."""
+    """How much each row counts among the `count` nearest: nearer ones 1, those at the last distance
+    what is left.
+    """
     nearer = apart < last - slack
     level = (apart <= last + slack) & ~nearer
     left = (count - nearer.sum(axis=1, keepdims=True)) / level.sum(axis=1, keepdims=True)
@@ -53,7 +63,8 @@ def shares(apart: Matrix, last: Matrix, slack: Matrix, count: int) -> Matrix:
 
 
 def ranks(values: Matrix) -> Matrix:
-    """The rank of each row in its column, from 1; rows whose values differ by rounding share the mean of theirs.
+    """The rank of each row in its column, from 1; rows whose values differ by rounding share the
+    mean of theirs.
 
     >>> ranks(np.array([[0.3], [0.1 + 0.2], [0.0]])).ravel().tolist()
     [2.5, 2.5, 1.0]

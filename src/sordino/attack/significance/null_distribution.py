@@ -1,4 +1,6 @@
-"""What attackers get where there is nothing to get: the same attack on shuffles of the secret over speakers."""
+"""What attackers get where there is nothing to get: the same attack on shuffles of the secret over
+speakers.
+"""
 
 from __future__ import annotations
 
@@ -17,15 +19,18 @@ from sordino.attack.splits import Plan
 
 @dataclass(frozen=True)
 class Null:
-    """UARs of an attack where there is nothing to learn: one of each shuffle of the secret over speakers."""
+    """UARs of an attack where there is nothing to learn: one of each shuffle of the secret over
+    speakers.
+    """
 
     uar: tuple[float, ...]
 
     def limits(self, confidence: float = 0.95) -> tuple[float, float]:
-        """The range in which one more UAR would lie with this probability: what lies inside it means nothing.
+        """The range in which one more UAR would lie with this probability: what lies inside it
+        means nothing.
 
-        (1 + confidence) / (1 - confidence) shuffles are the least that tell it, 39 for 0.95 and 19 for 0.9: the limits
-        are their smallest and largest UAR. Fewer give these too.
+        (1 + confidence) / (1 - confidence) shuffles are the least that tell it, 39 for 0.95 and 19
+        for 0.9: the limits are their smallest and largest UAR. Fewer give these too.
 
         >>> Null((0.0, 0.25, 0.5, 0.75, 1.0)).limits(0.5)
         (0.125, 0.875)
@@ -40,7 +45,8 @@ class Null:
         return 1 - high, 1 - low
 
     def p_value(self, uar: float) -> float:
-        """The share of UARs at least as high, the found one counted as one of them (Phipson and Smyth 2010).
+        """The share of UARs at least as high, the found one counted as one of them (Phipson and
+        Smyth 2010).
 
         >>> Null((0.3, 0.4, 0.5)).p_value(0.9)
         0.25
@@ -60,10 +66,11 @@ class Null:
 def nulls(
     secret: Secret, shuffled: Matrix, plan: Plan, heard: Sequence[Scores], ks: Sequence[int] = (1,)
 ) -> dict[int, Null]:
-    """The `Null` of the best attacker's guesses, for each k of `ks`; the best is chosen anew on every shuffle.
+    """The `Null` of the best attacker's guesses, for each k of `ks`; the best is chosen anew on
+    every shuffle.
 
-    `shuffled` `(n, 1 + shuffles)` has the secret first, `heard` are scores of all its columns. Few speakers have few
-    shuffles, some of them near the truth: a real leak widens its own null.
+    `shuffled` `(n, 1 + shuffles)` has the secret first, `heard` are scores of all its columns. Few
+    speakers have few shuffles, some of them near the truth: a real leak widens its own null.
     """
     columns = shuffled.shape[1]
     found: dict[int, list[float]] = {k: [] for k in ks}
@@ -73,5 +80,7 @@ def nulls(
         table = guess(of, plan, said)
         for k in ks:
             pooled = table[table["best"]] if k == 1 else patient(table[table["best"]], k, column)
-            found[k].append(metrics.uar(pooled["truth"].to_numpy(), pooled["prediction"].to_numpy()))
+            found[k].append(
+                metrics.uar(pooled["truth"].to_numpy(), pooled["prediction"].to_numpy())
+            )
     return {k: Null(tuple(uars)) for k, uars in found.items()}

@@ -1,16 +1,17 @@
 """Whether vectors say anything of a secret: one exact test for the best of many attackers.
 
-What every attacker reaches is brought to one scale by its own mean and spread over shuffles of the secret; the largest
-decides (the maximum statistic of Westfall and Young 1993). Shuffles are of *speakers* for a secret that is constant
-within them: an utterance-level test takes what speakers differ in for what genders differ in, and calls a leak where
-there is none.
+What every attacker reaches is brought to one scale by its own mean and spread over shuffles of the
+secret; the largest decides (the maximum statistic of Westfall and Young 1993). Shuffles are of
+*speakers* for a secret that is constant within them: an utterance-level test takes what speakers
+differ in for what genders differ in, and calls a leak where there is none.
 
     T_c,p   what attacker c reaches on shuffle p (0: the secret itself)
     Z_c,p = (T_c,p - mean_p T_c,p) / sd_p T_c,p
     p     = the share of the shuffles, 0 among them, with max_c Z_c,p >= max_c Z_c,0
 
-T is the area under the ROC curve of single utterances, and for a secret between speakers also Fisher's z of the
-correlation of the secret with the mean score of each speaker: an area would stop at 1, where shuffles are too.
+T is the area under the ROC curve of single utterances, and for a secret between speakers also
+Fisher's z of the correlation of the secret with the mean score of each speaker: an area would stop
+at 1, where shuffles are too.
 """
 
 from __future__ import annotations
@@ -63,18 +64,23 @@ class Decision:
     p: float
     """How likely chance alone would look as good to the best of all attackers."""
     needed: float
-    """The least AUC of single utterances that would have been called a leak, about: the best of all attackers reaches
-    it on 5 % of the shuffles."""
+    """The least AUC of single utterances that would have been called a leak, about: the best of all
+    attackers reaches it on 5 % of the shuffles.
+    """
     by_attacker: tuple[tuple[str, str, bool, float, float], ...]
-    """Family, setting, whether pooled, AUC and p of each attacker, the best of all accounted for; the best first."""
+    """Family, setting, whether pooled, AUC and p of each attacker, the best of all accounted for;
+    the best first.
+    """
     why: str
     """In a sentence where nobody can tell."""
 
 
 def labels(secret: Secret, table: Matrix) -> Matrix:
-    """The columns that attackers learn: values of two, ranks of a continuous secret, or each class against the rest.
+    """The columns that attackers learn: values of two, ranks of a continuous secret, or each class
+    against the rest.
 
-    `table` `(n, columns)` as from `Secret.shuffles`, to `(n, classes · columns)`, or `(n, columns)` for two classes.
+    `table` `(n, columns)` as from `Secret.shuffles`, to `(n, classes · columns)`, or `(n, columns)`
+    for two classes.
     """
     if not secret.classes:
         ranks: Matrix = rankdata(table, axis=0) / len(table)
@@ -85,7 +91,9 @@ def labels(secret: Secret, table: Matrix) -> Matrix:
 
 
 def reach(secret: Secret, table: Matrix, said: Scores) -> list[Reached]:
-    """What an attacker reaches: on utterances, and where the secret is constant within speakers on whole speakers."""
+    """What an attacker reaches: on utterances, and where the secret is constant within speakers on
+    whole speakers.
+    """
     found = []
     values = said.values
     if not said.whole:
@@ -94,7 +102,15 @@ def reach(secret: Secret, table: Matrix, said: Scores) -> list[Reached]:
         values = _means(secret, values)
     if not secret.within:
         own = table[secret.first]
-        found.append(Reached(said.family, said.setting, True, _fisher(secret, own, values), areas(secret, own, values)))
+        found.append(
+            Reached(
+                said.family,
+                said.setting,
+                True,
+                _fisher(secret, own, values),
+                areas(secret, own, values),
+            )
+        )
     return found
 
 
@@ -125,14 +141,17 @@ def _correlation(one: Matrix, other: Matrix) -> Matrix:
 
 
 def areas(secret: Secret, table: Matrix, values: Matrix) -> Matrix:
-    """The AUC of each column; the mean over classes against the rest, or (1 + Spearman's ρ) / 2 of a continuous one."""
+    """The AUC of each column; the mean over classes against the rest, or (1 + Spearman's ρ) / 2 of
+    a continuous one.
+    """
     ranks = ties.ranks(values)
     if not secret.classes:
         return (1 + _correlation(ranks, rankdata(table, axis=0))) / 2
     columns = table.shape[1]
     codes = [1] if len(secret.classes) == 2 else range(len(secret.classes))
     parts = [
-        _area(table == code, ranks[:, place * columns : (place + 1) * columns]) for place, code in enumerate(codes)
+        _area(table == code, ranks[:, place * columns : (place + 1) * columns])
+        for place, code in enumerate(codes)
     ]
     mean: Matrix = np.mean(parts, axis=0)
     return mean
@@ -146,11 +165,17 @@ def _area(positive: NDArray[np.bool_], ranks: Matrix) -> Matrix:
 
 
 def decide(secret: Secret, fold: Rows, attackers: Iterable[Reached]) -> Decision:
-    """The verdict on what some attackers found; `fold` says how many arrangements there are to compare with."""
+    """The verdict on what some attackers found; `fold` says how many arrangements there are to
+    compare with.
+    """
     every = list(attackers)
     reached = np.stack([one.reached for one in every])
     spread = reached.std(axis=1, keepdims=True)
-    z = np.where(spread > 1e-12, (reached - reached.mean(axis=1, keepdims=True)) / np.maximum(spread, 1e-12), 0.0)
+    z = np.where(
+        spread > 1e-12,
+        (reached - reached.mean(axis=1, keepdims=True)) / np.maximum(spread, 1e-12),
+        0.0,
+    )
     most = z.max(axis=0)
     single = np.stack([one.auc for one in every if not one.pooled])
     needed = float(np.quantile(single.max(axis=0)[1:], 1 - LEVEL, method="higher"))
@@ -163,7 +188,13 @@ def decide(secret: Secret, fold: Rows, attackers: Iterable[Reached]) -> Decision
     ways = secret.arrangements(fold)
     why = _too_few(ways, reached.shape[1] - 1, needed)
     answer: Answer = "leak" if p <= LEVEL else "cannot tell" if why else "no leak found"
-    return Decision(answer, p, needed, tuple(listed[place] for place in order), "" if answer != "cannot tell" else why)
+    return Decision(
+        answer,
+        p,
+        needed,
+        tuple(listed[place] for place in order),
+        "" if answer != "cannot tell" else why,
+    )
 
 
 def _share(most: Matrix, own: float) -> float:
@@ -172,7 +203,9 @@ def _share(most: Matrix, own: float) -> float:
 
 def _too_few(ways: float, shuffles: int, needed: float) -> str:
     if shuffles + 1 < 1 / LEVEL:
-        return f"{shuffles} shuffles are too few, {1 / LEVEL - 1:.0f} are the least that tell a leak"
+        return (
+            f"{shuffles} shuffles are too few, {1 / LEVEL - 1:.0f} are the least that tell a leak"
+        )
     if ways < 1 / LEVEL:
         return f"the secret can be shuffled in {ways:.0f} ways, and fewer than {1 / LEVEL:.0f} cannot tell a leak"
     if needed > BLIND:
@@ -211,5 +244,11 @@ def judge(
         )
     fold = secret.folds(seed)
     table = secret.shuffles(fold, shuffles, seed)
-    said = scores(x, labels(secret, table), crossfit(fold), None if secret.within else secret.speaker, families)
+    said = scores(
+        x,
+        labels(secret, table),
+        crossfit(fold),
+        None if secret.within else secret.speaker,
+        families,
+    )
     return decide(secret, fold, (one for of in said for one in reach(secret, table, of)))

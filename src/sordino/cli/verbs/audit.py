@@ -1,4 +1,6 @@
-"""`sordino audit`: what an attacker who retrains learns from a table of vectors, made with whatever tool."""
+"""`sordino audit`: what an attacker who retrains learns from a table of vectors, made with whatever
+tool.
+"""
 
 from __future__ import annotations
 
@@ -19,43 +21,75 @@ if TYPE_CHECKING:
     from sordino.report.vector_estimates import People
 
 TablePath = Annotated[
-    Path, typer.Argument(metavar="TABLE", help="Vectors and labels, a row an utterance: .parquet, .csv or .npz.")
+    Path,
+    typer.Argument(
+        metavar="TABLE", help="Vectors and labels, a row an utterance: .parquet, .csv or .npz."
+    ),
 ]
 SecretOption = Annotated[
-    list[str], typer.Option("--secret", metavar="COLUMN", help="What is to be hidden; again for each further one.")
+    list[str],
+    typer.Option(
+        "--secret", metavar="COLUMN", help="What is to be hidden; again for each further one."
+    ),
 ]
 Speaker = Annotated[str, typer.Option("--speaker", metavar="COLUMN", help="Who speaks.")]
 Task = Annotated[
-    list[str] | None, typer.Option("--task", metavar="COLUMN", help="What is to be kept; again for each further one.")
+    list[str] | None,
+    typer.Option(
+        "--task", metavar="COLUMN", help="What is to be kept; again for each further one."
+    ),
 ]
 Reference = Annotated[
     Path | None,
-    typer.Option("--reference", metavar="ORIGINAL", help="The unprotected vectors of the same rows, a table likewise."),
+    typer.Option(
+        "--reference",
+        metavar="ORIGINAL",
+        help="The unprotected vectors of the same rows, a table likewise.",
+    ),
 ]
 Ignore = Annotated[
     list[str] | None,
-    typer.Option("--ignore", metavar="COLUMN", help="A column that is no dimension, or a pattern; again for more."),
+    typer.Option(
+        "--ignore",
+        metavar="COLUMN",
+        help="A column that is no dimension, or a pattern; again for more.",
+    ),
 ]
 Columns = Annotated[
     list[str] | None,
     typer.Option(
-        "--columns", metavar="PATTERN", help="The dimensions, such as 'x*'; again for more. Else all numbers."
+        "--columns",
+        metavar="PATTERN",
+        help="The dimensions, such as 'x*'; again for more. Else all numbers.",
     ),
 ]
 Continuous = Annotated[
     list[str] | None,
-    typer.Option("--continuous", metavar="COLUMN", help="A secret or task that is measured, not a class, such as age."),
+    typer.Option(
+        "--continuous",
+        metavar="COLUMN",
+        help="A secret or task that is measured, not a class, such as age.",
+    ),
 ]
 Quick = Annotated[
     bool,
-    typer.Option("--quick", help="Without SVMs, forests, boosting and networks: seconds, not minutes."),
+    typer.Option(
+        "--quick", help="Without SVMs, forests, boosting and networks: seconds, not minutes."
+    ),
 ]
 Shuffles = Annotated[
-    int | None, typer.Option("--shuffles", min=1, help="Of the secret; else 39, and 199 with --quick, which cost less.")
+    int | None,
+    typer.Option(
+        "--shuffles", min=1, help="Of the secret; else 39, and 199 with --quick, which cost less."
+    ),
 ]
 Rows = Annotated[
     int | None,
-    typer.Option("--rows", min=1, help="At most so many rows, evenly from all speakers; else as many as take minutes."),
+    typer.Option(
+        "--rows",
+        min=1,
+        help="At most so many rows, evenly from all speakers; else as many as take minutes.",
+    ),
 ]
 
 
@@ -78,8 +112,9 @@ def audit(
 ) -> None:
     """Ask what an attacker who retrains learns from a table of vectors, and how sure that is.
 
-    Writes estimates.csv, run.json and report.html to --out. The verdict on each secret is a test over speakers for the
-    best of many attackers: leak, no leak found, or cannot tell. The same command goes on where a killed run was.
+    Writes estimates.csv, run.json and report.html to --out. The verdict on each secret is a test
+    over speakers for the best of many attackers: leak, no leak found, or cannot tell. The same
+    command goes on where a killed run was.
 
     \b
     Example:
@@ -95,21 +130,40 @@ def audit(
     names, tasks = list(dict.fromkeys(secret)), list(dict.fromkeys(task or ()))
     for path in filter(None, (table, reference)):
         table_size.fits(path)
-    given = audit_table.read(table, names, tasks, speaker, reference, ignore or (), columns or (), continuous or ())
+    given = audit_table.read(
+        table, names, tasks, speaker, reference, ignore or (), columns or (), continuous or ()
+    )
     x, labels, original = given.x, given.labels, given.original
     families = QUICK if quick else FULL
     count = len({*names, *tasks}) * (1 if reference is None else 2)
-    audits = Audit(families, shuffles=shuffles, rows=rows, audits=count, seed=seed, jobs=jobs, cache=out / "units")
-    with threadpool_limits(1):  # sums in another order are other numbers: one thread gives the same bytes anywhere
+    audits = Audit(
+        families,
+        shuffles=shuffles,
+        rows=rows,
+        audits=count,
+        seed=seed,
+        jobs=jobs,
+        cache=out / "units",
+    )
+    with threadpool_limits(
+        1
+    ):  # sums in another order are other numbers: one thread gives the same bytes anywhere
         found = {
             name: audits.run(x, labels[name], labels[speaker], name=name, reference=original)
             for name in (*names, *tasks)
         }
-        people = _people(x, labels[speaker].to_numpy(), original, next(iter(found.values())).rows, seed)
+        people = _people(
+            x, labels[speaker].to_numpy(), original, next(iter(found.values())).rows, seed
+        )
     estimates = vector_page.write(
-        [found[name] for name in names], out, table=table.name, tasks=[found[name] for name in tasks], people=people,
-        columns=given.columns, warnings=given.warnings,
-    )  # fmt: skip
+        [found[name] for name in names],
+        out,
+        table=table.name,
+        tasks=[found[name] for name in tasks],
+        people=people,
+        columns=given.columns,
+        warnings=given.warnings,
+    )
     _tell([found[name] for name in names], estimates, out, json, given)
 
 
@@ -120,24 +174,36 @@ def _people(
     rows: NDArray[np.intp],
     seed: int,
 ) -> People:
-    """Who speaks in the audited rows, where every speaker has two, and how much of the original comes back."""
+    """Who speaks in the audited rows, where every speaker has two, and how much of the original
+    comes back.
+    """
     import numpy as np
 
     from sordino.attack import identity, utility_probes
     from sordino.attack.vector_audit import REFERENCE, RELEASED
     from sordino.report.vector_estimates import People
 
-    given = {RELEASED: x[rows]} if original is None else {RELEASED: x[rows], REFERENCE: original[rows]}
+    given = (
+        {RELEASED: x[rows]} if original is None else {RELEASED: x[rows], REFERENCE: original[rows]}
+    )
     _, who, counts = np.unique(speaker[rows].astype(str), return_inverse=True, return_counts=True)
     known = {}
     if counts.min() > 1:
         known = {release: identity.identify(one, who, seed=seed) for release, one in given.items()}
-    back = None if original is None else utility_probes.crossfitted(x[rows], original[rows], who, seed=seed)
+    back = (
+        None
+        if original is None
+        else utility_probes.crossfitted(x[rows], original[rows], who, seed=seed)
+    )
     return People(known, back, who)
 
 
-def _tell(audits: list[Audited], estimates: pd.DataFrame, out: Path, json: str | None, given: Given) -> None:
-    """Print the columns that were taken and the verdict on each secret, and write both as JSON where asked."""
+def _tell(
+    audits: list[Audited], estimates: pd.DataFrame, out: Path, json: str | None, given: Given
+) -> None:
+    """Print the columns that were taken and the verdict on each secret, and write both as JSON
+    where asked.
+    """
     from rich.table import Table
 
     from sordino.report.tables import limits, number
@@ -147,9 +213,17 @@ def _tell(audits: list[Audited], estimates: pd.DataFrame, out: Path, json: str |
     warnings = [*given.warnings, *above_original(audits, look)]
     warn(warnings)
     if json:
-        verdict = {one.secret.name: {"verdict": one.decision.answer, "p": one.decision.p} for one in audits}
+        verdict = {
+            one.secret.name: {"verdict": one.decision.answer, "p": one.decision.p} for one in audits
+        }
         counts = {one.secret.name: {"audited": len(one.rows), "of": one.of} for one in audits}
-        told = {"report": str(report), "verdict": verdict, "rows": counts, **given.columns, "warnings": warnings}
+        told = {
+            "report": str(report),
+            "verdict": verdict,
+            "rows": counts,
+            **given.columns,
+            "warnings": warnings,
+        }
         write_json(json, told)
     if json == "-":
         return
@@ -161,7 +235,13 @@ def _tell(audits: list[Audited], estimates: pd.DataFrame, out: Path, json: str |
         metric = measure(one.secret)
         found, before = look(one.secret.name, metric), look(one.secret.name, metric, "none")
         value = f"{number(found.value)} {limits(found)}" + (" (UAR)" if metric == "uar" else "")
-        shown.add_row(one.secret.name, one.decision.answer, f"{one.decision.p:.3g}", value, number(before.value),
-                      number(found.chance))  # fmt: skip
+        shown.add_row(
+            one.secret.name,
+            one.decision.answer,
+            f"{one.decision.p:.3g}",
+            value,
+            number(before.value),
+            number(found.chance),
+        )
     say(drawn(audits))
     show(shown, report)

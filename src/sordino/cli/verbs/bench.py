@@ -18,7 +18,9 @@ from sordino.errors import BundleError
 
 app = typer.Typer(no_args_is_help=True, help="Measure speed and size.")
 
-PolicyName = Annotated[str | None, typer.Option("--policy", metavar="NAME", help="Which policy of the bundle.")]
+PolicyName = Annotated[
+    str | None, typer.Option("--policy", metavar="NAME", help="Which policy of the bundle.")
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the synthetic sound.")]
 
 STARTS: Final = 7
@@ -65,7 +67,9 @@ except OSError:
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
 print(json.dumps({**found, "rss_mb": kilobytes / 1024}))
 """
-"""One process: single vectors from features; 60 s of sound, in utterances of 5 s after one to warm up; peak memory."""
+"""One process: single vectors from features; 60 s of sound, in utterances of 5 s after one to warm
+up; peak memory.
+"""
 
 
 @app.callback()
@@ -74,12 +78,15 @@ def _bench() -> None:
 
 
 @app.command("device")
-def device(bundle: BundleFile, policy: PolicyName = None, seed: Seed = 0, json: Json = None) -> None:
-    """Measure a bundle on one core, with synthetic sound: what a device spends on a released vector.
+def device(
+    bundle: BundleFile, policy: PolicyName = None, seed: Seed = 0, json: Json = None
+) -> None:
+    """Measure a bundle on one core, with synthetic sound: what a device spends on a released
+    vector.
 
-    latency_ms_p50 and p99: one vector from its features; rtf: seconds spent on a second of sound, empty where the
-    bundle takes features alone; rss_mb: peak memory of a process that does both; cold_start_s: from nothing to the
-    first vector; bundle_bytes.
+    latency_ms_p50 and p99: one vector from its features; rtf: seconds spent on a second of sound,
+    empty where the bundle takes features alone; rss_mb: peak memory of a process that does both;
+    cold_start_s: from nothing to the first vector; bundle_bytes.
 
     \b
     Example:
@@ -99,22 +106,34 @@ def device(bundle: BundleFile, policy: PolicyName = None, seed: Seed = 0, json: 
     _, said = _timed(WARM, arguments)
     from sordino.device.trust.signature import described
 
-    found: dict[str, Any] = {"rtf": None, **json_.loads(said), "cold_start_s": statistics.median(colds),
-                             "bundle_bytes": _size(bundle, [*whole.files, "manifest.json"]),
-                             "signature": described(whole)}  # fmt: skip
+    found: dict[str, Any] = {
+        "rtf": None,
+        **json_.loads(said),
+        "cold_start_s": statistics.median(colds),
+        "bundle_bytes": _size(bundle, [*whole.files, "manifest.json"]),
+        "signature": described(whole),
+    }
     if json:
         write_json(json, found)
     if json != "-":
         for name, value in found.items():
-            print(f"{name:16} {'-' if value is None else value if isinstance(value, int | str) else f'{value:.4g}'}")
+            print(
+                f"{name:16} {'-' if value is None else value if isinstance(value, int | str) else f'{value:.4g}'}"
+            )
 
 
 def _timed(program: str, arguments: list[str]) -> tuple[float, str]:
-    """Seconds that a fresh process on one core took, and what it printed. Raises `BundleError` where it failed."""
+    """Seconds that a fresh process on one core took, and what it printed. Raises `BundleError`
+    where it failed.
+    """
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False, env=os.environ | one
+        [sys.executable, "-c", program, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | one,
     )
     took = time.perf_counter() - start
     if done.returncode:
@@ -124,4 +143,8 @@ def _timed(program: str, arguments: list[str]) -> tuple[float, str]:
 
 
 def _size(bundle: Path, names: list[str]) -> int:
-    return bundle.stat().st_size if bundle.is_file() else sum((bundle / name).stat().st_size for name in names)
+    return (
+        bundle.stat().st_size
+        if bundle.is_file()
+        else sum((bundle / name).stat().st_size for name in names)
+    )

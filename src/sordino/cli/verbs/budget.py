@@ -1,4 +1,6 @@
-"""`sordino budget`: what a device has released today, and how a user gives the budget of a day back."""
+"""`sordino budget`: what a device has released today, and how a user gives the budget of a day
+back.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,14 @@ from sordino.progress import printable
 app = typer.Typer(no_args_is_help=True, help="Show or reset the count of released vectors.")
 
 File = Annotated[
-    Path, typer.Argument(metavar="PATH", help="The file that counts; by default the one of `sordino release`.")
+    Path,
+    typer.Argument(
+        metavar="PATH", help="The file that counts; by default the one of `sordino release`."
+    ),
 ]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept in a log beside the file.")]
+Reason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept in a log beside the file.")
+]
 
 
 @app.callback()
@@ -40,20 +47,38 @@ def show(path: File = STATE / "budget", json: Json = None) -> None:
     today = datetime.now(UTC).date()
     now = count.on(today)
     if json:
-        write_json(json, {"path": str(path), "day": str(count.day), "used": str(count.used), "released": count.spent,
-                          "today": str(today), "released_today": now.spent})  # fmt: skip
+        write_json(
+            json,
+            {
+                "path": str(path),
+                "day": str(count.day),
+                "used": str(count.used),
+                "released": count.spent,
+                "today": str(today),
+                "released_today": now.spent,
+            },
+        )
     if json == "-":
         return
-    print(printable(f"{path}: {count.spent} released on {count.day}; of the budget of {today}, {now.spent} are spent"))
+    print(
+        printable(
+            f"{path}: {count.spent} released on {count.day}; of the budget of {today}, {now.spent} "
+            "are spent"
+        )
+    )
     if now.used > today:
-        print(f"The clock was ahead: the next budget begins after {now.used}, or with `sordino budget reset`.")
+        print(
+            f"The clock was ahead: the next budget begins after {now.used}, or with `sordino "
+            "budget reset`."
+        )
 
 
 @app.command("reset")
 def reset(reason: Reason, path: File = STATE / "budget", json: Json = None) -> None:
     """Give today's whole budget back, and keep the reason in PATH.resets.
 
-    Use it after a clock was set wrong, or where the file is damaged. Programs that run take it up at their next start.
+    Use it after a clock was set wrong, or where the file is damaged. Programs that run take it up
+    at their next start.
 
     \b
     Example:

@@ -28,7 +28,8 @@ UNSAID = "not said: ask whoever made the bundle before you sell what is made wit
 
 
 ROUNDS_INPUTS = (
-    "Its models round their inputs, as earlier bundles of 8 bits did: a device may release other vectors than those "
+    "Its models round their inputs, as earlier bundles of 8 bits did: a device may release other "
+    "vectors than those "
     "that were attacked. Fit it again."
 )
 """What a reader must know of a bundle whose outputs depend on the processor."""
@@ -58,10 +59,15 @@ def show(bundle: BundleFile, json: Json = None) -> None:
     if json:
         policies = [asdict(one) for one in found.policies.values()]
         write_json(
-            json, {"card": found.card, "policies": policies, "files": {k: len(v) for k, v in found.files.items()},
-                   "hashes": {name: one.policy.digest for name, one in found.policies.items()},
-                   "signature": report(found)}
-        )  # fmt: skip
+            json,
+            {
+                "card": found.card,
+                "policies": policies,
+                "files": {k: len(v) for k, v in found.files.items()},
+                "hashes": {name: one.policy.digest for name, one in found.policies.items()},
+                "signature": report(found),
+            },
+        )
     if json != "-":
         shown = console()
         for part in _shown(found, bundle.name):
@@ -73,14 +79,19 @@ def verify(
     bundle: BundleFile,
     trusted: Annotated[
         list[Path],
-        typer.Option("--trusted", metavar="PUBKEY", help="A public key that may have signed it; again for more."),
+        typer.Option(
+            "--trusted",
+            metavar="PUBKEY",
+            help="A public key that may have signed it; again for more.",
+        ),
     ],
     revoked: Revoked = None,
     json: Json = None,
 ) -> None:
     """Tell whether a bundle is whole and signed by a trusted key, and has not expired.
 
-    Status 1 where it is not, 2 where it cannot be told: no such bundle, or a key that cannot be read.
+    Status 1 where it is not, 2 where it cannot be told: no such bundle, or a key that cannot be
+    read.
 
     \b
     Example:
@@ -92,7 +103,9 @@ def verify(
 
     trusts = trust_from(trusted, revoked, None)
     if trusts is None or not bundle.exists():
-        raise StorageError(f"{bundle}: no such bundle, expected a folder or a .sordino file: check the path")
+        raise StorageError(
+            f"{bundle}: no such bundle, expected a folder or a .sordino file: check the path"
+        )
     found, why = Bundle({}, {}, {}), ""
     try:
         found = read(bundle)
@@ -100,8 +113,15 @@ def verify(
     except BundleError as error:
         why = str(error).removeprefix(f"{bundle}: ")
     if json:
-        write_json(json, {"bundle": str(bundle), "verified": not why, "reason": why or None,
-                          "signature": report(found, not why)})  # fmt: skip
+        write_json(
+            json,
+            {
+                "bundle": str(bundle),
+                "verified": not why,
+                "reason": why or None,
+                "signature": report(found, not why),
+            },
+        )
     if json != "-":
         from sordino.device.trust.signature import described
 
@@ -139,7 +159,10 @@ def sign(
 @app.command("key")
 def key(
     out: Annotated[
-        Path, typer.Option("--out", metavar="NAME", help="Write NAME.pem and NAME.pub.pem; neither may exist.")
+        Path,
+        typer.Option(
+            "--out", metavar="NAME", help="Write NAME.pem and NAME.pub.pem; neither may exist."
+        ),
     ],
     json: Json = None,
 ) -> None:
@@ -156,7 +179,8 @@ def key(
     private, public = (out.with_name(f"{out.name}{end}") for end in (".pem", ".pub.pem"))
     if there := [path for path in (private, public) if path.exists() or path.is_symlink()]:
         raise SignatureError(
-            f"{there[0]}: a key stands there, expected none: choose another name, keys are not replaced"
+            f"{there[0]}: a key stands there, expected none: choose another name, keys are not "
+            "replaced"
         )
     secret, shared = ed25519.generate()
     storage.write(private, secret, durable=True, mode=0o600)
@@ -165,7 +189,12 @@ def key(
     if json:
         write_json(json, found)
     if json != "-":
-        say([f"{private}: private key, readable by you alone", f"{public}: public key {found['id']}"])
+        say(
+            [
+                f"{private}: private key, readable by you alone",
+                f"{public}: public key {found['id']}",
+            ]
+        )
 
 
 def _shown(found: Bundle, file: str) -> list[RenderableType]:
@@ -181,19 +210,27 @@ def _shown(found: Bundle, file: str) -> list[RenderableType]:
     grid = Table.grid(padding=(0, 2))
     for key, value in card.items():
         if value not in ([], {}, None):
-            grid.add_row(Text(printable(key.replace("_", " ")), style="bold"), Text("\n".join(_lines(value))))
+            grid.add_row(
+                Text(printable(key.replace("_", " ")), style="bold"), Text("\n".join(_lines(value)))
+            )
     parts: list[RenderableType] = [title, Text(printable(described(found))), grid]
     for one in found.policies.values():
         line = f"{one.name}: {one.family}, {one.width} numbers an utterance"
         parts += [Text("\nPolicy " + printable(line), style="bold")]
-        parts += [Text("\n".join(map(printable, [*explain(one.policy), f"Hash: {one.policy.digest}"])))]
-    if any(rounds_inputs(content) for name, content in found.files.items() if name.endswith(".onnx")):
+        parts += [
+            Text("\n".join(map(printable, [*explain(one.policy), f"Hash: {one.policy.digest}"])))
+        ]
+    if any(
+        rounds_inputs(content) for name, content in found.files.items() if name.endswith(".onnx")
+    ):
         parts += [Text(f"\n{ROUNDS_INPUTS}")]
     return [*parts, *_audited(audits)]
 
 
 def _audited(audits: Any) -> list[RenderableType]:
-    """What attackers get and what none exceeds, a table each; lines where another than `sordino fit` wrote the card."""
+    """What attackers get and what none exceeds, a table each; lines where another than `sordino
+    fit` wrote the card.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -201,13 +238,31 @@ def _audited(audits: Any) -> list[RenderableType]:
     try:
         for name, audit in audits.items():
             parts.append(Text("\n" + printable(f"{name}: {audit['verdict']}")))
-            reached = Table("release", "required, AUC", *audit["measured"][0]["leaks"], title="whoever retrains, AUC")
+            reached = Table(
+                "release",
+                "required, AUC",
+                *audit["measured"][0]["leaks"],
+                title="whoever retrains, AUC",
+            )
             for one in audit["measured"]:
-                reached.add_row(one["release"], *map(_limits, (one["utility_auc"], *one["leaks"].values())))
+                reached.add_row(
+                    one["release"], *map(_limits, (one["utility_auc"], *one["leaks"].values()))
+                )
             parts.append(reached)
-            bounds = Table("secret", "known beside it", "AUC at most", "upper limit", title="what no attacker exceeds")
+            bounds = Table(
+                "secret",
+                "known beside it",
+                "AUC at most",
+                "upper limit",
+                title="what no attacker exceeds",
+            )
             for one in audit["bounds"]:
-                bounds.add_row(one["secret"], one["known"] or "nothing", _two(one["auc"]), _two(one["auc_high"]))
+                bounds.add_row(
+                    one["secret"],
+                    one["known"] or "nothing",
+                    _two(one["auc"]),
+                    _two(one["auc_high"]),
+                )
             parts += [bounds] if audit["bounds"] else []
     except (AttributeError, IndexError, KeyError, TypeError):
         return [Text("\naudit\n" + "\n".join(_lines(audits)))] if audits else []

@@ -23,7 +23,11 @@ from sordino.cli.verbs.reproduce import Attackers, Features, families
 
 FittedOn = Annotated[
     list[str],
-    typer.Option("--fit-on", metavar="NAME=PATH", help="What is fitted on, as --corpus; again for each further one."),
+    typer.Option(
+        "--fit-on",
+        metavar="NAME=PATH",
+        help="What is fitted on, as --corpus; again for each further one.",
+    ),
 ]
 
 
@@ -41,8 +45,8 @@ def carry(
 ) -> None:
     """Fit releases on some recordings, use them on others, and measure what mends them there.
 
-    Labels of --corpus only measure, but for the conditions that are called calibrated. Writes estimates.csv and
-    run.json to --out.
+    Labels of --corpus only measure, but for the conditions that are called calibrated. Writes
+    estimates.csv and run.json to --out.
 
     \b
     Example:
@@ -53,7 +57,13 @@ def carry(
 
     options = Options(families=families(audit), seed=seed)
     _, guesses = study.carry(
-        corpora_from(fit_on), corpora_from(corpus), out, features=features,
-        releases=tuple(release or study.RELEASES), options=options, cache=cache, jobs=jobs,
-    )  # fmt: skip
+        corpora_from(fit_on),
+        corpora_from(corpus),
+        out,
+        features=features,
+        releases=tuple(release or study.RELEASES),
+        options=options,
+        cache=cache,
+        jobs=jobs,
+    )
     tell_conditions(guesses, "Carried over, mean of three policies", out, json)

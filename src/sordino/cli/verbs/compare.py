@@ -1,4 +1,6 @@
-"""`sordino compare`: every release on your recordings, what each keeps and what attackers who retrain get of it."""
+"""`sordino compare`: every release on your recordings, what each keeps and what attackers who
+retrain get of it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from sordino.cli.options import CACHE, CORES, Cache, CorpusOption, Jobs, Json, Out, Seed, corpora_from, show, write_json
+from sordino.cli.options import (
+    CACHE,
+    CORES,
+    Cache,
+    CorpusOption,
+    Jobs,
+    Json,
+    Out,
+    Seed,
+    corpora_from,
+    show,
+    write_json,
+)
 from sordino.cli.verbs.reproduce import Attackers, Features, families
 
 Releases = Annotated[
@@ -28,8 +42,8 @@ def compare(
 ) -> None:
     """Fit every release, attack each with who retrains, and draw what is kept against what leaks.
 
-    Writes estimates.csv, run.json, report.html and figure.svg to --out. The same command goes on where a killed run
-    was.
+    Writes estimates.csv, run.json, report.html and figure.svg to --out. The same command goes on
+    where a killed run was.
 
     \b
     Example:
@@ -46,7 +60,7 @@ def compare(
     options = Options(releases=releases, families=families(audit), seed=seed)
     estimates = study.compare(
         corpora_from(corpus), out, features=features, options=options, cache=cache, jobs=jobs
-    )  # fmt: skip
+    )
     means = protocol.summary(estimates[~estimates["metric"].str.startswith("bound_")])
     if json:
         figures = {name: means[name].dropna().to_dict() for name in means.columns}

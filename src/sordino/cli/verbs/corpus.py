@@ -31,22 +31,34 @@ def corpus() -> None:
 
 @app.command()
 def check(
-    name: Annotated[str, typer.Argument(metavar="NAME", help=f"One of {', '.join(corpora.ADAPTERS)}.")],
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="Its folder, or the CSV table of a manifest.")],
-    partial: Annotated[bool, typer.Option("--partial", help="Fewer than published is fine, more is not.")] = False,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help=f"One of {', '.join(corpora.ADAPTERS)}.")
+    ],
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="Its folder, or the CSV table of a manifest.")
+    ],
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Fewer than published is fine, more is not.")
+    ] = False,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="PATH", help="A folder for counts.csv and speakers.csv; made when absent."),
+        typer.Option(
+            "--out",
+            metavar="PATH",
+            help="A folder for counts.csv and speakers.csv; made when absent.",
+        ),
     ] = None,
     json: Json = None,
     seed: Seed = 0,  # noqa: ARG001 (every verb takes it; nothing is drawn here)
     jobs: Jobs = CORES,  # noqa: ARG001 (every verb takes it; reading is over in seconds)
 ) -> None:
-    """Print counts by speaker, gender and emotion beside the published ones, and recordings that cannot be used.
+    """Print counts by speaker, gender and emotion beside the published ones, and recordings that
+    cannot be used.
 
-    The header of every recording is read, and start and end are compared with its length. Ends with status 0 when the
-    copy is whole or there is no published count to compare with; 1 when it differs or a recording cannot be used. Where
-    the publication leaves its counts in doubt, a difference is told and the status is 0.
+    The header of every recording is read, and start and end are compared with its length. Ends with
+    status 0 when the copy is whole or there is no published count to compare with; 1 when it
+    differs or a recording cannot be used. Where the publication leaves its counts in doubt, a
+    difference is told and the status is 0.
 
     \b
     Example:
@@ -61,9 +73,14 @@ def check(
     recordings = opened(loaded)
     bad = [replace(recording, file=_relative(recording.file, path)) for recording in recordings.bad]
     missing = {recording.file for recording in recordings.bad}
-    present = loaded.select(~loaded.table["file"].isin(missing).to_numpy()) if len(missing) < recordings.files else None
+    present = (
+        loaded.select(~loaded.table["file"].isin(missing).to_numpy())
+        if len(missing) < recordings.files
+        else None
+    )
     twins = [
-        [_relative(file, path) for file in group] for group in (corpora.check.identical(present) if present else [])
+        [_relative(file, path) for file in group]
+        for group in (corpora.check.identical(present) if present else [])
     ]
     speakers = corpora.check.by_speaker(loaded)
 
@@ -71,12 +88,16 @@ def check(
     if not console.is_terminal:
         console.width = 200  # a file or a pipe has no edge to wrap at
     source = known.source if known else "no published counts to compare with"
-    console.print(escape(f"{loaded.name}: {len(loaded)} utterances, {len(speakers)} speakers ({source})"))
+    console.print(
+        escape(f"{loaded.name}: {len(loaded)} utterances, {len(speakers)} speakers ({source})")
+    )
     warn(loaded.notes)
     console.print(_overview(counts, wrong))
     console.print(_speakers(counts, wrong, speakers))
     for group in twins:
-        console.print(escape(f"byte-identical, kept in one part: {' = '.join(group)}"), soft_wrap=True)
+        console.print(
+            escape(f"byte-identical, kept in one part: {' = '.join(group)}"), soft_wrap=True
+        )
     console.print(escape(_verdict(counts, wrong, doubt)))
     _show_recordings(console, recordings, bad)
 
@@ -86,9 +107,16 @@ def check(
         storage.write(out / "speakers.csv", _csv(speakers))
     if json is not None:
         unusable = [
-            {"utterance": recording.row, "file": recording.file, "reason": recording.reason} for recording in bad
+            {"utterance": recording.row, "file": recording.file, "reason": recording.reason}
+            for recording in bad
         ]
-        result = {"corpus": name, "differs": failed, "doubt": doubt, "counts": table, "byte_identical": twins}
+        result = {
+            "corpus": name,
+            "differs": failed,
+            "doubt": doubt,
+            "counts": table,
+            "byte_identical": twins,
+        }
         result |= {"recordings": recordings.files, "unusable": unusable, "notes": loaded.notes}
         write_json(json, result)
     if failed or bad:
@@ -105,7 +133,8 @@ def _show_recordings(console: Console, recordings: Recordings, bad: Sequence[Bad
     """Recordings under a wrong suffix, and the first of those that cannot be used."""
     if recordings.renamed:
         console.print(
-            f"{len(recordings.renamed)} recording(s) of another format than their suffix says: read as they are"
+            f"{len(recordings.renamed)} recording(s) of another format than their suffix says: "
+            "read as they are"
         )
     if recordings.files and not bad:
         console.print(f"{recordings.files} recording(s) opened, all usable")
@@ -114,7 +143,8 @@ def _show_recordings(console: Console, recordings: Recordings, bad: Sequence[Bad
     if bad:
         more = f", {len(bad) - SHOWN} more than shown: --json lists all" if len(bad) > SHOWN else ""
         console.print(
-            f"{len(bad)} utterance(s) of {recordings.files} recording(s) cannot be used{more}", soft_wrap=True
+            f"{len(bad)} utterance(s) of {recordings.files} recording(s) cannot be used{more}",
+            soft_wrap=True,
         )
 
 
@@ -126,7 +156,9 @@ def _overview(counts: Sequence[Count], wrong: Sequence[Count]) -> Table:
         if count.part != "speaker":
             what = "speakers" if count.part == "speakers" else "utterances"
             label = f"{what}, {names.get(count.name, count.name)}"
-            table.add_row(escape(label), str(count.found), _known(count), "differs" if count in wrong else "")
+            table.add_row(
+                escape(label), str(count.found), _known(count), "differs" if count in wrong else ""
+            )
     return table
 
 

@@ -11,7 +11,8 @@ from sordino.cli.options import CACHE, CORES, Cache, Jobs, Json, Seed, corpora_f
 from sordino.cli.verbs.reproduce import Features
 
 SYNTHETIC = (
-    "This corpus is synthetic: 24 voices of the espeak-ng synthesiser, emotions acted by pitch, rate and loudness. "
+    "This corpus is synthetic: 24 voices of the espeak-ng synthesiser, emotions acted by pitch, "
+    "rate and loudness. "
     "It shows that everything runs and how to read the page; its figures say nothing about people."
 )
 
@@ -20,9 +21,15 @@ DRAWN_FROM = 20
 
 Given = Annotated[
     list[str] | None,
-    typer.Option("--corpus", metavar="NAME=PATH", help="A real corpus instead of the synthetic one; again for more."),
+    typer.Option(
+        "--corpus",
+        metavar="NAME=PATH",
+        help="A real corpus instead of the synthetic one; again for more.",
+    ),
 ]
-Where = Annotated[Path, typer.Option("--out", metavar="PATH", help="Where to write; made when absent.")]
+Where = Annotated[
+    Path, typer.Option("--out", metavar="PATH", help="Where to write; made when absent.")
+]
 
 
 def demo(
@@ -36,11 +43,11 @@ def demo(
 ) -> None:
     """Hide emotions and gender in speech features, attack what is released, and write a report.
 
-    The releases are those of Feng 2021, which do not stop an attacker who retrains, and drawn, which does
-    (from 20 speakers on).
+    The releases are those of Feng 2021, which do not stop an attacker who retrains, and drawn,
+    which does (from 20 speakers on).
 
-    Without --corpus it first makes speech with espeak-ng: about four minutes in all on two cores. openSMILE is needed
-    for features of its own only.
+    Without --corpus it first makes speech with espeak-ng: about four minutes in all on two cores.
+    openSMILE is needed for features of its own only.
 
     \b
     Example:

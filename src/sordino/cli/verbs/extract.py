@@ -6,13 +6,30 @@ from typing import Annotated
 
 import typer
 
-from sordino.cli.options import CACHE, CORES, Cache, CorpusOption, Jobs, Json, Out, Seed, corpora_from, warn, write_json
+from sordino.cli.options import (
+    CACHE,
+    CORES,
+    Cache,
+    CorpusOption,
+    Jobs,
+    Json,
+    Out,
+    Seed,
+    corpora_from,
+    warn,
+    write_json,
+)
 from sordino.errors import AudioError, FeatureError
 from sordino.progress import printable
 
-Features = Annotated[str, typer.Option("--features", metavar="SET", help="mel, IS13, ComParE_2016 or eGeMAPSv02.")]
+Features = Annotated[
+    str, typer.Option("--features", metavar="SET", help="mel, IS13, ComParE_2016 or eGeMAPSv02.")
+]
 
-SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out recordings that cannot be used, and name them.")]
+SkipBad = Annotated[
+    bool,
+    typer.Option("--skip-bad", help="Leave out recordings that cannot be used, and name them."),
+]
 
 
 def extract(
@@ -27,10 +44,10 @@ def extract(
 ) -> None:
     """Turn recordings into feature vectors, one row an utterance.
 
-    The table (.parquet, .csv or .npz) holds file, start and end of each utterance and one column a feature; no label
-    and no speaker. Where recordings cannot be used, the first ten are listed, one a line, and no table is written;
-    --skip-bad leaves them out. The JSON names every one. Computed vectors are kept in the cache: a second
-    run, or one that goes on after a kill, reads them.
+    The table (.parquet, .csv or .npz) holds file, start and end of each utterance and one column a
+    feature; no label and no speaker. Where recordings cannot be used, the first ten are listed, one
+    a line, and no table is written; --skip-bad leaves them out. The JSON names every one. Computed
+    vectors are kept in the cache: a second run, or one that goes on after a kill, reads them.
 
     \b
     Example:
@@ -44,7 +61,9 @@ def extract(
     from sordino.features.vectors import table_suffix
 
     if features not in FEATURE_SETS:
-        raise FeatureError(f"--features {features}: expected one of {', '.join(FEATURE_SETS)}: choose one")
+        raise FeatureError(
+            f"--features {features}: expected one of {', '.join(FEATURE_SETS)}: choose one"
+        )
     table_suffix(out)
     recordings = corpora_from(corpus, keep_absent=True)
     x, bad = usable(features, recordings, cache, jobs)
@@ -55,10 +74,14 @@ def extract(
         warn([f"and {len(bad) - SHOWN} more, --json FILE lists all"])
     if bad and (not skip_bad or len(bad) == len(recordings)):
         if json:
-            write_json(json, {"corpus": recordings.name, "features": features, "unusable": unusable})
+            write_json(
+                json, {"corpus": recordings.name, "features": features, "unusable": unusable}
+            )
         left = "mend them" if skip_bad else "mend them, or leave them out with --skip-bad"
         raise AudioError(f"{counted}: {left}")
-    good = recordings.select(np.setdiff1d(np.arange(len(recordings)), [recording.row for recording in bad]))
+    good = recordings.select(
+        np.setdiff1d(np.arange(len(recordings)), [recording.row for recording in bad])
+    )
     write_vectors(out, x, good, FEATURE_SETS[features].names)
     utterances, dims = x.shape
     if bad:
@@ -66,7 +89,8 @@ def extract(
     if json != "-":
         print(
             printable(
-                f"{out}: {utterances} utterances, {dims} numbers each" + (f", {len(bad)} left out" if bad else "")
+                f"{out}: {utterances} utterances, {dims} numbers each"
+                + (f", {len(bad)} left out" if bad else "")
             )
         )
     if json:

@@ -1,4 +1,6 @@
-"""`sordino fit`: from policies and recordings to a bundle for a device, and what attackers get of what it lets out."""
+"""`sordino fit`: from policies and recordings to a bundle for a device, and what attackers get of
+what it lets out.
+"""
 
 from __future__ import annotations
 
@@ -39,26 +41,38 @@ if TYPE_CHECKING:
 NONE_WITHIN = 1
 """The exit status where no release is within the budget of some policy."""
 
-BEFORE_ROUNDING = (
-    "All figures but those of 8 bits are from before rounding. What no attacker exceeds is not known after it."
-)
+BEFORE_ROUNDING = "All figures but those of 8 bits are from before rounding. What no attacker exceeds is not known after it."
 """What a reader of a rounded bundle must know of its figures."""
 
 Files = Annotated[
     list[Path],
-    typer.Option("--policy", metavar="FILE", help="A policy as TOML; again for more that one bundle is to serve."),
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        help="A policy as TOML; again for more that one bundle is to serve.",
+    ),
 ]
 BudgetOption = Annotated[
     float | None,
-    typer.Option("--budget", metavar="AUC", min=0.5, max=1.0, help="The largest AUC of an attacker that is accepted, "
-                 "of anything hidden, on validation speakers; before that of the policies."),
-]  # fmt: skip
+    typer.Option(
+        "--budget",
+        metavar="AUC",
+        min=0.5,
+        max=1.0,
+        help="The largest AUC of an attacker that is accepted, "
+        "of anything hidden, on validation speakers; before that of the policies.",
+    ),
+]
 Int8 = Annotated[
     bool,
-    typer.Option("--int8", help="Weights in a quarter of the size, and other numbers: attacked again before it ships."),
+    typer.Option(
+        "--int8",
+        help="Weights in a quarter of the size, and other numbers: attacked again before it ships.",
+    ),
 ]
 Report = Annotated[
-    Path | None, typer.Option("--report", metavar="DIR", help="Also write estimates.csv and card.json there.")
+    Path | None,
+    typer.Option("--report", metavar="DIR", help="Also write estimates.csv and card.json there."),
 ]
 
 
@@ -81,13 +95,15 @@ def fit(
 ) -> None:
     """Fit a release for each policy, attack it, and write a bundle that a device runs.
 
-    With a budget the release is the one that keeps the most of the required emotion, as whoever retrains on it tells
-    it, among those of which no attacker gets more on validation speakers. Status 1 where there is none: nothing is
-    written then. With --sign the bundle is signed by a private key (`sordino bundle key` makes one).
+    With a budget the release is the one that keeps the most of the required emotion, as whoever
+    retrains on it tells it, among those of which no attacker gets more on validation speakers.
+    Status 1 where there is none: nothing is written then. With --sign the bundle is signed by a
+    private key (`sordino bundle key` makes one).
 
     \b
     Example:
-      sordino fit --policy policy.toml --corpus ravdess=data/ravdess --out mute.sordino --budget 0.55
+      sordino fit --policy policy.toml --corpus ravdess=data/ravdess --out mute.sordino --budget
+      0.55
     """
     from dataclasses import replace
 
@@ -97,8 +113,14 @@ def fit(
     usable(sign, bundle_version, expires)
     recordings, policies = corpora_from(corpus), _policies(policy)
     fitted = study.fit(
-        recordings, policies, features=features, budget=budget, options=options, cache=cache, jobs=jobs
-    )  # fmt: skip
+        recordings,
+        policies,
+        features=features,
+        budget=budget,
+        options=options,
+        cache=cache,
+        jobs=jobs,
+    )
     rounded = _rounded(fitted, recordings, features, cache, jobs) if int8 and fitted.within else {}
     fitted = _unbounded(fitted) if rounded else fitted
     state = "not written"
@@ -109,7 +131,10 @@ def fit(
     if report:
         _report(fitted, report, rounded)
     if json:
-        write_json(json, _card(fitted, rounded) | {"bundle": str(out) if ships else None, "signature": state})
+        write_json(
+            json,
+            _card(fitted, rounded) | {"bundle": str(out) if ships else None, "signature": state},
+        )
     if json != "-":
         _tell(fitted, console())
         _tell_rounded(rounded, console())
@@ -127,22 +152,35 @@ def _policies(files: list[Path]) -> dict[str, Policy]:
 
     names = [file.stem for file in files]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise PolicyError(f"--policy {', '.join(twice)} comes twice, expected files of different names: rename one")
+        raise PolicyError(
+            f"--policy {', '.join(twice)} comes twice, expected files of different names: rename "
+            "one"
+        )
     return {name: read(file) for name, file in zip(names, files, strict=True)}
 
 
-def _rounded(fitted: Fitted, recordings: Corpus, features: str, cache: Path, jobs: int) -> dict[str, list[Change]]:
-    """What rounding to 8 bits changes, by policy: the first draw's release is written both ways and attacked twice."""
+def _rounded(
+    fitted: Fitted, recordings: Corpus, features: str, cache: Path, jobs: int
+) -> dict[str, list[Change]]:
+    """What rounding to 8 bits changes, by policy: the first draw's release is written both ways and
+    attacked twice.
+    """
     from sordino.corpora import split
     from sordino.export.quantisation import rounding
     from sordino.study import protocol
     from sordino.study.fitting.fit import OPTIONS
 
     emotions = next(iter(fitted.policies.values())).policy.emotions
-    corpus, x = recordings.with_emotions(emotions), protocol.vectors(features, recordings, emotions, cache, jobs)
+    corpus, x = (
+        recordings.with_emotions(emotions),
+        protocol.vectors(features, recordings, emotions, cache, jobs),
+    )
     parts = split.three_party(corpus, fitted.seed)
     asked = partial(rounding, features=fitted.features, scale=OPTIONS.scale, seed=fitted.seed)
-    return {name: asked(x, corpus, parts, one.policy, one.family) for name, one in fitted.policies.items()}
+    return {
+        name: asked(x, corpus, parts, one.policy, one.family)
+        for name, one in fitted.policies.items()
+    }
 
 
 def _tell_rounded(rounded: dict[str, list[Change]], console: Console) -> None:
@@ -151,21 +189,34 @@ def _tell_rounded(rounded: dict[str, list[Change]], console: Console) -> None:
 
     for name, changes in rounded.items():
         for one in changes:
-            verdict = "" if one.holds else ": more than its interval, so nothing is written: leave --int8 out"
+            verdict = (
+                ""
+                if one.holds
+                else ": more than its interval, so nothing is written: leave --int8 out"
+            )
             console.print(
-                f"{name}, 8 bits: {one.secret}, AUC {number(one.rounded.value)}, unrounded {number(one.full.value)} "
+                f"{name}, 8 bits: {one.secret}, AUC {number(one.rounded.value)}, unrounded "
+                f"{number(one.full.value)} "
                 f"[{number(one.full.low)}, {number(one.full.high)}]{verdict}",
-                soft_wrap=True, highlight=False, markup=False,
-            )  # fmt: skip
+                soft_wrap=True,
+                highlight=False,
+                markup=False,
+            )
     if rounded:
         console.print(BEFORE_ROUNDING, soft_wrap=True, highlight=False, markup=False)
 
 
 def _unbounded(fitted: Fitted) -> Fitted:
-    """The same without what no attacker exceeds: bounds are those of decisions that were not rounded."""
+    """The same without what no attacker exceeds: bounds are those of decisions that were not
+    rounded.
+    """
     from dataclasses import replace
 
-    return replace(fitted, joint={}, policies={name: replace(one, bounds={}) for name, one in fitted.policies.items()})
+    return replace(
+        fitted,
+        joint={},
+        policies={name: replace(one, bounds={}) for name, one in fitted.policies.items()},
+    )
 
 
 def _card(fitted: Fitted, rounded: dict[str, list[Change]]) -> dict[str, Any]:
@@ -185,9 +236,20 @@ def _write(fitted: Fitted, out: Path, rounded: dict[str, list[Change]]) -> None:
     """The bundle, of 8 bits where rounding was asked for and judged."""
     from sordino import export
 
-    made = {name: (one.policy, one.release) for name, one in fitted.policies.items() if one.release is not None}
-    export.write(out, fitted.preprocess, made, features=fitted.features, card=_card(fitted, rounded),
-                 int8=bool(rounded), seed=fitted.seed)  # fmt: skip
+    made = {
+        name: (one.policy, one.release)
+        for name, one in fitted.policies.items()
+        if one.release is not None
+    }
+    export.write(
+        out,
+        fitted.preprocess,
+        made,
+        features=fitted.features,
+        card=_card(fitted, rounded),
+        int8=bool(rounded),
+        seed=fitted.seed,
+    )
 
 
 def _report(fitted: Fitted, folder: Path, rounded: dict[str, list[Change]]) -> None:
@@ -197,8 +259,12 @@ def _report(fitted: Fitted, folder: Path, rounded: dict[str, list[Change]]) -> N
     from sordino import storage
     from sordino.report.release_page import csv
 
-    tables = [one.estimates.assign(condition=f"policy={name}") for name, one in fitted.policies.items()]
-    storage.write(folder / "estimates.csv", csv(pd.concat([*tables, fitted.together], ignore_index=True)))
+    tables = [
+        one.estimates.assign(condition=f"policy={name}") for name, one in fitted.policies.items()
+    ]
+    storage.write(
+        folder / "estimates.csv", csv(pd.concat([*tables, fitted.together], ignore_index=True))
+    )
     write_json(str(folder / "card.json"), _card(fitted, rounded))
 
 
@@ -209,7 +275,10 @@ def _tell(fitted: Fitted, console: Console) -> None:
             console.print(_table(f"{name}: validation speakers", one.validation, one.budget))
         if one.measured:
             console.print(_table(f"{name}: test speakers", one.measured, one.budget, _bound(one)))
-        unlabelled = [f"{secret} is hidden but not labelled: it could not be checked." for secret in one.unlabelled]
+        unlabelled = [
+            f"{secret} is hidden but not labelled: it could not be checked."
+            for secret in one.unlabelled
+        ]
         for line in (one.verdict, *unlabelled):
             console.print(line, soft_wrap=True, highlight=False, markup=False)
     for line in (*_together(fitted), f"Commercial use: {fitted.commercial_use}."):
@@ -222,11 +291,23 @@ def _table(title: str, found: Sequence[Reached], budget: float | None, bound: st
 
     from sordino.report.tables import limits, number
 
-    secrets = [name.replace("-", " ") for name in found[0].leaks]  # which may go on in a second line
-    table = Table("release", "required, AUC", *secrets, "budget", title=title, caption=bound or None)
+    secrets = [
+        name.replace("-", " ") for name in found[0].leaks
+    ]  # which may go on in a second line
+    table = Table(
+        "release", "required, AUC", *secrets, "budget", title=title, caption=bound or None
+    )
     for one in found:
-        cells = [f"{number(some.value)} {limits(some)}" for some in (one.utility, *one.leaks.values())]
-        verdict = "" if budget is None or one.release == "none" else "within" if one.within(budget) else "above"
+        cells = [
+            f"{number(some.value)} {limits(some)}" for some in (one.utility, *one.leaks.values())
+        ]
+        verdict = (
+            ""
+            if budget is None or one.release == "none"
+            else "within"
+            if one.within(budget)
+            else "above"
+        )
         table.add_row(one.release, *cells, verdict)
     return table
 
@@ -236,8 +317,13 @@ def _bound(one: Muted) -> str:
     from sordino.report.tables import number
 
     found = {secret: bound for (secret, given), bound in one.bounds.items() if not given}
-    listed = [f"{secret} {number(bound.auc)}, upper limit {number(bound.auc_high)}" for secret, bound in found.items()]
-    return f"No attacker who sees one vector exceeds an AUC of: {'; '.join(listed)}." if listed else ""
+    listed = [
+        f"{secret} {number(bound.auc)}, upper limit {number(bound.auc_high)}"
+        for secret, bound in found.items()
+    ]
+    return (
+        f"No attacker who sees one vector exceeds an AUC of: {'; '.join(listed)}." if listed else ""
+    )
 
 
 def _together(fitted: Fitted) -> list[str]:
@@ -247,8 +333,15 @@ def _together(fitted: Fitted) -> list[str]:
     lines = []
     for name, told in fitted.all_told().items():
         figures = ", ".join(f"{secret} {number(one.value)}" for secret, one in told.items())
-        bounds = {s: one for (policy, s, given), one in fitted.joint.items() if policy == name and not given}
+        bounds = {
+            s: one
+            for (policy, s, given), one in fitted.joint.items()
+            if policy == name and not given
+        }
         limit = ", ".join(f"{secret} {number(one.auc)}" for secret, one in bounds.items())
-        lines.append(f"Who sees one utterance under every policy gets of what {name} hides an AUC of: {figures}"
-                     f"{f' (no attacker more than {limit}, as estimated)' if limit else ''}.")  # fmt: skip
+        lines.append(
+            f"Who sees one utterance under every policy gets of what {name} hides an AUC of: "
+            f"{figures}"
+            f"{f' (no attacker more than {limit}, as estimated)' if limit else ''}."
+        )
     return lines

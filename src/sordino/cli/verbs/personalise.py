@@ -30,7 +30,8 @@ def personalise(
     jobs: Jobs = CORES,
     json: Json = None,
 ) -> None:
-    """Hear some utterances of a user first, take off what the user adds, and measure what that keeps and what it tells.
+    """Hear some utterances of a user first, take off what the user adds, and measure what that
+    keeps and what it tells.
 
     Writes estimates.csv and run.json to --out.
 
@@ -43,7 +44,12 @@ def personalise(
 
     options = Options(families=families(audit), measured_on=measured_on, seed=seed)
     _, guesses = study.personalise(
-        corpora_from(corpus), out, features=features, releases=tuple(release or study.RELEASES), options=options,
-        cache=cache, jobs=jobs,
-    )  # fmt: skip
+        corpora_from(corpus),
+        out,
+        features=features,
+        releases=tuple(release or study.RELEASES),
+        options=options,
+        cache=cache,
+        jobs=jobs,
+    )
     tell_conditions(guesses, "Users known, mean of three policies", out, json)

@@ -22,7 +22,8 @@ def _policy() -> None:
 
 @app.command("check")
 def check(file: File, json: Json = None) -> None:
-    """Explain in words what a policy lets out and what it hides; status 2 where it asks for what cannot be.
+    """Explain in words what a policy lets out and what it hides; status 2 where it asks for what
+    cannot be.
 
     \b
     Example:

@@ -26,29 +26,49 @@ if TYPE_CHECKING:
 BundleFile = Annotated[Path, typer.Argument(metavar="BUNDLE", help="What `sordino fit` wrote.")]
 Files = Annotated[
     list[str] | None,
-    typer.Argument(metavar="FILE", help="A recording of one utterance; again for others. - is a WAV stream that comes "
-                   "in on standard input."),
-]  # fmt: skip
+    typer.Argument(
+        metavar="FILE",
+        help="A recording of one utterance; again for others. - is a WAV stream that comes "
+        "in on standard input.",
+    ),
+]
 PolicyName = Annotated[
     str | None,
-    typer.Option("--policy", metavar="NAME", help="Which policy of the bundle; needed where it has several."),
+    typer.Option(
+        "--policy", metavar="NAME", help="Which policy of the bundle; needed where it has several."
+    ),
 ]
 Key = Annotated[
     int | None,
-    typer.Option("--seed", min=0, help="Draw by this instead of by the key that is kept for the device."),
+    typer.Option(
+        "--seed", min=0, help="Draw by this instead of by the key that is kept for the device."
+    ),
 ]
-Microphone = Annotated[bool, typer.Option("--microphone", help="Listen to the microphone until Ctrl-C.")]
+Microphone = Annotated[
+    bool, typer.Option("--microphone", help="Listen to the microphone until Ctrl-C.")
+]
 Raw = Annotated[
     int | None,
-    typer.Option("--raw", metavar="HZ", help="What comes in on standard input has no header: 16 bits, one channel."),
+    typer.Option(
+        "--raw",
+        metavar="HZ",
+        help="What comes in on standard input has no header: 16 bits, one channel.",
+    ),
 ]
 BudgetFile = Annotated[
     Path | None,
-    typer.Option("--budget-file", metavar="PATH", help="Where the vectors of a day are counted; one for a device."),
+    typer.Option(
+        "--budget-file",
+        metavar="PATH",
+        help="Where the vectors of a day are counted; one for a device.",
+    ),
 ]
 Paths = Annotated[
     bool,
-    typer.Option("--paths", help="Write the path of each recording to the table, not an id that tells nothing."),
+    typer.Option(
+        "--paths",
+        help="Write the path of each recording to the table, not an id that tells nothing.",
+    ),
 ]
 
 WITHHELD = 1
@@ -72,16 +92,18 @@ def release(
 ) -> None:
     """Release one vector of each utterance, as a policy says, and nothing else.
 
-    A recording is one utterance; a stream is cut into its utterances. The table (.npz, .csv, or .parquet where pyarrow
-    is installed) holds a vector and an id of each, in the order of the ids; --json tells the recording of an id. With
-    --paths it holds paths in the order given, which may tell what the vectors hide.
+    A recording is one utterance; a stream is cut into its utterances. The table (.npz, .csv, or
+    .parquet where pyarrow is installed) holds a vector and an id of each, in the order of the ids;
+    --json tells the recording of an id. With --paths it holds paths in the order given, which may
+    tell what the vectors hide.
 
-    Where an utterance cannot be used nothing is released: standard error says why, and the status is 1. From a stream,
-    a .csv grows line by line, and what stands there is added to; other tables are written at the end. Ctrl-C ends a
-    stream.
+    Where an utterance cannot be used nothing is released: standard error says why, and the status
+    is 1. From a stream, a .csv grows line by line, and what stands there is added to; other tables
+    are written at the end. Ctrl-C ends a stream.
 
-    With --trusted only a bundle runs that is signed by one of these keys, has not expired, and is no older than the
-    last that ran here; with --floor only a policy that reaches it. Status 2 otherwise.
+    With --trusted only a bundle runs that is signed by one of these keys, has not expired, and is
+    no older than the last that ran here; with --floor only a policy that reaches it. Status 2
+    otherwise.
 
     \b
     Example:
@@ -96,18 +118,29 @@ def release(
     if not (files or microphone):
         raise AudioError("nothing to hear, expected FILE, - or --microphone: name one")
     if raw is not None and "-" not in (files or ()):
-        raise AudioError(f"--raw {raw} without standard input, expected -: give it in place of a FILE")
+        raise AudioError(
+            f"--raw {raw} without standard input, expected -: give it in place of a FILE"
+        )
     whole = read(bundle)
-    limited = budget_file or any(one.policy.budget.per_day is not None for one in whole.policies.values())
+    limited = budget_file or any(
+        one.policy.budget.per_day is not None for one in whole.policies.values()
+    )
     counted = budget_file or STATE.expanduser() / "budget" if limited else None
     budget = DailyBudget(counted, lambda: datetime.now(UTC).date()) if counted else None
-    key = of_policy(kept(STATE.expanduser() / "key") if seed is None else seed, policy or next(iter(whole.policies)))
+    key = of_policy(
+        kept(STATE.expanduser() / "key") if seed is None else seed,
+        policy or next(iter(whole.policies)),
+    )
     trusts = trust_from(trusted, revoked, STATE.expanduser() / "versions")
     runtime = Runtime(whole, policy, key, budget, trusted=trusts, floor=floor_from(floor))
     signed = described(whole, bool(trusts))
     column = table.FILE if paths else table.UTTERANCE
     grows, by_id = endless and kind == ".csv", not (paths or endless)
-    rows = table.Lines(out, runtime.width, column) if grows else table.Whole(out, column, by_name=by_id)
+    rows = (
+        table.Lines(out, runtime.width, column)
+        if grows
+        else table.Whole(out, column, by_name=by_id)
+    )
     ids, recordings = secrets.randbits(128) if endless else key, dict[str, str]()
     withheld: dict[str, Counter[str]] = {}
     try:
@@ -130,14 +163,24 @@ def release(
         vectors = "vector" if rows.count == 1 else "vectors"
         print(
             printable(
-                f"{out}: {rows.count} {vectors} released, {held} withheld, under policy {runtime.name} ({signed})"
+                f"{out}: {rows.count} {vectors} released, {held} withheld, under policy "
+                f"{runtime.name} ({signed})"
             )
         )
     if json:
         told = {name: ", ".join(reasons) for name, reasons in withheld.items()}
         known = {"utterances": recordings} if by_id else {}
-        write_json(json, {"policy": runtime.name, "released": rows.count, "withheld": told, "out": str(out),
-                          "signature": report(whole, bool(trusts)), **known})  # fmt: skip
+        write_json(
+            json,
+            {
+                "policy": runtime.name,
+                "released": rows.count,
+                "withheld": told,
+                "out": str(out),
+                "signature": report(whole, bool(trusts)),
+                **known,
+            },
+        )
     if held and not endless:
         raise typer.Exit(WITHHELD)
 
@@ -145,11 +188,17 @@ def release(
 def _heard(
     runtime: Runtime, files: Sequence[str], microphone: bool, raw: int | None
 ) -> Iterator[tuple[str, Released | str]]:
-    """What comes of each recording and of each utterance of a stream: a vector, or why there is none."""
+    """What comes of each recording and of each utterance of a stream: a vector, or why there is
+    none.
+    """
     from sordino.device.sound.microphone import listen
 
     for file in files:
-        yield from _streamed(runtime, file, *_standard_input(raw)) if file == "-" else [(file, _uttered(runtime, file))]
+        yield from (
+            _streamed(runtime, file, *_standard_input(raw))
+            if file == "-"
+            else [(file, _uttered(runtime, file))]
+        )
     if microphone:
         rate, blocks = listen()
         typer.echo("listening: Ctrl-C ends", err=True)

@@ -1,4 +1,6 @@
-"""`sordino reproduce`: a paper's study on your recordings, with attackers who retrain beside the paper's own."""
+"""`sordino reproduce`: a paper's study on your recordings, with attackers who retrain beside the
+paper's own.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from sordino.cli.options import CACHE, CORES, Cache, CorpusOption, Jobs, Json, Out, Seed, corpora_from, show, write_json
+from sordino.cli.options import (
+    CACHE,
+    CORES,
+    Cache,
+    CorpusOption,
+    Jobs,
+    Json,
+    Out,
+    Seed,
+    corpora_from,
+    show,
+    write_json,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,33 +31,48 @@ app = typer.Typer(no_args_is_help=True, help="Reproduce a paper's study.")
 Features = Annotated[
     str,
     typer.Option(
-        "--features", metavar="SET", help="mel, IS13, ComParE_2016, eGeMAPSv02, or a table of vectors: FILE.parquet."
+        "--features",
+        metavar="SET",
+        help="mel, IS13, ComParE_2016, eGeMAPSv02, or a table of vectors: FILE.parquet.",
     ),
 ]
 Held = Literal["speaker", "utterance"]
 Validation = Annotated[
-    Held, typer.Option("--validation", help="What stops the transform: held-out speakers or utterances.")
+    Held,
+    typer.Option("--validation", help="What stops the transform: held-out speakers or utterances."),
 ]
-RiskValidation = Annotated[Held, typer.Option("--risk-validation", help="What stops the risk model.")]
-Scale = Annotated[Literal["minmax", "zscore"], typer.Option("--scale", help="How features are scaled before PCA.")]
+RiskValidation = Annotated[
+    Held, typer.Option("--risk-validation", help="What stops the risk model.")
+]
+Scale = Annotated[
+    Literal["minmax", "zscore"], typer.Option("--scale", help="How features are scaled before PCA.")
+]
 FitOn = Annotated[
-    Literal["transform", "risk", "both"], typer.Option("--fit-on", help="Whose rows decide scaling and PCA.")
+    Literal["transform", "risk", "both"],
+    typer.Option("--fit-on", help="Whose rows decide scaling and PCA."),
 ]
 Redraw = Annotated[
-    Literal["run", "epoch"], typer.Option("--redraw", help="How often sensitive rows get new neutral targets.")
+    Literal["run", "epoch"],
+    typer.Option("--redraw", help="How often sensitive rows get new neutral targets."),
 ]
 Schedule = Annotated[
-    Literal["constant", "dann", "warm-up"], typer.Option("--schedule", help="How the gradient reversal grows.")
+    Literal["constant", "dann", "warm-up"],
+    typer.Option("--schedule", help="How the gradient reversal grows."),
 ]
 MeasuredOn = Annotated[
     Literal["test", "validation"],
-    typer.Option("--measured-on", help="validation studies recipes on the transform party's validation speakers only."),
+    typer.Option(
+        "--measured-on",
+        help="validation studies recipes on the transform party's validation speakers only.",
+    ),
 ]
 
 
 Attackers = Annotated[
     Literal["quick", "full"],
-    typer.Option("--audit", help="full adds SVMs, forests, boosting and networks to the attackers: slow."),
+    typer.Option(
+        "--audit", help="full adds SVMs, forests, boosting and networks to the attackers: slow."
+    ),
 ]
 
 
@@ -79,11 +108,13 @@ def feng2021(
 ) -> None:
     """Hide emotions and gender as in Feng 2021, and see who still finds them.
 
-    Writes estimates.csv, run.json, report.html and figures to --out. The same command goes on where a killed run was.
+    Writes estimates.csv, run.json, report.html and figures to --out. The same command goes on where
+    a killed run was.
 
     \b
     Example:
-      sordino reproduce feng2021 --corpus ravdess=data/ravdess --corpus emodb=data/emodb --out feng2021
+      sordino reproduce feng2021 --corpus ravdess=data/ravdess --corpus emodb=data/emodb --out
+      feng2021
     """
     from sordino.study import Options
     from sordino.study import feng2021 as study
@@ -100,24 +131,35 @@ def feng2021(
         seed=seed,
     )
     recordings = corpora_from(corpus)
-    estimates = study.reproduce(recordings, out, features=features, options=options, cache=cache, jobs=jobs)
+    estimates = study.reproduce(
+        recordings, out, features=features, options=options, cache=cache, jobs=jobs
+    )
     tell(estimates, out, json)
 
 
 Normalise = Annotated[
     Literal["speaker", "utterance", "corpus", "running"],
-    typer.Option("--normalise", help="How the audio is brought to one scale; speaker is the paper's."),
+    typer.Option(
+        "--normalise", help="How the audio is brought to one scale; speaker is the paper's."
+    ),
 ]
 Only = Annotated[
     list[str] | None,
     typer.Option(
-        "--only", metavar="SECTION", help="A part of the study, as audio-activation or sweep; again for more."
+        "--only",
+        metavar="SECTION",
+        help="A part of the study, as audio-activation or sweep; again for more.",
     ),
 ]
 Words = Annotated[
-    Path | None, typer.Option("--words", metavar="FILE", help="Word vectors: .bin, .txt or .kv; else they are learnt.")
+    Path | None,
+    typer.Option(
+        "--words", metavar="FILE", help="Word vectors: .bin, .txt or .kv; else they are learnt."
+    ),
 ]
-Grid = Annotated[bool, typer.Option("--grid", help="Search the paper's grid on validation speakers: takes days.")]
+Grid = Annotated[
+    bool, typer.Option("--grid", help="Search the paper's grid on validation speakers: takes days.")
+]
 Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Networks a fold; the paper has 3.")]
 
 
@@ -136,22 +178,27 @@ def jaiswal2020(
     jobs: Jobs = CORES,
     json: Json = None,
 ) -> None:
-    """Train embeddings that are to forget gender and speaker as in Jaiswal 2020, and see who still finds them.
+    """Train embeddings that are to forget gender and speaker as in Jaiswal 2020, and see who still
+    finds them.
 
-    Writes estimates.csv, run.json and report.html to --out. The same command goes on where a killed run was.
+    Writes estimates.csv, run.json and report.html to --out. The same command goes on where a killed
+    run was.
 
     \b
     Example:
-      sordino reproduce jaiswal2020 --corpus ravdess=data/ravdess --only audio-activation --out jaiswal2020
+      sordino reproduce jaiswal2020 --corpus ravdess=data/ravdess --only audio-activation --out
+      jaiswal2020
     """
     from sordino.study import jaiswal2020 as study
     from sordino.study.jaiswal2020.variants import Options
 
-    options = Options(families=families(audit), normalise=normalise, grid=grid, seeds=seeds, seed=seed)
+    options = Options(
+        families=families(audit), normalise=normalise, grid=grid, seeds=seeds, seed=seed
+    )
     recordings = corpora_from(corpus)
     estimates = study.reproduce(
         recordings, out, options=options, only=only or (), words=words, cache=cache, jobs=jobs
-    )  # fmt: skip
+    )
     tell_embeddings(estimates, out, json)
 
 
@@ -161,7 +208,9 @@ def tell_embeddings(estimates: pd.DataFrame, out: Path, json: str | None) -> Non
 
     table = summary(estimates)
     if json:
-        write_json(json, {"report": str(out / "report.html"), "embeddings": table.to_dict("records")})
+        write_json(
+            json, {"report": str(out / "report.html"), "embeddings": table.to_dict("records")}
+        )
     if json == "-":
         return
     from rich.table import Table
@@ -194,11 +243,15 @@ SHOWN = {
         "AUC, gender": "semi-informed gender auc",
     },
 }
-"""What the terminal shows: heading, words, and the figure's name in `sordino.study.protocol.summary`."""
+"""What the terminal shows: heading, words, and the figure's name in
+`sordino.study.protocol.summary`.
+"""
 
 
 def tell(estimates: pd.DataFrame, out: Path, json: str | None) -> None:
-    """Print the means over the three policies and where the report is; write all of them as JSON where asked."""
+    """Print the means over the three policies and where the report is; write all of them as JSON
+    where asked.
+    """
     from sordino.study.protocol import summary
 
     means = summary(estimates)

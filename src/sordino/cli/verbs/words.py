@@ -9,7 +9,12 @@ import typer
 
 from sordino.cli.options import CORES, CorpusOption, Jobs, Json, Seed, corpora_from, say, write_json
 
-Kv = Annotated[Path, typer.Option("--out", metavar="FILE.kv", help="Where to write; its folder is made when absent.")]
+Kv = Annotated[
+    Path,
+    typer.Option(
+        "--out", metavar="FILE.kv", help="Where to write; its folder is made when absent."
+    ),
+]
 Dims = Annotated[int, typer.Option("--dims", min=1, help="The length of a word's vector.")]
 
 app = typer.Typer(help="Train word vectors on transcripts.", no_args_is_help=True)
@@ -29,10 +34,11 @@ def train(
     jobs: Jobs = CORES,  # noqa: ARG001  every verb takes it; one thread gives the same vectors every time
     json: Json = None,
 ) -> None:
-    """Train word2vec's skip-gram on the transcripts of whole corpora, for those who have no vectors to read.
+    """Train word2vec's skip-gram on the transcripts of whole corpora, for those who have no vectors
+    to read.
 
-    It writes FILE.kv and, beside it, FILE.kv.vectors.npy: keep both. Give corpora that no model is tested on; a study
-    trains vectors of its own in every fold, on its training speakers.
+    It writes FILE.kv and, beside it, FILE.kv.vectors.npy: keep both. Give corpora that no model is
+    tested on; a study trains vectors of its own in every fold, on its training speakers.
 
     \b
     Example:
@@ -57,6 +63,11 @@ def train(
         "out": str(out),
     }
     if json != "-":
-        say([f"{result['words']} words of {result['transcripts']} transcripts, {learnt.dims} dimensions: {out}"])
+        say(
+            [
+                f"{result['words']} words of {result['transcripts']} transcripts, {learnt.dims} "
+                f"dimensions: {out}"
+            ]
+        )
     if json:
         write_json(json, result)

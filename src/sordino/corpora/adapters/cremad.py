@@ -1,6 +1,8 @@
-"""CREMA-D, the crowd-sourced emotional multimodal actors dataset: 91 actors, 12 sentences, six emotions.
+"""CREMA-D, the crowd-sourced emotional multimodal actors dataset: 91 actors, 12 sentences, six
+emotions.
 
-Cao, Cooper, Keutmann, Gur, Nenkova and Verma 2014, IEEE Transactions on Affective Computing 5(4), 377-390.
+Cao, Cooper, Keutmann, Gur, Nenkova and Verma 2014, IEEE Transactions on Affective Computing 5(4),
+377-390.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
 
 NAME: Final = "cremad"
-LAYOUT: Final = "AudioWAV/1001_DFA_ANG_XX.wav ... with VideoDemographics.csv beside AudioWAV (WAV or FLAC)"
+LAYOUT: Final = (
+    "AudioWAV/1001_DFA_ANG_XX.wav ... with VideoDemographics.csv beside AudioWAV (WAV or FLAC)"
+)
 
 Labels = Literal["intended", "perceived"]
 
@@ -31,7 +35,9 @@ EMOTIONS: Final = {
     "SAD": "sad",
 }
 INTENSITIES: Final = {"LO": "low", "MD": "medium", "HI": "high", "XX": "", "X": ""}
-"""XX is unspecified: only the sentence IEO was said at three levels. One official name, 1040_ITH_SAD_X, has one X."""
+"""XX is unspecified: only the sentence IEO was said at three levels. One official name,
+1040_ITH_SAD_X, has one X.
+"""
 
 SENTENCES: Final = {
     "DFA": "Don't forget a jacket.",
@@ -62,7 +68,9 @@ def parse(name: str) -> dict[str, str]:
     >>> parse("1001_IEO_HAP_LO")["emotion"], parse("1001_IEO_HAP_LO")["intensity"]
     ('happy', 'low')
     """
-    field = layout.fields(name, _NAME, "<actor>_<sentence>_<emotion>_<intensity> such as 1001_DFA_ANG_XX")
+    field = layout.fields(
+        name, _NAME, "<actor>_<sentence>_<emotion>_<intensity> such as 1001_DFA_ANG_XX"
+    )
     return {
         "speaker": field["actor"],
         "emotion": EMOTIONS[field["emotion"]],
@@ -74,20 +82,24 @@ def parse(name: str) -> dict[str, str]:
 def load(root: Path, labels: Labels = "intended") -> Corpus:
     """The corpus under a folder that has `AudioWAV` and `VideoDemographics.csv`.
 
-    `labels="intended"` takes the emotion in the file name: what the actor was asked for, and what the counts of
-    Feng 2021 are. `"perceived"` takes the vote of the listeners who had the voice alone (column `VoiceVote` of
-    `processedResults/summaryTable.csv`); a tie is the emotion `other`.
+    `labels="intended"` takes the emotion in the file name: what the actor was asked for, and what
+    the counts of Feng 2021 are. `"perceived"` takes the vote of the listeners who had the voice
+    alone (column `VoiceVote` of `processedResults/summaryTable.csv`); a tie is the emotion `other`.
 
     Raises `CorpusError` when a table is missing or lacks an actor or a recording.
     """
     if labels not in ("intended", "perceived"):
-        raise CorpusError(f"labels {labels!r}, expected 'intended' or 'perceived': choose one of them")
+        raise CorpusError(
+            f"labels {labels!r}, expected 'intended' or 'perceived': choose one of them"
+        )
     files = layout.recordings(root, "AudioWAV/*", LAYOUT)
     rows = pd.DataFrame([{"file": str(file), **parse(file.stem)} for file in files])
     actors = _actors(root / "VideoDemographics.csv")
     unknown = sorted(set(rows["speaker"]) - set(actors))
     if unknown:
-        raise CorpusError(f"{root}: {len(unknown)} actor(s) without a row in VideoDemographics.csv: add them")
+        raise CorpusError(
+            f"{root}: {len(unknown)} actor(s) without a row in VideoDemographics.csv: add them"
+        )
     rows["gender"] = [actors[actor][0] for actor in rows["speaker"]]
     rows["age"] = [actors[actor][1] for actor in rows["speaker"]]
     if labels == "perceived":
@@ -102,17 +114,26 @@ def _actors(path: Path) -> dict[str, tuple[str, float]]:
         try:
             known[row["actorid"]] = (define.gender(row["sex"]), float(row["age"]))
         except ValueError as error:
-            raise CorpusError(f"{path}, row {number}: age {row['age']!r}, expected years: mend it") from error
+            raise CorpusError(
+                f"{path}, row {number}: age {row['age']!r}, expected years: mend it"
+            ) from error
     return known
 
 
 def _perceived(path: Path, files: list[Path]) -> list[str]:
-    """The voted emotion of each recording; `VoiceVote` is a letter, or letters joined by colons where votes tie."""
+    """The voted emotion of each recording; `VoiceVote` is a letter, or letters joined by colons
+    where votes tie.
+    """
     letters = {code[0]: emotion for code, emotion in EMOTIONS.items()}
-    votes = {row["filename"]: letters.get(row["voicevote"], "other") for _, row in sheet.read(path, _VOTES)}
+    votes = {
+        row["filename"]: letters.get(row["voicevote"], "other")
+        for _, row in sheet.read(path, _VOTES)
+    }
     missing = sum(_official(file.stem) not in votes for file in files)
     if missing:
-        raise CorpusError(f"{path}: no vote for {missing} recording(s), expected one each: get the official table")
+        raise CorpusError(
+            f"{path}: no vote for {missing} recording(s), expected one each: get the official table"
+        )
     return [votes[_official(file.stem)] for file in files]
 
 

@@ -1,6 +1,8 @@
-"""EMO-DB, the Berlin database of emotional speech: ten actors, ten sentences, seven emotions, in German.
+"""EMO-DB, the Berlin database of emotional speech: ten actors, ten sentences, seven emotions, in
+German.
 
-Burkhardt, Paeschke, Rolfes, Sendlmeier and Weiss 2005, Interspeech, 1517-1520; names and ages from its documentation.
+Burkhardt, Paeschke, Rolfes, Sendlmeier and Weiss 2005, Interspeech, 1517-1520; names and ages from
+its documentation.
 """
 
 from __future__ import annotations
@@ -50,7 +52,8 @@ SENTENCES: Final = {
     "a05": "Das schwarze Stück Papier befindet sich da oben neben dem Holzstück.",
     "a07": "In sieben Stunden wird es soweit sein.",
     "b01": "Was sind denn das für Tüten, die da unter dem Tisch stehen?",  # codespell:ignore
-    "b02": "Sie haben es gerade hochgetragen und jetzt gehen sie wieder runter.",  # codespell:ignore
+    # codespell:ignore
+    "b02": "Sie haben es gerade hochgetragen und jetzt gehen sie wieder runter.",
     "b03": "An den Wochenenden bin ich jetzt immer nach Hause gefahren und habe Agnes besucht.",
     "b09": "Ich will das eben wegbringen und dann mit Karl was trinken gehen.",
     "b10": "Die wird auf dem Platz sein, wo wir sie immer hinlegen.",  # codespell:ignore
@@ -83,4 +86,6 @@ def parse(name: str) -> dict[str, str | float]:
 def load(root: Path) -> Corpus:
     """The corpus under a folder that has the recordings in `wav`."""
     files = layout.recordings(root, "wav/*", LAYOUT)
-    return table.make(NAME, pd.DataFrame([{"file": str(file), **parse(file.stem)} for file in files]))
+    return table.make(
+        NAME, pd.DataFrame([{"file": str(file), **parse(file.stem)} for file in files])
+    )

@@ -1,7 +1,9 @@
-"""IEMOCAP, the interactive emotional dyadic motion capture database: ten actors in five sessions of two.
+"""IEMOCAP, the interactive emotional dyadic motion capture database: ten actors in five sessions of
+two.
 
-Busso et al. 2008, Language Resources and Evaluation 42(4), 335-359. `happy` is what the listeners called happiness;
-`excited` stays an emotion of its own. Utterances on which the listeners did not agree (`xxx`) are `other`.
+Busso et al. 2008, Language Resources and Evaluation 42(4), 335-359. `happy` is what the listeners
+called happiness; `excited` stays an emotion of its own. Utterances on which the listeners did not
+agree (`xxx`) are `other`.
 """
 
 from __future__ import annotations
@@ -27,10 +29,16 @@ LAYOUT: Final = (
 SCALE: Final = 5.0
 """Points of the scale that the listeners rated on."""
 
-_NAME: Final = re.compile(r"(?P<dialogue>(?P<session>Ses0[1-5])[FM]_\w+)_(?P<gender>[FM])(?:XX)?[0-9]+")
+_NAME: Final = re.compile(
+    r"(?P<dialogue>(?P<session>Ses0[1-5])[FM]_\w+)_(?P<gender>[FM])(?:XX)?[0-9]+"
+)
 _NUMBER: Final = r"\s*([0-9]+(?:\.[0-9]+)?)\s*"
-_LABEL: Final = re.compile(rf"\[{_NUMBER}-{_NUMBER}\]\s+(\S+)\s+(\w+)\s+\[{_NUMBER},{_NUMBER},{_NUMBER}\]\s*")
-"""`[6.2901 - 8.2357]	Ses01F_impro01_F000	neu	[2.5000, 2.5000, 2.5000]`: valence, activation, dominance."""
+_LABEL: Final = re.compile(
+    rf"\[{_NUMBER}-{_NUMBER}\]\s+(\S+)\s+(\w+)\s+\[{_NUMBER},{_NUMBER},{_NUMBER}\]\s*"
+)
+"""`[6.2901 - 8.2357]   Ses01F_impro01_F000     neu     [2.5000, 2.5000, 2.5000]`: valence,
+activation, dominance.
+"""
 _TURN: Final = re.compile(r"(\S+)\s+\[[0-9. -]+\]:\s*(.*)")
 """`Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me.`"""
 
@@ -38,8 +46,8 @@ _TURN: Final = re.compile(r"(\S+)\s+\[[0-9. -]+\]:\s*(.*)")
 def parse(name: str) -> dict[str, str]:
     """Speaker, gender, session and dialogue in the name of an utterance.
 
-    The letter after the session names the actor who wore the markers, the last one the actor who speaks.
-    Raises `CorpusError` for a name of another form.
+    The letter after the session names the actor who wore the markers, the last one the actor who
+    speaks. Raises `CorpusError` for a name of another form.
 
     >>> parse("Ses01F_impro01_M003")["speaker"], parse("Ses01F_impro01_M003")["dialogue"]
     ('Ses01M', 'Ses01F_impro01')
@@ -54,10 +62,11 @@ def parse(name: str) -> dict[str, str]:
 
 
 def labels(text: str) -> dict[str, dict[str, str | float]]:
-    """Utterance to emotion, activation, valence and their scale, from the text of an `EmoEvaluation` file.
+    """Utterance to emotion, activation, valence and their scale, from the text of an
+    `EmoEvaluation` file.
 
-    Activation and valence are means over listeners on the scale 1 (calm, negative) to 5 (excited, positive). Lines of
-    single listeners between the summaries are passed over.
+    Activation and valence are means over listeners on the scale 1 (calm, negative) to 5 (excited,
+    positive). Lines of single listeners between the summaries are passed over.
     """
     found = {}
     for line in text.splitlines():
@@ -65,7 +74,12 @@ def labels(text: str) -> dict[str, dict[str, str | float]]:
         if match:
             _, _, name, emotion, valence, activation, _ = match.groups()
             known: dict[str, str | float] = {"emotion": define.emotion(emotion)}
-            found[name] = {**known, "activation": float(activation), "valence": float(valence), "scale": SCALE}
+            found[name] = {
+                **known,
+                "activation": float(activation),
+                "valence": float(valence),
+                "scale": SCALE,
+            }
     return found
 
 
@@ -78,10 +92,11 @@ def transcripts(text: str) -> dict[str, str]:
 def load(root: Path) -> Corpus:
     """The corpus under a folder with `Session1` to `Session5`.
 
-    Recordings that no line of their dialogue's label file names are left out, as are lines without a recording.
-    Both actors are heard in each recording, hence the column `session`.
+    Recordings that no line of their dialogue's label file names are left out, as are lines without
+    a recording. Both actors are heard in each recording, hence the column `session`.
 
-    Raises `CorpusError` when the label file of a dialogue is absent or labels none of its recordings.
+    Raises `CorpusError` when the label file of a dialogue is absent or labels none of its
+    recordings.
     """
     files = layout.recordings(root, "Session[1-5]/sentences/wav/*/*", LAYOUT)
     dialogues: dict[Path, list[Path]] = {}
@@ -97,7 +112,12 @@ def _rows(path: Path, turns: list[Path]) -> list[dict[str, str | float]]:
     known = labels(_text(path))
     said = transcripts(_text(path.parents[1] / "transcriptions" / path.name, absent=""))
     rows: list[dict[str, str | float]] = [
-        {"file": str(turn), **parse(turn.stem), **known[turn.stem], "transcript": said.get(turn.stem, "")}
+        {
+            "file": str(turn),
+            **parse(turn.stem),
+            **known[turn.stem],
+            "transcript": said.get(turn.stem, ""),
+        }
         for turn in turns
         if turn.stem in known
     ]

@@ -15,48 +15,64 @@ SUFFIXES: Final = (".wav", ".flac")
 
 
 def recordings(root: Path, pattern: str, expected: str) -> list[Path]:
-    """The WAV or FLAC files under `root` that match a glob pattern, sorted by their path relative to it.
+    """The WAV or FLAC files under `root` that match a glob pattern, sorted by their path relative
+    to it.
 
-    `expected` describes the layout and ends up in the error. Hidden files (macOS leaves `._x.wav` beside `x.wav`) are
-    passed over.
+    `expected` describes the layout and ends up in the error. Hidden files (macOS leaves `._x.wav`
+    beside `x.wav`) are passed over.
 
-    Raises `CorpusError` when `root` is no folder, when nothing matches, and when one name is there twice (as WAV and
-    as FLAC, or in two folders): it would be counted twice.
+    Raises `CorpusError` when `root` is no folder, when nothing matches, and when one name is there
+    twice (as WAV and as FLAC, or in two folders): it would be counted twice.
     """
     if not root.is_dir():
         raise CorpusError(f"{root}: no such folder, expected {expected}: check the path")
     with told(root):
-        found = [file for file in root.glob(pattern) if file.suffix.lower() in SUFFIXES and file.name[0] != "."]
+        found = [
+            file
+            for file in root.glob(pattern)
+            if file.suffix.lower() in SUFFIXES and file.name[0] != "."
+        ]
     if not found:
-        raise CorpusError(f"{root}: no recordings in the official layout, expected {expected}: choose that folder")
+        raise CorpusError(
+            f"{root}: no recordings in the official layout, expected {expected}: choose that folder"
+        )
     stems: set[str] = set()
     for file in found:
         if file.stem in stems:
-            raise CorpusError(f"{root}: {file.stem} is there twice, expected one WAV or FLAC of it: remove one")
+            raise CorpusError(
+                f"{root}: {file.stem} is there twice, expected one WAV or FLAC of it: remove one"
+            )
         stems.add(file.stem)
     return sorted(found, key=lambda file: file.relative_to(root).as_posix())
 
 
 def fields(name: str, pattern: re.Pattern[str], expected: str) -> dict[str, str]:
-    """The named groups of a pattern in a file name without its suffix. Raises `CorpusError` where it does not match.
+    """The named groups of a pattern in a file name without its suffix. Raises `CorpusError` where
+    it does not match.
 
     >>> fields("07b", re.compile(r"(?P<number>[0-9]+)(?P<letter>[a-z])"), "a number and a letter")
     {'number': '07', 'letter': 'b'}
     """
     match = pattern.fullmatch(name)
     if match is None:
-        raise CorpusError(f"{name}: not a name of this corpus, expected {expected}: rename the file or take it out")
+        raise CorpusError(
+            f"{name}: not a name of this corpus, expected {expected}: rename the file or take it "
+            "out"
+        )
     return match.groupdict()
 
 
 def transcripts(root: Path, pattern: str) -> dict[str, str]:
-    """Name of an utterance to what was said, from text files of one utterance each that match a glob pattern.
+    """Name of an utterance to what was said, from text files of one utterance each that match a
+    glob pattern.
 
     They are named as the recordings are. Lines and runs of spaces are joined by one space.
     """
     said: dict[str, str] = {}
     with told(root):
-        files = sorted(file for file in root.glob(pattern) if file.suffix == ".txt" and file.name[0] != ".")
+        files = sorted(
+            file for file in root.glob(pattern) if file.suffix == ".txt" and file.name[0] != "."
+        )
     for file in track(files, "transcripts", len(files)):
         with told(file):
             said[file.stem] = " ".join(file.read_text(encoding="utf-8", errors="replace").split())

@@ -4,10 +4,11 @@
     recordings/a.wav,anna,f,anger
     recordings/b.wav,ben,m,neutral
 
-Columns that must be there: `file` (relative to the table), `speaker`, `gender`, `emotion`. Where known: `start` and
-`end` (seconds), `corpus`, `transcript`, `intensity`, `age` (years), `activation` and `valence` with `scale` (means over
-listeners, and the points of their Likert scale: 5, 7 or 9; without it they have no level), and `session` for speakers
-who are heard in each other's recordings. Other columns are passed over.
+Columns that must be there: `file` (relative to the table), `speaker`, `gender`, `emotion`. Where
+known: `start` and `end` (seconds), `corpus`, `transcript`, `intensity`, `age` (years), `activation`
+and `valence` with `scale` (means over listeners, and the points of their Likert scale: 5, 7 or 9;
+without it they have no level), and `session` for speakers who are heard in each other's recordings.
+Other columns are passed over.
 """
 
 from __future__ import annotations
@@ -43,37 +44,54 @@ SHOWN: Final = 10
 
 
 def load(path: Path, name: str = NAME, keep_absent: bool = False) -> Corpus:
-    """The corpus of a CSV table, its rows sorted by file and start, whatever their order in the table.
+    """The corpus of a CSV table, its rows sorted by file and start, whatever their order in the
+    table.
 
-    Labels go through `define.emotion` and `define.gender`: `anger`, `Angry` and `W` are one emotion; a gender that is
-    empty or other is kept as an empty text and told in `Corpus.notes`. The corpus is called what its column `corpus`
-    says (several joined by `+`, in alphabetical order), else `name`. With `keep_absent`, a row whose recording does not
-    exist is kept with the path that it names.
+    Labels go through `define.emotion` and `define.gender`: `anger`, `Angry` and `W` are one
+    emotion; a gender that is empty or other is kept as an empty text and told in `Corpus.notes`.
+    The corpus is called what its column `corpus` says (several joined by `+`, in alphabetical
+    order), else `name`. With `keep_absent`, a row whose recording does not exist is kept with the
+    path that it names.
 
-    Raises `CorpusError`, with the number of the row where there is one, for a missing column, a row without file or
-    speaker, recordings that do not exist (one error counts them all), a number that is none, an end before its start, a
-    rating outside of its scale, one cut of a recording that is listed twice, a label that is spelt in two ways (`s03`,
-    `S03`), and a speaker with two genders.
+    Raises `CorpusError`, with the number of the row where there is one, for a missing column, a row
+    without file or speaker, recordings that do not exist (one error counts them all), a number that
+    is none, an end before its start, a rating outside of its scale, one cut of a recording that is
+    listed twice, a label that is spelt in two ways (`s03`, `S03`), and a speaker with two genders.
     """
     _names.cache_clear()
     table_rows = sheet.read(path, REQUIRED)
     where = f"{path}{table_rows.separated}"
-    rows = {number: _utterance(f"{where}, row {number}", path, row, name) for number, row in table_rows}
+    rows = {
+        number: _utterance(f"{where}, row {number}", path, row, name) for number, row in table_rows
+    }
     if not rows:
-        raise CorpusError(f"{path}: no rows below the header, expected one an utterance: fill it in")
+        raise CorpusError(
+            f"{path}: no rows below the header, expected one an utterance: fill it in"
+        )
     frame = pd.DataFrame(list(rows.values()), index=list(rows))
-    absent = [] if keep_absent else [number for number, row in rows.items() if not _is_file(str(row["file"]))]
+    absent = (
+        []
+        if keep_absent
+        else [number for number, row in rows.items() if not _is_file(str(row["file"]))]
+    )
     if absent:
         cells = dict(table_rows)
-        raise CorpusError(_absent(where, path.parent, {number: cells[number]["file"] for number in absent}, len(rows)))
+        raise CorpusError(
+            _absent(
+                where, path.parent, {number: cells[number]["file"] for number in absent}, len(rows)
+            )
+        )
     again = frame.index[frame.duplicated(list(CUT))]
     if len(again):
         raise CorpusError(
-            f"{path}, row {again[0]}: an earlier row has the same file, start and end: remove one of them"
+            f"{path}, row {again[0]}: an earlier row has the same file, start and end: remove one "
+            "of them"
         )
     for column in LABELS:
         known = tuple(define.EMOTIONS) if column == "emotion" else ()
-        labels.checked(f"{path}: column {column}", frame[column], CorpusError, known=known, missing=True)
+        labels.checked(
+            f"{path}: column {column}", frame[column], CorpusError, known=known, missing=True
+        )
     frame = frame.sort_values(list(CUT))
     corpus = table.make("+".join(dict.fromkeys(frame["corpus"])), frame)
     if not table_rows.separated:
@@ -89,11 +107,16 @@ def _utterance(place: str, path: Path, row: Row, name: str) -> dict[str, str | f
             raise CorpusError(f"{place}: no {column}, expected one in every row: fill it in")
     corpus = row.get("corpus") or name
     if set(corpus) & set("/+"):
-        raise CorpusError(f"{place}: corpus {corpus!r} has a / or +, expected neither (they join names): rename it")
+        raise CorpusError(
+            f"{place}: corpus {corpus!r} has a / or +, expected neither (they join names): rename "
+            "it"
+        )
     start = sheet.number(place, row, "start", empty=0.0)
     end = sheet.number(place, row, "end")
     if start < 0 or end <= start:
-        raise CorpusError(f"{place}: start {start:g} s and end {end:g} s, expected 0 <= start < end: mend them")
+        raise CorpusError(
+            f"{place}: start {start:g} s and end {end:g} s, expected 0 <= start < end: mend them"
+        )
     found: dict[str, str | float] = {
         "file": _recording(path.parent, row["file"]),
         "start": start,
@@ -104,33 +127,45 @@ def _utterance(place: str, path: Path, row: Row, name: str) -> dict[str, str | f
         "corpus": corpus,
     }
     found |= {column: row.get(column, "") for column in ("transcript", "intensity", "session")}
-    found |= {column: sheet.number(place, row, column) for column in ("age", *RATINGS) if column in row}
+    found |= {
+        column: sheet.number(place, row, column) for column in ("age", *RATINGS) if column in row
+    }
     if any(column in row for column in RATINGS):
         found["scale"] = _scale(place, row)
     return found
 
 
 def _scale(place: str, row: Row) -> float:
-    """The points of the scale of the row's ratings, NaN where it does not say: only who needs a level asks for them."""
+    """The points of the scale of the row's ratings, NaN where it does not say: only who needs a
+    level asks for them.
+    """
     scale = sheet.number(place, row, "scale")
     if math.isnan(scale):
         return scale
     if scale not in EDGES:
         known = ", ".join(map(str, sorted(EDGES)))
-        raise CorpusError(f"{place}: scale {scale:g}, expected one of {known} points: convert the ratings to one")
+        raise CorpusError(
+            f"{place}: scale {scale:g}, expected one of {known} points: convert the ratings to one"
+        )
     for column in RATINGS:
         rating = sheet.number(place, row, column, empty=1.0)
         if not 1 <= rating <= scale:
-            raise CorpusError(f"{place}: {column} {rating:g}, expected 1 to {scale:g}, its scale: mend one of them")
+            raise CorpusError(
+                f"{place}: {column} {rating:g}, expected 1 to {scale:g}, its scale: mend one of "
+                "them"
+            )
     return scale
 
 
 def _absent(where: str, folder: Path, cells: Mapping[int, str], rows: int) -> str:
     """The error of recordings that do not exist: the first ten by row and name, and a count of all."""
-    named = ", ".join(f"row {number} ({labels.shown(cell)})" for number, cell in list(cells.items())[:SHOWN])
+    named = ", ".join(
+        f"row {number} ({labels.shown(cell)})" for number, cell in list(cells.items())[:SHOWN]
+    )
     more = f" and {len(cells) - SHOWN:,} more" if len(cells) > SHOWN else ""
     return (
-        f"{where}: {len(cells):,} of {rows:,} rows name no such recording under {folder}: {named}{more}: "
+        f"{where}: {len(cells):,} of {rows:,} rows name no such recording under {folder}: "
+        f"{named}{more}: "
         "mend the column `file` or add the recordings"
     )
 
@@ -142,7 +177,9 @@ def _is_file(file: str) -> bool:
 def _recording(folder: Path, cell: str) -> str:
     """The path of a recording, in the spelling of the disk where it exists."""
     for spelling in dict.fromkeys((cell, cell.replace("\\", "/"))):
-        file = os.path.normpath(folder / textfile.home(spelling))  # one spelling of a path: a file twice is seen
+        file = os.path.normpath(
+            folder / textfile.home(spelling)
+        )  # one spelling of a path: a file twice is seen
         if _is_file(file):
             return file
     file = os.path.normpath(folder / textfile.home(cell.replace("\\", "/")))
@@ -151,12 +188,18 @@ def _recording(folder: Path, cell: str) -> str:
 
 
 def _composed(file: str) -> str | None:
-    """The file whose path differs in how accents are written alone (an accent may be a character of its own)."""
+    """The file whose path differs in how accents are written alone (an accent may be a character of
+    its own).
+    """
     path = Path(file)
     known = Path(path.anchor)
     for part in path.relative_to(path.anchor).parts:
         exact = known / part
-        named = str(exact) if os.path.exists(exact) else _names(str(known)).get(unicodedata.normalize("NFC", part))  # noqa: PTH110
+        named = (
+            str(exact)
+            if os.path.exists(exact)
+            else _names(str(known)).get(unicodedata.normalize("NFC", part))
+        )  # noqa: PTH110
         if named is None:
             return None
         known = Path(named)

@@ -1,15 +1,17 @@
 """MELD, the multimodal emotion lines data set: dialogues of a television series, here as text.
 
-Poria et al. 2019, ACL, 527-536 (GPL-3.0). Read from the three tables of the release, or from one table of all lines:
+Poria et al. 2019, ACL, 527-536 (GPL-3.0). Read from the three tables of the release, or from one
+table of all lines:
 
     train_sent_emo.csv, dev_sent_emo.csv, test_sent_emo.csv     Utterance, Speaker, Emotion, Sentiment, Dialogue_ID,
                                                                 Utterance_ID, ...; in the folder or below it
     utterances.csv                                              split, dialogue, utt, speaker, emotion, sentiment,
                                                                 transcript, and gender where somebody added it
 
-There is no sound: `file` is the table itself, and lines of two speakers never count as one recording (see
-`table.checksums`). Sentiment stands in for valence. Gender is that of the six main characters, 83 % of the lines. Who
-else speaks has none, nor have those who speak together: "Ross and Rachel" is a speaker of its own.
+There is no sound: `file` is the table itself, and lines of two speakers never count as one
+recording (see `table.checksums`). Sentiment stands in for valence. Gender is that of the six main
+characters, 83 % of the lines. Who else speaks has none, nor have those who speak together: "Ross
+and Rachel" is a speaker of its own.
 """
 
 from __future__ import annotations
@@ -43,15 +45,20 @@ GENDERS: Final = {
 _WHOLE: Final = ("split", "dialogue", "utt", "speaker", "emotion", "sentiment", "transcript")
 _ONE: Final = ("dialogue_id", "utterance_id", "speaker", "emotion", "sentiment", "utterance")
 _NAMES: Final = {"dialogue_id": "dialogue", "utterance_id": "utt", "utterance": "transcript"}
-_QUOTES: Final = {code: bytes([code]).decode("cp1252", errors="ignore") for code in range(0x80, 0xA0)}
-"""The release has the quotes and dashes of Windows-1252 as the control characters of the same number."""
+_QUOTES: Final = {
+    code: bytes([code]).decode("cp1252", errors="ignore") for code in range(0x80, 0xA0)
+}
+"""The release has the quotes and dashes of Windows-1252 as the control characters of the same
+number.
+"""
 
 
 def load(root: Path) -> Corpus:
-    """The corpus under a folder that has the tables, its lines in the order train, dev, test, dialogue, line.
+    """The corpus under a folder that has the tables, its lines in the order train, dev, test,
+    dialogue, line.
 
-    Raises `CorpusError`, with the number of the row where there is one, when a table is missing or there twice, for a
-    line without speaker or place, and for a sentiment of another name.
+    Raises `CorpusError`, with the number of the row where there is one, when a table is missing or
+    there twice, for a line without speaker or place, and for a sentiment of another name.
     """
     if not root.is_dir():
         raise CorpusError(f"{root}: no such folder, expected {LAYOUT}: check the path")
@@ -61,7 +68,9 @@ def load(root: Path) -> Corpus:
     else:
         lines = [line for split in SPLITS for line in _lines(_table(root, split), split)]
     if not lines:
-        raise CorpusError(f"{root}: no lines below the header, expected one an utterance: get the official tables")
+        raise CorpusError(
+            f"{root}: no lines below the header, expected one an utterance: get the official tables"
+        )
     return table.make(NAME, pd.DataFrame(lines).sort_values(["split", "dialogue", "utt"]))
 
 
@@ -70,14 +79,18 @@ def _table(root: Path, split: str) -> Path:
     name = f"{split}_sent_emo.csv"
     found = sorted(file for file in root.glob(f"**/{name}") if file.is_file())
     if len(found) != 1:
-        raise CorpusError(f"{root}: {name} is there {len(found)} times, expected once ({LAYOUT}): choose that folder")
+        raise CorpusError(
+            f"{root}: {name} is there {len(found)} times, expected once ({LAYOUT}): choose that "
+            "folder"
+        )
     return found[0]
 
 
 def _lines(path: Path, split: str) -> list[dict[str, str | int]]:
     rows = sheet.read(path, _ONE)
     return [
-        _line(path, number, {_NAMES.get(k, k): v for k, v in row.items()} | {"split": split}) for number, row in rows
+        _line(path, number, {_NAMES.get(k, k): v for k, v in row.items()} | {"split": split})
+        for number, row in rows
     ]
 
 
@@ -87,9 +100,14 @@ def _line(path: Path, number: int, row: Row) -> dict[str, str | int]:
     if not row["speaker"]:
         raise CorpusError(f"{place}: no speaker, expected one in every row: fill it in")
     if row["split"] not in SPLITS or not (row["dialogue"].isdecimal() and row["utt"].isdecimal()):
-        raise CorpusError(f"{place}: no place, expected {', '.join(SPLITS)} and numbers of dialogue and line: mend it")
+        raise CorpusError(
+            f"{place}: no place, expected {', '.join(SPLITS)} and numbers of dialogue and line: "
+            "mend it"
+        )
     if row["sentiment"].lower() not in SENTIMENT:
-        raise CorpusError(f"{place}: sentiment {row['sentiment']!r}, expected {', '.join(SENTIMENT)}: mend it")
+        raise CorpusError(
+            f"{place}: sentiment {row['sentiment']!r}, expected {', '.join(SENTIMENT)}: mend it"
+        )
     return {
         "file": str(path),
         "speaker": row["speaker"],

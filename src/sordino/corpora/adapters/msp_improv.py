@@ -1,14 +1,15 @@
 """MSP-Improv: twelve actors improvise in pairs, six sessions of a woman and a man.
 
-Busso et al. 2017, IEEE Transactions on Affective Computing 8(1), 67-80. The letters of a name say which actor speaks:
-`MSP-IMPROV-S01A-F02-P-FM01` is target sentence 01 in anger, the woman of session 2, natural interaction (P; R read,
-S other improvised, T target sentence), turn 01. The emotion of an utterance is what the listeners agreed on, not the
-one in its name, which the scene was written for; `X` (no agreement) and `O` are `other`.
+Busso et al. 2017, IEEE Transactions on Affective Computing 8(1), 67-80. The letters of a name say
+which actor speaks: `MSP-IMPROV-S01A-F02-P-FM01` is target sentence 01 in anger, the woman of
+session 2, natural interaction (P; R read, S other improvised, T target sentence), turn 01. The
+emotion of an utterance is what the listeners agreed on, not the one in its name, which the scene
+was written for; `X` (no agreement) and `O` are `other`.
 
-**The release stores activation upside down**, 1 for excited and 5 for calm: published readers of it say so, and it is
-not in the paper that uses it here (Jaiswal 2020 may have exchanged low and high). It is turned round, 6 - A, so that it
-rises as in every other corpus; `stored=True` leaves it as it is. Either way, anger must come out as more active than
-sadness.
+**The release stores activation upside down**, 1 for excited and 5 for calm: published readers of it
+say so, and it is not in the paper that uses it here (Jaiswal 2020 may have exchanged low and high).
+It is turned round, 6 - A, so that it rises as in every other corpus; `stored=True` leaves it as it
+is. Either way, anger must come out as more active than sadness.
 """
 
 from __future__ import annotations
@@ -28,43 +29,58 @@ from sordino.storage import told
 
 NAME: Final = "msp_improv"
 LAYOUT: Final = (
-    "session1/S01A/P/MSP-IMPROV-S01A-F01-P-FM01.wav ... session6/, also below Audio, with Evaluation.txt beside them "
+    "session1/S01A/P/MSP-IMPROV-S01A-F01-P-FM01.wav ... session6/, also below Audio, with "
+    "Evaluation.txt beside them "
     "(WAV or FLAC)"
 )
 EVALUATIONS: Final = ("Evaluation.txt", "Evalution.txt")  # codespell:ignore
 """The file of ratings; for years the release had the second spelling."""
 
-EMOTIONS: Final = {"A": "angry", "H": "happy", "N": "neutral", "S": "sad", "O": "other", "X": "other"}
+EMOTIONS: Final = {
+    "A": "angry",
+    "H": "happy",
+    "N": "neutral",
+    "S": "sad",
+    "O": "other",
+    "X": "other",
+}
 SCALE: Final = 5.0
 """Points of the scale that the listeners rated on."""
 
 ENOUGH: Final = 20
-"""Utterances of anger and of sadness that show which way activation is stored; the corpus has over 700 of each."""
+"""Utterances of anger and of sadness that show which way activation is stored; the corpus has over
+700 of each.
+"""
 
 _NAME: Final = re.compile(
     r"MSP-IMPROV-S(?:0[1-9]|1[0-9]|20)[AHNS]-(?P<speaker>(?P<gender>[FM])(?P<session>0[1-6]))-[PRST]-[FM]{2}[0-9]+"
 )
 _NUMBER: Final = r"\s*([0-9.]+|NaN)\s*"
 _RATING: Final = re.compile(rf"UTD-(IMPROV-\S+)\.avi;\s*([A-Z]);\s*A:{_NUMBER};\s*V:{_NUMBER};.*")
-"""`UTD-IMPROV-S01A-F01-P-FM01.avi; N; A:3.200000; V:3.400000; D:2.600000 ; N:4.600000;`: activation, valence,
-dominance, naturalness. Lines of single listeners follow each of these."""
+"""`UTD-IMPROV-S01A-F01-P-FM01.avi; N; A:3.200000; V:3.400000; D:2.600000 ; N:4.600000;`:
+activation, valence, dominance, naturalness. Lines of single listeners follow each of these.
+"""
 
 
 def parse(name: str) -> dict[str, str]:
-    """Speaker, gender and session in the name of an utterance. Raises `CorpusError` for a name of another form.
+    """Speaker, gender and session in the name of an utterance. Raises `CorpusError` for a name of
+    another form.
 
     >>> parse("MSP-IMPROV-S01A-F02-P-FM01")
     {'speaker': 'F02', 'gender': 'female', 'session': '02'}
     """
-    field = layout.fields(name, _NAME, "MSP-IMPROV-S01A-F01-P-FM01: sentence and emotion, speaker, scene, turn")
+    field = layout.fields(
+        name, _NAME, "MSP-IMPROV-S01A-F01-P-FM01: sentence and emotion, speaker, scene, turn"
+    )
     return {**field, "gender": define.gender(field["gender"])}
 
 
 def labels(text: str, stored: bool = False) -> dict[str, dict[str, str | float]]:
     """Utterance to emotion, activation and valence, from the text of `Evaluation.txt`.
 
-    Activation and valence are means over listeners on the scale 1 (calm, negative) to 5 (excited, positive), with
-    `stored` activation as it stands in the file. Lines of single listeners are passed over.
+    Activation and valence are means over listeners on the scale 1 (calm, negative) to 5 (excited,
+    positive), with `stored` activation as it stands in the file. Lines of single listeners are
+    passed over.
     """
     found: dict[str, dict[str, str | float]] = {}
     for match in filter(None, (_RATING.fullmatch(line.strip()) for line in text.splitlines())):
@@ -79,31 +95,41 @@ def labels(text: str, stored: bool = False) -> dict[str, dict[str, str | float]]
 
 
 def load(root: Path, stored: bool = False) -> Corpus:
-    """The corpus under a folder with `session1` to `session6` (or `Audio/session1` ...) and the file of ratings.
+    """The corpus under a folder with `session1` to `session6` (or `Audio/session1` ...) and the
+    file of ratings.
 
-    `stored=True` keeps activation as the release stores it. Transcripts are read where a folder of them is there
-    (`All_human_transcriptions`). Both actors of a session are heard in each other's recordings, hence the column
-    `session`. Recordings without a rating are left out, as are ratings without a recording.
+    `stored=True` keeps activation as the release stores it. Transcripts are read where a folder of
+    them is there (`All_human_transcriptions`). Both actors of a session are heard in each other's
+    recordings, hence the column `session`. Recordings without a rating are left out, as are ratings
+    without a recording.
 
-    Raises `CorpusError` when the file of ratings is absent or rates none of the recordings, and when anger comes out
-    calmer than sadness.
+    Raises `CorpusError` when the file of ratings is absent or rates none of the recordings, and
+    when anger comes out calmer than sadness.
     """
     files = layout.recordings(root, "**/session[1-6]/S*/[PRST]/*", LAYOUT)
     path = next((root / name for name in EVALUATIONS if (root / name).is_file()), None)
     if path is None:
-        raise CorpusError(f"{root}: no {' or '.join(EVALUATIONS)}, expected {LAYOUT}: add the file of ratings")
+        raise CorpusError(
+            f"{root}: no {' or '.join(EVALUATIONS)}, expected {LAYOUT}: add the file of ratings"
+        )
     with told(path):
         known = labels(path.read_text(encoding="utf-8", errors="replace"), stored)
     said = layout.transcripts(root, "*[Tt]ranscriptions/**/*.txt")
     rows = [
-        {"file": str(file), **parse(file.stem), **known[file.stem], "transcript": said.get(file.stem, "")}
+        {
+            "file": str(file),
+            **parse(file.stem),
+            **known[file.stem],
+            "transcript": said.get(file.stem, ""),
+        }
         for file in files
         if file.stem in known
     ]
     if not rows:
         raise CorpusError(
             f"{path}: rates none of {len(files)} recording(s), expected lines such as "
-            "`UTD-IMPROV-S01A-F01-P-FM01.avi; N; A:3.2; V:3.4; D:2.6 ; N:4.6;`: get the official file"
+            "`UTD-IMPROV-S01A-F01-P-FM01.avi; N; A:3.2; V:3.4; D:2.6 ; N:4.6;`: get the official "
+            "file"
         )
     frame = pd.DataFrame(rows)
     _check_direction(path, frame, stored)
@@ -112,9 +138,13 @@ def load(root: Path, stored: bool = False) -> Corpus:
 
 def _check_direction(path: Path, frame: pd.DataFrame, stored: bool) -> None:
     """Raise where anger is rated calmer than sadness, from enough of both to tell."""
-    angry, sad = (frame.loc[frame["emotion"] == emotion, "activation"] for emotion in ("angry", "sad"))
+    angry, sad = (
+        frame.loc[frame["emotion"] == emotion, "activation"] for emotion in ("angry", "sad")
+    )
     if min(len(angry), len(sad)) >= ENOUGH and angry.mean() < sad.mean():
         raise CorpusError(
-            f"{path}: with stored={stored} anger is rated {angry.mean():.2f} and sadness {sad.mean():.2f}, expected "
-            f"more activation in anger: this release stores it the other way, so take stored={not stored}"
+            f"{path}: with stored={stored} anger is rated {angry.mean():.2f} and sadness "
+            f"{sad.mean():.2f}, expected "
+            "more activation in anger: this release stores it the other way, so take "
+            f"stored={not stored}"
         )

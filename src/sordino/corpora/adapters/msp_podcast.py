@@ -1,7 +1,8 @@
-"""MSP-Podcast: turns of podcasts, chosen by machine for their emotion and rated by a crowd. It grows with each release.
+"""MSP-Podcast: turns of podcasts, chosen by machine for their emotion and rated by a crowd. It
+grows with each release.
 
-Lotfian and Busso 2019, IEEE Transactions on Affective Computing 10(4), 471-483. Any release that has its labels as CSV
-is read; its `Test3`, whose labels are kept secret, has none.
+Lotfian and Busso 2019, IEEE Transactions on Affective Computing 10(4), 471-483. Any release that
+has its labels as CSV is read; its `Test3`, whose labels are kept secret, has none.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ _COLUMNS: Final = ("filename", "emoclass", "emoact", "emoval", "spkrid", "gender
 def labels(path: Path) -> dict[str, dict[str, str | float]]:
     """Utterance to speaker, gender, emotion, activation and valence, from the table of labels.
 
-    Activation and valence are means over listeners on the scale 1 (calm, negative) to 7 (excited, positive).
+    Activation and valence are means over listeners on the scale 1 (calm, negative) to 7 (excited,
+    positive).
     """
     found: dict[str, dict[str, str | float]] = {}
     for number, row in sheet.read(path, _COLUMNS):
@@ -70,19 +72,24 @@ def labels(path: Path) -> dict[str, dict[str, str | float]]:
 def load(root: Path, speakers: Speakers = "known") -> Corpus:
     """The corpus under a folder that has `Audios` (or `Audio`) and `Labels`.
 
-    `speakers="known"` leaves out turns whose speaker nobody has identified: any of them may be by somebody who is in
-    another part. `"all"` keeps them as one speaker of unknown gender. A known speaker of unknown gender stays, without
-    gender. Transcripts are read where `Transcripts` is there. Recordings without a label are left out, as are labels
-    without a recording.
+    `speakers="known"` leaves out turns whose speaker nobody has identified: any of them may be by
+    somebody who is in another part. `"all"` keeps them as one speaker of unknown gender. A known
+    speaker of unknown gender stays, without gender. Transcripts are read where `Transcripts` is
+    there. Recordings without a label are left out, as are labels without a recording.
 
-    Raises `CorpusError` when the table is absent or labels none of the recordings, and for other `speakers`.
+    Raises `CorpusError` when the table is absent or labels none of the recordings, and for other
+    `speakers`.
     """
     if speakers not in ("known", "all"):
         raise CorpusError(f"speakers {speakers!r}, expected 'known' or 'all': choose one of them")
     files = layout.recordings(root, "Audio*/*", LAYOUT)
-    path = next((root / "Labels" / name for name in CONSENSUS if (root / "Labels" / name).is_file()), None)
+    path = next(
+        (root / "Labels" / name for name in CONSENSUS if (root / "Labels" / name).is_file()), None
+    )
     if path is None:
-        raise CorpusError(f"{root}: no Labels/{CONSENSUS[0]}, expected {LAYOUT}: add the folder of labels")
+        raise CorpusError(
+            f"{root}: no Labels/{CONSENSUS[0]}, expected {LAYOUT}: add the folder of labels"
+        )
     known = labels(path)
     said = layout.transcripts(root, "Transcripts/*")
     rows = [
@@ -92,7 +99,8 @@ def load(root: Path, speakers: Speakers = "known") -> Corpus:
     ]
     if not rows:
         raise CorpusError(
-            f"{path}: no label with a known speaker for any of {len(files)} recording(s): get the official table, or "
+            f"{path}: no label with a known speaker for any of {len(files)} recording(s): get the "
+            "official table, or "
             "take speakers='all'"
         )
     return table.make(NAME, pd.DataFrame(rows))

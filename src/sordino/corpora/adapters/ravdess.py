@@ -1,7 +1,8 @@
 """RAVDESS, the Ryerson audio-visual database of emotional speech and song: its speech, audio only.
 
-Livingstone and Russo 2018, PLoS ONE 13(5), e0196391. 24 actors say two statements in eight emotions. `calm` stays in
-the corpus as an emotion of its own; a policy that does not name it leaves it out, as Feng 2021 does.
+Livingstone and Russo 2018, PLoS ONE 13(5), e0196391. 24 actors say two statements in eight
+emotions. `calm` stays in the corpus as an emotion of its own; a policy that does not name it leaves
+it out, as Feng 2021 does.
 """
 
 from __future__ import annotations
@@ -38,14 +39,17 @@ _NAME: Final = re.compile(
 
 
 def parse(name: str) -> dict[str, str]:
-    """The labels in a file name: modality, channel, emotion, intensity, statement, repetition, actor.
+    """The labels in a file name: modality, channel, emotion, intensity, statement, repetition,
+    actor.
 
     Odd actors are male, even ones female. Raises `CorpusError` for a name of another form.
 
     >>> parse("03-01-05-02-01-02-07")["emotion"], parse("03-01-05-02-01-02-07")["gender"]
     ('angry', 'male')
     """
-    field = layout.fields(name, _NAME, "03-01-<emotion>-<intensity>-<statement>-<repetition>-<actor>")
+    field = layout.fields(
+        name, _NAME, "03-01-<emotion>-<intensity>-<statement>-<repetition>-<actor>"
+    )
     return {
         "speaker": field["actor"],
         "gender": "male" if int(field["actor"]) % 2 else "female",
@@ -56,6 +60,10 @@ def parse(name: str) -> dict[str, str]:
 
 
 def load(root: Path) -> Corpus:
-    """The corpus under a folder with `Actor_01` to `Actor_24`. Songs (`03-02-...`) beside it are passed over."""
+    """The corpus under a folder with `Actor_01` to `Actor_24`. Songs (`03-02-...`) beside it are
+    passed over.
+    """
     files = layout.recordings(root, "Actor_*/03-01-*", LAYOUT)
-    return table.make(NAME, pd.DataFrame([{"file": str(file), **parse(file.stem)} for file in files]))
+    return table.make(
+        NAME, pd.DataFrame([{"file": str(file), **parse(file.stem)} for file in files])
+    )

@@ -40,21 +40,28 @@ ADAPTERS: Final[dict[str, Callable[..., Corpus]]] = {
     "manifest": manifest.load,
     "synthetic": _synthetic,
 }
-"""The name of a corpus to the function from its path to a `Corpus`. A new corpus is a new file and a line here."""
+"""The name of a corpus to the function from its path to a `Corpus`. A new corpus is a new file and
+a line here.
+"""
 
 
 def load(name: str, path: str | Path, /, *, keep_absent: bool = False, **options: Any) -> Corpus:
-    """The corpus of that name at a path: a folder in the official layout, or for `manifest` a CSV table.
+    """The corpus of that name at a path: a folder in the official layout, or for `manifest` a CSV
+    table.
 
-    `options` are those of the adapter, such as `labels="perceived"` for `cremad`. Rows are sorted by path, so they are
-    the same on every machine. `keep_absent` keeps rows of a manifest whose recording does not exist, for callers that
-    list or leave out recordings that cannot be used; without it, such a manifest is refused. `synthetic` is spoken into
-    the folder where it is not there yet.
+    `options` are those of the adapter, such as `labels="perceived"` for `cremad`. Rows are sorted
+    by path, so they are the same on every machine. `keep_absent` keeps rows of a manifest whose
+    recording does not exist, for callers that list or leave out recordings that cannot be used;
+    without it, such a manifest is refused. `synthetic` is spoken into the folder where it is not
+    there yet.
 
     Raises `CorpusError` for an unknown name and where the path does not hold such a corpus.
     """
     if name not in ADAPTERS:
-        raise CorpusError(f"corpus {name!r} is not known, expected one of {', '.join(ADAPTERS)}: or write a manifest")
+        raise CorpusError(
+            f"corpus {name!r} is not known, expected one of {', '.join(ADAPTERS)}: or write a "
+            "manifest"
+        )
     if keep_absent and name == manifest.NAME:  # the other corpora find their recordings on the disk
         options["keep_absent"] = True
     return ADAPTERS[name](textfile.home(path), **options)

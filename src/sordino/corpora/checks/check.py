@@ -1,4 +1,6 @@
-"""Is this copy of a corpus whole? Its counts beside the published ones, and recordings that are there twice."""
+"""Is this copy of a corpus whole? Its counts beside the published ones, and recordings that are
+there twice.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,10 @@ class Count:
     """How many of one kind were found, and how many were published (`None` where nothing was)."""
 
     part: str
-    """`utterances` (of `all`, of the four emotions of `feng2021`, or `with gender`), `emotion` (utterances of one),
-    `speakers` (`all`, or of one gender) or `speaker` (utterances of one, named `corpus/id`)."""
+    """`utterances` (of `all`, of the four emotions of `feng2021`, or `with gender`), `emotion`
+    (utterances of one), `speakers` (`all`, or of one gender) or `speaker` (utterances of one, named
+    `corpus/id`).
+    """
     name: str
     found: int
     published: int | None
@@ -35,16 +39,22 @@ class Count:
 
 
 def counts(corpus: Corpus, known: Published | None) -> list[Count]:
-    """The counts of one corpus: all, those of Feng 2021, those with gender, each emotion, speakers by gender, each one.
+    """The counts of one corpus: all, those of Feng 2021, those with gender, each emotion, speakers
+    by gender, each one.
 
-    `known` is its entry in `PUBLISHED`; without one (a manifest, synthetic speech) nothing differs. What was published
-    and not found is counted as 0 found, what was found and not published as 0 published.
+    `known` is its entry in `PUBLISHED`; without one (a manifest, synthetic speech) nothing differs.
+    What was published and not found is counted as 0 found, what was found and not published as 0
+    published.
     """
     table = corpus.table
     four = int(table["emotion"].isin(FENG2021_EMOTIONS).sum())
     genders = _genders(corpus).replace("", "unknown")
     gendered = int((corpus.genders() >= 0).sum())
-    utterances = {f"{corpus.name}/{speaker}": number for speaker, number in known.utterances.items()} if known else {}
+    utterances = (
+        {f"{corpus.name}/{speaker}": number for speaker, number in known.utterances.items()}
+        if known
+        else {}
+    )
     return [
         Count("utterances", "all", len(corpus), known.total if known else None),
         Count("utterances", "feng2021", four, known.feng2021 if known else None),
@@ -73,16 +83,24 @@ def is_wrong(different: Sequence[Count], known: Published | None) -> bool:
 def by_speaker(corpus: Corpus) -> pd.DataFrame:
     """One row a speaker: `speaker`, `gender`, `all` utterances and those of each emotion."""
     frame = pd.crosstab(corpus.table["speaker"], corpus.table["emotion"]).rename_axis(columns=None)
-    frame.insert(0, "all", frame.sum(axis="columns"), allow_duplicates=True)  # an emotion may have any name
+    frame.insert(
+        0, "all", frame.sum(axis="columns"), allow_duplicates=True
+    )  # an emotion may have any name
     frame.insert(0, "gender", _genders(corpus), allow_duplicates=True)
     return frame.reset_index(allow_duplicates=True)
 
 
 def identical(corpus: Corpus) -> list[list[str]]:
-    """Groups of byte-identical recordings, as paths. (Splits keep each group in one part.) Text has no recordings."""
+    """Groups of byte-identical recordings, as paths. (Splits keep each group in one part.) Text has
+    no recordings.
+    """
     files = corpus.column("file")
     recorded = corpus.recorded()
-    return [np.unique(files[rows]).tolist() for rows in duplicates(checksums(corpus)) if recorded[rows].all()]
+    return [
+        np.unique(files[rows]).tolist()
+        for rows in duplicates(checksums(corpus))
+        if recorded[rows].all()
+    ]
 
 
 def _genders(corpus: Corpus) -> pd.Series[str]:
@@ -94,4 +112,7 @@ def _beside(part: str, labels: pd.Series[str], known: Mapping[str, int]) -> list
     """How often each label was found, beside how often it was published (nothing known: `None`)."""
     found = {str(label): int(number) for label, number in labels.value_counts().items()}
     names = sorted({*found, *known})
-    return [Count(part, name, found.get(name, 0), known.get(name, 0) if known else None) for name in names]
+    return [
+        Count(part, name, found.get(name, 0), known.get(name, 0) if known else None)
+        for name in names
+    ]

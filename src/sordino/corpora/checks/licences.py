@@ -1,7 +1,8 @@
 """Under which licence each corpus is given out, and whether what is fitted on it may be sold.
 
-Whether a licence of recordings binds what was fitted on them is not settled anywhere; whoever ships a bundle asks a
-lawyer. What stands here is what the corpora themselves say, so that nobody overlooks it.
+Whether a licence of recordings binds what was fitted on them is not settled anywhere; whoever ships
+a bundle asks a lawyer. What stands here is what the corpora themselves say, so that nobody
+overlooks it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from typing import Final, NamedTuple
 
 
 class Licence(NamedTuple):
-    """A corpus' own words in short, and whether commercial use is allowed: None where it does not say."""
+    """A corpus' own words in short, and whether commercial use is allowed: None where it does not
+    say.
+    """
 
     text: str
     commercial: bool | None = None
@@ -21,10 +24,16 @@ LICENCES: Final = {
     "ravdess": Licence("CC BY-NC-SA 4.0 (Livingstone & Russo 2018)", commercial=False),
     "emodb": Licence("no licence stated with the recordings (Burkhardt et al. 2005)"),
     "cremad": Licence("ODbL 1.0, contents DbCL 1.0 (Cao et al. 2014)", commercial=True),
-    "iemocap": Licence("research licence of its authors, on request (Busso et al. 2008)", commercial=False),
-    "muse": Licence("research licence of its authors, on request (Jaiswal et al. 2020)", commercial=False),
+    "iemocap": Licence(
+        "research licence of its authors, on request (Busso et al. 2008)", commercial=False
+    ),
+    "muse": Licence(
+        "research licence of its authors, on request (Jaiswal et al. 2020)", commercial=False
+    ),
     "msp_improv": Licence("academic licence, on request (Busso et al. 2017)", commercial=False),
-    "msp_podcast": Licence("academic licence; a commercial one is sold (Lotfian & Busso 2019)", commercial=False),
+    "msp_podcast": Licence(
+        "academic licence; a commercial one is sold (Lotfian & Busso 2019)", commercial=False
+    ),
     "meld": Licence("GPL-3.0; dialogues of a television series (Poria et al. 2019)"),
     "synthetic": Licence("made by espeak-ng, nobody's voice", commercial=True),
 }

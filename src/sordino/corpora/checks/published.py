@@ -22,8 +22,9 @@ class Published:
     utterances: Mapping[str, int] = field(default_factory=dict)
     """Speaker to utterances; empty where the publication does not say."""
     feng2021: int | None = None
-    """Utterances of the four emotions of Feng 2021 (section III-A). Its Table I swaps IEMOCAP's columns of happy and
-    angry; the sum is the same."""
+    """Utterances of the four emotions of Feng 2021 (section III-A). Its Table I swaps IEMOCAP's
+    columns of happy and angry; the sum is the same.
+    """
     every: int | None = None
     """All utterances, where they are not the sum over `emotions`."""
     people: int | None = None
@@ -31,7 +32,9 @@ class Published:
     with_gender: int | None = None
     """Utterances whose speaker's gender is known."""
     doubt: str = ""
-    """Why a copy that differs may still be whole: it is told, and no error. Empty where the counts are firm."""
+    """Why a copy that differs may still be whole: it is told, and no error. Empty where the counts
+    are firm.
+    """
 
     @property
     def total(self) -> int | None:
@@ -63,7 +66,15 @@ PUBLISHED: Final[Mapping[str, Published]] = {
     ),
     "emodb": Published(
         "Burkhardt et al. 2005, Interspeech, 1517-1520: the 535 recordings released with it",
-        {"neutral": 79, "happy": 71, "sad": 62, "angry": 127, "fearful": 69, "disgust": 46, "bored": 81},
+        {
+            "neutral": 79,
+            "happy": 71,
+            "sad": 62,
+            "angry": 127,
+            "fearful": 69,
+            "disgust": 46,
+            "bored": 81,
+        },
         {"female": 5, "male": 5},
         {
             "03": 49,
@@ -79,11 +90,20 @@ PUBLISHED: Final[Mapping[str, Published]] = {
         },
     ),
     "cremad": Published(
-        "Cao et al. 2014, IEEE Transactions on Affective Computing 5(4), 377-390, and its SentenceFilenames.csv: "
+        "Cao et al. 2014, IEEE Transactions on Affective Computing 5(4), 377-390, and its "
+        "SentenceFilenames.csv: "
         "intended emotions",
-        {"neutral": 1087, "happy": 1271, "sad": 1271, "angry": 1271, "fearful": 1271, "disgust": 1271},
+        {
+            "neutral": 1087,
+            "happy": 1271,
+            "sad": 1271,
+            "angry": 1271,
+            "fearful": 1271,
+            "disgust": 1271,
+        },
         {"female": 43, "male": 48},
-        {str(actor): 82 for actor in range(1001, 1092)} | {"1002": 81, "1008": 76, "1009": 76, "1019": 76, "1076": 81},
+        {str(actor): 82 for actor in range(1001, 1092)}
+        | {"1002": 81, "1008": 76, "1009": 76, "1019": 76, "1076": 81},
         feng2021=4900,
     ),
     "iemocap": Published(
@@ -111,13 +131,15 @@ PUBLISHED: Final[Mapping[str, Published]] = {
         doubt="it is not said whether 2648 utterances are those before or after the selection of 3 to 25 s",
     ),
     "msp_improv": Published(
-        "Busso et al. 2017, IEEE Transactions on Affective Computing 8(1), 67-80, Table 4: other is other (85) and no "
+        "Busso et al. 2017, IEEE Transactions on Affective Computing 8(1), 67-80, Table 4: other "
+        "is other (85) and no "
         "agreement (555)",
         {"neutral": 3477, "happy": 2644, "sad": 885, "angry": 792, "other": 640},
         {"female": 6, "male": 6},
     ),
     "msp_podcast": Published(
-        "Jaiswal and Mower Provost 2020, AAAI, 7985-7993, section 3.1: utterances with known gender",
+        "Jaiswal and Mower Provost 2020, AAAI, 7985-7993, section 3.1: utterances with known "
+        "gender",
         with_gender=13555,
         doubt="the corpus grows with each release, and it is not said which one has 13555 utterances with known gender",
     ),
@@ -136,5 +158,6 @@ PUBLISHED: Final[Mapping[str, Published]] = {
         with_gender=11415,
     ),
 }
-"""Corpus to its counts; the genders of EMO-DB's speakers, the recordings of each, and the speakers of MELD are those of
-the releases."""
+"""Corpus to its counts; the genders of EMO-DB's speakers, the recordings of each, and the speakers
+of MELD are those of the releases.
+"""

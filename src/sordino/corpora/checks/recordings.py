@@ -1,4 +1,6 @@
-"""Whether the recordings of a corpus can be used: one pass over their headers, and a list of all that cannot."""
+"""Whether the recordings of a corpus can be used: one pass over their headers, and a list of all
+that cannot.
+"""
 
 from __future__ import annotations
 
@@ -67,8 +69,8 @@ class Recordings:
 def opened(corpus: Corpus) -> Recordings:
     """Every recording with its header read, and every cut compared with the length of its file.
 
-    Nothing is decoded but files whose length no header has. Rows of text have no recording: of them, absent files alone
-    are listed.
+    Nothing is decoded but files whose length no header has. Rows of text have no recording: of
+    them, absent files alone are listed.
 
     >>> import pandas, tempfile
     >>> from sordino.corpora import table
@@ -78,7 +80,9 @@ def opened(corpus: Corpus) -> Recordings:
     >>> found.bad[0].reason
     'not a sound file that can be read, but a git-lfs pointer: fetch the recordings with `git lfs pull`'
     """
-    absent = {str(file): why for file in corpus.table["file"].unique() if (why := no_recording(str(file)))}
+    absent = {
+        str(file): why for file in corpus.table["file"].unique() if (why := no_recording(str(file)))
+    }
     wanted = corpus.recorded() | corpus.table["file"].isin(list(absent)).to_numpy()
     rows = corpus.table[wanted].groupby("file", sort=False)
     bad, renamed = [], []

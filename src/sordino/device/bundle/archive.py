@@ -1,7 +1,7 @@
 """The files of a bundle on the disk: a folder, or one zip whose parts are stored as they are.
 
-A path is read once, within a limit of bytes. Links, packed parts, parts that lie over each other and two parts of one
-name are refused.
+A path is read once, within a limit of bytes. Links, packed parts, parts that lie over each other
+and two parts of one name are refused.
 """
 
 from __future__ import annotations
@@ -57,16 +57,22 @@ class Folder:
         path = self._folder / name
         with storage.told(path):
             if path.is_symlink():  # its target is no part of the bundle
-                raise BundleError(f"{self._folder}: {name} is a link, expected a file: copy the bundle anew")
+                raise BundleError(
+                    f"{self._folder}: {name} is a link, expected a file: copy the bundle anew"
+                )
             if not path.is_file():
-                raise BundleError(f"{self._folder}: {name} is missing, expected a whole bundle: copy it anew")
+                raise BundleError(
+                    f"{self._folder}: {name} is missing, expected a whole bundle: copy it anew"
+                )
         content = _content(path, self._left, self._most)
         self._left -= len(content)
         return content
 
 
 class Packed:
-    """A bundle that is one file; its last bytes, the comment of the zip, are the checksum of all before them."""
+    """A bundle that is one file; its last bytes, the comment of the zip, are the checksum of all
+    before them.
+    """
 
     def __init__(self, path: Path, most: int) -> None:
         self._path = path
@@ -77,14 +83,18 @@ class Packed:
             with stored(content) as archive:
                 self._files = {name: archive.read(name) for name in archive.namelist()}
         except (ValueError, *TORN) as error:
-            raise BundleError(f"{path}: not a bundle, expected what `write` wrote: write it again") from error
+            raise BundleError(
+                f"{path}: not a bundle, expected what `write` wrote: write it again"
+            ) from error
 
     def has(self, name: str) -> bool:
         return name in self._files
 
     def read(self, name: str) -> bytes:
         if name not in self._files:
-            raise BundleError(f"{self._path}: {name} is missing, expected a whole bundle: copy it anew")
+            raise BundleError(
+                f"{self._path}: {name} is missing, expected a whole bundle: copy it anew"
+            )
         return self._files[name]
 
 
@@ -93,12 +103,16 @@ def _content(path: Path, left: int, most: int) -> bytes:
     with storage.told(path), path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size > left:
-            raise BundleError(f"{path}: larger than a bundle may be, {most >> 20} MB in all: write it again")
+            raise BundleError(
+                f"{path}: larger than a bundle may be, {most >> 20} MB in all: write it again"
+            )
         return file.read(size)
 
 
 def stored(content: bytes) -> zipfile.ZipFile:
-    """A zip whose parts are as they are, no larger together than it is. Raises `ValueError` for another."""
+    """A zip whose parts are as they are, no larger together than it is. Raises `ValueError` for
+    another.
+    """
     archive = zipfile.ZipFile(io.BytesIO(content))
     parts = archive.infolist()
     if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
@@ -130,7 +144,9 @@ def json_bytes(content: Any) -> bytes:
 
 
 def parsed(content: bytes) -> Any:
-    """JSON that all readers read alike. Raises `ValueError` for 1 MB or more, doubled keys, NaN and infinity."""
+    """JSON that all readers read alike. Raises `ValueError` for 1 MB or more, doubled keys, NaN and
+    infinity.
+    """
     if len(content) >= JSON_BYTES:
         raise ValueError(f"{len(content)} bytes of JSON")
 

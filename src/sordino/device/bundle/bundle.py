@@ -1,4 +1,5 @@
-"""What leaves the lab, as one folder or one file: models, prototypes, policies, and a card that says where it is from.
+"""What leaves the lab, as one folder or one file: models, prototypes, policies, and a card that
+says where it is from.
 
     manifest.json     the format, the SHA-256 of every other file, and the digest of every policy
     card.json         for people: fitted on what, licences, audit; and the feature set that the models read
@@ -8,10 +9,10 @@
     vectors.npz       inputs made from synthetic sound and the outputs that must follow from them
     signature.json    where the bundle is signed; the manifest does not list it (`sordino.device.trust.signature`)
 
-A name that ends in `.sordino` is one file (a zip, stored as it is), any other a folder, whose other files are ignored.
-Nothing in it is ever executed on loading. Checksums tell accidents; an attacker computes them anew. Therefore the
-structure of each policy is checked against its family on reading (`sordino.device.bundle.families`), and a signature
-says who made the bundle.
+A name that ends in `.sordino` is one file (a zip, stored as it is), any other a folder, whose other
+files are ignored. Nothing in it is ever executed on loading. Checksums tell accidents; an attacker
+computes them anew. Therefore the structure of each policy is checked against its family on reading
+(`sordino.device.bundle.families`), and a signature says who made the bundle.
 """
 
 from __future__ import annotations
@@ -70,11 +71,16 @@ class Served:
     width: int
     """Numbers in a released vector."""
     chance: Mapping[str, Any]
-    """How chance comes in: `kind` is one of `sordino.device.serving.CHANCE`, the rest its settings."""
+    """How chance comes in: `kind` is one of `sordino.device.serving.CHANCE`, the rest its settings.
+    """
     preprocess: str | None = None
-    """The file of the model from features to the scaled space; None where features are in it already."""
+    """The file of the model from features to the scaled space; None where features are in it
+    already.
+    """
     model: str | None = None
-    """The file of the release's model; None where the scaled space itself goes out, or goes into chance."""
+    """The file of the release's model; None where the scaled space itself goes out, or goes into
+    chance.
+    """
     arrays: str | None = None
     """The file of the prototypes."""
 
@@ -92,16 +98,22 @@ class Bundle:
     """The file of the signature; None where the bundle is unsigned."""
 
     def arrays(self, name: str) -> dict[str, NDArray[Any]]:
-        """The arrays of one NPZ file in it. Raises `BundleError` where it is none, or one that is packed."""
+        """The arrays of one NPZ file in it. Raises `BundleError` where it is none, or one that is
+        packed.
+        """
         try:
             stored(self.files[name])
             with np.load(io.BytesIO(self.files[name]), allow_pickle=False) as file:
                 arrays = {key: file[key] for key in file.files}
-            if not all(isinstance(array, np.ndarray) for array in arrays.values()):  # numpy gives other parts as bytes
+            if not all(
+                isinstance(array, np.ndarray) for array in arrays.values()
+            ):  # numpy gives other parts as bytes
                 raise ValueError("a part that is no array")
             return arrays
         except (ValueError, KeyError, MemoryError, *TORN) as error:
-            raise BundleError(f"{name}: not an array file, expected one: write the bundle again") from error
+            raise BundleError(
+                f"{name}: not an array file, expected one: write the bundle again"
+            ) from error
 
     def example(self) -> Any:
         """Features of synthetic sound, one utterance, as `Runtime.release` takes them."""
@@ -110,11 +122,14 @@ class Bundle:
         return [{name: vectors[name] for name in streams}] if streams else vectors["x"][:1]
 
 
-def write(path: str | Path, card: Mapping[str, Any], policies: list[Served], files: Mapping[str, bytes]) -> Path:
+def write(
+    path: str | Path, card: Mapping[str, Any], policies: list[Served], files: Mapping[str, bytes]
+) -> Path:
     """Write a bundle; the path. The same content gives the same bytes.
 
-    A file is there whole or not at all; a folder is a bundle from the moment that its manifest is there, the
-    last file. A bundle is unsigned until `sordino.device.trust.signature.sign` signs it. Raises `StorageError`.
+    A file is there whole or not at all; a folder is a bundle from the moment that its manifest is
+    there, the last file. A bundle is unsigned until `sordino.device.trust.signature.sign` signs it.
+    Raises `StorageError`.
     """
     whole = {**files, CARD: _json(card), POLICIES: _json([asdict(served) for served in policies])}
     hashes = {served.name: served.policy.digest for served in policies}
@@ -139,16 +154,20 @@ def put(path: str | Path, files: Mapping[str, bytes]) -> Path:
 def read(path: str | Path) -> Bundle:
     """The bundle at a path: every byte is checked, and the structure of each policy.
 
-    Raises `BundleError` where something is missing, a link, too large, was changed, is of another format or does not
-    fit the family of its policy, `StorageError` where it cannot be read.
+    Raises `BundleError` where something is missing, a link, too large, was changed, is of another
+    format or does not fit the family of its policy, `StorageError` where it cannot be read.
     """
     from sordino.device.bundle import families  # it knows `Bundle`
 
     path = Path(path)
     if not path.exists():
-        raise BundleError(f"{path}: no such bundle, expected a folder or a {SUFFIX} file: check the path")
+        raise BundleError(
+            f"{path}: no such bundle, expected a folder or a {SUFFIX} file: check the path"
+        )
     files = source(path, LARGEST)
-    bundle = _parsed(path, *_checked(path, files), files.read(SIGNATURE) if files.has(SIGNATURE) else None)
+    bundle = _parsed(
+        path, *_checked(path, files), files.read(SIGNATURE) if files.has(SIGNATURE) else None
+    )
     try:
         families.check(bundle)
     except BundleError as error:
@@ -156,31 +175,51 @@ def read(path: str | Path) -> Bundle:
     return bundle
 
 
-def _parsed(path: Path, manifest: bytes, files: dict[str, bytes], signature: bytes | None) -> Bundle:
+def _parsed(
+    path: Path, manifest: bytes, files: dict[str, bytes], signature: bytes | None
+) -> Bundle:
     try:
         card, policies = (parsed(files[name]) for name in (CARD, POLICIES))
-        if not isinstance(policies, list) or len(policies) > MOST_POLICIES or _depth(card) > DEEPEST:
+        if (
+            not isinstance(policies, list)
+            or len(policies) > MOST_POLICIES
+            or _depth(card) > DEEPEST
+        ):
             raise ValueError("more than a bundle may hold")
         served = [Served(**{**policy, "policy": restored(policy["policy"])}) for policy in policies]
-        files_of = [name for policy in served for name in (policy.preprocess, policy.model, policy.arrays)]
+        files_of = [
+            name for policy in served for name in (policy.preprocess, policy.model, policy.arrays)
+        ]
         if (
             not served
             or {name for name in files_of if name is not None} - set(files)
             or not isinstance(card["features"], dict)
         ):
             raise ValueError("parts are missing")
-        plain = all(isinstance(text, str) for policy in served for text in (policy.name, policy.family))
+        plain = all(
+            isinstance(text, str) for policy in served for text in (policy.name, policy.family)
+        )
         plain = plain and all(name is None or isinstance(name, str) for name in files_of)
-        if not plain or not all(type(policy.width) is int and isinstance(policy.chance, dict) for policy in served):
+        if not plain or not all(
+            type(policy.width) is int and isinstance(policy.chance, dict) for policy in served
+        ):
             raise ValueError("parts are of other types")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, PolicyError) as error:
-        raise BundleError(f"{path}: parts of the bundle are missing or do not fit together: write it again") from error
+        raise BundleError(
+            f"{path}: parts of the bundle are missing or do not fit together: write it again"
+        ) from error
     models = {name for policy in served for name in (policy.preprocess, policy.model) if name}
     check_files(files, models, str(path))
     names = [policy.name for policy in served]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise BundleError(f"{path}: two policies of the name {twice[0]!r}, expected one each: write it again")
-    _agree(path, parsed(manifest).get("policies"), {policy.name: policy.policy.digest for policy in served})
+        raise BundleError(
+            f"{path}: two policies of the name {twice[0]!r}, expected one each: write it again"
+        )
+    _agree(
+        path,
+        parsed(manifest).get("policies"),
+        {policy.name: policy.policy.digest for policy in served},
+    )
     return Bundle(files, card, {policy.name: policy for policy in served}, manifest, signature)
 
 
@@ -188,17 +227,23 @@ def _depth(content: Any) -> int:
     """How many lists and objects of JSON lie within each other."""
     if not isinstance(content, dict | list):
         return 0
-    return 1 + max(map(_depth, content.values() if isinstance(content, dict) else content), default=0)
+    return 1 + max(
+        map(_depth, content.values() if isinstance(content, dict) else content), default=0
+    )
 
 
 def _agree(path: Path, stated: Any, found: Mapping[str, str]) -> None:
     """Raise where the manifest states other policies than those found; older bundles state none."""
     if stated is None or stated == found:
         return
-    other = sorted(set(found) ^ set(stated)) or [name for name in found if found[name] != stated[name]] \
-        if isinstance(stated, dict) else []  # fmt: skip
+    other = (
+        sorted(set(found) ^ set(stated)) or [name for name in found if found[name] != stated[name]]
+        if isinstance(stated, dict)
+        else []
+    )
     raise BundleError(
-        f"{path}: policy {', '.join(map(repr, other))} was changed, its hash differs from that in {MANIFEST}: "
+        f"{path}: policy {', '.join(map(repr, other))} was changed, its hash differs from that in "
+        f"{MANIFEST}: "
         "copy the bundle anew"
     )
 
@@ -210,15 +255,24 @@ def _checked(path: Path, files: Source) -> tuple[bytes, dict[str, bytes]]:
         content = parsed(manifest)
         if content["format"] != FORMAT:
             raise BundleError(
-                f"{path}: format {content['format']!r}, expected {FORMAT}: update sordino or write it again"
+                f"{path}: format {content['format']!r}, expected {FORMAT}: update sordino or write "
+                "it again"
             )
         digests: dict[str, str] = content["files"]
-        if manifest != _json(content) or not all(map(_NAME.fullmatch, digests)) or {MANIFEST, SIGNATURE} & set(digests):
+        if (
+            manifest != _json(content)
+            or not all(map(_NAME.fullmatch, digests))
+            or {MANIFEST, SIGNATURE} & set(digests)
+        ):
             raise ValueError("not as `write` writes it")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BundleError(f"{path}: {MANIFEST} was changed, expected it as it was written: copy it anew") from error
+        raise BundleError(
+            f"{path}: {MANIFEST} was changed, expected it as it was written: copy it anew"
+        ) from error
     contents = {name: files.read(name) for name in digests}
     for name, whole in contents.items():
         if _digest(whole) != digests[name]:
-            raise BundleError(f"{path}: {name} was changed, expected it as it was written: copy the bundle anew")
+            raise BundleError(
+                f"{path}: {name} was changed, expected it as it was written: copy the bundle anew"
+            )
     return manifest, contents

@@ -3,8 +3,9 @@
     Model  7 graph -> Graph  11 input, 12 output -> Value  1 name, 2 type -> Type  1 tensor -> 1 element, 2 shape
     Shape  1 dimension -> 1 value
 
-All other fields are skipped. A field that should come once and comes twice is refused: readers differ in which of the
-two they take. Field numbers are those of onnx.proto, the encoding is that of protocol buffers.
+All other fields are skipped. A field that should come once and comes twice is refused: readers
+differ in which of the two they take. Field numbers are those of onnx.proto, the encoding is that of
+protocol buffers.
 """
 
 from __future__ import annotations
@@ -67,11 +68,17 @@ def _one(message: memoryview, number: int) -> memoryview:
 
 
 def _all(message: memoryview, number: int) -> list[memoryview]:
-    return [value for field, value in _fields(message) if field == number and isinstance(value, memoryview)]
+    return [
+        value
+        for field, value in _fields(message)
+        if field == number and isinstance(value, memoryview)
+    ]
 
 
 def _number(message: memoryview, number: int) -> int | None:
-    values = [value for field, value in _fields(message) if field == number and isinstance(value, int)]
+    values = [
+        value for field, value in _fields(message) if field == number and isinstance(value, int)
+    ]
     if len(values) > 1:
         raise ValueError("a field that comes twice")
     return values[0] if values else None
@@ -115,10 +122,14 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
 
 
 def matches(tensor: Tensor, dtype: str, *shape: int | None) -> bool:
-    """Whether a tensor is of a type and a shape; lengths that the file leaves open are checked when it has run."""
+    """Whether a tensor is of a type and a shape; lengths that the file leaves open are checked when
+    it has run.
+    """
     if tensor.dtype != np.dtype(dtype).name:
         return False
     if tensor.shape is None:
         return True
     known = len(tensor.shape) == len(shape)
-    return known and all(None in (own, asked) or own == asked for own, asked in zip(tensor.shape, shape, strict=True))
+    return known and all(
+        None in (own, asked) or own == asked for own, asked in zip(tensor.shape, shape, strict=True)
+    )

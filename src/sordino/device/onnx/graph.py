@@ -1,7 +1,7 @@
 """The graph of an ONNX file as it was parsed, with every name, tensor and attribute checked.
 
-Names are unique, and each node reads values that an input, an initialiser or an earlier node gives: no cycle, no value
-from elsewhere. A tensor holds exactly the bytes that its shape asks for.
+Names are unique, and each node reads values that an input, an initialiser or an earlier node gives:
+no cycle, no value from elsewhere. A tensor holds exactly the bytes that its shape asks for.
 """
 
 from __future__ import annotations
@@ -34,7 +34,14 @@ FEW: Final = 64
 """A tensor of whole numbers up to this size may be the axes, bounds or divisors of an operator."""
 
 _DATA: Final = {FLOAT: "float_data", DOUBLE: "double_data", INT64: "int64_data"}
-_DATA_FIELDS: Final = ("float_data", "double_data", "int32_data", "int64_data", "uint64_data", "string_data")
+_DATA_FIELDS: Final = (
+    "float_data",
+    "double_data",
+    "int32_data",
+    "int64_data",
+    "uint64_data",
+    "string_data",
+)
 
 Dimensions = tuple[int | str | None, ...]
 """A size, the name of a free dimension, or nothing."""
@@ -88,7 +95,9 @@ def graph_of(message: Message, largest: int) -> Graph:
     known = _in_order(names, nodes)
     missing = [value.name for value in outputs if value.name not in known]
     if missing or not outputs or not inputs:
-        raise GraphError(f"output {missing[0]!r}, which no node gives" if missing else "no input or no output")
+        raise GraphError(
+            f"output {missing[0]!r}, which no node gives" if missing else "no input or no output"
+        )
     if len({value.name for value in outputs}) < len(outputs):
         raise GraphError("an output twice")
     return Graph(inputs, outputs, declared, initialisers, nodes)
@@ -109,7 +118,9 @@ def _in_order(names: list[str], nodes: tuple[Node, ...]) -> set[str]:
 def _give(known: set[str], names: list[str] | tuple[str, ...]) -> None:
     for name in names:
         if not name or name in known:
-            raise GraphError(f"the name {name!r} of a value twice" if name else "a value without a name")
+            raise GraphError(
+                f"the name {name!r} of a value twice" if name else "a value without a name"
+            )
         known.add(name)
 
 
@@ -139,7 +150,9 @@ def _declared(message: Message) -> Declared:
         raise GraphError(f"data type {tensor.get('elem_type')} of value {name!r}")
     dimensions = None
     if "shape" in tensor:
-        dimensions = tuple(_dimension(name, dimension) for dimension in tensor["shape"].get("dim", []))
+        dimensions = tuple(
+            _dimension(name, dimension) for dimension in tensor["shape"].get("dim", [])
+        )
         if len(dimensions) > RANK:
             raise GraphError(f"shape of {name!r} with {len(dimensions)} dimensions")
     return Declared(name, tensor["elem_type"], dimensions)
@@ -154,7 +167,11 @@ def _dimension(name: str, message: Message) -> int | str | None:
 
 def initialiser(message: Message, largest: int) -> Tensor:
     """The shape and type of a constant in the file. Raises `GraphError` where its bytes do not fit."""
-    name, dtype, shape = message.get("name", ""), message.get("data_type", 0), tuple(message.get("dims", []))
+    name, dtype, shape = (
+        message.get("name", ""),
+        message.get("data_type", 0),
+        tuple(message.get("dims", [])),
+    )
     if dtype not in ITEM_BYTES:
         raise GraphError(f"data type {dtype} of initialiser {name!r}")
     if len(shape) > RANK or not all(0 <= size < LONGEST for size in shape):
@@ -170,8 +187,12 @@ def initialiser(message: Message, largest: int) -> Tensor:
     typed = isinstance(data, list)
     if len(data) != (size if typed else expected):
         unit = "numbers" if typed else "bytes"
-        raise GraphError(f"initialiser {name!r} with {len(data)} {unit}, which its shape {shape} does not fit")
-    return Tensor(shape, dtype, constant=True, content=_content(data, dtype) if size <= FEW else None)
+        raise GraphError(
+            f"initialiser {name!r} with {len(data)} {unit}, which its shape {shape} does not fit"
+        )
+    return Tensor(
+        shape, dtype, constant=True, content=_content(data, dtype) if size <= FEW else None
+    )
 
 
 def _content(data: Any, dtype: int) -> tuple[int, ...] | None:
@@ -186,7 +207,9 @@ def _content(data: Any, dtype: int) -> tuple[int, ...] | None:
 def value(declared: Declared, symbols: Mapping[str, int]) -> Tensor:
     """An input of the graph, for one choice of its free dimensions."""
     if declared.dtype not in (FLOAT, INT64):
-        raise GraphError(f"input {declared.name!r} of data type {declared.dtype}, expected float32 or int64")
+        raise GraphError(
+            f"input {declared.name!r} of data type {declared.dtype}, expected float32 or int64"
+        )
     if not declared.dimensions or not all(declared.dimensions):
         raise GraphError(f"shape of input {declared.name!r}, which is not known")
     shape = (symbols[size] if isinstance(size, str) else size for size in declared.dimensions)
@@ -204,5 +227,7 @@ def agree(declared: Declared, tensor: Tensor, symbols: dict[str, int]) -> None:
         for size, actual in zip(declared.dimensions, tensor.shape, strict=False)
     )
     pairs = zip(sizes, tensor.shape, strict=False)
-    if len(declared.dimensions) != len(tensor.shape) or any(size not in (None, actual) for size, actual in pairs):
+    if len(declared.dimensions) != len(tensor.shape) or any(
+        size not in (None, actual) for size, actual in pairs
+    ):
         raise ShapeError(f"{declared.dimensions}, which is {tensor.shape}")

@@ -1,8 +1,9 @@
 """A model of a bundle, run by ONNX Runtime (imported here alone) on one thread, without telemetry.
 
-ONNX Runtime 1.32 on Linux writes a device id and a database of events below the user's cache folder when it is
-imported, and sends the events later. `disable_telemetry_events` comes too late for both; an environment variable that
-is set before the import does not. A program that imports onnxruntime before sordino must set it itself.
+ONNX Runtime 1.32 on Linux writes a device id and a database of events below the user's cache folder
+when it is imported, and sends the events later. `disable_telemetry_events` comes too late for both;
+an environment variable that is set before the import does not. A program that imports onnxruntime
+before sordino must set it itself.
 """
 
 from __future__ import annotations
@@ -25,13 +26,17 @@ from sordino.errors import BundleError, ReleaseError
 _SILENT = 4  # fatal errors alone; all others are raised
 
 _CLOSED = {
-    "session.load_model_format": "ONNX",  # bytes 4 to 8 may claim another format, which `check` does not read
-    "session.model_external_initializers_file_folder_path": os.devnull,  # no folder: no tensor is read from a file
+    # bytes 4 to 8 may claim another format, which `check` does not read
+    "session.load_model_format": "ONNX",
+    # no folder: no tensor is read from a file
+    "session.model_external_initializers_file_folder_path": os.devnull,
 }
 """A second lock behind `check`: what ONNX Runtime refuses by itself."""
 _SAME_EVERYWHERE = {
-    "session.disable_quant_qdq": "1",  # no product of floats becomes one of rounded inputs (`MatMulNBits`)
-    "session.x64quantprecision": "1",  # integers of older bundles: no kernel that saturates at 16 bits
+    # no product of floats becomes one of rounded inputs (`MatMulNBits`)
+    "session.disable_quant_qdq": "1",
+    # integers of older bundles: no kernel that saturates at 16 bits
+    "session.x64quantprecision": "1",
 }
 """What makes a model give the same numbers on every processor, to about 1e-6 of their scale."""
 
@@ -39,7 +44,9 @@ _ROUNDING = (b"QuantizeLinear", b"MatMulInteger", b"QLinearMatMul", b"MatMulNBit
 
 
 class Model:
-    """Arrays by name to arrays by name. Raises `BundleError` for what is no model, or more than arithmetic."""
+    """Arrays by name to arrays by name. Raises `BundleError` for what is no model, or more than
+    arithmetic.
+    """
 
     def __init__(self, content: bytes, what: str) -> None:
         check(content, what)
@@ -51,9 +58,13 @@ class Model:
             options.add_session_config_entry(entry, setting)
         self._what, self._content, self._largest = what, content, list[int]()
         try:
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"]
+            )
         except Exception as error:  # it has no error of its own that they share
-            raise BundleError(f"{what}: not a model that ONNX Runtime reads: write the bundle again") from error
+            raise BundleError(
+                f"{what}: not a model that ONNX Runtime reads: write the bundle again"
+            ) from error
 
         self._free = [
             (given.name, axis)
@@ -69,29 +80,41 @@ class Model:
         try:
             outputs = self._session.run(self._names, inputs)
         except Exception as error:
-            raise ReleaseError(f"{self._what}: the model failed, expected it to run: nothing is released") from error
+            raise ReleaseError(
+                f"{self._what}: the model failed, expected it to run: nothing is released"
+            ) from error
         for output in outputs:
-            if output.dtype.kind not in "iu" and not np.isfinite(output).all():  # whole numbers are finite
-                raise ReleaseError(f"{self._what}: the model gave NaN or infinity: nothing is released")
+            if (
+                output.dtype.kind not in "iu" and not np.isfinite(output).all()
+            ):  # whole numbers are finite
+                raise ReleaseError(
+                    f"{self._what}: the model gave NaN or infinity: nothing is released"
+                )
         return dict(zip(self._names, outputs, strict=True))
 
     def _check_sizes(self, inputs: Mapping[str, NDArray[Any]]) -> None:
-        """Raise `ReleaseError` where the model would take too much memory for inputs larger than `check` looked at."""
+        """Raise `ReleaseError` where the model would take too much memory for inputs larger than
+        `check` looked at.
+        """
         try:
             sizes = [inputs[name].shape[axis] for name, axis in self._free]
         except (KeyError, IndexError):  # the model refuses these inputs
             return
-        if math.prod(sizes) <= LONG or (self._largest and all(map(operator.le, sizes, self._largest))):
+        if math.prod(sizes) <= LONG or (
+            self._largest and all(map(operator.le, sizes, self._largest))
+        ):
             return
         if not fits(self._content, {name: values.shape for name, values in inputs.items()}):
             raise ReleaseError(
-                f"{self._what}: the model takes too much memory on input of this length: nothing is released"
+                f"{self._what}: the model takes too much memory on input of this length: nothing "
+                "is released"
             )
         self._largest = sizes
 
 
 def rounds_inputs(content: bytes) -> bool:
-    """Whether a model rounds its inputs to 8 bits, as bundles of 8 bits did before their weights alone were rounded.
+    """Whether a model rounds its inputs to 8 bits, as bundles of 8 bits did before their weights
+    alone were rounded.
 
     The outputs of such a model depend on the processor and on the program that runs it.
     """

@@ -1,11 +1,14 @@
-"""Reads the wire format of protocol buffers by a table of fields, without a library and without trust in the bytes.
+"""Reads the wire format of protocol buffers by a table of fields, without a library and without
+trust in the bytes.
 
-A table names each message that may occur and each of its fields by number. `parse` refuses everything that two readers
-could understand in two ways: an unknown field number, another wire type, a group, a singular field that occurs twice,
-an integer that is longer than necessary, a length beyond the end of its message. Long values are not copied: a `bytes`
-field is a `memoryview` of the content.
+A table names each message that may occur and each of its fields by number. `parse` refuses
+everything that two readers could understand in two ways: an unknown field number, another wire
+type, a group, a singular field that occurs twice, an integer that is longer than necessary, a
+length beyond the end of its message. Long values are not copied: a `bytes` field is a `memoryview`
+of the content.
 
-Lists of integers are read packed and unpacked. Packed lists of other numbers have a table that calls them `bytes`.
+Lists of integers are read packed and unpacked. Packed lists of other numbers have a table that
+calls them `bytes`.
 
 Source: protobuf.dev/programming-guides/encoding.
 """
@@ -37,11 +40,15 @@ class Field(NamedTuple):
 
     name: str
     kind: str
-    """`int` (two's complement of 64 bits), `int32` (the same, of a number that 32 bits hold: other readers keep the
-    lower half of a larger one), `float`, `double`, `bytes`, `text`, or the name of a message."""
+    """`int` (two's complement of 64 bits), `int32` (the same, of a number that 32 bits hold: other
+    readers keep the lower half of a larger one), `float`, `double`, `bytes`, `text`, or the name of
+    a message.
+    """
     repeated: bool = False
     refused: str = ""
-    """Why no message may have this field; it is read all the same, since its content may hold worse."""
+    """Why no message may have this field; it is read all the same, since its content may hold
+    worse.
+    """
 
 
 Schema = Mapping[str, Mapping[int, Field]]
@@ -129,7 +136,9 @@ class _Reader:
         start, at = self._span(at, end)
         if kind == "text":
             return self._text(start, at), at
-        return self.view[start:at] if kind == "bytes" else self.message(kind, start, at, depth - 1), at
+        return self.view[start:at] if kind == "bytes" else self.message(
+            kind, start, at, depth - 1
+        ), at
 
     def _packed(self, kind: str, at: int, end: int) -> list[int]:
         """Integers without tags."""

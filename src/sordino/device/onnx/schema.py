@@ -1,7 +1,8 @@
 """The messages of an ONNX file, as a table for `sordino.device.onnx.protobuf`.
 
-Every field of the format up to IR version 14 is here, also what no bundle may have: a subgraph may hold external data,
-so that it is read to its end. Fields that are not here are refused. Source: onnx.proto of ONNX 1.20 (Apache-2.0).
+Every field of the format up to IR version 14 is here, also what no bundle may have: a subgraph may
+hold external data, so that it is read to its end. Fields that are not here are refused. Source:
+onnx.proto of ONNX 1.20 (Apache-2.0).
 """
 
 from __future__ import annotations
@@ -121,7 +122,11 @@ MODEL: Final = {
         14: Field("data_location", "int"),
         16: _many("metadata", "Entry", METADATA),
     },
-    "Sparse": {1: Field("values", "Tensor"), 2: Field("indices", "Tensor"), 3: _many("dims", "int")},
+    "Sparse": {
+        1: Field("values", "Tensor"),
+        2: Field("indices", "Tensor"),
+        3: _many("dims", "int"),
+    },
     "Value": {
         1: Field("name", "text"),
         2: Field("type", "Type"),
@@ -139,6 +144,10 @@ MODEL: Final = {
     },
     "TensorType": {1: Field("elem_type", "int"), 2: Field("shape", "Shape")},
     "Shape": {1: _many("dim", "Dimension")},
-    "Dimension": {1: Field("dim_value", "int"), 2: Field("dim_param", "text"), 3: Field("denotation", "text")},
+    "Dimension": {
+        1: Field("dim_value", "int"),
+        2: Field("dim_param", "text"),
+        3: Field("denotation", "text"),
+    },
 }
 """Fields by message and number."""

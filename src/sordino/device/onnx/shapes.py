@@ -1,9 +1,9 @@
 """The operators that a bundle's model may use, and the shape, type and cost of their outputs.
 
-A rule gets the shapes of an operator's inputs, for one choice of all free dimensions, and gives the shapes of
-its outputs. So the size of every value of a model is known before ONNX Runtime allocates one: the sum of a
-column and a row is larger than both. Where a size follows from numbers (`Range`, `Slice`), these numbers must be
-constants or dimensions.
+A rule gets the shapes of an operator's inputs, for one choice of all free dimensions, and gives the
+shapes of its outputs. So the size of every value of a model is known before ONNX Runtime allocates
+one: the sum of a column and a row is larger than both. Where a size follows from numbers (`Range`,
+`Slice`), these numbers must be constants or dimensions.
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ def _broadcast(first: Shape, second: Shape) -> Shape:
     if first == second or not second:
         return first
     rank = max(len(first), len(second))
-    pairs = list(zip((1,) * (rank - len(first)) + first, (1,) * (rank - len(second)) + second, strict=True))
+    pairs = list(
+        zip((1,) * (rank - len(first)) + first, (1,) * (rank - len(second)) + second, strict=True)
+    )
     if not all(one == other or 1 in (one, other) for one, other in pairs):
         raise ShapeError(f"{first} and {second} do not fit")
     return tuple(other if one == 1 else one for one, other in pairs)
@@ -103,14 +105,20 @@ def _cast(call: Call) -> list[Tensor]:
 
 def _arithmetic(call: Call) -> list[Tensor]:
     first, second = call.inputs
-    _require(first.dtype == second.dtype, f"data types {first.dtype} and {second.dtype}, expected one")
+    _require(
+        first.dtype == second.dtype, f"data types {first.dtype} and {second.dtype}, expected one"
+    )
     return [Tensor(_broadcast(first.shape, second.shape), first.dtype)]
 
 
 def _divide(call: Call) -> list[Tensor]:
-    """Integers only by constants of at least 1: division by 0, or of the least number by -1, ends the process."""
+    """Integers only by constants of at least 1: division by 0, or of the least number by -1, ends
+    the process.
+    """
     if call.inputs[0].dtype not in (FLOAT, DOUBLE):
-        _require(min(_content(call.inputs[1], "divisors"), default=1) > 0, "a whole divisor below 1")
+        _require(
+            min(_content(call.inputs[1], "divisors"), default=1) > 0, "a whole divisor below 1"
+        )
     return _arithmetic(call)
 
 
@@ -119,15 +127,22 @@ def _compare(call: Call) -> list[Tensor]:
 
 
 def _clip(call: Call) -> list[Tensor]:
-    _require(all(bound.shape == () for bound in call.inputs[1:]), "bounds that are not one number each")
+    _require(
+        all(bound.shape == () for bound in call.inputs[1:]), "bounds that are not one number each"
+    )
     return _same(call)
 
 
 def _product(call: Call, dtype: int) -> list[Tensor]:
-    """A matrix product; a vector counts as a row on the left and as a column on the right, as in numpy."""
+    """A matrix product; a vector counts as a row on the left and as a column on the right, as in
+    numpy.
+    """
     first, second = (tensor.shape for tensor in call.inputs[:2])
     _require(min(len(first), len(second)) > 0, "a matrix without dimensions")
-    left, right = first if len(first) > 1 else (1, *first), second if len(second) > 1 else (*second, 1)
+    left, right = (
+        first if len(first) > 1 else (1, *first),
+        second if len(second) > 1 else (*second, 1),
+    )
     _require(left[-1] == right[-2], f"{first} and {second} do not fit")
     rows, columns = left[-2:-1] * (len(first) > 1), right[-1:] * (len(second) > 1)
     return [Tensor(_broadcast(left[:-2], right[:-2]) + rows + columns, dtype)]
@@ -142,7 +157,9 @@ def _matmul_integer(call: Call) -> list[Tensor]:
     made = _product(call, INT32)
     columns = call.inputs[1].shape[-1]
     for tensor, sizes in zip(call.inputs[2:], ((1,), (1, columns)), strict=False):
-        _require(len(tensor.shape) < 2 and tensor.size in sizes, f"zero points of shape {tensor.shape}")
+        _require(
+            len(tensor.shape) < 2 and tensor.size in sizes, f"zero points of shape {tensor.shape}"
+        )
     return made
 
 
@@ -154,14 +171,19 @@ def _dequantise(call: Call) -> list[Tensor]:
     x, scale, *rest = call.inputs
     whole = scale.shape in ((), (1,))
     _require(whole or scale.shape == (x.shape[call.axis(1)],), f"scales of shape {scale.shape}")
-    _require(all(zero.shape == scale.shape for zero in rest), "zero points of another shape than scales")
+    _require(
+        all(zero.shape == scale.shape for zero in rest), "zero points of another shape than scales"
+    )
     return [Tensor(x.shape, scale.dtype)]
 
 
 def _normalise(call: Call) -> list[Tensor]:
     x, *weights = call.inputs
     expected = x.shape[call.axis(-1) :]
-    _require(all(tensor.shape == expected for tensor in weights), f"weights of another shape than {expected}")
+    _require(
+        all(tensor.shape == expected for tensor in weights),
+        f"weights of another shape than {expected}",
+    )
     return _same(call)
 
 
@@ -199,7 +221,10 @@ def _recur(call: Call) -> list[Tensor]:
 def _gather(call: Call) -> list[Tensor]:
     x, at = call.inputs
     axis = call.axis(0)
-    _require(all(-x.shape[axis] <= index < x.shape[axis] for index in at.content or ()), "an index beyond the end")
+    _require(
+        all(-x.shape[axis] <= index < x.shape[axis] for index in at.content or ()),
+        "an index beyond the end",
+    )
     return [Tensor(x.shape[:axis] + at.shape + x.shape[axis + 1 :], x.dtype)]
 
 
@@ -208,7 +233,9 @@ def _slice(call: Call) -> list[Tensor]:
     starts, ends, axes = (_content(tensor, "bounds of a slice") for tensor in bounds)
     _require(len(starts) == len(ends) == len(axes), "bounds of a slice that differ in number")
     shape = list(x.shape)
-    for start, end, axis in zip(starts, ends, (_axis(axis, len(shape)) for axis in axes), strict=True):
+    for start, end, axis in zip(
+        starts, ends, (_axis(axis, len(shape)) for axis in axes), strict=True
+    ):
         shape[axis] = len(range(*slice(start, end).indices(x.shape[axis])))
     return [Tensor(tuple(shape), x.dtype)]
 
@@ -217,8 +244,17 @@ def _squeeze(call: Call) -> list[Tensor]:
     x, *axes = call.inputs
     rank = len(x.shape)
     gone = {_axis(axis, rank) for axis in (_content(axes[0], "axes") if axes else range(rank))}
-    _require(all(x.shape[axis] == 1 for axis in gone), f"a shape {x.shape} with axes of another size than 1")
-    return [Tensor(tuple(size for axis, size in enumerate(x.shape) if axis not in gone), x.dtype, content=x.content)]
+    _require(
+        all(x.shape[axis] == 1 for axis in gone),
+        f"a shape {x.shape} with axes of another size than 1",
+    )
+    return [
+        Tensor(
+            tuple(size for axis, size in enumerate(x.shape) if axis not in gone),
+            x.dtype,
+            content=x.content,
+        )
+    ]
 
 
 def _unsqueeze(call: Call) -> list[Tensor]:
@@ -228,13 +264,21 @@ def _unsqueeze(call: Call) -> list[Tensor]:
     new = {_axis(axis, rank) for axis in numbers}
     _require(len(new) == len(numbers), "an axis twice")
     sizes = iter(x.shape)
-    return [Tensor(tuple(1 if axis in new else next(sizes) for axis in range(rank)), x.dtype, content=x.content)]
+    return [
+        Tensor(
+            tuple(1 if axis in new else next(sizes) for axis in range(rank)),
+            x.dtype,
+            content=x.content,
+        )
+    ]
 
 
 def _transpose(call: Call) -> list[Tensor]:
     x = call.inputs[0]
     order = call.attributes.get("perm", list(range(len(x.shape)))[::-1])
-    _require(sorted(order) == list(range(len(x.shape))), f"an order {order} of {len(x.shape)} dimensions")
+    _require(
+        sorted(order) == list(range(len(x.shape))), f"an order {order} of {len(x.shape)} dimensions"
+    )
     return [Tensor(tuple(x.shape[axis] for axis in order), x.dtype)]
 
 
@@ -248,7 +292,9 @@ def _sum(call: Call) -> list[Tensor]:
     x, axes = call.inputs
     gone = {_axis(axis, len(x.shape)) for axis in _content(axes, "axes")}
     keep = call.attributes.get("keepdims", 1)
-    shape = [1 if axis in gone else size for axis, size in enumerate(x.shape) if keep or axis not in gone]
+    shape = [
+        1 if axis in gone else size for axis, size in enumerate(x.shape) if keep or axis not in gone
+    ]
     return [Tensor(tuple(shape), x.dtype)]
 
 
@@ -259,7 +305,10 @@ def _shape(call: Call) -> list[Tensor]:
 
 def _range(call: Call) -> list[Tensor]:
     bounds = [_content(tensor, "bounds of a range") for tensor in call.inputs]
-    _require([len(bound) for bound in bounds] == [1, 1, 1], "bounds of a range that are not one number each")
+    _require(
+        [len(bound) for bound in bounds] == [1, 1, 1],
+        "bounds of a range that are not one number each",
+    )
     start, limit, delta = (bound[0] for bound in bounds)
     _require(delta != 0, "a range of step 0")
     return [Tensor((max(0, -((start - limit) // delta)),), call.inputs[0].dtype)]

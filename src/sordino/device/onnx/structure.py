@@ -1,9 +1,9 @@
 """Refuses a model that is more than arithmetic, before ONNX Runtime sees it.
 
-A model in a bundle comes from outside. An ONNX model can read files (external data), loop without end, call
-functions of its own, draw random numbers, or ask for more memory than there is. `check` reads the file itself
-(`protobuf`). It accepts one graph of the operators in `onnx_shapes`, if every value has a bounded size. It refuses
-everything else, and the message names the reason.
+A model in a bundle comes from outside. An ONNX model can read files (external data), loop without
+end, call functions of its own, draw random numbers, or ask for more memory than there is. `check`
+reads the file itself (`protobuf`). It accepts one graph of the operators in `onnx_shapes`, if every
+value has a bounded size. It refuses everything else, and the message names the reason.
 """
 
 from __future__ import annotations
@@ -17,16 +17,32 @@ from typing import Final
 from sordino.device.onnx.graph import Graph, GraphError, Node, agree, graph_of, value
 from sordino.device.onnx.protobuf import Bounds, MalformedError, Message, parse
 from sordino.device.onnx.schema import EXTERNAL, MODEL, STRINGS, SUBGRAPH
-from sordino.device.onnx.shapes import FLOAT, INT64, ITEM_BYTES, OPERATORS, RANK, Call, ShapeError, Tensor
+from sordino.device.onnx.shapes import (
+    FLOAT,
+    INT64,
+    ITEM_BYTES,
+    OPERATORS,
+    RANK,
+    Call,
+    ShapeError,
+    Tensor,
+)
 from sordino.errors import BundleError
 
 DOMAINS: Final = ("", "ai.onnx")
 """Both name ONNX's own operators."""
 
 CONTROL: Final = frozenset({"If", "Loop", "Scan", "SequenceMap"})
-RANDOM: Final = frozenset({
-    "Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike",
-})  # fmt: skip
+RANDOM: Final = frozenset(
+    {
+        "Bernoulli",
+        "Multinomial",
+        "RandomNormal",
+        "RandomNormalLike",
+        "RandomUniform",
+        "RandomUniformLike",
+    }
+)
 STRING: Final = 8  # the data type of text
 NAMED: Final = 4  # reasons in one message
 KEPT: Final = 32  # reasons, and models that passed, in memory
@@ -37,8 +53,9 @@ BATCH: Final = 32
 BOUNDS: Final = Bounds(fields=1 << 16, entries=1 << 11, depth=32)
 
 LONG: Final = 4096
-"""One free dimension, the others being 1: forty seconds of frames, or a batch of the lab. Larger inputs are checked
-before the model runs on them (`fits`)."""
+"""One free dimension, the others being 1: forty seconds of frames, or a batch of the lab. Larger
+inputs are checked before the model runs on them (`fits`).
+"""
 
 
 @dataclass(frozen=True)
@@ -59,7 +76,9 @@ class Limits:
     elements: int = 1 << 25
     """Numbers in one value."""
     work: int = 1 << 26
-    """Multiplications for each row of the input, that is for each unit of the product of all free dimensions."""
+    """Multiplications for each row of the input, that is for each unit of the product of all free
+    dimensions.
+    """
     constant_work: int = 1 << 24
     """Multiplications of constants alone, which ONNX Runtime computes when it loads a model."""
 
@@ -96,7 +115,9 @@ def _check(content: bytes, what: str, limits: Limits) -> None:
     except MalformedError as error:
         if findings.reasons:
             _raise(what, [*findings.named(), str(error)], error)
-        raise BundleError(f"{what}: not a model that ONNX Runtime reads, {error}: write the bundle again") from error
+        raise BundleError(
+            f"{what}: not a model that ONNX Runtime reads, {error}: write the bundle again"
+        ) from error
     if findings.reasons:
         _raise(what, findings.named())
     try:
@@ -107,9 +128,12 @@ def _check(content: bytes, what: str, limits: Limits) -> None:
 
 
 def fits(content: bytes, shapes: Mapping[str, tuple[int, ...]], limits: Limits = BUNDLE) -> bool:
-    """Whether all values of a model that passed `check` have a bounded size for inputs of these shapes."""
+    """Whether all values of a model that passed `check` have a bounded size for inputs of these
+    shapes.
+    """
     graph = graph_of(
-        parse(content, MODEL, "Model", limits.bounds, _Findings(limits))["graph"], limits.initialiser_bytes
+        parse(content, MODEL, "Model", limits.bounds, _Findings(limits))["graph"],
+        limits.initialiser_bytes,
     )
     symbols: dict[str, int] = {}
     for declared in graph.inputs:
@@ -124,14 +148,17 @@ def fits(content: bytes, shapes: Mapping[str, tuple[int, ...]], limits: Limits =
 
 
 def check_files(files: Mapping[str, bytes], models: Iterable[str], what: str) -> None:
-    """Check the files of a bundle that are models by their name, and those that its policies call models."""
+    """Check the files of a bundle that are models by their name, and those that its policies call
+    models.
+    """
     for name in sorted({name for name in files if name.endswith(".onnx")}.union(models)):
         check(files[name], f"{what}: {name}")
 
 
 def _raise(what: str, reasons: list[str], cause: Exception | None = None) -> None:
     raise BundleError(
-        f"{what}: {', '.join(reasons)}: expected a model of sordino, which has none of this: do not use the bundle, "
+        f"{what}: {', '.join(reasons)}: expected a model of sordino, which has none of this: do "
+        "not use the bundle, "
         "get it again from its author"
     ) from cause
 
@@ -157,7 +184,9 @@ class _Findings:
 
     def named(self) -> list[str]:
         """The first few reasons, the most telling before the others."""
-        return sorted(self.reasons, key=lambda reason: (reason != EXTERNAL, reason == SUBGRAPH))[:NAMED]
+        return sorted(self.reasons, key=lambda reason: (reason != EXTERNAL, reason == SUBGRAPH))[
+            :NAMED
+        ]
 
     def _node(self, node: Message) -> Iterator[str]:
         kind, domain = node.get("op_type", ""), node.get("domain", "")
@@ -204,20 +233,31 @@ def _sizes(graph: Graph, limits: Limits) -> None:
     symbols = _free(graph)
     if len(symbols) > limits.symbols:
         raise GraphError(f"shape with {len(symbols)} free dimensions")
-    choices = [dict.fromkeys(symbols, 1), *({**dict.fromkeys(symbols, 1), name: LONG} for name in symbols)]
+    choices = [
+        dict.fromkeys(symbols, 1),
+        *({**dict.fromkeys(symbols, 1), name: LONG} for name in symbols),
+    ]
     for choice in [*choices, *([dict.fromkeys(symbols, BATCH)] if len(symbols) > 1 else [])]:
         _run(graph, choice, limits)
 
 
 def _free(graph: Graph) -> list[str]:
     """The free dimensions of all inputs, in order."""
-    names = [size for declared in graph.inputs for size in declared.dimensions or () if isinstance(size, str)]
+    names = [
+        size
+        for declared in graph.inputs
+        for size in declared.dimensions or ()
+        if isinstance(size, str)
+    ]
     return list(dict.fromkeys(names))
 
 
 def _run(graph: Graph, symbols: dict[str, int], limits: Limits) -> None:
     """Give every value its shape, as if the model ran on inputs of this size."""
-    values = {**graph.initialisers, **{declared.name: value(declared, symbols) for declared in graph.inputs}}
+    values = {
+        **graph.initialisers,
+        **{declared.name: value(declared, symbols) for declared in graph.inputs},
+    }
     work, constant_work = 0, 0
     for node in graph.nodes:
         outputs, cost = _outputs(node, values, limits)
@@ -225,10 +265,14 @@ def _run(graph: Graph, symbols: dict[str, int], limits: Limits) -> None:
         work += cost
         constant_work += cost * outputs[0].constant
         if constant_work > limits.constant_work or work > limits.work * math.prod(symbols.values()):
-            raise GraphError(f"{node.kind} of too much work, of {max(work, constant_work)} multiplications")
+            raise GraphError(
+                f"{node.kind} of too much work, of {max(work, constant_work)} multiplications"
+            )
     for declared in graph.outputs:
         if declared.dtype not in (FLOAT, INT64):
-            raise GraphError(f"output {declared.name!r} of data type {declared.dtype}, expected float32 or int64")
+            raise GraphError(
+                f"output {declared.name!r} of data type {declared.dtype}, expected float32 or int64"
+            )
     chosen = dict(symbols)
     for declared in (*graph.outputs, *graph.declared):
         if declared.name in values:
@@ -251,7 +295,9 @@ def _outputs(node: Node, values: Mapping[str, Tensor], limits: Limits) -> tuple[
         raise GraphError(f"{node.kind} of {len(node.outputs)} outputs")
     largest = outputs[0]  # of none has another output more numbers
     if largest.size > limits.elements or len(largest.shape) > RANK:
-        raise GraphError(f"shape {largest.shape} of {node.kind}, expected at most {limits.elements} numbers")
+        raise GraphError(
+            f"shape {largest.shape} of {node.kind}, expected at most {limits.elements} numbers"
+        )
     if constant:
         outputs = [tensor._replace(constant=True) for tensor in outputs]
     read = max((tensor.size for tensor in inputs), default=0)

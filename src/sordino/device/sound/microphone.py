@@ -14,16 +14,20 @@ BLOCK_SECONDS: Final = 0.1
 
 
 def library() -> Any:
-    """`sounddevice`. Raises `DependencyError` where it, or the system's PortAudio, is not installed."""
+    """`sounddevice`. Raises `DependencyError` where it, or the system's PortAudio, is not
+    installed.
+    """
     try:
         import sounddevice
     except ImportError as error:
         raise DependencyError(
-            "sounddevice is not installed, expected it for a microphone: pip install sordino[microphone]"
+            "sounddevice is not installed, expected it for a microphone: pip install "
+            "sordino[microphone]"
         ) from error
     except OSError as error:
         raise DependencyError(
-            "the system's PortAudio is not installed, expected it for a microphone: apt install libportaudio2, or what "
+            "the system's PortAudio is not installed, expected it for a microphone: apt install "
+            "libportaudio2, or what "
             "your system calls it"
         ) from error
     return sounddevice
@@ -32,14 +36,17 @@ def library() -> Any:
 def listen() -> tuple[int, Iterator[NDArray[np.float32]]]:
     """The rate of the default microphone in Hz, and blocks `(n,)` of what it hears, without end.
 
-    Where the machine was too slow and sound was lost, a NaN stands in its place. Nothing is heard before the first
-    block is asked for. Raises `AudioError` where there is no microphone, `DependencyError` as `library` does.
+    Where the machine was too slow and sound was lost, a NaN stands in its place. Nothing is heard
+    before the first block is asked for. Raises `AudioError` where there is no microphone,
+    `DependencyError` as `library` does.
     """
     sounddevice = library()
     try:
         rate = round(sounddevice.query_devices(kind="input")["default_samplerate"])
     except (sounddevice.PortAudioError, ValueError) as error:
-        raise AudioError("no microphone is found, expected one: connect it, and allow its use") from error
+        raise AudioError(
+            "no microphone is found, expected one: connect it, and allow its use"
+        ) from error
     return rate, _blocks(sounddevice, rate)
 
 
@@ -52,4 +59,6 @@ def _blocks(sounddevice: Any, rate: int) -> Iterator[NDArray[np.float32]]:
                     yield np.full(1, np.nan, np.float32)
                 yield samples[:, 0]
     except sounddevice.PortAudioError as error:
-        raise AudioError("the microphone stopped, expected it to go on: connect it again") from error
+        raise AudioError(
+            "the microphone stopped, expected it to go on: connect it again"
+        ) from error

@@ -2,18 +2,19 @@
 
     frame      20 ms; its energy in bands that are evenly spaced in mel from 100 Hz on, in dB
     noise      in each band, the quietest tenth of a second of the last `memory_seconds`: minimum statistics
-               (Martin 2001). Every band falls to its noise now and then while somebody speaks, so nobody need know when
-               speech pauses
+               (Martin 2001). Every band falls to its noise now and then while somebody speaks, so
+               nobody need know when speech pauses
     activity   of a frame: how far it lies above the noise, root mean square over bands, what lies below counting as 0
                (after the divergence from the noise spectrum of Ramírez et al. 2004, without its look ahead)
     begin      at a frame above `enter_db`; `lead_seconds` before it belong to the utterance
     end        when no frame was above `leave_db` for `hangover_seconds`, of which `trail_seconds` belong to it
                (two thresholds: Rabiner and Sambur 1975)
 
-Everything is computed for one hop of 0.1 s at a time, and hops are counted from the start of the stream: that samples
-come one by one or in one block changes no bit. Memory is that of the longest utterance. No sample is in two utterances,
-and none is written or shown. These bands cost a fraction of Kaldi's, which features are computed from, and find speech
-as well: `python benchmarks/segmentation.py` prints how well.
+Everything is computed for one hop of 0.1 s at a time, and hops are counted from the start of the
+stream: that samples come one by one or in one block changes no bit. Memory is that of the longest
+utterance. No sample is in two utterances, and none is written or shown. These bands cost a fraction
+of Kaldi's, which features are computed from, and find speech as well: `python
+benchmarks/segmentation.py` prints how well.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ BANDS: Final = 16
 LOWEST_HZ: Final = 100.0  # below it are mains hum and wind
 
 FLOOR: Final = 1e-9
-"""Power that is added to every band, 90 dB below full scale: no microphone is quieter, and one that is switched off and
-on again does not make everything speech."""
+"""Power that is added to every band, 90 dB below full scale: no microphone is quieter, and one that
+is switched off and on again does not make everything speech.
+"""
 
 Samples = NDArray[np.float32]
 
@@ -46,15 +48,19 @@ Samples = NDArray[np.float32]
 class Segmentation:
     """When an utterance begins and ends.
 
-    - `enter_db`, `leave_db`: how far above the noise begins an utterance and keeps it going, in dB; noise alone has 3,
-      seldom 5. Higher in a place where others talk in the background, lower for a whisper.
-    - `memory_seconds`: how long noise is remembered. Longer than speech goes on without a gap; the shorter, the sooner
-      a fan that is switched on is taken for noise.
-    - `lead_seconds`, `trail_seconds`: quiet before and after that belongs to an utterance. `mel` looks at 100 ms of it,
-      other feature sets at all there is: for those best as long as in the recordings that a release was fitted on.
-    - `hangover_seconds`: the pause that ends an utterance; longer joins sentences, shorter splits them.
+    - `enter_db`, `leave_db`: how far above the noise begins an utterance and keeps it going, in dB;
+      noise alone has 3, seldom 5. Higher in a place where others talk in the background, lower for
+      a whisper.
+    - `memory_seconds`: how long noise is remembered. Longer than speech goes on without a gap; the
+      shorter, the sooner a fan that is switched on is taken for noise.
+    - `lead_seconds`, `trail_seconds`: quiet before and after that belongs to an utterance. `mel`
+      looks at 100 ms of it, other feature sets at all there is: for those best as long as in the
+      recordings that a release was fitted on.
+    - `hangover_seconds`: the pause that ends an utterance; longer joins sentences, shorter splits
+      them.
     - `shortest_seconds`: less activity than this is a click or a cough, and no utterance.
-    - `longest_seconds`: an utterance is cut there, what follows is another one. It bounds the memory, 64 kB a second.
+    - `longest_seconds`: an utterance is cut there, what follows is another one. It bounds the
+      memory, 64 kB a second.
 
     Raises `AudioError` for what contradicts itself.
     """
@@ -78,7 +84,8 @@ class Segmentation:
             and self.lead_seconds + self.hangover_seconds < self.longest_seconds
         ):
             raise AudioError(
-                f"{self}, expected 0 < leave_db <= enter_db, memory of 0.1 to 60 s, trail <= hangover, shortest < "
+                f"{self}, expected 0 < leave_db <= enter_db, memory of 0.1 to 60 s, trail <= "
+                "hangover, shortest < "
                 "longest <= 600 s, lead + hangover < longest: correct what is out of order"
             )
 
@@ -89,7 +96,9 @@ USUAL: Final = Segmentation()
 
 @dataclass(frozen=True, eq=False)
 class Utterance:
-    """A stretch of a stream: where it starts, how much of it is above the noise, and its samples, never shown."""
+    """A stretch of a stream: where it starts, how much of it is above the noise, and its samples,
+    never shown.
+    """
 
     start_seconds: float
     active_seconds: float
@@ -104,7 +113,8 @@ class Utterance:
 class Segmenter:
     """Utterances of one stream: 16 kHz, one channel, full scale at ±1.
 
-    A sample that is NaN or infinite counts as activity: it ends up in an utterance, and whoever judges that is told.
+    A sample that is NaN or infinite counts as activity: it ends up in an utterance, and whoever
+    judges that is told.
 
     >>> rng = np.random.default_rng(0)
     >>> stream = rng.normal(0, 0.001, 5 * 16000).astype(np.float32)
@@ -121,8 +131,12 @@ class Segmenter:
         self._next = np.zeros(HOP, np.float32)  # the next hop, of which so many samples are there:
         self._filled = 0
         self._hops = 0  # that were looked at
-        self._noise = np.full((round(how.memory_seconds * SAMPLING_RATE / HOP), len(_EDGES)), np.inf)  # a ring of hops
-        self._kept: deque[Samples] = deque()  # the latest hops: those of the open utterance, or of its lead
+        self._noise = np.full(
+            (round(how.memory_seconds * SAMPLING_RATE / HOP), len(_EDGES)), np.inf
+        )  # a ring of hops
+        self._kept: deque[Samples] = (
+            deque()
+        )  # the latest hops: those of the open utterance, or of its lead
         self._first = 0  # the sample that they start with
         self._free = 0  # samples before this one are in earlier utterances
         self._start = -1  # sample where the open utterance starts; below 0 none is open
@@ -133,7 +147,9 @@ class Segmenter:
         return f"Segmenter({(self._hops * HOP + self._filled) / SAMPLING_RATE:.1f} s)"
 
     def push(self, samples: NDArray[np.floating]) -> Iterator[Utterance]:
-        """The utterances that end within these samples, `(n,)`: they are looked at while one iterates."""
+        """The utterances that end within these samples, `(n,)`: they are looked at while one
+        iterates.
+        """
         taken = 0
         while taken < samples.size:
             block = samples[taken : taken + HOP - self._filled]
@@ -144,7 +160,9 @@ class Segmenter:
                 yield from self._hop()
 
     def end(self) -> Utterance | None:
-        """The utterance that the end of the stream cuts, if any; none begins in its last hop. Nothing may follow."""
+        """The utterance that the end of the stream cuts, if any; none begins in its last hop.
+        Nothing may follow.
+        """
         if self._start < 0:
             return None
         self._kept.append(self._next[: self._filled])
@@ -158,18 +176,24 @@ class Segmenter:
         self._hops += 1
         for frame, level in enumerate(activity, (self._hops - 1) * HOP // FRAME):
             yield from self._frame(frame, level)
-        needed = self._start if self._start >= 0 else self._hops * HOP - _samples(self._how.lead_seconds)
+        needed = (
+            self._start if self._start >= 0 else self._hops * HOP - _samples(self._how.lead_seconds)
+        )
         while self._first + HOP <= needed:
             self._kept.popleft()
             self._first += HOP
 
     def _activity(self, samples: Samples) -> list[float]:
-        """How far each frame lies above the noise, in dB; infinite where it has samples that are no numbers."""
+        """How far each frame lies above the noise, in dB; infinite where it has samples that are no
+        numbers.
+        """
         known = np.isfinite(samples)
         energies = _energies(full_scale(np.where(known, samples, 0)))  # (5, bands)
         if known.all():
             self._noise[self._hops % len(self._noise)] = energies.mean(axis=0)
-        above = np.maximum(energies - self._noise.min(axis=0), 0)  # (5, bands); 0 while nothing is known of the noise
+        above = np.maximum(
+            energies - self._noise.min(axis=0), 0
+        )  # (5, bands); 0 while nothing is known of the noise
         activity = np.sqrt(np.mean(above**2, axis=1))  # (5,)
         activity[~known.reshape(-1, FRAME).all(axis=1)] = math.inf
         levels: list[float] = activity.tolist()
@@ -198,7 +222,9 @@ class Segmenter:
     def _cut(self, end: int) -> Utterance:
         """Close the open utterance at a sample."""
         samples = np.concatenate(self._kept)[self._start - self._first : end - self._first]
-        cut = Utterance(self._start / SAMPLING_RATE, self._active * FRAME / SAMPLING_RATE, samples.copy())
+        cut = Utterance(
+            self._start / SAMPLING_RATE, self._active * FRAME / SAMPLING_RATE, samples.copy()
+        )
         self._start, self._free = -1, end
         return cut
 
@@ -211,16 +237,24 @@ def _samples(seconds: float) -> int:
 def _edges() -> NDArray[np.intp]:
     """The first line of the spectrum in each band; the narrowest have one."""
     mel = np.log1p(np.arange(FRAME // 2 + 1) * SAMPLING_RATE / FRAME / 700)
-    edges = np.interp(np.linspace(np.log1p(LOWEST_HZ / 700), mel[-1], BANDS + 1)[:-1], mel, np.arange(len(mel)))
-    return np.array(sorted(set(np.ceil(edges).tolist())), np.intp)  # np.unique would load masked arrays
+    edges = np.interp(
+        np.linspace(np.log1p(LOWEST_HZ / 700), mel[-1], BANDS + 1)[:-1], mel, np.arange(len(mel))
+    )
+    return np.array(
+        sorted(set(np.ceil(edges).tolist())), np.intp
+    )  # np.unique would load masked arrays
 
 
 _EDGES: Final = _edges()
-_HANN: Final = np.hanning(FRAME) / np.sqrt(FRAME / 2 * np.sum(np.hanning(FRAME) ** 2))  # powers are those of the sound
+_HANN: Final = np.hanning(FRAME) / np.sqrt(
+    FRAME / 2 * np.sum(np.hanning(FRAME) ** 2)
+)  # powers are those of the sound
 
 
 def _energies(samples: NDArray[np.floating]) -> NDArray[np.float64]:
     """The energy of each frame of a hop in each band, in dB of full scale, `(5, bands)`."""
     power = np.abs(np.fft.rfft(samples.reshape(-1, FRAME) * _HANN)) ** 2
-    energies: NDArray[np.float64] = 10 * np.log10(np.add.reduceat(power[:, :-1], _EDGES, axis=1) + FLOOR)
+    energies: NDArray[np.float64] = 10 * np.log10(
+        np.add.reduceat(power[:, :-1], _EDGES, axis=1) + FLOOR
+    )
     return energies

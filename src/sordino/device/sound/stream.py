@@ -5,13 +5,14 @@
       cut      into utterances (`segment`)
       judged   by the runtime, which releases a vector or says why not, and keeps to the budget of a day
 
-Closed when in doubt: a block that is no sound, samples that are no numbers, a click, an utterance that is too loud, too
-quiet, or fails anywhere on its way comes back as `Withheld`; no sound raises. Where and how long somebody spoke is not
-told: the length of an utterance would say more than its vector may. Memory is that of the longest utterance, and none
-of it is ever written, logged or shown.
+Closed when in doubt: a block that is no sound, samples that are no numbers, a click, an utterance
+that is too loud, too quiet, or fails anywhere on its way comes back as `Withheld`; no sound raises.
+Where and how long somebody spoke is not told: the length of an utterance would say more than its
+vector may. Memory is that of the longest utterance, and none of it is ever written, logged or
+shown.
 
-A stream belongs to one thread, the first that pushes, until it ends. A second thread gets `ReleaseError`, since its
-samples would be mixed with those of the first.
+A stream belongs to one thread, the first that pushes, until it ends. A second thread gets
+`ReleaseError`, since its samples would be mixed with those of the first.
 """
 
 from __future__ import annotations
@@ -31,8 +32,12 @@ from sordino.signal.audio import SAMPLING_RATE, resampler
 RATES: Final = (8000, 384000)
 """Hz, the lowest and highest rate of a stream."""
 
-_PIECE: Final = 1 << 14  # samples that are looked at in one go, so that a block of an hour is never copied
-_GAP: Final = np.full(1, np.nan, np.float32)  # stands where sound is missing: what is said around it is withheld
+_PIECE: Final = (
+    1 << 14
+)  # samples that are looked at in one go, so that a block of an hour is never copied
+_GAP: Final = np.full(
+    1, np.nan, np.float32
+)  # stands where sound is missing: what is said around it is withheld
 
 
 class Judge(Protocol):
@@ -60,7 +65,9 @@ class Stream:
     ([], ['NOT_FINITE'])
     """
 
-    def __init__(self, judge: Judge, sampling_rate: int = SAMPLING_RATE, how: Segmentation = USUAL) -> None:
+    def __init__(
+        self, judge: Judge, sampling_rate: int = SAMPLING_RATE, how: Segmentation = USUAL
+    ) -> None:
         self._judge, self._rate, self._how = judge, sampling_rate, how
         self._lock, self._owner = threading.Lock(), _NO_THREAD
         self._known = isinstance(sampling_rate, int) and RATES[0] <= sampling_rate <= RATES[1]
@@ -71,7 +78,8 @@ class Stream:
         self._resampled = resampler(self._rate if self._known else SAMPLING_RATE)
 
     def push(self, samples: NDArray[np.floating]) -> list[Result]:
-        """What comes of the utterances that end within these samples, in their order; mostly nothing does.
+        """What comes of the utterances that end within these samples, in their order; mostly
+        nothing does.
 
         Raises `ReleaseError` in another thread than the one that began the stream.
         """
@@ -95,7 +103,9 @@ class Stream:
             utterances = [*self._segmenter.push(self._resampled(_GAP[:0], True))]
             last = self._segmenter.end()
             self._begin()
-            return [self._result(utterance) for utterance in [*utterances, *([last] if last else [])]]
+            return [
+                self._result(utterance) for utterance in [*utterances, *([last] if last else [])]
+            ]
         finally:
             self._owner = _NO_THREAD
 
@@ -107,12 +117,16 @@ class Stream:
                 self._owner = thread
             if self._owner != thread:
                 raise ReleaseError(
-                    "samples from a second thread, expected those of the thread that began the stream: use one stream "
-                    "for each source (Runtime.stream()), or call end() before another thread goes on"
+                    "samples from a second thread, expected those of the thread that began the "
+                    "stream: use one stream "
+                    "for each source (Runtime.stream()), or call end() before another thread goes "
+                    "on"
                 )
 
     def _cut(self, piece: NDArray[np.floating]) -> Iterator[Result]:
-        with np.errstate(over="ignore", invalid="ignore"):  # what is too large is infinite, and withheld
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # what is too large is infinite, and withheld
             mono = (piece if piece.ndim == 1 else piece.mean(axis=1)).astype(np.float32)
             sound = self._resampled(mono, False)
         for utterance in self._segmenter.push(sound):
@@ -135,9 +149,13 @@ _NO_THREAD: Final[_Owner] = (0, None)
 
 
 def _thread() -> _Owner:
-    """This thread. Its number alone would not do: the system gives that of an ended thread to a new one."""
+    """This thread. Its number alone would not do: the system gives that of an ended thread to a new
+    one.
+    """
     current = threading.current_thread()
-    foreign = isinstance(current, threading._DummyThread)  # begun outside Python: a new object for each call
+    foreign = isinstance(
+        current, threading._DummyThread
+    )  # begun outside Python: a new object for each call
     return threading.get_ident(), None if foreign else current
 
 

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 
 def synthetic(seconds: float, sampling_rate: int, seed: int) -> NDArray[np.float32]:
-    """A buzz whose pitch and loudness wander, in breath noise, with pauses, `(samples,)`; loudest at 0.5.
+    """A buzz whose pitch and loudness wander, in breath noise, with pauses, `(samples,)`; loudest
+    at 0.5.
 
     >>> synthetic(0.5, 16000, seed=0).shape
     (8000,)

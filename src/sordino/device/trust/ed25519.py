@@ -1,7 +1,9 @@
-"""Ed25519 (Bernstein et al. 2011, RFC 8032): signatures, and keys in the files that openssl reads and writes.
+"""Ed25519 (Bernstein et al. 2011, RFC 8032): signatures, and keys in the files that openssl reads
+and writes.
 
-A device checks signatures by PyNaCl (extra `verify`), the smaller and faster library, or by cryptography where PyNaCl
-is missing. The lab makes keys and signs by cryptography (extra `sign`). Both are imported here alone, when needed.
+A device checks signatures by PyNaCl (extra `verify`), the smaller and faster library, or by
+cryptography where PyNaCl is missing. The lab makes keys and signs by cryptography (extra `sign`).
+Both are imported here alone, when needed.
 """
 
 from __future__ import annotations
@@ -23,17 +25,22 @@ SIZE: Final = 32
 SIGNATURE: Final = 64
 """Bytes of a signature."""
 
-_SPKI: Final = bytes.fromhex("302a300506032b6570032100")  # what stands before the bytes of a public key (RFC 8410)
+_SPKI: Final = bytes.fromhex(
+    "302a300506032b6570032100"
+)  # what stands before the bytes of a public key (RFC 8410)
 _BEGIN, _END = "-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----"
 _LARGEST: Final = 10_000  # bytes of a file with one key
 
 
 def read_public(path: str | Path) -> bytes:
-    """The bytes of the public key in a PEM file. Raises `SignatureError` for another file, `StorageError`."""
+    """The bytes of the public key in a PEM file. Raises `SignatureError` for another file,
+    `StorageError`.
+    """
     text = _content(path)
     if "PRIVATE KEY" in text:
         raise SignatureError(
-            f"{path}: a private key, expected a public one: keep it off devices, pass the .pub.pem file"
+            f"{path}: a private key, expected a public one: keep it off devices, pass the .pub.pem "
+            "file"
         )
     lines = [line.strip() for line in text.strip().splitlines()]
     try:
@@ -43,13 +50,16 @@ def read_public(path: str | Path) -> bytes:
     fits = content.startswith(_SPKI) and len(content) == len(_SPKI) + SIZE
     if not lines or lines[0] != _BEGIN or lines[-1] != _END or not fits:
         raise SignatureError(
-            f"{path}: not a public key of Ed25519, expected PEM as `sordino bundle key` writes it: check the path"
+            f"{path}: not a public key of Ed25519, expected PEM as `sordino bundle key` writes it: "
+            "check the path"
         )
     return content[len(_SPKI) :]
 
 
 def verifies(public: bytes, signature: bytes, message: bytes) -> bool:
-    """Whether a signature is that of a message by the private key of `public`. Raises `DependencyError`."""
+    """Whether a signature is that of a message by the private key of `public`. Raises
+    `DependencyError`.
+    """
     try:
         from nacl.exceptions import BadSignatureError
         from nacl.signing import VerifyKey
@@ -82,7 +92,8 @@ def _verifies(public: bytes, signature: bytes, message: bytes) -> bool:
 def sign(key: str | Path, message: bytes) -> tuple[bytes, bytes]:
     """The public key of a private key file, and the signature of a message by it.
 
-    Raises `SignatureError` for a file that holds no private key of Ed25519, `DependencyError`, `StorageError`.
+    Raises `SignatureError` for a file that holds no private key of Ed25519, `DependencyError`,
+    `StorageError`.
     """
     private = _private(key)
     return private.public_key().public_bytes_raw(), private.sign(message)
@@ -101,7 +112,9 @@ def generate() -> tuple[bytes, bytes]:
 
     private = Ed25519PrivateKey.generate()
     secret = private.private_bytes(to.Encoding.PEM, to.PrivateFormat.PKCS8, to.NoEncryption())
-    return secret, private.public_key().public_bytes(to.Encoding.PEM, to.PublicFormat.SubjectPublicKeyInfo)
+    return secret, private.public_key().public_bytes(
+        to.Encoding.PEM, to.PublicFormat.SubjectPublicKeyInfo
+    )
 
 
 def _private(path: str | Path) -> Ed25519PrivateKey:
@@ -115,13 +128,15 @@ def _private(path: str | Path) -> Ed25519PrivateKey:
         key = load_pem_private_key(_content(path).encode(), None)
     except TypeError as error:
         raise SignatureError(
-            f"{path}: a key with a passphrase, expected one without: openssl pkey -in KEY -out PLAIN"
+            f"{path}: a key with a passphrase, expected one without: openssl pkey -in KEY -out "
+            "PLAIN"
         ) from error
     except (ValueError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, Ed25519PrivateKey):
         raise SignatureError(
-            f"{path}: not a private key of Ed25519, expected PEM as `sordino bundle key` writes it: check the path"
+            f"{path}: not a private key of Ed25519, expected PEM as `sordino bundle key` writes "
+            "it: check the path"
         )
     return key
 

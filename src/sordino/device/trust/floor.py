@@ -30,9 +30,10 @@ class Floor:
 
     - `families`: names of families that may release.
     - `width`: the most numbers in a released vector.
-    - `per_day`: the most vectors a day that a policy may allow; a policy without a limit is then refused.
-    - `policies`: the hashes of policies that may run, 64 hexadecimal digits, or the first 12 of them, which an attacker
-      with much time can meet by another policy.
+    - `per_day`: the most vectors a day that a policy may allow; a policy without a limit is then
+      refused.
+    - `policies`: the hashes of policies that may run, 64 hexadecimal digits, or the first 12 of
+      them, which an attacker with much time can meet by another policy.
 
     Raises `PolicyError` for a value that is none.
 
@@ -49,25 +50,35 @@ class Floor:
         for name in ("width", "per_day"):
             value = getattr(self, name)
             if value is not None and not (type(value) is int and value >= 1):
-                raise PolicyError(f"floor {name} {value!r}, expected a whole number from 1: correct it")
+                raise PolicyError(
+                    f"floor {name} {value!r}, expected a whole number from 1: correct it"
+                )
         for name in ("families", "policies"):
             value = getattr(self, name)
             if value is None:
                 continue
             if not isinstance(value, list | tuple | set | frozenset) or not value:
-                raise PolicyError(f'floor {name} {value!r}, expected a list of one or more: write ["drawn"]')
+                raise PolicyError(
+                    f'floor {name} {value!r}, expected a list of one or more: write ["drawn"]'
+                )
             if not all(isinstance(item, str) for item in value):
                 raise PolicyError(f"floor {name} {value!r}, expected texts: write them in quotes")
             object.__setattr__(self, name, tuple(value))
         if unknown := [name for name in self.families or () if not families.known(name)]:
-            raise PolicyError(f"floor families {', '.join(unknown)}, expected names of families: correct the spelling")
+            raise PolicyError(
+                f"floor families {', '.join(unknown)}, expected names of families: correct the "
+                "spelling"
+            )
         if wrong := [text for text in self.policies or () if not _HASH.fullmatch(text)]:
             raise PolicyError(
-                f"floor policies {wrong[0]!r}, expected 64 (or 12) hexadecimal digits: see sordino bundle show"
+                f"floor policies {wrong[0]!r}, expected 64 (or 12) hexadecimal digits: see sordino "
+                "bundle show"
             )
 
     def check(self, served: Served) -> None:
-        """Raise `BundleError` where a policy does not reach the floor: what came, and what the floor asks."""
+        """Raise `BundleError` where a policy does not reach the floor: what came, and what the
+        floor asks.
+        """
         per_day, digest = served.policy.budget.per_day, served.policy.digest
         if self.families is not None and served.family not in self.families:
             raise _below(served, f"family {served.family!r}", " or ".join(self.families))
@@ -82,12 +93,15 @@ class Floor:
 
 def _below(served: Served, came: str, asked: str) -> BundleError:
     return BundleError(
-        f"policy {served.name}: {came}, the floor of this device asks {asked}: use a bundle that reaches it"
+        f"policy {served.name}: {came}, the floor of this device asks {asked}: use a bundle that "
+        "reaches it"
     )
 
 
 def read(path: str | Path) -> Floor:
-    """The floor in a TOML file. Raises `PolicyError` for an unknown key or a value that is none, `StorageError`."""
+    """The floor in a TOML file. Raises `PolicyError` for an unknown key or a value that is none,
+    `StorageError`.
+    """
     import tomllib  # here: a device without a floor starts without it
 
     with storage.told(path), Path(path).open("rb") as file:
@@ -97,14 +111,19 @@ def read(path: str | Path) -> Floor:
             raise ValueError("too large")
         stated: dict[str, Any] = tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise PolicyError(f"{path}: not a TOML file that can be read ({error}): check path and spelling") from error
+        raise PolicyError(
+            f"{path}: not a TOML file that can be read ({error}): check path and spelling"
+        ) from error
     known = [field.name for field in fields(Floor)]
     if unknown := sorted(set(stated) - set(known)):
         raise PolicyError(
-            f"{path}: unknown key {', '.join(unknown)}, expected {', '.join(known)}: correct the spelling"
+            f"{path}: unknown key {', '.join(unknown)}, expected {', '.join(known)}: correct the "
+            "spelling"
         )
     if not stated:
-        raise PolicyError(f"{path}: an empty floor, expected one or more of {', '.join(known)}: set one")
+        raise PolicyError(
+            f"{path}: an empty floor, expected one or more of {', '.join(known)}: set one"
+        )
     try:
         return Floor(**stated)
     except PolicyError as error:

@@ -1,8 +1,10 @@
-"""The highest version of a signed bundle that a device has run, so that an older one does not come back.
+"""The highest version of a signed bundle that a device has run, so that an older one does not come
+back.
 
-A version counts for a key and a policy. The file is written durably before anything is released. A file that is
-damaged stops every bundle that has to be verified, until a person removes it; a removed file begins anew, and then an
-older bundle runs once more. An attacker who may remove the files of the app can also replace the app.
+A version counts for a key and a policy. The file is written durably before anything is released. A
+file that is damaged stops every bundle that has to be verified, until a person removes it; a
+removed file begins anew, and then an older bundle runs once more. An attacker who may remove the
+files of the app can also replace the app.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ _LARGEST: Final = 1 << 20  # bytes of the file
 
 
 def admit(path: str | Path, key: str, policy: str, version: int) -> None:
-    """Keep a version where it is the highest of its key and policy. Raises `SignatureError` where it goes back.
+    """Keep a version where it is the highest of its key and policy. Raises `SignatureError` where
+    it goes back.
 
     Raises `StorageError` for a file that cannot be read, locked or written.
     """
@@ -42,10 +45,13 @@ def admit(path: str | Path, key: str, policy: str, version: int) -> None:
         known = highest.get(name, 0)
         if version < known:
             raise SignatureError(
-                f"version {version} of policy {policy}, expected {known} or more, as has run here: get a newer bundle"
+                f"version {version} of policy {policy}, expected {known} or more, as has run here: "
+                "get a newer bundle"
             )
         if version > known:
-            storage.write(path, archive.json_bytes({**highest, name: version}), durable=True, mode=0o600)
+            storage.write(
+                path, archive.json_bytes({**highest, name: version}), durable=True, mode=0o600
+            )
 
 
 def _read(path: Path) -> dict[str, int]:
@@ -57,11 +63,14 @@ def _read(path: Path) -> dict[str, int]:
         return {}
     try:
         found: Any = archive.parsed(content)
-        if not isinstance(found, dict) or not all(type(value) is int and value > 0 for value in found.values()):
+        if not isinstance(found, dict) or not all(
+            type(value) is int and value > 0 for value in found.values()
+        ):
             raise ValueError("other types")
     except (ValueError, RecursionError) as error:
         raise StorageError(
-            f"{path}: damaged, expected the versions of bundles that have run: restore it, or remove it to begin anew"
+            f"{path}: damaged, expected the versions of bundles that have run: restore it, or "
+            "remove it to begin anew"
         ) from error
     return found
 
@@ -78,9 +87,15 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _opened(path: Path, flags: int) -> int:
-    """A descriptor of a regular file. A link is not followed, and a pipe does not wait for its other end."""
-    handle = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), storage.PRIVATE)
+    """A descriptor of a regular file. A link is not followed, and a pipe does not wait for its
+    other end.
+    """
+    handle = os.open(
+        path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), storage.PRIVATE
+    )
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise StorageError(f"{path}: no regular file, expected the versions of bundles that have run: remove it")
+        raise StorageError(
+            f"{path}: no regular file, expected the versions of bundles that have run: remove it"
+        )
     return handle

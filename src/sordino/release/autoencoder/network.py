@@ -20,13 +20,17 @@ from sordino.release.protocol import Vectors, checked
 class NetworkRelease:
     """The output of an autoencoder, on vectors of shape `(n, d)`.
 
-    `config` says in `width` and `embedding` what the network looks like; the rest of it is a record of the fitting.
+    `config` says in `width` and `embedding` what the network looks like; the rest of it is a record
+    of the fitting.
     """
 
-    def __init__(self, name: str, config: Mapping[str, Any], network: ReplacementAutoencoder) -> None:
+    def __init__(
+        self, name: str, config: Mapping[str, Any], network: ReplacementAutoencoder
+    ) -> None:
         if not all(bool(values.isfinite().all()) for values in network.state_dict().values()):
             raise ReleaseError(
-                f"the training of {name} diverged, expected finite weights: bring the features to one scale"
+                f"the training of {name} diverged, expected finite weights: bring the features to "
+                "one scale"
             )
         self.name = name
         self._config = copy.deepcopy(dict(config))
@@ -61,7 +65,9 @@ class NetworkRelease:
         archive.write(path, self.name, self._config, self.arrays)
 
     @classmethod
-    def restore(cls, name: str, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> NetworkRelease:
+    def restore(
+        cls, name: str, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+    ) -> NetworkRelease:
         """The release that `save` wrote."""
         width, embedding = config["width"], config["embedding"]
         network = (
@@ -69,5 +75,7 @@ class NetworkRelease:
             if "gate.weight" in arrays
             else ReplacementAutoencoder(width, embedding)
         )
-        network.load_state_dict({key: torch.from_numpy(np.array(values)) for key, values in arrays.items()})
+        network.load_state_dict(
+            {key: torch.from_numpy(np.array(values)) for key, values in arrays.items()}
+        )
         return cls(name, config, network)

@@ -26,15 +26,19 @@ from sordino.release.training_rows import Rows
 
 @dataclass(frozen=True)
 class ReplacementFitter:
-    """Fits the replacement autoencoder: sensitive rows are to become neutral ones, all others themselves.
+    """Fits the replacement autoencoder: sensitive rows are to become neutral ones, all others
+    themselves.
 
-    - `reversal`: the paper's lambda; 0 is the autoencoder without gradient reversal, 0.5 the paper's choice.
+    - `reversal`: the paper's lambda; 0 is the autoencoder without gradient reversal, 0.5 the
+      paper's choice.
     - `alpha`: weight of the gender loss (0.1 in the paper), `1 - alpha` that of the reconstruction.
-    - `embeddings`: sizes `a` to choose from, by the reconstruction error on the validation rows of the transform party,
-      never by the risk model. (Not by the whole loss: a classifier that finds gender more easily would lower it.)
-    - `redraw`: the random neutral rows that sensitive ones are to become are drawn once a `run`, or anew each `epoch`.
-    - `schedule`: how lambda grows: `constant`; `dann`, 2 / (1 + e^(-10 p)) - 1 of it at share p of the epochs (Ganin &
-      Lempitsky 2015); `warm-up`, in a straight line over the first tenth.
+    - `embeddings`: sizes `a` to choose from, by the reconstruction error on the validation rows of
+      the transform party, never by the risk model. (Not by the whole loss: a classifier that finds
+      gender more easily would lower it.)
+    - `redraw`: the random neutral rows that sensitive ones are to become are drawn once a `run`, or
+      anew each `epoch`.
+    - `schedule`: how lambda grows: `constant`; `dann`, 2 / (1 + e^(-10 p)) - 1 of it at share p of
+      the epochs (Ganin & Lempitsky 2015); `warm-up`, in a straight line over the first tenth.
     """
 
     policy: Policy
@@ -47,16 +51,23 @@ class ReplacementFitter:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for option, known in (("redraw", ("run", "epoch")), ("schedule", ("constant", "dann", "warm-up"))):
+        for option, known in (
+            ("redraw", ("run", "epoch")),
+            ("schedule", ("constant", "dann", "warm-up")),
+        ):
             if getattr(self, option) not in known:
-                raise ReleaseError(f"{option} = {getattr(self, option)!r}, expected one of {', '.join(known)}")
+                raise ReleaseError(
+                    f"{option} = {getattr(self, option)!r}, expected one of {', '.join(known)}"
+                )
 
     @property
     def name(self) -> str:
         return "rae-grl" if self.reversal else "rae"
 
     def fit(self, z: Vectors, corpus: Corpus, part: Part) -> NetworkRelease:
-        """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row order."""
+        """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row
+        order.
+        """
         return run(self.plan(z, corpus, part))
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[NetworkRelease]:
@@ -68,22 +79,41 @@ class ReplacementFitter:
         held = {
             "x": rows.x[validation],
             "target": rows.replaced(validation, train, generator),
-            "gender": torch.full_like(validation, UNKNOWN),  # the reconstruction alone stops, and chooses the size
+            "gender": torch.full_like(
+                validation, UNKNOWN
+            ),  # the reconstruction alone stops, and chooses the size
         }
 
         def refresh(generator: torch.Generator, epoch: int) -> dict[str, Tensor]:
-            target = rows.replaced(train, train, generator) if self.redraw == "epoch" else fixed["target"]
+            target = (
+                rows.replaced(train, train, generator)
+                if self.redraw == "epoch"
+                else fixed["target"]
+            )
             return {**fixed, "target": target, "strength": self._strength(len(train), epoch)}
 
         changes = self.redraw == "epoch" or (self.schedule != "constant" and self.reversal > 0)
-        fixed["strength"], held["strength"] = self._strength(len(train), None), self._strength(len(validation), None)
+        fixed["strength"], held["strength"] = (
+            self._strength(len(train), None),
+            self._strength(len(validation), None),
+        )
         loss = ReplacementLoss(self.alpha if self.reversal else 0.0)
         jobs = []
         for embedding in self.embeddings:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed)
                 module = Reversed(ReplacementAutoencoder(z.shape[1], embedding))
-            jobs.append(Job(module, loss, fixed, held, self.settings, self.seed, refresh if changes else None))
+            jobs.append(
+                Job(
+                    module,
+                    loss,
+                    fixed,
+                    held,
+                    self.settings,
+                    self.seed,
+                    refresh if changes else None,
+                )
+            )
         fitted = yield jobs
         return self._best(fitted, z.shape[1])
 
@@ -100,7 +130,9 @@ class ReplacementFitter:
         losses = [one.loss for one in fitted]
         best = int(np.argmin(losses))
         if not math.isfinite(losses[best]):
-            raise ReleaseError("the training diverged, expected a finite loss: bring the features to one scale")
+            raise ReleaseError(
+                "the training diverged, expected a finite loss: bring the features to one scale"
+            )
         config = {
             **asdict(self),
             "width": width,
@@ -110,5 +142,7 @@ class ReplacementFitter:
         }
         module = fitted[best].module
         if not isinstance(module, Reversed):
-            raise TypeError(f"a {type(module).__name__} came back, expected the network that was sent out")
+            raise TypeError(
+                f"a {type(module).__name__} came back, expected the network that was sent out"
+            )
         return NetworkRelease(self.name, json.loads(json.dumps(config)), module.autoencoder)

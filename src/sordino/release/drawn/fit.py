@@ -1,7 +1,7 @@
 """Fits the release `drawn`: scorer, threshold and prototypes; and the bound that holds for it.
 
-Scores by which anything is chosen are those of speakers whom the scorer never saw: speakers are dealt to folds, and
-each fold is scored by who learnt from the others.
+Scores by which anything is chosen are those of speakers whom the scorer never saw: speakers are
+dealt to folds, and each fold is scored by who learnt from the others.
 """
 
 from __future__ import annotations
@@ -42,15 +42,19 @@ INTENSITY: Final = 0.6
 class DrawnFitter:
     """Fits a drawn release on all rows of the transform party.
 
-    - `rate`: how often neutral and sensitive utterances may pass for the required emotion; more keeps more of it. By
-      default as often as it is missed, which is another rate for each emotion.
-    - `shrinkage`: of the scorer's covariance towards a sphere, 0 to 1; more trusts the means of the emotions alone.
-    - `epsilon`: of randomised response over the bins, a promise of local differential privacy for one utterance;
-      infinite for none. Where the bins are to say much it must be 2 or more, which is a weak promise.
+    - `rate`: how often neutral and sensitive utterances may pass for the required emotion; more
+      keeps more of it. By default as often as it is missed, which is another rate for each emotion.
+    - `shrinkage`: of the scorer's covariance towards a sphere, 0 to 1; more trusts the means of the
+      emotions alone.
+    - `epsilon`: of randomised response over the bins, a promise of local differential privacy for
+      one utterance; infinite for none. Where the bins are to say much it must be 2 or more, which
+      is a weak promise.
     - `detail`: whether the required side is split by intensity, where the corpus labels it.
-    - `alone`: whether the decision goes out alone, as the one mean vector of its bin: release `label`.
+    - `alone`: whether the decision goes out alone, as the one mean vector of its bin: release
+      `label`.
 
-    Speakers who take part: `ReleaseError` where fewer than four sound like the neutral or the required emotion.
+    Speakers who take part: `ReleaseError` where fewer than four sound like the neutral or the
+    required emotion.
     """
 
     policy: Policy
@@ -66,15 +70,22 @@ class DrawnFitter:
         return "label" if self.alone else "drawn+detail" if self.detail else "drawn"
 
     def fit(self, z: Vectors, corpus: Corpus, part: Part) -> Drawn:
-        """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row order."""
+        """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row
+        order.
+        """
         return run(self.plan(z, corpus, part))
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Drawn]:
         """The release; no network is trained."""
         if not (0 < (0.5 if self.rate is None else self.rate) < 1 and self.epsilon > 0):
-            raise ReleaseError(f"rate {self.rate} and epsilon {self.epsilon}, expected 0 < rate < 1 and a positive one")
+            raise ReleaseError(
+                f"rate {self.rate} and epsilon {self.epsilon}, expected 0 < rate < 1 and a "
+                "positive one"
+            )
         if not 0 < self.shrinkage <= 1:
-            raise ReleaseError(f"shrinkage {self.shrinkage}, expected a share: more than 0, at most 1")
+            raise ReleaseError(
+                f"shrinkage {self.shrinkage}, expected a share: more than 0, at most 1"
+            )
         yield from ()  # a plan is a generator
         own = _Own(z, corpus, part, self.policy, self.shrinkage)
         posterior = own.crossfitted(self.seed)
@@ -97,11 +108,15 @@ class DrawnFitter:
 class _Own:
     """The rows of the party that fits: vectors, labels, speakers."""
 
-    def __init__(self, z: Vectors, corpus: Corpus, part: Part, policy: Policy, shrinkage: float) -> None:
+    def __init__(
+        self, z: Vectors, corpus: Corpus, part: Part, policy: Policy, shrinkage: float
+    ) -> None:
         rows = Rows(checked(z, z.shape[-1]), corpus, policy).require(part.rows).numpy()
         self.z, self.speaker = np.asarray(z[rows], np.float64), corpus.speaker[rows]
         self.role, self.gender = corpus.roles(policy)[rows], corpus.genders()[rows]
-        self.emotion = np.array([policy.emotions.index(one) for one in corpus.column("emotion")[rows]], np.intp)
+        self.emotion = np.array(
+            [policy.emotions.index(one) for one in corpus.column("emotion")[rows]], np.intp
+        )
         self.intensity = corpus.column("intensity")[rows]
         self.policy, self.shrinkage = policy, shrinkage
         self.hidden = self.gender if "gender" in policy.hide else None
@@ -109,7 +124,9 @@ class _Own:
     def scorer(self, rows: Codes) -> Scorer:
         """Fitted on some of them."""
         gender = None if self.hidden is None else self.hidden[rows]
-        return fit_scorer.fit(self.z[rows], self.emotion[rows], self.speaker[rows], gender, self.shrinkage)
+        return fit_scorer.fit(
+            self.z[rows], self.emotion[rows], self.speaker[rows], gender, self.shrinkage
+        )
 
     def crossfitted(self, seed: int) -> Matrix:
         """Posteriors of speakers whom the scorer never saw, `(n, emotions)`."""
@@ -118,7 +135,10 @@ class _Own:
         for one in np.unique(fold):
             own = np.flatnonzero(fold != one)
             if len(np.unique(self.emotion[own])) <= self.emotion.max():
-                raise ReleaseError("an emotion of the policy is that of one speaker alone, expected more: add speakers")
+                raise ReleaseError(
+                    "an emotion of the policy is that of one speaker alone, expected more: add "
+                    "speakers"
+                )
             posterior[fold == one] = self.scorer(own)(self.z[fold == one])
         return posterior
 
@@ -129,64 +149,98 @@ class _Own:
     def strong(self, posterior: Matrix) -> tuple[Matrix, Matrix] | None:
         """Weights and threshold of intensity among required rows.
 
-        None where fewer than two are labelled, or too few people sound like the required emotion on one side.
+        None where fewer than two are labelled, or too few people sound like the required emotion on
+        one side.
         """
         asked = (self.role == ROLES.index(Role.REQUIRED)) & (self.intensity != "")
         known = np.unique(self.intensity[asked])
         if len(known) < 2:
             return None
         strong, labelled = self.intensity == known[-1], self.intensity != ""
-        w = fit_scorer.direction(self.z[labelled], strong[labelled], self.emotion[labelled], INTENSITY)
+        w = fit_scorer.direction(
+            self.z[labelled], strong[labelled], self.emotion[labelled], INTENSITY
+        )
         ends = [self.z[asked & (strong == value)].mean(axis=0) for value in (False, True)]
         told = w, np.array(float(w @ (ends[0] + ends[1]) / 2))
-        few = [what for role, among, what in self.sides(told)[1:]
-               if len(np.unique(self.speaker[self.eligible(posterior, role, among)])) < REFUSED]  # fmt: skip
+        few = [
+            what
+            for role, among, what in self.sides(told)[1:]
+            if len(np.unique(self.speaker[self.eligible(posterior, role, among)])) < REFUSED
+        ]
         if few:
             warnings.warn(
-                f"fewer than {REFUSED} speakers sound like {few[0]}: it is not split by intensity, add speakers",
+                f"fewer than {REFUSED} speakers sound like {few[0]}: it is not split by intensity, "
+                "add speakers",
                 stacklevel=2,
             )
         return None if few else told
 
-    def sides(self, strong: tuple[Matrix, Matrix] | None) -> list[tuple[Role, NDArray[np.bool_], str]]:
+    def sides(
+        self, strong: tuple[Matrix, Matrix] | None
+    ) -> list[tuple[Role, NDArray[np.bool_], str]]:
         """Of each bin: the role whose utterances make its prototypes, which of them, and its name."""
         everything = np.ones(len(self.z), np.bool_)
         if strong is None:
-            return [(Role.NEUTRAL, everything, "neutral"), (Role.REQUIRED, everything, "the required emotion")]
+            return [
+                (Role.NEUTRAL, everything, "neutral"),
+                (Role.REQUIRED, everything, "the required emotion"),
+            ]
         labelled = self.intensity != ""
-        above = np.where(labelled, self.intensity == max(self.intensity[labelled]), self.z @ strong[0] > strong[1])
-        return [(Role.NEUTRAL, everything, "neutral"), (Role.REQUIRED, ~above, "the required emotion, weakly"),
-                (Role.REQUIRED, above, "the required emotion, strongly")]  # fmt: skip
+        above = np.where(
+            labelled,
+            self.intensity == max(self.intensity[labelled]),
+            self.z @ strong[0] > strong[1],
+        )
+        return [
+            (Role.NEUTRAL, everything, "neutral"),
+            (Role.REQUIRED, ~above, "the required emotion, weakly"),
+            (Role.REQUIRED, above, "the required emotion, strongly"),
+        ]
 
-    def prototypes(self, posterior: Matrix, role: Role, among: NDArray[np.bool_], what: str, seed: int) -> Vectors:
+    def prototypes(
+        self, posterior: Matrix, role: Role, among: NDArray[np.bool_], what: str, seed: int
+    ) -> Vectors:
         """The prototypes of one bin."""
         label, rows = ROLES.index(role), self.eligible(posterior, role, among)
         z = self.z[rows].astype(np.float32)
-        return prototypes(z, posterior[rows, label], self.speaker[rows], self.gender[rows], seed, what)
+        return prototypes(
+            z, posterior[rows, label], self.speaker[rows], self.gender[rows], seed, what
+        )
 
     def eligible(self, posterior: Matrix, role: Role, among: NDArray[np.bool_]) -> Codes:
         """The rows among some that have a role and sound like it."""
-        label = ROLES.index(role)  # neutral is the first emotion of a policy, the required one its second
-        rows: Codes = np.flatnonzero((self.role == label) & among & (posterior.argmax(axis=1) == label))
+        label = ROLES.index(
+            role
+        )  # neutral is the first emotion of a policy, the required one its second
+        rows: Codes = np.flatnonzero(
+            (self.role == label) & among & (posterior.argmax(axis=1) == label)
+        )
         return rows
 
 
 def folds(speaker: NDArray[Any], seed: int, count: int = FOLDS) -> Codes:
     """The fold of each row, `(n,)`: speakers dealt at random."""
     people, codes = np.unique(speaker, return_inverse=True)
-    fold: Codes = (np.random.default_rng(seed).permutation(len(people)) % min(count, len(people)))[codes]
+    fold: Codes = (np.random.default_rng(seed).permutation(len(people)) % min(count, len(people)))[
+        codes
+    ]
     return fold
 
 
 Space = Callable[[Codes], Vectors]
-"""From rows to the vectors of all utterances, `(utterances, d)`, in the scaled space that those rows decide."""
+"""From rows to the vectors of all utterances, `(utterances, d)`, in the scaled space that those
+rows decide.
+"""
 
 
-def crossfitted(fitter: DrawnFitter, space: Space, corpus: Corpus, rows: Codes) -> tuple[Codes, int]:
-    """The bin of each of `rows`, `(rows,)`, by a release fitted on other speakers; and how many bins there are.
+def crossfitted(
+    fitter: DrawnFitter, space: Space, corpus: Corpus, rows: Codes
+) -> tuple[Codes, int]:
+    """The bin of each of `rows`, `(rows,)`, by a release fitted on other speakers; and how many
+    bins there are.
 
-    Raises `ReleaseError` where the speakers without an eighth of them do not suffice to fit a release, or one of as
-    many bins.
+    Raises `ReleaseError` where the speakers without an eighth of them do not suffice to fit a
+    release, or one of as many bins.
     """
     fold = folds(corpus.speaker[rows], fitter.seed)
     bins, counts = np.zeros(len(rows), np.intp), set[int]()
@@ -199,18 +253,24 @@ def crossfitted(fitter: DrawnFitter, space: Space, corpus: Corpus, rows: Codes) 
         bins[fold == one] = release.decide(z[rows[fold == one]])
         counts.add(release.bins)
     if len(counts) > 1:
-        raise ReleaseError(f"{counts} bins by who is left out, expected one number: add speakers, or leave detail out")
+        raise ReleaseError(
+            f"{counts} bins by who is left out, expected one number: add speakers, or leave detail "
+            "out"
+        )
     return bins, counts.pop()
 
 
-def bounds(fitter: DrawnFitter, space: Space, corpus: Corpus, part: Part) -> dict[tuple[str, str], Bound]:
+def bounds(
+    fitter: DrawnFitter, space: Space, corpus: Corpus, part: Part
+) -> dict[tuple[str, str], Bound]:
     """The bounds of a drawn release: what no attacker exceeds who sees one released vector.
 
-    The whole procedure is cross-fitted, the scaled space included: each speaker's bins come from a release fitted on
-    the others, in the space that they decide. Keys are the secret (`gender`, `sensitive-vs-neutral`, `age` where it is
-    hidden) and what the attacker knows beside it: nothing, or for gender the true role. A secret whose speakers are too
-    few has a limit that is NaN. Raises `ReleaseError` where the speakers without an eighth of them do not suffice to
-    fit a release.
+    The whole procedure is cross-fitted, the scaled space included: each speaker's bins come from a
+    release fitted on the others, in the space that they decide. Keys are the secret (`gender`,
+    `sensitive-vs-neutral`, `age` where it is hidden) and what the attacker knows beside it:
+    nothing, or for gender the true role. A secret whose speakers are too few has a limit that is
+    NaN. Raises `ReleaseError` where the speakers without an eighth of them do not suffice to fit a
+    release.
     """
     rows = np.sort(part.rows)
     bins, count = crossfitted(fitter, space, corpus, rows)

@@ -1,8 +1,9 @@
-"""What a drawn release lets out: mean vectors of several people, none of whom can be told from them.
+"""What a drawn release lets out: mean vectors of several people, none of whom can be told from
+them.
 
-A prototype is the mean of 10 utterances of one emotion, half of either gender, of different speakers; of 6 or 8 where
-10 leave but one. Utterances of a bin's prototypes are disjoint. Only those are eligible whose cross-fitted posterior
-agrees with their label, the surer half of them.
+A prototype is the mean of 10 utterances of one emotion, half of either gender, of different
+speakers; of 6 or 8 where 10 leave but one. Utterances of a bin's prototypes are disjoint. Only
+those are eligible whose cross-fitted posterior agrees with their label, the surer half of them.
 """
 
 from __future__ import annotations
@@ -27,26 +28,34 @@ Rows = NDArray[np.intp]
 
 
 def prototypes(
-    z: Vectors, sure: NDArray[np.float64], speaker: NDArray[np.str_], gender: Rows, seed: int, what: str
+    z: Vectors,
+    sure: NDArray[np.float64],
+    speaker: NDArray[np.str_],
+    gender: Rows,
+    seed: int,
+    what: str,
 ) -> Vectors:
     """The prototypes of one bin, `(count, d)`, from eligible rows.
 
     - `z`: `(n, d)`; `sure`: the posterior of their label, `(n,)`; `gender`: 0, 1 or -1, `(n,)`.
     - `what`: names the bin in errors.
 
-    Raises `ReleaseError` for fewer than four speakers; warns where fewer than six make it one mean of all.
+    Raises `ReleaseError` for fewer than four speakers; warns where fewer than six make it one mean
+    of all.
     """
     people = len(np.unique(speaker))
     if people < REFUSED:
         raise ReleaseError(
-            f"{people} speaker(s) sound like {what} among those fitted on, expected {REFUSED} or more: a mean of fewer "
+            f"{people} speaker(s) sound like {what} among those fitted on, expected {REFUSED} or "
+            "more: a mean of fewer "
             "people could be told from what is released: add speakers"
         )
     genders = [len(np.unique(speaker[gender == one])) for one in (0, 1)]
     size = min(MOST, 2 * min(genders) if min(genders) else people // 2 * 2)
     if people < LEAST or size < LEAST:
         warnings.warn(
-            f"{people} speakers sound like {what}, {genders[0]} women and {genders[1]} men: one prototype is the mean "
+            f"{people} speakers sound like {what}, {genders[0]} women and {genders[1]} men: one "
+            "prototype is the mean "
             "of all, add speakers for more",
             stacklevel=2,
         )
@@ -58,7 +67,9 @@ def prototypes(
         if min(genders)
         else [random.permutation(np.flatnonzero(surest))]
     )
-    for fewer in range(size, LEAST - 1, -2):  # several to draw from matter more than many people in each
+    for fewer in range(
+        size, LEAST - 1, -2
+    ):  # several to draw from matter more than many people in each
         made = _made(z, pools, speaker, fewer)
         if len(made) > 1:
             break

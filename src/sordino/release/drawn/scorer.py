@@ -1,10 +1,11 @@
-"""How much an utterance sounds like each emotion of a policy: one affine map and a softmax, weights alone.
+"""How much an utterance sounds like each emotion of a policy: one affine map and a softmax, weights
+alone.
 
     z -> affine -> softmax over pairs of emotion and gender -> summed over genders
 
-Emotion and gender are told together: what makes a woman's voice differ from a man's is then no sign of an emotion. The
-weights come from `fit_scorer`. The same lines compute with numpy in the lab and write the model that a device runs
-(`sordino.export.graph`).
+Emotion and gender are told together: what makes a woman's voice differ from a man's is then no sign
+of an emotion. The weights come from `fit_scorer`. The same lines compute with numpy in the lab and
+write the model that a device runs (`sordino.export.graph`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ Matrix = NDArray[np.float64]
 
 
 class Operations(NamedTuple):
-    """Functions of whole arrays that a library has under names of its own; `softmax` takes an axis as well."""
+    """Functions of whole arrays that a library has under names of its own; `softmax` takes an axis
+    as well.
+    """
 
     softmax: Any
     log: Any
@@ -42,9 +45,11 @@ SURE: Final = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Scorer:
-    """`(n, d) -> (n, emotions)` posteriors; `arrays` by name, of which `save` and `hash` of a release are made.
+    """`(n, d) -> (n, emotions)` posteriors; `arrays` by name, of which `save` and `hash` of a
+    release are made.
 
-    `scorer.w` `(emotions, genders, d)` and `scorer.b` `(emotions, genders)`; one gender where none is hidden.
+    `scorer.w` `(emotions, genders, d)` and `scorer.b` `(emotions, genders)`; one gender where none
+    is hidden.
     """
 
     arrays: Mapping[str, NDArray[Any]]
@@ -61,8 +66,9 @@ class Scorer:
 def required(posterior: Matrix, tilt: float, operations: Operations = NUMPY) -> Matrix:
     """How much each row sounds like the required emotion, `(n,)`.
 
-    log p_R − log(e^tilt p_N + e^−tilt p_S), with p the posteriors `(n, emotions)` in the order of a policy's emotions:
-    neutral, required, sensitive ones. `tilt` is what makes neutral and sensitive utterances pass equally often.
+    log p_R − log(e^tilt p_N + e^−tilt p_S), with p the posteriors `(n, emotions)` in the order of a
+    policy's emotions: neutral, required, sensitive ones. `tilt` is what makes neutral and sensitive
+    utterances pass equally often.
     """
     against = math.exp(tilt) * posterior[:, 0] + math.exp(-tilt) * posterior[:, 2:].sum(axis=1)
     score: Matrix = operations.log(posterior[:, 1] + SURE) - operations.log(against + SURE)

@@ -1,4 +1,6 @@
-"""Fits embeddings (`embedding`): a network of the shape that the name asks for; for `drawn`, its bins as well."""
+"""Fits embeddings (`embedding`): a network of the shape that the name asks for; for `drawn`, its
+bins as well.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +28,15 @@ PLAIN: Final = ("general", "private", "private+")
 class EmbeddingFitter:
     """Fits one of `EMBEDDINGS`.
 
-    - `shape`: sizes of the network and its primary tasks; which attributes it has heads for follows from `name`.
+    - `shape`: sizes of the network and its primary tasks; which attributes it has heads for follows
+      from `name`.
     - `reversal`: lambda of every attribute that is to be forgotten {0.3, 0.5, 0.75, 1}.
-    - `bottleneck`, `noise`: dimensions of `private+` and the deviation of its noise; less and more hide more.
+    - `bottleneck`, `noise`: dimensions of `private+` and the deviation of its noise; less and more
+      hide more.
     - `of`: the embedding whose network decides in `drawn`.
-    - `epsilon`: of randomised response over the bins of `drawn`, a promise of local differential privacy for one clip;
-      infinite for none. Where the bins are to say much it must be 2 or more, which is a weak promise.
+    - `epsilon`: of randomised response over the bins of `drawn`, a promise of local differential
+      privacy for one clip; infinite for none. Where the bins are to say much it must be 2 or more,
+      which is a weak promise.
     """
 
     name: str = "private"
@@ -46,11 +51,17 @@ class EmbeddingFitter:
 
     def __post_init__(self) -> None:
         if self.name not in EMBEDDINGS:
-            raise ReleaseError(f"embedding {self.name!r}, expected one of {', '.join(EMBEDDINGS)}: choose one")
+            raise ReleaseError(
+                f"embedding {self.name!r}, expected one of {', '.join(EMBEDDINGS)}: choose one"
+            )
         if self.of not in PLAIN:
-            raise ReleaseError(f"drawn of {self.of!r}, expected one of {', '.join(PLAIN)}: choose one")
+            raise ReleaseError(
+                f"drawn of {self.of!r}, expected one of {', '.join(PLAIN)}: choose one"
+            )
         if not self.epsilon > 0:
-            raise ReleaseError(f"epsilon {self.epsilon}, expected more than 0: infinite for no flips")
+            raise ReleaseError(
+                f"epsilon {self.epsilon}, expected more than 0: infinite for no flips"
+            )
 
     @property
     def plain(self) -> EmbeddingFitter:
@@ -62,7 +73,9 @@ class EmbeddingFitter:
         if self.name == "drawn":
             return self.plain.settings(speakers)
         who = {"speaker": speakers}
-        attributes = {"private-speaker": who, "private-multiple": {**GENDER, **who}}.get(self.name, GENDER)
+        attributes = {"private-speaker": who, "private-multiple": {**GENDER, **who}}.get(
+            self.name, GENDER
+        )
         forgets = self.name not in ("general", "private+")
         shape = replace(
             self.shape,
@@ -75,23 +88,30 @@ class EmbeddingFitter:
         return shape, replace(self.training, lambdas=lambdas)
 
     def fit(
-        self, train: Sequences, labels: Labels, validation: Sequences | None, validation_labels: Labels
+        self,
+        train: Sequences,
+        labels: Labels,
+        validation: Sequences | None,
+        validation_labels: Labels,
     ) -> tuple[Embedding, FittedMultimodal]:
         """The embedding, and how its training went; without validation rows it takes all epochs.
 
-        Labels are codes by task as in `nn.fit_multimodal.fit`: the primary tasks, `gender`, and where it is to be
-        forgotten, or drawn, `speaker`, coded from 0 over training speakers. Codes of tasks that this embedding has no
-        head for are not looked at. What is drawn is a class of the first primary task.
+        Labels are codes by task as in `nn.fit_multimodal.fit`: the primary tasks, `gender`, and
+        where it is to be forgotten, or drawn, `speaker`, coded from 0 over training speakers. Codes
+        of tasks that this embedding has no head for are not looked at. What is drawn is a class of
+        the first primary task.
 
-        Raises `ReleaseError` where the network cannot be trained, and of `drawn` where too few speakers sound like a
-        class.
+        Raises `ReleaseError` where the network cannot be trained, and of `drawn` where too few
+        speakers sound like a class.
         """
         if self.name == "drawn":
             return self._drawn(train, labels, validation, validation_labels)
         speakers = int(np.max(labels["speaker"], initial=0)) + 1 if "speaker" in labels else 2
         shape, training = self.settings(speakers)
         known = {**shape.primary, **shape.attributes}
-        learnt, held = ({k: v for k, v in some.items() if k in known} for some in (labels, validation_labels))
+        learnt, held = (
+            {k: v for k, v in some.items() if k in known} for some in (labels, validation_labels)
+        )
         held.pop("speaker", None)  # other people, whom no head knows
         fitted = fit(shape, train, learnt, validation, held, training, self.seed)
         config = {
@@ -104,22 +124,36 @@ class EmbeddingFitter:
         return Embedding(self.name, config, fitted.network), fitted
 
     def _drawn(
-        self, train: Sequences, labels: Labels, validation: Sequences | None, validation_labels: Labels
+        self,
+        train: Sequences,
+        labels: Labels,
+        validation: Sequences | None,
+        validation_labels: Labels,
     ) -> tuple[Embedding, FittedMultimodal]:
-        """The network of `of`, and bins that were chosen on training speakers whom networks like it never saw."""
+        """The network of `of`, and bins that were chosen on training speakers whom networks like it
+        never saw.
+        """
         if "speaker" not in labels:
-            raise ReleaseError("no labels of speaker, expected them: prototypes are means of several people")
+            raise ReleaseError(
+                "no labels of speaker, expected them: prototypes are means of several people"
+            )
         task, plain = next(iter(self.shape.primary)), self.plain
         embedding, fitted = plain.fit(train, labels, validation, validation_labels)
 
         def unseen(own: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
-            epochs = round((fitted.best_epoch + 1) * len(train) / len(own))  # as many steps, on fewer rows
+            epochs = round(
+                (fitted.best_epoch + 1) * len(train) / len(own)
+            )  # as many steps, on fewer rows
             again = replace(plain, training=replace(self.training, epochs=epochs))
-            other, _ = again.fit(train.select(own), {name: codes[own] for name, codes in labels.items()}, None, {})
+            other, _ = again.fit(
+                train.select(own), {name: codes[own] for name, codes in labels.items()}, None, {}
+            )
             return apply(other.network, train.select(others)).primary[task].numpy()
 
         clean = apply(embedding.network, train).embedding.numpy()
-        label, gender, speaker = (np.asarray(labels[name], np.intp) for name in (task, "gender", "speaker"))
+        label, gender, speaker = (
+            np.asarray(labels[name], np.intp) for name in (task, "gender", "speaker")
+        )
         arrays = fit_bins.fit(clean, label, gender, speaker, unseen, self.seed)
         epsilon = "inf" if np.isinf(self.epsilon) else self.epsilon  # JSON has no infinity
         config = embedding.config | {"of": self.of, "task": task, "epsilon": epsilon}

@@ -1,13 +1,15 @@
-"""Fits the bins of a drawn embedding: where one class of the task ends and the next begins, and what stands for each.
+"""Fits the bins of a drawn embedding: where one class of the task ends and the next begins, and
+what stands for each.
 
     bin        the class whose logit plus its bias is highest
     biases     that find the classes nearly as well as the best do, and by which women and men of one class fall nearly
                as much alike as they can; of those the smallest. No class may be lost
-    prototypes of a bin: mean embeddings of several people who have its class and were found to (`prototypes`)
+    prototypes of a bin: mean embeddings of several people who have its class and were found to
+    (`prototypes`)
 
-Logits by which anything is chosen are those of speakers whom the network never saw: training speakers are dealt to
-folds, and each fold is told by a network that learnt from the others in as many steps. Whoever stopped the training is
-not looked at.
+Logits by which anything is chosen are those of speakers whom the network never saw: training
+speakers are dealt to folds, and each fold is told by a network that learnt from the others in as
+many steps. Whoever stopped the training is not looked at.
 """
 
 from __future__ import annotations
@@ -43,7 +45,9 @@ GAP: Final = 0.02
 """Between total variations of genders: a smaller one is as good as none."""
 
 LOST: Final = 0.5
-"""Of the recall that chance would have: a class that is found more seldom is lost, and nobody could be drawn for it."""
+"""Of the recall that chance would have: a class that is found more seldom is lost, and nobody could
+be drawn for it.
+"""
 
 Codes = NDArray[np.intp]
 Matrix = NDArray[np.floating[Any]]
@@ -52,17 +56,24 @@ Unseen = Callable[[Codes, Codes], Matrix]
 """From rows to learn from and other rows to the logits of the latter, `(others, classes)`."""
 
 
-def fit(z: Vectors, label: Codes, gender: Codes, speaker: Codes, unseen: Unseen, seed: int) -> dict[str, NDArray[Any]]:
-    """Biases `(classes,)`, prototypes `(count, k)` and the bin of each `(count,)`, by the names of `ARRAYS`.
+def fit(
+    z: Vectors, label: Codes, gender: Codes, speaker: Codes, unseen: Unseen, seed: int
+) -> dict[str, NDArray[Any]]:
+    """Biases `(classes,)`, prototypes `(count, k)` and the bin of each `(count,)`, by the names of
+    `ARRAYS`.
 
-    - `z`: embeddings of training rows, `(n, k)`, without noise; `label`, `gender`: their codes, -1 where unknown.
+    - `z`: embeddings of training rows, `(n, k)`, without noise; `label`, `gender`: their codes, -1
+      where unknown.
     - `unseen`: tells rows by a network that learnt from others.
 
-    Raises `ReleaseError` for more than four classes, and fewer than four speakers who are found to have one.
+    Raises `ReleaseError` for more than four classes, and fewer than four speakers who are found to
+    have one.
     """
     logits = crossfitted(unseen, speaker, seed)
     if logits.shape[1] > MOST:
-        raise ReleaseError(f"a task of {logits.shape[1]} classes, expected at most {MOST}: join some")
+        raise ReleaseError(
+            f"a task of {logits.shape[1]} classes, expected at most {MOST}: join some"
+        )
     bias = biases(logits, label, gender)
     found = (logits + bias).argmax(axis=1)
     score = np.exp(logits + bias - np.logaddexp.reduce(logits + bias, axis=1, keepdims=True))
@@ -70,7 +81,9 @@ def fit(z: Vectors, label: Codes, gender: Codes, speaker: Codes, unseen: Unseen,
     for one in range(logits.shape[1]):
         rows = np.flatnonzero((label == one) & (found == one))
         people = speaker[rows].astype(str)
-        made.append(prototypes(z[rows], score[rows, one], people, gender[rows], seed, f"class {one}"))
+        made.append(
+            prototypes(z[rows], score[rows, one], people, gender[rows], seed, f"class {one}")
+        )
     stands = np.repeat(np.arange(len(made)), [len(some) for some in made]).astype(np.int64)
     return {"bias": bias.astype(np.float32), "prototypes": np.concatenate(made), "bin": stands}
 
@@ -97,12 +110,16 @@ def biases(logits: Matrix, label: Codes, gender: Codes) -> Matrix:
 
 
 def fallen(logits: Matrix, label: Codes, gender: Codes) -> tuple[float, float, float]:
-    """The mean and the least recall of classes, and how unlike the bins of women and men of the same class fall.
+    """The mean and the least recall of classes, and how unlike the bins of women and men of the
+    same class fall.
 
-    The last is the total variation between genders given the class, its mean over classes that both have.
+    The last is the total variation between genders given the class, its mean over classes that both
+    have.
     """
     classes, known = logits.shape[1], label >= 0
-    code = np.ravel_multi_index((label[known], gender[known] + 1, logits[known].argmax(axis=1)), (classes, 3, classes))
+    code = np.ravel_multi_index(
+        (label[known], gender[known] + 1, logits[known].argmax(axis=1)), (classes, 3, classes)
+    )
     counts = np.bincount(code, minlength=3 * classes**2).reshape(classes, 3, classes)
     told = counts.sum(axis=1)
     recall = (np.diag(told) / np.maximum(told.sum(axis=1), 1))[told.sum(axis=1) > 0]

@@ -1,4 +1,5 @@
-"""Embeddings of sound and words as releases (Jaiswal 2020): a network, frozen, and chance of its own.
+"""Embeddings of sound and words as releases (Jaiswal 2020): a network, frozen, and chance of its
+own.
 
     general             keeps the primary task; the attribute's head learns beside it and changes nothing
     private             the paper's: gradient reversal before the head of gender, on the joint embedding (Priv-C)
@@ -7,8 +8,9 @@
     private+            what works: few dimensions on one scale, and noise on them in training and in every release
     drawn               a class of the primary task goes out alone, as a mean embedding of several people (`fit_bins`)
 
-Chance is drawn once a clip: it follows from what is in the clip and from a key, so whoever asks for the same clip twice
-cannot average it away, and neither the order nor the number of rows matters. An attacker has a key of their own.
+Chance is drawn once a clip: it follows from what is in the clip and from a key, so whoever asks for
+the same clip twice cannot average it away, and neither the order nor the number of rows matters. An
+attacker has a key of their own.
 """
 
 from __future__ import annotations
@@ -31,15 +33,23 @@ from sordino.release.frozen import locked
 from sordino.signal import keyed_random
 
 EMBEDDINGS: Final = (
-    "general", "private", "private+", "drawn", "private-streams", "private-speaker", "private-multiple",
-)  # fmt: skip
+    "general",
+    "private",
+    "private+",
+    "drawn",
+    "private-streams",
+    "private-speaker",
+    "private-multiple",
+)
 """Every embedding by name, in the order of the tables."""
 
 
 class Embedding:
-    """A frozen map from sequences to vectors, `(n, k)`; its config says in `shape` what the network looks like.
+    """A frozen map from sequences to vectors, `(n, k)`; its config says in `shape` what the network
+    looks like.
 
-    One that is drawn has `arrays` (`fit_bins`): `bias` of each class, `prototypes`, and the `bin` that each stands for.
+    One that is drawn has `arrays` (`fit_bins`): `bias` of each class, `prototypes`, and the `bin`
+    that each stands for.
     """
 
     def __init__(
@@ -75,57 +85,77 @@ class Embedding:
         return len(self.arrays["bias"]) if self.arrays else 0
 
     def __call__(self, rows: Sequences, key: int = 0) -> NDArray[np.float32]:
-        """What is let out of each row, `(n, k)` float32; `key` decides the noise of each clip, or what is drawn for it.
+        """What is let out of each row, `(n, k)` float32; `key` decides the noise of each clip, or
+        what is drawn for it.
 
         Raises `ReleaseError` for streams that the network does not read.
         """
         if self.arrays:
             given = [keyed_random.flat(clip) for clip in clips(rows)]
             prototypes, of_bin = self.arrays["prototypes"], self.arrays["bin"]
-            return keyed_random.drawn(given, self.decide(rows), key, prototypes, of_bin, float(self._config["epsilon"]))
+            return keyed_random.drawn(
+                given, self.decide(rows), key, prototypes, of_bin, float(self._config["epsilon"])
+            )
         clean: NDArray[np.float32] = self._made(rows).embedding.numpy()
         spread = self._network.shape.noise
         return clean + np.float32(spread) * noise(rows, clean.shape[1], key) if spread else clean
 
     def decide(self, rows: Sequences) -> NDArray[np.intp]:
-        """The bin of each row of a drawn one before anything is drawn, `(n,)`. It stays on the device.
+        """The bin of each row of a drawn one before anything is drawn, `(n,)`. It stays on the
+        device.
 
         Raises `ReleaseError` where the network says what is no number: that is no class.
         """
         logits = self._made(rows).primary[self._config["task"]].numpy()
         if not np.isfinite(logits).all():
-            raise ReleaseError("the network gave NaN or infinity, expected finite numbers: leave such clips out")
+            raise ReleaseError(
+                "the network gave NaN or infinity, expected finite numbers: leave such clips out"
+            )
         bins: NDArray[np.intp] = (logits + self.arrays["bias"]).argmax(axis=1)
         return bins
 
     def read(self, out: NDArray[np.float32]) -> NDArray[np.intp]:
-        """The bin that a released vector of a drawn one stands for, `(n,)`: all that anybody can learn from it."""
+        """The bin that a released vector of a drawn one stands for, `(n,)`: all that anybody can
+        learn from it.
+        """
         return keyed_random.read(out, self.arrays["prototypes"], self.arrays["bin"])
 
     def _made(self, rows: Sequences) -> Outputs:
         if rows.widths != self._network.shape.streams:
             raise ReleaseError(
-                f"streams {rows.widths}, expected {self._network.shape.streams}: extract what the release was fitted on"
+                f"streams {rows.widths}, expected {self._network.shape.streams}: extract what the "
+                "release was fitted on"
             )
         return apply(self._network, rows)
 
     def primary(self, vectors: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """How likely the embedding's own heads find each class of released vectors, `(n, classes)`, by primary task."""
+        """How likely the embedding's own heads find each class of released vectors, `(n, classes)`,
+        by primary task.
+        """
         given = torch.from_numpy(np.array(vectors, dtype=np.float32))
         with torch.no_grad():
-            return {name: head(given).softmax(dim=1).numpy() for name, head in self._network.primary.items()}
+            return {
+                name: head(given).softmax(dim=1).numpy()
+                for name, head in self._network.primary.items()
+            }
 
     def attributes(self, rows: Sequences, key: int = 0) -> dict[str, list[NDArray[np.intp]]]:
-        """What the heads that were trained with the embedding say, one a place, by attribute: the paper's leakage.
+        """What the heads that were trained with the embedding say, one a place, by attribute: the
+        paper's leakage.
 
         Of a drawn one they see what is let out, as `key` decides it.
         """
         if self.arrays:
             out = (torch.from_numpy(self(rows, key)),)
-            found = {name: self._network.guess(name, out, [0.0]) for name in self._network.attributes}
+            found = {
+                name: self._network.guess(name, out, [0.0]) for name in self._network.attributes
+            }
         else:
             found = self._made(rows).attributes
-        return {name: [logits.argmax(dim=1).numpy() for logits in places] for name, places in found.items()}
+        return {
+            name: [logits.argmax(dim=1).numpy() for logits in places]
+            for name, places in found.items()
+        }
 
     def save(self, path: str | Path) -> None:
         """Write the embedding to one file. Raises `StorageError`."""
@@ -140,19 +170,26 @@ class Embedding:
         """The embedding in a file that `save` wrote. Raises `ReleaseError` for a file that is none."""
         name, config, arrays = archive.read(path)
         if name not in EMBEDDINGS or "shape" not in config:  # one of vectors is named `drawn`, too
-            raise ReleaseError(f"{path}: release {name!r} of vectors, expected an embedding: use release.load")
+            raise ReleaseError(
+                f"{path}: release {name!r} of vectors, expected an embedding: use release.load"
+            )
         try:
             with torch.random.fork_rng(devices=[]):
                 network = Multimodal(Shape(**config["shape"]))
             drawn = {key: arrays.pop(key) for key in fit_bins.ARRAYS} if name == "drawn" else {}
-            network.load_state_dict({key: torch.from_numpy(np.array(values)) for key, values in arrays.items()})
+            network.load_state_dict(
+                {key: torch.from_numpy(np.array(values)) for key, values in arrays.items()}
+            )
         except (KeyError, TypeError, RuntimeError) as error:
-            raise ReleaseError(f"{path}: parts of the embedding are missing or do not fit: make it again") from error
+            raise ReleaseError(
+                f"{path}: parts of the embedding are missing or do not fit: make it again"
+            ) from error
         return cls(name, config, network, drawn)
 
 
 def noise(rows: Sequences, width: int, key: int) -> NDArray[np.float32]:
-    """Standard normal numbers for each row, `(n, width)`: the same for the same clip and key, whatever is beside it.
+    """Standard normal numbers for each row, `(n, width)`: the same for the same clip and key,
+    whatever is beside it.
 
     >>> rows = Sequences.of(audio=[np.ones((3, 40)), np.zeros((2, 40))])
     >>> bool((noise(rows, 4, 7)[::-1] == noise(rows.select([1, 0]), 4, 7)).all())
@@ -163,4 +200,7 @@ def noise(rows: Sequences, width: int, key: int) -> NDArray[np.float32]:
 
 def clips(rows: Sequences) -> Iterator[dict[str, NDArray[np.float32]]]:
     """Each row by itself: its streams by name."""
-    return ({name: values[row].numpy() for name, values in rows.streams.items()} for row in range(len(rows)))
+    return (
+        {name: values[row].numpy() for name, values in rows.streams.items()}
+        for row in range(len(rows))
+    )

@@ -1,12 +1,13 @@
-"""Fitted in one place, used in another: what carries over to other people, recordings and languages, and what mends it.
+"""Fitted in one place, used in another: what carries over to other people, recordings and
+languages, and what mends it.
 
     fitted on all speakers of a corpus -> used on another, whose labels only measure
     conditions      as it is; the scaled space centred on unlabelled recordings of the other place
-                    (`Preprocess.centred`); thresholds calibrated on labelled ones of it (`Drawn.calibrated`); users
-                    known (`sordino.release.drawn.speaker_offset`)
+                    (`Preprocess.centred`); thresholds calibrated on labelled ones of it
+                    (`Drawn.calibrated`); users known (`sordino.release.drawn.speaker_offset`)
 
-Whatever is learnt of the other place is learnt from other speakers than those it is measured on, in five folds; so do
-attackers, who live there too.
+Whatever is learnt of the other place is learnt from other speakers than those it is measured on, in
+five folds; so do attackers, who live there too.
 """
 
 from __future__ import annotations
@@ -53,13 +54,21 @@ Rows = NDArray[np.intp]
 
 
 def carry(
-    source: Corpus, target: Corpus, out: str | Path, *, features: str = "IS13", releases: Sequence[str] = RELEASES,
-    options: Options | None = None, cache: str | Path | None = CACHE, jobs: int = 0,
-) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
-    """Estimates, of which `condition` says what mended it, and the guesses; `estimates.csv` and `run.json` go to `out`.
+    source: Corpus,
+    target: Corpus,
+    out: str | Path,
+    *,
+    features: str = "IS13",
+    releases: Sequence[str] = RELEASES,
+    options: Options | None = None,
+    cache: str | Path | None = CACHE,
+    jobs: int = 0,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Estimates, of which `condition` says what mended it, and the guesses; `estimates.csv` and
+    `run.json` go to `out`.
 
-    Of `options` seed, attackers' families and scaled space are used. Raises `CorpusError` where either corpus lacks an
-    emotion or a gender, or both bear one name, and what fitting raises.
+    Of `options` seed, attackers' families and scaled space are used. Raises `CorpusError` where
+    either corpus lacks an emotion or a gender, or both bear one name, and what fitting raises.
     """
     options, out = options or Options(), storage.folder(out)
     both = table.join([protocol.four_emotions(source), protocol.four_emotions(target)])
@@ -68,10 +77,18 @@ def carry(
     scene = _Scene(x, both, np.flatnonzero(own), np.flatnonzero(~own), options)
     calls = [joblib.delayed(_one)(scene, policy, name) for policy in POLICIES for name in releases]
     workers = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
-    guesses = pd.concat(track(workers(calls), "policies and releases", len(calls)), ignore_index=True)
+    guesses = pd.concat(
+        track(workers(calls), "policies and releases", len(calls)), ignore_index=True
+    )
     estimates = estimated(guesses, STUDY, protocol.name_of(features), options.seed)
-    config = {"study": STUDY, "fitted_on": source.name, "corpus": target.name, "releases": list(releases),
-              "features": protocol.name_of(features), "seed": options.seed}  # fmt: skip
+    config = {
+        "study": STUDY,
+        "fitted_on": source.name,
+        "corpus": target.name,
+        "releases": list(releases),
+        "features": protocol.name_of(features),
+        "seed": options.seed,
+    }
     write(estimates, config, out)
     return estimates, guesses
 
@@ -94,7 +111,9 @@ class _Scene:
 
     def guesses(self, policy: Policy, name: str) -> Iterator[pd.DataFrame]:
         """Guesses of one release under one policy, in every condition."""
-        space = PreprocessFitter(self.options.scale, self.options.components).fit(self.x[self.source])
+        space = PreprocessFitter(self.options.scale, self.options.components).fit(
+            self.x[self.source]
+        )
         z, part, seed = space(self.x), self.part(), self.options.seed
         risk = RiskFitter(policy, seed=seed).fit(z, self.corpus, part)
         release = FITTERS[name](policy, seed).fit(z, self.corpus, part)
@@ -115,7 +134,9 @@ class _Scene:
         rows = self.source[np.argsort(self.corpus.column("emotion")[self.source], kind="stable")]
         return every_fourth(rows)
 
-    def conditions(self, space: Preprocess, release: Release, fold: Rows) -> Iterator[tuple[str, Vectors, Vectors]]:
+    def conditions(
+        self, space: Preprocess, release: Release, fold: Rows
+    ) -> Iterator[tuple[str, Vectors, Vectors]]:
         """Each condition's name, and vectors of all rows before and after the release."""
         z = space(self.x)
         yield AS_FITTED, z, release(z)
@@ -153,7 +174,9 @@ class _Scene:
         random, score = np.random.default_rng(self.options.seed), release.score(z)[:, None]
         offset = np.empty(len(self.target))
         for place, row in enumerate(self.target):
-            others = np.flatnonzero((self.corpus.speaker == self.corpus.speaker[row]) & (np.arange(len(z)) != row))
+            others = np.flatnonzero(
+                (self.corpus.speaker == self.corpus.speaker[row]) & (np.arange(len(z)) != row)
+            )
             me = Personal(release.people)
             me.update(score[random.permutation(others)[:20]])
             offset[place] = me.offset[0]

@@ -1,4 +1,6 @@
-"""What is measured of releases that were adapted: the guesses of who never saw them and of who learns from them."""
+"""What is measured of releases that were adapted: the guesses of who never saw them and of who
+learns from them.
+"""
 
 from __future__ import annotations
 
@@ -50,31 +52,70 @@ class Labels:
     corpus: Corpus
     policy: Policy
 
-    def row(self, rows: NDArray[np.intp], release: str, condition: str, **columns: Any) -> pd.DataFrame:
-        """Guesses of these rows, in the columns of an audit (`sordino.attack.COLUMNS`) and one for the condition."""
+    def row(
+        self, rows: NDArray[np.intp], release: str, condition: str, **columns: Any
+    ) -> pd.DataFrame:
+        """Guesses of these rows, in the columns of an audit (`sordino.attack.COLUMNS`) and one for
+        the condition.
+        """
         c = self.corpus
-        known = {"gender": c.genders(), "role": c.roles(self.policy), "speaker": c.speaker,
-                 "corpus": c.column("corpus")}  # fmt: skip
-        given = {"release": release, "required": self.policy.required, "condition": condition, "attacker": "",
-                 "best": True, "before": np.nan, "score": np.nan, "k": 1, "draw": 0, "row": rows}  # fmt: skip
+        known = {
+            "gender": c.genders(),
+            "role": c.roles(self.policy),
+            "speaker": c.speaker,
+            "corpus": c.column("corpus"),
+        }
+        given = {
+            "release": release,
+            "required": self.policy.required,
+            "condition": condition,
+            "attacker": "",
+            "best": True,
+            "before": np.nan,
+            "score": np.nan,
+            "k": 1,
+            "draw": 0,
+            "row": rows,
+        }
         labels = {name: values[rows] for name, values in known.items()}
         return pd.DataFrame({**given, **labels, **columns})[[*attack.COLUMNS, "condition"]]
 
     def emotion(
-        self, rows: NDArray[np.intp], release: str, condition: str, before: NDArray[np.intp], after: NDArray[np.intp],
+        self,
+        rows: NDArray[np.intp],
+        release: str,
+        condition: str,
+        before: NDArray[np.intp],
+        after: NDArray[np.intp],
         draw: int = 0,
-    ) -> pd.DataFrame:  # fmt: skip
+    ) -> pd.DataFrame:
         """What the risk model says of utterances before and after the release."""
-        return self.row(rows, release, condition, target="emotion", knowledge=str(Knowledge.IGNORANT),
-                        attacker="risk-model", truth=self.corpus.roles(self.policy)[rows], before=before,
-                        prediction=after, draw=draw)  # fmt: skip
+        return self.row(
+            rows,
+            release,
+            condition,
+            target="emotion",
+            knowledge=str(Knowledge.IGNORANT),
+            attacker="risk-model",
+            truth=self.corpus.roles(self.policy)[rows],
+            before=before,
+            prediction=after,
+            draw=draw,
+        )
 
     def secrets(
-        self, vectors: NDArray[np.floating[Any]], plan: Plan, release: str, condition: str, families: Sequence[str],
-        attacker: str = "", seed: int = 0,
-    ) -> pd.DataFrame:  # fmt: skip
-        """What attackers say who learn from what is released, `(n, d)`, by a plan: of gender, of sensitive against
-        neutral, and of the required emotion; patient ones of gender."""
+        self,
+        vectors: NDArray[np.floating[Any]],
+        plan: Plan,
+        release: str,
+        condition: str,
+        families: Sequence[str],
+        attacker: str = "",
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """What attackers say who learn from what is released, `(n, d)`, by a plan: of gender, of
+        sensitive against neutral, and of the required emotion; patient ones of gender.
+        """
         role = self.corpus.roles(self.policy)
         vectors = np.asarray(vectors, np.float64)
         secrets = {
@@ -87,19 +128,39 @@ class Labels:
             known = secret >= 0
             sides = tuple(Side(*(rows[known[rows]] for rows in side)) for side in plan.sides)
             ks = [PATIENCE] if target == "gender" else []
-            found = by_plan(vectors, secret, self.corpus.speaker, Plan(sides, plan.measured), families=families,
-                            ks=ks, seed=seed)  # fmt: skip
-            for guesses, knowledge in ((found.guesses, Knowledge.SEMI_INFORMED), (found.patient, Knowledge.PATIENT)):
+            found = by_plan(
+                vectors,
+                secret,
+                self.corpus.speaker,
+                Plan(sides, plan.measured),
+                families=families,
+                ks=ks,
+                seed=seed,
+            )
+            for guesses, knowledge in (
+                (found.guesses, Knowledge.SEMI_INFORMED),
+                (found.patient, Knowledge.PATIENT),
+            ):
                 names = ("best", "truth", "prediction", "score", "k")
                 columns = {name: guesses[name].to_numpy() for name in names}
-                tables.append(self.row(guesses["row"].to_numpy(), release, condition, target=target,
-                                       knowledge=str(knowledge), attacker=attacker or guesses["attacker"].to_numpy(),
-                                       **columns))  # fmt: skip
+                tables.append(
+                    self.row(
+                        guesses["row"].to_numpy(),
+                        release,
+                        condition,
+                        target=target,
+                        knowledge=str(knowledge),
+                        attacker=attacker or guesses["attacker"].to_numpy(),
+                        **columns,
+                    )
+                )
         return pd.concat([table for table in tables if len(table)], ignore_index=True)
 
 
 def folds(corpus: Corpus, rows: NDArray[np.intp], seed: int) -> NDArray[np.intp]:
-    """The fold of each utterance, -1 for those that are not among `rows`: speakers dealt evenly over genders."""
+    """The fold of each utterance, -1 for those that are not among `rows`: speakers dealt evenly
+    over genders.
+    """
     gender, speaker = corpus.genders()[rows], corpus.speaker[rows]
     fewest = min(len(np.unique(speaker[gender == one])) for one in (0, 1))
     fold = np.full(len(corpus), -1, np.intp)
@@ -115,16 +176,18 @@ def said(release: Release, out: Vectors) -> NDArray[np.float64] | None:
 def estimated(guesses: pd.DataFrame, study: str, features: str, seed: int) -> pd.DataFrame:
     """The headline estimates of every condition, in the columns of `estimates.csv`."""
     tables = [
-        measure(of.drop(columns="condition"), study=study, features=features, seed=seed, alone=False).assign(
-            condition=condition
-        )
+        measure(
+            of.drop(columns="condition"), study=study, features=features, seed=seed, alone=False
+        ).assign(condition=condition)
         for condition, of in guesses.groupby("condition", sort=False)
     ]
     return pd.concat(tables, ignore_index=True)
 
 
 def means(guesses: pd.DataFrame) -> dict[tuple[str, str], dict[str, Estimate]]:
-    """Of each release and condition the figures of `COLUMNS`, means over policies, with intervals over speakers."""
+    """Of each release and condition the figures of `COLUMNS`, means over policies, with intervals
+    over speakers.
+    """
     found: dict[tuple[str, str], dict[str, Estimate]] = {}
     for key, of in guesses.groupby(["release", "condition"], sort=False):
         release, condition = map(str, key)

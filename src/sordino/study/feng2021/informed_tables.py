@@ -16,10 +16,25 @@ def distinguish(look: Estimates) -> Table:
     """The AUC of sensitive against neutral, of both attackers."""
     head = [
         [("", 1), ("", 1), ("ignorant", 2), ("", 1), ("semi-informed", 2), ("", 1), ("", 1)],
-        heads("required", "release", "AUC", "95 % interval", "", "AUC", "95 % interval", "original", "chance"),
+        heads(
+            "required",
+            "release",
+            "AUC",
+            "95 % interval",
+            "",
+            "AUC",
+            "95 % interval",
+            "original",
+            "chance",
+        ),
     ]
-    groups = [[[*first, *_two_attackers(look, "distinguish", release, required)] for first, release, required in group]
-              for group in policies(look)]  # fmt: skip
+    groups = [
+        [
+            [*first, *_two_attackers(look, "distinguish", release, required)]
+            for first, release, required in group
+        ]
+        for group in policies(look)
+    ]
     return Table("Telling sensitive from neutral", head, groups)
 
 
@@ -35,11 +50,33 @@ def gender(look: Estimates) -> Table:
             rows.append([*first, *with_interval(privacy), folded, GAP, *aucs])
         groups.append(rows)
     head = [
-        [("", 1), ("", 1), ("semi-informed, P (chance 0.5)", 3), ("", 1), ("ignorant", 2), ("", 1),
-         ("semi-informed", 2), ("", 1), ("", 1)],
-        heads("required", "release", "P", "95 % interval", "min(P, 1 − P)", "", "AUC", "95 % interval", "",
-               "AUC", "95 % interval", "original", "chance"),
-    ]  # fmt: skip
+        [
+            ("", 1),
+            ("", 1),
+            ("semi-informed, P (chance 0.5)", 3),
+            ("", 1),
+            ("ignorant", 2),
+            ("", 1),
+            ("semi-informed", 2),
+            ("", 1),
+            ("", 1),
+        ],
+        heads(
+            "required",
+            "release",
+            "P",
+            "95 % interval",
+            "min(P, 1 − P)",
+            "",
+            "AUC",
+            "95 % interval",
+            "",
+            "AUC",
+            "95 % interval",
+            "original",
+            "chance",
+        ),
+    ]
     return Table("Telling gender", head, groups)
 
 
@@ -50,7 +87,9 @@ def detail(look: Estimates) -> Table:
         found = [look("detail", release, required, Role.REQUIRED) for release in look.releases]
         kind = "R²" if found[0].chance == 0 else "UAR of intensity"
         cells = [cell for estimate in found for cell in with_interval(estimate)]
-        group.append([Cell(required or "mean", "name"), Cell(kind, "name"), *cells, chance(found[0])])
+        group.append(
+            [Cell(required or "mean", "name"), Cell(kind, "name"), *cells, chance(found[0])]
+        )
     releases = [(LABELS.get(release, release), 2) for release in look.releases]
     head = [
         [("", 1), ("", 1), *releases, ("", 1)],
@@ -60,7 +99,9 @@ def detail(look: Estimates) -> Table:
 
 
 def corpora(look: Estimates) -> Iterator[Table]:
-    """What is kept and what attackers get in each corpus alone, as means over the required emotions."""
+    """What is kept and what attackers get in each corpus alone, as means over the required
+    emotions.
+    """
     kept, taken = [], []
     for corpus in look.corpora[1:]:
         utility: Rows = []
@@ -69,30 +110,59 @@ def corpora(look: Estimates) -> Iterator[Table]:
             first = names(corpus if place == 0 else "", release)
             f1 = look("f1", release, "", Role.REQUIRED, corpus=corpus)
             kinds = (Role.REQUIRED, Role.NEUTRAL)
-            us = [[GAP, *_judged(look("unchanged", release, "", one, corpus=corpus))] for one in kinds]
+            us = [
+                [GAP, *_judged(look("unchanged", release, "", one, corpus=corpus))] for one in kinds
+            ]
             if release == NONE:
                 us = [[GAP] * len(cells) for cells in us]
             utility.append([*first, *_judged(f1), *us[0], *us[1]])
             sensitive = look("f1", release, "", Role.SENSITIVE, corpus=corpus)
-            aucs = [_one_attacker(look, metric, release, corpus) for metric in ("distinguish", "auc")]
+            aucs = [
+                _one_attacker(look, metric, release, corpus) for metric in ("distinguish", "auc")
+            ]
             attacks.append([*first, *_judged(sensitive), GAP, *aucs[0], GAP, *aucs[1]])
         kept.append(utility)
         taken.append(attacks)
     three = ("ours", "95 % interval", "chance")
-    yield Table("What is kept, by corpus", [
-        [("", 1), ("", 1), ("F1 of required", 3), ("", 1), ("U of required", 3), ("", 1), ("U of neutral", 3)],
-        heads("corpus", "release", *three, "", *three, "", *three),
-    ], kept)  # fmt: skip
+    yield Table(
+        "What is kept, by corpus",
+        [
+            [
+                ("", 1),
+                ("", 1),
+                ("F1 of required", 3),
+                ("", 1),
+                ("U of required", 3),
+                ("", 1),
+                ("U of neutral", 3),
+            ],
+            heads("corpus", "release", *three, "", *three, "", *three),
+        ],
+        kept,
+    )
     semi = ("AUC", "95 % interval", "original", "chance")
-    yield Table("What attackers get, by corpus", [
-        [("", 1), ("", 1), ("F1 of sensitive, ignorant", 3), ("", 1), ("sensitive against neutral, semi-informed", 4),
-         ("", 1), ("gender, semi-informed", 4)],
-        heads("corpus", "release", *three, "", *semi, "", *semi),
-    ], taken)  # fmt: skip
+    yield Table(
+        "What attackers get, by corpus",
+        [
+            [
+                ("", 1),
+                ("", 1),
+                ("F1 of sensitive, ignorant", 3),
+                ("", 1),
+                ("sensitive against neutral, semi-informed", 4),
+                ("", 1),
+                ("gender, semi-informed", 4),
+            ],
+            heads("corpus", "release", *three, "", *semi, "", *semi),
+        ],
+        taken,
+    )
 
 
 def families(look: Estimates, chosen: pd.Series) -> Table:
-    """Each family of attackers who retrain beside the best; `chosen` counts (target, release, family)."""
+    """Each family of attackers who retrain beside the best; `chosen` counts (target, release,
+    family).
+    """
     groups = []
     for metric, target, words in (
         ("distinguish", "sensitive-vs-neutral", "sensitive against neutral"),
@@ -100,11 +170,22 @@ def families(look: Estimates, chosen: pd.Series) -> Table:
     ):
         rows: Rows = []
         for place, release in enumerate(look.releases):
-            ones = [look(metric, release, knowledge=Knowledge.SEMI_INFORMED, attacker=name) for name in look.families]
+            ones = [
+                look(metric, release, knowledge=Knowledge.SEMI_INFORMED, attacker=name)
+                for name in look.families
+            ]
             counts = {name: chosen.get((target, release, name), 0) for name in look.families}
             times = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
-            rows.append([*names(words if place == 0 else "", release), *(Cell(number(one.value)) for one in ones), GAP,
-                         *_one_attacker(look, metric, release), GAP, Cell(times, "name")])  # fmt: skip
+            rows.append(
+                [
+                    *names(words if place == 0 else "", release),
+                    *(Cell(number(one.value)) for one in ones),
+                    GAP,
+                    *_one_attacker(look, metric, release),
+                    GAP,
+                    Cell(times, "name"),
+                ]
+            )
         groups.append(rows)
     head = [
         [
@@ -117,7 +198,16 @@ def families(look: Estimates, chosen: pd.Series) -> Table:
             ("", 1),
         ],
         heads(
-            "secret", "release", *look.families, "", "AUC", "95 % interval", "original", "chance", "", "how often best"
+            "secret",
+            "release",
+            *look.families,
+            "",
+            "AUC",
+            "95 % interval",
+            "original",
+            "chance",
+            "",
+            "how often best",
         ),
     ]
     return Table("Attackers who retrain, mean of the required emotions", head, groups)
@@ -133,9 +223,12 @@ def _two_attackers(look: Estimates, metric: str, release: str, required: str) ->
     return [*with_interval(ignorant), GAP, *_one_attacker(look, metric, release, required=required)]
 
 
-def _one_attacker(look: Estimates, metric: str, release: str, corpus: str = "", required: str = "") -> list[Cell]:
+def _one_attacker(
+    look: Estimates, metric: str, release: str, corpus: str = "", required: str = ""
+) -> list[Cell]:
     """The AUC of the attacker who retrains, with its interval, that on original features, chance."""
     found, original = (
-        look(metric, name, required, knowledge=Knowledge.SEMI_INFORMED, corpus=corpus) for name in (release, NONE)
+        look(metric, name, required, knowledge=Knowledge.SEMI_INFORMED, corpus=corpus)
+        for name in (release, NONE)
     )
     return [*with_interval(found), Cell(number(original.value), "reference"), chance(found)]

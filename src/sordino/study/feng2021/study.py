@@ -29,16 +29,23 @@ def reproduce(
     jobs: int = 0,
     notices: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """The estimates of the whole study; `estimates.csv`, `run.json`, `report.html` and figures are written to `out`.
+    """The estimates of the whole study; `estimates.csv`, `run.json`, `report.html` and figures are
+    written to `out`.
 
-    `features` is a feature set or a table of vectors made elsewhere (`sordino.features.extract`). Utterances of other
-    emotions than the paper's four are left out. What is finished is read again from `cache` and `out/units`, so the
-    same call goes on after a kill. `notices` stand on top of the page.
+    `features` is a feature set or a table of vectors made elsewhere (`sordino.features.extract`).
+    Utterances of other emotions than the paper's four are left out. What is finished is read again
+    from `cache` and `out/units`, so the same call goes on after a kill. `notices` stand on top of
+    the page.
 
-    Raises `CorpusError` when an emotion or gender is missing, `SplitError` when speakers do not suffice.
+    Raises `CorpusError` when an emotion or gender is missing, `SplitError` when speakers do not
+    suffice.
     """
     out = storage.folder(out)
-    guesses, record = protocol.attacked(corpus, out, features, options or Options(), cache, jobs, STUDY)
-    estimates = measure(guesses, study=STUDY, features=protocol.name_of(features), seed=(options or Options()).seed)
+    guesses, record = protocol.attacked(
+        corpus, out, features, options or Options(), cache, jobs, STUDY
+    )
+    estimates = measure(
+        guesses, study=STUDY, features=protocol.name_of(features), seed=(options or Options()).seed
+    )
     protocol.write(estimates, record, report.page(guesses, estimates, record, notices), out)
     return estimates

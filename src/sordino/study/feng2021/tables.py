@@ -43,7 +43,9 @@ class Published:
         """One row a cell: `table, model, required, release, metric, group, value`."""
 
     def __call__(self, metric: str, release: str, required: str = "", group: str = "") -> float:
-        """One cell, or without `required` the mean over the paper's three models; NaN where the paper has none."""
+        """One cell, or without `required` the mean over the paper's three models; NaN where the
+        paper has none.
+        """
         chosen = self.table[["metric", "release", "group"]].eq([metric, release, group]).all(axis=1)
         if required:
             chosen &= self.table["required"] == required
@@ -56,25 +58,41 @@ def model(required: str) -> str:
     >>> model("sad")
     'required sad, sensitive happy, angry'
     """
-    return f"required {required}, sensitive {SENSITIVE[required]}" if required else "mean of the required emotions"
+    return (
+        f"required {required}, sensitive {SENSITIVE[required]}"
+        if required
+        else "mean of the required emotions"
+    )
 
 
 def table_three(look: Estimates, paper: Published, required: str) -> Table:
-    """F1 and U of every role under one policy: paper, ours, difference, interval; then U among true positives."""
+    """F1 and U of every role under one policy: paper, ours, difference, interval; then U among true
+    positives.
+    """
     groups = []
     for role in ROLES:
         rows: Rows = []
         for place, release in enumerate(look.releases):
             f1 = look("f1", release, required, role)
-            u, rightly = (look(f"unchanged{among}", release, required, role) for among in ("", "_among_true_positives"))
-            us = [*beside(paper("unchanged", release, required, role), u), chance(u), GAP, *with_interval(rightly)]
+            u, rightly = (
+                look(f"unchanged{among}", release, required, role)
+                for among in ("", "_among_true_positives")
+            )
+            us = [
+                *beside(paper("unchanged", release, required, role), u),
+                chance(u),
+                GAP,
+                *with_interval(rightly),
+            ]
             rows.append(
                 [
                     *names(str(role) if place == 0 else "", release),
                     *beside(paper("f1", release, required, role), f1),
                     chance(f1),
                     GAP,
-                    *([GAP] * len(us) if release == NONE else us),  # what changes nothing leaves all unchanged
+                    *(
+                        [GAP] * len(us) if release == NONE else us
+                    ),  # what changes nothing leaves all unchanged
                 ]
             )
         groups.append(rows)
@@ -84,17 +102,25 @@ def table_three(look: Estimates, paper: Published, required: str) -> Table:
         heads("role", "release", *columns, "", *columns, "", "ours", "95 % interval"),
     ]
     number_of = {policy.required: place for place, policy in enumerate(POLICIES, 1)}
-    caption = f"Model {number_of[required]}: {model(required)}" if required else f"{model(required).capitalize()}"
+    caption = (
+        f"Model {number_of[required]}: {model(required)}"
+        if required
+        else f"{model(required).capitalize()}"
+    )
     return Table(caption, head, groups)
 
 
 def table_four(look: Estimates, paper: Published) -> Table:
-    """L and P of the risk model's gender head: paper, ours, difference, interval; then min(P, 1 − P)."""
+    """L and P of the risk model's gender head: paper, ours, difference, interval; then min(P, 1 −
+    P).
+    """
     groups = []
     for group in policies(look):
         rows: Rows = []
         for first, release, required in group:
-            leakage, privacy = (look(metric, release, required) for metric in ("leakage", "privacy"))
+            leakage, privacy = (
+                look(metric, release, required) for metric in ("leakage", "privacy")
+            )
             rows.append(
                 [
                     *first,
@@ -129,5 +155,7 @@ def names(first: str, release: str) -> tuple[Cell, Cell]:
 def policies(look: Estimates) -> Iterator[list[tuple[tuple[Cell, Cell], str, str]]]:
     """For every policy, then their mean: the names, release and required emotion of each row."""
     for required in (*look.required, ""):
-        yield [(names((required or "mean") if place == 0 else "", release), release, required)
-               for place, release in enumerate(look.releases)]  # fmt: skip
+        yield [
+            (names((required or "mean") if place == 0 else "", release), release, required)
+            for place, release in enumerate(look.releases)
+        ]

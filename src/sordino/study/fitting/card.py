@@ -1,4 +1,6 @@
-"""What fitting a policy made, and the card that goes with it: on what, with what result, under which licences."""
+"""What fitting a policy made, and the card that goes with it: on what, with what result, under
+which licences.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ class Muted:
     """The family that was chosen or named; empty where none is within the budget."""
     budget: float | None
     validation: tuple[Reached, ...]
-    """What `none` and each candidate reached on validation speakers; empty where nothing had to be chosen."""
+    """What `none` and each candidate reached on validation speakers; empty where nothing had to be
+    chosen.
+    """
     release: Release | None = None
     measured: tuple[Reached, ...] = ()
     """What `none` and the release reached on test speakers."""
@@ -45,16 +49,22 @@ class Muted:
     def verdict(self) -> str:
         """Whether there is a release within the budget, and what attackers get of it, in words."""
         if self.release is None:
-            least = min((one for one in self.validation if one.release != "none"), key=lambda one: one.largest)
+            least = min(
+                (one for one in self.validation if one.release != "none"),
+                key=lambda one: one.largest,
+            )
             return (
-                f"No release is within the budget of {self.budget:g} on validation speakers: the least that attackers "
+                f"No release is within the budget of {self.budget:g} on validation speakers: the "
+                "least that attackers "
                 f"get is {number(least.largest)} ({least.worst}), of {least.release}."
             )
         before, after = self.measured
         found = after.leaks[after.worst]
         words = (
-            f"Of {self.release.name} an attacker who retrains gets at most AUC {number(found.value)} "
-            f"[{limits(found).strip('[]')}] ({after.worst}) on test speakers; of features as they are "
+            f"Of {self.release.name} an attacker who retrains gets at most AUC "
+            f"{number(found.value)} "
+            f"[{limits(found).strip('[]')}] ({after.worst}) on test speakers; of features as they "
+            "are "
             f"{number(before.largest)}."
         )
         if self.budget is None:
@@ -75,10 +85,13 @@ class Fitted:
     counts: Mapping[str, tuple[int, int]]
     """Speakers and utterances that were fitted on, by corpus."""
     together: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """Of several policies: what an attacker gets who sees an utterance as released under each; `condition` says whose
-    secrets are asked."""
+    """Of several policies: what an attacker gets who sees an utterance as released under each;
+    `condition` says whose secrets are asked.
+    """
     joint: Joint = field(default_factory=dict)
-    """What no such attacker exceeds, where every release is drawn: by policy, secret and what is known beside it."""
+    """What no such attacker exceeds, where every release is drawn: by policy, secret and what is
+    known beside it.
+    """
 
     @property
     def within(self) -> bool:
@@ -96,17 +109,25 @@ class Fitted:
         found: dict[str, dict[str, Estimate]] = {}
         for name, one in self.policies.items():
             rows = (
-                self.together[self.together["condition"] == f"policy={name}"] if len(self.together) else self.together
+                self.together[self.together["condition"] == f"policy={name}"]
+                if len(self.together)
+                else self.together
             )
             if len(rows):
                 at = ("together", one.policy.required)
-                found[name] = dict(leaks(Estimates(rows), *at, [s for s in one.measured[-1].leaks if s != "speaker"]))
+                found[name] = dict(
+                    leaks(
+                        Estimates(rows), *at, [s for s in one.measured[-1].leaks if s != "speaker"]
+                    )
+                )
         return found
 
     def card(self) -> dict[str, Any]:
         """All of it as plain JSON, for whoever gets the bundle."""
         return {
-            "made_on": {name: {"speakers": a, "utterances": b} for name, (a, b) in self.counts.items()},
+            "made_on": {
+                name: {"speakers": a, "utterances": b} for name, (a, b) in self.counts.items()
+            },
             "data_licences": licences(self.counts),
             "commercial_use": self.commercial_use,
             "seed": self.seed,
@@ -116,16 +137,22 @@ class Fitted:
                 for name, told in self.all_told().items()
                 for secret, found in told.items()
             ],
-            "together_bounds": [{"policy": key[0], **_bound(*key[1:], one)} for key, one in self.joint.items()],
+            "together_bounds": [
+                {"policy": key[0], **_bound(*key[1:], one)} for key, one in self.joint.items()
+            ],
             "how": _HOW,
         }
 
 
 _HOW = (
-    "Fitted on all speakers named. The figures are those of the same procedure in draws of speakers: two fifths to fit "
-    "on, two fifths for attackers who retrain, the rest tested. Where a family was chosen, it was on the validation "
-    "speakers of all draws together, of whom most are tested in another draw: its figures flatter a little. Bounds are "
-    "those of decisions by folds of speakers, each by what was fitted on the others alone. They hold for one vector of "
+    "Fitted on all speakers named. The figures are those of the same procedure in draws of "
+    "speakers: two fifths to fit "
+    "on, two fifths for attackers who retrain, the rest tested. Where a family was chosen, it was "
+    "on the validation "
+    "speakers of all draws together, of whom most are tested in another draw: its figures flatter "
+    "a little. Bounds are "
+    "those of decisions by folds of speakers, each by what was fitted on the others alone. They "
+    "hold for one vector of "
     "a speaker like those fitted on, and for whoever sees nothing else."
 )
 
@@ -152,8 +179,16 @@ def _figures(one: Estimate) -> dict[str, float | None]:
 
 
 def _bound(secret: str, given: str, one: Bound) -> dict[str, Any]:
-    figures = {"tv": one.tv, "tv_high": one.high, "auc": one.auc, "auc_high": one.auc_high, "uar_high": one.uar_high}
-    return {"secret": secret, "known": given, "speakers": one.speakers} | {k: _rounded(v) for k, v in figures.items()}
+    figures = {
+        "tv": one.tv,
+        "tv_high": one.high,
+        "auc": one.auc,
+        "auc_high": one.auc_high,
+        "uar_high": one.uar_high,
+    }
+    return {"secret": secret, "known": given, "speakers": one.speakers} | {
+        k: _rounded(v) for k, v in figures.items()
+    }
 
 
 def _rounded(value: float) -> float | None:

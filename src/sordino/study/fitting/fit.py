@@ -1,11 +1,12 @@
-"""From policies and recordings to releases: chosen on validation speakers, measured on test speakers, fitted on all.
+"""From policies and recordings to releases: chosen on validation speakers, measured on test
+speakers, fitted on all.
 
     draws, each speaker tested once ── choose: validation speakers of the draws     (where a budget is set)
                                     ├─ measure: test speakers of the draws          the figures of the card
                                     └─ fit: everybody                               what ships, and its bounds
 
-What ships is fitted on every speaker by the procedure whose figures stand on the card: those of each draw are of a
-release that had two fifths of the speakers, attacked by two fifths, on the rest.
+What ships is fitted on every speaker by the procedure whose figures stand on the card: those of
+each draw are of a release that had two fifths of the speakers, attacked by two fifths, on the rest.
 """
 
 from __future__ import annotations
@@ -48,29 +49,48 @@ Vectors = NDArray[np.float32]
 
 
 def fit(
-    corpus: Corpus, policies: Mapping[str, Policy], *, features: str = "mel", budget: float | None = None,
-    options: Options = OPTIONS, cache: str | Path | None = CACHE, jobs: int = 0,
-) -> Fitted:  # fmt: skip
+    corpus: Corpus,
+    policies: Mapping[str, Policy],
+    *,
+    features: str = "mel",
+    budget: float | None = None,
+    options: Options = OPTIONS,
+    cache: str | Path | None = CACHE,
+    jobs: int = 0,
+) -> Fitted:
     """A release for each policy, by the policy's name, and what attackers get of each.
 
-    - `budget`: the largest AUC that is accepted, before that of the policies; where none is set, none is refused.
+    - `budget`: the largest AUC that is accepted, before that of the policies; where none is set,
+      none is refused.
     - `features`: a feature set or a table of vectors made elsewhere (`sordino.features.extract`).
     - `options`: how it is run; which releases is not looked at.
     - `cache`: where features and finished units are kept, so that a killed run goes on.
 
-    Raises `PolicyError` for a policy that cannot be, or several that name different emotions, `SplitError` where the
-    speakers do not suffice.
+    Raises `PolicyError` for a policy that cannot be, or several that name different emotions,
+    `SplitError` where the speakers do not suffice.
     """
     emotions = _emotions(corpus, policies)
-    study, x = corpus.with_emotions(emotions), protocol.vectors(features, corpus, emotions, cache, jobs)
+    study, x = (
+        corpus.with_emotions(emotions),
+        protocol.vectors(features, corpus, emotions, cache, jobs),
+    )
     with tempfile.TemporaryDirectory() as temporary:
-        run = _Run(study, x, checksums(study), features, options, Path(cache or temporary) / "fit", jobs)
-        muted = {name: run.policy(policy, budget, place) for place, (name, policy) in enumerate(policies.items())}
+        run = _Run(
+            study, x, checksums(study), features, options, Path(cache or temporary) / "fit", jobs
+        )
+        muted = {
+            name: run.policy(policy, budget, place)
+            for place, (name, policy) in enumerate(policies.items())
+        }
     table = study.table.groupby("corpus", sort=False)
     counts = {str(name): (int(rows["speaker"].nunique()), len(rows)) for name, rows in table}
     found = Fitted(run.preprocess, muted, protocol.name_of(features), options.seed, counts)
     made = {name: one for name, one in muted.items() if one.release is not None}
-    return replace(found, together=run.together(made), joint=run.joint(made)) if len(made) > 1 else found
+    return (
+        replace(found, together=run.together(made), joint=run.joint(made))
+        if len(made) > 1
+        else found
+    )
 
 
 def _emotions(corpus: Corpus, policies: Mapping[str, Policy]) -> tuple[str, ...]:
@@ -81,12 +101,15 @@ def _emotions(corpus: Corpus, policies: Mapping[str, Policy]) -> tuple[str, ...]
     for policy in policies.values():
         release.check(policy)
         if policy.release == "none":
-            raise PolicyError('release "none" hides nothing, expected another: name one, or set a budget')
+            raise PolicyError(
+                'release "none" hides nothing, expected another: name one, or set a budget'
+            )
         policy.check_against(corpus.table["emotion"])
     for other in others:
         if differ := sorted(set(first.emotions) ^ set(other.emotions)):
             raise PolicyError(
-                f"{', '.join(differ)}: named by some policies of a bundle and not by all, expected the same emotions "
+                f"{', '.join(differ)}: named by some policies of a bundle and not by all, expected "
+                "the same emotions "
                 "in each: give every emotion a role, or fit two bundles"
             )
     return first.emotions
@@ -109,7 +132,9 @@ class _Run:
         self.sums, self.folder, self.features = sums, folder, features
         self.preprocess = self.fitted(np.arange(len(x)))
         self.z = self.preprocess(x)
-        self.space = remembered(lambda rows: self.fitted(rows)(x))  # bounds of each policy, and of all together
+        self.space = remembered(
+            lambda rows: self.fitted(rows)(x)
+        )  # bounds of each policy, and of all together
 
     def fitted(self, rows: NDArray[np.intp]) -> Preprocess:
         """Scaling that these rows decide."""
@@ -117,12 +142,18 @@ class _Run:
 
     def draws(self, policy: Policy, measured_on: Any = "test") -> tuple[Parts, ...]:
         """The draws of test speakers, or of validation speakers."""
-        return protocol.deal(self.corpus, replace(self.options, measured_on=measured_on), self.sums, policy.emotions)
+        return protocol.deal(
+            self.corpus, replace(self.options, measured_on=measured_on), self.sums, policy.emotions
+        )
 
     @property
     def everybody(self) -> Part:
-        """All rows; the validation speakers of the first draw's transform stop what has to be stopped."""
-        held = protocol.deal(self.corpus, self.options, self.sums, sorted(set(self.corpus.table["emotion"])))
+        """All rows; the validation speakers of the first draw's transform stop what has to be
+        stopped.
+        """
+        held = protocol.deal(
+            self.corpus, self.options, self.sums, sorted(set(self.corpus.table["emotion"]))
+        )
         kept = held[0].transform.validation
         return Part(np.setdiff1d(np.arange(len(self.corpus)), kept), kept)
 
@@ -135,12 +166,16 @@ class _Run:
             winner = selection.best(found, budget)
             if winner is None:
                 return Muted(policy, "", budget, found)
-            candidates = [one for one in candidates if release.name_of(policy, one) == winner.release]
+            candidates = [
+                one for one in candidates if release.name_of(policy, one) == winner.release
+            ]
         estimates, measured, unlabelled = self.attacked(policy, candidates, "test")
         fitter = release.fitter(policy, candidates[0], self.seed(0, place))
         made = fitter.fit(self.z, self.corpus, self.everybody)
         bounds = self.bounds(fitter)
-        return Muted(policy, candidates[0], budget, found, made, measured, estimates, bounds, unlabelled)
+        return Muted(
+            policy, candidates[0], budget, found, made, measured, estimates, bounds, unlabelled
+        )
 
     def seed(self, draw: int, place: int) -> int:
         """Every policy has chance of its own, or what several let out would be flipped together."""
@@ -152,19 +187,29 @@ class _Run:
         """Estimates of these families and of `none`, what each reached, and what is not labelled."""
         options = replace(self.options, releases=("none", *families), measured_on=measured_on)  # type: ignore[arg-type]
         draws = self.draws(policy, measured_on)
-        guesses, record = predictions(self.x, self.corpus, draws, self.folder, options, self.jobs, [policy])
+        guesses, record = predictions(
+            self.x, self.corpus, draws, self.folder, options, self.jobs, [policy]
+        )
         estimates = self.measured(guesses)
-        unlabelled = tuple(sorted({name for unit in record.values() for name in unit["unlabelled"]}))
+        unlabelled = tuple(
+            sorted({name for unit in record.values() for name in unit["unlabelled"]})
+        )
         return estimates, tuple(selection.reached(Estimates(estimates), policy)), unlabelled
 
     def measured(self, guesses: pd.DataFrame) -> pd.DataFrame:
-        return measure(guesses, study=STUDY, features=protocol.name_of(self.features), seed=self.options.seed)
+        return measure(
+            guesses, study=STUDY, features=protocol.name_of(self.features), seed=self.options.seed
+        )
 
     def bounds(self, fitter: Any) -> Mapping[tuple[str, str], Bound]:
         """Of a drawn release; none where speakers are too few to do without some."""
         try:
             everybody, space = self.everybody, self.space
-            return release.bounds(fitter, space, self.corpus, everybody) if isinstance(fitter, DrawnFitter) else {}
+            return (
+                release.bounds(fitter, space, self.corpus, everybody)
+                if isinstance(fitter, DrawnFitter)
+                else {}
+            )
         except ReleaseError:
             return {}
 
@@ -172,7 +217,9 @@ class _Run:
         """What attackers get who see each utterance as released under every policy, in every draw."""
         draws = self.draws(next(iter(made.values())).policy)
         calls = [joblib.delayed(self._together)(parts, made) for parts in draws]
-        found = [table for tables in joblib.Parallel(n_jobs=self.jobs or -1)(calls) for table in tables]
+        found = [
+            table for tables in joblib.Parallel(n_jobs=self.jobs or -1)(calls) for table in tables
+        ]
         guesses = pd.concat(found, ignore_index=True)
         tables = [
             self.measured(rows).assign(condition=f"policy={name}")
@@ -182,7 +229,9 @@ class _Run:
 
     def _together(self, parts: Parts, made: Mapping[str, Muted]) -> list[pd.DataFrame]:
         with threadpool_limits(1), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".* sound like ")  # few prototypes: those that ship say how many
+            warnings.filterwarnings(
+                "ignore", ".* sound like "
+            )  # few prototypes: those that ship say how many
             z = space(parts, self.x, self.options)
             releases = [
                 release.fitter(one.policy, one.family, self.seed(parts.draw, place)).fit(
@@ -200,8 +249,10 @@ class _Run:
 
     def joint(self, made: Mapping[str, Muted]) -> Mapping[tuple[str, str, str], Bound]:
         """What no such attacker exceeds; nothing where a release is not drawn."""
-        fitters = {name: release.fitter(one.policy, one.family, self.seed(0, place))
-                   for place, (name, one) in enumerate(made.items())}  # fmt: skip
+        fitters = {
+            name: release.fitter(one.policy, one.family, self.seed(0, place))
+            for place, (name, one) in enumerate(made.items())
+        }
         if not all(isinstance(one, DrawnFitter) for one in fitters.values()):
             return {}
         try:

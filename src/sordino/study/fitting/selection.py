@@ -1,9 +1,13 @@
 """Which release keeps the most within a budget: chosen on the validation speakers of all draws.
 
-Nobody is both in one draw, but most of them are tested in another: a card's figures of a chosen family flatter.
+Nobody is both in one draw, but most of them are tested in another: a card's figures of a chosen
+family flatter.
 
-every family ── fitted, attacked by who retrains, measured on validation speakers ── its largest AUC of what is hidden
-                                                                                 └─ what is kept of the required emotion
+every family ── fitted, attacked by who retrains, measured on validation speakers ── its largest AUC
+                                                                                 of what is hidden
+                                                                                 └─ what is kept of
+                                                                                 the required
+                                                                                 emotion
 within the budget: the largest AUC is no more than it     chosen: of those, the one that keeps the most
 """
 
@@ -45,7 +49,9 @@ class Reached:
 
     def within(self, budget: float) -> bool:
         """Whether no attacker gets more than the budget allows."""
-        return all(one.value <= budget for one in self.leaks.values())  # NaN, what nobody can tell, is not within
+        return all(
+            one.value <= budget for one in self.leaks.values()
+        )  # NaN, what nobody can tell, is not within
 
 
 def families(policy: Policy, budget: float | None) -> list[str]:
@@ -57,30 +63,46 @@ def families(policy: Policy, budget: float | None) -> list[str]:
         return [policy.release]
     if budget is None:
         return [DEFAULT]
-    named = {release.name_of(policy, family): family for family in reversed(FITTERS) if family != "none"}
+    named = {
+        release.name_of(policy, family): family for family in reversed(FITTERS) if family != "none"
+    }
     return list(reversed(named.values()))
 
 
 def reached(look: Estimates, policy: Policy) -> list[Reached]:
     """What every release reached under a policy, in the order of the estimates."""
-    required, hidden = policy.required, [*(["gender"] if "gender" in policy.hide else []), *look.further]
+    required, hidden = (
+        policy.required,
+        [*(["gender"] if "gender" in policy.hide else []), *look.further],
+    )
     asked = ["sensitive-vs-neutral", *hidden]
     return [
-        Reached(name, look("utility_auc", name, required, knowledge=Knowledge.SEMI_INFORMED),
-                leaks(look, name, required, asked))
+        Reached(
+            name,
+            look("utility_auc", name, required, knowledge=Knowledge.SEMI_INFORMED),
+            leaks(look, name, required, asked),
+        )
         for name in look.releases
-    ]  # fmt: skip
+    ]
 
 
-def leaks(look: Estimates, name: str, required: str, secrets: Sequence[str]) -> Mapping[str, Estimate]:
+def leaks(
+    look: Estimates, name: str, required: str, secrets: Sequence[str]
+) -> Mapping[str, Estimate]:
     """The AUC of the best attacker who retrains on a release, by secret."""
-    metrics = {secret: "distinguish" if secret == "sensitive-vs-neutral" else "auc" for secret in secrets}
+    metrics = {
+        secret: "distinguish" if secret == "sensitive-vs-neutral" else "auc" for secret in secrets
+    }
     knowledge = Knowledge.SEMI_INFORMED
-    return {s: look(metric, name, required, knowledge=knowledge, target=s) for s, metric in metrics.items()}
+    return {
+        s: look(metric, name, required, knowledge=knowledge, target=s)
+        for s, metric in metrics.items()
+    }
 
 
 def best(found: Sequence[Reached], budget: float) -> Reached | None:
-    """The one that keeps the most within the budget, of equals the one that tells less; `None` where none is within it.
+    """The one that keeps the most within the budget, of equals the one that tells less; `None`
+    where none is within it.
 
     >>> def one(name, kept, told):
     ...     return Reached(name, Estimate(kept), {"gender": Estimate(told)})

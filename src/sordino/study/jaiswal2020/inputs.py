@@ -1,4 +1,6 @@
-"""The sequences of a study, packed so that processes share them, and normalised anew for each training set."""
+"""The sequences of a study, packed so that processes share them, and normalised anew for each
+training set.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Packed:
-    """Sequences of unlike length in one array: `values` `(steps, width)`, row i ends before step `ends[i]`."""
+    """Sequences of unlike length in one array: `values` `(steps, width)`, row i ends before step
+    `ends[i]`.
+    """
 
     values: NDArray[np.float32]
     ends: Rows
@@ -40,8 +44,9 @@ class Packed:
 
 @dataclass(frozen=True)
 class Material:
-    """What networks may read of a corpus: frames of sound, vectors of words, or what was said where vectors are still
-    to be learnt from the training speakers' transcripts."""
+    """What networks may read of a corpus: frames of sound, vectors of words, or what was said where
+    vectors are still to be learnt from the training speakers' transcripts.
+    """
 
     speaker: NDArray[np.str_]
     audio: Packed | None
@@ -66,8 +71,8 @@ class Material:
     ) -> Material:
         """The streams of a corpus: `audio`, `text` or both.
 
-        `words` is a file of word vectors; without it each training set learns `word_dims`-dimensional ones from its own
-        transcripts.
+        `words` is a file of word vectors; without it each training set learns
+        `word_dims`-dimensional ones from its own transcripts.
         """
         audio = Packed.of(frames(corpus, cache, jobs)) if "audio" in streams else None
         said: tuple[str, ...] = tuple(transcripts_of(corpus)) if "text" in streams else ()
@@ -75,7 +80,9 @@ class Material:
         return cls(corpus.speaker, audio, text, said, normalise, word_dims, seed)
 
     def sequences(self, streams: Sequence[str], training: Rows) -> Sequences:
-        """All utterances as a network reads them that is trained on these rows: nothing is fitted on others."""
+        """All utterances as a network reads them that is trained on these rows: nothing is fitted
+        on others.
+        """
         given: dict[str, list[NDArray[np.float32]]] = {}
         if "audio" in streams and self.audio is not None:
             rows = self.audio.rows()

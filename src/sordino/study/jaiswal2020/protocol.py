@@ -5,8 +5,8 @@
                  fold  k+4           tested: primary task, the attribute's head, attackers who learnt from all others
     pairs        one woman and one man are tested, each with each; a quarter of the others' rows stops the training
 
-Pairs are for corpora with too few speakers for folds (MELD). There is no D2 then, and nobody to ask whether
-they are a member; who has no known gender takes no part.
+Pairs are for corpora with too few speakers for folds (MELD). There is no D2 then, and nobody to ask
+whether they are a member; who has no known gender takes no part.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ class Scene:
     @property
     def rows(self) -> Rows:
         """All rows that take part."""
-        return np.unique(np.concatenate([part for draw in self.draws for part in (draw.known, draw.test)]))
+        return np.unique(
+            np.concatenate([part for draw in self.draws for part in (draw.known, draw.test)])
+        )
 
     def people(self, rows: Rows) -> list[str]:
         """The names of the speakers of some rows."""
@@ -67,10 +69,13 @@ class Scene:
 
 
 def draws(corpus: Corpus, seed: int, sums: NDArray[np.str_]) -> tuple[Draw, ...]:
-    """Five folds, or pairs where a gender has speakers for those alone. Raises `SplitError` where for neither."""
+    """Five folds, or pairs where a gender has speakers for those alone. Raises `SplitError` where
+    for neither.
+    """
     if _speakers_of_rarer_gender(corpus, sums) in range(PARTS, FOLDS):
         return tuple(
-            Draw(rest.train, rest.validation, pair, folds=False) for rest, pair in split.pairs(corpus, seed, sums)
+            Draw(rest.train, rest.validation, pair, folds=False)
+            for rest, pair in split.pairs(corpus, seed, sums)
         )
     fold = split.folds(corpus, FOLDS, seed, sums)
 

@@ -32,7 +32,12 @@ def answers(look: Look) -> list[tuple[str, str]]:
 
 
 def _mean(
-    look: Look, release: str, metric: str, features: Sequence[str] = (), group: str = "", condition: str = ""
+    look: Look,
+    release: str,
+    metric: str,
+    features: Sequence[str] = (),
+    group: str = "",
+    condition: str = "",
 ) -> float:
     """The mean over streams and tasks that were run; NaN where none was."""
     found = [
@@ -79,7 +84,10 @@ def _strength(look: Look) -> str:
     lost = [_mean(look, "private", "privacy", condition=one) for one in conditions]
     if any(math.isnan(value) for value in (*kept, *lost)):
         return ""
-    steps = ", ".join(f"{at:g}: U {number(u)}, P {number(p)}" for at, u, p in zip(LAMBDAS, kept, lost, strict=True))
+    steps = ", ".join(
+        f"{at:g}: U {number(u)}, P {number(p)}"
+        for at, u, p in zip(LAMBDAS, kept, lost, strict=True)
+    )
     rises = all(b >= a for a, b in pairwise(lost))
     return f"P {'rises with' if rises else 'is not monotone in'} lambda ({steps})."
 
@@ -94,20 +102,32 @@ def _genders(look: Look) -> str:
 
 
 def _place(look: Look) -> str:
-    joint, apart = (_mean(look, release, "privacy", ["both"]) for release in ("private", "private-streams"))
+    joint, apart = (
+        _mean(look, release, "privacy", ["both"]) for release in ("private", "private-streams")
+    )
     u = [_mean(look, release, "uar", ["both"]) for release in ("private", "private-streams")]
     if math.isnan(joint - apart):
         return ""
     return (
-        f"One head on the joint embedding: P **{number(joint)}**, U {number(u[0])}; one on each stream: P "
+        f"One head on the joint embedding: P **{number(joint)}**, U {number(u[0])}; one on each "
+        "stream: P "
         f"**{number(apart)}**, U {number(u[1])}."
     )
 
 
 def _membership(look: Look) -> str:
     parts = []
-    for release in ("general", "private", "private+", "drawn", "private-speaker", "private-multiple"):
-        found, control = (_mean(look, release, "membership", condition=one) for one in ("", CONTROL))
+    for release in (
+        "general",
+        "private",
+        "private+",
+        "drawn",
+        "private-speaker",
+        "private-multiple",
+    ):
+        found, control = (
+            _mean(look, release, "membership", condition=one) for one in ("", CONTROL)
+        )
         if not math.isnan(found):
             parts.append(f"`{release}` **{number(found)}** (control {number(control)})")
     return f"MI, mean over streams and tasks: {', '.join(parts)}." if parts else ""

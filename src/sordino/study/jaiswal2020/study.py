@@ -1,4 +1,6 @@
-"""Jaiswal 2020: embeddings of sound and words for activation or valence that are to forget gender and speaker."""
+"""Jaiswal 2020: embeddings of sound and words for activation or valence that are to forget gender
+and speaker.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ from sordino.study.jaiswal2020.units import guesses
 from sordino.study.jaiswal2020.variants import TASKS, Options, Variant, variants
 
 READ: Final = 10
-"""A corpus with no more different sentences than this has them read: words tell nothing of who says them or how."""
+"""A corpus with no more different sentences than this has them read: words tell nothing of who says
+them or how.
+"""
 
 
 def reproduce(
@@ -45,31 +49,43 @@ def reproduce(
     jobs: int = 0,
     notices: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """The estimates of the study; `estimates.csv`, `run.json` and `report.html` are written to `out`.
+    """The estimates of the study; `estimates.csv`, `run.json` and `report.html` are written to
+    `out`.
 
-    `only` names sections (`jaiswal2020.variants.SECTIONS`). `words` is a file of word vectors; without it each training
-    set learns its own from its transcripts. What is finished is read again from `cache` and `out/units`.
+    `only` names sections (`jaiswal2020.variants.SECTIONS`). `words` is a file of word vectors;
+    without it each training set learns its own from its transcripts. What is finished is read again
+    from `cache` and `out/units`.
 
-    Raises `StudyError` when nothing can be run on this corpus, `SplitError` when speakers do not suffice for folds or
-    pairs (`jaiswal2020.protocol`).
+    Raises `StudyError` when nothing can be run on this corpus, `SplitError` when speakers do not
+    suffice for folds or pairs (`jaiswal2020.protocol`).
     """
     options = options or Options()
     streams = _streams(corpus)
     told = {task: levels(corpus, task) for task in TASKS}
     chosen = variants(
-        streams, [task for task in TASKS if len(np.unique(told[task].codes[told[task].codes >= 0])) > 1], only
+        streams,
+        [task for task in TASKS if len(np.unique(told[task].codes[told[task].codes >= 0])) > 1],
+        only,
     )
     _check_genders(corpus, chosen)
-    needed = sorted({stream for one in chosen for stream in one.features.replace("both", "audio text").split()})
+    needed = sorted(
+        {stream for one in chosen for stream in one.features.replace("both", "audio text").split()}
+    )
     rows = _usable(corpus, told, needed)
     corpus, told = corpus.select(rows), {task: levels(corpus.select(rows), task) for task in TASKS}
     out = storage.folder(out)
     sums = checksums(corpus)
     scene = _scene(corpus, told, draws(corpus, options.seed, sums))
     material = Material.of(
-        corpus, needed, normalise=options.normalise, words=words, word_dims=options.word_dims, cache=cache, jobs=jobs,
+        corpus,
+        needed,
+        normalise=options.normalise,
+        words=words,
+        word_dims=options.word_dims,
+        cache=cache,
+        jobs=jobs,
         seed=options.seed,
-    )  # fmt: skip
+    )
     found, units = guesses(chosen, material, scene, out / "units", options, jobs)
     people = pd.DataFrame({"speaker": corpus.speaker, "gender": corpus.genders()})
     estimates = measure(found, units, people, corpus.name, options.seed)
@@ -81,9 +97,11 @@ def reproduce(
 
 
 def summary(estimates: pd.DataFrame) -> pd.DataFrame:
-    """One row an embedding: U, P (as min(P, 1 - P)) beside its null, that of the patient attacker, and membership.
+    """One row an embedding: U, P (as min(P, 1 - P)) beside its null, that of the patient attacker,
+    and membership.
 
-    P is that of speakers whom neither network nor attacker saw; its null is the lowest P that means nothing.
+    P is that of speakers whom neither network nor attacker saw; its null is the lowest P that means
+    nothing.
     """
     look = Look(estimates)
     rows = []
@@ -96,18 +114,35 @@ def summary(estimates: pd.DataFrame) -> pd.DataFrame:
                         for one in (Knowledge.SEMI_INFORMED, Knowledge.PATIENT)
                     )
                     null = look(features, task, release, "privacy", condition=NULL).low
-                    uar, member = (look(features, task, release, metric).value for metric in ("uar", "membership"))
-                    rows.append({"stream": features, "task": task, "embedding": release, "U": uar, "P": p,
-                                 "null from": null, "patient": patient, "MI": member})  # fmt: skip
+                    uar, member = (
+                        look(features, task, release, metric).value
+                        for metric in ("uar", "membership")
+                    )
+                    rows.append(
+                        {
+                            "stream": features,
+                            "task": task,
+                            "embedding": release,
+                            "U": uar,
+                            "P": p,
+                            "null from": null,
+                            "patient": patient,
+                            "MI": member,
+                        }
+                    )
     return pd.DataFrame(rows)
 
 
 def _streams(corpus: Corpus) -> list[str]:
-    """What every corpus here has: sound, transcripts. A few sentences that all read (RAVDESS, EMO-DB) are none."""
+    """What every corpus here has: sound, transcripts. A few sentences that all read (RAVDESS,
+    EMO-DB) are none.
+    """
     table = corpus.table.assign(sound=corpus.recorded())
     of = table.groupby("corpus", sort=False)
     sound = bool(of["sound"].any().all())
-    text = bool(of["transcript"].apply(lambda said: said[said.str.strip().ne("")].nunique() > READ).all())
+    text = bool(
+        of["transcript"].apply(lambda said: said[said.str.strip().ne("")].nunique() > READ).all()
+    )
     return [name for name, there in (("audio", sound), ("text", text)) if there]
 
 
@@ -117,16 +152,21 @@ def _usable(corpus: Corpus, told: dict[str, Levels], streams: Sequence[str]) -> 
     if "audio" in streams:
         known &= corpus.recorded()
     if not known.any():
-        raise StudyError(f"{corpus.name}: no utterance has activation or valence, expected some: add labels")
+        raise StudyError(
+            f"{corpus.name}: no utterance has activation or valence, expected some: add labels"
+        )
     return known
 
 
 def _check_genders(corpus: Corpus, chosen: Sequence[Variant]) -> None:
     """Every embedding but `private-speaker` has a head of gender."""
     known = corpus.genders()
-    if len(np.unique(known[known >= 0])) < 2 and any(one.release != "private-speaker" for one in chosen):
+    if len(np.unique(known[known >= 0])) < 2 and any(
+        one.release != "private-speaker" for one in chosen
+    ):
         raise StudyError(
-            f"{corpus.name}: speakers of both genders are not known, expected some of each: add them, or ask for what "
+            f"{corpus.name}: speakers of both genders are not known, expected some of each: add "
+            "them, or ask for what "
             "needs none (--only speaker)"
         )
 
@@ -138,9 +178,14 @@ def _scene(corpus: Corpus, told: dict[str, Levels], dealt: tuple[Draw, ...]) -> 
 
 
 def _record(
-    corpus: Corpus, scene: Scene, told: dict[str, Levels], options: Options, sums: Any, only: Sequence[str],
+    corpus: Corpus,
+    scene: Scene,
+    told: dict[str, Levels],
+    options: Options,
+    sums: Any,
+    only: Sequence[str],
     words: str | Path | None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Everything that the figures follow from: what `run.json` holds."""
     config = {
         "study": STUDY,
@@ -151,7 +196,9 @@ def _record(
         "options": asdict(options),
     }
     rows = scene.rows
-    apart = [not set(scene.people(draw.test)) & set(scene.people(draw.known)) for draw in scene.draws]
+    apart = [
+        not set(scene.people(draw.test)) & set(scene.people(draw.known)) for draw in scene.draws
+    ]
     return {
         **settled(config),
         "data_checksum": hashlib.sha256("".join(sums).encode()).hexdigest(),

@@ -1,4 +1,6 @@
-"""Tables 1 to 3 of Jaiswal 2020 with our values beside the paper's, and what the paper's tables do not ask."""
+"""Tables 1 to 3 of Jaiswal 2020 with our values beside the paper's, and what the paper's tables do
+not ask.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,17 @@ from sordino.study.jaiswal2020.estimates import CONTROL, NULL, ON_D1
 from sordino.study.jaiswal2020.variants import EXTRA, MAIN, STREAMS, TASKS
 
 TEST_SHARE: Final = 1 / 4
-"""Of the rows that a fold trains on or tests, the share tested: three folds train, one is tested."""
+"""Of the rows that a fold trains on or tests, the share tested: three folds train, one is tested.
+"""
 
 HIGHER_IS_BETTER: Final = ("uar", "uar_by_gender", "privacy")
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A measure as the paper's tables have it: its sign there, and where it stands in the estimates."""
+    """A measure as the paper's tables have it: its sign there, and where it stands in the
+    estimates.
+    """
 
     sign: str
     metric: str
@@ -57,7 +62,9 @@ class Published:
             self.table = pd.read_csv(stream, keep_default_na=False)
         """One row a cell: `table, corpus, features, target, release, metric, group, value`."""
 
-    def __call__(self, release: str, features: str, task: str, metric: str, group: str = "", corpus: str = "") -> float:
+    def __call__(
+        self, release: str, features: str, task: str, metric: str, group: str = "", corpus: str = ""
+    ) -> float:
         """The cell of a corpus, or the mean over the paper's corpora; NaN where the paper has none."""
         keys = ["release", "features", "target", "metric", "group"]
         chosen = self.table[keys].eq([release, features, task, metric, group]).all(axis=1)
@@ -70,23 +77,43 @@ class Look:
     """Estimates by name."""
 
     def __init__(self, estimates: pd.DataFrame) -> None:
-        names = ["features", "required", "release", "condition", "metric", "group", "knowledge", "split"]
+        names = [
+            "features",
+            "required",
+            "release",
+            "condition",
+            "metric",
+            "group",
+            "knowledge",
+            "split",
+        ]
         keys = estimates[names].astype(str).itertuples(index=False, name=None)
         values = estimates[list(Estimate._fields)].itertuples(index=False, name=None)
         self._lines = {key: Estimate(*line) for key, line in zip(keys, values, strict=True)}
         self._names = {key[:4] for key in self._lines}
         self.features = [name for name in STREAMS if any(key[0] == name for key in self._names)]
         self.tasks = [name for name in TASKS if any(key[1] == name for key in self._names)]
-        self.draws = [name for name in dict.fromkeys(estimates["split"].astype(str)) if name != "all"]
+        self.draws = [
+            name for name in dict.fromkeys(estimates["split"].astype(str)) if name != "all"
+        ]
 
     def __call__(
-        self, features: str, task: str, release: str, metric: str, group: str = "", condition: str = "",
-        split: str = "all", knowledge: str = "",
-    ) -> Estimate:  # fmt: skip
+        self,
+        features: str,
+        task: str,
+        release: str,
+        metric: str,
+        group: str = "",
+        condition: str = "",
+        split: str = "all",
+        knowledge: str = "",
+    ) -> Estimate:
         """The estimate, or NaN everywhere."""
         ignorant = metric in ("leakage",) or metric.startswith("uar")
         knowledge = knowledge or (Knowledge.IGNORANT if ignorant else Knowledge.SEMI_INFORMED)
-        return self._lines.get((features, task, release, condition, metric, group, str(knowledge), split), Estimate())
+        return self._lines.get(
+            (features, task, release, condition, metric, group, str(knowledge), split), Estimate()
+        )
 
     def has(self, features: str, task: str, release: str, condition: str = "") -> bool:
         """Whether this embedding was run."""
@@ -106,7 +133,9 @@ class Change:
 
     difference: float
     p: float
-    """Of the paired t-test over folds, adjusted by Benjamini and Hochberg over all changes of the study."""
+    """Of the paired t-test over folds, adjusted by Benjamini and Hochberg over all changes of the
+    study.
+    """
     corrected: float
     """The same of the corrected resampled t-test."""
 
@@ -124,14 +153,19 @@ Changes = Mapping[tuple[str, str, str, str, Figure], Change]
 
 def changes(look: Look) -> dict[tuple[str, str, str, str, Figure], Change]:
     """Every comparison of the tables, tested and adjusted together."""
-    pairs = [*((release, "general") for release in (*MAIN[1:], *EXTRA.values())), ("private-streams", "private")]
+    pairs = [
+        *((release, "general") for release in (*MAIN[1:], *EXTRA.values())),
+        ("private-streams", "private"),
+    ]
     keys, plain, corrected = [], [], []
     for features in look.features:
         for task in look.tasks:
             for release, other in pairs:
                 if look.has(features, task, release) and look.has(features, task, other):
                     for figure in FIGURES:
-                        a, b = (look.folds(features, task, name, figure) for name in (release, other))
+                        a, b = (
+                            look.folds(features, task, name, figure) for name in (release, other)
+                        )
                         known = ~np.isnan(np.array(a) - np.array(b))
                         a, b = list(np.array(a)[known]), list(np.array(b)[known])
                         keys.append((features, task, release, other, figure))
@@ -145,11 +179,19 @@ def changes(look: Look) -> dict[tuple[str, str, str, str, Figure], Change]:
 
 
 def table(
-    look: Look, paper: Published, tested: Changes, corpus: str, caption: str, task: str, releases: Sequence[str],
-    other: str, figures: Sequence[Figure],
-) -> Table:  # fmt: skip
-    """One of the paper's tables: for each embedding the paper's value, ours, the difference, the interval, and how it
-    differs from `other`."""
+    look: Look,
+    paper: Published,
+    tested: Changes,
+    corpus: str,
+    caption: str,
+    task: str,
+    releases: Sequence[str],
+    other: str,
+    figures: Sequence[Figure],
+) -> Table:
+    """One of the paper's tables: for each embedding the paper's value, ours, the difference, the
+    interval, and how it differs from `other`.
+    """
     groups = []
     for features in look.features:
         if not any(look.has(features, task, release) for release in releases):
@@ -170,12 +212,16 @@ def table(
     names = [("stream", 1), ("", 1)]
     for release in releases:
         heads.append((release, len(columns) + (release != other)))
-        names += [(name, 1) for name in (*columns, *([f"against {other}"] if release != other else []))]
+        names += [
+            (name, 1) for name in (*columns, *([f"against {other}"] if release != other else []))
+        ]
     return Table(caption, [heads, names], groups)
 
 
 def held_out(look: Look, task: str, releases: Sequence[str]) -> Table:
-    """What attackers tell of speakers whom neither network nor attacker saw, beside its null; and the patient one."""
+    """What attackers tell of speakers whom neither network nor attacker saw, beside its null; and
+    the patient one.
+    """
     groups = []
     for features in look.features:
         rows: list[list[Cell]] = []
@@ -187,21 +233,34 @@ def held_out(look: Look, task: str, releases: Sequence[str]) -> Table:
                 found = look(features, task, release, "privacy", knowledge=knowledge).folded
                 null = look(features, task, release, "privacy", condition=NULL, knowledge=knowledge)
                 cells += [*with_interval(found), Cell(limits(null), "chance")]
-            member, control = (look(features, task, release, "membership", condition=c) for c in ("", CONTROL))
+            member, control = (
+                look(features, task, release, "membership", condition=c) for c in ("", CONTROL)
+            )
             cells += [*with_interval(member), *with_interval(control)]
             rows.append(cells)
         if rows:
             groups.append(rows)
     sure, against = ("ours", "95 % interval"), ("ours", "95 % interval", "null of P")
     heads = [
-        [("", 2), ("U", 2), ("min(P, 1 − P)", 3), ("the same, patient", 3), ("MI", 2), ("control", 2)],
+        [
+            ("", 2),
+            ("U", 2),
+            ("min(P, 1 − P)", 3),
+            ("the same, patient", 3),
+            ("MI", 2),
+            ("control", 2),
+        ],
         [(name, 1) for name in ("stream", "embedding", *sure, *against, *against, *sure, *sure)],
     ]
-    return Table(f"{task.capitalize()}: speakers whom neither network nor attacker saw", heads, groups)
+    return Table(
+        f"{task.capitalize()}: speakers whom neither network nor attacker saw", heads, groups
+    )
 
 
 def bounds(estimates: pd.DataFrame) -> Table:
-    """What no attacker exceeds who sees one vector that was drawn: the bound on the UAR, and its upper limit."""
+    """What no attacker exceeds who sees one vector that was drawn: the bound on the UAR, and its
+    upper limit.
+    """
     groups: dict[tuple[str, ...], list[list[Cell]]] = {}
     shown = ["features", "required", "release", "target", "condition", "value", "high", "chance"]
     found = estimates[estimates["metric"] == "bound_uar"][shown]
@@ -210,7 +269,16 @@ def bounds(estimates: pd.DataFrame) -> Table:
         words = [Cell(str(text), "name") for text in (*names, known)]
         figures = [Cell(number(value)), Cell(number(high)), Cell(number(chance), "chance")]
         groups.setdefault(tuple(names[:3]), []).append([*words, *figures])
-    heads = ("stream", "task", "embedding", "secret", "known beside it", "UAR at most", "upper limit", "chance")
+    heads = (
+        "stream",
+        "task",
+        "embedding",
+        "secret",
+        "known beside it",
+        "UAR at most",
+        "upper limit",
+        "chance",
+    )
     return Table(
         "One vector that was drawn: UAR of gender and of who speaks",
         [[(name, 1) for name in heads]],

@@ -59,13 +59,25 @@ class Unit:
 
 
 def guesses(
-    variants: Sequence[Variant], material: Material, scene: Scene, folder: Path, options: Options, jobs: int = 0
+    variants: Sequence[Variant],
+    material: Material,
+    scene: Scene,
+    folder: Path,
+    options: Options,
+    jobs: int = 0,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """All guesses of all units (`COLUMNS`), and how each unit came about; finished ones are read from `folder`."""
+    """All guesses of all units (`COLUMNS`), and how each unit came about; finished ones are read
+    from `folder`.
+    """
     units = {
-        unit.name: unit for unit in (Unit(variant, draw) for variant in variants for draw in range(len(scene.draws)))
+        unit.name: unit
+        for unit in (
+            Unit(variant, draw) for variant in variants for draw in range(len(scene.draws))
+        )
     }
-    given = {features: _key(material.hash(STREAMS[features]), scene, options) for features in STREAMS}
+    given = {
+        features: _key(material.hash(STREAMS[features]), scene, options) for features in STREAMS
+    }
     keys = {name: given[unit.variant.features] for name, unit in units.items()}
 
     def compute(names: Sequence[str]) -> Iterable[Finished]:
@@ -89,9 +101,13 @@ def _key(material: str, scene: Scene, options: Options) -> str:
 
 def _one_unit(unit: Unit, material: Material, scene: Scene, options: Options) -> Finished:
     torch.set_num_threads(1)
-    with threadpool_limits(1):  # sums in another order are other numbers: one thread gives the same bytes anywhere
+    with threadpool_limits(
+        1
+    ):  # sums in another order are other numbers: one thread gives the same bytes anywhere
         lesson = Lesson(unit.variant, unit.draw, material, scene, options)
-        tables = [table for place in range(options.seeds) for table in lesson.told(options.seed + place)]
+        tables = [
+            table for place in range(options.seeds) for table in lesson.told(options.seed + place)
+        ]
         table = pd.concat(tables or [NOTHING], ignore_index=True)
     variant = {
         "features": unit.variant.features,

@@ -28,7 +28,9 @@ from sordino.study.jaiswal2020.variants import LAMBDAS, STREAMS, Options, Varian
 class Lesson:
     """One variant on one draw: its rows, its networks, its guesses."""
 
-    def __init__(self, variant: Variant, draw: int, material: Material, scene: Scene, options: Options) -> None:
+    def __init__(
+        self, variant: Variant, draw: int, material: Material, scene: Scene, options: Options
+    ) -> None:
         self.variant, self.number, self.scene, self.options = variant, draw, scene, options
         self.draw, self.test = scene.draws[draw], scene.draws[draw].test
         self.streams = STREAMS[variant.features]
@@ -36,20 +38,29 @@ class Lesson:
         self.rows = material.sequences(self.streams, self.draw.train)
         self.record: dict[str, Any] = {"networks": []}
         widths = self.rows.widths
-        self.shape = Shape(audio=widths.get("audio"), text=widths.get("text"), primary={variant.task: 3})
-        self.training, self.reversal = Training(epochs=options.epochs), variant.reversal or options.reversal
+        self.shape = Shape(
+            audio=widths.get("audio"), text=widths.get("text"), primary={variant.task: 3}
+        )
+        self.training, self.reversal = (
+            Training(epochs=options.epochs),
+            variant.reversal or options.reversal,
+        )
         if options.grid:
             self._search()
 
     def told(self, seed: int) -> Iterator[pd.DataFrame]:
-        """What is asked of one network; nothing where a class cannot be drawn for want of people, and why."""
+        """What is asked of one network; nothing where a class cannot be drawn for want of people,
+        and why.
+        """
         try:
             yield from self.asked(seed)
         except ReleaseError as error:
             self.leave("drawn", seed, error)
 
     def leave(self, what: str, seed: int, error: AttackError | ReleaseError) -> None:
-        """Record what was not asked of a network, and why. Only what is drawn may lack people to be released by."""
+        """Record what was not asked of a network, and why. Only what is drawn may lack people to be
+        released by.
+        """
         if isinstance(error, ReleaseError) and self.variant.release != "drawn":
             raise error
         before = f"{self.record['not_asked']}; " if "not_asked" in self.record else ""
@@ -67,21 +78,37 @@ class Lesson:
             yield self.decision(embedding, seed)
         if self.scene.labels["gender"].max() > 0:
             k, shuffles = self.options.patient, self.options.shuffles
-            found = self.gender(embedding, e, draw.known, self.test, seed, ks=(k,), shuffles=shuffles)
+            found = self.gender(
+                embedding, e, draw.known, self.test, seed, ks=(k,), shuffles=shuffles
+            )
             yield self.table("privacy", found.best, seed)
             yield self.table("patient", patient(found.best, k, seed), seed)
-            self.record.setdefault("nulls", []).append({str(k): null.uar for k, null in found.null.items()})
+            self.record.setdefault("nulls", []).append(
+                {str(k): null.uar for k, null in found.null.items()}
+            )
             if draw.folds:
-                yield self.table("privacy-d1", self.gender(embedding, e, draw.d2, draw.train, seed).best, seed)
+                yield self.table(
+                    "privacy-d1", self.gender(embedding, e, draw.d2, draw.train, seed).best, seed
+                )
         yield self.verification(e, seed)
-        if draw.folds and not self.variant.condition:  # not of a sweep: it would cost more than all the rest
+        if (
+            draw.folds and not self.variant.condition
+        ):  # not of a sweep: it would cost more than all the rest
             for selection in range(self.options.selections):
                 yield from self.membership(e, fitted.best_epoch + 1, seed, selection)
 
     def gender(
-        self, embedding: Embedding, e: NDArray[np.float32], own: Rows, test: Rows, seed: int, **asked: Any
+        self,
+        embedding: Embedding,
+        e: NDArray[np.float32],
+        own: Rows,
+        test: Rows,
+        seed: int,
+        **asked: Any,
     ) -> Retrained:
-        """What attackers who learnt from `own` rows say of the gender of others; where it is drawn, one reads bins."""
+        """What attackers who learnt from `own` rows say of the gender of others; where it is drawn,
+        one reads bins.
+        """
         of: Any = (self.scene.labels["gender"], self.scene.speaker, own, test)
         found = retrain(e, *of, families=self.options.families, seed=seed, **asked)
         if not embedding.bins:
@@ -99,7 +126,8 @@ class Lesson:
         *,
         plain: bool = False,
     ) -> tuple[Embedding, FittedMultimodal]:
-        """The embedding of this variant, trained on some rows and stopped by others, or by the number of epochs.
+        """The embedding of this variant, trained on some rows and stopped by others, or by the
+        number of epochs.
 
         With `plain` only the network is fitted, and no bins to be drawn from.
         """
@@ -116,27 +144,47 @@ class Lesson:
         held = {name: self.scene.labels[name][stop] for name in names}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # few prototypes: they move no decision
-            return fitter.fit(rows.select(train), labels, None if stop is None else rows.select(stop), held)
+            return fitter.fit(
+                rows.select(train), labels, None if stop is None else rows.select(stop), held
+            )
 
     def _search(self) -> None:
-        """Take the sizes and the lambda whose network does best on the fold that stops the training."""
+        """Take the sizes and the lambda whose network does best on the fold that stops the
+        training.
+        """
         variant, draw = self.variant, self.draw
         stop = draw.stop[self.scene.labels[variant.task][draw.stop] >= 0]
 
         def measure(shape: Shape, reversal: float) -> tuple[float, float]:
             self.shape, self.reversal = shape, reversal
-            embedding, fitted = self.fit(self.rows, draw.train, draw.stop, self.options.seed, plain=True)
+            embedding, fitted = self.fit(
+                self.rows, draw.train, draw.stop, self.options.seed, plain=True
+            )
             said = embedding.primary(embedding(self.rows.select(stop)))[variant.task].argmax(axis=1)
-            heads = [one.validation[fitted.best_epoch] for name, one in fitted.health.items() if "gender" in name]
-            return metrics.uar(self.scene.labels[variant.task][stop], said), max(heads, default=float("nan"))
+            heads = [
+                one.validation[fitted.best_epoch]
+                for name, one in fitted.health.items()
+                if "gender" in name
+            ]
+            return metrics.uar(self.scene.labels[variant.task][stop], said), max(
+                heads, default=float("nan")
+            )
 
         forgets = variant.release not in ("general", "private+", "drawn")
         lambdas = LAMBDAS if forgets and variant.reversal is None else (self.reversal,)
-        chosen = grid.choose(measure, self.shape, lambdas, forgets and variant.release != "private-speaker")
-        self.shape, self.reversal, self.record["grid"] = chosen.shape, chosen.reversal, chosen.record
+        chosen = grid.choose(
+            measure, self.shape, lambdas, forgets and variant.release != "private-speaker"
+        )
+        self.shape, self.reversal, self.record["grid"] = (
+            chosen.shape,
+            chosen.reversal,
+            chosen.record,
+        )
 
     def note(self, embedding: Embedding, fitted: FittedMultimodal) -> None:
-        """What is known of a network: its training curve, the health of its heads, and what to be wary of."""
+        """What is known of a network: its training curve, the health of its heads, and what to be
+        wary of.
+        """
         self.record["networks"].append(
             {
                 "hash": embedding.hash,
@@ -156,7 +204,9 @@ class Lesson:
         )
 
     def emotion(self, embedding: Embedding, e: NDArray[np.float32], seed: int) -> pd.DataFrame:
-        """The primary task on the tested fold; posteriors of several seeds are averaged by the estimates."""
+        """The primary task on the tested fold; posteriors of several seeds are averaged by the
+        estimates.
+        """
         known = self.test[self.scene.labels[self.variant.task][self.test] >= 0]
         posterior = embedding.primary(e[known])[self.variant.task]
         table = pd.DataFrame({"row": known, "truth": self.scene.labels[self.variant.task][known]})
@@ -167,7 +217,9 @@ class Lesson:
         return self.table("emotion", pd.concat(parts, ignore_index=True), seed)
 
     def leakage(self, embedding: Embedding, seed: int) -> Iterator[pd.DataFrame]:
-        """What the head of gender says of the tested rows, where there is one; of several that on the first stream."""
+        """What the head of gender says of the tested rows, where there is one; of several that on
+        the first stream.
+        """
         said = embedding.attributes(self.rows.select(self.test), seed).get("gender")
         if said is not None:
             truth = self.scene.labels["gender"][self.test]
@@ -176,13 +228,20 @@ class Lesson:
 
     def decision(self, embedding: Embedding, seed: int) -> pd.DataFrame:
         """The bins of the tested rows before anything is drawn, from which a bound follows."""
-        bins, task = embedding.decide(self.rows.select(self.test)), self.scene.labels[self.variant.task]
+        bins, task = (
+            embedding.decide(self.rows.select(self.test)),
+            self.scene.labels[self.variant.task],
+        )
         return self.table(
-            "decision", pd.DataFrame({"row": self.test, "truth": task[self.test], "prediction": bins}), seed
+            "decision",
+            pd.DataFrame({"row": self.test, "truth": task[self.test], "prediction": bins}),
+            seed,
         )
 
     def verification(self, e: NDArray[np.float32], seed: int) -> pd.DataFrame:
-        """Is it the same speaker? The cosine of each tested utterance with the mean of each tested speaker's others."""
+        """Is it the same speaker? The cosine of each tested utterance with the mean of each tested
+        speaker's others.
+        """
         x, who = e[self.test] - e[self.draw.train].mean(axis=0), self.scene.speaker[self.test]
         x = x / np.linalg.norm(x, axis=1, keepdims=True).clip(min=1e-9)
         parts = []
@@ -193,26 +252,41 @@ class Lesson:
             total = x[own].sum(axis=0)
             others = np.where(own[:, None], (total - x) / (own.sum() - 1), total / own.sum())
             cosine = (x * others).sum(axis=1) / np.linalg.norm(others, axis=1).clip(min=1e-9)
-            parts.append(pd.DataFrame({"row": self.test, "truth": own.astype(int), "prediction": -1, "score": cosine}))
+            parts.append(
+                pd.DataFrame(
+                    {"row": self.test, "truth": own.astype(int), "prediction": -1, "score": cosine}
+                )
+            )
         return self.table("verification", pd.concat(parts, ignore_index=True), seed)
 
-    def membership(self, e: NDArray[np.float32], epochs: int, seed: int, selection: int) -> Iterator[pd.DataFrame]:
-        """Who of the tested was in the training set, of a network that was trained with some of them and of one not.
+    def membership(
+        self, e: NDArray[np.float32], epochs: int, seed: int, selection: int
+    ) -> Iterator[pd.DataFrame]:
+        """Who of the tested was in the training set, of a network that was trained with some of
+        them and of one not.
 
-        The first takes as many epochs as the second: were it stopped by speakers whom the attacker learns from, these
-        would not be strangers to it. An odd selection is the complement of the one before.
+        The first takes as many epochs as the second: were it stopped by speakers whom the attacker
+        learns from, these would not be strangers to it. An odd selection is the complement of the
+        one before.
         """
         scene, draw = self.scene, self.draw
         fold = np.full(len(scene.speaker), -1)
         fold[draw.train], fold[draw.stop], fold[draw.test] = 0, 3, 4
         try:
             plan = membership.plan(
-                scene.speaker, fold, selection // 2, stratum=scene.labels["gender"], complement=selection % 2 == 1
+                scene.speaker,
+                fold,
+                selection // 2,
+                stratum=scene.labels["gender"],
+                complement=selection % 2 == 1,
             )
             train = np.union1d(plan.training, plan.added)
             rows = self.material.sequences(self.streams, train)
             embedding, _ = self.fit(rows, train, None, seed, replace(self.training, epochs=epochs))
-        except (AttackError, ReleaseError) as error:  # speakers with one utterance: all else can still be asked
+        except (
+            AttackError,
+            ReleaseError,
+        ) as error:  # speakers with one utterance: all else can still be asked
             self.leave(f"membership of selection {selection}", seed, error)
             return
         with_them = embedding(rows, key=seed)
@@ -223,7 +297,11 @@ class Lesson:
     def table(self, asked: str, found: pd.DataFrame, seed: int, selection: int = 0) -> pd.DataFrame:
         """Guesses with what was asked and in which draw."""
         draw = str(self.number) + (f" seed {seed}" if self.options.seeds > 1 else "")
-        draw += f" selection {selection}" if self.options.selections > 1 and asked in ("membership", "control") else ""
+        draw += (
+            f" selection {selection}"
+            if self.options.selections > 1 and asked in ("membership", "control")
+            else ""
+        )
         given: dict[str, Any] = {"attacker": "", "score": np.nan, "k": 1}
         missing = {name: value for name, value in given.items() if name not in found.columns}
         return found.assign(**missing, asked=asked, draw=draw)

@@ -19,24 +19,35 @@ LAMBDAS: Final = (0.3, 0.5, 0.75, 1.0)
 """The paper's grid of strengths of the reversal."""
 
 EXTRA: Final = {
-    "drawn": "drawn", "speaker": "private-speaker", "multiple": "private-multiple", "streams": "private-streams",
-}  # fmt: skip
+    "drawn": "drawn",
+    "speaker": "private-speaker",
+    "multiple": "private-multiple",
+    "streams": "private-streams",
+}
 """Sections beside the twelve variants, and the embedding of each."""
 
-SECTIONS: Final = (*(f"{features}-{task}" for features, task in product(STREAMS, TASKS)), *EXTRA, "sweep", "tasks")
+SECTIONS: Final = (
+    *(f"{features}-{task}" for features, task in product(STREAMS, TASKS)),
+    *EXTRA,
+    "sweep",
+    "tasks",
+)
 """What `--only` may name: the paper's variants by stream and task, then its further questions."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the paper leaves open, and how much is run; each default's reason stands in `docs/jaiswal2020.md`.
+    """What the paper leaves open, and how much is run; each default's reason stands in
+    `docs/jaiswal2020.md`.
 
     - `normalise`: of the audio: `speaker` (the paper), `utterance`, `corpus` or `running`.
-    - `reversal`: lambda of every adversary; `grid` searches the paper's grid of sizes and lambdas instead.
+    - `reversal`: lambda of every adversary; `grid` searches the paper's grid of sizes and lambdas
+      instead.
     - `seeds`: networks a fold, whose posteriors are averaged.
     - `families`: attackers; the best is chosen on the attacker's own speakers.
     - `patient`: utterances of one speaker that a patient attacker pools; `shuffles`: of the null.
-    - `selections`: of speakers for membership, in each fold: a random one, its complement, the next random one, ...
+    - `selections`: of speakers for membership, in each fold: a random one, its complement, the next
+      random one, ...
     """
 
     normalise: Literal["speaker", "utterance", "corpus", "running"] = "speaker"
@@ -54,7 +65,9 @@ class Options:
 
 @dataclass(frozen=True)
 class Variant:
-    """One embedding: what it reads, what it is for, how it is fitted; `reversal` where a sweep varies it."""
+    """One embedding: what it reads, what it is for, how it is fitted; `reversal` where a sweep
+    varies it.
+    """
 
     features: str
     task: str
@@ -73,17 +86,24 @@ class Variant:
     @property
     def name(self) -> str:
         """A name for files."""
-        return "-".join(part for part in (self.features, self.task, self.release, self.condition) if part)
+        return "-".join(
+            part for part in (self.features, self.task, self.release, self.condition) if part
+        )
 
 
-def variants(streams: Sequence[str], tasks: Sequence[str], only: Sequence[str] = ()) -> list[Variant]:
-    """The variants of the sections `only`, or of all, for the streams and tasks that the corpus has.
+def variants(
+    streams: Sequence[str], tasks: Sequence[str], only: Sequence[str] = ()
+) -> list[Variant]:
+    """The variants of the sections `only`, or of all, for the streams and tasks that the corpus
+    has.
 
     Raises `StudyError` for a section that is not known, or none that the corpus can answer.
     """
     unknown = [section for section in only if section not in SECTIONS]
     if unknown:
-        raise StudyError(f"--only {', '.join(unknown)}: expected some of {', '.join(SECTIONS)}: choose from them")
+        raise StudyError(
+            f"--only {', '.join(unknown)}: expected some of {', '.join(SECTIONS)}: choose from them"
+        )
     wanted = only or SECTIONS
     features = [name for name, needed in STREAMS.items() if set(needed) <= set(streams)]
     found: list[Variant] = []
@@ -99,7 +119,9 @@ def variants(streams: Sequence[str], tasks: Sequence[str], only: Sequence[str] =
             found.append(Variant(one, task, "general", tasks=("speaker",)))
     if not found:
         raise StudyError(
-            f"nothing of {', '.join(wanted)} can be run: the corpus has {', '.join(streams) or 'no stream'} and "
-            f"{', '.join(tasks) or 'no labels of activation or valence'}: add a corpus that has them"
+            f"nothing of {', '.join(wanted)} can be run: the corpus has "
+            f"{', '.join(streams) or 'no stream'} and "
+            f"{', '.join(tasks) or 'no labels of activation or valence'}: add a corpus that has "
+            "them"
         )
     return found
