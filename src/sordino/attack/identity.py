@@ -19,8 +19,7 @@ from sordino.attack.attackers import kernels
 from sordino.attack.secret import FOLDS
 from sordino.attack.splits import crossfit
 from sordino.errors import AttackError
-
-Rows = NDArray[np.intp]
+from sordino.types import Rows
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from sordino.attack import retraining, splits
 from sordino.attack.attackers.families import QUICK
 from sordino.attack.retraining import Retrained
-from sordino.attack.splits import Rows
 from sordino.errors import AttackError
+from sordino.types import Rows
 
 VALIDATION_SHARE: Final = 1 / 3
 """The share of each label's utterances of fold 4 that is kept where there are too few speakers to

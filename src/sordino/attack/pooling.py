@@ -17,8 +17,9 @@ from sordino.attack.columns import COLUMNS
 from sordino.attack.secret import Secret
 from sordino.attack.selection import guess
 from sordino.attack.significance.permutation_test import labels
-from sordino.attack.splits import Plan, Rows, Side
+from sordino.attack.splits import Plan, Side
 from sordino.errors import AttackError
+from sordino.types import Rows
 
 PATIENCE: Final = (5, 20, 100)
 """Utterances of one speaker that patient attackers see."""

@@ -21,8 +21,9 @@ from sordino.attack.pooling import patient_guesses
 from sordino.attack.secret import FOLDS, Secret
 from sordino.attack.significance.null_distribution import Null, nulls
 from sordino.attack.significance.permutation_test import labels
-from sordino.attack.splits import Plan, Rows, Side
+from sordino.attack.splits import Plan, Side
 from sordino.errors import AttackError
+from sordino.types import Rows
 
 Vectors = NDArray[np.floating[Any]]
 

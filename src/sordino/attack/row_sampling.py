@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from sordino import memory
 from sordino.attack.attackers.kernels import FAMILIES
 from sordino.errors import AttackError
-
-Rows = NDArray[np.intp]
+from sordino.types import Rows
 
 SECONDS: Final = 60.0
 """That the default number of rows may take on two cores, for all secrets together, predicted. It is

@@ -13,9 +13,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
-from sordino.attack.splits import Rows, deal
+from sordino.attack.splits import deal
 from sordino.corpora import labels
 from sordino.errors import AttackError
+from sordino.types import Rows
 
 FOLDS: Final = 5
 """At most so many folds of speakers."""

@@ -14,10 +14,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sordino.attack import columns
-from sordino.attack.attackers.kernels import Matrix, Scores
+from sordino.attack.attackers.kernels import Scores
 from sordino.attack.secret import Secret
 from sordino.attack.significance import permutation_test
-from sordino.attack.splits import Plan, Rows
+from sordino.attack.splits import Plan
+from sordino.types import Matrix, Rows
 
 BEST: Final = "best"
 

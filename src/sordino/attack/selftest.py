@@ -23,10 +23,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-Matrix = NDArray[np.float64]
-Rows = NDArray[np.intp]
+from sordino.types import Matrix, Rows
 
 SPEAKERS: Final = 30
 UTTERANCES: Final = 50

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Rows = NDArray[np.intp]
+from sordino.types import Rows
 
 
 class Side(NamedTuple):

@@ -27,16 +27,16 @@ from sordino import metrics
 from sordino.attack import row_sampling
 from sordino.attack.attackers import kernels, scaling
 from sordino.attack.attackers.families import FULL, QUICK, hear
-from sordino.attack.attackers.kernels import Matrix
 from sordino.attack.attackers.score_table import Heard
 from sordino.attack.pooling import PATIENCE, patient_guesses
 from sordino.attack.secret import FEW_VALUES, Secret, labels_of
 from sordino.attack.selection import BEST, guess, guess_whole
 from sordino.attack.significance import permutation_test
-from sordino.attack.splits import Plan, Rows, crossfit
+from sordino.attack.splits import Plan, crossfit
 from sordino.corpora import labels
 from sordino.define import Knowledge
 from sordino.errors import AttackError
+from sordino.types import Matrix, Rows
 
 RELEASED: Final = "released"
 REFERENCE: Final = "none"

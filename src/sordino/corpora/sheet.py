@@ -19,14 +19,14 @@ Row = dict[str, str]
 """Column name in lower case to the cell, without surrounding space."""
 
 
-class Rows(list[tuple[int, Row]]):
+class Sheet(list[tuple[int, Row]]):
     """The rows of a table with their numbers."""
 
     separated: str = ""
     """How its cells are separated, for an error; empty for commas."""
 
 
-def read(path: Path, required: Sequence[str]) -> Rows:
+def read(path: Path, required: Sequence[str]) -> Sheet:
     """The rows of a CSV file with their numbers as a spreadsheet shows them (the header is row 1).
 
     UTF-8 with or without a byte-order mark; separated by commas, tabs, semicolons or bars, as the
@@ -58,7 +58,7 @@ def read(path: Path, required: Sequence[str]) -> Rows:
         raise CorpusError(
             f"{path}: column {', '.join(twice)} is there twice, expected once: rename one"
         )
-    table = Rows(
+    table = Sheet(
         (number, _row(path, number, header, cells))
         for number, cells in rows
         if any(map(str.strip, cells))

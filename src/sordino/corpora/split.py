@@ -21,13 +21,13 @@ from sordino.corpora.groups import PARTS, Stratum, blocks, is_needed, strata
 from sordino.corpora.table import Corpus, checksums
 from sordino.define import GENDERS
 from sordino.errors import SplitError
+from sordino.types import Rows
 
 DRAWS: Final = 5
 VALIDATION_SHARE: Final = 0.25
 
 Validation = Literal["speaker", "utterance"]
 
-Rows = NDArray[np.intp]
 
 Keep = Callable[[NDArray[np.intp], np.random.Generator], NDArray[np.bool_]]
 """From the rows of a party to the mask of those it keeps for validation."""

@@ -17,10 +17,9 @@ from sordino.device.bundle.bundle import Bundle, Served
 from sordino.device.onnx.model import Model
 from sordino.errors import BundleError, ReleaseError
 from sordino.signal import keyed_random
+from sordino.types import Arrays, Vectors
 
-Vectors = NDArray[np.float32]
 Settings = Mapping[str, Any]
-Arrays = Mapping[str, NDArray[Any]]
 Made = Mapping[str, NDArray[Any]]
 """What a model made, by the name of the output."""
 

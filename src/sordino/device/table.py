@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sordino import storage
 from sordino.errors import DependencyError, ReleaseError
-
-Vectors = NDArray[np.float32]
+from sordino.types import Vectors
 
 FILE: Final = "file"
 UTTERANCE: Final = "utterance"

@@ -30,8 +30,9 @@ from sordino.features import PreprocessFitter
 from sordino.metrics import Interval
 from sordino.policy import Policy
 from sordino.release.archive import digest
-from sordino.release.protocol import Release, Vectors, checked
+from sordino.release.protocol import Release, checked
 from sordino.signal import keyed_random
+from sordino.types import Vectors
 
 SECRETS = ("gender", "sensitive-vs-neutral")
 

@@ -24,7 +24,7 @@ Korn and Graubard's 1998 (worse near 1).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import astuple, dataclass
 from typing import Final
 
@@ -33,15 +33,13 @@ from numpy.typing import NDArray
 from scipy.special import betaincinv, expit, logit, stdtrit
 
 from sordino.errors import SordinoError
+from sordino.types import Rows, Statistic
 
 MINIMUM_SPEAKERS: Final = 4
 """With fewer speakers in a group, the limits are NaN: nobody can tell."""
 
 _NO_SPREAD: Final = 1e-9
 """A standard error below this is rounding, not spread."""
-
-Rows = NDArray[np.intp]
-Statistic = Callable[[Rows], float]
 
 
 @dataclass(frozen=True)

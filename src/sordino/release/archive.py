@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from sordino import storage
 from sordino.errors import ReleaseError
+from sordino.types import Arrays
 
-Arrays = Mapping[str, NDArray[Any]]
 HEAD = "sordino"
 
 

@@ -19,9 +19,8 @@ from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.nn.fit import Plan, run
 from sordino.release.frozen import Frozen
-from sordino.release.protocol import Fitter, Release, Vectors, checked
-
-Arrays = Mapping[str, NDArray[Any]]
+from sordino.release.protocol import Fitter, Release, checked
+from sordino.types import Arrays, Vectors
 
 Restore = Callable[[str, dict[str, Any], dict[str, NDArray[Any]]], Release]
 """From name, config and arrays to the release: how each part comes back."""

@@ -23,10 +23,9 @@ from sordino.corpora.table import Corpus
 from sordino.nn.fit import Plan, run
 from sordino.policy import Policy
 from sordino.release.frozen import Frozen
-from sordino.release.protocol import Vectors, checked
-from sordino.release.training_rows import Rows, hidden
-
-Matrix = NDArray[np.float64]
+from sordino.release.protocol import checked
+from sordino.release.training_rows import TrainingRows, hidden
+from sordino.types import Matrix, Vectors
 
 
 class Erased(Frozen):
@@ -62,7 +61,7 @@ class ErasureFitter:
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Erased]:
         """The release; no network is trained."""
         yield from ()  # a plan is a generator
-        rows = Rows(checked(z, z.shape[-1]), corpus, self.policy).require(part.rows).numpy()
+        rows = TrainingRows(checked(z, z.shape[-1]), corpus, self.policy).require(part.rows).numpy()
         x = np.asarray(z[rows], np.float64)
         secrets = hidden(self.policy, corpus, rows)
         matrix, offset = np.eye(x.shape[1]), np.zeros(x.shape[1])

@@ -9,7 +9,8 @@ from typing import Any
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.nn.fit import Plan
-from sordino.release.protocol import Fitter, Release, Vectors
+from sordino.release.protocol import Fitter, Release
+from sordino.types import Vectors
 
 
 def plan_all(

@@ -11,7 +11,8 @@ from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.nn.fit import Plan, run
 from sordino.release import archive
-from sordino.release.protocol import Vectors, checked
+from sordino.release.protocol import checked
+from sordino.types import Vectors
 
 
 @dataclass(frozen=True)

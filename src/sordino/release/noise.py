@@ -25,10 +25,11 @@ from sordino.corpora.table import Corpus
 from sordino.nn.fit import Plan, run
 from sordino.policy import Policy
 from sordino.release.frozen import Frozen
-from sordino.release.protocol import Vectors, checked
-from sordino.release.training_rows import Rows, hidden
+from sordino.release.protocol import checked
+from sordino.release.training_rows import TrainingRows, hidden
 from sordino.signal import keyed_random
 from sordino.signal.keyed_random import Kind
+from sordino.types import Vectors
 
 SCALES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Standard deviations that are tried, in units of the root mean square spread of all dimensions."""
@@ -69,7 +70,7 @@ class NoiseFitter:
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Noise]:
         """The release; no network is trained."""
         yield from ()  # a plan is a generator
-        rows = Rows(checked(z, z.shape[-1]), corpus, self.policy).require(part.rows).numpy()
+        rows = TrainingRows(checked(z, z.shape[-1]), corpus, self.policy).require(part.rows).numpy()
         x = z[rows]
         secrets = hidden(self.policy, corpus, rows)
         spread = float(np.sqrt(x.var(axis=0).mean()))

@@ -13,8 +13,7 @@ from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.nn.fit import Plan
-
-Vectors = NDArray[np.float32]
+from sordino.types import Vectors
 
 
 @runtime_checkable

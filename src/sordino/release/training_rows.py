@@ -11,7 +11,7 @@ from sordino.corpora.table import Corpus
 from sordino.define import ROLES, Role
 from sordino.errors import ReleaseError
 from sordino.policy import Policy
-from sordino.release.protocol import Vectors
+from sordino.types import Vectors
 
 
 def sensitive_or_neutral(role: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -49,7 +49,7 @@ def secrets(
     return found | ({("age", ""): corpus.older(rows)[rows]} if "age" in policy.hide else {})
 
 
-class Rows:
+class TrainingRows:
     """Vectors and labels of a corpus under one policy, as tensors."""
 
     def __init__(self, z: Vectors, corpus: Corpus, policy: Policy) -> None:

@@ -4,7 +4,7 @@ over speakers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sordino import metrics
 from sordino.define import ROLES, Knowledge, Role
+from sordino.types import Statistic
 
 COLUMNS: Final = (
     "study",
@@ -43,7 +44,6 @@ COLUMNS: Final = (
 DETAIL: Final = ("intensity", "reconstruction")
 
 Table = pd.DataFrame
-Statistic = Callable[[NDArray[np.intp]], float]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ over speakers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -23,14 +23,13 @@ from sordino.attack.utility_probes import Detail
 from sordino.attack.vector_audit import REFERENCE, RELEASED, Audited
 from sordino.define import Knowledge
 from sordino.report.estimates import COLUMNS
+from sordino.types import Statistic
 
 RATES: Final = (0.01, 0.001)
 """False-positive rates at which true positives are counted."""
 
 WHOLE: Final = "all utterances"
 """The condition of an attacker who sees all utterances of a speaker together."""
-
-Statistic = Callable[[NDArray[np.intp]], float]
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.errors import ReleaseError
+from sordino.types import Codes, Vectors
 
-Vectors = NDArray[np.float32]
-Codes = NDArray[np.intp]
 Kind = Literal["gauss", "laplace"]
 
 _BELOW_ONE: Final = 1 - 2.0**-53  # the largest numbers of 64 bits would be rounded to 1

@@ -21,12 +21,10 @@ from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sordino.errors import AudioError
 from sordino.signal.header_lengths import ENDLESS, PEEK, goes_on
-
-Samples = NDArray[np.float32]
+from sordino.types import Samples
 
 BLOCK_SECONDS: Final = 0.1
 """How much is read at a time: less is sooner there, and costs more."""

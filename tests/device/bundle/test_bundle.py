@@ -279,9 +279,8 @@ def test_a_card_says_what_is_known(tmp_path: Path) -> None:
     assert card["audit"]["gender"]["bound_auc"] is None  # JSON has no NaN
     assert card["features"] == {"set": "made", "dims": 60}
     assert {"sordino", "onnxruntime", "torch"} <= set(card["versions"])
-    policy = Policy(
-        "sad", ("angry",), release="drawn", knobs={"drawn": {"rate": 0.2}}, budget=Budget(0.6, 50)
-    )  # type: ignore[arg-type]
+    knobs: Any = {"drawn": {"rate": 0.2}}
+    policy = Policy("sad", ("angry",), release="drawn", knobs=knobs, budget=Budget(0.6, 50))
     path = export.write(
         tmp_path, preprocess(), {"mine": (policy, fitted("drawn"))}, features="made", card=CARD
     )
@@ -358,8 +357,8 @@ def test_a_bundle_that_differs_from_the_lab_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(
-        export.FAMILIES, type(fitted("leace")), lambda release: export.Part(export.AS_IT_IS)
-    )  # noqa: ARG005
+        export.FAMILIES, type(fitted("leace")), lambda _release: export.Part(export.AS_IT_IS)
+    )
     with pytest.raises(
         BundleError,
         match=r"policy mine: the bundle differs from the lab by up to .*, expected at most",

@@ -5,6 +5,7 @@ with onnx.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -349,8 +350,8 @@ def cases() -> Iterator[tuple[str, str, Callable[[], onnx.ModelProto | bytes]]]:
         yield (
             f"type {dtype}",
             f"data type {dtype}",
-            lambda dtype=dtype: _tensor(data_type=dtype, dims=[4]),
-        )  # type: ignore[misc]
+            partial(_tensor, data_type=dtype, dims=[4]),
+        )
     yield "negative", "shape", lambda: _tensor(data_type=1, dims=[-1, 4], raw_data=b"")
     yield "overflow", "shape", lambda: _tensor(data_type=1, dims=[1 << 62, 4], raw_data=b"")
     yield "empty and long", "shape", lambda: _tensor(data_type=1, dims=[1 << 62, 0], raw_data=b"")

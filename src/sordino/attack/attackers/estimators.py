@@ -24,8 +24,9 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC, LinearSVC
 
 from sordino.attack.attackers import scaling, ties
-from sordino.attack.attackers.kernels import Matrix, Scores, scaled
-from sordino.attack.splits import Plan, Rows
+from sordino.attack.attackers.kernels import Scores, scaled
+from sordino.attack.splits import Plan
+from sordino.types import Matrix, Rows
 
 Settings = Callable[[int], Sequence[BaseEstimator]]
 """From a seed to an estimator with each of its settings."""
@@ -42,9 +43,9 @@ def _mlp(*layers: tuple[int, ...]) -> Settings:
 
 
 FAMILIES: Final[Mapping[str, Settings]] = {
-    "logistic": lambda seed: [
+    "logistic": lambda _seed: [
         LogisticRegression(C=c, max_iter=500, **_EVEN) for c in (0.003, 0.03, 0.3, 30.0)
-    ],  # noqa: ARG005
+    ],
     "svm-linear": lambda seed: [LinearSVC(C=c, random_state=seed, **_EVEN) for c in (0.001, 0.01)],
     "svm-poly": lambda seed: [
         SVC(kernel="poly", degree=degree, coef0=1.0, C=0.1, random_state=seed, **_EVEN)

@@ -16,12 +16,13 @@ from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
 from sordino.attack.attackers import estimators, kernels, score_table
-from sordino.attack.attackers.kernels import Matrix, Scores
+from sordino.attack.attackers.kernels import Scores
 from sordino.attack.attackers.score_table import Heard
 from sordino.attack.secret import Secret
 from sordino.attack.significance import permutation_test
 from sordino.attack.splits import Plan
 from sordino.checkpoints import Checkpoints, Finished, identity
+from sordino.types import Matrix
 
 QUICK: Final = kernels.FAMILIES
 """Families that hear hundreds of shuffles at the cost of one: what studies use."""

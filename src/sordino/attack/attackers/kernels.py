@@ -38,9 +38,7 @@ from sordino.attack.attackers import scaling, ties
 from sordino.attack.attackers.scaling import ROUNDING
 from sordino.attack.splits import Plan
 from sordino.errors import AttackError
-
-Rows = NDArray[np.intp]
-Matrix = NDArray[np.float64]
+from sordino.types import Matrix, Rows
 
 RIDGES: Final = (0.1, 0.001, 1e-6)
 """ρ of attackers who learn from utterances: how much weights shrink, as a share of the rows to

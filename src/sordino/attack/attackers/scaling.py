@@ -18,8 +18,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-Matrix = NDArray[np.float64]
-Rows = NDArray[np.intp]
+from sordino.types import Matrix, Rows
 
 ROUNDING: Final = 1e-12
 """A spread that is so much smaller than the numbers it comes from is rounding, and no spread."""

@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
-from sordino.attack.attackers.kernels import Matrix, Scores
+from sordino.attack.attackers.kernels import Scores
 from sordino.attack.secret import Secret
 from sordino.attack.significance.permutation_test import Reached
 from sordino.attack.splits import Plan
+from sordino.types import Matrix
 
 ROOMS: Final = ("attack", "metrics")
 """The code that scores follow from."""

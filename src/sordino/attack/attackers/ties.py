@@ -8,13 +8,10 @@ are no scores.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sordino.attack.attackers.scaling import ROUNDING
 from sordino.attack.splits import Plan
-
-Matrix = NDArray[np.float64]
-Rows = NDArray[np.intp]
+from sordino.types import Matrix, Rows
 
 
 def copies(z: Matrix) -> Rows:

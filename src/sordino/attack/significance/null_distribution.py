@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sordino import metrics
-from sordino.attack.attackers.kernels import Matrix, Scores
+from sordino.attack.attackers.kernels import Scores
 from sordino.attack.pooling import patient
 from sordino.attack.secret import Secret
 from sordino.attack.selection import guess
 from sordino.attack.splits import Plan
+from sordino.types import Matrix
 
 
 @dataclass(frozen=True)

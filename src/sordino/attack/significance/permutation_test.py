@@ -30,9 +30,8 @@ from sordino.attack.attackers.scaling import ROUNDING, finite
 from sordino.attack.secret import LEVEL, Secret
 from sordino.attack.splits import crossfit
 from sordino.errors import AttackError
+from sordino.types import Matrix, Rows
 
-Matrix = NDArray[np.float64]
-Rows = NDArray[np.intp]
 Answer = Literal["leak", "no leak found", "cannot tell"]
 
 BLIND: Final = 0.7

@@ -197,9 +197,9 @@ def _composed(file: str) -> str | None:
         exact = known / part
         named = (
             str(exact)
-            if os.path.exists(exact)
+            if os.path.exists(exact)  # noqa: PTH110
             else _names(str(known)).get(unicodedata.normalize("NFC", part))
-        )  # noqa: PTH110
+        )
         if named is None:
             return None
         known = Path(named)

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from sordino.errors import AudioError
 from sordino.signal.audio import SAMPLING_RATE, full_scale
+from sordino.types import Samples
 
 FRAME: Final = SAMPLING_RATE // 50  # samples
 HOP: Final = 5 * FRAME
@@ -40,8 +41,6 @@ FLOOR: Final = 1e-9
 """Power that is added to every band, 90 dB below full scale: no microphone is quieter, and one that
 is switched off and on again does not make everything speech.
 """
-
-Samples = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from sordino.errors import ReleaseError
 from sordino.nn.autoencoder import GatedAutoencoder, ReplacementAutoencoder
 from sordino.release import archive
-from sordino.release.protocol import Vectors, checked
+from sordino.release.protocol import checked
+from sordino.types import Vectors
 
 
 class NetworkRelease:

@@ -20,8 +20,9 @@ from sordino.nn.fit import Fitted, Job, Plan, Settings, run
 from sordino.nn.risk import UNKNOWN
 from sordino.policy import Policy
 from sordino.release.autoencoder.network import NetworkRelease
-from sordino.release.protocol import Vectors, checked
-from sordino.release.training_rows import Rows
+from sordino.release.protocol import checked
+from sordino.release.training_rows import TrainingRows
+from sordino.types import Vectors
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class ReplacementFitter:
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[NetworkRelease]:
         """The release, by one round of jobs: one for each embedding size."""
-        rows = Rows(checked(z, z.shape[-1]), corpus, self.policy)
+        rows = TrainingRows(checked(z, z.shape[-1]), corpus, self.policy)
         train, validation = rows.require(part.train), rows.require(part.validation)
         generator = torch.Generator().manual_seed(self.seed)
         fixed = {**rows.batch(train), "target": rows.replaced(train, train, generator)}

@@ -28,8 +28,9 @@ from sordino.nn.fit import Job, Plan, Settings, run
 from sordino.nn.risk import RiskModel, risk_loss
 from sordino.policy import Policy
 from sordino.release.autoencoder.network import NetworkRelease
-from sordino.release.protocol import Vectors, checked
-from sordino.release.training_rows import Rows
+from sordino.release.protocol import checked
+from sordino.release.training_rows import TrainingRows
+from sordino.types import Vectors
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class RetainingFitter:
         """The release, by two rounds of one job: first the surrogate, then the autoencoder that it
         judges.
         """
-        rows = Rows(checked(z, z.shape[-1]), corpus, self.policy)
+        rows = TrainingRows(checked(z, z.shape[-1]), corpus, self.policy)
         chosen = rows.require(part.rows)
         (surrogate,) = yield [self._surrogate(rows, part)]
         if not math.isfinite(surrogate.loss):
@@ -97,7 +98,7 @@ class RetainingFitter:
             )
         return NetworkRelease(self.name, config, fitted.module.autoencoder)
 
-    def _surrogate(self, rows: Rows, part: Part) -> Job:
+    def _surrogate(self, rows: TrainingRows, part: Part) -> Job:
         """A risk model on transform speakers; a quarter of their utterances, not of the speakers,
         stops it.
         """
@@ -110,7 +111,7 @@ class RetainingFitter:
         )
         return Job(module, risk_loss, learnt, held, Settings(), self.seed + 1)
 
-    def _batch(self, rows: Rows, chosen: Tensor) -> dict[str, Tensor]:
+    def _batch(self, rows: TrainingRows, chosen: Tensor) -> dict[str, Tensor]:
         x, role = rows.x[chosen], rows.role[chosen]
         sensitive = role == ROLES.index(Role.SENSITIVE)
         mean = rows.x[rows.of(Role.NEUTRAL, chosen)].mean(dim=0)

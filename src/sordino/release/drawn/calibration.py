@@ -10,12 +10,10 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sordino.define import ROLES, Role
-from sordino.release.drawn.scorer import Matrix, required
-
-Codes = NDArray[np.intp]
+from sordino.release.drawn.scorer import required
+from sordino.types import Codes, Matrix
 
 TILTS: Final = np.linspace(-5, 5, 41)
 """How much more neutral than sensitive weighs against the required emotion, as a logarithm: what is

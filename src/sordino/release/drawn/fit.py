@@ -25,11 +25,12 @@ from sordino.policy import Policy
 from sordino.release.drawn import fit_scorer
 from sordino.release.drawn.calibration import calibrated
 from sordino.release.drawn.prototypes import REFUSED, prototypes
-from sordino.release.drawn.release import Codes, Drawn, Matrix
+from sordino.release.drawn.release import Drawn
 from sordino.release.drawn.scorer import Scorer, required
 from sordino.release.drawn.speaker_offset import People
-from sordino.release.protocol import Vectors, checked
-from sordino.release.training_rows import Rows, secrets
+from sordino.release.protocol import checked
+from sordino.release.training_rows import TrainingRows, secrets
+from sordino.types import Codes, Matrix, Vectors
 
 FOLDS: Final = 8
 """Of speakers, for scores of speakers whom the scorer never saw."""
@@ -111,7 +112,7 @@ class _Own:
     def __init__(
         self, z: Vectors, corpus: Corpus, part: Part, policy: Policy, shrinkage: float
     ) -> None:
-        rows = Rows(checked(z, z.shape[-1]), corpus, policy).require(part.rows).numpy()
+        rows = TrainingRows(checked(z, z.shape[-1]), corpus, policy).require(part.rows).numpy()
         self.z, self.speaker = np.asarray(z[rows], np.float64), corpus.speaker[rows]
         self.role, self.gender = corpus.roles(policy)[rows], corpus.genders()[rows]
         self.emotion = np.array(

@@ -15,12 +15,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.release.drawn.scorer import Matrix, Scorer
+from sordino.release.drawn.scorer import Scorer
+from sordino.types import Matrix, Rows
 
 SHRINKAGE: Final = 0.3
 """Of the covariance towards a sphere, 0 to 1; more trusts the means alone."""
-
-Rows = NDArray[np.intp]
 
 
 def fit(

@@ -33,8 +33,9 @@ from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.metrics.bound import Bound, bound, contraction_together
 from sordino.release.drawn.fit import DrawnFitter, Space, crossfitted
-from sordino.release.protocol import Readable, Release, Vectors
+from sordino.release.protocol import Readable, Release
 from sordino.release.training_rows import secrets
+from sordino.types import Vectors
 
 MOST: Final = 16
 """Combinations of bins that a bound is given for: an upper limit looks at every subset of them."""

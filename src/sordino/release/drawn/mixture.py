@@ -28,13 +28,14 @@ from sordino.corpora.table import Corpus
 from sordino.nn.fit import Plan, run
 from sordino.policy import Policy
 from sordino.release.autoencoder.replacement import ReplacementFitter
-from sordino.release.composed import Arrays, Restore, packed, restored_parts
+from sordino.release.composed import Restore, packed, restored_parts
 from sordino.release.drawn.fit import DrawnFitter
 from sordino.release.drawn.prototypes import REFUSED
 from sordino.release.drawn.release import Drawn
 from sordino.release.frozen import Frozen
-from sordino.release.protocol import Release, Vectors, checked
+from sordino.release.protocol import Release, checked
 from sordino.signal import keyed_random
+from sordino.types import Arrays, Vectors
 
 
 class Mixture(Frozen):

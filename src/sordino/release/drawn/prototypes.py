@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.errors import ReleaseError
-from sordino.release.protocol import Vectors
+from sordino.types import Rows, Vectors
 
 MOST: Final = 10
 LEAST: Final = 6
@@ -23,8 +23,6 @@ LEAST: Final = 6
 
 REFUSED: Final = 4
 """Fewer speakers than this could be told from their mean."""
-
-Rows = NDArray[np.intp]
 
 
 def prototypes(

@@ -31,11 +31,9 @@ from sordino.release.drawn.calibration import calibrated
 from sordino.release.drawn.scorer import NUMPY, Operations, Scorer, required
 from sordino.release.drawn.speaker_offset import People
 from sordino.release.frozen import Frozen
-from sordino.release.protocol import Vectors, checked
+from sordino.release.protocol import checked
 from sordino.signal import keyed_random
-
-Matrix = NDArray[np.float64]
-Codes = NDArray[np.intp]
+from sordino.types import Codes, Matrix, Vectors
 
 
 class Drawn(Frozen):

@@ -27,8 +27,7 @@ from numpy.typing import NDArray
 
 from sordino import storage
 from sordino.errors import ReleaseError
-
-Matrix = NDArray[np.float64]
+from sordino.types import Matrix
 
 FURTHEST: Final = 5.0
 """No utterance counts as further from μ than so many standard deviations: one wild recording moves

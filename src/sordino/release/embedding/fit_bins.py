@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from sordino.errors import ReleaseError
 from sordino.release.drawn.fit import folds
 from sordino.release.drawn.prototypes import prototypes
-from sordino.release.protocol import Vectors
+from sordino.types import Codes, Vectors
 
 ARRAYS: Final = ("bias", "prototypes", "bin")
 """What is fitted here, by name."""
@@ -49,7 +49,6 @@ LOST: Final = 0.5
 be drawn for it.
 """
 
-Codes = NDArray[np.intp]
 Matrix = NDArray[np.floating[Any]]
 
 Unseen = Callable[[Codes, Codes], Matrix]

@@ -36,10 +36,10 @@ from sordino.policy import Policy
 from sordino.progress import track
 from sordino.release import FITTERS, Drawn, Release
 from sordino.release.drawn.speaker_offset import Personal
-from sordino.release.protocol import Vectors
 from sordino.study import protocol
 from sordino.study.adaptation.evaluation import Labels, estimated, folds, said, write
 from sordino.study.units import POLICIES, Options
+from sordino.types import Rows, Vectors
 
 STUDY: Final = "carry"
 RELEASES: Final = ("none", "rae-grl+", "drawn")
@@ -50,7 +50,6 @@ FEW: Final = 4
 
 CALIBRATED: Final = (f"centred, calibrated by {FEW} speakers", "centred, calibrated by all others")
 KNOWN: Final = "centred, 20 utterances heard of a user"
-Rows = NDArray[np.intp]
 
 
 def carry(

@@ -21,12 +21,13 @@ from sordino.attack.splits import Plan, Side, deal
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role
 from sordino.policy import Policy
-from sordino.release.protocol import Readable, Release, Vectors
+from sordino.release.protocol import Readable, Release
 from sordino.release.training_rows import sensitive_or_neutral
 from sordino.report.estimates import measure, pooled
 from sordino.report.record import settled, versions
 from sordino.report.release_page import csv
 from sordino.report.tables import Estimate, Estimates
+from sordino.types import Vectors
 
 PATIENCE: Final = 20
 """Utterances of one speaker that the patient attacker sees."""

@@ -32,15 +32,13 @@ from sordino.policy import Policy
 from sordino.progress import track
 from sordino.release import FITTERS, Drawn, Release
 from sordino.release.drawn.speaker_offset import People, Personal, replayed
-from sordino.release.protocol import Vectors
 from sordino.study import protocol
 from sordino.study.adaptation.evaluation import Labels, estimated, folds, said, write
 from sordino.study.units import POLICIES, Options
+from sordino.types import Matrix, Rows, Vectors
 
 STUDY: Final = "personalise"
 RELEASES: Final = ("drawn",)
-Rows = NDArray[np.intp]
-Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pandas as pd
 from sordino.define import Knowledge, Role
 from sordino.report.tables import Cell, Estimate, Estimates, Table, chance, number, with_interval
 from sordino.report.verdict import NONE
-from sordino.study.feng2021.tables import GAP, LABELS, Rows, heads, names, policies
+from sordino.study.feng2021.tables import GAP, LABELS, TableRows, heads, names, policies
 
 
 def distinguish(look: Estimates) -> Table:
@@ -42,7 +42,7 @@ def gender(look: Estimates) -> Table:
     """P of an attacker who retrains, and the AUC of both attackers."""
     groups = []
     for group in policies(look):
-        rows: Rows = []
+        rows: TableRows = []
         for first, release, required in group:
             privacy = look("privacy", release, required, knowledge=Knowledge.SEMI_INFORMED)
             folded = Cell(number(privacy.folded.value))
@@ -82,7 +82,7 @@ def gender(look: Estimates) -> Table:
 
 def detail(look: Estimates) -> Table:
     """What survives inside the required emotion."""
-    group: Rows = []
+    group: TableRows = []
     for required in (*look.required, ""):
         found = [look("detail", release, required, Role.REQUIRED) for release in look.releases]
         kind = "R²" if found[0].chance == 0 else "UAR of intensity"
@@ -104,8 +104,8 @@ def corpora(look: Estimates) -> Iterator[Table]:
     """
     kept, taken = [], []
     for corpus in look.corpora[1:]:
-        utility: Rows = []
-        attacks: Rows = []
+        utility: TableRows = []
+        attacks: TableRows = []
         for place, release in enumerate(look.releases):
             first = names(corpus if place == 0 else "", release)
             f1 = look("f1", release, "", Role.REQUIRED, corpus=corpus)
@@ -168,7 +168,7 @@ def families(look: Estimates, chosen: pd.Series) -> Table:
         ("distinguish", "sensitive-vs-neutral", "sensitive against neutral"),
         ("auc", "gender", "gender"),
     ):
-        rows: Rows = []
+        rows: TableRows = []
         for place, release in enumerate(look.releases):
             ones = [
                 look(metric, release, knowledge=Knowledge.SEMI_INFORMED, attacker=name)

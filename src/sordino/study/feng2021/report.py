@@ -274,7 +274,7 @@ _DETAIL: Final = (
     "flattening everything; this is that price."
 )
 _CONFUSIONS: Final = (
-    "Rows are the true role, columns what the risk model calls it. In each cell the share of its "
+    "TableRows are the true role, columns what the risk model calls it. In each cell the share of its "
     "row, below it how "
     "many utterances."
 )

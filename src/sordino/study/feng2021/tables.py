@@ -26,7 +26,7 @@ LABELS: Final = {"none": "none (X)", "rae": "rae (without GRL)", "rae-grl": "rae
 GAP: Final = Cell("", "gap")
 SENSITIVE: Final = {policy.required: ", ".join(policy.sensitive) for policy in POLICIES}
 
-Rows = list[list[Cell]]
+TableRows = list[list[Cell]]
 
 
 class Published:
@@ -71,7 +71,7 @@ def table_three(look: Estimates, paper: Published, required: str) -> Table:
     """
     groups = []
     for role in ROLES:
-        rows: Rows = []
+        rows: TableRows = []
         for place, release in enumerate(look.releases):
             f1 = look("f1", release, required, role)
             u, rightly = (
@@ -116,7 +116,7 @@ def table_four(look: Estimates, paper: Published) -> Table:
     """
     groups = []
     for group in policies(look):
-        rows: Rows = []
+        rows: TableRows = []
         for first, release, required in group:
             leakage, privacy = (
                 look(metric, release, required) for metric in ("leakage", "privacy")

@@ -39,13 +39,12 @@ from sordino.study.fitting import selection
 from sordino.study.fitting.card import Fitted, Muted
 from sordino.study.fitting.selection import Reached
 from sordino.study.units import Options, predictions, remembered, space
+from sordino.types import Vectors
 
 STUDY: Final = "fit"
 
 OPTIONS: Final = Options(scale="zscore")
 """Scales of what ships are means and deviations: a minimum or a maximum is one person's."""
-
-Vectors = NDArray[np.float32]
 
 
 def fit(

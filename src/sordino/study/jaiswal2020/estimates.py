@@ -18,6 +18,7 @@ from sordino.corpora.dimensions import LEVELS
 from sordino.define import GENDERS, Knowledge
 from sordino.metrics.bound import bound, identified
 from sordino.report.estimates import COLUMNS, bounded
+from sordino.types import Statistic
 
 STUDY: Final = "jaiswal2020"
 
@@ -32,7 +33,6 @@ NULL: Final = "null"
 of the shuffles.
 """
 
-Statistic = Callable[[NDArray[np.intp]], float]
 _ATTACK: Final[dict[str, Any]] = {"knowledge": Knowledge.SEMI_INFORMED, "attacker": "best"}
 KEYS: Final = ["features", "task", "release", "condition"]
 

@@ -19,8 +19,7 @@ from sordino.features.normalise import NormaliseFitter
 from sordino.features.words import spoken, train, transcripts_of
 from sordino.nn.sequences import Sequences
 from sordino.signal.words import read
-
-Rows = NDArray[np.intp]
+from sordino.types import Rows
 
 
 @dataclass(frozen=True)

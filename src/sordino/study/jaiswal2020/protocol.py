@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 from sordino.corpora import split
 from sordino.corpora.groups import PARTS, blocks
 from sordino.corpora.table import Corpus
+from sordino.types import Rows
 
 FOLDS: Final = 5
-
-Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True)

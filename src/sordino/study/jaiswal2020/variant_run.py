@@ -20,9 +20,10 @@ from sordino.nn.multimodal import Shape
 from sordino.nn.sequences import Sequences
 from sordino.release import Embedding, EmbeddingFitter
 from sordino.study.jaiswal2020 import grid
-from sordino.study.jaiswal2020.inputs import Material, Rows
+from sordino.study.jaiswal2020.inputs import Material
 from sordino.study.jaiswal2020.protocol import Scene
 from sordino.study.jaiswal2020.variants import LAMBDAS, STREAMS, Options, Variant
+from sordino.types import Rows
 
 
 class Lesson:

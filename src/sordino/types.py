@@ -1,0 +1,30 @@
+"""The types that several rooms share, each defined once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.intp]
+"""Positions of rows in a table, shape (n,)."""
+
+Codes = NDArray[np.intp]
+"""Classes or bins as positions in a list of names, shape (n,)."""
+
+Vectors = NDArray[np.float32]
+"""Vectors as a release takes and gives them, shape (n, dimensions)."""
+
+Matrix = NDArray[np.float64]
+"""Numbers in the precision of linear algebra, shape (n, dimensions)."""
+
+Samples = NDArray[np.float32]
+"""Sound, shape (samples,), in [-1, 1] at full scale."""
+
+Arrays = Mapping[str, NDArray[Any]]
+"""Arrays by name, as a file keeps them."""
+
+Statistic = Callable[[Rows], float]
+"""A metric of the rows at these positions."""
