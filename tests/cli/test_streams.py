@@ -68,9 +68,9 @@ def test_a_reader_that_leaves_changes_no_status(folder: Path, command: str) -> N
 def test_a_reader_that_leaves_keeps_status_1(folder: Path) -> None:
     (folder / "wav").mkdir(exist_ok=True)
     (folder / "wav" / "03a01Fa.wav").write_bytes((folder / "a.wav").read_bytes())
-    whole, _, _ = shell(folder, f"{DIFFERS} > /dev/null")
+    complete, _, _ = shell(folder, f"{DIFFERS} > /dev/null")
     status, _, lines = shell(folder, f"{DIFFERS} | true; exit ${{PIPESTATUS[0]}}")
-    assert (whole, status, lines) == (1, 1, [])
+    assert (complete, status, lines) == (1, 1, [])
 
 
 def test_a_verb_finishes_its_files_without_a_reader(folder: Path, tmp_path: Path) -> None:
@@ -223,7 +223,8 @@ import sys, time, types, joblib
 from sordino import cli
 
 def trial() -> None:
-    print(*joblib.Parallel(n_jobs=2, return_as="generator")(joblib.delayed(time.sleep)(60) for _ in range(4)))
+    tasks = (joblib.delayed(time.sleep)(60) for _ in range(4))
+    print(*joblib.Parallel(n_jobs=2, return_as="generator")(tasks))
 
 module = types.ModuleType("sordino.cli.verbs.trial")
 module.trial = trial
@@ -294,7 +295,7 @@ def test_a_signal_ends_every_worker(code: str, number: signal.Signals) -> None:
     seconds = time.monotonic() - begin
     _, err = process.communicate(timeout=30)
     assert process.returncode == 128 + number
-    assert err == "terminated: run the same command again to go on from what is finished\n"
+    assert err == "terminated: run the same command again to resume\n"
     assert running_in(process.pid) == {}
     assert (
         seconds < 3
@@ -325,7 +326,7 @@ def test_a_killed_worker_is_told_in_plain_words() -> None:
     assert (process.returncode, err) == (2, f"{failures.WORKER_KILLED}\n")
 
 
-def test_a_refusal_is_one_line_though_a_library_misses_its_worker() -> None:
+def test_an_error_is_one_line_though_a_library_lost_its_worker() -> None:
     refusing = """
     import subprocess, threading
     worker = subprocess.Popen(["sleep", "60"])

@@ -1,4 +1,4 @@
-"""`sordino extract`: recordings in, a table of feature vectors out."""
+"""`sordino extract`: a table of feature vectors from recordings."""
 
 from __future__ import annotations
 
@@ -9,49 +9,47 @@ import typer
 from sordino.cli.options import (
     CACHE,
     CORES,
-    Cache,
+    CacheOption,
     CorpusOption,
-    Jobs,
-    Json,
-    Out,
-    Seed,
+    JobsOption,
+    JsonOption,
+    OutOption,
+    SeedOption,
     corpora_from,
-    warn,
-    write_json,
 )
+from sordino.cli.output import print_lines, warn, write_json
 from sordino.errors import AudioError, FeatureError
-from sordino.progress import printable
 
-Features = Annotated[
+FeatureSetOption = Annotated[
     str, typer.Option("--features", metavar="SET", help="mel, IS13, ComParE_2016 or eGeMAPSv02.")
 ]
 
-SkipBad = Annotated[
+SkipBadOption = Annotated[
     bool,
-    typer.Option("--skip-bad", help="Leave out recordings that cannot be used, and name them."),
+    typer.Option("--skip-bad", help="Omit and list recordings that cannot be used."),
 ]
 
 
 def extract(
     corpus: CorpusOption,
-    out: Out,
-    features: Features = "IS13",
-    cache: Cache = CACHE,
-    seed: Seed = 0,  # noqa: ARG001  every verb takes it; nothing is drawn here
-    jobs: Jobs = CORES,
-    skip_bad: SkipBad = False,
-    json: Json = None,
+    out: OutOption,
+    features: FeatureSetOption = "IS13",
+    cache: CacheOption = CACHE,
+    seed: SeedOption = 0,  # noqa: ARG001 (every verb has it; nothing is random here)
+    jobs: JobsOption = CORES,
+    skip_bad: SkipBadOption = False,
+    json: JsonOption = None,
 ) -> None:
-    """Turn recordings into feature vectors, one row an utterance.
+    """Extract one feature vector per utterance.
 
-    The table (.parquet, .csv or .npz) holds file, start and end of each utterance and one column a
-    feature; no label and no speaker. Where recordings cannot be used, the first ten are listed, one
-    a line, and no table is written; --skip-bad leaves them out. The JSON names every one. Computed
-    vectors are kept in the cache: a second run, or one that goes on after a kill, reads them.
+    The table (.parquet, .csv or .npz) has file, start and end of each utterance and one column per
+    feature. It has no labels and no speakers. If recordings cannot be used, the first ten are
+    listed, one per line, and no table is written; --skip-bad omits them. The JSON lists all of
+    them. Computed vectors are stored in the cache, and later runs read them there.
 
-    \b
     Example:
-      sordino extract --corpus ravdess=data/ravdess --features mel --out vectors.parquet
+      sordino extract --corpus ravdess=data/ravdess --features mel \\
+        --out vectors.parquet
     """
     import numpy as np
 
@@ -67,8 +65,11 @@ def extract(
     table_suffix(out)
     recordings = corpora_from(corpus, keep_absent=True)
     x, bad = usable(features, recordings, cache, jobs)
-    unusable = [{"utterance": one.row, "file": one.file, "reason": one.reason} for one in bad]
-    counted = f"{len(bad)} of {len(recordings)} utterances cannot be used"
+    unusable = [
+        {"utterance": recording.row, "file": recording.file, "reason": recording.reason}
+        for recording in bad
+    ]
+    counts = f"{len(bad)} of {len(recordings)} utterances cannot be used"
     warn([str(recording) for recording in bad[:SHOWN]])
     if len(bad) > SHOWN:
         warn([f"and {len(bad) - SHOWN} more, --json FILE lists all"])
@@ -77,22 +78,18 @@ def extract(
             write_json(
                 json, {"corpus": recordings.name, "features": features, "unusable": unusable}
             )
-        left = "mend them" if skip_bad else "mend them, or leave them out with --skip-bad"
-        raise AudioError(f"{counted}: {left}")
+        remedy = "repair them" if skip_bad else "repair them, or leave them out with --skip-bad"
+        raise AudioError(f"{counts}: {remedy}")
     good = recordings.select(
         np.setdiff1d(np.arange(len(recordings)), [recording.row for recording in bad])
     )
     write_vectors(out, x, good, FEATURE_SETS[features].names)
     utterances, dims = x.shape
     if bad:
-        warn([f"{counted}: left out"])
+        warn([f"{counts}: left out"])
     if json != "-":
-        print(
-            printable(
-                f"{out}: {utterances} utterances, {dims} numbers each"
-                + (f", {len(bad)} left out" if bad else "")
-            )
-        )
+        omission = f", {len(bad)} left out" if bad else ""
+        print_lines([f"{out}: {utterances} utterances, {dims} numbers each{omission}"])
     if json:
         write_json(
             json,

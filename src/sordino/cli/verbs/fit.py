@@ -1,55 +1,57 @@
-"""`sordino fit`: from policies and recordings to a bundle for a device, and what attackers get of
-what it lets out.
-"""
+"""`sordino fit`: from policies and recordings to a bundle for a device, with an audit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from sordino.cli.keys import BundleVersion, Expires, SignKey, signed, usable
+from sordino.cli.fit_results import (
+    bundle_card,
+    print_results,
+    print_rounding,
+    without_bounds,
+    write_report,
+)
+from sordino.cli.keys import (
+    BundleVersionOption,
+    ExpiresOption,
+    SignOption,
+    check_signing,
+    sign_bundle,
+)
 from sordino.cli.options import (
     CACHE,
     CORES,
-    Cache,
+    AttackersOption,
+    CacheOption,
     CorpusOption,
-    Jobs,
-    Json,
-    Out,
-    Seed,
-    console,
+    FeaturesOption,
+    JobsOption,
+    JsonOption,
+    OutOption,
+    SeedOption,
+    attacker_families,
     corpora_from,
-    write_json,
 )
-from sordino.cli.verbs.reproduce import Attackers, Features, families
+from sordino.cli.output import console, write_json
 from sordino.progress import printable
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
+    from sordino.cli.fit_results import Rounding
     from sordino.corpora.table import Corpus
-    from sordino.export.quantisation import Change
     from sordino.policy import Policy
-    from sordino.study.fitting.card import Fitted, Muted
-    from sordino.study.fitting.selection import Reached
+    from sordino.study.fitting.card import Fitted
 
-NONE_WITHIN = 1
-"""The exit status where no release is within the budget of some policy."""
+NONE_WITHIN: Final = 1
+"""The exit status if no release is within the budget of some policy."""
 
-BEFORE_ROUNDING = "All figures but those of 8 bits are from before rounding. What no attacker exceeds is not known after it."
-"""What a reader of a rounded bundle must know of its figures."""
-
-Files = Annotated[
+PolicyFilesOption = Annotated[
     list[Path],
     typer.Option(
-        "--policy",
-        metavar="FILE",
-        help="A policy as TOML; again for more that one bundle is to serve.",
+        "--policy", metavar="FILE", help="A policy as TOML; repeatable for several in one bundle."
     ),
 ]
 BudgetOption = Annotated[
@@ -59,111 +61,107 @@ BudgetOption = Annotated[
         metavar="AUC",
         min=0.5,
         max=1.0,
-        help="The largest AUC of an attacker that is accepted, "
-        "of anything hidden, on validation speakers; before that of the policies.",
+        help="Largest accepted AUC of an attacker on validation speakers, for every hidden "
+        "attribute; replaces that of the policies.",
     ),
 ]
-Int8 = Annotated[
+Int8Option = Annotated[
     bool,
     typer.Option(
-        "--int8",
-        help="Weights in a quarter of the size, and other numbers: attacked again before it ships.",
+        "--int8", help="Round weights to 8 bits, a quarter of the size, and attack the result."
     ),
 ]
-Report = Annotated[
+ReportOption = Annotated[
     Path | None,
-    typer.Option("--report", metavar="DIR", help="Also write estimates.csv and card.json there."),
+    typer.Option("--report", metavar="PATH", help="Also write estimates.csv and card.json there."),
 ]
 
 
 def fit(
-    policy: Files,
+    policy: PolicyFilesOption,
     corpus: CorpusOption,
-    out: Out,
+    out: OutOption,
     budget: BudgetOption = None,
-    features: Features = "mel",
-    int8: Int8 = False,
-    audit: Attackers = "quick",
-    report: Report = None,
-    sign: SignKey = None,
-    bundle_version: BundleVersion = None,
-    expires: Expires = None,
-    cache: Cache = CACHE,
-    seed: Seed = 0,
-    jobs: Jobs = CORES,
-    json: Json = None,
+    features: FeaturesOption = "mel",
+    int8: Int8Option = False,
+    attackers: AttackersOption = "quick",
+    report: ReportOption = None,
+    sign: SignOption = None,
+    bundle_version: BundleVersionOption = None,
+    expires: ExpiresOption = None,
+    cache: CacheOption = CACHE,
+    seed: SeedOption = 0,
+    jobs: JobsOption = CORES,
+    json: JsonOption = None,
 ) -> None:
-    """Fit a release for each policy, attack it, and write a bundle that a device runs.
+    """Fit a release for each policy, attack it, and write a bundle for a device.
 
-    With a budget the release is the one that keeps the most of the required emotion, as whoever
-    retrains on it tells it, among those of which no attacker gets more on validation speakers.
-    Status 1 where there is none: nothing is written then. With --sign the bundle is signed by a
-    private key (`sordino bundle key` makes one).
+    With a budget, the command selects the release with the best utility for a retrained model among
+    the releases within the budget on validation speakers. If there is none, it writes nothing and
+    ends with status 1. With --sign, a private key signs the bundle (`sordino bundle key` makes
+    one).
 
-    \b
     Example:
-      sordino fit --policy policy.toml --corpus ravdess=data/ravdess --out mute.sordino --budget
-      0.55
+      sordino fit --policy policy.toml --corpus ravdess=data/ravdess \\
+        --corpus emodb=data/emodb --budget 0.6 --out mute.sordino
     """
     from dataclasses import replace
 
     from sordino.study.fitting import fit as study
 
-    options = replace(study.OPTIONS, families=families(audit), seed=seed)
-    usable(sign, bundle_version, expires)
+    check_signing(sign, bundle_version, expires)
     recordings, policies = corpora_from(corpus), _policies(policy)
     fitted = study.fit(
         recordings,
         policies,
         features=features,
         budget=budget,
-        options=options,
+        options=replace(study.OPTIONS, families=attacker_families(attackers), seed=seed),
         cache=cache,
         jobs=jobs,
     )
     rounded = _rounded(fitted, recordings, features, cache, jobs) if int8 and fitted.within else {}
-    fitted = _unbounded(fitted) if rounded else fitted
-    state = "not written"
-    ships = fitted.within and all(one.holds for changes in rounded.values() for one in changes)
+    fitted = without_bounds(fitted) if rounded else fitted
+    signature = "not written"
+    ships = fitted.within and all(
+        change.holds for changes in rounded.values() for change in changes
+    )
     if ships:
         _write(fitted, out, rounded)
-        state = signed(out, sign, bundle_version, expires)
+        signature = sign_bundle(out, sign, bundle_version, expires)
     if report:
-        _report(fitted, report, rounded)
+        write_report(fitted, report, rounded)
     if json:
-        write_json(
-            json,
-            _card(fitted, rounded) | {"bundle": str(out) if ships else None, "signature": state},
-        )
+        state = {"bundle": str(out) if ships else None, "signature": signature}
+        write_json(json, bundle_card(fitted, rounded) | state)
     if json != "-":
-        _tell(fitted, console())
-        _tell_rounded(rounded, console())
+        terminal = console()
+        print_results(fitted, terminal)
+        print_rounding(rounded, terminal)
         if ships:
-            typer.echo(f"The bundle is {state}.")
+            typer.echo(f"The bundle is {signature}.")
             typer.echo(printable(str(out)))
     if not ships:
         raise typer.Exit(NONE_WITHIN)
 
 
 def _policies(files: list[Path]) -> dict[str, Policy]:
-    """Each policy by the name of its file. Raises `PolicyError` for two of one name."""
+    """Each policy by the stem of its file. Raises `PolicyError` for two equal stems."""
     from sordino.errors import PolicyError
     from sordino.policy import read
 
     names = [file.stem for file in files]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if duplicates := sorted({name for name in names if names.count(name) > 1}):
         raise PolicyError(
-            f"--policy {', '.join(twice)} comes twice, expected files of different names: rename "
-            "one"
+            f"--policy {', '.join(duplicates)} comes twice, expected files of different names: "
+            "rename one"
         )
     return {name: read(file) for name, file in zip(names, files, strict=True)}
 
 
-def _rounded(
-    fitted: Fitted, recordings: Corpus, features: str, cache: Path, jobs: int
-) -> dict[str, list[Change]]:
-    """What rounding to 8 bits changes, by policy: the first draw's release is written both ways and
-    attacked twice.
+def _rounded(fitted: Fitted, recordings: Corpus, features: str, cache: Path, jobs: int) -> Rounding:
+    """The effect of rounding to 8 bits by policy: the release of the first draw is written and
+    attacked with and without it.
     """
     from sordino.corpora import split
     from sordino.export.quantisation import rounding
@@ -171,177 +169,31 @@ def _rounded(
     from sordino.study.fitting.fit import OPTIONS
 
     emotions = next(iter(fitted.policies.values())).policy.emotions
-    corpus, x = (
-        recordings.with_emotions(emotions),
-        protocol.vectors(features, recordings, emotions, cache, jobs),
-    )
+    corpus = recordings.with_emotions(emotions)
+    x = protocol.vectors(features, recordings, emotions, cache, jobs)
     parts = split.three_party(corpus, fitted.seed)
-    asked = partial(rounding, features=fitted.features, scale=OPTIONS.scale, seed=fitted.seed)
+    compare = partial(rounding, features=fitted.features, scale=OPTIONS.scale, seed=fitted.seed)
     return {
-        name: asked(x, corpus, parts, one.policy, one.family)
-        for name, one in fitted.policies.items()
+        name: compare(x, corpus, parts, release.policy, release.family)
+        for name, release in fitted.policies.items()
     }
 
 
-def _tell_rounded(rounded: dict[str, list[Change]], console: Console) -> None:
-    """A line a policy and secret, and what all other figures are of."""
-    from sordino.report.tables import number
-
-    for name, changes in rounded.items():
-        for one in changes:
-            verdict = (
-                ""
-                if one.holds
-                else ": more than its interval, so nothing is written: leave --int8 out"
-            )
-            console.print(
-                f"{name}, 8 bits: {one.secret}, AUC {number(one.rounded.value)}, unrounded "
-                f"{number(one.full.value)} "
-                f"[{number(one.full.low)}, {number(one.full.high)}]{verdict}",
-                soft_wrap=True,
-                highlight=False,
-                markup=False,
-            )
-    if rounded:
-        console.print(BEFORE_ROUNDING, soft_wrap=True, highlight=False, markup=False)
-
-
-def _unbounded(fitted: Fitted) -> Fitted:
-    """The same without what no attacker exceeds: bounds are those of decisions that were not
-    rounded.
-    """
-    from dataclasses import replace
-
-    return replace(
-        fitted,
-        joint={},
-        policies={name: replace(one, bounds={}) for name, one in fitted.policies.items()},
-    )
-
-
-def _card(fitted: Fitted, rounded: dict[str, list[Change]]) -> dict[str, Any]:
-    """What goes with the bundle; where it is rounded, what that changes."""
-    if not rounded:
-        return fitted.card()
-    told = {name: {one.secret: _change(one) for one in of} for name, of in rounded.items()}
-    card = fitted.card()
-    return card | {"rounded": told, "how": f"{card['how']} {BEFORE_ROUNDING}"}
-
-
-def _change(one: Change) -> dict[str, float]:
-    return {"auc": round(one.rounded.value, 4), "unrounded": round(one.full.value, 4)}
-
-
-def _write(fitted: Fitted, out: Path, rounded: dict[str, list[Change]]) -> None:
-    """The bundle, of 8 bits where rounding was asked for and judged."""
+def _write(fitted: Fitted, out: Path, rounded: Rounding) -> None:
+    """Write the bundle, with 8 bits if rounding was measured."""
     from sordino import export
 
-    made = {
-        name: (one.policy, one.release)
-        for name, one in fitted.policies.items()
-        if one.release is not None
+    releases = {
+        name: (entry.policy, entry.release)
+        for name, entry in fitted.policies.items()
+        if entry.release is not None
     }
     export.write(
         out,
         fitted.preprocess,
-        made,
+        releases,
         features=fitted.features,
-        card=_card(fitted, rounded),
+        card=bundle_card(fitted, rounded),
         int8=bool(rounded),
         seed=fitted.seed,
     )
-
-
-def _report(fitted: Fitted, folder: Path, rounded: dict[str, list[Change]]) -> None:
-    """Everything that was measured on test speakers, and the card."""
-    import pandas as pd
-
-    from sordino import storage
-    from sordino.report.release_page import csv
-
-    tables = [
-        one.estimates.assign(condition=f"policy={name}") for name, one in fitted.policies.items()
-    ]
-    storage.write(
-        folder / "estimates.csv", csv(pd.concat([*tables, fitted.together], ignore_index=True))
-    )
-    write_json(str(folder / "card.json"), _card(fitted, rounded))
-
-
-def _tell(fitted: Fitted, console: Console) -> None:
-    """Tables and verdicts for somebody at a terminal."""
-    for name, one in fitted.policies.items():
-        if one.validation:
-            console.print(_table(f"{name}: validation speakers", one.validation, one.budget))
-        if one.measured:
-            console.print(_table(f"{name}: test speakers", one.measured, one.budget, _bound(one)))
-        unlabelled = [
-            f"{secret} is hidden but not labelled: it could not be checked."
-            for secret in one.unlabelled
-        ]
-        for line in (one.verdict, *unlabelled):
-            console.print(line, soft_wrap=True, highlight=False, markup=False)
-    for line in (*_together(fitted), f"Commercial use: {fitted.commercial_use}."):
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
-
-
-def _table(title: str, found: Sequence[Reached], budget: float | None, bound: str = "") -> Table:
-    """What is kept and what leaks, a row a release; the largest leak against the budget."""
-    from rich.table import Table
-
-    from sordino.report.tables import limits, number
-
-    secrets = [
-        name.replace("-", " ") for name in found[0].leaks
-    ]  # which may go on in a second line
-    table = Table(
-        "release", "required, AUC", *secrets, "budget", title=title, caption=bound or None
-    )
-    for one in found:
-        cells = [
-            f"{number(some.value)} {limits(some)}" for some in (one.utility, *one.leaks.values())
-        ]
-        verdict = (
-            ""
-            if budget is None or one.release == "none"
-            else "within"
-            if one.within(budget)
-            else "above"
-        )
-        table.add_row(one.release, *cells, verdict)
-    return table
-
-
-def _bound(one: Muted) -> str:
-    """What no attacker exceeds, in a line; nothing where there is no bound."""
-    from sordino.report.tables import number
-
-    found = {secret: bound for (secret, given), bound in one.bounds.items() if not given}
-    listed = [
-        f"{secret} {number(bound.auc)}, upper limit {number(bound.auc_high)}"
-        for secret, bound in found.items()
-    ]
-    return (
-        f"No attacker who sees one vector exceeds an AUC of: {'; '.join(listed)}." if listed else ""
-    )
-
-
-def _together(fitted: Fitted) -> list[str]:
-    """What several policies cost: who sees an utterance as each of them releases it."""
-    from sordino.report.tables import number
-
-    lines = []
-    for name, told in fitted.all_told().items():
-        figures = ", ".join(f"{secret} {number(one.value)}" for secret, one in told.items())
-        bounds = {
-            s: one
-            for (policy, s, given), one in fitted.joint.items()
-            if policy == name and not given
-        }
-        limit = ", ".join(f"{secret} {number(one.auc)}" for secret, one in bounds.items())
-        lines.append(
-            f"Who sees one utterance under every policy gets of what {name} hides an AUC of: "
-            f"{figures}"
-            f"{f' (no attacker more than {limit}, as estimated)' if limit else ''}."
-        )
-    return lines
