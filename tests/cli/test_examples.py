@@ -26,7 +26,7 @@ from tests.device.synthetic_sound_bundle import RATE, place, said
 EXAMPLES: Final = [
     (name, line) for name, command in commands().items() for line in examples(command)
 ]
-SLOW: Final = ("demo", "reproduce", "compare", "study", "fit", "bench", "words")
+SLOW: Final = ("audit", "demo", "reproduce", "compare", "study", "fit", "bench", "words")
 """Verbs that fit models or measure time."""
 DIFFERS: Final = ("corpus check",)
 """Commands that end with status 1, since a synthetic corpus differs from the published counts."""
