@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from sordino.attack.attackers import kernels
 from sordino.attack.secret import Secret
-from sordino.attack.selftest import SCENES, planted
+from sordino.attack.selftest import LEAKS, plant
 from sordino.attack.significance import permutation_test
 
 
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=100)
     parser.add_argument("--shuffles", type=int, default=99)
     parser.add_argument(
-        "--only", action="append", choices=list(SCENES), help="this kind of table; again for more"
+        "--only", action="append", choices=list(LEAKS), help="this kind of table; again for more"
     )
     parser.add_argument(
         "--naive", type=int, default=20, help="tables of the naive test, which is slower"
@@ -41,11 +41,12 @@ def main() -> None:
         f"{'planted':10} {'Bayes AUC':>9} {'leak':>6} {'of':>5} {'cannot tell':>12} {'seconds':>8}",
         flush=True,
     )
-    for name in given.only or SCENES:
-        bayes = SCENES[name][1]
+    for name in given.only or LEAKS:
+        bayes = LEAKS[name][1]
         began = time.perf_counter()
         found = workers(
-            joblib.delayed(told)(name, seed, given.shuffles, False) for seed in range(given.seeds)
+            joblib.delayed(verdict)(name, seed, given.shuffles, False)
+            for seed in range(given.seeds)
         )
         seconds = (time.perf_counter() - began) / given.seeds
         print(
@@ -56,7 +57,8 @@ def main() -> None:
         )
     if given.only is None or "none" in given.only:
         naive = workers(
-            joblib.delayed(told)("none", seed, given.shuffles, True) for seed in range(given.naive)
+            joblib.delayed(verdict)("none", seed, given.shuffles, True)
+            for seed in range(given.naive)
         )
         print(
             f"none, each utterance taken for a speaker: {naive.count('leak')} of {len(naive)} are "
@@ -64,11 +66,11 @@ def main() -> None:
         )
 
 
-def told(name: str, seed: int, shuffles: int, naive: bool) -> str:
+def verdict(name: str, seed: int, shuffles: int, naive: bool) -> str:
     """The verdict on one table; with `naive` every row is a speaker."""
-    table = planted(name, seed)
+    table = plant(name, seed)
     speaker = np.arange(len(table.x)) if naive else table.speaker
-    families = ("linear",) if naive else kernels.FAMILIES
+    families = ("linear",) if naive else kernels.KERNEL_FAMILIES
     with threadpool_limits(1):
         secret = Secret.of("secret", table.secret, speaker)
         return permutation_test.judge(

@@ -1,4 +1,4 @@
-"""What a policy hides beside gender is asked too: how old somebody is, and who."""
+"""Attacks on attributes that a policy hides beside gender: age and identity."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def aged(strength: float = 3.0) -> Planted:
 
 
 @cache
-def asked(what: str, policy: Policy = EVERYTHING) -> attack.Attacked:
+def asked(what: str, policy: Policy = EVERYTHING) -> attack.AttackResult:
     given = aged()
     release: Any = Constant() if what == "constant" else Identity(16)
     return attack.run(
@@ -53,13 +53,13 @@ def auc(what: str, target: str) -> float:
     return metrics.auc((rows["truth"] == 1).to_numpy(), rows["score"].to_numpy())
 
 
-def test_age_and_speaker_are_told_of_what_is_not_protected_and_not_of_what_says_nothing() -> None:
+def test_age_and_speaker_leak_without_a_release_only() -> None:
     for target in ("age", "speaker"):
         assert auc("none", target) > 0.85
         assert auc("constant", target) == pytest.approx(0.5, abs=0.05)
 
 
-def test_only_test_speakers_of_known_age_are_asked_about() -> None:
+def test_only_test_speakers_of_known_age_are_attacked() -> None:
     given, found = aged(), asked("none").predictions
     rows = found[(found["target"] == "age") & (found["knowledge"] == "semi-informed")]
     older = given.corpus.older(given.parts.risk.rows)
@@ -73,14 +73,14 @@ def test_only_test_speakers_of_known_age_are_asked_about() -> None:
     assert set(claims["speaker"]) == set(given.corpus.speaker[test])
 
 
-def test_who_is_not_to_be_hidden_is_not_asked_about_and_nothing_else_changes() -> None:
+def test_only_hidden_attributes_are_attacked() -> None:
     plain, more = (asked("none", policy).predictions for policy in (POLICY, EVERYTHING))
     assert not {"age", "speaker"} & set(plain["target"])
     same = more[~more["target"].isin(["age", "speaker"])].reset_index(drop=True)
     pd.testing.assert_frame_equal(same, plain)
 
 
-def test_an_attribute_that_nobody_labelled_is_named_and_the_page_says_so(tmp_path: Any) -> None:
+def test_an_attribute_without_labels_is_listed_on_the_page(tmp_path: Any) -> None:
     given = planted(speakers=20, rows=8)
     audit = attack.run(
         Identity(16),
@@ -110,7 +110,7 @@ def test_estimates_and_page_hold_them(tmp_path: Any) -> None:
     assert "who speaks" in page
 
 
-def test_what_is_hidden_from_a_line_is_that_of_the_policy() -> None:
+def test_erasure_hides_the_attributes_of_the_policy() -> None:
     given = aged()
     rows = given.parts.transform.rows
     assert len(hidden(POLICY, given.corpus, rows)) == 2
@@ -127,7 +127,7 @@ def test_what_is_hidden_from_a_line_is_that_of_the_policy() -> None:
     assert left[EVERYTHING.hide] < 1e-3
 
 
-def test_the_bound_of_a_drawn_release_covers_age_where_it_is_hidden() -> None:
+def test_the_bound_of_a_drawn_release_covers_hidden_age() -> None:
     given = aged()
     found = bounds(DrawnFitter(EVERYTHING), lambda _: given.z, given.corpus, given.parts.transform)
     assert ("age", "") in found
@@ -140,6 +140,13 @@ def test_older_means_older_than_the_median_of_the_speakers_named() -> None:
     )
     corpus = table.make("made", rows)
     assert corpus.older(np.arange(4)).tolist() == [0, 0, 0, 1, -1, 1]  # of 21, 30 and 40
-    assert corpus.older(np.array([5])).tolist() == [0, 0, 0, 0, -1, 1]  # nobody is older: as old is
-    assert corpus.older(np.array([4])).tolist() == [-1] * 6  # nobody's age is known
+    assert corpus.older(np.array([5])).tolist() == [
+        0,
+        0,
+        0,
+        0,
+        -1,
+        1,
+    ]  # equal ages count as older if no age is above
+    assert corpus.older(np.array([4])).tolist() == [-1] * 6  # no age is known
     assert table.make("made", rows.drop(columns="age")).older(np.arange(6)).tolist() == [-1] * 6

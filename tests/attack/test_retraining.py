@@ -1,6 +1,4 @@
-"""Attackers who retrain find what is planted, find nothing where nothing is, and never guess whom
-they saw.
-"""
+"""Retrained attackers find planted leaks, find none without a leak, and never score training speakers."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from numpy.typing import NDArray
 
 from sordino import metrics
 from sordino.attack import QUICK, retrain, retraining
-from sordino.attack import columns as guesses
+from sordino.attack.columns import GUESS_COLUMNS
 from sordino.attack.splits import crossfit
 from sordino.errors import AttackError
 from tests.attack.synthetic_voices import people
@@ -45,7 +43,7 @@ def uar(table: pd.DataFrame) -> float:
     return metrics.uar(table["truth"].to_numpy(), table["prediction"].to_numpy())
 
 
-def test_a_planted_gender_direction_is_found_and_after_its_removal_is_not() -> None:
+def test_a_planted_direction_is_found_until_it_is_removed() -> None:
     e, gender, speaker = scene(1.6)
     removed = e - np.outer(e @ DIRECTION, DIRECTION).astype(np.float32)
     own, test = rows(speaker, 0, 10), rows(speaker, 10, 20)
@@ -77,7 +75,7 @@ def test_a_secret_with_three_values_is_found() -> None:
     assert max(found.quality.values()) > 0.9
 
 
-def test_nothing_is_found_where_gender_is_drawn_by_lot() -> None:
+def test_random_gender_is_not_found() -> None:
     outside = 0
     for seed in range(12):
         e, _, speaker = scene(0, speakers=16, seed=seed)
@@ -94,7 +92,7 @@ def test_nothing_is_found_where_gender_is_drawn_by_lot() -> None:
     assert outside <= 4  # each is outside with probability 0.1: five of twelve are with 0.004
 
 
-def test_tested_rows_move_neither_the_attackers_nor_the_choice_of_the_best() -> None:
+def test_test_rows_change_neither_attackers_nor_selection() -> None:
     e, gender, speaker = scene(1)
     own, test = rows(speaker, 0, 10), rows(speaker, 10, 20)
     half = test[::2]
@@ -110,28 +108,28 @@ def test_tested_rows_move_neither_the_attackers_nor_the_choice_of_the_best() -> 
     pd.testing.assert_frame_equal(kept, second.guesses[columns], rtol=1e-6)
 
 
-def test_who_saw_a_speaker_knows_them_and_who_did_not_knows_nothing() -> None:
-    # every speaker has a mark of their own, in one dimension
+def test_marks_of_speakers_help_only_if_trained_on_them() -> None:
+    # every speaker has a mark in one dimension
     speaker = np.repeat([f"{one:02d}" for one in range(12)], 6)
     e = np.eye(12, dtype=np.float32)[speaker.astype(int)]
     gender = np.random.default_rng(0).permutation(np.arange(12) % 2)[speaker.astype(int)]
     turn = np.arange(len(e)) % 2
-    seen = retraining.by_plan(e, gender, speaker, crossfit(turn), families=LINEAR)
-    unseen = retraining.by_plan(
+    seen = retraining.retrain_by_plan(e, gender, speaker, crossfit(turn), families=LINEAR)
+    unseen = retraining.retrain_by_plan(
         e, gender, speaker, crossfit(speaker.astype(int) % 4), families=LINEAR
     )
     assert uar(seen.best) == 1
     assert uar(unseen.best) <= 0.5
 
 
-def test_every_tested_row_is_guessed_once_by_each_family_and_no_other_is() -> None:
+def test_each_family_guesses_every_test_row_once() -> None:
     e, gender, speaker = scene(1)
     own, test = rows(speaker, 0, 12), rows(speaker, 14, 18)[::2]
     found = retrain(e, gender, speaker, own, test, ks=(2, 5))
     assert set(found.guesses["attacker"]) == set(QUICK)
     for _, table in found.guesses.groupby("attacker"):
         assert sorted(table["row"]) == test.tolist()
-    assert list(found.guesses.columns) == list(guesses.COLUMNS)
+    assert list(found.guesses.columns) == list(GUESS_COLUMNS)
     assert (found.guesses["truth"] == gender[found.guesses["row"]]).all()
     for table in (found.guesses, found.patient):
         assert (table["speaker"] == speaker[table["row"]]).all()
@@ -142,7 +140,7 @@ def test_every_tested_row_is_guessed_once_by_each_family_and_no_other_is() -> No
     ]  # of six rows each
 
 
-def test_the_same_seed_gives_the_same_guesses_and_input_is_untouched() -> None:
+def test_guesses_are_repeatable_and_the_input_is_unchanged() -> None:
     e, gender, speaker = scene(0.5, speakers=12)
     before, state = e.copy(), repr(np.random.get_state())  # noqa: NPY002
     given = (e, gender, speaker, rows(speaker, 0, 6), rows(speaker, 6, 12))
@@ -169,7 +167,7 @@ def test_the_order_of_the_rows_does_not_matter() -> None:
     np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-9)
 
 
-def test_rows_of_unknown_gender_are_left_out_and_one_tested_gender_has_no_uar() -> None:
+def test_rows_of_unknown_gender_are_left_out() -> None:
     e, gender, speaker = scene(1)
     gender[rows(speaker, 10, 12)] = -1
     found = retrain(e, gender, speaker, rows(speaker, 0, 11), rows(speaker, 11, 14))
@@ -185,7 +183,7 @@ def test_what_cannot_be_attacked_is_refused() -> None:
     broken[3, 0] = np.nan
     with pytest.raises(
         AttackError,
-        match="speaker 09 is learnt from and tested, expected one of it: split by speaker",
+        match="speaker 09 is in training and test, expected one of them: split by speaker",
     ):
         retrain(e, gender, speaker, own, rows(speaker, 9, 20))
     with pytest.raises(AttackError, match="attackers oracle, expected some of linear"):
@@ -193,13 +191,13 @@ def test_what_cannot_be_attacked_is_refused() -> None:
     with pytest.raises(AttackError, match="attackers none, expected some of linear"):
         retrain(e, gender, speaker, own, test, families=[])
     with pytest.raises(
-        AttackError, match="239 vectors, 240 secrets, 240 speakers, expected one a row"
+        AttackError, match="239 vectors, 240 secrets, 240 speakers, expected one per row"
     ):
         retrain(e[1:], gender, speaker, own, test)
     with pytest.raises(AttackError, match="a vector is not finite"):
         retrain(broken, gender, speaker, own, test)
     with pytest.raises(
-        AttackError, match="120 and 0 rows of known secret to learn from and to test, expected some"
+        AttackError, match="120 and 0 rows of known secret for training and test, expected some"
     ):
         retrain(e, gender, speaker, own, test[:0])
     with pytest.raises(
@@ -213,6 +211,7 @@ def test_what_cannot_be_attacked_is_refused() -> None:
         retrain(e, gender, speaker, own[gender[own] == 0], test)
     mood = (np.arange(len(e)) % 2).astype(np.intp)
     with pytest.raises(
-        AttackError, match="a secret within speakers, expected one value a speaker: chance is"
+        AttackError,
+        match="a secret within speakers, expected one value per speaker: the chance level",
     ):
         retrain(e, mood, speaker, own, test, shuffles=3)

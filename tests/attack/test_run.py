@@ -1,4 +1,4 @@
-"""An audit measures test speakers only, with attackers who never saw them."""
+"""An audit measures test speakers only, with attackers that were trained on others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SEMI = "semi-informed"
 
 @cache
 def of(name: str) -> pd.DataFrame:
-    """What all quick attackers say of a release."""
+    """Guesses of all quick attackers on a release."""
     given = scene()
     release = (
         Constant()
@@ -39,9 +39,9 @@ def auc(table: pd.DataFrame, **where: Any) -> float:
     return metrics.auc((table["truth"] == 1).to_numpy(), table["score"].to_numpy())
 
 
-def test_every_attacker_says_something_of_every_test_utterance_and_of_no_other() -> None:
+def test_every_attacker_guesses_exactly_the_test_utterances() -> None:
     table, test, role = of("none"), scene().parts.test, scene().role
-    assert list(table.columns) == list(attack.COLUMNS)
+    assert list(table.columns) == list(attack.PREDICTION_COLUMNS)
     everyone = np.concatenate([scene().parts.risk.rows, scene().parts.transform.rows, test])
     expected = {
         "emotion": test,
@@ -63,10 +63,10 @@ def test_every_attacker_says_something_of_every_test_utterance_and_of_no_other()
     )
 
 
-def test_the_patient_attacker_sees_as_many_utterances_as_it_says_and_more_tell_more() -> None:
+def test_patient_attackers_recover_more_than_single_utterances() -> None:
     patient = of("rae-grl").query("knowledge == 'patient'")
     assert set(patient["target"]) == {"gender"}
-    assert set(patient["k"]) == {5}  # nobody has twenty utterances here
+    assert set(patient["k"]) == {5}  # no speaker has twenty utterances here
     assert set(patient["attacker"]) == {"pooled scores", "pooled vectors"}
     sizes = patient.groupby("attacker").size()
     assert sizes.nunique() == 1
@@ -75,7 +75,7 @@ def test_the_patient_attacker_sees_as_many_utterances_as_it_says_and_more_tell_m
     )
 
 
-def test_who_has_the_fitting_speakers_too_learns_from_them() -> None:
+def test_only_informed_attackers_train_on_fitting_speakers() -> None:
     given = scene()
     z = given.z.copy()
     fitting = given.parts.transform.rows
@@ -91,7 +91,7 @@ def test_who_has_the_fitting_speakers_too_learns_from_them() -> None:
         assert (one == other) is same
 
 
-def test_membership_is_found_where_a_release_remembers_and_not_where_nothing_is() -> None:
+def test_membership_is_found_if_the_release_memorises_only() -> None:
     given = scene()
     fitting = given.parts.transform.rows
 
@@ -119,7 +119,7 @@ def test_truth_and_labels_are_those_of_the_utterance() -> None:
     assert ((distinguish["truth"] == 1) == (distinguish["role"] == 2)).all()
 
 
-def test_the_ignorant_attacker_is_the_risk_model_on_what_is_released() -> None:
+def test_the_ignorant_attacker_is_the_risk_model() -> None:
     table, test = of("rae-grl"), scene().parts.test
     release = FITTERS["rae-grl"](POLICY, 0).fit(scene().z, scene().corpus, scene().parts.transform)
     before, after = risk()(scene().z[test]), risk()(release(scene().z[test]))
@@ -138,15 +138,13 @@ def test_a_planted_leak_is_found_by_each_family(family: str, target: str) -> Non
 
 
 @pytest.mark.parametrize("target", ["gender", "sensitive-vs-neutral"])
-def test_nothing_is_found_in_a_release_that_says_nothing(target: str) -> None:
+def test_a_constant_release_leaks_nothing(target: str) -> None:
     for family in QUICK:
         assert auc(of("constant"), knowledge=SEMI, target=target, attacker=family) == 0.5
     assert auc(of("constant"), knowledge="ignorant", target=target) == 0.5
 
 
-def test_what_the_papers_release_hides_from_an_ignorant_attacker_is_open_to_one_who_retrains() -> (
-    None
-):
+def test_retrained_attackers_recover_what_ignorant_ones_do_not() -> None:
     emotion = of("rae-grl").query("target == 'emotion'")
     assert (emotion.loc[emotion["role"] == 2, "prediction"] == 2).mean() < 0.25
     assert auc(of("rae-grl"), target="sensitive-vs-neutral", knowledge="ignorant") < 0.6
@@ -175,7 +173,7 @@ def test_semi_informed_attackers_learn_from_the_risk_party_only() -> None:
     pd.testing.assert_frame_equal(one, other)
 
 
-def test_labels_of_test_speakers_do_not_move_the_choice_of_the_best_attacker() -> None:
+def test_test_labels_do_not_change_the_selection() -> None:
     given = scene()
     corpus = Corpus(given.corpus.name, given.corpus.table.copy())
     test = given.parts.test
@@ -204,7 +202,7 @@ def test_an_audit_changes_nothing_and_is_the_same_again() -> None:
 
 
 @pytest.mark.slow
-def test_the_risk_model_is_fitted_on_the_risk_party_where_none_is_given() -> None:
+def test_the_default_risk_model_is_fitted_on_the_risk_party() -> None:
     given = scene()
     made = attack.run(
         Identity(16), given.z, given.corpus, given.parts, POLICY, families=("linear",)
@@ -221,7 +219,7 @@ def test_the_risk_model_is_fitted_on_the_risk_party_where_none_is_given() -> Non
     )
 
 
-def test_speakers_of_unknown_gender_count_for_emotion_and_not_for_gender() -> None:
+def test_speakers_of_unknown_gender_count_for_emotion_only() -> None:
     given = scene()
     corpus = Corpus(given.corpus.name, given.corpus.table.copy())
     nobody = sorted(speakers_of(corpus, given.parts.test))[0]
@@ -232,7 +230,7 @@ def test_speakers_of_unknown_gender_count_for_emotion_and_not_for_gender() -> No
     assert nobody not in set(table.loc[table["target"] == "gender", "speaker"])
 
 
-def test_detail_is_all_there_without_a_release_and_gone_where_everything_is_the_same() -> None:
+def test_detail_is_complete_without_a_release_and_else_lower() -> None:
     def detail(name: str) -> tuple[float, float]:
         table = of(name)
         intensity, back = (

@@ -1,5 +1,5 @@
-"""A secret's shuffles keep all that an attacker may know of folds and speakers; what nobody can
-shuffle is refused.
+"""Shuffles of a secret keep the counts of folds and speakers; a secret without a valid shuffle is
+refused.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import chisquare
 
 from sordino.attack import Audit
-from sordino.attack.secret import FOLDS, LEVEL, Secret
+from sordino.attack.secret import MAX_FOLDS, TEST_LEVEL, Secret
 from sordino.errors import AttackError
 
 Rows = NDArray[np.intp]
@@ -43,7 +43,7 @@ def of_speakers(secret: Secret, column: NDArray[np.float64]) -> NDArray[np.float
 
 
 @BETWEEN
-def test_shuffled_between_speakers_a_secret_stays_with_speakers_and_a_fold_keeps_its_values(
+def test_shuffles_between_speakers_keep_the_values_of_a_fold(
     secret: Secret,
 ) -> None:
     assert not secret.within
@@ -62,7 +62,7 @@ def test_shuffled_between_speakers_a_secret_stays_with_speakers_and_a_fold_keeps
 
 
 @WITHIN
-def test_shuffled_within_speakers_a_secret_keeps_the_counts_of_every_speaker(
+def test_shuffles_within_speakers_keep_the_counts_of_each(
     secret: Secret,
 ) -> None:
     assert secret.within
@@ -75,7 +75,7 @@ def test_shuffled_within_speakers_a_secret_keeps_the_counts_of_every_speaker(
 
 
 @EVERY
-def test_the_first_column_is_the_secret_and_the_same_seed_gives_the_same_table(
+def test_the_first_column_of_shuffles_is_the_secret(
     secret: Secret,
 ) -> None:
     fold = secret.folds()
@@ -90,7 +90,7 @@ def test_the_first_column_is_the_secret_and_the_same_seed_gives_the_same_table(
     assert secret.values.tolist() == kept.tolist()
 
 
-def test_what_the_caller_does_with_the_values_later_changes_nothing() -> None:
+def test_a_secret_copies_its_values() -> None:
     values, speaker = np.arange(12.0), np.arange(12)
     secret = Secret.of("age", values, speaker)
     values[:], speaker[:] = 0, 0
@@ -99,7 +99,7 @@ def test_what_the_caller_does_with_the_values_later_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("secret", [GENDER, EMOTION], ids=lambda secret: secret.name)
-def test_shuffling_forgets_what_was_there_on_average(secret: Secret) -> None:
+def test_shuffles_have_the_mean_of_their_group_on_average(secret: Secret) -> None:
     fold = secret.folds()
     table = secret.shuffles(fold, 2000)[:, 1:]
     unit = secret.speaker if secret.within else fold
@@ -137,7 +137,7 @@ def test_given_the_folds_all_arrangements_were_equally_likely() -> None:
 
 
 def arranged(secret: Secret, fold: Rows) -> int:
-    """Different tables whose groups keep their values, counted one by one."""
+    """The number of distinct tables with the same values in each group, counted one by one."""
     group = secret.speaker if secret.within else fold
     true = [sorted(secret.values[group == one].tolist()) for one in np.unique(group)]
     tables = (np.array(one) for one in set(permutations(secret.values.tolist())))
@@ -164,7 +164,7 @@ def test_arrangements_are_those_counted_one_by_one(values: list[int], speaker: l
         assert secret.arrangements(fold) == arranged(secret, fold)
 
 
-def test_rows_of_a_speaker_are_no_further_arrangements_of_a_secret_between_speakers() -> None:
+def test_rows_of_a_speaker_add_no_arrangements() -> None:
     one, many = (
         Secret.of("gender", np.repeat([0, 1] * 4, n), np.repeat(np.arange(8), n)) for n in (1, 9)
     )
@@ -194,30 +194,28 @@ def test_folds_share_no_speaker_and_have_every_value_evenly(
     assert every.tolist() == np.repeat(fold, rows).tolist()
     number = len(np.unique(fold))
     assert sorted(np.unique(fold)) == list(range(number))
-    assert 2 <= number <= min(FOLDS, *counts)
+    assert 2 <= number <= min(MAX_FOLDS, *counts)
     sizes = np.array(
         [np.bincount(fold[gender == value], minlength=number) for value in range(len(counts))]
     )
     assert sizes.min() >= 1
     assert (np.ptp(sizes, axis=1) <= 1).all()
     assert np.ptp(sizes.sum(axis=0)) <= 1
-    assert number == 2 or secret.arrangements(every) >= 1 / LEVEL
+    assert number == 2 or secret.arrangements(every) >= 1 / TEST_LEVEL
 
 
 @pytest.mark.parametrize(("speakers", "folds"), [(4, 2), (8, 2), (10, 3), (20, 5), (60, 5)])
-def test_few_speakers_get_fewer_folds_so_that_they_can_be_shuffled(
-    speakers: int, folds: int
-) -> None:
+def test_few_speakers_have_fewer_folds(speakers: int, folds: int) -> None:
     secret = Secret.of("gender", np.arange(speakers) % 2, np.arange(speakers))
     assert len(np.unique(secret.folds())) == folds
 
 
-def test_a_value_that_few_speakers_have_gets_as_many_folds_as_they_are() -> None:
+def test_a_rare_value_limits_the_number_of_folds() -> None:
     for few in (2, 3, 4):
         assert (
             len(np.unique(Secret.of("gender", np.arange(40) < few, np.arange(40)).folds())) == few
         )
-    assert len(np.unique(AGE.folds())) == FOLDS
+    assert len(np.unique(AGE.folds())) == MAX_FOLDS
     fear = np.array([["neutral", "happy"]] * 12)
     fear[:3, 1] = "fear"
     assert (
@@ -237,7 +235,7 @@ def test_the_order_of_the_rows_moves_no_speaker_to_another_fold(secret: Secret) 
         assert other.tolist() == one[order].tolist()
 
 
-def test_many_different_numbers_are_continuous_and_all_else_is_a_class() -> None:
+def test_numbers_with_many_values_are_continuous() -> None:
     assert AGE.classes == STRESS.classes == ()
     assert AGE.values.tolist() == np.repeat(np.arange(20.0, 33), 4).tolist()
     assert AGE.chance == STRESS.chance == GENDER.chance == 0.5
@@ -271,7 +269,7 @@ REFUSED: list[tuple[Any, Any, str]] = [
     (
         ["m", "m", "m"],
         [0, 1, 2],
-        "either: one value, m, in all rows, expected two or more: nothing to tell",
+        "either: one value, m, in all rows, expected two or more: nothing can be inferred",
     ),
     ([0, 1, 0, 0], [0, 0, 1, 1], "either: changes within 1 of 2 speakers, expected most"),
     (
@@ -288,7 +286,7 @@ REFUSED: list[tuple[Any, Any, str]] = [
 
 
 @pytest.mark.parametrize(("values", "speaker", "why"), REFUSED)
-def test_values_that_nobody_can_shuffle_are_refused(values: Any, speaker: Any, why: str) -> None:
+def test_values_without_a_valid_shuffle_are_refused(values: Any, speaker: Any, why: str) -> None:
     with pytest.raises(AttackError, match=why):
         Secret.of("either", values, speaker)
 
@@ -296,20 +294,18 @@ def test_values_that_nobody_can_shuffle_are_refused(values: Any, speaker: Any, w
 @pytest.mark.parametrize(
     ("values", "speaker", "why"), [one for one in REFUSED if len(one[0]) == len(one[1])]
 )
-def test_what_is_refused_is_so_in_any_order_of_the_rows(
-    values: Any, speaker: Any, why: str
-) -> None:
+def test_refusals_do_not_depend_on_row_order(values: Any, speaker: Any, why: str) -> None:
     for seed in range(5):
         order = np.random.default_rng(seed).permutation(len(values))
         with pytest.raises(AttackError, match=why):
             Secret.of("either", np.asarray(values)[order], np.asarray(speaker)[order])
 
 
-def test_a_secret_that_changes_within_most_speakers_is_one_within_them() -> None:
+def test_changes_within_most_speakers_make_a_secret_within() -> None:
     secret = Secret.of("either", [0, 1, 0, 1, 0, 0], [0, 0, 1, 1, 2, 2])
     assert secret.within
     table = secret.shuffles(np.array([0, 0, 1, 1, 0, 0]), 50)
-    assert (table[4:] == 0).all(), "who has one value alone keeps it"
+    assert (table[4:] == 0).all(), "a speaker with one value keeps it"
     assert secret.arrangements(np.zeros(6, np.intp)) == 4
 
 
@@ -318,7 +314,7 @@ def test_no_rows_are_refused() -> None:
         Secret.of("either", [], [])
 
 
-def test_one_speaker_of_a_value_is_too_few_to_learn_from_and_to_test() -> None:
+def test_a_value_with_one_speaker_is_refused() -> None:
     with pytest.raises(
         AttackError,
         match=r"gender: a value has 1 speaker\(s\), expected two or more.*: add speakers",

@@ -1,5 +1,5 @@
-"""Planted tables are as they are described, their best possible attacker as stated, and the test
-finds each leak.
+"""Synthetic tables match their description, the stated Bayes AUC is correct, and the test finds
+each leak.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from scipy.stats import f, norm
 
 from sordino import metrics
 from sordino.attack.secret import Secret
-from sordino.attack.selftest import DIMENSIONS, SCENES, SHARE, SPEAKERS, UTTERANCES, planted
+from sordino.attack.selftest import DIMENSIONS, LEAKS, N_SPEAKERS, SHARE, UTTERANCES, plant
 from sordino.attack.significance.permutation_test import judge
 
 Matrix = NDArray[np.float64]
 
 DRAWS = 200_000
-LEAKS = [name for name in SCENES if name != "none"]
+PLANTED = [name for name in LEAKS if name != "none"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", LEAKS)
+@pytest.mark.parametrize("name", PLANTED)
 def test_every_planted_leak_is_found(name: str) -> None:
     assert answer(name, seed=0) == "leak"
 
@@ -35,28 +35,28 @@ def test_where_nothing_is_planted_nothing_is_found() -> None:
 
 
 def answer(name: str, seed: int) -> str:
-    table = planted(name, seed)
+    table = plant(name, seed)
     return judge(
         table.x, Secret.of("gender", table.secret, table.speaker), shuffles=59, seed=seed
     ).answer
 
 
-@pytest.mark.parametrize("name", SCENES)
-def test_tables_are_of_the_size_described_and_the_secret_is_of_half_of_the_speakers(
+@pytest.mark.parametrize("name", LEAKS)
+def test_tables_have_the_described_size_and_a_balanced_secret(
     name: str,
 ) -> None:
     for seed in range(3):
-        table = planted(name, seed)
-        assert table.x.shape == (SPEAKERS * UTTERANCES, DIMENSIONS) == (1500, 24)
+        table = plant(name, seed)
+        assert table.x.shape == (N_SPEAKERS * UTTERANCES, DIMENSIONS) == (1500, 24)
         assert np.isfinite(table.x).all()
         assert np.bincount(table.speaker).tolist() == [50] * 30
         of = [np.unique(table.secret[table.speaker == one]).tolist() for one in range(30)]
         assert sorted(of) == [[0]] * 15 + [[1]] * 15
 
 
-@pytest.mark.parametrize("name", SCENES)
-def test_the_same_seed_gives_the_same_bytes_and_another_another_table(name: str) -> None:
-    one, again, other = (planted(name, seed) for seed in (5, 5, 6))
+@pytest.mark.parametrize("name", LEAKS)
+def test_tables_are_repeatable_and_differ_between_seeds(name: str) -> None:
+    one, again, other = (plant(name, seed) for seed in (5, 5, 6))
     assert one.x.tobytes() == again.x.tobytes()
     assert one.secret.tobytes() == again.secret.tobytes()
     assert one.speaker.tobytes() == again.speaker.tobytes()
@@ -64,9 +64,9 @@ def test_the_same_seed_gives_the_same_bytes_and_another_another_table(name: str)
     assert one.secret.tolist() != other.secret.tolist()
 
 
-def test_scenes_of_one_seed_share_no_numbers() -> None:
-    first = [planted(name).x[0, 0] for name in SCENES]
-    assert len(set(first)) == len(SCENES)
+def test_leaks_of_one_seed_share_no_numbers() -> None:
+    first = [plant(name).x[0, 0] for name in LEAKS]
+    assert len(set(first)) == len(LEAKS)
 
 
 def spreads(name: str, tables: int = 40) -> tuple[float, float]:
@@ -75,7 +75,7 @@ def spreads(name: str, tables: int = 40) -> tuple[float, float]:
     """
     found = []
     for seed in range(tables):
-        x = planted(name, seed).x.reshape(SPEAKERS, UTTERANCES, DIMENSIONS)
+        x = plant(name, seed).x.reshape(N_SPEAKERS, UTTERANCES, DIMENSIONS)
         within = x.var(axis=1, ddof=1).mean()
         between = x.mean(axis=1).var(axis=0, ddof=1).mean() - within / UTTERANCES
         found.append((within + between, between))
@@ -83,7 +83,7 @@ def spreads(name: str, tables: int = 40) -> tuple[float, float]:
     return float(variance), float(part)
 
 
-def test_marginals_are_of_variance_one_with_the_share_of_speakers() -> None:
+def test_marginals_have_variance_one_and_the_speaker_share() -> None:
     variance, between = spreads("none")
     assert variance == pytest.approx(1, abs=0.02)
     assert between == pytest.approx(SHARE, abs=0.02) == pytest.approx(0.36, abs=0.02)
@@ -99,7 +99,7 @@ def test_no_dimension_stands_alone() -> None:
     """Rotated, a shift of one dimension by 2 is one of many, in another direction in each table."""
     shifts = []
     for seed in range(60):
-        table = planted("mean", seed)
+        table = plant("mean", seed)
         shifts.append(
             table.x[table.secret == 1].mean(axis=0) - table.x[table.secret == 0].mean(axis=0)
         )
@@ -173,13 +173,13 @@ that describe them.
 """
 
 
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", LEAKS)
 def test_the_stated_auc_is_that_of_the_likelihood_ratio(name: str) -> None:
     draw, ratio = BAYES[name]
     random = np.random.default_rng(0)
     score = np.concatenate([ratio(draw(random, value)) for value in (0, 1)])
     assert metrics.auc(np.repeat([False, True], DRAWS), score) == pytest.approx(
-        SCENES[name][1], abs=0.006
+        LEAKS[name][1], abs=0.006
     )
 
 
@@ -196,7 +196,7 @@ def test_the_stated_auc_is_that_of_the_likelihood_ratio(name: str) -> None:
     ],
 )
 def test_the_stated_auc_is_exact_where_there_is_a_formula(name: str, auc: float) -> None:
-    assert SCENES[name][1] == pytest.approx(auc, abs=0.0006)
+    assert LEAKS[name][1] == pytest.approx(auc, abs=0.0006)
 
 
 @pytest.mark.parametrize(
@@ -209,17 +209,15 @@ def test_the_stated_auc_is_exact_where_there_is_a_formula(name: str, auc: float)
         ("rare", 1 + 0.05 * 64 / 24),
     ],
 )
-def test_planted_rows_are_longer_as_described_whatever_the_rotation(
-    name: str, found: float
-) -> None:
+def test_planted_rows_have_the_described_length(name: str, found: float) -> None:
     lengths = np.zeros(2)
     for seed in range(30):
-        table = planted(name, seed)
+        table = plant(name, seed)
         lengths += [np.square(table.x[table.secret == value]).mean() for value in (0, 1)]
     assert lengths[0] / 30 == pytest.approx(1, abs=0.03)
     assert lengths[1] / 30 == pytest.approx(found, abs=0.05)
 
 
-def test_a_scene_that_there_is_not_is_refused() -> None:
+def test_an_unknown_leak_is_refused() -> None:
     with pytest.raises(KeyError, match="loud"):
-        planted("loud")
+        plant("loud")

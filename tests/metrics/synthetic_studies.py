@@ -1,4 +1,6 @@
-"""Studies whose true figure is known, to count how often an interval over speakers misses it."""
+"""Synthetic studies with a known true figure, to count how often an interval over speakers misses
+it.
+"""
 
 from __future__ import annotations
 
@@ -143,7 +145,7 @@ def gender_head(shift: float, effect: float, metric: str) -> Situation:
 
 
 def detail(noise: float, effect: float) -> Situation:
-    """R² of vectors from noisy ones, each speaker with a level and an amount of noise of their own."""
+    """R² of vectors from noisy ones; level and noise differ between speakers."""
 
     def sample(rng: np.random.Generator, speakers: int, draws: int) -> Study:
         gender, draw, who = _frame(rng, speakers, draws, (8, 25))
@@ -202,8 +204,8 @@ def misses(
     samples: int,
     method: Callable[[Study, np.random.Generator], tuple[float, float]] | None = None,
 ) -> tuple[float, float, float]:
-    """The share of studies whose low limit lies above the truth, whose high limit lies below, and
-    the mean width.
+    """The shares of studies with the low limit above the truth and with the high limit below it,
+    and the mean width.
     """
     truth = truth_of(situation, speakers, draws)
     rng, own = np.random.default_rng(11), np.random.default_rng(13)

@@ -1,4 +1,4 @@
-"""No attacker who sees one bin does better than the bound, and its limit holds as often as it says."""
+"""No attacker with one bin exceeds the bound, and the limit holds at its level."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from sordino import metrics
 from sordino.errors import SordinoError
-from sordino.metrics.bound import Bound, bound, composed, contraction, identified
+from sordino.metrics.bound import Bound, bound, composition_bound, contraction, identification_bound
 
 Codes = NDArray[np.intp]
 
@@ -24,9 +24,7 @@ def people(
     p: list[float],
     q: list[float],
 ) -> tuple[Codes, Codes, Codes]:
-    """Bins of speakers of either value, whose own shares scatter about p or q: their means over
-    speakers.
-    """
+    """Bins of speakers of both values; shares of a speaker are random with mean p or q."""
     speaker = np.repeat(np.arange(count), rows)
     secret = (speaker % 2).astype(np.intp)
     bins = np.empty(len(speaker), np.intp)
@@ -64,28 +62,26 @@ def test_the_best_attacker_reaches_the_bound_and_none_exceeds_it(
         assert roc_auc_score(secret, scores[bins]) <= found.auc + 1e-9
 
 
-def test_nobody_tells_from_one_bin_who_speaks_better_than_the_limit() -> None:
+def test_the_identification_bound_holds_for_every_attacker() -> None:
     random = np.random.default_rng(0)
     speaker = np.repeat(np.arange(5), 40)
     bins = np.concatenate([random.choice(3, 40, p=random.dirichlet(np.ones(3))) for _ in range(5)])
-    limit = identified(bins, speaker, 3)
+    limit = identification_bound(bins, speaker, 3)
     every = [metrics.uar(speaker, np.array(names)[bins]) for names in product(range(5), repeat=3)]
     assert max(every) == pytest.approx(limit)
     assert limit <= 3 / 5
-    assert identified(np.zeros(200, int), speaker, 3) == pytest.approx(1 / 5)
+    assert identification_bound(np.zeros(200, int), speaker, 3) == pytest.approx(1 / 5)
 
 
 @pytest.mark.parametrize("speakers", [6, 12, 30])
 @pytest.mark.parametrize("spread", [0.02, 0.5])
-def test_the_limit_lies_below_the_truth_no_oftener_than_it_says(
-    speakers: int, spread: float
-) -> None:
+def test_the_limit_is_below_the_truth_at_its_level_at_most(speakers: int, spread: float) -> None:
     random, p, q = np.random.default_rng(0), [0.45, 0.55], [0.6, 0.4]
     missed = [bound(*people(random, speakers, 20, spread, p, q), 2).high < 0.15 for _ in range(400)]
     assert np.mean(missed) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 400)
 
 
-def test_the_limit_holds_for_three_bins_and_where_there_is_no_difference() -> None:
+def test_the_limit_holds_for_three_bins_and_no_difference() -> None:
     random, p = np.random.default_rng(1), [0.2, 0.3, 0.5]
     missed = [
         bound(*people(random, 12, 20, 0.2, p, [0.4, 0.25, 0.35]), 3).high < 0.2 for _ in range(300)
@@ -115,7 +111,7 @@ def test_few_speakers_have_no_limit_and_more_have_a_lower_one() -> None:
     assert highs[0] > highs[1] > highs[2]
 
 
-def test_randomised_response_contracts_what_is_told() -> None:
+def test_randomised_response_contracts_the_bound() -> None:
     random, epsilon = np.random.default_rng(4), np.log(3.0)
     bins = np.repeat([0, 1], 50000)
     kept = random.random(100000) < 3 / 4
@@ -129,23 +125,22 @@ def test_randomised_response_contracts_what_is_told() -> None:
     assert before.randomised(float("inf")) == before
 
 
-def test_the_product_of_marginals_is_no_bound_for_several_utterances() -> None:
-    """A speaker says 1 always or never, as a coin falls, for one secret; for the other each
-    utterance is a coin.
+def test_a_product_of_marginals_does_not_bound_several_rows() -> None:
+    """For one value all rows of a speaker are equal and random; for the other all rows are
+    independent.
     """
     k = 20
     one = np.full((2000, k), np.repeat([0, 1], 1000)[:, None])
     other = np.random.default_rng(5).integers(0, 2, (2000, k))
-    assert (
-        abs(one.mean() - other.mean()) < 0.02
-    )  # a single utterance tells nothing: the product's bound is 0
-    alike = [(rows == rows[:, :1]).all(axis=1).mean() for rows in (one, other)]
-    assert alike[0] - alike[1] > 0.99  # and twenty of them tell all
-    assert composed(0.5, k) > 0.999  # what differential privacy has to say of them
-    assert composed(0.01, k) == pytest.approx(0.0997, abs=1e-3)
+    # one utterance is no evidence, so the bound of the product is 0
+    assert abs(one.mean() - other.mean()) < 0.02
+    equal = [(rows == rows[:, :1]).all(axis=1).mean() for rows in (one, other)]
+    assert equal[0] - equal[1] > 0.99  # twenty utterances determine the value
+    assert composition_bound(0.5, k) > 0.999
+    assert composition_bound(0.01, k) == pytest.approx(0.0997, abs=1e-3)
 
 
-def test_speakers_who_are_all_alike_do_not_vouch_for_those_who_were_not_asked() -> None:
+def test_equal_speakers_leave_room_for_unsampled_ones() -> None:
     speaker = np.repeat(np.arange(20), 4)
     secret, always = speaker % 2, np.zeros(80, np.intp)
     found = bound(always, secret, speaker, 2)
@@ -174,7 +169,7 @@ def test_flips_over_three_bins_leave_no_attacker_above_the_bound() -> None:
     assert contraction(800.0, 2) == contraction(np.inf, 2) == 1
 
 
-def test_one_group_that_is_all_alike_does_not_hide_those_who_were_not_asked() -> None:
+def test_one_group_of_equal_speakers_leaves_room_for_others() -> None:
     random, below = np.random.default_rng(0), 0
     for _ in range(
         200

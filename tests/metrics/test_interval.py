@@ -1,5 +1,5 @@
-"""Intervals over speakers: against textbook figures, invariances, several draws, and what cannot be
-told.
+"""Intervals over speakers: against textbook figures, invariances, several draws, and
+undefined limits.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def test_a_table_worked_by_hand_with_two_strata():
     assert (found.low, found.high) == pytest.approx((expit(-width), expit(width)))
 
 
-def test_no_limits_are_wider_than_those_of_speakers_all_right_or_all_wrong():
+def test_no_limits_are_wider_than_clopper_and_pearsons():
     right = np.array(
         [0.0, *np.ones(7)]
     )  # one speaker of eight is wrong: the logit limits alone are [.32, .99]
@@ -67,7 +67,7 @@ def test_utterances_of_one_speaker_are_not_independent_evidence():
 
 
 @pytest.mark.parametrize("name", sorted(SITUATIONS))
-def test_neither_the_order_of_the_rows_nor_the_names_of_speakers_matter(name):
+def test_row_order_and_speaker_names_change_no_interval(name):
     study = SITUATIONS[name](np.random.default_rng(3), 34, 5)
     n = len(study.speaker)
     order = np.random.default_rng(4).permutation(n)
@@ -126,7 +126,7 @@ def test_a_draw_where_the_metric_is_not_defined_is_left_out():
     assert (found.n, found.speakers) == (8, 8)
 
 
-def test_a_single_speaker_in_a_stratum_joins_the_others_of_the_draw():
+def test_a_single_speaker_in_a_stratum_joins_another():
     right = np.random.default_rng(8).random(9)
     lonely = interval(mean_of(right), range(9), draw=[0] * 4 + [1] * 5, stratum="fffmffmmm")
     joined = interval(mean_of(right), range(9), draw=[0] * 4 + [1] * 5, stratum="ffffffmmm")
@@ -143,7 +143,7 @@ def test_draws_of_one_speaker_each_are_compared_with_each_other():
     assert found.high - found.value == pytest.approx(half * 8 / 7)
 
 
-def test_under_four_speakers_nobody_can_tell():
+def test_fewer_than_four_speakers_have_no_limits():
     values = np.random.default_rng(10).random(30)
     found = interval(mean_of(values), np.repeat(range(3), 10))
     assert found.value == pytest.approx(values.mean())
@@ -170,7 +170,7 @@ def test_a_secret_within_speakers_needs_four_in_all():
     assert found.low < found.value < found.high
 
 
-def test_when_everyone_is_right_the_limit_is_clopper_and_pearsons_over_speakers():
+def test_perfect_scores_have_clopper_and_pearsons_limit():
     found = interval(mean_of(np.ones(800)), np.repeat(range(8), 100))
     assert (found.value, found.high) == (1, 1)
     assert found.low == pytest.approx(0.025 ** (1 / 8))
@@ -179,7 +179,7 @@ def test_when_everyone_is_right_the_limit_is_clopper_and_pearsons_over_speakers(
     assert none.high == pytest.approx(1 - 0.025 ** (1 / 8))
 
 
-def test_perfect_separation_counts_no_more_speakers_than_the_smaller_group_supports():
+def test_the_smaller_group_limits_the_effective_speakers():
     male = np.repeat([False, True], [4, 20])
     found = interval(
         lambda rows: auc(male[rows], male[rows] * 1.0), range(24), stratum=male, group=male
@@ -188,7 +188,7 @@ def test_perfect_separation_counts_no_more_speakers_than_the_smaller_group_suppo
     assert found.low == pytest.approx(0.025 ** (1 / 8))
 
 
-def test_when_no_speaker_moves_the_metric_the_limits_still_are_apart():
+def test_limits_differ_if_no_speaker_has_an_influence():
     half = np.tile([0.0, 1.0], 10)
     found = interval(mean_of(half), np.repeat(range(10), 2))
     expected = stats.binomtest(5, 10).proportion_ci(0.95, "exact")
@@ -203,7 +203,7 @@ def test_a_draw_that_hangs_on_one_speaker_widens_the_interval():
     assert with_lone.high - with_lone.low > 3 * (without.high - without.low)
 
 
-def test_a_metric_that_hangs_on_one_speaker_cannot_be_told():
+def test_a_metric_that_depends_on_one_speaker_has_no_limits():
     counted = np.array([True, False, False, False, False])
     found = interval(lambda rows: 0.3 if counted[rows].any() else math.nan, range(5))
     assert found.value == 0.3
@@ -218,7 +218,7 @@ def test_limits_stay_inside_the_range_of_the_metric(bounds):
     assert bounds[0] <= found.low < found.value < found.high <= bounds[1]
 
 
-def test_a_difference_in_minus_one_to_one_is_the_same_metric_on_another_scale():
+def test_bounds_of_minus_one_to_one_are_a_change_of_scale():
     values = np.random.default_rng(13).random(9)
     plain, shifted = (
         interval(mean_of(values), range(9)),
@@ -266,7 +266,7 @@ def test_speakers_may_be_named_by_anything_hashable():
     assert tuples == interval(mean_of(values), range(6))
 
 
-def test_mistakes_of_the_caller_are_told():
+def test_mistakes_of_the_caller_are_refused():
     values = np.zeros(6)
     with pytest.raises(SordinoError, match="5 labels beside 6 speakers"):
         interval(mean_of(values), range(6), draw=range(5))

@@ -55,7 +55,7 @@ def test_the_correction_only_ever_makes_it_harder(pairs, share):
         assert plain.t / corrected.t == pytest.approx(math.sqrt(1 + len(a) * share / (1 - share)))
 
 
-def test_folds_that_all_agree_are_certain_and_one_fold_tells_nothing():
+def test_equal_folds_are_certain_and_one_fold_is_undefined():
     assert paired_t([0.5, 0.75], [0.25, 0.5]).p == 0
     assert paired_t([0.25, 0.5], [0.5, 0.75]).t == -math.inf
     assert (paired_t(A, A).t, paired_t(A, A).p) == (0, 1)
@@ -69,8 +69,8 @@ def test_folds_that_all_agree_are_certain_and_one_fold_tells_nothing():
 def differences(
     random: np.random.Generator, rows: int, folds: int, rounds: int
 ) -> tuple[list[float], list[float]]:
-    """Errors of two models that are equally good, over folds: y = u + v + noise, told from u or
-    from v alone.
+    """Errors of two models that are equally good, over folds: y = u + v + noise, predicted from
+    u or from v alone.
     """
     x = random.normal(size=(rows, 2))
     y = x.sum(axis=1) + random.normal(size=rows)
@@ -85,7 +85,7 @@ def differences(
     return errors
 
 
-def test_over_folds_that_share_training_data_the_plain_test_rejects_too_often_and_the_corrected_one_does_not():
+def test_shared_training_data_inflate_the_plain_test_only():
     random, studies = np.random.default_rng(0), 500
     plain = corrected = 0
     for _ in range(studies):
@@ -147,7 +147,7 @@ def test_a_test_that_could_not_be_made_counts_for_none():
     assert not benjamini_hochberg([math.nan]).significant.any()
 
 
-def test_mistakes_of_the_caller_are_told():
+def test_mistakes_of_the_caller_are_refused():
     with pytest.raises(SordinoError, match="expected twice"):
         paired_t([0.1, 0.2], [0.1])
     with pytest.raises(SordinoError, match="leave that fold out"):

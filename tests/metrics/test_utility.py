@@ -51,7 +51,7 @@ def test_f1_is_that_of_scikit_learn(rows):
 
 
 @given(pairs)
-def test_uar_is_macro_recall_of_scikit_learn_over_the_true_classes(rows):
+def test_uar_is_macro_recall_of_scikit_learn(rows):
     truth, prediction = np.array(rows).T
     classes = np.unique(truth)
     found = uar(truth, prediction)
@@ -76,7 +76,7 @@ def test_uar_of_each_gender_worked_by_hand():
         st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(-1, 1)), min_size=1, max_size=60
     )
 )
-def test_uar_of_each_gender_is_macro_recall_of_scikit_learn_and_genders_change_places(rows):
+def test_uar_by_gender_is_macro_recall_of_scikit_learn(rows):
     truth, guess, gender = np.array(rows).T
     found = uar_by_gender(truth, guess, gender)
     for code, value in found.items():
@@ -94,7 +94,7 @@ def test_uar_of_each_gender_is_macro_recall_of_scikit_learn_and_genders_change_p
     )
 
 
-def test_a_model_that_serves_one_gender_alone_has_the_largest_difference():
+def test_a_model_for_one_gender_has_the_largest_difference():
     truth, gender = np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])
     assert uar_difference(truth, np.array([1, 0, 0, 1]), gender) == 1
     assert uar_difference(truth, truth, gender) == 0
@@ -108,7 +108,7 @@ def test_membership_does_not_reward_saying_yes_to_all():
 
 
 @given(pairs)
-def test_unchanged_is_the_recall_of_after_when_before_is_taken_for_the_truth(rows):
+def test_unchanged_is_the_recall_of_after_given_before(rows):
     before, after = np.array(rows).T
     found = unchanged(before, after, Role.SENSITIVE)
     if 2 in before:
@@ -150,7 +150,7 @@ def test_a_required_role_that_is_never_found_scores_zero():
     assert f1(np.array([1, 1, 0]), np.array([0, 0, 0]), Role.REQUIRED) == 0
 
 
-def test_mistakes_of_the_caller_are_told():
+def test_mistakes_of_the_caller_are_refused():
     with pytest.raises(SordinoError, match="align the rows"):
         f1(TRUTH, BEFORE[:3], Role.NEUTRAL)
     with pytest.raises(

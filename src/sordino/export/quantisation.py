@@ -167,7 +167,7 @@ def attacked(
     families: Sequence[str] = QUICK,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """What attackers say of what a bundle lets out, in `sordino.attack.COLUMNS`: what estimates are
+    """What attackers say of what a bundle lets out, in `sordino.attack.PREDICTION_COLUMNS`: what estimates are
     made of.
 
     - `x`: features `(utterances, dims)` in the corpus' row order.

@@ -65,7 +65,7 @@ class Figure:
 def measure(
     predictions: Table, *, study: str = "", features: str = "", seed: int = 0, alone: bool = True
 ) -> Table:
-    """The estimates that follow from predictions (`sordino.attack.COLUMNS`), in the columns of the
+    """The estimates that follow from predictions (`sordino.attack.PREDICTION_COLUMNS`), in the columns of the
     contract.
 
     For every release, required emotion, level of knowledge and target there is one headline row a

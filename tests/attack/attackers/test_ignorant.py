@@ -15,7 +15,7 @@ from tests.attack.synthetic_scenes import QUICKLY, risk, scene
 from tests.release.synthetic_vectors import POLICY
 
 
-def test_the_size_of_the_risk_model_is_the_one_with_the_lowest_validation_loss() -> None:
+def test_the_validation_loss_selects_the_size_of_the_risk_model() -> None:
     given = scene()
     fitted = RiskFitter(POLICY, sizes=(4, 64), settings=Settings(epochs=20)).fit(
         given.z, given.corpus, given.parts.risk
@@ -24,7 +24,7 @@ def test_the_size_of_the_risk_model_is_the_one_with_the_lowest_validation_loss()
     assert fitted.model.emotion.in_features == (2, 32)[int(np.argmin(fitted.losses))]
 
 
-def test_the_risk_model_is_the_same_for_a_seed_and_sees_its_party_only() -> None:
+def test_the_risk_model_is_repeatable_and_uses_its_party_only() -> None:
     given = scene()
     others = np.setdiff1d(np.arange(len(given.z)), given.parts.risk.rows)
     changed = given.z.copy()
@@ -38,7 +38,7 @@ def test_the_risk_model_is_the_same_for_a_seed_and_sees_its_party_only() -> None
     )
 
 
-def test_the_score_of_the_risk_model_is_the_difference_of_log_posteriors() -> None:
+def test_the_risk_score_is_a_difference_of_log_posteriors() -> None:
     judgement = risk()(scene().z)
     expected = np.log(judgement.role[:, 2] / judgement.role[:, 0])
     sure = (judgement.role > 1e-30).all(axis=1)
@@ -55,7 +55,7 @@ def test_a_risk_party_that_cannot_be_learnt_from_is_refused() -> None:
         (
             given.z,
             Part(part.train, part.validation[:0]),
-            "keeps no utterance for validation, expected some: add speakers",
+            "has no utterance for validation, expected some: add speakers",
         ),
         (given.z[1:], part, "287 vectors for 288 utterances, expected a finite one for each"),
         (

@@ -1,5 +1,5 @@
-"""Attackers of many labels at once are scikit-learn's fitted fold by fold, and learn nothing from
-whom they guess.
+"""Kernel attackers equal scikit-learn's estimators fitted fold by fold, and are never trained on
+the speakers that they score.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from sklearn.neighbors import KNeighborsRegressor
 from sordino import metrics
 from sordino.attack.attackers import kernels
 from sordino.attack.attackers.kernels import (
-    FAMILIES,
+    KERNEL_FAMILIES,
     NEIGHBOURS,
     RIDGES,
-    WHOLE,
+    SPEAKER_RIDGES,
     Scores,
-    scaled,
+    scale,
     scores,
 )
 from sordino.attack.secret import Secret
@@ -97,7 +97,7 @@ def separated(x: Matrix, secret: Rows, speaker: Rows, families: Sequence[str]) -
     return max(metrics.auc(secret == 1, one.values[:, 0]) for one in found)
 
 
-def test_each_family_finds_what_it_is_for_and_a_line_finds_only_the_mean() -> None:
+def test_a_linear_attacker_finds_only_a_shift_of_the_mean() -> None:
     random = np.random.default_rng(0)
     speaker = np.repeat(np.arange(20), 20)
     secret = (speaker % 2).astype(np.intp)
@@ -114,7 +114,7 @@ def test_each_family_finds_what_it_is_for_and_a_line_finds_only_the_mean() -> No
         assert separated(x, secret, speaker, ["linear"]) < 0.6
 
 
-def test_who_sees_speakers_less_their_means_finds_a_width_among_unlike_voices() -> None:
+def test_centred_speakers_reveal_a_difference_in_variance() -> None:
     random = np.random.default_rng(0)
     speaker = np.repeat(np.arange(20), 30)
     secret = (speaker % 2).astype(np.intp)
@@ -138,7 +138,9 @@ def test_of_shuffled_labels_nothing_is_found_on_average() -> None:
     fold = secret.folds()
     shuffled = secret.shuffles(fold, 400)[:, 1:]
     for one in scores(x, shuffled, crossfit(fold), speaker):
-        first = np.unique(speaker, return_index=True)[1] if one.whole else np.arange(len(speaker))
+        first = (
+            np.unique(speaker, return_index=True)[1] if one.per_speaker else np.arange(len(speaker))
+        )
         auc = [
             metrics.auc(label == 1, said)
             for label, said in zip(shuffled[first].T, one.values.T, strict=True)
@@ -155,7 +157,7 @@ def test_kernel_ridge_is_that_of_scikit_learn_fold_by_fold(name: str, scale: str
     for ridge in RIDGES:
         said = found[f"{name}, ρ={ridge:g}, {scale}"]
         assert said.family == name.split()[0]
-        assert not said.whole
+        assert not said.per_speaker
         np.testing.assert_allclose(
             said.values, fold_by_fold(kernel, labels, fold, ridge), atol=1e-7
         )
@@ -182,7 +184,7 @@ def test_nearest_neighbours_are_those_of_scikit_learn(
 @pytest.mark.parametrize("less", [False, True], ids=["as they are", "less their means"])
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("name", NAMES)
-def test_whole_speakers_are_compared_by_the_mean_over_all_pairs_of_their_rows(
+def test_the_kernel_of_two_speakers_is_the_mean_over_pairs(
     name: str, scale: str, less: bool
 ) -> None:
     x, labels, fold, speaker = table()
@@ -202,19 +204,19 @@ def test_whole_speakers_are_compared_by_the_mean_over_all_pairs_of_their_rows(
             )
     away = np.eye(8) - 1 / 8  # the mean of all speakers is the origin
     first = np.unique(speaker, return_index=True)[1]
-    for ridge in WHOLE:
+    for ridge in SPEAKER_RIDGES:
         setting = f"{name}, ρ={ridge:g}, whole speakers, {scale}" + (
             ", less each speaker's mean" if less else ""
         )
         if name == "linear" and less:
             assert setting not in found  # nothing is left of the means
             continue
-        assert found[setting].whole
+        assert found[setting].per_speaker
         expected = fold_by_fold(away @ pairs @ away, labels[first], fold[first], ridge)
         np.testing.assert_allclose(found[setting].values, expected, atol=1e-8)
 
 
-def test_nobody_is_guessed_by_what_learnt_from_their_fold() -> None:
+def test_labels_of_a_fold_do_not_change_its_scores() -> None:
     x, labels, fold, speaker = table(14)  # enough for 25 neighbours not to be everyone
     first = np.unique(speaker, return_index=True)[1]
     before = of(x, labels, fold, speaker)
@@ -223,12 +225,12 @@ def test_nobody_is_guessed_by_what_learnt_from_their_fold() -> None:
         changed[fold == one] = np.random.default_rng(0).normal(0, 9, (14, 3))[speaker[fold == one]]
         after = of(x, changed, fold, speaker)
         for name, said in before.items():
-            own = (fold[first] if said.whole else fold) == one
+            own = (fold[first] if said.per_speaker else fold) == one
             assert said.values[own].tolist() == after[name].values[own].tolist()
             assert not np.allclose(said.values[~own], after[name].values[~own])
 
 
-def test_scores_are_linear_in_the_labels_whatever_else_stands_in_the_table() -> None:
+def test_scores_are_linear_in_the_labels() -> None:
     x, labels, fold, speaker = table()
     a, b = labels[:, :1], labels[:, 1:2]
     parts = [of(x, one, fold, speaker) for one in (a, b, 3 * a - 2 * b + 7, np.hstack([a, b]))]
@@ -240,7 +242,7 @@ def test_scores_are_linear_in_the_labels_whatever_else_stands_in_the_table() -> 
         np.testing.assert_allclose(both, np.hstack([one, other]), atol=1e-12)
 
 
-def test_the_order_of_the_rows_moves_no_score_and_the_input_is_untouched() -> None:
+def test_row_order_changes_no_score_and_the_input_stays() -> None:
     x, labels, fold, _ = table()
     kept = [one.copy() for one in (x, labels, fold)]
     order = np.random.default_rng(0).permutation(len(x))
@@ -250,7 +252,7 @@ def test_the_order_of_the_rows_moves_no_score_and_the_input_is_untouched() -> No
     assert all((one == before).all() for one, before in zip((x, labels, fold), kept, strict=True))
 
 
-def test_neither_unit_nor_origin_nor_precision_of_the_vectors_matters() -> None:
+def test_unit_origin_and_precision_change_no_score() -> None:
     x, labels, fold, speaker = table()
     plain, moved, units = (
         of(one, labels, fold, speaker) for one in (x, 100 - 7 * x, x * [1, 10, 0.1, 3])
@@ -285,7 +287,7 @@ def test_speakers_of_one_row_each_give_finite_scores() -> None:
         assert np.isfinite(said.values).all()
 
 
-def test_rows_that_are_the_same_within_each_speaker_give_finite_scores() -> None:
+def test_equal_rows_within_each_speaker_give_finite_scores() -> None:
     x, labels, fold, speaker = table()
     for said in scores(
         x[np.unique(speaker, return_index=True)[1]][speaker], labels, crossfit(fold), speaker
@@ -295,7 +297,7 @@ def test_rows_that_are_the_same_within_each_speaker_give_finite_scores() -> None
 
 def test_scaled_rows_are_centred_and_of_spread_one() -> None:
     x, *_ = table()
-    each, one = scaled(x, True), scaled(x, False)
+    each, one = scale(x, True), scale(x, False)
     np.testing.assert_allclose(each.std(axis=0), 1)
     np.testing.assert_allclose(np.mean(one.var(axis=0)), 1)
     np.testing.assert_allclose(
@@ -304,25 +306,25 @@ def test_scaled_rows_are_centred_and_of_spread_one() -> None:
     np.testing.assert_allclose([each.mean(axis=0), one.mean(axis=0)], 0, atol=1e-12)
 
 
-def test_a_dimension_that_is_not_constant_stays_beside_one_far_wider() -> None:
+def test_a_small_dimension_stays_beside_a_large_one() -> None:
     x = np.random.default_rng(0).normal(size=(50, 2)) * [1, 1e10]
-    assert scaled(x, True).shape == (50, 2)
+    assert scale(x, True).shape == (50, 2)
 
 
-def test_only_the_families_that_are_asked_for_answer() -> None:
+def test_only_the_requested_families_score() -> None:
     x, labels, fold, speaker = table()
-    for family in FAMILIES:
+    for family in KERNEL_FAMILIES:
         assert {one.family for one in scores(x, labels, crossfit(fold), speaker, [family])} == {
             family
         }
     everyone = of(x, labels, fold, speaker)
-    assert {one.family for one in everyone.values()} == set(FAMILIES)
-    assert not any(one.whole for one in of(x, labels, fold, None).values())
+    assert {one.family for one in everyone.values()} == set(KERNEL_FAMILIES)
+    assert not any(one.per_speaker for one in of(x, labels, fold, None).values())
     for said in everyone.values():
-        assert said.values.shape == (8 if said.whole else len(x), 3)
+        assert said.values.shape == (8 if said.per_speaker else len(x), 3)
 
 
-def test_a_table_of_few_different_rows_is_attacked_without_failing() -> None:
+def test_a_table_of_two_distinct_rows_gives_finite_scores() -> None:
     random = np.random.default_rng(0)
     speaker = np.repeat(np.arange(12), 30).astype(np.intp)
     labels = (speaker % 2)[:, None].astype(float)
@@ -334,4 +336,4 @@ def test_a_table_of_few_different_rows_is_attacked_without_failing() -> None:
 
 def test_a_ridge_that_rounding_swallows_is_raised() -> None:
     gram = np.full((50, 50), 1e12) - 1e-3 * np.eye(50)  # not quite positive
-    assert np.isfinite(kernels._solved(gram, 1e-9, np.ones((50, 1)))).all()
+    assert np.isfinite(kernels.solve_ridge(gram, 1e-9, np.ones((50, 1)))).all()

@@ -1,4 +1,4 @@
-"""The size of numbers decides nothing, and vectors that do not differ tell nothing."""
+"""The magnitude of numbers changes no verdict, and constant vectors are no leak."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_of_200_constant_tables_none_is_called_a_leak() -> None:
     for seed in range(200):
         x, secret = table(seed)
         families = (
-            kernels.FAMILIES if seed < 2 else ("nearest",)
+            kernels.KERNEL_FAMILIES if seed < 2 else ("nearest",)
         )  # which ranked rows by their order
         constant = np.full_like(x, constants[seed % len(constants)])
         decision = permutation_test.judge(constant, secret, families=families, shuffles=19)
@@ -52,9 +52,9 @@ def test_of_200_constant_tables_none_is_called_a_leak() -> None:
 
 def test_constant_vectors_reach_half_with_every_family() -> None:
     x, secret = table()
-    audited = Audit((*kernels.FAMILIES, "logistic", "svm-rbf", "forest", "mlp"), shuffles=19).run(
-        np.full_like(x, 0.1), secret.values.astype(int), secret.speaker
-    )
+    audited = Audit(
+        (*kernels.KERNEL_FAMILIES, "logistic", "svm-rbf", "forest", "mlp"), shuffles=19
+    ).run(np.full_like(x, 0.1), secret.values.astype(int), secret.speaker)
     assert (audited.decision.answer, audited.decision.p, audited.auc()) == (
         "no leak found",
         1.0,
@@ -63,7 +63,7 @@ def test_constant_vectors_reach_half_with_every_family() -> None:
     assert set(audited.guesses.loc[audited.guesses["k"] == 1, "score"]) == {0.0}
 
 
-def test_vectors_of_one_speaker_alone_tell_nothing() -> None:
+def test_vectors_that_mark_one_speaker_are_no_leak() -> None:
     x, secret = table()
     x = np.where((secret.speaker == 3)[:, None] & (np.arange(5) == 0), x, 0.0)
     assert judged(x, secret).answer == "no leak found"
@@ -110,7 +110,7 @@ def test_ordinary_numbers_keep_every_bit() -> None:
     for each in (False, True):
         centred, spread = x - x.mean(axis=0), x.std(axis=0)
         expected = centred / (spread if each else np.sqrt(np.mean(spread**2)))
-        assert kernels.scaled(x, each).tobytes() == expected.tobytes()
+        assert kernels.scale(x, each).tobytes() == expected.tobytes()
 
 
 def test_equal_rows_have_equal_scores_in_any_order() -> None:
@@ -158,7 +158,7 @@ def test_ranks_take_rounding_for_a_tie() -> None:
 )
 def test_numbers_that_are_none_are_refused(x: Matrix, message: str) -> None:
     with pytest.raises(AttackError, match=message):
-        kernels.vectors(x)
+        kernels.check_vectors(x)
 
 
 def test_the_spread_of_whole_numbers_is_theirs() -> None:

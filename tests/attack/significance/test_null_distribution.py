@@ -1,4 +1,4 @@
-"""The null says what means nothing: no more, and no less."""
+"""The null distribution of the UAR and its limits."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from sordino import metrics
-from sordino.attack import Null, patient, retrain
+from sordino.attack import Null, pool_scores, retrain
 from tests.attack.synthetic_voices import people
 
 
-def test_a_leak_stands_out_of_its_null_also_where_utterances_are_pooled() -> None:
+def test_a_leak_exceeds_its_null_single_and_pooled() -> None:
     e, speaker, _ = people(20, 12, seed=0, voice=0.4)
     gender = (speaker.astype(int) % 2).astype(np.intp)
     e[:, 0] += 1.6 * gender
@@ -22,7 +22,7 @@ def test_a_leak_stands_out_of_its_null_also_where_utterances_are_pooled() -> Non
     )
     alone, pooled = (
         metrics.uar(table["truth"].to_numpy(), table["prediction"].to_numpy())
-        for table in (found.best, patient(found.best, 12))
+        for table in (found.best, pool_scores(found.best, 12))
     )
     assert 0.6 < alone < pooled
     assert alone > found.null[1].limits()[1]
@@ -41,7 +41,7 @@ def test_limits_hold_one_more_value_as_often_as_they_say(shuffles: int, confiden
     assert inside / 1000 == pytest.approx(confidence, abs=0.03)
 
 
-def test_the_null_of_a_mean_is_the_mean_of_the_nulls_and_is_narrower() -> None:
+def test_the_null_of_a_mean_is_narrower() -> None:
     random = np.random.default_rng(0)
     nulls = [Null(tuple(random.normal(0.5, 0.1, 200))) for _ in range(5)]
     together = Null.mean(nulls)

@@ -1,6 +1,4 @@
-"""A planted leak is a leak, and unlike speakers alone are none: one exact test for the best of many
-attackers.
-"""
+"""The permutation test finds a planted leak, and differences between speakers alone are none."""
 
 from __future__ import annotations
 
@@ -15,15 +13,15 @@ from scipy.stats import binom, spearmanr
 
 from sordino import metrics
 from sordino.attack.attackers.kernels import Scores, scores
-from sordino.attack.secret import LEVEL, Secret
+from sordino.attack.secret import TEST_LEVEL, Secret
 from sordino.attack.significance.permutation_test import (
-    BLIND,
+    BLIND_AUC,
+    AttackerStatistic,
     Decision,
-    Reached,
-    decide,
+    attacker_statistics,
+    conclude,
     judge,
-    labels,
-    reach,
+    label_columns,
 )
 from sordino.attack.splits import crossfit
 from sordino.errors import AttackError
@@ -38,7 +36,7 @@ NULLS = 60
 def voices(
     seed: int, speakers: int = 24, rows: int = 6, apart: float = 1.0
 ) -> tuple[Matrix, Rows, Rows]:
-    """Rows of speakers who differ, half of either gender, which the rows say nothing of."""
+    """Rows of distinct speakers, half of either gender; the rows are independent of gender."""
     random = np.random.default_rng(seed)
     speaker = np.repeat(np.arange(speakers), rows)
     gender = random.permutation(np.arange(speakers) % 2)[speaker]
@@ -82,10 +80,10 @@ def test_a_planted_leak_is_a_leak_and_without_it_none_is_found(secret: Secret) -
     assert before.by_attacker[0][3] > before.needed
     after = [judge(leaking(secret, size=0, seed=seed), secret, shuffles=59) for seed in range(3)]
     assert [one.answer for one in after].count("leak") <= 1
-    assert all((one.answer == "leak") == (one.p <= LEVEL) for one in after)
+    assert all((one.answer == "leak") == (one.p <= TEST_LEVEL) for one in after)
 
 
-def test_a_shift_too_small_for_one_utterance_is_found_by_who_sees_all_of_a_speaker() -> None:
+def test_whole_speakers_reveal_a_shift_too_small_for_one_row() -> None:
     x, gender, speaker = voices(0, rows=40, apart=0.05)
     x[:, 0] += 0.3 * gender
     found = judge(x, Secret.of("gender", gender, speaker), families=QUICK, shuffles=59)
@@ -109,31 +107,35 @@ def nulls(secret_of: str, by: str = "speaker") -> list[float]:
         fold = secret.folds(seed)
         table = secret.shuffles(fold, 39, seed)
         whole = speaker if by == "speaker" and not secret.within else None
-        every = scores(x, labels(secret, table), crossfit(fold), whole, QUICK)
+        every = scores(x, label_columns(secret, table), crossfit(fold), whole, QUICK)
         found.append(
-            decide(secret, fold, (one for said in every for one in reach(secret, table, said))).p
+            conclude(
+                secret,
+                fold,
+                (one for said in every for one in attacker_statistics(secret, table, said)),
+            ).p
         )
     return found
 
 
-MOST = int(binom.isf(0.001, NULLS, LEVEL))
+MOST = int(binom.isf(0.001, NULLS, TEST_LEVEL))
 """False alarms that a right test exceeds less than once in a thousand times: 9 of 60."""
 
 
 @pytest.mark.parametrize("secret", ["gender", "emotion"])
 def test_unlike_speakers_alone_are_no_leak(secret: str) -> None:
     p = np.array(nulls(secret))
-    assert (p <= LEVEL).sum() <= MOST
+    assert (p <= TEST_LEVEL).sum() <= MOST
     assert 0.3 < p.mean() < 0.7  # neither too small nor too large
 
 
-def test_shuffled_by_utterance_unlike_speakers_alone_would_be_a_leak() -> None:
-    assert (np.array(nulls("gender", by="utterance")) <= LEVEL).sum() > 2 * MOST
-    assert (np.array(nulls("gender")) <= LEVEL).sum() <= MOST
+def test_shuffling_utterances_would_report_a_leak() -> None:
+    assert (np.array(nulls("gender", by="utterance")) <= TEST_LEVEL).sum() > 2 * MOST
+    assert (np.array(nulls("gender")) <= TEST_LEVEL).sum() <= MOST
 
 
-def test_of_all_arrangements_of_a_secret_no_more_than_the_level_are_called_a_leak() -> None:
-    """The whole null of one table, arrangement by arrangement: an exact test, not one on average."""
+def test_the_test_is_exact_over_all_arrangements() -> None:
+    """The complete null of one table, over all arrangements."""
     speaker = np.repeat(np.arange(8), 3)
     x = np.random.default_rng(0).normal(size=(8, 2))[speaker] + 0.3 * np.random.default_rng(
         1
@@ -148,9 +150,9 @@ def test_of_all_arrangements_of_a_secret_no_more_than_the_level_are_called_a_lea
         found = [
             one
             for said in scores(x, table, crossfit(fold), speaker)
-            for one in reach(secret, table, said)
+            for one in attacker_statistics(secret, table, said)
         ]
-        p.append(decide(secret, fold, found).p)
+        p.append(conclude(secret, fold, found).p)
     assert all(
         np.mean(np.array(p) <= level) <= level + 1e-9 for level in (0.05, 0.1, 0.2, 0.5, 0.9)
     )
@@ -162,22 +164,22 @@ def test_four_speakers_cannot_tell() -> None:
     x[:, 0] += 9 * gender
     found = judge(x, Secret.of("gender", gender, speaker), families=QUICK, shuffles=99)
     assert found.answer == "cannot tell"
-    assert found.p > LEVEL
-    assert found.why == "the secret can be shuffled in 4 ways, and fewer than 20 cannot tell a leak"
+    assert found.p > TEST_LEVEL
+    assert found.why == "the secret can be shuffled in 4 ways, a test at level 0.05 needs 20"
 
 
-def test_a_few_speakers_more_cannot_tell_where_only_a_large_leak_would_have_been_seen() -> None:
+def test_a_test_without_power_cannot_tell() -> None:
     x, gender, speaker = voices(1, speakers=8, rows=6, apart=3)
     found = judge(x, Secret.of("gender", gender, speaker), families=QUICK, shuffles=99)
-    assert found.needed > BLIND
+    assert found.needed > BLIND_AUC
     assert found.answer == "cannot tell"
     assert (
         found.why
-        == f"with so few speakers only an AUC above {found.needed:.2f} would have been called a leak"
+        == f"with so few speakers only an AUC above {found.needed:.2f} would be reported as a leak"
     )
 
 
-def test_eighteen_shuffles_are_too_few_to_tell_and_nineteen_are_enough() -> None:
+def test_eighteen_shuffles_are_too_few_and_nineteen_enough() -> None:
     secret = secrets()["gender"]
     too_few, enough = (
         judge(leaking(secret), secret, families=QUICK, shuffles=count) for count in (18, 19)
@@ -188,7 +190,7 @@ def test_eighteen_shuffles_are_too_few_to_tell_and_nineteen_are_enough() -> None
 
 
 @EVERY
-def test_p_is_at_least_one_of_the_shuffles_and_the_best_attackers_p_is_that_of_the_verdict(
+def test_the_p_of_the_verdict_is_that_of_the_best_attacker(
     secret: Secret,
 ) -> None:
     for size in (0.0, 0.3, 3.0):
@@ -210,15 +212,16 @@ def by_hand(reached: Matrix) -> tuple[float, list[float]]:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_p_is_the_share_of_shuffles_whose_best_attacker_is_as_far_out(seed: int) -> None:
+def test_p_is_that_of_the_maximum_statistic_by_hand(seed: int) -> None:
     secret = secrets()["gender"]
     reached = np.random.default_rng(seed).normal(
         0, np.array([[1], [5], [0.1]]), (3, 40)
     ) + seed * np.eye(1, 40)
     every = [
-        Reached("linear", str(row), False, one, 0.5 + one / 100) for row, one in enumerate(reached)
+        AttackerStatistic("linear", str(row), False, one, 0.5 + one / 100)
+        for row, one in enumerate(reached)
     ]
-    found = decide(secret, secret.folds(), every)
+    found = conclude(secret, secret.folds(), every)
     p, each = by_hand(reached)
     assert found.p == pytest.approx(p)
     assert {name: own for _, name, _, _, own in found.by_attacker} == pytest.approx(
@@ -226,17 +229,17 @@ def test_p_is_the_share_of_shuffles_whose_best_attacker_is_as_far_out(seed: int)
     )
     best = np.sort(np.max(0.5 + reached[:, 1:] / 100, axis=0))
     assert found.needed in best
-    assert np.mean(best > found.needed) <= LEVEL < np.mean(best >= found.needed)
+    assert np.mean(best > found.needed) <= TEST_LEVEL < np.mean(best >= found.needed)
 
 
-def test_an_attacker_who_always_says_the_same_neither_helps_nor_harms() -> None:
+def test_a_constant_attacker_changes_no_verdict() -> None:
     secret = secrets()["gender"]
     reached = np.random.default_rng(0).normal(size=40) + 9 * np.eye(1, 40)[0]
     one, dull = (
-        Reached("linear", name, False, own, own)
+        AttackerStatistic("linear", name, False, own, own)
         for name, own in (("a", reached), ("b", np.full(40, 0.5)))
     )
-    alone, both = (decide(secret, secret.folds(), every) for every in ([one], [one, dull]))
+    alone, both = (conclude(secret, secret.folds(), every) for every in ([one], [one, dull]))
     assert alone.p == both.p == 1 / 40
     assert both.by_attacker[1][4] == 1
 
@@ -244,7 +247,7 @@ def test_an_attacker_who_always_says_the_same_neither_helps_nor_harms() -> None:
 def said_of(secret: Secret, table: Matrix, whole: bool = False) -> Scores:
     """Scores with ties, of every row or speaker, that lean to the labels."""
     first = np.unique(secret.speaker, return_index=True)[1]
-    truth = labels(secret, table)[first if whole else slice(None)]
+    truth = label_columns(secret, table)[first if whole else slice(None)]
     return Scores(
         "linear",
         "any",
@@ -278,7 +281,7 @@ def test_each_column_is_the_auc_that_metrics_would_give(name: str, whole: bool) 
     secret = secrets()[name]
     table = secret.shuffles(secret.folds(), 9)
     said = said_of(secret, table, whole)
-    found = reach(secret, table, said)
+    found = attacker_statistics(secret, table, said)
     assert [one.pooled for one in found] == (
         [True] if whole else [False] if secret.within else [False, True]
     )
@@ -292,45 +295,48 @@ def test_each_column_is_the_auc_that_metrics_would_give(name: str, whole: bool) 
             own = values[:, column::10]
             assert one.auc[column] == pytest.approx(expected_auc(secret, truth[:, column], own))
             if one.pooled:
-                right = labels(secret, truth)[:, column::10]
+                right = label_columns(secret, truth)[:, column::10]
                 z = [
                     np.arctanh(np.corrcoef(a, b)[0, 1]) for a, b in zip(own.T, right.T, strict=True)
                 ]
-                assert one.reached[column] == pytest.approx(np.mean(z))
+                assert one.statistic[column] == pytest.approx(np.mean(z))
             else:
-                assert one.reached[column] == one.auc[column]
+                assert one.statistic[column] == one.auc[column]
 
 
-def test_attackers_learn_a_column_for_two_values_one_for_each_of_more_and_ranks_of_numbers() -> (
-    None
-):
+def test_label_columns_of_all_kinds_of_secrets() -> None:
     speaker = np.arange(12)
     two, three = (Secret.of("either", speaker % k, speaker) for k in (2, 3))
     number = Secret.of("age", speaker**3, speaker)
     table = two.shuffles(two.folds(), 2)
-    assert labels(two, table).tolist() == table.tolist()
+    assert label_columns(two, table).tolist() == table.tolist()
     table = three.shuffles(three.folds(), 2)
     for code in range(3):
-        assert labels(three, table)[:, 3 * code : 3 * code + 3].tolist() == (table == code).tolist()
-    assert labels(number, number.values[:, None])[:, 0] == pytest.approx(np.arange(1, 13) / 12)
+        assert (
+            label_columns(three, table)[:, 3 * code : 3 * code + 3].tolist()
+            == (table == code).tolist()
+        )
+    assert label_columns(number, number.values[:, None])[:, 0] == pytest.approx(
+        np.arange(1, 13) / 12
+    )
 
 
 def test_scores_that_order_everyone_rightly_stay_finite() -> None:
     for name in ("gender", "age"):
         secret = secrets()[name]
-        single, pooled = reach(
+        single, pooled = attacker_statistics(
             secret, secret.values[:, None], Scores("linear", "oracle", secret.values[:, None])
         )
         assert single.auc[0] == pooled.auc[0] == pytest.approx(1)
-        assert np.isfinite(pooled.reached).all()
-        wrong = reach(
+        assert np.isfinite(pooled.statistic).all()
+        wrong = attacker_statistics(
             secret, secret.values[:, None], Scores("linear", "liar", -secret.values[:, None])
         )
         assert [one.auc[0] for one in wrong] == pytest.approx([0, 0])
 
 
 @pytest.mark.parametrize("name", ["gender", "dialect", "age"])
-def test_neither_the_order_of_the_rows_nor_the_unit_moves_the_verdict(name: str) -> None:
+def test_row_order_and_units_change_no_verdict(name: str) -> None:
     secret = secrets()[name]
     x = leaking(secret, size=0.5)
     kept = x.copy()
@@ -383,7 +389,7 @@ def test_no_shuffles_and_another_number_of_rows_are_refused(rows: int, shuffles:
         judge(leaking(secret)[:rows], secret, families=QUICK, shuffles=shuffles)
 
 
-def test_who_cannot_tell_for_want_of_shuffles_says_so() -> None:
+def test_too_few_shuffles_are_the_stated_reason() -> None:
     secret = secrets()["gender"]
     assert "9 shuffles" in judge(leaking(secret), secret, families=QUICK, shuffles=9).why
 
