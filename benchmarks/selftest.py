@@ -1,8 +1,8 @@
-"""Does the audit find what was planted, and nothing where nothing was? Many tables of each kind,
-and how many leak.
+"""Power and false alarms of the audit on synthetic tables with and without a planted leak.
 
-Asked: of 100 tables each, a planted leak is found at least 97 times, and the null is called a leak
-at most 10 times (nominally 5). The naive test takes every utterance for a speaker of its own.
+Requirement: of 100 tables each, a planted leak is found at least 97 times, and a table without one
+is reported as a leak at most 10 times (nominally 5). The naive test treats every utterance as a
+speaker.
 
     scripts/selftest --seeds 100
 """
@@ -23,7 +23,7 @@ from sordino.attack.significance import permutation_test
 
 
 def main() -> None:
-    """Print one row a kind of table."""
+    """Print one row per kind of table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -35,34 +35,32 @@ def main() -> None:
     parser.add_argument(
         "--naive", type=int, default=20, help="tables of the naive test, which is slower"
     )
-    given = parser.parse_args()
+    args = parser.parse_args()
     workers = joblib.Parallel(n_jobs=-1)
     print(
         f"{'planted':10} {'Bayes AUC':>9} {'leak':>6} {'of':>5} {'cannot tell':>12} {'seconds':>8}",
         flush=True,
     )
-    for name in given.only or LEAKS:
+    for name in args.only or LEAKS:
         bayes = LEAKS[name][1]
-        began = time.perf_counter()
-        found = workers(
-            joblib.delayed(verdict)(name, seed, given.shuffles, False)
-            for seed in range(given.seeds)
+        start = time.perf_counter()
+        answers = workers(
+            joblib.delayed(verdict)(name, seed, args.shuffles, False) for seed in range(args.seeds)
         )
-        seconds = (time.perf_counter() - began) / given.seeds
+        seconds = (time.perf_counter() - start) / args.seeds
         print(
-            f"{name:10} {bayes:9.3f} {found.count('leak'):6} {len(found):5} "
-            f"{found.count('cannot tell'):12} "
+            f"{name:10} {bayes:9.3f} {answers.count('leak'):6} {len(answers):5} "
+            f"{answers.count('cannot tell'):12} "
             f"{seconds:8.2f}",
             flush=True,
         )
-    if given.only is None or "none" in given.only:
+    if args.only is None or "none" in args.only:
         naive = workers(
-            joblib.delayed(verdict)("none", seed, given.shuffles, True)
-            for seed in range(given.naive)
+            joblib.delayed(verdict)("none", seed, args.shuffles, True) for seed in range(args.naive)
         )
         print(
-            f"none, each utterance taken for a speaker: {naive.count('leak')} of {len(naive)} are "
-            "called a leak"
+            f"none, each row as a speaker: {naive.count('leak')} of {len(naive)} are reported "
+            "as a leak"
         )
 
 

@@ -172,8 +172,8 @@ def deal_folds(speaker: NDArray[np.str_], secret: Rows, seed: int = 0) -> Rows:
     counts = [len(np.unique(speaker[secret == value])) for value in np.unique(secret)]
     if len(counts) < 2:
         raise AttackError(
-            "the secret has one value among the attacker's speakers, expected two: nothing can be "
-            "learnt"
+            "the secret has one value among the attacker's speakers, expected two: add labelled "
+            "speakers"
         )
     if min(counts) < 2:
         raise AttackError(

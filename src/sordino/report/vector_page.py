@@ -346,9 +346,8 @@ def drawn(audits: Sequence[AuditResult]) -> list[str]:
     for one in audits:
         if len(one.rows) < one.available:
             lines.append(
-                f"{len(one.rows):,} of {one.available:,} rows of {one.speakers:,} speakers were audited, "
-                "drawn evenly from "
-                "the speakers: more rows (--rows) may find more, and take longer."
+                f"{len(one.rows):,} of {one.available:,} rows of {one.speakers:,} speakers "
+                "were audited, drawn evenly from the speakers: more rows (--rows) may find more, and take longer."
             )
     return list(dict.fromkeys(lines))
 

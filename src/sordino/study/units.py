@@ -121,8 +121,8 @@ def predictions(
     jobs: int = 0,
     policies: Sequence[Policy] = (),
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Every attacker's guesses on every test utterance (`sordino.attack.PREDICTION_COLUMNS`), and how each
-    unit came about.
+    """Every attacker's guesses on every test utterance (`sordino.attack.PREDICTION_COLUMNS`), and how
+    each unit came about.
 
     `x` is `(utterances, d)`, unscaled; `policies` are the paper's where none is given. Finished
     units are read from `folder`. On a CPU, units run in one process a core with one thread each;

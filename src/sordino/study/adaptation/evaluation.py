@@ -56,8 +56,8 @@ class Labels:
     def row(
         self, rows: NDArray[np.intp], release: str, condition: str, **columns: Any
     ) -> pd.DataFrame:
-        """Guesses of these rows, in the columns of an audit (`sordino.attack.PREDICTION_COLUMNS`) and one for
-        the condition.
+        """Guesses of these rows, in the columns of an audit (`sordino.attack.PREDICTION_COLUMNS`) and
+        one for the condition.
         """
         c = self.corpus
         known = {
