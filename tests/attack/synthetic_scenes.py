@@ -54,12 +54,12 @@ def audit(
     families: Sequence[str] = ("linear",),
 ) -> AttackResult:
     """An audit of the synthetic corpus, with other arguments where passed."""
-    given = scene()
+    data = scene()
     return attack.run(
-        release or Identity(given.z.shape[1]),
-        given.z if z is None else z,
-        corpus or given.corpus,
-        given.parts,
+        release or Identity(data.z.shape[1]),
+        data.z if z is None else z,
+        corpus or data.corpus,
+        data.parts,
         POLICY,
         ignorant=risk(),
         families=families,

@@ -21,14 +21,14 @@ def table(voice: float, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.
     random = np.random.default_rng(seed)
     who = np.repeat(np.arange(PEOPLE), ROWS)
     x = voice * random.normal(size=(PEOPLE, 6))[who] + random.normal(size=(len(who), 6))
-    return x, np.array([f"s{one}" for one in range(PEOPLE)])[who]
+    return x, np.array([f"s{code}" for code in range(PEOPLE)])[who]
 
 
 def errors(x: NDArray[np.float64], speaker: NDArray[np.str_]) -> tuple[float, float]:
     """The unweighted average recall and the equal error rate."""
-    found = identify(x, speaker, families=FAMILIES)
-    trials = found.trials()
-    return metrics.uar(found.speaker, found.prediction), metrics.eer(
+    result = identify(x, speaker, families=FAMILIES)
+    trials = result.trials()
+    return metrics.uar(result.speaker, result.prediction), metrics.eer(
         trials["positive"].to_numpy(), trials["score"].to_numpy()
     )
 
@@ -51,13 +51,15 @@ def test_no_attacker_is_trained_on_the_utterance_it_scores() -> None:
 
 
 def test_every_utterance_has_one_true_and_some_false_claims() -> None:
-    found = identify(*table(voice=1.0), families=FAMILIES)
-    trials = found.trials(impostors=3)
+    result = identify(*table(voice=1.0), families=FAMILIES)
+    trials = result.trials(impostors=3)
     assert trials.groupby("row")["positive"].sum().eq(1).all()
     assert len(trials) == 4 * PEOPLE * ROWS
-    own = trials[trials["positive"]]
-    assert own["score"].tolist() == found.scores[np.arange(len(own)), found.speaker].tolist()
-    assert found.chance == 1 / PEOPLE
+    genuine = trials[trials["positive"]]
+    assert (
+        genuine["score"].tolist() == result.scores[np.arange(len(genuine)), result.speaker].tolist()
+    )
+    assert result.chance == 1 / PEOPLE
 
 
 def test_speakers_with_one_utterance_are_refused() -> None:

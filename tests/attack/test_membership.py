@@ -26,8 +26,8 @@ def corpus(
     return e, speaker, (number % 5).astype(np.intp), (number // 5 % 2).astype(np.intp)
 
 
-def mi(found: RetrainResult) -> float:
-    return metrics.membership(found.best["truth"].to_numpy(), found.best["prediction"].to_numpy())
+def mi(result: RetrainResult) -> float:
+    return metrics.membership(result.best["truth"].to_numpy(), result.best["prediction"].to_numpy())
 
 
 def plans(count: int, speakers: int = 25) -> list[MembershipPlan]:
@@ -42,37 +42,41 @@ def test_a_plan_is_the_papers(seed: int) -> None:
     assert plan.training.tolist() == np.flatnonzero(fold < 3).tolist()
     assert set(fold[plan.added]) == {3, 4}
     assert set(speaker[plan.added]) == set(plan.selected)
-    in_fourth, in_fifth = ([one for one in plan.selected if int(one) % 5 == k] for k in (3, 4))
+    in_fourth, in_fifth = ([name for name in plan.selected if int(name) % 5 == k] for k in (3, 4))
     assert len(in_fourth) == 2
     assert len(in_fifth) in (2, 3)
-    for one in plan.selected:
-        assert len(plan.added[speaker[plan.added] == one]) == ROWS / 2
+    for name in plan.selected:
+        assert len(plan.added[speaker[plan.added] == name]) == ROWS / 2
     # the attacker is trained on D1, on unused samples of selected speakers of fold 4, and on the
     # other speakers of fold 4
-    known = np.concatenate([plan.learn, plan.validation])
+    attacker_rows = np.concatenate([plan.learn, plan.validation])
     fourth = np.setdiff1d(np.flatnonzero(fold == 3), plan.added)
-    assert sorted(known) == sorted([*plan.training, *fourth])
+    assert sorted(attacker_rows) == sorted([*plan.training, *fourth])
     # one speaker of each label is reserved for validation
     assert plan.validation_unit == "speaker"
     assert not set(speaker[plan.validation]) & set(speaker[plan.learn])
-    kept = np.unique(speaker[plan.validation])
-    assert sorted(plan.member[speaker == one][0] for one in kept) == [0, 1]
+    validation_speakers = np.unique(speaker[plan.validation])
+    assert sorted(plan.member[speaker == name][0] for name in validation_speakers) == [0, 1]
     # it is measured on unused samples of fold 5, half of each speaker's
     assert set(fold[plan.test]) == {4}
     assert not np.intersect1d(plan.test, plan.added).size
     assert np.unique(speaker[plan.test], return_counts=True)[1].tolist() == [ROWS / 2] * 5
     # members are the speakers of the training
     assert plan.member.tolist() == [
-        one in plan.selected or number < 3 for one, number in zip(speaker, fold, strict=True)
+        name in plan.selected or number < 3 for name, number in zip(speaker, fold, strict=True)
     ]
 
 
 def test_speakers_are_selected_evenly_over_seeds_and_genders() -> None:
     _, speaker, fold, gender = corpus(40)
-    every = [membership.plan(speaker, fold, seed, stratum=gender).selected for seed in range(200)]
-    for one in np.unique(speaker[fold >= 3]):
-        assert np.mean([one in selected for selected in every]) == pytest.approx(0.5, abs=0.12)
-    for selected in every:
+    selections = [
+        membership.plan(speaker, fold, seed, stratum=gender).selected for seed in range(200)
+    ]
+    for name in np.unique(speaker[fold >= 3]):
+        assert np.mean([name in selected for selected in selections]) == pytest.approx(
+            0.5, abs=0.12
+        )
+    for selected in selections:
         assert (
             np.unique(gender[np.isin(speaker, selected)], return_counts=True)[1].tolist()
             == [4 * ROWS] * 2
@@ -81,11 +85,11 @@ def test_speakers_are_selected_evenly_over_seeds_and_genders() -> None:
 
 def test_memorised_speakers_are_found_and_the_control_is_half() -> None:
     e, *_ = corpus()
-    found, pooled, control = [], [], []
+    values, pooled, control = [], [], []
     for seed, plan in enumerate(plans(40)):
         members = e + 3 * plan.member[:, None] * np.eye(6, dtype=np.float32)[0]
         attack = membership.attack(members, plan, FAMILY, seed)
-        found.append(mi(attack))
+        values.append(mi(attack))
         speakers = pool_scores(attack.best, k=None)
         pooled.append(
             metrics.membership(speakers["truth"].to_numpy(), speakers["prediction"].to_numpy())
@@ -93,8 +97,8 @@ def test_memorised_speakers_are_found_and_the_control_is_half() -> None:
         trained = np.isin(np.arange(len(e)), plan.training)
         without = e + 3 * trained[:, None] * np.eye(6, dtype=np.float32)[0]
         control.append(mi(membership.attack(without, plan, FAMILY, seed)))
-    assert np.mean(found) > 0.8
-    assert np.mean(pooled) > np.mean(found)
+    assert np.mean(values) > 0.8
+    assert np.mean(pooled) > np.mean(values)
     assert abs(np.mean(control) - 0.5) < 3 * np.std(control) / np.sqrt(40)
     assert 0.02 < np.std(control) < 0.2  # it varies around one half
 
@@ -102,15 +106,15 @@ def test_memorised_speakers_are_found_and_the_control_is_half() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_the_complement_swaps_the_members_of_the_fifth_fold(seed: int) -> None:
     _, speaker, fold, gender = corpus()
-    one, other = (
-        membership.plan(speaker, fold, seed, stratum=gender, complement=there)
-        for there in (False, True)
+    first, second = (
+        membership.plan(speaker, fold, seed, stratum=gender, complement=swap)
+        for swap in (False, True)
     )
-    fifth = fold[one.test[0]] == fold
-    assert (one.member[fifth] != other.member[fifth]).all()
-    assert (one.member[~fifth] == other.member[~fifth]).all()
+    fifth = fold[first.test[0]] == fold
+    assert (first.member[fifth] != second.member[fifth]).all()
+    assert (first.member[~fifth] == second.member[~fifth]).all()
     for name in ("training", "learn", "validation", "test"):
-        assert getattr(one, name).tolist() == getattr(other, name).tolist()
+        assert getattr(first, name).tolist() == getattr(second, name).tolist()
 
 
 def test_a_selection_and_its_complement_have_a_control_of_half() -> None:
@@ -119,12 +123,12 @@ def test_a_selection_and_its_complement_have_a_control_of_half() -> None:
         np.float32
     )
     for seed in range(5):
-        both = [
-            membership.plan(speaker, fold, seed, stratum=gender, complement=there)
-            for there in (False, True)
+        pair = [
+            membership.plan(speaker, fold, seed, stratum=gender, complement=swap)
+            for swap in (False, True)
         ]
-        alone = [mi(membership.attack(loud, plan, FAMILY)) for plan in both]
-        assert np.mean(alone) == pytest.approx(0.5, abs=1e-12)
+        single = [mi(membership.attack(loud, plan, FAMILY)) for plan in pair]
+        assert np.mean(single) == pytest.approx(0.5, abs=1e-12)
 
 
 def test_the_control_averages_half_for_distinct_voices() -> None:
@@ -139,12 +143,12 @@ def test_the_control_averages_half_for_distinct_voices() -> None:
 
 def test_memory_of_training_samples_is_not_membership() -> None:
     e, *_ = corpus()
-    found = []
+    values = []
     for plan in plans(30):
-        used = np.isin(np.arange(len(e)), np.concatenate([plan.training, plan.added]))
-        marked = e + 4 * used[:, None] * np.eye(6, dtype=np.float32)[0]
-        found.append(mi(membership.attack(marked, plan, FAMILY)))
-    assert np.mean(found) == pytest.approx(0.5, abs=0.05)
+        trained = np.isin(np.arange(len(e)), np.concatenate([plan.training, plan.added]))
+        marked = e + 4 * trained[:, None] * np.eye(6, dtype=np.float32)[0]
+        values.append(mi(membership.attack(marked, plan, FAMILY)))
+    assert np.mean(values) == pytest.approx(0.5, abs=0.05)
 
 
 def test_unequal_numbers_of_members_do_not_bias_the_attacker() -> None:
@@ -164,9 +168,9 @@ def test_other_rows_of_the_fifth_fold_do_not_change_scores() -> None:
     plan = plans(1)[0]
     changed = e.copy()
     changed[np.setdiff1d(np.flatnonzero(fold == 4), plan.test[::2])] = 9
-    one, other = (membership.attack(x, plan).guesses for x in (e, changed))
-    kept = one["row"].isin(plan.test[::2]).to_numpy()
-    assert one["score"][kept].tolist() == other["score"][kept].tolist()
+    first, second = (membership.attack(x, plan).guesses for x in (e, changed))
+    mask = first["row"].isin(plan.test[::2]).to_numpy()
+    assert first["score"][mask].tolist() == second["score"][mask].tolist()
 
 
 def test_validation_rows_select_the_attacker_without_training() -> None:
@@ -178,8 +182,10 @@ def test_validation_rows_select_the_attacker_without_training() -> None:
     )
     first, second = (membership.attack(x, plan, FAMILY) for x in (e, changed))
     assert first.quality != second.quality
-    one, other = (np.argsort(found.best["score"].to_numpy()) for found in (first, second))
-    assert one.tolist() == other.tolist()  # the threshold moves, the order does not
+    order, changed_order = (
+        np.argsort(result.best["score"].to_numpy()) for result in (first, second)
+    )
+    assert order.tolist() == changed_order.tolist()  # the threshold moves, the order does not
 
 
 def test_two_speakers_in_fold_four_validate_by_utterance() -> None:
@@ -211,11 +217,11 @@ def test_single_utterances_and_rows_without_fold_take_no_part() -> None:
 def test_a_plan_depends_on_the_seed_and_not_on_row_order() -> None:
     _, speaker, fold, gender = corpus()
     order = np.random.default_rng(0).permutation(len(speaker))
-    one, again = (membership.plan(speaker, fold, 5, stratum=gender) for _ in range(2))
+    first, repeat = (membership.plan(speaker, fold, 5, stratum=gender) for _ in range(2))
     mixed = membership.plan(speaker[order], fold[order], 5, stratum=gender[order])
-    assert one.selected == again.selected == mixed.selected
-    assert one.test.tolist() == again.test.tolist()
-    assert {int(fold[row]) for row in one.test} == {4}
+    assert first.selected == repeat.selected == mixed.selected
+    assert first.test.tolist() == repeat.test.tolist()
+    assert {int(fold[row]) for row in first.test} == {4}
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])

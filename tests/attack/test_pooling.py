@@ -25,12 +25,12 @@ def test_pooling_raises_the_auc_of_a_weak_leak_by_the_formula(k: int) -> None:
         random.normal(leak * truth, 1), truth, np.repeat(np.arange(1500).astype(str), 20)
     )
     pooled = pool_scores(table, k)
-    alone, patiently = (
-        metrics.auc(one["truth"].to_numpy() == 1, one["score"].to_numpy())
-        for one in (table, pooled)
+    single, patiently = (
+        metrics.auc(guesses["truth"].to_numpy() == 1, guesses["score"].to_numpy())
+        for guesses in (table, pooled)
     )
     assert len(pooled) == len(table) // k
-    assert alone == pytest.approx(norm.cdf(leak / math.sqrt(2)), abs=0.015)  # .584
+    assert single == pytest.approx(norm.cdf(leak / math.sqrt(2)), abs=0.015)  # .584
     assert patiently == pytest.approx(
         norm.cdf(math.sqrt(k) * leak / math.sqrt(2)), abs=0.03
     )  # .682, .829
@@ -59,9 +59,9 @@ def test_pooling_worked_by_hand() -> None:
     everything = pool_scores(table, k=None).query("attacker == 'x'").set_index("speaker")["k"]
     assert everything.to_dict() == {"a": 5, "b": 2, "c": 1}
     columns = ["attacker", "row", "prediction", "score"]
-    alone = pool_scores(table, k=1).sort_values(columns)[columns].reset_index(drop=True)
+    single = pool_scores(table, k=1).sort_values(columns)[columns].reset_index(drop=True)
     pd.testing.assert_frame_equal(
-        alone, table.sort_values(columns)[columns].reset_index(drop=True), check_dtype=False
+        single, table.sort_values(columns)[columns].reset_index(drop=True), check_dtype=False
     )
 
 
@@ -72,11 +72,11 @@ def test_a_group_has_one_speaker_one_value_and_at_most_k_rows(
     speaker = np.array(who)
     value = np.arange(len(who)) % 2
     group = pooling.groups(speaker, value, k, seed)
-    for one in np.unique(group[group >= 0]):
-        own = group == one
-        assert len({*zip(speaker[own].tolist(), value[own].tolist(), strict=True)}) == 1
-        size = int(((speaker == speaker[own][0]) & (value == value[own][0])).sum())
-        assert own.sum() == min(k, size)
+    for code in np.unique(group[group >= 0]):
+        members = group == code
+        assert len({*zip(speaker[members].tolist(), value[members].tolist(), strict=True)}) == 1
+        size = int(((speaker == speaker[members][0]) & (value == value[members][0])).sum())
+        assert members.sum() == min(k, size)
     assert (group == pooling.groups(speaker, value, k, seed)).all()
 
 
@@ -96,20 +96,20 @@ def test_pooled_vectors_reveal_a_leak_that_single_rows_do_not() -> None:
     x[:, 0] += 0.35 * (2 * male - 1)
     x[:, 1] += np.repeat(random.normal(0, 1.2, 40), 20) * male
     rows = np.arange(len(x))
-    own, test = rows[speaker < "20"], rows[speaker >= "20"]
-    found = retrain(x, male, speaker, own, test, ks=(20,))
+    train, test = rows[speaker < "20"], rows[speaker >= "20"]
+    result = retrain(x, male, speaker, train, test, ks=(20,))
     auc = {}
-    for way, table in [("one", found.best), *found.patient.groupby("attacker")]:
+    for way, table in [("one", result.best), *result.patient.groupby("attacker")]:
         auc[str(way)] = metrics.auc((table["truth"] == 1).to_numpy(), table["score"].to_numpy())
     assert auc["one"] < auc[pooling.POOLED_SCORES] - 0.1
     assert auc["one"] < auc[pooling.POOLED_VECTORS] - 0.1
-    assert found.patient.groupby("attacker")["best"].nunique().tolist() == [1, 1]
-    assert found.patient["best"].sum() == len(set(speaker[test]))
+    assert result.patient.groupby("attacker")["best"].nunique().tolist() == [1, 1]
+    assert result.patient["best"].sum() == len(set(speaker[test]))
 
 
 def test_what_cannot_be_pooled_is_refused() -> None:
-    one = table_of(np.ones(2), np.ones(2, np.intp), np.array(["a", "b"]))
+    table = table_of(np.ones(2), np.ones(2, np.intp), np.array(["a", "b"]))
     with pytest.raises(AttackError, match="k of 0 utterances, expected 1 or more"):
-        pool_scores(one, 0)
+        pool_scores(table, 0)
     with pytest.raises(AttackError, match="a score is NaN, expected a secret of 0 and 1"):
-        pool_scores(one.assign(score=np.nan))
+        pool_scores(table.assign(score=np.nan))

@@ -13,17 +13,17 @@ from tests.release.synthetic_vectors import speakers_of
 
 def without(column: str, value: str, party: str) -> Corpus:
     """The planted corpus in which a party has another emotion or gender in the place of one."""
-    given, other = (
+    data, replacement = (
         scene(),
         {"sad": "neutral", "happy": "neutral", "angry": "neutral", "female": "male"},
     )
-    rows = given.parts.test if party == "test" else given.parts.risk.rows
-    table = given.corpus.table.copy()
-    table.loc[rows, column] = table.loc[rows, column].replace({value: other[value]})
+    rows = data.parts.test if party == "test" else data.parts.risk.rows
+    table = data.corpus.table.copy()
+    table.loc[rows, column] = table.loc[rows, column].replace({value: replacement[value]})
     if column == "gender":  # all rows of a speaker
-        chosen = table["speaker"].isin(speakers_of(given.corpus, rows))
-        table.loc[chosen, "gender"] = other[value]
-    return Corpus(given.corpus.name, table)
+        chosen = table["speaker"].isin(speakers_of(data.corpus, rows))
+        table.loc[chosen, "gender"] = replacement[value]
+    return Corpus(data.corpus.name, table)
 
 
 def test_a_test_part_without_a_role_is_refused() -> None:

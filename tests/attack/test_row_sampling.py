@@ -34,11 +34,11 @@ def test_rows_of_more_dimensions_are_fewer() -> None:
 
 
 def test_a_family_of_unknown_cost_counts_as_the_dearest() -> None:
-    known = max(
+    dearest = max(
         row_sampling.predict_seconds(1000, 64, (family,), 40)
         for family in row_sampling.FAMILY_COSTS
     )
-    assert row_sampling.predict_seconds(1000, 64, ("new",), 40) >= known
+    assert row_sampling.predict_seconds(1000, 64, ("new",), 40) >= dearest
     assert row_sampling.count_rows(200_000, 64, (*QUICK, "new"), 200) < row_sampling.count_rows(
         200_000, 64, QUICK, 200
     )
@@ -112,8 +112,8 @@ def test_a_rare_value_keeps_its_speakers() -> None:
 
 def test_the_same_seed_draws_the_same_rows() -> None:
     speaker = np.repeat(np.arange(2000), 5)
-    first, again, other = (
+    first, same, second = (
         row_sampling.sample_rows(speaker, speaker % 2, 1000, seed) for seed in (0, 0, 1)
     )
-    assert (first == again).all()
-    assert (first != other).any()
+    assert (first == same).all()
+    assert (first != second).any()

@@ -50,18 +50,18 @@ def test_tables_have_the_described_size_and_a_balanced_secret(
         assert table.x.shape == (N_SPEAKERS * UTTERANCES, DIMENSIONS) == (1500, 24)
         assert np.isfinite(table.x).all()
         assert np.bincount(table.speaker).tolist() == [50] * 30
-        of = [np.unique(table.secret[table.speaker == one]).tolist() for one in range(30)]
-        assert sorted(of) == [[0]] * 15 + [[1]] * 15
+        values = [np.unique(table.secret[table.speaker == code]).tolist() for code in range(30)]
+        assert sorted(values) == [[0]] * 15 + [[1]] * 15
 
 
 @pytest.mark.parametrize("name", LEAKS)
 def test_tables_are_repeatable_and_differ_between_seeds(name: str) -> None:
-    one, again, other = (plant(name, seed) for seed in (5, 5, 6))
-    assert one.x.tobytes() == again.x.tobytes()
-    assert one.secret.tobytes() == again.secret.tobytes()
-    assert one.speaker.tobytes() == again.speaker.tobytes()
-    assert not np.isclose(one.x, other.x).any(axis=1).all()
-    assert one.secret.tolist() != other.secret.tolist()
+    first, repeat, second = (plant(name, seed) for seed in (5, 5, 6))
+    assert first.x.tobytes() == repeat.x.tobytes()
+    assert first.secret.tobytes() == repeat.secret.tobytes()
+    assert first.speaker.tobytes() == repeat.speaker.tobytes()
+    assert not np.isclose(first.x, second.x).any(axis=1).all()
+    assert first.secret.tolist() != second.secret.tolist()
 
 
 def test_leaks_of_one_seed_share_no_numbers() -> None:
@@ -73,13 +73,13 @@ def spreads(name: str, tables: int = 40) -> tuple[float, float]:
     """The variance of a dimension, and the part between speakers (analysis of variance), the mean
     over tables.
     """
-    found = []
+    parts = []
     for seed in range(tables):
         x = plant(name, seed).x.reshape(N_SPEAKERS, UTTERANCES, DIMENSIONS)
         within = x.var(axis=1, ddof=1).mean()
         between = x.mean(axis=1).var(axis=0, ddof=1).mean() - within / UTTERANCES
-        found.append((within + between, between))
-    variance, part = np.mean(found, axis=0)
+        parts.append((within + between, between))
+    variance, part = np.mean(parts, axis=0)
     return float(variance), float(part)
 
 
@@ -108,8 +108,8 @@ def test_no_dimension_stands_alone() -> None:
     assert np.mean(np.square(shifts), axis=0) == pytest.approx(
         np.full(24, (4 + noise) / 24), rel=0.8
     )
-    for one in np.array(shifts):
-        assert np.square(one).max() < 0.8 * np.square(one).sum()
+    for shift in np.array(shifts):
+        assert np.square(shift).max() < 0.8 * np.square(shift).sum()
 
 
 Draw = Callable[[np.random.Generator, int], Matrix]
@@ -134,8 +134,8 @@ def length(random: np.random.Generator, value: int) -> Matrix:
 
 
 def curve(random: np.random.Generator, value: int) -> Matrix:
-    one, other = random.normal(size=(2, DRAWS))
-    return np.column_stack([one, other + (one**2 - 1) * (1 if value else -1)])
+    first, second = random.normal(size=(2, DRAWS))
+    return np.column_stack([first, second + (first**2 - 1) * (1 if value else -1)])
 
 
 def patient(random: np.random.Generator, value: int) -> Matrix:
@@ -151,8 +151,10 @@ def none(random: np.random.Generator, _: int) -> Matrix:
 
 
 def correlated(z: Matrix, rho: float) -> Matrix:
-    found: Matrix = norm.logpdf(z[:, 0]) + norm.logpdf(z[:, 1], rho * z[:, 0], np.sqrt(1 - rho**2))
-    return found
+    density: Matrix = norm.logpdf(z[:, 0]) + norm.logpdf(
+        z[:, 1], rho * z[:, 0], np.sqrt(1 - rho**2)
+    )
+    return density
 
 
 BAYES: dict[str, tuple[Draw, Likelihood]] = {
@@ -200,7 +202,7 @@ def test_the_stated_auc_is_exact_where_there_is_a_formula(name: str, auc: float)
 
 
 @pytest.mark.parametrize(
-    ("name", "found"),
+    ("name", "expected"),
     [
         ("variance", 1 + 8 / 24),
         ("norm", 1.15**2),
@@ -209,13 +211,13 @@ def test_the_stated_auc_is_exact_where_there_is_a_formula(name: str, auc: float)
         ("rare", 1 + 0.05 * 64 / 24),
     ],
 )
-def test_planted_rows_have_the_described_length(name: str, found: float) -> None:
+def test_planted_rows_have_the_described_length(name: str, expected: float) -> None:
     lengths = np.zeros(2)
     for seed in range(30):
         table = plant(name, seed)
         lengths += [np.square(table.x[table.secret == value]).mean() for value in (0, 1)]
     assert lengths[0] / 30 == pytest.approx(1, abs=0.03)
-    assert lengths[1] / 30 == pytest.approx(found, abs=0.05)
+    assert lengths[1] / 30 == pytest.approx(expected, abs=0.05)
 
 
 def test_an_unknown_leak_is_refused() -> None:

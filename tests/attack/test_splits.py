@@ -19,22 +19,22 @@ def secrets(draw: st.DrawFn) -> tuple[NDArray[np.str_], NDArray[np.intp]]:
     """
     values = [0, 0, 1, 1, *draw(st.lists(st.integers(0, 1), max_size=11))]
     counts = draw(st.lists(st.integers(1, 6), min_size=len(values), max_size=len(values)))
-    names = draw(st.permutations([f"{one:02d}" for one in range(len(values))]))
+    names = draw(st.permutations([f"{number:02d}" for number in range(len(values))]))
     return np.repeat(names, counts), np.repeat(np.array(values, np.intp), counts)
 
 
 @settings(deadline=None)
 @given(secrets(), st.integers(0, 99))
 def test_splits_share_no_speaker_and_have_both_values(
-    given: tuple[NDArray[np.str_], NDArray[np.intp]], seed: int
+    labels: tuple[NDArray[np.str_], NDArray[np.intp]], seed: int
 ) -> None:
-    speaker, secret = given
+    speaker, secret = labels
     plan = splits.crossfit(retraining.deal_folds(speaker, secret, seed))
     assert 2 <= len(plan.splits) <= 5
-    for own, test in plan.splits:
-        assert not set(speaker[own]) & set(speaker[test])
-        assert sorted([*own, *test]) == list(range(len(speaker)))
-        assert set(secret[own]) == set(secret[test]) == {0, 1}
+    for train, test in plan.splits:
+        assert not set(speaker[train]) & set(speaker[test])
+        assert sorted([*train, *test]) == list(range(len(speaker)))
+        assert set(secret[train]) == set(secret[test]) == {0, 1}
     assert sorted(np.concatenate([test for _, test in plan.splits])) == list(range(len(speaker)))
     assert plan.train_rows.tolist() == list(range(len(speaker)))
 
@@ -42,9 +42,9 @@ def test_splits_share_no_speaker_and_have_both_values(
 @settings(deadline=None)
 @given(secrets(), st.integers(0, 99))
 def test_the_order_of_the_rows_moves_no_speaker_to_another_fold(
-    given: tuple[NDArray[np.str_], NDArray[np.intp]], seed: int
+    labels: tuple[NDArray[np.str_], NDArray[np.intp]], seed: int
 ) -> None:
-    speaker, secret = given
+    speaker, secret = labels
     order = np.random.default_rng(seed).permutation(len(speaker))
     straight = retraining.deal_folds(speaker, secret, seed)
     mixed = retraining.deal_folds(speaker[order], secret[order], seed)

@@ -28,21 +28,21 @@ def people(
     speaker = np.repeat(np.arange(count), rows)
     secret = (speaker % 2).astype(np.intp)
     bins = np.empty(len(speaker), np.intp)
-    for one in range(count):
-        shares = random.dirichlet(np.array(p if one % 2 else q) / spread)
-        bins[speaker == one] = random.choice(len(p), rows, p=shares)
+    for code in range(count):
+        shares = random.dirichlet(np.array(p if code % 2 else q) / spread)
+        bins[speaker == code] = random.choice(len(p), rows, p=shares)
     return bins, secret, speaker.astype(np.intp)
 
 
 def test_worked_by_hand() -> None:
     bins = np.array([0, 0, 0, 1, 1, 1, 1, 0])
     secret = np.array([0, 0, 0, 0, 1, 1, 1, 1])
-    found = bound(bins, secret, np.array(["a", "a", "b", "b", "c", "c", "d", "d"]), 2)
-    assert found.tv == pytest.approx(0.5)  # 3/4 of ones for value 1, 1/4 for value 0
-    assert found.auc == pytest.approx(0.75)
-    assert found.uar == pytest.approx(0.75)
-    assert found.high > 1 > found.uar_high - 1
-    assert found.speakers == 4
+    result = bound(bins, secret, np.array(["a", "a", "b", "b", "c", "c", "d", "d"]), 2)
+    assert result.tv == pytest.approx(0.5)  # 3/4 of ones for value 1, 1/4 for value 0
+    assert result.auc == pytest.approx(0.75)
+    assert result.uar == pytest.approx(0.75)
+    assert result.high > 1 > result.uar_high - 1
+    assert result.speakers == 4
 
 
 @pytest.mark.parametrize(("p", "q"), [([0.3, 0.7], [0.6, 0.4]), ([0.2, 0.3, 0.5], [0.5, 0.1, 0.4])])
@@ -52,14 +52,14 @@ def test_the_best_attacker_reaches_the_bound_and_none_exceeds_it(
     counts = [np.round(np.array(shares) * 100).astype(int) for shares in (q, p)]
     bins = np.concatenate([np.repeat(np.arange(len(p)), count) for count in counts])
     secret = np.repeat([0, 1], 100)
-    found = bound(bins.astype(np.intp), secret, np.arange(200), len(p))
+    result = bound(bins.astype(np.intp), secret, np.arange(200), len(p))
     ratio = np.array(p) / np.array(q)
     assert roc_auc_score(secret, ratio[bins]) == pytest.approx(
-        found.auc
+        result.auc
     )  # Neyman and Pearson's attacker
-    assert metrics.uar(secret, (ratio[bins] > 1).astype(int)) == pytest.approx(found.uar)
+    assert metrics.uar(secret, (ratio[bins] > 1).astype(int)) == pytest.approx(result.uar)
     for scores in np.random.default_rng(0).normal(size=(200, len(p))):
-        assert roc_auc_score(secret, scores[bins]) <= found.auc + 1e-9
+        assert roc_auc_score(secret, scores[bins]) <= result.auc + 1e-9
 
 
 def test_the_identification_bound_holds_for_every_attacker() -> None:
@@ -67,8 +67,8 @@ def test_the_identification_bound_holds_for_every_attacker() -> None:
     speaker = np.repeat(np.arange(5), 40)
     bins = np.concatenate([random.choice(3, 40, p=random.dirichlet(np.ones(3))) for _ in range(5)])
     limit = identification_bound(bins, speaker, 3)
-    every = [metrics.uar(speaker, np.array(names)[bins]) for names in product(range(5), repeat=3)]
-    assert max(every) == pytest.approx(limit)
+    recalls = [metrics.uar(speaker, np.array(names)[bins]) for names in product(range(5), repeat=3)]
+    assert max(recalls) == pytest.approx(limit)
     assert limit <= 3 / 5
     assert identification_bound(np.zeros(200, int), speaker, 3) == pytest.approx(1 / 5)
 
@@ -114,9 +114,9 @@ def test_few_speakers_have_no_limit_and_more_have_a_lower_one() -> None:
 def test_randomised_response_contracts_the_bound() -> None:
     random, epsilon = np.random.default_rng(4), np.log(3.0)
     bins = np.repeat([0, 1], 50000)
-    kept = random.random(100000) < 3 / 4
-    said = np.where(kept, bins, 1 - bins)
-    assert said[50000:].mean() - said[:50000].mean() == pytest.approx(
+    unflipped = random.random(100000) < 3 / 4
+    outputs = np.where(unflipped, bins, 1 - bins)
+    assert outputs[50000:].mean() - outputs[:50000].mean() == pytest.approx(
         contraction(epsilon, 2), abs=0.01
     )
     before = Bound(0.4, 0.6, 2, 0.7, 20)
@@ -130,11 +130,11 @@ def test_a_product_of_marginals_does_not_bound_several_rows() -> None:
     independent.
     """
     k = 20
-    one = np.full((2000, k), np.repeat([0, 1], 1000)[:, None])
-    other = np.random.default_rng(5).integers(0, 2, (2000, k))
+    constant = np.full((2000, k), np.repeat([0, 1], 1000)[:, None])
+    independent = np.random.default_rng(5).integers(0, 2, (2000, k))
     # one utterance is no evidence, so the bound of the product is 0
-    assert abs(one.mean() - other.mean()) < 0.02
-    equal = [(rows == rows[:, :1]).all(axis=1).mean() for rows in (one, other)]
+    assert abs(constant.mean() - independent.mean()) < 0.02
+    equal = [(rows == rows[:, :1]).all(axis=1).mean() for rows in (constant, independent)]
     assert equal[0] - equal[1] > 0.99  # twenty utterances determine the value
     assert composition_bound(0.5, k) > 0.999
     assert composition_bound(0.01, k) == pytest.approx(0.0997, abs=1e-3)
@@ -143,9 +143,9 @@ def test_a_product_of_marginals_does_not_bound_several_rows() -> None:
 def test_equal_speakers_leave_room_for_unsampled_ones() -> None:
     speaker = np.repeat(np.arange(20), 4)
     secret, always = speaker % 2, np.zeros(80, np.intp)
-    found = bound(always, secret, speaker, 2)
-    assert found.tv == 0
-    assert (1 - found.high) ** 10 == pytest.approx(
+    result = bound(always, secret, speaker, 2)
+    assert result.tv == 0
+    assert (1 - result.high) ** 10 == pytest.approx(
         0.025
     )  # ten of either value: a share this large is missed so rarely
     within = bound(always, np.tile([0, 1], 40), speaker, 2)
@@ -159,13 +159,13 @@ def test_flips_over_three_bins_leave_no_attacker_above_the_bound() -> None:
     for _ in range(200):
         p, q = random.dirichlet(np.ones(3), 2)
         cross = [abs(p[i] * q[j] - p[j] * q[i]) for i, j in ((0, 1), (0, 2), (1, 2))]
-        given = Bound(float(np.abs(p - q).sum() / 2), 1.0, 3, 0.5 + sum(cross) / 2, 20)
+        exact = Bound(float(np.abs(p - q).sum() / 2), 1.0, 3, 0.5 + sum(cross) / 2, 20)
         flipped = (p @ channel, q @ channel)
         reached = sum(
             abs(flipped[0][i] * flipped[1][j] - flipped[0][j] * flipped[1][i])
             for i, j in ((0, 1), (0, 2), (1, 2))
         )
-        assert 0.5 + reached / 2 <= given.randomised(np.log(4)).auc + 1e-12
+        assert 0.5 + reached / 2 <= exact.randomised(np.log(4)).auc + 1e-12
     assert contraction(800.0, 2) == contraction(np.inf, 2) == 1
 
 
@@ -177,8 +177,8 @@ def test_one_group_of_equal_speakers_leaves_room_for_others() -> None:
         women = np.repeat(random.random(8) < 0.2, 20)
         men = random.random(400) < 0.05
         bins = np.concatenate([women, men]).astype(np.intp)
-        found = bound(bins, np.repeat([1, 0], [160, 400]), np.repeat(np.arange(28), 20), 2)
-        below += found.high < 0.15
+        result = bound(bins, np.repeat([1, 0], [160, 400]), np.repeat(np.arange(28), 20), 2)
+        below += result.high < 0.15
     assert below <= 10
 
 

@@ -76,8 +76,8 @@ def test_constant_scores_give_chance_and_infinite_ones_are_valid():
 def test_distinguish_is_the_auc_of_sensitive_against_neutral():
     rng = np.random.default_rng(0)
     truth, score = rng.integers(0, 3, 60), rng.normal(size=60)
-    kept = truth != 1
-    assert distinguish(truth, score) == pytest.approx(roc_auc_score(truth[kept] == 2, score[kept]))
+    rows = truth != 1
+    assert distinguish(truth, score) == pytest.approx(roc_auc_score(truth[rows] == 2, score[rows]))
     moved = np.where(truth == 1, 100.0, score)
     assert distinguish(truth, moved) == distinguish(truth, score)
     assert math.isnan(distinguish(np.array([1, 2, 1]), np.zeros(3)))
@@ -108,9 +108,9 @@ def test_tpr_at_a_low_fpr_needs_enough_negatives() -> None:
     random = np.random.default_rng(0)
     positive = np.repeat([True, False], 2000)
     score = random.normal(size=4000) + positive
-    found = metrics.tpr_at_fpr(positive, score, 0.01)
+    result = metrics.tpr_at_fpr(positive, score, 0.01)
     threshold = np.sort(score[~positive])[-21]
-    assert found == np.mean(score[positive] > threshold)
+    assert result == np.mean(score[positive] > threshold)
     assert np.isnan(metrics.tpr_at_fpr(positive[1950:2030], score[1950:2030], 0.01))
 
 

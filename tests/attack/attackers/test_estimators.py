@@ -19,9 +19,9 @@ NAMES = tuple(estimators.ESTIMATORS)
 Rows = NDArray[np.intp]
 
 
-def halves(speaker: NDArray[np.str_], own: int) -> tuple[Rows, Rows]:
+def halves(speaker: NDArray[np.str_], count: int) -> tuple[Rows, Rows]:
     """Rows of the first `own` speakers, and those of all others."""
-    return np.flatnonzero(speaker < f"{own:02d}"), np.flatnonzero(speaker >= f"{own:02d}")
+    return np.flatnonzero(speaker < f"{count:02d}"), np.flatnonzero(speaker >= f"{count:02d}")
 
 
 def test_all_families_are_those_of_both_kinds() -> None:
@@ -34,11 +34,11 @@ def test_a_planted_leak_is_found_on_new_speakers(family: str) -> None:
     x, speaker, _ = people(24, 8, seed=0)
     secret = (np.arange(len(x)) // 8 % 2).astype(np.intp)
     x[:, 2] += np.where(secret == 1, 2, -2)
-    found = retrain(x, secret, speaker, *halves(speaker, 16), families=[family])
-    best = found.best
+    result = retrain(x, secret, speaker, *halves(speaker, 16), families=[family])
+    best = result.best
     assert metrics.auc((best["truth"] == 1).to_numpy(), best["score"].to_numpy()) > 0.95
     assert metrics.uar(best["truth"].to_numpy(), best["prediction"].to_numpy()) > 0.85
-    assert found.quality[family] > 0.95
+    assert result.quality[family] > 0.95
 
 
 @pytest.mark.parametrize(
@@ -80,13 +80,13 @@ def test_only_the_first_setting_is_fitted_on_every_column() -> None:
     assert (second.tested, second.values.shape) == (False, (len(x), 1))
     side = plan.splits[1]
     scale = np.sqrt(x.var(axis=0).mean())
-    own, test = ((x[some] - x.mean(axis=0)) / scale for some in (side.train, side.test))
+    train_x, test = ((x[rows] - x.mean(axis=0)) / scale for rows in (side.train, side.test))
     for column in range(3):
-        alone = LogisticRegression(C=0.1, tol=1e-10, max_iter=1000).fit(
-            own, labels[side.train, column]
+        model = LogisticRegression(C=0.1, tol=1e-10, max_iter=1000).fit(
+            train_x, labels[side.train, column]
         )
         np.testing.assert_allclose(
-            first.values[side.test, column], alone.decision_function(test), atol=1e-6
+            first.values[side.test, column], model.decision_function(test), atol=1e-6
         )
 
 
@@ -98,19 +98,19 @@ def test_the_class_with_the_highest_score_is_predicted(setting: object) -> None:
     truth = (np.arange(len(x)) % 3).astype(np.intp)
     x[np.arange(len(x)), truth] += 8
     x[:, 3:] = 0
-    labels = np.hstack([(truth == one).astype(float)[:, None] for one in range(3)])
+    labels = np.hstack([(truth == code).astype(float)[:, None] for code in range(3)])
     plan = crossfit(speaker.astype(int).astype(np.intp) % 3)
-    (said,) = estimators.scores(x, labels, plan, "one", [setting], classes=3)
-    assert metrics.uar(truth, said.values.argmax(axis=1)) > 0.9
+    (attacker,) = estimators.scores(x, labels, plan, "one", [setting], classes=3)
+    assert metrics.uar(truth, attacker.values.argmax(axis=1)) > 0.9
 
 
 def test_a_class_without_training_rows_is_never_predicted() -> None:
     x, speaker, _ = people(6, 10, seed=6)
     truth = (speaker.astype(int) % 3).astype(np.intp)
     plan = crossfit(truth)  # no other fold has the value of the fold
-    labels = np.hstack([(truth == one).astype(float)[:, None] for one in range(3)])
-    (said,) = estimators.scores(x, labels, plan, "logistic", [LogisticRegression()], classes=3)
-    assert (said.values.argmax(axis=1) != truth).all()
+    labels = np.hstack([(truth == code).astype(float)[:, None] for code in range(3)])
+    (attacker,) = estimators.scores(x, labels, plan, "logistic", [LogisticRegression()], classes=3)
+    assert (attacker.values.argmax(axis=1) != truth).all()
 
 
 def test_scores_of_a_continuous_secret_correlate_with_it() -> None:
@@ -118,8 +118,8 @@ def test_scores_of_a_continuous_secret_correlate_with_it() -> None:
     age = random.permutation(len(x)) / len(x)
     x[:, 0] += 6 * age
     plan = crossfit(speaker.astype(int).astype(np.intp) % 5)
-    (said,) = estimators.scores(x, age[:, None], plan, "logistic", [LogisticRegression()])
-    assert np.corrcoef(said.values[:, 0], age)[0, 1] > 0.7
+    (attacker,) = estimators.scores(x, age[:, None], plan, "logistic", [LogisticRegression()])
+    assert np.corrcoef(attacker.values[:, 0], age)[0, 1] > 0.7
 
 
 def test_units_of_the_dimensions_change_no_result() -> None:
@@ -140,10 +140,10 @@ def test_a_custom_estimator_takes_part_in_the_verdict() -> None:
         estimators={"tree": DecisionTreeClassifier(max_depth=2, random_state=0)},
         shuffles=19,
     )
-    found = audit.run(x, secret, speaker, name="gender")
-    assert found.decision.answer == "leak"
-    assert {family for family, *_ in found.decision.by_attacker} == {"tree"}
-    assert found.auc("tree") > 0.9
+    result = audit.run(x, secret, speaker, name="gender")
+    assert result.decision.answer == "leak"
+    assert {family for family, *_ in result.decision.by_attacker} == {"tree"}
+    assert result.auc("tree") > 0.9
     blind = Audit(families=(), estimators={"blind": DummyClassifier()}, shuffles=19).run(
         x, secret, speaker
     )

@@ -88,8 +88,8 @@ def test_the_size_of_numbers_moves_no_verdict(size: str) -> None:
     before, after = judged(x, secret), judged(SIZES[size](x), secret)
     assert (after.answer, after.p) == (before.answer, before.p) == ("leak", 0.05)
     first, second = (
-        {(name, pooled): auc for _, name, pooled, auc, _ in one.by_attacker}
-        for one in (before, after)
+        {(name, pooled): auc for _, name, pooled, auc, _ in decision.by_attacker}
+        for decision in (before, after)
     )
     assert all(abs(first[key] - second[key]) < 1e-6 for key in first)
 
@@ -107,10 +107,10 @@ def test_one_absurd_value_hides_nothing() -> None:
 
 def test_ordinary_numbers_keep_every_bit() -> None:
     x, _ = table()
-    for each in (False, True):
+    for per_dimension in (False, True):
         centred, spread = x - x.mean(axis=0), x.std(axis=0)
-        expected = centred / (spread if each else np.sqrt(np.mean(spread**2)))
-        assert kernels.scale(x, each).tobytes() == expected.tobytes()
+        expected = centred / (spread if per_dimension else np.sqrt(np.mean(spread**2)))
+        assert kernels.scale(x, per_dimension).tobytes() == expected.tobytes()
 
 
 def test_equal_rows_have_equal_scores_in_any_order() -> None:
@@ -119,13 +119,13 @@ def test_equal_rows_have_equal_scores_in_any_order() -> None:
     prototypes = random.normal(size=(3, 5))
     x = prototypes[random.integers(0, 3, len(EVERY))]
     fold = secret.folds()
-    for said in kernels.scores(x, secret.values[:, None], crossfit(fold), None):
+    for attacker in kernels.scores(x, secret.values[:, None], crossfit(fold), None):
         for side in np.unique(fold):
             values = [
-                np.unique(said.values[(fold == side) & (x == one).all(axis=1)])
-                for one in prototypes
+                np.unique(attacker.values[(fold == side) & (x == prototype).all(axis=1)])
+                for prototype in prototypes
             ]
-            assert all(len(some) < 2 for some in values), said.setting
+            assert all(len(group) < 2 for group in values), attacker.setting
 
 
 def test_nearest_rows_that_are_equally_far_count_alike() -> None:
@@ -137,10 +137,10 @@ def test_nearest_rows_that_are_equally_far_count_alike() -> None:
     squared = (points[:, None] - points) ** 2
     for order in (EVERY[:4], EVERY[3::-1], np.array([1, 3, 0, 2])):
         rows = np.append(order, 4)
-        said = kernels.nearest(
+        scores = kernels.nearest(
             squared[np.ix_(rows, rows)], points[rows] ** 2, labels[rows], plan, 1
         )
-        assert said[4, 0] == 0.0
+        assert scores[4, 0] == 0.0
 
 
 def test_ranks_take_rounding_for_a_tie() -> None:
