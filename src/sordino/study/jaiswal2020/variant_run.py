@@ -197,7 +197,7 @@ class Lesson:
                     name: {
                         "train": list(one.train),
                         "validation": list(one.validation),
-                        "kept": one.validation_unit,
+                        "kept": one.kept,
                         "probe": one.probe,
                     }
                     for name, one in fitted.health.items()
