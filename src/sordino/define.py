@@ -1,4 +1,4 @@
-"""The words of the field, one for each thing."""
+"""The terms of the field: roles, genders, knowledge of an attacker, emotions."""
 
 from __future__ import annotations
 
@@ -35,17 +35,16 @@ GENDERS: Final = tuple(Gender)
 
 
 class Knowledge(StrEnum):
-    """What an attacker knows of the release."""
+    """How much an attacker knows about the release."""
 
     IGNORANT = "ignorant"
-    """Trained on original features, never saw the release: the papers' zero-knowledge risk model.
-    """
+    """Trained on original features, without the release: the papers' zero-knowledge risk model."""
     SEMI_INFORMED = "semi-informed"
-    """Has the release, runs it on its own labelled speakers and retrains."""
+    """Has the release, applies it to labelled speakers and retrains."""
     INFORMED = "informed"
-    """Also knows the fitted parameters and the fitting corpus; never the device's random bits."""
+    """Also knows the fitted parameters and the fitting corpus, but not the device's key."""
     PATIENT = "patient"
-    """Semi-informed, and sees several utterances of one speaker."""
+    """Semi-informed, with several utterances of each speaker."""
 
 
 EMOTIONS: Final = {
@@ -71,7 +70,7 @@ _CANONICAL: Final = {alias: emotion for emotion, aliases in EMOTIONS.items() for
 
 
 def emotion(label: str) -> str:
-    """The canonical name of an emotion label; a name that is not known is kept, in lower case.
+    """The canonical name of an emotion label; an unknown name in lower case.
 
     >>> emotion("Anger"), emotion("W"), emotion("Nostalgia")
     ('angry', 'angry', 'nostalgia')

@@ -115,9 +115,9 @@ def hear(
         f"family-{name}" for name, settings in slow.items() if not score_table.usable(settings)
     }
     kept = {name: key for name, key in decided.items() if name not in custom}
-    units = Checkpoints(kept, cache, what, read).gathered(compute)
+    units = Checkpoints(kept, cache, what, read).gather(compute)
     others = {name: key for name, key in decided.items() if name not in kept}
-    units |= Checkpoints(others, None, what, read).gathered(compute) if others else {}
+    units |= Checkpoints(others, None, what, read).gather(compute) if others else {}
     found = [read(*units[name]) for name in calls]
     halves = (found[: len(quick) // 2], found[len(quick) // 2 : len(quick)], found[len(quick) :])
     scores = tuple(score for half in halves for score in _ordered(one.scores for one in half))

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
-from sordino.policy import Policy, restored
+from sordino.policy import Policy, from_dict
 from sordino.release.drawn.calibration import calibrated
 from sordino.release.drawn.scorer import NUMPY, Operations, Scorer, required
 from sordino.release.drawn.speaker_offset import People
@@ -105,7 +105,7 @@ class Drawn(Frozen):
     @property
     def policy(self) -> Policy:
         """What it keeps and hides."""
-        return restored(self._config["policy"])
+        return from_dict(self._config["policy"])
 
     @property
     def people(self) -> People:
