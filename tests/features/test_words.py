@@ -17,7 +17,7 @@ from sordino.corpora import table
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError, FeatureError, StorageError
 from sordino.features import words as room
-from sordino.signal.words import UNKNOWN, Words, read
+from sordino.signal.words import UNKNOWN_WORD, Words, read
 
 ANIMALS, TOOLS = ("cat", "dog", "hen"), ("saw", "axe", "file")
 
@@ -68,16 +68,16 @@ def gap(transcripts: list[str]) -> float:
 
 def test_only_words_of_the_given_transcripts_are_known() -> None:
     words = room.train([text for text in said() if "sharp" not in text], dims=4)
-    assert set(words.place) == {*ANIMALS, "the", "sleeps", "and", "is", "fed", "by", "us"}
+    assert set(words.row_of) == {*ANIMALS, "the", "sleeps", "and", "is", "fed", "by", "us"}
     np.testing.assert_array_equal(words("saw axe"), [words.unknown])
 
 
 def test_rare_words_are_trained_as_unknown_and_the_frequent_come_first() -> None:
     words = room.train(["so it is", "so is it not", "so be it", "so we go", "  "], dims=4)
-    assert list(words.place) == [UNKNOWN, "so", "it", "is"]  # 5 of once each, 4, 3, 2
+    assert list(words.row_of) == [UNKNOWN_WORD, "so", "it", "is"]  # 5 of once each, 4, 3, 2
     np.testing.assert_array_equal(words("so be we"), words.vectors[[1, 0, 0]])
-    assert UNKNOWN not in room.train(["so it is", "so be it"] * 2, dims=4).place
-    assert "go" in room.train(["so it is", "so we go"], dims=4, rarest=1).place
+    assert UNKNOWN_WORD not in room.train(["so it is", "so be it"] * 2, dims=4).row_of
+    assert "go" in room.train(["so it is", "so we go"], dims=4, rarest=1).row_of
 
 
 def test_the_order_of_the_transcripts_does_not_matter_but_the_seed_does() -> None:
@@ -88,7 +88,7 @@ def test_the_order_of_the_transcripts_does_not_matter_but_the_seed_does() -> Non
     )
     assert one.hash == turned.hash
     assert one.hash != other.hash
-    assert list(one.place) == list(other.place)
+    assert list(one.row_of) == list(other.row_of)
 
 
 TRAIN = """
@@ -140,7 +140,7 @@ def test_what_is_saved_is_read_memory_mapped_and_the_same(tmp_path: Path) -> Non
     found = read(room.save(words, tmp_path / "new" / "words.kv"))
     assert isinstance(found.vectors, np.memmap)
     assert found.hash == words.hash
-    assert list(found.place) == list(words.place)
+    assert list(found.row_of) == list(words.row_of)
     np.testing.assert_array_equal(found.unknown, words.unknown)
     np.testing.assert_array_equal(found("the cat saw nobody"), words("the cat saw nobody"))
     assert {path.name for path in (tmp_path / "new").iterdir()} == {

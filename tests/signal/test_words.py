@@ -152,7 +152,7 @@ def test_what_is_no_vocabulary_is_refused(
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_file_holds_the_same_words(tmp_path: Path, kind: str) -> None:
     words = read(written(tmp_path, kind))
-    assert list(words.place) == VOCABULARY
+    assert list(words.row_of) == VOCABULARY
     np.testing.assert_array_equal(words.vectors, VECTORS)
     assert words.hash == Words.of(VOCABULARY, VECTORS).hash
     assert (len(words), words.dims) == (6, 3)
@@ -178,7 +178,7 @@ def test_the_c_tool_ends_every_vector_with_a_line(tmp_path: Path) -> None:
     )
     (tmp_path / "c.bin").write_bytes(b"6 3\n" + rows)
     words = read(tmp_path / "c.bin")
-    assert list(words.place) == VOCABULARY
+    assert list(words.row_of) == VOCABULARY
     np.testing.assert_array_equal(words.vectors, VECTORS)
 
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from sordino import storage
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError, FeatureError
-from sordino.signal.words import UNKNOWN, Words, library, tokens
+from sordino.signal.words import UNKNOWN_WORD, Words, gensim_models, tokens
 
 EPOCHS: Final = 20
 """How often training goes through the transcripts. word2vec's usual five do for a hundred thousand
@@ -28,7 +28,7 @@ words; with a few thousand they leave words of one kind no closer than words of 
 not.
 """
 
-RAREST: Final = 2
+MIN_COUNT: Final = 2
 """A word that comes less often is trained as `<unk>`, so that what stands for unseen words has been
 trained as well.
 """
@@ -66,7 +66,7 @@ def train(
     dims: int = 100,
     seed: int = 0,
     epochs: int = EPOCHS,
-    rarest: int = RAREST,
+    rarest: int = MIN_COUNT,
 ) -> Words:
     """Word vectors learnt from these transcripts and no others: word2vec's skip-gram (Mikolov et
     al. 2013).
@@ -94,7 +94,7 @@ def train(
             "train on more of them"
         )
     sentences = [
-        [word if count[word] >= rarest else UNKNOWN for word in sentences[place]] for place in order
+        [word if count[word] >= rarest else UNKNOWN_WORD for word in sentences[place]] for place in order
     ]
     return _skip_gram(sentences, dims, seed, epochs)
 
@@ -105,7 +105,7 @@ def _skip_gram(sentences: list[list[str]], dims: int, seed: int, epochs: int) ->
     """
     count = Counter(word for said in sentences for word in said)
     vocabulary = sorted(count, key=lambda word: (-count[word], word))
-    model = library().Word2Vec(
+    model = gensim_models().Word2Vec(
         vector_size=dims, sg=1, min_count=1, seed=seed, workers=1, sorted_vocab=0
     )
     model.build_vocab_from_freq(
@@ -155,7 +155,7 @@ def _keyed(words: Words) -> Any:
     """The words as gensim's `KeyedVectors`, without the diary of dates and versions that it would
     keep in the file.
     """
-    keyed = library().KeyedVectors(words.dims)
+    keyed = gensim_models().KeyedVectors(words.dims)
     keyed.lifecycle_events = None
-    keyed.add_vectors(list(words.place), np.asarray(words.vectors, dtype=np.float32))
+    keyed.add_vectors(list(words.row_of), np.asarray(words.vectors, dtype=np.float32))
     return keyed
