@@ -52,7 +52,7 @@ def test_a_damaged_entry_is_removed_and_can_be_made_again(cache: Cache, damage: 
     np.testing.assert_array_equal(cache.find("key", 100), VECTOR)
 
 
-def test_a_half_written_file_of_a_killed_process_is_not_looked_at(cache: Cache) -> None:
+def test_a_half_written_file_of_a_killed_process_is_ignored(cache: Cache) -> None:
     place = cache.place("new")
     (place.parent / f".{place.stem}-abc.vector").write_bytes(b"half")
     assert cache.find("new", 100) is None

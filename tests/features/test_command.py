@@ -37,7 +37,7 @@ def run(*arguments: str | Path) -> object:
 
 
 @pytest.mark.parametrize("features", ["mel", "eGeMAPSv02"])
-def test_the_table_has_the_vectors_and_the_json_how_they_were_made(
+def test_the_table_has_the_vectors_and_the_json_their_config(
     noises: Callable[..., Corpus], manifest: str, tmp_path: Path, features: str
 ) -> None:
     out, told = tmp_path / "new" / "x.parquet", tmp_path / "x.json"

@@ -113,7 +113,7 @@ COUNTS: dict[str, Any] = {
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 @pytest.mark.parametrize("name", COUNTS)
-def test_a_column_that_may_be_no_dimension_is_refused_until_decided(
+def test_an_ambiguous_column_is_refused_until_the_user_decides(
     tmp_path: Path, name: str, kind: str
 ) -> None:
     path = save(frame(**{name: COUNTS[name]}), tmp_path / f"t.{kind}")
@@ -127,7 +127,7 @@ def test_a_column_that_may_be_no_dimension_is_refused_until_decided(
     assert name in read(path, columns=["x*", name]).chosen.dimensions
 
 
-def test_numbers_beside_the_vectors_of_an_archive_are_no_dimensions(tmp_path: Path) -> None:
+def test_numbers_beside_the_vectors_of_an_npz_are_no_dimensions(tmp_path: Path) -> None:
     np.savez(
         tmp_path / "t.npz",
         x=X,

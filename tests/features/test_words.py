@@ -72,7 +72,7 @@ def test_only_words_of_the_given_transcripts_are_known() -> None:
     np.testing.assert_array_equal(words("saw axe"), [words.unknown])
 
 
-def test_rare_words_are_trained_as_unknown_and_the_frequent_come_first() -> None:
+def test_rare_words_become_unknown_and_frequent_words_come_first() -> None:
     words = room.train(["so it is", "so is it not", "so be it", "so we go", "  "], dims=4)
     assert list(words.row_of) == [UNKNOWN_WORD, "so", "it", "is"]  # 5 of once each, 4, 3, 2
     np.testing.assert_array_equal(words("so be we"), words.vectors[[1, 0, 0]])
@@ -80,7 +80,7 @@ def test_rare_words_are_trained_as_unknown_and_the_frequent_come_first() -> None
     assert "go" in room.train(["so it is", "so we go"], dims=4, rarest=1).row_of
 
 
-def test_the_order_of_the_transcripts_does_not_matter_but_the_seed_does() -> None:
+def test_training_depends_on_the_seed_and_not_on_row_order() -> None:
     one, turned, other = (
         room.train(said(), 8),
         room.train(said()[::-1], 8),
@@ -149,7 +149,7 @@ def test_what_is_saved_is_read_memory_mapped_and_the_same(tmp_path: Path) -> Non
     }
 
 
-def test_saving_again_replaces_both_files_and_saves_what_is_mapped_too(tmp_path: Path) -> None:
+def test_saving_again_replaces_both_files_even_when_mapped(tmp_path: Path) -> None:
     room.save(room.train(said(), dims=6), tmp_path / "words.kv")
     old = read(tmp_path / "words.kv")
     before = old.vectors.copy()

@@ -48,7 +48,7 @@ def test_units_of_the_embedding_do_not_matter_to_the_probe() -> None:
     )
 
 
-def test_unknown_rows_are_left_out_and_a_constant_dimension_does_no_harm() -> None:
+def test_the_probe_skips_unknown_rows_and_constant_dimensions() -> None:
     x, codes = embedded(300, apart=2.0)
     expected = probe(x, codes, 2, seed=0)
     more = (

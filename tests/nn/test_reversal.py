@@ -32,7 +32,7 @@ def test_reversal_changes_no_value() -> None:
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.5, 2.0])
-def test_the_gradient_is_the_chain_rule_by_hand_times_minus_strength(strength: float) -> None:
+def test_the_gradient_is_minus_strength_times_the_chain_rule(strength: float) -> None:
     x, weight = torch.randn(5, 3, generator=seeded(1)), torch.randn(3, 2, generator=seeded(2))
     x.requires_grad_(True)
     loss = ((reverse(x, strength) @ weight) ** 2).sum()
@@ -57,7 +57,7 @@ def gradients(loss: Tensor, module: nn.Module) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("strength", [0.5, 1.0])
-def test_equation_3_classifier_gets_alpha_and_encoder_minus_alpha_lambda_times_the_gradient(
+def test_equation_3_scales_gradients_of_classifier_and_encoder(
     strength: float,
 ) -> None:
     torch.manual_seed(0)
@@ -92,7 +92,7 @@ def test_without_gradient_reversal_the_classifier_moves_nothing() -> None:
     torch.testing.assert_close(found, error)
 
 
-def test_speakers_of_unknown_gender_give_no_gradient_to_the_classifier() -> None:
+def test_unknown_gender_gives_no_gradient_to_the_classifier() -> None:
     torch.manual_seed(0)
     autoencoder = ReplacementAutoencoder(6, embedding=4)
     x = torch.randn(4, 6)
@@ -121,7 +121,7 @@ def gated(noise: float = 1.0) -> GatedAutoencoder:
     return GatedAutoencoder(torch.arange(5.0), torch.tensor(2.0), embedding=4, noise=noise)
 
 
-def test_an_open_gate_lets_the_vector_pass_and_a_shut_one_what_the_decoder_made() -> None:
+def test_an_open_gate_passes_the_vector_and_a_shut_gate_decodes() -> None:
     network, x = gated().eval(), torch.randn(7, 5)
     with torch.no_grad():
         network.gate.weight.zero_()

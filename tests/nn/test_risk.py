@@ -18,7 +18,7 @@ def certain(x: Tensor) -> tuple[Tensor, Tensor]:
     return roles.expand(len(x), 3), genders.expand(len(x), 2)
 
 
-def test_the_loss_of_a_row_is_the_sum_of_both_cross_entropies_with_weight_one() -> None:
+def test_the_loss_of_a_row_is_the_sum_of_both_cross_entropies() -> None:
     batch = {
         "x": torch.zeros(3, 4),
         "role": torch.tensor([0, 1, 2]),
@@ -36,7 +36,7 @@ def test_an_unknown_gender_gives_no_loss_and_no_gradient() -> None:
     torch.testing.assert_close(found, torch.tensor([[0.0, 0.0], [0.5, -0.5]]))
 
 
-def test_an_utterance_of_unknown_gender_still_teaches_the_emotion() -> None:
+def test_unknown_gender_still_trains_the_emotion_head() -> None:
     torch.manual_seed(0)
     model = RiskModel(4, 8).eval()
     batch = {"x": torch.randn(1, 4), "role": torch.tensor([2]), "gender": torch.tensor([UNKNOWN])}

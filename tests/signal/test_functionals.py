@@ -235,7 +235,7 @@ def test_blocks_give_the_same_bits_as_the_whole(cuts: list[int]) -> None:
     np.testing.assert_array_equal(blocks.functionals(), functionals(talk()))
 
 
-def test_blocks_go_on_after_they_were_asked_and_after_what_they_refused() -> None:
+def test_blocks_continue_after_a_result_and_after_a_refusal() -> None:
     blocks = Blocks()
     blocks.push(noise()[:5000])
     np.testing.assert_array_equal(blocks.functionals(), functionals(noise()[:5000]))

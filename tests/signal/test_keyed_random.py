@@ -64,7 +64,7 @@ def test_what_does_not_fit_is_refused() -> None:
             draw(z, np.array([0, 1]), 0, prototypes, of_bin, epsilon)
 
 
-def test_numbers_are_below_one_and_the_same_for_a_row_alone_or_among_others() -> None:
+def test_uniform_numbers_of_a_row_are_below_one_in_any_batch() -> None:
     z = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
     found = uniform(z, 2**100, 4)
     assert found.min() >= 0

@@ -130,9 +130,7 @@ def test_half_a_file_is_told(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 2**31 - 4096, 2**31, 2**32 - 1, 20000], ids=str)
-def test_a_wav_with_a_wrong_size_is_the_same_from_a_file_and_a_pipe(
-    tmp_path: Path, size: int
-) -> None:
+def test_a_wav_of_wrong_size_reads_alike_from_file_and_pipe(tmp_path: Path, size: int) -> None:
     content = synthetic_sounds.wav(noise(2), size)
     samples = audio.read(saved(tmp_path, "x.wav", content))
     assert samples.size == 2 * RATE

@@ -53,4 +53,6 @@ def test_a_frame_is_the_peak_of_its_own_autocorrelation() -> None:
 
 def test_frames_see_their_own_samples_only() -> None:
     samples = voice(140) + noise()
-    np.testing.assert_array_equal(pitch(samples)[7:9], pitch(samples[7 * 160 : 8 * 160 + FRAME_SAMPLES]))
+    np.testing.assert_array_equal(
+        pitch(samples)[7:9], pitch(samples[7 * 160 : 8 * 160 + FRAME_SAMPLES])
+    )
