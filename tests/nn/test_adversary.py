@@ -1,4 +1,4 @@
-"""The adversary unlearns gender, pulls as hard as it is told to, and is told of where it is dead."""
+"""The adversary removes gender, has the set strength, and a dead head is reported."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sordino.nn import fit_multimodal
 from sordino.nn.adversary_diagnostics import probe
-from sordino.nn.fit_multimodal import FittedMultimodal, Training, _Lesson
+from sordino.nn.fit_multimodal import FittedMultimodal, Training, _Objective
 from sordino.nn.labels import Tasks, recall
 from sordino.nn.multimodal import Multimodal, Shape, apply
 from tests.nn.synthetic_sequences import BOTH, GENERAL, PRIVATE, fitted, planted, shape, short
@@ -125,7 +125,7 @@ def gradients_at_places(
 
     network.encode = watched  # type: ignore[method-assign]
     whole = torch.autograd.grad(
-        _Lesson(network, tasks, training).loss(rows.pad(range(30)), tasks.codes, share), kept
+        _Objective(network, tasks, training).loss(rows.pad(range(30)), tasks.codes, share), kept
     )
     kept.clear()
     embedding, places = watched(rows.pad(range(30)))

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sordino.nn.adversary_diagnostics import Health, probe
+from sordino.nn.adversary_diagnostics import HeadDiagnostics, probe
 
 
 def embedded(rows: int, apart: float, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -87,7 +87,7 @@ def test_the_probe_changes_no_random_state_and_repeats_itself() -> None:
 def test_a_head_is_told_of_when_a_fresh_probe_is_clearly_ahead(
     head: float, found: float, rows: tuple[int, ...], told: bool
 ) -> None:
-    curve = Health((0.9, 0.9, 0.9), (0.5, 0.5, 0.5), head, found)
+    curve = HeadDiagnostics((0.9, 0.9, 0.9), (0.5, 0.5, 0.5), head, found)
     warning = curve.warning("gender", torch.tensor(rows))
     assert (warning is not None) == told
     if warning is not None:

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from sordino.nn.fit import Batch, Fitted, Job, Plan, batches, fit, run, run_rounds
+from sordino.nn.fit import Batch, Job, Plan, TrainedNetwork, batches, fit, run, run_rounds
 from tests.nn.synthetic_problems import job, rows, squared, weights
 
 
-def loss_of(fitted: Fitted, batch: Batch) -> float:
+def loss_of(fitted: TrainedNetwork, batch: Batch) -> float:
     with torch.no_grad():
         return float(squared(fitted.module, batch).mean())
 
@@ -156,7 +156,7 @@ def nothing() -> Plan[str]:
 def test_plans_carried_out_together_give_what_each_gives_alone() -> None:
     rounds: list[int] = []
 
-    def train(jobs: Sequence[Job]) -> list[Fitted]:
+    def train(jobs: Sequence[Job]) -> list[TrainedNetwork]:
         rounds.append(len(jobs))
         return [fit(one) for one in jobs]
 

@@ -183,9 +183,9 @@ def test_many_training_rows_are_watched_by_some_of_them(monkeypatch: pytest.Monk
     monkeypatch.setattr(fit_multimodal, "WATCHED", 10)
     some = fitted(PRIVATE, rows=40, epochs=12, patience=12, learning_rate=0.01).health["gender"]
     assert some.validation == every.validation
-    assert some.kept == every.kept, "told of all training rows"
+    assert some.final == every.final, "measured on all training rows"
     assert some.train != every.train
-    assert every.kept in every.train, "forty rows are all watched"
+    assert every.final in every.train, "forty rows are all watched"
 
 
 def test_validation_rows_without_primary_labels_are_refused() -> None:

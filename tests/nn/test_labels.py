@@ -11,7 +11,7 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.utils.class_weight import compute_class_weight
 
 from sordino.errors import ReleaseError
-from sordino.nn.labels import Tasks, class_weights, read, recall, weighted_loss
+from sordino.nn.labels import Tasks, class_codes, class_weights, recall, weighted_loss
 
 
 def codes(*values: int) -> torch.Tensor:
@@ -64,7 +64,7 @@ def test_recall_leaves_out_unknown_rows_and_is_nan_for_one_class() -> None:
 
 
 def test_labels_that_are_lacking_are_unknown() -> None:
-    found = read({"a": np.array([1, 0])}, {"a": 2, "b": 3}, 2, "validation")
+    found = class_codes({"a": np.array([1, 0])}, {"a": 2, "b": 3}, 2, "validation")
     assert {name: values.tolist() for name, values in found.items()} == {"a": [1, 0], "b": [-1, -1]}
 
 
@@ -80,7 +80,7 @@ def test_labels_that_are_lacking_are_unknown() -> None:
 )
 def test_labels_that_do_not_fit_are_refused(labels: dict[str, np.ndarray], message: str) -> None:
     with pytest.raises(ReleaseError, match=message):
-        read(labels, {"a": 3}, 2, "training")
+        class_codes(labels, {"a": 3}, 2, "training")
 
 
 @pytest.mark.parametrize("values", [[1, 1, 1], [1, -1, 1], [-1, -1, -1]])

@@ -11,13 +11,13 @@ from torch.nn.functional import cross_entropy
 
 from sordino.nn.autoencoder import (
     GatedAutoencoder,
-    Judged,
     ReplacementAutoencoder,
     ReplacementLoss,
-    Reversed,
+    RetainingTraining,
+    ReversalTraining,
 )
 from sordino.nn.reversal import reverse
-from sordino.nn.risk import UNKNOWN, RiskModel
+from sordino.nn.risk import UNKNOWN_GENDER, RiskModel
 
 ALPHA = 0.1
 
@@ -64,7 +64,9 @@ def test_equation_3_scales_gradients_of_classifier_and_encoder(
     autoencoder = ReplacementAutoencoder(6, embedding=4)
     x, target, gender = torch.randn(9, 6), torch.randn(9, 6), torch.randint(2, (9,))
     batch = {"x": x, "target": target, "gender": gender, "strength": torch.full((9, 1), strength)}
-    found = gradients(ReplacementLoss(ALPHA)(Reversed(autoencoder), batch).mean(), autoencoder)
+    found = gradients(
+        ReplacementLoss(ALPHA)(ReversalTraining(autoencoder), batch).mean(), autoencoder
+    )
     # the two losses apart, without any reversal
     error = gradients(((autoencoder(x) - target) ** 2).mean(), autoencoder)
     guess = gradients(
@@ -85,7 +87,9 @@ def test_without_gradient_reversal_the_classifier_moves_nothing() -> None:
         "gender": torch.randint(2, (9,)),
         "strength": torch.zeros(9, 1),
     }
-    loss = ReplacementLoss(alpha=0.0)(Reversed(autoencoder), {**batch, "target": batch["x"]}).mean()
+    loss = ReplacementLoss(alpha=0.0)(
+        ReversalTraining(autoencoder), {**batch, "target": batch["x"]}
+    ).mean()
     found = gradients(loss, autoencoder)
     assert all(not gradient.any() for name, gradient in found.items() if name.startswith("gender"))
     error = gradients(((autoencoder(batch["x"]) - batch["x"]) ** 2).mean(), autoencoder)
@@ -96,9 +100,14 @@ def test_unknown_gender_gives_no_gradient_to_the_classifier() -> None:
     torch.manual_seed(0)
     autoencoder = ReplacementAutoencoder(6, embedding=4)
     x = torch.randn(4, 6)
-    batch = {"x": x, "target": x, "gender": torch.full((4,), UNKNOWN), "strength": torch.ones(4, 1)}
+    batch = {
+        "x": x,
+        "target": x,
+        "gender": torch.full((4,), UNKNOWN_GENDER),
+        "strength": torch.ones(4, 1),
+    }
     found = gradients(
-        ReplacementLoss(ALPHA)(Reversed(autoencoder), batch).mean(), autoencoder.gender
+        ReplacementLoss(ALPHA)(ReversalTraining(autoencoder), batch).mean(), autoencoder.gender
     )
     assert all(not gradient.any() for gradient in found.values())
 
@@ -143,7 +152,7 @@ def test_noise_is_added_in_training_only() -> None:
 
 def test_the_judge_is_never_trained_and_never_drops_out() -> None:
     torch.manual_seed(0)
-    judged: Any = Judged(gated(noise=0.0), RiskModel(5, 8, dropout=0.9)).train()
+    judged: Any = RetainingTraining(gated(noise=0.0), RiskModel(5, 8, dropout=0.9)).train()
     assert not any(weights.requires_grad for weights in judged.surrogate.parameters())
     x, strength = torch.randn(7, 5), torch.ones(7, 1)
     assert torch.equal(judged(x, strength)[2], judged(x, strength)[2])

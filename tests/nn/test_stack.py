@@ -12,19 +12,19 @@ from torch import nn
 
 from sordino.nn.autoencoder import (
     GatedAutoencoder,
-    Judged,
     ReplacementAutoencoder,
     ReplacementLoss,
     RetainingLoss,
-    Reversed,
+    RetainingTraining,
+    ReversalTraining,
 )
-from sordino.nn.fit import Batch, Fitted, Job, Loss, Settings, fit
+from sordino.nn.fit import Batch, Job, Loss, Settings, TrainedNetwork, fit
 from sordino.nn.risk import RiskModel, risk_loss
 from sordino.nn.stack import fit_stacks
 from tests.nn.synthetic_problems import job, rows, weights
 
 
-def close(one: Fitted, other: Fitted, tolerance: float = 1e-4) -> None:
+def close(one: TrainedNetwork, other: TrainedNetwork, tolerance: float = 1e-4) -> None:
     torch.testing.assert_close(weights(one.module), weights(other.module), rtol=0, atol=tolerance)
     assert one.history == pytest.approx(other.history, abs=tolerance)
     assert one.loss == pytest.approx(other.loss, abs=tolerance, nan_ok=True)
@@ -116,9 +116,9 @@ def real(kind: str, seed: int) -> Job:
     centre, scale = torch.full((6,), float(seed)), torch.tensor(1.0 + seed)
     kinds: dict[str, tuple[nn.Module, Loss]] = {
         "risk": (RiskModel(6, 16, dropout=0.0), risk_loss),
-        "replacement": (Reversed(ReplacementAutoencoder(6, 4)), ReplacementLoss()),
+        "replacement": (ReversalTraining(ReplacementAutoencoder(6, 4)), ReplacementLoss()),
         "retaining": (
-            Judged(GatedAutoencoder(centre, scale, 4, noise=0.0), RiskModel(6, 16)),
+            RetainingTraining(GatedAutoencoder(centre, scale, 4, noise=0.0), RiskModel(6, 16)),
             RetainingLoss(),
         ),
     }
@@ -136,8 +136,8 @@ def test_the_networks_of_the_studies_may_be_stacked(kind: str) -> None:
 def test_a_judge_in_a_stack_stays_as_it_was() -> None:
     jobs = [real("retaining", seed) for seed in range(2)]
     for stacked, given in zip(fit_stacks(jobs, "cpu"), jobs, strict=True):
-        assert isinstance(stacked.module, Judged)
-        assert isinstance(given.module, Judged)
+        assert isinstance(stacked.module, RetainingTraining)
+        assert isinstance(given.module, RetainingTraining)
         assert torch.equal(weights(stacked.module.surrogate), weights(given.module.surrogate))
 
 

@@ -94,7 +94,8 @@ def train(
             "train on more of them"
         )
     sentences = [
-        [word if count[word] >= rarest else UNKNOWN_WORD for word in sentences[place]] for place in order
+        [word if count[word] >= rarest else UNKNOWN_WORD for word in sentences[place]]
+        for place in order
     ]
     return _skip_gram(sentences, dims, seed, epochs)
 

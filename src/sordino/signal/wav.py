@@ -92,7 +92,9 @@ def read_blocks(stream: BinaryIO, coding: Format, size: int | None = None) -> It
         complete = len(content) // width * width
         remainder = content[complete:]
         if complete:
-            yield _DECODERS[coding.code, coding.bits](content[:complete]).reshape(-1, coding.channels)
+            yield _DECODERS[coding.code, coding.bits](content[:complete]).reshape(
+                -1, coding.channels
+            )
 
 
 def _contents(stream: BinaryIO, block_size: int, size: int | None) -> Iterator[bytes]:

@@ -186,7 +186,9 @@ def _parsed(
             or _depth(card) > DEEPEST
         ):
             raise ValueError("more than a bundle may hold")
-        served = [Served(**{**policy, "policy": from_dict(policy["policy"])}) for policy in policies]
+        served = [
+            Served(**{**policy, "policy": from_dict(policy["policy"])}) for policy in policies
+        ]
         files_of = [
             name for policy in served for name in (policy.preprocess, policy.model, policy.arrays)
         ]

@@ -23,7 +23,7 @@ from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.define import ROLES, Role
 from sordino.errors import ReleaseError
-from sordino.nn.autoencoder import GatedAutoencoder, Judged, RetainingLoss
+from sordino.nn.autoencoder import GatedAutoencoder, RetainingLoss, RetainingTraining
 from sordino.nn.fit import Job, Plan, Settings, run
 from sordino.nn.risk import RiskModel, risk_loss
 from sordino.policy import Policy
@@ -84,14 +84,14 @@ class RetainingFitter:
             )
             judge = RiskModel(z.shape[1], self.surrogate_size)
         judge.load_state_dict(surrogate.module.state_dict())
-        module = Judged(autoencoder, judge)
+        module = RetainingTraining(autoencoder, judge)
         settings = Settings(epochs=self.epochs)
         loss = RetainingLoss(self.alpha, self.surrogate_weight)
         (fitted,) = yield [Job(module, loss, self._batch(rows, chosen), None, settings, self.seed)]
         config = json.loads(
             json.dumps({**asdict(self), "width": z.shape[1], "surrogate_loss": surrogate.loss})
         )
-        if not isinstance(fitted.module, Judged):
+        if not isinstance(fitted.module, RetainingTraining):
             raise TypeError(
                 f"a {type(fitted.module).__name__} came back, expected the network that was sent "
                 "out"
