@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Final
 
 
-class Role(StrEnum):
-    """What a policy makes of an emotion (Feng 2021, section IV-A)."""
+class Role(IntEnum):
+    """The role of an emotion in a policy (Feng 2021, section IV-A), as a class of the risk model.
 
-    NEUTRAL = "neutral"
-    """What sensitive emotions are turned into."""
-    REQUIRED = "required"
-    """What stays recognisable."""
-    SENSITIVE = "sensitive"
-    """What must not be told from neutral."""
+    >>> int(Role.REQUIRED), str(Role.REQUIRED)
+    (1, 'required')
+    """
+
+    NEUTRAL = 0
+    """Replaces sensitive emotions."""
+    REQUIRED = 1
+    """Stays recognisable."""
+    SENSITIVE = 2
+    """Must not be distinguished from neutral."""
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
 
 
-ROLES: Final = tuple(Role)
-"""The order of the classes of the risk model: neutral 0, required 1, sensitive 2."""
+ROLES: Final = tuple(str(role) for role in Role)
+"""The names of the roles in the order of their codes, as tables spell them."""
 
 
 class Gender(StrEnum):

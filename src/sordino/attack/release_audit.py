@@ -18,7 +18,7 @@ from sordino.attack.retraining import Retrained, by_plan, either, own_folds, rea
 from sordino.attack.splits import crossfit
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
-from sordino.define import ROLES, Knowledge, Role
+from sordino.define import Knowledge, Role
 from sordino.policy import Policy
 from sordino.release.protocol import Readable, Release
 
@@ -110,9 +110,9 @@ class Scene:
             rows = rows[values[rows] >= 0]
             return rows, values[rows]
         if target == KEPT:
-            return rows, (self.role[rows] == ROLES.index(Role.REQUIRED)).astype(np.intp)
-        rows = rows[self.role[rows] != ROLES.index(Role.REQUIRED)]
-        return rows, (self.role[rows] == ROLES.index(Role.SENSITIVE)).astype(np.intp)
+            return rows, (self.role[rows] == Role.REQUIRED).astype(np.intp)
+        rows = rows[self.role[rows] != Role.REQUIRED]
+        return rows, (self.role[rows] == Role.SENSITIVE).astype(np.intp)
 
     def labelled(self, target: str) -> bool:
         """Whether the attackers' own speakers have two of each value, and the tested ones both
@@ -242,7 +242,7 @@ class Scene:
         )
 
     def detail(self) -> Iterator[pd.DataFrame]:
-        required = self.role == ROLES.index(Role.REQUIRED)
+        required = self.role == Role.REQUIRED
         train, test = (rows[required[rows]] for rows in (self.parts.risk.rows, self.parts.test))
         parts = (
             utility_probes.intensity(self.out, self.intensity, train, test),

@@ -2,7 +2,7 @@
 (`interval` for one figure, `significance` for a difference).
 
 Every metric is a function of whole arrays that returns one float: NaN where it is not defined,
-never a warning. Roles are codes in the order of `sordino.define.ROLES`, genders in the order of
+never a warning. Roles are codes in the order of `sordino.define.Role`, genders in the order of
 `sordino.define.GENDERS`; rows of unknown gender are dropped by the caller. numpy and scipy only.
 
 >>> import numpy as np

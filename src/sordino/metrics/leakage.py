@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sordino.define import Role
 from sordino.errors import SordinoError
-from sordino.metrics.utility import Codes, role_code, same_length, uar
+from sordino.metrics.utility import Codes, same_length, uar
 
 Rates = NDArray[np.float64]
 
@@ -112,8 +112,8 @@ def distinguish(truth: Codes, score: NDArray[np.floating[Any]]) -> float:
     0.5
     """
     same_length(truth=truth, score=score)
-    sensitive = truth == role_code(Role.SENSITIVE)
-    kept = sensitive | (truth == role_code(Role.NEUTRAL))
+    sensitive = truth == Role.SENSITIVE
+    kept = sensitive | (truth == Role.NEUTRAL)
     return auc(sensitive[kept], score[kept])
 
 

@@ -9,19 +9,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.define import GENDERS, ROLES
+from sordino.define import GENDERS, ROLES, Role
 from sordino.errors import SordinoError
 
 Codes = NDArray[np.integer[Any]]
 """Class codes, 0 and up: (n,)."""
 
 
-def f1(truth: Codes, prediction: Codes, role: str) -> float:
+def f1(truth: Codes, prediction: Codes, role: str | Role) -> float:
     """The F1 of one role: 2 TP / (2 TP + FP + FN), in [0, 1]; NaN where neither array holds the
     role.
 
     Feng 2021, section V-C. `truth` and `prediction` are codes in the order of
-    `sordino.define.ROLES`, each (n,). Guessing the role everywhere scores high where it is
+    `sordino.define.Role`, each (n,). Guessing the role everywhere scores high where it is
     frequent: read it beside the role's prior.
 
     >>> f1(np.array([1, 1, 0, 2]), np.array([1, 0, 0, 1]), "required")
@@ -37,7 +37,7 @@ def f1(truth: Codes, prediction: Codes, role: str) -> float:
 def unchanged(
     before: Codes,
     after: Codes,
-    role: str,
+    role: str | Role,
     truth: Codes | None = None,
     among: Literal["predicted", "true_positives"] = "predicted",
 ) -> float:
@@ -155,16 +155,17 @@ def detail_r2(original: NDArray[np.floating[Any]], predicted: NDArray[np.floatin
     return 1 - float(np.sum((original - predicted) ** 2)) / total if total > 0 else float("nan")
 
 
-def role_code(role: str) -> int:
-    """The code of a role. Raises `SordinoError` for a name that is none.
+def role_code(role: str | Role) -> int:
+    """The code of a role, by its name or itself. Raises `SordinoError` for another name.
 
     >>> role_code("sensitive")
     2
     """
-    for code, known in enumerate(ROLES):
-        if role == known:
-            return code
-    raise SordinoError(f"role {role!r} came, expected one of {', '.join(ROLES)}: correct the name")
+    if str(role) not in ROLES:
+        raise SordinoError(
+            f"role {role!r} came, expected one of {', '.join(ROLES)}: correct the name"
+        )
+    return ROLES.index(str(role))
 
 
 def same_length(**columns: NDArray[Any]) -> None:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
-from sordino.define import ROLES, Role
+from sordino.define import Role
 from sordino.errors import ReleaseError
 from sordino.nn.autoencoder import GatedAutoencoder, RetainingLoss, RetainingTraining
 from sordino.nn.fit import Job, Plan, Settings, run
@@ -113,13 +113,13 @@ class RetainingFitter:
 
     def _batch(self, rows: TrainingRows, chosen: Tensor) -> dict[str, Tensor]:
         x, role = rows.x[chosen], rows.role[chosen]
-        sensitive = role == ROLES.index(Role.SENSITIVE)
+        sensitive = role == Role.SENSITIVE
         mean = rows.x[rows.of(Role.NEUTRAL, chosen)].mean(dim=0)
-        weight = torch.where(role == ROLES.index(Role.REQUIRED), self.required_weight, 1.0)
+        weight = torch.where(role == Role.REQUIRED, self.required_weight, 1.0)
         return {
             **rows.batch(chosen),
             "target": torch.where(sensitive[:, None], mean, x),
-            "wanted": torch.where(sensitive, ROLES.index(Role.NEUTRAL), role),
+            "wanted": torch.where(sensitive, Role.NEUTRAL, role),
             "weight": weight / weight.mean(),
             "spread": x.std(dim=0).clamp(min=1e-6).expand(len(x), -1),
             "strength": torch.full((len(x), 1), self.reversal),
