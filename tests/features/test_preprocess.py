@@ -1,4 +1,4 @@
-"""The scaled space is what the fitting rows make it, for everyone, and does not change afterwards."""
+"""The scaled space depends on the fitting rows only, and does not change afterwards."""
 
 from __future__ import annotations
 

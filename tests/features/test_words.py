@@ -59,7 +59,7 @@ def test_words_that_are_said_at_random_do_not() -> None:
 
 
 def gap(transcripts: list[str]) -> float:
-    """The least cosine between two words of one kind, minus the largest between words of two kinds."""
+    """The least cosine within a kind of words, minus the largest between kinds."""
     words = room.train(transcripts, dims=16, seed=0)
     unit = {word: words(word)[0] / np.linalg.norm(words(word)[0]) for word in (*ANIMALS, *TOOLS)}
     within = [unit[a] @ unit[b] for kind in (ANIMALS, TOOLS) for a in kind for b in kind if a < b]
@@ -120,9 +120,9 @@ def test_the_same_seed_gives_the_same_bytes_in_any_process(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("transcripts", "options", "message"),
     [
-        ([], {}, "0 transcripts in which no word comes 2 times, expected words that come again"),
+        ([], {}, "0 transcripts in which no word occurs 2 times, expected frequent words"),
         (["", "?!"], {}, "0 transcripts in which no word"),
-        (["every word", "only once"], {}, "2 transcripts in which no word comes 2 times"),
+        (["every word", "only once"], {}, "2 transcripts in which no word occurs 2 times"),
         (["so so"], {"dims": 0}, "dims 0, epochs 20, rarest 2, expected at least 1 each"),
         (["so so"], {"epochs": 0}, "epochs 0"),
         (["so so"], {"rarest": 0}, "rarest 0"),
@@ -193,7 +193,7 @@ def test_another_suffix_and_a_place_that_is_a_file_are_told(tmp_path: Path) -> N
 
 def test_every_utterance_has_its_words_in_row_order() -> None:
     words = Words.of(["the", "cup"], np.array([[1.0, 0.0], [0.0, 1.0]], dtype=np.float32))
-    found = room.spoken(corpus(["The cup.", "", "cup the cup", "nothing known"]), words)
+    found = room.word_sequences(corpus(["The cup.", "", "cup the cup", "nothing known"]), words)
     assert [sequence.shape for sequence in found] == [(2, 2), (1, 2), (3, 2), (1, 2)]
     assert found[2].tolist() == [[0, 1], [1, 0], [0, 1]]
     assert found[1].tolist() == found[3].tolist() == [[0.5, 0.5]]
@@ -202,9 +202,9 @@ def test_every_utterance_has_its_words_in_row_order() -> None:
 def test_a_corpus_without_transcripts_is_refused_by_its_name() -> None:
     words = Words.of(["the"], np.ones((1, 2), dtype=np.float32))
     with pytest.raises(
-        CorpusError, match="made: no transcripts, expected what was said in its utterances: leave"
+        CorpusError, match="made: no transcripts, expected one for its utterances: leave"
     ):
-        room.spoken(corpus(["", " "]), words)
+        room.word_sequences(corpus(["", " "]), words)
     with pytest.raises(CorpusError, match="b: no transcripts"):
         room.transcripts_of(corpus(["so", "", ""], ["a", "a", "b"]))
     assert room.transcripts_of(corpus(["so", "", "it"], ["a", "a", "b"])) == ["so", "", "it"]
