@@ -63,15 +63,15 @@ def read(
         tables["reference: "] = labelled.read_reference(
             reference, released, ignore=ignore, columns=columns
         )
-    dims = released.chosen.dimensions
+    dims = released.choice.dimensions
     return AuditInput(
         x=released.x,
         labels=released.labels,
         original=tables["reference: "].x if reference is not None else None,
-        lines=tuple(f"{prefix}{vectors.chosen}" for prefix, vectors in tables.items()),
+        lines=tuple(f"{prefix}{vectors.choice}" for prefix, vectors in tables.items()),
         columns={
-            "columns": {"count": len(dims), "names": dimensions.listed(dims)},
-            "left_out": list(released.chosen.left_out),
+            "columns": {"count": len(dims), "names": dimensions.abbreviate(dims)},
+            "left_out": list(released.choice.left_out),
         },
         warnings=tuple(
             dict.fromkeys(line for vectors in tables.values() for line in vectors.warnings)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from sordino.attack.vector_audit import Audited
+    from sordino.attack.vector_audit import AuditResult
     from sordino.cli.audit_table import AuditInput
     from sordino.report.vector_estimates import People
 
@@ -133,7 +133,7 @@ def audit(
 
     secrets, tasks = list(dict.fromkeys(secret)), list(dict.fromkeys(task or ()))
     for path in filter(None, (table, reference)):
-        table_size.fits(path)
+        table_size.check_memory(path)
     vectors = audit_table.read(
         table, secrets, tasks, speaker, reference, ignore or (), columns or (), continuous or ()
     )
@@ -191,13 +191,13 @@ def _people(
     reconstructed = (
         None
         if original is None
-        else utility_probes.crossfitted(x, original[rows], codes, seed=seed)
+        else utility_probes.crossfit_reconstruction(x, original[rows], codes, seed=seed)
     )
     return People(identified, reconstructed, codes)
 
 
 def _print_verdicts(
-    audits: list[Audited],
+    audits: list[AuditResult],
     estimates: pd.DataFrame,
     out: Path,
     json: str | None,
@@ -218,7 +218,8 @@ def _print_verdicts(
             for audit in audits
         }
         counts = {
-            audit.secret.name: {"audited": len(audit.rows), "of": audit.of} for audit in audits
+            audit.secret.name: {"audited": len(audit.rows), "of": audit.available}
+            for audit in audits
         }
         result = {"report": str(report), "verdict": verdicts, "rows": counts}
         write_json(json, {**result, **vectors.columns, "warnings": warnings})

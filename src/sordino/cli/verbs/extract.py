@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import hashlib
+import json as encoder
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -19,6 +22,9 @@ from sordino.cli.options import (
 )
 from sordino.cli.output import print_lines, warn, write_json
 from sordino.errors import AudioError, FeatureError
+
+if TYPE_CHECKING:
+    from sordino.features.extract import Extraction
 
 FeatureSetOption = Annotated[
     str, typer.Option("--features", metavar="SET", help="mel, IS13, ComParE_2016 or eGeMAPSv02.")
@@ -43,7 +49,8 @@ def extract(
     """Extract one feature vector per utterance.
 
     The table (.parquet, .csv or .npz) has file, start and end of each utterance and one column per
-    feature. It has no labels and no speakers. If recordings cannot be used, the first ten are
+    feature. It has no labels and no speakers. TABLE.run.json beside it records settings, versions,
+    checksums and the number of recordings left out. If recordings cannot be used, the first ten are
     listed, one per line, and no table is written; --skip-bad omits them. The JSON lists all of
     them. Computed vectors are stored in the cache, and later runs read them there.
 
@@ -53,9 +60,10 @@ def extract(
     """
     import numpy as np
 
+    from sordino import storage
     from sordino.corpora.checks.recordings import SHOWN
     from sordino.features import FEATURE_SETS, write_vectors
-    from sordino.features.extract import usable
+    from sordino.features.extract import extract_usable
     from sordino.features.vectors import table_suffix
 
     if features not in FEATURE_SETS:
@@ -64,7 +72,8 @@ def extract(
         )
     table_suffix(out)
     recordings = corpora_from(corpus, keep_absent=True)
-    x, bad = usable(features, recordings, cache, jobs)
+    extraction = extract_usable(features, recordings, cache, jobs)
+    x, bad = extraction.x, extraction.unusable
     unusable = [
         {"utterance": recording.row, "file": recording.file, "reason": recording.reason}
         for recording in bad
@@ -83,7 +92,11 @@ def extract(
     good = recordings.select(
         np.setdiff1d(np.arange(len(recordings)), [recording.row for recording in bad])
     )
+    config = FEATURE_SETS[features].config
     write_vectors(out, x, good, FEATURE_SETS[features].names)
+    record = _record(extraction, recordings.name, config, out)
+    text = encoder.dumps(record, indent=2, ensure_ascii=False) + "\n"
+    storage.write(out.with_name(f"{out.name}.run.json"), text)
     utterances, dims = x.shape
     if bad:
         warn([f"{counts}: left out"])
@@ -96,10 +109,32 @@ def extract(
             {
                 "corpus": recordings.name,
                 "features": features,
-                "config": FEATURE_SETS[features].config,
+                "config": config,
                 "utterances": utterances,
                 "dims": dims,
                 "left_out": unusable,
                 "out": str(out),
             },
         )
+
+
+def _record(
+    extraction: Extraction, corpus: str, config: dict[str, object], out: Path
+) -> dict[str, Any]:
+    """The origin of a table: its settings, versions and checksums, and the number of recordings
+    left out.
+    """
+    from sordino.report.record import settled, versions
+
+    sums = "".join(extraction.checksums)
+    utterances, dims = extraction.x.shape
+    return {
+        **settled({"verb": "extract", "corpus": corpus, "features": config}),
+        "data_checksum": hashlib.sha256(sums.encode()).hexdigest(),
+        "table_checksum": hashlib.sha256(out.read_bytes()).hexdigest(),
+        "versions": versions(),
+        "utterances": utterances,
+        "dims": dims,
+        "left_out": len(extraction.unusable),
+        "left_out_files": len({recording.file for recording in extraction.unusable}),
+    }

@@ -48,10 +48,10 @@ def train(
       sordino words train --corpus manifest=recordings.csv --dims 100 --out words.kv
     """
     from sordino.features import words as vectors
-    from sordino.signal.words import library
+    from sordino.signal.words import gensim_models
 
     vectors.writable(out)
-    library()
+    gensim_models()
     recordings = corpora_from(corpus)
     transcripts = vectors.transcripts_of(recordings)
     model = vectors.train(transcripts, dims, seed)
