@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
+import warnings
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,14 +18,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sordino import cli
 from sordino.cli.keys import sign_bundle
+from sordino.corpora import synthetic as synthetic_speech
 from sordino.device import DailyBudget
 from sordino.device.sound.synthesis import synthetic
 from sordino.device.trust import ed25519
 from sordino.signal import audio
+from sordino.study import protocol
+from sordino.study.jaiswal2020 import variants
 from tests.attack.test_vector_audit import table
 from tests.cli.commands import commands, examples
 from tests.device.synthetic_sound_bundle import RATE, place, said
+from tests.study import synthetic_study
 
 EXAMPLES: Final = [
     (name, line) for name, command in commands().items() for line in examples(command)
@@ -38,23 +47,7 @@ EMOTIONS: Final = {
     "angry": ("05", "W"),
 }
 """The codes of RAVDESS and of EMO-DB."""
-ACTORS: Final = {"female": (8, 9, 13, 14, 16), "male": (3, 10, 11, 12, 15)}
-"""Speakers of EMO-DB."""
-
-PROGRAM: Final = """
-from functools import partial
-from sordino import attack, cli
-from sordino.corpora import synthetic
-from tests.study import synthetic_study
-
-attack.QUICK = ("linear",)
-synthetic.TAKES = {emotion: {"normal": 1} for emotion in synthetic.TAKES}
-synthetic.make = partial(synthetic.make, speakers=10)
-if __name__ == "__main__":
-    with synthetic_study.brisk(1):
-        cli.main()
-"""
-"""`sordino` with few epochs, one policy, one attacker, and a small synthetic corpus."""
+EMODB_SPEAKERS: Final = {"female": (8, 9, 13, 14, 16), "male": (3, 10, 11, 12, 15)}
 
 
 def sound(emotion: str, gender: str, seed: int) -> np.ndarray:
@@ -74,16 +67,15 @@ def sound(emotion: str, gender: str, seed: int) -> np.ndarray:
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with every file that the examples read."""
     folder = tmp_path_factory.mktemp("examples")
-    for number, (gender, emotion, take) in enumerate(
-        (gender, emotion, take) for gender in ACTORS for emotion in EMOTIONS for take in range(5)
-    ):
-        ravdess, emodb = EMOTIONS[emotion]
-        actor = 2 * take + 1 + (gender == "female")
-        samples = sound(emotion, gender, number)
-        path = folder / "data" / "ravdess" / f"Actor_{actor:02d}"
-        audio.write(path / f"03-01-{ravdess}-01-01-01-{actor:02d}.wav", samples, 16000)
-        path = folder / "data" / "emodb" / "wav"
-        audio.write(path / f"{ACTORS[gender][take]:02d}a01{emodb}a.wav", samples, 16000)
+    for gender, speakers in EMODB_SPEAKERS.items():
+        for emotion, (ravdess, emodb) in EMOTIONS.items():
+            for actor in range(1 + (gender == "female"), 21, 2):
+                path = folder / "data" / "ravdess" / f"Actor_{actor:02d}"
+                name = f"03-01-{ravdess}-01-01-01-{actor:02d}.wav"
+                audio.write(path / name, sound(emotion, gender, actor), 16000)
+            for speaker in speakers:
+                path = folder / "data" / "emodb" / "wav" / f"{speaker:02d}a01{emodb}a.wav"
+                audio.write(path, sound(emotion, gender, 100 + speaker), 16000)
     for name in ("monday.wav", "tuesday.wav"):
         audio.write(folder / name, synthetic(1.0, 16000, len(name)), 16000)
     audio.write(folder / "call.wav", said(), RATE)
@@ -94,8 +86,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pd.DataFrame(rows).assign(gender="female").to_csv(folder / "recordings.csv", index=False)
     x, gender, speaker = table(2.0)
     vectors = pd.DataFrame(x, columns=[f"d{axis}" for axis in range(x.shape[1])])
-    emotion = np.tile(["neutral", "sad"], len(x) // 2)
-    vectors.assign(gender=gender, speaker=speaker, emotion=emotion).to_parquet(
+    emotions = np.tile(["neutral", "sad"], len(x) // 2)
+    vectors.assign(gender=gender, speaker=speaker, emotion=emotions).to_parquet(
         folder / "vectors.parquet"
     )
     (folder / "policy.toml").write_text(
@@ -108,39 +100,30 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     today = datetime.now(UTC).date()
     DailyBudget(folder / "state" / "sordino" / "budget", lambda: today).spend(3)
     (folder / "bin").mkdir()
-    (folder / "program.py").write_text(PROGRAM)
-    script = f'#!/bin/sh\nexec {sys.executable} $PROGRAM "$@"\n'
-    (folder / "bin" / "sordino").write_text(script)
+    (folder / "bin" / "sordino").write_text(f'#!/bin/sh\nexec {sys.executable} -m sordino "$@"\n')
     (folder / "bin" / "sordino").chmod(0o755)
     return folder
 
 
-@pytest.mark.parametrize(
-    ("name", "line"),
-    [
-        pytest.param(
-            *example, id=example[1][:60], marks=[pytest.mark.slow] * (example[0].split()[0] in SLOW)
-        )
-        for example in EXAMPLES
-    ],
-)
+def example_cases(slow: bool) -> list[pytest.ParameterSet]:
+    cases = [case for case in EXAMPLES if (case[0].split()[0] in SLOW) == slow]
+    return [pytest.param(*case, id=case[1][:60]) for case in cases]
+
+
+@pytest.mark.parametrize(("name", "line"), example_cases(slow=False))
 def test_an_example_runs(name: str, line: str, source: Path, tmp_path: Path) -> None:
-    if line == "sordino demo":
-        pytest.importorskip("espeakng_loader")
     folder = tmp_path / "folder"
     shutil.copytree(source, folder)
     if name == "bundle key":
         for path in folder.glob("maker*"):
             path.unlink()
-    root, slow = Path(__file__).parents[2], name.split()[0] in SLOW
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", line],
         cwd=folder,
         env={
             **os.environ,
-            "PROGRAM": "program.py" if slow else "-m sordino",
             "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": os.pathsep.join([str(root / "src"), str(root)]),
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
             "XDG_CACHE_HOME": str(folder / "cache"),
             "XDG_STATE_HOME": str(folder / "state"),
         },
@@ -151,3 +134,40 @@ def test_an_example_runs(name: str, line: str, source: Path, tmp_path: Path) -> 
     )
     assert (done.returncode, done.stderr) == (int(name in DIFFERS), "")
     assert done.stdout
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Few epochs, one policy, one draw, one attacker and ten synthetic speakers."""
+    deal = protocol.deal
+    options = partial(
+        variants.Options, epochs=1, families=("linear",), shuffles=2, selections=1, word_dims=8
+    )
+    takes = {emotion: {"normal": 1} for emotion in synthetic_speech.TAKES}
+    monkeypatch.setattr(protocol, "deal", lambda *arguments: deal(*arguments)[:1])
+    monkeypatch.setattr(variants, "Options", options)
+    monkeypatch.setattr(synthetic_speech, "TAKES", takes)
+    monkeypatch.setattr(synthetic_speech, "make", partial(synthetic_speech.make, speakers=10))
+    monkeypatch.setattr("sordino.attack.QUICK", ("linear",))
+    monkeypatch.setattr("sordino.cli.verbs.bench.STARTS", 1)
+    with synthetic_study.brisk(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # few prototypes
+        yield
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(("name", "line"), example_cases(slow=True))
+def test_an_example_with_models_runs(
+    name: str, line: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if line == "sordino demo":
+        pytest.importorskip("espeakng_loader")
+    shutil.copytree(source, tmp_path / "folder")
+    monkeypatch.chdir(tmp_path / "folder")
+    options = {parameter.opts[0] for parameter in commands()[name].params}
+    local = {"--cache": "cache", "--jobs": "1"}
+    added = [word for option in local.items() if option[0] in options for word in option]
+    with pytest.raises(SystemExit) as exit_info:
+        cli.main([*shlex.split(line)[1:], *added])
+    assert exit_info.value.code == 0

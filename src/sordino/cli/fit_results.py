@@ -85,14 +85,14 @@ def print_results(fitted: Fitted, terminal: Console) -> None:
 
 def print_rounding(rounded: Rounding, terminal: Console) -> None:
     """Print one line per policy and secret, and a warning about all other figures."""
-    from sordino.report.tables import limits, number
+    from sordino.report.tables import number
 
     for name, changes in rounded.items():
         for change in changes:
             rejection = ": outside its interval, so nothing is written: leave --int8 out"
             line = (
                 f"{name}, 8 bits: {change.secret}, AUC {number(change.rounded.value)}, unrounded "
-                f"{number(change.full.value)} {limits(change.full)}"
+                f"{number(change.full.value)} [{number(change.full.low)}, {number(change.full.high)}]"
                 f"{'' if change.holds else rejection}"
             )
             _print_plain((line,), terminal)
