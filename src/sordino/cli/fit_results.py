@@ -89,11 +89,11 @@ def print_rounding(rounded: Rounding, terminal: Console) -> None:
 
     for name, changes in rounded.items():
         for change in changes:
-            rejection = ": outside its interval, so nothing is written: leave --int8 out"
+            full, rejection = change.full, ": outside its interval, so nothing is written"
             line = (
                 f"{name}, 8 bits: {change.secret}, AUC {number(change.rounded.value)}, unrounded "
-                f"{number(change.full.value)} [{number(change.full.low)}, {number(change.full.high)}]"
-                f"{'' if change.holds else rejection}"
+                f"{number(full.value)} [{number(full.low)}, {number(full.high)}]"
+                f"{'' if change.holds else f'{rejection}: leave --int8 out'}"
             )
             _print_plain((line,), terminal)
     if rounded:
