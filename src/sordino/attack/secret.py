@@ -195,7 +195,7 @@ def labels_of(name: str, values: ArrayLike) -> NDArray[Any]:
     given = np.asarray(values) if isinstance(values, np.ndarray | pd.Series) else None
     if given is not None and given.ndim == 1 and given.dtype.kind in "iuf":
         return given
-    written = labels.checked(name, values, AttackError, column=name)
+    written = labels.require(name, values, AttackError, column=name)
     plain: list[Any] = np.asarray(values, dtype=object).tolist()
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in plain)
     return np.asarray(plain) if numbers else written

@@ -163,7 +163,7 @@ class Audit:
         not finite, and what `Secret.of` refuses.
         """
         x = kernels.vectors(X)
-        given, people = labels_of(name, secret), labels.checked("speakers", groups, AttackError)
+        given, people = labels_of(name, secret), labels.require("speakers", groups, AttackError)
         if not len(x) == len(given) == len(people):
             raise AttackError(
                 f"{len(x)} vectors, {len(given)} secrets, {len(people)} speakers, expected one "

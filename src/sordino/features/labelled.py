@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sordino.corpora import labels
-from sordino.corpora.labels import fold, near, shown
+from sordino.corpora.labels import fold, near, quote
 from sordino.corpora.table import NUMBERS
 from sordino.errors import FeatureError
 from sordino.features.dimensions import KNOWN, Chosen, choose, listed, matrix
@@ -141,13 +141,13 @@ def read_reference(
 def _label(path: Path, name: str, column: pd.Series, continuous: bool) -> NDArray[Any]:
     """One column of labels as text, or as numbers where it is continuous."""
     what = f"{path}: column `{name}`"
-    written = labels.checked(what, column, FeatureError, column=name)
+    written = labels.require(what, column, FeatureError, column=name)
     values = set(written.tolist())
     numbers = {value: _number(value) for value in values}
     words = [value for value in values if math.isnan(numbers[value])]
     if continuous and words:
         raise FeatureError(
-            f"{what}: {shown(min(words))} is no number, expected numbers alone where it is "
+            f"{what}: {quote(min(words))} is no number, expected numbers alone where it is "
             "continuous: "
             "mend it, or leave out --continuous"
         )

@@ -37,8 +37,8 @@ def name_of(policy: Policy, family: str) -> str:
 
 def check(policy: Policy) -> None:
     """Raise `PolicyError` for an unknown family or knob, and for a value of the wrong type."""
-    named = [policy.release] if policy.release else []
-    for family in (*named, *(family for family, _ in policy.knobs)):
+    release = [policy.release] if policy.release else []
+    for family in (*release, *(family for family, _ in policy.knobs)):
         _tuned(policy, family, 0)
 
 

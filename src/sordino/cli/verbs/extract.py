@@ -55,7 +55,7 @@ def extract(
     """
     import numpy as np
 
-    from sordino.corpora.checks.recordings import SHOWN
+    from sordino.corpora.checks.recordings import MAX_LISTED
     from sordino.features import FEATURE_SETS, write_vectors
     from sordino.features.extract import usable
     from sordino.features.vectors import table_suffix
@@ -69,9 +69,9 @@ def extract(
     x, bad = usable(features, recordings, cache, jobs)
     unusable = [{"utterance": one.row, "file": one.file, "reason": one.reason} for one in bad]
     counted = f"{len(bad)} of {len(recordings)} utterances cannot be used"
-    warn([str(recording) for recording in bad[:SHOWN]])
-    if len(bad) > SHOWN:
-        warn([f"and {len(bad) - SHOWN} more, --json FILE lists all"])
+    warn([str(recording) for recording in bad[:MAX_LISTED]])
+    if len(bad) > MAX_LISTED:
+        warn([f"and {len(bad) - MAX_LISTED} more, --json FILE lists all"])
     if bad and (not skip_bad or len(bad) == len(recordings)):
         if json:
             write_json(
