@@ -190,7 +190,7 @@ def test_a_corpus_from_python_has_its_genders_read_and_counted() -> None:
     corpus = table.make("mine", rows)
     assert list(corpus.table["gender"]) == ["female", "male", ""]
     assert corpus.notes == (
-        "mine: 1 of 3 utterances are neither female nor male (1 empty): they count for emotion, "
+        "mine: 1 of 3 utterances are neither female nor male (1 empty): they are used for emotion, "
         "not for gender.",
     )
 
