@@ -150,18 +150,18 @@ def require(
             )
         written[absent] = ""
     counts = Counter(written[~absent].tolist())
-    problem = variants(counts, column=column, canonical=canonical)
+    problem = spelling_variants(counts, column=column, canonical=canonical)
     if problem:
         raise error(f"{name}: {problem}")
     return written
 
 
-def variants(
+def spelling_variants(
     counts: Mapping[str, int], *, column: str = "", canonical: Iterable[str] = ()
 ) -> str | None:
     """The sentence for labels with two spellings, or `None`.
 
-    >>> variants({"Female": 3, "female": 9}).partition(" look")[0]
+    >>> spelling_variants({"Female": 3, "female": 9}).partition(" look")[0]
     "'Female' (3 rows) and 'female' (9 rows)"
     """
     alias = _ALIASES.get(fold(column), _no_alias)

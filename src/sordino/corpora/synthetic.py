@@ -32,7 +32,7 @@ NAME: Final = "synthetic"
 RECIPE: Final = 1
 """Version of this file, which increases when the sound changes."""
 
-SENTENCES: Final = (
+ENGLISH: Final = (
     "The blue cup stands on the table.",
     "We walk to the station at seven.",
     "There are four chairs in the hall.",
@@ -73,7 +73,7 @@ SPANISH: Final = (
 """Sentences with neutral content, for experiments across languages."""
 
 LANGUAGES: Final = {
-    "en-us": ("language en-us\ndictrules 3 6", SENTENCES),
+    "en-us": ("language en-us\ndictrules 3 6", ENGLISH),
     "es": ("language es", SPANISH),
 }
 """Languages: the espeak-ng settings and the sentences of each."""
@@ -89,7 +89,7 @@ octaves (doublings), rate in octaves, loudness in dB. Happy lies nearest to angr
 neutral.
 """
 
-INTENSITIES: Final = {"normal": 0.9, "strong": 1.4}
+INTENSITY_FACTORS: Final = {"normal": 0.9, "strong": 1.4}
 """Factors of `ACTING`; neutral has only the normal intensity."""
 
 OF_SPEAKER: Final = (0.7, 0.12, 0.03, 0.7)
@@ -106,7 +106,7 @@ TAKES: Final = {
 }
 """Utterances of one speaker by emotion and intensity; each emotion has seven."""
 
-LEVEL: Final = 0.05
+NEUTRAL_LEVEL: Final = 0.05
 """Root mean square of a speaker's neutral voice at a microphone of average gain; full scale is 1.
 """
 
@@ -259,7 +259,7 @@ def _act(
     voice.
     """
     acting = (
-        INTENSITIES[take.intensity] * np.array(ACTING[take.emotion])
+        INTENSITY_FACTORS[take.intensity] * np.array(ACTING[take.emotion])
         + style
         + random.normal(0, OF_UTTERANCE)
     )
@@ -282,7 +282,8 @@ def _record(
     """
     before, after = (random.uniform(0.05, 0.2, size=2) * audio.SAMPLING_RATE).astype(int)
     padded = np.pad(
-        sound * LEVEL / np.sqrt(np.mean(sound**2)) * 10 ** (loudness_db / 20), (before, after)
+        sound * NEUTRAL_LEVEL / np.sqrt(np.mean(sound**2)) * 10 ** (loudness_db / 20),
+        (before, after),
     )
     noise = filters.lfilter([1.0], [1.0, -room.colour], random.normal(size=len(padded)))
     noise *= room.noise * np.sqrt(1 - room.colour**2) * 10 ** (random.normal(0, 2) / 20)

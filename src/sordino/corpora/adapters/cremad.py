@@ -24,7 +24,7 @@ LAYOUT: Final = (
     "AudioWAV/1001_DFA_ANG_XX.wav ... with VideoDemographics.csv beside AudioWAV (WAV or FLAC)"
 )
 
-Labels = Literal["intended", "perceived"]
+LabelSource = Literal["intended", "perceived"]
 
 EMOTIONS: Final = {
     "ANG": "angry",
@@ -79,7 +79,7 @@ def parse(name: str) -> dict[str, str]:
     }
 
 
-def load(root: Path, labels: Labels = "intended") -> Corpus:
+def load(root: Path, labels: LabelSource = "intended") -> Corpus:
     """The corpus under a folder that has `AudioWAV` and `VideoDemographics.csv`.
 
     `labels="intended"` takes the emotion in the file name, as do the counts of Feng and Narayanan

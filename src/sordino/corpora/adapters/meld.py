@@ -36,7 +36,7 @@ LAYOUT: Final = (
 
 SPLITS: Final = ("train", "dev", "test")
 
-GENDERS: Final = {
+CHARACTER_GENDERS: Final = {
     "Chandler": "male",
     "Joey": "male",
     "Monica": "female",
@@ -130,7 +130,7 @@ def _line(path: Path, number: int, row: Row) -> dict[str, str | int]:
     return {
         "file": str(path),
         "speaker": row["speaker"],
-        "gender": define.gender(row.get("gender", GENDERS.get(row["speaker"], ""))),
+        "gender": define.gender(row.get("gender", CHARACTER_GENDERS.get(row["speaker"], ""))),
         "emotion": define.emotion(row["emotion"]),
         "sentiment": row["sentiment"].lower(),
         "transcript": row["transcript"].translate(_QUOTES),

@@ -46,7 +46,7 @@ EMOTIONS: Final = {
 SCALE: Final = 7.0
 """Points of the crowd's rating scale."""
 
-UNKNOWN: Final = "unknown"
+UNIDENTIFIED: Final = "unknown"
 """The label of an unidentified speaker or gender in the table."""
 
 _COLUMNS: Final = ("filename", "emoclass", "emoact", "emoval", "spkrid", "gender")
@@ -62,7 +62,7 @@ def labels(path: Path) -> dict[str, dict[str, str | float]]:
     for number, row in sheet.read(path, _COLUMNS):
         where = f"{path}, row {number}"
         utterances[row["filename"].removesuffix(".wav")] = {
-            "speaker": row["spkrid"] or UNKNOWN,
+            "speaker": row["spkrid"] or UNIDENTIFIED,
             "gender": define.gender(row["gender"]),
             "emotion": EMOTIONS.get(row["emoclass"], "other"),
             "activation": sheet.number(where, row, "emoact"),
@@ -114,7 +114,7 @@ def load(root: Path, speakers: Speakers = "known") -> Corpus:
 
 
 def _is_unknown(label: dict[str, str | float]) -> bool:
-    return str(label["speaker"]).lower() == UNKNOWN
+    return str(label["speaker"]).lower() == UNIDENTIFIED
 
 
 def _anonymous(label: dict[str, str | float]) -> dict[str, str | float]:

@@ -40,7 +40,7 @@ LAYOUT: Final = (
 SCALE: Final = 9.0
 """Points of the annotators' rating scale."""
 
-SECONDS: Final = (3.0, 25.0)
+LENGTH_SECONDS: Final = (3.0, 25.0)
 """The range of lengths in Jaiswal and Mower Provost (2020), both ends included."""
 
 _LABELS: Final = "Survey*/Emotion data from crowdsourcing*.csv"
@@ -66,7 +66,7 @@ def labels(path: Path) -> dict[str, dict[str, str | float]]:
     return utterances
 
 
-def load(root: Path, seconds: tuple[float, float] | None = SECONDS) -> Corpus:
+def load(root: Path, seconds: tuple[float, float] | None = LENGTH_SECONDS) -> Corpus:
     """The corpus under a folder with `Stressed`, `NotStressed` and the table of ratings.
 
     `seconds` selects utterances of these lengths, both ends included, as Jaiswal and Mower Provost

@@ -38,7 +38,7 @@ LICENCES: Final = {
 }
 """By adapter; the owner of the recordings of a `manifest` decides their licence."""
 
-UNKNOWN: Final = Licence("unknown to sordino")
+UNKNOWN_LICENCE: Final = Licence("unknown to sordino")
 
 
 def licences(corpora: Iterable[str]) -> dict[str, str]:
@@ -47,7 +47,7 @@ def licences(corpora: Iterable[str]) -> dict[str, str]:
     >>> licences(["ravdess", "ours"])
     {'ravdess': 'CC BY-NC-SA 4.0 (Livingstone & Russo 2018)', 'ours': 'unknown to sordino'}
     """
-    return {name: LICENCES.get(name, UNKNOWN).text for name in corpora}
+    return {name: LICENCES.get(name, UNKNOWN_LICENCE).text for name in corpora}
 
 
 def commercial_use(corpora: Iterable[str], research_only: Iterable[str] = ()) -> str:
@@ -60,7 +60,7 @@ def commercial_use(corpora: Iterable[str], research_only: Iterable[str] = ()) ->
     >>> commercial_use(["cremad", "ravdess"], research_only=["openSMILE features"])
     'not open: openSMILE features, ravdess'
     """
-    allowed = {name: LICENCES.get(name, UNKNOWN).commercial for name in corpora}
+    allowed = {name: LICENCES.get(name, UNKNOWN_LICENCE).commercial for name in corpora}
     closed = [*research_only, *(name for name, open_use in allowed.items() if open_use is False)]
     if closed:
         return f"not open: {', '.join(closed)}"

@@ -109,11 +109,11 @@ class RetainingFitter:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed + 1)
             module = RiskModel(rows.x.shape[1], self.surrogate_size)
-        batches = [
+        batch, validation_batch = (
             {**rows.batch(part_rows), "role": rows.role[part_rows]}
             for part_rows in (train, validation)
-        ]
-        return Job(module, risk_loss, *batches, Settings(), self.seed + 1)
+        )
+        return Job(module, risk_loss, batch, validation_batch, Settings(), self.seed + 1)
 
     def _batch(self, rows: TrainingRows, fitting: Tensor) -> dict[str, Tensor]:
         x, role = rows.x[fitting], rows.role[fitting]
