@@ -145,8 +145,8 @@ def require(
         if not missing:
             raise error(
                 f"{name}: {int(absent.sum()):,} of {len(absent):,} labels are missing, the first "
-                f"in row {int(np.flatnonzero(absent)[0]) + 1}, expected one a row: fill them in, or "
-                "leave these rows out"
+                f"in row {int(np.flatnonzero(absent)[0]) + 1}, expected one a row: fill them in, "
+                "or leave these rows out"
             )
         written[absent] = ""
     counts = Counter(written[~absent].tolist())

@@ -17,7 +17,7 @@ def sensitive_or_neutral(role: Codes) -> Codes:
     """1 for sensitive roles, 0 for neutral ones, and -1 for the required one, which has no value of
     this secret.
     """
-    secret: Codes = np.where(role == ROLES.index(Role.REQUIRED), -1, role // 2)
+    secret: Codes = np.where(role == Role.REQUIRED, -1, role == Role.SENSITIVE)
     return secret
 
 
@@ -42,7 +42,7 @@ def secrets(policy: Policy, corpus: Corpus, rows: Rows) -> dict[tuple[str, str],
     role, gender = corpus.roles(policy)[rows], corpus.genders()[rows]
     codes = {("gender", ""): gender}
     codes |= {
-        ("gender", str(name)): np.where(role == code, gender, -1) for code, name in enumerate(ROLES)
+        ("gender", name): np.where(role == code, gender, -1) for code, name in enumerate(ROLES)
     }
     codes["sensitive-vs-neutral", ""] = sensitive_or_neutral(role)
     return codes | ({("age", ""): corpus.older(rows)[rows]} if "age" in policy.hide else {})
@@ -78,12 +78,12 @@ class TrainingRows:
 
     def with_role(self, role: Role, rows: Tensor) -> Tensor:
         """The rows among `rows` that have a role."""
-        return rows[self.role[rows] == ROLES.index(role)]
+        return rows[self.role[rows] == role]
 
     def replace(self, rows: Tensor, pool: Tensor, generator: torch.Generator) -> Tensor:
         """`x` of `rows`, sensitive ones replaced by random neutral rows of `pool`, `(rows, d)`."""
         target = self.x[rows].clone()
-        sensitive = self.role[rows] == ROLES.index(Role.SENSITIVE)
+        sensitive = self.role[rows] == Role.SENSITIVE
         neutral = self.with_role(Role.NEUTRAL, pool)
         draw = torch.randint(len(neutral), (int(sensitive.sum()),), generator=generator)
         target[sensitive] = self.x[neutral[draw]]

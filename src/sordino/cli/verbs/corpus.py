@@ -141,7 +141,11 @@ def _show_recordings(console: Console, recordings: Recordings, bad: Sequence[Bad
     for recording in bad[:MAX_LISTED]:
         console.print(escape(str(recording)), soft_wrap=True)
     if bad:
-        more = f", {len(bad) - MAX_LISTED} more than shown: --json lists all" if len(bad) > MAX_LISTED else ""
+        more = (
+            f", {len(bad) - MAX_LISTED} more than shown: --json lists all"
+            if len(bad) > MAX_LISTED
+            else ""
+        )
         console.print(
             f"{len(bad)} utterance(s) of {recordings.files} recording(s) cannot be used{more}",
             soft_wrap=True,

@@ -130,5 +130,5 @@ def _header(file: str) -> Header:
     """The header of a file, with a counted length where the header has none."""
     header = audio.header(file)
     if header.frames is None:
-        return replace(header, frames=round(audio.seconds(file) * header.sampling_rate))
+        return replace(header, frames=round(audio.duration(file) * header.sampling_rate))
     return header

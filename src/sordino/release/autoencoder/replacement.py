@@ -15,9 +15,9 @@ from torch import Tensor
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
-from sordino.nn.autoencoder import ReplacementAutoencoder, ReplacementLoss, Reversed
-from sordino.nn.fit import Fitted, Job, Plan, Settings, run
-from sordino.nn.risk import UNKNOWN
+from sordino.nn.autoencoder import ReplacementAutoencoder, ReplacementLoss, ReversalTraining
+from sordino.nn.fit import Job, Plan, Settings, TrainedNetwork, run
+from sordino.nn.risk import UNKNOWN_GENDER
 from sordino.policy import Policy
 from sordino.release.autoencoder.network import NetworkRelease
 from sordino.release.protocol import as_vectors
@@ -80,7 +80,7 @@ class ReplacementFitter:
             "x": rows.x[validation],
             "target": rows.replace(validation, train, generator),
             # without gender, the reconstruction alone stops the training and chooses the size
-            "gender": torch.full_like(validation, UNKNOWN),
+            "gender": torch.full_like(validation, UNKNOWN_GENDER),
         }
 
         def refresh(generator: torch.Generator, epoch: int) -> dict[str, Tensor]:
@@ -97,7 +97,7 @@ class ReplacementFitter:
         for embedding in self.embeddings:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed)
-                module = Reversed(ReplacementAutoencoder(z.shape[1], embedding))
+                module = ReversalTraining(ReplacementAutoencoder(z.shape[1], embedding))
             jobs.append(
                 Job(
                     module,
@@ -121,7 +121,7 @@ class ReplacementFitter:
             share = min(1.0, 10 * (epoch + 1) / self.settings.epochs)
         return torch.full((rows, 1), self.reversal * share)
 
-    def _best(self, fitted: Sequence[Fitted], width: int) -> NetworkRelease:
+    def _best(self, fitted: Sequence[TrainedNetwork], width: int) -> NetworkRelease:
         losses = [job.loss for job in fitted]
         best = int(np.argmin(losses))
         if not math.isfinite(losses[best]):
@@ -136,7 +136,7 @@ class ReplacementFitter:
             "epochs": [len(job.history) for job in fitted],
         }
         module = fitted[best].module
-        if not isinstance(module, Reversed):
+        if not isinstance(module, ReversalTraining):
             raise TypeError(
                 f"training returned a {type(module).__name__}, expected the network of the job"
             )

@@ -24,9 +24,9 @@ from torch import Tensor
 
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
-from sordino.define import ROLES, Role
+from sordino.define import Role
 from sordino.errors import ReleaseError
-from sordino.nn.autoencoder import GatedAutoencoder, Judged, RetainingLoss
+from sordino.nn.autoencoder import GatedAutoencoder, RetainingLoss, RetainingTraining
 from sordino.nn.fit import Job, Plan, Settings, run
 from sordino.nn.risk import RiskModel, risk_loss
 from sordino.policy import Policy
@@ -87,14 +87,14 @@ class RetainingFitter:
             )
             judge = RiskModel(z.shape[1], self.surrogate_size)
         judge.load_state_dict(surrogate.module.state_dict())
-        module = Judged(autoencoder, judge)
+        module = RetainingTraining(autoencoder, judge)
         settings = Settings(epochs=self.epochs)
         loss = RetainingLoss(self.alpha, self.surrogate_weight)
         (fitted,) = yield [Job(module, loss, self._batch(rows, fitting), None, settings, self.seed)]
         config = json.loads(
             json.dumps({**asdict(self), "width": z.shape[1], "surrogate_loss": surrogate.loss})
         )
-        if not isinstance(fitted.module, Judged):
+        if not isinstance(fitted.module, RetainingTraining):
             raise TypeError(
                 f"training returned a {type(fitted.module).__name__}, expected the network of the "
                 "job"
@@ -117,13 +117,13 @@ class RetainingFitter:
 
     def _batch(self, rows: TrainingRows, fitting: Tensor) -> dict[str, Tensor]:
         x, role = rows.x[fitting], rows.role[fitting]
-        sensitive = role == ROLES.index(Role.SENSITIVE)
+        sensitive = role == Role.SENSITIVE
         mean = rows.x[rows.with_role(Role.NEUTRAL, fitting)].mean(dim=0)
-        weight = torch.where(role == ROLES.index(Role.REQUIRED), self.required_weight, 1.0)
+        weight = torch.where(role == Role.REQUIRED, self.required_weight, 1.0)
         return {
             **rows.batch(fitting),
             "target": torch.where(sensitive[:, None], mean, x),
-            "wanted": torch.where(sensitive, ROLES.index(Role.NEUTRAL), role),
+            "wanted": torch.where(sensitive, Role.NEUTRAL, role),
             "weight": weight / weight.mean(),
             "spread": x.std(dim=0).clamp(min=1e-6).expand(len(x), -1),
             "strength": torch.full((len(x), 1), self.reversal),

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from sordino.define import ROLES, Role
+from sordino.define import Role
 from sordino.release.drawn.scorer import required
 from sordino.types import Codes, Matrix
 
@@ -38,10 +38,10 @@ def calibrate(posterior: Matrix, role: Codes, rate: float | None) -> tuple[float
         score = required(posterior, tilt)
         threshold = _threshold(score, role, rate)
         neutral, sensitive = (
-            float(np.mean(score[role == ROLES.index(name)] > threshold)) for name in NOT_REQUIRED
+            float(np.mean(score[role == name] > threshold)) for name in NOT_REQUIRED
         )
         gap = max(abs(sensitive - neutral) - RATE_GAP, 0)
-        rows = round(gap * int((role == ROLES.index(Role.SENSITIVE)).sum()))
+        rows = round(gap * int((role == Role.SENSITIVE).sum()))
         candidates.append((rows, abs(tilt), tilt, threshold))
     return min(candidates)[2:]
 
@@ -52,7 +52,7 @@ def _threshold(score: Matrix, role: Codes, rate: float | None) -> float:
     Without a rate, the equal error rate with the required rows; half-way between the two if they
     are separable.
     """
-    is_required = role == ROLES.index(Role.REQUIRED)
+    is_required = role == Role.REQUIRED
     if rate is None:
         highest, lowest = score[~is_required].max(), score[is_required].min()
         if highest < lowest:
@@ -60,7 +60,7 @@ def _threshold(score: Matrix, role: Codes, rate: float | None) -> float:
     candidates = np.quantile(score, np.linspace(0, 1, 201))
 
     def rates(name: Role) -> Matrix:
-        above: Matrix = np.mean(score[role == ROLES.index(name)][:, None] > candidates, axis=0)
+        above: Matrix = np.mean(score[role == name][:, None] > candidates, axis=0)
         return above
 
     largest = np.max([rates(name) for name in NOT_REQUIRED], axis=0)

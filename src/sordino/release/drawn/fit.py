@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
-from sordino.define import ROLES, Role
+from sordino.define import Role
 from sordino.errors import ReleaseError
 from sordino.metrics.bound import Bound, bound
 from sordino.nn.fit import Plan, run
@@ -156,7 +156,7 @@ class _FittingData:
         required emotion on one side.
         """
         labelled = self.intensity != ""
-        rows = (self.role == ROLES.index(Role.REQUIRED)) & labelled
+        rows = (self.role == Role.REQUIRED) & labelled
         intensities = np.unique(self.intensity[rows])
         if len(intensities) < 2:
             return None
@@ -203,18 +203,16 @@ class _FittingData:
         self, posterior: Matrix, role: Role, mask: NDArray[np.bool_], name: str, seed: int
     ) -> Vectors:
         """The prototypes of one bin."""
-        label, rows = ROLES.index(role), self.eligible(posterior, role, mask)
+        rows = self.eligible(posterior, role, mask)
         z = self.z[rows].astype(np.float32)
         return prototypes(
-            z, posterior[rows, label], self.speaker[rows], self.gender[rows], seed, name
+            z, posterior[rows, role], self.speaker[rows], self.gender[rows], seed, name
         )
 
     def eligible(self, posterior: Matrix, role: Role, mask: NDArray[np.bool_]) -> Rows:
         """The rows of a mask that have a role, and the largest posterior for its emotion."""
-        label = ROLES.index(role)  # neutral is the first emotion of a policy, required its second
-        rows: Rows = np.flatnonzero(
-            (self.role == label) & mask & (posterior.argmax(axis=1) == label)
-        )
+        # neutral is the first emotion of a policy, as its code among the roles, required the second
+        rows: Rows = np.flatnonzero((self.role == role) & mask & (posterior.argmax(axis=1) == role))
         return rows
 
 

@@ -15,7 +15,7 @@ secret 0 and the inverted coin for secret 1: each alone reveals nothing, and bot
 the secret. (For bins that are independent given the secret the total variation is at most
 1 − Π (1 − TVᵢ), which is at most the sum.) Randomised response does add up if each policy has a key
 of its own: together the releases are (Σ εᵢ)-differentially private, and total variation is
-contracted by 1 − Π (1 − ηᵢ) (`sordino.metrics.bound.contraction_together`). With one key for all,
+contracted by 1 − Π (1 − ηᵢ) (`sordino.metrics.bound.joint_contraction`). With one key for all,
 the flips would be identical and no guarantee would hold: a device with two policies needs two keys.
 """
 
@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
-from sordino.metrics.bound import Bound, bound, contraction_together
+from sordino.metrics.bound import Bound, bound, joint_contraction
 from sordino.release.drawn.fit import DrawnFitter, Space, crossfit_bins
 from sordino.release.protocol import Readable, Release
 from sordino.release.training_rows import secrets
@@ -137,7 +137,7 @@ def joint_bounds(
             "or `detail` out"
         )
     bins = combine([code for code, _ in codes], counts)
-    keep = contraction_together(
+    keep = joint_contraction(
         (fitter.epsilon, k) for fitter, k in zip(fitters.values(), counts, strict=True)
     )
     result = {}

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
-from sordino.policy import Policy, restored
+from sordino.policy import Policy, from_dict
 from sordino.release.array_release import ArrayRelease
 from sordino.release.drawn.calibration import calibrate
 from sordino.release.drawn.scorer import NUMPY, Operations, Scorer, required
@@ -100,7 +100,7 @@ class Drawn(ArrayRelease):
     @property
     def policy(self) -> Policy:
         """The policy of the release."""
-        return restored(self._config["policy"])
+        return from_dict(self._config["policy"])
 
     @property
     def people(self) -> SpeakerStatistics:
@@ -110,13 +110,13 @@ class Drawn(ArrayRelease):
     def draw(self, z: Vectors, bins: Codes) -> Vectors:
         """A prototype for each bin. `z` and the key decide the prototype, and a flip of the bin."""
         key, epsilon = self._config["key"], float(self._config["epsilon"])
-        return keyed_random.drawn(
+        return keyed_random.draw(
             z, bins, key, self.arrays["prototypes"], self.arrays["bin"], epsilon
         )
 
     def read(self, out: Vectors) -> Codes:
         """The bin of each released vector, `(n,)`: the only information in it."""
-        return keyed_random.read(out, self.arrays["prototypes"], self.arrays["bin"])
+        return keyed_random.nearest_bins(out, self.arrays["prototypes"], self.arrays["bin"])
 
     def with_key(self, key: int) -> Drawn:
         """The same release with the key of another device."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sordino.errors import ReleaseError
 from sordino.nn.fit_multimodal import FittedMultimodal, Training, fit
-from sordino.nn.labels import Labels
+from sordino.nn.labels import TaskLabels
 from sordino.nn.multimodal import Shape, apply
 from sordino.nn.sequences import Sequences
 from sordino.release.embedding import fit_bins
@@ -89,9 +89,9 @@ class EmbeddingFitter:
     def fit(
         self,
         train: Sequences,
-        labels: Labels,
+        labels: TaskLabels,
         validation: Sequences | None,
-        validation_labels: Labels,
+        validation_labels: TaskLabels,
     ) -> tuple[Embedding, FittedMultimodal]:
         """The embedding and the record of its training, which takes all epochs without validation
         rows.
@@ -128,9 +128,9 @@ class EmbeddingFitter:
     def _fit_drawn(
         self,
         train: Sequences,
-        labels: Labels,
+        labels: TaskLabels,
         validation: Sequences | None,
-        validation_labels: Labels,
+        validation_labels: TaskLabels,
     ) -> tuple[Embedding, FittedMultimodal]:
         """The network of `base`, and bins that were chosen on cross-fitted training speakers."""
         if "speaker" not in labels:

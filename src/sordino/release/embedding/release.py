@@ -91,9 +91,9 @@ class Embedding:
         Raises `ReleaseError` for streams that the network does not read.
         """
         if self.arrays:
-            contents = [keyed_random.flat(clip) for clip in clips(rows)]
+            contents = [keyed_random.flatten(clip) for clip in clips(rows)]
             prototypes, of_bin = self.arrays["prototypes"], self.arrays["bin"]
-            return keyed_random.drawn(
+            return keyed_random.draw(
                 contents, self.decide(rows), key, prototypes, of_bin, float(self._config["epsilon"])
             )
         clean: NDArray[np.float32] = self._outputs(rows).embedding.numpy()
@@ -115,7 +115,7 @@ class Embedding:
 
     def read(self, out: NDArray[np.float32]) -> NDArray[np.intp]:
         """The bin of each released vector of a drawn embedding, `(n,)`."""
-        return keyed_random.read(out, self.arrays["prototypes"], self.arrays["bin"])
+        return keyed_random.nearest_bins(out, self.arrays["prototypes"], self.arrays["bin"])
 
     def _outputs(self, rows: Sequences) -> Outputs:
         if rows.widths != self._network.shape.streams:
