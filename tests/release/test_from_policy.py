@@ -1,4 +1,4 @@
-"""A policy names a family and sets its knobs, or is refused with a line that lists the known ones."""
+"""A policy names a family and sets its knobs, or an error lists the known ones."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def test_a_policy_without_knobs_makes_the_fitter_of_the_studies() -> None:
 
 def test_knobs_are_those_of_the_policy_and_of_their_family_alone() -> None:
     policy = with_knobs("drawn", "drawn", rate=0.3, epsilon=2)
-    made = fitter(policy, seed=5)
-    assert isinstance(made, DrawnFitter)
-    assert (made.rate, made.epsilon, made.seed, made.policy) == (0.3, 2, 5, policy)
+    output = fitter(policy, seed=5)
+    assert isinstance(output, DrawnFitter)
+    assert (output.rate, output.epsilon, output.seed, output.policy) == (0.3, 2, 5, policy)
     other = fitter(policy, "drawn+detail")
     assert isinstance(other, DrawnFitter)
     assert other.rate == DrawnFitter(POLICY).rate

@@ -112,7 +112,7 @@ def test_ratings_with_their_scale_become_levels(folder: Path) -> None:
     assert levels(corpus, "activation").note == "derived labels: manifest"
 
 
-def test_a_rating_without_a_scale_is_kept_and_its_level_is_refused_with_the_way_out(
+def test_a_rating_without_a_scale_has_no_level(
     folder: Path,
 ) -> None:
     corpus = load(folder, RATED[:-1], (*GOOD, "3"))

@@ -63,12 +63,12 @@ def corpus(folder: Path, kinds: list[str]) -> Corpus:
 
 
 def test_every_bad_recording_is_listed_with_its_cause(tmp_path: Path) -> None:
-    found = check_recordings(corpus(tmp_path, list(BAD)))
-    assert [recording.row for recording in found.bad] == list(range(1, 2 * len(BAD), 2))
-    for recording_, (_, cause) in zip(found.bad, BAD.values(), strict=True):
+    outcome = check_recordings(corpus(tmp_path, list(BAD)))
+    assert [recording.row for recording in outcome.bad] == list(range(1, 2 * len(BAD), 2))
+    for recording_, (_, cause) in zip(outcome.bad, BAD.values(), strict=True):
         assert cause in recording_.reason
         assert recording_.file not in recording_.reason
-    assert found.files == 2 * len(BAD)
+    assert outcome.files == 2 * len(BAD)
 
 
 @pytest.mark.parametrize(
@@ -95,13 +95,13 @@ def test_cuts_are_compared_with_the_length(
 
 def test_a_file_of_another_format_is_read_and_named(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(16000), 16000, format="FLAC")
-    found = check_recordings(
+    outcome = check_recordings(
         table.make(
             "renamed", pd.DataFrame({"file": [str(tmp_path / "a.wav")], "speaker": ["anna"]})
         )
     )
-    assert found.renamed == [str(tmp_path / "a.wav")]
-    assert found.bad == []
+    assert outcome.renamed == [str(tmp_path / "a.wav")]
+    assert outcome.bad == []
 
 
 def test_a_list_names_ten_and_counts_the_rest() -> None:
@@ -118,8 +118,8 @@ def check(folder: Path, *options: str) -> Result:
 
 
 def manifest(folder: Path, kinds: list[str]) -> None:
-    made = corpus(folder, kinds).table
-    rows = made[["file"]].assign(speaker="anna", gender="female", emotion="sad")
+    output = corpus(folder, kinds).table
+    rows = output[["file"]].assign(speaker="anna", gender="female", emotion="sad")
     rows.to_csv(folder / "m.csv", index=False)
 
 
@@ -160,7 +160,7 @@ def test_the_command_ends_with_0_where_all_can_be_used(tmp_path: Path) -> None:
 
 def test_1440_recordings_are_opened_within_seconds(tmp_path: Path) -> None:
     files = [str(recording(tmp_path / f"{number}.wav")) for number in range(1440)]
-    made = table.make("many", pd.DataFrame({"file": files, "speaker": "anna"}))
+    output = table.make("many", pd.DataFrame({"file": files, "speaker": "anna"}))
     begin = time.monotonic()
-    assert check_recordings(made).bad == []
+    assert check_recordings(output).bad == []
     assert time.monotonic() - begin < 10

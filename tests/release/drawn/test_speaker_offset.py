@@ -61,12 +61,12 @@ def test_it_is_the_best_linear_prediction_and_nears_the_truth(emotion: str) -> N
     assert np.abs(me.offset - true).max() < 0.1
 
 
-def test_a_user_who_is_always_sad_is_taken_for_another_voice_unless_the_emotion_is_known() -> None:
+def test_a_known_emotion_is_not_part_of_the_offset() -> None:
     sad = people().of_emotion("sad")[0] + np.zeros((50, 3))
-    told, untold = Personal(people()), Personal(people())
-    told.update(sad, "sad")
+    report, untold = Personal(people()), Personal(people())
+    report.update(sad, "sad")
     untold.update(sad)
-    assert np.abs(told.offset).max() < 1e-12
+    assert np.abs(report.offset).max() < 1e-12
     assert untold.offset.min() > 0.8
 
 
@@ -149,23 +149,25 @@ def test_one_speaker_is_no_people() -> None:
 
 
 def test_an_emotion_that_nobody_acted_counts_as_any_other() -> None:
-    made = SpeakerStatistics.fit(
+    output = SpeakerStatistics.fit(
         np.random.default_rng(4).normal(size=(40, 2)),
         np.repeat(["a", "b"], 20),
         np.zeros(40, np.intp),
         EMOTIONS,
     )
-    assert np.isfinite(made.table).all()
+    assert np.isfinite(output.table).all()
 
 
-def test_replayed_the_first_utterance_of_each_is_as_it_was_and_speakers_come_nearer() -> None:
+def test_replay_starts_unchanged_and_brings_speakers_closer() -> None:
     random, speaker = np.random.default_rng(5), np.repeat(np.arange(10), 20)
     values = random.normal(0, 1, (200, 3)) + random.normal(0, 2, (10, 3))[speaker]
-    made = replay(values, speaker.astype(str), people(), seed=1)
-    assert np.array_equal(made, replay(values, speaker.astype(str), people(), seed=1))
-    unchanged = (made == values).all(axis=1)
+    output = replay(values, speaker.astype(str), people(), seed=1)
+    assert np.array_equal(output, replay(values, speaker.astype(str), people(), seed=1))
+    unchanged = (output == values).all(axis=1)
     assert [int(unchanged[speaker == one].sum()) for one in range(10)] == [1] * 10
-    spread = [np.var([rows[speaker == one].mean() for one in range(10)]) for rows in (values, made)]
+    spread = [
+        np.var([rows[speaker == one].mean() for one in range(10)]) for rows in (values, output)
+    ]
     assert spread[1] < spread[0] / 3
 
 
@@ -190,17 +192,17 @@ def test_a_drawn_release_knows_its_people_and_keeps_them(tmp_path: Path) -> None
     assert np.array_equal(kept.people.table, release.people.table)
 
 
-def test_a_user_whose_every_score_is_higher_is_served_as_others_are() -> None:
+def test_an_offset_user_gets_the_bins_of_other_users() -> None:
     release, z = fitted(), scene().z[scene().parts.test]
     higher = 3 * float(release.people.between[0]) ** 0.5
     me = Personal(release.people)
     me.update(release.score(z)[:, None] + higher)
-    plain, known = release.decide(z, -higher), release.decide(z, float(me.offset[0]) - higher)
-    assert np.array_equal(release.shift(float(me.offset[0])).decide(z, -higher), known)
-    assert (known != release.decide(z)).mean() < (plain != release.decide(z)).mean() / 2
+    plain, labelled = release.decide(z, -higher), release.decide(z, float(me.offset[0]) - higher)
+    assert np.array_equal(release.shift(float(me.offset[0])).decide(z, -higher), labelled)
+    assert (labelled != release.decide(z)).mean() < (plain != release.decide(z)).mean() / 2
 
 
-def test_calibrated_neutral_and_sensitive_utterances_pass_equally_often_again() -> None:
+def test_calibration_restores_equal_rates() -> None:
     release, given = fitted(), scene()
     other = given.z + np.where(given.role == 0, 0.8, 0.0)[:, None].astype(
         np.float32

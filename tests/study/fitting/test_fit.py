@@ -210,7 +210,7 @@ def test_what_cannot_be_fitted_is_refused(
         fitted(given, cache, policies)
 
 
-def test_validation_without_a_gender_is_refused_before_extraction(tmp_path: Path) -> None:
+def test_validation_without_a_gender_is_refused_at_once(tmp_path: Path) -> None:
     scene = synthetic_study.study(tmp_path, speakers=12, takes=1)
     with pytest.raises(
         SplitError, match=r"no (fe)?male among 1 speaker\(s\) of the validation part"
