@@ -134,7 +134,7 @@ def test_unlike_speakers_alone_are_no_leak(secret: str) -> None:
 
 
 def test_shuffling_utterances_would_report_a_leak() -> None:
-    assert (np.array(nulls("gender", by="utterance")) <= TEST_LEVEL).sum() > 2 * MOST
+    assert (np.array(nulls("gender", unit="utterance")) <= TEST_LEVEL).sum() > 2 * MOST
     assert (np.array(nulls("gender")) <= TEST_LEVEL).sum() <= MOST
 
 
