@@ -1,5 +1,5 @@
-"""Number of speakers for a bound on the AUC of 0.55: the upper limit against the number of speakers,
-by simulation.
+"""Number of speakers for a bound on the AUC of 0.55: the upper limit against their number, by
+simulation.
 
 A speaker's share of the high bin is drawn from a beta distribution, and the speaker's utterances
 from that share. Mean, standard deviation between speakers and number of utterances are those of
@@ -32,8 +32,8 @@ SIMULATIONS: Final = 30
 
 @dataclass(frozen=True)
 class Case:
-    """Bins of one secret: mean shares of its values differ by `gap`, and shares of speakers have the
-    standard deviation `spread`.
+    """Bins of one secret: mean shares of its values differ by `gap`, and shares of speakers have
+    the standard deviation `spread`.
     """
 
     share: float
