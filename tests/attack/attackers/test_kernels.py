@@ -27,9 +27,7 @@ from sordino.attack.attackers.kernels import (
 )
 from sordino.attack.secret import Secret
 from sordino.attack.splits import crossfit
-
-Matrix = NDArray[np.float64]
-Rows = NDArray[np.intp]
+from sordino.types import Matrix, Rows
 
 SCALES = {"one scale": False, "each dimension scaled": True}
 GAMMAS = {"rbf γ=0.5": 0.5, "rbf γ=2": 2.0}
