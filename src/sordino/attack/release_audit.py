@@ -24,7 +24,7 @@ from sordino.attack.retraining import (
 from sordino.attack.splits import crossfit
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
-from sordino.define import ROLES, Knowledge, Role
+from sordino.define import Knowledge, Role
 from sordino.policy import Policy
 from sordino.release.protocol import Readable, Release
 from sordino.types import Rows, Vectors
@@ -97,9 +97,9 @@ class AttackSetting:
             rows = rows[values[rows] >= 0]
             return rows, values[rows]
         if target == UTILITY_TARGET:
-            return rows, (self.role[rows] == ROLES.index(Role.REQUIRED)).astype(np.intp)
-        rows = rows[self.role[rows] != ROLES.index(Role.REQUIRED)]
-        return rows, (self.role[rows] == ROLES.index(Role.SENSITIVE)).astype(np.intp)
+            return rows, (self.role[rows] == Role.REQUIRED).astype(np.intp)
+        rows = rows[self.role[rows] != Role.REQUIRED]
+        return rows, (self.role[rows] == Role.SENSITIVE).astype(np.intp)
 
     def is_labelled(self, target: str) -> bool:
         """Whether each value has two speakers in the risk part and one in the test part."""
@@ -232,7 +232,7 @@ class AttackSetting:
 
     def detail(self) -> Iterator[pd.DataFrame]:
         """Utility probes on required rows: intensity and reconstruction."""
-        required = self.role == ROLES.index(Role.REQUIRED)
+        required = self.role == Role.REQUIRED
         train, test = (rows[required[rows]] for rows in (self.parts.risk.rows, self.parts.test))
         probes = (
             utility_probes.intensity(self.out, self.intensity, train, test),

@@ -107,7 +107,9 @@ class Reading(Bundled):
 
     def read(self, out: Vectors) -> NDArray[np.intp]:
         """The decision that each released vector stands for, `(n,)`."""
-        return keyed_random.read(out, self._table.arrays["prototypes"], self._table.arrays["bin"])
+        return keyed_random.nearest_bins(
+            out, self._table.arrays["prototypes"], self._table.arrays["bin"]
+        )
 
 
 def as_release(bundle: Bundle | str | Path, policy: str, key: int = 0) -> Bundled:

@@ -2,7 +2,7 @@
 one figure, `significance` for a difference).
 
 Every metric is a function of whole arrays that returns one float: NaN if it is not defined, never a
-warning. Roles are codes in the order of `sordino.define.ROLES`, genders in the order of
+warning. Roles are codes in the order of `sordino.define.Role`, genders in the order of
 `sordino.define.GENDERS`; the caller drops rows of unknown gender. numpy and scipy only.
 
 >>> import numpy as np

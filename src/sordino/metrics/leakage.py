@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sordino.define import Role
 from sordino.errors import SordinoError
-from sordino.metrics.utility import ClassCodes, role_code, same_length, uar
+from sordino.metrics.utility import ClassCodes, same_length, uar
 
 Rates = NDArray[np.float64]
 
@@ -108,8 +108,8 @@ def distinguish(truth: ClassCodes, score: NDArray[np.floating[Any]]) -> float:
     0.5
     """
     same_length(truth=truth, score=score)
-    sensitive = truth == role_code(Role.SENSITIVE)
-    rows = sensitive | (truth == role_code(Role.NEUTRAL))
+    sensitive = truth == Role.SENSITIVE
+    rows = sensitive | (truth == Role.NEUTRAL)
     return auc(sensitive[rows], score[rows])
 
 

@@ -9,14 +9,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.define import GENDERS, ROLES
+from sordino.define import GENDERS, ROLES, Role
 from sordino.errors import SordinoError
 
 ClassCodes = NDArray[np.integer[Any]]
 """Class codes from 0, in any integer type, shape (n,)."""
 
 
-def f1(truth: ClassCodes, prediction: ClassCodes, role: str) -> float:
+def f1(truth: ClassCodes, prediction: ClassCodes, role: str | Role) -> float:
     """The F1 of one role: 2 TP / (2 TP + FP + FN), in [0, 1]; NaN if neither array contains the
     role.
 
@@ -37,7 +37,7 @@ def f1(truth: ClassCodes, prediction: ClassCodes, role: str) -> float:
 def unchanged(
     before: ClassCodes,
     after: ClassCodes,
-    role: str,
+    role: str | Role,
     truth: ClassCodes | None = None,
     among: Literal["predicted", "true_positives"] = "predicted",
 ) -> float:
@@ -157,16 +157,17 @@ def detail_r2(original: NDArray[np.floating[Any]], predicted: NDArray[np.floatin
     return 1 - float(np.sum((original - predicted) ** 2)) / total if total > 0 else float("nan")
 
 
-def role_code(role: str) -> int:
+def role_code(role: str | Role) -> int:
     """The code of a role. Raises `SordinoError` for an unknown name.
 
     >>> role_code("sensitive")
     2
     """
-    for code, name in enumerate(ROLES):
-        if role == name:
-            return code
-    raise SordinoError(f"role {role!r} came, expected one of {', '.join(ROLES)}: correct the name")
+    if str(role) not in ROLES:
+        raise SordinoError(
+            f"role {role!r} came, expected one of {', '.join(ROLES)}: correct the name"
+        )
+    return ROLES.index(str(role))
 
 
 def same_length(**columns: NDArray[Any]) -> None:

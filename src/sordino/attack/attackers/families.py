@@ -125,9 +125,9 @@ def score_attackers(
         if not score_table.is_cacheable(settings)
     }
     stored = {name: key for name, key in keys.items() if name not in volatile}
-    units = Checkpoints(stored, cache, title, read).gathered(compute)
+    units = Checkpoints(stored, cache, title, read).gather(compute)
     unstored = {name: key for name, key in keys.items() if name in volatile}
-    units |= Checkpoints(unstored, None, title, read).gathered(compute) if unstored else {}
+    units |= Checkpoints(unstored, None, title, read).gather(compute) if unstored else {}
     tables = [read(*units[name]) for name in calls]
     half = len(quick) // 2
     parts = (tables[:half], tables[half : len(quick)], tables[len(quick) :])

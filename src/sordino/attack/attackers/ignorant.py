@@ -15,7 +15,7 @@ from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.define import ROLES
 from sordino.errors import AttackError
-from sordino.nn.fit import Fitted, Job, Plan, Settings, run
+from sordino.nn.fit import Job, Plan, Settings, TrainedNetwork, run
 from sordino.nn.risk import RiskModel, probabilities, risk_loss
 from sordino.policy import Policy
 
@@ -102,7 +102,7 @@ class RiskFitter:
                 torch.manual_seed(self.seed)
                 model = RiskModel(x.shape[1], size, self.dropout)
             jobs.append(Job(model, risk_loss, train, validation, self.settings, self.seed))
-        fitted: Sequence[Fitted] = yield jobs
+        fitted: Sequence[TrainedNetwork] = yield jobs
         losses = [fit.loss for fit in fitted]
         if not np.isfinite(losses).any():
             raise AttackError(

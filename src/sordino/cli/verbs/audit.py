@@ -129,7 +129,7 @@ def audit(
 
     names, tasks = list(dict.fromkeys(secret)), list(dict.fromkeys(task or ()))
     for path in filter(None, (table, reference)):
-        table_size.fits(path)
+        table_size.check_memory(path)
     given = audit_table.read(
         table, names, tasks, speaker, reference, ignore or (), columns or (), continuous or ()
     )

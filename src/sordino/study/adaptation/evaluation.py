@@ -32,7 +32,7 @@ from sordino.types import Vectors
 PATIENCE: Final = 20
 """Utterances of one speaker that the patient attacker sees."""
 
-COLUMNS: Final = {
+COLUMNS: Final[dict[str, tuple[str, str | Role, Knowledge]]] = {
     "F1 required": ("f1", Role.REQUIRED, Knowledge.IGNORANT),
     "U required": ("unchanged", Role.REQUIRED, Knowledge.IGNORANT),
     "U neutral": ("unchanged", Role.NEUTRAL, Knowledge.IGNORANT),
@@ -124,7 +124,7 @@ class Labels:
         secrets = {
             "gender": self.corpus.genders(),
             "sensitive-vs-neutral": sensitive_or_neutral(role),
-            "required-vs-rest": (role == 1).astype(np.intp),
+            "required-vs-rest": (role == Role.REQUIRED).astype(np.intp),
         }
         tables = []
         for target, secret in secrets.items():

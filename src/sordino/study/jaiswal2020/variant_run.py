@@ -197,7 +197,7 @@ class Lesson:
                     name: {
                         "train": list(one.train),
                         "validation": list(one.validation),
-                        "kept": one.kept,
+                        "kept": one.final,
                         "probe": one.probe,
                     }
                     for name, one in fitted.health.items()
