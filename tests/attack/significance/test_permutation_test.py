@@ -238,7 +238,7 @@ def test_a_constant_attacker_changes_no_verdict() -> None:
     assert joint.by_attacker[1][4] == 1
 
 
-def said_of(secret: Secret, table: Matrix, per_speaker: bool = False) -> Scores:
+def tied_scores(secret: Secret, table: Matrix, per_speaker: bool = False) -> Scores:
     """Scores with ties, of every row or speaker, that lean to the labels."""
     first = np.unique(secret.speaker, return_index=True)[1]
     truth = label_columns(secret, table)[first if per_speaker else slice(None)]
@@ -274,7 +274,7 @@ def expected_auc(secret: Secret, truth: NDArray[np.float64], values: Matrix) -> 
 def test_each_column_is_the_auc_that_metrics_would_give(name: str, per_speaker: bool) -> None:
     secret = secrets()[name]
     table = secret.shuffles(secret.folds(), 9)
-    attacker = said_of(secret, table, per_speaker)
+    attacker = tied_scores(secret, table, per_speaker)
     statistics = attacker_statistics(secret, table, attacker)
     assert [item.pooled for item in statistics] == (
         [True] if per_speaker else [False] if secret.within else [False, True]
