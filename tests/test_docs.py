@@ -23,7 +23,7 @@ PAGES = [
 
 
 def blocks(text: str, kind: str) -> list[tuple[int, str]]:
-    """The fenced blocks of one kind (`python run`, `console`), each with the line where it starts."""
+    """The fenced blocks of one kind (`python run`, `console`), each with its first line."""
     found = re.finditer(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     return [(text[: match.start(1)].count("\n"), match[1]) for match in found]
 
@@ -37,7 +37,7 @@ def commands(page: Path) -> list[str]:
 
 
 def options_of(words: list[str]) -> set[str]:
-    """The options of the verb that the words call. Raises `KeyError` for a verb that there is not."""
+    """The options of the verb in a command. Raises `KeyError` for an unknown verb."""
     assert words[0] in VERBS, f"sordino {words[0]}: no such verb"
     module = import_module(f"sordino.cli.verbs.{words[0]}")
     if hasattr(module, "app"):

@@ -55,7 +55,8 @@ def test_a_release_leaves_its_table_and_its_key(tmp_path: Path) -> None:
 
 
 def test_telemetry_that_a_user_left_on_stays_off(tmp_path: Path) -> None:
-    code = f"from sordino.device import read, Runtime; Runtime(read({str(synthetic_sound_bundle.place())!r}), key=1)"
+    bundle = str(synthetic_sound_bundle.place())
+    code = f"from sordino.device import read, Runtime; Runtime(read({bundle!r}), key=1)"
     assert_no_traces(watched.run(tmp_path, code, environment={"ORT_DISABLE_TELEMETRY": "0"}))
 
 
@@ -83,8 +84,9 @@ def test_a_fit_leaves_its_bundle_its_report_and_its_cache(tmp_path: Path) -> Non
     code = f"""{BRISK}
 from sordino.cli import main
 with made.brisk():
-    main(["fit", "--policy", "../sad.toml", "--corpus", "manifest={given.manifest}", "--features", "{given.vectors}",
-          "--jobs", "1", "--cache", "../named/cache", "--out", "../named/b.sordino", "--report", "../named/report"])
+    main(["fit", "--policy", "../sad.toml", "--corpus", "manifest={given.manifest}",
+          "--features", "{given.vectors}", "--jobs", "1", "--cache", "../named/cache",
+          "--out", "../named/b.sordino", "--report", "../named/report"])
 """
     assert_no_traces(watched.run(tmp_path, code))
 
@@ -98,7 +100,7 @@ def test_an_audit_leaves_its_report(tmp_path: Path) -> None:
     code = """
 import sordino.attack; sordino.attack.QUICK = ("linear",)
 from sordino.cli import main
-main(["audit", "../table.csv", "--secret", "gender", "--speaker", "speaker", "--quick", "--jobs", "2",
-      "--shuffles", "2", "--out", "../named/audit"])
+main(["audit", "../table.csv", "--secret", "gender", "--speaker", "speaker", "--quick",
+      "--jobs", "2", "--shuffles", "2", "--out", "../named/audit"])
 """
     assert_no_traces(watched.run(tmp_path, code))

@@ -153,7 +153,8 @@ def test_the_build_requirement_is_the_pinned_one() -> None:
 def test_pins_prints_a_package_and_its_hashes(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     lock.write_text(
-        "# head\na==1 ; sys_platform == 'x' \\\n    --hash=sha256:1\nab==2 \\\n    --hash=sha256:2\n"
+        "# head\na==1 ; sys_platform == 'x' \\\n    --hash=sha256:1\n"
+        "ab==2 \\\n    --hash=sha256:2\n"
     )
     script = [ROOT / "scripts" / "pins"]
     only = subprocess.run([*script, "^a$", lock], capture_output=True, text=True, check=True).stdout

@@ -19,16 +19,21 @@ from typing import Final
 _HOOK: Final = """
 import os, sys
 _log = os.open(os.environ["WATCHED_LOG"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-_LOOK_UPS = {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"}
+_LOOK_UPS = {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr",
+             "socket.getnameinfo"}
+_ADDRESSED = ("socket.connect", "socket.sendto", "socket.bind")
 def _watch(event, arguments):
     internet = event == "socket.__new__" and int(arguments[1]) in (2, 10)
-    address = event in ("socket.connect", "socket.sendto", "socket.bind") and isinstance(arguments[1], tuple)
+    address = event in _ADDRESSED and isinstance(arguments[1], tuple)
     if internet or address or event in _LOOK_UPS:
         os.write(_log, f"{event} {arguments[1:]!r}\\n".encode())
 sys.addaudithook(_watch)
 """
 
-CALLS: Final = "trace=socket,connect,open,openat,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,symlink"
+CALLS: Final = (
+    "trace=socket,connect,open,openat,creat,mkdir,mkdirat,rename,renameat,renameat2,link,linkat,"
+    "symlink"
+)
 _NETWORK: Final = re.compile(r"AF_INET6?\b|PF_INET|resolv\.conf|/etc/hosts|nss_dns")
 _CREATED: Final = re.compile(r"O_CREAT|^\d+ +(?:creat|mkdir|rename|link|symlink)\w*\(")
 _PATH: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
@@ -106,7 +111,7 @@ def _environment(folder: Path, log: Path) -> dict[str, str]:
 
 
 def _elsewhere(line: str, folder: Path) -> bool:
-    """Whether a call created something outside the folder; devices and shared memory do not count."""
+    """Whether a call created a file outside the folder, other than devices and shared memory."""
     if " = -1 " in line or not _CREATED.search(line):
         return False
     paths = [path for path in _PATH.findall(line) if path.startswith("/")]

@@ -115,7 +115,7 @@ def read(path: str | Path, expected: str, error: type[SordinoError], limit: int 
     than `limit` bytes; `StorageError` where the file cannot be read.
     """
     path = regular(home(path), expected, error)
-    with storage.told(path), path.open("rb") as file:
+    with storage.as_storage_error(path), path.open("rb") as file:
         content = file.read(limit + 1)
     if len(content) > limit:
         raise error(f"{path}: over {limit:,} bytes, expected {expected}: check the path")

@@ -166,7 +166,7 @@ def test_a_wav_that_was_cut_short_is_refused(tmp_path: Path, start: float, end: 
 
 def test_the_header_of_a_cut_wav_is_refused(tmp_path: Path) -> None:
     path = saved(tmp_path, "x.wav", synthetic_sounds.wav(noise(2), size=10 * RATE))
-    with pytest.raises(AudioError, match="96000 bytes of its samples .* the file is cut short"):
+    with pytest.raises(AudioError, match="96000 bytes of its samples are missing, the file is cut"):
         audio.header(path)
 
 
