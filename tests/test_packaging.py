@@ -110,8 +110,8 @@ def blocks(lock: str) -> Iterator[tuple[Requirement, list[str]]]:
         " \\\n", "\n"
     )
     for block in re.split(r"\n(?=\S)", text.strip()):
-        first, *rest = block.splitlines()
-        yield Requirement(first), [line.strip() for line in rest]
+        first, *remainder = block.splitlines()
+        yield Requirement(first), [line.strip() for line in remainder]
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -158,11 +158,11 @@ def test_pins_prints_a_package_and_its_hashes(tmp_path: Path) -> None:
     )
     script = [ROOT / "scripts" / "pins"]
     only = subprocess.run([*script, "^a$", lock], capture_output=True, text=True, check=True).stdout
-    others = subprocess.run(
+    excluded = subprocess.run(
         [*script, "--without", "^a$", lock], capture_output=True, text=True, check=True
     ).stdout
     assert only == "a==1 ; sys_platform == 'x' \\\n    --hash=sha256:1\n"
-    assert others == "ab==2 \\\n    --hash=sha256:2\n"
+    assert excluded == "ab==2 \\\n    --hash=sha256:2\n"
 
 
 def test_security_states_what_is_promised_and_what_is_not() -> None:

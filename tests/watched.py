@@ -48,7 +48,7 @@ class Watched:
     status: int
     errors: str
     network: list[str]
-    left: set[str]
+    remaining: set[str]
     elsewhere: list[str]
 
 
@@ -58,18 +58,18 @@ def run(
     """Run Python code in `folder/work`; `seconds` is how long the process lives on after it, for
     late threads.
 
-    The code may write to `folder/named`; `left` are the files of home, temporary and working
+    The code may write to `folder/named`; `remaining` are the files of home, temporary and working
     folder, and `elsewhere` the system calls that created a file outside `folder`.
     """
     for name in ("home", "temporary", "work", "named", "hook"):
         (folder / name).mkdir(exist_ok=True)
     (folder / "hook" / "sitecustomize.py").write_text(_HOOK)
     log, calls = folder / "hook" / "events", folder / "hook" / "calls"
-    whole = f"import time\ntry:\n    exec({code!r})\nfinally:\n    time.sleep({seconds})\n"
+    script = f"import time\ntry:\n    exec({code!r})\nfinally:\n    time.sleep({seconds})\n"
     tracer = shutil.which("strace")
     traced = [tracer, "-f", "--seccomp-bpf", "-qq", "-e", CALLS, "-o", str(calls)] if tracer else []
     done = subprocess.run(
-        [*traced, sys.executable, "-c", whole],
+        [*traced, sys.executable, "-c", script],
         cwd=folder / "work",
         capture_output=True,
         text=True,
@@ -78,7 +78,7 @@ def run(
     )
     lines = calls.read_text(errors="replace").splitlines() if tracer else []
     events = log.read_text().splitlines()
-    left = {
+    remaining = {
         str(path.relative_to(folder))
         for name in ("home", "temporary", "work")
         for path in (folder / name).rglob("*")
@@ -89,19 +89,19 @@ def run(
         done.returncode,
         done.stderr,
         network,
-        left,
+        remaining,
         [line for line in lines if _elsewhere(line, folder)],
     )
 
 
 def _environment(folder: Path, log: Path) -> dict[str, str]:
-    kept = {
+    variables = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("XDG_", "ORT_", "MPL"))
     }
     paths = [str(folder / "hook"), *filter(None, sys.path)]
-    return kept | {
+    return variables | {
         "HOME": str(folder / "home"),
         "TMPDIR": str(folder / "temporary"),
         "WATCHED_LOG": str(log),

@@ -14,7 +14,7 @@ import pytest
 
 from sordino.corpora.split import Part
 from sordino.errors import ReleaseError, StorageError
-from sordino.nn.fit import TrainedNetwork, Job, Settings, fit, run, run_rounds
+from sordino.nn.fit import Job, Settings, TrainedNetwork, fit, run, run_rounds
 from sordino.policy import Policy
 from sordino.release import (
     FITTERS,

@@ -103,9 +103,9 @@ def test_a_second_sound_of_another_rate_is_refused(tmp_path: Path, kind: str) ->
 @pytest.mark.parametrize("frames", [0, 40000])
 def test_a_flac_of_unknown_or_short_length_is_read_whole(tmp_path: Path, frames: int) -> None:
     samples = noise(5)
-    whole = audio.read(saved(tmp_path, "a.flac", synthetic_sounds.flac(samples)))
+    expected = audio.read(saved(tmp_path, "a.flac", synthetic_sounds.flac(samples)))
     np.testing.assert_array_equal(
-        audio.read(saved(tmp_path, "b.flac", synthetic_sounds.flac(samples, frames))), whole
+        audio.read(saved(tmp_path, "b.flac", synthetic_sounds.flac(samples, frames))), expected
     )
 
 

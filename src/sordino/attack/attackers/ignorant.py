@@ -13,7 +13,7 @@ from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.define import ROLES
 from sordino.errors import AttackError
-from sordino.nn.fit import TrainedNetwork, Job, Plan, Settings, run
+from sordino.nn.fit import Job, Plan, Settings, TrainedNetwork, run
 from sordino.nn.risk import RiskModel, probabilities, risk_loss
 from sordino.policy import Policy
 

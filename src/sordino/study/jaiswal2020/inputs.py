@@ -16,7 +16,7 @@ from sordino.corpora.table import Corpus
 from sordino.features.extract import CACHE
 from sordino.features.frames import frames
 from sordino.features.normalise import NormaliseFitter
-from sordino.features.words import word_sequences, train, transcripts_of
+from sordino.features.words import train, transcripts_of, word_sequences
 from sordino.nn.sequences import Sequences
 from sordino.signal.words import read
 from sordino.types import Rows
