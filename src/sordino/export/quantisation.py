@@ -169,8 +169,8 @@ def attacked(
     families: Sequence[str] = QUICK,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """What attackers say of what a bundle lets out, in `sordino.attack.COLUMNS`: what estimates are
-    made of.
+    """What attackers say of what a bundle lets out, in
+    `sordino.attack.PREDICTION_COLUMNS`: what estimates are made of.
 
     - `x`: features `(utterances, dims)` in the corpus' row order.
     - `parts`: draws of the speakers, as `halves` makes them: whom the release was fitted on is in

@@ -65,8 +65,8 @@ class Figure:
 def measure(
     predictions: Table, *, study: str = "", features: str = "", seed: int = 0, alone: bool = True
 ) -> Table:
-    """The estimates that follow from predictions (`sordino.attack.COLUMNS`), in the columns of the
-    contract.
+    """The estimates that follow from predictions (`sordino.attack.PREDICTION_COLUMNS`), in the columns
+    of the contract.
 
     For every release, required emotion, level of knowledge and target there is one headline row a
     metric and group (`split` = all, `attacker` = best, empty for utility): the unweighted mean over

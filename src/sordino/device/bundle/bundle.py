@@ -263,6 +263,7 @@ def _checked(path: Path, files: Source) -> tuple[bytes, dict[str, bytes]]:
         digests: dict[str, str] = content["files"]
         if (
             manifest != _json(content)
+            or set(content) - {"format", "files", "policies"}
             or not all(map(_NAME.fullmatch, digests))
             or {MANIFEST, SIGNATURE} & set(digests)
         ):
