@@ -23,9 +23,9 @@ PAGES = [
 
 
 def blocks(text: str, kind: str) -> list[tuple[int, str]]:
-    """The fenced blocks of one kind (`python run`, `console`), each with the line where it starts."""
-    found = re.finditer(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [(text[: match.start(1)].count("\n"), match[1]) for match in found]
+    """The fenced blocks of one kind (`python run`, `console`), each with its first line."""
+    matches = re.finditer(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [(text[: match.start(1)].count("\n"), match[1]) for match in matches]
 
 
 def commands(page: Path) -> list[str]:
@@ -37,15 +37,15 @@ def commands(page: Path) -> list[str]:
 
 
 def options_of(words: list[str]) -> set[str]:
-    """The options of the verb that the words call. Raises `KeyError` for a verb that there is not."""
+    """The options of the verb in a command. Raises `KeyError` for an unknown verb."""
     assert words[0] in VERBS, f"sordino {words[0]}: no such verb"
     module = import_module(f"sordino.cli.verbs.{words[0]}")
     if hasattr(module, "app"):
         command = typer.main.get_group(module.app).commands[words[1]]
     else:
-        one = typer.Typer(add_completion=False)
-        one.command()(getattr(module, words[0]))
-        command = typer.main.get_command(one)
+        application = typer.Typer(add_completion=False)
+        application.command()(getattr(module, words[0]))
+        command = typer.main.get_command(application)
     return {"--help", "--debug", *(name for parameter in command.params for name in parameter.opts)}
 
 
@@ -78,5 +78,5 @@ def test_the_commands_of_a_page_are_known(page: Path) -> None:
         if words[0].startswith("scripts/"):
             assert (ROOT / words[0]).is_file(), command
         elif Path(words[0]).name == "sordino" and words[1:] != ["--help"]:
-            used = {word.split("=")[0] for word in words[1:] if word.startswith("--")}
-            assert used <= options_of(words[1:]), command
+            options = {word.split("=")[0] for word in words[1:] if word.startswith("--")}
+            assert options <= options_of(words[1:]), command

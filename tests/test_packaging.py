@@ -110,8 +110,8 @@ def blocks(lock: str) -> Iterator[tuple[Requirement, list[str]]]:
         " \\\n", "\n"
     )
     for block in re.split(r"\n(?=\S)", text.strip()):
-        first, *rest = block.splitlines()
-        yield Requirement(first), [line.strip() for line in rest]
+        first, *remainder = block.splitlines()
+        yield Requirement(first), [line.strip() for line in remainder]
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -153,15 +153,16 @@ def test_the_build_requirement_is_the_pinned_one() -> None:
 def test_pins_prints_a_package_and_its_hashes(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     lock.write_text(
-        "# head\na==1 ; sys_platform == 'x' \\\n    --hash=sha256:1\nab==2 \\\n    --hash=sha256:2\n"
+        "# head\na==1 ; sys_platform == 'x' \\\n    --hash=sha256:1\n"
+        "ab==2 \\\n    --hash=sha256:2\n"
     )
     script = [ROOT / "scripts" / "pins"]
     only = subprocess.run([*script, "^a$", lock], capture_output=True, text=True, check=True).stdout
-    others = subprocess.run(
+    excluded = subprocess.run(
         [*script, "--without", "^a$", lock], capture_output=True, text=True, check=True
     ).stdout
     assert only == "a==1 ; sys_platform == 'x' \\\n    --hash=sha256:1\n"
-    assert others == "ab==2 \\\n    --hash=sha256:2\n"
+    assert excluded == "ab==2 \\\n    --hash=sha256:2\n"
 
 
 def test_security_states_what_is_promised_and_what_is_not() -> None:

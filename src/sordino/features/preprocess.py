@@ -97,7 +97,7 @@ class Preprocess:
         """The preprocessing in a file of `save`. Raises `FeatureError` for another file,
         `StorageError` for an unreadable one.
         """
-        with storage.told(path):
+        with storage.as_storage_error(path):
             try:
                 with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                     config = json.loads(arrays["config"].item())
