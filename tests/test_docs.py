@@ -18,7 +18,7 @@ from sordino.cli import VERBS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
-    path for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if path.exists()
+    path for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))) if path.exists()
 ]
 
 
@@ -60,7 +60,9 @@ def test_an_option_that_a_verb_does_not_have_is_noticed() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if "```python run" in page.read_text()], ids=lambda p: p.name
+    "page",
+    [page for page in PAGES if "```python run" in page.read_text()],
+    ids=lambda p: str(p.relative_to(ROOT)),
 )
 def test_the_python_of_a_page_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -71,7 +73,9 @@ def test_the_python_of_a_page_runs(
         exec(compile("\n" * line + block, str(page), "exec"), program)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if commands(page)], ids=lambda p: str(p.relative_to(ROOT))
+)
 def test_the_commands_of_a_page_are_known(page: Path) -> None:
     for command in commands(page):
         words = shlex.split(command, comments=True)

@@ -68,7 +68,7 @@ class Preprocess:
         d)`.
 
         For another place (microphone, room, language) unlabelled recordings of many people there
-        suffice: what place and people add to every vector is taken off (`docs/carrying-over.md`).
+        suffice: what place and people add to every vector is taken off (`docs/builder/carrying-over.md`).
         Raises `FeatureError` as a call does.
         """
         _check(x, self.offset.size)

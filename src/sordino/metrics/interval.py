@@ -16,7 +16,7 @@ accuracy, those of u's own class for an AUC) and is 4/3 with four speakers. Coun
 understates it by m / (m + 1); half the difference is right to 1 / m² for every metric, so nothing
 about the metric has to be known.
 
-What was tried instead, by simulation, is told in `docs/metrics.md`: percentile bootstrap (too
+What was tried instead, by simulation, is told in `docs/auditor/metrics.md`: percentile bootstrap (too
 narrow), bootstrap-t (no better near 1, a hundred times the work), Obuchowski's 1997 clustered
 placement values (as good, for AUC only), limits on the raw scale (too short a lower side near 1),
 Korn and Graubard's 1998 (worse near 1).

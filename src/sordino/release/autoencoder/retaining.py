@@ -3,7 +3,7 @@
 The paper's autoencoder must carry whatever is to stay recognisable through an embedding of 16 or 32
 numbers learnt from a few hundred utterances, and loses most of it. Here an utterance may pass round
 the embedding: a gate, one number an utterance, decides how much. Four things more were chosen on
-validation speakers (`docs/retaining.md`): the target of a sensitive row is the mean neutral vector,
+validation speakers (`docs/notes/retaining.md`): the target of a sensitive row is the mean neutral vector,
 not a random one; a risk model fitted on transform speakers judges the output in training; required
 rows weigh twice; noise on the input, as high as the spread of the data, keeps the gate from
 learning its rows by heart. What passes the gate passes whole: gender too. Gradient reversal acts on

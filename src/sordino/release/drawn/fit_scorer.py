@@ -5,7 +5,7 @@
     covariance         (1 − SHRINKAGE) S + SHRINKAGE · tr(S) / d · I of what the means leave
 
 A few hundred rows cannot tell a covariance of 256 dimensions; shrunk towards a sphere it beats
-logistic regressions on validation speakers, and takes milliseconds (`docs/drawn-choices.md`).
+logistic regressions on validation speakers, and takes milliseconds (`docs/notes/drawn-choices.md`).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ emotion of an utterance is known, μ and W are those of that emotion. Without it
 neutral, or sad for a month, is taken for one who always sounds like that.
 
 It needs to know *that* it hears one user, as a phone does, and it changes what is told of that user
-(`docs/personalise.md`). What it keeps of vectors is a print of a voice: it stays on the device, and
+(`docs/methods/personalise.md`). What it keeps of vectors is a print of a voice: it stays on the device, and
 is nothing to release. numpy alone.
 """
 
