@@ -20,10 +20,10 @@ extensions = [
     "api_reference",
     "command_reference",
 ]
-exclude_patterns = ["extensions"]
+exclude_patterns = ["downloads", "extensions"]
 nitpicky = True
 nitpick_ignore_regex = [  # packages without an inventory here: nothing is fetched
-    ("py:.*", r"(collections|datetime|numpy|pandas|pathlib|pd|sklearn|torch|typing)\..*"),
+    ("py:.*", r"(collections|datetime|np|numpy|pandas|pathlib|pd|sklearn|torch|typing)\..*"),
     ("py:class", r"NDArray|Path"),
 ]
 
@@ -32,8 +32,9 @@ myst_heading_anchors = 3
 myst_links_external_new_tab = False
 
 nb_execution_mode = "force"
+nb_execution_in_temp = True
 nb_execution_raise_on_error = True
-nb_execution_timeout = 240
+nb_execution_timeout = 1200
 nb_merge_streams = True
 
 autodoc_typehints = "signature"

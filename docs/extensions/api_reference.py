@@ -40,11 +40,11 @@ WORD = re.compile(r"[A-Za-z_][\w.]*")
 def pages() -> dict[str, dict[str, Any]]:
     """The public names and their values, by the module that offers them."""
     modules: dict[str, dict[str, Any]] = {}
-    for package in pkgutil.walk_packages(sordino.__path__, "sordino."):
-        if package.ispkg and package.name != "sordino.cli":
-            room = importlib.import_module(package.name)
-            if names := getattr(room, "__all__", ()):
-                modules[package.name] = {name: getattr(room, name) for name in names}
+    for entry in pkgutil.walk_packages(sordino.__path__, "sordino."):
+        if not entry.name.startswith(("sordino.cli", "sordino.__main__")):
+            module = importlib.import_module(entry.name)
+            if names := getattr(module, "__all__", ()) if entry.ispkg else ():
+                modules[entry.name] = {name: getattr(module, name) for name in names}
     values = [value for names in list(modules.values()) for value in names.values()]
     offered = [value.__name__ for value in values if inspect.ismodule(value)]
     for name in {*MODULES, *offered} - {*modules}:
@@ -112,9 +112,17 @@ def _mentions(value: Any) -> Iterator[tuple[str, Any]]:
         members += [member for name, member in vars(value).items() if name[0] != "_"]
         members += [vars(value).get("__init__")]
     for member in members:
-        function = getattr(member, "fget", None) or getattr(member, "__func__", member)
-        names = vars(sys.modules.get(getattr(function, "__module__", ""), sordino))
-        for annotation in getattr(function, "__annotations__", {}).values():
+        wrapped = (getattr(member, name, None) for name in ("fget", "func", "__func__"))
+        function = next((function for function in wrapped if function), member)
+        module_name = getattr(function, "__module__", "")
+        names = vars(sys.modules.get(module_name, sordino))
+        annotations = list(getattr(function, "__annotations__", {}).values())
+        if inspect.isclass(member) and module_name.startswith("sordino."):
+            analyzer = ModuleAnalyzer.for_module(module_name)
+            analyzer.analyze()
+            texts = analyzer.annotations.items()
+            annotations += [text for (owner, _), text in texts if owner == member.__name__]
+        for annotation in annotations:
             for word in WORD.findall(str(annotation)):
                 mention = _look_up(word, names)
                 module = getattr(mention, "__module__", "")
@@ -127,7 +135,7 @@ def _look_up(word: str, names: Mapping[str, Any]) -> Any:
     first, *attributes = word.split(".")
     value = names.get(first)
     if value is None and word[0].isupper():  # imported for the type checker alone
-        modules = [module for name, module in sys.modules.items() if name.startswith("sordino.")]
+        modules = [sys.modules[name] for name in sorted(sys.modules) if name.startswith("sordino.")]
         value = next((vars(module)[word] for module in modules if word in vars(module)), None)
     for attribute in attributes:
         value = getattr(value, attribute, None)
