@@ -50,4 +50,6 @@ html_theme = "furo"
 html_title = f"sordino {version}"
 html_show_sphinx = False
 html_copy_source = False
-html_show_search_summary = False  # the summary of a result is fetched, which a browser refuses from disk
+html_show_search_summary = (
+    False  # the summary of a result is fetched, which a browser refuses from disk
+)

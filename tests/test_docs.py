@@ -1,12 +1,14 @@
-"""What README.md and docs/ show is run: ```python run``` blocks, and the commands of ```console```
-blocks are known.
+"""The examples of README.md and docs/: ```python run``` blocks run, and commands in ```console```
+blocks exist.
 
-The blocks of one file are run in order, as one program, in an empty folder.
+The blocks of a page run in order, as one program, in an empty folder. `scripts/docs` builds the
+manual and executes its notebooks.
 """
 
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 from importlib import import_module
 from pathlib import Path
@@ -21,11 +23,16 @@ PAGES = [
     path for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))) if path.exists()
 ]
 
+GENERATED = {"reference/commands.md", "reference/changelog.md", "operator/security.md"}
+"""Pages that `scripts/docs` writes."""
+
+to_rst = runpy.run_path(str(ROOT / "docs" / "extensions" / "markdown_docstrings.py"))["to_rst"]
+
 
 def blocks(text: str, kind: str) -> list[tuple[int, str]]:
-    """The fenced blocks of one kind (`python run`, `console`), each with the line where it starts."""
-    found = re.finditer(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [(text[: match.start(1)].count("\n"), match[1]) for match in found]
+    """The fenced blocks of a kind (`python run`, `console`), each with its first line."""
+    matches = re.finditer(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [(text[: match.start(1)].count("\n"), match[1]) for match in matches]
 
 
 def commands(page: Path) -> list[str]:
@@ -37,15 +44,15 @@ def commands(page: Path) -> list[str]:
 
 
 def options_of(words: list[str]) -> set[str]:
-    """The options of the verb that the words call. Raises `KeyError` for a verb that there is not."""
-    assert words[0] in VERBS, f"sordino {words[0]}: no such verb"
+    """The options of the verb that the words call. Raises `AssertionError` for an unknown verb."""
+    assert words[0] in VERBS, f"sordino {words[0]}: unknown verb"
     module = import_module(f"sordino.cli.verbs.{words[0]}")
     if hasattr(module, "app"):
         command = typer.main.get_group(module.app).commands[words[1]]
     else:
-        one = typer.Typer(add_completion=False)
-        one.command()(getattr(module, words[0]))
-        command = typer.main.get_command(one)
+        application = typer.Typer(add_completion=False)
+        application.command()(getattr(module, words[0]))
+        command = typer.main.get_command(application)
     return {"--help", "--debug", *(name for parameter in command.params for name in parameter.opts)}
 
 
@@ -82,5 +89,43 @@ def test_the_commands_of_a_page_are_known(page: Path) -> None:
         if words[0].startswith("scripts/"):
             assert (ROOT / words[0]).is_file(), command
         elif Path(words[0]).name == "sordino" and words[1:] != ["--help"]:
-            used = {word.split("=")[0] for word in words[1:] if word.startswith("--")}
-            assert used <= options_of(words[1:]), command
+            options = {word.split("=")[0] for word in words[1:] if word.startswith("--")}
+            assert options <= options_of(words[1:]), command
+
+
+def links(page: Path) -> list[Path]:
+    """The files that the links of a page point to."""
+    targets = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    return [(page.parent / target).resolve() for target in targets]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_link_of_a_page_has_a_target(page: Path) -> None:
+    generated = {ROOT / "docs" / name for name in GENERATED}
+    assert [target for target in links(page) if not target.exists() | (target in generated)] == []
+
+
+def test_backticks_become_literals_or_links() -> None:
+    lines = to_rst(["Uses `x` and `Audit`s, a_ * b."], {"Audit": "sordino.attack.Audit"})
+    link = ":py:obj:`Audit <sordino.attack.Audit>`"
+    assert lines == [rf"Uses ``x`` and {link}\ s, a\_ \* b.", ""]
+
+
+def test_aligned_lines_stay_as_they_are() -> None:
+    assert to_rst(["x    a vector", "y    a label"], {}) == [
+        "::",
+        "",
+        "    x    a vector",
+        "    y    a label",
+        "",
+    ]
+
+
+def test_a_list_starts_a_block_of_its_own() -> None:
+    assert to_rst(["Settings:", "- `a`: one", "- `b`: two"], {}) == [
+        "Settings:",
+        "",
+        "- ``a``: one",
+        "- ``b``: two",
+        "",
+    ]

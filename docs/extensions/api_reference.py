@@ -179,17 +179,19 @@ def write_pages(app: Sphinx) -> None:
         (folder / f"{module}.rst").write_text(text, encoding="utf-8")
 
 
-def render(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+def render(
+    _app: Sphinx, _what: str, _name: str, _value: Any, _options: Any, lines: list[str]
+) -> None:
     """Turn the Markdown of a docstring into the markup that autodoc reads."""
     lines[:] = to_rst(lines, links())
 
 
 def shorten(
-    app: Sphinx,
-    what: str,
-    name: str,
-    value: Any,
-    options: Any,
+    _app: Sphinx,
+    _what: str,
+    _name: str,
+    _value: Any,
+    _options: Any,
     signature: str | None,
     result: str | None,
 ) -> tuple[str | None, str | None]:

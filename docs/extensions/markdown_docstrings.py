@@ -1,9 +1,9 @@
 """Docstrings are Markdown; autodoc reads reStructuredText. `to_rst` turns one into the other.
 
-    paragraph                      text; `name` is a link if it is public, else a literal
-    lines after "- " or "1. "      a list
-    lines after ">>>"              an example
-    indented or aligned lines      kept as they are: a formula or a table
+paragraph                      text; `name` is a link if it is public, else a literal
+lines after "- " or "1. "      a list
+lines after ">>>"              an example
+indented or aligned lines      kept as they are: a formula or a table
 """
 
 from __future__ import annotations
