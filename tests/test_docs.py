@@ -129,3 +129,30 @@ def test_a_list_starts_a_block_of_its_own() -> None:
         "- ``b``: two",
         "",
     ]
+
+
+def glossary() -> tuple[list[str], str, list[str]]:
+    """The terms of the glossary, all their definitions, and the sources at its end."""
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    definitions, sources = text.split("## Sources")
+    row = re.compile(r"^\| ([^|]+) \|", re.MULTILINE)
+    terms = [term for cell in row.findall(definitions) for term in cell.split(", ")]
+    return (
+        [term for term in terms if term not in ("term", "---")],
+        definitions,
+        row.findall(sources),
+    )
+
+
+def test_the_glossary_defines_each_term_once() -> None:
+    terms, _, _ = glossary()
+    assert len(terms) > 90
+    assert sorted(terms) == sorted(set(terms))
+
+
+def test_the_glossary_lists_each_source_that_it_cites() -> None:
+    _, definitions, sources = glossary()
+    author = r"[A-Z]\w+(?: et al\.| and (?:Mower )?[A-Z]\w+)?"
+    citations = set(re.findall(rf"({author} \d{{4}}|RFC \d{{4}})", definitions))
+    assert len(citations) > 15
+    assert citations <= set(sources)
