@@ -36,9 +36,7 @@ def texts() -> Iterator[Path]:
 
 def pins() -> dict[str, str]:
     """The version that the locks hold each package at."""
-    text = "".join(
-        (ROOT / lock).read_text() for lock in ("constraints.txt", "constraints-tools.txt")
-    )
+    text = "".join(lock.read_text() for lock in ROOT.glob("constraints*.txt"))
     return {
         canonicalize_name(name): version
         for name, version in re.findall(r"^([\w.-]+)==([^ ;]+)", text, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Chance that follows from a vector and a key: as `docs/port.md` says it, for any bins, keys and
+"""Chance that follows from a vector and a key: as `docs/builder/port.md` says it, for any bins, keys and
 prototypes.
 """
 

@@ -66,7 +66,7 @@ class Preprocess:
 
         For another environment (microphone, room, language), unlabelled recordings of many people
         suffice: the common offset of environment and people is subtracted
-        (`docs/carrying-over.md`). Raises `FeatureError` like a call.
+        (`docs/builder/carrying-over.md`). Raises `FeatureError` like a call.
         """
         _check(x, self.offset.size)
         return replace(

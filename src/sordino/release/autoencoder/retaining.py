@@ -3,7 +3,7 @@
 The paper's autoencoder maps every utterance through an embedding of 16 or 32 numbers that is fitted
 on a few hundred utterances, and it loses most of the required emotion. Here a gate, one number per
 utterance, lets part of the input bypass the embedding. Four more choices were made on validation
-speakers (`docs/retaining.md`):
+speakers (`docs/notes/retaining.md`):
 
 - the target of a sensitive row is the mean neutral vector, not a random one;
 - a surrogate risk model, fitted on transform speakers, scores the output in training;

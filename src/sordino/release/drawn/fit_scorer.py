@@ -7,7 +7,7 @@
 
 A few hundred rows cannot determine a covariance in 256 dimensions. Shrunk towards a sphere, it
 outperforms logistic regression on validation speakers and takes milliseconds
-(`docs/drawn-choices.md`).
+(`docs/notes/drawn-choices.md`).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ Without it, a user who is mostly neutral, or sad for a month, is treated as a pe
 sounds like that.
 
 The method requires that all utterances are of one user, as on a phone, and it changes the bins of
-that user (`docs/personalise.md`). Its state for vectors is a voice print: it stays on the device.
+that user (`docs/methods/personalise.md`). Its state for vectors is a voice print: it stays on the device.
 It needs only numpy.
 """
 
