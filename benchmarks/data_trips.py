@@ -39,7 +39,8 @@ DIMS: Final = 12
 
 
 def functions(call: Callable[[], object]) -> list[str]:
-    """The functions of sordino that are handed a corpus while `call` runs, in order of first call."""
+    """The functions of sordino that are handed a corpus while `call` runs, in order of first call.
+    """
     names: dict[str, None] = {}
 
     def profile(frame: FrameType, event: str, _: object) -> None:
@@ -112,7 +113,7 @@ def trips(folder: Path) -> dict[str, list[str]]:
                 corpus,
                 {"sad": policy},
                 options=replace(fit.OPTIONS, families=("linear",)),
-                draws=3,
+                max_draws=3,
                 **common,
             )
         ),

@@ -23,7 +23,7 @@ from sordino.report.tables import Cell, Estimate, Estimates, Table, number, with
 from sordino.report.verdict import NONE
 from sordino.study import run_record
 from sordino.study.feng2021.report import LEAKAGE, UTILITY
-from sordino.study.protocol import POLICIES, Fitters, Options, name_of, prepare
+from sordino.study.protocol import POLICIES, Fitters, Options, features_name, prepare
 from sordino.study.units import predictions
 
 STUDY: Final = "compare"
@@ -62,7 +62,7 @@ def compare(
     guesses, units = predictions(
         inputs, out / "units", options, policies=policies, fitters=fitters, jobs=jobs
     )
-    estimates = measure(guesses, study=STUDY, features=name_of(features), seed=options.seed)
+    estimates = measure(guesses, study=STUDY, features=features_name(features), seed=options.seed)
     estimates = pd.concat([estimates, _bounds(estimates, units)], ignore_index=True)
     run = run_record.record(STUDY, inputs, features, options, policies, units)
     run_record.write(estimates, run, out, page(guesses, estimates, run, notices))
@@ -273,7 +273,8 @@ _TABLE: Final = (
 _BOUND: Final = (
     "A drawn release depends on an utterance through its decision only. The distributions of the "
     "decisions therefore bound every attacker that has one released vector and no other data. The "
-    "upper limit is a limit over speakers: with few speakers it is wide. It holds for speakers like "
+    "upper limit is a limit over speakers: with few speakers it is wide. It holds for speakers "
+    "like "
     "those of the fit. Another language, microphone or mix of emotions voids it, and so do several "
     "utterances of one speaker. The other releases have no bound."
 )

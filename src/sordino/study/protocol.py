@@ -126,19 +126,19 @@ def prepare(
     options: Options,
     *,
     emotions: Sequence[str] = EMOTIONS,
-    draws: int = DRAWS,
+    max_draws: int = DRAWS,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> Inputs:
-    """The inputs of a study: the utterances with one of `emotions`, and at most `draws` draws.
+    """The inputs of a study: the utterances with one of `emotions`, and at most `max_draws` draws.
 
-    Raises `CorpusError` if an emotion or a gender is missing, `SplitError` if a part of a draw lacks
-    one of them, and the errors of `sordino.features.extract`.
+    Raises `CorpusError` if an emotion or a gender is missing, `SplitError` if a part of a draw
+    lacks one of them, and the errors of `sordino.features.extract`.
     """
     utterances = select(corpus, emotions)
     sums = checksums(utterances)
-    parts = deal(utterances, options, sums, emotions)[:draws]
-    return Inputs(utterances, vectors(features, corpus, emotions, cache, jobs), sums, parts)
+    parts = draws(utterances, options, sums, emotions)[:max_draws]
+    return Inputs(utterances, feature_vectors(features, corpus, emotions, cache, jobs), sums, parts)
 
 
 def select(corpus: Corpus, emotions: Sequence[str] = EMOTIONS) -> Corpus:
@@ -162,7 +162,7 @@ def select(corpus: Corpus, emotions: Sequence[str] = EMOTIONS) -> Corpus:
     return utterances
 
 
-def deal(
+def draws(
     corpus: Corpus, options: Options, sums: NDArray[np.str_], emotions: Sequence[str] = EMOTIONS
 ) -> tuple[Parts, ...]:
     """The draws of a study. Every part has every emotion and both genders.
@@ -177,22 +177,22 @@ def deal(
         )
     transform = split.draws(corpus, options.seed, options.validation, sums)
     risk = split.draws(corpus, options.seed, options.risk_validation, sums)
-    draws = [
+    dealt = [
         Parts(a.risk, b.transform, b.test, b.draw) for a, b in zip(risk, transform, strict=True)
     ]
     labels = {name: corpus.column(name) for name in ("emotion", "gender", "speaker")}
     if options.measured_on == "validation":
-        draws = [_measured_on_validation(labels["emotion"], parts) for parts in draws]
-    for parts in draws:
+        dealt = [_measured_on_validation(labels["emotion"], parts) for parts in dealt]
+    for parts in dealt:
         for party, rows in parties(parts).items():
             _require_every("emotion", emotions, party, rows, labels)
             _require_every("gender", GENDERS, party, rows, labels)
         for side, rows in _sides(parts).items():
             _require_every("emotion", emotions, side, rows, labels)
-    return tuple(draws)
+    return tuple(dealt)
 
 
-def vectors(
+def feature_vectors(
     features: str,
     corpus: Corpus,
     emotions: Sequence[str],
@@ -237,7 +237,7 @@ def parties(parts: Parts) -> dict[str, Rows]:
     return {"risk": parts.risk.rows, "transform": parts.transform.rows, "test": parts.test}
 
 
-def name_of(features: str) -> str:
+def features_name(features: str) -> str:
     """The name of a feature set, or of a table of vectors without folder and suffix."""
     return features if features in FEATURE_SETS else Path(features).stem
 

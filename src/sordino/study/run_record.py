@@ -1,4 +1,6 @@
-"""Files of a finished study: `estimates.csv`, `run.json`, the page, and the figures of the terminal."""
+"""Files of a finished study: `estimates.csv`, `run.json`, the page, and the figures of the
+terminal.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ from sordino.report.estimates import headline
 from sordino.report.page import Page
 from sordino.report.record import settled, versions
 from sordino.report.release_page import csv
-from sordino.study.protocol import Inputs, Options, name_of, parties
+from sordino.study.protocol import Inputs, Options, features_name, parties
 
 
 def record(
@@ -36,7 +38,7 @@ def record(
     config = {
         "study": study,
         "corpus": corpus.name,
-        "features": name_of(features),
+        "features": features_name(features),
         "dims": x.shape[1],
         "options": asdict(options),
         "policies": [asdict(policy) for policy in policies],

@@ -35,7 +35,7 @@ from sordino.study.checkpoints import gather_units
 from sordino.study.protocol import POLICIES, Fitters, Inputs, Options, space
 from sordino.types import Rows, Vectors
 
-LABELS = ("speaker", "gender", "emotion", "intensity", "age")
+UNIT_COLUMNS = ("speaker", "gender", "emotion", "intensity", "age")
 """Columns of the corpus that a unit depends on; age where the corpus has it."""
 
 
@@ -96,7 +96,7 @@ class _Study:
     def digest(self) -> str:
         """The hash of vectors, labels and options."""
         table = self.inputs.corpus.table
-        labels = table[[name for name in LABELS if name in table.columns]].to_csv(index=False)
+        labels = table[[name for name in UNIT_COLUMNS if name in table.columns]].to_csv(index=False)
         content = json.dumps(asdict(self.options), sort_keys=True) + labels
         vectors = np.ascontiguousarray(self.inputs.x).tobytes()
         return hashlib.sha256(content.encode() + vectors).hexdigest()

@@ -84,7 +84,8 @@ def part(corpus: Corpus, name: str) -> Corpus:
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """All three policies on two corpora, the second by the alphabet named first, with two notices."""
+    """All three policies on two corpora, the second by the alphabet named first, with two notices.
+    """
     folder = tmp_path_factory.mktemp("two")
     given = synthetic_study.study(folder, speakers=10, takes=1, names=("ape", "zoo"))
     joined = corpora.join([part(given.corpus, name) for name in ("zoo", "ape")])

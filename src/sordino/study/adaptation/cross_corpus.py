@@ -74,12 +74,14 @@ def carry(
 
     Of `options`, the seed, the families of attackers and the scaled space are used.
 
-    Raises `CorpusError` if either corpus lacks an emotion or a gender, or if both have one name, and
-    the errors of the fit.
+    Raises `CorpusError` if either corpus lacks an emotion or a gender, or if both have one name,
+    and the errors of the fit.
     """
     options, out = options or Options(), storage.folder(out)
     corpus = table.join([protocol.select(source), protocol.select(target)])
-    x = protocol.vectors(features, table.join([source, target]), protocol.EMOTIONS, cache, jobs)
+    x = protocol.feature_vectors(
+        features, table.join([source, target]), protocol.EMOTIONS, cache, jobs
+    )
     of_source = np.isin(corpus.column("corpus"), source.table["corpus"].unique())
     source_rows, target_rows = np.flatnonzero(of_source), np.flatnonzero(~of_source)
     transfer = _Transfer(x, corpus, source_rows, target_rows, options, fitters or Fitters())
@@ -89,7 +91,7 @@ def carry(
     workers = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
     tables = track(workers(calls), "policies and releases", len(calls))
     guesses = pd.concat(tables, ignore_index=True)
-    name = protocol.name_of(features)
+    name = protocol.features_name(features)
     estimates = condition_estimates(guesses, STUDY, name, options.seed)
     config = {
         "study": STUDY,

@@ -26,7 +26,7 @@ from sordino.types import Rows, Vectors
 PATIENT_UTTERANCES: Final = 20
 """Utterances of one speaker that the patient attacker has."""
 
-FIGURES: Final = {
+TABLE_FIGURES: Final = {
     "F1 required": ("f1", Role.REQUIRED, Knowledge.IGNORANT),
     "U required": ("unchanged", Role.REQUIRED, Knowledge.IGNORANT),
     "U neutral": ("unchanged", Role.NEUTRAL, Knowledge.IGNORANT),
@@ -181,7 +181,7 @@ def condition_estimates(
 
 
 def mean_figures(guesses: pd.DataFrame) -> dict[tuple[str, str], dict[str, Estimate]]:
-    """The figures of `FIGURES` for each release and condition: means over policies, with intervals
+    """The figures of `TABLE_FIGURES` for each release and condition: means over policies, with intervals
     over speakers.
     """
     figures: dict[tuple[str, str], dict[str, Estimate]] = {}
@@ -192,6 +192,6 @@ def mean_figures(guesses: pd.DataFrame) -> dict[tuple[str, str], dict[str, Estim
             name: look(metric, release, "", group, knowledge=knowledge, k=PATIENT_UTTERANCES)
             if knowledge == Knowledge.PATIENT
             else look(metric, release, "", group, knowledge=knowledge)
-            for name, (metric, group, knowledge) in FIGURES.items()
+            for name, (metric, group, knowledge) in TABLE_FIGURES.items()
         }
     return figures

@@ -34,7 +34,7 @@ from sordino.release.drawn.speaker_offset import People, Personal, replayed
 from sordino.report.record import settled, versions
 from sordino.study import run_record
 from sordino.study.adaptation.evaluation import GuessTables, condition_estimates, folds, readings
-from sordino.study.protocol import POLICIES, Fitters, Inputs, Options, name_of, prepare
+from sordino.study.protocol import POLICIES, Fitters, Inputs, Options, features_name, prepare
 from sordino.types import Matrix, Rows, Vectors
 
 STUDY: Final = "personalise"
@@ -99,8 +99,8 @@ def personalise(
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Estimates, with the history in the column `condition`, and guesses. Writes `estimates.csv` and
-    `run.json` to `out`.
+    """Estimates, with the history in the column `condition`, and guesses. Writes `estimates.csv`
+    and `run.json` to `out`.
 
     `measured_on="validation"` of `options` uses no test speaker.
 
@@ -119,11 +119,11 @@ def personalise(
     tables = [table for unit in units for table in unit.guesses]
     tables += _read_bins(inputs.corpus, policies, units, options.seed)
     guesses = pd.concat(tables).reset_index(drop=True)
-    estimates = condition_estimates(guesses, STUDY, name_of(features), options.seed)
+    estimates = condition_estimates(guesses, STUDY, features_name(features), options.seed)
     config = {
         "study": STUDY,
         "corpus": inputs.corpus.name,
-        "features": name_of(features),
+        "features": features_name(features),
         "releases": list(releases),
         "measured_on": options.measured_on,
         "seed": options.seed,

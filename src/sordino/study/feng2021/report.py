@@ -96,7 +96,8 @@ def _lead(
         f"**{look.corpora[0].replace('+', ' and ')}**: {rows:,} neutral, happy, sad and angry test "
         f"utterances of {speakers} speakers, {vectors}, {len(look.required)} required emotions, "
         f"{draws} {'draw' if draws == 1 else 'draws'} of speakers for the attacker, the transform "
-        "and the test. No speaker is in two of these parts in one draw. Every figure is a mean over "
+        "and the test. No speaker is in two of these parts in one draw. Every figure is a mean "
+        "over "
         "draws, on test speakers. The attacker of the paper never saw a released vector; here a "
         "second attacker retrains on released vectors."
     )
@@ -255,7 +256,8 @@ _DISTINGUISH: Final = (
 )
 _GENDER: Final = (
     "L is the accuracy of the risk model's gender head on released vectors, P is 1 minus its "
-    "unweighted average recall. P above 0.5 would be a reliably wrong attacker, and its predictions "
+    "unweighted average recall. P above 0.5 would be a reliably wrong attacker, and its "
+    "predictions "
     "can be inverted: min(P, 1 − P) corrects for that."
 )
 _RETRAINED: Final = (
@@ -266,11 +268,13 @@ _DETAIL: Final = (
     "hide it. A release may hide attributes by flattening all information; this is the cost."
 )
 _CONFUSIONS: Final = (
-    "Rows are the true role, columns the role that the risk model predicts. Each cell has the share "
+    "Rows are the true role, columns the role that the risk model predicts. Each cell has the "
+    "share "
     "of its row, and below it the number of utterances."
 )
 _CORPORA: Final = (
-    "Trained on all corpora together, measured on the test speakers of one. Means over the required "
+    "Trained on all corpora together, measured on the test speakers of one. Means over the "
+    "required "
     "emotions. A corpus with few speakers in a draw has wide intervals."
 )
 _FAMILIES: Final = (

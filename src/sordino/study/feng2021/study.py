@@ -15,7 +15,7 @@ from sordino.policy import Policy
 from sordino.report.estimates import measure
 from sordino.study import run_record
 from sordino.study.feng2021 import report
-from sordino.study.protocol import POLICIES, Fitters, Options, name_of, prepare
+from sordino.study.protocol import POLICIES, Fitters, Options, features_name, prepare
 from sordino.study.units import predictions
 
 STUDY: Final = "feng2021"
@@ -54,7 +54,7 @@ def reproduce(
     guesses, units = predictions(
         inputs, out / "units", options, policies=policies, fitters=fitters, jobs=jobs
     )
-    estimates = measure(guesses, study=STUDY, features=name_of(features), seed=options.seed)
+    estimates = measure(guesses, study=STUDY, features=features_name(features), seed=options.seed)
     run = run_record.record(STUDY, inputs, features, options, policies, units)
     run_record.write(estimates, run, out, report.page(guesses, estimates, run, notices))
     return estimates

@@ -37,7 +37,7 @@ from sordino.report.tables import Estimates
 from sordino.study import protocol
 from sordino.study.fitting import selection
 from sordino.study.fitting.card import FitResult, JointBounds, PolicyResult
-from sordino.study.fitting.rounding import rounded
+from sordino.study.fitting.rounding import round_to_int8
 from sordino.study.fitting.selection import Tradeoff
 from sordino.study.protocol import Fitters, Inputs, Options
 from sordino.study.units import cached, predictions
@@ -60,7 +60,7 @@ def fit(
     candidates: Sequence[str] = (),
     options: Options = OPTIONS,
     fitters: Fitters | None = None,
-    draws: int = DRAWS,
+    max_draws: int = DRAWS,
     int8: bool = False,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
@@ -68,12 +68,13 @@ def fit(
     """A release for each policy by the policy's name, and its audit.
 
     - `features`: a feature set, or a table of vectors (`sordino.features.extract`).
-    - `budget`: the largest accepted AUC of an attacker, in [0.5, 1]. It stands before the budgets of
-      the policies. Without any budget, no release is refused.
-    - `candidates`: families to choose from under a budget; those of `selection.candidates` if empty.
+    - `budget`: the largest accepted AUC of an attacker, in [0.5, 1]. It stands before the budgets
+      of the policies. Without any budget, no release is refused.
+    - `candidates`: families to choose from under a budget; those of `selection.candidates` if
+      empty.
     - `options`: choices of the procedure. Its `releases` are not used.
     - `fitters`: settings of the risk model, and fitters of releases by name.
-    - `draws`: at most so many draws of speakers; fewer are faster and have wider intervals.
+    - `max_draws`: at most so many draws of speakers; fewer are faster and have wider intervals.
     - `int8`: measure also the release with 8-bit weights (`FitResult.rounding`).
     - `cache`: the folder of features and finished units. A killed run resumes.
     - `jobs`: processes, 0 for one per core. It changes no value.
@@ -84,11 +85,13 @@ def fit(
     emotions = _emotions(corpus, policies)
     options = replace(options, measured_on="test")
     inputs = protocol.prepare(
-        corpus, features, options, emotions=emotions, draws=draws, cache=cache, jobs=jobs
+        corpus, features, options, emotions=emotions, max_draws=max_draws, cache=cache, jobs=jobs
     )
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(cache or temporary) / "fit"
-        run = _Run(inputs, protocol.name_of(features), options, fitters or Fitters(), folder, jobs)
+        run = _Run(
+            inputs, protocol.features_name(features), options, fitters or Fitters(), folder, jobs
+        )
         results = {
             name: run.policy(policy, budget, candidates, index)
             for index, (name, policy) in enumerate(policies.items())
@@ -99,7 +102,7 @@ def fit(
     complete = {name: item for name, item in results.items() if item.release is not None}
     if len(complete) > 1:
         result = replace(result, combined=run.combined(complete), joint=run.joint(complete))
-    return rounded(result, inputs, options) if int8 and result.within else result
+    return round_to_int8(result, inputs, options) if int8 and result.within else result
 
 
 def _emotions(corpus: Corpus, policies: Mapping[str, Policy]) -> tuple[str, ...]:
@@ -152,8 +155,8 @@ class _Run:
         corpus, _, sums, draws = self.inputs
         options = replace(self.options, measured_on="validation")
         emotions = sorted(set(corpus.table["emotion"]))
-        dealt = protocol.deal(corpus, options, sums, emotions)[: len(draws)]
-        return self.inputs._replace(draws=dealt)
+        on_validation = protocol.draws(corpus, options, sums, emotions)[: len(draws)]
+        return self.inputs._replace(draws=on_validation)
 
     @property
     def speakers(self) -> Part:

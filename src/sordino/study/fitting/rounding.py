@@ -9,7 +9,7 @@ from sordino.study.fitting.card import FitResult
 from sordino.study.protocol import Inputs, Options
 
 
-def rounded(result: FitResult, inputs: Inputs, options: Options) -> FitResult:
+def round_to_int8(result: FitResult, inputs: Inputs, options: Options) -> FitResult:
     """The result for 8-bit weights: changes of leakage by policy, and no bounds.
 
     The release of the first draw is written with and without rounding, and both are attacked

@@ -94,7 +94,8 @@ def page(estimates: pd.DataFrame, run: Mapping[str, Any], notices: Sequence[str]
 
 def _lead(look: Look, run: Mapping[str, Any]) -> str:
     return (
-        "A network turns sound, words or both into an embedding for activation or valence. Gradient "
+        "A network turns sound, words or both into an embedding for activation or valence. "
+        "Gradient "
         "reversal is intended to remove gender from it. This run is on "
         f"**{run['config']['corpus'].replace('+', ' and ')}**: {run['utterances']:,} utterances of "
         f"{run['speakers']} speakers, {_PROTOCOLS[run['protocol']]} Every attacker knows the "
@@ -268,11 +269,13 @@ _PROTOCOLS: Final = {
     "five folds": "in five folds of speakers: three train the network, the fourth is for early "
     "stopping, the fifth is the test.",
     "pairs": "too few for five folds: each woman is tested with each man, the other speakers train "
-    "the network, and a quarter of their utterances is for early stopping. So few speakers are weak "
+    "the network, and a quarter of their utterances is for early stopping. So few speakers are "
+    "weak "
     "evidence.",
 }
 _HELD_OUT: Final = (
-    "P is 1 − UAR of gender, by the best attacker, chosen on the attacker's own speakers. Chance is "
+    "P is 1 − UAR of gender, by the best attacker, chosen on the attacker's own speakers. Chance "
+    "is "
     "0.5. min(P, 1 − P) also counts a reliably wrong attacker. The **null** is P of the same "
     "attackers under gender that is shuffled over speakers: a P inside it is consistent with no "
     "information. The patient attacker pools several utterances of one speaker. MI infers "
@@ -289,18 +292,22 @@ _BOUND: Final = (
     "A drawn embedding depends on a clip through its bin only, one of three. The distributions of "
     "the bins of women and men therefore bound every attacker that has one released vector and no "
     "other data. “Given” is an attacker that also knows the true class. Each speaker was binned by "
-    "a release that was fitted on other speakers. Of several seeds, the largest figures stand here. "
+    "a release that was fitted on other speakers. Of several seeds, the largest figures stand "
+    "here. "
     "In pairs, several networks bin a speaker, and there is no bound. The upper limit is a limit "
     "over speakers: with few speakers it is wide. It assumes that the speakers of a fold are "
-    "independent, although one network binned them all: it covers the expectation of the procedure, "
+    "independent, although one network binned them all: it covers the expectation of the "
+    "procedure, "
     "not the deviation of a single network. If test speakers also took part in the design of "
-    "`drawn` (RAVDESS), its figures are slightly optimistic. The bound of identity is that of three "
+    "`drawn` (RAVDESS), its figures are slightly optimistic. The bound of identity is that of "
+    "three "
     "bins among the speakers of a fold. It does not cover several vectors of one speaker: see the "
     "patient attacker."
 )
 _TASKS: Final = (
     "The paper leaves two unrelated primary tasks to later work: here emotion and speaker "
-    "verification. Verification is measured on speakers outside the training, with the cosine of an "
+    "verification. Verification is measured on speakers outside the training, with the cosine of "
+    "an "
     "utterance and the mean of the other utterances of a speaker."
 )
 _TERMS: Final = (
@@ -321,7 +328,8 @@ _TERMS: Final = (
     ("MI", "Membership inference: was this speaker in the training set? Chance 0.5."),
     (
         "D1, D2",
-        "The training speakers of the network; the other speakers, on which the attacker is trained.",
+        "The training speakers of the network; the other speakers, on which the attacker is "
+        "trained.",
     ),
     ("[0.80, 0.90]", "95 % interval over speakers; of a null, the range of 95 % of the shuffles."),
 )

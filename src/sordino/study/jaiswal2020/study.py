@@ -137,8 +137,8 @@ def summary(estimates: pd.DataFrame) -> pd.DataFrame:
 
 
 def _streams(corpus: Corpus) -> list[str]:
-    """The streams that every corpus here has: sound, transcripts. The same few sentences read by all
-    speakers (RAVDESS, EMO-DB) are no stream.
+    """The streams that every corpus here has: sound, transcripts. The same few sentences read by
+    all speakers (RAVDESS, EMO-DB) are no stream.
     """
     corpora = corpus.table.assign(sound=corpus.recorded()).groupby("corpus", sort=False)
     sound = bool(corpora["sound"].any().all())
@@ -160,8 +160,8 @@ def _usable(corpus: Corpus, tasks: dict[str, Levels], streams: Sequence[str]) ->
 
 
 def _check_genders(corpus: Corpus, variants: Sequence[Variant]) -> None:
-    """Raise `StudyError` if a gender is missing: every embedding but `private-speaker` has a head of
-    gender.
+    """Raise `StudyError` if a gender is missing: every embedding but `private-speaker` has a head
+    of gender.
     """
     gender = corpus.genders()
     if len(np.unique(gender[gender >= 0])) < 2 and any(

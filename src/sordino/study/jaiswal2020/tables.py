@@ -60,7 +60,9 @@ class JaiswalTables:
     def __call__(
         self, release: str, features: str, task: str, metric: str, group: str = "", corpus: str = ""
     ) -> float:
-        """The cell of a corpus, or the mean over the paper's corpora; NaN if the paper has no value."""
+        """The cell of a corpus, or the mean over the paper's corpora; NaN if the paper has no
+        value.
+        """
         keys = ["release", "features", "target", "metric", "group"]
         chosen = self.table[keys].eq([release, features, task, metric, group]).all(axis=1)
         rows = self.table[chosen].drop_duplicates(["corpus"])
