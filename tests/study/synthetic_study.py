@@ -1,8 +1,9 @@
-"""A tiny study: a manifest, short sounds and a table of vectors whose structure is known; and
-settings to run it fast.
+"""A tiny study: a manifest, short sounds, synthetic vectors, and settings to run it fast.
 
-speaker 00 (female) ── neutral, happy, sad, angry ── three takes each ── 0.1 s of noise and one row of 24 numbers
-speaker 01 (male)   ── ...
+    speaker 00 (female) -> neutral, happy, sad, angry -> three takes of each
+    speaker 01 (male)   -> ...
+
+Each take is 0.1 s of noise and one row of 24 numbers.
 """
 
 from __future__ import annotations
@@ -67,8 +68,7 @@ def study(
     """A corpus of `speakers` for each of `names`, every other one a man, with `takes` of each of
     the four emotions.
 
-    Sounds are noise that says nothing; the vectors say what `planted` lets them, and nothing at
-    strength 0.
+    Sounds are noise. The vectors have the information of `planted`, and none at strength 0.
     """
     rows = relabel(_rows(speakers, takes, names))
     for number, file in enumerate(rows["file"]):
@@ -103,9 +103,14 @@ def _rows(speakers: int, takes: int, names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def part(corpus: Corpus, name: str) -> Corpus:
+    """The utterances of one corpus among several."""
+    return Corpus(name, corpus.select(corpus.column("corpus") == name).table)
+
+
 def planted(corpus: Corpus, strength: float = 1.0, seed: int = 0) -> NDArray[np.float32]:
-    """Vectors `(utterances, 24)`: three axes tell an emotion from neutral, a fourth the gender, all
-    rotated.
+    """Vectors `(utterances, 24)`: three axes have an emotion against neutral, a fourth the gender,
+    all rotated.
     """
     random = np.random.default_rng(seed)
     x = random.normal(0, 0.5, (len(corpus), DIMS))
@@ -121,7 +126,7 @@ def planted(corpus: Corpus, strength: float = 1.0, seed: int = 0) -> NDArray[np.
 
 @dataclass(frozen=True)
 class Run:
-    """A finished study, as somebody finds it on disk."""
+    """A finished study on disk."""
 
     given: Made
     out: Path
@@ -130,6 +135,12 @@ class Run:
     def estimates(self) -> pd.DataFrame:
         """Every cell as it is written."""
         return pd.read_csv(self.out / "estimates.csv", dtype=str, keep_default_na=False)
+
+    @property
+    def numbers(self) -> pd.DataFrame:
+        """The estimates with numbers as such."""
+        table = pd.read_csv(self.out / "estimates.csv")
+        return table.fillna({"attacker": "", "group": ""})
 
     @property
     def record(self) -> Any:

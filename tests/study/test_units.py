@@ -153,7 +153,7 @@ def test_early_stopping_has_every_emotion(given: Made) -> None:
 
 def test_held_out_utterances_cannot_be_measured_on(given: Made) -> None:
     options = replace(SMALL, measured_on="validation", validation="utterance")
-    with pytest.raises(SplitError, match="measured_on validation with held-out utterances: .*"):
+    with pytest.raises(SplitError, match="measured_on validation with held-out utterances: "):
         draws(given.corpus, options)
 
 
@@ -258,9 +258,7 @@ def test_only_an_unfinished_unit_is_computed(given: Made, tmp_path: Path) -> Non
 
 def test_a_unit_does_not_depend_on_its_neighbours(given: Made, tmp_path: Path) -> None:
     parts = draws(given.corpus)[1::-1]
-    guesses, records = units(
-        tmp_path / "two", given.x, given.corpus, parts, policies=POLICIES[:2]
-    )
+    guesses, records = units(tmp_path / "two", given.x, given.corpus, parts, policies=POLICIES[:2])
     alone, record = first_unit(tmp_path / "one", given.x, given.corpus)
     assert list(records) == ["happy-1", "sad-1", "happy-0", "sad-0"]
     assert records[UNIT] == record

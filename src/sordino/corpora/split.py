@@ -73,8 +73,12 @@ def three_party(
     return every[draw]
 
 
-def every_fourth(rows: NDArray[np.intp]) -> Part:
-    """Rows to train on, of which every fourth, counted in the order given, validates instead."""
+def every_fourth(rows: NDArray[np.intp], emotion: NDArray[np.str_]) -> Part:
+    """Rows to train on. Every fourth row, counted within each emotion, is validation instead.
+
+    `emotion` has the emotion of every utterance of the corpus.
+    """
+    rows = rows[np.argsort(emotion[rows], kind="stable")]
     fourth = np.arange(len(rows)) % 4 == 3
     return Part(np.sort(rows[~fourth]), np.sort(rows[fourth]))
 

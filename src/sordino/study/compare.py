@@ -137,13 +137,13 @@ def page(
     sections = [
         Section("Utility against leakage", [Picture(front, _FRONT)]),
         Section("Every release", [releases_table(look), Text(_TABLE)]),
-        Section("Who knows more, or sees more", [release_page.knows_more(look)]),
+        Section("Attackers with more knowledge or more data", [release_page.knows_more(look)]),
         *(
-            [Section("What no attacker exceeds", [Text(_BOUND), bounds_table(drawn)])]
+            [Section("Bounds on every attacker", [Text(_BOUND), bounds_table(drawn)])]
             if len(drawn)
             else []
         ),
-        Section("What each is", [Terms([(name, WHAT.get(name, name)) for name in look.releases])]),
+        Section("The releases", [Terms([(name, WHAT.get(name, name)) for name in look.releases])]),
         Section(
             "How to read this page",
             [Terms((*glossary.READING, *glossary.MEASURES)), *map(Text, glossary.UNTESTED)],

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sordino import attack, release
 from sordino.attack import RiskFitter
 from sordino.corpora import split
-from sordino.corpora.split import DRAWS, Part, Parts
+from sordino.corpora.split import DRAWS, Parts
 from sordino.corpora.table import Corpus, checksums
 from sordino.define import GENDERS
 from sordino.errors import AttackError, CorpusError, FeatureError, ReleaseError, SplitError
@@ -224,14 +224,6 @@ def space(parts: Parts, x: Vectors, options: Options, transform: Rows | None = N
     return PreprocessFitter(options.scale, options.components).fit(x[rows])(x)
 
 
-def train_on_three_of_four(rows: Rows, emotion: NDArray[np.str_]) -> Part:
-    """Rows to train on. Every fourth row, counted within each emotion, is validation instead.
-
-    `emotion` has the emotion of every utterance of the corpus.
-    """
-    return split.every_fourth(rows[np.argsort(emotion[rows], kind="stable")])
-
-
 def parties(parts: Parts) -> dict[str, Rows]:
     """The rows of each party of a draw, by name."""
     return {"risk": parts.risk.rows, "transform": parts.transform.rows, "test": parts.test}
@@ -270,5 +262,5 @@ def _require_every(
 
 def _measured_on_validation(emotion: NDArray[np.str_], parts: Parts) -> Parts:
     """The draw with the validation speakers of the transform in the place of the test."""
-    transform = train_on_three_of_four(parts.transform.train, emotion)
+    transform = split.every_fourth(parts.transform.train, emotion)
     return Parts(parts.risk, transform, parts.transform.validation, parts.draw)

@@ -30,6 +30,7 @@ from sordino import storage
 from sordino.attack.retraining import READER
 from sordino.attack.splits import crossfit
 from sordino.corpora import table
+from sordino.corpora.split import every_fourth
 from sordino.corpora.table import Corpus
 from sordino.features import CACHE, Preprocess, PreprocessFitter
 from sordino.policy import Policy
@@ -39,7 +40,7 @@ from sordino.release.drawn.speaker_offset import Personal
 from sordino.report.record import settled, versions
 from sordino.study import protocol, run_record
 from sordino.study.adaptation.evaluation import GuessTables, condition_estimates, folds, readings
-from sordino.study.protocol import POLICIES, Fitters, Options, train_on_three_of_four
+from sordino.study.protocol import POLICIES, Fitters, Options
 from sordino.types import Rows, Vectors
 
 STUDY: Final = "carry"
@@ -127,7 +128,7 @@ class _Transfer:
         fitter = PreprocessFitter(self.options.scale, self.options.components)
         space = fitter.fit(self.x[self.source])
         z, seed = space(self.x), self.options.seed
-        part = train_on_three_of_four(self.source, self.corpus.column("emotion"))
+        part = every_fourth(self.source, self.corpus.column("emotion"))
         risk = self.fitters.risk_model(policy, seed).fit(z, self.corpus, part)
         release = self.fitters.release(policy, name, seed).fit(z, self.corpus, part)
         fold = folds(self.corpus, self.target, seed)
