@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final
 
@@ -64,14 +63,9 @@ _SAID: Final = (
 """Fields of fitters that are no knobs: the family's name says them."""
 
 
-def fitter(
-    policy: Policy,
-    name: str = "",
-    seed: int = 0,
-    fitters: Mapping[str, Callable[[Policy, int], Fitter]] = FITTERS,
-) -> Fitter:
+def fitter(policy: Policy, name: str = "", seed: int = 0) -> Fitter:
     """The fitter of a family, with the knobs that the policy sets for it; `name` empty is the
-    family of the policy. `fitters` makes the fitter of each family.
+    family of the policy.
 
     Raises `PolicyError` for a family or a knob that is not known, and a value that is none for that
     knob.
@@ -84,7 +78,7 @@ def fitter(
         raise PolicyError(
             f"the policy names no release, expected one of {', '.join(FITTERS)}: set `release`"
         )
-    return _tuned(policy, name or policy.release, seed, fitters)
+    return _tuned(policy, name or policy.release, seed)
 
 
 def name_of(policy: Policy, family: str) -> str:
@@ -125,17 +119,12 @@ and says less.
     return lines
 
 
-def _tuned(
-    policy: Policy,
-    family: str,
-    seed: int,
-    fitters: Mapping[str, Callable[[Policy, int], Fitter]] = FITTERS,
-) -> Fitter:
-    if family not in fitters:
+def _tuned(policy: Policy, family: str, seed: int) -> Fitter:
+    if family not in FITTERS:
         raise PolicyError(
-            f"release {family!r}, expected one of {', '.join(fitters)}: correct the spelling"
+            f"release {family!r}, expected one of {', '.join(FITTERS)}: correct the spelling"
         )
-    made: Any = fitters[family](policy, seed)
+    made: Any = FITTERS[family](policy, seed)
     given, known = policy.settings(family), _knobs(made)
     for name, value in given.items():
         if name not in known:

@@ -37,7 +37,7 @@ def gather_units(
 
     shared = identity(CODE_ROOMS, CODE_PACKAGES)
     unit_keys = {name: f"{shared} {key}" for name, key in keys.items()}
-    units = Checkpoints(unit_keys, folder, label, check).gathered(compute)
+    units = Checkpoints(unit_keys, folder, label, check).gather(compute)
     return pd.concat([table for table, _ in units.values()], ignore_index=True), {
         name: record for name, (_, record) in units.items()
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,10 +103,16 @@ class Fitters:
         """The fitter of a release, with the knobs of the policy, and `redraw` and `schedule` of
         `options`. Raises `PolicyError` for an unknown name or knob.
         """
-        fitter = release.fitter(policy, name, seed, {**FITTERS, **self.releases})
+        if name in self.releases:
+            fitter: Any = self.releases[name](policy, seed)
+            knobs = policy.settings(name)
+            fitter = replace(fitter, **knobs) if knobs else fitter
+        else:
+            fitter = release.fitter(policy, name, seed)
         if options is not None and isinstance(fitter, ReplacementFitter):
-            return replace(fitter, redraw=options.redraw, schedule=options.schedule)
-        return fitter
+            fitter = replace(fitter, redraw=options.redraw, schedule=options.schedule)
+        result: Fitter = fitter
+        return result
 
 
 class Inputs(NamedTuple):

@@ -48,8 +48,9 @@ def predictions(
     fitters: Fitters | None = None,
     jobs: int = 0,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The guesses of all attackers on all test utterances (`sordino.attack.COLUMNS`), and the
-    record of each unit by name.
+    """The guesses of all attackers on all test utterances, and the record of each unit by name.
+
+    The columns of the guesses are `sordino.attack.PREDICTION_COLUMNS`.
 
     Finished units are read from `folder`. On a CPU, each core runs one unit at a time with one
     thread. With a GPU, the networks of all units are first trained there as stacks.
@@ -65,7 +66,7 @@ def predictions(
     def compute(names: Sequence[str]) -> Iterable[Finished]:
         return _compute([units[name] for name in names], jobs)
 
-    return gather_units(keys, compute, folder, "draws and policies", attack.COLUMNS)
+    return gather_units(keys, compute, folder, "draws and policies", attack.PREDICTION_COLUMNS)
 
 
 def cached(space_of: Space) -> Space:

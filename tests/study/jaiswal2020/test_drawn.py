@@ -120,9 +120,7 @@ def test_membership_without_candidates_is_skipped(
 
 
 def decisions(seeds: int) -> pd.DataFrame:
-    """Twenty speakers in five folds. The bin that one network chooses more often for women, the next
-    one chooses more often for men.
-    """
+    """Twenty speakers in five folds. Two networks favour one bin for opposite genders."""
     random, speaker = np.random.default_rng(0), np.repeat(np.arange(20), 30)
     parts = []
     for seed in range(seeds):

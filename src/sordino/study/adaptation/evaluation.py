@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sordino import attack
-from sordino.attack.retraining import by_plan
-from sordino.attack.secret import FOLDS
-from sordino.attack.splits import Plan, Side, deal
+from sordino.attack.retraining import retrain_by_plan
+from sordino.attack.secret import MAX_FOLDS
+from sordino.attack.splits import Split, SplitPlan, deal_speakers
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role
 from sordino.policy import Policy
@@ -26,7 +26,7 @@ from sordino.types import Rows, Vectors
 PATIENT_UTTERANCES: Final = 20
 """Utterances of one speaker that the patient attacker has."""
 
-TABLE_FIGURES: Final = {
+TABLE_FIGURES: Final[dict[str, tuple[str, str | Role, Knowledge]]] = {
     "F1 required": ("f1", Role.REQUIRED, Knowledge.IGNORANT),
     "U required": ("unchanged", Role.REQUIRED, Knowledge.IGNORANT),
     "U neutral": ("unchanged", Role.NEUTRAL, Knowledge.IGNORANT),
@@ -48,7 +48,9 @@ class GuessTables:
     policy: Policy
 
     def row(self, rows: Rows, release: str, condition: str, **columns: Any) -> pd.DataFrame:
-        """Guesses about these rows, in the columns `sordino.attack.COLUMNS` and `condition`."""
+        """Guesses about these rows, in the columns `sordino.attack.PREDICTION_COLUMNS` and
+        `condition`.
+        """
         c = self.corpus
         labels = {
             "gender": c.genders(),
@@ -70,7 +72,7 @@ class GuessTables:
         }
         labels_of_rows = {name: values[rows] for name, values in labels.items()}
         table = pd.DataFrame({**defaults, **labels_of_rows, **columns})
-        return table[[*attack.COLUMNS, "condition"]]
+        return table[[*attack.PREDICTION_COLUMNS, "condition"]]
 
     def emotion(
         self,
@@ -98,7 +100,7 @@ class GuessTables:
     def secrets(
         self,
         vectors: NDArray[np.floating[Any]],
-        plan: Plan,
+        plan: SplitPlan,
         release: str,
         condition: str,
         families: Sequence[str],
@@ -115,18 +117,18 @@ class GuessTables:
         secrets = {
             "gender": self.corpus.genders(),
             "sensitive-vs-neutral": sensitive_or_neutral(role),
-            "required-vs-rest": (role == 1).astype(np.intp),
+            "required-vs-rest": (role == Role.REQUIRED).astype(np.intp),
         }
         tables = []
         for target, secret in secrets.items():
             labelled = secret >= 0
-            sides = tuple(Side(*(rows[labelled[rows]] for rows in side)) for side in plan.sides)
+            sides = tuple(Split(*(rows[labelled[rows]] for rows in side)) for side in plan.splits)
             ks = [PATIENT_UTTERANCES] if target == "gender" else []
-            retrained = by_plan(
+            retrained = retrain_by_plan(
                 vectors,
                 secret,
                 self.corpus.speaker,
-                Plan(sides, plan.measured),
+                SplitPlan(sides, plan.measured),
                 families=families,
                 ks=ks,
                 seed=seed,
@@ -156,7 +158,7 @@ def folds(corpus: Corpus, rows: Rows, seed: int) -> Rows:
     gender, speaker = corpus.genders()[rows], corpus.speaker[rows]
     fewest = min(len(np.unique(speaker[gender == code])) for code in (0, 1))
     fold = np.full(len(corpus), -1, np.intp)
-    fold[rows] = deal(speaker, gender, seed, max(2, min(FOLDS, fewest)))
+    fold[rows] = deal_speakers(speaker, gender, seed, max(2, min(MAX_FOLDS, fewest)))
     return fold
 
 
@@ -181,8 +183,8 @@ def condition_estimates(
 
 
 def mean_figures(guesses: pd.DataFrame) -> dict[tuple[str, str], dict[str, Estimate]]:
-    """The figures of `TABLE_FIGURES` for each release and condition: means over policies, with intervals
-    over speakers.
+    """The figures of `TABLE_FIGURES` for each release and condition: means over policies, with
+    intervals over speakers.
     """
     figures: dict[tuple[str, str], dict[str, Estimate]] = {}
     for key, rows in guesses.groupby(["release", "condition"], sort=False):

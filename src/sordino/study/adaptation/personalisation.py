@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from sordino import storage
 from sordino.attack.retraining import READER
-from sordino.attack.splits import crossfit, held
+from sordino.attack.splits import crossfit, holdout
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
 from sordino.features import CACHE, PreprocessFitter
@@ -232,7 +232,7 @@ class _Unit:
             return
         vectors, risk = self.z.copy(), self.parts.risk.rows
         vectors[test], vectors[risk] = out, release((self.z if adapted is None else adapted)[risk])
-        plan = held(risk, test, folds(self.corpus, risk, self.seed)[risk])
+        plan = holdout(risk, test, folds(self.corpus, risk, self.seed)[risk])
         guesses = tables.secrets(vectors, plan, name, condition, self.families, seed=self.seed)
         self.outcome.guesses.append(guesses.assign(draw=draw))
 

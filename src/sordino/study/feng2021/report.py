@@ -36,8 +36,8 @@ def page(
 ) -> Page:
     """The page of one run of the study. Its large figure is also the file `figure.svg`.
 
-    `predictions` are those of all units (`sordino.attack.COLUMNS`), `estimates` follow from them
-    (`measure`), and `run` is the content of `run.json`. `notices` stand below the title.
+    `predictions` are those of all units (`sordino.attack.PREDICTION_COLUMNS`), `estimates` follow
+    from them (`measure`), and `run` is the content of `run.json`. `notices` stand below the title.
     """
     look = Estimates(estimates, pooled(predictions))
     front = figures.front(

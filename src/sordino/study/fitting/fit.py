@@ -259,7 +259,7 @@ class _Run:
             ]
             joint = release.joint(releases)
             return [
-                attack.together(
+                attack.run_joint(
                     joint, z, corpus, parts, result.policy, families=families, seed=parts.draw
                 ).predictions.assign(policy=name)
                 for name, result in results.items()

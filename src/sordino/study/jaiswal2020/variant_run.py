@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sordino.attack import Retrained, membership, patient, retrain
-from sordino.attack.retraining import either, reading
+from sordino.attack import RetrainResult, membership, pool_scores, retrain
+from sordino.attack.retraining import as_reader, combine
 from sordino.errors import AttackError, ReleaseError
 from sordino.nn.fit_multimodal import FittedMultimodal, Training
 from sordino.nn.multimodal import Shape
@@ -81,7 +81,7 @@ class VariantRun:
                 embedding, e, draw.untested, self.test, seed, ks=(k,), shuffles=shuffles
             )
             yield self.table("privacy", retrained.best, seed)
-            yield self.table("patient", patient(retrained.best, k, seed), seed)
+            yield self.table("patient", pool_scores(retrained.best, k, seed), seed)
             nulls = {str(k): null.uar for k, null in retrained.null.items()}
             self.record.setdefault("nulls", []).append(nulls)
             if draw.folds:
@@ -100,7 +100,7 @@ class VariantRun:
         test: Rows,
         seed: int,
         **settings: Any,
-    ) -> Retrained:
+    ) -> RetrainResult:
         """Guesses of gender on `test` rows by attackers that are trained on `training` rows. On a
         drawn embedding, one attacker reads the bins.
         """
@@ -111,7 +111,7 @@ class VariantRun:
             return retrained
         bins = np.eye(embedding.bins)[embedding.read(e)]
         reader = retrain(bins, *labels, families=("linear",), seed=seed, **settings)
-        return either(retrained, reading(reader))
+        return combine(retrained, as_reader(reader))
 
     def fit(
         self,
@@ -151,7 +151,7 @@ class VariantRun:
                     name: {
                         "train": list(head.train),
                         "validation": list(head.validation),
-                        "kept": head.kept,
+                        "kept": head.final,
                         "probe": head.probe,
                     }
                     for name, head in network.health.items()
