@@ -39,7 +39,7 @@ DIMS: Final = 12
 
 
 def functions(call: Callable[[], object]) -> list[str]:
-    """The functions of sordino that are handed a corpus while `call` runs, in order of first call."""
+    """The functions of sordino that are handed a corpus by `call`, in order of first call."""
     names: dict[str, None] = {}
 
     def profile(frame: FrameType, event: str, _: object) -> None:

@@ -83,7 +83,7 @@ class GuessTables:
         after: Rows,
         draw: int = 0,
     ) -> pd.DataFrame:
-        """Predictions of the risk model before and after the release, as codes of roles `(rows,)`."""
+        """Predictions of the risk model before and after release, as role codes `(rows,)`."""
         return self.row(
             rows,
             release,

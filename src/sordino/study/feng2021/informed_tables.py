@@ -235,7 +235,7 @@ def _two_attackers(look: Estimates, metric: str, release: str, required: str) ->
 def _one_attacker(
     look: Estimates, metric: str, release: str, corpus: str = "", required: str = ""
 ) -> list[Cell]:
-    """The AUC of the retrained attacker with its interval, that on original features, and chance."""
+    """The AUC of the retrained attacker and its interval, the AUC on original features, chance."""
     released, original = (
         look(metric, name, required, knowledge=Knowledge.SEMI_INFORMED, corpus=corpus)
         for name in (release, NONE)

@@ -105,7 +105,7 @@ class FitResult:
 
     @property
     def ships(self) -> bool:
-        """Whether a bundle may be written: every policy has a release, and rounding leaks no more."""
+        """Whether every policy has a release, and rounding does not increase leakage."""
         changes = [change for changes in self.rounding.values() for change in changes]
         return self.within and all(change.holds for change in changes)
 

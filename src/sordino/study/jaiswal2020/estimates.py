@@ -1,4 +1,4 @@
-"""From guesses to `estimates.csv`: one row per estimate, with chance and an interval over speakers."""
+"""From guesses to `estimates.csv`: one row per estimate, with chance and interval."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def _over_draws(
 
 
 def _nulls(fixed: Mapping[str, str], units: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The null of P for one and for several utterances, from the records of an embedding's units."""
+    """The null of P for one and for several utterances, from the records of the units."""
     name = "-".join(
         part
         for part in (fixed["features"], fixed["task"], fixed["release"], fixed["condition"])

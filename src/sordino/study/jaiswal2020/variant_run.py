@@ -161,7 +161,7 @@ class VariantRun:
         )
 
     def emotion(self, embedding: Embedding, e: Vectors, seed: int) -> pd.DataFrame:
-        """Posteriors of the primary task on the test rows. The estimates average them over seeds."""
+        """Posteriors of the primary task on the test rows. Estimates average over seeds."""
         labels = self.study.labels[self.variant.task]
         rows = self.test[labels[self.test] >= 0]
         posterior = embedding.primary(e[rows])[self.variant.task]
