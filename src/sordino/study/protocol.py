@@ -133,10 +133,14 @@ def prepare(
     *,
     emotions: Sequence[str] = EMOTIONS,
     max_draws: int = DRAWS,
+    require_validation: bool = False,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> Inputs:
     """The inputs of a study: the utterances with one of `emotions`, and at most `max_draws` draws.
+
+    With `require_validation`, the validation speakers of every draw must also have every emotion
+    and both genders. Speakers are checked before features are computed.
 
     Raises `CorpusError` if an emotion or a gender is missing, `SplitError` if a part of a draw
     lacks one of them, and the errors of `sordino.features.extract`.
@@ -144,6 +148,8 @@ def prepare(
     utterances = select(corpus, emotions)
     sums = checksums(utterances)
     parts = draws(utterances, options, sums, emotions)[:max_draws]
+    if require_validation:
+        draws(utterances, replace(options, measured_on="validation"), sums, emotions)
     return Inputs(utterances, feature_vectors(features, corpus, emotions, cache, jobs), sums, parts)
 
 
@@ -190,7 +196,9 @@ def draws(
     if options.measured_on == "validation":
         dealt = [_measured_on_validation(labels["emotion"], parts) for parts in dealt]
     for parts in dealt:
-        for party, rows in parties(parts).items():
+        rows_of = parties(parts)
+        rows_of[options.measured_on] = rows_of.pop("test")
+        for party, rows in rows_of.items():
             _require_every("emotion", emotions, party, rows, labels)
             _require_every("gender", GENDERS, party, rows, labels)
         for side, rows in _sides(parts).items():

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from sordino.corpora.checks.licences import commercial_use
-from sordino.errors import PolicyError
+from sordino.errors import PolicyError, SplitError
 from sordino.policy import Budget, Policy
 from sordino.release import Drawn, NetworkRelease
 from sordino.report.tables import Estimate
@@ -230,3 +230,10 @@ def test_a_policy_that_cannot_be_fitted_is_refused(
 ) -> None:
     with pytest.raises(PolicyError, match=message):
         fitted(given, cache, policies)
+
+
+def test_validation_without_a_gender_is_refused_first(tmp_path: Path) -> None:
+    given = synthetic_study.study(tmp_path, speakers=12, takes=1)
+    message = r"no (fe)?male among 1 speaker\(s\) of the validation part"
+    with pytest.raises(SplitError, match=message):
+        fit.fit(given.corpus, {"sad": SAD}, features="absent.npz", budget=0.6, options=OPTIONS)

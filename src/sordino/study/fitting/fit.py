@@ -84,8 +84,16 @@ def fit(
     """
     emotions = _emotions(corpus, policies)
     options = replace(options, measured_on="test")
+    budgets = [budget, *(policy.budget.auc for policy in policies.values())]
     inputs = protocol.prepare(
-        corpus, features, options, emotions=emotions, max_draws=max_draws, cache=cache, jobs=jobs
+        corpus,
+        features,
+        options,
+        emotions=emotions,
+        max_draws=max_draws,
+        require_validation=any(auc is not None for auc in budgets),
+        cache=cache,
+        jobs=jobs,
     )
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(cache or temporary) / "fit"
