@@ -121,7 +121,7 @@ def test_every_speaker_acts_every_emotion_equally_often_and_genders_are_balanced
 
 
 def test_what_was_said_is_known_and_every_speaker_says_it_in_another_order(corpus):
-    assert set(corpus.table["transcript"]) == set(synthetic.SENTENCES)
+    assert set(corpus.table["transcript"]) == set(synthetic.ENGLISH)
     said = corpus.table.groupby("speaker", sort=False)["transcript"].agg(tuple)
     assert said.is_unique
 

@@ -71,7 +71,7 @@ def test_a_speaker_with_two_genders_is_refused_and_not_named() -> None:
     assert set(corpus(gender=["female", "", "male"]).column("gender")) == {"female", "", "male"}
     with pytest.raises(
         CorpusError,
-        match=r"^c: 1 speaker\(s\) with two genders, expected one each: mend the labels$",
+        match=r"^c: 1 speaker\(s\) with two genders, expected one each: correct the labels$",
     ):
         corpus(gender=["female", "male", "male"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sordino.nn.fit import TrainedNetwork, Job, Settings, fit, run_rounds
+from sordino.nn.fit import Job, Settings, TrainedNetwork, fit, run_rounds
 from sordino.release import (
     ComposedFitter,
     DrawnFitter,

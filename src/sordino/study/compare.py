@@ -14,7 +14,7 @@ from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role
 from sordino.features import CACHE
 from sordino.policy import Policy
-from sordino.release import FITTERS, WHAT
+from sordino.release import FITTERS
 from sordino.report import figures, glossary, release_page
 from sordino.report.estimates import bounded, measure, pooled
 from sordino.report.figures import Panel, Point
@@ -29,13 +29,13 @@ from sordino.study.units import predictions
 STUDY: Final = "compare"
 RELEASES: Final = tuple(FITTERS)
 
-OMITTED: Final = ("noise-laplace", "label")
-"""Releases that the figure omits because they lie on `noise-gauss` and `drawn`."""
+OMITTED: Final = ("label",)
+"""Releases that the figure omits: `label` lies on `drawn`."""
 
 UTILITIES: Final = UTILITY | {"detail": "detail within the required emotion"}
 """Measures of utility in words: the rows of the figure."""
 
-MIXTURES: Final = ("drawn", "drawn+rae-25", "drawn+rae-50", "rae")
+MIXTURES: Final = ("drawn", "drawn+rae-25", "rae")
 """From a decision to an autoencoder. The figure connects them by a line."""
 
 
@@ -143,7 +143,9 @@ def page(
             if len(drawn)
             else []
         ),
-        Section("The releases", [Terms([(name, WHAT.get(name, name)) for name in look.releases])]),
+        Section(
+            "The releases", [Terms([(name, FITTERS[name].description) for name in look.releases])]
+        ),
         Section(
             "How to read this page",
             [Terms((*glossary.READING, *glossary.MEASURES)), *map(Text, glossary.UNTESTED)],
@@ -261,8 +263,8 @@ def bounds_table(drawn: pd.DataFrame) -> Table:
 _FRONT: Final = (
     "Up is more utility, left is less leakage. Each mark is a release under a retrained attacker. "
     "Whiskers are 95 % intervals over speakers. Dashed: the original features. Grey: chance. A "
-    "dotted line leads from `drawn` to `rae` through their mixtures. `noise-laplace` and `label` "
-    "lie on `noise-gauss` and `drawn`, and are in the table only."
+    "dotted line leads from `drawn` to `rae` through their mixture. `label` lies on `drawn` and is "
+    "in the table only."
 )
 _TABLE: Final = (
     "“Retrained” is a permitted receiver that trains its own model on released vectors: AUC of the "

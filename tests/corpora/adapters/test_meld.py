@@ -176,10 +176,10 @@ def test_a_table_that_is_absent_or_there_twice_is_named(tmp_path: Path, change: 
         (
             1,
             "first",
-            r"row 3: no place, expected train, dev, test and numbers of dialogue and line",
+            r"row 3: no position, expected train, dev, test and numbers of dialogue and line",
         ),
-        (2, "-1", r"row 3: no place"),
-        (5, "mixed", r"row 3: sentiment 'mixed', expected negative, neutral, positive: mend it"),
+        (2, "-1", r"row 3: no position"),
+        (5, "mixed", r"row 3: sentiment 'mixed', expected negative, neutral, positive: correct it"),
     ],
 )
 def test_a_bad_line_says_where_and_what(

@@ -13,7 +13,7 @@ from sordino import corpora
 from sordino.cli.verbs.corpus import app
 from sordino.corpora.adapters.ravdess import EMOTIONS
 from sordino.corpora.checks.check import Count, by_speaker, counts, differences, identical, is_wrong
-from sordino.corpora.checks.published import FENG2021_EMOTIONS, PUBLISHED, Published
+from sordino.corpora.checks.published import FENG2021_EMOTIONS, PUBLISHED, PublishedCounts
 from tests.corpora.synthetic_trees import recording, table
 
 # Feng 2021, Table I: neutral, happy, sad, angry, all; with IEMOCAP's happy and angry put right
@@ -193,7 +193,7 @@ def test_jaiswal2020_uses_13555_utterances_of_msp_podcast_with_known_gender() ->
 
 def test_a_count_in_doubt_differs_and_is_no_error() -> None:
     different = [Count("utterances", "all", 2600, 2648)]
-    firm = Published("somebody 2020", every=2648)
+    firm = PublishedCounts("somebody 2020", utterances_in_all=2648)
     assert differences(different) == different
     assert is_wrong(different, firm)
     assert not is_wrong(different, PUBLISHED["muse"])

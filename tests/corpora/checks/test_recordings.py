@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from sordino.cli.verbs.corpus import app
 from sordino.corpora import table
-from sordino.corpora.checks.recordings import Bad, listed, opened
+from sordino.corpora.checks.recordings import Bad, check_recordings, describe
 from sordino.corpora.table import Corpus
 from tests.corpora.synthetic_trees import recording
 
@@ -63,7 +63,7 @@ def corpus(folder: Path, kinds: list[str]) -> Corpus:
 
 
 def test_every_bad_recording_is_listed_with_its_cause(tmp_path: Path) -> None:
-    found = opened(corpus(tmp_path, list(BAD)))
+    found = check_recordings(corpus(tmp_path, list(BAD)))
     assert [recording.row for recording in found.bad] == list(range(1, 2 * len(BAD), 2))
     for recording_, (_, cause) in zip(found.bad, BAD.values(), strict=True):
         assert cause in recording_.reason
@@ -87,7 +87,7 @@ def test_cuts_are_compared_with_the_length(
 ) -> None:
     file = recording(tmp_path / "a.wav", samples=16000)
     rows = pd.DataFrame({"file": [str(file)], "speaker": ["anna"], "start": [start], "end": [end]})
-    bad = opened(table.make("cuts", rows)).bad
+    bad = check_recordings(table.make("cuts", rows)).bad
     assert [recording.reason.split(",")[0] for recording in bad] == (
         [reason.split(",")[0]] if reason else []
     )
@@ -95,7 +95,7 @@ def test_cuts_are_compared_with_the_length(
 
 def test_a_file_of_another_format_is_read_and_named(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(16000), 16000, format="FLAC")
-    found = opened(
+    found = check_recordings(
         table.make(
             "renamed", pd.DataFrame({"file": [str(tmp_path / "a.wav")], "speaker": ["anna"]})
         )
@@ -105,7 +105,7 @@ def test_a_file_of_another_format_is_read_and_named(tmp_path: Path) -> None:
 
 
 def test_a_list_names_ten_and_counts_the_rest() -> None:
-    line = listed([Bad(row, f"{row}.wav", "no samples") for row in range(150)], 200)
+    line = describe([Bad(row, f"{row}.wav", "no samples") for row in range(150)], 200)
     assert line.startswith(
         "150 of 200 utterances cannot be used: utterance 0: 0.wav: no samples; utterance 1: 1.wav"
     )
@@ -162,5 +162,5 @@ def test_1440_recordings_are_opened_within_seconds(tmp_path: Path) -> None:
     files = [str(recording(tmp_path / f"{number}.wav")) for number in range(1440)]
     made = table.make("many", pd.DataFrame({"file": files, "speaker": "anna"}))
     begin = time.monotonic()
-    assert opened(made).bad == []
+    assert check_recordings(made).bad == []
     assert time.monotonic() - begin < 10

@@ -6,7 +6,7 @@ languages, and means of adaptation.
                  centred: the scaled space is centred on unlabelled recordings of the target
                  (`Preprocess.centred`)
                  calibrated: thresholds follow from labelled recordings of the target
-                 (`Drawn.calibrated`)
+                 (`Drawn.calibrate`)
                  known user (`sordino.release.drawn.speaker_offset`)
 
 Each fifth of the target speakers is measured with an adaptation to the other speakers. The
@@ -163,12 +163,12 @@ class _Transfer:
             out = release(centred)
             for adaptation, test in sides:
                 rows = self.of_speakers(adaptation, count)
-                calibrated = release.calibrated(centred[rows], self.corpus.select(rows))
+                calibrated = release.calibrate(centred[rows], self.corpus.select(rows))
                 out[test] = calibrated(centred[test])
             yield condition, centred, out
         out = release(centred)
         bins = self.bins_of_known_users(release, centred)
-        out[self.target] = release.drawn(centred[self.target], bins)
+        out[self.target] = release.draw(centred[self.target], bins)
         yield KNOWN_USER, centred, out
 
     def of_speakers(self, rows: Rows, count: int) -> Rows:

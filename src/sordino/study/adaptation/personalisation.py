@@ -30,7 +30,7 @@ from sordino.features import CACHE, PreprocessFitter
 from sordino.policy import Policy
 from sordino.progress import track
 from sordino.release import Drawn, Release
-from sordino.release.drawn.speaker_offset import People, Personal, replayed
+from sordino.release.drawn.speaker_offset import Personal, SpeakerStatistics, replay
 from sordino.report.record import settled, versions
 from sordino.study import run_record
 from sordino.study.adaptation.evaluation import GuessTables, condition_estimates, folds, readings
@@ -182,13 +182,15 @@ class _Unit:
             score = release.score(self.z)[:, None]
             for history in self.histories:
                 offset = self.offsets(score, release.people, history, test)[:, 0]
-                out = release.drawn(self.z[test], release.decide(self.z[test], offset))
+                out = release.draw(self.z[test], release.decide(self.z[test], offset))
                 self.attack(name, history.name, out, release)
             return
         speaker = self.corpus.speaker[fitting]
-        people = People.of(self.z[fitting], speaker, self.emotion[fitting], self.policy.emotions)
+        people = SpeakerStatistics.fit(
+            self.z[fitting], speaker, self.emotion[fitting], self.policy.emotions
+        )
         z = self.z.copy()
-        z[fitting] = replayed(self.z[fitting], speaker, people, self.seed)
+        z[fitting] = replay(self.z[fitting], speaker, people, self.seed)
         release = self.fit(name, z)
         for history in self.histories:
             if history.name in OF_VECTORS:
@@ -201,7 +203,9 @@ class _Unit:
         fitter = self.fitters.release(self.policy, name, self.seed)
         return fitter.fit(z, self.corpus, self.parts.transform)
 
-    def offsets(self, values: Matrix, people: People, history: History, rows: Rows) -> Matrix:
+    def offsets(
+        self, values: Matrix, people: SpeakerStatistics, history: History, rows: Rows
+    ) -> Matrix:
         """The offset of each row's speaker from other rows of that speaker, `(rows, d)`."""
         random, speaker = np.random.default_rng(self.seed), self.corpus.speaker
         offset = np.empty((len(rows), values.shape[1]))

@@ -30,6 +30,7 @@ from sordino.corpora.table import Corpus
 from sordino.errors import PolicyError, ReleaseError
 from sordino.features import CACHE, Preprocess, PreprocessFitter
 from sordino.metrics.bound import Bound
+from sordino.nn.fit import run
 from sordino.policy import Policy
 from sordino.release import DrawnFitter, Fitter
 from sordino.report.estimates import measure
@@ -82,7 +83,7 @@ def fit(
     Raises `PolicyError` for a policy that cannot be fitted, and for policies with different
     emotions; `CorpusError` or `SplitError` if there are too few speakers.
     """
-    emotions = _emotions(corpus, policies)
+    emotions = _emotions(corpus.table["emotion"], policies)
     options = replace(options, measured_on="test")
     budgets = [budget, *(policy.budget.auc for policy in policies.values())]
     inputs = protocol.prepare(
@@ -97,24 +98,28 @@ def fit(
     )
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(cache or temporary) / "fit"
-        run = _Run(
+        procedure = _Procedure(
             inputs, protocol.features_name(features), options, fitters or Fitters(), folder, jobs
         )
         results = {
-            name: run.policy(policy, budget, candidates, index)
+            name: procedure.policy(policy, budget, candidates, index)
             for index, (name, policy) in enumerate(policies.items())
         }
     table = inputs.corpus.table.groupby("corpus", sort=False)
     counts = {str(name): (int(rows["speaker"].nunique()), len(rows)) for name, rows in table}
-    result = FitResult(run.preprocess, results, run.features, options.seed, counts)
+    result = FitResult(procedure.preprocess, results, procedure.features, options.seed, counts)
     complete = {name: item for name, item in results.items() if item.release is not None}
     if len(complete) > 1:
-        result = replace(result, combined=run.combined(complete), joint=run.joint(complete))
+        result = replace(
+            result, combined=procedure.combined(complete), joint=procedure.joint(complete)
+        )
     return round_to_int8(result, inputs, options) if int8 and result.within else result
 
 
-def _emotions(corpus: Corpus, policies: Mapping[str, Policy]) -> tuple[str, ...]:
-    """The emotions that all policies name. Raises `PolicyError` if they differ."""
+def _emotions(labels: pd.Series, policies: Mapping[str, Policy]) -> tuple[str, ...]:
+    """The emotions that all policies name. Raises `PolicyError` if they differ, or if no label is
+    one of them.
+    """
     if not policies:
         raise PolicyError("no policy, expected at least one: pass --policy FILE")
     first, *further = policies.values()
@@ -124,7 +129,7 @@ def _emotions(corpus: Corpus, policies: Mapping[str, Policy]) -> tuple[str, ...]
             raise PolicyError(
                 'release "none" hides nothing, expected another: name one, or set a budget'
             )
-        policy.check_against(corpus.table["emotion"])
+        policy.check_against(labels)
     for policy in further:
         if difference := sorted(set(first.emotions) ^ set(policy.emotions)):
             raise PolicyError(
@@ -134,7 +139,7 @@ def _emotions(corpus: Corpus, policies: Mapping[str, Policy]) -> tuple[str, ...]
     return first.emotions
 
 
-class _Run:
+class _Procedure:
     """Inputs and settings that all policies share."""
 
     def __init__(
@@ -190,7 +195,7 @@ class _Run:
             ]
         estimates, test, unlabelled = self.audit(policy, families, self.inputs, "test")
         fitter = self.fitter(policy, families[0], 0, index)
-        shipped = fitter.fit(self.z, self.inputs.corpus, self.speakers)
+        shipped = run(fitter.plan(self.z, self.inputs.corpus, self.speakers))
         bounds = self.bounds(fitter)
         return PolicyResult(
             policy, families[0], budget, validation, shipped, test, estimates, bounds, unlabelled
