@@ -173,12 +173,12 @@ FITTERS: Final = Fitters(SETTINGS, {"rae": rae, "rae-grl": rae_grl, "rae-grl+": 
 
 @contextmanager
 def brisk(policies: int = 3) -> Iterator[None]:
-    """Commands with few epochs and few policies, in this process."""
+    """Commands with few epochs and few policies, and fits on one draw, in this process."""
     settings = {"policies": POLICIES[:policies], "fitters": FITTERS}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(feng2021, "reproduce", partial(feng2021.reproduce, **settings))
         patch.setattr(compare, "compare", partial(compare.compare, **settings))
-        patch.setattr(fit, "fit", partial(fit.fit, fitters=FITTERS))
+        patch.setattr(fit, "fit", partial(fit.fit, fitters=FITTERS, max_draws=1))
         yield
 
 

@@ -23,7 +23,6 @@ from sordino.metrics import Interval
 from sordino.metrics.bound import Bound
 from sordino.report.estimates import COLUMNS
 from sordino.report.tables import Estimate
-from sordino.study import protocol
 from sordino.study.fitting.card import BEFORE_ROUNDING, FitResult, PolicyResult
 from sordino.study.fitting.selection import Tradeoff
 from tests.device.synthetic_bundles import fitted, preprocess
@@ -38,10 +37,8 @@ SAD = (
 @pytest.fixture(scope="module", autouse=True)
 def quickly() -> Iterator[None]:
     """Networks of few epochs, linear attackers, and one draw of five."""
-    deal = protocol.deal
     with synthetic_study.brisk(), warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         warnings.simplefilter("ignore", UserWarning)  # few prototypes
-        patch.setattr(protocol, "deal", lambda *given: deal(*given)[:1])
         patch.setattr("sordino.attack.QUICK", ("linear",))
         yield
 
