@@ -35,7 +35,7 @@ EMBEDDING_KEYS: Final = ["features", "task", "release", "condition"]
 def measure_embeddings(
     guesses: pd.DataFrame, units: Mapping[str, Any], speakers: pd.DataFrame, corpus: str, seed: int
 ) -> pd.DataFrame:
-    """The estimates from guesses (`jaiswal2020.units.GUESS_COLUMNS`), in the columns of the
+    """The estimates from guesses (`jaiswal2020.units.EMBEDDING_COLUMNS`), in the columns of the
     contract.
 
     - `units`: the records of the units by name.

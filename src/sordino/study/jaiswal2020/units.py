@@ -25,7 +25,7 @@ from sordino.study.jaiswal2020.protocol import StudyLabels
 from sordino.study.jaiswal2020.variant_run import VariantRun
 from sordino.study.jaiswal2020.variants import FEATURE_STREAMS, JaiswalOptions, Variant
 
-GUESS_COLUMNS: Final = {
+EMBEDDING_COLUMNS: Final = {
     "features": "audio, text or both",
     "task": "the primary task",
     "release": "name of the embedding",
@@ -44,7 +44,7 @@ GUESS_COLUMNS: Final = {
 
 COLUMN_TYPES: Final = dict.fromkeys(("row", "truth", "prediction", "k"), int) | {"score": float}
 NO_GUESSES: Final = pd.DataFrame(
-    {name: pd.Series(dtype=COLUMN_TYPES.get(name, str)) for name in GUESS_COLUMNS}
+    {name: pd.Series(dtype=COLUMN_TYPES.get(name, str)) for name in EMBEDDING_COLUMNS}
 )
 """The table of a unit that could not be fitted."""
 
@@ -69,7 +69,7 @@ def guesses(
     options: JaiswalOptions,
     jobs: int = 0,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """All guesses of all units (`GUESS_COLUMNS`), and the record of each unit by name. Finished
+    """All guesses of all units (`EMBEDDING_COLUMNS`), and the record of each unit by name. Finished
     units are read from `folder`.
     """
     units = {
@@ -93,7 +93,7 @@ def guesses(
             ),
         )
 
-    return gather_units(keys, compute, folder, "networks and attackers", GUESS_COLUMNS)
+    return gather_units(keys, compute, folder, "networks and attackers", EMBEDDING_COLUMNS)
 
 
 def _key(material: str, study: StudyLabels, options: JaiswalOptions) -> str:
@@ -123,4 +123,4 @@ def _one_unit(
         "release": unit.variant.release,
         "condition": unit.variant.condition,
     }
-    return unit.name, table.assign(**variant)[list(GUESS_COLUMNS)], variant_run.record
+    return unit.name, table.assign(**variant)[list(EMBEDDING_COLUMNS)], variant_run.record
