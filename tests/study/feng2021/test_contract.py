@@ -121,11 +121,10 @@ def test_estimates_and_record_name_corpora_alike(tmp_path: Path) -> None:
 
 def test_each_attacker_and_each_draw_have_their_own_rows(two_corpora: Run) -> None:
     estimates = two_corpora.estimates
-    each = estimates[estimates["attacker"] == "linear"]
-    assert len(each) == 2 * 3 * (
-        2 * 3 + 3
-    )  # releases, policies; two kinds who retrain, three figures; what is kept; membership
-    assert set(each["knowledge"]) == {"semi-informed", "informed"}
+    linear = estimates[estimates["attacker"] == "linear"]
+    # three figures of semi-informed and of informed attackers, utility, and two of membership
+    assert len(linear) == 2 * 3 * (2 * 3 + 3)
+    assert set(linear["knowledge"]) == {"semi-informed", "informed"}
     draws = estimates[estimates["split"] != "all"]
     assert set(draws["corpus"]) == {"zoo+ape"}
     assert Counter(draws["split"]) == dict.fromkeys("01234", 2 * 3 * len(FIGURES))

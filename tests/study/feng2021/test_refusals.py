@@ -59,7 +59,7 @@ def only_of(emotion: str, *speakers: str) -> Relabel:
             r"made, female: 2 speaker\(s\) or sessions, expected at least 3 ",
         ),
     ],
-    ids=["no angry", "no men", "no gender", "one who is sad", "nobody neutral", "four speakers"],
+    ids=["no angry", "no men", "no gender", "one sad speaker", "no neutral", "four speakers"],
 )
 def test_a_corpus_that_cannot_be_studied_is_refused(
     tmp_path: Path, relabel: Relabel, speakers: int, error: type[SordinoError], line: str
