@@ -26,9 +26,6 @@ STATE = {"home/.local/state/sordino/key"}
 BRISK = """
 import warnings; warnings.simplefilter("ignore")
 import sordino.attack; sordino.attack.QUICK = ("linear",)
-from sordino.study import protocol
-deal = protocol.deal
-protocol.deal = lambda *given: deal(*given)[:1]
 from tests.study import synthetic_study as made
 """
 

@@ -13,6 +13,7 @@ from itertools import product
 from typing import Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -65,11 +66,14 @@ class Stratum:
         return set(product(self.corpora, self.genders))
 
 
-def strata(corpus: Corpus, block: NDArray[np.intp]) -> list[Stratum]:
-    """All blocks by corpora and genders, in the order of these names."""
+def strata(table: pd.DataFrame, block: NDArray[np.intp]) -> list[Stratum]:
+    """All blocks by corpora and genders, in the order of these names.
+
+    `table` has the columns `corpus` and `gender`, `block` the block of each of its rows.
+    """
     kinds: dict[tuple[tuple[str, ...], tuple[str, ...]], list[int]] = {}
     for number in range(block.max() + 1):
-        rows = corpus.table[block == number]
+        rows = table[block == number]
         kind = tuple(sorted(set(rows["corpus"]))), tuple(sorted(set(rows["gender"]) - {""}))
         kinds.setdefault(kind, []).append(number)
     return [Stratum(*kind, np.array(kinds[kind])) for kind in sorted(kinds)]

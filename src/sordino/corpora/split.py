@@ -72,8 +72,12 @@ def three_party(
     return splits[draw]
 
 
-def every_fourth(rows: NDArray[np.intp]) -> Part:
-    """A part with every fourth of these rows, in this order, for validation."""
+def every_fourth(rows: NDArray[np.intp], emotion: NDArray[np.str_]) -> Part:
+    """A part of these rows. Every fourth row, counted within each emotion, is for validation.
+
+    `emotion` has the emotion of every utterance of the corpus.
+    """
+    rows = rows[np.argsort(emotion[rows], kind="stable")]
     fourth = np.arange(len(rows)) % 4 == 3
     return Part(np.sort(rows[~fourth]), np.sort(rows[fourth]))
 
@@ -107,7 +111,7 @@ def draws(
         )
     sums = checksums(corpus) if sums is None else sums
     block = blocks(corpus, sums)
-    needed, kinds = _needed_first(strata(corpus, block))
+    needed, kinds = _needed_first(strata(corpus.table, block))
     smallest = min(needed, key=lambda stratum: len(stratum.members))
     count = min(DRAWS, len(smallest.members))
     if count < PARTS:
@@ -117,7 +121,9 @@ def draws(
         )
     rng = np.random.default_rng(seed)
     shuffled = [rng.permutation(stratum.members) for stratum in kinds]
-    keep = _by_speaker(kinds, block) if validation == "speaker" else _by_utterance(corpus, sums)
+    speaker_emotion = corpus.speaker + " " + corpus.column("emotion")
+    by_speaker = validation == "speaker"
+    keep = _by_speaker(kinds, block) if by_speaker else _by_utterance(speaker_emotion, sums)
     randoms = [np.random.default_rng([seed, draw]) for draw in range(count)]
     return tuple(_draw(block, shuffled, draw, count, keep, randoms[draw]) for draw in range(count))
 
@@ -131,7 +137,7 @@ def folds(
     Raises `SplitError` for a needed stratum with fewer blocks than folds.
     """
     block = blocks(corpus, checksums(corpus) if sums is None else sums)
-    needed, kinds = _needed_first(strata(corpus, block))
+    needed, kinds = _needed_first(strata(corpus.table, block))
     smallest = min(needed, key=lambda stratum: len(stratum.members))
     if len(smallest.members) < count:
         raise SplitError(
@@ -163,7 +169,7 @@ def pairs(
     women, men = (
         [
             member
-            for stratum in strata(corpus, block)
+            for stratum in strata(corpus.table, block)
             if stratum.genders == (gender,)
             for member in stratum.members
         ]
@@ -174,7 +180,8 @@ def pairs(
             f"{corpus.name}: {len(women)} women and {len(men)} men, expected {PARTS} of each to "
             "leave a pair out, or 5 for folds: add speakers"
         )
-    keep, gendered = _by_utterance(corpus, sums), np.isin(block, women + men)
+    kinds = corpus.speaker + " " + corpus.column("emotion")
+    keep, gendered = _by_utterance(kinds, sums), np.isin(block, women + men)
     splits = []
     for number, (woman, man) in enumerate(product(women, men)):
         test = np.isin(block, (woman, man))
@@ -271,11 +278,10 @@ def _with_genders(positions: Rows, has: NDArray[np.bool_]) -> Rows:
     return positions
 
 
-def _by_utterance(corpus: Corpus, sums: NDArray[np.str_]) -> Keep:
+def _by_utterance(kinds: NDArray[np.str_], sums: NDArray[np.str_]) -> Keep:
     """Takes a quarter of each speaker's recordings of each emotion for validation; byte-identical
-    recordings stay together.
+    recordings stay together. `kinds` has speaker and emotion of each utterance.
     """
-    kinds = corpus.speaker + " " + corpus.column("emotion")
 
     def keep(rows: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.bool_]:
         # a recording of two kinds counts as the first of them

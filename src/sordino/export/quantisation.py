@@ -153,9 +153,10 @@ def halves(parts: Parts, corpus: Corpus) -> list[Parts]:
     one, other = (
         others[np.isin(corpus.speaker[others], people[half == which])] for which in (0, 1)
     )
+    emotion = corpus.column("emotion")
     return [
-        Parts(every_fourth(one), parts.transform, other, 0),
-        Parts(every_fourth(other), parts.transform, one, 1),
+        Parts(every_fourth(one, emotion), parts.transform, other, 0),
+        Parts(every_fourth(other, emotion), parts.transform, one, 1),
     ]
 
 

@@ -65,6 +65,8 @@ def extract(
     >>> extract("mel", table.make("noise", rows), cache=folder, jobs=1).shape
     (1, 927)
     """
+    if features not in FEATURE_SETS and Path(features).suffix.lower() in TABLE_SUFFIXES:
+        return read_vectors(features, corpus)
     extraction = extract_usable(features, corpus, cache, jobs)
     _refuse(extraction.unusable, len(corpus))
     return extraction.x

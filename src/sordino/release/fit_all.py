@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,20 +23,20 @@ def plan_all(
     cache: dict[Fitter, Release] = {}
     releases = []
     for fitter in fitters:
-        releases.append((yield from _fit_once(fitter, cache, z, corpus, part)))
+        plan = _plan_once(fitter, cache, lambda fitter: fitter.plan(z, corpus, part))
+        releases.append((yield from plan))
     return releases
 
 
-def _fit_once(
-    fitter: Any, cache: dict[Fitter, Release], z: Vectors, corpus: Corpus, part: Part
+def _plan_once(
+    fitter: Any, cache: dict[Fitter, Release], plan_of: Callable[[Fitter], Plan[Release]]
 ) -> Plan[Release]:
     if fitter not in cache:
         parts = {}
         for name in getattr(fitter, "parts", ()):
-            release = yield from _fit_once(getattr(fitter, name), cache, z, corpus, part)
+            release = yield from _plan_once(getattr(fitter, name), cache, plan_of)
             parts[name] = _Cached(release)
-        plan = (replace(fitter, **parts) if parts else fitter).plan(z, corpus, part)
-        cache[fitter] = yield from plan
+        cache[fitter] = yield from plan_of(replace(fitter, **parts) if parts else fitter)
     return cache[fitter]
 
 

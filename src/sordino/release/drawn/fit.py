@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from sordino.corpora.split import Part
@@ -88,7 +89,11 @@ class DrawnFitter:
                 f"shrinkage {self.shrinkage}, expected a share: more than 0, at most 1"
             )
         yield from ()  # a plan is a generator
-        data = _FittingData(z, corpus, part, self.policy, self.shrinkage)
+        rows = TrainingRows(as_vectors(z, z.shape[-1]), corpus, self.policy).require(part.rows)
+        fitting = rows.numpy()
+        labels = corpus.table.iloc[fitting]
+        role, gender = corpus.roles(self.policy)[fitting], corpus.genders()[fitting]
+        data = _FittingData(z[fitting], labels, role, gender, self.policy, self.shrinkage)
         posterior = data.crossfit(self.seed)
         tilt, threshold = calibrate(posterior, data.role, self.rate)
         arrays: dict[str, NDArray[Any]] = dict(data.scorer(np.arange(len(data.z))).arrays)
@@ -112,15 +117,20 @@ class _FittingData:
     """The rows of the fitting party: vectors, labels, speakers."""
 
     def __init__(
-        self, z: Vectors, corpus: Corpus, part: Part, policy: Policy, shrinkage: float
+        self,
+        z: Vectors,
+        labels: pd.DataFrame,
+        role: Codes,
+        gender: Codes,
+        policy: Policy,
+        shrinkage: float,
     ) -> None:
-        rows = TrainingRows(as_vectors(z, z.shape[-1]), corpus, policy).require(part.rows).numpy()
-        self.z, self.speaker = np.asarray(z[rows], np.float64), corpus.speaker[rows]
-        self.role, self.gender = corpus.roles(policy)[rows], corpus.genders()[rows]
+        self.z, self.role, self.gender = np.asarray(z, np.float64), role, gender
+        self.speaker = labels["speaker"].to_numpy(dtype=str)
         self.emotion = np.array(
-            [policy.emotions.index(label) for label in corpus.column("emotion")[rows]], np.intp
+            [policy.emotions.index(label) for label in labels["emotion"]], np.intp
         )
-        self.intensity = corpus.column("intensity")[rows]
+        self.intensity = labels["intensity"].to_numpy(dtype=str)
         self.policy, self.shrinkage = policy, shrinkage
         self.hidden = self.gender if "gender" in policy.hide else None
 
@@ -231,21 +241,28 @@ on those rows.
 
 
 def crossfit_bins(
-    fitter: DrawnFitter, space: Space, corpus: Corpus, rows: Rows
+    fit_on: Callable[[Vectors, Part], Drawn],
+    space: Space,
+    speaker: NDArray[np.str_],
+    rows: Rows,
+    seed: int,
 ) -> tuple[Codes, int]:
     """The cross-fitted bin of each of `rows`, `(rows,)`, and the number of bins.
+
+    `fit_on` fits a release on a part of vectors in the scaled space. `speaker` has the speaker of
+    each of `rows`.
 
     Raises `ReleaseError` where seven eighths of the speakers do not suffice to fit a release, or
     where the releases differ in their number of bins.
     """
-    fold = speaker_folds(corpus.speaker[rows], fitter.seed)
+    fold = speaker_folds(speaker, seed)
     bins, counts = np.zeros(len(rows), np.intp), set[int]()
     for number in np.unique(fold):
         train, test = rows[fold != number], fold == number
         z = space(train)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # few prototypes do not change a bin
-            release = fitter.fit(z, corpus, Part(train, rows[:0]))
+            release = fit_on(z, Part(train, rows[:0]))
         bins[test] = release.decide(z[rows[test]])
         counts.add(release.bins)
     if len(counts) > 1:
@@ -269,12 +286,16 @@ def bounds(
     release.
     """
     rows = np.sort(part.rows)
-    bins, count = crossfit_bins(fitter, space, corpus, rows)
+    speakers = corpus.speaker[rows]
+    bins, count = crossfit_bins(
+        lambda z, fold: run(fitter.plan(z, corpus, fold)), space, speakers, rows, fitter.seed
+    )
     result = {}
-    for key, secret in secrets(fitter.policy, corpus, rows).items():
+    labels = corpus.roles(fitter.policy)[rows], corpus.genders()[rows], corpus.older(rows)[rows]
+    for key, secret in secrets(fitter.policy, *labels).items():
         labelled = secret >= 0
         if set(secret[labelled].tolist()) == {0, 1}:
-            speaker = corpus.speaker[rows][labelled]
+            speaker = speakers[labelled]
             plain = bound(bins[labelled], secret[labelled], speaker, count)
             result[key] = plain.randomised(fitter.epsilon)
     return result

@@ -129,7 +129,14 @@ def joint_bounds(
             "policies out"
         )
     rows = np.sort(part.rows)
-    codes = [crossfit_bins(fitter, space, corpus, rows) for fitter in fitters.values()]
+    speakers = corpus.speaker[rows]
+
+    def crossfit(fitter: DrawnFitter) -> tuple[NDArray[np.intp], int]:
+        return crossfit_bins(
+            lambda z, fold: fitter.fit(z, corpus, fold), space, speakers, rows, fitter.seed
+        )
+
+    codes = [crossfit(fitter) for fitter in fitters.values()]
     counts = [count for _, count in codes]
     if (count := int(np.prod(counts))) > MOST_COMBINATIONS:
         raise ReleaseError(
@@ -142,10 +149,12 @@ def joint_bounds(
     )
     result = {}
     for name, fitter in fitters.items():
-        for (secret, side), values in secrets(fitter.policy, corpus, rows).items():
+        role = corpus.roles(fitter.policy)[rows]
+        labels = role, corpus.genders()[rows], corpus.older(rows)[rows]
+        for (secret, side), values in secrets(fitter.policy, *labels).items():
             labelled = values >= 0
             if set(values[labelled].tolist()) == {0, 1}:
-                speaker = corpus.speaker[rows][labelled]
+                speaker = speakers[labelled]
                 plain = bound(bins[labelled], values[labelled], speaker, count)
                 result[name, secret, side] = plain.contracted(keep)
     return result
