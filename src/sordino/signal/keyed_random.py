@@ -56,14 +56,15 @@ def drawn(
     bins: Codes,
     key: int,
     prototypes: Vectors,
-    of_bin: NDArray[np.integer[Any]],
+    of_bin: NDArray[np.integer[Any]] | Mapping[int, Sequence[int]],
     epsilon: float,
 ) -> Vectors:
     """A prototype for each bin; `z` and the key decide which, and whether the bin is flipped to
     another.
 
     - `bins`: the decision on each vector, codes from 0, `(n,)`.
-    - `prototypes`: `(count, d)`, and `of_bin`: the bin that each stands for, `(count,)`.
+    - `prototypes`: `(count, d)`, and `of_bin`: the bin that each stands for, `(count,)`, or
+      `rows_by_bin` of it, which is faster for single vectors.
     - `epsilon`: of randomised response, infinite for no flips.
 
     Raises `ReleaseError` for an epsilon below 0. A bin that has no prototype gives NaN, which
@@ -73,9 +74,7 @@ def drawn(
         raise ReleaseError(
             f"epsilon {epsilon}, expected 0 or more, infinity for no flips: fit the release anew"
         )
-    places: dict[int, list[int]] = {}
-    for place, one in enumerate(of_bin.tolist()):
-        places.setdefault(one, []).append(place)
+    places = of_bin if isinstance(of_bin, Mapping) else rows_by_bin(of_bin)
     count = max(places) + 1
     kept = 1 / (1 + (count - 1) * math.exp(-epsilon))
     out = np.empty((len(z), prototypes.shape[1]), prototypes.dtype)
@@ -86,6 +85,18 @@ def drawn(
         own = places.get(said)
         out[row] = prototypes[own[int(which * len(own))]] if own else np.nan
     return out
+
+
+def rows_by_bin(of_bin: NDArray[np.integer[Any]]) -> dict[int, list[int]]:
+    """The rows of the prototypes of each bin.
+
+    >>> rows_by_bin(np.array([0, 1, 0]))
+    {0: [0, 2], 1: [1]}
+    """
+    rows: dict[int, list[int]] = {}
+    for row, code in enumerate(of_bin.tolist()):
+        rows.setdefault(code, []).append(row)
+    return rows
 
 
 def read(out: Vectors, prototypes: Vectors, of_bin: NDArray[np.integer[Any]]) -> Codes:
