@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sordino import export
 from sordino.device import Bundle, Reason, Released, Runtime, Withheld, read
 from sordino.device.bundle import bundle
-from sordino.device.serving import Table
+from sordino.device.serving import VectorServing
 from sordino.device.sound.synthesis import synthetic
 from sordino.errors import BundleError, ReleaseError
 from sordino.features import PreprocessFitter
@@ -125,7 +125,7 @@ def test_what_comes_out_as_no_number_is_not_released() -> None:
     loud = replace(
         whole.policies["mine"], chance={"kind": "noise", "noise": "gauss", "scale": float("inf")}
     )
-    serving = Table(whole, loud, key=0)
+    serving = VectorServing(whole, loud, key=0)
     with (
         np.errstate(invalid="ignore"),
         pytest.raises(ReleaseError, match="expected 24 finite numbers a row"),
@@ -148,7 +148,7 @@ def test_a_model_that_takes_something_else_releases_nothing() -> None:
     with pytest.raises(
         ReleaseError, match=r"preprocess\.onnx: the model failed, .* nothing is released"
     ):
-        Table(forged, whole.policies["mine"], key=0)(np.zeros((1, 60), np.float32))
+        VectorServing(forged, whole.policies["mine"], key=0)(np.zeros((1, 60), np.float32))
     with pytest.raises(
         BundleError, match=r"fails on its own test vectors: preprocess\.onnx: the model failed"
     ):

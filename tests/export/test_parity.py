@@ -12,7 +12,7 @@ import pytest
 from sordino import export
 from sordino.device import Runtime, read
 from sordino.device.onnx.model import Model
-from sordino.device.serving import Table
+from sordino.device.serving import VectorServing
 from sordino.errors import BundleError, ReleaseError
 from sordino.export.networks import decision
 from sordino.features import NormaliseFitter
@@ -36,9 +36,9 @@ NAMES = tuple(FITTERS)
 CERTAIN = ("none", "rae", "rae-grl", "rae-grl+", "rae-leace", "leace")
 
 
-def served(name: str) -> Table:
+def served(name: str) -> VectorServing:
     bundle = read(bundled(name))
-    return Table(bundle, bundle.policies["mine"], key=0)
+    return VectorServing(bundle, bundle.policies["mine"], key=0)
 
 
 def close(device: np.ndarray, lab: np.ndarray) -> None:

@@ -18,7 +18,7 @@ from sordino.device.bundle.bundle import Bundle, Served, read
 from sordino.device.bundle.test_vectors import prove
 from sordino.device.extractors import extractor
 from sordino.device.result import Reason, Released, Result, Withheld
-from sordino.device.serving import Clip, Clips, Table
+from sordino.device.serving import Clip, ClipServing, VectorServing
 from sordino.device.sound.segment import USUAL, Segmentation
 from sordino.device.sound.stream import Stream
 from sordino.device.trust.floor import Floor
@@ -95,9 +95,9 @@ class Runtime:
                 f"key {key}, expected 0 to 2^{KEY_BITS} - 1: choose another, or none"
             )
         key = secrets.randbits(KEY_BITS) if key is None else key
-        serving = Clips if "streams" in self.bundle.card["features"] else Table
+        serving = ClipServing if "streams" in self.bundle.card["features"] else VectorServing
         try:
-            self._serving: Table | Clips = serving(self.bundle, self._served, key)
+            self._serving: VectorServing | ClipServing = serving(self.bundle, self._served, key)
             prove(self.bundle, self._serving)
         except SordinoError:
             raise
@@ -163,7 +163,7 @@ class Runtime:
             return Withheld(Reason.FEATURES)
         try:
             given: Any = (
-                [{"audio": features}] if isinstance(self._serving, Clips) else features[None]
+                [{"audio": features}] if isinstance(self._serving, ClipServing) else features[None]
             )
             released = Released(self._serving(given)[0])
             withheld = self._spent(1)  # last, and before it goes out

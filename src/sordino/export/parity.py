@@ -23,7 +23,7 @@ from sordino.device.bundle.bundle import Bundle
 from sordino.device.bundle.test_vectors import TOLERANCE
 from sordino.device.extractors import extractor
 from sordino.device.key import SIZE
-from sordino.device.serving import Clips, Table
+from sordino.device.serving import ClipServing, VectorServing
 from sordino.device.sound.synthesis import synthetic
 from sordino.errors import BundleError, DependencyError
 from sordino.features import Normalise, Preprocess
@@ -67,7 +67,7 @@ def _of_vectors(
     found: Arrays = {**sound, "x": x}
     for place, (name, release) in enumerate(releases.items()):
         key = int(release.config.get("key", 0))
-        runtime = Table(made, made.policies[name], key)
+        runtime = VectorServing(made, made.policies[name], key)
         z = runtime.scaled(x)
         if not made.card["int8"]:
             lab: NDArray[np.float32] = preprocess(x) if preprocess else x
@@ -97,7 +97,7 @@ def _of_clips(
     found: Arrays = {**sound, **clip}
     scaled = {**clip, "audio": preprocess([clip["audio"]])[0]} if preprocess else clip
     for place, (name, release) in enumerate(releases.items()):
-        runtime = Clips(made, made.policies[name], 0)
+        runtime = ClipServing(made, made.policies[name], 0)
         released = runtime.released(scaled)
         if not made.card["int8"]:
             lab = release(

@@ -23,7 +23,7 @@ from sordino.corpora.split import Parts, every_fourth
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge
 from sordino.device.bundle.bundle import Bundle, read
-from sordino.device.serving import Table
+from sordino.device.serving import VectorServing
 from sordino.errors import BundleError
 from sordino.export.bundle import write
 from sordino.features import PreprocessFitter
@@ -52,7 +52,7 @@ class Bundled:
                 f"policy {policy} reads clips, expected one of vectors: audit what its runtime "
                 "releases"
             )
-        self._table = Table(self._bundle, self._served, key)
+        self._table = VectorServing(self._bundle, self._served, key)
         self.name = self._served.family
 
     @property

@@ -16,7 +16,7 @@ from sordino import export
 from sordino.device import Runtime, read
 from sordino.device.bundle import families
 from sordino.device.bundle.interface import interface
-from sordino.device.serving import Table
+from sordino.device.serving import VectorServing
 from sordino.errors import BundleError, ReleaseError
 from sordino.export.graph import Graph
 from sordino.policy import Budget, Policy
@@ -219,7 +219,7 @@ def test_a_scale_of_few_points_is_no_way_out(tmp_path: Path) -> None:
     decisions.
     """
     path = forged(bundled("drawn"), tmp_path / "a", coded)
-    table = Table(read(path), read(path).policies["mine"], 0)
+    table = VectorServing(read(path), read(path).policies["mine"], 0)
 
     def proven(found: dict[str, Any]) -> None:
         found["z"] = table.scaled(found["x"])

@@ -10,8 +10,9 @@ import pytest
 
 from sordino import export
 from sordino.device import Floor, Runtime, read
+from sordino.device.serving import VectorServing
 from sordino.device.trust import floor
-from sordino.errors import BundleError, PolicyError, StorageError
+from sordino.errors import BundleError, PolicyError, ReleaseError, StorageError
 from sordino.policy import Budget, Policy
 from tests.device.bundle.faults import model
 from tests.device.bundle.forged import arrays, chance, forged
@@ -217,9 +218,10 @@ def test_a_bundle_of_8_bits_proves_itself_less_closely(name: str) -> None:
     assert Runtime(bundled(name, int8=True), key=1).release(features()[:2]).shape == (2, 24)
 
 
-def test_a_model_that_decides_for_what_is_not_there_releases_nothing() -> None:
-    whole = read(bundled("drawn"))
-    runtime = Runtime(whole, key=1)
-    runtime._serving.bins = frozenset({7})
-    with pytest.raises(Exception, match="expected one of 1 bins for each row: nothing is released"):
-        runtime.release(features()[:1])
+def test_a_decision_without_a_prototype_releases_nothing() -> None:
+    bundle = read(bundled("drawn"))
+    serving = VectorServing(bundle, bundle.policies["mine"], key=1)
+    z = serving.scaled(features()[:1])
+    assert serving.draw(z, {"bin": np.array([1])}, 1).shape == (1, 24)
+    with pytest.raises(ReleaseError, match="expected one of 2 bins for each row: nothing is rele"):
+        serving.draw(z, {"bin": np.array([7])}, 1)

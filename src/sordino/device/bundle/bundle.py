@@ -71,7 +71,7 @@ class Served:
     width: int
     """Numbers in a released vector."""
     chance: Mapping[str, Any]
-    """How chance comes in: `kind` is one of `sordino.device.serving.CHANCE`, the rest its settings.
+    """How chance comes in: `kind` is one of `sordino.device.serving.DRAWS`, the rest its settings.
     """
     preprocess: str | None = None
     """The file of the model from features to the scaled space; None where features are in it

@@ -44,7 +44,7 @@ class Structure(NamedTuple):
     """What a policy of one family consists of."""
 
     chance: str
-    """The kind of chance (`sordino.device.serving.CHANCE`)."""
+    """The kind of chance (`sordino.device.serving.DRAWS`)."""
     outputs: tuple[str, ...] = ()
     """What the model gives; there is no model where it is empty."""
     bins: tuple[int, int] | None = None

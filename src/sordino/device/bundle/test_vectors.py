@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from sordino.device.bundle.bundle import VECTORS, Bundle
 from sordino.device.onnx.model import rounds_inputs
-from sordino.device.serving import Clips, Table
+from sordino.device.serving import ClipServing, VectorServing
 from sordino.errors import BundleError, ReleaseError
 
 TOLERANCE: Final = 1e-4
@@ -47,7 +47,7 @@ _SAME: Final = 1e-6
 Arrays = dict[str, NDArray[Any]]
 
 
-def prove(bundle: Bundle, serving: Table | Clips) -> None:
+def prove(bundle: Bundle, serving: VectorServing | ClipServing) -> None:
     """Raise `BundleError` where a policy does not give what the bundle's test vectors ask for."""
     if VECTORS not in bundle.files:
         raise BundleError(
@@ -68,7 +68,7 @@ def prove(bundle: Bundle, serving: Table | Clips) -> None:
             for name, content in bundle.files.items()
             if name.endswith(".onnx")
         )
-        if isinstance(proven, Table):
+        if isinstance(proven, VectorServing):
             _prove_table(proven, arrays["x"], arrays["z"], released, exact)
         else:
             _prove_clip(
@@ -83,7 +83,7 @@ def prove(bundle: Bundle, serving: Table | Clips) -> None:
         raise BundleError(f"policy {name} fails on its own test vectors: {error}") from error
 
 
-def _prove_table(serving: Table, x: Any, z: Any, released: Any, exact: bool) -> None:
+def _prove_table(serving: VectorServing, x: Any, z: Any, released: Any, exact: bool) -> None:
     served = serving.served
     for name, array, width in (
         ("x", x, serving.dims),
@@ -128,7 +128,7 @@ def _prove_table(serving: Table, x: Any, z: Any, released: Any, exact: bool) -> 
         _agree(served.name, "released vectors", output, released)
 
 
-def _prove_clip(serving: Clips, clip: Arrays, released: Any, exact: bool) -> None:
+def _prove_clip(serving: ClipServing, clip: Arrays, released: Any, exact: bool) -> None:
     for stream, values in clip.items():
         if values.ndim != 2 or values.dtype != np.float32 or not 1 <= len(values) <= 100 * MOST:
             raise BundleError(

@@ -8,7 +8,6 @@ before sordino must set it itself.
 
 from __future__ import annotations
 
-import math
 import operator
 import os
 from collections.abc import Mapping
@@ -84,9 +83,7 @@ class Model:
                 f"{self._what}: the model failed, expected it to run: nothing is released"
             ) from error
         for output in outputs:
-            if (
-                output.dtype.kind not in "iu" and not np.isfinite(output).all()
-            ):  # whole numbers are finite
+            if output.dtype.kind not in "iu" and not finite(output):  # integers are finite
                 raise ReleaseError(
                     f"{self._what}: the model gave NaN or infinity: nothing is released"
                 )
@@ -96,13 +93,13 @@ class Model:
         """Raise `ReleaseError` where the model would take too much memory for inputs larger than
         `check` looked at.
         """
-        try:
-            sizes = [inputs[name].shape[axis] for name, axis in self._free]
-        except (KeyError, IndexError):  # the model refuses these inputs
-            return
-        if math.prod(sizes) <= LONG or (
-            self._largest and all(map(operator.le, sizes, self._largest))
-        ):
+        sizes, product = [], 1
+        for name, axis in self._free:
+            if name not in inputs or inputs[name].ndim <= axis:  # the model refuses these inputs
+                return
+            sizes.append(inputs[name].shape[axis])
+            product *= sizes[-1]
+        if product <= LONG or (self._largest and all(map(operator.le, sizes, self._largest))):
             return
         if not fits(self._content, {name: values.shape for name, values in inputs.items()}):
             raise ReleaseError(
@@ -110,6 +107,11 @@ class Model:
                 "is released"
             )
         self._largest = sizes
+
+
+def finite(values: NDArray[np.floating]) -> bool:
+    """Whether no number is NaN or infinite; on one vector faster than `np.isfinite(values).all()`."""
+    return bool(np.count_nonzero(np.isfinite(values)) == values.size)
 
 
 def rounds_inputs(content: bytes) -> bool:
