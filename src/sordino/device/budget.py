@@ -50,9 +50,6 @@ for one write.
 """
 
 _LARGEST: Final = 1000  # bytes of a file; a larger one is no count
-_PLAIN: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(
-    os, "O_NONBLOCK", 0
-)  # neither a link nor a wait for a pipe
 
 
 class DailyBudget:
@@ -144,7 +141,7 @@ def reset(path: str | Path, today: date, reason: str) -> Path:
 def _content(path: Path) -> str | None:
     """The first bytes of a file as text, for a log; `None` where it cannot be read."""
     try:
-        handle = os.open(path, os.O_RDONLY | _PLAIN)
+        handle = storage.open_file(path)
     except OSError:
         return None
     try:
@@ -160,7 +157,7 @@ def on_disk(path: Path) -> DayCount:
     is no count.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | _PLAIN)
+        handle = storage.open_file(path)
     except FileNotFoundError:
         return NOTHING
     try:
@@ -189,7 +186,7 @@ def locked(path: Path) -> Iterator[Path]:
     folder = os.path.dirname(real)  # noqa: PTH120 (before each release: every call counts)
     if not os.path.isdir(folder):  # noqa: PTH112
         storage.folder(folder, storage.PRIVATE_FOLDER)
-    beside = _lock(f"{real}.lock", os.O_RDWR | os.O_CREAT | _PLAIN)
+    beside = _lock(f"{real}.lock", os.O_RDWR | os.O_CREAT)
     try:
         above = _lock(folder, os.O_RDONLY)
         try:
@@ -205,7 +202,7 @@ def _lock(path: str, flags: int) -> int:
     cannot be had.
     """
     for _ in range(TRIES):
-        handle = os.open(path, flags, storage.PRIVATE)
+        handle = storage.open_file(path, flags)
         try:
             if _taken(handle) and _named(handle, path):
                 return handle

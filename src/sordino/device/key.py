@@ -28,12 +28,6 @@ SIZE: Final = 16  # bytes
 _DISTINCT: Final = 5
 """Different bytes of a key; fewer come by chance once in 10^20 keys."""
 
-_READ: Final = (
-    os.O_RDONLY
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_BINARY", 0)
-)
 _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
@@ -68,7 +62,7 @@ def _read(path: Path) -> bytes | None:
     cannot be a key.
     """
     try:
-        handle = os.open(path, _READ)
+        handle = storage.open_file(path)
     except FileNotFoundError:
         return None
     except OSError as error:

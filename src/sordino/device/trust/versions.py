@@ -90,9 +90,7 @@ def _opened(path: Path, flags: int) -> int:
     """A descriptor of a regular file. A link is not followed, and a pipe does not wait for its
     other end.
     """
-    handle = os.open(
-        path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), storage.PRIVATE
-    )
+    handle = storage.open_file(path, flags)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise StorageError(
