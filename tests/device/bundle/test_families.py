@@ -31,6 +31,7 @@ from tests.device.synthetic_bundles import (
     features,
     fitted,
     preprocess,
+    talking,
 )
 from tests.release.synthetic_vectors import POLICY
 
@@ -79,6 +80,15 @@ def test_an_embedding_in_the_clothes_of_another_is_refused(name: str, tmp_path: 
     other = "private+" if name != "drawn" else name
     with pytest.raises(BundleError, match=r"chance 'none', expected 'clip-"):
         read(forged(path, tmp_path / "b", first(family=other)))
+
+
+@pytest.mark.parametrize("spread", [1e-30, 0.0099, 0, -0.5, None])
+def test_an_embedding_with_hardly_any_noise_is_refused(spread: Any, tmp_path: Path) -> None:
+    path = forged(talking(), tmp_path / "b", chance(spread=spread))
+    with pytest.raises(
+        BundleError, match=r"noise of spread .*, expected (at least 0.01|more than)"
+    ):
+        read(path)
 
 
 def test_a_drawn_embedding_has_four_decisions_at_most(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from sordino import export
@@ -210,6 +211,20 @@ def test_test_vectors_of_sound_are_run(tmp_path: Path) -> None:
         Runtime(path)
     path = forged(talking(), tmp_path / "c.sordino", altered("audio", lambda frames: frames[:, :3]))
     with pytest.raises(BundleError, match="fails on its own test vectors: streams"):
+        Runtime(path)
+
+
+def test_an_embedding_that_is_loud_beside_its_noise_is_refused(tmp_path: Path) -> None:
+    def amplify(files: dict[str, bytes]) -> None:
+        network = onnx.load_model_from_string(files["release-0.onnx"])
+        nodes, gain = network.graph.node, np.array(1000, np.float32)
+        nodes[-1].output[0] = "quiet"
+        nodes.append(onnx.helper.make_node("Mul", ["quiet", "gain"], ["out"]))
+        network.graph.initializer.append(onnx.numpy_helper.from_array(gain, "gain"))
+        files["release-0.onnx"] = network.SerializeToString()
+
+    path = forged(talking(), tmp_path / "b.sordino", amplify)
+    with pytest.raises(BundleError, match=r"noise of spread 0.5 on numbers of size 1e\+03"):
         Runtime(path)
 
 

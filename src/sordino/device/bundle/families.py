@@ -36,8 +36,13 @@ MOST: Final = 1 << 17
 STRONGEST: Final = 50.0
 """The largest finite epsilon: beyond it no bin is ever flipped, and the bundle must say so."""
 
-LARGEST: Final = 1e30
+LARGEST_NOISE: Final = 1e30
 """The largest scale of noise: float32 ends at 3e38."""
+
+LEAST_SPREAD: Final = 0.01
+"""The least noise of an embedding. `private+` has one scale, a root mean square of 1 by its layer
+normalisation, and `sordino.release.EmbeddingFitter` adds 0.5 by default.
+"""
 
 
 class Structure(NamedTuple):
@@ -193,10 +198,13 @@ class _Checked:
         if "epsilon" in names:
             self.epsilon(chance["epsilon"])
         for name in names & {"scale", "spread"}:
-            if not (_real(chance[name]) and 0 < chance[name] <= LARGEST):
+            if not (_real(chance[name]) and 0 < chance[name] <= LARGEST_NOISE):
                 raise self.refuse(
-                    f"noise of {name} {_short(chance[name])}", f"more than 0, at most {LARGEST:g}"
+                    f"noise of {name} {_short(chance[name])}",
+                    f"more than 0, at most {LARGEST_NOISE:g}",
                 )
+        if "spread" in names and chance["spread"] < LEAST_SPREAD:
+            raise self.refuse(f"noise of spread {chance['spread']:g}", f"at least {LEAST_SPREAD:g}")
         if "noise" in names and chance["noise"] != self.served.family.removeprefix("noise-"):
             raise self.refuse(
                 f"noise {_short(chance['noise'])}", "the noise that the family is named after"

@@ -39,7 +39,9 @@ MOST: Final = 256
 """Rows of test vectors; a bundle that asks a device to start for longer is refused."""
 
 WEAKEST: Final = 0.01
-"""The least noise, in units of the spread of the test vectors in the scaled space."""
+"""The least noise, in units of the spread of the test vectors in the scaled space, or of the size
+(root mean square) of the released vector of a clip.
+"""
 
 _KEY: Final = 16  # bytes
 _SAME: Final = 1e-6
@@ -142,6 +144,12 @@ def _prove_clip(serving: ClipServing, clip: Arrays, released: Any, exact: bool) 
             f"{VECTORS}: a released vector of shape {released.shape}, expected {output.shape}: "
             "write the "
             "bundle again"
+        )
+    spread, size = serving.served.chance.get("spread"), float(np.sqrt(np.mean(output**2)))
+    if spread is not None and spread < WEAKEST * size:
+        raise BundleError(
+            f"policy {serving.served.name}: noise of spread {spread:g} on numbers of size "
+            f"{size:.2g}, expected more: do not use the bundle"
         )
     if exact:
         _agree(serving.served.name, "released vectors", output, released)
