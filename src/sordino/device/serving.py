@@ -100,7 +100,7 @@ class _Serving:
             Model(bundle.files[served.preprocess], served.preprocess) if served.preprocess else None
         )
         self.model = Model(bundle.files[served.model], served.model) if served.model else None
-        self.arrays = bundle.arrays(served.arrays) if served.arrays else {}
+        self.arrays: Arrays = bundle.arrays(served.arrays) if served.arrays else {}
         rows = keyed_random.rows_by_bin(self.arrays["bin"]) if "bin" in self.arrays else {}
         self._draw = Draw(served.chance, self.arrays, rows)
         kind = served.chance.get("kind")

@@ -304,6 +304,14 @@ def numbers(found: Bundle) -> list[np.ndarray]:
     return arrays
 
 
+def test_arrays_are_parsed_once_and_cannot_be_written_to() -> None:
+    bundle = read(bundled("drawn"))
+    prototypes = bundle.arrays("release-0.npz")["prototypes"]
+    assert bundle.arrays("release-0.npz")["prototypes"] is prototypes
+    with pytest.raises(ValueError, match="read-only"):
+        prototypes[0] = 0
+
+
 @pytest.mark.parametrize("name", FITTERS)
 def test_no_array_holds_the_row_of_anybody(name: str) -> None:
     rows = scene().parts.transform.rows

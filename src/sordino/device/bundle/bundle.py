@@ -20,12 +20,12 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sordino import storage
 from sordino.device.bundle.archive import TORN, Source, parsed, source, stored
@@ -35,6 +35,7 @@ from sordino.device.bundle.archive import packed as _packed
 from sordino.device.onnx.structure import check_files
 from sordino.errors import BundleError, PolicyError
 from sordino.policy import Policy, restored
+from sordino.types import Arrays
 
 FORMAT: Final = 1
 """Counts the changes after which an older sordino cannot read a bundle."""
@@ -96,11 +97,18 @@ class Bundle:
     """What a signature is of."""
     signature: bytes | None = None
     """The file of the signature; None where the bundle is unsigned."""
+    _arrays: dict[str, Arrays] = field(default_factory=dict, init=False, repr=False)
 
-    def arrays(self, name: str) -> dict[str, NDArray[Any]]:
-        """The arrays of one NPZ file in it. Raises `BundleError` where it is none, or one that is
-        packed.
+    def arrays(self, name: str) -> Arrays:
+        """The arrays of one NPZ file in it, which is parsed once; no array may be written to.
+
+        Raises `BundleError` where the file is none, or one that is compressed.
         """
+        if name not in self._arrays:
+            self._arrays[name] = self._parsed_arrays(name)
+        return self._arrays[name]
+
+    def _parsed_arrays(self, name: str) -> Arrays:
         try:
             stored(self.files[name])
             with np.load(io.BytesIO(self.files[name]), allow_pickle=False) as file:
@@ -109,7 +117,9 @@ class Bundle:
                 isinstance(array, np.ndarray) for array in arrays.values()
             ):  # numpy gives other parts as bytes
                 raise ValueError("a part that is no array")
-            return arrays
+            for array in arrays.values():
+                array.flags.writeable = False
+            return MappingProxyType(arrays)
         except (ValueError, KeyError, MemoryError, *TORN) as error:
             raise BundleError(
                 f"{name}: not an array file, expected one: write the bundle again"
