@@ -96,7 +96,7 @@ def test_the_budget_of_the_policy_is_kept_over_runs(
         run(monkeypatch, wav(), "--out", tmp_path / "released.csv", bundle=place(5))
         assert len(pd.read_csv(tmp_path / "released.csv")) == count
     assert (
-        "-: nothing released: more vectors than the policy still lets out today"
+        "-: nothing released: more vectors than the policy still allows today"
         in capsys.readouterr().err
     )
     assert (tmp_path / "state" / "budget").is_file()

@@ -76,6 +76,13 @@ def test_a_clock_set_ahead_spends_the_budget_of_that_day(file: Path) -> None:
     assert [left(file, FIRST + timedelta(days)) for days in range(7)] == [0, 0, 0, 0, 0, 0, 10]
 
 
+def test_a_clock_that_was_ahead_gives_a_reason_of_its_own(file: Path) -> None:
+    assert left(file, FIRST + timedelta(300)) == 10
+    assert DailyBudget(file, on(FIRST + timedelta(300))).spend(10) is Reason.BUDGET_SPENT
+    assert DailyBudget(file, on(FIRST + timedelta(299))).spend(10) is Reason.CLOCK_BEHIND
+    assert DailyBudget(file, on(FIRST + timedelta(299))).spend(11) is None
+
+
 def test_a_clock_with_hours_counts_by_day(file: Path) -> None:
     assert DailyBudget(file, lambda: datetime(2026, 1, 31, 23, tzinfo=UTC)).spend(3) is None
     assert (
@@ -133,7 +140,7 @@ def test_a_batch_larger_than_what_is_left_releases_and_costs_nothing(tmp_path: P
     assert len(one.release(x)) == 3
     with pytest.raises(
         ReleaseError,
-        match="more vectors than the policy still lets out today: more tomorrow: nothing",
+        match="more vectors than the policy still allows today: more tomorrow: nothing",
     ):
         one.release(x)
     assert left(tmp_path / "budget", FIRST, 5) == 2

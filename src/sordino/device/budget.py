@@ -85,11 +85,10 @@ class DailyBudget:
         try:
             with locked(self._path) as path:
                 self._seen = max(self._seen, on_disk(path))
-                today = self._seen.on(
-                    date.fromordinal(self._today().toordinal())
-                )  # a datetime is a day, too
+                clock = date.fromordinal(self._today().toordinal())  # a datetime is a day, too
+                today = self._seen.on(clock)
                 if per_day is not None and today.spent + count > per_day:
-                    return Reason.BUDGET_SPENT
+                    return Reason.CLOCK_BEHIND if clock < today.used else Reason.BUDGET_SPENT
                 today = today.and_more(count)
                 storage.write(path, today.text, durable=True, mode=storage.PRIVATE)
                 self._seen = today

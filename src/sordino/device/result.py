@@ -23,11 +23,16 @@ class Reason(StrEnum):
     SILENT = "no sound: the microphone is off or not connected"
     FEATURES = "features that could not be computed"
     MODEL = "a model that failed"
-    BUDGET_SPENT = "more vectors than the policy still lets out today: more tomorrow"
-    UNCOUNTED = "the policy limits vectors a day and nobody counts: pass Runtime(..., budget=DailyBudget(FILE, today))"
-    BUDGET_UNKNOWN = (
-        "nobody can say how many vectors are out today: the count cannot be read, locked or written"
+    BUDGET_SPENT = "more vectors than the policy still allows today: more tomorrow"
+    CLOCK_BEHIND = (
+        "the clock is behind a day that the budget has counted: correct the clock, "
+        "or see `sordino budget show`"
     )
+    UNCOUNTED = (
+        "the policy limits vectors a day and none are counted: "
+        "pass Runtime(..., budget=DailyBudget(FILE, today))"
+    )
+    BUDGET_UNKNOWN = "the count of vectors released today cannot be read, locked or written"
 
 
 @dataclass(frozen=True, eq=False)
