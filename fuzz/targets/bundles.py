@@ -15,7 +15,7 @@ from tests.device.onnx import hostile_models
 from sordino.device import DailyBudget, Floor, Reason, Released, Runtime, read
 from sordino.device.bundle import archive, bundle
 from sordino.device.onnx.model import Model
-from sordino.device.onnx.structure import check
+from sordino.device.onnx.structure import check_model
 from sordino.device.trust import floor
 from sordino.device.trust import signature as signatures
 from sordino.errors import SordinoError
@@ -59,12 +59,12 @@ def forged(data: st.DataObject) -> None:
     files[name] = (
         _reworded(data, files[name]) if name in JSON else changed(files[name], data.draw(changes))
     )
-    digests = {one: archive.digest(content) for one, content in sorted(files.items())}
+    digests = {one: archive.sha256(content) for one, content in sorted(files.items())}
     manifest = archive.json_bytes({"format": bundle.FORMAT, "files": digests})
-    whole = archive.packed({**dict(sorted(files.items())), "manifest.json": manifest})
+    whole = archive.pack({**dict(sorted(files.items())), "manifest.json": manifest})
     if data.draw(st.booleans()):  # the archive itself
         body = changed(whole[: -archive.DIGEST], data.draw(changes))
-        whole = body + archive.digest(body).encode()
+        whole = body + archive.sha256(body).encode()
     path = HERE / "forged.sordino"
     path.write_bytes(whole)
     try:
@@ -104,7 +104,7 @@ def _reworded(data: st.DataObject, content: bytes) -> bytes:
 
 
 STATED: Final = signatures.Signature(
-    "0" * 16, 7, date(2027, 1, 31), archive.digest(WHOLE.manifest), bytes(64)
+    "0" * 16, 7, date(2027, 1, 31), archive.sha256(WHOLE.manifest), bytes(64)
 ).file()
 FLOOR: Final = b'families = ["drawn"]\nwidth = 512\nper_day = 100\npolicies = ["000000000000"]\n'
 STRANGER: Final = signatures.Trust(
@@ -118,7 +118,7 @@ def signature(data: st.DataObject) -> None:
         _reworded(data, STATED) if data.draw(st.booleans()) else changed(STATED, data.draw(changes))
     )
     forgery = bundle.Bundle(WHOLE.files, WHOLE.card, WHOLE.policies, WHOLE.manifest, content)
-    assert signatures.described(forgery)
+    assert signatures.describe(forgery)
     try:
         STRANGER.verify(forgery)
     except SordinoError:
@@ -145,7 +145,7 @@ def models(data: st.DataObject) -> None:
     if data.draw(st.booleans()):
         content = changed(content, data.draw(changes))
     try:
-        check(content, "model.onnx")
+        check_model(content, "model.onnx")
     except SordinoError:
         return
     assert content not in HOSTILE, "a hostile model passed"

@@ -167,17 +167,17 @@ def test_what_was_released_before_ctrl_c_is_in_a_table_that_is_written_at_the_en
 
 
 def test_a_line_that_was_left_half_does_not_spoil_the_next(tmp_path: Path) -> None:
-    table.Lines(tmp_path / "released.csv", 2).add("-", np.array([1, 2], np.float32))
+    table.GrowingTable(tmp_path / "released.csv", 2).add("-", np.array([1, 2], np.float32))
     with (tmp_path / "released.csv").open("a") as file:
         file.write("-,3")
-    table.Lines(tmp_path / "released.csv", 2).add("-", np.array([5, 6], np.float32))
+    table.GrowingTable(tmp_path / "released.csv", 2).add("-", np.array([5, 6], np.float32))
     assert (tmp_path / "released.csv").read_text() == "file,x0,x1\n-,1.0,2.0\n-,3\n-,5.0,6.0\n"
 
 
 def test_another_table_is_not_added_to(tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text("speaker,age\n")
     with pytest.raises(ReleaseError, match="another table stands there"):
-        table.Lines(tmp_path / "mine.csv", 2)
+        table.GrowingTable(tmp_path / "mine.csv", 2)
     assert (tmp_path / "mine.csv").read_text() == "speaker,age\n"
 
 
@@ -187,7 +187,7 @@ import resource, signal
 import numpy as np
 from sordino.device import table
 from sordino.errors import StorageError
-lines = table.Lines({str(tmp_path / "released.csv")!r}, 2)
+lines = table.GrowingTable({str(tmp_path / "released.csv")!r}, 2)
 lines.add("-", np.array([1, 2], np.float32))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (25, resource.RLIM_INFINITY))
@@ -203,4 +203,4 @@ except StorageError as error:
 
 def test_a_place_that_is_no_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="check the path"):
-        table.Lines(tmp_path, 2)
+        table.GrowingTable(tmp_path, 2)

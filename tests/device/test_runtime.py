@@ -70,7 +70,7 @@ def test_with_mel_a_device_needs_no_package_of_others_from_sound_to_vector(tmp_p
     np.testing.assert_allclose(
         found.vector, scale(functionals(sound)[None])[0], rtol=1e-4, atol=1e-4
     )
-    vectors = read(path).arrays(bundle.VECTORS)
+    vectors = read(path).arrays(bundle.VECTORS_FILE)
     np.testing.assert_array_equal(
         functionals(vectors["sound"].astype(np.float32) / 32768), vectors["x"][0]
     )
@@ -197,7 +197,7 @@ print(*sorted(set(sys.modules) & {set(slow)!r}))
 
 
 def test_a_bundle_with_sound_lets_a_port_prove_itself_from_samples_on(talking: Path) -> None:
-    vectors = read(talking).arrays(bundle.VECTORS)
+    vectors = read(talking).arrays(bundle.VECTORS_FILE)
     frames = filterbank(vectors["sound"].astype(np.float32) / 32768)
     np.testing.assert_allclose(frames, vectors["audio"], rtol=1e-4, atol=1e-4)
     released = Runtime(talking, key=int.from_bytes(vectors["key_0"].tobytes(), "little")).release(

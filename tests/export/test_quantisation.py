@@ -12,12 +12,12 @@ import pytest
 from sordino.device import Bundle, read
 from sordino.errors import BundleError, ReleaseError
 from sordino.export.quantisation import (
-    Bundled,
-    Change,
-    Reading,
+    BundleRelease,
+    LeakageChange,
+    ReadableBundleRelease,
     as_release,
-    attacked,
-    changes,
+    attack_bundle,
+    compare_leakage,
     halves,
 )
 from sordino.metrics import Interval
@@ -50,7 +50,7 @@ def test_a_bundle_is_a_release_that_attacks_take() -> None:
         as_release(bundled("leace"), "mine"),
         fitted("drawn"),
     )
-    assert isinstance(drawn, Reading)
+    assert isinstance(drawn, ReadableBundleRelease)
     assert isinstance(lab, Drawn)
     read_by: list[object] = [drawn, erased]
     assert [isinstance(one, Release) for one in read_by] == [True, True]
@@ -62,7 +62,7 @@ def test_a_bundle_is_a_release_that_attacks_take() -> None:
     with pytest.raises(ReleaseError, match="NaN"):
         drawn(np.full((1, 24), np.nan, np.float32))
     with pytest.raises(BundleError, match="policy mine reads clips, expected one of vectors"):
-        Bundled(talking(), "mine")
+        BundleRelease(talking(), "mine")
 
 
 def test_everybody_but_those_fitted_on_is_attacked_once_by_people_of_the_other_half() -> None:
@@ -79,11 +79,13 @@ def test_everybody_but_those_fitted_on_is_attacked_once_by_people_of_the_other_h
 @cache
 def attacks(name: str, int8: bool = False) -> pd.DataFrame:
     given = bundled(name, int8=int8)
-    return attacked(given, "mine", features(), scene().corpus, [scene().parts], families=["linear"])
+    return attack_bundle(
+        given, "mine", features(), scene().corpus, [scene().parts], families=["linear"]
+    )
 
 
 def test_rounding_an_erasure_leaks_no_more_than_the_interval() -> None:
-    found = changes(attacks("leace"), attacks("leace", int8=True))
+    found = compare_leakage(attacks("leace"), attacks("leace", int8=True))
     assert [one.secret for one in found] == ["gender", "sensitive-vs-neutral"]
     assert all(one.holds for one in found)
     assert all(0 <= one.full.low <= one.full.value <= one.full.high <= 1 for one in found)
@@ -91,7 +93,7 @@ def test_rounding_an_erasure_leaks_no_more_than_the_interval() -> None:
 
 def test_a_rounded_bundle_that_leaks_is_found_out() -> None:
     """What stands for a bundle whose rounding went wrong lets everything through."""
-    assert not any(one.holds for one in changes(attacks("leace"), attacks("none")))
+    assert not any(one.holds for one in compare_leakage(attacks("leace"), attacks("none")))
 
 
 def test_where_the_interval_cannot_be_told_nothing_holds() -> None:
@@ -99,9 +101,9 @@ def test_where_the_interval_cannot_be_told_nothing_holds() -> None:
         Interval(0.5, 0.4, 0.6, 100, 20),
         Interval(0.5, float("nan"), float("nan"), 10, 3),
     )
-    assert Change("gender", sure, replace(sure, value=0.59)).holds
-    assert not Change("gender", sure, replace(sure, value=0.61)).holds
-    assert not Change("gender", unsure, sure).holds
+    assert LeakageChange("gender", sure, replace(sure, value=0.59)).holds
+    assert not LeakageChange("gender", sure, replace(sure, value=0.61)).holds
+    assert not LeakageChange("gender", unsure, sure).holds
 
 
 def test_another_key_draws_anew() -> None:

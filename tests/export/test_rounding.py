@@ -20,7 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 from sordino.device import read
 from sordino.device.bundle import bundle
 from sordino.device.onnx.model import Model, rounds_inputs
-from sordino.export.graph import IR, LARGEST, OPSET, Graph, quantise, rounded
+from sordino.export.graph import IR, LARGEST_INT8, OPSET, GraphBuilder, quantise, rounded
 from tests.device.onnx.exact import exact
 from tests.device.synthetic_bundles import bundled, features, scaled, scene
 
@@ -37,12 +37,12 @@ def assert_near(output: NDArray[np.floating], expected: NDArray[np.floating]) ->
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_8_bits_give_what_the_weights_say(name: str) -> None:
-    served = (rounded := read(bundled(name, int8=True))).policies["mine"]
+    entry = (rounded := read(bundled(name, int8=True))).policies["mine"]
     content = rounded.files["preprocess.onnx"]
     z = Model(content, "scale")(x=features())["z"]
     assert_near(z, exact(content, x=features())["z"])
-    if served.model:
-        content = rounded.files[served.model]
+    if entry.model:
+        content = rounded.files[entry.model]
         outputs, expected = Model(content, "release")(z=z), exact(content, z=z)
         assert outputs.keys() == expected.keys()
         for output in outputs:
@@ -52,7 +52,7 @@ def test_8_bits_give_what_the_weights_say(name: str) -> None:
 @pytest.mark.parametrize("name", ["rae", "leace", "rae-leace"])
 def test_vectors_of_8_bits_are_of_8_bits(name: str) -> None:
     whole = read(bundled(name, int8=True))
-    vectors = whole.arrays(bundle.VECTORS)
+    vectors = whole.arrays(bundle.VECTORS_FILE)
     assert_near(vectors["z"], exact(whole.files["preprocess.onnx"], x=vectors["x"])["z"])
     assert_near(vectors["released_0"], exact(whole.files["release-0.onnx"], z=vectors["z"])["out"])
 
@@ -98,15 +98,15 @@ def test_rounding_is_off_by_half_a_step(weights: NDArray[np.float32]) -> None:
     numbers, scale = quantise(weights)
     assert numbers.dtype == np.int8
     assert scale.dtype == np.float32
-    assert np.abs(numbers.astype(int)).max() <= LARGEST
+    assert np.abs(numbers.astype(int)).max() <= LARGEST_INT8
     assert (scale > 0).all()
     error = np.abs(weights.astype(np.float64) - numbers * scale.astype(np.float64))
-    small = np.finfo(np.float32).tiny * LARGEST  # a column of nothing larger becomes zeros
+    small = np.finfo(np.float32).tiny * LARGEST_INT8  # a column of nothing larger becomes zeros
     assert (error <= np.maximum(scale * 0.50002, small)).all()
 
 
 def test_rounding_leaves_float64_and_biases() -> None:
-    graph, random = Graph(), np.random.default_rng(0)
+    graph, random = GraphBuilder(), np.random.default_rng(0)
     x = graph.input("x", np.float32, "n", 5)
     single, double, bias = (random.normal(size=shape) for shape in ((5, 4), (4, 3), (3,)))
     model = graph.model(y=(x @ single).astype(np.float64) @ double + bias)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.device.bundle.bundle import Bundle, Served
+from sordino.device.bundle.bundle import Bundle, PolicyEntry
 from sordino.device.onnx.model import Model, finite
 from sordino.errors import BundleError, ReleaseError
 from sordino.signal import keyed_random
@@ -94,16 +94,16 @@ training (`sordino.signal.keyed_random`).
 class _Serving:
     """The models of one policy, loaded."""
 
-    def __init__(self, bundle: Bundle, served: Served, key: int) -> None:
-        self.served, self.key = served, key
+    def __init__(self, bundle: Bundle, entry: PolicyEntry, key: int) -> None:
+        self.entry, self.key = entry, key
         self.preprocess = (
-            Model(bundle.files[served.preprocess], served.preprocess) if served.preprocess else None
+            Model(bundle.files[entry.preprocess], entry.preprocess) if entry.preprocess else None
         )
-        self.model = Model(bundle.files[served.model], served.model) if served.model else None
-        self.arrays: Arrays = bundle.arrays(served.arrays) if served.arrays else {}
+        self.model = Model(bundle.files[entry.model], entry.model) if entry.model else None
+        self.arrays: Arrays = bundle.arrays(entry.arrays) if entry.arrays else {}
         rows = keyed_random.rows_by_bin(self.arrays["bin"]) if "bin" in self.arrays else {}
-        self._draw = Draw(served.chance, self.arrays, rows)
-        kind = served.chance.get("kind")
+        self._draw = Draw(entry.chance, self.arrays, rows)
+        kind = entry.chance.get("kind")
         if kind not in DRAWS:
             kinds = ", ".join(DRAWS)
             raise BundleError(f"chance {kind!r}, expected one of {kinds}: update sordino")
@@ -128,8 +128,8 @@ class _Serving:
                 del self._points[next(iter(self._points))]
         if first != source:
             raise ReleaseError(
-                f"{self.served.preprocess}: two utterances have the same point of the scaled "
-                "space, expected one each: do not use the bundle"
+                f"{self.entry.preprocess}: two utterances have the same point of the scaled space, "
+                "expected one each: do not use the bundle"
             )
 
     def draw(self, z: Any, outputs: Outputs, count: int) -> Vectors:
@@ -142,9 +142,9 @@ class _Serving:
                 f"a released array of type {released.dtype}, expected float32: write the bundle "
                 "again"
             )
-        if released.shape != (count, self.served.width) or not finite(released):
+        if released.shape != (count, self.entry.width) or not finite(released):
             raise ReleaseError(
-                f"a released array of shape {released.shape}, expected {self.served.width} finite "
+                f"a released array of shape {released.shape}, expected {self.entry.width} finite "
                 "numbers a row: write the bundle again"
             )
         return released
@@ -166,8 +166,8 @@ class _Serving:
 class VectorServing(_Serving):
     """Serves vectors: one row an utterance."""
 
-    def __init__(self, bundle: Bundle, served: Served, key: int) -> None:
-        super().__init__(bundle, served, key)
+    def __init__(self, bundle: Bundle, entry: PolicyEntry, key: int) -> None:
+        super().__init__(bundle, entry, key)
         self.dims = int(bundle.card["features"]["dims"])
 
     def scaled(self, x: NDArray[np.floating]) -> Vectors:
@@ -200,8 +200,8 @@ class VectorServing(_Serving):
         """Features as float32. Raises `ReleaseError` for another shape, NaN and infinity."""
         if x.ndim != 2 or x.shape[1] != self.dims or not len(x) or x.dtype.kind != "f":
             raise ReleaseError(
-                f"features of shape {x.shape} and type {x.dtype}, expected floats "
-                f"(n, {self.dims}): extract what the bundle was fitted on"
+                f"features of shape {x.shape} and type {x.dtype}, expected floats (n, "
+                f"{self.dims}): extract what the bundle was fitted on"
             )
         if x.dtype != _FLOAT32:
             with np.errstate(over="ignore"):  # too large a number is refused as infinite
@@ -217,8 +217,8 @@ class VectorServing(_Serving):
 class ClipServing(_Serving):
     """Serves sequences: one clip a row, each a mapping from its streams to `(steps, width)`."""
 
-    def __init__(self, bundle: Bundle, served: Served, key: int) -> None:
-        super().__init__(bundle, served, key)
+    def __init__(self, bundle: Bundle, entry: PolicyEntry, key: int) -> None:
+        super().__init__(bundle, entry, key)
         self.streams: dict[str, int] = dict(bundle.card["features"]["streams"])
 
     def scaled(self, clip: Clip) -> dict[str, Vectors]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sordino.export.graph import Graph
+from sordino.export.graph import GraphBuilder
 from tests.device.bundle.forged import Files, arrays, card, chance, first
 
 WIDTH = 24
@@ -15,7 +15,7 @@ WIDTH = 24
 
 def model(**outputs: Callable[[Any], Any]) -> bytes:
     """A model of `z` with these outputs."""
-    graph = Graph()
+    graph = GraphBuilder()
     z = graph.input("z", np.float32, "n", WIDTH)
     return graph.model(**{name: of(z) for name, of in outputs.items()})
 
@@ -37,7 +37,7 @@ def a_bin(z: Any) -> Any:
 
 
 def with_a_second_input() -> bytes:
-    graph = Graph()
+    graph = GraphBuilder()
     z, bias = graph.input("z", np.float32, "n", WIDTH), graph.input("bias", np.float32, "n", WIDTH)
     return graph.model(bin=((z + bias)[:, 0] > 0) * 1)
 

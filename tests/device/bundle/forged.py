@@ -27,22 +27,22 @@ def forged(whole: Path, path: Path, change: Callable[[Files], None], **manifest:
     files = dict(read(whole).files)
     before = json.loads(read(whole).manifest)
     change(files)
-    digests = {name: archive.digest(content) for name, content in sorted(files.items())}
+    digests = {name: archive.sha256(content) for name, content in sorted(files.items())}
     stated = {"format": bundle.FORMAT, "files": digests, "policies": before["policies"], **manifest}
     content = archive.json_bytes(
         {name: value for name, value in stated.items() if value is not None}
     )
-    return bundle.put(path, {**files, bundle.MANIFEST: content})
+    return bundle.put(path, {**files, bundle.MANIFEST_FILE: content})
 
 
 def policies(change: Change) -> Callable[[Files], None]:
     """Change what policies.json holds: the list is changed in place, or another is returned."""
-    return _json(bundle.POLICIES, change)
+    return _json(bundle.POLICIES_FILE, change)
 
 
 def card(change: Change) -> Callable[[Files], None]:
     """Change the card."""
-    return _json(bundle.CARD, change)
+    return _json(bundle.CARD_FILE, change)
 
 
 def first(**values: Any) -> Callable[[Files], None]:

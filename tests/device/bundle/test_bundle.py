@@ -169,9 +169,9 @@ def test_what_is_larger_than_a_bundle_may_be_is_not_read(
         with pytest.raises(BundleError, match="larger than a bundle may be, 64 MB in all"):
             read(path)
     whole = sum((folder() / name).stat().st_size for name in FILES)
-    monkeypatch.setattr(bundle, "LARGEST", whole)
+    monkeypatch.setattr(bundle, "LARGEST_BYTES", whole)
     assert read(folder()).policies["mine"].policy == POLICY
-    monkeypatch.setattr(bundle, "LARGEST", whole - 1)
+    monkeypatch.setattr(bundle, "LARGEST_BYTES", whole - 1)
     with pytest.raises(BundleError, match="larger than a bundle may be"):
         read(folder())
 
@@ -365,7 +365,9 @@ def test_a_bundle_that_differs_from_the_lab_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(
-        export.FAMILIES, type(fitted("leace")), lambda _release: export.Part(export.AS_IT_IS)
+        export.EXPORTERS,
+        type(fitted("leace")),
+        lambda _release: export.DeviceRelease(export.DETERMINISTIC),
     )
     with pytest.raises(
         BundleError,
@@ -389,7 +391,7 @@ def test_test_vectors_let_a_port_prove_itself_under_any_key(key: int, tmp_path: 
     found = read(
         export.write(tmp_path, preprocess(), {"mine": (POLICY, lab)}, features="made", card=CARD)
     )
-    vectors = found.arrays(bundle.VECTORS)
+    vectors = found.arrays(bundle.VECTORS_FILE)
     assert {"x", "z", "released_0", "key_0", "chance_0"} <= set(vectors)
     np.testing.assert_allclose(preprocess()(vectors["x"]), vectors["z"], rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(lab(vectors["z"]), vectors["released_0"])

@@ -18,7 +18,7 @@ from sordino.device.bundle import families
 from sordino.device.bundle.interface import interface
 from sordino.device.serving import VectorServing
 from sordino.errors import BundleError, ReleaseError
-from sordino.export.graph import Graph
+from sordino.export.graph import GraphBuilder
 from sordino.policy import Budget, Policy
 from sordino.release import EMBEDDINGS, FITTERS
 from tests.device.bundle.faults import FAULTS, NPZ, WIDTH, a_bin, both, model
@@ -57,7 +57,7 @@ def test_a_part_of_another_type_is_refused(part: str, value: Any, tmp_path: Path
 @pytest.mark.parametrize("name", FITTERS)
 def test_every_family_that_is_exported_fits_the_table(name: str) -> None:
     assert read(bundled(name)).policies["mine"].family == name
-    assert families.known(name)
+    assert families.is_family(name)
 
 
 @pytest.mark.parametrize("name", EMBEDDINGS)
@@ -214,7 +214,7 @@ def coded(files: Files) -> None:
     """The scaled space says the signs of six features and nothing else, and many prototypes wait
     for them.
     """
-    graph, signs = Graph(), np.eye(60, WIDTH, dtype=np.float32)
+    graph, signs = GraphBuilder(), np.eye(60, WIDTH, dtype=np.float32)
     signs[6:] = 0
     x = graph.input("x", np.float32, "n", 60)
     files["preprocess.onnx"] = graph.model(z=((x @ signs > 0) * 1).astype(np.float32))

@@ -19,12 +19,12 @@ from onnx import numpy_helper
 from sordino import export
 from sordino.device import Runtime, read
 from sordino.device.bundle import bundle
-from sordino.device.onnx.graph import graph_of
+from sordino.device.onnx.graph import build_graph
 from sordino.device.onnx.model import Model
-from sordino.device.onnx.protobuf import Bounds, Message, parse
+from sordino.device.onnx.protobuf import Bounds, Message, parse_message
 from sordino.device.onnx.schema import MODEL
 from sordino.device.onnx.shapes import OPERATORS
-from sordino.device.onnx.structure import BUNDLE, Limits, check
+from sordino.device.onnx.structure import BUNDLE, Limits, check_model
 from sordino.errors import BundleError, ReleaseError
 from sordino.release import FITTERS
 from tests.device.onnx import hostile_models as hostile
@@ -71,13 +71,13 @@ class Silent:
 
 
 def parsed(content: bytes) -> Message:
-    return parse(content, MODEL, "Model", BUNDLE.bounds, Silent())
+    return parse_message(content, MODEL, "Model", BUNDLE.bounds, Silent())
 
 
 @pytest.mark.parametrize("name", hostile.CASES)
 def test_a_hostile_model_is_refused_by_name(name: str) -> None:
     with pytest.raises(BundleError, match=hostile.CASES[name][0]) as caught:
-        check(hostile.content(name), "release-0.onnx")
+        check_model(hostile.content(name), "release-0.onnx")
     assert str(caught.value).startswith("release-0.onnx: ")
     assert str(caught.value).isprintable()
     with pytest.raises(BundleError, match=hostile.CASES[name][0]):
@@ -90,11 +90,11 @@ def test_refusals_take_under_a_second_and_200_mb(tmp_path: Path) -> None:
         (tmp_path / f"{number}.onnx").write_bytes(hostile.content(name))
     code = (
         "import sys, time, glob\n"
-        "from sordino.device.onnx.structure import check\n"
+        "from sordino.device.onnx.structure import check_model\n"
         "from sordino.errors import BundleError\n"
         "for path in glob.glob(sys.argv[1] + '/*.onnx'):\n"
         "    content, start = open(path, 'rb').read(), time.process_time()\n"
-        "    try: check(content, path)\n"
+        "    try: check_model(content, path)\n"
         "    except BundleError: print(time.process_time() - start)\n"
         f"print({PEAK})"
     )
@@ -184,7 +184,7 @@ def test_a_file_in_another_format_is_refused() -> None:
     content = model.SerializeToString()
     assert content[4:8] == b"ORTM"
     with pytest.raises(BundleError, match="the format of ONNX Runtime"):
-        check(content, "m.onnx")
+        check_model(content, "m.onnx")
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_a_file_that_is_no_model_is_refused(content: bytes) -> None:
         BundleError,
         match=r"m\.onnx: not a model that ONNX Runtime reads, .*: write the bundle again",
     ):
-        check(content, "m.onnx")
+        check_model(content, "m.onnx")
 
 
 GRAPH = hostile.harmless().graph.SerializeToString()
@@ -224,9 +224,9 @@ TORN = {
 @pytest.mark.parametrize("name", [*TORN, *DUPLICATES])
 def test_bytes_of_two_meanings_are_refused(name: str) -> None:
     content = hostile.harmless().SerializeToString()
-    check(content, "m.onnx")
+    check_model(content, "m.onnx")
     with pytest.raises(BundleError, match="not a model that ONNX Runtime reads"):
-        check(content + {**TORN, **DUPLICATES}[name], "m.onnx")
+        check_model(content + {**TORN, **DUPLICATES}[name], "m.onnx")
 
 
 def test_a_second_data_location_does_not_hide_the_first() -> None:
@@ -237,7 +237,9 @@ def test_a_second_data_location_does_not_hide_the_first() -> None:
             + hostile.proto([hostile.node("Add", "x c")]).graph.SerializeToString()
         )
         with pytest.raises(BundleError, match="data_location twice"):
-            check(b"\x08\x08" + hostile.field(8, b"\x10\x12") + hostile.field(7, graph), "m.onnx")
+            check_model(
+                b"\x08\x08" + hostile.field(8, b"\x10\x12") + hostile.field(7, graph), "m.onnx"
+            )
 
 
 def test_a_location_beyond_32_bits_is_external() -> None:
@@ -248,7 +250,7 @@ def test_a_location_beyond_32_bits_is_external() -> None:
         + hostile.proto([hostile.node("Add", "x c")]).graph.SerializeToString()
     )
     with pytest.raises(BundleError, match="external data"):
-        check(b"\x08\x08" + hostile.field(8, b"\x10\x12") + hostile.field(7, graph), "m.onnx")
+        check_model(b"\x08\x08" + hostile.field(8, b"\x10\x12") + hostile.field(7, graph), "m.onnx")
 
 
 def test_lists_of_integers_may_be_packed_or_not() -> None:
@@ -257,13 +259,13 @@ def test_lists_of_integers_may_be_packed_or_not() -> None:
         tensor = dims + b"\x10\x01" + hostile.field(8, b"c") + hostile.field(9, bytes(16))
         graph = base.graph.SerializeToString() + hostile.field(5, tensor)
         content = b"\x08\x08" + hostile.field(8, b"\x10\x12") + hostile.field(7, graph)
-        check(content, "m.onnx")
+        check_model(content, "m.onnx")
         assert list(onnx.load_from_string(content).graph.initializer[0].dims) == [1, 4]
 
 
 def test_every_family_passes_and_every_operator_is_in_use() -> None:
     for name, content in models().items():
-        check(content, name)
+        check_model(content, name)
     used = {
         node.op_type
         for content in models().values()
@@ -309,7 +311,7 @@ def test_the_reader_agrees_with_onnx() -> None:
     for content in models().values():
         expected, graph = (
             onnx.load_from_string(content).graph,
-            graph_of(parsed(content)["graph"], 1 << 26),
+            build_graph(parsed(content)["graph"], 1 << 26),
         )
         nodes = [(node.op_type, tuple(node.input), tuple(node.output)) for node in expected.node]
         assert [(node.kind, node.inputs, node.outputs) for node in graph.nodes] == nodes
@@ -337,7 +339,7 @@ def test_a_check_costs_little_of_a_cold_start() -> None:
     for _ in range(5):
         start = time.process_time()
         for name in ("preprocess.onnx", "release-0.onnx"):
-            check(contents[name], name)
+            check_model(contents[name], name)
         seconds.append(time.process_time() - start)
     assert min(seconds) < 0.02
 
@@ -354,7 +356,7 @@ def test_limits_are_an_argument() -> None:
         (Limits(work=3), "too much work"),
     ]:
         with pytest.raises(BundleError, match=words):
-            check(content, "m.onnx", limits)
+            check_model(content, "m.onnx", limits)
 
 
 @settings(deadline=None, max_examples=200)
@@ -366,11 +368,11 @@ def test_changed_bytes_are_refused_or_harmless(data: st.DataObject) -> None:
         at = data.draw(st.integers(0, len(content) - 1))
         content[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=3))
     try:
-        check(bytes(content), "m.onnx")
+        check_model(bytes(content), "m.onnx")
     except BundleError:
         return
     graph = onnx.load_from_string(bytes(content)).graph
-    nodes = graph_of(parsed(bytes(content))["graph"], 1 << 26).nodes
+    nodes = build_graph(parsed(bytes(content))["graph"], 1 << 26).nodes
     assert [node.op_type for node in graph.node] == [node.kind for node in nodes]
 
 
@@ -378,7 +380,7 @@ def test_changed_bytes_are_refused_or_harmless(data: st.DataObject) -> None:
 @given(content=st.binary(max_size=300))
 def test_any_bytes_are_refused_with_an_error_of_sordino(content: bytes) -> None:
     with pytest.raises(BundleError):
-        check(content, "m.onnx")
+        check_model(content, "m.onnx")
 
 
 def test_a_number_beyond_32_bits_is_refused() -> None:
@@ -394,7 +396,7 @@ def test_a_number_beyond_32_bits_is_refused() -> None:
         + hostile.field(7, graph + hostile.field(5, limit))
     )
     with pytest.raises(BundleError, match="an integer of over 32 bits"):
-        check(content, "m.onnx")
+        check_model(content, "m.onnx")
 
 
 def test_a_long_input_does_not_take_memory_without_bound() -> None:

@@ -17,7 +17,7 @@ from sordino.errors import AudioError
 from sordino.signal import audio
 
 RATE = 16000
-USUAL = Segmentation()
+DEFAULT_SEGMENTATION = Segmentation()
 Samples = NDArray[np.float32]
 
 
@@ -36,14 +36,14 @@ def scene(*spans: tuple[float, float], seconds: float = 6.0) -> Samples:
     return samples
 
 
-def segments(samples: Samples, how: Segmentation = USUAL) -> list[Utterance]:
+def segments(samples: Samples, how: Segmentation = DEFAULT_SEGMENTATION) -> list[Utterance]:
     segmenter = Segmenter(how)
     found = list(segmenter.push(samples))
     last = segmenter.end()
     return [*found, last] if last else found
 
 
-def spans(samples: Samples, how: Segmentation = USUAL) -> list[tuple[float, float]]:
+def spans(samples: Samples, how: Segmentation = DEFAULT_SEGMENTATION) -> list[tuple[float, float]]:
     return [
         (round(one.start_seconds, 2), round(one.end_seconds, 2)) for one in segments(samples, how)
     ]

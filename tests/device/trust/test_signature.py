@@ -153,7 +153,7 @@ def test_a_signature_file_of_another_form_is_refused(
     path = moved(signed(tmp_path / "b.sordino"), **changes)
     with pytest.raises(SignatureError, match=r"signature\.json is damaged"):
         Runtime(path, trusted=trusting())
-    assert signature.described(read(path)) == "signature damaged, not checked"
+    assert signature.describe(read(path)) == "signature damaged, not checked"
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_signature_file_of_another_form_is_refused(
 )
 def test_a_signature_file_that_is_none_is_refused(content: bytes) -> None:
     with pytest.raises(SignatureError, match=r"signature\.json is damaged"):
-        signature.parse(content)
+        signature.parse_signature(content)
 
 
 def test_a_signature_is_that_of_one_bundle(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from sordino.corpora.table import Corpus
-    from sordino.export.quantisation import Change
+    from sordino.export.quantisation import LeakageChange
     from sordino.policy import Policy
     from sordino.study.fitting.card import Fitted, Muted
     from sordino.study.fitting.selection import Reached
@@ -161,12 +161,12 @@ def _policies(files: list[Path]) -> dict[str, Policy]:
 
 def _rounded(
     fitted: Fitted, recordings: Corpus, features: str, cache: Path, jobs: int
-) -> dict[str, list[Change]]:
+) -> dict[str, list[LeakageChange]]:
     """What rounding to 8 bits changes, by policy: the first draw's release is written both ways and
     attacked twice.
     """
     from sordino.corpora import split
-    from sordino.export.quantisation import rounding
+    from sordino.export.quantisation import audit_rounding
     from sordino.study import protocol
     from sordino.study.fitting.fit import OPTIONS
 
@@ -176,14 +176,14 @@ def _rounded(
         protocol.vectors(features, recordings, emotions, cache, jobs),
     )
     parts = split.three_party(corpus, fitted.seed)
-    asked = partial(rounding, features=fitted.features, scale=OPTIONS.scale, seed=fitted.seed)
+    asked = partial(audit_rounding, features=fitted.features, scale=OPTIONS.scale, seed=fitted.seed)
     return {
         name: asked(x, corpus, parts, one.policy, one.family)
         for name, one in fitted.policies.items()
     }
 
 
-def _tell_rounded(rounded: dict[str, list[Change]], console: Console) -> None:
+def _tell_rounded(rounded: dict[str, list[LeakageChange]], console: Console) -> None:
     """A line a policy and secret, and what all other figures are of."""
     from sordino.report.tables import number
 
@@ -219,7 +219,7 @@ def _unbounded(fitted: Fitted) -> Fitted:
     )
 
 
-def _card(fitted: Fitted, rounded: dict[str, list[Change]]) -> dict[str, Any]:
+def _card(fitted: Fitted, rounded: dict[str, list[LeakageChange]]) -> dict[str, Any]:
     """What goes with the bundle; where it is rounded, what that changes."""
     if not rounded:
         return fitted.card()
@@ -228,11 +228,11 @@ def _card(fitted: Fitted, rounded: dict[str, list[Change]]) -> dict[str, Any]:
     return card | {"rounded": told, "how": f"{card['how']} {BEFORE_ROUNDING}"}
 
 
-def _change(one: Change) -> dict[str, float]:
+def _change(one: LeakageChange) -> dict[str, float]:
     return {"auc": round(one.rounded.value, 4), "unrounded": round(one.full.value, 4)}
 
 
-def _write(fitted: Fitted, out: Path, rounded: dict[str, list[Change]]) -> None:
+def _write(fitted: Fitted, out: Path, rounded: dict[str, list[LeakageChange]]) -> None:
     """The bundle, of 8 bits where rounding was asked for and judged."""
     from sordino import export
 
@@ -252,7 +252,7 @@ def _write(fitted: Fitted, out: Path, rounded: dict[str, list[Change]]) -> None:
     )
 
 
-def _report(fitted: Fitted, folder: Path, rounded: dict[str, list[Change]]) -> None:
+def _report(fitted: Fitted, folder: Path, rounded: dict[str, list[LeakageChange]]) -> None:
     """Everything that was measured on test speakers, and the card."""
     import pandas as pd
 
