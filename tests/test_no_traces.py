@@ -44,7 +44,7 @@ def test_a_release_leaves_its_table_and_its_key(tmp_path: Path) -> None:
     sound = audio.write(tmp_path / "sound.wav", synthetic(1.0, 16000, 1), 16000)
     arguments = [
         "release",
-        str(synthetic_sound_bundle.place()),
+        str(synthetic_sound_bundle.bundle_path()),
         str(sound),
         "--out",
         "../named/x.npz",

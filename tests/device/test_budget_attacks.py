@@ -39,8 +39,8 @@ def on(day: date) -> Callable[[], date]:
 
 def released(path: Path, day: date, per_day: int = 10) -> int:
     """How many vectors a new process still releases that day."""
-    one = DailyBudget(path, on(day))
-    return [one.spend(per_day) for _ in range(2 * per_day)].count(None)
+    daily = DailyBudget(path, on(day))
+    return [daily.spend(per_day) for _ in range(2 * per_day)].count(None)
 
 
 def processes(names: list[list[Path]], per_day: int, turns: int) -> int:

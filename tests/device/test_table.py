@@ -65,10 +65,10 @@ def test_an_id_needs_the_key_and_is_one_for_each_row() -> None:
     names = [
         f"Actor_{actor:02d}/03-01-0{emotion}.wav" for actor in range(24) for emotion in range(8)
     ]
-    ids, others = (
+    ids, ids_of_another_key = (
         [table.utterance_id(key, name, 0, VECTORS[0]) for name in names] for key in (1, 2)
     )
-    assert len({*ids, *others}) == 2 * len(names)
+    assert len({*ids, *ids_of_another_key}) == 2 * len(names)
     assert ids == [table.utterance_id(1, name, 0, VECTORS[0]) for name in names]
     assert table.utterance_id(1, names[0], 1, VECTORS[0]) not in ids
     assert table.utterance_id(1, names[0], 0, VECTORS[1]) not in ids

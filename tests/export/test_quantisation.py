@@ -53,8 +53,8 @@ def test_a_bundle_is_a_release_that_attacks_take() -> None:
     assert isinstance(drawn, ReadableBundleRelease)
     assert isinstance(lab, Drawn)
     read_by: list[object] = [drawn, erased]
-    assert [isinstance(one, Release) for one in read_by] == [True, True]
-    assert [isinstance(one, Readable) for one in read_by] == [True, False]
+    assert [isinstance(release, Release) for release in read_by] == [True, True]
+    assert [isinstance(release, Readable) for release in read_by] == [True, False]
     np.testing.assert_allclose(drawn(scaled()[:30]), lab(scaled()[:30]))
     np.testing.assert_array_equal(drawn.read(drawn(scaled()[:30])), lab.read(lab(scaled()[:30])))
     assert drawn.hash != as_release(bundled("drawn", int8=True), "mine").hash
@@ -65,7 +65,7 @@ def test_a_bundle_is_a_release_that_attacks_take() -> None:
         BundleRelease(talking(), "mine")
 
 
-def test_everybody_but_those_fitted_on_is_attacked_once_by_people_of_the_other_half() -> None:
+def test_halves_attack_each_speaker_outside_the_fit_once() -> None:
     corpus, parts = scene().corpus, scene().parts
     draws = halves(parts, corpus)
     tested = np.concatenate([draw.test for draw in draws])
@@ -78,22 +78,24 @@ def test_everybody_but_those_fitted_on_is_attacked_once_by_people_of_the_other_h
 
 @cache
 def attacks(name: str, int8: bool = False) -> pd.DataFrame:
-    given = bundled(name, int8=int8)
+    path = bundled(name, int8=int8)
     return attack_bundle(
-        given, "mine", features(), scene().corpus, [scene().parts], families=["linear"]
+        path, "mine", features(), scene().corpus, [scene().parts], families=["linear"]
     )
 
 
 def test_rounding_an_erasure_leaks_no_more_than_the_interval() -> None:
-    found = compare_leakage(attacks("leace"), attacks("leace", int8=True))
-    assert [one.secret for one in found] == ["gender", "sensitive-vs-neutral"]
-    assert all(one.holds for one in found)
-    assert all(0 <= one.full.low <= one.full.value <= one.full.high <= 1 for one in found)
+    leakage = compare_leakage(attacks("leace"), attacks("leace", int8=True))
+    assert [change.secret for change in leakage] == ["gender", "sensitive-vs-neutral"]
+    assert all(change.holds for change in leakage)
+    assert all(
+        0 <= change.full.low <= change.full.value <= change.full.high <= 1 for change in leakage
+    )
 
 
 def test_a_rounded_bundle_that_leaks_is_found_out() -> None:
-    """What stands for a bundle whose rounding went wrong lets everything through."""
-    assert not any(one.holds for one in compare_leakage(attacks("leace"), attacks("none")))
+    """The release `none` represents a bundle with a fault in rounding."""
+    assert not any(change.holds for change in compare_leakage(attacks("leace"), attacks("none")))
 
 
 def test_where_the_interval_cannot_be_told_nothing_holds() -> None:
@@ -107,6 +109,8 @@ def test_where_the_interval_cannot_be_told_nothing_holds() -> None:
 
 
 def test_another_key_draws_anew() -> None:
-    whole: Bundle = read(bundled("drawn"))
+    original: Bundle = read(bundled("drawn"))
     z = preprocess()(features()[:30])
-    assert not np.array_equal(as_release(whole, "mine", 0)(z), as_release(whole, "mine", 1)(z))
+    assert not np.array_equal(
+        as_release(original, "mine", 0)(z), as_release(original, "mine", 1)(z)
+    )

@@ -9,7 +9,7 @@ from sordino import export
 from sordino.device import read
 from sordino.release import FITTERS
 from tests.device.synthetic_bundles import CARD, bundled, embedding, talking
-from tests.device.synthetic_sound_bundle import place
+from tests.device.synthetic_sound_bundle import bundle_path
 from tests.release.synthetic_vectors import POLICY
 
 
@@ -18,7 +18,7 @@ def models() -> dict[str, bytes]:
     """Models of every family, some of them rounded, by bundle and file."""
     paths = {name: bundled(name) for name in FITTERS}
     paths |= {f"{name} rounded": bundled(name, int8=True) for name in ("leace", "drawn")}
-    paths |= {"talking": talking(), "listening": place()}
+    paths |= {"talking": talking(), "listening": bundle_path()}
     for name, shape in [("general", "both"), ("drawn", "audio")]:
         path = talking().parent / f"{name}-{shape}.sordino"
         releases: Any = {"mine": (POLICY, embedding(name, shape))}

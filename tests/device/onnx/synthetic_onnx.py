@@ -67,7 +67,7 @@ def field(number: int, content: bytes) -> bytes:
 def external(
     name: str = "c", dims: Sequence[int] = (N,), dtype: int = TensorProto.FLOAT
 ) -> TensorProto:
-    """A tensor whose numbers stand in a file of the device."""
+    """A tensor with its numbers in a file of the device."""
     tensor = TensorProto(name=name, data_type=dtype, dims=dims, data_location=TensorProto.EXTERNAL)
     tensor.external_data.add(key="location", value=KEY)
     return tensor

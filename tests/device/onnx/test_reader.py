@@ -114,11 +114,14 @@ def test_the_reader_agrees_with_onnx() -> None:
         nodes = [(node.op_type, tuple(node.input), tuple(node.output)) for node in expected.node]
         assert [(node.kind, node.inputs, node.outputs) for node in graph.nodes] == nodes
         attributes = [
-            {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
+            {
+                attribute.name: onnx.helper.get_attribute_value(attribute)
+                for attribute in node.attribute
+            }
             for node in expected.node
         ]
         assert [dict(node.attributes) for node in graph.nodes] == attributes
-        arrays = {one.name: numpy_helper.to_array(one) for one in expected.initializer}
+        arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in expected.initializer}
         assert {name: tensor.shape for name, tensor in graph.initialisers.items()} == {
             name: array.shape for name, array in arrays.items()
         }

@@ -22,7 +22,7 @@ from tests.device.onnx import hostile_models as hostile
 from tests.device.onnx import synthetic_onnx
 from tests.device.onnx.exported_models import models
 from tests.device.synthetic_bundles import bundled
-from tests.device.synthetic_sound_bundle import place
+from tests.device.synthetic_sound_bundle import bundle_path
 
 SECONDS, MEGABYTES = 1, 200
 PEAK = "int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]) / 1024"
@@ -48,14 +48,11 @@ def test_refusals_take_under_a_second_and_200_mb(tmp_path: Path) -> None:
     for number, name in enumerate(hostile.CASES):
         (tmp_path / f"{number}.onnx").write_bytes(hostile.content(name))
     code = (
-        "import sys, time, glob\n"
-        "from sordino.device.onnx.structure import check_model\n"
-        "from sordino.errors import BundleError\n"
-        "for path in glob.glob(sys.argv[1] + '/*.onnx'):\n"
-        "    content, start = open(path, 'rb').read(), time.process_time()\n"
-        "    try: check_model(content, path)\n"
-        "    except BundleError: print(time.process_time() - start)\n"
-        f"print({PEAK})"
+        "import sys, time, glob\nfrom sordino.device.onnx.structure import check_model\nfrom "
+        "sordino.errors import BundleError\nfor path in glob.glob(sys.argv[1] + '/*.onnx'):\n    "
+        "content, start = open(path, 'rb').read(), time.process_time()\n    try: "
+        "check_model(content, path)\n    except BundleError: print(time.process_time() - "
+        f"start)\nprint({PEAK})"
     )
     seconds, megabytes = _numbers(code, tmp_path)
     assert len(seconds) == len(hostile.CASES)
@@ -74,12 +71,12 @@ def _numbers(code: str, path: Path) -> tuple[list[float], float]:
 
 def forged(path: Path, model: bytes, name: str = "release-0.onnx") -> Path:
     """A bundle of an erasure with another model, whose checksums are right."""
-    whole = read(bundled("leace"))
-    served = [replace(policy, model=name) for policy in whole.policies.values()]
-    files = {key: value for key, value in whole.files.items() if not key.endswith(".json")} | {
+    original = read(bundled("leace"))
+    entries = [replace(policy, model=name) for policy in original.policies.values()]
+    files = {key: value for key, value in original.files.items() if not key.endswith(".json")} | {
         name: model
     }
-    return bundle.write(path, whole.card, served, files)
+    return bundle.write(path, original.card, entries, files)
 
 
 @pytest.mark.parametrize("form", ["b.sordino", "b"])
@@ -118,13 +115,9 @@ def test_the_key_leaks_where_nothing_is_checked(
 def test_a_forged_bundle_is_not_shown_either(tmp_path: Path) -> None:
     path = forged(tmp_path / "b.sordino", synthetic_onnx.leak(24))
     code = (
-        "import sys, time\n"
-        "start = time.process_time()\n"
-        "from sordino.cli import main\n"
-        "sys.argv[1:] = ['bundle', 'show', sys.argv[1]]\n"
-        "try: main()\n"
-        "except SystemExit as done: print('status', done.code)\n"
-        f"print(time.process_time() - start, {PEAK})"
+        "import sys, time\nstart = time.process_time()\nfrom sordino.cli import main\nsys.argv[1:] "
+        "= ['bundle', 'show', sys.argv[1]]\ntry: main()\nexcept SystemExit as done: "
+        f"print('status', done.code)\nprint(time.process_time() - start, {PEAK})"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
@@ -162,13 +155,13 @@ def test_a_file_that_is_no_model_is_refused(content: bytes) -> None:
 def test_every_family_passes_and_every_operator_is_in_use() -> None:
     for name, content in models().items():
         check_model(content, name)
-    used = {
+    operators = {
         node.op_type
         for content in models().values()
         for node in onnx.load_from_string(content).graph.node
     }
-    assert used <= BUNDLE.operators == set(OPERATORS)
-    assert {"Conv", "GRU", "LayerNormalization", "Range", "Softmax", "Selu"} <= used
+    assert operators <= BUNDLE.operators == set(OPERATORS)
+    assert {"Conv", "GRU", "LayerNormalization", "Range", "Softmax", "Selu"} <= operators
 
 
 ROUNDED = {
@@ -206,7 +199,7 @@ def test_models_of_8_bits_pass_and_run(form: str) -> None:
 def test_a_check_costs_little_of_a_cold_start() -> None:
     import time
 
-    contents = read(place()).files
+    contents = read(bundle_path()).files
     seconds = []
     for _ in range(5):
         start = time.process_time()

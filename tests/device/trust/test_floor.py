@@ -1,4 +1,4 @@
-"""What a device asks of every bundle, and what the bundle's own test vectors ask of a device."""
+"""The floor of a device holds for every bundle, and the test vectors of a bundle for a device."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.release.synthetic_vectors import POLICY
 
 
 @pytest.mark.parametrize(
-    ("asked", "says"),
+    ("limits", "says"),
     [
         (
             Floor(families=("label", "none")),
@@ -43,9 +43,9 @@ from tests.release.synthetic_vectors import POLICY
     ],
     ids=["families", "width", "per_day", "policies"],
 )
-def test_a_policy_below_the_floor_is_refused(asked: Floor, says: str) -> None:
+def test_a_policy_below_the_floor_is_refused(limits: Floor, says: str) -> None:
     with pytest.raises(BundleError, match=says):
-        Runtime(bundled("drawn"), floor=asked)
+        Runtime(bundled("drawn"), floor=limits)
 
 
 def test_a_policy_that_reaches_the_floor_runs(tmp_path: Path) -> None:
@@ -62,12 +62,13 @@ def test_a_policy_that_reaches_the_floor_runs(tmp_path: Path) -> None:
 
 
 def test_a_floor_is_read_from_its_file(tmp_path: Path) -> None:
-    text = f'families = ["drawn", "drawn+rae-25"]\nwidth = 512\nper_day = 100\npolicies = ["{POLICY.digest}"]\n'
+    text = 'families = ["drawn", "drawn+rae-25"]\nwidth = 512\nper_day = 100\n'
+    text += f'policies = ["{POLICY.digest}"]\n'
     (tmp_path / "floor.toml").write_bytes(
         b"\xef\xbb\xbf" + text.encode()
     )  # editors write such a mark
-    found = floor.read(tmp_path / "floor.toml")
-    assert found == Floor(("drawn", "drawn+rae-25"), 512, 100, (POLICY.digest,))
+    loaded = floor.read(tmp_path / "floor.toml")
+    assert loaded == Floor(("drawn", "drawn+rae-25"), 512, 100, (POLICY.digest,))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +120,7 @@ def test_test_vectors_that_lack_a_part_are_refused(name: str, tmp_path: Path) ->
     path = forged(
         bundled("drawn"),
         tmp_path / "b",
-        arrays("vectors.npz", lambda found: found.pop(name).fill(0)),
+        arrays("vectors.npz", lambda stored: stored.pop(name).fill(0)),
     )
     with pytest.raises(
         BundleError, match=f"{name} is missing for policy mine, expected test vectors"
@@ -128,7 +129,7 @@ def test_test_vectors_that_lack_a_part_are_refused(name: str, tmp_path: Path) ->
 
 
 def altered(name: str, change: Any) -> Any:
-    return arrays("vectors.npz", lambda found: found.update({name: change(found[name])}))
+    return arrays("vectors.npz", lambda stored: stored.update({name: change(stored[name])}))
 
 
 WRONG: dict[str, tuple[str, Any, str]] = {
