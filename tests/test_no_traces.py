@@ -55,7 +55,7 @@ def test_a_release_leaves_its_table_and_its_key(tmp_path: Path) -> None:
 
 
 def test_telemetry_that_a_user_left_on_stays_off(tmp_path: Path) -> None:
-    code = f"from sordino.device import read, Runtime; Runtime(read({str(synthetic_sound_bundle.place())!r}), key=1)"
+    code = f"from sordino.device import read, Runtime; Runtime(read({str(synthetic_sound_bundle.bundle_path())!r}), key=1)"
     assert_no_traces(watched.run(tmp_path, code, environment={"ORT_DISABLE_TELEMETRY": "0"}))
 
 
