@@ -1,18 +1,18 @@
-"""A table of guesses: what attackers say of vectors."""
+"""The table of guesses: predictions of attackers on vectors."""
 
 from __future__ import annotations
 
 from typing import Final
 
-COLUMNS: Final = {
-    "row": "place of the utterance; of pooled ones, the first",
+GUESS_COLUMNS: Final = {
+    "row": "position of the utterance; for pooled utterances, of the first",
     "speaker": "its speaker",
-    "side": "which attackers guessed it: the number of the side whose speakers they never saw",
+    "side": "number of the split in which it was scored; its attackers never saw the speaker",
     "attacker": "family of the attacker",
-    "best": "whether it had the highest AUC on rows of other sides, never on those it guesses",
+    "best": "whether the family had the highest AUC on rows of other splits, never on these rows",
     "truth": "the secret",
-    "prediction": "what the attacker says",
-    "score": "how sure it is of value 1 of a secret of 0 and 1, above 0 if it says so; NaN for any other secret",
-    "k": "how many utterances the score is pooled over",
+    "prediction": "prediction of the attacker",
+    "score": "evidence for value 1 of a binary secret, above 0 where 1 is predicted; else NaN",
+    "k": "number of utterances over which the score is pooled",
 }
-"""The columns of a table of guesses: one row an utterance and attacker."""
+"""The columns of a table of guesses: one row per utterance and attacker."""

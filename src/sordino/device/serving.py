@@ -59,12 +59,12 @@ def _noise(z: Any, outputs: Outputs, key: int, draw: Draw) -> Vectors:
 def _prototype(z: Any, outputs: Outputs, key: int, draw: Draw) -> Vectors:
     epsilon = float(draw.settings["epsilon"])
     prototypes = draw.arrays["prototypes"]
-    return keyed_random.drawn(z, outputs["bin"], key, prototypes, draw.rows, epsilon)
+    return keyed_random.draw(z, outputs["bin"], key, prototypes, draw.rows, epsilon)
 
 
 def _mixture(z: Any, outputs: Outputs, key: int, draw: Draw) -> Vectors:
     prototype, share = _prototype(z, outputs, key, draw), draw.settings["share"]
-    return keyed_random.mixed(z, key, prototype, outputs["out"], draw.arrays["factor"], share)
+    return keyed_random.mix(z, key, prototype, outputs["out"], draw.arrays["factor"], share)
 
 
 def _clip_noise(z: Any, outputs: Outputs, key: int, draw: Draw) -> Vectors:
@@ -74,7 +74,7 @@ def _clip_noise(z: Any, outputs: Outputs, key: int, draw: Draw) -> Vectors:
 
 
 def _clip_prototype(z: Any, outputs: Outputs, key: int, draw: Draw) -> Vectors:
-    return _prototype([keyed_random.flat(z)], outputs, key, draw)
+    return _prototype([keyed_random.flatten(z)], outputs, key, draw)
 
 
 DRAWS: Final[dict[str, Callable[[Any, Outputs, int, Draw], Vectors]]] = {

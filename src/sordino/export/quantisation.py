@@ -103,7 +103,7 @@ class ReadableBundleRelease(BundleRelease):
 
     def read(self, out: Vectors) -> NDArray[np.intp]:
         """The decision behind each released vector, `(n,)`."""
-        return keyed_random.read(
+        return keyed_random.nearest_bins(
             out, self._serving.arrays["prototypes"], self._serving.arrays["bin"]
         )
 
@@ -160,7 +160,8 @@ def attack_bundle(
     families: Sequence[str] = QUICK,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Predictions of attackers on the released vectors of a bundle, in `sordino.attack.COLUMNS`.
+    """Predictions of attackers on the released vectors of a bundle, in
+    `sordino.attack.PREDICTION_COLUMNS`.
 
     - `x`: features `(utterances, dims)` in the row order of the corpus.
     - `parts`: draws of the speakers, as from `halves`: no test part has a speaker of the fit.

@@ -65,8 +65,8 @@ class Figure:
 def measure(
     predictions: Table, *, study: str = "", features: str = "", seed: int = 0, alone: bool = True
 ) -> Table:
-    """The estimates that follow from predictions (`sordino.attack.COLUMNS`), in the columns of the
-    contract.
+    """The estimates that follow from predictions (`sordino.attack.PREDICTION_COLUMNS`), in the columns
+    of the contract.
 
     For every release, required emotion, level of knowledge and target there is one headline row a
     metric and group (`split` = all, `attacker` = best, empty for utility): the unweighted mean over
@@ -293,15 +293,13 @@ def _detail(kind: str, table: Table) -> Iterator[Figure]:
     def share(rows: NDArray[np.intp]) -> float:
         return 1 / max(1, len(np.unique(truth[rows])))
 
-    everything = np.arange(len(truth))
+    everything, group = np.arange(len(truth)), str(Role.REQUIRED)
     if kind == "intensity":
-        yield Figure("detail", recall, share, everything, Role.REQUIRED, kind, truth.astype(int))
+        yield Figure("detail", recall, share, everything, group, kind, truth.astype(int))
         if not np.isnan(score).any():
-            yield Figure(
-                "detail_auc", ranked, _half, everything, Role.REQUIRED, kind, truth.astype(int)
-            )
+            yield Figure("detail_auc", ranked, _half, everything, group, kind, truth.astype(int))
     else:
-        yield Figure("detail", explained, lambda rows: 0.0, everything, Role.REQUIRED, kind)  # noqa: ARG005
+        yield Figure("detail", explained, lambda rows: 0.0, everything, group, kind)  # noqa: ARG005
 
 
 def bounded(

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from sordino import storage
-from sordino.attack import Attacked
+from sordino.attack import AttackResult
 from sordino.define import ROLES, Knowledge
 from sordino.errors import AttackError
 from sordino.report import figures, glossary, verdict
@@ -29,7 +29,7 @@ _NO_REFERENCE: Final = (
 )
 
 
-def write(audits: Attacked | Sequence[Attacked], folder: str | Path) -> Path:
+def write(audits: AttackResult | Sequence[AttackResult], folder: str | Path) -> Path:
     """Write `estimates.csv`, `run.json` and `report.html` of one audit or several; returns the path
     of the page.
 
@@ -37,7 +37,7 @@ def write(audits: Attacked | Sequence[Attacked], folder: str | Path) -> Path:
     beside it, every figure has its reference. Raises `AttackError` without an audit, `StorageError`
     where files cannot be written.
     """
-    several = [audits] if isinstance(audits, Attacked) else list(audits)
+    several = [audits] if isinstance(audits, AttackResult) else list(audits)
     if not several:
         raise AttackError("no audit came, expected at least one: pass what `attack.run` returned")
     predictions = pd.concat([audit.predictions for audit in several], ignore_index=True)

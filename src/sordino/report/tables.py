@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import pandas as pd
 
-from sordino.define import Knowledge
+from sordino.define import Knowledge, Role
 from sordino.metrics import Interval
 
 TARGETS: Final = {
@@ -93,7 +93,7 @@ class Estimates:
         metric: str,
         release: str,
         required: str = "",
-        group: str = "",
+        group: str | Role = "",
         *,
         knowledge: str = Knowledge.IGNORANT,
         attacker: str = "best",
@@ -112,7 +112,7 @@ class Estimates:
             metric,
             release,
             required,
-            group,
+            str(group),
             str(knowledge),
             target,
             attacker,

@@ -16,11 +16,11 @@ from scipy.stats import kendalltau
 from sklearn.linear_model import LogisticRegression
 
 from sordino import metrics
-from sordino.attack.identity import Identified
+from sordino.attack.identity import Identification
 from sordino.attack.secret import Secret
 from sordino.attack.selection import BEST
 from sordino.attack.utility_probes import Detail
-from sordino.attack.vector_audit import REFERENCE, RELEASED, Audited
+from sordino.attack.vector_audit import REFERENCE, RELEASED, AuditResult
 from sordino.define import Knowledge
 from sordino.report.estimates import COLUMNS
 from sordino.types import Statistic
@@ -38,14 +38,14 @@ class People:
     the residuals.
     """
 
-    identified: Mapping[str, Identified] = field(default_factory=dict)
+    identified: Mapping[str, Identification] = field(default_factory=dict)
     reconstructed: Detail | None = None
     speaker: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
     """Of each row that was reconstructed."""
 
 
 def estimates(
-    audits: Sequence[Audited], table: str = "", seed: int = 0, people: People | None = None
+    audits: Sequence[AuditResult], table: str = "", seed: int = 0, people: People | None = None
 ) -> pd.DataFrame:
     """The estimates of some audits in the columns of the contract; `table` names the vectors.
 
@@ -74,7 +74,9 @@ def _people(people: People) -> Iterator[dict[str, Any]]:
             "attacker": BEST,
         }
         table = pd.DataFrame({"speaker": found.speaker})
-        yield _line(table, _recall(found.speaker, found.said), where, "uar", found.chance, None)
+        yield _line(
+            table, _recall(found.speaker, found.prediction), where, "uar", found.chance, None
+        )
         trials = found.trials()
         positive, score = trials["positive"].to_numpy(), trials["score"].to_numpy()
         claims = pd.DataFrame({"speaker": found.speaker[trials["row"]]})
@@ -107,7 +109,7 @@ def _equal_errors(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> St
     return lambda rows: metrics.eer(positive[rows], score[rows])
 
 
-def _of(audited: Audited) -> Iterator[dict[str, Any]]:
+def _of(audited: AuditResult) -> Iterator[dict[str, Any]]:
     secret = audited.secret
     knowledge = audited.guesses["knowledge"]
     semi = knowledge == str(Knowledge.SEMI_INFORMED)
@@ -146,14 +148,14 @@ def _of(audited: Audited) -> Iterator[dict[str, Any]]:
             for way in dict.fromkeys(pooled["attacker"]):
                 own = pooled[pooled["attacker"] == way].reset_index(drop=True)
                 yield from _lines(secret, own, several | {"attacker": way})
-    if len(audited.whole) and secret.classes:
+    if len(audited.speaker_guesses) and secret.classes:
         together = {
             "release": RELEASED,
             "target": secret.name,
             "knowledge": Knowledge.PATIENT,
             "condition": WHOLE,
         }
-        yield from _lines(secret, audited.whole, together | {"attacker": BEST})
+        yield from _lines(secret, audited.speaker_guesses, together | {"attacker": BEST})
 
 
 def _lines(

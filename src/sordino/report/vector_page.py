@@ -14,7 +14,7 @@ from sordino import metrics, storage
 from sordino.attack.attackers.families import FULL
 from sordino.attack.secret import Secret
 from sordino.attack.selection import BEST
-from sordino.attack.vector_audit import REFERENCE, RELEASED, Audited
+from sordino.attack.vector_audit import REFERENCE, RELEASED, AuditResult
 from sordino.define import Knowledge
 from sordino.report import figures, release_page, roc
 from sordino.report.page import Block, Card, Page, Picture, Section, Terms, Text, settings
@@ -61,11 +61,11 @@ class Found:
 
 
 def write(
-    audits: Sequence[Audited],
+    audits: Sequence[AuditResult],
     folder: str | Path,
     *,
     table: str,
-    tasks: Sequence[Audited] = (),
+    tasks: Sequence[AuditResult] = (),
     people: People | None = None,
     columns: Mapping[str, Any] | None = None,
     warnings: Sequence[str] = (),
@@ -99,7 +99,10 @@ def write(
 
 
 def page(
-    audits: Sequence[Audited], tasks: Sequence[Audited], table: pd.DataFrame, run: Mapping[str, Any]
+    audits: Sequence[AuditResult],
+    tasks: Sequence[AuditResult],
+    table: pd.DataFrame,
+    run: Mapping[str, Any],
 ) -> Page:
     """The page of some audits of one table."""
     look = Found(table)
@@ -132,7 +135,7 @@ def page(
     return Page(f"Audit of {run['config']['table']}", lead, shown, notices)
 
 
-def card(audited: Audited, look: Found) -> Card:
+def card(audited: AuditResult, look: Found) -> Card:
     """The verdict on one secret, and what each attacker gets."""
     name, decision = audited.secret.name, audited.decision
     words = {
@@ -165,7 +168,7 @@ def measure(secret: Secret) -> str:
     return "auc" if len(secret.classes) in (0, 2) else "uar"
 
 
-def _values(audited: Audited) -> str:
+def _values(audited: AuditResult) -> str:
     secret = audited.secret
     where = "within speakers" if secret.within else "constant within speakers"
     if not secret.classes:
@@ -174,7 +177,7 @@ def _values(audited: Audited) -> str:
     return f"{shown}; {where}"
 
 
-def _sentence(audited: Audited, look: Found) -> str:
+def _sentence(audited: AuditResult, look: Found) -> str:
     name = audited.secret.name
     metric = measure(audited.secret)
     words = metric.upper()
@@ -188,7 +191,7 @@ def _sentence(audited: Audited, look: Found) -> str:
     )
 
 
-def _unseen(audited: Audited, look: Found) -> list[str]:
+def _unseen(audited: AuditResult, look: Found) -> list[str]:
     """The same of who never saw a release, where a reference of the same width was given."""
     name = audited.secret.name
     metric = measure(audited.secret)
@@ -203,7 +206,7 @@ def _unseen(audited: Audited, look: Found) -> list[str]:
     ]
 
 
-def _kept(audited: Audited, look: Found) -> str:
+def _kept(audited: AuditResult, look: Found) -> str:
     name = audited.secret.name
     found, before = look(name, "uar"), look(name, "uar", REFERENCE)
     beside = "" if np.isnan(before.value) else f"; on the original vectors {number(before.value)}"
@@ -214,7 +217,7 @@ def _kept(audited: Audited, look: Found) -> str:
     )
 
 
-def _attackers(audits: Sequence[Audited], look: Found) -> list[Block]:
+def _attackers(audits: Sequence[AuditResult], look: Found) -> list[Block]:
     panels = {}
     for one in audits:
         if len(one.secret.classes) in (0, 2):
@@ -233,7 +236,7 @@ def _attackers(audits: Sequence[Audited], look: Found) -> list[Block]:
     return [*blocks, _table(audits, look)]
 
 
-def _table(audits: Sequence[Audited], look: Found) -> Table:
+def _table(audits: Sequence[AuditResult], look: Found) -> Table:
     """Every measure of the best attacker, with the reference and chance."""
     measures = ("auc", "uar", "privacy", "advantage", "tpr@fpr=0.01", "tpr@fpr=0.001", "bits")
     groups = []
@@ -256,7 +259,7 @@ def _table(audits: Sequence[Audited], look: Found) -> Table:
     return Table("The best attacker, chosen on other speakers", heads, groups)
 
 
-def _patient(audits: Sequence[Audited], look: Found) -> list[Block]:
+def _patient(audits: Sequence[AuditResult], look: Found) -> list[Block]:
     panels: dict[str, dict[str, Sequence[tuple[float, Estimate]]]] = {}
     sentences = []
     for one in audits:
@@ -315,7 +318,7 @@ def _people(look: Found) -> list[Block]:
     return [*map(Text, sentences)]
 
 
-def _roc(audits: Sequence[Audited]) -> list[Block]:
+def _roc(audits: Sequence[AuditResult]) -> list[Block]:
     panels = {}
     for one in audits:
         if len(one.secret.classes) == 2:
@@ -337,15 +340,14 @@ def _roc(audits: Sequence[Audited]) -> list[Block]:
     ]
 
 
-def drawn(audits: Sequence[Audited]) -> list[str]:
+def drawn(audits: Sequence[AuditResult]) -> list[str]:
     """A sentence for each number of rows that were drawn from a larger table."""
     lines = []
     for one in audits:
-        if len(one.rows) < one.of:
+        if len(one.rows) < one.available:
             lines.append(
-                f"{len(one.rows):,} of {one.of:,} rows of {one.speakers:,} speakers were audited, "
-                "drawn evenly from "
-                "the speakers: more rows (--rows) may find more, and take longer."
+                f"{len(one.rows):,} of {one.available:,} rows of {one.speakers:,} speakers "
+                "were audited, drawn evenly from the speakers: more rows (--rows) may find more, and take longer."
             )
     return list(dict.fromkeys(lines))
 
@@ -354,7 +356,7 @@ ABOVE: Final = 0.02
 """What chance in the choice of an attacker may add."""
 
 
-def above_original(audits: Sequence[Audited], look: Found) -> list[str]:
+def above_original(audits: Sequence[AuditResult], look: Found) -> list[str]:
     """A warning on each secret that is told better from released vectors than from the original
     ones.
     """
@@ -373,7 +375,7 @@ def above_original(audits: Sequence[Audited], look: Found) -> list[str]:
     return told
 
 
-def _notices(audits: Sequence[Audited]) -> list[str]:
+def _notices(audits: Sequence[AuditResult]) -> list[str]:
     notices = []
     first = audits[0]
     notices += drawn(audits)
@@ -393,7 +395,7 @@ def _notices(audits: Sequence[Audited]) -> list[str]:
     return notices
 
 
-def _left_out(audited: Audited) -> list[tuple[str, str]]:
+def _left_out(audited: AuditResult) -> list[tuple[str, str]]:
     """Families of attackers that a quick audit does without."""
     absent = [family for family in FULL if family not in audited.config["families"]]
     if not absent:

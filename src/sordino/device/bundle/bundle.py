@@ -40,7 +40,7 @@ from sordino.device.bundle.archive import (
 )
 from sordino.device.onnx.structure import check_models
 from sordino.errors import BundleError, PolicyError
-from sordino.policy import Policy, restored
+from sordino.policy import Policy, from_dict
 from sordino.types import Arrays
 
 FORMAT: Final = 1
@@ -206,33 +206,33 @@ def _parse(path: Path, manifest: bytes, files: dict[str, bytes], signature: byte
             or _depth(card) > DEEPEST
         ):
             raise ValueError("more than a bundle may hold")
-        entry = [
-            PolicyEntry(**{**policy, "policy": restored(policy["policy"])}) for policy in policies
+        entries = [
+            PolicyEntry(**{**policy, "policy": from_dict(policy["policy"])}) for policy in policies
         ]
         files_of = [
-            name for policy in entry for name in (policy.preprocess, policy.model, policy.arrays)
+            name for policy in entries for name in (policy.preprocess, policy.model, policy.arrays)
         ]
         if (
-            not entry
+            not entries
             or {name for name in files_of if name is not None} - set(files)
             or not isinstance(card["features"], dict)
         ):
             raise ValueError("parts are missing")
         plain = all(
-            isinstance(text, str) for policy in entry for text in (policy.name, policy.family)
+            isinstance(text, str) for policy in entries for text in (policy.name, policy.family)
         )
         plain = plain and all(name is None or isinstance(name, str) for name in files_of)
         if not plain or not all(
-            type(policy.width) is int and isinstance(policy.chance, dict) for policy in entry
+            type(policy.width) is int and isinstance(policy.chance, dict) for policy in entries
         ):
             raise ValueError("parts are of other types")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, PolicyError) as error:
         raise BundleError(
             f"{path}: parts of the bundle are missing or do not fit together: write it again"
         ) from error
-    models = {name for policy in entry for name in (policy.preprocess, policy.model) if name}
+    models = {name for policy in entries for name in (policy.preprocess, policy.model) if name}
     check_models(files, models, str(path))
-    names = [policy.name for policy in entry]
+    names = [policy.name for policy in entries]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise BundleError(
             f"{path}: two policies of the name {twice[0]!r}, expected one each: write it again"
@@ -240,9 +240,9 @@ def _parse(path: Path, manifest: bytes, files: dict[str, bytes], signature: byte
     _check_digests(
         path,
         parse_json(manifest).get("policies"),
-        {policy.name: policy.policy.digest for policy in entry},
+        {policy.name: policy.policy.digest for policy in entries},
     )
-    return Bundle(files, card, {policy.name: policy for policy in entry}, manifest, signature)
+    return Bundle(files, card, {policy.name: policy for policy in entries}, manifest, signature)
 
 
 def _depth(content: Any) -> int:
@@ -283,6 +283,7 @@ def _check_files(path: Path, files: Source) -> tuple[bytes, dict[str, bytes]]:
         digests: dict[str, str] = content["files"]
         if (
             manifest != json_bytes(content)
+            or set(content) - {"format", "files", "policies"}
             or not all(map(_NAME.fullmatch, digests))
             or {MANIFEST_FILE, SIGNATURE_FILE} & set(digests)
         ):

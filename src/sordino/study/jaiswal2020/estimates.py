@@ -16,7 +16,7 @@ from sordino import metrics
 from sordino.attack import Null
 from sordino.corpora.dimensions import LEVELS
 from sordino.define import GENDERS, Knowledge
-from sordino.metrics.bound import bound, identified
+from sordino.metrics.bound import bound, identification_bound
 from sordino.report.estimates import COLUMNS, bounded
 from sordino.types import Statistic
 
@@ -159,7 +159,7 @@ def _bounds(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
     draws = [(seed, rows) for (seed, _), rows in table.groupby(["seed", "draw"])]
     people = np.array([rows["speaker"].nunique() for _, rows in draws])
     found = [
-        identified(rows["prediction"].to_numpy(), rows["speaker"].to_numpy(), count)
+        identification_bound(rows["prediction"].to_numpy(), rows["speaker"].to_numpy(), count)
         for _, rows in draws
     ]
     of_seed = pd.Series(found).groupby([seed for seed, _ in draws]).mean()
