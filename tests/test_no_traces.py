@@ -41,7 +41,7 @@ def test_a_release_leaves_its_table_and_its_key(tmp_path: Path) -> None:
     sound = audio.write(tmp_path / "sound.wav", synthetic(1.0, 16000, 1), 16000)
     arguments = [
         "release",
-        str(synthetic_sound_bundle.place()),
+        str(synthetic_sound_bundle.bundle_path()),
         str(sound),
         "--out",
         "../named/x.npz",
@@ -52,7 +52,7 @@ def test_a_release_leaves_its_table_and_its_key(tmp_path: Path) -> None:
 
 
 def test_telemetry_that_a_user_left_on_stays_off(tmp_path: Path) -> None:
-    bundle = str(synthetic_sound_bundle.place())
+    bundle = str(synthetic_sound_bundle.bundle_path())
     code = f"from sordino.device import read, Runtime; Runtime(read({bundle!r}), key=1)"
     assert_no_traces(watched.run(tmp_path, code, environment={"ORT_DISABLE_TELEMETRY": "0"}))
 

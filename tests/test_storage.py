@@ -291,3 +291,14 @@ def test_a_safe_name_is_not_changed_into_itself_again(text: str) -> None:
 def test_plain_names_stay_as_they_are() -> None:
     for name in ("sad-0", "rae-grl+", "speech+mel", "lambda=0.5", "mine"):
         assert storage.safe_name(name) == name
+
+
+def test_a_link_is_not_opened_and_a_pipe_does_not_wait(tmp_path: Path, file: Path) -> None:
+    (tmp_path / "link").symlink_to(file)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="symbolic links"):
+        storage.open_file(tmp_path / "link")
+    with os.fdopen(storage.open_file(tmp_path / "pipe"), "rb") as pipe:
+        assert pipe.read() == b""
+    with os.fdopen(storage.open_file(file), "rb") as content:
+        assert content.read() == OLD.encode()

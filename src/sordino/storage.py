@@ -30,6 +30,10 @@ replace them.
 LONGEST_NAME: Final = 100
 """Characters of a safe name: with a suffix it stays below the 255 bytes of common file systems."""
 
+_ITSELF: Final = (
+    getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+)
+
 _REASONS = {
     errno.ENOSPC: "the disk is full: free some space, or choose another place",
     errno.EDQUOT: "the disk quota is used up: free some space, or choose another place",
@@ -115,6 +119,18 @@ def _fill(
     content(Path(path))
     if durable:
         to_disk(path)
+
+
+def open_file(path: str | Path, flags: int = os.O_RDONLY, mode: int = PRIVATE) -> int:
+    """A descriptor of the file at a path: a link is not followed, and a pipe does not wait for its
+    other end.
+
+    - `flags`: as of `os.open`; with `os.O_CREAT` a new file has `mode` less the umask.
+
+    The caller closes it, and checks what kind of file it is. Raises `OSError`, of number
+    `errno.ELOOP` for a link. Windows has neither flag.
+    """
+    return os.open(path, flags | _ITSELF, mode)
 
 
 def append(path: str | Path, content: bytes | str, mode: int = SHARED) -> None:

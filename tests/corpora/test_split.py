@@ -371,19 +371,3 @@ def test_too_few_speakers_for_pairs_are_refused() -> None:
         SplitError, match="2 women and 9 men, expected 3 of each to leave a pair out"
     ):
         pairs(corpus, 0, sums)
-
-
-@pytest.mark.parametrize(("women", "men"), [(12, 12), (3, 12), (5, 8), (7, 12)])
-def test_two_validation_speakers_have_both_genders(women: int, men: int) -> None:
-    genders = ["female"] * women + ["male"] * men
-    rows = [
-        {"file": f"{row}.wav", "speaker": str(row), "gender": gender, "emotion": "sad"}
-        for row, gender in enumerate(genders)
-    ]
-    corpus = table.make("odd", pd.DataFrame(rows))
-    for seed in range(20):
-        for parts in draws(corpus, seed, "speaker", corpus.column("file")):
-            for part in (parts.risk, parts.transform):
-                if len(part.validation) > 1:
-                    present = set(corpus.column("gender")[part.validation])
-                    assert present == set(corpus.column("gender")[part.rows])

@@ -174,7 +174,7 @@ FITTERS: Final = Fitters(SETTINGS, {"rae": rae, "rae-grl": rae_grl, "rae-grl+": 
 @contextmanager
 def brisk(policies: int = 3) -> Iterator[None]:
     """Commands with few epochs and few policies, and fits on one draw, in this process."""
-    settings = {"policies": POLICIES[:policies], "fitters": FITTERS}
+    settings: dict[str, Any] = {"policies": POLICIES[:policies], "fitters": FITTERS}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(feng2021, "reproduce", partial(feng2021.reproduce, **settings))
         patch.setattr(compare, "compare", partial(compare.compare, **settings))

@@ -234,14 +234,12 @@ def _fifth(n: int, draw: int) -> NDArray[np.bool_]:
 
 def _by_speaker(kinds: Sequence[Stratum], block: NDArray[np.intp]) -> Keep:
     """Takes a quarter of the blocks of some rows for validation, spread over the strata: at least
-    one, and never all. Two or more include both genders, where the rows have both.
+    one, and never all.
     """
     order = sorted(kinds, key=lambda stratum: (stratum.genders, stratum.corpora))
     kind = np.empty(block.max() + 1, dtype=np.intp)
-    has = np.zeros((block.max() + 1, len(GENDERS)), dtype=bool)
     for number, stratum in enumerate(order):
         kind[stratum.members] = number
-        has[stratum.members] = [gender in stratum.genders for gender in GENDERS]
 
     def keep(rows: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.bool_]:
         members = rng.permutation(np.unique(block[rows]))
@@ -254,28 +252,9 @@ def _by_speaker(kinds: Sequence[Stratum], block: NDArray[np.intp]) -> Keep:
         share = max(1, round(VALIDATION_SHARE * len(members)))
         # evenly spaced in the order of gender and corpus: every large stratum is included
         positions = np.floor((np.arange(share) + rng.random()) * len(members) / share).astype(int)
-        return np.isin(block[rows], members[_with_genders(positions, has[members])])
+        return np.isin(block[rows], members[positions])
 
     return keep
-
-
-def _with_genders(positions: Rows, has: NDArray[np.bool_]) -> Rows:
-    """The positions, one of them moved as little as possible for each gender that they lack.
-
-    `has` is `(members, genders)`. A position that alone has a gender stays. One position cannot
-    have both genders and stays as well.
-    """
-    positions = positions.copy()
-    for gender in np.flatnonzero(has.any(axis=0)):
-        if len(positions) < has.shape[1] or has[positions, gender].any():
-            continue
-        counts = has[positions].sum(axis=0)
-        movable = np.flatnonzero(~(has[positions] & (counts == 1)).any(axis=1))
-        candidates = np.flatnonzero(has[:, gender])
-        distance = np.abs(positions[movable][:, None] - candidates)
-        row, column = np.unravel_index(distance.argmin(), distance.shape)
-        positions[movable[row]] = candidates[column]
-    return positions
 
 
 def _by_utterance(kinds: NDArray[np.str_], sums: NDArray[np.str_]) -> Keep:

@@ -18,7 +18,7 @@ from rich.console import Console
 from sordino import cli
 from sordino.cli.verbs import fit
 from sordino.device.trust import ed25519
-from sordino.export.quantisation import Change
+from sordino.export.quantisation import LeakageChange
 from sordino.metrics import Interval
 from sordino.metrics.bound import Bound
 from sordino.report.estimates import COLUMNS
@@ -139,7 +139,7 @@ def test_of_a_rounded_bundle_no_bound_is_told() -> None:
         joint={("sad", "gender", ""): bound},
     )
     interval = Interval(0.6, 0.5, 0.7, 100, 30)
-    rounded = {"sad": [Change("gender", interval, interval)]}
+    rounded = {"sad": [LeakageChange("gender", interval, interval)]}
     assert "No attacker who sees one vector exceeds an AUC of: gender 0.56" in shown(whole)
     assert shown(whole).count("0.555") == 2
     policies = {"sad": replace(one, bounds={})}

@@ -8,7 +8,7 @@ import numpy as np
 
 from sordino import export
 from sordino.device import Runtime, read
-from sordino.device.serving import Table
+from sordino.device.serving import VectorServing
 from sordino.release import Noise
 from tests.device.synthetic_bundles import CARD, features, fitted, preprocess, scaled
 from tests.release.synthetic_vectors import POLICY
@@ -22,6 +22,6 @@ def test_a_bundle_with_laplacian_noise_still_runs(tmp_path: Path) -> None:
     )
     bundle = read(path)
     assert bundle.policies["mine"].family == "noise-laplace"
-    table = Table(bundle, bundle.policies["mine"], key=3)
+    table = VectorServing(bundle, bundle.policies["mine"], key=3)
     np.testing.assert_allclose(table.released(scaled()[:9]), release(scaled()[:9]), rtol=1e-4)
     assert Runtime(bundle, key=3).release(features()[:9]).shape == (9, scaled().shape[1])

@@ -177,7 +177,7 @@ def test_the_commands_print_a_table_and_write_json(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    quick = {"policies": POLICIES[:1], "fitters": FITTERS}
+    quick: dict[str, Any] = {"policies": POLICIES[:1], "fitters": FITTERS}
     monkeypatch.setattr(cross_corpus, "carry", partial(cross_corpus.carry, **quick))
     monkeypatch.setattr(
         personalisation, "personalise", partial(personalisation.personalise, **quick)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from sordino.corpora.checks.licences import commercial_use, licences
-from sordino.export.quantisation import Change
+from sordino.export.quantisation import LeakageChange
 from sordino.features import FEATURE_SETS, Preprocess
 from sordino.metrics.bound import Bound
 from sordino.policy import Policy, explain
@@ -95,7 +95,7 @@ class FitResult:
     """
     joint: JointBounds = field(default_factory=dict)
     """Bounds on this attacker if every release is drawn."""
-    rounding: Mapping[str, Sequence[Change]] = field(default_factory=dict)
+    rounding: Mapping[str, Sequence[LeakageChange]] = field(default_factory=dict)
     """Changes of leakage by 8-bit weights, by policy; empty without rounding."""
 
     @property
@@ -194,7 +194,7 @@ def _tradeoff(option: Tradeoff) -> dict[str, Any]:
     }
 
 
-def _change(change: Change) -> dict[str, float]:
+def _change(change: LeakageChange) -> dict[str, float]:
     return {"auc": round(change.rounded.value, 4), "unrounded": round(change.full.value, 4)}
 
 

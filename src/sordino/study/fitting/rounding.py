@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sordino.export.quantisation import rounding
+from sordino.export.quantisation import audit_rounding
 from sordino.study.fitting.card import FitResult
 from sordino.study.protocol import Inputs, Options
 
@@ -13,10 +13,10 @@ def round_to_int8(result: FitResult, inputs: Inputs, options: Options) -> FitRes
     """The result for 8-bit weights: changes of leakage by policy, and no bounds.
 
     The release of the first draw is written with and without rounding, and both are attacked
-    (`sordino.export.quantisation.rounding`). Bounds are those of unrounded decisions.
+    (`sordino.export.quantisation.audit_rounding`). Bounds are those of unrounded decisions.
     """
     changes = {
-        name: rounding(
+        name: audit_rounding(
             inputs.x,
             inputs.corpus,
             inputs.draws[0],
