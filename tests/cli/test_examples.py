@@ -25,11 +25,10 @@ from sordino.device import DailyBudget
 from sordino.device.sound.synthesis import synthetic
 from sordino.device.trust import ed25519
 from sordino.signal import audio
-from sordino.study import protocol
 from sordino.study.jaiswal2020 import variants
 from tests.attack.test_vector_audit import table
 from tests.cli.commands import commands, examples
-from tests.device.synthetic_sound_bundle import RATE, place, said
+from tests.device.synthetic_sound_bundle import RATE, bundle_path, speech
 from tests.study import synthetic_study
 
 EXAMPLES: Final = [
@@ -78,7 +77,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 audio.write(path, sound(emotion, gender, 100 + speaker), 16000)
     for name in ("monday.wav", "tuesday.wav"):
         audio.write(folder / name, synthetic(1.0, 16000, len(name)), 16000)
-    audio.write(folder / "call.wav", said(), RATE)
+    audio.write(folder / "call.wav", speech(), RATE)
     rows = [
         {"file": name, "speaker": name, "emotion": "sad", "transcript": "the cup fell on the floor"}
         for name in ("monday.wav", "tuesday.wav")
@@ -95,7 +94,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     for name, content in zip(("maker.pem", "maker.pub.pem"), ed25519.generate(), strict=True):
         (folder / name).write_bytes(content)
-    shutil.copyfile(place(), folder / "mute.sordino")
+    shutil.copyfile(bundle_path(), folder / "mute.sordino")
     sign_bundle(folder / "mute.sordino", folder / "maker.pem", 1, None)
     today = datetime.now(UTC).date()
     DailyBudget(folder / "state" / "sordino" / "budget", lambda: today).spend(3)
@@ -139,13 +138,16 @@ def test_an_example_runs(name: str, line: str, source: Path, tmp_path: Path) -> 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Few epochs, one policy, one draw, one attacker and ten synthetic speakers."""
-    deal = protocol.deal
     options = partial(
-        variants.Options, epochs=1, families=("linear",), shuffles=2, selections=1, word_dims=8
+        variants.JaiswalOptions,
+        epochs=1,
+        families=("linear",),
+        shuffles=2,
+        selections=1,
+        word_dims=8,
     )
     takes = {emotion: {"normal": 1} for emotion in synthetic_speech.TAKES}
-    monkeypatch.setattr(protocol, "deal", lambda *arguments: deal(*arguments)[:1])
-    monkeypatch.setattr(variants, "Options", options)
+    monkeypatch.setattr(variants, "JaiswalOptions", options)
     monkeypatch.setattr(synthetic_speech, "TAKES", takes)
     monkeypatch.setattr(synthetic_speech, "make", partial(synthetic_speech.make, speakers=10))
     monkeypatch.setattr("sordino.attack.QUICK", ("linear",))

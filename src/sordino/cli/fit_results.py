@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from sordino.cli.output import write_json
 
@@ -13,44 +12,11 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from sordino.export.quantisation import Change
-    from sordino.study.fitting.card import Fitted, Muted
-    from sordino.study.fitting.selection import Reached
-
-    Rounding = Mapping[str, Sequence[Change]]
-    """The effect of rounding to 8 bits, by policy; empty without rounding."""
-
-BEFORE_ROUNDING: Final = (
-    "All figures except those of 8 bits are from before rounding. The bound does not hold after it."
-)
-"""A warning about the figures of a rounded bundle."""
+    from sordino.study.fitting.card import FitResult, PolicyResult
+    from sordino.study.fitting.selection import Tradeoff
 
 
-def without_bounds(fitted: Fitted) -> Fitted:
-    """The same without bounds, which hold for unrounded decisions only."""
-    policies = {name: replace(release, bounds={}) for name, release in fitted.policies.items()}
-    return replace(fitted, joint={}, policies=policies)
-
-
-def bundle_card(fitted: Fitted, rounded: Rounding) -> dict[str, Any]:
-    """The card of the bundle, with the effect of rounding if there is one."""
-    card = fitted.card()
-    if not rounded:
-        return card
-    changes = {
-        name: {
-            change.secret: {
-                "auc": round(change.rounded.value, 4),
-                "unrounded": round(change.full.value, 4),
-            }
-            for change in secrets
-        }
-        for name, secrets in rounded.items()
-    }
-    return card | {"rounded": changes, "how": f"{card['how']} {BEFORE_ROUNDING}"}
-
-
-def write_report(fitted: Fitted, folder: Path, rounded: Rounding) -> None:
+def write_report(fitted: FitResult, folder: Path) -> None:
     """Write all estimates on test speakers, and the card."""
     import pandas as pd
 
@@ -61,20 +27,20 @@ def write_report(fitted: Fitted, folder: Path, rounded: Rounding) -> None:
         release.estimates.assign(condition=f"policy={name}")
         for name, release in fitted.policies.items()
     ]
-    estimates = pd.concat([*tables, fitted.together], ignore_index=True)
+    estimates = pd.concat([*tables, fitted.combined], ignore_index=True)
     storage.write(folder / "estimates.csv", csv(estimates))
-    write_json(str(folder / "card.json"), bundle_card(fitted, rounded))
+    write_json(str(folder / "card.json"), fitted.card())
 
 
-def print_results(fitted: Fitted, terminal: Console) -> None:
+def print_results(fitted: FitResult, terminal: Console) -> None:
     """Print tables and verdicts for the terminal."""
     for name, release in fitted.policies.items():
         if release.validation:
             title = f"{name}: validation speakers"
             terminal.print(_table(title, release.validation, release.budget))
-        if release.measured:
+        if release.test:
             title = f"{name}: test speakers"
-            terminal.print(_table(title, release.measured, release.budget, _bound(release)))
+            terminal.print(_table(title, release.test, release.budget, _bound(release)))
         unlabelled = [
             f"{secret} is hidden but not labelled: it could not be checked."
             for secret in release.unlabelled
@@ -83,11 +49,12 @@ def print_results(fitted: Fitted, terminal: Console) -> None:
     _print_plain((*_joint_lines(fitted), f"Commercial use: {fitted.commercial_use}."), terminal)
 
 
-def print_rounding(rounded: Rounding, terminal: Console) -> None:
+def print_rounding(fitted: FitResult, terminal: Console) -> None:
     """Print one line per policy and secret, and a warning about all other figures."""
     from sordino.report.tables import number
+    from sordino.study.fitting.card import BEFORE_ROUNDING
 
-    for name, changes in rounded.items():
+    for name, changes in fitted.rounding.items():
         for change in changes:
             full, rejection = change.full, ": outside its interval, so nothing is written"
             line = (
@@ -96,7 +63,7 @@ def print_rounding(rounded: Rounding, terminal: Console) -> None:
                 f"{'' if change.holds else f'{rejection}: leave --int8 out'}"
             )
             _print_plain((line,), terminal)
-    if rounded:
+    if fitted.rounding:
         _print_plain((BEFORE_ROUNDING,), terminal)
 
 
@@ -106,7 +73,7 @@ def _print_plain(lines: Iterable[str], terminal: Console) -> None:
 
 
 def _table(
-    title: str, results: Sequence[Reached], budget: float | None, caption: str = ""
+    title: str, results: Sequence[Tradeoff], budget: float | None, caption: str = ""
 ) -> Table:
     """Utility and leakage, one row per release; the largest leak is compared with the budget."""
     from rich.table import Table
@@ -127,7 +94,7 @@ def _table(
     return table
 
 
-def _bound(release: Muted) -> str:
+def _bound(release: PolicyResult) -> str:
     """The bound of each secret in one line; empty if there is none."""
     from sordino.report.tables import number
 
@@ -141,12 +108,12 @@ def _bound(release: Muted) -> str:
     return f"No attacker with one vector exceeds an AUC of: {'; '.join(bounds)}."
 
 
-def _joint_lines(fitted: Fitted) -> list[str]:
+def _joint_lines(fitted: FitResult) -> list[str]:
     """Leakage to an attacker with the vectors of one utterance under all policies."""
     from sordino.report.tables import number
 
     lines = []
-    for name, estimates in fitted.all_told().items():
+    for name, estimates in fitted.combined_leaks().items():
         figures = ", ".join(
             f"{secret} {number(estimate.value)}" for secret, estimate in estimates.items()
         )

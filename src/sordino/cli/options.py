@@ -59,7 +59,12 @@ JsonOption = Annotated[
 ]
 CacheOption = Annotated[
     Path,
-    typer.Option("--cache", metavar="PATH", help="Folder of computed features for later runs."),
+    typer.Option(
+        "--cache",
+        metavar="PATH",
+        help="Folder of computed features for later runs.",
+        show_default="~/.cache/sordino",
+    ),
 ]
 BundleArgument = Annotated[
     Path, typer.Argument(metavar="BUNDLE", help="A folder, or a file that ends in .sordino.")

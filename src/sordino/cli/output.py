@@ -55,9 +55,9 @@ def print_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | N
     from rich.table import Table
 
     from sordino.report.tables import number
-    from sordino.study.adaptation.evaluation import COLUMNS, means
+    from sordino.study.adaptation.evaluation import TABLE_FIGURES, mean_figures
 
-    rows = means(guesses)
+    rows = mean_figures(guesses)
     if json:
         figures = {
             f"{release}, {condition}": {
@@ -72,7 +72,7 @@ def print_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | N
     table = Table(title=title, box=SIMPLE_HEAD)
     table.add_column("release", no_wrap=True)
     table.add_column("condition", min_width=18)
-    for name in COLUMNS:
+    for name in TABLE_FIGURES:
         table.add_column(name, justify="right")
     for (release, condition), row in rows.items():
         table.add_row(release, condition, *(number(estimate.value) for estimate in row.values()))

@@ -8,6 +8,7 @@ import io
 import json
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,14 +18,13 @@ from rich.console import Console
 from sordino import cli
 from sordino.cli import fit_results
 from sordino.device.trust import ed25519
-from sordino.export.quantisation import Change
+from sordino.export.quantisation import LeakageChange
 from sordino.metrics import Interval
 from sordino.metrics.bound import Bound
 from sordino.report.estimates import COLUMNS
 from sordino.report.tables import Estimate
-from sordino.study import protocol
-from sordino.study.fitting.card import Fitted, Muted
-from sordino.study.fitting.selection import Reached
+from sordino.study.fitting.card import BEFORE_ROUNDING, FitResult, PolicyResult
+from sordino.study.fitting.selection import Tradeoff
 from tests.device.synthetic_bundles import fitted, preprocess
 from tests.release.synthetic_vectors import POLICY
 from tests.study import synthetic_study
@@ -37,10 +37,8 @@ SAD = (
 @pytest.fixture(scope="module", autouse=True)
 def quickly() -> Iterator[None]:
     """Networks of few epochs, linear attackers, and one draw of five."""
-    deal = protocol.deal
     with synthetic_study.brisk(), warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         warnings.simplefilter("ignore", UserWarning)  # few prototypes
-        patch.setattr(protocol, "deal", lambda *arguments: deal(*arguments)[:1])
         patch.setattr("sordino.attack.QUICK", ("linear",))
         yield
 
@@ -117,23 +115,23 @@ def test_a_policy_ends_in_a_bundle_that_runs(
     assert not (tmp_path / "none.sordino").exists()
 
 
-def output(fit: Fitted, rounded: dict[str, list[Change]]) -> str:
+def output(fit: FitResult) -> str:
     """The text of a fit, on the terminal and in its card."""
     console = Console(file=io.StringIO(), width=200)
     fit_results.print_results(fit, console)
-    fit_results.print_rounding(rounded, console)
+    fit_results.print_rounding(fit, console)
     assert isinstance(console.file, io.StringIO)
-    card = json.dumps(fit_results.bundle_card(fit, rounded))
+    card = json.dumps(fit.card())
     return " ".join(f"{console.file.getvalue()} {card}".split())
 
 
 def test_a_rounded_bundle_has_no_bound() -> None:
     bound, result = Bound(0.11, 0.23, 2, 0.555, 30), Estimate(0.6, 0.5, 0.7, 100, 30, 0.5)
-    reached = tuple(Reached(name, result, {"gender": result}) for name in ("none", "drawn"))
-    release = Muted(
+    reached = tuple(Tradeoff(name, result, {"gender": result}) for name in ("none", "drawn"))
+    release = PolicyResult(
         POLICY, "drawn", None, (), fitted("drawn"), reached, bounds={("gender", ""): bound}
     )
-    fit = Fitted(
+    fit = FitResult(
         preprocess(),
         {"sad": release},
         "mel",
@@ -142,13 +140,14 @@ def test_a_rounded_bundle_has_no_bound() -> None:
         joint={("sad", "gender", ""): bound},
     )
     interval = Interval(0.6, 0.5, 0.7, 100, 30)
-    rounded = {"sad": [Change("gender", interval, interval)]}
-    assert "No attacker with one vector exceeds an AUC of: gender 0.56" in output(fit, {})
-    assert output(fit, {}).count("0.555") == 2
-    text = output(fit_results.without_bounds(fit), rounded)
+    rounded = {"sad": [LeakageChange("gender", interval, interval)]}
+    assert "No attacker with one vector exceeds an AUC of: gender 0.56" in output(fit)
+    assert output(fit).count("0.555") == 2
+    policies = {"sad": replace(release, bounds={})}
+    text = output(replace(fit, policies=policies, joint={}, rounding=rounded))
     assert "0.555" not in text
     assert "exceeds an AUC" not in text
-    assert text.count(fit_results.BEFORE_ROUNDING) == 2
+    assert text.count(BEFORE_ROUNDING) == 2
     assert '"rounded": {"sad": {"gender": {"auc": 0.6, "unrounded": 0.6}}}' in text
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from sordino import attack, cli
 from sordino.cli.verbs.reproduce import TERMINAL_ROWS, print_feng2021
-from sordino.study.protocol import summary
+from sordino.study.run_record import summary
 from tests.study import synthetic_study
 from tests.study.synthetic_study import Made
 from tests.study.test_units import times

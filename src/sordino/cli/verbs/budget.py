@@ -17,7 +17,9 @@ app = typer.Typer(no_args_is_help=True)
 CountArgument = Annotated[
     Path,
     typer.Argument(
-        metavar="PATH", help="The file of the count; default: that of `sordino release`."
+        metavar="PATH",
+        help="The file of the count; default: that of `sordino release`.",
+        show_default=False,
     ),
 ]
 ReasonOption = Annotated[
@@ -50,7 +52,7 @@ def show(path: CountArgument = STATE / "budget", json: JsonOption = None) -> Non
             {
                 "path": str(path),
                 "day": str(count.day),
-                "used": str(count.used),
+                "used": str(count.last_day),
                 "released": count.spent,
                 "today": str(today),
                 "released_today": now.spent,
@@ -64,9 +66,9 @@ def show(path: CountArgument = STATE / "budget", json: JsonOption = None) -> Non
             "are spent"
         )
     )
-    if now.used > today:
+    if now.last_day > today:
         print(
-            f"The clock was ahead: the next budget begins after {now.used}, or with `sordino "
+            f"The clock was ahead: the next budget begins after {now.last_day}, or with `sordino "
             "budget reset`."
         )
 

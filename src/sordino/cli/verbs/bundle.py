@@ -107,7 +107,8 @@ def verify(
     """
     from sordino.cli.trust import trust_from
     from sordino.device import Bundle, read
-    from sordino.device.trust.signature import described, report
+    from sordino.device.trust.signature import describe as describe_signature
+    from sordino.device.trust.signature import report
 
     trust = trust_from(trusted, revoked, None)
     if trust is None or not bundle.exists():
@@ -131,7 +132,7 @@ def verify(
             },
         )
     if json != "-":
-        verdict = f"not verified: {reason}" if reason else described(content, True)
+        verdict = f"not verified: {reason}" if reason else describe_signature(content, True)
         print_lines([f"{bundle}: {verdict}"])
     if reason:
         raise typer.Exit(NOT_VERIFIED)
@@ -204,7 +205,7 @@ def describe(bundle: Bundle, file: str) -> list[RenderableType]:
     from rich.text import Text
 
     from sordino.device.onnx.model import rounds_inputs
-    from sordino.device.trust.signature import described
+    from sordino.device.trust.signature import describe as describe_signature
     from sordino.policy import explain
 
     card = {"name": file, "commercial_use": NO_LICENCE, **bundle.card}
@@ -214,7 +215,7 @@ def describe(bundle: Bundle, file: str) -> list[RenderableType]:
         if value not in ([], {}, None):
             label = Text(printable(name.replace("_", " ")), style="bold")
             grid.add_row(label, Text("\n".join(_lines(value))))
-    parts: list[RenderableType] = [title, Text(printable(described(bundle))), grid]
+    parts: list[RenderableType] = [title, Text(printable(describe_signature(bundle))), grid]
     for entry in bundle.policies.values():
         line = f"{entry.name}: {entry.family}, {entry.width} numbers per utterance"
         lines = [*explain(entry.policy), f"Hash: {entry.policy.digest}"]

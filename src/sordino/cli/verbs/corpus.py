@@ -18,7 +18,7 @@ from sordino.cli.output import warn, write_json
 from sordino.cli.terminal import Console
 from sordino.corpora.checks.check import Count
 from sordino.corpora.checks.published import FENG2021_EMOTIONS
-from sordino.corpora.checks.recordings import SHOWN, Bad, Recordings, opened
+from sordino.corpora.checks.recordings import MAX_LISTED, Bad, Recordings, check_recordings
 
 DIFFERS = 1
 
@@ -72,7 +72,7 @@ def check(
     wrong = corpora.check.differences(counts, partial)
     failed = corpora.check.is_wrong(wrong, published)
     doubt = published.doubt if published and wrong else ""
-    recordings = opened(loaded)
+    recordings = check_recordings(loaded)
     bad = [replace(recording, file=_relative(recording.file, path)) for recording in recordings.bad]
     missing = {recording.file for recording in recordings.bad}
     present = (
@@ -140,10 +140,10 @@ def _show_recordings(console: Console, recordings: Recordings, bad: Sequence[Bad
         )
     if recordings.files and not bad:
         console.print(f"{recordings.files} recording(s) opened, all usable")
-    for recording in bad[:SHOWN]:
+    for recording in bad[:MAX_LISTED]:
         console.print(escape(str(recording)), soft_wrap=True)
     if bad:
-        hidden = max(0, len(bad) - SHOWN)
+        hidden = max(0, len(bad) - MAX_LISTED)
         note = f", {hidden} more than shown: --json lists all" if hidden else ""
         console.print(
             f"{len(bad)} utterance(s) of {recordings.files} recording(s) cannot be used{note}",

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from sordino.cli.fit_results import (
-    bundle_card,
-    print_results,
-    print_rounding,
-    without_bounds,
-    write_report,
-)
+from sordino.cli.fit_results import print_results, print_rounding, write_report
 from sordino.cli.keys import (
     BundleVersionOption,
     ExpiresOption,
@@ -36,14 +29,11 @@ from sordino.cli.options import (
     attacker_families,
     corpora_from,
 )
-from sordino.cli.output import console, write_json
-from sordino.progress import printable
+from sordino.cli.output import console, print_lines, write_json
 
 if TYPE_CHECKING:
-    from sordino.cli.fit_results import Rounding
-    from sordino.corpora.table import Corpus
     from sordino.policy import Policy
-    from sordino.study.fitting.card import Fitted
+    from sordino.study.fitting.card import FitResult
 
 NONE_WITHIN: Final = 1
 """The exit status if no release is within the budget of some policy."""
@@ -110,38 +100,32 @@ def fit(
     from sordino.study.fitting import fit as study
 
     check_signing(sign, bundle_version, expires)
-    recordings, policies = corpora_from(corpus), _policies(policy)
     fitted = study.fit(
-        recordings,
-        policies,
+        corpora_from(corpus),
+        _policies(policy),
         features=features,
         budget=budget,
         options=replace(study.OPTIONS, families=attacker_families(attackers), seed=seed),
+        int8=int8,
         cache=cache,
         jobs=jobs,
     )
-    rounded = _rounded(fitted, recordings, features, cache, jobs) if int8 and fitted.within else {}
-    fitted = without_bounds(fitted) if rounded else fitted
     signature = "not written"
-    ships = fitted.within and all(
-        change.holds for changes in rounded.values() for change in changes
-    )
-    if ships:
-        _write(fitted, out, rounded)
+    if fitted.ships:
+        _write(fitted, out)
         signature = sign_bundle(out, sign, bundle_version, expires)
     if report:
-        write_report(fitted, report, rounded)
+        write_report(fitted, report)
     if json:
-        state = {"bundle": str(out) if ships else None, "signature": signature}
-        write_json(json, bundle_card(fitted, rounded) | state)
+        state = {"bundle": str(out) if fitted.ships else None, "signature": signature}
+        write_json(json, fitted.card() | state)
     if json != "-":
         terminal = console()
         print_results(fitted, terminal)
-        print_rounding(rounded, terminal)
-        if ships:
-            typer.echo(f"The bundle is {signature}.")
-            typer.echo(printable(str(out)))
-    if not ships:
+        print_rounding(fitted, terminal)
+        if fitted.ships:
+            print_lines([f"The bundle is {signature}.", str(out)])
+    if not fitted.ships:
         raise typer.Exit(NONE_WITHIN)
 
 
@@ -159,27 +143,7 @@ def _policies(files: list[Path]) -> dict[str, Policy]:
     return {name: read(file) for name, file in zip(names, files, strict=True)}
 
 
-def _rounded(fitted: Fitted, recordings: Corpus, features: str, cache: Path, jobs: int) -> Rounding:
-    """The effect of rounding to 8 bits by policy: the release of the first draw is written and
-    attacked with and without it.
-    """
-    from sordino.corpora import split
-    from sordino.export.quantisation import rounding
-    from sordino.study import protocol
-    from sordino.study.fitting.fit import OPTIONS
-
-    emotions = next(iter(fitted.policies.values())).policy.emotions
-    corpus = recordings.with_emotions(emotions)
-    x = protocol.vectors(features, recordings, emotions, cache, jobs)
-    parts = split.three_party(corpus, fitted.seed)
-    compare = partial(rounding, features=fitted.features, scale=OPTIONS.scale, seed=fitted.seed)
-    return {
-        name: compare(x, corpus, parts, release.policy, release.family)
-        for name, release in fitted.policies.items()
-    }
-
-
-def _write(fitted: Fitted, out: Path, rounded: Rounding) -> None:
+def _write(fitted: FitResult, out: Path) -> None:
     """Write the bundle, with 8 bits if rounding was measured."""
     from sordino import export
 
@@ -193,7 +157,7 @@ def _write(fitted: Fitted, out: Path, rounded: Rounding) -> None:
         fitted.preprocess,
         releases,
         features=fitted.features,
-        card=bundle_card(fitted, rounded),
-        int8=bool(rounded),
+        card=fitted.card(),
+        int8=bool(fitted.rounding),
         seed=fitted.seed,
     )

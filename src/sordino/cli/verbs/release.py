@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sordino.device import Bundle, DailyBudget, Released, Result, Runtime
-    from sordino.device.table import Lines, Whole
+    from sordino.device.table import GrowingTable, WholeTable
 
 FilesArgument = Annotated[
     list[str] | None,
@@ -123,9 +123,9 @@ def release(
     id_key = None if paths else secrets.randbits(128) if endless else key
     column = table.FILE if paths else table.UTTERANCE
     rows = (
-        table.Lines(out, runtime.width, column)
+        table.GrowingTable(out, runtime.width, column)
         if endless and kind == ".csv"
-        else table.Whole(out, column, by_name=opaque)
+        else table.WholeTable(out, column, by_name=opaque)
     )
     try:
         for recording, result in _results(runtime, files or (), microphone, raw):
@@ -152,10 +152,10 @@ def _budget(bundle: Bundle, path: Path | None) -> DailyBudget | None:
 
 def _draw_key(bundle: Bundle, policy: str | None, number: int | None) -> int:
     """The key of random draws under a policy, from a number or from the stored key."""
-    from sordino.device.key import kept, of_policy
+    from sordino.device.key import of_policy, read_or_create
 
     if number is None:
-        number = kept(STATE.expanduser() / "key")
+        number = read_or_create(STATE.expanduser() / "key")
     return of_policy(number, policy or next(iter(bundle.policies)))
 
 
@@ -174,7 +174,11 @@ class _Report:
     """The reasons of utterances without a vector, by recording."""
 
     def add(
-        self, recording: str, result: Released | str, rows: Lines | Whole, id_key: int | None
+        self,
+        recording: str,
+        result: Released | str,
+        rows: GrowingTable | WholeTable,
+        id_key: int | None,
     ) -> None:
         """Write a vector to the table, named by an opaque id if there is a key for it, or print
         the reason why there is none.
@@ -195,14 +199,14 @@ class _Report:
 
     def write(self, count: int, json: str | None) -> None:
         """Print the number of vectors; optionally write JSON."""
-        from sordino.device.trust.signature import described, report
+        from sordino.device.trust.signature import describe, report
 
         if json != "-":
             withheld = sum(map(Counter.total, self.withheld.values()))
             vectors = "vector" if count == 1 else "vectors"
             line = (
                 f"{self.out}: {count} {vectors} released, {withheld} withheld, under policy "
-                f"{self.policy} ({described(self.bundle, self.verified)})"
+                f"{self.policy} ({describe(self.bundle, self.verified)})"
             )
             print(printable(line))
         if json:
@@ -249,10 +253,11 @@ def _stream(
     runtime: Runtime, name: str, rate: int, blocks: Iterator[NDArray[np.float32]]
 ) -> Iterator[tuple[str, Released | str]]:
     from sordino.device import Stream
-    from sordino.device.sound.stream import RATES
+    from sordino.device.sound.stream import STREAM_RATES
 
-    if not RATES[0] <= rate <= RATES[1]:
-        raise AudioError(f"{name}: {rate} Hz, expected {RATES[0]} to {RATES[1]}: resample it first")
+    lowest, highest = STREAM_RATES
+    if not lowest <= rate <= highest:
+        raise AudioError(f"{name}: {rate} Hz, expected {lowest} to {highest}: resample it first")
     stream = Stream(runtime, rate)
     for block in blocks:
         yield from ((name, _vector_or_reason(result)) for result in stream.push(block))

@@ -82,7 +82,7 @@ TERMINAL_ROWS = {
         "AUC, gender": "semi-informed gender auc",
     },
 }
-"""The rows on the terminal: heading, label, and name in `sordino.study.protocol.summary`."""
+"""The rows on the terminal: heading, label, and name in `sordino.study.run_record.summary`."""
 
 
 @app.callback()
@@ -154,9 +154,9 @@ def jaiswal2020(
         --only audio-activation --out jaiswal2020
     """
     from sordino.study import jaiswal2020 as study
-    from sordino.study.jaiswal2020.variants import Options
+    from sordino.study.jaiswal2020.variants import JaiswalOptions
 
-    options = Options(
+    options = JaiswalOptions(
         families=attacker_families(attackers), normalise=normalise, seeds=seeds, seed=seed
     )
     estimates = study.reproduce(
@@ -198,7 +198,7 @@ def print_feng2021(estimates: pd.DataFrame, out: Path, json: str | None) -> None
     """Print means over the three policies and the path of the report; optionally write all means
     as JSON.
     """
-    from sordino.study.protocol import summary
+    from sordino.study.run_record import summary
 
     means = summary(estimates)
     if json:
