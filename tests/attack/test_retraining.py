@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
+from sordino import columns as contract
 from sordino import metrics
 from sordino.attack import QUICK, retrain, retraining
-from sordino.attack import columns as guesses
 from sordino.attack.splits import crossfit
 from sordino.errors import AttackError
 from tests.attack.synthetic_voices import people
@@ -131,7 +131,7 @@ def test_every_tested_row_is_guessed_once_by_each_family_and_no_other_is() -> No
     assert set(found.guesses["attacker"]) == set(QUICK)
     for _, table in found.guesses.groupby("attacker"):
         assert sorted(table["row"]) == test.tolist()
-    assert list(found.guesses.columns) == list(guesses.COLUMNS)
+    assert list(found.guesses.columns) == list(contract.VECTOR_PREDICTIONS)
     assert (found.guesses["truth"] == gender[found.guesses["row"]]).all()
     for table in (found.guesses, found.patient):
         assert (table["speaker"] == speaker[table["row"]]).all()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sordino.report.estimates import COLUMNS
+from sordino.report import COLUMNS
 from sordino.study import compare
 from tests.study import synthetic_study
 from tests.study.synthetic_study import SMALL, Made

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from sordino import metrics
 from sordino.attack.attackers.families import QUICK, scores
-from sordino.attack.columns import COLUMNS
 from sordino.attack.secret import Secret
 from sordino.attack.selection import guess
 from sordino.attack.significance.permutation_test import labels
 from sordino.attack.splits import Plan, Side
+from sordino.columns import VECTOR_PREDICTIONS
 from sordino.errors import AttackError
 from sordino.types import Rows
 
@@ -70,7 +70,7 @@ def patient(guesses: pd.DataFrame, k: int | None = 20, seed: int = 0) -> pd.Data
         **kept, score=("score", "mean"), k=("score", "size")
     ).reset_index()
     table["prediction"] = (table["score"] > 0).astype(np.intp)
-    return table[list(COLUMNS)]
+    return table[list(VECTOR_PREDICTIONS)]
 
 
 def means(x: NDArray[np.floating[Any]], group: Rows) -> tuple[NDArray[np.float64], Rows]:

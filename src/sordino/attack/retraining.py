@@ -35,7 +35,7 @@ numbers.
 
 @dataclass(frozen=True)
 class Retrained:
-    """Guesses of tested rows (`guesses.COLUMNS`)."""
+    """Guesses of tested rows (`columns.VECTOR_PREDICTIONS`)."""
 
     guesses: pd.DataFrame
     """One row an utterance and family."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from sordino.attack.attackers.families import FULL, QUICK
 from sordino.attack.attackers.ignorant import RiskAttacker, RiskFitter
 from sordino.attack.attackers.kernels import known_families
 from sordino.attack.release_audit import Scene
+from sordino.columns import RELEASE_PREDICTIONS
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
 from sordino.define import GENDERS, ROLES
@@ -21,36 +22,10 @@ from sordino.errors import AttackError
 from sordino.policy import Policy
 from sordino.release.protocol import Release
 
-COLUMNS: Final = {
-    "release": "name of the release",
-    "required": "the policy's required emotion",
-    "knowledge": "what the attacker knows",
-    "attacker": "family of the attacker; risk-model for the ignorant one; of patient ones how they pool; empty for "
-    "detail",
-    "best": "whether it had the highest AUC in cross-validation on its own speakers, never on test speakers",
-    "target": "emotion, gender, age, speaker, sensitive-vs-neutral, required-vs-rest, membership, intensity or "
-    "reconstruction",
-    "k": "how many utterances of one speaker a patient attacker sees, else 1",
-    "draw": "which three-party split",
-    "row": "place of the utterance in the corpus",
-    "corpus": "its corpus",
-    "speaker": "its speaker",
-    "gender": "its speaker's gender: 0 female, 1 male, -1 unknown",
-    "role": "its true role: 0 neutral, 1 required, 2 sensitive",
-    "truth": "the secret: the role, the gender, 1 for sensitive, 1 for a speaker that the release was fitted on or who "
-    "is older than the median, the intensity; of speakers one row a claim of who it is, 1 where it "
-    "is true; for "
-    "reconstruction see `attack.detail`",
-    "before": "for emotion: what the attacker says of the original utterance",
-    "prediction": "what it says of the released one",
-    "score": "how sure it is of the second value of a secret with two",
-}
-"""The columns of an audit's predictions, from which every figure is computed."""
-
 
 @dataclass(frozen=True)
 class Attacked:
-    """One row an utterance, attacker and target (`COLUMNS`), and how they came about."""
+    """The predictions (`columns.RELEASE_PREDICTIONS`) and the configuration of an audit."""
 
     predictions: pd.DataFrame
     config: Mapping[str, Any]
@@ -149,7 +124,8 @@ def _attacked(
         "chosen": scene.chosen,
     }
     return Attacked(
-        table[list(COLUMNS)], config | ({"unlabelled": list(unlabelled)} if unlabelled else {})
+        table[list(RELEASE_PREDICTIONS)],
+        config | ({"unlabelled": list(unlabelled)} if unlabelled else {}),
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sordino.attack import columns
+from sordino import columns
 from sordino.attack.attackers.kernels import Scores
 from sordino.attack.secret import Secret
 from sordino.attack.significance import permutation_test
@@ -30,7 +30,7 @@ def guess(
     applied: Sequence[Scores] | None = None,
     every: bool = False,
 ) -> pd.DataFrame:
-    """Each family's guesses of the measured rows (`guesses.COLUMNS`), by the setting that did best
+    """Each family's guesses of the measured rows (`columns.VECTOR_PREDICTIONS`), by the setting that did best
     on the other sides.
 
     `best` marks the guesses of the best of all families. `applied` are the same attackers' scores
@@ -63,7 +63,7 @@ def guess(
                 "side": side,
             }
             tables.append(pd.DataFrame({**of, **said, "attacker": family, "best": chosen == best}))
-    return pd.concat(tables, ignore_index=True)[list(columns.COLUMNS)]
+    return pd.concat(tables, ignore_index=True)[list(columns.VECTOR_PREDICTIONS)]
 
 
 def guess_whole(secret: Secret, plan: Plan, heard: Sequence[Scores]) -> pd.DataFrame:
@@ -72,7 +72,7 @@ def guess_whole(secret: Secret, plan: Plan, heard: Sequence[Scores]) -> pd.DataF
     """
     whole = [said for said in heard if said.whole]
     if not whole:
-        return pd.DataFrame(columns=[*columns.COLUMNS])
+        return pd.DataFrame(columns=[*columns.VECTOR_PREDICTIONS])
     first = secret.first
     people = Secret(
         secret.name, secret.values[first], secret.classes, np.arange(len(first)), within=False

@@ -61,7 +61,7 @@ class Audited:
     secret: Secret
     decision: permutation_test.Decision
     guesses: pd.DataFrame
-    """One row an utterance and attacker (`attack.guesses.COLUMNS`), of the table and of its
+    """One row an utterance and attacker (`columns.VECTOR_PREDICTIONS`), of the table and of its
     reference (`release`), by who saw releases, by who sees several utterances of a speaker, and
     where a reference of the same width was given, by who never saw a release (`knowledge`).
     """

@@ -124,7 +124,7 @@ def tell_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | No
     from rich.table import Table
 
     from sordino.report.tables import number
-    from sordino.study.adaptation.evaluation import COLUMNS, means
+    from sordino.study.adaptation.evaluation import MEASURES, means
 
     found = means(guesses)
     if json:
@@ -140,7 +140,7 @@ def tell_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | No
     shown = Table(title=title, box=SIMPLE_HEAD)
     shown.add_column("release", no_wrap=True)
     shown.add_column("condition", min_width=18)
-    for name in COLUMNS:
+    for name in MEASURES:
         shown.add_column(name, justify="right")
     for (release, condition), row in found.items():
         shown.add_row(release, condition, *(number(one.value) for one in row.values()))

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from sordino.report.estimates import COLUMNS, headline, measure, pooled
+from sordino.columns import ESTIMATES as COLUMNS
+from sordino.report.estimates import headline, measure, pooled
 from sordino.report.page import Card, Page, Picture, Section, Terms, Text
 from sordino.report.record import versions
 from sordino.report.release_page import csv, write

@@ -14,32 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sordino import metrics
+from sordino.columns import ESTIMATES
 from sordino.define import ROLES, Knowledge, Role
 from sordino.types import Statistic
-
-COLUMNS: Final = (
-    "study",
-    "corpus",
-    "features",
-    "release",
-    "condition",
-    "required",
-    "knowledge",
-    "attacker",
-    "target",
-    "metric",
-    "group",
-    "k",
-    "split",
-    "seed",
-    "value",
-    "low",
-    "high",
-    "n",
-    "speakers",
-    "chance",
-)
-"""The contract of `estimates.csv`; a cell is empty where its column does not apply."""
 
 DETAIL: Final = ("intensity", "reconstruction")
 
@@ -65,7 +42,7 @@ class Figure:
 def measure(
     predictions: Table, *, study: str = "", features: str = "", seed: int = 0, alone: bool = True
 ) -> Table:
-    """The estimates that follow from predictions (`sordino.attack.COLUMNS`), in the columns of the
+    """The estimates that follow from predictions (`columns.RELEASE_PREDICTIONS`), in the columns of the
     contract.
 
     For every release, required emotion, level of knowledge and target there is one headline row a
@@ -91,7 +68,7 @@ def measure(
         study=study, features=features, seed=seed, condition=""
     )
     estimates["k"] = estimates["k"].where(estimates["knowledge"] == str(Knowledge.PATIENT), "")
-    return estimates[list(COLUMNS)].reset_index(drop=True)
+    return estimates[list(ESTIMATES)].reset_index(drop=True)
 
 
 def pooled(

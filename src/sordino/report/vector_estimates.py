@@ -21,8 +21,8 @@ from sordino.attack.secret import Secret
 from sordino.attack.selection import BEST
 from sordino.attack.utility_probes import Detail
 from sordino.attack.vector_audit import REFERENCE, RELEASED, Audited
+from sordino.columns import ESTIMATES
 from sordino.define import Knowledge
-from sordino.report.estimates import COLUMNS
 from sordino.types import Statistic
 
 RATES: Final = (0.01, 0.001)
@@ -62,7 +62,7 @@ def estimates(
         int(k) if k and k == k else "" for k in made.get("k", pd.Series("", index=made.index))
     ]
     words = {"group": "", "attacker": "", "k": "", "condition": ""}
-    return made.reindex(columns=list(COLUMNS)).astype(dict.fromkeys(words, object)).fillna(words)
+    return made.reindex(columns=list(ESTIMATES)).astype(dict.fromkeys(words, object)).fillna(words)
 
 
 def _people(people: People) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ import pytest
 
 from sordino import cli, memory
 from sordino.attack import FULL, QUICK
-from sordino.report.estimates import COLUMNS
+from sordino.report import COLUMNS
 from tests.attack.test_vector_audit import table
 
 

@@ -20,7 +20,7 @@ from sordino.device.trust import ed25519
 from sordino.export.quantisation import Change
 from sordino.metrics import Interval
 from sordino.metrics.bound import Bound
-from sordino.report.estimates import COLUMNS
+from sordino.report import COLUMNS
 from sordino.report.tables import Estimate
 from sordino.study import protocol
 from sordino.study.fitting.card import Fitted, Muted

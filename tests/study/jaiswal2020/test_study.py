@@ -15,7 +15,7 @@ from sordino.corpora.dimensions import levels
 from sordino.corpora.table import Corpus, checksums
 from sordino.errors import CorpusError, ReleaseError, SplitError, StudyError
 from sordino.nn.multimodal import Shape
-from sordino.report.estimates import COLUMNS
+from sordino.report import COLUMNS
 from sordino.study import jaiswal2020
 from sordino.study.jaiswal2020 import grid, tables
 from sordino.study.jaiswal2020.estimates import CONTROL, NULL, ON_D1, _bounds, measure

@@ -32,7 +32,7 @@ from sordino.types import Vectors
 PATIENCE: Final = 20
 """Utterances of one speaker that the patient attacker sees."""
 
-COLUMNS: Final = {
+MEASURES: Final = {
     "F1 required": ("f1", Role.REQUIRED, Knowledge.IGNORANT),
     "U required": ("unchanged", Role.REQUIRED, Knowledge.IGNORANT),
     "U neutral": ("unchanged", Role.NEUTRAL, Knowledge.IGNORANT),
@@ -186,7 +186,7 @@ def estimated(guesses: pd.DataFrame, study: str, features: str, seed: int) -> pd
 
 
 def means(guesses: pd.DataFrame) -> dict[tuple[str, str], dict[str, Estimate]]:
-    """Of each release and condition the figures of `COLUMNS`, means over policies, with intervals
+    """Of each release and condition the figures of `MEASURES`, means over policies, with intervals
     over speakers.
     """
     found: dict[tuple[str, str], dict[str, Estimate]] = {}
@@ -197,7 +197,7 @@ def means(guesses: pd.DataFrame) -> dict[tuple[str, str], dict[str, Estimate]]:
             name: look(metric, release, "", group, knowledge=knowledge, k=PATIENCE)
             if knowledge == Knowledge.PATIENT
             else look(metric, release, "", group, knowledge=knowledge)
-            for name, (metric, group, knowledge) in COLUMNS.items()
+            for name, (metric, group, knowledge) in MEASURES.items()
         }
     return found
 

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from sordino import metrics
 from sordino.attack import Null
+from sordino.columns import ESTIMATES
 from sordino.corpora.dimensions import LEVELS
 from sordino.define import GENDERS, Knowledge
 from sordino.metrics.bound import bound, identified
-from sordino.report.estimates import COLUMNS, bounded
+from sordino.report.estimates import bounded
 from sordino.types import Statistic
 
 STUDY: Final = "jaiswal2020"
@@ -40,7 +41,7 @@ KEYS: Final = ["features", "task", "release", "condition"]
 def measure(
     guesses: pd.DataFrame, units: Mapping[str, Any], people: pd.DataFrame, corpus: str, seed: int
 ) -> pd.DataFrame:
-    """The estimates that follow from guesses (`jaiswal2020.units.COLUMNS`), in the columns of the
+    """The estimates that follow from guesses (`columns.EMBEDDING_PREDICTIONS`), in the columns of the
     contract.
 
     `people` has `speaker` and `gender` (0 female, 1 male, -1 unknown) of each utterance; `units`
@@ -66,7 +67,9 @@ def measure(
     estimates = pd.DataFrame(lines).assign(study=STUDY, corpus=corpus, seed=seed)
     words = {"group": "", "attacker": "", "k": ""}
     return (
-        estimates.reindex(columns=list(COLUMNS)).astype(dict.fromkeys(words, object)).fillna(words)
+        estimates.reindex(columns=list(ESTIMATES))
+        .astype(dict.fromkeys(words, object))
+        .fillna(words)
     )
 
 

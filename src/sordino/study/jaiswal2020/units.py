@@ -19,30 +19,17 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from sordino.checkpoints import Finished
+from sordino.columns import EMBEDDING_PREDICTIONS
 from sordino.study.checkpoints import gathered
 from sordino.study.jaiswal2020.inputs import Material
 from sordino.study.jaiswal2020.protocol import Scene
 from sordino.study.jaiswal2020.variant_run import Lesson
 from sordino.study.jaiswal2020.variants import STREAMS, Options, Variant
 
-COLUMNS: Final = {
-    "features": "audio, text or both",
-    "task": "the primary task",
-    "release": "name of the embedding",
-    "condition": "what a sweep varies",
-    "asked": "emotion, leakage, privacy, privacy-d1, patient, membership, control, verification or decision",
-    "attacker": "family of the attacker; empty for what the network itself says",
-    "draw": "the tested fold, and the seed where there are several",
-    "row": "place of the utterance in the corpus",
-    "truth": "the secret, or the class of the primary task",
-    "prediction": "what is said of the utterance",
-    "score": "how sure of the second value of a secret with two",
-    "k": "utterances that the score is pooled over",
-}
-"""The columns of the guesses, from which every figure is computed."""
-
 TYPES: Final = dict.fromkeys(("row", "truth", "prediction", "k"), int) | {"score": float}
-NOTHING: Final = pd.DataFrame({name: pd.Series(dtype=TYPES.get(name, str)) for name in COLUMNS})
+NOTHING: Final = pd.DataFrame(
+    {name: pd.Series(dtype=TYPES.get(name, str)) for name in EMBEDDING_PREDICTIONS}
+)
 """The guesses of a unit that could not be fitted."""
 
 
@@ -66,7 +53,7 @@ def guesses(
     options: Options,
     jobs: int = 0,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """All guesses of all units (`COLUMNS`), and how each unit came about; finished ones are read
+    """All guesses of all units (`EMBEDDING_PREDICTIONS`), and how each unit came about; finished ones are read
     from `folder`.
     """
     units = {
@@ -87,7 +74,7 @@ def guesses(
         )
         return found
 
-    return gathered(keys, compute, folder, "networks and attackers", COLUMNS)
+    return gathered(keys, compute, folder, "networks and attackers", EMBEDDING_PREDICTIONS)
 
 
 def _key(material: str, scene: Scene, options: Options) -> str:
@@ -115,4 +102,4 @@ def _one_unit(unit: Unit, material: Material, scene: Scene, options: Options) ->
         "release": unit.variant.release,
         "condition": unit.variant.condition,
     }
-    return unit.name, table.assign(**variant)[list(COLUMNS)], lesson.record
+    return unit.name, table.assign(**variant)[list(EMBEDDING_PREDICTIONS)], lesson.record
