@@ -30,8 +30,8 @@ def guess(
     applied: Sequence[Scores] | None = None,
     every: bool = False,
 ) -> pd.DataFrame:
-    """Each family's guesses of the measured rows (`columns.VECTOR_PREDICTIONS`), by the setting that did best
-    on the other sides.
+    """Each family's guesses of the measured rows (`columns.VECTOR_PREDICTIONS`), by the setting
+    that did best on the other sides.
 
     `best` marks the guesses of the best of all families. `applied` are the same attackers' scores
     of other vectors, by which they are not chosen. With `every`, rows of sides that are not
