@@ -17,10 +17,11 @@ from sordino.define import Knowledge, Role
 from sordino.features import CACHE
 from sordino.release import FITTERS, WHAT
 from sordino.report import figures, glossary, release_page
+from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.estimates import bounded, measure, pooled
 from sordino.report.figures import Panel, Point
 from sordino.report.page import Page, Picture, Section, Terms, Text, settings
-from sordino.report.tables import Cell, Estimate, Estimates, Table, number, with_interval
+from sordino.report.tables import Cell, Table, number, with_interval
 from sordino.report.verdict import NONE
 from sordino.study import protocol
 from sordino.study.feng2021.report import LEAKAGE, UTILITY
@@ -132,22 +133,19 @@ def page(
         ]
         for keep in KEPT
     ]
-    front = figures.front(panels, shown, way=way if len(way) > 2 else ())
+    front = figures.front(panels, shown, line=way if len(way) > 2 else ())
     drawn = estimates[estimates["metric"] == "bound_auc"]
     sections = [
         Section("Utility against leakage", [Picture(front, _FRONT)]),
         Section("Every release", [table(look), Text(_TABLE)]),
-        Section("Who knows more, or sees more", [release_page.knows_more(look)]),
+        Section("Who knows more, or sees more", [release_page.stronger_attackers(look)]),
         *(
             [Section("What no attacker exceeds", [Text(_BOUND), bounds(drawn)])]
             if len(drawn)
             else []
         ),
         Section("What each is", [Terms([(name, WHAT.get(name, name)) for name in look.releases])]),
-        Section(
-            "How to read this page",
-            [Terms((*glossary.READING, *glossary.MEASURES)), *map(Text, glossary.UNTESTED)],
-        ),
+        glossary.section(),
         Section(
             "How it was run",
             [

@@ -21,7 +21,7 @@ from sordino.export.quantisation import Change
 from sordino.metrics import Interval
 from sordino.metrics.bound import Bound
 from sordino.report import COLUMNS
-from sordino.report.tables import Estimate
+from sordino.report.estimate_table import Estimate
 from sordino.study import protocol
 from sordino.study.fitting.card import Fitted, Muted
 from sordino.study.fitting.selection import Reached

@@ -18,7 +18,7 @@ from sordino.corpora.checks.licences import commercial_use
 from sordino.errors import PolicyError
 from sordino.policy import Budget, Policy
 from sordino.release import Drawn, NetworkRelease
-from sordino.report.tables import Estimate
+from sordino.report.estimate_table import Estimate
 from sordino.study import protocol
 from sordino.study.fitting import fit, selection
 from sordino.study.fitting.card import Fitted

@@ -23,10 +23,10 @@ from sordino.define import Knowledge, Role
 from sordino.policy import Policy
 from sordino.release.protocol import Readable, Release
 from sordino.release.training_rows import sensitive_or_neutral
+from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.estimates import measure, pooled
 from sordino.report.record import settled, versions
 from sordino.report.release_page import csv
-from sordino.report.tables import Estimate, Estimates
 from sordino.types import Vectors
 
 PATIENCE: Final = 20
@@ -178,7 +178,7 @@ def estimated(guesses: pd.DataFrame, study: str, features: str, seed: int) -> pd
     """The headline estimates of every condition, in the columns of `estimates.csv`."""
     tables = [
         measure(
-            of.drop(columns="condition"), study=study, features=features, seed=seed, alone=False
+            of.drop(columns="condition"), study=study, features=features, seed=seed, breakdown=False
         ).assign(condition=condition)
         for condition, of in guesses.groupby("condition", sort=False)
     ]
@@ -192,7 +192,7 @@ def means(guesses: pd.DataFrame) -> dict[tuple[str, str], dict[str, Estimate]]:
     found: dict[tuple[str, str], dict[str, Estimate]] = {}
     for key, of in guesses.groupby(["release", "condition"], sort=False):
         release, condition = map(str, key)
-        look = Estimates(pooled(of.drop(columns="condition"), alone=False))
+        look = Estimates(pooled(of.drop(columns="condition"), breakdown=False))
         found[release, condition] = {
             name: look(metric, release, "", group, knowledge=knowledge, k=PATIENCE)
             if knowledge == Knowledge.PATIENT

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from sordino.define import Knowledge, Role
-from sordino.report.tables import Cell, Estimate, Estimates, Table, chance, number, with_interval
+from sordino.report.estimate_table import SECRETS, TARGETS, Estimate, Estimates
+from sordino.report.tables import Cell, Table, chance, number, with_interval
 from sordino.report.verdict import NONE
 from sordino.study.feng2021.tables import GAP, LABELS, TableRows, heads, names, policies
 
@@ -164,10 +165,8 @@ def families(look: Estimates, chosen: pd.Series) -> Table:
     family).
     """
     groups = []
-    for metric, target, words in (
-        ("distinguish", "sensitive-vs-neutral", "sensitive against neutral"),
-        ("auc", "gender", "gender"),
-    ):
+    for metric, words in SECRETS.items():
+        target = TARGETS[metric]
         rows: TableRows = []
         for place, release in enumerate(look.releases):
             ones = [

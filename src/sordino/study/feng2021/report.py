@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from sordino.define import ROLES, Knowledge, Role
 from sordino.report import figures, glossary, release_page, verdict
+from sordino.report.estimate_table import SECRETS, Estimate, Estimates
 from sordino.report.estimates import pooled
 from sordino.report.figures import Panel, Point
 from sordino.report.page import Block, Page, Picture, Section, Terms, Text, settings
-from sordino.report.tables import Estimate, Estimates
 from sordino.study.feng2021 import informed_tables as beyond
 from sordino.study.feng2021 import tables
 
@@ -28,7 +28,7 @@ RELEASES: Final = {
 """What each release is, in words."""
 
 UTILITY: Final = {"f1": "F1 of the required emotion", "unchanged": "U of the required emotion"}
-LEAKAGE: Final = {"distinguish": "AUC, sensitive against neutral", "auc": "AUC, gender"}
+LEAKAGE: Final = {metric: f"AUC, {name}" for metric, name in SECRETS.items()}
 
 
 def page(
@@ -67,10 +67,7 @@ def page(
             else []
         ),
         Section("Every attacker", _attackers(look, predictions)),
-        Section(
-            "How to read this page",
-            [Terms((*glossary.READING, *glossary.MEASURES)), *map(Text, glossary.UNTESTED)],
-        ),
+        glossary.section(),
         Section("How it was run", [Terms(_run(run))]),
     ]
     title = "Feng 2021, run again: hiding emotions and gender"
@@ -136,9 +133,9 @@ def _points(look: Estimates, leakage: str, utility: str) -> Iterator[Point]:
             if release == verdict.NONE and utility == "unchanged":
                 kept = Estimate(kept.value, chance=kept.chance)  # 1 by definition: no interval
             taken = look(leakage, release, required, knowledge=Knowledge.SEMI_INFORMED)
-            yield Point(release, taken, kept, "policy" if required else "retrains")
+            yield Point(release, taken, kept, "policy" if required else "retrained")
             if not required:
-                yield Point(release, look(leakage, release), kept, "never saw it")
+                yield Point(release, look(leakage, release), kept, "ignorant")
 
 
 def _emotions(look: Estimates, paper: tables.Published) -> list[Block]:
@@ -155,7 +152,7 @@ def _attackers(look: Estimates, predictions: pd.DataFrame) -> list[Block]:
         release_page.attackers(look),
         beyond.families(look, _chosen(predictions)),
         Text(_FAMILIES),
-        release_page.knows_more(look),
+        release_page.stronger_attackers(look),
     ]
 
 

@@ -32,8 +32,8 @@ from sordino.features import CACHE, Preprocess, PreprocessFitter
 from sordino.metrics.bound import Bound
 from sordino.policy import Policy
 from sordino.release import DrawnFitter
+from sordino.report.estimate_table import Estimates
 from sordino.report.estimates import measure
-from sordino.report.tables import Estimates
 from sordino.study import protocol
 from sordino.study.fitting import selection
 from sordino.study.fitting.card import Fitted, Muted

@@ -21,7 +21,7 @@ from sordino import release
 from sordino.define import Knowledge
 from sordino.policy import Policy
 from sordino.release import FITTERS
-from sordino.report.tables import Estimate, Estimates
+from sordino.report.estimate_table import TARGETS, Estimate, Estimates, auc_of
 
 DEFAULT: Final = "drawn"
 """The family where neither policy nor budget decides."""
@@ -73,9 +73,9 @@ def reached(look: Estimates, policy: Policy) -> list[Reached]:
     """What every release reached under a policy, in the order of the estimates."""
     required, hidden = (
         policy.required,
-        [*(["gender"] if "gender" in policy.hide else []), *look.further],
+        [*(["gender"] if "gender" in policy.hide else []), *look.attributes],
     )
-    asked = ["sensitive-vs-neutral", *hidden]
+    asked = [TARGETS["distinguish"], *hidden]
     return [
         Reached(
             name,
@@ -90,13 +90,10 @@ def leaks(
     look: Estimates, name: str, required: str, secrets: Sequence[str]
 ) -> Mapping[str, Estimate]:
     """The AUC of the best attacker who retrains on a release, by secret."""
-    metrics = {
-        secret: "distinguish" if secret == "sensitive-vs-neutral" else "auc" for secret in secrets
-    }
     knowledge = Knowledge.SEMI_INFORMED
     return {
-        s: look(metric, name, required, knowledge=knowledge, target=s)
-        for s, metric in metrics.items()
+        secret: look(auc_of(secret), name, required, knowledge=knowledge, target=secret)
+        for secret in secrets
     }
 
 
