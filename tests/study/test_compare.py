@@ -28,7 +28,13 @@ def out(given: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with synthetic_study.brisk(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # few prototypes
         compare.compare(
-            given.corpus, folder, features=str(given.vectors), options=options, cache=None, jobs=1
+            given.corpus,
+            folder,
+            features=str(given.vectors),
+            options=options,
+            cache=None,
+            jobs=1,
+            latex=True,
         )
     return folder
 
@@ -39,6 +45,7 @@ def test_what_is_written(out: Path) -> None:
         "figure.svg",
         "report.html",
         "run.json",
+        "table.tex",
         "units",
     ]
     assert json.loads((out / "run.json").read_text())["config"]["study"] == "compare"
@@ -95,3 +102,10 @@ def test_the_page_shows_the_front_the_table_and_the_bound(out: Path) -> None:
     ):
         assert words in page
     assert (out / "figure.svg").read_text(encoding="utf-8") in page
+
+
+def test_the_latex_tables_have_the_releases_with_intervals(out: Path) -> None:
+    text = (out / "table.tex").read_text()
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 3
+    row = next(line for line in text.splitlines() if line.startswith("drawn & "))
+    assert row.count("[0.") == 5

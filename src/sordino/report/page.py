@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 
 from sordino import storage
 from sordino.progress import printable
+from sordino.report.latex import latex
 from sordino.report.tables import Table
 
 
@@ -128,6 +129,15 @@ class Page:
         for name, svg in self.files.items():
             storage.write(folder / storage.safe_name(name), svg)
         return storage.write(folder / "report.html", self.html)
+
+    def write_latex(self, folder: str | Path) -> Path:
+        """Write the tables of the page to `table.tex` in a folder; returns its path.
+
+        Raises `StorageError` if the file cannot be written.
+        """
+        blocks = [block for section in self.sections for block in section.blocks]
+        tables = [block for block in blocks if isinstance(block, Table) and any(block.groups)]
+        return storage.write(storage.folder(folder) / "table.tex", latex(*tables))
 
 
 def settings(run: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

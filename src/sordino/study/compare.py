@@ -49,9 +49,10 @@ def compare(
     cache: str | Path | None = CACHE,
     jobs: int = 0,
     notices: Sequence[str] = (),
+    latex: bool = False,
 ) -> pd.DataFrame:
     """The estimates of every release; `estimates.csv`, `run.json`, `report.html` and the front are
-    written to `out`.
+    written to `out`, with `latex` also `table.tex`.
 
     The protocol is that of `sordino.study.feng2021`: three policies, five draws, no shared speaker.
     A killed run goes on where it was. Raises what that study raises.
@@ -62,7 +63,10 @@ def compare(
         guesses, study=STUDY, features=protocol.name_of(features), seed=options.seed
     )
     estimates = pd.concat([estimates, _bounds(estimates, record["units"])], ignore_index=True)
-    protocol.write(estimates, record, page(guesses, estimates, record, notices), out)
+    report = page(guesses, estimates, record, notices)
+    protocol.write(estimates, record, report, out)
+    if latex:
+        report.write_latex(out)
     return estimates
 
 
