@@ -29,9 +29,9 @@ from sordino.report import (
     write,
 )
 from sordino.report.estimate_table import Estimate, Estimates
-from sordino.report.page import Block
+from sordino.report.page import Block, Term
 from sordino.report.tables import beside, limits, signed
-from sordino.report.verdict import attacks, headline, utility
+from sordino.report.verdict import attacks, conclusion, utility
 from tests.report import synthetic_predictions
 
 OUTSIDE = re.compile(
@@ -190,12 +190,12 @@ def lines(
     ],
 )
 def test_the_verdict_follows_the_interval(low: float, expected: str) -> None:
-    assert headline(Estimates(lines(low)), "rae", "sad").startswith(expected)
+    assert conclusion(Estimates(lines(low)), "rae", "sad").startswith(expected)
 
 
 def test_the_verdict_has_each_secret_and_its_advantage() -> None:
     estimates = Estimates(lines(0.6), lines(0.4, target="sensitive-vs-neutral", value=0.54))
-    text = headline(estimates, "rae", "sad")
+    text = conclusion(estimates, "rae", "sad")
     assert "**No leak found** by a retrained attacker: sensitive against neutral." in text
     assert "**Leak** to a retrained attacker: gender." in text
     assert (
@@ -245,7 +245,7 @@ def test_the_page_has_the_sentences_of_the_verdict(tmp_path: Path) -> None:
     sentences = [
         *attacks(estimates, "rae", Knowledge.SEMI_INFORMED, "sad"),
         *utility(estimates, "rae", "sad"),
-        headline(estimates, "rae", "sad"),
+        conclusion(estimates, "rae", "sad"),
     ]
     assert len(sentences) == 6
     for sentence in sentences:
@@ -287,7 +287,7 @@ def test_no_audit_is_an_error(tmp_path: Path) -> None:
 def test_page_terms_have_the_anchors_of_the_manual() -> None:
     manual = Path(__file__).parents[2].joinpath("docs", "glossary.md").read_text(encoding="utf-8")
     anchors = re.findall(r'<a id="([^"]+)"></a>', manual)
-    terms = (*glossary.ATTACKERS, *glossary.MEASURES, *glossary.FIGURES, *glossary.VECTORS)
+    terms = (*glossary.RELEASE_TERMS, *glossary.VECTOR_TERMS)
     assert {term.anchor for term in terms} <= set(anchors)
     assert len(anchors) == len(set(anchors))
 
@@ -300,5 +300,8 @@ def test_links_lead_to_definitions_on_the_same_page(tmp_path: Path) -> None:
 
 
 def test_a_link_needs_a_definition_on_the_page() -> None:
-    sections = [Section("t", [Text("[a](#auc) and [b](#bits)")]), glossary.section([glossary.AUC])]
+    sections = [
+        Section("t", [Text("[a](#auc) and [b](#bits)")]),
+        glossary.section([Term("AUC", "d", "auc")]),
+    ]
     assert '<p><a href="#auc">a</a> and b</p>' in Page("t", "l", sections).html

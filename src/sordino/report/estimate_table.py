@@ -10,10 +10,10 @@ import pandas as pd
 from sordino.define import Knowledge
 from sordino.metrics import Interval
 
-SECRETS: Final = {"distinguish": "sensitive against neutral", "auc": "gender"}
+SECRET_NAMES: Final = {"distinguish": "sensitive against neutral", "auc": "gender"}
 """The two secrets of every policy: the metric of each, and its name in reports."""
 
-ATTRIBUTES: Final = {"age": "age", "speaker": "speaker identity"}
+ATTRIBUTE_NAMES: Final = {"age": "age", "speaker": "speaker identity"}
 """The attributes that a policy can hide beside gender, and their names in reports (metric: AUC)."""
 
 
@@ -88,7 +88,7 @@ class Estimates:
         self.required = [name for name in dict.fromkeys(table["required"]) if name]
         retrained = table.loc[table["knowledge"] == str(Knowledge.SEMI_INFORMED), "attacker"]
         self.families = [name for name in dict.fromkeys(retrained) if name != "best"]
-        self.attributes = [name for name in ATTRIBUTES if name in set(table["target"])]
+        self.attributes = [name for name in ATTRIBUTE_NAMES if name in set(table["target"])]
         """The attacked attributes beside gender."""
         self.patience = sorted({int(k) for k in table["k"] if k != ""})
         """Numbers of utterances of the patient attackers."""

@@ -17,7 +17,7 @@ from sordino.define import ROLES, Knowledge, Role
 from sordino.report.estimate_table import auc_of
 from sordino.types import Rows, Statistic
 
-DETAIL: Final = ("intensity", "reconstruction")
+_DETAIL_TARGETS: Final = ("intensity", "reconstruction")
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _measures(target: str, knowledge: str, table: pd.DataFrame) -> Iterable[Meas
         return _utility(table)
     if target in ("gender", "age"):
         return _attribute(table, target, leakage=knowledge == Knowledge.IGNORANT)
-    if target in DETAIL:
+    if target in _DETAIL_TARGETS:
         return _detail(target, table)
     if target == "membership":
         return _membership(table)

@@ -10,127 +10,127 @@ from typing import Final
 
 from sordino.report.page import Definitions, Section, Term, Text
 
-F1: Final = Term(
+_F1: Final = Term(
     "F1",
     "2 TP / (2 TP + FP + FN) of one role, as predicted by the risk model. A high value is useful "
     "for the required role and harmful for the sensitive role. Chance is the share of the role.",
     "f1",
 )
-U: Final = Term(
+_U: Final = Term(
     "U",
     "Unchanged. Among the utterances with one predicted role before release, the share with the "
     "same prediction after release (Feng and Narayanan 2021, equation 4). Chance is the share of "
     "this prediction among all released utterances.",
     "u",
 )
-UT: Final = Term(
+_UT: Final = Term(
     "U among true positives",
     "U among the utterances with a correct prediction before release. U also rewards repeated "
     "errors of the risk model; this measure does not.",
     "ut",
 )
-LEAKAGE: Final = Term(
+_LEAKAGE: Final = Term(
     "L",
     "Leakage: accuracy of the gender head of the risk model on released vectors. Chance is the "
     "share of the more frequent gender.",
     "l",
 )
-PRIVACY: Final = Term(
+_PRIVACY: Final = Term(
     "P",
     "Privacy: 1 − UAR of an attacker on gender. Chance is 0.5. A value above 0.5 is not better: "
     "the predictions of such an attacker can be inverted. Therefore min(P, 1 − P) stands beside "
     "it.",
     "p",
 )
-AUC: Final = Term(
+_AUC: Final = Term(
     "AUC",
     "Area under the ROC curve: the probability that an utterance of one class scores higher than "
     "an utterance of the other class. Chance is 0.5, and 1 is perfect. Class frequencies do not "
     "affect it. An AUC below 0.5 is chance, or an attacker that is misled.",
     "auc",
 )
-UAR: Final = Term(
+_UAR: Final = Term(
     "UAR",
     "Unweighted average recall: the mean of the recalls of all classes. Chance is 1 divided by "
     "the number of classes.",
     "uar",
 )
-DISTINGUISH: Final = Term(
+_DISTINGUISH: Final = Term(
     "sensitive against neutral",
     "AUC of an attacker that distinguishes sensitive from neutral utterances. A release is meant "
     "to bring it to 0.5.",
     "distinguish",
 )
-DETAIL: Final = Term(
+_DETAIL: Final = Term(
     "detail",
     "Differences inside the required emotion that remain: the UAR of its intensity if the corpus "
     "labels it, else the explained variance R² of the original vector. Detail measures utility, "
     "not risk.",
     "detail",
 )
-IGNORANT: Final = Term(
+_IGNORANT: Final = Term(
     "ignorant attacker",
     "An attacker that is trained on original features and never saw released vectors. It is the "
     "risk model of the papers.",
     "ignorant-attacker",
 )
-RETRAINED: Final = Term(
+_RETRAINED: Final = Term(
     "retrained attacker",
     "Semi-informed attacker. It applies the release to labelled speakers of its own and retrains. "
     "Its figure is that of the attacker family with the best cross-validation on the attacker's "
     "own speakers. Test speakers never take part in this selection.",
     "semi-informed-attacker",
 )
-INFORMED: Final = Term(
+_INFORMED: Final = Term(
     "informed attacker",
     "A retrained attacker that also has the labelled speakers on which the release was fitted.",
     "informed-attacker",
 )
-PATIENT: Final = Term(
+_PATIENT: Final = Term(
     "patient attacker",
     "A retrained attacker with k utterances of one speaker. It averages the scores or the vectors "
     "of these utterances, whichever performs better on the attacker's own speakers.",
     "patient-attacker",
 )
-MEMBERSHIP: Final = Term(
+_MEMBERSHIP: Final = Term(
     "membership inference",
     "Inferring if a speaker took part in the fit of a release. The attacker knows the membership "
     "of other speakers. On original features, the figure measures the information in scaling and "
     "principal components.",
     "membership-inference",
 )
-IDENTITY: Final = Term(
+_IDENTITY: Final = Term(
     "speaker identity",
     "Re-identification by an attacker with labelled utterances of the tested speakers. The AUC "
     "compares true claims of identity with claims for up to twenty other speakers. It is measured "
     "if a policy hides the speaker.",
     "re-identification",
 )
-CHANCE: Final = Term(
+_CHANCE: Final = Term(
     "chance",
     "The value of a metric for an attacker that ignores the utterance. It is printed in grey.",
     "chance",
 )
-REFERENCE: Final = Term(
+_REFERENCE: Final = Term(
     "original",
     "Reference: the same attack on unprotected vectors. It shows how much information there was "
     "to hide.",
     "reference",
 )
-INTERVAL: Final = Term(
+_INTERVAL: Final = Term(
     "95 % interval",
     "A 95 % confidence interval over test speakers. It does not include the variation from other "
     "training speakers, so the total uncertainty is a little larger.",
     "interval",
 )
-VERDICT: Final = Term(
+_VERDICT: Final = Term(
     "verdict",
     "“Leak”: the interval lies above chance. “No leak found”: it does not; this is no proof of "
     "privacy. “Cannot tell”: there are fewer than four speakers (of each gender, for gender), and "
     "there is no interval.",
     "verdict",
 )
-TEST: Final = Term(
+_TEST: Final = Term(
     "verdict",
     "The result of a permutation test over speakers. “Leak”: the best attacker scores higher than "
     "in all but 5 % of the shuffles of the secret. “No leak found”: it does not; this is no proof "
@@ -138,65 +138,83 @@ TEST: Final = Term(
     "private.",
     "verdict",
 )
-ADVANTAGE: Final = Term(
+_ADVANTAGE: Final = Term(
     "advantage",
     "(UAR − 1/C) / (1 − 1/C) for C classes: 0 is chance, and 1 means that all predictions are "
     "correct.",
     "advantage",
 )
-TPR: Final = Term(
+_TPR: Final = Term(
     "tpr@fpr=0.01",
     "True-positive rate at a false-positive rate of 1 %: the share of one class that an attacker "
     "recovers with few false alarms.",
     "tpr",
 )
-BITS: Final = Term(
+_BITS: Final = Term(
     "bits",
     "Usable information of one utterance: the entropy of the secret minus the cross-entropy of a "
     "calibrated attacker. A negative value means that the attacker is misled.",
     "bits",
 )
-EER: Final = Term(
+_EER: Final = Term(
     "equal error rate",
     "The error of speaker verification at the threshold with equal rates of false acceptance and "
     "false rejection. Chance is 0.5.",
     "eer",
 )
-RECONSTRUCTION: Final = Term(
+_RECONSTRUCTION: Final = Term(
     "reconstruction",
     "Recovering the original vector from the released vector. R² is the explained share of its "
     "variance.",
     "reconstruction",
 )
-MEASURES: Final = (F1, U, UT, LEAKAGE, PRIVACY, AUC, UAR, DISTINGUISH, DETAIL)
-ATTACKERS: Final = (IGNORANT, RETRAINED, INFORMED, PATIENT, MEMBERSHIP, IDENTITY)
-FIGURES: Final = (CHANCE, REFERENCE, INTERVAL, VERDICT)
-"""The terms that accompany a value."""
+RELEASE_TERMS: Final = (
+    _IGNORANT,
+    _RETRAINED,
+    _INFORMED,
+    _PATIENT,
+    _MEMBERSHIP,
+    _IDENTITY,
+    _F1,
+    _U,
+    _UT,
+    _LEAKAGE,
+    _PRIVACY,
+    _AUC,
+    _UAR,
+    _DISTINGUISH,
+    _DETAIL,
+    _CHANCE,
+    _REFERENCE,
+    _INTERVAL,
+    _VERDICT,
+)
+"""The terms of a page on releases."""
 
-VECTORS: Final = (
-    TEST,
-    IGNORANT,
-    RETRAINED,
-    PATIENT,
-    AUC,
-    UAR,
-    PRIVACY._replace(name="privacy"),
-    ADVANTAGE,
-    TPR,
-    BITS,
-    EER,
-    RECONSTRUCTION,
-    CHANCE,
-    REFERENCE,
-    INTERVAL,
+VECTOR_TERMS: Final = (
+    _TEST,
+    _IGNORANT,
+    _RETRAINED,
+    _PATIENT,
+    _AUC,
+    _UAR,
+    _PRIVACY._replace(name="privacy"),
+    _ADVANTAGE,
+    _TPR,
+    _BITS,
+    _EER,
+    _RECONSTRUCTION,
+    _CHANCE,
+    _REFERENCE,
+    _INTERVAL,
 )
 """The terms of a page on vectors."""
 
-MANUAL: Final = (
+_MANUAL: Final = (
     "The manual defines all terms under the same names and lists their sources: see "
     "`docs/glossary.md`."
 )
-UNTESTED: Final = (
+_UNTESTED: Final = (
     "Not tested: attackers that read the fitted parameters, attackers with much more data, and "
     "attackers larger than those listed. Speaker identity is not tested unless it appears above. "
     "Spoken content, other languages, other microphones and other rooms are not tested. “No leak "
@@ -204,8 +222,6 @@ UNTESTED: Final = (
 )
 
 
-def section(
-    terms: Iterable[Term] = (*ATTACKERS, *MEASURES, *FIGURES), notes: Iterable[str] = (UNTESTED,)
-) -> Section:
+def section(terms: Iterable[Term] = RELEASE_TERMS, notes: Iterable[str] = (_UNTESTED,)) -> Section:
     """The glossary of a page, followed by paragraphs."""
-    return Section("Glossary", [Text(MANUAL), Definitions(tuple(terms)), *map(Text, notes)])
+    return Section("Glossary", [Text(_MANUAL), Definitions(tuple(terms)), *map(Text, notes)])

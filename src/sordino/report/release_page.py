@@ -14,7 +14,7 @@ from sordino.attack import Attacked
 from sordino.define import ROLES, Knowledge
 from sordino.errors import AttackError
 from sordino.report import figures, glossary, verdict
-from sordino.report.estimate_table import ATTRIBUTES, SECRETS, Estimate, Estimates
+from sordino.report.estimate_table import ATTRIBUTE_NAMES, SECRET_NAMES, Estimate, Estimates
 from sordino.report.estimates import measure
 from sordino.report.page import Card, Page, Picture, Section, Terms, settings
 from sordino.report.record import settled, versions
@@ -24,7 +24,7 @@ _NO_REFERENCE: Final = (
     "There is no reference: the audit does not include attacks on unprotected features. Pass the "
     "audit of the release `none` too."
 )
-INTERVAL: Final = "95 % interval"
+_INTERVAL: Final = "95 % interval"
 
 
 def write(audits: Attacked | Sequence[Attacked], folder: str | Path) -> Path:
@@ -112,11 +112,11 @@ def card(estimates: Estimates, release: str, required: str, subtitle: str) -> Ca
     return Card(
         release,
         subtitle,
-        verdict.headline(estimates, release, required),
+        verdict.conclusion(estimates, release, required),
         (
             *(
                 (name, verdict.attacks(estimates, release, knowledge, required))
-                for knowledge, name in verdict.ATTACKERS.items()
+                for knowledge, name in verdict.ATTACKER_NAMES.items()
             ),
             ("utility", verdict.utility(estimates, release, required)),
         ),
@@ -133,7 +133,7 @@ def attackers(estimates: Estimates, required: str = "") -> Picture:
             }
             for release in estimates.releases
         }
-        for metric, title in SECRETS.items()
+        for metric, title in SECRET_NAMES.items()
     }
     caption = (
         "Grey line: chance. Dashed line: the best attacker on original features. Whiskers: 95 % "
@@ -171,14 +171,14 @@ def attributes(estimates: Estimates, required: str = "") -> Table:
     groups = [
         [
             _row(
-                (ATTRIBUTES[target], release),
+                (ATTRIBUTE_NAMES[target], release),
                 estimates("auc", release, required, knowledge=knowledge, target=target),
             )
             for release in estimates.releases
         ]
         for target in estimates.attributes
     ]
-    heads = _heads("secret", "release", "AUC", INTERVAL, "chance")
+    heads = _heads("secret", "release", "AUC", _INTERVAL, "chance")
     return Table("Other hidden attributes", [heads], groups)
 
 
@@ -187,7 +187,7 @@ def stronger_attackers(estimates: Estimates, required: str = "") -> Table:
     membership inference.
     """
     groups = []
-    for metric, secret in SECRETS.items():
+    for metric, secret in SECRET_NAMES.items():
         for position, release in enumerate(estimates.releases):
             attackers = {
                 str(knowledge): estimates(metric, release, required, knowledge=knowledge)
@@ -214,7 +214,7 @@ def stronger_attackers(estimates: Estimates, required: str = "") -> Table:
             for position, release in enumerate(estimates.releases)
         ]
     )
-    heads = _heads("secret", "release", "attacker", "AUC", INTERVAL, "chance")
+    heads = _heads("secret", "release", "attacker", "AUC", _INTERVAL, "chance")
     return Table("Informed and patient attackers, membership inference", [heads], groups)
 
 
@@ -233,10 +233,10 @@ def _attacks(estimates: Estimates, required: str) -> Table:
             _row((secret, release, str(knowledge), name), estimate)
             for name, knowledge, estimate in _by_attacker(estimates, metric, release, required)
         ]
-        for metric, secret in SECRETS.items()
+        for metric, secret in SECRET_NAMES.items()
         for release in estimates.releases
     ]
-    heads = _heads("secret", "release", "knowledge", "attacker", "AUC", INTERVAL, "chance")
+    heads = _heads("secret", "release", "knowledge", "attacker", "AUC", _INTERVAL, "chance")
     return Table("Attacks", [heads], groups)
 
 
@@ -249,7 +249,7 @@ def _utility(estimates: Estimates, required: str) -> Table:
             f1, u = (estimates(metric, release, required, role) for metric in ("f1", "unchanged"))
             rows.append([*_row((str(role), release), f1), *with_interval(u), chance(u)])
         groups.append(rows)
-    columns = [text for name in ("F1", "U") for text in (name, INTERVAL, "chance")]
+    columns = [text for name in ("F1", "U") for text in (name, _INTERVAL, "chance")]
     return Table("Utility", [_heads("role", "release", *columns)], groups)
 
 

@@ -23,10 +23,10 @@ from sordino.columns import ESTIMATES
 from sordino.define import Knowledge
 from sordino.types import Rows, Statistic
 
-RATES: Final = (0.01, 0.001)
+FALSE_POSITIVE_RATES: Final = (0.01, 0.001)
 """False-positive rates of the metric `tpr@fpr`."""
 
-WHOLE: Final = "all utterances"
+ALL_UTTERANCES: Final = "all utterances"
 """The condition of an attacker with all utterances of a speaker."""
 
 
@@ -40,7 +40,7 @@ class SpeakerAttacks:
     """Speaker of each reconstructed row, codes from 0, shape (n,)."""
 
 
-def estimates(
+def measure_vectors(
     audits: Sequence[Audited],
     table: str = "",
     seed: int = 0,
@@ -118,7 +118,12 @@ def _secret(audited: Audited) -> Iterator[dict[str, Any]]:
             labels = {**target, "release": release, "knowledge": Knowledge.PATIENT}
             yield from _attackers(secret, pooled, labels | {"k": k})
     if len(audited.whole) and secret.classes:
-        labels = {**target, "knowledge": Knowledge.PATIENT, "condition": WHOLE, "attacker": BEST}
+        labels = {
+            **target,
+            "knowledge": Knowledge.PATIENT,
+            "condition": ALL_UTTERANCES,
+            "attacker": BEST,
+        }
         yield from _lines(secret, audited.whole, labels)
 
 
@@ -167,7 +172,7 @@ def _lines(
     yield _line(table, privacy, labels, "privacy", 1 - secret.chance, truth)
     yield _line(table, advantage, labels, "advantage", 0.0, truth, (-1.0, 1.0))
     if classes == 2:
-        for rate in RATES:
+        for rate in FALSE_POSITIVE_RATES:
             if (truth == 0).sum() * rate >= 1:
                 tpr = _tpr_at_fpr(truth, score, rate)
                 yield _line(table, tpr, labels, f"tpr@fpr={rate:g}", rate, truth)

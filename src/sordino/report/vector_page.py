@@ -19,10 +19,10 @@ from sordino.report.estimate_table import Estimates
 from sordino.report.page import Card, Page, Section, Terms, settings
 from sordino.report.record import settled, versions
 from sordino.report.tables import limits, number
-from sordino.report.vector_estimates import SpeakerAttacks, estimates
-from sordino.report.vector_sections import best, metric_of, with_reference
+from sordino.report.vector_estimates import SpeakerAttacks, measure_vectors
+from sordino.report.vector_sections import best_attacker, metric_of, with_reference
 
-TOLERANCE: Final = 0.02
+SELECTION_GAIN: Final = 0.02
 """The random gain from the selection of an attacker, above which a warning is given."""
 
 
@@ -43,7 +43,7 @@ def write(
     Raises `StorageError` if a file cannot be written.
     """
     folder = storage.folder(folder)
-    rows = estimates([*audits, *tasks], table, speaker_attacks=speaker_attacks)
+    rows = measure_vectors([*audits, *tasks], table, speaker_attacks=speaker_attacks)
     config = {
         "table": table,
         **(columns or {}),
@@ -79,13 +79,13 @@ def page(
     )
     sections = [
         Section("Verdict", [card(audited, table) for audited in audits]),
-        Section("Utility", [vector_sections.task(audited, table) for audited in tasks]),
-        Section("Attackers", vector_sections.attackers(audits, table)),
-        Section("Patient attacker", vector_sections.patient(audits, table)),
-        Section("ROC curves", vector_sections.roc_curves(audits)),
-        Section("Re-identification and reconstruction", vector_sections.speaker_attacks(table)),
+        Section("Utility", [vector_sections.task_sentence(audited, table) for audited in tasks]),
+        Section("Attackers", vector_sections.attacker_blocks(audits, table)),
+        Section("Patient attacker", vector_sections.patient_blocks(audits, table)),
+        Section("ROC curves", vector_sections.roc_blocks(audits)),
+        Section("Re-identification and reconstruction", vector_sections.speaker_blocks(table)),
         Section("Not tested", [Terms([*_absent_families(first), *_UNTESTED])]),
-        glossary.section(glossary.VECTORS, ()),
+        glossary.section(glossary.VECTOR_TERMS, ()),
         Section(
             "Settings and versions",
             [Terms([*settings(run["config"]), release_page.installed(run["versions"])])],
@@ -135,12 +135,14 @@ def _values(audited: Audited) -> str:
 def _sentences(audited: Audited, table: Estimates) -> list[str]:
     """The retrained attacker; also the ignorant attacker, if the reference has the same width."""
     name, metric = audited.secret.name, metric_of(audited.secret)
-    after, before = (best(table, name, metric, release) for release in (RELEASED, REFERENCE))
+    after, before = (
+        best_attacker(table, name, metric, release) for release in (RELEASED, REFERENCE)
+    )
     sentences = [
         f"A retrained attacker recovers {name} with {metric.upper()} "
         f"{with_reference(after, before)}."
     ]
-    ignorant = best(table, name, metric, knowledge=Knowledge.IGNORANT)
+    ignorant = best_attacker(table, name, metric, knowledge=Knowledge.IGNORANT)
     if not np.isnan(ignorant.value):
         sentences.append(
             f"An ignorant attacker recovers {name} with {metric.upper()} "
@@ -167,8 +169,10 @@ def above_original(audits: Sequence[Audited], table: Estimates) -> list[str]:
     warnings = []
     for audited in audits:
         name, metric = audited.secret.name, metric_of(audited.secret)
-        after, before = (best(table, name, metric, release) for release in (RELEASED, REFERENCE))
-        if after.low > before.value and after.value > before.value + TOLERANCE:
+        after, before = (
+            best_attacker(table, name, metric, release) for release in (RELEASED, REFERENCE)
+        )
+        if after.low > before.value and after.value > before.value + SELECTION_GAIN:
             warnings.append(
                 f"{name}: {metric.upper()} {number(after.value)} on released vectors, above "
                 f"{number(before.value)} on original vectors. A release cannot add information on "

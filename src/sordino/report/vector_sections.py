@@ -15,10 +15,10 @@ from sordino.report import figures
 from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.page import Block, Picture, Text
 from sordino.report.tables import Cell, Table, chance, limits, number, with_interval
-from sordino.report.vector_estimates import WHOLE
+from sordino.report.vector_estimates import ALL_UTTERANCES
 
 
-def best(
+def best_attacker(
     estimates: Estimates, target: str, metric: str, release: str = RELEASED, **columns: object
 ) -> Estimate:
     """The estimate of the best retrained attacker with one utterance.
@@ -47,17 +47,19 @@ def with_reference(estimate: Estimate, reference: Estimate) -> str:
     return f"**{number(estimate.value)}** {limits(estimate)} ({'; '.join(notes)})"
 
 
-def task(audited: Audited, estimates: Estimates) -> Text:
+def task_sentence(audited: Audited, estimates: Estimates) -> Text:
     """The utility of the vectors for a task."""
     name = audited.secret.name
-    after, before = (best(estimates, name, "uar", release) for release in (RELEASED, REFERENCE))
+    after, before = (
+        best_attacker(estimates, name, "uar", release) for release in (RELEASED, REFERENCE)
+    )
     return Text(
         f"{name} is recognised with UAR {with_reference(after, before)}. The classifier is the "
         "best of the same learning methods."
     )
 
 
-def attackers(audits: Sequence[Audited], estimates: Estimates) -> list[Block]:
+def attacker_blocks(audits: Sequence[Audited], estimates: Estimates) -> list[Block]:
     """A figure of all attackers, and a table of the best attacker with all metrics."""
     panels = {}
     for audited in audits:
@@ -65,11 +67,11 @@ def attackers(audits: Sequence[Audited], estimates: Estimates) -> list[Block]:
         if metric_of(audited.secret) == "auc":
             panels[name] = {
                 release: {
-                    family: best(estimates, name, "auc", release, attacker=family)
+                    family: best_attacker(estimates, name, "auc", release, attacker=family)
                     for family in (*estimates.families, BEST)
                 }
                 for release in (RELEASED, REFERENCE)
-                if not np.isnan(best(estimates, name, "auc", release).value)
+                if not np.isnan(best_attacker(estimates, name, "auc", release).value)
             }
     blocks: list[Block] = []
     if panels and len({tuple(rows) for rows in panels.values()}) == 1:
@@ -90,7 +92,7 @@ def _table(audits: Sequence[Audited], estimates: Estimates) -> Table:
         for metric in names:
             name = audited.secret.name
             after, before = (
-                best(estimates, name, metric, release) for release in (RELEASED, REFERENCE)
+                best_attacker(estimates, name, metric, release) for release in (RELEASED, REFERENCE)
             )
             if not np.isnan(after.value):
                 labels = [Cell(name if not rows else "", "name")]
@@ -106,7 +108,7 @@ def _table(audits: Sequence[Audited], estimates: Estimates) -> Table:
     return Table("The best attacker, selected on other speakers", heads, groups)
 
 
-def patient(audits: Sequence[Audited], estimates: Estimates) -> list[Block]:
+def patient_blocks(audits: Sequence[Audited], estimates: Estimates) -> list[Block]:
     """The patient attacker: a figure over the number of utterances, and sentences."""
     panels: dict[str, dict[str, Sequence[tuple[float, Estimate]]]] = {}
     sentences = []
@@ -116,19 +118,26 @@ def patient(audits: Sequence[Audited], estimates: Estimates) -> list[Block]:
             continue
         panels[name] = {}
         for release in (RELEASED, REFERENCE):
-            line = [(1, best(estimates, name, "auc", release))]
+            line = [(1, best_attacker(estimates, name, "auc", release))]
             line += [
-                (k, best(estimates, name, "auc", release, k=k, knowledge=Knowledge.PATIENT))
+                (
+                    k,
+                    best_attacker(
+                        estimates, name, "auc", release, k=k, knowledge=Knowledge.PATIENT
+                    ),
+                )
                 for k in estimates.patience
             ]
             if not np.isnan(line[0][1].value):
                 panels[name][release] = [
                     (k, estimate) for k, estimate in line if not np.isnan(estimate.value)
                 ]
-        whole = best(estimates, name, "auc", knowledge=Knowledge.PATIENT, condition=WHOLE)
+        estimate = best_attacker(
+            estimates, name, "auc", knowledge=Knowledge.PATIENT, condition=ALL_UTTERANCES
+        )
         sentences.append(
             "An attacker with all utterances of each speaker recovers "
-            f"{name} with AUC **{number(whole.value)}** {limits(whole)}."
+            f"{name} with AUC **{number(estimate.value)}** {limits(estimate)}."
         )
     if not panels:
         return []
@@ -140,7 +149,7 @@ def patient(audits: Sequence[Audited], estimates: Estimates) -> list[Block]:
     return [Picture(svg, caption), *map(Text, sentences)]
 
 
-def speaker_attacks(estimates: Estimates) -> list[Block]:
+def speaker_blocks(estimates: Estimates) -> list[Block]:
     """Re-identification and reconstruction, in sentences."""
     sentences = []
     for metric, words in (
@@ -152,11 +161,12 @@ def speaker_attacks(estimates: Estimates) -> list[Block]:
         ("eer", "It verifies a claimed speaker with an equal error rate of"),
     ):
         after, before = (
-            best(estimates, "speaker", metric, release) for release in (RELEASED, REFERENCE)
+            best_attacker(estimates, "speaker", metric, release)
+            for release in (RELEASED, REFERENCE)
         )
         if not np.isnan(after.value):
             sentences.append(f"{words} {with_reference(after, before)}.")
-    estimate = best(estimates, "reconstruction", "reconstruction")
+    estimate = best_attacker(estimates, "reconstruction", "reconstruction")
     if not np.isnan(estimate.value):
         sentences.append(
             "A linear regression, fitted on other speakers, reconstructs a share R² = "
@@ -166,7 +176,7 @@ def speaker_attacks(estimates: Estimates) -> list[Block]:
     return [*map(Text, sentences)]
 
 
-def roc_curves(audits: Sequence[Audited]) -> list[Block]:
+def roc_blocks(audits: Sequence[Audited]) -> list[Block]:
     """The ROC curves of the best attackers."""
     panels = {}
     for audited in audits:

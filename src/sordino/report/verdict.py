@@ -9,13 +9,19 @@ import math
 from typing import Final
 
 from sordino.define import Knowledge, Role
-from sordino.report.estimate_table import ATTRIBUTES, SECRETS, TARGETS, Estimate, Estimates
+from sordino.report.estimate_table import (
+    ATTRIBUTE_NAMES,
+    SECRET_NAMES,
+    TARGETS,
+    Estimate,
+    Estimates,
+)
 from sordino.report.tables import limits, number
 
 NONE: Final = "none"
 """The release that changes nothing. Its figures are the reference."""
 
-ATTACKERS: Final = {
+ATTACKER_NAMES: Final = {
     Knowledge.IGNORANT: "ignorant attacker",
     Knowledge.SEMI_INFORMED: "retrained attacker",
 }
@@ -32,11 +38,11 @@ def outcome(estimate: Estimate) -> str:
     return "leak" if estimate.low > estimate.chance else "no leak found"
 
 
-def headline(estimates: Estimates, release: str, required: str = "") -> str:
+def conclusion(estimates: Estimates, release: str, required: str = "") -> str:
     """The verdict on each secret, and the advantage over chance that both attackers retain."""
     secrets: dict[str, list[str]] = {}
-    targets = {name: (metric, TARGETS[metric]) for metric, name in SECRETS.items()}
-    targets |= {ATTRIBUTES[target]: ("auc", target) for target in estimates.attributes}
+    targets = {name: (metric, TARGETS[metric]) for metric, name in SECRET_NAMES.items()}
+    targets |= {ATTRIBUTE_NAMES[target]: ("auc", target) for target in estimates.attributes}
     for name, (metric, target) in targets.items():
         estimate = estimates(
             metric, release, required, knowledge=Knowledge.SEMI_INFORMED, target=target
@@ -50,7 +56,7 @@ def headline(estimates: Estimates, release: str, required: str = "") -> str:
         "cannot tell": "**Cannot tell**: {}. There are too few speakers.",
     }
     sentences = [texts[result].format(", ".join(names)) for result, names in secrets.items()]
-    shares = {name: _advantage(estimates, release, name, required) for name in ATTACKERS}
+    shares = {name: _advantage(estimates, release, name, required) for name in ATTACKER_NAMES}
     if release != NONE and all(shares.values()):
         sentences.append(
             "Of its advantage over chance on original features, the ignorant attacker retains "
@@ -63,7 +69,7 @@ def headline(estimates: Estimates, release: str, required: str = "") -> str:
 def _advantage(estimates: Estimates, release: str, knowledge: Knowledge, required: str) -> str:
     """The share of (AUC − chance) on original features that remains, for each secret."""
     shares = []
-    for metric, secret in SECRETS.items():
+    for metric, secret in SECRET_NAMES.items():
         after, before = (
             estimates(metric, name, required, knowledge=knowledge) for name in (release, NONE)
         )
@@ -92,7 +98,7 @@ def attacks(
         )
         if not math.isnan(after.value):
             figure = _figure(after, before, release)
-            sentences.append(f"The {ATTACKERS[knowledge]} {achievement} {figure}.")
+            sentences.append(f"The {ATTACKER_NAMES[knowledge]} {achievement} {figure}.")
     return sentences
 
 

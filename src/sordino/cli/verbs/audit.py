@@ -209,7 +209,7 @@ def _tell(
     from sordino.report.estimate_table import Estimates
     from sordino.report.tables import limits, number
     from sordino.report.vector_page import above_original, sampling_notes
-    from sordino.report.vector_sections import best, metric_of
+    from sordino.report.vector_sections import best_attacker, metric_of
 
     table, report = Estimates(estimates), out / "report.html"
     warnings = [*given.warnings, *above_original(audits, table)]
@@ -236,7 +236,8 @@ def _tell(
     for one in audits:
         metric = metric_of(one.secret)
         found, before = (
-            best(table, one.secret.name, metric, release) for release in ("released", "none")
+            best_attacker(table, one.secret.name, metric, release)
+            for release in ("released", "none")
         )
         value = f"{number(found.value)} {limits(found)}" + (" (UAR)" if metric == "uar" else "")
         shown.add_row(

@@ -26,8 +26,8 @@ from sordino.report.figures.drawing import (
     svg,
 )
 
-MANY: Final = 5
-"""Above this number of releases, the legend has two rows of releases."""
+LEGEND_COLUMNS: Final = 5
+"""Columns of the legend. More releases than this need several rows."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,11 @@ def front(
         )
         marks, meanings = _legend(styles, line)
         spaced: Any = {"handlelength": 1.5, "columnspacing": 1.1, "handletextpad": 0.5}
-        if len(styles) > MANY:  # too many for two rows: the meanings go below
-            figure.legend(handles=marks, loc="outside upper left", ncols=MANY, **spaced)
-            figure.legend(handles=meanings, loc="outside lower left", ncols=MANY, **spaced)
+        if len(styles) > LEGEND_COLUMNS:  # too many for two rows: the meanings go below
+            figure.legend(handles=marks, loc="outside upper left", ncols=LEGEND_COLUMNS, **spaced)
+            figure.legend(
+                handles=meanings, loc="outside lower left", ncols=LEGEND_COLUMNS, **spaced
+            )
         else:  # columns of a release above a meaning
             pairs = [
                 (mark or handle(" "), meaning or handle(" "))

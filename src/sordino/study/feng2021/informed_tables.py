@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from sordino.define import Knowledge, Role
-from sordino.report.estimate_table import SECRETS, TARGETS, Estimate, Estimates
+from sordino.report.estimate_table import SECRET_NAMES, TARGETS, Estimate, Estimates
 from sordino.report.tables import Cell, Table, chance, number, with_interval
 from sordino.report.verdict import NONE
 from sordino.study.feng2021.tables import GAP, LABELS, TableRows, heads, names, policies
@@ -165,7 +165,7 @@ def families(look: Estimates, chosen: pd.Series) -> Table:
     family).
     """
     groups = []
-    for metric, words in SECRETS.items():
+    for metric, words in SECRET_NAMES.items():
         target = TARGETS[metric]
         rows: TableRows = []
         for place, release in enumerate(look.releases):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sordino.define import ROLES, Knowledge, Role
 from sordino.report import figures, glossary, release_page, verdict
-from sordino.report.estimate_table import SECRETS, Estimate, Estimates
+from sordino.report.estimate_table import SECRET_NAMES, Estimate, Estimates
 from sordino.report.estimates import pooled
 from sordino.report.figures import Panel, Point
 from sordino.report.page import Block, Page, Picture, Section, Terms, Text, settings
@@ -28,7 +28,7 @@ RELEASES: Final = {
 """What each release is, in words."""
 
 UTILITY: Final = {"f1": "F1 of the required emotion", "unchanged": "U of the required emotion"}
-LEAKAGE: Final = {metric: f"AUC, {name}" for metric, name in SECRETS.items()}
+LEAKAGE: Final = {metric: f"AUC, {name}" for metric, name in SECRET_NAMES.items()}
 
 
 def page(
