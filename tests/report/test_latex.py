@@ -48,13 +48,13 @@ def test_a_table_has_the_rules_of_booktabs() -> None:
     ]
 
 
-@pytest.mark.parametrize("place", ["text", "caption"])
-def test_special_characters_are_escaped(place: str) -> None:
+@pytest.mark.parametrize("argument", ["text", "caption"])
+def test_special_characters_are_escaped(argument: str) -> None:
     escaped = (
         r"a\_b \& 50\% \#1 \$x\$ \{y\} \textasciitilde{} \textasciicircum{} "
         r"\textbackslash{}input\{z\} \textless{}t\textgreater{}"
     )
-    text = latex(synthetic_table(**{place: HOSTILE}))
+    text = latex(synthetic_table(**{argument: HOSTILE}))
     assert text.count(escaped) == 1
     assert len(lines(text)) == len(lines(latex(synthetic_table())))
 

@@ -98,7 +98,7 @@ def audits(**options: Any) -> list[Attacked]:
     ]
 
 
-def test_the_checks_notice_what_is_from_outside() -> None:
+def test_the_checks_notice_external_references() -> None:
     for text in (
         '<img src="https://a.b/c.png">',
         "<link rel=x>",

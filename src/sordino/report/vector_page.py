@@ -43,7 +43,8 @@ def write(
     Raises `StorageError` if a file cannot be written.
     """
     folder = storage.folder(folder)
-    rows = measure_vectors([*audits, *tasks], table, speaker_attacks=speaker_attacks)
+    by_secret = {audited.secret.name: audited for audited in (*audits, *tasks)}
+    rows = measure_vectors([*by_secret.values()], table, speaker_attacks=speaker_attacks)
     config = {
         "table": table,
         **(columns or {}),
