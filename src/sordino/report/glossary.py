@@ -37,9 +37,15 @@ _LEAKAGE: Final = Term(
 )
 _PRIVACY: Final = Term(
     "P",
-    "Privacy: 1 − UAR of an attacker on gender. Chance is 0.5. A value above 0.5 is not better: "
-    "the predictions of such an attacker can be inverted. Therefore min(P, 1 − P) stands beside "
-    "it.",
+    "Privacy: 1 − UAR of an attacker on gender. Chance is 0.5. A value above 0.5 is not better, "
+    "because the predictions of such an attacker can be inverted. min(P, 1 − P) takes this into "
+    "account.",
+    "p",
+)
+_VECTOR_PRIVACY: Final = Term(
+    "P",
+    "Privacy: 1 − UAR of an attacker. Chance is 1 − 1/C for C classes. A value above chance is not "
+    "better, because the predictions of such an attacker can be inverted.",
     "p",
 )
 _AUC: Final = Term(
@@ -145,7 +151,7 @@ _ADVANTAGE: Final = Term(
     "advantage",
 )
 _TPR: Final = Term(
-    "tpr@fpr=0.01",
+    "TPR at FPR 0.01",
     "True-positive rate at a false-positive rate of 1 %: the share of one class that an attacker "
     "recovers with few false alarms.",
     "tpr",
@@ -198,7 +204,7 @@ VECTOR_TERMS: Final = (
     _PATIENT,
     _AUC,
     _UAR,
-    _PRIVACY._replace(name="privacy"),
+    _VECTOR_PRIVACY,
     _ADVANTAGE,
     _TPR,
     _BITS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 
@@ -16,6 +17,17 @@ from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.page import Block, Picture, Text
 from sordino.report.tables import Cell, Table, chance, limits, number, with_interval
 from sordino.report.vector_estimates import ALL_UTTERANCES
+
+_METRICS: Final = {
+    "auc": "[AUC](#auc)",
+    "uar": "[UAR](#uar)",
+    "privacy": "[P](#p)",
+    "advantage": "[advantage](#advantage)",
+    "tpr@fpr=0.01": "[TPR](#tpr) at FPR 0.01",
+    "tpr@fpr=0.001": "[TPR](#tpr) at FPR 0.001",
+    "bits": "[bits](#bits)",
+}
+"""The metrics of the best attacker, as they appear in its table."""
 
 
 def best_attacker(
@@ -84,19 +96,17 @@ def attacker_blocks(audits: Sequence[Audited], estimates: Estimates) -> list[Blo
 
 
 def _table(audits: Sequence[Audited], estimates: Estimates) -> Table:
-    names = ("auc", "uar", "privacy", "advantage", "tpr@fpr=0.01", "tpr@fpr=0.001", "bits")
-    signs = {"auc": "AUC", "uar": "UAR"}
     groups = []
     for audited in audits:
         rows: list[list[Cell]] = []
-        for metric in names:
+        for metric, sign in _METRICS.items():
             name = audited.secret.name
             after, before = (
                 best_attacker(estimates, name, metric, release) for release in (RELEASED, REFERENCE)
             )
             if not np.isnan(after.value):
                 labels = [Cell(name if not rows else "", "name")]
-                labels.append(Cell(signs.get(metric, metric), "name"))
+                labels.append(Cell(sign, "name"))
                 cells = [*with_interval(after), *with_interval(before), chance(after)]
                 rows.append([*labels, *cells])
         groups.append(rows)
