@@ -152,8 +152,8 @@ def figures(of: pd.DataFrame) -> dict[str, float]:
         .agg({"bin": "mean", "gender": "first"})
     )
     strong = (of["intensity"] == "strong").to_numpy()
-    labelled = (of["intensity"] != "").to_numpy() & (truth == ROLES.index(Role.REQUIRED))
-    rest = truth != ROLES.index(Role.REQUIRED)
+    labelled = (of["intensity"] != "").to_numpy() & (truth == Role.REQUIRED)
+    rest = truth != Role.REQUIRED
     return {
         f"F1 {required}": metrics.f1(truth, after, required),
         **{f"U {role}": metrics.unchanged(before, after, role) for role in (neutral, required)},
@@ -161,9 +161,7 @@ def figures(of: pd.DataFrame) -> dict[str, float]:
             f"Ut {role}": metrics.unchanged(before, after, role, truth, among="true_positives")
             for role in (neutral, required)
         },
-        sensitive: metrics.auc(
-            truth[rest] == ROLES.index(Role.SENSITIVE), bins[rest].astype(float)
-        ),
+        sensitive: metrics.auc(truth[rest] == Role.SENSITIVE, bins[rest].astype(float)),
         "gender": metrics.auc(gender == 1, bins.astype(float)),
         "gender, 20": metrics.auc(
             pooled["gender"].to_numpy() == 1, pooled["bin"].to_numpy(dtype=float)
@@ -181,12 +179,12 @@ def falls(of: pd.DataFrame) -> pd.DataFrame:
     rows |= {
         f"gender, {role}": _by_gender(of[of["role"] == place]) for place, role in enumerate(ROLES)
     }
-    both = of[of["role"] != ROLES.index(Role.REQUIRED)]
+    both = of[of["role"] != Role.REQUIRED]
     means = []
     for _, one in both.groupby("required"):
         counts: Any = one.groupby(["person", "role"])["high"].agg(["mean", "size"]).unstack()
         share, size = counts["mean"], counts["size"]
-        change = share[ROLES.index(Role.SENSITIVE)] - share[ROLES.index(Role.NEUTRAL)]
+        change = share[Role.SENSITIVE] - share[Role.NEUTRAL]
         chance = (share * (1 - share) / (size - 1).clip(lower=1)).sum(axis=1).mean()
         spread = np.sqrt(max(change.var() - chance, 0) / 2)
         means.append([one["high"].mean(), spread, change.mean(), size.sum(axis=1).mean()])

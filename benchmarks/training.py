@@ -27,8 +27,8 @@ import numpy as np
 import torch
 
 from sordino.nn import Job, ReplacementAutoencoder, Settings, fit_stacks
-from sordino.nn.autoencoder import ReplacementLoss, Reversed
-from sordino.nn.fit import Fitted, fit
+from sordino.nn.autoencoder import ReplacementLoss, ReversalTraining
+from sordino.nn.fit import TrainedNetwork, fit
 
 EMBEDDINGS = (16, 32)
 TOLERANCE = 1e-3
@@ -36,7 +36,7 @@ TOLERANCE = 1e-3
 the training.
 """
 
-Way = Callable[[Sequence[Job]], Sequence[Fitted]]
+Way = Callable[[Sequence[Job]], Sequence[TrainedNetwork]]
 
 
 def main() -> None:
@@ -95,7 +95,7 @@ def main() -> None:
 def job(number: int, rows: int, inputs: int, settings: Settings) -> Job:
     """One network of the grid, with a third as many validation rows as rows."""
     torch.manual_seed(number)
-    network = Reversed(ReplacementAutoencoder(inputs, EMBEDDINGS[number % 2]))
+    network = ReversalTraining(ReplacementAutoencoder(inputs, EMBEDDINGS[number % 2]))
 
     def batch(count: int) -> dict[str, torch.Tensor]:
         x, target = torch.randn(2, count, inputs)
@@ -109,7 +109,7 @@ def job(number: int, rows: int, inputs: int, settings: Settings) -> Job:
     return Job(network, ReplacementLoss(), batch(rows), batch(rows // 3), settings, number)
 
 
-def alone(job: Job, warm_up: bool = False) -> Fitted:
+def alone(job: Job, warm_up: bool = False) -> TrainedNetwork:
     """One network on one thread of the process that this runs in."""
     torch.set_num_threads(1)
     return fit(
@@ -117,11 +117,11 @@ def alone(job: Job, warm_up: bool = False) -> Fitted:
     )
 
 
-def loop(jobs: Sequence[Job]) -> list[Fitted]:
+def loop(jobs: Sequence[Job]) -> list[TrainedNetwork]:
     return [alone(job) for job in jobs]
 
 
-def stacked(jobs: Sequence[Job], threads: int = 1) -> list[Fitted]:
+def stacked(jobs: Sequence[Job], threads: int = 1) -> list[TrainedNetwork]:
     torch.set_num_threads(threads)
     return fit_stacks(jobs, "cpu")
 

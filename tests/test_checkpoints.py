@@ -52,7 +52,7 @@ def gathered(
 ) -> tuple[list[str], dict[str, checkpoints.Unit]]:
     """Which units were computed, and all of them."""
     computed = Computed()
-    return computed.names, Checkpoints(keys or KEYS, folder, "units").gathered(computed)
+    return computed.names, Checkpoints(keys or KEYS, folder, "units").gather(computed)
 
 
 @pytest.fixture
@@ -234,7 +234,7 @@ def test_what_a_reader_refuses_is_computed_anew(kept: Path) -> None:
 
     computed = Computed()
     with pytest.warns(UserWarning, match="its table has other columns, expected the unit sad-0"):
-        Checkpoints(KEYS, kept, "units", check).gathered(computed)
+        Checkpoints(KEYS, kept, "units", check).gather(computed)
     assert computed.names == ["sad-0"]
 
 
@@ -244,7 +244,7 @@ def test_a_unit_is_on_disk_before_the_next_is_computed(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Checkpoints(KEYS, tmp_path, "units").gathered(killed)
+        Checkpoints(KEYS, tmp_path, "units").gather(killed)
     assert gathered(tmp_path)[0] == ["sad-0"]
 
 

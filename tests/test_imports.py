@@ -126,7 +126,7 @@ def test_a_low_room_needs_these_packages_only(room: str, allowed: set[str]) -> N
     assert set().union(*map(packages, in_room(room))) <= allowed
 
 
-def test_what_runs_on_a_device_knows_signal_and_the_ground_floor_alone() -> None:
+def test_device_code_imports_signal_and_the_ground_floor_only() -> None:
     reached = {name.split(".")[0] for path in in_room("device") for name in ours(path)} - {
         "__version__"
     }

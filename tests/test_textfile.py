@@ -42,7 +42,7 @@ def test_utf8_is_read_with_and_without_a_mark(tmp_path: Path, encoding: str) -> 
 def test_anything_else_is_named_in_one_line(tmp_path: Path, content: bytes, what: str) -> None:
     (tmp_path / "m.csv").write_bytes(content)
     with pytest.raises(CorpusError, match=f"m.csv: {what}, expected a table: ") as caught:
-        textfile.read(tmp_path / "m.csv", "a table", CorpusError, most=1000)
+        textfile.read(tmp_path / "m.csv", "a table", CorpusError, limit=1000)
     assert "\n" not in str(caught.value)
 
 

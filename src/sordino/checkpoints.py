@@ -1,17 +1,17 @@
-"""Finished units of an audit or a study on disk: a killed run goes on where it was, and nothing in
-a unit is trusted.
+"""Finished units of an audit or a study on disk: a killed run resumes after its last unit, and no
+unit is trusted.
 
-A unit is a table and a record, in two files whose name holds the digest of everything that decides
-the unit:
+A unit is a table and a record, in two files. Their name holds the digest of all inputs of the unit:
 
     NAME-DIGEST.parquet     the table
-    NAME-DIGEST.json        unit, key and version; size and SHA-256 of the table; the record; SHA-256 of all of these
+    NAME-DIGEST.json        unit, key and version; size and SHA-256 of the table; the record; the
+                            SHA-256 of all of these
 
-The record binds the table, so that parts of two units do not combine, and the key binds the unit to
-its inputs, so that a file under another name is no other unit. Files are read as data from outside:
-never a link or a device, at most so many bytes, plain columns alone, and nothing is unpickled. A
-unit that does not fit is named in a warning and computed anew. Checksums find damage and mistakes.
-They do not show who wrote a file: keep the folder from others.
+The record binds the table, so that parts of two units do not combine. The key binds the unit to its
+inputs, so that a renamed file is refused. Files are read like foreign data: no links, no devices, a
+limit on the size, plain columns only, no pickles. A unit that does not match is named in a warning
+and computed again. Checksums find damage and mistakes. They do not prove the author of a file:
+protect the folder from other users.
 """
 
 from __future__ import annotations
@@ -47,45 +47,45 @@ Finished = tuple[str, pd.DataFrame, dict[str, Any]]
 """The name of a unit, its table and its record."""
 
 Check = Callable[[pd.DataFrame, dict[str, Any]], object]
-"""Raises where a unit is not of the kind that its reader expects."""
+"""Raises for a unit of another kind than its reader expects."""
 
 RECORD_BYTES: Final = 64 << 20
 TABLE_BYTES: Final = 1 << 30
-"""No record and no table is larger, neither on disk nor in memory."""
+"""The largest record and the largest table, on disk and in memory."""
 
 _FIELDS: Final = ("unit", "key", "version", "bytes", "table", "record")
 
 
 class DamagedUnitError(ValueError):
-    """A file of a unit is not as it was written."""
+    """A file of a unit was changed after it was written."""
 
 
 @dataclass(frozen=True)
 class Checkpoints:
     """The units of one run in one folder.
 
-    - `keys`: for each unit, by name, everything that decides it (`identity` has what most units
+    - `keys`: all inputs of each unit, by its name (`identity` has the inputs that most units
       share).
-    - `folder`: where finished units are kept; `None` keeps none.
-    - `what`: names the units on the progress bar.
-    - `check`: raises for a table and a record that a unit of this run cannot have.
+    - `folder`: the folder of finished units; `None` stores none.
+    - `title`: the name of the units on the progress bar.
+    - `check`: raises for a table and a record that no unit of this run has.
     """
 
     keys: Mapping[str, str]
     folder: Path | None
-    what: str
+    title: str
     check: Check | None = None
 
-    def gathered(self, compute: Callable[[Sequence[str]], Iterable[Finished]]) -> dict[str, Unit]:
-        """Every unit by name, in the order of the keys; `compute` is given the names of those that
-        are not on disk.
+    def gather(self, compute: Callable[[Sequence[str]], Iterable[Finished]]) -> dict[str, Unit]:
+        """Every unit by name, in the order of the keys; `compute` receives the names of the units
+        that are not on disk.
 
-        Each unit is on the disk before the next is waited for. Raises `StorageError` where nothing
-        can be written.
+        Each unit is on disk before the next is computed. Raises `StorageError` where the folder
+        cannot be written.
         """
         units = {name: unit for name in self.keys if (unit := self.find(name)) is not None}
         missing = [name for name in self.keys if name not in units]
-        for name, table, record in track(compute(missing), self.what, len(missing)):
+        for name, table, record in track(compute(missing), self.title, len(missing)):
             units[name] = self.keep(name, table, record)
         return {name: units[name] for name in self.keys}
 
@@ -93,14 +93,14 @@ class Checkpoints:
         """The file of a unit's table; its record stands beside it."""
         if self.folder is None:
             raise StorageError(
-                f"unit {name} has no folder, expected one to keep units in: name a folder"
+                f"unit {name} has no folder, expected a folder for the units: name one"
             )
         digest = hashlib.sha256(f"{name} {self._key(name)}".encode()).hexdigest()[:12]
         return self.folder / f"{storage.safe_name(name)}-{digest}.parquet"
 
     def find(self, name: str) -> Unit | None:
-        """A unit as it was kept; `None` where there is none. One that does not fit is told in a
-        warning.
+        """A unit from disk, `None` where it is absent. A unit that does not match gives a warning
+        and `None`.
         """
         if self.folder is None or not os.path.lexists(self.path(name)):
             return None
@@ -109,17 +109,17 @@ class Checkpoints:
             table, record = _unpacked(path, name, self._key(name))
             if self.check is not None:
                 self.check(table, record)
-        except Exception as error:  # parsers of damaged files raise whatever they like
+        except Exception as error:  # parsers of damaged files raise any exception
             reason = " ".join(f"{error}".split())[:200] or type(error).__name__
             warnings.warn(
-                f"{path}: {reason}, expected the unit {name} as it was kept: computed anew",
+                f"{path}: {reason}, expected the unit {name} as it was written: computed anew",
                 stacklevel=2,
             )
             return None
         return table, record
 
     def keep(self, name: str, table: pd.DataFrame, record: Mapping[str, Any]) -> Unit:
-        """Write a unit, the record first: where a whole table stands, the unit is finished. The
+        """Write a unit, the record before the table: a unit with a table is complete. Returns the
         unit as it is read.
         """
         content = _parquet(table)
@@ -141,11 +141,11 @@ class Checkpoints:
 def identity(
     rooms: Sequence[str], packages: Sequence[str] = ("numpy", "scipy", "scikit-learn")
 ) -> str:
-    """What units share beside their inputs: the code of these rooms of sordino, and the versions of
-    these packages.
+    """The common inputs of units: the code of these rooms of sordino and the versions of these
+    packages.
 
-    The version of sordino alone would not do: a checkout changes many times under one version. A
-    digest of the sources is simple, and asks for a unit anew rather than serving a stale one.
+    The version of sordino alone does not suffice, since a checkout changes many times under one
+    version. A digest of the sources computes some units again and never uses a stale one.
     """
     return json.dumps(
         [_code(tuple(rooms)), {name: metadata.version(name) for name in packages}], sort_keys=True
@@ -163,18 +163,18 @@ def _code(rooms: tuple[str, ...]) -> str:
 
 
 def _sources(folder: Traversable, name: str) -> list[tuple[str, bytes]]:
-    found = []
+    files = []
     for path in sorted(folder.iterdir(), key=lambda path: path.name):
         inside = f"{name}/{path.name}"
         if path.name.endswith(".py"):
-            found.append((inside, path.read_bytes()))
+            files.append((inside, path.read_bytes()))
         elif path.is_dir() and path.name != "__pycache__":
-            found += _sources(path, inside)
-    return found
+            files += _sources(path, inside)
+    return files
 
 
-def read_bounded(path: Path, most: int) -> bytes:
-    """The content of a regular file of at most so many bytes.
+def read_bounded(path: Path, limit: int) -> bytes:
+    """The content of a regular file of at most `limit` bytes.
 
     Raises `DamagedUnitError` for a link, a folder, a device or a larger file.
     """
@@ -189,20 +189,20 @@ def read_bounded(path: Path, most: int) -> bytes:
     if path.is_dir():
         raise DamagedUnitError("a folder")
     with os.fdopen(os.open(path, flags), "rb") as stream:
-        found = os.fstat(stream.fileno())
-        if not stat.S_ISREG(found.st_mode):
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
             raise DamagedUnitError("not a regular file")
-        if found.st_size > most:
-            raise DamagedUnitError(f"{found.st_size:,} bytes, more than {most:,}")
-        content = stream.read(most + 1)
-    if len(content) > most:
-        raise DamagedUnitError(f"more than {most:,} bytes")
+        if status.st_size > limit:
+            raise DamagedUnitError(f"{status.st_size:,} bytes, more than {limit:,}")
+        content = stream.read(limit + 1)
+    if len(content) > limit:
+        raise DamagedUnitError(f"more than {limit:,} bytes")
     return content
 
 
 def _make_room(path: Path) -> None:
-    """Remove a link, a pipe or a device, which is no unit, and rename a folder; `storage.write`
-    replaces neither.
+    """Remove a link, pipe or device and rename a folder at a path; `storage.write` replaces none of
+    them.
     """
     if not os.path.lexists(path) or stat.S_ISREG(path.lstat().st_mode):
         return
@@ -232,7 +232,7 @@ def _checksum(content: Mapping[str, Any]) -> str:
 
 
 def _unpacked(path: Path, name: str, key: str) -> Unit:
-    """The table and the record of a unit; raises where anything is not as it was written."""
+    """The table and the record of a unit. Raises `DamagedUnitError` where either was changed."""
     try:
         content = json.loads(read_bounded(path.with_suffix(".json"), RECORD_BYTES))
     except FileNotFoundError as error:
@@ -264,8 +264,8 @@ def _parquet(table: pd.DataFrame) -> bytes:
 def _table(content: bytes) -> pd.DataFrame:
     """A table of plain columns.
 
-    Raises `DamagedUnitError` for other types, and before it would take more than `TABLE_BYTES` of
-    memory.
+    Raises `DamagedUnitError` for other types and for more than `TABLE_BYTES` of memory, before that
+    memory is used.
     """
     source = pa.BufferReader(content)
     head = pq.read_metadata(source)
@@ -273,7 +273,7 @@ def _table(content: bytes) -> pd.DataFrame:
     odd = [field.name for field in schema if not _plain(field.type)]
     if odd:
         raise DamagedUnitError(f"column {odd[0]} is of type {schema.field(odd[0]).type}")
-    pages = sum(head.row_group(place).total_byte_size for place in range(head.num_row_groups))
+    pages = sum(head.row_group(group).total_byte_size for group in range(head.num_row_groups))
     if max(8 * head.num_rows * max(head.num_columns, 1), pages) > TABLE_BYTES:
         raise DamagedUnitError(f"{head.num_rows:,} rows of {head.num_columns:,} columns")
     text = [field.name for field in schema if not pa.types.is_primitive(field.type)]
@@ -290,7 +290,7 @@ def _plain(kind: pa.DataType) -> bool:
 
 
 def _size(column: pa.ChunkedArray) -> int:
-    """Bytes of a column once its text is spelt out."""
+    """Bytes of a column after its dictionary of texts is decoded."""
     if not pa.types.is_dictionary(column.type):
         return int(column.nbytes)
     lengths = (

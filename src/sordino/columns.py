@@ -1,6 +1,6 @@
 """The columns of the tables of predictions and of estimates: the contracts of several rooms.
 
->>> len(ESTIMATES), ESTIMATES[0], ESTIMATES[-1]
+>>> len(ESTIMATE_COLUMNS), ESTIMATE_COLUMNS[0], ESTIMATE_COLUMNS[-1]
 (20, 'study', 'chance')
 """
 
@@ -44,7 +44,7 @@ def _columns(*names: str) -> dict[str, str]:
     return {name: _MEANING[name] for name in names}
 
 
-RELEASE_PREDICTIONS: Final = _columns(
+PREDICTION_COLUMNS: Final = _columns(
     "release",
     "required",
     "knowledge",
@@ -65,12 +65,12 @@ RELEASE_PREDICTIONS: Final = _columns(
 )
 """Audits of releases: one row per utterance, attacker and target."""
 
-VECTOR_PREDICTIONS: Final = _columns(
+GUESS_COLUMNS: Final = _columns(
     "row", "speaker", "side", "attacker", "best", "truth", "prediction", "score", "k"
 )
 """Attacks on vectors: one row per utterance and attacker."""
 
-EMBEDDING_PREDICTIONS: Final = _columns(
+EMBEDDING_COLUMNS: Final = _columns(
     "features",
     "task",
     "release",
@@ -86,7 +86,7 @@ EMBEDDING_PREDICTIONS: Final = _columns(
 )
 """Studies of embeddings: one row per utterance, attacker and question."""
 
-ESTIMATES: Final = (
+ESTIMATE_COLUMNS: Final = (
     "study",
     "corpus",
     "features",

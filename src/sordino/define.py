@@ -1,24 +1,34 @@
-"""The words of the field, one for each thing."""
+"""The terms of the field: roles, genders, knowledge of an attacker, emotions."""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Final
 
 
-class Role(StrEnum):
-    """What a policy makes of an emotion (Feng 2021, section IV-A)."""
+class Role(IntEnum):
+    """The role of an emotion in a policy (Feng 2021, section IV-A), as a class of the risk model.
 
-    NEUTRAL = "neutral"
-    """What sensitive emotions are turned into."""
-    REQUIRED = "required"
-    """What stays recognisable."""
-    SENSITIVE = "sensitive"
-    """What must not be told from neutral."""
+    >>> int(Role.REQUIRED), str(Role.REQUIRED)
+    (1, 'required')
+    """
+
+    NEUTRAL = 0
+    """Replaces sensitive emotions."""
+    REQUIRED = 1
+    """Stays recognisable."""
+    SENSITIVE = 2
+    """Must not be distinguished from neutral."""
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
 
 
-ROLES: Final = tuple(Role)
-"""The order of the classes of the risk model: neutral 0, required 1, sensitive 2."""
+ROLES: Final = tuple(str(role) for role in Role)
+"""The names of the roles in the order of their codes, as tables spell them."""
 
 
 class Gender(StrEnum):
@@ -35,17 +45,16 @@ GENDERS: Final = tuple(Gender)
 
 
 class Knowledge(StrEnum):
-    """What an attacker knows of the release."""
+    """How much an attacker knows about the release."""
 
     IGNORANT = "ignorant"
-    """Trained on original features, never saw the release: the papers' zero-knowledge risk model.
-    """
+    """Trained on original features, without the release: the papers' zero-knowledge risk model."""
     SEMI_INFORMED = "semi-informed"
-    """Has the release, runs it on its own labelled speakers and retrains."""
+    """Has the release, applies it to labelled speakers and retrains."""
     INFORMED = "informed"
-    """Also knows the fitted parameters and the fitting corpus; never the device's random bits."""
+    """Also knows the fitted parameters and the fitting corpus, but not the device's key."""
     PATIENT = "patient"
-    """Semi-informed, and sees several utterances of one speaker."""
+    """Semi-informed, with several utterances of each speaker."""
 
 
 EMOTIONS: Final = {
@@ -71,7 +80,7 @@ _CANONICAL: Final = {alias: emotion for emotion, aliases in EMOTIONS.items() for
 
 
 def emotion(label: str) -> str:
-    """The canonical name of an emotion label; a name that is not known is kept, in lower case.
+    """The canonical name of an emotion label; an unknown name in lower case.
 
     >>> emotion("Anger"), emotion("W"), emotion("Nostalgia")
     ('angry', 'angry', 'nostalgia')

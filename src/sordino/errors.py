@@ -3,19 +3,19 @@
     SordinoError
     ├── AudioError          a recording cannot be used as it is
     ├── CorpusError         labels or files of a corpus are missing or contradict each other
-    ├── SplitError          the speakers do not suffice for the parts asked for
+    ├── SplitError          the speakers do not suffice for the requested parts
     ├── FeatureError        a table of vectors cannot be used as it is
-    ├── PolicyError         a policy asks for what cannot be
+    ├── PolicyError         a policy contradicts itself or has an unknown key
     ├── ReleaseError        a release cannot be fitted, loaded or applied
-    ├── BundleError         a bundle is not whole, or not what its reader understands
+    ├── BundleError         a bundle is incomplete, or its format is unknown
     │   └── SignatureError  a bundle is not signed by a key that the device trusts
     ├── AttackError         an attack has no data to learn from or to be measured on
-    ├── StudyError          a study is asked for what it does not have
+    ├── StudyError          a study lacks the requested section, streams or labels
     ├── DependencyError     an optional package is not installed
     └── StorageError        a file cannot be read or written
 
-Each message says what came, what was expected and what to do next, in one line. The command line
-prints it and ends with exit status 2.
+Each message states the value that came, the expected value and the next step, in one line. The
+command line prints it and ends with exit status 2.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class CorpusError(SordinoError):
 
 
 class SplitError(SordinoError):
-    """The speakers do not suffice for the parts asked for."""
+    """The speakers do not suffice for the requested parts."""
 
 
 class FeatureError(SordinoError):
@@ -42,7 +42,7 @@ class FeatureError(SordinoError):
 
 
 class PolicyError(SordinoError):
-    """A policy asks for what cannot be: an unknown key, an emotion in two roles."""
+    """A policy contradicts itself: an unknown key, an emotion in two roles."""
 
 
 class ReleaseError(SordinoError):
@@ -50,11 +50,11 @@ class ReleaseError(SordinoError):
 
 
 class BundleError(SordinoError):
-    """A bundle is not whole, was changed, or is of a format that this version does not read."""
+    """A bundle is incomplete or changed, or this version does not read its format."""
 
 
 class SignatureError(BundleError):
-    """A bundle is not signed by a trusted key, or too old, or a key is none."""
+    """A bundle has no signature of a trusted key, is too old, or a key is invalid."""
 
 
 class AttackError(SordinoError):
@@ -62,9 +62,7 @@ class AttackError(SordinoError):
 
 
 class StudyError(SordinoError):
-    """A study is asked for what it does not have: an unknown section, streams or labels that no
-    corpus has.
-    """
+    """A study lacks the requested section, or no corpus has the requested streams or labels."""
 
 
 class DependencyError(SordinoError):

@@ -1,4 +1,4 @@
-"""How much memory this process may still take, asked before it takes it."""
+"""The memory that this process may still take, checked before it is taken."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Final
 
 SPARE: Final = 0.8
-"""The share of what is free that one task may take: others run beside it."""
+"""The share of free memory that one task may take, since other tasks run beside it."""
 
 _GROUP: Final = Path("/sys/fs/cgroup")
 
 
 def free() -> int | None:
-    """Bytes that this process may take beside those it has; `None` where the platform does not
-    tell.
+    """Bytes of memory that this process may still take, `None` where the platform has no such
+    figure.
 
-    The least of the machine's available memory, the limit of the control group and the limit of the
-    address space.
+    The minimum of the machine's available memory, the limit of the control group and the limit of
+    the address space.
     """
     return min((int(SPARE * max(limit, 0)) for limit in _limits()), default=None)
 
@@ -41,9 +41,9 @@ def _limits() -> Iterator[int]:
     yield from machine
     if not machine and "SC_AVPHYS_PAGES" in getattr(os, "sysconf_names", {}):
         yield os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    limit, used = (_lines(_GROUP / name) for name in ("memory.max", "memory.current"))
-    if limit and used and limit[0].isdigit():
-        yield int(limit[0]) - int(used[0])
+    limit, usage = (_lines(_GROUP / name) for name in ("memory.max", "memory.current"))
+    if limit and usage and limit[0].isdigit():
+        yield int(limit[0]) - int(usage[0])
     yield from _address_space()
 
 
@@ -52,9 +52,9 @@ def _address_space() -> Iterator[int]:
         import resource
     except ImportError:  # Windows has no such limit
         return
-    limit, taken = resource.getrlimit(resource.RLIMIT_AS)[0], _lines(Path("/proc/self/statm"))
+    limit, pages = resource.getrlimit(resource.RLIMIT_AS)[0], _lines(Path("/proc/self/statm"))
     if limit != resource.RLIM_INFINITY:
-        yield limit - (int(taken[0].split()[0]) * resource.getpagesize() if taken else 0)
+        yield limit - (int(pages[0].split()[0]) * resource.getpagesize() if pages else 0)
 
 
 def _lines(path: Path) -> list[str]:

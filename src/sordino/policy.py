@@ -1,7 +1,6 @@
-"""A policy: which emotion stays recognisable, which must not be told from neutral, what else is
-hidden, and by what.
+"""A policy: the required emotion, the sensitive emotions, the hidden attributes and the release.
 
-Families of releases and their knobs are known to `sordino.release`, which checks them
+`sordino.release` defines the families of releases and their settings and checks them
 (`release.fitter`).
 """
 
@@ -20,22 +19,20 @@ from sordino.define import EMOTIONS, Role, emotion
 from sordino.errors import PolicyError, StorageError
 
 ATTRIBUTES: Final = ("gender", "speaker", "age")
-"""What `hide` may name: what a voice tells of its speaker."""
+"""Attributes of a speaker that `hide` may name."""
 
 Knobs = tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]
-"""Settings by family of releases, each a name and a value: what the tables of a policy file say, in
-a fixed order.
-"""
+"""Settings by family of releases, each a name and a value, in the order of their names."""
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What a release may cost; nothing is limited where a limit is `None`.
+    """Limits of a release; `None` is no limit.
 
-    - `auc`: the largest AUC that an attacker may reach on validation speakers, 0.5 to 1; less is
-      harder to fit.
-    - `per_day`: how many vectors a device may release a day, 1 or more; many vectors of one speaker
-      tell more than one.
+    - `auc`: the largest AUC of an attacker on validation speakers, 0.5 to 1. A low limit is harder
+      to fit.
+    - `per_day`: the largest number of vectors that a device releases a day, 1 or more. Many vectors
+      of one speaker reveal more than one vector.
 
     >>> Budget(auc=0.55, per_day=100).per_day
     100
@@ -47,7 +44,7 @@ class Budget:
     def __post_init__(self) -> None:
         if self.auc is not None and not (_number(self.auc) and 0.5 <= self.auc <= 1):
             raise PolicyError(
-                f"budget auc {self.auc!r}, expected 0.5 (chance) to 1: 0.55 is a strict one"
+                f"budget auc {self.auc!r}, expected 0.5 (chance) to 1: 0.55 is a strict limit"
             )
         if self.per_day is not None and not (type(self.per_day) is int and self.per_day >= 1):
             raise PolicyError(
@@ -57,15 +54,15 @@ class Budget:
 
 @dataclass(frozen=True)
 class Policy:
-    """What a user agrees to share.
+    """The information that a user agrees to share.
 
-    `required` stays recognisable, every emotion in `sensitive` is turned into `neutral`, and the
-    attributes in `hide` must not be learnt from what is released. Emotions may be given under any
-    alias (`anger`, `angry`). `release` is the family that is fitted, empty for the one that a
-    budget chooses; `knobs` are settings by family, mappings in one.
+    `required` stays recognisable, every emotion in `sensitive` is turned into `neutral`, and an
+    attacker must not infer the attributes in `hide` from released vectors. Emotions have any alias
+    (`anger`, `angry`). `release` is the family to fit; where it is empty, the budget selects one.
+    `knobs` maps families to their settings.
 
-    Raises `PolicyError` when an emotion has two roles, nothing is sensitive or an attribute is not
-    known.
+    Raises `PolicyError` when an emotion has two roles, no emotion is sensitive or an attribute is
+    unknown.
 
     >>> Policy(required="sad", sensitive=("happy", "anger")).sensitive
     ('happy', 'angry')
@@ -80,10 +77,11 @@ class Policy:
     budget: Budget = field(default_factory=Budget)
 
     def __post_init__(self) -> None:
-        for listed in (self.sensitive, self.hide):
-            if not isinstance(listed, list | tuple):
+        for names in (self.sensitive, self.hide):
+            if not isinstance(names, list | tuple):
                 raise PolicyError(
-                    f'sensitive and hide are lists, {listed!r} came: write ["angry"] instead of "angry"'
+                    f"sensitive and hide are lists, {names!r} came: "
+                    'write ["angry"] instead of "angry"'
                 )
         for label in (self.required, self.neutral, *self.sensitive, *self.hide, self.release):
             if not isinstance(label, str):
@@ -105,20 +103,20 @@ class Policy:
                 f"hide {', '.join(unknown)}, expected some of {', '.join(ATTRIBUTES)}: correct the "
                 "spelling"
             )
-        named = (self.required, self.neutral, *self.sensitive)
-        twice = sorted({label for label in named if named.count(label) > 1})
+        emotions = (self.required, self.neutral, *self.sensitive)
+        twice = sorted({label for label in emotions if emotions.count(label) > 1})
         if twice:
             raise PolicyError(
-                f"{', '.join(twice)} has two roles, expected one: take it out of one of the lists"
+                f"{', '.join(twice)} has two roles, expected one: remove it from one list"
             )
 
     @property
     def emotions(self) -> tuple[str, ...]:
-        """All emotions that have a role; rows with any other are left out."""
+        """All emotions that have a role; rows with any other emotion are left out."""
         return (self.neutral, self.required, *self.sensitive)
 
     def role(self, label: str) -> Role:
-        """The role of one emotion. Raises `PolicyError` for one without a role."""
+        """The role of an emotion. Raises `PolicyError` for an emotion without a role."""
         if label == self.neutral:
             return Role.NEUTRAL
         if label == self.required:
@@ -132,17 +130,17 @@ class Policy:
         )
 
     def check_against(self, emotions: Iterable[str]) -> None:
-        """Raise `PolicyError` when a corpus with these emotions lacks one that the policy names."""
+        """Raise `PolicyError` when these emotions of a corpus lack an emotion of the policy."""
         present = set(emotions)
         absent = [label for label in self.emotions if label not in present]
         if absent:
-            found = ", ".join(sorted(present)) or "none"
+            available = ", ".join(sorted(present)) or "none"
             raise PolicyError(
-                f"{', '.join(absent)}: not in the corpus, which has {found}: change the policy"
+                f"{', '.join(absent)}: not in the corpus, which has {available}: change the policy"
             )
 
     def settings(self, family: str) -> dict[str, Any]:
-        """The knobs of one family of releases that this policy sets.
+        """The settings of one family of releases in this policy.
 
         >>> Policy("sad", ("angry",), knobs={"drawn": {"rate": 0.2}}).settings("drawn")
         {'rate': 0.2}
@@ -151,23 +149,21 @@ class Policy:
 
     @property
     def hash(self) -> str:
-        """12 hexadecimal digits that are the same for the same policy on every machine: the first
-        of `digest`.
-        """
+        """The first 12 hexadecimal digits of `digest`, the same on every machine."""
         return self.digest[:12]
 
     @property
     def digest(self) -> str:
         """64 hexadecimal digits (SHA-256), by which a device recognises a policy.
 
-        What is not set does not count: keys that are added later change no hash.
+        Keys without a value do not count, so that keys of later versions change no hash.
         """
-        given = {
+        settings = {
             name: value
             for name, value in asdict(self).items()
             if name not in _LATER or value != _UNSET[name]
         }
-        return hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
 _LATER: Final = ("release", "knobs", "budget")
@@ -175,8 +171,9 @@ _UNSET: Final = {"release": "", "knobs": (), "budget": asdict(Budget())}
 
 
 def _frozen(knobs: Any) -> Knobs:
-    """Knobs in the order of their names, lists as tuples. Raises `PolicyError` for a value that no
-    knob can have.
+    """Settings in the order of their names, lists as tuples.
+
+    Raises `PolicyError` for a value of another type than a setting has.
     """
     tables = {family: sorted(dict(table).items()) for family, table in sorted(dict(knobs).items())}
     return tuple(
@@ -188,13 +185,13 @@ def _frozen(knobs: Any) -> Knobs:
 def _setting(name: str, value: object) -> Any:
     values = tuple(value) if isinstance(value, list | tuple) else (value,)
     plain = all(
-        isinstance(one, bool | int | str) or (type(one) is float and math.isfinite(one))
-        for one in values
+        isinstance(element, bool | int | str) or (type(element) is float and math.isfinite(element))
+        for element in values
     )
     if not values or not plain:
         raise PolicyError(
-            f"{name} = {value!r}, expected a finite number, a text, true or false, or a list: set "
-            "one"
+            f"{name} = {value!r}, expected a finite number, a text, true or false, or a list: "
+            "correct it"
         )
     return values if isinstance(value, list | tuple) else value
 
@@ -203,15 +200,17 @@ def _number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def restored(given: Mapping[str, Any]) -> Policy:
-    """The policy of which `dataclasses.asdict` gave this, as it comes back from JSON.
+def from_dict(content: Mapping[str, Any]) -> Policy:
+    """The policy from the result of `dataclasses.asdict`, after a trip through JSON.
 
     >>> import json
-    >>> policy = Policy("sad", ("angry",), knobs={"drawn": {"rate": 0.2}}, budget=Budget(per_day=100))
-    >>> restored(json.loads(json.dumps(asdict(policy)))) == policy
+    >>> policy = Policy("sad", ("angry",), knobs={"drawn": {"rate": 0.2}}, budget=Budget(per_day=9))
+    >>> from_dict(json.loads(json.dumps(asdict(policy)))) == policy
     True
     """
-    return Policy(**{**given, "knobs": dict(given["knobs"]), "budget": Budget(**given["budget"])})
+    return Policy(
+        **{**content, "knobs": dict(content["knobs"]), "budget": Budget(**content["budget"])}
+    )
 
 
 _LARGEST: Final = 1 << 20
@@ -219,13 +218,15 @@ _LARGEST: Final = 1 << 20
 
 
 def read(path: str | Path) -> Policy:
-    """The policy in a TOML file. An unknown key is an error; tables hold the budget and the knobs
-    of families.
+    """The policy in a TOML file. An unknown key is an error. Tables hold the budget and the
+    settings of families.
+
+    Raises `PolicyError`.
     """
     import tomllib  # here: a device reads no policy file
 
     try:
-        given: dict[str, Any] = tomllib.loads(
+        content: dict[str, Any] = tomllib.loads(
             textfile.read(path, "a TOML file", PolicyError, _LARGEST)
         )
     except (PolicyError, StorageError, tomllib.TOMLDecodeError, RecursionError) as error:
@@ -233,70 +234,68 @@ def read(path: str | Path) -> Policy:
         raise PolicyError(
             f"{path}: not a readable TOML file ({reason}): check path and spelling"
         ) from error
-    known = [field.name for field in fields(Policy) if field.name != "knobs"]
+    names = [field.name for field in fields(Policy) if field.name != "knobs"]
     knobs = {
-        key: value for key, value in given.items() if isinstance(value, dict) and key not in known
+        key: value for key, value in content.items() if isinstance(value, dict) and key not in names
     }
-    rest = {key: value for key, value in given.items() if key not in knobs}
-    unknown = sorted(set(rest) - set(known))
+    entries = {key: value for key, value in content.items() if key not in knobs}
+    unknown = sorted(set(entries) - set(names))
     if unknown:
         raise PolicyError(
-            f"{path}: unknown key {', '.join(unknown)}, expected {', '.join(known)}, or a table of "
-            "a release's knobs"
+            f"{path}: unknown key {', '.join(unknown)}, expected {', '.join(names)}, or a table "
+            "with the settings of a release"
         )
-    missing = [name for name in ("required", "sensitive") if name not in given]
+    missing = [name for name in ("required", "sensitive") if name not in content]
     if missing:
         raise PolicyError(
             f"{path}: {', '.join(missing)} is missing, expected at least `required` and `sensitive`"
         )
     return Policy(
-        **(rest | {"budget": _budget(path, rest.get("budget", {}))}), knobs=_frozen(knobs)
+        **(entries | {"budget": _budget(path, entries.get("budget", {}))}), knobs=_frozen(knobs)
     )
 
 
-def _budget(path: str | Path, given: Any) -> Budget:
-    known = [field.name for field in fields(Budget)]
-    if not isinstance(given, dict) or set(given) - set(known):
+def _budget(path: str | Path, table: Any) -> Budget:
+    names = [field.name for field in fields(Budget)]
+    if not isinstance(table, dict) or set(table) - set(names):
         came = (
-            ", ".join(sorted(set(given) - set(known))) if isinstance(given, dict) else repr(given)
+            ", ".join(sorted(set(table) - set(names))) if isinstance(table, dict) else repr(table)
         )
         raise PolicyError(
-            f"{path}: budget {came}, expected a table [budget] with {' and '.join(known)}"
+            f"{path}: budget {came}, expected a table [budget] with {' and '.join(names)}"
         )
-    return Budget(**given)
+    return Budget(**table)
 
 
 def explain(policy: Policy) -> list[str]:
-    """What a policy lets out, hides and costs, a sentence a line; `sordino.release.explain` tells
-    of releases.
+    """The meaning of a policy, one sentence a line; `sordino.release.explain` describes releases.
 
     >>> for line in explain(Policy(required="sad", sensitive=("happy", "angry"))):
     ...     print(line)
-    Whether an utterance sounds sad stays recognisable.
-    happy and angry utterances are made to look like neutral ones: nobody is to tell them apart.
-    gender must not be learnt from what is released.
-    Other emotions have no role: leave such utterances out, or name them.
-    Told all the same: that something was said and when, and how often it sounded sad.
-    No release is named: `sordino fit` takes `drawn`, or where a budget is set the most useful one within it.
-    No budget limits what an attacker may reach: a report tells, but no fit is refused.
-    No limit on vectors a day: a patient attacker who collects those of one speaker learns more than from one.
+    sad stays recognisable.
+    happy and angry utterances are released as neutral: an attacker must not distinguish them.
+    An attacker must not infer gender from the released vectors.
+    Other emotions have no role: leave such utterances out, or add them to the policy.
+    Not hidden: the time and number of utterances, and the share classified as sad.
+    No release is named: `sordino fit` takes `drawn`, or the most useful release within a budget.
+    No limit on AUC: the report has the AUC of the attackers, and no fit is refused.
+    No limit on vectors a day: an attacker with many vectors of one speaker infers more.
     """
     hidden = " and ".join(policy.hide)
     return [
-        f"Whether an utterance sounds {policy.required} stays recognisable.",
-        f"{' and '.join(policy.sensitive)} utterances are made to look like {policy.neutral} ones: "
-        "nobody is to tell "
-        "them apart.",
-        f"{hidden} must not be learnt from what is released."
+        f"{policy.required} stays recognisable.",
+        f"{' and '.join(policy.sensitive)} utterances are released as {policy.neutral}: an "
+        "attacker must not distinguish them.",
+        f"An attacker must not infer {hidden} from the released vectors."
         if hidden
-        else "Nothing of the speaker is hidden.",
+        else "No attribute of the speaker is hidden.",
         *(_ATTRIBUTES[attribute] for attribute in policy.hide if attribute in _ATTRIBUTES),
-        "Other emotions have no role: leave such utterances out, or name them.",
-        "Told all the same: that something was said and when, and how often it sounded "
+        "Other emotions have no role: leave such utterances out, or add them to the policy.",
+        "Not hidden: the time and number of utterances, and the share classified as "
         f"{policy.required}.",
         *(
-            f"{name}: no corpus that sordino knows has it; right for labels of your own, else "
-            "correct the spelling."
+            f"{name}: no corpus of sordino has this emotion. It needs labels of your own; "
+            "otherwise correct the spelling."
             for name in policy.emotions
             if name not in EMOTIONS
         ),
@@ -306,35 +305,30 @@ def explain(policy: Policy) -> list[str]:
 
 
 _ATTRIBUTES: Final = {
-    "age": "Age is hidden as older or younger than the median of the speakers fitted on, and audited as that.",
-    "speaker": "Who speaks is audited, by an attacker who knows the very people; no release is fitted against it, and "
-    "less detail is what helps.",
+    "age": "Age is hidden and audited as older or younger than the median of the speakers of the "
+    "fit.",
+    "speaker": "The identity of the speaker is audited by an attacker with labelled recordings of "
+    "the same speakers. No release is fitted against it; a release with less detail helps.",
 }
-"""What it means to hide an attribute, where that is not plain."""
+"""The meaning of hiding an attribute, where it needs an explanation."""
 
-_UNNAMED: Final = "No release is named: `sordino fit` takes `drawn`, or where a budget is set the most useful one within it."
+_UNNAMED: Final = (
+    "No release is named: `sordino fit` takes `drawn`, or the most useful release within a budget."
+)
 
 
 def _costs(budget: Budget) -> list[str]:
-    lines = ["No budget limits what an attacker may reach: a report tells, but no fit is refused."]
-    if budget.auc is not None:
-        lines = [
-            f"No attacker may reach an AUC above {budget.auc:g} on validation speakers, of "
-            "anything hidden, or "
-            "the fit is refused (0.5 is a guess, 1 is certain); the less is allowed, the less of "
-            "the required "
-            "emotion and of its detail is kept."
-        ]
-    if budget.per_day is None:
-        return [
-            *lines,
-            "No limit on vectors a day: a patient attacker who collects those of one speaker "
-            "learns more "
-            "than from one.",
-        ]
-    return [
-        *lines,
-        f"A device releases at most {budget.per_day} vectors a day and falls silent after that: "
-        "the fewer, "
-        "the less a patient attacker collects.",
-    ]
+    auc = (
+        "No limit on AUC: the report has the AUC of the attackers, and no fit is refused."
+        if budget.auc is None
+        else f"The fit is refused if an attacker reaches an AUC above {budget.auc:g} on validation "
+        "speakers for any hidden attribute (0.5 is chance, 1 is perfect). A lower limit costs "
+        "recall and detail of the required emotion."
+    )
+    per_day = (
+        "No limit on vectors a day: an attacker with many vectors of one speaker infers more."
+        if budget.per_day is None
+        else f"A device releases at most {budget.per_day} vectors a day, and none after that. A "
+        "lower limit gives an attacker fewer vectors of one speaker."
+    )
+    return [auc, per_day]

@@ -1,6 +1,4 @@
-"""Text for a terminal: a progress bar with the time left, and names from files without control
-characters.
-"""
+"""Text for a terminal: a progress bar with the remaining time, and printable text."""
 
 from __future__ import annotations
 
@@ -14,25 +12,27 @@ from typing import Final, TypeVar
 Item = TypeVar("Item")
 
 _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-"""Letters that show nothing."""
+"""Invisible letters."""
 
 
 def printable(text: str) -> str:
-    """Text for one line of a terminal or page: characters that control it, or show nothing, are
+    """Text for one line of a terminal or page, with control characters and invisible characters
     escaped.
 
-    These are control characters and line breaks, those that change the direction of text, those
-    without width, and halves of characters. Letters of all languages and spaces stay.
+    These are control characters, line breaks, characters that change the direction of text,
+    characters without width, and halves of characters. Letters of all languages and spaces stay.
 
     >>> print(printable("sad\\x1b[2J\\n\\u202eypp"), printable("größe 幸せ"))
     sad\\x1b[2J\\n\\u202eypp größe 幸せ
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(character if _shown(character) else _escaped(character) for character in text)
+    return "".join(
+        character if _is_visible(character) else _escaped(character) for character in text
+    )
 
 
-def _shown(character: str) -> bool:
+def _is_visible(character: str) -> bool:
     return (
         character.isprintable() or unicodedata.category(character) == "Zs"
     ) and character not in _BLANK
@@ -44,9 +44,7 @@ def _escaped(character: str) -> str:
 
 @contextmanager
 def printable_warnings() -> Iterator[None]:
-    """Show a warning as one line, without the code that it came from and without control
-    characters.
-    """
+    """Print a warning as one line, without its source code and without control characters."""
     before = warnings.formatwarning
 
     def formatted(message: Warning | str, *_: object) -> str:
@@ -59,9 +57,10 @@ def printable_warnings() -> Iterator[None]:
         warnings.formatwarning = before
 
 
-def track(items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
-    """The same items, with a bar on standard error while they pass; no bar when that is no
-    terminal.
+def track(items: Iterable[Item], title: str, total: int) -> Iterator[Item]:
+    """The same items, with a progress bar on standard error if that is a terminal.
+
+    `title` is the text beside the bar, `total` the number of items.
 
     >>> sum(track([1, 2, 3], "adding", 3))
     6
@@ -79,7 +78,7 @@ def track(items: Iterable[Item], what: str, total: int) -> Iterator[Item]:
         progress.TimeRemainingColumn(),
     )
     with progress.Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(printable(what), total=total)
+        task = bar.add_task(printable(title), total=total)
         for item in items:
             yield item
             bar.advance(task)

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Files that are complete or absent."""
 
 from __future__ import annotations
 
@@ -23,14 +23,12 @@ PRIVATE: Final = 0o600
 """Mode of a new file that its owner alone may read: released vectors, counts, keys."""
 
 PRIVATE_FOLDER: Final = 0o700
-"""Mode of a new folder that holds a device's key, count or versions: who may write there may
+"""Mode of a new folder with a device's key, count or versions: a user with write access could
 replace them.
 """
 
 LONGEST_NAME: Final = 100
-"""Characters of a safe name; callers may add a suffix and stay below the 255 bytes of common file
-systems.
-"""
+"""Characters of a safe name: with a suffix it stays below the 255 bytes of common file systems."""
 
 _REASONS = {
     errno.ENOSPC: "the disk is full: free some space, or choose another place",
@@ -46,7 +44,7 @@ _REASONS = {
 
 @contextmanager
 def told(path: str | Path) -> Iterator[None]:
-    """Turn an `OSError` on `path` into a `StorageError` that says what to do next."""
+    """Turn an `OSError` on `path` into a `StorageError` with the next step."""
     try:
         yield
     except OSError as error:
@@ -55,8 +53,8 @@ def told(path: str | Path) -> Iterator[None]:
 
 
 def folder(path: str | Path, mode: int = 0o777) -> Path:
-    """The folder at `path`, made when absent (`mode` less the umask). Raises `StorageError` where
-    that fails.
+    """The folder at `path`, created when absent (`mode` less the umask). Raises `StorageError`
+    where that fails.
     """
     with told(path):
         Path(path).mkdir(mode, parents=True, exist_ok=True)
@@ -69,29 +67,28 @@ def write(
     durable: bool = False,
     mode: int = SHARED,
 ) -> Path:
-    """Write a file under a temporary name beside it, then rename: readers see the old file or the
-    new, never half.
+    """Write a file under a temporary name beside it, then rename it: readers get the old file or
+    the new file, never a part.
 
-    `content` is the bytes or text, or a function that writes to the path it is given. Two processes
-    may write the same file: the last rename wins. A `durable` file is on the disk when this
-    returns, and there after a power cut, at the price of waiting for the disk.
+    `content` is the bytes or text, or a function that writes to a path. Two processes may write the
+    same file: the last rename wins. A `durable` file is on the disk when this function returns and
+    survives a power cut; the function waits for the disk.
 
-    A file that is replaced keeps its permissions; owner and group become those of the process. A
-    new file has `mode` (`SHARED` or `PRIVATE`) less the umask. A symbolic link at `path` is
-    replaced by the file, and the file that it named stays as it was. A device, pipe or socket at
-    `path` is refused. Raises `StorageError`; the temporary file is removed, an older file is left
-    as it was.
+    A replaced file keeps its permissions; owner and group become those of the process. A new file
+    has `mode` (`SHARED` or `PRIVATE`) less the umask. The file replaces a symbolic link at `path`,
+    and the target of the link does not change. A device, pipe or socket at `path` is refused.
+    Raises `StorageError`; then the temporary file is removed and an older file does not change.
     """
     path = Path(path)
     if not os.path.isdir(path.parent):  # noqa: PTH112 (a budget is written before each release: every call counts)
         folder(path.parent)
     with told(path):
-        kept = _permissions(path)
-        temporary, handle = _new_file(path, mode if kept is None else PRIVATE)
+        permissions = _permissions(path)
+        temporary, handle = _new_file(path, mode if permissions is None else PRIVATE)
         try:
             _fill(temporary, handle, content, durable)
-            if kept is not None:
-                os.chmod(temporary, kept)  # noqa: PTH101
+            if permissions is not None:
+                os.chmod(temporary, permissions)  # noqa: PTH101
             os.replace(temporary, path)  # noqa: PTH105
             if durable:
                 to_disk(path.parent)
@@ -104,7 +101,7 @@ def write(
 def _fill(
     path: str, handle: int, content: bytes | str | Callable[[Path], object], durable: bool
 ) -> None:
-    """Write the content of a new file, which is open already, and close it."""
+    """Write the content of a new, open file and close it."""
     with os.fdopen(handle, "wb") as file:
         if not callable(content):
             file.write(content.encode() if isinstance(content, str) else content)
@@ -118,8 +115,8 @@ def _fill(
 
 
 def append(path: str | Path, content: bytes | str, mode: int = SHARED) -> None:
-    """Add to the end of a file, which is made when absent with `mode` less the umask; all of it, or
-    nothing.
+    """Add to the end of a file: all of the content or nothing. A new file has `mode` less the
+    umask.
 
     Raises `StorageError`, also for a device, pipe or socket.
     """
@@ -142,7 +139,7 @@ def append(path: str | Path, content: bytes | str, mode: int = SHARED) -> None:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename what stands at a path to `NAME.unusable`, or `NAME.unusable-2`, ...; the new path.
+    """Rename a file or folder to `NAME.unusable`, or `NAME.unusable-2`, ...; the new path.
 
     >>> path = folder(Path(tempfile.mkdtemp()) / "unit.json")
     >>> set_aside(path).name, path.exists()
@@ -157,8 +154,8 @@ def set_aside(path: Path) -> Path:
 
 
 def _permissions(path: Path) -> int | None:
-    """Who may read and write the file at a path; `None` where there is no file. Raises for what is
-    no regular file.
+    """The permissions of the file at a path, `None` where it is absent. Raises for a device, pipe
+    or socket.
     """
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116
@@ -214,14 +211,14 @@ def temporary_setting(variable: str) -> Iterator[None]:
 
 
 _FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")
-"""How a cell begins that a spreadsheet runs."""
+"""The first character of a formula in a spreadsheet."""
 
 
 def cell(text: str) -> str:
-    """Text for a cell of a CSV table: a spreadsheet shows it, and never runs it as a formula.
+    """Text for a cell of a CSV table: a spreadsheet displays it and does not run it as a formula.
 
-    A quote mark is put before text that begins as a formula does. A minus sign alone (standard
-    input) is none.
+    Text that begins like a formula gets a quote mark before it. A minus sign alone (standard input)
+    is no formula.
 
     >>> cell("=1+1"), cell("sad"), cell("-")
     ("'=1+1", 'sad', '-')
@@ -238,12 +235,12 @@ _RESERVED: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # device
 
 
 def safe_name(text: str) -> str:
-    """A file name for any text: no folder, no hidden file, no reserved name, and different for
-    different texts.
+    """A file name for any text: no folder, no hidden file, no reserved name; different texts have
+    different names.
 
-    Plain names stay as they are. In others each character that a file system may refuse or confuse
-    becomes `_`, and a part of the text's SHA-256 is added; capital letters count, since some file
-    systems ignore case.
+    Plain names do not change. Otherwise each character that a file system may refuse or confuse
+    becomes `_`, and a part of the text's SHA-256 is added. This includes capital letters, since
+    some file systems ignore case.
 
     >>> safe_name("sad-0"), safe_name("../../escaped")
     ('sad-0', '_.._escaped-ea03bc47f879')
@@ -254,11 +251,11 @@ def safe_name(text: str) -> str:
     if plain and len(text) <= LONGEST_NAME and not text.endswith("."):
         return text
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    shown = re.sub(r"[^A-Za-z0-9._+=-]+", "_", text, flags=re.ASCII)[: LONGEST_NAME - 20].lstrip(
+    readable = re.sub(r"[^A-Za-z0-9._+=-]+", "_", text, flags=re.ASCII)[: LONGEST_NAME - 20].lstrip(
         ".-"
     )
     return (
-        f"{shown or 'unnamed'}-{digest}"
-        if not _RESERVED.fullmatch(shown.lower())
-        else f"_{shown}-{digest}"
+        f"{readable or 'unnamed'}-{digest}"
+        if not _RESERVED.fullmatch(readable.lower())
+        else f"_{readable}-{digest}"
     )

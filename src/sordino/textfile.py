@@ -1,4 +1,4 @@
-"""Text files from outside: read as UTF-8, or refused with the name of what they are instead.
+"""Foreign text files: read as UTF-8, or refused with the name of their real format.
 
 manifests, tables, policies -> a folder? a pointer? an archive? another encoding? -> text
 """
@@ -14,7 +14,7 @@ from sordino import storage
 from sordino.errors import SordinoError
 
 HEAD: Final = 4096
-"""How many bytes tell what a file is."""
+"""Bytes at the start of a file that identify its format."""
 
 _MARKS: Final = (
     (codecs.BOM_UTF32_LE, "UTF-32"),
@@ -38,19 +38,17 @@ _KINDS: Final = (
 
 
 def home(path: str | Path) -> Path:
-    """The path, a leading `~` as the user's folder: a shell leaves it as it is behind `=`, and so
-    do settings.
+    """The path with a leading `~` replaced by the user's folder: neither a shell, after `=`, nor a
+    setting does it.
 
     >>> home("~/m.csv") == Path.home() / "m.csv"
     True
     """
-    return Path(os.path.expanduser(path))  # noqa: PTH111 (Path.expanduser raises for a user that is not known)
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (Path.expanduser raises for unknown users)
 
 
 def regular(path: Path, expected: str, error: type[SordinoError]) -> Path:
-    """The path, where a regular file stands there; raises `error` for a folder, for nothing and for
-    a device.
-    """
+    """The path of a regular file; raises `error` for a folder, an absent file and a device."""
     if path.is_dir():
         raise error(f"{path}: a folder, expected {expected}: name the file in it")
     if not path.exists():
@@ -61,8 +59,8 @@ def regular(path: Path, expected: str, error: type[SordinoError]) -> Path:
 
 
 def disguise(head: bytes, suffix: str = "") -> str | None:
-    """What a file is in place of what its suffix says, and the way out; `None` where the first
-    bytes do not tell.
+    """The real format of a file that has another suffix, and the remedy; `None` where the first
+    bytes show none.
 
     >>> disguise(b"version https://git-lfs.github.com/spec/v1")
     'a git-lfs pointer: run `git lfs pull`'
@@ -75,8 +73,8 @@ def disguise(head: bytes, suffix: str = "") -> str | None:
 
 
 def coding(head: bytes) -> str | None:
-    """What text is encoded as in place of UTF-8, and the way out; `None` where the first bytes may
-    be UTF-8.
+    """The encoding of text that is not UTF-8, and the remedy; `None` where the first bytes may be
+    UTF-8.
     """
     for mark, name in _MARKS:
         if head.startswith(mark):
@@ -88,7 +86,7 @@ def coding(head: bytes) -> str | None:
 
 
 def check(path: Path, head: bytes, expected: str, error: type[SordinoError]) -> None:
-    """Raise `error` where the first bytes of a file are not those of UTF-8 text."""
+    """Raise `error` where the first bytes of a file show that it is not UTF-8 text."""
     problem = disguise(head) or coding(head)
     if problem:
         kind, remedy = problem.split(": ", 1)
@@ -96,9 +94,7 @@ def check(path: Path, head: bytes, expected: str, error: type[SordinoError]) -> 
 
 
 def not_utf8(path: Path, content: bytes, expected: str) -> str:
-    """The sentence for text in another encoding: the line of the first such byte, and what it may
-    be.
-    """
+    """The message for text in another encoding, with the line of the first invalid byte."""
     try:
         content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -112,17 +108,17 @@ def not_utf8(path: Path, content: bytes, expected: str) -> str:
     return f"{path}: not readable text, expected {expected}: save it as UTF-8"
 
 
-def read(path: str | Path, expected: str, error: type[SordinoError], most: int = 1 << 30) -> str:
+def read(path: str | Path, expected: str, error: type[SordinoError], limit: int = 1 << 30) -> str:
     """The text of a file in UTF-8, without its byte-order mark.
 
     Raises `error` for a folder, an absent file, a pointer, an archive, another encoding and more
-    than `most` bytes; `StorageError` where the file cannot be read.
+    than `limit` bytes; `StorageError` where the file cannot be read.
     """
     path = regular(home(path), expected, error)
     with storage.told(path), path.open("rb") as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise error(f"{path}: over {most:,} bytes, expected {expected}: check the path")
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise error(f"{path}: over {limit:,} bytes, expected {expected}: check the path")
     check(path, content[:HEAD], expected, error)
     try:
         return content.decode("utf-8-sig")

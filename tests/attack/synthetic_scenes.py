@@ -1,4 +1,4 @@
-"""A planted scene, a risk model that is fitted quickly, and an audit of both."""
+"""A synthetic corpus with planted leaks, a risk model, and an audit of both."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino import attack
-from sordino.attack import Attacked, RiskAttacker, RiskFitter
+from sordino.attack import AttackResult, RiskAttacker, RiskFitter
 from sordino.corpora.table import Corpus
 from sordino.nn.fit import Settings
 from sordino.release import Identity
@@ -21,7 +21,7 @@ from tests.release.synthetic_vectors import POLICY, Planted, planted
 
 @dataclasses.dataclass(frozen=True)
 class Constant:
-    """A release that says nothing: every vector comes out as the same one."""
+    """A release with one constant output vector."""
 
     name: str = "constant"
     hash: str = "0" * 12
@@ -52,14 +52,14 @@ def audit(
     z: NDArray[np.float32] | None = None,
     corpus: Corpus | None = None,
     families: Sequence[str] = ("linear",),
-) -> Attacked:
-    """An audit of the planted scene, or of what is given in its place."""
-    given = scene()
+) -> AttackResult:
+    """An audit of the synthetic corpus, with other arguments where passed."""
+    data = scene()
     return attack.run(
-        release or Identity(given.z.shape[1]),
-        given.z if z is None else z,
-        corpus or given.corpus,
-        given.parts,
+        release or Identity(data.z.shape[1]),
+        data.z if z is None else z,
+        corpus or data.corpus,
+        data.parts,
         POLICY,
         ignorant=risk(),
         families=families,

@@ -17,14 +17,18 @@ def people(
     x = random.normal(size=(speakers * rows, dims)) + np.repeat(
         random.normal(0, voice, (speakers, dims)), rows, axis=0
     )
-    return x.astype(np.float32), np.repeat([f"{one:02d}" for one in range(speakers)], rows), random
+    return (
+        x.astype(np.float32),
+        np.repeat([f"{number:02d}" for number in range(speakers)], rows),
+        random,
+    )
 
 
 def table_of(
     score: NDArray[np.float64], truth: NDArray[np.intp], speaker: NDArray[Any], attacker: str = "x"
 ) -> pd.DataFrame:
     """Guesses with these scores."""
-    said = {
+    columns = {
         "side": 0,
         "attacker": attacker,
         "best": True,
@@ -32,5 +36,11 @@ def table_of(
         "k": 1,
     }
     return pd.DataFrame(
-        {"row": np.arange(len(score)), "speaker": speaker, "truth": truth, "score": score, **said}
+        {
+            "row": np.arange(len(score)),
+            "speaker": speaker,
+            "truth": truth,
+            "score": score,
+            **columns,
+        }
     )

@@ -1,6 +1,4 @@
-"""Memorised speakers are found by their unused samples; without them in training the figure
-averages one half.
-"""
+"""Memorised speakers are found by their unused samples; the mean of the control is one half."""
 
 from __future__ import annotations
 
@@ -9,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from sordino import metrics
-from sordino.attack import Retrained, membership, patient
-from sordino.attack.membership import Plan
+from sordino.attack import RetrainResult, membership, pool_scores
+from sordino.attack.membership import MembershipPlan
 from sordino.errors import AttackError
 from tests.attack.synthetic_voices import people
 
@@ -28,11 +26,11 @@ def corpus(
     return e, speaker, (number % 5).astype(np.intp), (number // 5 % 2).astype(np.intp)
 
 
-def mi(found: Retrained) -> float:
-    return metrics.membership(found.best["truth"].to_numpy(), found.best["prediction"].to_numpy())
+def mi(result: RetrainResult) -> float:
+    return metrics.membership(result.best["truth"].to_numpy(), result.best["prediction"].to_numpy())
 
 
-def plans(count: int, speakers: int = 25) -> list[Plan]:
+def plans(count: int, speakers: int = 25) -> list[MembershipPlan]:
     _, speaker, fold, gender = corpus(speakers)
     return [membership.plan(speaker, fold, seed, stratum=gender) for seed in range(count)]
 
@@ -44,114 +42,116 @@ def test_a_plan_is_the_papers(seed: int) -> None:
     assert plan.training.tolist() == np.flatnonzero(fold < 3).tolist()
     assert set(fold[plan.added]) == {3, 4}
     assert set(speaker[plan.added]) == set(plan.selected)
-    in_fourth, in_fifth = ([one for one in plan.selected if int(one) % 5 == k] for k in (3, 4))
+    in_fourth, in_fifth = ([name for name in plan.selected if int(name) % 5 == k] for k in (3, 4))
     assert len(in_fourth) == 2
     assert len(in_fifth) in (2, 3)
-    for one in plan.selected:
-        assert len(plan.added[speaker[plan.added] == one]) == ROWS / 2
-    # the attacker learns from D1, from unused samples of the selected of fold 4, and from the
-    # others of fold 4
-    known = np.concatenate([plan.learn, plan.validation])
+    for name in plan.selected:
+        assert len(plan.added[speaker[plan.added] == name]) == ROWS / 2
+    # the attacker is trained on D1, on unused samples of selected speakers of fold 4, and on the
+    # other speakers of fold 4
+    attacker_rows = np.concatenate([plan.learn, plan.validation])
     fourth = np.setdiff1d(np.flatnonzero(fold == 3), plan.added)
-    assert sorted(known) == sorted([*plan.training, *fourth])
-    # one speaker of each label is kept for validation, whole
-    assert plan.kept == "speaker"
+    assert sorted(attacker_rows) == sorted([*plan.training, *fourth])
+    # one speaker of each label is reserved for validation
+    assert plan.validation_unit == "speaker"
     assert not set(speaker[plan.validation]) & set(speaker[plan.learn])
-    kept = np.unique(speaker[plan.validation])
-    assert sorted(plan.member[speaker == one][0] for one in kept) == [0, 1]
-    # it is measured on samples of fold 5 that nobody used, half of each speaker's
+    validation_speakers = np.unique(speaker[plan.validation])
+    assert sorted(plan.member[speaker == name][0] for name in validation_speakers) == [0, 1]
+    # it is measured on unused samples of fold 5, half of each speaker's
     assert set(fold[plan.test]) == {4}
     assert not np.intersect1d(plan.test, plan.added).size
     assert np.unique(speaker[plan.test], return_counts=True)[1].tolist() == [ROWS / 2] * 5
-    # and a member is who is in the training
+    # members are the speakers of the training
     assert plan.member.tolist() == [
-        one in plan.selected or number < 3 for one, number in zip(speaker, fold, strict=True)
+        name in plan.selected or number < 3 for name, number in zip(speaker, fold, strict=True)
     ]
 
 
-def test_everyone_is_selected_half_of_the_time_and_genders_evenly() -> None:
+def test_speakers_are_selected_evenly_over_seeds_and_genders() -> None:
     _, speaker, fold, gender = corpus(40)
-    every = [membership.plan(speaker, fold, seed, stratum=gender).selected for seed in range(200)]
-    for one in np.unique(speaker[fold >= 3]):
-        assert np.mean([one in selected for selected in every]) == pytest.approx(0.5, abs=0.12)
-    for selected in every:
+    selections = [
+        membership.plan(speaker, fold, seed, stratum=gender).selected for seed in range(200)
+    ]
+    for name in np.unique(speaker[fold >= 3]):
+        assert np.mean([name in selected for selected in selections]) == pytest.approx(
+            0.5, abs=0.12
+        )
+    for selected in selections:
         assert (
             np.unique(gender[np.isin(speaker, selected)], return_counts=True)[1].tolist()
             == [4 * ROWS] * 2
         )
 
 
-def test_memorised_speakers_are_found_and_those_left_out_of_the_training_average_one_half() -> None:
+def test_memorised_speakers_are_found_and_the_control_is_half() -> None:
     e, *_ = corpus()
-    found, pooled, control = [], [], []
+    values, pooled, control = [], [], []
     for seed, plan in enumerate(plans(40)):
         members = e + 3 * plan.member[:, None] * np.eye(6, dtype=np.float32)[0]
         attack = membership.attack(members, plan, FAMILY, seed)
-        found.append(mi(attack))
-        speakers = patient(attack.best, k=None)
+        values.append(mi(attack))
+        speakers = pool_scores(attack.best, k=None)
         pooled.append(
             metrics.membership(speakers["truth"].to_numpy(), speakers["prediction"].to_numpy())
         )
         trained = np.isin(np.arange(len(e)), plan.training)
         without = e + 3 * trained[:, None] * np.eye(6, dtype=np.float32)[0]
         control.append(mi(membership.attack(without, plan, FAMILY, seed)))
-    assert np.mean(found) > 0.8
-    assert np.mean(pooled) > np.mean(found)
+    assert np.mean(values) > 0.8
+    assert np.mean(pooled) > np.mean(values)
     assert abs(np.mean(control) - 0.5) < 3 * np.std(control) / np.sqrt(40)
-    assert 0.02 < np.std(control) < 0.2  # it says something, and is wrong as often as right
+    assert 0.02 < np.std(control) < 0.2  # it varies around one half
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_in_the_complement_the_others_are_members_and_all_else_is_the_same(seed: int) -> None:
+def test_the_complement_swaps_the_members_of_the_fifth_fold(seed: int) -> None:
     _, speaker, fold, gender = corpus()
-    one, other = (
-        membership.plan(speaker, fold, seed, stratum=gender, complement=there)
-        for there in (False, True)
+    first, second = (
+        membership.plan(speaker, fold, seed, stratum=gender, complement=swap)
+        for swap in (False, True)
     )
-    fifth = fold[one.test[0]] == fold
-    assert (one.member[fifth] != other.member[fifth]).all()
-    assert (one.member[~fifth] == other.member[~fifth]).all()
+    fifth = fold[first.test[0]] == fold
+    assert (first.member[fifth] != second.member[fifth]).all()
+    assert (first.member[~fifth] == second.member[~fifth]).all()
     for name in ("training", "learn", "validation", "test"):
-        assert getattr(one, name).tolist() == getattr(other, name).tolist()
+        assert getattr(first, name).tolist() == getattr(second, name).tolist()
 
 
-def test_the_control_of_a_selection_and_its_complement_is_one_half_however_unlike_the_voices() -> (
-    None
-):
+def test_a_selection_and_its_complement_have_a_control_of_half() -> None:
     e, speaker, fold, gender = corpus(seed=3)
     loud = (e + np.repeat(np.random.default_rng(0).normal(0, 3, (25, 6)), ROWS, axis=0)).astype(
         np.float32
     )
     for seed in range(5):
-        both = [
-            membership.plan(speaker, fold, seed, stratum=gender, complement=there)
-            for there in (False, True)
+        pair = [
+            membership.plan(speaker, fold, seed, stratum=gender, complement=swap)
+            for swap in (False, True)
         ]
-        alone = [mi(membership.attack(loud, plan, FAMILY)) for plan in both]
-        assert np.mean(alone) == pytest.approx(0.5, abs=1e-12)
+        single = [mi(membership.attack(loud, plan, FAMILY)) for plan in pair]
+        assert np.mean(single) == pytest.approx(0.5, abs=1e-12)
 
 
-def test_the_control_averages_one_half_for_an_attacker_who_tells_voices_apart() -> None:
+def test_the_control_averages_half_for_distinct_voices() -> None:
     e, *_ = corpus(seed=3)
     loud = np.repeat(np.random.default_rng(0).normal(0, 3, (25, 6)), ROWS, axis=0)
     control = [
         mi(membership.attack((e + loud).astype(np.float32), plan, FAMILY)) for plan in plans(100)
     ]
-    assert np.std(control) > 0.1  # in one selection it may say anything
+    assert np.std(control) > 0.1  # in one selection any value is possible
     assert abs(np.mean(control) - 0.5) < 3 * np.std(control) / np.sqrt(100)
 
 
-def test_memory_of_the_very_samples_that_were_trained_on_is_not_membership_of_the_speaker() -> None:
+def test_memory_of_training_samples_is_not_membership() -> None:
     e, *_ = corpus()
-    found = []
+    values = []
     for plan in plans(30):
-        used = np.isin(np.arange(len(e)), np.concatenate([plan.training, plan.added]))
-        marked = e + 4 * used[:, None] * np.eye(6, dtype=np.float32)[0]
-        found.append(mi(membership.attack(marked, plan, FAMILY)))
-    assert np.mean(found) == pytest.approx(0.5, abs=0.05)
+        trained = np.isin(np.arange(len(e)), np.concatenate([plan.training, plan.added]))
+        marked = e + 4 * trained[:, None] * np.eye(6, dtype=np.float32)[0]
+        values.append(mi(membership.attack(marked, plan, FAMILY)))
+    assert np.mean(values) == pytest.approx(0.5, abs=0.05)
 
 
-def test_labels_are_balanced_though_those_known_to_be_in_outnumber_the_others() -> None:
+def test_unequal_numbers_of_members_do_not_bias_the_attacker() -> None:
     e, *_ = corpus()
     answers = []
     for plan in plans(20):
@@ -163,17 +163,17 @@ def test_labels_are_balanced_though_those_known_to_be_in_outnumber_the_others() 
     assert said_yes_of_others < 0.5 < said_yes_of_members
 
 
-def test_nobody_of_the_fifth_fold_and_nothing_kept_moves_the_attacker() -> None:
+def test_other_rows_of_the_fifth_fold_do_not_change_scores() -> None:
     e, _, fold, _ = corpus()
     plan = plans(1)[0]
     changed = e.copy()
     changed[np.setdiff1d(np.flatnonzero(fold == 4), plan.test[::2])] = 9
-    one, other = (membership.attack(x, plan).guesses for x in (e, changed))
-    kept = one["row"].isin(plan.test[::2]).to_numpy()
-    assert one["score"][kept].tolist() == other["score"][kept].tolist()
+    first, second = (membership.attack(x, plan).guesses for x in (e, changed))
+    mask = first["row"].isin(plan.test[::2]).to_numpy()
+    assert first["score"][mask].tolist() == second["score"][mask].tolist()
 
 
-def test_what_is_kept_for_validation_chooses_the_attacker_and_is_not_learnt_from() -> None:
+def test_validation_rows_select_the_attacker_without_training() -> None:
     e, *_ = corpus()
     plan = plans(1)[0]
     changed = e.copy()
@@ -182,14 +182,16 @@ def test_what_is_kept_for_validation_chooses_the_attacker_and_is_not_learnt_from
     )
     first, second = (membership.attack(x, plan, FAMILY) for x in (e, changed))
     assert first.quality != second.quality
-    one, other = (np.argsort(found.best["score"].to_numpy()) for found in (first, second))
-    assert one.tolist() == other.tolist()  # the threshold moves, the order does not
+    order, changed_order = (
+        np.argsort(result.best["score"].to_numpy()) for result in (first, second)
+    )
+    assert order.tolist() == changed_order.tolist()  # the threshold moves, the order does not
 
 
-def test_two_speakers_in_the_fourth_fold_are_too_few_to_keep_one_so_utterances_are_kept() -> None:
+def test_two_speakers_in_fold_four_validate_by_utterance() -> None:
     e, speaker, fold, _ = corpus(10)
     plan = membership.plan(speaker, fold, seed=1)
-    assert plan.kept == "utterance"
+    assert plan.validation_unit == "utterance"
     assert sorted(plan.member[plan.validation]) == [
         0,
         0,
@@ -202,7 +204,7 @@ def test_two_speakers_in_the_fourth_fold_are_too_few_to_keep_one_so_utterances_a
     assert set(membership.attack(e, plan, FAMILY).guesses["speaker"]) == {"04", "09"}
 
 
-def test_a_speaker_with_one_utterance_and_rows_of_no_fold_take_no_part() -> None:
+def test_single_utterances_and_rows_without_fold_take_no_part() -> None:
     _, speaker, fold, _ = corpus(30)
     lonely = np.flatnonzero(speaker == "04")[1:]
     fold[lonely], fold[speaker == "00"] = -1, -1
@@ -212,14 +214,14 @@ def test_a_speaker_with_one_utterance_and_rows_of_no_fold_take_no_part() -> None
     assert not np.isin(speaker[everything], ["00", "04", "99"]).any()
 
 
-def test_the_same_seed_gives_the_same_plan_whatever_the_order_of_the_rows() -> None:
+def test_a_plan_depends_on_the_seed_and_not_on_row_order() -> None:
     _, speaker, fold, gender = corpus()
     order = np.random.default_rng(0).permutation(len(speaker))
-    one, again = (membership.plan(speaker, fold, 5, stratum=gender) for _ in range(2))
+    first, repeat = (membership.plan(speaker, fold, 5, stratum=gender) for _ in range(2))
     mixed = membership.plan(speaker[order], fold[order], 5, stratum=gender[order])
-    assert one.selected == again.selected == mixed.selected
-    assert one.test.tolist() == again.test.tolist()
-    assert {int(fold[row]) for row in one.test} == {4}
+    assert first.selected == repeat.selected == mixed.selected
+    assert first.test.tolist() == repeat.test.tolist()
+    assert {int(fold[row]) for row in first.test} == {4}
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])

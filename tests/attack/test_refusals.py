@@ -1,4 +1,4 @@
-"""An audit that cannot be made is refused with a line that says what is missing."""
+"""Invalid inputs of an audit are refused with one line that names the fault."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from tests.release.synthetic_vectors import speakers_of
 
 def without(column: str, value: str, party: str) -> Corpus:
     """The planted corpus in which a party has another emotion or gender in the place of one."""
-    given, other = (
+    data, replacement = (
         scene(),
         {"sad": "neutral", "happy": "neutral", "angry": "neutral", "female": "male"},
     )
-    rows = given.parts.test if party == "test" else given.parts.risk.rows
-    table = given.corpus.table.copy()
-    table.loc[rows, column] = table.loc[rows, column].replace({value: other[value]})
+    rows = data.parts.test if party == "test" else data.parts.risk.rows
+    table = data.corpus.table.copy()
+    table.loc[rows, column] = table.loc[rows, column].replace({value: replacement[value]})
     if column == "gender":  # all rows of a speaker
-        chosen = table["speaker"].isin(speakers_of(given.corpus, rows))
-        table.loc[chosen, "gender"] = other[value]
-    return Corpus(given.corpus.name, table)
+        chosen = table["speaker"].isin(speakers_of(data.corpus, rows))
+        table.loc[chosen, "gender"] = replacement[value]
+    return Corpus(data.corpus.name, table)
 
 
 def test_a_test_part_without_a_role_is_refused() -> None:
@@ -62,7 +62,7 @@ def test_unknown_and_no_families_are_refused(families: tuple[str, ...], says: st
         audit(families=families)
 
 
-def test_vectors_that_do_not_belong_to_the_corpus_or_are_not_finite_are_refused() -> None:
+def test_vectors_that_do_not_match_the_corpus_are_refused() -> None:
     broken = scene().z.copy()
     broken[scene().parts.test[0]] = np.nan
     with pytest.raises(AttackError, match="287 vectors for 288 utterances, expected one for each"):

@@ -1,4 +1,4 @@
-"""An audit measures test speakers only, with attackers who never saw them."""
+"""An audit measures test speakers only, with attackers that were trained on others."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ SEMI = "semi-informed"
 
 @cache
 def of(name: str) -> pd.DataFrame:
-    """What all quick attackers say of a release."""
-    given = scene()
+    """Guesses of all quick attackers on a release."""
+    data = scene()
     release = (
         Constant()
         if name == "constant"
-        else FITTERS[name](POLICY, 0).fit(given.z, given.corpus, given.parts.transform)
+        else FITTERS[name](POLICY, 0).fit(data.z, data.corpus, data.parts.transform)
     )
     return audit(release, families=QUICK).predictions
 
@@ -39,9 +39,9 @@ def auc(table: pd.DataFrame, **where: Any) -> float:
     return metrics.auc((table["truth"] == 1).to_numpy(), table["score"].to_numpy())
 
 
-def test_every_attacker_says_something_of_every_test_utterance_and_of_no_other() -> None:
+def test_every_attacker_guesses_exactly_the_test_utterances() -> None:
     table, test, role = of("none"), scene().parts.test, scene().role
-    assert list(table.columns) == list(attack.COLUMNS)
+    assert list(table.columns) == list(attack.PREDICTION_COLUMNS)
     everyone = np.concatenate([scene().parts.risk.rows, scene().parts.transform.rows, test])
     expected = {
         "emotion": test,
@@ -49,11 +49,11 @@ def test_every_attacker_says_something_of_every_test_utterance_and_of_no_other()
         "sensitive-vs-neutral": test[role[test] != 1],
         "membership": everyone,
     }
-    alone = table[table["target"].isin(expected) & (table["knowledge"] != "patient")]
-    for (target, _, _), rows in alone.groupby(["target", "knowledge", "attacker"]):
+    single = table[table["target"].isin(expected) & (table["knowledge"] != "patient")]
+    for (target, _, _), rows in single.groupby(["target", "knowledge", "attacker"]):
         assert sorted(rows["row"]) == sorted(expected[str(target)])
     for knowledge in (SEMI, "informed"):
-        retrained = alone[(alone["knowledge"] == knowledge) & (alone["target"] != "membership")]
+        retrained = single[(single["knowledge"] == knowledge) & (single["target"] != "membership")]
         assert set(retrained["attacker"]) == set(QUICK)
         assert set(retrained["target"]) == {"gender", "sensitive-vs-neutral"}
         chosen = retrained[retrained["best"]].groupby("target")["attacker"].nunique()
@@ -63,10 +63,10 @@ def test_every_attacker_says_something_of_every_test_utterance_and_of_no_other()
     )
 
 
-def test_the_patient_attacker_sees_as_many_utterances_as_it_says_and_more_tell_more() -> None:
+def test_patient_attackers_recover_more_than_single_utterances() -> None:
     patient = of("rae-grl").query("knowledge == 'patient'")
     assert set(patient["target"]) == {"gender"}
-    assert set(patient["k"]) == {5}  # nobody has twenty utterances here
+    assert set(patient["k"]) == {5}  # no speaker has twenty utterances here
     assert set(patient["attacker"]) == {"pooled scores", "pooled vectors"}
     sizes = patient.groupby("attacker").size()
     assert sizes.nunique() == 1
@@ -75,33 +75,33 @@ def test_the_patient_attacker_sees_as_many_utterances_as_it_says_and_more_tell_m
     )
 
 
-def test_who_has_the_fitting_speakers_too_learns_from_them() -> None:
-    given = scene()
-    z = given.z.copy()
-    fitting = given.parts.transform.rows
+def test_only_informed_attackers_train_on_fitting_speakers() -> None:
+    data = scene()
+    z = data.z.copy()
+    fitting = data.parts.transform.rows
     z[fitting] = np.random.default_rng(0).normal(0, 50, z[fitting].shape)
-    first, second = (audit(z=vectors).predictions for vectors in (given.z, z))
+    first, second = (audit(z=vectors).predictions for vectors in (data.z, z))
     for knowledge, same in ((SEMI, True), ("informed", False)):
-        one, other = (
+        first_table, second_table = (
             table.loc[
                 (table["knowledge"] == knowledge) & (table["target"] == "gender"), "score"
             ].tolist()
             for table in (first, second)
         )
-        assert (one == other) is same
+        assert (first_table == second_table) is same
 
 
-def test_membership_is_found_where_a_release_remembers_and_not_where_nothing_is() -> None:
-    given = scene()
-    fitting = given.parts.transform.rows
+def test_membership_is_found_if_the_release_memorises_only() -> None:
+    data = scene()
+    fitting = data.parts.transform.rows
 
     class Remembers(Constant):
         """Marks every vector of those it was fitted on."""
 
         def __call__(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
-            known = (z[:, None, :] == given.z[None, fitting, :]).all(axis=2).any(axis=1)
+            members = (z[:, None, :] == data.z[None, fitting, :]).all(axis=2).any(axis=1)
             out = np.random.default_rng(0).normal(size=z.shape)
-            out[:, 0] += 6 * known
+            out[:, 0] += 6 * members
             return out.astype(np.float32)
 
     assert auc(audit(Remembers()).predictions, target="membership", best=True) > 0.95
@@ -109,9 +109,9 @@ def test_membership_is_found_where_a_release_remembers_and_not_where_nothing_is(
 
 
 def test_truth_and_labels_are_those_of_the_utterance() -> None:
-    table, given = of("none"), scene()
-    assert (table["role"] == given.role[table["row"]]).all()
-    assert (table["gender"] == given.corpus.genders()[table["row"]]).all()
+    table, data = of("none"), scene()
+    assert (table["role"] == data.role[table["row"]]).all()
+    assert (table["gender"] == data.corpus.genders()[table["row"]]).all()
     by_target = dict(iter(table.groupby("target")))
     assert (by_target["emotion"]["truth"] == by_target["emotion"]["role"]).all()
     assert (by_target["gender"]["truth"] == by_target["gender"]["gender"]).all()
@@ -119,7 +119,7 @@ def test_truth_and_labels_are_those_of_the_utterance() -> None:
     assert ((distinguish["truth"] == 1) == (distinguish["role"] == 2)).all()
 
 
-def test_the_ignorant_attacker_is_the_risk_model_on_what_is_released() -> None:
+def test_the_ignorant_attacker_is_the_risk_model() -> None:
     table, test = of("rae-grl"), scene().parts.test
     release = FITTERS["rae-grl"](POLICY, 0).fit(scene().z, scene().corpus, scene().parts.transform)
     before, after = risk()(scene().z[test]), risk()(release(scene().z[test]))
@@ -138,15 +138,13 @@ def test_a_planted_leak_is_found_by_each_family(family: str, target: str) -> Non
 
 
 @pytest.mark.parametrize("target", ["gender", "sensitive-vs-neutral"])
-def test_nothing_is_found_in_a_release_that_says_nothing(target: str) -> None:
+def test_a_constant_release_leaks_nothing(target: str) -> None:
     for family in QUICK:
         assert auc(of("constant"), knowledge=SEMI, target=target, attacker=family) == 0.5
     assert auc(of("constant"), knowledge="ignorant", target=target) == 0.5
 
 
-def test_what_the_papers_release_hides_from_an_ignorant_attacker_is_open_to_one_who_retrains() -> (
-    None
-):
+def test_retrained_attackers_recover_what_ignorant_ones_do_not() -> None:
     emotion = of("rae-grl").query("target == 'emotion'")
     assert (emotion.loc[emotion["role"] == 2, "prediction"] == 2).mean() < 0.25
     assert auc(of("rae-grl"), target="sensitive-vs-neutral", knowledge="ignorant") < 0.6
@@ -155,15 +153,15 @@ def test_what_the_papers_release_hides_from_an_ignorant_attacker_is_open_to_one_
 
 
 def test_semi_informed_attackers_learn_from_the_risk_party_only() -> None:
-    given = scene()
-    half = given.parts.test[::2]
-    z = given.z.copy()
-    others = np.concatenate([given.parts.transform.rows, np.setdiff1d(given.parts.test, half)])
-    z[others] = np.random.default_rng(0).normal(0, 50, z[others].shape)
-    first, second = (audit(z=vectors, families=("linear", "rbf")) for vectors in (given.z, z))
+    data = scene()
+    half = data.parts.test[::2]
+    z = data.z.copy()
+    outside = np.concatenate([data.parts.transform.rows, np.setdiff1d(data.parts.test, half)])
+    z[outside] = np.random.default_rng(0).normal(0, 50, z[outside].shape)
+    first, second = (audit(z=vectors, families=("linear", "rbf")) for vectors in (data.z, z))
     assert first.config["chosen"] == second.config["chosen"]
     columns = ["attacker", "best", "target", "row", "prediction", "score"]
-    one, other = (
+    first_table, second_table = (
         table.loc[
             (table["knowledge"] == SEMI)
             & (table["target"] != "membership")
@@ -172,20 +170,20 @@ def test_semi_informed_attackers_learn_from_the_risk_party_only() -> None:
         ].reset_index(drop=True)
         for table in (first.predictions, second.predictions)
     )
-    pd.testing.assert_frame_equal(one, other)
+    pd.testing.assert_frame_equal(first_table, second_table)
 
 
-def test_labels_of_test_speakers_do_not_move_the_choice_of_the_best_attacker() -> None:
-    given = scene()
-    corpus = Corpus(given.corpus.name, given.corpus.table.copy())
-    test = given.parts.test
+def test_test_labels_do_not_change_the_selection() -> None:
+    data = scene()
+    corpus = Corpus(data.corpus.name, data.corpus.table.copy())
+    test = data.parts.test
     corpus.table.loc[test, "emotion"] = np.random.default_rng(0).permutation(
         corpus.table.loc[test, "emotion"]
     )
     swapped = {"female": "male", "male": "female"}
     corpus.table.loc[test, "gender"] = corpus.table.loc[test, "gender"].map(swapped)
     first, second = (
-        audit(corpus=one, families=("linear", "rbf")) for one in (given.corpus, corpus)
+        audit(corpus=labels, families=("linear", "rbf")) for labels in (data.corpus, corpus)
     )
     assert first.config["chosen"] == second.config["chosen"]
     scores = [
@@ -196,35 +194,35 @@ def test_labels_of_test_speakers_do_not_move_the_choice_of_the_best_attacker() -
 
 
 def test_an_audit_changes_nothing_and_is_the_same_again() -> None:
-    given, before = scene(), copy.deepcopy(scene())
+    data, before = scene(), copy.deepcopy(scene())
     first, second = audit(families=("rbf",)), audit(families=("rbf",))
     pd.testing.assert_frame_equal(first.predictions, second.predictions)
-    assert np.array_equal(given.z, before.z)
-    assert given.corpus.table.equals(before.corpus.table)
+    assert np.array_equal(data.z, before.z)
+    assert data.corpus.table.equals(before.corpus.table)
 
 
 @pytest.mark.slow
-def test_the_risk_model_is_fitted_on_the_risk_party_where_none_is_given() -> None:
-    given = scene()
-    made = attack.run(
-        Identity(16), given.z, given.corpus, given.parts, POLICY, families=("linear",)
+def test_the_default_risk_model_is_fitted_on_the_risk_party() -> None:
+    data = scene()
+    table = attack.run(
+        Identity(16), data.z, data.corpus, data.parts, POLICY, families=("linear",)
     ).predictions
-    judgement = RiskFitter(POLICY).fit(given.z, given.corpus, given.parts.risk)(
-        given.z[given.parts.test]
+    judgement = RiskFitter(POLICY).fit(data.z, data.corpus, data.parts.risk)(
+        data.z[data.parts.test]
     )
     assert (
-        made.loc[made["target"] == "emotion", "prediction"].tolist()
+        table.loc[table["target"] == "emotion", "prediction"].tolist()
         == judgement.role.argmax(axis=1).tolist()
     )
-    assert made.loc[made["target"] == "gender", "score"][:60].to_numpy() == pytest.approx(
+    assert table.loc[table["target"] == "gender", "score"][:60].to_numpy() == pytest.approx(
         judgement.gender[:, 1]
     )
 
 
-def test_speakers_of_unknown_gender_count_for_emotion_and_not_for_gender() -> None:
-    given = scene()
-    corpus = Corpus(given.corpus.name, given.corpus.table.copy())
-    nobody = sorted(speakers_of(corpus, given.parts.test))[0]
+def test_speakers_of_unknown_gender_count_for_emotion_only() -> None:
+    data = scene()
+    corpus = Corpus(data.corpus.name, data.corpus.table.copy())
+    nobody = sorted(speakers_of(corpus, data.parts.test))[0]
     corpus.table.loc[corpus.speaker == nobody, "gender"] = ""
     table = audit(corpus=corpus).predictions
     assert nobody in set(table.loc[table["target"] == "emotion", "speaker"])
@@ -232,7 +230,7 @@ def test_speakers_of_unknown_gender_count_for_emotion_and_not_for_gender() -> No
     assert nobody not in set(table.loc[table["target"] == "gender", "speaker"])
 
 
-def test_detail_is_all_there_without_a_release_and_gone_where_everything_is_the_same() -> None:
+def test_detail_is_complete_without_a_release_and_else_lower() -> None:
     def detail(name: str) -> tuple[float, float]:
         table = of(name)
         intensity, back = (
@@ -256,8 +254,8 @@ def test_detail_is_all_there_without_a_release_and_gone_where_everything_is_the_
 
 
 def test_without_labelled_intensity_there_is_no_such_detail() -> None:
-    given = scene()
-    corpus = Corpus(given.corpus.name, given.corpus.table.assign(intensity=""))
+    data = scene()
+    corpus = Corpus(data.corpus.name, data.corpus.table.assign(intensity=""))
     assert set(audit(corpus=corpus).predictions["target"]) == {
         "emotion",
         "gender",

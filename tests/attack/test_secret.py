@@ -1,5 +1,5 @@
-"""A secret's shuffles keep all that an attacker may know of folds and speakers; what nobody can
-shuffle is refused.
+"""Shuffles of a secret keep the counts of folds and speakers; a secret without a valid shuffle is
+refused.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import chisquare
 
 from sordino.attack import Audit
-from sordino.attack.secret import FOLDS, LEVEL, Secret
+from sordino.attack.secret import MAX_FOLDS, TEST_LEVEL, Secret
 from sordino.errors import AttackError
 
 Rows = NDArray[np.intp]
@@ -38,59 +38,61 @@ EVERY = pytest.mark.parametrize(
 
 def of_speakers(secret: Secret, column: NDArray[np.float64]) -> NDArray[np.float64]:
     """The value of each speaker; fails where one has two."""
-    values = [np.unique(column[secret.speaker == one]) for one in np.unique(secret.speaker)]
-    return np.concatenate(values) if all(len(own) == 1 for own in values) else np.empty(0)
+    values = [np.unique(column[secret.speaker == code]) for code in np.unique(secret.speaker)]
+    return np.concatenate(values) if all(len(distinct) == 1 for distinct in values) else np.empty(0)
 
 
 @BETWEEN
-def test_shuffled_between_speakers_a_secret_stays_with_speakers_and_a_fold_keeps_its_values(
+def test_shuffles_between_speakers_keep_the_values_of_a_fold(
     secret: Secret,
 ) -> None:
     assert not secret.within
     fold = secret.folds()
-    folds = np.array([fold[secret.speaker == one][0] for one in np.unique(secret.speaker)])
+    folds = np.array([fold[secret.speaker == code][0] for code in np.unique(secret.speaker)])
     table = secret.shuffles(fold, 50)
     true = of_speakers(secret, secret.values)
     moved = 0
     for column in table.T[1:]:
-        own = of_speakers(secret, column)
-        assert len(own) == len(true)  # constant within speakers
-        for one in np.unique(fold):
-            assert Counter(own[folds == one].tolist()) == Counter(true[folds == one].tolist())
-        moved += bool((own != true).any())
+        shuffled = of_speakers(secret, column)
+        assert len(shuffled) == len(true)  # constant within speakers
+        for code in np.unique(fold):
+            assert Counter(shuffled[folds == code].tolist()) == Counter(
+                true[folds == code].tolist()
+            )
+        moved += bool((shuffled != true).any())
     assert moved > 40
 
 
 @WITHIN
-def test_shuffled_within_speakers_a_secret_keeps_the_counts_of_every_speaker(
+def test_shuffles_within_speakers_keep_the_counts_of_each(
     secret: Secret,
 ) -> None:
     assert secret.within
     table = secret.shuffles(secret.folds(), 50)
     for column in table.T:
-        for one in np.unique(secret.speaker):
-            own = secret.speaker == one
-            assert Counter(column[own].tolist()) == Counter(secret.values[own].tolist())
+        for code in np.unique(secret.speaker):
+            rows = secret.speaker == code
+            assert Counter(column[rows].tolist()) == Counter(secret.values[rows].tolist())
     assert (table[:, 1:] != table[:, :1]).any(axis=0).all()
 
 
 @EVERY
-def test_the_first_column_is_the_secret_and_the_same_seed_gives_the_same_table(
+def test_the_first_column_of_shuffles_is_the_secret(
     secret: Secret,
 ) -> None:
     fold = secret.folds()
-    kept = secret.values.copy()
-    table, again, other = (secret.shuffles(fold, 20, seed) for seed in (3, 3, 4))
+    original = secret.values.copy()
+    table, repeat, second = (secret.shuffles(fold, 20, seed) for seed in (3, 3, 4))
     assert table.shape == (len(secret.values), 21)
-    assert table[:, 0].tolist() == secret.values.tolist() == kept.tolist()
-    assert table.tobytes() == again.tobytes()
-    assert table[:, 1:].tolist() != other[:, 1:].tolist()
+    assert table[:, 0].tolist() == secret.values.tolist() == original.tolist()
+    assert table.tobytes() == repeat.tobytes()
+    assert table[:, 1:].tolist() != second[:, 1:].tolist()
     assert secret.folds(3).tolist() == secret.folds(3).tolist()
     table[:] = 9
-    assert secret.values.tolist() == kept.tolist()
+    assert secret.values.tolist() == original.tolist()
 
 
-def test_what_the_caller_does_with_the_values_later_changes_nothing() -> None:
+def test_a_secret_copies_its_values() -> None:
     values, speaker = np.arange(12.0), np.arange(12)
     secret = Secret.of("age", values, speaker)
     values[:], speaker[:] = 0, 0
@@ -99,13 +101,13 @@ def test_what_the_caller_does_with_the_values_later_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("secret", [GENDER, EMOTION], ids=lambda secret: secret.name)
-def test_shuffling_forgets_what_was_there_on_average(secret: Secret) -> None:
+def test_shuffles_have_the_mean_of_their_group_on_average(secret: Secret) -> None:
     fold = secret.folds()
     table = secret.shuffles(fold, 2000)[:, 1:]
     unit = secret.speaker if secret.within else fold
-    for one in np.unique(unit):
-        assert table[unit == one].mean(axis=1) == pytest.approx(
-            secret.values[unit == one].mean(), abs=0.06
+    for code in np.unique(unit):
+        assert table[unit == code].mean(axis=1) == pytest.approx(
+            secret.values[unit == code].mean(), abs=0.06
         )
 
 
@@ -137,12 +139,13 @@ def test_given_the_folds_all_arrangements_were_equally_likely() -> None:
 
 
 def arranged(secret: Secret, fold: Rows) -> int:
-    """Different tables whose groups keep their values, counted one by one."""
+    """The number of distinct tables with the same values in each group, counted one by one."""
     group = secret.speaker if secret.within else fold
-    true = [sorted(secret.values[group == one].tolist()) for one in np.unique(group)]
-    tables = (np.array(one) for one in set(permutations(secret.values.tolist())))
+    true = [sorted(secret.values[group == code].tolist()) for code in np.unique(group)]
+    tables = (np.array(table) for table in set(permutations(secret.values.tolist())))
     return sum(
-        [sorted(one[group == own].tolist()) for own in np.unique(group)] == true for one in tables
+        [sorted(table[group == code].tolist()) for code in np.unique(group)] == true
+        for table in tables
     )
 
 
@@ -164,11 +167,11 @@ def test_arrangements_are_those_counted_one_by_one(values: list[int], speaker: l
         assert secret.arrangements(fold) == arranged(secret, fold)
 
 
-def test_rows_of_a_speaker_are_no_further_arrangements_of_a_secret_between_speakers() -> None:
-    one, many = (
+def test_rows_of_a_speaker_add_no_arrangements() -> None:
+    single, repeated = (
         Secret.of("gender", np.repeat([0, 1] * 4, n), np.repeat(np.arange(8), n)) for n in (1, 9)
     )
-    assert one.arrangements(one.folds()) == many.arrangements(many.folds()) == 6 * 6
+    assert single.arrangements(single.folds()) == repeated.arrangements(repeated.folds()) == 6 * 6
     assert (
         Secret.of("gender", np.arange(400) % 2, np.arange(400)).arrangements(
             np.zeros(400, dtype=np.intp)
@@ -189,35 +192,34 @@ def test_folds_share_no_speaker_and_have_every_value_evenly(
     gender = np.repeat(np.arange(len(counts)), counts)
     speaker = np.arange(len(gender))
     secret = Secret.of("dialect", np.repeat(gender, rows), np.repeat(speaker, rows))
-    every = secret.folds(seed)
-    fold = every[::rows]
-    assert every.tolist() == np.repeat(fold, rows).tolist()
+    fold_of_row = secret.folds(seed)
+    fold = fold_of_row[::rows]
+    assert fold_of_row.tolist() == np.repeat(fold, rows).tolist()
     number = len(np.unique(fold))
     assert sorted(np.unique(fold)) == list(range(number))
-    assert 2 <= number <= min(FOLDS, *counts)
+    assert 2 <= number <= min(MAX_FOLDS, *counts)
     sizes = np.array(
         [np.bincount(fold[gender == value], minlength=number) for value in range(len(counts))]
     )
     assert sizes.min() >= 1
     assert (np.ptp(sizes, axis=1) <= 1).all()
     assert np.ptp(sizes.sum(axis=0)) <= 1
-    assert number == 2 or secret.arrangements(every) >= 1 / LEVEL
+    assert number == 2 or secret.arrangements(fold_of_row) >= 1 / TEST_LEVEL
 
 
 @pytest.mark.parametrize(("speakers", "folds"), [(4, 2), (8, 2), (10, 3), (20, 5), (60, 5)])
-def test_few_speakers_get_fewer_folds_so_that_they_can_be_shuffled(
-    speakers: int, folds: int
-) -> None:
+def test_few_speakers_have_fewer_folds(speakers: int, folds: int) -> None:
     secret = Secret.of("gender", np.arange(speakers) % 2, np.arange(speakers))
     assert len(np.unique(secret.folds())) == folds
 
 
-def test_a_value_that_few_speakers_have_gets_as_many_folds_as_they_are() -> None:
-    for few in (2, 3, 4):
+def test_a_rare_value_limits_the_number_of_folds() -> None:
+    for count in (2, 3, 4):
         assert (
-            len(np.unique(Secret.of("gender", np.arange(40) < few, np.arange(40)).folds())) == few
+            len(np.unique(Secret.of("gender", np.arange(40) < count, np.arange(40)).folds()))
+            == count
         )
-    assert len(np.unique(AGE.folds())) == FOLDS
+    assert len(np.unique(AGE.folds())) == MAX_FOLDS
     fear = np.array([["neutral", "happy"]] * 12)
     fear[:3, 1] = "fear"
     assert (
@@ -233,11 +235,11 @@ def test_the_order_of_the_rows_moves_no_speaker_to_another_fold(secret: Secret) 
     assert (mixed.within, len(mixed.classes)) == (secret.within, len(secret.classes))
     assert mixed.arrangements(mixed.folds(2)) == secret.arrangements(secret.folds(2))
     if not secret.within:
-        one, other = (each.shuffles(each.folds(2), 9, 2) for each in (secret, mixed))
-        assert other.tolist() == one[order].tolist()
+        first, second = (item.shuffles(item.folds(2), 9, 2) for item in (secret, mixed))
+        assert second.tolist() == first[order].tolist()
 
 
-def test_many_different_numbers_are_continuous_and_all_else_is_a_class() -> None:
+def test_numbers_with_many_values_are_continuous() -> None:
     assert AGE.classes == STRESS.classes == ()
     assert AGE.values.tolist() == np.repeat(np.arange(20.0, 33), 4).tolist()
     assert AGE.chance == STRESS.chance == GENDER.chance == 0.5
@@ -271,7 +273,7 @@ REFUSED: list[tuple[Any, Any, str]] = [
     (
         ["m", "m", "m"],
         [0, 1, 2],
-        "either: one value, m, in all rows, expected two or more: nothing to tell",
+        "either: one value, m, in all rows, expected two or more: nothing can be inferred",
     ),
     ([0, 1, 0, 0], [0, 0, 1, 1], "either: changes within 1 of 2 speakers, expected most"),
     (
@@ -288,28 +290,26 @@ REFUSED: list[tuple[Any, Any, str]] = [
 
 
 @pytest.mark.parametrize(("values", "speaker", "why"), REFUSED)
-def test_values_that_nobody_can_shuffle_are_refused(values: Any, speaker: Any, why: str) -> None:
+def test_values_without_a_valid_shuffle_are_refused(values: Any, speaker: Any, why: str) -> None:
     with pytest.raises(AttackError, match=why):
         Secret.of("either", values, speaker)
 
 
 @pytest.mark.parametrize(
-    ("values", "speaker", "why"), [one for one in REFUSED if len(one[0]) == len(one[1])]
+    ("values", "speaker", "why"), [case for case in REFUSED if len(case[0]) == len(case[1])]
 )
-def test_what_is_refused_is_so_in_any_order_of_the_rows(
-    values: Any, speaker: Any, why: str
-) -> None:
+def test_refusals_do_not_depend_on_row_order(values: Any, speaker: Any, why: str) -> None:
     for seed in range(5):
         order = np.random.default_rng(seed).permutation(len(values))
         with pytest.raises(AttackError, match=why):
             Secret.of("either", np.asarray(values)[order], np.asarray(speaker)[order])
 
 
-def test_a_secret_that_changes_within_most_speakers_is_one_within_them() -> None:
+def test_changes_within_most_speakers_make_a_secret_within() -> None:
     secret = Secret.of("either", [0, 1, 0, 1, 0, 0], [0, 0, 1, 1, 2, 2])
     assert secret.within
     table = secret.shuffles(np.array([0, 0, 1, 1, 0, 0]), 50)
-    assert (table[4:] == 0).all(), "who has one value alone keeps it"
+    assert (table[4:] == 0).all(), "a speaker with one value keeps it"
     assert secret.arrangements(np.zeros(6, np.intp)) == 4
 
 
@@ -318,7 +318,7 @@ def test_no_rows_are_refused() -> None:
         Secret.of("either", [], [])
 
 
-def test_one_speaker_of_a_value_is_too_few_to_learn_from_and_to_test() -> None:
+def test_a_value_with_one_speaker_is_refused() -> None:
     with pytest.raises(
         AttackError,
         match=r"gender: a value has 1 speaker\(s\), expected two or more.*: add speakers",

@@ -1,5 +1,5 @@
-"""Planted tables are as they are described, their best possible attacker as stated, and the test
-finds each leak.
+"""Synthetic tables match their description, the stated Bayes AUC is correct, and the test finds
+each leak.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from scipy.stats import f, norm
 
 from sordino import metrics
 from sordino.attack.secret import Secret
-from sordino.attack.selftest import DIMENSIONS, SCENES, SHARE, SPEAKERS, UTTERANCES, planted
+from sordino.attack.selftest import DIMENSIONS, LEAKS, N_SPEAKERS, SHARE, UTTERANCES, plant
 from sordino.attack.significance.permutation_test import judge
 
 Matrix = NDArray[np.float64]
 
 DRAWS = 200_000
-LEAKS = [name for name in SCENES if name != "none"]
+PLANTED = [name for name in LEAKS if name != "none"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", LEAKS)
+@pytest.mark.parametrize("name", PLANTED)
 def test_every_planted_leak_is_found(name: str) -> None:
     assert answer(name, seed=0) == "leak"
 
@@ -35,55 +35,55 @@ def test_where_nothing_is_planted_nothing_is_found() -> None:
 
 
 def answer(name: str, seed: int) -> str:
-    table = planted(name, seed)
+    table = plant(name, seed)
     return judge(
         table.x, Secret.of("gender", table.secret, table.speaker), shuffles=59, seed=seed
     ).answer
 
 
-@pytest.mark.parametrize("name", SCENES)
-def test_tables_are_of_the_size_described_and_the_secret_is_of_half_of_the_speakers(
+@pytest.mark.parametrize("name", LEAKS)
+def test_tables_have_the_described_size_and_a_balanced_secret(
     name: str,
 ) -> None:
     for seed in range(3):
-        table = planted(name, seed)
-        assert table.x.shape == (SPEAKERS * UTTERANCES, DIMENSIONS) == (1500, 24)
+        table = plant(name, seed)
+        assert table.x.shape == (N_SPEAKERS * UTTERANCES, DIMENSIONS) == (1500, 24)
         assert np.isfinite(table.x).all()
         assert np.bincount(table.speaker).tolist() == [50] * 30
-        of = [np.unique(table.secret[table.speaker == one]).tolist() for one in range(30)]
-        assert sorted(of) == [[0]] * 15 + [[1]] * 15
+        values = [np.unique(table.secret[table.speaker == code]).tolist() for code in range(30)]
+        assert sorted(values) == [[0]] * 15 + [[1]] * 15
 
 
-@pytest.mark.parametrize("name", SCENES)
-def test_the_same_seed_gives_the_same_bytes_and_another_another_table(name: str) -> None:
-    one, again, other = (planted(name, seed) for seed in (5, 5, 6))
-    assert one.x.tobytes() == again.x.tobytes()
-    assert one.secret.tobytes() == again.secret.tobytes()
-    assert one.speaker.tobytes() == again.speaker.tobytes()
-    assert not np.isclose(one.x, other.x).any(axis=1).all()
-    assert one.secret.tolist() != other.secret.tolist()
+@pytest.mark.parametrize("name", LEAKS)
+def test_tables_are_repeatable_and_differ_between_seeds(name: str) -> None:
+    first, repeat, second = (plant(name, seed) for seed in (5, 5, 6))
+    assert first.x.tobytes() == repeat.x.tobytes()
+    assert first.secret.tobytes() == repeat.secret.tobytes()
+    assert first.speaker.tobytes() == repeat.speaker.tobytes()
+    assert not np.isclose(first.x, second.x).any(axis=1).all()
+    assert first.secret.tolist() != second.secret.tolist()
 
 
-def test_scenes_of_one_seed_share_no_numbers() -> None:
-    first = [planted(name).x[0, 0] for name in SCENES]
-    assert len(set(first)) == len(SCENES)
+def test_leaks_of_one_seed_share_no_numbers() -> None:
+    first = [plant(name).x[0, 0] for name in LEAKS]
+    assert len(set(first)) == len(LEAKS)
 
 
 def spreads(name: str, tables: int = 40) -> tuple[float, float]:
     """The variance of a dimension, and the part between speakers (analysis of variance), the mean
     over tables.
     """
-    found = []
+    parts = []
     for seed in range(tables):
-        x = planted(name, seed).x.reshape(SPEAKERS, UTTERANCES, DIMENSIONS)
+        x = plant(name, seed).x.reshape(N_SPEAKERS, UTTERANCES, DIMENSIONS)
         within = x.var(axis=1, ddof=1).mean()
         between = x.mean(axis=1).var(axis=0, ddof=1).mean() - within / UTTERANCES
-        found.append((within + between, between))
-    variance, part = np.mean(found, axis=0)
+        parts.append((within + between, between))
+    variance, part = np.mean(parts, axis=0)
     return float(variance), float(part)
 
 
-def test_marginals_are_of_variance_one_with_the_share_of_speakers() -> None:
+def test_marginals_have_variance_one_and_the_speaker_share() -> None:
     variance, between = spreads("none")
     assert variance == pytest.approx(1, abs=0.02)
     assert between == pytest.approx(SHARE, abs=0.02) == pytest.approx(0.36, abs=0.02)
@@ -99,7 +99,7 @@ def test_no_dimension_stands_alone() -> None:
     """Rotated, a shift of one dimension by 2 is one of many, in another direction in each table."""
     shifts = []
     for seed in range(60):
-        table = planted("mean", seed)
+        table = plant("mean", seed)
         shifts.append(
             table.x[table.secret == 1].mean(axis=0) - table.x[table.secret == 0].mean(axis=0)
         )
@@ -108,8 +108,8 @@ def test_no_dimension_stands_alone() -> None:
     assert np.mean(np.square(shifts), axis=0) == pytest.approx(
         np.full(24, (4 + noise) / 24), rel=0.8
     )
-    for one in np.array(shifts):
-        assert np.square(one).max() < 0.8 * np.square(one).sum()
+    for shift in np.array(shifts):
+        assert np.square(shift).max() < 0.8 * np.square(shift).sum()
 
 
 Draw = Callable[[np.random.Generator, int], Matrix]
@@ -134,8 +134,8 @@ def length(random: np.random.Generator, value: int) -> Matrix:
 
 
 def curve(random: np.random.Generator, value: int) -> Matrix:
-    one, other = random.normal(size=(2, DRAWS))
-    return np.column_stack([one, other + (one**2 - 1) * (1 if value else -1)])
+    first, second = random.normal(size=(2, DRAWS))
+    return np.column_stack([first, second + (first**2 - 1) * (1 if value else -1)])
 
 
 def patient(random: np.random.Generator, value: int) -> Matrix:
@@ -151,8 +151,10 @@ def none(random: np.random.Generator, _: int) -> Matrix:
 
 
 def correlated(z: Matrix, rho: float) -> Matrix:
-    found: Matrix = norm.logpdf(z[:, 0]) + norm.logpdf(z[:, 1], rho * z[:, 0], np.sqrt(1 - rho**2))
-    return found
+    density: Matrix = norm.logpdf(z[:, 0]) + norm.logpdf(
+        z[:, 1], rho * z[:, 0], np.sqrt(1 - rho**2)
+    )
+    return density
 
 
 BAYES: dict[str, tuple[Draw, Likelihood]] = {
@@ -173,13 +175,13 @@ that describe them.
 """
 
 
-@pytest.mark.parametrize("name", SCENES)
+@pytest.mark.parametrize("name", LEAKS)
 def test_the_stated_auc_is_that_of_the_likelihood_ratio(name: str) -> None:
     draw, ratio = BAYES[name]
     random = np.random.default_rng(0)
     score = np.concatenate([ratio(draw(random, value)) for value in (0, 1)])
     assert metrics.auc(np.repeat([False, True], DRAWS), score) == pytest.approx(
-        SCENES[name][1], abs=0.006
+        LEAKS[name][1], abs=0.006
     )
 
 
@@ -196,11 +198,11 @@ def test_the_stated_auc_is_that_of_the_likelihood_ratio(name: str) -> None:
     ],
 )
 def test_the_stated_auc_is_exact_where_there_is_a_formula(name: str, auc: float) -> None:
-    assert SCENES[name][1] == pytest.approx(auc, abs=0.0006)
+    assert LEAKS[name][1] == pytest.approx(auc, abs=0.0006)
 
 
 @pytest.mark.parametrize(
-    ("name", "found"),
+    ("name", "expected"),
     [
         ("variance", 1 + 8 / 24),
         ("norm", 1.15**2),
@@ -209,17 +211,15 @@ def test_the_stated_auc_is_exact_where_there_is_a_formula(name: str, auc: float)
         ("rare", 1 + 0.05 * 64 / 24),
     ],
 )
-def test_planted_rows_are_longer_as_described_whatever_the_rotation(
-    name: str, found: float
-) -> None:
+def test_planted_rows_have_the_described_length(name: str, expected: float) -> None:
     lengths = np.zeros(2)
     for seed in range(30):
-        table = planted(name, seed)
+        table = plant(name, seed)
         lengths += [np.square(table.x[table.secret == value]).mean() for value in (0, 1)]
     assert lengths[0] / 30 == pytest.approx(1, abs=0.03)
-    assert lengths[1] / 30 == pytest.approx(found, abs=0.05)
+    assert lengths[1] / 30 == pytest.approx(expected, abs=0.05)
 
 
-def test_a_scene_that_there_is_not_is_refused() -> None:
+def test_an_unknown_leak_is_refused() -> None:
     with pytest.raises(KeyError, match="loud"):
-        planted("loud")
+        plant("loud")

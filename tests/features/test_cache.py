@@ -44,7 +44,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_entry_is_removed_and_can_be_made_again(cache: Cache, damage: str) -> None:
-    place = cache.place("key")
+    place = cache.path("key")
     place.write_bytes(DAMAGES[damage](place.read_bytes()))
     assert cache.find("key", 100) is None
     assert not place.exists()
@@ -52,8 +52,8 @@ def test_a_damaged_entry_is_removed_and_can_be_made_again(cache: Cache, damage: 
     np.testing.assert_array_equal(cache.find("key", 100), VECTOR)
 
 
-def test_a_half_written_file_of_a_killed_process_is_not_looked_at(cache: Cache) -> None:
-    place = cache.place("new")
+def test_a_half_written_file_of_a_killed_process_is_ignored(cache: Cache) -> None:
+    place = cache.path("new")
     (place.parent / f".{place.stem}-abc.vector").write_bytes(b"half")
     assert cache.find("new", 100) is None
 
@@ -85,19 +85,19 @@ def test_a_folder_that_is_a_file_says_so(tmp_path: Path) -> None:
 
 def test_the_values_of_another_recording_are_not_taken(cache: Cache) -> None:
     cache.keep("other", 2 * VECTOR)
-    cache.place("other").replace(cache.place("key"))
+    cache.path("other").replace(cache.path("key"))
     assert cache.find("key", 100) is None
 
 
 def test_a_link_is_not_followed(cache: Cache) -> None:
-    place = cache.place("key")
+    place = cache.path("key")
     place.rename(place.with_name("elsewhere"))
     place.symlink_to(place.with_name("elsewhere"))
     assert cache.find("key", 100) is None
 
 
 def test_a_folder_in_place_of_a_vector_is_renamed(cache: Cache) -> None:
-    place = cache.place("key")
+    place = cache.path("key")
     for name in (f"{place.name}.unusable", f"{place.name}.unusable-2"):
         place.unlink(missing_ok=True)
         place.mkdir()

@@ -4,6 +4,7 @@ cannot do.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import sordino
 from sordino.cli import main
 from sordino.corpora.table import Corpus
 from sordino.features import FEATURE_SETS, extract, read_vectors
@@ -37,7 +39,7 @@ def run(*arguments: str | Path) -> object:
 
 
 @pytest.mark.parametrize("features", ["mel", "eGeMAPSv02"])
-def test_the_table_has_the_vectors_and_the_json_how_they_were_made(
+def test_the_table_has_the_vectors_and_the_json_their_config(
     noises: Callable[..., Corpus], manifest: str, tmp_path: Path, features: str
 ) -> None:
     out, told = tmp_path / "new" / "x.parquet", tmp_path / "x.json"
@@ -110,6 +112,42 @@ def test_a_bad_recording_ends_with_status_two_and_its_name(
     )
     assert "001.wav: not a sound file" in capsys.readouterr().err
     assert not (tmp_path / "x.csv").exists()
+
+
+def test_a_record_of_the_extraction_stands_beside_the_table(manifest: str, tmp_path: Path) -> None:
+    damage(tmp_path, "001.wav")
+    options = ("--corpus", manifest, "--features", "mel", "--jobs", "1", "--skip-bad")
+    assert run(*options, "--cache", tmp_path / "cache", "--out", tmp_path / "x.csv") == 0
+    content = (tmp_path / "x.csv.run.json").read_text()
+    record = json.loads(content)
+    assert record["config"]["features"] == FEATURE_SETS["mel"].config
+    assert record["versions"]["sordino"] == sordino.__version__
+    assert (record["utterances"], record["left_out"], record["left_out_files"]) == (2, 1, 1)
+    table = (tmp_path / "x.csv").read_bytes()
+    assert record["table_checksum"] == hashlib.sha256(table).hexdigest()
+    assert run(*options, "--cache", tmp_path / "cache", "--out", tmp_path / "x.csv") == 0
+    assert (tmp_path / "x.csv.run.json").read_text() == content
+
+
+def test_a_refused_extraction_leaves_no_record(manifest: str, tmp_path: Path) -> None:
+    damage(tmp_path, "001.wav")
+    options = ("--corpus", manifest, "--features", "mel", "--cache", tmp_path / "cache")
+    assert run(*options, "--out", tmp_path / "x.csv") == 2
+    assert not (tmp_path / "x.csv.run.json").exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--skip-bad",)], ids=["refused", "skipped"])
+def test_a_recording_that_was_cut_short_is_refused_or_skipped(
+    manifest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    file = tmp_path / "sound" / "001.wav"
+    file.write_bytes(file.read_bytes()[:-1000])
+    paths = ("--cache", tmp_path / "cache", "--out", tmp_path / "x.csv")
+    status = run("--corpus", manifest, "--features", "mel", "--jobs", "1", *paths, *options)
+    assert status == (0 if options else 2)
+    error = capsys.readouterr().err
+    assert "001.wav: 1000 bytes of its samples are missing, the file is cut short" in error
+    assert "1 of 3 utterances cannot be used" in error
 
 
 def damage(folder: Path, *names: str) -> None:

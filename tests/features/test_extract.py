@@ -175,7 +175,7 @@ def test_a_sound_without_functionals_is_an_error_and_not_nan() -> None:
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_one_bad_recording_is_named_and_costs_nobody_elses_vector(
+def test_a_bad_recording_is_named_and_costs_no_other_vector(
     noises: Callable[..., Corpus], tmp_path: Path, jobs: int
 ) -> None:
     bad = tmp_path / "bad.wav"
@@ -330,7 +330,7 @@ except Exception as error:
 """
 
 
-def test_without_opensmile_mel_works_and_the_error_of_others_says_what_to_install(
+def test_without_opensmile_mel_works_and_errors_name_the_package(
     noises: Callable[..., Corpus], tmp_path: Path
 ) -> None:
     """The same environment, seen through a folder that links to all of it but openSMILE."""

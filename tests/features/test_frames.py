@@ -112,9 +112,7 @@ def test_frames_and_vectors_share_a_folder_and_nothing_else(clips: Corpus, tmp_p
     assert folders == ["eGeMAPSv02", "filterbank"]
 
 
-def test_identical_recordings_are_computed_once_and_nobody_can_change_them(
-    clips: Corpus, tmp_path: Path
-) -> None:
+def test_identical_recordings_share_one_read_only_array(clips: Corpus, tmp_path: Path) -> None:
     copies = clips.table.loc[[0, 1, 0, 1]].reset_index(drop=True)
     copies["end"] = [np.nan, np.nan, np.nan, 0.1]
     for _ in range(2):  # computed, then read
@@ -126,7 +124,7 @@ def test_identical_recordings_are_computed_once_and_nobody_can_change_them(
     assert len(kept(tmp_path / "cache")) == 3
 
 
-def test_a_bad_recording_is_named_and_the_run_goes_on_from_what_it_kept(
+def test_a_bad_recording_is_named_and_the_run_resumes_from_cache(
     clips: Corpus, tmp_path: Path
 ) -> None:
     bad = Path(clips.column("file")[4])

@@ -74,7 +74,7 @@ def test_corpus_is_the_z_score_over_the_training_rows() -> None:
 
 
 @pytest.mark.parametrize("weight", [1, 300])
-def test_running_is_the_z_score_over_the_training_rows_and_what_was_said_so_far(
+def test_running_is_the_z_score_over_training_and_earlier_frames(
     weight: int,
 ) -> None:
     """Frame by frame: the moments of `weight` frames spread like the training rows, and of the
@@ -125,7 +125,7 @@ def test_what_is_fitted_sees_training_rows_only(how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["speaker", "utterance"])
-def test_what_learns_nothing_in_training_is_the_same_whatever_it_is_fitted_on(how: str) -> None:
+def test_speaker_and_utterance_do_not_depend_on_the_fit(how: str) -> None:
     one, other = fitted(how), fitted(how, made([3, 4], seed=9))
     assert one.hash == other.hash
     for before, after in zip(one(TEST, SPEAKERS), other(TEST, SPEAKERS), strict=True):

@@ -1,4 +1,4 @@
-"""The scaled space is what the fitting rows make it, for everyone, and does not change afterwards."""
+"""The scaled space depends on the fitting rows only, and does not change afterwards."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_there_are_never_more_components_than_the_rows_hold(
     assert PreprocessFitter(components=asked).fit(x).dims == given_back
 
 
-def test_a_recording_that_comes_twice_adds_no_component_of_rounding() -> None:
+def test_a_repeated_recording_adds_no_component_of_rounding() -> None:
     x = features(30, 200)
     assert PreprocessFitter().fit(np.vstack([x, x[:1]])).dims == 29
 
@@ -214,7 +214,7 @@ def test_a_file_that_is_something_else_is_refused(tmp_path: Path) -> None:
         Preprocess.load(tmp_path / "absent.npz")
 
 
-def test_centred_on_another_place_it_takes_off_what_the_place_adds() -> None:
+def test_centring_on_an_environment_removes_its_offset() -> None:
     random = np.random.default_rng(1)
     here, place = random.normal(size=(40, 30)), random.normal(size=30)
     space = PreprocessFitter("zscore").fit(here)

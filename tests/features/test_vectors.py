@@ -79,7 +79,7 @@ def test_the_index_of_audformat_is_understood(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read_vectors(tmp_path / name, corpus), X[::-1])
 
 
-def test_without_files_rows_are_taken_in_order_when_they_are_as_many(tmp_path: Path) -> None:
+def test_without_files_equally_many_rows_match_in_order(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_vectors(parquet(tmp_path), corpus_of(FILES)), X)
     with pytest.raises(
         FeatureError,
@@ -195,9 +195,7 @@ UNREADABLE: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_a_file_that_is_no_table_is_refused_and_nothing_in_it_is_run(
-    tmp_path: Path, name: str
-) -> None:
+def test_a_file_that_is_no_table_is_refused_and_runs_no_code(tmp_path: Path, name: str) -> None:
     UNREADABLE[name](tmp_path / name)
     with pytest.raises(FeatureError, match=f"{name}: not a readable .* table .*: write it anew"):
         read_vectors(tmp_path / name, corpus_of(FILES))

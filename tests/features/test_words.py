@@ -17,7 +17,7 @@ from sordino.corpora import table
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError, FeatureError, StorageError
 from sordino.features import words as room
-from sordino.signal.words import UNKNOWN, Words, read
+from sordino.signal.words import UNKNOWN_WORD, Words, read
 
 ANIMALS, TOOLS = ("cat", "dog", "hen"), ("saw", "axe", "file")
 
@@ -59,7 +59,7 @@ def test_words_that_are_said_at_random_do_not() -> None:
 
 
 def gap(transcripts: list[str]) -> float:
-    """The least cosine between two words of one kind, minus the largest between words of two kinds."""
+    """The least cosine within a kind of words, minus the largest between kinds."""
     words = room.train(transcripts, dims=16, seed=0)
     unit = {word: words(word)[0] / np.linalg.norm(words(word)[0]) for word in (*ANIMALS, *TOOLS)}
     within = [unit[a] @ unit[b] for kind in (ANIMALS, TOOLS) for a in kind for b in kind if a < b]
@@ -68,19 +68,19 @@ def gap(transcripts: list[str]) -> float:
 
 def test_only_words_of_the_given_transcripts_are_known() -> None:
     words = room.train([text for text in said() if "sharp" not in text], dims=4)
-    assert set(words.place) == {*ANIMALS, "the", "sleeps", "and", "is", "fed", "by", "us"}
+    assert set(words.row_of) == {*ANIMALS, "the", "sleeps", "and", "is", "fed", "by", "us"}
     np.testing.assert_array_equal(words("saw axe"), [words.unknown])
 
 
-def test_rare_words_are_trained_as_unknown_and_the_frequent_come_first() -> None:
+def test_rare_words_become_unknown_and_frequent_words_come_first() -> None:
     words = room.train(["so it is", "so is it not", "so be it", "so we go", "  "], dims=4)
-    assert list(words.place) == [UNKNOWN, "so", "it", "is"]  # 5 of once each, 4, 3, 2
+    assert list(words.row_of) == [UNKNOWN_WORD, "so", "it", "is"]  # 5 of once each, 4, 3, 2
     np.testing.assert_array_equal(words("so be we"), words.vectors[[1, 0, 0]])
-    assert UNKNOWN not in room.train(["so it is", "so be it"] * 2, dims=4).place
-    assert "go" in room.train(["so it is", "so we go"], dims=4, rarest=1).place
+    assert UNKNOWN_WORD not in room.train(["so it is", "so be it"] * 2, dims=4).row_of
+    assert "go" in room.train(["so it is", "so we go"], dims=4, rarest=1).row_of
 
 
-def test_the_order_of_the_transcripts_does_not_matter_but_the_seed_does() -> None:
+def test_training_depends_on_the_seed_and_not_on_row_order() -> None:
     one, turned, other = (
         room.train(said(), 8),
         room.train(said()[::-1], 8),
@@ -88,7 +88,7 @@ def test_the_order_of_the_transcripts_does_not_matter_but_the_seed_does() -> Non
     )
     assert one.hash == turned.hash
     assert one.hash != other.hash
-    assert list(one.place) == list(other.place)
+    assert list(one.row_of) == list(other.row_of)
 
 
 TRAIN = """
@@ -120,9 +120,9 @@ def test_the_same_seed_gives_the_same_bytes_in_any_process(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("transcripts", "options", "message"),
     [
-        ([], {}, "0 transcripts in which no word comes 2 times, expected words that come again"),
+        ([], {}, "0 transcripts in which no word occurs 2 times, expected frequent words"),
         (["", "?!"], {}, "0 transcripts in which no word"),
-        (["every word", "only once"], {}, "2 transcripts in which no word comes 2 times"),
+        (["every word", "only once"], {}, "2 transcripts in which no word occurs 2 times"),
         (["so so"], {"dims": 0}, "dims 0, epochs 20, rarest 2, expected at least 1 each"),
         (["so so"], {"epochs": 0}, "epochs 0"),
         (["so so"], {"rarest": 0}, "rarest 0"),
@@ -140,7 +140,7 @@ def test_what_is_saved_is_read_memory_mapped_and_the_same(tmp_path: Path) -> Non
     found = read(room.save(words, tmp_path / "new" / "words.kv"))
     assert isinstance(found.vectors, np.memmap)
     assert found.hash == words.hash
-    assert list(found.place) == list(words.place)
+    assert list(found.row_of) == list(words.row_of)
     np.testing.assert_array_equal(found.unknown, words.unknown)
     np.testing.assert_array_equal(found("the cat saw nobody"), words("the cat saw nobody"))
     assert {path.name for path in (tmp_path / "new").iterdir()} == {
@@ -149,7 +149,7 @@ def test_what_is_saved_is_read_memory_mapped_and_the_same(tmp_path: Path) -> Non
     }
 
 
-def test_saving_again_replaces_both_files_and_saves_what_is_mapped_too(tmp_path: Path) -> None:
+def test_saving_again_replaces_both_files_even_when_mapped(tmp_path: Path) -> None:
     room.save(room.train(said(), dims=6), tmp_path / "words.kv")
     old = read(tmp_path / "words.kv")
     before = old.vectors.copy()
@@ -193,7 +193,7 @@ def test_another_suffix_and_a_place_that_is_a_file_are_told(tmp_path: Path) -> N
 
 def test_every_utterance_has_its_words_in_row_order() -> None:
     words = Words.of(["the", "cup"], np.array([[1.0, 0.0], [0.0, 1.0]], dtype=np.float32))
-    found = room.spoken(corpus(["The cup.", "", "cup the cup", "nothing known"]), words)
+    found = room.word_sequences(corpus(["The cup.", "", "cup the cup", "nothing known"]), words)
     assert [sequence.shape for sequence in found] == [(2, 2), (1, 2), (3, 2), (1, 2)]
     assert found[2].tolist() == [[0, 1], [1, 0], [0, 1]]
     assert found[1].tolist() == found[3].tolist() == [[0.5, 0.5]]
@@ -202,9 +202,9 @@ def test_every_utterance_has_its_words_in_row_order() -> None:
 def test_a_corpus_without_transcripts_is_refused_by_its_name() -> None:
     words = Words.of(["the"], np.ones((1, 2), dtype=np.float32))
     with pytest.raises(
-        CorpusError, match="made: no transcripts, expected what was said in its utterances: leave"
+        CorpusError, match="made: no transcripts, expected one for its utterances: leave"
     ):
-        room.spoken(corpus(["", " "]), words)
+        room.word_sequences(corpus(["", " "]), words)
     with pytest.raises(CorpusError, match="b: no transcripts"):
         room.transcripts_of(corpus(["so", "", ""], ["a", "a", "b"]))
     assert room.transcripts_of(corpus(["so", "", "it"], ["a", "a", "b"])) == ["so", "", "it"]

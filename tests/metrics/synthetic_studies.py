@@ -1,4 +1,6 @@
-"""Studies whose true figure is known, to count how often an interval over speakers misses it."""
+"""Synthetic studies with a known true figure, to count how often an interval over speakers misses
+it.
+"""
 
 from __future__ import annotations
 
@@ -83,9 +85,12 @@ def auc_within_speakers(shift: float, effect: float, own_shift: float) -> Situat
 
     def sample(rng: np.random.Generator, speakers: int, draws: int) -> Study:
         gender, draw, who = _frame(rng, speakers, draws, (16, 40))
-        level, own = rng.normal(0, effect, speakers), rng.normal(shift, own_shift, speakers)
+        level, speaker_shift = (
+            rng.normal(0, effect, speakers),
+            rng.normal(shift, own_shift, speakers),
+        )
         sensitive = rng.random(who.size) < 0.6
-        score = level[who] + own[who] * sensitive + rng.normal(size=who.size)
+        score = level[who] + speaker_shift[who] * sensitive + rng.normal(size=who.size)
         return Study(
             lambda rows: auc(sensitive[rows], score[rows]), who, draw[who], gender[who], sensitive
         )
@@ -115,13 +120,13 @@ def roles(shift: float, effect: float, metric: str, suppressed: float = 0) -> Si
         if metric == "uar":
             return Study(lambda rows: uar(truth[rows], before[rows]), who, draw[who], gender[who])
         change = rng.normal(0, 0.7, logits.shape) + rng.normal(0, effect, (speakers, 3))[who]
-        after, kept = (released + change).argmax(axis=1)[before == 1], who[before == 1]
-        ones = np.ones(kept.size, dtype=int)
+        after, speakers_before = (released + change).argmax(axis=1)[before == 1], who[before == 1]
+        ones = np.ones(speakers_before.size, dtype=int)
         return Study(
             lambda rows: unchanged(ones[rows], after[rows], "required"),
-            kept,
-            draw[kept],
-            gender[kept],
+            speakers_before,
+            draw[speakers_before],
+            gender[speakers_before],
         )
 
     return sample
@@ -143,7 +148,7 @@ def gender_head(shift: float, effect: float, metric: str) -> Situation:
 
 
 def detail(noise: float, effect: float) -> Situation:
-    """R² of vectors from noisy ones, each speaker with a level and an amount of noise of their own."""
+    """R² of vectors from noisy ones; level and noise differ between speakers."""
 
     def sample(rng: np.random.Generator, speakers: int, draws: int) -> Study:
         gender, draw, who = _frame(rng, speakers, draws, (8, 25))
@@ -202,25 +207,25 @@ def misses(
     samples: int,
     method: Callable[[Study, np.random.Generator], tuple[float, float]] | None = None,
 ) -> tuple[float, float, float]:
-    """The share of studies whose low limit lies above the truth, whose high limit lies below, and
-    the mean width.
+    """The shares of studies with the low limit above the truth and with the high limit below it,
+    and the mean width.
     """
     truth = truth_of(situation, speakers, draws)
-    rng, own = np.random.default_rng(11), np.random.default_rng(13)
+    rng, method_rng = np.random.default_rng(11), np.random.default_rng(13)
     limits = []
     for _ in range(samples):
         study = situation(rng, speakers, draws)
         if method is None:
-            found = study.interval()
-            limits.append((found.low, found.high))
+            result = study.interval()
+            limits.append((result.low, result.high))
         else:
-            limits.append(method(study, own))
+            limits.append(method(study, method_rng))
     low, high = np.array(limits).T
-    known = ~np.isnan(low)
+    defined = ~np.isnan(low)
     return (
-        float(np.mean(low[known] > truth)),
-        float(np.mean(high[known] < truth)),
-        float(np.mean((high - low)[known])),
+        float(np.mean(low[defined] > truth)),
+        float(np.mean(high[defined] < truth)),
+        float(np.mean((high - low)[defined])),
     )
 
 

@@ -1,4 +1,4 @@
-"""No attacker who sees one bin does better than the bound, and its limit holds as often as it says."""
+"""No attacker with one bin exceeds the bound, and the limit holds at its level."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from sordino import metrics
 from sordino.errors import SordinoError
-from sordino.metrics.bound import Bound, bound, composed, contraction, identified
+from sordino.metrics.bound import Bound, bound, composition_bound, contraction, identification_bound
 
 Codes = NDArray[np.intp]
 
@@ -24,27 +24,25 @@ def people(
     p: list[float],
     q: list[float],
 ) -> tuple[Codes, Codes, Codes]:
-    """Bins of speakers of either value, whose own shares scatter about p or q: their means over
-    speakers.
-    """
+    """Bins of speakers of both values; shares of a speaker are random with mean p or q."""
     speaker = np.repeat(np.arange(count), rows)
     secret = (speaker % 2).astype(np.intp)
     bins = np.empty(len(speaker), np.intp)
-    for one in range(count):
-        shares = random.dirichlet(np.array(p if one % 2 else q) / spread)
-        bins[speaker == one] = random.choice(len(p), rows, p=shares)
+    for code in range(count):
+        shares = random.dirichlet(np.array(p if code % 2 else q) / spread)
+        bins[speaker == code] = random.choice(len(p), rows, p=shares)
     return bins, secret, speaker.astype(np.intp)
 
 
 def test_worked_by_hand() -> None:
     bins = np.array([0, 0, 0, 1, 1, 1, 1, 0])
     secret = np.array([0, 0, 0, 0, 1, 1, 1, 1])
-    found = bound(bins, secret, np.array(["a", "a", "b", "b", "c", "c", "d", "d"]), 2)
-    assert found.tv == pytest.approx(0.5)  # 3/4 of ones for value 1, 1/4 for value 0
-    assert found.auc == pytest.approx(0.75)
-    assert found.uar == pytest.approx(0.75)
-    assert found.high > 1 > found.uar_high - 1
-    assert found.speakers == 4
+    result = bound(bins, secret, np.array(["a", "a", "b", "b", "c", "c", "d", "d"]), 2)
+    assert result.tv == pytest.approx(0.5)  # 3/4 of ones for value 1, 1/4 for value 0
+    assert result.auc == pytest.approx(0.75)
+    assert result.uar == pytest.approx(0.75)
+    assert result.high > 1 > result.uar_high - 1
+    assert result.speakers == 4
 
 
 @pytest.mark.parametrize(("p", "q"), [([0.3, 0.7], [0.6, 0.4]), ([0.2, 0.3, 0.5], [0.5, 0.1, 0.4])])
@@ -54,38 +52,36 @@ def test_the_best_attacker_reaches_the_bound_and_none_exceeds_it(
     counts = [np.round(np.array(shares) * 100).astype(int) for shares in (q, p)]
     bins = np.concatenate([np.repeat(np.arange(len(p)), count) for count in counts])
     secret = np.repeat([0, 1], 100)
-    found = bound(bins.astype(np.intp), secret, np.arange(200), len(p))
+    result = bound(bins.astype(np.intp), secret, np.arange(200), len(p))
     ratio = np.array(p) / np.array(q)
     assert roc_auc_score(secret, ratio[bins]) == pytest.approx(
-        found.auc
+        result.auc
     )  # Neyman and Pearson's attacker
-    assert metrics.uar(secret, (ratio[bins] > 1).astype(int)) == pytest.approx(found.uar)
+    assert metrics.uar(secret, (ratio[bins] > 1).astype(int)) == pytest.approx(result.uar)
     for scores in np.random.default_rng(0).normal(size=(200, len(p))):
-        assert roc_auc_score(secret, scores[bins]) <= found.auc + 1e-9
+        assert roc_auc_score(secret, scores[bins]) <= result.auc + 1e-9
 
 
-def test_nobody_tells_from_one_bin_who_speaks_better_than_the_limit() -> None:
+def test_the_identification_bound_holds_for_every_attacker() -> None:
     random = np.random.default_rng(0)
     speaker = np.repeat(np.arange(5), 40)
     bins = np.concatenate([random.choice(3, 40, p=random.dirichlet(np.ones(3))) for _ in range(5)])
-    limit = identified(bins, speaker, 3)
-    every = [metrics.uar(speaker, np.array(names)[bins]) for names in product(range(5), repeat=3)]
-    assert max(every) == pytest.approx(limit)
+    limit = identification_bound(bins, speaker, 3)
+    recalls = [metrics.uar(speaker, np.array(names)[bins]) for names in product(range(5), repeat=3)]
+    assert max(recalls) == pytest.approx(limit)
     assert limit <= 3 / 5
-    assert identified(np.zeros(200, int), speaker, 3) == pytest.approx(1 / 5)
+    assert identification_bound(np.zeros(200, int), speaker, 3) == pytest.approx(1 / 5)
 
 
 @pytest.mark.parametrize("speakers", [6, 12, 30])
 @pytest.mark.parametrize("spread", [0.02, 0.5])
-def test_the_limit_lies_below_the_truth_no_oftener_than_it_says(
-    speakers: int, spread: float
-) -> None:
+def test_the_limit_is_below_the_truth_at_its_level_at_most(speakers: int, spread: float) -> None:
     random, p, q = np.random.default_rng(0), [0.45, 0.55], [0.6, 0.4]
     missed = [bound(*people(random, speakers, 20, spread, p, q), 2).high < 0.15 for _ in range(400)]
     assert np.mean(missed) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 400)
 
 
-def test_the_limit_holds_for_three_bins_and_where_there_is_no_difference() -> None:
+def test_the_limit_holds_for_three_bins_and_no_difference() -> None:
     random, p = np.random.default_rng(1), [0.2, 0.3, 0.5]
     missed = [
         bound(*people(random, 12, 20, 0.2, p, [0.4, 0.25, 0.35]), 3).high < 0.2 for _ in range(300)
@@ -115,12 +111,12 @@ def test_few_speakers_have_no_limit_and_more_have_a_lower_one() -> None:
     assert highs[0] > highs[1] > highs[2]
 
 
-def test_randomised_response_contracts_what_is_told() -> None:
+def test_randomised_response_contracts_the_bound() -> None:
     random, epsilon = np.random.default_rng(4), np.log(3.0)
     bins = np.repeat([0, 1], 50000)
-    kept = random.random(100000) < 3 / 4
-    said = np.where(kept, bins, 1 - bins)
-    assert said[50000:].mean() - said[:50000].mean() == pytest.approx(
+    unflipped = random.random(100000) < 3 / 4
+    outputs = np.where(unflipped, bins, 1 - bins)
+    assert outputs[50000:].mean() - outputs[:50000].mean() == pytest.approx(
         contraction(epsilon, 2), abs=0.01
     )
     before = Bound(0.4, 0.6, 2, 0.7, 20)
@@ -129,28 +125,27 @@ def test_randomised_response_contracts_what_is_told() -> None:
     assert before.randomised(float("inf")) == before
 
 
-def test_the_product_of_marginals_is_no_bound_for_several_utterances() -> None:
-    """A speaker says 1 always or never, as a coin falls, for one secret; for the other each
-    utterance is a coin.
+def test_a_product_of_marginals_does_not_bound_several_rows() -> None:
+    """For one value all rows of a speaker are equal and random; for the other all rows are
+    independent.
     """
     k = 20
-    one = np.full((2000, k), np.repeat([0, 1], 1000)[:, None])
-    other = np.random.default_rng(5).integers(0, 2, (2000, k))
-    assert (
-        abs(one.mean() - other.mean()) < 0.02
-    )  # a single utterance tells nothing: the product's bound is 0
-    alike = [(rows == rows[:, :1]).all(axis=1).mean() for rows in (one, other)]
-    assert alike[0] - alike[1] > 0.99  # and twenty of them tell all
-    assert composed(0.5, k) > 0.999  # what differential privacy has to say of them
-    assert composed(0.01, k) == pytest.approx(0.0997, abs=1e-3)
+    constant = np.full((2000, k), np.repeat([0, 1], 1000)[:, None])
+    independent = np.random.default_rng(5).integers(0, 2, (2000, k))
+    # one utterance is no evidence, so the bound of the product is 0
+    assert abs(constant.mean() - independent.mean()) < 0.02
+    equal = [(rows == rows[:, :1]).all(axis=1).mean() for rows in (constant, independent)]
+    assert equal[0] - equal[1] > 0.99  # twenty utterances determine the value
+    assert composition_bound(0.5, k) > 0.999
+    assert composition_bound(0.01, k) == pytest.approx(0.0997, abs=1e-3)
 
 
-def test_speakers_who_are_all_alike_do_not_vouch_for_those_who_were_not_asked() -> None:
+def test_equal_speakers_leave_room_for_unsampled_ones() -> None:
     speaker = np.repeat(np.arange(20), 4)
     secret, always = speaker % 2, np.zeros(80, np.intp)
-    found = bound(always, secret, speaker, 2)
-    assert found.tv == 0
-    assert (1 - found.high) ** 10 == pytest.approx(
+    result = bound(always, secret, speaker, 2)
+    assert result.tv == 0
+    assert (1 - result.high) ** 10 == pytest.approx(
         0.025
     )  # ten of either value: a share this large is missed so rarely
     within = bound(always, np.tile([0, 1], 40), speaker, 2)
@@ -164,17 +159,17 @@ def test_flips_over_three_bins_leave_no_attacker_above_the_bound() -> None:
     for _ in range(200):
         p, q = random.dirichlet(np.ones(3), 2)
         cross = [abs(p[i] * q[j] - p[j] * q[i]) for i, j in ((0, 1), (0, 2), (1, 2))]
-        given = Bound(float(np.abs(p - q).sum() / 2), 1.0, 3, 0.5 + sum(cross) / 2, 20)
+        exact = Bound(float(np.abs(p - q).sum() / 2), 1.0, 3, 0.5 + sum(cross) / 2, 20)
         flipped = (p @ channel, q @ channel)
         reached = sum(
             abs(flipped[0][i] * flipped[1][j] - flipped[0][j] * flipped[1][i])
             for i, j in ((0, 1), (0, 2), (1, 2))
         )
-        assert 0.5 + reached / 2 <= given.randomised(np.log(4)).auc + 1e-12
+        assert 0.5 + reached / 2 <= exact.randomised(np.log(4)).auc + 1e-12
     assert contraction(800.0, 2) == contraction(np.inf, 2) == 1
 
 
-def test_one_group_that_is_all_alike_does_not_hide_those_who_were_not_asked() -> None:
+def test_one_group_of_equal_speakers_leaves_room_for_others() -> None:
     random, below = np.random.default_rng(0), 0
     for _ in range(
         200
@@ -182,8 +177,8 @@ def test_one_group_that_is_all_alike_does_not_hide_those_who_were_not_asked() ->
         women = np.repeat(random.random(8) < 0.2, 20)
         men = random.random(400) < 0.05
         bins = np.concatenate([women, men]).astype(np.intp)
-        found = bound(bins, np.repeat([1, 0], [160, 400]), np.repeat(np.arange(28), 20), 2)
-        below += found.high < 0.15
+        result = bound(bins, np.repeat([1, 0], [160, 400]), np.repeat(np.arange(28), 20), 2)
+        below += result.high < 0.15
     assert below <= 10
 
 

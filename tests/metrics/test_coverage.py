@@ -1,4 +1,4 @@
-"""The promise of a 95 % interval over speakers, counted: about 2.5 % of studies miss the truth on
+"""Coverage of a 95 % interval over speakers: about 2.5 % of synthetic studies miss the truth on
 each side.
 """
 
@@ -44,7 +44,7 @@ def test_few_studies_miss_the_truth_on_either_side(name, speakers, draws):
     assert low + high > 0.003, "an interval that never misses is too wide to be of use"
 
 
-def test_the_percentile_bootstrap_breaks_the_promise_on_the_same_studies():
+def test_the_percentile_bootstrap_misses_too_often():
     low, _, width = misses(
         SITUATIONS["auc within .88"], 6, 1, samples=250, method=percentile_bootstrap
     )
@@ -54,7 +54,7 @@ def test_the_percentile_bootstrap_breaks_the_promise_on_the_same_studies():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "speakers", "draws"), CASES)
-def test_the_promise_holds_for_every_metric_from_6_to_34_speakers(name, speakers, draws):
+def test_coverage_holds_for_every_metric_and_6_to_34_speakers(name, speakers, draws):
     low, high, _ = misses(SITUATIONS[name], speakers, draws, samples=300)
     allowed = 0.05
     if draws == 1 and (

@@ -67,17 +67,17 @@ def test_auc_sees_only_the_order_of_the_scores(rows, rising):
     assert auc(~positive, score) == pytest.approx(1 - auc(positive, score), nan_ok=True)
 
 
-def test_scores_without_information_give_chance_and_infinite_ones_are_allowed():
+def test_constant_scores_give_chance_and_infinite_ones_are_valid():
     positive = np.array([True, False, True, False, False])
     assert auc(positive, np.zeros(5)) == 0.5
     assert auc(positive, np.array([np.inf, -np.inf, np.inf, 0.0, 1.0])) == 1
 
 
-def test_distinguish_is_the_auc_of_sensitive_against_neutral_alone():
+def test_distinguish_is_the_auc_of_sensitive_against_neutral():
     rng = np.random.default_rng(0)
     truth, score = rng.integers(0, 3, 60), rng.normal(size=60)
-    kept = truth != 1
-    assert distinguish(truth, score) == pytest.approx(roc_auc_score(truth[kept] == 2, score[kept]))
+    rows = truth != 1
+    assert distinguish(truth, score) == pytest.approx(roc_auc_score(truth[rows] == 2, score[rows]))
     moved = np.where(truth == 1, 100.0, score)
     assert distinguish(truth, moved) == distinguish(truth, score)
     assert math.isnan(distinguish(np.array([1, 2, 1]), np.zeros(3)))
@@ -89,7 +89,7 @@ def test_a_reliably_wrong_attacker_is_no_privacy():
     assert privacy_folded(gender, 1 - gender) == 0
 
 
-def test_mistakes_of_the_caller_are_told():
+def test_mistakes_of_the_caller_are_refused():
     with pytest.raises(SordinoError, match="align the rows"):
         leakage_feng(np.zeros(3, dtype=int), np.zeros(2, dtype=int))
     with pytest.raises(SordinoError, match="a score is NaN"):
@@ -104,13 +104,13 @@ def test_nothing_to_measure_is_nan():
     assert math.isnan(privacy(none, none))
 
 
-def test_true_positives_at_few_false_alarms_need_enough_negatives() -> None:
+def test_tpr_at_a_low_fpr_needs_enough_negatives() -> None:
     random = np.random.default_rng(0)
     positive = np.repeat([True, False], 2000)
     score = random.normal(size=4000) + positive
-    found = metrics.tpr_at_fpr(positive, score, 0.01)
+    result = metrics.tpr_at_fpr(positive, score, 0.01)
     threshold = np.sort(score[~positive])[-21]
-    assert found == np.mean(score[positive] > threshold)
+    assert result == np.mean(score[positive] > threshold)
     assert np.isnan(metrics.tpr_at_fpr(positive[1950:2030], score[1950:2030], 0.01))
 
 
@@ -123,7 +123,7 @@ def test_the_equal_error_rate_is_where_both_errors_meet() -> None:
     assert np.isnan(metrics.eer(np.array([True, True]), np.array([0.1, 0.2])))
 
 
-def test_bits_are_those_of_a_calibrated_attacker_and_none_where_it_knows_nothing() -> None:
+def test_bits_of_a_calibrated_and_of_an_ignorant_attacker() -> None:
     secret = np.array([0, 0, 1, 1])
     assert metrics.bits(secret, np.full(4, 0.5), 2) == 0
     assert metrics.bits(secret, np.full(4, 0.25), 2) == -1

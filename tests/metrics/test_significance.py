@@ -36,14 +36,14 @@ def test_a_table_worked_by_hand():
 @given(values)
 def test_the_paired_test_is_that_of_scipy(pairs):
     a, b = np.array(pairs).T
-    found = paired_t(a, b)
+    result = paired_t(a, b)
     if np.ptp(a - b) > 1e-6:
         expected = stats.ttest_rel(a, b)
-        assert found.t == pytest.approx(expected.statistic)
-        assert found.p == pytest.approx(expected.pvalue)
-        assert found.df == expected.df
-    other = paired_t(b, a)
-    assert (other.difference, other.t, other.p) == (-found.difference, -found.t, found.p)
+        assert result.t == pytest.approx(expected.statistic)
+        assert result.p == pytest.approx(expected.pvalue)
+        assert result.df == expected.df
+    reverse = paired_t(b, a)
+    assert (reverse.difference, reverse.t, reverse.p) == (-result.difference, -result.t, result.p)
 
 
 @given(values, st.floats(0.05, 0.9))
@@ -55,22 +55,22 @@ def test_the_correction_only_ever_makes_it_harder(pairs, share):
         assert plain.t / corrected.t == pytest.approx(math.sqrt(1 + len(a) * share / (1 - share)))
 
 
-def test_folds_that_all_agree_are_certain_and_one_fold_tells_nothing():
+def test_equal_folds_are_certain_and_one_fold_is_undefined():
     assert paired_t([0.5, 0.75], [0.25, 0.5]).p == 0
     assert paired_t([0.25, 0.5], [0.5, 0.75]).t == -math.inf
     assert (paired_t(A, A).t, paired_t(A, A).p) == (0, 1)
-    one = paired_t([0.5], [0.25])
-    assert one.difference == 0.25
-    assert math.isnan(one.t)
-    assert math.isnan(one.p)
+    single = paired_t([0.5], [0.25])
+    assert single.difference == 0.25
+    assert math.isnan(single.t)
+    assert math.isnan(single.p)
     assert math.isnan(paired_t([], []).p)
 
 
 def differences(
     random: np.random.Generator, rows: int, folds: int, rounds: int
 ) -> tuple[list[float], list[float]]:
-    """Errors of two models that are equally good, over folds: y = u + v + noise, told from u or
-    from v alone.
+    """Errors of two models that are equally good, over folds: y = u + v + noise, predicted from
+    u or from v alone.
     """
     x = random.normal(size=(rows, 2))
     y = x.sum(axis=1) + random.normal(size=rows)
@@ -85,7 +85,7 @@ def differences(
     return errors
 
 
-def test_over_folds_that_share_training_data_the_plain_test_rejects_too_often_and_the_corrected_one_does_not():
+def test_shared_training_data_inflate_the_plain_test_only():
     random, studies = np.random.default_rng(0), 500
     plain = corrected = 0
     for _ in range(studies):
@@ -99,7 +99,7 @@ def test_over_folds_that_share_training_data_the_plain_test_rejects_too_often_an
 def test_both_tests_keep_their_level_on_pairs_that_share_nothing():
     random = np.random.default_rng(1)
     pairs = random.normal(size=(2000, 5))
-    rejected = np.mean([paired_t(one, np.zeros(5)).p < 0.05 for one in pairs])
+    rejected = np.mean([paired_t(pair, np.zeros(5)).p < 0.05 for pair in pairs])
     assert rejected == pytest.approx(0.05, abs=3 * math.sqrt(0.05 * 0.95 / 2000))
 
 
@@ -123,31 +123,31 @@ def test_benjamini_and_hochbergs_own_example():
         1.0,
     ]
     order = np.random.default_rng(0).permutation(15)
-    found = benjamini_hochberg(np.array(p)[order])
-    assert sorted(np.array(p)[order][found.significant]) == p[:4]
-    assert found.p[order == 3] == pytest.approx(0.0095 * 15 / 4)
+    result = benjamini_hochberg(np.array(p)[order])
+    assert sorted(np.array(p)[order][result.significant]) == p[:4]
+    assert result.p[order == 3] == pytest.approx(0.0095 * 15 / 4)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_adjusted_p_is_the_smallest_level_of_the_step_up_rule(p):
-    found = benjamini_hochberg(p)
+    result = benjamini_hochberg(p)
     ranked = sorted(p)
-    for one, adjusted in zip(p, found.p, strict=True):
-        above = [ranked[j] * len(p) / (j + 1) for j in range(len(p)) if ranked[j] >= one]
+    for value, adjusted in zip(p, result.p, strict=True):
+        above = [ranked[j] * len(p) / (j + 1) for j in range(len(p)) if ranked[j] >= value]
         assert adjusted == pytest.approx(min(1, *above) if above else 1)
-    assert found.significant.tolist() == (found.p < 0.05).tolist()
+    assert result.significant.tolist() == (result.p < 0.05).tolist()
 
 
 def test_a_test_that_could_not_be_made_counts_for_none():
-    found = benjamini_hochberg([0.01, math.nan, 0.04, 0.03])
-    assert found.p[[0, 2, 3]].tolist() == benjamini_hochberg([0.01, 0.04, 0.03]).p.tolist()
-    assert math.isnan(found.p[1])
-    assert found.significant.tolist() == [True, False, True, True]
+    result = benjamini_hochberg([0.01, math.nan, 0.04, 0.03])
+    assert result.p[[0, 2, 3]].tolist() == benjamini_hochberg([0.01, 0.04, 0.03]).p.tolist()
+    assert math.isnan(result.p[1])
+    assert result.significant.tolist() == [True, False, True, True]
     assert benjamini_hochberg([]).p.size == 0
     assert not benjamini_hochberg([math.nan]).significant.any()
 
 
-def test_mistakes_of_the_caller_are_told():
+def test_mistakes_of_the_caller_are_refused():
     with pytest.raises(SordinoError, match="expected twice"):
         paired_t([0.1, 0.2], [0.1])
     with pytest.raises(SordinoError, match="leave that fold out"):

@@ -41,25 +41,25 @@ def test_a_table_worked_by_hand():
 def test_f1_is_that_of_scikit_learn(rows):
     truth, prediction = np.array(rows).T
     for code, role in enumerate(ROLES):
-        found = f1(truth, prediction, role)
+        result = f1(truth, prediction, role)
         if code in truth or code in prediction:
-            assert found == pytest.approx(
+            assert result == pytest.approx(
                 f1_score(truth, prediction, labels=[code], average="macro", zero_division=0)
             )
         else:
-            assert math.isnan(found)
+            assert math.isnan(result)
 
 
 @given(pairs)
-def test_uar_is_macro_recall_of_scikit_learn_over_the_true_classes(rows):
+def test_uar_is_macro_recall_of_scikit_learn(rows):
     truth, prediction = np.array(rows).T
     classes = np.unique(truth)
-    found = uar(truth, prediction)
+    result = uar(truth, prediction)
     if classes.size > 1:
         expected = recall_score(truth, prediction, labels=classes, average="macro", zero_division=0)
-        assert found == pytest.approx(expected)
+        assert result == pytest.approx(expected)
     else:
-        assert math.isnan(found)
+        assert math.isnan(result)
 
 
 def test_uar_of_each_gender_worked_by_hand():
@@ -76,14 +76,14 @@ def test_uar_of_each_gender_worked_by_hand():
         st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(-1, 1)), min_size=1, max_size=60
     )
 )
-def test_uar_of_each_gender_is_macro_recall_of_scikit_learn_and_genders_change_places(rows):
+def test_uar_by_gender_is_macro_recall_of_scikit_learn(rows):
     truth, guess, gender = np.array(rows).T
-    found = uar_by_gender(truth, guess, gender)
-    for code, value in found.items():
-        own = gender == code
-        classes = np.unique(truth[own])
+    result = uar_by_gender(truth, guess, gender)
+    for code, value in result.items():
+        mask = gender == code
+        classes = np.unique(truth[mask])
         expected = (
-            recall_score(truth[own], guess[own], labels=classes, average="macro")
+            recall_score(truth[mask], guess[mask], labels=classes, average="macro")
             if classes.size > 1
             else np.nan
         )
@@ -94,7 +94,7 @@ def test_uar_of_each_gender_is_macro_recall_of_scikit_learn_and_genders_change_p
     )
 
 
-def test_a_model_that_serves_one_gender_alone_has_the_largest_difference():
+def test_a_model_for_one_gender_has_the_largest_difference():
     truth, gender = np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])
     assert uar_difference(truth, np.array([1, 0, 0, 1]), gender) == 1
     assert uar_difference(truth, truth, gender) == 0
@@ -108,15 +108,15 @@ def test_membership_does_not_reward_saying_yes_to_all():
 
 
 @given(pairs)
-def test_unchanged_is_the_recall_of_after_when_before_is_taken_for_the_truth(rows):
+def test_unchanged_is_the_recall_of_after_given_before(rows):
     before, after = np.array(rows).T
-    found = unchanged(before, after, Role.SENSITIVE)
+    result = unchanged(before, after, Role.SENSITIVE)
     if 2 in before:
-        assert found == pytest.approx(
+        assert result == pytest.approx(
             recall_score(before, after, labels=[2], average="macro", zero_division=0)
         )
     else:
-        assert math.isnan(found)
+        assert math.isnan(result)
 
 
 def test_uar_does_not_reward_guessing_the_larger_class():
@@ -150,7 +150,7 @@ def test_a_required_role_that_is_never_found_scores_zero():
     assert f1(np.array([1, 1, 0]), np.array([0, 0, 0]), Role.REQUIRED) == 0
 
 
-def test_mistakes_of_the_caller_are_told():
+def test_mistakes_of_the_caller_are_refused():
     with pytest.raises(SordinoError, match="align the rows"):
         f1(TRUTH, BEFORE[:3], Role.NEUTRAL)
     with pytest.raises(

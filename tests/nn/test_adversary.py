@@ -1,4 +1,4 @@
-"""The adversary unlearns gender, pulls as hard as it is told to, and is told of where it is dead."""
+"""The adversary removes gender, has the set strength, and a dead head is reported."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sordino.nn import fit_multimodal
 from sordino.nn.adversary_diagnostics import probe
-from sordino.nn.fit_multimodal import FittedMultimodal, Training, _Lesson
+from sordino.nn.fit_multimodal import FittedMultimodal, Training, _Objective
 from sordino.nn.labels import Tasks, recall
 from sordino.nn.multimodal import Multimodal, Shape, apply
 from tests.nn.synthetic_sequences import BOTH, GENERAL, PRIVATE, fitted, planted, shape, short
@@ -46,7 +46,7 @@ def told(network: Multimodal) -> float:
 
 
 @pytest.mark.slow
-def test_the_general_embedding_tells_gender_and_the_private_one_less() -> None:
+def test_the_private_embedding_reveals_less_gender_than_general() -> None:
     general, private = (
         [tied(strength, seed).network for seed in range(2)] for strength in (None, 0.5)
     )
@@ -58,7 +58,7 @@ def test_the_general_embedding_tells_gender_and_the_private_one_less() -> None:
     assert sum(recall(logits, torch.tensor(labels["activation"])) for logits in outputs) / 2 > 0.65
 
 
-def test_an_attribute_at_lambda_zero_measures_and_changes_nothing() -> None:
+def test_an_attribute_at_lambda_zero_changes_no_weights() -> None:
     plain, watched = tied(None), tied(0.0)
     assert watched.losses == plain.losses
     state = watched.network.state_dict()
@@ -125,7 +125,7 @@ def gradients_at_places(
 
     network.encode = watched  # type: ignore[method-assign]
     whole = torch.autograd.grad(
-        _Lesson(network, tasks, training).loss(rows.pad(range(30)), tasks.codes, share), kept
+        _Objective(network, tasks, training).loss(rows.pad(range(30)), tasks.codes, share), kept
     )
     kept.clear()
     embedding, places = watched(rows.pad(range(30)))
@@ -159,9 +159,7 @@ LAMBDAS = {"gender": 0.5, "speaker": 0.3}
 
 @pytest.mark.parametrize("given", CASES)
 @pytest.mark.parametrize("share", [1.0, 0.25])
-def test_streams_receive_the_primary_gradient_minus_lambda_times_each_attributes(
-    given: Shape, share: float
-) -> None:
+def test_streams_get_primary_minus_lambda_of_attributes(given: Shape, share: float) -> None:
     lambdas = {name: LAMBDAS[name] for name in given.attributes}
     for found in gradients_at_places(given, Training(lambdas=lambdas), share):
         expected = found["activation"] - sum(
@@ -171,7 +169,7 @@ def test_streams_receive_the_primary_gradient_minus_lambda_times_each_attributes
 
 
 @pytest.mark.parametrize("given", CASES)
-def test_a_normalised_adversary_pulls_lambda_times_as_hard_as_the_primary_task(
+def test_a_normalised_adversary_has_lambda_of_the_primary_norm(
     given: Shape,
 ) -> None:
     lambdas = {name: LAMBDAS[name] for name in given.attributes}

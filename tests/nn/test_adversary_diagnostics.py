@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from sordino.nn.adversary_diagnostics import Health, probe
+from sordino.nn.adversary_diagnostics import HeadDiagnostics, probe
 
 
 def embedded(rows: int, apart: float, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -48,7 +48,7 @@ def test_units_of_the_embedding_do_not_matter_to_the_probe() -> None:
     )
 
 
-def test_unknown_rows_are_left_out_and_a_constant_dimension_does_no_harm() -> None:
+def test_the_probe_skips_unknown_rows_and_constant_dimensions() -> None:
     x, codes = embedded(300, apart=2.0)
     expected = probe(x, codes, 2, seed=0)
     more = (
@@ -87,7 +87,7 @@ def test_the_probe_changes_no_random_state_and_repeats_itself() -> None:
 def test_a_head_is_told_of_when_a_fresh_probe_is_clearly_ahead(
     head: float, found: float, rows: tuple[int, ...], told: bool
 ) -> None:
-    curve = Health((0.9, 0.9, 0.9), (0.5, 0.5, 0.5), head, found)
+    curve = HeadDiagnostics((0.9, 0.9, 0.9), (0.5, 0.5, 0.5), head, found)
     warning = curve.warning("gender", torch.tensor(rows))
     assert (warning is not None) == told
     if warning is not None:

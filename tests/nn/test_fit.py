@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from sordino.nn.fit import Batch, Fitted, Job, Plan, batches, fit, run, run_rounds
+from sordino.nn.fit import Batch, Job, Plan, TrainedNetwork, batches, fit, run, run_rounds
 from tests.nn.synthetic_problems import job, rows, squared, weights
 
 
-def loss_of(fitted: Fitted, batch: Batch) -> float:
+def loss_of(fitted: TrainedNetwork, batch: Batch) -> float:
     with torch.no_grad():
         return float(squared(fitted.module, batch).mean())
 
@@ -44,7 +44,7 @@ def test_training_stops_when_patience_is_over() -> None:
     assert len(fitted.history) == best + 5 + 1 < 300
 
 
-def test_without_validation_all_epochs_are_trained_and_the_last_weights_stay() -> None:
+def test_without_validation_the_last_weights_of_all_epochs_stay() -> None:
     given = job(held=None)
     fitted = fit(given)
     assert math.isnan(fitted.loss)
@@ -55,7 +55,7 @@ def test_without_validation_all_epochs_are_trained_and_the_last_weights_stay() -
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(dropout: float) -> None:
+def test_equal_seeds_give_equal_bytes_and_other_seeds_do_not(dropout: float) -> None:
     given = job(dropout=dropout)
     first, second = fit(given), fit(given)
     assert torch.equal(weights(first.module), weights(second.module))
@@ -103,7 +103,7 @@ def test_frozen_weights_stay() -> None:
     assert not torch.equal(fitted.module[3].weight, given.module[3].weight)  # type: ignore[index]
 
 
-def test_rows_made_anew_are_asked_for_once_an_epoch_with_a_generator_of_the_seed() -> None:
+def test_refresh_is_called_once_an_epoch_with_a_seeded_generator() -> None:
     asked: list[tuple[int, float]] = []
 
     def refresh(generator: torch.Generator, epoch: int) -> Batch:
@@ -156,7 +156,7 @@ def nothing() -> Plan[str]:
 def test_plans_carried_out_together_give_what_each_gives_alone() -> None:
     rounds: list[int] = []
 
-    def train(jobs: Sequence[Job]) -> list[Fitted]:
+    def train(jobs: Sequence[Job]) -> list[TrainedNetwork]:
         rounds.append(len(jobs))
         return [fit(one) for one in jobs]
 

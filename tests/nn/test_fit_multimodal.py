@@ -69,7 +69,7 @@ def test_training_stops_when_patience_is_over() -> None:
 @pytest.mark.parametrize(
     "given", [GENERAL, shape(BOTH, attributes={"gender": 2}, bottleneck=4, noise=0.5)]
 )
-def test_a_seed_gives_the_same_bytes_and_global_random_state_is_neither_read_nor_changed(
+def test_a_seed_gives_equal_bytes_without_global_random_state(
     given: Shape,
 ) -> None:
     training: dict[str, Any] = {
@@ -155,7 +155,7 @@ def test_settings_that_cannot_be_are_refused(changed: dict[str, Any], message: s
         Training(**changed)
 
 
-def test_a_lambda_of_an_attribute_that_the_shape_has_not_is_refused() -> None:
+def test_a_lambda_of_an_attribute_outside_the_shape_is_refused() -> None:
     with pytest.raises(
         ReleaseError, match=r"lambda of age came, expected attributes of the shape \(gender\)"
     ):
@@ -171,7 +171,7 @@ def test_streams_that_the_shape_has_not_are_refused() -> None:
         fit(GENERAL, rows, codes, rows, codes)
 
 
-def test_an_attribute_with_one_class_on_the_training_rows_is_refused() -> None:
+def test_an_attribute_with_one_training_class_is_refused() -> None:
     rows, labels = planted(10)
     codes = {**labels, "gender": np.zeros(10, dtype=np.intp)}
     with pytest.raises(ReleaseError, match="gender has 1 of its 2 classes on the training rows"):
@@ -183,12 +183,12 @@ def test_many_training_rows_are_watched_by_some_of_them(monkeypatch: pytest.Monk
     monkeypatch.setattr(fit_multimodal, "WATCHED", 10)
     some = fitted(PRIVATE, rows=40, epochs=12, patience=12, learning_rate=0.01).health["gender"]
     assert some.validation == every.validation
-    assert some.kept == every.kept, "told of all training rows"
+    assert some.final == every.final, "measured on all training rows"
     assert some.train != every.train
-    assert every.kept in every.train, "forty rows are all watched"
+    assert every.final in every.train, "forty rows are all watched"
 
 
-def test_validation_rows_without_a_label_of_any_primary_task_are_refused() -> None:
+def test_validation_rows_without_primary_labels_are_refused() -> None:
     rows, labels = planted(10)
     codes = {"activation": labels["activation"]}
     with pytest.raises(ReleaseError, match="no validation row has a label of activation"):

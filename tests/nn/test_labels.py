@@ -11,7 +11,7 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.utils.class_weight import compute_class_weight
 
 from sordino.errors import ReleaseError
-from sordino.nn.labels import Tasks, class_weights, read, recall, weighted_loss
+from sordino.nn.labels import Tasks, class_codes, class_weights, recall, weighted_loss
 
 
 def codes(*values: int) -> torch.Tensor:
@@ -24,20 +24,20 @@ def test_weights_are_those_that_scikit_learn_calls_balanced() -> None:
     np.testing.assert_allclose(class_weights(torch.tensor(drawn), 4), expected, rtol=1e-6)
 
 
-def test_unknown_rows_and_classes_without_rows_do_not_change_the_weights_of_others() -> None:
+def test_unknown_rows_and_empty_classes_change_no_other_weights() -> None:
     torch.testing.assert_close(
         class_weights(codes(0, -1, 0, 0, 2, -1), 4), torch.tensor([4 / 6, 0, 2, 0])
     )
 
 
-def test_the_loss_is_the_mean_over_known_rows_of_weight_times_surprise() -> None:
+def test_the_loss_is_the_weighted_cross_entropy_of_known_rows() -> None:
     logits = torch.tensor([[0.5, 0.5], [0.25, 0.75], [0.9, 0.1]]).log()
     weights = torch.tensor([2.0, 0.5])
     by_hand = (2 * math.log(2) + 0.5 * math.log(4 / 3)) / 2
     assert float(weighted_loss(logits, codes(0, 1, -1), weights)) == pytest.approx(by_hand)
 
 
-def test_unknown_rows_give_no_gradient_and_a_batch_of_them_no_loss() -> None:
+def test_unknown_rows_give_no_gradient_and_alone_no_loss() -> None:
     logits = torch.randn(3, 2, generator=torch.Generator().manual_seed(0)).requires_grad_()
     (some,) = torch.autograd.grad(weighted_loss(logits, codes(-1, 1, -1), torch.ones(2)), logits)
     assert some.abs().sum(dim=1).bool().tolist() == [False, True, False]
@@ -64,7 +64,7 @@ def test_recall_leaves_out_unknown_rows_and_is_nan_for_one_class() -> None:
 
 
 def test_labels_that_are_lacking_are_unknown() -> None:
-    found = read({"a": np.array([1, 0])}, {"a": 2, "b": 3}, 2, "validation")
+    found = class_codes({"a": np.array([1, 0])}, {"a": 2, "b": 3}, 2, "validation")
     assert {name: values.tolist() for name, values in found.items()} == {"a": [1, 0], "b": [-1, -1]}
 
 
@@ -80,7 +80,7 @@ def test_labels_that_are_lacking_are_unknown() -> None:
 )
 def test_labels_that_do_not_fit_are_refused(labels: dict[str, np.ndarray], message: str) -> None:
     with pytest.raises(ReleaseError, match=message):
-        read(labels, {"a": 3}, 2, "training")
+        class_codes(labels, {"a": 3}, 2, "training")
 
 
 @pytest.mark.parametrize("values", [[1, 1, 1], [1, -1, 1], [-1, -1, -1]])

@@ -48,7 +48,7 @@ def clips(
 
 @pytest.mark.parametrize("streams", [("audio",), ("text",), ("audio", "text")], ids="+".join)
 @pytest.mark.parametrize("corner", CORNERS, ids=lambda corner: "-".join(map(str, corner.values())))
-def test_a_clip_has_the_same_embedding_alone_and_in_a_padded_batch(
+def test_a_clip_has_one_embedding_alone_and_in_a_padded_batch(
     corner: dict[str, int], streams: tuple[str, ...]
 ) -> None:
     widths = {name: 40 if name in streams else None for name in ("audio", "text")}
@@ -63,7 +63,7 @@ def test_a_clip_has_the_same_embedding_alone_and_in_a_padded_batch(
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-def test_every_convolution_and_the_recurrence_are_given_zeros_past_the_end(
+def test_layers_receive_zeros_past_the_end_of_a_row(
     monkeypatch: pytest.MonkeyPatch, stride: int
 ) -> None:
     seen: list[Tensor] = []  # of (n, steps, channels)
@@ -98,7 +98,7 @@ def test_a_convolution_is_that_of_torch(width: int, stride: int) -> None:
 
 
 @pytest.mark.parametrize(("width", "stride"), [(2, 1), (2, 2), (3, 1), (3, 2), (3, 3)])
-def test_every_frame_counts_and_a_length_is_divided_by_the_stride_and_rounded_up(
+def test_every_frame_counts_and_lengths_divide_by_stride_upwards(
     monkeypatch: pytest.MonkeyPatch, width: int, stride: int
 ) -> None:
     steps: list[int] = []
@@ -162,7 +162,7 @@ def test_the_bottleneck_gives_rows_of_mean_zero_and_variance_one() -> None:
     )
 
 
-def test_noise_of_the_given_size_is_added_in_training_and_none_in_evaluation() -> None:
+def test_noise_is_added_in_training_and_not_in_evaluation() -> None:
     made, batch = network(shape(bottleneck=8, noise=0.5)), planted(200)[0].pad(range(200))
     clean = made.embed(batch)
     assert torch.equal(made.embed(batch), clean)
@@ -195,9 +195,7 @@ def reversed_gradients(
 
 @pytest.mark.parametrize("at", ["joint", "streams"])
 @pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
-def test_heads_get_their_own_gradient_and_the_streams_minus_lambda_times_it(
-    strength: float, at: Any
-) -> None:
+def test_heads_get_the_gradient_and_streams_minus_lambda_of_it(strength: float, at: Any) -> None:
     given = shape(("audio", "text"), attributes={"gender": 2}, adversary_at=at)
     found, plain = reversed_gradients(given, strength)
     for name, gradient in found.items():
@@ -243,7 +241,7 @@ def test_the_first_weights_do_not_depend_on_the_attributes() -> None:
         assert torch.equal(values, watched.state_dict()[name])
 
 
-def test_applying_a_network_keeps_the_order_of_rows_and_the_mode_and_adds_no_noise() -> None:
+def test_apply_keeps_row_order_and_mode_and_adds_no_noise() -> None:
     given = shape(
         ("audio", "text"), attributes={"gender": 2}, adversary_at="streams", bottleneck=4, noise=1.0
     )

@@ -52,7 +52,7 @@ def test_without_gradients_the_states_are_the_same() -> None:
         torch.testing.assert_close(gru(module, x), with_gradients, rtol=0, atol=1e-6)
 
 
-def test_nothing_later_changes_a_state_and_nothing_given_is_written_to() -> None:
+def test_later_steps_change_no_state_and_inputs_do_not_change() -> None:
     module, x = given(2)
     before, longer = x.detach().clone(), torch.cat([x.detach(), torch.full((9, 5, 3), 1e3)])
     torch.testing.assert_close(

@@ -11,13 +11,13 @@ from torch.nn.functional import cross_entropy
 
 from sordino.nn.autoencoder import (
     GatedAutoencoder,
-    Judged,
     ReplacementAutoencoder,
     ReplacementLoss,
-    Reversed,
+    RetainingTraining,
+    ReversalTraining,
 )
 from sordino.nn.reversal import reverse
-from sordino.nn.risk import UNKNOWN, RiskModel
+from sordino.nn.risk import UNKNOWN_GENDER, RiskModel
 
 ALPHA = 0.1
 
@@ -32,7 +32,7 @@ def test_reversal_changes_no_value() -> None:
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.5, 2.0])
-def test_the_gradient_is_the_chain_rule_by_hand_times_minus_strength(strength: float) -> None:
+def test_the_gradient_is_minus_strength_times_the_chain_rule(strength: float) -> None:
     x, weight = torch.randn(5, 3, generator=seeded(1)), torch.randn(3, 2, generator=seeded(2))
     x.requires_grad_(True)
     loss = ((reverse(x, strength) @ weight) ** 2).sum()
@@ -57,14 +57,16 @@ def gradients(loss: Tensor, module: nn.Module) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("strength", [0.5, 1.0])
-def test_equation_3_classifier_gets_alpha_and_encoder_minus_alpha_lambda_times_the_gradient(
+def test_equation_3_scales_gradients_of_classifier_and_encoder(
     strength: float,
 ) -> None:
     torch.manual_seed(0)
     autoencoder = ReplacementAutoencoder(6, embedding=4)
     x, target, gender = torch.randn(9, 6), torch.randn(9, 6), torch.randint(2, (9,))
     batch = {"x": x, "target": target, "gender": gender, "strength": torch.full((9, 1), strength)}
-    found = gradients(ReplacementLoss(ALPHA)(Reversed(autoencoder), batch).mean(), autoencoder)
+    found = gradients(
+        ReplacementLoss(ALPHA)(ReversalTraining(autoencoder), batch).mean(), autoencoder
+    )
     # the two losses apart, without any reversal
     error = gradients(((autoencoder(x) - target) ** 2).mean(), autoencoder)
     guess = gradients(
@@ -85,20 +87,27 @@ def test_without_gradient_reversal_the_classifier_moves_nothing() -> None:
         "gender": torch.randint(2, (9,)),
         "strength": torch.zeros(9, 1),
     }
-    loss = ReplacementLoss(alpha=0.0)(Reversed(autoencoder), {**batch, "target": batch["x"]}).mean()
+    loss = ReplacementLoss(alpha=0.0)(
+        ReversalTraining(autoencoder), {**batch, "target": batch["x"]}
+    ).mean()
     found = gradients(loss, autoencoder)
     assert all(not gradient.any() for name, gradient in found.items() if name.startswith("gender"))
     error = gradients(((autoencoder(batch["x"]) - batch["x"]) ** 2).mean(), autoencoder)
     torch.testing.assert_close(found, error)
 
 
-def test_speakers_of_unknown_gender_give_no_gradient_to_the_classifier() -> None:
+def test_unknown_gender_gives_no_gradient_to_the_classifier() -> None:
     torch.manual_seed(0)
     autoencoder = ReplacementAutoencoder(6, embedding=4)
     x = torch.randn(4, 6)
-    batch = {"x": x, "target": x, "gender": torch.full((4,), UNKNOWN), "strength": torch.ones(4, 1)}
+    batch = {
+        "x": x,
+        "target": x,
+        "gender": torch.full((4,), UNKNOWN_GENDER),
+        "strength": torch.ones(4, 1),
+    }
     found = gradients(
-        ReplacementLoss(ALPHA)(Reversed(autoencoder), batch).mean(), autoencoder.gender
+        ReplacementLoss(ALPHA)(ReversalTraining(autoencoder), batch).mean(), autoencoder.gender
     )
     assert all(not gradient.any() for gradient in found.values())
 
@@ -121,7 +130,7 @@ def gated(noise: float = 1.0) -> GatedAutoencoder:
     return GatedAutoencoder(torch.arange(5.0), torch.tensor(2.0), embedding=4, noise=noise)
 
 
-def test_an_open_gate_lets_the_vector_pass_and_a_shut_one_what_the_decoder_made() -> None:
+def test_an_open_gate_passes_the_vector_and_a_shut_gate_decodes() -> None:
     network, x = gated().eval(), torch.randn(7, 5)
     with torch.no_grad():
         network.gate.weight.zero_()
@@ -143,7 +152,7 @@ def test_noise_is_added_in_training_only() -> None:
 
 def test_the_judge_is_never_trained_and_never_drops_out() -> None:
     torch.manual_seed(0)
-    judged: Any = Judged(gated(noise=0.0), RiskModel(5, 8, dropout=0.9)).train()
+    judged: Any = RetainingTraining(gated(noise=0.0), RiskModel(5, 8, dropout=0.9)).train()
     assert not any(weights.requires_grad for weights in judged.surrogate.parameters())
     x, strength = torch.randn(7, 5), torch.ones(7, 1)
     assert torch.equal(judged(x, strength)[2], judged(x, strength)[2])

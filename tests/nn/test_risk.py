@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-from sordino.nn.risk import UNKNOWN, RiskModel, gender_loss, probabilities, risk_loss
+from sordino.nn.risk import UNKNOWN_GENDER, RiskModel, gender_loss, probabilities, risk_loss
 
 
 def certain(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -18,11 +18,11 @@ def certain(x: Tensor) -> tuple[Tensor, Tensor]:
     return roles.expand(len(x), 3), genders.expand(len(x), 2)
 
 
-def test_the_loss_of_a_row_is_the_sum_of_both_cross_entropies_with_weight_one() -> None:
+def test_the_loss_of_a_row_is_the_sum_of_both_cross_entropies() -> None:
     batch = {
         "x": torch.zeros(3, 4),
         "role": torch.tensor([0, 1, 2]),
-        "gender": torch.tensor([0, 1, UNKNOWN]),
+        "gender": torch.tensor([0, 1, UNKNOWN_GENDER]),
     }
     expected = [math.log(2) + math.log(4 / 3), math.log(4) + math.log(4), math.log(4)]
     torch.testing.assert_close(risk_loss(certain, batch), torch.tensor(expected))
@@ -30,16 +30,20 @@ def test_the_loss_of_a_row_is_the_sum_of_both_cross_entropies_with_weight_one() 
 
 def test_an_unknown_gender_gives_no_loss_and_no_gradient() -> None:
     logits = torch.zeros(2, 2, requires_grad=True)
-    loss = gender_loss(logits, torch.tensor([UNKNOWN, 1]))
+    loss = gender_loss(logits, torch.tensor([UNKNOWN_GENDER, 1]))
     (found,) = torch.autograd.grad(loss.sum(), logits)
     torch.testing.assert_close(loss, torch.tensor([0.0, math.log(2)]))
     torch.testing.assert_close(found, torch.tensor([[0.0, 0.0], [0.5, -0.5]]))
 
 
-def test_an_utterance_of_unknown_gender_still_teaches_the_emotion() -> None:
+def test_unknown_gender_still_trains_the_emotion_head() -> None:
     torch.manual_seed(0)
     model = RiskModel(4, 8).eval()
-    batch = {"x": torch.randn(1, 4), "role": torch.tensor([2]), "gender": torch.tensor([UNKNOWN])}
+    batch = {
+        "x": torch.randn(1, 4),
+        "role": torch.tensor([2]),
+        "gender": torch.tensor([UNKNOWN_GENDER]),
+    }
     torch.autograd.backward(risk_loss(model, batch).sum())
     assert model.emotion.weight.grad is not None
     assert model.emotion.weight.grad.any()

@@ -35,7 +35,7 @@ def both() -> Sequences:
     )
 
 
-def test_a_batch_has_the_rows_that_were_asked_for_with_zeros_after_their_ends() -> None:
+def test_a_batch_has_the_requested_rows_padded_with_zeros() -> None:
     batch = both().pad([2, 0])
     assert {name: tuple(values.shape) for name, values in batch.items()} == {
         "audio": (2, 7, 2),
@@ -59,7 +59,7 @@ def test_selected_rows_are_those_rows_in_that_order() -> None:
     assert torch.equal(chosen.pad([1])["text"], both().pad([0])["text"])
 
 
-def test_one_stream_of_two_can_be_taken_and_audio_stands_first_however_it_came() -> None:
+def test_a_single_stream_is_selected_and_audio_stands_first() -> None:
     assert list(both().widths.items()) == [("audio", 2), ("text", 3)]
     assert both().only("text").widths == {"text": 3}
     assert Sequences.of(audio=None, text=[np.ones((1, 3))]).widths == {"text": 3}
@@ -96,7 +96,7 @@ def test_every_row_is_in_one_batch_of_an_epoch(
 
 
 @given(LENGTHS, st.integers(1, 9))
-def test_batches_by_length_have_every_row_once_and_never_a_shorter_row_after_a_longer(
+def test_batches_by_length_have_each_row_once_in_rising_length(
     lengths: list[int], size: int
 ) -> None:
     order = torch.cat(by_length(rows(lengths), size)).tolist()

@@ -12,26 +12,26 @@ from torch import nn
 
 from sordino.nn.autoencoder import (
     GatedAutoencoder,
-    Judged,
     ReplacementAutoencoder,
     ReplacementLoss,
     RetainingLoss,
-    Reversed,
+    RetainingTraining,
+    ReversalTraining,
 )
-from sordino.nn.fit import Batch, Fitted, Job, Loss, Settings, fit
+from sordino.nn.fit import Batch, Job, Loss, Settings, TrainedNetwork, fit
 from sordino.nn.risk import RiskModel, risk_loss
 from sordino.nn.stack import fit_stacks
 from tests.nn.synthetic_problems import job, rows, weights
 
 
-def close(one: Fitted, other: Fitted, tolerance: float = 1e-4) -> None:
+def close(one: TrainedNetwork, other: TrainedNetwork, tolerance: float = 1e-4) -> None:
     torch.testing.assert_close(weights(one.module), weights(other.module), rtol=0, atol=tolerance)
     assert one.history == pytest.approx(other.history, abs=tolerance)
     assert one.loss == pytest.approx(other.loss, abs=tolerance, nan_ok=True)
 
 
 @pytest.mark.parametrize("held", [20, None])
-def test_networks_of_a_stack_get_the_weights_that_each_gets_alone(held: int | None) -> None:
+def test_networks_in_a_stack_get_the_weights_of_single_training(held: int | None) -> None:
     jobs = [job(seed, held=held, epochs=20) for seed in range(5)]
     for stacked, given in zip(fit_stacks(jobs, "cpu"), jobs, strict=True):
         close(stacked, fit(given))
@@ -51,9 +51,7 @@ def test_each_network_stops_when_it_alone_would() -> None:
         close(one, other, 1e-3)
 
 
-def test_with_unequal_rows_the_longest_is_trained_as_alone_and_the_others_see_only_their_own_rows() -> (
-    None
-):
+def test_jobs_of_unequal_length_train_on_their_own_rows_only() -> None:
     short, long = job(0, count=25, held=7), job(1, count=60, held=20)
     stacked = fit_stacks([short, long], "cpu")
     close(stacked[1], fit(long))
@@ -72,7 +70,7 @@ def test_validation_rows_that_fill_up_do_not_count() -> None:
     close(fit_stacks([short, long], "cpu")[0], fit(short))
 
 
-def test_jobs_of_several_shapes_losses_and_settings_come_back_in_order() -> None:
+def test_jobs_of_several_shapes_and_settings_return_in_order() -> None:
     jobs = [
         job(0),
         job(1, epochs=3),
@@ -118,9 +116,9 @@ def real(kind: str, seed: int) -> Job:
     centre, scale = torch.full((6,), float(seed)), torch.tensor(1.0 + seed)
     kinds: dict[str, tuple[nn.Module, Loss]] = {
         "risk": (RiskModel(6, 16, dropout=0.0), risk_loss),
-        "replacement": (Reversed(ReplacementAutoencoder(6, 4)), ReplacementLoss()),
+        "replacement": (ReversalTraining(ReplacementAutoencoder(6, 4)), ReplacementLoss()),
         "retaining": (
-            Judged(GatedAutoencoder(centre, scale, 4, noise=0.0), RiskModel(6, 16)),
+            RetainingTraining(GatedAutoencoder(centre, scale, 4, noise=0.0), RiskModel(6, 16)),
             RetainingLoss(),
         ),
     }
@@ -138,14 +136,12 @@ def test_the_networks_of_the_studies_may_be_stacked(kind: str) -> None:
 def test_a_judge_in_a_stack_stays_as_it_was() -> None:
     jobs = [real("retaining", seed) for seed in range(2)]
     for stacked, given in zip(fit_stacks(jobs, "cpu"), jobs, strict=True):
-        assert isinstance(stacked.module, Judged)
-        assert isinstance(given.module, Judged)
+        assert isinstance(stacked.module, RetainingTraining)
+        assert isinstance(given.module, RetainingTraining)
         assert torch.equal(weights(stacked.module.surrogate), weights(given.module.surrogate))
 
 
-def test_a_stack_with_dropout_is_the_same_for_a_seed_and_leaves_jobs_and_global_random_state_alone() -> (
-    None
-):
+def test_a_seeded_stack_repeats_and_changes_no_global_state() -> None:
     jobs = [job(seed, dropout=0.5) for seed in range(3)]
     before, state = copy.deepcopy(jobs), torch.get_rng_state()
     first, second = fit_stacks(jobs, "cpu"), fit_stacks(jobs, "cpu")
@@ -156,7 +152,7 @@ def test_a_stack_with_dropout_is_the_same_for_a_seed_and_leaves_jobs_and_global_
         assert not one.module.training
 
 
-def test_a_network_that_never_has_a_finite_loss_disturbs_no_other() -> None:
+def test_a_network_without_finite_loss_disturbs_no_other() -> None:
     sick, well = job(0), job(1)
     sick = dataclasses.replace(
         sick, train={name: values * torch.nan for name, values in sick.train.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sordino.nn.fit import Fitted, Job, Settings, fit, run_rounds
+from sordino.nn.fit import Job, Settings, TrainedNetwork, fit, run_rounds
 from sordino.release import (
     ComposedFitter,
     DrawnFitter,
@@ -28,7 +28,7 @@ def test_what_releases_share_is_fitted_once_and_each_is_as_it_would_be_alone() -
     given = planted(speakers=20)
     trained: list[Job] = []
 
-    def train(jobs: Sequence[Job]) -> list[Fitted]:
+    def train(jobs: Sequence[Job]) -> list[TrainedNetwork]:
         trained.extend(jobs)
         return [fit(job) for job in jobs]
 

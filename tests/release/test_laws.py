@@ -14,7 +14,7 @@ import pytest
 
 from sordino.corpora.split import Part
 from sordino.errors import ReleaseError, StorageError
-from sordino.nn.fit import Fitted, Job, Settings, fit, run, run_rounds
+from sordino.nn.fit import Job, Settings, TrainedNetwork, fit, run, run_rounds
 from sordino.policy import Policy
 from sordino.release import (
     FITTERS,
@@ -224,9 +224,9 @@ def test_the_rows_of_the_given_part_are_learnt_from(name: str) -> None:
 @pytest.mark.parametrize("name", LEARNING)
 def test_nothing_that_was_trained_with_it_moves_it_later(name: str) -> None:
     given = scene()
-    kept: list[Fitted] = []
+    kept: list[TrainedNetwork] = []
 
-    def train(jobs: Sequence[Job]) -> list[Fitted]:
+    def train(jobs: Sequence[Job]) -> list[TrainedNetwork]:
         kept.extend(done := [fit(job) for job in jobs])
         return done
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sordino.attack import COLUMNS
+from sordino.attack import PREDICTION_COLUMNS
 
 FAMILIES = ("logistic", "mlp")
 
@@ -36,7 +36,7 @@ def rows(**columns: Any) -> pd.DataFrame:
     }
     table = pd.DataFrame(values)
     table["row"] = columns.get("row", np.arange(len(table)))
-    return table.assign(k=1)[list(COLUMNS)]
+    return table.assign(k=1)[list(PREDICTION_COLUMNS)]
 
 
 def utterances_of(speakers: Iterable[str], **columns: Sequence[Any]) -> dict[str, list[Any]]:
@@ -81,7 +81,7 @@ def study(
         for policy in required
         for part in _audit(rng, base, release, policy, strength=2.0 / (1 + position))
     ]
-    return pd.concat(parts, ignore_index=True).assign(k=1)[list(COLUMNS)]
+    return pd.concat(parts, ignore_index=True).assign(k=1)[list(PREDICTION_COLUMNS)]
 
 
 def _audit(

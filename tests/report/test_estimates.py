@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics as oracle
 
-from sordino.attack import COLUMNS as PREDICTED
+from sordino.attack import PREDICTION_COLUMNS as PREDICTED
 from sordino.report import COLUMNS, csv, headline, measure, pooled
 from tests.report import synthetic_predictions as synthetic
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from sordino.attack import Attacked
+from sordino.attack import AttackResult
 from sordino.define import Knowledge
 from sordino.errors import AttackError, StorageError
 from sordino.report import (
@@ -85,7 +85,7 @@ def synthetic_page(text: str = "fine") -> Page:
     return Page(text, text, [Section(text, blocks)], [text], {"figure.svg": "<svg></svg>"})
 
 
-def audits(**options: Any) -> list[Attacked]:
+def audits(**options: Any) -> list[AttackResult]:
     table = synthetic_predictions.study(draws=1, **options)
     config = {
         "families": list(synthetic_predictions.FAMILIES),
@@ -93,7 +93,7 @@ def audits(**options: Any) -> list[Attacked]:
         "config": {"embedding": 16},
     }
     return [
-        Attacked(rows.reset_index(drop=True), {"release": str(name), **config})
+        AttackResult(rows.reset_index(drop=True), {"release": str(name), **config})
         for name, rows in table.groupby("release", sort=False)
     ]
 

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sordino.attack import Audit, Audited
+from sordino.attack import Audit, AuditResult
 from sordino.report import Estimates, vector_page
 from tests.report.test_release_page import BalanceParser, outside, words
 
 
 @pytest.fixture(scope="module")
-def audited() -> Audited:
+def audited() -> AuditResult:
     """Vectors with gender in one dimension of ten; the original vectors hold less of it."""
     random, rows = np.random.default_rng(0), 240
     speaker = np.repeat(np.arange(24), 10)
@@ -32,12 +32,12 @@ def audited() -> Audited:
 
 
 @pytest.fixture(scope="module")
-def table(audited: Audited, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+def table(audited: AuditResult, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     return vector_page.write([audited], tmp_path_factory.mktemp("out"), table="v.csv")
 
 
 @pytest.fixture(scope="module")
-def html(audited: Audited, tmp_path_factory: pytest.TempPathFactory) -> str:
+def html(audited: AuditResult, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder: Path = tmp_path_factory.mktemp("page")
     vector_page.write([audited], folder, table="v.csv", tasks=[audited])
     return (folder / "report.html").read_text(encoding="utf-8")
@@ -65,19 +65,21 @@ def test_links_lead_to_definitions_on_the_same_page(html: str) -> None:
 
 
 def test_a_secret_that_is_a_task_too_has_each_row_once(
-    audited: Audited, table: pd.DataFrame, tmp_path: Path
+    audited: AuditResult, table: pd.DataFrame, tmp_path: Path
 ) -> None:
     both = vector_page.write([audited], tmp_path, table="v.csv", tasks=[audited])
     pd.testing.assert_frame_equal(both, table)
 
 
-def test_more_leakage_than_the_original_is_a_warning(audited: Audited, table: pd.DataFrame) -> None:
+def test_more_leakage_than_the_original_is_a_warning(
+    audited: AuditResult, table: pd.DataFrame
+) -> None:
     warnings = vector_page.above_original([audited], Estimates(table))
     assert len(warnings) == 1
     assert "a label may be among the dimensions" in warnings[0]
 
 
-def test_an_audit_of_a_sample_has_a_note(audited: Audited) -> None:
+def test_an_audit_of_a_sample_has_a_note(audited: AuditResult) -> None:
     assert vector_page.sampling_notes([audited]) == []
-    sample = replace(audited, of=1_000)
+    sample = replace(audited, available=1_000)
     assert vector_page.sampling_notes([sample])[0].startswith("The audit used 240 of 1,000 rows")

@@ -138,9 +138,7 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_what_cannot_be_used_is_an_error_of_one_line_with_the_file_and_what_to_do(
-    tmp_path: Path, kind: str
-) -> None:
+def test_an_unusable_recording_is_one_line_with_the_next_step(tmp_path: Path, kind: str) -> None:
     make, message = BAD[kind]
     path = tmp_path / "bad.wav"
     make(path)
@@ -154,7 +152,7 @@ def test_samples_without_a_header_are_no_sound_file(tmp_path: Path) -> None:
         audio.read(tmp_path / "bad.raw")
 
 
-def test_both_channels_infinite_in_opposite_ways_is_still_reported(tmp_path: Path) -> None:
+def test_opposite_infinities_in_two_channels_are_reported(tmp_path: Path) -> None:
     floats(tmp_path / "bad.wav", np.tile([np.inf, -np.inf], (1600, 1)))
     with pytest.raises(AudioError, match="1600 of 1600 samples are NaN or infinite"):
         audio.read(tmp_path / "bad.wav")

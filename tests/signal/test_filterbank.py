@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sordino.errors import AudioError
 from sordino.signal import audio, filterbank
-from sordino.signal.filterbank import BANDS, FLOOR
+from sordino.signal.filterbank import BANDS, ENERGY_FLOOR
 
 RATES = (8000, 11025, 16000, 22050, 44100, 48000)
 
@@ -102,15 +102,15 @@ def test_an_offset_changes_nothing() -> None:
 
 def test_silence_is_the_floor_and_odd_sounds_are_finite() -> None:
     np.testing.assert_allclose(
-        filterbank(np.zeros(800)), np.full((3, BANDS), np.log(FLOOR)), rtol=1e-6
+        filterbank(np.zeros(800)), np.full((3, BANDS), np.log(ENERGY_FLOOR)), rtol=1e-6
     )
     step = np.sign(noise()) / np.float32(
         32768
     )  # the faintest noise of 16 bits lies above the floor
-    assert (filterbank(step) > np.log(FLOOR)).mean() > 0.95
+    assert (filterbank(step) > np.log(ENERGY_FLOOR)).mean() > 0.95
     for samples in (np.full(1000, 0.5), np.eye(1, 1000, 500)[0], 100 * noise()):
         assert np.isfinite(filterbank(samples)).all()
-        assert filterbank(samples).min() >= np.float32(np.log(FLOOR))
+        assert filterbank(samples).min() >= np.float32(np.log(ENERGY_FLOOR))
 
 
 def test_the_samples_are_left_as_they_are() -> None:

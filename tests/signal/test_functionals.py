@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from sordino.errors import AudioError
 from sordino.signal import Blocks, filterbank, functionals
-from sordino.signal.filterbank import FLOOR
-from sordino.signal.functionals import NAMES, summary
+from sordino.signal.filterbank import ENERGY_FLOOR
+from sordino.signal.functionals import NAMES, summarise
 from sordino.signal.pitch import pitch
 
 
@@ -122,7 +122,7 @@ def test_every_value_is_what_its_name_says() -> None:
     described_by = described(frames.astype(float))
     expected = [by_name(name, *described_by) for name in NAMES]
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
-    np.testing.assert_array_equal(summary(frames), found)
+    np.testing.assert_array_equal(summarise(frames), found)
 
 
 def test_sounds_worked_by_hand() -> None:
@@ -181,7 +181,7 @@ def test_twice_as_loud_moves_levels_and_nothing_else() -> None:
 
 def test_backwards_turns_trends_and_leaves_what_has_no_direction() -> None:
     frames = np.hstack([filterbank(talk()[120:-120]), pitch(talk())])
-    there, back = summary(frames), summary(frames[::-1])
+    there, back = summarise(frames), summarise(frames[::-1])
     trend = np.array(["_trend_" in name for name in NAMES])
     directed = np.array(["change_p95" in name for name in NAMES]) | trend
     np.testing.assert_allclose(back[trend], -there[trend], atol=1e-4)
@@ -190,7 +190,7 @@ def test_backwards_turns_trends_and_leaves_what_has_no_direction() -> None:
 
 def test_silence_is_the_floor_and_otherwise_nothing() -> None:
     silent = named(np.zeros(16000, dtype=np.float32))
-    assert silent["band07_mean_all"] == pytest.approx(np.log(FLOOR))
+    assert silent["band07_mean_all"] == pytest.approx(np.log(ENERGY_FLOOR))
     assert (
         silent["voiced_share"]
         == silent["pitch_mean_voiced"]
@@ -235,7 +235,7 @@ def test_blocks_give_the_same_bits_as_the_whole(cuts: list[int]) -> None:
     np.testing.assert_array_equal(blocks.functionals(), functionals(talk()))
 
 
-def test_blocks_go_on_after_they_were_asked_and_after_what_they_refused() -> None:
+def test_blocks_continue_after_a_result_and_after_a_refusal() -> None:
     blocks = Blocks()
     blocks.push(noise()[:5000])
     np.testing.assert_array_equal(blocks.functionals(), functionals(noise()[:5000]))

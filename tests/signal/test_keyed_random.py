@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sordino.errors import ReleaseError
-from sordino.signal.keyed_random import drawn, uniform
+from sordino.signal.keyed_random import draw, uniform
 
 
 @settings(max_examples=40, deadline=None)
@@ -35,12 +35,12 @@ def test_what_is_drawn_is_what_the_port_says(
     expected = prototypes[
         [some[int(number * len(some))] for some, number in zip(own, which, strict=True)]
     ]
-    np.testing.assert_array_equal(drawn(z, decided, key, prototypes, of_bin, epsilon), expected)
+    np.testing.assert_array_equal(draw(z, decided, key, prototypes, of_bin, epsilon), expected)
 
 
 @pytest.mark.parametrize("decided", [-1, 1, 3])
 def test_a_bin_that_there_is_not_has_no_vector(decided: int) -> None:
-    out = drawn(
+    out = draw(
         np.ones((1, 2), np.float32),
         np.array([decided]),
         0,
@@ -58,13 +58,13 @@ def test_what_does_not_fit_is_refused() -> None:
         np.array([0, 1]),
     )
     with pytest.raises(ValueError, match="shorter"):
-        drawn(z, np.array([0]), 0, prototypes, of_bin, np.inf)
+        draw(z, np.array([0]), 0, prototypes, of_bin, np.inf)
     for epsilon in (-1.0, -1000.0, np.nan):
         with pytest.raises(ReleaseError, match="expected 0 or more"):
-            drawn(z, np.array([0, 1]), 0, prototypes, of_bin, epsilon)
+            draw(z, np.array([0, 1]), 0, prototypes, of_bin, epsilon)
 
 
-def test_numbers_are_below_one_and_the_same_for_a_row_alone_or_among_others() -> None:
+def test_uniform_numbers_of_a_row_are_below_one_in_any_batch() -> None:
     z = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
     found = uniform(z, 2**100, 4)
     assert found.min() >= 0

@@ -30,7 +30,7 @@ def test_an_mp3_without_index_is_read_to_its_end(
 ) -> None:
     path = saved(tmp_path, "x.mp3", synthetic_sounds.mp3(samples, index=False))
     assert audio.read(path).size == pytest.approx(samples.size, abs=3000)
-    assert audio.seconds(path) == pytest.approx(7, abs=0.2)
+    assert audio.duration(path) == pytest.approx(7, abs=0.2)
     assert audio.header(path).frames is None
 
 
@@ -88,7 +88,7 @@ def test_joined_mp3_are_read_to_the_end(tmp_path: Path) -> None:
     joined = saved(
         tmp_path, "x.mp3", synthetic_sounds.mp3(noise(2)) + synthetic_sounds.mp3(noise(3, seed=1))
     )
-    assert audio.seconds(joined) == pytest.approx(5, abs=0.3)
+    assert audio.duration(joined) == pytest.approx(5, abs=0.3)
 
 
 @pytest.mark.parametrize("kind", ["MP3", "FLAC", "OGG"])
@@ -130,15 +130,13 @@ def test_half_a_file_is_told(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 2**31 - 4096, 2**31, 2**32 - 1, 20000], ids=str)
-def test_a_wav_with_a_wrong_size_is_the_same_from_a_file_and_a_pipe(
-    tmp_path: Path, size: int
-) -> None:
+def test_a_wav_of_wrong_size_reads_alike_from_file_and_pipe(tmp_path: Path, size: int) -> None:
     content = synthetic_sounds.wav(noise(2), size)
     samples = audio.read(saved(tmp_path, "x.wav", content))
     assert samples.size == 2 * RATE
     stream = io.BytesIO(content)
     np.testing.assert_array_equal(
-        np.concatenate([*wav.blocks(stream, *wav.header(stream))])[:, 0], samples
+        np.concatenate([*wav.read_blocks(stream, *wav.read_format(stream))])[:, 0], samples
     )
 
 
@@ -149,7 +147,7 @@ def test_what_follows_the_samples_of_a_wav_is_no_sound(tmp_path: Path, tail: byt
     content = synthetic_sounds.wav(noise(2)) + tail
     assert audio.read(saved(tmp_path, "x.wav", content)).size == 2 * RATE
     stream = io.BytesIO(content)
-    assert sum(map(len, wav.blocks(stream, *wav.header(stream)))) == 2 * RATE
+    assert sum(map(len, wav.read_blocks(stream, *wav.read_format(stream)))) == 2 * RATE
 
 
 def test_an_rf64_whose_recorder_died_is_read_to_its_end(tmp_path: Path) -> None:
@@ -159,13 +157,31 @@ def test_an_rf64_whose_recorder_died_is_read_to_its_end(tmp_path: Path) -> None:
     assert audio.read(saved(tmp_path, "x.wav", bytes(content))).size == 2 * RATE
 
 
-def test_a_wav_without_its_end_is_read_and_its_header_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("start", "end"), [(0.0, np.nan), (0.5, 1.5)], ids=["all", "a cut"])
+def test_a_wav_that_was_cut_short_is_refused(tmp_path: Path, start: float, end: float) -> None:
     path = saved(tmp_path, "x.wav", synthetic_sounds.wav(noise(2), size=10 * RATE))
-    assert audio.read(path).size == 2 * RATE
-    with pytest.raises(
-        AudioError, match="96000 bytes of its samples are missing, the file is cut short"
-    ):
+    with pytest.raises(AudioError, match="96000 bytes of its samples are missing"):
+        audio.read(path, start, end)
+
+
+def test_the_header_of_a_cut_wav_is_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path, "x.wav", synthetic_sounds.wav(noise(2), size=10 * RATE))
+    with pytest.raises(AudioError, match="96000 bytes of its samples .* the file is cut short"):
         audio.header(path)
+
+
+def test_a_flac_longer_than_its_header_has_its_true_length(tmp_path: Path) -> None:
+    path = saved(tmp_path, "x.flac", synthetic_sounds.flac(noise(5), 40000))
+    assert audio.header(path).frames is None
+    assert audio.duration(path) == 5
+
+
+def test_a_cut_after_the_length_in_a_flac_header_is_read(tmp_path: Path) -> None:
+    path = saved(tmp_path, "x.flac", synthetic_sounds.flac(noise(5), 40000))
+    signal = audio.read(path)
+    np.testing.assert_array_equal(audio.read(path, 1.0, 4.0), signal[RATE : 4 * RATE])
+    np.testing.assert_array_equal(audio.read(path, 3.0, 4.0), signal[3 * RATE : 4 * RATE])
+    np.testing.assert_array_equal(audio.read(path, 3.0), signal[3 * RATE :])
 
 
 def test_blocks_are_resampled_as_the_whole_is(tmp_path: Path) -> None:

@@ -31,9 +31,9 @@ def made(**how: object) -> bytes:
 
 def heard(content: bytes) -> tuple[Format, NDArray[np.float32]]:
     stream = io.BytesIO(content)
-    coded, size = wav.header(stream)
+    coded, size = wav.read_format(stream)
     return coded, np.concatenate(
-        [np.empty((0, coded.channels), np.float32), *wav.blocks(stream, coded, size)]
+        [np.empty((0, coded.channels), np.float32), *wav.read_blocks(stream, coded, size)]
     )
 
 
@@ -77,7 +77,7 @@ def test_a_stream_that_ends_early_has_what_came() -> None:
 
 def test_samples_without_a_header_are_read_as_one_says() -> None:
     content = (SOUND[:, 0] * 32767).astype("<i2").tobytes()
-    samples = np.concatenate(list(wav.blocks(io.BytesIO(content), Format(16000))))
+    samples = np.concatenate(list(wav.read_blocks(io.BytesIO(content), Format(16000))))
     np.testing.assert_allclose(samples[:, 0], SOUND[:, 0], atol=1e-4)
 
 

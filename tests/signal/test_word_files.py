@@ -60,7 +60,7 @@ READ: dict[str, tuple[str, bytes, list[str]]] = {
 def test_these_files_are_read_right(tmp_path: Path, kind: str) -> None:
     name, content, words = READ[kind]
     (tmp_path / name).write_bytes(content)
-    assert list(read(tmp_path / name).place) == words
+    assert list(read(tmp_path / name).row_of) == words
 
 
 REFUSED: dict[str, tuple[str, bytes, str]] = {
@@ -157,7 +157,7 @@ def test_words_of_any_letters_come_back(
     vectors = np.random.default_rng(0).normal(size=(len(words), 4)).astype(np.float32)
     rows = [word.encode() + b" " + row.tobytes() for word, row in zip(words, vectors, strict=True)]
     (folder / "x.bin").write_bytes(f"{len(words)} 4\n".encode() + b"".join(rows))
-    assert list(read(folder / "x.bin").place) == words
+    assert list(read(folder / "x.bin").row_of) == words
     np.testing.assert_array_equal(read(folder / "x.bin").vectors, vectors)
 
 
@@ -255,7 +255,7 @@ def test_a_kv_of_any_protocol_and_type_is_read(tmp_path: Path, protocol: int, dt
     model.vectors = model.vectors.astype(dtype)
     (tmp_path / "x.kv").write_bytes(pickle.dumps(model, protocol))
     words = read(tmp_path / "x.kv")
-    assert list(words.place) == WORDS
+    assert list(words.row_of) == WORDS
     np.testing.assert_array_equal(words.vectors, model.vectors)
 
 

@@ -71,7 +71,7 @@ def test_tokens_are_a_fixed_point(text: str) -> None:
     assert all(token and not any(letter.isspace() for letter in token) for token in found)
 
 
-def test_a_word_is_looked_up_in_lower_case_then_as_a_name_then_as_an_acronym() -> None:
+def test_a_word_is_looked_up_as_lower_case_name_and_acronym() -> None:
     words = Words.of(VOCABULARY, VECTORS)
     np.testing.assert_array_equal(
         words("THE cup, Rome; rome, tv don’t"), VECTORS[[0, 1, 2, 2, 3, 5]]
@@ -152,7 +152,7 @@ def test_what_is_no_vocabulary_is_refused(
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_file_holds_the_same_words(tmp_path: Path, kind: str) -> None:
     words = read(written(tmp_path, kind))
-    assert list(words.place) == VOCABULARY
+    assert list(words.row_of) == VOCABULARY
     np.testing.assert_array_equal(words.vectors, VECTORS)
     assert words.hash == Words.of(VOCABULARY, VECTORS).hash
     assert (len(words), words.dims) == (6, 3)
@@ -165,7 +165,7 @@ def test_vectors_beside_the_file_are_memory_mapped(tmp_path: Path) -> None:
     assert Path(str(words.vectors.filename)).name == "words.kv.vectors.npy"
 
 
-def test_the_suffix_may_be_in_capitals_and_lines_may_end_as_on_windows(tmp_path: Path) -> None:
+def test_a_suffix_in_capitals_and_windows_line_ends_are_read(tmp_path: Path) -> None:
     path = written(tmp_path, ".txt").rename(tmp_path / "WORDS.TXT")
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     np.testing.assert_array_equal(read(path).vectors, VECTORS)
@@ -178,7 +178,7 @@ def test_the_c_tool_ends_every_vector_with_a_line(tmp_path: Path) -> None:
     )
     (tmp_path / "c.bin").write_bytes(b"6 3\n" + rows)
     words = read(tmp_path / "c.bin")
-    assert list(words.place) == VOCABULARY
+    assert list(words.row_of) == VOCABULARY
     np.testing.assert_array_equal(words.vectors, VECTORS)
 
 

@@ -1,33 +1,33 @@
-"""What can be taken: attackers on released vectors."""
+"""Attackers on released vectors."""
 
 from sordino.attack import membership, selftest
 from sordino.attack.attackers.families import FULL, QUICK
 from sordino.attack.attackers.ignorant import Judgement, RiskAttacker, RiskFitter
-from sordino.attack.pooling import patient
-from sordino.attack.retraining import Retrained, retrain
-from sordino.attack.run import Attacked, run, together
+from sordino.attack.pooling import pool_scores
+from sordino.attack.retraining import RetrainResult, retrain
+from sordino.attack.run import AttackResult, run, run_joint
 from sordino.attack.significance import permutation_test
 from sordino.attack.significance.null_distribution import Null
-from sordino.attack.vector_audit import Audit, Audited
-from sordino.columns import RELEASE_PREDICTIONS as COLUMNS
+from sordino.attack.vector_audit import Audit, AuditResult
+from sordino.columns import PREDICTION_COLUMNS
 
 __all__ = [
-    "COLUMNS",
     "FULL",
+    "PREDICTION_COLUMNS",
     "QUICK",
-    "Attacked",
+    "AttackResult",
     "Audit",
-    "Audited",
+    "AuditResult",
     "Judgement",
     "Null",
-    "Retrained",
+    "RetrainResult",
     "RiskAttacker",
     "RiskFitter",
     "membership",
-    "patient",
     "permutation_test",
+    "pool_scores",
     "retrain",
     "run",
+    "run_joint",
     "selftest",
-    "together",
 ]

@@ -1,9 +1,8 @@
-"""Who speaks: a known speaker told from vectors, among all of them (closed set) and one against
-another (verification).
+"""Speaker identification (closed set) and verification of known speakers from vectors.
 
-The attacker has labelled utterances of the very people. Utterances of each speaker are dealt to
-folds; each is scored against every speaker by attackers who learnt from the other folds, one
-speaker against the rest.
+The attacker has labelled utterances of the tested speakers. The utterances of each speaker are
+dealt to folds. Each utterance is scored against every speaker, one against the rest, by attackers
+that were trained on the other folds.
 """
 
 from __future__ import annotations
@@ -16,73 +15,79 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from sordino.attack.attackers import kernels
-from sordino.attack.secret import FOLDS
+from sordino.attack.secret import MAX_FOLDS
 from sordino.attack.splits import crossfit
 from sordino.errors import AttackError
 from sordino.types import Rows
 
 
 @dataclass(frozen=True)
-class Identified:
-    """What the best attacker says of each utterance, chosen for each fold on the others."""
+class Identification:
+    """Scores of the best attacker on each utterance; the best is selected per fold on the other
+    folds.
+    """
 
     speaker: Rows
-    """Codes from 0, `(n,)`: who it is."""
+    """The true speaker, `(n,)`, codes from 0."""
     scores: NDArray[np.float64]
-    """How much each utterance is like each speaker, `(n, speakers)`."""
+    """Similarity of each utterance to each speaker, `(n, speakers)`."""
     family: tuple[str, ...]
     """The best family of each fold."""
 
     @property
-    def said(self) -> Rows:
-        """The speaker that each utterance is most like, `(n,)`."""
-        said: Rows = self.scores.argmax(axis=1).astype(np.intp)
-        return said
+    def prediction(self) -> Rows:
+        """The speaker with the highest score, `(n,)`."""
+        return np.asarray(self.scores.argmax(axis=1), np.intp)
 
     @property
     def chance(self) -> float:
-        """Of the unweighted average recall."""
+        """The chance level of the unweighted average recall."""
         return 1 / int(self.scores.shape[1])
 
     def trials(self, impostors: int = 20, seed: int = 0) -> pd.DataFrame:
-        """Claims to be verified: each utterance claimed by its speaker, and by up to so many others
-        at random.
+        """Verification trials: each utterance with its own speaker, and with up to `impostors`
+        random other speakers.
 
         Columns `row`, `positive` and `score`.
         """
-        random, (rows, people) = np.random.default_rng(seed), self.scores.shape
-        count = min(impostors, people - 1)
-        others = np.argsort(random.random((rows, people - 1)), axis=1)[:, :count]
-        others += others >= self.speaker[:, None]  # nobody is an impostor of their own
-        claimed = np.concatenate([self.speaker[:, None], others], axis=1)
+        random, (rows, speakers) = np.random.default_rng(seed), self.scores.shape
+        count = min(impostors, speakers - 1)
+        claims = np.argsort(random.random((rows, speakers - 1)), axis=1)[:, :count]
+        claims += claims >= self.speaker[:, None]  # no impostor claim names the true speaker
+        claims = np.concatenate([self.speaker[:, None], claims], axis=1)
         row = np.repeat(np.arange(rows), 1 + count)
         positive = np.tile(np.arange(1 + count) == 0, rows)
         return pd.DataFrame(
-            {"row": row, "positive": positive, "score": self.scores[row, claimed.ravel()]}
+            {"row": row, "positive": positive, "score": self.scores[row, claims.ravel()]}
         )
 
 
 def identify(
-    X: ArrayLike, groups: ArrayLike, *, families: Sequence[str] = kernels.FAMILIES, seed: int = 0
-) -> Identified:
-    """Who speaks in each of the rows `X` `(n, d)`, whose speakers are `groups` `(n,)`.
+    X: ArrayLike,
+    groups: ArrayLike,
+    *,
+    families: Sequence[str] = kernels.KERNEL_FAMILIES,
+    seed: int = 0,
+) -> Identification:
+    """The speaker of each row of `X` `(n, d)`; `groups` `(n,)` are the true speakers.
 
-    Raises `AttackError` for fewer than two speakers, or one with a single utterance: there is
-    nothing to learn it from.
+    Raises `AttackError` for fewer than two speakers, and for a speaker with a single utterance,
+    which leaves nothing to train on.
 
     >>> random = np.random.default_rng(0)
-    >>> who = np.repeat(np.arange(4), 10)
-    >>> voices = 3 * random.normal(size=(4, 5))[who]
-    >>> float(np.mean(identify(voices + random.normal(size=(40, 5)), who).said == who)) > 0.9
+    >>> speaker = np.repeat(np.arange(4), 10)
+    >>> voices = 3 * random.normal(size=(4, 5))[speaker]
+    >>> result = identify(voices + random.normal(size=(40, 5)), speaker)
+    >>> float(np.mean(result.prediction == speaker)) > 0.9
     True
     """
-    kernels.known_families(families)
-    x, given = kernels.vectors(X), np.asarray(groups)
-    if len(x) != len(given):
+    kernels.check_families(families)
+    x, labels = kernels.check_vectors(X), np.asarray(groups)
+    if len(x) != len(labels):
         raise AttackError(
-            f"{len(x)} vectors, {len(given)} speakers, expected one each a row: align them"
+            f"{len(x)} vectors, {len(labels)} speakers, expected one of each per row: align them"
         )
-    names, speaker, counts = np.unique(given, return_inverse=True, return_counts=True)
+    names, speaker, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if len(names) < 2 or counts.min() < 2:
         raise AttackError(
             f"{len(names)} speaker(s), one with {counts.min()} utterance(s), expected two of each: "
@@ -90,17 +95,16 @@ def identify(
         )
     order = np.random.default_rng(seed).permutation(len(x))
     turn = pd.Series(order).groupby(speaker[order]).cumcount().to_numpy()
-    fold = np.empty(len(x), dtype=np.intp)
-    fold[order] = turn % FOLDS
+    folds = np.empty(len(x), dtype=np.intp)
+    folds[order] = turn % MAX_FOLDS
     truth = np.eye(len(names))[speaker]
-    every = list(kernels.scores(x, truth, crossfit(fold), None, families))
-    right = np.array([said.values.argmax(axis=1) == speaker for said in every])
+    attackers = list(kernels.scores(x, truth, crossfit(folds), None, families))
+    correct = np.array([attacker.values.argmax(axis=1) == speaker for attacker in attackers])
     scores, family = np.empty_like(truth), []
-    for one in np.unique(fold):
-        best = every[int(np.argmax(right[:, fold != one].mean(axis=1)))]
-        own = best.values[fold == one]
-        scores[fold == one] = (own - own.mean()) / max(
-            float(own.std()), 1e-12
-        )  # attackers have scales of their own
+    for fold in np.unique(folds):
+        best = attackers[int(np.argmax(correct[:, folds != fold].mean(axis=1)))]
+        values = best.values[folds == fold]
+        spread = max(float(values.std()), 1e-12)  # attackers have different scales
+        scores[folds == fold] = (values - values.mean()) / spread
         family.append(best.family)
-    return Identified(speaker.astype(np.intp), scores, tuple(family))
+    return Identification(speaker.astype(np.intp), scores, tuple(family))

@@ -1,19 +1,21 @@
-"""Whether a speaker was in the training set: membership identification (Jaiswal 2020, section 4.2),
-and its control.
+"""Membership inference: whether a speaker was in the training set (Jaiswal and Mower Provost 2020,
+section 4.2), and its control.
 
-    folds 1-3       D1: trains the network. The attacker knows that these speakers are in: yes.
-    fold 4          some samples of the selected join the training. The attacker knows who was selected: their unused
-                    samples are yes, all samples of the others are no. (The paper prints "selected"
-                    for both.) One speaker of each label is kept for validation: it chooses the
-                    attacker.
-    fold 5          some samples of the selected join the training. The attacker is measured on unused samples only.
+    folds 1-3   D1, which trains the network. The attacker knows that these speakers are members.
+    fold 4      Some samples of the selected speakers join the training. The attacker knows the
+                selection: unused samples of selected speakers are members, all samples of the
+                other speakers are not. (The paper prints "selected" for both.) One speaker of each
+                label is reserved for validation, which selects the attacker.
+    fold 5      Some samples of the selected speakers join the training. The attacker is measured
+                on unused samples only.
 
-The *control*, which the paper lacks, is the same attack on an embedding trained on D1 alone. Nobody
-of folds 4 and 5 is in it, so over many selections it must average 1/2; where it does not, the
-figure beside it means nothing. In one selection of a few speakers it may be anything: voices
-differ. So a selection comes with its *complement*, in which the others of fold 5 are selected:
-everyone is tested once as a member and once not, by attackers who learnt from the same rows. Of the
-pair the control is 1/2 exactly, and what the figure beside it has more is memory, not voices.
+The *control*, which the paper lacks, is the same attack on an embedding that was trained on D1
+alone. It contains no speaker of folds 4 and 5. Its mean over many selections must therefore be 1/2;
+otherwise the figure beside it is not valid. For one selection of a few speakers the control may
+take any value, because voices differ. So each selection has a *complement*, in which the other
+speakers of fold 5 are selected. Each speaker is then tested once as a member and once as a
+non-member, by attackers that were trained on the same rows. The mean control of the pair is exactly
+1/2, and an excess of the figure beside it is due to memory and not to voices.
 """
 
 from __future__ import annotations
@@ -27,41 +29,41 @@ from numpy.typing import NDArray
 
 from sordino.attack import retraining, splits
 from sordino.attack.attackers.families import QUICK
-from sordino.attack.retraining import Retrained
+from sordino.attack.retraining import RetrainResult
 from sordino.errors import AttackError
 from sordino.types import Rows
 
-VALIDATION_SHARE: Final = 1 / 3
-"""The share of each label's utterances of fold 4 that is kept where there are too few speakers to
-keep one.
+UTTERANCE_VALIDATION_SHARE: Final = 1 / 3
+"""The share of each label's utterances of fold 4 that is reserved for validation, if there are too
+few speakers to reserve one.
 """
 
 
 @dataclass(frozen=True)
-class Plan:
-    """One random selection: row positions, ascending."""
+class MembershipPlan:
+    """One random selection of speakers: row positions, ascending."""
 
     speaker: NDArray[np.str_]
     member: Rows
-    """Of each row: 1 if its speaker is in the training set, 0 if not."""
+    """1 for rows of speakers in the training set, else 0, `(n,)`."""
     training: Rows
     """D1. The network of the control is trained on it alone."""
     added: Rows
-    """What joins it: samples of the selected speakers of folds 4 and 5."""
+    """Samples of the selected speakers of folds 4 and 5, which join the training."""
     learn: Rows
-    """What the attacker learns from."""
+    """The rows on which the attacker is trained."""
     validation: Rows
-    """What it is tuned and chosen on."""
+    """The rows on which the attacker is tuned and selected."""
     test: Rows
-    """What it is measured on: the unused samples of fold 5."""
-    kept: str
-    """What the validation rows are: `speaker` (one of each label) or `utterance` (fold 4 has too
-    few speakers).
+    """The unused samples of fold 5, on which the attacker is measured."""
+    validation_unit: str
+    """`speaker` if one speaker of each label is reserved for validation, `utterance` if fold 4 has
+    too few speakers.
     """
 
     @property
     def selected(self) -> tuple[str, ...]:
-        """The speakers of folds 4 and 5 who join the training."""
+        """The speakers of folds 4 and 5 that join the training."""
         return tuple(np.unique(self.speaker[self.added]).tolist())
 
 
@@ -74,21 +76,23 @@ def plan(
     fifth: int = 4,
     stratum: Rows | None = None,
     complement: bool = False,
-) -> Plan:
+) -> MembershipPlan:
     """A random half of the speakers of the fourth and of the fifth fold, and a `share` of the
-    samples of each of them.
+    samples of each.
 
-    `speaker` and `fold` `(n,)`; all folds but `fourth` and `fifth` are D1, rows of a negative fold
-    take no part. `stratum` `(n,)`, the gender, is selected from evenly, so that the attacker does
-    not take the one for the other. Of an odd number in fold 4 the smaller half is selected: D1 says
-    yes already. What a speaker of fold 5 would have given is drawn for those not selected too, and
-    not tested either: what is tested differs in membership alone. With `complement` the others of
-    fold 5 are selected, all else being as without. Speakers of folds 4 and 5 with one utterance
-    take no part.
+    - `speaker` and `fold` `(n,)`: all folds but `fourth` and `fifth` are D1; rows with a negative
+      fold take no part. Speakers of folds 4 and 5 with one utterance take no part either.
+    - `stratum` `(n,)`, the gender: the selection is balanced over it, so that the attacker does not
+      infer gender in place of membership.
+    - `complement`: selects the other speakers of fold 5 and changes nothing else.
 
-    Where fold 4 has two speakers (IEMOCAP), none can be kept for validation: a third of each
+    From an odd number of speakers of fold 4 the smaller half is selected, because D1 consists of
+    members already. In fold 5 a share of the samples of speakers that are not selected is also
+    excluded from the test. So test speakers differ in membership alone.
+
+    If fold 4 has two speakers (IEMOCAP), none can be reserved for validation: a third of each
     label's utterances is. Raises `AttackError` for a fold with too few speakers, a speaker in two
-    folds, or a share that is none.
+    folds, or a share outside (0, 1).
     """
     if not 0 < share < 1:
         raise AttackError(
@@ -102,97 +106,102 @@ def plan(
     random = np.random.default_rng(seed)
     stratum = np.zeros(len(speaker), np.intp) if stratum is None else stratum
     training = np.flatnonzero((fold >= 0) & (fold != fourth) & (fold != fifth))
-    selected: dict[int, list[_Samples]] = {}
-    others: dict[int, list[_Samples]] = {}
-    for one, first in ((fourth, 1), (fifth, int(random.integers(2)) ^ int(complement))):
-        people = _people(speaker, np.flatnonzero(fold == one), stratum, share, random)
-        if len(people) < 2 or not len(training):
+    members: dict[int, list[_Samples]] = {}
+    outsiders: dict[int, list[_Samples]] = {}
+    for code, first in ((fourth, 1), (fifth, int(random.integers(2)) ^ int(complement))):
+        speakers = _speaker_samples(speaker, np.flatnonzero(fold == code), stratum, share, random)
+        if len(speakers) < 2 or not len(training):
             raise AttackError(
-                f"fold {one} has {len(people)} speaker(s) with two utterances beside "
+                f"fold {code} has {len(speakers)} speaker(s) with two utterances beside "
                 f"{len(training)} rows of D1, "
                 "expected two speakers and some rows: add speakers or make fewer folds"
             )
-        selected[one], others[one] = people[first::2], people[1 - first :: 2]
-    yes, no = [one.unused for one in selected[fourth]], [one.rows for one in others[fourth]]
-    kept, learn, validation = _keep(yes, no, random)
-    added = _joined([one.given for some in selected.values() for one in some])
-    return Plan(
+        members[code], outsiders[code] = speakers[first::2], speakers[1 - first :: 2]
+    positive = [samples.unused for samples in members[fourth]]
+    negative = [samples.rows for samples in outsiders[fourth]]
+    unit, learn, validation = _reserve_validation(positive, negative, random)
+    added = _join([samples.added for group in members.values() for samples in group])
+    return MembershipPlan(
         speaker=speaker,
         member=np.isin(speaker, np.union1d(speaker[training], speaker[added])).astype(np.intp),
         training=training,
         added=added,
-        learn=_joined([training, *learn]),
-        validation=_joined(validation),
-        test=_joined([one.unused for one in selected[fifth] + others[fifth]]),
-        kept=kept,
+        learn=_join([training, *learn]),
+        validation=_join(validation),
+        test=_join([samples.unused for samples in members[fifth] + outsiders[fifth]]),
+        validation_unit=unit,
     )
 
 
 def attack(
-    e: NDArray[np.float32], plan: Plan, families: Sequence[str] = QUICK, seed: int = 0
-) -> Retrained:
-    """Guesses of membership on the unused samples of fold 5, for embeddings `e` `(n, k)` of all
-    rows.
+    e: NDArray[np.float32], plan: MembershipPlan, families: Sequence[str] = QUICK, seed: int = 0
+) -> RetrainResult:
+    """Predictions of membership for the unused samples of fold 5, from embeddings `e` `(n, k)` of
+    all rows.
 
-    Attackers learn from `plan.learn`; which of them guesses, and from which score on it says yes,
-    is decided on `plan.validation`. `e` is of a network trained on `plan.training` and
-    `plan.added`, or for the control on `plan.training` alone. The UAR of the best attacker's
-    guesses is `sordino.metrics.membership`; `attack.patient(guesses, k=None)` pools all samples of
-    a speaker, which answers for the speaker instead of for the sample. Raises `AttackError` for
-    vectors that are missing.
+    Attackers are trained on `plan.learn`. The best attacker and its threshold are selected on
+    `plan.validation`. `e` comes from a network that was trained on `plan.training` and
+    `plan.added`, or for the control on `plan.training` alone. The UAR of the best attacker is
+    `sordino.metrics.membership`. `attack.pool_scores(guesses, k=None)` pools all samples of a
+    speaker and so predicts the membership of the speaker in place of the sample. Raises
+    `AttackError` for missing vectors.
     """
-    parts = retraining.usable(
+    parts = retraining.labelled_rows(
         e, plan.member, plan.speaker, [plan.learn, plan.validation, plan.test]
     )
-    return retraining.by_plan(
-        e, plan.member, plan.speaker, splits.checked(*parts), families=families, seed=seed
+    return retraining.retrain_by_plan(
+        e, plan.member, plan.speaker, splits.with_validation(*parts), families=families, seed=seed
     )
 
 
 @dataclass(frozen=True)
 class _Samples:
-    """The rows of a speaker: what joins the training if the speaker is selected, and what does not."""
+    """The rows of a speaker: those that join the training if the speaker is selected, and the
+    unused ones.
+    """
 
-    given: Rows
+    added: Rows
     unused: Rows
 
     @property
     def rows(self) -> Rows:
-        """All of them."""
-        return np.concatenate([self.given, self.unused])
+        """All rows of the speaker."""
+        return np.concatenate([self.added, self.unused])
 
 
-def _people(
+def _speaker_samples(
     speaker: NDArray[np.str_], rows: Rows, stratum: Rows, share: float, random: np.random.Generator
 ) -> list[_Samples]:
-    """The speakers of some rows with two rows at least, at random within stratum after stratum."""
+    """The speakers with two rows or more, stratum after stratum, in random order within each."""
     names, first, count = np.unique(speaker[rows], return_index=True, return_counts=True)
     order = random.permutation(len(names))
     order = order[np.argsort(stratum[rows[first[order]]], kind="stable")]
-    people = []
+    speakers = []
     for name in names[order][count[order] > 1]:
-        own = random.permutation(rows[speaker[rows] == name])
-        size = int(np.clip(round(share * len(own)), 1, len(own) - 1))
-        people.append(_Samples(own[:size], own[size:]))
-    return people
+        samples = random.permutation(rows[speaker[rows] == name])
+        size = int(np.clip(round(share * len(samples)), 1, len(samples) - 1))
+        speakers.append(_Samples(samples[:size], samples[size:]))
+    return speakers
 
 
-def _keep(
-    yes: list[Rows], no: list[Rows], random: np.random.Generator
+def _reserve_validation(
+    positive: list[Rows], negative: list[Rows], random: np.random.Generator
 ) -> tuple[str, list[Rows], list[Rows]]:
-    """How validation rows are kept, and what is left to learn from and kept of fold 4: one speaker
-    of each label.
+    """The unit of validation, and the training and validation rows of fold 4: one speaker of each
+    label validates.
     """
-    if len(no) > 1:
-        some = [
-            (label.pop(int(random.integers(len(label)))), label) for label in (list(yes), list(no))
+    if len(negative) > 1:
+        pairs = [
+            (speakers.pop(int(random.integers(len(speakers)))), speakers)
+            for speakers in (list(positive), list(negative))
         ]
-        return "speaker", [rows for _, rest in some for rows in rest], [rows for rows, _ in some]
-    mixed = [random.permutation(_joined(label)) for label in (yes, no)]
-    sizes = [max(1, round(VALIDATION_SHARE * len(rows))) for rows in mixed]
-    pairs = list(zip(mixed, sizes, strict=True))
-    return "utterance", [rows[size:] for rows, size in pairs], [rows[:size] for rows, size in pairs]
+        learn = [rows for _, speakers in pairs for rows in speakers]
+        return "speaker", learn, [rows for rows, _ in pairs]
+    labels = [random.permutation(_join(speakers)) for speakers in (positive, negative)]
+    sizes = [max(1, round(UTTERANCE_VALIDATION_SHARE * len(rows))) for rows in labels]
+    cuts = list(zip(labels, sizes, strict=True))
+    return "utterance", [rows[size:] for rows, size in cuts], [rows[:size] for rows, size in cuts]
 
 
-def _joined(rows: Sequence[Rows]) -> Rows:
+def _join(rows: Sequence[Rows]) -> Rows:
     return np.sort(np.concatenate(rows))

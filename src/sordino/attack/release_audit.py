@@ -1,4 +1,4 @@
-"""One release before one test part: every attacker's guesses, block by block."""
+"""The audit of one release on one test part: the guesses of every attacker, block by block."""
 
 from __future__ import annotations
 
@@ -7,76 +7,73 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from sordino.attack import utility_probes
 from sordino.attack.attackers.ignorant import RiskAttacker
-from sordino.attack.attackers.kernels import FAMILIES
+from sordino.attack.attackers.kernels import KERNEL_FAMILIES
 from sordino.attack.identity import identify
-from sordino.attack.pooling import PATIENCE
-from sordino.attack.retraining import Retrained, by_plan, either, own_folds, reading, retrain
+from sordino.attack.pooling import POOL_SIZES
+from sordino.attack.retraining import (
+    RetrainResult,
+    as_reader,
+    combine,
+    deal_folds,
+    retrain,
+    retrain_by_plan,
+)
 from sordino.attack.splits import crossfit
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
-from sordino.define import ROLES, Knowledge, Role
+from sordino.define import Knowledge, Role
 from sordino.policy import Policy
 from sordino.release.protocol import Readable, Release
+from sordino.types import Rows, Vectors
 
 CLAIM: Final = "one against the rest"
-"""The attacker who knows the tested people themselves, and is told of utterances whose they are
-said to be.
+"""The attacker that has utterances of the tested speakers and verifies a claimed identity."""
+
+UTILITY_TARGET: Final = "required-vs-rest"
+"""The target of utility: the required emotion against the rest, recovered by a model that is
+trained on released vectors. The models are those of the attackers.
 """
 
-KEPT: Final = "required-vs-rest"
-"""What is to be kept, asked of somebody who retrains on released vectors: the same attackers on the
-user's side.
-"""
 
-
-class Scene:
-    """One release before one test part; what is released may be of any width."""
+class AttackSetting:
+    """One release and one test part; released vectors may have any width."""
 
     def __init__(
         self,
         release: Release,
-        z: NDArray[np.float32],
+        z: Vectors,
         corpus: Corpus,
         parts: Parts,
         policy: Policy,
         families: Sequence[str],
         seed: int,
     ) -> None:
-        self.release, self.z, self.parts, self.families, self.seed = (
-            release,
-            z,
-            parts,
-            families,
-            seed,
-        )
+        self.release, self.z, self.parts = release, z, parts
+        self.families, self.seed = families, seed
         self.role, self.gender = corpus.roles(policy), corpus.genders()
         self.older = corpus.older(parts.risk.rows)
-        self.intensity, self.speaker, self.corpus = (
-            corpus.column("intensity"),
-            corpus.speaker,
-            corpus.column("corpus"),
-        )
+        self.speaker, self.corpus = corpus.speaker, corpus.column("corpus")
+        self.intensity = corpus.column("intensity")
         self.chosen: dict[str, Any] = {}
-        """Of each secret: the best semi-informed attacker, and the AUC of each on its own speakers.
+        """For each secret: the best semi-informed attacker, and the AUC of each attacker on its own
+        speakers.
         """
         self.rows = np.concatenate([parts.risk.rows, parts.transform.rows, parts.test])
         released = release(z[self.rows])
         self.out = np.full((len(z), released.shape[1]), np.nan, np.float32)
         self.out[self.rows] = released
-        self.said: NDArray[np.float32] | None = None
-        """What the released vectors say, one column a bin, where the release can be read."""
+        self.bins: Vectors | None = None
+        """The bin of each released vector, one column per bin, if the release can be read."""
         if isinstance(release, Readable):
-            self.said = np.full((len(z), release.bins), np.nan, np.float32)
-            self.said[self.rows] = np.eye(release.bins)[release.read(self.out[self.rows])]
+            self.bins = np.full((len(z), release.bins), np.nan, np.float32)
+            self.bins[self.rows] = np.eye(release.bins)[release.read(self.out[self.rows])]
 
-    def block(
-        self, rows: NDArray[np.intp], target: str, knowledge: Knowledge, **columns: Any
-    ) -> pd.DataFrame:
-        given = {
+    def block(self, rows: Rows, target: str, knowledge: Knowledge, **columns: Any) -> pd.DataFrame:
+        """Guesses on some rows, with the labels of these rows and defaults for missing columns."""
+        defaults = {
             "attacker": "",
             "best": True,
             "before": np.nan,
@@ -84,48 +81,37 @@ class Scene:
             "score": np.nan,
             "k": 1,
         }
-        known = {
-            "gender": self.gender,
-            "role": self.role,
-            "speaker": self.speaker,
-            "corpus": self.corpus,
+        labels = {
+            "gender": self.gender[rows],
+            "role": self.role[rows],
+            "speaker": self.speaker[rows],
+            "corpus": self.corpus[rows],
         }
-        labels = {name: values[rows] for name, values in known.items()}
-        return pd.DataFrame(
-            {
-                "target": target,
-                "knowledge": str(knowledge),
-                "row": rows,
-                **labels,
-                **(given | columns),
-            }
-        )
+        keys = {"target": target, "knowledge": str(knowledge), "row": rows}
+        return pd.DataFrame({**keys, **labels, **(defaults | columns)})
 
-    def secret(
-        self, target: str, rows: NDArray[np.intp]
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """The rows that have a value of the secret, and that value: 0 or 1."""
+    def secret(self, target: str, rows: Rows) -> tuple[Rows, Rows]:
+        """The rows for which the secret is known, and its value, 0 or 1."""
         if target in ("gender", "age"):
             values = self.gender if target == "gender" else self.older
             rows = rows[values[rows] >= 0]
             return rows, values[rows]
-        if target == KEPT:
-            return rows, (self.role[rows] == ROLES.index(Role.REQUIRED)).astype(np.intp)
-        rows = rows[self.role[rows] != ROLES.index(Role.REQUIRED)]
-        return rows, (self.role[rows] == ROLES.index(Role.SENSITIVE)).astype(np.intp)
+        if target == UTILITY_TARGET:
+            return rows, (self.role[rows] == Role.REQUIRED).astype(np.intp)
+        rows = rows[self.role[rows] != Role.REQUIRED]
+        return rows, (self.role[rows] == Role.SENSITIVE).astype(np.intp)
 
-    def labelled(self, target: str) -> bool:
-        """Whether the attackers' own speakers have two of each value, and the tested ones both
-        values.
-        """
-        sides = [self.secret(target, rows) for rows in (self.parts.risk.rows, self.parts.test)]
-        counts = [
-            [len(np.unique(self.speaker[rows[values == value]])) for value in (0, 1)]
-            for rows, values in sides
-        ]
-        return min(counts[0]) >= 2 and min(counts[1]) >= 1
+    def is_labelled(self, target: str) -> bool:
+        """Whether each value has two speakers in the risk part and one in the test part."""
+        secrets = [self.secret(target, rows) for rows in (self.parts.risk.rows, self.parts.test)]
+        risk, test = (
+            min(len(np.unique(self.speaker[rows[values == value]])) for value in (0, 1))
+            for rows, values in secrets
+        )
+        return risk >= 2 and test >= 1
 
     def ignorant(self, attacker: RiskAttacker) -> Iterator[pd.DataFrame]:
+        """Guesses of the risk model, which was never trained on released vectors."""
         test, knowledge = self.parts.test, Knowledge.IGNORANT
         before, after = attacker(self.z[test]), attacker(self.out[test])
         yield self.block(
@@ -138,95 +124,98 @@ class Scene:
             prediction=after.role.argmax(axis=1),
         )
         scores = {"gender": after.gender[:, 1], "sensitive-vs-neutral": after.sensitive}
-        guesses = {
+        predictions = {
             "gender": after.gender.argmax(axis=1),
             "sensitive-vs-neutral": (after.sensitive > 0).astype(int),
         }
         for target in scores:
             rows, truth = self.secret(target, test)
-            kept = np.isin(test, rows)
+            mask = np.isin(test, rows)
             yield self.block(
                 rows,
                 target,
                 knowledge,
                 attacker="risk-model",
                 truth=truth,
-                prediction=guesses[target][kept],
-                score=scores[target][kept],
+                prediction=predictions[target][mask],
+                score=scores[target][mask],
             )
 
     def retraining(self, target: str) -> Iterator[pd.DataFrame]:
-        """Semi-informed attackers, patient ones where the secret is constant within speakers, and
-        informed ones.
+        """Guesses of semi-informed and informed attackers, and of patient ones if the secret is
+        constant within speakers.
         """
         risk, fitting = self.parts.risk.rows, self.parts.transform.rows
-        own, secret = self.secret(target, np.arange(len(self.z)))
+        labelled, values = self.secret(target, np.arange(len(self.z)))
         codes = np.full(len(self.z), -1, np.intp)
-        codes[own] = secret
-        most = max(np.unique(self.speaker[self.parts.test], return_counts=True)[1])
-        ks = [k for k in PATIENCE if k <= most] if target != "sensitive-vs-neutral" else []
-        found = self.retrain(codes, risk, ks)
-        self.chosen[target] = {"best": found.chosen, "validation_auc": found.quality}
-        yield self.guessed(found.guesses, target, Knowledge.SEMI_INFORMED)
+        codes[labelled] = values
+        largest = max(np.unique(self.speaker[self.parts.test], return_counts=True)[1])
+        ks = [k for k in POOL_SIZES if k <= largest] if target != "sensitive-vs-neutral" else []
+        semi = self.retrain(codes, risk, ks)
+        self.chosen[target] = {"best": semi.chosen, "validation_auc": semi.quality}
+        yield self.guess_block(semi.guesses, target, Knowledge.SEMI_INFORMED)
         if ks:
-            yield self.guessed(found.patient, target, Knowledge.PATIENT)
-        yield self.guessed(
-            self.retrain(codes, np.concatenate([risk, fitting])).guesses, target, Knowledge.INFORMED
-        )
+            yield self.guess_block(semi.patient, target, Knowledge.PATIENT)
+        informed = self.retrain(codes, np.concatenate([risk, fitting]))
+        yield self.guess_block(informed.guesses, target, Knowledge.INFORMED)
 
-    def kept(self) -> pd.DataFrame:
-        """Whoever may use what is released, and trains a model of their own on it: the required
-        emotion against all.
+    def utility(self) -> pd.DataFrame:
+        """Guesses of models that a recipient trains on released vectors: the required emotion
+        against the rest.
         """
-        everything = np.arange(len(self.z))
-        return self.guessed(
-            self.retrain(self.secret(KEPT, everything)[1], self.parts.risk.rows).guesses,
-            KEPT,
-            Knowledge.SEMI_INFORMED,
+        values = self.secret(UTILITY_TARGET, np.arange(len(self.z)))[1]
+        guesses = self.retrain(values, self.parts.risk.rows).guesses
+        return self.guess_block(guesses, UTILITY_TARGET, Knowledge.SEMI_INFORMED)
+
+    def retrain(self, codes: Rows, train: Rows, ks: Sequence[int] = ()) -> RetrainResult:
+        """Attackers that are trained on the `train` rows."""
+        args = (codes, self.speaker, train, self.parts.test)
+        return self.attack_both(
+            lambda x, families: retrain(x, *args, families=families, ks=ks, seed=self.seed)
         )
 
-    def retrain(
-        self, codes: NDArray[np.intp], own: NDArray[np.intp], ks: Sequence[int] = ()
-    ) -> Retrained:
-        """Attackers who learn from `own` rows."""
-        of = (codes, self.speaker, own, self.parts.test)
-        return self.either(
-            lambda x, families: retrain(x, *of, families=families, ks=ks, seed=self.seed)
-        )
-
-    def either(self, ask: Callable[[NDArray[np.float32], Sequence[str]], Retrained]) -> Retrained:
-        """Those who learn from what is released, and where it can be read, one who reads what it
-        says.
+    def attack_both(
+        self, attack: Callable[[Vectors, Sequence[str]], RetrainResult]
+    ) -> RetrainResult:
+        """The attack on released vectors, combined with that on their bins if the release can be
+        read.
         """
-        found = ask(self.out, self.families)
-        return found if self.said is None else either(found, reading(ask(self.said, ["linear"])))
+        result = attack(self.out, self.families)
+        if self.bins is None:
+            return result
+        return combine(result, as_reader(attack(self.bins, ["linear"])))
 
-    def guessed(self, found: pd.DataFrame, target: str, knowledge: Knowledge) -> pd.DataFrame:
+    def guess_block(self, guesses: pd.DataFrame, target: str, knowledge: Knowledge) -> pd.DataFrame:
+        """The block of a table of guesses."""
         columns = {
-            name: found[name].to_numpy()
+            name: guesses[name].to_numpy()
             for name in ("attacker", "best", "truth", "prediction", "score", "k")
         }
-        return self.block(found["row"].to_numpy(), target, knowledge, **columns)
+        return self.block(guesses["row"].to_numpy(), target, knowledge, **columns)
 
     def membership(self) -> pd.DataFrame:
-        """Who was in the transform party: of every speaker by attackers who never saw that speaker."""
+        """Guesses of membership in the transform party, for every speaker by attackers that never
+        saw the speaker.
+        """
         member, fold = (np.full(len(self.z), -1, np.intp) for _ in range(2))
         member[self.rows] = np.isin(self.rows, self.parts.transform.rows)
-        fold[self.rows] = own_folds(self.speaker[self.rows], member[self.rows], self.seed)
-        of = (member, self.speaker, crossfit(fold))
-        found = self.either(lambda x, families: by_plan(x, *of, families=families, seed=self.seed))
-        return self.guessed(found.guesses, "membership", Knowledge.SEMI_INFORMED)
+        fold[self.rows] = deal_folds(self.speaker[self.rows], member[self.rows], self.seed)
+        args = (member, self.speaker, crossfit(fold))
+        result = self.attack_both(
+            lambda x, families: retrain_by_plan(x, *args, families=families, seed=self.seed)
+        )
+        return self.guess_block(result.guesses, "membership", Knowledge.SEMI_INFORMED)
 
     def identity(self) -> Iterator[pd.DataFrame]:
-        """Who speaks, by attackers who know the tested people: one row a claim, of their own and of
-        twenty others.
+        """Speaker verification by an attacker with utterances of the tested speakers: one row per
+        claim, one true and up to twenty false claims per utterance.
         """
         test = self.parts.test
-        _, of, counts = np.unique(self.speaker[test], return_inverse=True, return_counts=True)
-        test = test[counts[of] > 1]  # one utterance is learnt from or asked about, not both
+        _, codes, counts = np.unique(self.speaker[test], return_inverse=True, return_counts=True)
+        test = test[counts[codes] > 1]  # one utterance cannot serve for both training and test
         if (counts > 1).sum() < 2:
             return
-        families = [family for family in self.families if family in FAMILIES] or FAMILIES
+        families = [name for name in self.families if name in KERNEL_FAMILIES] or KERNEL_FAMILIES
         claims = identify(
             self.out[test], self.speaker[test], families=families, seed=self.seed
         ).trials(seed=self.seed)
@@ -242,13 +231,18 @@ class Scene:
         )
 
     def detail(self) -> Iterator[pd.DataFrame]:
-        required = self.role == ROLES.index(Role.REQUIRED)
+        """Utility probes on required rows: intensity and reconstruction."""
+        required = self.role == Role.REQUIRED
         train, test = (rows[required[rows]] for rows in (self.parts.risk.rows, self.parts.test))
-        parts = (
+        probes = (
             utility_probes.intensity(self.out, self.intensity, train, test),
             utility_probes.reconstruction(self.out, self.z, train, test),
         )
-        for part in parts:
-            if part is not None:
-                said = {"truth": part.truth, "prediction": part.prediction, "score": part.score}
-                yield self.block(part.rows, part.kind, Knowledge.IGNORANT, **said)
+        for probe in probes:
+            if probe is not None:
+                columns = {
+                    "truth": probe.truth,
+                    "prediction": probe.prediction,
+                    "score": probe.score,
+                }
+                yield self.block(probe.rows, probe.kind, Knowledge.IGNORANT, **columns)

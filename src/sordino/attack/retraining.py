@@ -1,8 +1,8 @@
-"""Attackers who learn from speakers of their own, measured on others: the split that a study
-prescribes.
+"""Retrained attackers: trained on speakers of their own, measured on others, by the split of a
+study.
 
-own speakers    cross-fitted by speaker: which attacker guesses, and from which score on it says yes
-tested          guessed by who learnt from all own speakers
+attacker's speakers   cross-fitted by speaker, to select the best attacker and its threshold
+test speakers         scored by attackers that were trained on all of the attacker's speakers
 """
 
 from __future__ import annotations
@@ -18,39 +18,36 @@ from numpy.typing import NDArray
 from sordino.attack import selection, splits
 from sordino.attack.attackers.families import QUICK, scores
 from sordino.attack.pooling import patient_guesses
-from sordino.attack.secret import FOLDS, Secret
+from sordino.attack.secret import MAX_FOLDS, Secret
 from sordino.attack.significance.null_distribution import Null, nulls
-from sordino.attack.significance.permutation_test import labels
-from sordino.attack.splits import Plan, Side
+from sordino.attack.significance.permutation_test import label_columns
+from sordino.attack.splits import Split, SplitPlan
 from sordino.errors import AttackError
 from sordino.types import Rows
 
-Vectors = NDArray[np.floating[Any]]
+FloatVectors = NDArray[np.floating[Any]]
+"""Vectors in any floating-point precision, shape (n, dimensions)."""
 
 READER: Final = "bin"
-"""The attacker who reads which of a few things a released vector says, instead of learning from its
-numbers.
-"""
+"""The attacker that reads the bin of a released vector and ignores its numbers otherwise."""
 
 
 @dataclass(frozen=True)
-class Retrained:
-    """Guesses of tested rows (`columns.VECTOR_PREDICTIONS`)."""
+class RetrainResult:
+    """Guesses on test rows (`columns.GUESS_COLUMNS`)."""
 
     guesses: pd.DataFrame
-    """One row an utterance and family."""
+    """One row per utterance and family."""
     patient: pd.DataFrame
-    """What who sees several utterances of a speaker says: one row a group of them and way of
-    pooling.
-    """
+    """Guesses of patient attackers: one row per group of utterances and way of pooling."""
     quality: dict[str, float]
-    """Of each family: the AUC on the attacker's own speakers."""
+    """The AUC of each family on the attacker's speakers."""
     null: dict[int, Null]
-    """What the best attacker gets of shuffles, by k."""
+    """The null distribution of the best attacker's UAR, by k."""
 
     @property
     def best(self) -> pd.DataFrame:
-        """The guesses of the best attacker: one row an utterance."""
+        """The guesses of the best attacker: one row per utterance."""
         return self.guesses[self.guesses["best"]].reset_index(drop=True)
 
     @property
@@ -60,158 +57,162 @@ class Retrained:
 
 
 def retrain(
-    x: Vectors,
+    x: FloatVectors,
     secret: Rows,
     speaker: NDArray[np.str_],
-    own: Rows,
+    train: Rows,
     test: Rows,
     *,
     families: Sequence[str] = QUICK,
     ks: Sequence[int] = (),
     shuffles: int = 0,
     seed: int = 0,
-) -> Retrained:
-    """What attackers who learnt from `own` rows say of `test` rows, which are of other speakers.
+) -> RetrainResult:
+    """Predictions for `test` rows by attackers that were trained on `train` rows of other speakers.
 
     - `x`: vectors `(n, d)`; `secret`: `(n,)`, codes from 0 (-1: unknown, such rows are left out);
       `speaker`: `(n,)`.
-    - `ks`: utterances of one speaker that patient attackers see, of a secret of two values.
-    - `shuffles`: of the secret over the own and over the tested speakers, for the null of scores,
-      single and pooled.
+    - `ks`: utterances per speaker of patient attackers, for a binary secret.
+    - `shuffles`: shuffles of the secret over the attacker's and over the test speakers, for the
+      null distribution of single and pooled predictions.
 
-    Where the tested rows have one value of the secret, there are guesses but their UAR is NaN.
-    Raises `AttackError` for vectors that are missing, a speaker on both sides, or fewer than two
-    own speakers for a value.
+    If the test rows have one value of the secret, there are guesses but their UAR is NaN. Raises
+    `AttackError` for missing vectors, a speaker in both parts, or fewer than two of the attacker's
+    speakers for a value.
     """
-    own, test = usable(x, secret, speaker, [own, test])
-    both = sorted(set(speaker[own]) & set(speaker[test]))
-    if both:
+    train, test = labelled_rows(x, secret, speaker, [train, test])
+    shared = sorted(set(speaker[train]) & set(speaker[test]))
+    if shared:
         raise AttackError(
-            f"speaker {both[0]} is learnt from and tested, expected one of it: split by speaker"
+            f"speaker {shared[0]} is in training and test, expected one of them: split by speaker"
         )
-    plan = splits.held(own, test, own_folds(speaker[own], secret[own], seed))
-    return by_plan(x, secret, speaker, plan, families=families, ks=ks, shuffles=shuffles, seed=seed)
+    plan = splits.holdout(train, test, deal_folds(speaker[train], secret[train], seed))
+    return retrain_by_plan(
+        x, secret, speaker, plan, families=families, ks=ks, shuffles=shuffles, seed=seed
+    )
 
 
-def by_plan(
-    x: Vectors,
+def retrain_by_plan(
+    x: FloatVectors,
     secret: Rows,
     speaker: NDArray[np.str_],
-    plan: Plan,
+    plan: SplitPlan,
     *,
     families: Sequence[str] = QUICK,
     ks: Sequence[int] = (),
     shuffles: int = 0,
     seed: int = 0,
-) -> Retrained:
-    """The same by any plan."""
-    rows = np.unique(np.concatenate([one for side in plan.sides for one in side]))
-    plan = Plan(
-        tuple(Side(*(np.searchsorted(rows, one) for one in side)) for side in plan.sides),
+) -> RetrainResult:
+    """The same as `retrain`, by any plan of splits."""
+    rows = np.unique(np.concatenate([part for split in plan.splits for part in split]))
+    plan = SplitPlan(
+        tuple(Split(*(np.searchsorted(rows, part) for part in split)) for split in plan.splits),
         plan.measured,
     )
-    of = _secret(secret[rows], speaker[rows])
-    if of.within and shuffles:
+    attribute = _as_secret(secret[rows], speaker[rows])
+    if attribute.within and shuffles:
         raise AttackError(
-            "a secret within speakers, expected one value a speaker: chance is 1 / values"
+            "a secret within speakers, expected one value per speaker: the chance level is "
+            "1 / values"
         )
-    tested = np.zeros(len(rows), np.intp)
-    tested[np.concatenate([plan.sides[place].test for place in plan.measured])] = 1
-    shuffled = of.shuffles(tested, shuffles, seed)
+    test = np.zeros(len(rows), np.intp)
+    test[np.concatenate([plan.splits[index].test for index in plan.measured])] = 1
+    shuffled = attribute.shuffles(test, shuffles, seed)
     z = np.asarray(x[rows], np.float64)
-    heard = scores(z, labels(of, shuffled), plan, families, len(of.classes), seed)
-    first = [one.of(0, shuffled.shape[1]) for one in heard]
-    every = selection.guess(of, plan, first, every=bool(ks))
-    table = every[every["side"].isin(plan.measured)].reset_index(drop=True)
-    best = every[every["best"]]
-    waited = [patient_guesses(z, of, plan, best, k, families, seed) for k in ks]
-    null = nulls(of, shuffled, plan, heard, (1, *ks)) if shuffles else {}
-    patient = pd.concat(waited, ignore_index=True) if waited else table[:0]
-    table, patient = (
-        one.assign(speaker=speaker[rows[one["row"]]], row=rows[one["row"]])
-        for one in (table, patient)
+    columns = label_columns(attribute, shuffled)
+    attackers = scores(z, columns, plan, families, len(attribute.classes), seed)
+    unshuffled = [attacker.column(0, shuffled.shape[1]) for attacker in attackers]
+    guesses = selection.predict(attribute, plan, unshuffled, all_splits=bool(ks))
+    measured = guesses[guesses["side"].isin(plan.measured)].reset_index(drop=True)
+    best = guesses[guesses["best"]]
+    pooled = [patient_guesses(z, attribute, plan, best, k, families, seed) for k in ks]
+    null = nulls(attribute, shuffled, plan, attackers, (1, *ks)) if shuffles else {}
+    patient = pd.concat(pooled, ignore_index=True) if pooled else measured[:0]
+    measured, patient = (
+        table.assign(speaker=speaker[rows[table["row"]]], row=rows[table["row"]])
+        for table in (measured, patient)
     )
-    return Retrained(table, patient, selection.quality(of, plan, first), null)
+    return RetrainResult(measured, patient, selection.quality(attribute, plan, unshuffled), null)
 
 
-def either(one: Retrained, other: Retrained) -> Retrained:
-    """Both attacks together; the best is that of the one whose attackers do better on their own
-    speakers.
+def combine(first: RetrainResult, second: RetrainResult) -> RetrainResult:
+    """Both attacks in one result; the best attacker is that of the attack with the higher AUC on
+    the attacker's speakers.
     """
-    first = max(one.quality.values()) >= max(other.quality.values())
-    pairs = ((one, first), (other, not first))
+    first_wins = max(first.quality.values()) >= max(second.quality.values())
+    results = ((first, first_wins), (second, not first_wins))
     guesses, patient = (
         pd.concat(
-            [table.assign(best=table["best"] & ours) for table, ours in tables], ignore_index=True
+            [table.assign(best=table["best"] & wins) for table, wins in tables], ignore_index=True
         )
         for tables in (
-            [(found.guesses, ours) for found, ours in pairs],
-            [(found.patient, ours) for found, ours in pairs],
+            [(result.guesses, wins) for result, wins in results],
+            [(result.patient, wins) for result, wins in results],
         )
     )
-    return Retrained(guesses, patient, one.quality | other.quality, (one if first else other).null)
+    null = (first if first_wins else second).null
+    return RetrainResult(guesses, patient, first.quality | second.quality, null)
 
 
-def reading(found: Retrained) -> Retrained:
-    """The same attack under the name of who reads what is released: `found` is that on one column a
-    bin.
-    """
-    told, pooled = (
-        found.guesses.assign(attacker=READER),
-        found.patient.assign(attacker=f"{READER}, pooled"),
-    )
-    patient = pooled[found.patient["best"].to_numpy(dtype=bool)]
-    return replace(
-        found, guesses=told, patient=patient, quality={READER: max(found.quality.values())}
-    )
+def as_reader(result: RetrainResult) -> RetrainResult:
+    """The same attack under the name `READER`; `result` is that on one column per bin."""
+    guesses = result.guesses.assign(attacker=READER)
+    patient = result.patient.assign(attacker=f"{READER}, pooled")
+    patient = patient[result.patient["best"].to_numpy(dtype=bool)]
+    quality = {READER: max(result.quality.values())}
+    return replace(result, guesses=guesses, patient=patient, quality=quality)
 
 
-def own_folds(speaker: NDArray[np.str_], secret: Rows, seed: int = 0) -> Rows:
-    """The fold of each own row: speakers dealt evenly over values, as many folds as the rarest
-    value has speakers.
+def deal_folds(speaker: NDArray[np.str_], secret: Rows, seed: int = 0) -> Rows:
+    """The fold of each row of the attacker's speakers, dealt evenly over values of the secret.
+
+    There are as many folds as the rarest value has speakers, at most `MAX_FOLDS`. Raises
+    `AttackError` for a single value, or a value with one speaker.
     """
     counts = [len(np.unique(speaker[secret == value])) for value in np.unique(secret)]
     if len(counts) < 2:
         raise AttackError(
-            "the secret has one value among the attacker's speakers, expected two: nothing can be "
-            "learnt"
+            "the secret has one value among the attacker's speakers, expected two: add labelled "
+            "speakers"
         )
     if min(counts) < 2:
         raise AttackError(
             f"a value of the secret has {min(counts)} of the attacker's {len(np.unique(speaker))} "
-            "speakers, "
-            "expected two or more, some to learn from and some to choose by: add speakers"
+            "speakers, expected two or more, for training and for selection: add speakers"
         )
-    return splits.deal(speaker, secret, seed, min(FOLDS, *counts))
+    return splits.deal_speakers(speaker, secret, seed, min(MAX_FOLDS, *counts))
 
 
-def _secret(secret: Rows, speaker: NDArray[np.str_]) -> Secret:
+def _as_secret(secret: Rows, speaker: NDArray[np.str_]) -> Secret:
     values, codes = np.unique(secret, return_inverse=True)
-    people = np.unique(speaker, return_inverse=True)[1].astype(np.intp)
-    within = bool(pd.Series(codes).groupby(people).nunique().max() > 1)
+    speakers = np.unique(speaker, return_inverse=True)[1].astype(np.intp)
+    within = bool(pd.Series(codes).groupby(speakers).nunique().max() > 1)
     return Secret(
-        "secret", codes.astype(np.float64), tuple(map(str, values.tolist())), people, within
+        "secret", codes.astype(np.float64), tuple(map(str, values.tolist())), speakers, within
     )
 
 
-def usable(x: Vectors, secret: Rows, speaker: NDArray[np.str_], rows: Sequence[Rows]) -> list[Rows]:
-    """Each of `rows`, ascending, without those whose secret is unknown (-1); what cannot be
-    attacked is refused.
+def labelled_rows(
+    x: FloatVectors, secret: Rows, speaker: NDArray[np.str_], parts: Sequence[Rows]
+) -> list[Rows]:
+    """Each of `parts`, ascending, without rows of unknown secret (-1).
+
+    Raises `AttackError` for arrays of different lengths, an empty part, and vectors that are not
+    finite.
     """
     if not len(x) == len(secret) == len(speaker):
         raise AttackError(
-            f"{len(x)} vectors, {len(secret)} secrets, {len(speaker)} speakers, expected one a "
+            f"{len(x)} vectors, {len(secret)} secrets, {len(speaker)} speakers, expected one per "
             "row: align the rows"
         )
-    known = [np.unique(some[secret[some] >= 0]) for some in rows]
-    if not all(map(len, known)):
+    labelled = [np.unique(rows[secret[rows] >= 0]) for rows in parts]
+    if not all(map(len, labelled)):
         raise AttackError(
-            f"{' and '.join(str(len(some)) for some in known)} rows of known secret to learn from "
-            "and to test, "
-            "expected some of each: add labelled utterances"
+            f"{' and '.join(str(len(rows)) for rows in labelled)} rows of known secret for "
+            "training and test, expected some of each: add labelled utterances"
         )
-    if not np.isfinite(x[np.concatenate(known)]).all():
+    if not np.isfinite(x[np.concatenate(labelled)]).all():
         raise AttackError(
             "a vector is not finite, expected numbers: train the network anew, or drop the row"
         )
-    return known
+    return labelled

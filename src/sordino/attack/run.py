@@ -1,4 +1,4 @@
-"""An audit: every attacker's guess on every test utterance."""
+"""The audit of a release on a corpus: guesses of every attacker on every test utterance."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from sordino.attack.attackers.families import FULL, QUICK
 from sordino.attack.attackers.ignorant import RiskAttacker, RiskFitter
-from sordino.attack.attackers.kernels import known_families
-from sordino.attack.release_audit import Scene
-from sordino.columns import RELEASE_PREDICTIONS
+from sordino.attack.attackers.kernels import check_families
+from sordino.attack.release_audit import AttackSetting
+from sordino.columns import PREDICTION_COLUMNS
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
 from sordino.define import GENDERS, ROLES
@@ -24,8 +24,8 @@ from sordino.release.protocol import Release
 
 
 @dataclass(frozen=True)
-class Attacked:
-    """The predictions (`columns.RELEASE_PREDICTIONS`) and the configuration of an audit."""
+class AttackResult:
+    """One row per utterance, attacker and target (`PREDICTION_COLUMNS`), and the configuration."""
 
     predictions: pd.DataFrame
     config: Mapping[str, Any]
@@ -41,38 +41,40 @@ def run(
     ignorant: RiskAttacker | None = None,
     families: Sequence[str] = QUICK,
     seed: int = 0,
-) -> Attacked:
-    """What attackers of the risk party learn from released test utterances.
+) -> AttackResult:
+    """Predictions for released test utterances by attackers of the risk party.
 
-    - *ignorant*: the risk model (fitted here where none is given), which never saw a release;
-    - *semi-informed*: those who run the release on their own speakers, the risk party, and retrain;
-      of a release that says one of a few things, one of them reads which (`bin`);
-    - *informed*: those who also have the labelled speakers that the release was fitted on;
-    - *patient*: semi-informed ones who see 5, 20 or 100 utterances of one test speaker, as far as
+    - *ignorant*: the risk model, which was never trained on released vectors. It is fitted here if
+      `ignorant` is None.
+    - *semi-informed*: attackers that apply the release to their own speakers, the risk party, and
+      retrain. If the release has bins, one of them reads the bin (`bin`).
+    - *informed*: attackers that also have the labelled speakers of the release's fit.
+    - *patient*: semi-informed attackers with 5, 20 or 100 utterances of one test speaker, as far as
       there are so many.
 
-    Whoever may use it retrains as well: the same attackers tell the required emotion from the rest.
-    And membership is asked: whether a speaker was in the transform party. It is cross-fitted over
-    all speakers; of the release `none` it tells what the scaled space itself remembers of them. Of
-    what the policy hides beside gender, age is asked likewise and who speaks of attackers who know
-    the people; what is not labelled is named in the config, `unlabelled`.
+    The same models measure utility: they recover the required emotion against the rest.
 
-    `z` is `(utterances, d)` in the scaled space, in the corpus' row order. Raises `AttackError`
-    when the test part lacks a role or a gender, the risk party has too few speakers for a value of
-    a secret, or vectors are missing.
+    Membership inference predicts whether a speaker was in the transform party. It is cross-fitted
+    over all speakers. For the release `none` it measures the memory of the scaled space itself. Age
+    is attacked like gender, and identity by attackers with utterances of the tested speakers, if
+    the policy hides them. Hidden attributes without labels are listed in the config, `unlabelled`.
+
+    `z` is `(utterances, d)` in the scaled space, in the corpus' row order. Raises `AttackError` if
+    the test part lacks a role or a gender, the risk party has too few speakers for a value of a
+    secret, or vectors are missing.
     """
-    _check(z, corpus, parts, policy, families)
+    _check_inputs(z, corpus, parts, policy, families)
     ignorant = ignorant or RiskFitter(policy, seed=seed).fit(z, corpus, parts.risk)
-    scene = Scene(release, z, corpus, parts, policy, families, seed)
-    asked, unlabelled = _asked(scene, policy)
-    retraining = [block for target in asked for block in scene.retraining(target)]
-    blocks = [*scene.ignorant(ignorant), *retraining, scene.kept(), scene.membership()]
-    identity = scene.identity() if "speaker" in policy.hide else []
-    return _attacked(scene, [*blocks, *scene.detail(), *identity], policy, unlabelled)
+    setting = AttackSetting(release, z, corpus, parts, policy, families, seed)
+    targets, unlabelled = _targets(setting, policy)
+    retraining = [block for target in targets for block in setting.retraining(target)]
+    blocks = [*setting.ignorant(ignorant), *retraining, setting.utility(), setting.membership()]
+    identity = setting.identity() if "speaker" in policy.hide else []
+    return _collect(setting, [*blocks, *setting.detail(), *identity], policy, unlabelled)
 
 
-def together(
-    several: Release,
+def run_joint(
+    joint: Release,
     z: NDArray[np.float32],
     corpus: Corpus,
     parts: Parts,
@@ -80,66 +82,64 @@ def together(
     *,
     families: Sequence[str] = QUICK,
     seed: int = 0,
-) -> Attacked:
-    """What attackers who retrain learn of an utterance when several releases of it came to them,
-    under one policy.
+) -> AttackResult:
+    """Predictions by retrained attackers that have several releases of each utterance, under one
+    policy.
 
-    `several` gives for each row what all of them let out, side by side (`sordino.release.Joint`).
-    The secrets and attackers are those of `run` but for the risk model, which no longer fits, and
-    what is asked beside secrets.
+    For each row, `joint` returns the vectors of all releases side by side
+    (`sordino.release.Joint`). Secrets and retrained attackers are those of `run`. The risk model is
+    left out, because its width differs, and so are the targets beside secrets.
     """
-    _check(z, corpus, parts, policy, families)
-    scene = Scene(several, z, corpus, parts, policy, families, seed)
-    asked, unlabelled = _asked(scene, policy)
-    return _attacked(
-        scene, [block for target in asked for block in scene.retraining(target)], policy, unlabelled
-    )
+    _check_inputs(z, corpus, parts, policy, families)
+    setting = AttackSetting(joint, z, corpus, parts, policy, families, seed)
+    targets, unlabelled = _targets(setting, policy)
+    blocks = [block for target in targets for block in setting.retraining(target)]
+    return _collect(setting, blocks, policy, unlabelled)
 
 
-def _asked(scene: Scene, policy: Policy) -> tuple[list[str], list[str]]:
-    """The secrets that attackers retrain for, and those that the policy hides but that are not
-    labelled.
-    """
-    age = "age" in policy.hide
-    labelled = age and scene.labelled("age")
-    return ["gender", "sensitive-vs-neutral", *(["age"] if labelled else [])], [
-        "age"
-    ] if age and not labelled else []
+def _targets(setting: AttackSetting, policy: Policy) -> tuple[list[str], list[str]]:
+    """The secrets of retrained attackers, and the hidden attributes without labels."""
+    targets = ["gender", "sensitive-vs-neutral"]
+    if "age" not in policy.hide:
+        return targets, []
+    return ([*targets, "age"], []) if setting.is_labelled("age") else (targets, ["age"])
 
 
-def _attacked(
-    scene: Scene, blocks: Sequence[pd.DataFrame], policy: Policy, unlabelled: Sequence[str]
-) -> Attacked:
-    table, release = pd.concat(blocks, ignore_index=True), scene.release
+def _collect(
+    setting: AttackSetting,
+    blocks: Sequence[pd.DataFrame],
+    policy: Policy,
+    unlabelled: Sequence[str],
+) -> AttackResult:
+    table, release = pd.concat(blocks, ignore_index=True), setting.release
     table.insert(0, "release", release.name)
     table.insert(1, "required", policy.required)
-    table["draw"] = scene.parts.draw
+    table["draw"] = setting.parts.draw
     config = {
         "release": release.name,
         "hash": release.hash,
         "config": dict(release.config),
         "policy": policy.hash,
-        "families": list(scene.families),
-        "seed": scene.seed,
-        "chosen": scene.chosen,
+        "families": list(setting.families),
+        "seed": setting.seed,
+        "chosen": setting.chosen,
     }
-    return Attacked(
-        table[list(RELEASE_PREDICTIONS)],
-        config | ({"unlabelled": list(unlabelled)} if unlabelled else {}),
-    )
+    if unlabelled:
+        config["unlabelled"] = list(unlabelled)
+    return AttackResult(table[list(PREDICTION_COLUMNS)], config)
 
 
-def _check(
+def _check_inputs(
     z: NDArray[np.float32], corpus: Corpus, parts: Parts, policy: Policy, families: Sequence[str]
 ) -> None:
-    known_families(families, FULL)
+    check_families(families, FULL)
     if len(z) != len(corpus):
         raise AttackError(
             f"{len(z)} vectors for {len(corpus)} utterances, expected one for each: extract them "
             "anew"
         )
     for names, codes in ((ROLES, corpus.roles(policy)), (GENDERS, corpus.genders())):
-        missing = [name for place, name in enumerate(names) if place not in codes[parts.test]]
+        missing = [name for code, name in enumerate(names) if code not in codes[parts.test]]
         if missing:
             raise AttackError(
                 f"no {', '.join(missing)} utterance in the test part, expected {', '.join(names)}: "

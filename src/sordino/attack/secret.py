@@ -1,6 +1,4 @@
-"""A secret as an audit sees it: its values, whether they change within a speaker, and how it is
-shuffled.
-"""
+"""A secret in an audit: its values, whether they change within a speaker, and its shuffles."""
 
 from __future__ import annotations
 
@@ -13,27 +11,33 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
-from sordino.attack.splits import deal
+from sordino.attack.splits import deal_speakers
 from sordino.corpora import labels
 from sordino.errors import AttackError
-from sordino.types import Rows
+from sordino.types import Matrix, Rows
 
-FOLDS: Final = 5
-"""At most so many folds of speakers."""
+MAX_FOLDS: Final = 5
+"""The largest number of folds of speakers."""
 
-LEVEL: Final = 0.05
-"""Of the test that tells a leak."""
+TEST_LEVEL: Final = 0.05
+"""The level of the test for a leak."""
+
+MAX_CLASSES: Final = 10
+"""Numbers with more distinct values than this are continuous."""
+
+_LOG_MANY: Final = 30.0
+"""A logarithm of the number of arrangements above which the number is infinite."""
 
 
 @dataclass(frozen=True, eq=False)
 class Secret:
-    """A secret of n rows whose speakers are known."""
+    """A secret of n rows with known speakers."""
 
     name: str
-    values: NDArray[np.float64]
-    """Codes from 0 of `classes`; of a continuous secret, such as age, its values. `(n,)`"""
+    values: Matrix
+    """Codes from 0 of `classes`, or the values of a continuous secret such as age, `(n,)`."""
     classes: tuple[str, ...]
-    """Names of the values in the order of their codes; none where the secret is continuous."""
+    """Names of the values in the order of their codes; empty for a continuous secret."""
     speaker: Rows
     """Codes from 0, `(n,)`."""
     within: bool
@@ -41,116 +45,105 @@ class Secret:
 
     @classmethod
     def of(cls, name: str, values: ArrayLike, speaker: ArrayLike) -> Secret:
-        """Numbers with more than ten different values are continuous, all else is a class.
+        """A secret from labels `(n,)` and speakers `(n,)`.
 
-        A secret that changes within more than half of the speakers is one within them: whoever has
-        one value alone is not shuffled. Raises `AttackError` for one value, values or speakers that
-        are missing, another number of rows, and a secret that changes within fewer: a mistake in
-        the labels, or not, and nobody could say what to shuffle.
+        Numbers with more than ten distinct values are continuous, all other values are classes. A
+        secret that changes within more than half of the speakers is a secret within speakers;
+        speakers with a single value are then not shuffled.
+
+        Raises `AttackError` for a single value, missing values or speakers, arrays of different
+        lengths, and a secret that changes within at most half of the speakers: such labels are
+        probably wrong, and no shuffle is valid for them.
         """
-        given, named = np.asarray(values), np.asarray(speaker)
-        if given.shape != named.shape or given.ndim != 1 or not given.size:
+        column, speakers = np.asarray(values), np.asarray(speaker)
+        if column.shape != speakers.shape or column.ndim != 1 or not column.size:
             raise AttackError(
-                f"{name}: values {given.shape}, speakers {named.shape}, expected one each a row"
+                f"{name}: values {column.shape}, speakers {speakers.shape}, expected one each a row"
             )
-        for what, some in (("values", given), ("speakers", named)):
-            if missing := int(_missing(some).sum()):
+        for noun, array in (("values", column), ("speakers", speakers)):
+            if missing := int(_missing(array).sum()):
                 raise AttackError(
-                    f"{name}: {missing} {what} are missing, expected one a row: drop them"
+                    f"{name}: {missing} {noun} are missing, expected one a row: drop them"
                 )
-        named = named.astype(str) if named.dtype == object else named
-        people = np.unique(named, return_inverse=True)[1].astype(np.intp)
-        numbers = np.issubdtype(given.dtype, np.number) and len(np.unique(given)) > FEW_VALUES
-        if _missing(given).any():
-            raise AttackError(
-                f"{name}: {int(_missing(given).sum())} values are missing, expected one a row: "
-                "drop them"
-            )
-        given = (
-            given.astype(np.float64)
-            if numbers
-            else given
-            if np.issubdtype(given.dtype, np.number)
-            else given.astype(str)
-        )
-        names, codes = np.unique(given, return_inverse=True)
+        speakers = speakers.astype(str) if speakers.dtype == object else speakers
+        codes = np.unique(speakers, return_inverse=True)[1].astype(np.intp)
+        numeric = np.issubdtype(column.dtype, np.number)
+        continuous = numeric and len(np.unique(column)) > MAX_CLASSES
+        if continuous:
+            column = column.astype(np.float64)
+        elif not numeric:
+            column = column.astype(str)
+        names, classes = np.unique(column, return_inverse=True)
         if len(names) < 2:
             raise AttackError(
-                f"{name}: one value, {names[0]!s}, in all rows, expected two or more: nothing to "
-                "tell"
+                f"{name}: one value, {names[0]!s}, in all rows, expected two or more: nothing can "
+                "be inferred"
             )
-        changing = _changes(codes, people)
-        if 0 < changing.mean() <= 0.5:
+        changes = _changes_within(classes, codes)
+        if 0 < changes.mean() <= 0.5:
             raise AttackError(
-                f"{name}: changes within {int(changing.sum())} of {len(changing)} speakers, "
-                "expected most (an emotion) "
-                "or none (gender): correct the labels"
+                f"{name}: changes within {int(changes.sum())} of {len(changes)} speakers, "
+                "expected most (an emotion) or none (gender): correct the labels"
             )
-        if numbers:
-            return cls(name, given.astype(np.float64), (), people, bool(changing.any()))
-        return cls(
-            name,
-            codes.astype(np.float64),
-            tuple(map(str, names.tolist())),
-            people,
-            bool(changing.any()),
-        )
+        within = bool(changes.any())
+        if continuous:
+            return cls(name, column.astype(np.float64), (), codes, within)
+        texts = tuple(map(str, names.tolist()))
+        return cls(name, classes.astype(np.float64), texts, codes, within)
 
     @property
     def chance(self) -> float:
-        """Of the unweighted average recall; 1/2 of a continuous secret, which is ranked."""
+        """The chance level of the UAR; 1/2 for a continuous secret, which is ranked."""
         return 1 / len(self.classes) if self.classes else 0.5
 
     def folds(self, seed: int = 0) -> Rows:
         """The fold of each row, `(n,)`: speakers dealt evenly over the values of the secret.
 
-        There are `FOLDS`, or fewer where a value has fewer speakers, or where with fewer the secret
-        can be shuffled in more ways.
+        There are up to `MAX_FOLDS` folds: fewer if a value has fewer speakers, or if fewer folds
+        allow more arrangements. Raises `AttackError` for a value with one speaker.
         """
-        names, counts = self.speaker.astype(str), self._rarest()
+        names, speakers = self.speaker.astype(str), self._rarest()
         codes = np.unique(self.values, return_inverse=True)[1].astype(np.intp)
-        for count in range(min(FOLDS, counts), 1, -1):
-            fold = deal(names, codes, seed, count)
-            if count == 2 or self.arrangements(fold) >= 2 / LEVEL:
+        for count in range(min(MAX_FOLDS, speakers), 1, -1):
+            fold = deal_speakers(names, codes, seed, count)
+            if count == 2 or self.arrangements(fold) >= 2 / TEST_LEVEL:
                 return fold
         if 2 < len(self.classes) == len(np.unique(self.speaker)):
             raise AttackError(
                 f"{self.name}: every speaker has another value, expected an attribute that "
-                "speakers share: "
-                "re-identification asks who speaks (`attack.identity.identify`, and the page of "
-                "every audit)"
+                "speakers share: re-identification is another attack "
+                "(`attack.identity.identify`, and the page of every audit)"
             )
         raise AttackError(
-            f"{self.name}: a value has {counts} speaker(s), expected two or more, one to learn "
-            "from and one to test: "
-            "add speakers"
+            f"{self.name}: a value has {speakers} speaker(s), expected two or more, one for "
+            "training and one for the test: add speakers"
         )
 
     def arrangements(self, fold: Rows) -> float:
-        """In how many ways `shuffles` can deal the values: a test at level 0.05 needs 20."""
-        logs = 0.0
-        of, _ = self._units
+        """The number of arrangements that `shuffles` can draw: a test at level 0.05 needs 20."""
+        log_count = 0.0
+        values, _ = self._units
         for group in self._groups(fold):
-            counts = np.unique(of[group], return_counts=True)[1]
-            logs += gammaln(counts.sum() + 1) - gammaln(counts + 1).sum()
-        return float(np.rint(np.exp(logs))) if logs < _MANY else float(np.inf)
+            counts = np.unique(values[group], return_counts=True)[1]
+            log_count += gammaln(counts.sum() + 1) - gammaln(counts + 1).sum()
+        return float(np.rint(np.exp(log_count))) if log_count < _LOG_MANY else float(np.inf)
 
-    def shuffles(self, fold: Rows, count: int, seed: int = 0) -> NDArray[np.float64]:
-        """The secret, then `count` times shuffled, `(n, 1 + count)`.
+    def shuffles(self, fold: Rows, count: int, seed: int = 0) -> Matrix:
+        """The secret and `count` shuffles of it, `(n, 1 + count)`.
 
-        A secret between speakers is shuffled over the speakers of a fold, one within them over the
-        rows of a speaker. So every training set keeps its numbers: given the folds, all these
-        arrangements are equally likely where the vectors say nothing of the secret, and the test
-        that follows is exact.
+        A secret between speakers is shuffled over the speakers of a fold, a secret within speakers
+        over the rows of a speaker. So every training set keeps its counts. Given the folds, all
+        arrangements are equally likely if the vectors are independent of the secret, and the test
+        is exact.
         """
-        random = np.random.default_rng([seed, 1])  # not the stream that dealt the folds
+        random = np.random.default_rng([seed, 1])  # another stream than that of the folds
         table = np.repeat(self.values[:, None], 1 + count, axis=1)
-        (of, unit), groups = self._units, self._groups(fold)
+        (values, unit), groups = self._units, self._groups(fold)
         for column in range(1, 1 + count):
-            mixed = of.copy()
+            shuffled = values.copy()
             for group in groups:
-                mixed[group] = random.permutation(of[group])
-            table[:, column] = mixed[unit]
+                shuffled[group] = random.permutation(values[group])
+            table[:, column] = shuffled[unit]
         return table
 
     @property
@@ -159,19 +152,19 @@ class Secret:
         return np.unique(self.speaker, return_index=True)[1].astype(np.intp)
 
     @property
-    def _units(self) -> tuple[NDArray[np.float64], Rows]:
-        """What is shuffled, rows or speakers: their values, and the unit of each row."""
+    def _units(self) -> tuple[Matrix, Rows]:
+        """The values of the units of shuffling, rows or speakers, and the unit of each row."""
         if self.within:
             return self.values, np.arange(len(self.values))
         return self.values[self.first], self.speaker
 
     def _groups(self, fold: Rows) -> Sequence[Rows]:
-        """Units that may change places: the rows of a speaker, or the speakers of a fold."""
-        among = self.speaker if self.within else fold[self.first]
-        return [np.flatnonzero(among == one) for one in np.unique(among)]
+        """Units that are exchanged: the rows of a speaker, or the speakers of a fold."""
+        codes = self.speaker if self.within else fold[self.first]
+        return [np.flatnonzero(codes == code) for code in np.unique(codes)]
 
     def _rarest(self) -> int:
-        """Speakers of the value that fewest have; of a continuous secret, all."""
+        """The number of speakers of the rarest value; for a continuous secret, of all speakers."""
         if not self.classes:
             return len(np.unique(self.speaker))
         return min(
@@ -179,26 +172,21 @@ class Secret:
         )
 
 
-FEW_VALUES: Final = 10
-"""Numbers with no more different values than this are classes."""
-
-_MANY: Final = 30.0
-"""The logarithm of more arrangements than anybody counts."""
-
-
 def labels_of(name: str, values: ArrayLike) -> NDArray[Any]:
-    """The values of a secret, `(n,)`: numbers as they are, all else as text.
+    """The values of a secret, `(n,)`: numbers stay numbers, all other values become text.
 
-    Raises `AttackError` for a label that is spelt in two ways, for several kinds in one column, and
-    for missing ones.
+    Raises `AttackError` for two spellings of one label, several types in one column, and missing
+    labels.
     """
-    given = np.asarray(values) if isinstance(values, np.ndarray | pd.Series) else None
-    if given is not None and given.ndim == 1 and given.dtype.kind in "iuf":
-        return given
-    written = labels.checked(name, values, AttackError, column=name)
-    plain: list[Any] = np.asarray(values, dtype=object).tolist()
-    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in plain)
-    return np.asarray(plain) if numbers else written
+    array = np.asarray(values) if isinstance(values, np.ndarray | pd.Series) else None
+    if array is not None and array.ndim == 1 and array.dtype.kind in "iuf":
+        return array
+    texts = labels.checked(name, values, AttackError, column=name)
+    objects: list[Any] = np.asarray(values, dtype=object).tolist()
+    numeric = all(
+        isinstance(value, int | float) and not isinstance(value, bool) for value in objects
+    )
+    return np.asarray(objects) if numeric else texts
 
 
 def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
@@ -209,6 +197,6 @@ def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
     return empty | np.asarray(pd.isna(values))
 
 
-def _changes(codes: Rows, speaker: Rows) -> NDArray[np.bool_]:
+def _changes_within(codes: Rows, speaker: Rows) -> NDArray[np.bool_]:
     """Whether each speaker has several values."""
-    return np.array([len(np.unique(codes[speaker == one])) > 1 for one in np.unique(speaker)])
+    return np.array([len(np.unique(codes[speaker == code])) > 1 for code in np.unique(speaker)])

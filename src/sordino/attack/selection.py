@@ -1,7 +1,7 @@
-"""From scores to guesses: which attacker guesses, chosen on speakers it is not measured on, and
-what it says.
+"""From scores to guesses: selects an attacker on other speakers than it is measured on, and
+predicts.
 
-The threshold between two values, too, is where guesses of *other* rows are best.
+The threshold between two values also is the best one for *other* rows.
 """
 
 from __future__ import annotations
@@ -13,129 +13,138 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sordino import columns
 from sordino.attack.attackers.kernels import Scores
 from sordino.attack.secret import Secret
 from sordino.attack.significance import permutation_test
-from sordino.attack.splits import Plan
+from sordino.attack.splits import SplitPlan
+from sordino.columns import GUESS_COLUMNS
 from sordino.types import Matrix, Rows
 
 BEST: Final = "best"
 
 
-def guess(
+def predict(
     secret: Secret,
-    plan: Plan,
-    heard: Sequence[Scores],
-    applied: Sequence[Scores] | None = None,
-    every: bool = False,
+    plan: SplitPlan,
+    attackers: Sequence[Scores],
+    transferred: Sequence[Scores] | None = None,
+    all_splits: bool = False,
 ) -> pd.DataFrame:
-    """Each family's guesses of the measured rows (`columns.VECTOR_PREDICTIONS`), by the setting
-    that did best on the other sides.
+    """Guesses of each family on the measured rows (`columns.GUESS_COLUMNS`), by its best setting on
+    the rows of the selection.
 
-    `best` marks the guesses of the best of all families. `applied` are the same attackers' scores
-    of other vectors, by which they are not chosen. With `every`, rows of sides that are not
-    measured are guessed too.
+    `best` marks the guesses of the best of all families. `transferred` are scores of the same
+    attackers on other vectors: these are guessed, and have no part in the selection. With
+    `all_splits`, rows of splits that are not measured are guessed too.
     """
-    single = [place for place, said in enumerate(heard) if not said.whole]
+    single = [index for index, attacker in enumerate(attackers) if not attacker.per_speaker]
     tables = []
-    for side in range(len(plan.sides)) if every else plan.measured:
-        rows, other = plan.sides[side].test, plan.others(side)
-        quality = {place: _quality(secret, heard[place].values, other) for place in single}
-        best = max(single, key=quality.__getitem__)
-        for family in dict.fromkeys(heard[place].family for place in single):
+    for split in range(len(plan.splits)) if all_splits else plan.measured:
+        rows, selection_rows = plan.splits[split].test, plan.selection_rows(split)
+        areas = {
+            index: _selection_auc(secret, attackers[index].values, selection_rows)
+            for index in single
+        }
+        best = max(single, key=areas.__getitem__)
+        for family in dict.fromkeys(attackers[index].family for index in single):
             chosen = max(
-                (place for place in single if heard[place].family == family),
-                key=quality.__getitem__,
+                (index for index in single if attackers[index].family == family),
+                key=areas.__getitem__,
             )
-            said = say(
+            predictions = predict_rows(
                 secret,
-                heard[chosen].values,
+                attackers[chosen].values,
                 rows,
-                other,
-                applied[chosen].values if applied else None,
+                selection_rows,
+                transferred[chosen].values if transferred else None,
             )
-            of = {
+            labels = {
                 "row": rows,
                 "speaker": secret.speaker[rows],
                 "truth": truth(secret)[rows],
                 "k": 1,
-                "side": side,
+                "side": split,
             }
-            tables.append(pd.DataFrame({**of, **said, "attacker": family, "best": chosen == best}))
-    return pd.concat(tables, ignore_index=True)[list(columns.VECTOR_PREDICTIONS)]
+            mark = {"attacker": family, "best": chosen == best}
+            tables.append(pd.DataFrame({**labels, **predictions, **mark}))
+    return pd.concat(tables, ignore_index=True)[list(GUESS_COLUMNS)]
 
 
-def guess_whole(secret: Secret, plan: Plan, heard: Sequence[Scores]) -> pd.DataFrame:
-    """What the best attacker who sees whole speakers says of each; empty for a secret within
-    speakers.
+def predict_speakers(secret: Secret, plan: SplitPlan, attackers: Sequence[Scores]) -> pd.DataFrame:
+    """Guesses of the best attacker on whole speakers, one row per speaker; empty for a secret
+    within speakers.
     """
-    whole = [said for said in heard if said.whole]
-    if not whole:
-        return pd.DataFrame(columns=[*columns.VECTOR_PREDICTIONS])
+    speaker_attackers = [attacker for attacker in attackers if attacker.per_speaker]
+    if not speaker_attackers:
+        return pd.DataFrame(columns=[*GUESS_COLUMNS])
     first = secret.first
-    people = Secret(
+    speaker_secret = Secret(
         secret.name, secret.values[first], secret.classes, np.arange(len(first)), within=False
     )
     counts = np.bincount(secret.speaker)
-    found = guess(
-        people,
-        plan.of_people(secret.speaker),
-        [Scores(one.family, one.setting, one.values) for one in whole],
+    table = predict(
+        speaker_secret,
+        plan.of_speakers(secret.speaker),
+        [
+            Scores(attacker.family, attacker.setting, attacker.values)
+            for attacker in speaker_attackers
+        ],
     )
-    found = found[found["best"]].reset_index(drop=True)
-    return found.assign(k=counts[found["speaker"]], row=first[found["speaker"]])
+    table = table[table["best"]].reset_index(drop=True)
+    return table.assign(k=counts[table["speaker"]], row=first[table["speaker"]])
 
 
-def quality(secret: Secret, plan: Plan, heard: Sequence[Scores]) -> dict[str, float]:
-    """The AUC of each family's best setting on the rows that it is chosen by, the mean over
-    measured sides.
+def quality(secret: Secret, plan: SplitPlan, attackers: Sequence[Scores]) -> dict[str, float]:
+    """The AUC of each family's best setting on the rows of the selection, the mean over measured
+    splits.
     """
-    found: dict[str, list[float]] = {}
-    for side in plan.measured:
-        other = plan.others(side)
-        for family in dict.fromkeys(said.family for said in heard):
-            own = [
-                _quality(secret, said.values, other)
-                for said in heard
-                if said.family == family and not said.whole
-            ]
-            found.setdefault(family, []).append(max(own))
-    return {family: float(np.mean(aucs)) for family, aucs in found.items()}
+    areas: dict[str, list[float]] = {}
+    for split in plan.measured:
+        rows = plan.selection_rows(split)
+        for family in dict.fromkeys(attacker.family for attacker in attackers):
+            best = max(
+                _selection_auc(secret, attacker.values, rows)
+                for attacker in attackers
+                if attacker.family == family and not attacker.per_speaker
+            )
+            areas.setdefault(family, []).append(best)
+    return {family: float(np.mean(values)) for family, values in areas.items()}
 
 
-def _quality(secret: Secret, values: Matrix, rows: Rows) -> float:
+def _selection_auc(secret: Secret, values: Matrix, rows: Rows) -> float:
     return float(permutation_test.areas(secret, secret.values[rows, None], values[rows])[0])
 
 
 def truth(secret: Secret) -> NDArray[Any]:
-    """Codes of classes as whole numbers, or the values of a continuous secret."""
+    """Codes of classes as integers, or the values of a continuous secret."""
     return secret.values.astype(np.intp) if secret.classes else secret.values
 
 
-def say(
-    secret: Secret, values: Matrix, rows: Rows, other: Rows, applied: Matrix | None = None
+def predict_rows(
+    secret: Secret,
+    values: Matrix,
+    rows: Rows,
+    selection_rows: Rows,
+    transferred: Matrix | None = None,
 ) -> dict[str, Any]:
-    """Prediction and score of `rows`; of two classes the threshold is where guesses of the `other`
-    rows are best.
+    """Prediction and score of `rows`; for two classes the threshold is the best one for the
+    `selection_rows`.
 
-    `applied` are the scores that are guessed by where they are not those the threshold is chosen
-    by.
+    `transferred` are the scores to predict from, if these are not those of the selection.
     """
-    own = (values if applied is None else applied)[rows]
+    scores = (values if transferred is None else transferred)[rows]
     if not secret.classes:
-        return {"prediction": np.nan, "score": own[:, 0]}
+        return {"prediction": np.nan, "score": scores[:, 0]}
     if len(secret.classes) > 2:
-        return {"prediction": own.argmax(axis=1), "score": np.nan}
-    margin = own[:, 0] - threshold(secret.values[other] == 1, values[other, 0])
-    margin = margin / max(
-        float(values[other, 0].std()), 1e-12
-    )  # attackers of other sides have other scales
+        return {"prediction": scores.argmax(axis=1), "score": np.nan}
+    reference = values[selection_rows, 0]
+    margin = scores[:, 0] - threshold(secret.values[selection_rows] == 1, reference)
+    margin = margin / max(float(reference.std()), 1e-12)  # splits have different scales
     return {"prediction": (margin > 0).astype(np.intp), "score": margin}
 
 
-def threshold(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> float:
-    """The score above which guessing yes has the highest unweighted average recall."""
+def threshold(positive: NDArray[np.bool_], score: Matrix) -> float:
+    """The score above which the prediction "yes" has the highest unweighted average recall."""
     order = np.argsort(score, kind="stable")
     yes, ordered = positive[order], score[order]
     recall = (yes.sum() - np.cumsum(yes)) / max(yes.sum(), 1) + np.cumsum(~yes) / max(

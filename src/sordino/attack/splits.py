@@ -1,9 +1,11 @@
-"""Who learns from whom: the rows that attackers learn from, and the rows that they score.
+"""Splits: the rows on which attackers are trained, and the rows that they score.
 
-crossfit   each fold of speakers is scored by attackers who learnt from the other folds; all are measured
-held       the attacker's own speakers are cross-fitted, to choose by; others are scored by who learnt from all of
-           them, and only those are measured
-checked    one part is learnt from, one chooses, one is measured
+crossfit         Each fold of speakers is scored by attackers that were trained on the other folds.
+                 All folds are measured.
+holdout          The attacker's speakers are cross-fitted, for selection. Test rows are scored by
+                 attackers that were trained on all of the attacker's speakers. Only these are
+                 measured.
+with_validation  One part for training, one for selection, one for measurement.
 """
 
 from __future__ import annotations
@@ -17,95 +19,99 @@ from numpy.typing import NDArray
 from sordino.types import Rows
 
 
-class Side(NamedTuple):
-    """Row positions; no row is in both."""
+class Split(NamedTuple):
+    """Row positions; no row is in both parts."""
 
-    own: Rows
-    """Learnt from."""
+    train: Rows
+    """The rows of training."""
     test: Rows
-    """Scored."""
+    """The rows that are scored."""
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Sides in which no row is scored twice."""
+class SplitPlan:
+    """Splits in which no row is scored twice."""
 
-    sides: tuple[Side, ...]
+    splits: tuple[Split, ...]
     measured: tuple[int, ...]
-    """Which of them are measured; the others are scored to choose by."""
+    """Indices of the splits that are measured; the others are scored for selection."""
 
-    def choosing(self, side: int) -> list[int]:
-        """The sides that an attacker of this one is chosen on: others, and where some are there for
-        it, those alone.
-        """
-        choosing = [
-            place for place in range(len(self.sides)) if place not in self.measured
-        ] or self.measured
-        return [place for place in choosing if place != side]
+    def selection_splits(self, index: int) -> list[int]:
+        """Indices of the splits on which the attacker of split `index` is selected.
 
-    def others(self, side: int) -> Rows:
-        """The rows that an attacker of this side is chosen by: those scored on the sides that it is
-        chosen on.
+        These are the splits that are not measured, if there are any; else all others.
         """
-        return np.concatenate([self.sides[place].test for place in self.choosing(side)])
+        validation = [i for i in range(len(self.splits)) if i not in self.measured]
+        return [i for i in validation or self.measured if i != index]
+
+    def selection_rows(self, index: int) -> Rows:
+        """The scored rows of `selection_splits`."""
+        return np.concatenate([self.splits[i].test for i in self.selection_splits(index)])
 
     @property
-    def known(self) -> Rows:
-        """All rows that somebody learns from, ascending: they alone decide scales."""
-        return np.unique(np.concatenate([side.own for side in self.sides]))
+    def train_rows(self) -> Rows:
+        """All rows of training, ascending; they alone decide scales."""
+        return np.unique(np.concatenate([split.train for split in self.splits]))
 
-    def of_people(self, speaker: Rows) -> Plan:
-        """The same plan of whole speakers; `speaker` `(n,)` are codes from 0, each on one part of a
-        side.
+    def of_speakers(self, speaker: Rows) -> SplitPlan:
+        """The same plan over whole speakers.
+
+        `speaker` `(n,)` are codes from 0. Each speaker is in one part of a split.
         """
-        people = tuple(
-            Side(np.unique(speaker[own]), np.unique(speaker[test])) for own, test in self.sides
+        splits = tuple(
+            Split(np.unique(speaker[train]), np.unique(speaker[test]))
+            for train, test in self.splits
         )
-        return Plan(people, self.measured)
+        return SplitPlan(splits, self.measured)
 
 
-def crossfit(fold: Rows) -> Plan:
-    """Every fold scored by who learnt from the others; rows of a negative one take no part.
+def crossfit(folds: Rows) -> SplitPlan:
+    """Each fold is scored by attackers of the other folds; rows with a negative fold take no part.
 
-    >>> [side.test.tolist() for side in crossfit(np.array([0, 1, 0])).sides]
+    >>> [split.test.tolist() for split in crossfit(np.array([0, 1, 0])).splits]
     [[0, 2], [1]]
     """
-    codes = np.unique(fold[fold >= 0])
-    sides = tuple(
-        Side(np.flatnonzero((fold != one) & (fold >= 0)), np.flatnonzero(fold == one))
-        for one in codes
+    codes = np.unique(folds[folds >= 0])
+    splits = tuple(
+        Split(np.flatnonzero((folds != fold) & (folds >= 0)), np.flatnonzero(folds == fold))
+        for fold in codes
     )
-    return Plan(sides, tuple(range(len(codes))))
+    return SplitPlan(splits, tuple(range(len(codes))))
 
 
-def held(own: Rows, test: Rows, fold: Rows) -> Plan:
-    """Tested rows scored by who learnt from all own rows; these are cross-fitted, `fold`
-    `(len(own),)`.
+def holdout(train: Rows, test: Rows, folds: Rows) -> SplitPlan:
+    """Test rows are scored by attackers of all training rows; these are cross-fitted by `folds`
+    `(len(train),)`.
 
-    >>> plan = held(np.array([0, 1]), np.array([2]), np.array([0, 1]))
-    >>> plan.sides[plan.measured[0]].own.tolist(), plan.others(plan.measured[0]).tolist()
+    >>> plan = holdout(np.array([0, 1]), np.array([2]), np.array([0, 1]))
+    >>> index = plan.measured[0]
+    >>> plan.splits[index].train.tolist(), plan.selection_rows(index).tolist()
     ([0, 1], [0, 1])
     """
-    inner = tuple(Side(own[fold != one], own[fold == one]) for one in np.unique(fold))
-    return Plan((*inner, Side(own, test)), (len(inner),))
+    inner = tuple(Split(train[folds != fold], train[folds == fold]) for fold in np.unique(folds))
+    return SplitPlan((*inner, Split(train, test)), (len(inner),))
 
 
-def checked(own: Rows, validation: Rows, test: Rows) -> Plan:
-    """Tested rows scored by who learnt from own rows and was chosen by validation rows."""
-    return Plan((Side(own, validation), Side(own, test)), (1,))
-
-
-def deal(speaker: NDArray[np.str_], secret: NDArray[np.intp], seed: int, count: int) -> Rows:
-    """The fold of each row, 0 to `count` - 1, `(n,)`; a speaker is in one fold, whatever the order
-    of the rows.
-
-    Speakers are dealt in turn, those with the larger mean of the secret first: folds have alike
-    shares of its values.
+def with_validation(train: Rows, validation: Rows, test: Rows) -> SplitPlan:
+    """Test rows are scored by the attacker that is trained on `train` and selected on
+    `validation`.
     """
-    names, place = np.unique(speaker, return_inverse=True)
-    shares = np.bincount(place, weights=secret) / np.bincount(place)
+    return SplitPlan((Split(train, validation), Split(train, test)), (1,))
+
+
+def deal_speakers(
+    speaker: NDArray[np.str_], secret: NDArray[np.intp], seed: int, count: int
+) -> Rows:
+    """The fold of each row, 0 to `count` - 1, `(n,)`; each speaker is in one fold, for any row
+    order.
+
+    Speakers are dealt in turn, in descending order of the mean of the secret, so that folds have
+    similar shares of its values.
+    """
+    names, codes = np.unique(speaker, return_inverse=True)
+    shares = np.bincount(codes, weights=secret) / np.bincount(codes)
     order = np.random.default_rng(seed).permutation(len(names))
     order = order[np.argsort(-shares[order], kind="stable")]
     fold = np.empty(len(names), dtype=np.intp)
     fold[order] = np.arange(len(names)) % count
-    return fold[place]
+    return fold[codes]

@@ -1,5 +1,5 @@
-"""What the policy does not hide and still survives inside the required class: the price of a
-release.
+"""Utility probes: intensity and reconstruction inside the required class, the detail that a release
+may keep.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sordino.attack.attackers.kernels import scaled
-from sordino.attack.attackers.scaling import together as levelled
+from sordino.attack.attackers.kernels import scale
+from sordino.attack.attackers.scaling import rescale
 from sordino.attack.splits import crossfit
 from sordino.errors import AttackError
 
-SHRINKAGE: Final = np.logspace(-4, 1, 6)
-"""Strengths of the ridge regression to choose from, in units of the number of rows."""
+RIDGE_STRENGTHS: Final = np.logspace(-4, 1, 6)
+"""Candidate strengths of the ridge regression, in units of the number of rows."""
 
 
 class Rms(StandardScaler):  # type: ignore[misc]
-    """Centres each dimension and divides all by one number, the root mean square: distances keep
-    their shape.
+    """Centres each dimension and divides all by their root mean square, which keeps ratios of
+    distances.
 
-    (Dividing each principal component by its own spread would raise the smallest to the height of
-    the largest.)
+    (Division of each principal component by its own standard deviation would give the smallest
+    component the weight of the largest.)
     """
 
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Rms:
@@ -39,10 +39,10 @@ class Rms(StandardScaler):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class Detail:
-    """Predictions and truth whose UAR is the detail, or the parts of an R²; each `(rows,)`, with
-    `rows` their place.
+    """Predictions and truth of one probe, each `(rows,)`; their UAR, or their R², is the detail.
 
-    `score` is how sure the second of two intensities is, NaN where there are not two.
+    `rows` are their positions. `score` is evidence for the second of two intensities, NaN if there
+    are not two.
     """
 
     kind: str
@@ -58,10 +58,10 @@ def intensity(
     train: NDArray[np.intp],
     test: NDArray[np.intp],
 ) -> Detail | None:
-    """Intensity told from released vectors by logistic regression, for required rows whose
-    intensity is labelled.
+    """Intensity predicted from released vectors by logistic regression, for required rows with
+    labelled intensity.
 
-    `None` where the training rows have fewer than two intensities or the test rows none.
+    `None` if the training rows have fewer than two intensities or the test rows none.
     """
     train, test = train[labels[train] != ""], test[labels[test] != ""]
     codes = np.unique(labels, return_inverse=True)[1]
@@ -81,45 +81,45 @@ def reconstruction(
     train: NDArray[np.intp],
     test: NDArray[np.intp],
 ) -> Detail:
-    """How much of the original a ridge regression gets back from released vectors of required rows.
+    """Reconstruction of the original by ridge regression from released vectors of required rows.
 
-    How much it shrinks (`SHRINKAGE`) is chosen on the training rows, each predicted from the
-    others.
+    The ridge strength (`RIDGE_STRENGTHS`) is selected on the training rows by leave-one-out
+    cross-validation.
 
     `truth` is each row's squared distance from the training mean and `prediction` its squared
     residual, so that R² = 1 - sum(prediction) / sum(truth).
     """
-    scale = Rms().fit(x[train])
-    model = RidgeCV(alphas=len(train) * SHRINKAGE).fit(scale.transform(x[train]), original[train])
-    residual = original[test] - model.predict(scale.transform(x[test]))
+    scaler = Rms().fit(x[train])
+    model = RidgeCV(alphas=len(train) * RIDGE_STRENGTHS)
+    model.fit(scaler.transform(x[train]), original[train])
+    residual = original[test] - model.predict(scaler.transform(x[test]))
     total = original[test] - original[train].mean(axis=0)
     return Detail("reconstruction", test, (total**2).sum(axis=1), (residual**2).sum(axis=1))
 
 
-def crossfitted(
+def crossfit_reconstruction(
     x: NDArray[np.float64],
     original: NDArray[np.float64],
     speaker: NDArray[np.intp],
     folds: int = 5,
     seed: int = 0,
 ) -> Detail | None:
-    """`reconstruction` of every row by a regression that never saw its speaker, `speaker` `(n,)`
-    being codes from 0.
+    """Cross-fitted `reconstruction`: every row by a regression that was fitted on other speakers.
 
-    Every dimension of the original counts the same; `None` where none varies. Raises `AttackError`
-    for one speaker.
+    `speaker` `(n,)` are codes from 0. Every dimension of the original has the same weight. `None`
+    if none varies. Raises `AttackError` for one speaker.
     """
-    x, original, people = levelled(x), scaled(original, each=True), int(speaker.max()) + 1
-    if people < 2:
+    x, original, speakers = rescale(x), scale(original, per_dimension=True), int(speaker.max()) + 1
+    if speakers < 2:
         raise AttackError(
-            "one speaker, expected two or more: others are needed to learn reconstruction from"
+            "one speaker, expected two or more: reconstruction is fitted on other speakers"
         )
     if not original.shape[1]:
         return None
-    fold = (np.random.default_rng(seed).permutation(people) % min(folds, people))[speaker]
-    parts = [reconstruction(x, original, own, test) for own, test in crossfit(fold).sides]
-    together = [
+    fold = (np.random.default_rng(seed).permutation(speakers) % min(folds, speakers))[speaker]
+    parts = [reconstruction(x, original, train, test) for train, test in crossfit(fold).splits]
+    columns = [
         np.concatenate([getattr(part, name) for part in parts])
         for name in ("rows", "truth", "prediction")
     ]
-    return Detail("reconstruction", *together)
+    return Detail("reconstruction", *columns)

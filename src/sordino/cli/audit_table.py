@@ -64,13 +64,13 @@ def read(
         tables["reference: "] = labelled.read_reference(
             reference, given, ignore=ignore, columns=columns
         )
-    lines = tuple(f"{what}{one.chosen}" for what, one in tables.items())
+    lines = tuple(f"{what}{one.choice}" for what, one in tables.items())
     told: dict[str, Any] = {
         "columns": {
-            "count": len(given.chosen.dimensions),
-            "names": dimensions.listed(given.chosen.dimensions),
+            "count": len(given.choice.dimensions),
+            "names": dimensions.abbreviate(given.choice.dimensions),
         },
-        "left_out": list(given.chosen.left_out),
+        "left_out": list(given.choice.left_out),
     }
     warnings = tuple(dict.fromkeys(line for one in tables.values() for line in one.warnings))
     original = tables["reference: "].x if reference is not None else None

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sordino import define
 from sordino.corpora import labels
-from sordino.define import GENDERS, ROLES
+from sordino.define import GENDERS
 from sordino.errors import CorpusError
 from sordino.policy import Policy
 from sordino.progress import track
@@ -109,10 +109,8 @@ class Corpus:
         return self.select(mask)
 
     def roles(self, policy: Policy) -> NDArray[np.intp]:
-        """The true role of each utterance as its place in `ROLES`, shape `(utterances,)`."""
-        return np.array(
-            [ROLES.index(policy.role(label)) for label in self.table["emotion"]], dtype=np.intp
-        )
+        """The true role of each utterance as its code in `Role`, shape `(utterances,)`."""
+        return np.array([policy.role(label) for label in self.table["emotion"]], dtype=np.intp)
 
     def genders(self) -> NDArray[np.intp]:
         """The gender of each speaker as its place in `GENDERS`, -1 where unknown, shape

@@ -45,12 +45,12 @@ def _noise(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> 
 
 def _drawn(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:
     epsilon = float(settings["epsilon"])
-    return keyed_random.drawn(z, made["bin"], key, arrays["prototypes"], arrays["bin"], epsilon)
+    return keyed_random.draw(z, made["bin"], key, arrays["prototypes"], arrays["bin"], epsilon)
 
 
 def _mixed(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:
     prototype = _drawn(z, made, key, settings, arrays)
-    return keyed_random.mixed(z, key, prototype, made["out"], arrays["factor"], settings["share"])
+    return keyed_random.mix(z, key, prototype, made["out"], arrays["factor"], settings["share"])
 
 
 def _clip_noise(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:  # noqa: ARG001
@@ -59,7 +59,7 @@ def _clip_noise(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays
 
 
 def _clip_drawn(z: Any, made: Made, key: int, settings: Settings, arrays: Arrays) -> Vectors:
-    return _drawn([keyed_random.flat(z)], made, key, settings, arrays)
+    return _drawn([keyed_random.flatten(z)], made, key, settings, arrays)
 
 
 CHANCE: Final[dict[str, Callable[[Any, Made, int, Settings, Arrays], Vectors]]] = {

@@ -107,7 +107,9 @@ class Reading(Bundled):
 
     def read(self, out: Vectors) -> NDArray[np.intp]:
         """The decision that each released vector stands for, `(n,)`."""
-        return keyed_random.read(out, self._table.arrays["prototypes"], self._table.arrays["bin"])
+        return keyed_random.nearest_bins(
+            out, self._table.arrays["prototypes"], self._table.arrays["bin"]
+        )
 
 
 def as_release(bundle: Bundle | str | Path, policy: str, key: int = 0) -> Bundled:
@@ -167,8 +169,8 @@ def attacked(
     families: Sequence[str] = QUICK,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """What attackers say of what a bundle lets out, in `sordino.attack.COLUMNS`: what estimates are
-    made of.
+    """What attackers say of what a bundle lets out, in
+    `sordino.attack.PREDICTION_COLUMNS`: what estimates are made of.
 
     - `x`: features `(utterances, dims)` in the corpus' row order.
     - `parts`: draws of the speakers, as `halves` makes them: whom the release was fitted on is in

@@ -1,4 +1,4 @@
-"""A corpus as numbers: one vector an utterance, or a sequence of them, computed once and kept, then
+"""A corpus as numbers: a vector or a sequence of vectors per utterance, computed once, cached and
 scaled.
 
 >>> sorted(FEATURE_SETS)

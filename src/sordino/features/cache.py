@@ -1,13 +1,14 @@
-"""Vectors, and sequences of them, that were computed once, on disk.
+"""A cache of computed vectors and sequences on disk.
 
-One small file an utterance, in a folder a configuration:
+One small file per utterance, in one folder per configuration:
 
-    FOLDER/IS13-3f2a9c0d1b7e/8c1f…e2.vector  =  SHA-256 of name and values (32 bytes) | values (float32, little-endian)
+    FOLDER/IS13-3f2a9c0d1b7e/8c1f…e2.vector  =  SHA-256 of name and values (32 bytes) |
+                                                values (float32, little-endian)
 
-A file is written under another name and then renamed, so a kill loses at most what is being
-computed, and two processes may share a folder: who comes second writes the same bytes again. A file
-that is cut short or damaged does not match its own checksum, nor does one that stood under another
-name; it is removed and its values computed anew. A folder in its place is renamed.
+A file is written under another name and then renamed. So a kill loses at most the current
+utterance, and processes may share a folder: the second one writes the same bytes again. A cut,
+damaged or renamed file does not match its checksum; it is removed and its values are computed
+again. A folder in the place of a file is renamed.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from sordino.checkpoints import DamagedUnitError, read_bounded
 
 _DIGEST = 32  # bytes of a SHA-256
 
-MOST: Final = 1 << 30
-"""No file is larger, in bytes."""
+LARGEST_FILE: Final = 1 << 30
+"""The size of the largest file in bytes."""
 
 
 @dataclass(frozen=True)
@@ -48,59 +49,58 @@ class Cache:
 
     @classmethod
     def of(cls, folder: str | Path, name: str, config: Mapping[str, object]) -> Cache:
-        """The cache below `folder` for one configuration: another version or setting never sees
-        these values.
+        """The cache below `folder` for one configuration: other versions and settings have their
+        own.
         """
         digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
         return cls(Path(folder).expanduser().absolute() / f"{name}-{digest[:12]}")
 
-    def place(self, key: str) -> Path:
-        """The file of a key. Keys name cuts (`…[1.5:3.0]`), which not every file system can spell."""
+    def path(self, key: str) -> Path:
+        """The file of a key. Keys contain cuts (`…[1.5:3.0]`), which some file systems refuse."""
         return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()}.vector"
 
     def find(self, key: str, *shape: int) -> NDArray[np.float32] | None:
-        """The values kept under this key, read-only, or `None`; what is damaged or of another shape
-        is removed.
+        """The values of a key, read-only, or `None`; a damaged file and one of another shape are
+        removed.
 
-        `shape` is `dims` for a vector; `-1, dims` for a sequence, as long as it was when it was
-        kept.
+        `shape` is `dims` for a vector and `-1, dims` for a sequence of any length.
 
         Raises `StorageError` where the folder cannot be read.
         """
-        place = self.place(key)
-        with storage.told(place):
+        path = self.path(key)
+        with storage.told(path):
             try:
-                content = read_bounded(place, MOST)
+                content = read_bounded(path, LARGEST_FILE)
             except FileNotFoundError:
                 return None
-            except DamagedUnitError:  # a link, a folder, a device, or more than any utterance has
+            except DamagedUnitError:  # a link, a folder, a device or too large a file
                 content = b""
             values = content[_DIGEST:]
-            if self._digest(place, values) == content[:_DIGEST] and _fits(len(values), shape):
+            if self._digest(path, values) == content[:_DIGEST] and _fits(len(values), shape):
                 return np.frombuffer(values, dtype="<f4").reshape(shape)
-            if place.is_dir() and not place.is_symlink():
-                aside = storage.set_aside(place)
+            if path.is_dir() and not path.is_symlink():
+                aside = storage.set_aside(path)
                 warnings.warn(
-                    f"{place}: a folder, expected a file: renamed to {aside.name}", stacklevel=2
+                    f"{path}: a folder, expected a file: renamed to {aside.name}", stacklevel=2
                 )
             else:
-                place.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
         return None
 
     def keep(self, key: str, values: NDArray[np.float32]) -> None:
-        """Write what belongs to a key. Raises `StorageError` on a full disk or in a read-only
-        place.
+        """Write the values of a key. Raises `StorageError` on a full disk and in a read-only
+        folder.
         """
-        content, place = values.astype("<f4").tobytes(), self.place(key)
-        storage.write(place, self._digest(place, content) + content)
+        content, path = values.astype("<f4").tobytes(), self.path(key)
+        storage.write(path, self._digest(path, content) + content)
 
-    def _digest(self, place: Path, values: bytes) -> bytes:
-        return hashlib.sha256(f"{self.folder.name}/{place.name} ".encode() + values).digest()
+    def _digest(self, path: Path, values: bytes) -> bytes:
+        return hashlib.sha256(f"{self.folder.name}/{path.name} ".encode() + values).digest()
 
 
 def _fits(size: int, shape: tuple[int, ...]) -> bool:
-    """Whether so many bytes are values of this shape: exactly as many, or a multiple where one axis
-    is open (-1).
+    """Whether `size` bytes are values of this shape: the exact number, or a multiple for an open
+    axis (-1).
     """
-    wanted = 4 * math.prod(shape)
-    return size == wanted if wanted > 0 else size > 0 and size % wanted == 0
+    expected = 4 * math.prod(shape)
+    return size == expected if expected > 0 else size > 0 and size % expected == 0

@@ -1,8 +1,7 @@
-"""Tables of vectors with labels, for an audit: what is a vector, what is a label, and whether a
-reference fits.
+"""Tables of vectors with labels for an audit, and their references.
 
-table -> columns -> dimensions -> x           labels -> text as written, or numbers where they are continuous
-reference -> the same choice of dimensions    labels that both have agree row by row, or it is refused
+table       columns -> dimensions -> x; labels -> text, or numbers where they are continuous
+reference   the same choice of dimensions; common labels must agree row by row
 """
 
 from __future__ import annotations
@@ -21,12 +20,11 @@ from sordino.corpora import labels
 from sordino.corpora.labels import fold, near, shown
 from sordino.corpora.table import NUMBERS
 from sordino.errors import FeatureError
-from sordino.features.dimensions import KNOWN, Chosen, choose, listed, matrix
-from sordino.features.tables import read_table
+from sordino.features.dimensions import RESERVED, ColumnChoice, abbreviate, choose_columns, matrix
+from sordino.features.tables import distinct_ends, read_table
 
 CLASSES: Final = 10
-"""Labels that are numbers are classes where there are no more than this, else a continuous secret.
-"""
+"""Numeric labels with at most so many values are classes, others a continuous secret."""
 
 _NO_DIMENSION: Final = (
     "file",
@@ -48,10 +46,10 @@ class Labelled:
     x: NDArray[np.float64]
     """`(rows, dims)`"""
     labels: pd.DataFrame
-    """One column a label: text as written, or numbers where it is continuous."""
-    chosen: Chosen
-    others: pd.DataFrame
-    """The columns that are no dimension, labels among them, as read."""
+    """One column a label: text without changes, or numbers where it is continuous."""
+    choice: ColumnChoice
+    metadata: pd.DataFrame
+    """The columns that are no dimension, labels included, without changes."""
     warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -66,101 +64,96 @@ def read_labelled(
     columns: Sequence[str] = (),
     continuous: Sequence[str] = (),
 ) -> Labelled:
-    """The vectors and labels of a table; `names` are the columns of labels, `columns` and `ignore`
-    see `choose`.
+    """The vectors and labels of a table; `names` are the columns of labels, for `columns` and
+    `ignore` see `choose_columns`.
 
-    Labels are text as written. Those of `continuous` are numbers, and so are those that are named
-    as numbers of a corpus (age, valence, ...) where they have more than ten values. Raises
-    `FeatureError` for a label that is not there, is missing in some rows or is spelt in two ways,
-    for more than ten numbers in a column that is not continuous, and for what `choose` refuses;
-    `StorageError` for what cannot be read.
+    Labels are text without changes. Labels in `continuous` are numbers, and so are the numeric
+    columns of a corpus (age, valence, ...) with more than ten values. Raises `FeatureError` for an
+    absent label, a label with missing values or with two spellings, for more than ten numbers in a
+    column that is not continuous, and for the errors of `choose_columns`; `StorageError` for an
+    unreadable file.
     """
     path = Path(path)
-    unasked = [name for name in continuous if name not in names]
-    if unasked:
+    unlabelled = [name for name in continuous if name not in names]
+    if unlabelled:
         raise FeatureError(
-            f"--continuous {unasked[0]}: not among the labels ({', '.join(names)}): ask for it too"
+            f"--continuous {unlabelled[0]}: not among the labels ({', '.join(names)}): add it"
         )
-    frame = read_table(path, {*names, *ignore, *KNOWN} - {"start", "end"})
+    frame = read_table(path, {*names, *ignore, *RESERVED} - {"start", "end"})
     for name in names:
         if name not in frame.columns:
             unused = " as one array a row" if name in frame.attrs.get("unused", ()) else ""
             raise FeatureError(
                 f"{path}: no column `{name}`{unused}{near(name, frame.columns)}, expected one of "
-                "the table's "
-                f"({listed([*map(str, frame.columns)])}): name another"
+                f"the table's ({abbreviate([*map(str, frame.columns)])}): name another"
             )
-    chosen = choose(path, frame, names, ignore, columns)
+    choice = choose_columns(path, frame, names, ignore, columns)
     read = {name: _label(path, name, frame[name], name in continuous) for name in names}
-    told = [
+    messages = [
         line
         for name in names
         if read[name].dtype == object
         for line in labels.doubts(name, set(read[name]))
     ]
     if separated := frame.attrs.get("separated"):
-        told.append(f"{path.name} is separated by {separated}, not by commas, and was read so.")
-    rest = [str(name) for name in frame.columns if name not in set(chosen.dimensions)]
-    x = matrix(frame, chosen.dimensions)
+        messages.append(f"{path.name} is separated by {separated}, not by commas, and was read so.")
+    other_columns = [str(name) for name in frame.columns if name not in set(choice.dimensions)]
+    x = matrix(frame, choice.dimensions)
     labelled = pd.DataFrame(
         {name: pd.Series(values, dtype=values.dtype) for name, values in read.items()}
     )
-    return Labelled(path, x, labelled, chosen, frame[rest], (*chosen.warnings, *told))
+    return Labelled(path, x, labelled, choice, frame[other_columns], (*choice.warnings, *messages))
 
 
 def read_reference(
     path: str | Path, table: Labelled, *, ignore: Sequence[str] = (), columns: Sequence[str] = ()
 ) -> Labelled:
-    """The unprotected vectors of the rows of a table, chosen as its dimensions were.
+    """The unprotected vectors of the rows of a table, with the same choice of dimensions.
 
-    Labels and keys that both tables have must agree row by row. Raises `FeatureError` for another
-    number of rows, and names the first row that differs; warns where the tables share no such
-    column.
+    Common labels and keys must agree row by row. Raises `FeatureError` for another number of rows,
+    and for the first row that differs; warns where the tables have no common column.
     """
     path = Path(path)
-    apart = [str(name) for name in table.others.columns]
-    frame = read_table(path, {*apart, *ignore, *KNOWN} - {"start", "end"})
+    apart = [str(name) for name in table.metadata.columns]
+    frame = read_table(path, {*apart, *ignore, *RESERVED} - {"start", "end"})
     if len(frame) != len(table):
         raise FeatureError(
             f"{path}: {len(frame)} rows, expected the {len(table)} of {table.path}, in their "
             "order: write it anew"
         )
     here = [name for name in apart if name in frame.columns]
-    chosen = choose(path, frame, here, ignore, columns, strict=False)
+    choice = choose_columns(path, frame, here, ignore, columns, strict=False)
     warnings = _agree(path, frame, table, here)
     return Labelled(
         path,
-        matrix(frame, chosen.dimensions),
+        matrix(frame, choice.dimensions),
         frame[[]],
-        chosen,
+        choice,
         frame[here],
-        (*chosen.warnings, *warnings),
+        (*choice.warnings, *warnings),
     )
 
 
 def _label(path: Path, name: str, column: pd.Series, continuous: bool) -> NDArray[Any]:
     """One column of labels as text, or as numbers where it is continuous."""
-    what = f"{path}: column `{name}`"
-    written = labels.checked(what, column, FeatureError, column=name)
+    title = f"{path}: column `{name}`"
+    written = labels.checked(title, column, FeatureError, column=name)
     values = set(written.tolist())
     numbers = {value: _number(value) for value in values}
     words = [value for value in values if math.isnan(numbers[value])]
     if continuous and words:
         raise FeatureError(
-            f"{what}: {shown(min(words))} is no number, expected numbers alone where it is "
-            "continuous: "
-            "mend it, or leave out --continuous"
+            f"{title}: {shown(min(words))} is no number, expected numbers alone where it is "
+            "continuous: correct it, or leave out --continuous"
         )
-    many = len(values) > CLASSES and not words
-    if continuous or (many and fold(name) in NUMBERS):
+    numeric = len(values) > CLASSES and not words
+    if continuous or (numeric and fold(name) in NUMBERS):
         return np.array([numbers[value] for value in written.tolist()])
     return written
 
 
 def check_classes(table: Labelled, names: Sequence[str]) -> None:
-    """Raise where a secret is many numbers, and nobody said whether they are classes or
-    measurements.
-    """
+    """Raise for a secret of many numbers that may be classes or measurements."""
     for name in names:
         values = table.labels[name]
         if values.dtype == object:
@@ -170,9 +163,8 @@ def check_classes(table: Labelled, names: Sequence[str]) -> None:
             ):
                 raise FeatureError(
                     f"{table.path}: column `{name}` has {len(distinct):,} different numbers, "
-                    "expected at most "
-                    f"{CLASSES} classes: say --continuous {name}, or write classes as words (c1, "
-                    "c2)"
+                    f"expected at most {CLASSES} classes: use --continuous {name}, or write "
+                    "classes as words (c1, c2)"
                 )
 
 
@@ -185,16 +177,15 @@ def _number(text: str) -> float:
 
 
 def _agree(path: Path, frame: pd.DataFrame, table: Labelled, names: Sequence[str]) -> list[str]:
-    """Raise for the first row in which a shared column differs; a warning where none is shared."""
+    """Raise for the first row that differs in a common column; a warning without common columns."""
     if not names:
         return [
             f"{path.name} shares no label and no `file` with {table.path.name}: whether their rows "
-            "are the same "
-            "utterances was not checked."
+            "are the same utterances was not checked."
         ]
     keys = []
     for name in names:
-        ours, theirs = _comparable(name, table.others[name]), _comparable(name, frame[name])
+        ours, theirs = _comparable(name, table.metadata[name]), _comparable(name, frame[name])
         if fold(name) == "file" and ours != theirs:
             ours, theirs = _ends(ours, theirs)
         differs = next(
@@ -209,21 +200,19 @@ def _agree(path: Path, frame: pd.DataFrame, table: Labelled, names: Sequence[str
             )
             raise FeatureError(
                 f"{path}: column `{name}` differs from that of {table.path} in row {differs + 1} "
-                f"({order}), expected "
-                "the same rows in the same order: sort both alike"
+                f"({order}), expected the same rows in the same order: sort both alike"
             )
         keys.append(ours)
     if len(set(zip(*keys, strict=True))) < len(frame):
         return [
-            f"{listed(names)} agree in {path.name} row by row and do not tell every row apart: "
-            "with `file` or "
-            "`utterance` in both tables the order is checked fully."
+            f"{abbreviate(names)} agree in {path.name} row by row but do not identify every row: "
+            "with `file` or `utterance` in both tables the order is checked completely."
         ]
     return []
 
 
 def _comparable(name: str, column: pd.Series) -> list[str]:
-    """The cells of a column in one form: numbers to the millisecond or as they are, else text."""
+    """The cells of a column as text: times to the millisecond, numbers, other text."""
     if pd.api.types.is_timedelta64_dtype(column):
         column = column.dt.total_seconds()
     if fold(name) in ("start", "end"):
@@ -245,22 +234,16 @@ def _comparable(name: str, column: pd.Series) -> list[str]:
 
 
 def _ends(ours: list[str], theirs: list[str]) -> tuple[list[str], list[str]]:
-    """The paths of two tables without the folders in which they stood, as few parts as tell all
-    files apart.
+    """The paths of two tables without their common folders: the fewest last parts that identify all
+    files.
     """
     split = [
         [PurePosixPath(file.replace("\\", "/")).parts for file in files] for files in (ours, theirs)
     ]
-    most = max(len(parts) for files in split for parts in files)
+    deepest = max(len(parts) for files in split for parts in files)
     depth = next(
-        (depth for depth in range(1, most) if all(map(_apart, split, (depth, depth)))), most
+        (depth for depth in range(1, deepest) if all(map(distinct_ends, split, (depth, depth)))),
+        deepest,
     )
     first, second = (["/".join(parts[-depth:]) for parts in files] for files in split)
     return first, second
-
-
-def _apart(files: list[tuple[str, ...]], depth: int) -> bool:
-    """Whether different files still differ when only the last `depth` parts of their paths are
-    looked at.
-    """
-    return len({parts[-depth:] for parts in files}) == len(set(files))

@@ -1,19 +1,18 @@
-"""Frames on one scale: every mel band minus a mean, over a standard deviation. Whose they are has
-four answers.
+"""Normalisation of frames: every mel band minus a mean, divided by a standard deviation.
 
-    how        mean and deviation are those of             needs when it is used           on a device
-    ---------  ------------------------------------------  ------------------------------  ---------------------------
-    speaker    all frames of the speaker, among the rows   who speaks, and all that they   no
-               that are given                              said
-    utterance  the utterance itself                        the utterance to its end        once it has ended
-    corpus     the training rows                           nothing                         frame by frame
-    running    the training rows, counted as `weight`      what was said so far            frame by frame
-               frames, and the utterance up to this frame
+    how        mean and deviation of                       requires                   on a device
+    ---------  ------------------------------------------  -------------------------  --------------
+    speaker    all frames of the speaker in these rows     the speaker and all their  no
+                                                           utterances
+    utterance  the utterance                               the whole utterance        after its end
+    corpus     the training rows                           nothing                    frame by frame
+    running    the training rows, counted as `weight`      earlier frames             frame by frame
+               frames, and the utterance so far
 
-`speaker` is the paper's (Jaiswal and Mower Provost 2020, section 3.3). It takes away much of what
-tells speakers apart, so it is a defence of its own, and one that a device which does not know who
-speaks cannot have: results say which was used. `speaker` and `utterance` learn nothing in training;
-`corpus` and `running` see no row but the training rows.
+`speaker` is the paper's (Jaiswal and Mower Provost 2020, section 3.3). It removes much of the
+speaker's identity, so it is a defence of its own. A device without speaker labels cannot use it,
+and results state the normalisation. `speaker` and `utterance` fit nothing in training; `corpus` and
+`running` are fitted on training rows only.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ from numpy.typing import NDArray
 from sordino.errors import FeatureError
 
 NORMALISATIONS: Final = ("speaker", "utterance", "corpus", "running")
-"""How frames are brought to one scale; the text above says what each is."""
+"""The kinds of normalisation, as in the table above."""
 
 WEIGHT: Final = 300
-"""Frames that the training rows count for in `running`: after three seconds half of the mean is the
-utterance's own.
+"""The weight of the training rows in `running`, in frames: after three seconds the utterance
+determines half of the mean.
 """
 
 Frames = Sequence[NDArray[np.floating]]
@@ -42,32 +41,31 @@ Frames = Sequence[NDArray[np.floating]]
 
 @dataclass(frozen=True, eq=False)
 class Normalise:
-    """Sequences `(frames, d)` to sequences of the same lengths, float32, on one scale.
+    """Sequences `(frames, d)` to normalised sequences of the same lengths, float32.
 
-    A callable that cannot change; two with the same `hash` are the same function, and its arrays
-    are its own. Computed in float64. A band that is constant where its deviation is taken becomes
-    0, and so does an utterance of one frame under `utterance`; under `speaker` somebody with one
-    utterance gets what `utterance` gives.
+    An immutable callable with its own copies of arrays; equal `hash` means equal function. Computed
+    in float64. A constant band becomes 0, and so does an utterance of one frame under `utterance`.
+    A speaker with one utterance has the same result under `speaker` and `utterance`.
 
     Raises `FeatureError` for sequences of another width, without frames, with NaN or infinity, and
-    under `speaker` without one speaker for each.
+    under `speaker` for another number of speakers than sequences.
     """
 
     how: str
-    mean: NDArray[np.float64]  # (d,) of the training rows; 0 where none is used
-    deviation: NDArray[np.float64]  # (d,) likewise, 0 for a constant band; 1 where none is used
+    mean: NDArray[np.float64]  # (d,) of the training rows; 0 without them
+    deviation: NDArray[np.float64]  # (d,) likewise, 0 for a constant band; 1 without them
     weight: int = WEIGHT
 
     def __post_init__(self) -> None:
         for name in ("mean", "deviation"):
-            own = np.array(getattr(self, name), dtype=np.float64)
-            own.setflags(write=False)
-            object.__setattr__(self, name, own)
+            array = np.array(getattr(self, name), dtype=np.float64)
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
 
     def __call__(
         self, frames: Frames, speakers: NDArray[np.str_] | None = None
     ) -> list[NDArray[np.float32]]:
-        """The sequences on one scale. `speakers` holds one name each; only `speaker` looks at it."""
+        """The normalised sequences. `speakers` has one name per sequence, for `speaker` only."""
         _check(frames, self.dims)
         if self.how == "speaker":
             return _by_speaker(frames, speakers)
@@ -78,7 +76,7 @@ class Normalise:
         return [_scaled(sequence, self.mean, self.deviation) for sequence in frames]
 
     def stream(self) -> Running:
-        """The start of an utterance that comes in chunks. Raises `FeatureError` unless `how` is
+        """A normaliser for one utterance in chunks. Raises `FeatureError` unless `how` is
         `running`.
         """
         if self.how != "running":
@@ -94,7 +92,7 @@ class Normalise:
 
     @property
     def hash(self) -> str:
-        """12 hexadecimal digits of the kind and everything fitted."""
+        """12 hexadecimal digits of the kind and the fitted arrays."""
         content = json.dumps([self.how, self.weight]).encode()
         return hashlib.sha256(content + self.mean.tobytes() + self.deviation.tobytes()).hexdigest()[
             :12
@@ -102,17 +100,16 @@ class Normalise:
 
 
 class Running:
-    """One utterance on one scale as its frames come: chunks `(n, d) -> (n, d)` float32, n from 0
-    on.
+    """The normalisation of one utterance in chunks: `(n, d) -> (n, d)` float32, for n ≥ 0.
 
-    With the training rows' mean m and deviation s, counted as w frames, and x₁ … x_t so far, as d =
+    With the training rows' mean m and deviation s at weight w, the frames x₁ … x_t so far, and d =
     x − m:
 
         mean_t − m    = Σ d / (w + t)
         variance_t    = (w s² + Σ d²) / (w + t) − (Σ d / (w + t))²    >=  w s² / (w + t)
 
-    A frame's value looks at no later frame, and the sums are added frame by frame: any chunks give
-    the same bits.
+    The values of a frame do not depend on later frames, and the sums are added frame by frame: all
+    divisions into chunks yield the same bits.
     """
 
     def __init__(self, normalise: Normalise) -> None:
@@ -151,8 +148,8 @@ class NormaliseFitter:
     """Fits a `Normalise`: `how` is one of `NORMALISATIONS`, `weight` (frames, at least 1) is for
     `running` only.
 
-    More weight makes `running` more like `corpus`, which keeps how loud somebody is; less makes it
-    more like `utterance`, which takes that away.
+    A large weight makes `running` similar to `corpus`, which retains the loudness of a speaker; a
+    small weight makes it similar to `utterance`, which removes it.
 
     >>> training = [np.array([[0.0], [2.0]]), np.array([[4.0]])]
     >>> normalise = NormaliseFitter("corpus").fit(training)
@@ -164,8 +161,8 @@ class NormaliseFitter:
     weight: int = WEIGHT
 
     def fit(self, frames: Frames) -> Normalise:
-        """Fit on these sequences, the training rows, and no others. Raises `FeatureError` for what
-        means nothing.
+        """Fit on these sequences, the training rows. Raises `FeatureError` for invalid settings and
+        sequences.
         """
         if self.how not in NORMALISATIONS:
             raise FeatureError(
@@ -174,8 +171,7 @@ class NormaliseFitter:
             )
         if self.weight < 1:
             raise FeatureError(
-                f"weight {self.weight}, expected at least 1 frame: choose how many training counts "
-                "for"
+                f"weight {self.weight}, expected at least 1 frame: choose a larger weight"
             )
         if not len(frames):
             raise FeatureError(
@@ -192,24 +188,26 @@ class NormaliseFitter:
 
 
 def _by_speaker(frames: Frames, speakers: NDArray[np.str_] | None) -> list[NDArray[np.float32]]:
-    """Each sequence by the moments of all that are its speaker's."""
-    given = 0 if speakers is None else len(speakers)
-    if speakers is None or given != len(frames):
+    """Each sequence, normalised by the moments of all sequences of its speaker."""
+    count = 0 if speakers is None else len(speakers)
+    if speakers is None or count != len(frames):
         raise FeatureError(
-            f"{given} speakers for {len(frames)} sequences, expected one each: give the speaker of "
+            f"{count} speakers for {len(frames)} sequences, expected one each: give the speaker of "
             "each row"
         )
-    who, of_row = np.unique(speakers, return_inverse=True)
+    names, of_row = np.unique(speakers, return_inverse=True)
     moments = [
-        _moments([frames[int(row)] for row in np.flatnonzero(of_row == one)])
-        for one in range(len(who))
+        _moments([frames[int(row)] for row in np.flatnonzero(of_row == index)])
+        for index in range(len(names))
     ]
-    return [_scaled(sequence, *moments[one]) for sequence, one in zip(frames, of_row, strict=True)]
+    return [
+        _scaled(sequence, *moments[index]) for sequence, index in zip(frames, of_row, strict=True)
+    ]
 
 
 def _moments(frames: Frames) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation over all frames, each `(d,)`; the deviation of a constant band is
-    exactly 0.
+    """Mean and standard deviation over all frames, each `(d,)`; exactly 0 for the deviation of a
+    constant band.
     """
     count = sum(map(len, frames))
     mean = np.sum([sequence.sum(axis=0, dtype=np.float64) for sequence in frames], axis=0) / count
@@ -235,8 +233,7 @@ def _check(frames: Frames, dims: int) -> None:
         if sequence.ndim != 2 or not sequence.size or sequence.shape[1] != dims:
             raise FeatureError(
                 f"sequence {row} of shape {sequence.shape}, expected (frames, {dims}) with one "
-                "frame or more: extract "
-                "it anew"
+                "frame or more: extract it anew"
             )
         bad = sequence.size - np.count_nonzero(np.isfinite(sequence))
         if bad:

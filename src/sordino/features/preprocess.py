@@ -1,8 +1,7 @@
-"""The scaled space: features brought to one scale and to few dimensions, by what the fitting
-speakers show.
+"""The scaled space: scaled features in few dimensions, fitted on the fitting speakers.
 
-Risk model, release and attackers all live in it. It is public, so it may be fitted on speakers who
-agreed to that only: the transform speakers by default.
+Risk model, release and attackers all use it. It is public, so it may be fitted only on speakers who
+agreed to this: the transform speakers by default.
 """
 
 from __future__ import annotations
@@ -22,11 +21,11 @@ from numpy.typing import NDArray
 from sordino import storage
 from sordino.errors import FeatureError
 
-SCALES: Final = {"minmax": (-0.5, 1.5), "zscore": (-10.0, 10.0)}
-"""How columns are scaled, and the range that scaled values are clipped to unless another is given.
-`minmax` maps what was seen in fitting to [0, 1]; an unseen speaker may lie outside, and with a
-thousand columns one wild functional would otherwise rule the sum. `zscore` maps to mean 0 and
-standard deviation 1.
+SCALE_RANGES: Final = {"minmax": (-0.5, 1.5), "zscore": (-10.0, 10.0)}
+"""The scalings of columns, with the default range to which scaled values are clipped. `minmax` maps
+the fitting rows to [0, 1]. Other speakers may lie outside, and without clipping one extreme
+functional among a thousand could dominate the sum. `zscore` maps to mean 0 and standard deviation
+1.
 """
 
 _ARRAYS: Final = ("offset", "factor", "mean", "components")
@@ -37,14 +36,13 @@ class Preprocess:
     """`(n, d) -> (n, k)` float32: `(clip((x − offset) · factor) − mean) @ componentsᵀ`, computed in
     float64.
 
-    A callable that cannot change; two with the same `hash` are the same function. Its arrays are
-    its own.
+    An immutable callable with its own copies of arrays; equal `hash` means equal function.
 
     Raises `FeatureError` for a table of another width, without rows, or with NaN or infinity.
     """
 
     config: dict[str, Any]
-    """What was asked for: scale, components, clip."""
+    """The settings of the fit: scale, components, clip."""
 
     offset: NDArray[np.float64]  # (d,)
     factor: NDArray[np.float64]  # (d,)
@@ -54,9 +52,9 @@ class Preprocess:
     def __post_init__(self) -> None:
         object.__setattr__(self, "config", dict(self.config))
         for name in _ARRAYS:
-            own = np.array(getattr(self, name), dtype=np.float64)
-            own.setflags(write=False)
-            object.__setattr__(self, name, own)
+            array = np.array(getattr(self, name), dtype=np.float64)
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
 
     def __call__(self, x: NDArray[np.floating]) -> NDArray[np.float32]:
         _check(x, self.offset.size)
@@ -64,12 +62,11 @@ class Preprocess:
         return np.asarray((z - self.mean) @ self.components.T, dtype=np.float32)  # (n, k)
 
     def centred(self, x: NDArray[np.floating]) -> Preprocess:
-        """The same space with the mean of these rows where that of the rows fitted on was, `(n,
-        d)`.
+        """The same space with the mean of these rows, `(n, d)`, in the place of the fitted mean.
 
-        For another place (microphone, room, language) unlabelled recordings of many people there
-        suffice: what place and people add to every vector is taken off (`docs/carrying-over.md`).
-        Raises `FeatureError` as a call does.
+        For another environment (microphone, room, language), unlabelled recordings of many people
+        suffice: the common offset of environment and people is subtracted
+        (`docs/carrying-over.md`). Raises `FeatureError` like a call.
         """
         _check(x, self.offset.size)
         return replace(
@@ -78,18 +75,18 @@ class Preprocess:
 
     @property
     def dims(self) -> int:
-        """k, the number of dimensions that come out."""
+        """k, the number of output dimensions."""
         return len(self.components)
 
     @property
     def hash(self) -> str:
-        """12 hexadecimal digits of the configuration and everything fitted."""
+        """12 hexadecimal digits of the configuration and the fitted arrays."""
         content = json.dumps(self.config, sort_keys=True).encode()
         fitted = b"".join(getattr(self, name).astype("<f8").tobytes() for name in _ARRAYS)
         return hashlib.sha256(content + fitted).hexdigest()[:12]
 
     def save(self, path: str | Path) -> Path:
-        """Write it as NPZ (no pickle inside); the path. Raises `StorageError`."""
+        """Write an NPZ without pickles; the path. Raises `StorageError`."""
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         content = io.BytesIO()
         np.savez(content, config=np.array(json.dumps(self.config, sort_keys=True)), **arrays)
@@ -97,8 +94,8 @@ class Preprocess:
 
     @staticmethod
     def load(path: str | Path) -> Preprocess:
-        """The one that `save` wrote. Raises `FeatureError` for another file, `StorageError` for
-        what cannot be read.
+        """The preprocessing in a file of `save`. Raises `FeatureError` for another file,
+        `StorageError` for an unreadable one.
         """
         with storage.told(path):
             try:
@@ -113,15 +110,15 @@ class Preprocess:
 
 @dataclass
 class PreprocessFitter:
-    """Fits a `Preprocess`: scale every column, then principal components (Feng 2021, section V:
-    min-max, PCA to 256).
+    """Fits a `Preprocess`: scaling of every column, then principal components (Feng 2021, section
+    V: min-max, PCA to 256).
 
-    `scale` is one of `SCALES`. `components` is how many principal components are kept, never more
-    than rows − 1 or than the rank of the scaled rows: `min(components, rows − 1, rank)`, since
-    further directions hold nothing but rounding. `clip` is the range of scaled values, `None` for
-    that of `SCALES`; the components are computed from clipped values. Columns that are constant in
-    the rows fitted on become 0 for everyone. The sign of a component, which PCA leaves open, makes
-    its largest loading positive. The same rows give the same bytes on one machine.
+    `scale` is one of `SCALE_RANGES`. `components` is the largest number of principal components.
+    The space has `min(components, rows − 1, rank)`, since further directions are rounding errors.
+    `clip` is the range of scaled values, `None` for that of `SCALE_RANGES`; the components are
+    computed from clipped values. Columns that are constant in the fitting rows become 0 for all
+    rows. The sign of a component makes its largest loading positive. The same rows yield the same
+    bytes on one machine.
 
     >>> x = np.random.default_rng(0).normal(size=(20, 50))
     >>> preprocess = PreprocessFitter(components=256).fit(x)
@@ -134,9 +131,7 @@ class PreprocessFitter:
     clip: tuple[float, float] | None = None
 
     def fit(self, x: NDArray[np.floating]) -> Preprocess:
-        """Fit on these rows and no others, `(n, d)`. Raises `FeatureError` for fewer than two
-        different ones.
-        """
+        """Fit on these rows, `(n, d)`. Raises `FeatureError` for fewer than two different rows."""
         clip = self._range()
         _check(x)
         if len(x) < 2:
@@ -150,16 +145,16 @@ class PreprocessFitter:
         return Preprocess(config, offset, factor, mean, _principal(z, self.components))
 
     def _range(self) -> tuple[float, float]:
-        """The range to clip to; raises for settings that mean nothing."""
-        if self.scale not in SCALES:
+        """The range for clipping; raises for invalid settings."""
+        if self.scale not in SCALE_RANGES:
             raise FeatureError(
-                f"scale {self.scale!r}, expected one of {', '.join(SCALES)}: choose one"
+                f"scale {self.scale!r}, expected one of {', '.join(SCALE_RANGES)}: choose one"
             )
         if self.components < 1:
             raise FeatureError(
                 f"components {self.components}, expected at least 1: choose how many to keep"
             )
-        low, high = self.clip or SCALES[self.scale]
+        low, high = self.clip or SCALE_RANGES[self.scale]
         if not low < high:
             raise FeatureError(
                 f"clip ({low:g}, {high:g}), expected a lower and a higher number: swap or change "
@@ -177,9 +172,8 @@ def _minmax(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.flo
 
 
 def _zscore(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    constant = x.max(axis=0) == x.min(
-        axis=0
-    )  # the standard deviation of equal numbers is 0 but for rounding
+    # rounding makes the standard deviation of equal numbers differ from 0
+    constant = x.max(axis=0) == x.min(axis=0)
     return x.mean(axis=0), _inverse(np.where(constant, 0, x.std(axis=0)))
 
 
@@ -187,7 +181,7 @@ _SCALERS: Final[dict[str, Scaler]] = {"minmax": _minmax, "zscore": _zscore}
 
 
 def _inverse(spread: NDArray[np.float64]) -> NDArray[np.float64]:
-    """1 / spread, and 0 for what is constant."""
+    """1 / spread, and 0 for constant columns."""
     return np.divide(1, spread, out=np.zeros_like(spread), where=spread > np.finfo(np.float64).tiny)
 
 
@@ -197,16 +191,15 @@ def _scaled(
     factor: NDArray[np.float64],
     clip: tuple[float, float],
 ) -> NDArray[np.float64]:
-    with np.errstate(over="ignore"):  # what is too large is clipped
+    with np.errstate(over="ignore"):  # too large values are clipped
         z: NDArray[np.float64] = (x.astype(np.float64) - offset) * factor
     return np.clip(z, *clip)
 
 
 def _principal(z: NDArray[np.float64], components: int) -> NDArray[np.float64]:
     """The first principal components of rows `(n, d)`, shape `(k, d)`."""
-    from sklearn.decomposition import (
-        PCA,
-    )  # here: it takes two seconds, in every process that extracts features
+    # here: it takes two seconds in every process that extracts features
+    from sklearn.decomposition import PCA
 
     if not np.ptp(z, axis=0).any():
         raise FeatureError(

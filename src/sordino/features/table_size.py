@@ -1,4 +1,4 @@
-"""How much memory a table takes to read, from its header alone."""
+"""The memory that a table needs to be read, from its header alone."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from sordino import memory, storage
 from sordino.errors import FeatureError
 
 COPIES: Final = 3
-"""A table is there as it was decoded, as columns, and as one matrix, for a moment all at once."""
+"""Copies of a table at one time: decoded data, columns and one matrix."""
 
-TEXT: Final = 2
-"""Bytes of memory for each of a CSV file, about: a number of eight digits takes nine there."""
+CSV_FACTOR: Final = 2
+"""Bytes of memory per byte of a CSV file, where a number of eight digits has nine bytes."""
 
 
-def fits(path: str | Path) -> None:
-    """Raise `FeatureError` for a table whose reading would take more memory than there is.
+def check_memory(path: str | Path) -> None:
+    """Raise `FeatureError` for a table that needs more memory than is free.
 
-    A table that cannot be read passes: whatever reads it says why.
+    An unreadable table passes: its reader raises the error.
     """
     path = Path(path)
     take, free = COPIES * _bytes(path), memory.free()
@@ -40,7 +40,7 @@ def _bytes(path: Path) -> int:
             return _parquet(path)
         if suffix == ".npz":
             return _zipped(path)
-        return TEXT * size
+        return CSV_FACTOR * size
 
 
 def _parquet(path: Path) -> int:
@@ -51,7 +51,7 @@ def _parquet(path: Path) -> int:
         head = parquet.read_metadata(path)
     except (pa.ArrowException, ValueError):
         return 0
-    pages = sum(head.row_group(place).total_byte_size for place in range(head.num_row_groups))
+    pages = sum(head.row_group(group).total_byte_size for group in range(head.num_row_groups))
     return max(int(8 * head.num_rows * head.num_columns), int(pages))
 
 

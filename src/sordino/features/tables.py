@@ -1,8 +1,6 @@
-"""Tables from outside as columns: CSV, Parquet and NPZ, each column of numbers or of text as it was
-written.
+"""Foreign tables as columns: CSV, Parquet and NPZ, with columns of numbers or unchanged text.
 
-Nothing in a file is executed or unpickled. What a table is in place of what was expected has its
-own sentence.
+No content of a file is executed or unpickled. Each kind of wrong table has its own message.
 """
 
 from __future__ import annotations
@@ -22,8 +20,8 @@ from sordino.corpora.labels import fold
 from sordino.errors import FeatureError
 from sordino.features.csv_table import read_csv
 
-KEYS: Final = ("file", "start", "end", "utterance")
-"""The columns that say whose vector a row is; capitals do not count."""
+KEY_COLUMNS: Final = ("file", "start", "end", "utterance")
+"""The columns that identify the utterance of a row, in any capitals."""
 
 EXPECTED: Final = "a table with one row an utterance"
 _UNREADABLE: Final = (
@@ -38,13 +36,12 @@ _UNREADABLE: Final = (
 
 
 def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
-    """The columns of a table, its index (where it is named) among them, and a list a row as one
-    column a value.
+    """The columns of a table, with a named index as a column, and with columns of lists spread to
+    one column per value.
 
     The columns `text` of a CSV table are read as text, as are `file` and `utterance`; in Parquet
-    and NPZ a column has the type that it was saved with. Raises `FeatureError` for a table that is
-    not whole or has no rows, and for two columns of one name; `StorageError` where the file cannot
-    be read.
+    and NPZ a column has its stored type. Raises `FeatureError` for a damaged table, a table without
+    rows, and two columns of one name; `StorageError` for an unreadable file.
     """
     path = textfile.home(path)
     suffix = table_suffix(path)
@@ -75,17 +72,23 @@ def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
 
 
 def table_suffix(path: Path) -> str:
-    """The suffix of a table, in lower case; raises `FeatureError` for one that is not known."""
+    """The suffix of a table, in lower case; raises `FeatureError` for an unknown one."""
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        remedy = _OTHERS.get(suffix, "choose one")
+    if suffix not in TABLE_SUFFIXES:
+        remedy = _REMEDIES.get(suffix, "choose one")
         raise FeatureError(
-            f"{path}: suffix {suffix or 'missing'}, expected one of {', '.join(SUFFIXES)}: {remedy}"
+            f"{path}: suffix {suffix or 'missing'}, expected one of {', '.join(TABLE_SUFFIXES)}: "
+            f"{remedy}"
         )
     return suffix
 
 
-_OTHERS: Final = {
+def distinct_ends(files: list[tuple[str, ...]], depth: int) -> bool:
+    """Whether different paths, as tuples of parts, still differ in their last `depth` parts."""
+    return len({parts[-depth:] for parts in files}) == len(set(files))
+
+
+_REMEDIES: Final = {
     **dict.fromkeys((".gz", ".bz2", ".xz", ".zst", ".zip"), "unpack it first"),
     **dict.fromkeys(
         (".pkl", ".pickle", ".pt", ".joblib"),
@@ -100,23 +103,21 @@ _OTHERS: Final = {
 
 
 def _keys(path: Path, names: list[str]) -> dict[str, str]:
-    """New names of columns: those that say whose row it is, whatever their capitals. Raises for two
-    of one name.
-    """
+    """New names of columns: lower case for key columns. Raises for two columns of one name."""
     if not all(str(name).isprintable() for name in names):
         raise FeatureError(
             f"{path}: a column's name has characters that cannot be shown, expected text: rename it"
         )
-    renamed = {name: fold(str(name)) for name in names if fold(str(name)) in KEYS}
+    renamed = {name: fold(str(name)) for name in names if fold(str(name)) in KEY_COLUMNS}
     twice = [
         name
         for name, count in Counter(renamed.get(name, name) for name in names).items()
         if count > 1
     ]
     if twice:
-        more = f" (and {len(twice) - 1} more)" if len(twice) > 1 else ""
+        extra = f" (and {len(twice) - 1} more)" if len(twice) > 1 else ""
         raise FeatureError(
-            f"{path}: column `{twice[0]}`{more} is there twice, expected once: rename one"
+            f"{path}: column `{twice[0]}`{extra} is there twice, expected once: rename one"
         )
     return renamed
 
@@ -126,9 +127,8 @@ def _read_parquet(path: Path, text: Collection[str]) -> pd.DataFrame:
 
     try:
         with path.open("rb") as file:
-            stored = parquet.ParquetFile(
-                file
-            )  # this file alone: no folder of the path becomes a column
+            # a file object: no folder of the path becomes a column
+            stored = parquet.ParquetFile(file)
             _keys(path, stored.schema_arrow.names)
             table = stored.read(use_pandas_metadata=False)
             names = [str(name) for name in table.column_names]
@@ -146,7 +146,7 @@ def _read_parquet(path: Path, text: Collection[str]) -> pd.DataFrame:
 def _column(
     path: Path, name: str, column: Any, text: Collection[str]
 ) -> dict[str, NDArray[Any] | pd.Series]:
-    """One stored column as one or, where it holds lists, several."""
+    """A stored column as one column, or as several if it holds lists."""
     from pyarrow import types
 
     kind = column.type
@@ -163,7 +163,9 @@ def _column(
         return {}
     if types.is_decimal(kind):
         return {
-            name: np.array([np.nan if one is None else float(one) for one in column.to_pylist()])
+            name: np.array(
+                [np.nan if value is None else float(value) for value in column.to_pylist()]
+            )
         }
     if (
         types.is_string(kind)
@@ -176,7 +178,7 @@ def _column(
 
 
 def _spread(path: Path, name: str, column: Any, label: bool) -> dict[str, NDArray[Any] | pd.Series]:
-    """A column of lists of numbers, all of one length, as one column a value."""
+    """A column of lists of numbers, all of one length, as one column per value."""
     from pyarrow import compute, types
 
     kind = column.type.value_type
@@ -189,13 +191,12 @@ def _spread(path: Path, name: str, column: Any, label: bool) -> dict[str, NDArra
     if column.null_count or len(compute.unique(lengths)) > 1:
         raise FeatureError(
             f"{path}: column `{name}` holds lists of several lengths or none at all, expected one "
-            "vector a row, all as "
-            "long: pool them over time"
+            "vector a row, all of one length: pool them over time"
         )
     width = lengths[0].as_py() if len(column) else 0
     flat = compute.list_flatten(column).to_numpy()
     rows = np.asarray(flat, dtype=np.float64).reshape(len(column), width)
-    return {f"{name}[{place}]": rows[:, place] for place in range(width)}
+    return {f"{name}[{index}]": rows[:, index] for index in range(width)}
 
 
 def _read_npz(path: Path, _: Collection[str]) -> pd.DataFrame:
@@ -204,20 +205,19 @@ def _read_npz(path: Path, _: Collection[str]) -> pd.DataFrame:
         _keys(path, [member.removesuffix(".npy") for member in members])
         arrays = {member.removesuffix(".npy"): _array(path, archive, member) for member in members}
     if "x" not in arrays:
-        named = ", ".join(list(arrays)[:8]) or "none"
+        members_text = ", ".join(list(arrays)[:8]) or "none"
         raise FeatureError(
             f"{path}: not a readable .npz table with an array `x` (rows, dims), its arrays: "
-            f"{named}: write it anew"
+            f"{members_text}: write it anew"
         )
     x = arrays.pop("x")
     if x.ndim != 2 or x.dtype.kind not in "fiub":
         raise FeatureError(
             f"{path}: not a readable .npz table with an array `x` (rows, dims), its `x` is "
-            f"{x.dtype} of shape "
-            f"{x.shape}: write it anew"
+            f"{x.dtype} of shape {x.shape}: write it anew"
         )
-    given = arrays.pop("names", np.array([f"x{column}" for column in range(x.shape[1])]))
-    names = list(map(str, given.ravel().tolist()))
+    titles = arrays.pop("names", np.array([f"x{column}" for column in range(x.shape[1])]))
+    names = list(map(str, titles.ravel().tolist()))
     if len(names) != x.shape[1]:
         raise FeatureError(
             f"{path}: {len(names)} names for {x.shape[1]} dimensions of `x`, expected one each: "
@@ -240,18 +240,18 @@ def _read_npz(path: Path, _: Collection[str]) -> pd.DataFrame:
 
 
 def _labels(values: NDArray[Any]) -> pd.Series:
-    """An array of one label a row; text stays text of Python, which may hold anything."""
+    """An array of one label per row; text becomes Python text."""
     flat = values.reshape(-1)
     return pd.Series(flat, dtype=object if flat.dtype.kind in "SU" else flat.dtype)
 
 
 def _singular(name: str) -> str:
-    return name[:-1] if name in {f"{key}s" for key in KEYS} else name
+    return name[:-1] if name in {f"{key}s" for key in KEY_COLUMNS} else name
 
 
 def _array(path: Path, archive: zipfile.ZipFile, member: str) -> NDArray[Any]:
-    """One array of an archive, whose header promises no more than there is; objects are refused,
-    never unpickled.
+    """One array of an archive. Objects are refused and never unpickled, and so is a header that
+    promises more than the file has.
     """
     name = member.removesuffix(".npy")
     with archive.open(member) as file:
@@ -265,8 +265,7 @@ def _array(path: Path, archive: zipfile.ZipFile, member: str) -> NDArray[Any]:
         if kind.hasobject:
             raise FeatureError(
                 f"{path}: array `{name}` holds Python objects, which are never unpickled, expected "
-                "text or numbers: "
-                f"save it as `{name}.astype({'float' if name == 'x' else 'str'})`"
+                f"text or numbers: save it as `{name}.astype({'float' if name == 'x' else 'str'})`"
             )
         if int(np.prod(shape, dtype=object)) * kind.itemsize > archive.getinfo(member).file_size:
             raise ValueError(f"{name} is cut short")
@@ -280,5 +279,5 @@ _READERS: Final[dict[str, Callable[[Path, Collection[str]], pd.DataFrame]]] = {
     ".csv": read_csv,
     ".npz": _read_npz,
 }
-SUFFIXES: Final = tuple(_READERS)
-"""The kinds of table."""
+TABLE_SUFFIXES: Final = tuple(_READERS)
+"""The suffixes of tables."""

@@ -1,9 +1,9 @@
-"""The numbers: what is kept (`utility`), what is given away (`leakage`), and how sure that is
-(`interval` for one figure, `significance` for a difference).
+"""Metrics of utility (`utility`) and of leakage (`leakage`), and their uncertainty (`interval` for
+one figure, `significance` for a difference).
 
-Every metric is a function of whole arrays that returns one float: NaN where it is not defined,
-never a warning. Roles are codes in the order of `sordino.define.ROLES`, genders in the order of
-`sordino.define.GENDERS`; rows of unknown gender are dropped by the caller. numpy and scipy only.
+Every metric is a function of whole arrays that returns one float: NaN if it is not defined, never a
+warning. Roles are codes in the order of `sordino.define.Role`, genders in the order of
+`sordino.define.GENDERS`; the caller drops rows of unknown gender. numpy and scipy only.
 
 >>> import numpy as np
 >>> from sordino.metrics import auc, interval
@@ -11,7 +11,9 @@ never a warning. Roles are codes in the order of `sordino.define.ROLES`, genders
 >>> rng = np.random.default_rng(0)
 >>> male = np.repeat(np.arange(12) % 2 == 0, 10)
 >>> score = male + np.repeat(rng.normal(size=12), 10) + rng.normal(size=120)
->>> interval(lambda rows: auc(male[rows], score[rows]), speaker, stratum=male, group=male).rounded(2)
+>>> def statistic(rows):
+...     return auc(male[rows], score[rows])
+>>> interval(statistic, speaker, stratum=male, group=male).rounded(2)
 Interval(value=0.72, low=0.42, high=0.9, n=120, speakers=12)
 """
 

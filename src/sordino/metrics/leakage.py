@@ -1,6 +1,4 @@
-"""What a release gives away: gender and membership as the papers count them, and areas under ROC
-curves.
-"""
+"""Leakage of a release: gender and membership as in the papers, and areas under ROC curves."""
 
 from __future__ import annotations
 
@@ -11,16 +9,17 @@ from numpy.typing import NDArray
 
 from sordino.define import Role
 from sordino.errors import SordinoError
-from sordino.metrics.utility import Codes, role_code, same_length, uar
+from sordino.metrics.utility import ClassCodes, same_length, uar
 
 Rates = NDArray[np.float64]
 
 
-def leakage_feng(gender: Codes, prediction: Codes) -> float:
-    """L of Feng 2021: accuracy of the risk model's gender head on what is released, in [0, 1].
+def leakage_feng(gender: ClassCodes, prediction: ClassCodes) -> float:
+    """L of Feng and Narayanan (2021): accuracy of the risk model's gender head on released vectors,
+    in [0, 1].
 
-    Chance is the majority's share, so two corpora cannot be compared by it; `privacy` does not have
-    that fault. Both (n,), codes in the order of `sordino.define.GENDERS`. NaN without rows.
+    Its chance level is the majority's share and differs between corpora; that of `privacy` does
+    not. Both (n,), codes in the order of `sordino.define.GENDERS`. NaN without rows.
 
     >>> leakage_feng(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1]))
     0.75
@@ -29,12 +28,12 @@ def leakage_feng(gender: Codes, prediction: Codes) -> float:
     return float(np.mean(gender == prediction)) if gender.size else float("nan")
 
 
-def privacy(secret: Codes, prediction: Codes) -> float:
+def privacy(secret: ClassCodes, prediction: ClassCodes) -> float:
     """P = 1 - UAR of an attacker, in [0, 1]; chance is 1/2 for two classes. NaN with fewer than two
     true classes.
 
-    Feng 2021, section V-C, and Jaiswal 2020, section 5. Above 1/2 is no extra privacy: see
-    `privacy_folded`.
+    Feng and Narayanan (2021), section V-C, and Jaiswal and Mower Provost (2020), section 5. Values
+    above 1/2 are no additional privacy: see `privacy_folded`.
 
     >>> privacy(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1]))
     0.25
@@ -42,12 +41,12 @@ def privacy(secret: Codes, prediction: Codes) -> float:
     return 1 - uar(secret, prediction)
 
 
-def privacy_folded(secret: Codes, prediction: Codes) -> float:
-    """min(P, 1 - P), in [0, 1/2]: an attacker who is reliably wrong can be inverted. Binary secrets
-    only.
+def privacy_folded(secret: ClassCodes, prediction: ClassCodes) -> float:
+    """min(P, 1 - P), in [0, 1/2]: an attacker with a UAR below chance can be inverted. Binary
+    secrets only.
 
     For an interval, fold that of `privacy` (`Interval.folded`): this function has a kink at 1/2,
-    and the mean over draws has to be taken before folding.
+    and the mean over draws must precede folding.
 
     >>> privacy_folded(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]))
     0.0
@@ -56,12 +55,11 @@ def privacy_folded(secret: Codes, prediction: Codes) -> float:
     return min(p, 1 - p)
 
 
-def membership(member: Codes, prediction: Codes) -> float:
-    """MI of Jaiswal 2020, section 4.2: UAR of who guesses whether a speaker was in the training
-    set, chance 1/2.
+def membership(member: ClassCodes, prediction: ClassCodes) -> float:
+    """MI of Jaiswal and Mower Provost (2020), section 4.2: UAR of membership inference, chance 1/2.
 
-    Both (n,), 1 for members; in [0, 1]. NaN with fewer than two true values. Read it beside its
-    control, the same on an embedding trained without them (`sordino.attack.membership`).
+    Both (n,), 1 for members; in [0, 1]. NaN with fewer than two true values. Compare with its
+    control, the same on an embedding that was trained without them (`sordino.attack.membership`).
 
     >>> membership(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0]))
     0.75
@@ -74,9 +72,9 @@ def auc(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> float:
     [0, 1], chance 1/2.
 
     It is the Mann-Whitney statistic: with midranks R of all scores, (Σ R(positive) - P (P + 1) / 2)
-    / (P · N). Here each positive's negatives are counted by bisection, which is the same number.
-    `positive` (n,) bool, `score` (n,) in any unit, infinities included. NaN without a positive or
-    without a negative; a NaN score is refused.
+    / (P · N). Here the negatives below each positive are counted by bisection, which gives the same
+    number. `positive` (n,) bool, `score` (n,) in any unit, infinities included. NaN without a
+    positive or without a negative. Raises `SordinoError` for a NaN score.
 
     >>> auc(np.array([True, True, False, False]), np.array([0.9, 0.4, 0.4, 0.1]))
     0.875
@@ -84,7 +82,7 @@ def auc(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> float:
     same_length(positive=positive, score=score)
     if np.isnan(score).any():
         raise SordinoError(
-            "a score is NaN, expected a number in every row: mend the attacker or drop the row"
+            "a score is NaN, expected a number in every row: correct the attacker or drop the row"
         )
     if positive.dtype != np.bool_:
         raise SordinoError(
@@ -95,31 +93,29 @@ def auc(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> float:
     pairs = above.size * below.size
     if not pairs:
         return float("nan")
-    won_twice = (
-        below.searchsorted(above, "left").sum() + below.searchsorted(above, "right").sum()
-    )  # a tie is once
-    return float(won_twice / (2 * pairs))
+    twice = below.searchsorted(above, "left").sum() + below.searchsorted(above, "right").sum()
+    return float(twice / (2 * pairs))  # a tie counts once in `twice`
 
 
-def distinguish(truth: Codes, score: NDArray[np.floating[Any]]) -> float:
+def distinguish(truth: ClassCodes, score: NDArray[np.floating[Any]]) -> float:
     """AUC of sensitive against neutral, in [0, 1], chance 1/2; rows of the required role are left
     out.
 
-    Replacement is meant to make the two the same, so this is its direct test. `truth` (n,) role
-    codes, `score` (n,) higher for sensitive. NaN without a sensitive or without a neutral row.
+    It measures the aim of replacement, equal outputs for both. `truth` (n,) role codes, `score`
+    (n,) higher for sensitive. NaN without a sensitive or without a neutral row.
 
     >>> distinguish(np.array([2, 0, 1, 2]), np.array([0.8, 0.3, 9.0, 0.1]))
     0.5
     """
     same_length(truth=truth, score=score)
-    sensitive = truth == role_code(Role.SENSITIVE)
-    kept = sensitive | (truth == role_code(Role.NEUTRAL))
-    return auc(sensitive[kept], score[kept])
+    sensitive = truth == Role.SENSITIVE
+    rows = sensitive | (truth == Role.NEUTRAL)
+    return auc(sensitive[rows], score[rows])
 
 
-def advantage(secret: Codes, prediction: Codes, classes: int) -> float:
-    """How far an attacker's guesses are from chance, (UAR - 1 / C) / (1 - 1 / C), at most 1; chance
-    is 0.
+def advantage(secret: ClassCodes, prediction: ClassCodes, classes: int) -> float:
+    """The advantage of an attacker over chance, (UAR - 1 / C) / (1 - 1 / C), at most 1; chance is
+    0.
 
     >>> advantage(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0]), 2)
     0.5
@@ -131,8 +127,8 @@ def tpr_at_fpr(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]], fp
     """The share of positives that score above all but a share `fpr` of the negatives, in [0, 1];
     chance is `fpr`.
 
-    What an attacker is sure of (Carlini et al. 2022). NaN with fewer than 1 / `fpr` negatives:
-    nobody can tell.
+    It measures confident predictions (Carlini et al. 2022). NaN with fewer than 1 / `fpr`
+    negatives, which cannot resolve this rate.
 
     >>> score = np.array([0.1, 0.2, 0.3, 0.9, 0.25, 0.95])
     >>> tpr_at_fpr(np.array([False, False, False, False, True, True]), score, 0.25)
@@ -154,19 +150,18 @@ def roc_curve(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> 
     """
     same_length(positive=positive, score=score)
     order = np.argsort(-score, kind="stable")
-    last = np.append(
-        np.flatnonzero(np.diff(score[order])), len(score) - 1
-    )  # of each run of equal scores
-    true, false = (np.append(0, np.cumsum(which[order])[last]) for which in (positive, ~positive))
+    # the last position of each run of equal scores
+    last = np.append(np.flatnonzero(np.diff(score[order])), len(score) - 1)
+    true, false = (np.append(0, np.cumsum(mask[order])[last]) for mask in (positive, ~positive))
     return false / max(false[-1], 1), true / max(true[-1], 1)
 
 
 def eer(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> float:
-    """The equal error rate: where as many of either kind are taken for the other, in [0, 1]; chance
+    """The equal error rate: equal rates of false acceptance and false rejection, in [0, 1]; chance
     is 1/2.
 
-    At the threshold where the larger of the two rates is smallest. NaN without a positive or
-    without a negative.
+    It is read at the threshold with the smallest maximum of the two rates. NaN without a positive
+    or without a negative.
 
     >>> eer(np.array([True, True, False, False]), np.array([0.9, 0.3, 0.4, 0.1]))
     0.5
@@ -182,12 +177,12 @@ def eer(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> float:
     return float(min(max(false[cross], missed[cross]), max(false[cross - 1], missed[cross - 1])))
 
 
-def bits(secret: Codes, probability: NDArray[np.floating[Any]], classes: int) -> float:
-    """Usable information in bits: H(secret) less the cross-entropy of a calibrated attacker (Xu et
+def bits(secret: ClassCodes, probability: NDArray[np.floating[Any]], classes: int) -> float:
+    """Usable information in bits: H(secret) minus the cross-entropy of a calibrated attacker (Xu et
     al. 2020).
 
-    `probability` (n,) is what the attacker gives the true value of each row. Chance is 0, and below
-    it the attacker misleads; at most H. NaN without rows.
+    `probability` (n,) is the attacker's probability of the true value of each row. Chance is 0;
+    values below 0 are worse than the prior; at most H. NaN without rows.
 
     >>> bits(np.array([0, 1]), np.array([1.0, 1.0]), 2)
     1.0

@@ -1,4 +1,4 @@
-"""What a release keeps: F1 and U of the roles, unweighted average recall of each gender, and detail
+"""Utility of a release: F1 and U of the roles, unweighted average recall of each gender, and detail
 inside a class.
 """
 
@@ -9,20 +9,20 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.define import GENDERS, ROLES
+from sordino.define import GENDERS, ROLES, Role
 from sordino.errors import SordinoError
 
-Codes = NDArray[np.integer[Any]]
-"""Class codes, 0 and up: (n,)."""
+ClassCodes = NDArray[np.integer[Any]]
+"""Class codes from 0, in any integer type, shape (n,)."""
 
 
-def f1(truth: Codes, prediction: Codes, role: str) -> float:
-    """The F1 of one role: 2 TP / (2 TP + FP + FN), in [0, 1]; NaN where neither array holds the
+def f1(truth: ClassCodes, prediction: ClassCodes, role: str | Role) -> float:
+    """The F1 of one role: 2 TP / (2 TP + FP + FN), in [0, 1]; NaN if neither array contains the
     role.
 
-    Feng 2021, section V-C. `truth` and `prediction` are codes in the order of
-    `sordino.define.ROLES`, each (n,). Guessing the role everywhere scores high where it is
-    frequent: read it beside the role's prior.
+    Feng and Narayanan (2021), section V-C. `truth` and `prediction` are codes in the order of
+    `sordino.define.ROLES`, each (n,). A constant prediction of a frequent role has a high F1:
+    compare with the role's prior.
 
     >>> f1(np.array([1, 1, 0, 2]), np.array([1, 0, 0, 1]), "required")
     0.5
@@ -30,25 +30,26 @@ def f1(truth: Codes, prediction: Codes, role: str) -> float:
     same_length(truth=truth, prediction=prediction)
     code = role_code(role)
     actual, predicted = truth == code, prediction == code
-    marked = actual.sum() + predicted.sum()  # 2 TP + FP + FN
-    return float(2 * (actual & predicted).sum() / marked) if marked else float("nan")
+    total = actual.sum() + predicted.sum()  # 2 TP + FP + FN
+    return float(2 * (actual & predicted).sum() / total) if total else float("nan")
 
 
 def unchanged(
-    before: Codes,
-    after: Codes,
-    role: str,
-    truth: Codes | None = None,
+    before: ClassCodes,
+    after: ClassCodes,
+    role: str | Role,
+    truth: ClassCodes | None = None,
     among: Literal["predicted", "true_positives"] = "predicted",
 ) -> float:
-    """U: the share of utterances predicted as `role` that still are after the release, in [0, 1].
+    """U: the share of utterances predicted as `role` before and after release, in [0, 1].
 
-    U = Σ 1[ŷ(x') = c] · 1[ŷ(x) = c] / Σ 1[ŷ(x) = c], Feng 2021 equation 4, with `before` = ŷ(x) and
-    `after` = ŷ(x'), each (n,). As printed it also rewards repeating the risk model's errors;
-    `among="true_positives"` asks for `truth` = c in both sums as well, which is what the paper's
-    text says. NaN where no row counts.
+    U = Σ 1[ŷ(x') = c] · 1[ŷ(x) = c] / Σ 1[ŷ(x) = c], Feng and Narayanan (2021) equation 4, with
+    `before` = ŷ(x) and `after` = ŷ(x'), each (n,). The printed equation also rewards repeated
+    errors of the risk model; `among="true_positives"` restricts both sums to `truth` = c, as in the
+    paper's text. NaN if no row counts.
 
-    >>> before, after, truth = np.array([1, 1, 1, 0]), np.array([1, 1, 0, 1]), np.array([1, 2, 1, 0])
+    >>> before, after = np.array([1, 1, 1, 0]), np.array([1, 1, 0, 1])
+    >>> truth = np.array([1, 2, 1, 0])
     >>> round(unchanged(before, after, "required"), 3)
     0.667
     >>> unchanged(before, after, "required", truth, among="true_positives")
@@ -71,13 +72,12 @@ def unchanged(
     return float(np.mean(after[counted] == code)) if counted.any() else float("nan")
 
 
-def uar(truth: Codes, prediction: Codes) -> float:
-    """The unweighted average recall over the classes that `truth` holds, in [0, 1]; chance is 1 /
-    classes.
+def uar(truth: ClassCodes, prediction: ClassCodes) -> float:
+    """The unweighted average recall over the classes in `truth`, in [0, 1]; chance is 1 / classes.
 
-    Jaiswal 2020, section 5. Any class codes, each (n,); no class counts more for being frequent.
-    NaN where `truth` has fewer than two classes. On the rows of the required role with intensities
-    as classes, this is `detail` for a corpus that labels intensity.
+    Jaiswal and Mower Provost (2020), section 5. Any class codes, each (n,); all classes have the
+    same weight. NaN if `truth` has fewer than two classes. On the rows of the required role with
+    intensities as classes, this is `detail` for a corpus that labels intensity.
 
     >>> uar(np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1])) == (2 / 3 + 1) / 2
     True
@@ -96,34 +96,36 @@ def uar(truth: Codes, prediction: Codes) -> float:
     return float(np.mean(hits[present] / rows[present]))
 
 
-def uar_by_gender(truth: Codes, prediction: Codes, gender: Codes) -> dict[int, float]:
-    """The UAR among each gender's rows, U(F) at 0 and U(M) at 1 (Jaiswal 2020, table 1); each in
-    [0, 1].
+def uar_by_gender(
+    truth: ClassCodes, prediction: ClassCodes, gender: ClassCodes
+) -> dict[int, float]:
+    """The UAR among each gender's rows, U(F) at 0 and U(M) at 1 (Jaiswal and Mower Provost 2020,
+    table 1); each in [0, 1].
 
-    All (n,); `gender` in the order of `sordino.define.GENDERS`, rows of unknown gender (-1) count
-    for neither. Each is over the classes that the gender's own rows hold (see `uar`), so a gender
-    that lacks one has another chance level.
+    All (n,); `gender` in the order of `sordino.define.GENDERS`, without rows of unknown gender
+    (-1). Each UAR is over the classes in that gender's rows (see `uar`), so a gender that lacks a
+    class has another chance level.
 
     >>> uar_by_gender(np.array([0, 1, 0, 1]), np.array([0, 1, 0, 0]), np.array([0, 0, 1, 1]))
     {0: 1.0, 1: 0.5}
     """
     same_length(truth=truth, prediction=prediction, gender=gender)
-    other = sorted({*gender.tolist()} - {-1, 0, 1})
-    if other:
+    unknown = sorted({*gender.tolist()} - {-1, 0, 1})
+    if unknown:
         raise SordinoError(
-            f"gender {other[0]} came, expected 0, 1, or -1 for unknown: code it as GENDERS are"
+            f"gender {unknown[0]} came, expected 0, 1, or -1 for unknown: code it as GENDERS are"
         )
     return {
         code: uar(truth[gender == code], prediction[gender == code]) for code in range(len(GENDERS))
     }
 
 
-def uar_difference(truth: Codes, prediction: Codes, gender: Codes) -> float:
-    """U(M) - U(F), in [-1, 1]: how much better a model serves men; 0 if it serves both alike.
+def uar_difference(truth: ClassCodes, prediction: ClassCodes, gender: ClassCodes) -> float:
+    """U(M) - U(F), in [-1, 1]: above 0 if a model is better for men, 0 if it is equally good.
 
-    Jaiswal 2020, question 5, asks whether a release makes it larger either way. All (n,), see
-    `uar_by_gender`. With its sign it has no kink at 0: its interval wants `bounds=(-1, 1)`. NaN
-    where either gender has fewer than two classes.
+    Jaiswal and Mower Provost (2020), question 5: does a release increase the difference? All (n,),
+    see `uar_by_gender`. The sign avoids a kink at 0: intervals need `bounds=(-1, 1)`. NaN if either
+    gender has fewer than two classes.
 
     >>> uar_difference(np.array([0, 1, 0, 1]), np.array([0, 1, 0, 0]), np.array([0, 0, 1, 1]))
     -0.5
@@ -133,13 +135,13 @@ def uar_difference(truth: Codes, prediction: Codes, gender: Codes) -> float:
 
 
 def detail_r2(original: NDArray[np.floating[Any]], predicted: NDArray[np.floating[Any]]) -> float:
-    """R² of the original vectors from the released ones, all dimensions together, in (-inf, 1];
-    chance is 0.
+    """R² of the original vectors from the released ones, over all dimensions, in (-inf, 1]; chance
+    is 0.
 
-    R² = 1 - Σ‖x - x̂‖² / Σ‖x - x̄‖², with `predicted` = x̂ what a regression fitted on *other*
-    speakers makes of the released features; both (n, d). Give the rows of the required role only:
-    what survives inside it is `detail`. Below 0 when x̂ is worse than the mean of these rows; NaN
-    where all rows are the same. Its interval wants `bounds=(-inf, 1)`.
+    R² = 1 - Σ‖x - x̂‖² / Σ‖x - x̄‖², with `predicted` = x̂ from a regression on released features
+    that was fitted on *other* speakers; both (n, d). Rows of the required role give `detail`. Below
+    0 if x̂ is worse than the mean of these rows; NaN if all rows are equal. Intervals need
+    `bounds=(-inf, 1)`.
 
     >>> detail_r2(np.array([[0.0, 1.0], [2.0, 1.0]]), np.array([[0.0, 1.0], [1.0, 1.0]]))
     0.5
@@ -155,16 +157,17 @@ def detail_r2(original: NDArray[np.floating[Any]], predicted: NDArray[np.floatin
     return 1 - float(np.sum((original - predicted) ** 2)) / total if total > 0 else float("nan")
 
 
-def role_code(role: str) -> int:
-    """The code of a role. Raises `SordinoError` for a name that is none.
+def role_code(role: str | Role) -> int:
+    """The code of a role. Raises `SordinoError` for an unknown name.
 
     >>> role_code("sensitive")
     2
     """
-    for code, known in enumerate(ROLES):
-        if role == known:
-            return code
-    raise SordinoError(f"role {role!r} came, expected one of {', '.join(ROLES)}: correct the name")
+    if str(role) not in ROLES:
+        raise SordinoError(
+            f"role {role!r} came, expected one of {', '.join(ROLES)}: correct the name"
+        )
+    return ROLES.index(str(role))
 
 
 def same_length(**columns: NDArray[Any]) -> None:

@@ -1,7 +1,7 @@
-"""Networks and their training; nothing here knows of corpora or files."""
+"""Networks and their training, independent of corpora and files."""
 
 from sordino.nn.autoencoder import GatedAutoencoder, ReplacementAutoencoder
-from sordino.nn.fit import Fitted, Job, Settings, run
+from sordino.nn.fit import Job, Settings, TrainedNetwork, run
 from sordino.nn.fit_multimodal import FittedMultimodal, Training
 from sordino.nn.multimodal import Multimodal, Outputs, Shape, apply
 from sordino.nn.reversal import reverse
@@ -10,7 +10,6 @@ from sordino.nn.sequences import Sequences, bucketed
 from sordino.nn.stack import fit_stacks
 
 __all__ = [
-    "Fitted",
     "FittedMultimodal",
     "GatedAutoencoder",
     "Job",
@@ -21,6 +20,7 @@ __all__ = [
     "Sequences",
     "Settings",
     "Shape",
+    "TrainedNetwork",
     "Training",
     "apply",
     "bucketed",

@@ -1,4 +1,4 @@
-"""Whether an adversary's head still learns: one that does not makes every embedding look private."""
+"""Diagnostics of adversarial heads: a head that does not learn makes any embedding look private."""
 
 from __future__ import annotations
 
@@ -9,69 +9,69 @@ from torch import Tensor
 
 from sordino.nn.labels import class_weights, recall, weighted_loss
 
-MARGIN = 0.1
-"""How far a fresh probe may be ahead of a head: a share of the way from chance to 1 (0.05 of UAR
-for two classes).
+PROBE_MARGIN = 0.1
+"""The largest lead of a fresh probe over a head, as a share of the range from chance to 1 (0.05 of
+UAR for two classes).
 """
 
 
 @dataclass(frozen=True)
-class Health:
-    """One head of an attribute.
+class HeadDiagnostics:
+    """The UAR of one head of an attribute.
 
-    - `train`, `validation`: its UAR after each epoch, NaN where the rows have not two classes of
-      known code.
-    - `kept`: its UAR on all training rows, as the kept epoch has it.
-    - `probe`: the UAR of a fresh linear probe on the training rows, as the kept epoch embeds them.
+    - `train`, `validation`: after each epoch, NaN for rows with fewer than two known classes.
+    - `final`: on all training rows, at the best epoch.
+    - `probe`: of a fresh linear probe on the embeddings of the training rows at the best epoch.
     """
 
     train: tuple[float, ...]
     validation: tuple[float, ...]
-    kept: float
+    final: float
     probe: float
 
     def warning(self, name: str, rows: Tensor) -> str | None:
-        """Why what the head cannot tell is not private, or None where it keeps up with the probe.
+        """Why a low UAR of this head is no sign of privacy, None where the head is as good as the
+        probe.
 
-        It does not where the probe is ahead by more than `MARGIN` of the way from chance to 1 and
-        by more than twice the largest standard error of a UAR, (Σ 1 / 4 n_c)^½ / C. `rows` are the
-        n_c training rows of each class.
+        A warning is due if the probe leads by more than `PROBE_MARGIN` of the range from chance to
+        1 and by more than twice the largest standard error of a UAR, (Σ 1 / 4 n_c)^½ / C. `rows`
+        are the numbers n_c of training rows of each class.
         """
-        known = rows[rows > 0].double()
-        chance, error = 1 / len(known), float((1 / (4 * known)).sum().sqrt()) / len(known)
-        if self.probe - self.kept <= max(MARGIN * (1 - chance), 2 * error):
+        counts = rows[rows > 0].double()
+        chance, error = 1 / len(counts), float((1 / (4 * counts)).sum().sqrt()) / len(counts)
+        if self.probe - self.final <= max(PROBE_MARGIN * (1 - chance), 2 * error):
             return None
         return (
-            f"the head of {name} has UAR {self.kept:.2f} on its training rows, a fresh linear "
-            f"probe {self.probe:.2f} "
-            f"(chance {chance:.2f}): the head stopped learning or never began, so its leakage is "
-            "no sign of privacy"
+            f"the head of {name} has UAR {self.final:.2f} on its training rows, a fresh linear "
+            f"probe {self.probe:.2f} (chance {chance:.2f}): the head stopped learning or never "
+            "began, so its leakage is no sign of privacy"
         )
 
 
 def probe(embedding: Tensor, codes: Tensor, classes: int, seed: int) -> float:
-    """The UAR of a linear probe fitted on one random half of the rows and read on the other, and
-    the other way round.
+    """The UAR of a linear probe with two-fold cross-validation on random halves of the rows.
 
-    Logistic regression on z-scores, classes weighted alike. `embedding` `(n, k)` without gradient;
-    `codes` `(n,)`, rows of -1 are left out.
+    Logistic regression on z-scores with balanced class weights. `embedding` `(n, k)` has no
+    gradient. `codes` `(n,)`; rows with -1 are left out.
     """
-    known = (codes >= 0).nonzero().flatten()
-    order = known[torch.randperm(len(known), generator=torch.Generator().manual_seed(seed))]
+    rows = (codes >= 0).nonzero().flatten()
+    order = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))]
     halves = order.tensor_split(2)
     logits = torch.zeros(len(codes), classes)
-    for own, other in (halves, halves[::-1]):
+    for fit_rows, score_rows in (halves, halves[::-1]):
         mean, spread = (
-            embedding[own].mean(dim=0),
-            embedding[own].std(dim=0, correction=0).clamp(min=1e-6),
+            embedding[fit_rows].mean(dim=0),
+            embedding[fit_rows].std(dim=0, correction=0).clamp(min=1e-6),
         )
-        weight = _logistic((embedding[own] - mean) / spread, codes[own], classes)
-        logits[other] = torch.addmm(weight[-1], (embedding[other] - mean) / spread, weight[:-1])
+        weight = _logistic((embedding[fit_rows] - mean) / spread, codes[fit_rows], classes)
+        logits[score_rows] = torch.addmm(
+            weight[-1], (embedding[score_rows] - mean) / spread, weight[:-1]
+        )
     return recall(logits, codes)
 
 
 def _logistic(x: Tensor, codes: Tensor, classes: int, penalty: float = 1e-3) -> Tensor:
-    """Weights of a logistic regression, `(k + 1, classes)`, the last row for the constant."""
+    """Weights of a logistic regression, `(k + 1, classes)`; the last row is the intercept."""
     weight = torch.zeros(x.shape[1] + 1, classes, requires_grad=True)
     balance = class_weights(codes, classes)
     optimizer = torch.optim.LBFGS([weight], max_iter=50, line_search_fn="strong_wolfe")

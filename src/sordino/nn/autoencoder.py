@@ -1,4 +1,4 @@
-"""Autoencoders that turn sensitive speech features into neutral ones (Feng 2021, section IV and
+"""Autoencoders that replace sensitive speech features by neutral ones (Feng 2021, section IV and
 Fig. 2).
 """
 
@@ -20,8 +20,8 @@ class ReplacementAutoencoder(nn.Module):
     """The paper's transform: encoder `8a, 2a, a` with SELU, mirrored decoder with a linear output
     layer.
 
-    The gender classifier that gradient reversal trains against (one hidden layer `2a`; the paper
-    gives no size) sits on the embedding.
+    The gender classifier behind gradient reversal reads the embedding. It has one hidden layer
+    `2a`, since the paper states no size.
 
     Shape: `(n, inputs)` to `(n, inputs)`.
     """
@@ -52,12 +52,11 @@ class ReplacementAutoencoder(nn.Module):
 
 
 class GatedAutoencoder(ReplacementAutoencoder):
-    """An autoencoder that lets an utterance pass where it may: `g·x + (1 − g)·decoder(z)`, one gate
-    an utterance.
+    """An autoencoder with one gate per utterance: `g·x + (1 − g)·decoder(z)`.
 
-    The encoder sees `(x - centre) / scale`, with one scale for all dimensions: whitened inputs
-    would raise the noise of small principal components to the height of large ones. In training it
-    sees them with noise of standard deviation `noise`.
+    The encoder receives `(x - centre) / scale`, with one scale for all dimensions: whitening would
+    raise the noise of small principal components to the level of large ones. In training its input
+    has noise of standard deviation `noise`.
 
     Shape: `(n, inputs)` to `(n, inputs)`.
     """
@@ -91,7 +90,7 @@ class GatedAutoencoder(ReplacementAutoencoder):
         return out
 
 
-class Reversed(nn.Module):
+class ReversalTraining(nn.Module):
     """An autoencoder in training: `(x, strength)` to its output and the gender logits behind
     gradient reversal.
     """
@@ -105,9 +104,9 @@ class Reversed(nn.Module):
         return self.autoencoder.decoder(z), self.autoencoder.gender(reverse(z, strength))
 
 
-class Judged(nn.Module):
-    """A gated autoencoder in training: its output, the gender logits, and what a frozen risk model
-    makes of the output.
+class RetainingTraining(nn.Module):
+    """A gated autoencoder in training: its output, the gender logits, and the role logits of a
+    frozen risk model on the output.
 
     Shape: `x` `(n, inputs)`, `strength` `(n, 1)` to `(n, inputs)`, `(n, 2)`, `(n, 3)`.
     """
@@ -117,9 +116,9 @@ class Judged(nn.Module):
         self.autoencoder = autoencoder
         self.surrogate = surrogate.requires_grad_(False)
 
-    def train(self, mode: bool = True) -> Judged:
+    def train(self, mode: bool = True) -> RetainingTraining:
         super().train(mode)
-        self.surrogate.eval()  # a judge without dropout
+        self.surrogate.eval()  # no dropout in the risk model
         return self
 
     def forward(self, x: Tensor, strength: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -130,10 +129,10 @@ class Judged(nn.Module):
 
 @dataclass(frozen=True)
 class ReplacementLoss:
-    """Feng 2021, eq. 3, read as intended: `(1 − alpha)·MSE + alpha·cross-entropy of the gender`, of
-    each row `(n,)`.
+    """Feng 2021, eq. 3, as intended: `(1 − alpha)·MSE + alpha·cross-entropy of the gender` of each
+    row, `(n,)`.
 
-    The classifier minimises its cross-entropy; through the reversal (`strength`, the paper's
+    The classifier minimises its cross-entropy. Through the reversal (`strength`, the paper's
     lambda) the encoder receives `−alpha·lambda` times that gradient.
     """
 
@@ -147,10 +146,10 @@ class ReplacementLoss:
 
 @dataclass(frozen=True)
 class RetainingLoss:
-    """As `ReplacementLoss`, with each dimension in units of its own spread, plus the surrogate's
-    cross-entropy.
+    """`ReplacementLoss` with each dimension in units of its standard deviation, plus the
+    surrogate's cross-entropy.
 
-    `batch["wanted"]` is the role that a risk model should see (sensitive counts as neutral),
+    `batch["wanted"]` is the target role of the risk model (neutral for sensitive rows),
     `batch["weight"]` the weight of the row, `batch["spread"]` `(n, inputs)` the standard deviation
     of each dimension.
     """
@@ -161,7 +160,7 @@ class RetainingLoss:
     def __call__(self, network: Callable[..., Any], batch: Mapping[str, Tensor]) -> Tensor:
         out, gender, role = network(batch["x"], batch["strength"])
         error: Tensor = (((out - batch["target"]) / batch["spread"]) ** 2).mean(dim=1)
-        kept = error + self.surrogate * cross_entropy(role, batch["wanted"], reduction="none")
-        return (1 - self.alpha) * kept * batch["weight"] + self.alpha * gender_loss(
+        loss = error + self.surrogate * cross_entropy(role, batch["wanted"], reduction="none")
+        return (1 - self.alpha) * loss * batch["weight"] + self.alpha * gender_loss(
             gender, batch["gender"]
         )

@@ -1,8 +1,8 @@
 """Training one network with early stopping; `sordino.nn.stack` trains many of one shape at once.
 
-What needs several rounds of training (a surrogate first, then the network that it judges) is a
-*plan*: a generator that yields the jobs of a round and is sent their results. `run` carries one
-plan out, `run_rounds` many, round by round.
+Training in several rounds (first a surrogate, then the network that uses it) is a *plan*: a
+generator that yields the jobs of a round and receives their results. `run` executes one plan,
+`run_rounds` many plans, round by round.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from torch import Tensor, nn
 Batch = Mapping[str, Tensor]
 
 Loss = Callable[[Callable[..., Any], Batch], Tensor]
-"""From a network and the named rows of a batch to the loss of each row, shape `(rows,)`."""
+"""A network and the rows of a batch by name to the loss of each row, shape `(rows,)`."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How long and how fast to learn. `patience`: epochs without a better validation loss before
-    stopping.
+    """Settings of a training. `patience` is the number of epochs without a better validation loss
+    before it stops.
     """
 
     epochs: int = 300
@@ -36,12 +36,11 @@ class Settings:
 
 @dataclass(frozen=True)
 class Job:
-    """One network to train; `seed` decides dropout, noise and the order of batches.
+    """One network to train; `seed` determines dropout, noise and the order of batches.
 
-    `train` and `validation` map names to tensors whose first dimension is the rows; `x` is among
-    them. Without `validation` the network is trained for all epochs and the last weights stay.
-    `refresh`, where given, makes the training rows anew for each epoch (0, 1, ...). Nothing here is
-    changed by the training.
+    `train` and `validation` map names, `x` among them, to tensors with rows as their first
+    dimension. Without `validation` the network is trained for all epochs and the last weights stay.
+    `refresh` creates new training rows for each epoch (0, 1, ...). Training does not change a job.
     """
 
     module: nn.Module
@@ -54,11 +53,11 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A trained network in evaluation mode, its best validation loss, and that of every epoch.
+class TrainedNetwork:
+    """A trained network in evaluation mode, its best validation loss and the loss of every epoch.
 
-    The best loss is NaN without validation, and infinite where no epoch had a finite one: the
-    weights are then those of before the training.
+    The best loss is NaN without validation. It is infinite if no epoch had a finite loss; then the
+    weights are those before training.
     """
 
     module: nn.Module
@@ -67,33 +66,33 @@ class Fitted:
 
 
 Result = TypeVar("Result")
-Plan = Generator[Sequence[Job], Sequence[Fitted], Result]
+Plan = Generator[Sequence[Job], Sequence[TrainedNetwork], Result]
 
 
 def run(plan: Plan[Result]) -> Result:
-    """The result of a plan, its jobs trained one after the other on the CPU."""
+    """The result of a plan, with its jobs trained one after the other on the CPU."""
     return run_rounds([plan], lambda jobs: [fit(job) for job in jobs])[0]
 
 
 def run_rounds(
-    plans: Sequence[Plan[Result]], train: Callable[[Sequence[Job]], Sequence[Fitted]]
+    plans: Sequence[Plan[Result]], train: Callable[[Sequence[Job]], Sequence[TrainedNetwork]]
 ) -> list[Result]:
-    """The results of plans whose jobs are trained together, round by round, by `train`."""
+    """The results of plans. `train` trains the jobs of all plans together, round by round."""
     results: dict[int, Result] = {}
-    answers: dict[int, Sequence[Fitted] | None] = dict.fromkeys(range(len(plans)))
+    answers: dict[int, Sequence[TrainedNetwork] | None] = dict.fromkeys(range(len(plans)))
     while answers:
-        asked: dict[int, Sequence[Job]] = {}
-        for place, answer in answers.items():
+        rounds: dict[int, Sequence[Job]] = {}
+        for index, answer in answers.items():
             try:
-                asked[place] = plans[place].send(answer)  # type: ignore[arg-type]  # the first `send` takes None
+                rounds[index] = plans[index].send(answer)  # type: ignore[arg-type]  # the first `send` takes None
             except StopIteration as end:
-                results[place] = end.value
-        fitted = iter(train([job for jobs in asked.values() for job in jobs]))
-        answers = {place: [next(fitted) for _ in jobs] for place, jobs in asked.items()}
-    return [results[place] for place in range(len(plans))]
+                results[index] = end.value
+        fitted = iter(train([job for jobs in rounds.values() for job in jobs]))
+        answers = {index: [next(fitted) for _ in jobs] for index, jobs in rounds.items()}
+    return [results[index] for index in range(len(plans))]
 
 
-def fit(job: Job) -> Fitted:
+def fit(job: Job) -> TrainedNetwork:
     """The network with the weights of its best validation epoch."""
     module, settings = copy.deepcopy(job.module), job.settings
     optimizer = torch.optim.Adam(
@@ -123,14 +122,14 @@ def fit(job: Job) -> Fitted:
             elif epoch - last >= settings.patience:
                 break
     if job.validation is None:
-        return Fitted(module.eval(), math.nan, ())
+        return TrainedNetwork(module.eval(), math.nan, ())
     module.load_state_dict(state)
-    return Fitted(module.eval(), best, tuple(history))
+    return TrainedNetwork(module.eval(), best, tuple(history))
 
 
 def batches(rows: int, size: int, generator: torch.Generator, steps: int = 0) -> Tensor:
-    """Row positions of `(steps, size)` batches: an order of all rows, begun again where they run
-    out.
+    """Row positions of batches, `(steps, size)`: a random order of all rows, repeated where it
+    ends.
     """
     steps = steps or math.ceil(rows / size)
     order = torch.randperm(rows, generator=generator)

@@ -1,5 +1,5 @@
-"""Training an embedding to keep its primary tasks and to forget its attributes (Jaiswal 2020,
-section 4.1).
+"""Training an embedding for its primary tasks and against its attributes (Jaiswal 2020, section
+4.1).
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ import torch
 from torch import Tensor
 
 from sordino.errors import ReleaseError
-from sordino.nn.adversary_diagnostics import Health, probe
+from sordino.nn.adversary_diagnostics import HeadDiagnostics, probe
 from sordino.nn.fit import Batch
-from sordino.nn.labels import Labels, Tasks, read, recall
+from sordino.nn.labels import TaskLabels, Tasks, class_codes, recall
 from sordino.nn.multimodal import Multimodal, Outputs, Shape, apply
 from sordino.nn.sequences import Sequences, bucketed
 
 SCHEDULES = ("constant", "dann", "warm-up")
 WATCHED = 256
-"""About so many training rows tell, after each epoch, whether a head still learns."""
+"""The approximate number of training rows that measure each head after each epoch."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """How to learn; defaults are the paper's.
+    """Settings of a training; defaults are the paper's.
 
-    - `epochs`, `patience`: at most so many; stop after so many without a better validation loss of
-      the primary tasks.
-    - `lambdas`: by attribute, how strongly its gradient is reversed {0.3, 0.5, 0.75, 1}. At 0, and
-      for an attribute that is not named, the head learns from the detached embedding: it measures
-      what is there and changes nothing.
+    - `epochs`, `patience`: the largest number of epochs, and the number of epochs without a better
+      validation loss of the primary tasks before training stops.
+    - `lambdas`: the factor of gradient reversal by attribute {0.3, 0.5, 0.75, 1}. At 0, and for an
+      attribute without a factor, the head is trained on the detached embedding: it measures the
+      attribute and does not change the embedding.
     - `schedule`: `constant`; `dann`, 2 / (1 + e^(-10 p)) - 1 of lambda at share p of the epochs
-      (Ganin & Lempitsky 2015); `warm-up`, in a straight line over the first tenth.
-    - `normalise_adversary`: in every batch, what goes back from each head has lambda times the norm
-      that the gradient of the primary tasks has at the same place, instead of lambda times its own.
+      (Ganin & Lempitsky 2015); `warm-up`, linear over the first tenth.
+    - `normalise_adversary`: in every batch, the reversed gradient of each head has lambda times the
+      norm of the primary tasks' gradient at the same tensor, instead of lambda times its own norm.
     """
 
     epochs: int = 50
@@ -54,7 +54,10 @@ class Training:
                 f"schedule = {self.schedule!r}, expected one of {', '.join(SCHEDULES)}: choose one"
             )
         if min(self.epochs, self.patience, self.batch) < 1 or not 0 < self.learning_rate < math.inf:
-            came = f"epochs {self.epochs}, patience {self.patience}, batch {self.batch}, rate {self.learning_rate}"
+            came = (
+                f"epochs {self.epochs}, patience {self.patience}, batch {self.batch}, rate "
+                f"{self.learning_rate}"
+            )
             raise ReleaseError(f"{came} came, expected all above 0: correct them")
         if not all(0 <= strength < math.inf for strength in self.lambdas.values()):
             raise ReleaseError(
@@ -62,7 +65,7 @@ class Training:
             )
 
     def share(self, epoch: int) -> float:
-        """The share of lambda in force at an epoch (0, 1, ...), in [0, 1].
+        """The factor of lambda at an epoch (0, 1, ...), in [0, 1].
 
         >>> [round(Training(epochs=50, schedule="dann").share(epoch), 2) for epoch in (0, 5, 25)]
         [0.0, 0.46, 0.99]
@@ -76,15 +79,16 @@ class Training:
 class FittedMultimodal:
     """A trained network in evaluation mode, with the weights after `best_epoch` (0, 1, ...).
 
-    - `losses`: the validation loss of the primary tasks after each epoch; none without validation
+    - `losses`: the validation loss of the primary tasks after each epoch; empty without validation
       rows.
-    - `health`: of each head, by attribute; with heads at the streams by both, as in `gender@audio`.
-    - `warnings`: why a figure of this network may not mean what it seems to.
+    - `health`: the diagnostics of each head by attribute, or by attribute and stream
+      (`gender@audio`).
+    - `warnings`: reasons against trusting the leakage of this network.
     """
 
     network: Multimodal
     losses: tuple[float, ...]
-    health: Mapping[str, Health]
+    health: Mapping[str, HeadDiagnostics]
     best_epoch: int
     warnings: tuple[str, ...]
 
@@ -92,20 +96,20 @@ class FittedMultimodal:
 def fit(
     shape: Shape,
     train: Sequences,
-    labels: Labels,
+    labels: TaskLabels,
     validation: Sequences | None,
-    validation_labels: Labels,
+    validation_labels: TaskLabels,
     training: Training | None = None,
     seed: int = 0,
 ) -> FittedMultimodal:
-    """The network of the epoch whose validation loss, summed over primary tasks, was lowest;
-    without validation rows that of the last epoch.
+    """The network of the epoch with the lowest validation loss, summed over primary tasks; without
+    validation rows, the network of the last epoch.
 
-    A row whose class of a task is -1 does not count for that task. Validation rows may lack all
-    labels of an attribute (unseen speakers have no code) and of all primary tasks but one: those
-    that they have stop the training. `seed` decides the first weights, the order of batches and the
-    noise; on one thread the same seed gives the same bytes. Global random state is neither read nor
-    changed.
+    A row with class -1 of a task does not count for that task. Validation rows may lack all labels
+    of an attribute (unseen speakers have no code) and of all primary tasks but one. The available
+    labels stop the training. `seed` determines the initial weights, the order of batches and the
+    noise; on one thread the same seed yields the same bytes. Global random state is neither read
+    nor changed.
 
     Raises `ReleaseError` where streams or labels do not fit the shape, where a task has fewer than
     two classes on the training rows, and where no epoch ends in a finite loss.
@@ -114,11 +118,13 @@ def fit(
     classes = {**shape.primary, **shape.attributes}
     _check(shape, training, *[train] if validation is None else [train, validation])
     tasks = Tasks.of(labels, classes, len(train))
-    held = None if validation is None else _Held.of(validation, validation_labels, shape)
+    stopping = (
+        None if validation is None else _ValidationRows.of(validation, validation_labels, shape)
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Multimodal(shape)
-        curve = _train(_Lesson(network, tasks, training), train, held, seed)
+        curve = _train(_Objective(network, tasks, training), train, stopping, seed)
     if curve.best < 0:
         raise ReleaseError(
             "the training diverged, expected a finite loss: bring the features to one scale"
@@ -128,15 +134,15 @@ def fit(
 
 
 @dataclass(frozen=True)
-class _Held:
-    """The rows that stop the training, and their codes by task."""
+class _ValidationRows:
+    """The rows for early stopping, and their codes by task."""
 
     rows: Sequences
     codes: Mapping[str, Tensor]
 
     @classmethod
-    def of(cls, rows: Sequences, labels: Labels, shape: Shape) -> _Held:
-        codes = read(labels, {**shape.primary, **shape.attributes}, len(rows), "validation")
+    def of(cls, rows: Sequences, labels: TaskLabels, shape: Shape) -> _ValidationRows:
+        codes = class_codes(labels, {**shape.primary, **shape.attributes}, len(rows), "validation")
         if not any((codes[name] >= 0).any() for name in shape.primary):
             wanted = ", ".join(shape.primary)
             raise ReleaseError(
@@ -147,7 +153,7 @@ class _Held:
 
 @dataclass
 class _Curve:
-    """What is known of each epoch, and the weights of the best so far."""
+    """The figures of each epoch, and the weights of the best epoch so far."""
 
     losses: list[float] = field(default_factory=list)
     recalls: list[tuple[dict[str, float], dict[str, float]]] = field(default_factory=list)
@@ -164,27 +170,27 @@ class _Curve:
 
 
 @dataclass(frozen=True)
-class _Lesson:
-    """What a network is taught by a batch."""
+class _Objective:
+    """The loss of a batch: primary tasks and adversarial heads."""
 
     network: Multimodal
     tasks: Tasks
     training: Training
 
     def loss(self, batch: Batch, codes: Mapping[str, Tensor], share: float) -> Tensor:
-        """The primary losses plus that of every head, which the streams receive reversed; `share`
-        is that of lambda.
+        """The primary losses plus the losses of all heads behind gradient reversal; `share` is the
+        factor of lambda.
         """
         embedding, places = self.network.encode(batch)
         primary = {name: head(embedding) for name, head in self.network.primary.items()}
-        kept = torch.stack(
+        primary_loss = torch.stack(
             [self.tasks.loss(name, logits, codes[name]) for name, logits in primary.items()]
         ).sum()
-        lost = [kept]
+        losses = [primary_loss]
         for name in self.network.shape.attributes:
-            strength = self.strengths(name, kept, places, codes[name], share)
-            lost.append(self.adversary(name, places, strength, codes[name]))
-        return torch.stack(lost).sum()
+            strength = self.strengths(name, primary_loss, places, codes[name], share)
+            losses.append(self.adversary(name, places, strength, codes[name]))
+        return torch.stack(losses).sum()
 
     def adversary(
         self, name: str, places: Sequence[Tensor], strength: Sequence[float], codes: Tensor
@@ -194,21 +200,25 @@ class _Lesson:
         return torch.stack([self.tasks.loss(name, guess, codes) for guess in guesses]).sum()
 
     def strengths(
-        self, name: str, kept: Tensor, places: Sequence[Tensor], codes: Tensor, share: float
+        self, name: str, primary_loss: Tensor, places: Sequence[Tensor], codes: Tensor, share: float
     ) -> Sequence[float]:
-        """How strongly an attribute's gradient is reversed at each place."""
+        """The factor of an attribute's gradient reversal at each tensor of `places`."""
         strength = share * self.training.lambdas.get(name, 0.0)
         if not (strength and self.training.normalise_adversary):
             return [strength] * len(places)
-        pulls = torch.autograd.grad(kept, places, retain_graph=True)
-        bare = [place.detach().requires_grad_() for place in places]
+        pulls = torch.autograd.grad(primary_loss, places, retain_graph=True)
+        bare = [tensor.detach().requires_grad_() for tensor in places]
         pushes = torch.autograd.grad(self.adversary(name, bare, [1.0] * len(places), codes), bare)
-        both = zip(pulls, pushes, strict=True)
-        return [strength * float(pull.norm() / push.norm().clamp(min=1e-12)) for pull, push in both]
+        gradients = zip(pulls, pushes, strict=True)
+        return [
+            strength * float(pull.norm() / push.norm().clamp(min=1e-12)) for pull, push in gradients
+        ]
 
 
-def _train(lesson: _Lesson, train: Sequences, held: _Held | None, seed: int) -> _Curve:
-    network, tasks, training = lesson.network, lesson.tasks, lesson.training
+def _train(
+    objective: _Objective, train: Sequences, stopping: _ValidationRows | None, seed: int
+) -> _Curve:
+    network, tasks, training = objective.network, objective.tasks, objective.training
     generator, curve = torch.Generator().manual_seed(seed), _Curve()
     weights = [values for values in network.parameters() if values.requires_grad]
     # the decay and the constant of Keras, which the paper used; those of torch are 0.99 and 1e-8
@@ -218,58 +228,69 @@ def _train(lesson: _Lesson, train: Sequences, held: _Held | None, seed: int) -> 
         for rows in bucketed(train, training.batch, generator):
             optimizer.zero_grad()
             codes = {name: values[rows] for name, values in tasks.codes.items()}
-            torch.autograd.backward(lesson.loss(train.pad(rows), codes, training.share(epoch)))
+            torch.autograd.backward(objective.loss(train.pad(rows), codes, training.share(epoch)))
             optimizer.step()
         network.eval()
-        if held is None:
+        if stopping is None:
             continue
-        seen = apply(network, held.rows)
+        outputs = apply(network, stopping.rows)
         loss = sum(
-            float(tasks.loss(name, logits, held.codes[name]))
-            for name, logits in seen.primary.items()
+            float(tasks.loss(name, logits, stopping.codes[name]))
+            for name, logits in outputs.primary.items()
         )
         curve.note(network, epoch, loss)
         if network.shape.attributes:
-            curve.recalls.append((_own(lesson, train), _recalls(seen, held.codes, network.shape)))
+            curve.recalls.append(
+                (
+                    _training_recalls(objective, train),
+                    _recalls(outputs, stopping.codes, network.shape),
+                )
+            )
         if epoch - curve.best >= training.patience:
             break
-    if held is None and all(bool(values.isfinite().all()) for values in weights):
+    if stopping is None and all(bool(values.isfinite().all()) for values in weights):
         curve.keep(network, training.epochs - 1)
     return curve
 
 
-def _own(lesson: _Lesson, train: Sequences) -> dict[str, float]:
-    """UAR of each head on training rows: on some of them, spread evenly, where there are many."""
+def _training_recalls(objective: _Objective, train: Sequences) -> dict[str, float]:
+    """UAR of each head on training rows, or on about `WATCHED` evenly spaced rows."""
     rows = torch.arange(0, len(train), max(1, len(train) // WATCHED))
-    codes = {name: values[rows] for name, values in lesson.tasks.codes.items()}
-    return _recalls(apply(lesson.network, train.select(rows.numpy())), codes, lesson.network.shape)
+    codes = {name: values[rows] for name, values in objective.tasks.codes.items()}
+    return _recalls(
+        apply(objective.network, train.select(rows.numpy())), codes, objective.network.shape
+    )
 
 
 def _fitted(
     network: Multimodal, tasks: Tasks, outputs: Outputs, curve: _Curve, seed: int
 ) -> FittedMultimodal:
-    health, warnings, own = {}, [], _recalls(outputs, tasks.codes, network.shape)
+    health, warnings, recalls = {}, [], _recalls(outputs, tasks.codes, network.shape)
     for name, classes in network.shape.attributes.items():
-        for place, embedding in zip(network.shape.places, outputs.places, strict=True):
-            title, codes = _title(name, place), tasks.codes[name]
-            train, held = ((tuple(both[of][title] for both in curve.recalls)) for of in (0, 1))
-            health[title] = Health(train, held, own[title], probe(embedding, codes, classes, seed))
+        for position, embedding in zip(network.shape.places, outputs.places, strict=True):
+            title, codes = _title(name, position), tasks.codes[name]
+            train, validation = (
+                (tuple(pair[part][title] for pair in curve.recalls)) for part in (0, 1)
+            )
+            health[title] = HeadDiagnostics(
+                train, validation, recalls[title], probe(embedding, codes, classes, seed)
+            )
             warnings.append(health[title].warning(title, torch.bincount(codes[codes >= 0])))
-    told = tuple(warning for warning in warnings if warning is not None)
-    return FittedMultimodal(network, tuple(curve.losses), health, curve.best, told)
+    messages = tuple(warning for warning in warnings if warning is not None)
+    return FittedMultimodal(network, tuple(curve.losses), health, curve.best, messages)
 
 
 def _recalls(outputs: Outputs, codes: Mapping[str, Tensor], shape: Shape) -> dict[str, float]:
     """UAR of each head, by its name in `FittedMultimodal.health`."""
     return {
-        _title(name, place): recall(logits, codes[name])
+        _title(name, position): recall(logits, codes[name])
         for name, heads in outputs.attributes.items()
-        for place, logits in zip(shape.places, heads, strict=True)
+        for position, logits in zip(shape.places, heads, strict=True)
     }
 
 
-def _title(attribute: str, place: str) -> str:
-    return attribute if place == "joint" else f"{attribute}@{place}"
+def _title(attribute: str, position: str) -> str:
+    return attribute if position == "joint" else f"{attribute}@{position}"
 
 
 def _check(shape: Shape, training: Training, *parts: Sequences) -> None:
@@ -280,8 +301,8 @@ def _check(shape: Shape, training: Training, *parts: Sequences) -> None:
                 "streams"
             )
     if unknown := sorted(set(training.lambdas) - set(shape.attributes)):
-        known = ", ".join(shape.attributes) or "none"
+        names = ", ".join(shape.attributes) or "none"
         raise ReleaseError(
-            f"lambda of {', '.join(unknown)} came, expected attributes of the shape ({known}): "
+            f"lambda of {', '.join(unknown)} came, expected attributes of the shape ({names}): "
             "name them"
         )

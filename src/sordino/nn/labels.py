@@ -1,4 +1,4 @@
-"""Class codes of rows by task: their weights, the loss and the recall of a guess."""
+"""Class codes of rows by task: class weights, loss and recall."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from torch.nn.functional import cross_entropy
 
 from sordino.errors import ReleaseError
 
-Labels = Mapping[str, NDArray[np.integer[Any]]]
-"""Class codes of each row by task, `(n,)`, -1 where the class is not known."""
+TaskLabels = Mapping[str, NDArray[np.integer[Any]]]
+"""Class codes of each row by task, `(n,)`, -1 where the class is unknown."""
 
 
 @dataclass(frozen=True)
@@ -27,18 +27,17 @@ class Tasks:
     weights: Mapping[str, Tensor]
 
     @classmethod
-    def of(cls, labels: Labels, classes: Mapping[str, int], rows: int) -> Tasks:
-        """Raises `ReleaseError` where labels do not fit, or a task has fewer than two classes on
-        these rows.
+    def of(cls, labels: TaskLabels, classes: Mapping[str, int], rows: int) -> Tasks:
+        """The tasks of labels. Raises `ReleaseError` where labels do not fit, or a task has fewer
+        than two classes on these rows.
         """
-        codes = read(labels, classes, rows, "training")
+        codes = class_codes(labels, classes, rows, "training")
         weights = {name: class_weights(codes[name], count) for name, count in classes.items()}
-        for name, found in weights.items():
-            if (there := int((found > 0).sum())) < 2:
+        for name, values in weights.items():
+            if (present := int((values > 0).sum())) < 2:
                 raise ReleaseError(
-                    f"{name} has {there} of its {len(found)} classes on the training rows, "
-                    "expected 2 or more: "
-                    "split anew, or leave the task out"
+                    f"{name} has {present} of its {len(values)} classes on the training rows, "
+                    "expected 2 or more: split anew, or leave the task out"
                 )
         return cls(codes, weights)
 
@@ -47,27 +46,29 @@ class Tasks:
         return weighted_loss(logits, codes, self.weights[name])
 
 
-def read(labels: Labels, classes: Mapping[str, int], rows: int, what: str) -> dict[str, Tensor]:
-    """The codes of each task as `(rows,)` tensors; all -1 for a task that `labels` lacks.
+def class_codes(
+    labels: TaskLabels, classes: Mapping[str, int], rows: int, part: str
+) -> dict[str, Tensor]:
+    """The codes of each task as `(rows,)` tensors; all -1 for a task without labels.
 
-    Raises `ReleaseError` for a task that is none of `classes`, another number of rows, and codes
-    that no class has.
+    `part` names the rows in messages. Raises `ReleaseError` for a task outside `classes`, another
+    number of rows, and codes outside the range of classes.
     """
     if unknown := sorted(set(labels) - set(classes)):
         raise ReleaseError(
-            f"{what} labels of {', '.join(unknown)} came, expected {', '.join(classes)}: name them "
+            f"{part} labels of {', '.join(unknown)} came, expected {', '.join(classes)}: name them "
             "alike"
         )
     codes = {name: torch.full((rows,), -1) for name in classes}
-    for name, given in labels.items():
-        values = np.asarray(given)
+    for name, array in labels.items():
+        values = np.asarray(array)
         if values.shape != (rows,) or not np.issubdtype(values.dtype, np.integer):
-            came = f"{what} labels of {name} are {values.dtype} {values.shape}"
+            came = f"{part} labels of {name} are {values.dtype} {values.shape}"
             raise ReleaseError(
-                f"{came}, expected integers ({rows},): one code a row, -1 where it is not known"
+                f"{came}, expected integers ({rows},): one code a row, -1 where it is unknown"
             )
         if values.min() < -1 or values.max() >= classes[name]:
-            came = f"{what} labels of {name} from {values.min()} to {values.max()}"
+            came = f"{part} labels of {name} from {values.min()} to {values.max()}"
             raise ReleaseError(
                 f"{came}, expected -1 to {classes[name] - 1}: give the shape more classes, or code "
                 "anew"
@@ -77,9 +78,10 @@ def read(labels: Labels, classes: Mapping[str, int], rows: int, what: str) -> di
 
 
 def class_weights(codes: Tensor, classes: int) -> Tensor:
-    """Inverse class frequencies, `(classes,)`: known rows / (classes there · rows of the class).
+    """Inverse class frequencies, `(classes,)`: known rows / (non-empty classes · rows of the
+    class).
 
-    Known rows weigh 1 in the mean; a class without rows weighs 0.
+    The mean weight of known rows is 1; a class without rows has weight 0.
 
     >>> class_weights(torch.tensor([0, 0, 0, 1, -1]), 3)
     tensor([0.6667, 2.0000, 0.0000])
@@ -89,26 +91,26 @@ def class_weights(codes: Tensor, classes: int) -> Tensor:
 
 
 def weighted_loss(logits: Tensor, codes: Tensor, weights: Tensor) -> Tensor:
-    """Weighted cross-entropy, the mean over rows whose class is known; 0 where none is.
+    """Weighted cross-entropy, the mean over rows of known class; 0 without such rows.
 
-    Not divided by the weights in the batch: by that a batch with one class would forget how rare
-    the class is.
+    The sum is not divided by the weights in the batch: otherwise the weight of a class would cancel
+    in a batch of that class alone.
     """
     losses = cross_entropy(logits, codes, weights, ignore_index=-1, reduction="sum")
     return losses / (codes >= 0).sum().clamp(min=1)
 
 
 def recall(logits: Tensor, codes: Tensor) -> float:
-    """Unweighted average recall of the likeliest class over the classes that are there; rows of -1
-    are left out.
+    """Unweighted average recall of the likeliest class over the non-empty classes; rows with -1 are
+    left out.
 
     NaN with fewer than two classes. `sordino.metrics.uar` is the same number for numpy arrays.
 
     >>> recall(torch.tensor([[2.0, 0.0], [2.0, 0.0], [0.0, 2.0]]), torch.tensor([0, 1, 1]))
     0.75
     """
-    known = codes >= 0
-    hits, codes = (logits.argmax(dim=1) == codes)[known].double(), codes[known]
+    mask = codes >= 0
+    hits, codes = (logits.argmax(dim=1) == codes)[mask].double(), codes[mask]
     rows = torch.bincount(codes)
     recalls = torch.bincount(codes, weights=hits)[rows > 0] / rows[rows > 0]
     return float(recalls.mean()) if len(recalls) > 1 else math.nan

@@ -1,5 +1,5 @@
-"""The network of Jaiswal 2020: sound and words to one embedding, and what is to be read or not read
-from it.
+"""The network of Jaiswal 2020: sound and words to one embedding, with heads for primary tasks and
+attributes.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from sordino.nn.sequences import STREAMS, Sequences, by_length, mask
 
 @dataclass(frozen=True)
 class Shape:
-    """The sizes of a network; defaults are the smallest of the paper's grid (section 4.1), its
-    choices beside them.
+    """The sizes of a network. Defaults are the smallest of the paper's grid (section 4.1), shown in
+    braces.
 
-    - `audio`, `text`: dimensions of a step of each stream, None where there is no such stream.
+    - `audio`, `text`: dimensions of a step of each stream, None without that stream.
     - `conv_layers` {3, 4}, `conv_width` {2, 3}, `kernels` {32, 64, 128}: the convolutions over the
       audio.
-    - `conv_stride`: how far each convolution steps; the paper names none. At 2 three layers make 80
-      ms steps of 10 ms frames, and an epoch takes a fourth of the time that it takes at 1; on
-      RAVDESS activation was told as well by either (UAR 0.57, three folds). At most `conv_width`,
-      so no frame is left out.
+    - `conv_stride`: the stride of each convolution, which the paper does not state. At 2, three
+      layers turn 10 ms frames into 80 ms steps, and an epoch takes a quarter of the time at 1. On
+      RAVDESS both predict activation equally well (UAR 0.57, three folds). At most `conv_width`, so
+      that every frame counts.
     - `gru_layers` {2, 3}, `gru_width` {32}: of each stream.
     - `dense_layers` {1, 2}, `dense_width` {32, 64}: hidden layers of each head.
-    - `primary`: classes of each task that the embedding is for; `attributes`: of each that it is to
-      forget.
-    - `adversary_at`: heads of the attributes on the `joint` embedding (the paper's Priv-C) or, one
-      each, on the pooled `streams` before they are joined (Priv-E).
-    - `bottleneck`: None (the paper), or the joint embedding goes through a linear map to that many
-      dimensions, each row of which is then shifted and scaled to mean 0 and variance 1, with no
-      learnt gain that could outgrow noise.
-    - `noise`: standard deviation of Gaussian noise on that embedding in training. Who releases it
-      adds it anew.
+    - `primary`: the number of classes of each primary task; `attributes`: of each attribute to
+      suppress.
+    - `adversary_at`: heads of the attributes on the `joint` embedding (the paper's Priv-C), or one
+      head on each pooled stream before they are joined, `streams` (Priv-E).
+    - `bottleneck`: None (the paper), or the number of dimensions of a linear map of the joint
+      embedding. Each row is then standardised to mean 0 and variance 1, without a trained gain that
+      could outgrow noise.
+    - `noise`: standard deviation of Gaussian noise on that embedding in training. A release adds
+      such noise again.
     """
 
     audio: int | None = 40
@@ -89,15 +89,14 @@ class Shape:
             )
         if self.noise < 0 or (self.noise and self.bottleneck is None):
             raise ReleaseError(
-                f"noise = {self.noise}, expected 0 or more and a bottleneck, whose scale it is "
-                "read on"
+                f"noise = {self.noise}, expected 0 or more and a bottleneck, which sets its scale"
             )
 
     @property
     def streams(self) -> dict[str, int]:
         """Dimensions of a step, by stream, in the order of `STREAMS`."""
-        given = {"audio": self.audio, "text": self.text}
-        return {name: width for name in STREAMS if (width := given[name]) is not None}
+        widths = {"audio": self.audio, "text": self.text}
+        return {name: width for name in STREAMS if (width := widths[name]) is not None}
 
     @property
     def width(self) -> int:
@@ -106,19 +105,19 @@ class Shape:
 
     @property
     def places(self) -> tuple[str, ...]:
-        """Where the heads of an attribute sit."""
+        """The inputs of the heads of an attribute: the streams, or the joint embedding."""
         return tuple(self.streams) if self.adversary_at == "streams" else ("joint",)
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a network makes of n rows.
+    """The outputs of a network for n rows.
 
-    - `embedding`: `(n, width)`, what is let out.
+    - `embedding`: `(n, width)`, the released part.
     - `primary`: logits `(n, classes)` of each primary task.
-    - `places`: what the heads of the attributes see, in the order of `Shape.places`: the embedding,
-      or pooled streams.
-    - `attributes`: logits `(n, classes)` of each attribute's heads, one a place.
+    - `places`: the inputs of the attributes' heads, in the order of `Shape.places`: the embedding,
+      or the pooled streams.
+    - `attributes`: logits `(n, classes)` of each attribute's heads, one for each of `places`.
     """
 
     embedding: Tensor
@@ -127,16 +126,15 @@ class Outputs:
     attributes: dict[str, list[Tensor]]
 
 
-class Stream(nn.Module):
-    """A sequence to one vector: convolutions (audio only), recurrent layers, the mean over its
-    steps.
+class StreamEncoder(nn.Module):
+    """A sequence to one vector: convolutions (audio only), recurrent layers, mean over the steps.
 
-    A convolution sees `conv_width - conv_stride` zeros before the first frame (of width 2: one at
-    stride 1, none at stride 2) and, where the stride asks for them, zeros after the last. So a
-    length T becomes T / stride rounded up, every frame counts, one is enough, and a step depends on
-    its own frames and earlier ones. At first and after each convolution, steps past the end of a
-    row are set to 0 (a bias makes something of padding), and no statistics are taken across rows: a
-    row gives the same vector alone and in a batch.
+    A convolution has `conv_width - conv_stride` zeros before the first frame (for width 2: one at
+    stride 1, none at stride 2) and, where the stride requires them, zeros after the last. So a
+    length T becomes T / stride rounded up, every frame counts, one frame suffices, and a step
+    depends on its own and earlier frames only. Before the first and after each convolution, steps
+    past the end of a row are set to 0, since a bias changes padding. No statistics are taken across
+    rows: a row has the same vector alone and in a batch.
 
     Shape: `(n, longest, inputs)` and `(n,)` to `(n, gru_width)`.
     """
@@ -165,15 +163,15 @@ class Stream(nn.Module):
 
 
 def convolve(module: nn.Conv1d, x: Tensor) -> Tensor:
-    """What `module` makes of `x` with steps before features, `(n, steps, inputs)` to `(n, steps',
-    kernels)`.
+    """The output of `module` for `x` with steps before features, `(n, steps, inputs)` to `(n,
+    steps', kernels)`.
 
-    The steps that a kernel sees are laid side by side, and one matrix product does the rest: on a
-    CPU that takes half of the time, there and back, for the narrow kernels and few channels here.
+    The steps of each kernel window are concatenated and multiplied by one matrix. On a CPU this
+    halves the time of both passes for narrow kernels and few channels.
     """
     width, stride = module.kernel_size[0], module.stride[0]
     last = x.shape[1] - width + 1
-    windows = torch.cat([x[:, place : place + last : stride] for place in range(width)], dim=2)
+    windows = torch.cat([x[:, offset : offset + last : stride] for offset in range(width)], dim=2)
     return linear(windows, module.weight.transpose(1, 2).flatten(1), module.bias)
 
 
@@ -181,8 +179,8 @@ class Multimodal(nn.Module):
     """Streams to an embedding (Jaiswal 2020, Fig. 1), a head for each primary task and for each
     attribute.
 
-    Which weights a network begins with does not depend on its attributes: those of their heads are
-    drawn last.
+    The initial weights of the other parts do not depend on the attributes, since the weights of
+    their heads are drawn last.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -191,7 +189,7 @@ class Multimodal(nn.Module):
         convolutions = {"audio": shape.conv_layers, "text": 0}
         self.streams = nn.ModuleDict(
             {
-                name: Stream(inputs, shape, convolutions[name])
+                name: StreamEncoder(inputs, shape, convolutions[name])
                 for name, inputs in shape.streams.items()
             }
         )
@@ -211,7 +209,7 @@ class Multimodal(nn.Module):
         )
 
     def forward(self, batch: Batch, strength: Mapping[str, float] | None = None) -> Outputs:
-        """All that is made of a batch; `strength` is the reversal of each attribute, as in `guess`."""
+        """The outputs for a batch; `strength` is the reversal of each attribute, as in `guess`."""
         embedding, places = self.encode(batch)
         strength = strength or {}
         return Outputs(
@@ -225,11 +223,11 @@ class Multimodal(nn.Module):
         )
 
     def embed(self, batch: Batch) -> Tensor:
-        """What a release lets out, `(n, width)`; in training, with noise."""
+        """The embedding that a release outputs, `(n, width)`; in training, with noise."""
         return self.encode(batch)[0]
 
     def encode(self, batch: Batch) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """The embedding, and what the heads of the attributes see: it again, or the pooled streams."""
+        """The embedding, and the inputs of the attributes' heads: itself or the pooled streams."""
         pooled = tuple(
             stream(batch[name], batch[f"{name}_length"]) for name, stream in self.streams.items()
         )
@@ -241,39 +239,44 @@ class Multimodal(nn.Module):
         return embedding, pooled if self.shape.adversary_at == "streams" else (embedding,)
 
     def guess(self, name: str, places: Sequence[Tensor], strength: Sequence[float]) -> list[Tensor]:
-        """Logits of an attribute's heads at `places`, whose gradients go back times minus the
-        `strength` of each.
+        """Logits of an attribute's heads at `places`; their gradients are multiplied by minus
+        `strength`.
 
-        At strength 0 nothing goes back: the head learns from the detached embedding and changes
-        nothing.
+        At strength 0 no gradient is returned: the head is trained on the detached embedding.
         """
         heads: Any = self.attributes[name]
         return [
-            head(reverse(place, factor) if factor else place.detach())
-            for head, place, factor in zip(heads, places, strength, strict=True)
+            head(reverse(tensor, factor) if factor else tensor.detach())
+            for head, tensor, factor in zip(heads, places, strength, strict=True)
         ]
 
 
 def apply(network: Multimodal, rows: Sequences, batch: int = 128) -> Outputs:
-    """What a network makes of all rows, in their order, without noise and without gradients."""
+    """The outputs of a network for all rows, in their order, without noise and gradients."""
     training = network.training
     network.eval()
     order = by_length(rows, batch)
     with torch.no_grad():
-        made = [network(rows.pad(chosen)) for chosen in order]
+        outputs = [network(rows.pad(chosen)) for chosen in order]
     network.train(training)
     back = torch.cat(order).argsort()
 
-    def together(parts: Iterable[Tensor]) -> Tensor:
+    def in_row_order(parts: Iterable[Tensor]) -> Tensor:
         return torch.cat(list(parts))[back]
 
     heads = {name: range(len(network.shape.places)) for name in network.shape.attributes}
     return Outputs(
-        together(one.embedding for one in made),
-        {name: together(one.primary[name] for one in made) for name in network.shape.primary},
-        tuple(together(one.places[at] for one in made) for at in range(len(network.shape.places))),
+        in_row_order(output.embedding for output in outputs),
         {
-            name: [together(one.attributes[name][at] for one in made) for at in places]
+            name: in_row_order(output.primary[name] for output in outputs)
+            for name in network.shape.primary
+        },
+        tuple(
+            in_row_order(output.places[at] for output in outputs)
+            for at in range(len(network.shape.places))
+        ),
+        {
+            name: [in_row_order(output.attributes[name][at] for output in outputs) for at in places]
             for name, places in heads.items()
         },
     )

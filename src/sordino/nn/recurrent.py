@@ -1,11 +1,11 @@
-"""Gated recurrent units over padded sequences, trained over twice as fast on one thread as by
-automatic derivatives.
+"""Gated recurrent units over padded sequences with analytic derivatives, trained over twice as fast
+on one thread as by automatic differentiation.
 
-A step of these small networks is too little work for a core: automatic derivatives spend their time
-on starting some thirty tiny operations a step. Worked out by hand, eight are left, and all that
-does not depend on the step before is done for the whole sequence at once. Packed sequences, which
-would spare the padding, are slower than padded ones, twice as slow for long ones:
-`benchmarks/sequences.py` prints all ways side by side.
+A step of these small networks is little work for a core: automatic differentiation spends its time
+on the start of about thirty small operations a step. The analytic form has eight, and computes all
+terms that do not depend on the step before for the whole sequence at once. Packed sequences, which
+avoid the padding, are slower, for long sequences by a factor of two: `benchmarks/sequences.py`
+compares all variants.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from torch.nn.functional import linear
 
 
 def gru(module: nn.GRU, x: Tensor) -> Tensor:
-    """The hidden states of the last layer, as `module(x)[0]`, from a zero state; the same
-    derivatives, sooner.
+    """The hidden states of the last layer, as `module(x)[0]` from a zero state, with the same
+    derivatives.
 
     Shape: `(steps, n, inputs)` to `(steps, n, hidden)`. One direction, no dropout, with biases. A
-    state depends on earlier steps only, so what a padded row holds after its end changes nothing
-    before it. Without gradients `module` itself is run, which is as fast then and can be exported.
+    state depends on earlier steps only, so padding after the end of a row changes no earlier state.
+    Without gradients `module` itself runs, which is equally fast and can be exported.
     """
     if not torch.is_grad_enabled():
         out: Tensor = module(x)[0]
@@ -36,11 +36,10 @@ def gru(module: nn.GRU, x: Tensor) -> Tensor:
 
 
 class _Layer(torch.autograd.Function):
-    """One layer, from what the inputs add to its gates: `(steps, n, 3 hidden)` to `(steps, n,
-    hidden)`.
+    """One layer, from the input terms of its gates: `(steps, n, 3 hidden)` to `(steps, n, hidden)`.
 
-    With a = W_in x + b_in (given) and g = W h + b, each in three parts r, z, c, as `torch.nn.GRU`
-    defines it:
+    With a = W_in x + b_in (the argument) and g = W h + b, each in three parts r, z, c, as in
+    `torch.nn.GRU`:
 
         r = σ(a_r + g_r)    z = σ(a_z + g_z)    c = tanh(a_c + r g_c)    h' = (1 - z) c + z h
 
@@ -51,8 +50,9 @@ class _Layer(torch.autograd.Function):
         dL/dg_z = dL/da_z = D (h - c) z (1 - z)
         dL/dh   = D z + dL/dg W
 
-    Every dL/dg is D times a factor that the way there knows, so the way back needs one product, one
-    multiply-add and one matrix product a step; weights get theirs from all steps together.
+    Every dL/dg is D times a factor from the forward pass. So the backward pass has one product, one
+    multiply-add and one matrix product a step; the gradients of the weights follow from all steps
+    together.
     """
 
     @staticmethod
@@ -66,9 +66,9 @@ class _Layer(torch.autograd.Function):
         h, c, a_c = states.unbind(), candidates.unbind(), a[:, :, 2 * width :].unbind()
         g, rz = gates.unbind(), gates[:, :, : 2 * width].unbind()
         r, z, g_c = (part.unbind() for part in torch.split(gates, width, dim=2))
-        turned = weight.t().contiguous()
+        transposed = weight.t().contiguous()
         for t in range(steps):
-            g[t].addmm_(h[t], turned)
+            g[t].addmm_(h[t], transposed)
             rz[t].sigmoid_()
             torch.addcmul(a_c[t], r[t], g_c[t], out=c[t]).tanh_()
             torch.lerp(c[t], h[t], z[t], out=h[t + 1])
@@ -87,12 +87,12 @@ class _Layer(torch.autograd.Function):
         )
         flat = dg.view(steps, n, 3 * width)
         dh = grad.clone(memory_format=torch.contiguous_format)
-        factors, products, known, keeps = dg.unbind(), flat.unbind(), dh.unbind(), z.unbind()
+        factors, products, gradients, keeps = dg.unbind(), flat.unbind(), dh.unbind(), z.unbind()
         columns = dh.unsqueeze(2).unbind()  # (n, 1, width) a step
         for t in range(steps - 1, -1, -1):
             factors[t].mul_(columns[t])  # now dL/dg
             if t:
-                known[t - 1].addcmul_(known[t], keeps[t]).addmm_(products[t], weight)
+                gradients[t - 1].addcmul_(gradients[t], keeps[t]).addmm_(products[t], weight)
         da = torch.cat([flat[:, :, : 2 * width], dh * through_c], dim=2)
         rows = flat.view(steps * n, 3 * width)
         return da, rows.t() @ states[:-1].reshape(steps * n, width), rows.sum(dim=0)

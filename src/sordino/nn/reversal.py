@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def reverse(x: Tensor, strength: float | Tensor = 1.0) -> Tensor:
-    """`x` itself; on the way back its gradient is multiplied by `-strength`.
+    """`x` itself; its gradient is multiplied by `-strength`.
 
     Derivation: `x.detach()` carries the value and no gradient; `x - x.detach()` is zero and carries
     the gradient.
@@ -17,5 +17,5 @@ def reverse(x: Tensor, strength: float | Tensor = 1.0) -> Tensor:
     >>> x.grad
     tensor([-1.5000])
     """
-    held = x.detach()
-    return held - strength * (x - held)
+    value = x.detach()
+    return value - strength * (x - value)

@@ -1,5 +1,5 @@
-"""The risk model: who has public data and predicts role and gender (Feng 2021, section IV-A and
-Fig. 1).
+"""The risk model: an attacker, trained on public data, that predicts role and gender (Feng 2021,
+section IV-A and Fig. 1).
 """
 
 from __future__ import annotations
@@ -10,17 +10,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-UNKNOWN = -1
-"""Label of an utterance whose gender is not known; it does not count in the gender loss."""
+UNKNOWN_GENDER = -1
+"""Label of an utterance of unknown gender, which does not count in the gender loss."""
 
 
 class RiskModel(nn.Module):
     """Predicts the role of an utterance's emotion and its speaker's gender.
 
-    Shared trunk of two dense layers (`size`, `size / 2`; ReLU, dropout), then one dense layer a
-    head: each path has three.
+    A shared trunk of two dense layers (`size`, `size / 2`; ReLU, dropout), then one dense layer for
+    each head, three layers in all.
 
-    Shape: `(n, inputs)` to `(n, 3)` and `(n, 2)`, logits in the order of `sordino.define.ROLES` and
+    Shape: `(n, inputs)` to `(n, 3)` and `(n, 2)`, logits in the order of `sordino.define.Role` and
     `GENDERS`.
     """
 
@@ -45,10 +45,10 @@ class RiskModel(nn.Module):
 def risk_loss(
     model: Callable[[Tensor], tuple[Tensor, Tensor]], batch: Mapping[str, Tensor]
 ) -> Tensor:
-    """Cross-entropy of the role plus cross-entropy of the gender, weight 1 each, of each row:
-    `(n,)`.
+    """Cross-entropy of the role plus cross-entropy of the gender for each row, `(n,)`.
 
-    `batch`: `x` `(n, inputs)`, `role` `(n,)`, `gender` `(n,)` with `UNKNOWN` where it is not known.
+    `batch`: `x` `(n, inputs)`, `role` `(n,)`, `gender` `(n,)` with `UNKNOWN_GENDER` where it is
+    unknown.
     """
     role, gender = model(batch["x"])
     return cross_entropy(role, batch["role"], reduction="none") + gender_loss(
@@ -57,12 +57,12 @@ def risk_loss(
 
 
 def gender_loss(logits: Tensor, gender: Tensor) -> Tensor:
-    """Cross-entropy of each row's gender, `(n,)`; 0 where it is `UNKNOWN`."""
-    return cross_entropy(logits, gender.clamp(min=0), reduction="none") * (gender != UNKNOWN)
+    """Cross-entropy of each row's gender, `(n,)`; 0 where it is `UNKNOWN_GENDER`."""
+    return cross_entropy(logits, gender.clamp(min=0), reduction="none") * (gender != UNKNOWN_GENDER)
 
 
 def probabilities(model: RiskModel, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Posteriors of the roles `(n, 3)` and of the genders `(n, 2)`."""
+    """Posteriors of the roles, `(n, 3)`, and of the genders, `(n, 2)`."""
     model.eval()
     with torch.no_grad():
         role, gender = model(x)

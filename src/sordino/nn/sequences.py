@@ -16,7 +16,7 @@ from sordino.errors import FeatureError
 from sordino.nn.fit import Batch
 
 STREAMS = ("audio", "text")
-"""What an utterance may be a sequence of, in the order in which embeddings are joined."""
+"""The streams of an utterance, in the order in which embeddings are joined."""
 
 Positions = Sequence[int] | NDArray[np.integer[Any]] | Tensor
 
@@ -25,9 +25,9 @@ Positions = Sequence[int] | NDArray[np.integer[Any]] | Tensor
 class Sequences:
     """Rows of one stream or two: `{"audio": frames of each row, "text": vectors of its words}`.
 
-    Each row of each stream is a `(steps, width)` float32 tensor with one step or more, its width
-    that of the stream. All is shared with what `select` and `only` return, and written to by
-    nobody.
+    Each row of each stream is a `(steps, width)` float32 tensor with one or more steps and the
+    width of the stream. The results of `select` and `only` share these tensors; no code writes to
+    them.
 
     >>> rows = Sequences.of(audio=[np.ones((5, 40)), np.ones((2, 40))])
     >>> batch = rows.pad([1, 0])
@@ -56,11 +56,11 @@ class Sequences:
 
     @classmethod
     def of(cls, **streams: Iterable[NDArray[np.floating[Any]] | Tensor] | None) -> Sequences:
-        """From arrays `(steps, width)` of any float type, copied; a stream that is None is left
-        out.
+        """Sequences from arrays `(steps, width)` of any float type, which are copied; a stream that
+        is None is left out.
         """
-        given = {name: rows for name, rows in streams.items() if rows is not None}
-        return cls({name: tuple(map(_copied, rows)) for name, rows in given.items()})
+        arrays = {name: rows for name, rows in streams.items() if rows is not None}
+        return cls({name: tuple(map(_copied, rows)) for name, rows in arrays.items()})
 
     def __len__(self) -> int:
         return len(next(iter(self.streams.values())))
@@ -85,7 +85,7 @@ class Sequences:
         )
 
     def only(self, *names: str) -> Sequences:
-        """These streams of all rows. Raises `FeatureError` for a stream that is not there."""
+        """These streams of all rows. Raises `FeatureError` for an absent stream."""
         if missing := sorted(set(names) - set(self.streams)):
             raise FeatureError(
                 f"no {' and '.join(missing)} here, expected {', '.join(self.streams)}: add the "
@@ -119,26 +119,24 @@ def mask(lengths: Tensor, longest: int) -> Tensor:
 def bucketed(
     rows: Sequences, size: int, generator: torch.Generator, jitter: float = 0.2
 ) -> list[Tensor]:
-    """Row positions of one epoch's batches: each row once, rows of like length together, the
-    batches in random order.
+    """Row positions of one epoch's batches: each row once, rows of similar length together, batches
+    in random order.
 
-    Rows are sorted by their length (that of the audio where there is any) times a random number
-    from 1 to 1 + `jitter`, drawn anew for every epoch, and cut into batches of `size`. So a row is
-    padded to little more than 1 + `jitter` times its length, and meets other rows in every epoch;
-    more jitter mixes more and pads more.
+    Rows are sorted by their length (of the first stream) times a new random number from 1 to 1 +
+    `jitter` for every epoch, and cut into batches of `size`. So a row is padded to little more than
+    1 + `jitter` times its length, and its batch changes from epoch to epoch. More jitter mixes more
+    and pads more.
     """
     lengths = next(iter(rows.lengths.values()))
     order = (lengths * (1 + jitter * torch.rand(len(rows), generator=generator))).argsort(
         stable=True
     )
     batches = torch.split(order, size)
-    return [batches[place] for place in torch.randperm(len(batches), generator=generator).tolist()]
+    return [batches[index] for index in torch.randperm(len(batches), generator=generator).tolist()]
 
 
 def by_length(rows: Sequences, size: int) -> list[Tensor]:
-    """Row positions of batches of `size` rows, shortest first: the least padding, for networks that
-    learn no more.
-    """
+    """Row positions of batches of `size` rows, shortest first: the least padding, for inference."""
     return list(torch.split(next(iter(rows.lengths.values())).argsort(stable=True), size))
 
 
@@ -155,15 +153,15 @@ def _copied(row: NDArray[np.floating[Any]] | Tensor) -> Tensor:
 
 
 def _check(name: str, rows: Sequence[Tensor]) -> None:
-    """Raise `FeatureError` for the first row that no network can read."""
-    for place, row in enumerate(rows):
+    """Raise `FeatureError` for the first row of wrong shape or with values that are not finite."""
+    for index, row in enumerate(rows):
         if row.ndim != 2 or row.shape[1] != rows[0].shape[-1] or not row.numel():
             came, width = tuple(row.shape), rows[0].shape[-1]
             raise FeatureError(
-                f"row {place} of {name} is {came}, expected (1 step or more, {width}): drop the "
+                f"row {index} of {name} is {came}, expected (1 step or more, {width}): drop the "
                 "row, or extract it anew"
             )
         if row.dtype != torch.float32 or not bool(row.isfinite().all()):
             raise FeatureError(
-                f"row {place} of {name} is not all finite float32 numbers: drop the row, or mend it"
+                f"row {index} of {name} is not all finite float32: drop or correct it"
             )

@@ -1,11 +1,11 @@
-"""Training many networks of one shape as one stack: the way to fill a GPU.
+"""Training many networks of one shape as one stack, to use a whole GPU.
 
-On a GPU, training small networks one after the other would leave nearly all of it idle; the
-networks of a stack share every kernel launch instead. On a CPU a stack is little faster than one
-process a core, each training one network after the other (`sordino.nn.fit.fit`), and slower where
-networks stop early at very different epochs, since it goes on until the last has:
-`benchmarks/training.py` prints both side by side. The two ways differ in nothing but their random
-numbers (dropout, noise) and in that all networks of a stack take equally many steps an epoch.
+Small networks trained one after the other leave a GPU nearly idle; the networks of a stack share
+every kernel launch. On a CPU a stack is little faster than one process per core with single
+training (`sordino.nn.fit.fit`), and slower where networks stop at very different epochs, since the
+stack continues until the last network stops: `benchmarks/training.py` compares both. The results
+differ only by random numbers (dropout, noise), and by the number of steps per epoch, which is equal
+for all networks of a stack.
 """
 
 from __future__ import annotations
@@ -19,36 +19,36 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state
 
-from sordino.nn.fit import Batch, Fitted, Job, Loss, batches
+from sordino.nn.fit import Batch, Job, Loss, TrainedNetwork, batches
 
 
-def fit_stacks(jobs: Sequence[Job], device: str = "cuda") -> list[Fitted]:
-    """As `fit` for each job; jobs that share shape, loss and settings are trained as one stack on
-    `device`.
+def fit_stacks(jobs: Sequence[Job], device: str = "cuda") -> list[TrainedNetwork]:
+    """The result of `fit` for each job; jobs of equal shape, loss and settings are trained as one
+    stack on `device`.
     """
     groups: dict[tuple[object, ...], list[int]] = {}
-    for place, job in enumerate(jobs):
+    for index, job in enumerate(jobs):
         groups.setdefault(
             (str(job.module), job.loss, job.settings, job.validation is None), []
-        ).append(place)
-    fitted: dict[int, Fitted] = {}
-    for places in groups.values():
+        ).append(index)
+    fitted: dict[int, TrainedNetwork] = {}
+    for indices in groups.values():
         fitted.update(
-            zip(places, _fit_stack([jobs[place] for place in places], device), strict=True)
+            zip(indices, _fit_stack([jobs[index] for index in indices], device), strict=True)
         )
-    return [fitted[place] for place in range(len(jobs))]
+    return [fitted[index] for index in range(len(jobs))]
 
 
-def _fit_stack(jobs: Sequence[Job], device: str) -> list[Fitted]:
+def _fit_stack(jobs: Sequence[Job], device: str) -> list[TrainedNetwork]:
     settings = jobs[0].settings
     stack = _Stack([job.module for job in jobs], jobs[0].loss, device)
     optimizer = torch.optim.Adam(
         [p for p in stack.parameters.values() if p.requires_grad], lr=settings.learning_rate
     )
     generators = [torch.Generator().manual_seed(job.seed) for job in jobs]
-    held = [job.validation for job in jobs if job.validation is not None]
-    validation = _padded(held, device) if held else None
-    watch = _Watch(stack.parameters, len(jobs), settings.patience)
+    validations = [job.validation for job in jobs if job.validation is not None]
+    validation = _padded(validations, device) if validations else None
+    watch = _EarlyStopping(stack.parameters, len(jobs), settings.patience)
     with torch.random.fork_rng(devices=None if device.startswith("cuda") else []):
         torch.manual_seed(jobs[0].seed)
         for epoch in range(settings.epochs):
@@ -67,7 +67,7 @@ def _fit_stack(jobs: Sequence[Job], device: str) -> list[Fitted]:
             for chosen in torch.stack(orders, dim=1).to(device):  # (networks, batch)
                 optimizer.zero_grad()
                 torch.autograd.backward(
-                    stack(_taken(train, chosen), training=True).mean(dim=1).sum()
+                    stack(_select(train, chosen), training=True).mean(dim=1).sum()
                 )
                 optimizer.step()
             if validation and watch.stops(stack.losses(*validation), epoch):
@@ -76,14 +76,15 @@ def _fit_stack(jobs: Sequence[Job], device: str) -> list[Fitted]:
         watch.fitted(stack)
         if validation
         else [
-            Fitted(stack.one(place, stack.parameters), math.nan, ()) for place in range(len(jobs))
+            TrainedNetwork(stack.network(index, stack.parameters), math.nan, ())
+            for index in range(len(jobs))
         ]
     )
 
 
-class _Watch:
-    """Early stopping of each network of a stack; one that stopped keeps its best weights while
-    others go on.
+class _EarlyStopping:
+    """Early stopping of each network of a stack; a stopped network keeps its best weights while
+    training continues.
     """
 
     def __init__(self, parameters: Mapping[str, Tensor], networks: int, patience: int) -> None:
@@ -95,7 +96,7 @@ class _Watch:
         self.history: list[Tensor] = []
 
     def stops(self, now: Tensor, epoch: int) -> bool:
-        """Note the validation losses `(networks,)` of an epoch; whether all networks have stopped."""
+        """Add validation losses `(networks,)` of an epoch; whether all networks have stopped."""
         self.history.append(now)
         better = (now < self.best) & (epoch - self.last <= self.patience)
         self.best = torch.where(better, now, self.best)
@@ -104,21 +105,21 @@ class _Watch:
             self.state[name][better] = values.detach()[better]
         return bool((epoch - self.last >= self.patience).all())
 
-    def fitted(self, stack: _Stack) -> list[Fitted]:
+    def fitted(self, stack: _Stack) -> list[TrainedNetwork]:
         curves = torch.stack(self.history, dim=1).cpu()  # (networks, epochs)
         stops = (self.last + self.patience + 1).clamp(max=len(self.history)).tolist()
         return [
-            Fitted(
-                stack.one(place, self.state),
-                float(self.best[place]),
-                tuple(curves[place, :stop].tolist()),
+            TrainedNetwork(
+                stack.network(index, self.state),
+                float(self.best[index]),
+                tuple(curves[index, :stop].tolist()),
             )
-            for place, stop in enumerate(stops)
+            for index, stop in enumerate(stops)
         ]
 
 
 class _Stack:
-    """Networks of one shape as one: parameters and buffers get a first dimension `networks`."""
+    """Networks of one shape as one; parameters and buffers have a first dimension `networks`."""
 
     def __init__(self, modules: Sequence[nn.Module], loss: Loss, device: str) -> None:
         self.modules, self.loss = modules, loss
@@ -137,13 +138,13 @@ class _Stack:
         """The loss of each row, `(networks, rows)`."""
         self.shape.train(training)
 
-        def one(parameters: Batch, buffers: Batch, rows: Batch) -> Tensor:
-            def network(*inputs: Tensor) -> Any:
+        def loss_of(parameters: Batch, buffers: Batch, rows: Batch) -> Tensor:
+            def forward(*inputs: Tensor) -> Any:
                 return functional_call(self.shape, (dict(parameters), dict(buffers)), inputs)
 
-            return self.loss(network, rows)
+            return self.loss(forward, rows)
 
-        losses: Tensor = torch.vmap(one, randomness="different")(
+        losses: Tensor = torch.vmap(loss_of, randomness="different")(
             self.parameters, self.buffers, dict(batch)
         )
         return losses
@@ -151,22 +152,22 @@ class _Stack:
     def losses(self, batch: Batch, counts: Tensor) -> Tensor:
         """The mean loss of each network over the rows that count, `(networks,)`."""
         with torch.no_grad():
-            each = self(batch, training=False)
-        return (each * counts).sum(dim=1) / counts.sum(dim=1)
+            losses = self(batch, training=False)
+        return (losses * counts).sum(dim=1) / counts.sum(dim=1)
 
-    def one(self, place: int, state: Mapping[str, Tensor]) -> nn.Module:
-        """Network `place` on the CPU with the weights in `state`."""
-        module = copy.deepcopy(self.modules[place])
+    def network(self, index: int, state: Mapping[str, Tensor]) -> nn.Module:
+        """Network `index` on the CPU with the weights in `state`."""
+        module = copy.deepcopy(self.modules[index])
         weights = {**self.buffers, **state}
         module.load_state_dict(
-            {name: values[place].detach().cpu() for name, values in weights.items()}
+            {name: values[index].detach().cpu() for name, values in weights.items()}
         )
         return module.eval()
 
 
 def _padded(rows: Sequence[Batch], device: str) -> tuple[dict[str, Tensor], Tensor]:
-    """Batches as one, `(networks, rows, ...)`, short ones filled up with their first row; and 1
-    where a row counts.
+    """Batches as one, `(networks, rows, ...)`, with short batches filled by their first row, and a
+    mask of the rows that count.
     """
     longest = max(len(batch["x"]) for batch in rows)
     counts = torch.stack([(torch.arange(longest) < len(batch["x"])).float() for batch in rows])
@@ -174,13 +175,13 @@ def _padded(rows: Sequence[Batch], device: str) -> tuple[dict[str, Tensor], Tens
     def filled(values: Tensor) -> Tensor:
         return torch.cat([values, values[:1].expand(longest - len(values), *values.shape[1:])])
 
-    together = {
+    tensors = {
         name: torch.stack([filled(batch[name]) for batch in rows]).to(device) for name in rows[0]
     }
-    return together, counts.to(device)
+    return tensors, counts.to(device)
 
 
-def _taken(batch: Batch, chosen: Tensor) -> dict[str, Tensor]:
+def _select(batch: Batch, chosen: Tensor) -> dict[str, Tensor]:
     """Rows `chosen` `(networks, size)` of `(networks, rows, ...)` tensors."""
     networks = torch.arange(len(chosen), device=chosen.device)[:, None]
     return {name: values[networks, chosen] for name, values in batch.items()}

@@ -16,7 +16,7 @@ from sordino.types import Vectors
 
 def sensitive_or_neutral(role: NDArray[np.intp]) -> NDArray[np.intp]:
     """1 for sensitive roles, 0 for neutral ones, -1 for the required one, of which it is not asked."""
-    asked: NDArray[np.intp] = np.where(role == ROLES.index(Role.REQUIRED), -1, role // 2)
+    asked: NDArray[np.intp] = np.where(role == Role.REQUIRED, -1, role == Role.SENSITIVE)
     return asked
 
 
@@ -79,12 +79,12 @@ class TrainingRows:
 
     def of(self, role: Role, rows: Tensor) -> Tensor:
         """The rows among `rows` that have a role."""
-        return rows[self.role[rows] == ROLES.index(role)]
+        return rows[self.role[rows] == role]
 
     def replaced(self, rows: Tensor, pool: Tensor, generator: torch.Generator) -> Tensor:
         """`x` of `rows`, sensitive ones replaced by neutral ones drawn from `pool`, `(rows, d)`."""
         target = self.x[rows].clone()
-        sensitive = self.role[rows] == ROLES.index(Role.SENSITIVE)
+        sensitive = self.role[rows] == Role.SENSITIVE
         neutral = self.of(Role.NEUTRAL, pool)
         drawn = torch.randint(len(neutral), (int(sensitive.sum()),), generator=generator)
         target[sensitive] = self.x[neutral[drawn]]

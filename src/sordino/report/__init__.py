@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from sordino.columns import ESTIMATES as COLUMNS
+from sordino.columns import ESTIMATE_COLUMNS as COLUMNS
 from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.estimates import headline, measure, pooled
 from sordino.report.page import Card, Page, Picture, Section, Terms, Text

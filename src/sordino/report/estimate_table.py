@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import pandas as pd
 
-from sordino.define import Knowledge
+from sordino.define import Knowledge, Role
 from sordino.metrics import Interval
 
 SECRET_NAMES: Final = {"distinguish": "sensitive against neutral", "auc": "gender"}
@@ -62,10 +62,10 @@ class Estimate(NamedTuple):
 
 
 class Estimates:
-    """Tables of estimates (`sordino.columns.ESTIMATES`), one below the other, for look-up.
+    """Tables of estimates (`sordino.columns.ESTIMATE_COLUMNS`), one below the other, for look-up.
 
-    >>> from sordino.columns import ESTIMATES
-    >>> row = dict.fromkeys(ESTIMATES, "") | {
+    >>> from sordino.columns import ESTIMATE_COLUMNS
+    >>> row = dict.fromkeys(ESTIMATE_COLUMNS, "") | {
     ...     "release": "rae", "required": "sad", "knowledge": "ignorant", "corpus": "ravdess",
     ...     "target": "emotion", "metric": "f1", "group": "neutral", "split": "all", "value": 0.5,
     ...     "low": 0.4, "high": 0.6, "n": 90, "speakers": 9, "chance": 0.2}
@@ -119,7 +119,7 @@ class Estimates:
         metric: str,
         release: str,
         required: str = "",
-        group: str = "",
+        group: str | Role = "",
         *,
         knowledge: str = Knowledge.IGNORANT,
         attacker: str = "best",

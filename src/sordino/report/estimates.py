@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sordino import metrics
-from sordino.columns import ESTIMATES
+from sordino.columns import ESTIMATE_COLUMNS
 from sordino.define import ROLES, Knowledge, Role
 from sordino.report.estimate_table import auc_of
 from sordino.types import Rows, Statistic
@@ -42,7 +42,7 @@ def measure(
     seed: int = 0,
     breakdown: bool = True,
 ) -> pd.DataFrame:
-    """The estimates of predictions (`columns.RELEASE_PREDICTIONS`), as `columns.ESTIMATES`.
+    """The estimates of predictions (`columns.PREDICTION_COLUMNS`), as `columns.ESTIMATE_COLUMNS`.
 
     For every release, required emotion, level of knowledge and target, each metric and group has
     one headline row: the unweighted mean over draws, with its interval over speakers. In this row,
@@ -64,7 +64,7 @@ def measure(
     estimates = _one_detail(pd.DataFrame(lines))
     estimates = estimates.assign(study=study, features=features, seed=seed, condition="")
     estimates["k"] = estimates["k"].where(estimates["knowledge"] == str(Knowledge.PATIENT), "")
-    return estimates[list(ESTIMATES)].reset_index(drop=True)
+    return estimates[list(ESTIMATE_COLUMNS)].reset_index(drop=True)
 
 
 def pooled(
@@ -254,7 +254,7 @@ def _membership(table: pd.DataFrame) -> Iterator[Measure]:
 
 def _detail(target: str, table: pd.DataFrame) -> Iterator[Measure]:
     truth, prediction, score = (table[name].to_numpy() for name in ("truth", "prediction", "score"))
-    rows = np.arange(len(truth))
+    rows, required = np.arange(len(truth)), str(Role.REQUIRED)
 
     def uar(rows: Rows) -> float:
         return metrics.uar(truth[rows].astype(int), prediction[rows].astype(int))
@@ -270,11 +270,11 @@ def _detail(target: str, table: pd.DataFrame) -> Iterator[Measure]:
 
     if target == "intensity":
         levels = truth.astype(int)
-        yield Measure("detail", uar, uniform, rows, Role.REQUIRED, target, levels)
+        yield Measure("detail", uar, uniform, rows, required, target, levels)
         if not np.isnan(score).any():
-            yield Measure("detail_auc", auc, _half, rows, Role.REQUIRED, target, levels)
+            yield Measure("detail_auc", auc, _half, rows, required, target, levels)
     else:
-        yield Measure("detail", r_squared, lambda rows: 0.0, rows, Role.REQUIRED, target)  # noqa: ARG005
+        yield Measure("detail", r_squared, lambda rows: 0.0, rows, required, target)  # noqa: ARG005
 
 
 def bounded(

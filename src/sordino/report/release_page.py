@@ -10,7 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from sordino import storage
-from sordino.attack import Attacked
+from sordino.attack import AttackResult
 from sordino.define import ROLES, Knowledge
 from sordino.errors import AttackError
 from sordino.report import figures, glossary, verdict
@@ -27,14 +27,14 @@ _NO_REFERENCE: Final = (
 _INTERVAL: Final = "95 % interval"
 
 
-def write(audits: Attacked | Sequence[Attacked], folder: str | Path) -> Path:
+def write(audits: AttackResult | Sequence[AttackResult], folder: str | Path) -> Path:
     """Write `estimates.csv`, `run.json` and `report.html` of audits; returns the path of the page.
 
     The audits can cover several releases, policies and draws. If the release `none` is among them,
     every figure has its reference. Raises `AttackError` without an audit and `StorageError` if a
     file cannot be written.
     """
-    audits = [audits] if isinstance(audits, Attacked) else list(audits)
+    audits = [audits] if isinstance(audits, AttackResult) else list(audits)
     if not audits:
         raise AttackError("no audit came, expected at least one: pass the result of `attack.run`")
     predictions = pd.concat([audit.predictions for audit in audits], ignore_index=True)

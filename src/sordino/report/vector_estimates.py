@@ -14,12 +14,12 @@ from scipy.stats import kendalltau
 from sklearn.linear_model import LogisticRegression
 
 from sordino import metrics
-from sordino.attack.identity import Identified
+from sordino.attack.identity import Identification
 from sordino.attack.secret import Secret
 from sordino.attack.selection import BEST
 from sordino.attack.utility_probes import Detail
-from sordino.attack.vector_audit import REFERENCE, RELEASED, Audited
-from sordino.columns import ESTIMATES
+from sordino.attack.vector_audit import REFERENCE, RELEASED, AuditResult
+from sordino.columns import ESTIMATE_COLUMNS
 from sordino.define import Knowledge
 from sordino.types import Rows, Statistic
 
@@ -34,19 +34,19 @@ ALL_UTTERANCES: Final = "all utterances"
 class SpeakerAttacks:
     """Re-identification by release, and reconstruction of the original vectors."""
 
-    identification: Mapping[str, Identified] = field(default_factory=dict)
+    identification: Mapping[str, Identification] = field(default_factory=dict)
     reconstruction: Detail | None = None
     speaker: Rows = field(default_factory=lambda: np.zeros(0, np.intp))
     """Speaker of each reconstructed row, codes from 0, shape (n,)."""
 
 
 def measure_vectors(
-    audits: Sequence[Audited],
+    audits: Sequence[AuditResult],
     table: str = "",
     seed: int = 0,
     speaker_attacks: SpeakerAttacks | None = None,
 ) -> pd.DataFrame:
-    """The estimates of audits, as `columns.ESTIMATES`; `table` is the name of the vectors.
+    """The estimates of audits, as `columns.ESTIMATE_COLUMNS`; `table` is the name of the vectors.
 
     Each secret has rows for the best attacker with one utterance, with several and with all
     utterances of a speaker, and rows for each attacker family. Re-identification and reconstruction
@@ -60,7 +60,7 @@ def measure_vectors(
     counts = result.get("k", pd.Series("", index=result.index))
     result["k"] = [int(k) if k and k == k else "" for k in counts]
     words = {"group": "", "attacker": "", "k": "", "condition": ""}
-    result = result.reindex(columns=list(ESTIMATES)).astype(dict.fromkeys(words, object))
+    result = result.reindex(columns=list(ESTIMATE_COLUMNS)).astype(dict.fromkeys(words, object))
     return result.fillna(words)
 
 
@@ -69,7 +69,7 @@ def _speaker_attacks(attacks: SpeakerAttacks) -> Iterator[dict[str, Any]]:
     for release, identified in attacks.identification.items():
         labels = {"release": release, "target": "speaker", **attacker}
         table = pd.DataFrame({"speaker": identified.speaker})
-        recall = _uar(identified.speaker, identified.said)
+        recall = _uar(identified.speaker, identified.prediction)
         yield _line(table, recall, labels, "uar", identified.chance, None)
         trials = identified.trials()
         positive, score = trials["positive"].to_numpy(), trials["score"].to_numpy()
@@ -98,7 +98,7 @@ def _eer(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> Statistic:
     return lambda rows: metrics.eer(positive[rows], score[rows])
 
 
-def _secret(audited: Audited) -> Iterator[dict[str, Any]]:
+def _secret(audited: AuditResult) -> Iterator[dict[str, Any]]:
     secret, guesses = audited.secret, audited.guesses
     knowledge = guesses["knowledge"]
     target = {"release": RELEASED, "target": secret.name}
@@ -117,14 +117,14 @@ def _secret(audited: Audited) -> Iterator[dict[str, Any]]:
         for k, pooled in patient.groupby("k"):
             labels = {**target, "release": release, "knowledge": Knowledge.PATIENT}
             yield from _attackers(secret, pooled, labels | {"k": k})
-    if len(audited.whole) and secret.classes:
+    if len(audited.speaker_guesses) and secret.classes:
         labels = {
             **target,
             "knowledge": Knowledge.PATIENT,
             "condition": ALL_UTTERANCES,
             "attacker": BEST,
         }
-        yield from _lines(secret, audited.whole, labels)
+        yield from _lines(secret, audited.speaker_guesses, labels)
 
 
 def _attackers(

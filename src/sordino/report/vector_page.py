@@ -12,7 +12,7 @@ import pandas as pd
 
 from sordino import storage
 from sordino.attack.attackers.families import FULL
-from sordino.attack.vector_audit import REFERENCE, RELEASED, Audited
+from sordino.attack.vector_audit import REFERENCE, RELEASED, AuditResult
 from sordino.define import Knowledge
 from sordino.report import glossary, release_page, vector_sections
 from sordino.report.estimate_table import Estimates
@@ -27,11 +27,11 @@ SELECTION_GAIN: Final = 0.02
 
 
 def write(
-    audits: Sequence[Audited],
+    audits: Sequence[AuditResult],
     folder: str | Path,
     *,
     table: str,
-    tasks: Sequence[Audited] = (),
+    tasks: Sequence[AuditResult] = (),
     speaker_attacks: SpeakerAttacks | None = None,
     columns: Mapping[str, Any] | None = None,
     warnings: Sequence[str] = (),
@@ -64,8 +64,8 @@ def write(
 
 
 def page(
-    audits: Sequence[Audited],
-    tasks: Sequence[Audited],
+    audits: Sequence[AuditResult],
+    tasks: Sequence[AuditResult],
     table: Estimates,
     run: Mapping[str, Any],
 ) -> Page:
@@ -101,7 +101,7 @@ def page(
     )
 
 
-def card(audited: Audited, table: Estimates) -> Card:
+def card(audited: AuditResult, table: Estimates) -> Card:
     """The verdict on one secret, the attackers with one utterance, and the test."""
     name, decision = audited.secret.name, audited.decision
     words = {
@@ -124,7 +124,7 @@ def card(audited: Audited, table: Estimates) -> Card:
     )
 
 
-def _values(audited: Audited) -> str:
+def _values(audited: AuditResult) -> str:
     secret = audited.secret
     variation = "varies within speakers" if secret.within else "constant within speakers"
     if not secret.classes:
@@ -133,7 +133,7 @@ def _values(audited: Audited) -> str:
     return f"{names}; {variation}"
 
 
-def _sentences(audited: Audited, table: Estimates) -> list[str]:
+def _sentences(audited: AuditResult, table: Estimates) -> list[str]:
     """The retrained attacker; also the ignorant attacker, if the reference has the same width."""
     name, metric = audited.secret.name, metric_of(audited.secret)
     after, before = (
@@ -153,19 +153,19 @@ def _sentences(audited: Audited, table: Estimates) -> list[str]:
     return sentences
 
 
-def sampling_notes(audits: Sequence[Audited]) -> list[str]:
+def sampling_notes(audits: Sequence[AuditResult]) -> list[str]:
     """A sentence for each audit of a sample of the rows."""
     notes = [
-        f"The audit used {len(audited.rows):,} of {audited.of:,} rows of {audited.speakers:,} "
-        "speakers, sampled evenly over speakers. An audit of more rows (--rows) takes longer and "
-        "can find more leaks."
+        f"The audit used {len(audited.rows):,} of {audited.available:,} rows of "
+        f"{audited.speakers:,} speakers, sampled evenly over speakers. An audit of more rows "
+        "(--rows) takes longer and can find more leaks."
         for audited in audits
-        if len(audited.rows) < audited.of
+        if len(audited.rows) < audited.available
     ]
     return list(dict.fromkeys(notes))
 
 
-def above_original(audits: Sequence[Audited], table: Estimates) -> list[str]:
+def above_original(audits: Sequence[AuditResult], table: Estimates) -> list[str]:
     """A warning for each secret that released vectors reveal more than the original vectors."""
     warnings = []
     for audited in audits:
@@ -183,7 +183,7 @@ def above_original(audits: Sequence[Audited], table: Estimates) -> list[str]:
     return warnings
 
 
-def _notices(audits: Sequence[Audited]) -> list[str]:
+def _notices(audits: Sequence[AuditResult]) -> list[str]:
     notices = sampling_notes(audits)
     if REFERENCE not in set(audits[0].guesses["release"]):
         notices.append(
@@ -200,7 +200,7 @@ def _notices(audits: Sequence[Audited]) -> list[str]:
     return notices
 
 
-def _absent_families(audited: Audited) -> list[tuple[str, str]]:
+def _absent_families(audited: AuditResult) -> list[tuple[str, str]]:
     """The attacker families that a quick audit leaves out."""
     absent = [family for family in FULL if family not in audited.config["families"]]
     if not absent:

@@ -10,7 +10,7 @@ import numpy as np
 from sordino import metrics
 from sordino.attack.secret import Secret
 from sordino.attack.selection import BEST
-from sordino.attack.vector_audit import REFERENCE, RELEASED, Audited
+from sordino.attack.vector_audit import REFERENCE, RELEASED, AuditResult
 from sordino.define import Knowledge
 from sordino.report import figures
 from sordino.report.estimate_table import Estimate, Estimates
@@ -59,7 +59,7 @@ def with_reference(estimate: Estimate, reference: Estimate) -> str:
     return f"**{number(estimate.value)}** {limits(estimate)} ({'; '.join(notes)})"
 
 
-def task_sentence(audited: Audited, estimates: Estimates) -> Text:
+def task_sentence(audited: AuditResult, estimates: Estimates) -> Text:
     """The utility of the vectors for a task."""
     name = audited.secret.name
     after, before = (
@@ -71,7 +71,7 @@ def task_sentence(audited: Audited, estimates: Estimates) -> Text:
     )
 
 
-def attacker_blocks(audits: Sequence[Audited], estimates: Estimates) -> list[Block]:
+def attacker_blocks(audits: Sequence[AuditResult], estimates: Estimates) -> list[Block]:
     """A figure of all attackers, and a table of the best attacker with all metrics."""
     panels = {}
     for audited in audits:
@@ -95,7 +95,7 @@ def attacker_blocks(audits: Sequence[Audited], estimates: Estimates) -> list[Blo
     return [*blocks, _table(audits, estimates)]
 
 
-def _table(audits: Sequence[Audited], estimates: Estimates) -> Table:
+def _table(audits: Sequence[AuditResult], estimates: Estimates) -> Table:
     groups = []
     for audited in audits:
         rows: list[list[Cell]] = []
@@ -118,7 +118,7 @@ def _table(audits: Sequence[Audited], estimates: Estimates) -> Table:
     return Table("The best attacker, selected on other speakers", heads, groups)
 
 
-def patient_blocks(audits: Sequence[Audited], estimates: Estimates) -> list[Block]:
+def patient_blocks(audits: Sequence[AuditResult], estimates: Estimates) -> list[Block]:
     """The patient attacker: a figure over the number of utterances, and sentences."""
     panels: dict[str, dict[str, Sequence[tuple[float, Estimate]]]] = {}
     sentences = []
@@ -186,7 +186,7 @@ def speaker_blocks(estimates: Estimates) -> list[Block]:
     return [*map(Text, sentences)]
 
 
-def roc_blocks(audits: Sequence[Audited]) -> list[Block]:
+def roc_blocks(audits: Sequence[AuditResult]) -> list[Block]:
     """The ROC curves of the best attackers."""
     panels = {}
     for audited in audits:

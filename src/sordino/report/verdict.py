@@ -91,7 +91,7 @@ def attacks(
         achievements["f1"] = "recognises sensitive utterances with F1"
     sentences = []
     for metric, achievement in achievements.items():
-        group = Role.SENSITIVE if metric == "f1" else ""
+        group = str(Role.SENSITIVE) if metric == "f1" else ""
         after, before = (
             estimates(metric, name, required, group, knowledge=knowledge)
             for name in (release, NONE)

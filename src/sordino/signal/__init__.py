@@ -1,6 +1,4 @@
-"""Sound and words as numbers: recordings, their mel energies, their functionals, and the vectors of
-what was said.
-"""
+"""Speech as numbers: recordings, mel energies, functionals and word vectors."""
 
 from __future__ import annotations
 

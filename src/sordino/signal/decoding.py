@@ -1,5 +1,5 @@
-"""Sound files as blocks of samples, decoded to their true end: libsndfile, which is told no
-promised length.
+"""Sound files as blocks of samples, decoded by libsndfile to their true end, whatever length the
+header promises.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -24,29 +24,29 @@ from sordino.storage import told
 if TYPE_CHECKING:
     import soundfile
 
-Block = NDArray[np.float32]
+SoundBlock = NDArray[np.float32]
 
-_BLOCK: Final = 1 << 18  # numbers that are decoded at a time, of all channels together
-_UNKNOWN: Final = 1 << 62  # frames: libsndfile's word for an unknown length
-_SLACK: Final = 4096  # bytes that a whole MP3 may leave unread: padding and titles
+_BLOCK: Final = 1 << 18  # samples of all channels in one block
+_UNKNOWN: Final = 1 << 62  # frames: libsndfile's code of an unknown length
+_SLACK: Final = 4096  # unread bytes of a complete MP3: padding and titles
 
 
 @dataclass(frozen=True)
 class Header:
-    """The first facts of a sound file."""
+    """Format, rate, channels and length of a sound file."""
 
     format: str
-    """WAV, FLAC, OGG, MP3, ... by the content, whatever the name of the file says."""
+    """WAV, FLAC, OGG, MP3, ... by the content, not by the suffix."""
     sampling_rate: int
     channels: int
     frames: int | None
-    """Samples of each channel by the header; `None` where only decoding tells."""
+    """Samples of each channel by the header; `None` where only decoding yields it."""
     missing: int = 0
-    """Bytes of samples that a WAV promises and does not have."""
+    """Bytes of samples that a WAV promises and lacks."""
 
     @property
     def seconds(self) -> float | None:
-        """The length by the header; `None` where only decoding tells."""
+        """The length by the header; `None` where only decoding yields it."""
         return None if self.frames is None else self.frames / self.sampling_rate
 
 
@@ -55,12 +55,12 @@ class Sound:
 
     def __init__(self, path: Path, stream: BinaryIO, size: int) -> None:
         self._path, self._stream, self._size = path, stream, size
-        self._start = header_lengths.start_of(stream)
+        self._start = header_lengths.sound_start(stream)
         self._patches: dict[int, bytes] = {}
         self._position = 0  # in bytes, where decoding ended
         self.header = self._header()
 
-    def blocks(self, first: int = 0, stop: int | None = None) -> Iterator[Block]:
+    def blocks(self, first: int = 0, stop: int | None = None) -> Iterator[SoundBlock]:
         """Blocks `(frames, channels)` from frame `first` up to `stop`, or to the end of the sound.
 
         Raises `AudioError` where the sound is damaged or ends early, and where the file holds
@@ -68,20 +68,20 @@ class Sound:
         """
         kind, total = self.header.format, self.header.frames
         if kind == "MP3":
-            yield from self._from_the_start(first, stop)
+            yield from self._decode_from_start(first, stop)
         elif kind == "FLAC":
             yield from self._read(self._view(total is None), first, total if stop is None else stop)
             if stop is None and total is not None:
-                yield from self._beyond(total)
+                yield from self._read_beyond(total)
         else:
             yield from self._read(self._view(), first, stop)
         if stop is None:
-            self._alone()
+            self._check_end()
 
     def ends(self) -> bool:
-        """Whether the end of a FLAC or OGG file is there; true of other files, which do not say."""
+        """Whether a FLAC or OGG file has its end; true of other formats, which do not mark it."""
         if self.header.format == "OGG":
-            return header_lengths.ends_ogg(self._stream, self._size)
+            return header_lengths.ogg_is_complete(self._stream, self._size)
         if self.header.format != "FLAC" or not self.header.frames:
             return True
         try:
@@ -91,19 +91,34 @@ class Sound:
         except AudioError:
             return False
 
+    def continues(self) -> bool:
+        """Whether a FLAC has samples after the length in its header; false of other files."""
+        total = self.header.frames
+        if self.header.format != "FLAC" or total is None:
+            return False
+        return any(len(block) for block in self._read_beyond(total))
+
+    def ignore_length(self) -> None:
+        """Treat the length in the header as unknown: `blocks` then decodes to the end."""
+        self.header = replace(self.header, frames=None)
+
     def _header(self) -> Header:
         missing, indexed = 0, False
-        start = header_lengths.at(self._stream, self._start, 4)
+        start = header_lengths.bytes_at(self._stream, self._start, 4)
         if start in (b"RIFF", b"RF64", b"RIFX"):
-            self._patches, missing = header_lengths.of_wav(self._stream, self._size)
+            self._patches, missing = header_lengths.wav_patches(self._stream, self._size)
         if start[:1] == b"\xff":
-            self._size = header_lengths.end_of_mp3(self._stream, self._size)
-            self._patches, indexed = header_lengths.of_mp3(self._stream, self._start, self._size)
-        with self._opened(self._mpeg(indexed) if start[:1] == b"\xff" else self._view()) as sound:
+            self._size = header_lengths.mp3_end(self._stream, self._size)
+            self._patches, indexed = header_lengths.mp3_patches(
+                self._stream, self._start, self._size
+            )
+        with self._decoder(
+            self._mp3_view(indexed) if start[:1] == b"\xff" else self._view()
+        ) as sound:
             kind, frames = sound.format, sound.frames
             rate, channels = sound.samplerate, sound.channels
         if kind == "FLAC":
-            self._patches, frames = header_lengths.of_flac(self._stream, self._start)
+            self._patches, frames = header_lengths.flac_patches(self._stream, self._start)
         if rate < 1 or channels < 1:
             raise AudioError(
                 f"{self._path}: {channels} channels at {rate} Hz, expected sound: record it anew"
@@ -116,36 +131,34 @@ class Sound:
     def _view(self, patched: bool = True) -> View:
         return View(self._stream, self._size, self._patches if patched else {})
 
-    def _mpeg(self, indexed: bool) -> View:
-        """The file as it is where its index is right; else without index and end."""
+    def _mp3_view(self, indexed: bool) -> View:
+        """The file itself where its index is right; else without index and end."""
         return (
             self._view(False)
             if indexed
-            else header_lengths.endless(self._stream, self._size, self._patches)
+            else header_lengths.extended_view(self._stream, self._size, self._patches)
         )
 
     @contextmanager
-    def _opened(self, view: View) -> Iterator[soundfile.SoundFile]:
-        """The decoder of a view, which does not seek unless asked to."""
+    def _decoder(self, view: View) -> Iterator[soundfile.SoundFile]:
+        """The decoder of a view, which seeks only on request."""
         import soundfile
 
         try:
             sound = soundfile.SoundFile(view)
         except (soundfile.LibsndfileError, TypeError, RuntimeError) as error:
-            self._tell(view)
-            head = header_lengths.at(self._stream, 0, file_types.HEAD)
+            self._raise_failure(view)
+            head = header_lengths.bytes_at(self._stream, 0, file_types.HEAD)
             raise AudioError(f"{self._path}: {file_types.content(head)}") from error
         with sound:
-            sound.seekable = lambda: (
-                False
-            )  # else it seeks after every block, and decodes that again
+            sound.seekable = lambda: False  # else it seeks after every block, and decodes it again
             yield sound
 
-    def _read(self, view: View, first: int, stop: int | None) -> Iterator[Block]:
-        with self._opened(view) as sound:
+    def _read(self, view: View, first: int, stop: int | None) -> Iterator[SoundBlock]:
+        with self._decoder(view) as sound:
             if first:
                 self._seek(sound, first)
-            yield from self._until(sound, view, None if stop is None else stop - first)
+            yield from self._decode(sound, view, None if stop is None else stop - first)
             self._position = view.tell()
 
     def _seek(self, sound: soundfile.SoundFile, first: int) -> None:
@@ -159,76 +172,77 @@ class Sound:
                 f"{self._path}: damaged or cut short before {second:g} s: copy it anew"
             ) from error
 
-    def _until(self, sound: soundfile.SoundFile, view: View, count: int | None) -> Iterator[Block]:
-        """Blocks of as many frames, or of all that come."""
+    def _decode(
+        self, sound: soundfile.SoundFile, view: View, count: int | None
+    ) -> Iterator[SoundBlock]:
+        """Blocks with `count` frames in all, or with all frames."""
         import soundfile
 
-        most, done = max(1, _BLOCK // sound.channels), 0
+        limit, done = max(1, _BLOCK // sound.channels), 0
         while count is None or done < count:
             try:
                 block = sound.read(
-                    most if count is None else min(most, count - done),
+                    limit if count is None else min(limit, count - done),
                     dtype="float32",
                     always_2d=True,
                 )
             except soundfile.LibsndfileError as error:
                 raise AudioError(f"{self._path}: damaged or cut short: copy it anew") from error
-            self._tell(view)
+            self._raise_failure(view)
             if not len(block):
                 return
             done += len(block)
             yield block
 
-    def _from_the_start(self, first: int, stop: int | None) -> Iterator[Block]:
-        """Blocks of an MP3: a frame depends on those before it, so they are all decoded."""
-        view = self._mpeg(self.header.frames is not None)
-        with self._opened(view) as sound:
+    def _decode_from_start(self, first: int, stop: int | None) -> Iterator[SoundBlock]:
+        """Blocks of an MP3, decoded from its start, since a frame depends on earlier frames."""
+        view = self._mp3_view(self.header.frames is not None)
+        with self._decoder(view) as sound:
             done = 0
-            for block in self._until(sound, view, stop):
+            for block in self._decode(sound, view, stop):
                 yield block[min(len(block), max(0, first - done)) :]
                 done += len(block)
             self._position = view.tell()
 
-    def _beyond(self, total: int) -> Iterator[Block]:
+    def _read_beyond(self, total: int) -> Iterator[SoundBlock]:
         """Blocks of a FLAC after the length that its header promises."""
         import soundfile
 
         view = View(self._stream, self._size, self._patches)
-        with self._opened(view) as sound:
+        with self._decoder(view) as sound:
             try:
                 sound.seek(total)
-            except soundfile.LibsndfileError:  # nothing is there
+            except soundfile.LibsndfileError:  # the file ends there
                 return
-            yield from self._until(sound, view, None)
+            yield from self._decode(sound, view, None)
 
-    def _tell(self, view: View) -> None:
+    def _raise_failure(self, view: View) -> None:
         """Raise `StorageError` where the file could not be read."""
         with told(self._path):
             if view.failed:
                 raise view.failed
 
-    def _alone(self) -> None:
-        """Raise where the end of the sound is missing, or more sound follows."""
+    def _check_end(self) -> None:
+        """Raise where the end of the sound is missing, or a second sound follows."""
         if self.header.format == "OGG" and not self.ends():
             raise AudioError(
                 f"{self._path}: its last page is missing, the file is cut short: copy it anew"
             )
-        rest = max(0, self._size - self._position)
-        again = header_lengths.another(
+        remainder = max(0, self._size - self._position)
+        has_second = header_lengths.has_second_sound(
             self.header.format, self._stream, self._position, self._start
         )
-        if again and not (self.header.format == "MP3" and rest <= _SLACK):
+        if has_second and not (self.header.format == "MP3" and remainder <= _SLACK):
             raise AudioError(
-                f"{self._path}: {rest} bytes of another sound follow its end, expected one: "
-                "convert it to WAV "
-                "or FLAC, or split it"
+                f"{self._path}: {remainder} bytes of another sound follow its end, expected one: "
+                "convert it to WAV or FLAC, or split it"
             )
 
 
 @contextmanager
-def opened(path: str | Path) -> Iterator[Sound]:
-    """A sound file, open. Raises `AudioError` for what is no sound file, `StorageError` for what
-    may not be read.
+def open_sound(path: str | Path) -> Iterator[Sound]:
+    """An open sound file. Raises `AudioError` for another file, `StorageError` for an unreadable
+    one.
     """
     path = Path(path)
     if not path.is_file():
@@ -245,7 +259,7 @@ def opened(path: str | Path) -> Iterator[Sound]:
 
 
 def encoded(steps: NDArray[np.int16], sampling_rate: int, kind: str) -> bytes:
-    """A file of 16 bits, `kind` WAV or FLAC, as bytes."""
+    """The bytes of a 16-bit file; `kind` is WAV or FLAC."""
     import soundfile
 
     content = io.BytesIO()
@@ -253,8 +267,8 @@ def encoded(steps: NDArray[np.int16], sampling_rate: int, kind: str) -> bytes:
     return content.getvalue()
 
 
-def version() -> str:
-    """That of libsndfile."""
+def libsndfile_version() -> str:
+    """The version of libsndfile."""
     import soundfile
 
     return str(soundfile.__libsndfile_version__)

@@ -1,4 +1,4 @@
-"""Every feature set by name: what training computes of a recording, and a device of what it hears."""
+"""The feature sets by name, for training and for devices."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from sordino.signal.smile import Functionals
 
 
 class Extractor(Protocol):
-    """Samples to values, which `name`, `sampling_rate` (Hz) and `config` decide; `recipe` is a part
-    of the latter.
+    """Samples to values, determined by `name`, `sampling_rate` (Hz) and `config`, which includes
+    `recipe`.
     """
 
     @property
@@ -33,7 +33,7 @@ class Extractor(Protocol):
 
 
 class FeatureSet(Extractor, Protocol):
-    """An extractor of vectors: `dims` values, and what each is called."""
+    """An extractor of vectors with `dims` values and their names."""
 
     @property
     def dims(self) -> int: ...
@@ -48,10 +48,10 @@ FEATURE_SETS: Final[dict[str, FeatureSet]] = {
     "ComParE_2016": Functionals("ComParE_2016", 6373),
     "eGeMAPSv02": Functionals("eGeMAPSv02", 88),
 }
-"""Feature sets by name: `mel`, sordino's own, which needs no openSMILE and may be shipped; `IS13`
-of the Interspeech 2013 challenge (Schuller et al. 2013; Feng 2021 uses it), `ComParE_2016` its
-later revision, `eGeMAPSv02` a small set chosen by voice researchers (Eyben et al. 2016). A new set
-is one module and one line here.
+"""Feature sets by name. `mel` is sordino's own, needs no openSMILE and may be part of a product.
+`IS13` is the set of the Interspeech 2013 challenge (Schuller et al. 2013; used by Feng 2021),
+`ComParE_2016` its later revision, `eGeMAPSv02` a small set of voice research (Eyben et al. 2016). A
+new set is one module and one line here.
 """
 
 SEQUENCES: Final[dict[str, Extractor]] = {"filterbank": Filterbank()}

@@ -1,4 +1,4 @@
-"""What a file holds that is no sound, by its first bytes, and what to do about it."""
+"""The kind of a file that is no sound, by its first bytes, and the remedy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 HEAD: Final = 512
-"""Bytes that are looked at."""
+"""Bytes at the start of a file that identify its kind."""
 
 _CONVERT: Final = "convert it to WAV or FLAC"
 
@@ -37,11 +37,10 @@ _TEXT: Final = frozenset({*range(32, 127), *b"\t\n\r\f", *range(128, 256)})
 
 
 def content(head: bytes) -> str:
-    """The content of a file that no decoder reads, as part of a message that ends with the next
-    step.
+    """The kind of a file that no decoder reads, as the part of a message with the next step.
 
-    >>> content(b"version https://git-lfs.github.com/spec/v1")
-    'not a sound file that can be read, but a git-lfs pointer: fetch the recordings with `git lfs pull`'
+    >>> content(b"PK\\x03\\x04")
+    'not a sound file that can be read, but a ZIP archive: unpack it'
     """
     for offset, start, kind, advice in _STARTS:
         if head[offset:].startswith(start):
@@ -57,9 +56,12 @@ def content(head: bytes) -> str:
 
 
 def no_file(path: Path) -> str:
-    """Why a path is no regular file, as part of a message that ends with the next step."""
+    """The reason for a path without a regular file, as the part of a message with the next step."""
     if path.is_symlink() and not path.exists():
-        return "no such file, but a link to one that is absent: fetch the recordings (`git annex get`), or copy them"
+        return (
+            "no such file, but a link to one that is absent: fetch the recordings (`git annex "
+            "get`), or copy them"
+        )
     if path.is_dir():
         return "no such file, but a folder: name a recording in it"
     if path.exists():

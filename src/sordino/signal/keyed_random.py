@@ -1,8 +1,8 @@
-"""Chance that follows from a vector and a key: the same vector is drawn for once, and nobody
-without the key knows how.
+"""Keyed random draws: random numbers that a vector and a secret key determine.
 
-Neither order nor number of the vectors matters, and asking for the same one twice tells nothing
-new. Releases draw with these functions in the lab and on the device.
+The order and number of the vectors have no effect. The same vector always has the same draw, so a
+repeated query reveals nothing new. Without the key the draw is unpredictable. Releases use these
+functions in the lab and on the device.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ def uniform(z: Vectors | Sequence[Vectors], key: int, count: int = 1) -> NDArray
     """`count` numbers in [0, 1) for each vector, `(n, count)`; the vectors may differ in length.
 
     >>> z = np.ones((2, 3), np.float32)
-    >>> bool((uniform(z, 7)[0] == uniform(z, 7)[1]).all()), bool(uniform(z, 7)[0] == uniform(z, 8)[0])
+    >>> bool(uniform(z, 7)[0] == uniform(z, 7)[1]), bool(uniform(z, 7)[0] == uniform(z, 8)[0])
     (True, False)
     """
     return np.array([_uniform(row, key, count) for row in z]).reshape(len(z), count)
 
 
 def noise(z: Vectors, key: int, kind: Kind, scale: float) -> Vectors:
-    """Noise of standard deviation `scale` for each number of each vector, `(n, d)`."""
-    made = np.empty_like(z)
-    for place, row in enumerate(z):
-        random = np.random.default_rng(seed_of(row, key))
-        made[place] = (
-            random.normal(0, scale, len(row))
+    """Noise of standard deviation `scale` for each value of each vector, `(n, d)`."""
+    out = np.empty_like(z)
+    for index, vector in enumerate(z):
+        random = np.random.default_rng(seed_of(vector, key))
+        out[index] = (
+            random.normal(0, scale, len(vector))
             if kind == "gauss"
-            else random.laplace(0, scale / np.sqrt(2), len(row))
+            else random.laplace(0, scale / np.sqrt(2), len(vector))
         )
-    return made
+    return out
 
 
-def drawn(
+def draw(
     z: Vectors | Sequence[Vectors],
     bins: Codes,
     key: int,
@@ -59,43 +59,48 @@ def drawn(
     of_bin: NDArray[np.integer[Any]],
     epsilon: float,
 ) -> Vectors:
-    """A prototype for each bin; `z` and the key decide which, and whether the bin is flipped to
-    another.
+    """A prototype for each vector, `(n, d)`, by randomised response on its bin (Warner 1965).
 
-    - `bins`: the decision on each vector, codes from 0, `(n,)`.
-    - `prototypes`: `(count, d)`, and `of_bin`: the bin that each stands for, `(count,)`.
+    `z` and the key determine the prototype within a bin and whether the bin is flipped to another.
+
+    - `bins`: the decision for each vector, codes from 0, `(n,)`.
+    - `prototypes`: `(count, d)`, and `of_bin`: the bin of each prototype, `(count,)`.
     - `epsilon`: of randomised response, infinite for no flips.
 
-    Raises `ReleaseError` for an epsilon below 0. A bin that has no prototype gives NaN, which
-    nobody lets out.
+    Raises `ReleaseError` for an epsilon below 0. A bin without prototypes yields NaN, which no
+    release outputs.
     """
     if not epsilon >= 0:
         raise ReleaseError(
             f"epsilon {epsilon}, expected 0 or more, infinity for no flips: fit the release anew"
         )
-    places: dict[int, list[int]] = {}
-    for place, one in enumerate(of_bin.tolist()):
-        places.setdefault(one, []).append(place)
-    count = max(places) + 1
-    kept = 1 / (1 + (count - 1) * math.exp(-epsilon))
+    rows_of_bin: dict[int, list[int]] = {}
+    for index, code in enumerate(of_bin.tolist()):
+        rows_of_bin.setdefault(code, []).append(index)
+    count = max(rows_of_bin) + 1
+    keep_probability = 1 / (1 + (count - 1) * math.exp(-epsilon))
     out = np.empty((len(z), prototypes.shape[1]), prototypes.dtype)
     # plain numbers: on one vector numpy takes twice as long
-    for row, (vector, decided) in enumerate(zip(z, bins.tolist(), strict=True)):
-        keep, other, which = _uniform(vector, key, 3)
-        said = decided if keep < kept else (decided + 1 + int(other * (count - 1))) % count
-        own = places.get(said)
-        out[row] = prototypes[own[int(which * len(own))]] if own else np.nan
+    for row, (vector, decision) in enumerate(zip(z, bins.tolist(), strict=True)):
+        u_keep, u_bin, u_prototype = _uniform(vector, key, 3)
+        released = (
+            decision
+            if u_keep < keep_probability
+            else (decision + 1 + int(u_bin * (count - 1))) % count
+        )
+        rows = rows_of_bin.get(released)
+        out[row] = prototypes[rows[int(u_prototype * len(rows))]] if rows else np.nan
     return out
 
 
-def read(out: Vectors, prototypes: Vectors, of_bin: NDArray[np.integer[Any]]) -> Codes:
-    """The bin that each released vector stands for, `(n,)`: that of the nearest prototype."""
+def nearest_bins(out: Vectors, prototypes: Vectors, of_bin: NDArray[np.integer[Any]]) -> Codes:
+    """The bin of the prototype nearest to each released vector, `(n,)`."""
     distance = ((out[:, None, :] - prototypes[None]) ** 2).sum(axis=2)
-    found: Codes = of_bin[distance.argmin(axis=1)].astype(np.intp)
-    return found
+    bins: Codes = of_bin[distance.argmin(axis=1)].astype(np.intp)
+    return bins
 
 
-def mixed(
+def mix(
     z: Vectors,
     key: int,
     prototype: Vectors,
@@ -103,22 +108,23 @@ def mixed(
     factor: NDArray[Any],
     share: float,
 ) -> Vectors:
-    """Prototypes, a share of residuals and for the rest noise of their covariance `factorᵀ factor`,
-    `(n, d)`.
+    """Prototypes plus a share of the residuals plus noise with the residuals' covariance `factorᵀ
+    factor`, `(n, d)`.
     """
-    random = (np.random.default_rng(seed_of(row, key)) for row in z)
-    filling = np.stack([one.standard_normal(len(factor)) for one in random]) @ factor
+    generators = (np.random.default_rng(seed_of(row, key)) for row in z)
+    filling = (
+        np.stack([generator.standard_normal(len(factor)) for generator in generators]) @ factor
+    )
     out: Vectors = (prototype + share * residual + np.sqrt(1 - share**2) * filling).astype(
         np.float32
     )
     return out
 
 
-def flat(streams: Mapping[str, NDArray[np.float32]]) -> Vectors:
-    """All that is in one clip as one vector, from which chance can follow; `streams` are its
-    sequences by name.
+def flatten(streams: Mapping[str, NDArray[np.float32]]) -> Vectors:
+    """All values of one clip as one vector for a keyed draw; `streams` are its sequences by name.
 
-    >>> flat({"audio": np.ones((2, 2), np.float32), "text": np.zeros((1, 3), np.float32)})
+    >>> flatten({"audio": np.ones((2, 2), np.float32), "text": np.zeros((1, 3), np.float32)})
     array([1., 1., 1., 1., 0., 0., 0.], dtype=float32)
     """
     return np.concatenate([values.ravel() for values in streams.values()])
@@ -135,12 +141,12 @@ def clip_noise(streams: Mapping[str, NDArray[np.float32]], key: int, width: int)
     digest = hashlib.sha256(str(key).encode())
     for name, values in streams.items():
         digest.update(name.encode() + values.tobytes())
-    made: Vectors = (
+    numbers: Vectors = (
         np.random.default_rng(int.from_bytes(digest.digest()))
         .standard_normal(width)
         .astype(np.float32)
     )
-    return made
+    return numbers
 
 
 def _uniform(row: Vectors, key: int, count: int) -> list[float]:
@@ -149,7 +155,7 @@ def _uniform(row: Vectors, key: int, count: int) -> list[float]:
     numbers = (
         int.from_bytes(digest[at : at + 8], "little") / 2**64 for at in range(0, 8 * count, 8)
     )
-    return [min(one, _BELOW_ONE) for one in numbers]
+    return [min(number, _BELOW_ONE) for number in numbers]
 
 
 def _digest(row: Vectors, key: int, size: int) -> bytes:

@@ -1,6 +1,6 @@
-"""The feature set `mel`: functionals that sordino computes itself, so that anybody may ship them.
+"""The feature set `mel`: functionals of sordino, under its own licence.
 
-What they are is told in `sordino.signal.functionals`.
+`sordino.signal.functionals` defines them.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from sordino.signal.filterbank import versions
 from sordino.signal.functionals import NAMES
 
 RECIPE: Final = 4
-"""Counts the changes of `sordino.signal` that change values."""
+"""Number of changes of `sordino.signal` that changed values."""
 
 
 @dataclass(frozen=True)
 class Mel:
-    """Samples to one vector: `(samples,) -> (dims,)` float32, the very function that a device runs.
+    """Samples to one vector: `(samples,) -> (dims,)` float32, the same function as on a device.
 
-    Raises `AudioError` for samples at 16 kHz that are no utterance: NaN, under 60 ms, over 600 s.
+    Raises `AudioError` for NaN, and for less than 60 ms or more than 600 s at 16 kHz.
     """
 
     name: str = "mel"
@@ -31,22 +31,22 @@ class Mel:
 
     @property
     def dims(self) -> int:
-        """How many functionals there are."""
+        """The number of functionals."""
         return len(NAMES)
 
     @property
     def names(self) -> list[str]:
-        """What each functional is: descriptor, functional, and the frames it is over."""
+        """The name of each functional: descriptor, functional, frames."""
         return list(NAMES)
 
     @property
     def recipe(self) -> int:
-        """Counts the changes that change values."""
+        """Number of changes that changed values."""
         return RECIPE
 
     @property
     def config(self) -> dict[str, object]:
-        """All that decides the values, versions included."""
+        """All settings and versions that determine the values."""
         settings = {
             "name": self.name,
             "sampling_rate": self.sampling_rate,

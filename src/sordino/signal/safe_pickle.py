@@ -1,9 +1,8 @@
-"""The data of a pickle, read without running it: no import, no call, no object of any class but the
-ones here.
+"""The data of a pickle, read without running it: no import, no call, no object of a foreign class.
 
 A pickle is a program. This reader follows the few instructions that build lists, dictionaries,
 strings and numbers. It replaces a class or function by its `Name`, and an object or the result of a
-call by a `Call`. Anything else is refused.
+call by a `PickledCall`. All other instructions are refused.
 """
 
 from __future__ import annotations
@@ -16,17 +15,15 @@ from typing import Any, Final
 
 @dataclass(frozen=True)
 class Name:
-    """A class or function, by its name alone."""
+    """The name of a class or function."""
 
     module: str
     name: str
 
 
 @dataclass(eq=False)
-class Call:
-    """An object: the class or function that would make it, its arguments, and the state that would
-    be set.
-    """
+class PickledCall:
+    """An object: the class or function that would create it, its arguments and its state."""
 
     function: Name
     arguments: tuple[Any, ...]
@@ -55,7 +52,7 @@ class _Machine:
     def call(self, function: Any, arguments: Any) -> None:
         if not isinstance(function, Name) or not isinstance(arguments, tuple):
             raise ValueError("a call of no function")
-        self.stack.append(Call(function, arguments))
+        self.stack.append(PickledCall(function, arguments))
 
     def extend(self, items: Iterable[Any]) -> None:
         target = self.stack[-1]
@@ -71,12 +68,12 @@ class _Machine:
 
     def build(self, state: Any) -> None:
         target = self.stack[-1]
-        if not isinstance(target, Call) or target.state is not None:
+        if not isinstance(target, PickledCall) or target.state is not None:
             raise ValueError("a state of no object")
         target.state = state
 
     def step(self, code: str, argument: Any) -> None:
-        """Follow one instruction. Raises `ValueError` for one that is not known here."""
+        """Follow one instruction. Raises `ValueError` for an unknown one."""
         stack = self.stack
         if code in _VALUES:
             stack.append(argument)
@@ -124,9 +121,9 @@ class _Machine:
 
 
 def read(content: bytes, allowed: Callable[[Name], bool]) -> Any:
-    """The data of a pickle. `allowed` says of each class and function whether it may be named.
+    """The data of a pickle. `allowed` decides for each class and function if its name may occur.
 
-    Raises `ValueError` for anything else than such data, whole.
+    Raises `ValueError` for other instructions and for damaged data.
 
     >>> import pickle
     >>> read(pickle.dumps({"words": ["a", "b"], "dims": 2}), lambda name: False)

@@ -1,5 +1,5 @@
-"""Functionals of openSMILE: what a recording's pitch, loudness, spectrum and voice quality do over
-an utterance.
+"""Functionals of openSMILE: statistics of pitch, loudness, spectrum and voice quality over an
+utterance.
 
 openSMILE (Eyben, Wöllmer and Schuller 2010) is the reference extractor of the field. Its licence
 allows research only, so it is the extra `sordino[opensmile]`, and this is the one module that
@@ -21,7 +21,7 @@ from sordino.errors import DependencyError, FeatureError
 from sordino.signal import audio
 
 RECIPE: Final = 1
-"""Counts the changes of this file and of `sordino.signal.audio` that change values."""
+"""Number of changes of this file and of `sordino.signal.audio` that changed values."""
 
 
 @dataclass(frozen=True)
@@ -29,31 +29,31 @@ class Functionals:
     """Samples to one vector: `(samples,) -> (dims,)` float32.
 
     Values are exactly those of `opensmile.Smile.process_signal` on samples clipped to ±32767/32768.
-    openSMILE casts to 16 bits without clipping, and 1.0 would come out as -1.0. Its data frame is
-    left out, which costs time only.
+    openSMILE casts to 16 bits without clipping, so 1.0 would become -1.0. Its data frame only costs
+    time and is not built.
 
-    Raises `DependencyError` without the package, and `FeatureError` where openSMILE gives a value
-    that is NaN or infinite: it does so for every value of a sound under 60 ms, and for none of a
-    longer one that we have seen (silence, clicks, a constant, noise at full scale).
+    Raises `DependencyError` without the package, and `FeatureError` for values that are NaN or
+    infinite: openSMILE has no others for a sound under 60 ms, and had none for longer sounds in our
+    tests (silence, clicks, a constant, noise at full scale).
     """
 
     name: str
     """A name of `opensmile.FeatureSet`."""
 
     dims: int
-    """How many functionals the set has."""
+    """The number of functionals."""
 
     sampling_rate: int = audio.SAMPLING_RATE
-    """Hz of the samples. Functionals at another rate are other functionals."""
+    """Hz of the samples. Another rate has other functionals."""
 
     @property
     def recipe(self) -> int:
-        """Counts the changes that change values."""
+        """Number of changes that changed values."""
         return RECIPE
 
     @property
     def config(self) -> dict[str, object]:
-        """All that decides the values, versions included."""
+        """All settings and versions that determine the values."""
         settings = {"name": self.name, "sampling_rate": self.sampling_rate, "recipe": RECIPE}
         return settings | {"opensmile": _version()} | audio.versions()
 
@@ -65,9 +65,8 @@ class Functionals:
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         extractor = _smile(self.name)
         with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", message="Segment too short"
-            )  # the error below says it
+            # the error below replaces this warning
+            warnings.filterwarnings("ignore", message="Segment too short")
             values: NDArray[np.float32] = extractor(audio.full_scale(samples), self.sampling_rate)[
                 0, :, 0
             ]
@@ -76,17 +75,16 @@ class Functionals:
             seconds = samples.size / self.sampling_rate
             raise FeatureError(
                 f"{self.name}: {bad} of {values.size} values of a sound of {seconds:.3g} s are NaN "
-                "or infinite, "
-                "expected numbers: leave the utterance out"
+                "or infinite, expected numbers: leave the utterance out"
             )
         return values
 
 
 @functools.cache
 def _smile(name: str) -> Any:
-    """The one extractor of this process."""
+    """The extractor of this process."""
     _version()
-    import opensmile  # here, since reading from the cache needs none of what it loads
+    import opensmile  # here: reading from the cache does not need it
 
     return opensmile.Smile(opensmile.FeatureSet[name], opensmile.FeatureLevel.Functionals)
 
@@ -97,6 +95,5 @@ def _version() -> str:
     except importlib.metadata.PackageNotFoundError as error:
         raise DependencyError(
             "openSMILE is not installed, expected it for these features: pip install "
-            "sordino[opensmile] (its licence "
-            "allows research only), or bring a table of vectors"
+            "sordino[opensmile] (its licence allows research only), or use a table of vectors"
         ) from error

@@ -1,14 +1,15 @@
-"""The three kinds of word-vector files, each read strictly: nothing is executed, guessed or left
-out.
+"""The three formats of word vectors, read strictly: no code is executed, no line is skipped.
 
-    .txt   one word a line, then its numbers, with `words dims` in the first line (word2vec) or without (GloVe). The
-           last `dims` fields are the numbers, so a word may have spaces
-    .bin   the binary format of word2vec's C tool, and gensim's, which has no line ends. Its words end at a space: a
-           word with a space in it shifts the vectors, and is refused by the values and words that this leaves
-    .kv    gensim's own, a pickle, of which `inert` reads the data. Vectors beside it are memory-mapped
+    .txt   one word a line, then its numbers, with `words dims` in the first line (word2vec) or
+           without (GloVe). The last `dims` fields are the numbers, so a word may have spaces
+    .bin   the binary format of word2vec's C tool, and that of gensim without line ends. A space
+           ends a word: a word with a space shifts the vectors and is refused by the resulting
+           values and words
+    .kv    the format of gensim, a pickle; `safe_pickle` reads its data. Vectors in a file beside it
+           are memory-mapped
 
-Words are UTF-8. Other bytes become `\\xNN`, which no transcript has; in a .bin only at the end of a
-word, where the C tool cuts long ones.
+Words are UTF-8. Other bytes become `\\xNN`, which no transcript contains; in a .bin only at the end
+of a word, where the C tool cuts long words.
 """
 
 from __future__ import annotations
@@ -25,19 +26,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.signal import safe_pickle
-from sordino.signal.safe_pickle import Call, Name
+from sordino.signal.safe_pickle import Name, PickledCall
 
 Vocabulary = tuple[list[str], NDArray[np.floating]]
 
-LARGEST: Final = 1e6
-"""The largest number in a vector of a .bin file: beyond it, letters were read as numbers."""
+LARGEST_VALUE: Final = 1e6
+"""The largest value of a .bin file: larger values are letters in the place of numbers."""
 
-_SMALLEST: Final = 1e-15  # but for 0: as the first number it is a space that was read as one
+_SMALLEST: Final = 1e-15  # except 0: a smaller first value is a space in the place of a number
 _LONGEST_LINE: Final = 1 << 22  # bytes
 _LONGEST_WORD: Final = 2000  # bytes
 _MOST_DIMS: Final = 100_000
 _SAMPLE: Final = 1000  # lines that decide how many numbers a line has
-_CHUNK: Final = 1 << 22  # bytes that are read at a time
+_CHUNK: Final = 1 << 22  # bytes in one read
 _MARK: Final = b"\xef\xbb\xbf"  # the byte-order mark of UTF-8
 _HEADER: Final = re.compile(rb"[ \t]*([0-9]{1,15})[ \t]+([0-9]{1,9})[ \t]*\r?\n")
 _CONTROL: Final = re.compile(rb"[\x00-\x1f\x7f]")
@@ -53,7 +54,7 @@ _KEYS: Final = ("index_to_key", "index2word", "index2entity")
 
 
 def read_txt(path: Path) -> Vocabulary:
-    """The words and vectors of a text file. Raises `ValueError` for what is none."""
+    """The words and vectors of a text file. Raises `ValueError` for another content."""
     with path.open("rb") as stream:
         start = len(_MARK) if stream.read(len(_MARK)) == _MARK else 0
         stream.seek(start)
@@ -75,14 +76,14 @@ def read_txt(path: Path) -> Vocabulary:
 
 
 def read_bin(path: Path) -> Vocabulary:
-    """The words and vectors of a binary file. Raises `ValueError` for what is none."""
+    """The words and vectors of a binary file. Raises `ValueError` for another content."""
     with path.open("rb") as stream:
         header = _header(stream)
         if header is None:
             raise ValueError("no first line `words dims`")
         words, dims = header
-        rest = path.stat().st_size - stream.tell()
-        if words * (4 * dims + 2) > rest:
+        available = path.stat().st_size - stream.tell()
+        if words * (4 * dims + 2) > available:
             raise ValueError(f"fewer bytes than {words} words of {dims} numbers take")
         vectors = np.empty((words, dims), np.float32)
         vocabulary: list[str] = []
@@ -97,12 +98,14 @@ def read_bin(path: Path) -> Vocabulary:
 
 
 def read_kv(path: Path) -> Vocabulary:
-    """The words and vectors of gensim's file, and of the array beside it. Raises `ValueError` for
-    what is none.
+    """The words and vectors of a gensim file, with the array beside it. Raises `ValueError` for
+    another content.
     """
     data = safe_pickle.read(path.read_bytes(), _allowed)
     if not (
-        isinstance(data, Call) and data.function.name in _GENSIM and isinstance(data.state, dict)
+        isinstance(data, PickledCall)
+        and data.function.name in _GENSIM
+        and isinstance(data.state, dict)
     ):
         raise ValueError("no KeyedVectors")
     state = data.state
@@ -127,7 +130,7 @@ def read_kv(path: Path) -> Vocabulary:
 
 
 def _header(stream: BinaryIO) -> tuple[int, int] | None:
-    """Words and dims by the first line, `None` where it is no such line."""
+    """Words and dims by the first line, `None` for another first line."""
     match = _HEADER.fullmatch(stream.readline(100))
     if match is None:
         return None
@@ -138,8 +141,8 @@ def _header(stream: BinaryIO) -> tuple[int, int] | None:
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
-    """Every line without its end. Raises `ValueError` for empty lines but the last ones, and for a
-    line without end.
+    """Every line without its end. Raises `ValueError` for empty lines before the last word, and for
+    a line without end.
     """
     empty = False
     while line := stream.readline(_LONGEST_LINE):
@@ -153,7 +156,7 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _dims(stream: BinaryIO) -> int:
-    """How many numbers follow a word in most of the first lines."""
+    """The number of values after a word in most of the first lines."""
     start = stream.tell()
     counts: Counter[int] = Counter()
     for _, line in zip(range(_SAMPLE), _lines(stream), strict=False):
@@ -200,9 +203,7 @@ def _text(word: bytes) -> str:
 
 
 def _word(word: bytes, row: int) -> str:
-    """A word of a binary file. Raises `ValueError` for bytes that are no word but a part of a
-    vector.
-    """
+    """A word of a binary file. Raises `ValueError` for bytes of a vector in the place of a word."""
     try:
         text = word.decode()
     except UnicodeDecodeError as error:
@@ -217,14 +218,14 @@ def _word(word: bytes, row: int) -> str:
 
 
 class _Content:
-    """The bytes of a stream, some at a time."""
+    """The bytes of a stream, read in chunks."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream, self._bytes, self._at = stream, b"", 0
 
     def take(self, count: int, exact: bool = True) -> bytes:
-        """The next `count` bytes, fewer at the end only where that is no error."""
-        while len(self._bytes) - self._at < count and self._more(count):
+        """The next `count` bytes; fewer at the end unless `exact`."""
+        while len(self._bytes) - self._at < count and self._refill(count):
             pass
         content = self._bytes[self._at : self._at + count]
         if exact and len(content) < count:
@@ -233,30 +234,30 @@ class _Content:
         return content
 
     def until_space(self) -> bytes:
-        """The bytes before the next space, which is taken too."""
+        """The bytes before the next space; the space is consumed too."""
         while (end := self._bytes.find(b" ", self._at, self._at + _LONGEST_WORD)) < 0:
-            if len(self._bytes) - self._at >= _LONGEST_WORD or not self._more(_LONGEST_WORD):
+            if len(self._bytes) - self._at >= _LONGEST_WORD or not self._refill(_LONGEST_WORD):
                 raise ValueError("a word without an end")
         content, self._at = self._bytes[self._at : end], end + 1
         return content
 
-    def _more(self, count: int) -> bool:
+    def _refill(self, count: int) -> bool:
         content = self._stream.read(max(count, _CHUNK))
         self._bytes, self._at = self._bytes[self._at :] + content, 0
         return bool(content)
 
 
 def _check_values(vectors: NDArray[np.float32]) -> None:
-    """Raise `ValueError` for numbers that are parts of words."""
+    """Raise `ValueError` for values that are parts of words."""
     first = np.abs(vectors[:, 0])
-    if not np.abs(vectors).max() <= LARGEST or ((first > 0) & (first < _SMALLEST)).any():
+    if not np.abs(vectors).max() <= LARGEST_VALUE or ((first > 0) & (first < _SMALLEST)).any():
         raise ValueError("numbers that no vector has: is a space in a word?")
 
 
 def _allowed(name: Name) -> bool:
     root = name.module.split(".")[0]
-    known = {"gensim.models.keyedvectors": _GENSIM, "_codecs": {"encode"}}.get(name.module)
-    return name.name in (known or (_NUMPY if root == "numpy" else ()))
+    allowed = {"gensim.models.keyedvectors": _GENSIM, "_codecs": {"encode"}}.get(name.module)
+    return name.name in (allowed or (_NUMPY if root == "numpy" else ()))
 
 
 def _beside(path: Path) -> NDArray[Any]:
@@ -268,8 +269,8 @@ def _beside(path: Path) -> NDArray[Any]:
 
 
 def _array(call: Any) -> NDArray[Any]:
-    """The array that a pickle would make."""
-    if not isinstance(call, Call):
+    """The array that a pickle would create."""
+    if not isinstance(call, PickledCall):
         raise ValueError("no vectors")
     if call.function.name == "_frombuffer":
         content, kind, shape, order = call.arguments
@@ -278,7 +279,7 @@ def _array(call: Any) -> NDArray[Any]:
         order = "F" if fortran else "C"
     else:
         raise ValueError("no array")
-    if isinstance(content, Call) and content.function.name == "encode":
+    if isinstance(content, PickledCall) and content.function.name == "encode":
         content = content.arguments[0].encode("latin1")
     elif isinstance(content, str):
         content = content.encode("latin1")
@@ -288,7 +289,7 @@ def _array(call: Any) -> NDArray[Any]:
 def _dtype(call: Any) -> np.dtype[Any]:
     """The type of an array, of floats alone."""
     if not (
-        isinstance(call, Call)
+        isinstance(call, PickledCall)
         and call.function.name == "dtype"
         and call.arguments[0] in ("f2", "f4", "f8")
     ):

@@ -1,17 +1,18 @@
-"""A transcript as a sequence of vectors, one a word, from any file of word2vec's kind (Mikolov et
-al. 2013).
+"""A transcript as a sequence of word vectors, from files like those of word2vec (Mikolov et al.
+2013).
 
-    ======  ====================================================================================================
-    .kv     gensim's own. Vectors that lie beside it (`NAME.kv.vectors.npy`, as `features.words.save` writes them)
-            are memory-mapped: many processes share them, and they are looked through in blocks. It
-            is a pickle, and never loaded as one: only its data are read (`inert`), so a foreign
-            file executes nothing
-    .bin    the C tool's binary format, read as a whole
-    .txt    the same as text, one word a line, with `words dims` in the first or, as GloVe writes it, without
-    ======  ====================================================================================================
+    ======  =======================================================================================
+    .kv     the format of gensim. Vectors in a file beside it (`NAME.kv.vectors.npy`, written by
+            `features.words.save`) are memory-mapped: processes share them and read them in blocks.
+            The file is a pickle, but only its data are read (`safe_pickle`), so that a foreign
+            file executes no code
+    .bin    the binary format of word2vec's C tool
+    .txt    the same as text, one word a line, with `words dims` in the first line (word2vec) or
+            without (GloVe)
+    ======  =======================================================================================
 
-`<unk>` stands for every word that the file does not know: the file's own vector of that name, or
-else the mean of all its vectors.
+`<unk>` replaces every unknown word: the file's vector of that name, or else the mean of all its
+vectors.
 """
 
 from __future__ import annotations
@@ -34,16 +35,16 @@ from sordino.errors import DependencyError, FeatureError
 if TYPE_CHECKING:
     from sordino.signal.word_files import Vocabulary
 
-UNKNOWN: Final = "<unk>"
-"""The word that stands for all others."""
+UNKNOWN_WORD: Final = "<unk>"
+"""The entry for all unknown words."""
 
 _TOKEN: Final = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
-_BLOCK: Final = 1 << 16  # rows that are looked at in one go
+_BLOCK: Final = 1 << 16  # rows in one step
 
 
 def tokens(text: str) -> list[str]:
-    """The words of a text, in lower case: runs of letters and digits, with apostrophes and hyphens
-    inside them.
+    """The words of a text in lower case: runs of letters and digits, with inner apostrophes and
+    hyphens.
 
     >>> tokens("You’re the point-person, KL-5... [LAUGHTER] Über_uns?")
     ["you're", 'the', 'point-person', 'kl-5', 'laughter', 'über', 'uns']
@@ -53,13 +54,11 @@ def tokens(text: str) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class Words:
-    """A text to its word vectors: `text -> (max(1, words), d)` float32, one row a token, in their
-    order.
+    """A text to its word vectors: `text -> (max(1, words), d)` float32, one row a token, in order.
 
-    A token is looked up as it is, in lower case, then as a name (`Paris`), then as an acronym
-    (`TV`): whoever wrote the capitals of a transcript decides nothing. A token that is not there
-    becomes `unknown`. A text that is empty, or none of whose words is known, becomes a single row
-    of `unknown`: nothing is known of it, not even its length.
+    A token is looked up in lower case, then as a name (`Paris`), then as an acronym (`TV`), so that
+    the capitals of a transcript have no effect. An unknown token becomes `unknown`. A text without
+    known words becomes a single row of `unknown`, so that even its length stays hidden.
 
     >>> words = Words.of(["<unk>", "hot", "Rome"], np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]]))
     >>> words("Rome is HOT!").tolist()
@@ -68,7 +67,7 @@ class Words:
     ((1, 2), (1, 2))
     """
 
-    place: Mapping[str, int]
+    row_of: Mapping[str, int]
     """The row of each word."""
 
     vectors: NDArray[np.floating]  # (words, d), read-only; memory-mapped where the file allows it
@@ -76,26 +75,25 @@ class Words:
 
     @staticmethod
     def of(vocabulary: Sequence[str], vectors: NDArray[np.floating]) -> Words:
-        """The words of a vocabulary, each with its row of `vectors` `(words, d)`, which is not
-        copied.
+        """The words of a vocabulary with their rows of `vectors` `(words, d)`, which is not copied.
 
-        Raises `FeatureError` for no word, a word that comes twice, another number of rows, NaN and
+        Raises `FeatureError` for no word, a repeated word, another number of rows, NaN and
         infinity.
         """
-        place = {word: row for row, word in enumerate(vocabulary)}
-        if len(place) < len(vocabulary) == len(vectors):
-            twice = next(word for row, word in enumerate(vocabulary) if place[word] != row)
+        row_of = {word: row for row, word in enumerate(vocabulary)}
+        if len(row_of) < len(vocabulary) == len(vectors):
+            twice = next(word for row, word in enumerate(vocabulary) if row_of[word] != row)
             raise FeatureError(
-                f"{len(place)} different words of {len(vocabulary)}: {twice[:40]!r} comes twice, "
+                f"{len(row_of)} different words of {len(vocabulary)}: {twice[:40]!r} comes twice, "
                 "expected a row a word"
             )
         rows = vectors.view()
         rows.setflags(write=False)
         if not (
-            vectors.ndim == 2 and vectors.size and len(place) == len(vocabulary) == len(vectors)
+            vectors.ndim == 2 and vectors.size and len(row_of) == len(vocabulary) == len(vectors)
         ):
             raise FeatureError(
-                f"{len(place)} different words of {len(vocabulary)} and vectors {vectors.shape}, "
+                f"{len(row_of)} different words of {len(vocabulary)} and vectors {vectors.shape}, "
                 "expected a row a word"
             )
         mean = np.sum(
@@ -105,23 +103,25 @@ class Words:
             raise FeatureError(
                 "vectors that are NaN or infinite, expected numbers: take another file"
             )
-        unknown = np.array(rows[place[UNKNOWN]] if UNKNOWN in place else mean, dtype=np.float32)
+        unknown = np.array(
+            rows[row_of[UNKNOWN_WORD]] if UNKNOWN_WORD in row_of else mean, dtype=np.float32
+        )
         unknown.setflags(write=False)
-        return Words(place, rows, unknown)
+        return Words(row_of, rows, unknown)
 
     def __call__(self, text: str) -> NDArray[np.float32]:
         rows = [self._row(token) for token in tokens(text)]
         if all(row is None for row in rows):
             return self.unknown[None].copy()
-        known = [self.unknown if row is None else self.vectors[row] for row in rows]
-        return np.array(known, dtype=np.float32)
+        vectors = [self.unknown if row is None else self.vectors[row] for row in rows]
+        return np.array(vectors, dtype=np.float32)
 
     def __len__(self) -> int:
-        """How many words are known."""
-        return len(self.place)
+        """The number of known words."""
+        return len(self.row_of)
 
     def __contains__(self, token: str) -> bool:
-        """Whether a token of `tokens` is known."""
+        """Whether a token is known."""
         return self._row(token) is not None
 
     @property
@@ -132,28 +132,27 @@ class Words:
     @functools.cached_property
     def hash(self) -> str:
         """12 hexadecimal digits of every word and vector."""
-        digest = hashlib.sha256("\n".join(self.place).encode())
+        digest = hashlib.sha256("\n".join(self.row_of).encode())
         for block in _blocks(self.vectors):
             digest.update(block.astype("<f4").tobytes())
         return digest.hexdigest()[:12]
 
     def _row(self, token: str) -> int | None:
         forms = (token, token.capitalize(), token.upper())
-        return next((self.place[form] for form in forms if form in self.place), None)
+        return next((self.row_of[form] for form in forms if form in self.row_of), None)
 
 
 def read(path: str | Path) -> Words:
-    """The words of a file, by its suffix: `.kv`, `.bin` or `.txt`; the table above says what
-    becomes of each.
+    """The words of a file, by its suffix: `.kv`, `.bin` or `.txt`, as in the table above.
 
-    Raises `FeatureError` for another suffix and for a file that is cut short, damaged or no word
-    vectors, `StorageError` for what cannot be read.
+    Raises `FeatureError` for another suffix and for a cut, damaged or foreign file, `StorageError`
+    for an unreadable file.
     """
     path = Path(path)
     if path.suffix.lower() not in _SUFFIXES:
-        found = path.suffix or "missing"
+        suffix = path.suffix or "missing"
         raise FeatureError(
-            f"{path}: suffix {found}, expected {', '.join(_SUFFIXES)}: unpack or convert it"
+            f"{path}: suffix {suffix}, expected {', '.join(_SUFFIXES)}: unpack or convert it"
         )
     if path.exists() and not path.is_file() and not path.is_dir():
         raise FeatureError(f"{path}: a pipe or a device, expected a file: copy it")
@@ -177,18 +176,15 @@ def read(path: str | Path) -> Words:
             ) from error
         except OSError:
             raise
-        except (
-            Exception
-        ) as error:  # damage has no end of kinds: numpy raises what its parsers raise
+        except Exception as error:  # parsers of damaged files raise any exception
             raise FeatureError(
                 f"{path}: no word vectors that can be read, expected a whole {path.suffix} file as "
-                "word2vec or gensim "
-                f"writes it ({_cause(error)}): copy or convert it anew"
+                f"word2vec or gensim writes it ({_cause(error)}): copy or convert it anew"
             ) from error
 
 
 def _cause(error: Exception) -> str:
-    """The cause in our words; those of other libraries are left out."""
+    """The message of an error of sordino; messages of other libraries are replaced by `damaged`."""
     ours = isinstance(error, FeatureError) or (
         type(error) is ValueError and error.__traceback__ is not None
     )
@@ -199,9 +195,9 @@ def _cause(error: Exception) -> str:
     )
 
 
-def library() -> Any:
-    """`gensim.models`, which takes a second to load. Raises `DependencyError` where it is not
-    installed.
+def gensim_models() -> Any:
+    """`gensim.models`, loaded on first use since it takes a second. Raises `DependencyError` where
+    it is not installed.
     """
     try:
         import gensim.models
@@ -213,9 +209,7 @@ def library() -> Any:
 
 
 def _blocks(vectors: NDArray[np.floating]) -> list[NDArray[np.floating]]:
-    """Some rows after the other: views, so that a memory-mapped table is never in memory as a
-    whole.
-    """
+    """Blocks of rows as views, so that a memory-mapped table is never completely in memory."""
     return [vectors[first : first + _BLOCK] for first in range(0, len(vectors), _BLOCK)]
 
 
@@ -223,7 +217,7 @@ _SUFFIXES: Final = (".kv", ".bin", ".txt")
 
 
 def _reader(suffix: str) -> Callable[[Path], Vocabulary]:
-    """What reads a kind of file."""
+    """The reader of a format."""
     from sordino.signal import word_files  # here: a device that reads no words starts without it
 
     return {".kv": word_files.read_kv, ".bin": word_files.read_bin, ".txt": word_files.read_txt}[

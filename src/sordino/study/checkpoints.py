@@ -35,7 +35,7 @@ def gathered(
 
     shared = identity(ROOMS, PACKAGES)
     decided = {name: f"{shared} {key}" for name, key in keys.items()}
-    units = Checkpoints(decided, folder, what, check).gathered(compute)
+    units = Checkpoints(decided, folder, what, check).gather(compute)
     return pd.concat([table for table, _ in units.values()], ignore_index=True), {
         name: record for name, (_, record) in units.items()
     }

@@ -40,8 +40,8 @@ def attacked(
     jobs: int,
     name: str,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """All guesses of the study's units (`sordino.attack.COLUMNS`), and the record that goes to
-    `run.json`.
+    """All guesses of the study's units (`sordino.attack.PREDICTION_COLUMNS`), and the record that
+    goes to `run.json`.
     """
     study = four_emotions(corpus)
     sums = checksums(study)

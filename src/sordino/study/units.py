@@ -121,8 +121,8 @@ def predictions(
     jobs: int = 0,
     policies: Sequence[Policy] = (),
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Every attacker's guesses on every test utterance (`sordino.attack.COLUMNS`), and how each
-    unit came about.
+    """Every attacker's guesses on every test utterance (`sordino.attack.PREDICTION_COLUMNS`), and how
+    each unit came about.
 
     `x` is `(utterances, d)`, unscaled; `policies` are the paper's where none is given. Finished
     units are read from `folder`. On a CPU, units run in one process a core with one thread each;
@@ -136,7 +136,7 @@ def predictions(
     def compute(names: Sequence[str]) -> Iterable[Finished]:
         return _computed([units[name] for name in names], x, corpus, options, jobs)
 
-    return gathered(keys, compute, folder, "draws and policies", attack.COLUMNS)
+    return gathered(keys, compute, folder, "draws and policies", attack.PREDICTION_COLUMNS)
 
 
 def _digest(x: NDArray[np.float32], corpus: Corpus, options: Options) -> str:

@@ -1,4 +1,4 @@
-"""Attackers that are scikit-learn estimators find what is planted, and nothing where nothing is."""
+"""Attackers that are scikit-learn estimators find planted leaks, and none without a leak."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from sordino.attack.attackers import estimators
 from sordino.attack.splits import crossfit
 from tests.attack.synthetic_voices import people
 
-NAMES = tuple(estimators.FAMILIES)
+NAMES = tuple(estimators.ESTIMATORS)
 Rows = NDArray[np.intp]
 
 
-def halves(speaker: NDArray[np.str_], own: int) -> tuple[Rows, Rows]:
+def halves(speaker: NDArray[np.str_], count: int) -> tuple[Rows, Rows]:
     """Rows of the first `own` speakers, and those of all others."""
-    return np.flatnonzero(speaker < f"{own:02d}"), np.flatnonzero(speaker >= f"{own:02d}")
+    return np.flatnonzero(speaker < f"{count:02d}"), np.flatnonzero(speaker >= f"{count:02d}")
 
 
 def test_all_families_are_those_of_both_kinds() -> None:
@@ -34,19 +34,17 @@ def test_a_planted_leak_is_found_on_new_speakers(family: str) -> None:
     x, speaker, _ = people(24, 8, seed=0)
     secret = (np.arange(len(x)) // 8 % 2).astype(np.intp)
     x[:, 2] += np.where(secret == 1, 2, -2)
-    found = retrain(x, secret, speaker, *halves(speaker, 16), families=[family])
-    best = found.best
+    result = retrain(x, secret, speaker, *halves(speaker, 16), families=[family])
+    best = result.best
     assert metrics.auc((best["truth"] == 1).to_numpy(), best["score"].to_numpy()) > 0.95
     assert metrics.uar(best["truth"].to_numpy(), best["prediction"].to_numpy()) > 0.85
-    assert found.quality[family] > 0.95
+    assert result.quality[family] > 0.95
 
 
 @pytest.mark.parametrize(
     ("family", "finds"), [("logistic", False), ("svm-rbf", True), ("forest", True), ("mlp", True)]
 )
-def test_a_leak_in_the_spread_alone_is_found_by_families_that_bend(
-    family: str, finds: bool
-) -> None:
+def test_nonlinear_families_find_a_leak_in_the_variance(family: str, finds: bool) -> None:
     x, speaker, random = people(24, 20, seed=1, dims=3, voice=0.0)
     secret = random.integers(0, 2, len(x)).astype(np.intp)
     x[:, :2] *= np.where(secret == 1, 3.0, 0.5)[:, None].astype(np.float32)
@@ -55,7 +53,7 @@ def test_a_leak_in_the_spread_alone_is_found_by_families_that_bend(
 
 
 @pytest.mark.parametrize("family", NAMES)
-def test_the_same_seed_gives_the_same_scores_and_its_input_is_untouched(family: str) -> None:
+def test_scores_are_repeatable_and_the_input_is_unchanged(family: str) -> None:
     x, speaker, _ = people(12, 6, seed=3)
     secret = (np.arange(len(x)) // 6 % 2).astype(np.intp)
     before, state = x.copy(), repr(np.random.get_state())  # noqa: NPY002
@@ -68,7 +66,7 @@ def test_the_same_seed_gives_the_same_scores_and_its_input_is_untouched(family: 
     assert repr(np.random.get_state()) == state  # noqa: NPY002
 
 
-def test_the_first_setting_learns_every_labelling_and_the_others_the_secret_alone() -> None:
+def test_only_the_first_setting_is_fitted_on_every_column() -> None:
     """Solved to the end in float64: where a solver stops early, its path depends on the processor's
     rounding.
     """
@@ -80,51 +78,51 @@ def test_the_first_setting_learns_every_labelling_and_the_others_the_secret_alon
     first, second = estimators.scores(x, labels, plan, "logistic", settings)
     assert (first.tested, first.values.shape) == (True, (len(x), 3))
     assert (second.tested, second.values.shape) == (False, (len(x), 1))
-    side = plan.sides[1]
+    side = plan.splits[1]
     scale = np.sqrt(x.var(axis=0).mean())
-    own, test = ((x[some] - x.mean(axis=0)) / scale for some in (side.own, side.test))
+    train_x, test = ((x[rows] - x.mean(axis=0)) / scale for rows in (side.train, side.test))
     for column in range(3):
-        alone = LogisticRegression(C=0.1, tol=1e-10, max_iter=1000).fit(
-            own, labels[side.own, column]
+        model = LogisticRegression(C=0.1, tol=1e-10, max_iter=1000).fit(
+            train_x, labels[side.train, column]
         )
         np.testing.assert_allclose(
-            first.values[side.test, column], alone.decision_function(test), atol=1e-6
+            first.values[side.test, column], model.decision_function(test), atol=1e-6
         )
 
 
 @pytest.mark.parametrize(
     "setting", [LogisticRegression(), DecisionTreeClassifier(max_depth=3, random_state=0)]
 )
-def test_of_several_values_the_one_with_the_highest_score_is_named(setting: object) -> None:
+def test_the_class_with_the_highest_score_is_predicted(setting: object) -> None:
     x, speaker, _ = people(12, 10, seed=6)
     truth = (np.arange(len(x)) % 3).astype(np.intp)
     x[np.arange(len(x)), truth] += 8
     x[:, 3:] = 0
-    labels = np.hstack([(truth == one).astype(float)[:, None] for one in range(3)])
+    labels = np.hstack([(truth == code).astype(float)[:, None] for code in range(3)])
     plan = crossfit(speaker.astype(int).astype(np.intp) % 3)
-    (said,) = estimators.scores(x, labels, plan, "one", [setting], classes=3)
-    assert metrics.uar(truth, said.values.argmax(axis=1)) > 0.9
+    (attacker,) = estimators.scores(x, labels, plan, "one", [setting], classes=3)
+    assert metrics.uar(truth, attacker.values.argmax(axis=1)) > 0.9
 
 
-def test_a_value_that_no_training_row_has_is_never_named() -> None:
+def test_a_class_without_training_rows_is_never_predicted() -> None:
     x, speaker, _ = people(6, 10, seed=6)
     truth = (speaker.astype(int) % 3).astype(np.intp)
-    plan = crossfit(truth)  # nobody else has the value of the fold
-    labels = np.hstack([(truth == one).astype(float)[:, None] for one in range(3)])
-    (said,) = estimators.scores(x, labels, plan, "logistic", [LogisticRegression()], classes=3)
-    assert (said.values.argmax(axis=1) != truth).all()
+    plan = crossfit(truth)  # no other fold has the value of the fold
+    labels = np.hstack([(truth == code).astype(float)[:, None] for code in range(3)])
+    (attacker,) = estimators.scores(x, labels, plan, "logistic", [LogisticRegression()], classes=3)
+    assert (attacker.values.argmax(axis=1) != truth).all()
 
 
-def test_a_continuous_secret_is_told_as_above_or_below_its_median() -> None:
+def test_scores_of_a_continuous_secret_correlate_with_it() -> None:
     x, speaker, random = people(10, 10, seed=7)
     age = random.permutation(len(x)) / len(x)
     x[:, 0] += 6 * age
     plan = crossfit(speaker.astype(int).astype(np.intp) % 5)
-    (said,) = estimators.scores(x, age[:, None], plan, "logistic", [LogisticRegression()])
-    assert np.corrcoef(said.values[:, 0], age)[0, 1] > 0.7
+    (attacker,) = estimators.scores(x, age[:, None], plan, "logistic", [LogisticRegression()])
+    assert np.corrcoef(attacker.values[:, 0], age)[0, 1] > 0.7
 
 
-def test_units_of_the_dimensions_do_not_decide_what_is_found() -> None:
+def test_units_of_the_dimensions_change_no_result() -> None:
     x, speaker, _ = people(16, 8, seed=9)
     secret = (speaker.astype(int) % 2).astype(np.intp)
     x[:, 0] += 3 * secret
@@ -133,18 +131,20 @@ def test_units_of_the_dimensions_do_not_decide_what_is_found() -> None:
     assert metrics.auc((best["truth"] == 1).to_numpy(), best["score"].to_numpy()) > 0.9
 
 
-def test_an_estimator_of_ones_own_is_one_line_and_takes_part_in_the_verdict() -> None:
+def test_a_custom_estimator_takes_part_in_the_verdict() -> None:
     x, speaker, _ = people(16, 8, seed=8)
     secret = speaker.astype(int) % 2
     x[:, 0] += 4 * secret
     audit = Audit(
-        families=(), own={"tree": DecisionTreeClassifier(max_depth=2, random_state=0)}, shuffles=19
+        families=(),
+        estimators={"tree": DecisionTreeClassifier(max_depth=2, random_state=0)},
+        shuffles=19,
     )
-    found = audit.run(x, secret, speaker, name="gender")
-    assert found.decision.answer == "leak"
-    assert {family for family, *_ in found.decision.by_attacker} == {"tree"}
-    assert found.auc("tree") > 0.9
-    blind = Audit(families=(), own={"blind": DummyClassifier()}, shuffles=19).run(
+    result = audit.run(x, secret, speaker, name="gender")
+    assert result.decision.answer == "leak"
+    assert {family for family, *_ in result.decision.by_attacker} == {"tree"}
+    assert result.auc("tree") > 0.9
+    blind = Audit(families=(), estimators={"blind": DummyClassifier()}, shuffles=19).run(
         x, secret, speaker
     )
     assert blind.decision.answer != "leak"

@@ -15,30 +15,30 @@ from tests.attack.synthetic_scenes import QUICKLY, risk, scene
 from tests.release.synthetic_vectors import POLICY
 
 
-def test_the_size_of_the_risk_model_is_the_one_with_the_lowest_validation_loss() -> None:
-    given = scene()
+def test_the_validation_loss_selects_the_size_of_the_risk_model() -> None:
+    data = scene()
     fitted = RiskFitter(POLICY, sizes=(4, 64), settings=Settings(epochs=20)).fit(
-        given.z, given.corpus, given.parts.risk
+        data.z, data.corpus, data.parts.risk
     )
     assert len(fitted.losses) == 2
     assert fitted.model.emotion.in_features == (2, 32)[int(np.argmin(fitted.losses))]
 
 
-def test_the_risk_model_is_the_same_for_a_seed_and_sees_its_party_only() -> None:
-    given = scene()
-    others = np.setdiff1d(np.arange(len(given.z)), given.parts.risk.rows)
-    changed = given.z.copy()
-    changed[others] = 0
-    again = QUICKLY.fit(changed, given.corpus, given.parts.risk)
-    assert again.losses == risk().losses
-    assert np.array_equal(again(given.z).role, risk()(given.z).role)
+def test_the_risk_model_is_repeatable_and_uses_its_party_only() -> None:
+    data = scene()
+    outside = np.setdiff1d(np.arange(len(data.z)), data.parts.risk.rows)
+    changed = data.z.copy()
+    changed[outside] = 0
+    repeat = QUICKLY.fit(changed, data.corpus, data.parts.risk)
+    assert repeat.losses == risk().losses
+    assert np.array_equal(repeat(data.z).role, risk()(data.z).role)
     assert (
-        dataclasses.replace(QUICKLY, seed=1).fit(given.z, given.corpus, given.parts.risk).losses
+        dataclasses.replace(QUICKLY, seed=1).fit(data.z, data.corpus, data.parts.risk).losses
         != risk().losses
     )
 
 
-def test_the_score_of_the_risk_model_is_the_difference_of_log_posteriors() -> None:
+def test_the_risk_score_is_a_difference_of_log_posteriors() -> None:
     judgement = risk()(scene().z)
     expected = np.log(judgement.role[:, 2] / judgement.role[:, 0])
     sure = (judgement.role > 1e-30).all(axis=1)
@@ -47,31 +47,31 @@ def test_the_score_of_the_risk_model_is_the_difference_of_log_posteriors() -> No
 
 
 def test_a_risk_party_that_cannot_be_learnt_from_is_refused() -> None:
-    given = scene()
-    part = given.parts.risk
-    sad = given.role[part.train] == 1
+    data = scene()
+    part = data.parts.risk
+    sad = data.role[part.train] == 1
     cases = [
-        (given.z, Part(part.train[~sad], part.validation), "the risk party lacks a role"),
+        (data.z, Part(part.train[~sad], part.validation), "the risk party lacks a role"),
         (
-            given.z,
+            data.z,
             Part(part.train, part.validation[:0]),
-            "keeps no utterance for validation, expected some: add speakers",
+            "has no utterance for validation, expected some: add speakers",
         ),
-        (given.z[1:], part, "287 vectors for 288 utterances, expected a finite one for each"),
+        (data.z[1:], part, "287 vectors for 288 utterances, expected a finite one for each"),
         (
-            given.z * np.float32(np.nan),
+            data.z * np.float32(np.nan),
             part,
             "288 vectors for 288 utterances, expected a finite one for each",
         ),
     ]
     for z, chosen, says in cases:
         with pytest.raises(AttackError, match=says):
-            RiskFitter(POLICY).fit(z, given.corpus, chosen)
+            RiskFitter(POLICY).fit(z, data.corpus, chosen)
 
 
 def test_a_training_that_diverges_is_refused() -> None:
-    given, endless = scene(), Settings(learning_rate=float("inf"), epochs=2)
+    data, endless = scene(), Settings(learning_rate=float("inf"), epochs=2)
     with pytest.raises(
         AttackError, match="the risk model's training diverged, expected a finite loss"
     ):
-        RiskFitter(POLICY, settings=endless).fit(given.z, given.corpus, given.parts.risk)
+        RiskFitter(POLICY, settings=endless).fit(data.z, data.corpus, data.parts.risk)

@@ -1,5 +1,5 @@
-"""Attackers of many labels at once are scikit-learn's fitted fold by fold, and learn nothing from
-whom they guess.
+"""Kernel attackers equal scikit-learn's estimators fitted fold by fold, and are never trained on
+the speakers that they score.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from sklearn.neighbors import KNeighborsRegressor
 from sordino import metrics
 from sordino.attack.attackers import kernels
 from sordino.attack.attackers.kernels import (
-    FAMILIES,
+    KERNEL_FAMILIES,
     NEIGHBOURS,
     RIDGES,
-    WHOLE,
+    SPEAKER_RIDGES,
     Scores,
-    scaled,
+    scale,
     scores,
 )
 from sordino.attack.secret import Secret
@@ -54,14 +54,14 @@ def table(speakers: int = 8, seed: int = 0) -> tuple[Matrix, Matrix, Rows, Rows]
 def of(
     x: NDArray[Any], labels: Matrix, fold: Rows, speaker: Rows | None, **kind: Any
 ) -> dict[str, Scores]:
-    found = list(scores(x, labels, crossfit(fold), speaker, **kind))
-    by_name = {one.setting: one for one in found}
-    assert len(by_name) == len(found)  # every setting has a name of its own
+    attackers = list(scores(x, labels, crossfit(fold), speaker, **kind))
+    by_name = {attacker.setting: attacker for attacker in attackers}
+    assert len(by_name) == len(attackers)  # every setting has a name of its own
     return by_name
 
 
-def prepared(x: Matrix, each: bool) -> Matrix:
-    spread = np.sqrt(x.var(axis=0)) if each else np.sqrt(x.var(axis=0).mean())
+def prepared(x: Matrix, per_dimension: bool) -> Matrix:
+    spread = np.sqrt(x.var(axis=0)) if per_dimension else np.sqrt(x.var(axis=0).mean())
     centred: Matrix = (x - x.mean(axis=0)) / spread
     return centred
 
@@ -70,34 +70,34 @@ def kernel_of(name: str, z: Matrix) -> Matrix:
     """As scikit-learn has it, of all rows."""
     if name in GAMMAS:
         median = np.median([[np.sum((a - b) ** 2) for a in z] for b in z])
-        made: Matrix = pairwise_kernels(z, metric="rbf", gamma=GAMMAS[name] / median)
+        kernel: Matrix = pairwise_kernels(z, metric="rbf", gamma=GAMMAS[name] / median)
     elif name == "linear":
-        made = pairwise_kernels(z / np.sqrt(z.shape[1]), metric="linear")
+        kernel = pairwise_kernels(z / np.sqrt(z.shape[1]), metric="linear")
     else:
-        made = pairwise_kernels(
+        kernel = pairwise_kernels(
             z, metric="poly", degree=POWERS[name], gamma=1 / z.shape[1], coef0=1
         )
-    return made
+    return kernel
 
 
 def fold_by_fold(kernel: Matrix, labels: Matrix, fold: Rows, ridge: float) -> Matrix:
-    said = np.empty_like(labels)
-    for one in np.unique(fold):
-        a, b = fold != one, fold == one
+    scores_by_fold = np.empty_like(labels)
+    for code in np.unique(fold):
+        a, b = fold != code, fold == code
         model = KernelRidge(alpha=ridge * a.sum() * np.diag(kernel).mean(), kernel="precomputed")
         model.fit(kernel[a][:, a], labels[a] - labels[a].mean(axis=0))
-        said[b] = model.predict(kernel[b][:, a])
-    return said
+        scores_by_fold[b] = model.predict(kernel[b][:, a])
+    return scores_by_fold
 
 
 def separated(x: Matrix, secret: Rows, speaker: Rows, families: Sequence[str]) -> float:
     """The best AUC of these families on single utterances."""
     fold = Secret.of("gender", secret, speaker).folds()
-    found = scores(x, secret[:, None].astype(float), crossfit(fold), families=families)
-    return max(metrics.auc(secret == 1, one.values[:, 0]) for one in found)
+    attackers = scores(x, secret[:, None].astype(float), crossfit(fold), families=families)
+    return max(metrics.auc(secret == 1, attacker.values[:, 0]) for attacker in attackers)
 
 
-def test_each_family_finds_what_it_is_for_and_a_line_finds_only_the_mean() -> None:
+def test_a_linear_attacker_finds_only_a_shift_of_the_mean() -> None:
     random = np.random.default_rng(0)
     speaker = np.repeat(np.arange(20), 20)
     secret = (speaker % 2).astype(np.intp)
@@ -114,7 +114,7 @@ def test_each_family_finds_what_it_is_for_and_a_line_finds_only_the_mean() -> No
         assert separated(x, secret, speaker, ["linear"]) < 0.6
 
 
-def test_who_sees_speakers_less_their_means_finds_a_width_among_unlike_voices() -> None:
+def test_centred_speakers_reveal_a_difference_in_variance() -> None:
     random = np.random.default_rng(0)
     speaker = np.repeat(np.arange(20), 30)
     secret = (speaker % 2).astype(np.intp)
@@ -123,12 +123,12 @@ def test_who_sees_speakers_less_their_means_finds_a_width_among_unlike_voices() 
         + random.normal(0, 9, (20, 3))[speaker]
     )
     fold = Secret.of("gender", secret, speaker).folds()
-    found = of(x, secret[:, None].astype(float), fold, speaker, families=["quadratic"])
-    own, plain = (
-        found[f"quadratic, ρ=0.1, whole speakers, one scale{end}"]
+    attackers = of(x, secret[:, None].astype(float), fold, speaker, families=["quadratic"])
+    centred, plain = (
+        attackers[f"quadratic, ρ=0.1, whole speakers, one scale{end}"]
         for end in (", less each speaker's mean", "")
     )
-    assert metrics.auc(secret[::30] == 1, own.values[:, 0]) == 1
+    assert metrics.auc(secret[::30] == 1, centred.values[:, 0]) == 1
     assert metrics.auc(secret[::30] == 1, plain.values[:, 0]) < 0.9
 
 
@@ -137,11 +137,15 @@ def test_of_shuffled_labels_nothing_is_found_on_average() -> None:
     secret = Secret.of("gender", speaker % 2, speaker)
     fold = secret.folds()
     shuffled = secret.shuffles(fold, 400)[:, 1:]
-    for one in scores(x, shuffled, crossfit(fold), speaker):
-        first = np.unique(speaker, return_index=True)[1] if one.whole else np.arange(len(speaker))
+    for attacker in scores(x, shuffled, crossfit(fold), speaker):
+        first = (
+            np.unique(speaker, return_index=True)[1]
+            if attacker.per_speaker
+            else np.arange(len(speaker))
+        )
         auc = [
-            metrics.auc(label == 1, said)
-            for label, said in zip(shuffled[first].T, one.values.T, strict=True)
+            metrics.auc(label == 1, score)
+            for label, score in zip(shuffled[first].T, attacker.values.T, strict=True)
         ]
         assert abs(np.mean(auc) - 0.5) < 0.05
 
@@ -151,13 +155,13 @@ def test_of_shuffled_labels_nothing_is_found_on_average() -> None:
 def test_kernel_ridge_is_that_of_scikit_learn_fold_by_fold(name: str, scale: str) -> None:
     x, labels, fold, _ = table()
     kernel = kernel_of(name, prepared(x, SCALES[scale]))
-    found = of(x, labels, fold, None)
+    attackers = of(x, labels, fold, None)
     for ridge in RIDGES:
-        said = found[f"{name}, ρ={ridge:g}, {scale}"]
-        assert said.family == name.split()[0]
-        assert not said.whole
+        attacker = attackers[f"{name}, ρ={ridge:g}, {scale}"]
+        assert attacker.family == name.split()[0]
+        assert not attacker.per_speaker
         np.testing.assert_allclose(
-            said.values, fold_by_fold(kernel, labels, fold, ridge), atol=1e-7
+            attacker.values, fold_by_fold(kernel, labels, fold, ridge), atol=1e-7
         )
 
 
@@ -169,26 +173,28 @@ def test_nearest_neighbours_are_those_of_scikit_learn(
 ) -> None:
     x, labels, fold, _ = table(speakers)
     z = prepared(x, SCALES[scale])
-    said = of(x, labels, fold, None)[f"{count} nearest, {scale}"]
-    assert said.family == "nearest"
-    for one in np.unique(fold):
-        a, b = fold != one, fold == one
+    attacker = of(x, labels, fold, None)[f"{count} nearest, {scale}"]
+    assert attacker.family == "nearest"
+    for code in np.unique(fold):
+        a, b = fold != code, fold == code
         model = KNeighborsRegressor(min(count, int(a.sum()))).fit(z[a], labels[a])
         np.testing.assert_allclose(
-            said.values[b], model.predict(z[b]) - labels[a].mean(axis=0), atol=1e-12
+            attacker.values[b], model.predict(z[b]) - labels[a].mean(axis=0), atol=1e-12
         )
 
 
-@pytest.mark.parametrize("less", [False, True], ids=["as they are", "less their means"])
+@pytest.mark.parametrize("centred", [False, True], ids=["as they are", "less their means"])
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("name", NAMES)
-def test_whole_speakers_are_compared_by_the_mean_over_all_pairs_of_their_rows(
-    name: str, scale: str, less: bool
+def test_the_kernel_of_two_speakers_is_the_mean_over_pairs(
+    name: str, scale: str, centred: bool
 ) -> None:
     x, labels, fold, speaker = table()
-    found = of(x, labels, fold, speaker)
-    if less:
-        x = np.concatenate([x[speaker == one] - x[speaker == one].mean(axis=0) for one in range(8)])
+    attackers = of(x, labels, fold, speaker)
+    if centred:
+        x = np.concatenate(
+            [x[speaker == code] - x[speaker == code].mean(axis=0) for code in range(8)]
+        )
     kernel = kernel_of(name, prepared(x, SCALES[scale]))
     pairs = np.zeros((8, 8))
     for p in range(8):
@@ -202,136 +208,140 @@ def test_whole_speakers_are_compared_by_the_mean_over_all_pairs_of_their_rows(
             )
     away = np.eye(8) - 1 / 8  # the mean of all speakers is the origin
     first = np.unique(speaker, return_index=True)[1]
-    for ridge in WHOLE:
+    for ridge in SPEAKER_RIDGES:
         setting = f"{name}, ρ={ridge:g}, whole speakers, {scale}" + (
-            ", less each speaker's mean" if less else ""
+            ", less each speaker's mean" if centred else ""
         )
-        if name == "linear" and less:
-            assert setting not in found  # nothing is left of the means
+        if name == "linear" and centred:
+            assert setting not in attackers  # nothing is left of the means
             continue
-        assert found[setting].whole
+        assert attackers[setting].per_speaker
         expected = fold_by_fold(away @ pairs @ away, labels[first], fold[first], ridge)
-        np.testing.assert_allclose(found[setting].values, expected, atol=1e-8)
+        np.testing.assert_allclose(attackers[setting].values, expected, atol=1e-8)
 
 
-def test_nobody_is_guessed_by_what_learnt_from_their_fold() -> None:
+def test_labels_of_a_fold_do_not_change_its_scores() -> None:
     x, labels, fold, speaker = table(14)  # enough for 25 neighbours not to be everyone
     first = np.unique(speaker, return_index=True)[1]
     before = of(x, labels, fold, speaker)
-    for one in np.unique(fold):
+    for code in np.unique(fold):
         changed = labels.copy()
-        changed[fold == one] = np.random.default_rng(0).normal(0, 9, (14, 3))[speaker[fold == one]]
+        changed[fold == code] = np.random.default_rng(0).normal(0, 9, (14, 3))[
+            speaker[fold == code]
+        ]
         after = of(x, changed, fold, speaker)
-        for name, said in before.items():
-            own = (fold[first] if said.whole else fold) == one
-            assert said.values[own].tolist() == after[name].values[own].tolist()
-            assert not np.allclose(said.values[~own], after[name].values[~own])
+        for name, attacker in before.items():
+            rows = (fold[first] if attacker.per_speaker else fold) == code
+            assert attacker.values[rows].tolist() == after[name].values[rows].tolist()
+            assert not np.allclose(attacker.values[~rows], after[name].values[~rows])
 
 
-def test_scores_are_linear_in_the_labels_whatever_else_stands_in_the_table() -> None:
+def test_scores_are_linear_in_the_labels() -> None:
     x, labels, fold, speaker = table()
     a, b = labels[:, :1], labels[:, 1:2]
-    parts = [of(x, one, fold, speaker) for one in (a, b, 3 * a - 2 * b + 7, np.hstack([a, b]))]
-    for name, said in parts[0].items():
-        one, other, mixed, both = said.values, *(part[name].values for part in parts[1:])
+    parts = [of(x, first, fold, speaker) for first in (a, b, 3 * a - 2 * b + 7, np.hstack([a, b]))]
+    for name, attacker in parts[0].items():
+        first, second, mixed, joint = attacker.values, *(part[name].values for part in parts[1:])
         np.testing.assert_allclose(
-            mixed, 3 * one - 2 * other, atol=1e-9
+            mixed, 3 * first - 2 * second, atol=1e-9
         )  # and 7 is taken off with the mean
-        np.testing.assert_allclose(both, np.hstack([one, other]), atol=1e-12)
+        np.testing.assert_allclose(joint, np.hstack([first, second]), atol=1e-12)
 
 
-def test_the_order_of_the_rows_moves_no_score_and_the_input_is_untouched() -> None:
+def test_row_order_changes_no_score_and_the_input_stays() -> None:
     x, labels, fold, _ = table()
-    kept = [one.copy() for one in (x, labels, fold)]
+    copies = [array.copy() for array in (x, labels, fold)]
     order = np.random.default_rng(0).permutation(len(x))
     mixed = of(x[order], labels[order], fold[order], None)
-    for name, said in of(x, labels, fold, None).items():
-        np.testing.assert_allclose(mixed[name].values, said.values[order], atol=1e-9)
-    assert all((one == before).all() for one, before in zip((x, labels, fold), kept, strict=True))
+    for name, attacker in of(x, labels, fold, None).items():
+        np.testing.assert_allclose(mixed[name].values, attacker.values[order], atol=1e-9)
+    assert all(
+        (array == before).all() for array, before in zip((x, labels, fold), copies, strict=True)
+    )
 
 
-def test_neither_unit_nor_origin_nor_precision_of_the_vectors_matters() -> None:
+def test_unit_origin_and_precision_change_no_score() -> None:
     x, labels, fold, speaker = table()
     plain, moved, units = (
-        of(one, labels, fold, speaker) for one in (x, 100 - 7 * x, x * [1, 10, 0.1, 3])
+        of(vectors, labels, fold, speaker) for vectors in (x, 100 - 7 * x, x * [1, 10, 0.1, 3])
     )
     single = of(x.astype(np.float32), labels, fold, speaker)
-    for name, said in plain.items():
-        np.testing.assert_allclose(moved[name].values, said.values, atol=1e-8)
-        np.testing.assert_allclose(single[name].values, said.values, atol=1e-4)
+    for name, attacker in plain.items():
+        np.testing.assert_allclose(moved[name].values, attacker.values, atol=1e-8)
+        np.testing.assert_allclose(single[name].values, attacker.values, atol=1e-4)
         if "each dimension" in name:
-            np.testing.assert_allclose(units[name].values, said.values, atol=1e-8)
+            np.testing.assert_allclose(units[name].values, attacker.values, atol=1e-8)
 
 
 def test_constant_dimensions_say_nothing() -> None:
     x, labels, fold, speaker = table()
     wider = np.column_stack([x[:, :2], np.full(len(x), 1 / 3), x[:, 2:], np.full(len(x), -1e6)])
-    plain, with_constants = (of(one, labels, fold, speaker) for one in (x, wider))
-    for name, said in plain.items():
-        np.testing.assert_allclose(with_constants[name].values, said.values, atol=1e-8)
+    plain, with_constants = (of(vectors, labels, fold, speaker) for vectors in (x, wider))
+    for name, attacker in plain.items():
+        np.testing.assert_allclose(with_constants[name].values, attacker.values, atol=1e-8)
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 0.1])
 def test_vectors_that_are_all_the_same_give_finite_scores(value: float) -> None:
     _, labels, fold, speaker = table()
-    for said in scores(np.full((len(labels), 4), value), labels, crossfit(fold), speaker):
-        assert np.isfinite(said.values).all()
+    for attacker in scores(np.full((len(labels), 4), value), labels, crossfit(fold), speaker):
+        assert np.isfinite(attacker.values).all()
 
 
 def test_speakers_of_one_row_each_give_finite_scores() -> None:
     x, labels, fold, speaker = table()
     first = np.unique(speaker, return_index=True)[1]
-    for said in scores(x[first], labels[first], crossfit(fold[first]), np.arange(8)):
-        assert np.isfinite(said.values).all()
+    for attacker in scores(x[first], labels[first], crossfit(fold[first]), np.arange(8)):
+        assert np.isfinite(attacker.values).all()
 
 
-def test_rows_that_are_the_same_within_each_speaker_give_finite_scores() -> None:
+def test_equal_rows_within_each_speaker_give_finite_scores() -> None:
     x, labels, fold, speaker = table()
-    for said in scores(
+    for attacker in scores(
         x[np.unique(speaker, return_index=True)[1]][speaker], labels, crossfit(fold), speaker
     ):
-        assert np.isfinite(said.values).all()
+        assert np.isfinite(attacker.values).all()
 
 
 def test_scaled_rows_are_centred_and_of_spread_one() -> None:
     x, *_ = table()
-    each, one = scaled(x, True), scaled(x, False)
-    np.testing.assert_allclose(each.std(axis=0), 1)
-    np.testing.assert_allclose(np.mean(one.var(axis=0)), 1)
+    separate, common = scale(x, True), scale(x, False)
+    np.testing.assert_allclose(separate.std(axis=0), 1)
+    np.testing.assert_allclose(np.mean(common.var(axis=0)), 1)
     np.testing.assert_allclose(
-        one.std(axis=0) / one.std(axis=0)[0], x.std(axis=0) / x.std(axis=0)[0]
+        common.std(axis=0) / common.std(axis=0)[0], x.std(axis=0) / x.std(axis=0)[0]
     )
-    np.testing.assert_allclose([each.mean(axis=0), one.mean(axis=0)], 0, atol=1e-12)
+    np.testing.assert_allclose([separate.mean(axis=0), common.mean(axis=0)], 0, atol=1e-12)
 
 
-def test_a_dimension_that_is_not_constant_stays_beside_one_far_wider() -> None:
+def test_a_small_dimension_stays_beside_a_large_one() -> None:
     x = np.random.default_rng(0).normal(size=(50, 2)) * [1, 1e10]
-    assert scaled(x, True).shape == (50, 2)
+    assert scale(x, True).shape == (50, 2)
 
 
-def test_only_the_families_that_are_asked_for_answer() -> None:
+def test_only_the_requested_families_score() -> None:
     x, labels, fold, speaker = table()
-    for family in FAMILIES:
-        assert {one.family for one in scores(x, labels, crossfit(fold), speaker, [family])} == {
-            family
-        }
+    for family in KERNEL_FAMILIES:
+        assert {
+            attacker.family for attacker in scores(x, labels, crossfit(fold), speaker, [family])
+        } == {family}
     everyone = of(x, labels, fold, speaker)
-    assert {one.family for one in everyone.values()} == set(FAMILIES)
-    assert not any(one.whole for one in of(x, labels, fold, None).values())
-    for said in everyone.values():
-        assert said.values.shape == (8 if said.whole else len(x), 3)
+    assert {attacker.family for attacker in everyone.values()} == set(KERNEL_FAMILIES)
+    assert not any(attacker.per_speaker for attacker in of(x, labels, fold, None).values())
+    for scorer in everyone.values():
+        assert scorer.values.shape == (8 if scorer.per_speaker else len(x), 3)
 
 
-def test_a_table_of_few_different_rows_is_attacked_without_failing() -> None:
+def test_a_table_of_two_distinct_rows_gives_finite_scores() -> None:
     random = np.random.default_rng(0)
     speaker = np.repeat(np.arange(12), 30).astype(np.intp)
     labels = (speaker % 2)[:, None].astype(float)
-    few = random.normal(size=(2, 64)) * 1e3
-    drawn = few[(random.random(len(speaker)) < 0.9).astype(int)].astype(np.float32)
-    for said in scores(drawn, labels, crossfit(speaker % 3), speaker):
-        assert np.isfinite(said.values).all()
+    prototypes = random.normal(size=(2, 64)) * 1e3
+    drawn = prototypes[(random.random(len(speaker)) < 0.9).astype(int)].astype(np.float32)
+    for attacker in scores(drawn, labels, crossfit(speaker % 3), speaker):
+        assert np.isfinite(attacker.values).all()
 
 
 def test_a_ridge_that_rounding_swallows_is_raised() -> None:
     gram = np.full((50, 50), 1e12) - 1e-3 * np.eye(50)  # not quite positive
-    assert np.isfinite(kernels._solved(gram, 1e-9, np.ones((50, 1)))).all()
+    assert np.isfinite(kernels.solve_ridge(gram, 1e-9, np.ones((50, 1)))).all()

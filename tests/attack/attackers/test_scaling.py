@@ -1,4 +1,4 @@
-"""The size of numbers decides nothing, and vectors that do not differ tell nothing."""
+"""The magnitude of numbers changes no verdict, and constant vectors are no leak."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_of_200_constant_tables_none_is_called_a_leak() -> None:
     for seed in range(200):
         x, secret = table(seed)
         families = (
-            kernels.FAMILIES if seed < 2 else ("nearest",)
+            kernels.KERNEL_FAMILIES if seed < 2 else ("nearest",)
         )  # which ranked rows by their order
         constant = np.full_like(x, constants[seed % len(constants)])
         decision = permutation_test.judge(constant, secret, families=families, shuffles=19)
@@ -52,9 +52,9 @@ def test_of_200_constant_tables_none_is_called_a_leak() -> None:
 
 def test_constant_vectors_reach_half_with_every_family() -> None:
     x, secret = table()
-    audited = Audit((*kernels.FAMILIES, "logistic", "svm-rbf", "forest", "mlp"), shuffles=19).run(
-        np.full_like(x, 0.1), secret.values.astype(int), secret.speaker
-    )
+    audited = Audit(
+        (*kernels.KERNEL_FAMILIES, "logistic", "svm-rbf", "forest", "mlp"), shuffles=19
+    ).run(np.full_like(x, 0.1), secret.values.astype(int), secret.speaker)
     assert (audited.decision.answer, audited.decision.p, audited.auc()) == (
         "no leak found",
         1.0,
@@ -63,7 +63,7 @@ def test_constant_vectors_reach_half_with_every_family() -> None:
     assert set(audited.guesses.loc[audited.guesses["k"] == 1, "score"]) == {0.0}
 
 
-def test_vectors_of_one_speaker_alone_tell_nothing() -> None:
+def test_vectors_that_mark_one_speaker_are_no_leak() -> None:
     x, secret = table()
     x = np.where((secret.speaker == 3)[:, None] & (np.arange(5) == 0), x, 0.0)
     assert judged(x, secret).answer == "no leak found"
@@ -88,8 +88,8 @@ def test_the_size_of_numbers_moves_no_verdict(size: str) -> None:
     before, after = judged(x, secret), judged(SIZES[size](x), secret)
     assert (after.answer, after.p) == (before.answer, before.p) == ("leak", 0.05)
     first, second = (
-        {(name, pooled): auc for _, name, pooled, auc, _ in one.by_attacker}
-        for one in (before, after)
+        {(name, pooled): auc for _, name, pooled, auc, _ in decision.by_attacker}
+        for decision in (before, after)
     )
     assert all(abs(first[key] - second[key]) < 1e-6 for key in first)
 
@@ -107,10 +107,10 @@ def test_one_absurd_value_hides_nothing() -> None:
 
 def test_ordinary_numbers_keep_every_bit() -> None:
     x, _ = table()
-    for each in (False, True):
+    for per_dimension in (False, True):
         centred, spread = x - x.mean(axis=0), x.std(axis=0)
-        expected = centred / (spread if each else np.sqrt(np.mean(spread**2)))
-        assert kernels.scaled(x, each).tobytes() == expected.tobytes()
+        expected = centred / (spread if per_dimension else np.sqrt(np.mean(spread**2)))
+        assert kernels.scale(x, per_dimension).tobytes() == expected.tobytes()
 
 
 def test_equal_rows_have_equal_scores_in_any_order() -> None:
@@ -119,13 +119,13 @@ def test_equal_rows_have_equal_scores_in_any_order() -> None:
     prototypes = random.normal(size=(3, 5))
     x = prototypes[random.integers(0, 3, len(EVERY))]
     fold = secret.folds()
-    for said in kernels.scores(x, secret.values[:, None], crossfit(fold), None):
+    for attacker in kernels.scores(x, secret.values[:, None], crossfit(fold), None):
         for side in np.unique(fold):
             values = [
-                np.unique(said.values[(fold == side) & (x == one).all(axis=1)])
-                for one in prototypes
+                np.unique(attacker.values[(fold == side) & (x == prototype).all(axis=1)])
+                for prototype in prototypes
             ]
-            assert all(len(some) < 2 for some in values), said.setting
+            assert all(len(group) < 2 for group in values), attacker.setting
 
 
 def test_nearest_rows_that_are_equally_far_count_alike() -> None:
@@ -137,10 +137,10 @@ def test_nearest_rows_that_are_equally_far_count_alike() -> None:
     squared = (points[:, None] - points) ** 2
     for order in (EVERY[:4], EVERY[3::-1], np.array([1, 3, 0, 2])):
         rows = np.append(order, 4)
-        said = kernels.nearest(
+        scores = kernels.nearest(
             squared[np.ix_(rows, rows)], points[rows] ** 2, labels[rows], plan, 1
         )
-        assert said[4, 0] == 0.0
+        assert scores[4, 0] == 0.0
 
 
 def test_ranks_take_rounding_for_a_tie() -> None:
@@ -158,7 +158,7 @@ def test_ranks_take_rounding_for_a_tie() -> None:
 )
 def test_numbers_that_are_none_are_refused(x: Matrix, message: str) -> None:
     with pytest.raises(AttackError, match=message):
-        kernels.vectors(x)
+        kernels.check_vectors(x)
 
 
 def test_the_spread_of_whole_numbers_is_theirs() -> None:

@@ -1,4 +1,4 @@
-"""The null says what means nothing: no more, and no less."""
+"""The null distribution of the UAR and its limits."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ import numpy as np
 import pytest
 
 from sordino import metrics
-from sordino.attack import Null, patient, retrain
+from sordino.attack import Null, pool_scores, retrain
 from tests.attack.synthetic_voices import people
 
 
-def test_a_leak_stands_out_of_its_null_also_where_utterances_are_pooled() -> None:
+def test_a_leak_exceeds_its_null_single_and_pooled() -> None:
     e, speaker, _ = people(20, 12, seed=0, voice=0.4)
     gender = (speaker.astype(int) % 2).astype(np.intp)
     e[:, 0] += 1.6 * gender
     rows = np.arange(len(e))
-    found = retrain(
+    result = retrain(
         e, gender, speaker, rows[:120], rows[120:], families=["linear"], ks=(12,), shuffles=39
     )
-    alone, pooled = (
+    single, pooled = (
         metrics.uar(table["truth"].to_numpy(), table["prediction"].to_numpy())
-        for table in (found.best, patient(found.best, 12))
+        for table in (result.best, pool_scores(result.best, 12))
     )
-    assert 0.6 < alone < pooled
-    assert alone > found.null[1].limits()[1]
-    assert found.null[1].p_value(alone) == pytest.approx(1 / 40)
-    assert np.std(found.null[12].uar) > np.std(
-        found.null[1].uar
+    assert 0.6 < single < pooled
+    assert single > result.null[1].limits()[1]
+    assert result.null[1].p_value(single) == pytest.approx(1 / 40)
+    assert np.std(result.null[12].uar) > np.std(
+        result.null[1].uar
     )  # one guess a speaker: a wider range means nothing
 
 
@@ -41,11 +41,11 @@ def test_limits_hold_one_more_value_as_often_as_they_say(shuffles: int, confiden
     assert inside / 1000 == pytest.approx(confidence, abs=0.03)
 
 
-def test_the_null_of_a_mean_is_the_mean_of_the_nulls_and_is_narrower() -> None:
+def test_the_null_of_a_mean_is_narrower() -> None:
     random = np.random.default_rng(0)
     nulls = [Null(tuple(random.normal(0.5, 0.1, 200))) for _ in range(5)]
-    together = Null.mean(nulls)
-    width = [high - low for low, high in (one.limits() for one in (nulls[0], together))]
+    joint = Null.mean(nulls)
+    width = [high - low for low, high in (null.limits() for null in (nulls[0], joint))]
     assert width[0] / width[1] == pytest.approx(math.sqrt(5), rel=0.3)
-    low, high = together.limits()
-    assert together.privacy_limits() == (1 - high, 1 - low)
+    low, high = joint.limits()
+    assert joint.privacy_limits() == (1 - high, 1 - low)

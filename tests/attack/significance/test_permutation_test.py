@@ -1,6 +1,4 @@
-"""A planted leak is a leak, and unlike speakers alone are none: one exact test for the best of many
-attackers.
-"""
+"""The permutation test finds a planted leak, and differences between speakers alone are none."""
 
 from __future__ import annotations
 
@@ -15,15 +13,15 @@ from scipy.stats import binom, spearmanr
 
 from sordino import metrics
 from sordino.attack.attackers.kernels import Scores, scores
-from sordino.attack.secret import LEVEL, Secret
+from sordino.attack.secret import TEST_LEVEL, Secret
 from sordino.attack.significance.permutation_test import (
-    BLIND,
+    BLIND_AUC,
+    AttackerStatistic,
     Decision,
-    Reached,
-    decide,
+    attacker_statistics,
+    conclude,
     judge,
-    labels,
-    reach,
+    label_columns,
 )
 from sordino.attack.splits import crossfit
 from sordino.errors import AttackError
@@ -38,7 +36,7 @@ NULLS = 60
 def voices(
     seed: int, speakers: int = 24, rows: int = 6, apart: float = 1.0
 ) -> tuple[Matrix, Rows, Rows]:
-    """Rows of speakers who differ, half of either gender, which the rows say nothing of."""
+    """Rows of distinct speakers, half of either gender; the rows are independent of gender."""
     random = np.random.default_rng(seed)
     speaker = np.repeat(np.arange(speakers), rows)
     gender = random.permutation(np.arange(speakers) % 2)[speaker]
@@ -81,76 +79,84 @@ def test_a_planted_leak_is_a_leak_and_without_it_none_is_found(secret: Secret) -
     assert before.p == pytest.approx(1 / 60)
     assert before.by_attacker[0][3] > before.needed
     after = [judge(leaking(secret, size=0, seed=seed), secret, shuffles=59) for seed in range(3)]
-    assert [one.answer for one in after].count("leak") <= 1
-    assert all((one.answer == "leak") == (one.p <= LEVEL) for one in after)
+    assert [decision.answer for decision in after].count("leak") <= 1
+    assert all((decision.answer == "leak") == (decision.p <= TEST_LEVEL) for decision in after)
 
 
-def test_a_shift_too_small_for_one_utterance_is_found_by_who_sees_all_of_a_speaker() -> None:
+def test_whole_speakers_reveal_a_shift_too_small_for_one_row() -> None:
     x, gender, speaker = voices(0, rows=40, apart=0.05)
     x[:, 0] += 0.3 * gender
-    found = judge(x, Secret.of("gender", gender, speaker), families=QUICK, shuffles=59)
+    result = judge(x, Secret.of("gender", gender, speaker), families=QUICK, shuffles=59)
     single, pooled = (
-        max(auc for *_, whole, auc, _ in found.by_attacker if whole is is_it)
+        max(auc for *_, is_pooled, auc, _ in result.by_attacker if is_pooled is is_it)
         for is_it in (False, True)
     )
-    assert found.answer == "leak"
+    assert result.answer == "leak"
     assert single < 0.65 < 0.9 < pooled
 
 
-def nulls(secret_of: str, by: str = "speaker") -> list[float]:
+def nulls(secret_of: str, unit: str = "speaker") -> list[float]:
     """p of small tables with no leak in them; by utterance, each row counts as a speaker of its
     own.
     """
-    found = []
+    p_values = []
     for seed in range(NULLS):
         x, gender, speaker = voices(seed, speakers=12, rows=4, apart=2)
         values = gender if secret_of == "gender" else np.tile([0, 1, 1, 0], 12)
-        secret = Secret.of(secret_of, values, speaker if by == "speaker" else np.arange(48))
+        secret = Secret.of(secret_of, values, speaker if unit == "speaker" else np.arange(48))
         fold = secret.folds(seed)
         table = secret.shuffles(fold, 39, seed)
-        whole = speaker if by == "speaker" and not secret.within else None
-        every = scores(x, labels(secret, table), crossfit(fold), whole, QUICK)
-        found.append(
-            decide(secret, fold, (one for said in every for one in reach(secret, table, said))).p
+        speakers_or_none = speaker if unit == "speaker" and not secret.within else None
+        attackers = scores(x, label_columns(secret, table), crossfit(fold), speakers_or_none, QUICK)
+        p_values.append(
+            conclude(
+                secret,
+                fold,
+                (
+                    statistic
+                    for attacker in attackers
+                    for statistic in attacker_statistics(secret, table, attacker)
+                ),
+            ).p
         )
-    return found
+    return p_values
 
 
-MOST = int(binom.isf(0.001, NULLS, LEVEL))
+MOST = int(binom.isf(0.001, NULLS, TEST_LEVEL))
 """False alarms that a right test exceeds less than once in a thousand times: 9 of 60."""
 
 
 @pytest.mark.parametrize("secret", ["gender", "emotion"])
 def test_unlike_speakers_alone_are_no_leak(secret: str) -> None:
     p = np.array(nulls(secret))
-    assert (p <= LEVEL).sum() <= MOST
+    assert (p <= TEST_LEVEL).sum() <= MOST
     assert 0.3 < p.mean() < 0.7  # neither too small nor too large
 
 
-def test_shuffled_by_utterance_unlike_speakers_alone_would_be_a_leak() -> None:
-    assert (np.array(nulls("gender", by="utterance")) <= LEVEL).sum() > 2 * MOST
-    assert (np.array(nulls("gender")) <= LEVEL).sum() <= MOST
+def test_shuffling_utterances_would_report_a_leak() -> None:
+    assert (np.array(nulls("gender", unit="utterance")) <= TEST_LEVEL).sum() > 2 * MOST
+    assert (np.array(nulls("gender")) <= TEST_LEVEL).sum() <= MOST
 
 
-def test_of_all_arrangements_of_a_secret_no_more_than_the_level_are_called_a_leak() -> None:
-    """The whole null of one table, arrangement by arrangement: an exact test, not one on average."""
+def test_the_test_is_exact_over_all_arrangements() -> None:
+    """The complete null of one table, over all arrangements."""
     speaker = np.repeat(np.arange(8), 3)
     x = np.random.default_rng(0).normal(size=(8, 2))[speaker] + 0.3 * np.random.default_rng(
         1
     ).normal(size=(24, 2))
     secret, fold = Secret.of("gender", speaker // 2 % 2, speaker), (speaker // 4).astype(np.intp)
-    halves = [one for one in product([0.0, 1.0], repeat=4) if sum(one) == 2]
-    every = np.array([[*a, *b] for a, b in product(halves, halves)]).T[speaker]
-    assert every.shape[1] == secret.arrangements(fold) == 36
+    halves = [item for item in product([0.0, 1.0], repeat=4) if sum(item) == 2]
+    tables = np.array([[*a, *b] for a, b in product(halves, halves)]).T[speaker]
+    assert tables.shape[1] == secret.arrangements(fold) == 36
     p = []
-    for place in range(36):
-        table = np.hstack([every[:, [place]], np.delete(every, place, axis=1)])
-        found = [
-            one
-            for said in scores(x, table, crossfit(fold), speaker)
-            for one in reach(secret, table, said)
+    for index in range(36):
+        table = np.hstack([tables[:, [index]], np.delete(tables, index, axis=1)])
+        statistics = [
+            item
+            for attacker in scores(x, table, crossfit(fold), speaker)
+            for item in attacker_statistics(secret, table, attacker)
         ]
-        p.append(decide(secret, fold, found).p)
+        p.append(conclude(secret, fold, statistics).p)
     assert all(
         np.mean(np.array(p) <= level) <= level + 1e-9 for level in (0.05, 0.1, 0.2, 0.5, 0.9)
     )
@@ -160,24 +166,24 @@ def test_of_all_arrangements_of_a_secret_no_more_than_the_level_are_called_a_lea
 def test_four_speakers_cannot_tell() -> None:
     x, gender, speaker = voices(0, speakers=4, rows=30)
     x[:, 0] += 9 * gender
-    found = judge(x, Secret.of("gender", gender, speaker), families=QUICK, shuffles=99)
-    assert found.answer == "cannot tell"
-    assert found.p > LEVEL
-    assert found.why == "the secret can be shuffled in 4 ways, and fewer than 20 cannot tell a leak"
+    result = judge(x, Secret.of("gender", gender, speaker), families=QUICK, shuffles=99)
+    assert result.answer == "cannot tell"
+    assert result.p > TEST_LEVEL
+    assert result.why == "the secret can be shuffled in 4 ways, a test at level 0.05 needs 20"
 
 
-def test_a_few_speakers_more_cannot_tell_where_only_a_large_leak_would_have_been_seen() -> None:
+def test_a_test_without_power_cannot_tell() -> None:
     x, gender, speaker = voices(1, speakers=8, rows=6, apart=3)
-    found = judge(x, Secret.of("gender", gender, speaker), families=QUICK, shuffles=99)
-    assert found.needed > BLIND
-    assert found.answer == "cannot tell"
+    result = judge(x, Secret.of("gender", gender, speaker), families=QUICK, shuffles=99)
+    assert result.needed > BLIND_AUC
+    assert result.answer == "cannot tell"
     assert (
-        found.why
-        == f"with so few speakers only an AUC above {found.needed:.2f} would have been called a leak"
+        result.why
+        == f"with so few speakers only an AUC above {result.needed:.2f} would be reported as a leak"
     )
 
 
-def test_eighteen_shuffles_are_too_few_to_tell_and_nineteen_are_enough() -> None:
+def test_eighteen_shuffles_are_too_few_and_nineteen_enough() -> None:
     secret = secrets()["gender"]
     too_few, enough = (
         judge(leaking(secret), secret, families=QUICK, shuffles=count) for count in (18, 19)
@@ -188,68 +194,69 @@ def test_eighteen_shuffles_are_too_few_to_tell_and_nineteen_are_enough() -> None
 
 
 @EVERY
-def test_p_is_at_least_one_of_the_shuffles_and_the_best_attackers_p_is_that_of_the_verdict(
+def test_the_p_of_the_verdict_is_that_of_the_best_attacker(
     secret: Secret,
 ) -> None:
     for size in (0.0, 0.3, 3.0):
-        found = judge(leaking(secret, size), secret, families=QUICK, shuffles=29)
-        each = [p for *_, p in found.by_attacker]
-        assert 1 / 30 <= found.p <= 1
-        assert found.p == each[0] == min(each)
-        assert each == sorted(each)
-        assert all(0 <= auc <= 1 for *_, auc, _ in found.by_attacker)
-        assert len({one[:3] for one in found.by_attacker}) == len(found.by_attacker)
+        result = judge(leaking(secret, size), secret, families=QUICK, shuffles=29)
+        p_values = [p for *_, p in result.by_attacker]
+        assert 1 / 30 <= result.p <= 1
+        assert result.p == p_values[0] == min(p_values)
+        assert p_values == sorted(p_values)
+        assert all(0 <= auc <= 1 for *_, auc, _ in result.by_attacker)
+        assert len({row[:3] for row in result.by_attacker}) == len(result.by_attacker)
 
 
 def by_hand(reached: Matrix) -> tuple[float, list[float]]:
     """p of all attackers and of each, from the definition, in loops."""
-    z = [[(one - np.mean(row)) / np.std(row) for one in row] for row in reached]
-    most = [max(column) for column in zip(*z, strict=True)]
-    each = [sum(m >= row[0] - 1e-9 for m in most) / len(most) for row in z]
-    return sum(m >= most[0] - 1e-9 for m in most) / len(most), each
+    z = [[(value - np.mean(row)) / np.std(row) for value in row] for row in reached]
+    largest = [max(column) for column in zip(*z, strict=True)]
+    p_values = [sum(m >= row[0] - 1e-9 for m in largest) / len(largest) for row in z]
+    return sum(m >= largest[0] - 1e-9 for m in largest) / len(largest), p_values
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_p_is_the_share_of_shuffles_whose_best_attacker_is_as_far_out(seed: int) -> None:
+def test_p_is_that_of_the_maximum_statistic_by_hand(seed: int) -> None:
     secret = secrets()["gender"]
     reached = np.random.default_rng(seed).normal(
         0, np.array([[1], [5], [0.1]]), (3, 40)
     ) + seed * np.eye(1, 40)
-    every = [
-        Reached("linear", str(row), False, one, 0.5 + one / 100) for row, one in enumerate(reached)
+    attackers = [
+        AttackerStatistic("linear", str(row), False, values, 0.5 + values / 100)
+        for row, values in enumerate(reached)
     ]
-    found = decide(secret, secret.folds(), every)
-    p, each = by_hand(reached)
-    assert found.p == pytest.approx(p)
-    assert {name: own for _, name, _, _, own in found.by_attacker} == pytest.approx(
-        dict(zip("012", each, strict=True))
+    decision = conclude(secret, secret.folds(), attackers)
+    p, p_values = by_hand(reached)
+    assert decision.p == pytest.approx(p)
+    assert {name: value for _, name, _, _, value in decision.by_attacker} == pytest.approx(
+        dict(zip("012", p_values, strict=True))
     )
     best = np.sort(np.max(0.5 + reached[:, 1:] / 100, axis=0))
-    assert found.needed in best
-    assert np.mean(best > found.needed) <= LEVEL < np.mean(best >= found.needed)
+    assert decision.needed in best
+    assert np.mean(best > decision.needed) <= TEST_LEVEL < np.mean(best >= decision.needed)
 
 
-def test_an_attacker_who_always_says_the_same_neither_helps_nor_harms() -> None:
+def test_a_constant_attacker_changes_no_verdict() -> None:
     secret = secrets()["gender"]
     reached = np.random.default_rng(0).normal(size=40) + 9 * np.eye(1, 40)[0]
-    one, dull = (
-        Reached("linear", name, False, own, own)
-        for name, own in (("a", reached), ("b", np.full(40, 0.5)))
+    sharp, dull = (
+        AttackerStatistic("linear", name, False, values, values)
+        for name, values in (("a", reached), ("b", np.full(40, 0.5)))
     )
-    alone, both = (decide(secret, secret.folds(), every) for every in ([one], [one, dull]))
-    assert alone.p == both.p == 1 / 40
-    assert both.by_attacker[1][4] == 1
+    single, joint = (conclude(secret, secret.folds(), group) for group in ([sharp], [sharp, dull]))
+    assert single.p == joint.p == 1 / 40
+    assert joint.by_attacker[1][4] == 1
 
 
-def said_of(secret: Secret, table: Matrix, whole: bool = False) -> Scores:
+def said_of(secret: Secret, table: Matrix, per_speaker: bool = False) -> Scores:
     """Scores with ties, of every row or speaker, that lean to the labels."""
     first = np.unique(secret.speaker, return_index=True)[1]
-    truth = labels(secret, table)[first if whole else slice(None)]
+    truth = label_columns(secret, table)[first if per_speaker else slice(None)]
     return Scores(
         "linear",
         "any",
         np.round(truth + np.random.default_rng(0).normal(size=truth.shape), 1),
-        whole,
+        per_speaker,
     )
 
 
@@ -266,96 +273,102 @@ def expected_auc(secret: Secret, truth: NDArray[np.float64], values: Matrix) -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "whole"),
+    ("name", "per_speaker"),
     [
-        (name, whole)
+        (name, per_speaker)
         for name, secret in secrets().items()
-        for whole in (False, True)
-        if not (whole and secret.within)
+        for per_speaker in (False, True)
+        if not (per_speaker and secret.within)
     ],
 )
-def test_each_column_is_the_auc_that_metrics_would_give(name: str, whole: bool) -> None:
+def test_each_column_is_the_auc_that_metrics_would_give(name: str, per_speaker: bool) -> None:
     secret = secrets()[name]
     table = secret.shuffles(secret.folds(), 9)
-    said = said_of(secret, table, whole)
-    found = reach(secret, table, said)
-    assert [one.pooled for one in found] == (
-        [True] if whole else [False] if secret.within else [False, True]
+    attacker = said_of(secret, table, per_speaker)
+    statistics = attacker_statistics(secret, table, attacker)
+    assert [item.pooled for item in statistics] == (
+        [True] if per_speaker else [False] if secret.within else [False, True]
     )
     first = np.unique(secret.speaker, return_index=True)[1]
-    for one in found:
-        truth, values = (table[first], said.values) if one.pooled else (table, said.values)
-        if one.pooled and not whole:
-            means = [said.values[secret.speaker == who].mean(axis=0) for who in range(24)]
+    for item in statistics:
+        truth, values = (table[first], attacker.values) if item.pooled else (table, attacker.values)
+        if item.pooled and not per_speaker:
+            means = [attacker.values[secret.speaker == who].mean(axis=0) for who in range(24)]
             values = np.round(means, 9)  # equal means differ by rounding, and are ties
         for column in range(10):
-            own = values[:, column::10]
-            assert one.auc[column] == pytest.approx(expected_auc(secret, truth[:, column], own))
-            if one.pooled:
-                right = labels(secret, truth)[:, column::10]
+            scores_of_column = values[:, column::10]
+            assert item.auc[column] == pytest.approx(
+                expected_auc(secret, truth[:, column], scores_of_column)
+            )
+            if item.pooled:
+                right = label_columns(secret, truth)[:, column::10]
                 z = [
-                    np.arctanh(np.corrcoef(a, b)[0, 1]) for a, b in zip(own.T, right.T, strict=True)
+                    np.arctanh(np.corrcoef(a, b)[0, 1])
+                    for a, b in zip(scores_of_column.T, right.T, strict=True)
                 ]
-                assert one.reached[column] == pytest.approx(np.mean(z))
+                assert item.statistic[column] == pytest.approx(np.mean(z))
             else:
-                assert one.reached[column] == one.auc[column]
+                assert item.statistic[column] == item.auc[column]
 
 
-def test_attackers_learn_a_column_for_two_values_one_for_each_of_more_and_ranks_of_numbers() -> (
-    None
-):
+def test_label_columns_of_all_kinds_of_secrets() -> None:
     speaker = np.arange(12)
     two, three = (Secret.of("either", speaker % k, speaker) for k in (2, 3))
     number = Secret.of("age", speaker**3, speaker)
     table = two.shuffles(two.folds(), 2)
-    assert labels(two, table).tolist() == table.tolist()
+    assert label_columns(two, table).tolist() == table.tolist()
     table = three.shuffles(three.folds(), 2)
     for code in range(3):
-        assert labels(three, table)[:, 3 * code : 3 * code + 3].tolist() == (table == code).tolist()
-    assert labels(number, number.values[:, None])[:, 0] == pytest.approx(np.arange(1, 13) / 12)
+        assert (
+            label_columns(three, table)[:, 3 * code : 3 * code + 3].tolist()
+            == (table == code).tolist()
+        )
+    assert label_columns(number, number.values[:, None])[:, 0] == pytest.approx(
+        np.arange(1, 13) / 12
+    )
 
 
 def test_scores_that_order_everyone_rightly_stay_finite() -> None:
     for name in ("gender", "age"):
         secret = secrets()[name]
-        single, pooled = reach(
+        single, pooled = attacker_statistics(
             secret, secret.values[:, None], Scores("linear", "oracle", secret.values[:, None])
         )
         assert single.auc[0] == pooled.auc[0] == pytest.approx(1)
-        assert np.isfinite(pooled.reached).all()
-        wrong = reach(
+        assert np.isfinite(pooled.statistic).all()
+        wrong = attacker_statistics(
             secret, secret.values[:, None], Scores("linear", "liar", -secret.values[:, None])
         )
-        assert [one.auc[0] for one in wrong] == pytest.approx([0, 0])
+        assert [item.auc[0] for item in wrong] == pytest.approx([0, 0])
 
 
 @pytest.mark.parametrize("name", ["gender", "dialect", "age"])
-def test_neither_the_order_of_the_rows_nor_the_unit_moves_the_verdict(name: str) -> None:
+def test_row_order_and_units_change_no_verdict(name: str) -> None:
     secret = secrets()[name]
     x = leaking(secret, size=0.5)
-    kept = x.copy()
+    original = x.copy()
     order = np.random.default_rng(0).permutation(len(x))
     values = secret.values if not secret.classes else secret.values.astype(int)
     mixed = Secret.of(name, values[order], secret.speaker[order])
     ask: dict[str, Any] = {"families": ("linear", "quadratic"), "shuffles": 29, "seed": 2}
-    found = judge(x, secret, **ask)
-    for other in (
+    result = judge(x, secret, **ask)
+    for repeat in (
         judge(x, secret, **ask),
         judge(x[order], mixed, **ask),
         judge(40 - 3 * x, secret, **ask),
     ):
-        same_verdict(found, other)
-    assert (x == kept).all()
+        same_verdict(result, repeat)
+    assert (x == original).all()
 
 
-def same_verdict(one: Decision, other: Decision) -> None:
-    assert (one.answer, one.p, one.by_attacker[0][:3]) == (
-        other.answer,
-        other.p,
-        other.by_attacker[0][:3],
+def same_verdict(first: Decision, second: Decision) -> None:
+    assert (first.answer, first.p, first.by_attacker[0][:3]) == (
+        second.answer,
+        second.p,
+        second.by_attacker[0][:3],
     )
-    assert [one.needed, one.by_attacker[0][3]] == pytest.approx(
-        [other.needed, other.by_attacker[0][3]]
+    assert [first.needed, first.by_attacker[0][3]] == pytest.approx(
+        [second.needed, second.by_attacker[0][3]]
     )
 
 
@@ -383,7 +396,7 @@ def test_no_shuffles_and_another_number_of_rows_are_refused(rows: int, shuffles:
         judge(leaking(secret)[:rows], secret, families=QUICK, shuffles=shuffles)
 
 
-def test_who_cannot_tell_for_want_of_shuffles_says_so() -> None:
+def test_too_few_shuffles_are_the_stated_reason() -> None:
     secret = secrets()["gender"]
     assert "9 shuffles" in judge(leaking(secret), secret, families=QUICK, shuffles=9).why
 

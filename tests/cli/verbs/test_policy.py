@@ -24,9 +24,9 @@ def check(
 def test_a_policy_is_explained_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = check(GOOD, tmp_path, capsys)
     assert (status, err) == (0, "")
-    assert "Whether an utterance sounds sad stays recognisable." in out
-    assert "happy and angry utterances are made to look like neutral ones" in out
-    assert "gender and age must not be learnt" in out
+    assert "sad stays recognisable." in out
+    assert "happy and angry utterances are released as neutral" in out
+    assert "must not infer gender and age" in out
 
 
 def test_and_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

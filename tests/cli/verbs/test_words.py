@@ -88,7 +88,7 @@ def test_json_on_standard_output_is_alone_there(
         ),
         (
             ("--out", "words.kv", "--corpus", "mute"),
-            "mute: no transcripts, expected what was said in its utterances",
+            "mute: no transcripts, expected one for its utterances",
         ),
         ((), "Missing option '--out'"),
     ],

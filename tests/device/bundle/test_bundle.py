@@ -103,6 +103,16 @@ def test_a_changed_byte_of_any_file_is_refused(data: st.DataObject) -> None:
         (folder() / name).write_bytes(whole)
 
 
+def test_a_manifest_with_another_key_is_refused() -> None:
+    whole = (folder() / "manifest.json").read_bytes()
+    (folder() / "manifest.json").write_bytes(whole.replace(b'"policies"', b'"p licies"'))
+    try:
+        with pytest.raises(BundleError, match=r"manifest\.json was changed"):
+            read(folder())
+    finally:
+        (folder() / "manifest.json").write_bytes(whole)
+
+
 @settings(deadline=None, max_examples=150)
 @given(st.data())
 def test_a_changed_byte_of_the_one_file_is_refused_and_so_is_a_shorter_or_longer_one(

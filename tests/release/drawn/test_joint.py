@@ -14,7 +14,7 @@ import pytest
 
 from sordino import attack, metrics
 from sordino.errors import ReleaseError
-from sordino.metrics.bound import Bound, bound, contraction, contraction_together
+from sordino.metrics.bound import Bound, bound, contraction, joint_contraction
 from sordino.policy import Policy
 from sordino.release import (
     Drawn,
@@ -90,7 +90,7 @@ def test_who_sees_both_releases_tells_what_who_sees_one_does_not_and_stays_below
     releases = [fitted(POLICY, 0), fitted(OTHER, 1)]
     found = {}
     for release in (releases[0], joint(releases)):
-        guesses = attack.together(
+        guesses = attack.run_joint(
             release, given.z, given.corpus, given.parts, POLICY, families=("linear",)
         ).predictions
         best = guesses[guesses["best"] & (guesses["target"] == "sensitive-vs-neutral")]
@@ -124,7 +124,7 @@ def test_randomised_bins_contract_together_as_derived_and_no_less() -> None:
         for epsilon, k in zip(epsilons, counts, strict=True):
             eta = contraction(epsilon, k)
             channel = np.kron(channel, eta * np.eye(k) + (1 - eta) / k)
-        keep = contraction_together(zip(epsilons, counts, strict=True))
+        keep = joint_contraction(zip(epsilons, counts, strict=True))
         p, q = random.dirichlet(np.full(len(channel), 0.2), (2, 500))
         before, after = (np.abs(one).sum(axis=1) / 2 for one in (p - q, (p - q) @ channel))
         assert (after <= keep * before + 1e-12).all()
@@ -137,7 +137,7 @@ def test_randomised_response_makes_the_joint_bound_smaller() -> None:
     plain, noisy = (
         limits(epsilon)["sad", "sensitive-vs-neutral", ""] for epsilon in (float("inf"), 1.0)
     )
-    keep = contraction_together([(1.0, 2), (1.0, 2)])
+    keep = joint_contraction([(1.0, 2), (1.0, 2)])
     assert noisy.tv == pytest.approx(keep * plain.tv)
     assert noisy.high == pytest.approx(keep * plain.high)
 

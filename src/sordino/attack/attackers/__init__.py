@@ -1,3 +1,3 @@
-"""The attackers: families by name, their kernels and estimators, and the scores that they give."""
+"""The attackers: families by name, their kernels and estimators, and their scores."""
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Attackers that are scikit-learn estimators: slower than those of `machines`, since each shuffle
-is a fit of its own.
+"""Attackers that are scikit-learn estimators: slower than those of `kernels`, because each shuffle
+is a new fit.
 
-A new one is one line: settings of one estimator, made from a seed. Of each family the first setting
-is the one that the test over shuffles fits again and again; the others are fitted on the secret
-alone. Which setting guesses is chosen on speakers it is not measured on. A continuous secret is
-told as lying above its median or not.
+A new family is one line: settings of one estimator, made from a seed. The permutation test fits the
+first setting of each family on all shuffles. Further settings are fitted on the secret alone. The
+setting that predicts is selected on speakers on which it is not measured. A continuous secret is
+predicted as above or below its median.
 """
 
 from __future__ import annotations
@@ -24,128 +24,132 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC, LinearSVC
 
 from sordino.attack.attackers import scaling, ties
-from sordino.attack.attackers.kernels import Scores, scaled
-from sordino.attack.splits import Plan
+from sordino.attack.attackers.kernels import Scores, scale
+from sordino.attack.splits import SplitPlan
 from sordino.types import Matrix, Rows
 
-Settings = Callable[[int], Sequence[BaseEstimator]]
+EstimatorSettings = Callable[[int], Sequence[BaseEstimator]]
 """From a seed to an estimator with each of its settings."""
 
-_EVEN: Final = {"class_weight": "balanced"}
+_BALANCED: Final = {"class_weight": "balanced"}
 
 
-def _mlp(*layers: tuple[int, ...]) -> Settings:
+def _mlp(*layers: tuple[int, ...]) -> EstimatorSettings:
     return lambda seed: [
-        MLPClassifier(one, alpha=alpha, max_iter=20, learning_rate_init=2e-3, random_state=seed)
-        for one in layers
+        MLPClassifier(sizes, alpha=alpha, max_iter=20, learning_rate_init=2e-3, random_state=seed)
+        for sizes in layers
         for alpha in (0.01, 1.0)
     ]
 
 
-FAMILIES: Final[Mapping[str, Settings]] = {
+ESTIMATORS: Final[Mapping[str, EstimatorSettings]] = {
     "logistic": lambda _seed: [
-        LogisticRegression(C=c, max_iter=500, **_EVEN) for c in (0.003, 0.03, 0.3, 30.0)
+        LogisticRegression(C=c, max_iter=500, **_BALANCED) for c in (0.003, 0.03, 0.3, 30.0)
     ],
-    "svm-linear": lambda seed: [LinearSVC(C=c, random_state=seed, **_EVEN) for c in (0.001, 0.01)],
+    "svm-linear": lambda seed: [
+        LinearSVC(C=c, random_state=seed, **_BALANCED) for c in (0.001, 0.01)
+    ],
     "svm-poly": lambda seed: [
-        SVC(kernel="poly", degree=degree, coef0=1.0, C=0.1, random_state=seed, **_EVEN)
+        SVC(kernel="poly", degree=degree, coef0=1.0, C=0.1, random_state=seed, **_BALANCED)
         for degree in (2, 3)
     ],
-    "svm-rbf": lambda seed: [SVC(C=c, random_state=seed, **_EVEN) for c in (1.0, 10.0)],
+    "svm-rbf": lambda seed: [SVC(C=c, random_state=seed, **_BALANCED) for c in (1.0, 10.0)],
     "forest": lambda seed: [
         RandomForestClassifier(
-            30, min_samples_leaf=5, max_features=share, random_state=seed, **_EVEN
+            30, min_samples_leaf=5, max_features=share, random_state=seed, **_BALANCED
         )
         for share in ("sqrt", 0.2)
     ],
+    # no class weights: weighted percentiles would take most of its time
     "boosting": lambda seed: [
         HistGradientBoostingClassifier(
             max_iter=count, max_leaf_nodes=8, max_bins=63, learning_rate=0.2, random_state=seed
-        )  # no class weights: with weighted rows most of its time goes into weighted percentiles
+        )
         for count in (30, 100)
     ],
     "mlp": _mlp((64, 64), (32, 32, 32)),
     "deep": _mlp((128, 128, 128, 128)),
 }
-"""The families that there are."""
+"""The families of estimators by name."""
 
-UNLIKE: Final = 100.0
-"""Where the largest spread of a dimension is so many times the median one, each is divided by its
-own.
+UNLIKE_UNITS: Final = 100.0
+"""If the largest standard deviation of a dimension is so many times the median one, each dimension
+is divided by its own.
 """
 
-_CERTAIN: Final = 1e-12
-"""No posterior counts as nearer to 0 or 1 than this: log-odds stay finite."""
+_MIN_PROBABILITY: Final = 1e-12
+"""Posteriors are clipped here, so that log-odds are finite."""
 
 
 def scores(
     x: NDArray[np.floating[Any]],
     labels: Matrix,
-    plan: Plan,
+    plan: SplitPlan,
     family: str,
     settings: Sequence[BaseEstimator],
     classes: int = 2,
 ) -> Iterator[Scores]:
-    """What a family says of the rows that the plan has scored: its first setting of all columns,
-    the others of one.
+    """Scores of a family on the rows that the plan scores: its first setting on all columns, the
+    others on the first.
 
-    `x` `(n, d)`, `labels` `(n, classes · columns)` for more than two classes, as from
-    `verdict.labels`, or `(n, columns)` of 0 and 1, or of ranks from 0 to 1.
+    `x` `(n, d)`. `labels` are `(n, classes · columns)` for more than two classes, as from
+    `permutation_test.label_columns`, or `(n, columns)` of 0 and 1, or of ranks from 0 to 1.
     """
-    z = _scaled(x, plan.known)
+    z = _scale_units(x, plan.train_rows)
     copy = ties.copies(z)
     blocks = classes if classes > 2 else 1
     codes = labels.reshape(len(z), blocks, -1)
     truth = codes.argmax(axis=1) if blocks > 1 else (codes[:, 0] > 0.5).astype(np.intp)
-    for place, setting in enumerate(settings):
-        some = truth if place == 0 else truth[:, :1]
-        values = np.stack([_said(z, column, plan, setting, classes) for column in some.T], axis=2)
-        shape = f"{setting!r}".replace("\n", "").replace("  ", "")
-        yield Scores(
-            family, shape, ties.same(values.reshape(len(z), -1), copy, plan), tested=place == 0
+    for index, setting in enumerate(settings):
+        tested = index == 0
+        columns = truth if tested else truth[:, :1]
+        values = np.stack(
+            [_fit_scores(z, column, plan, setting, classes) for column in columns.T], axis=2
         )
+        name = f"{setting!r}".replace("\n", "").replace("  ", "")
+        values = ties.same(values.reshape(len(z), -1), copy, plan)
+        yield Scores(family, name, values, tested=tested)
 
 
-def _scaled(x: NDArray[np.floating[Any]], known: Rows) -> Matrix:
-    """Rows on one scale, which leaves principal components their order, or where units are unlike
-    on that of each.
+def _scale_units(x: NDArray[np.floating[Any]], train_rows: Rows) -> Matrix:
+    """Rows on one scale, which preserves the order of principal components, or each dimension on
+    its own if their units differ.
     """
-    _, _, spread, power = scaling.moments(x, known)
+    _, _, spread, power = scaling.moments(x, train_rows)
     if not spread.any():
         return np.zeros((len(x), 0))
     sizes = np.ldexp(spread, np.maximum(power - power[spread > 0].max(), -1000))
-    return scaled(x, bool(sizes.max() > UNLIKE * np.median(sizes)), known)
+    return scale(x, bool(sizes.max() > UNLIKE_UNITS * np.median(sizes)), train_rows)
 
 
-def _said(
-    z: Matrix, truth: NDArray[np.intp], plan: Plan, setting: BaseEstimator, classes: int
+def _fit_scores(
+    z: Matrix, truth: NDArray[np.intp], plan: SplitPlan, setting: BaseEstimator, classes: int
 ) -> Matrix:
-    """Scores of one labelling, `(n, classes)`, or `(n, 1)` of two."""
-    said = np.full((len(z), classes if classes > 2 else 1), np.nan)
-    for own, test in plan.sides:
-        known = np.unique(truth[own])
-        varied = np.flatnonzero(np.ptp(z[own], axis=0) > 0)  # of the others, nothing can be learnt
-        if len(known) < 2 or not len(varied):
-            said[test] = 0.0
+    """Scores of one labelling, `(n, classes)`, or `(n, 1)` for two classes."""
+    scores = np.full((len(z), classes if classes > 2 else 1), np.nan)
+    for train, test in plan.splits:
+        values = np.unique(truth[train])
+        varied = np.flatnonzero(np.ptp(z[train], axis=0) > 0)  # constant dimensions are dropped
+        if len(values) < 2 or not len(varied):
+            scores[test] = 0.0
             continue
-        learnt, met = (
-            (z[own], z[test])
+        train_x, test_x = (
+            (z[train], z[test])
             if len(varied) == z.shape[1]
-            else (z[np.ix_(own, varied)], z[np.ix_(test, varied)])
+            else (z[np.ix_(train, varied)], z[np.ix_(test, varied)])
         )
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", ConvergenceWarning
-            )  # a fixed number of passes is the family's definition
-            model = clone(setting).fit(learnt, truth[own])
-        found = _margins(model, met)
+            # a fixed number of iterations defines the family
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model = clone(setting).fit(train_x, truth[train])
+        margins = _margins(model, test_x)
         if classes <= 2:
-            said[test, 0] = found if found.ndim == 1 else found[:, 1]
+            scores[test, 0] = margins if margins.ndim == 1 else margins[:, 1]
         else:
-            columns = found if found.ndim == 2 else np.column_stack([-found, found])
-            said[test] = columns.min() - 1  # classes that nobody in the training has
-            said[np.ix_(test, known)] = columns
-    return said
+            columns = margins if margins.ndim == 2 else np.column_stack([-margins, margins])
+            scores[test] = columns.min() - 1  # of classes without training rows
+            scores[np.ix_(test, values)] = columns
+    return scores
 
 
 def _margins(model: BaseEstimator, z: Matrix) -> Matrix:
@@ -153,5 +157,5 @@ def _margins(model: BaseEstimator, z: Matrix) -> Matrix:
     if hasattr(model, "decision_function"):
         margins: Matrix = model.decision_function(z)
         return margins
-    odds: Matrix = logit(np.clip(model.predict_proba(z), _CERTAIN, 1 - _CERTAIN))
+    odds: Matrix = logit(np.clip(model.predict_proba(z), _MIN_PROBABILITY, 1 - _MIN_PROBABILITY))
     return odds

@@ -1,4 +1,4 @@
-"""The families of attackers by name, and one unit of their work: what a few of them say and reach."""
+"""The families of attackers by name, and the unit of work: scores and statistics of one family."""
 
 from __future__ import annotations
 
@@ -17,167 +17,181 @@ from threadpoolctl import threadpool_limits
 
 from sordino.attack.attackers import estimators, kernels, score_table
 from sordino.attack.attackers.kernels import Scores
-from sordino.attack.attackers.score_table import Heard
+from sordino.attack.attackers.score_table import ScoreTable
 from sordino.attack.secret import Secret
 from sordino.attack.significance import permutation_test
-from sordino.attack.splits import Plan
+from sordino.attack.significance.permutation_test import AttackerStatistic
+from sordino.attack.splits import SplitPlan
 from sordino.checkpoints import Checkpoints, Finished, identity
 from sordino.types import Matrix
 
-QUICK: Final = kernels.FAMILIES
-"""Families that hear hundreds of shuffles at the cost of one: what studies use."""
+QUICK: Final = kernels.KERNEL_FAMILIES
+"""Families that score hundreds of shuffles at the cost of one: the default of studies."""
 
-FULL: Final = (*QUICK, *estimators.FAMILIES)
-"""All that there are."""
+FULL: Final = (*QUICK, *estimators.ESTIMATORS)
+"""All families."""
 
-Named = TypeVar("Named", Scores, permutation_test.Reached)
+_Item = TypeVar("_Item", Scores, AttackerStatistic)
 
-Attackers = Mapping[str, BaseEstimator]
-"""Estimators of your own, by name."""
+CustomEstimators = Mapping[str, BaseEstimator]
+"""The user's own estimators, by name."""
 
 
 def scores(
     x: NDArray[np.floating],
     labels: Matrix,
-    plan: Plan,
+    plan: SplitPlan,
     families: Sequence[str] = QUICK,
     classes: int = 2,
     seed: int = 0,
 ) -> list[Scores]:
-    """What each attacker of these families says of single rows; as `machines.scores`, and
+    """Scores of single rows by each attacker of these families; see `kernels.scores` and
     `estimators.scores`.
     """
-    kernels.known_families(families, FULL)
-    found = [*kernels.scores(x, labels, plan, None, families)]
+    kernels.check_families(families, FULL)
+    attackers = [*kernels.scores(x, labels, plan, None, families)]
     for family in families:
-        if family in estimators.FAMILIES:
-            settings = estimators.FAMILIES[family](seed)
-            found += estimators.scores(x, labels, plan, family, settings, classes)
-    return found
+        if family in estimators.ESTIMATORS:
+            settings = estimators.ESTIMATORS[family](seed)
+            attackers += estimators.scores(x, labels, plan, family, settings, classes)
+    return attackers
 
 
-def hear(
-    x: NDArray[np.float64],
+def score_attackers(
+    x: Matrix,
     secret: Secret,
     shuffled: Matrix,
-    plan: Plan,
+    plan: SplitPlan,
     families: Sequence[str] = QUICK,
     *,
-    own: Attackers | None = None,
+    custom: CustomEstimators | None = None,
     seed: int = 0,
     jobs: int = 1,
     cache: Path | None = None,
-    what: str = "attackers",
-) -> Heard:
-    """What all attackers say of the secret, the first column of `shuffled`, and reach on every
-    column.
+    title: str = "attackers",
+) -> ScoreTable:
+    """Scores of all attackers on the secret, the first column of `shuffled`, and their statistics
+    on every column.
 
-    Units, a family (on one scale, of the quick ones), are kept in `cache` as they are finished, so
-    a killed run goes on where it was. Attackers in `own` are heard beside the families; of theirs,
-    those of scikit-learn with plain parameters are kept, since of others no text says all that
-    decides them.
+    A unit is a family (of the quick ones, on one scale). Completed units are stored in `cache`, and
+    a killed run resumes at the next. Estimators in `custom` are scored beside the families. Only
+    those of scikit-learn with plain parameters are stored, because no text determines the others.
     """
     fast = tuple(family for family in families if family in QUICK)
     slow = {
         family: settings(seed)
-        for family, settings in estimators.FAMILIES.items()
+        for family, settings in estimators.ESTIMATORS.items()
         if family in families
     }
-    slow |= {name: [estimator] for name, estimator in (own or {}).items()}
-    given = (x, secret, shuffled, plan)
-    shared = json.dumps([identity(score_table.ROOMS), score_table.key(*given, seed), what])
-    quick = [(family, each) for each in (False, True) for family in QUICK if family in fast]
-    calls: dict[str, tuple[Callable[..., Heard], tuple[Any, ...]]] = {
-        f"{family}-{'each' if each else 'one'}": (_fast, (*given, (family,), each))
-        for family, each in quick
+    slow |= {name: [estimator] for name, estimator in (custom or {}).items()}
+    data = (x, secret, shuffled, plan)
+    shared = json.dumps(
+        [identity(score_table.SCORE_ROOMS), score_table.audit_key(*data, seed), title]
+    )
+    quick = [
+        (family, per_dimension)
+        for per_dimension in (False, True)
+        for family in QUICK
+        if family in fast
+    ]
+    calls: dict[str, tuple[Callable[..., ScoreTable], tuple[Any, ...]]] = {
+        f"{family}-{'each' if per_dimension else 'one'}": (
+            _score_kernel,
+            (*data, (family,), per_dimension),
+        )
+        for family, per_dimension in quick
     }
-    decided = dict.fromkeys(calls, shared)
+    keys = dict.fromkeys(calls, shared)
     calls |= {
-        f"family-{name}": (_slow, (*given, name, settings)) for name, settings in slow.items()
+        f"family-{name}": (_score_estimator, (*data, name, settings))
+        for name, settings in slow.items()
     }
-    decided |= {
-        f"family-{name}": json.dumps([shared, [*score_table.described(slow[name])]])
-        for name in slow
+    keys |= {
+        f"family-{name}": json.dumps([shared, [*score_table.describe(slow[name])]]) for name in slow
     }
 
     def compute(names: Sequence[str]) -> Iterator[Finished]:
         workers = joblib.Parallel(n_jobs=jobs or -1, return_as="generator_unordered", batch_size=1)
-        begun = [
-            joblib.delayed(_named)(name, *calls[name]) for name in reversed(names)
-        ]  # the last takes longest
-        for name, unit in workers(begun):
-            yield name, *unit.packed()
+        tasks = [joblib.delayed(_run_unit)(name, *calls[name]) for name in reversed(names)]
+        for name, unit in workers(tasks):  # the last name takes longest, and starts first
+            yield name, *unit.pack()
 
-    def read(table: pd.DataFrame, record: dict[str, Any]) -> Heard:
-        return score_table.unpacked(table, record, secret, shuffled.shape[1])
+    def read(table: pd.DataFrame, record: dict[str, Any]) -> ScoreTable:
+        return score_table.unpack(table, record, secret, shuffled.shape[1])
 
-    custom = {
-        f"family-{name}" for name, settings in slow.items() if not score_table.usable(settings)
+    volatile = {
+        f"family-{name}"
+        for name, settings in slow.items()
+        if not score_table.is_cacheable(settings)
     }
-    kept = {name: key for name, key in decided.items() if name not in custom}
-    units = Checkpoints(kept, cache, what, read).gathered(compute)
-    others = {name: key for name, key in decided.items() if name not in kept}
-    units |= Checkpoints(others, None, what, read).gathered(compute) if others else {}
-    found = [read(*units[name]) for name in calls]
-    halves = (found[: len(quick) // 2], found[len(quick) // 2 : len(quick)], found[len(quick) :])
-    scores = tuple(score for half in halves for score in _ordered(one.scores for one in half))
-    return Heard(
-        scores,
-        tuple(reached for half in halves for reached in _ordered(one.reached for one in half)),
+    stored = {name: key for name, key in keys.items() if name not in volatile}
+    units = Checkpoints(stored, cache, title, read).gather(compute)
+    unstored = {name: key for name, key in keys.items() if name in volatile}
+    units |= Checkpoints(unstored, None, title, read).gather(compute) if unstored else {}
+    tables = [read(*units[name]) for name in calls]
+    half = len(quick) // 2
+    parts = (tables[:half], tables[half : len(quick)], tables[len(quick) :])
+    return ScoreTable(
+        tuple(score for part in parts for score in _order(table.scores for table in part)),
+        tuple(item for part in parts for item in _order(table.statistics for table in part)),
     )
 
 
-def _ordered(parts: Iterable[Iterable[Named]]) -> list[Named]:
-    """Those of one scale, who take each speaker's mean away last: of equally good ones the first is
-    chosen.
+def _order(parts: Iterable[Iterable[_Item]]) -> list[_Item]:
+    """Items of one scale, attackers on centred speakers last: of equally good ones the first is
+    selected.
     """
-    return sorted(chain.from_iterable(parts), key=lambda one: kernels.CENTRED in one.setting)
+    return sorted(
+        chain.from_iterable(parts), key=lambda item: kernels.CENTRED_SETTING in item.setting
+    )
 
 
-def _named(name: str, call: Callable[..., Heard], given: tuple[Any, ...]) -> tuple[str, Heard]:
-    return name, call(*given)
+def _run_unit(
+    name: str, call: Callable[..., ScoreTable], arguments: tuple[Any, ...]
+) -> tuple[str, ScoreTable]:
+    return name, call(*arguments)
 
 
-def _fast(
-    x: Matrix, secret: Secret, shuffled: Matrix, plan: Plan, families: tuple[str, ...], each: bool
-) -> Heard:
-    """All families of `machines` on one scale."""
-    who = None if secret.within else secret.speaker
-    with threadpool_limits(
-        1
-    ):  # sums in another order are other numbers: one thread gives the same bytes anywhere
-        return _reached(
-            kernels.scores(
-                x, permutation_test.labels(secret, shuffled), plan, who, families, [each]
-            ),
-            secret,
-            shuffled,
-        )
-
-
-def _slow(
+def _score_kernel(
     x: Matrix,
     secret: Secret,
     shuffled: Matrix,
-    plan: Plan,
+    plan: SplitPlan,
+    families: tuple[str, ...],
+    per_dimension: bool,
+) -> ScoreTable:
+    """Families of `kernels` on one scale.
+
+    One thread gives the same bytes on any machine, since the order of sums decides their rounding.
+    """
+    speaker = None if secret.within else secret.speaker
+    with threadpool_limits(1):
+        labels = permutation_test.label_columns(secret, shuffled)
+        attackers = kernels.scores(x, labels, plan, speaker, families, [per_dimension])
+        return _score_table(attackers, secret, shuffled)
+
+
+def _score_estimator(
+    x: Matrix,
+    secret: Secret,
+    shuffled: Matrix,
+    plan: SplitPlan,
     family: str,
     settings: Sequence[BaseEstimator],
-) -> Heard:
+) -> ScoreTable:
     """One family of estimators."""
     with threadpool_limits(1):
-        labels = permutation_test.labels(secret, shuffled)
-        return _reached(
-            estimators.scores(x, labels, plan, family, settings, len(secret.classes) or 2),
-            secret,
-            shuffled,
-        )
+        labels = permutation_test.label_columns(secret, shuffled)
+        classes = len(secret.classes) or 2
+        attackers = estimators.scores(x, labels, plan, family, settings, classes)
+        return _score_table(attackers, secret, shuffled)
 
 
-def _reached(found: Iterable[Scores], secret: Secret, shuffled: Matrix) -> Heard:
-    """Scores of the secret alone, and what they reach on it and on all its shuffles."""
-    kept, reached = [], []
-    for said in found:
-        if said.tested:
-            reached += permutation_test.reach(secret, shuffled, said)
-        kept.append(said.of(0, shuffled.shape[1]))
-    return Heard(tuple(kept), tuple(reached))
+def _score_table(attackers: Iterable[Scores], secret: Secret, shuffled: Matrix) -> ScoreTable:
+    """Scores of the secret alone, and statistics on it and on all its shuffles."""
+    scores, statistics = [], []
+    for attacker in attackers:
+        if attacker.tested:
+            statistics += permutation_test.attacker_statistics(secret, shuffled, attacker)
+        scores.append(attacker.column(0, shuffled.shape[1]))
+    return ScoreTable(tuple(scores), tuple(statistics))

@@ -1,4 +1,6 @@
-"""The ignorant attacker: the papers' risk model, trained on original features of its own speakers."""
+"""The ignorant attacker: the risk model of the papers, trained on original features of its own
+speakers.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.define import ROLES
 from sordino.errors import AttackError
-from sordino.nn.fit import Fitted, Job, Plan, Settings, run
+from sordino.nn.fit import Job, Plan, Settings, TrainedNetwork, run
 from sordino.nn.risk import RiskModel, probabilities, risk_loss
 from sordino.policy import Policy
 
@@ -29,9 +31,7 @@ class Judgement:
 
     @property
     def sensitive(self) -> NDArray[np.float32]:
-        """How much more sensitive than neutral each row looks, as a difference of log posteriors,
-        `(n,)`.
-        """
+        """The difference of the log posteriors of sensitive and neutral, `(n,)`."""
         log = np.log(np.maximum(self.role, np.finfo(np.float32).tiny))
         return log[:, 2] - log[:, 0]
 
@@ -42,18 +42,18 @@ class RiskAttacker:
     def __init__(self, model: RiskModel, losses: Sequence[float]) -> None:
         self.model = model
         self.losses = tuple(losses)
-        """Validation loss of each size it was chosen from."""
+        """The validation loss of each candidate size."""
 
     def __call__(self, z: NDArray[np.float32]) -> Judgement:
-        """Its judgement of released or original vectors, `(n, d)`."""
+        """The posteriors of released or original vectors, `(n, d)`."""
         role, gender = probabilities(self.model, torch.from_numpy(np.array(z, dtype=np.float32)))
         return Judgement(role.numpy(), gender.numpy())
 
 
 @dataclass(frozen=True)
 class RiskFitter:
-    """Fits the risk model of Feng 2021 on the risk party; the size of its layers is chosen by the
-    validation loss.
+    """Fits the risk model of Feng and Narayanan (2021) on the risk party; the validation loss
+    selects the size of its layers.
     """
 
     policy: Policy
@@ -67,10 +67,10 @@ class RiskFitter:
         return run(self.plan(z, corpus, part))
 
     def plan(self, z: NDArray[np.float32], corpus: Corpus, part: Part) -> Plan[RiskAttacker]:
-        """The attacker, by one round of jobs: one for each size.
+        """The training plan of the attacker: one round of jobs, one for each size.
 
-        Raises `AttackError` when the party lacks a role or validation rows, or vectors are missing
-        or not finite.
+        Raises `AttackError` for a party without a role or without validation rows, and for vectors
+        that are missing or not finite.
         """
         if len(z) != len(corpus) or not np.isfinite(z).all():
             raise AttackError(
@@ -90,11 +90,11 @@ class RiskFitter:
             )
         if not len(part.validation):
             raise AttackError(
-                "the risk party keeps no utterance for validation, expected some: add speakers"
+                "the risk party has no utterance for validation, expected some: add speakers"
             )
         train, validation = (
-            {key: values[some] for key, values in labels.items()}
-            for some in (part.train, part.validation)
+            {key: values[rows] for key, values in labels.items()}
+            for rows in (part.train, part.validation)
         )
         jobs = []
         for size in self.sizes:
@@ -102,8 +102,8 @@ class RiskFitter:
                 torch.manual_seed(self.seed)
                 model = RiskModel(x.shape[1], size, self.dropout)
             jobs.append(Job(model, risk_loss, train, validation, self.settings, self.seed))
-        fitted: Sequence[Fitted] = yield jobs
-        losses = [one.loss for one in fitted]
+        fitted: Sequence[TrainedNetwork] = yield jobs
+        losses = [fit.loss for fit in fitted]
         if not np.isfinite(losses).any():
             raise AttackError(
                 "the risk model's training diverged, expected a finite loss: bring features to one "
@@ -111,7 +111,5 @@ class RiskFitter:
             )
         best = fitted[int(np.argmin(losses))].module
         if not isinstance(best, RiskModel):
-            raise TypeError(
-                f"a {type(best).__name__} came back, expected the network that was sent out"
-            )
+            raise TypeError(f"a {type(best).__name__} came back, expected the network of the job")
         return RiskAttacker(best, losses)

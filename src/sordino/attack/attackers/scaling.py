@@ -1,14 +1,14 @@
-"""Means and spreads of dimensions of any magnitude: of 1e-300 or 1e300, far from zero, with a few
-absurd values.
+"""Means and standard deviations of dimensions of any magnitude: 1e-300 or 1e300, far from zero, and
+with outliers.
 
-Squares of 1e155 overflow, and those of 1e-170 vanish. So each dimension is first divided by a power
-of two near its largest magnitude. That changes no digit: where nothing overflows or vanishes, all
-results are the same bits as without.
+Squares of 1e155 overflow, and those of 1e-170 underflow. So each dimension is first divided by a
+power of two near its largest magnitude. That changes no digit: without overflow or underflow, all
+results have the same bits.
 
     x_j = 2^p_j · z_j,  max |z_j| in [1/2, 1)
 
-Values farther from the median than `WIDE` times the upper quartile of that distance count as lying
-there: one value of 1e300 would leave all others without a difference.
+Values are clipped to `OUTLIER_FACTOR` times the upper quartile of the distance from the median:
+else one value of 1e300 would make all other values equal.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from numpy.typing import NDArray
 from sordino.types import Matrix, Rows
 
 ROUNDING: Final = 1e-12
-"""A spread that is so much smaller than the numbers it comes from is rounding, and no spread."""
+"""A standard deviation so much smaller than the numbers it comes from is rounding error."""
 
-WIDE: Final = 1e6
+OUTLIER_FACTOR: Final = 1e6
 
 _LOWEST: Final = 1 << 20
-"""Minus any power that a number has."""
+"""Larger than any binary exponent of a float."""
 
 _LARGE: Final = 1000
-"""Sums of some numbers up to 2 to this power are finite, of larger ones perhaps not."""
+"""Sums of some numbers up to 2 to this power are finite; sums of larger ones may overflow."""
 
 
 def finite(x: NDArray[np.floating[Any]]) -> Matrix:
-    """The same vectors as 64-bit numbers whose sums and differences are finite: the largest are
-    divided by 2^30.
+    """The same vectors as 64-bit floats with finite sums and differences: the largest are divided
+    by 2^30.
     """
     z = np.asarray(x, dtype=np.float64)
     if z.size and np.abs(z).max() >= 2.0**_LARGE:
@@ -42,37 +42,41 @@ def finite(x: NDArray[np.floating[Any]]) -> Matrix:
     return z
 
 
-def levelled(x: NDArray[np.floating[Any]], known: Rows) -> tuple[Matrix, NDArray[np.intc]]:
-    """Each dimension over a power of two, so that the largest magnitude of its known rows is near
-    1; the powers.
+def rescale_dimensions(
+    x: NDArray[np.floating[Any]], train_rows: Rows
+) -> tuple[Matrix, NDArray[np.intc]]:
+    """Each dimension over a power of two, so that the largest magnitude of its training rows is
+    near 1; and the exponents.
     """
     z = np.asarray(x, dtype=np.float64)
-    power = np.frexp(np.abs(z[known]).max(axis=0))[1]
+    power = np.frexp(np.abs(z[train_rows]).max(axis=0))[1]
     with np.errstate(over="ignore"):
         return np.ldexp(z, -power), power
 
 
 def moments(
-    x: NDArray[np.floating[Any]], known: Rows, size: Matrix | None = None
+    x: NDArray[np.floating[Any]], train_rows: Rows, size: Matrix | None = None
 ) -> tuple[Matrix, Matrix, Matrix, NDArray[np.intc]]:
-    """Vectors `(n, d)` over powers of two, then mean, spread and power of each dimension, `(d,)`.
+    """Vectors `(n, d)` over powers of two, then mean, standard deviation and exponent of each
+    dimension, `(d,)`.
 
-    The `known` rows decide. A spread that is rounding of numbers as large as `size`, else of those
-    in `x`, is 0.
+    These come from `train_rows`. A standard deviation is 0 if it is rounding error of numbers as
+    large as `size`, or of those in `x` if `size` is None.
     """
-    z, power = levelled(x, known)
-    size = np.abs(z[known]).max(axis=0) if size is None else np.ldexp(size, -power)
-    z, closer = _within(z, known)
-    if closer is not None:
-        z, more = levelled(z, known)
-        power, size = power + more, np.ldexp(np.minimum(size, closer), -more)
-    spread = z[known].std(axis=0)
-    return z, z[known].mean(axis=0), np.where(spread > ROUNDING * size, spread, 0.0), power
+    z, power = rescale_dimensions(x, train_rows)
+    size = np.abs(z[train_rows]).max(axis=0) if size is None else np.ldexp(size, -power)
+    z, magnitude = _clip_outliers(z, train_rows)
+    if magnitude is not None:
+        z, shift = rescale_dimensions(z, train_rows)
+        power, size = power + shift, np.ldexp(np.minimum(size, magnitude), -shift)
+    spread = z[train_rows].std(axis=0)
+    spread = np.where(spread > ROUNDING * size, spread, 0.0)
+    return z, z[train_rows].mean(axis=0), spread, power
 
 
-def together(x: NDArray[np.floating[Any]]) -> Matrix:
-    """Vectors `(n, d)`, all over one power of two, the largest that vary being near 1; those that
-    do not vary are 0.
+def rescale(x: NDArray[np.floating[Any]]) -> Matrix:
+    """Vectors `(n, d)`, all over one power of two, so that the largest dimensions are near 1;
+    constant dimensions are 0.
     """
     z, _, spread, power = moments(x, np.arange(len(x)))
     varied = spread > 0
@@ -80,14 +84,13 @@ def together(x: NDArray[np.floating[Any]]) -> Matrix:
     return np.ldexp(np.where(varied, z, 0.0), np.where(varied, power - top, 0))
 
 
-def _within(z: Matrix, known: Rows) -> tuple[Matrix, Matrix | None]:
-    """Values that are absurdly far out, brought nearer, and the magnitudes that are left; `None`
-    where none is.
-    """
-    middle = np.median(z[known], axis=0)
-    far = WIDE * np.quantile(np.abs(z[known] - middle), 0.75, axis=0)
-    out = (far > 0) & (np.abs(z[known] - middle).max(axis=0) > far)
-    if not out.any():
+def _clip_outliers(z: Matrix, train_rows: Rows) -> tuple[Matrix, Matrix | None]:
+    """Values with outliers clipped, and their magnitudes; `None` if there are no outliers."""
+    train = z[train_rows]
+    middle = np.median(train, axis=0)
+    far = OUTLIER_FACTOR * np.quantile(np.abs(train - middle), 0.75, axis=0)
+    outlying = (far > 0) & (np.abs(train - middle).max(axis=0) > far)
+    if not outlying.any():
         return z, None
-    near = np.where(out, np.clip(z, middle - far, middle + far), z)
-    return near, np.abs(near[known]).max(axis=0)
+    near = np.where(outlying, np.clip(z, middle - far, middle + far), z)
+    return near, np.abs(near[train_rows]).max(axis=0)

@@ -1,5 +1,5 @@
-"""What attackers say and reach, as a unit that can be kept: one table of numbers, and what they
-are.
+"""Scores and test statistics of attackers as a unit on disk: one table of numbers, and a record of
+their names.
 """
 
 from __future__ import annotations
@@ -16,39 +16,47 @@ from sklearn.base import BaseEstimator
 
 from sordino.attack.attackers.kernels import Scores
 from sordino.attack.secret import Secret
-from sordino.attack.significance.permutation_test import Reached
-from sordino.attack.splits import Plan
+from sordino.attack.significance.permutation_test import AttackerStatistic
+from sordino.attack.splits import SplitPlan
 from sordino.types import Matrix
 
-ROOMS: Final = ("attack", "metrics")
-"""The code that scores follow from."""
+SCORE_ROOMS: Final = ("attack", "metrics")
+"""The packages that decide scores."""
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What attackers say of the secret, and what they reach on it and on its shuffles."""
+class ScoreTable:
+    """Attackers' scores of the secret, and their statistics on it and on its shuffles."""
 
     scores: tuple[Scores, ...]
-    reached: tuple[Reached, ...]
+    statistics: tuple[AttackerStatistic, ...]
 
-    def packed(self) -> tuple[pd.DataFrame, dict[str, Any]]:
-        """All numbers, one below the other, and whose they are."""
+    def pack(self) -> tuple[pd.DataFrame, dict[str, Any]]:
+        """All numbers in one column, and the record of their attackers."""
         arrays = [score.values for score in self.scores]
-        arrays += [values for one in self.reached for values in (one.reached, one.auc)]
+        arrays += [values for item in self.statistics for values in (item.statistic, item.auc)]
         numbers = np.concatenate([values.ravel() for values in arrays]) if arrays else np.zeros(0)
         record = {
             "scores": [
-                [one.family, one.setting, one.whole, one.tested, one.values.shape[1]]
-                for one in self.scores
+                [
+                    score.family,
+                    score.setting,
+                    score.per_speaker,
+                    score.tested,
+                    score.values.shape[1],
+                ]
+                for score in self.scores
             ],
-            "reached": [[one.family, one.setting, one.pooled] for one in self.reached],
+            "reached": [[item.family, item.setting, item.pooled] for item in self.statistics],
         }
         return pd.DataFrame({"value": numbers}), record
 
 
-def unpacked(table: pd.DataFrame, record: Mapping[str, Any], secret: Secret, columns: int) -> Heard:
-    """The same again. Raises `ValueError` for numbers or names that cannot be of this secret and so
-    many columns.
+def unpack(
+    table: pd.DataFrame, record: Mapping[str, Any], secret: Secret, columns: int
+) -> ScoreTable:
+    """The inverse of `pack`. Raises `ValueError` for numbers or names that do not match this secret
+    and number of columns.
     """
     if (
         list(table.columns) != ["value"]
@@ -57,81 +65,80 @@ def unpacked(table: pd.DataFrame, record: Mapping[str, Any], secret: Secret, col
     ):
         raise ValueError("its table or its record is not one of scores")
     source = _Numbers(table["value"].to_numpy())
-    people = len(secret.first)
-    scores, reached = [], []
-    for family, setting, whole, tested, width in record["scores"]:
-        _typed((family, setting, whole, tested, width), (str, str, bool, bool, int))
-        values = source.take((people if whole else len(secret.values)) * width).reshape(-1, width)
-        scores.append(Scores(family, setting, values, whole, tested))
+    speakers = len(secret.first)
+    scores, statistics = [], []
+    for family, setting, per_speaker, tested, width in record["scores"]:
+        _check_types((family, setting, per_speaker, tested, width), (str, str, bool, bool, int))
+        values = source.take((speakers if per_speaker else len(secret.values)) * width)
+        scores.append(Scores(family, setting, values.reshape(-1, width), per_speaker, tested))
     for family, setting, pooled in record["reached"]:
-        _typed((family, setting, pooled), (str, str, bool))
-        reached.append(Reached(family, setting, pooled, source.take(columns), source.take(columns)))
-    widths = {one.values.shape[1] for one in scores}
-    if (
-        source.left
-        or not reached
-        or widths != {len(secret.classes) if len(secret.classes) > 2 else 1}
-    ):
+        _check_types((family, setting, pooled), (str, str, bool))
+        statistic, auc = source.take(columns), source.take(columns)
+        statistics.append(AttackerStatistic(family, setting, pooled, statistic, auc))
+    widths = {score.values.shape[1] for score in scores}
+    width = len(secret.classes) if len(secret.classes) > 2 else 1
+    if source.remaining or not statistics or widths != {width}:
         raise ValueError("its numbers are not as many as it names")
-    if not all(np.isfinite(values).all() for one in reached for values in (one.reached, one.auc)):
+    if not all(np.isfinite([item.statistic, item.auc]).all() for item in statistics):
         raise ValueError("a number is not finite")
-    return Heard(tuple(scores), tuple(reached))
+    return ScoreTable(tuple(scores), tuple(statistics))
 
 
 class _Numbers:
-    """An array that is taken piece by piece."""
+    """An array that is read piece by piece."""
 
     def __init__(self, values: Matrix) -> None:
-        self._values, self._at = values, 0
+        self._values, self._position = values, 0
 
     @property
-    def left(self) -> int:
-        return len(self._values) - self._at
+    def remaining(self) -> int:
+        return len(self._values) - self._position
 
     def take(self, count: int) -> Matrix:
-        if not 0 < count <= self.left:
+        if not 0 < count <= self.remaining:
             raise ValueError("its numbers are fewer than it names")
-        self._at += count
-        return self._values[self._at - count : self._at]
+        self._position += count
+        return self._values[self._position - count : self._position]
 
 
-def _typed(values: tuple[object, ...], types: tuple[type, ...]) -> None:
+def _check_types(values: tuple[object, ...], types: tuple[type, ...]) -> None:
     if any(type(value) is not kind for value, kind in zip(values, types, strict=True)):
         raise ValueError("its record names no scores")
 
 
-def key(x: Matrix, secret: Secret, shuffled: Matrix, plan: Plan, seed: int) -> str:
-    """The digest of all that units of one audit have in common."""
+def audit_key(x: Matrix, secret: Secret, shuffled: Matrix, plan: SplitPlan, seed: int) -> str:
+    """The digest of the inputs that all units of one audit share."""
     sha = hashlib.sha256(
         json.dumps([secret.name, secret.classes, secret.within, seed, plan.measured]).encode()
     )
-    sides = [rows.astype(np.int64) for side in plan.sides for rows in side]
-    for values in (x, secret.values, secret.speaker.astype(np.int64), shuffled, *sides):
+    parts = [rows.astype(np.int64) for split in plan.splits for rows in split]
+    for values in (x, secret.values, secret.speaker.astype(np.int64), shuffled, *parts):
         sha.update(
             f"{values.shape} {values.dtype.str}".encode() + np.ascontiguousarray(values).tobytes()
         )
     return sha.hexdigest()
 
 
-def described(settings: Sequence[BaseEstimator]) -> Iterator[list[Any]]:
-    """Class and parameters of estimators, in full."""
-    for one in settings:
-        yield [type(one).__module__, type(one).__qualname__, repr(sorted(one.get_params().items()))]
+def describe(settings: Sequence[BaseEstimator]) -> Iterator[list[Any]]:
+    """Class and parameters of each estimator."""
+    for setting in settings:
+        kind, parameters = type(setting), sorted(setting.get_params().items())
+        yield [kind.__module__, kind.__qualname__, repr(parameters)]
 
 
-def usable(settings: Sequence[BaseEstimator]) -> bool:
-    """Whether the text of estimators says all of them: those of scikit-learn with plain parameters."""
+def is_cacheable(settings: Sequence[BaseEstimator]) -> bool:
+    """Whether `describe` determines the estimators: those of scikit-learn with plain parameters."""
     plain = (str, int, float, bool, tuple, type(None))
     values = [
         value
-        for one in settings
-        for parameter in one.get_params().values()
-        for value in _parts(parameter)
+        for setting in settings
+        for parameter in setting.get_params().values()
+        for value in _flatten(parameter)
     ]
-    known = all(type(one).__module__.startswith("sklearn.") for one in settings)
-    return known and all(isinstance(value, plain) for value in values)
+    from_sklearn = all(type(setting).__module__.startswith("sklearn.") for setting in settings)
+    return from_sklearn and all(isinstance(value, plain) for value in values)
 
 
-def _parts(value: object) -> list[object]:
+def _flatten(value: object) -> list[object]:
     """The keys and values of a mapping (class weights), else the value itself."""
     return [*value, *value.values()] if isinstance(value, dict) else [value]

@@ -1,8 +1,7 @@
-"""Scores that are the same by right are the same: no attacker ranks rows by their order or by
-rounding.
+"""Exact ties of scores: no attacker ranks rows by their order or by rounding error.
 
-Equal rows get equal scores, rows equally far count alike, and scores that differ by rounding alone
-are no scores.
+Equal rows have equal scores, rows at equal distances have equal weights, and scores that differ by
+rounding alone are 0.
 """
 
 from __future__ import annotations
@@ -10,71 +9,70 @@ from __future__ import annotations
 import numpy as np
 
 from sordino.attack.attackers.scaling import ROUNDING
-from sordino.attack.splits import Plan
+from sordino.attack.splits import SplitPlan
 from sordino.types import Matrix, Rows
 
 
 def copies(z: Matrix) -> Rows:
-    """The first row that each row equals, `(n,)`; its own place where it is the first or the only
-    one.
-    """
+    """The first row that each row equals, `(n,)`; its own position if there is none before it."""
     content = np.ascontiguousarray(z + 0.0)  # -0.0 is 0.0
-    seen: dict[bytes, int] = {}
+    first: dict[bytes, int] = {}
     return np.array(
-        [seen.setdefault(row.tobytes(), place) for place, row in enumerate(content)], np.intp
+        [first.setdefault(row.tobytes(), position) for position, row in enumerate(content)], np.intp
     )
 
 
-def same(values: Matrix, copy: Rows, plan: Plan) -> Matrix:
-    """Scores `(n, columns)`, those of equal rows scored on one side being that of the first."""
+def same(values: Matrix, copy: Rows, plan: SplitPlan) -> Matrix:
+    """Scores `(n, columns)`; equal rows of one split have the score of the first."""
     if (copy == np.arange(len(copy))).all():
         return values
     values = values.copy()
-    for _, test in plan.sides:
-        _, first, place = np.unique(copy[test], return_index=True, return_inverse=True)
-        values[test] = values[test[first[place]]]
+    for _, test in plan.splits:
+        _, first, codes = np.unique(copy[test], return_index=True, return_inverse=True)
+        values[test] = values[test[first[codes]]]
     return values
 
 
-def informed(said: Matrix, rows: Matrix, weights: Matrix) -> Matrix:
-    """Scores `rows @ weights`; 0 in each column where all differences are rounding of the sums they
-    come from.
+def zero_rounding(scores: Matrix, rows: Matrix, weights: Matrix) -> Matrix:
+    """Scores `rows @ weights`; 0 in each column in which all differences are rounding error of the
+    sums.
     """
-    if not said.size:
-        return said
+    if not scores.size:
+        return scores
     noise = ROUNDING * (np.abs(rows) @ np.abs(weights).mean(axis=1))
-    sure = int(np.argmin(noise))
-    moved = (np.abs(said - said[sure]) > (noise + noise[sure])[:, None]).any(axis=0)
-    return np.where(moved, said, 0.0)
+    reference = int(np.argmin(noise))
+    slack = (noise + noise[reference])[:, None]
+    varied = (np.abs(scores - scores[reference]) > slack).any(axis=0)
+    return np.where(varied, scores, 0.0)
 
 
-def shares(apart: Matrix, last: Matrix, slack: Matrix, count: int) -> Matrix:
-    """How much each row counts among the `count` nearest: nearer ones 1, those at the last distance
-    what is left.
+def shares(distance: Matrix, last: Matrix, slack: Matrix, count: int) -> Matrix:
+    """The weight of each row among the `count` nearest: nearer rows have 1, rows at the last
+    distance share the remainder.
     """
-    nearer = apart < last - slack
-    level = (apart <= last + slack) & ~nearer
-    left = (count - nearer.sum(axis=1, keepdims=True)) / level.sum(axis=1, keepdims=True)
-    shared: Matrix = nearer + level * left
-    return shared
+    nearer = distance < last - slack
+    level = (distance <= last + slack) & ~nearer
+    remainder = (count - nearer.sum(axis=1, keepdims=True)) / level.sum(axis=1, keepdims=True)
+    weights: Matrix = nearer + level * remainder
+    return weights
 
 
 def ranks(values: Matrix) -> Matrix:
-    """The rank of each row in its column, from 1; rows whose values differ by rounding share the
-    mean of theirs.
+    """The rank of each row in its column, from 1; values that differ by rounding share their mean
+    rank.
 
     >>> ranks(np.array([[0.3], [0.1 + 0.2], [0.0]])).ravel().tolist()
     [2.5, 2.5, 1.0]
     """
     order = np.argsort(values, axis=0, kind="stable")
     ordered = np.take_along_axis(values, order, axis=0)
-    places = np.arange(len(values))[:, None]
-    new = np.ones(values.shape, bool)
-    new[1:] = np.diff(ordered, axis=0) > ROUNDING * (ordered[-1] - ordered[0])
-    first = np.maximum.accumulate(np.where(new, places, 0), axis=0)
+    positions = np.arange(len(values))[:, None]
+    starts = np.ones(values.shape, bool)
+    starts[1:] = np.diff(ordered, axis=0) > ROUNDING * (ordered[-1] - ordered[0])
+    first = np.maximum.accumulate(np.where(starts, positions, 0), axis=0)
     ends = np.ones(values.shape, bool)
-    ends[:-1] = new[1:]
-    last = np.minimum.accumulate(np.where(ends, places, len(values))[::-1], axis=0)[::-1]
-    found = np.empty(values.shape)
-    np.put_along_axis(found, order, (first + last) / 2 + 1, axis=0)
-    return found
+    ends[:-1] = starts[1:]
+    last = np.minimum.accumulate(np.where(ends, positions, len(values))[::-1], axis=0)[::-1]
+    table = np.empty(values.shape)
+    np.put_along_axis(table, order, (first + last) / 2 + 1, axis=0)
+    return table

@@ -1,6 +1,4 @@
-"""What attackers get where there is nothing to get: the same attack on shuffles of the secret over
-speakers.
-"""
+"""The null distribution: the same attack on shuffles of the secret over speakers."""
 
 from __future__ import annotations
 
@@ -11,27 +9,24 @@ import numpy as np
 
 from sordino import metrics
 from sordino.attack.attackers.kernels import Scores
-from sordino.attack.pooling import patient
+from sordino.attack.pooling import pool_scores
 from sordino.attack.secret import Secret
-from sordino.attack.selection import guess
-from sordino.attack.splits import Plan
+from sordino.attack.selection import predict
+from sordino.attack.splits import SplitPlan
 from sordino.types import Matrix
 
 
 @dataclass(frozen=True)
 class Null:
-    """UARs of an attack where there is nothing to learn: one of each shuffle of the secret over
-    speakers.
-    """
+    """UARs of an attack under the null hypothesis, one per shuffle of the secret over speakers."""
 
     uar: tuple[float, ...]
 
     def limits(self, confidence: float = 0.95) -> tuple[float, float]:
-        """The range in which one more UAR would lie with this probability: what lies inside it
-        means nothing.
+        """The range that contains one more UAR of the null with this probability.
 
-        (1 + confidence) / (1 - confidence) shuffles are the least that tell it, 39 for 0.95 and 19
-        for 0.9: the limits are their smallest and largest UAR. Fewer give these too.
+        This needs (1 + confidence) / (1 - confidence) shuffles or more: 39 for 0.95 and 19 for 0.9.
+        The limits are then their smallest and largest UAR. With fewer shuffles they are these too.
 
         >>> Null((0.0, 0.25, 0.5, 0.75, 1.0)).limits(0.5)
         (0.125, 0.875)
@@ -46,42 +41,48 @@ class Null:
         return 1 - high, 1 - low
 
     def p_value(self, uar: float) -> float:
-        """The share of UARs at least as high, the found one counted as one of them (Phipson and
-        Smyth 2010).
+        """The share of UARs at least as high as `uar`, which itself counts as one of them (Phipson
+        and Smyth 2010).
 
         >>> Null((0.3, 0.4, 0.5)).p_value(0.9)
         0.25
         """
-        return (1 + sum(one >= uar for one in self.uar)) / (1 + len(self.uar))
+        return (1 + sum(value >= uar for value in self.uar)) / (1 + len(self.uar))
 
     @staticmethod
     def mean(nulls: Sequence[Null]) -> Null:
-        """The null of a mean over folds, from the null of each with as many shuffles.
+        """The null of a mean over folds, from the null of each fold with the same number of
+        shuffles.
 
         >>> Null.mean([Null((0.25, 0.5)), Null((0.75, 0.5))])
         Null(uar=(0.5, 0.5))
         """
-        return Null(tuple(np.mean([one.uar for one in nulls], axis=0).tolist()))
+        return Null(tuple(np.mean([null.uar for null in nulls], axis=0).tolist()))
 
 
 def nulls(
-    secret: Secret, shuffled: Matrix, plan: Plan, heard: Sequence[Scores], ks: Sequence[int] = (1,)
+    secret: Secret,
+    shuffled: Matrix,
+    plan: SplitPlan,
+    attackers: Sequence[Scores],
+    ks: Sequence[int] = (1,),
 ) -> dict[int, Null]:
-    """The `Null` of the best attacker's guesses, for each k of `ks`; the best is chosen anew on
+    """The `Null` of the best attacker's guesses, for each k of `ks`; the best is selected anew on
     every shuffle.
 
-    `shuffled` `(n, 1 + shuffles)` has the secret first, `heard` are scores of all its columns. Few
-    speakers have few shuffles, some of them near the truth: a real leak widens its own null.
+    `shuffled` `(n, 1 + shuffles)` has the secret first, `attackers` are scores of all its columns.
+    Few speakers have few shuffles, and some of these are close to the truth: a real leak then
+    widens its own null.
     """
     columns = shuffled.shape[1]
-    found: dict[int, list[float]] = {k: [] for k in ks}
+    values: dict[int, list[float]] = {k: [] for k in ks}
     for column in range(1, columns):
-        of = replace(secret, values=shuffled[:, column])
-        said = [one.of(column, columns) for one in heard if one.tested]
-        table = guess(of, plan, said)
+        shuffle = replace(secret, values=shuffled[:, column])
+        scores = [attacker.column(column, columns) for attacker in attackers if attacker.tested]
+        table = predict(shuffle, plan, scores)
+        best = table[table["best"]]
         for k in ks:
-            pooled = table[table["best"]] if k == 1 else patient(table[table["best"]], k, column)
-            found[k].append(
-                metrics.uar(pooled["truth"].to_numpy(), pooled["prediction"].to_numpy())
-            )
-    return {k: Null(tuple(uars)) for k, uars in found.items()}
+            pooled = best if k == 1 else pool_scores(best, k, column)
+            uar = metrics.uar(pooled["truth"].to_numpy(), pooled["prediction"].to_numpy())
+            values[k].append(uar)
+    return {k: Null(tuple(uars)) for k, uars in values.items()}

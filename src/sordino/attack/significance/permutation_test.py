@@ -1,17 +1,17 @@
-"""Whether vectors say anything of a secret: one exact test for the best of many attackers.
+"""Whether vectors leak a secret: one exact permutation test for the best of many attackers.
 
-What every attacker reaches is brought to one scale by its own mean and spread over shuffles of the
-secret; the largest decides (the maximum statistic of Westfall and Young 1993). Shuffles are of
-*speakers* for a secret that is constant within them: an utterance-level test takes what speakers
-differ in for what genders differ in, and calls a leak where there is none.
+The statistic of every attacker is standardised by its own mean and standard deviation over shuffles
+of the secret, and the largest decides (the maximum statistic of Westfall and Young 1993). A secret
+that is constant within speakers is shuffled over *speakers*. A test that shuffles utterances takes
+differences between speakers for differences between genders, and reports a leak where none is.
 
-    T_c,p   what attacker c reaches on shuffle p (0: the secret itself)
+    T_c,p   statistic of attacker c on shuffle p (0: the secret itself)
     Z_c,p = (T_c,p - mean_p T_c,p) / sd_p T_c,p
     p     = the share of the shuffles, 0 among them, with max_c Z_c,p >= max_c Z_c,0
 
-T is the area under the ROC curve of single utterances, and for a secret between speakers also
-Fisher's z of the correlation of the secret with the mean score of each speaker: an area would stop
-at 1, where shuffles are too.
+T is the area under the ROC curve of single utterances. For a secret between speakers it also is
+Fisher's z of the correlation of the secret with the mean score of each speaker, because an area
+saturates at 1, which shuffles reach too.
 """
 
 from __future__ import annotations
@@ -25,61 +25,67 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from sordino.attack.attackers import ties
-from sordino.attack.attackers.kernels import FAMILIES, Scores, known_families, scores, vectors
+from sordino.attack.attackers.kernels import (
+    KERNEL_FAMILIES,
+    Scores,
+    check_families,
+    check_vectors,
+    scores,
+)
 from sordino.attack.attackers.scaling import ROUNDING, finite
-from sordino.attack.secret import LEVEL, Secret
+from sordino.attack.secret import TEST_LEVEL, Secret
 from sordino.attack.splits import crossfit
 from sordino.errors import AttackError
 from sordino.types import Matrix, Rows
 
 Answer = Literal["leak", "no leak found", "cannot tell"]
 
-BLIND: Final = 0.7
-"""A test that would not call this AUC a leak cannot say that it found none."""
+BLIND_AUC: Final = 0.7
+"""If a test would not report this AUC as a leak, its negative result is no evidence."""
 
-_SURE: Final = 1 - 1e-6
-"""No correlation counts as nearer to 1: Fisher's z stays finite."""
+_MAX_CORRELATION: Final = 1 - 1e-6
+"""Correlations are clipped here, so that Fisher's z is finite."""
 
 
 @dataclass(frozen=True)
-class Reached:
-    """One attacker before the secret and its shuffles."""
+class AttackerStatistic:
+    """The statistic of one attacker on the secret and on its shuffles."""
 
     family: str
     setting: str
     pooled: bool
-    """Whether it sees all utterances of a speaker."""
-    reached: Matrix
+    """Whether it uses all utterances of a speaker."""
+    statistic: Matrix
     """T on the secret, then on each shuffle, `(1 + shuffles,)`."""
     auc: Matrix
-    """Its AUC, likewise."""
+    """The AUC on the same, `(1 + shuffles,)`."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What the test says of a secret."""
+    """The result of the test of a secret."""
 
     answer: Answer
     p: float
-    """How likely chance alone would look as good to the best of all attackers."""
+    """The p-value of the best of all attackers."""
     needed: float
-    """The least AUC of single utterances that would have been called a leak, about: the best of all
-    attackers reaches it on 5 % of the shuffles.
+    """The approximate smallest AUC of single utterances that would be reported as a leak: the best
+    of all attackers reaches it on 5 % of the shuffles.
     """
     by_attacker: tuple[tuple[str, str, bool, float, float], ...]
-    """Family, setting, whether pooled, AUC and p of each attacker, the best of all accounted for;
-    the best first.
+    """Family, setting, whether pooled, AUC and p of each attacker, corrected for selecting the best
+    attacker; the best first.
     """
     why: str
-    """In a sentence where nobody can tell."""
+    """The reason in one sentence, if the answer is `cannot tell`."""
 
 
-def labels(secret: Secret, table: Matrix) -> Matrix:
-    """The columns that attackers learn: values of two, ranks of a continuous secret, or each class
-    against the rest.
+def label_columns(secret: Secret, table: Matrix) -> Matrix:
+    """The training labels: the values of a binary secret, ranks of a continuous secret, or each
+    class against the rest.
 
-    `table` `(n, columns)` as from `Secret.shuffles`, to `(n, classes · columns)`, or `(n, columns)`
-    for two classes.
+    From `table` `(n, columns)` of `Secret.shuffles` to `(n, classes · columns)`, or `(n, columns)`
+    for a binary or continuous secret.
     """
     if not secret.classes:
         ranks: Matrix = rankdata(table, axis=0) / len(table)
@@ -89,31 +95,24 @@ def labels(secret: Secret, table: Matrix) -> Matrix:
     return np.hstack([(table == code).astype(np.float64) for code in range(len(secret.classes))])
 
 
-def reach(secret: Secret, table: Matrix, said: Scores) -> list[Reached]:
-    """What an attacker reaches: on utterances, and where the secret is constant within speakers on
-    whole speakers.
+def attacker_statistics(secret: Secret, table: Matrix, attacker: Scores) -> list[AttackerStatistic]:
+    """The statistics of an attacker: on utterances, and on whole speakers if the secret is constant
+    within them.
     """
-    found = []
-    values = said.values
-    if not said.whole:
+    statistics = []
+    family, setting, values = attacker.family, attacker.setting, attacker.values
+    if not attacker.per_speaker:
         auc = areas(secret, table, values)
-        found.append(Reached(said.family, said.setting, False, auc, auc))
-        values = _means(secret, values)
+        statistics.append(AttackerStatistic(family, setting, False, auc, auc))
+        values = _speaker_means(secret, values)
     if not secret.within:
-        own = table[secret.first]
-        found.append(
-            Reached(
-                said.family,
-                said.setting,
-                True,
-                _fisher(secret, own, values),
-                areas(secret, own, values),
-            )
-        )
-    return found
+        speakers = table[secret.first]
+        z, auc = _fisher_z(secret, speakers, values), areas(secret, speakers, values)
+        statistics.append(AttackerStatistic(family, setting, True, z, auc))
+    return statistics
 
 
-def _means(secret: Secret, values: Matrix) -> Matrix:
+def _speaker_means(secret: Secret, values: Matrix) -> Matrix:
     """The mean of each speaker's rows, `(speakers, columns)`."""
     sums = np.zeros((secret.speaker.max() + 1, values.shape[1]))
     np.add.at(sums, secret.speaker, values)
@@ -121,27 +120,27 @@ def _means(secret: Secret, values: Matrix) -> Matrix:
     return means
 
 
-def _fisher(secret: Secret, table: Matrix, values: Matrix) -> Matrix:
+def _fisher_z(secret: Secret, table: Matrix, values: Matrix) -> Matrix:
     """Fisher's z of the correlation of labels and scores, the mean over classes, of each column."""
-    truth = labels(secret, table)
-    z = np.arctanh(np.clip(_correlation(values, truth), -_SURE, _SURE))
+    truth = label_columns(secret, table)
+    z = np.arctanh(np.clip(_correlation(values, truth), -_MAX_CORRELATION, _MAX_CORRELATION))
     mean: Matrix = z.reshape(-1, table.shape[1]).mean(axis=0)
     return mean
 
 
-def _correlation(one: Matrix, other: Matrix) -> Matrix:
-    """Of each column of one with that of the other; 0 where either is constant."""
-    a, b = one - one.mean(axis=0), other - other.mean(axis=0)
-    squares = [(some**2).sum(axis=0) for some in (a, b)]
-    least = [len(some) * (ROUNDING * np.abs(some).max(axis=0)) ** 2 for some in (one, other)]
-    varied = (squares[0] > least[0]) & (squares[1] > least[1])  # else what is left is rounding
+def _correlation(x: Matrix, y: Matrix) -> Matrix:
+    """The correlation of each column of `x` with that of `y`; 0 if either is constant."""
+    a, b = x - x.mean(axis=0), y - y.mean(axis=0)
+    squares = [(centred**2).sum(axis=0) for centred in (a, b)]
+    noise = [len(z) * (ROUNDING * np.abs(z).max(axis=0)) ** 2 for z in (x, y)]
+    varied = (squares[0] > noise[0]) & (squares[1] > noise[1])  # else the variance is rounding
     correlation: Matrix = (a * b).sum(axis=0) / np.maximum(np.sqrt(squares[0] * squares[1]), 1e-300)
     return np.where(varied, correlation, 0.0)
 
 
 def areas(secret: Secret, table: Matrix, values: Matrix) -> Matrix:
-    """The AUC of each column; the mean over classes against the rest, or (1 + Spearman's ρ) / 2 of
-    a continuous one.
+    """The AUC of each column; the mean over classes against the rest, or (1 + Spearman's ρ) / 2 for
+    a continuous secret.
     """
     ranks = ties.ranks(values)
     if not secret.classes:
@@ -149,66 +148,63 @@ def areas(secret: Secret, table: Matrix, values: Matrix) -> Matrix:
     columns = table.shape[1]
     codes = [1] if len(secret.classes) == 2 else range(len(secret.classes))
     parts = [
-        _area(table == code, ranks[:, place * columns : (place + 1) * columns])
-        for place, code in enumerate(codes)
+        _rank_area(table == code, ranks[:, index * columns : (index + 1) * columns])
+        for index, code in enumerate(codes)
     ]
     mean: Matrix = np.mean(parts, axis=0)
     return mean
 
 
-def _area(positive: NDArray[np.bool_], ranks: Matrix) -> Matrix:
+def _rank_area(positive: NDArray[np.bool_], ranks: Matrix) -> Matrix:
     ones = positive.sum(axis=0)
     pairs = ones * (len(positive) - ones)
     area: Matrix = ((ranks * positive).sum(axis=0) - ones * (ones + 1) / 2) / pairs
     return area
 
 
-def decide(secret: Secret, fold: Rows, attackers: Iterable[Reached]) -> Decision:
-    """The verdict on what some attackers found; `fold` says how many arrangements there are to
-    compare with.
+def conclude(secret: Secret, fold: Rows, statistics: Iterable[AttackerStatistic]) -> Decision:
+    """The verdict from the statistics of all attackers; `fold` decides the number of
+    arrangements.
     """
-    every = list(attackers)
-    reached = np.stack([one.reached for one in every])
-    spread = reached.std(axis=1, keepdims=True)
+    attackers = list(statistics)
+    values = np.stack([attacker.statistic for attacker in attackers])
+    spread = values.std(axis=1, keepdims=True)
     z = np.where(
         spread > 1e-12,
-        (reached - reached.mean(axis=1, keepdims=True)) / np.maximum(spread, 1e-12),
+        (values - values.mean(axis=1, keepdims=True)) / np.maximum(spread, 1e-12),
         0.0,
     )
-    most = z.max(axis=0)
-    single = np.stack([one.auc for one in every if not one.pooled])
-    needed = float(np.quantile(single.max(axis=0)[1:], 1 - LEVEL, method="higher"))
-    p = _share(most, most[0])
-    listed = [
-        (one.family, one.setting, one.pooled, float(one.auc[0]), _share(most, own))
-        for one, own in zip(every, z[:, 0], strict=True)
+    largest = z.max(axis=0)
+    single = np.stack([attacker.auc for attacker in attackers if not attacker.pooled])
+    needed = float(np.quantile(single.max(axis=0)[1:], 1 - TEST_LEVEL, method="higher"))
+    p = _p_value(largest, largest[0])
+    table = [
+        (a.family, a.setting, a.pooled, float(a.auc[0]), _p_value(largest, score))
+        for a, score in zip(attackers, z[:, 0], strict=True)
     ]
     order = np.argsort(-z[:, 0], kind="stable")
-    ways = secret.arrangements(fold)
-    why = _too_few(ways, reached.shape[1] - 1, needed)
-    answer: Answer = "leak" if p <= LEVEL else "cannot tell" if why else "no leak found"
-    return Decision(
-        answer,
-        p,
-        needed,
-        tuple(listed[place] for place in order),
-        "" if answer != "cannot tell" else why,
-    )
+    why = _lack_of_power(secret.arrangements(fold), values.shape[1] - 1, needed)
+    answer: Answer
+    answer = "leak" if p <= TEST_LEVEL else "cannot tell" if why else "no leak found"
+    ordered = tuple(table[index] for index in order)
+    return Decision(answer, p, needed, ordered, why if answer == "cannot tell" else "")
 
 
-def _share(most: Matrix, own: float) -> float:
-    return float(np.mean(most >= own - 1e-9))
+def _p_value(largest: Matrix, score: float) -> float:
+    return float(np.mean(largest >= score - 1e-9))
 
 
-def _too_few(ways: float, shuffles: int, needed: float) -> str:
-    if shuffles + 1 < 1 / LEVEL:
+def _lack_of_power(arrangements: float, shuffles: int, needed: float) -> str:
+    smallest = 1 / TEST_LEVEL
+    if shuffles + 1 < smallest:
+        return f"{shuffles} shuffles are too few, a test at level 0.05 needs {smallest - 1:.0f}"
+    if arrangements < smallest:
         return (
-            f"{shuffles} shuffles are too few, {1 / LEVEL - 1:.0f} are the least that tell a leak"
+            f"the secret can be shuffled in {arrangements:.0f} ways, a test at level 0.05 needs "
+            f"{smallest:.0f}"
         )
-    if ways < 1 / LEVEL:
-        return f"the secret can be shuffled in {ways:.0f} ways, and fewer than {1 / LEVEL:.0f} cannot tell a leak"
-    if needed > BLIND:
-        return f"with so few speakers only an AUC above {needed:.2f} would have been called a leak"
+    if needed > BLIND_AUC:
+        return f"with so few speakers only an AUC above {needed:.2f} would be reported as a leak"
     return ""
 
 
@@ -216,13 +212,13 @@ def judge(
     x: NDArray[np.floating[Any]],
     secret: Secret,
     *,
-    families: Sequence[str] = FAMILIES,
+    families: Sequence[str] = KERNEL_FAMILIES,
     shuffles: int = 199,
     seed: int = 0,
 ) -> Decision:
-    """Whether vectors `x` `(n, d)` say anything of a secret.
+    """Whether vectors `x` `(n, d)` leak a secret.
 
-    Raises `AttackError` for vectors that are missing or not finite, and for an unknown family.
+    Raises `AttackError` for missing vectors, vectors that are not finite, and an unknown family.
 
     >>> random = np.random.default_rng(0)
     >>> speaker = np.repeat(np.arange(24), 10)
@@ -234,8 +230,8 @@ def judge(
     >>> judge(x, Secret.of("gender", gender, speaker), shuffles=39).answer
     'leak'
     """
-    known_families(families)
-    x = finite(vectors(x))
+    check_families(families)
+    x = finite(check_vectors(x))
     if len(x) != len(secret.values) or shuffles < 1:
         raise AttackError(
             f"{len(x)} vectors for {len(secret.values)} secrets and {shuffles} shuffles, "
@@ -243,11 +239,14 @@ def judge(
         )
     fold = secret.folds(seed)
     table = secret.shuffles(fold, shuffles, seed)
-    said = scores(
-        x,
-        labels(secret, table),
-        crossfit(fold),
-        None if secret.within else secret.speaker,
-        families,
+    speaker = None if secret.within else secret.speaker
+    attackers = scores(x, label_columns(secret, table), crossfit(fold), speaker, families)
+    return conclude(
+        secret,
+        fold,
+        (
+            statistic
+            for attacker in attackers
+            for statistic in attacker_statistics(secret, table, attacker)
+        ),
     )
-    return decide(secret, fold, (one for of in said for one in reach(secret, table, of)))

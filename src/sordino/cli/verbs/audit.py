@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from sordino.attack.vector_audit import Audited
+    from sordino.attack.vector_audit import AuditResult
     from sordino.cli.audit_table import Given
     from sordino.report.vector_estimates import SpeakerAttacks
 
@@ -129,7 +129,7 @@ def audit(
 
     names, tasks = list(dict.fromkeys(secret)), list(dict.fromkeys(task or ()))
     for path in filter(None, (table, reference)):
-        table_size.fits(path)
+        table_size.check_memory(path)
     given = audit_table.read(
         table, names, tasks, speaker, reference, ignore or (), columns or (), continuous or ()
     )
@@ -193,13 +193,13 @@ def _people(
     back = (
         None
         if original is None
-        else utility_probes.crossfitted(x[rows], original[rows], who, seed=seed)
+        else utility_probes.crossfit_reconstruction(x[rows], original[rows], who, seed=seed)
     )
     return SpeakerAttacks(known, back, who)
 
 
 def _tell(
-    audits: list[Audited], estimates: pd.DataFrame, out: Path, json: str | None, given: Given
+    audits: list[AuditResult], estimates: pd.DataFrame, out: Path, json: str | None, given: Given
 ) -> None:
     """Print the columns that were taken and the verdict on each secret, and write both as JSON
     where asked.
@@ -218,7 +218,9 @@ def _tell(
         verdict = {
             one.secret.name: {"verdict": one.decision.answer, "p": one.decision.p} for one in audits
         }
-        counts = {one.secret.name: {"audited": len(one.rows), "of": one.of} for one in audits}
+        counts = {
+            one.secret.name: {"audited": len(one.rows), "of": one.available} for one in audits
+        }
         told = {
             "report": str(report),
             "verdict": verdict,

@@ -1,8 +1,11 @@
-"""`sordino extract`: recordings in, a table of feature vectors out."""
+"""`sordino extract`: recordings to a table of feature vectors."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import hashlib
+import json as encoder
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,13 +25,16 @@ from sordino.cli.options import (
 from sordino.errors import AudioError, FeatureError
 from sordino.progress import printable
 
+if TYPE_CHECKING:
+    from sordino.features.extract import Extraction
+
 Features = Annotated[
     str, typer.Option("--features", metavar="SET", help="mel, IS13, ComParE_2016 or eGeMAPSv02.")
 ]
 
 SkipBad = Annotated[
     bool,
-    typer.Option("--skip-bad", help="Leave out recordings that cannot be used, and name them."),
+    typer.Option("--skip-bad", help="Leave out unusable recordings, and name them."),
 ]
 
 
@@ -37,17 +43,18 @@ def extract(
     out: Out,
     features: Features = "IS13",
     cache: Cache = CACHE,
-    seed: Seed = 0,  # noqa: ARG001  every verb takes it; nothing is drawn here
+    seed: Seed = 0,  # noqa: ARG001  every verb has it; extraction is not random
     jobs: Jobs = CORES,
     skip_bad: SkipBad = False,
     json: Json = None,
 ) -> None:
     """Turn recordings into feature vectors, one row an utterance.
 
-    The table (.parquet, .csv or .npz) holds file, start and end of each utterance and one column a
-    feature; no label and no speaker. Where recordings cannot be used, the first ten are listed, one
-    a line, and no table is written; --skip-bad leaves them out. The JSON names every one. Computed
-    vectors are kept in the cache: a second run, or one that goes on after a kill, reads them.
+    The table (.parquet, .csv or .npz) has file, start and end of each utterance and one column a
+    feature, without labels and speakers. TABLE.run.json beside it records settings, versions,
+    checksums and the number of recordings left out. If recordings are unusable, the first ten are
+    listed, one a line, and no table is written; --skip-bad leaves them out. The JSON names all.
+    Computed vectors are cached: a second run, or a run after a kill, reads them.
 
     \b
     Example:
@@ -55,9 +62,10 @@ def extract(
     """
     import numpy as np
 
+    from sordino import storage
     from sordino.corpora.checks.recordings import SHOWN
     from sordino.features import FEATURE_SETS, write_vectors
-    from sordino.features.extract import usable
+    from sordino.features.extract import extract_usable
     from sordino.features.vectors import table_suffix
 
     if features not in FEATURE_SETS:
@@ -66,9 +74,13 @@ def extract(
         )
     table_suffix(out)
     recordings = corpora_from(corpus, keep_absent=True)
-    x, bad = usable(features, recordings, cache, jobs)
-    unusable = [{"utterance": one.row, "file": one.file, "reason": one.reason} for one in bad]
-    counted = f"{len(bad)} of {len(recordings)} utterances cannot be used"
+    extraction = extract_usable(features, recordings, cache, jobs)
+    x, bad = extraction.x, extraction.unusable
+    unusable = [
+        {"utterance": recording.row, "file": recording.file, "reason": recording.reason}
+        for recording in bad
+    ]
+    count = f"{len(bad)} of {len(recordings)} utterances cannot be used"
     warn([str(recording) for recording in bad[:SHOWN]])
     if len(bad) > SHOWN:
         warn([f"and {len(bad) - SHOWN} more, --json FILE lists all"])
@@ -77,15 +89,19 @@ def extract(
             write_json(
                 json, {"corpus": recordings.name, "features": features, "unusable": unusable}
             )
-        left = "mend them" if skip_bad else "mend them, or leave them out with --skip-bad"
-        raise AudioError(f"{counted}: {left}")
+        remedy = "mend them" if skip_bad else "mend them, or leave them out with --skip-bad"
+        raise AudioError(f"{count}: {remedy}")
     good = recordings.select(
         np.setdiff1d(np.arange(len(recordings)), [recording.row for recording in bad])
     )
+    config = FEATURE_SETS[features].config
     write_vectors(out, x, good, FEATURE_SETS[features].names)
+    record = _record(extraction, recordings.name, config, out)
+    text = encoder.dumps(record, indent=2, ensure_ascii=False) + "\n"
+    storage.write(out.with_name(f"{out.name}.run.json"), text)
     utterances, dims = x.shape
     if bad:
-        warn([f"{counted}: left out"])
+        warn([f"{count}: left out"])
     if json != "-":
         print(
             printable(
@@ -99,10 +115,32 @@ def extract(
             {
                 "corpus": recordings.name,
                 "features": features,
-                "config": FEATURE_SETS[features].config,
+                "config": config,
                 "utterances": utterances,
                 "dims": dims,
                 "left_out": unusable,
                 "out": str(out),
             },
         )
+
+
+def _record(
+    extraction: Extraction, corpus: str, config: dict[str, object], out: Path
+) -> dict[str, Any]:
+    """The origin of a table: its settings, versions and checksums, and the number of recordings
+    left out.
+    """
+    from sordino.report.record import settled, versions
+
+    sums = "".join(extraction.checksums)
+    utterances, dims = extraction.x.shape
+    return {
+        **settled({"verb": "extract", "corpus": corpus, "features": config}),
+        "data_checksum": hashlib.sha256(sums.encode()).hexdigest(),
+        "table_checksum": hashlib.sha256(out.read_bytes()).hexdigest(),
+        "versions": versions(),
+        "utterances": utterances,
+        "dims": dims,
+        "left_out": len(extraction.unusable),
+        "left_out_files": len({recording.file for recording in extraction.unusable}),
+    }

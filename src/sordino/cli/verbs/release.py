@@ -233,8 +233,8 @@ def _standard_input(raw: int | None) -> tuple[int, Iterator[NDArray[np.float32]]
     """The rate of what comes in on standard input, and its blocks."""
     from sordino.signal import wav
 
-    coded, size = (wav.Format(raw), None) if raw is not None else wav.header(sys.stdin.buffer)
-    return coded.sampling_rate, wav.blocks(sys.stdin.buffer, coded, size)
+    coded, size = (wav.Format(raw), None) if raw is not None else wav.read_format(sys.stdin.buffer)
+    return coded.sampling_rate, wav.read_blocks(sys.stdin.buffer, coded, size)
 
 
 def _said(result: Result) -> Released | str:

@@ -45,10 +45,10 @@ def train(
       sordino words train --corpus iemocap=data/iemocap --out words.kv --dims 100 --seed 0
     """
     from sordino.features import words as vectors
-    from sordino.signal.words import library
+    from sordino.signal.words import gensim_models
 
     vectors.writable(out)
-    library()
+    gensim_models()
     recordings = corpora_from(corpus)
     said = vectors.transcripts_of(recordings)
     learnt = vectors.train(said, dims, seed)

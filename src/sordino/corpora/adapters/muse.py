@@ -110,4 +110,4 @@ def load(root: Path, seconds: tuple[float, float] | None = SECONDS) -> Corpus:
 
 
 def _fits(file: Path, shortest: float, longest: float) -> bool:
-    return shortest <= audio.seconds(file) <= longest
+    return shortest <= audio.duration(file) <= longest

@@ -129,5 +129,5 @@ def _header(file: str) -> Header:
     """The header of a file, its length counted where the header does not have it."""
     header = audio.header(file)
     if header.frames is None:
-        return replace(header, frames=round(audio.seconds(file) * header.sampling_rate))
+        return replace(header, frames=round(audio.duration(file) * header.sampling_rate))
     return header

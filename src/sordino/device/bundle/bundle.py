@@ -34,7 +34,7 @@ from sordino.device.bundle.archive import json_bytes as _json
 from sordino.device.bundle.archive import packed as _packed
 from sordino.device.onnx.structure import check_files
 from sordino.errors import BundleError, PolicyError
-from sordino.policy import Policy, restored
+from sordino.policy import Policy, from_dict
 
 FORMAT: Final = 1
 """Counts the changes after which an older sordino cannot read a bundle."""
@@ -186,7 +186,9 @@ def _parsed(
             or _depth(card) > DEEPEST
         ):
             raise ValueError("more than a bundle may hold")
-        served = [Served(**{**policy, "policy": restored(policy["policy"])}) for policy in policies]
+        served = [
+            Served(**{**policy, "policy": from_dict(policy["policy"])}) for policy in policies
+        ]
         files_of = [
             name for policy in served for name in (policy.preprocess, policy.model, policy.arrays)
         ]
@@ -261,6 +263,7 @@ def _checked(path: Path, files: Source) -> tuple[bytes, dict[str, bytes]]:
         digests: dict[str, str] = content["files"]
         if (
             manifest != _json(content)
+            or set(content) - {"format", "files", "policies"}
             or not all(map(_NAME.fullmatch, digests))
             or {MANIFEST, SIGNATURE} & set(digests)
         ):

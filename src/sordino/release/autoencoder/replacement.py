@@ -15,9 +15,9 @@ from torch import Tensor
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
-from sordino.nn.autoencoder import ReplacementAutoencoder, ReplacementLoss, Reversed
-from sordino.nn.fit import Fitted, Job, Plan, Settings, run
-from sordino.nn.risk import UNKNOWN
+from sordino.nn.autoencoder import ReplacementAutoencoder, ReplacementLoss, ReversalTraining
+from sordino.nn.fit import Job, Plan, Settings, TrainedNetwork, run
+from sordino.nn.risk import UNKNOWN_GENDER
 from sordino.policy import Policy
 from sordino.release.autoencoder.network import NetworkRelease
 from sordino.release.protocol import checked
@@ -81,7 +81,7 @@ class ReplacementFitter:
             "x": rows.x[validation],
             "target": rows.replaced(validation, train, generator),
             "gender": torch.full_like(
-                validation, UNKNOWN
+                validation, UNKNOWN_GENDER
             ),  # the reconstruction alone stops, and chooses the size
         }
 
@@ -103,7 +103,7 @@ class ReplacementFitter:
         for embedding in self.embeddings:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed)
-                module = Reversed(ReplacementAutoencoder(z.shape[1], embedding))
+                module = ReversalTraining(ReplacementAutoencoder(z.shape[1], embedding))
             jobs.append(
                 Job(
                     module,
@@ -127,7 +127,7 @@ class ReplacementFitter:
             share = min(1.0, 10 * (epoch + 1) / self.settings.epochs)
         return torch.full((rows, 1), self.reversal * share)
 
-    def _best(self, fitted: Sequence[Fitted], width: int) -> NetworkRelease:
+    def _best(self, fitted: Sequence[TrainedNetwork], width: int) -> NetworkRelease:
         losses = [one.loss for one in fitted]
         best = int(np.argmin(losses))
         if not math.isfinite(losses[best]):
@@ -142,7 +142,7 @@ class ReplacementFitter:
             "epochs": [len(one.history) for one in fitted],
         }
         module = fitted[best].module
-        if not isinstance(module, Reversed):
+        if not isinstance(module, ReversalTraining):
             raise TypeError(
                 f"a {type(module).__name__} came back, expected the network that was sent out"
             )

@@ -21,9 +21,9 @@ from torch import Tensor
 
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
-from sordino.define import ROLES, Role
+from sordino.define import Role
 from sordino.errors import ReleaseError
-from sordino.nn.autoencoder import GatedAutoencoder, Judged, RetainingLoss
+from sordino.nn.autoencoder import GatedAutoencoder, RetainingLoss, RetainingTraining
 from sordino.nn.fit import Job, Plan, Settings, run
 from sordino.nn.risk import RiskModel, risk_loss
 from sordino.policy import Policy
@@ -84,14 +84,14 @@ class RetainingFitter:
             )
             judge = RiskModel(z.shape[1], self.surrogate_size)
         judge.load_state_dict(surrogate.module.state_dict())
-        module = Judged(autoencoder, judge)
+        module = RetainingTraining(autoencoder, judge)
         settings = Settings(epochs=self.epochs)
         loss = RetainingLoss(self.alpha, self.surrogate_weight)
         (fitted,) = yield [Job(module, loss, self._batch(rows, chosen), None, settings, self.seed)]
         config = json.loads(
             json.dumps({**asdict(self), "width": z.shape[1], "surrogate_loss": surrogate.loss})
         )
-        if not isinstance(fitted.module, Judged):
+        if not isinstance(fitted.module, RetainingTraining):
             raise TypeError(
                 f"a {type(fitted.module).__name__} came back, expected the network that was sent "
                 "out"
@@ -113,13 +113,13 @@ class RetainingFitter:
 
     def _batch(self, rows: TrainingRows, chosen: Tensor) -> dict[str, Tensor]:
         x, role = rows.x[chosen], rows.role[chosen]
-        sensitive = role == ROLES.index(Role.SENSITIVE)
+        sensitive = role == Role.SENSITIVE
         mean = rows.x[rows.of(Role.NEUTRAL, chosen)].mean(dim=0)
-        weight = torch.where(role == ROLES.index(Role.REQUIRED), self.required_weight, 1.0)
+        weight = torch.where(role == Role.REQUIRED, self.required_weight, 1.0)
         return {
             **rows.batch(chosen),
             "target": torch.where(sensitive[:, None], mean, x),
-            "wanted": torch.where(sensitive, ROLES.index(Role.NEUTRAL), role),
+            "wanted": torch.where(sensitive, Role.NEUTRAL, role),
             "weight": weight / weight.mean(),
             "spread": x.std(dim=0).clamp(min=1e-6).expand(len(x), -1),
             "strength": torch.full((len(x), 1), self.reversal),

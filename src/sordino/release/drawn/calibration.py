@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from sordino.define import ROLES, Role
+from sordino.define import Role
 from sordino.release.drawn.scorer import required
 from sordino.types import Codes, Matrix
 
@@ -38,13 +38,11 @@ def calibrated(posterior: Matrix, role: Codes, rate: float | None) -> tuple[floa
     for tilt in TILTS.tolist():
         score = required(posterior, tilt)
         threshold = _threshold(score, role, rate)
-        neutral, sensitive = (
-            float(np.mean(score[role == ROLES.index(one)] > threshold)) for one in OTHERS
-        )
+        neutral, sensitive = (float(np.mean(score[role == one] > threshold)) for one in OTHERS)
         gap = max(abs(sensitive - neutral) - GAP, 0)
         tried.append(
             (
-                round(gap * int((role == ROLES.index(Role.SENSITIVE)).sum())),
+                round(gap * int((role == Role.SENSITIVE).sum())),
                 abs(tilt),
                 tilt,
                 threshold,
@@ -59,14 +57,12 @@ def _threshold(score: Matrix, role: Codes, rate: float | None) -> float:
     Without a rate, as often as required rows are missed: the equal error rate. Where no row is
     mistaken, half-way.
     """
-    kept = role == ROLES.index(Role.REQUIRED)
+    kept = role == Role.REQUIRED
     if rate is None and (highest := score[~kept].max()) < (lowest := score[kept].min()):
         return float((highest + lowest) / 2)
     tried = np.quantile(score, np.linspace(0, 1, 201))
     others, found = (
-        np.stack(
-            [np.mean(score[role == ROLES.index(one)][:, None] > tried, axis=0) for one in some]
-        )
+        np.stack([np.mean(score[role == one][:, None] > tried, axis=0) for one in some])
         for some in (OTHERS, (Role.REQUIRED,))
     )
     allowed = 1 - found[0] if rate is None else rate

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
-from sordino.define import ROLES, Role
+from sordino.define import Role
 from sordino.errors import ReleaseError
 from sordino.metrics.bound import Bound, bound
 from sordino.nn.fit import Plan, run
@@ -153,7 +153,7 @@ class _Own:
         None where fewer than two are labelled, or too few people sound like the required emotion on
         one side.
         """
-        asked = (self.role == ROLES.index(Role.REQUIRED)) & (self.intensity != "")
+        asked = (self.role == Role.REQUIRED) & (self.intensity != "")
         known = np.unique(self.intensity[asked])
         if len(known) < 2:
             return None
@@ -202,19 +202,16 @@ class _Own:
         self, posterior: Matrix, role: Role, among: NDArray[np.bool_], what: str, seed: int
     ) -> Vectors:
         """The prototypes of one bin."""
-        label, rows = ROLES.index(role), self.eligible(posterior, role, among)
+        rows = self.eligible(posterior, role, among)
         z = self.z[rows].astype(np.float32)
         return prototypes(
-            z, posterior[rows, label], self.speaker[rows], self.gender[rows], seed, what
+            z, posterior[rows, role], self.speaker[rows], self.gender[rows], seed, what
         )
 
     def eligible(self, posterior: Matrix, role: Role, among: NDArray[np.bool_]) -> Codes:
         """The rows among some that have a role and sound like it."""
-        label = ROLES.index(
-            role
-        )  # neutral is the first emotion of a policy, the required one its second
         rows: Codes = np.flatnonzero(
-            (self.role == label) & among & (posterior.argmax(axis=1) == label)
+            (self.role == role) & among & (posterior.argmax(axis=1) == role)
         )
         return rows
 

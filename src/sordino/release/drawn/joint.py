@@ -14,7 +14,7 @@ secret is 0, the other side where it is 1: each alone says nothing, both togethe
 bins that are independent given the secret have 1 − Π (1 − TVᵢ), which is at most the sum.)
 Randomised response does add up, if each policy has chance of its own: together the releases are (Σ
 εᵢ)-differentially private, and total variation is contracted by 1 − Π (1 − ηᵢ)
-(`sordino.metrics.bound.contraction_together`). With one key for all, flips would come together and
+(`sordino.metrics.bound.joint_contraction`). With one key for all, flips would come together and
 nothing would hold: a device that serves two policies needs a key for each.
 """
 
@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
-from sordino.metrics.bound import Bound, bound, contraction_together
+from sordino.metrics.bound import Bound, bound, joint_contraction
 from sordino.release.drawn.fit import DrawnFitter, Space, crossfitted
 from sordino.release.protocol import Readable, Release
 from sordino.release.training_rows import secrets
@@ -134,7 +134,7 @@ def joint_bounds(
             f"{count} combinations of bins, expected at most {MOST}: leave policies or `detail` out"
         )
     bins = combined([one for one, _ in each], counts)
-    keep = contraction_together(
+    keep = joint_contraction(
         (one.epsilon, k) for one, k in zip(fitters.values(), counts, strict=True)
     )
     found = {}

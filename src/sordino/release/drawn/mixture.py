@@ -54,7 +54,7 @@ class Mixture(Frozen):
         z = checked(z, self._config["width"])
         bins, share = self.drawn.decide(z), self._config["share"]
         residual = self.autoencoder(z) - self.arrays["means"][bins]
-        return keyed_random.mixed(
+        return keyed_random.mix(
             z,
             self._config["key"],
             self.drawn.drawn(z, bins),

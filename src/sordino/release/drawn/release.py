@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
-from sordino.policy import Policy, restored
+from sordino.policy import Policy, from_dict
 from sordino.release.drawn.calibration import calibrated
 from sordino.release.drawn.scorer import NUMPY, Operations, Scorer, required
 from sordino.release.drawn.speaker_offset import People
@@ -105,7 +105,7 @@ class Drawn(Frozen):
     @property
     def policy(self) -> Policy:
         """What it keeps and hides."""
-        return restored(self._config["policy"])
+        return from_dict(self._config["policy"])
 
     @property
     def people(self) -> People:
@@ -115,13 +115,13 @@ class Drawn(Frozen):
     def drawn(self, z: Vectors, bins: Codes) -> Vectors:
         """A prototype for each bin; `z` and the key decide which, and whether the bin is flipped."""
         key, epsilon = self._config["key"], float(self._config["epsilon"])
-        return keyed_random.drawn(
+        return keyed_random.draw(
             z, bins, key, self.arrays["prototypes"], self.arrays["bin"], epsilon
         )
 
     def read(self, out: Vectors) -> Codes:
         """The bin that a released vector stands for, `(n,)`: all that anybody can learn from it."""
-        return keyed_random.read(out, self.arrays["prototypes"], self.arrays["bin"])
+        return keyed_random.nearest_bins(out, self.arrays["prototypes"], self.arrays["bin"])
 
     def keyed(self, key: int) -> Drawn:
         """The same release on another device: other draws."""

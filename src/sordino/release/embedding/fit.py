@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sordino.errors import ReleaseError
 from sordino.nn.fit_multimodal import FittedMultimodal, Training, fit
-from sordino.nn.labels import Labels
+from sordino.nn.labels import TaskLabels
 from sordino.nn.multimodal import Shape, apply
 from sordino.nn.sequences import Sequences
 from sordino.release.embedding import fit_bins
@@ -90,9 +90,9 @@ class EmbeddingFitter:
     def fit(
         self,
         train: Sequences,
-        labels: Labels,
+        labels: TaskLabels,
         validation: Sequences | None,
-        validation_labels: Labels,
+        validation_labels: TaskLabels,
     ) -> tuple[Embedding, FittedMultimodal]:
         """The embedding, and how its training went; without validation rows it takes all epochs.
 
@@ -126,9 +126,9 @@ class EmbeddingFitter:
     def _drawn(
         self,
         train: Sequences,
-        labels: Labels,
+        labels: TaskLabels,
         validation: Sequences | None,
-        validation_labels: Labels,
+        validation_labels: TaskLabels,
     ) -> tuple[Embedding, FittedMultimodal]:
         """The network of `of`, and bins that were chosen on training speakers whom networks like it
         never saw.

@@ -91,9 +91,9 @@ class Embedding:
         Raises `ReleaseError` for streams that the network does not read.
         """
         if self.arrays:
-            given = [keyed_random.flat(clip) for clip in clips(rows)]
+            given = [keyed_random.flatten(clip) for clip in clips(rows)]
             prototypes, of_bin = self.arrays["prototypes"], self.arrays["bin"]
-            return keyed_random.drawn(
+            return keyed_random.draw(
                 given, self.decide(rows), key, prototypes, of_bin, float(self._config["epsilon"])
             )
         clean: NDArray[np.float32] = self._made(rows).embedding.numpy()
@@ -118,7 +118,7 @@ class Embedding:
         """The bin that a released vector of a drawn one stands for, `(n,)`: all that anybody can
         learn from it.
         """
-        return keyed_random.read(out, self.arrays["prototypes"], self.arrays["bin"])
+        return keyed_random.nearest_bins(out, self.arrays["prototypes"], self.arrays["bin"])
 
     def _made(self, rows: Sequences) -> Outputs:
         if rows.widths != self._network.shape.streams:

@@ -15,9 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sordino import attack, storage
-from sordino.attack.retraining import by_plan
-from sordino.attack.secret import FOLDS
-from sordino.attack.splits import Plan, Side, deal
+from sordino.attack.retraining import retrain_by_plan
+from sordino.attack.secret import MAX_FOLDS
+from sordino.attack.splits import Split, SplitPlan, deal_speakers
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role
 from sordino.policy import Policy
@@ -32,7 +32,7 @@ from sordino.types import Vectors
 PATIENCE: Final = 20
 """Utterances of one speaker that the patient attacker sees."""
 
-MEASURES: Final = {
+MEASURES: Final[dict[str, tuple[str, str | Role, Knowledge]]] = {
     "F1 required": ("f1", Role.REQUIRED, Knowledge.IGNORANT),
     "U required": ("unchanged", Role.REQUIRED, Knowledge.IGNORANT),
     "U neutral": ("unchanged", Role.NEUTRAL, Knowledge.IGNORANT),
@@ -56,8 +56,8 @@ class Labels:
     def row(
         self, rows: NDArray[np.intp], release: str, condition: str, **columns: Any
     ) -> pd.DataFrame:
-        """Guesses of these rows, in the columns of an audit (`sordino.attack.COLUMNS`) and one for
-        the condition.
+        """Guesses of these rows, in the columns of an audit (`sordino.attack.PREDICTION_COLUMNS`) and
+        one for the condition.
         """
         c = self.corpus
         known = {
@@ -79,7 +79,9 @@ class Labels:
             "row": rows,
         }
         labels = {name: values[rows] for name, values in known.items()}
-        return pd.DataFrame({**given, **labels, **columns})[[*attack.COLUMNS, "condition"]]
+        return pd.DataFrame({**given, **labels, **columns})[
+            [*attack.PREDICTION_COLUMNS, "condition"]
+        ]
 
     def emotion(
         self,
@@ -107,7 +109,7 @@ class Labels:
     def secrets(
         self,
         vectors: NDArray[np.floating[Any]],
-        plan: Plan,
+        plan: SplitPlan,
         release: str,
         condition: str,
         families: Sequence[str],
@@ -122,18 +124,18 @@ class Labels:
         secrets = {
             "gender": self.corpus.genders(),
             "sensitive-vs-neutral": sensitive_or_neutral(role),
-            "required-vs-rest": (role == 1).astype(np.intp),
+            "required-vs-rest": (role == Role.REQUIRED).astype(np.intp),
         }
         tables = []
         for target, secret in secrets.items():
             known = secret >= 0
-            sides = tuple(Side(*(rows[known[rows]] for rows in side)) for side in plan.sides)
+            sides = tuple(Split(*(rows[known[rows]] for rows in side)) for side in plan.splits)
             ks = [PATIENCE] if target == "gender" else []
-            found = by_plan(
+            found = retrain_by_plan(
                 vectors,
                 secret,
                 self.corpus.speaker,
-                Plan(sides, plan.measured),
+                SplitPlan(sides, plan.measured),
                 families=families,
                 ks=ks,
                 seed=seed,
@@ -165,7 +167,7 @@ def folds(corpus: Corpus, rows: NDArray[np.intp], seed: int) -> NDArray[np.intp]
     gender, speaker = corpus.genders()[rows], corpus.speaker[rows]
     fewest = min(len(np.unique(speaker[gender == one])) for one in (0, 1))
     fold = np.full(len(corpus), -1, np.intp)
-    fold[rows] = deal(speaker, gender, seed, max(2, min(FOLDS, fewest)))
+    fold[rows] = deal_speakers(speaker, gender, seed, max(2, min(MAX_FOLDS, fewest)))
     return fold
 
 

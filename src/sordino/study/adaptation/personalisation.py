@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 from sordino import storage
 from sordino.attack import RiskFitter
 from sordino.attack.retraining import READER
-from sordino.attack.splits import crossfit, held
+from sordino.attack.splits import crossfit, holdout
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus, checksums
 from sordino.features import CACHE, PreprocessFitter
@@ -237,7 +237,7 @@ class _Unit:
             return
         vectors, risk = self.z.copy(), self.parts.risk.rows
         vectors[test], vectors[risk] = out, release((self.z if own is None else own)[risk])
-        plan = held(risk, test, folds(self.corpus, risk, self.seed)[risk])
+        plan = holdout(risk, test, folds(self.corpus, risk, self.seed)[risk])
         self.guesses.append(
             labels.secrets(vectors, plan, name, condition, self.families, seed=self.seed).assign(
                 draw=self.parts.draw

@@ -39,8 +39,8 @@ def page(
 ) -> Page:
     """The page of one run of the study; its large figure is also the file `figure.svg`.
 
-    `predictions` are those of all units (`sordino.attack.COLUMNS`), `estimates` what `measure` made
-    of them and `run` the content of `run.json`. `notices` stand below the title, in large letters.
+    `predictions` are those of all units (`sordino.attack.PREDICTION_COLUMNS`), `estimates` what
+    `measure` made of them and `run` the content of `run.json`. `notices` stand below the title, in large letters.
     """
     look = Estimates(estimates, pooled(predictions))
     front = figures.front(

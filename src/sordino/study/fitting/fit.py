@@ -240,7 +240,7 @@ class _Run:
             ]
             several, families = release.joint(releases), self.options.families
             return [
-                attack.together(
+                attack.run_joint(
                     several, z, self.corpus, parts, one.policy, families=families, seed=parts.draw
                 ).predictions.assign(policy=name)
                 for name, one in made.items()

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from sordino import metrics
 from sordino.attack import Null
-from sordino.columns import ESTIMATES
+from sordino.columns import ESTIMATE_COLUMNS
 from sordino.corpora.dimensions import LEVELS
 from sordino.define import GENDERS, Knowledge
-from sordino.metrics.bound import bound, identified
+from sordino.metrics.bound import bound, identification_bound
 from sordino.report.estimates import bounded
 from sordino.types import Statistic
 
@@ -41,7 +41,7 @@ KEYS: Final = ["features", "task", "release", "condition"]
 def measure(
     guesses: pd.DataFrame, units: Mapping[str, Any], people: pd.DataFrame, corpus: str, seed: int
 ) -> pd.DataFrame:
-    """The estimates that follow from guesses (`columns.EMBEDDING_PREDICTIONS`), in the columns of the
+    """The estimates that follow from guesses (`columns.EMBEDDING_COLUMNS`), in the columns of the
     contract.
 
     `people` has `speaker` and `gender` (0 female, 1 male, -1 unknown) of each utterance; `units`
@@ -67,7 +67,7 @@ def measure(
     estimates = pd.DataFrame(lines).assign(study=STUDY, corpus=corpus, seed=seed)
     words = {"group": "", "attacker": "", "k": ""}
     return (
-        estimates.reindex(columns=list(ESTIMATES))
+        estimates.reindex(columns=list(ESTIMATE_COLUMNS))
         .astype(dict.fromkeys(words, object))
         .fillna(words)
     )
@@ -162,7 +162,7 @@ def _bounds(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
     draws = [(seed, rows) for (seed, _), rows in table.groupby(["seed", "draw"])]
     people = np.array([rows["speaker"].nunique() for _, rows in draws])
     found = [
-        identified(rows["prediction"].to_numpy(), rows["speaker"].to_numpy(), count)
+        identification_bound(rows["prediction"].to_numpy(), rows["speaker"].to_numpy(), count)
         for _, rows in draws
     ]
     of_seed = pd.Series(found).groupby([seed for seed, _ in draws]).mean()

@@ -16,7 +16,7 @@ from sordino.corpora.table import Corpus
 from sordino.features.extract import CACHE
 from sordino.features.frames import frames
 from sordino.features.normalise import NormaliseFitter
-from sordino.features.words import spoken, train, transcripts_of
+from sordino.features.words import train, transcripts_of, word_sequences
 from sordino.nn.sequences import Sequences
 from sordino.signal.words import read
 from sordino.types import Rows
@@ -75,7 +75,7 @@ class Material:
         """
         audio = Packed.of(frames(corpus, cache, jobs)) if "audio" in streams else None
         said: tuple[str, ...] = tuple(transcripts_of(corpus)) if "text" in streams else ()
-        text = Packed.of(spoken(corpus, read(words))) if words and said else None
+        text = Packed.of(word_sequences(corpus, read(words))) if words and said else None
         return cls(corpus.speaker, audio, text, said, normalise, word_dims, seed)
 
     def sequences(self, streams: Sequence[str], training: Rows) -> Sequences:

@@ -19,7 +19,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from sordino.checkpoints import Finished
-from sordino.columns import EMBEDDING_PREDICTIONS
+from sordino.columns import EMBEDDING_COLUMNS
 from sordino.study.checkpoints import gathered
 from sordino.study.jaiswal2020.inputs import Material
 from sordino.study.jaiswal2020.protocol import Scene
@@ -28,7 +28,7 @@ from sordino.study.jaiswal2020.variants import STREAMS, Options, Variant
 
 TYPES: Final = dict.fromkeys(("row", "truth", "prediction", "k"), int) | {"score": float}
 NOTHING: Final = pd.DataFrame(
-    {name: pd.Series(dtype=TYPES.get(name, str)) for name in EMBEDDING_PREDICTIONS}
+    {name: pd.Series(dtype=TYPES.get(name, str)) for name in EMBEDDING_COLUMNS}
 )
 """The guesses of a unit that could not be fitted."""
 
@@ -53,7 +53,7 @@ def guesses(
     options: Options,
     jobs: int = 0,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """All guesses of all units (`EMBEDDING_PREDICTIONS`), and how each unit came about; finished ones are read
+    """All guesses of all units (`EMBEDDING_COLUMNS`), and how each unit came about; finished ones are read
     from `folder`.
     """
     units = {
@@ -74,7 +74,7 @@ def guesses(
         )
         return found
 
-    return gathered(keys, compute, folder, "networks and attackers", EMBEDDING_PREDICTIONS)
+    return gathered(keys, compute, folder, "networks and attackers", EMBEDDING_COLUMNS)
 
 
 def _key(material: str, scene: Scene, options: Options) -> str:
@@ -102,4 +102,4 @@ def _one_unit(unit: Unit, material: Material, scene: Scene, options: Options) ->
         "release": unit.variant.release,
         "condition": unit.variant.condition,
     }
-    return unit.name, table.assign(**variant)[list(EMBEDDING_PREDICTIONS)], lesson.record
+    return unit.name, table.assign(**variant)[list(EMBEDDING_COLUMNS)], lesson.record

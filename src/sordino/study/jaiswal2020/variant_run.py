@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sordino import metrics
-from sordino.attack import Retrained, membership, patient, retrain
-from sordino.attack.retraining import either, reading
+from sordino.attack import RetrainResult, membership, pool_scores, retrain
+from sordino.attack.retraining import as_reader, combine
 from sordino.errors import AttackError, ReleaseError
 from sordino.nn.fit_multimodal import FittedMultimodal, Training
 from sordino.nn.multimodal import Shape
@@ -83,7 +83,7 @@ class Lesson:
                 embedding, e, draw.known, self.test, seed, ks=(k,), shuffles=shuffles
             )
             yield self.table("privacy", found.best, seed)
-            yield self.table("patient", patient(found.best, k, seed), seed)
+            yield self.table("patient", pool_scores(found.best, k, seed), seed)
             self.record.setdefault("nulls", []).append(
                 {str(k): null.uar for k, null in found.null.items()}
             )
@@ -106,7 +106,7 @@ class Lesson:
         test: Rows,
         seed: int,
         **asked: Any,
-    ) -> Retrained:
+    ) -> RetrainResult:
         """What attackers who learnt from `own` rows say of the gender of others; where it is drawn,
         one reads bins.
         """
@@ -115,7 +115,9 @@ class Lesson:
         if not embedding.bins:
             return found
         said = np.eye(embedding.bins)[embedding.read(e)]
-        return either(found, reading(retrain(said, *of, families=("linear",), seed=seed, **asked)))
+        return combine(
+            found, as_reader(retrain(said, *of, families=("linear",), seed=seed, **asked))
+        )
 
     def fit(
         self,
@@ -195,7 +197,7 @@ class Lesson:
                     name: {
                         "train": list(one.train),
                         "validation": list(one.validation),
-                        "kept": one.kept,
+                        "kept": one.final,
                         "probe": one.probe,
                     }
                     for name, one in fitted.health.items()
