@@ -30,7 +30,8 @@ _MEANING: Final = {
     "speaker": "speaker of the utterance",
     "gender": "gender of the speaker: 0 female, 1 male, -1 unknown",
     "role": "true role: 0 neutral, 1 required, 2 sensitive",
-    "side": "the side whose speakers the attacker was not trained on",
+    "side": "number of the split in which the utterance was scored; its attackers never saw the "
+    "speaker",
     "truth": "true value of the secret or class: the role, the gender, the intensity; 1 for "
     "sensitive, for a member, for a speaker older than the median, for a true claim of identity; "
     "for reconstruction see `sordino.attack.utility_probes`",

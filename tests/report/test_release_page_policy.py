@@ -75,7 +75,7 @@ def test_a_page_has_and_allows_no_scripts_and_requests() -> None:
     before = html[: html.index("Content-Security-Policy")]
     assert not re.search(
         "<(style|link|script|img)", before
-    )  # a policy holds for what comes after it
+    )  # a policy holds for the elements after it
     assert not {tag for tag, _ in elements} & {
         "script",
         "iframe",
