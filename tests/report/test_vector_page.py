@@ -67,8 +67,8 @@ def test_links_lead_to_definitions_on_the_same_page(html: str) -> None:
 def test_a_secret_that_is_a_task_too_has_each_row_once(
     audited: AuditResult, table: pd.DataFrame, tmp_path: Path
 ) -> None:
-    both = vector_page.write([audited], tmp_path, table="v.csv", tasks=[audited])
-    pd.testing.assert_frame_equal(both, table)
+    rows = vector_page.write([audited], tmp_path, table="v.csv", tasks=[audited])
+    pd.testing.assert_frame_equal(rows, table)
 
 
 def test_more_leakage_than_the_original_is_a_warning(
