@@ -1,5 +1,5 @@
-"""How long an audit takes: 2,000 vectors of 256 dimensions, 40 speakers; and what a user would
-write instead.
+"""Time of an audit of 2,000 vectors of 256 dimensions from 40 speakers, and of a permutation test
+with scikit-learn.
 
 python benchmarks/audit.py
 """
@@ -16,9 +16,7 @@ from sordino.attack import FULL, QUICK, Audit
 
 
 def main() -> None:
-    """Print the seconds of a quick and of a full audit, and of scikit-learn's own permutation test
-    beside them.
-    """
+    """Print the seconds of a quick audit, of a full audit and of a test with scikit-learn."""
     random = np.random.default_rng(0)
     speaker = np.repeat(np.arange(40), 50)
     gender = speaker % 2
@@ -27,43 +25,39 @@ def main() -> None:
     with threadpool_limits(1):
         for name, families in (("quick", QUICK), ("full", FULL)):
             audit = Audit(families, jobs=0)
-            began = time.perf_counter()
-            found = audit.run(x, gender, speaker, reference=x)
-            seconds = time.perf_counter() - began
-            attackers = len(found.decision.by_attacker)
+            start = time.perf_counter()
+            result = audit.run(x, gender, speaker, reference=x)
+            seconds = time.perf_counter() - start
+            attackers = len(result.decision.by_attacker)
             print(
                 f"{name}, with a reference: {attackers} attackers, {audit.count} shuffles: "
-                f"{seconds:.1f} s on all "
-                f"cores, {found.decision.answer}",
+                f"{seconds:.1f} s on all cores, {result.decision.answer}",
                 flush=True,
             )
-        began = time.perf_counter()
-        one, shuffles = _plain(x, speaker), 3
-        each = (time.perf_counter() - began) / shuffles
+        start = time.perf_counter()
+        auc, shuffles = _tuned_svm(x, speaker), 3
+        seconds = (time.perf_counter() - start) / shuffles
         print(
-            f"scikit-learn, one tuned SVM refitted on {shuffles} shuffles: {one:.2f} AUC, "
-            f"{each:.1f} s a shuffle, "
-            f"{each * 199 / 60:.0f} min for 199"
+            f"scikit-learn, one tuned SVM refitted on {shuffles} shuffles: {auc:.2f} AUC, "
+            f"{seconds:.1f} s per shuffle, {seconds * 199 / 60:.0f} min for 199"
         )
 
 
-def _plain(x: NDArray[np.float64], speaker: NDArray[np.intp]) -> float:
-    """What a user would write instead: a tuned SVM, refitted on every shuffle of the speakers'
-    genders.
-    """
+def _tuned_svm(x: NDArray[np.float64], speaker: NDArray[np.intp]) -> float:
+    """The mean AUC of a tuned SVM that is refitted on every shuffle of gender over speakers."""
     from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
     from sklearn.svm import SVC
 
     random = np.random.default_rng(0)
-    found = []
+    areas = []
     for _ in range(3):
         shuffled = random.permutation(np.arange(40) % 2)[speaker]
         search = GridSearchCV(
             SVC(), {"C": [1, 10], "gamma": ["scale", 0.001]}, scoring="roc_auc", cv=3
         )
         folds = GroupKFold(5).split(x, shuffled, speaker)
-        found.append(cross_val_score(search, x, shuffled, cv=folds, scoring="roc_auc").mean())
-    return float(np.mean(found))
+        areas.append(cross_val_score(search, x, shuffled, cv=folds, scoring="roc_auc").mean())
+    return float(np.mean(areas))
 
 
 if __name__ == "__main__":

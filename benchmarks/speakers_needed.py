@@ -1,16 +1,16 @@
-"""How many speakers a bound on the AUC of 0.55 needs: its upper limit against their number, by
+"""Number of speakers for a bound on the AUC of 0.55: the upper limit against their number, by
 simulation.
 
-A speaker's share of the high bin is drawn from a beta distribution, and their utterances from that
-share. Mean, spread between speakers and number of utterances are those of cross-fitted bins of
-RAVDESS and EMO-DB, means of three required emotions and five draws, as one command prints them (on
-test speakers: nothing is chosen by it):
+A speaker's share of the high bin is drawn from a beta distribution, and the speaker's utterances
+from that share. Mean, standard deviation between speakers and number of utterances are those of
+cross-fitted bins of RAVDESS and EMO-DB, means of three required emotions and five draws. This
+command prints them (on test speakers, since they select nothing):
 
     python benchmarks/drawn.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb --test --only
     "as chosen"
 
-`no gap` asks what the best of all releases would need, one whose bins fall alike for both values of
-the secret.
+`no gap` is the best possible release, with the same distribution of bins for both values of the
+secret.
 
     python benchmarks/speakers_needed.py
 """
@@ -25,15 +25,15 @@ import pandas as pd
 
 from sordino.metrics.bound import bound
 
-WANTED: Final = 0.55
+TARGET_AUC: Final = 0.55
 COUNTS: Final = (34, 50, 75, 100, 150, 200, 300, 400, 800, 1600, 4800)
-TIMES: Final = 30
+SIMULATIONS: Final = 30
 
 
 @dataclass(frozen=True)
 class Case:
-    """Bins of one secret: shares of its values differ by `gap` in the mean, by `spread` (sd)
-    between speakers.
+    """Bins of one secret: mean shares of its values differ by `gap`, and shares of speakers have
+    the standard deviation `spread`.
     """
 
     share: float
@@ -53,24 +53,24 @@ CASES: Final = {
 
 
 def main() -> None:
-    """Print the mean upper limit a case and number of speakers, and the least number at which it is
-    0.55.
+    """Print the mean upper limit per case and number of speakers, and the smallest number with a
+    limit of 0.55.
     """
     cases = {
-        f"{name}{', no gap' if none else ''}": replace(case, gap=0.0) if none else case
+        f"{name}{', no gap' if equal else ''}": replace(case, gap=0.0) if equal else case
         for name, case in CASES.items()
-        for none in (False, True)
+        for equal in (False, True)
     }
     limits = pd.DataFrame(
         {name: [limit(case, count) for count in COUNTS] for name, case in cases.items()}, COUNTS
     )
     enough = {
-        name: next((str(count) for count, high in of.items() if high <= WANTED), "more")
-        for name, of in limits.items()
+        name: next((str(count) for count, high in column.items() if high <= TARGET_AUC), "more")
+        for name, column in limits.items()
     }
     print(
         limits.T.rename_axis(columns="speakers")
-        .assign(**{f"<= {WANTED}": pd.Series(enough)})
+        .assign(**{f"<= {TARGET_AUC}": pd.Series(enough)})
         .round(3)
         .to_string()
     )
@@ -79,19 +79,19 @@ def main() -> None:
 def limit(case: Case, speakers: int) -> float:
     """The upper limit of the bound on the AUC, mean over simulations."""
     random = np.random.default_rng(speakers)
-    return float(np.mean([simulated(case, speakers, random) for _ in range(TIMES)]))
+    return float(np.mean([simulate(case, speakers, random) for _ in range(SIMULATIONS)]))
 
 
-def simulated(case: Case, speakers: int, random: np.random.Generator) -> float:
-    """One corpus of so many speakers, and what `sordino.metrics.bound` says of it."""
+def simulate(case: Case, speakers: int, random: np.random.Generator) -> float:
+    """The upper limit of `sordino.metrics.bound` on one simulated corpus."""
     values = (
         np.tile([0, 1], (speakers, 1)) if case.within else np.arange(speakers)[:, None] % 2
     )  # (speakers, values)
     share = case.share + case.gap * (values - 0.5)
-    wide = share * (1 - share) / case.spread**2 - 1
-    share = random.beta(share * wide, (1 - share) * wide)
-    each = case.utterances // values.shape[1]
-    bins = random.random((*values.shape, each)) < share[..., None]
+    precision = share * (1 - share) / case.spread**2 - 1
+    share = random.beta(share * precision, (1 - share) * precision)
+    rows = case.utterances // values.shape[1]
+    bins = random.random((*values.shape, rows)) < share[..., None]
     secret = np.broadcast_to(values[..., None], bins.shape)
     speaker = np.broadcast_to(np.arange(speakers)[:, None, None], bins.shape)
     return bound(bins.ravel().astype(np.intp), secret.ravel(), speaker.ravel(), 2).auc_high

@@ -30,13 +30,13 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def read_only(tmp_path: Path) -> Iterator[Path]:
     """A folder that this process may not write to, even where the tests are run by root."""
-    place = tmp_path / "read-only"
-    place.mkdir(mode=0o555)
+    path = tmp_path / "read-only"
+    path.mkdir(mode=0o555)
     user = os.geteuid()
     if user == 0:
         os.seteuid(65534)
     try:
-        yield place
+        yield path
     finally:
         os.seteuid(user)
 

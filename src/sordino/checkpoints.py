@@ -212,7 +212,7 @@ def _make_room(path: Path) -> None:
             stacklevel=2,
         )
         return
-    with storage.told(path):
+    with storage.as_storage_error(path):
         path.unlink(missing_ok=True)
 
 

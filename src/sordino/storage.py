@@ -43,7 +43,7 @@ _REASONS = {
 
 
 @contextmanager
-def told(path: str | Path) -> Iterator[None]:
+def as_storage_error(path: str | Path) -> Iterator[None]:
     """Turn an `OSError` on `path` into a `StorageError` with the next step."""
     try:
         yield
@@ -52,11 +52,14 @@ def told(path: str | Path) -> Iterator[None]:
         raise StorageError(f"{path}: {reason}") from error
 
 
+told = as_storage_error
+
+
 def folder(path: str | Path, mode: int = 0o777) -> Path:
     """The folder at `path`, created when absent (`mode` less the umask). Raises `StorageError`
     where that fails.
     """
-    with told(path):
+    with as_storage_error(path):
         Path(path).mkdir(mode, parents=True, exist_ok=True)
     return Path(path)
 
@@ -82,7 +85,7 @@ def write(
     path = Path(path)
     if not os.path.isdir(path.parent):  # noqa: PTH112 (a budget is written before each release: every call counts)
         folder(path.parent)
-    with told(path):
+    with as_storage_error(path):
         permissions = _permissions(path)
         temporary, handle = _new_file(path, mode if permissions is None else PRIVATE)
         try:
@@ -121,7 +124,7 @@ def append(path: str | Path, content: bytes | str, mode: int = SHARED) -> None:
     Raises `StorageError`, also for a device, pipe or socket.
     """
     path, data = Path(path), content.encode() if isinstance(content, str) else content
-    with told(path):
+    with as_storage_error(path):
         _permissions(path)
         handle = os.open(
             path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), mode
@@ -149,7 +152,7 @@ def set_aside(path: Path) -> Path:
     while os.path.lexists(aside):
         number += 1
         aside = path.with_name(f"{path.name}.unusable-{number}")
-    with told(path):
+    with as_storage_error(path):
         return path.rename(aside)
 
 

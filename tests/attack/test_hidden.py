@@ -39,7 +39,7 @@ def aged(strength: float = 3.0) -> Planted:
 
 
 @cache
-def asked(name: str, policy: Policy = EVERYTHING) -> attack.AttackResult:
+def audit_of(name: str, policy: Policy = EVERYTHING) -> attack.AttackResult:
     data = aged()
     release: Any = Constant() if name == "constant" else Identity(16)
     return attack.run(
@@ -48,7 +48,7 @@ def asked(name: str, policy: Policy = EVERYTHING) -> attack.AttackResult:
 
 
 def auc(name: str, target: str) -> float:
-    rows = asked(name).predictions.query("best and knowledge == 'semi-informed'")
+    rows = audit_of(name).predictions.query("best and knowledge == 'semi-informed'")
     rows = rows[rows["target"] == target]
     return metrics.auc((rows["truth"] == 1).to_numpy(), rows["score"].to_numpy())
 
@@ -60,7 +60,7 @@ def test_age_and_speaker_leak_without_a_release_only() -> None:
 
 
 def test_only_test_speakers_of_known_age_are_attacked() -> None:
-    data, predictions_of_all = aged(), asked("none").predictions
+    data, predictions_of_all = aged(), audit_of("none").predictions
     rows = predictions_of_all[
         (predictions_of_all["target"] == "age")
         & (predictions_of_all["knowledge"] == "semi-informed")
@@ -77,7 +77,7 @@ def test_only_test_speakers_of_known_age_are_attacked() -> None:
 
 
 def test_only_hidden_attributes_are_attacked() -> None:
-    plain, extended = (asked("none", policy).predictions for policy in (POLICY, EVERYTHING))
+    plain, extended = (audit_of("none", policy).predictions for policy in (POLICY, EVERYTHING))
     assert not {"age", "speaker"} & set(plain["target"])
     same = extended[~extended["target"].isin(["age", "speaker"])].reset_index(drop=True)
     pd.testing.assert_frame_equal(same, plain)
@@ -98,17 +98,17 @@ def test_an_attribute_without_labels_is_listed_on_the_page(tmp_path: Any) -> Non
     assert "age" not in set(audit.predictions["target"])
     page = report.write(audit, tmp_path).read_text()
     assert "The policy hides age. The corpus does not label it, so it was not attacked." in page
-    assert "unlabelled" not in asked("none").config
+    assert "unlabelled" not in audit_of("none").config
 
 
 def test_estimates_and_page_hold_them(tmp_path: Any) -> None:
-    look = Estimates(measure(asked("none").predictions))
+    look = Estimates(measure(audit_of("none").predictions))
     assert look.attributes == ["age", "speaker"]
     for target in look.attributes:
         estimate = look("auc", "none", "sad", knowledge="semi-informed", target=target)
         assert estimate.value == pytest.approx(auc("none", target))
         assert estimate.chance == 0.5
-    page = report.write([asked("none"), asked("constant")], tmp_path).read_text()
+    page = report.write([audit_of("none"), audit_of("constant")], tmp_path).read_text()
     assert "Other hidden attributes" in page
     assert "speaker identity" in page
 

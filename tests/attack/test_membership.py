@@ -10,9 +10,9 @@ from sordino import metrics
 from sordino.attack import RetrainResult, membership, pool_scores
 from sordino.attack.membership import MembershipPlan
 from sordino.errors import AttackError
+from sordino.types import Rows
 from tests.attack.synthetic_voices import people
 
-Rows = NDArray[np.intp]
 ROWS = 10
 FAMILY = ("linear",)
 

@@ -14,9 +14,9 @@ from sordino.attack import QUICK, retrain, retraining
 from sordino.attack.splits import crossfit
 from sordino.columns import GUESS_COLUMNS
 from sordino.errors import AttackError
+from sordino.types import Rows
 from tests.attack.synthetic_voices import people
 
-Rows = NDArray[np.intp]
 ROWS = 12
 LINEAR = ("linear",)
 DIRECTION = np.ones(6) / math.sqrt(6)

@@ -22,7 +22,7 @@ SEMI = "semi-informed"
 
 
 @cache
-def of(name: str) -> pd.DataFrame:
+def guesses_on(name: str) -> pd.DataFrame:
     """Guesses of all quick attackers on a release."""
     data = scene()
     release = (
@@ -40,7 +40,7 @@ def auc(table: pd.DataFrame, **where: Any) -> float:
 
 
 def test_every_attacker_guesses_exactly_the_test_utterances() -> None:
-    table, test, role = of("none"), scene().parts.test, scene().role
+    table, test, role = guesses_on("none"), scene().parts.test, scene().role
     assert list(table.columns) == list(attack.PREDICTION_COLUMNS)
     everyone = np.concatenate([scene().parts.risk.rows, scene().parts.transform.rows, test])
     expected = {
@@ -64,14 +64,14 @@ def test_every_attacker_guesses_exactly_the_test_utterances() -> None:
 
 
 def test_patient_attackers_recover_more_than_single_utterances() -> None:
-    patient = of("rae-grl").query("knowledge == 'patient'")
+    patient = guesses_on("rae-grl").query("knowledge == 'patient'")
     assert set(patient["target"]) == {"gender"}
     assert set(patient["k"]) == {5}  # no speaker has twenty utterances here
     assert set(patient["attacker"]) == {"pooled scores", "pooled vectors"}
     sizes = patient.groupby("attacker").size()
     assert sizes.nunique() == 1
-    assert auc(of("rae-grl"), knowledge="patient", best=True) > auc(
-        of("rae-grl"), knowledge=SEMI, target="gender", best=True
+    assert auc(guesses_on("rae-grl"), knowledge="patient", best=True) > auc(
+        guesses_on("rae-grl"), knowledge=SEMI, target="gender", best=True
     )
 
 
@@ -105,11 +105,13 @@ def test_membership_is_found_if_the_release_memorises_only() -> None:
             return out.astype(np.float32)
 
     assert auc(audit(Remembers()).predictions, target="membership", best=True) > 0.95
-    assert auc(of("constant"), target="membership", best=True) == pytest.approx(0.5, abs=0.05)
+    assert auc(guesses_on("constant"), target="membership", best=True) == pytest.approx(
+        0.5, abs=0.05
+    )
 
 
 def test_truth_and_labels_are_those_of_the_utterance() -> None:
-    table, data = of("none"), scene()
+    table, data = guesses_on("none"), scene()
     assert (table["role"] == data.role[table["row"]]).all()
     assert (table["gender"] == data.corpus.genders()[table["row"]]).all()
     by_target = dict(iter(table.groupby("target")))
@@ -120,7 +122,7 @@ def test_truth_and_labels_are_those_of_the_utterance() -> None:
 
 
 def test_the_ignorant_attacker_is_the_risk_model() -> None:
-    table, test = of("rae-grl"), scene().parts.test
+    table, test = guesses_on("rae-grl"), scene().parts.test
     release = FITTERS["rae-grl"](POLICY, 0).fit(scene().z, scene().corpus, scene().parts.transform)
     before, after = risk()(scene().z[test]), risk()(release(scene().z[test]))
     table = table[table["knowledge"] == "ignorant"]
@@ -134,22 +136,24 @@ def test_the_ignorant_attacker_is_the_risk_model() -> None:
 @pytest.mark.parametrize("family", QUICK)
 @pytest.mark.parametrize("target", ["gender", "sensitive-vs-neutral"])
 def test_a_planted_leak_is_found_by_each_family(family: str, target: str) -> None:
-    assert auc(of("none"), knowledge=SEMI, target=target, attacker=family) > 0.95
+    assert auc(guesses_on("none"), knowledge=SEMI, target=target, attacker=family) > 0.95
 
 
 @pytest.mark.parametrize("target", ["gender", "sensitive-vs-neutral"])
 def test_a_constant_release_leaks_nothing(target: str) -> None:
     for family in QUICK:
-        assert auc(of("constant"), knowledge=SEMI, target=target, attacker=family) == 0.5
-    assert auc(of("constant"), knowledge="ignorant", target=target) == 0.5
+        assert auc(guesses_on("constant"), knowledge=SEMI, target=target, attacker=family) == 0.5
+    assert auc(guesses_on("constant"), knowledge="ignorant", target=target) == 0.5
 
 
 def test_retrained_attackers_recover_what_ignorant_ones_do_not() -> None:
-    emotion = of("rae-grl").query("target == 'emotion'")
+    emotion = guesses_on("rae-grl").query("target == 'emotion'")
     assert (emotion.loc[emotion["role"] == 2, "prediction"] == 2).mean() < 0.25
-    assert auc(of("rae-grl"), target="sensitive-vs-neutral", knowledge="ignorant") < 0.6
-    assert auc(of("rae-grl"), target="sensitive-vs-neutral", knowledge=SEMI, best=True) > 0.8
-    assert auc(of("rae-grl"), target="gender", knowledge=SEMI, best=True) > 0.75
+    assert auc(guesses_on("rae-grl"), target="sensitive-vs-neutral", knowledge="ignorant") < 0.6
+    assert (
+        auc(guesses_on("rae-grl"), target="sensitive-vs-neutral", knowledge=SEMI, best=True) > 0.8
+    )
+    assert auc(guesses_on("rae-grl"), target="gender", knowledge=SEMI, best=True) > 0.75
 
 
 def test_semi_informed_attackers_learn_from_the_risk_party_only() -> None:
@@ -232,7 +236,7 @@ def test_speakers_of_unknown_gender_count_for_emotion_only() -> None:
 
 def test_detail_is_complete_without_a_release_and_else_lower() -> None:
     def detail(name: str) -> tuple[float, float]:
-        table = of(name)
+        table = guesses_on(name)
         intensity, back = (
             table[table["target"] == kind] for kind in ("intensity", "reconstruction")
         )

@@ -18,8 +18,7 @@ from scipy.stats import chisquare
 from sordino.attack import Audit
 from sordino.attack.secret import MAX_FOLDS, TEST_LEVEL, Secret
 from sordino.errors import AttackError
-
-Rows = NDArray[np.intp]
+from sordino.types import Rows
 
 GENDER = Secret.of(
     "gender", np.repeat(list("mfmfffmmffmfm"), 4), np.repeat(list("abcdefghijklm"), 4)

@@ -8,15 +8,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from scipy.stats import f, norm
 
 from sordino import metrics
 from sordino.attack.secret import Secret
 from sordino.attack.selftest import DIMENSIONS, LEAKS, N_SPEAKERS, SHARE, UTTERANCES, plant
 from sordino.attack.significance.permutation_test import judge
-
-Matrix = NDArray[np.float64]
+from sordino.types import Matrix
 
 DRAWS = 200_000
 PLANTED = [name for name in LEAKS if name != "none"]

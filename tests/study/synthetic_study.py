@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -169,7 +169,8 @@ def brisk(policies: int = 3) -> Iterator[None]:
         patch.setattr(units, "_one_unit", _brisk_unit)
         patch.setattr(units, "RiskFitter", partial(RiskFitter, settings=settings))
         for name, fitter in fitters.items():
-            patch.setitem(FITTERS, name, partial(_fitter, fitter))
+            quick = replace(FITTERS[name], fitter=partial(_fitter, fitter))
+            patch.setitem(FITTERS, name, quick)
         yield
 
 

@@ -96,7 +96,8 @@ def deal(
     ]
     draws = [_measured(corpus, parts, options.measured_on) for parts in draws]
     for parts in draws:
-        for party, rows in _parties(parts).items():
+        parties = {name: rows for name, rows in _parties(parts).items() if name != "test"}
+        for party, rows in {**parties, options.measured_on: parts.test}.items():
             _require_every(corpus, "emotion", emotions, party, rows)
             _require_every(corpus, "gender", GENDERS, party, rows)
         for party, rows in _sides(parts).items():

@@ -60,7 +60,7 @@ PAPER: Final = ("none", "rae", "rae-grl", "rae-grl+")
 
 @dataclass(frozen=True)
 class Options:
-    """What the paper leaves open; each default's reason stands in `docs/papers.md`.
+    """What the paper leaves open; each default's reason stands in `docs/researcher/papers.md`.
 
     - `scale`, `components`: how features are brought to the scaled space; `fit_on`: whose rows
       decide it.

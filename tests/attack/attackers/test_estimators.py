@@ -13,10 +13,10 @@ from sordino import metrics
 from sordino.attack import FULL, QUICK, Audit, retrain
 from sordino.attack.attackers import estimators
 from sordino.attack.splits import crossfit
+from sordino.types import Rows
 from tests.attack.synthetic_voices import people
 
 NAMES = tuple(estimators.ESTIMATORS)
-Rows = NDArray[np.intp]
 
 
 def halves(speaker: NDArray[np.str_], count: int) -> tuple[Rows, Rows]:

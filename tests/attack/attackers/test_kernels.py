@@ -27,9 +27,7 @@ from sordino.attack.attackers.kernels import (
 )
 from sordino.attack.secret import Secret
 from sordino.attack.splits import crossfit
-
-Matrix = NDArray[np.float64]
-Rows = NDArray[np.intp]
+from sordino.types import Matrix, Rows
 
 SCALES = {"one scale": False, "each dimension scaled": True}
 GAMMAS = {"rbf γ=0.5": 0.5, "rbf γ=2": 2.0}
@@ -51,7 +49,7 @@ def table(speakers: int = 8, seed: int = 0) -> tuple[Matrix, Matrix, Rows, Rows]
     return x, labels, (np.arange(speakers) // 2 % 3).astype(np.intp)[speaker], speaker
 
 
-def of(
+def scores_by_setting(
     x: NDArray[Any], labels: Matrix, fold: Rows, speaker: Rows | None, **kind: Any
 ) -> dict[str, Scores]:
     attackers = list(scores(x, labels, crossfit(fold), speaker, **kind))
@@ -123,7 +121,9 @@ def test_centred_speakers_reveal_a_difference_in_variance() -> None:
         + random.normal(0, 9, (20, 3))[speaker]
     )
     fold = Secret.of("gender", secret, speaker).folds()
-    attackers = of(x, secret[:, None].astype(float), fold, speaker, families=["quadratic"])
+    attackers = scores_by_setting(
+        x, secret[:, None].astype(float), fold, speaker, families=["quadratic"]
+    )
     centred, plain = (
         attackers[f"quadratic, ρ=0.1, whole speakers, one scale{end}"]
         for end in (", less each speaker's mean", "")
@@ -155,7 +155,7 @@ def test_of_shuffled_labels_nothing_is_found_on_average() -> None:
 def test_kernel_ridge_is_that_of_scikit_learn_fold_by_fold(name: str, scale: str) -> None:
     x, labels, fold, _ = table()
     kernel = kernel_of(name, prepared(x, SCALES[scale]))
-    attackers = of(x, labels, fold, None)
+    attackers = scores_by_setting(x, labels, fold, None)
     for ridge in RIDGES:
         attacker = attackers[f"{name}, ρ={ridge:g}, {scale}"]
         assert attacker.family == name.split()[0]
@@ -173,7 +173,7 @@ def test_nearest_neighbours_are_those_of_scikit_learn(
 ) -> None:
     x, labels, fold, _ = table(speakers)
     z = prepared(x, SCALES[scale])
-    attacker = of(x, labels, fold, None)[f"{count} nearest, {scale}"]
+    attacker = scores_by_setting(x, labels, fold, None)[f"{count} nearest, {scale}"]
     assert attacker.family == "nearest"
     for code in np.unique(fold):
         a, b = fold != code, fold == code
@@ -190,7 +190,7 @@ def test_the_kernel_of_two_speakers_is_the_mean_over_pairs(
     name: str, scale: str, centred: bool
 ) -> None:
     x, labels, fold, speaker = table()
-    attackers = of(x, labels, fold, speaker)
+    attackers = scores_by_setting(x, labels, fold, speaker)
     if centred:
         x = np.concatenate(
             [x[speaker == code] - x[speaker == code].mean(axis=0) for code in range(8)]
@@ -223,13 +223,13 @@ def test_the_kernel_of_two_speakers_is_the_mean_over_pairs(
 def test_labels_of_a_fold_do_not_change_its_scores() -> None:
     x, labels, fold, speaker = table(14)  # enough for 25 neighbours not to be everyone
     first = np.unique(speaker, return_index=True)[1]
-    before = of(x, labels, fold, speaker)
+    before = scores_by_setting(x, labels, fold, speaker)
     for code in np.unique(fold):
         changed = labels.copy()
         changed[fold == code] = np.random.default_rng(0).normal(0, 9, (14, 3))[
             speaker[fold == code]
         ]
-        after = of(x, changed, fold, speaker)
+        after = scores_by_setting(x, changed, fold, speaker)
         for name, attacker in before.items():
             rows = (fold[first] if attacker.per_speaker else fold) == code
             assert attacker.values[rows].tolist() == after[name].values[rows].tolist()
@@ -239,7 +239,10 @@ def test_labels_of_a_fold_do_not_change_its_scores() -> None:
 def test_scores_are_linear_in_the_labels() -> None:
     x, labels, fold, speaker = table()
     a, b = labels[:, :1], labels[:, 1:2]
-    parts = [of(x, first, fold, speaker) for first in (a, b, 3 * a - 2 * b + 7, np.hstack([a, b]))]
+    parts = [
+        scores_by_setting(x, first, fold, speaker)
+        for first in (a, b, 3 * a - 2 * b + 7, np.hstack([a, b]))
+    ]
     for name, attacker in parts[0].items():
         first, second, mixed, joint = attacker.values, *(part[name].values for part in parts[1:])
         np.testing.assert_allclose(
@@ -252,8 +255,8 @@ def test_row_order_changes_no_score_and_the_input_stays() -> None:
     x, labels, fold, _ = table()
     copies = [array.copy() for array in (x, labels, fold)]
     order = np.random.default_rng(0).permutation(len(x))
-    mixed = of(x[order], labels[order], fold[order], None)
-    for name, attacker in of(x, labels, fold, None).items():
+    mixed = scores_by_setting(x[order], labels[order], fold[order], None)
+    for name, attacker in scores_by_setting(x, labels, fold, None).items():
         np.testing.assert_allclose(mixed[name].values, attacker.values[order], atol=1e-9)
     assert all(
         (array == before).all() for array, before in zip((x, labels, fold), copies, strict=True)
@@ -263,9 +266,10 @@ def test_row_order_changes_no_score_and_the_input_stays() -> None:
 def test_unit_origin_and_precision_change_no_score() -> None:
     x, labels, fold, speaker = table()
     plain, moved, units = (
-        of(vectors, labels, fold, speaker) for vectors in (x, 100 - 7 * x, x * [1, 10, 0.1, 3])
+        scores_by_setting(vectors, labels, fold, speaker)
+        for vectors in (x, 100 - 7 * x, x * [1, 10, 0.1, 3])
     )
-    single = of(x.astype(np.float32), labels, fold, speaker)
+    single = scores_by_setting(x.astype(np.float32), labels, fold, speaker)
     for name, attacker in plain.items():
         np.testing.assert_allclose(moved[name].values, attacker.values, atol=1e-8)
         np.testing.assert_allclose(single[name].values, attacker.values, atol=1e-4)
@@ -276,7 +280,9 @@ def test_unit_origin_and_precision_change_no_score() -> None:
 def test_constant_dimensions_say_nothing() -> None:
     x, labels, fold, speaker = table()
     wider = np.column_stack([x[:, :2], np.full(len(x), 1 / 3), x[:, 2:], np.full(len(x), -1e6)])
-    plain, with_constants = (of(vectors, labels, fold, speaker) for vectors in (x, wider))
+    plain, with_constants = (
+        scores_by_setting(vectors, labels, fold, speaker) for vectors in (x, wider)
+    )
     for name, attacker in plain.items():
         np.testing.assert_allclose(with_constants[name].values, attacker.values, atol=1e-8)
 
@@ -325,9 +331,11 @@ def test_only_the_requested_families_score() -> None:
         assert {
             attacker.family for attacker in scores(x, labels, crossfit(fold), speaker, [family])
         } == {family}
-    everyone = of(x, labels, fold, speaker)
+    everyone = scores_by_setting(x, labels, fold, speaker)
     assert {attacker.family for attacker in everyone.values()} == set(KERNEL_FAMILIES)
-    assert not any(attacker.per_speaker for attacker in of(x, labels, fold, None).values())
+    assert not any(
+        attacker.per_speaker for attacker in scores_by_setting(x, labels, fold, None).values()
+    )
     for scorer in everyone.values():
         assert scorer.values.shape == (8 if scorer.per_speaker else len(x), 3)
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from sordino.attack.attackers import kernels, scaling, ties
 from sordino.attack.secret import Secret
@@ -14,8 +13,7 @@ from sordino.attack.significance import permutation_test
 from sordino.attack.splits import crossfit
 from sordino.attack.vector_audit import Audit
 from sordino.errors import AttackError
-
-Matrix = NDArray[np.float64]
+from sordino.types import Matrix
 
 SPEAKERS, ROWS = 12, 4
 EVERY = np.arange(SPEAKERS * ROWS)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import product
+from collections.abc import Iterable, Sequence
+from itertools import chain, product
 from typing import Any
 
 import numpy as np
@@ -25,9 +25,7 @@ from sordino.attack.significance.permutation_test import (
 )
 from sordino.attack.splits import crossfit
 from sordino.errors import AttackError
-
-Matrix = NDArray[np.float64]
-Rows = NDArray[np.intp]
+from sordino.types import Matrix, Rows
 
 QUICK = ("linear",)
 NULLS = 60
@@ -95,6 +93,12 @@ def test_whole_speakers_reveal_a_shift_too_small_for_one_row() -> None:
     assert single < 0.65 < 0.9 < pooled
 
 
+def decision_of(secret: Secret, fold: Rows, table: Matrix, attackers: Iterable[Scores]) -> Decision:
+    """The verdict from scores of all columns of the table."""
+    parts = (attacker_statistics(secret, table, attacker) for attacker in attackers)
+    return conclude(secret, fold, chain.from_iterable(parts))
+
+
 def nulls(secret_of: str, unit: str = "speaker") -> list[float]:
     """p of small tables with no leak in them; by utterance, each row counts as a speaker of its
     own.
@@ -108,17 +112,7 @@ def nulls(secret_of: str, unit: str = "speaker") -> list[float]:
         table = secret.shuffles(fold, 39, seed)
         speakers_or_none = speaker if unit == "speaker" and not secret.within else None
         attackers = scores(x, label_columns(secret, table), crossfit(fold), speakers_or_none, QUICK)
-        p_values.append(
-            conclude(
-                secret,
-                fold,
-                (
-                    statistic
-                    for attacker in attackers
-                    for statistic in attacker_statistics(secret, table, attacker)
-                ),
-            ).p
-        )
+        p_values.append(decision_of(secret, fold, table, attackers).p)
     return p_values
 
 
@@ -151,12 +145,8 @@ def test_the_test_is_exact_over_all_arrangements() -> None:
     p = []
     for index in range(36):
         table = np.hstack([tables[:, [index]], np.delete(tables, index, axis=1)])
-        statistics = [
-            item
-            for attacker in scores(x, table, crossfit(fold), speaker)
-            for item in attacker_statistics(secret, table, attacker)
-        ]
-        p.append(conclude(secret, fold, statistics).p)
+        attackers = scores(x, table, crossfit(fold), speaker)
+        p.append(decision_of(secret, fold, table, attackers).p)
     assert all(
         np.mean(np.array(p) <= level) <= level + 1e-9 for level in (0.05, 0.1, 0.2, 0.5, 0.9)
     )
@@ -248,7 +238,7 @@ def test_a_constant_attacker_changes_no_verdict() -> None:
     assert joint.by_attacker[1][4] == 1
 
 
-def said_of(secret: Secret, table: Matrix, per_speaker: bool = False) -> Scores:
+def tied_scores(secret: Secret, table: Matrix, per_speaker: bool = False) -> Scores:
     """Scores with ties, of every row or speaker, that lean to the labels."""
     first = np.unique(secret.speaker, return_index=True)[1]
     truth = label_columns(secret, table)[first if per_speaker else slice(None)]
@@ -284,7 +274,7 @@ def expected_auc(secret: Secret, truth: NDArray[np.float64], values: Matrix) -> 
 def test_each_column_is_the_auc_that_metrics_would_give(name: str, per_speaker: bool) -> None:
     secret = secrets()[name]
     table = secret.shuffles(secret.folds(), 9)
-    attacker = said_of(secret, table, per_speaker)
+    attacker = tied_scores(secret, table, per_speaker)
     statistics = attacker_statistics(secret, table, attacker)
     assert [item.pooled for item in statistics] == (
         [True] if per_speaker else [False] if secret.within else [False, True]
@@ -328,7 +318,7 @@ def test_label_columns_of_all_kinds_of_secrets() -> None:
     )
 
 
-def test_scores_that_order_everyone_rightly_stay_finite() -> None:
+def test_statistics_of_perfect_scores_are_finite() -> None:
     for name in ("gender", "age"):
         secret = secrets()[name]
         single, pooled = attacker_statistics(

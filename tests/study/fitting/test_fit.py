@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from sordino.corpora.checks.licences import commercial_use
-from sordino.errors import PolicyError
+from sordino.errors import PolicyError, SplitError
 from sordino.policy import Budget, Policy
 from sordino.release import Drawn, NetworkRelease
 from sordino.report.estimate_table import Estimate
@@ -208,3 +208,11 @@ def test_what_cannot_be_fitted_is_refused(
 ) -> None:
     with pytest.raises(PolicyError, match=says):
         fitted(given, cache, policies)
+
+
+def test_validation_without_a_gender_is_refused_at_once(tmp_path: Path) -> None:
+    scene = synthetic_study.study(tmp_path, speakers=12, takes=1)
+    with pytest.raises(
+        SplitError, match=r"no (fe)?male among 1 speaker\(s\) of the validation part"
+    ):
+        fit.fit(scene.corpus, {"sad": SAD}, features="absent.npz", budget=0.6, options=OPTIONS)

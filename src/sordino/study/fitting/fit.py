@@ -69,14 +69,12 @@ def fit(
     `SplitError` where the speakers do not suffice.
     """
     emotions = _emotions(corpus, policies)
-    study, x = (
-        corpus.with_emotions(emotions),
-        protocol.vectors(features, corpus, emotions, cache, jobs),
-    )
+    study = corpus.with_emotions(emotions)
+    sums = checksums(study)
+    _require_splits(study, sums, policies, budget, options)  # before the features, which take long
+    x = protocol.vectors(features, corpus, emotions, cache, jobs)
     with tempfile.TemporaryDirectory() as temporary:
-        run = _Run(
-            study, x, checksums(study), features, options, Path(cache or temporary) / "fit", jobs
-        )
+        run = _Run(study, x, sums, features, options, Path(cache or temporary) / "fit", jobs)
         muted = {
             name: run.policy(policy, budget, place)
             for place, (name, policy) in enumerate(policies.items())
@@ -112,6 +110,23 @@ def _emotions(corpus: Corpus, policies: Mapping[str, Policy]) -> tuple[str, ...]
                 "in each: give every emotion a role, or fit two bundles"
             )
     return first.emotions
+
+
+def _require_splits(
+    corpus: Corpus,
+    sums: NDArray[np.str_],
+    policies: Mapping[str, Policy],
+    budget: float | None,
+    options: Options,
+) -> None:
+    """Raise `SplitError` where a draw lacks an emotion or a gender in a part that some policy needs:
+    its test speakers, and with a budget its validation speakers.
+    """
+    for policy in policies.values():
+        protocol.deal(corpus, options, sums, policy.emotions)
+        if budget is not None or policy.budget.auc is not None:
+            validation = replace(options, measured_on="validation")
+            protocol.deal(corpus, validation, sums, policy.emotions)
 
 
 class _Run:

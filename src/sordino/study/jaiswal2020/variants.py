@@ -38,7 +38,7 @@ SECTIONS: Final = (
 @dataclass(frozen=True)
 class Options:
     """What the paper leaves open, and how much is run; each default's reason stands in
-    `docs/jaiswal2020.md`.
+    `docs/methods/jaiswal2020.md`.
 
     - `normalise`: of the audio: `speaker` (the paper), `utterance`, `corpus` or `running`.
     - `reversal`: lambda of every adversary; `grid` searches the paper's grid of sizes and lambdas
