@@ -16,8 +16,8 @@ from sordino.corpora.table import Corpus
 from sordino.policy import Policy
 from sordino.release import DrawnFitter, ErasureFitter, Identity, bounds
 from sordino.release.training_rows import hidden
+from sordino.report.estimate_table import Estimates
 from sordino.report.estimates import measure
-from sordino.report.tables import Estimates
 from tests.attack.synthetic_scenes import Constant, risk
 from tests.release.synthetic_vectors import POLICY, Planted, planted
 
@@ -97,20 +97,20 @@ def test_an_attribute_without_labels_is_listed_on_the_page(tmp_path: Any) -> Non
     assert audit.config["unlabelled"] == ["age"]
     assert "age" not in set(audit.predictions["target"])
     page = report.write(audit, tmp_path).read_text()
-    assert "The policy hides age, which is not labelled: it could not be checked." in page
+    assert "The policy hides age. The corpus does not label it, so it was not attacked." in page
     assert "unlabelled" not in audit_of("none").config
 
 
 def test_estimates_and_page_hold_them(tmp_path: Any) -> None:
     look = Estimates(measure(audit_of("none").predictions))
-    assert look.further == ["age", "speaker"]
-    for target in look.further:
+    assert look.attributes == ["age", "speaker"]
+    for target in look.attributes:
         estimate = look("auc", "none", "sad", knowledge="semi-informed", target=target)
         assert estimate.value == pytest.approx(auc("none", target))
         assert estimate.chance == 0.5
     page = report.write([audit_of("none"), audit_of("constant")], tmp_path).read_text()
-    assert "Other attributes that are to be hidden" in page
-    assert "who speaks" in page
+    assert "Other hidden attributes" in page
+    assert "speaker identity" in page
 
 
 def test_erasure_hides_the_attributes_of_the_policy() -> None:

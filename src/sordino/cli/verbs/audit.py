@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sordino.attack.vector_audit import AuditResult
     from sordino.cli.audit_table import Given
-    from sordino.report.vector_estimates import People
+    from sordino.report.vector_estimates import SpeakerAttacks
 
 TablePath = Annotated[
     Path,
@@ -160,7 +160,7 @@ def audit(
         out,
         table=table.name,
         tasks=[found[name] for name in tasks],
-        people=people,
+        speaker_attacks=people,
         columns=given.columns,
         warnings=given.warnings,
     )
@@ -173,7 +173,7 @@ def _people(
     original: NDArray[np.float64] | None,
     rows: NDArray[np.intp],
     seed: int,
-) -> People:
+) -> SpeakerAttacks:
     """Who speaks in the audited rows, where every speaker has two, and how much of the original
     comes back.
     """
@@ -181,7 +181,7 @@ def _people(
 
     from sordino.attack import identity, utility_probes
     from sordino.attack.vector_audit import REFERENCE, RELEASED
-    from sordino.report.vector_estimates import People
+    from sordino.report.vector_estimates import SpeakerAttacks
 
     given = (
         {RELEASED: x[rows]} if original is None else {RELEASED: x[rows], REFERENCE: original[rows]}
@@ -195,7 +195,7 @@ def _people(
         if original is None
         else utility_probes.crossfit_reconstruction(x[rows], original[rows], who, seed=seed)
     )
-    return People(known, back, who)
+    return SpeakerAttacks(known, back, who)
 
 
 def _tell(
@@ -206,11 +206,13 @@ def _tell(
     """
     from rich.table import Table
 
+    from sordino.report.estimate_table import Estimates
     from sordino.report.tables import limits, number
-    from sordino.report.vector_page import Found, above_original, drawn, measure
+    from sordino.report.vector_page import above_original, sampling_notes
+    from sordino.report.vector_sections import best_attacker, metric_of
 
-    look, report = Found(estimates), out / "report.html"
-    warnings = [*given.warnings, *above_original(audits, look)]
+    table, report = Estimates(estimates), out / "report.html"
+    warnings = [*given.warnings, *above_original(audits, table)]
     warn(warnings)
     if json:
         verdict = {
@@ -234,8 +236,11 @@ def _tell(
     for name in ("secret", "verdict", "p", "AUC, one utterance", "original", "chance"):
         shown.add_column(name)
     for one in audits:
-        metric = measure(one.secret)
-        found, before = look(one.secret.name, metric), look(one.secret.name, metric, "none")
+        metric = metric_of(one.secret)
+        found, before = (
+            best_attacker(table, one.secret.name, metric, release)
+            for release in ("released", "none")
+        )
         value = f"{number(found.value)} {limits(found)}" + (" (UAR)" if metric == "uar" else "")
         shown.add_row(
             one.secret.name,
@@ -245,5 +250,5 @@ def _tell(
             number(before.value),
             number(found.chance),
         )
-    say(drawn(audits))
+    say(sampling_notes(audits))
     show(shown, report)

@@ -28,6 +28,10 @@ Releases = Annotated[
     typer.Option("--release", metavar="NAME", help="Only these and `none`; again for more."),
 ]
 
+Latex = Annotated[
+    bool, typer.Option("--latex", help="Write the tables to table.tex too, as LaTeX (booktabs).")
+]
+
 
 def compare(
     corpus: CorpusOption,
@@ -39,6 +43,7 @@ def compare(
     seed: Seed = 0,
     jobs: Jobs = CORES,
     json: Json = None,
+    latex: Latex = False,
 ) -> None:
     """Fit every release, attack each with who retrains, and draw what is kept against what leaks.
 
@@ -59,7 +64,13 @@ def compare(
     releases = tuple(dict.fromkeys(["none", *release])) if release else study.RELEASES
     options = Options(releases=releases, families=families(audit), seed=seed)
     estimates = study.compare(
-        corpora_from(corpus), out, features=features, options=options, cache=cache, jobs=jobs
+        corpora_from(corpus),
+        out,
+        features=features,
+        options=options,
+        cache=cache,
+        jobs=jobs,
+        latex=latex,
     )
     means = run_record.summary(estimates[~estimates["metric"].str.startswith("bound_")])
     if json:
