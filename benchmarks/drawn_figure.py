@@ -1,4 +1,5 @@
-"""Draws docs/figures/drawn.svg: what a drawn release does to utterances of speakers whom it never saw.
+"""Draws docs/figures/drawn.svg: what a drawn release does to utterances of speakers whom it never
+saw.
 
 python benchmarks/drawn_figure.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb --out
 docs/figures/drawn.svg

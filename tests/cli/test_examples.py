@@ -83,10 +83,10 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in ("monday.wav", "tuesday.wav")
     ]
     pd.DataFrame(rows).assign(gender="female").to_csv(folder / "recordings.csv", index=False)
-    x, gender, speaker = table(2.0)
+    x, genders, speaker_names = table(2.0)
     vectors = pd.DataFrame(x, columns=[f"d{axis}" for axis in range(x.shape[1])])
     emotions = np.tile(["neutral", "sad"], len(x) // 2)
-    vectors.assign(gender=gender, speaker=speaker, emotion=emotions).to_parquet(
+    vectors.assign(gender=genders, speaker=speaker_names, emotion=emotions).to_parquet(
         folder / "vectors.parquet"
     )
     (folder / "policy.toml").write_text(
