@@ -46,7 +46,7 @@ VARIANTS: dict[str, EmbeddingFitter] = {
     "8 dimensions, noise 1": replace(PLUS, noise=1.0),
     "4 dimensions, noise 0.5": replace(PLUS, bottleneck=4),
     "16 dimensions, noise 0.5": replace(PLUS, bottleneck=16),
-    **{f"drawn of {one}": EmbeddingFitter("drawn", of=one) for one in PLAIN},
+    **{f"drawn of {one}": EmbeddingFitter("drawn", base=one) for one in PLAIN},
 }
 
 

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 EMULATOR = "qemu-x86_64"
 PROCESSORS = ("Nehalem", "Haswell", "max")
 MOST = 1e-5
-FAMILIES = ("none", "noise-gauss", "rae-grl", "leace", "rae-leace", "drawn", "drawn+rae-50")
+FAMILIES = ("none", "noise-gauss", "rae-grl", "leace", "rae-leace", "drawn", "drawn+rae-25")
 
 RUN = """
 import io, sys

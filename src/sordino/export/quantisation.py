@@ -30,7 +30,7 @@ from sordino.features import PreprocessFitter
 from sordino.metrics import Interval
 from sordino.policy import Policy
 from sordino.release.archive import digest
-from sordino.release.protocol import Release, checked
+from sordino.release.protocol import Release, as_vectors
 from sordino.signal import keyed_random
 from sordino.types import Vectors
 
@@ -86,7 +86,7 @@ class Bundled:
 
     def __call__(self, z: Vectors) -> Vectors:
         """The released vectors of the scaled space, `(n, d)`."""
-        z = checked(z, self._served.width)
+        z = as_vectors(z, self._served.width)
         return np.concatenate([self._table.released(z[row : row + 1]) for row in range(len(z))])
 
     def save(self, path: str | Path) -> None:

@@ -15,7 +15,7 @@ from sordino import storage
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role
 from sordino.features import CACHE
-from sordino.release import FITTERS, WHAT
+from sordino.release import FITTERS
 from sordino.report import figures, glossary, release_page
 from sordino.report.estimates import bounded, measure, pooled
 from sordino.report.figures import Panel, Point
@@ -29,13 +29,13 @@ from sordino.study.units import Options
 STUDY: Final = "compare"
 RELEASES: Final = tuple(FITTERS)
 
-ALIKE: Final = ("noise-laplace", "label")
-"""Releases that the figure leaves out, since they lie on another: `noise-gauss`, `drawn`."""
+ALIKE: Final = ("label",)
+"""Releases that the figure leaves out, since they lie on another: `drawn`."""
 
 KEPT: Final = UTILITY | {"detail": "detail within the required emotion"}
 """What is kept, in words: the rows of the figure."""
 
-MIXTURES: Final = ("drawn", "drawn+rae-25", "drawn+rae-50", "rae")
+MIXTURES: Final = ("drawn", "drawn+rae-25", "rae")
 """The way from a decision to an autoencoder, which the figure draws as one line."""
 
 
@@ -143,7 +143,10 @@ def page(
             if len(drawn)
             else []
         ),
-        Section("What each is", [Terms([(name, WHAT.get(name, name)) for name in look.releases])]),
+        Section(
+            "What each is",
+            [Terms([(name, FITTERS[name].description) for name in look.releases])],
+        ),
         Section(
             "How to read this page",
             [Terms((*glossary.READING, *glossary.MEASURES)), *map(Text, glossary.UNTESTED)],
@@ -263,8 +266,7 @@ _FRONT: Final = (
     "whiskers are 95 % "
     "over speakers. Dashed: features as they are. Grey: chance. A line with dots leads from "
     "`drawn` to `rae` by way of "
-    "their mixtures. `noise-laplace` and `label` lie where `noise-gauss` and `drawn` do, and are "
-    "in the table alone."
+    "their mixtures. `label` lies where `drawn` does, and is in the table alone."
 )
 _TABLE: Final = (
     "“Retrained” is whoever may use what is released and trains a model of their own: AUC of the "

@@ -174,9 +174,9 @@ FAULTS: dict[str, tuple[str, Callable[[Files], None], str]] = {
         r"noise of scale 1000.*, expected more than 0",
     ),
     "noise of another law": (
-        "noise-laplace",
-        chance(noise="gauss"),
-        "noise 'gauss', expected the noise that the family",
+        "noise-gauss",
+        chance(noise="laplace"),
+        "noise 'laplace', expected the noise that the family",
     ),
     "wider prototypes": (
         "drawn",

@@ -377,7 +377,7 @@ def test_a_bundle_that_differs_from_the_lab_is_not_written(
 def test_test_vectors_let_a_port_prove_itself_under_any_key(key: int, tmp_path: Path) -> None:
     lab = fitted("drawn")
     assert isinstance(lab, Drawn)
-    lab = lab.keyed(key)
+    lab = lab.with_key(key)
     found = read(
         export.write(tmp_path, preprocess(), {"mine": (POLICY, lab)}, features="made", card=CARD)
     )

@@ -26,7 +26,7 @@ from sordino.release import (
     joint,
     joint_bounds,
 )
-from sordino.release.drawn.joint import combined
+from sordino.release.drawn.joint import combine
 from tests.release.synthetic_vectors import POLICY, Planted, planted
 
 OTHER = Policy(required="happy", sensitive=("sad", "angry"))
@@ -62,7 +62,7 @@ def test_two_bins_that_say_nothing_alone_may_say_all_together() -> None:
     first = random.integers(0, 2, len(secret))
     second = first ^ secret
     alone = [bound(bins, secret, speaker, 2) for bins in (first, second)]
-    both = bound(combined([first, second], [2, 2]), secret, speaker, 4)
+    both = bound(combine([first, second], [2, 2]), secret, speaker, 4)
     assert max(one.high for one in alone) < 0.15
     assert sum(one.high for one in alone) < 0.5 < 0.95 < both.tv
     assert both.auc > 0.95
@@ -147,7 +147,7 @@ def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="no release, expected two or more"):
         joint([])
     with pytest.raises(
-        ReleaseError, match="several releases at once are for audits, expected one: save each"
+        ReleaseError, match="a joint release is for audits, expected one release: save each"
     ):
         Joint([fitted(POLICY, 0)]).save(tmp_path / "joint.npz")
     many = {str(seed): DrawnFitter(dataclasses.replace(POLICY), seed=seed) for seed in range(5)}

@@ -66,7 +66,7 @@ def test_what_goes_out_is_a_prototype_of_the_bin_and_says_no_more() -> None:
     rows = {row.tobytes() for row in release.arrays["prototypes"]}
     assert {row.tobytes() for row in out} <= rows
     assert (release.read(out) == bins).all()
-    other = release.keyed(7)(given.z)  # another device: other draws, the same decisions
+    other = release.with_key(7)(given.z)  # another device: other draws, the same decisions
     assert (release.read(other) == bins).all()
     assert (out != other).any()
     for one in range(release.bins):  # which prototype of a bin is no matter of who speaks
@@ -96,7 +96,7 @@ def test_with_detail_strong_and_weak_utterances_of_the_required_emotion_are_told
 def test_randomised_response_keeps_a_bin_as_often_as_it_promises() -> None:
     given, release = scene(), fitted(epsilon=1.0)
     said = np.concatenate(
-        [release.keyed(key).read(release.keyed(key)(given.z)) for key in range(20)]
+        [release.with_key(key).read(release.with_key(key)(given.z)) for key in range(20)]
     )
     kept = np.mean(said == np.tile(release.decide(given.z), 20))
     assert kept == pytest.approx(np.e / (np.e + 1), abs=0.02)
@@ -251,7 +251,8 @@ def test_an_emotion_of_one_speaker_alone_is_refused() -> None:
     happy = given.corpus.column("emotion")[rows] == "happy"
     one = given.corpus.speaker[rows] == given.corpus.speaker[rows][0]
     with pytest.raises(
-        ReleaseError, match="is that of one speaker alone, expected more: add speakers"
+        ReleaseError,
+        match="only one speaker has an emotion of the policy, expected more: add speakers",
     ):
         DrawnFitter(POLICY).fit(given.z, given.corpus, Part(rows[~happy | one], rows[:0]))
 

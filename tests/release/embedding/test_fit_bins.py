@@ -21,7 +21,7 @@ from sordino.nn.fit_multimodal import Training
 from sordino.nn.multimodal import Shape
 from sordino.nn.sequences import Sequences
 from sordino.release import Embedding, EmbeddingFitter
-from sordino.release.embedding.fit_bins import biases, crossfitted, fallen, fit
+from sordino.release.embedding.fit_bins import biases, crossfit_logits, fit, recall_and_variation
 
 SHAPE = Shape(
     audio=6,
@@ -33,7 +33,7 @@ SHAPE = Shape(
 )
 """`voice` is gender by another name: a network that learns it keeps it."""
 
-FITTER = EmbeddingFitter("drawn", SHAPE, Training(epochs=10, learning_rate=1e-2), of="general")
+FITTER = EmbeddingFitter("drawn", SHAPE, Training(epochs=10, learning_rate=1e-2), base="general")
 
 
 def scene(rows: int = 192, seed: int = 0) -> tuple[Sequences, dict[str, NDArray[np.intp]]]:
@@ -119,7 +119,7 @@ def test_nobody_is_scored_by_who_learnt_from_them() -> None:
         met.extend(others)
         return np.stack([others, -others], axis=1).astype(float)
 
-    logits = crossfitted(unseen, speaker, 0)
+    logits = crossfit_logits(unseen, speaker, 0)
     np.testing.assert_array_equal(logits[:, 0], np.arange(33))
     assert sorted(met) == list(range(33))
 
@@ -131,8 +131,8 @@ def test_biases_make_bins_of_women_and_men_alike_where_recall_allows_it() -> Non
     logits[:, 2] += 0.8 + 0.5 * gender  # the third class is said too often, and of men oftener
     best = biases(logits, label, gender)
     (before, _, apart), (after, _, nearer) = (
-        fallen(logits, label, gender),
-        fallen(logits + best, label, gender),
+        recall_and_variation(logits, label, gender),
+        recall_and_variation(logits + best, label, gender),
     )
     assert after > before
     assert nearer < apart
@@ -144,14 +144,14 @@ def test_no_class_is_lost_for_the_sake_of_small_biases() -> None:
     label, gender = random.integers(3, size=1200), random.integers(2, size=1200)
     logits = np.where(np.eye(3)[label] > 0, 2.0, 0.0) + random.normal(size=(1200, 3))
     logits[:, 1] = -1 + 0.1 * random.normal(size=1200)  # never said, and told by chance alone
-    assert fallen(logits, label, gender)[1] < 1 / 6
-    assert fallen(logits + biases(logits, label, gender), label, gender)[1] >= 1 / 6
+    assert recall_and_variation(logits, label, gender)[1] < 1 / 6
+    assert recall_and_variation(logits + biases(logits, label, gender), label, gender)[1] >= 1 / 6
 
 
 def test_how_bins_fall_is_worked_by_hand() -> None:
     label, gender = np.array([0, 0, 0, 0, 1, 1, -1]), np.array([0, 0, 1, 1, 0, -1, 1])
     told = np.array([0, 1, 0, 0, 1, 0, 0])
-    uar, least, apart = fallen(np.eye(2)[told], label, gender)
+    uar, least, apart = recall_and_variation(np.eye(2)[told], label, gender)
     assert least == pytest.approx(1 / 2)
     assert uar == pytest.approx((3 / 4 + 1 / 2) / 2)
     assert apart == pytest.approx(1 / 2), "of class 0 alone: class 1 has no man"
@@ -172,7 +172,7 @@ def test_a_class_of_too_few_people_too_many_classes_and_nobodys_rows_are_refused
         FITTER.fit(
             given, {name: codes for name, codes in labels.items() if name != "speaker"}, None, {}
         )
-    with pytest.raises(ReleaseError, match="drawn of 'drawn', expected one of general"):
-        replace(FITTER, of="drawn")
+    with pytest.raises(ReleaseError, match="drawn with base 'drawn', expected one of general"):
+        replace(FITTER, base="drawn")
     with pytest.raises(ReleaseError, match="epsilon 0, expected more than 0"):
         replace(FITTER, epsilon=0)

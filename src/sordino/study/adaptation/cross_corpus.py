@@ -4,7 +4,7 @@ languages, and what mends it.
     fitted on all speakers of a corpus -> used on another, whose labels only measure
     conditions      as it is; the scaled space centred on unlabelled recordings of the other place
                     (`Preprocess.centred`); thresholds calibrated on labelled ones of it
-                    (`Drawn.calibrated`); users known (`sordino.release.drawn.speaker_offset`)
+                    (`Drawn.calibrate`); users known (`sordino.release.drawn.speaker_offset`)
 
 Whatever is learnt of the other place is learnt from other speakers than those it is measured on, in
 five folds; so do attackers, who live there too.
@@ -153,10 +153,10 @@ class _Scene:
             out = release(centred)
             for own, test in sides:
                 few = self.few(own, most)
-                out[test] = release.calibrated(centred[few], self.corpus.select(few))(centred[test])
+                out[test] = release.calibrate(centred[few], self.corpus.select(few))(centred[test])
             yield condition, centred, out
         out = release(centred)
-        out[self.target] = release.drawn(centred[self.target], self.known(release, centred))
+        out[self.target] = release.draw(centred[self.target], self.known(release, centred))
         yield KNOWN, centred, out
 
     def few(self, rows: Rows, most: int) -> Rows:

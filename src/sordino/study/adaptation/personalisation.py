@@ -31,7 +31,7 @@ from sordino.features import CACHE, PreprocessFitter
 from sordino.policy import Policy
 from sordino.progress import track
 from sordino.release import FITTERS, Drawn, Release
-from sordino.release.drawn.speaker_offset import People, Personal, replayed
+from sordino.release.drawn.speaker_offset import Personal, SpeakerStatistics, replay
 from sordino.study import protocol
 from sordino.study.adaptation.evaluation import Labels, estimated, folds, said, write
 from sordino.study.units import POLICIES, Options
@@ -193,17 +193,17 @@ class _Unit:
             score = release.score(self.z)[:, None]
             for heard in HEARD:
                 offset = self.offsets(score, release.people, heard, test)[:, 0]
-                out = release.drawn(self.z[test], release.decide(self.z[test], offset))
+                out = release.draw(self.z[test], release.decide(self.z[test], offset))
                 self._told(name, heard.name, out, release)
             return
-        people = People.of(
+        people = SpeakerStatistics.fit(
             self.z[fitting],
             self.corpus.speaker[fitting],
             self.emotion[fitting],
             self.policy.emotions,
         )
         alike = self.z.copy()
-        alike[fitting] = replayed(self.z[fitting], self.corpus.speaker[fitting], people, self.seed)
+        alike[fitting] = replay(self.z[fitting], self.corpus.speaker[fitting], people, self.seed)
         release = FITTERS[name](self.policy, self.seed).fit(
             alike, self.corpus, self.parts.transform
         )
@@ -213,7 +213,7 @@ class _Unit:
             own[rows] -= self.offsets(self.z.astype(np.float64), people, heard, rows)
             self._told(name, heard.name, release(own[test]), release, own)
 
-    def offsets(self, values: Matrix, people: People, heard: Heard, rows: Rows) -> Matrix:
+    def offsets(self, values: Matrix, people: SpeakerStatistics, heard: Heard, rows: Rows) -> Matrix:
         """What each row's speaker adds, told by others of the speaker's rows, `(rows, d)`."""
         random, speaker = np.random.default_rng(self.seed), self.corpus.speaker
         offset = np.empty((len(rows), values.shape[1]))

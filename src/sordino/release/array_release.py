@@ -1,6 +1,4 @@
-"""The shell of a release that is numbers alone: a name, a config and arrays, none of which can be
-changed.
-"""
+"""A release that consists of arrays: a name, a config and numbers, all of them immutable."""
 
 from __future__ import annotations
 
@@ -16,19 +14,19 @@ from numpy.typing import NDArray
 from sordino.release import archive
 
 
-class Frozen:
-    """Copies what it is given and hands out copies, or arrays that cannot be written to."""
+class ArrayRelease:
+    """Copies its arguments, and returns copies or read-only arrays."""
 
     def __init__(
         self, name: str, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]] | None = None
     ) -> None:
         self.name = name
         self._config = copy.deepcopy(dict(config))
-        self.arrays = locked(arrays or {})
+        self.arrays = read_only(arrays or {})
 
     @property
     def config(self) -> dict[str, Any]:
-        """A copy of what was chosen or found in fitting."""
+        """A copy of the settings and the results of fitting."""
         return copy.deepcopy(self._config)
 
     @property
@@ -41,9 +39,9 @@ class Frozen:
         archive.write(path, self.name, self._config, self.arrays)
 
 
-def locked(arrays: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
-    """Copies of arrays that cannot be written to, by name."""
-    own = {key: np.array(values) for key, values in arrays.items()}
-    for values in own.values():
+def read_only(arrays: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+    """Read-only copies of arrays, by name."""
+    copies = {key: np.array(values) for key, values in arrays.items()}
+    for values in copies.values():
         values.setflags(write=False)
-    return MappingProxyType(own)
+    return MappingProxyType(copies)
