@@ -67,6 +67,10 @@ class StudyError(SordinoError):
     """
 
 
+class PluginError(SordinoError):
+    """A method of a user's own cannot be found or imported."""
+
+
 class DependencyError(SordinoError):
     """An optional package is not installed."""
 
