@@ -128,7 +128,11 @@ def test_a_module_has_a_room_and_imports_lower_floors_only(path: Path) -> None:
         *(
             (
                 word,
-                {"progress": {"rich"}, "plugins": {"joblib"}, "types": {"numpy"}}.get(word, set()),
+                {
+                    "progress": {"rich"},
+                    "plugins": {"cloudpickle", "joblib"},
+                    "types": {"numpy"},
+                }.get(word, set()),
             )
             for word in sorted(WORDS)
         ),

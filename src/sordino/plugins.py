@@ -94,7 +94,10 @@ def source(method: Any) -> str:
 
 def _send_by_value(module: Any) -> None:
     """Let worker processes receive the module's classes, since they cannot import the module."""
-    from joblib.externals import cloudpickle
+    try:
+        import cloudpickle
+    except ImportError:  # joblib brings its own before version 1.6
+        from joblib.externals import cloudpickle
 
     cloudpickle.register_pickle_by_value(module)
 

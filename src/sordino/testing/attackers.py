@@ -64,7 +64,9 @@ def _repeated(attacker: BaseEstimator) -> None:
 def _strong(attacker: BaseEstimator) -> None:
     """It recovers gender of unseen speakers where gender moves an axis by many deviations."""
     scores, truth = _scores(attacker)
-    assert auc(truth == 1, scores) >= STRONG, f"AUC {auc(truth == 1, scores):.2f}, expected {STRONG}"
+    assert auc(truth == 1, scores) >= STRONG, (
+        f"AUC {auc(truth == 1, scores):.2f}, expected {STRONG}"
+    )
 
 
 def _null(attacker: BaseEstimator) -> None:

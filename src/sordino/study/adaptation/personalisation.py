@@ -213,7 +213,9 @@ class _Unit:
             own[rows] -= self.offsets(self.z.astype(np.float64), people, heard, rows)
             self._told(name, heard.name, release(own[test]), release, own)
 
-    def offsets(self, values: Matrix, people: SpeakerStatistics, heard: Heard, rows: Rows) -> Matrix:
+    def offsets(
+        self, values: Matrix, people: SpeakerStatistics, heard: Heard, rows: Rows
+    ) -> Matrix:
         """What each row's speaker adds, told by others of the speaker's rows, `(rows, d)`."""
         random, speaker = np.random.default_rng(self.seed), self.corpus.speaker
         offset = np.empty((len(rows), values.shape[1]))
