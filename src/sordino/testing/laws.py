@@ -9,8 +9,11 @@ Law = Callable[[Any], None]
 """A function of a method that raises an error where the method breaks it; its docstring says it."""
 
 
-def check(method: Any, laws: Mapping[str, Law]) -> None:
-    """Run every law on a method. Raises `AssertionError` that lists the broken laws."""
+def check(method: Any, laws: Mapping[str, Law]) -> int:
+    """Run every law on a method, and return their number.
+
+    Raises `AssertionError` that lists the broken laws.
+    """
     broken = []
     for name, law in laws.items():
         try:
@@ -20,3 +23,4 @@ def check(method: Any, laws: Mapping[str, Law]) -> None:
             broken.append(f"  {name}: {(law.__doc__ or '').strip()} ({reason})")
     if broken:
         raise AssertionError(f"{len(broken)} of {len(laws)} laws are broken:\n" + "\n".join(broken))
+    return len(laws)

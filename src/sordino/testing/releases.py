@@ -9,17 +9,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from sordino.errors import ReleaseError
 from sordino.policy import Policy
-from sordino.release.protocol import Fitter, Release
+from sordino.release.protocol import Release
 from sordino.testing.laws import Law, check
 from sordino.testing.synthetic import POLICY, SyntheticVectors, synthetic_vectors
 
-Make = Callable[[Policy, int], Fitter]
+Make = Callable[[Policy, int], Any]
 
 
 @cache
@@ -29,7 +29,8 @@ def _data() -> SyntheticVectors:
 
 def _fit(make: Make, seed: int = 0) -> Release:
     data = _data()
-    return make(POLICY, seed).fit(data.z, data.corpus, data.parts.transform)
+    release: Release = make(POLICY, seed).fit(data.z, data.corpus, data.parts.transform)
+    return release
 
 
 def _named_config(make: Make) -> None:
@@ -141,13 +142,14 @@ RELEASE_LAWS: Final[dict[str, Law]] = {
 """Each law by name, a function of the fitter's class (or of any function from policy and seed)."""
 
 
-def check_release(make: Make) -> None:
+def check_release(make: Make) -> int:
     """Run every law of a release on synthetic vectors, 240 utterances of 20 speakers.
 
-    `make` is the class of a fitter, called with a policy and a seed. Raises `AssertionError` that
-    lists the broken laws.
+    `make` is the class of a fitter, called with a policy and a seed. Returns the number of
+    laws that hold. Raises `AssertionError` that lists the broken laws.
 
     >>> from sordino.release import ErasureFitter
     >>> check_release(ErasureFitter)
+    9
     """
-    check(make, RELEASE_LAWS)
+    return check(make, RELEASE_LAWS)
