@@ -18,24 +18,24 @@ from sordino.release import DrawnFitter, ErasureFitter, Identity, bounds
 from sordino.release.training_rows import hidden
 from sordino.report.estimate_table import Estimates
 from sordino.report.estimates import measure
+from sordino.testing import POLICY, SyntheticVectors, synthetic_vectors
 from tests.attack.synthetic_scenes import Constant, risk
-from tests.release.synthetic_vectors import POLICY, Planted, planted
 
 EVERYTHING = dataclasses.replace(POLICY, hide=("gender", "speaker", "age"))
 
 
 @cache
-def aged(strength: float = 3.0) -> Planted:
+def aged(strength: float = 3.0) -> SyntheticVectors:
     """The planted scene; every third speaker is of unknown age, of the others half are 30 and move
     an axis, half 60.
     """
-    data = planted(speakers=30, rows=4, voice=1.0)
+    data = synthetic_vectors(speakers=30, rows=4, voice=1.0)
     number = np.array([int(name.rsplit("/")[-1]) for name in data.corpus.speaker])
     age = np.where(number % 3 == 2, np.nan, np.where(number % 4 < 2, 30.0, 60.0))
     z = data.z.copy()
     z[:, 7] += strength * np.nan_to_num(age > 45)
     corpus = Corpus("planted", data.corpus.table.assign(age=age))
-    return Planted(z.astype(np.float32), corpus, data.parts)
+    return SyntheticVectors(z.astype(np.float32), corpus, data.parts)
 
 
 @cache
@@ -84,7 +84,7 @@ def test_only_hidden_attributes_are_attacked() -> None:
 
 
 def test_an_attribute_without_labels_is_listed_on_the_page(tmp_path: Any) -> None:
-    data = planted(speakers=20, rows=8)
+    data = synthetic_vectors(speakers=20, rows=8)
     audit = attack.run(
         Identity(16),
         data.z,
