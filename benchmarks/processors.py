@@ -103,7 +103,7 @@ def parts(content: bytes) -> Iterator[dict[str, NDArray[Any]]]:
 
 
 def difference(output: NDArray[Any], expected: NDArray[Any]) -> float:
-    """The largest difference relative to the largest number; of decisions, the share that differs."""
+    """The largest difference relative to the largest number; the share of decisions that differ."""
     if expected.dtype.kind in "iu":
         return float((output != expected).mean())
     apart = np.abs(output.astype(np.float64) - expected).max()
