@@ -85,11 +85,12 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in ("monday.wav", "tuesday.wav")
     ]
     pd.DataFrame(rows).assign(gender="female").to_csv(folder / "recordings.csv", index=False)
-    x, genders, speakers_of_rows = table(2.0)
-    labels = {"gender": genders, "speaker": speakers_of_rows}
-    vectors = pd.DataFrame(x, columns=[f"d{axis}" for axis in range(x.shape[1])]).assign(**labels)
+    x, genders, speaker_names = table(2.0)
+    vectors = pd.DataFrame(x, columns=[f"d{axis}" for axis in range(x.shape[1])])
     emotions = np.tile(["neutral", "sad"], len(x) // 2)
-    vectors.assign(emotion=emotions).to_parquet(folder / "vectors.parquet")
+    vectors.assign(gender=genders, speaker=speaker_names, emotion=emotions).to_parquet(
+        folder / "vectors.parquet"
+    )
     (folder / "policy.toml").write_text(
         'required = "sad"\nsensitive = ["happy", "angry"]\nrelease = "drawn"\n'
     )

@@ -93,6 +93,7 @@ AttackersOption = Annotated[
     Literal["quick", "full"],
     typer.Option(
         "--attackers",
+        "--audit",
         help="full adds support vector machines, forests, boosting and networks; it is slow.",
     ),
 ]

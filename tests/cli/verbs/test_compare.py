@@ -41,8 +41,10 @@ def test_releases_are_compared_on_a_table_of_vectors(
             1,
             "--json",
             tmp_path / "result.json",
+            "--latex",
         )
     assert status == 0
+    assert "leace & " in (tmp_path / "out" / "table.tex").read_text()
     assert "leace" in out
     assert "required" in out
     result = json.loads((tmp_path / "result.json").read_text())

@@ -21,12 +21,12 @@ from sordino.device.trust import ed25519
 from sordino.export.quantisation import LeakageChange
 from sordino.metrics import Interval
 from sordino.metrics.bound import Bound
-from sordino.report.estimates import COLUMNS
-from sordino.report.tables import Estimate
+from sordino.report import COLUMNS
+from sordino.report.estimate_table import Estimate
 from sordino.study.fitting.card import BEFORE_ROUNDING, FitResult, PolicyResult
 from sordino.study.fitting.selection import Tradeoff
+from sordino.testing import POLICY
 from tests.device.synthetic_bundles import fitted, preprocess
-from tests.release.synthetic_vectors import POLICY
 from tests.study import synthetic_study
 
 SAD = (

@@ -18,7 +18,7 @@ from sordino import cli
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
 from sordino.features import write_vectors
-from sordino.report.estimates import COLUMNS
+from sordino.report import COLUMNS
 from sordino.study import POLICIES, Options
 from sordino.study.adaptation import cross_corpus, evaluation, personalisation
 from tests.study import synthetic_study

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sordino.attack.vector_audit import AuditResult
     from sordino.cli.audit_table import AuditInput
-    from sordino.report.vector_estimates import People
+    from sordino.report.vector_estimates import SpeakerAttacks
 
 TableArgument = Annotated[
     Path,
@@ -161,7 +161,7 @@ def audit(
         out,
         table=table.name,
         tasks=[results[name] for name in tasks],
-        people=people,
+        speaker_attacks=people,
         columns=vectors.columns,
         warnings=vectors.warnings,
     )
@@ -170,7 +170,7 @@ def audit(
 
 def _people(
     vectors: AuditInput, speaker: NDArray[Any], rows: NDArray[np.intp], seed: int
-) -> People:
+) -> SpeakerAttacks:
     """Re-identification of the speakers in these rows, if each has two, and reconstruction of the
     original vectors.
     """
@@ -178,7 +178,7 @@ def _people(
 
     from sordino.attack import identity, utility_probes
     from sordino.attack.vector_audit import REFERENCE, RELEASED
-    from sordino.report.vector_estimates import People
+    from sordino.report.vector_estimates import SpeakerAttacks
 
     x, original = vectors.x[rows], vectors.original
     tables = {RELEASED: x} if original is None else {RELEASED: x, REFERENCE: original[rows]}
@@ -193,7 +193,7 @@ def _people(
         if original is None
         else utility_probes.crossfit_reconstruction(x, original[rows], codes, seed=seed)
     )
-    return People(identified, reconstructed, codes)
+    return SpeakerAttacks(identified, reconstructed, codes)
 
 
 def _print_verdicts(
@@ -206,10 +206,12 @@ def _print_verdicts(
     """Print the dimensions and the verdict on each secret; optionally write both as JSON."""
     from rich.table import Table
 
+    from sordino.report.estimate_table import Estimates
     from sordino.report.tables import limits, number
-    from sordino.report.vector_page import Found, above_original, drawn, measure
+    from sordino.report.vector_page import above_original, sampling_notes
+    from sordino.report.vector_sections import best_attacker, metric_of
 
-    look, report = Found(estimates), out / "report.html"
+    look, report = Estimates(estimates), out / "report.html"
     warnings = [*vectors.warnings, *above_original(audits, look)]
     warn(warnings)
     if json:
@@ -230,8 +232,10 @@ def _print_verdicts(
     for name in ("secret", "verdict", "p", "AUC, one utterance", "original", "chance"):
         table.add_column(name)
     for audit in audits:
-        name, metric = audit.secret.name, measure(audit.secret)
-        estimate, original = look(name, metric), look(name, metric, "none")
+        name, metric = audit.secret.name, metric_of(audit.secret)
+        estimate, original = (
+            best_attacker(look, name, metric, release) for release in ("released", "none")
+        )
         unit = " (UAR)" if metric == "uar" else ""
         table.add_row(
             name,
@@ -241,5 +245,5 @@ def _print_verdicts(
             number(original.value),
             number(estimate.chance),
         )
-    print_lines(drawn(audits))
+    print_lines(sampling_notes(audits))
     print_table(table, report)

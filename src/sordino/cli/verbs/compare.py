@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Annotated
+
+import typer
 
 from sordino.cli.options import (
     CACHE,
@@ -21,6 +24,10 @@ from sordino.cli.options import (
 )
 from sordino.cli.output import print_table, write_json
 
+LatexOption = Annotated[
+    bool, typer.Option("--latex", help="Write the tables to table.tex too, as LaTeX (booktabs).")
+]
+
 
 def compare(
     corpus: CorpusOption,
@@ -32,6 +39,7 @@ def compare(
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
     json: JsonOption = None,
+    latex: LatexOption = False,
 ) -> None:
     """Fit all releases, attack each with retrained attackers, and plot utility against leakage.
 
@@ -52,7 +60,13 @@ def compare(
     releases = tuple(dict.fromkeys(["none", *release])) if release else study.RELEASES
     options = Options(releases=releases, families=attacker_families(attackers), seed=seed)
     estimates = study.compare(
-        corpora_from(corpus), out, features=features, options=options, cache=cache, jobs=jobs
+        corpora_from(corpus),
+        out,
+        features=features,
+        options=options,
+        cache=cache,
+        jobs=jobs,
+        latex=latex,
     )
     means = run_record.summary(estimates[~estimates["metric"].str.startswith("bound_")])
     if json:
