@@ -111,4 +111,4 @@ def test_a_fitter_needs_a_family() -> None:
 
 @pytest.mark.parametrize("name", FITTERS)
 def test_the_text_of_a_fitter_is_the_same_in_every_process(name: str) -> None:
-    assert " at 0x" not in repr(FITTERS[name](Policy("sad", ("angry",)), 0))
+    assert " at 0x" not in repr(FITTERS[name](POLICY, 0))
