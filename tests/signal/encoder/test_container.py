@@ -82,7 +82,7 @@ FAULTS = {
     ),
     "beyond the file": (
         file_with_field(text_field("a") + struct.pack("<BIBI", 1, 2**30, 1, 2**30)),
-        "4 bytes at 35, expected 1073741824",
+        "4 bytes at 32, expected 1073741824",
     ),
 }
 

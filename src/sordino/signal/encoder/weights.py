@@ -88,8 +88,13 @@ BASE: Final = Checkpoint(
 
 @functools.cache
 def load_encoder(checkpoint: Checkpoint) -> Encoder:
-    """The encoder of a checkpoint, read once in a process. Reading takes the memory of its model
-    file, 76 or 145 MB; the encoder keeps 24 or 45 MB.
+    """The encoder of a checkpoint, read once in a process. Errors are those of `read_encoder`."""
+    return read_encoder(checkpoint)
+
+
+def read_encoder(checkpoint: Checkpoint) -> Encoder:
+    """The encoder of a checkpoint. Reading takes the memory of its model file, 76 or 145 MB; the
+    encoder keeps 24 or 45 MB.
 
     Raises `DependencyError` for a package that is not installed, `StorageError` for a file that
     cannot be read, and `FeatureError` for a file with another content.
