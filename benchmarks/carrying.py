@@ -1,7 +1,7 @@
 """What was tried so that a drawn release carries over: fitted on one corpus, each remedy on
 another, mean of policies.
 
-Selected on one direction, confirmed on the other; `docs/carrying-over.md` tells what came of it.
+Selected on one direction, confirmed on the other; `docs/builder/carrying-over.md` tells what came of it.
 Whatever a remedy learns of the other corpus, it learns from other speakers than those it is
 measured on.
 
@@ -24,7 +24,7 @@ from sordino.cli.options import CACHE, corpora_from
 from sordino.corpora import table
 from sordino.features import PreprocessFitter, extract
 from sordino.release.drawn import fit, fit_scorer
-from sordino.release.drawn.calibration import calibrated
+from sordino.release.drawn.calibration import calibrate
 from sordino.release.drawn.scorer import Scorer, required
 from sordino.study import POLICIES, protocol
 from sordino.study.adaptation.evaluation import folds
@@ -126,7 +126,7 @@ class _Tried:
             SHRINKAGES if space in ("as it is", "centred", "centred by speaker") else SHRINKAGES[:1]
         ):
             here = np.empty((len(self.source), len(protocol.EMOTIONS)))
-            fold = fit.folds(speaker[self.source], 0)
+            fold = fit.speaker_folds(speaker[self.source], 0)
 
             def fitted(rows: Rows, shrinkage: float = shrinkage) -> Scorer:
                 return fit_scorer.fit(
@@ -141,7 +141,7 @@ class _Tried:
                     [protocol.EMOTIONS.index(one) for one in policy.emotions],
                     self.corpus.roles(policy),
                 )
-                tilt, _ = calibrated(here[:, order], role[self.source], 0.15)
+                tilt, _ = calibrate(here[:, order], role[self.source], 0.15)
                 home = metrics.auc(role[self.source] == 1, required(here[:, order], tilt))
                 for name, (score, flag) in self.thresholds(
                     here[:, order], there[:, order], policy
@@ -176,7 +176,7 @@ class _Tried:
             ordered = posterior[:, [protocol.EMOTIONS.index(one) for one in policy.emotions]]
             for one in np.unique(fold):
                 own, test = fold != one, fold == one
-                tilt, threshold = calibrated(ordered[own], role[own], 0.15)
+                tilt, threshold = calibrate(ordered[own], role[own], 0.15)
                 score[test] = required(ordered[test], tilt)
                 flag[test] = score[test] > threshold
             figures = self.figures(role[self.target], score[self.target], flag[self.target])
@@ -191,7 +191,7 @@ class _Tried:
         self, here: Matrix, there: Matrix, policy: Any
     ) -> dict[str, tuple[Matrix, NDArray[np.bool_]]]:
         role = self.corpus.roles(policy)
-        tilt, threshold = calibrated(here, role[self.source], 0.15)
+        tilt, threshold = calibrate(here, role[self.source], 0.15)
         rate = np.mean(required(here, tilt) > threshold)
         score = required(there, tilt)
         by_rate, by_mix, labelled = (np.zeros(len(there), np.bool_) for _ in range(3))
@@ -202,7 +202,7 @@ class _Tried:
             by_mix[test] = (
                 required(there[test] * _matching(there[own], here.mean(axis=0)), tilt) > threshold
             )
-            anew, at = calibrated(there[own], role[self.target][own], 0.15)
+            anew, at = calibrate(there[own], role[self.target][own], 0.15)
             labelled[test] = required(there[test], anew) > at
         flags = {
             "as fitted": score > threshold,

@@ -29,8 +29,7 @@ from sordino.features import PreprocessFitter, extract
 from sordino.policy import Policy
 from sordino.release import DrawnFitter
 from sordino.signal import audio, functionals
-from sordino.study import protocol
-from sordino.study.units import POLICIES
+from sordino.study import POLICIES, protocol
 
 FOLDS = 3
 Vectors = NDArray[np.float32]

@@ -61,7 +61,7 @@ def main() -> None:
     given = parser.parse_args()
     corpus = corpora_from(given.corpus).with_emotions(protocol.EMOTIONS)
     x = extract("IS13", corpus, CACHE)
-    draws = protocol.deal(corpus, Options(), checksums(corpus))
+    draws = protocol.draws(corpus, Options(), checksums(corpus))
     sides = {
         parts.draw: [(parts.transform.rows, parts.test)] if given.test else quarters(corpus, parts)
         for parts in draws

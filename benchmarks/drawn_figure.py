@@ -1,7 +1,7 @@
-"""Draws docs/drawn.svg: what a drawn release does to utterances of speakers whom it never saw.
+"""Draws docs/figures/drawn.svg: what a drawn release does to utterances of speakers whom it never saw.
 
 python benchmarks/drawn_figure.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb --out
-docs/drawn.svg
+docs/figures/drawn.svg
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main() -> None:
         next(one for one in POLICIES if one.required == "sad"),
     )
     found: list[tuple[Values, Codes, Codes, Codes]] = []
-    for parts in protocol.deal(corpus, Options(), checksums(corpus)):
+    for parts in protocol.draws(corpus, Options(), checksums(corpus)):
         z = PreprocessFitter().fit(x[parts.transform.rows])(x)
         release = DrawnFitter(policy, seed=parts.draw).fit(z, corpus, parts.transform)
         others = np.concatenate([parts.risk.rows, parts.test])

@@ -34,7 +34,7 @@ from sordino.nn.multimodal import Shape
 from sordino.release import EmbeddingFitter
 from sordino.release.embedding.fit import PLAIN
 from sordino.study.jaiswal2020.inputs import Material
-from sordino.study.jaiswal2020.protocol import Scene, draws
+from sordino.study.jaiswal2020.protocol import StudyLabels, draws
 
 PLUS = EmbeddingFitter("private+")
 VARIANTS: dict[str, EmbeddingFitter] = {
@@ -46,7 +46,7 @@ VARIANTS: dict[str, EmbeddingFitter] = {
     "8 dimensions, noise 1": replace(PLUS, noise=1.0),
     "4 dimensions, noise 0.5": replace(PLUS, bottleneck=4),
     "16 dimensions, noise 0.5": replace(PLUS, bottleneck=16),
-    **{f"drawn of {one}": EmbeddingFitter("drawn", of=one) for one in PLAIN},
+    **{f"drawn of {one}": EmbeddingFitter("drawn", base=one) for one in PLAIN},
 }
 
 
@@ -71,7 +71,7 @@ def main() -> None:
         "gender": corpus.genders(),
         "speaker": who,
     }
-    scene = Scene(labels, corpus.speaker, draws(corpus, 0, checksums(corpus)))
+    scene = StudyLabels(labels, corpus.speaker, draws(corpus, 0, checksums(corpus)))
     material = Material.of(corpus, ("audio",), normalise=given.normalise, cache=CACHE)
     units = [(name, fold) for name in given.only or VARIANTS for fold in range(len(scene.draws))]
     rows = joblib.Parallel(n_jobs=-1)(
@@ -96,7 +96,7 @@ def apart(told: pd.DataFrame) -> tuple[float, float]:
 
 
 def unit(
-    material: Material, scene: Scene, task: str, name: str, fold: int
+    material: Material, scene: StudyLabels, task: str, name: str, fold: int
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """The figures of one variant in one fold, and the bins of what is drawn."""
     torch.set_num_threads(1)

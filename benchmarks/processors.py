@@ -32,18 +32,18 @@ from numpy.typing import NDArray
 EMULATOR = "qemu-x86_64"
 PROCESSORS = ("Nehalem", "Haswell", "max")
 MOST = 1e-5
-FAMILIES = ("none", "noise-gauss", "rae-grl", "leace", "rae-leace", "drawn", "drawn+rae-50")
+FAMILIES = ("none", "noise-gauss", "rae-grl", "leace", "rae-leace", "drawn", "drawn+rae-25")
 
 RUN = """
 import io, sys
 import numpy as np
 from sordino.device import read
-from sordino.device.serving import Table
+from sordino.device.serving import VectorServing
 for path in sys.argv[1:]:
     bundle = read(path)
     vectors = bundle.arrays("vectors.npz")
     for served in bundle.policies.values():
-        table = Table(bundle, served, 0)
+        table = VectorServing(bundle, served, 0)
         found = {"scaled": np.concatenate([table.scaled(row[None]) for row in vectors["x"]])}
         if table.model:
             outputs = [table.model(z=row[None]) for row in vectors["z"]]

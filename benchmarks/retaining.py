@@ -61,7 +61,7 @@ def main() -> None:
     options = Options(measured_on="validation")
     corpus = corpora_from(given.corpus).with_emotions(protocol.EMOTIONS)
     x = extract("IS13", corpus, CACHE)
-    draws = protocol.deal(corpus, options, checksums(corpus))
+    draws = protocol.draws(corpus, options, checksums(corpus))
     units = [(parts, policy) for parts in draws for policy in POLICIES]
     rows = joblib.Parallel(n_jobs=-1)(joblib.delayed(unit)(corpus, x, *one) for one in units)
     table = pd.DataFrame([row for some in rows for row in some])

@@ -77,9 +77,9 @@ def main() -> None:
 def whole_bundle() -> Path:
     """A bundle to start from; made here, since fitting needs what a device does not have."""
     sys.path.insert(0, str(Path(__file__).parents[1]))
-    from tests.device.synthetic_sound_bundle import place
+    from tests.device.synthetic_sound_bundle import bundle_path
 
-    return place()
+    return bundle_path()
 
 
 def one(name: str, engine: str, seconds: int, seed: int) -> bool:

@@ -11,7 +11,7 @@ import pytest
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder with real speech; the test is skipped where there is none."""
-    place = Path(os.environ.get("SORDINO_DATA") or Path(__file__).parents[2] / "shared" / "data")
-    if not place.is_dir():
+    path = Path(os.environ.get("SORDINO_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    if not path.is_dir():
         pytest.skip("no real speech: set SORDINO_DATA to a folder with ravdess/ and emodb/")
-    return place
+    return path

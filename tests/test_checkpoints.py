@@ -56,7 +56,7 @@ def gathered(
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Path:
+def units_folder(tmp_path: Path) -> Path:
     gathered(tmp_path)
     return tmp_path
 
@@ -65,8 +65,8 @@ def table_of(folder: Path, name: str) -> Path:
     return Checkpoints(KEYS, folder, "units").path(name)
 
 
-def test_a_kept_unit_is_read_as_it_was_computed(kept: Path) -> None:
-    computed, units = gathered(kept)
+def test_a_kept_unit_is_read_as_it_was_computed(units_folder: Path) -> None:
+    computed, units = gathered(units_folder)
     assert computed == []
     for name in KEYS:
         pd.testing.assert_frame_equal(units[name][0], unit(name)[1])
@@ -134,107 +134,115 @@ def nested(path: Path) -> None:
 
 
 DAMAGES: dict[str, Callable[[Path, Path], object]] = {
-    "the table cut short": lambda one, _: one.write_bytes(one.read_bytes()[:100]),
-    "an empty table": lambda one, _: one.write_bytes(b""),
-    "one bit of the table": lambda one, _: one.write_bytes(b"\xff" + one.read_bytes()[1:]),
-    "no record": lambda one, _: one.with_suffix(".json").unlink(),
-    "the record cut short": lambda one, _: one.with_suffix(".json").write_bytes(
+    "the table cut short": lambda path, _: path.write_bytes(path.read_bytes()[:100]),
+    "an empty table": lambda path, _: path.write_bytes(b""),
+    "one bit of the table": lambda path, _: path.write_bytes(b"\xff" + path.read_bytes()[1:]),
+    "no record": lambda path, _: path.with_suffix(".json").unlink(),
+    "the record cut short": lambda path, _: path.with_suffix(".json").write_bytes(
         b'{"unit": "happy-0"'
     ),
-    "a record of another form": lambda one, _: one.with_suffix(".json").write_text("[]"),
-    "a record nested without end": lambda one, _: one.with_suffix(".json").write_text(
+    "a record of another form": lambda path, _: path.with_suffix(".json").write_text("[]"),
+    "a record nested without end": lambda path, _: path.with_suffix(".json").write_text(
         "[" * 100_000
     ),
-    "a number changed in the record": lambda one, _: one.with_suffix(".json").write_text(
-        one.with_suffix(".json").read_text().replace("2.5", "2.6")
+    "a number changed in the record": lambda path, _: path.with_suffix(".json").write_text(
+        path.with_suffix(".json").read_text().replace("2.5", "2.6")
     ),
-    "tables swapped": lambda one, other: swap(one, other),
-    "both files of another unit": lambda one, other: (
-        one.write_bytes(other.read_bytes()),
-        one.with_suffix(".json").write_bytes(other.with_suffix(".json").read_bytes()),
+    "tables swapped": lambda path, second_path: swap(path, second_path),
+    "both files of another unit": lambda path, second_path: (
+        path.write_bytes(second_path.read_bytes()),
+        path.with_suffix(".json").write_bytes(second_path.with_suffix(".json").read_bytes()),
     ),
-    "a pickle for a table": lambda one, _: one.write_bytes(pickle.dumps(Bomb())),
-    "a pickle for a record": lambda one, _: one.with_suffix(".json").write_bytes(
+    "a pickle for a table": lambda path, _: path.write_bytes(pickle.dumps(Bomb())),
+    "a pickle for a record": lambda path, _: path.with_suffix(".json").write_bytes(
         pickle.dumps(Bomb())
     ),
-    "a pickle with its checksum": lambda one, _: forge(one, pickle.dumps(Bomb())),
-    "a link for a table": lambda one, _: linked(one),
-    "a link for a record": lambda one, _: linked(one.with_suffix(".json")),
-    "an endless device": lambda one, _: replaced(one, lambda: one.symlink_to("/dev/zero")),
-    "an endless device for a record": lambda one, _: replaced(
-        one.with_suffix(".json"), lambda: one.with_suffix(".json").symlink_to("/dev/zero")
+    "a pickle with its checksum": lambda path, _: forge(path, pickle.dumps(Bomb())),
+    "a link for a table": lambda path, _: linked(path),
+    "a link for a record": lambda path, _: linked(path.with_suffix(".json")),
+    "an endless device": lambda path, _: replaced(path, lambda: path.symlink_to("/dev/zero")),
+    "an endless device for a record": lambda path, _: replaced(
+        path.with_suffix(".json"), lambda: path.with_suffix(".json").symlink_to("/dev/zero")
     ),
-    "a pipe that nobody writes": lambda one, _: replaced(one, lambda: os.mkfifo(one)),
-    "a table that unfolds": lambda one, _: bomb(one),
-    "a text that unfolds": lambda one, _: long_text(one),
-    "a column of lists": lambda one, _: nested(one),
+    "a pipe that nobody writes": lambda path, _: replaced(path, lambda: os.mkfifo(path)),
+    "a table that unfolds": lambda path, _: bomb(path),
+    "a text that unfolds": lambda path, _: long_text(path),
+    "a column of lists": lambda path, _: nested(path),
 }
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_unit_that_does_not_fit_is_told_and_computed(
-    kept: Path, damage: str, monkeypatch: pytest.MonkeyPatch
+    units_folder: Path, damage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(kept)
+    monkeypatch.chdir(units_folder)
     expected = {name: unit(name) for name in KEYS}
-    DAMAGES[damage](*(table_of(kept, name) for name in KEYS))
-    with warnings.catch_warnings(record=True) as told:
+    DAMAGES[damage](*(table_of(units_folder, name) for name in KEYS))
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        computed, units = gathered(kept)
+        computed, units = gathered(units_folder)
     assert "happy-0" in computed
-    assert len(told) == len(computed)
-    assert all("computed anew" in str(one.message) and "\n" not in str(one.message) for one in told)
-    assert not (kept / "executed").exists()
+    assert len(caught) == len(computed)
+    assert all(
+        "computed anew" in str(warning.message) and "\n" not in str(warning.message)
+        for warning in caught
+    )
+    assert not (units_folder / "executed").exists()
     for name, (table, record) in units.items():
         pd.testing.assert_frame_equal(table, expected[name][1])
         assert repr(record) == repr(expected[name][2])
-    assert gathered(kept)[0] == []
+    assert gathered(units_folder)[0] == []
 
 
 @pytest.mark.parametrize("suffix", [".json", ".parquet"])
-@pytest.mark.parametrize("alone", [False, True])
-def test_a_folder_in_place_of_a_file_is_renamed(kept: Path, suffix: str, alone: bool) -> None:
-    place, other = table_of(kept, "happy-0"), table_of(kept, "happy-0").with_suffix(".json")
-    place, other = (other, place) if suffix == ".json" else (place, other)
-    place.unlink()
-    (place / "inside").mkdir(parents=True)
-    if alone:
-        other.unlink()
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        assert gathered(kept)[0] == ["happy-0"]
-    assert (
-        str(told[-1].message)
-        == f"{place}: a folder, expected a file: renamed to {place.name}.unusable"
+@pytest.mark.parametrize("single", [False, True])
+def test_a_folder_in_place_of_a_file_is_renamed(
+    units_folder: Path, suffix: str, single: bool
+) -> None:
+    path, beside = (
+        table_of(units_folder, "happy-0"),
+        table_of(units_folder, "happy-0").with_suffix(".json"),
     )
-    assert (place.with_name(f"{place.name}.unusable") / "inside").is_dir()
-    assert gathered(kept)[0] == []
+    path, beside = (beside, path) if suffix == ".json" else (path, beside)
+    path.unlink()
+    (path / "inside").mkdir(parents=True)
+    if single:
+        beside.unlink()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert gathered(units_folder)[0] == ["happy-0"]
+    assert (
+        str(caught[-1].message)
+        == f"{path}: a folder, expected a file: renamed to {path.name}.unusable"
+    )
+    assert (path.with_name(f"{path.name}.unusable") / "inside").is_dir()
+    assert gathered(units_folder)[0] == []
 
 
-def test_a_large_file_is_not_read(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_file_is_not_read(units_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "TABLE_BYTES", 1000)
     with pytest.warns(
         UserWarning, match="more than 1,000: computed anew|more than 1,000, expected"
     ):
-        assert Checkpoints(KEYS, kept, "units").find("happy-0") is None
+        assert Checkpoints(KEYS, units_folder, "units").find("happy-0") is None
 
 
 def test_other_inputs_and_another_version_are_other_units(
-    kept: Path, monkeypatch: pytest.MonkeyPatch
+    units_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert gathered(kept, {**KEYS, "sad-0": "other inputs"})[0] == ["sad-0"]
+    assert gathered(units_folder, {**KEYS, "sad-0": "other inputs"})[0] == ["sad-0"]
     monkeypatch.setattr(sordino, "__version__", "0.0.0")
-    assert gathered(kept)[0] == [*KEYS]
+    assert gathered(units_folder)[0] == [*KEYS]
 
 
-def test_what_a_reader_refuses_is_computed_anew(kept: Path) -> None:
+def test_what_a_reader_refuses_is_computed_anew(units_folder: Path) -> None:
     def check(_: pd.DataFrame, record: dict[str, Any]) -> None:
         if record["name"] == "sad-0":
             raise ValueError("its table has other columns")
 
     computed = Computed()
     with pytest.warns(UserWarning, match="its table has other columns, expected the unit sad-0"):
-        Checkpoints(KEYS, kept, "units", check).gather(computed)
+        Checkpoints(KEYS, units_folder, "units", check).gather(computed)
     assert computed.names == ["sad-0"]
 
 

@@ -1,12 +1,14 @@
-"""What README.md and docs/ show is run: ```python run``` blocks, and the commands of ```console```
-blocks are known.
+"""The examples of README.md and docs/: ```python run``` blocks run, and commands in ```console```
+blocks exist.
 
-The blocks of one file are run in order, as one program, in an empty folder.
+The blocks of a page run in order, as one program, in an empty folder. `scripts/docs` builds the
+manual and executes its notebooks.
 """
 
 from __future__ import annotations
 
 import re
+import runpy
 import shlex
 from importlib import import_module
 from pathlib import Path
@@ -18,14 +20,19 @@ from sordino.cli import VERBS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
-    path for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))) if path.exists()
+    path for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))) if path.exists()
 ]
+
+GENERATED = {"reference/commands.md", "reference/changelog.md", "operator/security.md"}
+"""Pages that `scripts/docs` writes."""
+
+to_rst = runpy.run_path(str(ROOT / "docs" / "extensions" / "markdown_docstrings.py"))["to_rst"]
 
 
 def blocks(text: str, kind: str) -> list[tuple[int, str]]:
-    """The fenced blocks of one kind (`python run`, `console`), each with the line where it starts."""
-    found = re.finditer(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    return [(text[: match.start(1)].count("\n"), match[1]) for match in found]
+    """The fenced blocks of one kind (`python run`, `console`), each with its first line."""
+    matches = re.finditer(rf"^```{kind}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [(text[: match.start(1)].count("\n"), match[1]) for match in matches]
 
 
 def commands(page: Path) -> list[str]:
@@ -37,15 +44,15 @@ def commands(page: Path) -> list[str]:
 
 
 def options_of(words: list[str]) -> set[str]:
-    """The options of the verb that the words call. Raises `KeyError` for a verb that there is not."""
-    assert words[0] in VERBS, f"sordino {words[0]}: no such verb"
+    """The options of the verb that the words call. Raises `AssertionError` for an unknown verb."""
+    assert words[0] in VERBS, f"sordino {words[0]}: unknown verb"
     module = import_module(f"sordino.cli.verbs.{words[0]}")
     if hasattr(module, "app"):
         command = typer.main.get_group(module.app).commands[words[1]]
     else:
-        one = typer.Typer(add_completion=False)
-        one.command()(getattr(module, words[0]))
-        command = typer.main.get_command(one)
+        application = typer.Typer(add_completion=False)
+        application.command()(getattr(module, words[0]))
+        command = typer.main.get_command(application)
     return {"--help", "--debug", *(name for parameter in command.params for name in parameter.opts)}
 
 
@@ -60,7 +67,9 @@ def test_an_option_that_a_verb_does_not_have_is_noticed() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if "```python run" in page.read_text()], ids=lambda p: p.name
+    "page",
+    [page for page in PAGES if "```python run" in page.read_text()],
+    ids=lambda p: str(p.relative_to(ROOT)),
 )
 def test_the_python_of_a_page_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -71,12 +80,79 @@ def test_the_python_of_a_page_runs(
         exec(compile("\n" * line + block, str(page), "exec"), program)
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=lambda p: p.name)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if commands(page)], ids=lambda p: str(p.relative_to(ROOT))
+)
 def test_the_commands_of_a_page_are_known(page: Path) -> None:
     for command in commands(page):
         words = shlex.split(command, comments=True)
         if words[0].startswith("scripts/"):
             assert (ROOT / words[0]).is_file(), command
         elif Path(words[0]).name == "sordino" and words[1:] != ["--help"]:
-            used = {word.split("=")[0] for word in words[1:] if word.startswith("--")}
-            assert used <= options_of(words[1:]), command
+            options = {word.split("=")[0] for word in words[1:] if word.startswith("--")}
+            assert options <= options_of(words[1:]), command
+
+
+def links(page: Path) -> list[Path]:
+    """The files that the links of a page point to."""
+    targets = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    return [(page.parent / target).resolve() for target in targets]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_link_of_a_page_has_a_target(page: Path) -> None:
+    generated = {ROOT / "docs" / name for name in GENERATED}
+    assert [target for target in links(page) if not target.exists() | (target in generated)] == []
+
+
+def test_backticks_become_literals_or_links() -> None:
+    lines = to_rst(["Uses `x` and `Audit`s, a_ * b."], {"Audit": "sordino.attack.Audit"})
+    link = ":py:obj:`Audit <sordino.attack.Audit>`"
+    assert lines == [rf"Uses ``x`` and {link}\ s, a\_ \* b.", ""]
+
+
+def test_aligned_lines_stay_as_they_are() -> None:
+    assert to_rst(["x    a vector", "y    a label"], {}) == [
+        "::",
+        "",
+        "    x    a vector",
+        "    y    a label",
+        "",
+    ]
+
+
+def test_a_list_starts_a_block_of_its_own() -> None:
+    assert to_rst(["Settings:", "- `a`: one", "- `b`: two"], {}) == [
+        "Settings:",
+        "",
+        "- ``a``: one",
+        "- ``b``: two",
+        "",
+    ]
+
+
+def glossary() -> tuple[list[str], str, list[str]]:
+    """The terms of the glossary, all their definitions, and the sources at its end."""
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    definitions, sources = text.split("## Sources")
+    row = re.compile(r"^\| ([^|]+) \|", re.MULTILINE)
+    terms = [term for cell in row.findall(definitions) for term in cell.split(", ")]
+    return (
+        [term for term in terms if term not in ("term", "---")],
+        definitions,
+        row.findall(sources),
+    )
+
+
+def test_the_glossary_defines_each_term_once() -> None:
+    terms, _, _ = glossary()
+    assert len(terms) > 90
+    assert sorted(terms) == sorted(set(terms))
+
+
+def test_the_glossary_lists_each_source_that_it_cites() -> None:
+    _, definitions, sources = glossary()
+    author = r"[A-Z]\w+(?: et al\.| and (?:Mower )?[A-Z]\w+)?"
+    citations = set(re.findall(rf"({author} \d{{4}}|RFC \d{{4}})", definitions))
+    assert len(citations) > 15
+    assert citations <= set(sources)

@@ -103,7 +103,7 @@ def test_a_module_has_a_room_and_imports_lower_floors_only(path: Path) -> None:
     )
     reached = {name.split(".")[0] for name in ours(path)} - {room, "__version__"}
     if room not in WORDS:
-        assert not [other for other in reached if FLOOR[other] >= FLOOR[room]]
+        assert not [floor_room for floor_room in reached if FLOOR[floor_room] >= FLOOR[room]]
     else:
         assert reached <= WORDS
 
@@ -142,10 +142,10 @@ def test_device_code_imports_signal_and_the_ground_floor_only() -> None:
 
 
 def test_attack_knows_the_release_protocol_and_no_release() -> None:
-    used = {
+    names = {
         name for path in in_room("attack") for name in ours(path) if name.split(".")[0] == "release"
     }
-    assert {".".join(name.split(".")[:2]) for name in used} <= {
+    assert {".".join(name.split(".")[:2]) for name in names} <= {
         "release.Release",
         "release.protocol",
     }

@@ -26,17 +26,14 @@ STATE = {"home/.local/state/sordino/key"}
 BRISK = """
 import warnings; warnings.simplefilter("ignore")
 import sordino.attack; sordino.attack.QUICK = ("linear",)
-from sordino.study import protocol
-deal = protocol.deal
-protocol.deal = lambda *given: deal(*given)[:1]
 from tests.study import synthetic_study as made
 """
 
 
-def assert_no_traces(process: watched.Watched, status: int = 0, kept: Iterable[str] = ()) -> None:
+def assert_no_traces(process: watched.Watched, status: int = 0, state: Iterable[str] = ()) -> None:
     assert process.status == status, process.errors
     assert process.network == []
-    assert process.left <= set(kept)
+    assert process.remaining <= set(state)
     assert process.elsewhere == []
 
 
@@ -44,18 +41,19 @@ def test_a_release_leaves_its_table_and_its_key(tmp_path: Path) -> None:
     sound = audio.write(tmp_path / "sound.wav", synthetic(1.0, 16000, 1), 16000)
     arguments = [
         "release",
-        str(synthetic_sound_bundle.place()),
+        str(synthetic_sound_bundle.bundle_path()),
         str(sound),
         "--out",
         "../named/x.npz",
     ]
     code = f"from sordino.cli import main; main({arguments!r})"
-    assert_no_traces(watched.run(tmp_path, code, seconds=PATIENCE), kept=STATE)
+    assert_no_traces(watched.run(tmp_path, code, seconds=PATIENCE), state=STATE)
     assert (tmp_path / "named" / "x.npz").exists()
 
 
 def test_telemetry_that_a_user_left_on_stays_off(tmp_path: Path) -> None:
-    code = f"from sordino.device import read, Runtime; Runtime(read({str(synthetic_sound_bundle.place())!r}), key=1)"
+    bundle = str(synthetic_sound_bundle.bundle_path())
+    code = f"from sordino.device import read, Runtime; Runtime(read({bundle!r}), key=1)"
     assert_no_traces(watched.run(tmp_path, code, environment={"ORT_DISABLE_TELEMETRY": "0"}))
 
 
@@ -63,9 +61,9 @@ def test_the_watch_sees_the_telemetry_of_onnx_runtime(tmp_path: Path) -> None:
     import onnxruntime
 
     process = watched.run(tmp_path, "import onnxruntime; onnxruntime.disable_telemetry_events()")
-    if not process.left:
+    if not process.remaining:
         pytest.skip(f"ONNX Runtime {onnxruntime.__version__} has no telemetry on this system")
-    assert any("onnxruntime" in name for name in process.left)
+    assert any("onnxruntime" in name for name in process.remaining)
 
 
 def test_the_watch_sees_sockets_and_name_look_ups(tmp_path: Path) -> None:
@@ -76,15 +74,16 @@ def test_the_watch_sees_sockets_and_name_look_ups(tmp_path: Path) -> None:
 
 
 def test_a_fit_leaves_its_bundle_its_report_and_its_cache(tmp_path: Path) -> None:
-    given = synthetic_study.study(tmp_path, speakers=20, takes=1)
+    inputs = synthetic_study.study(tmp_path, speakers=20, takes=1)
     (tmp_path / "sad.toml").write_text(
         'required = "sad"\nsensitive = ["happy", "angry"]\nrelease = "drawn"\n'
     )
     code = f"""{BRISK}
 from sordino.cli import main
 with made.brisk():
-    main(["fit", "--policy", "../sad.toml", "--corpus", "manifest={given.manifest}", "--features", "{given.vectors}",
-          "--jobs", "1", "--cache", "../named/cache", "--out", "../named/b.sordino", "--report", "../named/report"])
+    main(["fit", "--policy", "../sad.toml", "--corpus", "manifest={inputs.manifest}",
+          "--features", "{inputs.vectors}", "--jobs", "1", "--cache", "../named/cache",
+          "--out", "../named/b.sordino", "--report", "../named/report"])
 """
     assert_no_traces(watched.run(tmp_path, code))
 
@@ -98,7 +97,7 @@ def test_an_audit_leaves_its_report(tmp_path: Path) -> None:
     code = """
 import sordino.attack; sordino.attack.QUICK = ("linear",)
 from sordino.cli import main
-main(["audit", "../table.csv", "--secret", "gender", "--speaker", "speaker", "--quick", "--jobs", "2",
-      "--shuffles", "2", "--out", "../named/audit"])
+main(["audit", "../table.csv", "--secret", "gender", "--speaker", "speaker", "--quick",
+      "--jobs", "2", "--shuffles", "2", "--out", "../named/audit"])
 """
     assert_no_traces(watched.run(tmp_path, code))

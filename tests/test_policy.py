@@ -30,9 +30,9 @@ def test_an_emotion_without_a_role_is_refused() -> None:
 
 
 def test_aliases_of_an_emotion_make_the_same_policy() -> None:
-    other = Policy(required="Sadness", neutral="NEU", sensitive=("joy", "W"))
-    assert other == SAD
-    assert other.hash == SAD.hash
+    policy = Policy(required="Sadness", neutral="NEU", sensitive=("joy", "W"))
+    assert policy == SAD
+    assert policy.hash == SAD.hash
 
 
 def test_every_known_attribute_may_be_hidden() -> None:
@@ -40,8 +40,8 @@ def test_every_known_attribute_may_be_hidden() -> None:
 
 
 def test_lists_and_tuples_make_the_same_policy() -> None:
-    given: dict[str, Any] = {"sensitive": ["happy", "angry"], "hide": ["gender"]}
-    assert Policy(required="sad", **given) == SAD
+    lists: dict[str, Any] = {"sensitive": ["happy", "angry"], "hide": ["gender"]}
+    assert Policy(required="sad", **lists) == SAD
 
 
 @pytest.mark.parametrize(
@@ -83,11 +83,11 @@ def test_keys_that_are_not_set_change_no_hash() -> None:
 def test_knobs_are_in_no_order() -> None:
     first: Any = {"rae": {"alpha": 0.1}, "drawn": {"rate": 0.2, "epsilon": 2}}
     second: Any = {"drawn": {"epsilon": 2, "rate": 0.2}, "rae": {"alpha": 0.1}}
-    one, other = (Policy("sad", ("angry",), knobs=knobs) for knobs in (first, second))
-    assert one == other
-    assert hash(one) == hash(other)
-    assert one.settings("drawn") == {"rate": 0.2, "epsilon": 2}
-    assert one.settings("leace") == {}
+    policy, reordered = (Policy("sad", ("angry",), knobs=knobs) for knobs in (first, second))
+    assert policy == reordered
+    assert hash(policy) == hash(reordered)
+    assert policy.settings("drawn") == {"rate": 0.2, "epsilon": 2}
+    assert policy.settings("leace") == {}
 
 
 def test_a_policy_does_not_change() -> None:
@@ -96,7 +96,7 @@ def test_a_policy_does_not_change() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "says"),
+    ("arguments", "says"),
     [
         ({"required": "sad", "sensitive": ()}, "no emotion is sensitive, expected at least one"),
         ({"required": "sad", "sensitive": ("sad", "angry")}, "sad has two roles, expected one"),
@@ -139,9 +139,9 @@ def test_a_policy_does_not_change() -> None:
         ),
     ],
 )
-def test_a_policy_that_cannot_be_is_refused(given: dict[str, Any], says: str) -> None:
+def test_a_policy_that_cannot_be_is_refused(arguments: dict[str, Any], says: str) -> None:
     with pytest.raises(PolicyError, match=says):
-        Policy(**given)
+        Policy(**arguments)
 
 
 def test_a_corpus_that_lacks_an_emotion_of_the_policy_is_refused() -> None:
@@ -174,7 +174,7 @@ def test_a_policy_file_says_the_release_its_knobs_and_the_budget(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("given", "says"),
+    ("arguments", "says"),
     [
         ({"auc": 0.4}, "budget auc 0.4, expected 0.5"),
         ({"auc": 1.2}, "budget auc 1.2, expected 0.5"),
@@ -184,15 +184,15 @@ def test_a_policy_file_says_the_release_its_knobs_and_the_budget(tmp_path: Path)
         ({"per_day": 1.5}, "budget per_day 1.5, expected a whole number from 1"),
     ],
 )
-def test_a_budget_that_cannot_be_is_refused(given: dict[str, Any], says: str) -> None:
+def test_a_budget_that_cannot_be_is_refused(arguments: dict[str, Any], says: str) -> None:
     with pytest.raises(PolicyError, match=says):
-        Budget(**given)
+        Budget(**arguments)
 
 
 def test_it_is_told_what_a_budget_costs_and_what_no_budget_does() -> None:
     free, bound = (
-        " ".join(explain(dataclasses.replace(SAD, budget=one)))
-        for one in (Budget(), Budget(0.55, 100))
+        " ".join(explain(dataclasses.replace(SAD, budget=budget)))
+        for budget in (Budget(), Budget(0.55, 100))
     )
     assert "no fit is refused" in free
     assert "No limit on vectors a day" in free
@@ -203,16 +203,16 @@ def test_it_is_told_what_a_budget_costs_and_what_no_budget_does() -> None:
 
 
 def test_an_emotion_that_no_corpus_has_is_told() -> None:
-    told = " ".join(explain(Policy(required="sadd", sensitive=("happy",))))
-    assert "sadd: no corpus of sordino has this emotion" in told
+    text = " ".join(explain(Policy(required="sadd", sensitive=("happy",))))
+    assert "sadd: no corpus of sordino has this emotion" in text
     assert "no corpus" not in " ".join(explain(SAD))
 
 
 def test_it_is_told_what_hiding_an_attribute_means() -> None:
-    told = " ".join(explain(dataclasses.replace(SAD, hide=("speaker", "age"))))
-    assert "must not infer speaker and age" in told
-    assert "older or younger than the median" in told
-    assert "No release is fitted against it" in told
+    text = " ".join(explain(dataclasses.replace(SAD, hide=("speaker", "age"))))
+    assert "must not infer speaker and age" in text
+    assert "older or younger than the median" in text
+    assert "No release is fitted against it" in text
 
 
 @pytest.mark.parametrize(

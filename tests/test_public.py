@@ -71,10 +71,10 @@ def test_no_room_is_crowded_and_no_file_is_long() -> None:
 def test_a_room_lists_all_that_it_offers(room: str) -> None:
     module = importlib.import_module(f"sordino.{room}")
     assert module.__doc__
-    listed = getattr(module, "__all__", [])  # a nested room may offer its modules alone
-    assert offered(PACKAGE.joinpath(*room.split("."), "__init__.py").read_text()) <= set(listed)
-    assert [name for name in listed if not hasattr(module, name)] == []
-    assert len(set(listed)) == len(listed)
+    names = getattr(module, "__all__", [])  # a nested room may offer its modules alone
+    assert offered(PACKAGE.joinpath(*room.split("."), "__init__.py").read_text()) <= set(names)
+    assert [name for name in names if not hasattr(module, name)] == []
+    assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize("room", LISTED)

@@ -36,9 +36,7 @@ def texts() -> Iterator[Path]:
 
 def pins() -> dict[str, str]:
     """The version that the locks hold each package at."""
-    text = "".join(
-        (ROOT / lock).read_text() for lock in ("constraints.txt", "constraints-tools.txt")
-    )
+    text = "".join(lock.read_text() for lock in ROOT.glob("constraints*.txt"))
     return {
         canonicalize_name(name): version
         for name, version in re.findall(r"^([\w.-]+)==([^ ;]+)", text, re.MULTILINE)
@@ -57,11 +55,11 @@ def test_a_machine_path_is_recognised() -> None:
 
 
 def test_no_file_holds_a_path_of_somebodys_machine() -> None:
-    found = {
+    paths = {
         str(path.relative_to(ROOT)): MACHINE_PATH.findall(path.read_text(encoding="utf-8"))
         for path in texts()
     }
-    assert {path: hits for path, hits in found.items() if hits} == {}
+    assert {path: hits for path, hits in paths.items() if hits} == {}
 
 
 @pytest.mark.parametrize("name", [*(f"scripts/{name}" for name in SCRIPTS), ".ci/run"])
@@ -79,10 +77,10 @@ def test_a_script_stops_at_the_first_failure(name: str) -> None:
 
 def test_install_without_a_fitting_python_says_so_in_one_line(tmp_path: Path) -> None:
     for tool in ("bash", "dirname", "env"):
-        found = subprocess.run(
+        tool_path = subprocess.run(
             ["bash", "-c", f"type -P {tool}"], capture_output=True, text=True, check=True
         ).stdout
-        (tmp_path / tool).symlink_to(found.strip())
+        (tmp_path / tool).symlink_to(tool_path.strip())
     done = subprocess.run(
         [ROOT / "scripts" / "install"],
         env={"PATH": str(tmp_path)},

@@ -30,13 +30,13 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def read_only(tmp_path: Path) -> Iterator[Path]:
     """A folder that this process may not write to, even where the tests are run by root."""
-    place = tmp_path / "read-only"
-    place.mkdir(mode=0o555)
+    path = tmp_path / "read-only"
+    path.mkdir(mode=0o555)
     user = os.geteuid()
     if user == 0:
         os.seteuid(65534)
     try:
-        yield place
+        yield path
     finally:
         os.seteuid(user)
 
@@ -291,3 +291,14 @@ def test_a_safe_name_is_not_changed_into_itself_again(text: str) -> None:
 def test_plain_names_stay_as_they_are() -> None:
     for name in ("sad-0", "rae-grl+", "speech+mel", "lambda=0.5", "mine"):
         assert storage.safe_name(name) == name
+
+
+def test_a_link_is_not_opened_and_a_pipe_does_not_wait(tmp_path: Path, file: Path) -> None:
+    (tmp_path / "link").symlink_to(file)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="symbolic links"):
+        storage.open_file(tmp_path / "link")
+    with os.fdopen(storage.open_file(tmp_path / "pipe"), "rb") as pipe:
+        assert pipe.read() == b""
+    with os.fdopen(storage.open_file(file), "rb") as content:
+        assert content.read() == OLD.encode()

@@ -21,7 +21,7 @@ def test_utf8_is_read_with_and_without_a_mark(tmp_path: Path, encoding: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("content", "what"),
+    ("content", "kind"),
     [
         (TEXT.encode("utf-16"), "UTF-16 text"),
         (TEXT.encode("utf-16-le"), "UTF-16 text"),
@@ -39,21 +39,21 @@ def test_utf8_is_read_with_and_without_a_mark(tmp_path: Path, encoding: str) -> 
         (b"x" * 2000, "over 1,000 bytes"),
     ],
 )
-def test_anything_else_is_named_in_one_line(tmp_path: Path, content: bytes, what: str) -> None:
+def test_anything_else_is_named_in_one_line(tmp_path: Path, content: bytes, kind: str) -> None:
     (tmp_path / "m.csv").write_bytes(content)
-    with pytest.raises(CorpusError, match=f"m.csv: {what}, expected a table: ") as caught:
+    with pytest.raises(CorpusError, match=f"m.csv: {kind}, expected a table: ") as caught:
         textfile.read(tmp_path / "m.csv", "a table", CorpusError, limit=1000)
     assert "\n" not in str(caught.value)
 
 
 def test_folders_pipes_and_nothing_are_named(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    for path, what in (
+    for path, kind in (
         (tmp_path, "a folder"),
         (tmp_path / "no", "no such file"),
         (tmp_path / "pipe", "not a regular"),
     ):
-        with pytest.raises(CorpusError, match=what):
+        with pytest.raises(CorpusError, match=kind):
             textfile.read(path, "a table", CorpusError)
 
 

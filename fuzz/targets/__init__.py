@@ -1,22 +1,24 @@
-"""What is fuzzed, each as one hypothesis test: hypothesis draws its inputs, or atheris does
+"""The targets of fuzzing, each one hypothesis test: hypothesis draws the inputs, or atheris does
 (`fuzz_one_input`).
 
-    altered     a bundle of which bytes were changed, a file or a folder: refused, or read as it was
-    forged      a bundle whose parts were changed and whose checksums are right: refused, or it releases what it may
-    models      hostile graphs (external data, functions, subgraphs, bombs), mixed and changed: refused, or it runs
-    budget      a file that counts the day, with changed bytes: nothing goes out unless it is as it was
-    wav         a changed WAV stream: an error of sordino, or heard to its end
-    signature   a changed signature file: refused, and never taken for one that the key made
+    altered     a bundle with changed bytes, a file or a folder: refused, or read unchanged
+    forged      a bundle with changed parts and right checksums: refused, or a permitted release
+    models      hostile graphs (external data, functions, subgraphs, bombs), mixed and changed:
+                refused, or run
+    budget      a budget file with changed bytes: nothing is released unless it is unchanged
+    wav         a changed WAV stream: an error of sordino, or read to its end
+    signature   a changed signature file: refused, never accepted as a signature of the key
     floor       a changed floor as TOML: refused, or a floor
-    recording   a changed WAV, FLAC, OGG or MP3 file: an error of sordino, or finite samples within the limits
-    words       a changed file of word vectors, or a forged pickle: an error of sordino, or words with finite vectors
+    recording   a changed WAV, FLAC, OGG or MP3 file: an error of sordino, or finite samples within
+                the limits
+    words       a changed file of word vectors, or a forged pickle: an error of sordino, or finite
+                vectors
     labels      tables and manifests of any text or bytes: labels as written, or an error of sordino
-    samples     blocks of numbers of any size, rate and number of channels: one result an utterance
+    samples     blocks of any size, rate and number of channels: one result per utterance
+    units       files of a finished unit, changed, swapped or forged with right checksums: read
+                unchanged, or refused
 
-    units       files of a finished unit, changed, swapped or forged with right checksums: read as they were, or told
-
-Of release `drawn` nothing but its prototypes may ever come out. Whatever else is raised is a
-finding.
+Release `drawn` may release its prototypes only. Any other error is a finding.
 """
 
 from __future__ import annotations

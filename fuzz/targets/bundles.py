@@ -15,7 +15,7 @@ from tests.device.onnx import hostile_models
 from sordino.device import DailyBudget, Floor, Reason, Released, Runtime, read
 from sordino.device.bundle import archive, bundle
 from sordino.device.onnx.model import Model
-from sordino.device.onnx.structure import check
+from sordino.device.onnx.structure import check_model
 from sordino.device.trust import floor
 from sordino.device.trust import signature as signatures
 from sordino.errors import SordinoError
@@ -39,17 +39,17 @@ JSON: Final = [name for name in WHOLE.files if name.endswith(".json")]
 @given(how=changes, part=st.sampled_from(["", "manifest.json", *sorted(WHOLE.files)]))
 def altered(how: list[tuple[str, int, bytes]], part: str) -> None:
     path = HERE / "folder" if part else HERE / "one.sordino"
-    place = path / part if part else path
-    before = place.read_bytes() if part else GIVEN.read_bytes()
-    place.write_bytes(changed(before, how))
+    target = path / part if part else path
+    before = target.read_bytes() if part else GIVEN.read_bytes()
+    target.write_bytes(changed(before, how))
     try:
-        found = read(path)
-        assert place.read_bytes() == before, "a changed bundle was read"
-        drawn_only(Runtime(found, key=7).utterance(SOUND, RATE))
+        loaded = read(path)
+        assert target.read_bytes() == before, "a changed bundle was read"
+        drawn_only(Runtime(loaded, key=7).utterance(SOUND, RATE))
     except SordinoError:
         pass
     finally:
-        place.write_bytes(before)
+        target.write_bytes(before)
 
 
 @given(data=st.data())
@@ -59,25 +59,25 @@ def forged(data: st.DataObject) -> None:
     files[name] = (
         _reworded(data, files[name]) if name in JSON else changed(files[name], data.draw(changes))
     )
-    digests = {one: archive.digest(content) for one, content in sorted(files.items())}
+    digests = {file: archive.sha256(content) for file, content in sorted(files.items())}
     manifest = archive.json_bytes({"format": bundle.FORMAT, "files": digests})
-    whole = archive.packed({**dict(sorted(files.items())), "manifest.json": manifest})
+    packed = archive.pack({**dict(sorted(files.items())), "manifest.json": manifest})
     if data.draw(st.booleans()):  # the archive itself
-        body = changed(whole[: -archive.DIGEST], data.draw(changes))
-        whole = body + archive.digest(body).encode()
+        body = changed(packed[: -archive.DIGEST], data.draw(changes))
+        packed = body + archive.sha256(body).encode()
     path = HERE / "forged.sordino"
-    path.write_bytes(whole)
+    path.write_bytes(packed)
     try:
-        found = read(path)
-        for one in found.policies.values():
-            runtime = Runtime(found, one.name, key=7)
+        loaded = read(path)
+        for entry in loaded.policies.values():
+            runtime = Runtime(loaded, entry.name, key=7)
             result = runtime.utterance(SOUND, RATE)
             if isinstance(result, Released):
                 assert result.vector.shape == (runtime.width,), "another width than promised"
                 assert np.isfinite(result.vector).all(), "no number came out"
-                if one.chance["kind"] == "drawn" and one.arrays:
-                    own = found.arrays(one.arrays)["prototypes"].astype(np.float32)
-                    assert any(np.array_equal(result.vector, row) for row in own), (
+                if entry.chance["kind"] == "drawn" and entry.arrays:
+                    prototypes = loaded.arrays(entry.arrays)["prototypes"].astype(np.float32)
+                    assert any(np.array_equal(result.vector, row) for row in prototypes), (
                         "a vector that is no prototype"
                     )
     except SordinoError:
@@ -85,26 +85,26 @@ def forged(data: st.DataObject) -> None:
 
 
 def _reworded(data: st.DataObject, content: bytes) -> bytes:
-    """JSON of which one value, anywhere in it, is another or is gone."""
-    whole: Any = json.loads(content)
-    at, key = [whole], 0
-    place: Any = at
-    while isinstance(place[key], dict | list) and place[key] and data.draw(st.integers(0, 5)):
-        place = place[key]
+    """JSON with one value replaced or removed, anywhere in it."""
+    root: Any = json.loads(content)
+    top, key = [root], 0
+    node: Any = top
+    while isinstance(node[key], dict | list) and node[key] and data.draw(st.integers(0, 5)):
+        node = node[key]
         key = (
-            data.draw(st.sampled_from(sorted(place)))
-            if isinstance(place, dict)
-            else data.draw(st.integers(0, len(place) - 1))
+            data.draw(st.sampled_from(sorted(node)))
+            if isinstance(node, dict)
+            else data.draw(st.integers(0, len(node) - 1))
         )
-    if isinstance(place, dict) and data.draw(st.booleans()):
-        del place[key]
+    if isinstance(node, dict) and data.draw(st.booleans()):
+        del node[key]
     else:
-        place[key] = data.draw(values)
-    return archive.json_bytes(at[0])
+        node[key] = data.draw(values)
+    return archive.json_bytes(top[0])
 
 
 STATED: Final = signatures.Signature(
-    "0" * 16, 7, date(2027, 1, 31), archive.digest(WHOLE.manifest), bytes(64)
+    "0" * 16, 7, date(2027, 1, 31), archive.sha256(WHOLE.manifest), bytes(64)
 ).file()
 FLOOR: Final = b'families = ["drawn"]\nwidth = 512\nper_day = 100\npolicies = ["000000000000"]\n'
 STRANGER: Final = signatures.Trust(
@@ -118,7 +118,7 @@ def signature(data: st.DataObject) -> None:
         _reworded(data, STATED) if data.draw(st.booleans()) else changed(STATED, data.draw(changes))
     )
     forgery = bundle.Bundle(WHOLE.files, WHOLE.card, WHOLE.policies, WHOLE.manifest, content)
-    assert signatures.described(forgery)
+    assert signatures.describe(forgery)
     try:
         STRANGER.verify(forgery)
     except SordinoError:
@@ -130,9 +130,9 @@ def signature(data: st.DataObject) -> None:
 def floor_file(data: st.DataObject) -> None:
     (HERE / "floor.toml").write_bytes(changed(FLOOR, data.draw(changes)))
     try:
-        found = floor.read(HERE / "floor.toml")
-        assert isinstance(found, Floor)
-        found.check(next(iter(WHOLE.policies.values())))
+        loaded = floor.read(HERE / "floor.toml")
+        assert isinstance(loaded, Floor)
+        loaded.check(next(iter(WHOLE.policies.values())))
     except SordinoError:
         pass
 
@@ -145,7 +145,7 @@ def models(data: st.DataObject) -> None:
     if data.draw(st.booleans()):
         content = changed(content, data.draw(changes))
     try:
-        check(content, "model.onnx")
+        check_model(content, "model.onnx")
     except SordinoError:
         return
     assert content not in HOSTILE, "a hostile model passed"
@@ -159,7 +159,7 @@ def models(data: st.DataObject) -> None:
     try:
         model = Model(content, "model.onnx")
         shapes = [
-            [one if isinstance(one, int) else 3 for one in value.shape]
+            [size if isinstance(size, int) else 3 for size in value.shape]
             for value in model._session.get_inputs()
         ]
         kinds = [

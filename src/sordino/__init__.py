@@ -1,4 +1,4 @@
-"""Share speech features for emotion recognition; mute what nobody agreed to share.
+"""Share speech features for emotion recognition without other attributes of the speaker.
 
 Data moves one way: corpora -> features -> release -> attack -> report. Sub-packages load on first
 use.

@@ -178,17 +178,11 @@ def read_bounded(path: Path, limit: int) -> bytes:
 
     Raises `DamagedUnitError` for a link, a folder, a device or a larger file.
     """
-    flags = (
-        os.O_RDONLY
-        | getattr(os, "O_NOFOLLOW", 0)
-        | getattr(os, "O_NONBLOCK", 0)
-        | getattr(os, "O_BINARY", 0)
-    )
     if path.is_symlink():
         raise DamagedUnitError("a link")
     if path.is_dir():
         raise DamagedUnitError("a folder")
-    with os.fdopen(os.open(path, flags), "rb") as stream:
+    with os.fdopen(storage.open_file(path), "rb") as stream:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise DamagedUnitError("not a regular file")
@@ -212,7 +206,7 @@ def _make_room(path: Path) -> None:
             stacklevel=2,
         )
         return
-    with storage.told(path):
+    with storage.as_storage_error(path):
         path.unlink(missing_ok=True)
 
 

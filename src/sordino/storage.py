@@ -30,6 +30,10 @@ replace them.
 LONGEST_NAME: Final = 100
 """Characters of a safe name: with a suffix it stays below the 255 bytes of common file systems."""
 
+_ITSELF: Final = (
+    getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+)
+
 _REASONS = {
     errno.ENOSPC: "the disk is full: free some space, or choose another place",
     errno.EDQUOT: "the disk quota is used up: free some space, or choose another place",
@@ -43,7 +47,7 @@ _REASONS = {
 
 
 @contextmanager
-def told(path: str | Path) -> Iterator[None]:
+def as_storage_error(path: str | Path) -> Iterator[None]:
     """Turn an `OSError` on `path` into a `StorageError` with the next step."""
     try:
         yield
@@ -52,11 +56,14 @@ def told(path: str | Path) -> Iterator[None]:
         raise StorageError(f"{path}: {reason}") from error
 
 
+told = as_storage_error
+
+
 def folder(path: str | Path, mode: int = 0o777) -> Path:
     """The folder at `path`, created when absent (`mode` less the umask). Raises `StorageError`
     where that fails.
     """
-    with told(path):
+    with as_storage_error(path):
         Path(path).mkdir(mode, parents=True, exist_ok=True)
     return Path(path)
 
@@ -82,7 +89,7 @@ def write(
     path = Path(path)
     if not os.path.isdir(path.parent):  # noqa: PTH112 (a budget is written before each release: every call counts)
         folder(path.parent)
-    with told(path):
+    with as_storage_error(path):
         permissions = _permissions(path)
         temporary, handle = _new_file(path, mode if permissions is None else PRIVATE)
         try:
@@ -114,6 +121,18 @@ def _fill(
         to_disk(path)
 
 
+def open_file(path: str | Path, flags: int = os.O_RDONLY, mode: int = PRIVATE) -> int:
+    """A descriptor of the file at a path: a link is not followed, and a pipe does not wait for its
+    other end.
+
+    - `flags`: as of `os.open`; with `os.O_CREAT` a new file has `mode` less the umask.
+
+    The caller closes it, and checks what kind of file it is. Raises `OSError`, of number
+    `errno.ELOOP` for a link. Windows has neither flag.
+    """
+    return os.open(path, flags | _ITSELF, mode)
+
+
 def append(path: str | Path, content: bytes | str, mode: int = SHARED) -> None:
     """Add to the end of a file: all of the content or nothing. A new file has `mode` less the
     umask.
@@ -121,7 +140,7 @@ def append(path: str | Path, content: bytes | str, mode: int = SHARED) -> None:
     Raises `StorageError`, also for a device, pipe or socket.
     """
     path, data = Path(path), content.encode() if isinstance(content, str) else content
-    with told(path):
+    with as_storage_error(path):
         _permissions(path)
         handle = os.open(
             path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), mode
@@ -149,7 +168,7 @@ def set_aside(path: Path) -> Path:
     while os.path.lexists(aside):
         number += 1
         aside = path.with_name(f"{path.name}.unusable-{number}")
-    with told(path):
+    with as_storage_error(path):
         return path.rename(aside)
 
 

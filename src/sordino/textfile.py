@@ -85,7 +85,7 @@ def coding(head: bytes) -> str | None:
     return None
 
 
-def check(path: Path, head: bytes, expected: str, error: type[SordinoError]) -> None:
+def check_text(path: Path, head: bytes, expected: str, error: type[SordinoError]) -> None:
     """Raise `error` where the first bytes of a file show that it is not UTF-8 text."""
     problem = disguise(head) or coding(head)
     if problem:
@@ -115,11 +115,11 @@ def read(path: str | Path, expected: str, error: type[SordinoError], limit: int 
     than `limit` bytes; `StorageError` where the file cannot be read.
     """
     path = regular(home(path), expected, error)
-    with storage.told(path), path.open("rb") as file:
+    with storage.as_storage_error(path), path.open("rb") as file:
         content = file.read(limit + 1)
     if len(content) > limit:
         raise error(f"{path}: over {limit:,} bytes, expected {expected}: check the path")
-    check(path, content[:HEAD], expected, error)
+    check_text(path, content[:HEAD], expected, error)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as wrong:

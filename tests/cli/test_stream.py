@@ -18,14 +18,14 @@ import soundfile
 from sordino.cli import main
 from sordino.device import table
 from sordino.errors import ReleaseError, StorageError
-from tests.device.synthetic_sound_bundle import RATE, place, prototypes, said
+from tests.device.synthetic_sound_bundle import RATE, bundle_path, prototypes, speech
 
 COMMAND = [sys.executable, "-c", "from sordino.cli import main; main()", "release"]
 
 
 def wav(rate: int = RATE, endless: bool = False) -> bytes:
     content = io.BytesIO()
-    soundfile.write(content, said(rate), rate, format="WAV", subtype="PCM_16")
+    soundfile.write(content, speech(rate), rate, format="WAV", subtype="PCM_16")
     whole = content.getvalue()
     at = whole.index(b"data") + 4
     return whole[:at] + b"\xff" * 4 + whole[at + 4 :] if endless else whole
@@ -37,7 +37,7 @@ def run(
     """The exit status of `sordino release BUNDLE - ...` that hears these bytes."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(heard)))
     with pytest.raises(SystemExit) as left:
-        main(["release", str(bundle or place()), "-", "--seed", "7", *map(str, arguments)])
+        main(["release", str(bundle or bundle_path()), "-", "--seed", "7", *map(str, arguments)])
     return left.value.code
 
 
@@ -75,7 +75,7 @@ def test_every_utterance_of_a_stream_becomes_a_row(
 def test_samples_without_a_header_are_heard_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard = (said() * 32767).astype("<i2").tobytes()
+    heard = (speech() * 32767).astype("<i2").tobytes()
     assert run(monkeypatch, heard, "--raw", RATE, "--out", tmp_path / "released.csv") == 0
     assert len(pd.read_csv(tmp_path / "released.csv")) == 4
 
@@ -93,10 +93,10 @@ def test_the_budget_of_the_policy_is_kept_over_runs(
 ) -> None:
     monkeypatch.setattr("sordino.cli.verbs.release.STATE", tmp_path / "state")
     for count in (4, 5):
-        run(monkeypatch, wav(), "--out", tmp_path / "released.csv", bundle=place(5))
+        run(monkeypatch, wav(), "--out", tmp_path / "released.csv", bundle=bundle_path(5))
         assert len(pd.read_csv(tmp_path / "released.csv")) == count
     assert (
-        "-: nothing released: more vectors than the policy still lets out today"
+        "-: nothing released: more vectors than the policy still allows today"
         in capsys.readouterr().err
     )
     assert (tmp_path / "state" / "budget").is_file()
@@ -124,14 +124,14 @@ def test_what_is_no_stream_says_so(
 
 def test_raw_without_standard_input_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        main(["release", str(place()), "one.wav", "--raw", "16000", "--out", "x.csv"])
+        main(["release", str(bundle_path()), "one.wav", "--raw", "16000", "--out", "x.csv"])
     assert "--raw 16000 without standard input" in capsys.readouterr().err
 
 
 def test_ctrl_c_ends_an_endless_stream_cleanly(tmp_path: Path) -> None:
     out = tmp_path / "released.csv"
     with subprocess.Popen(
-        [*COMMAND, str(place()), "-", "--seed", "7", "--out", str(out)],
+        [*COMMAND, str(bundle_path()), "-", "--seed", "7", "--out", str(out)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -161,23 +161,23 @@ def test_what_was_released_before_ctrl_c_is_in_a_table_that_is_written_at_the_en
 
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(Interrupted(wav(endless=True))))
     with pytest.raises(SystemExit) as left:
-        main(["release", str(place()), "-", "--out", str(tmp_path / "released.npz")])
+        main(["release", str(bundle_path()), "-", "--out", str(tmp_path / "released.npz")])
     assert left.value.code == 0
     assert len(np.load(tmp_path / "released.npz")["x"]) == 4
 
 
 def test_a_line_that_was_left_half_does_not_spoil_the_next(tmp_path: Path) -> None:
-    table.Lines(tmp_path / "released.csv", 2).add("-", np.array([1, 2], np.float32))
+    table.GrowingTable(tmp_path / "released.csv", 2).add("-", np.array([1, 2], np.float32))
     with (tmp_path / "released.csv").open("a") as file:
         file.write("-,3")
-    table.Lines(tmp_path / "released.csv", 2).add("-", np.array([5, 6], np.float32))
+    table.GrowingTable(tmp_path / "released.csv", 2).add("-", np.array([5, 6], np.float32))
     assert (tmp_path / "released.csv").read_text() == "file,x0,x1\n-,1.0,2.0\n-,3\n-,5.0,6.0\n"
 
 
 def test_another_table_is_not_added_to(tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text("speaker,age\n")
     with pytest.raises(ReleaseError, match="another table stands there"):
-        table.Lines(tmp_path / "mine.csv", 2)
+        table.GrowingTable(tmp_path / "mine.csv", 2)
     assert (tmp_path / "mine.csv").read_text() == "speaker,age\n"
 
 
@@ -187,7 +187,7 @@ import resource, signal
 import numpy as np
 from sordino.device import table
 from sordino.errors import StorageError
-lines = table.Lines({str(tmp_path / "released.csv")!r}, 2)
+lines = table.GrowingTable({str(tmp_path / "released.csv")!r}, 2)
 lines.add("-", np.array([1, 2], np.float32))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (25, resource.RLIM_INFINITY))
@@ -203,4 +203,4 @@ except StorageError as error:
 
 def test_a_place_that_is_no_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="check the path"):
-        table.Lines(tmp_path, 2)
+        table.GrowingTable(tmp_path, 2)

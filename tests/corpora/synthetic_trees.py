@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def recording(path: Path, content: int = 0, samples: int = 1600) -> Path:
-    """A tenth of a second of quiet mono sound at 16 kHz; the same `content` gives the same bytes."""
+    """A tenth of a second of quiet mono sound at 16 kHz; equal `content` gives equal bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(path), "wb") as sound:
         sound.setnchannels(1)

@@ -1,4 +1,4 @@
-"""Levels of activation and valence: the edges of the paper, and what stands in where nobody rated."""
+"""Levels of activation and valence: the edges of the paper, and stand-in labels."""
 
 from __future__ import annotations
 
@@ -64,19 +64,23 @@ def test_every_emotion_with_a_name_has_derived_levels() -> None:
     } == set(LEVELS)
 
 
-def test_categories_alone_give_derived_levels_and_the_page_says_so() -> None:
+def test_emotions_alone_give_derived_levels_with_a_note() -> None:
     corpus = made("acted", emotion=["angry", "sad", "calm", "happy", "other", "nostalgia"])
     assert names(corpus, "activation") == ["high", "low", "low", "high", "unknown", "unknown"]
     assert names(corpus, "valence") == ["low", "low", "mid", "high", "unknown", "unknown"]
-    found = levels(corpus, "activation")
-    assert found.source.tolist() == ["derived"] * 4 + [""] * 2
-    assert found.note == "derived labels: acted"
+    result = levels(corpus, "activation")
+    assert result.source.tolist() == ["derived"] * 4 + [""] * 2
+    assert result.note == "derived labels: acted"
 
 
-def test_an_utterance_that_nobody_rated_is_unknown_in_a_rated_corpus() -> None:
+def test_an_unrated_utterance_is_unknown_in_a_rated_corpus() -> None:
     corpus = made(emotion=["angry", "angry"], activation=[1.0, np.nan], scale=[5.0, 5.0])
-    found = levels(corpus, "activation")
-    assert (found.codes.tolist(), found.source.tolist(), found.note) == ([0, -1], ["rated", ""], "")
+    result = levels(corpus, "activation")
+    assert (result.codes.tolist(), result.source.tolist(), result.note) == (
+        [0, -1],
+        ["rated", ""],
+        "",
+    )
 
 
 def test_sentiment_stands_in_for_valence_and_not_for_activation() -> None:
@@ -96,10 +100,10 @@ def test_each_corpus_of_several_is_told_by_its_own_best_source() -> None:
             made("read", emotion=["neutral"]),
         ]
     )
-    found = levels(both, "valence")
-    assert found.codes.tolist() == [0, 2, 1, 1]
-    assert found.source.tolist() == ["derived", "rated", "sentiment", "derived"]
-    assert found.note == "derived labels: acted, read; sentiment labels: lines"
+    result = levels(both, "valence")
+    assert result.codes.tolist() == [0, 2, 1, 1]
+    assert result.source.tolist() == ["derived", "rated", "sentiment", "derived"]
+    assert result.note == "derived labels: acted, read; sentiment labels: lines"
 
 
 def test_levels_follow_their_rows() -> None:
@@ -130,6 +134,6 @@ def test_another_dimension_is_refused() -> None:
 def test_ravdess_has_all_levels_and_says_that_they_are_derived(data: Path) -> None:
     ravdess = corpora.load("ravdess", data / "ravdess")
     for dimension, counts in {"activation": [384, 288, 768], "valence": [768, 480, 192]}.items():
-        found = levels(ravdess, dimension)  # type: ignore[arg-type]
-        assert np.bincount(found.codes).tolist() == counts
-        assert found.note == "derived labels: ravdess"
+        result = levels(ravdess, dimension)  # type: ignore[arg-type]
+        assert np.bincount(result.codes).tolist() == counts
+        assert result.note == "derived labels: ravdess"

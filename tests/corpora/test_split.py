@@ -120,14 +120,12 @@ def test_every_utterance_has_one_place_and_no_place_is_empty(
 
 @settings(deadline=None, max_examples=60)
 @given(recordings(), st.integers(0, 99))
-def test_test_parts_of_draws_do_not_overlap_and_five_of_them_test_everyone_once(
-    given: Recorded, seed: int
-) -> None:
+def test_test_parts_are_disjoint_and_five_cover_all_speakers(given: Recorded, seed: int) -> None:
     corpus, sums = given
-    made = draws(corpus, seed, sums=sums)
-    tested = np.concatenate([parts.test for parts in made])
+    output = draws(corpus, seed, sums=sums)
+    tested = np.concatenate([parts.test for parts in output])
     assert len(np.unique(tested)) == len(tested)
-    assert len(made) < 5 or len(tested) == len(corpus)
+    assert len(output) < 5 or len(tested) == len(corpus)
 
 
 @settings(deadline=None, max_examples=60)
@@ -135,9 +133,9 @@ def test_test_parts_of_draws_do_not_overlap_and_five_of_them_test_everyone_once(
 def test_every_party_has_every_corpus_and_gender(given: Recorded, seed: int) -> None:
     corpus, sums = given
     kinds = np.char.add(corpus.column("corpus"), corpus.column("gender"))
-    known = set(kinds[corpus.column("gender") != ""])
+    labelled = set(kinds[corpus.column("gender") != ""])
     for parts in draws(corpus, seed, sums=sums):
-        assert all(known <= set(kinds[rows]) for rows in parties(parts))
+        assert all(labelled <= set(kinds[rows]) for rows in parties(parts))
 
 
 @settings(deadline=None, max_examples=60)
@@ -156,7 +154,7 @@ def test_the_order_of_the_rows_does_not_matter(
 
 
 @pytest.mark.parametrize("validation", BOTH)
-def test_the_same_seed_gives_the_same_parts_and_another_seed_others(validation: Validation) -> None:
+def test_the_seed_decides_the_parts(validation: Validation) -> None:
     corpus, sums = recorded(("a", "female", 10), ("a", "male", 10))
 
     def all_of(seed: int) -> list[list[int]]:
@@ -177,7 +175,7 @@ def test_parties_have_the_papers_shares() -> None:
         assert speakers == [12, 12, 6]  # 40, 40 and 20 % of 30
 
 
-def test_validation_by_speaker_keeps_a_quarter_of_the_speakers_of_both_genders() -> None:
+def test_validation_by_speaker_is_a_quarter_of_both_genders() -> None:
     corpus, sums = recorded(("a", "female", 10), ("a", "male", 10))
     for parts in draws(corpus, 0, "speaker", sums):
         for part in (parts.risk, parts.transform):
@@ -187,9 +185,7 @@ def test_validation_by_speaker_keeps_a_quarter_of_the_speakers_of_both_genders()
             assert set(corpus.column("gender")[part.validation]) == {"female", "male"}
 
 
-def test_validation_by_utterance_keeps_a_quarter_of_each_speakers_utterances_of_each_emotion() -> (
-    None
-):
+def test_validation_by_utterance_is_a_quarter_of_each_emotion() -> None:
     corpus, sums = recorded(("a", "female", 5), ("a", "male", 5), rows=32)
     for parts in draws(corpus, 0, "utterance", sums):
         for part in (parts.risk, parts.transform):
@@ -208,29 +204,27 @@ def test_identical_recordings_are_on_one_side_of_validation() -> None:
         assert not set(sums[parts.transform.train]) & set(sums[parts.transform.validation])
 
 
-@pytest.mark.parametrize(("men", "made"), [(3, 3), (4, 4), (5, 5), (12, 5)])
-def test_there_are_as_many_draws_as_the_rarer_gender_has_speakers_at_most_five(
-    men: int, made: int
-) -> None:
+@pytest.mark.parametrize(("men", "count"), [(3, 3), (4, 4), (5, 5), (12, 5)])
+def test_the_smaller_gender_limits_the_number_of_draws(men: int, count: int) -> None:
     corpus, sums = recorded(("a", "female", 12), ("a", "male", men))
-    assert len(draws(corpus, 0, sums=sums)) == made
+    assert len(draws(corpus, 0, sums=sums)) == count
 
 
 @pytest.mark.parametrize("unknown", [1, 2, 6])
-def test_speakers_of_unknown_gender_are_dealt_without_limiting_or_moving_the_others(
+def test_speakers_of_unknown_gender_do_not_change_the_others(
     unknown: int,
 ) -> None:
     corpus, sums = recorded(("a", "female", 6), ("a", "male", 6), ("a", "", unknown))
-    known = np.flatnonzero(corpus.column("gender") != "")
+    labelled = np.flatnonzero(corpus.column("gender") != "")
     with_them, without = (
         draws(corpus, 0, sums=sums),
-        draws(corpus.select(known), 0, sums=sums[known]),
+        draws(corpus.select(labelled), 0, sums=sums[labelled]),
     )
     assert len(with_them) == 5
     for one, other in zip(with_them, without, strict=True):
         assert sorted(np.concatenate(flat(one))) == list(range(len(corpus)))
         for a, b in zip(parties(one), parties(other), strict=True):
-            assert set(a) & set(known) == set(known[b])
+            assert set(a) & set(labelled) == set(labelled[b])
     assert sorted(np.concatenate([parts.test for parts in with_them])) == list(range(len(corpus)))
 
 
@@ -241,21 +235,21 @@ def test_a_corpus_without_any_gender_is_split_by_speaker() -> None:
     ] * 5
 
 
-def test_a_man_and_a_woman_with_an_identical_recording_stay_together_and_limit_nothing() -> None:
+def test_a_man_and_a_woman_with_one_recording_stay_together() -> None:
     corpus, sums = recorded(("a", "female", 6), ("a", "male", 6), twice=[(0, 24)])
-    made = draws(corpus, 0, sums=sums)
-    assert len(made) == 5
-    for parts in made:
+    output = draws(corpus, 0, sums=sums)
+    assert len(output) == 5
+    for parts in output:
         assert [0 in rows for rows in parties(parts)] == [24 in rows for rows in parties(parts)]
 
 
-def test_people_of_one_session_stay_together_and_sessions_are_dealt_as_speakers_are() -> None:
+def test_speakers_of_one_session_stay_together() -> None:
     corpus, sums = recorded(("i", "female", 5), ("i", "male", 5), session=True)
     for parts in draws(corpus, 0, sums=sums):
         assert [len(set(corpus.column("session")[rows])) for rows in parties(parts)] == [2, 2, 1]
 
 
-def test_blocks_are_tied_through_recordings_and_sessions_however_long_the_chain() -> None:
+def test_blocks_follow_chains_of_recordings_and_sessions() -> None:
     rows = {"speaker": list("abcde"), "session": ["", "x", "x", "", ""], "file": list("12345")}
     corpus = table.make("c", pd.DataFrame(rows))
     sums = np.array(
@@ -306,7 +300,7 @@ def test_checksums_are_made_from_the_files_where_none_are_given(tmp_path: Path) 
         ),
     ],
 )
-def test_too_few_speakers_are_refused_with_a_line_that_says_which(
+def test_too_few_speakers_are_refused_by_name(
     people: list[tuple[str, str, int]], says: str
 ) -> None:
     corpus, sums = recorded(*people)
@@ -336,7 +330,7 @@ def test_an_unknown_validation_is_refused() -> None:
         draws(corpus, 0, unknown, sums)
 
 
-def test_one_draw_is_the_same_as_in_all_draws_and_one_that_is_not_there_is_refused() -> None:
+def test_one_draw_equals_that_of_all_draws() -> None:
     corpus, sums = recorded(("a", "female", 5), ("a", "male", 4))
     every = draws(corpus, 7, sums=sums)
     for number, parts in enumerate(every):
@@ -351,13 +345,13 @@ def test_one_draw_is_the_same_as_in_all_draws_and_one_that_is_not_there_is_refus
 def test_real_corpora_are_dealt_in_five_draws(data: Path) -> None:
     both = [corpora.load(name, data / name) for name in ("ravdess", "emodb")]
     corpus = corpora.join(both).with_emotions(EMOTIONS)
-    made = draws(corpus, 0)
-    assert sorted(np.concatenate([parts.test for parts in made])) == list(range(len(corpus)))
+    output = draws(corpus, 0)
+    assert sorted(np.concatenate([parts.test for parts in output])) == list(range(len(corpus)))
     kinds = np.char.add(corpus.column("corpus"), corpus.column("gender"))
-    assert all(set(kinds[rows]) == set(kinds) for parts in made for rows in parties(parts))
+    assert all(set(kinds[rows]) == set(kinds) for parts in output for rows in parties(parts))
 
 
-def test_pairs_test_each_woman_with_each_man_and_leave_nobody_tested_in_the_training() -> None:
+def test_pairs_test_each_woman_with_each_man() -> None:
     corpus, sums = recorded(("a", "female", 3), ("a", "male", 4), ("a", "", 5))
     dealt = pairs(corpus, 0, sums)
     assert len({tuple(sorted(set(corpus.speaker[test]))) for _, test in dealt}) == len(dealt) == 12

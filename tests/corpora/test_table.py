@@ -29,25 +29,25 @@ def corpus(name: str = "c", **columns: list[str]) -> Corpus:
     )
 
 
-def test_a_corpus_has_every_column_and_unknown_ones_are_filled_in() -> None:
-    made = corpus()
-    assert list(made.table.columns) == list(COLUMNS)
-    assert made.table["start"].tolist() == [0, 0, 0]
-    assert made.table["end"].isna().all()
-    assert (made.table[["gender", "emotion", "intensity", "transcript", "session"]] == "").all(
+def test_a_corpus_has_every_column() -> None:
+    output = corpus()
+    assert list(output.table.columns) == list(COLUMNS)
+    assert output.table["start"].tolist() == [0, 0, 0]
+    assert output.table["end"].isna().all()
+    assert (output.table[["gender", "emotion", "intensity", "transcript", "session"]] == "").all(
         axis=None
     )
 
 
 def test_optional_columns_stay_and_others_go() -> None:
-    made = corpus(age=["30", "30", "41"], colour=["red", "red", "blue"])
-    assert list(made.table.columns) == [*COLUMNS, "age"]
+    output = corpus(age=["30", "30", "41"], colour=["red", "red", "blue"])
+    assert list(output.table.columns) == [*COLUMNS, "age"]
 
 
 def test_speakers_and_sessions_bear_their_corpus_name() -> None:
-    made = corpus(session=["s", "", "s"], corpus=["a", "a", "b"])
-    assert made.speaker.tolist() == ["a/1", "a/1", "b/2"]
-    assert made.column("session").tolist() == ["a/s", "", "b/s"]
+    output = corpus(session=["s", "", "s"], corpus=["a", "a", "b"])
+    assert output.speaker.tolist() == ["a/1", "a/1", "b/2"]
+    assert output.column("session").tolist() == ["a/s", "", "b/s"]
 
 
 def test_making_a_corpus_leaves_the_rows_it_was_made_from_alone() -> None:
@@ -58,64 +58,67 @@ def test_making_a_corpus_leaves_the_rows_it_was_made_from_alone() -> None:
 
 
 def test_a_table_without_a_column_or_without_rows_is_refused() -> None:
-    whole = corpus().table
+    complete = corpus().table
     with pytest.raises(
         CorpusError, match=r"c: no column gender, session: build the table with `table\.make`"
     ):
-        Corpus("c", whole.drop(columns=["gender", "session"]))
+        Corpus("c", complete.drop(columns=["gender", "session"]))
     with pytest.raises(CorpusError, match="c: no utterances, expected at least one"):
-        Corpus("c", whole[:0])
+        Corpus("c", complete[:0])
 
 
 def test_a_speaker_with_two_genders_is_refused_and_not_named() -> None:
     assert set(corpus(gender=["female", "", "male"]).column("gender")) == {"female", "", "male"}
     with pytest.raises(
         CorpusError,
-        match=r"^c: 1 speaker\(s\) with two genders, expected one each: mend the labels$",
+        match=r"^c: 1 speaker\(s\) with two genders, expected one each: correct the labels$",
     ):
         corpus(gender=["female", "male", "male"])
 
 
 def test_roles_and_genders_are_places_in_their_lists() -> None:
-    made = corpus(emotion=["sad", "angry", "neutral"], gender=["male", "male", ""])
-    assert [ROLES[place] for place in made.roles(SAD)] == ["required", "sensitive", "neutral"]
-    assert made.genders().tolist() == [GENDERS.index("male"), GENDERS.index("male"), -1]
+    output = corpus(emotion=["sad", "angry", "neutral"], gender=["male", "male", ""])
+    assert [ROLES[place] for place in output.roles(SAD)] == ["required", "sensitive", "neutral"]
+    assert output.genders().tolist() == [GENDERS.index("male"), GENDERS.index("male"), -1]
 
 
 def test_an_utterance_without_a_role_is_refused_with_the_way_out() -> None:
-    made = corpus(emotion=["sad", "bored", "happy"])
+    output = corpus(emotion=["sad", "bored", "happy"])
     with pytest.raises(
         PolicyError,
         match=r"'bored' has no role .* leave such utterances out with `corpus\.with_emotions",
     ):
-        made.roles(SAD)
-    assert made.with_emotions(SAD.emotions).column("file").tolist() == ["x", "z"]
+        output.roles(SAD)
+    assert output.with_emotions(SAD.emotions).column("file").tolist() == ["x", "z"]
 
 
 def test_emotions_that_nobody_has_are_refused() -> None:
-    made = corpus(emotion=["sad", "bored", "happy"])
+    output = corpus(emotion=["sad", "bored", "happy"])
     with pytest.raises(
         CorpusError, match="c: no utterance has an emotion of calm, fearful: check the labels"
     ):
-        made.with_emotions(name for name in ("calm", "fearful"))
+        output.with_emotions(name for name in ("calm", "fearful"))
 
 
 def test_a_selection_is_numbered_anew_by_mask_or_by_position() -> None:
-    made = corpus()
-    by_mask, by_place = made.select(np.array([False, True, True])), made.select(np.array([2, 1]))
+    output = corpus()
+    by_mask, by_place = (
+        output.select(np.array([False, True, True])),
+        output.select(np.array([2, 1])),
+    )
     assert by_mask.table.index.tolist() == [0, 1]
     assert by_mask.column("file").tolist() == ["y", "z"]
     assert by_place.column("file").tolist() == ["z", "y"]
 
 
-def test_joined_corpora_keep_their_order_and_their_speakers_apart() -> None:
+def test_joined_corpora_keep_order_and_separate_speakers() -> None:
     both = join([corpus("b"), corpus("a", age=["1", "1", "2"])])
     assert both.name == "b+a"
     assert both.speaker.tolist() == ["b/1", "b/1", "b/2", "a/1", "a/1", "a/2"]
     assert both.table["age"].isna().tolist() == [True] * 3 + [False] * 3
 
 
-def test_a_sentiment_that_a_corpus_does_not_have_is_empty_in_a_joined_one() -> None:
+def test_a_corpus_without_sentiment_has_empty_ones_when_joined() -> None:
     both = join(
         [corpus("b", sentiment=["positive", "", "negative"]), corpus("a", valence=["1", "2", "3"])]
     )
@@ -159,7 +162,7 @@ def test_a_checksum_is_that_of_the_bytes_and_copies_are_found(tmp_path: Path) ->
     assert sorted(group.tolist() for group in duplicates(sums)) == [[0, 2], [1, 4]]
 
 
-def test_cuts_of_one_file_differ_and_the_same_cut_of_a_copy_does_not(tmp_path: Path) -> None:
+def test_checksums_distinguish_parts_of_a_file(tmp_path: Path) -> None:
     first, copy = recording(tmp_path / "a.wav", 1), recording(tmp_path / "b.wav", 1)
     sums = checksums(
         cut([first, first, copy, first], [0, 0.02, 0.02, 0], [0.02, 0.05, 0.05, np.nan])
@@ -168,10 +171,10 @@ def test_cuts_of_one_file_differ_and_the_same_cut_of_a_copy_does_not(tmp_path: P
     assert sums[1] == sums[2]
 
 
-def lines(file: Path, *said: tuple[str, str]) -> Corpus:
+def lines(file: Path, *words: tuple[str, str]) -> Corpus:
     rows = [
         {"file": str(file), "speaker": speaker, "transcript": transcript}
-        for speaker, transcript in said
+        for speaker, transcript in words
     ]
     return table.make("c", pd.DataFrame(rows))
 
@@ -182,16 +185,16 @@ def test_text_has_no_recordings(tmp_path: Path) -> None:
     assert cut([recording(tmp_path / "a.wav"), file]).recorded().tolist() == [True, False]
 
 
-def test_lines_of_one_table_are_the_same_only_where_one_speaker_says_the_same_words(
+def test_lines_are_duplicates_for_equal_speaker_and_words(
     tmp_path: Path,
 ) -> None:
-    made = lines(
+    output = lines(
         recording(tmp_path / "t.csv"), ("1", "Okay."), ("2", "Okay."), ("1", "No."), ("1", "Okay.")
     )
-    sums = checksums(made)
+    sums = checksums(output)
     assert [group.tolist() for group in duplicates(sums)] == [[0, 3]]
     order = np.array([3, 1, 0, 2])
-    assert checksums(made.select(order)).tolist() == sums[order].tolist()
+    assert checksums(output.select(order)).tolist() == sums[order].tolist()
 
 
 def test_another_table_gives_other_checksums(tmp_path: Path) -> None:
@@ -214,11 +217,11 @@ class Terminal(io.StringIO):
 def test_checksums_show_how_far_they_are_on_a_terminal_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made = cut([recording(tmp_path / f"{place}.wav", place) for place in range(3)])
-    quiet = checksums(made)
+    output = cut([recording(tmp_path / f"{place}.wav", place) for place in range(3)])
+    quiet = checksums(output)
     assert capsys.readouterr().err == ""
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    assert checksums(made).tolist() == quiet.tolist()
+    assert checksums(output).tolist() == quiet.tolist()
     assert "checksums" in terminal.getvalue()
     assert "3/3" in terminal.getvalue()

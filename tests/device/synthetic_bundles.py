@@ -51,9 +51,7 @@ def scene() -> Planted:
 
 @cache
 def features() -> NDArray[np.float32]:
-    """`(n, 60)` whose columns range from thousandths to millions, as functionals do; one column is
-    constant.
-    """
+    """`(n, 60)` with columns from thousandths to millions, as functionals; one is constant."""
     random = np.random.default_rng(0)
     scale = 10.0 ** random.uniform(-3, 6, 60)
     z = scene().z
@@ -78,17 +76,15 @@ def scaled() -> NDArray[np.float32]:
 
 @cache
 def fitted(name: str, policy: Policy = POLICY) -> Release:
-    given = scene()
+    synthetic = scene()
     release: Release = short(FITTERS[name](policy, 0)).fit(
-        scaled(), given.corpus, given.parts.transform
+        scaled(), synthetic.corpus, synthetic.parts.transform
     )
     return release
 
 
 def short(fitter: Any) -> Any:
-    """The same with small networks, barely trained: what they compute is asked here, not how well
-    they do.
-    """
+    """The same fitter with small networks and little training: quality does not matter here."""
     if isinstance(fitter, ReplacementFitter):
         return replace(fitter, embeddings=(4, 8), settings=Settings(epochs=2))
     if isinstance(fitter, RetainingFitter):
@@ -142,7 +138,7 @@ def embedding(name: str, shape: str) -> Embedding:
 
 @cache
 def talking() -> Path:
-    """A bundle that takes sound: frames of a filterbank, on one scale, to an embedding with noise."""
+    """A bundle for sound: frames of a filterbank, normalised, to an embedding with noise."""
     frames = [filterbank(synthetic(0.3, 16000, seed)) for seed in range(12)]
     scale = NormaliseFitter("corpus").fit(frames)
     labels = {"activation": np.arange(12) % 3, "gender": np.arange(12) % 2}

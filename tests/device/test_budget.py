@@ -27,7 +27,7 @@ FIRST = date(2026, 1, 31)
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """A budget of which two vectors were spent on the first day."""
+    """A budget with two vectors spent on the first day."""
     assert spent(DailyBudget(tmp_path / "budget", on(FIRST)), 2) == [None, None]
     return tmp_path / "budget"
 
@@ -41,16 +41,16 @@ def spent(budget: DailyBudget, times: int, per_day: int | None = 10) -> list[Rea
 
 
 def left(path: Path, day: date, per_day: int = 10) -> int:
-    """How many vectors still go out that day."""
+    """The number of vectors that are still released that day."""
     return spent(DailyBudget(path, on(day)), 2 * per_day, per_day).count(None)
 
 
-def test_no_more_than_the_policy_says(tmp_path: Path) -> None:
+def test_the_limit_of_the_policy_holds(tmp_path: Path) -> None:
     budget = DailyBudget(tmp_path / "new" / "budget", on(FIRST))
     assert spent(budget, 5, 3) == [None] * 3 + [Reason.BUDGET_SPENT] * 2
 
 
-def test_nothing_goes_out_where_the_policy_says_none(tmp_path: Path) -> None:
+def test_a_limit_of_zero_releases_nothing(tmp_path: Path) -> None:
     assert DailyBudget(tmp_path / "budget", on(FIRST)).spend(0) is Reason.BUDGET_SPENT
 
 
@@ -76,6 +76,13 @@ def test_a_clock_set_ahead_spends_the_budget_of_that_day(file: Path) -> None:
     assert [left(file, FIRST + timedelta(days)) for days in range(7)] == [0, 0, 0, 0, 0, 0, 10]
 
 
+def test_a_clock_that_was_ahead_gives_a_reason_of_its_own(file: Path) -> None:
+    assert left(file, FIRST + timedelta(300)) == 10
+    assert DailyBudget(file, on(FIRST + timedelta(300))).spend(10) is Reason.BUDGET_SPENT
+    assert DailyBudget(file, on(FIRST + timedelta(299))).spend(10) is Reason.CLOCK_BEHIND
+    assert DailyBudget(file, on(FIRST + timedelta(299))).spend(11) is None
+
+
 def test_a_clock_with_hours_counts_by_day(file: Path) -> None:
     assert DailyBudget(file, lambda: datetime(2026, 1, 31, 23, tzinfo=UTC)).spend(3) is None
     assert (
@@ -93,20 +100,20 @@ def test_several_policies_on_one_utterance_cost_one_each(tmp_path: Path) -> None
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
     """What is written from here on, and whether durably."""
-    kept: list[tuple[str, bool]] = []
+    writes: list[tuple[str, bool]] = []
     write = storage.write
 
     def recording(
         path: Path, content: str, durable: bool = False, mode: int = storage.SHARED
     ) -> Path:
-        kept.append((content, durable))
+        writes.append((content, durable))
         return write(path, content, durable, mode)
 
     monkeypatch.setattr(storage, "write", recording)
-    return kept
+    return writes
 
 
-def test_several_vectors_go_out_together_or_not_at_all(
+def test_several_vectors_are_released_together_or_not_at_all(
     tmp_path: Path, written: list[tuple[str, bool]]
 ) -> None:
     budget = DailyBudget(tmp_path / "budget", on(FIRST))
@@ -119,7 +126,7 @@ def test_several_vectors_go_out_together_or_not_at_all(
 
 
 @pytest.mark.parametrize("count", [0, -3, 1.5, np.float64(2)])
-def test_what_is_no_count_is_refused_and_leaves_the_file_as_it_is(file: Path, count: int) -> None:
+def test_an_invalid_number_is_refused_and_not_counted(file: Path, count: int) -> None:
     with pytest.raises(
         ReleaseError, match=f"{count} vectors to count, expected a whole number, 1 or more"
     ):
@@ -127,19 +134,19 @@ def test_what_is_no_count_is_refused_and_leaves_the_file_as_it_is(file: Path, co
     assert left(file, FIRST) == 8
 
 
-def test_a_batch_larger_than_what_is_left_releases_and_costs_nothing(tmp_path: Path) -> None:
-    one = Runtime(bundle(5), key=7, budget=DailyBudget(tmp_path / "budget", on(FIRST)))
-    x = np.repeat(one.bundle.example(), 3, axis=0)
-    assert len(one.release(x)) == 3
+def test_a_batch_over_the_limit_releases_and_costs_nothing(tmp_path: Path) -> None:
+    runtime = Runtime(bundle(5), key=7, budget=DailyBudget(tmp_path / "budget", on(FIRST)))
+    x = np.repeat(runtime.bundle.example(), 3, axis=0)
+    assert len(runtime.release(x)) == 3
     with pytest.raises(
         ReleaseError,
-        match="more vectors than the policy still lets out today: more tomorrow: nothing",
+        match="more vectors than the policy still allows today: more tomorrow: nothing",
     ):
-        one.release(x)
+        runtime.release(x)
     assert left(tmp_path / "budget", FIRST, 5) == 2
 
 
-def test_a_file_that_is_removed_does_not_make_a_running_process_forget(tmp_path: Path) -> None:
+def test_a_running_process_remembers_the_count_of_a_removed_file(tmp_path: Path) -> None:
     budget = DailyBudget(tmp_path / "budget", on(FIRST))
     assert spent(budget, 2, 3) == [None, None]
     (tmp_path / "budget").unlink()
@@ -153,9 +160,9 @@ def test_whatever_the_clock_does_no_day_has_more_than_its_budget(
 ) -> None:
     path = tmp_path_factory.mktemp("budget") / "budget"
     out: Counter[int] = Counter()
-    for place, day in enumerate(days):  # a new process for every vector
+    for index, day in enumerate(days):  # a new process for every vector
         if DailyBudget(path, on(FIRST + timedelta(day))).spend(per_day) is None:
-            out[max(days[: place + 1])] += 1
+            out[max(days[: index + 1])] += 1
     assert all(count <= per_day for count in out.values())
 
 
@@ -171,31 +178,29 @@ def test_whatever_the_clock_does_no_day_has_more_than_its_budget(
         b"2026-01-31 2 x" * 1000,
     ],
 )
-def test_a_damaged_file_lets_nothing_out_and_stays(file: Path, damage: bytes) -> None:
+def test_a_damaged_file_releases_nothing_and_stays(file: Path, damage: bytes) -> None:
     file.write_bytes(damage)
     assert DailyBudget(file, on(FIRST + timedelta(1))).spend(10) is Reason.BUDGET_UNKNOWN
     assert file.read_bytes() == damage
 
 
-def test_any_changed_byte_lets_nothing_out(file: Path) -> None:
-    whole = file.read_bytes()
-    for place in range(len(whole)):
-        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+def test_any_changed_byte_releases_nothing(file: Path) -> None:
+    content = file.read_bytes()
+    for index in range(len(content)):
+        file.write_bytes(content[:index] + bytes([content[index] ^ 1]) + content[index + 1 :])
         assert DailyBudget(file, on(FIRST)).spend(10) is Reason.BUDGET_UNKNOWN
-        file.write_bytes(whole[:place])
+        file.write_bytes(content[:index])
         assert DailyBudget(file, on(FIRST)).spend(10) is Reason.BUDGET_UNKNOWN
 
 
-def test_a_place_that_cannot_be_read_or_written_lets_nothing_out(
-    tmp_path: Path, file: Path
-) -> None:
+def test_an_unreadable_or_unwritable_path_releases_nothing(tmp_path: Path, file: Path) -> None:
     (tmp_path / "folder").mkdir()
     for path in (tmp_path / "folder", file / "below_a_file", tmp_path / ("x" * 300)):
         assert DailyBudget(path, on(FIRST)).spend(10) is Reason.BUDGET_UNKNOWN
 
 
-def test_a_full_disk_lets_nothing_out(file: Path) -> None:
-    """The vector is never ahead of the count: where no byte can be written, none goes out."""
+def test_a_full_disk_releases_nothing(file: Path) -> None:
+    """The count is written before the release: without space, nothing is released."""
     code = f"""
 import resource, signal
 from datetime import date
@@ -217,11 +222,11 @@ from sordino.device import DailyBudget
 budget = DailyBudget({str(tmp_path / "budget")!r}, lambda: date(2026, 1, 31))
 print([budget.spend(40) for _ in range(30)].count(None))
 """
-    both = [
+    processes = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    assert sum(int(one.communicate(timeout=60)[0]) for one in both) == 40
+    assert sum(int(process.communicate(timeout=60)[0]) for process in processes) == 40
 
 
 def test_a_lock_that_never_comes_lets_nothing_out(
@@ -238,11 +243,11 @@ sys.stdin.read()
     command = [sys.executable, "-c", code]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == "held\n"
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
         assert DailyBudget(file, on(FIRST)).spend(10) is Reason.BUDGET_UNKNOWN
-        other.communicate()
+        holder.communicate()
     assert left(file, FIRST) == 8  # its end let go of the lock
 
 

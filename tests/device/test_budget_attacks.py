@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sordino.device import DailyBudget, Reason, budget
-from sordino.device.day_count import NOTHING, parsed
+from sordino.device.day_count import NO_COUNT, parse_count
 from sordino.errors import ReleaseError, StorageError
 
 FIRST = date(2026, 1, 31)
@@ -39,8 +39,8 @@ def on(day: date) -> Callable[[], date]:
 
 def released(path: Path, day: date, per_day: int = 10) -> int:
     """How many vectors a new process still releases that day."""
-    one = DailyBudget(path, on(day))
-    return [one.spend(per_day) for _ in range(2 * per_day)].count(None)
+    daily = DailyBudget(path, on(day))
+    return [daily.spend(per_day) for _ in range(2 * per_day)].count(None)
 
 
 def processes(names: list[list[Path]], per_day: int, turns: int) -> int:
@@ -214,25 +214,25 @@ DAYS = st.lists(st.integers(0, 12) | st.sampled_from([-3000, -1, 400, 401, 2_000
 @settings(max_examples=200, deadline=None)
 @given(days=DAYS)
 def test_no_clock_gives_more_budgets_than_days_are_used(days: list[int]) -> None:
-    count = NOTHING.on(FIRST).and_more(1)
+    count = NO_COUNT.on(FIRST).plus(1)
     budgets = 1
     for day in days:
         later = count.on(FIRST + timedelta(day))
         budgets += later.spent == 0
-        assert (later.used > count.used) == (later.spent == 0)
-        count = later.and_more(1)
-        assert budgets <= (count.used - FIRST).days + 1
-        assert parsed(count.text) == count
+        assert (later.last_day > count.last_day) == (later.spent == 0)
+        count = later.plus(1)
+        assert budgets <= (count.last_day - FIRST).days + 1
+        assert parse_count(count.text) == count
 
 
 @settings(max_examples=200, deadline=None)
 @given(days=DAYS)
 def test_a_clock_that_is_right_again_begins_new_days(days: list[int]) -> None:
-    count = NOTHING.on(FIRST)
+    count = NO_COUNT.on(FIRST)
     for day in days:
-        count = count.on(FIRST + timedelta(day)).and_more(1)
+        count = count.on(FIRST + timedelta(day)).plus(1)
     for later in range(1, 4):
-        count = count.on(max(count.used, FIRST) + timedelta(later)).and_more(1)
+        count = count.on(max(count.last_day, FIRST) + timedelta(later)).plus(1)
         assert count.spent == 1
 
 
@@ -264,7 +264,7 @@ def test_a_damaged_file_is_reset_with_its_bytes_in_the_log(tmp_path: Path) -> No
     path = tmp_path / "budget"
     path.write_bytes(b"\xff2026 damaged")
     with pytest.raises(
-        StorageError, match="no count that can be trusted, expected what sordino wrote"
+        StorageError, match="not a trusted count, expected the file that sordino wrote"
     ):
         budget.read(path)
     log = budget.reset(path, FIRST, "damaged")

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from sordino.device.key import SIZE, kept
+from sordino.device.key import KEY_BYTES, read_or_create
 from sordino.errors import StorageError
 
-GOOD = bytes(range(SIZE))
+GOOD = bytes(range(KEY_BYTES))
 
 
 def put(path: Path, content: bytes = GOOD, mode: int = 0o600) -> Path:
@@ -26,19 +26,23 @@ def put(path: Path, content: bytes = GOOD, mode: int = 0o600) -> Path:
 
 def test_a_new_key_is_private_whole_and_stays(tmp_path: Path) -> None:
     path = tmp_path / "state" / "key"
-    first = kept(path)
-    assert (kept(path), path.stat().st_size, path.stat().st_mode & 0o777) == (first, SIZE, 0o600)
+    first = read_or_create(path)
+    assert (read_or_create(path), path.stat().st_size, path.stat().st_mode & 0o777) == (
+        first,
+        KEY_BYTES,
+        0o600,
+    )
     assert list(path.parent.iterdir()) == [path]
-    assert kept(tmp_path / "other") != first
+    assert read_or_create(tmp_path / "other") != first
 
 
 def test_processes_that_start_at_once_have_one_key(tmp_path: Path) -> None:
     code = """
 import sys, time
-from sordino.device.key import kept
+from sordino.device.key import read_or_create
 print("ready", flush=True)
 sys.stdin.readline()
-print([kept(f"{sys.argv[1]}/{round}/key") for round in range(40)])
+print([read_or_create(f"{sys.argv[1]}/{round}/key") for round in range(40)])
 """
     command = [sys.executable, "-c", code, str(tmp_path)]
     starts = [
@@ -68,11 +72,11 @@ def test_a_full_disk_leaves_no_key_and_the_next_start_makes_one(tmp_path: Path) 
     code = """
 import resource, signal, sys
 from sordino import errors
-from sordino.device.key import kept
+from sordino.device.key import read_or_create
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
 try:
-    kept(sys.argv[1])
+    read_or_create(sys.argv[1])
 except errors.StorageError as error:
     print(error)
 """
@@ -84,14 +88,14 @@ except errors.StorageError as error:
             == f"{tmp_path}/key: larger than a file may be there: choose another place\n"
         )
         assert list(tmp_path.iterdir()) == []
-    assert kept(tmp_path / "key") == kept(tmp_path / "key")
+    assert read_or_create(tmp_path / "key") == read_or_create(tmp_path / "key")
 
 
 @pytest.mark.parametrize(
     ("content", "mode", "message"),
     [
-        (b"\0" * SIZE, 0o600, "constant bytes, expected random ones: remove it"),
-        (b"\xff" * SIZE, 0o600, "constant bytes, expected random ones: remove it"),
+        (b"\0" * KEY_BYTES, 0o600, "constant bytes, expected random ones: remove it"),
+        (b"\xff" * KEY_BYTES, 0o600, "constant bytes, expected random ones: remove it"),
         (b"ab" * 8, 0o600, "constant bytes, expected random ones: remove it"),
         (b"", 0o600, "0 bytes, expected a key of 16: remove it to begin a new one"),
         (b"short", 0o600, "5 bytes, expected a key of 16: remove it to begin a new one"),
@@ -106,7 +110,7 @@ def test_a_weak_or_damaged_key_is_refused_and_stays(
 ) -> None:
     path = put(tmp_path / "key", content, mode)
     with pytest.raises(StorageError, match=message):
-        kept(path)
+        read_or_create(path)
     assert (path.read_bytes(), path.stat().st_mode & 0o777) == (content, mode)
 
 
@@ -115,7 +119,7 @@ def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
         file.truncate(3 << 30)
     begin = time.perf_counter()
     with pytest.raises(StorageError, match="3221225472 bytes, expected a key of 16"):
-        kept(tmp_path / "key")
+        read_or_create(tmp_path / "key")
     assert time.perf_counter() - begin < 0.5
 
 
@@ -124,7 +128,7 @@ def test_a_link_to_a_key_is_refused(tmp_path: Path) -> None:
     (tmp_path / "nowhere").symlink_to(tmp_path / "absent")
     for name in ("link", "nowhere"):
         with pytest.raises(StorageError, match="a link, expected the key itself"):
-            kept(tmp_path / name)
+            read_or_create(tmp_path / name)
     assert not (tmp_path / "absent").exists()
 
 
@@ -133,7 +137,7 @@ def test_a_pipe_or_a_folder_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     for name in ("pipe", "folder"):
         with pytest.raises(StorageError, match="not a file, expected a key of 16 bytes: remove it"):
-            kept(tmp_path / name)
+            read_or_create(tmp_path / name)
 
 
 @pytest.mark.skipif(
@@ -142,4 +146,4 @@ def test_a_pipe_or_a_folder_is_refused_at_once(tmp_path: Path) -> None:
 def test_the_key_of_another_user_is_refused(tmp_path: Path) -> None:
     os.chown(put(tmp_path / "key"), 65534, 65534)
     with pytest.raises(StorageError, match="the key of another user, expected one of yours"):
-        kept(tmp_path / "key")
+        read_or_create(tmp_path / "key")

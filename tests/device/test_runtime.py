@@ -1,4 +1,4 @@
-"""The runtime alone: without the lab's packages, from sound to vectors, and closed when in doubt."""
+"""The runtime: from sound to vectors without packages of the lab, and closed when in doubt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sordino import export
 from sordino.device import Bundle, Reason, Released, Runtime, Withheld, read
 from sordino.device.bundle import bundle
-from sordino.device.serving import Table
+from sordino.device.serving import VectorServing
 from sordino.device.sound.synthesis import synthetic
 from sordino.errors import BundleError, ReleaseError
 from sordino.features import PreprocessFitter
@@ -47,14 +47,14 @@ def talking() -> Path:
 
 def test_sound_comes_out_as_a_released_vector_and_nothing_else(talking: Path) -> None:
     runtime, sound = Runtime(talking, key=4), synthetic(0.7, RATE, 99)
-    found = runtime.utterance(sound, RATE)
-    assert isinstance(found, Released)
-    np.testing.assert_array_equal(found.vector, runtime.release([{"audio": filterbank(sound)}])[0])
-    assert found.vector.shape == (8,)
-    assert list(vars(found)) == ["vector"]
+    result = runtime.utterance(sound, RATE)
+    assert isinstance(result, Released)
+    np.testing.assert_array_equal(result.vector, runtime.release([{"audio": filterbank(sound)}])[0])
+    assert result.vector.shape == (8,)
+    assert list(vars(result)) == ["vector"]
 
 
-def test_with_mel_a_device_needs_no_package_of_others_from_sound_to_vector(tmp_path: Path) -> None:
+def test_mel_needs_no_further_package_on_a_device(tmp_path: Path) -> None:
     x = np.stack([functionals(synthetic(0.4, RATE, seed)) for seed in range(8)])
     scale = PreprocessFitter("zscore", components=5).fit(x)
     path = export.write(
@@ -65,12 +65,12 @@ def test_with_mel_a_device_needs_no_package_of_others_from_sound_to_vector(tmp_p
         card=synthetic_bundles.CARD,
     )
     sound = synthetic(0.9, RATE, 77)
-    found = Runtime(path).utterance(sound, RATE)
-    assert isinstance(found, Released)
+    result = Runtime(path).utterance(sound, RATE)
+    assert isinstance(result, Released)
     np.testing.assert_allclose(
-        found.vector, scale(functionals(sound)[None])[0], rtol=1e-4, atol=1e-4
+        result.vector, scale(functionals(sound)[None])[0], rtol=1e-4, atol=1e-4
     )
-    vectors = read(path).arrays(bundle.VECTORS)
+    vectors = read(path).arrays(bundle.VECTORS_FILE)
     np.testing.assert_array_equal(
         functionals(vectors["sound"].astype(np.float32) / 32768), vectors["x"][0]
     )
@@ -103,7 +103,7 @@ def test_what_is_no_utterance_is_withheld_with_the_reason(
 
 
 class Stumbling:
-    """Stands for what fails in a way that nobody foresaw."""
+    """Raises an unexpected error."""
 
     sampling_rate = RATE
 
@@ -120,12 +120,12 @@ def test_features_or_a_model_that_fail_release_nothing(talking: Path) -> None:
     assert dumb.utterance(sound, RATE) == Withheld(Reason.MODEL)
 
 
-def test_what_comes_out_as_no_number_is_not_released() -> None:
-    whole = read(bundled("noise-gauss"))
+def test_nan_is_not_released() -> None:
+    original = read(bundled("noise-gauss"))
     loud = replace(
-        whole.policies["mine"], chance={"kind": "noise", "noise": "gauss", "scale": float("inf")}
+        original.policies["mine"], chance={"kind": "noise", "noise": "gauss", "scale": float("inf")}
     )
-    serving = Table(whole, loud, key=0)
+    serving = VectorServing(original, loud, key=0)
     with (
         np.errstate(invalid="ignore"),
         pytest.raises(ReleaseError, match="expected 24 finite numbers a row"),
@@ -135,20 +135,20 @@ def test_what_comes_out_as_no_number_is_not_released() -> None:
 
 @pytest.mark.parametrize("name", ["preprocess.onnx", "release-0.onnx"])
 def test_a_model_that_is_none_is_refused(name: str) -> None:
-    whole = read(bundled("leace"))
-    torn = Bundle({**whole.files, name: b"no model"}, whole.card, whole.policies)
+    original = read(bundled("leace"))
+    torn = Bundle({**original.files, name: b"no model"}, original.card, original.policies)
     with pytest.raises(BundleError, match=rf"{name}: not a model that ONNX Runtime reads"):
         Runtime(torn)
 
 
 def test_a_model_that_takes_something_else_releases_nothing() -> None:
-    whole = read(bundled("leace"))
-    turned = {**whole.files, "preprocess.onnx": whole.files["release-0.onnx"]}
-    forged = Bundle(turned, whole.card, whole.policies)
+    original = read(bundled("leace"))
+    turned = {**original.files, "preprocess.onnx": original.files["release-0.onnx"]}
+    forged = Bundle(turned, original.card, original.policies)
     with pytest.raises(
         ReleaseError, match=r"preprocess\.onnx: the model failed, .* nothing is released"
     ):
-        Table(forged, whole.policies["mine"], key=0)(np.zeros((1, 60), np.float32))
+        VectorServing(forged, original.policies["mine"], key=0)(np.zeros((1, 60), np.float32))
     with pytest.raises(
         BundleError, match=r"fails on its own test vectors: preprocess\.onnx: the model failed"
     ):
@@ -160,13 +160,15 @@ def test_vectors_made_elsewhere_have_no_sound(talking: Path) -> None:
         BundleError, match=r"features 'made', expected one of mel, .* takes vectors alone"
     ):
         Runtime(bundled("none")).utterance(synthetic(0.5, RATE, 0), RATE)
-    whole = read(talking)
-    card = {**whole.card, "features": {**whole.card["features"], "recipe": 99}}
+    original = read(talking)
+    card = {**original.card, "features": {**original.card["features"], "recipe": 99}}
     with pytest.raises(
         BundleError,
         match="features 'filterbank' of recipe 99, expected 1: install the sordino that",
     ):
-        Runtime(Bundle(whole.files, card, whole.policies)).utterance(synthetic(0.5, RATE, 0), RATE)
+        Runtime(Bundle(original.files, card, original.policies)).utterance(
+            synthetic(0.5, RATE, 0), RATE
+        )
 
 
 @pytest.mark.parametrize("name", ["drawn", "rae", "noise-gauss"])
@@ -196,8 +198,8 @@ print(*sorted(set(sys.modules) & {set(slow)!r}))
     assert done.stdout.split() == []
 
 
-def test_a_bundle_with_sound_lets_a_port_prove_itself_from_samples_on(talking: Path) -> None:
-    vectors = read(talking).arrays(bundle.VECTORS)
+def test_a_bundle_with_sound_tests_a_port_from_samples(talking: Path) -> None:
+    vectors = read(talking).arrays(bundle.VECTORS_FILE)
     frames = filterbank(vectors["sound"].astype(np.float32) / 32768)
     np.testing.assert_allclose(frames, vectors["audio"], rtol=1e-4, atol=1e-4)
     released = Runtime(talking, key=int.from_bytes(vectors["key_0"].tobytes(), "little")).release(

@@ -20,7 +20,7 @@ FORMULAS = ["=cmd|' /C calc'!A0", "+1", "-1+2", "@SUM(1)", "\t=1", "\r=1", " =1"
 @pytest.mark.parametrize("text", FORMULAS, ids=ascii)
 def test_no_cell_begins_a_formula(tmp_path: Path, text: str) -> None:
     path = table.write(tmp_path / "whole.csv", [text], VECTORS[:1])
-    lines = table.Lines(tmp_path / "lines.csv", 2)
+    lines = table.GrowingTable(tmp_path / "lines.csv", 2)
     lines.add(text, VECTORS[0])
     for file in (path, tmp_path / "lines.csv"):
         with file.open(newline="", encoding="utf-8") as content:
@@ -44,16 +44,16 @@ def test_a_new_table_is_private_and_an_old_one_keeps_its_mode(tmp_path: Path, su
 
 def test_a_growing_table_is_private_and_keeps_its_mode(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
-    table.Lines(path, 2)
+    table.GrowingTable(path, 2)
     assert path.stat().st_mode & 0o777 == 0o600
     path.chmod(0o644)
-    table.Lines(path, 2).add("a", VECTORS[0])
+    table.GrowingTable(path, 2).add("a", VECTORS[0])
     assert path.stat().st_mode & 0o777 == 0o644
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".csv", ".parquet"])
 def test_ids_are_a_column_of_their_own_and_no_dimension(tmp_path: Path, suffix: str) -> None:
-    rows = table.Whole(tmp_path / f"x{suffix}", table.UTTERANCE, by_name=True)
+    rows = table.WholeTable(tmp_path / f"x{suffix}", table.UTTERANCE, by_name=True)
     for name, vector in zip("dbca", VECTORS, strict=True):
         rows.add(name, vector)
     rows.close()
@@ -65,10 +65,10 @@ def test_an_id_needs_the_key_and_is_one_for_each_row() -> None:
     names = [
         f"Actor_{actor:02d}/03-01-0{emotion}.wav" for actor in range(24) for emotion in range(8)
     ]
-    ids, others = (
+    ids, ids_of_another_key = (
         [table.utterance_id(key, name, 0, VECTORS[0]) for name in names] for key in (1, 2)
     )
-    assert len({*ids, *others}) == 2 * len(names)
+    assert len({*ids, *ids_of_another_key}) == 2 * len(names)
     assert ids == [table.utterance_id(1, name, 0, VECTORS[0]) for name in names]
     assert table.utterance_id(1, names[0], 1, VECTORS[0]) not in ids
     assert table.utterance_id(1, names[0], 0, VECTORS[1]) not in ids

@@ -17,7 +17,7 @@ import pytest
 from sordino.device import DailyBudget, Reason, Released, Result, Runtime, Stream, Withheld
 from sordino.errors import ReleaseError
 from tests.device.sound.test_stream import vectors
-from tests.device.synthetic_sound_bundle import RATE, bundle, said
+from tests.device.synthetic_sound_bundle import RATE, bundle, speech
 
 
 def elsewhere(call: Callable[[], Any]) -> Any:
@@ -26,8 +26,8 @@ def elsewhere(call: Callable[[], Any]) -> Any:
         return pool.submit(call).result()
 
 
-def test_a_second_thread_cannot_push_into_the_stream_of_the_first() -> None:
-    runtime, sound = Runtime(bundle(), key=7), said()
+def test_a_second_thread_cannot_push_into_a_stream() -> None:
+    runtime, sound = Runtime(bundle(), key=7), speech()
     expected = vectors([*Runtime(bundle(), key=7).push(sound), *runtime.end()])
     half = len(sound) // 2
     results = runtime.push(sound[:half])
@@ -41,13 +41,13 @@ def test_a_second_thread_cannot_push_into_the_stream_of_the_first() -> None:
 
 
 def test_a_stream_that_has_ended_may_go_on_in_another_thread() -> None:
-    runtime, sound = Runtime(bundle(), key=7), said()
+    runtime, sound = Runtime(bundle(), key=7), speech()
     once = vectors([*runtime.push(sound), *runtime.end()])
     assert vectors(elsewhere(lambda: [*runtime.push(sound), *runtime.end()])) == once
     assert vectors([*runtime.push(sound), *runtime.end()]) == once
 
 
-def test_the_number_of_an_ended_thread_is_not_taken_for_that_thread() -> None:
+def test_a_reused_thread_number_is_another_thread() -> None:
     runtime = Runtime(bundle(), key=7)
     numbers = set[int]()
     for turn in range(20):
@@ -56,7 +56,7 @@ def test_the_number_of_an_ended_thread_is_not_taken_for_that_thread() -> None:
         def push(refused: list[ReleaseError] = refused) -> None:
             numbers.add(threading.get_ident())
             try:
-                runtime.push(said()[:RATE])
+                runtime.push(speech()[:RATE])
             except ReleaseError as error:
                 refused.append(error)
 
@@ -70,49 +70,51 @@ def test_the_number_of_an_ended_thread_is_not_taken_for_that_thread() -> None:
 def test_each_source_has_a_stream_of_its_own() -> None:
     runtime, sounds = (
         Runtime(bundle(), key=7),
-        [said(seed=seed, level=0.05 + 0.02 * seed) for seed in range(6)],
+        [speech(seed=seed, level=0.05 + 0.02 * seed) for seed in range(6)],
     )
-    alone = [vectors([*(stream := Stream(runtime)).push(sound), *stream.end()]) for sound in sounds]
-    together = threading.Barrier(len(sounds))
+    expected = [
+        vectors([*(stream := Stream(runtime)).push(sound), *stream.end()]) for sound in sounds
+    ]
+    barrier = threading.Barrier(len(sounds))
 
     def hear(sound: np.ndarray) -> list[Result]:
         stream = runtime.stream()
-        together.wait()
+        barrier.wait()
         results = [result for block in np.array_split(sound, 40) for result in stream.push(block)]
         return results + stream.end()
 
     with ThreadPoolExecutor(len(sounds)) as pool:
-        assert [vectors(results) for results in pool.map(hear, sounds)] == alone
+        assert [vectors(results) for results in pool.map(hear, sounds)] == expected
 
 
 def test_of_threads_that_begin_at_once_one_gets_the_stream() -> None:
-    runtime, sound, together = Runtime(bundle(), key=7), said(), threading.Barrier(8)
+    runtime, sound, barrier = Runtime(bundle(), key=7), speech(), threading.Barrier(8)
 
-    def hear(place: int) -> list[Result] | None:  # noqa: ARG001
-        together.wait()
+    def hear(index: int) -> list[Result] | None:  # noqa: ARG001
+        barrier.wait()
         try:
             return runtime.push(sound)
         except ReleaseError:
             return None
 
     with ThreadPoolExecutor(8) as pool:
-        heard = [results for results in pool.map(hear, range(8)) if results is not None]
-    alone = Runtime(bundle(), key=7)
-    assert len(heard) == 1
-    assert vectors(heard[0]) == vectors(alone.push(sound))
+        answers = [results for results in pool.map(hear, range(8)) if results is not None]
+    expected = Runtime(bundle(), key=7)
+    assert len(answers) == 1
+    assert vectors(answers[0]) == vectors(expected.push(sound))
 
 
-def test_utterances_and_releases_of_many_threads_are_those_of_one() -> None:
+def test_threads_release_the_vectors_of_a_single_thread() -> None:
     runtime = Runtime(bundle(), key=7)
-    sounds = [said(seed=seed)[RATE : 2 * RATE] for seed in range(24)]
+    sounds = [speech(seed=seed)[RATE : 2 * RATE] for seed in range(24)]
     x = np.stack([runtime.extractor(sound) for sound in sounds])
     one_by_one = [vectors([runtime.utterance(sound, RATE)]) for sound in sounds]
     released = runtime.release(x)
-    fresh = Runtime(bundle(), key=7)  # whose extractor is made by whichever thread comes first
+    fresh = Runtime(bundle(), key=7)  # the first thread makes its extractor
     with ThreadPoolExecutor(8) as pool:
-        many = list(pool.map(lambda sound: vectors([fresh.utterance(sound, RATE)]), sounds))
+        concurrent = list(pool.map(lambda sound: vectors([fresh.utterance(sound, RATE)]), sounds))
         rows = list(pool.map(lambda row: fresh.release(x[row : row + 1])[0], range(len(x))))
-    assert many == one_by_one
+    assert concurrent == one_by_one
     np.testing.assert_array_equal(np.stack(rows), released)
 
 
@@ -121,7 +123,7 @@ def test_threads_together_get_no_more_than_the_budget(shared: bool, tmp_path: Pa
     def counting() -> DailyBudget:
         return DailyBudget(tmp_path / "budget", lambda: date(2026, 1, 31))
 
-    sound = said()[RATE : 2 * RATE]
+    sound = speech()[RATE : 2 * RATE]
     budget = counting()
     runtimes = [
         Runtime(bundle(10), key=7, budget=budget if shared else counting())

@@ -1,4 +1,4 @@
-"""A bundle gives what the lab gives, whatever the release, at sizes and lengths that nobody
+"""A bundle gives the vectors of the lab, for every release, at sizes and lengths that no fit
 exported it at.
 """
 
@@ -12,7 +12,7 @@ import pytest
 from sordino import export
 from sordino.device import Runtime, read
 from sordino.device.onnx.model import Model
-from sordino.device.serving import Table
+from sordino.device.serving import VectorServing
 from sordino.errors import BundleError, ReleaseError
 from sordino.export.networks import decision
 from sordino.features import NormaliseFitter
@@ -36,9 +36,9 @@ NAMES = tuple(FITTERS)
 CERTAIN = ("none", "rae", "rae-grl", "rae-grl+", "rae-leace", "leace")
 
 
-def served(name: str) -> Table:
+def served(name: str) -> VectorServing:
     bundle = read(bundled(name))
-    return Table(bundle, bundle.policies["mine"], key=0)
+    return VectorServing(bundle, bundle.policies["mine"], key=0)
 
 
 def close(device: np.ndarray, lab: np.ndarray) -> None:
@@ -52,26 +52,26 @@ def test_what_goes_out_is_what_the_lab_lets_out(name: str, rows: int) -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 2, 131])
-def test_the_scaled_space_is_that_of_the_lab_though_columns_differ_by_nine_orders(
+def test_the_scaled_space_matches_the_lab_over_nine_orders(
     rows: int,
 ) -> None:
     close(served("none").scaled(features()[:rows]), scaled()[:rows])
 
 
 @pytest.mark.parametrize("name", CERTAIN)
-def test_from_features_to_what_goes_out_it_is_what_the_lab_lets_out(name: str) -> None:
+def test_released_vectors_of_features_match_the_lab(name: str) -> None:
     close(Runtime(bundled(name)).release(features()[:50]), fitted(name)(scaled()[:50]))
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in CERTAIN])
-def test_a_key_decides_what_is_drawn_and_the_operating_system_where_there_is_none(
+def test_draws_follow_from_the_key_or_the_operating_system(
     name: str,
 ) -> None:
     x, bundle = features()[:40], read(bundled(name))
-    one = Runtime(bundle, key=5)
-    np.testing.assert_array_equal(one.release(x), Runtime(bundle, key=5).release(x))
+    runtime = Runtime(bundle, key=5)
+    np.testing.assert_array_equal(runtime.release(x), Runtime(bundle, key=5).release(x))
     if name != "label":  # which has one vector a bin
-        assert not np.array_equal(one.release(x), Runtime(bundle, key=6).release(x))
+        assert not np.array_equal(runtime.release(x), Runtime(bundle, key=6).release(x))
         assert not np.array_equal(Runtime(bundle).release(x), Runtime(bundle).release(x))
 
 
@@ -85,30 +85,30 @@ def test_a_row_comes_out_the_same_bits_whatever_comes_with_it(name: str) -> None
 
 @pytest.mark.parametrize("name", EMBEDDINGS)
 def test_embeddings_of_any_length_are_those_of_the_lab(name: str, tmp_path: Path) -> None:
-    lab, given = embedding(name, "both"), clips(12, 3, text=True)
+    lab, sequences = embedding(name, "both"), clips(12, 3, text=True)
     path = export.write(tmp_path, None, {"mine": (POLICY, lab)}, features="made", card=CARD)
-    close(Runtime(path, key=3).release(as_clips(given)), lab(given, key=3))
+    close(Runtime(path, key=3).release(as_clips(sequences)), lab(sequences, key=3))
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_an_embedding_is_exported_at_no_length_and_no_batch_size(
     shape: str, tmp_path: Path
 ) -> None:
-    lab, given = embedding("general", shape), clips(9, 5, text=shape == "both")
+    lab, sequences = embedding("general", shape), clips(9, 5, text=shape == "both")
     path = export.write(tmp_path, None, {"mine": (POLICY, lab)}, features="made", card=CARD)
     model = Model(read(path).files["release-0.onnx"], "release-0.onnx")
-    padded = {name: values.numpy() for name, values in given.pad(range(9)).items()}
-    close(model(**padded)["out"], lab(given))
+    padded = {name: values.numpy() for name, values in sequences.pad(range(9)).items()}
+    close(model(**padded)["out"], lab(sequences))
     padded = {
         name: np.pad(v, ((0, 0), (0, 7), (0, 0))) if v.ndim == 3 else v
         for name, v in padded.items()
     }
-    close(model(**padded)["out"], lab(given))  # more padding than anybody needs
+    close(model(**padded)["out"], lab(sequences))  # more padding than necessary
 
 
 def test_frames_are_brought_to_one_scale_on_the_device(tmp_path: Path) -> None:
-    lab, given = embedding("private+", "audio"), clips(8, 7)
-    frames = [row.numpy() for row in given.streams["audio"]]
+    lab, sequences = embedding("private+", "audio"), clips(8, 7)
+    frames = [row.numpy() for row in sequences.streams["audio"]]
     fitted_scale = NormaliseFitter("corpus").fit([row.numpy() for row in clips().streams["audio"]])
     path = export.write(tmp_path, fitted_scale, {"mine": (POLICY, lab)}, features="made", card=CARD)
     lab_out = lab(Sequences.of(audio=fitted_scale(frames)), key=2)
@@ -116,10 +116,10 @@ def test_frames_are_brought_to_one_scale_on_the_device(tmp_path: Path) -> None:
 
 
 def test_one_bundle_serves_several_policies(tmp_path: Path) -> None:
-    both = {"mine": (POLICY, fitted("leace")), "hers": (OTHER, fitted("drawn", OTHER))}
-    path = export.write(tmp_path, preprocess(), both, features="made", card=CARD)
+    releases = {"mine": (POLICY, fitted("leace")), "hers": (OTHER, fitted("drawn", OTHER))}
+    path = export.write(tmp_path, preprocess(), releases, features="made", card=CARD)
     x = features()[:20]
-    for name, (policy, release) in both.items():
+    for name, (policy, release) in releases.items():
         runtime = Runtime(path, name, key=0)
         assert (runtime.name, runtime.policy) == (name, policy)
         if name == "mine":

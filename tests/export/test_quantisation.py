@@ -12,12 +12,12 @@ import pytest
 from sordino.device import Bundle, read
 from sordino.errors import BundleError, ReleaseError
 from sordino.export.quantisation import (
-    Bundled,
-    Change,
-    Reading,
+    BundleRelease,
+    LeakageChange,
+    ReadableBundleRelease,
     as_release,
-    attacked,
-    changes,
+    attack_bundle,
+    compare_leakage,
     halves,
 )
 from sordino.metrics import Interval
@@ -50,11 +50,11 @@ def test_a_bundle_is_a_release_that_attacks_take() -> None:
         as_release(bundled("leace"), "mine"),
         fitted("drawn"),
     )
-    assert isinstance(drawn, Reading)
+    assert isinstance(drawn, ReadableBundleRelease)
     assert isinstance(lab, Drawn)
     read_by: list[object] = [drawn, erased]
-    assert [isinstance(one, Release) for one in read_by] == [True, True]
-    assert [isinstance(one, Readable) for one in read_by] == [True, False]
+    assert [isinstance(release, Release) for release in read_by] == [True, True]
+    assert [isinstance(release, Readable) for release in read_by] == [True, False]
     np.testing.assert_allclose(drawn(scaled()[:30]), lab(scaled()[:30]))
     np.testing.assert_array_equal(drawn.read(drawn(scaled()[:30])), lab.read(lab(scaled()[:30])))
     assert drawn.hash != as_release(bundled("drawn", int8=True), "mine").hash
@@ -62,10 +62,10 @@ def test_a_bundle_is_a_release_that_attacks_take() -> None:
     with pytest.raises(ReleaseError, match="NaN"):
         drawn(np.full((1, 24), np.nan, np.float32))
     with pytest.raises(BundleError, match="policy mine reads clips, expected one of vectors"):
-        Bundled(talking(), "mine")
+        BundleRelease(talking(), "mine")
 
 
-def test_everybody_but_those_fitted_on_is_attacked_once_by_people_of_the_other_half() -> None:
+def test_halves_attack_each_speaker_outside_the_fit_once() -> None:
     corpus, parts = scene().corpus, scene().parts
     draws = halves(parts, corpus)
     tested = np.concatenate([draw.test for draw in draws])
@@ -78,20 +78,24 @@ def test_everybody_but_those_fitted_on_is_attacked_once_by_people_of_the_other_h
 
 @cache
 def attacks(name: str, int8: bool = False) -> pd.DataFrame:
-    given = bundled(name, int8=int8)
-    return attacked(given, "mine", features(), scene().corpus, [scene().parts], families=["linear"])
+    path = bundled(name, int8=int8)
+    return attack_bundle(
+        path, "mine", features(), scene().corpus, [scene().parts], families=["linear"]
+    )
 
 
 def test_rounding_an_erasure_leaks_no_more_than_the_interval() -> None:
-    found = changes(attacks("leace"), attacks("leace", int8=True))
-    assert [one.secret for one in found] == ["gender", "sensitive-vs-neutral"]
-    assert all(one.holds for one in found)
-    assert all(0 <= one.full.low <= one.full.value <= one.full.high <= 1 for one in found)
+    leakage = compare_leakage(attacks("leace"), attacks("leace", int8=True))
+    assert [change.secret for change in leakage] == ["gender", "sensitive-vs-neutral"]
+    assert all(change.holds for change in leakage)
+    assert all(
+        0 <= change.full.low <= change.full.value <= change.full.high <= 1 for change in leakage
+    )
 
 
 def test_a_rounded_bundle_that_leaks_is_found_out() -> None:
-    """What stands for a bundle whose rounding went wrong lets everything through."""
-    assert not any(one.holds for one in changes(attacks("leace"), attacks("none")))
+    """The release `none` represents a bundle with a fault in rounding."""
+    assert not any(change.holds for change in compare_leakage(attacks("leace"), attacks("none")))
 
 
 def test_where_the_interval_cannot_be_told_nothing_holds() -> None:
@@ -99,12 +103,14 @@ def test_where_the_interval_cannot_be_told_nothing_holds() -> None:
         Interval(0.5, 0.4, 0.6, 100, 20),
         Interval(0.5, float("nan"), float("nan"), 10, 3),
     )
-    assert Change("gender", sure, replace(sure, value=0.59)).holds
-    assert not Change("gender", sure, replace(sure, value=0.61)).holds
-    assert not Change("gender", unsure, sure).holds
+    assert LeakageChange("gender", sure, replace(sure, value=0.59)).holds
+    assert not LeakageChange("gender", sure, replace(sure, value=0.61)).holds
+    assert not LeakageChange("gender", unsure, sure).holds
 
 
 def test_another_key_draws_anew() -> None:
-    whole: Bundle = read(bundled("drawn"))
+    original: Bundle = read(bundled("drawn"))
     z = preprocess()(features()[:30])
-    assert not np.array_equal(as_release(whole, "mine", 0)(z), as_release(whole, "mine", 1)(z))
+    assert not np.array_equal(
+        as_release(original, "mine", 0)(z), as_release(original, "mine", 1)(z)
+    )

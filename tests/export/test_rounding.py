@@ -20,7 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 from sordino.device import read
 from sordino.device.bundle import bundle
 from sordino.device.onnx.model import Model, rounds_inputs
-from sordino.export.graph import IR, LARGEST, OPSET, Graph, quantise, rounded
+from sordino.export.graph import IR, LARGEST_INT8, OPSET, GraphBuilder, quantise, rounded
 from tests.device.onnx.exact import exact
 from tests.device.synthetic_bundles import bundled, features, scaled, scene
 
@@ -37,12 +37,12 @@ def assert_near(output: NDArray[np.floating], expected: NDArray[np.floating]) ->
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_8_bits_give_what_the_weights_say(name: str) -> None:
-    served = (rounded := read(bundled(name, int8=True))).policies["mine"]
+    entry = (rounded := read(bundled(name, int8=True))).policies["mine"]
     content = rounded.files["preprocess.onnx"]
     z = Model(content, "scale")(x=features())["z"]
     assert_near(z, exact(content, x=features())["z"])
-    if served.model:
-        content = rounded.files[served.model]
+    if entry.model:
+        content = rounded.files[entry.model]
         outputs, expected = Model(content, "release")(z=z), exact(content, z=z)
         assert outputs.keys() == expected.keys()
         for output in outputs:
@@ -51,10 +51,12 @@ def test_8_bits_give_what_the_weights_say(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["rae", "leace", "rae-leace"])
 def test_vectors_of_8_bits_are_of_8_bits(name: str) -> None:
-    whole = read(bundled(name, int8=True))
-    vectors = whole.arrays(bundle.VECTORS)
-    assert_near(vectors["z"], exact(whole.files["preprocess.onnx"], x=vectors["x"])["z"])
-    assert_near(vectors["released_0"], exact(whole.files["release-0.onnx"], z=vectors["z"])["out"])
+    original = read(bundled(name, int8=True))
+    vectors = original.arrays(bundle.VECTORS_FILE)
+    assert_near(vectors["z"], exact(original.files["preprocess.onnx"], x=vectors["x"])["z"])
+    assert_near(
+        vectors["released_0"], exact(original.files["release-0.onnx"], z=vectors["z"])["out"]
+    )
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -69,7 +71,7 @@ def test_no_bundle_rounds_its_inputs(name: str) -> None:
 
 
 def test_an_erasure_stays_one_in_8_bits() -> None:
-    """On the rows that it was fitted on no line tells gender: the mean of each is the mean of all."""
+    """On the rows of the fit no linear classifier predicts gender: both means are equal."""
     full, small = (
         read(bundled("leace", int8=int8)).files["release-0.onnx"] for int8 in (False, True)
     )
@@ -98,20 +100,20 @@ def test_rounding_is_off_by_half_a_step(weights: NDArray[np.float32]) -> None:
     numbers, scale = quantise(weights)
     assert numbers.dtype == np.int8
     assert scale.dtype == np.float32
-    assert np.abs(numbers.astype(int)).max() <= LARGEST
+    assert np.abs(numbers.astype(int)).max() <= LARGEST_INT8
     assert (scale > 0).all()
     error = np.abs(weights.astype(np.float64) - numbers * scale.astype(np.float64))
-    small = np.finfo(np.float32).tiny * LARGEST  # a column of nothing larger becomes zeros
+    small = np.finfo(np.float32).tiny * LARGEST_INT8  # a column of nothing larger becomes zeros
     assert (error <= np.maximum(scale * 0.50002, small)).all()
 
 
 def test_rounding_leaves_float64_and_biases() -> None:
-    graph, random = Graph(), np.random.default_rng(0)
+    graph, random = GraphBuilder(), np.random.default_rng(0)
     x = graph.input("x", np.float32, "n", 5)
     single, double, bias = (random.normal(size=shape) for shape in ((5, 4), (4, 3), (3,)))
     model = graph.model(y=(x @ single).astype(np.float64) @ double + bias)
-    whole = onnx.load_model_from_string(rounded(model))
-    kinds = sorted((tensor.data_type, len(tensor.dims)) for tensor in whole.graph.initializer)
+    original = onnx.load_model_from_string(rounded(model))
+    kinds = sorted((tensor.data_type, len(tensor.dims)) for tensor in original.graph.initializer)
     expected = [
         (TensorProto.FLOAT, 1),
         (TensorProto.INT8, 2),
@@ -182,9 +184,11 @@ def test_no_library_rounds_inputs_of_its_own_accord() -> None:
 
 
 def test_what_rounds_its_inputs_is_told(tmp_path: Path) -> None:
-    whole = read(bundled("leace", int8=True))
-    old = {**whole.files, "release-0.onnx": integers(24)[0]}
-    path = bundle.write(tmp_path / "old.sordino", whole.card, list(whole.policies.values()), old)
+    original = read(bundled("leace", int8=True))
+    old = {**original.files, "release-0.onnx": integers(24)[0]}
+    path = bundle.write(
+        tmp_path / "old.sordino", original.card, list(original.policies.values()), old
+    )
     assert "round their inputs" not in shown(bundled("leace", int8=True))
     assert "round their inputs" in shown(path)
     assert "Fit it again" in shown(path)

@@ -14,7 +14,7 @@ ROWS = 48
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(ROWS, 4))
 NAMES = ["speaker", "gender"]
-SPEAKER = np.repeat([f"{place:02d}" for place in range(8)], 6)
+SPEAKER = np.repeat([f"{index:02d}" for index in range(8)], 6)
 GENDER = np.repeat(["female", "male"] * 4, 6)
 
 COUNTS: dict[str, Any] = {
@@ -30,9 +30,9 @@ COUNTS: dict[str, Any] = {
 }
 
 
-def frame(**more: Any) -> pd.DataFrame:
-    return pd.DataFrame(X, columns=[f"x{place}" for place in range(4)]).assign(
-        speaker=SPEAKER, gender=GENDER, **more
+def frame(**columns: Any) -> pd.DataFrame:
+    return pd.DataFrame(X, columns=[f"x{index}" for index in range(4)]).assign(
+        speaker=SPEAKER, gender=GENDER, **columns
     )
 
 

@@ -22,9 +22,9 @@ def cache(tmp_path: Path) -> Cache:
 
 
 def test_what_is_kept_is_found_bit_for_bit(cache: Cache) -> None:
-    found = cache.find("key", 100)
-    assert found is not None
-    assert found.tobytes() == VECTOR.tobytes()
+    values = cache.find("key", 100)
+    assert values is not None
+    assert values.tobytes() == VECTOR.tobytes()
     assert cache.find("other", 100) is None
 
 
@@ -44,17 +44,17 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_entry_is_removed_and_can_be_made_again(cache: Cache, damage: str) -> None:
-    place = cache.path("key")
-    place.write_bytes(DAMAGES[damage](place.read_bytes()))
+    path = cache.path("key")
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
     assert cache.find("key", 100) is None
-    assert not place.exists()
+    assert not path.exists()
     cache.keep("key", VECTOR)
     np.testing.assert_array_equal(cache.find("key", 100), VECTOR)
 
 
 def test_a_half_written_file_of_a_killed_process_is_ignored(cache: Cache) -> None:
-    place = cache.path("new")
-    (place.parent / f".{place.stem}-abc.vector").write_bytes(b"half")
+    path = cache.path("new")
+    (path.parent / f".{path.stem}-abc.vector").write_bytes(b"half")
     assert cache.find("new", 100) is None
 
 
@@ -90,19 +90,19 @@ def test_the_values_of_another_recording_are_not_taken(cache: Cache) -> None:
 
 
 def test_a_link_is_not_followed(cache: Cache) -> None:
-    place = cache.path("key")
-    place.rename(place.with_name("elsewhere"))
-    place.symlink_to(place.with_name("elsewhere"))
+    path = cache.path("key")
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to(path.with_name("elsewhere"))
     assert cache.find("key", 100) is None
 
 
 def test_a_folder_in_place_of_a_vector_is_renamed(cache: Cache) -> None:
-    place = cache.path("key")
-    for name in (f"{place.name}.unusable", f"{place.name}.unusable-2"):
-        place.unlink(missing_ok=True)
-        place.mkdir()
+    path = cache.path("key")
+    for name in (f"{path.name}.unusable", f"{path.name}.unusable-2"):
+        path.unlink(missing_ok=True)
+        path.mkdir()
         with pytest.warns(UserWarning, match=f"renamed to {name}$"):
             assert cache.find("key", 100) is None
-        assert place.with_name(name).is_dir()
+        assert path.with_name(name).is_dir()
         cache.keep("key", VECTOR)
         np.testing.assert_array_equal(cache.find("key", 100), VECTOR)

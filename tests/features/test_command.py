@@ -33,16 +33,16 @@ def manifest(noises: Callable[..., Corpus], tmp_path: Path) -> str:
 
 
 def run(*arguments: str | Path) -> object:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as stop:
         main(["extract", *map(str, arguments)])
-    return left.value.code
+    return stop.value.code
 
 
 @pytest.mark.parametrize("features", ["mel", "eGeMAPSv02"])
 def test_the_table_has_the_vectors_and_the_json_their_config(
     noises: Callable[..., Corpus], manifest: str, tmp_path: Path, features: str
 ) -> None:
-    out, told = tmp_path / "new" / "x.parquet", tmp_path / "x.json"
+    out, report = tmp_path / "new" / "x.parquet", tmp_path / "x.json"
     options = (
         "--corpus",
         manifest,
@@ -53,7 +53,7 @@ def test_the_table_has_the_vectors_and_the_json_their_config(
         "--jobs",
         "1",
     )
-    assert run(*options, "--out", out, "--json", told) == 0
+    assert run(*options, "--out", out, "--json", report) == 0
     expected = extract(features, noises(3), tmp_path / "cache", jobs=1)
     np.testing.assert_array_equal(read_vectors(out, noises(3)), expected)
     assert list(pd.read_parquet(out).columns) == [
@@ -62,7 +62,7 @@ def test_the_table_has_the_vectors_and_the_json_their_config(
         "end",
         *FEATURE_SETS[features].names,
     ]
-    result = json.loads(told.read_text())
+    result = json.loads(report.read_text())
     assert (result["utterances"], result["dims"], result["features"]) == (
         3,
         FEATURE_SETS[features].dims,
@@ -189,7 +189,7 @@ def test_bad_recordings_are_left_out_when_asked_and_counted(
     noises: Callable[..., Corpus], manifest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     damage(tmp_path, "001.wav")
-    out, told = tmp_path / "x.csv", tmp_path / "x.json"
+    out, report = tmp_path / "x.csv", tmp_path / "x.json"
     options = (
         "--corpus",
         manifest,
@@ -200,18 +200,18 @@ def test_bad_recordings_are_left_out_when_asked_and_counted(
         "--jobs",
         "1",
     )
-    assert run(*options, "--skip-bad", "--out", out, "--json", told) == 0
+    assert run(*options, "--skip-bad", "--out", out, "--json", report) == 0
     captured = capsys.readouterr()
     assert "2 utterances, 927 numbers each, 1 left out" in captured.out
     assert "1 of 3 utterances cannot be used: left out" in captured.err
-    left_out = json.loads(told.read_text())["left_out"]
+    left_out = json.loads(report.read_text())["left_out"]
     assert [Path(row["file"]).name for row in left_out] == ["001.wav"]
     assert "a web page" in left_out[0]["reason"]
     assert [Path(file).name for file in pd.read_csv(out)["file"]] == ["000.wav", "002.wav"]
-    whole = noises(3)
-    kept = whole.select(np.array([0, 2]))
+    corpus = noises(3)
+    usable = corpus.select(np.array([0, 2]))
     np.testing.assert_allclose(
-        read_vectors(out, kept), extract("mel", kept, tmp_path / "cache"), rtol=1e-6
+        read_vectors(out, usable), extract("mel", usable, tmp_path / "cache"), rtol=1e-6
     )
 
 

@@ -39,7 +39,7 @@ def reference(features: str, files: list[str]) -> NDArray[np.float32]:
     return np.array(rows)
 
 
-def kept(cache: Path) -> dict[Path, float]:
+def modified_times(cache: Path) -> dict[Path, float]:
     return {
         file: file.stat().st_mtime_ns
         for file in cache.rglob("*.vector")
@@ -67,7 +67,7 @@ def test_mel_is_the_function_that_a_device_runs(
     expected = [functionals(audio.read(file)) for file in corpus.column("file")]
     for _ in range(2):  # computed, then read
         np.testing.assert_array_equal(extract("mel", corpus, tmp_path / "cache", jobs=2), expected)
-    assert len(kept(tmp_path / "cache")) == 3
+    assert len(modified_times(tmp_path / "cache")) == 3
     assert FEATURE_SETS["mel"].config.keys() >= {
         "recipe",
         "kaldi-native-fbank",
@@ -101,7 +101,7 @@ def test_relative_paths_hold_wherever_earlier_processes_stand(
         file=[str(Path(file).relative_to(tmp_path)) for file in corpus.table["file"]]
     )
     np.testing.assert_array_equal(extract(SMALL, Corpus("noise", moved), "cache", jobs=2), x)
-    assert len(kept(tmp_path / "cache")) == 4
+    assert len(modified_times(tmp_path / "cache")) == 4
 
 
 def test_identical_recordings_and_cuts_are_computed_once(
@@ -114,7 +114,7 @@ def test_identical_recordings_and_cuts_are_computed_once(
         audio.write(tmp_path / "copy.wav", audio.read(corpus.column("file")[0]))
     )
     x = extract(SMALL, Corpus("copies", copies), tmp_path / "cache", jobs=1)
-    assert len(kept(tmp_path / "cache")) == 4
+    assert len(modified_times(tmp_path / "cache")) == 4
     np.testing.assert_array_equal(x[0], x[2])
     assert (x[0] != x[3]).any()
     assert (x[3] != x[4]).any()
@@ -124,12 +124,12 @@ def test_a_second_run_reads_and_computes_nothing(
     noises: Callable[..., Corpus], tmp_path: Path
 ) -> None:
     x = extract(SMALL, noises(4), tmp_path / "cache", jobs=1)
-    before = kept(tmp_path / "cache")
+    before = modified_times(tmp_path / "cache")
     np.testing.assert_array_equal(extract(SMALL, noises(4), tmp_path / "cache", jobs=1), x)
-    assert kept(tmp_path / "cache") == before
+    assert modified_times(tmp_path / "cache") == before
     extract(SMALL, noises(5), tmp_path / "cache", jobs=1)
-    assert len(kept(tmp_path / "cache")) == 5
-    assert before.items() <= kept(tmp_path / "cache").items()
+    assert len(modified_times(tmp_path / "cache")) == 5
+    assert before.items() <= modified_times(tmp_path / "cache").items()
 
 
 def test_without_a_cache_nothing_is_written(noises: Callable[..., Corpus], tmp_path: Path) -> None:
@@ -182,11 +182,11 @@ def test_a_bad_recording_is_named_and_costs_no_other_vector(
     bad.write_text("no sound")
     with pytest.raises(AudioError, match=r"utterance 3: .*bad\.wav: not a sound file"):
         extract(SMALL, noises(3, [bad]), tmp_path / "cache", jobs)
-    before = kept(tmp_path / "cache")
+    before = modified_times(tmp_path / "cache")
     assert jobs > 1 or len(before) == 3
     audio.write(bad, np.random.default_rng(9).normal(0, 0.1, 8000))
     assert extract(SMALL, noises(3, [bad]), tmp_path / "cache", jobs).shape == (4, 88)
-    assert before.items() <= kept(tmp_path / "cache").items()
+    assert before.items() <= modified_times(tmp_path / "cache").items()
 
 
 def test_a_recording_that_does_not_exist_is_named(tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_two_processes_share_a_cache(noises: Callable[..., Corpus], tmp_path: Pa
     corpus = noises(20)
     running = [started(corpus, tmp_path / "cache") for _ in range(2)]
     assert [process.communicate()[1] for process in running] == ["", ""]
-    assert len(kept(tmp_path / "cache")) == 20
+    assert len(modified_times(tmp_path / "cache")) == 20
     x = extract(SMALL, corpus, tmp_path / "cache", jobs=1)
     np.testing.assert_array_equal(x, reference(SMALL, list(corpus.table["file"])))
 
@@ -245,32 +245,32 @@ def test_a_run_that_is_killed_goes_on_from_what_it_kept(
 ) -> None:
     corpus, cache = noises(400), tmp_path / "cache"
     process = started(corpus, cache, "IS13", jobs)
-    while len(kept(cache)) < 5 and process.poll() is None:
+    while len(modified_times(cache)) < 5 and process.poll() is None:
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    before = kept(cache)
+    before = modified_times(cache)
     assert 5 <= len(before) < 400
-    some = corpus.select(np.arange(8))
-    x = extract("IS13", some, cache, jobs=1)
-    np.testing.assert_array_equal(x, reference("IS13", list(some.table["file"])))
-    assert before.items() <= kept(cache).items()
+    first_rows = corpus.select(np.arange(8))
+    x = extract("IS13", first_rows, cache, jobs=1)
+    np.testing.assert_array_equal(x, reference("IS13", list(first_rows.table["file"])))
+    assert before.items() <= modified_times(cache).items()
 
 
 @pytest.fixture
 def disk(tmp_path: Path):
     """A disk of 64 KiB: room for two vectors of IS13 of 25 kB each."""
-    place = tmp_path / "disk"
-    place.mkdir()
+    mount_point = tmp_path / "disk"
+    mount_point.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "sordino", place],
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "sordino", mount_point],
         capture_output=True,
         check=False,
     )
     if mounted.returncode:
         pytest.skip("no right to mount a small disk here")
-    yield place
-    subprocess.run(["umount", place], check=True)
+    yield mount_point
+    subprocess.run(["umount", mount_point], check=True)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -282,7 +282,7 @@ def test_a_full_disk_says_so_and_keeps_what_was_computed(
         StorageError, match="the disk is full: free some space, or choose another place"
     ):
         extract("IS13", corpus, disk, jobs)
-    before = kept(disk)
+    before = modified_times(disk)
     assert 1 <= len(before) <= 2
     assert jobs > 1 or not [path for path in disk.rglob(".*") if path.is_file()], (
         "half a vector was left"
@@ -290,7 +290,7 @@ def test_a_full_disk_says_so_and_keeps_what_was_computed(
     subprocess.run(["mount", "-o", "remount,size=1m", disk], check=True)
     x = extract("IS13", corpus, disk, jobs)
     np.testing.assert_array_equal(x, reference("IS13", list(corpus.table["file"])))
-    assert before.items() <= kept(disk).items()
+    assert before.items() <= modified_times(disk).items()
 
 
 def test_a_disk_that_becomes_read_only_is_still_read(

@@ -27,7 +27,7 @@ def clips(tmp_path: Path) -> Corpus:
     )
 
 
-def kept(cache: Path) -> dict[Path, int]:
+def modified_times(cache: Path) -> dict[Path, int]:
     return {
         file: file.stat().st_mtime_ns
         for file in cache.rglob("*.vector")
@@ -35,11 +35,11 @@ def kept(cache: Path) -> dict[Path, int]:
     }
 
 
-def assert_same(found: list[np.ndarray], expected: list[np.ndarray]) -> None:
-    assert len(found) == len(expected)
-    for one, other in zip(found, expected, strict=True):
-        assert one.dtype == np.float32
-        np.testing.assert_array_equal(one, other)
+def assert_same(sequences: list[np.ndarray], expected: list[np.ndarray]) -> None:
+    assert len(sequences) == len(expected)
+    for sequence, reference in zip(sequences, expected, strict=True):
+        assert sequence.dtype == np.float32
+        np.testing.assert_array_equal(sequence, reference)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -60,11 +60,11 @@ def test_values_are_those_of_the_filterbank(clips: Corpus, tmp_path: Path, jobs:
 
 def test_rows_come_in_their_order(clips: Corpus, tmp_path: Path) -> None:
     order = np.array([4, 0, 5, 2])
-    whole = frames(clips, tmp_path / "cache", jobs=1)
+    sequences = frames(clips, tmp_path / "cache", jobs=1)
     assert_same(
-        frames(clips.select(order), tmp_path / "cache", jobs=1), [whole[row] for row in order]
+        frames(clips.select(order), tmp_path / "cache", jobs=1), [sequences[row] for row in order]
     )
-    assert_same(frames(clips.select(order), None, jobs=1), [whole[row] for row in order])
+    assert_same(frames(clips.select(order), None, jobs=1), [sequences[row] for row in order])
 
 
 def test_relative_paths_hold_wherever_earlier_processes_stand(
@@ -78,16 +78,16 @@ def test_relative_paths_hold_wherever_earlier_processes_stand(
         file=[str(Path(file).relative_to(tmp_path)) for file in clips.table["file"]]
     )
     assert_same(frames(Corpus("clips", moved), "cache", jobs=2), expected)
-    assert len(kept(tmp_path / "cache")) == 6
+    assert len(modified_times(tmp_path / "cache")) == 6
 
 
 def test_a_second_run_reads_and_what_is_new_is_computed(clips: Corpus, tmp_path: Path) -> None:
     frames(clips.select(np.arange(4)), tmp_path / "cache", jobs=1)
-    before = kept(tmp_path / "cache")
+    before = modified_times(tmp_path / "cache")
     assert len(before) == 4
     frames(clips, tmp_path / "cache", jobs=1)
-    assert len(kept(tmp_path / "cache")) == 6
-    assert before.items() <= kept(tmp_path / "cache").items()
+    assert len(modified_times(tmp_path / "cache")) == 6
+    assert before.items() <= modified_times(tmp_path / "cache").items()
 
 
 @pytest.mark.parametrize(
@@ -97,11 +97,11 @@ def test_a_damaged_entry_is_computed_anew(
     clips: Corpus, tmp_path: Path, damage: Callable[[bytes], bytes]
 ) -> None:
     expected = frames(clips, tmp_path / "cache", jobs=1)
-    place = min(kept(tmp_path / "cache"))
-    whole = place.read_bytes()
-    place.write_bytes(damage(whole))
+    path = min(modified_times(tmp_path / "cache"))
+    content = path.read_bytes()
+    path.write_bytes(damage(content))
     assert_same(frames(clips, tmp_path / "cache", jobs=1), expected)
-    assert place.read_bytes() == whole
+    assert path.read_bytes() == content
 
 
 def test_frames_and_vectors_share_a_folder_and_nothing_else(clips: Corpus, tmp_path: Path) -> None:
@@ -116,27 +116,27 @@ def test_identical_recordings_share_one_read_only_array(clips: Corpus, tmp_path:
     copies = clips.table.loc[[0, 1, 0, 1]].reset_index(drop=True)
     copies["end"] = [np.nan, np.nan, np.nan, 0.1]
     for _ in range(2):  # computed, then read
-        found = frames(Corpus("copies", copies), tmp_path / "cache", jobs=1)
-        assert [len(sequence) for sequence in found] == [11, 17, 11, 8]
-        assert found[0] is found[2]
+        sequences = frames(Corpus("copies", copies), tmp_path / "cache", jobs=1)
+        assert [len(sequence) for sequence in sequences] == [11, 17, 11, 8]
+        assert sequences[0] is sequences[2]
         with pytest.raises(ValueError, match="read-only"):
-            found[0][0, 0] = 1
-    assert len(kept(tmp_path / "cache")) == 3
+            sequences[0][0, 0] = 1
+    assert len(modified_times(tmp_path / "cache")) == 3
 
 
 def test_a_bad_recording_is_named_and_the_run_resumes_from_cache(
     clips: Corpus, tmp_path: Path
 ) -> None:
     bad = Path(clips.column("file")[4])
-    whole = bad.read_bytes()
+    content = bad.read_bytes()
     bad.write_text("no sound")
     with pytest.raises(AudioError, match=r"utterance 4: .*4\.wav: not a sound file"):
         frames(clips, tmp_path / "cache", jobs=1)
-    before = kept(tmp_path / "cache")
+    before = modified_times(tmp_path / "cache")
     assert len(before) == 5
-    bad.write_bytes(whole)
+    bad.write_bytes(content)
     assert len(frames(clips, tmp_path / "cache", jobs=1)) == 6
-    assert before.items() <= kept(tmp_path / "cache").items()
+    assert before.items() <= modified_times(tmp_path / "cache").items()
 
 
 def test_a_recording_that_is_too_short_or_not_there_is_named(tmp_path: Path) -> None:
@@ -150,8 +150,8 @@ def test_a_recording_that_is_too_short_or_not_there_is_named(tmp_path: Path) -> 
 
 def test_silence_has_finite_frames(tmp_path: Path) -> None:
     file = audio.write(tmp_path / "silence.wav", np.zeros(16000))
-    (found,) = frames(
+    (sequences,) = frames(
         table.make("silence", pd.DataFrame({"file": [str(file)], "speaker": ["one"]})), None, jobs=1
     )
-    assert np.isfinite(found).all()
-    assert found.shape == (98, 40)
+    assert np.isfinite(sequences).all()
+    assert sequences.shape == (98, 40)

@@ -103,7 +103,7 @@ def test_constant_and_rounded_dimensions_are_kept(tmp_path: Path) -> None:
 
 def test_vectors_of_many_whole_numbers_are_kept(tmp_path: Path) -> None:
     table = frame().assign(
-        **{f"x{place}": RANDOM.integers(-(10**6), 10**6, ROWS) for place in range(4)}
+        **{f"x{index}": RANDOM.integers(-(10**6), 10**6, ROWS) for index in range(4)}
     )
     assert len(read(save(table, tmp_path / "t.csv")).choice.dimensions) == 4
 

@@ -17,7 +17,7 @@ DIMS = 5
 Sequences = list[NDArray[np.float32]]
 
 
-def made(lengths: list[int], seed: int = 0) -> Sequences:
+def synthetic_frames(lengths: list[int], seed: int = 0) -> Sequences:
     """Sequences whose level and spread differ from one to the next and from band to band."""
     rng = np.random.default_rng(seed)
     level, spread = (
@@ -30,7 +30,7 @@ def made(lengths: list[int], seed: int = 0) -> Sequences:
     ]
 
 
-TRAINING, TEST = made([30, 50, 8]), made([20, 1, 40, 33], seed=1)
+TRAINING, TEST = synthetic_frames([30, 50, 8]), synthetic_frames([20, 1, 40, 33], seed=1)
 SPEAKERS = np.array(["c/1", "c/2", "c/1", "c/3"])
 
 
@@ -42,18 +42,18 @@ def applied(how: str, frames: Sequences = TEST, speakers: NDArray[np.str_] = SPE
     return fitted(how)(frames, speakers)
 
 
-def z(frames: NDArray[np.float32], of: NDArray[np.float32]) -> NDArray[np.float64]:
-    wide = of.astype(np.float64)
+def z(frames: NDArray[np.float32], reference: NDArray[np.float32]) -> NDArray[np.float64]:
+    wide = reference.astype(np.float64)
     scores: NDArray[np.float64] = (frames - wide.mean(axis=0)) / wide.std(axis=0)
     return scores
 
 
 def test_speaker_is_the_z_score_over_all_that_a_speaker_said() -> None:
-    found = applied("speaker")
+    result = applied("speaker")
     first = np.concatenate([TEST[0], TEST[2]])
-    np.testing.assert_allclose(found[0], z(TEST[0], first), atol=1e-5)
-    np.testing.assert_allclose(found[2], z(TEST[2], first), atol=1e-5)
-    np.testing.assert_allclose(np.concatenate([found[0], found[2]]).mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(result[0], z(TEST[0], first), atol=1e-5)
+    np.testing.assert_allclose(result[2], z(TEST[2], first), atol=1e-5)
+    np.testing.assert_allclose(np.concatenate([result[0], result[2]]).mean(axis=0), 0, atol=1e-5)
 
 
 def test_a_speaker_with_one_utterance_gets_what_utterance_gives() -> None:
@@ -62,15 +62,15 @@ def test_a_speaker_with_one_utterance_gets_what_utterance_gives() -> None:
 
 
 def test_utterance_is_the_z_score_over_the_utterance() -> None:
-    found = applied("utterance")
+    result = applied("utterance")
     for row in (0, 2, 3):
-        np.testing.assert_allclose(found[row], z(TEST[row], TEST[row]), atol=1e-5)
-    np.testing.assert_array_equal(found[1], np.zeros((1, DIMS)))
+        np.testing.assert_allclose(result[row], z(TEST[row], TEST[row]), atol=1e-5)
+    np.testing.assert_array_equal(result[1], np.zeros((1, DIMS)))
 
 
 def test_corpus_is_the_z_score_over_the_training_rows() -> None:
-    for row, found in enumerate(applied("corpus")):
-        np.testing.assert_allclose(found, z(TEST[row], np.concatenate(TRAINING)), atol=1e-5)
+    for row, result in enumerate(applied("corpus")):
+        np.testing.assert_allclose(result, z(TEST[row], np.concatenate(TRAINING)), atol=1e-5)
 
 
 @pytest.mark.parametrize("weight", [1, 300])
@@ -82,13 +82,13 @@ def test_running_is_the_z_score_over_training_and_earlier_frames(
     """
     everyone = np.concatenate(TRAINING).astype(np.float64)
     mean, variance = everyone.mean(axis=0), everyone.var(axis=0)
-    for sequence, found in zip(TEST, fitted("running", weight=weight)(TEST), strict=True):
+    for sequence, result in zip(TEST, fitted("running", weight=weight)(TEST), strict=True):
         for last in range(1, len(sequence) + 1):
-            said = sequence[:last].astype(np.float64)
-            together = (weight * mean + said.sum(axis=0)) / (weight + last)
-            second = (weight * (variance + mean**2) + (said**2).sum(axis=0)) / (weight + last)
-            expected = (sequence[last - 1] - together) / np.sqrt(second - together**2)
-            np.testing.assert_allclose(found[last - 1], expected, atol=1e-5)
+            frames = sequence[:last].astype(np.float64)
+            mean_so_far = (weight * mean + frames.sum(axis=0)) / (weight + last)
+            second = (weight * (variance + mean**2) + (frames**2).sum(axis=0)) / (weight + last)
+            expected = (sequence[last - 1] - mean_so_far) / np.sqrt(second - mean_so_far**2)
+            np.testing.assert_allclose(result[last - 1], expected, atol=1e-5)
 
 
 def test_running_goes_from_corpus_to_utterance() -> None:
@@ -111,32 +111,33 @@ def test_what_is_fitted_sees_training_rows_only(how: str) -> None:
         sequence * 100 - 7 if row >= len(TRAINING) + 1 else sequence
         for row, sequence in enumerate(rows)
     ]
-    one, other = (
-        NormaliseFitter(how).fit([given[row] for row in training]) for given in (rows, wild)
+    first, second = (
+        NormaliseFitter(how).fit([rows_fitted[row] for row in training])
+        for rows_fitted in (rows, wild)
     )
-    assert one.hash == other.hash
+    assert first.hash == second.hash
     everyone = np.concatenate(TRAINING).astype(np.float64)
-    np.testing.assert_allclose(one.mean, everyone.mean(axis=0), rtol=1e-12)
-    np.testing.assert_allclose(one.deviation, everyone.std(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(first.mean, everyone.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(first.deviation, everyone.std(axis=0), rtol=1e-12)
     for before, after in zip(
-        one(rows)[: len(TRAINING) + 1], other(wild)[: len(TRAINING) + 1], strict=True
+        first(rows)[: len(TRAINING) + 1], second(wild)[: len(TRAINING) + 1], strict=True
     ):
         np.testing.assert_array_equal(before, after)
 
 
 @pytest.mark.parametrize("how", ["speaker", "utterance"])
 def test_speaker_and_utterance_do_not_depend_on_the_fit(how: str) -> None:
-    one, other = fitted(how), fitted(how, made([3, 4], seed=9))
-    assert one.hash == other.hash
-    for before, after in zip(one(TEST, SPEAKERS), other(TEST, SPEAKERS), strict=True):
+    first, second = fitted(how), fitted(how, synthetic_frames([3, 4], seed=9))
+    assert first.hash == second.hash
+    for before, after in zip(first(TEST, SPEAKERS), second(TEST, SPEAKERS), strict=True):
         np.testing.assert_array_equal(before, after)
 
 
 @pytest.mark.parametrize("how", ["utterance", "corpus", "running"])
 def test_an_utterance_is_the_same_alone_and_among_others(how: str) -> None:
-    alone = [applied(how, [sequence], SPEAKERS[:1])[0] for sequence in TEST]
-    for one, other in zip(alone, applied(how), strict=True):
-        np.testing.assert_array_equal(one, other)
+    single = [applied(how, [sequence], SPEAKERS[:1])[0] for sequence in TEST]
+    for first, second in zip(single, applied(how), strict=True):
+        np.testing.assert_array_equal(first, second)
 
 
 @pytest.mark.parametrize("how", NORMALISATIONS)
@@ -145,19 +146,19 @@ def test_laws_that_all_obey(how: str) -> None:
     finite.
     """
     before = [sequence.copy() for sequence in TEST]
-    found = applied(how)
+    result = applied(how)
     order = np.array([2, 0, 3, 1])
     turned = applied(how, [TEST[row] for row in order], SPEAKERS[order])
     for row, sequence in enumerate(TEST):
-        assert found[row].dtype == np.float32
-        assert found[row].shape == sequence.shape
-        assert found[row].flags.writeable
-        assert np.isfinite(found[row]).all()
+        assert result[row].dtype == np.float32
+        assert result[row].shape == sequence.shape
+        assert result[row].flags.writeable
+        assert np.isfinite(result[row]).all()
         np.testing.assert_array_equal(sequence, before[row])
         np.testing.assert_allclose(
-            turned[int(np.flatnonzero(order == row)[0])], found[row], atol=1e-6
+            turned[int(np.flatnonzero(order == row)[0])], result[row], atol=1e-6
         )
-        np.testing.assert_array_equal(applied(how)[row], found[row])
+        np.testing.assert_array_equal(applied(how)[row], result[row])
 
 
 @settings(max_examples=50, deadline=None)
@@ -189,8 +190,8 @@ def test_a_band_that_is_constant_becomes_nothing(how: str) -> None:
         np.concatenate([sequence, np.full((len(sequence), 1), 0.1, np.float32)], axis=1)
         for sequence in TRAINING
     ]
-    found = fitted(how, frames)(frames, np.array(["a", "b", "b"]))
-    for sequence in found:
+    result = fitted(how, frames)(frames, np.array(["a", "b", "b"]))
+    for sequence in result:
         np.testing.assert_array_equal(sequence[:, -1], 0)
         assert (sequence[:, :-1] != 0).all()
 
@@ -212,9 +213,9 @@ def test_a_normalisation_cannot_change() -> None:
     with pytest.raises(ValueError, match="read-only"):
         normalise.mean[0] = 1
     mean = normalise.mean.copy()
-    own = Normalise("corpus", mean, normalise.deviation)
+    normalisation = Normalise("corpus", mean, normalise.deviation)
     mean[:] = 0
-    assert own.hash == before
+    assert normalisation.hash == before
 
 
 def test_the_hash_tells_all_apart() -> None:

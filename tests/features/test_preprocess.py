@@ -41,11 +41,11 @@ def test_it_is_scikit_learns_scaler_and_pca(scale: str) -> None:
 
 def test_other_rows_change_nothing() -> None:
     x, fitted_on = features(60, 50), np.arange(0, 60, 2)
-    other = x.copy()
-    other[1::2] = 1e6 * features(30, 50, seed=1)
-    one, two = (PreprocessFitter().fit(table[fitted_on]) for table in (x, other))
-    assert one.hash == two.hash
-    np.testing.assert_array_equal(one(x[fitted_on]), two(other[fitted_on]))
+    changed = x.copy()
+    changed[1::2] = 1e6 * features(30, 50, seed=1)
+    first, second = (PreprocessFitter().fit(table[fitted_on]) for table in (x, changed))
+    assert first.hash == second.hash
+    np.testing.assert_array_equal(first(x[fitted_on]), second(changed[fitted_on]))
 
 
 def test_a_fitted_row_does_change_it() -> None:
@@ -56,13 +56,13 @@ def test_a_fitted_row_does_change_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "asked", "given_back"), [(30, 256, 29), (30, 8, 8), (300, 256, 198)]
+    ("rows", "components", "given_back"), [(30, 256, 29), (30, 8, 8), (300, 256, 198)]
 )
 def test_there_are_never_more_components_than_the_rows_hold(
-    rows: int, asked: int, given_back: int
+    rows: int, components: int, given_back: int
 ) -> None:
     x = features(rows, 200)  # two of the columns are constant
-    assert PreprocessFitter(components=asked).fit(x).dims == given_back
+    assert PreprocessFitter(components=components).fit(x).dims == given_back
 
 
 def test_a_repeated_recording_adds_no_component_of_rounding() -> None:
@@ -87,9 +87,9 @@ def test_unseen_speakers_stay_in_the_stated_range() -> None:
 def test_what_was_constant_in_fitting_is_ignored_afterwards() -> None:
     x = features(40, 30)
     preprocess = PreprocessFitter().fit(x)
-    other = x.copy()
-    other[:, 1:3] = 12345
-    np.testing.assert_array_equal(preprocess(other), preprocess(x))
+    changed = x.copy()
+    changed[:, 1:3] = 12345
+    np.testing.assert_array_equal(preprocess(changed), preprocess(x))
 
 
 @given(st.permutations(range(20)))
@@ -116,11 +116,11 @@ def test_any_finite_table_gives_finite_vectors_or_says_why_not(x: NDArray[np.flo
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
-    one, two = (
+    first, second = (
         PreprocessFitter().fit(features(40, 30)).save(tmp_path / name)
         for name in ("one.npz", "two.npz")
     )
-    assert one.read_bytes() == two.read_bytes()
+    assert first.read_bytes() == second.read_bytes()
 
 
 @pytest.mark.parametrize("name", ["preprocess.npz", "no_suffix"])
@@ -216,15 +216,15 @@ def test_a_file_that_is_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_centring_on_an_environment_removes_its_offset() -> None:
     random = np.random.default_rng(1)
-    here, place = random.normal(size=(40, 30)), random.normal(size=30)
+    here, offset = random.normal(size=(40, 30)), random.normal(size=30)
     space = PreprocessFitter("zscore").fit(here)
-    there = space.centred(here + place)
-    np.testing.assert_allclose(there(here + place).mean(axis=0), 0, atol=1e-5)
-    assert np.abs(space(here + place).mean(axis=0)).max() > 0.1
-    np.testing.assert_allclose(there(here + place), space(here), atol=1e-4)
+    centred = space.centred(here + offset)
+    np.testing.assert_allclose(centred(here + offset).mean(axis=0), 0, atol=1e-5)
+    assert np.abs(space(here + offset).mean(axis=0)).max() > 0.1
+    np.testing.assert_allclose(centred(here + offset), space(here), atol=1e-4)
     np.testing.assert_allclose(space.centred(here)(here), space(here), atol=1e-5)
-    assert np.array_equal(there.components, space.components)
-    assert there.hash != space.hash
+    assert np.array_equal(centred.components, space.components)
+    assert centred.hash != space.hash
 
 
 def test_centred_on_what_is_no_number_is_refused() -> None:

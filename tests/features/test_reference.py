@@ -21,8 +21,8 @@ from tests.features.synthetic_tables import (
 )
 
 
-def reference(tmp_path: Path, original: pd.DataFrame, **more: Any) -> Labelled:
-    table = read(save(frame(**more), tmp_path / "t.parquet"))
+def reference(tmp_path: Path, original: pd.DataFrame, **columns: Any) -> Labelled:
+    table = read(save(frame(**columns), tmp_path / "t.parquet"))
     return read_reference(save(original, tmp_path / "r.csv"), table)
 
 
@@ -38,19 +38,19 @@ def test_a_reference_in_the_same_order_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("column", ["file", "utterance", "speaker", "gender", "start"])
 def test_a_reference_in_another_order_is_refused(tmp_path: Path, column: str) -> None:
-    more = {
+    keys = {
         "file": FILES,
         "utterance": [f"u{row:02d}" for row in range(ROWS)],
         "start": np.arange(ROWS) / 7,
     }
-    own = {column: more[column]} if column in more else {}
-    turned = frame(**own).iloc[::-1].reset_index(drop=True)
-    kept = [name for name in map(str, turned) if name == column or name[0] == "x"]
+    columns = {column: keys[column]} if column in keys else {}
+    turned = frame(**columns).iloc[::-1].reset_index(drop=True)
+    names = [name for name in map(str, turned) if name == column or name[0] == "x"]
     with pytest.raises(
         FeatureError,
         match=f"column `{column}` differs .* in row 1 .the same labels in another order",
     ):
-        reference(tmp_path, turned[kept], **own)
+        reference(tmp_path, turned[names], **columns)
 
 
 def test_the_first_row_that_differs_is_named(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from sordino.signal.words import UNKNOWN_WORD, Words, read
 ANIMALS, TOOLS = ("cat", "dog", "hen"), ("saw", "axe", "file")
 
 
-def said(count: int = 400, seed: int = 0) -> list[str]:
+def sentences(count: int = 400, seed: int = 0) -> list[str]:
     """Sentences about animals, who are fed and sleep, and about tools, which are sharp and cut."""
     rng = np.random.default_rng(seed)
     about = [
@@ -45,7 +45,7 @@ def corpus(transcripts: list[str], names: list[str] | None = None) -> Corpus:
 
 
 def test_words_of_one_kind_come_closer_than_words_of_two() -> None:
-    assert gap(said()) > 0.5
+    assert gap(sentences()) > 0.5
 
 
 def test_words_that_are_said_at_random_do_not() -> None:
@@ -53,7 +53,7 @@ def test_words_that_are_said_at_random_do_not() -> None:
     nouns = (*ANIMALS, *TOOLS)
     mixed = [
         " ".join(str(rng.choice(nouns)) if word in nouns else word for word in text.split())
-        for text in said()
+        for text in sentences()
     ]
     assert gap(mixed) < 0
 
@@ -67,7 +67,7 @@ def gap(transcripts: list[str]) -> float:
 
 
 def test_only_words_of_the_given_transcripts_are_known() -> None:
-    words = room.train([text for text in said() if "sharp" not in text], dims=4)
+    words = room.train([text for text in sentences() if "sharp" not in text], dims=4)
     assert set(words.row_of) == {*ANIMALS, "the", "sleeps", "and", "is", "fed", "by", "us"}
     np.testing.assert_array_equal(words("saw axe"), [words.unknown])
 
@@ -81,14 +81,14 @@ def test_rare_words_become_unknown_and_frequent_words_come_first() -> None:
 
 
 def test_training_depends_on_the_seed_and_not_on_row_order() -> None:
-    one, turned, other = (
-        room.train(said(), 8),
-        room.train(said()[::-1], 8),
-        room.train(said(), 8, seed=1),
+    first, turned, second = (
+        room.train(sentences(), 8),
+        room.train(sentences()[::-1], 8),
+        room.train(sentences(), 8, seed=1),
     )
-    assert one.hash == turned.hash
-    assert one.hash != other.hash
-    assert list(one.row_of) == list(other.row_of)
+    assert first.hash == turned.hash
+    assert first.hash != second.hash
+    assert list(first.row_of) == list(second.row_of)
 
 
 TRAIN = """
@@ -99,7 +99,7 @@ words.save(words.train(sys.stdin.read().splitlines(), dims=10, seed=3), sys.argv
 
 
 def test_the_same_seed_gives_the_same_bytes_in_any_process(tmp_path: Path) -> None:
-    (tmp_path / "said").write_text("\n".join(said()))
+    (tmp_path / "said").write_text("\n".join(sentences()))
     running = []
     for seed in ("0", "4294967295"):
         with (tmp_path / "said").open() as text:
@@ -108,11 +108,11 @@ def test_the_same_seed_gives_the_same_bytes_in_any_process(tmp_path: Path) -> No
             running.append(
                 subprocess.Popen(command, env=env, stdin=text, stderr=subprocess.PIPE, text=True)
             )
-    room.save(room.train(said(), dims=10, seed=3), tmp_path / "here" / "words.kv")
+    room.save(room.train(sentences(), dims=10, seed=3), tmp_path / "here" / "words.kv")
     assert [process.communicate()[1] for process in running] == ["", ""]
     for name in ("words.kv", "words.kv.vectors.npy"):
         assert (
-            len({(tmp_path / place / name).read_bytes() for place in ("0", "4294967295", "here")})
+            len({(tmp_path / path / name).read_bytes() for path in ("0", "4294967295", "here")})
             == 1
         )
 
@@ -136,13 +136,13 @@ def test_what_cannot_be_trained_on_is_refused(
 
 
 def test_what_is_saved_is_read_memory_mapped_and_the_same(tmp_path: Path) -> None:
-    words = room.train(said(), dims=6)
-    found = read(room.save(words, tmp_path / "new" / "words.kv"))
-    assert isinstance(found.vectors, np.memmap)
-    assert found.hash == words.hash
-    assert list(found.row_of) == list(words.row_of)
-    np.testing.assert_array_equal(found.unknown, words.unknown)
-    np.testing.assert_array_equal(found("the cat saw nobody"), words("the cat saw nobody"))
+    words = room.train(sentences(), dims=6)
+    result = read(room.save(words, tmp_path / "new" / "words.kv"))
+    assert isinstance(result.vectors, np.memmap)
+    assert result.hash == words.hash
+    assert list(result.row_of) == list(words.row_of)
+    np.testing.assert_array_equal(result.unknown, words.unknown)
+    np.testing.assert_array_equal(result("the cat saw nobody"), words("the cat saw nobody"))
     assert {path.name for path in (tmp_path / "new").iterdir()} == {
         "words.kv",
         "words.kv.vectors.npy",
@@ -150,10 +150,10 @@ def test_what_is_saved_is_read_memory_mapped_and_the_same(tmp_path: Path) -> Non
 
 
 def test_saving_again_replaces_both_files_even_when_mapped(tmp_path: Path) -> None:
-    room.save(room.train(said(), dims=6), tmp_path / "words.kv")
+    room.save(room.train(sentences(), dims=6), tmp_path / "words.kv")
     old = read(tmp_path / "words.kv")
     before = old.vectors.copy()
-    new = room.train(said(), dims=5)
+    new = room.train(sentences(), dims=5)
     assert read(room.save(new, tmp_path / "words.kv")).hash == new.hash
     np.testing.assert_array_equal(old.vectors, before)  # who reads the old file keeps it
     room.save(read(tmp_path / "words.kv"), tmp_path / "words.kv")
@@ -163,17 +163,17 @@ def test_saving_again_replaces_both_files_even_when_mapped(tmp_path: Path) -> No
 def test_a_saving_that_stops_halfway_leaves_no_file_that_lies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    room.save(room.train(said(), dims=6), tmp_path / "words.kv")
+    room.save(room.train(sentences(), dims=6), tmp_path / "words.kv")
     replace = Path.replace
 
-    def stop(place: Path, to: Path) -> Path:
+    def stop(path: Path, to: Path) -> Path:
         if to.name == "words.kv":
             raise OSError(28, "No space left on device")
-        return replace(place, to)
+        return replace(path, to)
 
     monkeypatch.setattr(Path, "replace", stop)
     with pytest.raises(StorageError, match=r"words\.kv: the disk is full: free some space"):
-        room.save(room.train(said(seed=1), dims=6), tmp_path / "words.kv")
+        room.save(room.train(sentences(seed=1), dims=6), tmp_path / "words.kv")
     assert {path.name for path in tmp_path.iterdir()} == {"words.kv.vectors.npy"}
     with pytest.raises(StorageError, match=r"words\.kv: No such file"):
         read(tmp_path / "words.kv")
@@ -193,10 +193,10 @@ def test_another_suffix_and_a_place_that_is_a_file_are_told(tmp_path: Path) -> N
 
 def test_every_utterance_has_its_words_in_row_order() -> None:
     words = Words.of(["the", "cup"], np.array([[1.0, 0.0], [0.0, 1.0]], dtype=np.float32))
-    found = room.word_sequences(corpus(["The cup.", "", "cup the cup", "nothing known"]), words)
-    assert [sequence.shape for sequence in found] == [(2, 2), (1, 2), (3, 2), (1, 2)]
-    assert found[2].tolist() == [[0, 1], [1, 0], [0, 1]]
-    assert found[1].tolist() == found[3].tolist() == [[0.5, 0.5]]
+    result = room.word_sequences(corpus(["The cup.", "", "cup the cup", "nothing known"]), words)
+    assert [sequence.shape for sequence in result] == [(2, 2), (1, 2), (3, 2), (1, 2)]
+    assert result[2].tolist() == [[0, 1], [1, 0], [0, 1]]
+    assert result[1].tolist() == result[3].tolist() == [[0.5, 0.5]]
 
 
 def test_a_corpus_without_transcripts_is_refused_by_its_name() -> None:

@@ -32,9 +32,13 @@ def rows(count: int, seed: int, noise: float = 0.3) -> Batch:
 
 
 def job(
-    seed: int = 0, count: int = 40, held: int | None = 20, dropout: float = 0.0, **settings: Any
+    seed: int = 0,
+    count: int = 40,
+    validation_rows: int | None = 20,
+    dropout: float = 0.0,
+    **settings: Any,
 ) -> Job:
-    validation = None if held is None else rows(held, 100 + seed)
+    validation = None if validation_rows is None else rows(validation_rows, 100 + seed)
     chosen = Settings(**{"epochs": 8, "batch": 16, "learning_rate": 0.01, **settings})
     return Job(network(seed, dropout), squared, rows(count, seed), validation, chosen, seed)
 

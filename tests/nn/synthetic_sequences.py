@@ -37,14 +37,14 @@ def planted(
             generator.choice(3, size=rows, p=often) for often in (AMONG_WOMEN[::-1], AMONG_WOMEN)
         ]
         activation = np.where(gender == 1, drawn[1], drawn[0])
-    made: dict[str, list[NDArray[np.float64]]] = {}
+    sequences: dict[str, list[NDArray[np.float64]]] = {}
     for name, width, (low, high) in (("audio", AUDIO, (8, 41)), ("text", TEXT, (2, 10))):
         shift = np.zeros((rows, width))
         shift[:, 0], shift[:, 1] = emotion * (activation - 1), gender - 0.5
-        made[name] = [
+        sequences[name] = [
             row + generator.normal(size=(generator.integers(low, high), width)) for row in shift
         ]
-    return Sequences.of(**{name: made[name] for name in streams}), {
+    return Sequences.of(**{name: sequences[name] for name in streams}), {
         "activation": activation,
         "gender": gender,
     }
@@ -63,7 +63,7 @@ GENERAL, PRIVATE = shape(), shape(attributes={"gender": 2})
 
 
 def fitted(
-    given: Shape,
+    sizes: Shape,
     rows: int = 200,
     seed: int = 0,
     emotion: float = 0.7,
@@ -71,23 +71,23 @@ def fitted(
     **training: Any,
 ) -> FittedMultimodal:
     """Trained on planted rows, without the labels of attributes that the shape has not."""
-    tasks, streams = {**given.primary, **given.attributes}, tuple(given.streams)
+    tasks, streams = {**sizes.primary, **sizes.attributes}, tuple(sizes.streams)
     train, labels = planted(rows, 0, emotion, tied, streams)
-    held, held_labels = planted(100, 1, emotion, tied, streams)
-    own, other = (
-        {name: codes for name, codes in one.items() if name in tasks}
-        for one in (labels, held_labels)
+    validation, validation_labels = planted(100, 1, emotion, tied, streams)
+    codes, validation_codes = (
+        {name: values for name, values in by_task.items() if name in tasks}
+        for by_task in (labels, validation_labels)
     )
     return fit(
-        given,
+        sizes,
         train,
-        own,
-        held,
-        other,
+        codes,
+        validation,
+        validation_codes,
         Training(**{"epochs": 25, "learning_rate": 3e-3, **training}),
         seed,
     )
 
 
-def short(given: Shape = GENERAL, seed: int = 0, **training: Any) -> FittedMultimodal:
-    return fitted(given, rows=40, seed=seed, **{"epochs": 3, **training})
+def short(sizes: Shape = GENERAL, seed: int = 0, **training: Any) -> FittedMultimodal:
+    return fitted(sizes, rows=40, seed=seed, **{"epochs": 3, **training})

@@ -39,7 +39,7 @@ def tied(strength: float | None, seed: int = 0) -> FittedMultimodal:
     return fitted(PRIVATE, lambdas={"gender": strength}, normalise_adversary=True, **training)
 
 
-def told(network: Multimodal) -> float:
+def gender_recall(network: Multimodal) -> float:
     """UAR of a fresh linear probe of gender, on rows that the network never saw."""
     rows, labels = planted(600, seed=2, emotion=0.4, tied=True)
     return probe(apply(network, rows).embedding, torch.tensor(labels["gender"]), 2, seed=0)
@@ -50,7 +50,7 @@ def test_the_private_embedding_reveals_less_gender_than_general() -> None:
     general, private = (
         [tied(strength, seed).network for seed in range(2)] for strength in (None, 0.5)
     )
-    before, after = (sum(map(told, networks)) / 2 for networks in (general, private))
+    before, after = (sum(map(gender_recall, networks)) / 2 for networks in (general, private))
     assert before > 0.75
     assert after < before - 0.03
     rows, labels = planted(600, seed=2, emotion=0.4, tied=True)
@@ -70,9 +70,15 @@ def test_an_attribute_at_lambda_zero_changes_no_weights() -> None:
 
 @pytest.mark.parametrize("strength", [0.0, 0.5])
 def test_a_head_that_learns_is_not_taken_for_a_dead_one(strength: float) -> None:
-    made = tied(strength)
-    assert made.warnings == ()
-    assert abs(made.health["gender"].train[made.best_epoch] - made.health["gender"].probe) < 0.06
+    fitted_network = tied(strength)
+    assert fitted_network.warnings == ()
+    assert (
+        abs(
+            fitted_network.health["gender"].train[fitted_network.best_epoch]
+            - fitted_network.health["gender"].probe
+        )
+        < 0.06
+    )
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.5])
@@ -83,51 +89,56 @@ def test_a_dead_adversary_is_told_of(monkeypatch: pytest.MonkeyPatch, strength: 
             self.attributes.requires_grad_(False)
 
     monkeypatch.setattr(fit_multimodal, "Multimodal", Dead)
-    made = fitted(PRIVATE, emotion=0.4, tied=True, lambdas={"gender": strength})
-    (warning,) = made.warnings
+    fitted_network = fitted(PRIVATE, emotion=0.4, tied=True, lambdas={"gender": strength})
+    (warning,) = fitted_network.warnings
     assert warning.startswith("the head of gender has UAR ")
     assert "stopped learning" in warning
-    assert made.health["gender"].probe > made.health["gender"].train[made.best_epoch] + 0.1
+    assert (
+        fitted_network.health["gender"].probe
+        > fitted_network.health["gender"].train[fitted_network.best_epoch] + 0.1
+    )
 
 
 def test_the_health_of_every_head_is_known_after_every_epoch() -> None:
-    given = shape(BOTH, attributes={"gender": 2}, adversary_at="streams")
-    made = short(given, lambdas={"gender": 0.5})
-    assert list(made.health) == ["gender@audio", "gender@text"]
-    for curve in made.health.values():
-        assert len(curve.train) == len(curve.validation) == len(made.losses) == 3
+    sizes = shape(BOTH, attributes={"gender": 2}, adversary_at="streams")
+    fitted_network = short(sizes, lambdas={"gender": 0.5})
+    assert list(fitted_network.health) == ["gender@audio", "gender@text"]
+    for curve in fitted_network.health.values():
+        assert len(curve.train) == len(curve.validation) == len(fitted_network.losses) == 3
         assert all(0 <= value <= 1 for value in (*curve.train, *curve.validation, curve.probe))
     rows, labels = planted(40, streams=BOTH)
-    for at, curve in enumerate(made.health.values()):
-        logits = apply(made.network, rows).attributes["gender"][at]
-        assert recall(logits, torch.tensor(labels["gender"])) == curve.train[made.best_epoch]
+    for at, curve in enumerate(fitted_network.health.values()):
+        logits = apply(fitted_network.network, rows).attributes["gender"][at]
+        assert (
+            recall(logits, torch.tensor(labels["gender"])) == curve.train[fitted_network.best_epoch]
+        )
 
 
 def gradients_at_places(
-    given: Shape, training: Training, share: float = 1.0
+    sizes: Shape, training: Training, share: float = 1.0
 ) -> list[dict[str, Tensor]]:
     """At each place, the gradients of the whole loss, of the primary task alone, and of each
     attribute's head alone.
     """
     torch.manual_seed(0)
-    network = Multimodal(given)
-    rows, labels = planted(30, streams=tuple(given.streams))
+    network = Multimodal(sizes)
+    rows, labels = planted(30, streams=tuple(sizes.streams))
     labels["speaker"] = np.arange(30) % 5
-    classes = {**given.primary, **given.attributes}
+    classes = {**sizes.primary, **sizes.attributes}
     tasks = Tasks.of({name: labels[name] for name in classes}, classes, 30)
-    kept: list[Tensor] = []
+    captured: list[Tensor] = []
     encode = network.encode
 
     def watched(batch: Any) -> Any:
         embedding, places = encode(batch)
-        kept.extend(places)
+        captured.extend(places)
         return embedding, places
 
     network.encode = watched  # type: ignore[method-assign]
-    whole = torch.autograd.grad(
-        _Objective(network, tasks, training).loss(rows.pad(range(30)), tasks.codes, share), kept
+    total = torch.autograd.grad(
+        _Objective(network, tasks, training).loss(rows.pad(range(30)), tasks.codes, share), captured
     )
-    kept.clear()
+    captured.clear()
     embedding, places = watched(rows.pad(range(30)))
     heads = {name: [head(embedding)] for name, head in network.primary.items()}
     attributes: Any = network.attributes
@@ -135,7 +146,7 @@ def gradients_at_places(
         name: [head(at) for head, at in zip(attributes[name], places, strict=True)]
         for name in attributes
     }
-    alone = {
+    single = {
         name: torch.autograd.grad(
             torch.stack([tasks.loss(name, out, tasks.codes[name]) for out in logits]).sum(),
             places,
@@ -144,7 +155,7 @@ def gradients_at_places(
         for name, logits in heads.items()
     }
     return [
-        {"whole": whole[at], **{name: of[at] for name, of in alone.items()}}
+        {"whole": total[at], **{name: tensors[at] for name, tensors in single.items()}}
         for at in range(len(places))
     ]
 
@@ -157,32 +168,37 @@ CASES = [
 LAMBDAS = {"gender": 0.5, "speaker": 0.3}
 
 
-@pytest.mark.parametrize("given", CASES)
+@pytest.mark.parametrize("sizes", CASES)
 @pytest.mark.parametrize("share", [1.0, 0.25])
-def test_streams_get_primary_minus_lambda_of_attributes(given: Shape, share: float) -> None:
-    lambdas = {name: LAMBDAS[name] for name in given.attributes}
-    for found in gradients_at_places(given, Training(lambdas=lambdas), share):
-        expected = found["activation"] - sum(
-            share * lambdas[name] * found[name] for name in lambdas
+def test_streams_get_primary_minus_lambda_of_attributes(sizes: Shape, share: float) -> None:
+    lambdas = {name: LAMBDAS[name] for name in sizes.attributes}
+    for gradients in gradients_at_places(sizes, Training(lambdas=lambdas), share):
+        expected = gradients["activation"] - sum(
+            share * lambdas[name] * gradients[name] for name in lambdas
         )
-        torch.testing.assert_close(found["whole"], expected, rtol=1e-4, atol=1e-7)
+        torch.testing.assert_close(gradients["whole"], expected, rtol=1e-4, atol=1e-7)
 
 
-@pytest.mark.parametrize("given", CASES)
+@pytest.mark.parametrize("sizes", CASES)
 def test_a_normalised_adversary_has_lambda_of_the_primary_norm(
-    given: Shape,
+    sizes: Shape,
 ) -> None:
-    lambdas = {name: LAMBDAS[name] for name in given.attributes}
-    for found in gradients_at_places(given, Training(lambdas=lambdas, normalise_adversary=True)):
-        pull = found["activation"].norm()
-        pushes = {name: lambdas[name] * pull / found[name].norm() * found[name] for name in lambdas}
+    lambdas = {name: LAMBDAS[name] for name in sizes.attributes}
+    for gradients in gradients_at_places(
+        sizes, Training(lambdas=lambdas, normalise_adversary=True)
+    ):
+        pull = gradients["activation"].norm()
+        pushes = {
+            name: lambdas[name] * pull / gradients[name].norm() * gradients[name]
+            for name in lambdas
+        }
         torch.testing.assert_close(
-            found["whole"], found["activation"] - sum(pushes.values()), rtol=1e-3, atol=1e-7
+            gradients["whole"], gradients["activation"] - sum(pushes.values()), rtol=1e-3, atol=1e-7
         )
         if len(lambdas) == 1:
-            assert float((found["whole"] - found["activation"]).norm() / pull) == pytest.approx(
-                0.5, rel=1e-3
-            )
+            assert float(
+                (gradients["whole"] - gradients["activation"]).norm() / pull
+            ) == pytest.approx(0.5, rel=1e-3)
 
 
 def test_schedules_are_those_of_the_papers() -> None:
@@ -200,4 +216,4 @@ def test_each_schedule_trains_and_none_is_the_same() -> None:
         short(PRIVATE, epochs=20, lambdas={"gender": 1.0}, schedule=schedule).losses
         for schedule in fit_multimodal.SCHEDULES
     ]
-    assert all(one != other for one, other in itertools.combinations(losses, 2))
+    assert all(first != second for first, second in itertools.combinations(losses, 2))

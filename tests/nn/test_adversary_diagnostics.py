@@ -27,8 +27,8 @@ def test_the_probe_finds_what_is_there() -> None:
 
 
 def test_the_probe_finds_nothing_in_noise() -> None:
-    found = [probe(*embedded(600, apart=0.0, seed=seed), 2, seed=seed) for seed in range(10)]
-    assert sum(found) / 10 == pytest.approx(0.5, abs=0.02)
+    recalls = [probe(*embedded(600, apart=0.0, seed=seed), 2, seed=seed) for seed in range(10)]
+    assert sum(recalls) / 10 == pytest.approx(0.5, abs=0.02)
 
 
 def test_the_probe_is_read_on_rows_that_it_was_not_fitted_on() -> None:
@@ -51,11 +51,11 @@ def test_units_of_the_embedding_do_not_matter_to_the_probe() -> None:
 def test_the_probe_skips_unknown_rows_and_constant_dimensions() -> None:
     x, codes = embedded(300, apart=2.0)
     expected = probe(x, codes, 2, seed=0)
-    more = (
+    padded = (
         torch.cat([x, torch.full((50, 10), torch.inf)]),
         torch.cat([codes, torch.full((50,), -1)]),
     )
-    assert probe(*more, 2, seed=0) == expected
+    assert probe(*padded, 2, seed=0) == expected
     assert probe(torch.cat([x, torch.ones(300, 1)], dim=1), codes, 2, seed=0) == pytest.approx(
         expected, abs=0.01
     )
@@ -69,7 +69,7 @@ def test_the_probe_changes_no_random_state_and_repeats_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("head", "found", "rows", "told"),
+    ("head", "probe_recall", "rows", "warned"),
     [
         (0.50, 0.64, (400, 400), True),
         (0.35, 0.64, (400, 400), True),
@@ -85,11 +85,11 @@ def test_the_probe_changes_no_random_state_and_repeats_itself() -> None:
     ],
 )
 def test_a_head_is_told_of_when_a_fresh_probe_is_clearly_ahead(
-    head: float, found: float, rows: tuple[int, ...], told: bool
+    head: float, probe_recall: float, rows: tuple[int, ...], warned: bool
 ) -> None:
-    curve = HeadDiagnostics((0.9, 0.9, 0.9), (0.5, 0.5, 0.5), head, found)
+    curve = HeadDiagnostics((0.9, 0.9, 0.9), (0.5, 0.5, 0.5), head, probe_recall)
     warning = curve.warning("gender", torch.tensor(rows))
-    assert (warning is not None) == told
+    assert (warning is not None) == warned
     if warning is not None:
         assert f"the head of gender has UAR {head:.2f}" in warning
-        assert f"a fresh linear probe {found:.2f}" in warning
+        assert f"a fresh linear probe {probe_recall:.2f}" in warning

@@ -20,22 +20,22 @@ def loss_of(fitted: TrainedNetwork, batch: Batch) -> float:
 
 
 def test_training_finds_what_is_there() -> None:
-    given = job(count=200, epochs=100, patience=100)
-    assert given.validation is not None
-    fitted = fit(given)
+    task = job(count=200, epochs=100, patience=100)
+    assert task.validation is not None
+    fitted = fit(task)
     assert fitted.history[0] > 0.5
-    assert loss_of(fitted, given.validation) < 0.15  # noise of variance 0.09 stays
+    assert loss_of(fitted, task.validation) < 0.15  # noise of variance 0.09 stays
 
 
 def test_the_best_epoch_is_kept_and_not_the_last() -> None:
-    given = job(
+    task = job(
         count=6, epochs=300, learning_rate=0.03, patience=300
     )  # six rows: it learns them by heart
-    assert given.validation is not None
-    fitted = fit(given)
+    assert task.validation is not None
+    fitted = fit(task)
     assert fitted.loss == min(fitted.history)
     assert fitted.history[-1] > 1.1 * fitted.loss
-    assert loss_of(fitted, given.validation) == pytest.approx(fitted.loss, rel=1e-6)
+    assert loss_of(fitted, task.validation) == pytest.approx(fitted.loss, rel=1e-6)
 
 
 def test_training_stops_when_patience_is_over() -> None:
@@ -45,45 +45,45 @@ def test_training_stops_when_patience_is_over() -> None:
 
 
 def test_without_validation_the_last_weights_of_all_epochs_stay() -> None:
-    given = job(held=None)
-    fitted = fit(given)
+    task = job(validation_rows=None)
+    fitted = fit(task)
     assert math.isnan(fitted.loss)
     assert fitted.history == ()
-    watched = fit(dataclasses.replace(given, validation=given.train))
+    watched = fit(dataclasses.replace(task, validation=task.train))
     assert min(watched.history) == watched.history[-1]
     assert torch.equal(weights(fitted.module), weights(watched.module))
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 def test_equal_seeds_give_equal_bytes_and_other_seeds_do_not(dropout: float) -> None:
-    given = job(dropout=dropout)
-    first, second = fit(given), fit(given)
+    task = job(dropout=dropout)
+    first, second = fit(task), fit(task)
     assert torch.equal(weights(first.module), weights(second.module))
     assert first.history == second.history
     assert not torch.equal(
-        weights(fit(dataclasses.replace(given, seed=9)).module), weights(first.module)
+        weights(fit(dataclasses.replace(task, seed=9)).module), weights(first.module)
     )
 
 
 def test_the_job_is_left_alone() -> None:
-    given = job(dropout=0.5)
-    before = copy.deepcopy(given)
-    fitted = fit(given)
-    assert torch.equal(weights(given.module), weights(before.module))
-    assert not torch.equal(weights(given.module), weights(fitted.module))
-    assert given.module.training
+    task = job(dropout=0.5)
+    before = copy.deepcopy(task)
+    fitted = fit(task)
+    assert torch.equal(weights(task.module), weights(before.module))
+    assert not torch.equal(weights(task.module), weights(fitted.module))
+    assert task.module.training
     for name, values in before.train.items():
-        assert torch.equal(given.train[name], values)
-    assert all(parameter.grad is None for parameter in given.module.parameters())
+        assert torch.equal(task.train[name], values)
+    assert all(parameter.grad is None for parameter in task.module.parameters())
 
 
 def test_the_result_shares_no_memory_with_the_job() -> None:
-    given = job(epochs=0)
-    fitted = fit(given)
+    task = job(epochs=0)
+    fitted = fit(task)
     with torch.no_grad():
         for parameter in fitted.module.parameters():
             parameter.fill_(7.0)
-    assert not (weights(given.module) == 7).any()
+    assert not (weights(task.module) == 7).any()
 
 
 def test_global_random_state_is_neither_read_nor_changed() -> None:
@@ -96,32 +96,32 @@ def test_global_random_state_is_neither_read_nor_changed() -> None:
 
 
 def test_frozen_weights_stay() -> None:
-    given = job()
-    given.module[0].requires_grad_(False)  # type: ignore[index]
-    fitted = fit(given)
-    assert torch.equal(fitted.module[0].weight, given.module[0].weight)  # type: ignore[index]
-    assert not torch.equal(fitted.module[3].weight, given.module[3].weight)  # type: ignore[index]
+    task = job()
+    task.module[0].requires_grad_(False)  # type: ignore[index]
+    fitted = fit(task)
+    assert torch.equal(fitted.module[0].weight, task.module[0].weight)  # type: ignore[index]
+    assert not torch.equal(fitted.module[3].weight, task.module[3].weight)  # type: ignore[index]
 
 
 def test_refresh_is_called_once_an_epoch_with_a_seeded_generator() -> None:
-    asked: list[tuple[int, float]] = []
+    calls: list[tuple[int, float]] = []
 
     def refresh(generator: torch.Generator, epoch: int) -> Batch:
-        asked.append((epoch, float(torch.rand((), generator=generator))))
+        calls.append((epoch, float(torch.rand((), generator=generator))))
         return rows(40, epoch)
 
-    given = dataclasses.replace(job(epochs=3), refresh=refresh)
-    fit(given)
-    fit(given)
-    assert [epoch for epoch, _ in asked] == [0, 1, 2, 0, 1, 2]
-    assert asked[:3] == asked[3:]
-    assert len({value for _, value in asked}) == 3
+    task = dataclasses.replace(job(epochs=3), refresh=refresh)
+    fit(task)
+    fit(task)
+    assert [epoch for epoch, _ in calls] == [0, 1, 2, 0, 1, 2]
+    assert calls[:3] == calls[3:]
+    assert len({value for _, value in calls}) == 3
 
 
 def test_a_loss_that_is_never_finite_is_told_as_infinite() -> None:
-    given = job()
-    broken = {name: values * torch.nan for name, values in given.train.items()}
-    assert fit(dataclasses.replace(given, train=broken)).loss == math.inf
+    task = job()
+    broken = {name: values * torch.nan for name, values in task.train.items()}
+    assert fit(dataclasses.replace(task, train=broken)).loss == math.inf
 
 
 @pytest.mark.parametrize(("count", "size"), [(10, 3), (9, 3), (2, 5), (1, 1)])
@@ -145,7 +145,7 @@ def twice(seed: int) -> Plan[float]:
 
 def once(seed: int) -> Plan[float]:
     fitted = yield [job(seed), job(seed, epochs=2)]
-    return sum(float(weights(one.module).sum()) for one in fitted)
+    return sum(float(weights(network.module).sum()) for network in fitted)
 
 
 def nothing() -> Plan[str]:
@@ -158,10 +158,10 @@ def test_plans_carried_out_together_give_what_each_gives_alone() -> None:
 
     def train(jobs: Sequence[Job]) -> list[TrainedNetwork]:
         rounds.append(len(jobs))
-        return [fit(one) for one in jobs]
+        return [fit(request) for request in jobs]
 
-    together = run_rounds([twice(0), once(3), twice(5)], train)
-    assert together == [run(twice(0)), run(once(3)), run(twice(5))]
+    results = run_rounds([twice(0), once(3), twice(5)], train)
+    assert results == [run(twice(0)), run(once(3)), run(twice(5))]
     assert [count for count in rounds if count] == [4, 2]
 
 
@@ -172,6 +172,6 @@ def test_a_plan_without_jobs_has_its_result() -> None:
 def test_a_plan_is_sent_its_results_in_the_order_of_its_jobs() -> None:
     def plan() -> Plan[list[int]]:
         fitted = yield [job(epochs=epochs) for epochs in (3, 1, 2)]
-        return [len(one.history) for one in fitted]
+        return [len(network.history) for network in fitted]
 
     assert run(plan()) == [3, 1, 2]

@@ -39,8 +39,8 @@ def test_the_loss_is_the_weighted_cross_entropy_of_known_rows() -> None:
 
 def test_unknown_rows_give_no_gradient_and_alone_no_loss() -> None:
     logits = torch.randn(3, 2, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    (some,) = torch.autograd.grad(weighted_loss(logits, codes(-1, 1, -1), torch.ones(2)), logits)
-    assert some.abs().sum(dim=1).bool().tolist() == [False, True, False]
+    (batch,) = torch.autograd.grad(weighted_loss(logits, codes(-1, 1, -1), torch.ones(2)), logits)
+    assert batch.abs().sum(dim=1).bool().tolist() == [False, True, False]
     none = weighted_loss(logits, codes(-1, -1, -1), torch.ones(2))
     assert float(none.detach()) == 0
     assert not torch.autograd.grad(none, logits)[0].any()
@@ -64,8 +64,8 @@ def test_recall_leaves_out_unknown_rows_and_is_nan_for_one_class() -> None:
 
 
 def test_labels_that_are_lacking_are_unknown() -> None:
-    found = class_codes({"a": np.array([1, 0])}, {"a": 2, "b": 3}, 2, "validation")
-    assert {name: values.tolist() for name, values in found.items()} == {"a": [1, 0], "b": [-1, -1]}
+    codes = class_codes({"a": np.array([1, 0])}, {"a": 2, "b": 3}, 2, "validation")
+    assert {name: values.tolist() for name, values in codes.items()} == {"a": [1, 0], "b": [-1, -1]}
 
 
 @pytest.mark.parametrize(

@@ -25,13 +25,13 @@ CORNERS = [
 ]
 
 
-def network(given: Shape, seed: int = 0) -> Multimodal:
+def network(sizes: Shape, seed: int = 0) -> Multimodal:
     torch.manual_seed(seed)
-    made = Multimodal(given)
-    for layer in made.modules():
+    module = Multimodal(sizes)
+    for layer in module.modules():
         if isinstance(layer, nn.Conv1d):  # what a bias makes of padding is not to be overlooked
             nn.init.constant_(layer.bias, 0.5)  # type: ignore[arg-type]
-    return made.eval()
+    return module.eval()
 
 
 def clips(
@@ -39,11 +39,11 @@ def clips(
 ) -> Sequences:
     generator = torch.Generator().manual_seed(1)
     words = [1 + length // 5 for length in frames]
-    made = {
+    arrays = {
         name: [torch.randn(length, width, generator=generator) for length in lengths]
         for name, lengths in (("audio", frames), ("text", words))
     }
-    return Sequences.of(**{name: made[name] for name in streams})
+    return Sequences.of(**{name: arrays[name] for name in streams})
 
 
 @pytest.mark.parametrize("streams", [("audio",), ("text",), ("audio", "text")], ids="+".join)
@@ -54,12 +54,12 @@ def test_a_clip_has_one_embedding_alone_and_in_a_padded_batch(
     widths = {name: 40 if name in streams else None for name in ("audio", "text")}
     rows = clips(streams)
     for stride in (1, 2):
-        made = network(Shape(**widths, **corner, conv_stride=stride))  # type: ignore[arg-type]
-        for mode in (made.train(), made.eval()):
-            together = mode.embed(rows.pad(range(4)))
-            alone = torch.cat([mode.embed(rows.pad([row])) for row in range(4)])
-            torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
-            assert (alone[1] - alone[3]).abs().max() > 1e-2
+        module = network(Shape(**widths, **corner, conv_stride=stride))  # type: ignore[arg-type]
+        for mode in (module.train(), module.eval()):
+            batched = mode.embed(rows.pad(range(4)))
+            single = torch.cat([mode.embed(rows.pad([row])) for row in range(4)])
+            torch.testing.assert_close(batched, single, rtol=0, atol=1e-5)
+            assert (single[1] - single[3]).abs().max() > 1e-2
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -78,9 +78,9 @@ def test_layers_receive_zeros_past_the_end_of_a_row(
 
     monkeypatch.setattr("sordino.nn.multimodal.gru", watched)
     monkeypatch.setattr("sordino.nn.multimodal.convolve", watched_convolution)
-    made = network(shape(conv_stride=stride))
+    module = network(shape(conv_stride=stride))
     frames = [1, 61, 2, 17]
-    made.embed(clips(("audio",), tuple(frames), width=6).pad(range(4)))
+    module.embed(clips(("audio",), tuple(frames), width=6).pad(range(4)))
     assert len(seen) == 4
     for x in seen:
         assert x.shape[1] >= max(frames)
@@ -108,30 +108,32 @@ def test_every_frame_counts_and_lengths_divide_by_stride_upwards(
         return gru(module, x)
 
     monkeypatch.setattr("sordino.nn.multimodal.gru", watched)
-    made = network(shape(conv_width=width, conv_stride=stride))
+    module = network(shape(conv_width=width, conv_stride=stride))
     for frames in range(1, 30):
         batch = dict(clips(("audio",), (frames,), width=6).pad([0]))
         batch["audio"].requires_grad_()
-        (found,) = torch.autograd.grad(made.embed(batch).abs().sum(), batch["audio"])
-        assert found.abs().sum(dim=2).all()
+        (outputs_,) = torch.autograd.grad(module.embed(batch).abs().sum(), batch["audio"])
+        assert outputs_.abs().sum(dim=2).all()
         assert steps[-1] == math.ceil(frames / stride**3)
 
 
 @pytest.mark.parametrize("streams", [("audio",), ("text",), ("audio", "text")], ids="+".join)
 def test_what_stands_in_the_padding_changes_nothing(streams: tuple[str, ...]) -> None:
-    made, rows = network(shape(streams)), planted(6, streams=streams)[0]
+    module, rows = network(shape(streams)), planted(6, streams=streams)[0]
     batch = dict(rows.pad(range(6)))
-    expected = made.embed(batch)
+    expected = module.embed(batch)
     for name in streams:
         past = torch.arange(batch[name].shape[1]) >= batch[f"{name}_length"][:, None]
         batch[name] = torch.where(past[..., None], 100.0, batch[name])
-    torch.testing.assert_close(made.embed(batch), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(module.embed(batch), expected, rtol=0, atol=1e-5)
 
 
 def test_layers_are_those_of_the_papers_grid() -> None:
-    made = Multimodal(Shape(40, 300, 4, 3, 2, 64, 3, 32, 2, 64, {"valence": 3}, {"gender": 2}))
+    module = Multimodal(Shape(40, 300, 4, 3, 2, 64, 3, 32, 2, 64, {"valence": 3}, {"gender": 2}))
     weights = {
-        name: tuple(values.shape) for name, values in made.named_parameters() if "bias" not in name
+        name: tuple(values.shape)
+        for name, values in module.named_parameters()
+        if "bias" not in name
     }
     audio = {
         name: size
@@ -145,12 +147,12 @@ def test_layers_are_those_of_the_papers_grid() -> None:
         dense = [size for name, size in weights.items() if name.startswith(head)]
         assert dense == [(64, 64), (64, 64), (classes, 64)]
     assert len(weights) == 4 + 2 * 6 + 2 * 3
-    assert made.shape.width == 64
+    assert module.shape.width == 64
 
 
 def test_no_layer_takes_statistics_across_clips() -> None:
-    made = Multimodal(shape(("audio", "text"), bottleneck=8, noise=0.5, attributes={"gender": 2}))
-    assert not dict(made.named_buffers())
+    module = Multimodal(shape(("audio", "text"), bottleneck=8, noise=0.5, attributes={"gender": 2}))
+    assert not dict(module.named_buffers())
 
 
 def test_the_bottleneck_gives_rows_of_mean_zero_and_variance_one() -> None:
@@ -163,55 +165,58 @@ def test_the_bottleneck_gives_rows_of_mean_zero_and_variance_one() -> None:
 
 
 def test_noise_is_added_in_training_and_not_in_evaluation() -> None:
-    made, batch = network(shape(bottleneck=8, noise=0.5)), planted(200)[0].pad(range(200))
-    clean = made.embed(batch)
-    assert torch.equal(made.embed(batch), clean)
+    module, batch = network(shape(bottleneck=8, noise=0.5)), planted(200)[0].pad(range(200))
+    clean = module.embed(batch)
+    assert torch.equal(module.embed(batch), clean)
     torch.manual_seed(3)
-    noise = made.train().embed(batch) - clean
+    noise = module.train().embed(batch) - clean
     assert float(noise.detach().std()) == pytest.approx(0.5, abs=0.03)
     assert float(noise.detach().mean()) == pytest.approx(0, abs=0.05)
 
 
 def reversed_gradients(
-    given: Shape, strength: float
+    sizes: Shape, strength: float
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Gradients of the sum of the gender logits: with reversal, and those of a network whose heads
     are not reversed.
     """
-    made, batch = network(given), planted(8, streams=("audio", "text"))[0].pad(range(8))
-    _, places = made.encode(batch)
+    module, batch = network(sizes), planted(8, streams=("audio", "text"))[0].pad(range(8))
+    _, places = module.encode(batch)
 
     def gradients(logits: list[Tensor]) -> dict[str, Tensor]:
-        names, weights = zip(*made.named_parameters(), strict=True)
+        names, weights = zip(*module.named_parameters(), strict=True)
         total = torch.stack([out.tanh().sum() * (1 + at) for at, out in enumerate(logits)]).sum()
-        found = torch.autograd.grad(total, weights, allow_unused=True, retain_graph=True)
-        both = zip(names, weights, found, strict=True)
-        return {name: torch.zeros_like(weight) if g is None else g for name, weight, g in both}
+        outputs_ = torch.autograd.grad(total, weights, allow_unused=True, retain_graph=True)
+        gradients_by_name = zip(names, weights, outputs_, strict=True)
+        return {
+            name: torch.zeros_like(weight) if g is None else g
+            for name, weight, g in gradients_by_name
+        }
 
-    heads: Any = made.attributes["gender"]
-    plain = [head(place) for head, place in zip(heads, places, strict=True)]
-    return gradients(made.guess("gender", places, [strength] * len(places))), gradients(plain)
+    heads: Any = module.attributes["gender"]
+    plain = [head(tensor) for head, tensor in zip(heads, places, strict=True)]
+    return gradients(module.guess("gender", places, [strength] * len(places))), gradients(plain)
 
 
 @pytest.mark.parametrize("at", ["joint", "streams"])
 @pytest.mark.parametrize("strength", [0.0, 0.5, 1.0])
 def test_heads_get_the_gradient_and_streams_minus_lambda_of_it(strength: float, at: Any) -> None:
-    given = shape(("audio", "text"), attributes={"gender": 2}, adversary_at=at)
-    found, plain = reversed_gradients(given, strength)
-    for name, gradient in found.items():
+    sizes = shape(("audio", "text"), attributes={"gender": 2}, adversary_at=at)
+    outputs_, plain = reversed_gradients(sizes, strength)
+    for name, gradient in outputs_.items():
         factor = 1 if name.startswith("attributes") else -strength
         torch.testing.assert_close(gradient, factor * plain[name], rtol=1e-4, atol=1e-6)
     assert any(g.any() for name, g in plain.items() if name.startswith("streams"))
 
 
 def test_a_head_at_a_stream_sees_that_stream_only() -> None:
-    made = network(shape(("audio", "text"), attributes={"gender": 2}, adversary_at="streams"))
-    one, other = (
+    module = network(shape(("audio", "text"), attributes={"gender": 2}, adversary_at="streams"))
+    first, second = (
         planted(5, seed=seed, streams=("audio", "text"))[0].pad(range(5)) for seed in (0, 1)
     )
-    mixed = {**one, "text": other["text"], "text_length": other["text_length"]}
+    mixed = {**first, "text": second["text"], "text_length": second["text_length"]}
     (audio, text), (audio_mixed, text_mixed) = (
-        made(batch).attributes["gender"] for batch in (one, mixed)
+        module(batch).attributes["gender"] for batch in (first, mixed)
     )
     assert torch.equal(audio, audio_mixed)
     assert not torch.allclose(text, text_mixed)
@@ -224,11 +229,12 @@ def test_a_head_at_a_stream_sees_that_stream_only() -> None:
 def test_an_attribute_has_a_head_at_each_place(
     streams: tuple[str, ...], at: Any, heads: int
 ) -> None:
-    given = shape(streams, attributes={"gender": 2, "speaker": 7}, adversary_at=at)
-    outputs = network(given)(planted(5, streams=streams)[0].pad(range(5)))
-    assert len(outputs.places) == len(given.places) == heads
+    sizes = shape(streams, attributes={"gender": 2, "speaker": 7}, adversary_at=at)
+    outputs = network(sizes)(planted(5, streams=streams)[0].pad(range(5)))
+    assert len(outputs.places) == len(sizes.places) == heads
     assert {
-        name: [tuple(one.shape) for one in made] for name, made in outputs.attributes.items()
+        name: [tuple(first.shape) for first in module]
+        for name, module in outputs.attributes.items()
     } == {
         "gender": [(5, 2)] * heads,
         "speaker": [(5, 7)] * heads,
@@ -242,26 +248,26 @@ def test_the_first_weights_do_not_depend_on_the_attributes() -> None:
 
 
 def test_apply_keeps_row_order_and_mode_and_adds_no_noise() -> None:
-    given = shape(
+    sizes = shape(
         ("audio", "text"), attributes={"gender": 2}, adversary_at="streams", bottleneck=4, noise=1.0
     )
-    made, rows = network(given).train(), planted(23, streams=("audio", "text"))[0]
-    found = apply(made, rows, batch=4)
-    assert made.training
-    made.eval()
+    module, rows = network(sizes).train(), planted(23, streams=("audio", "text"))[0]
+    outputs_ = apply(module, rows, batch=4)
+    assert module.training
+    module.eval()
     for row in range(23):
-        alone = made(rows.pad([row]))
-        torch.testing.assert_close(found.embedding[row], alone.embedding[0], rtol=0, atol=1e-5)
+        single = module(rows.pad([row]))
+        torch.testing.assert_close(outputs_.embedding[row], single.embedding[0], rtol=0, atol=1e-5)
         torch.testing.assert_close(
-            found.primary["activation"][row], alone.primary["activation"][0], rtol=0, atol=1e-5
+            outputs_.primary["activation"][row], single.primary["activation"][0], rtol=0, atol=1e-5
         )
         for at in (0, 1):
             torch.testing.assert_close(
-                found.places[at][row], alone.places[at][0], rtol=0, atol=1e-5
+                outputs_.places[at][row], single.places[at][0], rtol=0, atol=1e-5
             )
-            logits = (found.attributes["gender"][at][row], alone.attributes["gender"][at][0])
+            logits = (outputs_.attributes["gender"][at][row], single.attributes["gender"][at][0])
             torch.testing.assert_close(*logits, rtol=0, atol=1e-5)
-    assert not found.embedding.requires_grad
+    assert not outputs_.embedding.requires_grad
 
 
 @pytest.mark.parametrize(

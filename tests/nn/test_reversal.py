@@ -36,23 +36,23 @@ def test_the_gradient_is_minus_strength_times_the_chain_rule(strength: float) ->
     x, weight = torch.randn(5, 3, generator=seeded(1)), torch.randn(3, 2, generator=seeded(2))
     x.requires_grad_(True)
     loss = ((reverse(x, strength) @ weight) ** 2).sum()
-    (found,) = torch.autograd.grad(loss, x)
+    (result,) = torch.autograd.grad(loss, x)
     by_hand = 2 * (x.detach() @ weight) @ weight.T  # d sum((xW)^2) / dx
-    torch.testing.assert_close(found, -strength * by_hand)
+    torch.testing.assert_close(result, -strength * by_hand)
 
 
 def test_each_row_may_have_its_own_strength() -> None:
     x = torch.ones(3, 2, requires_grad=True)
-    (found,) = torch.autograd.grad((5 * reverse(x, torch.tensor([[0.0], [0.5], [1.0]]))).sum(), x)
-    assert found.tolist() == [[0, 0], [-2.5, -2.5], [-5, -5]]
+    (result,) = torch.autograd.grad((5 * reverse(x, torch.tensor([[0.0], [0.5], [1.0]]))).sum(), x)
+    assert result.tolist() == [[0, 0], [-2.5, -2.5], [-5, -5]]
 
 
 def gradients(loss: Tensor, module: nn.Module) -> dict[str, Tensor]:
     names, weights = zip(*module.named_parameters(), strict=True)
-    found = torch.autograd.grad(loss, weights, allow_unused=True)
+    result = torch.autograd.grad(loss, weights, allow_unused=True)
     return {
         name: torch.zeros_like(w) if g is None else g
-        for name, w, g in zip(names, weights, found, strict=True)
+        for name, w, g in zip(names, weights, result, strict=True)
     }
 
 
@@ -64,7 +64,7 @@ def test_equation_3_scales_gradients_of_classifier_and_encoder(
     autoencoder = ReplacementAutoencoder(6, embedding=4)
     x, target, gender = torch.randn(9, 6), torch.randn(9, 6), torch.randint(2, (9,))
     batch = {"x": x, "target": target, "gender": gender, "strength": torch.full((9, 1), strength)}
-    found = gradients(
+    result = gradients(
         ReplacementLoss(ALPHA)(ReversalTraining(autoencoder), batch).mean(), autoencoder
     )
     # the two losses apart, without any reversal
@@ -72,7 +72,7 @@ def test_equation_3_scales_gradients_of_classifier_and_encoder(
     guess = gradients(
         cross_entropy(autoencoder.gender(autoencoder.encoder(x)), gender), autoencoder
     )
-    for name, gradient in found.items():
+    for name, gradient in result.items():
         share = {"encoder": -ALPHA * strength, "decoder": 0.0, "gender": ALPHA}[name.split(".")[0]]
         expected = (1 - ALPHA) * error[name] + share * guess[name]
         torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-7)
@@ -90,10 +90,10 @@ def test_without_gradient_reversal_the_classifier_moves_nothing() -> None:
     loss = ReplacementLoss(alpha=0.0)(
         ReversalTraining(autoencoder), {**batch, "target": batch["x"]}
     ).mean()
-    found = gradients(loss, autoencoder)
-    assert all(not gradient.any() for name, gradient in found.items() if name.startswith("gender"))
+    result = gradients(loss, autoencoder)
+    assert all(not gradient.any() for name, gradient in result.items() if name.startswith("gender"))
     error = gradients(((autoencoder(batch["x"]) - batch["x"]) ** 2).mean(), autoencoder)
-    torch.testing.assert_close(found, error)
+    torch.testing.assert_close(result, error)
 
 
 def test_unknown_gender_gives_no_gradient_to_the_classifier() -> None:
@@ -106,10 +106,10 @@ def test_unknown_gender_gives_no_gradient_to_the_classifier() -> None:
         "gender": torch.full((4,), UNKNOWN_GENDER),
         "strength": torch.ones(4, 1),
     }
-    found = gradients(
+    result = gradients(
         ReplacementLoss(ALPHA)(ReversalTraining(autoencoder), batch).mean(), autoencoder.gender
     )
-    assert all(not gradient.any() for gradient in found.values())
+    assert all(not gradient.any() for gradient in result.values())
 
 
 def test_the_papers_layers_are_8a_2a_a_and_back() -> None:

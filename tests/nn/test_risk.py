@@ -31,9 +31,9 @@ def test_the_loss_of_a_row_is_the_sum_of_both_cross_entropies() -> None:
 def test_an_unknown_gender_gives_no_loss_and_no_gradient() -> None:
     logits = torch.zeros(2, 2, requires_grad=True)
     loss = gender_loss(logits, torch.tensor([UNKNOWN_GENDER, 1]))
-    (found,) = torch.autograd.grad(loss.sum(), logits)
+    (result,) = torch.autograd.grad(loss.sum(), logits)
     torch.testing.assert_close(loss, torch.tensor([0.0, math.log(2)]))
-    torch.testing.assert_close(found, torch.tensor([[0.0, 0.0], [0.5, -0.5]]))
+    torch.testing.assert_close(result, torch.tensor([[0.0, 0.0], [0.5, -0.5]]))
 
 
 def test_unknown_gender_still_trains_the_emotion_head() -> None:

@@ -24,11 +24,11 @@ def seeded(seed: int) -> torch.Generator:
 def rows(lengths: list[int], width: int = 2) -> Sequences:
     """Rows that can be told by their first number."""
     return Sequences.of(
-        audio=[np.full((length, width), place + 1.0) for place, length in enumerate(lengths)]
+        audio=[np.full((length, width), index + 1.0) for index, length in enumerate(lengths)]
     )
 
 
-def both() -> Sequences:
+def two_streams() -> Sequences:
     return Sequences.of(
         text=[np.ones((n, 3)) * n for n in (4, 1, 2)],
         audio=[np.ones((n, 2)) * n for n in (5, 9, 7)],
@@ -36,7 +36,7 @@ def both() -> Sequences:
 
 
 def test_a_batch_has_the_requested_rows_padded_with_zeros() -> None:
-    batch = both().pad([2, 0])
+    batch = two_streams().pad([2, 0])
     assert {name: tuple(values.shape) for name, values in batch.items()} == {
         "audio": (2, 7, 2),
         "audio_length": (2,),
@@ -50,26 +50,26 @@ def test_a_batch_has_the_requested_rows_padded_with_zeros() -> None:
 
 
 def test_selected_rows_are_those_rows_in_that_order() -> None:
-    chosen = both().select(np.array([2, 0, 2]))
+    chosen = two_streams().select(np.array([2, 0, 2]))
     assert len(chosen) == 3
     assert {name: lengths.tolist() for name, lengths in chosen.lengths.items()} == {
         "audio": [7, 5, 7],
         "text": [2, 4, 2],
     }
-    assert torch.equal(chosen.pad([1])["text"], both().pad([0])["text"])
+    assert torch.equal(chosen.pad([1])["text"], two_streams().pad([0])["text"])
 
 
 def test_a_single_stream_is_selected_and_audio_stands_first() -> None:
-    assert list(both().widths.items()) == [("audio", 2), ("text", 3)]
-    assert both().only("text").widths == {"text": 3}
+    assert list(two_streams().widths.items()) == [("audio", 2), ("text", 3)]
+    assert two_streams().only("text").widths == {"text": 3}
     assert Sequences.of(audio=None, text=[np.ones((1, 3))]).widths == {"text": 3}
 
 
 def test_arrays_are_copied() -> None:
     array, tensor = np.zeros((2, 2), dtype=np.float32), torch.zeros(2, 2)
-    held = Sequences.of(audio=[array, tensor])
+    copied = Sequences.of(audio=[array, tensor])
     array[:], tensor[:] = 7, 7
-    assert not held.pad([0, 1])["audio"].any()
+    assert not copied.pad([0, 1])["audio"].any()
 
 
 def test_arrays_that_may_not_be_written_to_are_taken() -> None:
@@ -105,26 +105,28 @@ def test_batches_by_length_have_each_row_once_in_rising_length(
 
 
 def test_epochs_differ_and_a_seed_repeats_them() -> None:
-    given, first, second = rows(list(range(1, 101))), seeded(0), seeded(0)
-    epochs = [[batch.tolist() for batch in bucketed(given, 8, first)] for _ in range(3)]
-    assert epochs == [[batch.tolist() for batch in bucketed(given, 8, second)] for _ in range(3)]
+    sequences, first, second = rows(list(range(1, 101))), seeded(0), seeded(0)
+    epochs = [[batch.tolist() for batch in bucketed(sequences, 8, first)] for _ in range(3)]
+    assert epochs == [
+        [batch.tolist() for batch in bucketed(sequences, 8, second)] for _ in range(3)
+    ]
     partners = [{frozenset(batch) for batch in epoch} for epoch in epochs]
     assert len(partners[0] & partners[1]) <= 2  # the very shortest always meet
     assert epochs[0][0] != epochs[1][0]
 
 
 def test_batches_are_not_in_order_of_length() -> None:
-    given = rows(list(range(1, 101)))
+    sequences = rows(list(range(1, 101)))
     means = [
-        float(given.lengths["audio"][batch].float().mean())
-        for batch in bucketed(given, 10, seeded(0))
+        float(sequences.lengths["audio"][batch].float().mean())
+        for batch in bucketed(sequences, 10, seeded(0))
     ]
     assert means != sorted(means)
 
 
 def test_bucketing_pads_a_fraction_of_what_random_batches_pad() -> None:
     lengths = np.exp(np.random.default_rng(0).normal(5, 0.6, size=400)).astype(int) + 1
-    given = rows(lengths.tolist(), width=1)
+    sequences = rows(lengths.tolist(), width=1)
 
     def padding(batches: Sequence[Tensor]) -> float:
         frames = sum(len(batch) * int(lengths[batch.numpy()].max()) for batch in batches)
@@ -133,7 +135,7 @@ def test_bucketing_pads_a_fraction_of_what_random_batches_pad() -> None:
     assert (
         padding(torch.randperm(400, generator=seeded(1)).split(16)) > 1
     )  # twice the frames and more
-    assert padding(bucketed(given, 16, seeded(1))) < 0.25
+    assert padding(bucketed(sequences, 16, seeded(1))) < 0.25
 
 
 @given(LENGTHS, st.integers(1, 9), st.floats(0, 2), st.integers(0, 2**31))
@@ -144,21 +146,21 @@ def test_a_batch_holds_no_row_that_jitter_could_not_bring_there(
         [lengths[row] for row in batch]
         for batch in bucketed(rows(lengths), size, seeded(seed), jitter)
     ]
-    for one, other in combinations(
+    for first, second in combinations(
         batches, 2
     ):  # all jittered lengths of one lie below those of the other
         reach = 1.001 * (1 + jitter)
-        assert max(one) <= reach * min(other) or max(other) <= reach * min(one)
+        assert max(first) <= reach * min(second) or max(second) <= reach * min(first)
 
 
 def test_both_streams_are_bucketed_by_the_audio() -> None:
-    given = Sequences.of(
+    sequences = Sequences.of(
         audio=[np.ones((n, 1)) for n in range(1, 41)],
         text=[np.ones((41 - n, 1)) for n in range(1, 41)],
     )
     spread = [
-        int(given.lengths["audio"][batch].max() - given.lengths["audio"][batch].min())
-        for batch in by_length(given, 8)
+        int(sequences.lengths["audio"][batch].max() - sequences.lengths["audio"][batch].min())
+        for batch in by_length(sequences, 8)
     ]
     assert spread == [7] * 5
 

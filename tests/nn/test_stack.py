@@ -24,48 +24,52 @@ from sordino.nn.stack import fit_stacks
 from tests.nn.synthetic_problems import job, rows, weights
 
 
-def close(one: TrainedNetwork, other: TrainedNetwork, tolerance: float = 1e-4) -> None:
-    torch.testing.assert_close(weights(one.module), weights(other.module), rtol=0, atol=tolerance)
-    assert one.history == pytest.approx(other.history, abs=tolerance)
-    assert one.loss == pytest.approx(other.loss, abs=tolerance, nan_ok=True)
+def close(first: TrainedNetwork, second: TrainedNetwork, tolerance: float = 1e-4) -> None:
+    torch.testing.assert_close(
+        weights(first.module), weights(second.module), rtol=0, atol=tolerance
+    )
+    assert first.history == pytest.approx(second.history, abs=tolerance)
+    assert first.loss == pytest.approx(second.loss, abs=tolerance, nan_ok=True)
 
 
-@pytest.mark.parametrize("held", [20, None])
-def test_networks_in_a_stack_get_the_weights_of_single_training(held: int | None) -> None:
-    jobs = [job(seed, held=held, epochs=20) for seed in range(5)]
-    for stacked, given in zip(fit_stacks(jobs, "cpu"), jobs, strict=True):
-        close(stacked, fit(given))
+@pytest.mark.parametrize("validation_rows", [20, None])
+def test_networks_in_a_stack_get_the_weights_of_single_training(
+    validation_rows: int | None,
+) -> None:
+    jobs = [job(seed, validation_rows=validation_rows, epochs=20) for seed in range(5)]
+    for stacked, task in zip(fit_stacks(jobs, "cpu"), jobs, strict=True):
+        close(stacked, fit(task))
 
 
 def test_each_network_stops_when_it_alone_would() -> None:
     jobs = [
-        job(seed, count=8, held=20 + seed, epochs=120, learning_rate=0.03, patience=4)
+        job(seed, count=8, validation_rows=20 + seed, epochs=120, learning_rate=0.03, patience=4)
         for seed in range(5)
     ]
-    stacked, alone = fit_stacks(jobs, "cpu"), [fit(given) for given in jobs]
-    lengths = [len(one.history) for one in alone]
-    assert [len(one.history) for one in stacked] == lengths
+    stacked, single = fit_stacks(jobs, "cpu"), [fit(task) for task in jobs]
+    lengths = [len(network.history) for network in single]
+    assert [len(network.history) for network in stacked] == lengths
     assert len(set(lengths)) > 1
     assert max(lengths) < 120
-    for one, other in zip(stacked, alone, strict=True):
-        close(one, other, 1e-3)
+    for network, other_stack in zip(stacked, single, strict=True):
+        close(network, other_stack, 1e-3)
 
 
 def test_jobs_of_unequal_length_train_on_their_own_rows_only() -> None:
-    short, long = job(0, count=25, held=7), job(1, count=60, held=20)
+    short, long = job(0, count=25, validation_rows=7), job(1, count=60, validation_rows=20)
     stacked = fit_stacks([short, long], "cpu")
     close(stacked[1], fit(long))
     assert not torch.equal(
         weights(stacked[0].module), weights(fit(short).module)
     )  # four steps an epoch, not two
-    other = fit_stacks([short, dataclasses.replace(long, train=rows(60, 77))], "cpu")
+    other_stack = fit_stacks([short, dataclasses.replace(long, train=rows(60, 77))], "cpu")
     torch.testing.assert_close(
-        weights(stacked[0].module), weights(other[0].module), rtol=0, atol=1e-6
+        weights(stacked[0].module), weights(other_stack[0].module), rtol=0, atol=1e-6
     )
 
 
 def test_validation_rows_that_fill_up_do_not_count() -> None:
-    short, long = job(0, held=3), job(1, held=30)
+    short, long = job(0, validation_rows=3), job(1, validation_rows=30)
     assert short.validation is not None
     close(fit_stacks([short, long], "cpu")[0], fit(short))
 
@@ -77,12 +81,12 @@ def test_jobs_of_several_shapes_and_settings_return_in_order() -> None:
         job(2, dropout=0.5),
         job(3),
         job(4, epochs=3),
-        job(5, held=None),
+        job(5, validation_rows=None),
     ]
     stacked = fit_stacks(jobs, "cpu")
-    assert [len(one.history) for one in stacked] == [8, 3, 8, 8, 3, 0]
-    for place in (0, 1, 3, 4, 5):
-        close(stacked[place], fit(jobs[place]))
+    assert [len(network.history) for network in stacked] == [8, 3, 8, 8, 3, 0]
+    for index in (0, 1, 3, 4, 5):
+        close(stacked[index], fit(jobs[index]))
     assert fit_stacks([], "cpu") == []
 
 
@@ -91,8 +95,8 @@ def test_rows_made_anew_for_each_epoch_are_used() -> None:
         return rows(40, epoch + int(torch.randint(100, (), generator=generator)))
 
     jobs = [dataclasses.replace(job(seed), refresh=refresh) for seed in range(3)]
-    for stacked, given in zip(fit_stacks(jobs, "cpu"), jobs, strict=True):
-        close(stacked, fit(given))
+    for stacked, task in zip(fit_stacks(jobs, "cpu"), jobs, strict=True):
+        close(stacked, fit(task))
 
 
 def labelled(count: int, seed: int) -> dict[str, torch.Tensor]:
@@ -129,16 +133,16 @@ def real(kind: str, seed: int) -> Job:
 @pytest.mark.parametrize("kind", ["risk", "replacement", "retaining"])
 def test_the_networks_of_the_studies_may_be_stacked(kind: str) -> None:
     jobs = [real(kind, seed) for seed in range(3)]
-    for stacked, given in zip(fit_stacks(jobs, "cpu"), jobs, strict=True):
-        close(stacked, fit(given))
+    for stacked, task in zip(fit_stacks(jobs, "cpu"), jobs, strict=True):
+        close(stacked, fit(task))
 
 
 def test_a_judge_in_a_stack_stays_as_it_was() -> None:
     jobs = [real("retaining", seed) for seed in range(2)]
-    for stacked, given in zip(fit_stacks(jobs, "cpu"), jobs, strict=True):
+    for stacked, task in zip(fit_stacks(jobs, "cpu"), jobs, strict=True):
         assert isinstance(stacked.module, RetainingTraining)
-        assert isinstance(given.module, RetainingTraining)
-        assert torch.equal(weights(stacked.module.surrogate), weights(given.module.surrogate))
+        assert isinstance(task.module, RetainingTraining)
+        assert torch.equal(weights(stacked.module.surrogate), weights(task.module.surrogate))
 
 
 def test_a_seeded_stack_repeats_and_changes_no_global_state() -> None:
@@ -146,10 +150,10 @@ def test_a_seeded_stack_repeats_and_changes_no_global_state() -> None:
     before, state = copy.deepcopy(jobs), torch.get_rng_state()
     first, second = fit_stacks(jobs, "cpu"), fit_stacks(jobs, "cpu")
     assert torch.equal(torch.get_rng_state(), state)
-    for one, other, given, was in zip(first, second, jobs, before, strict=True):
-        assert torch.equal(weights(one.module), weights(other.module))
-        assert torch.equal(weights(given.module), weights(was.module))
-        assert not one.module.training
+    for network, other_stack, task, was in zip(first, second, jobs, before, strict=True):
+        assert torch.equal(weights(network.module), weights(other_stack.module))
+        assert torch.equal(weights(task.module), weights(was.module))
+        assert not network.module.training
 
 
 def test_a_network_without_finite_loss_disturbs_no_other() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sordino.nn.fit import TrainedNetwork, Job, Settings, fit, run_rounds
+from sordino.nn.fit import Job, Settings, TrainedNetwork, fit, run_rounds
 from sordino.release import (
     ComposedFitter,
     DrawnFitter,
@@ -24,17 +24,15 @@ FITTERS = (
 )
 
 
-def test_what_releases_share_is_fitted_once_and_each_is_as_it_would_be_alone() -> None:
-    given = planted(speakers=20)
+def test_common_parts_are_fitted_once_with_equal_results() -> None:
+    data = planted(speakers=20)
     trained: list[Job] = []
 
     def train(jobs: Sequence[Job]) -> list[TrainedNetwork]:
         trained.extend(jobs)
         return [fit(job) for job in jobs]
 
-    (together,) = run_rounds(
-        [plan_all(FITTERS, given.z, given.corpus, given.parts.transform)], train
-    )
+    (together,) = run_rounds([plan_all(FITTERS, data.z, data.corpus, data.parts.transform)], train)
     assert len(trained) == 1
-    alone = [fitter.fit(given.z, given.corpus, given.parts.transform) for fitter in FITTERS]
+    alone = [fitter.fit(data.z, data.corpus, data.parts.transform) for fitter in FITTERS]
     assert [one.hash for one in together] == [one.hash for one in alone]

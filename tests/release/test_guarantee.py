@@ -27,8 +27,8 @@ def scene() -> Planted:
 
 @cache
 def fitted(name: str) -> Release:
-    given = scene()
-    return FITTERS[name](POLICY, 0).fit(given.z, given.corpus, given.parts.transform)
+    data = scene()
+    return FITTERS[name](POLICY, 0).fit(data.z, data.corpus, data.parts.transform)
 
 
 @cache
@@ -36,9 +36,9 @@ def judged(name: str) -> NDArray[np.intp]:
     """The role that a risk model, which never saw the release, says of each released test
     utterance.
     """
-    given = scene()
-    risk = RiskFitter(POLICY, seed=0).fit(given.z, given.corpus, given.parts.risk)
-    judgement = risk(fitted(name)(given.z[given.parts.test]))
+    data = scene()
+    risk = RiskFitter(POLICY, seed=0).fit(data.z, data.corpus, data.parts.risk)
+    judgement = risk(fitted(name)(data.z[data.parts.test]))
     return np.asarray(judgement.role.argmax(axis=1))
 
 
@@ -71,7 +71,7 @@ def test_without_a_release_every_role_is_seen() -> None:
 
 
 @pytest.mark.parametrize("name", HIDING)
-def test_sensitive_vectors_of_new_speakers_come_out_as_near_to_neutral_as_neutral_ones_are(
+def test_sensitive_vectors_of_new_speakers_become_neutral(
     name: str,
 ) -> None:
     sensitive = scene().z[rows_of(SENSITIVE)]
@@ -81,7 +81,7 @@ def test_sensitive_vectors_of_new_speakers_come_out_as_near_to_neutral_as_neutra
 
 
 @pytest.mark.parametrize("name", HIDING)
-def test_a_risk_model_that_saw_sensitive_emotions_sees_them_no_more(name: str) -> None:
+def test_an_ignorant_risk_model_misses_sensitive_emotions(name: str) -> None:
     assert share("none", SENSITIVE, SENSITIVE) > 0.9
     assert share(name, SENSITIVE, SENSITIVE) < 0.1
     assert share(name, SENSITIVE, NEUTRAL) > 0.8
@@ -93,9 +93,7 @@ def test_required_and_neutral_emotions_are_still_seen(name: str) -> None:
     assert share(name, NEUTRAL, NEUTRAL) > 0.8
 
 
-def test_what_the_retaining_release_keeps_is_nearer_to_the_original_than_what_the_papers_recipe_does() -> (
-    None
-):
+def test_the_retaining_release_is_closer_to_the_original() -> None:
     required = scene().z[rows_of(REQUIRED)]
 
     def error(name: str) -> float:
@@ -105,24 +103,20 @@ def test_what_the_retaining_release_keeps_is_nearer_to_the_original_than_what_th
 
 
 def test_a_stronger_weight_on_required_rows_keeps_more_of_them() -> None:
-    given = planted(emotion=1.5)  # harder: required and neutral overlap
-    required = given.parts.test[given.role[given.parts.test] == REQUIRED]
+    data = planted(emotion=1.5)  # harder: required and neutral overlap
+    required = data.parts.test[data.role[data.parts.test] == REQUIRED]
 
     def error(weight: float) -> float:
         fitter = RetainingFitter(POLICY, required_weight=weight)
-        release = fitter.fit(given.z, given.corpus, given.parts.transform)
-        return float(((release(given.z[required]) - given.z[required]) ** 2).mean())
+        release = fitter.fit(data.z, data.corpus, data.parts.transform)
+        return float(((release(data.z[required]) - data.z[required]) ** 2).mean())
 
     assert error(20.0) < error(0.2)
 
 
-def test_the_size_is_chosen_by_the_reconstruction_of_validation_rows_and_not_by_how_well_gender_is_found() -> (
-    None
-):
-    given = scene()
-    plan = ReplacementFitter(POLICY, reversal=0.5).plan(
-        given.z, given.corpus, given.parts.transform
-    )
+def test_the_reconstruction_of_validation_rows_decides_the_size() -> None:
+    data = scene()
+    plan = ReplacementFitter(POLICY, reversal=0.5).plan(data.z, data.corpus, data.parts.transform)
     for job in next(plan):
         assert job.validation is not None
         loss, error = losses_of(job, job.validation)
@@ -132,26 +126,24 @@ def test_the_size_is_chosen_by_the_reconstruction_of_validation_rows_and_not_by_
     assert config["embedding"] == sizes[losses.index(min(losses))]
 
 
-def test_targets_of_sensitive_rows_are_neutral_rows_of_training_speakers_and_others_are_themselves() -> (
-    None
-):
-    given = scene()
-    part = given.parts.transform
-    (job, *_) = next(ReplacementFitter(POLICY).plan(given.z, given.corpus, part))
-    neutral = {row.tobytes() for row in given.z[part.train[given.role[part.train] == NEUTRAL]]}
+def test_targets_of_sensitive_rows_are_neutral_training_rows() -> None:
+    data = scene()
+    part = data.parts.transform
+    (job, *_) = next(ReplacementFitter(POLICY).plan(data.z, data.corpus, part))
+    neutral = {row.tobytes() for row in data.z[part.train[data.role[part.train] == NEUTRAL]]}
     assert job.validation is not None
     for rows, batch in ((part.train, job.train), (part.validation, job.validation)):
-        sensitive, target = given.role[rows] == SENSITIVE, batch["target"].numpy()
-        assert np.array_equal(target[~sensitive], given.z[rows[~sensitive]])
+        sensitive, target = data.role[rows] == SENSITIVE, batch["target"].numpy()
+        assert np.array_equal(target[~sensitive], data.z[rows[~sensitive]])
         assert {row.tobytes() for row in target[sensitive]} <= neutral
         assert len({row.tobytes() for row in target[sensitive]}) > 3
 
 
 @pytest.mark.parametrize(("redraw", "same"), [("run", True), ("epoch", False)])
 def test_targets_are_drawn_once_a_run_or_anew_each_epoch(redraw: str, same: bool) -> None:
-    given = scene()
+    data = scene()
     fitter = ReplacementFitter(POLICY, reversal=0.5, schedule="dann", redraw=redraw)  # type: ignore[arg-type]
-    (job, *_) = next(fitter.plan(given.z, given.corpus, given.parts.transform))
+    (job, *_) = next(fitter.plan(data.z, data.corpus, data.parts.transform))
     assert job.refresh is not None
     generator = torch.Generator().manual_seed(0)
     first, second = job.refresh(generator, 0)["target"], job.refresh(generator, 1)["target"]
@@ -163,23 +155,23 @@ def test_targets_are_drawn_once_a_run_or_anew_each_epoch(redraw: str, same: bool
     [("dann", [0.0, 0.2311, 0.4933]), ("warm-up", [0.05, 0.5, 0.5]), ("constant", [0.5] * 3)],
 )
 def test_lambda_grows_as_its_schedule_says(schedule: str, expected: list[float]) -> None:
-    given = scene()
+    data = scene()
     options: dict[str, Any] = {
         "schedule": schedule,
         "redraw": "epoch",
         "settings": Settings(epochs=100),
     }
     fitter = ReplacementFitter(POLICY, reversal=0.5, **options)
-    (job, *_) = next(fitter.plan(given.z, given.corpus, given.parts.transform))
+    (job, *_) = next(fitter.plan(data.z, data.corpus, data.parts.transform))
     assert job.refresh is not None
     strengths = [job.refresh(torch.Generator(), epoch)["strength"] for epoch in (0, 10, 50)]
     assert [float(one[0]) for one in strengths] == pytest.approx(expected, abs=1e-4)
-    assert all(one.shape == (len(given.parts.transform.train), 1) for one in strengths)
+    assert all(one.shape == (len(data.parts.transform.train), 1) for one in strengths)
 
 
-def test_without_reversal_the_paper_trains_on_the_reconstruction_alone() -> None:
-    given = scene()
-    (job, *_) = next(ReplacementFitter(POLICY).plan(given.z, given.corpus, given.parts.transform))
+def test_without_reversal_the_loss_is_the_reconstruction() -> None:
+    data = scene()
+    (job, *_) = next(ReplacementFitter(POLICY).plan(data.z, data.corpus, data.parts.transform))
     loss, error = losses_of(job, job.train)
     assert loss == pytest.approx(error, rel=1e-6)
 
@@ -191,9 +183,7 @@ def test_an_unknown_option_is_refused(option: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("name", HIDING)
-def test_a_training_that_diverges_is_refused_and_no_untrained_release_comes_out(name: str) -> None:
-    given = scene()
+def test_a_diverging_training_is_refused(name: str) -> None:
+    data = scene()
     with pytest.raises(ReleaseError, match=r"diverged, expected .* to one scale"):
-        FITTERS[name](POLICY, 0).fit(
-            given.z * np.float32(1e30), given.corpus, given.parts.transform
-        )
+        FITTERS[name](POLICY, 0).fit(data.z * np.float32(1e30), data.corpus, data.parts.transform)

@@ -63,15 +63,15 @@ def test_upsampling_adds_nothing_above_the_original_band(tmp_path: Path) -> None
 
 
 def test_channels_are_averaged(tmp_path: Path) -> None:
-    left = tone(16000)
+    signal = tone(16000)
     soundfile.write(
-        tmp_path / "opposite.wav", np.stack([left, -left], axis=1), 16000, subtype="FLOAT"
+        tmp_path / "opposite.wav", np.stack([signal, -signal], axis=1), 16000, subtype="FLOAT"
     )
     soundfile.write(
-        tmp_path / "one_side.wav", np.stack([left, 0 * left], axis=1), 16000, subtype="FLOAT"
+        tmp_path / "one_side.wav", np.stack([signal, 0 * signal], axis=1), 16000, subtype="FLOAT"
     )
     assert not audio.read(tmp_path / "opposite.wav").any()
-    np.testing.assert_allclose(audio.read(tmp_path / "one_side.wav"), left / 2, atol=1e-6)
+    np.testing.assert_allclose(audio.read(tmp_path / "one_side.wav"), signal / 2, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -55,13 +55,13 @@ def read_within_limits(path: Path, folder: Path) -> tuple[str, int]:
         check=True,
         timeout=60,
     )
-    said, kilobytes = done.stdout.splitlines()
-    return said, int(kilobytes)
+    output, kilobytes = done.stdout.splitlines()
+    return output, int(kilobytes)
 
 
 def test_the_longest_utterance_takes_under_200_mb(tmp_path: Path) -> None:
-    said, kilobytes = read_within_limits(silence(tmp_path / "long.flac", 48000, 1, 600), tmp_path)
-    assert said == str(600 * 16000)
+    output, kilobytes = read_within_limits(silence(tmp_path / "long.flac", 48000, 1, 600), tmp_path)
+    assert output == str(600 * 16000)
     assert kilobytes < 200_000
 
 
@@ -92,9 +92,9 @@ def test_a_bomb_of_unknown_length_is_refused_at_the_limit(tmp_path: Path) -> Non
     content = bytearray(path.read_bytes())
     content[21:26] = bytes([content[21] & 0xF0]) + bytes(4)
     path.write_bytes(content)
-    said, kilobytes = read_within_limits(path, tmp_path)
-    assert said.startswith("AudioError")
-    assert "at most 600 s" in said
+    output, kilobytes = read_within_limits(path, tmp_path)
+    assert output.startswith("AudioError")
+    assert "at most 600 s" in output
     assert kilobytes < 200_000
 
 

@@ -82,10 +82,10 @@ def test_frames_are_those_that_lie_within(samples: int, frames: int) -> None:
 @pytest.mark.parametrize("step", [1, 7, 20])
 def test_the_same_bits_whatever_the_chunks(step: int) -> None:
     samples = noise()
-    whole = filterbank(samples)
-    starts = range(0, len(whole), step)
+    expected = filterbank(samples)
+    starts = range(0, len(expected), step)
     parts = [filterbank(samples[160 * first : 160 * (first + step - 1) + 400]) for first in starts]
-    np.testing.assert_array_equal(np.concatenate(parts), whole)
+    np.testing.assert_array_equal(np.concatenate(parts), expected)
 
 
 def test_twice_as_loud_is_two_logarithms_of_two_more() -> None:
@@ -115,9 +115,9 @@ def test_silence_is_the_floor_and_odd_sounds_are_finite() -> None:
 
 def test_the_samples_are_left_as_they_are() -> None:
     samples = noise()
-    kept = samples.copy()
+    copy = samples.copy()
     filterbank(samples)
-    np.testing.assert_array_equal(samples, kept)
+    np.testing.assert_array_equal(samples, copy)
 
 
 @pytest.mark.parametrize(

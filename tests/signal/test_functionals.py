@@ -42,7 +42,7 @@ def talk() -> NDArray[np.float32]:
     )
 
 
-def named(samples: NDArray[np.float32]) -> dict[str, float]:
+def values_by_name(samples: NDArray[np.float32]) -> dict[str, float]:
     return dict(zip(NAMES, functionals(samples).tolist(), strict=True))
 
 
@@ -69,15 +69,15 @@ def described(frames: NDArray[np.float64]) -> tuple[Rows, Masks]:
 
 def by_name(name: str, rows: Rows, over: Masks) -> float:
     """The value that a name stands for: slow, and by itself."""
-    descriptor, _, rest = name.partition("_")
+    descriptor, _, functional = name.partition("_")
     if descriptor in over:
-        return rhythm(over[descriptor].tolist(), rest)
+        return rhythm(over[descriptor].tolist(), functional)
     x = rows[descriptor]
-    if move := re.fullmatch(r"move(\d+)", rest):
+    if move := re.fullmatch(r"move(\d+)", functional):
         mask = over["voiced"] if descriptor in ("pitch", "periodicity") else over["all"]
         changes = changed(x, mask, int(move[1]) // 10)
         return float(np.sqrt(np.mean(np.square(changes)))) if changes else 0.0
-    functional, _, where = rest.rpartition("_")
+    functional, _, where = functional.rpartition("_")
     return functional_of(functional, x, over[where])
 
 
@@ -101,7 +101,7 @@ def functional_of(functional: str, x: NDArray[np.float64], mask: NDArray[np.bool
     return float(values[functional]())
 
 
-def rhythm(mask: list[bool], what: str) -> float:
+def rhythm(mask: list[bool], figure: str) -> float:
     lengths = [len(run) / 100 for run in "".join("x" if on else " " for on in mask).split()]
     if not lengths:
         return 0.0
@@ -110,36 +110,36 @@ def rhythm(mask: list[bool], what: str) -> float:
         "rate": 100 * len(lengths) / len(mask),
         "seconds": np.mean(lengths),
     }
-    return float((values | {"seconds_sd": np.std(lengths)})[what])
+    return float((values | {"seconds_sd": np.std(lengths)})[figure])
 
 
 def test_every_value_is_what_its_name_says() -> None:
     samples = talk()
     frames = np.hstack([filterbank(samples[120:-120]), pitch(samples)])
-    found = functionals(samples)
-    assert found.dtype == np.float32
-    assert len(set(NAMES)) == len(NAMES) == found.size
+    vector = functionals(samples)
+    assert vector.dtype == np.float32
+    assert len(set(NAMES)) == len(NAMES) == vector.size
     described_by = described(frames.astype(float))
     expected = [by_name(name, *described_by) for name in NAMES]
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
-    np.testing.assert_array_equal(summarise(frames), found)
+    np.testing.assert_allclose(vector, expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(summarise(frames), vector)
 
 
 def test_sounds_worked_by_hand() -> None:
-    grown = named(noise(2) * np.exp(0.5 * np.arange(32000) / 16000 - 2).astype(np.float32))
+    grown = values_by_name(noise(2) * np.exp(0.5 * np.arange(32000) / 16000 - 2).astype(np.float32))
     assert grown["level_trend_all"] == pytest.approx(
         1, abs=0.1
     )  # energy grows twice as fast as the samples
     knocks = np.concatenate(
         [part for seed in range(4) for part in (noise(0.5, seed), np.zeros(8000))]
     )
-    told = named(knocks.astype(np.float32))
-    assert told["loud_rate"] == pytest.approx(
+    values = values_by_name(knocks.astype(np.float32))
+    assert values["loud_rate"] == pytest.approx(
         4 / 3.6, abs=0.05
     )  # four knocks, three pauses, 0.1 s at the end
-    assert told["loud_seconds"] == pytest.approx(0.5, abs=0.05)
-    assert told["loud_share"] == pytest.approx(2 / 3.6, abs=0.05)
-    sung = named(talk())
+    assert values["loud_seconds"] == pytest.approx(0.5, abs=0.05)
+    assert values["loud_share"] == pytest.approx(2 / 3.6, abs=0.05)
+    sung = values_by_name(talk())
     assert sung["pitch_mean_voiced"] == pytest.approx(
         6 * np.log2(1.2 * 2.1), abs=0.1
     )  # halfway between the two
@@ -162,8 +162,8 @@ def test_a_click_leaves_speech_what_it_was() -> None:
     clicked = talk()
     clicked[9000] = 0.99
     before, after = (
-        named(0.03 * talk()),
-        named(np.where(np.arange(len(clicked)) == 9000, clicked, 0.03 * talk())),
+        values_by_name(0.03 * talk()),
+        values_by_name(np.where(np.arange(len(clicked)) == 9000, clicked, 0.03 * talk())),
     )
     for name in ("loud_share", "voiced_share", "pitch_mean_voiced", "level_mean_loud"):
         assert after[name] == pytest.approx(before[name], rel=0.05), name
@@ -181,15 +181,15 @@ def test_twice_as_loud_moves_levels_and_nothing_else() -> None:
 
 def test_backwards_turns_trends_and_leaves_what_has_no_direction() -> None:
     frames = np.hstack([filterbank(talk()[120:-120]), pitch(talk())])
-    there, back = summarise(frames), summarise(frames[::-1])
+    forwards, backwards = summarise(frames), summarise(frames[::-1])
     trend = np.array(["_trend_" in name for name in NAMES])
     directed = np.array(["change_p95" in name for name in NAMES]) | trend
-    np.testing.assert_allclose(back[trend], -there[trend], atol=1e-4)
-    np.testing.assert_allclose(back[~directed], there[~directed], atol=1e-4)
+    np.testing.assert_allclose(backwards[trend], -forwards[trend], atol=1e-4)
+    np.testing.assert_allclose(backwards[~directed], forwards[~directed], atol=1e-4)
 
 
 def test_silence_is_the_floor_and_otherwise_nothing() -> None:
-    silent = named(np.zeros(16000, dtype=np.float32))
+    silent = values_by_name(np.zeros(16000, dtype=np.float32))
     assert silent["band07_mean_all"] == pytest.approx(np.log(ENERGY_FLOOR))
     assert (
         silent["voiced_share"]
@@ -222,8 +222,8 @@ def test_odd_sounds_have_finite_and_sane_values(kind: str) -> None:
     vector = functionals(SOUNDS[kind].astype(np.float32))
     assert np.isfinite(vector).all()
     assert np.abs(vector).max() < 2000  # trends of a few hundredths of a second are the largest
-    kept = functionals(np.clip(SOUNDS[kind], -1, 1))
-    np.testing.assert_allclose(vector, kept, atol=1e-3)
+    expected = functionals(np.clip(SOUNDS[kind], -1, 1))
+    np.testing.assert_allclose(vector, expected, atol=1e-3)
 
 
 @settings(max_examples=12, deadline=None)
@@ -247,9 +247,9 @@ def test_blocks_continue_after_a_result_and_after_a_refusal() -> None:
 
 def test_the_samples_are_left_as_they_are() -> None:
     samples = 20 * noise()
-    kept = samples.copy()
+    expected = samples.copy()
     functionals(samples)
-    np.testing.assert_array_equal(samples, kept)
+    np.testing.assert_array_equal(samples, expected)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Chance that follows from a vector and a key: as `docs/port.md` says it, for any bins, keys and
+"""Chance that follows from a vector and a key: as `docs/builder/port.md` says it, for any bins, keys and
 prototypes.
 """
 
@@ -27,13 +27,13 @@ def test_what_is_drawn_is_what_the_port_says(
     z, decided = random.normal(size=(30, 5)).astype(np.float32), random.integers(0, bins, 30)
     of_bin = random.permutation(np.r_[np.arange(bins), random.integers(0, bins, 9)])
     prototypes = random.normal(size=(len(of_bin), 5)).astype(np.float32)
-    keep, other, which = uniform(z, key, 3).T
-    flipped = (decided + 1 + np.floor(other * (bins - 1)).astype(int)) % bins
-    kept = np.isinf(epsilon) | (keep < 1 / (1 + (bins - 1) * np.exp(-epsilon)))
-    said = np.where(kept, decided, flipped)
-    own = [np.flatnonzero(of_bin == one) for one in said]
+    keep, u_bin, u_prototype = uniform(z, key, 3).T
+    flipped = (decided + 1 + np.floor(u_bin * (bins - 1)).astype(int)) % bins
+    unflipped = np.isinf(epsilon) | (keep < 1 / (1 + (bins - 1) * np.exp(-epsilon)))
+    bins_out = np.where(unflipped, decided, flipped)
+    pools = [np.flatnonzero(of_bin == code) for code in bins_out]
     expected = prototypes[
-        [some[int(number * len(some))] for some, number in zip(own, which, strict=True)]
+        [pool[int(number * len(pool))] for pool, number in zip(pools, u_prototype, strict=True)]
     ]
     np.testing.assert_array_equal(draw(z, decided, key, prototypes, of_bin, epsilon), expected)
 
@@ -66,8 +66,8 @@ def test_what_does_not_fit_is_refused() -> None:
 
 def test_uniform_numbers_of_a_row_are_below_one_in_any_batch() -> None:
     z = np.random.default_rng(0).normal(size=(50, 3)).astype(np.float32)
-    found = uniform(z, 2**100, 4)
-    assert found.min() >= 0
-    assert found.max() < 1
-    np.testing.assert_array_equal(found[7:8], uniform(np.asfortranarray(z)[7:8], 2**100, 4))
+    numbers = uniform(z, 2**100, 4)
+    assert numbers.min() >= 0
+    assert numbers.max() < 1
+    np.testing.assert_array_equal(numbers[7:8], uniform(np.asfortranarray(z)[7:8], 2**100, 4))
     assert uniform(z[:0], 0, 3).shape == (0, 3)

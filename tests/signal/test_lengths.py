@@ -103,9 +103,9 @@ def test_a_second_sound_of_another_rate_is_refused(tmp_path: Path, kind: str) ->
 @pytest.mark.parametrize("frames", [0, 40000])
 def test_a_flac_of_unknown_or_short_length_is_read_whole(tmp_path: Path, frames: int) -> None:
     samples = noise(5)
-    whole = audio.read(saved(tmp_path, "a.flac", synthetic_sounds.flac(samples)))
+    expected = audio.read(saved(tmp_path, "a.flac", synthetic_sounds.flac(samples)))
     np.testing.assert_array_equal(
-        audio.read(saved(tmp_path, "b.flac", synthetic_sounds.flac(samples, frames))), whole
+        audio.read(saved(tmp_path, "b.flac", synthetic_sounds.flac(samples, frames))), expected
     )
 
 
@@ -166,7 +166,7 @@ def test_a_wav_that_was_cut_short_is_refused(tmp_path: Path, start: float, end: 
 
 def test_the_header_of_a_cut_wav_is_refused(tmp_path: Path) -> None:
     path = saved(tmp_path, "x.wav", synthetic_sounds.wav(noise(2), size=10 * RATE))
-    with pytest.raises(AudioError, match="96000 bytes of its samples .* the file is cut short"):
+    with pytest.raises(AudioError, match="96000 bytes of its samples are missing, the file is cut"):
         audio.header(path)
 
 

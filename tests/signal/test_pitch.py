@@ -44,11 +44,11 @@ def test_a_frame_is_the_peak_of_its_own_autocorrelation() -> None:
         for lag in range(68)
     ]
     best = max(range(8, 67), key=lambda lag: r[lag] - 0.03 * np.log2(lag))
-    (found,) = pitch(samples)
-    assert found[0] == pytest.approx(
+    (frame,) = pitch(samples)
+    assert frame[0] == pytest.approx(
         semitones(4000 / best), abs=semitones(100 * (best + 0.5) / best)
     )
-    assert found[1] == pytest.approx(r[best], abs=0.02)
+    assert frame[1] == pytest.approx(r[best], abs=0.02)
 
 
 def test_frames_see_their_own_samples_only() -> None:

@@ -22,14 +22,14 @@ from sordino.signal.wav import Format
 SOUND = (0.9 * np.sin(np.arange(24000) / 20)).reshape(-1, 2)
 
 
-def made(**how: object) -> bytes:
+def wav_file(**how: object) -> bytes:
     """A WAV file of two channels at 48 kHz."""
     content = io.BytesIO()
     soundfile.write(content, SOUND, 48000, format="WAV", **how)
     return content.getvalue()
 
 
-def heard(content: bytes) -> tuple[Format, NDArray[np.float32]]:
+def decode(content: bytes) -> tuple[Format, NDArray[np.float32]]:
     stream = io.BytesIO(content)
     coded, size = wav.read_format(stream)
     return coded, np.concatenate(
@@ -42,7 +42,7 @@ def heard(content: bytes) -> tuple[Format, NDArray[np.float32]]:
 def test_every_coding_is_read_as_libsndfile_reads_it(subtype: str, kind: str) -> None:
     content = io.BytesIO()
     soundfile.write(content, SOUND, 48000, format=kind, subtype=subtype)
-    coded, samples = heard(content.getvalue())
+    coded, samples = decode(content.getvalue())
     content.seek(0)
     assert (coded.sampling_rate, coded.channels) == (48000, 2)
     np.testing.assert_allclose(samples, soundfile.read(content)[0], atol=1e-7)
@@ -50,28 +50,28 @@ def test_every_coding_is_read_as_libsndfile_reads_it(subtype: str, kind: str) ->
 
 @pytest.mark.parametrize("size", [0, 2**31 - 2**10, 2**31, 2**32 - 1])
 def test_a_header_that_knows_no_end_is_read_to_the_end(size: int) -> None:
-    content = made(subtype="PCM_16")
+    content = wav_file(subtype="PCM_16")
     at = content.index(b"data") + 4
     endless = content[:at] + struct.pack("<I", size) + content[at + 4 :]
-    np.testing.assert_array_equal(heard(endless)[1], heard(content)[1])
+    np.testing.assert_array_equal(decode(endless)[1], decode(content)[1])
 
 
 def test_what_follows_the_samples_is_no_sound() -> None:
-    content = made(subtype="PCM_16")
-    np.testing.assert_array_equal(heard(content + b"LIST" + b"x" * 100)[1], heard(content)[1])
+    content = wav_file(subtype="PCM_16")
+    np.testing.assert_array_equal(decode(content + b"LIST" + b"x" * 100)[1], decode(content)[1])
 
 
 def test_chunks_before_the_samples_are_skipped_odd_ones_too() -> None:
-    content = made(subtype="PCM_16")
+    content = wav_file(subtype="PCM_16")
     at = content.index(b"fmt ")
-    more = content[:at] + b"junk" + struct.pack("<I", 5) + b"x" * 6 + content[at:]
-    np.testing.assert_array_equal(heard(more)[1], heard(content)[1])
+    longer = content[:at] + b"junk" + struct.pack("<I", 5) + b"x" * 6 + content[at:]
+    np.testing.assert_array_equal(decode(longer)[1], decode(content)[1])
 
 
 def test_a_stream_that_ends_early_has_what_came() -> None:
-    content = made(subtype="PCM_24")
-    samples = heard(content[:-1000])[1]
-    np.testing.assert_array_equal(samples, heard(content)[1][: len(samples)])
+    content = wav_file(subtype="PCM_24")
+    samples = decode(content[:-1000])[1]
+    np.testing.assert_array_equal(samples, decode(content)[1][: len(samples)])
     assert len(samples) == len(SOUND) - 167  # half a frame is left out
 
 
@@ -105,19 +105,19 @@ def fmt(code: int = 1, channels: int = 1, rate: int = 16000, bits: int = 16) -> 
 )
 def test_what_cannot_be_read_says_so(content: bytes, says: str) -> None:
     with pytest.raises(AudioError, match=says):
-        heard(content)
+        decode(content)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_no_bytes_make_it_fail_otherwise(data: st.DataObject) -> None:
     content = bytearray(
-        made(subtype=data.draw(st.sampled_from(["PCM_16", "PCM_24", "DOUBLE"])))[:400]
+        wav_file(subtype=data.draw(st.sampled_from(["PCM_16", "PCM_24", "DOUBLE"])))[:400]
     )
-    for place in data.draw(st.lists(st.integers(0, 80), max_size=6)):
-        content[place] = data.draw(st.integers(0, 255))
+    for index in data.draw(st.lists(st.integers(0, 80), max_size=6)):
+        content[index] = data.draw(st.integers(0, 255))
     try:
-        coded, samples = heard(bytes(content))
+        coded, samples = decode(bytes(content))
     except AudioError:
         return
     assert samples.shape[1] == coded.channels
@@ -128,4 +128,4 @@ def test_a_real_recording_is_the_same_from_a_pipe(data: Path, tmp_path: Path) ->
     file = next(iter(sorted((data / "emodb").rglob("*.flac"))))
     samples, rate = soundfile.read(file, dtype="float32")
     soundfile.write(tmp_path / "one.wav", samples, rate, subtype="PCM_16")
-    np.testing.assert_array_equal(heard((tmp_path / "one.wav").read_bytes())[1][:, 0], samples)
+    np.testing.assert_array_equal(decode((tmp_path / "one.wav").read_bytes())[1][:, 0], samples)

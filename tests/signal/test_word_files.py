@@ -238,7 +238,10 @@ def test_a_hostile_kv_runs_nothing(tmp_path: Path, make: Callable[[Path, Harm], 
 
 def test_reading_a_kv_imports_neither_gensim_nor_pickled_names(tmp_path: Path) -> None:
     keyed().save(str(tmp_path / "x.kv"))
-    code = "import sys; from sordino.signal.words import read; read(sys.argv[1]); print('gensim' in sys.modules)"
+    code = (
+        "import sys; from sordino.signal.words import read; read(sys.argv[1]); "
+        "print('gensim' in sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "x.kv")],
         capture_output=True,

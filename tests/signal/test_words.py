@@ -26,14 +26,14 @@ VECTORS = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
 def keyed(vocabulary: list[str] = VOCABULARY, vectors: NDArray[np.float32] = VECTORS) -> Any:
     from gensim.models import KeyedVectors
 
-    found = KeyedVectors(vectors.shape[1])
-    found.add_vectors(vocabulary, vectors)
-    return found
+    words = KeyedVectors(vectors.shape[1])
+    words.add_vectors(vocabulary, vectors)
+    return words
 
 
-def written(place: Path, kind: str, vectors: NDArray[np.float32] = VECTORS) -> Path:
+def written(folder: Path, kind: str, vectors: NDArray[np.float32] = VECTORS) -> Path:
     """The vocabulary above in a file of this kind, written by gensim itself."""
-    path, words = place / f"words{kind.split()[0]}", keyed(VOCABULARY, vectors)
+    path, words = folder / f"words{kind.split()[0]}", keyed(VOCABULARY, vectors)
     if kind == ".kv":
         words.save(str(path))
     elif kind == ".kv and .npy":
@@ -66,9 +66,9 @@ def test_tokens_are_the_words(text: str, expected: list[str]) -> None:
 
 @given(st.text())
 def test_tokens_are_a_fixed_point(text: str) -> None:
-    found = tokens(text)
-    assert tokens(" ".join(found)) == found
-    assert all(token and not any(letter.isspace() for letter in token) for token in found)
+    words = tokens(text)
+    assert tokens(" ".join(words)) == words
+    assert all(token and not any(letter.isspace() for letter in token) for token in words)
 
 
 def test_a_word_is_looked_up_as_lower_case_name_and_acronym() -> None:
@@ -76,8 +76,8 @@ def test_a_word_is_looked_up_as_lower_case_name_and_acronym() -> None:
     np.testing.assert_array_equal(
         words("THE cup, Rome; rome, tv don’t"), VECTORS[[0, 1, 2, 2, 3, 5]]
     )
-    both = Words.of(["us", "US"], VECTORS[:2])
-    np.testing.assert_array_equal(both("US us"), VECTORS[[0, 0]])
+    names = Words.of(["us", "US"], VECTORS[:2])
+    np.testing.assert_array_equal(names("US us"), VECTORS[[0, 0]])
     assert "rome" in words
     assert "paris" not in words
 
@@ -117,14 +117,14 @@ def test_what_is_looked_up_is_ones_own_to_change() -> None:
 
 
 def test_the_hash_knows_every_word_and_vector() -> None:
-    other = VECTORS.copy()
-    other[5, 2] += 1e-6
-    made = (
+    changed = VECTORS.copy()
+    changed[5, 2] += 1e-6
+    vocabularies = (
         Words.of(VOCABULARY, VECTORS),
         Words.of([*VOCABULARY[:5], "do"], VECTORS),
-        Words.of(VOCABULARY, other),
+        Words.of(VOCABULARY, changed),
     )
-    assert len({words.hash for words in made}) == 3
+    assert len({words.hash for words in vocabularies}) == 3
 
 
 @pytest.mark.parametrize(
@@ -238,12 +238,14 @@ def test_one_kind_under_the_name_of_another_is_refused(
     tmp_path: Path, kind: str, suffix: str
 ) -> None:
     rng = np.random.default_rng(0)
-    many = keyed([f"word{row}" for row in range(50)], rng.normal(size=(50, 100)).astype(np.float32))
+    keyed_vectors = keyed(
+        [f"word{row}" for row in range(50)], rng.normal(size=(50, 100)).astype(np.float32)
+    )
     path = tmp_path / f"x{suffix}"
     if kind == ".kv":
-        many.save(str(path))
+        keyed_vectors.save(str(path))
     else:
-        many.save_word2vec_format(str(path), binary=kind == ".bin")
+        keyed_vectors.save_word2vec_format(str(path), binary=kind == ".bin")
     with pytest.raises(FeatureError, match="no word vectors that can be read"):
         read(path)
 
@@ -251,11 +253,11 @@ def test_one_kind_under_the_name_of_another_is_refused(
 class Harm:
     """What pickles into a command that leaves a file behind."""
 
-    def __init__(self, place: Path) -> None:
-        self.place = place
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (str(self.place),)
+        return os.mkdir, (str(self.path),)
 
 
 def test_a_foreign_pickle_executes_nothing(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
-"""A tiny study: a manifest, short sounds and a table of vectors whose structure is known; and
-settings to run it fast.
+"""A tiny study: a manifest, short sounds, synthetic vectors, and settings to run it fast.
 
-speaker 00 (female) ── neutral, happy, sad, angry ── three takes each ── 0.1 s of noise and one row of 24 numbers
-speaker 01 (male)   ── ...
+    speaker 00 (female) -> neutral, happy, sad, angry -> three takes of each
+    speaker 01 (male)   -> ...
+
+Each take is 0.1 s of noise and one row of 24 numbers.
 """
 
 from __future__ import annotations
@@ -21,18 +22,16 @@ import pytest
 from numpy.typing import NDArray
 
 from sordino import corpora
-from sordino.attack import RiskFitter
 from sordino.corpora.table import Corpus
 from sordino.features import write_vectors
 from sordino.nn.fit import Settings
 from sordino.policy import Policy
-from sordino.release import FITTERS, ReplacementFitter
+from sordino.release import ReplacementFitter
 from sordino.release.autoencoder.retaining import RetainingFitter
 from sordino.release.protocol import Fitter
-from sordino.report import Page
 from sordino.signal import audio
-from sordino.study import Options, feng2021, units
-from sordino.study.feng2021 import report
+from sordino.study import POLICIES, Fitters, Options, compare, feng2021
+from sordino.study.fitting import fit
 from sordino.study.protocol import EMOTIONS
 
 DIMS: Final = 24
@@ -40,7 +39,7 @@ SECONDS: Final = 0.1
 SMALL: Final = Options(releases=("rae",), families=("linear",))
 """One release and one family of attackers."""
 
-_UNIT: Final = units._one_unit
+SETTINGS: Final = Settings(epochs=12, learning_rate=5e-3)
 
 Relabel = Callable[[pd.DataFrame], pd.DataFrame]
 """From the rows of a manifest to those that are written: other labels, or fewer rows."""
@@ -69,8 +68,7 @@ def study(
     """A corpus of `speakers` for each of `names`, every other one a man, with `takes` of each of
     the four emotions.
 
-    Sounds are noise that says nothing; the vectors say what `planted` lets them, and nothing at
-    strength 0.
+    Sounds are noise. The vectors have the information of `planted`, and none at strength 0.
     """
     rows = relabel(_rows(speakers, takes, names))
     for number, file in enumerate(rows["file"]):
@@ -105,9 +103,14 @@ def _rows(speakers: int, takes: int, names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def part(corpus: Corpus, name: str) -> Corpus:
+    """The utterances of one corpus among several."""
+    return Corpus(name, corpus.select(corpus.column("corpus") == name).table)
+
+
 def planted(corpus: Corpus, strength: float = 1.0, seed: int = 0) -> NDArray[np.float32]:
-    """Vectors `(utterances, 24)`: three axes tell an emotion from neutral, a fourth the gender, all
-    rotated.
+    """Vectors `(utterances, 24)`: three axes have an emotion against neutral, a fourth the gender,
+    all rotated.
     """
     random = np.random.default_rng(seed)
     x = random.normal(0, 0.5, (len(corpus), DIMS))
@@ -123,7 +126,7 @@ def planted(corpus: Corpus, strength: float = 1.0, seed: int = 0) -> NDArray[np.
 
 @dataclass(frozen=True)
 class Run:
-    """A finished study, as somebody finds it on disk."""
+    """A finished study on disk."""
 
     given: Made
     out: Path
@@ -132,6 +135,12 @@ class Run:
     def estimates(self) -> pd.DataFrame:
         """Every cell as it is written."""
         return pd.read_csv(self.out / "estimates.csv", dtype=str, keep_default_na=False)
+
+    @property
+    def numbers(self) -> pd.DataFrame:
+        """The estimates with numbers as such."""
+        table = pd.read_csv(self.out / "estimates.csv")
+        return table.fillna({"attacker": "", "group": ""})
 
     @property
     def record(self) -> Any:
@@ -146,56 +155,49 @@ class Run:
         return (self.out / "report.html").read_text(encoding="utf-8")
 
 
-@contextmanager
-def few(policies: int) -> Iterator[None]:
-    """Only the first of the three policies; all else is as it is, in every process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(units, "POLICIES", units.POLICIES[:policies])
-        yield
+def rae(policy: Policy, seed: int) -> Fitter:
+    return ReplacementFitter(policy, settings=SETTINGS, seed=seed)
+
+
+def rae_grl(policy: Policy, seed: int) -> Fitter:
+    return ReplacementFitter(policy, reversal=0.5, settings=SETTINGS, seed=seed)
+
+
+def rae_grl_plus(policy: Policy, seed: int) -> Fitter:
+    return RetainingFitter(policy, epochs=2, seed=seed)
+
+
+FITTERS: Final = Fitters(SETTINGS, {"rae": rae, "rae-grl": rae_grl, "rae-grl+": rae_grl_plus})
+"""Networks of few epochs: a unit takes a fraction of a second."""
 
 
 @contextmanager
 def brisk(policies: int = 3) -> Iterator[None]:
-    """Few epochs, no grids, few policies, in every process: a unit takes a fraction of a second,
-    and is computed.
-    """
-    settings = Settings(epochs=12, learning_rate=5e-3)
-    fitters: dict[str, Callable[..., Fitter]] = {
-        "rae": partial(ReplacementFitter, settings=settings),
-        "rae-grl": partial(ReplacementFitter, reversal=0.5, settings=settings),
-        "rae-grl+": partial(RetainingFitter, epochs=2),
-    }
-    with few(policies), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(units, "_one_unit", _brisk_unit)
-        patch.setattr(units, "RiskFitter", partial(RiskFitter, settings=settings))
-        for name, fitter in fitters.items():
-            patch.setitem(FITTERS, name, partial(_fitter, fitter))
+    """Commands with few epochs and few policies, and fits on one draw, in this process."""
+    settings: dict[str, Any] = {"policies": POLICIES[:policies], "fitters": FITTERS}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feng2021, "reproduce", partial(feng2021.reproduce, **settings))
+        patch.setattr(compare, "compare", partial(compare.compare, **settings))
+        patch.setattr(fit, "fit", partial(fit.fit, fitters=FITTERS, max_draws=1))
         yield
 
 
-def _brisk_unit(*given: Any) -> Any:
-    """A unit in a process that knows nothing of this one's settings."""
-    with brisk():
-        return _UNIT(*given)
-
-
-def _fitter(make: Callable[..., Fitter], policy: Policy, seed: int) -> Fitter:
-    return make(policy, seed=seed)
-
-
 def run(
-    given: Made, out: Path, options: Options = SMALL, corpus: Corpus | None = None, **more: Any
+    given: Made,
+    out: Path,
+    options: Options = SMALL,
+    corpus: Corpus | None = None,
+    policies: int = 1,
+    **settings: Any,
 ) -> Run:
-    """The study with few epochs, in this process; `page=False` writes an empty page."""
-    with brisk(more.pop("policies", 1)), pytest.MonkeyPatch.context() as patch:
-        if not more.pop("page", True):
-            patch.setattr(report, "page", lambda *_: Page("", "", ()))
-        settings = {
-            "features": str(given.vectors),
-            "options": options,
-            "cache": None,
-            "jobs": 1,
-            **more,
-        }
-        feng2021.reproduce(corpus or given.corpus, out, **settings)
+    """The study with few epochs, in this process."""
+    defaults = {"features": str(given.vectors), "cache": None, "jobs": 1}
+    feng2021.reproduce(
+        corpus or given.corpus,
+        out,
+        options=options,
+        policies=POLICIES[:policies],
+        fitters=FITTERS,
+        **{**defaults, **settings},
+    )
     return Run(given, out)

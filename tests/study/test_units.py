@@ -1,6 +1,4 @@
-"""One draw under one policy: fitted without its test speakers, kept once, and never taken for
-another.
-"""
+"""Units of a study: fitted without test speakers, stored once, and never mistaken for another."""
 
 from __future__ import annotations
 
@@ -12,29 +10,43 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.typing import NDArray
 
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus, checksums
 from sordino.errors import AttackError, FeatureError, ReleaseError, SordinoError, SplitError
-from sordino.study import Options, protocol
-from sordino.study.units import PAPER, predictions
+from sordino.nn.fit import Settings
+from sordino.study import POLICIES, Options, protocol
+from sordino.study.protocol import PAPER, Inputs
+from sordino.study.units import predictions
+from sordino.types import Rows, Vectors
 from tests.study import synthetic_study
-from tests.study.synthetic_study import SMALL, Made
+from tests.study.synthetic_study import FITTERS, SMALL, Made
 
-EVERY = replace(SMALL, releases=PAPER)
+PAPER_RELEASES = replace(SMALL, releases=PAPER)
 UNIT = "happy-0"
-
-Vectors = NDArray[np.float32]
 
 
 @pytest.fixture(scope="module")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return synthetic_study.study(tmp_path_factory.mktemp("study"))
+    return synthetic_study.study(tmp_path_factory.mktemp("study"), speakers=16, takes=2)
 
 
-def dealt(corpus: Corpus, options: Options = SMALL) -> tuple[Parts, ...]:
-    return protocol.deal(corpus, options, checksums(corpus))
+def draws(corpus: Corpus, options: Options = SMALL) -> tuple[Parts, ...]:
+    return protocol.draws(corpus, options, checksums(corpus))
+
+
+def units(
+    folder: Path,
+    x: Vectors,
+    corpus: Corpus,
+    parts: tuple[Parts, ...],
+    options: Options = SMALL,
+    **settings: Any,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Guesses and records of some draws; by default under the first policy."""
+    inputs = Inputs(corpus, x, checksums(corpus), parts)
+    defaults = {"policies": POLICIES[:1], "fitters": FITTERS}
+    return predictions(inputs, folder, options, jobs=1, **{**defaults, **settings})
 
 
 def first_unit(
@@ -42,145 +54,138 @@ def first_unit(
     x: Vectors,
     corpus: Corpus,
     options: Options = SMALL,
-    draws: tuple[Parts, ...] = (),
+    parts: tuple[Parts, ...] = (),
+    **settings: Any,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Guesses and record of the first draw under the first policy, and of no other."""
-    draws = draws or dealt(corpus, options)
-    with synthetic_study.brisk(policies=1):
-        guesses, records = predictions(x, corpus, draws[:1], folder, options, jobs=1)
+    """Guesses and record of the first draw under the first policy."""
+    parts = parts or draws(corpus, options)
+    guesses, records = units(folder, x, corpus, parts[:1], options, **settings)
     assert list(records) == [UNIT]
     return guesses, records[UNIT]
 
 
 def hashes(record: dict[str, Any]) -> dict[str, str]:
-    return {name: fitted["hash"] for name, fitted in record["releases"].items()}
+    return {name: release["hash"] for name, release in record["releases"].items()}
 
 
-def with_others(x: Vectors, rows: NDArray[np.intp]) -> Vectors:
-    """The vectors, those of these rows replaced by some of another kind."""
-    other = x.copy()
-    other[rows] = np.random.default_rng(1).normal(2, 4, other[rows].shape)
-    return other
+def replaced(x: Vectors, rows: Rows) -> Vectors:
+    """The vectors, with other ones in these rows."""
+    x = x.copy()
+    x[rows] = np.random.default_rng(1).normal(2, 4, x[rows].shape)
+    return x
 
 
 @pytest.mark.parametrize(
-    "options", [EVERY, replace(SMALL, fit_on="risk"), replace(SMALL, fit_on="both")]
+    "options", [PAPER_RELEASES, replace(SMALL, fit_on="risk"), replace(SMALL, fit_on="both")]
 )
 def test_nothing_is_fitted_on_the_test(given: Made, tmp_path: Path, options: Options) -> None:
-    test = dealt(given.corpus)[0].test
-    guesses, record = first_unit(tmp_path / "one", given.x, given.corpus, options)
-    others, same = first_unit(tmp_path / "other", with_others(given.x, test), given.corpus, options)
+    test = draws(given.corpus)[0].test
+    before, record = first_unit(tmp_path / "before", given.x, given.corpus, options)
+    x = replaced(given.x, test)
+    after, same = first_unit(tmp_path / "after", x, given.corpus, options)
     assert same == record
     assert tuple(hashes(record)) == options.releases
-    tested, other = (table[table["target"] != "membership"] for table in (guesses, others))
-    assert set(tested["row"]) == set(other["row"]) == set(test)
-    assert (tested["score"].dropna() != other["score"].dropna()).all()
+    before, after = (table[table["target"] != "membership"] for table in (before, after))
+    assert set(before["row"]) == set(after["row"]) == set(test)
+    assert (before["score"].dropna() != after["score"].dropna()).all()
 
 
-def test_no_label_of_the_test_is_looked_at_in_fitting(given: Made, tmp_path: Path) -> None:
-    draws = dealt(given.corpus)
-    test = draws[0].test
+def test_no_label_of_the_test_is_used_in_fitting(given: Made, tmp_path: Path) -> None:
+    parts = draws(given.corpus)
+    test = parts[0].test
     labels = given.corpus.table.copy()
     random = np.random.default_rng(0)
     labels.loc[test, "emotion"] = random.permutation(labels.loc[test, "emotion"])
-    labels.loc[test, "gender"] = labels.loc[test, "gender"].map(
-        {"female": "male", "male": "female"}
-    )
-    guesses, record = first_unit(tmp_path / "one", given.x, given.corpus, SMALL, draws)
-    others, same = first_unit(tmp_path / "other", given.x, Corpus("made", labels), SMALL, draws)
+    genders = {"female": "male", "male": "female"}
+    labels.loc[test, "gender"] = labels.loc[test, "gender"].map(genders)
+    before, record = first_unit(tmp_path / "before", given.x, given.corpus, SMALL, parts)
+    corpus = Corpus("made", labels)
+    after, same = first_unit(tmp_path / "after", given.x, corpus, SMALL, parts)
     assert same == record
-    of_gender = [table[table["target"] == "gender"] for table in (guesses, others)]
-    np.testing.assert_array_equal(of_gender[0]["score"], of_gender[1]["score"])
-    np.testing.assert_array_equal(of_gender[0]["truth"], 1 - of_gender[1]["truth"])
+    before, after = (table[table["target"] == "gender"] for table in (before, after))
+    np.testing.assert_array_equal(before["score"], after["score"])
+    np.testing.assert_array_equal(before["truth"], 1 - after["truth"])
 
 
-def test_each_party_teaches_its_own(given: Made, tmp_path: Path) -> None:
-    """The other way round: the tests above could see a leak, had there been one."""
-    parts = dealt(given.corpus)[0]
-    _, record = first_unit(tmp_path / "one", given.x, given.corpus, EVERY)
-    _, risk = first_unit(
-        tmp_path / "risk", with_others(given.x, parts.risk.rows), given.corpus, EVERY
-    )
+def test_each_party_changes_its_own_models(given: Made, tmp_path: Path) -> None:
+    """The two tests before could see a leak."""
+    parts = draws(given.corpus)[0]
+    _, record = first_unit(tmp_path / "one", given.x, given.corpus, PAPER_RELEASES)
+    x = replaced(given.x, parts.risk.rows)
+    _, risk = first_unit(tmp_path / "risk", x, given.corpus, PAPER_RELEASES)
     assert risk["releases"] == record["releases"]
     assert risk["risk_validation_losses"] != record["risk_validation_losses"]
     assert risk["attackers"] != record["attackers"]
-    _, transform = first_unit(
-        tmp_path / "transform", with_others(given.x, parts.transform.rows), given.corpus, EVERY
-    )
+    x = replaced(given.x, parts.transform.rows)
+    _, transform = first_unit(tmp_path / "transform", x, given.corpus, PAPER_RELEASES)
     assert all(hashes(transform)[name] != hashes(record)[name] for name in PAPER if name != "none")
 
 
-def test_validation_touches_no_test_speaker(given: Made, tmp_path: Path) -> None:
-    """Guesses on validation speakers stay the same whatever test speakers said."""
-    options = replace(EVERY, measured_on="validation")
-    usual, draws = dealt(given.corpus)[0], dealt(given.corpus, options)
-    guesses, record = first_unit(tmp_path / "one", given.x, given.corpus, options)
+def test_validation_uses_no_test_speaker(given: Made, tmp_path: Path) -> None:
+    """Guesses on validation speakers do not depend on the vectors of test speakers."""
+    options = replace(SMALL, releases=("none", "rae"), measured_on="validation")
+    usual, (parts, *_) = draws(given.corpus)[0], draws(given.corpus, options)
+    before, record = first_unit(tmp_path / "before", given.x, given.corpus, options)
     speakers = given.corpus.speaker
-    tested = guesses[guesses["target"] != "membership"]
+    tested = before[before["target"] != "membership"]
     assert set(tested["speaker"]) == set(speakers[usual.transform.validation])
-    assert not set(guesses["speaker"]) & set(speakers[usual.test])
-    parts = draws[0]
-    seen = np.concatenate([parts.risk.rows, parts.transform.rows, parts.test])
-    assert not set(speakers[seen]) & set(speakers[usual.test])
+    assert not set(before["speaker"]) & set(speakers[usual.test])
+    rows = np.concatenate([parts.risk.rows, parts.transform.rows, parts.test])
+    assert not set(speakers[rows]) & set(speakers[usual.test])
     assert not set(speakers[parts.transform.rows]) & set(speakers[parts.test])
-    others, same = first_unit(
-        tmp_path / "other", with_others(given.x, usual.test), given.corpus, options
-    )
+    x = replaced(given.x, usual.test)
+    after, same = first_unit(tmp_path / "after", x, given.corpus, options)
     assert same == record
-    pd.testing.assert_frame_equal(others, guesses)
+    pd.testing.assert_frame_equal(after, before)
 
 
-def test_validation_stops_on_every_emotion_whatever_the_order_of_the_rows(given: Made) -> None:
-    """The corpus says its four emotions in turn, so every fourth row of it has the same one."""
+def test_early_stopping_has_every_emotion(given: Made) -> None:
+    """The four emotions take turns in the corpus, so every fourth row has the same one."""
     assert list(given.corpus.column("emotion")[:8:4]) == ["angry", "angry"]
-    usual, draws = (
-        dealt(given.corpus),
-        dealt(given.corpus, replace(SMALL, measured_on="validation")),
-    )
-    for before, parts in zip(usual, draws, strict=True):
+    usual = draws(given.corpus)
+    validation = draws(given.corpus, replace(SMALL, measured_on="validation"))
+    for before, parts in zip(usual, validation, strict=True):
         emotions = given.corpus.column("emotion")[parts.transform.validation]
         assert set(emotions) == set(protocol.EMOTIONS)
         assert len(emotions) == pytest.approx(len(before.transform.train) / 4, abs=4)
         np.testing.assert_array_equal(parts.transform.rows, before.transform.train)
 
 
-def test_validation_by_utterance_has_no_speakers_to_measure_on(given: Made) -> None:
+def test_held_out_utterances_cannot_be_measured_on(given: Made) -> None:
     options = replace(SMALL, measured_on="validation", validation="utterance")
-    with pytest.raises(
-        SplitError, match=r"measured_on validation with held-out utterances: .* keep whole ones"
-    ):
-        dealt(given.corpus, options)
+    with pytest.raises(SplitError, match="measured_on validation with held-out utterances: "):
+        draws(given.corpus, options)
 
 
-def louder(one: Made) -> tuple[Vectors, Corpus, Options]:
-    x = one.x.copy()
-    x[0, 0] = np.nextafter(x[0, 0], np.float32(np.inf))  # a single last bit
-    return x, one.corpus, SMALL
+Change = tuple[Vectors, Corpus, Options]
 
 
-def relabelled(one: Made) -> tuple[Vectors, Corpus, Options]:
-    table = one.corpus.table.copy()
+def one_bit(study: Made) -> Change:
+    x = study.x.copy()
+    x[0, 0] = np.nextafter(x[0, 0], np.float32(np.inf))
+    return x, study.corpus, SMALL
+
+
+def other_labels(study: Made) -> Change:
+    table = study.corpus.table.copy()
     table.loc[:1, "emotion"] = table.loc[1::-1, "emotion"].to_list()
-    return one.x, Corpus("made", table), SMALL
+    return study.x, Corpus("made", table), SMALL
 
 
-def in_sessions(one: Made) -> tuple[Vectors, Corpus, Options]:
-    """A man and a woman a session: other speakers go together, so the parts are others."""
-    number = one.corpus.table["speaker"].str[-2:].astype(int)
-    return (
-        one.x,
-        Corpus("made", one.corpus.table.assign(session=[f"made/{one // 2}" for one in number])),
-        SMALL,
-    )
+def in_sessions(study: Made) -> Change:
+    """One man and one woman per session: other speakers stay together, so the parts differ."""
+    number = study.corpus.table["speaker"].str[-2:].astype(int)
+    sessions = [f"made/{speaker // 2}" for speaker in number]
+    return study.x, Corpus("made", study.corpus.table.assign(session=sessions)), SMALL
 
 
-def with_options(**options: Any) -> Callable[[Made], tuple[Vectors, Corpus, Options]]:
-    return lambda one: (one.x, one.corpus, replace(SMALL, **options))
+def with_options(**options: Any) -> Callable[[Made], Change]:
+    return lambda study: (study.x, study.corpus, replace(SMALL, **options))
 
 
 CHANGES = {
-    "vectors": louder,
-    "labels": relabelled,
+    "vectors": one_bit,
+    "labels": other_labels,
     "sessions": in_sessions,
     "seed": with_options(seed=1),
     "releases": with_options(releases=("none",)),
@@ -196,7 +201,7 @@ CHANGES = {
 
 
 @pytest.fixture(scope="module")
-def kept(given: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def stored(given: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one finished unit."""
     folder = tmp_path_factory.mktemp("units")
     first_unit(folder, given.x, given.corpus)
@@ -204,41 +209,47 @@ def kept(given: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_has_changed_is_computed_anew(
-    given: Made, kept: Path, tmp_path: Path, change: str
+def test_a_changed_input_is_computed_again(
+    given: Made, stored: Path, tmp_path: Path, change: str
 ) -> None:
     x, corpus, options = CHANGES[change](given)
-    before = times(kept)
-    in_kept, fresh = (first_unit(folder, x, corpus, options) for folder in (kept, tmp_path))
-    pd.testing.assert_frame_equal(in_kept[0], fresh[0])
-    assert in_kept[1] == fresh[1]
-    assert before.items() < times(kept).items()
+    before = times(stored)
+    (guesses, record), fresh = (
+        first_unit(folder, x, corpus, options) for folder in (stored, tmp_path)
+    )
+    pd.testing.assert_frame_equal(guesses, fresh[0])
+    assert record == fresh[1]
+    assert before.items() < times(stored).items()
+
+
+def test_a_changed_fitter_is_computed_again(given: Made, stored: Path) -> None:
+    before = times(stored)
+    fitters = replace(FITTERS, risk=Settings(epochs=2))
+    first_unit(stored, given.x, given.corpus, fitters=fitters)
+    assert before.items() < times(stored).items()
 
 
 def times(folder: Path) -> dict[str, int]:
-    """The finished units and when each was written."""
+    """The finished units and the time of writing of each."""
     return {path.name: path.stat().st_mtime_ns for path in folder.glob("[!.]*.parquet")}
 
 
-def test_what_has_not_changed_is_read_again(given: Made, kept: Path) -> None:
-    before = times(kept)
-    first, again = (first_unit(kept, given.x.copy(), given.corpus) for _ in range(2))
+def test_an_unchanged_unit_is_read_again(given: Made, stored: Path) -> None:
+    before = times(stored)
+    first, again = (first_unit(stored, given.x.copy(), given.corpus) for _ in range(2))
     pd.testing.assert_frame_equal(first[0], again[0])
-    assert times(kept) == before
+    assert times(stored) == before
 
 
-def test_a_unit_that_is_not_finished_is_computed_and_no_other(given: Made, tmp_path: Path) -> None:
-    draws = dealt(given.corpus)[:3]
-    with synthetic_study.brisk(policies=1):
-        guesses, records = predictions(given.x, given.corpus, draws, tmp_path, SMALL, jobs=1)
+def test_only_an_unfinished_unit_is_computed(given: Made, tmp_path: Path) -> None:
+    parts = draws(given.corpus)[:3]
+    guesses, records = units(tmp_path, given.x, given.corpus, parts)
     before = times(tmp_path)
     lost = next(name for name in before if name.startswith("happy-1-"))
-    (tmp_path / f".{lost}").write_bytes(
-        (tmp_path / lost).read_bytes()[:100]
-    )  # killed while it was written
+    cut = (tmp_path / lost).read_bytes()[:100]  # as a kill during the writing leaves it
+    (tmp_path / f".{lost}").write_bytes(cut)
     (tmp_path / lost).unlink()
-    with synthetic_study.brisk(policies=1):
-        again, same = predictions(given.x, given.corpus, draws, tmp_path, SMALL, jobs=1)
+    again, same = units(tmp_path, given.x, given.corpus, parts)
     pd.testing.assert_frame_equal(again, guesses)
     assert same == records
     after = times(tmp_path)
@@ -246,11 +257,8 @@ def test_a_unit_that_is_not_finished_is_computed_and_no_other(given: Made, tmp_p
 
 
 def test_a_unit_does_not_depend_on_its_neighbours(given: Made, tmp_path: Path) -> None:
-    draws = dealt(given.corpus)
-    with synthetic_study.brisk(policies=2):
-        guesses, records = predictions(
-            given.x, given.corpus, draws[1::-1], tmp_path / "two", SMALL, jobs=1
-        )
+    parts = draws(given.corpus)[1::-1]
+    guesses, records = units(tmp_path / "two", given.x, given.corpus, parts, policies=POLICIES[:2])
     alone, record = first_unit(tmp_path / "one", given.x, given.corpus)
     assert list(records) == ["happy-1", "sad-1", "happy-0", "sad-0"]
     assert records[UNIT] == record
@@ -276,8 +284,6 @@ def test_a_unit_does_not_depend_on_its_neighbours(given: Made, tmp_path: Path) -
         ),
     ],
 )
-def test_an_option_that_is_not_known_is_refused(
-    options: Any, error: type[SordinoError], line: str
-) -> None:
+def test_an_unknown_option_is_refused(options: Any, error: type[SordinoError], line: str) -> None:
     with pytest.raises(error, match=line):
         Options(**options)

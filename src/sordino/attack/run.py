@@ -20,6 +20,7 @@ from sordino.define import GENDERS, ROLES
 from sordino.errors import AttackError
 from sordino.policy import Policy
 from sordino.release.protocol import Release
+from sordino.types import Rows
 
 PREDICTION_COLUMNS: Final = {
     "release": "name of the release",
@@ -88,7 +89,7 @@ def run(
     the test part lacks a role or a gender, the risk party has too few speakers for a value of a
     secret, or vectors are missing.
     """
-    _check_inputs(z, corpus, parts, policy, families)
+    _check_inputs(z, corpus.roles(policy), corpus.genders(), parts.test, families)
     ignorant = ignorant or RiskFitter(policy, seed=seed).fit(z, corpus, parts.risk)
     setting = AttackSetting(release, z, corpus, parts, policy, families, seed)
     targets, unlabelled = _targets(setting, policy)
@@ -115,7 +116,7 @@ def run_joint(
     (`sordino.release.Joint`). Secrets and retrained attackers are those of `run`. The risk model is
     left out, because its width differs, and so are the targets beside secrets.
     """
-    _check_inputs(z, corpus, parts, policy, families)
+    _check_inputs(z, corpus.roles(policy), corpus.genders(), parts.test, families)
     setting = AttackSetting(joint, z, corpus, parts, policy, families, seed)
     targets, unlabelled = _targets(setting, policy)
     blocks = [block for target in targets for block in setting.retraining(target)]
@@ -155,16 +156,15 @@ def _collect(
 
 
 def _check_inputs(
-    z: NDArray[np.float32], corpus: Corpus, parts: Parts, policy: Policy, families: Sequence[str]
+    z: NDArray[np.float32], role: Rows, gender: Rows, test: Rows, families: Sequence[str]
 ) -> None:
     check_families(families, FULL)
-    if len(z) != len(corpus):
+    if len(z) != len(role):
         raise AttackError(
-            f"{len(z)} vectors for {len(corpus)} utterances, expected one for each: extract them "
-            "anew"
+            f"{len(z)} vectors for {len(role)} utterances, expected one for each: extract them anew"
         )
-    for names, codes in ((ROLES, corpus.roles(policy)), (GENDERS, corpus.genders())):
-        missing = [name for code, name in enumerate(names) if code not in codes[parts.test]]
+    for names, codes in ((ROLES, role), (GENDERS, gender)):
+        missing = [name for code, name in enumerate(names) if code not in codes[test]]
         if missing:
             raise AttackError(
                 f"no {', '.join(missing)} utterance in the test part, expected {', '.join(names)}: "

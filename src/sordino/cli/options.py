@@ -124,9 +124,9 @@ def tell_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | No
     from rich.table import Table
 
     from sordino.report.tables import number
-    from sordino.study.adaptation.evaluation import COLUMNS, means
+    from sordino.study.adaptation.evaluation import TABLE_FIGURES, mean_figures
 
-    found = means(guesses)
+    found = mean_figures(guesses)
     if json:
         figures = {
             f"{release}, {condition}": {
@@ -140,7 +140,7 @@ def tell_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | No
     shown = Table(title=title, box=SIMPLE_HEAD)
     shown.add_column("release", no_wrap=True)
     shown.add_column("condition", min_width=18)
-    for name in COLUMNS:
+    for name in TABLE_FIGURES:
         shown.add_column(name, justify="right")
     for (release, condition), row in found.items():
         shown.add_row(release, condition, *(number(one.value) for one in row.values()))

@@ -1,4 +1,4 @@
-"""What was recorded: corpora of emotional speech as tables with one row an utterance."""
+"""Corpora of emotional speech as tables with one row per utterance."""
 
 from __future__ import annotations
 

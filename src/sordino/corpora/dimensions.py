@@ -1,12 +1,12 @@
-"""Activation and valence of each utterance as low, mid or high, whatever a corpus has to tell them
-by.
+"""Activation and valence of each utterance as low, mid or high, from the labels of its corpus.
 
-Three sources, best first, one a corpus; every page that shows a number made from the second or
-third says so:
+A corpus has one of three sources, the best first. Every page marks numbers that rest on the second
+or third:
 
-    rated       means over listeners on a Likert scale, cut at the edges of Jaiswal 2020, section 3.2
-    sentiment   of a text: stands in for its valence (MELD)
-    derived     from the name of the emotion, by the table `DERIVED`, where a corpus has nothing else (RAVDESS, EMO-DB)
+    rated       means over listeners on a Likert scale, cut at the edges of Jaiswal and Mower
+                Provost (2020), section 3.2
+    sentiment   of a text, in place of its valence (MELD)
+    derived     from the name of the emotion, by the table `DERIVED` (RAVDESS, EMO-DB)
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ LEVELS: Final = ("low", "mid", "high")
 """The order of the classes of every model of activation or valence: low 0, mid 1, high 2."""
 
 EDGES: Final[Mapping[int, tuple[float, float]]] = {9: (4.5, 5.5), 5: (2.75, 3.25), 7: (3.75, 4.25)}
-"""Points of the Likert scale to the upper edges of low and of mid; an edge belongs to the lower of
-its two bins. (MuSE has nine points, IEMOCAP and MSP-Improv five, MSP-Podcast seven.)
+"""Points of the Likert scale to the upper edges of low and mid; an edge belongs to the lower level.
+MuSE has nine points, IEMOCAP and MSP-Improv five, MSP-Podcast seven.
 """
 
 DERIVED: Final[Mapping[str, tuple[str, str]]] = {
@@ -45,25 +45,25 @@ DERIVED: Final[Mapping[str, tuple[str, str]]] = {
     "excited": ("high", "high"),
     "frustrated": ("high", "low"),
 }
-"""Emotion to activation and valence, after the circle of Russell 1980, J. Pers. Soc. Psychol.
+"""Emotion to activation and valence, after the circumplex of Russell 1980, J. Pers. Soc. Psychol.
 39(6), 1161-1178.
 
-Where the circle leaves room the choice is ours: calm, which in RAVDESS is a second baseline, is as
-positive as neutral; surprise may be of either kind and disgust needs not be loud, so both are mid.
-`other` and names that stand not here are unknown. An utterance is not as lively as its label: these
-levels are stand-ins.
+Where the circumplex is ambiguous the choice is ours. Calm, a second baseline in RAVDESS, is as
+positive as neutral. Surprise may be positive or negative, and disgust may be quiet, so both are
+mid. `other` and names that are absent here are unknown. These levels are stand-in labels: the
+activation of an utterance may differ from that of its emotion.
 """
 
 SENTIMENT: Final[Mapping[str, str]] = {"negative": "low", "neutral": "mid", "positive": "high"}
-"""Sentiment of a text to the valence it stands in for."""
+"""Sentiment of a text to its stand-in valence."""
 
 
 @dataclass(frozen=True, eq=False)
 class Levels:
-    """The level of each utterance in one dimension, and what tells it."""
+    """The level of each utterance in one dimension, and its source."""
 
     codes: NDArray[np.intp]
-    """Place in `LEVELS`, -1 where unknown, shape `(utterances,)`."""
+    """Position in `LEVELS`, -1 where unknown, shape `(utterances,)`."""
     source: NDArray[np.str_]
     """`rated`, `sentiment`, `derived`, or empty where unknown, shape `(utterances,)`."""
     corpus: NDArray[np.str_]
@@ -71,10 +71,11 @@ class Levels:
 
     @property
     def note(self) -> str:
-        """What every page says beside a number made from these levels; empty when listeners rated
-        all of them.
+        """The remark of every page on a number from these levels; empty when listeners rated all of
+        them.
 
-        >>> Levels(np.array([0, 2]), np.array(["derived", "rated"]), np.array(["ravdess", "iemocap"])).note
+        >>> source, corpus = np.array(["derived", "rated"]), np.array(["ravdess", "iemocap"])
+        >>> Levels(np.array([0, 2]), source, corpus).note
         'derived labels: ravdess'
         """
         notes = []
@@ -86,12 +87,11 @@ class Levels:
 
 
 def levels(corpus: Corpus, dimension: Dimension) -> Levels:
-    """The level of each utterance, told by the best source that its corpus has.
+    """The level of each utterance, from the best source of its corpus.
 
-    A corpus that has ratings is told by them alone: an utterance of it that nobody rated is
-    unknown, not derived.
+    In a corpus with ratings, an utterance without a rating is unknown, not derived.
 
-    Raises `CorpusError` for another dimension and for ratings on a scale that is not known.
+    Raises `CorpusError` for another dimension and for ratings on an unknown scale.
     """
     if dimension not in get_args(Dimension):
         raise CorpusError(
@@ -102,21 +102,20 @@ def levels(corpus: Corpus, dimension: Dimension) -> Levels:
     source = np.full(len(corpus), "", dtype="<U9")
     for name in np.unique(names):
         rows = names == name
-        codes[rows], told = _codes(corpus.table[rows], dimension, name)
-        source[rows & (codes >= 0)] = told
+        codes[rows], origin = _codes(corpus.table[rows], dimension, name)
+        source[rows & (codes >= 0)] = origin
     return Levels(codes, source, names)
 
 
 def _codes(table: pd.DataFrame, dimension: Dimension, name: str) -> tuple[NDArray[np.intp], str]:
-    """The codes of the rows of one corpus, and what tells them."""
+    """The codes of the rows of one corpus, and their source."""
     if dimension in table.columns and table[dimension].notna().any():
         return _rated(table, dimension, name), "rated"
     if dimension == "valence" and "sentiment" in table.columns and (table["sentiment"] != "").any():
-        return _places(table["sentiment"], SENTIMENT), "sentiment"
-    place = get_args(Dimension).index(dimension)
-    return _places(
-        table["emotion"], {emotion: pair[place] for emotion, pair in DERIVED.items()}
-    ), "derived"
+        return _positions(table["sentiment"], SENTIMENT), "sentiment"
+    column = get_args(Dimension).index(dimension)
+    level_of = {emotion: pair[column] for emotion, pair in DERIVED.items()}
+    return _positions(table["emotion"], level_of), "derived"
 
 
 def _rated(table: pd.DataFrame, dimension: Dimension, name: str) -> NDArray[np.intp]:
@@ -130,11 +129,10 @@ def _rated(table: pd.DataFrame, dimension: Dimension, name: str) -> NDArray[np.i
     codes = np.full(len(table), -1, dtype=np.intp)
     rated = ~np.isnan(ratings)
     if not np.isin(scales[rated], list(EDGES)).all():
-        known = ", ".join(map(str, sorted(EDGES)))
+        scales_of_edges = ", ".join(map(str, sorted(EDGES)))
         raise CorpusError(
             f"{name}: {dimension} without its scale, expected the points of the Likert scale "
-            f"({known}) in a column "
-            "`scale`: add it"
+            f"({scales_of_edges}) in a column `scale`: add it"
         )
     for scale, edges in EDGES.items():
         rows = rated & (scales == scale)
@@ -144,7 +142,7 @@ def _rated(table: pd.DataFrame, dimension: Dimension, name: str) -> NDArray[np.i
     return codes
 
 
-def _places(labels: pd.Series[str], level_of: Mapping[str, str]) -> NDArray[np.intp]:
-    """The place of each label's level in `LEVELS`, -1 for a label that has none."""
-    places = {label: LEVELS.index(level) for label, level in level_of.items()}
-    return np.array([places.get(label, -1) for label in labels], dtype=np.intp)
+def _positions(labels: pd.Series[str], level_of: Mapping[str, str]) -> NDArray[np.intp]:
+    """The position of each label's level in `LEVELS`, -1 for a label without a level."""
+    positions = {label: LEVELS.index(level) for label, level in level_of.items()}
+    return np.array([positions.get(label, -1) for label in labels], dtype=np.intp)

@@ -1,10 +1,9 @@
 """A voice of espeak-ng, through its C interface.
 
-espeak-ng is one big global state: what was said before changes the next utterance a little, and
-initialising it again does not help. So every `Voice` gets a library of its own: a copy under
-another name is another library to the operating system, with fresh state. A voice therefore says
-the same things, in the same order, with the same bytes, whatever other voices do, in this thread or
-another.
+espeak-ng has global state: an earlier utterance changes the next one slightly, and a second
+initialisation does not reset it. So every `Voice` loads its own copy of the library, which the
+operating system treats as another library with fresh state. A voice therefore gives the same bytes
+for the same sequence of utterances, whatever other voices do in this or another thread.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from sordino.errors import CorpusError, DependencyError
 from sordino.storage import told
 
 # Names and numbers of the C header speak_lib.h.
-_SYNCHRONOUS: Final = 2  # AUDIO_OUTPUT_SYNCHRONOUS: espeak_Synth returns when all is said
+_SYNCHRONOUS: Final = 2  # AUDIO_OUTPUT_SYNCHRONOUS: espeak_Synth returns after the synthesis
 _DO_NOT_EXIT: Final = 0x8000  # espeakINITIALIZE_DONT_EXIT: report an error, do not end the process
 _UTF8: Final = 1
 _POSITION_CHARACTER: Final = 1
@@ -45,7 +44,7 @@ def _loader() -> ModuleType:
 
 
 def version() -> str:
-    """The version of the package that carries espeak-ng. Raises `DependencyError` when it is not
+    """The version of the package that contains espeak-ng. Raises `DependencyError` when it is not
     installed.
     """
     _loader()
@@ -55,28 +54,29 @@ def version() -> str:
 class Voice:
     """A speaker described by the text of an espeak-ng voice file (lines such as `pitch 82 118`).
 
-    >>> signal = Voice("language en-us").say("It is late.", rate=175, pitch=50, pitch_range=50, seed=0)
+    >>> voice = Voice("language en-us")
+    >>> signal = voice.say("It is late.", rate=175, pitch=50, pitch_range=50, seed=0)
     >>> signal.dtype.name, 0.3 < len(signal) / 22050 < 1.5
     ('int16', True)
 
     Raises `DependencyError` when espeak-ng is not installed, `CorpusError` when it refuses the
-    voice.
+    description.
     """
 
     def __init__(self, description: str) -> None:
         loader = _loader()
         self._blocks: list[NDArray[np.int16]] = []
-        self._on_sound = _ON_SOUND(self._receive)  # kept: the library holds only its address
+        self._on_sound = _ON_SOUND(self._receive)  # the library holds only its address
         with told(tempfile.gettempdir()), tempfile.TemporaryDirectory(prefix="sordino-") as name:
             copy = shutil.copy(loader.get_library_path(), name)
             self._library = ctypes.CDLL(copy)
-            # espeak-ng cuts paths of more than about 160 characters: a link makes any place short
+            # espeak-ng cuts paths of more than about 160 characters: a link shortens the path
             Path(name, "espeak-ng-data").symlink_to(loader.get_data_path())
             Path(name, "voice").write_text(description + "\n")
             self.sampling_rate = int(
                 self._library.espeak_Initialize(_SYNCHRONOUS, 0, name.encode(), _DO_NOT_EXIT)
             )
-            """Of what `say` returns, in Hz."""
+            """Sampling rate of the signals of `say`, in Hz."""
             if self.sampling_rate <= 0:
                 raise CorpusError(
                     "espeak-ng does not start, its data may be broken: reinstall espeakng-loader"
@@ -90,19 +90,20 @@ class Voice:
         """The signal of `text`, shape `(samples,)`, the same for the same voice, history and
         arguments.
 
-        `rate` is in words a minute, 80 to 450. `pitch` 50 is the voice's own, 0 an octave lower,
-        100 one higher; `pitch_range` 50 is the voice's own, 0 a monotone, 100 twice as wide. `seed`
-        moves jitter and breath.
+        - `rate`: words per minute, 80 to 450.
+        - `pitch`: 50 is that of the voice, 0 an octave lower, 100 an octave higher.
+        - `pitch_range`: 50 is that of the voice, 0 a monotone, 100 twice as wide.
+        - `seed`: decides jitter and breath.
         """
         settings = {"rate": rate, "pitch": pitch, "range": pitch_range}
         for parameter, value in settings.items():
             self._check(self._library.espeak_SetParameter(_PARAMETERS[parameter], value, 0))
         self._check(self._library.espeak_ng_SetRandSeed(ctypes.c_long(seed)))
         self._blocks.clear()
-        said = text.encode() + b"\0"
-        size = ctypes.c_size_t(len(said))
+        content = text.encode() + b"\0"
+        size = ctypes.c_size_t(len(content))
         self._check(
-            self._library.espeak_Synth(said, size, 0, _POSITION_CHARACTER, 0, _UTF8, None, None)
+            self._library.espeak_Synth(content, size, 0, _POSITION_CHARACTER, 0, _UTF8, None, None)
         )
         return np.concatenate(self._blocks)
 

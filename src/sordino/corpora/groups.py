@@ -1,6 +1,6 @@
-"""Who has to stay together when speakers are dealt, and what a deal has to balance.
+"""Groups of speakers for splits: those that stay together, and those that are balanced.
 
-Speakers who are heard in each other's recordings (IEMOCAP's sessions) or share a byte-identical
+Speakers who are audible in each other's recordings (sessions of IEMOCAP) or share a byte-identical
 recording stay together: such a group is a *block*. Blocks of the same corpora and genders are a
 *stratum*.
 """
@@ -13,6 +13,7 @@ from itertools import product
 from typing import Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -20,28 +21,29 @@ from scipy.sparse.csgraph import connected_components
 from sordino.corpora.table import Corpus
 
 PARTS: Final = 3
-"""A stratum fills every part of a deal when it has so many blocks."""
+"""Parts of a split. A stratum with at least as many blocks can be in every part."""
 
 
 def blocks(corpus: Corpus, sums: NDArray[np.str_]) -> NDArray[np.intp]:
     """The block of each utterance, shape `(utterances,)`: blocks share no speaker, session or
     recording.
 
-    They are numbered by the name of their first speaker, so the order of the rows does not matter.
+    Blocks are numbered by the name of their first speaker, so that the order of the rows does not
+    matter.
 
-    Derivation: speakers, sessions and recordings are the nodes of a graph, in which each utterance
-    ties its speaker to its session and to its recording; blocks are the connected components.
+    Derivation: speakers, sessions and recordings are the nodes of a graph. Each utterance connects
+    its speaker with its session and its recording. Blocks are the connected components.
     """
     (names, speaker), (sessions, session), (recordings, recording) = (
         np.unique(labels, return_inverse=True)
         for labels in (corpus.speaker, corpus.column("session"), sums)
     )
-    together = corpus.column("session") != ""
-    left = np.concatenate([speaker[together], speaker])
-    right = len(names) + np.concatenate([session[together], len(sessions) + recording])
+    in_session = corpus.column("session") != ""
+    start = np.concatenate([speaker[in_session], speaker])
+    end = len(names) + np.concatenate([session[in_session], len(sessions) + recording])
     nodes = len(names) + len(sessions) + len(recordings)
-    ties = coo_array((np.ones(len(left)), (left, right)), shape=(nodes, nodes))
-    _, component = connected_components(ties, directed=False)
+    edges = coo_array((np.ones(len(start)), (start, end)), shape=(nodes, nodes))
+    _, component = connected_components(edges, directed=False)
     _, first, block = np.unique(component[: len(names)], return_index=True, return_inverse=True)
     number = np.argsort(np.argsort(first))
     return number[block][speaker].astype(np.intp)
@@ -64,19 +66,22 @@ class Stratum:
         return set(product(self.corpora, self.genders))
 
 
-def strata(corpus: Corpus, block: NDArray[np.intp]) -> list[Stratum]:
-    """All blocks by corpora and genders, in the order of these names."""
+def strata(table: pd.DataFrame, block: NDArray[np.intp]) -> list[Stratum]:
+    """All blocks by corpora and genders, in the order of these names.
+
+    `table` has the columns `corpus` and `gender`, `block` the block of each of its rows.
+    """
     kinds: dict[tuple[tuple[str, ...], tuple[str, ...]], list[int]] = {}
-    for one in range(block.max() + 1):
-        rows = corpus.table[block == one]
+    for number in range(block.max() + 1):
+        rows = table[block == number]
         kind = tuple(sorted(set(rows["corpus"]))), tuple(sorted(set(rows["gender"]) - {""}))
-        kinds.setdefault(kind, []).append(one)
+        kinds.setdefault(kind, []).append(number)
     return [Stratum(*kind, np.array(kinds[kind])) for kind in sorted(kinds)]
 
 
-def is_needed(one: Stratum, every: Sequence[Stratum]) -> bool:
-    """Whether a part could lack a corpus and gender without it, as no other stratum that fills all
-    parts has them.
+def is_needed(stratum: Stratum, strata: Sequence[Stratum]) -> bool:
+    """Whether a part could lack a corpus and gender without this stratum, because no other stratum
+    that can be in every part has them.
     """
-    others = [other.cells for other in every if other is not one and len(other.members) >= PARTS]
-    return not one.cells <= set().union(*others)
+    cells = [kind.cells for kind in strata if kind is not stratum and len(kind.members) >= PARTS]
+    return not stratum.cells <= set().union(*cells)

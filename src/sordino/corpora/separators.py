@@ -1,6 +1,4 @@
-"""What separates the cells of a text table: a comma, a tab, a semicolon or a bar, told by its
-header.
-"""
+"""The separator of a text table: a comma, a tab, a semicolon or a bar, inferred from its header."""
 
 from __future__ import annotations
 
@@ -9,19 +7,19 @@ import io
 from typing import Final
 
 SEPARATORS: Final = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
-"""The first that splits the header in most columns is that of the table."""
+"""Candidates; the separator of a table is the one that splits its header into most columns."""
 
 _HINTS: Final = frozenset({"sep=", *(f"sep={separator}".strip() for separator in SEPARATORS)})
 
 WIDEST: Final = 1 << 22
-"""Characters of a text that are looked at for its header."""
+"""Characters of a text in which the header is searched."""
 
 
 def header(text: str, strict: bool = False) -> tuple[str, list[str], int]:
-    """The separator of a table, the cells of its header, and its place among the rows; rows without
-    content count.
+    """The separator of a table, the cells of its header, and the position of the header among the
+    rows, empty ones included.
 
-    Raises `csv.Error` for a header that is none, and for one that two separators split in equally
+    Raises `csv.Error` for an unreadable header, and for one that two separators split into equally
     many cells.
 
     >>> header("speaker;x0;x1")
@@ -30,18 +28,18 @@ def header(text: str, strict: bool = False) -> tuple[str, list[str], int]:
     start = text[:WIDEST]
     split = {separator: _first_row(start, separator, strict) for separator in SEPARATORS}
     widths = {separator: len(cells) for separator, (cells, _) in split.items()}
-    most = max(widths.values())
-    best = [separator for separator, width in widths.items() if width == most]
-    if most > 1 and len(best) > 1:
+    columns = max(widths.values())
+    best = [separator for separator, width in widths.items() if width == columns]
+    if columns > 1 and len(best) > 1:
         names = " or ".join(SEPARATORS[separator] for separator in best)
-        raise csv.Error(f"its header is split by {names} into {most} columns alike")
+        raise csv.Error(f"its header is split by {names} into {columns} columns each")
     separator = best[0]
     return separator, *split[separator]
 
 
 def is_hint(cells: list[str]) -> bool:
-    """Whether a row is the line `sep=;` that a spreadsheet wants before the header, however it was
-    split.
+    """Whether a row is the line `sep=;` that a spreadsheet writes before the header, whatever the
+    separator.
 
     >>> is_hint(["sep=", ""]), is_hint(["sep=;"]), is_hint(["sep=", "x0"])
     (True, True, False)
@@ -55,7 +53,7 @@ def is_hint(cells: list[str]) -> bool:
 
 def _first_row(text: str, separator: str, strict: bool) -> tuple[list[str], int]:
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=strict)
-    for place, cells in enumerate(rows):
-        if any(map(str.strip, cells)) and not (place == 0 and is_hint(cells)):
-            return cells, place
+    for position, cells in enumerate(rows):
+        if any(map(str.strip, cells)) and not (position == 0 and is_hint(cells)):
+            return cells, position
     return [], 0

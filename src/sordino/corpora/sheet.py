@@ -1,4 +1,4 @@
-"""A CSV file as rows that know their number, so that an error can say where to look."""
+"""A CSV file as numbered rows, so that an error can name the row."""
 
 from __future__ import annotations
 
@@ -23,22 +23,20 @@ class Sheet(list[tuple[int, Row]]):
     """The rows of a table with their numbers."""
 
     separated: str = ""
-    """How its cells are separated, for an error; empty for commas."""
+    """The separator of the cells, for an error; empty for commas."""
 
 
 def read(path: Path, required: Sequence[str]) -> Sheet:
-    """The rows of a CSV file with their numbers as a spreadsheet shows them (the header is row 1).
+    """The rows of a CSV file, numbered as in a spreadsheet (the header is row 1).
 
-    UTF-8 with or without a byte-order mark; separated by commas, tabs, semicolons or bars, as the
-    header is; names of columns are read without regard to case; rows without any content are passed
-    over.
+    The text is UTF-8 with or without a byte-order mark. Its header decides the separator: commas,
+    tabs, semicolons or bars. Column names are case-insensitive. Empty rows are skipped.
 
-    Raises `CorpusError` when the file is a folder, absent, empty, not UTF-8 or not CSV, when a
-    required column is missing or one is there twice, and when a row has more or fewer cells than
-    the header.
+    Raises `CorpusError` for a file that is a folder, absent, empty, not UTF-8 or not CSV, for a
+    missing or duplicate column, and for a row with another number of cells than the header.
     """
     text = textfile.read(path, "a CSV table", CorpusError)
-    separator, rows = _numbered(path, text)
+    separator, rows = _numbered_rows(path, text)
     header = [
         fold(name) for name in next((cells for _, cells in rows if any(map(str.strip, cells))), [])
     ]
@@ -48,15 +46,15 @@ def read(path: Path, required: Sequence[str]) -> Sheet:
         )
     missing = [name for name in required if name not in header]
     if missing:
-        told = "; its cells may be separated by spaces, expected commas" if len(header) == 1 else ""
+        hint = "; its cells may be separated by spaces, expected commas" if len(header) == 1 else ""
         raise CorpusError(
-            f"{path}: no column {', '.join(missing)} among {', '.join(header)}{told}: add or "
+            f"{path}: no column {', '.join(missing)} among {', '.join(header)}{hint}: add or "
             "rename it"
         )
-    twice = sorted({name for name in header if name and header.count(name) > 1})
-    if twice:
+    duplicate = sorted({name for name in header if name and header.count(name) > 1})
+    if duplicate:
         raise CorpusError(
-            f"{path}: column {', '.join(twice)} is there twice, expected once: rename one"
+            f"{path}: column {', '.join(duplicate)} is there twice, expected once: rename one"
         )
     table = Sheet(
         (number, _row(path, number, header, cells))
@@ -69,11 +67,11 @@ def read(path: Path, required: Sequence[str]) -> Sheet:
     return table
 
 
-def number(place: str, row: Row, column: str, empty: float = math.nan) -> float:
-    """The finite number in a cell, or `empty` where the cell is; `place` says in an error where the
-    row stands.
+def number(where: str, row: Row, column: str, empty: float = math.nan) -> float:
+    """The finite number in a cell, or `empty` for an empty cell; `where` names the row in an error.
 
-    >>> number("m.csv, row 2", {"age": "31", "valence": ""}, "age"), number("m.csv, row 2", {"valence": ""}, "valence")
+    >>> row = {"age": "31", "valence": ""}
+    >>> number("m.csv, row 2", row, "age"), number("m.csv, row 2", row, "valence")
     (31.0, nan)
     """
     cell = row.get(column, "")
@@ -84,15 +82,15 @@ def number(place: str, row: Row, column: str, empty: float = math.nan) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        remedy = "write a decimal point" if re.fullmatch(r"[+-]?\d+,\d+", cell) else "mend it"
+        remedy = "write a decimal point" if re.fullmatch(r"[+-]?\d+,\d+", cell) else "correct it"
         raise CorpusError(
-            f"{place}: {column} {cell!r}, expected a number or an empty cell: {remedy}"
+            f"{where}: {column} {cell!r}, expected a number or an empty cell: {remedy}"
         )
     return value
 
 
-def _numbered(path: Path, text: str) -> tuple[str, Iterator[tuple[int, list[str]]]]:
-    """What separates the cells of a table, as its header tells, and its rows, each with its number."""
+def _numbered_rows(path: Path, text: str) -> tuple[str, Iterator[tuple[int, list[str]]]]:
+    """The separator of a table, from its header, and its rows with their numbers."""
     try:
         separator, _, _ = separators.header(text)
     except csv.Error as error:

@@ -1,10 +1,9 @@
-"""Speakers dealt into three parties: who trains the risk model, who trains the transform, who is
-tested.
+"""Splits of speakers into three parties: for the risk model, for the transform, and for the test.
 
-Feng 2021, section V-B: 40 % of the speakers each for risk model and transform, the rest for the
-test; a quarter of the first two is kept for validation; the test parts of different draws do not
-overlap. Beside them folds of speakers, and pairs for corpora with too few (Jaiswal 2020). Blocks of
-speakers (`blocks`) stay together everywhere.
+Feng and Narayanan (2021), section V-B: 40 % of the speakers each for risk model and transform, the
+remainder for the test. A quarter of the first two is for validation. The test parts of different
+draws do not overlap. For Jaiswal and Mower Provost (2020) there are folds of speakers, and pairs
+for corpora with too few speakers. Blocks of speakers (`blocks`) stay together everywhere.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ Validation = Literal["speaker", "utterance"]
 
 
 Keep = Callable[[NDArray[np.intp], np.random.Generator], NDArray[np.bool_]]
-"""From the rows of a party to the mask of those it keeps for validation."""
+"""From the rows of a party to the mask of its validation rows."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Row positions of one party: what it trains on and what it keeps for validation."""
+    """Row positions of one party: its training rows and its validation rows."""
 
     train: NDArray[np.intp]
     validation: NDArray[np.intp]
@@ -64,17 +63,21 @@ def three_party(
     sums: NDArray[np.str_] | None = None,
 ) -> Parts:
     """One draw of the three parties; see `draws`."""
-    every = draws(corpus, seed, validation, sums)
-    if not 0 <= draw < len(every):
+    splits = draws(corpus, seed, validation, sums)
+    if not 0 <= draw < len(splits):
         raise SplitError(
-            f"draw {draw}, expected 0 to {len(every) - 1}: the rarest kind of speaker allows no "
-            "more draws"
+            f"draw {draw}, expected 0 to {len(splits) - 1}: the smallest group of speakers allows "
+            "no more draws"
         )
-    return every[draw]
+    return splits[draw]
 
 
-def every_fourth(rows: NDArray[np.intp]) -> Part:
-    """Rows to train on, of which every fourth, counted in the order given, validates instead."""
+def every_fourth(rows: NDArray[np.intp], emotion: NDArray[np.str_]) -> Part:
+    """A part of these rows. Every fourth row, counted within each emotion, is for validation.
+
+    `emotion` has the emotion of every utterance of the corpus.
+    """
+    rows = rows[np.argsort(emotion[rows], kind="stable")]
     fourth = np.arange(len(rows)) % 4 == 3
     return Part(np.sort(rows[~fourth]), np.sort(rows[fourth]))
 
@@ -87,19 +90,20 @@ def draws(
 ) -> tuple[Parts, ...]:
     """Up to five draws whose test parts do not overlap, stratified by corpus and gender.
 
-    There are as many draws as the rarest stratum (corpus and gender, or corpus for blocks of both)
-    has blocks, at most five; with five, every block is tested exactly once. Strata that no part
-    needs (speakers of unknown gender; a rare block of both genders in a corpus that has enough
-    others) are dealt to any part and limit nothing. `validation` says whether the quarter kept for
-    validation is made of whole speakers (default: it measures what the test will) or of utterances
-    of the training speakers (every speaker and emotion is in both: more data, but early stopping
-    then cannot see how a model carries over to new speakers). `sums` are the recordings' checksums
-    where the caller has them already. The same seed gives every speaker the same place, whatever
-    the order of the rows.
+    The number of draws is the number of blocks in the smallest stratum (corpus and gender, or
+    corpus for blocks of both genders), at most five; with five, every block is tested exactly once.
+    Strata that no part needs (speakers of unknown gender; a rare block of both genders in a corpus
+    with enough others) are assigned to any part and are no limit.
 
-    Raises `SplitError` when a stratum has fewer than three blocks, the least that fills three
-    parts, when a part has one block and cannot keep another for validation, or for an unknown
-    `validation`.
+    - `validation`: `speaker` takes whole speakers for validation, like the test. `utterance` takes
+      utterances of the training speakers, so that every speaker and emotion is in both: there is
+      more training data, but early stopping ignores the generalisation to new speakers.
+    - `sums`: the checksums of the recordings, where the caller has them already.
+
+    With the same seed every speaker is in the same part, whatever the order of the rows.
+
+    Raises `SplitError` for a stratum with fewer than three blocks, for a part with one block and
+    none for validation, and for an unknown `validation`.
     """
     if validation not in get_args(Validation):
         raise SplitError(
@@ -107,22 +111,19 @@ def draws(
         )
     sums = checksums(corpus) if sums is None else sums
     block = blocks(corpus, sums)
-    kinds = strata(corpus, block)
-    needed = [one for one in kinds if is_needed(one, kinds)] or kinds
-    rarest = min(needed, key=lambda one: len(one.members))
-    count = min(DRAWS, len(rarest.members))
+    needed, kinds = _needed_first(strata(corpus.table, block))
+    smallest = min(needed, key=lambda stratum: len(stratum.members))
+    count = min(DRAWS, len(smallest.members))
     if count < PARTS:
         raise SplitError(
-            f"{rarest}: {count} speaker(s) or sessions, expected at least {PARTS} (one for each "
-            "part): "
-            "add speakers or leave that corpus out"
+            f"{smallest}: {count} speaker(s) or sessions, expected at least {PARTS} (one for each "
+            "part): add speakers or leave that corpus out"
         )
     rng = np.random.default_rng(seed)
-    kinds = sorted(
-        kinds, key=lambda one: one not in needed
-    )  # the needed ones first: the others do not move them
-    shuffled = [rng.permutation(one.members) for one in kinds]
-    keep = _by_speaker(kinds, block) if validation == "speaker" else _by_utterance(corpus, sums)
+    shuffled = [rng.permutation(stratum.members) for stratum in kinds]
+    speaker_emotion = corpus.speaker + " " + corpus.column("emotion")
+    by_speaker = validation == "speaker"
+    keep = _by_speaker(kinds, block) if by_speaker else _by_utterance(speaker_emotion, sums)
     randoms = [np.random.default_rng([seed, draw]) for draw in range(count)]
     return tuple(_draw(block, shuffled, draw, count, keep, randoms[draw]) for draw in range(count))
 
@@ -130,63 +131,72 @@ def draws(
 def folds(
     corpus: Corpus, count: int = 5, seed: int = 0, sums: NDArray[np.str_] | None = None
 ) -> NDArray[np.intp]:
-    """The fold of each utterance, 0 to `count` - 1, shape `(utterances,)`: speakers dealt evenly,
-    as in `draws`.
+    """The fold of each utterance, 0 to `count` - 1, shape `(utterances,)`, with strata as in
+    `draws`.
 
-    Raises `SplitError` when a stratum that is needed has fewer blocks than there are folds.
+    Raises `SplitError` for a needed stratum with fewer blocks than folds.
     """
     block = blocks(corpus, checksums(corpus) if sums is None else sums)
-    kinds = strata(corpus, block)
-    needed = [one for one in kinds if is_needed(one, kinds)] or kinds
-    rarest = min(needed, key=lambda one: len(one.members))
-    if len(rarest.members) < count:
+    needed, kinds = _needed_first(strata(corpus.table, block))
+    smallest = min(needed, key=lambda stratum: len(stratum.members))
+    if len(smallest.members) < count:
         raise SplitError(
-            f"{rarest}: {len(rarest.members)} speaker(s) or sessions, expected at least {count} "
-            "(one for each fold): "
-            "add speakers, make fewer folds or leave that corpus out"
+            f"{smallest}: {len(smallest.members)} speaker(s) or sessions, expected at least "
+            f"{count} (one for each fold): add speakers, make fewer folds or leave that corpus out"
         )
     rng = np.random.default_rng(seed)
-    dealt = np.concatenate(
-        [rng.permutation(one.members) for one in sorted(kinds, key=lambda one: one not in needed)]
-    )
+    order = np.concatenate([rng.permutation(stratum.members) for stratum in kinds])
     fold = np.empty(block.max() + 1, dtype=np.intp)
-    fold[dealt] = np.arange(len(dealt)) % count
+    fold[order] = np.arange(len(order)) % count
     return fold[block]
 
 
 def pairs(
     corpus: Corpus, seed: int = 0, sums: NDArray[np.str_] | None = None
 ) -> tuple[tuple[Part, Rows], ...]:
-    """Every way to test one woman and one man: what the others train on and keep, and the rows of
-    the two.
+    """Every pair of one woman and one man for the test: the part of the other speakers, and the
+    rows of the pair.
 
-    For corpora with too few speakers for folds (MELD's six main characters make nine pairs). A
-    quarter of the others' utterances is kept for validation. Speakers of unknown gender take no
-    part.
+    This is for corpora with too few speakers for folds (the six main characters of MELD make nine
+    pairs). A quarter of the other speakers' utterances is for validation. Speakers of unknown
+    gender are left out.
 
-    Raises `SplitError` for fewer than three women or men: two of each are left to learn gender
-    from.
+    Raises `SplitError` for fewer than three women or men, since a model of gender needs two of each
+    for training.
     """
     sums = checksums(corpus) if sums is None else sums
     block = blocks(corpus, sums)
-    kinds = [one for one in strata(corpus, block) if len(one.genders) == 1]
     women, men = (
-        [place for one in kinds if one.genders == (g,) for place in one.members] for g in GENDERS
+        [
+            member
+            for stratum in strata(corpus.table, block)
+            if stratum.genders == (gender,)
+            for member in stratum.members
+        ]
+        for gender in GENDERS
     )
     if min(len(women), len(men)) < PARTS:
         raise SplitError(
             f"{corpus.name}: {len(women)} women and {len(men)} men, expected {PARTS} of each to "
-            "leave a pair out, or 5 "
-            "for folds: add speakers"
+            "leave a pair out, or 5 for folds: add speakers"
         )
-    keep, known = _by_utterance(corpus, sums), np.isin(block, women + men)
-    found = []
-    for place, (woman, man) in enumerate(product(women, men)):
-        tested = np.isin(block, (woman, man))
-        rest = np.flatnonzero(known & ~tested)
-        held = keep(rest, np.random.default_rng([seed, place]))
-        found.append((Part(rest[~held], rest[held]), np.flatnonzero(tested)))
-    return tuple(found)
+    kinds = corpus.speaker + " " + corpus.column("emotion")
+    keep, gendered = _by_utterance(kinds, sums), np.isin(block, women + men)
+    splits = []
+    for number, (woman, man) in enumerate(product(women, men)):
+        test = np.isin(block, (woman, man))
+        rows = np.flatnonzero(gendered & ~test)
+        validation = keep(rows, np.random.default_rng([seed, number]))
+        splits.append((Part(rows[~validation], rows[validation]), np.flatnonzero(test)))
+    return tuple(splits)
+
+
+def _needed_first(kinds: list[Stratum]) -> tuple[list[Stratum], list[Stratum]]:
+    """The needed strata (all, where none is needed), and all strata with the needed ones first, so
+    that the others do not change their assignment.
+    """
+    needed = [stratum for stratum in kinds if is_needed(stratum, kinds)] or kinds
+    return needed, sorted(kinds, key=lambda stratum: stratum not in needed)
 
 
 def _draw(
@@ -201,15 +211,15 @@ def _draw(
     transform: list[int] = []
     test: list[int] = []
     offset = 0  # where a stratum does not divide evenly, the next one starts at the next draw
-    for place, members in enumerate(shuffled):
+    for number, members in enumerate(shuffled):
         folds = (np.arange(len(members)) + offset) % DRAWS
         offset += len(members) % DRAWS
         chosen = folds == draw if count == DRAWS else _fifth(len(members), draw)
         test.extend(members[chosen])
-        rest = rng.permutation(members[~chosen])
-        half = (len(rest) + place % 2) // 2  # odd ones out go to either party in turn
-        risk.extend(rest[:half])
-        transform.extend(rest[half:])
+        training = rng.permutation(members[~chosen])
+        half = (len(training) + number % 2) // 2  # of odd counts, either party gets more in turn
+        risk.extend(training[:half])
+        transform.extend(training[half:])
     parties = [np.flatnonzero(np.isin(block, party)) for party in (risk, transform, test)]
     masks = [keep(rows, rng) for rows in parties[:2]]
     risk_part, transform_part = (Part(r[~m], r[m]) for r, m in zip(parties, masks, strict=False))
@@ -217,53 +227,51 @@ def _draw(
 
 
 def _fifth(n: int, draw: int) -> NDArray[np.bool_]:
-    """About a fifth of `n` places, at least one, other ones for each draw."""
+    """A mask of about a fifth of `n` positions, at least one; disjoint for different draws."""
     size = max(1, n // DRAWS)
     return np.isin(np.arange(n), np.arange(draw * size, (draw + 1) * size))
 
 
 def _by_speaker(kinds: Sequence[Stratum], block: NDArray[np.intp]) -> Keep:
-    """Keeps a quarter of the blocks of some rows, spread over the strata: one at least, and never
-    all.
+    """Takes a quarter of the blocks of some rows for validation, spread over the strata: at least
+    one, and never all.
     """
+    order = sorted(kinds, key=lambda stratum: (stratum.genders, stratum.corpora))
     kind = np.empty(block.max() + 1, dtype=np.intp)
-    for place, one in enumerate(sorted(kinds, key=lambda one: (one.genders, one.corpora))):
-        kind[one.members] = place  # by gender first: two of them meet both
+    for number, stratum in enumerate(order):
+        kind[stratum.members] = number
 
     def keep(rows: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.bool_]:
-        ones = rng.permutation(np.unique(block[rows]))
-        if len(ones) < 2:
+        members = rng.permutation(np.unique(block[rows]))
+        if len(members) < 2:
             raise SplitError(
                 "a part has one speaker or session, expected at least 2 to keep one for "
-                "validation: "
-                'add speakers, or validate by utterance (validation="utterance")'
+                'validation: add speakers, or validate by utterance (validation="utterance")'
             )
-        ones = ones[np.argsort(kind[ones], kind="stable")]
-        share = max(1, round(VALIDATION_SHARE * len(ones)))
-        # evenly spaced through the list sorted by kind: every large kind is met
-        places = np.floor((np.arange(share) + rng.random()) * len(ones) / share).astype(int)
-        return np.isin(block[rows], ones[places])
+        members = members[np.argsort(kind[members], kind="stable")]
+        share = max(1, round(VALIDATION_SHARE * len(members)))
+        # evenly spaced in the order of gender and corpus: every large stratum is included
+        positions = np.floor((np.arange(share) + rng.random()) * len(members) / share).astype(int)
+        return np.isin(block[rows], members[positions])
 
     return keep
 
 
-def _by_utterance(corpus: Corpus, sums: NDArray[np.str_]) -> Keep:
-    """Keeps a quarter of each speaker's recordings of each emotion, byte-identical ones on one
-    side.
+def _by_utterance(kinds: NDArray[np.str_], sums: NDArray[np.str_]) -> Keep:
+    """Takes a quarter of each speaker's recordings of each emotion for validation; byte-identical
+    recordings stay together. `kinds` has speaker and emotion of each utterance.
     """
-    kinds = corpus.speaker + " " + corpus.column("emotion")
 
     def keep(rows: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.bool_]:
-        order = np.argsort(
-            kinds[rows], kind="stable"
-        )  # a recording of two kinds counts as the first of them
+        # a recording of two kinds counts as the first of them
+        order = np.argsort(kinds[rows], kind="stable")
         recordings, first = np.unique(sums[rows[order]], return_index=True)
-        place = np.searchsorted(recordings, sums[rows])
+        recording = np.searchsorted(recordings, sums[rows])
         kind = kinds[rows[order[first]]]
-        kept = np.zeros(len(recordings), dtype=bool)
-        for one in np.unique(kind):
-            members = rng.permutation(np.flatnonzero(kind == one))
-            kept[members[: int(len(members) * VALIDATION_SHARE + rng.random())]] = True
-        return kept[place]
+        validation = np.zeros(len(recordings), dtype=bool)
+        for name in np.unique(kind):
+            members = rng.permutation(np.flatnonzero(kind == name))
+            validation[members[: int(len(members) * VALIDATION_SHARE + rng.random())]] = True
+        return validation[recording]
 
     return keep

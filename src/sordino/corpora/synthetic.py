@@ -1,9 +1,9 @@
-"""A corpus of synthetic speech: the demo's, and what tests hear where no real recordings are.
+"""A corpus of synthetic speech, for the demo and for tests.
 
-espeak-ng says short sentences in the voices of made-up speakers, half of each gender, who act four
-emotions through pitch, pitch range, rate and loudness, each a little differently every time and in
-a room of their own. It is sound to try the whole flow on and nothing more: no figure measured on it
-says anything about people.
+espeak-ng says short sentences in the voices of synthetic speakers, half of each gender. Four
+emotions differ in pitch, pitch range, rate and loudness, with random variation per speaker and
+utterance, and every speaker has a room of their own. The corpus exercises the whole program; no
+result on it is evidence about real speech.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from sordino.signal import audio
 
 NAME: Final = "synthetic"
 RECIPE: Final = 1
-"""Counts the changes of this file that change the sound."""
+"""Version of this file, which increases when the sound changes."""
 
-SENTENCES: Final = (
+ENGLISH: Final = (
     "The blue cup stands on the table.",
     "We walk to the station at seven.",
     "There are four chairs in the hall.",
@@ -50,7 +50,7 @@ SENTENCES: Final = (
     "Her bicycle leans against the fence.",
     "This road goes along the river.",
 )
-"""Their content says nothing about how the speaker feels."""
+"""Sentences with neutral content."""
 
 SPANISH: Final = (
     "La taza azul está sobre la mesa.",
@@ -70,13 +70,13 @@ SPANISH: Final = (
     "Su bicicleta está apoyada en la valla.",
     "Este camino va junto al río.",
 )
-"""The same, for whoever asks what carries over to another language."""
+"""Sentences with neutral content, for experiments across languages."""
 
 LANGUAGES: Final = {
-    "en-us": ("language en-us\ndictrules 3 6", SENTENCES),
+    "en-us": ("language en-us\ndictrules 3 6", ENGLISH),
     "es": ("language es", SPANISH),
 }
-"""Languages: how espeak-ng reads them, and what is said."""
+"""Languages: the espeak-ng settings and the sentences of each."""
 
 ACTING: Final = {
     "neutral": (0.0, 0.0, 0.0, 0.0),
@@ -84,19 +84,19 @@ ACTING: Final = {
     "sad": (0.0, -0.5, -0.15, -1.0),
     "angry": (2.0, 0.1, 0.06, 7.0),
 }
-"""What an emotion adds to a speaker's neutral voice: pitch in semitones, pitch range in octaves
-(doublings), rate in octaves, loudness in dB. Happy lies nearest to angry, and sad to neutral.
+"""The change of an emotion from the speaker's neutral voice: pitch in semitones, pitch range in
+octaves (doublings), rate in octaves, loudness in dB. Happy lies nearest to angry, and sad to
+neutral.
 """
 
-INTENSITIES: Final = {"normal": 0.9, "strong": 1.4}
-"""How much of `ACTING` is acted; neutral is only ever normal."""
+INTENSITY_FACTORS: Final = {"normal": 0.9, "strong": 1.4}
+"""Factors of `ACTING`; neutral has only the normal intensity."""
 
 OF_SPEAKER: Final = (0.7, 0.12, 0.03, 0.7)
-"""Standard deviation of a speaker's own way to act one emotion, around `ACTING` and in its units.
-"""
+"""Standard deviation between speakers for one emotion, in the units of `ACTING`."""
 
 OF_UTTERANCE: Final = (0.8, 0.15, 0.04, 1.0)
-"""Standard deviation from one utterance to the next, in the units of `ACTING`."""
+"""Standard deviation between utterances of a speaker, in the units of `ACTING`."""
 
 TAKES: Final = {
     "neutral": {"normal": 7},
@@ -104,19 +104,19 @@ TAKES: Final = {
     "sad": {"normal": 4, "strong": 3},
     "angry": {"normal": 4, "strong": 3},
 }
-"""Utterances of one speaker by emotion and intensity: as many of each emotion."""
+"""Utterances of one speaker by emotion and intensity; each emotion has seven."""
 
-LEVEL: Final = 0.05
+NEUTRAL_LEVEL: Final = 0.05
 """Root mean square of a speaker's neutral voice at a microphone of average gain; full scale is 1.
 """
 
 PEAK: Final = 0.9
-"""No sample is louder."""
+"""The largest magnitude of a sample."""
 
 
 @dataclass(frozen=True)
 class Take:
-    """One utterance before it is said."""
+    """One utterance before its synthesis."""
 
     file: str
     emotion: str
@@ -126,10 +126,10 @@ class Take:
 
 @dataclass(frozen=True)
 class Room:
-    """Where a speaker is recorded.
+    """The acoustic conditions of a speaker.
 
-    `gain` is the microphone's, `noise` the root mean square of the background, `colour` how dark
-    that is: 0 is white.
+    `gain` is that of the microphone, `noise` the root mean square of the background, and `colour`
+    its spectral tilt: 0 is white, and more is darker.
     """
 
     gain: float
@@ -140,15 +140,15 @@ class Room:
 def make(
     folder: Path, seed: int = 0, speakers: int = 24, jobs: int = -1, language: str = "en-us"
 ) -> Corpus:
-    """The synthetic corpus: 28 utterances a speaker, 16 kHz, of which only those not yet in
-    `folder` are made.
+    """The synthetic corpus: 28 utterances per speaker at 16 kHz; only those that are not yet in
+    `folder` are synthesised.
 
-    Same `seed`, `speakers` and `language` (of `LANGUAGES`), same bytes. Other ones go to another
-    folder inside `folder`. A killed run resumes with the files that are missing. `jobs` speakers
-    are made at a time, -1 means one a core.
+    The same `seed`, `speakers` and `language` (of `LANGUAGES`) give the same bytes; other values
+    have another folder inside `folder`. A killed run resumes with the missing files. `jobs`
+    speakers are synthesised in parallel; -1 means one per core.
 
     Raises `DependencyError` without espeak-ng, `StorageError` when `folder` cannot be written,
-    `CorpusError` for fewer than two speakers or a language that it does not know.
+    `CorpusError` for fewer than two speakers or an unknown language.
     """
     if language not in LANGUAGES:
         raise CorpusError(
@@ -158,48 +158,47 @@ def make(
         raise CorpusError(
             f"{speakers} speakers, expected at least 2, one of each gender: ask for more"
         )
-    given = {
+    settings = {
         "recipe": RECIPE,
         "seed": seed,
         "speakers": speakers,
         "espeakng-loader": espeak.version(),
     }
-    recipe = json.dumps(given if language == "en-us" else {**given, "language": language})
-    place = Path(folder) / f"{NAME}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
-    if not (place / "recipe.json").is_file():
-        storage.write(place / "recipe.json", recipe + "\n")
-    # threads: nearly all the time is spent in espeak-ng and numpy, which let others run
+    recipe = json.dumps(settings if language == "en-us" else {**settings, "language": language})
+    home = Path(folder) / f"{NAME}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    if not (home / "recipe.json").is_file():
+        storage.write(home / "recipe.json", recipe + "\n")
+    # threads: espeak-ng and numpy use nearly all of the time and release the lock of Python
     pool = joblib.Parallel(n_jobs=jobs, prefer="threads", return_as="generator")
-    made = pool(joblib.delayed(_speak)(place, seed, number, language) for number in range(speakers))
-    rows = [row for of_speaker in track(made, "synthetic speakers", speakers) for row in of_speaker]
+    groups = pool(
+        joblib.delayed(_speak)(home, seed, number, language) for number in range(speakers)
+    )
+    rows = [row for group in track(groups, "synthetic speakers", speakers) for row in group]
     return table.make(NAME, pd.DataFrame(rows))
 
 
-def _speak(place: Path, seed: int, number: int, language: str) -> list[dict[str, str]]:
-    """The rows of one speaker, whose missing files are made."""
+def _speak(home: Path, seed: int, number: int, language: str) -> list[dict[str, str]]:
+    """The rows of one speaker, after the synthesis of missing files."""
     random = np.random.default_rng([seed, number])
     speaker, gender = f"{number + 1:02d}", (Gender.MALE, Gender.FEMALE)[number % 2]
     description, room = _description(random, gender, language), _room(random)
-    own = {emotion: random.normal(0, OF_SPEAKER) for emotion in ACTING}
+    style = {emotion: random.normal(0, OF_SPEAKER) for emotion in ACTING}
     takes = _takes(random, speaker, language)
-    if not all((place / take.file).is_file() for take in takes):
+    if not all((home / take.file).is_file() for take in takes):
         voice = espeak.Voice(description)
-        for take in (
-            takes
-        ):  # also those that are there: what a voice says depends a little on what it said before
-            signal = _record(random, room, *_act(random, voice, take, own[take.emotion]))
-            if not (place / take.file).is_file():
-                audio.write(place / take.file, signal, audio.SAMPLING_RATE)
+        # existing takes as well, since an utterance depends slightly on the earlier ones
+        for take in takes:
+            signal = _record(random, room, *_act(random, voice, take, style[take.emotion]))
+            if not (home / take.file).is_file():
+                audio.write(home / take.file, signal, audio.SAMPLING_RATE)
     return [
-        {**asdict(take), "file": str(place / take.file), "speaker": speaker, "gender": gender}
+        {**asdict(take), "file": str(home / take.file), "speaker": speaker, "gender": gender}
         for take in takes
     ]
 
 
 def _takes(random: np.random.Generator, speaker: str, language: str) -> list[Take]:
-    """What a speaker says: the sentences in an order of their own, each emotion in as many as
-    `TAKES` says.
-    """
+    """The takes of a speaker: the sentences in random order, with the counts of `TAKES`."""
     cells = [
         (emotion, how)
         for emotion, takes in TAKES.items()
@@ -254,39 +253,40 @@ def _room(random: np.random.Generator) -> Room:
 
 
 def _act(
-    random: np.random.Generator, voice: espeak.Voice, take: Take, own: NDArray[np.float64]
+    random: np.random.Generator, voice: espeak.Voice, take: Take, style: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float]:
     """The sound of one take at 16 kHz, shape `(samples,)`, and its loudness in dB over the neutral
     voice.
     """
     acting = (
-        INTENSITIES[take.intensity] * np.array(ACTING[take.emotion])
-        + own
+        INTENSITY_FACTORS[take.intensity] * np.array(ACTING[take.emotion])
+        + style
         + random.normal(0, OF_UTTERANCE)
     )
     semitones, octaves, rate, loudness_db = acting
-    said = voice.say(
+    sound = voice.say(
         take.transcript,
         rate=round(175 * 2**rate),
         pitch=int(np.clip(round(50 + 50 * semitones / 12), 0, 99)),
         pitch_range=int(np.clip(round(50 * 2**octaves), 0, 99)),
         seed=int(random.integers(1, 2**31)),
     )
-    return filters.resample_poly(said / 32768, 320, 441), loudness_db  # 22,050 Hz to 16 kHz
+    return filters.resample_poly(sound / 32768, 320, 441), loudness_db  # 22,050 Hz to 16 kHz
 
 
 def _record(
     random: np.random.Generator, room: Room, sound: NDArray[np.float64], loudness_db: float
 ) -> NDArray[np.float64]:
-    """What the microphone hears: the sound at its loudness, a little of the room before and after,
+    """The signal of the microphone: the sound at its loudness, short pauses before and after, and
     noise throughout.
     """
     before, after = (random.uniform(0.05, 0.2, size=2) * audio.SAMPLING_RATE).astype(int)
-    heard = np.pad(
-        sound * LEVEL / np.sqrt(np.mean(sound**2)) * 10 ** (loudness_db / 20), (before, after)
+    padded = np.pad(
+        sound * NEUTRAL_LEVEL / np.sqrt(np.mean(sound**2)) * 10 ** (loudness_db / 20),
+        (before, after),
     )
-    noise = filters.lfilter([1.0], [1.0, -room.colour], random.normal(size=len(heard)))
+    noise = filters.lfilter([1.0], [1.0, -room.colour], random.normal(size=len(padded)))
     noise *= room.noise * np.sqrt(1 - room.colour**2) * 10 ** (random.normal(0, 2) / 20)
-    signal = room.gain * (heard + noise)
+    signal = room.gain * (padded + noise)
     limited: NDArray[np.float64] = signal * min(1.0, PEAK / np.abs(signal).max())
     return limited

@@ -1,4 +1,4 @@
-"""What was recorded: one row an utterance."""
+"""The table of a corpus: one row per utterance."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from sordino.storage import told
 
 COLUMNS: Final = {
     "file": "path of the recording",
-    "start": "seconds from the start of the file where the utterance begins; 0 when it is the whole file",
+    "start": "seconds in the file where the utterance begins; 0 when it is the whole file",
     "end": "seconds where it ends; NaN means the end of the file",
-    "speaker": "`corpus/id`: two corpora both have a speaker 03",
+    "speaker": "`corpus/id`, since two corpora may both have a speaker 03",
     "gender": "female, male, or empty when unknown or other",
     "emotion": "canonical name (`sordino.define.EMOTIONS`)",
     "intensity": "normal, strong, ... or empty",
-    "transcript": "what was said, or empty",
+    "transcript": "the words, or empty",
     "corpus": "name of the corpus",
-    "session": "speakers who are heard in each other's recordings; empty when everyone is alone",
+    "session": "group of speakers who are audible in each other's recordings, or empty",
 }
 """The columns of every corpus, in this order."""
 
@@ -47,22 +47,20 @@ OPTIONAL: Final = (*NUMBERS, "sentiment")
 """
 
 TABLES: Final = (".csv",)
-"""What a corpus of text is stored as: its utterances have no recording, and `file` is the table
-they stand in.
-"""
+"""Suffixes of a corpus of text: its utterances have no recording, and `file` is their table."""
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """A table of utterances, its rows numbered 0, 1, ... Every row of it has a speaker and a file.
+    """A table of utterances with rows numbered 0, 1, ... Every row has a speaker and a file.
 
-    `name` joins the names of its parts by `+`, in the order they were given.
+    `name` joins the names of its parts by `+`, in their order.
     """
 
     name: str
     table: pd.DataFrame
     notes: tuple[str, ...] = ()
-    """What a user should know of the labels, a sentence each."""
+    """Notes on the labels for the user, one sentence each."""
 
     def __post_init__(self) -> None:
         missing = [column for column in COLUMNS if column not in self.table.columns]
@@ -76,9 +74,9 @@ class Corpus:
             )
         genders = self.table[self.table["gender"] != ""].groupby("speaker")["gender"].nunique()
         if (genders > 1).any():
-            many = int((genders > 1).sum())
+            count = int((genders > 1).sum())
             raise CorpusError(
-                f"{self.name}: {many} speaker(s) with two genders, expected one each: mend the "
+                f"{self.name}: {count} speaker(s) with two genders, expected one each: correct the "
                 "labels"
             )
 
@@ -94,17 +92,17 @@ class Corpus:
         return self.column("speaker")
 
     def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Corpus:
-        """The corpus of these rows (a mask or positions), numbered anew."""
-        chosen = self.table.loc[rows] if rows.dtype == bool else self.table.iloc[rows]
-        return Corpus(self.name, chosen.reset_index(drop=True), self.notes)
+        """The corpus of these rows (a mask or positions), numbered again from 0."""
+        table = self.table.loc[rows] if rows.dtype == bool else self.table.iloc[rows]
+        return Corpus(self.name, table.reset_index(drop=True), self.notes)
 
     def with_emotions(self, emotions: Iterable[str]) -> Corpus:
-        """Only the utterances whose emotion is one of these."""
-        wanted = list(emotions)
-        mask = self.table["emotion"].isin(wanted).to_numpy()
+        """The utterances with one of these emotions. Raises `CorpusError` where there is none."""
+        names = list(emotions)
+        mask = self.table["emotion"].isin(names).to_numpy()
         if not mask.any():
             raise CorpusError(
-                f"{self.name}: no utterance has an emotion of {', '.join(wanted)}: check the labels"
+                f"{self.name}: no utterance has an emotion of {', '.join(names)}: check the labels"
             )
         return self.select(mask)
 
@@ -113,44 +111,42 @@ class Corpus:
         return np.array([policy.role(label) for label in self.table["emotion"]], dtype=np.intp)
 
     def genders(self) -> NDArray[np.intp]:
-        """The gender of each speaker as its place in `GENDERS`, -1 where unknown, shape
+        """The gender of each speaker as its position in `GENDERS`, -1 where unknown, shape
         `(utterances,)`.
         """
-        places = {str(gender): place for place, gender in enumerate(GENDERS)}
-        return np.array([places.get(label, -1) for label in self.table["gender"]], dtype=np.intp)
+        codes = {str(gender): code for code, gender in enumerate(GENDERS)}
+        return np.array([codes.get(label, -1) for label in self.table["gender"]], dtype=np.intp)
 
     def older(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
         """1 for speakers older than the median of those in `rows`, 0 for others, -1 where unknown,
         `(utterances,)`.
 
-        A speaker's age is the mean over their utterances. Where nobody is older than the median, as
-        old is older.
+        The age of a speaker is the mean over their utterances. Where no speaker is older than the
+        median, those of the median age count as older.
         """
         if "age" not in self.table.columns:
             return np.full(len(self), -1, np.intp)
         age = self.table.groupby("speaker")["age"].transform("mean").to_numpy()
-        own = age[rows][np.unique(self.speaker[rows], return_index=True)[1]]
-        known = own[np.isfinite(own)]
-        if not len(known):
+        ages = age[rows][np.unique(self.speaker[rows], return_index=True)[1]]
+        ages = ages[np.isfinite(ages)]
+        if not len(ages):
             return np.full(len(self), -1, np.intp)
-        median = np.median(known)
-        older = age > median if (known > median).any() else age >= median
+        median = np.median(ages)
+        older = age > median if (ages > median).any() else age >= median
         codes: NDArray[np.intp] = np.where(np.isfinite(age), older.astype(np.intp), -1)
         return codes
 
     def recorded(self) -> NDArray[np.bool_]:
-        """Whether there is a recording of each utterance and not its words alone, shape
-        `(utterances,)`.
-        """
+        """Whether each utterance has a recording, and not only words, shape `(utterances,)`."""
         return ~self.table["file"].str.lower().str.endswith(TABLES).to_numpy(dtype=bool)
 
 
 def make(name: str, rows: pd.DataFrame) -> Corpus:
-    """A corpus from rows that have at least `file` and `speaker`; other columns are filled in as
-    unknown.
+    """A corpus from rows with at least `file` and `speaker`; other columns default to unknown.
 
-    Speakers get the corpus' name in front. Row order is kept. Genders are read as `define.gender`
-    reads them; those that it does not know become empty and are counted by name in `Corpus.notes`.
+    The name of the corpus becomes a prefix of every speaker. The order of the rows stays. Genders
+    are read by `define.gender`; unknown ones become empty and are counted by name in
+    `Corpus.notes`.
     Raises `CorpusError` for a row without file or speaker, and for labels that are neither text nor
     numbers.
     """
@@ -166,7 +162,7 @@ def make(name: str, rows: pd.DataFrame) -> Corpus:
             table[column] = written
     notes: list[str] = []
     if "gender" in table.columns:
-        table["gender"], notes = _genders(name, table["gender"])
+        table["gender"], notes = _canonical_genders(name, table["gender"])
     unknown: dict[str, float | str] = {"start": 0.0, "end": np.nan, "corpus": name}
     for column in COLUMNS:
         if column not in table.columns:
@@ -182,8 +178,8 @@ def make(name: str, rows: pd.DataFrame) -> Corpus:
     return Corpus(name, table[[*COLUMNS, *present]], tuple(notes))
 
 
-def _genders(name: str, column: pd.Series) -> tuple[NDArray[np.object_], list[str]]:
-    """The canonical gender of each row, and a sentence on the rows that have none."""
+def _canonical_genders(name: str, column: pd.Series) -> tuple[NDArray[np.object_], list[str]]:
+    """The canonical gender of each row, and a sentence on the rows without one."""
     written, missing = labels.texts(f"{name}: column gender", column, CorpusError)
     canonical = {
         label: define.gender(labels.fold(label)) for label in set(written[~missing].tolist())
@@ -195,31 +191,31 @@ def _genders(name: str, column: pd.Series) -> tuple[NDArray[np.object_], list[st
         counts[""] = int(missing.sum())
     if not counts:
         return genders, []
-    told = ", ".join(
-        f"{count:,} {labels.shown(label) if label else 'empty'}"
+    examples = ", ".join(
+        f"{count:,} {labels.quote(label) if label else 'empty'}"
         for label, count in counts.most_common(5)
     )
-    more = f", and {len(counts) - 5} more labels" if len(counts) > 5 else ""
+    suffix = f", and {len(counts) - 5} more labels" if len(counts) > 5 else ""
     return genders, [
         f"{name}: {counts.total():,} of {len(genders):,} utterances are neither female nor male "
-        f"({told}{more}): "
-        "they count for emotion, not for gender."
+        f"({examples}{suffix}): they are used for emotion, not for gender."
     ]
 
 
 def join(corpora: Sequence[Corpus]) -> Corpus:
     """Several corpora as one, in this order.
 
-    Raises `CorpusError` when rows of two of them bear the same corpus' name: their speakers could
-    not be told apart.
+    Raises `CorpusError` where two of them have rows with the same corpus name, since their speakers
+    would be confused.
     """
     if not corpora:
         raise CorpusError("no corpus to join, expected at least one: name one")
     names = [name for corpus in corpora for name in corpus.table["corpus"].unique()]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
+    duplicate = sorted({name for name in names if names.count(name) > 1})
+    if duplicate:
         raise CorpusError(
-            f"corpus {', '.join(twice)} comes twice, expected different names: rename one of them"
+            f"corpus {', '.join(duplicate)} comes twice, expected different names: rename one of "
+            "them"
         )
     table = pd.concat([corpus.table for corpus in corpora], ignore_index=True)
     if "sentiment" in table.columns:
@@ -229,12 +225,11 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
 
 
 def checksums(corpus: Corpus) -> NDArray[np.str_]:
-    """SHA-256 of each utterance's recording, shape `(utterances,)`; rows that cut one file also
-    name their cut.
+    """SHA-256 of the recording of each utterance, shape `(utterances,)`; for a part of a file, its
+    start and end are appended.
 
-    Rows of text, which have no recording, also name who says what, as another SHA-256: they are one
-    and the same where one speaker says the same words again. That two people both say "Okay." does
-    not tie them together.
+    For rows of text, which have no recording, another SHA-256 of speaker and words is appended. So
+    the same words of one speaker are duplicates, and those of two speakers are not.
     """
     of_file: dict[str, str] = {}
     files = corpus.table["file"].unique()
@@ -243,13 +238,13 @@ def checksums(corpus: Corpus) -> NDArray[np.str_]:
             of_file[file] = hashlib.file_digest(stream, "sha256").hexdigest()
     cuts = zip(corpus.table["file"], corpus.table["start"], corpus.table["end"], strict=True)
     sums = [of_file[f] if s == 0 and np.isnan(e) else f"{of_file[f]}[{s}:{e}]" for f, s, e in cuts]
-    said = corpus.table["speaker"] + "\n" + corpus.table["transcript"]
+    words = corpus.table["speaker"] + "\n" + corpus.table["transcript"]
     for row in np.flatnonzero(~corpus.recorded()):
-        sums[row] += f"[{hashlib.sha256(said[row].encode()).hexdigest()}]"
+        sums[row] += f"[{hashlib.sha256(words[row].encode()).hexdigest()}]"
     return np.array(sums)
 
 
 def duplicates(sums: NDArray[np.str_]) -> list[NDArray[np.intp]]:
     """Groups of rows whose recordings are byte-identical, from `checksums`."""
-    _, place, count = np.unique(sums, return_inverse=True, return_counts=True)
-    return [np.flatnonzero(place == group) for group in np.flatnonzero(count > 1)]
+    _, code, count = np.unique(sums, return_inverse=True, return_counts=True)
+    return [np.flatnonzero(code == group) for group in np.flatnonzero(count > 1)]

@@ -1,10 +1,10 @@
-"""What leaves the lab: a bundle without PyTorch, and the runtime that runs it."""
+"""A bundle without PyTorch, and the runtime that runs it on a device."""
 
 from __future__ import annotations
 
 from sordino.device import table
 from sordino.device.budget import DailyBudget
-from sordino.device.bundle.bundle import Bundle, Served, read
+from sordino.device.bundle.bundle import Bundle, PolicyEntry, read
 from sordino.device.result import Reason, Released, Result, Withheld
 from sordino.device.runtime import Runtime
 from sordino.device.sound.segment import Segmentation, Segmenter, Utterance
@@ -15,13 +15,13 @@ __all__ = [
     "Bundle",
     "DailyBudget",
     "Floor",
+    "PolicyEntry",
     "Reason",
     "Released",
     "Result",
     "Runtime",
     "Segmentation",
     "Segmenter",
-    "Served",
     "Stream",
     "Utterance",
     "Withheld",

@@ -1,25 +1,28 @@
-"""How many vectors may leave a device in a day, counted in a file.
+"""The number of vectors that may be released in a day, counted in a file.
 
-No bound holds for many vectors of one speaker together, so a policy caps their number. The count is
-on the disk before the vector is released: a crash in between costs a vector, it never gives one.
+No bound holds for many vectors of one speaker together, so a policy limits their number. The count
+is on the disk before the vector is released: a crash in between loses a vector and never gives one.
 
     restart                  the file is read before each release, and written durably
-    several vectors at once  are counted together: all are released, or none is and none is counted
-    clock set back           the latest day ever seen counts, so yesterday's budget does not come again
-    clock set ahead          spends that day's budget, once: it is not given again when the day comes
-    clock years ahead        costs one day (`sordino.device.day_count` has the rule)
-    two processes, policies  share the file, and locks on its folder and on a file beside it: each vector costs one
-    two names of the file    symbolic links and `..` are followed to one file; a second hard link closes it
-    lock removed             the folder's own lock still holds, and a lock that lost its name is taken again
-    file damaged, unreadable closed: nothing is released until a user resets or removes it
+    several vectors at once  are counted together: all are released, or none and none is counted
+    clock set back           the latest day counts, so the budget of yesterday is not given again
+    clock set ahead          the budget of that day is given once, and not again on that day; until
+                             then releases are withheld with a reason of their own
+    clock years ahead        costs one day (the rule is in `sordino.device.day_count`)
+    two processes, policies  share the file and its two locks: each vector costs one
+    two names of the file    symbolic links and `..` lead to one file; a second hard link closes it
+    lock removed             the lock of the folder still holds; a lock without a name is renewed
+    file damaged             closed: nothing is released until a user resets or removes it
+    file unreadable          closed
     disk full, read-only     closed
     no file locks (Windows)  closed
-    file removed             counts from zero: on first use there is none, and who may remove files of the app may also
-                             record. As long as a process lives it remembers what it saw
-    older copy restored      counts from that copy, for the same reason: there is no counter outside the file
+    file removed             the count begins at zero; a running process remembers its count. An
+                             attacker that removes files of the app can also record sound
+    older copy restored      the count of that copy holds, for the same reason: no counter exists
+                             outside the file
 
-A day is one of the clock given; the command line gives that of UTC, which no journey and no summer
-time repeats.
+A day is a day of the clock in use. The command line uses UTC, in which no journey and no summer
+time repeats a day.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ from pathlib import Path
 from typing import Final
 
 from sordino import storage
-from sordino.device.day_count import NOTHING, DayCount, parsed
+from sordino.device.day_count import NO_COUNT, DayCount, parse_count
 from sordino.device.result import Reason
 from sordino.errors import ReleaseError, StorageError
 
@@ -45,22 +48,17 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 TRIES: Final = 200
-"""How often a lock that another process holds is asked for, every hundredth of a second; it is held
-for one write.
-"""
+"""Attempts to take a lock, a hundredth of a second apart; a process holds it for one write."""
 
-_LARGEST: Final = 1000  # bytes of a file; a larger one is no count
-_PLAIN: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(
-    os, "O_NONBLOCK", 0
-)  # neither a link nor a wait for a pipe
+_COUNT_BYTES: Final = 1000  # a larger file is not a count
 
 
 class DailyBudget:
     """The vectors that may still be released today.
 
-    - `path`: the file that counts; one for a device or a user, whatever the number of bundles and
+    - `path`: the file with the count, one for a device or a user and all their bundles and
       policies.
-    - `today`: the clock, asked before each release.
+    - `today`: the clock, read before each release.
 
     >>> import tempfile
     >>> budget = DailyBudget(Path(tempfile.mkdtemp()) / "budget", lambda: date(2026, 1, 1))
@@ -70,30 +68,29 @@ class DailyBudget:
 
     def __init__(self, path: str | Path, today: Callable[[], date]) -> None:
         self._path, self._today = Path(path).absolute(), today  # the working folder may change
-        self._seen = NOTHING
+        self._seen = NO_COUNT
 
     def spend(self, per_day: int | None, count: int = 1) -> Reason | None:
-        """Count vectors, which may then be released: `None`. Otherwise the reason why none may;
-        none is counted.
+        """Count vectors and return None: they may be released. Otherwise return the reason, and
+        count none.
 
-        - `per_day`: what the policy allows in a day, counting what all policies released; `None`
-          allows any number.
-        - `count`: how many are to be released together, 1 or more. Raises `ReleaseError` for fewer,
-          and parts of one.
+        - `per_day`: the limit of the policy for the vectors of all policies in a day; `None` is no
+          limit.
+        - `count`: vectors that are released together, 1 or more. Raises `ReleaseError` for any
+          other number.
         """
         if not isinstance(count, int) or count < 1:
             raise ReleaseError(
                 f"{count} vectors to count, expected a whole number, 1 or more: leave the call out"
             )
         try:
-            with locked(self._path) as path:
-                self._seen = max(self._seen, on_disk(path))
-                today = self._seen.on(
-                    date.fromordinal(self._today().toordinal())
-                )  # a datetime is a day, too
+            with lock_count(self._path) as path:
+                self._seen = max(self._seen, load(path))
+                clock = date.fromordinal(self._today().toordinal())  # a datetime is a day, too
+                today = self._seen.on(clock)
                 if per_day is not None and today.spent + count > per_day:
-                    return Reason.BUDGET_SPENT
-                today = today.and_more(count)
+                    return Reason.CLOCK_BEHIND if clock < today.last_day else Reason.BUDGET_SPENT
+                today = today.plus(count)
                 storage.write(path, today.text, durable=True, mode=storage.PRIVATE)
                 self._seen = today
         except (OSError, StorageError, ValueError, OverflowError):
@@ -102,20 +99,19 @@ class DailyBudget:
 
 
 def read(path: str | Path) -> DayCount:
-    """The count in a file. Raises `StorageError` where there is none, and for a file that releases
-    nothing.
+    """The count in a file. Raises `StorageError` for a missing file, and for a file that closes the
+    budget.
     """
     real = Path(os.path.realpath(path))
     with storage.told(path):
         try:
-            count = on_disk(real)
+            count = load(real)
         except ValueError as error:
             raise StorageError(
-                f"{path}: no count that can be trusted, expected what sordino wrote: nothing is "
-                "released; remove a "
-                "second name of the file, or reset it with a reason"
+                f"{path}: not a trusted count, expected the file that sordino wrote: nothing is "
+                "released; remove a second name of the file, or reset it with a reason"
             ) from error
-    if count == NOTHING:
+    if count == NO_COUNT:
         raise StorageError(
             f"{path}: no such file, expected a budget: it is made at the first release"
         )
@@ -123,17 +119,17 @@ def read(path: str | Path) -> DayCount:
 
 
 def reset(path: str | Path, today: date, reason: str) -> Path:
-    """Give the whole budget of a day back, whatever the file holds; the path of the log that tells
-    it, beside the file.
+    """Restore the whole budget of a day, whatever the file contains; the path of the log beside the
+    file.
 
-    The log gains a line of JSON with the day, the reason and the content of the file before.
-    Programs that run remember what they saw, so for them the reset holds from their next start on.
+    The log gains a line of JSON with the day, the reason and the previous content of the file.
+    Running programs remember their count, so the reset takes effect at their next start.
     Raises `ReleaseError` without a reason, `StorageError` where the file or its log cannot be
     written, or another process holds the lock.
     """
     if not reason.strip():
         raise ReleaseError("no reason, expected one for the log: say why the budget is given back")
-    with storage.told(path), locked(Path(path).absolute()) as real:
+    with storage.told(path), lock_count(Path(path).absolute()) as real:
         log = real.with_name(f"{real.name}.resets")
         line = {"day": str(today), "reason": reason, "before": _content(real)}
         storage.append(log, json.dumps(line) + "\n", mode=storage.PRIVATE)
@@ -144,44 +140,44 @@ def reset(path: str | Path, today: date, reason: str) -> Path:
 def _content(path: Path) -> str | None:
     """The first bytes of a file as text, for a log; `None` where it cannot be read."""
     try:
-        handle = os.open(path, os.O_RDONLY | _PLAIN)
+        handle = storage.open_file(path)
     except OSError:
         return None
     try:
-        return os.read(handle, _LARGEST).decode(errors="backslashreplace")
+        return os.read(handle, _COUNT_BYTES).decode(errors="backslashreplace")
     except OSError:
         return None
     finally:
         os.close(handle)
 
 
-def on_disk(path: Path) -> DayCount:
-    """The count in a file; none where there is no file. Raises `OSError` or `ValueError` for what
-    is no count.
+def load(path: Path) -> DayCount:
+    """The count in a file, `NO_COUNT` for a missing file. Raises `OSError`, and `ValueError` for a
+    file that is not a count.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | _PLAIN)
+        handle = storage.open_file(path)
     except FileNotFoundError:
-        return NOTHING
+        return NO_COUNT
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("not a file")
-        if status.st_nlink > 1:  # the other name would keep the count of before
+        if status.st_nlink > 1:  # the second name would keep the previous count
             raise ValueError("a file with two names (hard links): remove one of them")
-        return parsed(os.read(handle, _LARGEST).decode())
+        return parse_count(os.read(handle, _COUNT_BYTES).decode())
     finally:
         os.close(handle)
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[Path]:
-    """Hold the locks of the count at `path`, whose real path is given: one of a file beside it, one
-    of its folder.
+def lock_count(path: Path) -> Iterator[Path]:
+    """Hold two locks of the count at `path`, and yield its real path: a file beside it is locked,
+    and its folder.
 
-    The file is for file systems that lock no folders (NFS). It may be removed, and two processes
-    then hold two locks of one name; the folder cannot be removed while the count is in it. The
-    system lets go of both when a process ends.
+    The file is for file systems without locks of folders (NFS). If it is removed, two processes can
+    hold two locks of one name; the folder cannot be removed while the count is in it. The system
+    releases both locks when a process ends.
     """
     if fcntl is None:
         raise OSError("no file locks")
@@ -189,25 +185,25 @@ def locked(path: Path) -> Iterator[Path]:
     folder = os.path.dirname(real)  # noqa: PTH120 (before each release: every call counts)
     if not os.path.isdir(folder):  # noqa: PTH112
         storage.folder(folder, storage.PRIVATE_FOLDER)
-    beside = _lock(f"{real}.lock", os.O_RDWR | os.O_CREAT | _PLAIN)
+    lock_handle = _locked_handle(f"{real}.lock", os.O_RDWR | os.O_CREAT)
     try:
-        above = _lock(folder, os.O_RDONLY)
+        folder_handle = _locked_handle(folder, os.O_RDONLY)
         try:
             yield Path(real)
         finally:
-            os.close(above)
+            os.close(folder_handle)
     finally:
-        os.close(beside)
+        os.close(lock_handle)
 
 
-def _lock(path: str, flags: int) -> int:
-    """An open file, or folder, that is locked and still has this path. Raises `OSError` where it
-    cannot be had.
+def _locked_handle(path: str, flags: int) -> int:
+    """A locked descriptor of the file or folder that still has this path. Raises `OSError` where
+    that fails.
     """
     for _ in range(TRIES):
-        handle = os.open(path, flags, storage.PRIVATE)
+        handle = storage.open_file(path, flags)
         try:
-            if _taken(handle) and _named(handle, path):
+            if _acquire(handle) and _has_path(handle, path):
                 return handle
         except BaseException:
             os.close(handle)
@@ -217,9 +213,9 @@ def _lock(path: str, flags: int) -> int:
     raise BlockingIOError("another process holds the lock")
 
 
-def _taken(handle: int) -> bool:
-    """Whether this process has the lock now. A folder that cannot be locked counts: the file beside
-    is locked.
+def _acquire(handle: int) -> bool:
+    """Whether this process has the lock now; also true for a folder that cannot be locked, since
+    the file beside the count is locked.
     """
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -231,8 +227,8 @@ def _taken(handle: int) -> bool:
     return True
 
 
-def _named(handle: int, path: str) -> bool:
-    """Whether a path still names an open file."""
+def _has_path(handle: int, path: str) -> bool:
+    """Whether an open file still has a path."""
     try:
         return os.path.samestat(os.fstat(handle), os.lstat(path))
     except FileNotFoundError:

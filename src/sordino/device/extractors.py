@@ -1,4 +1,4 @@
-"""The feature extractor that a bundle names: the very function that training used."""
+"""The feature extractor that a bundle names: the same function as in training."""
 
 from __future__ import annotations
 
@@ -12,29 +12,26 @@ if TYPE_CHECKING:
 
 
 def extractor(features: Mapping[str, Any]) -> Extractor:
-    """The extractor of a card's `features`: `set` is its name, `recipe` counts the changes that
-    change values.
+    """The extractor of a card's `features`: `set` is its name, `recipe` counts the changes of its
+    values.
 
-    Raises `BundleError` where sordino has none of that name, or one of another recipe: its vectors
-    would be others.
+    Raises `BundleError` where sordino has no extractor of that name, or one with another recipe,
+    which computes other vectors.
     """
-    from sordino.signal.feature_sets import (
-        FEATURE_SETS,
-        SEQUENCES,
-    )  # here: a runtime of vectors needs none of it
+    # imported here: a runtime of vectors does not need them
+    from sordino.signal.feature_sets import FEATURE_SETS, SEQUENCES
 
-    known: dict[str, Extractor] = {**FEATURE_SETS, **SEQUENCES}
+    extractors: dict[str, Extractor] = {**FEATURE_SETS, **SEQUENCES}
     name = str(features.get("set"))
-    if name not in known:
+    if name not in extractors:
         raise BundleError(
-            f"features {name!r}, expected one of {', '.join(known)}: this bundle takes vectors "
-            "alone"
+            f"features {name!r}, expected one of {', '.join(extractors)}: this bundle takes "
+            "vectors alone"
         )
-    found = known[name]
-    if found.recipe != features.get("recipe"):
+    match = extractors[name]
+    if match.recipe != features.get("recipe"):
         raise BundleError(
-            f"features {name!r} of recipe {features.get('recipe')}, expected {found.recipe}: "
-            "install the "
-            "sordino that wrote the bundle, or fit it anew"
+            f"features {name!r} of recipe {features.get('recipe')}, expected {match.recipe}: "
+            "install the sordino that wrote the bundle, or fit it anew"
         )
-    return found
+    return match

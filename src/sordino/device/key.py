@@ -1,13 +1,12 @@
-"""The key of a device: what it draws follows from it, so it must outlast a restart and stay where
-it is.
+"""The key of a device decides its random draws, so it must outlast a restart and stay secret.
 
-With another key after every start the same utterance would be drawn for anew, and an attacker who
-asks often enough averages noise and flips away. With a key that others know, they can repeat every
-draw.
+With a new key after every start, the device would draw anew for the same utterance, and an attacker
+with many draws averages noise and flips away. An attacker who knows the key can repeat every draw.
 
-    first starts at once     all end with the same key: it is written under another name, then linked into place
-    full disk, power cut     no key is left, or a whole one
-    file of another owner, readable by others, link, pipe, other size, constant bytes: refused, with what to do
+    first starts at once   end with one key: it is written under another name, then linked
+    full disk, power cut   no key is left, or a complete one
+    file of another user, readable by others, link, pipe, other size, constant bytes
+                           refused, with a next step
 """
 
 from __future__ import annotations
@@ -23,27 +22,20 @@ from typing import Final
 from sordino import storage
 from sordino.errors import StorageError
 
-SIZE: Final = 16  # bytes
+KEY_BYTES: Final = 16  # bytes
 
 _DISTINCT: Final = 5
-"""Different bytes of a key; fewer come by chance once in 10^20 keys."""
+"""Different bytes of a key; a random key has fewer with a probability of 10^-20."""
 
-_READ: Final = (
-    os.O_RDONLY
-    | getattr(os, "O_NOFOLLOW", 0)
-    | getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_BINARY", 0)
-)
 _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
-def kept(path: str | Path) -> int:
-    """The key in a file that only its owner may read, made from the operating system's chance when
-    absent.
+def read_or_create(path: str | Path) -> int:
+    """The key in a file that only its owner may read, made from random numbers of the operating
+    system when absent.
 
-    Raises `StorageError` where it cannot be read or written, and for a file that is no key or that
-    others may know. It is not replaced, since that would draw anew for everything that was drawn
-    for.
+    Raises `StorageError` where it cannot be read or written, and for a file that is not a key or
+    may be known to other users. A key is never replaced, since a new key repeats all draws.
     """
     path = Path(path)
     storage.folder(path.parent, storage.PRIVATE_FOLDER)
@@ -64,11 +56,11 @@ def kept(path: str | Path) -> int:
 
 
 def _read(path: Path) -> bytes | None:
-    """The bytes of a key file; `None` where there is none. Raises `StorageError` for a file that
+    """The bytes of a key file; `None` for a missing file. Raises `StorageError` for a file that
     cannot be a key.
     """
     try:
-        handle = os.open(path, _READ)
+        handle = storage.open_file(path)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -79,25 +71,25 @@ def _read(path: Path) -> bytes | None:
         raise
     try:
         _check(path, os.fstat(handle))
-        return os.read(handle, SIZE)
+        return os.read(handle, KEY_BYTES)
     finally:
         os.close(handle)
 
 
 def _check(path: Path, status: os.stat_result) -> None:
-    """Raise `StorageError` for a file that is no key, or one that other users may read or have
-    written.
+    """Raise `StorageError` for a file that is not a key, and for a file of another user or readable
+    by others.
     """
     if not stat.S_ISREG(status.st_mode):
         raise StorageError(
-            f"{path}: not a file, expected a key of {SIZE} bytes: remove it to begin a new one"
+            f"{path}: not a file, expected a key of {KEY_BYTES} bytes: remove it to begin a new one"
         )
-    if status.st_size != SIZE:
+    if status.st_size != KEY_BYTES:
         raise StorageError(
-            f"{path}: {status.st_size} bytes, expected a key of {SIZE}: remove it to begin a new "
-            "one"
+            f"{path}: {status.st_size} bytes, expected a key of {KEY_BYTES}: remove it to begin a "
+            "new one"
         )
-    if os.name != "posix":  # other systems keep permissions elsewhere
+    if os.name != "posix":  # other systems store permissions elsewhere
         return
     if status.st_uid != os.geteuid():
         raise StorageError(
@@ -107,20 +99,19 @@ def _check(path: Path, status: os.stat_result) -> None:
     if status.st_mode & 0o077:
         raise StorageError(
             f"{path}: other users may read the key, expected mode 600: run `chmod 600` on it if "
-            "none did, or remove it "
-            "to begin a new one"
+            "none did, or remove it to begin a new one"
         )
 
 
 def _create(path: Path) -> None:
-    """Put a new key at a path, whole and on the disk; a key that another process put there first
-    stays.
+    """Write a new key to a path, complete and on the disk; a key that another process wrote first
+    remains.
     """
     temporary = path.with_name(f".{path.name[:40]}-{secrets.token_hex(8)}")
     handle = os.open(temporary, _WRITE, storage.PRIVATE)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(SIZE))
+            file.write(secrets.token_bytes(KEY_BYTES))
             file.flush()
             os.fsync(file.fileno())
         try:
@@ -133,12 +124,12 @@ def _create(path: Path) -> None:
 
 
 def of_policy(key: int, policy: str) -> int:
-    """The key of one policy: several on one utterance have chance of their own.
+    """The key of one policy: the draws of several policies on one utterance are independent.
 
     >>> of_policy(1, "sad") == of_policy(1, "sad"), of_policy(1, "sad") == of_policy(1, "happy")
     (True, False)
     """
     digest = hashlib.blake2b(
-        policy.encode(), digest_size=SIZE, key=key.to_bytes(SIZE, "little")
+        policy.encode(), digest_size=KEY_BYTES, key=key.to_bytes(KEY_BYTES, "little")
     ).digest()
     return int.from_bytes(digest, "little")

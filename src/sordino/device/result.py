@@ -1,4 +1,4 @@
-"""What comes of an utterance on a device: a released vector, or nothing and the reason why."""
+"""The result of an utterance on a device: a released vector, or the reason for withholding it."""
 
 from __future__ import annotations
 
@@ -10,39 +10,42 @@ from numpy.typing import NDArray
 
 
 class Reason(StrEnum):
-    """Why nothing is released. It tells of the recording or the device, never of what was said or
-    by whom.
-    """
+    """Why nothing is released. It describes the recording or the device, never words or speaker."""
 
-    NO_SAMPLES = "no samples that can be used, expected one channel of numbers"
+    NO_SAMPLES = "no usable samples, expected one channel of numbers"
     NOT_FINITE = "samples that are NaN or infinite"
     WRONG_RATE = "another sampling rate than that of the bundle: resample first"
     TOO_SHORT = "too short to be an utterance"
     TOO_LONG = "too long to be one utterance"
     CLIPPED = "too many samples at full scale: the sound is distorted, turn the microphone down"
     SILENT = "no sound: the microphone is off or not connected"
-    FEATURES = "features that could not be computed"
-    MODEL = "a model that failed"
-    BUDGET_SPENT = "more vectors than the policy still lets out today: more tomorrow"
-    UNCOUNTED = "the policy limits vectors a day and nobody counts: pass Runtime(..., budget=DailyBudget(FILE, today))"
-    BUDGET_UNKNOWN = (
-        "nobody can say how many vectors are out today: the count cannot be read, locked or written"
+    FEATURES = "the features could not be computed"
+    MODEL = "the model failed"
+    BUDGET_SPENT = "more vectors than the policy still allows today: more tomorrow"
+    CLOCK_BEHIND = (
+        "the clock is behind a day that the budget has counted: correct the clock, or see `sordino "
+        "budget show`"
     )
+    UNCOUNTED = (
+        "the policy limits vectors a day and none are counted: pass Runtime(..., "
+        "budget=DailyBudget(FILE, today))"
+    )
+    BUDGET_UNKNOWN = "the count of vectors released today cannot be read, locked or written"
 
 
 @dataclass(frozen=True, eq=False)
 class Released:
-    """All that leaves the device of one utterance."""
+    """The released vector, the only data of one utterance that leaves the device."""
 
     vector: NDArray[np.float32]  # (d,)
 
 
 @dataclass(frozen=True)
 class Withheld:
-    """Nothing leaves the device of this utterance."""
+    """No data of this utterance leaves the device."""
 
     reason: Reason
 
 
 Result = Released | Withheld
-"""One of the two: there is no third."""
+"""One of the two."""

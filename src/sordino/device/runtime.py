@@ -1,4 +1,4 @@
-"""A bundle at work: features or samples in, released vectors out, nothing else ever."""
+"""Runs one policy of a bundle: from features or samples to released vectors, and nothing else."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.device.budget import DailyBudget
-from sordino.device.bundle.bundle import Bundle, Served, read
-from sordino.device.bundle.test_vectors import prove
+from sordino.device.bundle.bundle import Bundle, PolicyEntry, read
+from sordino.device.bundle.test_vectors import check_test_vectors
 from sordino.device.extractors import extractor
 from sordino.device.result import Reason, Released, Result, Withheld
-from sordino.device.serving import Clip, Clips, Table
-from sordino.device.sound.segment import USUAL, Segmentation
+from sordino.device.serving import Clip, ClipServing, VectorServing
+from sordino.device.sound.segment import DEFAULT_SEGMENTATION, Segmentation
 from sordino.device.sound.stream import Stream
 from sordino.device.trust.floor import Floor
 from sordino.errors import BundleError, ReleaseError, SordinoError
 from sordino.policy import Policy
 
 if TYPE_CHECKING:
-    from sordino.device.trust.signature import Signature, Trust, Trusted
+    from sordino.device.trust.signature import Signature, Trust, TrustLike
     from sordino.signal.feature_sets import Extractor
 
 SHORTEST_SECONDS: Final = 0.06
@@ -40,7 +40,7 @@ hundredth of it.
 """
 
 LEAST_SOUND: Final = 2.0**-15
-"""How far samples lie apart at least: one step of 16 bits."""
+"""The least range of samples: one step of 16 bits."""
 
 KEY_BITS: Final = 128
 
@@ -48,28 +48,27 @@ KEY_BITS: Final = 128
 class Runtime:
     """Runs one policy of a bundle.
 
-    - `bundle`: what `sordino.device.read` returned, or the path of a bundle.
-    - `policy`: the name of one of its policies; None where it has one only.
-    - `key`: decides what is drawn, 0 to 2^128 - 1. A device keeps one (`sordino.device.key`): under
-      another key the same utterance is drawn for anew, and whoever gets it often averages noise and
-      flips away. None takes one from the operating system, for this object alone: the one place
-      below the command line where chance is no argument.
-    - `budget`: the count of what goes out in a day. Without one, a policy that limits it lets out
-      no utterance at all.
+    - `bundle`: a bundle that `sordino.device.read` returned, or its path.
+    - `policy`: the name of one of its policies; None if it has only one.
+    - `key`: the key of random draws, 0 to 2^128 - 1. A device keeps one (`sordino.device.key`):
+      another key draws anew for the same utterance, and an attacker with many draws of it averages
+      noise and flips away. None takes a key from the operating system, for this object alone. It is
+      the only random number below the command line that is not an argument.
+    - `budget`: the count of vectors released in a day. Without it, a policy with a limit releases
+      nothing.
+    - `trusted`: public keys of makers, paths of their files, or a `signature.Trust`, which also has
+      the clock and the versions that have run. None requires no signature.
+    - `floor`: the limits of the device, which hold for every bundle.
 
-    - `trusted`: whose bundles may run: public keys, paths of their files, or a `signature.Trust`,
-      which also knows the clock and the versions that have run. None asks for no signature.
-    - `floor`: what the device asks of the policy, whoever made the bundle.
-
-    Before anything is released the bundle's own test vectors run once
+    Before the first release the test vectors of the bundle run once
     (`sordino.device.bundle.test_vectors`).
 
     Several threads may call `utterance` and `release` of one runtime at once. `push` and `end`
-    belong to one thread; `stream` gives a stream of its own to each further source.
+    belong to one thread; `stream` returns a separate stream for each further source.
 
-    Raises `BundleError` for a bundle that is not whole, has no such policy, does not reach the
-    floor or differs from its test vectors, `SignatureError` (a `BundleError`) for one that is not
-    signed as asked, `ReleaseError` for another key.
+    Raises `BundleError` for a bundle that is incomplete, has no such policy, does not reach the
+    floor or differs from its test vectors, `SignatureError` (a `BundleError`) for a bundle without
+    a trusted signature, `ReleaseError` for a key outside its range.
     """
 
     def __init__(
@@ -79,29 +78,29 @@ class Runtime:
         key: int | None = None,
         budget: DailyBudget | None = None,
         *,
-        trusted: Trusted | None = None,
+        trusted: TrustLike | None = None,
         floor: Floor | None = None,
     ) -> None:
         self._budget, self._lock = budget, threading.Lock()
         self.bundle = bundle if isinstance(bundle, Bundle) else read(bundle)
         trusts = None if trusted is None else _trust(trusted)
         self.signature: Signature | None = trusts.verify(self.bundle) if trusts else None
-        """The signature of the bundle, verified; None where none was asked for."""
-        self._served = _chosen(self.bundle, policy)
+        """The verified signature of the bundle; None if none was required."""
+        self._entry = _select(self.bundle, policy)
         if floor is not None:
-            floor.check(self._served)
+            floor.check(self._entry)
         if key is not None and not 0 <= key < 2**KEY_BITS:
             raise ReleaseError(
                 f"key {key}, expected 0 to 2^{KEY_BITS} - 1: choose another, or none"
             )
         key = secrets.randbits(KEY_BITS) if key is None else key
-        serving = Clips if "streams" in self.bundle.card["features"] else Table
+        serving = ClipServing if "streams" in self.bundle.card["features"] else VectorServing
         try:
-            self._serving: Table | Clips = serving(self.bundle, self._served, key)
-            prove(self.bundle, self._serving)
+            self._serving: VectorServing | ClipServing = serving(self.bundle, self._entry, key)
+            check_test_vectors(self.bundle, self._serving)
         except SordinoError:
             raise
-        except Exception as error:  # what a bundle holds that somebody forged is anybody's guess
+        except Exception as error:  # a forged bundle may contain anything
             raise BundleError("parts of the bundle do not fit together: write it again") from error
         if trusts and self.signature:
             trusts.admit(self.signature, self.name)
@@ -109,28 +108,28 @@ class Runtime:
     @property
     def name(self) -> str:
         """The name of the policy."""
-        return self._served.name
+        return self._entry.name
 
     @property
     def width(self) -> int:
-        """How many numbers a released vector has."""
-        return self._served.width
+        """The number of dimensions of a released vector."""
+        return self._entry.width
 
     @property
     def policy(self) -> Policy:
-        """What its user agreed to share."""
-        return self._served.policy
+        """The policy: what its user agreed to share."""
+        return self._entry.policy
 
     @functools.cached_property
     def extractor(self) -> Extractor:
-        """Samples to features, as in training. Raises `BundleError` where the bundle takes features
-        alone.
+        """Samples to features, as in training. Raises `BundleError` where the bundle accepts
+        features only.
         """
         return extractor(self.bundle.card["features"])
 
     @property
     def sampling_rate(self) -> int:
-        """Hz of the samples that `utterance` takes."""
+        """Sampling rate of the samples of `utterance`, in Hz."""
         return self.extractor.sampling_rate
 
     def release(self, features: NDArray[np.floating] | Sequence[Clip]) -> NDArray[np.float32]:
@@ -138,10 +137,10 @@ class Runtime:
 
         A bundle of an embedding takes clips instead, each a mapping from its streams to `(steps,
         width)`. Raises `ReleaseError` for another shape, no rows, NaN or infinity, for a model that
-        fails, and where less than that may go out today: nothing is released then.
+        fails, and for more vectors than the budget allows today: nothing is released then.
         """
-        given: Any = features
-        released = self._serving(given)
+        inputs: Any = features
+        released = self._serving(inputs)
         if reason := self._spent(len(released)):
             raise ReleaseError(
                 f"{reason}: nothing is released, pass a budget, release fewer, or wait"
@@ -149,52 +148,56 @@ class Runtime:
         return released
 
     def utterance(self, samples: NDArray[np.floating], sampling_rate: int) -> Result:
-        """What comes of one utterance: `Released`, or `Withheld` with its reason. No sound makes it
+        """The result of one utterance: `Released`, or `Withheld` with its reason. No sound makes it
         raise.
 
-        `samples` are one channel, full scale at ±1, `sampling_rate` (Hz) is that of the bundle.
+        - `samples`: `(n,)`, one channel, full scale at ±1.
+        - `sampling_rate`: Hz, that of the bundle.
         """
         expected = self.sampling_rate
         if reason := _unfit(samples, sampling_rate, expected):
             return Withheld(reason)
         try:
             features = self.extractor(np.asarray(samples, np.float32))
-        except Exception:  # whatever fails, nothing goes out
+        except Exception:  # any failure withholds
             return Withheld(Reason.FEATURES)
         try:
-            given: Any = (
-                [{"audio": features}] if isinstance(self._serving, Clips) else features[None]
+            inputs: Any = (
+                [{"audio": features}] if isinstance(self._serving, ClipServing) else features[None]
             )
-            released = Released(self._serving(given)[0])
-            withheld = self._spent(1)  # last, and before it goes out
+            released = Released(self._serving(inputs)[0])
+            withheld = self._spent(1)  # last, and before the release
         except Exception:
             return Withheld(Reason.MODEL)
         return Withheld(withheld) if withheld else released
 
     def push(self, samples: NDArray[np.floating]) -> list[Result]:
-        """What comes of the utterances that end within these samples of an endless stream
+        """The results of the utterances that end within these samples of an endless stream
         (`Stream.push`).
 
-        Raises `ReleaseError` in a second thread: each source needs a `stream` of its own.
+        Raises `ReleaseError` in a second thread: each source needs a separate `stream`.
         """
         return self._one_stream().push(samples)
 
     def end(self) -> list[Result]:
-        """What comes of an utterance that the end of the stream cuts. What is pushed later is a new
-        stream.
+        """The result of an utterance that the end of the stream cuts.
 
-        Raises `ReleaseError` in another thread than the one that pushed.
+        Later samples are a new stream. Raises `ReleaseError` in another thread than that of `push`.
         """
         return self._one_stream().end()
 
-    def stream(self, sampling_rate: int | None = None, how: Segmentation = USUAL) -> Stream:
+    def stream(
+        self, sampling_rate: int | None = None, segmentation: Segmentation = DEFAULT_SEGMENTATION
+    ) -> Stream:
         """A new stream of another source, independent of `push`; by default at the rate of the
         bundle.
         """
-        return Stream(self, self.sampling_rate if sampling_rate is None else sampling_rate, how)
+        return Stream(
+            self, self.sampling_rate if sampling_rate is None else sampling_rate, segmentation
+        )
 
     def _one_stream(self) -> Stream:
-        """The stream of `push` and `end`, made once, whichever thread asks first."""
+        """The stream of `push` and `end`, made once, by the first thread that uses it."""
         with self._lock:
             return self._stream
 
@@ -203,27 +206,24 @@ class Runtime:
         return self.stream()
 
     def _spent(self, count: int) -> Reason | None:
-        """Why so many vectors more may not go out today, or None, and then they are counted."""
+        """Count vectors and return None, or the reason why they may not be released today."""
         per_day = self.policy.budget.per_day
         if self._budget is not None:
             return self._budget.spend(per_day, count)
         return None if per_day is None else Reason.UNCOUNTED
 
 
-def _trust(trusted: Trusted) -> Trust:
-    from sordino.device.trust.signature import (
-        trust,
-    )  # here: a device that asks for no signature starts without it
+def _trust(trusted: TrustLike) -> Trust:
+    # imported here: a device that requires no signature starts without it
+    from sordino.device.trust.signature import trust
 
     return trust(trusted)
 
 
-def _chosen(bundle: Bundle, policy: str | None) -> Served:
+def _select(bundle: Bundle, policy: str | None) -> PolicyEntry:
     names = ", ".join(bundle.policies)
     if policy is None and len(bundle.policies) > 1:
-        raise BundleError(
-            f"policies {names}, expected the name of one of them: choose what is to be hidden"
-        )
+        raise BundleError(f"policies {names}, expected the name of one of them: choose one")
     name = next(iter(bundle.policies)) if policy is None else policy
     if name not in bundle.policies:
         raise BundleError(f"policy {name!r}, expected one of {names}: choose one of the bundle's")

@@ -1,8 +1,8 @@
-"""Released vectors as a table: one row an utterance, its name and its numbers, nothing else.
+"""Released vectors as a table: one row per utterance with its name and its numbers.
 
 The name is the path of the recording, in a column `file`, or an id in a column `utterance`. A path
-may tell what the vector hides: the names of RAVDESS tell emotion and actor. Tables are for their
-owner alone (mode 600 when new).
+may reveal what the vector hides: names in RAVDESS contain emotion and actor. A new table is
+readable by its owner only (mode 600).
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ UTTERANCE: Final = "utterance"
 
 
 def utterance_id(key: int, name: str, number: int, vector: Vectors) -> str:
-    """An id for a row: it tells neither the name of the recording, nor its place among others.
+    """An id for a row. It reveals neither the name of the recording nor its position.
 
-    It follows from a 128-bit key that the reader of a table does not have: without it, no name can
-    be tried. The same key, recording, `number` in the call and vector give the same id, so that a
-    repeated call writes the same table.
+    It follows from a 128-bit key that the reader of a table does not have: without the key, no name
+    can be tried. The same key, recording, `number` in the call and vector give the same id, so that
+    a repeated call writes the same table.
 
     >>> utterance_id(1, "03-01-05.wav", 0, np.zeros(2, np.float32))
     '17b61d1154b08466'
@@ -89,13 +89,14 @@ WRITERS: Final[dict[str, Callable[[Sequence[str], Vectors, str], bytes | str]]] 
 
 
 def suffix(path: str | Path) -> str:
-    """The suffix of a table, in lower case. Raises `ReleaseError` for one that is not known."""
-    found = Path(path).suffix.lower()
-    if found not in WRITERS:
+    """The suffix of a table, in lower case. Raises `ReleaseError` for an unknown one."""
+    ending = Path(path).suffix.lower()
+    if ending not in WRITERS:
         raise ReleaseError(
-            f"{path}: suffix {found or 'missing'}, expected one of {', '.join(WRITERS)}: choose one"
+            f"{path}: suffix {ending or 'missing'}, expected one of {', '.join(WRITERS)}: choose "
+            "one"
         )
-    return found
+    return ending
 
 
 def write(path: str | Path, names: Sequence[str], vectors: Vectors, column: str = FILE) -> Path:
@@ -107,19 +108,16 @@ def write(path: str | Path, names: Sequence[str], vectors: Vectors, column: str 
     return storage.write(path, WRITERS[suffix(path)](names, vectors, column), mode=storage.PRIVATE)
 
 
-class Whole:
-    """A table that is written when all its rows are there; without a row none is.
+class WholeTable:
+    """A table that is written when it is closed, unless it has no rows.
 
-    Rows are in the order of `add`, or `by_name`, so that the order of random names tells nothing.
+    Rows are in the order of `add`, or sorted `by_name`, so that the order of random names reveals
+    nothing.
     """
 
     def __init__(self, path: str | Path, column: str = FILE, by_name: bool = False) -> None:
-        self._path, self._column, self._by_name, self._rows = (
-            path,
-            column,
-            by_name,
-            list[tuple[str, Vectors]](),
-        )
+        self._path, self._column, self._by_name = path, column, by_name
+        self._rows = list[tuple[str, Vectors]]()
 
     @property
     def count(self) -> int:
@@ -131,25 +129,25 @@ class Whole:
         self._rows.append((name, vector))
 
     def close(self) -> None:
-        """Write what is there. Raises as `write` does."""
+        """Write the rows. Raises as `write` does."""
         rows = sorted(self._rows, key=lambda row: row[0]) if self._by_name else self._rows
         if rows:
             vectors = np.stack([vector for _, vector in rows])
             write(self._path, [name for name, _ in rows], vectors, self._column)
 
 
-class Lines:
-    """A CSV table that grows as an endless stream is heard: every row is in the file, whole, before
-    the next one.
+class GrowingTable:
+    """A CSV table that grows during an endless stream: every row is complete in the file before the
+    next one.
 
-    A table that stands there is added to, as long as its vectors have the same `width`; a last line
-    that a power cut left half is completed by a line break. Raises `ReleaseError` for any other
-    file, `StorageError`.
+    Rows are appended to an existing table with vectors of the same `width`; a last line that a
+    power cut left incomplete is ended by a line break. Raises `ReleaseError` for any other file,
+    `StorageError`.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "released.csv"
-    >>> Lines(path, 2).add("microphone", np.array([0.5, 1.0], np.float32))
-    >>> Lines(path, 2).add("microphone", np.array([0.0, 0.25], np.float32))
+    >>> GrowingTable(path, 2).add("microphone", np.array([0.5, 1.0], np.float32))
+    >>> GrowingTable(path, 2).add("microphone", np.array([0.0, 0.25], np.float32))
     >>> path.read_text().split()
     ['file,x0,x1', 'microphone,0.5,1.0', 'microphone,0.0,0.25']
     """
@@ -173,19 +171,19 @@ class Lines:
         self._append(header if not before else b"" if last == b"\n" else b"\n")
 
     def add(self, name: str, vector: Vectors) -> None:
-        """Add a row. Where it cannot be written as a whole, nothing of it is left."""
+        """Add a row. If it cannot be written completely, no part of it remains."""
         self._append(_line(name, vector).encode())
         self.count += 1
 
     def close(self) -> None:
-        """Everything is written already."""
+        """Do nothing: every row is written already."""
 
     def _append(self, line: bytes) -> None:
         storage.append(self._path, line, mode=storage.PRIVATE)
 
 
 def _spelled(name: str) -> str:
-    """A name with escapes for the bytes that are no Unicode, which file names may have."""
+    """A name with escapes for bytes that are not Unicode, which file names may contain."""
     return name.encode("utf-8", "backslashreplace").decode()
 
 

@@ -1,6 +1,4 @@
-"""The networks of a release as models: what PyTorch computes of one batch, ONNX Runtime computes of
-any.
-"""
+"""The networks of a release as ONNX models with a free number of rows."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sordino.export.graph import Graph, Symbol
+from sordino.export.graph import GraphBuilder, Symbol
 from sordino.features import Normalise, Preprocess
 from sordino.nn.autoencoder import GatedAutoencoder, ReplacementAutoencoder
 from sordino.nn.multimodal import Multimodal
@@ -22,22 +20,22 @@ LAYERS: Final[dict[type[nn.Module], Callable[[Symbol, Any], Symbol]]] = {
     nn.ReLU: lambda x, layer: x.graph.op("Relu", x),  # noqa: ARG005
     nn.Identity: lambda x, layer: x,  # noqa: ARG005
 }
-"""Every layer that a network of ours is made of."""
+"""The layers of the networks of sordino."""
 
 
 def to_scale(fitted: Preprocess | Normalise) -> bytes:
-    """The model of what stands before a release."""
+    """The model of the preprocessing before a release."""
     return normalise(fitted) if isinstance(fitted, Normalise) else preprocess(fitted)
 
 
 def preprocess(fitted: Preprocess) -> bytes:
     """`x (n, dims) float32 -> z (n, d) float32`.
 
-    Columns are scaled in float64, since in a column of 1e6 float32 knows no tenths; the projection
-    of what is scaled is float32, at a tenth of the time and half the size, and is exact to about
-    1e-6.
+    Columns are scaled in float64, since float32 does not represent tenths in a column of 1e6. The
+    projection of scaled columns is float32, in a tenth of the time and half the size, and is exact
+    to about 1e-6.
     """
-    graph = Graph()
+    graph = GraphBuilder()
     x = graph.input("x", np.float32, "n", fitted.offset.size)
     low, high = (np.array(bound, np.float64) for bound in fitted.config["clip"])
     scaled = graph.op("Clip", (x.astype(np.float64) - fitted.offset) * fitted.factor, low, high)
@@ -47,15 +45,15 @@ def preprocess(fitted: Preprocess) -> bytes:
 
 def normalise(fitted: Normalise) -> bytes:
     """`x (steps, d) float32 -> y (steps, d) float32`: frames of one clip on one scale."""
-    graph = Graph()
+    graph = GraphBuilder()
     x = graph.input("x", np.float32, "steps", fitted.dims)
-    known = fitted.deviation > 0
-    scaled = (x.astype(np.float64) - fitted.mean) / np.where(known, fitted.deviation, 1) * known
+    varies = fitted.deviation > 0
+    scaled = (x.astype(np.float64) - fitted.mean) / np.where(varies, fitted.deviation, 1) * varies
     return graph.model(y=scaled.astype(np.float32))
 
 
 def autoencoder(x: Symbol, network: ReplacementAutoencoder) -> Symbol:
-    """What an autoencoder makes of `x`, `(n, d)`, with its gate where it has one."""
+    """The output of an autoencoder for `x`, `(n, d)`, with its gate if it has one."""
     if not isinstance(network, GatedAutoencoder):
         return _sequential(_sequential(x, network.encoder), network.decoder)
     centre, scale = _values(network.centre), _values(network.scale)
@@ -65,18 +63,15 @@ def autoencoder(x: Symbol, network: ReplacementAutoencoder) -> Symbol:
 
 
 def embedding(network: Multimodal) -> bytes:
-    """By stream `(n, longest, width)` and its lengths `(n,)` `-> out (n, k)`; what is past an end
-    counts nothing.
-    """
+    """By stream `(n, longest, width)` and lengths `(n,)` `-> out (n, k)`; padding has no effect."""
     out = _embedded(network)
     return out.graph.model(out=out)
 
 
 def decision(network: Multimodal, task: str, bias: NDArray[np.float32]) -> bytes:
-    """The same `-> bin (n,)`: the class of a task that scores highest, each with its bias.
+    """The same inputs `-> bin (n,)`: the class of a task with the highest logit plus bias.
 
-    Its `logits (n, classes)` come too: whoever runs the model sees that they are numbers, which a
-    bin does not tell.
+    `logits (n, classes)` is an output too, so that a runtime detects NaN and infinity.
     """
     logits = _sequential(_embedded(network), network.primary[task])
     bins = logits.graph.op("ArgMax", logits + bias, dtype=np.int64, axis=1, keepdims=0)
@@ -84,7 +79,7 @@ def decision(network: Multimodal, task: str, bias: NDArray[np.float32]) -> bytes
 
 
 def _embedded(network: Multimodal) -> Symbol:
-    graph, pooled = Graph(), []
+    graph, pooled = GraphBuilder(), []
     for name, stream in network.streams.items():
         width = network.shape.streams[name]
         x = graph.input(name, np.float32, "n", f"longest_{name}", width)
@@ -106,24 +101,23 @@ def _sequential(x: Symbol, layers: Any) -> Symbol:
 def _stream(x: Symbol, lengths: Symbol, stream: Any) -> Symbol:
     """`(n, longest, inputs)` and `(n,)` to `(n, gru_width)`, as `sordino.nn.multimodal.Stream`.
 
-    Where that pads a sequence to a multiple of the stride, here it is always padded by one less
-    than the stride: what a convolution then has too much, it leaves.
+    The network pads a sequence to a multiple of the stride. Here it is always padded by the stride
+    minus one, and the convolution ignores the surplus.
     """
-    graph: Graph = x.graph
+    graph: GraphBuilder = x.graph
     x = x * _mask(x, lengths)
     for convolution in stream.convolutions:
         weights = (_values(convolution.weight), _values(convolution.bias))
-        turned = graph.op("Transpose", x, perm=[0, 2, 1])  # (n, inputs, longest)
-        ends = [stream.before, stream.stride - 1]
-        made = graph.op(
-            "Relu", graph.op("Conv", turned, *weights, strides=[stream.stride], pads=ends)
-        )
-        lengths = (lengths + (stream.stride - 1)) / stream.stride  # of whole numbers: rounded down
-        x = graph.op("Transpose", made, perm=[0, 2, 1])  # (n, longest / stride, kernels)
+        columns = graph.op("Transpose", x, perm=[0, 2, 1])  # (n, inputs, longest)
+        pads = [stream.before, stream.stride - 1]
+        convolved = graph.op("Conv", columns, *weights, strides=[stream.stride], pads=pads)
+        active = graph.op("Relu", convolved)
+        lengths = (lengths + (stream.stride - 1)) / stream.stride  # integers: rounded down
+        x = graph.op("Transpose", active, perm=[0, 2, 1])  # (n, longest / stride, kernels)
         x = x * _mask(x, lengths)
     states = graph.op("Transpose", x, perm=[1, 0, 2])  # (steps, n, kernels)
     for weights in stream.recurrence.all_weights:
-        states = _recurrent(states, [_values(one) for one in weights])
+        states = _recurrent(states, [_values(tensor) for tensor in weights])
     states = graph.op("Transpose", states, perm=[1, 0, 2])  # (n, steps, gru_width)
     return (states * _mask(states, lengths)).sum(axis=1) / lengths.astype(np.float32)[:, None]
 
@@ -135,8 +129,8 @@ def _mask(x: Symbol, lengths: Symbol) -> Symbol:
     steps = graph.op(
         "Range", np.array(0), graph.op("Squeeze", longest), np.array(1), dtype=np.int64
     )
-    there = (lengths[:, None] > steps).astype(np.float32)  # (n, longest)
-    return graph.op("Unsqueeze", there, np.array([2]))
+    mask = (lengths[:, None] > steps).astype(np.float32)  # (n, longest)
+    return graph.op("Unsqueeze", mask, np.array([2]))
 
 
 def _recurrent(x: Symbol, weights: list[NDArray[np.float32]]) -> Symbol:
@@ -148,12 +142,12 @@ def _recurrent(x: Symbol, weights: list[NDArray[np.float32]]) -> Symbol:
     order = np.concatenate(
         [np.arange(hidden, 2 * hidden), np.arange(hidden), np.arange(2 * hidden, 3 * hidden)]
     )
-    w_in, w_state, b_in, b_state = (one[order] for one in weights)
-    both = np.concatenate([b_in, b_state])
-    made = x.graph.op(
-        "GRU", x, w_in[None], w_state[None], both[None], hidden_size=hidden, linear_before_reset=1
+    w_in, w_state, b_in, b_state = (values[order] for values in weights)
+    bias = np.concatenate([b_in, b_state])
+    states = x.graph.op(
+        "GRU", x, w_in[None], w_state[None], bias[None], hidden_size=hidden, linear_before_reset=1
     )
-    return x.graph.op("Squeeze", made, np.array([1]))
+    return x.graph.op("Squeeze", states, np.array([1]))
 
 
 def _values(tensor: Tensor) -> NDArray[np.float32]:

@@ -1,8 +1,7 @@
-"""The audit again, of what a bundle really does: rounded to 8 bits it is another release, and may
-leak otherwise.
+"""An audit of a bundle: rounded to 8 bits it is another release, and may leak more.
 
-An attacker who has the bundle sees what comes out of it, so that is what is attacked: the bundle's
-own way into the scaled space, its models, its chance.
+The attack uses the released vectors of the bundle itself, with its scaled space, its models and its
+random draws, because an attacker with the bundle sees the same vectors.
 """
 
 from __future__ import annotations
@@ -23,71 +22,68 @@ from sordino.corpora.split import Parts, every_fourth
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge
 from sordino.device.bundle.bundle import Bundle, read
-from sordino.device.serving import Table
+from sordino.device.serving import VectorServing
 from sordino.errors import BundleError
 from sordino.export.bundle import write
 from sordino.features import PreprocessFitter
 from sordino.metrics import Interval
 from sordino.policy import Policy
 from sordino.release.archive import digest
-from sordino.release.protocol import Release, checked
+from sordino.release.protocol import Release, as_vectors
 from sordino.signal import keyed_random
 from sordino.types import Vectors
 
-SECRETS = ("gender", "sensitive-vs-neutral")
+AUDITED_SECRETS = ("gender", "sensitive-vs-neutral")
 
 
-class Bundled:
-    """One policy of a bundle as a release of its own scaled space, which any attack and any audit
-    takes.
+class BundleRelease:
+    """One policy of a bundle as a release of its scaled space, for any attack and any audit.
 
-    Its `key` is that of an attacker's device: chance is drawn anew for each key.
+    Its `key` is that of the attacker's device: random draws differ between keys.
     """
 
     def __init__(self, bundle: Bundle | str | Path, policy: str, key: int = 0) -> None:
         self._bundle = bundle if isinstance(bundle, Bundle) else read(bundle)
-        self._served = self._bundle.policies[policy]
+        self._entry = self._bundle.policies[policy]
         if "streams" in self._bundle.card["features"]:
             raise BundleError(
                 f"policy {policy} reads clips, expected one of vectors: audit what its runtime "
                 "releases"
             )
-        self._table = Table(self._bundle, self._served, key)
-        self.name = self._served.family
+        self._serving = VectorServing(self._bundle, self._entry, key)
+        self.name = self._entry.family
 
     @property
     def policy(self) -> Policy:
-        """What its user agreed to share."""
-        return self._served.policy
+        """The policy: what its user agreed to share."""
+        return self._entry.policy
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """What the bundle says of the policy."""
+        """The entry of the policy in the bundle."""
         return {
-            "policy": self._served.name,
-            "width": self._served.width,
-            "chance": dict(self._served.chance),
+            "policy": self._entry.name,
+            "width": self._entry.width,
+            "chance": dict(self._entry.chance),
         }
 
     @property
     def hash(self) -> str:
         """12 hexadecimal digits that change with any byte of the bundle's models and arrays."""
-        files = (self._served.preprocess, self._served.model, self._served.arrays)
+        files = (self._entry.preprocess, self._entry.model, self._entry.arrays)
         bytes_of = {
             name: np.frombuffer(self._bundle.files[name], np.uint8) for name in files if name
         }
         return digest(self.name, self.config, bytes_of)
 
     def scaled(self, x: NDArray[np.floating]) -> Vectors:
-        """The scaled space as the bundle sees it, `(n, dims)` to `(n, d)`, row by row as a device
-        does.
-        """
-        return np.concatenate([self._table.scaled(x[row : row + 1]) for row in range(len(x))])
+        """The scaled space of the bundle, `(n, dims)` to `(n, d)`, row by row as on a device."""
+        return np.concatenate([self._serving.scaled(x[row : row + 1]) for row in range(len(x))])
 
     def __call__(self, z: Vectors) -> Vectors:
         """The released vectors of the scaled space, `(n, d)`."""
-        z = checked(z, self._served.width)
-        return np.concatenate([self._table.released(z[row : row + 1]) for row in range(len(z))])
+        z = as_vectors(z, self._entry.width)
+        return np.concatenate([self._serving.released(z[row : row + 1]) for row in range(len(z))])
 
     def save(self, path: str | Path) -> None:
         """Write the bundle's files to a folder."""
@@ -95,33 +91,34 @@ class Bundled:
             storage.write(Path(path) / name, content)
 
 
-class Reading(Bundled):
-    """A bundle that draws prototypes: whoever has it reads which decision a released vector stands
-    for.
+class ReadableBundleRelease(BundleRelease):
+    """A bundle that draws prototypes. An attacker with the bundle can read the decision behind a
+    released vector.
     """
 
     @property
     def bins(self) -> int:
-        """How many decisions there are."""
-        return int(self._table.arrays["bin"].max()) + 1
+        """The number of decisions."""
+        return int(self._serving.arrays["bin"].max()) + 1
 
     def read(self, out: Vectors) -> NDArray[np.intp]:
-        """The decision that each released vector stands for, `(n,)`."""
+        """The decision behind each released vector, `(n,)`."""
         return keyed_random.nearest_bins(
-            out, self._table.arrays["prototypes"], self._table.arrays["bin"]
+            out, self._serving.arrays["prototypes"], self._serving.arrays["bin"]
         )
 
 
-def as_release(bundle: Bundle | str | Path, policy: str, key: int = 0) -> Bundled:
+def as_release(bundle: Bundle | str | Path, policy: str, key: int = 0) -> BundleRelease:
     """One policy of a bundle as a release."""
-    whole = bundle if isinstance(bundle, Bundle) else read(bundle)
-    kind = Reading if whole.policies[policy].chance["kind"] == "drawn" else Bundled
-    return kind(whole, policy, key)
+    bundle = bundle if isinstance(bundle, Bundle) else read(bundle)
+    draws_prototypes = bundle.policies[policy].chance["kind"] == "drawn"
+    kind = ReadableBundleRelease if draws_prototypes else BundleRelease
+    return kind(bundle, policy, key)
 
 
 @dataclass(frozen=True)
-class Change:
-    """What the best semi-informed attacker learns of a secret before and after rounding, as AUC
+class LeakageChange:
+    """AUC of the best semi-informed attacker on a secret, before and after rounding; intervals are
     over speakers.
     """
 
@@ -131,35 +128,30 @@ class Change:
 
     @property
     def holds(self) -> bool:
-        """Whether leakage rises by no more than its interval; not where the interval cannot be
-        told.
-        """
+        """Whether leakage stays within its interval before rounding; False without an interval."""
         return self.rounded.value <= self.full.high
 
 
 def halves(parts: Parts, corpus: Corpus) -> list[Parts]:
-    """Two draws in which all speakers but those fitted on are attacked once, by who learns from the
-    other half.
+    """Two draws that attack each speaker once, except those of the fit; attackers learn from the
+    other half of the speakers.
 
-    A test part alone has too few speakers of a gender, as a rule, for an interval.
+    A test part alone usually has too few speakers of a gender for an interval.
     """
-    others = np.sort(np.concatenate([parts.risk.rows, parts.test]))
-    people, first = np.unique(corpus.speaker[others], return_index=True)
-    order = np.argsort(
-        corpus.genders()[others[first]], kind="stable"
-    )  # each gender is dealt in turn
-    half = np.empty(len(people), np.intp)
-    half[order] = np.arange(len(people)) % 2
-    one, other = (
-        others[np.isin(corpus.speaker[others], people[half == which])] for which in (0, 1)
-    )
+    rows = np.sort(np.concatenate([parts.risk.rows, parts.test]))
+    speakers, first = np.unique(corpus.speaker[rows], return_index=True)
+    order = np.argsort(corpus.genders()[rows[first]], kind="stable")  # genders are dealt in turn
+    half = np.empty(len(speakers), np.intp)
+    half[order] = np.arange(len(speakers)) % 2
+    emotion = corpus.column("emotion")
+    even, odd = (rows[np.isin(corpus.speaker[rows], speakers[half == code])] for code in (0, 1))
     return [
-        Parts(every_fourth(one), parts.transform, other, 0),
-        Parts(every_fourth(other), parts.transform, one, 1),
+        Parts(every_fourth(even, emotion), parts.transform, odd, 0),
+        Parts(every_fourth(odd, emotion), parts.transform, even, 1),
     ]
 
 
-def attacked(
+def attack_bundle(
     bundle: Bundle | str | Path,
     policy: str,
     x: NDArray[np.floating],
@@ -169,23 +161,22 @@ def attacked(
     families: Sequence[str] = QUICK,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """What attackers say of what a bundle lets out, in
-    `sordino.attack.PREDICTION_COLUMNS`: what estimates are made of.
+    """Predictions of attackers on the released vectors of a bundle, in
+    `sordino.attack.PREDICTION_COLUMNS`.
 
-    - `x`: features `(utterances, dims)` in the corpus' row order.
-    - `parts`: draws of the speakers, as `halves` makes them: whom the release was fitted on is in
-      no test part.
+    - `x`: features `(utterances, dims)` in the row order of the corpus.
+    - `parts`: draws of the speakers, as from `halves`: no test part has a speaker of the fit.
 
-    Raises what `attack.run` raises, and `BundleError` for a bundle of embeddings.
+    Raises the errors of `attack.run`, and `BundleError` for a bundle of embeddings.
     """
-    bundled = as_release(bundle, policy)
-    muted: Release = bundled
-    z, asked = bundled.scaled(x), bundled.policy
-    runs = [run(muted, z, corpus, draw, asked, families=families, seed=seed) for draw in parts]
-    return pd.concat([one.predictions for one in runs], ignore_index=True)
+    bundle_release = as_release(bundle, policy)
+    z, shared = bundle_release.scaled(x), bundle_release.policy
+    target: Release = bundle_release
+    runs = [run(target, z, corpus, draw, shared, families=families, seed=seed) for draw in parts]
+    return pd.concat([result.predictions for result in runs], ignore_index=True)
 
 
-def rounding(
+def audit_rounding(
     x: NDArray[np.floating],
     corpus: Corpus,
     parts: Parts,
@@ -196,50 +187,55 @@ def rounding(
     scale: str = "zscore",
     families: Sequence[str] = QUICK,
     seed: int = 0,
-) -> list[Change]:
-    """What rounding to 8 bits changes for one policy: a release is fitted, written both ways, and
-    both are attacked.
+) -> list[LeakageChange]:
+    """The change of leakage by rounding to 8 bits, for one policy.
 
-    It is fitted on the transform speakers of `parts` alone, so that there are others to attack;
-    `x`, `features`: as in `sordino.features.extract`.
+    A release is fitted, written with and without rounding, and both bundles are attacked. It is
+    fitted on the transform speakers of `parts` only, so that other speakers can be attacked; `x`,
+    `features`: as in `sordino.features.extract`.
     """
     preprocess = PreprocessFitter(scale).fit(x[parts.transform.rows])
-    made = release.fitter(policy, family, seed).fit(preprocess(x), corpus, parts.transform)
-    said, draws = [], halves(parts, corpus)
+    fitted = release.fitter(policy, family, seed).fit(preprocess(x), corpus, parts.transform)
+    predictions, draws = [], halves(parts, corpus)
     with tempfile.TemporaryDirectory() as folder:
         for int8 in (False, True):
             bundle = write(
                 Path(folder) / f"{int8}.sordino",
                 preprocess,
-                {"asked": (policy, made)},
+                {"policy": (policy, fitted)},
                 features=features,
                 card={},
                 int8=int8,
                 seed=seed,
             )
-            said.append(attacked(bundle, "asked", x, corpus, draws, families=families, seed=seed))
-    return changes(*said)
+            predictions.append(
+                attack_bundle(bundle, "policy", x, corpus, draws, families=families, seed=seed)
+            )
+    return compare_leakage(*predictions)
 
 
-def changes(full: pd.DataFrame, rounded: pd.DataFrame) -> list[Change]:
-    """What two bundles of one release leak, a line a secret, from what `attacked` or `attack.run`
-    said of each.
+def compare_leakage(full: pd.DataFrame, rounded: pd.DataFrame) -> list[LeakageChange]:
+    """The leakage of two bundles of one release by secret, from the predictions of `attack_bundle`
+    or `attack.run`.
 
-    `holds` of every line says whether the second may ship.
+    If `holds` of each change is true, the second bundle may be shipped.
     """
-    return [Change(secret, _auc(full, secret), _auc(rounded, secret)) for secret in SECRETS]
+    return [
+        LeakageChange(secret, _auc(full, secret), _auc(rounded, secret))
+        for secret in AUDITED_SECRETS
+    ]
 
 
 def _auc(predictions: pd.DataFrame, secret: str) -> Interval:
     best = (predictions["target"] == secret) & (
         predictions["knowledge"] == str(Knowledge.SEMI_INFORMED)
     )
-    found = predictions[best & predictions["best"]]
-    truth, score = found["truth"].to_numpy(dtype=int), found["score"].to_numpy()
+    table = predictions[best & predictions["best"]]
+    truth, score = table["truth"].to_numpy(dtype=int), table["score"].to_numpy()
     return metrics.interval(
         lambda rows: metrics.auc(truth[rows] == 1, score[rows]),
-        found["speaker"].to_numpy(),
-        draw=found["draw"].to_numpy(),
-        stratum=found["gender"].to_numpy(),
+        table["speaker"].to_numpy(),
+        draw=table["draw"].to_numpy(),
+        stratum=table["gender"].to_numpy(),
         group=truth,
     )

@@ -68,7 +68,7 @@ class Cache:
         Raises `StorageError` where the folder cannot be read.
         """
         path = self.path(key)
-        with storage.told(path):
+        with storage.as_storage_error(path):
             try:
                 content = read_bounded(path, LARGEST_FILE)
             except FileNotFoundError:

@@ -36,7 +36,7 @@ def read_csv(path: Path, text: Collection[str]) -> pd.DataFrame:
     from pyarrow import csv as reader
 
     with path.open("rb") as file:
-        textfile.check(path, file.read(textfile.HEAD), EXPECTED, FeatureError)
+        textfile.check_text(path, file.read(textfile.HEAD), EXPECTED, FeatureError)
     separator, names, lines = _header(path)
     as_text = {name: arrow.string() for name in names if name in text or fold(name) in TEXT_COLUMNS}
     options = reader.ConvertOptions(column_types=as_text, strings_can_be_null=False)

@@ -55,8 +55,10 @@ class ColumnChoice:
 def abbreviate(names: Sequence[str]) -> str:
     """A short list of names.
 
-    >>> listed(["x0", "x1", "x2", "x3"]), listed(["age", "file"]), listed(list("abcdefghij"))
-    ('x0 … x3', 'age, file', 'a, b, c … j')
+    >>> abbreviate(["x0", "x1", "x2", "x3"]), abbreviate(["age", "file"])
+    ('x0 … x3', 'age, file')
+    >>> abbreviate(list("abcdefghij"))
+    'a, b, c … j'
     """
     if len(names) > 2 and _numbered(names):
         return f"{names[0]} … {names[-1]}"

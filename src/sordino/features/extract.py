@@ -14,7 +14,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.corpora.checks.recordings import Bad, listed, no_recording
+from sordino.corpora.checks.recordings import Bad, describe, no_recording
 from sordino.corpora.table import Corpus, checksums
 from sordino.errors import AudioError, FeatureError, StorageError
 from sordino.features.cache import Cache
@@ -65,6 +65,8 @@ def extract(
     >>> extract("mel", table.make("noise", rows), cache=folder, jobs=1).shape
     (1, 927)
     """
+    if features not in FEATURE_SETS and Path(features).suffix.lower() in TABLE_SUFFIXES:
+        return read_vectors(features, corpus)
     extraction = extract_usable(features, corpus, cache, jobs)
     _refuse(extraction.unusable, len(corpus))
     return extraction.x
@@ -123,7 +125,7 @@ def _refuse(bad: Sequence[Bad], utterances: int) -> None:
     if len(bad) == 1:
         raise kind(f"utterance {bad[0].row}: {bad[0]}")
     raise kind(
-        f"{listed(bad, utterances)} (`sordino corpus check` lists all): correct them or leave "
+        f"{describe(bad, utterances)} (`sordino corpus check` lists all): correct them or leave "
         "them out"
     )
 
@@ -222,11 +224,11 @@ def _values(
     try:
         samples = audio.read(file, start, end, extractor.sampling_rate)
     except (AudioError, StorageError) as error:
-        return key, Bad.of(row, file, error)
+        return key, Bad.from_error(row, file, error)
     try:
         values = extractor(samples)
     except (AudioError, FeatureError) as error:
-        return key, Bad.of(row, file, error)
+        return key, Bad.from_error(row, file, error)
     if store:
         store.keep(key, values)
     return key, values

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sordino.corpora import labels
-from sordino.corpora.labels import fold, near, shown
+from sordino.corpora.labels import fold, near, quote
 from sordino.corpora.table import NUMBERS
 from sordino.errors import FeatureError
 from sordino.features.dimensions import RESERVED, ColumnChoice, abbreviate, choose_columns, matrix
@@ -137,13 +137,13 @@ def read_reference(
 def _label(path: Path, name: str, column: pd.Series, continuous: bool) -> NDArray[Any]:
     """One column of labels as text, or as numbers where it is continuous."""
     title = f"{path}: column `{name}`"
-    written = labels.checked(title, column, FeatureError, column=name)
+    written = labels.require(title, column, FeatureError, column=name)
     values = set(written.tolist())
     numbers = {value: _number(value) for value in values}
     words = [value for value in values if math.isnan(numbers[value])]
     if continuous and words:
         raise FeatureError(
-            f"{title}: {shown(min(words))} is no number, expected numbers alone where it is "
+            f"{title}: {quote(min(words))} is no number, expected numbers alone where it is "
             "continuous: correct it, or leave out --continuous"
         )
     numeric = len(values) > CLASSES and not words

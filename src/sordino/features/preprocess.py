@@ -66,7 +66,7 @@ class Preprocess:
 
         For another environment (microphone, room, language), unlabelled recordings of many people
         suffice: the common offset of environment and people is subtracted
-        (`docs/carrying-over.md`). Raises `FeatureError` like a call.
+        (`docs/builder/carrying-over.md`). Raises `FeatureError` like a call.
         """
         _check(x, self.offset.size)
         return replace(
@@ -97,7 +97,7 @@ class Preprocess:
         """The preprocessing in a file of `save`. Raises `FeatureError` for another file,
         `StorageError` for an unreadable one.
         """
-        with storage.told(path):
+        with storage.as_storage_error(path):
             try:
                 with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                     config = json.loads(arrays["config"].item())

@@ -32,7 +32,7 @@ def check_memory(path: str | Path) -> None:
 
 
 def _bytes(path: Path) -> int:
-    with storage.told(path):
+    with storage.as_storage_error(path):
         if not path.is_file():
             return 0
         size, suffix = path.stat().st_size, path.suffix.lower()

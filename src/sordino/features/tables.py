@@ -45,7 +45,7 @@ def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
     """
     path = textfile.home(path)
     suffix = table_suffix(path)
-    with storage.told(path):
+    with storage.as_storage_error(path):
         path.stat()  # an absent file is an error of storage
         textfile.regular(path, EXPECTED, FeatureError)
         with path.open("rb") as file:

@@ -62,7 +62,7 @@ def read_vectors(path: str | Path, corpus: Corpus) -> NDArray[np.float32]:
         )
     check_numbers(path, frame, columns)
     if "file" in frame.columns:
-        rows = _matching(path, frame, corpus)
+        rows = _matching(path, frame, corpus.table)
     elif len(frame) == len(corpus):
         rows = np.arange(len(frame))
     else:
@@ -122,15 +122,15 @@ def write_vectors(
     return storage.write(path, lambda temporary: frame.to_parquet(temporary, index=False))
 
 
-def _matching(path: str | Path, frame: pd.DataFrame, corpus: Corpus) -> NDArray[np.intp]:
-    """The table's row of each utterance of the corpus, shape `(utterances,)`."""
-    theirs, ours = _parts(frame), _parts(corpus.table)
+def _matching(path: str | Path, frame: pd.DataFrame, utterances: pd.DataFrame) -> NDArray[np.intp]:
+    """The row in `frame` of each utterance of a corpus table, shape `(utterances,)`."""
+    theirs, ours = _parts(frame), _parts(utterances)
     depth = 1
     while not (distinct_ends(theirs, depth) and distinct_ends(ours, depth)):
         depth += 1
     cut = "start" in frame.columns
     table_keys = _keys(path, theirs, depth, frame["start"] if cut else None)
-    corpus_keys = _keys(path, ours, depth, corpus.table["start"] if cut else None)
+    corpus_keys = _keys(path, ours, depth, utterances["start"] if cut else None)
     for keys, where in ((table_keys, "the table"), (corpus_keys, "the corpus")):
         if len(set(keys)) < len(keys):
             remedy = (
@@ -143,9 +143,9 @@ def _matching(path: str | Path, frame: pd.DataFrame, corpus: Corpus) -> NDArray[
     missing = [row for row, key in enumerate(corpus_keys) if key not in row_of]
     if missing:
         raise FeatureError(
-            f"{path}: no row for {len(missing)} of {len(corpus)} utterances, expected one each, "
-            f"compared by the last {depth} part(s) of `file`{' and `start`' if cut else ''}; the "
-            f"first is utterance {missing[0]}: add it"
+            f"{path}: no row for {len(missing)} of {len(utterances)} utterances, expected one "
+            f"each, compared by the last {depth} part(s) of `file`{' and `start`' if cut else ''}; "
+            f"the first is utterance {missing[0]}: add it"
         )
     return np.array([row_of[key] for key in corpus_keys])
 

@@ -118,7 +118,7 @@ def save(words: Words, path: str | Path) -> Path:
     path = writable(path)
     storage.folder(path.parent)
     with (
-        storage.told(path),
+        storage.as_storage_error(path),
         tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as folder,
     ):
         file = Path(folder) / path.name

@@ -16,7 +16,7 @@ for accuracy, those of u's class for an AUC) and is 4/3 with four speakers. Coun
 understates an influence by m / (m + 1). Half the difference is correct to 1 / m² for every metric,
 without knowledge of the metric.
 
-`docs/metrics.md` compares alternatives by simulation: percentile bootstrap (too narrow),
+`docs/auditor/metrics.md` compares alternatives by simulation: percentile bootstrap (too narrow),
 bootstrap-t (no better near 1, a hundred times the work), Obuchowski's 1997 clustered placement
 values (as good, for AUC only), limits on the raw scale (too short a lower side near 1), Korn and
 Graubard's 1998 (worse near 1).

@@ -65,20 +65,20 @@ class TrainedNetwork:
     history: tuple[float, ...]
 
 
-Result = TypeVar("Result")
-Plan = Generator[Sequence[Job], Sequence[TrainedNetwork], Result]
+PlanResult = TypeVar("PlanResult")
+Plan = Generator[Sequence[Job], Sequence[TrainedNetwork], PlanResult]
 
 
-def run(plan: Plan[Result]) -> Result:
+def run(plan: Plan[PlanResult]) -> PlanResult:
     """The result of a plan, with its jobs trained one after the other on the CPU."""
     return run_rounds([plan], lambda jobs: [fit(job) for job in jobs])[0]
 
 
 def run_rounds(
-    plans: Sequence[Plan[Result]], train: Callable[[Sequence[Job]], Sequence[TrainedNetwork]]
-) -> list[Result]:
+    plans: Sequence[Plan[PlanResult]], train: Callable[[Sequence[Job]], Sequence[TrainedNetwork]]
+) -> list[PlanResult]:
     """The results of plans. `train` trains the jobs of all plans together, round by round."""
-    results: dict[int, Result] = {}
+    results: dict[int, PlanResult] = {}
     answers: dict[int, Sequence[TrainedNetwork] | None] = dict.fromkeys(range(len(plans)))
     while answers:
         rounds: dict[int, Sequence[Job]] = {}

@@ -1,4 +1,4 @@
-"""What is let out: fitters that end in frozen releases."""
+"""Releases: fitters that return frozen maps from vectors to released vectors."""
 
 from __future__ import annotations
 
@@ -10,22 +10,20 @@ from sordino.release.drawn.fit import DrawnFitter, bounds
 from sordino.release.drawn.joint import Joint, JointDrawn, joint, joint_bounds
 from sordino.release.drawn.mixture import Mixture, MixtureFitter
 from sordino.release.drawn.release import Drawn
-from sordino.release.drawn.speaker_offset import People, Personal, replayed
+from sordino.release.drawn.speaker_offset import Personal, SpeakerStatistics, replay
 from sordino.release.embedding.fit import EmbeddingFitter
 from sordino.release.embedding.release import EMBEDDINGS, Embedding
 from sordino.release.erasure import Erased, ErasureFitter
 from sordino.release.fit_all import plan_all
-from sordino.release.from_policy import COSTS, WHAT, check, explain, fitter, name_of
+from sordino.release.from_policy import check, explain, fitter, name_of
 from sordino.release.identity import Identity, IdentityFitter
 from sordino.release.noise import Noise, NoiseFitter
 from sordino.release.protocol import Fitter, Release
-from sordino.release.registry import FITTERS, load
+from sordino.release.registry import FITTERS, Family, family, load, register
 
 __all__ = [
-    "COSTS",
     "EMBEDDINGS",
     "FITTERS",
-    "WHAT",
     "Composed",
     "ComposedFitter",
     "Drawn",
@@ -34,6 +32,7 @@ __all__ = [
     "EmbeddingFitter",
     "Erased",
     "ErasureFitter",
+    "Family",
     "Fitter",
     "Identity",
     "IdentityFitter",
@@ -44,19 +43,21 @@ __all__ = [
     "NetworkRelease",
     "Noise",
     "NoiseFitter",
-    "People",
     "Personal",
     "Release",
     "ReplacementFitter",
     "RetainingFitter",
+    "SpeakerStatistics",
     "bounds",
     "check",
     "explain",
+    "family",
     "fitter",
     "joint",
     "joint_bounds",
     "load",
     "name_of",
     "plan_all",
-    "replayed",
+    "register",
+    "replay",
 ]

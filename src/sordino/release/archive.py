@@ -1,5 +1,5 @@
-"""A release as one NPZ file: arrays, and name and config as JSON. Nothing in it is ever executed on
-loading.
+"""A release as one NPZ file: arrays, and name and config as JSON. Loading never executes code from
+the file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from sordino import storage
 from sordino.errors import ReleaseError
 from sordino.types import Arrays
 
-HEAD = "sordino"
+HEADER = "sordino"
+"""The entry that holds name and config as JSON."""
 
 
 def digest(name: str, config: Mapping[str, Any], arrays: Arrays) -> str:
@@ -31,21 +32,21 @@ def digest(name: str, config: Mapping[str, Any], arrays: Arrays) -> str:
 
 
 def write(path: str | Path, name: str, config: Mapping[str, Any], arrays: Arrays) -> None:
-    """Write a release; the same one gives the same bytes. Raises `StorageError`."""
-    head = json.dumps({"name": name, "config": dict(config)}, sort_keys=True)
+    """Write a release; equal releases give equal bytes. Raises `StorageError`."""
+    header = json.dumps({"name": name, "config": dict(config)}, sort_keys=True)
     buffer = io.BytesIO()
-    np.savez(buffer, **{HEAD: np.array(head)}, **dict(arrays))  # type: ignore[arg-type]  # numpy 2.0 takes `allow_pickle` for an array
+    np.savez(buffer, **{HEADER: np.array(header)}, **dict(arrays))  # type: ignore[arg-type]  # numpy 2.0 takes `allow_pickle` for an array
     storage.write(path, buffer.getvalue())
 
 
 def read(path: str | Path) -> tuple[str, dict[str, Any], dict[str, NDArray[Any]]]:
-    """Name, config and arrays of a release. Raises `ReleaseError` for a file that is none."""
+    """Name, config and arrays of a release. Raises `ReleaseError` for any other file."""
     try:
         with storage.told(path), np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
-        head = json.loads(str(arrays.pop(HEAD)))
-        return head["name"], head["config"], arrays
+        header = json.loads(str(arrays.pop(HEADER)))
+        return header["name"], header["config"], arrays
     except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise ReleaseError(
-            f"{path}: not a release, expected a file that `save` wrote: make it again"
+            f"{path}: not a release, expected a file that `save` wrote: fit it again"
         ) from error

@@ -1,14 +1,12 @@
-"""Release `rae-leace`: one release after another. What the autoencoder leaves to a line is taken
-off its output.
+"""Release `rae-leace`: an autoencoder, and then concept erasure on its output.
 
-Concept erasure on original features and then an autoencoder would undo the first: a network can
-bend back what a map made straight. So the map comes last. Attackers who bend find what is left, as
-with each of the two alone.
+The erasure comes last, because a network can undo a linear map that precedes it. A non-linear
+attacker recovers the remainder, as with each of the two releases alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,17 +16,14 @@ from numpy.typing import NDArray
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.nn.fit import Plan, run
-from sordino.release.frozen import Frozen
-from sordino.release.protocol import Fitter, Release, checked
+from sordino.release.array_release import ArrayRelease
+from sordino.release.protocol import Fitter, Release, Restore, as_vectors
 from sordino.types import Arrays, Vectors
 
-Restore = Callable[[str, dict[str, Any], dict[str, NDArray[Any]]], Release]
-"""From name, config and arrays to the release: how each part comes back."""
 
-
-class Composed(Frozen):
-    """Releases one after the other; its config holds that of each, its arrays theirs under the
-    place as a prefix.
+class Composed(ArrayRelease):
+    """Releases in sequence. The config holds the config of each release, and the arrays hold its
+    arrays with its position as a prefix.
     """
 
     def __init__(
@@ -38,54 +33,55 @@ class Composed(Frozen):
         self.parts = tuple(parts)
 
     def __call__(self, z: Vectors) -> Vectors:
-        out = checked(z, self._config["width"])
+        out = as_vectors(z, self._config["width"])
         for part in self.parts:
             out = part(out)
         return out
 
     @classmethod
     def restore(
-        cls, name: str, config: dict[str, Any], arrays: Arrays, restored: Restore
+        cls, name: str, config: dict[str, Any], arrays: Arrays, restore: Restore
     ) -> Composed:
-        """The release that `save` wrote."""
+        """The release that `save` wrote; `restore` restores each part."""
         config["width"]
-        return cls(name, config, arrays, restored_parts(config, arrays, restored))
+        return cls(name, config, arrays, unpack(config, arrays, restore))
 
 
-def packed(parts: Sequence[Release]) -> tuple[list[dict[str, Any]], dict[str, NDArray[Any]]]:
-    """Name and config of each release, and the arrays of all, each name after the place of its
-    release.
+def pack(parts: Sequence[Release]) -> tuple[list[dict[str, Any]], dict[str, NDArray[Any]]]:
+    """Name and config of each release, and the arrays of all, each with the position of its release
+    as a prefix.
     """
     arrays = {
-        f"{place}.{key}": values
-        for place, one in enumerate(parts)
-        for key, values in arrays_of(one).items()
+        f"{position}.{key}": values
+        for position, release in enumerate(parts)
+        for key, values in arrays_of(release).items()
     }
-    return [{"name": one.name, "config": dict(one.config)} for one in parts], arrays
+    return [{"name": release.name, "config": dict(release.config)} for release in parts], arrays
 
 
-def restored_parts(config: Mapping[str, Any], arrays: Arrays, restored: Restore) -> list[Release]:
-    """The releases that `packed` took apart."""
+def unpack(config: Mapping[str, Any], arrays: Arrays, restore: Restore) -> list[Release]:
+    """The releases that `pack` combined."""
     parts = []
-    for place, one in enumerate(config["parts"]):
-        own = {
-            key.removeprefix(f"{place}."): v
-            for key, v in arrays.items()
-            if key.startswith(f"{place}.")
+    for position, part in enumerate(config["parts"]):
+        prefix = f"{position}."
+        arrays_of_part = {
+            key.removeprefix(prefix): values
+            for key, values in arrays.items()
+            if key.startswith(prefix)
         }
-        parts.append(restored(one["name"], one["config"], own))
+        parts.append(restore(part["name"], part["config"], arrays_of_part))
     return parts
 
 
 def arrays_of(release: Release) -> Arrays:
-    """What was fitted of a release, arrays by name; none of one that has nothing to learn."""
-    found: Arrays = getattr(release, "arrays", {})
-    return found
+    """The fitted arrays of a release by name; empty for a release without any."""
+    arrays: Arrays = getattr(release, "arrays", {})
+    return arrays
 
 
 @dataclass(frozen=True)
 class ComposedFitter:
-    """Fits `first`, and `then` on what comes out of it, both on the same party."""
+    """Fits `first`, and then `then` on its output, both on the same party."""
 
     name: str
     first: Fitter
@@ -100,12 +96,12 @@ class ComposedFitter:
         return run(self.plan(z, corpus, part))
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Composed]:
-        """The release, by the jobs of the first and then those of the second."""
+        """The release, by the jobs of the first fitter and then those of the second."""
         first = yield from self.first.plan(z, corpus, part)
         out = np.zeros_like(z)
         out[part.rows] = first(z[part.rows])
         then = yield from self.then.plan(out, corpus, part)
-        parts, arrays = packed([first, then])
+        parts, arrays = pack([first, then])
         return Composed(
             self.name, {"width": int(z.shape[1]), "parts": parts}, arrays, [first, then]
         )

@@ -1,9 +1,9 @@
-"""Release `leace`: what a line reads of what is hidden, gender say, is taken off, and of sensitive
+"""Release `leace`: removes the linearly readable part of every hidden attribute, and of sensitive
 against neutral.
 
-Least-squares concept erasure (Belrose et al. 2023) moves vectors as little as it can so that no
-linear attacker on the fitting rows does better than chance. An attacker who bends finds what is
-left: that is what an audit shows.
+Least-squares concept erasure (Belrose et al. 2023) is the smallest change of the vectors after
+which no linear attacker beats chance on the fitting rows. A non-linear attacker recovers the
+remainder; the audit measures it.
 """
 
 from __future__ import annotations
@@ -22,25 +22,27 @@ from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.nn.fit import Plan, run
 from sordino.policy import Policy
-from sordino.release.frozen import Frozen
-from sordino.release.protocol import checked
+from sordino.release.array_release import ArrayRelease
+from sordino.release.protocol import as_vectors
 from sordino.release.training_rows import TrainingRows, hidden
-from sordino.types import Matrix, Vectors
+from sordino.types import Codes, Matrix, Vectors
 
 
-class Erased(Frozen):
+class Erased(ArrayRelease):
     """An affine map, `z @ map + offset`."""
 
     def __call__(self, z: Vectors) -> Vectors:
-        z = checked(z, self._config["width"])
+        z = as_vectors(z, self._config["width"])
         out: Vectors = (z @ self.arrays["map"] + self.arrays["offset"]).astype(np.float32)
         return out
 
     @classmethod
-    def restore(cls, config: Mapping[str, Any], arrays: Mapping[str, Matrix]) -> Erased:
+    def restore(
+        cls, name: str, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+    ) -> Erased:
         """The release that `save` wrote."""
         config["width"]
-        return cls("leace", config, {name: arrays[name] for name in ("map", "offset")})
+        return cls(name, config, {key: arrays[key] for key in ("map", "offset")})
 
 
 @dataclass(frozen=True)
@@ -61,29 +63,28 @@ class ErasureFitter:
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Erased]:
         """The release; no network is trained."""
         yield from ()  # a plan is a generator
-        rows = TrainingRows(checked(z, z.shape[-1]), corpus, self.policy).require(part.rows).numpy()
-        x = np.asarray(z[rows], np.float64)
-        secrets = hidden(self.policy, corpus, rows)
+        rows = TrainingRows(as_vectors(z, z.shape[-1]), corpus, self.policy)
+        fitting = rows.require(part.rows).numpy()
+        x = np.asarray(z[fitting], np.float64)
         matrix, offset = np.eye(x.shape[1]), np.zeros(x.shape[1])
-        for secret in (
-            secrets
-        ):  # the second takes nothing back: what has no covariance with a secret has none after it
-            known = secret >= 0
-            if len(np.unique(secret[known])) == 2:
-                one, shift = _erase((x @ matrix + offset)[known], secret[known])
-                matrix, offset = matrix @ one, offset @ one + shift
+        # A later erasure does not undo an earlier one: once a secret has no covariance with the
+        # vectors, it has none after any affine map.
+        for secret in hidden(self.policy, corpus, fitting):
+            labelled = secret >= 0
+            if len(np.unique(secret[labelled])) == 2:
+                step, shift = _erase((x @ matrix + offset)[labelled], secret[labelled])
+                matrix, offset = matrix @ step, offset @ step + shift
         config = json.loads(json.dumps({**asdict(self), "width": int(z.shape[1])}))
         return Erased("leace", config, {"map": matrix, "offset": offset})
 
 
-def _erase(x: Matrix, secret: NDArray[np.intp]) -> tuple[Matrix, Matrix]:
-    """The map and offset that take one secret off."""
+def _erase(x: Matrix, secret: Codes) -> tuple[Matrix, Matrix]:
+    """The map and offset that erase one secret."""
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # the package compiles a function as torch no longer does
+        # concept_erasure compiles a function in a way that torch has deprecated
+        warnings.simplefilter("ignore", DeprecationWarning)
         from concept_erasure import LeaceEraser
     eraser = LeaceEraser.fit(torch.from_numpy(x), torch.from_numpy(secret.astype(np.float64)))
-    taken = (eraser.proj_left @ eraser.proj_right).numpy()
+    projection = (eraser.proj_left @ eraser.proj_right).numpy()
     bias = np.zeros(x.shape[1]) if eraser.bias is None else eraser.bias.numpy()
-    return np.eye(x.shape[1]) - taken.T, bias @ taken.T
+    return np.eye(x.shape[1]) - projection.T, bias @ projection.T

@@ -1,8 +1,8 @@
-"""Several releases fitted on one party: what some of them have in common is fitted once."""
+"""Several releases fitted on one party. Parts that they have in common are fitted once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,33 +16,33 @@ from sordino.types import Vectors
 def plan_all(
     fitters: Sequence[Fitter], z: Vectors, corpus: Corpus, part: Part
 ) -> Plan[list[Release]]:
-    """The release of each fitter, one for fitters that are equal, alone or as a part of another.
+    """The release of each fitter. Equal fitters, alone or as parts of others, share one release.
 
-    Parts are the fields that a fitter names in `parts`: those fitted on the same vectors as itself.
+    A fitter names in `parts` the fields that it fits on the same vectors as itself.
     """
-    made: dict[Fitter, Release] = {}
+    cache: dict[Fitter, Release] = {}
     releases = []
     for fitter in fitters:
-        releases.append((yield from _once(fitter, made, z, corpus, part)))
+        plan = _plan_once(fitter, cache, lambda fitter: fitter.plan(z, corpus, part))
+        releases.append((yield from plan))
     return releases
 
 
-def _once(
-    fitter: Any, made: dict[Fitter, Release], z: Vectors, corpus: Corpus, part: Part
+def _plan_once(
+    fitter: Any, cache: dict[Fitter, Release], plan_of: Callable[[Fitter], Plan[Release]]
 ) -> Plan[Release]:
-    if fitter not in made:
-        given = {}
+    if fitter not in cache:
+        parts = {}
         for name in getattr(fitter, "parts", ()):
-            given[name] = _Made((yield from _once(getattr(fitter, name), made, z, corpus, part)))
-        made[fitter] = yield from (replace(fitter, **given) if given else fitter).plan(
-            z, corpus, part
-        )
-    return made[fitter]
+            release = yield from _plan_once(getattr(fitter, name), cache, plan_of)
+            parts[name] = _Cached(release)
+        cache[fitter] = yield from plan_of(replace(fitter, **parts) if parts else fitter)
+    return cache[fitter]
 
 
 @dataclass(frozen=True)
-class _Made:
-    """A fitter that has done its work."""
+class _Cached:
+    """A fitter that returns a release from the cache."""
 
     release: Release
 

@@ -1,4 +1,4 @@
-"""Release `none`: what is shared today, the reference of every audit."""
+"""Release `none`: unprotected vectors, the reference of every audit."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.nn.fit import Plan, run
 from sordino.release import archive
-from sordino.release.protocol import checked
-from sordino.types import Vectors
+from sordino.release.protocol import as_vectors
+from sordino.types import Arrays, Vectors
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Lets every vector of this width pass as it is."""
+    """Returns every vector of this width unchanged."""
 
     width: int
     name: str = field(default="none", init=False)
@@ -31,25 +31,25 @@ class Identity:
         return archive.digest(self.name, self.config, {})
 
     def __call__(self, z: Vectors) -> Vectors:
-        return checked(z, self.width).copy()
+        return as_vectors(z, self.width).copy()
 
     def save(self, path: str | Path) -> None:
         archive.write(path, self.name, self.config, {})
 
     @classmethod
-    def restore(cls, config: Mapping[str, Any]) -> Identity:
+    def restore(cls, name: str, config: Mapping[str, Any], arrays: Arrays) -> Identity:  # noqa: ARG003
         """The release that `save` wrote."""
         return cls(config["width"])
 
 
 class IdentityFitter:
-    """Has nothing to learn."""
+    """Has no parameters to fit."""
 
     def fit(self, z: Vectors, corpus: Corpus, part: Part) -> Identity:
         """The identity."""
         return run(self.plan(z, corpus, part))
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Identity]:  # noqa: ARG002
-        """The identity; no training."""
+        """The identity; no network is trained."""
         yield from ()  # a plan is a generator
-        return Identity(checked(z, z.shape[-1]).shape[1])
+        return Identity(as_vectors(z, z.shape[-1]).shape[1])

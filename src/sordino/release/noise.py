@@ -1,10 +1,10 @@
-"""Releases `noise-gauss` and `noise-laplace`: every number plus noise, as much as it takes to hide
-gender from a line.
+"""Release `noise-gauss`: independent Gaussian noise in every dimension, as much as hides gender
+from a linear classifier.
 
-How much is chosen on the party that fits: of rising scales the first at which a logistic
-regression, cross-fitted over its speakers, no longer tells what is hidden, nor sensitive from
-neutral, better than `auc`. Noise is drawn once a vector, from the vector and a key: asking twice
-averages nothing away.
+The standard deviation is chosen on the fitting party. Of increasing scales, it is the first at
+which a cross-fitted logistic regression has at most the AUC `auc`, for every hidden attribute and
+for sensitive against neutral. The noise is a keyed random draw per vector, so repeated requests
+cannot be averaged.
 """
 
 from __future__ import annotations
@@ -24,42 +24,46 @@ from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.nn.fit import Plan, run
 from sordino.policy import Policy
-from sordino.release.frozen import Frozen
-from sordino.release.protocol import checked
+from sordino.release.array_release import ArrayRelease
+from sordino.release.protocol import as_vectors
 from sordino.release.training_rows import TrainingRows, hidden
 from sordino.signal import keyed_random
-from sordino.signal.keyed_random import Kind
-from sordino.types import Vectors
+from sordino.types import Arrays, Codes, Vectors
 
 SCALES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-"""Standard deviations that are tried, in units of the root mean square spread of all dimensions."""
+"""Candidate standard deviations, in units of the root mean square deviation of all dimensions."""
 
 
-class Noise(Frozen):
-    """Adds noise of one standard deviation to every dimension."""
+class Noise(ArrayRelease):
+    """Adds noise of one standard deviation to every dimension; `kind` in the config names its
+    distribution, `gauss` or `laplace`.
+    """
 
     def __call__(self, z: Vectors) -> Vectors:
-        z = checked(z, self._config["width"])
+        z = as_vectors(z, self._config["width"])
         return z + keyed_random.noise(
             z, self._config["key"], self._config["kind"], self._config["scale"]
         )
 
     @classmethod
-    def restore(cls, config: Mapping[str, Any]) -> Noise:
+    def restore(cls, name: str, config: Mapping[str, Any], arrays: Arrays) -> Noise:  # noqa: ARG003
         """The release that `save` wrote."""
-        for needed in ("kind", "scale", "width", "key"):
-            config[needed]
-        return cls(f"noise-{config['kind']}", config)
+        for key in ("kind", "scale", "width", "key"):
+            config[key]
+        return cls(name, config)
 
 
 @dataclass(frozen=True)
 class NoiseFitter:
-    """Chooses how much noise; `auc` is what a line may still tell on the party's own speakers."""
+    """Chooses the amount of noise; `auc` is the largest AUC of a linear classifier on the fitting
+    speakers.
+    """
 
     policy: Policy
-    kind: Kind = "gauss"
     auc: float = 0.6
     seed: int = 0
+
+    name = "noise-gauss"
 
     def fit(self, z: Vectors, corpus: Corpus, part: Part) -> Noise:
         """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row
@@ -70,30 +74,36 @@ class NoiseFitter:
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Noise]:
         """The release; no network is trained."""
         yield from ()  # a plan is a generator
-        rows = TrainingRows(checked(z, z.shape[-1]), corpus, self.policy).require(part.rows).numpy()
-        x = z[rows]
-        secrets = hidden(self.policy, corpus, rows)
+        rows = TrainingRows(as_vectors(z, z.shape[-1]), corpus, self.policy)
+        fitting = rows.require(part.rows).numpy()
+        x = z[fitting]
+        secrets = hidden(self.policy, corpus, fitting)
         spread = float(np.sqrt(x.var(axis=0).mean()))
-        given = json.loads(json.dumps(asdict(self)))
+        settings = json.loads(json.dumps({**asdict(self), "kind": "gauss"}))
         for scale in SCALES:
-            config = {**given, "scale": scale * spread, "width": int(z.shape[1]), "key": self.seed}
-            release = Noise(f"noise-{self.kind}", config)
-            found = max(_line(release(x), secret, corpus.speaker[rows]) for secret in secrets)
-            if found <= self.auc:
+            config = {**settings, "scale": scale * spread, "width": z.shape[1], "key": self.seed}
+            release = Noise(self.name, config)
+            auc = max(_linear_auc(release(x), code, corpus.speaker[fitting]) for code in secrets)
+            if auc <= self.auc:
                 break
-        return Noise(release.name, {**config, "auc_found": found})
+        return Noise(self.name, {**config, "auc_found": auc})
 
 
-def _line(x: Vectors, secret: NDArray[np.intp], speaker: NDArray[np.str_]) -> float:
-    """The AUC of a logistic regression on speakers it never saw."""
-    known = secret >= 0
-    if len(np.unique(secret[known])) < 2:
+def _linear_auc(x: Vectors, secret: Codes, speaker: NDArray[np.str_]) -> float:
+    """The AUC of a logistic regression for a secret, cross-fitted over speakers."""
+    labelled = secret >= 0
+    if len(np.unique(secret[labelled])) < 2:
         return 0.5
-    folds = GroupKFold(min(5, len(np.unique(speaker[known]))))
+    folds = GroupKFold(min(5, len(np.unique(speaker[labelled]))))
     model = LogisticRegression(
         C=0.03 / float(x.var(axis=0).mean()), max_iter=500, class_weight="balanced"
     )
-    said = cross_val_predict(
-        model, x[known], secret[known], groups=speaker[known], cv=folds, method="decision_function"
+    scores = cross_val_predict(
+        model,
+        x[labelled],
+        secret[labelled],
+        groups=speaker[labelled],
+        cv=folds,
+        method="decision_function",
     )
-    return metrics.auc(secret[known] == 1, said)
+    return metrics.auc(secret[labelled] == 1, scores)

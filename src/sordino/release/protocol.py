@@ -1,8 +1,8 @@
-"""What every release is, and how one is made."""
+"""What every release is, and how it is fitted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -13,7 +13,7 @@ from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.nn.fit import Plan
-from sordino.types import Vectors
+from sordino.types import Codes, Vectors
 
 
 @runtime_checkable
@@ -21,9 +21,9 @@ class Release(Protocol):
     """A frozen map from vectors of the scaled space to vectors of the same space, `(n, d)` to `(n,
     d)`.
 
-    The same input gives the same output; a row's output does not depend on the other rows. It never
-    changes its input and shares no memory with the fitter that made it. No vectors, such that are
-    not finite, and such of another width raise `ReleaseError`.
+    The same input gives the same output, and the output of a row does not depend on other rows. A
+    release never changes its input and shares no memory with its fitter. It raises `ReleaseError`
+    for an empty array, vectors that are not finite and vectors of another width.
     """
 
     @property
@@ -32,7 +32,7 @@ class Release(Protocol):
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """Everything that was chosen or found in fitting, as plain JSON."""
+        """Every setting and every result of fitting, as plain JSON."""
 
     @property
     def hash(self) -> str:
@@ -45,20 +45,24 @@ class Release(Protocol):
         """Write the release to one file that `sordino.release.load` reads."""
 
 
+Restore = Callable[[str, dict[str, Any], dict[str, NDArray[Any]]], Release]
+"""From the name, config and arrays of a saved release to the release."""
+
+
 @runtime_checkable
 class Readable(Protocol):
-    """A release whose output says one of a few things: whoever has the release reads which."""
+    """A release with a finite number of outputs: the bin can be read from a released vector."""
 
     @property
     def bins(self) -> int:
-        """How many things it can say."""
+        """The number of bins."""
 
-    def read(self, out: Vectors) -> NDArray[np.intp]:
-        """What each released vector says, codes from 0, `(n,)`."""
+    def read(self, out: Vectors) -> Codes:
+        """The bin of each released vector, codes from 0, `(n,)`."""
 
 
 class Fitter(Protocol):
-    """Makes a release from the rows of the transform party."""
+    """Fits a release on the rows of the transform party."""
 
     def fit(self, z: Vectors, corpus: Corpus, part: Part) -> Release:
         """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row
@@ -69,10 +73,10 @@ class Fitter(Protocol):
         """The release, by way of the training jobs that it needs (see `sordino.nn.fit`)."""
 
 
-def checked(z: Vectors, width: int) -> Vectors:
+def as_vectors(z: Vectors, width: int) -> Vectors:
     """`z` as float32 of shape `(n, width)`.
 
-    Raises `ReleaseError` for no vectors, another width or numbers that are not finite.
+    Raises `ReleaseError` for an empty array, another width and numbers that are not finite.
     """
     z = np.asarray(z, dtype=np.float32)
     if z.ndim != 2 or z.shape[1] != width or not len(z):

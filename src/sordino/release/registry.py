@@ -1,10 +1,13 @@
-"""Every release that sordino can fit: its name and the function that makes its fitter; and how it
-is loaded.
+"""The families of releases: each has one entry here, from which everything else looks it up.
+
+To add a family, write its fitter and its release in one file and add one `Family` to `_BUILT_IN`.
+A family that is defined outside this package is added with `register`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,31 +26,182 @@ from sordino.release.drawn.release import Drawn
 from sordino.release.erasure import Erased, ErasureFitter
 from sordino.release.identity import Identity, IdentityFitter
 from sordino.release.noise import Noise, NoiseFitter
-from sordino.release.protocol import Fitter, Release
+from sordino.release.protocol import Fitter, Release, Restore
 
-FITTERS: Final[dict[str, Callable[[Policy, int], Fitter]]] = {
-    "none": lambda policy, seed: IdentityFitter(),  # noqa: ARG005
-    "rae": lambda policy, seed: ReplacementFitter(policy, seed=seed),
-    "rae-grl": lambda policy, seed: ReplacementFitter(policy, reversal=0.5, seed=seed),
-    "rae-grl+": lambda policy, seed: RetainingFitter(policy, seed=seed),
-    "rae-leace": lambda policy, seed: ComposedFitter(
-        "rae-leace", ReplacementFitter(policy, seed=seed), ErasureFitter(policy, seed=seed)
-    ),
-    "noise-gauss": lambda policy, seed: NoiseFitter(policy, "gauss", seed=seed),
-    "noise-laplace": lambda policy, seed: NoiseFitter(policy, "laplace", seed=seed),
-    "leace": lambda policy, seed: ErasureFitter(policy, seed=seed),
-    "drawn": lambda policy, seed: DrawnFitter(policy, seed=seed),
-    "drawn+detail": lambda policy, seed: DrawnFitter(policy, detail=True, seed=seed),
-    "drawn+rae-25": lambda policy, seed: MixtureFitter.of(policy, 0.25, seed),
-    "drawn+rae-50": lambda policy, seed: MixtureFitter.of(policy, 0.5, seed),
-    "label": lambda policy, seed: DrawnFitter(policy, alone=True, seed=seed),
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """A kind of release: how it is fitted from a policy, and how it is restored from a file.
+
+    - `name`: the name of its releases, in policies, tables and files.
+    - `description`: what it does, as the end of a sentence, without a full stop.
+    - `fitter`: from a policy and a seed to a fitter with the defaults of the studies.
+    - `restore`: from the name, config and arrays of a saved release to the release.
+    - `knobs`: the fields of the fitter that a policy may set, each with the effect of a change.
+    """
+
+    name: str
+    description: str
+    fitter: Callable[[Policy, int], Fitter]
+    restore: Restore
+    knobs: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, policy: Policy, seed: int) -> Fitter:
+        """The fitter of this family with the defaults of the studies."""
+        return self.fitter(policy, seed)
+
+
+def restore(name: str, config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Release:
+    """The release of a family from its saved config and arrays. Raises `ReleaseError`."""
+    return family(name).restore(name, config, arrays)
+
+
+_REVERSAL: Final = (
+    "strength of gradient reversal; more misleads attackers that do not retrain and lowers utility"
+)
+_ALPHA: Final = "weight of the gender loss against the reconstruction; more lowers utility"
+_REPLACEMENT: Final = {
+    "reversal": _REVERSAL,
+    "alpha": _ALPHA,
+    "embeddings": "candidate sizes of the embedding; larger ones preserve more and leak more",
+    "redraw": "neutral targets are drawn once per run or again in each epoch",
+    "schedule": "growth of the gradient reversal over the epochs",
 }
-"""Every release by name: from a policy and a seed to its fitter, with the defaults of the studies.
-"""
+_RETAINING: Final = {
+    "reversal": _REVERSAL,
+    "alpha": _ALPHA,
+    "embedding": "size of the embedding; a larger one preserves more and leaks more",
+    "required_weight": "weight of a required utterance; more preserves more and hides less",
+    "surrogate_weight": "weight of the surrogate risk model in training; more hides more from "
+    "similar models",
+    "surrogate_size": "size of the surrogate risk model",
+    "noise": "noise on the input in training; more keeps the gate from memorising utterances",
+    "epochs": "training epochs; fewer let the gate pass more",
+}
+_DRAWN: Final = {
+    "rate": "share of neutral and sensitive utterances that may fall in the required bin; more "
+    "preserves more of the required emotion and makes the bin less informative",
+    "shrinkage": "shrinkage of the scorer's covariance; more relies on the mean of each emotion "
+    "alone, for few speakers",
+    "epsilon": "parameter of randomised response; less flips more decisions, a guarantee for every "
+    "utterance at the expense of the required emotion; 2 or more is a weak guarantee",
+    "detail": "whether the required bin is split into strong and weak; one more distinction is "
+    "released per utterance",
+}
+
+_BUILT_IN: Final = (
+    Family(
+        "none",
+        "the features, unchanged",
+        lambda policy, seed: IdentityFitter(),  # noqa: ARG005
+        Identity.restore,
+    ),
+    Family(
+        "rae",
+        "the replacement autoencoder of Feng and Narayanan (2021)",
+        lambda policy, seed: ReplacementFitter(policy, seed=seed),
+        NetworkRelease.restore,
+        _REPLACEMENT,
+    ),
+    Family(
+        "rae-grl",
+        "the replacement autoencoder with gradient reversal (Feng and Narayanan 2021)",
+        lambda policy, seed: ReplacementFitter(policy, reversal=0.5, seed=seed),
+        NetworkRelease.restore,
+        _REPLACEMENT,
+    ),
+    Family(
+        "rae-grl+",
+        "a gated variant of rae-grl that preserves the required emotion",
+        lambda policy, seed: RetainingFitter(policy, seed=seed),
+        NetworkRelease.restore,
+        _RETAINING,
+    ),
+    Family(
+        "rae-leace",
+        "the replacement autoencoder, then least-squares concept erasure of its output",
+        lambda policy, seed: ComposedFitter(
+            "rae-leace", ReplacementFitter(policy, seed=seed), ErasureFitter(policy, seed=seed)
+        ),
+        lambda name, config, arrays: Composed.restore(name, config, arrays, restore),
+    ),
+    Family(
+        "noise-gauss",
+        "Gaussian noise, as much as hides gender from a linear classifier",
+        lambda policy, seed: NoiseFitter(policy, seed=seed),
+        Noise.restore,
+        {"auc": "largest AUC of a linear classifier on fitting speakers; less adds more noise"},
+    ),
+    Family(
+        "leace",
+        "least-squares concept erasure (Belrose et al. 2023) of gender and of sensitive against "
+        "neutral",
+        lambda policy, seed: ErasureFitter(policy, seed=seed),
+        Erased.restore,
+    ),
+    Family(
+        "drawn",
+        "one decision per utterance, as a prototype drawn for it",
+        lambda policy, seed: DrawnFitter(policy, seed=seed),
+        Drawn.restore,
+        _DRAWN,
+    ),
+    Family(
+        "drawn+detail",
+        "drawn with the required bin split by intensity",
+        lambda policy, seed: DrawnFitter(policy, detail=True, seed=seed),
+        Drawn.restore,
+        _DRAWN,
+    ),
+    Family(
+        "drawn+rae-25",
+        "drawn plus a quarter of the residual of the autoencoder, with noise for the remainder",
+        lambda policy, seed: MixtureFitter(
+            DrawnFitter(policy, seed=seed), ReplacementFitter(policy, seed=seed), 0.25, seed
+        ),
+        lambda name, config, arrays: Mixture.restore(name, config, arrays, restore),
+    ),
+    Family(
+        "label",
+        "the decision alone, as one mean vector per bin",
+        lambda policy, seed: DrawnFitter(policy, alone=True, seed=seed),
+        Drawn.restore,
+        _DRAWN,
+    ),
+)
+
+FITTERS: Final[dict[str, Family]] = {family.name: family for family in _BUILT_IN}
+"""Every family by name, in the order of the tables. `FITTERS[name](policy, seed)` is a fitter."""
+
+
+def family(name: str) -> Family:
+    """The family of this name. Raises `ReleaseError` for an unknown name.
+
+    >>> family("label").description
+    'the decision alone, as one mean vector per bin'
+    """
+    if name not in FITTERS:
+        raise ReleaseError(
+            f"release {name!r}, expected one of {', '.join(FITTERS)}: correct the spelling"
+        )
+    return FITTERS[name]
+
+
+def register(family: Family) -> Family:
+    """Add a family, so that policies, studies and `load` find it by name; the same family.
+
+    The registry belongs to one process: a worker process registers the family again. Raises
+    `ReleaseError` for the name of another family.
+    """
+    if FITTERS.setdefault(family.name, family) is not family:
+        raise ReleaseError(
+            f"release {family.name!r} is registered already, expected a new name: choose another"
+        )
+    return family
 
 
 def load(path: str | Path) -> Release:
-    """The release in a file that `save` wrote. Raises `ReleaseError` for a file that is none."""
+    """The release in a file that `save` wrote. Raises `ReleaseError` for any other file."""
     name, config, arrays = archive.read(path)
     if "shape" in config:
         raise ReleaseError(
@@ -58,25 +212,8 @@ def load(path: str | Path) -> Release:
             f"{path}: release {name!r}, expected one of {', '.join(FITTERS)}: update sordino"
         )
     try:
-        return _restored(name, config, arrays)
+        return restore(name, config, arrays)
     except (KeyError, TypeError, RuntimeError) as error:
         raise ReleaseError(
-            f"{path}: parts of the release are missing or do not fit together: make it again"
+            f"{path}: parts of the release are missing or do not fit together: fit it again"
         ) from error
-
-
-def _restored(name: str, config: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Release:
-    """The release of a family from what was saved of it."""
-    if name == "none":
-        return Identity.restore(config)
-    if name.startswith("noise-"):
-        return Noise.restore(config)
-    if name == "leace":
-        return Erased.restore(config, arrays)
-    if name in ("drawn", "drawn+detail", "label"):
-        return Drawn.restore(name, config, arrays)
-    if name == "rae-leace":
-        return Composed.restore(name, config, arrays, _restored)
-    if name.startswith("drawn+rae-"):
-        return Mixture.restore(name, config, arrays, _restored)
-    return NetworkRelease.restore(name, config, arrays)

@@ -264,7 +264,7 @@ def full_scale(samples: NDArray[np.floating]) -> NDArray[np.floating]:
     return clipped
 
 
-def check(samples: NDArray[np.floating]) -> None:
+def check_samples(samples: NDArray[np.floating]) -> None:
     """Raise `AudioError` unless the samples are one channel of finite floats."""
     if samples.ndim != 1 or samples.dtype.kind != "f":
         raise AudioError(

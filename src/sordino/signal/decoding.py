@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sordino.errors import AudioError
 from sordino.signal import file_types, header_lengths
 from sordino.signal.header_lengths import View
-from sordino.storage import told
+from sordino.storage import as_storage_error
 
 if TYPE_CHECKING:
     import soundfile
@@ -218,7 +218,7 @@ class Sound:
 
     def _raise_failure(self, view: View) -> None:
         """Raise `StorageError` where the file could not be read."""
-        with told(self._path):
+        with as_storage_error(self._path):
             if view.failed:
                 raise view.failed
 
@@ -248,7 +248,7 @@ def open_sound(path: str | Path) -> Iterator[Sound]:
     if not path.is_file():
         raise AudioError(f"{path}: {file_types.no_file(path)}")
     with ExitStack() as stack:
-        with told(path):
+        with as_storage_error(path):
             stream = stack.enter_context(path.open("rb"))
             state = os.fstat(stream.fileno())
         if not stat.S_ISREG(state.st_mode):

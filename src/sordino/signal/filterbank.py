@@ -150,7 +150,7 @@ def _check(samples: NDArray[np.floating], sampling_rate: int) -> None:
             f"sampling_rate {sampling_rate} Hz, expected at least {LOWEST_RATE_HZ}: resample to "
             f"{SAMPLING_RATE}"
         )
-    audio.check(samples)
+    audio.check_samples(samples)
     if samples.size < int(FRAME_SECONDS * sampling_rate):
         raise AudioError(
             f"{1000 * samples.size / sampling_rate:.3g} ms of sound, expected at least "

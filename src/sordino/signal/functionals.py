@@ -156,7 +156,7 @@ class Blocks:
 
     def push(self, samples: NDArray[np.floating]) -> None:
         """Add the next samples."""
-        audio.check(samples)
+        audio.check_samples(samples)
         if self._count + samples.size > audio.LONGEST_SECONDS * audio.SAMPLING_RATE:
             raise AudioError(
                 f"{self.seconds + samples.size / audio.SAMPLING_RATE:.1f} s of sound, expected one "

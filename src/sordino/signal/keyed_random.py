@@ -56,7 +56,7 @@ def draw(
     bins: Codes,
     key: int,
     prototypes: Vectors,
-    of_bin: NDArray[np.integer[Any]],
+    of_bin: NDArray[np.integer[Any]] | Mapping[int, Sequence[int]],
     epsilon: float,
 ) -> Vectors:
     """A prototype for each vector, `(n, d)`, by randomised response on its bin (Warner 1965).
@@ -64,7 +64,8 @@ def draw(
     `z` and the key determine the prototype within a bin and whether the bin is flipped to another.
 
     - `bins`: the decision for each vector, codes from 0, `(n,)`.
-    - `prototypes`: `(count, d)`, and `of_bin`: the bin of each prototype, `(count,)`.
+    - `prototypes`: `(count, d)`, and `of_bin`: the bin of each prototype, `(count,)`, or
+      `rows_by_bin` of it, which is faster for single vectors.
     - `epsilon`: of randomised response, infinite for no flips.
 
     Raises `ReleaseError` for an epsilon below 0. A bin without prototypes yields NaN, which no
@@ -74,9 +75,7 @@ def draw(
         raise ReleaseError(
             f"epsilon {epsilon}, expected 0 or more, infinity for no flips: fit the release anew"
         )
-    rows_of_bin: dict[int, list[int]] = {}
-    for index, code in enumerate(of_bin.tolist()):
-        rows_of_bin.setdefault(code, []).append(index)
+    rows_of_bin = of_bin if isinstance(of_bin, Mapping) else rows_by_bin(of_bin)
     count = max(rows_of_bin) + 1
     keep_probability = 1 / (1 + (count - 1) * math.exp(-epsilon))
     out = np.empty((len(z), prototypes.shape[1]), prototypes.dtype)
@@ -91,6 +90,18 @@ def draw(
         rows = rows_of_bin.get(released)
         out[row] = prototypes[rows[int(u_prototype * len(rows))]] if rows else np.nan
     return out
+
+
+def rows_by_bin(of_bin: NDArray[np.integer[Any]]) -> dict[int, list[int]]:
+    """The rows of the prototypes of each bin.
+
+    >>> rows_by_bin(np.array([0, 1, 0]))
+    {0: [0, 2], 1: [1]}
+    """
+    rows: dict[int, list[int]] = {}
+    for row, code in enumerate(of_bin.tolist()):
+        rows.setdefault(code, []).append(row)
+    return rows
 
 
 def nearest_bins(out: Vectors, prototypes: Vectors, of_bin: NDArray[np.integer[Any]]) -> Codes:

@@ -129,7 +129,7 @@ def _skip(stream: BinaryIO, size: int) -> None:
 def _format(content: bytes) -> Format:
     if len(content) < 16:
         raise AudioError(
-            "a WAV stream whose format is cut short, expected 16 bytes or more: record it anew"
+            "a WAV stream with a format of under 16 bytes, expected 16 or more: record it anew"
         )
     code, channels, rate, _, _, bits = struct.unpack("<HHIIHH", content[:16])
     if code == _EXTENSIBLE and len(content) >= 26:

@@ -156,7 +156,7 @@ def read(path: str | Path) -> Words:
         )
     if path.exists() and not path.is_file() and not path.is_dir():
         raise FeatureError(f"{path}: a pipe or a device, expected a file: copy it")
-    with storage.told(path):
+    with storage.as_storage_error(path):
         with path.open("rb") as file:
             head = file.read(textfile.HEAD)
         problem = textfile.disguise(head) or (

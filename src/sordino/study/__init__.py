@@ -1,6 +1,6 @@
-"""The papers' studies, run again with attackers who retrain."""
+"""Studies: the experiments of papers, run again with retrained attackers."""
 
 from sordino.study import feng2021
-from sordino.study.units import POLICIES, Options
+from sordino.study.protocol import POLICIES, Fitters, Options
 
-__all__ = ["POLICIES", "Options", "feng2021"]
+__all__ = ["POLICIES", "Fitters", "Options", "feng2021"]

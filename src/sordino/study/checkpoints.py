@@ -1,4 +1,4 @@
-"""The units of a study on disk: a killed run goes on where it was."""
+"""Units of a study on disk: a killed run resumes."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ import pandas as pd
 
 from sordino.checkpoints import Checkpoints, Finished, identity
 
-ROOMS: Final = ("attack", "corpora", "features", "metrics", "nn", "release", "signal", "study")
-PACKAGES: Final = ("numpy", "scipy", "scikit-learn", "torch")
-"""The code, and the packages, that the results of a study follow from."""
+CODE_ROOMS: Final = ("attack", "corpora", "features", "metrics", "nn", "release", "signal", "study")
+CODE_PACKAGES: Final = ("numpy", "scipy", "scikit-learn", "torch")
+"""The code and the packages that the results of a study depend on."""
 
 
-def gathered(
+def gather_units(
     keys: Mapping[str, str],
     compute: Callable[[Sequence[str]], Iterable[Finished]],
     folder: Path,
-    what: str,
+    label: str,
     columns: Iterable[str],
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The tables of all units, one below the other, and the record of each by name.
+    """The tables of all units as one, and the record of each unit by name.
 
-    `keys` has for each unit, by name, its inputs; `compute` is given the names of the units that
-    are not on disk. `what` names them on the bar, `columns` are those of every table.
+    - `keys`: by name of the unit, a text that all its inputs determine.
+    - `compute`: computes the units that are not on disk, by name.
+    - `label`: the name of the units on the progress bar.
+    - `columns`: the columns of every table.
     """
     expected = set(columns)
 
@@ -33,9 +35,9 @@ def gathered(
         if set(table.columns) != expected:
             raise ValueError("its table has other columns")
 
-    shared = identity(ROOMS, PACKAGES)
-    decided = {name: f"{shared} {key}" for name, key in keys.items()}
-    units = Checkpoints(decided, folder, what, check).gather(compute)
+    shared = identity(CODE_ROOMS, CODE_PACKAGES)
+    unit_keys = {name: f"{shared} {key}" for name, key in keys.items()}
+    units = Checkpoints(unit_keys, folder, label, check).gather(compute)
     return pd.concat([table for table, _ in units.values()], ignore_index=True), {
         name: record for name, (_, record) in units.items()
     }

@@ -1,6 +1,4 @@
-"""Every release under one roof: what each keeps, what attackers who retrain get, and the front
-between the two.
-"""
+"""All releases compared: utility, leakage to retrained attackers, and the front between the two."""
 
 from __future__ import annotations
 
@@ -15,28 +13,30 @@ from sordino import storage
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role
 from sordino.features import CACHE
-from sordino.release import FITTERS, WHAT
+from sordino.policy import Policy
+from sordino.release import FITTERS
 from sordino.report import figures, glossary, release_page
 from sordino.report.estimates import bounded, measure, pooled
 from sordino.report.figures import Panel, Point
 from sordino.report.page import Page, Picture, Section, Terms, Text, settings
 from sordino.report.tables import Cell, Estimate, Estimates, Table, number, with_interval
 from sordino.report.verdict import NONE
-from sordino.study import protocol
+from sordino.study import run_record
 from sordino.study.feng2021.report import LEAKAGE, UTILITY
-from sordino.study.units import Options
+from sordino.study.protocol import POLICIES, Fitters, Options, features_name, prepare
+from sordino.study.units import predictions
 
 STUDY: Final = "compare"
 RELEASES: Final = tuple(FITTERS)
 
-ALIKE: Final = ("noise-laplace", "label")
-"""Releases that the figure leaves out, since they lie on another: `noise-gauss`, `drawn`."""
+OMITTED: Final = ("label",)
+"""Releases that the figure omits: `label` lies on `drawn`."""
 
-KEPT: Final = UTILITY | {"detail": "detail within the required emotion"}
-"""What is kept, in words: the rows of the figure."""
+UTILITIES: Final = UTILITY | {"detail": "detail within the required emotion"}
+"""Measures of utility in words: the rows of the figure."""
 
-MIXTURES: Final = ("drawn", "drawn+rae-25", "drawn+rae-50", "rae")
-"""The way from a decision to an autoencoder, which the figure draws as one line."""
+MIXTURES: Final = ("drawn", "drawn+rae-25", "rae")
+"""From a decision to an autoencoder. The figure connects them by a line."""
 
 
 def compare(
@@ -45,48 +45,54 @@ def compare(
     *,
     features: str = "IS13",
     options: Options | None = None,
+    policies: Sequence[Policy] = POLICIES,
+    fitters: Fitters | None = None,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
     notices: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """The estimates of every release; `estimates.csv`, `run.json`, `report.html` and the front are
-    written to `out`.
+    """The estimates of every release. Writes `estimates.csv`, `run.json`, `report.html` and
+    `figure.svg` to `out`.
 
-    The protocol is that of `sordino.study.feng2021`: three policies, five draws, no shared speaker.
-    A killed run goes on where it was. Raises what that study raises.
+    The protocol, the arguments and the errors are those of `sordino.study.feng2021.reproduce`. A
+    killed run resumes.
     """
     options, out = options or Options(releases=RELEASES), storage.folder(out)
-    guesses, record = protocol.attacked(corpus, out, features, options, cache, jobs, STUDY)
-    estimates = measure(
-        guesses, study=STUDY, features=protocol.name_of(features), seed=options.seed
+    inputs = prepare(corpus, features, options, cache=cache, jobs=jobs)
+    guesses, units = predictions(
+        inputs, out / "units", options, policies=policies, fitters=fitters, jobs=jobs
     )
-    estimates = pd.concat([estimates, _bounds(estimates, record["units"])], ignore_index=True)
-    protocol.write(estimates, record, page(guesses, estimates, record, notices), out)
+    estimates = measure(guesses, study=STUDY, features=features_name(features), seed=options.seed)
+    estimates = pd.concat([estimates, _bounds(estimates, units)], ignore_index=True)
+    run = run_record.record(STUDY, inputs, features, options, policies, units)
+    run_record.write(estimates, run, out, page(guesses, estimates, run, notices))
     return estimates
 
 
 def _bounds(estimates: pd.DataFrame, units: Mapping[str, Any]) -> pd.DataFrame:
-    """Rows `bound_auc` and its kin of drawn releases: means over draws, `high` being the mean of
-    the upper limits.
+    """Rows `bound_auc`, `bound_uar` and `bound_advantage` of drawn releases, as means over draws;
+    `high` is the mean of the upper limits.
     """
     first = estimates.iloc[0]
-    together = max(set(estimates["corpus"]), key=lambda name: name.count("+"))
+    corpus = max(set(estimates["corpus"]), key=lambda name: name.count("+"))
     lines: list[dict[str, Any]] = []
     names = dict.fromkeys(
-        (unit.rpartition("-")[0], release) for unit, of in units.items() for release in of["bounds"]
+        (unit.rpartition("-")[0], release)
+        for unit, record in units.items()
+        for release in record["bounds"]
     )
     for required, release in names:
-        of = [
-            one["bounds"][release]
-            for unit, one in units.items()
-            if unit.rpartition("-")[0] == required and release in one["bounds"]
+        draws = [
+            record["bounds"][release]
+            for unit, record in units.items()
+            if unit.rpartition("-")[0] == required and release in record["bounds"]
         ]
-        for key in dict.fromkeys(key for one in of for key in one):
-            target, _, given = key.partition(" given ")
-            found = pd.DataFrame([one[key] for one in of if key in one]).mean(skipna=False)
-            where = {
+        for key in dict.fromkeys(key for draw in draws for key in draw):
+            target, _, side_information = key.partition(" given ")
+            mean = pd.DataFrame([draw[key] for draw in draws if key in draw]).mean(skipna=False)
+            columns = {
                 "study": STUDY,
-                "corpus": together,
+                "corpus": corpus,
                 "features": first["features"],
                 "seed": first["seed"],
                 "release": release,
@@ -94,23 +100,15 @@ def _bounds(estimates: pd.DataFrame, units: Mapping[str, Any]) -> pd.DataFrame:
                 "knowledge": "",
                 "attacker": "",
                 "target": target,
-                "group": given,
+                "group": side_information,
                 "k": "",
                 "condition": "",
                 "split": "all",
                 "low": np.nan,
                 "n": "",
             }
-            lines += [
-                {**where, **line}
-                for line in bounded(
-                    found["tv"],
-                    found["tv_high"],
-                    found["auc"],
-                    found["auc_high"],
-                    found["speakers"],
-                )
-            ]
+            figures_of = (mean["tv"], mean["tv_high"], mean["auc"], mean["auc_high"])
+            lines += [{**columns, **line} for line in bounded(*figures_of, mean["speakers"])]
     return pd.DataFrame(lines, columns=list(estimates.columns))
 
 
@@ -120,30 +118,34 @@ def page(
     record: Mapping[str, Any],
     notices: Sequence[str] = (),
 ) -> Page:
-    """The page of one run; its figure is also the file `figure.svg`."""
+    """The page of one run. Its figure is also the file `figure.svg`."""
     attacks = estimates[~estimates["metric"].str.startswith("bound_")]
     look = Estimates(attacks, pooled(guesses))
-    shown = [release for release in look.releases if release not in (*ALIKE, *MIXTURES[1:-1])]
-    way = [release for release in MIXTURES if release in look.releases]
+    omitted = (*OMITTED, *MIXTURES[1:-1])
+    releases = [release for release in look.releases if release not in omitted]
+    mixtures = [release for release in MIXTURES if release in look.releases]
+    marks = [*releases, *mixtures[1:-1]]
     panels = [
         [
-            Panel(LEAKAGE[leak], KEPT[keep], list(_points(look, [*shown, *way[1:-1]], leak, keep)))
-            for leak in LEAKAGE
+            Panel(LEAKAGE[leakage], words, list(_points(look, marks, leakage, utility)))
+            for leakage in LEAKAGE
         ]
-        for keep in KEPT
+        for utility, words in UTILITIES.items()
     ]
-    front = figures.front(panels, shown, way=way if len(way) > 2 else ())
+    front = figures.front(panels, releases, way=mixtures if len(mixtures) > 2 else ())
     drawn = estimates[estimates["metric"] == "bound_auc"]
     sections = [
         Section("Utility against leakage", [Picture(front, _FRONT)]),
-        Section("Every release", [table(look), Text(_TABLE)]),
-        Section("Who knows more, or sees more", [release_page.knows_more(look)]),
+        Section("Every release", [releases_table(look), Text(_TABLE)]),
+        Section("Attackers with more knowledge or more data", [release_page.knows_more(look)]),
         *(
-            [Section("What no attacker exceeds", [Text(_BOUND), bounds(drawn)])]
+            [Section("Bounds on every attacker", [Text(_BOUND), bounds_table(drawn)])]
             if len(drawn)
             else []
         ),
-        Section("What each is", [Terms([(name, WHAT.get(name, name)) for name in look.releases])]),
+        Section(
+            "The releases", [Terms([(name, FITTERS[name].description) for name in look.releases])]
+        ),
         Section(
             "How to read this page",
             [Terms((*glossary.READING, *glossary.MEASURES)), *map(Text, glossary.UNTESTED)],
@@ -160,29 +162,29 @@ def page(
     emotions = guesses[guesses["target"] == "emotion"]
     lead = (
         f"{len(look.releases)} releases on **{look.corpora[0].replace('+', ' and ')}**: "
-        f"{emotions['row'].nunique():,} "
-        f"test utterances of {emotions['speaker'].nunique()} speakers, means over "
-        f"{len(look.required)} required "
-        f"emotions and {emotions['draw'].nunique()} draws of who trains the attacker, who the "
-        "release, who is tested. "
-        "In brackets and whiskers: 95 % over speakers."
+        f"{emotions['row'].nunique():,} test utterances of {emotions['speaker'].nunique()} "
+        f"speakers. Figures are means over {len(look.required)} required emotions and "
+        f"{emotions['draw'].nunique()} draws of speakers into those of the attacker, of the "
+        "release and of the test. Brackets and whiskers are 95 % intervals over speakers."
     )
     return Page("Releases compared", lead, sections, list(notices), {"figure.svg": front})
 
 
-def _points(look: Estimates, releases: Sequence[str], leak: str, keep: str) -> Iterator[Point]:
+def _points(
+    look: Estimates, releases: Sequence[str], leakage: str, utility: str
+) -> Iterator[Point]:
     for release in releases:
-        kept = look(keep, release, "", Role.REQUIRED)
-        if release == NONE and keep == "unchanged":
-            kept = Estimate(kept.value, chance=kept.chance)  # 1 by definition: no interval
-        yield Point(release, look(leak, release, knowledge=Knowledge.SEMI_INFORMED), kept)
+        y = look(utility, release, "", Role.REQUIRED)
+        if release == NONE and utility == "unchanged":
+            y = Estimate(y.value, chance=y.chance)  # 1 by definition: no interval
+        yield Point(release, look(leakage, release, knowledge=Knowledge.SEMI_INFORMED), y)
 
 
-def table(look: Estimates) -> Table:
-    """One row a release: what is kept, and what is taken."""
+def releases_table(look: Estimates) -> Table:
+    """Utility and leakage, one row per release."""
     rows = []
     for release in look.releases:
-        kept = [
+        utility = [
             look("f1", release, "", Role.REQUIRED),
             look("unchanged", release, "", Role.REQUIRED),
             look("unchanged", release, "", Role.NEUTRAL),
@@ -190,15 +192,15 @@ def table(look: Estimates) -> Table:
             look("detail", release, "", Role.REQUIRED),
             look("detail_auc", release, "", Role.REQUIRED),
         ]
-        taken = [look(metric, release, knowledge=Knowledge.SEMI_INFORMED) for metric in LEAKAGE]
-        most = max(look.patience, default=0)
-        patient = look("auc", release, knowledge=Knowledge.PATIENT, k=most)
-        cells = [cell for one in (*kept[:3], *taken) for cell in with_interval(one)]
+        leakage = [look(metric, release, knowledge=Knowledge.SEMI_INFORMED) for metric in LEAKAGE]
+        k = max(look.patience, default=0)
+        patient = look("auc", release, knowledge=Knowledge.PATIENT, k=k)
+        cells = [cell for estimate in (*utility[:3], *leakage) for cell in with_interval(estimate)]
         rows.append(
             [
                 Cell(release, "name"),
                 *cells[:6],
-                *(Cell(number(one.value)) for one in kept[3:]),
+                *(Cell(number(estimate.value)) for estimate in utility[3:]),
                 *cells[6:],
                 Cell(number(patient.value)),
             ]
@@ -235,12 +237,12 @@ def table(look: Estimates) -> Table:
     return Table("Means over required emotions and draws", heads, [rows])
 
 
-def bounds(drawn: pd.DataFrame) -> Table:
-    """The bound on the AUC of every drawn release, and its upper limit."""
+def bounds_table(drawn: pd.DataFrame) -> Table:
+    """The bound on the AUC of every attacker on each drawn release, and its upper limit."""
     groups = []
-    for release, of in drawn.groupby("release", sort=False):
+    for release, estimates in drawn.groupby("release", sort=False):
         means = (
-            of.groupby(["target", "group"], sort=False)[["value", "high"]]
+            estimates.groupby(["target", "group"], sort=False)[["value", "high"]]
             .mean(numeric_only=True)
             .reset_index()
         )
@@ -255,33 +257,26 @@ def bounds(drawn: pd.DataFrame) -> Table:
             for name in ("release", "secret", "known beside it", "AUC at most", "upper limit")
         ]
     ]
-    return Table("What no attacker exceeds who sees one released vector", heads, groups)
+    return Table("Bounds on every attacker with one released vector", heads, groups)
 
 
 _FRONT: Final = (
-    "Up keeps more, left tells less. Each mark is a release, attacked by whoever retrains on it; "
-    "whiskers are 95 % "
-    "over speakers. Dashed: features as they are. Grey: chance. A line with dots leads from "
-    "`drawn` to `rae` by way of "
-    "their mixtures. `noise-laplace` and `label` lie where `noise-gauss` and `drawn` do, and are "
-    "in the table alone."
+    "Up is more utility, left is less leakage. Each mark is a release under a retrained attacker. "
+    "Whiskers are 95 % intervals over speakers. Dashed: the original features. Grey: chance. A "
+    "dotted line leads from `drawn` to `rae` through their mixture. `label` lies on `drawn` and is "
+    "in the table only."
 )
 _TABLE: Final = (
-    "“Retrained” is whoever may use what is released and trains a model of their own: AUC of the "
-    "required emotion "
-    "against the rest. “Detail” is what survives inside the required emotion (UAR and AUC of "
-    "intensity where it is "
-    "labelled, else R²), “patient” who sees the most utterances "
-    "of one speaker that were asked for."
+    "“Retrained” is a permitted receiver that trains its own model on released vectors: AUC of the "
+    "required emotion against the rest. “Detail” is the detail that survives inside the required "
+    "emotion: UAR and AUC of intensity if it is labelled, else R². “Patient” is the attacker with "
+    "the most utterances of one speaker."
 )
 _BOUND: Final = (
-    "A drawn release depends on an utterance through its decision alone, so how differently "
-    "decisions fall bounds "
-    "every attacker, known or not, who sees one released vector and nothing else. The upper limit "
-    "is one over "
-    "speakers: with few of them it is wide. It covers speakers like those fitted on; another "
-    "language, microphone or "
-    "mix of emotions voids it, and so does seeing several utterances of one speaker. No bound can "
-    "be given for the "
-    "other releases."
+    "A drawn release depends on an utterance through its decision only. The distributions of the "
+    "decisions therefore bound every attacker that has one released vector and no other data. The "
+    "upper limit is a limit over speakers: with few speakers it is wide. It holds for speakers "
+    "like "
+    "those of the fit. Another language, microphone or mix of emotions voids it, and so do several "
+    "utterances of one speaker. The other releases have no bound."
 )

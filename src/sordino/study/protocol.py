@@ -1,151 +1,255 @@
-"""What the studies of utterance vectors share: their emotions, vectors and draws, and what is kept
-of a run.
+"""Inputs of the studies of utterance vectors: options, fitters, utterances, vectors and draws.
+
+corpus -> prepare -> Inputs (corpus, x, checksums, draws) -> units.predictions -> estimates
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from sordino import storage
+from sordino import attack, release
+from sordino.attack import RiskFitter
 from sordino.corpora import split
-from sordino.corpora.split import Parts
-from sordino.corpora.table import Corpus, checksums, duplicates
-from sordino.define import GENDERS, ROLES
-from sordino.errors import CorpusError, SplitError
-from sordino.features import CACHE, FEATURE_SETS, extract
-from sordino.report.estimates import headline
-from sordino.report.page import Page
-from sordino.report.record import settled, versions
-from sordino.report.release_page import csv
-from sordino.study.units import POLICIES, Options, predictions
+from sordino.corpora.split import DRAWS, Parts
+from sordino.corpora.table import Corpus, checksums
+from sordino.define import GENDERS
+from sordino.errors import AttackError, CorpusError, FeatureError, ReleaseError, SplitError
+from sordino.features import CACHE, FEATURE_SETS, PreprocessFitter, extract
+from sordino.nn.fit import Settings
+from sordino.policy import Policy
+from sordino.release import FITTERS, Fitter, ReplacementFitter
+from sordino.types import Rows, Vectors
 
 EMOTIONS: Final = ("neutral", "happy", "sad", "angry")
+"""The emotions of Feng and Narayanan (2021)."""
+
+POLICIES: Final = (
+    Policy(required="happy", sensitive=("sad", "angry")),
+    Policy(required="sad", sensitive=("happy", "angry")),
+    Policy(required="angry", sensitive=("sad", "happy")),
+)
+"""The paper's models 1, 2 and 3."""
+
+PAPER: Final = ("none", "rae", "rae-grl", "rae-grl+")
+"""The paper's releases, and our variant of them."""
 
 
-def attacked(
+@dataclass(frozen=True)
+class Options:
+    """Choices that the paper leaves open. `docs/researcher/papers.md` has the reason for each default.
+
+    - `scale`, `components`: how features are brought to the scaled space; `fit_on`: the party that
+      decides it.
+    - `risk_validation`, `validation`: early stopping of the risk model and of the transform uses
+      held-out utterances or held-out speakers.
+    - `redraw`, `schedule`: of the paper's transforms (`sordino.release.ReplacementFitter`).
+    - `measured_on`: `test`, or `validation` to study recipes without any test speaker.
+
+    Raises the `SordinoError` of the room concerned for an unknown name.
+    """
+
+    releases: tuple[str, ...] = PAPER
+    families: tuple[str, ...] = attack.QUICK
+    scale: Literal["minmax", "zscore"] = "minmax"
+    components: int = 256
+    fit_on: Literal["transform", "risk", "both"] = "transform"
+    risk_validation: split.Validation = "utterance"
+    validation: split.Validation = "speaker"
+    redraw: Literal["run", "epoch"] = "run"
+    schedule: Literal["constant", "dann", "warm-up"] = "constant"
+    measured_on: Literal["test", "validation"] = "test"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for option, values, names, error in (
+            ("releases", self.releases, tuple(FITTERS), ReleaseError),
+            ("families", self.families, attack.FULL, AttackError),
+            ("fit_on", (self.fit_on,), ("transform", "risk", "both"), FeatureError),
+            ("measured_on", (self.measured_on,), ("test", "validation"), SplitError),
+        ):
+            unknown = [name for name in values if name not in names]
+            if unknown or not values:
+                raise error(
+                    f"{option} {', '.join(unknown) or 'empty'}, expected some of "
+                    f"{', '.join(names)}: choose from these names"
+                )
+
+
+@dataclass(frozen=True)
+class Fitters:
+    """How the risk model and the releases of a study are fitted.
+
+    - `risk`: settings of the training of the risk model.
+    - `releases`: by name, a function from a policy and a seed to a fitter. It stands before that of
+      the same name in `sordino.release.FITTERS`.
+    """
+
+    risk: Settings = field(default_factory=Settings)
+    releases: Mapping[str, Callable[[Policy, int], Fitter]] = field(default_factory=dict)
+
+    def risk_model(self, policy: Policy, seed: int) -> RiskFitter:
+        """The fitter of the risk model."""
+        return RiskFitter(policy, settings=self.risk, seed=seed)
+
+    def release(
+        self, policy: Policy, name: str, seed: int, options: Options | None = None
+    ) -> Fitter:
+        """The fitter of a release, with the knobs of the policy, and `redraw` and `schedule` of
+        `options`. Raises `PolicyError` for an unknown name or knob.
+        """
+        if name in self.releases:
+            fitter: Any = self.releases[name](policy, seed)
+            knobs = policy.settings(name)
+            fitter = replace(fitter, **knobs) if knobs else fitter
+        else:
+            fitter = release.fitter(policy, name, seed)
+        if options is not None and isinstance(fitter, ReplacementFitter):
+            fitter = replace(fitter, redraw=options.redraw, schedule=options.schedule)
+        result: Fitter = fitter
+        return result
+
+
+class Inputs(NamedTuple):
+    """Utterances of a study and everything that is derived from them once; rows in one order."""
+
+    corpus: Corpus
+    x: Vectors
+    """Feature vectors `(utterances, d)`, unscaled."""
+    checksums: NDArray[np.str_]
+    """Checksum of each recording, `(utterances,)`."""
+    draws: tuple[Parts, ...]
+
+
+def prepare(
     corpus: Corpus,
-    out: Path,
     features: str,
     options: Options,
-    cache: str | Path | None,
-    jobs: int,
-    name: str,
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """All guesses of the study's units (`sordino.attack.PREDICTION_COLUMNS`), and the record that
-    goes to `run.json`.
+    *,
+    emotions: Sequence[str] = EMOTIONS,
+    max_draws: int = DRAWS,
+    require_validation: bool = False,
+    cache: str | Path | None = CACHE,
+    jobs: int = 0,
+) -> Inputs:
+    """The inputs of a study: the utterances with one of `emotions`, and at most `max_draws` draws.
+
+    With `require_validation`, the validation speakers of every draw must also have every emotion
+    and both genders. Speakers are checked before features are computed.
+
+    Raises `CorpusError` if an emotion or a gender is missing, `SplitError` if a part of a draw
+    lacks one of them, and the errors of `sordino.features.extract`.
     """
-    study = four_emotions(corpus)
-    sums = checksums(study)
-    draws = deal(study, options, sums)
-    x = vectors(features, corpus, EMOTIONS, cache, jobs)
-    guesses, units = predictions(x, study, draws, out / "units", options, jobs)
-    return guesses, {**_record(study, x, draws, sums, features, options, name), "units": units}
+    utterances = select(corpus, emotions)
+    sums = checksums(utterances)
+    parts = draws(utterances, options, sums, emotions)[:max_draws]
+    if require_validation:
+        draws(utterances, replace(options, measured_on="validation"), sums, emotions)
+    return Inputs(utterances, feature_vectors(features, corpus, emotions, cache, jobs), sums, parts)
 
 
-def write(estimates: pd.DataFrame, record: dict[str, Any], page: Page, out: Path) -> None:
-    """Write `estimates.csv`, `run.json` and the page."""
-    storage.write(out / "estimates.csv", csv(estimates))
-    storage.write(out / "run.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
-    page.write(out)
+def select(corpus: Corpus, emotions: Sequence[str] = EMOTIONS) -> Corpus:
+    """The utterances with one of these emotions.
 
-
-def summary(estimates: pd.DataFrame) -> pd.DataFrame:
-    """Headline figures as means over the three policies: one row a figure, one column a release,
-    and `chance`.
-
-    A figure's name is its knowledge, target, metric, group and k. Chance is that of the original
-    features.
+    Raises `CorpusError` if the corpus lacks one of the emotions or one gender altogether.
     """
-    table = headline(estimates).copy()
-    words = table[["knowledge", "target", "metric", "group"]].astype(str)
-    words["k"] = [f"{int(k)}" if k and k == k else "" for k in table["k"]]
-    table["figure"] = [
-        " ".join(filter(None, row)) for row in words.itertuples(index=False, name=None)
-    ]
-    means = table.pivot_table(index="figure", columns="release", values="value", sort=False)
-    original = table[table["release"] == "none"]
-    return means.assign(chance=original.groupby("figure")["chance"].mean())
+    absent = [emotion for emotion in emotions if emotion not in set(corpus.table["emotion"])]
+    if absent:
+        raise CorpusError(
+            f"{corpus.name}: no {', '.join(absent)} utterance, expected {', '.join(emotions)}: add "
+            "a corpus that has it"
+        )
+    utterances = corpus.with_emotions(emotions)
+    genders = sorted(set(utterances.table["gender"]) - {""})
+    if len(genders) < 2:
+        raise CorpusError(
+            f"{corpus.name}: all speakers of gender {', '.join(genders) or 'unknown'}, expected "
+            "female and male: add speakers of the other gender"
+        )
+    return utterances
 
 
-def deal(
+def draws(
     corpus: Corpus, options: Options, sums: NDArray[np.str_], emotions: Sequence[str] = EMOTIONS
 ) -> tuple[Parts, ...]:
-    """The draws of a study, each with every emotion and gender in every part.
+    """The draws of a study. Every part has every emotion and both genders.
 
-    Raises `SplitError` where one lacks some.
+    Raises `SplitError` if a part lacks one.
     """
     if options.measured_on == "validation" and options.validation != "speaker":
         raise SplitError(
             "measured_on validation with held-out utterances: they are of speakers the transform "
-            "learns from, expected "
-            'held-out speakers: keep whole ones (validation="speaker"), or measure on the test'
+            "learns from, expected held-out speakers: set validation to speaker, or measure on the "
+            "test part"
         )
     transform = split.draws(corpus, options.seed, options.validation, sums)
     risk = split.draws(corpus, options.seed, options.risk_validation, sums)
-    draws = [
+    dealt = [
         Parts(a.risk, b.transform, b.test, b.draw) for a, b in zip(risk, transform, strict=True)
     ]
-    draws = [_measured(corpus, parts, options.measured_on) for parts in draws]
-    for parts in draws:
-        for party, rows in _parties(parts).items():
-            _require_every(corpus, "emotion", emotions, party, rows)
-            _require_every(corpus, "gender", GENDERS, party, rows)
-        for party, rows in _sides(parts).items():
-            _require_every(corpus, "emotion", emotions, party, rows)
-    return tuple(draws)
+    labels = {name: corpus.column(name) for name in ("emotion", "gender", "speaker")}
+    if options.measured_on == "validation":
+        dealt = [_measured_on_validation(labels["emotion"], parts) for parts in dealt]
+    for parts in dealt:
+        rows_of = parties(parts)
+        rows_of[options.measured_on] = rows_of.pop("test")
+        for party, rows in rows_of.items():
+            _require_every("emotion", emotions, party, rows, labels)
+            _require_every("gender", GENDERS, party, rows, labels)
+        for side, rows in _sides(parts).items():
+            _require_every("emotion", emotions, side, rows, labels)
+    return tuple(dealt)
 
 
-def vectors(
+def feature_vectors(
     features: str,
     corpus: Corpus,
     emotions: Sequence[str],
     cache: str | Path | None = CACHE,
     jobs: int = 0,
-) -> NDArray[np.float32]:
-    """The vector of each utterance that has one of some emotions; a table made elsewhere has one of
-    every utterance.
+) -> Vectors:
+    """The vector of each utterance with one of some emotions, `(utterances, d)`.
+
+    A feature set is computed for these utterances only. A table of vectors must have every
+    utterance of the corpus.
     """
     if features in FEATURE_SETS:
         return extract(features, corpus.with_emotions(emotions), cache, jobs)
     return extract(features, corpus)[corpus.table["emotion"].isin(emotions).to_numpy()]
 
 
-def four_emotions(corpus: Corpus) -> Corpus:
-    """The study's utterances. Raises `CorpusError` when an emotion or a gender is missing
-    altogether.
+def space(parts: Parts, x: Vectors, options: Options, transform: Rows | None = None) -> Vectors:
+    """The vectors of one draw in the scaled space, `(utterances, components)`.
+
+    `options.fit_on` names the party that decides the space. `transform` replaces the rows of the
+    transform party.
     """
-    absent = [emotion for emotion in EMOTIONS if emotion not in set(corpus.table["emotion"])]
-    if absent:
-        raise CorpusError(
-            f"{corpus.name}: no {', '.join(absent)} utterance, expected {', '.join(EMOTIONS)}: add "
-            "a corpus that has it"
-        )
-    study = corpus.with_emotions(EMOTIONS)
-    genders = sorted(set(study.table["gender"]) - {""})
-    if len(genders) < 2:
-        found = ", ".join(genders) or "unknown"
-        raise CorpusError(
-            f"{corpus.name}: all speakers of gender {found}, expected female and male: add "
-            "speakers of the other gender"
-        )
-    return study
+    transform = parts.transform.rows if transform is None else transform
+    rows = {
+        "transform": transform,
+        "risk": parts.risk.rows,
+        "both": np.concatenate([parts.risk.rows, transform]),
+    }[options.fit_on]
+    return PreprocessFitter(options.scale, options.components).fit(x[rows])(x)
 
 
-def _parties(parts: Parts) -> dict[str, NDArray[np.intp]]:
+def parties(parts: Parts) -> dict[str, Rows]:
+    """The rows of each party of a draw, by name."""
     return {"risk": parts.risk.rows, "transform": parts.transform.rows, "test": parts.test}
 
 
-def _sides(parts: Parts) -> dict[str, NDArray[np.intp]]:
-    """What must have every emotion within a party, or a unit would fail when its turn comes."""
+def features_name(features: str) -> str:
+    """The name of a feature set, or of a table of vectors without folder and suffix."""
+    return features if features in FEATURE_SETS else Path(features).stem
+
+
+def _sides(parts: Parts) -> dict[str, Rows]:
+    """The rows of a party that must have every emotion, or a unit would fail during training."""
     return {
         "risk model's training": parts.risk.train,
         "transform's training": parts.transform.train,
@@ -154,78 +258,23 @@ def _sides(parts: Parts) -> dict[str, NDArray[np.intp]]:
 
 
 def _require_every(
-    corpus: Corpus, label: str, values: Sequence[str], party: str, rows: NDArray[np.intp]
+    label: str,
+    values: Sequence[str],
+    party: str,
+    rows: Rows,
+    labels: Mapping[str, NDArray[np.str_]],
 ) -> None:
-    """Raise `SplitError` when these rows lack a value of a label."""
-    missing = sorted(set(values) - set(corpus.column(label)[rows]))
+    """Raise `SplitError` if these rows lack a value of a label."""
+    missing = sorted(set(values) - set(labels[label][rows]))
     if missing:
         raise SplitError(
-            f"no {', '.join(missing)} among {len(set(corpus.speaker[rows]))} speaker(s) of the "
-            f"{party} part, "
-            f"expected every {label}: add speakers, leave a corpus out or try another seed"
+            f"no {', '.join(missing)} among {len(set(labels['speaker'][rows]))} speaker(s) of the "
+            f"{party} part, expected every {label}: add speakers, leave a corpus out or try "
+            "another seed"
         )
 
 
-def _measured(corpus: Corpus, parts: Parts, measured_on: str) -> Parts:
-    """With `validation`, the transform party gives its validation speakers up, and they are
-    measured, not the test.
-
-    What stops the transform is then every fourth of its other utterances, counted within each
-    emotion.
-    """
-    if measured_on == "test":
-        return parts
-    train = parts.transform.train
-    train = train[np.argsort(corpus.column("emotion")[train], kind="stable")]
-    return Parts(parts.risk, split.every_fourth(train), parts.transform.validation, parts.draw)
-
-
-def name_of(features: str) -> str:
-    return features if features in FEATURE_SETS else Path(features).stem
-
-
-def _record(
-    corpus: Corpus,
-    x: NDArray[np.float32],
-    draws: Sequence[Parts],
-    sums: NDArray[np.str_],
-    features: str,
-    options: Options,
-    name: str,
-) -> dict[str, Any]:
-    """Everything that the figures follow from: what `run.json` holds."""
-    config = {
-        "study": name,
-        "corpus": corpus.name,
-        "features": name_of(features),
-        "dims": x.shape[1],
-        "options": asdict(options),
-        "policies": [asdict(policy) for policy in POLICIES],
-    }
-    return {
-        **settled(config),
-        "data_checksum": hashlib.sha256("".join(sums).encode()).hexdigest(),
-        "versions": versions(),
-        "utterances": len(corpus),
-        "speakers": len(set(corpus.speaker)),
-        "unknown_gender": int((corpus.column("gender") == "").sum()),
-        "roles": [str(role) for role in ROLES],
-        "identical_recordings": [rows.tolist() for rows in duplicates(sums)],
-        "parts": [_speakers(corpus, parts) for parts in draws],
-        "test_parts_disjoint": _disjoint(
-            [sorted(set(corpus.speaker[parts.test])) for parts in draws]
-        ),
-    }
-
-
-def _speakers(corpus: Corpus, parts: Parts) -> dict[str, Any]:
-    """The speakers of each party of a draw, and whether no two parties share one."""
-    speakers = {
-        name: sorted(set(corpus.speaker[rows].tolist())) for name, rows in _parties(parts).items()
-    }
-    return {"draw": parts.draw, **speakers, "disjoint": _disjoint(list(speakers.values()))}
-
-
-def _disjoint(groups: Sequence[Sequence[str]]) -> bool:
-    everyone = [speaker for group in groups for speaker in group]
-    return len(everyone) == len(set(everyone))
+def _measured_on_validation(emotion: NDArray[np.str_], parts: Parts) -> Parts:
+    """The draw with the validation speakers of the transform in the place of the test."""
+    transform = split.every_fourth(parts.transform.train, emotion)
+    return Parts(parts.risk, transform, parts.transform.validation, parts.draw)

@@ -8,6 +8,7 @@ import io
 import json
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,14 +18,13 @@ from rich.console import Console
 from sordino import cli
 from sordino.cli.verbs import fit
 from sordino.device.trust import ed25519
-from sordino.export.quantisation import Change
+from sordino.export.quantisation import LeakageChange
 from sordino.metrics import Interval
 from sordino.metrics.bound import Bound
 from sordino.report.estimates import COLUMNS
 from sordino.report.tables import Estimate
-from sordino.study import protocol
-from sordino.study.fitting.card import Fitted, Muted
-from sordino.study.fitting.selection import Reached
+from sordino.study.fitting.card import BEFORE_ROUNDING, FitResult, PolicyResult
+from sordino.study.fitting.selection import Tradeoff
 from tests.device.synthetic_bundles import fitted, preprocess
 from tests.release.synthetic_vectors import POLICY
 from tests.study import synthetic_study
@@ -37,10 +37,8 @@ SAD = (
 @pytest.fixture(scope="module", autouse=True)
 def quickly() -> Iterator[None]:
     """Networks of few epochs, linear attackers, and one draw of five."""
-    deal = protocol.deal
     with synthetic_study.brisk(), warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         warnings.simplefilter("ignore", UserWarning)  # few prototypes
-        patch.setattr(protocol, "deal", lambda *given: deal(*given)[:1])
         patch.setattr("sordino.attack.QUICK", ("linear",))
         yield
 
@@ -117,20 +115,22 @@ def test_a_policy_ends_in_a_bundle_that_runs(
     assert not (tmp_path / "none.sordino").exists()
 
 
-def shown(one: Fitted, rounded: dict[str, list[Change]]) -> str:
+def shown(one: FitResult) -> str:
     """All that is said of a bundle, at the terminal and in its card."""
     console = Console(file=io.StringIO(), width=200)
     fit._tell(one, console)
-    fit._tell_rounded(rounded, console)
+    fit._tell_rounded(one, console)
     assert isinstance(console.file, io.StringIO)
-    return " ".join(f"{console.file.getvalue()} {json.dumps(fit._card(one, rounded))}".split())
+    return " ".join(f"{console.file.getvalue()} {json.dumps(one.card())}".split())
 
 
 def test_of_a_rounded_bundle_no_bound_is_told() -> None:
     bound, told = Bound(0.11, 0.23, 2, 0.555, 30), Estimate(0.6, 0.5, 0.7, 100, 30, 0.5)
-    reached = tuple(Reached(name, told, {"gender": told}) for name in ("none", "drawn"))
-    one = Muted(POLICY, "drawn", None, (), fitted("drawn"), reached, bounds={("gender", ""): bound})
-    whole = Fitted(
+    reached = tuple(Tradeoff(name, told, {"gender": told}) for name in ("none", "drawn"))
+    one = PolicyResult(
+        POLICY, "drawn", None, (), fitted("drawn"), reached, bounds={("gender", ""): bound}
+    )
+    whole = FitResult(
         preprocess(),
         {"sad": one},
         "mel",
@@ -139,13 +139,14 @@ def test_of_a_rounded_bundle_no_bound_is_told() -> None:
         joint={("sad", "gender", ""): bound},
     )
     interval = Interval(0.6, 0.5, 0.7, 100, 30)
-    rounded = {"sad": [Change("gender", interval, interval)]}
-    assert "No attacker who sees one vector exceeds an AUC of: gender 0.56" in shown(whole, {})
-    assert shown(whole, {}).count("0.555") == 2
-    said = shown(fit._unbounded(whole), rounded)
+    rounded = {"sad": [LeakageChange("gender", interval, interval)]}
+    assert "No attacker who sees one vector exceeds an AUC of: gender 0.56" in shown(whole)
+    assert shown(whole).count("0.555") == 2
+    policies = {"sad": replace(one, bounds={})}
+    said = shown(replace(whole, policies=policies, joint={}, rounding=rounded))
     assert "0.555" not in said
     assert "exceeds an AUC" not in said
-    assert said.count(fit.BEFORE_ROUNDING) == 2
+    assert said.count(BEFORE_ROUNDING) == 2
     assert '"rounded": {"sad": {"gender": {"auc": 0.6, "unrounded": 0.6}}}' in said
 
 

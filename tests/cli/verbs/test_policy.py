@@ -40,8 +40,8 @@ def test_a_release_and_its_knobs_are_explained(
 ) -> None:
     status, out, _ = check(GOOD + 'release = "drawn"\n[drawn]\nepsilon = 2.0\n', tmp_path, capsys)
     assert status == 0
-    assert "The release is drawn: one decision an utterance" in out
-    assert "drawn: epsilon = 2.0: of randomised response" in out
+    assert "The release is drawn: one decision per utterance" in out
+    assert "drawn: epsilon = 2.0: parameter of randomised response" in out
 
 
 @pytest.mark.parametrize(

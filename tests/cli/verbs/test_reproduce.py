@@ -17,7 +17,7 @@ import pytest
 
 from sordino import attack, cli
 from sordino.cli.verbs.reproduce import SHOWN, tell
-from sordino.study.protocol import summary
+from sordino.study.run_record import summary
 from tests.study import synthetic_study
 from tests.study.synthetic_study import Made
 from tests.study.test_units import times
@@ -166,10 +166,6 @@ def test_every_option_reaches_the_study(tmp_path: Path) -> None:
     options = {
         "scale": "zscore",
         "fit_on": "both",
-        "risk_validation": "speaker",
-        "redraw": "epoch",
-        "schedule": "warm-up",
-        "measured_on": "validation",
         "seed": 3,
     }
     words = [
@@ -272,15 +268,6 @@ def test_too_few_speakers_are_one_line_and_status_2(tmp_path: Path) -> None:
         sordino(*call(given, tmp_path / "out")),
         r"made, female: 2 speaker\(s\) .*, expected at least 3 .*",
     )
-
-
-def test_validation_without_validation_speakers_is_one_line_and_status_2(
-    given: Made, tmp_path: Path
-) -> None:
-    said = sordino(
-        *call(given, tmp_path / "out", "--measured-on", "validation", "--validation", "utterance")
-    )
-    refused(said, r"measured_on validation with held-out utterances: .*")
 
 
 def test_vectors_of_too_few_recordings_are_one_line_and_status_2(

@@ -13,7 +13,7 @@ import pytest
 
 from sordino import cli
 from sordino.study.jaiswal2020 import variants
-from sordino.study.jaiswal2020.variants import Options
+from sordino.study.jaiswal2020.variants import JaiswalOptions
 from tests.study.synthetic_corpus import corpus
 
 VERB = ("reproduce", "jaiswal2020", "--jobs", "1")
@@ -23,9 +23,9 @@ VERB = ("reproduce", "jaiswal2020", "--jobs", "1")
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks that learn for an epoch, and one attacker."""
     quick = functools.partial(
-        Options, epochs=1, families=("linear",), shuffles=2, selections=1, word_dims=8
+        JaiswalOptions, epochs=1, families=("linear",), shuffles=2, selections=1, word_dims=8
     )
-    monkeypatch.setattr(variants, "Options", quick)
+    monkeypatch.setattr(variants, "JaiswalOptions", quick)
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ def test_the_speaker_is_who_talks_and_not_who_wears_the_markers(tmp_path: Path) 
     assert list(rows["gender"]) == ["female", "female", "male", "male", "male"]
 
 
-def test_happy_does_not_take_in_excited_and_no_agreement_is_other(tmp_path: Path) -> None:
+def test_excited_is_not_happy_and_no_agreement_is_other(tmp_path: Path) -> None:
     rows = corpora.load("iemocap", write(tmp_path)).table
     assert list(rows["emotion"]) == ["neutral", "frustrated", "excited", "happy", "other"]
 
@@ -75,9 +75,9 @@ def test_the_three_means_are_valence_activation_dominance(tmp_path: Path) -> Non
 def test_ratings_become_levels(tmp_path: Path) -> None:
     corpus = corpora.load("iemocap", write(tmp_path))
     assert dimensions.levels(corpus, "valence").codes.tolist() == [0, 0, 2, 2, 0]
-    found = dimensions.levels(corpus, "activation")
-    assert found.codes.tolist() == [0, 2, 2, 1, 1]
-    assert (set(found.source), found.note) == ({"rated"}, "")
+    result = dimensions.levels(corpus, "activation")
+    assert result.codes.tolist() == [0, 2, 2, 1, 1]
+    assert (set(result.source), result.note) == ({"rated"}, "")
 
 
 def test_both_actors_of_a_session_stay_together(tmp_path: Path) -> None:
@@ -146,10 +146,10 @@ def test_a_name_of_another_form_is_refused(tmp_path: Path) -> None:
 def test_a_name_is_taken_apart(
     session: int, markers: str, dialogue: str, talks: str, turn: int
 ) -> None:
-    found = iemocap.parse(f"Ses0{session}{markers}_{dialogue}_{talks}{turn:03d}")
-    assert found["speaker"] == f"Ses0{session}{talks}"
-    assert found["session"] == f"Ses0{session}"
-    assert found["dialogue"] == f"Ses0{session}{markers}_{dialogue}"
+    result = iemocap.parse(f"Ses0{session}{markers}_{dialogue}_{talks}{turn:03d}")
+    assert result["speaker"] == f"Ses0{session}{talks}"
+    assert result["session"] == f"Ses0{session}"
+    assert result["dialogue"] == f"Ses0{session}{markers}_{dialogue}"
 
 
 @settings(deadline=None)

@@ -112,7 +112,7 @@ def test_ratings_with_their_scale_become_levels(folder: Path) -> None:
     assert levels(corpus, "activation").note == "derived labels: manifest"
 
 
-def test_a_rating_without_a_scale_is_kept_and_its_level_is_refused_with_the_way_out(
+def test_a_rating_without_a_scale_has_no_level(
     folder: Path,
 ) -> None:
     corpus = load(folder, RATED[:-1], (*GOOD, "3"))
@@ -195,7 +195,7 @@ RATED = (*HEADER, "valence", "scale")
         ([RATED, (*GOOD, "3", "five")], r"row 2: scale 'five', expected a number"),
         (
             [RATED, (*GOOD, "6", "5")],
-            r"row 2: valence 6, expected 1 to 5, its scale: mend one of them",
+            r"row 2: valence 6, expected 1 to 5, its scale: correct one of them",
         ),
         ([RATED, (*GOOD, "0.5", "9")], r"row 2: valence 0.5, expected 1 to 9"),
     ],
@@ -224,7 +224,7 @@ def test_absent_recordings_are_refused_in_one_error_or_kept(folder: Path) -> Non
         load(folder, *rows)
     assert "12 of 13 rows name no such recording" in str(caught.value)
     assert "row 3 ('sound/absent00.wav'), row 4 ('sound/absent01.wav')" in str(caught.value)
-    assert "row 12 ('sound/absent09.wav') and 2 more: mend" in str(caught.value)
+    assert "row 12 ('sound/absent09.wav') and 2 more: correct" in str(caught.value)
     assert len(load(folder, *rows, keep_absent=True)) == 13
 
 

@@ -65,8 +65,8 @@ def test_the_release_has_the_published_counts(meld: corpora.Corpus) -> None:
 
 
 def test_the_six_main_characters_have_a_gender_and_nobody_else(meld: corpora.Corpus) -> None:
-    known = meld.table[meld.table["gender"] != ""]
-    assert known.groupby(["gender", "speaker"]).size().to_dict() == {
+    labelled = meld.table[meld.table["gender"] != ""]
+    assert labelled.groupby(["gender", "speaker"]).size().to_dict() == {
         ("female", "meld/Monica"): 1782,
         ("female", "meld/Phoebe"): 1797,
         ("female", "meld/Rachel"): 1955,
@@ -78,9 +78,9 @@ def test_the_six_main_characters_have_a_gender_and_nobody_else(meld: corpora.Cor
 
 
 def test_sentiment_is_the_level_of_valence(meld: corpora.Corpus) -> None:
-    found = levels(meld, "valence")
-    assert np.bincount(found.codes).tolist() == [4184, 6436, 3088]
-    assert found.note == "sentiment labels: meld"
+    result = levels(meld, "valence")
+    assert np.bincount(result.codes).tolist() == [4184, 6436, 3088]
+    assert result.note == "sentiment labels: meld"
 
 
 def test_the_three_tables_hold_what_the_one_table_holds(
@@ -98,13 +98,13 @@ def test_the_three_tables_hold_what_the_one_table_holds(
     assert len(set(released.table["file"])) == 3
 
 
-def test_thousands_of_lines_of_one_table_tie_no_two_speakers_together(meld: corpora.Corpus) -> None:
-    found = blocks(meld, checksums(meld))
-    assert len(set(found)) == len(set(meld.speaker))
-    assert pd.Series(found).groupby(meld.speaker).nunique().max() == 1
+def test_lines_of_one_table_do_not_connect_speakers(meld: corpora.Corpus) -> None:
+    result = blocks(meld, checksums(meld))
+    assert len(set(result)) == len(set(meld.speaker))
+    assert pd.Series(result).groupby(meld.speaker).nunique().max() == 1
 
 
-def test_the_same_lines_taken_for_a_recording_would_tie_all_speakers_together(
+def test_the_same_lines_as_one_recording_would_connect_speakers(
     tmp_path: Path,
 ) -> None:
     corpus = corpora.load("meld", official(tmp_path))
@@ -176,10 +176,10 @@ def test_a_table_that_is_absent_or_there_twice_is_named(tmp_path: Path, change: 
         (
             1,
             "first",
-            r"row 3: no place, expected train, dev, test and numbers of dialogue and line",
+            r"row 3: no position, expected train, dev, test and numbers of dialogue and line",
         ),
-        (2, "-1", r"row 3: no place"),
-        (5, "mixed", r"row 3: sentiment 'mixed', expected negative, neutral, positive: mend it"),
+        (2, "-1", r"row 3: no position"),
+        (5, "mixed", r"row 3: sentiment 'mixed', expected negative, neutral, positive: correct it"),
     ],
 )
 def test_a_bad_line_says_where_and_what(

@@ -91,8 +91,8 @@ def test_a_release_that_stores_it_the_other_way_is_noticed(tmp_path: Path, upwar
             )
             lines.append(f"UTD-IMPROV-{name}.avi; {emotion}; A:{activation}; V:2.0; D:3.0 ; N:4.0;")
     text(tmp_path / NEW, "\n\n".join(lines))
-    found = corpora.load("msp_improv", tmp_path, stored=upwards).table
-    assert found.groupby("emotion")["activation"].mean().idxmax() == "angry"
+    result = corpora.load("msp_improv", tmp_path, stored=upwards).table
+    assert result.groupby("emotion")["activation"].mean().idxmax() == "angry"
     with pytest.raises(
         CorpusError, match=rf"stored={not upwards} anger is rated .* so take stored={upwards}$"
     ):
@@ -163,9 +163,9 @@ def test_a_name_of_another_form_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_part_of_the_corpus_is_only_fine_when_asked(tmp_path: Path) -> None:
-    found = counts(corpora.load("msp_improv", write(tmp_path)), PUBLISHED["msp_improv"])
-    assert differences(found, partial=True) == []
-    assert {count.name for count in differences(found)} >= {"all", "angry", "female"}
+    result = counts(corpora.load("msp_improv", write(tmp_path)), PUBLISHED["msp_improv"])
+    assert differences(result, partial=True) == []
+    assert {count.name for count in differences(result)} >= {"all", "angry", "female"}
 
 
 @settings(deadline=None)
@@ -188,9 +188,9 @@ def test_a_name_is_read_or_refused(
         and 1 <= session <= 6
         and scene in "PRST"
     ):
-        found = msp_improv.parse(name)
-        assert found["speaker"] == f"{gender}{session:02}"
-        assert found["gender"] == {"F": "female", "M": "male"}[gender]
+        result = msp_improv.parse(name)
+        assert result["speaker"] == f"{gender}{session:02}"
+        assert result["gender"] == {"F": "female", "M": "male"}[gender]
         return
     with pytest.raises(CorpusError, match="not a name of this corpus"):
         msp_improv.parse(name)

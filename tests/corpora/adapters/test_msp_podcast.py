@@ -44,7 +44,7 @@ def test_labels_are_those_of_the_consensus(tmp_path: Path) -> None:
     assert set(rows["scale"]) == {7}
 
 
-def test_speakers_that_nobody_identified_are_left_out_unless_asked(tmp_path: Path) -> None:
+def test_unidentified_speakers_are_left_out_by_default(tmp_path: Path) -> None:
     everybody = corpora.load("msp_podcast", write(tmp_path), speakers="all").table
     unknown = everybody[everybody["speaker"] == "msp_podcast/Unknown"]
     assert len(everybody) == len(LABELS)
@@ -69,7 +69,7 @@ def test_transcripts_are_found_where_there_are_some(tmp_path: Path) -> None:
     ]
 
 
-def test_recordings_without_a_label_and_labels_without_a_recording_are_left_out(
+def test_unmatched_recordings_and_labels_are_left_out(
     tmp_path: Path,
 ) -> None:
     write(tmp_path)
@@ -118,12 +118,12 @@ def test_a_rating_that_is_no_number_names_its_row(tmp_path: Path) -> None:
         corpora.load("msp_podcast", tmp_path)
 
 
-def test_the_published_count_is_that_of_one_release_so_a_difference_is_told_and_no_error(
+def test_a_difference_from_a_doubtful_count_is_no_error(
     tmp_path: Path,
 ) -> None:
-    known = PUBLISHED["msp_podcast"]
-    wrong = differences(counts(corpora.load("msp_podcast", write(tmp_path)), known))
+    labelled = PUBLISHED["msp_podcast"]
+    wrong = differences(counts(corpora.load("msp_podcast", write(tmp_path)), labelled))
     assert [(count.name, count.found, count.published) for count in wrong] == [
         ("with gender", 2, 13555)
     ]
-    assert not is_wrong(wrong, known)
+    assert not is_wrong(wrong, labelled)

@@ -27,7 +27,7 @@ def test_the_official_release_has_the_published_counts(corpus: corpora.Corpus) -
     assert {count.name: count.found for count in found if count.part == "emotion"}["calm"] == 192
 
 
-def test_the_byte_identical_pair_of_the_official_release_is_found(corpus: corpora.Corpus) -> None:
+def test_the_identical_pair_of_the_official_release_is_found(corpus: corpora.Corpus) -> None:
     names = [[Path(file).stem for file in group] for group in identical(corpus)]
     assert names == [["03-01-03-01-02-01-07", "03-01-03-01-02-02-07"]]
 
@@ -68,7 +68,7 @@ def test_a_name_is_read_or_refused_and_no_label_is_made_up(
             assert found["gender"] == ("male" if candidate[-1] in "13579" else "female")
 
 
-def test_wav_and_flac_are_read_in_order_and_songs_are_passed_over(tmp_path: Path) -> None:
+def test_wav_and_flac_are_read_in_order_and_songs_skipped(tmp_path: Path) -> None:
     for name in ("Actor_02/03-01-01-01-01-01-02.wav", "Actor_01/03-01-05-01-01-01-01.WAV"):
         recording(tmp_path / name)
     recording(tmp_path / "Actor_01" / "03-02-05-01-01-01-01.wav")

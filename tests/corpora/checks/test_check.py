@@ -13,7 +13,7 @@ from sordino import corpora
 from sordino.cli.verbs.corpus import app
 from sordino.corpora.adapters.ravdess import EMOTIONS
 from sordino.corpora.checks.check import Count, by_speaker, counts, differences, identical, is_wrong
-from sordino.corpora.checks.published import FENG2021_EMOTIONS, PUBLISHED, Published
+from sordino.corpora.checks.published import FENG2021_EMOTIONS, PUBLISHED, PublishedCounts
 from tests.corpora.synthetic_trees import recording, table
 
 # Feng 2021, Table I: neutral, happy, sad, angry, all; with IEMOCAP's happy and angry put right
@@ -46,12 +46,12 @@ TOTALS = {
 
 @pytest.mark.parametrize("name", sorted(PUBLISHED))
 def test_the_published_counts_of_a_corpus_agree_with_each_other(name: str) -> None:
-    known = PUBLISHED[name]
+    labelled = PUBLISHED[name]
     total, speakers = TOTALS[name]
-    assert (known.total, known.total_speakers) == (total, speakers)
-    if known.utterances:
-        assert sum(known.utterances.values()) == total
-        assert len(known.utterances) == sum(known.speakers.values())
+    assert (labelled.total, labelled.total_speakers) == (total, speakers)
+    if labelled.utterances:
+        assert sum(labelled.utterances.values()) == total
+        assert len(labelled.utterances) == sum(labelled.speakers.values())
 
 
 @pytest.fixture
@@ -70,20 +70,20 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_a_part_differs_unless_a_part_is_fine(tree: Path) -> None:
-    found = counts(corpora.load("ravdess", tree), PUBLISHED["ravdess"])
-    assert Count("utterances", "all", 120, 1440) in differences(found)
-    assert Count("utterances", "feng2021", 56, 672) in differences(found)
-    assert Count("speakers", "female", 1, 12) in differences(found)
-    assert Count("speaker", "ravdess/03", 0, 60) in differences(found)
-    assert Count("speaker", "ravdess/01", 60, 60) not in differences(found)
-    assert differences(found, partial=True) == []
+    result = counts(corpora.load("ravdess", tree), PUBLISHED["ravdess"])
+    assert Count("utterances", "all", 120, 1440) in differences(result)
+    assert Count("utterances", "feng2021", 56, 672) in differences(result)
+    assert Count("speakers", "female", 1, 12) in differences(result)
+    assert Count("speaker", "ravdess/03", 0, 60) in differences(result)
+    assert Count("speaker", "ravdess/01", 60, 60) not in differences(result)
+    assert differences(result, partial=True) == []
 
 
 def test_more_than_published_differs_even_for_a_part(tree: Path) -> None:
     corpus = corpora.load("ravdess", tree)
     corpus.table.loc[:, "emotion"] = "neutral"
-    found = differences(counts(corpus, PUBLISHED["ravdess"]), partial=True)
-    assert found == [Count("emotion", "neutral", 120, 96)]
+    result = differences(counts(corpus, PUBLISHED["ravdess"]), partial=True)
+    assert result == [Count("emotion", "neutral", 120, 96)]
 
 
 def test_what_was_never_published_differs(tree: Path) -> None:
@@ -124,10 +124,10 @@ def test_the_command_says_that_the_official_release_is_whole(data: Path) -> None
     )
 
 
-def test_the_command_ends_with_1_for_a_part_unless_a_part_is_fine(tree: Path) -> None:
-    whole, part = run("ravdess", tree), run("ravdess", tree, "--partial")
-    assert (whole.exit_code, part.exit_code) == (1, 0)
-    assert "differs from the published counts in 35 place(s)" in whole.output
+def test_the_command_ends_with_1_for_a_part_unless_partial(tree: Path) -> None:
+    complete, part = run("ravdess", tree), run("ravdess", tree, "--partial")
+    assert (complete.exit_code, part.exit_code) == (1, 0)
+    assert "differs from the published counts in 35 place(s)" in complete.output
     assert "a part of the published corpus" in part.output
 
 
@@ -142,16 +142,16 @@ def test_the_command_prints_counts_by_speaker_gender_and_emotion(tree: Path) -> 
 
 def test_json_on_standard_output_is_json_alone(tree: Path) -> None:
     done = run("ravdess", tree, "--json", "-")
-    told = json.loads(done.stdout)
+    report = json.loads(done.stdout)
     assert done.exit_code == 1
-    assert (told["corpus"], told["differs"], told["byte_identical"]) == ("ravdess", True, [])
+    assert (report["corpus"], report["differs"], report["byte_identical"]) == ("ravdess", True, [])
     assert {
         "part": "utterances",
         "name": "all",
         "found": 120,
         "published": 1440,
         "differs": True,
-    } in told["counts"]
+    } in report["counts"]
     assert "differs from the published counts" in done.stderr
 
 
@@ -187,13 +187,13 @@ def test_a_manifest_has_nothing_to_differ_from(tmp_path: Path) -> None:
     assert "byte-identical, kept in one part: 0.wav = 1.wav = 2.wav" in done.output
 
 
-def test_jaiswal2020_uses_13555_utterances_of_msp_podcast_with_known_gender() -> None:
+def test_msp_podcast_has_13555_utterances_with_known_gender() -> None:
     assert PUBLISHED["msp_podcast"].with_gender == 13555
 
 
 def test_a_count_in_doubt_differs_and_is_no_error() -> None:
     different = [Count("utterances", "all", 2600, 2648)]
-    firm = Published("somebody 2020", every=2648)
+    firm = PublishedCounts("somebody 2020", utterances_in_all=2648)
     assert differences(different) == different
     assert is_wrong(different, firm)
     assert not is_wrong(different, PUBLISHED["muse"])

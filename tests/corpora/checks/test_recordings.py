@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from sordino.cli.verbs.corpus import app
 from sordino.corpora import table
-from sordino.corpora.checks.recordings import Bad, listed, opened
+from sordino.corpora.checks.recordings import Bad, check_recordings, describe
 from sordino.corpora.table import Corpus
 from tests.corpora.synthetic_trees import recording
 
@@ -63,12 +63,12 @@ def corpus(folder: Path, kinds: list[str]) -> Corpus:
 
 
 def test_every_bad_recording_is_listed_with_its_cause(tmp_path: Path) -> None:
-    found = opened(corpus(tmp_path, list(BAD)))
-    assert [recording.row for recording in found.bad] == list(range(1, 2 * len(BAD), 2))
-    for recording_, (_, cause) in zip(found.bad, BAD.values(), strict=True):
+    outcome = check_recordings(corpus(tmp_path, list(BAD)))
+    assert [recording.row for recording in outcome.bad] == list(range(1, 2 * len(BAD), 2))
+    for recording_, (_, cause) in zip(outcome.bad, BAD.values(), strict=True):
         assert cause in recording_.reason
         assert recording_.file not in recording_.reason
-    assert found.files == 2 * len(BAD)
+    assert outcome.files == 2 * len(BAD)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_cuts_are_compared_with_the_length(
 ) -> None:
     file = recording(tmp_path / "a.wav", samples=16000)
     rows = pd.DataFrame({"file": [str(file)], "speaker": ["anna"], "start": [start], "end": [end]})
-    bad = opened(table.make("cuts", rows)).bad
+    bad = check_recordings(table.make("cuts", rows)).bad
     assert [recording.reason.split(",")[0] for recording in bad] == (
         [reason.split(",")[0]] if reason else []
     )
@@ -95,17 +95,17 @@ def test_cuts_are_compared_with_the_length(
 
 def test_a_file_of_another_format_is_read_and_named(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(16000), 16000, format="FLAC")
-    found = opened(
+    outcome = check_recordings(
         table.make(
             "renamed", pd.DataFrame({"file": [str(tmp_path / "a.wav")], "speaker": ["anna"]})
         )
     )
-    assert found.renamed == [str(tmp_path / "a.wav")]
-    assert found.bad == []
+    assert outcome.renamed == [str(tmp_path / "a.wav")]
+    assert outcome.bad == []
 
 
 def test_a_list_names_ten_and_counts_the_rest() -> None:
-    line = listed([Bad(row, f"{row}.wav", "no samples") for row in range(150)], 200)
+    line = describe([Bad(row, f"{row}.wav", "no samples") for row in range(150)], 200)
     assert line.startswith(
         "150 of 200 utterances cannot be used: utterance 0: 0.wav: no samples; utterance 1: 1.wav"
     )
@@ -118,8 +118,8 @@ def check(folder: Path, *options: str) -> Result:
 
 
 def manifest(folder: Path, kinds: list[str]) -> None:
-    made = corpus(folder, kinds).table
-    rows = made[["file"]].assign(speaker="anna", gender="female", emotion="sad")
+    output = corpus(folder, kinds).table
+    rows = output[["file"]].assign(speaker="anna", gender="female", emotion="sad")
     rows.to_csv(folder / "m.csv", index=False)
 
 
@@ -160,7 +160,7 @@ def test_the_command_ends_with_0_where_all_can_be_used(tmp_path: Path) -> None:
 
 def test_1440_recordings_are_opened_within_seconds(tmp_path: Path) -> None:
     files = [str(recording(tmp_path / f"{number}.wav")) for number in range(1440)]
-    made = table.make("many", pd.DataFrame({"file": files, "speaker": "anna"}))
+    output = table.make("many", pd.DataFrame({"file": files, "speaker": "anna"}))
     begin = time.monotonic()
-    assert opened(made).bad == []
+    assert check_recordings(output).bad == []
     assert time.monotonic() - begin < 10

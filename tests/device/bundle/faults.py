@@ -1,4 +1,4 @@
-"""What an attacker may write in a bundle beside right checksums, and what is said of it."""
+"""Faults of forged bundles with right checksums, and the words of their refusals."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sordino.export.graph import Graph
+from sordino.export.graph import GraphBuilder
 from tests.device.bundle.forged import Files, arrays, card, chance, first
 
 WIDTH = 24
@@ -15,16 +15,16 @@ WIDTH = 24
 
 def model(**outputs: Callable[[Any], Any]) -> bytes:
     """A model of `z` with these outputs."""
-    graph = Graph()
+    graph = GraphBuilder()
     z = graph.input("z", np.float32, "n", WIDTH)
-    return graph.model(**{name: of(z) for name, of in outputs.items()})
+    return graph.model(**{name: output(z) for name, output in outputs.items()})
 
 
 def replaced(name: str, content: bytes) -> Callable[[Files], None]:
     return lambda files: files.update({name: content})
 
 
-def both(*changes: Callable[[Files], None]) -> Callable[[Files], None]:
+def all_of(*changes: Callable[[Files], None]) -> Callable[[Files], None]:
     def changed(files: Files) -> None:
         for change in changes:
             change(files)
@@ -32,12 +32,12 @@ def both(*changes: Callable[[Files], None]) -> Callable[[Files], None]:
     return changed
 
 
-def a_bin(z: Any) -> Any:
+def first_sign(z: Any) -> Any:
     return (z[:, 0] > 0) * 1
 
 
 def with_a_second_input() -> bytes:
-    graph = Graph()
+    graph = GraphBuilder()
     z, bias = graph.input("z", np.float32, "n", WIDTH), graph.input("bias", np.float32, "n", WIDTH)
     return graph.model(bin=((z + bias)[:, 0] > 0) * 1)
 
@@ -71,7 +71,7 @@ FAULTS: dict[str, tuple[str, Callable[[Files], None], str]] = {
     ),
     "vectors beside a bin": (
         "drawn",
-        replaced(ONNX, model(bin=a_bin, out=lambda z: z)),
+        replaced(ONNX, model(bin=first_sign, out=lambda z: z)),
         r"gives bin int64 .*, out float32 .*expected bin",
     ),
     "vectors as a bin": (
@@ -97,7 +97,7 @@ FAULTS: dict[str, tuple[str, Callable[[Files], None], str]] = {
     ),
     "arrays under leace": (
         "drawn",
-        both(
+        all_of(
             first(family="leace", chance={"kind": "none"}), replaced(ONNX, model(out=lambda z: z))
         ),
         r"arrays 'release-0.npz', expected none",
@@ -174,9 +174,9 @@ FAULTS: dict[str, tuple[str, Callable[[Files], None], str]] = {
         r"noise of scale 1000.*, expected more than 0",
     ),
     "noise of another law": (
-        "noise-laplace",
-        chance(noise="gauss"),
-        "noise 'gauss', expected the noise that the family",
+        "noise-gauss",
+        chance(noise="laplace"),
+        "noise 'laplace', expected the noise that the family",
     ),
     "wider prototypes": (
         "drawn",
@@ -292,17 +292,17 @@ FAULTS: dict[str, tuple[str, Callable[[Files], None], str]] = {
     ),
     "another card": (
         "drawn",
-        card(lambda found: found["features"].update(dims=61)),
+        card(lambda content: content["features"].update(dims=61)),
         r"takes x float32 .*60\], expected x",
     ),
     "dims that are none": (
         "drawn",
-        card(lambda found: found["features"].update(dims=True)),
+        card(lambda content: content["features"].update(dims=True)),
         "features without a width",
     ),
     "dims and streams": (
         "drawn",
-        card(lambda found: found["features"].update(streams={"audio": 6})),
+        card(lambda content: content["features"].update(streams={"audio": 6})),
         "without a width",
     ),
     "a name of control": ("drawn", first(name="a\x1b[2Jb"), "a policy of the name"),

@@ -1,4 +1,4 @@
-"""What a family promises its structure keeps, whatever an attacker writes beside right checksums."""
+"""The structure of a bundle keeps the promise of its family, also for a forged bundle."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from sordino import export
 from sordino.device import Runtime, read
 from sordino.device.bundle import families
 from sordino.device.bundle.interface import interface
-from sordino.device.serving import Table
+from sordino.device.serving import VectorServing
 from sordino.errors import BundleError, ReleaseError
-from sordino.export.graph import Graph
+from sordino.export.graph import GraphBuilder
 from sordino.policy import Budget, Policy
 from sordino.release import EMBEDDINGS, FITTERS
-from tests.device.bundle.faults import FAULTS, NPZ, WIDTH, a_bin, both, model
+from tests.device.bundle.faults import FAULTS, NPZ, WIDTH, all_of, first_sign, model
 from tests.device.bundle.forged import Files, arrays, card, chance, first, forged, policies
 from tests.device.synthetic_bundles import (
     CARD,
@@ -31,6 +31,7 @@ from tests.device.synthetic_bundles import (
     features,
     fitted,
     preprocess,
+    talking,
 )
 from tests.release.synthetic_vectors import POLICY
 
@@ -56,7 +57,7 @@ def test_a_part_of_another_type_is_refused(part: str, value: Any, tmp_path: Path
 @pytest.mark.parametrize("name", FITTERS)
 def test_every_family_that_is_exported_fits_the_table(name: str) -> None:
     assert read(bundled(name)).policies["mine"].family == name
-    assert families.known(name)
+    assert families.is_family(name)
 
 
 @pytest.mark.parametrize("name", EMBEDDINGS)
@@ -68,7 +69,7 @@ def test_every_embedding_fits_the_table(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in EMBEDDINGS if name != "private+"])
-def test_an_embedding_in_the_clothes_of_another_is_refused(name: str, tmp_path: Path) -> None:
+def test_an_embedding_under_another_family_is_refused(name: str, tmp_path: Path) -> None:
     path = export.write(
         tmp_path / "a",
         None,
@@ -76,9 +77,18 @@ def test_an_embedding_in_the_clothes_of_another_is_refused(name: str, tmp_path: 
         features="made",
         card=CARD,
     )
-    other = "private+" if name != "drawn" else name
+    disguise = "private+" if name != "drawn" else name
     with pytest.raises(BundleError, match=r"chance 'none', expected 'clip-"):
-        read(forged(path, tmp_path / "b", first(family=other)))
+        read(forged(path, tmp_path / "b", first(family=disguise)))
+
+
+@pytest.mark.parametrize("spread", [1e-30, 0.0099, 0, -0.5, None])
+def test_an_embedding_with_hardly_any_noise_is_refused(spread: Any, tmp_path: Path) -> None:
+    path = forged(talking(), tmp_path / "b", chance(spread=spread))
+    with pytest.raises(
+        BundleError, match=r"noise of spread .*, expected (at least 0.01|more than)"
+    ):
+        read(path)
 
 
 def test_a_drawn_embedding_has_four_decisions_at_most(tmp_path: Path) -> None:
@@ -90,17 +100,19 @@ def test_a_drawn_embedding_has_four_decisions_at_most(tmp_path: Path) -> None:
         card=CARD,
     )
 
-    def more(found: dict[str, Any]) -> None:
-        found.update(bin=np.arange(6), prototypes=found["prototypes"][:6])
+    def six_decisions(vectors: dict[str, Any]) -> None:
+        vectors.update(bin=np.arange(6), prototypes=vectors["prototypes"][:6])
 
     with pytest.raises(
         BundleError, match=r"prototypes of the decisions \[0, 1, 2, 3, 4, 5\], expected 0 to 3"
     ):
-        read(forged(path, tmp_path / "b", arrays(NPZ, more)))
+        read(forged(path, tmp_path / "b", arrays(NPZ, six_decisions)))
 
 
 def test_two_policies_of_one_name_are_refused(tmp_path: Path) -> None:
-    path = forged(bundled("drawn"), tmp_path / "b", policies(lambda listed: [listed[0], listed[0]]))
+    path = forged(
+        bundled("drawn"), tmp_path / "b", policies(lambda entries: [entries[0], entries[0]])
+    )
     with pytest.raises(BundleError, match="two policies of the name 'mine', expected one each"):
         read(path)
 
@@ -127,7 +139,7 @@ def test_a_policy_that_the_manifest_does_not_know_is_refused(how: str, tmp_path:
     )
     budget = {"auc": None, "per_day": {"more a day": 10**6, "no limit": None}.get(how, 10)}
     required = "fearful" if how == "another emotion" else "sad"
-    change = policies(lambda listed: listed[0]["policy"].update(budget=budget, required=required))
+    change = policies(lambda entries: entries[0]["policy"].update(budget=budget, required=required))
     with pytest.raises(
         BundleError,
         match=r"policy 'mine' was changed, its hash differs from that in manifest\.json",
@@ -160,13 +172,13 @@ def test_flips_that_the_policy_promises_cannot_be_left_out(tmp_path: Path) -> No
         forged(
             bundled("drawn"),
             tmp_path / "c",
-            both(first(policy=stated), chance(epsilon="2.0")),
+            all_of(first(policy=stated), chance(epsilon="2.0")),
             policies=None,
         )
     )
 
 
-def test_a_policy_is_served_by_the_family_that_it_asks_for(tmp_path: Path) -> None:
+def test_a_policy_runs_with_the_family_that_it_names(tmp_path: Path) -> None:
     asks = json.loads(json.dumps(asdict(Policy("sad", ("happy", "angry"), release="drawn"))))
     path = forged(bundled("rae"), tmp_path / "b", first(policy=asks), policies=None)
     with pytest.raises(BundleError, match="a policy that asks for 'drawn', expected the family"):
@@ -175,58 +187,58 @@ def test_a_policy_is_served_by_the_family_that_it_asks_for(tmp_path: Path) -> No
 
 
 def test_one_bad_policy_among_good_ones_refuses_the_bundle(tmp_path: Path) -> None:
-    both_of = {"mine": (POLICY, fitted("drawn")), "hers": (OTHER, fitted("leace", OTHER))}
-    path = export.write(tmp_path / "a", preprocess(), both_of, features="made", card=CARD)
+    two_policies = {"mine": (POLICY, fitted("drawn")), "hers": (OTHER, fitted("leace", OTHER))}
+    path = export.write(tmp_path / "a", preprocess(), two_policies, features="made", card=CARD)
     with pytest.raises(
         BundleError, match="policy hers of family 'drawn': chance 'none', expected 'drawn'"
     ):
         read(
-            forged(path, tmp_path / "b", policies(lambda listed: listed[1].update(family="drawn")))
+            forged(
+                path, tmp_path / "b", policies(lambda entries: entries[1].update(family="drawn"))
+            )
         )
 
 
-def test_what_a_model_takes_and_gives_is_read_from_its_file() -> None:
-    found = interface(model(bin=a_bin, out=lambda z: z))
-    assert {name: (value.dtype, value.shape) for name, value in found.inputs.items()} == {
+def test_inputs_and_outputs_are_read_from_the_file() -> None:
+    tensors = interface(model(bin=first_sign, out=lambda z: z))
+    assert {name: (value.dtype, value.shape) for name, value in tensors.inputs.items()} == {
         "z": ("float32", (None, WIDTH))
     }
-    assert {name: value.dtype for name, value in found.outputs.items()} == {
+    assert {name: value.dtype for name, value in tensors.outputs.items()} == {
         "bin": "int64",
         "out": "float32",
     }
-    whole = model(out=lambda z: z)
-    for content in (b"", b"none", whole[:-3], whole + whole, b"\xff" * 30):
+    whole_model = model(out=lambda z: z)
+    for content in (b"", b"none", whole_model[:-3], whole_model * 2, b"\xff" * 30):
         with pytest.raises((ValueError, UnicodeDecodeError)):
             interface(content)
 
 
-def coded(files: Files) -> None:
-    """The scaled space says the signs of six features and nothing else, and many prototypes wait
-    for them.
-    """
-    graph, signs = Graph(), np.eye(60, WIDTH, dtype=np.float32)
+def encode_signs(files: Files) -> None:
+    """The scaled space contains the signs of six features only, and there are many prototypes."""
+    graph, signs = GraphBuilder(), np.eye(60, WIDTH, dtype=np.float32)
     signs[6:] = 0
     x = graph.input("x", np.float32, "n", 60)
     files["preprocess.onnx"] = graph.model(z=((x @ signs > 0) * 1).astype(np.float32))
-    files["release-0.onnx"] = model(bin=a_bin)
+    files["release-0.onnx"] = model(bin=first_sign)
     random = np.random.default_rng(0)
-    many = random.normal(size=(2000, WIDTH)).astype(np.float32)
-    arrays(NPZ, lambda a: a.update(prototypes=many, bin=np.arange(2000, dtype=np.int64) % 2))(files)
+    table = random.normal(size=(2000, WIDTH)).astype(np.float32)
+    arrays(NPZ, lambda a: a.update(prototypes=table, bin=np.arange(2000, dtype=np.int64) % 2))(
+        files
+    )
 
 
-def test_a_scale_of_few_points_is_no_way_out(tmp_path: Path) -> None:
-    """One vector for each point would tell six bits of each utterance under a family of two
-    decisions.
-    """
-    path = forged(bundled("drawn"), tmp_path / "a", coded)
-    table = Table(read(path), read(path).policies["mine"], 0)
+def test_a_scale_of_few_points_is_refused_at_release(tmp_path: Path) -> None:
+    """One vector for each point would reveal six bits under a family of two decisions."""
+    path = forged(bundled("drawn"), tmp_path / "a", encode_signs)
+    serving = VectorServing(read(path), read(path).policies["mine"], 0)
 
-    def proven(found: dict[str, Any]) -> None:
-        found["z"] = table.scaled(found["x"])
-        table.key = int.from_bytes(found["key_0"].tobytes(), "little")
-        found["released_0"] = table.released(found["z"])
+    def reproduce(vectors: dict[str, Any]) -> None:
+        vectors["z"] = serving.scaled(vectors["x"])
+        serving.key = int.from_bytes(vectors["key_0"].tobytes(), "little")
+        vectors["released_0"] = serving.released(vectors["z"])
 
-    runtime = Runtime(forged(path, tmp_path / "b", arrays("vectors.npz", proven)), key=1)
+    runtime = Runtime(forged(path, tmp_path / "b", arrays("vectors.npz", reproduce)), key=1)
     x = np.random.default_rng(1).normal(size=(2, 60)).astype(np.float32)
     x[1, :6] = x[0, :6]
     assert np.array_equal(runtime.release(x[:1]), runtime.release(x[:1]))
@@ -241,29 +253,29 @@ def test_a_part_that_is_no_array_is_refused(part: str, tmp_path: Path) -> None:
     def changed(files: Files) -> None:
         with (
             zipfile.ZipFile(io.BytesIO(files[NPZ])) as before,
-            zipfile.ZipFile(made := io.BytesIO(), "w") as after,
+            zipfile.ZipFile(rewritten := io.BytesIO(), "w") as after,
         ):
             for name in before.namelist():
                 after.writestr(name, b"no array" if name == part else before.read(name))
-        files[NPZ] = made.getvalue()
+        files[NPZ] = rewritten.getvalue()
 
     with pytest.raises(BundleError, match="not an array file"):
         read(forged(bundled("drawn"), tmp_path / "b", changed))
 
 
 def test_a_bundle_of_thousands_of_policies_is_refused(tmp_path: Path) -> None:
-    def many(listed: list[Any]) -> list[Any]:
-        return [{**listed[0], "name": f"p{number}"} for number in range(1000)]
+    def repeat(entries: list[Any]) -> list[Any]:
+        return [{**entries[0], "name": f"p{number}"} for number in range(1000)]
 
     with pytest.raises(BundleError, match="do not fit together"):
-        read(forged(bundled("drawn"), tmp_path / "b", policies(many), policies=None))
+        read(forged(bundled("drawn"), tmp_path / "b", policies(repeat), policies=None))
 
 
 def test_a_deep_card_is_refused(tmp_path: Path) -> None:
-    def deep(found: dict[str, Any]) -> None:
-        found["notes"] = []
+    def nest(content: dict[str, Any]) -> None:
+        content["notes"] = []
         for _ in range(500):
-            found["notes"] = [found["notes"]]
+            content["notes"] = [content["notes"]]
 
     with pytest.raises(BundleError, match="do not fit together"):
-        read(forged(bundled("drawn"), tmp_path / "b", card(deep)))
+        read(forged(bundled("drawn"), tmp_path / "b", card(nest)))

@@ -1,4 +1,4 @@
-"""A microphone is asked for by name of what is missing; what it hears goes the way of every stream."""
+"""A missing microphone is an error with a next step; its blocks are a stream."""
 
 from __future__ import annotations
 

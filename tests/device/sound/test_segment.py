@@ -1,4 +1,4 @@
-"""Utterances in a stream: the same from any block size, found in noise, in bounded memory."""
+"""Utterances in a stream: the same for any block size, detected in noise, in bounded memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sordino.errors import AudioError
 from sordino.signal import audio
 
 RATE = 16000
-USUAL = Segmentation()
+DEFAULT_SEGMENTATION = Segmentation()
 Samples = NDArray[np.float32]
 
 
@@ -36,20 +36,20 @@ def scene(*spans: tuple[float, float], seconds: float = 6.0) -> Samples:
     return samples
 
 
-def segments(samples: Samples, how: Segmentation = USUAL) -> list[Utterance]:
+def segments(samples: Samples, how: Segmentation = DEFAULT_SEGMENTATION) -> list[Utterance]:
     segmenter = Segmenter(how)
-    found = list(segmenter.push(samples))
+    utterances = list(segmenter.push(samples))
     last = segmenter.end()
-    return [*found, last] if last else found
+    return [*utterances, last] if last else utterances
 
 
-def spans(samples: Samples, how: Segmentation = USUAL) -> list[tuple[float, float]]:
+def spans(samples: Samples, how: Segmentation = DEFAULT_SEGMENTATION) -> list[tuple[float, float]]:
     return [
-        (round(one.start_seconds, 2), round(one.end_seconds, 2)) for one in segments(samples, how)
+        (round(cut.start_seconds, 2), round(cut.end_seconds, 2)) for cut in segments(samples, how)
     ]
 
 
-def test_what_is_louder_than_the_noise_is_found_with_its_lead_and_trail() -> None:
+def test_sound_above_the_noise_is_cut_with_lead_and_trail() -> None:
     assert spans(scene((1, 2), (3, 3.6))) == [(0.6, 2.4), (2.6, 4.0)]
 
 
@@ -58,7 +58,7 @@ def test_noise_alone_is_no_utterance_however_loud_it_is() -> None:
         assert spans(level * quiet(20, seed=3)) == []
 
 
-def test_a_pause_shorter_than_the_hangover_does_not_end_an_utterance() -> None:
+def test_a_pause_within_the_hangover_ends_no_utterance() -> None:
     samples = scene((1, 2), (2.4, 3))
     assert spans(samples) == [(0.6, 3.4)]
     assert spans(samples, Segmentation(hangover_seconds=0.3, trail_seconds=0.3)) == [
@@ -67,7 +67,7 @@ def test_a_pause_shorter_than_the_hangover_does_not_end_an_utterance() -> None:
     ]
 
 
-def test_an_utterance_that_lasts_too_long_is_cut_without_losing_a_sample() -> None:
+def test_a_long_utterance_is_cut_without_losing_a_sample() -> None:
     how = Segmentation(longest_seconds=1.5, memory_seconds=10)
     assert spans(scene((1, 5)), how) == [(0.6, 2.1), (2.1, 3.6), (3.6, 5.1)]
 
@@ -78,9 +78,11 @@ def test_the_end_of_the_stream_ends_an_utterance() -> None:
 
 def test_samples_of_an_utterance_are_those_of_the_stream() -> None:
     samples = scene((1, 2), (3, 3.6))
-    for one in segments(samples):
-        start = round(one.start_seconds * RATE)
-        np.testing.assert_array_equal(one.samples, samples[start : start + one.samples.size])
+    for utterance in segments(samples):
+        start = round(utterance.start_seconds * RATE)
+        np.testing.assert_array_equal(
+            utterance.samples, samples[start : start + utterance.samples.size]
+        )
 
 
 def test_a_noise_that_begins_is_noise_after_a_while() -> None:
@@ -98,7 +100,7 @@ def test_a_click_has_little_activity() -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_a_sample_that_is_no_number_is_in_an_utterance_and_does_not_stay(bad: float) -> None:
+def test_nan_is_in_an_utterance_and_not_in_the_noise(bad: float) -> None:
     samples = scene((3, 4))
     samples[RATE] = bad
     first, second = segments(samples)
@@ -114,26 +116,26 @@ def test_blocks_of_any_size_give_the_same_utterances(cuts: list[int], seed: int)
         [quiet(0.7, seed), synthetic(2.0, RATE, seed), quiet(0.8), scene((0.3, 0.5), seconds=1)]
     )
     samples[50000] = np.nan
-    segmenter, found = Segmenter(), []
+    segmenter, utterances = Segmenter(), []
     for block in np.split(samples, sorted(cuts)):
-        found += list(segmenter.push(block))
+        utterances += list(segmenter.push(block))
     last = segmenter.end()
-    found += [last] if last else []
-    whole = segments(samples)
-    assert [(one.start_seconds, one.active_seconds) for one in found] == [
-        (one.start_seconds, one.active_seconds) for one in whole
+    utterances += [last] if last else []
+    expected = segments(samples)
+    assert [(utterance.start_seconds, utterance.active_seconds) for utterance in utterances] == [
+        (utterance.start_seconds, utterance.active_seconds) for utterance in expected
     ]
-    for one, other in zip(found, whole, strict=True):
-        np.testing.assert_array_equal(one.samples, other.samples)
+    for utterance, reference in zip(utterances, expected, strict=True):
+        np.testing.assert_array_equal(utterance.samples, reference.samples)
 
 
 def test_sample_by_sample_gives_the_same_utterances() -> None:
     samples = scene((0.5, 1.2), seconds=2)
     segmenter = Segmenter()
-    (found,) = [
-        one for place in range(samples.size) for one in segmenter.push(samples[place : place + 1])
+    (utterance,) = [
+        cut for index in range(samples.size) for cut in segmenter.push(samples[index : index + 1])
     ]
-    np.testing.assert_array_equal(found.samples, segments(samples)[0].samples)
+    np.testing.assert_array_equal(utterance.samples, segments(samples)[0].samples)
 
 
 def test_memory_is_that_of_the_longest_utterance() -> None:
@@ -157,9 +159,9 @@ def test_memory_is_that_of_the_longest_utterance() -> None:
 def test_nothing_shows_samples() -> None:
     samples = scene((1, 2))
     segmenter = Segmenter()
-    (one,) = segmenter.push(samples)
+    (utterance,) = segmenter.push(samples)
     assert repr(segmenter) == "Segmenter(6.0 s)"
-    assert repr(one) == "Utterance(start_seconds=0.6, active_seconds=1.0)"
+    assert repr(utterance) == "Utterance(start_seconds=0.6, active_seconds=1.0)"
 
 
 @pytest.mark.parametrize(
@@ -186,20 +188,22 @@ def test_real_utterances_in_a_stream_are_found(data: Path) -> None:
     whole.
     """
     files = sorted((data / "emodb").rglob("*.flac"))[::54]
-    said = [audio.read(file) for file in files]
+    recordings = [audio.read(file) for file in files]
     parts, true, at = [np.zeros(RATE, np.float32)], [], RATE
-    for one in said:
-        true.append((at / RATE, (at + one.size) / RATE))
-        parts += [0.05 * one / np.sqrt(np.mean(one**2)), np.zeros(RATE, np.float32)]
-        at += one.size + RATE
+    for sound in recordings:
+        true.append((at / RATE, (at + sound.size) / RATE))
+        parts += [0.05 * sound / np.sqrt(np.mean(sound**2)), np.zeros(RATE, np.float32)]
+        at += sound.size + RATE
     samples = np.concatenate(parts) + np.random.default_rng(0).normal(0, 0.005, at).astype(
         np.float32
     )
-    cut = [(one.start_seconds, one.end_seconds) for one in segments(samples)]
-    alone = [[one for one in cut if one[0] < end and begin < one[1]] for begin, end in true]
-    whole = [
-        len(one) == 1 and abs(one[0][0] - t[0]) < 0.6 and abs(one[0][1] - t[1]) < 0.6
-        for one, t in zip(alone, true, strict=True)
+    cut = [(utterance.start_seconds, utterance.end_seconds) for utterance in segments(samples)]
+    overlapping = [
+        [span for span in cut if span[0] < end and begin < span[1]] for begin, end in true
     ]
-    assert sum(whole) >= 9
+    complete = [
+        len(spans) == 1 and abs(spans[0][0] - t[0]) < 0.6 and abs(spans[0][1] - t[1]) < 0.6
+        for spans, t in zip(overlapping, true, strict=True)
+    ]
+    assert sum(complete) >= 9
     assert len(cut) <= 11

@@ -29,13 +29,13 @@ def keys(name: str) -> tuple[Path, Path]:  # noqa: ARG001
 
 def signed(
     path: Path,
-    by: str = "maker",
+    maker: str = "maker",
     version: int = 1,
     expires: date | None = None,
-    whole: str = "drawn",
+    family: str = "drawn",
 ) -> Path:
-    shutil.copyfile(bundled(whole), path)
-    signature.sign(path, keys(by)[0], version=version, expires=expires)
+    shutil.copyfile(bundled(family), path)
+    signature.sign(path, keys(maker)[0], version=version, expires=expires)
     return path
 
 

@@ -1,4 +1,4 @@
-"""What a device asks of every bundle, and what the bundle's own test vectors ask of a device."""
+"""The floor of a device holds for every bundle, and the test vectors of a bundle for a device."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from sordino import export
 from sordino.device import Floor, Runtime, read
+from sordino.device.serving import VectorServing
 from sordino.device.trust import floor
-from sordino.errors import BundleError, PolicyError, StorageError
+from sordino.errors import BundleError, PolicyError, ReleaseError, StorageError
 from sordino.policy import Budget, Policy
 from tests.device.bundle.faults import model
 from tests.device.bundle.forged import arrays, chance, forged
@@ -20,7 +22,7 @@ from tests.release.synthetic_vectors import POLICY
 
 
 @pytest.mark.parametrize(
-    ("asked", "says"),
+    ("limits", "says"),
     [
         (
             Floor(families=("label", "none")),
@@ -41,9 +43,9 @@ from tests.release.synthetic_vectors import POLICY
     ],
     ids=["families", "width", "per_day", "policies"],
 )
-def test_a_policy_below_the_floor_is_refused(asked: Floor, says: str) -> None:
+def test_a_policy_below_the_floor_is_refused(limits: Floor, says: str) -> None:
     with pytest.raises(BundleError, match=says):
-        Runtime(bundled("drawn"), floor=asked)
+        Runtime(bundled("drawn"), floor=limits)
 
 
 def test_a_policy_that_reaches_the_floor_runs(tmp_path: Path) -> None:
@@ -60,12 +62,13 @@ def test_a_policy_that_reaches_the_floor_runs(tmp_path: Path) -> None:
 
 
 def test_a_floor_is_read_from_its_file(tmp_path: Path) -> None:
-    text = f'families = ["drawn", "drawn+rae-25"]\nwidth = 512\nper_day = 100\npolicies = ["{POLICY.digest}"]\n'
+    text = 'families = ["drawn", "drawn+rae-25"]\nwidth = 512\nper_day = 100\n'
+    text += f'policies = ["{POLICY.digest}"]\n'
     (tmp_path / "floor.toml").write_bytes(
         b"\xef\xbb\xbf" + text.encode()
     )  # editors write such a mark
-    found = floor.read(tmp_path / "floor.toml")
-    assert found == Floor(("drawn", "drawn+rae-25"), 512, 100, (POLICY.digest,))
+    loaded = floor.read(tmp_path / "floor.toml")
+    assert loaded == Floor(("drawn", "drawn+rae-25"), 512, 100, (POLICY.digest,))
 
 
 @pytest.mark.parametrize(
@@ -117,7 +120,7 @@ def test_test_vectors_that_lack_a_part_are_refused(name: str, tmp_path: Path) ->
     path = forged(
         bundled("drawn"),
         tmp_path / "b",
-        arrays("vectors.npz", lambda found: found.pop(name).fill(0)),
+        arrays("vectors.npz", lambda stored: stored.pop(name).fill(0)),
     )
     with pytest.raises(
         BundleError, match=f"{name} is missing for policy mine, expected test vectors"
@@ -126,7 +129,7 @@ def test_test_vectors_that_lack_a_part_are_refused(name: str, tmp_path: Path) ->
 
 
 def altered(name: str, change: Any) -> Any:
-    return arrays("vectors.npz", lambda found: found.update({name: change(found[name])}))
+    return arrays("vectors.npz", lambda stored: stored.update({name: change(stored[name])}))
 
 
 WRONG: dict[str, tuple[str, Any, str]] = {
@@ -212,14 +215,29 @@ def test_test_vectors_of_sound_are_run(tmp_path: Path) -> None:
         Runtime(path)
 
 
+def test_an_embedding_that_is_loud_beside_its_noise_is_refused(tmp_path: Path) -> None:
+    def amplify(files: dict[str, bytes]) -> None:
+        network = onnx.load_model_from_string(files["release-0.onnx"])
+        nodes, gain = network.graph.node, np.array(1000, np.float32)
+        nodes[-1].output[0] = "quiet"
+        nodes.append(onnx.helper.make_node("Mul", ["quiet", "gain"], ["out"]))
+        network.graph.initializer.append(onnx.numpy_helper.from_array(gain, "gain"))
+        files["release-0.onnx"] = network.SerializeToString()
+
+    path = forged(talking(), tmp_path / "b.sordino", amplify)
+    with pytest.raises(BundleError, match=r"noise of spread 0.5 on numbers of size 1e\+03"):
+        Runtime(path)
+
+
 @pytest.mark.parametrize("name", ["drawn", "rae", "noise-gauss", "leace", "none", "label"])
 def test_a_bundle_of_8_bits_proves_itself_less_closely(name: str) -> None:
     assert Runtime(bundled(name, int8=True), key=1).release(features()[:2]).shape == (2, 24)
 
 
-def test_a_model_that_decides_for_what_is_not_there_releases_nothing() -> None:
-    whole = read(bundled("drawn"))
-    runtime = Runtime(whole, key=1)
-    runtime._serving.bins = frozenset({7})
-    with pytest.raises(Exception, match="expected one of 1 bins for each row: nothing is released"):
-        runtime.release(features()[:1])
+def test_a_decision_without_a_prototype_releases_nothing() -> None:
+    bundle = read(bundled("drawn"))
+    serving = VectorServing(bundle, bundle.policies["mine"], key=1)
+    z = serving.scaled(features()[:1])
+    assert serving.draw(z, {"bin": np.array([1])}, 1).shape == (1, 24)
+    with pytest.raises(ReleaseError, match="expected one of 2 bins for each row: nothing is rele"):
+        serving.draw(z, {"bin": np.array([7])}, 1)

@@ -47,7 +47,7 @@ def test_a_signed_bundle_runs_where_its_key_is_trusted(tmp_path: Path) -> None:
     assert Runtime(path, key=1).signature is None
 
 
-def test_an_unsigned_bundle_runs_only_where_no_signature_is_asked_for() -> None:
+def test_an_unsigned_bundle_runs_only_without_trusted_keys() -> None:
     assert Runtime(bundled("drawn"), key=1).release(features()[:1]).shape == (1, 24)
     with pytest.raises(
         SignatureError, match="the bundle is unsigned, expected a signature by a trusted key"
@@ -72,14 +72,14 @@ def test_no_key_is_not_the_same_as_no_question() -> None:
 
 def test_signing_changes_no_other_byte(tmp_path: Path) -> None:
     path = signed(tmp_path / "b.sordino")
-    plain, found = read(bundled("drawn")), read(path)
-    assert (found.files, found.manifest) == (plain.files, plain.manifest)
-    bundle.put(tmp_path / "again.sordino", {**found.files, "manifest.json": found.manifest})
+    plain, stored = read(bundled("drawn")), read(path)
+    assert (stored.files, stored.manifest) == (plain.files, plain.manifest)
+    bundle.put(tmp_path / "again.sordino", {**stored.files, "manifest.json": stored.manifest})
     assert (tmp_path / "again.sordino").read_bytes() == bundled("drawn").read_bytes()
-    folder = bundle.put(tmp_path / "folder", {**found.files, "manifest.json": found.manifest})
-    before = {one.name: one.read_bytes() for one in folder.iterdir()}
+    folder = bundle.put(tmp_path / "folder", {**stored.files, "manifest.json": stored.manifest})
+    before = {part.name: part.read_bytes() for part in folder.iterdir()}
     signature.sign(folder, keys("maker")[0], version=3)
-    after = {one.name: one.read_bytes() for one in folder.iterdir()}
+    after = {part.name: part.read_bytes() for part in folder.iterdir()}
     assert set(after) - set(before) == {"signature.json"}
     assert {name: after[name] for name in before} == before
     assert trusting().verify(read(folder)).version == 3
@@ -97,11 +97,11 @@ def test_a_bundle_that_is_written_anew_is_unsigned_again(tmp_path: Path) -> None
 
 def moved(path: Path, **changes: Any) -> Path:
     """The same bundle, its signature file with other values."""
-    found = read(path)
-    assert found.signature is not None
-    content = archive.json_bytes({**json.loads(found.signature), **changes})
+    stored = read(path)
+    assert stored.signature is not None
+    content = archive.json_bytes({**json.loads(stored.signature), **changes})
     return bundle.put(
-        path, {**found.files, "manifest.json": found.manifest, "signature.json": content}
+        path, {**stored.files, "manifest.json": stored.manifest, "signature.json": content}
     )
 
 
@@ -153,7 +153,7 @@ def test_a_signature_file_of_another_form_is_refused(
     path = moved(signed(tmp_path / "b.sordino"), **changes)
     with pytest.raises(SignatureError, match=r"signature\.json is damaged"):
         Runtime(path, trusted=trusting())
-    assert signature.described(read(path)) == "signature damaged, not checked"
+    assert signature.describe(read(path)) == "signature damaged, not checked"
 
 
 @pytest.mark.parametrize(
@@ -161,31 +161,36 @@ def test_a_signature_file_of_another_form_is_refused(
 )
 def test_a_signature_file_that_is_none_is_refused(content: bytes) -> None:
     with pytest.raises(SignatureError, match=r"signature\.json is damaged"):
-        signature.parse(content)
+        signature.parse_signature(content)
 
 
 def test_a_signature_is_that_of_one_bundle(tmp_path: Path) -> None:
-    whole, other = read(signed(tmp_path / "b.sordino")), read(bundled("label"))
-    assert whole.signature is not None
+    original, replacement = read(signed(tmp_path / "b.sordino")), read(bundled("label"))
+    assert original.signature is not None
     path = tmp_path / "c.sordino"
     bundle.put(
-        path, {**other.files, "manifest.json": other.manifest, "signature.json": whole.signature}
+        path,
+        {
+            **replacement.files,
+            "manifest.json": replacement.manifest,
+            "signature.json": original.signature,
+        },
     )
     with pytest.raises(SignatureError, match="the signature is not that of this bundle"):
         Runtime(path, trusted=trusting())
 
 
 def test_a_forged_bundle_with_right_checksums_is_refused(tmp_path: Path) -> None:
-    whole = read(signed(tmp_path / "b.sordino"))
-    assert whole.signature is not None
-    found = read(forged(bundled("drawn"), tmp_path / "c.sordino", chance(epsilon="3.0")))
+    original = read(signed(tmp_path / "b.sordino"))
+    assert original.signature is not None
+    stored = read(forged(bundled("drawn"), tmp_path / "c.sordino", chance(epsilon="3.0")))
     assert Runtime(bundled("drawn"), trusted=None)
     with pytest.raises(SignatureError, match="the signature is not that of this bundle"):
-        trusting().verify(replace(found, signature=whole.signature))
+        trusting().verify(replace(stored, signature=original.signature))
     with pytest.raises(
         SignatureError, match="the signature is not that of this bundle"
     ):  # its manifest, other files
-        trusting().verify(replace(whole, files=found.files))
+        trusting().verify(replace(original, files=stored.files))
 
 
 def test_a_manifest_cannot_list_the_signature(tmp_path: Path) -> None:
@@ -197,8 +202,8 @@ def test_a_manifest_cannot_list_the_signature(tmp_path: Path) -> None:
 
 
 def test_a_signature_that_is_a_link_is_refused(tmp_path: Path) -> None:
-    found = read(bundled("drawn"))
-    folder = bundle.put(tmp_path / "b", {**found.files, "manifest.json": found.manifest})
+    stored = read(bundled("drawn"))
+    folder = bundle.put(tmp_path / "b", {**stored.files, "manifest.json": stored.manifest})
     (folder / "signature.json").symlink_to(tmp_path / "gone")
     with pytest.raises(BundleError, match=r"signature\.json is a link"):
         read(folder)
@@ -293,12 +298,12 @@ def test_a_key_of_another_kind_signs_nothing(tmp_path: Path) -> None:
     from cryptography.hazmat.primitives import serialization as to
     from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 
-    other = generate_private_key(SECP256R1())
+    replacement = generate_private_key(SECP256R1())
     (tmp_path / "k.pem").write_bytes(
-        other.private_bytes(to.Encoding.PEM, to.PrivateFormat.PKCS8, to.NoEncryption())
+        replacement.private_bytes(to.Encoding.PEM, to.PrivateFormat.PKCS8, to.NoEncryption())
     )
     (tmp_path / "k.pub").write_bytes(
-        other.public_key().public_bytes(to.Encoding.PEM, to.PublicFormat.SubjectPublicKeyInfo)
+        replacement.public_key().public_bytes(to.Encoding.PEM, to.PublicFormat.SubjectPublicKeyInfo)
     )
     shutil.copyfile(bundled("drawn"), tmp_path / "b.sordino")
     with pytest.raises(SignatureError, match="not a private key of Ed25519"):
@@ -355,8 +360,8 @@ def test_both_libraries_agree_with_the_standard(
 
 
 def test_a_bundle_made_by_hand_has_no_manifest_to_trust(tmp_path: Path) -> None:
-    whole = read(signed(tmp_path / "b.sordino"))
-    bare = Bundle(whole.files, whole.card, whole.policies, signature=whole.signature)
+    original = read(signed(tmp_path / "b.sordino"))
+    bare = Bundle(original.files, original.card, original.policies, signature=original.signature)
     with pytest.raises(SignatureError, match="the signature is not that of this bundle"):
         Runtime(bare, trusted=trusting())
 

@@ -74,16 +74,16 @@ def test_a_damaged_file_of_versions_stops_everything(content: bytes, tmp_path: P
 def test_starts_at_once_forget_no_version(tmp_path: Path) -> None:
     versions = tmp_path / "versions"
 
-    def start(place: int) -> None:
-        admit(versions, "0" * 16, f"policy {place}", place + 1)
+    def start(index: int) -> None:
+        admit(versions, "0" * 16, f"policy {index}", index + 1)
 
-    threads = [threading.Thread(target=start, args=(place,)) for place in range(16)]
+    threads = [threading.Thread(target=start, args=(index,)) for index in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert json.loads(versions.read_bytes()) == {
-        f"{'0' * 16} policy {place}": place + 1 for place in range(16)
+        f"{'0' * 16} policy {index}": index + 1 for index in range(16)
     }
 
 

@@ -26,7 +26,7 @@ from sordino.release import (
     joint,
     joint_bounds,
 )
-from sordino.release.drawn.joint import combined
+from sordino.release.drawn.joint import combine
 from tests.release.synthetic_vectors import POLICY, Planted, planted
 
 OTHER = Policy(required="happy", sensitive=("sad", "angry"))
@@ -39,19 +39,19 @@ def scene() -> Planted:
 
 @cache
 def fitted(policy: Policy, seed: int) -> Drawn:
-    given = scene()
-    return DrawnFitter(policy, seed=seed).fit(given.z, given.corpus, given.parts.transform)
+    data = scene()
+    return DrawnFitter(policy, seed=seed).fit(data.z, data.corpus, data.parts.transform)
 
 
 @cache
 def limits(epsilon: float = float("inf")) -> dict[tuple[str, str, str], Bound]:
     """What bounds who sees both policies' releases."""
-    given = scene()
+    data = scene()
     fitters = {
         "sad": DrawnFitter(POLICY, epsilon=epsilon),
         "happy": DrawnFitter(OTHER, epsilon=epsilon, seed=1),
     }
-    return joint_bounds(fitters, lambda _: given.z, given.corpus, given.parts.transform)
+    return joint_bounds(fitters, lambda _: data.z, data.corpus, data.parts.transform)
 
 
 def test_two_bins_that_say_nothing_alone_may_say_all_together() -> None:
@@ -62,61 +62,61 @@ def test_two_bins_that_say_nothing_alone_may_say_all_together() -> None:
     first = random.integers(0, 2, len(secret))
     second = first ^ secret
     alone = [bound(bins, secret, speaker, 2) for bins in (first, second)]
-    both = bound(combined([first, second], [2, 2]), secret, speaker, 4)
+    both = bound(combine([first, second], [2, 2]), secret, speaker, 4)
     assert max(one.high for one in alone) < 0.15
     assert sum(one.high for one in alone) < 0.5 < 0.95 < both.tv
     assert both.auc > 0.95
 
 
-def test_what_one_policy_hides_the_other_one_tells_and_the_bound_says_so() -> None:
-    given = scene()
+def test_the_joint_bound_covers_what_another_policy_reveals() -> None:
+    data = scene()
     together, alone = (
         limits(),
-        bounds(DrawnFitter(POLICY), lambda _: given.z, given.corpus, given.parts.transform),
+        bounds(DrawnFitter(POLICY), lambda _: data.z, data.corpus, data.parts.transform),
     )
     assert {name for name, _, _ in together} == {"sad", "happy"}
     key = ("sensitive-vs-neutral", "")
     assert alone[key].tv < 0.2
     assert together[("sad", *key)].tv > 0.3
     assert together[("sad", *key)].bins == 4
-    for secret, found in alone.items():  # more is seen, so no less is told
-        assert together[("sad", *secret)].tv >= found.tv - 1e-9
+    for secret, result in alone.items():  # more is seen, so no less is told
+        assert together[("sad", *secret)].tv >= result.tv - 1e-9
 
 
-def test_who_sees_both_releases_tells_what_who_sees_one_does_not_and_stays_below_the_bound() -> (
-    None
-):
-    given = scene()
+def test_an_attacker_with_both_releases_stays_below_the_bound() -> None:
+    data = scene()
     releases = [fitted(POLICY, 0), fitted(OTHER, 1)]
-    found = {}
+    result = {}
     for release in (releases[0], joint(releases)):
         guesses = attack.run_joint(
-            release, given.z, given.corpus, given.parts, POLICY, families=("linear",)
+            release, data.z, data.corpus, data.parts, POLICY, families=("linear",)
         ).predictions
         best = guesses[guesses["best"] & (guesses["target"] == "sensitive-vs-neutral")]
         best = best[best["knowledge"] == "semi-informed"]
-        found[release.name] = metrics.auc((best["truth"] == 1).to_numpy(), best["score"].to_numpy())
-    assert found["drawn"] < 0.6
-    assert found["together"] > 0.65
-    assert found["together"] <= limits()["sad", "sensitive-vs-neutral", ""].auc_high
+        result[release.name] = metrics.auc(
+            (best["truth"] == 1).to_numpy(), best["score"].to_numpy()
+        )
+    assert result["drawn"] < 0.6
+    assert result["together"] > 0.65
+    assert result["together"] <= limits()["sad", "sensitive-vs-neutral", ""].auc_high
 
 
-def test_released_vectors_stand_side_by_side_and_every_combination_is_read() -> None:
-    given, releases = scene(), [fitted(POLICY, 0), fitted(OTHER, 1)]
+def test_joint_vectors_are_concatenated_and_readable() -> None:
+    data, releases = scene(), [fitted(POLICY, 0), fitted(OTHER, 1)]
     both = joint(releases)
     assert isinstance(both, JointDrawn)
-    out = both(given.z)
-    assert out.shape == (len(given.z), 2 * given.z.shape[1])
-    bins = [one.decide(given.z) for one in releases]
+    out = both(data.z)
+    assert out.shape == (len(data.z), 2 * data.z.shape[1])
+    bins = [one.decide(data.z) for one in releases]
     assert (both.read(out) == 2 * bins[0] + bins[1]).all()
     assert both.bins == 4
     assert both.hash != joint(releases[::-1]).hash
     plain = joint([releases[0], Identity(16)])
     assert not isinstance(plain, JointDrawn)
-    np.testing.assert_array_equal(plain(given.z)[:, 16:], given.z)
+    np.testing.assert_array_equal(plain(data.z)[:, 16:], data.z)
 
 
-def test_randomised_bins_contract_together_as_derived_and_no_less() -> None:
+def test_randomised_bins_contract_jointly_as_derived() -> None:
     """Against the product of the channels' matrices, on many pairs of laws."""
     random = np.random.default_rng(0)
     for epsilons, counts in (((0.5, 1.0), (2, 2)), ((2.0, 0.1), (3, 2)), ((1.0, 1.0), (2, 4))):
@@ -143,13 +143,13 @@ def test_randomised_response_makes_the_joint_bound_smaller() -> None:
 
 
 def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
-    given = scene()
+    data = scene()
     with pytest.raises(ReleaseError, match="no release, expected two or more"):
         joint([])
     with pytest.raises(
-        ReleaseError, match="several releases at once are for audits, expected one: save each"
+        ReleaseError, match="a joint release is for audits, expected one release: save each"
     ):
         Joint([fitted(POLICY, 0)]).save(tmp_path / "joint.npz")
     many = {str(seed): DrawnFitter(dataclasses.replace(POLICY), seed=seed) for seed in range(5)}
     with pytest.raises(ReleaseError, match="5 policies, expected at most 16 combinations"):
-        joint_bounds(many, lambda _: given.z, given.corpus, given.parts.transform)
+        joint_bounds(many, lambda _: data.z, data.corpus, data.parts.transform)

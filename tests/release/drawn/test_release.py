@@ -32,25 +32,25 @@ def scene() -> Planted:
 
 @cache
 def fitted(detail: bool = False, epsilon: float = float("inf")) -> Drawn:
-    given = scene()
+    data = scene()
     return DrawnFitter(POLICY, detail=detail, epsilon=epsilon).fit(
-        given.z, given.corpus, given.parts.transform
+        data.z, data.corpus, data.parts.transform
     )
 
 
-def test_the_required_emotion_is_kept_and_neither_gender_nor_sensitive_emotions_are_told() -> None:
-    given, release = scene(), fitted()
-    out, parts = release(given.z), given.parts
+def test_the_required_emotion_survives_and_secrets_do_not() -> None:
+    data, release = scene(), fitted()
+    out, parts = release(data.z), data.parts
     own, test = parts.risk.rows, parts.test
     secrets = {
-        "required": (given.role == 1).astype(np.intp),
-        "gender": given.corpus.genders(),
-        "sensitive": np.where(given.role == 1, -1, given.role // 2),
+        "required": (data.role == 1).astype(np.intp),
+        "gender": data.corpus.genders(),
+        "sensitive": np.where(data.role == 1, -1, data.role // 2),
     }
     auc = {}
-    for vectors, name in ((given.z, "before"), (out, "after")):
+    for vectors, name in ((data.z, "before"), (out, "after")):
         for secret, codes in secrets.items():
-            best = retrain(vectors, codes, given.corpus.speaker, own, test).best
+            best = retrain(vectors, codes, data.corpus.speaker, own, test).best
             auc[name, secret] = metrics.auc(
                 (best["truth"] == 1).to_numpy(), best["score"].to_numpy()
             )
@@ -60,13 +60,13 @@ def test_the_required_emotion_is_kept_and_neither_gender_nor_sensitive_emotions_
     assert auc["after", "sensitive"] < 0.65
 
 
-def test_what_goes_out_is_a_prototype_of_the_bin_and_says_no_more() -> None:
-    given, release = scene(), fitted()
-    out, bins = release(given.z), release.decide(given.z)
+def test_the_output_is_a_prototype_of_the_bin() -> None:
+    data, release = scene(), fitted()
+    out, bins = release(data.z), release.decide(data.z)
     rows = {row.tobytes() for row in release.arrays["prototypes"]}
     assert {row.tobytes() for row in out} <= rows
     assert (release.read(out) == bins).all()
-    other = release.keyed(7)(given.z)  # another device: other draws, the same decisions
+    other = release.with_key(7)(data.z)  # another device: other draws, the same decisions
     assert (release.read(other) == bins).all()
     assert (out != other).any()
     for one in range(release.bins):  # which prototype of a bin is no matter of who speaks
@@ -75,30 +75,30 @@ def test_what_goes_out_is_a_prototype_of_the_bin_and_says_no_more() -> None:
 
 
 def test_nobodys_row_is_in_it() -> None:
-    given = scene()
+    data = scene()
     for values in fitted(detail=True).arrays.values():
-        if values.shape[-1:] == given.z.shape[1:]:
-            for row in values.reshape(-1, given.z.shape[1]):
-                assert np.abs(given.z - row).max(axis=1).min() > 1e-3
+        if values.shape[-1:] == data.z.shape[1:]:
+            for row in values.reshape(-1, data.z.shape[1]):
+                assert np.abs(data.z - row).max(axis=1).min() > 1e-3
 
 
-def test_with_detail_strong_and_weak_utterances_of_the_required_emotion_are_told() -> None:
-    given = scene()
-    required = given.parts.test[given.role[given.parts.test] == 1]
-    strong = (given.corpus.column("intensity")[required] == "strong").astype(int)
+def test_detail_separates_strong_and_weak_utterances() -> None:
+    data = scene()
+    required = data.parts.test[data.role[data.parts.test] == 1]
+    strong = (data.corpus.column("intensity")[required] == "strong").astype(int)
     plain, detailed = (
-        release.read(release(given.z[required])) for release in (fitted(), fitted(detail=True))
+        release.read(release(data.z[required])) for release in (fitted(), fitted(detail=True))
     )
     assert metrics.auc(strong == 1, detailed.astype(float)) > 0.8
     assert metrics.auc(strong == 1, plain.astype(float)) < 0.6
 
 
 def test_randomised_response_keeps_a_bin_as_often_as_it_promises() -> None:
-    given, release = scene(), fitted(epsilon=1.0)
-    said = np.concatenate(
-        [release.keyed(key).read(release.keyed(key)(given.z)) for key in range(20)]
+    data, release = scene(), fitted(epsilon=1.0)
+    words = np.concatenate(
+        [release.with_key(key).read(release.with_key(key)(data.z)) for key in range(20)]
     )
-    kept = np.mean(said == np.tile(release.decide(given.z), 20))
+    kept = np.mean(words == np.tile(release.decide(data.z), 20))
     assert kept == pytest.approx(np.e / (np.e + 1), abs=0.02)
 
 
@@ -112,19 +112,19 @@ def test_chance_follows_from_vector_and_key_and_is_even() -> None:
     assert abs(np.corrcoef(z[:, 0], numbers[:, 0])[0, 1]) < 0.06
 
 
-def test_prototypes_are_means_of_disjoint_utterances_of_different_people_and_both_genders() -> None:
+def test_prototypes_are_means_of_disjoint_balanced_utterances() -> None:
     random = np.random.default_rng(0)
     speaker = np.repeat([f"{one:02d}" for one in range(12)], 8)
     gender = np.repeat(np.arange(12) % 2, 8).astype(np.intp)
     z = np.eye(96, dtype=np.float32)  # a row is told by the dimension that it is
-    made = prototypes(z, random.random(96), speaker, gender, 0, "calm")
-    used = [np.flatnonzero(row) for row in made]
-    assert len(made) >= 3
+    output = prototypes(z, random.random(96), speaker, gender, 0, "calm")
+    used = [np.flatnonzero(row) for row in output]
+    assert len(output) >= 3
     for rows in used:
         assert len(rows) == 10
         assert len(set(speaker[rows])) == 10
         assert gender[rows].sum() == 5
-    assert len(set(np.concatenate(used))) == 10 * len(made)
+    assert len(set(np.concatenate(used))) == 10 * len(output)
 
 
 def test_too_few_people_make_one_prototype_or_none() -> None:
@@ -133,51 +133,51 @@ def test_too_few_people_make_one_prototype_or_none() -> None:
     with pytest.warns(
         UserWarning, match="5 speakers sound like calm, .* one prototype is the mean of all"
     ):
-        made = prototypes(z, np.ones(20), speaker, np.zeros(20, np.intp), 0, "calm")
-    np.testing.assert_allclose(made, z.mean(axis=0)[None])
+        output = prototypes(z, np.ones(20), speaker, np.zeros(20, np.intp), 0, "calm")
+    np.testing.assert_allclose(output, z.mean(axis=0)[None])
     few = speaker < "3"
     with pytest.raises(ReleaseError, match=r"3 speaker\(s\) sound like calm .* expected 4 or more"):
         prototypes(z[few], np.ones(12), speaker[few], np.zeros(12, np.intp), 0, "calm")
 
 
-def test_the_bound_of_a_speaker_is_by_what_never_saw_it_the_scaled_space_included() -> None:
-    given = scene()
+def test_the_bound_is_cross_fitted_with_the_scaled_space() -> None:
+    data = scene()
     seen: list[set[str]] = []
 
     def space(rows: NDArray[np.intp]) -> NDArray[np.float32]:
-        seen.append(speakers_of(given.corpus, rows))
-        return given.z
+        seen.append(speakers_of(data.corpus, rows))
+        return data.z
 
-    bounds(DrawnFitter(POLICY), space, given.corpus, given.parts.transform)
-    everybody = speakers_of(given.corpus, given.parts.transform.rows)
+    bounds(DrawnFitter(POLICY), space, data.corpus, data.parts.transform)
+    everybody = speakers_of(data.corpus, data.parts.transform.rows)
     left_out = [one for others in seen for one in everybody - others]
     assert sorted(left_out) == sorted(everybody)
 
 
 def test_no_attacker_lies_above_the_bound() -> None:
-    given = scene()
+    data = scene()
     fitter = DrawnFitter(
         POLICY, rate=0.15
     )  # at their own rate these bins are never wrong, and tell nothing at all
-    found = bounds(fitter, lambda _: given.z, given.corpus, given.parts.transform)
-    assert {key for key, _ in found} == {"gender", "sensitive-vs-neutral"}
-    assert {given_ for key, given_ in found if key == "gender"} == {
+    result = bounds(fitter, lambda _: data.z, data.corpus, data.parts.transform)
+    assert {key for key, _ in result} == {"gender", "sensitive-vs-neutral"}
+    assert {given_ for key, given_ in result if key == "gender"} == {
         "",
         "neutral",
         "required",
         "sensitive",
     }
-    release = fitter.fit(given.z, given.corpus, given.parts.transform)
-    test = given.parts.test
-    bins, gender = release.decide(given.z[test]), given.corpus.genders()[test]
+    release = fitter.fit(data.z, data.corpus, data.parts.transform)
+    test = data.parts.test
+    bins, gender = release.decide(data.z[test]), data.corpus.genders()[test]
     reached = metrics.auc(gender == 1, bins.astype(float))
-    assert max(reached, 1 - reached) <= found["gender", ""].auc_high
-    assert found["gender", ""].tv < found["gender", ""].high < 0.3
+    assert max(reached, 1 - reached) <= result["gender", ""].auc_high
+    assert result["gender", ""].tv < result["gender", ""].high < 0.3
 
 
 def test_a_leak_of_the_bins_themselves_shows_in_the_bound() -> None:
-    given = planted(speakers=30, gender=0.5, seed=1)
-    corpus = given.corpus.table.copy()
+    data = planted(speakers=30, gender=0.5, seed=1)
+    corpus = data.corpus.table.copy()
     male = (corpus["gender"] == "male") & (corpus["emotion"] == "neutral")
     corpus.loc[male & (np.arange(len(corpus)) % 3 > 0), "emotion"] = (
         "sad"  # men are labelled sad where women are not
@@ -185,18 +185,18 @@ def test_a_leak_of_the_bins_themselves_shows_in_the_bound() -> None:
     from sordino.corpora.table import Corpus
 
     labelled = Corpus("planted", corpus)
-    z = given.z + 3 * (corpus["emotion"] == "sad").to_numpy()[:, None].astype(np.float32)
-    found = bounds(DrawnFitter(POLICY), lambda _: z, labelled, given.parts.transform)
-    assert found["gender", ""].tv > 0.08
+    z = data.z + 3 * (corpus["emotion"] == "sad").to_numpy()[:, None].astype(np.float32)
+    result = bounds(DrawnFitter(POLICY), lambda _: z, labelled, data.parts.transform)
+    assert result["gender", ""].tv > 0.08
 
 
-def test_the_required_emotion_is_missed_as_often_as_others_pass_or_others_pass_at_a_rate() -> None:
-    given = planted(speakers=30, emotion=1.2, gender=0.5, voice=0.5)
-    rows, role = given.parts.transform.rows, given.role[given.parts.transform.rows]
+def test_the_threshold_has_the_equal_error_rate_or_a_given_rate() -> None:
+    data = planted(speakers=30, emotion=1.2, gender=0.5, voice=0.5)
+    rows, role = data.parts.transform.rows, data.role[data.parts.transform.rows]
     missed, passed = {}, {}
     for rate in (None, 0.1, 0.3):
-        release = DrawnFitter(POLICY, rate=rate).fit(given.z, given.corpus, given.parts.transform)
-        high = release.decide(given.z[rows]) == 1
+        release = DrawnFitter(POLICY, rate=rate).fit(data.z, data.corpus, data.parts.transform)
+        high = release.decide(data.z[rows]) == 1
         missed[rate] = 1 - high[role == 1].mean()
         passed[rate] = max(high[role == 0].mean(), high[role == 2].mean())
     assert missed[0.1] > missed[0.3]
@@ -204,7 +204,7 @@ def test_the_required_emotion_is_missed_as_often_as_others_pass_or_others_pass_a
     assert passed[0.1] < passed[0.3]
 
 
-def test_a_scorer_is_scikit_learns_discriminant_where_no_gender_is_told() -> None:
+def test_a_scorer_without_gender_equals_that_of_scikit_learn() -> None:
     random = np.random.default_rng(0)
     emotion = np.repeat([0, 1, 2], 60)
     z = random.normal(size=(180, 5)) @ random.normal(size=(5, 5)) + emotion[:, None]
@@ -219,49 +219,48 @@ def test_a_scorer_is_scikit_learns_discriminant_where_no_gender_is_told() -> Non
     np.testing.assert_allclose(posterior.sum(axis=1), 1)
 
 
-def test_gender_is_told_apart_and_takes_no_part_in_what_an_emotion_is() -> None:
-    given = planted(speakers=30, gender=2.0)
+def test_the_scorer_separates_gender_from_emotion() -> None:
+    data = planted(speakers=30, gender=2.0)
     gender, emotion = (
-        given.corpus.genders(),
-        np.array([POLICY.emotions.index(one) for one in given.corpus.column("emotion")]),
+        data.corpus.genders(),
+        np.array([POLICY.emotions.index(one) for one in data.corpus.column("emotion")]),
     )
-    told = fit_scorer.fit(given.z, emotion, given.corpus.speaker, gender)
+    report = fit_scorer.fit(data.z, emotion, data.corpus.speaker, gender)
     pairs = (
-        np.tensordot(given.z, told.arrays["scorer.w"], (1, 2)) + told.arrays["scorer.b"]
+        np.tensordot(data.z, report.arrays["scorer.w"], (1, 2)) + report.arrays["scorer.b"]
     )  # (n, emotions, genders)
     assert np.mean(pairs.max(axis=1).argmax(axis=1) == gender) > 0.99
-    w, change = told.arrays["scorer.w"], np.diff(told.arrays["scorer.w"], axis=1)
+    w, change = report.arrays["scorer.w"], np.diff(report.arrays["scorer.w"], axis=1)
     assert np.abs(change - change[:1]).max() < 1e-9 * np.abs(w).max()  # the same for every emotion
 
 
 def test_settings_that_cannot_be_are_refused() -> None:
-    given = scene()
+    data = scene()
     with pytest.raises(
         ReleaseError, match=r"shrinkage 0.0, expected a share: more than 0, at most 1"
     ):
-        DrawnFitter(POLICY, shrinkage=0.0).fit(given.z, given.corpus, given.parts.transform)
+        DrawnFitter(POLICY, shrinkage=0.0).fit(data.z, data.corpus, data.parts.transform)
     for fitter in (DrawnFitter(POLICY, rate=0.0), DrawnFitter(POLICY, epsilon=0.0)):
         with pytest.raises(ReleaseError, match="expected 0 < rate < 1 and a positive one"):
-            fitter.fit(given.z, given.corpus, given.parts.transform)
+            fitter.fit(data.z, data.corpus, data.parts.transform)
 
 
 def test_an_emotion_of_one_speaker_alone_is_refused() -> None:
-    given = scene()
-    rows = given.parts.transform.rows
-    happy = given.corpus.column("emotion")[rows] == "happy"
-    one = given.corpus.speaker[rows] == given.corpus.speaker[rows][0]
+    data = scene()
+    rows = data.parts.transform.rows
+    happy = data.corpus.column("emotion")[rows] == "happy"
+    one = data.corpus.speaker[rows] == data.corpus.speaker[rows][0]
     with pytest.raises(
-        ReleaseError, match="is that of one speaker alone, expected more: add speakers"
+        ReleaseError,
+        match="only one speaker has an emotion of the policy, expected more: add speakers",
     ):
-        DrawnFitter(POLICY).fit(given.z, given.corpus, Part(rows[~happy | one], rows[:0]))
+        DrawnFitter(POLICY).fit(data.z, data.corpus, Part(rows[~happy | one], rows[:0]))
 
 
-def test_the_policy_of_a_saved_release_is_the_one_it_was_fitted_for(tmp_path: Path) -> None:
-    given = scene()
+def test_a_saved_release_has_its_policy(tmp_path: Path) -> None:
+    data = scene()
     policy = replace(POLICY, knobs=(("drawn", (("rate", 0.2),)),), budget=Budget(per_day=100))
-    DrawnFitter(policy).fit(given.z, given.corpus, given.parts.transform).save(
-        tmp_path / "drawn.npz"
-    )
+    DrawnFitter(policy).fit(data.z, data.corpus, data.parts.transform).save(tmp_path / "drawn.npz")
     saved = load(tmp_path / "drawn.npz")
     assert isinstance(saved, Drawn)
     assert saved.policy == policy

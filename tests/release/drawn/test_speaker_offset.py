@@ -13,25 +13,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sordino.errors import ReleaseError, StorageError
-from sordino.release import Drawn, DrawnFitter, People, Personal, load, replayed
+from sordino.release import Drawn, DrawnFitter, Personal, SpeakerStatistics, load, replay
 from tests.release.synthetic_vectors import POLICY, Planted, planted
 
 EMOTIONS = ("neutral", "sad")
 
 
 @cache
-def people(between: float = 4.0, dims: int = 3) -> People:
+def people(between: float = 4.0, dims: int = 3) -> SpeakerStatistics:
     """40 speakers of 20 utterances: variance 1 within them, a known one between; sad ones lie 2
     higher.
     """
     random = np.random.default_rng(0)
     speaker, emotion = np.repeat(np.arange(40), 20), np.tile([0, 1], 400)
     values = random.normal(0, 1, (800, dims)) + random.normal(0, between**0.5, (40, dims))[speaker]
-    return People.of(values + 2.0 * emotion[:, None], speaker.astype(str), emotion, EMOTIONS)
+    return SpeakerStatistics.fit(
+        values + 2.0 * emotion[:, None], speaker.astype(str), emotion, EMOTIONS
+    )
 
 
 def test_the_spread_of_people_is_what_was_planted() -> None:
-    (mean, any_within), (sad, within) = people().kind(""), people().kind("sad")
+    (mean, any_within), (sad, within) = people().of_emotion(""), people().of_emotion("sad")
     assert np.abs(people().between - 4).max() < 2
     assert np.abs(within - 1).max() < 0.15
     assert np.abs(any_within - 2).max() < 0.3  # of any utterance the two emotions are a part
@@ -49,7 +51,7 @@ def test_before_anything_is_heard_it_is_the_identity() -> None:
 @pytest.mark.parametrize("emotion", ["", "neutral", "sad"])
 def test_it_is_the_best_linear_prediction_and_nears_the_truth(emotion: str) -> None:
     random, true = np.random.default_rng(2), np.array([2.0, -1.0, 0.0])
-    mean, within = people().kind(emotion)
+    mean, within = people().of_emotion(emotion)
     heard = mean + true + random.normal(0, within**0.5, (4000, 3))
     me = Personal(people())
     me.update(heard[:5], emotion)
@@ -59,12 +61,12 @@ def test_it_is_the_best_linear_prediction_and_nears_the_truth(emotion: str) -> N
     assert np.abs(me.offset - true).max() < 0.1
 
 
-def test_a_user_who_is_always_sad_is_taken_for_another_voice_unless_the_emotion_is_known() -> None:
-    sad = people().kind("sad")[0] + np.zeros((50, 3))
-    told, untold = Personal(people()), Personal(people())
-    told.update(sad, "sad")
+def test_a_known_emotion_is_not_part_of_the_offset() -> None:
+    sad = people().of_emotion("sad")[0] + np.zeros((50, 3))
+    report, untold = Personal(people()), Personal(people())
+    report.update(sad, "sad")
     untold.update(sad)
-    assert np.abs(told.offset).max() < 1e-12
+    assert np.abs(report.offset).max() < 1e-12
     assert untold.offset.min() > 0.8
 
 
@@ -82,7 +84,7 @@ def test_neither_order_nor_portions_matter(order: list[int], cut: int) -> None:
 def test_one_wild_recording_moves_little() -> None:
     me = Personal(people())
     me.update(np.full((1, 3), 1e12))
-    furthest = 5 * np.sqrt(people().between + people().kind("")[1])
+    furthest = 5 * np.sqrt(people().between + people().of_emotion("")[1])
     assert (me.offset <= furthest).all()
 
 
@@ -122,7 +124,8 @@ def test_saved_and_loaded_it_goes_on_exactly(tmp_path: Path) -> None:
 def test_a_file_that_is_no_state_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "me.json").write_text(text)
     with pytest.raises(
-        ReleaseError, match="not a personal state, expected what `save` wrote: begin a new one"
+        ReleaseError,
+        match="not a personal state, expected a file that `save` wrote: begin a new one",
     ):
         Personal.load(tmp_path / "me.json")
 
@@ -140,27 +143,31 @@ def test_one_speaker_is_no_people() -> None:
     with pytest.raises(
         ReleaseError, match=r"4 utterances of 1 speaker\(s\), expected two of two or more"
     ):
-        People.of(np.zeros((4, 2)), np.array(["anna"] * 4), np.zeros(4, np.intp), ("neutral",))
+        SpeakerStatistics.fit(
+            np.zeros((4, 2)), np.array(["anna"] * 4), np.zeros(4, np.intp), ("neutral",)
+        )
 
 
 def test_an_emotion_that_nobody_acted_counts_as_any_other() -> None:
-    made = People.of(
+    output = SpeakerStatistics.fit(
         np.random.default_rng(4).normal(size=(40, 2)),
         np.repeat(["a", "b"], 20),
         np.zeros(40, np.intp),
         EMOTIONS,
     )
-    assert np.isfinite(made.table).all()
+    assert np.isfinite(output.table).all()
 
 
-def test_replayed_the_first_utterance_of_each_is_as_it_was_and_speakers_come_nearer() -> None:
+def test_replay_starts_unchanged_and_brings_speakers_closer() -> None:
     random, speaker = np.random.default_rng(5), np.repeat(np.arange(10), 20)
     values = random.normal(0, 1, (200, 3)) + random.normal(0, 2, (10, 3))[speaker]
-    made = replayed(values, speaker.astype(str), people(), seed=1)
-    assert np.array_equal(made, replayed(values, speaker.astype(str), people(), seed=1))
-    unchanged = (made == values).all(axis=1)
+    output = replay(values, speaker.astype(str), people(), seed=1)
+    assert np.array_equal(output, replay(values, speaker.astype(str), people(), seed=1))
+    unchanged = (output == values).all(axis=1)
     assert [int(unchanged[speaker == one].sum()) for one in range(10)] == [1] * 10
-    spread = [np.var([rows[speaker == one].mean() for one in range(10)]) for rows in (values, made)]
+    spread = [
+        np.var([rows[speaker == one].mean() for one in range(10)]) for rows in (values, output)
+    ]
     assert spread[1] < spread[0] / 3
 
 
@@ -177,7 +184,7 @@ def fitted() -> Drawn:
 def test_a_drawn_release_knows_its_people_and_keeps_them(tmp_path: Path) -> None:
     release = fitted()
     assert release.people.emotions == POLICY.emotions
-    mean, sad = release.people.kind("neutral")[0], release.people.kind("sad")[0]
+    mean, sad = release.people.of_emotion("neutral")[0], release.people.of_emotion("sad")[0]
     assert (sad > mean).all()
     release.save(tmp_path / "one.npz")
     kept = load(tmp_path / "one.npz")
@@ -185,17 +192,17 @@ def test_a_drawn_release_knows_its_people_and_keeps_them(tmp_path: Path) -> None
     assert np.array_equal(kept.people.table, release.people.table)
 
 
-def test_a_user_whose_every_score_is_higher_is_served_as_others_are() -> None:
+def test_an_offset_user_gets_the_bins_of_other_users() -> None:
     release, z = fitted(), scene().z[scene().parts.test]
     higher = 3 * float(release.people.between[0]) ** 0.5
     me = Personal(release.people)
     me.update(release.score(z)[:, None] + higher)
-    plain, known = release.decide(z, -higher), release.decide(z, float(me.offset[0]) - higher)
-    assert np.array_equal(release.shifted(float(me.offset[0])).decide(z, -higher), known)
-    assert (known != release.decide(z)).mean() < (plain != release.decide(z)).mean() / 2
+    plain, labelled = release.decide(z, -higher), release.decide(z, float(me.offset[0]) - higher)
+    assert np.array_equal(release.shift(float(me.offset[0])).decide(z, -higher), labelled)
+    assert (labelled != release.decide(z)).mean() < (plain != release.decide(z)).mean() / 2
 
 
-def test_calibrated_neutral_and_sensitive_utterances_pass_equally_often_again() -> None:
+def test_calibration_restores_equal_rates() -> None:
     release, given = fitted(), scene()
     other = given.z + np.where(given.role == 0, 0.8, 0.0)[:, None].astype(
         np.float32
@@ -206,10 +213,10 @@ def test_calibrated_neutral_and_sensitive_utterances_pass_equally_often_again() 
         bins, role = of.decide(other[test]), given.role[test]
         return abs(float(bins[role == 0].mean() - bins[role == 2].mean()))
 
-    calibrated = release.calibrated(other[own], given.corpus.select(own))
+    calibrated = release.calibrate(other[own], given.corpus.select(own))
     assert gap(calibrated) < max(gap(release), 0.15)
     assert np.array_equal(calibrated.arrays["prototypes"], release.arrays["prototypes"])
     assert not np.array_equal(calibrated.people.table, release.people.table)  # of the scores there
     sad = own[given.role[own] == 1]
     with pytest.raises(ReleaseError, match="expected one each, neutral and sensitive ones"):
-        release.calibrated(other[sad], given.corpus.select(sad))
+        release.calibrate(other[sad], given.corpus.select(sad))

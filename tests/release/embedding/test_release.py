@@ -39,18 +39,18 @@ def fitted(name: str, shape: Shape = SHAPE) -> Embedding:
 
 @pytest.mark.parametrize("name", [name for name in EMBEDDINGS if name != "private-streams"])
 def test_every_embedding_obeys_the_laws_of_a_release(name: str, tmp_path: Path) -> None:
-    embedding, given = fitted(name), rows(9, 2)
-    e = embedding(given, key=3)
+    embedding, data = fitted(name), rows(9, 2)
+    e = embedding(data, key=3)
     assert e.dtype == np.float32
     assert e.shape == (9, 8)
-    np.testing.assert_array_equal(fitted(name)(given, key=3), e)
+    np.testing.assert_array_equal(fitted(name)(data, key=3), e)
     order = np.random.default_rng(0).permutation(9)
-    np.testing.assert_allclose(embedding(given.select(order), key=3), e[order], atol=1e-5)
-    np.testing.assert_allclose(embedding(given.select([4]), key=3), e[[4]], atol=1e-5)
+    np.testing.assert_allclose(embedding(data.select(order), key=3), e[order], atol=1e-5)
+    np.testing.assert_allclose(embedding(data.select([4]), key=3), e[[4]], atol=1e-5)
     embedding.save(tmp_path / "one.npz")
     loaded = Embedding.load(tmp_path / "one.npz")
     assert (loaded.hash, loaded.config) == (embedding.hash, embedding.config)
-    np.testing.assert_array_equal(loaded(given, key=3), e)
+    np.testing.assert_array_equal(loaded(data, key=3), e)
     posterior = embedding.primary(e)["activation"]
     np.testing.assert_allclose(posterior.sum(axis=1), 1, atol=1e-5)
 
@@ -73,16 +73,16 @@ def test_each_has_the_heads_that_it_is_to_forget_by() -> None:
 
 
 def test_noise_is_drawn_once_a_clip_and_with_another_key_anew() -> None:
-    embedding, given = fitted("private+"), rows(200, 3)
-    e = embedding(given, key=1)
-    np.testing.assert_array_equal(embedding(given, key=1), e)
-    spread = (embedding(given, key=2) - e).std() / 2**0.5
+    embedding, data = fitted("private+"), rows(200, 3)
+    e = embedding(data, key=1)
+    np.testing.assert_array_equal(embedding(data, key=1), e)
+    spread = (embedding(data, key=2) - e).std() / 2**0.5
     assert spread == pytest.approx(0.5, rel=0.05)
-    drawn = noise(given, 8, 1)
+    drawn = noise(data, 8, 1)
     assert abs(np.corrcoef(drawn[:-1].ravel(), drawn[1:].ravel())[0, 1]) < 0.1
 
 
-def test_of_two_releases_named_drawn_an_error_says_who_reads_the_file(tmp_path: Path) -> None:
+def test_an_error_distinguishes_the_two_releases_named_drawn(tmp_path: Path) -> None:
     fitted("drawn").save(tmp_path / "clips.npz")
     with pytest.raises(
         ReleaseError, match=r"embedding 'drawn', expected a release of vectors: use Embedding\.load"

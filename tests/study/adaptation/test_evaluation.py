@@ -1,4 +1,4 @@
-"""The studies of adapted releases: on vectors of two places, whose structure is known."""
+"""The studies of adapted releases, on synthetic vectors of two corpora."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from sordino import cli
-from sordino.attack import RiskFitter
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
 from sordino.features import write_vectors
-from sordino.nn.fit import Settings
 from sordino.report.estimates import COLUMNS
-from sordino.study import Options, units
+from sordino.study import POLICIES, Options
 from sordino.study.adaptation import cross_corpus, evaluation, personalisation
 from tests.study import synthetic_study
+from tests.study.synthetic_study import FITTERS
 
 OPTIONS = Options(families=("linear",))
 
 
 @dataclass(frozen=True)
 class Places:
-    """Two corpora of 14 speakers each, their manifests, and one table of vectors; the second place
-    adds to each.
+    """Two corpora of 14 speakers each, their manifests, and one table of vectors, with an offset in
+    the second corpus.
     """
 
     here: Corpus
@@ -65,38 +65,35 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Places:
     return Places(here, there, folder)
 
 
+HISTORIES = tuple(personalisation.HISTORIES[index] for index in (1, 4, 7))
+QUICK: dict[str, Any] = {
+    "options": OPTIONS,
+    "policies": POLICIES[:1],
+    "fitters": FITTERS,
+    "jobs": 1,
+}
+"""One policy, one family of attackers, and few epochs."""
+
+
 @pytest.fixture(autouse=True)
-def brisk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One policy and few epochs."""
-    settings = Settings(epochs=12, learning_rate=5e-3)
-    monkeypatch.setattr(
-        personalisation,
-        "HEARD",
-        (personalisation.HEARD[1], personalisation.HEARD[4], personalisation.HEARD[7]),
-    )
-    for study in (cross_corpus, personalisation):
-        monkeypatch.setattr(study, "POLICIES", units.POLICIES[:1])
-        monkeypatch.setattr(study, "RiskFitter", partial(RiskFitter, settings=settings))
+def without_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # few prototypes
         yield
 
 
 def values(guesses: pd.DataFrame, figure: str) -> dict[tuple[str, str], float]:
-    return {key: row[figure].value for key, row in evaluation.means(guesses).items()}
+    return {key: row[figure].value for key, row in evaluation.mean_figures(guesses).items()}
 
 
-def test_a_space_that_is_centred_carries_over_to_another_place(
-    places: Places, tmp_path: Path
-) -> None:
+def test_a_centred_space_transfers(places: Places, tmp_path: Path) -> None:
     estimates, guesses = cross_corpus.carry(
         places.here,
         places.there,
         tmp_path,
         features=places.vectors,
         releases=("none", "drawn"),
-        options=OPTIONS,
-        jobs=1,
+        **QUICK,
     )
     assert tuple(estimates.columns) == COLUMNS
     keys = [
@@ -115,22 +112,20 @@ def test_a_space_that_is_centred_carries_over_to_another_place(
     assert set(guesses["corpus"]) == {"there"}
     assert set(guesses.loc[guesses["target"] == "emotion", "speaker"]) == set(places.there.speaker)
     f1 = values(guesses, "F1 required")
-    assert f1["drawn", cross_corpus.CENTRED] > f1["drawn", cross_corpus.AS_FITTED] + 0.2
-    assert f1["none", cross_corpus.CENTRED] > f1["none", cross_corpus.AS_FITTED]
+    assert f1["drawn", cross_corpus.CENTRED_SPACE] > f1["drawn", cross_corpus.AS_FITTED] + 0.2
+    assert f1["none", cross_corpus.CENTRED_SPACE] > f1["none", cross_corpus.AS_FITTED]
     assert set(f1) >= {
-        ("drawn", condition) for condition in (*cross_corpus.CALIBRATED, cross_corpus.KNOWN)
+        ("drawn", condition) for condition in (*cross_corpus.CALIBRATED, cross_corpus.KNOWN_USER)
     }
-    assert values(guesses, "gender AUC")["none", cross_corpus.CENTRED] > 0.9
+    assert values(guesses, "gender AUC")["none", cross_corpus.CENTRED_SPACE] > 0.9
     assert json.loads((tmp_path / "run.json").read_text())["config"]["fitted_on"] == "here"
     assert (tmp_path / "estimates.csv").is_file()
 
 
-def test_labels_of_the_other_place_move_nothing_but_what_is_calibrated(
-    places: Places, tmp_path: Path
-) -> None:
+def test_target_labels_change_calibrated_releases_only(places: Places, tmp_path: Path) -> None:
     shuffled = places.there.table.copy()
     shuffled["emotion"] = np.roll(shuffled["emotion"], 1)
-    told = []
+    predictions = []
     for number, corpus in enumerate((places.there, Corpus("there", shuffled))):
         _, guesses = cross_corpus.carry(
             places.here,
@@ -138,42 +133,39 @@ def test_labels_of_the_other_place_move_nothing_but_what_is_calibrated(
             tmp_path / str(number),
             features=places.vectors,
             releases=("drawn",),
-            options=OPTIONS,
-            jobs=1,
+            **QUICK,
         )
-        told.append(
+        predictions.append(
             guesses[guesses["target"] == "emotion"].pivot(
                 index="row", columns="condition", values="prediction"
             )
         )
-    same = (told[0] == told[1]).all()
+    same = (predictions[0] == predictions[1]).all()
     assert {condition for condition in same.index if same[condition]} == {
         cross_corpus.AS_FITTED,
-        cross_corpus.CENTRED,
-        cross_corpus.KNOWN,
+        cross_corpus.CENTRED_SPACE,
+        cross_corpus.KNOWN_USER,
     }
 
 
-def test_one_corpus_is_not_fitted_on_and_used(places: Places, tmp_path: Path) -> None:
+def test_source_and_target_are_different_corpora(places: Places, tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="corpus here comes twice"):
         cross_corpus.carry(places.here, places.here, tmp_path, features=places.vectors, jobs=1)
 
 
-def test_users_are_known_one_at_a_time_by_other_utterances_of_theirs(
-    places: Places, tmp_path: Path
-) -> None:
+def test_a_user_is_adapted_to_by_other_utterances(places: Places, tmp_path: Path) -> None:
     estimates, guesses = personalisation.personalise(
-        places.here, tmp_path, features=places.vectors, options=OPTIONS, jobs=1
+        places.here, tmp_path, features=places.vectors, histories=HISTORIES, **QUICK
     )
-    conditions = [personalisation.NOBODY, *(heard.name for heard in personalisation.HEARD)]
+    conditions = [personalisation.NO_HISTORY, *(history.name for history in HISTORIES)]
     assert list(dict.fromkeys(estimates["condition"])) == conditions
     emotions = guesses[guesses["target"] == "emotion"]
-    for _, of in emotions.groupby("condition"):
-        assert sorted(of["row"]) == sorted(
+    for _, rows in emotions.groupby("condition"):
+        assert sorted(rows["row"]) == sorted(
             np.arange(len(places.here))
         )  # every speaker is tested once
     f1, gender = (values(guesses, figure) for figure in ("F1 required", "gender AUC"))
-    assert f1["drawn", "20 utterances"] > f1["drawn", personalisation.NOBODY] - 0.1
+    assert f1["drawn", "20 utterances"] > f1["drawn", personalisation.NO_HISTORY] - 0.1
     flagged = emotions["prediction"].eq(1).groupby(emotions["condition"]).mean()
     assert flagged["required alone, not labelled"] <= flagged["3 labelled of each emotion"]
     assert max(gender.values()) < 0.75
@@ -185,12 +177,17 @@ def test_the_commands_print_a_table_and_write_json(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    quick: dict[str, Any] = {"policies": POLICIES[:1], "fitters": FITTERS}
+    monkeypatch.setattr(cross_corpus, "carry", partial(cross_corpus.carry, **quick))
+    monkeypatch.setattr(
+        personalisation, "personalise", partial(personalisation.personalise, **quick)
+    )
     monkeypatch.setattr("sordino.attack.QUICK", ("linear",))
     common = ["--features", places.vectors, "--jobs", "1", "--release", "none"]
     here, there = (f"manifest={places.folder / name}.csv" for name in ("here", "there"))
     runs = [["carry", "--fit-on", here, "--corpus", there], ["personalise", "--corpus", here]]
     for run in runs:
-        with pytest.raises(SystemExit) as left:
+        with pytest.raises(SystemExit) as ended:
             cli.main(
                 [
                     *run,
@@ -198,11 +195,11 @@ def test_the_commands_print_a_table_and_write_json(
                     "--out",
                     str(tmp_path / run[0]),
                     "--json",
-                    str(tmp_path / "told.json"),
+                    str(tmp_path / "means.json"),
                 ]
             )
-        assert left.value.code == 0
-        shown = capsys.readouterr().out
-        assert "mean of three policies" in " ".join(shown.split())
-        told = json.loads((tmp_path / "told.json").read_text())["mean_of_policies"]
-        assert all(len(figure) == 3 for row in told.values() for figure in row.values())
+        assert ended.value.code == 0
+        output = capsys.readouterr().out
+        assert "mean of three policies" in " ".join(output.split())
+        means = json.loads((tmp_path / "means.json").read_text())["mean_of_policies"]
+        assert all(len(figure) == 3 for row in means.values() for figure in row.values())

@@ -15,7 +15,7 @@ from sordino.define import ROLES
 from sordino.report import Estimates, Page, measure, pooled
 from sordino.report.tables import Table
 from sordino.study.feng2021 import report
-from sordino.study.feng2021.tables import Published, table_four, table_three
+from sordino.study.feng2021.tables import FengTables, table_four, table_three
 from tests.report import synthetic_predictions
 from tests.report.test_release_page import Balance, outside, words
 
@@ -69,7 +69,7 @@ def html(page: Page) -> str:
 
 
 def test_published_cells_are_those_of_the_papers_tables() -> None:
-    table = Published().table
+    table = FengTables().table
     assert list(table.columns) == [
         "table",
         "model",
@@ -106,12 +106,12 @@ def test_published_cells_are_those_of_the_papers_tables() -> None:
 def test_a_published_cell(
     metric: str, release: str, required: str, group: str, percent: float
 ) -> None:
-    assert Published()(metric, release, required, group) == pytest.approx(percent / 100)
+    assert FengTables()(metric, release, required, group) == pytest.approx(percent / 100)
 
 
 def test_the_papers_mean_is_over_its_three_models() -> None:
-    assert Published()("f1", "none", group="required") == pytest.approx((44.7 + 64.8 + 69.5) / 300)
-    assert np.isnan(Published()("f1", "rae-grl+", "sad", "required"))
+    assert FengTables()("f1", "none", group="required") == pytest.approx((44.7 + 64.8 + 69.5) / 300)
+    assert np.isnan(FengTables()("f1", "rae-grl+", "sad", "required"))
 
 
 def texts(table: Table) -> list[list[str]]:
@@ -119,7 +119,7 @@ def texts(table: Table) -> list[list[str]]:
 
 
 def test_table_three_has_paper_ours_difference_and_interval(look: Estimates) -> None:
-    table = table_three(look, Published(), "sad")
+    table = table_three(look, FengTables(), "sad")
     row = next(row for row in texts(table) if row[1] == "rae (without GRL)")
     ours = look("f1", "rae", "sad", "neutral")
     difference = f"{ours.value - 0.43:+.2f}".replace("-", "−")
@@ -154,7 +154,7 @@ def test_every_row_of_a_table_fits_its_heads(page: Page) -> None:
 
 
 def test_table_four_folds_p_above_a_half(look: Estimates) -> None:
-    rows = [row for row in texts(table_four(look, Published())) if row[-2] != "–"]
+    rows = [row for row in texts(table_four(look, FengTables())) if row[-2] != "–"]
     assert len(rows) == 16
     assert all(float(row[-2]) <= 0.5 for row in rows)
 
@@ -172,7 +172,8 @@ def test_the_page_says_what_an_attacker_who_retrains_gets(
             auc[name] = np.mean([roc_auc_score(unit["truth"], unit["score"]) for _, unit in units])
         sentence = (
             r"An attacker who retrains on released vectors tells sensitive from neutral with AUC "
-            rf"{auc[release]:.2f} \[0\.\d\d, \d\.\d\d\] \(on the original features {auc['none']:.2f}; chance 0\.50\)\."
+            rf"{auc[release]:.2f} \[0\.\d\d, \d\.\d\d\] "
+            rf"\(on the original features {auc['none']:.2f}; chance 0\.50\)\."
         )
         assert len(re.findall(sentence, text)) == 1
 
@@ -232,7 +233,7 @@ def test_the_same_input_gives_the_same_bytes(
     assert again.files["figure.svg"] in again.html
 
 
-def test_too_few_speakers_are_told_in_words() -> None:
+def test_too_few_speakers_are_reported_in_words() -> None:
     few = synthetic_predictions.study(speakers=3, draws=1, corpora=("one",), required=("sad",))
     text = words(report.page(few, measure(few), {}).html)
     assert "cannot tell what an attacker who retrains finds, speakers are too few" in text
@@ -247,7 +248,7 @@ def test_a_study_without_the_reference_has_a_page() -> None:
     assert "An attacker who retrains on released vectors tells sensitive from neutral" in text
 
 
-def test_figures_of_validation_speakers_are_called_so(
+def test_the_page_marks_figures_of_validation_speakers(
     predictions: pd.DataFrame, estimates: pd.DataFrame
 ) -> None:
     run = {"config": {"options": {"measured_on": "validation"}}}

@@ -1,12 +1,10 @@
-"""A policy ends in the release that keeps the most within its budget, or in the line that there is
-none.
-"""
+"""A fit ends in the release with the most utility within the budget, or in a refusal."""
 
 from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,16 +13,15 @@ import numpy as np
 import pytest
 
 from sordino.corpora.checks.licences import commercial_use
-from sordino.errors import PolicyError
+from sordino.errors import PolicyError, SplitError
 from sordino.policy import Budget, Policy
 from sordino.release import Drawn, NetworkRelease
 from sordino.report.tables import Estimate
-from sordino.study import protocol
-from sordino.study.fitting import fit, selection
-from sordino.study.fitting.card import Fitted
-from sordino.study.fitting.selection import Reached, best, families
+from sordino.study.fitting import fit
+from sordino.study.fitting.card import BEFORE_ROUNDING, FitResult
+from sordino.study.fitting.selection import Tradeoff, best, candidates
 from tests.study import synthetic_study
-from tests.study.synthetic_study import Made
+from tests.study.synthetic_study import FITTERS, Made
 
 SAD = Policy(required="sad", sensitive=("happy", "angry"), release="drawn")
 HAPPY = Policy(required="happy", sensitive=("sad", "angry"), release="drawn")
@@ -38,139 +35,164 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Units that one test finished, others read."""
+    """Units that one test finished are read by the others."""
     return tmp_path_factory.mktemp("cache")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quickly() -> Iterator[None]:
-    """Networks of few epochs, and one draw of five."""
-    deal = protocol.deal
-    with synthetic_study.brisk(), warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
+def fitted(given: Made, cache: Path, policies: Mapping[str, Policy], **settings: Any) -> FitResult:
+    """The result with networks of few epochs, on one draw of five."""
+    defaults = {
+        "features": str(given.vectors),
+        "options": OPTIONS,
+        "fitters": FITTERS,
+        "max_draws": 1,
+        "cache": cache,
+        "jobs": 1,
+    }
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # few prototypes
-        patch.setattr(protocol, "deal", lambda *given: deal(*given)[:1])
-        yield
-
-
-def fitted(given: Made, cache: Path, policies: Mapping[str, Policy], **more: Any) -> Fitted:
-    settings = {"features": str(given.vectors), "options": OPTIONS, "cache": cache, "jobs": 1}
-    return fit.fit(given.corpus, policies, **{**settings, **more})
+        return fit.fit(given.corpus, policies, **{**defaults, **settings})
 
 
 @pytest.fixture(scope="module")
-def sad(given: Made, cache: Path, quickly: None) -> Fitted:  # noqa: ARG001
+def sad(given: Made, cache: Path) -> FitResult:
     """One policy that names its release."""
     return fitted(given, cache, {"sad": SAD})
 
 
-def test_a_named_release_is_fitted_on_everybody_and_measured_on_test_speakers(
-    given: Made, sad: Fitted
-) -> None:
-    found = sad
-    one = found.policies["sad"]
-    assert isinstance(one.release, Drawn)
-    assert one.validation == ()
-    assert [some.release for some in one.measured] == ["none", "drawn"]
-    before, after = one.measured
+def test_a_release_is_fitted_on_all_speakers(given: Made, sad: FitResult) -> None:
+    result = sad.policies["sad"]
+    assert isinstance(result.release, Drawn)
+    assert sad.within
+    assert sad.counts == {"made": (30, 120)}
+    assert np.isfinite(result.release(sad.preprocess(given.x))).all()
+    assert result.bounds["gender", ""].speakers == 30
+
+
+def test_a_release_is_measured_on_test_speakers(sad: FitResult) -> None:
+    result = sad.policies["sad"]
+    assert result.validation == ()
+    assert [tradeoff.release for tradeoff in result.test] == ["none", "drawn"]
+    before, after = result.test
     assert before.largest > 0.9
     assert after.largest < 0.7
     assert after.utility.value > 0.75
     assert set(after.leaks) == {"sensitive-vs-neutral", "gender"}
-    assert found.counts == {"made": (30, 120)}
-    z = found.preprocess(given.x)
-    assert np.isfinite(one.release(z)).all()
-    assert one.bounds["gender", ""].speakers == 30
-    assert found.within
-    assert "at most AUC" in one.verdict
-    assert "budget" not in one.verdict
+    assert "at most AUC" in result.verdict
+    assert "budget" not in result.verdict
 
 
-def test_the_same_call_gives_the_same_release_and_figures(
-    given: Made, cache: Path, sad: Fitted
-) -> None:
+def test_the_same_call_gives_the_same_release(given: Made, cache: Path, sad: FitResult) -> None:
     again = fitted(given, cache, {"sad": SAD})
     assert again.card() == sad.card()
-    one, other = (found.policies["sad"].release for found in (again, sad))
-    assert one is not None
-    assert other is not None
-    assert one.hash == other.hash
+    first, second = (result.policies["sad"].release for result in (sad, again))
+    assert first is not None
+    assert second is not None
+    assert first.hash == second.hash
 
 
-def test_a_budget_chooses_what_keeps_the_most_within_it(
-    given: Made, cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(selection, "families", lambda *_: ["rae-grl+", "drawn"])
-    free = replace(
-        SAD, release="", knobs=(("drawn", (("shrinkage", 0.9),)),)
-    )  # nine speakers tell no covariance
-    loose = fitted(given, cache, {"sad": free}, budget=1.0).policies["sad"]
-    assert isinstance(loose.release, NetworkRelease)  # it keeps more, and tells more
-    found = {one.release: one for one in loose.validation}
-    assert set(found) == {"none", "rae-grl+", "drawn"}
-    assert found["rae-grl+"].utility.value > found["drawn"].utility.value
-    between = (found["rae-grl+"].largest + found["drawn"].largest) / 2
-    strict = fitted(given, cache, {"sad": free}, budget=between).policies["sad"]
+def test_a_budget_chooses_the_most_utility_within_it(given: Made, cache: Path) -> None:
+    # nine speakers are too few for a full covariance
+    free = replace(SAD, release="", knobs=(("drawn", (("shrinkage", 0.9),)),))
+    families = ("rae-grl+", "drawn")
+    results = fitted(given, cache, {"sad": free}, budget=1.0, candidates=families)
+    loose = results.policies["sad"]
+    assert isinstance(loose.release, NetworkRelease)  # more utility and more leakage
+    tradeoffs = {tradeoff.release: tradeoff for tradeoff in loose.validation}
+    assert set(tradeoffs) == {"none", "rae-grl+", "drawn"}
+    assert tradeoffs["rae-grl+"].utility.value > tradeoffs["drawn"].utility.value
+    between = (tradeoffs["rae-grl+"].largest + tradeoffs["drawn"].largest) / 2
+    results = fitted(given, cache, {"sad": free}, budget=between, candidates=families)
+    strict = results.policies["sad"]
     assert isinstance(strict.release, Drawn)
     assert strict.verdict.startswith("Within the budget of ")
 
 
-def test_where_nothing_is_within_the_budget_nothing_is_fitted(given: Made, cache: Path) -> None:
-    found = fitted(given, cache, {"sad": replace(SAD, release="rae", budget=Budget(auc=0.5))})
-    one = found.policies["sad"]
-    assert not found.within
-    assert (one.release, one.family, one.measured) == (None, "", ())
-    assert one.verdict.startswith(
-        "No release is within the budget of 0.5 on validation speakers: the least"
+def test_nothing_is_fitted_without_a_release_in_the_budget(given: Made, cache: Path) -> None:
+    policy = replace(SAD, release="rae", budget=Budget(auc=0.5))
+    results = fitted(given, cache, {"sad": policy})
+    result = results.policies["sad"]
+    assert not results.within
+    assert not results.ships
+    assert (result.release, result.family, result.test) == (None, "", ())
+    assert result.verdict.startswith(
+        "No release is within the budget of 0.5 on validation speakers: "
     )
-    assert found.card()["audit"]["sad"]["measured"] == []
+    assert results.card()["audit"]["sad"]["measured"] == []
 
 
-def test_several_policies_in_one_space_are_charged_for_what_they_tell_together(
-    given: Made, cache: Path
-) -> None:
-    found = fitted(given, cache, {"sad": SAD, "happy": HAPPY})
-    releases = [one.release for one in found.policies.values()]
-    assert all(isinstance(one, Drawn) for one in releases)
-    keys = {one.config["key"] for one in releases if one is not None}
-    assert len(keys) == 2  # chance of its own for each
-    told, alone = found.all_told(), found.policies["sad"].measured[-1].leaks
-    assert set(told) == {"sad", "happy"}
-    assert told["sad"]["sensitive-vs-neutral"].value > alone["sensitive-vs-neutral"].value + 0.1
-    assert (
-        found.joint["sad", "sensitive-vs-neutral", ""].tv
-        > found.policies["sad"].bounds["sensitive-vs-neutral", ""].tv
-    )
-    assert set(found.together["condition"]) == {"policy=sad", "policy=happy"}
-    card = found.card()
+@pytest.fixture(scope="module")
+def bundle(given: Made, cache: Path) -> FitResult:
+    """Two policies in one scaled space."""
+    return fitted(given, cache, {"sad": SAD, "happy": HAPPY})
+
+
+def test_every_policy_has_its_own_keyed_draws(bundle: FitResult) -> None:
+    releases = [result.release for result in bundle.policies.values()]
+    keys = {release.config["key"] for release in releases if isinstance(release, Drawn)}
+    assert len(keys) == 2
+
+
+def test_two_policies_leak_more_than_one(bundle: FitResult) -> None:
+    secret, sad = "sensitive-vs-neutral", bundle.policies["sad"]
+    combined, alone = bundle.combined_leaks(), sad.test[-1].leaks
+    assert set(combined) == {"sad", "happy"}
+    assert combined["sad"][secret].value > alone[secret].value + 0.1
+    assert bundle.joint["sad", secret, ""].tv > sad.bounds[secret, ""].tv
+
+
+def test_the_card_of_two_policies_is_json(bundle: FitResult) -> None:
+    assert set(bundle.combined["condition"]) == {"policy=sad", "policy=happy"}
+    card = bundle.card()
     assert {row["policy"] for row in card["together"]} == {"sad", "happy"}
     assert json.loads(json.dumps(card)) == card
 
 
-def test_a_budget_of_the_caller_stands_before_that_of_the_policy() -> None:
-    assert families(SAD, 0.55) == ["drawn"]
-    assert families(replace(SAD, release=""), None) == ["drawn"]
-    every = families(replace(SAD, release=""), 0.55)
-    assert "none" not in every
-    assert {"rae", "leace", "drawn", "label", "rae-leace"} <= set(every)
+@pytest.mark.slow
+def test_a_rounded_bundle_has_changes_and_no_bounds(given: Made, cache: Path) -> None:
+    result = fitted(given, cache, {"sad": SAD}, int8=True)
+    assert [change.secret for change in result.rounding["sad"]] == [
+        "gender",
+        "sensitive-vs-neutral",
+    ]
+    assert result.ships == all(change.holds for change in result.rounding["sad"])
+    assert not result.policies["sad"].bounds
+    card = result.card()
+    assert set(card["rounded"]["sad"]["gender"]) == {"auc", "unrounded"}
+    assert card["how"].endswith(BEFORE_ROUNDING)
+
+
+def test_a_policy_or_a_budget_decides_the_candidates() -> None:
+    assert candidates(SAD, 0.55) == ["drawn"]
+    assert candidates(replace(SAD, release=""), None) == ["drawn"]
+    families = candidates(replace(SAD, release=""), 0.55)
+    assert "none" not in families
+    assert {"rae", "leace", "drawn", "label", "rae-leace"} <= set(families)
+
+
+def test_families_that_knobs_make_equal_are_one_candidate() -> None:
     knobs: Any = {"drawn": {"detail": True}}
-    tuned = families(replace(SAD, release="", knobs=knobs), 0.55)
-    assert (
-        sum(name.startswith("drawn") and "rae" not in name for name in tuned) == 1
-    )  # both would be drawn+detail
+    families = candidates(replace(SAD, release="", knobs=knobs), 0.55)
+    assert sum(name.startswith("drawn") and "rae" not in name for name in families) == 1
 
 
-def test_of_equals_the_one_that_tells_less_is_chosen_and_nothing_that_hides_nothing() -> None:
-    def one(name: str, kept: float, told: float) -> Reached:
-        return Reached(name, Estimate(kept), {"gender": Estimate(0.5), "age": Estimate(told)})
+def test_the_smaller_leak_decides_between_equal_utilities() -> None:
+    def tradeoff(name: str, utility: float, age: float) -> Tradeoff:
+        return Tradeoff(name, Estimate(utility), {"gender": Estimate(0.5), "age": Estimate(age)})
 
-    some = [one("none", 1.0, 0.5), one("a", 0.8, 0.6), one("b", 0.8, 0.55), one("c", 0.9, 0.7)]
-    assert some[1].worst == "age"
-    assert best(some, 0.6) is some[2]
-    assert best(some, 0.7) is some[3]
-    assert best(some, 0.5) is None
+    none, a, b, c = (
+        tradeoff("none", 1.0, 0.5),
+        tradeoff("a", 0.8, 0.6),
+        tradeoff("b", 0.8, 0.55),
+        tradeoff("c", 0.9, 0.7),
+    )
+    assert a.worst == "age"
+    assert best([none, a, b, c], 0.6) is b
+    assert best([none, a, b, c], 0.7) is c
+    assert best([none, a, b, c], 0.5) is None
 
 
-def test_a_card_says_on_what_it_was_fitted_and_whether_it_may_be_sold(sad: Fitted) -> None:
+def test_a_card_has_speakers_and_licences(sad: FitResult) -> None:
     card = sad.card()
     assert card["made_on"] == {"made": {"speakers": 30, "utterances": 120}}
     assert card["data_licences"] == {"made": "unknown to sordino"}
@@ -182,19 +204,19 @@ def test_a_card_says_on_what_it_was_fitted_and_whether_it_may_be_sold(sad: Fitte
     assert "IS13" not in commercial_use(["cremad"])
 
 
-def test_age_that_nobody_labelled_is_said_and_speakers_are_asked(given: Made, cache: Path) -> None:
-    one = fitted(given, cache, {"sad": replace(SAD, hide=("gender", "speaker", "age"))}).policies[
-        "sad"
-    ]
-    assert one.unlabelled == ("age",)
-    assert set(one.measured[-1].leaks) == {"sensitive-vs-neutral", "gender", "speaker"}
-    assert one.measured[0].leaks["speaker"].value > one.measured[1].leaks["speaker"].value
+def test_a_hidden_attribute_without_labels_is_reported(given: Made, cache: Path) -> None:
+    policy = replace(SAD, hide=("gender", "speaker", "age"))
+    result = fitted(given, cache, {"sad": policy}).policies["sad"]
+    assert result.unlabelled == ("age",)
+    assert set(result.test[-1].leaks) == {"sensitive-vs-neutral", "gender", "speaker"}
+    before, after = (tradeoff.leaks["speaker"].value for tradeoff in result.test)
+    assert before > after
 
 
 @pytest.mark.parametrize(
-    ("policies", "says"),
+    ("policies", "message"),
     [
-        ({}, "no policy, expected one or more"),
+        ({}, "no policy, expected at least one"),
         (
             {"a": SAD, "b": replace(HAPPY, sensitive=("sad",))},
             "angry: named by some policies of a bundle and not by all",
@@ -203,8 +225,15 @@ def test_age_that_nobody_labelled_is_said_and_speakers_are_asked(given: Made, ca
         ({"a": replace(SAD, release="mute")}, "release 'mute', expected one of none, rae"),
     ],
 )
-def test_what_cannot_be_fitted_is_refused(
-    given: Made, cache: Path, policies: Any, says: str
+def test_a_policy_that_cannot_be_fitted_is_refused(
+    given: Made, cache: Path, policies: Any, message: str
 ) -> None:
-    with pytest.raises(PolicyError, match=says):
+    with pytest.raises(PolicyError, match=message):
         fitted(given, cache, policies)
+
+
+def test_validation_without_a_gender_is_refused_first(tmp_path: Path) -> None:
+    given = synthetic_study.study(tmp_path, speakers=12, takes=1)
+    message = r"no (fe)?male among 1 speaker\(s\) of the validation part"
+    with pytest.raises(SplitError, match=message):
+        fit.fit(given.corpus, {"sad": SAD}, features="absent.npz", budget=0.6, options=OPTIONS)

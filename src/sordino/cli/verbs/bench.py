@@ -104,14 +104,14 @@ def device(
     arguments = [str(bundle), policy or "", str(seed), sound]
     colds = [_timed(COLD, arguments)[0] for _ in range(STARTS)]
     _, said = _timed(WARM, arguments)
-    from sordino.device.trust.signature import described
+    from sordino.device.trust.signature import describe
 
     found: dict[str, Any] = {
         "rtf": None,
         **json_.loads(said),
         "cold_start_s": statistics.median(colds),
         "bundle_bytes": _size(bundle, [*whole.files, "manifest.json"]),
-        "signature": described(whole),
+        "signature": describe(whole),
     }
     if json:
         write_json(json, found)

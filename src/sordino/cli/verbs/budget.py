@@ -52,7 +52,7 @@ def show(path: File = STATE / "budget", json: Json = None) -> None:
             {
                 "path": str(path),
                 "day": str(count.day),
-                "used": str(count.used),
+                "used": str(count.last_day),
                 "released": count.spent,
                 "today": str(today),
                 "released_today": now.spent,
@@ -66,9 +66,9 @@ def show(path: File = STATE / "budget", json: Json = None) -> None:
             "are spent"
         )
     )
-    if now.used > today:
+    if now.last_day > today:
         print(
-            f"The clock was ahead: the next budget begins after {now.used}, or with `sordino "
+            f"The clock was ahead: the next budget begins after {now.last_day}, or with `sordino "
             "budget reset`."
         )
 

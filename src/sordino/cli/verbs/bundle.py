@@ -123,9 +123,9 @@ def verify(
             },
         )
     if json != "-":
-        from sordino.device.trust.signature import described
+        from sordino.device.trust.signature import describe
 
-        say([f"{bundle}: {f'not verified: {why}' if why else described(found, True)}"])
+        say([f"{bundle}: {f'not verified: {why}' if why else describe(found, True)}"])
     if why:
         raise typer.Exit(NOT_VERIFIED)
 
@@ -202,7 +202,7 @@ def _shown(found: Bundle, file: str) -> list[RenderableType]:
     from rich.text import Text
 
     from sordino.device.onnx.model import rounds_inputs
-    from sordino.device.trust.signature import described
+    from sordino.device.trust.signature import describe
     from sordino.policy import explain
 
     card = {"name": file, "commercial_use": UNSAID, **found.card}
@@ -213,7 +213,7 @@ def _shown(found: Bundle, file: str) -> list[RenderableType]:
             grid.add_row(
                 Text(printable(key.replace("_", " ")), style="bold"), Text("\n".join(_lines(value)))
             )
-    parts: list[RenderableType] = [title, Text(printable(described(found))), grid]
+    parts: list[RenderableType] = [title, Text(printable(describe(found))), grid]
     for one in found.policies.values():
         line = f"{one.name}: {one.family}, {one.width} numbers an utterance"
         parts += [Text("\nPolicy " + printable(line), style="bold")]

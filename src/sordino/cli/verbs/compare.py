@@ -53,7 +53,7 @@ def compare(
     from rich.table import Table
 
     from sordino.report.tables import number
-    from sordino.study import Options, protocol
+    from sordino.study import Options, run_record
     from sordino.study import compare as study
 
     releases = tuple(dict.fromkeys(["none", *release])) if release else study.RELEASES
@@ -61,7 +61,7 @@ def compare(
     estimates = study.compare(
         corpora_from(corpus), out, features=features, options=options, cache=cache, jobs=jobs
     )
-    means = protocol.summary(estimates[~estimates["metric"].str.startswith("bound_")])
+    means = run_record.summary(estimates[~estimates["metric"].str.startswith("bound_")])
     if json:
         figures = {name: means[name].dropna().to_dict() for name in means.columns}
         write_json(json, {"report": str(out / "report.html"), "mean_of_policies": figures})

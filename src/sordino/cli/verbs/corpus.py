@@ -17,7 +17,7 @@ from sordino.cli.options import CORES, Jobs, Json, Seed, warn, write_json
 from sordino.cli.terminal import Console
 from sordino.corpora.checks.check import Count
 from sordino.corpora.checks.published import FENG2021_EMOTIONS
-from sordino.corpora.checks.recordings import SHOWN, Bad, Recordings, opened
+from sordino.corpora.checks.recordings import MAX_LISTED, Bad, Recordings, check_recordings
 
 DIFFERS = 1
 
@@ -70,7 +70,7 @@ def check(
     wrong = corpora.check.differences(counts, partial)
     failed = corpora.check.is_wrong(wrong, known)
     doubt = known.doubt if known and wrong else ""
-    recordings = opened(loaded)
+    recordings = check_recordings(loaded)
     bad = [replace(recording, file=_relative(recording.file, path)) for recording in recordings.bad]
     missing = {recording.file for recording in recordings.bad}
     present = (
@@ -138,10 +138,14 @@ def _show_recordings(console: Console, recordings: Recordings, bad: Sequence[Bad
         )
     if recordings.files and not bad:
         console.print(f"{recordings.files} recording(s) opened, all usable")
-    for recording in bad[:SHOWN]:
+    for recording in bad[:MAX_LISTED]:
         console.print(escape(str(recording)), soft_wrap=True)
     if bad:
-        more = f", {len(bad) - SHOWN} more than shown: --json lists all" if len(bad) > SHOWN else ""
+        more = (
+            f", {len(bad) - MAX_LISTED} more than shown: --json lists all"
+            if len(bad) > MAX_LISTED
+            else ""
+        )
         console.print(
             f"{len(bad)} utterance(s) of {recordings.files} recording(s) cannot be used{more}",
             soft_wrap=True,

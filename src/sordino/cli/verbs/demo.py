@@ -58,7 +58,7 @@ def demo(
     from sordino.corpora import synthetic
     from sordino.study import Options
     from sordino.study import feng2021 as study
-    from sordino.study.units import PAPER
+    from sordino.study.protocol import PAPER
 
     recordings = corpora_from(corpus) if corpus else synthetic.make(cache / "synthetic", seed)
     notices = [] if corpus else [SYNTHETIC]

@@ -63,7 +63,7 @@ def extract(
     import numpy as np
 
     from sordino import storage
-    from sordino.corpora.checks.recordings import SHOWN
+    from sordino.corpora.checks.recordings import MAX_LISTED
     from sordino.features import FEATURE_SETS, write_vectors
     from sordino.features.extract import extract_usable
     from sordino.features.vectors import table_suffix
@@ -81,9 +81,9 @@ def extract(
         for recording in bad
     ]
     count = f"{len(bad)} of {len(recordings)} utterances cannot be used"
-    warn([str(recording) for recording in bad[:SHOWN]])
-    if len(bad) > SHOWN:
-        warn([f"and {len(bad) - SHOWN} more, --json FILE lists all"])
+    warn([str(recording) for recording in bad[:MAX_LISTED]])
+    if len(bad) > MAX_LISTED:
+        warn([f"and {len(bad) - MAX_LISTED} more, --json FILE lists all"])
     if bad and (not skip_bad or len(bad) == len(recordings)):
         if json:
             write_json(

@@ -5,9 +5,8 @@ what it lets out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -32,17 +31,12 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from sordino.corpora.table import Corpus
-    from sordino.export.quantisation import Change
     from sordino.policy import Policy
-    from sordino.study.fitting.card import Fitted, Muted
-    from sordino.study.fitting.selection import Reached
+    from sordino.study.fitting.card import FitResult, PolicyResult
+    from sordino.study.fitting.selection import Tradeoff
 
 NONE_WITHIN = 1
 """The exit status where no release is within the budget of some policy."""
-
-BEFORE_ROUNDING = "All figures but those of 8 bits are from before rounding. What no attacker exceeds is not known after it."
-"""What a reader of a rounded bundle must know of its figures."""
 
 Files = Annotated[
     list[Path],
@@ -111,33 +105,30 @@ def fit(
 
     options = replace(study.OPTIONS, families=families(audit), seed=seed)
     usable(sign, bundle_version, expires)
-    recordings, policies = corpora_from(corpus), _policies(policy)
     fitted = study.fit(
-        recordings,
-        policies,
+        corpora_from(corpus),
+        _policies(policy),
         features=features,
         budget=budget,
         options=options,
+        int8=int8,
         cache=cache,
         jobs=jobs,
     )
-    rounded = _rounded(fitted, recordings, features, cache, jobs) if int8 and fitted.within else {}
-    fitted = _unbounded(fitted) if rounded else fitted
-    state = "not written"
-    ships = fitted.within and all(one.holds for changes in rounded.values() for one in changes)
+    state, ships = "not written", fitted.ships
     if ships:
-        _write(fitted, out, rounded)
+        _write(fitted, out)
         state = signed(out, sign, bundle_version, expires)
     if report:
-        _report(fitted, report, rounded)
+        _report(fitted, report)
     if json:
         write_json(
             json,
-            _card(fitted, rounded) | {"bundle": str(out) if ships else None, "signature": state},
+            fitted.card() | {"bundle": str(out) if ships else None, "signature": state},
         )
     if json != "-":
         _tell(fitted, console())
-        _tell_rounded(rounded, console())
+        _tell_rounded(fitted, console())
         if ships:
             typer.echo(f"The bundle is {state}.")
             typer.echo(printable(str(out)))
@@ -159,35 +150,12 @@ def _policies(files: list[Path]) -> dict[str, Policy]:
     return {name: read(file) for name, file in zip(names, files, strict=True)}
 
 
-def _rounded(
-    fitted: Fitted, recordings: Corpus, features: str, cache: Path, jobs: int
-) -> dict[str, list[Change]]:
-    """What rounding to 8 bits changes, by policy: the first draw's release is written both ways and
-    attacked twice.
-    """
-    from sordino.corpora import split
-    from sordino.export.quantisation import rounding
-    from sordino.study import protocol
-    from sordino.study.fitting.fit import OPTIONS
-
-    emotions = next(iter(fitted.policies.values())).policy.emotions
-    corpus, x = (
-        recordings.with_emotions(emotions),
-        protocol.vectors(features, recordings, emotions, cache, jobs),
-    )
-    parts = split.three_party(corpus, fitted.seed)
-    asked = partial(rounding, features=fitted.features, scale=OPTIONS.scale, seed=fitted.seed)
-    return {
-        name: asked(x, corpus, parts, one.policy, one.family)
-        for name, one in fitted.policies.items()
-    }
-
-
-def _tell_rounded(rounded: dict[str, list[Change]], console: Console) -> None:
+def _tell_rounded(fitted: FitResult, console: Console) -> None:
     """A line a policy and secret, and what all other figures are of."""
     from sordino.report.tables import number
+    from sordino.study.fitting.card import BEFORE_ROUNDING
 
-    for name, changes in rounded.items():
+    for name, changes in fitted.rounding.items():
         for one in changes:
             verdict = (
                 ""
@@ -202,37 +170,11 @@ def _tell_rounded(rounded: dict[str, list[Change]], console: Console) -> None:
                 highlight=False,
                 markup=False,
             )
-    if rounded:
+    if fitted.rounding:
         console.print(BEFORE_ROUNDING, soft_wrap=True, highlight=False, markup=False)
 
 
-def _unbounded(fitted: Fitted) -> Fitted:
-    """The same without what no attacker exceeds: bounds are those of decisions that were not
-    rounded.
-    """
-    from dataclasses import replace
-
-    return replace(
-        fitted,
-        joint={},
-        policies={name: replace(one, bounds={}) for name, one in fitted.policies.items()},
-    )
-
-
-def _card(fitted: Fitted, rounded: dict[str, list[Change]]) -> dict[str, Any]:
-    """What goes with the bundle; where it is rounded, what that changes."""
-    if not rounded:
-        return fitted.card()
-    told = {name: {one.secret: _change(one) for one in of} for name, of in rounded.items()}
-    card = fitted.card()
-    return card | {"rounded": told, "how": f"{card['how']} {BEFORE_ROUNDING}"}
-
-
-def _change(one: Change) -> dict[str, float]:
-    return {"auc": round(one.rounded.value, 4), "unrounded": round(one.full.value, 4)}
-
-
-def _write(fitted: Fitted, out: Path, rounded: dict[str, list[Change]]) -> None:
+def _write(fitted: FitResult, out: Path) -> None:
     """The bundle, of 8 bits where rounding was asked for and judged."""
     from sordino import export
 
@@ -246,13 +188,13 @@ def _write(fitted: Fitted, out: Path, rounded: dict[str, list[Change]]) -> None:
         fitted.preprocess,
         made,
         features=fitted.features,
-        card=_card(fitted, rounded),
-        int8=bool(rounded),
+        card=fitted.card(),
+        int8=bool(fitted.rounding),
         seed=fitted.seed,
     )
 
 
-def _report(fitted: Fitted, folder: Path, rounded: dict[str, list[Change]]) -> None:
+def _report(fitted: FitResult, folder: Path) -> None:
     """Everything that was measured on test speakers, and the card."""
     import pandas as pd
 
@@ -263,18 +205,18 @@ def _report(fitted: Fitted, folder: Path, rounded: dict[str, list[Change]]) -> N
         one.estimates.assign(condition=f"policy={name}") for name, one in fitted.policies.items()
     ]
     storage.write(
-        folder / "estimates.csv", csv(pd.concat([*tables, fitted.together], ignore_index=True))
+        folder / "estimates.csv", csv(pd.concat([*tables, fitted.combined], ignore_index=True))
     )
-    write_json(str(folder / "card.json"), _card(fitted, rounded))
+    write_json(str(folder / "card.json"), fitted.card())
 
 
-def _tell(fitted: Fitted, console: Console) -> None:
+def _tell(fitted: FitResult, console: Console) -> None:
     """Tables and verdicts for somebody at a terminal."""
     for name, one in fitted.policies.items():
         if one.validation:
             console.print(_table(f"{name}: validation speakers", one.validation, one.budget))
-        if one.measured:
-            console.print(_table(f"{name}: test speakers", one.measured, one.budget, _bound(one)))
+        if one.test:
+            console.print(_table(f"{name}: test speakers", one.test, one.budget, _bound(one)))
         unlabelled = [
             f"{secret} is hidden but not labelled: it could not be checked."
             for secret in one.unlabelled
@@ -285,7 +227,7 @@ def _tell(fitted: Fitted, console: Console) -> None:
         console.print(line, soft_wrap=True, highlight=False, markup=False)
 
 
-def _table(title: str, found: Sequence[Reached], budget: float | None, bound: str = "") -> Table:
+def _table(title: str, found: Sequence[Tradeoff], budget: float | None, bound: str = "") -> Table:
     """What is kept and what leaks, a row a release; the largest leak against the budget."""
     from rich.table import Table
 
@@ -312,7 +254,7 @@ def _table(title: str, found: Sequence[Reached], budget: float | None, bound: st
     return table
 
 
-def _bound(one: Muted) -> str:
+def _bound(one: PolicyResult) -> str:
     """What no attacker exceeds, in a line; nothing where there is no bound."""
     from sordino.report.tables import number
 
@@ -326,12 +268,12 @@ def _bound(one: Muted) -> str:
     )
 
 
-def _together(fitted: Fitted) -> list[str]:
+def _together(fitted: FitResult) -> list[str]:
     """What several policies cost: who sees an utterance as each of them releases it."""
     from sordino.report.tables import number
 
     lines = []
-    for name, told in fitted.all_told().items():
+    for name, told in fitted.combined_leaks().items():
         figures = ", ".join(f"{secret} {number(one.value)}" for secret, one in told.items())
         bounds = {
             s: one

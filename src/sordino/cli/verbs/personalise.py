@@ -15,7 +15,7 @@ from sordino.cli.options import (
     corpora_from,
     tell_conditions,
 )
-from sordino.cli.verbs.reproduce import Attackers, Features, MeasuredOn, families
+from sordino.cli.verbs.reproduce import Attackers, Features, families
 
 
 def personalise(
@@ -23,7 +23,6 @@ def personalise(
     out: Out,
     release: Releases = None,
     features: Features = "IS13",
-    measured_on: MeasuredOn = "test",
     audit: Attackers = "quick",
     cache: Cache = CACHE,
     seed: Seed = 0,
@@ -42,7 +41,7 @@ def personalise(
     from sordino.study import Options
     from sordino.study.adaptation import personalisation as study
 
-    options = Options(families=families(audit), measured_on=measured_on, seed=seed)
+    options = Options(families=families(audit), seed=seed)
     _, guesses = study.personalise(
         corpora_from(corpus),
         out,

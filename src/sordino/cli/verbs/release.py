@@ -111,8 +111,8 @@ def release(
       ffmpeg -i call.mp3 -f wav - | sordino release muted.sordino - --out released.csv
     """
     from sordino.device import DailyBudget, Released, Runtime, read, table
-    from sordino.device.key import kept, of_policy
-    from sordino.device.trust.signature import described, report
+    from sordino.device.key import of_policy, read_or_create
+    from sordino.device.trust.signature import describe, report
 
     kind, endless = table.suffix(out), microphone or "-" in (files or ())
     if not (files or microphone):
@@ -128,18 +128,18 @@ def release(
     counted = budget_file or STATE.expanduser() / "budget" if limited else None
     budget = DailyBudget(counted, lambda: datetime.now(UTC).date()) if counted else None
     key = of_policy(
-        kept(STATE.expanduser() / "key") if seed is None else seed,
+        read_or_create(STATE.expanduser() / "key") if seed is None else seed,
         policy or next(iter(whole.policies)),
     )
     trusts = trust_from(trusted, revoked, STATE.expanduser() / "versions")
     runtime = Runtime(whole, policy, key, budget, trusted=trusts, floor=floor_from(floor))
-    signed = described(whole, bool(trusts))
+    signed = describe(whole, bool(trusts))
     column = table.FILE if paths else table.UTTERANCE
     grows, by_id = endless and kind == ".csv", not (paths or endless)
     rows = (
-        table.Lines(out, runtime.width, column)
+        table.GrowingTable(out, runtime.width, column)
         if grows
-        else table.Whole(out, column, by_name=by_id)
+        else table.WholeTable(out, column, by_name=by_id)
     )
     ids, recordings = secrets.randbits(128) if endless else key, dict[str, str]()
     withheld: dict[str, Counter[str]] = {}
@@ -219,10 +219,12 @@ def _streamed(
     runtime: Runtime, name: str, rate: int, blocks: Iterator[NDArray[np.float32]]
 ) -> Iterator[tuple[str, Released | str]]:
     from sordino.device import Stream
-    from sordino.device.sound.stream import RATES
+    from sordino.device.sound.stream import STREAM_RATES
 
-    if not RATES[0] <= rate <= RATES[1]:
-        raise AudioError(f"{name}: {rate} Hz, expected {RATES[0]} to {RATES[1]}: resample it first")
+    if not STREAM_RATES[0] <= rate <= STREAM_RATES[1]:
+        raise AudioError(
+            f"{name}: {rate} Hz, expected {STREAM_RATES[0]} to {STREAM_RATES[1]}: resample it first"
+        )
     stream = Stream(runtime, rate)
     for block in blocks:
         yield from ((name, _said(result)) for result in stream.push(block))

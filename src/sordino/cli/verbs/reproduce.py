@@ -41,30 +41,12 @@ Validation = Annotated[
     Held,
     typer.Option("--validation", help="What stops the transform: held-out speakers or utterances."),
 ]
-RiskValidation = Annotated[
-    Held, typer.Option("--risk-validation", help="What stops the risk model.")
-]
 Scale = Annotated[
     Literal["minmax", "zscore"], typer.Option("--scale", help="How features are scaled before PCA.")
 ]
 FitOn = Annotated[
     Literal["transform", "risk", "both"],
     typer.Option("--fit-on", help="Whose rows decide scaling and PCA."),
-]
-Redraw = Annotated[
-    Literal["run", "epoch"],
-    typer.Option("--redraw", help="How often sensitive rows get new neutral targets."),
-]
-Schedule = Annotated[
-    Literal["constant", "dann", "warm-up"],
-    typer.Option("--schedule", help="How the gradient reversal grows."),
-]
-MeasuredOn = Annotated[
-    Literal["test", "validation"],
-    typer.Option(
-        "--measured-on",
-        help="validation studies recipes on the transform party's validation speakers only.",
-    ),
 ]
 
 
@@ -96,10 +78,6 @@ def feng2021(
     scale: Scale = "minmax",
     fit_on: FitOn = "transform",
     validation: Validation = "speaker",
-    risk_validation: RiskValidation = "utterance",
-    redraw: Redraw = "run",
-    schedule: Schedule = "constant",
-    measured_on: MeasuredOn = "test",
     audit: Attackers = "quick",
     cache: Cache = CACHE,
     seed: Seed = 0,
@@ -124,10 +102,6 @@ def feng2021(
         scale=scale,
         fit_on=fit_on,
         validation=validation,
-        risk_validation=risk_validation,
-        redraw=redraw,
-        schedule=schedule,
-        measured_on=measured_on,
         seed=seed,
     )
     recordings = corpora_from(corpus)
@@ -157,9 +131,6 @@ Words = Annotated[
         "--words", metavar="FILE", help="Word vectors: .bin, .txt or .kv; else they are learnt."
     ),
 ]
-Grid = Annotated[
-    bool, typer.Option("--grid", help="Search the paper's grid on validation speakers: takes days.")
-]
 Seeds = Annotated[int, typer.Option("--seeds", min=1, help="Networks a fold; the paper has 3.")]
 
 
@@ -170,7 +141,6 @@ def jaiswal2020(
     only: Only = None,
     normalise: Normalise = "speaker",
     words: Words = None,
-    grid: Grid = False,
     seeds: Seeds = 1,
     audit: Attackers = "quick",
     cache: Cache = CACHE,
@@ -190,11 +160,9 @@ def jaiswal2020(
       jaiswal2020
     """
     from sordino.study import jaiswal2020 as study
-    from sordino.study.jaiswal2020.variants import Options
+    from sordino.study.jaiswal2020.variants import JaiswalOptions
 
-    options = Options(
-        families=families(audit), normalise=normalise, grid=grid, seeds=seeds, seed=seed
-    )
+    options = JaiswalOptions(families=families(audit), normalise=normalise, seeds=seeds, seed=seed)
     recordings = corpora_from(corpus)
     estimates = study.reproduce(
         recordings, out, options=options, only=only or (), words=words, cache=cache, jobs=jobs
@@ -244,7 +212,7 @@ SHOWN = {
     },
 }
 """What the terminal shows: heading, words, and the figure's name in
-`sordino.study.protocol.summary`.
+`sordino.study.run_record.summary`.
 """
 
 
@@ -252,7 +220,7 @@ def tell(estimates: pd.DataFrame, out: Path, json: str | None) -> None:
     """Print the means over the three policies and where the report is; write all of them as JSON
     where asked.
     """
-    from sordino.study.protocol import summary
+    from sordino.study.run_record import summary
 
     means = summary(estimates)
     if json:

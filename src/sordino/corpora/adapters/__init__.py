@@ -1,3 +1,3 @@
-"""Corpora that sordino can read: one file a corpus, and their registry."""
+"""Adapters of corpora: one file per corpus, and their registry."""
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ LAYOUT: Final = (
     "AudioWAV/1001_DFA_ANG_XX.wav ... with VideoDemographics.csv beside AudioWAV (WAV or FLAC)"
 )
 
-Labels = Literal["intended", "perceived"]
+LabelSource = Literal["intended", "perceived"]
 
 EMOTIONS: Final = {
     "ANG": "angry",
@@ -35,8 +35,8 @@ EMOTIONS: Final = {
     "SAD": "sad",
 }
 INTENSITIES: Final = {"LO": "low", "MD": "medium", "HI": "high", "XX": "", "X": ""}
-"""XX is unspecified: only the sentence IEO was said at three levels. One official name,
-1040_ITH_SAD_X, has one X.
+"""XX is unspecified: only the sentence IEO has three levels. One official name, 1040_ITH_SAD_X, has
+one X.
 """
 
 SENTENCES: Final = {
@@ -61,7 +61,7 @@ _NAME: Final = re.compile(
 
 
 def parse(name: str) -> dict[str, str]:
-    """The labels in a file name: actor, sentence, emotion that the actor was asked for, intensity.
+    """The labels in a file name: actor, sentence, intended emotion, intensity.
 
     Raises `CorpusError` for a name of another form.
 
@@ -79,14 +79,14 @@ def parse(name: str) -> dict[str, str]:
     }
 
 
-def load(root: Path, labels: Labels = "intended") -> Corpus:
+def load(root: Path, labels: LabelSource = "intended") -> Corpus:
     """The corpus under a folder that has `AudioWAV` and `VideoDemographics.csv`.
 
-    `labels="intended"` takes the emotion in the file name: what the actor was asked for, and what
-    the counts of Feng 2021 are. `"perceived"` takes the vote of the listeners who had the voice
-    alone (column `VoiceVote` of `processedResults/summaryTable.csv`); a tie is the emotion `other`.
+    `labels="intended"` takes the emotion in the file name, as do the counts of Feng and Narayanan
+    (2021). `"perceived"` takes the vote of listeners to the voice alone (column `VoiceVote` of
+    `processedResults/summaryTable.csv`); a tie is the emotion `other`.
 
-    Raises `CorpusError` when a table is missing or lacks an actor or a recording.
+    Raises `CorpusError` for a missing table, and for a table without an actor or a recording.
     """
     if labels not in ("intended", "perceived"):
         raise CorpusError(
@@ -109,20 +109,20 @@ def load(root: Path, labels: Labels = "intended") -> Corpus:
 
 def _actors(path: Path) -> dict[str, tuple[str, float]]:
     """Actor to gender and age in years."""
-    known: dict[str, tuple[str, float]] = {}
+    actors: dict[str, tuple[str, float]] = {}
     for number, row in sheet.read(path, ("actorid", "age", "sex")):
         try:
-            known[row["actorid"]] = (define.gender(row["sex"]), float(row["age"]))
+            actors[row["actorid"]] = (define.gender(row["sex"]), float(row["age"]))
         except ValueError as error:
             raise CorpusError(
-                f"{path}, row {number}: age {row['age']!r}, expected years: mend it"
+                f"{path}, row {number}: age {row['age']!r}, expected years: correct it"
             ) from error
-    return known
+    return actors
 
 
 def _perceived(path: Path, files: list[Path]) -> list[str]:
-    """The voted emotion of each recording; `VoiceVote` is a letter, or letters joined by colons
-    where votes tie.
+    """The perceived emotion of each recording; `VoiceVote` is a letter, or letters joined by colons
+    in a tie.
     """
     letters = {code[0]: emotion for code, emotion in EMOTIONS.items()}
     votes = {

@@ -1,9 +1,9 @@
 """IEMOCAP, the interactive emotional dyadic motion capture database: ten actors in five sessions of
 two.
 
-Busso et al. 2008, Language Resources and Evaluation 42(4), 335-359. `happy` is what the listeners
-called happiness; `excited` stays an emotion of its own. Utterances on which the listeners did not
-agree (`xxx`) are `other`.
+Busso et al. 2008, Language Resources and Evaluation 42(4), 335-359. `happy` is the listeners'
+label happiness; `excited` is a separate emotion. Utterances without agreement of the listeners
+(`xxx`) are `other`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LAYOUT: Final = (
     "with dialog/EmoEvaluation and dialog/transcriptions in each session (WAV or FLAC)"
 )
 SCALE: Final = 5.0
-"""Points of the scale that the listeners rated on."""
+"""Points of the listeners' rating scale."""
 
 _NAME: Final = re.compile(
     r"(?P<dialogue>(?P<session>Ses0[1-5])[FM]_\w+)_(?P<gender>[FM])(?:XX)?[0-9]+"
@@ -46,8 +46,8 @@ _TURN: Final = re.compile(r"(\S+)\s+\[[0-9. -]+\]:\s*(.*)")
 def parse(name: str) -> dict[str, str]:
     """Speaker, gender, session and dialogue in the name of an utterance.
 
-    The letter after the session names the actor who wore the markers, the last one the actor who
-    speaks. Raises `CorpusError` for a name of another form.
+    The letter after the session is the actor with the motion capture markers, and the last letter
+    is the actor who speaks. Raises `CorpusError` for a name of another form.
 
     >>> parse("Ses01F_impro01_M003")["speaker"], parse("Ses01F_impro01_M003")["dialogue"]
     ('Ses01M', 'Ses01F_impro01')
@@ -66,25 +66,24 @@ def labels(text: str) -> dict[str, dict[str, str | float]]:
     `EmoEvaluation` file.
 
     Activation and valence are means over listeners on the scale 1 (calm, negative) to 5 (excited,
-    positive). Lines of single listeners between the summaries are passed over.
+    positive). Lines of single listeners between the summaries are skipped.
     """
-    found = {}
+    utterances: dict[str, dict[str, str | float]] = {}
     for line in text.splitlines():
         match = _LABEL.fullmatch(line)
         if match:
             _, _, name, emotion, valence, activation, _ = match.groups()
-            known: dict[str, str | float] = {"emotion": define.emotion(emotion)}
-            found[name] = {
-                **known,
+            utterances[name] = {
+                "emotion": define.emotion(emotion),
                 "activation": float(activation),
                 "valence": float(valence),
                 "scale": SCALE,
             }
-    return found
+    return utterances
 
 
 def transcripts(text: str) -> dict[str, str]:
-    """Utterance to what was said, from the text of a `transcriptions` file."""
+    """Utterance to its words, from the text of a `transcriptions` file."""
     turns = (_TURN.fullmatch(line.strip()) for line in text.splitlines())
     return {turn[1]: turn[2] for turn in turns if turn}
 
@@ -92,10 +91,10 @@ def transcripts(text: str) -> dict[str, str]:
 def load(root: Path) -> Corpus:
     """The corpus under a folder with `Session1` to `Session5`.
 
-    Recordings that no line of their dialogue's label file names are left out, as are lines without
-    a recording. Both actors are heard in each recording, hence the column `session`.
+    Recordings without a line in the label file of their dialogue are left out, as are lines without
+    a recording. Both actors are audible in each recording, hence the column `session`.
 
-    Raises `CorpusError` when the label file of a dialogue is absent or labels none of its
+    Raises `CorpusError` for a dialogue without a label file, or with one that labels none of its
     recordings.
     """
     files = layout.recordings(root, "Session[1-5]/sentences/wav/*/*", LAYOUT)
@@ -108,18 +107,18 @@ def load(root: Path) -> Corpus:
 
 
 def _rows(path: Path, turns: list[Path]) -> list[dict[str, str | float]]:
-    """The utterances of one dialogue, whose labels are at `path`."""
-    known = labels(_text(path))
-    said = transcripts(_text(path.parents[1] / "transcriptions" / path.name, absent=""))
+    """The utterances of one dialogue; `path` is its label file."""
+    emotions = labels(_text(path))
+    words = transcripts(_text(path.parents[1] / "transcriptions" / path.name, absent=""))
     rows: list[dict[str, str | float]] = [
         {
             "file": str(turn),
             **parse(turn.stem),
-            **known[turn.stem],
-            "transcript": said.get(turn.stem, ""),
+            **emotions[turn.stem],
+            "transcript": words.get(turn.stem, ""),
         }
         for turn in turns
-        if turn.stem in known
+        if turn.stem in emotions
     ]
     if not rows:
         raise CorpusError(

@@ -11,39 +11,38 @@ from sordino.progress import track
 from sordino.storage import told
 
 SUFFIXES: Final = (".wav", ".flac")
-"""What a recording may be stored as; both are lossless, so the numbers are the same."""
+"""File types of recordings; both are lossless, so the samples are the same."""
 
 
 def recordings(root: Path, pattern: str, expected: str) -> list[Path]:
     """The WAV or FLAC files under `root` that match a glob pattern, sorted by their path relative
     to it.
 
-    `expected` describes the layout and ends up in the error. Hidden files (macOS leaves `._x.wav`
-    beside `x.wav`) are passed over.
+    `expected` describes the layout in an error. Hidden files (`._x.wav` of macOS) are skipped.
 
-    Raises `CorpusError` when `root` is no folder, when nothing matches, and when one name is there
-    twice (as WAV and as FLAC, or in two folders): it would be counted twice.
+    Raises `CorpusError` when `root` is no folder, when nothing matches, and for a duplicate name
+    (as WAV and as FLAC, or in two folders), which would be counted twice.
     """
     if not root.is_dir():
         raise CorpusError(f"{root}: no such folder, expected {expected}: check the path")
     with told(root):
-        found = [
+        files = [
             file
             for file in root.glob(pattern)
             if file.suffix.lower() in SUFFIXES and file.name[0] != "."
         ]
-    if not found:
+    if not files:
         raise CorpusError(
             f"{root}: no recordings in the official layout, expected {expected}: choose that folder"
         )
     stems: set[str] = set()
-    for file in found:
+    for file in files:
         if file.stem in stems:
             raise CorpusError(
                 f"{root}: {file.stem} is there twice, expected one WAV or FLAC of it: remove one"
             )
         stems.add(file.stem)
-    return sorted(found, key=lambda file: file.relative_to(root).as_posix())
+    return sorted(files, key=lambda file: file.relative_to(root).as_posix())
 
 
 def fields(name: str, pattern: re.Pattern[str], expected: str) -> dict[str, str]:
@@ -56,24 +55,24 @@ def fields(name: str, pattern: re.Pattern[str], expected: str) -> dict[str, str]
     match = pattern.fullmatch(name)
     if match is None:
         raise CorpusError(
-            f"{name}: not a name of this corpus, expected {expected}: rename the file or take it "
-            "out"
+            f"{name}: not a name of this corpus, expected {expected}: rename the file or move it "
+            "away"
         )
     return match.groupdict()
 
 
 def transcripts(root: Path, pattern: str) -> dict[str, str]:
-    """Name of an utterance to what was said, from text files of one utterance each that match a
-    glob pattern.
+    """Name of an utterance to its words, from the text files that match a glob pattern.
 
-    They are named as the recordings are. Lines and runs of spaces are joined by one space.
+    Each file has one utterance and the name of its recording. Lines and runs of spaces are joined
+    by one space.
     """
-    said: dict[str, str] = {}
+    words: dict[str, str] = {}
     with told(root):
         files = sorted(
             file for file in root.glob(pattern) if file.suffix == ".txt" and file.name[0] != "."
         )
     for file in track(files, "transcripts", len(files)):
         with told(file):
-            said[file.stem] = " ".join(file.read_text(encoding="utf-8", errors="replace").split())
-    return said
+            words[file.stem] = " ".join(file.read_text(encoding="utf-8", errors="replace").split())
+    return words

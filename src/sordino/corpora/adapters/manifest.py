@@ -1,14 +1,14 @@
-"""Any other recordings: a CSV table with one row an utterance.
+"""Any other recordings: a CSV table with one row per utterance.
 
     file,speaker,gender,emotion
     recordings/a.wav,anna,f,anger
     recordings/b.wav,ben,m,neutral
 
-Columns that must be there: `file` (relative to the table), `speaker`, `gender`, `emotion`. Where
-known: `start` and `end` (seconds), `corpus`, `transcript`, `intensity`, `age` (years), `activation`
+Required columns: `file` (relative to the table), `speaker`, `gender`, `emotion`. Optional columns:
+`start` and `end` (seconds), `corpus`, `transcript`, `intensity`, `age` (years), `activation`
 and `valence` with `scale` (means over listeners, and the points of their Likert scale: 5, 7 or 9;
-without it they have no level), and `session` for speakers who are heard in each other's recordings.
-Other columns are passed over.
+without it they have no level), and `session` for speakers who are audible in each other's
+recordings. Other columns are ignored.
 """
 
 from __future__ import annotations
@@ -36,27 +36,25 @@ NAME: Final = "manifest"
 REQUIRED: Final = ("file", "speaker", "gender", "emotion")
 RATINGS: Final = ("activation", "valence")
 LABELS: Final = ("speaker", "emotion", "corpus", "session", "intensity")
-"""Columns in which no label may be spelt in two ways; the genders are checked by `table.make`."""
+"""Columns in which no label may have two spellings; `table.make` checks the genders."""
 CUT: Final = ("file", "start", "end")
-"""What makes an utterance: no two rows may share it."""
-SHOWN: Final = 10
-"""Absent recordings that an error names."""
+"""The columns that identify an utterance: no two rows have the same values."""
+MAX_LISTED: Final = 10
+"""Absent recordings that an error lists."""
 
 
 def load(path: Path, name: str = NAME, keep_absent: bool = False) -> Corpus:
-    """The corpus of a CSV table, its rows sorted by file and start, whatever their order in the
-    table.
+    """The corpus of a CSV table, with rows sorted by file and start.
 
-    Labels go through `define.emotion` and `define.gender`: `anger`, `Angry` and `W` are one
-    emotion; a gender that is empty or other is kept as an empty text and told in `Corpus.notes`.
-    The corpus is called what its column `corpus` says (several joined by `+`, in alphabetical
-    order), else `name`. With `keep_absent`, a row whose recording does not exist is kept with the
-    path that it names.
+    Labels are read by `define.emotion` and `define.gender`: `anger`, `Angry` and `W` are one
+    emotion. An empty or other gender becomes an empty text, with a note in `Corpus.notes`. The
+    column `corpus` names the corpus (several names are joined by `+` in alphabetical order);
+    without it the name is `name`. With `keep_absent`, rows of absent recordings stay.
 
     Raises `CorpusError`, with the number of the row where there is one, for a missing column, a row
-    without file or speaker, recordings that do not exist (one error counts them all), a number that
-    is none, an end before its start, a rating outside of its scale, one cut of a recording that is
-    listed twice, a label that is spelt in two ways (`s03`, `S03`), and a speaker with two genders.
+    without file or speaker, absent recordings (one error counts them all), an invalid number, an
+    end before its start, a rating outside of its scale, a duplicate part of a recording, a label
+    with two spellings (`s03`, `S03`), and a speaker with two genders.
     """
     _names.cache_clear()
     table_rows = sheet.read(path, REQUIRED)
@@ -81,43 +79,49 @@ def load(path: Path, name: str = NAME, keep_absent: bool = False) -> Corpus:
                 where, path.parent, {number: cells[number]["file"] for number in absent}, len(rows)
             )
         )
-    again = frame.index[frame.duplicated(list(CUT))]
-    if len(again):
+    duplicate = frame.index[frame.duplicated(list(CUT))]
+    if len(duplicate):
         raise CorpusError(
-            f"{path}, row {again[0]}: an earlier row has the same file, start and end: remove one "
+            f"{path}, row {duplicate[0]}: an earlier row has the same file, start and end: remove "
+            "one "
             "of them"
         )
     for column in LABELS:
-        known = tuple(define.EMOTIONS) if column == "emotion" else ()
-        labels.checked(
-            f"{path}: column {column}", frame[column], CorpusError, known=known, missing=True
+        canonical = tuple(define.EMOTIONS) if column == "emotion" else ()
+        labels.require(
+            f"{path}: column {column}",
+            frame[column],
+            CorpusError,
+            canonical=canonical,
+            missing=True,
         )
     frame = frame.sort_values(list(CUT))
     corpus = table.make("+".join(dict.fromkeys(frame["corpus"])), frame)
     if not table_rows.separated:
         return corpus
-    note = f"{path.name} is{table_rows.separated.replace('(', '').replace(')', '')}, not by commas, and was read so"
+    separated = table_rows.separated.replace("(", "").replace(")", "")
+    note = f"{path.name} is{separated}, not by commas, and was read so"
     return replace(corpus, notes=(note, *corpus.notes))
 
 
-def _utterance(place: str, path: Path, row: Row, name: str) -> dict[str, str | float]:
-    """One row with its labels made canonical; `place` says in an error where it stands."""
+def _utterance(where: str, path: Path, row: Row, name: str) -> dict[str, str | float]:
+    """One row with canonical labels; `where` names the row in an error."""
     for column in ("file", "speaker"):
         if not row[column]:
-            raise CorpusError(f"{place}: no {column}, expected one in every row: fill it in")
+            raise CorpusError(f"{where}: no {column}, expected one in every row: fill it in")
     corpus = row.get("corpus") or name
     if set(corpus) & set("/+"):
         raise CorpusError(
-            f"{place}: corpus {corpus!r} has a / or +, expected neither (they join names): rename "
+            f"{where}: corpus {corpus!r} has a / or +, expected neither (they join names): rename "
             "it"
         )
-    start = sheet.number(place, row, "start", empty=0.0)
-    end = sheet.number(place, row, "end")
+    start = sheet.number(where, row, "start", empty=0.0)
+    end = sheet.number(where, row, "end")
     if start < 0 or end <= start:
         raise CorpusError(
-            f"{place}: start {start:g} s and end {end:g} s, expected 0 <= start < end: mend them"
+            f"{where}: start {start:g} s and end {end:g} s, expected 0 <= start < end: correct them"
         )
-    found: dict[str, str | float] = {
+    utterance: dict[str, str | float] = {
         "file": _recording(path.parent, row["file"]),
         "start": start,
         "end": end,
@@ -126,47 +130,44 @@ def _utterance(place: str, path: Path, row: Row, name: str) -> dict[str, str | f
         "emotion": define.emotion(row["emotion"]),
         "corpus": corpus,
     }
-    found |= {column: row.get(column, "") for column in ("transcript", "intensity", "session")}
-    found |= {
-        column: sheet.number(place, row, column) for column in ("age", *RATINGS) if column in row
+    utterance |= {column: row.get(column, "") for column in ("transcript", "intensity", "session")}
+    utterance |= {
+        column: sheet.number(where, row, column) for column in ("age", *RATINGS) if column in row
     }
     if any(column in row for column in RATINGS):
-        found["scale"] = _scale(place, row)
-    return found
+        utterance["scale"] = _scale(where, row)
+    return utterance
 
 
-def _scale(place: str, row: Row) -> float:
-    """The points of the scale of the row's ratings, NaN where it does not say: only who needs a
-    level asks for them.
-    """
-    scale = sheet.number(place, row, "scale")
+def _scale(where: str, row: Row) -> float:
+    """The points of the scale of the row's ratings; NaN without a scale, which only levels need."""
+    scale = sheet.number(where, row, "scale")
     if math.isnan(scale):
         return scale
     if scale not in EDGES:
-        known = ", ".join(map(str, sorted(EDGES)))
+        scales = ", ".join(map(str, sorted(EDGES)))
         raise CorpusError(
-            f"{place}: scale {scale:g}, expected one of {known} points: convert the ratings to one"
+            f"{where}: scale {scale:g}, expected one of {scales} points: convert the ratings to one"
         )
     for column in RATINGS:
-        rating = sheet.number(place, row, column, empty=1.0)
+        rating = sheet.number(where, row, column, empty=1.0)
         if not 1 <= rating <= scale:
             raise CorpusError(
-                f"{place}: {column} {rating:g}, expected 1 to {scale:g}, its scale: mend one of "
-                "them"
+                f"{where}: {column} {rating:g}, expected 1 to {scale:g}, its scale: correct one "
+                "of them"
             )
     return scale
 
 
 def _absent(where: str, folder: Path, cells: Mapping[int, str], rows: int) -> str:
-    """The error of recordings that do not exist: the first ten by row and name, and a count of all."""
-    named = ", ".join(
-        f"row {number} ({labels.shown(cell)})" for number, cell in list(cells.items())[:SHOWN]
+    """The error for absent recordings: the first ten by row and name, and a count of all."""
+    examples = ", ".join(
+        f"row {number} ({labels.quote(cell)})" for number, cell in list(cells.items())[:MAX_LISTED]
     )
-    more = f" and {len(cells) - SHOWN:,} more" if len(cells) > SHOWN else ""
+    suffix = f" and {len(cells) - MAX_LISTED:,} more" if len(cells) > MAX_LISTED else ""
     return (
         f"{where}: {len(cells):,} of {rows:,} rows name no such recording under {folder}: "
-        f"{named}{more}: "
-        "mend the column `file` or add the recordings"
+        f"{examples}{suffix}: correct the column `file` or add the recordings"
     )
 
 
@@ -175,40 +176,37 @@ def _is_file(file: str) -> bool:
 
 
 def _recording(folder: Path, cell: str) -> str:
-    """The path of a recording, in the spelling of the disk where it exists."""
+    """The path of a recording; in the spelling of the disk where the file exists."""
     for spelling in dict.fromkeys((cell, cell.replace("\\", "/"))):
-        file = os.path.normpath(
-            folder / textfile.home(spelling)
-        )  # one spelling of a path: a file twice is seen
+        # one spelling per path, so that duplicates are found
+        file = os.path.normpath(folder / textfile.home(spelling))
         if _is_file(file):
             return file
     file = os.path.normpath(folder / textfile.home(cell.replace("\\", "/")))
-    known = _composed(file) if "\0" not in file and len(file) < _LONGEST else None
-    return known or file
+    existing = _composed(file) if "\0" not in file and len(file) < _LONGEST else None
+    return existing or file
 
 
 def _composed(file: str) -> str | None:
-    """The file whose path differs in how accents are written alone (an accent may be a character of
-    its own).
-    """
+    """The file with the same path apart from the Unicode form of accents (composed or not)."""
     path = Path(file)
-    known = Path(path.anchor)
+    current = Path(path.anchor)
     for part in path.relative_to(path.anchor).parts:
-        exact = known / part
-        named = (
+        exact = current / part
+        spelling = (
             str(exact)
             if os.path.exists(exact)  # noqa: PTH110
-            else _names(str(known)).get(unicodedata.normalize("NFC", part))
+            else _names(str(current)).get(unicodedata.normalize("NFC", part))
         )
-        if named is None:
+        if spelling is None:
             return None
-        known = Path(named)
-    return str(known) if known.is_file() else None
+        current = Path(spelling)
+    return str(current) if current.is_file() else None
 
 
 @functools.lru_cache(maxsize=64)
 def _names(folder: str) -> dict[str, str]:
-    """Composed name to path of what stands in a folder; a name that two files share is left out."""
+    """Composed name to path of the files in a folder; a name of two files is left out."""
     try:
         paths = [str(path) for path in Path(folder or ".").iterdir()]
     except OSError:
@@ -219,4 +217,4 @@ def _names(folder: str) -> dict[str, str]:
 
 
 _LONGEST: Final = 4096
-"""Characters of a path."""
+"""The largest number of characters of a path."""

@@ -3,13 +3,13 @@
 Busso et al. 2017, IEEE Transactions on Affective Computing 8(1), 67-80. The letters of a name say
 which actor speaks: `MSP-IMPROV-S01A-F02-P-FM01` is target sentence 01 in anger, the woman of
 session 2, natural interaction (P; R read, S other improvised, T target sentence), turn 01. The
-emotion of an utterance is what the listeners agreed on, not the one in its name, which the scene
-was written for; `X` (no agreement) and `O` are `other`.
+emotion of an utterance is that of the listeners' agreement, not the intended one in its name; `X`
+(no agreement) and `O` are `other`.
 
-**The release stores activation upside down**, 1 for excited and 5 for calm: published readers of it
-say so, and it is not in the paper that uses it here (Jaiswal 2020 may have exchanged low and high).
-It is turned round, 6 - A, so that it rises as in every other corpus; `stored=True` leaves it as it
-is. Either way, anger must come out as more active than sadness.
+**The release stores activation inverted**, 1 for excited and 5 for calm, according to published
+readers of it. The paper that uses it here does not mention this (Jaiswal and Mower Provost 2020 may
+have exchanged low and high). The adapter inverts it again, 6 - A; `stored=True` keeps the stored
+values. In both cases, anger must be more active than sadness.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LAYOUT: Final = (
     "(WAV or FLAC)"
 )
 EVALUATIONS: Final = ("Evaluation.txt", "Evalution.txt")  # codespell:ignore
-"""The file of ratings; for years the release had the second spelling."""
+"""The file of ratings; earlier releases have the second spelling."""
 
 EMOTIONS: Final = {
     "A": "angry",
@@ -45,11 +45,11 @@ EMOTIONS: Final = {
     "X": "other",
 }
 SCALE: Final = 5.0
-"""Points of the scale that the listeners rated on."""
+"""Points of the listeners' rating scale."""
 
 ENOUGH: Final = 20
-"""Utterances of anger and of sadness that show which way activation is stored; the corpus has over
-700 of each.
+"""Utterances of anger and of sadness that suffice for a check of the direction of activation; the
+corpus has over 700 of each.
 """
 
 _NAME: Final = re.compile(
@@ -79,32 +79,31 @@ def labels(text: str, stored: bool = False) -> dict[str, dict[str, str | float]]
     """Utterance to emotion, activation and valence, from the text of `Evaluation.txt`.
 
     Activation and valence are means over listeners on the scale 1 (calm, negative) to 5 (excited,
-    positive), with `stored` activation as it stands in the file. Lines of single listeners are
-    passed over.
+    positive); with `stored`, activation is as in the file. Lines of single listeners are skipped.
     """
-    found: dict[str, dict[str, str | float]] = {}
+    utterances: dict[str, dict[str, str | float]] = {}
     for match in filter(None, (_RATING.fullmatch(line.strip()) for line in text.splitlines())):
         name, emotion, activation, valence = match.groups()
-        found[f"MSP-{name}"] = {
+        utterances[f"MSP-{name}"] = {
             "emotion": EMOTIONS.get(emotion, "other"),
             "activation": float(activation) if stored else 1 + SCALE - float(activation),
             "valence": float(valence),
             "scale": SCALE,
         }
-    return found
+    return utterances
 
 
 def load(root: Path, stored: bool = False) -> Corpus:
     """The corpus under a folder with `session1` to `session6` (or `Audio/session1` ...) and the
     file of ratings.
 
-    `stored=True` keeps activation as the release stores it. Transcripts are read where a folder of
-    them is there (`All_human_transcriptions`). Both actors of a session are heard in each other's
-    recordings, hence the column `session`. Recordings without a rating are left out, as are ratings
-    without a recording.
+    `stored=True` keeps activation as the release stores it. Transcripts are optional
+    (`All_human_transcriptions`). Both actors of a session are audible in each other's recordings,
+    hence the column `session`. Recordings without a rating are left out, as are ratings without a
+    recording.
 
-    Raises `CorpusError` when the file of ratings is absent or rates none of the recordings, and
-    when anger comes out calmer than sadness.
+    Raises `CorpusError` without the file of ratings, for one that rates none of the recordings, and
+    where anger is less active than sadness.
     """
     files = layout.recordings(root, "**/session[1-6]/S*/[PRST]/*", LAYOUT)
     path = next((root / name for name in EVALUATIONS if (root / name).is_file()), None)
@@ -113,17 +112,17 @@ def load(root: Path, stored: bool = False) -> Corpus:
             f"{root}: no {' or '.join(EVALUATIONS)}, expected {LAYOUT}: add the file of ratings"
         )
     with told(path):
-        known = labels(path.read_text(encoding="utf-8", errors="replace"), stored)
-    said = layout.transcripts(root, "*[Tt]ranscriptions/**/*.txt")
+        ratings = labels(path.read_text(encoding="utf-8", errors="replace"), stored)
+    words = layout.transcripts(root, "*[Tt]ranscriptions/**/*.txt")
     rows = [
         {
             "file": str(file),
             **parse(file.stem),
-            **known[file.stem],
-            "transcript": said.get(file.stem, ""),
+            **ratings[file.stem],
+            "transcript": words.get(file.stem, ""),
         }
         for file in files
-        if file.stem in known
+        if file.stem in ratings
     ]
     if not rows:
         raise CorpusError(
@@ -137,7 +136,7 @@ def load(root: Path, stored: bool = False) -> Corpus:
 
 
 def _check_direction(path: Path, frame: pd.DataFrame, stored: bool) -> None:
-    """Raise where anger is rated calmer than sadness, from enough of both to tell."""
+    """Raise `CorpusError` where anger is less active than sadness, given enough of both."""
     angry, sad = (
         frame.loc[frame["emotion"] == emotion, "activation"] for emotion in ("angry", "sad")
     )

@@ -1,8 +1,8 @@
-"""MSP-Podcast: turns of podcasts, chosen by machine for their emotion and rated by a crowd. It
+"""MSP-Podcast: turns of podcasts, selected automatically for their emotion and rated by a crowd. It
 grows with each release.
 
-Lotfian and Busso 2019, IEEE Transactions on Affective Computing 10(4), 471-483. Any release that
-has its labels as CSV is read; its `Test3`, whose labels are kept secret, has none.
+Lotfian and Busso 2019, IEEE Transactions on Affective Computing 10(4), 471-483. Any release with
+labels as CSV can be read; the labels of its part `Test3` are not public.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
 
 NAME: Final = "msp_podcast"
-LAYOUT: Final = "Audios/MSP-PODCAST_0001_0008.wav ... with Labels/labels_consensus.csv beside Audios (WAV or FLAC)"
+LAYOUT: Final = (
+    "Audios/MSP-PODCAST_0001_0008.wav ... with Labels/labels_consensus.csv beside Audios "
+    "(WAV or FLAC)"
+)
 
 Speakers = Literal["known", "all"]
 
@@ -41,10 +44,10 @@ EMOTIONS: Final = {
 """`X` is no agreement."""
 
 SCALE: Final = 7.0
-"""Points of the scale that the crowd rated on."""
+"""Points of the crowd's rating scale."""
 
-UNKNOWN: Final = "unknown"
-"""What the table calls a speaker or gender that nobody has identified yet."""
+UNIDENTIFIED: Final = "unknown"
+"""The label of an unidentified speaker or gender in the table."""
 
 _COLUMNS: Final = ("filename", "emoclass", "emoact", "emoval", "spkrid", "gender")
 
@@ -55,30 +58,30 @@ def labels(path: Path) -> dict[str, dict[str, str | float]]:
     Activation and valence are means over listeners on the scale 1 (calm, negative) to 7 (excited,
     positive).
     """
-    found: dict[str, dict[str, str | float]] = {}
+    utterances: dict[str, dict[str, str | float]] = {}
     for number, row in sheet.read(path, _COLUMNS):
-        place = f"{path}, row {number}"
-        found[row["filename"].removesuffix(".wav")] = {
-            "speaker": row["spkrid"] or UNKNOWN,
+        where = f"{path}, row {number}"
+        utterances[row["filename"].removesuffix(".wav")] = {
+            "speaker": row["spkrid"] or UNIDENTIFIED,
             "gender": define.gender(row["gender"]),
             "emotion": EMOTIONS.get(row["emoclass"], "other"),
-            "activation": sheet.number(place, row, "emoact"),
-            "valence": sheet.number(place, row, "emoval"),
+            "activation": sheet.number(where, row, "emoact"),
+            "valence": sheet.number(where, row, "emoval"),
             "scale": SCALE,
         }
-    return found
+    return utterances
 
 
 def load(root: Path, speakers: Speakers = "known") -> Corpus:
     """The corpus under a folder that has `Audios` (or `Audio`) and `Labels`.
 
-    `speakers="known"` leaves out turns whose speaker nobody has identified: any of them may be by
-    somebody who is in another part. `"all"` keeps them as one speaker of unknown gender. A known
-    speaker of unknown gender stays, without gender. Transcripts are read where `Transcripts` is
-    there. Recordings without a label are left out, as are labels without a recording.
+    `speakers="known"` leaves out turns of unidentified speakers, who may also be in another part of
+    a split. `"all"` includes them as one speaker of unknown gender. An identified speaker of
+    unknown gender has no gender. Transcripts (`Transcripts`) are optional. Recordings without a
+    label are left out, as are labels without a recording.
 
-    Raises `CorpusError` when the table is absent or labels none of the recordings, and for other
-    `speakers`.
+    Raises `CorpusError` without the table, for one that labels none of the recordings, and for
+    another value of `speakers`.
     """
     if speakers not in ("known", "all"):
         raise CorpusError(f"speakers {speakers!r}, expected 'known' or 'all': choose one of them")
@@ -90,12 +93,16 @@ def load(root: Path, speakers: Speakers = "known") -> Corpus:
         raise CorpusError(
             f"{root}: no Labels/{CONSENSUS[0]}, expected {LAYOUT}: add the folder of labels"
         )
-    known = labels(path)
-    said = layout.transcripts(root, "Transcripts/*")
+    label_of = labels(path)
+    words = layout.transcripts(root, "Transcripts/*")
     rows = [
-        {"file": str(file), **_anonymous(known[file.stem]), "transcript": said.get(file.stem, "")}
+        {
+            "file": str(file),
+            **_anonymous(label_of[file.stem]),
+            "transcript": words.get(file.stem, ""),
+        }
         for file in files
-        if file.stem in known and (speakers == "all" or not _is_unknown(known[file.stem]))
+        if file.stem in label_of and (speakers == "all" or not _is_unknown(label_of[file.stem]))
     ]
     if not rows:
         raise CorpusError(
@@ -107,9 +114,9 @@ def load(root: Path, speakers: Speakers = "known") -> Corpus:
 
 
 def _is_unknown(label: dict[str, str | float]) -> bool:
-    return str(label["speaker"]).lower() == UNKNOWN
+    return str(label["speaker"]).lower() == UNIDENTIFIED
 
 
 def _anonymous(label: dict[str, str | float]) -> dict[str, str | float]:
-    """The label, without a gender where the speaker is unknown: that one is many people."""
+    """The label, without a gender for the unknown speaker, which stands for many people."""
     return {**label, "gender": ""} if _is_unknown(label) else label

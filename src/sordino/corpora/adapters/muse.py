@@ -1,17 +1,19 @@
-"""MuSE, the multimodal stressed emotion data set: 28 people tell of what moved them, once calm and
+"""MuSE, the multimodal stressed emotion data set: emotional monologues of 28 people, once calm and
 once under stress.
 
-Jaiswal et al. 2020, LREC, 1499-1510, who share it on request. No public page describes its files.
-The layout here is the one that published readers of it agree on, and what they do not use is not
-used here either:
+Jaiswal et al. 2020, LREC, 1499-1510; available on request. No public page describes its files. The
+layout here is common to the published readers of the corpus:
 
-    SurveyInformation/Emotion data from crowdsourcing (....csv     also "Survey Information (Questions, Data etc)/"
-        Sentence_name, Gender, Activation_Mean, Valence_Mean, ...  annotators who heard the clips in random order
+    SurveyInformation/Emotion data from crowdsourcing (....csv
+        (or "Survey Information (Questions, Data etc)/")
+        Sentence_name, Gender, Activation_Mean, Valence_Mean, ...; the clips were rated in random
+        order
     Stressed/Audio/Stressed Question Monologue Audio/*.wav
     NotStressed/Audio/Non Stressed Question Monologue Audio [Sentence Split]/*.wav
-    Combined/Utterance Transcripts/*.txt                           one utterance each; the folder may be absent
+    Combined/Utterance Transcripts/*.txt    (optional) one utterance per file
 
-The first two digits of a name are its speaker. Nobody named emotions: every utterance is `other`.
+The first two digits of a name are its speaker. There are no labels of emotion: every utterance is
+`other`.
 """
 
 from __future__ import annotations
@@ -36,10 +38,10 @@ LAYOUT: Final = (
     "with SurveyInformation beside them (WAV or FLAC)"
 )
 SCALE: Final = 9.0
-"""Points of the scale that the annotators rated on."""
+"""Points of the annotators' rating scale."""
 
-SECONDS: Final = (3.0, 25.0)
-"""The lengths that Jaiswal 2020 keeps, both included."""
+LENGTH_SECONDS: Final = (3.0, 25.0)
+"""The range of lengths in Jaiswal and Mower Provost (2020), both ends included."""
 
 _LABELS: Final = "Survey*/Emotion data from crowdsourcing*.csv"
 _COLUMNS: Final = ("sentence_name", "gender", "activation_mean", "valence_mean")
@@ -52,26 +54,27 @@ def labels(path: Path) -> dict[str, dict[str, str | float]]:
     Activation and valence are means over annotators on the scale 1 (calm, negative) to 9 (excited,
     positive).
     """
-    found: dict[str, dict[str, str | float]] = {}
+    utterances: dict[str, dict[str, str | float]] = {}
     for number, row in sheet.read(path, _COLUMNS):
-        place = f"{path}, row {number}"
-        found[row["sentence_name"].removesuffix(".wav")] = {
+        where = f"{path}, row {number}"
+        utterances[row["sentence_name"].removesuffix(".wav")] = {
             "gender": define.gender(row["gender"]),
-            "activation": sheet.number(place, row, "activation_mean"),
-            "valence": sheet.number(place, row, "valence_mean"),
+            "activation": sheet.number(where, row, "activation_mean"),
+            "valence": sheet.number(where, row, "valence_mean"),
             "scale": SCALE,
         }
-    return found
+    return utterances
 
 
-def load(root: Path, seconds: tuple[float, float] | None = SECONDS) -> Corpus:
+def load(root: Path, seconds: tuple[float, float] | None = LENGTH_SECONDS) -> Corpus:
     """The corpus under a folder with `Stressed`, `NotStressed` and the table of ratings.
 
-    `seconds` keeps utterances of these lengths, ends included, as Jaiswal 2020 does; `None` keeps
-    all. Recordings that nobody rated are left out, as are ratings without a recording.
+    `seconds` selects utterances of these lengths, both ends included, as Jaiswal and Mower Provost
+    (2020) do; `None` selects all. Recordings without a rating are left out, as are ratings without
+    a recording.
 
-    Raises `CorpusError` when the table is absent or rates none of the recordings, and when no
-    length fits.
+    Raises `CorpusError` without the table, for one that rates none of the recordings, and where no
+    recording has such a length.
     """
     files = layout.recordings(root, "*/Audio/*Question Monologue Audio*/*", LAYOUT)
     tables = sorted(root.glob(_LABELS))
@@ -80,31 +83,31 @@ def load(root: Path, seconds: tuple[float, float] | None = SECONDS) -> Corpus:
             f"{root}: {len(tables)} tables of ratings, expected one, {_LABELS}: get the official "
             "folder"
         )
-    known = labels(tables[0])
-    rated = [file for file in files if file.stem in known]
+    ratings = labels(tables[0])
+    rated = [file for file in files if file.stem in ratings]
     if not rated:
         raise CorpusError(
             f"{tables[0]}: rates none of {len(files)} recording(s): get the official table"
         )
-    kept = (
+    selected = (
         rated
         if seconds is None
         else [file for file in track(rated, "lengths", len(rated)) if _fits(file, *seconds)]
     )
-    if not kept:
+    if not selected:
         raise CorpusError(
             f"{root}: none of {len(rated)} recording(s) of a length in {seconds} s: widen `seconds`"
         )
-    said = layout.transcripts(root, "Combined/Utterance Transcripts/*")
+    words = layout.transcripts(root, "Combined/Utterance Transcripts/*")
     rows = [
         {
             "file": str(file),
             **layout.fields(file.stem, _NAME, "the two digits of its speaker in front"),
-            **known[file.stem],
+            **ratings[file.stem],
             "emotion": "other",
-            "transcript": said.get(file.stem, ""),
+            "transcript": words.get(file.stem, ""),
         }
-        for file in kept
+        for file in selected
     ]
     return table.make(NAME, pd.DataFrame(rows))
 

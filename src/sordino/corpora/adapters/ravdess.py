@@ -1,8 +1,8 @@
 """RAVDESS, the Ryerson audio-visual database of emotional speech and song: its speech, audio only.
 
 Livingstone and Russo 2018, PLoS ONE 13(5), e0196391. 24 actors say two statements in eight
-emotions. `calm` stays in the corpus as an emotion of its own; a policy that does not name it leaves
-it out, as Feng 2021 does.
+emotions. `calm` is a separate emotion; a policy that does not name it leaves it out, as Feng and
+Narayanan (2021) do.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from sordino.corpora.adapters import layout
 from sordino.corpora.table import Corpus
 
 NAME: Final = "ravdess"
-LAYOUT: Final = "Actor_01/03-01-01-01-01-01-01.wav ... Actor_24/ (Audio_Speech_Actors_01-24 unpacked; WAV or FLAC)"
+LAYOUT: Final = (
+    "Actor_01/03-01-01-01-01-01-01.wav ... Actor_24/ "
+    "(Audio_Speech_Actors_01-24 unpacked; WAV or FLAC)"
+)
 
 EMOTIONS: Final = {
     "01": "neutral",
@@ -60,9 +63,7 @@ def parse(name: str) -> dict[str, str]:
 
 
 def load(root: Path) -> Corpus:
-    """The corpus under a folder with `Actor_01` to `Actor_24`. Songs (`03-02-...`) beside it are
-    passed over.
-    """
+    """The corpus under a folder with `Actor_01` to `Actor_24`. Songs (`03-02-...`) are skipped."""
     files = layout.recordings(root, "Actor_*/03-01-*", LAYOUT)
     return table.make(
         NAME, pd.DataFrame([{"file": str(file), **parse(file.stem)} for file in files])

@@ -1,4 +1,4 @@
-"""Every corpus that sordino can read: its name and the function that reads it."""
+"""The adapters of all corpora by name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sordino.errors import CorpusError
 
 
 def _synthetic(folder: Path, **options: Any) -> Corpus:
-    from sordino.corpora import synthetic  # its voice is loaded when somebody wants to hear it
+    from sordino.corpora import synthetic  # its voice is loaded on demand
 
     return synthetic.make(folder, **options)
 
@@ -40,8 +40,8 @@ ADAPTERS: Final[dict[str, Callable[..., Corpus]]] = {
     "manifest": manifest.load,
     "synthetic": _synthetic,
 }
-"""The name of a corpus to the function from its path to a `Corpus`. A new corpus is a new file and
-a line here.
+"""The name of a corpus to the function from its path to a `Corpus`. A new corpus needs one file and
+one line here.
 """
 
 
@@ -50,12 +50,11 @@ def load(name: str, path: str | Path, /, *, keep_absent: bool = False, **options
     table.
 
     `options` are those of the adapter, such as `labels="perceived"` for `cremad`. Rows are sorted
-    by path, so they are the same on every machine. `keep_absent` keeps rows of a manifest whose
-    recording does not exist, for callers that list or leave out recordings that cannot be used;
-    without it, such a manifest is refused. `synthetic` is spoken into the folder where it is not
-    there yet.
+    by path, so that they are the same on every machine. `keep_absent` includes the rows of a
+    manifest without a recording, for callers that list unusable recordings; otherwise such a
+    manifest is an error. `synthetic` is synthesised into the folder where files are missing.
 
-    Raises `CorpusError` for an unknown name and where the path does not hold such a corpus.
+    Raises `CorpusError` for an unknown name and for a path without such a corpus.
     """
     if name not in ADAPTERS:
         raise CorpusError(

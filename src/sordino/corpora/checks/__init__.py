@@ -1,3 +1,3 @@
-"""Whether a copy of a corpus is whole and readable, and under which licence it may be used."""
+"""Checks of a copy of a corpus: its counts, its recordings and its licence."""
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""Is this copy of a corpus whole? Its counts beside the published ones, and recordings that are
-there twice.
-"""
+"""Comparison of a copy of a corpus with its published counts, and duplicate recordings."""
 
 from __future__ import annotations
 
@@ -10,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sordino.corpora.checks.published import FENG2021_EMOTIONS, Published
+from sordino.corpora.checks.published import FENG2021_EMOTIONS, PublishedCounts
 from sordino.corpora.table import Corpus, checksums, duplicates
 
 
 @dataclass(frozen=True)
 class Count:
-    """How many of one kind were found, and how many were published (`None` where nothing was)."""
+    """The number of items of one kind in the copy, and the published number (`None` if unknown)."""
 
     part: str
     """`utterances` (of `all`, of the four emotions of `feng2021`, or `with gender`), `emotion`
@@ -28,9 +26,10 @@ class Count:
     published: int | None
 
     def differs(self, partial: bool = False) -> bool:
-        """Whether more were found than published or, unless a `partial` copy is fine, fewer.
+        """Whether the copy has more than published or, unless it may be `partial`, fewer.
 
-        >>> Count("emotion", "sad", 3, 4).differs(), Count("emotion", "sad", 3, 4).differs(partial=True)
+        >>> count = Count("emotion", "sad", 3, 4)
+        >>> count.differs(), count.differs(partial=True)
         (True, False)
         """
         if self.published is None:
@@ -38,31 +37,31 @@ class Count:
         return self.found > self.published or (self.found < self.published and not partial)
 
 
-def counts(corpus: Corpus, known: Published | None) -> list[Count]:
-    """The counts of one corpus: all, those of Feng 2021, those with gender, each emotion, speakers
-    by gender, each one.
+def counts(corpus: Corpus, published: PublishedCounts | None) -> list[Count]:
+    """The counts of one corpus: all utterances, those of Feng 2021, those with gender, each
+    emotion, speakers by gender, and utterances of each speaker.
 
-    `known` is its entry in `PUBLISHED`; without one (a manifest, synthetic speech) nothing differs.
-    What was published and not found is counted as 0 found, what was found and not published as 0
-    published.
+    `published` is its entry in `PUBLISHED`; without one (a manifest, synthetic speech) nothing
+    differs. A published item that the copy lacks has 0 found, and an item that was not published
+    has 0 published.
     """
     table = corpus.table
     four = int(table["emotion"].isin(FENG2021_EMOTIONS).sum())
     genders = _genders(corpus).replace("", "unknown")
     gendered = int((corpus.genders() >= 0).sum())
     utterances = (
-        {f"{corpus.name}/{speaker}": number for speaker, number in known.utterances.items()}
-        if known
+        {f"{corpus.name}/{speaker}": number for speaker, number in published.utterances.items()}
+        if published
         else {}
     )
     return [
-        Count("utterances", "all", len(corpus), known.total if known else None),
-        Count("utterances", "feng2021", four, known.feng2021 if known else None),
-        Count("utterances", "with gender", gendered, known.with_gender if known else None),
-        *_beside("emotion", table["emotion"], known.emotions if known else {}),
-        Count("speakers", "all", len(genders), known.total_speakers if known else None),
-        *_beside("speakers", genders, known.speakers if known else {}),
-        *_beside("speaker", table["speaker"], utterances),
+        Count("utterances", "all", len(corpus), published.total if published else None),
+        Count("utterances", "feng2021", four, published.feng2021 if published else None),
+        Count("utterances", "with gender", gendered, published.with_gender if published else None),
+        *_compare("emotion", table["emotion"], published.emotions if published else {}),
+        Count("speakers", "all", len(genders), published.total_speakers if published else None),
+        *_compare("speakers", genders, published.speakers if published else {}),
+        *_compare("speaker", table["speaker"], utterances),
     ]
 
 
@@ -71,17 +70,19 @@ def differences(counts: Sequence[Count], partial: bool = False) -> list[Count]:
     return [count for count in counts if count.differs(partial)]
 
 
-def is_wrong(different: Sequence[Count], known: Published | None) -> bool:
-    """Whether these differences are an error: not where the publication leaves its counts in doubt.
+def is_wrong(different: Sequence[Count], published: PublishedCounts | None) -> bool:
+    """Whether these differences are an error; they are none where the published counts are in
+    doubt.
 
-    >>> is_wrong([Count("utterances", "all", 3, 4)], Published("X 2020", every=4, doubt="it does not say of what"))
+    >>> published = PublishedCounts("X 2020", utterances_in_all=4, doubt="the release is unknown")
+    >>> is_wrong([Count("utterances", "all", 3, 4)], published)
     False
     """
-    return bool(different) and not (known and known.doubt)
+    return bool(different) and not (published and published.doubt)
 
 
 def by_speaker(corpus: Corpus) -> pd.DataFrame:
-    """One row a speaker: `speaker`, `gender`, `all` utterances and those of each emotion."""
+    """One row per speaker: `speaker`, `gender`, `all` utterances and those of each emotion."""
     frame = pd.crosstab(corpus.table["speaker"], corpus.table["emotion"]).rename_axis(columns=None)
     frame.insert(
         0, "all", frame.sum(axis="columns"), allow_duplicates=True
@@ -91,7 +92,7 @@ def by_speaker(corpus: Corpus) -> pd.DataFrame:
 
 
 def identical(corpus: Corpus) -> list[list[str]]:
-    """Groups of byte-identical recordings, as paths. (Splits keep each group in one part.) Text has
+    """Groups of byte-identical recordings, as paths. Splits keep each group in one part. Text has
     no recordings.
     """
     files = corpus.column("file")
@@ -104,15 +105,15 @@ def identical(corpus: Corpus) -> list[list[str]]:
 
 
 def _genders(corpus: Corpus) -> pd.Series[str]:
-    """Speaker to gender; a label wins over none."""
+    """Speaker to gender; a known label takes precedence over an empty one."""
     return corpus.table.groupby("speaker")["gender"].max()
 
 
-def _beside(part: str, labels: pd.Series[str], known: Mapping[str, int]) -> list[Count]:
-    """How often each label was found, beside how often it was published (nothing known: `None`)."""
-    found = {str(label): int(number) for label, number in labels.value_counts().items()}
-    names = sorted({*found, *known})
+def _compare(part: str, labels: pd.Series[str], published: Mapping[str, int]) -> list[Count]:
+    """The count of each label, with its published count (`None` where nothing is published)."""
+    counts = {str(label): int(number) for label, number in labels.value_counts().items()}
+    names = sorted({*counts, *published})
     return [
-        Count(part, name, found.get(name, 0), known.get(name, 0) if known else None)
+        Count(part, name, counts.get(name, 0), published.get(name, 0) if published else None)
         for name in names
     ]

@@ -1,8 +1,7 @@
-"""Under which licence each corpus is given out, and whether what is fitted on it may be sold.
+"""The licence of each corpus, and whether it allows commercial use.
 
-Whether a licence of recordings binds what was fitted on them is not settled anywhere; whoever ships
-a bundle asks a lawyer. What stands here is what the corpora themselves say, so that nobody
-overlooks it.
+It is an open legal question whether a licence of recordings covers a model that was fitted on them:
+ask a lawyer before you ship a bundle. This module repeats the terms of the corpora themselves.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Final, NamedTuple
 
 
 class Licence(NamedTuple):
-    """A corpus' own words in short, and whether commercial use is allowed: None where it does not
+    """The terms of a corpus in short, and whether they allow commercial use: None where they do not
     say.
     """
 
@@ -35,11 +34,11 @@ LICENCES: Final = {
         "academic licence; a commercial one is sold (Lotfian & Busso 2019)", commercial=False
     ),
     "meld": Licence("GPL-3.0; dialogues of a television series (Poria et al. 2019)"),
-    "synthetic": Licence("made by espeak-ng, nobody's voice", commercial=True),
+    "synthetic": Licence("synthesised by espeak-ng, of no real person", commercial=True),
 }
-"""By adapter; recordings of one's own, `manifest`, have whatever licence their owner gives."""
+"""By adapter; the owner of the recordings of a `manifest` decides their licence."""
 
-UNKNOWN: Final = Licence("unknown to sordino")
+UNKNOWN_LICENCE: Final = Licence("unknown to sordino")
 
 
 def licences(corpora: Iterable[str]) -> dict[str, str]:
@@ -48,22 +47,22 @@ def licences(corpora: Iterable[str]) -> dict[str, str]:
     >>> licences(["ravdess", "ours"])
     {'ravdess': 'CC BY-NC-SA 4.0 (Livingstone & Russo 2018)', 'ours': 'unknown to sordino'}
     """
-    return {name: LICENCES.get(name, UNKNOWN).text for name in corpora}
+    return {name: LICENCES.get(name, UNKNOWN_LICENCE).text for name in corpora}
 
 
 def commercial_use(corpora: Iterable[str], research_only: Iterable[str] = ()) -> str:
-    """Whether commercial use is open, in one line: closed by one corpus or tool, it is closed.
+    """Whether commercial use is open, in one line; one corpus or tool can exclude it.
 
-    `research_only` names what beside the corpora may be used for research alone.
+    `research_only` names further components that are for research only.
 
     >>> commercial_use(["cremad"]), commercial_use(["cremad", "emodb"])
     ('open', 'unknown: ask about emodb')
     >>> commercial_use(["cremad", "ravdess"], research_only=["openSMILE features"])
     'not open: openSMILE features, ravdess'
     """
-    allowed = {name: LICENCES.get(name, UNKNOWN).commercial for name in corpora}
-    closed = [*research_only, *(name for name, given in allowed.items() if given is False)]
+    allowed = {name: LICENCES.get(name, UNKNOWN_LICENCE).commercial for name in corpora}
+    closed = [*research_only, *(name for name, open_use in allowed.items() if open_use is False)]
     if closed:
         return f"not open: {', '.join(closed)}"
-    unknown = [name for name, given in allowed.items() if given is None]
+    unknown = [name for name, open_use in allowed.items() if open_use is None]
     return f"unknown: ask about {', '.join(unknown)}" if unknown else "open"

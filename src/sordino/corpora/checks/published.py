@@ -1,4 +1,4 @@
-"""How many utterances a corpus has by its publication, to see whether a copy is whole."""
+"""Published counts of utterances and speakers, for a comparison with a copy of a corpus."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ FENG2021_EMOTIONS: Final = ("neutral", "happy", "sad", "angry")
 
 
 @dataclass(frozen=True)
-class Published:
-    """The counts of one corpus, and where they were published."""
+class PublishedCounts:
+    """The counts of one corpus, and their source."""
 
     source: str
     emotions: Mapping[str, int] = field(default_factory=dict)
-    """Emotion to utterances; empty where nobody named or counted emotions."""
+    """Emotion to utterances; empty without labels or counts of emotion."""
     speakers: Mapping[str, int] = field(default_factory=dict)
-    """Gender to speakers; `unknown` for those without one."""
+    """Gender to speakers; `unknown` for those without a gender."""
     utterances: Mapping[str, int] = field(default_factory=dict)
-    """Speaker to utterances; empty where the publication does not say."""
+    """Speaker to utterances; empty where the publication has no such counts."""
     feng2021: int | None = None
     """Utterances of the four emotions of Feng 2021 (section III-A). Its Table I swaps IEMOCAP's
     columns of happy and angry; the sum is the same.
     """
-    every: int | None = None
-    """All utterances, where they are not the sum over `emotions`."""
-    people: int | None = None
-    """All speakers, where they are not the sum over `speakers`."""
+    utterances_in_all: int | None = None
+    """All utterances, if they are not the sum over `emotions`."""
+    speakers_in_all: int | None = None
+    """All speakers, if they are not the sum over `speakers`."""
     with_gender: int | None = None
-    """Utterances whose speaker's gender is known."""
+    """Utterances of speakers of known gender."""
     doubt: str = ""
-    """Why a copy that differs may still be whole: it is told, and no error. Empty where the counts
-    are firm.
+    """The reason why a complete copy may differ: a difference is then reported, but no error. Empty
+    for certain counts.
     """
 
     @property
     def total(self) -> int | None:
-        """All utterances, `None` where nobody published their number."""
-        return sum(self.emotions.values()) if self.emotions else self.every
+        """All utterances, `None` where their number was not published."""
+        return sum(self.emotions.values()) if self.emotions else self.utterances_in_all
 
     @property
     def total_speakers(self) -> int | None:
-        """All speakers, `None` where nobody published their number."""
-        return sum(self.speakers.values()) if self.speakers else self.people
+        """All speakers, `None` where their number was not published."""
+        return sum(self.speakers.values()) if self.speakers else self.speakers_in_all
 
 
-PUBLISHED: Final[Mapping[str, Published]] = {
-    "ravdess": Published(
+PUBLISHED: Final[Mapping[str, PublishedCounts]] = {
+    "ravdess": PublishedCounts(
         "Livingstone and Russo 2018, PLoS ONE 13(5), e0196391: speech, audio only",
         {
             "neutral": 96,
@@ -64,7 +64,7 @@ PUBLISHED: Final[Mapping[str, Published]] = {
         {f"{actor:02d}": 60 for actor in range(1, 25)},
         feng2021=672,
     ),
-    "emodb": Published(
+    "emodb": PublishedCounts(
         "Burkhardt et al. 2005, Interspeech, 1517-1520: the 535 recordings released with it",
         {
             "neutral": 79,
@@ -89,7 +89,7 @@ PUBLISHED: Final[Mapping[str, Published]] = {
             "16": 71,
         },
     ),
-    "cremad": Published(
+    "cremad": PublishedCounts(
         "Cao et al. 2014, IEEE Transactions on Affective Computing 5(4), 377-390, and its "
         "SentenceFilenames.csv: "
         "intended emotions",
@@ -106,7 +106,7 @@ PUBLISHED: Final[Mapping[str, Published]] = {
         | {"1002": 81, "1008": 76, "1009": 76, "1019": 76, "1076": 81},
         feng2021=4900,
     ),
-    "iemocap": Published(
+    "iemocap": PublishedCounts(
         "Busso et al. 2008, Language Resources and Evaluation 42(4), 335-359, and its label files: "
         "other is xxx (2507) and oth (3)",
         {
@@ -124,26 +124,27 @@ PUBLISHED: Final[Mapping[str, Published]] = {
         {"female": 5, "male": 5},
         feng2021=4490,
     ),
-    "muse": Published(
+    "muse": PublishedCounts(
         "Jaiswal and Mower Provost 2020, AAAI, 7985-7993, section 3.1: 55 recordings of 28 people",
-        every=2648,
-        people=28,
-        doubt="it is not said whether 2648 utterances are those before or after the selection of 3 to 25 s",
+        utterances_in_all=2648,
+        speakers_in_all=28,
+        doubt="2648 utterances may be those before or after the selection of 3 to 25 s",
     ),
-    "msp_improv": Published(
+    "msp_improv": PublishedCounts(
         "Busso et al. 2017, IEEE Transactions on Affective Computing 8(1), 67-80, Table 4: other "
         "is other (85) and no "
         "agreement (555)",
         {"neutral": 3477, "happy": 2644, "sad": 885, "angry": 792, "other": 640},
         {"female": 6, "male": 6},
     ),
-    "msp_podcast": Published(
+    "msp_podcast": PublishedCounts(
         "Jaiswal and Mower Provost 2020, AAAI, 7985-7993, section 3.1: utterances with known "
         "gender",
         with_gender=13555,
-        doubt="the corpus grows with each release, and it is not said which one has 13555 utterances with known gender",
+        doubt="the corpus grows with each release, and the release with 13555 utterances of known "
+        "gender is not named",
     ),
-    "meld": Published(
+    "meld": PublishedCounts(
         "Poria et al. 2019, ACL, 527-536, and its three tables",
         {
             "neutral": 6436,

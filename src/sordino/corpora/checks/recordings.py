@@ -1,6 +1,4 @@
-"""Whether the recordings of a corpus can be used: one pass over their headers, and a list of all
-that cannot.
-"""
+"""A pass over the headers of all recordings of a corpus, and a list of the unusable ones."""
 
 from __future__ import annotations
 
@@ -16,8 +14,8 @@ from sordino.progress import track
 from sordino.signal import audio, file_types
 from sordino.signal.decoding import Header
 
-SHOWN: Final = 10
-"""Recordings that are named on a screen or in an error."""
+MAX_LISTED: Final = 10
+"""Recordings that a screen or an error lists."""
 
 _FORMATS: Final = {
     ".wav": {"WAV", "WAVEX", "RF64", "W64"},
@@ -36,19 +34,19 @@ _FORMATS: Final = {
 
 @dataclass(frozen=True)
 class Bad:
-    """A recording, or a cut of one, that cannot be used."""
+    """An unusable recording, or an unusable part of one."""
 
     row: int
     """The utterance, as its row in the corpus."""
     file: str
     reason: str
-    """What came, what was expected and what to do next."""
+    """The fault, the expected value and the remedy."""
     kind: type[SordinoError] = AudioError
     """The error that one such recording raises."""
 
     @staticmethod
-    def of(row: int, file: str, error: SordinoError) -> Bad:
-        """The utterance with the message of an error, which names the file no second time."""
+    def from_error(row: int, file: str, error: SordinoError) -> Bad:
+        """The utterance with the message of an error, without the path of the file."""
         return Bad(row, file, str(error).removeprefix(f"{file}: "), type(error))
 
     def __str__(self) -> str:
@@ -61,30 +59,33 @@ class Recordings:
 
     files: int
     bad: list[Bad]
-    """Utterances that cannot be used, in row order."""
+    """Unusable utterances, in row order."""
     renamed: list[str]
-    """Files of another format than their name says. They are read by their content."""
+    """Files with a suffix of another format. They are read by their content."""
 
 
-def opened(corpus: Corpus) -> Recordings:
-    """Every recording with its header read, and every cut compared with the length of its file.
+def check_recordings(corpus: Corpus) -> Recordings:
+    """Every recording, after a look at its header and a comparison of every part with the length of
+    its file.
 
-    Nothing is decoded but files whose length no header has. Rows of text have no recording: of
-    them, absent files alone are listed.
+    Only files without a length in the header are decoded. Rows of text have no recording: for them
+    only absent files are listed.
 
     >>> import pandas, tempfile
     >>> from sordino.corpora import table
     >>> pointer = Path(tempfile.mkdtemp()) / "a.wav"
     >>> _ = pointer.write_text("version https://git-lfs.github.com/spec/v1")
-    >>> found = opened(table.make("pointers", pandas.DataFrame({"file": [str(pointer)], "speaker": ["1"]})))
-    >>> found.bad[0].reason
-    'not a sound file that can be read, but a git-lfs pointer: fetch the recordings with `git lfs pull`'
+    >>> rows = pandas.DataFrame({"file": [str(pointer)], "speaker": ["1"]})
+    >>> check_recordings(table.make("pointers", rows)).bad[0].reason.partition(":")[0]
+    'not a sound file that can be read, but a git-lfs pointer'
     """
     absent = {
-        str(file): why for file in corpus.table["file"].unique() if (why := no_recording(str(file)))
+        str(file): reason
+        for file in corpus.table["file"].unique()
+        if (reason := no_recording(str(file)))
     }
-    wanted = corpus.recorded() | corpus.table["file"].isin(list(absent)).to_numpy()
-    rows = corpus.table[wanted].groupby("file", sort=False)
+    mask = corpus.recorded() | corpus.table["file"].isin(list(absent)).to_numpy()
+    rows = corpus.table[mask].groupby("file", sort=False)
     bad, renamed = [], []
     for file, cuts in track(rows, "recordings", rows.ngroups):
         if str(file) in absent:
@@ -93,7 +94,7 @@ def opened(corpus: Corpus) -> Recordings:
         try:
             header = _header(str(file))
         except (AudioError, StorageError) as error:
-            bad += [Bad.of(int(row), str(file), error) for row in cuts.index]
+            bad += [Bad.from_error(int(row), str(file), error) for row in cuts.index]
             continue
         if header.format not in _FORMATS.get(Path(str(file)).suffix.lower(), {header.format}):
             renamed.append(str(file))
@@ -101,12 +102,12 @@ def opened(corpus: Corpus) -> Recordings:
             try:
                 audio.cut_of(header, str(file), start, end)
             except AudioError as error:
-                bad.append(Bad.of(int(row), str(file), error))
+                bad.append(Bad.from_error(int(row), str(file), error))
     return Recordings(rows.ngroups, sorted(bad, key=lambda recording: recording.row), renamed)
 
 
 def no_recording(file: str) -> str:
-    """Why a path is no file, as the reason of a `Bad`; empty where it is one."""
+    """The reason why a path is no file, for a `Bad`; empty for a file."""
     if os.path.isfile(file):  # noqa: PTH113 (Path.is_file raises where the text cannot be a path)
         return ""
     if not os.path.lexists(file):
@@ -114,19 +115,19 @@ def no_recording(file: str) -> str:
     return file_types.no_file(Path(file))
 
 
-def listed(bad: Sequence[Bad], of: int) -> str:
-    """One line that names the first of the bad recordings and counts them all.
+def describe(bad: Sequence[Bad], total: int) -> str:
+    """One line that names the first unusable recordings and counts them all.
 
-    >>> listed([Bad(3, "a.wav", "an empty file"), Bad(5, "b.wav", "no samples")], 10)
-    '2 of 10 utterances cannot be used: utterance 3: a.wav: an empty file; utterance 5: b.wav: no samples'
+    >>> describe([Bad(3, "a.wav", "an empty file")], 10)
+    '1 of 10 utterances cannot be used: utterance 3: a.wav: an empty file'
     """
-    names = "; ".join(f"utterance {recording.row}: {recording}" for recording in bad[:SHOWN])
-    more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
-    return f"{len(bad)} of {of} utterances cannot be used: {names}{more}"
+    names = "; ".join(f"utterance {recording.row}: {recording}" for recording in bad[:MAX_LISTED])
+    suffix = f"; and {len(bad) - MAX_LISTED} more" if len(bad) > MAX_LISTED else ""
+    return f"{len(bad)} of {total} utterances cannot be used: {names}{suffix}"
 
 
 def _header(file: str) -> Header:
-    """The header of a file, its length counted where the header does not have it."""
+    """The header of a file, with a counted length where the header has none."""
     header = audio.header(file)
     if header.frames is None:
         return replace(header, frames=round(audio.duration(file) * header.sampling_rate))

@@ -1,3 +1,3 @@
-"""The bundle: its files, its policies by family, and the test vectors that prove a runtime."""
+"""The bundle: its files, its policies by family, and the test vectors that check a runtime."""
 
 from __future__ import annotations

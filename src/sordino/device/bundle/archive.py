@@ -1,7 +1,7 @@
-"""The files of a bundle on the disk: a folder, or one zip whose parts are stored as they are.
+"""The files of a bundle on the disk: a folder, or one zip without compression.
 
-A path is read once, within a limit of bytes. Links, packed parts, parts that lie over each other
-and two parts of one name are refused.
+A path is read once, within a limit of bytes. Links, compressed parts, overlapping parts and two
+parts of one name are refused.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ DIGEST: Final = 64
 """Hexadecimal digits of a SHA-256."""
 
 JSON_BYTES: Final = 1 << 20
-"""Bytes of a JSON file; parsed, a larger one may take a hundred times its size."""
+"""The limit of a JSON file in bytes. Parsed JSON may need a hundred times its size in memory."""
 
-TORN: Final = (NotImplementedError, EOFError, RuntimeError, zipfile.BadZipFile)
-"""What reading a damaged zip raises."""
+ZIP_ERRORS: Final = (NotImplementedError, EOFError, RuntimeError, zipfile.BadZipFile)
+"""The errors of reading a damaged zip."""
 
 
 class Source(Protocol):
     """The files of one bundle by name."""
 
     def has(self, name: str) -> bool:
-        """Whether there is such a file."""
+        """Whether there is a file of this name."""
 
     def read(self, name: str) -> bytes:
-        """Its bytes. Raises `BundleError` where it is missing, a link or too large."""
+        """The bytes of a file. Raises `BundleError` if it is missing, a link or too large."""
 
 
-def source(path: Path, most: int) -> Source:
-    """The files of the bundle at a path, of which `most` bytes are read at most."""
-    return Packed(path, most) if path.is_file() else Folder(path, most)
+def open_source(path: Path, limit: int) -> Source:
+    """The files of the bundle at a path; at most `limit` bytes are read."""
+    return FileSource(path, limit) if path.is_file() else FolderSource(path, limit)
 
 
-class Folder:
-    """A bundle that is a folder; each file is read when it is asked for."""
+class FolderSource:
+    """A bundle that is a folder; each file is read on request."""
 
-    def __init__(self, folder: Path, most: int) -> None:
-        self._folder, self._most, self._left = folder, most, most
+    def __init__(self, folder: Path, limit: int) -> None:
+        self._folder, self._limit, self._remaining = folder, limit, limit
 
     def has(self, name: str) -> bool:
         path = self._folder / name
@@ -56,7 +56,7 @@ class Folder:
     def read(self, name: str) -> bytes:
         path = self._folder / name
         with storage.told(path):
-            if path.is_symlink():  # its target is no part of the bundle
+            if path.is_symlink():  # its target is not a part of the bundle
                 raise BundleError(
                     f"{self._folder}: {name} is a link, expected a file: copy the bundle anew"
                 )
@@ -64,25 +64,25 @@ class Folder:
                 raise BundleError(
                     f"{self._folder}: {name} is missing, expected a whole bundle: copy it anew"
                 )
-        content = _content(path, self._left, self._most)
-        self._left -= len(content)
+        content = _content(path, self._remaining, self._limit)
+        self._remaining -= len(content)
         return content
 
 
-class Packed:
-    """A bundle that is one file; its last bytes, the comment of the zip, are the checksum of all
-    before them.
+class FileSource:
+    """A bundle that is one file. Its last bytes, the comment of the zip, are the checksum of all
+    other bytes.
     """
 
-    def __init__(self, path: Path, most: int) -> None:
+    def __init__(self, path: Path, limit: int) -> None:
         self._path = path
-        content = _content(path, most, most)
+        content = _content(path, limit, limit)
         if hashlib.sha256(memoryview(content)[:-DIGEST]).hexdigest().encode() != content[-DIGEST:]:
             raise BundleError(f"{path}: no bundle, or one that was changed: copy it anew")
         try:
-            with stored(content) as archive:
+            with open_stored(content) as archive:
                 self._files = {name: archive.read(name) for name in archive.namelist()}
-        except (ValueError, *TORN) as error:
+        except (ValueError, *ZIP_ERRORS) as error:
             raise BundleError(
                 f"{path}: not a bundle, expected what `write` wrote: write it again"
             ) from error
@@ -98,34 +98,32 @@ class Packed:
         return self._files[name]
 
 
-def _content(path: Path, left: int, most: int) -> bytes:
-    """The bytes of a file that is not checked yet: a file of more than `left` bytes is not read."""
+def _content(path: Path, remaining: int, limit: int) -> bytes:
+    """The bytes of an unchecked file: a file of more than `remaining` bytes is not read."""
     with storage.told(path), path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        if size > left:
+        if size > remaining:
             raise BundleError(
-                f"{path}: larger than a bundle may be, {most >> 20} MB in all: write it again"
+                f"{path}: larger than a bundle may be, {limit >> 20} MB in all: write it again"
             )
         return file.read(size)
 
 
-def stored(content: bytes) -> zipfile.ZipFile:
-    """A zip whose parts are as they are, no larger together than it is. Raises `ValueError` for
-    another.
-    """
+def open_stored(content: bytes) -> zipfile.ZipFile:
+    """A zip with uncompressed parts that do not overlap. Raises `ValueError` for any other."""
     archive = zipfile.ZipFile(io.BytesIO(content))
     parts = archive.infolist()
     if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
-        raise ValueError("packed parts may be of any size")
+        raise ValueError("compressed parts may have any size")
     if sum(part.file_size for part in parts) > len(content):
-        raise ValueError("parts lie over each other")
+        raise ValueError("parts overlap")
     if len({part.filename for part in parts}) < len(parts):
-        raise ValueError("two parts of one name: readers differ in which of them they take")
+        raise ValueError("two parts of one name: readers differ in their choice")
     return archive
 
 
-def packed(files: Mapping[str, bytes]) -> bytes:
-    """A zip with a fixed time in it, whose comment is its checksum."""
+def pack(files: Mapping[str, bytes]) -> bytes:
+    """A zip with fixed times; its comment is its checksum."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in files.items():
@@ -138,29 +136,30 @@ def packed(files: Mapping[str, bytes]) -> bytes:
 
 
 def json_bytes(content: Any) -> bytes:
-    """As JSON, always in the same way; a number that is not finite becomes null."""
+    """Content as JSON, the same bytes for the same content; NaN and infinity become null."""
     content = json.loads(json.dumps(content), parse_constant=lambda name: None)  # noqa: ARG005
     return (json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
-def parsed(content: bytes) -> Any:
-    """JSON that all readers read alike. Raises `ValueError` for 1 MB or more, doubled keys, NaN and
-    infinity.
+def parse_json(content: bytes) -> Any:
+    """JSON that every reader understands in the same way.
+
+    Raises `ValueError` for 1 MB or more, duplicate keys, NaN and infinity.
     """
     if len(content) >= JSON_BYTES:
         raise ValueError(f"{len(content)} bytes of JSON")
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(dict(pairs)) < len(pairs):
-            raise ValueError("a key that comes twice")
+            raise ValueError("a duplicate key")
         return dict(pairs)
 
-    def refused(name: str) -> None:
-        raise ValueError(f"{name} is no number of JSON")
+    def refuse(name: str) -> None:
+        raise ValueError(f"{name} is not a number in JSON")
 
-    return json.loads(content, object_pairs_hook=unique, parse_constant=refused)
+    return json.loads(content, object_pairs_hook=unique, parse_constant=refuse)
 
 
-def digest(content: bytes) -> str:
-    """The SHA-256 in hexadecimal digits."""
+def sha256(content: bytes) -> str:
+    """The SHA-256 of bytes in hexadecimal digits."""
     return hashlib.sha256(content).hexdigest()

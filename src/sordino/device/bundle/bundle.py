@@ -1,18 +1,18 @@
-"""What leaves the lab, as one folder or one file: models, prototypes, policies, and a card that
-says where it is from.
+"""A bundle: models, prototypes, policies and a card of their origin, as one folder or one file.
 
     manifest.json     the format, the SHA-256 of every other file, and the digest of every policy
-    card.json         for people: fitted on what, licences, audit; and the feature set that the models read
-    policies.json     what each policy lets out: its model, its arrays, and how chance comes in
+    card.json         for people: data, licences and audit; also the feature set of the models
+    policies.json     for each policy the model, the arrays, and the keyed random draw
     preprocess.onnx   features to the scaled space, shared by all policies
-    release-0.onnx    one for each policy that needs a model, release-0.npz where it needs arrays
-    vectors.npz       inputs made from synthetic sound and the outputs that must follow from them
-    signature.json    where the bundle is signed; the manifest does not list it (`sordino.device.trust.signature`)
+    release-0.onnx    one for each policy with a model, release-0.npz for one with arrays
+    vectors.npz       test vectors: inputs from synthetic sound, and the outputs that must follow
+    signature.json    only in a signed bundle; not listed in the manifest
+                      (`sordino.device.trust.signature`)
 
-A name that ends in `.sordino` is one file (a zip, stored as it is), any other a folder, whose other
-files are ignored. Nothing in it is ever executed on loading. Checksums tell accidents; an attacker
-computes them anew. Therefore the structure of each policy is checked against its family on reading
-(`sordino.device.bundle.families`), and a signature says who made the bundle.
+A name that ends in `.sordino` is one file (a zip without compression), any other name a folder; a
+folder may have further files, which are ignored. Loading never executes content. Checksums detect
+accidents only, since an attacker can compute them anew. Therefore the structure of each policy is
+checked against its family (`sordino.device.bundle.families`), and a signature proves the maker.
 """
 
 from __future__ import annotations
@@ -20,132 +20,152 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sordino import storage
-from sordino.device.bundle.archive import TORN, Source, parsed, source, stored
-from sordino.device.bundle.archive import digest as _digest
-from sordino.device.bundle.archive import json_bytes as _json
-from sordino.device.bundle.archive import packed as _packed
-from sordino.device.onnx.structure import check_files
+from sordino.device.bundle.archive import (
+    ZIP_ERRORS,
+    Source,
+    json_bytes,
+    open_source,
+    open_stored,
+    pack,
+    parse_json,
+    sha256,
+)
+from sordino.device.onnx.structure import check_models
 from sordino.errors import BundleError, PolicyError
 from sordino.policy import Policy, from_dict
+from sordino.types import Arrays
 
 FORMAT: Final = 1
-"""Counts the changes after which an older sordino cannot read a bundle."""
+"""The version of the format: an older sordino cannot read a later one."""
 
 SUFFIX: Final = ".sordino"
-"""The end of the name of a bundle that is one file."""
+"""The suffix of a bundle that is one file."""
 
-LARGEST: Final = 1 << 26
-"""Bytes of a whole bundle, sixty times those of a usual one: a larger one is not read."""
+LARGEST_BYTES: Final = 1 << 26
+"""The limit of a bundle in bytes, sixty times the usual size: a larger one is not read."""
 
 MOST_POLICIES: Final = 64
-"""Policies of one bundle: each is checked on reading."""
+"""The limit of policies in a bundle: each is checked on reading."""
 
 DEEPEST: Final = 32
-"""Lists and objects within each other in a card."""
+"""The limit of nested lists and objects in a card."""
 
-MANIFEST: Final = "manifest.json"
-CARD: Final = "card.json"
-POLICIES: Final = "policies.json"
-PREPROCESS: Final = "preprocess.onnx"
-VECTORS: Final = "vectors.npz"
-SIGNATURE: Final = "signature.json"
+MANIFEST_FILE: Final = "manifest.json"
+CARD_FILE: Final = "card.json"
+POLICIES_FILE: Final = "policies.json"
+PREPROCESS_FILE: Final = "preprocess.onnx"
+VECTORS_FILE: Final = "vectors.npz"
+SIGNATURE_FILE: Final = "signature.json"
 
 _NAME: Final = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
 
 
 @dataclass(frozen=True)
-class Served:
-    """One policy of a bundle and what serves it."""
+class PolicyEntry:
+    """One entry of policies.json: a policy and its files."""
 
     name: str
     policy: Policy
     family: str
     width: int
-    """Numbers in a released vector."""
+    """Dimensions of a released vector."""
     chance: Mapping[str, Any]
-    """How chance comes in: `kind` is one of `sordino.device.serving.CHANCE`, the rest its settings.
+    """The keyed random draw (`chance` in the format): `kind` is one of
+    `sordino.device.serving.DRAWS`, other keys are its settings.
     """
     preprocess: str | None = None
-    """The file of the model from features to the scaled space; None where features are in it
-    already.
-    """
+    """The file of the model from features to the scaled space; None for scaled features."""
     model: str | None = None
-    """The file of the release's model; None where the scaled space itself goes out, or goes into
-    chance.
-    """
+    """The file of the release's model; None if the scaled vector is released or drawn from."""
     arrays: str | None = None
     """The file of the prototypes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """What a bundle holds, as it was written: nothing else comes out of `read`."""
+    """The content of a bundle, as it was written."""
 
     files: Mapping[str, bytes]
     card: Mapping[str, Any]
-    policies: Mapping[str, Served]
+    policies: Mapping[str, PolicyEntry]
     manifest: bytes = b""
-    """What a signature is of."""
+    """The signed file."""
     signature: bytes | None = None
-    """The file of the signature; None where the bundle is unsigned."""
+    """The file of the signature; None for an unsigned bundle."""
+    _arrays: dict[str, Arrays] = field(default_factory=dict, init=False, repr=False)
 
-    def arrays(self, name: str) -> dict[str, NDArray[Any]]:
-        """The arrays of one NPZ file in it. Raises `BundleError` where it is none, or one that is
-        packed.
+    def arrays(self, name: str) -> Arrays:
+        """The arrays of one NPZ file, read-only; the file is parsed once.
+
+        Raises `BundleError` for another file, or a compressed one.
         """
+        if name not in self._arrays:
+            self._arrays[name] = self._parsed_arrays(name)
+        return self._arrays[name]
+
+    def _parsed_arrays(self, name: str) -> Arrays:
         try:
-            stored(self.files[name])
+            open_stored(self.files[name])
             with np.load(io.BytesIO(self.files[name]), allow_pickle=False) as file:
                 arrays = {key: file[key] for key in file.files}
-            if not all(
-                isinstance(array, np.ndarray) for array in arrays.values()
-            ):  # numpy gives other parts as bytes
-                raise ValueError("a part that is no array")
-            return arrays
-        except (ValueError, KeyError, MemoryError, *TORN) as error:
+            # numpy returns other parts as bytes
+            if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+                raise ValueError("a part that is not an array")
+            for array in arrays.values():
+                array.flags.writeable = False
+            return MappingProxyType(arrays)
+        except (ValueError, KeyError, MemoryError, *ZIP_ERRORS) as error:
             raise BundleError(
                 f"{name}: not an array file, expected one: write the bundle again"
             ) from error
 
     def example(self) -> Any:
         """Features of synthetic sound, one utterance, as `Runtime.release` takes them."""
-        vectors = self.arrays(VECTORS)
+        vectors = self.arrays(VECTORS_FILE)
         streams = self.card["features"].get("streams")
         return [{name: vectors[name] for name in streams}] if streams else vectors["x"][:1]
 
 
 def write(
-    path: str | Path, card: Mapping[str, Any], policies: list[Served], files: Mapping[str, bytes]
+    path: str | Path,
+    card: Mapping[str, Any],
+    policies: list[PolicyEntry],
+    files: Mapping[str, bytes],
 ) -> Path:
     """Write a bundle; the path. The same content gives the same bytes.
 
-    A file is there whole or not at all; a folder is a bundle from the moment that its manifest is
-    there, the last file. A bundle is unsigned until `sordino.device.trust.signature.sign` signs it.
-    Raises `StorageError`.
+    A file is complete or absent. The manifest is the last file of a folder, which is no bundle
+    before. `sordino.device.trust.signature.sign` signs a bundle. Raises `StorageError`.
     """
-    whole = {**files, CARD: _json(card), POLICIES: _json([asdict(served) for served in policies])}
-    hashes = {served.name: served.policy.digest for served in policies}
-    digests = {name: _digest(whole[name]) for name in sorted(whole)}
-    manifest = _json({"format": FORMAT, "files": digests, "policies": hashes})
-    return put(path, {name: whole[name] for name in sorted(whole)} | {MANIFEST: manifest})
+    contents = {
+        **files,
+        CARD_FILE: json_bytes(card),
+        POLICIES_FILE: json_bytes([asdict(entry) for entry in policies]),
+    }
+    hashes = {entry.name: entry.policy.digest for entry in policies}
+    digests = {name: sha256(contents[name]) for name in sorted(contents)}
+    manifest = json_bytes({"format": FORMAT, "files": digests, "policies": hashes})
+    return put(
+        path, {name: contents[name] for name in sorted(contents)} | {MANIFEST_FILE: manifest}
+    )
 
 
 def put(path: str | Path, files: Mapping[str, bytes]) -> Path:
     """Write the files of a bundle in their order; the path. Raises `StorageError`."""
     path = Path(path)
     if path.suffix == SUFFIX:
-        return storage.write(path, _packed(files))
-    if SIGNATURE not in files:
-        with storage.told(path):  # that of the bundle which stood there before
-            (path / SIGNATURE).unlink(missing_ok=True)
+        return storage.write(path, pack(files))
+    if SIGNATURE_FILE not in files:
+        with storage.told(path):  # the signature of a previous bundle
+            (path / SIGNATURE_FILE).unlink(missing_ok=True)
     for name, content in files.items():
         storage.write(path / name, content)
     return path
@@ -154,79 +174,79 @@ def put(path: str | Path, files: Mapping[str, bytes]) -> Path:
 def read(path: str | Path) -> Bundle:
     """The bundle at a path: every byte is checked, and the structure of each policy.
 
-    Raises `BundleError` where something is missing, a link, too large, was changed, is of another
-    format or does not fit the family of its policy, `StorageError` where it cannot be read.
+    Raises `BundleError` for a part that is missing, a link, too large, changed, of another format
+    or does not fit the family of its policy, `StorageError` for an unreadable path.
     """
-    from sordino.device.bundle import families  # it knows `Bundle`
+    from sordino.device.bundle import families  # it imports `Bundle`
 
     path = Path(path)
     if not path.exists():
         raise BundleError(
             f"{path}: no such bundle, expected a folder or a {SUFFIX} file: check the path"
         )
-    files = source(path, LARGEST)
-    bundle = _parsed(
-        path, *_checked(path, files), files.read(SIGNATURE) if files.has(SIGNATURE) else None
+    files = open_source(path, LARGEST_BYTES)
+    bundle = _parse(
+        path,
+        *_check_files(path, files),
+        files.read(SIGNATURE_FILE) if files.has(SIGNATURE_FILE) else None,
     )
     try:
-        families.check(bundle)
+        families.check_structure(bundle)
     except BundleError as error:
         raise BundleError(f"{path}: {error}") from error
     return bundle
 
 
-def _parsed(
-    path: Path, manifest: bytes, files: dict[str, bytes], signature: bytes | None
-) -> Bundle:
+def _parse(path: Path, manifest: bytes, files: dict[str, bytes], signature: bytes | None) -> Bundle:
     try:
-        card, policies = (parsed(files[name]) for name in (CARD, POLICIES))
+        card, policies = (parse_json(files[name]) for name in (CARD_FILE, POLICIES_FILE))
         if (
             not isinstance(policies, list)
             or len(policies) > MOST_POLICIES
             or _depth(card) > DEEPEST
         ):
             raise ValueError("more than a bundle may hold")
-        served = [
-            Served(**{**policy, "policy": from_dict(policy["policy"])}) for policy in policies
+        entries = [
+            PolicyEntry(**{**policy, "policy": from_dict(policy["policy"])}) for policy in policies
         ]
         files_of = [
-            name for policy in served for name in (policy.preprocess, policy.model, policy.arrays)
+            name for policy in entries for name in (policy.preprocess, policy.model, policy.arrays)
         ]
         if (
-            not served
+            not entries
             or {name for name in files_of if name is not None} - set(files)
             or not isinstance(card["features"], dict)
         ):
             raise ValueError("parts are missing")
         plain = all(
-            isinstance(text, str) for policy in served for text in (policy.name, policy.family)
+            isinstance(text, str) for policy in entries for text in (policy.name, policy.family)
         )
         plain = plain and all(name is None or isinstance(name, str) for name in files_of)
         if not plain or not all(
-            type(policy.width) is int and isinstance(policy.chance, dict) for policy in served
+            type(policy.width) is int and isinstance(policy.chance, dict) for policy in entries
         ):
             raise ValueError("parts are of other types")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, PolicyError) as error:
         raise BundleError(
             f"{path}: parts of the bundle are missing or do not fit together: write it again"
         ) from error
-    models = {name for policy in served for name in (policy.preprocess, policy.model) if name}
-    check_files(files, models, str(path))
-    names = [policy.name for policy in served]
+    models = {name for policy in entries for name in (policy.preprocess, policy.model) if name}
+    check_models(files, models, str(path))
+    names = [policy.name for policy in entries]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise BundleError(
             f"{path}: two policies of the name {twice[0]!r}, expected one each: write it again"
         )
-    _agree(
+    _check_digests(
         path,
-        parsed(manifest).get("policies"),
-        {policy.name: policy.policy.digest for policy in served},
+        parse_json(manifest).get("policies"),
+        {policy.name: policy.policy.digest for policy in entries},
     )
-    return Bundle(files, card, {policy.name: policy for policy in served}, manifest, signature)
+    return Bundle(files, card, {policy.name: policy for policy in entries}, manifest, signature)
 
 
 def _depth(content: Any) -> int:
-    """How many lists and objects of JSON lie within each other."""
+    """The depth of nested lists and objects in JSON."""
     if not isinstance(content, dict | list):
         return 0
     return 1 + max(
@@ -234,27 +254,27 @@ def _depth(content: Any) -> int:
     )
 
 
-def _agree(path: Path, stated: Any, found: Mapping[str, str]) -> None:
-    """Raise where the manifest states other policies than those found; older bundles state none."""
-    if stated is None or stated == found:
+def _check_digests(path: Path, stated: Any, digests: Mapping[str, str]) -> None:
+    """Raise where the manifest states other policies; older bundles state none."""
+    if stated is None or stated == digests:
         return
-    other = (
-        sorted(set(found) ^ set(stated)) or [name for name in found if found[name] != stated[name]]
+    changed = (
+        sorted(set(digests) ^ set(stated))
+        or [name for name in digests if digests[name] != stated[name]]
         if isinstance(stated, dict)
         else []
     )
     raise BundleError(
-        f"{path}: policy {', '.join(map(repr, other))} was changed, its hash differs from that in "
-        f"{MANIFEST}: "
-        "copy the bundle anew"
+        f"{path}: policy {', '.join(map(repr, changed))} was changed, its hash differs from that "
+        f"in {MANIFEST_FILE}: copy the bundle anew"
     )
 
 
-def _checked(path: Path, files: Source) -> tuple[bytes, dict[str, bytes]]:
-    """The manifest, and the files that it lists, each as it was written."""
-    manifest = files.read(MANIFEST)
+def _check_files(path: Path, files: Source) -> tuple[bytes, dict[str, bytes]]:
+    """The manifest and the files that it lists; their checksums are right."""
+    manifest = files.read(MANIFEST_FILE)
     try:
-        content = parsed(manifest)
+        content = parse_json(manifest)
         if content["format"] != FORMAT:
             raise BundleError(
                 f"{path}: format {content['format']!r}, expected {FORMAT}: update sordino or write "
@@ -262,19 +282,19 @@ def _checked(path: Path, files: Source) -> tuple[bytes, dict[str, bytes]]:
             )
         digests: dict[str, str] = content["files"]
         if (
-            manifest != _json(content)
+            manifest != json_bytes(content)
             or set(content) - {"format", "files", "policies"}
             or not all(map(_NAME.fullmatch, digests))
-            or {MANIFEST, SIGNATURE} & set(digests)
+            or {MANIFEST_FILE, SIGNATURE_FILE} & set(digests)
         ):
             raise ValueError("not as `write` writes it")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BundleError(
-            f"{path}: {MANIFEST} was changed, expected it as it was written: copy it anew"
+            f"{path}: {MANIFEST_FILE} was changed, expected it as it was written: copy it anew"
         ) from error
     contents = {name: files.read(name) for name in digests}
-    for name, whole in contents.items():
-        if _digest(whole) != digests[name]:
+    for name, file in contents.items():
+        if sha256(file) != digests[name]:
             raise BundleError(
                 f"{path}: {name} was changed, expected it as it was written: copy the bundle anew"
             )

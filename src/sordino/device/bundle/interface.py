@@ -1,11 +1,10 @@
-"""What a model takes and gives, read from its file before ONNX Runtime sees it.
+"""Inputs and outputs of a model, read from its file before ONNX Runtime reads it.
 
-    Model  7 graph -> Graph  11 input, 12 output -> Value  1 name, 2 type -> Type  1 tensor -> 1 element, 2 shape
-    Shape  1 dimension -> 1 value
+    Model  7 graph -> Graph  11 input, 12 output -> Value  1 name, 2 type
+    Type  1 tensor -> 1 element, 2 shape -> Shape  1 dimension -> 1 value
 
-All other fields are skipped. A field that should come once and comes twice is refused: readers
-differ in which of the two they take. Field numbers are those of onnx.proto, the encoding is that of
-protocol buffers.
+All other fields are skipped. A single field that occurs twice is refused: readers differ in their
+choice. Field numbers are those of onnx.proto, the encoding is that of protocol buffers.
 """
 
 from __future__ import annotations
@@ -15,52 +14,52 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-TYPES: Final = {1: "float32", 7: "int64"}
-"""The element types that models of a bundle take and give, by their number in ONNX."""
+ELEMENT_TYPES: Final = {1: "float32", 7: "int64"}
+"""The element types of inputs and outputs in a bundle, by their number in ONNX."""
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
-_MOST: Final = 1 << 20  # fields of one message
+_LONGEST_MESSAGE: Final = 1 << 20  # fields of one message
 
 
-class Tensor(NamedTuple):  # which a device loads faster than a dataclass
+class TensorType(NamedTuple):  # a device loads it faster than a dataclass
     """One input or output."""
 
     dtype: str
-    """A key of numpy's, or the number that ONNX gives to another type."""
+    """The name of a type in numpy, or the number of another type in ONNX."""
     shape: tuple[int | None, ...] | None
-    """None for a length that may be any; None altogether where the file does not say."""
+    """None for a free size; None instead of a shape if the file states none."""
 
 
 class Interface(NamedTuple):
     """Inputs and outputs of a model by name."""
 
-    inputs: dict[str, Tensor]
-    outputs: dict[str, Tensor]
+    inputs: dict[str, TensorType]
+    outputs: dict[str, TensorType]
 
 
 def interface(model: bytes) -> Interface:
-    """Inputs and outputs of a model. Raises `ValueError` where the file is no model."""
-    graph = _one(memoryview(model), 7)
+    """Inputs and outputs of a model. Raises `ValueError` for a file that is not a model."""
+    graph = _single(memoryview(model), 7)
     return Interface(_tensors(graph, 11), _tensors(graph, 12))
 
 
-def _tensors(graph: memoryview, number: int) -> dict[str, Tensor]:
-    found: dict[str, Tensor] = {}
+def _tensors(graph: memoryview, number: int) -> dict[str, TensorType]:
+    tensors: dict[str, TensorType] = {}
     for value in _all(graph, number):
-        name = bytes(_one(value, 1)).decode()
-        if name in found:
+        name = bytes(_single(value, 1)).decode()
+        if name in tensors:
             raise ValueError(f"two values of the name {name!r}")
-        tensor = _one(_one(value, 2), 1)
+        tensor = _single(_single(value, 2), 1)
         element = _number(tensor, 1)
         shapes = _all(tensor, 2)
         if len(shapes) > 1:
             raise ValueError("a field that comes twice")
         shape = tuple(_number(dimension, 1) for dimension in _all(shapes[0], 1)) if shapes else None
-        found[name] = Tensor(TYPES.get(element or 0, str(element)), shape)
-    return found
+        tensors[name] = TensorType(ELEMENT_TYPES.get(element or 0, str(element)), shape)
+    return tensors
 
 
-def _one(message: memoryview, number: int) -> memoryview:
+def _single(message: memoryview, number: int) -> memoryview:
     values = _all(message, number)
     if len(values) != 1:
         raise ValueError(f"field {number} comes {len(values)} times, expected once")
@@ -85,9 +84,9 @@ def _number(message: memoryview, number: int) -> int | None:
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, memoryview | int | None]]:
-    """The number and the value of each field: an integer, bytes, or None for a number with a point."""
+    """The number and the value of each field: an integer, bytes, or None for other numbers."""
     at = 0
-    for _ in range(_MOST):
+    for _ in range(_LONGEST_MESSAGE):
         if at == len(message):
             return
         tag, at = _varint(message, at)
@@ -121,15 +120,14 @@ def _varint(message: memoryview, at: int) -> tuple[int, int]:
     raise ValueError("a number that is cut off")
 
 
-def matches(tensor: Tensor, dtype: str, *shape: int | None) -> bool:
-    """Whether a tensor is of a type and a shape; lengths that the file leaves open are checked when
-    it has run.
-    """
+def matches(tensor: TensorType, dtype: str, *shape: int | None) -> bool:
+    """Whether a tensor has a type and a shape. Free sizes are checked after the model has run."""
     if tensor.dtype != np.dtype(dtype).name:
         return False
     if tensor.shape is None:
         return True
-    known = len(tensor.shape) == len(shape)
-    return known and all(
-        None in (own, asked) or own == asked for own, asked in zip(tensor.shape, shape, strict=True)
+    same_rank = len(tensor.shape) == len(shape)
+    return same_rank and all(
+        None in (size, expected) or size == expected
+        for size, expected in zip(tensor.shape, shape, strict=True)
     )

@@ -1,17 +1,17 @@
-"""A bundle proves itself: before anything is released it gives the outputs that its own test
-vectors ask for.
+"""The test vectors of a bundle must be reproduced before anything is released.
 
-The lab writes the vectors (`sordino.export.parity`). They find, before a user's first utterance, a
-device whose arithmetic differs, a damaged library, a model that is not the exported one, and noise
-too weak to hide anything. An attacker writes vectors that fit a forged model; only a signature
-tells that.
+The lab writes the vectors (`sordino.export.parity`). They detect, before the first utterance of a
+user, a device with other arithmetic, a damaged library, a model that is not the exported one, and
+noise that is too weak. An attacker can write vectors that fit a forged model; only a signature
+detects that.
 
-    x (or a clip) -> scaled space, within `TOLERANCE` of the stored one stored scaled space ->
-    released vectors, under the stored key, within `TOLERANCE` of the stored ones
+    x (or a clip)          -> scaled space, within `TOLERANCE` of the stored scaled space
+    stored scaled space    -> released vectors with the stored key, within `TOLERANCE` of the
+                              stored released vectors
 
-Models of older bundles of 8 bits round their inputs, and their numbers depend on the processor:
-there the scaled space may differ on average by `ROUNDED` of its spread, and released vectors need
-only be of the right shape and finite.
+Models of older bundles of 8 bits round their inputs, and their numbers depend on the processor.
+There the scaled space may differ on average by `ROUNDED` of its spread, and released vectors are
+checked for shape and finite numbers only.
 """
 
 from __future__ import annotations
@@ -22,73 +22,80 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.device.bundle.bundle import VECTORS, Bundle
+from sordino.device.bundle.bundle import VECTORS_FILE, Bundle
 from sordino.device.onnx.model import rounds_inputs
-from sordino.device.serving import Clips, Table
+from sordino.device.serving import ClipServing, VectorServing
 from sordino.errors import BundleError, ReleaseError
+from sordino.types import Arrays
 
 TOLERANCE: Final = 1e-4
-"""How far a bundle's numbers may lie from the lab's, absolutely or relative to each."""
+"""The tolerance between the numbers of a bundle and the lab, absolute and relative."""
 
 ROUNDED: Final = 0.1
-"""How far the scaled space of a bundle of 8 bits may lie from the lab's on average, in units of its
-spread.
+"""The tolerance of the scaled space of a bundle of 8 bits: the root mean square of the difference,
+in units of its spread.
 """
 
-MOST: Final = 256
-"""Rows of test vectors; a bundle that asks a device to start for longer is refused."""
+MOST_ROWS: Final = 256
+"""The limit of rows of test vectors, which limits the time of a start."""
 
 WEAKEST: Final = 0.01
-"""The least noise, in units of the spread of the test vectors in the scaled space."""
+"""The least noise, in units of the spread of the test vectors in the scaled space, or of the size
+(root mean square) of the released vector of a clip.
+"""
 
-_KEY: Final = 16  # bytes
-_SAME: Final = 1e-6
-
-Arrays = dict[str, NDArray[Any]]
+_KEY_BYTES: Final = 16
+_IDENTICAL: Final = 1e-6
 
 
-def prove(bundle: Bundle, serving: Table | Clips) -> None:
-    """Raise `BundleError` where a policy does not give what the bundle's test vectors ask for."""
-    if VECTORS not in bundle.files:
+def check_test_vectors(bundle: Bundle, serving: VectorServing | ClipServing) -> None:
+    """Raise `BundleError` where a policy does not reproduce the test vectors of its bundle."""
+    if VECTORS_FILE not in bundle.files:
         raise BundleError(
-            f"{VECTORS} is missing, expected the test vectors of the bundle: write the bundle again"
+            f"{VECTORS_FILE} is missing, expected the test vectors of the bundle: write the bundle "
+            "again"
         )
-    arrays, name = bundle.arrays(VECTORS), serving.served.name
-    place = list(bundle.policies).index(name)
+    arrays, name = bundle.arrays(VECTORS_FILE), serving.entry.name
+    index = list(bundle.policies).index(name)
     try:
-        key, released = arrays[f"key_{place}"], arrays[f"released_{place}"]
-        if key.dtype != np.uint8 or key.shape != (_KEY,) or not 1 <= len(released) <= MOST:
+        key, released = arrays[f"key_{index}"], arrays[f"released_{index}"]
+        if (
+            key.dtype != np.uint8
+            or key.shape != (_KEY_BYTES,)
+            or not 1 <= len(released) <= MOST_ROWS
+        ):
             raise BundleError(
-                f"{VECTORS}: a key or rows that are none, expected those of the lab: write it again"
+                f"{VECTORS_FILE}: a key or rows that are none, expected those of the lab: write it "
+                "again"
             )
-        proven = copy.copy(serving)
-        proven.key = int.from_bytes(key.tobytes(), "little")
+        probe = copy.copy(serving)
+        probe.key = int.from_bytes(key.tobytes(), "little")
         exact = not any(
             rounds_inputs(content)
             for name, content in bundle.files.items()
             if name.endswith(".onnx")
         )
-        if isinstance(proven, Table):
-            _prove_table(proven, arrays["x"], arrays["z"], released, exact)
+        if isinstance(probe, VectorServing):
+            _prove_table(probe, arrays["x"], arrays["z"], released, exact)
         else:
             _prove_clip(
-                proven, {stream: arrays[stream] for stream in proven.streams}, released, exact
+                probe, {stream: arrays[stream] for stream in probe.streams}, released, exact
             )
     except KeyError as error:
         raise BundleError(
-            f"{VECTORS}: {error.args[0]} is missing for policy {name}, expected test vectors: "
+            f"{VECTORS_FILE}: {error.args[0]} is missing for policy {name}, expected test vectors: "
             "write the bundle again"
         ) from error
     except ReleaseError as error:
         raise BundleError(f"policy {name} fails on its own test vectors: {error}") from error
 
 
-def _prove_table(serving: Table, x: Any, z: Any, released: Any, exact: bool) -> None:
-    served = serving.served
+def _prove_table(serving: VectorServing, x: Any, z: Any, released: Any, exact: bool) -> None:
+    entry = serving.entry
     for name, array, width in (
         ("x", x, serving.dims),
-        ("z", z, served.width),
-        ("released", released, served.width),
+        ("z", z, entry.width),
+        ("released", released, entry.width),
     ):
         if (
             array.shape != (len(released), width)
@@ -96,61 +103,65 @@ def _prove_table(serving: Table, x: Any, z: Any, released: Any, exact: bool) -> 
             or not np.isfinite(array).all()
         ):
             raise BundleError(
-                f"{VECTORS}: {name} of shape {array.shape} and type {array.dtype}, expected finite "
-                "float32 "
-                f"{(len(released), width)}: write the bundle again"
+                f"{VECTORS_FILE}: {name} of shape {array.shape} and type {array.dtype}, expected "
+                f"finite float32 {(len(released), width)}: write the bundle again"
             )
     spread = float(z.std())
     scaled = serving.scaled(x)
     if exact:
-        _agree(served.name, "scaled space", scaled, z)
+        _agree(entry.name, "scaled space", scaled, z)
     elif (apart := float(np.sqrt(((scaled - z) ** 2).mean()))) > ROUNDED * spread:
         raise BundleError(
-            f"policy {served.name}: the scaled space of 8 bits differs by {apart:.2g} on average, "
-            "expected at most "
-            f"{ROUNDED * spread:.2g}: copy the bundle anew, or fit it again"
+            f"policy {entry.name}: the scaled space of 8 bits differs by {apart:.2g} on average, "
+            f"expected at most {ROUNDED * spread:.2g}: copy the bundle anew, or fit it again"
         )
-    scale = served.chance.get("scale")
-    if served.preprocess and scale is not None and scale < WEAKEST * spread:
+    scale = entry.chance.get("scale")
+    if entry.preprocess and scale is not None and scale < WEAKEST * spread:
         raise BundleError(
-            f"policy {served.name}: noise of scale {scale:g} on numbers of spread {spread:g}, "
-            "expected more: "
-            "do not use the bundle"
+            f"policy {entry.name}: noise of scale {scale:g} on numbers of spread {spread:g}, "
+            "expected more: do not use the bundle"
         )
     output = serving.released(z)
-    if served.family != "none" and np.allclose(output, z, rtol=_SAME, atol=_SAME * spread):
+    if entry.family != "none" and np.allclose(output, z, rtol=_IDENTICAL, atol=_IDENTICAL * spread):
         raise BundleError(
-            f"policy {served.name} of family {served.family!r} releases its input as it is, "
-            "expected "
+            f"policy {entry.name} of family {entry.family!r} releases its input as it is, expected "
             "that of 'none' alone: do not use the bundle"
         )
     if exact:
-        _agree(served.name, "released vectors", output, released)
+        _agree(entry.name, "released vectors", output, released)
 
 
-def _prove_clip(serving: Clips, clip: Arrays, released: Any, exact: bool) -> None:
+def _prove_clip(serving: ClipServing, clip: Arrays, released: Any, exact: bool) -> None:
     for stream, values in clip.items():
-        if values.ndim != 2 or values.dtype != np.float32 or not 1 <= len(values) <= 100 * MOST:
+        if (
+            values.ndim != 2
+            or values.dtype != np.float32
+            or not 1 <= len(values) <= 100 * MOST_ROWS
+        ):
             raise BundleError(
-                f"{VECTORS}: {stream} of shape {values.shape} and type {values.dtype}, expected "
-                "float32 "
-                "(steps, width): write the bundle again"
+                f"{VECTORS_FILE}: {stream} of shape {values.shape} and type {values.dtype}, "
+                "expected float32 (steps, width): write the bundle again"
             )
     output = serving.released(serving.scaled(clip))
     if released.shape != output.shape or released.dtype != np.float32:
         raise BundleError(
-            f"{VECTORS}: a released vector of shape {released.shape}, expected {output.shape}: "
-            "write the "
-            "bundle again"
+            f"{VECTORS_FILE}: a released vector of shape {released.shape}, expected "
+            f"{output.shape}: write the bundle again"
+        )
+    spread, size = serving.entry.chance.get("spread"), float(np.sqrt(np.mean(output**2)))
+    if spread is not None and spread < WEAKEST * size:
+        raise BundleError(
+            f"policy {serving.entry.name}: noise of spread {spread:g} on numbers of size "
+            f"{size:.2g}, expected more: do not use the bundle"
         )
     if exact:
-        _agree(serving.served.name, "released vectors", output, released)
+        _agree(serving.entry.name, "released vectors", output, released)
 
 
-def _agree(name: str, what: str, device: NDArray[Any], lab: NDArray[Any]) -> None:
+def _agree(name: str, label: str, device: NDArray[Any], lab: NDArray[Any]) -> None:
     if not np.allclose(device, lab, rtol=TOLERANCE, atol=TOLERANCE):
         raise BundleError(
-            f"policy {name}: {what} differ from the bundle's test vectors by up to "
-            f"{np.abs(device - lab).max():.2g}, "
-            f"expected at most {TOLERANCE:g}: copy the bundle anew, or fit it again"
+            f"policy {name}: {label} differ from the bundle's test vectors by up to "
+            f"{np.abs(device - lab).max():.2g}, expected at most {TOLERANCE:g}: copy the bundle "
+            "anew, or fit it again"
         )

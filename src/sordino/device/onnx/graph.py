@@ -1,7 +1,7 @@
-"""The graph of an ONNX file as it was parsed, with every name, tensor and attribute checked.
+"""The graph of a parsed ONNX file; every name, tensor and attribute is checked.
 
-Names are unique, and each node reads values that an input, an initialiser or an earlier node gives:
-no cycle, no value from elsewhere. A tensor holds exactly the bytes that its shape asks for.
+Names are unique. Each node reads values of inputs, initialisers or earlier nodes, so that there is
+no cycle. A tensor holds exactly the bytes of its shape.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from sordino.device.onnx.shapes import (
 
 ATTRIBUTE_TYPES: Final = {"f": 1, "i": 2, "ints": 7}
 LONGEST: Final = 1 << 31
-"""No dimension is this long."""
+"""Each dimension is shorter than this."""
 
-FEW: Final = 64
-"""A tensor of whole numbers up to this size may be the axes, bounds or divisors of an operator."""
+CONTENT_NUMBERS: Final = 64
+"""The largest tensor of integers that is read as axes, bounds or divisors of an operator."""
 
 _DATA: Final = {FLOAT: "float_data", DOUBLE: "double_data", INT64: "int64_data"}
 _DATA_FIELDS: Final = (
@@ -48,11 +48,11 @@ Dimensions = tuple[int | str | None, ...]
 
 
 class GraphError(ValueError):
-    """A graph that is not what a bundle may hold."""
+    """A graph that a bundle must not contain."""
 
 
 class Declared(NamedTuple):
-    """What a file says of a value."""
+    """Name, type and dimensions that the file states for a value."""
 
     name: str
     dtype: int
@@ -75,12 +75,12 @@ class Graph(NamedTuple):
     inputs: tuple[Declared, ...]
     outputs: tuple[Declared, ...]
     declared: tuple[Declared, ...]
-    """What the file says of the values between."""
+    """Types and dimensions that the file states for values inside the graph."""
     initialisers: Mapping[str, Tensor]
     nodes: tuple[Node, ...]
 
 
-def graph_of(message: Message, largest: int) -> Graph:
+def build_graph(message: Message, largest: int) -> Graph:
     """The graph in a parsed file. Raises `GraphError`.
 
     - `largest`: the most bytes of one initialiser.
@@ -91,9 +91,9 @@ def graph_of(message: Message, largest: int) -> Graph:
     tensors = message.get("initializer", [])
     initialisers = {tensor.get("name", ""): initialiser(tensor, largest) for tensor in tensors}
     nodes = tuple(map(_node, message.get("node", [])))
-    names = [*(value.name for value in inputs), *(tensor.get("name", "") for tensor in tensors)]
-    known = _in_order(names, nodes)
-    missing = [value.name for value in outputs if value.name not in known]
+    sources = [*(value.name for value in inputs), *(tensor.get("name", "") for tensor in tensors)]
+    defined = _defined_names(sources, nodes)
+    missing = [value.name for value in outputs if value.name not in defined]
     if missing or not outputs or not inputs:
         raise GraphError(
             f"output {missing[0]!r}, which no node gives" if missing else "no input or no output"
@@ -103,25 +103,28 @@ def graph_of(message: Message, largest: int) -> Graph:
     return Graph(inputs, outputs, declared, initialisers, nodes)
 
 
-def _in_order(names: list[str], nodes: tuple[Node, ...]) -> set[str]:
-    """All names of values, where each is given once and before it is read."""
-    known: set[str] = set()
-    _give(known, names)
+def _defined_names(sources: list[str], nodes: tuple[Node, ...]) -> set[str]:
+    """All names of values; each is defined once and before a node reads it.
+
+    - `sources`: the names of inputs and initialisers.
+    """
+    defined: set[str] = set()
+    _define(defined, sources)
     for node in nodes:
-        missing = [name for name in node.inputs if name not in known]
+        missing = [name for name in node.inputs if name not in defined]
         if missing:
             raise GraphError(f"value {missing[0]!r} of {node.kind}, which no earlier node gives")
-        _give(known, node.outputs)
-    return known
+        _define(defined, node.outputs)
+    return defined
 
 
-def _give(known: set[str], names: list[str] | tuple[str, ...]) -> None:
+def _define(defined: set[str], names: list[str] | tuple[str, ...]) -> None:
     for name in names:
-        if not name or name in known:
+        if not name or name in defined:
             raise GraphError(
                 f"the name {name!r} of a value twice" if name else "a value without a name"
             )
-        known.add(name)
+        defined.add(name)
 
 
 def _node(message: Message) -> Node:
@@ -166,12 +169,9 @@ def _dimension(name: str, message: Message) -> int | str | None:
 
 
 def initialiser(message: Message, largest: int) -> Tensor:
-    """The shape and type of a constant in the file. Raises `GraphError` where its bytes do not fit."""
-    name, dtype, shape = (
-        message.get("name", ""),
-        message.get("data_type", 0),
-        tuple(message.get("dims", [])),
-    )
+    """Shape and type of a constant in the file. Raises `GraphError` for another number of bytes."""
+    name, dtype = message.get("name", ""), message.get("data_type", 0)
+    shape = tuple(message.get("dims", []))
     if dtype not in ITEM_BYTES:
         raise GraphError(f"data type {dtype} of initialiser {name!r}")
     if len(shape) > RANK or not all(0 <= size < LONGEST for size in shape):
@@ -179,7 +179,7 @@ def initialiser(message: Message, largest: int) -> Tensor:
     size = math.prod(shape)
     expected = size * ITEM_BYTES[dtype]
     if expected > largest:
-        raise GraphError(f"initialiser of {expected} bytes, of which at most {largest} are read")
+        raise GraphError(f"initialiser of {expected} bytes, more than {largest}")
     present = [field for field in (*_DATA_FIELDS, "raw_data") if field in message]
     if len(present) > 1 or present not in ([], ["raw_data"], [_DATA.get(dtype, "int32_data")]):
         raise GraphError(f"data of initialiser {name!r} in {' and '.join(present)}")
@@ -191,12 +191,15 @@ def initialiser(message: Message, largest: int) -> Tensor:
             f"initialiser {name!r} with {len(data)} {unit}, which its shape {shape} does not fit"
         )
     return Tensor(
-        shape, dtype, constant=True, content=_content(data, dtype) if size <= FEW else None
+        shape,
+        dtype,
+        constant=True,
+        content=_content(data, dtype) if size <= CONTENT_NUMBERS else None,
     )
 
 
 def _content(data: Any, dtype: int) -> tuple[int, ...] | None:
-    """The few whole numbers of a tensor."""
+    """The numbers of a small tensor of integers."""
     if dtype not in (INT32, INT64):
         return None
     if isinstance(data, list):
@@ -217,7 +220,7 @@ def value(declared: Declared, symbols: Mapping[str, int]) -> Tensor:
 
 
 def agree(declared: Declared, tensor: Tensor, symbols: dict[str, int]) -> None:
-    """Raise where a file says another type or shape of a value than its operator gives."""
+    """Raise `ShapeError` where the file states another type or shape than the operator gives."""
     if declared.dtype != tensor.dtype:
         raise ShapeError(f"data type {declared.dtype}, which is {tensor.dtype}")
     if declared.dimensions is None:

@@ -1,11 +1,10 @@
-"""Reads the wire format of protocol buffers by a table of fields, without a library and without
-trust in the bytes.
+"""Reads the wire format of protocol buffers by a table of fields, from untrusted bytes.
 
-A table names each message that may occur and each of its fields by number. `parse` refuses
+A table names each message that may occur and each of its fields by number. `parse_message` refuses
 everything that two readers could understand in two ways: an unknown field number, another wire
 type, a group, a singular field that occurs twice, an integer that is longer than necessary, a
 length beyond the end of its message. Long values are not copied: a `bytes` field is a `memoryview`
-of the content.
+of the content. (Libraries of protocol buffers accept these.)
 
 Lists of integers are read packed and unpacked. Packed lists of other numbers have a table that
 calls them `bytes`.
@@ -40,14 +39,13 @@ class Field(NamedTuple):
 
     name: str
     kind: str
-    """`int` (two's complement of 64 bits), `int32` (the same, of a number that 32 bits hold: other
-    readers keep the lower half of a larger one), `float`, `double`, `bytes`, `text`, or the name of
-    a message.
+    """`int` (two's complement of 64 bits), `int32` (the same for a number of at most 32 bits, since
+    other readers cut a larger one), `float`, `double`, `bytes`, `text`, or the name of a message.
     """
     repeated: bool = False
     refused: str = ""
-    """Why no message may have this field; it is read all the same, since its content may hold
-    worse.
+    """The reason if no message may have this field. It is read all the same, since its content may
+    contain a worse field.
     """
 
 
@@ -57,10 +55,10 @@ Message = dict[str, Any]
 
 
 class Bounds(NamedTuple):
-    """The largest message that is read to its end."""
+    """The limits of a message."""
 
     fields: int
-    """Fields, and numbers in packed lists of integers, in all."""
+    """The number of fields, and of numbers in packed lists of integers."""
     entries: int
     """Messages in one repeated field."""
     depth: int
@@ -68,17 +66,19 @@ class Bounds(NamedTuple):
 
 
 class Visitor(Protocol):
-    """Sees a file while it is read, also the part before a fault."""
+    """Receives the parts of a file while it is read, up to the first fault."""
 
     def refuse(self, reason: str) -> None:
         """A field that no message may have."""
 
     def visit(self, kind: str, message: Message) -> None:
-        """A message that was read to its end; messages inside it come first."""
+        """A complete message; messages inside it come first."""
 
 
-def parse(content: bytes, schema: Schema, root: str, bounds: Bounds, visitor: Visitor) -> Message:
-    """The message `root` that is all of `content`.
+def parse_message(
+    content: bytes, schema: Schema, root: str, bounds: Bounds, visitor: Visitor
+) -> Message:
+    """The message `root`, which must span all of `content`.
 
     Raises `MalformedError` where the bytes do not follow the schema or exceed the bounds.
     """
@@ -100,7 +100,7 @@ class _Reader:
         while at < end:
             self._count()
             tag = content[at]
-            if tag < 128:  # all but a few
+            if tag < 128:  # the usual case
                 at += 1
             else:
                 tag, at = self._varint(at, end)
@@ -136,9 +136,9 @@ class _Reader:
         start, at = self._span(at, end)
         if kind == "text":
             return self._text(start, at), at
-        return self.view[start:at] if kind == "bytes" else self.message(
-            kind, start, at, depth - 1
-        ), at
+        if kind == "bytes":
+            return self.view[start:at], at
+        return self.message(kind, start, at, depth - 1), at
 
     def _packed(self, kind: str, at: int, end: int) -> list[int]:
         """Integers without tags."""
@@ -179,7 +179,7 @@ class _Reader:
         return at, at + size
 
     def _varint(self, at: int, end: int) -> tuple[int, int]:
-        """An unsigned integer of at most 64 bits in its shortest form, and the position after it."""
+        """An unsigned integer of at most 64 bits, in its shortest form; the position after it."""
         content = self.content
         if at < end and content[at] < 128:
             return content[at], at + 1

@@ -1,7 +1,7 @@
 """The messages of an ONNX file, as a table for `sordino.device.onnx.protobuf`.
 
-Every field of the format up to IR version 14 is here, also what no bundle may have: a subgraph may
-hold external data, so that it is read to its end. Fields that are not here are refused. Source:
+Every field of the format up to IR version 14 is here, even if no bundle may have it: a subgraph
+may contain external data, so it is read to its end. All other fields are refused. Source:
 onnx.proto of ONNX 1.20 (Apache-2.0).
 """
 

@@ -1,9 +1,9 @@
 """The operators that a bundle's model may use, and the shape, type and cost of their outputs.
 
-A rule gets the shapes of an operator's inputs, for one choice of all free dimensions, and gives the
-shapes of its outputs. So the size of every value of a model is known before ONNX Runtime allocates
-one: the sum of a column and a row is larger than both. Where a size follows from numbers (`Range`,
-`Slice`), these numbers must be constants or dimensions.
+A rule maps the shapes of an operator's inputs to the shapes of its outputs, for one choice of all
+free dimensions. The size of every value of a model is therefore known before ONNX Runtime allocates
+it: the sum of a column and a row, for example, is larger than both. If a size follows from numbers
+(`Range`, `Slice`), these must be constants or dimensions.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ ITEM_BYTES: Final = {FLOAT: 4, UINT8: 1, INT8: 1, INT32: 4, INT64: 8, BOOL: 1, D
 RANK: Final = 8
 """Dimensions of a value; models of bundles have at most four."""
 
-Shape = tuple[int, ...]
+Sizes = tuple[int, ...]
 
 
 class ShapeError(ValueError):
-    """Shapes, types or attributes that an operator does not take."""
+    """Shapes, types or attributes that an operator does not accept."""
 
 
 class Tensor(NamedTuple):
-    """What is known of a value before it is computed."""
+    """The properties of a value before it is computed."""
 
-    shape: Shape
+    shape: Sizes
     dtype: int
     constant: bool = False
     content: tuple[int, ...] | None = None
-    """The numbers themselves, of constants and dimensions that are few whole numbers."""
+    """The numbers, if the value is a short list of integers that are constants or dimensions."""
 
     @property
     def size(self) -> int:
@@ -42,8 +42,8 @@ class Tensor(NamedTuple):
         return math.prod(self.shape)
 
 
-class Call(NamedTuple):
-    """An operator with the values that enter it."""
+class OperatorCall(NamedTuple):
+    """An operator with its inputs."""
 
     inputs: tuple[Tensor, ...]
     attributes: Mapping[str, Any]
@@ -65,45 +65,45 @@ def _require(fits: bool, text: str) -> None:
 
 
 def _content(tensor: Tensor, text: str) -> tuple[int, ...]:
-    """The numbers of a value that sizes follow from."""
+    """The numbers of a value on which sizes depend."""
     if tensor.content is None:
         raise ShapeError(f"{text} that are no constants")
     return tensor.content
 
 
-def _broadcast(first: Shape, second: Shape) -> Shape:
+def _broadcast(first: Sizes, second: Sizes) -> Sizes:
     if first == second or not second:
         return first
     rank = max(len(first), len(second))
     pairs = list(
         zip((1,) * (rank - len(first)) + first, (1,) * (rank - len(second)) + second, strict=True)
     )
-    if not all(one == other or 1 in (one, other) for one, other in pairs):
+    if not all(a == b or 1 in (a, b) for a, b in pairs):
         raise ShapeError(f"{first} and {second} do not fit")
-    return tuple(other if one == 1 else one for one, other in pairs)
+    return tuple(b if a == 1 else a for a, b in pairs)
 
 
-def _same(call: Call) -> list[Tensor]:
+def _same(call: OperatorCall) -> list[Tensor]:
     first = call.inputs[0]
     return [Tensor(first.shape, first.dtype)]
 
 
-def _identity(call: Call) -> list[Tensor]:
+def _identity(call: OperatorCall) -> list[Tensor]:
     return [call.inputs[0]._replace(constant=False)]
 
 
-def _along_axis(call: Call) -> list[Tensor]:
+def _along_axis(call: OperatorCall) -> list[Tensor]:
     call.axis(-1)
     return _same(call)
 
 
-def _cast(call: Call) -> list[Tensor]:
+def _cast(call: OperatorCall) -> list[Tensor]:
     to = call.attributes.get("to")
     _require(to in ITEM_BYTES, f"a cast to data type {to}")
     return [Tensor(call.inputs[0].shape, int(to or 0))]
 
 
-def _arithmetic(call: Call) -> list[Tensor]:
+def _arithmetic(call: OperatorCall) -> list[Tensor]:
     first, second = call.inputs
     _require(
         first.dtype == second.dtype, f"data types {first.dtype} and {second.dtype}, expected one"
@@ -111,9 +111,9 @@ def _arithmetic(call: Call) -> list[Tensor]:
     return [Tensor(_broadcast(first.shape, second.shape), first.dtype)]
 
 
-def _divide(call: Call) -> list[Tensor]:
-    """Integers only by constants of at least 1: division by 0, or of the least number by -1, ends
-    the process.
+def _divide(call: OperatorCall) -> list[Tensor]:
+    """Integers are divided by constants of at least 1 only. Division by 0, or of the least integer
+    by -1, ends the process.
     """
     if call.inputs[0].dtype not in (FLOAT, DOUBLE):
         _require(
@@ -122,62 +122,61 @@ def _divide(call: Call) -> list[Tensor]:
     return _arithmetic(call)
 
 
-def _compare(call: Call) -> list[Tensor]:
+def _compare(call: OperatorCall) -> list[Tensor]:
     return [_arithmetic(call)[0]._replace(dtype=BOOL)]
 
 
-def _clip(call: Call) -> list[Tensor]:
+def _clip(call: OperatorCall) -> list[Tensor]:
     _require(
         all(bound.shape == () for bound in call.inputs[1:]), "bounds that are not one number each"
     )
     return _same(call)
 
 
-def _product(call: Call, dtype: int) -> list[Tensor]:
+def _product(call: OperatorCall, dtype: int) -> list[Tensor]:
     """A matrix product; a vector counts as a row on the left and as a column on the right, as in
     numpy.
     """
     first, second = (tensor.shape for tensor in call.inputs[:2])
     _require(min(len(first), len(second)) > 0, "a matrix without dimensions")
-    left, right = (
-        first if len(first) > 1 else (1, *first),
-        second if len(second) > 1 else (*second, 1),
-    )
-    _require(left[-1] == right[-2], f"{first} and {second} do not fit")
-    rows, columns = left[-2:-1] * (len(first) > 1), right[-1:] * (len(second) > 1)
-    return [Tensor(_broadcast(left[:-2], right[:-2]) + rows + columns, dtype)]
+    a = first if len(first) > 1 else (1, *first)
+    b = second if len(second) > 1 else (*second, 1)
+    _require(a[-1] == b[-2], f"{first} and {second} do not fit")
+    rows, columns = a[-2:-1] * (len(first) > 1), b[-1:] * (len(second) > 1)
+    return [Tensor(_broadcast(a[:-2], b[:-2]) + rows + columns, dtype)]
 
 
-def _matmul(call: Call) -> list[Tensor]:
+def _matmul(call: OperatorCall) -> list[Tensor]:
     _require(call.inputs[0].dtype == call.inputs[1].dtype, "matrices of two data types")
     return _product(call, call.inputs[0].dtype)
 
 
-def _matmul_integer(call: Call) -> list[Tensor]:
-    made = _product(call, INT32)
+def _matmul_integer(call: OperatorCall) -> list[Tensor]:
+    product = _product(call, INT32)
     columns = call.inputs[1].shape[-1]
     for tensor, sizes in zip(call.inputs[2:], ((1,), (1, columns)), strict=False):
         _require(
             len(tensor.shape) < 2 and tensor.size in sizes, f"zero points of shape {tensor.shape}"
         )
-    return made
+    return product
 
 
-def _quantise(call: Call) -> list[Tensor]:
+def _quantise(call: OperatorCall) -> list[Tensor]:
     return [Tensor(call.inputs[0].shape, UINT8), Tensor((), FLOAT), Tensor((), UINT8)]
 
 
-def _dequantise(call: Call) -> list[Tensor]:
-    x, scale, *rest = call.inputs
-    whole = scale.shape in ((), (1,))
-    _require(whole or scale.shape == (x.shape[call.axis(1)],), f"scales of shape {scale.shape}")
+def _dequantise(call: OperatorCall) -> list[Tensor]:
+    x, scale, *zero_points = call.inputs
+    single = scale.shape in ((), (1,))
+    _require(single or scale.shape == (x.shape[call.axis(1)],), f"scales of shape {scale.shape}")
     _require(
-        all(zero.shape == scale.shape for zero in rest), "zero points of another shape than scales"
+        all(zero.shape == scale.shape for zero in zero_points),
+        "zero points of another shape than scales",
     )
     return [Tensor(x.shape, scale.dtype)]
 
 
-def _normalise(call: Call) -> list[Tensor]:
+def _normalise(call: OperatorCall) -> list[Tensor]:
     x, *weights = call.inputs
     expected = x.shape[call.axis(-1) :]
     _require(
@@ -187,7 +186,7 @@ def _normalise(call: Call) -> list[Tensor]:
     return _same(call)
 
 
-def _concat(call: Call) -> list[Tensor]:
+def _concat(call: OperatorCall) -> list[Tensor]:
     first, axis = call.inputs[0], call.axis(0)
     rests = {tensor.shape[:axis] + tensor.shape[axis + 1 :] for tensor in call.inputs}
     ranks = {(len(tensor.shape), tensor.dtype) for tensor in call.inputs}
@@ -196,7 +195,7 @@ def _concat(call: Call) -> list[Tensor]:
     return [Tensor((*first.shape[:axis], total, *first.shape[axis + 1 :]), first.dtype)]
 
 
-def _convolve(call: Call) -> list[Tensor]:
+def _convolve(call: OperatorCall) -> list[Tensor]:
     x, weights, *bias = (tensor.shape for tensor in call.inputs)
     strides, pads = call.attributes.get("strides", [1]), call.attributes.get("pads", [0, 0])
     _require(len(x) == len(weights) == 3 and x[1] == weights[1], f"{x} and {weights} do not fit")
@@ -208,17 +207,17 @@ def _convolve(call: Call) -> list[Tensor]:
     return [Tensor((x[0], weights[0], steps), call.inputs[0].dtype)]
 
 
-def _recur(call: Call) -> list[Tensor]:
+def _recur(call: OperatorCall) -> list[Tensor]:
     x, hidden = call.inputs[0], call.attributes.get("hidden_size", 0)
     _require(len(x.shape) == 3 and hidden > 0, f"an input {x.shape} of hidden size {hidden}")
-    expected: list[Shape] = [(1, 3 * hidden, x.shape[2]), (1, 3 * hidden, hidden), (1, 6 * hidden)]
+    expected: list[Sizes] = [(1, 3 * hidden, x.shape[2]), (1, 3 * hidden, hidden), (1, 6 * hidden)]
     shapes = [tensor.shape for tensor in call.inputs[1:]]
     _require(shapes == expected[: len(shapes)], f"weights {shapes}, expected {expected}")
     steps, n, _ = x.shape
     return [Tensor((steps, 1, n, hidden), x.dtype), Tensor((1, n, hidden), x.dtype)]
 
 
-def _gather(call: Call) -> list[Tensor]:
+def _gather(call: OperatorCall) -> list[Tensor]:
     x, at = call.inputs
     axis = call.axis(0)
     _require(
@@ -228,7 +227,7 @@ def _gather(call: Call) -> list[Tensor]:
     return [Tensor(x.shape[:axis] + at.shape + x.shape[axis + 1 :], x.dtype)]
 
 
-def _slice(call: Call) -> list[Tensor]:
+def _slice(call: OperatorCall) -> list[Tensor]:
     x, *bounds = call.inputs
     starts, ends, axes = (_content(tensor, "bounds of a slice") for tensor in bounds)
     _require(len(starts) == len(ends) == len(axes), "bounds of a slice that differ in number")
@@ -240,7 +239,7 @@ def _slice(call: Call) -> list[Tensor]:
     return [Tensor(tuple(shape), x.dtype)]
 
 
-def _squeeze(call: Call) -> list[Tensor]:
+def _squeeze(call: OperatorCall) -> list[Tensor]:
     x, *axes = call.inputs
     rank = len(x.shape)
     gone = {_axis(axis, rank) for axis in (_content(axes[0], "axes") if axes else range(rank))}
@@ -257,7 +256,7 @@ def _squeeze(call: Call) -> list[Tensor]:
     ]
 
 
-def _unsqueeze(call: Call) -> list[Tensor]:
+def _unsqueeze(call: OperatorCall) -> list[Tensor]:
     x, axes = call.inputs
     numbers = _content(axes, "axes")
     rank = len(x.shape) + len(numbers)
@@ -273,7 +272,7 @@ def _unsqueeze(call: Call) -> list[Tensor]:
     ]
 
 
-def _transpose(call: Call) -> list[Tensor]:
+def _transpose(call: OperatorCall) -> list[Tensor]:
     x = call.inputs[0]
     order = call.attributes.get("perm", list(range(len(x.shape)))[::-1])
     _require(
@@ -282,13 +281,13 @@ def _transpose(call: Call) -> list[Tensor]:
     return [Tensor(tuple(x.shape[axis] for axis in order), x.dtype)]
 
 
-def _argmax(call: Call) -> list[Tensor]:
+def _argmax(call: OperatorCall) -> list[Tensor]:
     shape, axis = list(call.inputs[0].shape), call.axis(0)
     shape[axis : axis + 1] = [1] if call.attributes.get("keepdims", 1) else []
     return [Tensor(tuple(shape), INT64)]
 
 
-def _sum(call: Call) -> list[Tensor]:
+def _sum(call: OperatorCall) -> list[Tensor]:
     x, axes = call.inputs
     gone = {_axis(axis, len(x.shape)) for axis in _content(axes, "axes")}
     keep = call.attributes.get("keepdims", 1)
@@ -298,12 +297,12 @@ def _sum(call: Call) -> list[Tensor]:
     return [Tensor(tuple(shape), x.dtype)]
 
 
-def _shape(call: Call) -> list[Tensor]:
+def _shape(call: OperatorCall) -> list[Tensor]:
     part = call.inputs[0].shape[call.attributes.get("start", 0) : call.attributes.get("end")]
     return [Tensor((len(part),), INT64, content=part)]
 
 
-def _range(call: Call) -> list[Tensor]:
+def _range(call: OperatorCall) -> list[Tensor]:
     bounds = [_content(tensor, "bounds of a range") for tensor in call.inputs]
     _require(
         [len(bound) for bound in bounds] == [1, 1, 1],
@@ -314,23 +313,23 @@ def _range(call: Call) -> list[Tensor]:
     return [Tensor((max(0, -((start - limit) // delta)),), call.inputs[0].dtype)]
 
 
-def _once(_: Call) -> int:
+def _once(_: OperatorCall) -> int:
     return 1
 
 
 class Operator(NamedTuple):
-    """What an operator takes and gives."""
+    """The rule of an operator, and the inputs and attributes that it accepts."""
 
-    infer: Callable[[Call], list[Tensor]]
+    infer: Callable[[OperatorCall], list[Tensor]]
     inputs: range
-    """How many values enter it."""
+    """The number of its inputs."""
     attributes: Mapping[str, str] = MappingProxyType({})
-    """The field of each attribute that it may have."""
-    cost: Callable[[Call], int] = _once
+    """The field of each attribute that it accepts."""
+    cost: Callable[[OperatorCall], int] = _once
     """Multiplications for one number of its first output."""
 
 
-def _rows(call: Call) -> int:
+def _rows(call: OperatorCall) -> int:
     return call.inputs[0].shape[-1]
 
 
@@ -381,4 +380,4 @@ OPERATORS: Final[Mapping[str, Operator]] = {
     "Transpose": Operator(_transpose, ONE, {"perm": "ints"}),
     "Unsqueeze": Operator(_unsqueeze, TWO),
 }
-"""Every operator by name: all that `sordino.export` writes."""
+"""Every operator that `sordino.export` writes, by name."""

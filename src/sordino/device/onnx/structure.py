@@ -1,9 +1,9 @@
-"""Refuses a model that is more than arithmetic, before ONNX Runtime sees it.
+"""Refuses a model that does more than arithmetic, before ONNX Runtime reads it.
 
 A model in a bundle comes from outside. An ONNX model can read files (external data), loop without
-end, call functions of its own, draw random numbers, or ask for more memory than there is. `check`
-reads the file itself (`protobuf`). It accepts one graph of the operators in `onnx_shapes`, if every
-value has a bounded size. It refuses everything else, and the message names the reason.
+end, define functions, draw random numbers, or need more memory than the device has. `check_model`
+reads the file itself (`protobuf`). It accepts one graph of the operators in `shapes.OPERATORS`, if
+every value has a bounded size. It refuses everything else, and the message names the reason.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sordino.device.onnx.graph import Graph, GraphError, Node, agree, graph_of, value
-from sordino.device.onnx.protobuf import Bounds, MalformedError, Message, parse
+from sordino.device.onnx.graph import Graph, GraphError, Node, agree, build_graph, value
+from sordino.device.onnx.protobuf import Bounds, MalformedError, Message, parse_message
 from sordino.device.onnx.schema import EXTERNAL, MODEL, STRINGS, SUBGRAPH
 from sordino.device.onnx.shapes import (
     FLOAT,
@@ -23,17 +23,17 @@ from sordino.device.onnx.shapes import (
     ITEM_BYTES,
     OPERATORS,
     RANK,
-    Call,
+    OperatorCall,
     ShapeError,
     Tensor,
 )
 from sordino.errors import BundleError
 
 DOMAINS: Final = ("", "ai.onnx")
-"""Both name ONNX's own operators."""
+"""Two names of ONNX's standard operators."""
 
-CONTROL: Final = frozenset({"If", "Loop", "Scan", "SequenceMap"})
-RANDOM: Final = frozenset(
+CONTROL_FLOW: Final = frozenset({"If", "Loop", "Scan", "SequenceMap"})
+RANDOM_OPERATORS: Final = frozenset(
     {
         "Bernoulli",
         "Multinomial",
@@ -43,31 +43,31 @@ RANDOM: Final = frozenset(
         "RandomUniformLike",
     }
 )
-STRING: Final = 8  # the data type of text
-NAMED: Final = 4  # reasons in one message
-KEPT: Final = 32  # reasons, and models that passed, in memory
+STRING_TYPE: Final = 8  # the data type of text
+REASONS_SHOWN: Final = 4  # in one message
+REMEMBERED: Final = 32  # reasons, and accepted models, in memory
 
 BATCH: Final = 32
-"""All free dimensions at once, so that products of them count."""
+"""The size of all free dimensions at once, to check products of them."""
 
 BOUNDS: Final = Bounds(fields=1 << 16, entries=1 << 11, depth=32)
 
 LONG: Final = 4096
-"""One free dimension, the others being 1: forty seconds of frames, or a batch of the lab. Larger
-inputs are checked before the model runs on them (`fits`).
+"""The size of one free dimension while the others are 1: forty seconds of frames, or a batch in the
+lab. Larger inputs are checked before the model runs on them (`fits_memory`).
 """
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a model may be. The defaults are for the models of a bundle."""
+    """The limits of a model. The defaults are those of a bundle."""
 
     operators: frozenset[str] = frozenset(OPERATORS)
-    """Names in `onnx_shapes.OPERATORS`."""
+    """Names in `shapes.OPERATORS`."""
     opsets: range = range(18, 19)
     ir_versions: range = range(8, 9)
     metadata: frozenset[str] = frozenset({"onnx.infer", "onnx.quant.pre_process"})
-    """Keys of metadata; ONNX Runtime reads settings from some others."""
+    """Keys of metadata. ONNX Runtime reads settings from some other keys."""
     model_bytes: int = 1 << 27
     initialiser_bytes: int = 1 << 26
     bounds: Bounds = BOUNDS
@@ -76,63 +76,63 @@ class Limits:
     elements: int = 1 << 25
     """Numbers in one value."""
     work: int = 1 << 26
-    """Multiplications for each row of the input, that is for each unit of the product of all free
+    """Multiplications for each row of the input: for each unit of the product of all free
     dimensions.
     """
     constant_work: int = 1 << 24
-    """Multiplications of constants alone, which ONNX Runtime computes when it loads a model."""
+    """Multiplications of constants only, which ONNX Runtime computes when it loads a model."""
 
 
 BUNDLE: Final = Limits()
-_PASSED: Final[set[bytes]] = set()  # SHA-256 of models that passed
+_ACCEPTED: Final[set[bytes]] = set()  # SHA-256 of models
 
 
-def check(content: bytes, what: str, limits: Limits = BUNDLE) -> None:
+def check_model(content: bytes, name: str, limits: Limits = BUNDLE) -> None:
     """Raise `BundleError` for a model that is not plain arithmetic within the limits.
 
-    - `what`: the name of the file, for the message.
+    - `name`: the name of the file, for the message.
     """
     digest = hashlib.sha256(content).digest()
-    if limits is BUNDLE and digest in _PASSED:  # when the bundle was read; the model is loaded next
+    if limits is BUNDLE and digest in _ACCEPTED:  # when the bundle was read
         return
-    _check(content, what, limits)
+    _check_content(content, name, limits)
     if limits is BUNDLE:
-        if len(_PASSED) >= KEPT:
-            _PASSED.clear()
-        _PASSED.add(digest)
+        if len(_ACCEPTED) >= REMEMBERED:
+            _ACCEPTED.clear()
+        _ACCEPTED.add(digest)
 
 
-def _check(content: bytes, what: str, limits: Limits) -> None:
+def _check_content(content: bytes, name: str, limits: Limits) -> None:
     if len(content) > limits.model_bytes:
-        _raise(what, [f"a model of {len(content)} bytes"])
+        _raise(name, [f"a model of {len(content)} bytes"])
     if content[4:8] == b"ORTM":  # ONNX Runtime would read it as its own format, whatever else it is
-        _raise(what, ["the format of ONNX Runtime"])
+        _raise(name, ["the format of ONNX Runtime"])
     findings = _Findings(limits)
     try:
-        model = parse(content, MODEL, "Model", limits.bounds, findings)
+        model = parse_message(content, MODEL, "Model", limits.bounds, findings)
         if not model:
             raise MalformedError("an empty file")
     except MalformedError as error:
         if findings.reasons:
-            _raise(what, [*findings.named(), str(error)], error)
+            _raise(name, [*findings.first_reasons(), str(error)], error)
         raise BundleError(
-            f"{what}: not a model that ONNX Runtime reads, {error}: write the bundle again"
+            f"{name}: not a model that ONNX Runtime reads, {error}: write the bundle again"
         ) from error
     if findings.reasons:
-        _raise(what, findings.named())
+        _raise(name, findings.first_reasons())
     try:
         _versions(model, limits)
-        _sizes(graph_of(model["graph"], limits.initialiser_bytes), limits)
+        _sizes(build_graph(model["graph"], limits.initialiser_bytes), limits)
     except (GraphError, ShapeError) as error:
-        _raise(what, [str(error)], error)
+        _raise(name, [str(error)], error)
 
 
-def fits(content: bytes, shapes: Mapping[str, tuple[int, ...]], limits: Limits = BUNDLE) -> bool:
-    """Whether all values of a model that passed `check` have a bounded size for inputs of these
-    shapes.
-    """
-    graph = graph_of(
-        parse(content, MODEL, "Model", limits.bounds, _Findings(limits))["graph"],
+def fits_memory(
+    content: bytes, shapes: Mapping[str, tuple[int, ...]], limits: Limits = BUNDLE
+) -> bool:
+    """Whether all values of an accepted model have a bounded size for inputs of these shapes."""
+    graph = build_graph(
+        parse_message(content, MODEL, "Model", limits.bounds, _Findings(limits))["graph"],
         limits.initialiser_bytes,
     )
     symbols: dict[str, int] = {}
@@ -141,36 +141,33 @@ def fits(content: bytes, shapes: Mapping[str, tuple[int, ...]], limits: Limits =
             if isinstance(name, str):
                 symbols[name] = max(size, symbols.get(name, 0))
     try:
-        _run(graph, symbols, limits)
+        _infer_shapes(graph, symbols, limits)
     except GraphError:
         return False
     return True
 
 
-def check_files(files: Mapping[str, bytes], models: Iterable[str], what: str) -> None:
-    """Check the files of a bundle that are models by their name, and those that its policies call
-    models.
-    """
+def check_models(files: Mapping[str, bytes], models: Iterable[str], bundle: str) -> None:
+    """Check the models of a bundle: files with the suffix of a model, and models of policies."""
     for name in sorted({name for name in files if name.endswith(".onnx")}.union(models)):
-        check(files[name], f"{what}: {name}")
+        check_model(files[name], f"{bundle}: {name}")
 
 
-def _raise(what: str, reasons: list[str], cause: Exception | None = None) -> None:
+def _raise(name: str, reasons: list[str], cause: Exception | None = None) -> None:
     raise BundleError(
-        f"{what}: {', '.join(reasons)}: expected a model of sordino, which has none of this: do "
-        "not use the bundle, "
-        "get it again from its author"
+        f"{name}: {', '.join(reasons)}: expected a model of sordino, which has none of this: do "
+        "not use the bundle, get it again from its author"
     ) from cause
 
 
 class _Findings:
-    """Everything in a file that no model may have, in any graph, subgraph and function."""
+    """Parts of a file that no model may have, in any graph, subgraph and function."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits, self.reasons = limits, dict[str, None]()
 
     def refuse(self, reason: str) -> None:
-        if reason == EXTERNAL or len(self.reasons) < KEPT:
+        if reason == EXTERNAL or len(self.reasons) < REMEMBERED:
             self.reasons[reason] = None
 
     def visit(self, kind: str, message: Message) -> None:
@@ -182,19 +179,19 @@ class _Findings:
         for reason in reasons:
             self.refuse(reason)
 
-    def named(self) -> list[str]:
-        """The first few reasons, the most telling before the others."""
+    def first_reasons(self) -> list[str]:
+        """The first reasons, the most important before the others."""
         return sorted(self.reasons, key=lambda reason: (reason != EXTERNAL, reason == SUBGRAPH))[
-            :NAMED
+            :REASONS_SHOWN
         ]
 
     def _node(self, node: Message) -> Iterator[str]:
         kind, domain = node.get("op_type", ""), node.get("domain", "")
         if domain not in DOMAINS:
             yield f"operator domain {domain}"
-        elif kind in CONTROL:
+        elif kind in CONTROL_FLOW:
             yield f"control flow: {kind}"
-        elif kind in RANDOM:
+        elif kind in RANDOM_OPERATORS:
             yield f"random operator: {kind}"
         elif kind not in self.limits.operators:
             yield f"operator {kind}"
@@ -203,7 +200,7 @@ class _Findings:
         if tensor.get("data_location"):
             yield EXTERNAL
         dtype = tensor.get("data_type", 0)
-        if dtype == STRING:
+        if dtype == STRING_TYPE:
             yield STRINGS
         elif dtype not in ITEM_BYTES:
             yield f"data type {dtype}"
@@ -229,7 +226,7 @@ def _versions(model: Message, limits: Limits) -> None:
 
 
 def _sizes(graph: Graph, limits: Limits) -> None:
-    """Raise where a value or the work is too large for some choice of the free dimensions."""
+    """Raise where a value or the work is too large for a choice of the free dimensions."""
     symbols = _free(graph)
     if len(symbols) > limits.symbols:
         raise GraphError(f"shape with {len(symbols)} free dimensions")
@@ -238,7 +235,7 @@ def _sizes(graph: Graph, limits: Limits) -> None:
         *({**dict.fromkeys(symbols, 1), name: LONG} for name in symbols),
     ]
     for choice in [*choices, *([dict.fromkeys(symbols, BATCH)] if len(symbols) > 1 else [])]:
-        _run(graph, choice, limits)
+        _infer_shapes(graph, choice, limits)
 
 
 def _free(graph: Graph) -> list[str]:
@@ -252,15 +249,15 @@ def _free(graph: Graph) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _run(graph: Graph, symbols: dict[str, int], limits: Limits) -> None:
-    """Give every value its shape, as if the model ran on inputs of this size."""
+def _infer_shapes(graph: Graph, symbols: dict[str, int], limits: Limits) -> None:
+    """Infer the shape of every value, as if the model ran on inputs of this size."""
     values = {
         **graph.initialisers,
         **{declared.name: value(declared, symbols) for declared in graph.inputs},
     }
     work, constant_work = 0, 0
     for node in graph.nodes:
-        outputs, cost = _outputs(node, values, limits)
+        outputs, cost = _infer_outputs(node, values, limits)
         values.update(zip(node.outputs, outputs, strict=False))
         work += cost
         constant_work += cost * outputs[0].constant
@@ -282,10 +279,12 @@ def _run(graph: Graph, symbols: dict[str, int], limits: Limits) -> None:
                 raise GraphError(f"shape of value {declared.name!r}: {error}") from error
 
 
-def _outputs(node: Node, values: Mapping[str, Tensor], limits: Limits) -> tuple[list[Tensor], int]:
-    """The outputs of one node, and what they cost."""
+def _infer_outputs(
+    node: Node, values: Mapping[str, Tensor], limits: Limits
+) -> tuple[list[Tensor], int]:
+    """The outputs of one node, and their cost in multiplications."""
     inputs = tuple(values[name] for name in node.inputs)
-    call = Call(inputs, node.attributes)
+    call = OperatorCall(inputs, node.attributes)
     constant = all(tensor.constant for tensor in inputs)
     try:
         outputs = node.operator.infer(call)
@@ -293,7 +292,7 @@ def _outputs(node: Node, values: Mapping[str, Tensor], limits: Limits) -> tuple[
         raise GraphError(f"shape of {node.kind}: {error}") from error
     if not 0 < len(node.outputs) <= len(outputs):
         raise GraphError(f"{node.kind} of {len(node.outputs)} outputs")
-    largest = outputs[0]  # of none has another output more numbers
+    largest = outputs[0]  # no operator has a larger second output
     if largest.size > limits.elements or len(largest.shape) > RANK:
         raise GraphError(
             f"shape {largest.shape} of {node.kind}, expected at most {limits.elements} numbers"

@@ -1,4 +1,4 @@
-"""What a microphone hears, as blocks of samples (PortAudio, through `sounddevice`)."""
+"""Blocks of samples from a microphone (PortAudio, through `sounddevice`)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 
 from sordino.errors import AudioError, DependencyError
 
-BLOCK_SECONDS: Final = 0.1
+READ_SECONDS: Final = 0.1
 
 
-def library() -> Any:
-    """`sounddevice`. Raises `DependencyError` where it, or the system's PortAudio, is not
-    installed.
-    """
+def sounddevice_library() -> Any:
+    """The package `sounddevice`. Raises `DependencyError` if it, or PortAudio, is not installed."""
     try:
         import sounddevice
     except ImportError as error:
@@ -27,20 +25,19 @@ def library() -> Any:
     except OSError as error:
         raise DependencyError(
             "the system's PortAudio is not installed, expected it for a microphone: apt install "
-            "libportaudio2, or what "
-            "your system calls it"
+            "libportaudio2, or the package of your system"
         ) from error
     return sounddevice
 
 
 def listen() -> tuple[int, Iterator[NDArray[np.float32]]]:
-    """The rate of the default microphone in Hz, and blocks `(n,)` of what it hears, without end.
+    """The sampling rate of the default microphone in Hz, and endless blocks of samples `(n,)`.
 
-    Where the machine was too slow and sound was lost, a NaN stands in its place. Nothing is heard
-    before the first block is asked for. Raises `AudioError` where there is no microphone,
-    `DependencyError` as `library` does.
+    If the machine was too slow and sound was lost, a NaN marks the gap. Recording starts with the
+    first block. Raises `AudioError` without a microphone, `DependencyError` as
+    `sounddevice_library` does.
     """
-    sounddevice = library()
+    sounddevice = sounddevice_library()
     try:
         rate = round(sounddevice.query_devices(kind="input")["default_samplerate"])
     except (sounddevice.PortAudioError, ValueError) as error:
@@ -54,7 +51,7 @@ def _blocks(sounddevice: Any, rate: int) -> Iterator[NDArray[np.float32]]:
     try:
         with sounddevice.InputStream(samplerate=rate, channels=1, dtype="float32") as stream:
             while True:
-                samples, lost = stream.read(round(BLOCK_SECONDS * rate))
+                samples, lost = stream.read(round(READ_SECONDS * rate))
                 if lost:
                     yield np.full(1, np.nan, np.float32)
                 yield samples[:, 0]

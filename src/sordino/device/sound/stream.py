@@ -1,15 +1,14 @@
-"""Samples that never end, in; what comes of each utterance, out.
+"""The results of the utterances of an endless stream of samples.
 
-    block      (n,) or (n, channels) floats of any length, full scale at ±1, at the rate of the stream
-      sound    the mean of the channels, resampled to 16 kHz (`signal.audio.resampler`)
-      cut      into utterances (`segment`)
-      judged   by the runtime, which releases a vector or says why not, and keeps to the budget of a day
+    block    (n,) or (n, channels) floats of any length, full scale at ±1, at the rate of the stream
+    sound    the mean of the channels, resampled to 16 kHz (`signal.audio.resampler`)
+    cut      into utterances (`segment`)
+    judge    the runtime, which releases a vector or gives a reason, within the budget of a day
 
-Closed when in doubt: a block that is no sound, samples that are no numbers, a click, an utterance
-that is too loud, too quiet, or fails anywhere on its way comes back as `Withheld`; no sound raises.
-Where and how long somebody spoke is not told: the length of an utterance would say more than its
-vector may. Memory is that of the longest utterance, and none of it is ever written, logged or
-shown.
+Closed when in doubt: a block that is not sound, NaN or infinity, a click, an utterance that is too
+loud, too quiet, or fails at any step returns `Withheld`; no sound raises. Times and lengths of
+utterances are not released: a length would reveal more than the vector may. Memory is that of the
+longest utterance, and no part of it is written, logged or shown.
 
 A stream belongs to one thread, the first that pushes, until it ends. A second thread gets
 `ReleaseError`, since its samples would be mixed with those of the first.
@@ -25,33 +24,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.device.result import Reason, Result, Withheld
-from sordino.device.sound.segment import USUAL, Segmentation, Segmenter, Utterance
+from sordino.device.sound.segment import DEFAULT_SEGMENTATION, Segmentation, Segmenter, Utterance
 from sordino.errors import ReleaseError
 from sordino.signal.audio import SAMPLING_RATE, resampler
 
-RATES: Final = (8000, 384000)
+STREAM_RATES: Final = (8000, 384000)
 """Hz, the lowest and highest rate of a stream."""
 
-_PIECE: Final = (
-    1 << 14
-)  # samples that are looked at in one go, so that a block of an hour is never copied
-_GAP: Final = np.full(
-    1, np.nan, np.float32
-)  # stands where sound is missing: what is said around it is withheld
+_PIECE: Final = 1 << 14  # samples at once, so that a block of an hour is never copied
+_GAP: Final = np.full(1, np.nan, np.float32)  # marks missing sound: its utterance is withheld
 
 
 class Judge(Protocol):
-    """What decides on one utterance: `sordino.device.Runtime`."""
+    """Decides on one utterance: `sordino.device.Runtime`."""
 
     def utterance(self, samples: NDArray[np.floating], sampling_rate: int) -> Result: ...
 
 
 class Stream:
-    """What comes of each utterance of an endless stream.
+    """The results of the utterances of an endless stream.
 
     - `judge`: a `Runtime`.
-    - `sampling_rate`: Hz of what is pushed, 8000 to 384000; at any other everything is withheld.
-    - `how`: when an utterance begins and ends.
+    - `sampling_rate`: Hz, 8000 to 384000; at any other rate everything is withheld.
+    - `segmentation`: when an utterance begins and ends.
 
     >>> class Everything:
     ...     def utterance(self, samples, sampling_rate):
@@ -66,25 +61,29 @@ class Stream:
     """
 
     def __init__(
-        self, judge: Judge, sampling_rate: int = SAMPLING_RATE, how: Segmentation = USUAL
+        self,
+        judge: Judge,
+        sampling_rate: int = SAMPLING_RATE,
+        segmentation: Segmentation = DEFAULT_SEGMENTATION,
     ) -> None:
-        self._judge, self._rate, self._how = judge, sampling_rate, how
+        self._judge, self._rate, self._segmentation = judge, sampling_rate, segmentation
         self._lock, self._owner = threading.Lock(), _NO_THREAD
-        self._known = isinstance(sampling_rate, int) and RATES[0] <= sampling_rate <= RATES[1]
+        self._rate_is_valid = (
+            isinstance(sampling_rate, int) and STREAM_RATES[0] <= sampling_rate <= STREAM_RATES[1]
+        )
         self._begin()
 
     def _begin(self) -> None:
-        self._segmenter = Segmenter(self._how)
-        self._resampled = resampler(self._rate if self._known else SAMPLING_RATE)
+        self._segmenter = Segmenter(self._segmentation)
+        self._resampled = resampler(self._rate if self._rate_is_valid else SAMPLING_RATE)
 
     def push(self, samples: NDArray[np.floating]) -> list[Result]:
-        """What comes of the utterances that end within these samples, in their order; mostly
-        nothing does.
+        """The results of the utterances that end within these samples, in order; usually none.
 
         Raises `ReleaseError` in another thread than the one that began the stream.
         """
         self._claim()
-        if not self._known:
+        if not self._rate_is_valid:
             return [Withheld(Reason.WRONG_RATE)]
         if not _sound(samples):
             return [Withheld(Reason.NO_SAMPLES), *self._cut(_GAP)]
@@ -92,13 +91,13 @@ class Stream:
         return [result for piece in pieces for result in self._cut(piece)]
 
     def end(self) -> list[Result]:
-        """What comes of an utterance that the end of the stream cuts.
+        """The result of an utterance that the end of the stream cuts.
 
-        What is pushed later is a new stream, in any thread. Raises `ReleaseError` as `push` does.
+        Later samples are a new stream, in any thread. Raises `ReleaseError` as `push` does.
         """
         self._claim()
         try:
-            if not self._known:
+            if not self._rate_is_valid:
                 return []
             utterances = [*self._segmenter.push(self._resampled(_GAP[:0], True))]
             last = self._segmenter.end()
@@ -110,7 +109,7 @@ class Stream:
             self._owner = _NO_THREAD
 
     def _claim(self) -> None:
-        """Make the stream that of this thread, or raise `ReleaseError` where it is that of another."""
+        """Bind the stream to this thread. Raises `ReleaseError` if it belongs to another thread."""
         thread = _thread()
         with self._lock:
             if self._owner == _NO_THREAD:
@@ -118,15 +117,13 @@ class Stream:
             if self._owner != thread:
                 raise ReleaseError(
                     "samples from a second thread, expected those of the thread that began the "
-                    "stream: use one stream "
-                    "for each source (Runtime.stream()), or call end() before another thread goes "
-                    "on"
+                    "stream: use one stream for each source (Runtime.stream()), or call end() "
+                    "before another thread goes on"
                 )
 
     def _cut(self, piece: NDArray[np.floating]) -> Iterator[Result]:
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # what is too large is infinite, and withheld
+        # too large numbers become infinite, and are withheld
+        with np.errstate(over="ignore", invalid="ignore"):
             mono = (piece if piece.ndim == 1 else piece.mean(axis=1)).astype(np.float32)
             sound = self._resampled(mono, False)
         for utterance in self._segmenter.push(sound):
@@ -135,11 +132,11 @@ class Stream:
     def _result(self, utterance: Utterance) -> Result:
         if not np.isfinite(utterance.samples).all():
             return Withheld(Reason.NOT_FINITE)
-        if utterance.active_seconds < self._how.shortest_seconds:
+        if utterance.active_seconds < self._segmentation.shortest_seconds:
             return Withheld(Reason.TOO_SHORT)
         try:
             return self._judge.utterance(utterance.samples, SAMPLING_RATE)
-        except Exception:  # whatever it is, it would carry what was said along
+        except Exception:  # an error could contain parts of the utterance
             return Withheld(Reason.MODEL)
 
 
@@ -149,13 +146,10 @@ _NO_THREAD: Final[_Owner] = (0, None)
 
 
 def _thread() -> _Owner:
-    """This thread. Its number alone would not do: the system gives that of an ended thread to a new
-    one.
-    """
+    """This thread. Its number is not enough: the system reuses the number of an ended thread."""
     current = threading.current_thread()
-    foreign = isinstance(
-        current, threading._DummyThread
-    )  # begun outside Python: a new object for each call
+    # a thread that was begun outside Python has a new object for each call
+    foreign = isinstance(current, threading._DummyThread)
     return threading.get_ident(), None if foreign else current
 
 

@@ -1,4 +1,4 @@
-"""Synthetic sound, nobody's voice: for test vectors that ship, and for measuring speed."""
+"""Synthetic sound for test vectors and for measuring speed. It is not the voice of a person."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 
 def synthetic(seconds: float, sampling_rate: int, seed: int) -> NDArray[np.float32]:
-    """A buzz whose pitch and loudness wander, in breath noise, with pauses, `(samples,)`; loudest
-    at 0.5.
+    """A buzz of varying pitch and loudness in breath noise, with pauses, `(samples,)`; its peak is
+    0.5.
 
     >>> synthetic(0.5, 16000, seed=0).shape
     (8000,)

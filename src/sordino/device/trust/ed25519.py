@@ -1,9 +1,8 @@
-"""Ed25519 (Bernstein et al. 2011, RFC 8032): signatures, and keys in the files that openssl reads
-and writes.
+"""Ed25519 signatures (Bernstein et al. 2011, RFC 8032), and keys in files as openssl writes them.
 
-A device checks signatures by PyNaCl (extra `verify`), the smaller and faster library, or by
-cryptography where PyNaCl is missing. The lab makes keys and signs by cryptography (extra `sign`).
-Both are imported here alone, when needed.
+A device checks signatures with PyNaCl (extra `verify`), the smaller and faster library, or with
+cryptography if PyNaCl is missing. The lab makes keys and signs with cryptography (extra `sign`).
+Both are imported in this module alone, when needed.
 """
 
 from __future__ import annotations
@@ -19,22 +18,21 @@ from sordino.errors import DependencyError, SignatureError
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-SIZE: Final = 32
+PUBLIC_KEY_BYTES: Final = 32
 """Bytes of a public key."""
 
-SIGNATURE: Final = 64
+SIGNATURE_BYTES: Final = 64
 """Bytes of a signature."""
 
-_SPKI: Final = bytes.fromhex(
-    "302a300506032b6570032100"
-)  # what stands before the bytes of a public key (RFC 8410)
+_SPKI: Final = bytes.fromhex("302a300506032b6570032100")  # prefix of a public key (RFC 8410)
 _BEGIN, _END = "-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----"
 _LARGEST: Final = 10_000  # bytes of a file with one key
 
 
 def read_public(path: str | Path) -> bytes:
-    """The bytes of the public key in a PEM file. Raises `SignatureError` for another file,
-    `StorageError`.
+    """The bytes of the public key in a PEM file.
+
+    Raises `SignatureError` for another file, `StorageError`.
     """
     text = _content(path)
     if "PRIVATE KEY" in text:
@@ -47,7 +45,7 @@ def read_public(path: str | Path) -> bytes:
         content = base64.b64decode("".join(lines[1:-1]), validate=True)
     except (binascii.Error, ValueError):
         content = b""
-    fits = content.startswith(_SPKI) and len(content) == len(_SPKI) + SIZE
+    fits = content.startswith(_SPKI) and len(content) == len(_SPKI) + PUBLIC_KEY_BYTES
     if not lines or lines[0] != _BEGIN or lines[-1] != _END or not fits:
         raise SignatureError(
             f"{path}: not a public key of Ed25519, expected PEM as `sordino bundle key` writes it: "
@@ -57,8 +55,8 @@ def read_public(path: str | Path) -> bytes:
 
 
 def verifies(public: bytes, signature: bytes, message: bytes) -> bool:
-    """Whether a signature is that of a message by the private key of `public`. Raises
-    `DependencyError`.
+    """Whether the private key of `public` signed a message. Raises `DependencyError` without a
+    library.
     """
     try:
         from nacl.exceptions import BadSignatureError
@@ -73,14 +71,14 @@ def verifies(public: bytes, signature: bytes, message: bytes) -> bool:
 
 
 def _verifies(public: bytes, signature: bytes, message: bytes) -> bool:
-    """The same by cryptography."""
+    """The same with cryptography."""
     try:
         from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     except ModuleNotFoundError as error:
         raise DependencyError(
-            "neither PyNaCl nor cryptography is installed, expected one to check a signature: "
-            "pip install 'sordino[verify]'"
+            "neither PyNaCl nor cryptography is installed, expected one to check a signature: pip "
+            "install 'sordino[verify]'"
         ) from error
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
@@ -90,9 +88,9 @@ def _verifies(public: bytes, signature: bytes, message: bytes) -> bool:
 
 
 def sign(key: str | Path, message: bytes) -> tuple[bytes, bytes]:
-    """The public key of a private key file, and the signature of a message by it.
+    """The public key of a private key file, and its signature of a message.
 
-    Raises `SignatureError` for a file that holds no private key of Ed25519, `DependencyError`,
+    Raises `SignatureError` for a file without a private key of Ed25519, `DependencyError`,
     `StorageError`.
     """
     private = _private(key)
@@ -106,7 +104,7 @@ def public_of(key: str | Path) -> bytes:
 
 def generate() -> tuple[bytes, bytes]:
     """A new private key (PKCS8) and its public key (SubjectPublicKeyInfo), each as a PEM file."""
-    _installed()
+    _require_cryptography()
     from cryptography.hazmat.primitives import serialization as to
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -118,7 +116,7 @@ def generate() -> tuple[bytes, bytes]:
 
 
 def _private(path: str | Path) -> Ed25519PrivateKey:
-    _installed()
+    _require_cryptography()
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -141,7 +139,7 @@ def _private(path: str | Path) -> Ed25519PrivateKey:
     return key
 
 
-def _installed() -> None:
+def _require_cryptography() -> None:
     try:
         import cryptography  # noqa: F401
     except ModuleNotFoundError as error:

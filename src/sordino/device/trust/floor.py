@@ -1,11 +1,11 @@
-"""What a device asks of every bundle, whoever made or signed it.
+"""The limits of a device, which hold for every bundle and every maker.
 
-    families = ["drawn", "label"]     # what may release
+    families = ["drawn", "label"]     # families that may release
     width    = 512                    # the most numbers in a released vector
     per_day  = 100                    # the most vectors that a policy may release a day
     policies = ["0f3c..."]            # the only policies, by hash (`sordino bundle show`)
 
-What is not set asks nothing. A bundle states none of it: the floor belongs to the device.
+A key that is absent sets no limit. A bundle cannot state a floor: it belongs to the device.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from typing import Any, Final
 
 from sordino import storage
 from sordino.device.bundle import families
-from sordino.device.bundle.bundle import Served
+from sordino.device.bundle.bundle import PolicyEntry
 from sordino.errors import BundleError, PolicyError
 
 _HASH: Final = re.compile(r"[0-9a-f]{12}|[0-9a-f]{64}")
-_LARGEST: Final = 1 << 20  # bytes of the file
+_FILE_BYTES: Final = 1 << 20  # bytes of the file
 
 
 @dataclass(frozen=True)
 class Floor:
-    """What a device asks of a policy before it runs; None asks nothing.
+    """The limits that a policy must meet before it runs; None is no limit.
 
     - `families`: names of families that may release.
     - `width`: the most numbers in a released vector.
     - `per_day`: the most vectors a day that a policy may allow; a policy without a limit is then
       refused.
-    - `policies`: the hashes of policies that may run, 64 hexadecimal digits, or the first 12 of
-      them, which an attacker with much time can meet by another policy.
+    - `policies`: the hashes of policies that may run, 64 hexadecimal digits or the first 12. With
+      much time, an attacker can construct another policy with the same 12.
 
-    Raises `PolicyError` for a value that is none.
+    Raises `PolicyError` for an invalid value.
 
     >>> Floor(families=("drawn",), per_day=100).per_day
     100
@@ -64,7 +64,7 @@ class Floor:
             if not all(isinstance(item, str) for item in value):
                 raise PolicyError(f"floor {name} {value!r}, expected texts: write them in quotes")
             object.__setattr__(self, name, tuple(value))
-        if unknown := [name for name in self.families or () if not families.known(name)]:
+        if unknown := [name for name in self.families or () if not families.is_family(name)]:
             raise PolicyError(
                 f"floor families {', '.join(unknown)}, expected names of families: correct the "
                 "spelling"
@@ -75,54 +75,53 @@ class Floor:
                 "bundle show"
             )
 
-    def check(self, served: Served) -> None:
-        """Raise `BundleError` where a policy does not reach the floor: what came, and what the
-        floor asks.
-        """
-        per_day, digest = served.policy.budget.per_day, served.policy.digest
-        if self.families is not None and served.family not in self.families:
-            raise _below(served, f"family {served.family!r}", " or ".join(self.families))
-        if self.width is not None and served.width > self.width:
-            raise _below(served, f"{served.width} numbers a vector", f"at most {self.width}")
+    def check(self, entry: PolicyEntry) -> None:
+        """Raise `BundleError` for a policy below the floor; the message names the limit."""
+        per_day, digest = entry.policy.budget.per_day, entry.policy.digest
+        if self.families is not None and entry.family not in self.families:
+            raise _below(entry, f"family {entry.family!r}", " or ".join(self.families))
+        if self.width is not None and entry.width > self.width:
+            raise _below(entry, f"{entry.width} numbers a vector", f"at most {self.width}")
         if self.per_day is not None and (per_day is None or per_day > self.per_day):
             allowed = "any number of" if per_day is None else str(per_day)
-            raise _below(served, f"{allowed} vectors a day", f"at most {self.per_day}")
+            raise _below(entry, f"{allowed} vectors a day", f"at most {self.per_day}")
         if self.policies is not None and not any(digest.startswith(text) for text in self.policies):
-            raise _below(served, f"a policy of hash {digest}", f"one of {', '.join(self.policies)}")
+            raise _below(entry, f"a policy of hash {digest}", f"one of {', '.join(self.policies)}")
 
 
-def _below(served: Served, came: str, asked: str) -> BundleError:
+def _below(entry: PolicyEntry, came: str, expected: str) -> BundleError:
     return BundleError(
-        f"policy {served.name}: {came}, the floor of this device asks {asked}: use a bundle that "
+        f"policy {entry.name}: {came}, the floor of this device asks {expected}: use a bundle that "
         "reaches it"
     )
 
 
 def read(path: str | Path) -> Floor:
-    """The floor in a TOML file. Raises `PolicyError` for an unknown key or a value that is none,
-    `StorageError`.
+    """The floor in a TOML file.
+
+    Raises `PolicyError` for an unknown key or an invalid value, `StorageError`.
     """
-    import tomllib  # here: a device without a floor starts without it
+    import tomllib  # imported here: a device without a floor starts without it
 
     with storage.told(path), Path(path).open("rb") as file:
-        content = file.read(_LARGEST + 1)
+        content = file.read(_FILE_BYTES + 1)
     try:
-        if len(content) > _LARGEST:
+        if len(content) > _FILE_BYTES:
             raise ValueError("too large")
         stated: dict[str, Any] = tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise PolicyError(
             f"{path}: not a TOML file that can be read ({error}): check path and spelling"
         ) from error
-    known = [field.name for field in fields(Floor)]
-    if unknown := sorted(set(stated) - set(known)):
+    names = [field.name for field in fields(Floor)]
+    if unknown := sorted(set(stated) - set(names)):
         raise PolicyError(
-            f"{path}: unknown key {', '.join(unknown)}, expected {', '.join(known)}: correct the "
+            f"{path}: unknown key {', '.join(unknown)}, expected {', '.join(names)}: correct the "
             "spelling"
         )
     if not stated:
         raise PolicyError(
-            f"{path}: an empty floor, expected one or more of {', '.join(known)}: set one"
+            f"{path}: an empty floor, expected one or more of {', '.join(names)}: set one"
         )
     try:
         return Floor(**stated)

@@ -1,16 +1,16 @@
-"""Who made a bundle: an Ed25519 signature beside the manifest, and the keys that a device trusts.
+"""The maker of a bundle: an Ed25519 signature of the manifest, and the trusted keys of a device.
 
-    signature.json   {"expires": DATE or null, "key": KEY ID, "manifest": SHA-256, "signature": 128 digits,
-                     "version": N}
-    signed           b"sordino bundle v1" and a zero byte, then the same without `signature`: JSON without spaces, its
-                     keys in order
+    signature.json   {"expires": DATE or null, "key": KEY ID, "manifest": SHA-256,
+                     "signature": 128 digits, "version": N}
+    signed           b"sordino bundle v1" and a zero byte, then the same without `signature`: JSON
+                     without spaces, its keys in order
 
-The manifest holds the SHA-256 of every other file, so all of a bundle is signed. A key id is the
-first 16 hexadecimal digits of the SHA-256 of the 32 bytes of a public key. The version counts what
-a maker signs; a device refuses one below the highest that it has run of that key and policy
-(`sordino.device.trust.versions`). An expiry is the last day on which a device may load the bundle,
-by the device's own clock: a clock that is set back extends it, one that is set ahead ends it early,
-and neither changes the version.
+The manifest holds the SHA-256 of every other file, so the whole bundle is signed. A key id is the
+first 16 hexadecimal digits of the SHA-256 of the 32 bytes of a public key. The version counts the
+bundles that a maker signs; a device refuses a version below the highest that it has run of that key
+and policy (`sordino.device.trust.versions`). An expiry is the last day on which a device may load
+the bundle, by the clock of the device: a clock that is set back extends it, and a clock that is set
+ahead ends it early. Neither changes the version.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ from pathlib import Path
 from typing import Any, Final
 
 from sordino import storage
-from sordino.device.bundle import archive, bundle
-from sordino.device.bundle.bundle import SIGNATURE, Bundle
+from sordino.device.bundle import archive
+from sordino.device.bundle.bundle import MANIFEST_FILE, SIGNATURE_FILE, Bundle, put, read
 from sordino.device.trust import ed25519, versions
 from sordino.errors import BundleError, SignatureError
 
 DOMAIN: Final = b"sordino bundle v1\0"
-"""Stands before what is signed, so that a signature of anything else is none of a bundle."""
+"""The prefix of signed bytes, so that a signature of other data is never one of a bundle."""
 
-MOST: Final = 1 << 53
-"""The largest version: any language counts as far."""
+LARGEST_VERSION: Final = 1 << 53
+"""The largest version: integers are exact up to here in every programming language."""
 
-_LARGEST: Final = 4096  # bytes of signature.json
-_LARGEST_LIST: Final = 1 << 20  # bytes of a file of revoked keys: one that is cut would revoke less
+_FILE_BYTES: Final = 4096  # bytes of signature.json
+_LIST_BYTES: Final = 1 << 20  # bytes of a file of revoked keys: a cut file would revoke less
 _KEY_ID: Final = re.compile(r"[0-9a-f]{16}")
 _HEXADECIMAL: Final = re.compile(r"[0-9a-f]*")
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What a signature file says; nothing of it is true before a `Trust` has verified it."""
+    """The content of a signature file, which a `Trust` must verify."""
 
     key: str
     """The id of the key."""
@@ -54,7 +54,7 @@ class Signature:
     signature: bytes = b""
 
     def statement(self) -> dict[str, Any]:
-        """All but the signature itself, as plain JSON."""
+        """All fields but the signature itself, as plain JSON."""
         expires = self.expires.isoformat() if self.expires else None
         return {
             "expires": expires,
@@ -78,52 +78,51 @@ class Signature:
 
 def key_id(public: bytes) -> str:
     """The id of a public key."""
-    return archive.digest(public)[:16]
+    return archive.sha256(public)[:16]
 
 
-def parse(content: bytes) -> Signature:
-    """The signature in a file. Raises `SignatureError` for a file that `Signature.file` did not
-    write.
-    """
+def parse_signature(content: bytes) -> Signature:
+    """The signature in a file. Raises `SignatureError` unless `Signature.file` wrote it."""
     try:
-        if len(content) > _LARGEST:
+        if len(content) > _FILE_BYTES:
             raise ValueError("too large")
-        found = archive.parsed(content)
-        expires = None if found["expires"] is None else date.fromisoformat(found["expires"])
+        stated = archive.parse_json(content)
+        expires = None if stated["expires"] is None else date.fromisoformat(stated["expires"])
         signature = Signature(
-            found["key"],
-            found["version"],
+            stated["key"],
+            stated["version"],
             expires,
-            found["manifest"],
-            bytes.fromhex(found["signature"]),
+            stated["manifest"],
+            bytes.fromhex(stated["signature"]),
         )
-        plain = type(signature.version) is int and 1 <= signature.version <= MOST
+        plain = type(signature.version) is int and 1 <= signature.version <= LARGEST_VERSION
         sizes = (len(signature.manifest), len(signature.signature)) == (
             archive.DIGEST,
-            ed25519.SIGNATURE,
+            ed25519.SIGNATURE_BYTES,
         )
         digits = _KEY_ID.fullmatch(signature.key) and _HEXADECIMAL.fullmatch(signature.manifest)
         if not (plain and sizes and digits) or content != signature.file():
             raise ValueError("not as it is written")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SignatureError(
-            f"{SIGNATURE} is damaged, expected a signature of sordino: copy the bundle anew, or "
-            "sign it again"
+            f"{SIGNATURE_FILE} is damaged, expected a signature of sordino: copy the bundle anew, "
+            "or sign it again"
         ) from error
     return signature
 
 
-def of(found: Bundle) -> Signature | None:
-    """The signature of a bundle, not verified; None where it is unsigned. Raises `SignatureError`
-    for a damaged one.
+def signature_of(bundle: Bundle) -> Signature | None:
+    """The signature of a bundle, not verified; None for an unsigned bundle.
+
+    Raises `SignatureError` for a damaged signature.
     """
-    return None if found.signature is None else parse(found.signature)
+    return None if bundle.signature is None else parse_signature(bundle.signature)
 
 
-def described(found: Bundle, verified: bool = False) -> str:
-    """Whether a bundle is signed, by which key, and whether that was checked: one line for people."""
+def describe(bundle: Bundle, verified: bool = False) -> str:
+    """One line for people: the key of the signature, and whether it was checked."""
     try:
-        signature = of(found)
+        signature = signature_of(bundle)
     except SignatureError:
         return "signature damaged, not checked"
     if signature is None:
@@ -131,10 +130,10 @@ def described(found: Bundle, verified: bool = False) -> str:
     return f"{signature}, {'verified' if verified else 'signature not checked'}"
 
 
-def report(found: Bundle, verified: bool = False) -> dict[str, Any]:
+def report(bundle: Bundle, verified: bool = False) -> dict[str, Any]:
     """The same as plain JSON."""
     try:
-        signature = of(found)
+        signature = signature_of(bundle)
     except SignatureError:
         return {"signed": False, "verified": False, "damaged": True}
     stated = {} if signature is None else signature.statement()
@@ -144,29 +143,28 @@ def report(found: Bundle, verified: bool = False) -> dict[str, Any]:
 def sign(
     path: str | Path, key: str | Path, *, version: int, expires: date | None = None
 ) -> Signature:
-    """Sign the bundle at a path with the private key in a file; an older signature of it is
-    replaced.
+    """Sign the bundle at a path with the private key in a file; an older signature is replaced.
 
-    - `version`: 1 or more; raise it with every bundle that is to take the place of another one.
-    - `expires`: the last day on which a device may load the bundle; None for no end.
+    - `version`: 1 or more; increase it with every bundle that replaces another.
+    - `expires`: the last day on which a device may load the bundle; None for no limit.
 
-    No other byte of the bundle changes. Raises `SignatureError` for a file that is no private key,
-    `BundleError` for a bundle that `read` refuses, `DependencyError` without cryptography,
+    No other byte of the bundle changes. Raises `SignatureError` for a file that is not a private
+    key, `BundleError` for a bundle that `read` refuses, `DependencyError` without cryptography,
     `StorageError`.
     """
-    if type(version) is not int or not 1 <= version <= MOST:
+    if type(version) is not int or not 1 <= version <= LARGEST_VERSION:
         raise SignatureError(
-            f"version {version}, expected a whole number from 1 to {MOST}: count up"
+            f"version {version}, expected a whole number from 1 to {LARGEST_VERSION}: count up"
         )
-    whole = bundle.read(path)
+    bundle = read(path)
     public = ed25519.public_of(key)
-    unsigned = Signature(key_id(public), version, expires, archive.digest(whole.manifest))
+    unsigned = Signature(key_id(public), version, expires, archive.sha256(bundle.manifest))
     signature = replace(unsigned, signature=ed25519.sign(key, unsigned.message())[1])
     if Path(path).is_dir():
-        storage.write(Path(path) / SIGNATURE, signature.file())
+        storage.write(Path(path) / SIGNATURE_FILE, signature.file())
     else:
-        files = {name: whole.files[name] for name in sorted(whole.files)}
-        bundle.put(path, {**files, bundle.MANIFEST: whole.manifest, SIGNATURE: signature.file()})
+        files = {name: bundle.files[name] for name in sorted(bundle.files)}
+        put(path, {**files, MANIFEST_FILE: bundle.manifest, SIGNATURE_FILE: signature.file()})
     return signature
 
 
@@ -177,10 +175,10 @@ class PublicKey:
     raw: bytes
 
     def __post_init__(self) -> None:
-        if not isinstance(self.raw, bytes) or len(self.raw) != ed25519.SIZE:
+        if not isinstance(self.raw, bytes) or len(self.raw) != ed25519.PUBLIC_KEY_BYTES:
             raise SignatureError(
-                f"a public key of {len(self.raw)} bytes, expected {ed25519.SIZE}: read it from its "
-                "file"
+                f"a public key of {len(self.raw)} bytes, expected {ed25519.PUBLIC_KEY_BYTES}: read "
+                "it from its file"
             )
 
     @property
@@ -194,23 +192,23 @@ class PublicKey:
         return cls(ed25519.read_public(path))
 
 
-Key = PublicKey | str | Path
+KeyLike = PublicKey | str | Path
 """A public key, or the path of its file."""
 
 
 @dataclass(frozen=True)
 class Trust:
-    """Whose bundles a device runs.
+    """The makers that a device trusts.
 
     - `keys`: public keys or paths of their files, one or more.
-    - `revoked`: ids of keys that are no longer trusted, whatever is in `keys`.
-    - `today`: the device's clock, as of `DailyBudget`. Without one, a bundle that expires is
+    - `revoked`: ids of keys that are no longer trusted, even if `keys` contains them.
+    - `today`: the clock of the device, as of `DailyBudget`. Without it, a bundle with an expiry is
       refused.
-    - `versions`: the file that keeps the highest version of each key and policy that has run.
-      Without one an older bundle runs again.
+    - `versions`: the file with the highest version of each key and policy that has run. Without it,
+      an older bundle runs again.
     """
 
-    keys: tuple[Key, ...]
+    keys: tuple[KeyLike, ...]
     revoked: frozenset[str] = frozenset()
     today: Callable[[], date] | None = None
     versions: Path | None = None
@@ -221,11 +219,11 @@ class Trust:
             raise SignatureError(
                 "no trusted key, expected one or more: name the public key of the bundle's maker"
             )
-        read = [key if isinstance(key, PublicKey) else PublicKey.read(key) for key in keys]
-        object.__setattr__(self, "keys", tuple(read))
+        loaded = [key if isinstance(key, PublicKey) else PublicKey.read(key) for key in keys]
+        object.__setattr__(self, "keys", tuple(loaded))
         revoked: Any = self.revoked
         if isinstance(revoked, str) or not all(
-            isinstance(one, str) and _KEY_ID.fullmatch(one) for one in revoked
+            isinstance(key, str) and _KEY_ID.fullmatch(key) for key in revoked
         ):
             raise SignatureError(
                 f"revoked {revoked!r}, expected a set of key ids of 16 hexadecimal digits: correct "
@@ -233,14 +231,13 @@ class Trust:
             )
         object.__setattr__(self, "revoked", frozenset(revoked))
 
-    def verify(self, found: Bundle) -> Signature:
-        """The signature of a bundle. Raises `SignatureError` where it is not one to trust now; the
-        message says why.
+    def verify(self, bundle: Bundle) -> Signature:
+        """The verified signature of a bundle. Raises `SignatureError` with the reason otherwise.
 
-        Every file is compared with the manifest anew, so that a `Bundle` made by other code is
+        Every file is compared with the manifest again, so that a `Bundle` from other code is
         verified too.
         """
-        signature = of(found)
+        signature = signature_of(bundle)
         if signature is None:
             raise SignatureError(
                 "the bundle is unsigned, expected a signature by a trusted key: ask its maker to "
@@ -256,29 +253,31 @@ class Trust:
         if public is None:
             raise SignatureError(
                 f"key {signature.key} is not trusted, expected "
-                f"{' or '.join(key.id for key in self._public())}: "
-                "ask the maker for the right public key"
+                f"{' or '.join(key.id for key in self._public())}: ask the maker for the right "
+                "public key"
             )
         valid = ed25519.verifies(public, signature.signature, signature.message())
-        if not valid or signature.manifest != archive.digest(found.manifest) or not _whole(found):
+        if (
+            not valid
+            or signature.manifest != archive.sha256(bundle.manifest)
+            or not _matches_manifest(bundle)
+        ):
             raise SignatureError(
                 f"the signature is not that of this bundle by key {signature.key}: do not use the "
                 "bundle"
             )
-        self._expired(signature)
+        self._check_expiry(signature)
         return signature
 
     def admit(self, signature: Signature, policy: str) -> None:
-        """Keep the version of a bundle that runs a policy. Raises `SignatureError` for one that
-        goes back.
-        """
+        """Store the version of a bundle and policy. Raises `SignatureError` for a lower one."""
         if self.versions is not None:
             versions.admit(self.versions, signature.key, policy, signature.version)
 
     def _public(self) -> Sequence[PublicKey]:
         return [key for key in self.keys if isinstance(key, PublicKey)]
 
-    def _expired(self, signature: Signature) -> None:
+    def _check_expiry(self, signature: Signature) -> None:
         if signature.expires is None:
             return
         if self.today is None:
@@ -294,26 +293,27 @@ class Trust:
             )
 
 
-Trusted = Trust | Key | Iterable[Key]
-"""What `Runtime` takes as `trusted`."""
+TrustLike = Trust | KeyLike | Iterable[KeyLike]
+"""The argument `trusted` of `Runtime`."""
 
 
-def trust(trusted: Trusted) -> Trust:
-    """Keys as a `Trust`, one as it is. Raises `SignatureError` where there is no key."""
+def trust(trusted: TrustLike) -> Trust:
+    """Keys as a `Trust`; a `Trust` is returned unchanged. Raises `SignatureError` without a key."""
     if isinstance(trusted, Trust):
         return trusted
     return Trust((trusted,) if isinstance(trusted, PublicKey | str | Path) else tuple(trusted))
 
 
 def read_revoked(path: str | Path) -> frozenset[str]:
-    """The key ids in a text file, one a line; what follows a # is a remark. Raises `SignatureError`
-    for other lines.
+    """The key ids in a text file, one per line; a remark follows a #.
+
+    Raises `SignatureError` for other lines.
     """
     with storage.told(path), Path(path).open("rb") as file:
-        content = file.read(_LARGEST_LIST + 1)
-    if len(content) > _LARGEST_LIST:
+        content = file.read(_LIST_BYTES + 1)
+    if len(content) > _LIST_BYTES:
         raise SignatureError(
-            f"{path}: larger than {_LARGEST_LIST >> 20} MB, expected a list of key ids: shorten it"
+            f"{path}: larger than {_LIST_BYTES >> 20} MB, expected a list of key ids: shorten it"
         )
     lines = [
         line.partition("#")[0].strip() for line in content.decode("utf-8", "replace").splitlines()
@@ -327,12 +327,14 @@ def read_revoked(path: str | Path) -> frozenset[str]:
     return frozenset(ids)
 
 
-def _whole(found: Bundle) -> bool:
-    """Whether the files of a bundle are those that its manifest lists."""
+def _matches_manifest(bundle: Bundle) -> bool:
+    """Whether the files of a bundle are those in its manifest."""
     try:
-        listed = archive.parsed(found.manifest)["files"]
+        digests = archive.parse_json(bundle.manifest)["files"]
     except (ValueError, KeyError, TypeError) as error:
         raise BundleError(
             "a manifest that cannot be read, expected that of the bundle: read it again"
         ) from error
-    return bool(listed == {name: archive.digest(content) for name, content in found.files.items()})
+    return bool(
+        digests == {name: archive.sha256(content) for name, content in bundle.files.items()}
+    )

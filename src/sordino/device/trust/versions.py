@@ -1,10 +1,9 @@
-"""The highest version of a signed bundle that a device has run, so that an older one does not come
-back.
+"""The highest version of each signed bundle that a device has run, so that no older one returns.
 
-A version counts for a key and a policy. The file is written durably before anything is released. A
-file that is damaged stops every bundle that has to be verified, until a person removes it; a
-removed file begins anew, and then an older bundle runs once more. An attacker who may remove the
-files of the app can also replace the app.
+A version counts for a key and a policy. The file is written durably before the first release. A
+damaged file stops every bundle that must be verified, until a person removes it. A removed file
+begins anew, so an older bundle can run once more: an attacker who can remove files of the app can
+also replace the app.
 """
 
 from __future__ import annotations
@@ -26,45 +25,45 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 LOCKS: Final = fcntl is not None
-"""Whether the system has file locks; where it has none, two starts at once may forget a version."""
+"""Whether the system has file locks; without them, two starts at once may lose a version."""
 
-_LARGEST: Final = 1 << 20  # bytes of the file
+_FILE_BYTES: Final = 1 << 20  # bytes of the file
 
 
 def admit(path: str | Path, key: str, policy: str, version: int) -> None:
-    """Keep a version where it is the highest of its key and policy. Raises `SignatureError` where
-    it goes back.
+    """Store a version if it is the highest of its key and policy.
 
-    Raises `StorageError` for a file that cannot be read, locked or written.
+    Raises `SignatureError` for a lower version, `StorageError` for a file that cannot be read,
+    locked or written.
     """
     path = Path(path)
     storage.folder(path.parent, storage.PRIVATE_FOLDER)
-    with storage.told(path), _locked(path.with_name(f"{path.name}.lock")):
+    with storage.told(path), _lock(path.with_name(f"{path.name}.lock")):
         highest = _read(path)
         name = f"{key} {policy}"
-        known = highest.get(name, 0)
-        if version < known:
+        highest_version = highest.get(name, 0)
+        if version < highest_version:
             raise SignatureError(
-                f"version {version} of policy {policy}, expected {known} or more, as has run here: "
-                "get a newer bundle"
+                f"version {version} of policy {policy}, expected {highest_version} or more, as has "
+                "run here: get a newer bundle"
             )
-        if version > known:
+        if version > highest_version:
             storage.write(
                 path, archive.json_bytes({**highest, name: version}), durable=True, mode=0o600
             )
 
 
 def _read(path: Path) -> dict[str, int]:
-    """The versions in a file; none where there is no file."""
+    """The versions in a file; empty for a missing file."""
     try:
-        with os.fdopen(_opened(path, os.O_RDONLY), "rb") as file:
-            content = file.read(_LARGEST + 1)
+        with os.fdopen(_open(path, os.O_RDONLY), "rb") as file:
+            content = file.read(_FILE_BYTES + 1)
     except FileNotFoundError:
         return {}
     try:
-        found: Any = archive.parsed(content)
-        if not isinstance(found, dict) or not all(
-            type(value) is int and value > 0 for value in found.values()
+        versions: Any = archive.parse_json(content)
+        if not isinstance(versions, dict) or not all(
+            type(value) is int and value > 0 for value in versions.values()
         ):
             raise ValueError("other types")
     except (ValueError, RecursionError) as error:
@@ -72,27 +71,23 @@ def _read(path: Path) -> dict[str, int]:
             f"{path}: damaged, expected the versions of bundles that have run: restore it, or "
             "remove it to begin anew"
         ) from error
-    return found
+    return versions
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _lock(path: Path) -> Iterator[None]:
     """Hold the lock of the file."""
     if not LOCKS:
         yield
         return
-    with os.fdopen(_opened(path, os.O_RDWR | os.O_CREAT), "wb") as file:
+    with os.fdopen(_open(path, os.O_RDWR | os.O_CREAT), "wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _opened(path: Path, flags: int) -> int:
-    """A descriptor of a regular file. A link is not followed, and a pipe does not wait for its
-    other end.
-    """
-    handle = os.open(
-        path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), storage.PRIVATE
-    )
+def _open(path: Path, flags: int) -> int:
+    """A descriptor of a regular file. Raises `StorageError` for any other kind of file."""
+    handle = storage.open_file(path, flags)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise StorageError(

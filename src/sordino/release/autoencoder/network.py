@@ -14,15 +14,14 @@ from numpy.typing import NDArray
 from sordino.errors import ReleaseError
 from sordino.nn.autoencoder import GatedAutoencoder, ReplacementAutoencoder
 from sordino.release import archive
-from sordino.release.protocol import checked
+from sordino.release.protocol import as_vectors
 from sordino.types import Vectors
 
 
 class NetworkRelease:
     """The output of an autoencoder, on vectors of shape `(n, d)`.
 
-    `config` says in `width` and `embedding` what the network looks like; the rest of it is a record
-    of the fitting.
+    `width` and `embedding` in `config` define the network; the other keys record the fitting.
     """
 
     def __init__(
@@ -39,7 +38,7 @@ class NetworkRelease:
 
     @property
     def config(self) -> dict[str, Any]:
-        """A copy of what was chosen or found in fitting."""
+        """A copy of the settings and the results of fitting."""
         return copy.deepcopy(self._config)
 
     @property
@@ -53,13 +52,13 @@ class NetworkRelease:
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """A copy of every weight, by the name it has in the network."""
+        """A copy of every weight, by its name in the network."""
         return {name: values.numpy().copy() for name, values in self._network.state_dict().items()}
 
     def __call__(self, z: Vectors) -> Vectors:
-        rows = torch.from_numpy(checked(z, self._config["width"]).copy())
+        vectors = torch.from_numpy(as_vectors(z, self._config["width"]).copy())
         with torch.no_grad():
-            out: Vectors = self._network(rows).numpy()
+            out: Vectors = self._network(vectors).numpy()
         return out
 
     def save(self, path: str | Path) -> None:

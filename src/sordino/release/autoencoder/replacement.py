@@ -20,26 +20,25 @@ from sordino.nn.fit import Job, Plan, Settings, TrainedNetwork, run
 from sordino.nn.risk import UNKNOWN_GENDER
 from sordino.policy import Policy
 from sordino.release.autoencoder.network import NetworkRelease
-from sordino.release.protocol import checked
+from sordino.release.protocol import as_vectors
 from sordino.release.training_rows import TrainingRows
 from sordino.types import Vectors
 
 
 @dataclass(frozen=True)
 class ReplacementFitter:
-    """Fits the replacement autoencoder: sensitive rows are to become neutral ones, all others
-    themselves.
+    """Fits the replacement autoencoder: the target of a sensitive row is a neutral row, and the
+    target of any other row is the row itself.
 
-    - `reversal`: the paper's lambda; 0 is the autoencoder without gradient reversal, 0.5 the
-      paper's choice.
-    - `alpha`: weight of the gender loss (0.1 in the paper), `1 - alpha` that of the reconstruction.
-    - `embeddings`: sizes `a` to choose from, by the reconstruction error on the validation rows of
-      the transform party, never by the risk model. (Not by the whole loss: a classifier that finds
-      gender more easily would lower it.)
-    - `redraw`: the random neutral rows that sensitive ones are to become are drawn once a `run`, or
-      anew each `epoch`.
-    - `schedule`: how lambda grows: `constant`; `dann`, 2 / (1 + e^(-10 p)) - 1 of it at share p of
-      the epochs (Ganin & Lempitsky 2015); `warm-up`, in a straight line over the first tenth.
+    - `reversal`: lambda of the paper, which uses 0.5; 0 is the autoencoder without gradient
+      reversal.
+    - `alpha`: weight of the gender loss (0.1 in the paper); the reconstruction has `1 - alpha`.
+    - `embeddings`: candidate sizes `a`. The size has the smallest reconstruction error on the
+      validation rows of the transform party; the risk model is never used. (The total loss would
+      prefer a size at which the classifier finds gender more easily.)
+    - `redraw`: random neutral targets are drawn once per `run`, or again in each `epoch`.
+    - `schedule`: growth of lambda: `constant`; `dann`, a share of 2 / (1 + e^(-10 p)) - 1 at share
+      p of the epochs (Ganin & Lempitsky 2015); `warm-up`, linear over the first tenth.
     """
 
     policy: Policy
@@ -52,13 +51,13 @@ class ReplacementFitter:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for option, known in (
+        for option, values in (
             ("redraw", ("run", "epoch")),
             ("schedule", ("constant", "dann", "warm-up")),
         ):
-            if getattr(self, option) not in known:
+            if getattr(self, option) not in values:
                 raise ReleaseError(
-                    f"{option} = {getattr(self, option)!r}, expected one of {', '.join(known)}"
+                    f"{option} = {getattr(self, option)!r}, expected one of {', '.join(values)}"
                 )
 
     @property
@@ -73,31 +72,26 @@ class ReplacementFitter:
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[NetworkRelease]:
         """The release, by one round of jobs: one for each embedding size."""
-        rows = TrainingRows(checked(z, z.shape[-1]), corpus, self.policy)
+        rows = TrainingRows(as_vectors(z, z.shape[-1]), corpus, self.policy)
         train, validation = rows.require(part.train), rows.require(part.validation)
         generator = torch.Generator().manual_seed(self.seed)
-        fixed = {**rows.batch(train), "target": rows.replaced(train, train, generator)}
-        held = {
+        fixed = {**rows.batch(train), "target": rows.replace(train, train, generator)}
+        validation_batch = {
             "x": rows.x[validation],
-            "target": rows.replaced(validation, train, generator),
-            "gender": torch.full_like(
-                validation, UNKNOWN_GENDER
-            ),  # the reconstruction alone stops, and chooses the size
+            "target": rows.replace(validation, train, generator),
+            # without gender, the reconstruction alone stops the training and chooses the size
+            "gender": torch.full_like(validation, UNKNOWN_GENDER),
         }
 
         def refresh(generator: torch.Generator, epoch: int) -> dict[str, Tensor]:
             target = (
-                rows.replaced(train, train, generator)
-                if self.redraw == "epoch"
-                else fixed["target"]
+                rows.replace(train, train, generator) if self.redraw == "epoch" else fixed["target"]
             )
             return {**fixed, "target": target, "strength": self._strength(len(train), epoch)}
 
         changes = self.redraw == "epoch" or (self.schedule != "constant" and self.reversal > 0)
-        fixed["strength"], held["strength"] = (
-            self._strength(len(train), None),
-            self._strength(len(validation), None),
-        )
+        fixed["strength"] = self._strength(len(train), None)
+        validation_batch["strength"] = self._strength(len(validation), None)
         loss = ReplacementLoss(self.alpha if self.reversal else 0.0)
         jobs = []
         for embedding in self.embeddings:
@@ -109,7 +103,7 @@ class ReplacementFitter:
                     module,
                     loss,
                     fixed,
-                    held,
+                    validation_batch,
                     self.settings,
                     self.seed,
                     refresh if changes else None,
@@ -119,7 +113,7 @@ class ReplacementFitter:
         return self._best(fitted, z.shape[1])
 
     def _strength(self, rows: int, epoch: int | None) -> Tensor:
-        """Lambda of an epoch for each row, `(rows, 1)`; of all epochs without a schedule."""
+        """Lambda of an epoch for each row, `(rows, 1)`; without an epoch, its final value."""
         share = 1.0
         if epoch is not None and self.schedule == "dann":
             share = 2 / (1 + math.exp(-10 * epoch / self.settings.epochs)) - 1
@@ -128,7 +122,7 @@ class ReplacementFitter:
         return torch.full((rows, 1), self.reversal * share)
 
     def _best(self, fitted: Sequence[TrainedNetwork], width: int) -> NetworkRelease:
-        losses = [one.loss for one in fitted]
+        losses = [job.loss for job in fitted]
         best = int(np.argmin(losses))
         if not math.isfinite(losses[best]):
             raise ReleaseError(
@@ -139,11 +133,11 @@ class ReplacementFitter:
             "width": width,
             "embedding": self.embeddings[best],
             "validation_losses": losses,
-            "epochs": [len(one.history) for one in fitted],
+            "epochs": [len(job.history) for job in fitted],
         }
         module = fitted[best].module
         if not isinstance(module, ReversalTraining):
             raise TypeError(
-                f"a {type(module).__name__} came back, expected the network that was sent out"
+                f"training returned a {type(module).__name__}, expected the network of the job"
             )
         return NetworkRelease(self.name, json.loads(json.dumps(config)), module.autoencoder)

@@ -1,13 +1,16 @@
-"""Release `rae-grl+`: the paper's idea, with what makes it keep the required emotion.
+"""Release `rae-grl+`: a variant of the paper's autoencoder that preserves the required emotion.
 
-The paper's autoencoder must carry whatever is to stay recognisable through an embedding of 16 or 32
-numbers learnt from a few hundred utterances, and loses most of it. Here an utterance may pass round
-the embedding: a gate, one number an utterance, decides how much. Four things more were chosen on
-validation speakers (`docs/retaining.md`): the target of a sensitive row is the mean neutral vector,
-not a random one; a risk model fitted on transform speakers judges the output in training; required
-rows weigh twice; noise on the input, as high as the spread of the data, keeps the gate from
-learning its rows by heart. What passes the gate passes whole: gender too. Gradient reversal acts on
-the embedding alone.
+The paper's autoencoder maps every utterance through an embedding of 16 or 32 numbers that is fitted
+on a few hundred utterances, and it loses most of the required emotion. Here a gate, one number per
+utterance, lets part of the input bypass the embedding. Four more choices were made on validation
+speakers (`docs/notes/retaining.md`):
+
+- the target of a sensitive row is the mean neutral vector, not a random one;
+- a surrogate risk model, fitted on transform speakers, scores the output in training;
+- required rows have weight two;
+- noise on the input, as large as the spread of the data, keeps the gate from memorising its rows.
+
+The gate passes gender as well, since gradient reversal acts on the embedding alone.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from sordino.nn.fit import Job, Plan, Settings, run
 from sordino.nn.risk import RiskModel, risk_loss
 from sordino.policy import Policy
 from sordino.release.autoencoder.network import NetworkRelease
-from sordino.release.protocol import checked
+from sordino.release.protocol import as_vectors
 from sordino.release.training_rows import TrainingRows
 from sordino.types import Vectors
 
@@ -37,13 +40,13 @@ from sordino.types import Vectors
 class RetainingFitter:
     """Fits the gated autoencoder on all rows of the transform party, for a fixed number of epochs.
 
-    - `required_weight`: how much a required row weighs against any other; more keeps more and hides
+    - `required_weight`: weight of a required row relative to others; more preserves more and hides
       less.
-    - `surrogate_weight`: weight of the surrogate's cross-entropy; more hides more from risk models
-      like it.
+    - `surrogate_weight`: weight of the surrogate's cross-entropy; more hides more from similar risk
+      models.
     - `reversal`, `alpha`: as in `ReplacementFitter`.
     - `noise`: on the input in training, in units of the spread of all dimensions together.
-    - `epochs`: fewer let more pass.
+    - `epochs`: fewer let the gate pass more.
     """
 
     policy: Policy
@@ -67,10 +70,10 @@ class RetainingFitter:
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[NetworkRelease]:
         """The release, by two rounds of one job: first the surrogate, then the autoencoder that it
-        judges.
+        scores.
         """
-        rows = TrainingRows(checked(z, z.shape[-1]), corpus, self.policy)
-        chosen = rows.require(part.rows)
+        rows = TrainingRows(as_vectors(z, z.shape[-1]), corpus, self.policy)
+        fitting = rows.require(part.rows)
         (surrogate,) = yield [self._surrogate(rows, part)]
         if not math.isfinite(surrogate.loss):
             raise ReleaseError(
@@ -80,44 +83,45 @@ class RetainingFitter:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             autoencoder = GatedAutoencoder(
-                *_centre_and_scale(rows.x[chosen]), self.embedding, self.noise
+                *_centre_and_scale(rows.x[fitting]), self.embedding, self.noise
             )
             judge = RiskModel(z.shape[1], self.surrogate_size)
         judge.load_state_dict(surrogate.module.state_dict())
         module = RetainingTraining(autoencoder, judge)
         settings = Settings(epochs=self.epochs)
         loss = RetainingLoss(self.alpha, self.surrogate_weight)
-        (fitted,) = yield [Job(module, loss, self._batch(rows, chosen), None, settings, self.seed)]
+        (fitted,) = yield [Job(module, loss, self._batch(rows, fitting), None, settings, self.seed)]
         config = json.loads(
             json.dumps({**asdict(self), "width": z.shape[1], "surrogate_loss": surrogate.loss})
         )
         if not isinstance(fitted.module, RetainingTraining):
             raise TypeError(
-                f"a {type(fitted.module).__name__} came back, expected the network that was sent "
-                "out"
+                f"training returned a {type(fitted.module).__name__}, expected the network of the "
+                "job"
             )
         return NetworkRelease(self.name, config, fitted.module.autoencoder)
 
     def _surrogate(self, rows: TrainingRows, part: Part) -> Job:
-        """A risk model on transform speakers; a quarter of their utterances, not of the speakers,
-        stops it.
+        """A risk model on transform speakers. A quarter of their utterances, not of the speakers,
+        stops its training.
         """
-        train, validation = _quarter(rows.require(part.rows), rows.role, self.seed)
+        train, validation = _split_quarter(rows.require(part.rows), rows.role, self.seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed + 1)
             module = RiskModel(rows.x.shape[1], self.surrogate_size)
-        learnt, held = (
-            {**rows.batch(some), "role": rows.role[some]} for some in (train, validation)
+        batch, validation_batch = (
+            {**rows.batch(part_rows), "role": rows.role[part_rows]}
+            for part_rows in (train, validation)
         )
-        return Job(module, risk_loss, learnt, held, Settings(), self.seed + 1)
+        return Job(module, risk_loss, batch, validation_batch, Settings(), self.seed + 1)
 
-    def _batch(self, rows: TrainingRows, chosen: Tensor) -> dict[str, Tensor]:
-        x, role = rows.x[chosen], rows.role[chosen]
+    def _batch(self, rows: TrainingRows, fitting: Tensor) -> dict[str, Tensor]:
+        x, role = rows.x[fitting], rows.role[fitting]
         sensitive = role == Role.SENSITIVE
-        mean = rows.x[rows.of(Role.NEUTRAL, chosen)].mean(dim=0)
+        mean = rows.x[rows.with_role(Role.NEUTRAL, fitting)].mean(dim=0)
         weight = torch.where(role == Role.REQUIRED, self.required_weight, 1.0)
         return {
-            **rows.batch(chosen),
+            **rows.batch(fitting),
             "target": torch.where(sensitive[:, None], mean, x),
             "wanted": torch.where(sensitive, Role.NEUTRAL, role),
             "weight": weight / weight.mean(),
@@ -132,9 +136,9 @@ def _centre_and_scale(x: Tensor) -> tuple[Tensor, Tensor]:
     return centre, (x - centre).square().mean().sqrt()
 
 
-def _quarter(chosen: Tensor, role: Tensor, seed: int) -> tuple[Tensor, Tensor]:
-    """`chosen` without and with a quarter of the rows of each role, drawn at random."""
-    shuffled = chosen[torch.randperm(len(chosen), generator=torch.Generator().manual_seed(seed))]
+def _split_quarter(rows: Tensor, role: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+    """Three quarters and one quarter of the rows of each role, at random."""
+    shuffled = rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))]
     order = shuffled[torch.argsort(role[shuffled], stable=True)]
     fourth = torch.arange(len(order)) % 4 == 3
     return order[~fourth], order[fourth]

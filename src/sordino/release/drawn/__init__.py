@@ -1,5 +1,5 @@
-"""Release `drawn` and its kin: of an utterance one decision goes out, as a vector that exists
-already.
+"""Release `drawn` and its variants: one decision per utterance is released, as a prototype that was
+fixed before.
 """
 
 from __future__ import annotations

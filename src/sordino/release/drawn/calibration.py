@@ -1,8 +1,9 @@
-"""Where the required emotion begins: a tilt and a threshold of scores, chosen on speakers whom the
-scorer never saw.
+"""The boundary of the required bin: a tilt and a threshold of cross-fitted scores.
 
-tilt        weighs neutral against sensitive utterances until both pass for the required emotion alike
-threshold   where the required emotion is missed as often as they pass, or where they pass at a rate that is given
+tilt        weights neutral against sensitive utterances, until both fall equally often in the
+            required bin
+threshold   where the required emotion is missed as often as the others fall in its bin, or
+            where they do so at a given rate
 """
 
 from __future__ import annotations
@@ -16,54 +17,52 @@ from sordino.release.drawn.scorer import required
 from sordino.types import Codes, Matrix
 
 TILTS: Final = np.linspace(-5, 5, 41)
-"""How much more neutral than sensitive weighs against the required emotion, as a logarithm: what is
-chosen from.
-"""
+"""Candidate tilts: the logarithm of the weight of neutral against sensitive."""
 
-GAP: Final = 0.03
-"""Between how often neutral and sensitive utterances pass: a smaller one is as good as none."""
+RATE_GAP: Final = 0.03
+"""A smaller difference between the rates of neutral and sensitive counts as none."""
 
-OTHERS: Final = (Role.NEUTRAL, Role.SENSITIVE)
-"""The roles whose utterances must not pass for the required emotion, and must pass alike."""
+NOT_REQUIRED: Final = (Role.NEUTRAL, Role.SENSITIVE)
+"""The roles that should fall in the required bin rarely, and equally often."""
 
 
-def calibrated(posterior: Matrix, role: Codes, rate: float | None) -> tuple[float, float]:
-    """Tilt and threshold at which neutral and sensitive rows pass alike; of alike tilts the
-    smallest.
+def calibrate(posterior: Matrix, role: Codes, rate: float | None) -> tuple[float, float]:
+    """The smallest tilt at which neutral and sensitive rows fall equally often in the required bin,
+    and its threshold.
 
-    `posterior` `(n, emotions)` of a `Scorer`, `role` `(n,)`. `rate` is how often others may pass;
-    None for the rate at which the required emotion is missed as often.
+    `posterior` is `(n, emotions)` from a `Scorer`, `role` is `(n,)`. `rate` is the share of neutral
+    or sensitive rows in the required bin; None means the equal error rate.
     """
-    tried = []
+    candidates = []
     for tilt in TILTS.tolist():
         score = required(posterior, tilt)
         threshold = _threshold(score, role, rate)
-        neutral, sensitive = (float(np.mean(score[role == one] > threshold)) for one in OTHERS)
-        gap = max(abs(sensitive - neutral) - GAP, 0)
-        tried.append(
-            (
-                round(gap * int((role == Role.SENSITIVE).sum())),
-                abs(tilt),
-                tilt,
-                threshold,
-            )
+        neutral, sensitive = (
+            float(np.mean(score[role == name] > threshold)) for name in NOT_REQUIRED
         )
-    return min(tried)[2:]
+        gap = max(abs(sensitive - neutral) - RATE_GAP, 0)
+        rows = round(gap * int((role == Role.SENSITIVE).sum()))
+        candidates.append((rows, abs(tilt), tilt, threshold))
+    return min(candidates)[2:]
 
 
 def _threshold(score: Matrix, role: Codes, rate: float | None) -> float:
-    """That at which neutral or sensitive rows, whichever do so more often, pass at this rate.
+    """The lowest threshold at which neutral and sensitive rows both exceed it at most at this rate.
 
-    Without a rate, as often as required rows are missed: the equal error rate. Where no row is
-    mistaken, half-way.
+    Without a rate, the equal error rate with the required rows; half-way between the two if they
+    are separable.
     """
-    kept = role == Role.REQUIRED
-    if rate is None and (highest := score[~kept].max()) < (lowest := score[kept].min()):
-        return float((highest + lowest) / 2)
-    tried = np.quantile(score, np.linspace(0, 1, 201))
-    others, found = (
-        np.stack([np.mean(score[role == one][:, None] > tried, axis=0) for one in some])
-        for some in (OTHERS, (Role.REQUIRED,))
-    )
-    allowed = 1 - found[0] if rate is None else rate
-    return float(tried[np.argmax(others.max(axis=0) <= allowed)])  # the lowest: it keeps most
+    is_required = role == Role.REQUIRED
+    if rate is None:
+        highest, lowest = score[~is_required].max(), score[is_required].min()
+        if highest < lowest:
+            return float((highest + lowest) / 2)
+    candidates = np.quantile(score, np.linspace(0, 1, 201))
+
+    def rates(name: Role) -> Matrix:
+        above: Matrix = np.mean(score[role == name][:, None] > candidates, axis=0)
+        return above
+
+    largest = np.max([rates(name) for name in NOT_REQUIRED], axis=0)
+    allowed = 1 - rates(Role.REQUIRED) if rate is None else rate
+    return float(candidates[np.argmax(largest <= allowed)])

@@ -1,7 +1,7 @@
-"""Fits the release `drawn`: scorer, threshold and prototypes; and the bound that holds for it.
+"""Fits the release `drawn`: scorer, threshold and prototypes; and computes its bound.
 
-Scores by which anything is chosen are those of speakers whom the scorer never saw: speakers are
-dealt to folds, and each fold is scored by who learnt from the others.
+All choices use cross-fitted scores: speakers are assigned to folds, and each fold is scored by a
+scorer that was fitted on the others.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from sordino.corpora.split import Part
@@ -23,39 +24,39 @@ from sordino.metrics.bound import Bound, bound
 from sordino.nn.fit import Plan, run
 from sordino.policy import Policy
 from sordino.release.drawn import fit_scorer
-from sordino.release.drawn.calibration import calibrated
-from sordino.release.drawn.prototypes import REFUSED, prototypes
+from sordino.release.drawn.calibration import calibrate
+from sordino.release.drawn.prototypes import FEWEST_SPEAKERS, prototypes
 from sordino.release.drawn.release import Drawn
 from sordino.release.drawn.scorer import Scorer, required
-from sordino.release.drawn.speaker_offset import People
-from sordino.release.protocol import checked
+from sordino.release.drawn.speaker_offset import SpeakerStatistics
+from sordino.release.protocol import as_vectors
 from sordino.release.training_rows import TrainingRows, secrets
-from sordino.types import Codes, Matrix, Vectors
+from sordino.types import Codes, Matrix, Rows, Vectors
 
 FOLDS: Final = 8
-"""Of speakers, for scores of speakers whom the scorer never saw."""
+"""Folds of speakers, for cross-fitted scores."""
 
 INTENSITY: Final = 0.6
-"""Shrinkage of the covariance of the discriminant that tells intensity."""
+"""Shrinkage of the covariance of the discriminant of intensity."""
 
 
 @dataclass(frozen=True)
 class DrawnFitter:
     """Fits a drawn release on all rows of the transform party.
 
-    - `rate`: how often neutral and sensitive utterances may pass for the required emotion; more
-      keeps more of it. By default as often as it is missed, which is another rate for each emotion.
-    - `shrinkage`: of the scorer's covariance towards a sphere, 0 to 1; more trusts the means of the
-      emotions alone.
-    - `epsilon`: of randomised response over the bins, a promise of local differential privacy for
-      one utterance; infinite for none. Where the bins are to say much it must be 2 or more, which
-      is a weak promise.
-    - `detail`: whether the required side is split by intensity, where the corpus labels it.
-    - `alone`: whether the decision goes out alone, as the one mean vector of its bin: release
-      `label`.
+    - `rate`: share of neutral and sensitive utterances that may fall in the required bin; more
+      preserves more of the required emotion. The default is the equal error rate, which differs
+      between emotions.
+    - `shrinkage`: shrinkage of the scorer's covariance towards a sphere, 0 to 1; more relies on the
+      means of the emotions alone.
+    - `epsilon`: parameter of randomised response over the bins, which gives local differential
+      privacy per utterance; infinite for none. Informative bins need 2 or more, which is a weak
+      guarantee.
+    - `detail`: whether the required bin is split by intensity, where the corpus labels it.
+    - `alone`: whether each bin has one mean vector as its only prototype: release `label`.
 
-    Speakers who take part: `ReleaseError` where fewer than four sound like the neutral or the
-    required emotion.
+    Raises `ReleaseError` where fewer than four speakers sound like the neutral or the required
+    emotion.
     """
 
     policy: Policy
@@ -88,103 +89,113 @@ class DrawnFitter:
                 f"shrinkage {self.shrinkage}, expected a share: more than 0, at most 1"
             )
         yield from ()  # a plan is a generator
-        own = _Own(z, corpus, part, self.policy, self.shrinkage)
-        posterior = own.crossfitted(self.seed)
-        tilt, threshold = calibrated(posterior, own.role, self.rate)
-        arrays: dict[str, NDArray[Any]] = dict(own.scorer(np.arange(len(own.z))).arrays)
-        arrays["people"] = own.people(required(posterior, tilt))
-        strong = own.strong(posterior) if self.detail else None
+        rows = TrainingRows(as_vectors(z, z.shape[-1]), corpus, self.policy).require(part.rows)
+        fitting = rows.numpy()
+        labels = corpus.table.iloc[fitting]
+        role, gender = corpus.roles(self.policy)[fitting], corpus.genders()[fitting]
+        data = _FittingData(z[fitting], labels, role, gender, self.policy, self.shrinkage)
+        posterior = data.crossfit(self.seed)
+        tilt, threshold = calibrate(posterior, data.role, self.rate)
+        arrays: dict[str, NDArray[Any]] = dict(data.scorer(np.arange(len(data.z))).arrays)
+        arrays["people"] = data.statistics(required(posterior, tilt))
+        strong = data.strong(posterior) if self.detail else None
         if strong is not None:
             arrays |= {"strong.w": strong[0], "strong.b": strong[1]}
-        made = [own.prototypes(posterior, *side, self.seed) for side in own.sides(strong)]
-        made = [one.mean(axis=0, keepdims=True) for one in made] if self.alone else made
-        arrays["prototypes"] = np.concatenate(made)
-        arrays["bin"] = np.repeat(np.arange(len(made)), [len(one) for one in made]).astype(np.int64)
-        found = {"width": int(z.shape[1]), "tilt": tilt, "threshold": threshold, "key": self.seed}
+        groups = [data.prototypes(posterior, *side, self.seed) for side in data.sides(strong)]
+        if self.alone:
+            groups = [group.mean(axis=0, keepdims=True) for group in groups]
+        sizes = [len(group) for group in groups]
+        arrays["prototypes"] = np.concatenate(groups)
+        arrays["bin"] = np.repeat(np.arange(len(groups)), sizes).astype(np.int64)
+        result = {"width": int(z.shape[1]), "tilt": tilt, "threshold": threshold, "key": self.seed}
         epsilon = "inf" if np.isinf(self.epsilon) else self.epsilon  # JSON has no infinity
-        config = json.loads(json.dumps({**asdict(self), "epsilon": epsilon, **found}))
+        config = json.loads(json.dumps({**asdict(self), "epsilon": epsilon, **result}))
         return Drawn(self.name, config, arrays)
 
 
-class _Own:
-    """The rows of the party that fits: vectors, labels, speakers."""
+class _FittingData:
+    """The rows of the fitting party: vectors, labels, speakers."""
 
     def __init__(
-        self, z: Vectors, corpus: Corpus, part: Part, policy: Policy, shrinkage: float
+        self,
+        z: Vectors,
+        labels: pd.DataFrame,
+        role: Codes,
+        gender: Codes,
+        policy: Policy,
+        shrinkage: float,
     ) -> None:
-        rows = TrainingRows(checked(z, z.shape[-1]), corpus, policy).require(part.rows).numpy()
-        self.z, self.speaker = np.asarray(z[rows], np.float64), corpus.speaker[rows]
-        self.role, self.gender = corpus.roles(policy)[rows], corpus.genders()[rows]
+        self.z, self.role, self.gender = np.asarray(z, np.float64), role, gender
+        self.speaker = labels["speaker"].to_numpy(dtype=str)
         self.emotion = np.array(
-            [policy.emotions.index(one) for one in corpus.column("emotion")[rows]], np.intp
+            [policy.emotions.index(label) for label in labels["emotion"]], np.intp
         )
-        self.intensity = corpus.column("intensity")[rows]
+        self.intensity = labels["intensity"].to_numpy(dtype=str)
         self.policy, self.shrinkage = policy, shrinkage
         self.hidden = self.gender if "gender" in policy.hide else None
 
     def scorer(self, rows: Codes) -> Scorer:
-        """Fitted on some of them."""
+        """A scorer that is fitted on some of the rows."""
         gender = None if self.hidden is None else self.hidden[rows]
         return fit_scorer.fit(
             self.z[rows], self.emotion[rows], self.speaker[rows], gender, self.shrinkage
         )
 
-    def crossfitted(self, seed: int) -> Matrix:
-        """Posteriors of speakers whom the scorer never saw, `(n, emotions)`."""
-        fold = folds(self.speaker, seed)
+    def crossfit(self, seed: int) -> Matrix:
+        """Cross-fitted posteriors, `(n, emotions)`."""
+        fold = speaker_folds(self.speaker, seed)
         posterior = np.empty((len(self.z), self.emotion.max() + 1))
-        for one in np.unique(fold):
-            own = np.flatnonzero(fold != one)
-            if len(np.unique(self.emotion[own])) <= self.emotion.max():
+        for number in np.unique(fold):
+            train, test = np.flatnonzero(fold != number), fold == number
+            if len(np.unique(self.emotion[train])) <= self.emotion.max():
                 raise ReleaseError(
-                    "an emotion of the policy is that of one speaker alone, expected more: add "
-                    "speakers"
+                    "only one speaker has an emotion of the policy, expected more: add speakers"
                 )
-            posterior[fold == one] = self.scorer(own)(self.z[fold == one])
+            posterior[test] = self.scorer(train)(self.z[test])
         return posterior
 
-    def people(self, score: Matrix) -> Matrix:
-        """How scores of speakers whom the scorer never saw spread."""
-        return People.of(score[:, None], self.speaker, self.emotion, self.policy.emotions).table
+    def statistics(self, score: Matrix) -> Matrix:
+        """The table of `SpeakerStatistics` of cross-fitted scores `(n,)`."""
+        emotions = self.policy.emotions
+        return SpeakerStatistics.fit(score[:, None], self.speaker, self.emotion, emotions).table
 
     def strong(self, posterior: Matrix) -> tuple[Matrix, Matrix] | None:
         """Weights and threshold of intensity among required rows.
 
-        None where fewer than two are labelled, or too few people sound like the required emotion on
-        one side.
+        None where fewer than two intensities are labelled, or where too few speakers sound like the
+        required emotion on one side.
         """
-        asked = (self.role == Role.REQUIRED) & (self.intensity != "")
-        known = np.unique(self.intensity[asked])
-        if len(known) < 2:
+        labelled = self.intensity != ""
+        rows = (self.role == Role.REQUIRED) & labelled
+        intensities = np.unique(self.intensity[rows])
+        if len(intensities) < 2:
             return None
-        strong, labelled = self.intensity == known[-1], self.intensity != ""
+        strong = self.intensity == intensities[-1]
         w = fit_scorer.direction(
             self.z[labelled], strong[labelled], self.emotion[labelled], INTENSITY
         )
-        ends = [self.z[asked & (strong == value)].mean(axis=0) for value in (False, True)]
-        told = w, np.array(float(w @ (ends[0] + ends[1]) / 2))
-        few = [
-            what
-            for role, among, what in self.sides(told)[1:]
-            if len(np.unique(self.speaker[self.eligible(posterior, role, among)])) < REFUSED
-        ]
-        if few:
-            warnings.warn(
-                f"fewer than {REFUSED} speakers sound like {few[0]}: it is not split by intensity, "
-                "add speakers",
-                stacklevel=2,
-            )
-        return None if few else told
+        ends = [self.z[rows & (strong == value)].mean(axis=0) for value in (False, True)]
+        boundary = w, np.array(float(w @ (ends[0] + ends[1]) / 2))
+        for role, mask, name in self.sides(boundary)[1:]:
+            speakers = np.unique(self.speaker[self.eligible(posterior, role, mask)])
+            if len(speakers) < FEWEST_SPEAKERS:
+                warnings.warn(
+                    f"fewer than {FEWEST_SPEAKERS} speakers sound like {name}: the required bin is "
+                    "not split by intensity, add speakers",
+                    stacklevel=2,
+                )
+                return None
+        return boundary
 
     def sides(
         self, strong: tuple[Matrix, Matrix] | None
     ) -> list[tuple[Role, NDArray[np.bool_], str]]:
-        """Of each bin: the role whose utterances make its prototypes, which of them, and its name."""
-        everything = np.ones(len(self.z), np.bool_)
+        """For each bin: the role of its prototypes, the mask of candidate rows, and its name."""
+        every_row = np.ones(len(self.z), np.bool_)
         if strong is None:
             return [
-                (Role.NEUTRAL, everything, "neutral"),
-                (Role.REQUIRED, everything, "the required emotion"),
+                (Role.NEUTRAL, every_row, "neutral"),
+                (Role.REQUIRED, every_row, "the required emotion"),
             ]
         labelled = self.intensity != ""
         above = np.where(
@@ -193,67 +204,71 @@ class _Own:
             self.z @ strong[0] > strong[1],
         )
         return [
-            (Role.NEUTRAL, everything, "neutral"),
+            (Role.NEUTRAL, every_row, "neutral"),
             (Role.REQUIRED, ~above, "the required emotion, weakly"),
             (Role.REQUIRED, above, "the required emotion, strongly"),
         ]
 
     def prototypes(
-        self, posterior: Matrix, role: Role, among: NDArray[np.bool_], what: str, seed: int
+        self, posterior: Matrix, role: Role, mask: NDArray[np.bool_], name: str, seed: int
     ) -> Vectors:
         """The prototypes of one bin."""
-        rows = self.eligible(posterior, role, among)
+        rows = self.eligible(posterior, role, mask)
         z = self.z[rows].astype(np.float32)
         return prototypes(
-            z, posterior[rows, role], self.speaker[rows], self.gender[rows], seed, what
+            z, posterior[rows, role], self.speaker[rows], self.gender[rows], seed, name
         )
 
-    def eligible(self, posterior: Matrix, role: Role, among: NDArray[np.bool_]) -> Codes:
-        """The rows among some that have a role and sound like it."""
-        rows: Codes = np.flatnonzero(
-            (self.role == role) & among & (posterior.argmax(axis=1) == role)
-        )
+    def eligible(self, posterior: Matrix, role: Role, mask: NDArray[np.bool_]) -> Rows:
+        """The rows of a mask that have a role, and the largest posterior for its emotion."""
+        # neutral is the first emotion of a policy, as its code among the roles, required the second
+        rows: Rows = np.flatnonzero((self.role == role) & mask & (posterior.argmax(axis=1) == role))
         return rows
 
 
-def folds(speaker: NDArray[Any], seed: int, count: int = FOLDS) -> Codes:
-    """The fold of each row, `(n,)`: speakers dealt at random."""
-    people, codes = np.unique(speaker, return_inverse=True)
-    fold: Codes = (np.random.default_rng(seed).permutation(len(people)) % min(count, len(people)))[
-        codes
-    ]
+def speaker_folds(speaker: NDArray[Any], seed: int, count: int = FOLDS) -> Codes:
+    """The fold of each row, `(n,)`: speakers are assigned at random."""
+    names, codes = np.unique(speaker, return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(names))
+    fold: Codes = (order % min(count, len(names)))[codes]
     return fold
 
 
-Space = Callable[[Codes], Vectors]
-"""From rows to the vectors of all utterances, `(utterances, d)`, in the scaled space that those
-rows decide.
+Space = Callable[[Rows], Vectors]
+"""From rows to the vectors of all utterances, `(utterances, d)`, in the scaled space that is fitted
+on those rows.
 """
 
 
-def crossfitted(
-    fitter: DrawnFitter, space: Space, corpus: Corpus, rows: Codes
+def crossfit_bins(
+    fit_on: Callable[[Vectors, Part], Drawn],
+    space: Space,
+    speaker: NDArray[np.str_],
+    rows: Rows,
+    seed: int,
 ) -> tuple[Codes, int]:
-    """The bin of each of `rows`, `(rows,)`, by a release fitted on other speakers; and how many
-    bins there are.
+    """The cross-fitted bin of each of `rows`, `(rows,)`, and the number of bins.
 
-    Raises `ReleaseError` where the speakers without an eighth of them do not suffice to fit a
-    release, or one of as many bins.
+    `fit_on` fits a release on a part of vectors in the scaled space. `speaker` has the speaker of
+    each of `rows`.
+
+    Raises `ReleaseError` where seven eighths of the speakers do not suffice to fit a release, or
+    where the releases differ in their number of bins.
     """
-    fold = folds(corpus.speaker[rows], fitter.seed)
+    fold = speaker_folds(speaker, seed)
     bins, counts = np.zeros(len(rows), np.intp), set[int]()
-    for one in np.unique(fold):
-        others = rows[fold != one]
-        z = space(others)
+    for number in np.unique(fold):
+        train, test = rows[fold != number], fold == number
+        z = space(train)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # few prototypes: they move no decision
-            release = fitter.fit(z, corpus, Part(others, rows[:0]))
-        bins[fold == one] = release.decide(z[rows[fold == one]])
+            warnings.simplefilter("ignore", UserWarning)  # few prototypes do not change a bin
+            release = fit_on(z, Part(train, rows[:0]))
+        bins[test] = release.decide(z[rows[test]])
         counts.add(release.bins)
     if len(counts) > 1:
         raise ReleaseError(
-            f"{counts} bins by who is left out, expected one number: add speakers, or leave detail "
-            "out"
+            f"{counts} bins in different folds, expected one number: add speakers, or set "
+            "`detail = false`"
         )
     return bins, counts.pop()
 
@@ -261,21 +276,26 @@ def crossfitted(
 def bounds(
     fitter: DrawnFitter, space: Space, corpus: Corpus, part: Part
 ) -> dict[tuple[str, str], Bound]:
-    """The bounds of a drawn release: what no attacker exceeds who sees one released vector.
+    """The bounds of a drawn release, which hold for every attacker with one released vector.
 
-    The whole procedure is cross-fitted, the scaled space included: each speaker's bins come from a
-    release fitted on the others, in the space that they decide. Keys are the secret (`gender`,
-    `sensitive-vs-neutral`, `age` where it is hidden) and what the attacker knows beside it:
-    nothing, or for gender the true role. A secret whose speakers are too few has a limit that is
-    NaN. Raises `ReleaseError` where the speakers without an eighth of them do not suffice to fit a
+    The whole procedure is cross-fitted, including the scaled space: the bins of a speaker come from
+    a release that was fitted on other speakers, in the space of those speakers. Keys are the secret
+    (`gender`, `sensitive-vs-neutral`, `age` where it is hidden) and the side information of the
+    attacker: none, or for gender the true role. The limit is NaN for a secret with too few
+    speakers. Raises `ReleaseError` where seven eighths of the speakers do not suffice to fit a
     release.
     """
     rows = np.sort(part.rows)
-    bins, count = crossfitted(fitter, space, corpus, rows)
-    found = {}
-    for key, secret in secrets(fitter.policy, corpus, rows).items():
-        known = secret >= 0
-        if set(secret[known].tolist()) == {0, 1}:
-            one = bound(bins[known], secret[known], corpus.speaker[rows][known], count)
-            found[key] = one.randomised(fitter.epsilon)
-    return found
+    speakers = corpus.speaker[rows]
+    bins, count = crossfit_bins(
+        lambda z, fold: run(fitter.plan(z, corpus, fold)), space, speakers, rows, fitter.seed
+    )
+    result = {}
+    labels = corpus.roles(fitter.policy)[rows], corpus.genders()[rows], corpus.older(rows)[rows]
+    for key, secret in secrets(fitter.policy, *labels).items():
+        labelled = secret >= 0
+        if set(secret[labelled].tolist()) == {0, 1}:
+            speaker = speakers[labelled]
+            plain = bound(bins[labelled], secret[labelled], speaker, count)
+            result[key] = plain.randomised(fitter.epsilon)
+    return result

@@ -1,11 +1,13 @@
 """Fits the scorer: a linear discriminant of emotion and gender with a shrunk covariance (Friedman
 1989).
 
-    mean of a pair     mean of the emotion over its speakers' means, plus or minus half the difference of the genders
-    covariance         (1 − SHRINKAGE) S + SHRINKAGE · tr(S) / d · I of what the means leave
+    mean of a pair     the mean of the emotion over its speakers' means, plus or minus half the
+                       difference between the genders
+    covariance         (1 − SHRINKAGE) S + SHRINKAGE · tr(S) / d · I of the residuals
 
-A few hundred rows cannot tell a covariance of 256 dimensions; shrunk towards a sphere it beats
-logistic regressions on validation speakers, and takes milliseconds (`docs/drawn-choices.md`).
+A few hundred rows cannot determine a covariance in 256 dimensions. Shrunk towards a sphere, it
+outperforms logistic regression on validation speakers and takes milliseconds
+(`docs/notes/drawn-choices.md`).
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from sordino.release.drawn.scorer import Scorer
 from sordino.types import Matrix, Rows
 
 SHRINKAGE: Final = 0.3
-"""Of the covariance towards a sphere, 0 to 1; more trusts the means alone."""
+"""Shrinkage of the covariance towards a sphere, 0 to 1; more relies on the means alone."""
 
 
 def fit(
@@ -29,11 +31,10 @@ def fit(
     gender: Rows | None = None,
     shrinkage: float = SHRINKAGE,
 ) -> Scorer:
-    """A scorer from vectors `(n, d)`, emotions `(n,)` (codes from 0, each of them there) and who
-    speaks `(n,)`.
+    """A scorer from vectors `(n, d)`, emotions `(n,)` (codes from 0, each present) and speakers
+    `(n,)`.
 
-    `gender` `(n,)`, 0, 1 or -1 for unknown, where it is to be told apart; where one gender is all
-    there is, it is not.
+    `gender` `(n,)` is 0, 1 or -1 for unknown. It is modelled where both genders are present.
     """
     x: Matrix = np.asarray(z, np.float64)
     centre = x.mean(axis=0)
@@ -41,9 +42,9 @@ def fit(
     half = np.zeros((1, x.shape[1]))
     if gender is not None and {0, 1} <= set(gender.tolist()):
         change = _difference(x, emotion, speaker, gender) / 2
-        x = x - np.array([-1, 1, 0])[gender][:, None] * change  # the last, 0, is that of -1
+        x = x - np.array([-1, 1, 0])[gender][:, None] * change  # index -1, unknown, gives 0
         half = np.stack([-change, change])
-    means = np.stack([_mean(x, speaker, emotion == one) for one in range(emotion.max() + 1)])
+    means = np.stack([_mean(x, speaker, emotion == code) for code in range(emotion.max() + 1)])
     pairs = means[:, None] + half  # (emotions, genders, d)
     w = discriminant(x - means[emotion], pairs.reshape(-1, x.shape[1]), shrinkage).reshape(
         pairs.shape
@@ -53,8 +54,8 @@ def fit(
 
 
 def discriminant(residual: Matrix, means: Matrix, shrinkage: float) -> Matrix:
-    """The weights of each mean, `(k, d)`: the inverse of the shrunk covariance of `residual` `(n,
-    d)`, times it.
+    """The weights of each mean, `(k, d)`: the mean times the inverse of the shrunk covariance of
+    `residual` `(n, d)`.
     """
     covariance = residual.T @ residual / len(residual)
     sphere = np.trace(covariance) / len(covariance) * np.eye(len(covariance))
@@ -65,14 +66,14 @@ def discriminant(residual: Matrix, means: Matrix, shrinkage: float) -> Matrix:
 
 
 def direction(x: Matrix, value: NDArray[np.bool_], group: Rows, shrinkage: float) -> Matrix:
-    """The direction, `(d,)`, that tells rows with a value from those without it, alike within every
-    group of both.
+    """The direction, `(d,)`, that separates rows with a value from rows without it, within every
+    group that has both.
     """
-    both = [one for one in np.unique(group) if len(set(value[group == one].tolist())) == 2]
-    kept = np.isin(group, both)
-    x, value, group = x[kept].copy(), value[kept], group[kept]
-    for one in both:
-        x[group == one] -= x[group == one].mean(axis=0)
+    mixed = [code for code in np.unique(group) if len(set(value[group == code].tolist())) == 2]
+    in_mixed = np.isin(group, mixed)
+    x, value, group = x[in_mixed].copy(), value[in_mixed], group[in_mixed]
+    for code in mixed:
+        x[group == code] -= x[group == code].mean(axis=0)
     change = x[value].mean(axis=0) - x[~value].mean(axis=0)
     x = x - (value[:, None] - 0.5) * change
     w: Matrix = discriminant(x, change[None], shrinkage)[0]
@@ -80,23 +81,22 @@ def direction(x: Matrix, value: NDArray[np.bool_], group: Rows, shrinkage: float
 
 
 def _difference(x: Matrix, emotion: Rows, speaker: NDArray[Any], gender: Rows) -> Matrix:
-    """Men less women, the mean over emotions that both say: no emotion is taken for a gender."""
-    both = [
-        one for one in range(emotion.max() + 1) if {0, 1} <= set(gender[emotion == one].tolist())
-    ]
-    of = [
-        [_mean(x, speaker, (emotion == one) & (gender == value)) for value in (0, 1)]
-        for one in both
-    ]
-    difference: Matrix = (
-        np.mean([man - woman for woman, man in of], axis=0) if of else np.zeros(x.shape[1])
-    )
+    """Men minus women, the mean over emotions that both genders have."""
+    differences = []
+    for code in range(emotion.max() + 1):
+        in_emotion = emotion == code
+        if {0, 1} <= set(gender[in_emotion].tolist()):
+            women, men = (
+                _mean(x, speaker, in_emotion & (gender == gender_code)) for gender_code in (0, 1)
+            )
+            differences.append(men - women)
+    difference: Matrix = np.mean(differences, axis=0) if differences else np.zeros(x.shape[1])
     return difference
 
 
 def _mean(x: Matrix, speaker: NDArray[Any], rows: NDArray[np.bool_]) -> Matrix:
     """The mean over speakers of their means."""
     mean: Matrix = np.mean(
-        [x[rows & (speaker == one)].mean(axis=0) for one in np.unique(speaker[rows])], axis=0
+        [x[rows & (speaker == name)].mean(axis=0) for name in np.unique(speaker[rows])], axis=0
     )
     return mean

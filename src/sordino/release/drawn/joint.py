@@ -1,21 +1,22 @@
-"""Several policies on one utterance: what an attacker sees who has every release of it, and what
-bounds that attacker.
+"""Several policies on one utterance: the joint release, and the bound for an attacker that has
+every released vector.
 
-A bundle can serve several policies. Whoever collects what two of them let out of the same utterance
-sees both bins, and what one policy hides may be what the other one keeps: under one that keeps
-*happy*, happy utterances are told that another one turns into neutral ones. So several policies
-cost, and how much is counted, not added up:
+A bundle can serve several policies. An attacker with the vectors of two policies for the same
+utterance reads both bins, and one policy may preserve an emotion that the other one hides: a policy
+that preserves *happy* reveals happy utterances, which another policy turns into neutral ones. The
+joint leakage is counted over combinations of bins, because leakages do not add up:
 
-    P, Q      laws of the bins (B₁, ..., Bₘ) together for the two values of a secret
-    bound     ½ Σ |P − Q| over all Π Kᵢ combinations, which no attacker exceeds (data processing, as for one bin)
+    P, Q      joint distributions of the bins (B₁, ..., Bₘ) for the two values of a secret
+    bound     ½ Σ |P − Q| over all Π Kᵢ combinations; it holds for every attacker (data processing,
+              as for one bin)
 
-The sum of the single total variations is no bound. Let B₁ be a coin and B₂ the same coin where the
-secret is 0, the other side where it is 1: each alone says nothing, both together say all. (Only
-bins that are independent given the secret have 1 − Π (1 − TVᵢ), which is at most the sum.)
-Randomised response does add up, if each policy has chance of its own: together the releases are (Σ
-εᵢ)-differentially private, and total variation is contracted by 1 − Π (1 − ηᵢ)
-(`sordino.metrics.bound.joint_contraction`). With one key for all, flips would come together and
-nothing would hold: a device that serves two policies needs a key for each.
+The sum of the single total variations is no bound. Let B₁ be a fair coin, and B₂ the same coin for
+secret 0 and the inverted coin for secret 1: each alone reveals nothing, and both together reveal
+the secret. (For bins that are independent given the secret the total variation is at most
+1 − Π (1 − TVᵢ), which is at most the sum.) Randomised response does add up if each policy has a key
+of its own: together the releases are (Σ εᵢ)-differentially private, and total variation is
+contracted by 1 − Π (1 − ηᵢ) (`sordino.metrics.bound.joint_contraction`). With one key for all,
+the flips would be identical and no guarantee would hold: a device with two policies needs two keys.
 """
 
 from __future__ import annotations
@@ -32,18 +33,18 @@ from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.metrics.bound import Bound, bound, joint_contraction
-from sordino.release.drawn.fit import DrawnFitter, Space, crossfitted
+from sordino.release.drawn.fit import DrawnFitter, Space, crossfit_bins
 from sordino.release.protocol import Readable, Release
 from sordino.release.training_rows import secrets
 from sordino.types import Vectors
 
-MOST: Final = 16
-"""Combinations of bins that a bound is given for: an upper limit looks at every subset of them."""
+MOST_COMBINATIONS: Final = 16
+"""Combinations of bins that have a bound: the upper limit enumerates their subsets."""
 
 
 class Joint:
-    """What several releases let out of each row, side by side: `(n, d)` to `(n, releases · d)`. It
-    is never shipped.
+    """The outputs of several releases for each row, concatenated: `(n, d)` to `(n, releases · d)`.
+    It is for audits and never shipped.
     """
 
     name = "together"
@@ -53,58 +54,58 @@ class Joint:
 
     @property
     def config(self) -> Mapping[str, Any]:
-        return {"releases": [one.hash for one in self.releases]}
+        return {"releases": [release.hash for release in self.releases]}
 
     @property
     def hash(self) -> str:
-        return hashlib.sha256(" ".join(one.hash for one in self.releases).encode()).hexdigest()[:12]
+        return hashlib.sha256(" ".join(self.config["releases"]).encode()).hexdigest()[:12]
 
     def __call__(self, z: Vectors) -> Vectors:
-        return np.concatenate([one(z) for one in self.releases], axis=1)
+        return np.concatenate([release(z) for release in self.releases], axis=1)
 
     def save(self, path: str | Path) -> None:
-        """Refused: what is shipped is each of them."""
+        """Raises `ReleaseError`: each release is shipped by itself."""
         raise ReleaseError(
-            f"{path}: several releases at once are for audits, expected one: save each"
+            f"{path}: a joint release is for audits, expected one release: save each"
         )
 
 
 class JointDrawn(Joint):
-    """The same of drawn releases, whose bins can be read: one number for each combination."""
+    """The joint release of drawn releases, from which the combination of bins can be read."""
 
     def __init__(self, releases: Sequence[Any]) -> None:
         super().__init__(releases)
-        self._each: tuple[Any, ...] = tuple(releases)
+        self._readable: tuple[Any, ...] = tuple(releases)
 
     @property
     def bins(self) -> int:
-        """How many combinations there are."""
-        return int(np.prod([one.bins for one in self._each]))
+        """The number of combinations."""
+        return int(np.prod([release.bins for release in self._readable]))
 
     def read(self, out: Vectors) -> NDArray[np.intp]:
-        """The combination that each row of released vectors stands for, `(n,)`."""
-        own = np.split(out, len(self._each), axis=1)
-        return combined(
-            [one.read(part) for one, part in zip(self._each, own, strict=True)],
-            [one.bins for one in self._each],
+        """The combination of bins of each row of released vectors, `(n,)`."""
+        parts = np.split(out, len(self._readable), axis=1)
+        return combine(
+            [release.read(part) for release, part in zip(self._readable, parts, strict=True)],
+            [release.bins for release in self._readable],
         )
 
 
 def joint(releases: Sequence[Release]) -> Joint:
-    """What several releases let out together. Raises `ReleaseError` for none."""
+    """The joint release of several releases. Raises `ReleaseError` for none."""
     if not releases:
-        raise ReleaseError("no release, expected two or more to look at together: name some")
+        raise ReleaseError("no release, expected two or more: name some")
     return (
         JointDrawn(releases)
-        if all(isinstance(one, Readable) for one in releases)
+        if all(isinstance(release, Readable) for release in releases)
         else Joint(releases)
     )
 
 
-def combined(bins: Sequence[NDArray[np.intp]], counts: Sequence[int]) -> NDArray[np.intp]:
-    """One code for each combination of bins, `(n,)`, the last one counting fastest.
+def combine(bins: Sequence[NDArray[np.intp]], counts: Sequence[int]) -> NDArray[np.intp]:
+    """The code of each combination of bins, `(n,)`; the last bin varies fastest.
 
-    >>> combined([np.array([0, 1]), np.array([2, 0])], [2, 3])
+    >>> combine([np.array([0, 1]), np.array([2, 0])], [2, 3])
     array([2, 3])
     """
     codes: NDArray[np.intp] = np.ravel_multi_index(tuple(bins), tuple(counts)).astype(np.intp)
@@ -114,34 +115,46 @@ def combined(bins: Sequence[NDArray[np.intp]], counts: Sequence[int]) -> NDArray
 def joint_bounds(
     fitters: Mapping[str, DrawnFitter], space: Space, corpus: Corpus, part: Part
 ) -> dict[tuple[str, str, str], Bound]:
-    """What no attacker exceeds who sees one utterance as released under every policy.
+    """The bounds for every attacker with one utterance as released under every policy.
 
-    `fitters` are by the name of their policy. Keys are that name, then secret and what is known
-    beside it as in `sordino.release.bounds`: each policy has secrets of its own. The whole
+    `fitters` are by the name of their policy. Keys are that name, the secret and the side
+    information, as in `sordino.release.bounds`: each policy has its own secrets. The whole
     procedure is cross-fitted, as there. Raises `ReleaseError` for more than 16 combinations of
     bins.
     """
-    if 2 ** len(fitters) > MOST:
+    if 2 ** len(fitters) > MOST_COMBINATIONS:
         raise ReleaseError(
-            f"{len(fitters)} policies, expected at most {MOST} combinations of bins: leave "
+            f"{len(fitters)} policies, expected at most {MOST_COMBINATIONS} combinations of bins: "
+            "leave "
             "policies out"
         )
     rows = np.sort(part.rows)
-    each = [crossfitted(fitter, space, corpus, rows) for fitter in fitters.values()]
-    counts = [count for _, count in each]
-    if (count := int(np.prod(counts))) > MOST:
-        raise ReleaseError(
-            f"{count} combinations of bins, expected at most {MOST}: leave policies or `detail` out"
+    speakers = corpus.speaker[rows]
+
+    def crossfit(fitter: DrawnFitter) -> tuple[NDArray[np.intp], int]:
+        return crossfit_bins(
+            lambda z, fold: fitter.fit(z, corpus, fold), space, speakers, rows, fitter.seed
         )
-    bins = combined([one for one, _ in each], counts)
+
+    codes = [crossfit(fitter) for fitter in fitters.values()]
+    counts = [count for _, count in codes]
+    if (count := int(np.prod(counts))) > MOST_COMBINATIONS:
+        raise ReleaseError(
+            f"{count} combinations of bins, expected at most {MOST_COMBINATIONS}: leave policies "
+            "or `detail` out"
+        )
+    bins = combine([code for code, _ in codes], counts)
     keep = joint_contraction(
-        (one.epsilon, k) for one, k in zip(fitters.values(), counts, strict=True)
+        (fitter.epsilon, k) for fitter, k in zip(fitters.values(), counts, strict=True)
     )
-    found = {}
+    result = {}
     for name, fitter in fitters.items():
-        for (secret, given), values in secrets(fitter.policy, corpus, rows).items():
-            known = values >= 0
-            if set(values[known].tolist()) == {0, 1}:
-                one = bound(bins[known], values[known], corpus.speaker[rows][known], count)
-                found[name, secret, given] = one.contracted(keep)
-    return found
+        role = corpus.roles(fitter.policy)[rows]
+        labels = role, corpus.genders()[rows], corpus.older(rows)[rows]
+        for (secret, side), values in secrets(fitter.policy, *labels).items():
+            labelled = values >= 0
+            if set(values[labelled].tolist()) == {0, 1}:
+                speaker = speakers[labelled]
+                plain = bound(bins[labelled], values[labelled], speaker, count)
+                result[name, secret, side] = plain.contracted(keep)
+    return result

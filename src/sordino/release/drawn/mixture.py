@@ -1,17 +1,17 @@
-"""Releases `drawn+rae-25` and `drawn+rae-50`: the way between a decision and an autoencoder.
+"""Release `drawn+rae-25`: a drawn release with a quarter of the residual of an autoencoder.
 
-    out = prototype of the bin + share · r + √(1 − share²) · noise          r = rae(z) − mean of rae(z) over the bin
+    out = prototype of the bin + share · r + √(1 − share²) · noise
+    r   = rae(z) − mean of rae(z) over the bin
 
-Who knows the prototypes, and everybody does, subtracts the one that was drawn. Were `share · r`
-alone added to it, the whole of r could be had again by dividing by the share, however small: so
-noise fills what is left out. It is Gaussian with the covariance of r over all bins, so where
-residuals of every bin spread alike no direction gives more than another, and a linear leak of d
-standard deviations in r (an AUC of Φ(d / √2)) becomes one of at most share · d; of a bin whose
-residuals spread more it becomes more. At share 0 this is the drawn release with natural spread, at
-share 1 the autoencoder's output with its means moved.
+The prototypes are public, so an attacker can subtract the drawn one. Without noise, a division by
+the share would then recover r, however small the share. So Gaussian noise with the covariance of r
+over all bins fills the remainder. Where the residuals of all bins have equal covariance, a linear
+leak of d standard deviations in r (an AUC of Φ(d / √2)) becomes a leak of at most share · d; in a
+bin with a larger spread it is larger. At share 0 this is the drawn release with natural spread, and
+at share 1 the output of the autoencoder with shifted means.
 
-There is no bound for it: a share of what leaks does leak. Noise follows from the vector and the
-key.
+There is no bound for it, since a share of the residual does leak. The noise follows from the vector
+and the key.
 """
 
 from __future__ import annotations
@@ -26,20 +26,19 @@ from numpy.typing import NDArray
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.nn.fit import Plan, run
-from sordino.policy import Policy
+from sordino.release.array_release import ArrayRelease
 from sordino.release.autoencoder.replacement import ReplacementFitter
-from sordino.release.composed import Restore, packed, restored_parts
+from sordino.release.composed import pack, unpack
 from sordino.release.drawn.fit import DrawnFitter
-from sordino.release.drawn.prototypes import REFUSED
+from sordino.release.drawn.prototypes import FEWEST_SPEAKERS
 from sordino.release.drawn.release import Drawn
-from sordino.release.frozen import Frozen
-from sordino.release.protocol import Release, checked
+from sordino.release.protocol import Release, Restore, as_vectors
 from sordino.signal import keyed_random
-from sordino.types import Arrays, Vectors
+from sordino.types import Arrays, Codes, Matrix, Vectors
 
 
-class Mixture(Frozen):
-    """A drawn release and a share of what an autoencoder adds to its bins."""
+class Mixture(ArrayRelease):
+    """A drawn release plus a share of the residual of an autoencoder."""
 
     def __init__(
         self, name: str, config: Mapping[str, Any], arrays: Arrays, parts: Sequence[Release]
@@ -47,17 +46,17 @@ class Mixture(Frozen):
         super().__init__(name, config, arrays)
         drawn, self.autoencoder = parts
         if not isinstance(drawn, Drawn):
-            raise TypeError(f"a {type(drawn).__name__} came, expected a drawn release")
+            raise TypeError(f"a {type(drawn).__name__}, expected a drawn release")
         self.drawn = drawn
 
     def __call__(self, z: Vectors) -> Vectors:
-        z = checked(z, self._config["width"])
+        z = as_vectors(z, self._config["width"])
         bins, share = self.drawn.decide(z), self._config["share"]
         residual = self.autoencoder(z) - self.arrays["means"][bins]
         return keyed_random.mix(
             z,
             self._config["key"],
-            self.drawn.drawn(z, bins),
+            self.drawn.draw(z, bins),
             residual,
             self.arrays["factor"],
             share,
@@ -65,20 +64,20 @@ class Mixture(Frozen):
 
     @classmethod
     def restore(
-        cls, name: str, config: dict[str, Any], arrays: Arrays, restored: Restore
+        cls, name: str, config: dict[str, Any], arrays: Arrays, restore: Restore
     ) -> Mixture:
-        """The release that `save` wrote."""
-        for needed in ("width", "share", "key"):
-            config[needed]
-        for needed in ("means", "factor"):
-            arrays[needed]
-        return cls(name, config, arrays, restored_parts(config, arrays, restored))
+        """The release that `save` wrote; `restore` restores each part."""
+        for key in ("width", "share", "key"):
+            config[key]
+        for key in ("means", "factor"):
+            arrays[key]
+        return cls(name, config, arrays, unpack(config, arrays, restore))
 
 
 @dataclass(frozen=True)
 class MixtureFitter:
-    """Fits both and the spread of the residual; `share` 0 to 1 is how much goes out of what the
-    autoencoder adds.
+    """Fits both parts and the covariance of the residual; `share`, 0 to 1, is the released share of
+    the residual.
     """
 
     drawn: DrawnFitter
@@ -87,13 +86,6 @@ class MixtureFitter:
     seed: int = 0
 
     parts = ("drawn", "autoencoder")
-
-    @classmethod
-    def of(cls, policy: Policy, share: float, seed: int) -> MixtureFitter:
-        """Of the drawn release and the paper's autoencoder."""
-        return cls(
-            DrawnFitter(policy, seed=seed), ReplacementFitter(policy, seed=seed), share, seed
-        )
 
     @property
     def name(self) -> str:
@@ -109,27 +101,32 @@ class MixtureFitter:
         """The release, by the jobs of the autoencoder."""
         drawn = yield from self.drawn.plan(z, corpus, part)
         autoencoder = yield from self.autoencoder.plan(z, corpus, part)
-        own = z[part.rows]
-        out, bins = np.asarray(autoencoder(own), np.float64), drawn.decide(own)
-        speaker = corpus.speaker[part.rows]  # nobody's row: a bin of few people has the mean of all
-        enough = [len(np.unique(speaker[bins == one])) >= REFUSED for one in range(drawn.bins)]
-        means = np.stack(
-            [
-                out[bins == one].mean(axis=0) if several else out.mean(axis=0)
-                for one, several in enumerate(enough)
-            ]
-        )
-        parts, arrays = packed([drawn, autoencoder])
+        fitting = z[part.rows]
+        out, bins = np.asarray(autoencoder(fitting), np.float64), drawn.decide(fitting)
+        means = _bin_means(out, bins, corpus.speaker[part.rows], drawn.bins)
+        parts, arrays = pack([drawn, autoencoder])
         arrays |= {"means": means, "factor": _factor(out - means[bins])}
         config = {"width": int(z.shape[1]), "share": self.share, "key": self.seed, "parts": parts}
         return Mixture(self.name, config, arrays, [drawn, autoencoder])
 
 
-def _factor(residual: NDArray[np.float64]) -> NDArray[np.float64]:
-    """F `(rank, d)`, FᵀF the covariance of residuals `(n, d)`: standard normal numbers times F have
-    their spread.
+def _bin_means(out: Matrix, bins: Codes, speaker: NDArray[np.str_], count: int) -> Matrix:
+    """The mean of each bin, `(count, d)`; the mean of all rows where a bin has so few speakers that
+    its mean could reveal them.
+    """
+    means = []
+    for number in range(count):
+        rows = bins == number
+        enough = len(np.unique(speaker[rows])) >= FEWEST_SPEAKERS
+        means.append((out[rows] if enough else out).mean(axis=0))
+    return np.stack(means)
+
+
+def _factor(residual: Matrix) -> Matrix:
+    """F `(rank, d)` with FᵀF the covariance of residuals `(n, d)`: standard normal numbers times F
+    have this covariance.
     """
     values, vectors = np.linalg.eigh(residual.T @ residual / len(residual))
-    kept = values > values[-1] * len(values) * np.finfo(np.float64).eps
-    factor: NDArray[np.float64] = np.sqrt(values[kept])[:, None] * vectors[:, kept].T
+    positive = values > values[-1] * len(values) * np.finfo(np.float64).eps
+    factor: Matrix = np.sqrt(values[positive])[:, None] * vectors[:, positive].T
     return factor

@@ -1,19 +1,18 @@
-"""Release `drawn`: of an utterance only one decision goes out, in the shape of a vector that
-existing models read.
+"""Release `drawn`: one decision per utterance is released, as a vector that existing models read.
 
-    score    how much it sounds like the required emotion, rather than like neutral or a sensitive one (`scorer`)
-    bin      not required | required, at a threshold where the required emotion is missed as often as others pass, and
-             neutral and sensitive utterances pass alike
-    flip     with randomised response, now and then, another bin
-    draw     one of the prototypes of that bin at random (`prototypes`)
+    score    similarity to the required emotion, against neutral and sensitive ones (`scorer`)
+    bin      not required | required, at a threshold where the required emotion is missed as often
+             as the others fall in its bin, neutral and sensitive utterances equally often
+    flip     with randomised response, sometimes another bin
+    draw     a keyed random draw of one prototype of the bin (`prototypes`)
 
-A replacement autoencoder is a smooth function of its input, so what it was told to hide is still in
-there. Here what goes out depends on the input through the bin alone, and every attacker is bounded
-by how differently the bins fall (`sordino.metrics.bound`). What is lost is all detail within the
-required emotion; with `detail` its side is split by how strongly it is meant.
+A replacement autoencoder is a smooth function of its input, so its output still contains the hidden
+attributes. A drawn release depends on the input through the bin alone, so the difference between
+the distributions of the bin bounds every attacker (`sordino.metrics.bound`). The loss is all detail
+within the required emotion; `detail` splits the required bin by intensity.
 
-Randomness follows from the vector and a key that stays with its owner: asking twice tells nothing
-new.
+The draw follows from the vector and a key that stays with its owner: a repeated request reveals
+nothing new.
 """
 
 from __future__ import annotations
@@ -27,104 +26,100 @@ from numpy.typing import NDArray
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.policy import Policy, from_dict
-from sordino.release.drawn.calibration import calibrated
+from sordino.release.array_release import ArrayRelease
+from sordino.release.drawn.calibration import calibrate
 from sordino.release.drawn.scorer import NUMPY, Operations, Scorer, required
-from sordino.release.drawn.speaker_offset import People
-from sordino.release.frozen import Frozen
-from sordino.release.protocol import checked
+from sordino.release.drawn.speaker_offset import SpeakerStatistics
+from sordino.release.protocol import as_vectors
 from sordino.signal import keyed_random
 from sordino.types import Codes, Matrix, Vectors
 
 
-class Drawn(Frozen):
-    """A frozen drawn release: the scorer's weights, `prototypes` `(count, d)`, and the `bin` that
-    each stands for.
+class Drawn(ArrayRelease):
+    """A frozen drawn release: the weights of the scorer, `prototypes` `(count, d)`, and the `bin`
+    of each prototype `(count,)`.
     """
 
     @property
     def bins(self) -> int:
-        """How many decisions there are."""
+        """The number of bins."""
         return int(self.arrays["bin"].max()) + 1
 
     def __call__(self, z: Vectors) -> Vectors:
-        z = checked(z, self._config["width"])
-        return self.drawn(z, self.decide(z))
+        z = as_vectors(z, self._config["width"])
+        return self.draw(z, self.decide(z))
 
     def decide(self, z: Vectors, offset: Matrix | float = 0.0) -> Codes:
-        """The bin of each vector before anything is drawn, `(n,)`. It stays on the device.
+        """The bin of each vector before the draw, `(n,)`. It stays on the device.
 
-        `offset`, of all or of each vector, is taken off the score: what the user adds
-        (`sordino.release.drawn.speaker_offset`).
+        `offset`, one number or one per vector, is subtracted from the score: the contribution of
+        the user (`sordino.release.drawn.speaker_offset`).
         """
         tilt, threshold = self._config["tilt"], self._config["threshold"]
         return decide(np.asarray(z, np.float64), self.arrays, tilt, threshold + offset)
 
     def score(self, z: Vectors) -> Matrix:
-        """How much each vector sounds like the required emotion, `(n,)`; the threshold is one of
-        it.
-        """
+        """The score of the required emotion, `(n,)`; the threshold applies to it."""
         return required(Scorer(self.arrays)(np.asarray(z, np.float64)), self._config["tilt"])
 
-    def shifted(self, by: float) -> Drawn:
-        """The same release for a user whose scores are so much higher
+    def shift(self, offset: float) -> Drawn:
+        """The same release for a user with scores that are higher by `offset`
         (`sordino.release.drawn.speaker_offset`).
         """
-        return Drawn(
-            self.name, self._config | {"threshold": self._config["threshold"] + by}, self.arrays
-        )
+        threshold = self._config["threshold"] + offset
+        return Drawn(self.name, self._config | {"threshold": threshold}, self.arrays)
 
-    def calibrated(self, z: Vectors, corpus: Corpus) -> Drawn:
-        """The same release for another place, by labelled recordings of a few speakers there, `z`
-        `(utterances, d)`.
+    def calibrate(self, z: Vectors, corpus: Corpus) -> Drawn:
+        """The same release for another environment, from labelled recordings of a few speakers
+        there; `z` is `(utterances, d)`.
 
-        Tilt and threshold are chosen anew as in fitting, where neutral and sensitive utterances
-        pass equally often, and so is how scores spread over people. What the score has lost it does
-        not get back. Raises `ReleaseError` where neutral or sensitive utterances are missing,
-        without a rate required ones, or speakers are fewer than two.
+        Tilt, threshold and the statistics of the speakers are fitted again as in `DrawnFitter`. The
+        scorer stays, so that errors of the score remain. Raises `ReleaseError` without neutral or
+        sensitive utterances, without required ones where no rate is set, and for fewer than two
+        speakers.
         """
-        z, policy = checked(z, self._config["width"]), self.policy
+        z, policy = as_vectors(z, self._config["width"]), self.policy
         role = corpus.roles(policy)
         needed = {0, 1, 2} if self._config["rate"] is None else {0, 2}
         if not needed <= set(role.tolist()) or len(role) != len(z):
             raise ReleaseError(
                 f"{len(z)} vectors for {len(role)} utterances, expected one each, neutral and "
-                "sensitive ones, and "
-                "without a rate required ones: label more"
+                "sensitive ones, and without a rate required ones: label more"
             )
         posterior = Scorer(self.arrays)(np.asarray(z, np.float64))
-        tilt, threshold = calibrated(posterior, role, self._config["rate"])
+        tilt, threshold = calibrate(posterior, role, self._config["rate"])
         emotion = np.array(
-            [policy.emotions.index(one) for one in corpus.column("emotion")], np.intp
+            [policy.emotions.index(label) for label in corpus.column("emotion")], np.intp
         )
-        people = People.of(
+        statistics = SpeakerStatistics.fit(
             required(posterior, tilt)[:, None], corpus.speaker, emotion, policy.emotions
         )
         config = self._config | {"tilt": tilt, "threshold": threshold}
-        return Drawn(self.name, config, {**self.arrays, "people": people.table})
+        return Drawn(self.name, config, {**self.arrays, "people": statistics.table})
 
     @property
     def policy(self) -> Policy:
-        """What it keeps and hides."""
+        """The policy of the release."""
         return from_dict(self._config["policy"])
 
     @property
-    def people(self) -> People:
-        """How scores of the people fitted on spread, of whom one user is one."""
-        return People(self.policy.emotions, self.arrays["people"])
+    def people(self) -> SpeakerStatistics:
+        """The statistics of the scores of the fitting speakers."""
+        return SpeakerStatistics(self.policy.emotions, self.arrays["people"])
 
-    def drawn(self, z: Vectors, bins: Codes) -> Vectors:
-        """A prototype for each bin; `z` and the key decide which, and whether the bin is flipped."""
+    def draw(self, z: Vectors, bins: Codes) -> Vectors:
+        """A prototype for each bin. `z` and the key decide the prototype, and a flip of the bin."""
         key, epsilon = self._config["key"], float(self._config["epsilon"])
         return keyed_random.draw(
             z, bins, key, self.arrays["prototypes"], self.arrays["bin"], epsilon
         )
 
     def read(self, out: Vectors) -> Codes:
-        """The bin that a released vector stands for, `(n,)`: all that anybody can learn from it."""
+        """The bin of each released vector, `(n,)`: the only information in it."""
         return keyed_random.nearest_bins(out, self.arrays["prototypes"], self.arrays["bin"])
 
-    def keyed(self, key: int) -> Drawn:
-        """The same release on another device: other draws."""
+    def with_key(self, key: int) -> Drawn:
+        """The same release with the key of another device."""
         return Drawn(self.name, self._config | {"key": key}, self.arrays)
 
     @classmethod
@@ -132,10 +127,10 @@ class Drawn(Frozen):
         cls, name: str, config: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
     ) -> Drawn:
         """The release that `save` wrote."""
-        for needed in ("bin", "prototypes", "scorer.w", "scorer.b", "people"):
-            arrays[needed]
-        for needed in ("width", "tilt", "threshold", "key", "epsilon"):
-            config[needed]
+        for key in ("bin", "prototypes", "scorer.w", "scorer.b", "people"):
+            arrays[key]
+        for key in ("width", "tilt", "threshold", "key", "epsilon"):
+            config[key]
         return cls(name, config, arrays)
 
 
@@ -146,9 +141,7 @@ def decide(
     threshold: Matrix | float,
     operations: Operations = NUMPY,
 ) -> Codes:
-    """The bin of each vector, `(n,)`: 0, 1, and 2 for the required emotion where it is meant
-    strongly.
-    """
+    """The bin of each vector, `(n,)`: 0, 1 for the required emotion, and 2 where it is strong."""
     passes = required(Scorer(arrays, operations)(z), tilt, operations) > threshold
     bins: Codes = passes * 1
     if "strong.w" in arrays:

@@ -1,11 +1,10 @@
-"""How much an utterance sounds like each emotion of a policy: one affine map and a softmax, weights
-alone.
+"""Posteriors of the emotions of a policy, from one affine map and a softmax.
 
-    z -> affine -> softmax over pairs of emotion and gender -> summed over genders
+    z -> affine -> softmax over pairs of emotion and gender -> sum over genders
 
-Emotion and gender are told together: what makes a woman's voice differ from a man's is then no sign
-of an emotion. The weights come from `fit_scorer`. The same lines compute with numpy in the lab and
-write the model that a device runs (`sordino.export.graph`).
+Emotion and gender are classified jointly, so that a difference between the genders is not mistaken
+for an emotion. `fit_scorer` fits the weights. The same code runs with numpy and writes the model
+for a device (`sordino.export.graph`).
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ from sordino.types import Matrix
 
 
 class Operations(NamedTuple):
-    """Functions of whole arrays that a library has under names of its own; `softmax` takes an axis
-    as well.
+    """Array functions of a library, such as numpy or the symbols of `sordino.export.graph`;
+    `softmax` also takes an axis.
     """
 
     softmax: Any
@@ -37,16 +36,16 @@ def _softmax(x: Matrix, axis: int) -> Matrix:
 
 
 NUMPY: Final = Operations(_softmax, np.log)
-"""Of arrays, in the lab."""
+"""The operations of numpy."""
 
-SURE: Final = 1e-12
-"""No posterior counts as nearer to 0: logarithms stay finite."""
+SMALLEST: Final = 1e-12
+"""Added to every posterior, so that its logarithm is finite."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scorer:
-    """`(n, d) -> (n, emotions)` posteriors; `arrays` by name, of which `save` and `hash` of a
-    release are made.
+    """`(n, d) -> (n, emotions)` posteriors; `arrays` by name, which are part of the arrays of a
+    release.
 
     `scorer.w` `(emotions, genders, d)` and `scorer.b` `(emotions, genders)`; one gender where none
     is hidden.
@@ -64,12 +63,12 @@ class Scorer:
 
 
 def required(posterior: Matrix, tilt: float, operations: Operations = NUMPY) -> Matrix:
-    """How much each row sounds like the required emotion, `(n,)`.
+    """The score of the required emotion, `(n,)`.
 
     log p_R − log(e^tilt p_N + e^−tilt p_S), with p the posteriors `(n, emotions)` in the order of a
-    policy's emotions: neutral, required, sensitive ones. `tilt` is what makes neutral and sensitive
-    utterances pass equally often.
+    policy's emotions: neutral, required, sensitive ones. `tilt` weights neutral against sensitive,
+    so that both fall equally often in the required bin.
     """
     against = math.exp(tilt) * posterior[:, 0] + math.exp(-tilt) * posterior[:, 2:].sum(axis=1)
-    score: Matrix = operations.log(posterior[:, 1] + SURE) - operations.log(against + SURE)
+    score: Matrix = operations.log(posterior[:, 1] + SMALLEST) - operations.log(against + SMALLEST)
     return score

@@ -1,17 +1,19 @@
-"""What one user adds to every value, told by running sums and taken off: of a score one number, of
-a vector one vector.
+"""The contribution of one user to every value, estimated from running sums and subtracted: one
+number for a score, one vector for a vector.
 
-    v = μ + a + e        μ the people fitted on; a of this user, variance B; e of one utterance, variance W
+    v = μ + a + e        μ mean of the fitting speakers; a of this user, variance B; e of one
+                         utterance, variance W
     â = Σ (vᵢ − μ) / W  ÷  (1 / B + n / W)
 
-the best linear unbiased prediction (Henderson 1975) from n utterances so far: with none nothing is
-taken off, with many all that is the user's, and wild ones count no more than `FURTHEST`. Where the
-emotion of an utterance is known, μ and W are those of that emotion. Without it a user who is mostly
-neutral, or sad for a month, is taken for one who always sounds like that.
+This is the best linear unbiased prediction (Henderson 1975) from n utterances. Without utterances
+it is zero, and with many it is the whole contribution of the user; outliers are clipped at
+`CLIP_DEVIATIONS`. Where the emotion of an utterance is known, μ and W are those of that emotion.
+Without it, a user who is mostly neutral, or sad for a month, is treated as a person who always
+sounds like that.
 
-It needs to know *that* it hears one user, as a phone does, and it changes what is told of that user
-(`docs/personalise.md`). What it keeps of vectors is a print of a voice: it stays on the device, and
-is nothing to release. numpy alone.
+The method requires that all utterances are of one user, as on a phone, and it changes the bins of
+that user (`docs/methods/personalise.md`). Its state for vectors is a voice print: it stays on the device.
+It needs only numpy.
 """
 
 from __future__ import annotations
@@ -27,142 +29,141 @@ from numpy.typing import NDArray
 
 from sordino import storage
 from sordino.errors import ReleaseError
-from sordino.types import Matrix
+from sordino.types import Codes, Matrix
 
-FURTHEST: Final = 5.0
-"""No utterance counts as further from μ than so many standard deviations: one wild recording moves
-little.
-"""
+CLIP_DEVIATIONS: Final = 5.0
+"""An utterance counts as at most so many standard deviations from μ."""
 
-LEAST: Final = 1e-3
-"""B is at least this share of W: speakers fitted on who happen to be alike stop nobody from being
-unlike.
-"""
+SMALLEST_RATIO: Final = 1e-3
+"""B is at least this share of W, so that similar fitting speakers do not fix the offset at 0."""
 
-STILL: Final = 1e-150
-"""The variance of what never varies: divided by it, sums stay finite."""
+SMALLEST_VARIANCE: Final = 1e-150
+"""The variance of a constant value, so that a division by it stays finite."""
 
 
 @dataclass(frozen=True, eq=False)
-class People:
-    """The people fitted on. Of k emotions and d values `table` is `(2 k + 3, d)`.
+class SpeakerStatistics:
+    """Means and variances of the fitting speakers. For k emotions and d values, `table` is `(2 k +
+    3, d)`.
 
-    Its rows: the mean of any utterance and of each emotion's; the variance of any around its
-    speaker's mean, and of each emotion's; the variance between speakers.
+    Its rows: the mean of all utterances and of each emotion; the variance of all utterances around
+    the means of their speakers, and of each emotion; the variance between speakers.
     """
 
     emotions: tuple[str, ...]
     table: Matrix
 
     def __post_init__(self) -> None:
-        own = np.array(self.table, dtype=np.float64)
-        if own.ndim != 2 or len(own) != 2 * len(self.emotions) + 3:
+        table = np.array(self.table, dtype=np.float64)
+        if table.ndim != 2 or len(table) != 2 * len(self.emotions) + 3:
             raise ReleaseError(
-                f"statistics of shape {own.shape}, expected ({2 * len(self.emotions) + 3}, d): fit "
-                "the release anew"
+                f"statistics of shape {table.shape}, expected ({2 * len(self.emotions) + 3}, d): "
+                "fit the release again"
             )
-        own.setflags(write=False)
-        object.__setattr__(self, "table", own)
+        table.setflags(write=False)
+        object.__setattr__(self, "table", table)
 
     @classmethod
-    def of(
+    def fit(
         cls,
         values: NDArray[np.floating[Any]],
         speaker: NDArray[np.str_],
-        emotion: NDArray[np.intp],
+        emotion: Codes,
         emotions: Sequence[str],
-    ) -> People:
-        """From values `(n, d)`, who says each, and its emotion, a place in `emotions`, each `(n,)`.
+    ) -> SpeakerStatistics:
+        """The statistics of values `(n, d)` with speakers `(n,)` and emotions `(n,)`, positions in
+        `emotions`.
 
-        B is the variance of speakers' means less what few utterances add to it, emotions taken off.
-        Raises `ReleaseError` for fewer than two speakers of two utterances.
+        B is the variance of the speakers' means after subtraction of the emotions' means, minus the
+        part that is due to few utterances. Raises `ReleaseError` for fewer than two speakers of two
+        utterances.
         """
         v = np.asarray(values, np.float64)
-        names, who = np.unique(speaker, return_inverse=True)
-        counts = np.bincount(who, minlength=1)
+        names, code = np.unique(speaker, return_inverse=True)
+        counts = np.bincount(code, minlength=1)
         if len(names) < 2 or len(v) < 2 * len(names):
             raise ReleaseError(
                 f"{len(v)} utterances of {len(names)} speaker(s), expected two of two or more: add "
                 "recordings"
             )
-        rows = [np.flatnonzero(emotion == one) for one in range(len(emotions))]
-        rows = [
-            some if len(some) else np.arange(len(v)) for some in rows
-        ]  # nobody said any: as any other utterance
-        means = np.stack([v[some].mean(axis=0) for some in rows])
-        rest = v - means[emotion]
-        own = _means(rest, who)
+        rows_of = [np.flatnonzero(emotion == label) for label in range(len(emotions))]
+        # an emotion without utterances has the statistics of all
+        rows_of = [rows if len(rows) else np.arange(len(v)) for rows in rows_of]
+        means = np.stack([v[rows].mean(axis=0) for rows in rows_of])
+        residual = v - means[emotion]
+        offset = _means(residual, code)
         freedom = len(v) / (len(v) - len(names))
-        any_within = ((v - _means(v, who)[who]) ** 2).mean(axis=0) * freedom
-        squares = (rest - own[who]) ** 2 * freedom
-        within = [squares[some].mean(axis=0) for some in rows]
-        between = own.var(axis=0, ddof=1) - squares.mean(axis=0) * np.mean(1 / counts)
-        between = np.maximum(between, LEAST * any_within)
+        any_within = ((v - _means(v, code)[code]) ** 2).mean(axis=0) * freedom
+        squares = (residual - offset[code]) ** 2 * freedom
+        within = [squares[rows].mean(axis=0) for rows in rows_of]
+        between = offset.var(axis=0, ddof=1) - squares.mean(axis=0) * np.mean(1 / counts)
+        between = np.maximum(between, SMALLEST_RATIO * any_within)
         return cls(
             tuple(emotions), np.vstack([v.mean(axis=0), *means, any_within, *within, between])
         )
 
-    def kind(self, emotion: str) -> tuple[Matrix, Matrix]:
-        """Mean and variance within speakers of an emotion, of any where it is empty. Raises
-        `ReleaseError`.
+    def of_emotion(self, emotion: str) -> tuple[Matrix, Matrix]:
+        """Mean and variance within speakers of an emotion; of all utterances for an empty name.
+        Raises `ReleaseError` for an unknown emotion.
         """
         if emotion not in ("", *self.emotions):
             raise ReleaseError(
                 f"emotion {emotion!r}, expected one of {', '.join(self.emotions)}, or none: "
                 "correct it"
             )
-        place = ("", *self.emotions).index(emotion)
-        mean, within = self.table[place], self.table[len(self.emotions) + 1 + place]
-        return mean, np.maximum(within, STILL)
+        row = ("", *self.emotions).index(emotion)
+        mean, within = self.table[row], self.table[len(self.emotions) + 1 + row]
+        return mean, np.maximum(within, SMALLEST_VARIANCE)
 
     @property
     def between(self) -> Matrix:
         """The variance between speakers, `(d,)`."""
-        between: Matrix = np.maximum(self.table[-1], STILL)
+        between: Matrix = np.maximum(self.table[-1], SMALLEST_VARIANCE)
         return between
 
 
 class Personal:
-    """One user's running sums, a state of 2 d numbers however long it runs.
+    """The running sums of one user: a state of 2 d numbers, of constant size.
 
-    >>> values, speaker = np.array([[0.0], [1.0], [4.0], [5.0]]), np.array(["anna", "anna", "ben", "ben"])
-    >>> me = Personal(People.of(values, speaker, np.array([0, 1, 0, 1]), ("neutral", "sad")))
+    >>> values, speaker = np.array([[0.0], [1.0], [4.0], [5.0]]), np.array(["a", "a", "b", "b"])
+    >>> emotion, emotions = np.array([0, 1, 0, 1]), ("neutral", "sad")
+    >>> me = Personal(SpeakerStatistics.fit(values, speaker, emotion, emotions))
     >>> me(np.array([[5.0]])).tolist()
     [[5.0]]
     >>> for _ in range(20):
     ...     me.update(np.array([[4.0]]), "neutral")
-    >>> me.offset.round(1).tolist()  # of the two units by which this user's neutral is above theirs
+    >>> me.offset.round(1).tolist()  # this user's neutral is two units above the mean
     [2.0]
     """
 
-    def __init__(self, people: People) -> None:
+    def __init__(self, people: SpeakerStatistics) -> None:
         self.people = people
         self._sum = np.zeros(people.table.shape[1])
         self._precision = np.zeros(people.table.shape[1])
 
     def update(self, values: NDArray[np.floating[Any]], emotion: str = "") -> None:
-        """Hear utterances `(n, d)`, of this emotion where it is known.
+        """Add utterances `(n, d)`, of this emotion where it is known.
 
-        Raises `ReleaseError` for another width, NaN or infinity, and an emotion that is not known;
-        the state is then as it was. The order does not matter but for rounding.
+        The order matters only through rounding. Raises `ReleaseError` for another width, NaN or
+        infinity, and an unknown emotion; the state is then unchanged.
         """
-        v = self._checked(values)
-        mean, within = self.people.kind(emotion)
-        furthest = FURTHEST * np.sqrt(within + self.people.between)
-        self._sum = self._sum + (np.clip(v - mean, -furthest, furthest) / within).sum(axis=0)
+        v = self._require(values)
+        mean, within = self.people.of_emotion(emotion)
+        limit = CLIP_DEVIATIONS * np.sqrt(within + self.people.between)
+        self._sum = self._sum + (np.clip(v - mean, -limit, limit) / within).sum(axis=0)
         self._precision = self._precision + len(v) / within
 
     @property
     def offset(self) -> Matrix:
-        """What this user adds, as far as it is known, `(d,)`; 0 before anything was heard."""
+        """The estimated contribution of this user, `(d,)`; 0 before the first utterance."""
         return self._sum / (1 / self.people.between + self._precision)
 
     def __call__(self, values: NDArray[np.floating[Any]]) -> Matrix:
-        """Values less what the user adds, `(n, d)`."""
-        less: Matrix = self._checked(values) - self.offset
-        return less
+        """Values minus the contribution of the user, `(n, d)`."""
+        difference: Matrix = self._require(values) - self.offset
+        return difference
 
-    def _checked(self, values: NDArray[np.floating[Any]]) -> Matrix:
+    def _require(self, values: NDArray[np.floating[Any]]) -> Matrix:
         v = np.asarray(values, np.float64)
         if v.ndim != 2 or v.shape[1] != self._sum.size or not np.isfinite(v).all():
             raise ReleaseError(
@@ -172,7 +173,7 @@ class Personal:
         return v
 
     def save(self, path: str | Path) -> Path:
-        """Write the state as JSON. It is a print of the user: keep it where the user's own data is."""
+        """Write the state as JSON. It is a voice print: keep it with the data of the user."""
         state = {
             "emotions": self.people.emotions,
             "people": self.people.table.tolist(),
@@ -183,17 +184,18 @@ class Personal:
 
     @classmethod
     def load(cls, path: str | Path) -> Personal:
-        """The state that `save` wrote. Raises `ReleaseError` for another file."""
+        """The state that `save` wrote. Raises `ReleaseError` for any other file."""
         try:
             with storage.told(path):
                 state = json.loads(Path(path).read_text(encoding="utf-8"))
-            me = cls(People(tuple(state["emotions"]), np.array(state["people"], np.float64)))
+            table = np.array(state["people"], np.float64)
+            me = cls(SpeakerStatistics(tuple(state["emotions"]), table))
             sums = [np.array(state[name], np.float64) for name in ("sum", "precision")]
         except (ValueError, KeyError, TypeError) as error:
             raise ReleaseError(
-                f"{path}: not a personal state, expected what `save` wrote: begin a new one"
+                f"{path}: not a personal state, expected a file that `save` wrote: begin a new one"
             ) from error
-        if any(one.shape != me._sum.shape or not np.isfinite(one).all() for one in sums):
+        if any(array.shape != me._sum.shape or not np.isfinite(array).all() for array in sums):
             raise ReleaseError(
                 f"{path}: parts of the state are missing or not finite: begin a new one"
             )
@@ -201,28 +203,31 @@ class Personal:
         return me
 
 
-def replayed(
-    values: NDArray[np.floating[Any]], speaker: NDArray[np.str_], people: People, seed: int = 0
+def replay(
+    values: NDArray[np.floating[Any]],
+    speaker: NDArray[np.str_],
+    people: SpeakerStatistics,
+    seed: int = 0,
 ) -> Matrix:
-    """Values `(n, d)` as if each speaker's had come one by one, each less what was known of the
-    speaker before it.
+    """Values `(n, d)` in sequence: each value minus the contribution of its speaker, as estimated
+    from the earlier utterances of that speaker.
 
-    What is fitted on them serves users at any time, from the first utterance on. `seed` decides the
+    A release that is fitted on them serves a user from the first utterance on. `seed` decides the
     order.
     """
     random, v = np.random.default_rng(seed), np.asarray(values, np.float64)
     out = np.empty_like(v)
-    for one in np.unique(speaker):
+    for name in np.unique(speaker):
         me = Personal(people)
-        for row in random.permutation(np.flatnonzero(speaker == one)):
+        for row in random.permutation(np.flatnonzero(speaker == name)):
             out[row] = me(v[row, None])[0]
             me.update(v[row, None])
     return out
 
 
-def _means(values: Matrix, who: NDArray[np.intp]) -> Matrix:
-    """The mean of each speaker, `(speakers, d)`."""
-    total = np.zeros((who.max() + 1, values.shape[1]))
-    np.add.at(total, who, values)
-    mean: Matrix = total / np.bincount(who)[:, None]
+def _means(values: Matrix, speaker: Codes) -> Matrix:
+    """The mean of each speaker, `(speakers, d)`, from speaker codes `(n,)`."""
+    total = np.zeros((speaker.max() + 1, values.shape[1]))
+    np.add.at(total, speaker, values)
+    mean: Matrix = total / np.bincount(speaker)[:, None]
     return mean

@@ -1,6 +1,4 @@
-"""Fits embeddings (`embedding`): a network of the shape that the name asks for; for `drawn`, its
-bins as well.
-"""
+"""Fits the releases of embeddings: a network for each name, and for `drawn` its bins as well."""
 
 from __future__ import annotations
 
@@ -17,26 +15,27 @@ from sordino.nn.multimodal import Shape, apply
 from sordino.nn.sequences import Sequences
 from sordino.release.embedding import fit_bins
 from sordino.release.embedding.release import EMBEDDINGS, Embedding
+from sordino.types import Rows
 
 GENDER: Final = {"gender": 2}
 
 PLAIN: Final = ("general", "private", "private+")
-"""Those whose network `drawn` may decide by."""
+"""The embeddings with a network that `drawn` can use."""
 
 
 @dataclass(frozen=True)
 class EmbeddingFitter:
     """Fits one of `EMBEDDINGS`.
 
-    - `shape`: sizes of the network and its primary tasks; which attributes it has heads for follows
-      from `name`.
-    - `reversal`: lambda of every attribute that is to be forgotten {0.3, 0.5, 0.75, 1}.
-    - `bottleneck`, `noise`: dimensions of `private+` and the deviation of its noise; less and more
-      hide more.
-    - `of`: the embedding whose network decides in `drawn`.
-    - `epsilon`: of randomised response over the bins of `drawn`, a promise of local differential
-      privacy for one clip; infinite for none. Where the bins are to say much it must be 2 or more,
-      which is a weak promise.
+    - `shape`: sizes of the network and its primary tasks; the heads for attributes follow from
+      `name`.
+    - `reversal`: lambda of every hidden attribute {0.3, 0.5, 0.75, 1}.
+    - `bottleneck`, `noise`: dimensions of `private+` and the standard deviation of its noise; fewer
+      dimensions and more noise hide more.
+    - `base`: the embedding with the network of `drawn`.
+    - `epsilon`: parameter of randomised response over the bins of `drawn`, which gives local
+      differential privacy per clip; infinite for none. Informative bins need 2 or more, which is a
+      weak guarantee.
     """
 
     name: str = "private"
@@ -45,7 +44,7 @@ class EmbeddingFitter:
     reversal: float = 0.5
     bottleneck: int = 8
     noise: float = 0.5
-    of: str = "private+"
+    base: str = "private+"
     epsilon: float = float("inf")
     seed: int = 0
 
@@ -54,9 +53,9 @@ class EmbeddingFitter:
             raise ReleaseError(
                 f"embedding {self.name!r}, expected one of {', '.join(EMBEDDINGS)}: choose one"
             )
-        if self.of not in PLAIN:
+        if self.base not in PLAIN:
             raise ReleaseError(
-                f"drawn of {self.of!r}, expected one of {', '.join(PLAIN)}: choose one"
+                f"drawn with base {self.base!r}, expected one of {', '.join(PLAIN)}: choose one"
             )
         if not self.epsilon > 0:
             raise ReleaseError(
@@ -65,18 +64,18 @@ class EmbeddingFitter:
 
     @property
     def plain(self) -> EmbeddingFitter:
-        """What fits the network alone: of `drawn` that of the embedding whose network decides."""
-        return replace(self, name=self.of) if self.name == "drawn" else self
+        """The fitter of the network alone: for `drawn` the fitter of its base."""
+        return replace(self, name=self.base) if self.name == "drawn" else self
 
     def settings(self, speakers: int) -> tuple[Shape, Training]:
-        """The network and its training, for so many training speakers."""
+        """The network and its training, for a number of training speakers."""
         if self.name == "drawn":
             return self.plain.settings(speakers)
-        who = {"speaker": speakers}
-        attributes = {"private-speaker": who, "private-multiple": {**GENDER, **who}}.get(
+        speaker = {"speaker": speakers}
+        attributes = {"private-speaker": speaker, "private-multiple": {**GENDER, **speaker}}.get(
             self.name, GENDER
         )
-        forgets = self.name not in ("general", "private+")
+        adversarial = self.name not in ("general", "private+")
         shape = replace(
             self.shape,
             attributes=attributes,
@@ -84,7 +83,7 @@ class EmbeddingFitter:
             bottleneck=self.bottleneck if self.name == "private+" else None,
             noise=self.noise if self.name == "private+" else 0.0,
         )
-        lambdas = dict.fromkeys(attributes, self.reversal) if forgets else {}
+        lambdas = dict.fromkeys(attributes, self.reversal) if adversarial else {}
         return shape, replace(self.training, lambdas=lambdas)
 
     def fit(
@@ -94,26 +93,29 @@ class EmbeddingFitter:
         validation: Sequences | None,
         validation_labels: TaskLabels,
     ) -> tuple[Embedding, FittedMultimodal]:
-        """The embedding, and how its training went; without validation rows it takes all epochs.
+        """The embedding and the record of its training, which takes all epochs without validation
+        rows.
 
-        Labels are codes by task as in `nn.fit_multimodal.fit`: the primary tasks, `gender`, and
-        where it is to be forgotten, or drawn, `speaker`, coded from 0 over training speakers. Codes
-        of tasks that this embedding has no head for are not looked at. What is drawn is a class of
-        the first primary task.
+        Labels are codes by task as in `nn.fit_multimodal.fit`: the primary tasks, `gender`, and for
+        `drawn` or a hidden speaker `speaker`, coded from 0 over training speakers. Tasks without a
+        head in this embedding are ignored. The bins of `drawn` are the classes of the first primary
+        task.
 
-        Raises `ReleaseError` where the network cannot be trained, and of `drawn` where too few
+        Raises `ReleaseError` where the network cannot be trained, and for `drawn` where too few
         speakers sound like a class.
         """
         if self.name == "drawn":
-            return self._drawn(train, labels, validation, validation_labels)
+            return self._fit_drawn(train, labels, validation, validation_labels)
         speakers = int(np.max(labels["speaker"], initial=0)) + 1 if "speaker" in labels else 2
         shape, training = self.settings(speakers)
-        known = {**shape.primary, **shape.attributes}
-        learnt, held = (
-            {k: v for k, v in some.items() if k in known} for some in (labels, validation_labels)
-        )
-        held.pop("speaker", None)  # other people, whom no head knows
-        fitted = fit(shape, train, learnt, validation, held, training, self.seed)
+        heads = {**shape.primary, **shape.attributes}
+        labels = {task: codes for task, codes in labels.items() if task in heads}
+        # validation speakers have no code in the head of the speaker
+        heads.pop("speaker", None)
+        validation_labels = {
+            task: codes for task, codes in validation_labels.items() if task in heads
+        }
+        fitted = fit(shape, train, labels, validation, validation_labels, training, self.seed)
         config = {
             "reversal": self.reversal if training.lambdas else 0.0,
             "training": asdict(training),
@@ -123,38 +125,34 @@ class EmbeddingFitter:
         }
         return Embedding(self.name, config, fitted.network), fitted
 
-    def _drawn(
+    def _fit_drawn(
         self,
         train: Sequences,
         labels: TaskLabels,
         validation: Sequences | None,
         validation_labels: TaskLabels,
     ) -> tuple[Embedding, FittedMultimodal]:
-        """The network of `of`, and bins that were chosen on training speakers whom networks like it
-        never saw.
-        """
+        """The network of `base`, and bins that were chosen on cross-fitted training speakers."""
         if "speaker" not in labels:
             raise ReleaseError(
-                "no labels of speaker, expected them: prototypes are means of several people"
+                "no labels of speaker, expected them for prototypes of several speakers: add them"
             )
         task, plain = next(iter(self.shape.primary)), self.plain
         embedding, fitted = plain.fit(train, labels, validation, validation_labels)
 
-        def unseen(own: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.float32]:
-            epochs = round(
-                (fitted.best_epoch + 1) * len(train) / len(own)
-            )  # as many steps, on fewer rows
-            again = replace(plain, training=replace(self.training, epochs=epochs))
-            other, _ = again.fit(
-                train.select(own), {name: codes[own] for name, codes in labels.items()}, None, {}
-            )
-            return apply(other.network, train.select(others)).primary[task].numpy()
+        def predict(fitting: Rows, test: Rows) -> NDArray[np.float32]:
+            # as many steps on fewer rows
+            epochs = round((fitted.best_epoch + 1) * len(train) / len(fitting))
+            fitter = replace(plain, training=replace(self.training, epochs=epochs))
+            labels_of_fold = {name: codes[fitting] for name, codes in labels.items()}
+            fold, _ = fitter.fit(train.select(fitting), labels_of_fold, None, {})
+            return apply(fold.network, train.select(test)).primary[task].numpy()
 
         clean = apply(embedding.network, train).embedding.numpy()
         label, gender, speaker = (
             np.asarray(labels[name], np.intp) for name in (task, "gender", "speaker")
         )
-        arrays = fit_bins.fit(clean, label, gender, speaker, unseen, self.seed)
+        arrays = fit_bins.fit(clean, label, gender, speaker, predict, self.seed)
         epsilon = "inf" if np.isinf(self.epsilon) else self.epsilon  # JSON has no infinity
-        config = embedding.config | {"of": self.of, "task": task, "epsilon": epsilon}
+        config = embedding.config | {"of": self.base, "task": task, "epsilon": epsilon}
         return Embedding(self.name, config, embedding.network, arrays), fitted

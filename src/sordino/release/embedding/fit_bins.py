@@ -1,15 +1,14 @@
-"""Fits the bins of a drawn embedding: where one class of the task ends and the next begins, and
-what stands for each.
+"""Fits the bins of a drawn embedding: the biases of the classes and the prototypes of each class.
 
-    bin        the class whose logit plus its bias is highest
-    biases     that find the classes nearly as well as the best do, and by which women and men of one class fall nearly
-               as much alike as they can; of those the smallest. No class may be lost
-    prototypes of a bin: mean embeddings of several people who have its class and were found to
-    (`prototypes`)
+    bin          the class with the highest sum of logit and bias
+    biases       the smallest biases with a recall near the best, and with nearly equal
+                 distributions of the bin for women and men of one class; no class may be lost
+    prototypes   mean embeddings of several speakers with a correctly predicted class
+                 (`prototypes`)
 
-Logits by which anything is chosen are those of speakers whom the network never saw: training
-speakers are dealt to folds, and each fold is told by a network that learnt from the others in as
-many steps. Whoever stopped the training is not looked at.
+All choices use cross-fitted logits: training speakers are assigned to folds, and each fold is
+predicted by a network that was trained on the others for as many steps. Validation speakers are not
+used.
 """
 
 from __future__ import annotations
@@ -22,108 +21,111 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.errors import ReleaseError
-from sordino.release.drawn.fit import folds
+from sordino.release.drawn.fit import speaker_folds
 from sordino.release.drawn.prototypes import prototypes
-from sordino.types import Codes, Vectors
+from sordino.types import Codes, Rows, Vectors
 
 ARRAYS: Final = ("bias", "prototypes", "bin")
-"""What is fitted here, by name."""
+"""The names of the fitted arrays."""
 
 FOLDS: Final = 3
-"""Of training speakers: as many more networks are trained."""
+"""Folds of training speakers; each needs one more network."""
 
-MOST: Final = 4
-"""Classes of a task, and so bins: with more of them a bound says little."""
+MOST_CLASSES: Final = 4
+"""Classes of a task, and so bins; with more of them a bound is loose."""
 
 BIASES: Final = np.linspace(-2, 2, 21)
-"""What a class may count more or less than the first, as a logarithm: what is chosen from."""
+"""Candidate biases of a class, relative to the first class, as logarithms."""
 
-PAID: Final = 0.02
-"""Unweighted average recall that may be given for bins that fall more alike."""
+RECALL_LOSS: Final = 0.02
+"""Unweighted average recall that may be lost for more equal distributions of the bin."""
 
-GAP: Final = 0.02
-"""Between total variations of genders: a smaller one is as good as none."""
+VARIATION_GAP: Final = 0.02
+"""A smaller difference between total variations counts as none."""
 
-LOST: Final = 0.5
-"""Of the recall that chance would have: a class that is found more seldom is lost, and nobody could
-be drawn for it.
-"""
+SMALLEST_RECALL: Final = 0.5
+"""The smallest recall of a class, as a share of chance; a class below it counts as lost."""
 
-Matrix = NDArray[np.floating[Any]]
+Logits = NDArray[np.floating[Any]]
+"""Logits of classes, `(n, classes)`."""
 
-Unseen = Callable[[Codes, Codes], Matrix]
-"""From rows to learn from and other rows to the logits of the latter, `(others, classes)`."""
+Predict = Callable[[Rows, Rows], Logits]
+"""From fitting rows and test rows to the logits of the test rows, `(test, classes)`."""
 
 
 def fit(
-    z: Vectors, label: Codes, gender: Codes, speaker: Codes, unseen: Unseen, seed: int
+    z: Vectors, label: Codes, gender: Codes, speaker: Codes, predict: Predict, seed: int
 ) -> dict[str, NDArray[Any]]:
     """Biases `(classes,)`, prototypes `(count, k)` and the bin of each `(count,)`, by the names of
     `ARRAYS`.
 
     - `z`: embeddings of training rows, `(n, k)`, without noise; `label`, `gender`: their codes, -1
       where unknown.
-    - `unseen`: tells rows by a network that learnt from others.
+    - `predict`: the logits of rows, by a network that is trained on other rows.
 
-    Raises `ReleaseError` for more than four classes, and fewer than four speakers who are found to
-    have one.
+    Raises `ReleaseError` for more than four classes, and for a class that is predicted correctly
+    for fewer than four speakers.
     """
-    logits = crossfitted(unseen, speaker, seed)
-    if logits.shape[1] > MOST:
+    logits = crossfit_logits(predict, speaker, seed)
+    if logits.shape[1] > MOST_CLASSES:
         raise ReleaseError(
-            f"a task of {logits.shape[1]} classes, expected at most {MOST}: join some"
+            f"a task of {logits.shape[1]} classes, expected at most {MOST_CLASSES}: join some"
         )
     bias = biases(logits, label, gender)
-    found = (logits + bias).argmax(axis=1)
+    predicted = (logits + bias).argmax(axis=1)
     score = np.exp(logits + bias - np.logaddexp.reduce(logits + bias, axis=1, keepdims=True))
-    made = []
-    for one in range(logits.shape[1]):
-        rows = np.flatnonzero((label == one) & (found == one))
-        people = speaker[rows].astype(str)
-        made.append(
-            prototypes(z[rows], score[rows, one], people, gender[rows], seed, f"class {one}")
+    groups = []
+    for code in range(logits.shape[1]):
+        rows = np.flatnonzero((label == code) & (predicted == code))
+        names = speaker[rows].astype(str)
+        groups.append(
+            prototypes(z[rows], score[rows, code], names, gender[rows], seed, f"class {code}")
         )
-    stands = np.repeat(np.arange(len(made)), [len(some) for some in made]).astype(np.int64)
-    return {"bias": bias.astype(np.float32), "prototypes": np.concatenate(made), "bin": stands}
+    bins = np.repeat(np.arange(len(groups)), [len(group) for group in groups]).astype(np.int64)
+    return {"bias": bias.astype(np.float32), "prototypes": np.concatenate(groups), "bin": bins}
 
 
-def crossfitted(unseen: Unseen, speaker: Codes, seed: int) -> Matrix:
-    """Logits of every row by a network that never saw its speaker, `(n, classes)`."""
-    fold = folds(speaker, seed, FOLDS)
-    parts = [(np.flatnonzero(fold != one), np.flatnonzero(fold == one)) for one in np.unique(fold)]
-    order = np.concatenate([others for _, others in parts])
-    return np.concatenate([unseen(own, others) for own, others in parts])[order.argsort()]
+def crossfit_logits(predict: Predict, speaker: Codes, seed: int) -> Logits:
+    """Cross-fitted logits of every row, `(n, classes)`."""
+    fold = speaker_folds(speaker, seed, FOLDS)
+    parts = [
+        (np.flatnonzero(fold != number), np.flatnonzero(fold == number))
+        for number in np.unique(fold)
+    ]
+    order = np.concatenate([test for _, test in parts])
+    return np.concatenate([predict(fitting, test) for fitting, test in parts])[order.argsort()]
 
 
-def biases(logits: Matrix, label: Codes, gender: Codes) -> Matrix:
-    """The bias of each class, the first one's being 0: `(classes,)`."""
+def biases(logits: Logits, label: Codes, gender: Codes) -> Logits:
+    """The bias of each class, `(classes,)`; that of the first class is 0."""
     classes = logits.shape[1]
-    tried = np.array([(0.0, *some) for some in product(BIASES, repeat=classes - 1)])
-    found = [fallen(logits + one, label, gender) for one in tried]
-    uar, least, apart = np.array(found).T
-    good = least * classes >= min(LOST, least.max() * classes)
-    good &= uar >= uar[good].max() - PAID
-    good &= apart <= apart[good].min() + GAP
-    best: Matrix = tried[good][np.abs(tried[good]).sum(axis=1).argmin()]
+    candidates = np.array([(0.0, *further) for further in product(BIASES, repeat=classes - 1)])
+    scores = [recall_and_variation(logits + bias, label, gender) for bias in candidates]
+    uar, least, variation = np.array(scores).T
+    good = least * classes >= min(SMALLEST_RECALL, least.max() * classes)
+    good &= uar >= uar[good].max() - RECALL_LOSS
+    good &= variation <= variation[good].min() + VARIATION_GAP
+    best: Logits = candidates[good][np.abs(candidates[good]).sum(axis=1).argmin()]
     return best
 
 
-def fallen(logits: Matrix, label: Codes, gender: Codes) -> tuple[float, float, float]:
-    """The mean and the least recall of classes, and how unlike the bins of women and men of the
-    same class fall.
+def recall_and_variation(logits: Logits, label: Codes, gender: Codes) -> tuple[float, float, float]:
+    """The mean and the smallest recall of the classes, and the total variation of the bin between
+    genders.
 
-    The last is the total variation between genders given the class, its mean over classes that both
-    have.
+    The total variation is conditional on the class: its mean over classes that both genders have.
     """
-    classes, known = logits.shape[1], label >= 0
+    classes, labelled = logits.shape[1], label >= 0
     code = np.ravel_multi_index(
-        (label[known], gender[known] + 1, logits[known].argmax(axis=1)), (classes, 3, classes)
+        (label[labelled], gender[labelled] + 1, logits[labelled].argmax(axis=1)),
+        (classes, 3, classes),
     )
     counts = np.bincount(code, minlength=3 * classes**2).reshape(classes, 3, classes)
-    told = counts.sum(axis=1)
-    recall = (np.diag(told) / np.maximum(told.sum(axis=1), 1))[told.sum(axis=1) > 0]
+    confusion = counts.sum(axis=1)
+    totals = confusion.sum(axis=1)
+    recall = (np.diag(confusion) / np.maximum(totals, 1))[totals > 0]
     women, men = counts[:, 1], counts[:, 2]
-    both = (women.sum(axis=1) > 0) & (men.sum(axis=1) > 0)
-    p, q = (some[both] / some[both].sum(axis=1, keepdims=True) for some in (women, men))
-    apart = np.abs(p - q).sum(axis=1).mean() / 2 if both.any() else 0.0
-    return float(recall.mean()), float(recall.min()), float(apart)
+    mixed = (women.sum(axis=1) > 0) & (men.sum(axis=1) > 0)
+    p, q = (count[mixed] / count[mixed].sum(axis=1, keepdims=True) for count in (women, men))
+    variation = np.abs(p - q).sum(axis=1).mean() / 2 if mixed.any() else 0.0
+    return float(recall.mean()), float(recall.min()), float(variation)

@@ -1,16 +1,17 @@
-"""Embeddings of sound and words as releases (Jaiswal 2020): a network, frozen, and chance of its
-own.
+"""Embeddings of sound and words as releases (Jaiswal and Mower Provost 2020): a frozen network and
+a keyed random draw.
 
-    general             keeps the primary task; the attribute's head learns beside it and changes nothing
-    private             the paper's: gradient reversal before the head of gender, on the joint embedding (Priv-C)
-    private-streams     one head on each stream before they are joined (Priv-E)
-    private-speaker     the head is to forget who speaks; private-multiple: who speaks, and their gender
-    private+            what works: few dimensions on one scale, and noise on them in training and in every release
-    drawn               a class of the primary task goes out alone, as a mean embedding of several people (`fit_bins`)
+    general             trained for the primary task; the head of the attribute changes nothing
+    private             gradient reversal at the head of gender, on the joint embedding (Priv-C)
+    private-streams     one such head on each stream before they are joined (Priv-E)
+    private-speaker     gradient reversal at a head of the speaker
+    private-multiple    gradient reversal at heads of the speaker and of gender
+    private+            few dimensions on one scale, with noise in training and in every release
+    drawn               one class of the primary task is released, as a mean embedding of several
+                        speakers (`fit_bins`)
 
-Chance is drawn once a clip: it follows from what is in the clip and from a key, so whoever asks for
-the same clip twice cannot average it away, and neither the order nor the number of rows matters. An
-attacker has a key of their own.
+The random draw of a clip follows from its content and a key. Repeated requests for a clip cannot be
+averaged, and neither the order nor the number of rows matters. An attacker has another key.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from sordino.errors import ReleaseError
 from sordino.nn.multimodal import Multimodal, Outputs, Shape, apply
 from sordino.nn.sequences import Sequences
 from sordino.release import archive
+from sordino.release.array_release import read_only
 from sordino.release.embedding import fit_bins
-from sordino.release.frozen import locked
 from sordino.signal import keyed_random
 
 EMBEDDINGS: Final = (
@@ -45,11 +46,10 @@ EMBEDDINGS: Final = (
 
 
 class Embedding:
-    """A frozen map from sequences to vectors, `(n, k)`; its config says in `shape` what the network
-    looks like.
+    """A frozen map from sequences to vectors, `(n, k)`; `shape` in its config defines the network.
 
-    One that is drawn has `arrays` (`fit_bins`): `bias` of each class, `prototypes`, and the `bin`
-    that each stands for.
+    A drawn one has `arrays` (`fit_bins`): the `bias` of each class, `prototypes`, and the `bin` of
+    each prototype.
     """
 
     def __init__(
@@ -62,11 +62,11 @@ class Embedding:
         self.name = name
         self._config = copy.deepcopy(dict(config))
         self._network = copy.deepcopy(network).requires_grad_(False).eval()
-        self.arrays = locked(arrays or {})
+        self.arrays = read_only(arrays or {})
 
     @property
     def config(self) -> dict[str, Any]:
-        """A copy of what was chosen or found in fitting, as plain JSON."""
+        """A copy of the settings and the results of fitting, as plain JSON."""
         return copy.deepcopy(self._config)
 
     @property
@@ -81,32 +81,31 @@ class Embedding:
 
     @property
     def bins(self) -> int:
-        """How many things a drawn one can say; 0 where what goes out is the embedding itself."""
+        """The number of bins of a drawn embedding; 0 where the embedding itself is released."""
         return len(self.arrays["bias"]) if self.arrays else 0
 
     def __call__(self, rows: Sequences, key: int = 0) -> NDArray[np.float32]:
-        """What is let out of each row, `(n, k)` float32; `key` decides the noise of each clip, or
-        what is drawn for it.
+        """The released vector of each row, `(n, k)` float32; `key` decides the noise of each clip,
+        or its draw.
 
         Raises `ReleaseError` for streams that the network does not read.
         """
         if self.arrays:
-            given = [keyed_random.flatten(clip) for clip in clips(rows)]
+            contents = [keyed_random.flatten(clip) for clip in clips(rows)]
             prototypes, of_bin = self.arrays["prototypes"], self.arrays["bin"]
             return keyed_random.draw(
-                given, self.decide(rows), key, prototypes, of_bin, float(self._config["epsilon"])
+                contents, self.decide(rows), key, prototypes, of_bin, float(self._config["epsilon"])
             )
-        clean: NDArray[np.float32] = self._made(rows).embedding.numpy()
+        clean: NDArray[np.float32] = self._outputs(rows).embedding.numpy()
         spread = self._network.shape.noise
         return clean + np.float32(spread) * noise(rows, clean.shape[1], key) if spread else clean
 
     def decide(self, rows: Sequences) -> NDArray[np.intp]:
-        """The bin of each row of a drawn one before anything is drawn, `(n,)`. It stays on the
-        device.
+        """The bin of each row of a drawn embedding before the draw, `(n,)`. It stays on the device.
 
-        Raises `ReleaseError` where the network says what is no number: that is no class.
+        Raises `ReleaseError` where an output of the network is not finite.
         """
-        logits = self._made(rows).primary[self._config["task"]].numpy()
+        logits = self._outputs(rows).primary[self._config["task"]].numpy()
         if not np.isfinite(logits).all():
             raise ReleaseError(
                 "the network gave NaN or infinity, expected finite numbers: leave such clips out"
@@ -115,12 +114,10 @@ class Embedding:
         return bins
 
     def read(self, out: NDArray[np.float32]) -> NDArray[np.intp]:
-        """The bin that a released vector of a drawn one stands for, `(n,)`: all that anybody can
-        learn from it.
-        """
+        """The bin of each released vector of a drawn embedding, `(n,)`."""
         return keyed_random.nearest_bins(out, self.arrays["prototypes"], self.arrays["bin"])
 
-    def _made(self, rows: Sequences) -> Outputs:
+    def _outputs(self, rows: Sequences) -> Outputs:
         if rows.widths != self._network.shape.streams:
             raise ReleaseError(
                 f"streams {rows.widths}, expected {self._network.shape.streams}: extract what the "
@@ -129,32 +126,31 @@ class Embedding:
         return apply(self._network, rows)
 
     def primary(self, vectors: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """How likely the embedding's own heads find each class of released vectors, `(n, classes)`,
-        by primary task.
+        """The class probabilities of the embedding's own heads for released vectors, `(n,
+        classes)`, by primary task.
         """
-        given = torch.from_numpy(np.array(vectors, dtype=np.float32))
+        x = torch.from_numpy(np.array(vectors, dtype=np.float32))
         with torch.no_grad():
             return {
-                name: head(given).softmax(dim=1).numpy()
-                for name, head in self._network.primary.items()
+                name: head(x).softmax(dim=1).numpy() for name, head in self._network.primary.items()
             }
 
     def attributes(self, rows: Sequences, key: int = 0) -> dict[str, list[NDArray[np.intp]]]:
-        """What the heads that were trained with the embedding say, one a place, by attribute: the
-        paper's leakage.
+        """The predictions of the heads that were trained with the embedding, one array per head, by
+        attribute: the paper's leakage.
 
-        Of a drawn one they see what is let out, as `key` decides it.
+        For a drawn embedding the heads read the released vectors for this `key`.
         """
         if self.arrays:
             out = (torch.from_numpy(self(rows, key)),)
-            found = {
+            logits = {
                 name: self._network.guess(name, out, [0.0]) for name in self._network.attributes
             }
         else:
-            found = self._made(rows).attributes
+            logits = self._outputs(rows).attributes
         return {
-            name: [logits.argmax(dim=1).numpy() for logits in places]
-            for name, places in found.items()
+            name: [output.argmax(dim=1).numpy() for output in outputs]
+            for name, outputs in logits.items()
         }
 
     def save(self, path: str | Path) -> None:
@@ -167,9 +163,11 @@ class Embedding:
 
     @classmethod
     def load(cls, path: str | Path) -> Embedding:
-        """The embedding in a file that `save` wrote. Raises `ReleaseError` for a file that is none."""
+        """The embedding in a file that `save` wrote. Raises `ReleaseError` for any other file."""
         name, config, arrays = archive.read(path)
-        if name not in EMBEDDINGS or "shape" not in config:  # one of vectors is named `drawn`, too
+        if (
+            name not in EMBEDDINGS or "shape" not in config
+        ):  # a release of vectors is named `drawn`, too
             raise ReleaseError(
                 f"{path}: release {name!r} of vectors, expected an embedding: use release.load"
             )
@@ -182,14 +180,14 @@ class Embedding:
             )
         except (KeyError, TypeError, RuntimeError) as error:
             raise ReleaseError(
-                f"{path}: parts of the embedding are missing or do not fit: make it again"
+                f"{path}: parts of the embedding are missing or do not fit: fit it again"
             ) from error
         return cls(name, config, network, drawn)
 
 
 def noise(rows: Sequences, width: int, key: int) -> NDArray[np.float32]:
-    """Standard normal numbers for each row, `(n, width)`: the same for the same clip and key,
-    whatever is beside it.
+    """Standard normal numbers for each row, `(n, width)`, which depend on the clip and the key
+    alone.
 
     >>> rows = Sequences.of(audio=[np.ones((3, 40)), np.zeros((2, 40))])
     >>> bool((noise(rows, 4, 7)[::-1] == noise(rows.select([1, 0]), 4, 7)).all())
@@ -199,7 +197,7 @@ def noise(rows: Sequences, width: int, key: int) -> NDArray[np.float32]:
 
 
 def clips(rows: Sequences) -> Iterator[dict[str, NDArray[np.float32]]]:
-    """Each row by itself: its streams by name."""
+    """The streams of each row by name."""
     return (
         {name: values[row].numpy() for name, values in rows.streams.items()}
         for row in range(len(rows))

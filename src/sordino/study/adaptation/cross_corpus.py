@@ -1,13 +1,16 @@
-"""Fitted in one place, used in another: what carries over to other people, recordings and
-languages, and what mends it.
+"""Releases fitted on one corpus and used on another: transfer to other speakers, recordings and
+languages, and means of adaptation.
 
-    fitted on all speakers of a corpus -> used on another, whose labels only measure
-    conditions      as it is; the scaled space centred on unlabelled recordings of the other place
-                    (`Preprocess.centred`); thresholds calibrated on labelled ones of it
-                    (`Drawn.calibrated`); users known (`sordino.release.drawn.speaker_offset`)
+    fit on all speakers of the source corpus -> use on the target corpus
+    conditions   as fitted
+                 centred: the scaled space is centred on unlabelled recordings of the target
+                 (`Preprocess.centred`)
+                 calibrated: thresholds follow from labelled recordings of the target
+                 (`Drawn.calibrate`)
+                 known user (`sordino.release.drawn.speaker_offset`)
 
-Whatever is learnt of the other place is learnt from other speakers than those it is measured on, in
-five folds; so do attackers, who live there too.
+Each fifth of the target speakers is measured with an adaptation to the other speakers. The
+attackers are also trained on the other speakers of the target.
 """
 
 from __future__ import annotations
@@ -21,35 +24,37 @@ import joblib
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from sordino import storage
-from sordino.attack import RiskFitter
 from sordino.attack.retraining import READER
 from sordino.attack.splits import crossfit
 from sordino.corpora import table
-from sordino.corpora.split import Part, every_fourth
+from sordino.corpora.split import every_fourth
 from sordino.corpora.table import Corpus
 from sordino.features import CACHE, Preprocess, PreprocessFitter
 from sordino.policy import Policy
 from sordino.progress import track
-from sordino.release import FITTERS, Drawn, Release
+from sordino.release import Drawn, Release
 from sordino.release.drawn.speaker_offset import Personal
-from sordino.study import protocol
-from sordino.study.adaptation.evaluation import Labels, estimated, folds, said, write
-from sordino.study.units import POLICIES, Options
+from sordino.report.record import settled, versions
+from sordino.study import protocol, run_record
+from sordino.study.adaptation.evaluation import GuessTables, condition_estimates, folds, readings
+from sordino.study.protocol import POLICIES, Fitters, Options
 from sordino.types import Rows, Vectors
 
 STUDY: Final = "carry"
 RELEASES: Final = ("none", "rae-grl+", "drawn")
 AS_FITTED: Final = "as fitted"
-CENTRED: Final = "centred"
-FEW: Final = 4
-"""Speakers of the other place, half of either gender, whose labelled recordings calibrate."""
+CENTRED_SPACE: Final = "centred"
+CALIBRATION_SPEAKERS: Final = 4
+"""Target speakers with labelled recordings for calibration, half of each gender."""
 
-CALIBRATED: Final = (f"centred, calibrated by {FEW} speakers", "centred, calibrated by all others")
-KNOWN: Final = "centred, 20 utterances heard of a user"
+CALIBRATED: Final = (
+    f"centred, calibrated by {CALIBRATION_SPEAKERS} speakers",
+    "centred, calibrated by all others",
+)
+KNOWN_USER: Final = "centred, 20 utterances heard of a user"
 
 
 def carry(
@@ -60,123 +65,129 @@ def carry(
     features: str = "IS13",
     releases: Sequence[str] = RELEASES,
     options: Options | None = None,
+    policies: Sequence[Policy] = POLICIES,
+    fitters: Fitters | None = None,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Estimates, of which `condition` says what mended it, and the guesses; `estimates.csv` and
-    `run.json` go to `out`.
+    """Estimates, with the adaptation in the column `condition`, and guesses. Writes `estimates.csv`
+    and `run.json` to `out`.
 
-    Of `options` seed, attackers' families and scaled space are used. Raises `CorpusError` where
-    either corpus lacks an emotion or a gender, or both bear one name, and what fitting raises.
+    Of `options`, the seed, the families of attackers and the scaled space are used.
+
+    Raises `CorpusError` if either corpus lacks an emotion or a gender, or if both have one name,
+    and the errors of the fit.
     """
     options, out = options or Options(), storage.folder(out)
-    both = table.join([protocol.four_emotions(source), protocol.four_emotions(target)])
-    x = protocol.vectors(features, table.join([source, target]), protocol.EMOTIONS, cache, jobs)
-    own = np.isin(both.column("corpus"), source.table["corpus"].unique())
-    scene = _Scene(x, both, np.flatnonzero(own), np.flatnonzero(~own), options)
-    calls = [joblib.delayed(_one)(scene, policy, name) for policy in POLICIES for name in releases]
-    workers = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
-    guesses = pd.concat(
-        track(workers(calls), "policies and releases", len(calls)), ignore_index=True
+    corpus = table.join([protocol.select(source), protocol.select(target)])
+    x = protocol.feature_vectors(
+        features, table.join([source, target]), protocol.EMOTIONS, cache, jobs
     )
-    estimates = estimated(guesses, STUDY, protocol.name_of(features), options.seed)
+    of_source = np.isin(corpus.column("corpus"), source.table["corpus"].unique())
+    source_rows, target_rows = np.flatnonzero(of_source), np.flatnonzero(~of_source)
+    transfer = _Transfer(x, corpus, source_rows, target_rows, options, fitters or Fitters())
+    calls = [
+        joblib.delayed(_compute)(transfer, policy, name) for policy in policies for name in releases
+    ]
+    workers = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
+    tables = track(workers(calls), "policies and releases", len(calls))
+    guesses = pd.concat(tables, ignore_index=True)
+    name = protocol.features_name(features)
+    estimates = condition_estimates(guesses, STUDY, name, options.seed)
     config = {
         "study": STUDY,
         "fitted_on": source.name,
         "corpus": target.name,
         "releases": list(releases),
-        "features": protocol.name_of(features),
+        "features": name,
         "seed": options.seed,
     }
-    write(estimates, config, out)
+    run_record.write(estimates, {**settled(config), "versions": versions()}, out)
     return estimates, guesses
 
 
-def _one(scene: _Scene, policy: Policy, name: str) -> pd.DataFrame:
+def _compute(transfer: _Transfer, policy: Policy, name: str) -> pd.DataFrame:
     torch.set_num_threads(1)
     with threadpool_limits(1):
-        return pd.concat(list(scene.guesses(policy, name)), ignore_index=True)
+        return pd.concat(list(transfer.guesses(policy, name)), ignore_index=True)
 
 
 @dataclass(frozen=True)
-class _Scene:
-    """Vectors of two places: `source` rows, all of which are fitted on, and `target` rows."""
+class _Transfer:
+    """Vectors of two corpora: fits use all `source` rows, and `target` rows are measured."""
 
-    x: NDArray[np.float32]
+    x: Vectors
     corpus: Corpus
     source: Rows
     target: Rows
     options: Options
+    fitters: Fitters
 
     def guesses(self, policy: Policy, name: str) -> Iterator[pd.DataFrame]:
-        """Guesses of one release under one policy, in every condition."""
-        space = PreprocessFitter(self.options.scale, self.options.components).fit(
-            self.x[self.source]
-        )
-        z, part, seed = space(self.x), self.part(), self.options.seed
-        risk = RiskFitter(policy, seed=seed).fit(z, self.corpus, part)
-        release = FITTERS[name](policy, seed).fit(z, self.corpus, part)
+        """Guesses about one release under one policy, in every condition."""
+        fitter = PreprocessFitter(self.options.scale, self.options.components)
+        space = fitter.fit(self.x[self.source])
+        z, seed = space(self.x), self.options.seed
+        part = every_fourth(self.source, self.corpus.column("emotion"))
+        risk = self.fitters.risk_model(policy, seed).fit(z, self.corpus, part)
+        release = self.fitters.release(policy, name, seed).fit(z, self.corpus, part)
         fold = folds(self.corpus, self.target, seed)
-        plan = crossfit(fold)
-        for condition, given, out in self.conditions(space, release, fold):
-            labels = Labels(self.corpus, policy)
-            before, after = (risk(some[self.target]).role.argmax(axis=1) for some in (given, out))
-            yield labels.emotion(self.target, name, condition, before, after)
-            read = said(release, out)
-            if read is None:
-                yield labels.secrets(out, plan, name, condition, self.options.families, seed=seed)
-            else:  # nobody learns more of a drawn release than what it says
-                yield labels.secrets(read, plan, name, condition, ["linear"], READER, seed)
-
-    def part(self) -> Part:
-        """All of the source; what stops training is every fourth utterance of an emotion."""
-        rows = self.source[np.argsort(self.corpus.column("emotion")[self.source], kind="stable")]
-        return every_fourth(rows)
+        plan, tables = crossfit(fold), GuessTables(self.corpus, policy)
+        for condition, original, out in self.conditions(space, release, fold):
+            before, after = (risk(v[self.target]).role.argmax(axis=1) for v in (original, out))
+            yield tables.emotion(self.target, name, condition, before, after)
+            bins = readings(release, out)
+            if bins is None:
+                yield tables.secrets(out, plan, name, condition, self.options.families, seed=seed)
+            else:  # a drawn release has no information beside its bins
+                yield tables.secrets(bins, plan, name, condition, ["linear"], READER, seed)
 
     def conditions(
         self, space: Preprocess, release: Release, fold: Rows
     ) -> Iterator[tuple[str, Vectors, Vectors]]:
-        """Each condition's name, and vectors of all rows before and after the release."""
+        """The name of each condition, and the vectors of all rows before and after the release."""
         z = space(self.x)
         yield AS_FITTED, z, release(z)
         sides = [
-            (np.flatnonzero((fold != one) & (fold >= 0)), np.flatnonzero(fold == one))
-            for one in np.unique(fold[self.target])
+            (np.flatnonzero((fold != number) & (fold >= 0)), np.flatnonzero(fold == number))
+            for number in np.unique(fold[self.target])
         ]
         centred = z.copy()
-        for own, test in sides:
-            centred[test] = space.centred(self.x[own])(self.x[test])
-        yield CENTRED, centred, release(centred)
+        for adaptation, test in sides:
+            centred[test] = space.centred(self.x[adaptation])(self.x[test])
+        yield CENTRED_SPACE, centred, release(centred)
         if not isinstance(release, Drawn):
             return
-        for condition, most in zip(CALIBRATED, (FEW, len(self.corpus)), strict=True):
+        counts = (CALIBRATION_SPEAKERS, len(self.corpus))
+        for condition, count in zip(CALIBRATED, counts, strict=True):
             out = release(centred)
-            for own, test in sides:
-                few = self.few(own, most)
-                out[test] = release.calibrated(centred[few], self.corpus.select(few))(centred[test])
+            for adaptation, test in sides:
+                rows = self.of_speakers(adaptation, count)
+                calibrated = release.calibrate(centred[rows], self.corpus.select(rows))
+                out[test] = calibrated(centred[test])
             yield condition, centred, out
         out = release(centred)
-        out[self.target] = release.drawn(centred[self.target], self.known(release, centred))
-        yield KNOWN, centred, out
+        bins = self.bins_of_known_users(release, centred)
+        out[self.target] = release.draw(centred[self.target], bins)
+        yield KNOWN_USER, centred, out
 
-    def few(self, rows: Rows, most: int) -> Rows:
-        """The rows of at most so many speakers, of either gender in turn."""
+    def of_speakers(self, rows: Rows, count: int) -> Rows:
+        """The rows of at most `count` speakers, alternating between the genders."""
         random = np.random.default_rng(self.options.seed)
         names = random.permutation(np.unique(self.corpus.speaker[rows]))
         gender = {name: self.corpus.genders()[self.corpus.speaker == name][0] for name in names}
         turn = pd.Series(names).groupby([gender[name] for name in names]).cumcount().to_numpy()
-        chosen = names[np.argsort(turn, kind="stable")][:most]
+        chosen = names[np.argsort(turn, kind="stable")][:count]
         return rows[np.isin(self.corpus.speaker[rows], chosen)]
 
-    def known(self, release: Drawn, z: Vectors) -> Rows:
-        """The bin of each target row where 20 other utterances of its speaker were heard."""
+    def bins_of_known_users(self, release: Drawn, z: Vectors) -> Rows:
+        """The bin of each target row, after 20 other utterances of its speaker."""
         random, score = np.random.default_rng(self.options.seed), release.score(z)[:, None]
         offset = np.empty(len(self.target))
-        for place, row in enumerate(self.target):
-            others = np.flatnonzero(
-                (self.corpus.speaker == self.corpus.speaker[row]) & (np.arange(len(z)) != row)
-            )
-            me = Personal(release.people)
-            me.update(score[random.permutation(others)[:20]])
-            offset[place] = me.offset[0]
+        for index, row in enumerate(self.target):
+            same_speaker = self.corpus.speaker == self.corpus.speaker[row]
+            history = np.flatnonzero(same_speaker & (np.arange(len(z)) != row))
+            user = Personal(release.people)
+            user.update(score[random.permutation(history)[:20]])
+            offset[index] = user.offset[0]
         return release.decide(z[self.target], offset)

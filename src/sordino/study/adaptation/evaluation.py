@@ -1,20 +1,16 @@
-"""What is measured of releases that were adapted: the guesses of who never saw them and of who
-learns from them.
-"""
+"""Evaluation of adapted releases: guesses of ignorant and of retrained attackers, and estimates."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sordino import attack, storage
+from sordino import attack
 from sordino.attack.retraining import retrain_by_plan
 from sordino.attack.secret import MAX_FOLDS
 from sordino.attack.splits import Split, SplitPlan, deal_speakers
@@ -24,15 +20,13 @@ from sordino.policy import Policy
 from sordino.release.protocol import Readable, Release
 from sordino.release.training_rows import sensitive_or_neutral
 from sordino.report.estimates import measure, pooled
-from sordino.report.record import settled, versions
-from sordino.report.release_page import csv
 from sordino.report.tables import Estimate, Estimates
-from sordino.types import Vectors
+from sordino.types import Rows, Vectors
 
-PATIENCE: Final = 20
-"""Utterances of one speaker that the patient attacker sees."""
+PATIENT_UTTERANCES: Final = 20
+"""Utterances of one speaker that the patient attacker has."""
 
-COLUMNS: Final[dict[str, tuple[str, str | Role, Knowledge]]] = {
+TABLE_FIGURES: Final[dict[str, tuple[str, str | Role, Knowledge]]] = {
     "F1 required": ("f1", Role.REQUIRED, Knowledge.IGNORANT),
     "U required": ("unchanged", Role.REQUIRED, Knowledge.IGNORANT),
     "U neutral": ("unchanged", Role.NEUTRAL, Knowledge.IGNORANT),
@@ -43,30 +37,28 @@ COLUMNS: Final[dict[str, tuple[str, str | Role, Knowledge]]] = {
     "gender AUC": ("auc", "", Knowledge.SEMI_INFORMED),
     "patient": ("auc", "", Knowledge.PATIENT),
 }
-"""What the tables of these studies show: metric, group, and what the attacker knows."""
+"""Columns of the tables of these studies: metric, group, and the knowledge of the attacker."""
 
 
 @dataclass(frozen=True)
-class Labels:
-    """Of a corpus under one policy: what guesses are guesses of."""
+class GuessTables:
+    """Tables of guesses about one corpus under one policy."""
 
     corpus: Corpus
     policy: Policy
 
-    def row(
-        self, rows: NDArray[np.intp], release: str, condition: str, **columns: Any
-    ) -> pd.DataFrame:
-        """Guesses of these rows, in the columns of an audit (`sordino.attack.PREDICTION_COLUMNS`) and
-        one for the condition.
+    def row(self, rows: Rows, release: str, condition: str, **columns: Any) -> pd.DataFrame:
+        """Guesses about these rows, in the columns `sordino.attack.PREDICTION_COLUMNS` and
+        `condition`.
         """
         c = self.corpus
-        known = {
+        labels = {
             "gender": c.genders(),
             "role": c.roles(self.policy),
             "speaker": c.speaker,
             "corpus": c.column("corpus"),
         }
-        given = {
+        defaults = {
             "release": release,
             "required": self.policy.required,
             "condition": condition,
@@ -78,21 +70,20 @@ class Labels:
             "draw": 0,
             "row": rows,
         }
-        labels = {name: values[rows] for name, values in known.items()}
-        return pd.DataFrame({**given, **labels, **columns})[
-            [*attack.PREDICTION_COLUMNS, "condition"]
-        ]
+        labels_of_rows = {name: values[rows] for name, values in labels.items()}
+        table = pd.DataFrame({**defaults, **labels_of_rows, **columns})
+        return table[[*attack.PREDICTION_COLUMNS, "condition"]]
 
     def emotion(
         self,
-        rows: NDArray[np.intp],
+        rows: Rows,
         release: str,
         condition: str,
-        before: NDArray[np.intp],
-        after: NDArray[np.intp],
+        before: Rows,
+        after: Rows,
         draw: int = 0,
     ) -> pd.DataFrame:
-        """What the risk model says of utterances before and after the release."""
+        """Predictions of the risk model before and after release, as role codes `(rows,)`."""
         return self.row(
             rows,
             release,
@@ -116,8 +107,10 @@ class Labels:
         attacker: str = "",
         seed: int = 0,
     ) -> pd.DataFrame:
-        """What attackers say who learn from what is released, `(n, d)`, by a plan: of gender, of
-        sensitive against neutral, and of the required emotion; patient ones of gender.
+        """Guesses of attackers that are retrained on released vectors `(n, d)` by a plan.
+
+        Targets are gender, sensitive against neutral, and the required emotion. Patient attackers
+        infer gender only.
         """
         role = self.corpus.roles(self.policy)
         vectors = np.asarray(vectors, np.float64)
@@ -128,10 +121,10 @@ class Labels:
         }
         tables = []
         for target, secret in secrets.items():
-            known = secret >= 0
-            sides = tuple(Split(*(rows[known[rows]] for rows in side)) for side in plan.splits)
-            ks = [PATIENCE] if target == "gender" else []
-            found = retrain_by_plan(
+            labelled = secret >= 0
+            sides = tuple(Split(*(rows[labelled[rows]] for rows in side)) for side in plan.splits)
+            ks = [PATIENT_UTTERANCES] if target == "gender" else []
+            retrained = retrain_by_plan(
                 vectors,
                 secret,
                 self.corpus.speaker,
@@ -141,8 +134,8 @@ class Labels:
                 seed=seed,
             )
             for guesses, knowledge in (
-                (found.guesses, Knowledge.SEMI_INFORMED),
-                (found.patient, Knowledge.PATIENT),
+                (retrained.guesses, Knowledge.SEMI_INFORMED),
+                (retrained.patient, Knowledge.PATIENT),
             ):
                 names = ("best", "truth", "prediction", "score", "k")
                 columns = {name: guesses[name].to_numpy() for name in names}
@@ -160,52 +153,47 @@ class Labels:
         return pd.concat([table for table in tables if len(table)], ignore_index=True)
 
 
-def folds(corpus: Corpus, rows: NDArray[np.intp], seed: int) -> NDArray[np.intp]:
-    """The fold of each utterance, -1 for those that are not among `rows`: speakers dealt evenly
-    over genders.
-    """
+def folds(corpus: Corpus, rows: Rows, seed: int) -> Rows:
+    """The fold of each utterance, -1 outside `rows`. Speakers are dealt evenly over genders."""
     gender, speaker = corpus.genders()[rows], corpus.speaker[rows]
-    fewest = min(len(np.unique(speaker[gender == one])) for one in (0, 1))
+    fewest = min(len(np.unique(speaker[gender == code])) for code in (0, 1))
     fold = np.full(len(corpus), -1, np.intp)
     fold[rows] = deal_speakers(speaker, gender, seed, max(2, min(MAX_FOLDS, fewest)))
     return fold
 
 
-def said(release: Release, out: Vectors) -> NDArray[np.float64] | None:
-    """What released vectors say, one column a thing, where they can be read."""
+def readings(release: Release, out: Vectors) -> NDArray[np.float64] | None:
+    """The bin of each released vector as one column per bin, `(n, bins)`; `None` if the release has
+    no bins.
+    """
     return np.eye(release.bins)[release.read(out)] if isinstance(release, Readable) else None
 
 
-def estimated(guesses: pd.DataFrame, study: str, features: str, seed: int) -> pd.DataFrame:
-    """The headline estimates of every condition, in the columns of `estimates.csv`."""
+def condition_estimates(
+    guesses: pd.DataFrame, study: str, features: str, seed: int
+) -> pd.DataFrame:
+    """The headline estimates of each condition, in the columns of `estimates.csv`."""
     tables = [
         measure(
-            of.drop(columns="condition"), study=study, features=features, seed=seed, alone=False
+            rows.drop(columns="condition"), study=study, features=features, seed=seed, alone=False
         ).assign(condition=condition)
-        for condition, of in guesses.groupby("condition", sort=False)
+        for condition, rows in guesses.groupby("condition", sort=False)
     ]
     return pd.concat(tables, ignore_index=True)
 
 
-def means(guesses: pd.DataFrame) -> dict[tuple[str, str], dict[str, Estimate]]:
-    """Of each release and condition the figures of `COLUMNS`, means over policies, with intervals
-    over speakers.
+def mean_figures(guesses: pd.DataFrame) -> dict[tuple[str, str], dict[str, Estimate]]:
+    """The figures of `TABLE_FIGURES` for each release and condition: means over policies, with
+    intervals over speakers.
     """
-    found: dict[tuple[str, str], dict[str, Estimate]] = {}
-    for key, of in guesses.groupby(["release", "condition"], sort=False):
+    figures: dict[tuple[str, str], dict[str, Estimate]] = {}
+    for key, rows in guesses.groupby(["release", "condition"], sort=False):
         release, condition = map(str, key)
-        look = Estimates(pooled(of.drop(columns="condition"), alone=False))
-        found[release, condition] = {
-            name: look(metric, release, "", group, knowledge=knowledge, k=PATIENCE)
+        look = Estimates(pooled(rows.drop(columns="condition"), alone=False))
+        figures[release, condition] = {
+            name: look(metric, release, "", group, knowledge=knowledge, k=PATIENT_UTTERANCES)
             if knowledge == Knowledge.PATIENT
             else look(metric, release, "", group, knowledge=knowledge)
-            for name, (metric, group, knowledge) in COLUMNS.items()
+            for name, (metric, group, knowledge) in TABLE_FIGURES.items()
         }
-    return found
-
-
-def write(estimates: pd.DataFrame, config: Mapping[str, Any], out: Path) -> None:
-    """Write `estimates.csv` and `run.json`."""
-    storage.write(out / "estimates.csv", csv(estimates))
-    record = {**settled(dict(config)), "versions": versions()}
-    storage.write(out / "run.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    return figures

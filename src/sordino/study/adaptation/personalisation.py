@@ -1,16 +1,17 @@
-"""One user at a time: what a release gains, and what it tells, when the device knows whom it hears.
+"""Releases adapted to one user at a time: gain in utility and in leakage on a device that knows its
+user.
 
-Draws are those of `sordino.study.feng2021`: a release is fitted on its party's speakers, and each
-speaker of the test is then a user. Before an utterance is released, others of the same user were
-heard (`HEARD`), at random and never itself. They tell the user's offset
+Draws are those of `sordino.study.feng2021`. A release is fitted on the transform party, and each
+test speaker is then a user. Before an utterance is released, the device has heard other utterances
+of the same user (`HISTORIES`), drawn at random. They determine the user's offset
 (`sordino.release.drawn.speaker_offset`): of scores for `drawn`, of vectors for autoencoders, which
-are fitted on speakers who were heard in the same way.
+are fitted on vectors with the same kind of offset.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -18,23 +19,22 @@ import joblib
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from sordino import storage
-from sordino.attack import RiskFitter
 from sordino.attack.retraining import READER
 from sordino.attack.splits import crossfit, holdout
 from sordino.corpora.split import Parts
-from sordino.corpora.table import Corpus, checksums
+from sordino.corpora.table import Corpus
 from sordino.features import CACHE, PreprocessFitter
 from sordino.policy import Policy
 from sordino.progress import track
-from sordino.release import FITTERS, Drawn, Release
-from sordino.release.drawn.speaker_offset import People, Personal, replayed
-from sordino.study import protocol
-from sordino.study.adaptation.evaluation import Labels, estimated, folds, said, write
-from sordino.study.units import POLICIES, Options
+from sordino.release import Drawn, Release
+from sordino.release.drawn.speaker_offset import Personal, SpeakerStatistics, replay
+from sordino.report.record import settled, versions
+from sordino.study import run_record
+from sordino.study.adaptation.evaluation import GuessTables, condition_estimates, folds, readings
+from sordino.study.protocol import POLICIES, Fitters, Inputs, Options, features_name, prepare
 from sordino.types import Matrix, Rows, Vectors
 
 STUDY: Final = "personalise"
@@ -42,9 +42,11 @@ RELEASES: Final = ("drawn",)
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What was heard of a user: at most `count` utterances; of `emotions` of a policy by place, all
-    where there are none, `count` of each of them where they are `labelled`.
+class History:
+    """Utterances of a user before the release: at most `count`.
+
+    `emotions` are indices into the emotions of a policy; if empty, utterances of all emotions
+    count. If `labelled`, the history has at most `count` utterances of each of them, with labels.
     """
 
     name: str
@@ -52,41 +54,36 @@ class Heard:
     emotions: tuple[int, ...] = ()
     labelled: bool = False
 
-    def of(self, rows: Rows, emotion: Rows, random: np.random.Generator) -> list[tuple[Rows, int]]:
-        """Some of these rows, and the place of the emotion that they are known to have, -1 for
-        unknown.
-        """
-        mixed = random.permutation(rows)
+    def choose(
+        self, rows: Rows, emotion: Rows, random: np.random.Generator
+    ) -> list[tuple[Rows, int]]:
+        """The rows of the history, and the index of their emotion, -1 without labels."""
+        order = random.permutation(rows)
         if self.labelled:
-            return [(mixed[emotion[mixed] == one][: self.count], one) for one in self.emotions]
-        return [
-            (
-                (mixed[np.isin(emotion[mixed], self.emotions)] if self.emotions else mixed)[
-                    : self.count
-                ],
-                -1,
-            )
-        ]
+            return [(order[emotion[order] == code][: self.count], code) for code in self.emotions]
+        if self.emotions:
+            order = order[np.isin(emotion[order], self.emotions)]
+        return [(order[: self.count], -1)]
 
 
-NOBODY: Final = "nobody"
-EVERYTHING: Final = 10**6
-HEARD: Final = (
-    Heard("5 utterances", 5),
-    Heard("20 utterances", 20),
-    Heard("all others", EVERYTHING),
-    Heard("1 labelled of each emotion", 1, (0, 1, 2, 3), labelled=True),
-    Heard("3 labelled of each emotion", 3, (0, 1, 2, 3), labelled=True),
-    Heard("3 labelled neutral", 3, (0,), labelled=True),
-    Heard("neutral alone, not labelled", EVERYTHING, (0,)),
-    Heard("required alone, not labelled", EVERYTHING, (1,)),
+NO_HISTORY: Final = "nobody"
+UNLIMITED: Final = 10**6
+HISTORIES: Final = (
+    History("5 utterances", 5),
+    History("20 utterances", 20),
+    History("all others", UNLIMITED),
+    History("1 labelled of each emotion", 1, (0, 1, 2, 3), labelled=True),
+    History("3 labelled of each emotion", 3, (0, 1, 2, 3), labelled=True),
+    History("3 labelled neutral", 3, (0,), labelled=True),
+    History("neutral alone, not labelled", UNLIMITED, (0,)),
+    History("required alone, not labelled", UNLIMITED, (1,)),
 )
-"""Conditions. The last two are what goes wrong: users whose mix of emotions is not that of the
-people fitted on.
+"""Conditions. The last two are failures: the mix of emotions differs from that of the fitting
+speakers.
 """
 
-OF_VECTORS: Final = tuple(one for one in HEARD if one.name in ("20 utterances", "all others"))
-"""Conditions of releases that hear vectors instead of scores."""
+OF_VECTORS: Final = ("20 utterances", "all others")
+"""Names of the histories for releases with an offset of vectors instead of scores."""
 
 
 def personalise(
@@ -96,173 +93,169 @@ def personalise(
     features: str = "IS13",
     releases: Sequence[str] = RELEASES,
     options: Options | None = None,
+    policies: Sequence[Policy] = POLICIES,
+    fitters: Fitters | None = None,
+    histories: Sequence[History] = HISTORIES,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Estimates, of which `condition` says what was heard, and the guesses; `estimates.csv` and
-    `run.json` go to `out`.
+    """Estimates, with the history in the column `condition`, and guesses. Writes `estimates.csv`
+    and `run.json` to `out`.
 
-    `measured_on="validation"` of `options` studies it without touching a test speaker. Raises what
-    `sordino.study.feng2021.reproduce` raises.
+    `measured_on="validation"` of `options` uses no test speaker.
+
+    Raises the errors of `sordino.study.feng2021.reproduce`.
     """
     options, out = options or Options(), storage.folder(out)
-    study = protocol.four_emotions(corpus)
-    x = protocol.vectors(features, corpus, protocol.EMOTIONS, cache, jobs)
-    draws = protocol.deal(study, options, checksums(study))
+    inputs = prepare(corpus, features, options, cache=cache, jobs=jobs)
+    settings = (inputs, options, fitters or Fitters(), histories)
     calls = [
-        joblib.delayed(_one)(x, study, parts, policy, releases, options)
-        for parts in draws
-        for policy in POLICIES
+        joblib.delayed(_compute)(settings, parts, policy, releases)
+        for parts in inputs.draws
+        for policy in policies
     ]
     workers = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
     units = list(track(workers(calls), "draws and policies", len(calls)))
-    guesses = pd.concat(
-        [*(table for unit in units for table in unit.guesses), *_read(study, units, options)]
-    )
-    guesses = guesses.reset_index(drop=True)
-    estimates = estimated(guesses, STUDY, protocol.name_of(features), options.seed)
+    tables = [table for unit in units for table in unit.guesses]
+    tables += _read_bins(inputs.corpus, policies, units, options.seed)
+    guesses = pd.concat(tables).reset_index(drop=True)
+    estimates = condition_estimates(guesses, STUDY, features_name(features), options.seed)
     config = {
         "study": STUDY,
-        "corpus": study.name,
-        "features": protocol.name_of(features),
+        "corpus": inputs.corpus.name,
+        "features": features_name(features),
         "releases": list(releases),
         "measured_on": options.measured_on,
         "seed": options.seed,
     }
-    write(estimates, config, out)
+    run_record.write(estimates, {**settled(config), "versions": versions()}, out)
     return estimates, guesses
 
 
 @dataclass(frozen=True)
-class _Done:
-    """One draw under one policy: guesses, and what drawn releases say of the tested rows, `(n,
-    bins)`, by condition.
+class _Outcome:
+    """One draw under one policy: guesses, and the bins of the test rows in drawn releases,
+    `(n, bins)`, by release and condition.
     """
 
     policy: Policy
     rows: Rows
-    guesses: list[pd.DataFrame]
-    said: dict[tuple[str, str], Matrix]
+    guesses: list[pd.DataFrame] = field(default_factory=list)
+    bins: dict[tuple[str, str], Matrix] = field(default_factory=dict)
 
 
-def _one(
-    x: NDArray[np.float32],
-    corpus: Corpus,
-    parts: Parts,
-    policy: Policy,
-    releases: Sequence[str],
-    options: Options,
-) -> _Done:
+_Settings = tuple[Inputs, Options, Fitters, Sequence[History]]
+
+
+def _compute(
+    settings: _Settings, parts: Parts, policy: Policy, releases: Sequence[str]
+) -> _Outcome:
     torch.set_num_threads(1)
     with threadpool_limits(1):
-        unit = _Unit(x, corpus, parts, policy, options)
+        unit = _Unit(settings, parts, policy)
         for name in releases:
             unit.measure(name)
-        return _Done(policy, parts.test, unit.guesses, unit.said)
+        return unit.outcome
 
 
 class _Unit:
     """One draw under one policy."""
 
-    def __init__(
-        self, x: NDArray[np.float32], corpus: Corpus, parts: Parts, policy: Policy, options: Options
-    ) -> None:
-        self.corpus, self.parts, self.policy, self.seed = (
-            corpus,
-            parts,
-            policy,
-            1000 * options.seed + parts.draw,
-        )
-        self.families = options.families
-        self.z = PreprocessFitter(options.scale, options.components).fit(x[parts.transform.rows])(x)
-        self.emotion = np.array(
-            [policy.emotions.index(one) for one in corpus.column("emotion")], np.intp
-        )
-        self.risk = RiskFitter(policy, seed=self.seed).fit(self.z, corpus, parts.risk)
-        self.guesses: list[pd.DataFrame] = []
-        self.said: dict[tuple[str, str], Matrix] = {}
+    def __init__(self, settings: _Settings, parts: Parts, policy: Policy) -> None:
+        inputs, options, self.fitters, self.histories = settings
+        self.corpus, self.parts, self.policy = inputs.corpus, parts, policy
+        self.seed, self.families = 1000 * options.seed + parts.draw, options.families
+        scaling = PreprocessFitter(options.scale, options.components)
+        self.z = scaling.fit(inputs.x[parts.transform.rows])(inputs.x)
+        emotions = self.corpus.column("emotion")
+        self.emotion = np.array([policy.emotions.index(name) for name in emotions], np.intp)
+        risk = self.fitters.risk_model(policy, self.seed)
+        self.risk = risk.fit(self.z, self.corpus, parts.risk)
+        self.outcome = _Outcome(policy, parts.test)
 
     def measure(self, name: str) -> None:
-        """Guesses of one release, as it is and with each condition."""
+        """Guesses about one release, without adaptation and with each history."""
         test, fitting = self.parts.test, self.parts.transform.rows
-        release = FITTERS[name](self.policy, self.seed).fit(
-            self.z, self.corpus, self.parts.transform
-        )
-        self._told(name, NOBODY, release(self.z[test]), release)
+        release = self.fit(name, self.z)
+        self.attack(name, NO_HISTORY, release(self.z[test]), release)
         if isinstance(release, Drawn):
             score = release.score(self.z)[:, None]
-            for heard in HEARD:
-                offset = self.offsets(score, release.people, heard, test)[:, 0]
-                out = release.drawn(self.z[test], release.decide(self.z[test], offset))
-                self._told(name, heard.name, out, release)
+            for history in self.histories:
+                offset = self.offsets(score, release.people, history, test)[:, 0]
+                out = release.draw(self.z[test], release.decide(self.z[test], offset))
+                self.attack(name, history.name, out, release)
             return
-        people = People.of(
-            self.z[fitting],
-            self.corpus.speaker[fitting],
-            self.emotion[fitting],
-            self.policy.emotions,
+        speaker = self.corpus.speaker[fitting]
+        people = SpeakerStatistics.fit(
+            self.z[fitting], speaker, self.emotion[fitting], self.policy.emotions
         )
-        alike = self.z.copy()
-        alike[fitting] = replayed(self.z[fitting], self.corpus.speaker[fitting], people, self.seed)
-        release = FITTERS[name](self.policy, self.seed).fit(
-            alike, self.corpus, self.parts.transform
-        )
-        for heard in OF_VECTORS:
-            rows = np.concatenate([self.parts.risk.rows, test])
-            own = self.z.copy()
-            own[rows] -= self.offsets(self.z.astype(np.float64), people, heard, rows)
-            self._told(name, heard.name, release(own[test]), release, own)
+        z = self.z.copy()
+        z[fitting] = replay(self.z[fitting], speaker, people, self.seed)
+        release = self.fit(name, z)
+        for history in self.histories:
+            if history.name in OF_VECTORS:
+                rows = np.concatenate([self.parts.risk.rows, test])
+                adapted = self.z.copy()
+                adapted[rows] -= self.offsets(self.z.astype(np.float64), people, history, rows)
+                self.attack(name, history.name, release(adapted[test]), release, adapted)
 
-    def offsets(self, values: Matrix, people: People, heard: Heard, rows: Rows) -> Matrix:
-        """What each row's speaker adds, told by others of the speaker's rows, `(rows, d)`."""
+    def fit(self, name: str, z: Vectors) -> Release:
+        fitter = self.fitters.release(self.policy, name, self.seed)
+        return fitter.fit(z, self.corpus, self.parts.transform)
+
+    def offsets(
+        self, values: Matrix, people: SpeakerStatistics, history: History, rows: Rows
+    ) -> Matrix:
+        """The offset of each row's speaker from other rows of that speaker, `(rows, d)`."""
         random, speaker = np.random.default_rng(self.seed), self.corpus.speaker
         offset = np.empty((len(rows), values.shape[1]))
-        for place, row in enumerate(rows):
-            others = np.flatnonzero((speaker == speaker[row]) & (np.arange(len(speaker)) != row))
-            me = Personal(people)
-            for some, emotion in heard.of(others, self.emotion, random):
-                me.update(values[some], "" if emotion < 0 else people.emotions[emotion])
-            offset[place] = me.offset
+        for index, row in enumerate(rows):
+            earlier = np.flatnonzero((speaker == speaker[row]) & (np.arange(len(speaker)) != row))
+            user = Personal(people)
+            for chosen, emotion in history.choose(earlier, self.emotion, random):
+                user.update(values[chosen], "" if emotion < 0 else people.emotions[emotion])
+            offset[index] = user.offset
         return offset
 
-    def _told(
-        self, name: str, condition: str, out: Vectors, release: Release, own: Vectors | None = None
+    def attack(
+        self,
+        name: str,
+        condition: str,
+        out: Vectors,
+        release: Release,
+        adapted: Vectors | None = None,
     ) -> None:
-        test, labels = self.parts.test, Labels(self.corpus, self.policy)
+        """Add the guesses of all attackers, or the bins that `_read_bins` attacks later."""
+        test, tables = self.parts.test, GuessTables(self.corpus, self.policy)
         before, after = (self.risk(z).role.argmax(axis=1) for z in (self.z[test], out))
-        self.guesses.append(labels.emotion(test, name, condition, before, after, self.parts.draw))
-        read = said(release, out)
-        if read is not None:
-            self.said[name, condition] = read
+        draw = self.parts.draw
+        self.outcome.guesses.append(tables.emotion(test, name, condition, before, after, draw))
+        bins = readings(release, out)
+        if bins is not None:
+            self.outcome.bins[name, condition] = bins
             return
         vectors, risk = self.z.copy(), self.parts.risk.rows
-        vectors[test], vectors[risk] = out, release((self.z if own is None else own)[risk])
+        vectors[test], vectors[risk] = out, release((self.z if adapted is None else adapted)[risk])
         plan = holdout(risk, test, folds(self.corpus, risk, self.seed)[risk])
-        self.guesses.append(
-            labels.secrets(vectors, plan, name, condition, self.families, seed=self.seed).assign(
-                draw=self.parts.draw
-            )
-        )
+        guesses = tables.secrets(vectors, plan, name, condition, self.families, seed=self.seed)
+        self.outcome.guesses.append(guesses.assign(draw=draw))
 
 
-def _read(corpus: Corpus, units: Sequence[_Done], options: Options) -> Iterator[pd.DataFrame]:
-    """What is told by who reads the bins of drawn releases: the tested speakers of all draws,
+def _read_bins(
+    corpus: Corpus, policies: Sequence[Policy], units: Sequence[_Outcome], seed: int
+) -> Iterator[pd.DataFrame]:
+    """Guesses of attackers that read the bins of drawn releases: the test speakers of all draws,
     cross-fitted.
 
-    Of a drawn release nobody learns more than its bins, and bins mean the same in every draw.
+    A drawn release has no information beside its bins, and bins mean the same in every draw.
     """
-    for policy in POLICIES:
-        of = [unit for unit in units if unit.policy == policy]
-        rows = np.unique(np.concatenate([unit.rows for unit in of]))
-        plan = crossfit(folds(corpus, rows, options.seed))
-        for release, condition in of[0].said:
-            vectors = np.zeros(
-                (len(corpus), max(unit.said[release, condition].shape[1] for unit in of))
-            )
-            for unit in of:
-                vectors[unit.rows, : unit.said[release, condition].shape[1]] = unit.said[
-                    release, condition
-                ]
-            yield Labels(corpus, policy).secrets(
-                vectors, plan, release, condition, ["linear"], READER
-            )
+    for policy in policies:
+        outcomes = [unit for unit in units if unit.policy == policy]
+        rows = np.unique(np.concatenate([unit.rows for unit in outcomes]))
+        plan = crossfit(folds(corpus, rows, seed))
+        for key in outcomes[0].bins:
+            width = max(unit.bins[key].shape[1] for unit in outcomes)
+            vectors = np.zeros((len(corpus), width))
+            for unit in outcomes:
+                vectors[unit.rows, : unit.bins[key].shape[1]] = unit.bins[key]
+            yield GuessTables(corpus, policy).secrets(vectors, plan, *key, ["linear"], READER)

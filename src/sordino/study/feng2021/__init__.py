@@ -1,4 +1,4 @@
-"""Feng 2021: hide emotions and gender in utterance features, and see who still finds them."""
+"""Feng and Narayanan (2021): emotions and gender hidden in utterance features, under attack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables that Feng 2021 lacks: attackers who retrain, detail, and each corpus alone."""
+"""Tables beyond the paper: retrained attackers, detail, and each corpus alone."""
 
 from __future__ import annotations
 
@@ -9,10 +9,17 @@ import pandas as pd
 from sordino.define import Knowledge, Role
 from sordino.report.tables import Cell, Estimate, Estimates, Table, chance, number, with_interval
 from sordino.report.verdict import NONE
-from sordino.study.feng2021.tables import GAP, LABELS, TableRows, heads, names, policies
+from sordino.study.feng2021.tables import (
+    RELEASE_LABELS,
+    SPACER,
+    TableRows,
+    heads,
+    names,
+    policies,
+)
 
 
-def distinguish(look: Estimates) -> Table:
+def distinguish_table(look: Estimates) -> Table:
     """The AUC of sensitive against neutral, of both attackers."""
     head = [
         [("", 1), ("", 1), ("ignorant", 2), ("", 1), ("semi-informed", 2), ("", 1), ("", 1)],
@@ -35,11 +42,11 @@ def distinguish(look: Estimates) -> Table:
         ]
         for group in policies(look)
     ]
-    return Table("Telling sensitive from neutral", head, groups)
+    return Table("Sensitive against neutral", head, groups)
 
 
-def gender(look: Estimates) -> Table:
-    """P of an attacker who retrains, and the AUC of both attackers."""
+def gender_table(look: Estimates) -> Table:
+    """P of a retrained attacker, and the AUC of both attackers."""
     groups = []
     for group in policies(look):
         rows: TableRows = []
@@ -47,7 +54,7 @@ def gender(look: Estimates) -> Table:
             privacy = look("privacy", release, required, knowledge=Knowledge.SEMI_INFORMED)
             folded = Cell(number(privacy.folded.value))
             aucs = _two_attackers(look, "auc", release, required)
-            rows.append([*first, *with_interval(privacy), folded, GAP, *aucs])
+            rows.append([*first, *with_interval(privacy), folded, SPACER, *aucs])
         groups.append(rows)
     head = [
         [
@@ -77,20 +84,20 @@ def gender(look: Estimates) -> Table:
             "chance",
         ),
     ]
-    return Table("Telling gender", head, groups)
+    return Table("Gender", head, groups)
 
 
-def detail(look: Estimates) -> Table:
-    """What survives inside the required emotion."""
+def detail_table(look: Estimates) -> Table:
+    """Detail that survives inside the required emotion."""
     group: TableRows = []
     for required in (*look.required, ""):
-        found = [look("detail", release, required, Role.REQUIRED) for release in look.releases]
-        kind = "R²" if found[0].chance == 0 else "UAR of intensity"
-        cells = [cell for estimate in found for cell in with_interval(estimate)]
+        estimates = [look("detail", release, required, Role.REQUIRED) for release in look.releases]
+        kind = "R²" if estimates[0].chance == 0 else "UAR of intensity"
+        cells = [cell for estimate in estimates for cell in with_interval(estimate)]
         group.append(
-            [Cell(required or "mean", "name"), Cell(kind, "name"), *cells, chance(found[0])]
+            [Cell(required or "mean", "name"), Cell(kind, "name"), *cells, chance(estimates[0])]
         )
-    releases = [(LABELS.get(release, release), 2) for release in look.releases]
+    releases = [(RELEASE_LABELS.get(release, release), 2) for release in look.releases]
     head = [
         [("", 1), ("", 1), *releases, ("", 1)],
         heads("required", "measure", *["ours", "95 % interval"] * len(look.releases), "chance"),
@@ -98,34 +105,32 @@ def detail(look: Estimates) -> Table:
     return Table("Detail inside the required emotion", head, [group])
 
 
-def corpora(look: Estimates) -> Iterator[Table]:
-    """What is kept and what attackers get in each corpus alone, as means over the required
-    emotions.
-    """
-    kept, taken = [], []
+def corpora_tables(look: Estimates) -> Iterator[Table]:
+    """Utility and leakage in each corpus alone, as means over the required emotions."""
+    utilities, leakages = [], []
     for corpus in look.corpora[1:]:
         utility: TableRows = []
         attacks: TableRows = []
-        for place, release in enumerate(look.releases):
-            first = names(corpus if place == 0 else "", release)
+        for index, release in enumerate(look.releases):
+            first = names(corpus if index == 0 else "", release)
             f1 = look("f1", release, "", Role.REQUIRED, corpus=corpus)
-            kinds = (Role.REQUIRED, Role.NEUTRAL)
             us = [
-                [GAP, *_judged(look("unchanged", release, "", one, corpus=corpus))] for one in kinds
+                [SPACER, *_judged(look("unchanged", release, "", role, corpus=corpus))]
+                for role in (Role.REQUIRED, Role.NEUTRAL)
             ]
             if release == NONE:
-                us = [[GAP] * len(cells) for cells in us]
+                us = [[SPACER] * len(cells) for cells in us]
             utility.append([*first, *_judged(f1), *us[0], *us[1]])
             sensitive = look("f1", release, "", Role.SENSITIVE, corpus=corpus)
             aucs = [
                 _one_attacker(look, metric, release, corpus) for metric in ("distinguish", "auc")
             ]
-            attacks.append([*first, *_judged(sensitive), GAP, *aucs[0], GAP, *aucs[1]])
-        kept.append(utility)
-        taken.append(attacks)
+            attacks.append([*first, *_judged(sensitive), SPACER, *aucs[0], SPACER, *aucs[1]])
+        utilities.append(utility)
+        leakages.append(attacks)
     three = ("ours", "95 % interval", "chance")
     yield Table(
-        "What is kept, by corpus",
+        "Utility by corpus",
         [
             [
                 ("", 1),
@@ -138,11 +143,11 @@ def corpora(look: Estimates) -> Iterator[Table]:
             ],
             heads("corpus", "release", *three, "", *three, "", *three),
         ],
-        kept,
+        utilities,
     )
     semi = ("AUC", "95 % interval", "original", "chance")
     yield Table(
-        "What attackers get, by corpus",
+        "Leakage by corpus",
         [
             [
                 ("", 1),
@@ -155,13 +160,13 @@ def corpora(look: Estimates) -> Iterator[Table]:
             ],
             heads("corpus", "release", *three, "", *semi, "", *semi),
         ],
-        taken,
+        leakages,
     )
 
 
-def families(look: Estimates, chosen: pd.Series) -> Table:
-    """Each family of attackers who retrain beside the best; `chosen` counts (target, release,
-    family).
+def families_table(look: Estimates, chosen: pd.Series) -> Table:
+    """Each family of retrained attackers beside the best; `chosen` counts the units in which a
+    family was the best, by target, release and family.
     """
     groups = []
     for metric, target, words in (
@@ -169,8 +174,8 @@ def families(look: Estimates, chosen: pd.Series) -> Table:
         ("auc", "gender", "gender"),
     ):
         rows: TableRows = []
-        for place, release in enumerate(look.releases):
-            ones = [
+        for index, release in enumerate(look.releases):
+            estimates = [
                 look(metric, release, knowledge=Knowledge.SEMI_INFORMED, attacker=name)
                 for name in look.families
             ]
@@ -178,11 +183,11 @@ def families(look: Estimates, chosen: pd.Series) -> Table:
             times = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
             rows.append(
                 [
-                    *names(words if place == 0 else "", release),
-                    *(Cell(number(one.value)) for one in ones),
-                    GAP,
+                    *names(words if index == 0 else "", release),
+                    *(Cell(number(estimate.value)) for estimate in estimates),
+                    SPACER,
                     *_one_attacker(look, metric, release),
-                    GAP,
+                    SPACER,
                     Cell(times, "name"),
                 ]
             )
@@ -210,7 +215,7 @@ def families(look: Estimates, chosen: pd.Series) -> Table:
             "how often best",
         ),
     ]
-    return Table("Attackers who retrain, mean of the required emotions", head, groups)
+    return Table("Retrained attackers, mean of the required emotions", head, groups)
 
 
 def _judged(estimate: Estimate) -> tuple[Cell, Cell, Cell]:
@@ -218,17 +223,21 @@ def _judged(estimate: Estimate) -> tuple[Cell, Cell, Cell]:
 
 
 def _two_attackers(look: Estimates, metric: str, release: str, required: str) -> list[Cell]:
-    """The AUC of both attackers with intervals, that of the second on original features, chance."""
+    """The AUC of both attackers with intervals, of the second on original features, and chance."""
     ignorant = look(metric, release, required)
-    return [*with_interval(ignorant), GAP, *_one_attacker(look, metric, release, required=required)]
+    return [
+        *with_interval(ignorant),
+        SPACER,
+        *_one_attacker(look, metric, release, required=required),
+    ]
 
 
 def _one_attacker(
     look: Estimates, metric: str, release: str, corpus: str = "", required: str = ""
 ) -> list[Cell]:
-    """The AUC of the attacker who retrains, with its interval, that on original features, chance."""
-    found, original = (
+    """The AUC of the retrained attacker and its interval, the AUC on original features, chance."""
+    released, original = (
         look(metric, name, required, knowledge=Knowledge.SEMI_INFORMED, corpus=corpus)
         for name in (release, NONE)
     )
-    return [*with_interval(found), Cell(number(original.value), "reference"), chance(found)]
+    return [*with_interval(released), Cell(number(original.value), "reference"), chance(released)]

@@ -1,6 +1,4 @@
-"""The page of the study of Feng 2021: what it showed, what it hides, and how far ours is from the
-paper's.
-"""
+"""The page of the study of Feng and Narayanan (2021): verdict, the paper's tables, and more."""
 
 from __future__ import annotations
 
@@ -17,15 +15,14 @@ from sordino.report.estimates import pooled
 from sordino.report.figures import Panel, Point
 from sordino.report.page import Block, Page, Picture, Section, Terms, Text, settings
 from sordino.report.tables import Estimate, Estimates
-from sordino.study.feng2021 import informed_tables as beyond
-from sordino.study.feng2021 import tables
+from sordino.study.feng2021 import informed_tables, tables
 
-RELEASES: Final = {
+DESCRIPTIONS: Final = {
     "rae": "the paper's transform without gradient reversal",
     "rae-grl": "the paper's transform with gradient reversal",
-    "rae-grl+": "our variant, made to keep the required emotion",
+    "rae-grl+": "our variant, designed for utility on the required emotion",
 }
-"""What each release is, in words."""
+"""The releases in words."""
 
 UTILITY: Final = {"f1": "F1 of the required emotion", "unchanged": "U of the required emotion"}
 LEAKAGE: Final = {"distinguish": "AUC, sensitive against neutral", "auc": "AUC, gender"}
@@ -37,32 +34,32 @@ def page(
     run: Mapping[str, Any],
     notices: Sequence[str] = (),
 ) -> Page:
-    """The page of one run of the study; its large figure is also the file `figure.svg`.
+    """The page of one run of the study. Its large figure is also the file `figure.svg`.
 
-    `predictions` are those of all units (`sordino.attack.PREDICTION_COLUMNS`), `estimates` what
-    `measure` made of them and `run` the content of `run.json`. `notices` stand below the title, in large letters.
+    `predictions` are those of all units (`sordino.attack.PREDICTION_COLUMNS`), `estimates` follow
+    from them (`measure`), and `run` is the content of `run.json`. `notices` stand below the title.
     """
     look = Estimates(estimates, pooled(predictions))
     front = figures.front(
         [
             [
-                Panel(LEAKAGE[leak], UTILITY[keep], list(_points(look, leak, keep)))
-                for leak in LEAKAGE
+                Panel(LEAKAGE[leakage], UTILITY[utility], list(_points(look, leakage, utility)))
+                for leakage in LEAKAGE
             ]
-            for keep in UTILITY
+            for utility in UTILITY
         ],
         look.releases,
     )
-    paper = tables.Published()
+    paper = tables.FengTables()
     sections = [
         Section("Verdict", _verdict(look)),
         Section("Utility against leakage", [Picture(front, _FRONT)]),
         Section("Emotions: the paper's Table III", _emotions(look, paper)),
         Section("Gender: the paper's Table IV", _gender(look, paper)),
-        Section("What else is lost", [Text(_DETAIL), beyond.detail(look)]),
+        Section("What else is lost", [Text(_DETAIL), informed_tables.detail_table(look)]),
         Section("Confusion matrices: the paper's Fig. 3", _confusions(look, predictions)),
         *(
-            [Section("Each corpus alone", [Text(_CORPORA), *beyond.corpora(look)])]
+            [Section("Each corpus alone", [Text(_CORPORA), *informed_tables.corpora_tables(look)])]
             if len(look.corpora) > 1
             else []
         ),
@@ -86,7 +83,7 @@ def page(
 def _lead(
     look: Estimates, predictions: pd.DataFrame, estimates: pd.DataFrame, run: Mapping[str, Any]
 ) -> str:
-    """What was run, in one paragraph."""
+    """The run in one paragraph."""
     emotions = predictions[predictions["target"] == "emotion"]
     rows, speakers = emotions["row"].nunique(), emotions["speaker"].nunique()
     draws, dims = emotions["draw"].nunique(), run.get("config", {}).get("dims")
@@ -94,19 +91,15 @@ def _lead(
         f" ({dims:,} numbers an utterance)" if dims else ""
     )
     return (
-        "A replacement autoencoder turns sensitive emotions into neutral ones and keeps the "
-        "required one; a gradient "
-        "reversal layer is to hide gender. Here it is on "
-        f"**{look.corpora[0].replace('+', ' and ')}**: {rows:,} "
-        f"neutral, happy, sad and angry test utterances of {speakers} speakers, {vectors}, "
-        f"{len(look.required)} "
-        f"required emotions, {draws} {'draw' if draws == 1 else 'draws'} of who trains the "
-        "attacker, who trains the "
-        "transform and who is tested. No speaker has two of these parts in one draw. Every figure "
-        "is a mean over "
-        "draws, on test speakers. The paper attacks with a model that never saw the release; here "
-        "a second attacker "
-        "retrains."
+        "A replacement autoencoder turns sensitive emotions into neutral ones and preserves the "
+        "required one. A gradient reversal layer is intended to hide gender. This run is on "
+        f"**{look.corpora[0].replace('+', ' and ')}**: {rows:,} neutral, happy, sad and angry test "
+        f"utterances of {speakers} speakers, {vectors}, {len(look.required)} required emotions, "
+        f"{draws} {'draw' if draws == 1 else 'draws'} of speakers for the attacker, the transform "
+        "and the test. No speaker is in two of these parts in one draw. Every figure is a mean "
+        "over "
+        "draws, on test speakers. The attacker of the paper never saw a released vector; here a "
+        "second attacker retrains on released vectors."
     )
 
 
@@ -120,40 +113,51 @@ def _measured_on(run: Mapping[str, Any]) -> list[str]:
 
 
 def _verdict(look: Estimates) -> list[Block]:
-    words = f"Means over the required emotions {', '.join(look.required)}. In brackets: 95 % intervals over speakers."
+    words = (
+        f"Means over the required emotions {', '.join(look.required)}. In brackets: 95 % intervals "
+        "over speakers."
+    )
     releases = [release for release in look.releases if release != verdict.NONE] or look.releases
     return [
         Text(words),
-        *(release_page.card(look, release, "", RELEASES.get(release, "")) for release in releases),
+        *(
+            release_page.card(look, release, "", DESCRIPTIONS.get(release, ""))
+            for release in releases
+        ),
     ]
 
 
 def _points(look: Estimates, leakage: str, utility: str) -> Iterator[Point]:
-    """For every release: the mean of the policies for both attackers, and each policy faint."""
+    """For every release, the mean of the policies for both attackers, and each policy."""
     for release in look.releases:
         for required in ("", *look.required):
-            kept = look(utility, release, required, Role.REQUIRED)
+            y = look(utility, release, required, Role.REQUIRED)
             if release == verdict.NONE and utility == "unchanged":
-                kept = Estimate(kept.value, chance=kept.chance)  # 1 by definition: no interval
-            taken = look(leakage, release, required, knowledge=Knowledge.SEMI_INFORMED)
-            yield Point(release, taken, kept, "policy" if required else "retrains")
+                y = Estimate(y.value, chance=y.chance)  # 1 by definition: no interval
+            x = look(leakage, release, required, knowledge=Knowledge.SEMI_INFORMED)
+            yield Point(release, x, y, "policy" if required else "retrains")
             if not required:
-                yield Point(release, look(leakage, release), kept, "never saw it")
+                yield Point(release, look(leakage, release), y, "never saw it")
 
 
-def _emotions(look: Estimates, paper: tables.Published) -> list[Block]:
+def _emotions(look: Estimates, paper: tables.FengTables) -> list[Block]:
     roles = [tables.table_three(look, paper, required) for required in (*look.required, "")]
-    return [Text(_EMOTIONS), *roles, Text(_DISTINGUISH), beyond.distinguish(look)]
+    return [Text(_EMOTIONS), *roles, Text(_DISTINGUISH), informed_tables.distinguish_table(look)]
 
 
-def _gender(look: Estimates, paper: tables.Published) -> list[Block]:
-    return [Text(_GENDER), tables.table_four(look, paper), Text(_RETRAINED), beyond.gender(look)]
+def _gender(look: Estimates, paper: tables.FengTables) -> list[Block]:
+    return [
+        Text(_GENDER),
+        tables.table_four(look, paper),
+        Text(_RETRAINED),
+        informed_tables.gender_table(look),
+    ]
 
 
 def _attackers(look: Estimates, predictions: pd.DataFrame) -> list[Block]:
     return [
         release_page.attackers(look),
-        beyond.families(look, _chosen(predictions)),
+        informed_tables.families_table(look, _chosen(predictions)),
         Text(_FAMILIES),
         release_page.knows_more(look),
     ]
@@ -162,7 +166,7 @@ def _attackers(look: Estimates, predictions: pd.DataFrame) -> list[Block]:
 def _confusions(look: Estimates, predictions: pd.DataFrame) -> list[Block]:
     emotions = predictions[predictions["target"] == "emotion"]
     first = emotions["draw"].min()
-    titles = [tables.LABELS.get(release, release) for release in look.releases]
+    titles = [tables.RELEASE_LABELS.get(release, release) for release in look.releases]
     roles, policies = (
         [str(role) for role in ROLES],
         [f"required {required}" for required in look.required],
@@ -184,7 +188,7 @@ def _confusions(look: Estimates, predictions: pd.DataFrame) -> list[Block]:
 
 
 def _counts(emotions: pd.DataFrame, release: str, required: str) -> NDArray[np.intp]:
-    """True role by the role called: (3, 3)."""
+    """Counts of true role by predicted role, `(3, 3)`."""
     rows = emotions[(emotions["release"] == release) & (emotions["required"] == required)]
     counts = np.zeros((len(ROLES), len(ROLES)), dtype=np.intp)
     np.add.at(
@@ -194,9 +198,7 @@ def _counts(emotions: pd.DataFrame, release: str, required: str) -> NDArray[np.i
 
 
 def _chosen(predictions: pd.DataFrame) -> pd.Series:
-    """In how many draws and policies each family was the best: (target, release, attacker) to a
-    count.
-    """
+    """The number of units in which each family was the best, by target, release and attacker."""
     semi = predictions[
         (predictions["knowledge"] == str(Knowledge.SEMI_INFORMED)) & predictions["best"]
     ]
@@ -205,7 +207,7 @@ def _chosen(predictions: pd.DataFrame) -> pd.Series:
 
 
 def _run(run: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Settings, checksums and versions; the speakers of each part stand in `run.json` alone."""
+    """Settings, checksums and versions. Only `run.json` has the speakers of each part."""
     rows = settings(
         {key: value for key, value in run.get("config", {}).items() if key != "policies"}
     )
@@ -213,11 +215,11 @@ def _run(run: Mapping[str, Any]) -> list[tuple[str, str]]:
         {key: run[key] for key in ("config_hash", "data_checksum", "unknown_gender") if key in run}
     )
     if "identical_recordings" in run:
-        many = len(run["identical_recordings"])
+        count = len(run["identical_recordings"])
         rows.append(
             (
                 "identical_recordings",
-                f"{many} {'group' if many == 1 else 'groups'}, each kept in one part",
+                f"{count} {'group' if count == 1 else 'groups'}, each kept in one part",
             )
         )
     if "parts" in run:
@@ -234,59 +236,49 @@ def _run(run: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 _FRONT: Final = (
-    "Up is more useful, left is more private. Filled: the mean of the required emotions for an "
-    "attacker who retrains,"
-    " with 95 % intervals over speakers. Hollow: what an attacker gets who never saw the release; "
-    "the dotted line "
-    "leads from what the paper measures to what retraining adds. Faint: one required emotion "
-    "alone. Dashed: the "
-    "original features. Grey: chance (for U each release has its own, a dash)."
+    "Up is more utility, left is less leakage. Filled: the mean of the required emotions for a "
+    "retrained attacker, with 95 % intervals over speakers. Hollow: the attacker that never saw a "
+    "released vector; the dotted line leads from the paper's measure to the retrained attacker. "
+    "Faint: one required emotion alone. Dashed: the original features. Grey: chance (for U each "
+    "release has its own, a dash)."
 )
 _EMOTIONS: Final = (
-    "How the risk model, which never saw the release, tells the roles apart: F1 of each, and U, "
-    "the share of what it "
-    "called by that role before that it still calls so. The paper's figures are of IEMOCAP, "
-    "RAVDESS and CREMA-D "
-    "together, ours of the recordings named above: a difference is not an error of either. Where "
-    "the paper's text and "
-    "its tables disagree, the tables stand here."
+    "The risk model never saw a released vector. F1 of each role, and U, the share of its "
+    "predictions of a role that are unchanged after release. The figures of the paper are of "
+    "IEMOCAP, RAVDESS and CREMA-D together, ours of the recordings named above: a difference is no "
+    "error of either. Where text and tables of the paper disagree, the tables stand here."
 )
 _DISTINGUISH: Final = (
-    "A low F1 of the sensitive role says that the risk model now calls those utterances something "
-    "else. It does not "
-    "say that they look like neutral ones: that is asked here, of the risk model's own scores and "
-    "of attackers who "
-    "retrain on released vectors of their own speakers. “Original” is the second attack on the "
-    "original features."
+    "A low F1 of the sensitive role means that the risk model now predicts another role. It does "
+    "not mean that these utterances resemble neutral ones. This table tests that, with the scores "
+    "of the risk model and with attackers that are retrained on released vectors of their own "
+    "speakers. “Original” is the second attack on the original features."
 )
 _GENDER: Final = (
-    "L is the accuracy of the risk model's gender head on what is released, P is 1 minus its "
-    "unweighted average "
-    "recall. P above 0.5 would be a reliably wrong attacker, who can be inverted: min(P, 1 − P) "
-    "counts that."
+    "L is the accuracy of the risk model's gender head on released vectors, P is 1 minus its "
+    "unweighted average recall. P above 0.5 would be a reliably wrong attacker, and its "
+    "predictions "
+    "can be inverted: min(P, 1 − P) corrects for that."
 )
 _RETRAINED: Final = (
-    "The same question to attackers who retrain on released vectors of their own speakers."
+    "Gender under attackers that are retrained on released vectors of their own speakers."
 )
 _DETAIL: Final = (
-    "What the policy does not ask to hide and still survives inside the required emotion. A "
-    "release may hide well by "
-    "flattening everything; this is that price."
+    "Detail inside the required emotion that survives the release, although the policy does not "
+    "hide it. A release may hide attributes by flattening all information; this is the cost."
 )
 _CONFUSIONS: Final = (
-    "TableRows are the true role, columns what the risk model calls it. In each cell the share of its "
-    "row, below it how "
-    "many utterances."
+    "Rows are the true role, columns the role that the risk model predicts. Each cell has the "
+    "share "
+    "of its row, and below it the number of utterances."
 )
 _CORPORA: Final = (
-    "Trained on all corpora together, measured on the test speakers of one; means over the "
-    "required emotions. A "
-    "corpus with few speakers in a draw has wide intervals."
+    "Trained on all corpora together, measured on the test speakers of one. Means over the "
+    "required "
+    "emotions. A corpus with few speakers in a draw has wide intervals."
 )
 _FAMILIES: Final = (
-    "The best is chosen in each draw and policy by cross-validation on the attacker's own "
-    "speakers, so it can come "
-    "out a little below the family that did best on the test. A family that is weak on the release "
-    "`none` cannot "
-    "vouch for another."
+    "The best family is chosen in each draw and policy by cross-validation on the attacker's own "
+    "speakers. It can therefore be slightly worse than the best family on the test. A family that "
+    "is weak on the release `none` is no evidence for another release."
 )

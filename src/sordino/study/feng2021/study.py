@@ -1,4 +1,4 @@
-"""Feng 2021: hide emotions and gender in utterance features, and see who still finds them."""
+"""Feng and Narayanan (2021): emotions and gender hidden in utterance features, under attack."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import pandas as pd
 from sordino import storage
 from sordino.corpora.table import Corpus
 from sordino.features import CACHE
+from sordino.policy import Policy
 from sordino.report.estimates import measure
-from sordino.study import protocol
+from sordino.study import run_record
 from sordino.study.feng2021 import report
-from sordino.study.units import Options
+from sordino.study.protocol import POLICIES, Fitters, Options, features_name, prepare
+from sordino.study.units import predictions
 
 STUDY: Final = "feng2021"
 
@@ -25,27 +27,34 @@ def reproduce(
     *,
     features: str = "IS13",
     options: Options | None = None,
+    policies: Sequence[Policy] = POLICIES,
+    fitters: Fitters | None = None,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
     notices: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """The estimates of the whole study; `estimates.csv`, `run.json`, `report.html` and figures are
-    written to `out`.
+    """The estimates of the whole study. Writes `estimates.csv`, `run.json`, `report.html` and
+    `figure.svg` to `out`.
 
-    `features` is a feature set or a table of vectors made elsewhere (`sordino.features.extract`).
-    Utterances of other emotions than the paper's four are left out. What is finished is read again
-    from `cache` and `out/units`, so the same call goes on after a kill. `notices` stand on top of
-    the page.
+    - `features`: a feature set, or a table of vectors (`sordino.features.extract`).
+    - `options`: choices that the paper leaves open; `policies`: the paper's three by default.
+    - `fitters`: settings of the risk model, and fitters of releases by name.
+    - `cache`: the folder of extracted features. Finished units are in `out/units`: a killed run
+      resumes.
+    - `jobs`: processes, 0 for one per core. It changes no value.
+    - `notices`: sentences at the top of the page.
 
-    Raises `CorpusError` when an emotion or gender is missing, `SplitError` when speakers do not
-    suffice.
+    Utterances with other emotions than the paper's four are left out.
+
+    Raises `CorpusError` if an emotion or a gender is missing, `SplitError` if there are too few
+    speakers.
     """
-    out = storage.folder(out)
-    guesses, record = protocol.attacked(
-        corpus, out, features, options or Options(), cache, jobs, STUDY
+    options, out = options or Options(), storage.folder(out)
+    inputs = prepare(corpus, features, options, cache=cache, jobs=jobs)
+    guesses, units = predictions(
+        inputs, out / "units", options, policies=policies, fitters=fitters, jobs=jobs
     )
-    estimates = measure(
-        guesses, study=STUDY, features=protocol.name_of(features), seed=(options or Options()).seed
-    )
-    protocol.write(estimates, record, report.page(guesses, estimates, record, notices), out)
+    estimates = measure(guesses, study=STUDY, features=features_name(features), seed=options.seed)
+    run = run_record.record(STUDY, inputs, features, options, policies, units)
+    run_record.write(estimates, run, out, report.page(guesses, estimates, run, notices))
     return estimates

@@ -1,4 +1,4 @@
-"""Tables III and IV of Feng 2021 with our values beside the paper's."""
+"""Tables III and IV of Feng and Narayanan (2021), with our values beside those of the paper."""
 
 from __future__ import annotations
 
@@ -18,21 +18,25 @@ from sordino.report.tables import (
     with_interval,
 )
 from sordino.report.verdict import NONE
-from sordino.study.units import POLICIES
+from sordino.study.protocol import POLICIES
 
-LABELS: Final = {"none": "none (X)", "rae": "rae (without GRL)", "rae-grl": "rae-grl (with GRL)"}
-"""What the paper's columns are called here."""
+RELEASE_LABELS: Final = {
+    "none": "none (X)",
+    "rae": "rae (without GRL)",
+    "rae-grl": "rae-grl (with GRL)",
+}
+"""Names of releases that the paper has, beside the paper's names."""
 
-GAP: Final = Cell("", "gap")
+SPACER: Final = Cell("", "gap")
 SENSITIVE: Final = {policy.required: ", ".join(policy.sensitive) for policy in POLICIES}
 
 TableRows = list[list[Cell]]
 
 
-class Published:
+class FengTables:
     """The paper's Tables III and IV.
 
-    >>> Published()("f1", "rae", "sad", "sensitive")
+    >>> FengTables()("f1", "rae", "sad", "sensitive")
     0.036
     """
 
@@ -43,8 +47,8 @@ class Published:
         """One row a cell: `table, model, required, release, metric, group, value`."""
 
     def __call__(self, metric: str, release: str, required: str = "", group: str = "") -> float:
-        """One cell, or without `required` the mean over the paper's three models; NaN where the
-        paper has none.
+        """One cell, or without `required` the mean over the paper's three models; NaN if the paper
+        has no value.
         """
         chosen = self.table[["metric", "release", "group"]].eq([metric, release, group]).all(axis=1)
         if required:
@@ -65,34 +69,32 @@ def model(required: str) -> str:
     )
 
 
-def table_three(look: Estimates, paper: Published, required: str) -> Table:
+def table_three(look: Estimates, paper: FengTables, required: str) -> Table:
     """F1 and U of every role under one policy: paper, ours, difference, interval; then U among true
     positives.
     """
     groups = []
     for role in ROLES:
         rows: TableRows = []
-        for place, release in enumerate(look.releases):
+        for index, release in enumerate(look.releases):
             f1 = look("f1", release, required, role)
-            u, rightly = (
+            u, among_true = (
                 look(f"unchanged{among}", release, required, role)
                 for among in ("", "_among_true_positives")
             )
             us = [
                 *beside(paper("unchanged", release, required, role), u),
                 chance(u),
-                GAP,
-                *with_interval(rightly),
+                SPACER,
+                *with_interval(among_true),
             ]
             rows.append(
                 [
-                    *names(str(role) if place == 0 else "", release),
+                    *names(str(role) if index == 0 else "", release),
                     *beside(paper("f1", release, required, role), f1),
                     chance(f1),
-                    GAP,
-                    *(
-                        [GAP] * len(us) if release == NONE else us
-                    ),  # what changes nothing leaves all unchanged
+                    SPACER,
+                    *([SPACER] * len(us) if release == NONE else us),  # `none` changes nothing
                 ]
             )
         groups.append(rows)
@@ -101,7 +103,7 @@ def table_three(look: Estimates, paper: Published, required: str) -> Table:
         [("", 1), ("", 1), ("F1", 5), ("", 1), ("U", 5), ("", 1), ("U among true positives", 2)],
         heads("role", "release", *columns, "", *columns, "", "ours", "95 % interval"),
     ]
-    number_of = {policy.required: place for place, policy in enumerate(POLICIES, 1)}
+    number_of = {policy.required: number for number, policy in enumerate(POLICIES, 1)}
     caption = (
         f"Model {number_of[required]}: {model(required)}"
         if required
@@ -110,7 +112,7 @@ def table_three(look: Estimates, paper: Published, required: str) -> Table:
     return Table(caption, head, groups)
 
 
-def table_four(look: Estimates, paper: Published) -> Table:
+def table_four(look: Estimates, paper: FengTables) -> Table:
     """L and P of the risk model's gender head: paper, ours, difference, interval; then min(P, 1 −
     P).
     """
@@ -126,10 +128,10 @@ def table_four(look: Estimates, paper: Published) -> Table:
                     *first,
                     *beside(paper("leakage", release, required), leakage),
                     chance(leakage),
-                    GAP,
+                    SPACER,
                     *beside(paper("privacy", release, required), privacy),
                     chance(privacy),
-                    GAP,
+                    SPACER,
                     *with_interval(privacy.folded),
                 ]
             )
@@ -139,7 +141,7 @@ def table_four(look: Estimates, paper: Published) -> Table:
         [("", 1), ("", 1), ("L", 5), ("", 1), ("P", 5), ("", 1), ("min(P, 1 − P)", 2)],
         heads("required", "release", *columns, "", *columns, "", "ours", "95 % interval"),
     ]
-    return Table("Gender, as the risk model tells it (ignorant)", head, groups)
+    return Table("Gender, as the risk model predicts it (ignorant)", head, groups)
 
 
 def heads(*texts: str) -> list[tuple[str, int]]:
@@ -148,14 +150,14 @@ def heads(*texts: str) -> list[tuple[str, int]]:
 
 
 def names(first: str, release: str) -> tuple[Cell, Cell]:
-    """The cells that begin a row: what it is about, and the release as the paper calls it."""
-    return Cell(first, "name"), Cell(LABELS.get(release, release), "name")
+    """The first cells of a row: its topic, and the release with the name in the paper."""
+    return Cell(first, "name"), Cell(RELEASE_LABELS.get(release, release), "name")
 
 
 def policies(look: Estimates) -> Iterator[list[tuple[tuple[Cell, Cell], str, str]]]:
     """For every policy, then their mean: the names, release and required emotion of each row."""
     for required in (*look.required, ""):
         yield [
-            (names((required or "mean") if place == 0 else "", release), release, required)
-            for place, release in enumerate(look.releases)
+            (names((required or "mean") if index == 0 else "", release), release, required)
+            for index, release in enumerate(look.releases)
         ]

@@ -1,196 +1,220 @@
-"""What fitting a policy made, and the card that goes with it: on what, with what result, under
-which licences.
-"""
+"""Results of a fit, and the card of its bundle: data, audit and licences."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from sordino.corpora.checks.licences import commercial_use, licences
+from sordino.export.quantisation import LeakageChange
 from sordino.features import FEATURE_SETS, Preprocess
 from sordino.metrics.bound import Bound
 from sordino.policy import Policy, explain
 from sordino.release import Release
 from sordino.report.tables import Estimate, Estimates, limits, number
 from sordino.signal.smile import Functionals
-from sordino.study.fitting.selection import Reached, leaks
+from sordino.study.fitting.selection import Tradeoff, leaks
 
-Joint = Mapping[tuple[str, str, str], Bound]
+JointBounds = Mapping[tuple[str, str, str], Bound]
+"""From policy, secret and side information to the bound of all policies together."""
+
+BEFORE_ROUNDING: Final = (
+    "All figures except those of 8 bits were measured before rounding. Rounded decisions have no "
+    "bound."
+)
+"""The limits of the figures of a rounded bundle."""
 
 
 @dataclass(frozen=True)
-class Muted:
-    """One policy, and what came of it."""
+class PolicyResult:
+    """The release of one policy, and its audit."""
 
     policy: Policy
     family: str
-    """The family that was chosen or named; empty where none is within the budget."""
+    """The family that the policy names or that was chosen; empty if none is within the budget."""
     budget: float | None
-    validation: tuple[Reached, ...]
-    """What `none` and each candidate reached on validation speakers; empty where nothing had to be
-    chosen.
-    """
+    validation: tuple[Tradeoff, ...]
+    """`none` and each candidate on validation speakers; empty if there was no choice."""
     release: Release | None = None
-    measured: tuple[Reached, ...] = ()
-    """What `none` and the release reached on test speakers."""
+    test: tuple[Tradeoff, ...] = ()
+    """`none` and the release on test speakers."""
     estimates: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """All that was measured there, in the columns of the contract."""
+    """All estimates on test speakers, in the columns of `estimates.csv`."""
     bounds: Mapping[tuple[str, str], Bound] = field(default_factory=dict)
-    """Of a drawn release: what no attacker exceeds, by secret and what is known beside it."""
+    """Bounds of a drawn release, by secret and side information."""
     unlabelled: tuple[str, ...] = ()
-    """What the policy hides and nobody could check, since it is not labelled."""
+    """Attributes that the policy hides but that have no labels, so that no attack was possible."""
 
     @property
     def verdict(self) -> str:
-        """Whether there is a release within the budget, and what attackers get of it, in words."""
+        """Whether a release is within the budget, and the largest leak, in words."""
         if self.release is None:
             least = min(
-                (one for one in self.validation if one.release != "none"),
-                key=lambda one: one.largest,
+                (option for option in self.validation if option.release != "none"),
+                key=lambda option: option.largest,
             )
             return (
                 f"No release is within the budget of {self.budget:g} on validation speakers: the "
-                "least that attackers "
-                f"get is {number(least.largest)} ({least.worst}), of {least.release}."
+                f"smallest of the largest AUCs is {number(least.largest)} ({least.worst}), of "
+                f"{least.release}."
             )
-        before, after = self.measured
-        found = after.leaks[after.worst]
+        before, after = self.test
+        leak = after.leaks[after.worst]
         words = (
-            f"Of {self.release.name} an attacker who retrains gets at most AUC "
-            f"{number(found.value)} "
-            f"[{limits(found).strip('[]')}] ({after.worst}) on test speakers; of features as they "
-            "are "
-            f"{number(before.largest)}."
+            f"On {self.release.name}, a retrained attacker reaches at most AUC "
+            f"{number(leak.value)} [{limits(leak).strip('[]')}] ({after.worst}) on test speakers; "
+            f"on the original features {number(before.largest)}."
         )
         if self.budget is None:
             return words
-        chosen = next(one for one in self.validation if one.release == self.release.name)
-        over = "" if after.within(self.budget) else " On test speakers it is above the budget."
-        return f"Within the budget of {self.budget:g}: {number(chosen.largest)} on validation speakers. {words}{over}"
+        choice = next(option for option in self.validation if option.release == self.release.name)
+        excess = "" if after.within(self.budget) else " On test speakers it exceeds the budget."
+        return (
+            f"Within the budget of {self.budget:g}: {number(choice.largest)} on validation "
+            f"speakers. {words}{excess}"
+        )
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """What `fit` made: releases by policy in one scaled space, and what is known of them."""
+class FitResult:
+    """The releases of all policies in one scaled space, and their audit."""
 
     preprocess: Preprocess
-    policies: Mapping[str, Muted]
+    policies: Mapping[str, PolicyResult]
     features: str
     seed: int
     counts: Mapping[str, tuple[int, int]]
-    """Speakers and utterances that were fitted on, by corpus."""
-    together: pd.DataFrame = field(default_factory=pd.DataFrame)
-    """Of several policies: what an attacker gets who sees an utterance as released under each;
-    `condition` says whose secrets are asked.
+    """Fitting speakers and their utterances, by corpus."""
+    combined: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """Estimates of an attacker that has each utterance as released under every policy; `condition`
+    names the policy of the secrets.
     """
-    joint: Joint = field(default_factory=dict)
-    """What no such attacker exceeds, where every release is drawn: by policy, secret and what is
-    known beside it.
-    """
+    joint: JointBounds = field(default_factory=dict)
+    """Bounds on this attacker if every release is drawn."""
+    rounding: Mapping[str, Sequence[LeakageChange]] = field(default_factory=dict)
+    """Changes of leakage by 8-bit weights, by policy; empty without rounding."""
 
     @property
     def within(self) -> bool:
         """Whether every policy has a release."""
-        return all(one.release is not None for one in self.policies.values())
+        return all(result.release is not None for result in self.policies.values())
+
+    @property
+    def ships(self) -> bool:
+        """Whether every policy has a release, and rounding does not increase leakage."""
+        changes = [change for changes in self.rounding.values() for change in changes]
+        return self.within and all(change.holds for change in changes)
 
     @property
     def commercial_use(self) -> str:
-        """Whether commercial use is open, by the licences of the corpora and of the features."""
+        """Whether the licences of corpora and features permit commercial use."""
         smile = isinstance(FEATURE_SETS.get(self.features), Functionals)
         return commercial_use(self.counts, ["openSMILE features"] if smile else [])
 
-    def all_told(self) -> dict[str, dict[str, Estimate]]:
-        """What is told by all policies together, AUC by policy and secret; nothing for one policy."""
-        found: dict[str, dict[str, Estimate]] = {}
-        for name, one in self.policies.items():
-            rows = (
-                self.together[self.together["condition"] == f"policy={name}"]
-                if len(self.together)
-                else self.together
-            )
+    def combined_leaks(self) -> dict[str, dict[str, Estimate]]:
+        """AUC of an attacker that has the outputs of all policies, by policy and secret; empty for
+        one policy.
+        """
+        auc: dict[str, dict[str, Estimate]] = {}
+        for name, result in self.policies.items():
+            rows = self.combined
             if len(rows):
-                at = ("together", one.policy.required)
-                found[name] = dict(
-                    leaks(
-                        Estimates(rows), *at, [s for s in one.measured[-1].leaks if s != "speaker"]
-                    )
-                )
-        return found
+                rows = rows[rows["condition"] == f"policy={name}"]
+            if len(rows):
+                secrets = [secret for secret in result.test[-1].leaks if secret != "speaker"]
+                look = Estimates(rows)
+                auc[name] = dict(leaks(look, "together", result.policy.required, secrets))
+        return auc
 
     def card(self) -> dict[str, Any]:
-        """All of it as plain JSON, for whoever gets the bundle."""
-        return {
+        """The card as plain JSON."""
+        card = {
             "made_on": {
-                name: {"speakers": a, "utterances": b} for name, (a, b) in self.counts.items()
+                name: {"speakers": speakers, "utterances": utterances}
+                for name, (speakers, utterances) in self.counts.items()
             },
             "data_licences": licences(self.counts),
             "commercial_use": self.commercial_use,
             "seed": self.seed,
-            "audit": {name: _audit(one) for name, one in self.policies.items()},
+            "audit": {name: _audit(result) for name, result in self.policies.items()},
             "together": [
-                {"policy": name, "secret": secret, **_figures(found)}
-                for name, told in self.all_told().items()
-                for secret, found in told.items()
+                {"policy": name, "secret": secret, **_figures(estimate)}
+                for name, secrets in self.combined_leaks().items()
+                for secret, estimate in secrets.items()
             ],
             "together_bounds": [
-                {"policy": key[0], **_bound(*key[1:], one)} for key, one in self.joint.items()
+                {"policy": key[0], **_bound(*key[1:], bound)} for key, bound in self.joint.items()
             ],
             "how": _HOW,
         }
+        if not self.rounding:
+            return card
+        changes = {
+            name: {change.secret: _change(change) for change in changes}
+            for name, changes in self.rounding.items()
+        }
+        return card | {"rounded": changes, "how": f"{_HOW} {BEFORE_ROUNDING}"}
 
 
 _HOW = (
-    "Fitted on all speakers named. The figures are those of the same procedure in draws of "
-    "speakers: two fifths to fit "
-    "on, two fifths for attackers who retrain, the rest tested. Where a family was chosen, it was "
-    "on the validation "
-    "speakers of all draws together, of whom most are tested in another draw: its figures flatter "
-    "a little. Bounds are "
-    "those of decisions by folds of speakers, each by what was fitted on the others alone. They "
-    "hold for one vector of "
-    "a speaker like those fitted on, and for whoever sees nothing else."
+    "The release is fitted on all speakers named. The figures are those of the same procedure in "
+    "draws of speakers: two fifths for the fit, two fifths for retrained attackers, one fifth for "
+    "the test. A family is chosen on the validation speakers of all draws together. Most of these "
+    "are test speakers of another draw, so the figures are slightly optimistic. Bounds are those "
+    "of decisions by folds of speakers: each fold is decided by models that were fitted on the "
+    "others. They hold for one vector of a speaker like those of the fit, and for an attacker that "
+    "has no other data."
 )
 
 
-def _audit(one: Muted) -> dict[str, Any]:
+def _audit(result: PolicyResult) -> dict[str, Any]:
     return {
-        "policy": explain(one.policy),
-        "release": one.family,
-        "verdict": one.verdict,
-        "measured": [_reached(found) for found in one.measured],
-        "validation": [_reached(found) for found in one.validation],
-        "bounds": [_bound(secret, given, found) for (secret, given), found in one.bounds.items()],
-        "not_labelled": list(one.unlabelled),
+        "policy": explain(result.policy),
+        "release": result.family,
+        "verdict": result.verdict,
+        "measured": [_tradeoff(option) for option in result.test],
+        "validation": [_tradeoff(option) for option in result.validation],
+        "bounds": [
+            _bound(secret, side_information, bound)
+            for (secret, side_information), bound in result.bounds.items()
+        ],
+        "not_labelled": list(result.unlabelled),
     }
 
 
-def _reached(found: Reached) -> dict[str, Any]:
-    told = {secret: _figures(one) for secret, one in found.leaks.items()}
-    return {"release": found.release, "utility_auc": _figures(found.utility), "leaks": told}
+def _tradeoff(option: Tradeoff) -> dict[str, Any]:
+    return {
+        "release": option.release,
+        "utility_auc": _figures(option.utility),
+        "leaks": {secret: _figures(leak) for secret, leak in option.leaks.items()},
+    }
 
 
-def _figures(one: Estimate) -> dict[str, float | None]:
-    return {name: _rounded(getattr(one, name)) for name in ("value", "low", "high", "chance")}
+def _change(change: LeakageChange) -> dict[str, float]:
+    return {"auc": round(change.rounded.value, 4), "unrounded": round(change.full.value, 4)}
 
 
-def _bound(secret: str, given: str, one: Bound) -> dict[str, Any]:
+def _figures(estimate: Estimate) -> dict[str, float | None]:
+    return {name: _round(getattr(estimate, name)) for name in ("value", "low", "high", "chance")}
+
+
+def _bound(secret: str, side_information: str, bound: Bound) -> dict[str, Any]:
     figures = {
-        "tv": one.tv,
-        "tv_high": one.high,
-        "auc": one.auc,
-        "auc_high": one.auc_high,
-        "uar_high": one.uar_high,
+        "tv": bound.tv,
+        "tv_high": bound.high,
+        "auc": bound.auc,
+        "auc_high": bound.auc_high,
+        "uar_high": bound.uar_high,
     }
-    return {"secret": secret, "known": given, "speakers": one.speakers} | {
-        k: _rounded(v) for k, v in figures.items()
+    return {"secret": secret, "known": side_information, "speakers": bound.speakers} | {
+        name: _round(value) for name, value in figures.items()
     }
 
 
-def _rounded(value: float) -> float | None:
-    """Four digits, nothing where nobody can tell."""
+def _round(value: float) -> float | None:
+    """Four digits, or `None` for an unknown value."""
     return round(float(value), 4) if math.isfinite(value) else None

@@ -1,12 +1,12 @@
-"""From policies and recordings to releases: chosen on validation speakers, measured on test
-speakers, fitted on all.
+"""From policies and recordings to releases.
 
-    draws, each speaker tested once ── choose: validation speakers of the draws     (where a budget is set)
-                                    ├─ measure: test speakers of the draws          the figures of the card
-                                    └─ fit: everybody                               what ships, and its bounds
+    draws ─┬─ choose: on validation speakers of the draws    if there is a budget
+           ├─ measure: on test speakers of the draws         the figures of the card
+           └─ fit: on all speakers                           the release that ships, and its bounds
 
-What ships is fitted on every speaker by the procedure whose figures stand on the card: those of
-each draw are of a release that had two fifths of the speakers, attacked by two fifths, on the rest.
+The release that ships is fitted on all speakers. The figures of the card are those of the same
+procedure in each draw: fitted on two fifths of the speakers, attacked by two fifths, tested on the
+rest.
 """
 
 from __future__ import annotations
@@ -15,36 +15,41 @@ import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import joblib
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from sordino import attack, release
-from sordino.corpora.split import Part, Parts
-from sordino.corpora.table import Corpus, checksums
+from sordino.corpora.split import DRAWS, Part, Parts
+from sordino.corpora.table import Corpus
 from sordino.errors import PolicyError, ReleaseError
 from sordino.features import CACHE, Preprocess, PreprocessFitter
 from sordino.metrics.bound import Bound
+from sordino.nn.fit import run
 from sordino.policy import Policy
-from sordino.release import DrawnFitter
+from sordino.release import DrawnFitter, Fitter
 from sordino.report.estimates import measure
 from sordino.report.tables import Estimates
 from sordino.study import protocol
 from sordino.study.fitting import selection
-from sordino.study.fitting.card import Fitted, Muted
-from sordino.study.fitting.selection import Reached
-from sordino.study.units import Options, predictions, remembered, space
-from sordino.types import Vectors
+from sordino.study.fitting.card import FitResult, JointBounds, PolicyResult
+from sordino.study.fitting.rounding import round_to_int8
+from sordino.study.fitting.selection import Tradeoff
+from sordino.study.protocol import Fitters, Inputs, Options
+from sordino.study.units import cached, predictions
+from sordino.types import Rows, Vectors
 
 STUDY: Final = "fit"
 
 OPTIONS: Final = Options(scale="zscore")
-"""Scales of what ships are means and deviations: a minimum or a maximum is one person's."""
+"""A shipped scale is a mean and a deviation, because a minimum or maximum is the value of one
+speaker.
+"""
 
 
 def fit(
@@ -53,208 +58,235 @@ def fit(
     *,
     features: str = "mel",
     budget: float | None = None,
+    candidates: Sequence[str] = (),
     options: Options = OPTIONS,
+    fitters: Fitters | None = None,
+    max_draws: int = DRAWS,
+    int8: bool = False,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
-) -> Fitted:
-    """A release for each policy, by the policy's name, and what attackers get of each.
+) -> FitResult:
+    """A release for each policy by the policy's name, and its audit.
 
-    - `budget`: the largest AUC that is accepted, before that of the policies; where none is set,
-      none is refused.
-    - `features`: a feature set or a table of vectors made elsewhere (`sordino.features.extract`).
-    - `options`: how it is run; which releases is not looked at.
-    - `cache`: where features and finished units are kept, so that a killed run goes on.
+    - `features`: a feature set, or a table of vectors (`sordino.features.extract`).
+    - `budget`: the largest accepted AUC of an attacker, in [0.5, 1]. It stands before the budgets
+      of the policies. Without any budget, no release is refused.
+    - `candidates`: families to choose from under a budget; those of `selection.candidates` if
+      empty.
+    - `options`: choices of the procedure. Its `releases` are not used.
+    - `fitters`: settings of the risk model, and fitters of releases by name.
+    - `max_draws`: at most so many draws of speakers; fewer are faster and have wider intervals.
+    - `int8`: measure also the release with 8-bit weights (`FitResult.rounding`).
+    - `cache`: the folder of features and finished units. A killed run resumes.
+    - `jobs`: processes, 0 for one per core. It changes no value.
 
-    Raises `PolicyError` for a policy that cannot be, or several that name different emotions,
-    `SplitError` where the speakers do not suffice.
+    Raises `PolicyError` for a policy that cannot be fitted, and for policies with different
+    emotions; `CorpusError` or `SplitError` if there are too few speakers.
     """
-    emotions = _emotions(corpus, policies)
-    study, x = (
-        corpus.with_emotions(emotions),
-        protocol.vectors(features, corpus, emotions, cache, jobs),
+    emotions = _emotions(corpus.table["emotion"], policies)
+    options = replace(options, measured_on="test")
+    budgets = [budget, *(policy.budget.auc for policy in policies.values())]
+    inputs = protocol.prepare(
+        corpus,
+        features,
+        options,
+        emotions=emotions,
+        max_draws=max_draws,
+        require_validation=any(auc is not None for auc in budgets),
+        cache=cache,
+        jobs=jobs,
     )
     with tempfile.TemporaryDirectory() as temporary:
-        run = _Run(
-            study, x, checksums(study), features, options, Path(cache or temporary) / "fit", jobs
+        folder = Path(cache or temporary) / "fit"
+        procedure = _Procedure(
+            inputs, protocol.features_name(features), options, fitters or Fitters(), folder, jobs
         )
-        muted = {
-            name: run.policy(policy, budget, place)
-            for place, (name, policy) in enumerate(policies.items())
+        results = {
+            name: procedure.policy(policy, budget, candidates, index)
+            for index, (name, policy) in enumerate(policies.items())
         }
-    table = study.table.groupby("corpus", sort=False)
+    table = inputs.corpus.table.groupby("corpus", sort=False)
     counts = {str(name): (int(rows["speaker"].nunique()), len(rows)) for name, rows in table}
-    found = Fitted(run.preprocess, muted, protocol.name_of(features), options.seed, counts)
-    made = {name: one for name, one in muted.items() if one.release is not None}
-    return (
-        replace(found, together=run.together(made), joint=run.joint(made))
-        if len(made) > 1
-        else found
-    )
+    result = FitResult(procedure.preprocess, results, procedure.features, options.seed, counts)
+    complete = {name: item for name, item in results.items() if item.release is not None}
+    if len(complete) > 1:
+        result = replace(
+            result, combined=procedure.combined(complete), joint=procedure.joint(complete)
+        )
+    return round_to_int8(result, inputs, options) if int8 and result.within else result
 
 
-def _emotions(corpus: Corpus, policies: Mapping[str, Policy]) -> tuple[str, ...]:
-    """The emotions of all policies, which name the same ones."""
+def _emotions(labels: pd.Series, policies: Mapping[str, Policy]) -> tuple[str, ...]:
+    """The emotions that all policies name. Raises `PolicyError` if they differ, or if no label is
+    one of them.
+    """
     if not policies:
-        raise PolicyError("no policy, expected one or more: pass --policy FILE")
-    first, *others = policies.values()
+        raise PolicyError("no policy, expected at least one: pass --policy FILE")
+    first, *further = policies.values()
     for policy in policies.values():
         release.check(policy)
         if policy.release == "none":
             raise PolicyError(
                 'release "none" hides nothing, expected another: name one, or set a budget'
             )
-        policy.check_against(corpus.table["emotion"])
-    for other in others:
-        if differ := sorted(set(first.emotions) ^ set(other.emotions)):
+        policy.check_against(labels)
+    for policy in further:
+        if difference := sorted(set(first.emotions) ^ set(policy.emotions)):
             raise PolicyError(
-                f"{', '.join(differ)}: named by some policies of a bundle and not by all, expected "
-                "the same emotions "
-                "in each: give every emotion a role, or fit two bundles"
+                f"{', '.join(difference)}: named by some policies of a bundle and not by all, "
+                "expected the same emotions in each: give every emotion a role, or fit two bundles"
             )
     return first.emotions
 
 
-class _Run:
-    """Recordings and settings that all policies share."""
+class _Procedure:
+    """Inputs and settings that all policies share."""
 
     def __init__(
         self,
-        corpus: Corpus,
-        x: Vectors,
-        sums: NDArray[np.str_],
+        inputs: Inputs,
         features: str,
         options: Options,
+        fitters: Fitters,
         folder: Path,
         jobs: int,
     ) -> None:
-        self.corpus, self.x, self.options, self.jobs = corpus, x, options, jobs
-        self.sums, self.folder, self.features = sums, folder, features
-        self.preprocess = self.fitted(np.arange(len(x)))
-        self.z = self.preprocess(x)
-        self.space = remembered(
-            lambda rows: self.fitted(rows)(x)
-        )  # bounds of each policy, and of all together
+        self.inputs, self.features, self.options, self.fitters = inputs, features, options, fitters
+        self.folder, self.jobs = folder, jobs
+        self.preprocess = self.scaling(np.arange(len(inputs.x)))
+        self.z = self.preprocess(inputs.x)
+        self.space = cached(lambda rows: self.scaling(rows)(inputs.x))  # shared by all bounds
 
-    def fitted(self, rows: NDArray[np.intp]) -> Preprocess:
-        """Scaling that these rows decide."""
-        return PreprocessFitter(self.options.scale, self.options.components).fit(self.x[rows])
+    def scaling(self, rows: Rows) -> Preprocess:
+        """The scaled space that these rows decide."""
+        fitter = PreprocessFitter(self.options.scale, self.options.components)
+        return fitter.fit(self.inputs.x[rows])
 
-    def draws(self, policy: Policy, measured_on: Any = "test") -> tuple[Parts, ...]:
-        """The draws of test speakers, or of validation speakers."""
-        return protocol.deal(
-            self.corpus, replace(self.options, measured_on=measured_on), self.sums, policy.emotions
-        )
+    @cached_property
+    def validation(self) -> Inputs:
+        """The inputs with validation speakers in the place of the test."""
+        corpus, _, sums, draws = self.inputs
+        options = replace(self.options, measured_on="validation")
+        emotions = sorted(set(corpus.table["emotion"]))
+        on_validation = protocol.draws(corpus, options, sums, emotions)[: len(draws)]
+        return self.inputs._replace(draws=on_validation)
 
     @property
-    def everybody(self) -> Part:
-        """All rows; the validation speakers of the first draw's transform stop what has to be
-        stopped.
-        """
-        held = protocol.deal(
-            self.corpus, self.options, self.sums, sorted(set(self.corpus.table["emotion"]))
-        )
-        kept = held[0].transform.validation
-        return Part(np.setdiff1d(np.arange(len(self.corpus)), kept), kept)
+    def speakers(self) -> Part:
+        """All rows. Early stopping uses the validation speakers of the first draw's transform."""
+        validation = self.inputs.draws[0].transform.validation
+        return Part(np.setdiff1d(np.arange(len(self.inputs.corpus)), validation), validation)
 
-    def policy(self, policy: Policy, budget: float | None, place: int) -> Muted:
-        """Choose, measure and fit for one policy."""
+    def policy(
+        self, policy: Policy, budget: float | None, candidates: Sequence[str], index: int
+    ) -> PolicyResult:
+        """The release of one policy: chosen, measured and fitted."""
         budget = policy.budget.auc if budget is None else budget
-        candidates, found = selection.families(policy, budget), tuple[Reached, ...]()
+        families = selection.candidates(policy, budget)
+        validation: tuple[Tradeoff, ...] = ()
         if budget is not None:
-            _, found, _ = self.attacked(policy, candidates, "validation")
-            winner = selection.best(found, budget)
+            families = list(candidates) or families
+            _, validation, _ = self.audit(policy, families, self.validation, "validation")
+            winner = selection.best(validation, budget)
             if winner is None:
-                return Muted(policy, "", budget, found)
-            candidates = [
-                one for one in candidates if release.name_of(policy, one) == winner.release
+                return PolicyResult(policy, "", budget, validation)
+            families = [
+                family for family in families if release.name_of(policy, family) == winner.release
             ]
-        estimates, measured, unlabelled = self.attacked(policy, candidates, "test")
-        fitter = release.fitter(policy, candidates[0], self.seed(0, place))
-        made = fitter.fit(self.z, self.corpus, self.everybody)
+        estimates, test, unlabelled = self.audit(policy, families, self.inputs, "test")
+        fitter = self.fitter(policy, families[0], 0, index)
+        shipped = run(fitter.plan(self.z, self.inputs.corpus, self.speakers))
         bounds = self.bounds(fitter)
-        return Muted(
-            policy, candidates[0], budget, found, made, measured, estimates, bounds, unlabelled
+        return PolicyResult(
+            policy, families[0], budget, validation, shipped, test, estimates, bounds, unlabelled
         )
 
-    def seed(self, draw: int, place: int) -> int:
-        """Every policy has chance of its own, or what several let out would be flipped together."""
-        return 1000 * (self.options.seed + 1000 * place) + draw
+    def fitter(self, policy: Policy, family: str, draw: int, index: int) -> Fitter:
+        """The fitter of a policy, the `index`-th of the bundle.
 
-    def attacked(
-        self, policy: Policy, families: Sequence[str], measured_on: str
-    ) -> tuple[pd.DataFrame, tuple[Reached, ...], tuple[str, ...]]:
-        """Estimates of these families and of `none`, what each reached, and what is not labelled."""
-        options = replace(self.options, releases=("none", *families), measured_on=measured_on)  # type: ignore[arg-type]
-        draws = self.draws(policy, measured_on)
+        Every policy has its own keyed random draws. Otherwise the draws of several releases of one
+        utterance would be equal.
+        """
+        seed = 1000 * (self.options.seed + 1000 * index) + draw
+        return self.fitters.release(policy, family, seed)
+
+    def audit(
+        self, policy: Policy, families: Sequence[str], inputs: Inputs, measured_on: Any
+    ) -> tuple[pd.DataFrame, tuple[Tradeoff, ...], tuple[str, ...]]:
+        """The estimates of these families and of `none`, their tradeoffs, and hidden attributes
+        without labels.
+        """
+        options = replace(self.options, releases=("none", *families), measured_on=measured_on)
         guesses, record = predictions(
-            self.x, self.corpus, draws, self.folder, options, self.jobs, [policy]
+            inputs,
+            self.folder,
+            options,
+            policies=[policy],
+            fitters=self.fitters,
+            jobs=self.jobs,
         )
-        estimates = self.measured(guesses)
-        unlabelled = tuple(
-            sorted({name for unit in record.values() for name in unit["unlabelled"]})
-        )
-        return estimates, tuple(selection.reached(Estimates(estimates), policy)), unlabelled
+        estimates = self.estimates(guesses)
+        unlabelled = sorted({name for unit in record.values() for name in unit["unlabelled"]})
+        tradeoffs = selection.tradeoffs(Estimates(estimates), policy)
+        return estimates, tuple(tradeoffs), tuple(unlabelled)
 
-    def measured(self, guesses: pd.DataFrame) -> pd.DataFrame:
-        return measure(
-            guesses, study=STUDY, features=protocol.name_of(self.features), seed=self.options.seed
-        )
+    def estimates(self, guesses: pd.DataFrame) -> pd.DataFrame:
+        return measure(guesses, study=STUDY, features=self.features, seed=self.options.seed)
 
-    def bounds(self, fitter: Any) -> Mapping[tuple[str, str], Bound]:
-        """Of a drawn release; none where speakers are too few to do without some."""
+    def bounds(self, fitter: Fitter) -> Mapping[tuple[str, str], Bound]:
+        """The bounds of a drawn release; empty for other releases and for too few speakers."""
+        if not isinstance(fitter, DrawnFitter):
+            return {}
         try:
-            everybody, space = self.everybody, self.space
-            return (
-                release.bounds(fitter, space, self.corpus, everybody)
-                if isinstance(fitter, DrawnFitter)
-                else {}
-            )
+            return release.bounds(fitter, self.space, self.inputs.corpus, self.speakers)
         except ReleaseError:
             return {}
 
-    def together(self, made: Mapping[str, Muted]) -> pd.DataFrame:
-        """What attackers get who see each utterance as released under every policy, in every draw."""
-        draws = self.draws(next(iter(made.values())).policy)
-        calls = [joblib.delayed(self._together)(parts, made) for parts in draws]
-        found = [
-            table for tables in joblib.Parallel(n_jobs=self.jobs or -1)(calls) for table in tables
-        ]
-        guesses = pd.concat(found, ignore_index=True)
-        tables = [
-            self.measured(rows).assign(condition=f"policy={name}")
+    def combined(self, results: Mapping[str, PolicyResult]) -> pd.DataFrame:
+        """The estimates of attackers that have each utterance as released under every policy, over
+        all draws.
+        """
+        calls = [joblib.delayed(self.combined_draw)(parts, results) for parts in self.inputs.draws]
+        tables = joblib.Parallel(n_jobs=self.jobs or -1)(calls)
+        guesses = pd.concat([table for draw in tables for table in draw], ignore_index=True)
+        estimates = [
+            self.estimates(rows).assign(condition=f"policy={name}")
             for name, rows in guesses.groupby("policy", sort=False)
         ]
-        return pd.concat(tables, ignore_index=True)
+        return pd.concat(estimates, ignore_index=True)
 
-    def _together(self, parts: Parts, made: Mapping[str, Muted]) -> list[pd.DataFrame]:
+    def combined_draw(
+        self, parts: Parts, results: Mapping[str, PolicyResult]
+    ) -> list[pd.DataFrame]:
+        """The guesses of these attackers in one draw, one table per policy."""
         with threadpool_limits(1), warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", ".* sound like "
-            )  # few prototypes: those that ship say how many
-            z = space(parts, self.x, self.options)
+            # A release with few prototypes warns. The releases that ship warn once, in `policy`.
+            warnings.filterwarnings("ignore", ".* sound like ")
+            z: Vectors = protocol.space(parts, self.inputs.x, self.options)
+            corpus, families = self.inputs.corpus, self.options.families
             releases = [
-                release.fitter(one.policy, one.family, self.seed(parts.draw, place)).fit(
-                    z, self.corpus, parts.transform
+                self.fitter(result.policy, result.family, parts.draw, index).fit(
+                    z, corpus, parts.transform
                 )
-                for place, one in enumerate(made.values())
+                for index, result in enumerate(results.values())
             ]
-            several, families = release.joint(releases), self.options.families
+            joint = release.joint(releases)
             return [
                 attack.run_joint(
-                    several, z, self.corpus, parts, one.policy, families=families, seed=parts.draw
+                    joint, z, corpus, parts, result.policy, families=families, seed=parts.draw
                 ).predictions.assign(policy=name)
-                for name, one in made.items()
+                for name, result in results.items()
             ]
 
-    def joint(self, made: Mapping[str, Muted]) -> Mapping[tuple[str, str, str], Bound]:
-        """What no such attacker exceeds; nothing where a release is not drawn."""
-        fitters = {
-            name: release.fitter(one.policy, one.family, self.seed(0, place))
-            for place, (name, one) in enumerate(made.items())
+    def joint(self, results: Mapping[str, PolicyResult]) -> JointBounds:
+        """The bounds on such attackers; empty unless every release is drawn."""
+        fitters: dict[str, Any] = {
+            name: self.fitter(result.policy, result.family, 0, index)
+            for index, (name, result) in enumerate(results.items())
         }
-        if not all(isinstance(one, DrawnFitter) for one in fitters.values()):
+        if not all(isinstance(fitter, DrawnFitter) for fitter in fitters.values()):
             return {}
         try:
-            return release.joint_bounds(fitters, self.space, self.corpus, self.everybody)  # type: ignore[arg-type]
+            return release.joint_bounds(fitters, self.space, self.inputs.corpus, self.speakers)
         except ReleaseError:
             return {}

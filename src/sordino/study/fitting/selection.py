@@ -1,14 +1,10 @@
-"""Which release keeps the most within a budget: chosen on the validation speakers of all draws.
+"""Choice of a release: the most utility within a budget, on the validation speakers of all draws.
 
-Nobody is both in one draw, but most of them are tested in another: a card's figures of a chosen
-family flatter.
+    each family -> fit -> attack on validation speakers -> largest AUC of a secret, and utility
+    within the budget: the largest AUC does not exceed it; of these, the largest utility is chosen
 
-every family ── fitted, attacked by who retrains, measured on validation speakers ── its largest AUC
-                                                                                 of what is hidden
-                                                                                 └─ what is kept of
-                                                                                 the required
-                                                                                 emotion
-within the budget: the largest AUC is no more than it     chosen: of those, the one that keeps the most
+No speaker is in validation and test of one draw, but most validation speakers are test speakers of
+another draw. The figures of a chosen family on a card are therefore slightly optimistic.
 """
 
 from __future__ import annotations
@@ -24,63 +20,58 @@ from sordino.release import FITTERS
 from sordino.report.tables import Estimate, Estimates
 
 DEFAULT: Final = "drawn"
-"""The family where neither policy nor budget decides."""
+"""The family if neither policy nor budget decides."""
 
 
 @dataclass(frozen=True)
-class Reached:
-    """What one release keeps and what the best attacker who retrains gets of each thing hidden."""
+class Tradeoff:
+    """Utility of one release, and its leakage to the best retrained attacker, by secret."""
 
     release: str
     utility: Estimate
-    """AUC of the required emotion against the rest, by whoever retrains on what is released."""
+    """AUC of the required emotion against the rest, by a model retrained on released vectors."""
     leaks: Mapping[str, Estimate]
-    """AUC by secret: `sensitive-vs-neutral` and the hidden attributes that are labelled."""
+    """AUC by secret: `sensitive-vs-neutral`, and the hidden attributes that have labels."""
 
     @property
     def worst(self) -> str:
-        """The secret of which an attacker gets the most."""
+        """The secret with the largest AUC."""
         return max(self.leaks, key=lambda secret: self.leaks[secret].value)
 
     @property
     def largest(self) -> float:
-        """The AUC of it."""
+        """The largest AUC of a secret."""
         return self.leaks[self.worst].value
 
     def within(self, budget: float) -> bool:
-        """Whether no attacker gets more than the budget allows."""
-        return all(
-            one.value <= budget for one in self.leaks.values()
-        )  # NaN, what nobody can tell, is not within
+        """Whether no AUC exceeds the budget. An unknown AUC (NaN) is not within it."""
+        return all(leak.value <= budget for leak in self.leaks.values())
 
 
-def families(policy: Policy, budget: float | None) -> list[str]:
-    """The families to choose among: that of the policy, all with a budget, else `drawn`.
+def candidates(policy: Policy, budget: float | None) -> list[str]:
+    """The families to choose from: that of the policy, all if there is a budget, else `drawn`.
 
-    `none` hides nothing and is not among them. Where knobs make two families the same, one is left.
+    `none` hides nothing and is not a candidate. If knobs make two families equal, one remains.
     """
     if policy.release:
         return [policy.release]
     if budget is None:
         return [DEFAULT]
-    named = {
+    families = {
         release.name_of(policy, family): family for family in reversed(FITTERS) if family != "none"
     }
-    return list(reversed(named.values()))
+    return list(reversed(families.values()))
 
 
-def reached(look: Estimates, policy: Policy) -> list[Reached]:
-    """What every release reached under a policy, in the order of the estimates."""
-    required, hidden = (
-        policy.required,
-        [*(["gender"] if "gender" in policy.hide else []), *look.further],
-    )
-    asked = ["sensitive-vs-neutral", *hidden]
+def tradeoffs(look: Estimates, policy: Policy) -> list[Tradeoff]:
+    """Utility and leakage of every release under a policy, in the order of the estimates."""
+    gender = ["gender"] if "gender" in policy.hide else []
+    secrets = ["sensitive-vs-neutral", *gender, *look.further]
     return [
-        Reached(
+        Tradeoff(
             name,
-            look("utility_auc", name, required, knowledge=Knowledge.SEMI_INFORMED),
-            leaks(look, name, required, asked),
+            look("utility_auc", name, policy.required, knowledge=Knowledge.SEMI_INFORMED),
+            leaks(look, name, policy.required, secrets),
         )
         for name in look.releases
     ]
@@ -89,26 +80,30 @@ def reached(look: Estimates, policy: Policy) -> list[Reached]:
 def leaks(
     look: Estimates, name: str, required: str, secrets: Sequence[str]
 ) -> Mapping[str, Estimate]:
-    """The AUC of the best attacker who retrains on a release, by secret."""
+    """The AUC of the best retrained attacker on a release, by secret."""
     metrics = {
         secret: "distinguish" if secret == "sensitive-vs-neutral" else "auc" for secret in secrets
     }
-    knowledge = Knowledge.SEMI_INFORMED
     return {
-        s: look(metric, name, required, knowledge=knowledge, target=s)
-        for s, metric in metrics.items()
+        secret: look(metric, name, required, knowledge=Knowledge.SEMI_INFORMED, target=secret)
+        for secret, metric in metrics.items()
     }
 
 
-def best(found: Sequence[Reached], budget: float) -> Reached | None:
-    """The one that keeps the most within the budget, of equals the one that tells less; `None`
-    where none is within it.
+def best(options: Sequence[Tradeoff], budget: float) -> Tradeoff | None:
+    """The release with the most utility within the budget; of equal ones, that with the smaller
+    largest AUC. `None` if no release is within the budget.
 
-    >>> def one(name, kept, told):
-    ...     return Reached(name, Estimate(kept), {"gender": Estimate(told)})
-    >>> some = [one("rae", 0.9, 0.8), one("drawn", 0.8, 0.54), one("label", 0.8, 0.53), one("leace", 0.7, 0.5)]
-    >>> best(some, 0.55).release, best(some, 0.4)
+    >>> def tradeoff(name, utility, auc):
+    ...     return Tradeoff(name, Estimate(utility), {"gender": Estimate(auc)})
+    >>> options = [
+    ...     tradeoff("rae", 0.9, 0.8),
+    ...     tradeoff("drawn", 0.8, 0.54),
+    ...     tradeoff("label", 0.8, 0.53),
+    ...     tradeoff("leace", 0.7, 0.5),
+    ... ]
+    >>> best(options, 0.55).release, best(options, 0.4)
     ('label', None)
     """
-    within = [one for one in found if one.release != "none" and one.within(budget)]
-    return max(within, key=lambda one: (one.utility.value, -one.largest), default=None)
+    within = [option for option in options if option.release != "none" and option.within(budget)]
+    return max(within, key=lambda option: (option.utility.value, -option.largest), default=None)

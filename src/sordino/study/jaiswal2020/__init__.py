@@ -1,4 +1,4 @@
-"""Jaiswal 2020: embeddings of sound and words that are to forget gender and speaker."""
+"""Jaiswal and Mower Provost (2020): embeddings of sound and words that hide gender and speaker."""
 
 from __future__ import annotations
 

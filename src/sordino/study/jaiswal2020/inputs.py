@@ -1,5 +1,5 @@
-"""The sequences of a study, packed so that processes share them, and normalised anew for each
-training set.
+"""The sequences of a study: packed so that processes share them, and normalised for each training
+set.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from sordino.types import Rows
 
 
 @dataclass(frozen=True)
-class Packed:
-    """Sequences of unlike length in one array: `values` `(steps, width)`, row i ends before step
-    `ends[i]`.
+class PackedSequences:
+    """Sequences of different lengths in one array: `values` `(steps, width)`; sequence i ends
+    before step `ends[i]`.
     """
 
     values: NDArray[np.float32]
     ends: Rows
 
     @classmethod
-    def of(cls, rows: Sequence[NDArray[np.float32]]) -> Packed:
-        """These sequences, `(steps, width)` each, one after the other."""
+    def of(cls, rows: Sequence[NDArray[np.float32]]) -> PackedSequences:
+        """These sequences, `(steps, width)` each, in their order."""
         return cls(np.concatenate(rows), np.cumsum([len(row) for row in rows]))
 
     def rows(self) -> list[NDArray[np.float32]]:
@@ -43,13 +43,13 @@ class Packed:
 
 @dataclass(frozen=True)
 class Material:
-    """What networks may read of a corpus: frames of sound, vectors of words, or what was said where
-    vectors are still to be learnt from the training speakers' transcripts.
+    """Inputs of networks: frames of sound, and vectors of words, or transcripts if the vectors are
+    learned from those of the training speakers.
     """
 
     speaker: NDArray[np.str_]
-    audio: Packed | None
-    text: Packed | None
+    audio: PackedSequences | None
+    text: PackedSequences | None
     transcripts: tuple[str, ...]
     normalise: str
     word_dims: int
@@ -70,33 +70,37 @@ class Material:
     ) -> Material:
         """The streams of a corpus: `audio`, `text` or both.
 
-        `words` is a file of word vectors; without it each training set learns
-        `word_dims`-dimensional ones from its own transcripts.
+        `words` is a file of word vectors. Without it, vectors of `word_dims` dimensions are learned
+        from the transcripts of each training set.
         """
-        audio = Packed.of(frames(corpus, cache, jobs)) if "audio" in streams else None
-        said: tuple[str, ...] = tuple(transcripts_of(corpus)) if "text" in streams else ()
-        text = Packed.of(word_sequences(corpus, read(words))) if words and said else None
-        return cls(corpus.speaker, audio, text, said, normalise, word_dims, seed)
+        audio = PackedSequences.of(frames(corpus, cache, jobs)) if "audio" in streams else None
+        transcripts: tuple[str, ...] = tuple(transcripts_of(corpus)) if "text" in streams else ()
+        text = (
+            PackedSequences.of(word_sequences(corpus, read(words)))
+            if words and transcripts
+            else None
+        )
+        return cls(corpus.speaker, audio, text, transcripts, normalise, word_dims, seed)
 
     def sequences(self, streams: Sequence[str], training: Rows) -> Sequences:
-        """All utterances as a network reads them that is trained on these rows: nothing is fitted
-        on others.
+        """All utterances as inputs of a network that is trained on these rows. Normalisation and
+        word vectors are fitted on these rows only.
         """
-        given: dict[str, list[NDArray[np.float32]]] = {}
+        sequences: dict[str, list[NDArray[np.float32]]] = {}
         if "audio" in streams and self.audio is not None:
             rows = self.audio.rows()
             scale = NormaliseFitter(self.normalise).fit([rows[row] for row in training])
-            given["audio"] = scale(rows, self.speaker)
+            sequences["audio"] = scale(rows, self.speaker)
         if "text" in streams:
-            given["text"] = self.text.rows() if self.text else self._learnt(training)
-        return Sequences.of(**given)
+            sequences["text"] = self.text.rows() if self.text else self._learned(training)
+        return Sequences.of(**sequences)
 
-    def _learnt(self, training: Rows) -> list[NDArray[np.float32]]:
+    def _learned(self, training: Rows) -> list[NDArray[np.float32]]:
         words = train([self.transcripts[row] for row in training], self.word_dims, self.seed)
         return [words(text) for text in self.transcripts]
 
     def hash(self, streams: Sequence[str]) -> str:
-        """12 hexadecimal digits of everything that a network could read that has these streams."""
+        """12 hexadecimal digits of all inputs of a network with these streams."""
         sha = hashlib.sha256(f"{self.seed}".encode())
         if "audio" in streams:
             sha.update(self.normalise.encode())

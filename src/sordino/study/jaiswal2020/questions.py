@@ -10,16 +10,16 @@ from typing import Final
 import numpy as np
 
 from sordino.report.tables import number, signed
-from sordino.study.jaiswal2020.estimates import CONTROL
+from sordino.study.jaiswal2020.estimates import MEMBERSHIP_CONTROL
 from sordino.study.jaiswal2020.tables import Look
 from sordino.study.jaiswal2020.variants import LAMBDAS
 
-NOT_RUN: Final = "Not asked here: the recordings or `--only` leave out what it needs."
+NOT_RUN: Final = "Not answered: this run lacks recordings or sections that the question needs."
 
 
 def answers(look: Look) -> list[tuple[str, str]]:
     """Question and answer, in the paper's order."""
-    asked: Sequence[tuple[str, Callable[[Look], str]]] = (
+    functions: Sequence[tuple[str, Callable[[Look], str]]] = (
         ("1. Does leakage differ between one stream and both?", _streams),
         ("2. How does P change with privacy training?", _privacy),
         ("3. How does emotion recognition change?", _utility),
@@ -28,7 +28,7 @@ def answers(look: Look) -> list[tuple[str, str]]:
         ("6. Does it matter where the adversary sits?", _place),
         ("7. Does it help against membership identification?", _membership),
     )
-    return [(question, answer(look) or NOT_RUN) for question, answer in asked]
+    return [(question, answer(look) or NOT_RUN) for question, answer in functions]
 
 
 def _mean(
@@ -39,29 +39,29 @@ def _mean(
     group: str = "",
     condition: str = "",
 ) -> float:
-    """The mean over streams and tasks that were run; NaN where none was."""
-    found = [
-        look(one, task, release, metric, group, condition).value
-        for one in (features or look.features)
+    """The mean over streams and tasks of the run; NaN without any."""
+    values = [
+        look(stream, task, release, metric, group, condition).value
+        for stream in (features or look.features)
         for task in look.tasks
     ]
-    known = [value for value in found if not math.isnan(value)]
-    return float(np.mean(known)) if known else math.nan
+    finite = [value for value in values if not math.isnan(value)]
+    return float(np.mean(finite)) if finite else math.nan
 
 
 def _streams(look: Look) -> str:
     if len(look.features) < 2:
         return ""
     parts = [
-        f"{one}: L **{number(_mean(look, 'general', 'leakage', [one]))}**, P "
-        f"**{number(_mean(look, 'general', 'privacy', [one]))}**"
-        for one in look.features
+        f"{stream}: L **{number(_mean(look, 'general', 'leakage', [stream]))}**, P "
+        f"**{number(_mean(look, 'general', 'privacy', [stream]))}**"
+        for stream in look.features
     ]
     return f"Of the general embedding, mean over tasks: {'; '.join(parts)}."
 
 
 def _privacy(look: Look) -> str:
-    return _against(look, "privacy", "P on speakers whom nobody trained on")
+    return _against(look, "privacy", "P on speakers outside all training")
 
 
 def _utility(look: Look) -> str:
@@ -80,15 +80,15 @@ def _against(look: Look, metric: str, words: str) -> str:
 
 def _strength(look: Look) -> str:
     conditions = [f"lambda={at:g}" for at in LAMBDAS]
-    kept = [_mean(look, "private", "uar", condition=one) for one in conditions]
-    lost = [_mean(look, "private", "privacy", condition=one) for one in conditions]
-    if any(math.isnan(value) for value in (*kept, *lost)):
+    utility = [_mean(look, "private", "uar", condition=name) for name in conditions]
+    privacy = [_mean(look, "private", "privacy", condition=name) for name in conditions]
+    if any(math.isnan(value) for value in (*utility, *privacy)):
         return ""
     steps = ", ".join(
         f"{at:g}: U {number(u)}, P {number(p)}"
-        for at, u, p in zip(LAMBDAS, kept, lost, strict=True)
+        for at, u, p in zip(LAMBDAS, utility, privacy, strict=True)
     )
-    rises = all(b >= a for a, b in pairwise(lost))
+    rises = all(b >= a for a, b in pairwise(privacy))
     return f"P {'rises with' if rises else 'is not monotone in'} lambda ({steps})."
 
 
@@ -125,9 +125,10 @@ def _membership(look: Look) -> str:
         "private-speaker",
         "private-multiple",
     ):
-        found, control = (
-            _mean(look, release, "membership", condition=one) for one in ("", CONTROL)
+        membership, control = (
+            _mean(look, release, "membership", condition=condition)
+            for condition in ("", MEMBERSHIP_CONTROL)
         )
-        if not math.isnan(found):
-            parts.append(f"`{release}` **{number(found)}** (control {number(control)})")
+        if not math.isnan(membership):
+            parts.append(f"`{release}` **{number(membership)}** (control {number(control)})")
     return f"MI, mean over streams and tasks: {', '.join(parts)}." if parts else ""

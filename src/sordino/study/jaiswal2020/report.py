@@ -1,5 +1,5 @@
-"""The page of the study of Jaiswal 2020: its tables, its seven questions, and what its tables do
-not ask.
+"""The page of the study of Jaiswal and Mower Provost (2020): the paper's tables and questions, and
+further attacks.
 """
 
 from __future__ import annotations
@@ -16,140 +16,156 @@ from sordino.study.jaiswal2020 import questions
 from sordino.study.jaiswal2020.estimates import ON_D1
 from sordino.study.jaiswal2020.tables import (
     FIGURES,
-    Changes,
+    Comparisons,
+    JaiswalTables,
     Look,
-    Published,
-    bounds,
-    changes,
+    PaperFigure,
+    bounds_table,
+    compare_embeddings,
     held_out,
-    table,
+    paper_table,
 )
 from sordino.study.jaiswal2020.variants import EXTRA, LAMBDAS, MAIN
 
-RELEASES: Final = {
+DESCRIPTIONS: Final = {
     "general": "trained for the primary task alone",
-    "private": "the paper's: gradient reversal before a head of gender, on the joint embedding (Priv-C)",
-    "private+": "ours: eight dimensions on one scale, with noise drawn once a clip; no adversary",
-    "drawn": "ours: of the task's three classes one goes out, as a mean embedding of several people",
+    "private": "the paper's: gradient reversal before a head of gender, on the joint embedding "
+    "(Priv-C)",
+    "private+": "ours: eight dimensions on one scale, with noise that is drawn once per clip; no "
+    "adversary",
+    "drawn": "ours: one of the three classes of the task, as a mean embedding of several speakers",
     "private-streams": "the paper's Priv-E: one head of gender on each stream",
-    "private-speaker": "the paper's: who speaks is to be forgotten",
-    "private-multiple": "the paper's: who speaks and their gender",
+    "private-speaker": "the paper's: a head of the speaker's identity",
+    "private-multiple": "the paper's: heads of identity and gender",
 }
-"""What each embedding is, in words."""
+"""The embeddings in words."""
 
-LAST: Final = FIGURES[3:]
+LAST_FIGURES: Final = FIGURES[3:]
+"""The columns of Tables 2 and 3."""
 
 
 def page(estimates: pd.DataFrame, run: Mapping[str, Any], notices: Sequence[str] = ()) -> Page:
-    """The page of one run: `estimates` of `jaiswal2020.estimates.measure`, `run` the content of
-    `run.json`.
+    """The page of one run: `estimates` of `jaiswal2020.estimates.measure_embeddings`, and `run`,
+    the content of `run.json`.
     """
-    look, paper = Look(estimates), Published()
-    tested = changes(look)
+    look, paper = Look(estimates), JaiswalTables()
+    comparisons = compare_embeddings(look)
     sections = [
-        Section("What an attacker who retrains learns", [Text(_HELD_OUT), *_held_out(look)]),
-        Section("What no attacker exceeds", _bounds(estimates)),
+        Section("Retrained attackers", [Text(_HELD_OUT), *_held_out(look)]),
+        Section("Bounds on every attacker", _bounds(estimates)),
         Section("The seven questions", [Terms(questions.answers(look))]),
-        Section("Table 1", _tables(look, paper, tested, run, "1", MAIN, "general", FIGURES)),
+        Section("Table 1", _tables(look, paper, comparisons, run, "1", MAIN, "general", FIGURES)),
         Section(
             "Table 2",
-            _tables(look, paper, tested, run, "2", ("private", "private-streams"), "private", LAST),
+            _tables(
+                look,
+                paper,
+                comparisons,
+                run,
+                "2",
+                ("private", "private-streams"),
+                "private",
+                LAST_FIGURES,
+            ),
         ),
         Section(
             "Table 3",
             _tables(
                 look,
                 paper,
-                tested,
+                comparisons,
                 run,
                 "3",
                 ("general", "private-speaker", "private-multiple"),
                 "general",
-                LAST,
+                LAST_FIGURES,
             ),
         ),
         Section("The strength of the reversal", _sweep(look)),
         Section("Two tasks at once", _two_tasks(look)),
-        Section("Are the adversaries alive?", _health(run)),
-        Section("How to read this page", [Terms((*_TERMS, *RELEASES.items()))]),
+        Section("Did the adversaries learn?", _health(run)),
+        Section("How to read this page", [Terms((*_TERMS, *DESCRIPTIONS.items()))]),
         Section("How it was run", [Terms(_run(run))]),
     ]
-    title = "Jaiswal 2020, run again: embeddings that are to forget gender and speaker"
-    shown = [section for section in sections if section.blocks]
-    return Page(title, _lead(look, run), shown, [*_notes(run), *notices])
+    title = "Jaiswal 2020, run again: embeddings that hide gender and speaker"
+    sections = [section for section in sections if section.blocks]
+    return Page(title, _lead(look, run), sections, [*_notes(run), *notices])
 
 
 def _lead(look: Look, run: Mapping[str, Any]) -> str:
     return (
-        "A network turns sound, words or both into an embedding from which activation or valence "
-        "can be told; gradient "
-        "reversal is to take gender out of it. Here it is on "
-        f"**{run['config']['corpus'].replace('+', ' and ')}**: "
-        f"{run['utterances']:,} utterances of {run['speakers']} speakers, "
-        f"{_DEALT[run['protocol']]} Every attacker "
-        f"knows the network and retrains.{_scaled(look, run)}"
+        "A network turns sound, words or both into an embedding for activation or valence. "
+        "Gradient "
+        "reversal is intended to remove gender from it. This run is on "
+        f"**{run['config']['corpus'].replace('+', ' and ')}**: {run['utterances']:,} utterances of "
+        f"{run['speakers']} speakers, {_PROTOCOLS[run['protocol']]} Every attacker knows the "
+        f"network and retrains.{_normalisation(look, run)}"
     )
 
 
-def _scaled(look: Look, run: Mapping[str, Any]) -> str:
-    """How the sound was brought to one scale, where there is sound."""
-    by = run["config"]["options"]["normalise"]
-    return f" Audio is normalised by {by}." if {"audio", "both"} & set(look.features) else ""
+def _normalisation(look: Look, run: Mapping[str, Any]) -> str:
+    """The normalisation of the sound, if there is sound."""
+    unit = run["config"]["options"]["normalise"]
+    return f" Audio is normalised by {unit}." if {"audio", "both"} & set(look.features) else ""
 
 
 def _notes(run: Mapping[str, Any]) -> list[str]:
-    """What a reader must know of the labels first."""
+    """Notes on the labels, for the top of the page."""
     notes = dict.fromkeys(note for note in run["config"]["labels"].values() if note)
-    return [f"{note[0].upper()}{note[1:]}: a stand-in, not what listeners heard." for note in notes]
+    return [
+        f"{note[0].upper()}{note[1:]}: a stand-in, not a rating by listeners." for note in notes
+    ]
 
 
 def _held_out(look: Look) -> list[Block]:
-    every = [held_out(look, task, (*MAIN, *EXTRA.values())) for task in look.tasks]
-    return [table for table in every if table.groups]
+    tables = [held_out(look, task, (*MAIN, *EXTRA.values())) for task in look.tasks]
+    return [table for table in tables if table.groups]
 
 
 def _tables(
     look: Look,
-    paper: Published,
-    tested: Changes,
+    paper: JaiswalTables,
+    comparisons: Comparisons,
     run: Mapping[str, Any],
-    number_of: str,
+    table_number: str,
     releases: Sequence[str],
-    other: str,
-    figures_of: Sequence[Any],
+    reference: str,
+    columns: Sequence[PaperFigure],
 ) -> list[Block]:
     blocks: list[Block] = []
     for task, letter in zip(look.tasks, "ab", strict=False):
-        there = [
-            name for name in releases if any(look.has(one, task, name) for one in look.features)
+        names = [
+            name
+            for name in releases
+            if any(look.has(stream, task, name) for stream in look.features)
         ]
-        if not set(there) - {other} or (number_of != "1" and len(there) < 2):
+        if not set(names) - {reference} or (table_number != "1" and len(names) < 2):
             continue
-        caption = f"Table {number_of}{letter if number_of == '1' else ''}: {task}"
+        caption = f"Table {table_number}{letter if table_number == '1' else ''}: {task}"
         blocks.append(
-            table(
+            paper_table(
                 look,
                 paper,
-                tested,
+                comparisons,
                 run["config"]["corpus"],
                 caption,
                 task,
-                there,
-                other,
-                figures_of,
+                names,
+                reference,
+                columns,
             )
         )
     return [Text(_TABLES), *blocks] if blocks else []
 
 
 def _bounds(estimates: pd.DataFrame) -> list[Block]:
-    """The bounds of what is drawn."""
-    found = bounds(estimates)
-    return [Text(_BOUND), found] if found.groups else []
+    """The bounds of drawn embeddings."""
+    table = bounds_table(estimates)
+    return [Text(_BOUND), table] if table.groups else []
 
 
 def _sweep(look: Look) -> list[Block]:
-    """U and P over lambda."""
+    """U and P as functions of lambda."""
     panels: dict[str, dict[str, Sequence[tuple[float, Estimate]]]] = {}
     for features in look.features:
         for task in look.tasks:
@@ -171,7 +187,11 @@ def _sweep(look: Look) -> list[Block]:
     if not panels:
         return []
     drawn = figures.curves(panels, "lambda", "U and P")
-    return [Picture(drawn, "P need not rise with lambda. Whiskers: 95 % over speakers.")]
+    return [
+        Picture(
+            drawn, "P does not always rise with lambda. Whiskers: 95 % intervals over speakers."
+        )
+    ]
 
 
 def _with(at: float, condition: str) -> str:
@@ -185,15 +205,15 @@ def _two_tasks(look: Look) -> list[Block]:
     groups = []
     for features in look.features:
         for task in look.tasks:
-            both = f"tasks={task}+speaker"
-            if look.has(features, task, "general", both):
+            two_tasks = f"tasks={task}+speaker"
+            if look.has(features, task, "general", two_tasks):
                 rows = []
-                for condition in ("", both):
-                    found = [
+                for condition in ("", two_tasks):
+                    estimates = [
                         look(features, task, "general", metric, condition=condition)
                         for metric in ("uar", "auc", "privacy")
                     ]
-                    values = [cell for one in found for cell in with_interval(one)]
+                    values = [cell for estimate in estimates for cell in with_interval(estimate)]
                     rows.append(
                         [
                             Cell(features, "name"),
@@ -202,10 +222,10 @@ def _two_tasks(look: Look) -> list[Block]:
                         ]
                     )
                 groups.append(rows)
-    sure = ("ours", "95 % interval")
+    columns = ("ours", "95 % interval")
     heads = [
         [("", 2), ("U", 2), ("speaker verification, AUC", 2), ("P", 2)],
-        [(name, 1) for name in ("stream", "trained for", *sure, *sure, *sure)],
+        [(name, 1) for name in ("stream", "trained for", *columns * 3)],
     ]
     return (
         [Text(_TASKS), Table("Emotion, with and without speaker verification", heads, groups)]
@@ -215,84 +235,80 @@ def _two_tasks(look: Look) -> list[Block]:
 
 
 def _health(run: Mapping[str, Any]) -> list[Block]:
-    """Warnings of the training, counted; the curves stand in `run.json`."""
+    """The number of training warnings. `run.json` has the training curves."""
     networks = [
         (unit, network) for unit, record in run["units"].items() for network in record["networks"]
     ]
-    warned = [(unit, warning) for unit, network in networks for warning in network["warnings"]]
+    warnings = [(unit, warning) for unit, network in networks for warning in network["warnings"]]
     if not networks:
         return []
-    behind = (
-        f"Of the heads of {len(networks)} networks {len(warned)} fell behind a fresh linear probe "
-        "on the same "
-        "embedding: they stopped learning, or never began, so their leakage is no sign of privacy."
+    failures = (
+        f"{len(warnings)} heads of {len(networks)} networks were worse than a new linear probe on "
+        "the same embedding. They did not learn, so their leakage is no evidence of privacy."
     )
-    none = f"No head of the {len(networks)} networks fell behind a fresh linear probe on the same embedding."
-    text = f"{behind if warned else none} Every epoch's UAR of every head stands in `run.json`."
-    return [Text(text), *([Terms(warned[:12])] if warned else [])]
+    none = (
+        f"No head of the {len(networks)} networks was worse than a new linear probe on the same "
+        "embedding."
+    )
+    text = f"{failures if warnings else none} `run.json` has the UAR of every head by epoch."
+    return [Text(text), *([Terms(warnings[:12])] if warnings else [])]
 
 
 def _run(run: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = settings(run["config"])
     rows += [
-        (unit, f"not asked: {one['not_asked']}")
-        for unit, one in run["units"].items()
-        if "not_asked" in one
+        (unit, f"not answered: {record['not_asked']}")
+        for unit, record in run["units"].items()
+        if "not_asked" in record
     ]
     rows += settings({key: run[key] for key in ("config_hash", "data_checksum")})
     return [*rows, release_page.installed(run["versions"])]
 
 
-_DEALT: Final = {
-    "five folds": "in five folds of speakers: three train the network, the fourth stops it, the fifth is tested.",
-    "pairs": "too few for five folds: each woman is tested with each man, the others train the network, and a quarter "
-    "of their utterances stops it. A handful of people tells little.",
+_PROTOCOLS: Final = {
+    "five folds": "in five folds of speakers: three train the network, the fourth is for early "
+    "stopping, the fifth is the test.",
+    "pairs": "too few for five folds: each woman is tested with each man, the other speakers train "
+    "the network, and a quarter of their utterances is for early stopping. So few speakers are "
+    "weak "
+    "evidence.",
 }
 _HELD_OUT: Final = (
-    "P is 1 − UAR of gender, by the best of the attackers, chosen on the attacker's own speakers; "
-    "0.5 is chance, and "
-    "min(P, 1 − P) counts a reliably wrong attacker too. The **null** is what the same attackers "
-    "get when gender is "
-    "shuffled over speakers: a P inside it cannot be told from nothing to learn. The patient "
-    "attacker pools several "
-    "utterances of one speaker. MI tells who was in the training set; its control is the same "
-    "attack on a network that "
-    "was trained without any of them: 0.5, as each selection of speakers comes with its complement."
+    "P is 1 − UAR of gender, by the best attacker, chosen on the attacker's own speakers. Chance "
+    "is "
+    "0.5. min(P, 1 − P) also counts a reliably wrong attacker. The **null** is P of the same "
+    "attackers under gender that is shuffled over speakers: a P inside it is consistent with no "
+    "information. The patient attacker pools several utterances of one speaker. MI infers "
+    "membership in the training set. Its control is the same attack on a network that was trained "
+    "without the candidates: 0.5, because each selection of speakers has its complement."
 )
 _TABLES: Final = (
-    "Paper: its figure for this corpus, or where it has none the mean over its corpora "
-    "(MSP-Improv, MSP-Podcast, "
-    "IEMOCAP and MuSE): a difference is then not an error of either. P is measured as the paper "
-    "does, on the speakers "
-    "whom the network was trained on. `*`: significant by the paper's paired t-test over folds, "
-    "Benjamini-Hochberg at "
-    "5 %; `**`: by the corrected resampled t-test too."
+    "Paper: its figure for this corpus, or the mean over its corpora (MSP-Improv, MSP-Podcast, "
+    "IEMOCAP and MuSE): a difference is then no error of either. P is measured as in the paper, on "
+    "the training speakers of the network. `*`: significant by the paper's paired t-test over "
+    "folds, Benjamini-Hochberg at 5 %; `**`: by the corrected resampled t-test too."
 )
 _BOUND: Final = (
-    "What is drawn depends on a clip through its bin alone, one of three, so how differently the "
-    "bins of women and men "
-    "fall bounds every attacker, known or not, who sees one released vector and nothing else; "
-    "“given” is one who knows "
-    "the true class. Each speaker was binned by a release that was fitted on others; of several "
-    "seeds the largest "
-    "figures stand here, and in pairs, where several networks bin a speaker, there is none. The "
-    "upper limit is one "
-    "over speakers: with few of them it is wide. It takes those of a fold for independent, though "
-    "one network binned "
-    "them all: it covers what is to be expected of the procedure, not how far a single network may "
-    "lie from that. "
-    "Where some who are tested also helped to choose how `drawn` is made (RAVDESS), its figures "
-    "flatter a little. Of "
-    "who speaks it is what three bins can tell apart among the speakers of a fold. Several vectors "
-    "of one speaker are "
-    "not covered: the patient attacker's figure is of those."
+    "A drawn embedding depends on a clip through its bin only, one of three. The distributions of "
+    "the bins of women and men therefore bound every attacker that has one released vector and no "
+    "other data. “Given” is an attacker that also knows the true class. Each speaker was binned by "
+    "a release that was fitted on other speakers. Of several seeds, the largest figures stand "
+    "here. "
+    "In pairs, several networks bin a speaker, and there is no bound. The upper limit is a limit "
+    "over speakers: with few speakers it is wide. It assumes that the speakers of a fold are "
+    "independent, although one network binned them all: it covers the expectation of the "
+    "procedure, "
+    "not the deviation of a single network. If test speakers also took part in the design of "
+    "`drawn` (RAVDESS), its figures are slightly optimistic. The bound of identity is that of "
+    "three "
+    "bins among the speakers of a fold. It does not cover several vectors of one speaker: see the "
+    "patient attacker."
 )
 _TASKS: Final = (
-    "The paper leaves to later work what happens when an embedding is for two tasks that are not "
-    "related: emotion, and "
-    "telling speakers apart. Verification is measured on speakers whom the network never saw: the "
-    "cosine of an "
-    "utterance with the mean of a speaker's others."
+    "The paper leaves two unrelated primary tasks to later work: here emotion and speaker "
+    "verification. Verification is measured on speakers outside the training, with the cosine of "
+    "an "
+    "utterance and the mean of the other utterances of a speaker."
 )
 _TERMS: Final = (
     (
@@ -307,9 +323,13 @@ _TERMS: Final = (
     ),
     (
         "P",
-        "Privacy: 1 − unweighted average recall of gender by an attacker who retrains. Chance 0.5.",
+        "Privacy: 1 − unweighted average recall of gender by a retrained attacker. Chance 0.5.",
     ),
-    ("MI", "Membership identification: was this speaker in the training set? Chance 0.5."),
-    ("D1, D2", "The speakers who trained the network; the others, whom the attacker learns from."),
+    ("MI", "Membership inference: was this speaker in the training set? Chance 0.5."),
+    (
+        "D1, D2",
+        "The training speakers of the network; the other speakers, on which the attacker is "
+        "trained.",
+    ),
     ("[0.80, 0.90]", "95 % interval over speakers; of a null, the range of 95 % of the shuffles."),
 )

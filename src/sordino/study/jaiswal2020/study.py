@@ -1,5 +1,5 @@
-"""Jaiswal 2020: embeddings of sound and words for activation or valence that are to forget gender
-and speaker.
+"""Jaiswal and Mower Provost (2020): embeddings of sound and words for activation or valence that
+hide gender and speaker.
 """
 
 from __future__ import annotations
@@ -25,16 +25,22 @@ from sordino.release import EMBEDDINGS
 from sordino.report.record import settled, versions
 from sordino.report.release_page import csv
 from sordino.study.jaiswal2020 import report
-from sordino.study.jaiswal2020.estimates import NULL, STUDY, measure
+from sordino.study.jaiswal2020.estimates import NULL, STUDY, measure_embeddings
 from sordino.study.jaiswal2020.inputs import Material
-from sordino.study.jaiswal2020.protocol import Draw, Scene, draws
+from sordino.study.jaiswal2020.protocol import Draw, StudyLabels, draws
 from sordino.study.jaiswal2020.tables import Look
 from sordino.study.jaiswal2020.units import guesses
-from sordino.study.jaiswal2020.variants import TASKS, Options, Variant, variants
+from sordino.study.jaiswal2020.variants import (
+    FEATURE_STREAMS,
+    TASKS,
+    JaiswalOptions,
+    Variant,
+    select_variants,
+)
 
-READ: Final = 10
-"""A corpus with no more different sentences than this has them read: words tell nothing of who says
-them or how.
+READ_SENTENCES: Final = 10
+"""If a corpus has at most so many different sentences, its speakers read them. Words then have no
+information about speaker or emotion.
 """
 
 
@@ -42,43 +48,41 @@ def reproduce(
     corpus: Corpus,
     out: str | Path,
     *,
-    options: Options | None = None,
+    options: JaiswalOptions | None = None,
     only: Sequence[str] = (),
     words: str | Path | None = None,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
     notices: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """The estimates of the study; `estimates.csv`, `run.json` and `report.html` are written to
-    `out`.
+    """The estimates of the study. Writes `estimates.csv`, `run.json` and `report.html` to `out`.
 
-    `only` names sections (`jaiswal2020.variants.SECTIONS`). `words` is a file of word vectors;
-    without it each training set learns its own from its transcripts. What is finished is read again
-    from `cache` and `out/units`.
+    - `only`: sections (`jaiswal2020.variants.SECTIONS`); all without it.
+    - `words`: a file of word vectors. Without it, vectors are learned from the transcripts of each
+      training set.
+    - `cache`: the folder of extracted frames. Finished units are in `out/units`: a killed run
+      resumes.
 
-    Raises `StudyError` when nothing can be run on this corpus, `SplitError` when speakers do not
-    suffice for folds or pairs (`jaiswal2020.protocol`).
+    Raises `StudyError` if the corpus can answer no section, `SplitError` if there are too few
+    speakers for folds and pairs (`jaiswal2020.protocol`).
     """
-    options = options or Options()
+    options = options or JaiswalOptions()
     streams = _streams(corpus)
-    told = {task: levels(corpus, task) for task in TASKS}
-    chosen = variants(
-        streams,
-        [task for task in TASKS if len(np.unique(told[task].codes[told[task].codes >= 0])) > 1],
-        only,
-    )
-    _check_genders(corpus, chosen)
-    needed = sorted(
-        {stream for one in chosen for stream in one.features.replace("both", "audio text").split()}
-    )
-    rows = _usable(corpus, told, needed)
-    corpus, told = corpus.select(rows), {task: levels(corpus.select(rows), task) for task in TASKS}
+    tasks = {task: levels(corpus, task) for task in TASKS}
+    varied = [
+        task for task, label in tasks.items() if len(np.unique(label.codes[label.codes >= 0])) > 1
+    ]
+    variants = select_variants(streams, varied, only)
+    _check_genders(corpus, variants)
+    streams = sorted({name for variant in variants for name in FEATURE_STREAMS[variant.features]})
+    corpus = corpus.select(_usable(corpus, tasks, streams))
+    tasks = {task: levels(corpus, task) for task in TASKS}
     out = storage.folder(out)
     sums = checksums(corpus)
-    scene = _scene(corpus, told, draws(corpus, options.seed, sums))
+    study = _labels(corpus, tasks, draws(corpus, options.seed, sums))
     material = Material.of(
         corpus,
-        needed,
+        streams,
         normalise=options.normalise,
         words=words,
         word_dims=options.word_dims,
@@ -86,10 +90,10 @@ def reproduce(
         jobs=jobs,
         seed=options.seed,
     )
-    found, units = guesses(chosen, material, scene, out / "units", options, jobs)
-    people = pd.DataFrame({"speaker": corpus.speaker, "gender": corpus.genders()})
-    estimates = measure(found, units, people, corpus.name, options.seed)
-    record = {**_record(corpus, scene, told, options, sums, only, words), "units": units}
+    table, units = guesses(variants, material, study, out / "units", options, jobs)
+    speakers = pd.DataFrame({"speaker": corpus.speaker, "gender": corpus.genders()})
+    estimates = measure_embeddings(table, units, speakers, corpus.name, options.seed)
+    record = {**_record(corpus, study, tasks, options, sums, only, words), "units": units}
     storage.write(out / "estimates.csv", csv(estimates))
     storage.write(out / "run.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     report.page(estimates, record, notices).write(out)
@@ -97,11 +101,10 @@ def reproduce(
 
 
 def summary(estimates: pd.DataFrame) -> pd.DataFrame:
-    """One row an embedding: U, P (as min(P, 1 - P)) beside its null, that of the patient attacker,
-    and membership.
+    """One row per embedding: U, P as min(P, 1 - P), its null, P of the patient attacker, and MI.
 
-    P is that of speakers whom neither network nor attacker saw; its null is the lowest P that means
-    nothing.
+    P is measured on speakers that neither network nor attacker was trained on. `null from` is the
+    lower limit of P under shuffled gender.
     """
     look = Look(estimates)
     rows = []
@@ -110,8 +113,8 @@ def summary(estimates: pd.DataFrame) -> pd.DataFrame:
             for release in EMBEDDINGS:
                 if look.has(features, task, release):
                     p, patient = (
-                        look(features, task, release, "privacy", knowledge=one).folded.value
-                        for one in (Knowledge.SEMI_INFORMED, Knowledge.PATIENT)
+                        look(features, task, release, "privacy", knowledge=knowledge).folded.value
+                        for knowledge in (Knowledge.SEMI_INFORMED, Knowledge.PATIENT)
                     )
                     null = look(features, task, release, "privacy", condition=NULL).low
                     uar, member = (
@@ -134,79 +137,81 @@ def summary(estimates: pd.DataFrame) -> pd.DataFrame:
 
 
 def _streams(corpus: Corpus) -> list[str]:
-    """What every corpus here has: sound, transcripts. A few sentences that all read (RAVDESS,
-    EMO-DB) are none.
+    """The streams that every corpus here has: sound, transcripts. The same few sentences read by
+    all speakers (RAVDESS, EMO-DB) are no stream.
     """
-    table = corpus.table.assign(sound=corpus.recorded())
-    of = table.groupby("corpus", sort=False)
-    sound = bool(of["sound"].any().all())
-    text = bool(
-        of["transcript"].apply(lambda said: said[said.str.strip().ne("")].nunique() > READ).all()
-    )
-    return [name for name, there in (("audio", sound), ("text", text)) if there]
+    corpora = corpus.table.assign(sound=corpus.recorded()).groupby("corpus", sort=False)
+    sound = bool(corpora["sound"].any().all())
+    sentences = corpora["transcript"].apply(lambda t: t[t.str.strip().ne("")].nunique())
+    text = bool((sentences > READ_SENTENCES).all())
+    return [name for name, present in (("audio", sound), ("text", text)) if present]
 
 
-def _usable(corpus: Corpus, told: dict[str, Levels], streams: Sequence[str]) -> NDArray[np.bool_]:
-    """Rows that have a label, and sound where the study listens."""
-    known: NDArray[np.bool_] = np.logical_or.reduce([one.codes >= 0 for one in told.values()])
+def _usable(corpus: Corpus, tasks: dict[str, Levels], streams: Sequence[str]) -> NDArray[np.bool_]:
+    """Rows with a label, and with sound if the study has a stream of sound."""
+    usable: NDArray[np.bool_] = np.logical_or.reduce([task.codes >= 0 for task in tasks.values()])
     if "audio" in streams:
-        known &= corpus.recorded()
-    if not known.any():
+        usable &= corpus.recorded()
+    if not usable.any():
         raise StudyError(
             f"{corpus.name}: no utterance has activation or valence, expected some: add labels"
         )
-    return known
+    return usable
 
 
-def _check_genders(corpus: Corpus, chosen: Sequence[Variant]) -> None:
-    """Every embedding but `private-speaker` has a head of gender."""
-    known = corpus.genders()
-    if len(np.unique(known[known >= 0])) < 2 and any(
-        one.release != "private-speaker" for one in chosen
+def _check_genders(corpus: Corpus, variants: Sequence[Variant]) -> None:
+    """Raise `StudyError` if a gender is missing: every embedding but `private-speaker` has a head
+    of gender.
+    """
+    gender = corpus.genders()
+    if len(np.unique(gender[gender >= 0])) < 2 and any(
+        variant.release != "private-speaker" for variant in variants
     ):
         raise StudyError(
-            f"{corpus.name}: speakers of both genders are not known, expected some of each: add "
-            "them, or ask for what "
-            "needs none (--only speaker)"
+            f"{corpus.name}: no speakers of both genders, expected some of each: add them, or run "
+            "the section without gender (--only speaker)"
         )
 
 
-def _scene(corpus: Corpus, told: dict[str, Levels], dealt: tuple[Draw, ...]) -> Scene:
-    labels = {task: one.codes for task, one in told.items()} | {"gender": corpus.genders()}
+def _labels(corpus: Corpus, tasks: dict[str, Levels], parts: tuple[Draw, ...]) -> StudyLabels:
+    labels = {name: task.codes for name, task in tasks.items()} | {"gender": corpus.genders()}
     speakers = np.unique(corpus.speaker, return_inverse=True)[1].astype(np.intp)
-    return Scene({**labels, "speaker": speakers}, corpus.speaker, dealt)
+    return StudyLabels({**labels, "speaker": speakers}, corpus.speaker, parts)
 
 
 def _record(
     corpus: Corpus,
-    scene: Scene,
-    told: dict[str, Levels],
-    options: Options,
+    study: StudyLabels,
+    tasks: dict[str, Levels],
+    options: JaiswalOptions,
     sums: Any,
     only: Sequence[str],
     words: str | Path | None,
 ) -> dict[str, Any]:
-    """Everything that the figures follow from: what `run.json` holds."""
+    """Everything that the figures follow from, as `run.json` holds it."""
     config = {
         "study": STUDY,
         "corpus": corpus.name,
         "only": list(only),
         "words": Path(words).name if words else "learnt from training transcripts",
-        "labels": {task: one.note for task, one in told.items()},
+        "labels": {name: task.note for name, task in tasks.items()},
         "options": asdict(options),
     }
-    rows = scene.rows
-    apart = [
-        not set(scene.people(draw.test)) & set(scene.people(draw.known)) for draw in scene.draws
+    rows = study.rows
+    disjoint = [
+        not set(study.speakers(draw.test)) & set(study.speakers(draw.untested))
+        for draw in study.draws
     ]
     return {
         **settled(config),
         "data_checksum": hashlib.sha256("".join(sums).encode()).hexdigest(),
         "versions": versions(),
         "utterances": len(rows),
-        "speakers": len(scene.people(rows)),
+        "speakers": len(study.speakers(rows)),
         "unknown_gender": int((corpus.column("gender")[rows] == "").sum()),
-        "protocol": "five folds" if scene.draws[0].folds else "pairs",
-        "tested": {str(place): scene.people(draw.test) for place, draw in enumerate(scene.draws)},
-        "tested_disjoint": all(apart),
+        "protocol": "five folds" if study.draws[0].folds else "pairs",
+        "tested": {
+            str(number): study.speakers(draw.test) for number, draw in enumerate(study.draws)
+        },
+        "tested_disjoint": all(disjoint),
     }

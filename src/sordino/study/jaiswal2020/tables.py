@@ -1,5 +1,5 @@
-"""Tables 1 to 3 of Jaiswal 2020 with our values beside the paper's, and what the paper's tables do
-not ask.
+"""Tables 1 to 3 of Jaiswal and Mower Provost (2020), with our values beside those of the paper, and
+further tables.
 """
 
 from __future__ import annotations
@@ -16,21 +16,16 @@ import pandas as pd
 from sordino.define import Knowledge
 from sordino.metrics.significance import benjamini_hochberg, corrected_resampled_t, paired_t
 from sordino.report.tables import Cell, Estimate, Table, limits, number, signed, with_interval
-from sordino.study.jaiswal2020.estimates import CONTROL, NULL, ON_D1
-from sordino.study.jaiswal2020.variants import EXTRA, MAIN, STREAMS, TASKS
+from sordino.study.jaiswal2020.estimates import MEMBERSHIP_CONTROL, NULL, ON_D1
+from sordino.study.jaiswal2020.variants import EXTRA, FEATURE_STREAMS, MAIN, TASKS
 
 TEST_SHARE: Final = 1 / 4
-"""Of the rows that a fold trains on or tests, the share tested: three folds train, one is tested.
-"""
-
-HIGHER_IS_BETTER: Final = ("uar", "uar_by_gender", "privacy")
+"""The share of test rows among training and test rows: three folds train, one is tested."""
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A measure as the paper's tables have it: its sign there, and where it stands in the
-    estimates.
-    """
+class PaperFigure:
+    """A measure of the paper's tables: its sign there, and its keys in the estimates."""
 
     sign: str
     metric: str
@@ -39,20 +34,20 @@ class Figure:
 
 
 FIGURES: Final = (
-    Figure("L", "leakage"),
-    Figure("U(M)", "uar_by_gender", "male"),
-    Figure("U(F)", "uar_by_gender", "female"),
-    Figure("U", "uar"),
-    Figure("P", "privacy", condition=ON_D1),
-    Figure("MI", "membership"),
+    PaperFigure("L", "leakage"),
+    PaperFigure("U(M)", "uar_by_gender", "male"),
+    PaperFigure("U(F)", "uar_by_gender", "female"),
+    PaperFigure("U", "uar"),
+    PaperFigure("P", "privacy", condition=ON_D1),
+    PaperFigure("MI", "membership"),
 )
-"""The columns of Table 1, in its order; Tables 2 and 3 have the last three."""
+"""The columns of Table 1 in its order. Tables 2 and 3 have the last three."""
 
 
-class Published:
+class JaiswalTables:
     """The paper's Tables 1, 2 and 3.
 
-    >>> round(Published()("general", "audio", "activation", "uar"), 4)
+    >>> round(JaiswalTables()("general", "audio", "activation", "uar"), 4)
     0.6575
     """
 
@@ -65,12 +60,14 @@ class Published:
     def __call__(
         self, release: str, features: str, task: str, metric: str, group: str = "", corpus: str = ""
     ) -> float:
-        """The cell of a corpus, or the mean over the paper's corpora; NaN where the paper has none."""
+        """The cell of a corpus, or the mean over the paper's corpora; NaN if the paper has no
+        value.
+        """
         keys = ["release", "features", "target", "metric", "group"]
         chosen = self.table[keys].eq([release, features, task, metric, group]).all(axis=1)
         rows = self.table[chosen].drop_duplicates(["corpus"])
-        own = rows[rows["corpus"] == corpus]
-        return float((own if len(own) else rows)["value"].mean())
+        of_corpus = rows[rows["corpus"] == corpus]
+        return float((of_corpus if len(of_corpus) else rows)["value"].mean())
 
 
 class Look:
@@ -91,7 +88,9 @@ class Look:
         values = estimates[list(Estimate._fields)].itertuples(index=False, name=None)
         self._lines = {key: Estimate(*line) for key, line in zip(keys, values, strict=True)}
         self._names = {key[:4] for key in self._lines}
-        self.features = [name for name in STREAMS if any(key[0] == name for key in self._names)]
+        self.features = [
+            name for name in FEATURE_STREAMS if any(key[0] == name for key in self._names)
+        ]
         self.tasks = [name for name in TASKS if any(key[1] == name for key in self._names)]
         self.draws = [
             name for name in dict.fromkeys(estimates["split"].astype(str)) if name != "all"
@@ -119,7 +118,7 @@ class Look:
         """Whether this embedding was run."""
         return (features, task, release, condition) in self._names
 
-    def folds(self, features: str, task: str, release: str, figure: Figure) -> list[float]:
+    def folds(self, features: str, task: str, release: str, figure: PaperFigure) -> list[float]:
         """A figure in every fold."""
         return [
             self(features, task, release, figure.metric, figure.group, figure.condition, draw).value
@@ -128,31 +127,31 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Change:
-    """How an embedding differs from another in one figure, and how sure that is."""
+class Comparison:
+    """The difference of two embeddings in one figure, with the p-values of two tests."""
 
     difference: float
     p: float
-    """Of the paired t-test over folds, adjusted by Benjamini and Hochberg over all changes of the
-    study.
+    """p-value of the paired t-test over folds, adjusted by Benjamini and Hochberg over all
+    comparisons of the study.
     """
     corrected: float
-    """The same of the corrected resampled t-test."""
+    """p-value of the corrected resampled t-test, adjusted likewise."""
 
     @property
     def mark(self) -> str:
-        """`**` where both tests are below 5 %, `*` where only the paper's is."""
+        """`**` if both tests are below 5 %, `*` if only the paper's test is."""
         if self.p < 0.05:
             return "**" if self.corrected < 0.05 else "*"
         return ""
 
 
-Changes = Mapping[tuple[str, str, str, str, Figure], Change]
-"""From features, task, an embedding, the one it is compared with and a figure to the change."""
+Comparisons = Mapping[tuple[str, str, str, str, PaperFigure], Comparison]
+"""From features, task, embedding, reference embedding and figure to the comparison."""
 
 
-def changes(look: Look) -> dict[tuple[str, str, str, str, Figure], Change]:
-    """Every comparison of the tables, tested and adjusted together."""
+def compare_embeddings(look: Look) -> dict[tuple[str, str, str, str, PaperFigure], Comparison]:
+    """All comparisons of the tables, with p-values that are adjusted together."""
     pairs = [
         *((release, "general") for release in (*MAIN[1:], *EXTRA.values())),
         ("private-streams", "private"),
@@ -160,67 +159,70 @@ def changes(look: Look) -> dict[tuple[str, str, str, str, Figure], Change]:
     keys, plain, corrected = [], [], []
     for features in look.features:
         for task in look.tasks:
-            for release, other in pairs:
-                if look.has(features, task, release) and look.has(features, task, other):
+            for release, reference in pairs:
+                if look.has(features, task, release) and look.has(features, task, reference):
                     for figure in FIGURES:
                         a, b = (
-                            look.folds(features, task, name, figure) for name in (release, other)
+                            look.folds(features, task, name, figure)
+                            for name in (release, reference)
                         )
-                        known = ~np.isnan(np.array(a) - np.array(b))
-                        a, b = list(np.array(a)[known]), list(np.array(b)[known])
-                        keys.append((features, task, release, other, figure))
+                        valid = ~np.isnan(np.array(a) - np.array(b))
+                        a, b = list(np.array(a)[valid]), list(np.array(b)[valid])
+                        keys.append((features, task, release, reference, figure))
                         plain.append(paired_t(a, b))
                         corrected.append(corrected_resampled_t(a, b, TEST_SHARE))
     adjusted = [benjamini_hochberg([test.p for test in tests]).p for tests in (plain, corrected)]
     return {
-        key: Change(test.difference, float(p), float(sure))
+        key: Comparison(test.difference, float(p), float(sure))
         for key, test, p, sure in zip(keys, plain, *adjusted, strict=True)
     }
 
 
-def table(
+def paper_table(
     look: Look,
-    paper: Published,
-    tested: Changes,
+    paper: JaiswalTables,
+    comparisons: Comparisons,
     corpus: str,
     caption: str,
     task: str,
     releases: Sequence[str],
-    other: str,
-    figures: Sequence[Figure],
+    reference: str,
+    figures: Sequence[PaperFigure],
 ) -> Table:
     """One of the paper's tables: for each embedding the paper's value, ours, the difference, the
-    interval, and how it differs from `other`.
+    interval, and the comparison with the embedding `reference`.
     """
     groups = []
     for features in look.features:
         if not any(look.has(features, task, release) for release in releases):
             continue
         rows = []
-        for place, figure in enumerate(figures):
-            cells = [Cell(features if place == 0 else "", "name"), Cell(figure.sign, "name")]
+        for index, figure in enumerate(figures):
+            cells = [Cell(features if index == 0 else "", "name"), Cell(figure.sign, "name")]
             for release in releases:
                 ours = look(features, task, release, figure.metric, figure.group, figure.condition)
-                known = paper(release, features, task, figure.metric, figure.group, corpus)
-                cells += _beside(known, ours)
-                if release != other:
-                    cells.append(_changed(tested.get((features, task, release, other, figure))))
+                published = paper(release, features, task, figure.metric, figure.group, corpus)
+                cells += _beside(published, ours)
+                if release != reference:
+                    key = (features, task, release, reference, figure)
+                    cells.append(_compared(comparisons.get(key)))
             rows.append(cells)
         groups.append(rows)
     columns = ["paper", "ours", "difference", "95 % interval"]
     heads = [("", 1), ("", 1)]
     names = [("stream", 1), ("", 1)]
     for release in releases:
-        heads.append((release, len(columns) + (release != other)))
+        heads.append((release, len(columns) + (release != reference)))
         names += [
-            (name, 1) for name in (*columns, *([f"against {other}"] if release != other else []))
+            (name, 1)
+            for name in (*columns, *([f"against {reference}"] if release != reference else []))
         ]
     return Table(caption, [heads, names], groups)
 
 
 def held_out(look: Look, task: str, releases: Sequence[str]) -> Table:
-    """What attackers tell of speakers whom neither network nor attacker saw, beside its null; and
-    the patient one.
+    """Retrained and patient attackers on speakers that neither network nor attacker was trained on,
+    with the null of P.
     """
     groups = []
     for features in look.features:
@@ -230,11 +232,12 @@ def held_out(look: Look, task: str, releases: Sequence[str]) -> Table:
             uar = look(features, task, release, "uar")
             cells += [*with_interval(uar)]
             for knowledge in (Knowledge.SEMI_INFORMED, Knowledge.PATIENT):
-                found = look(features, task, release, "privacy", knowledge=knowledge).folded
+                privacy = look(features, task, release, "privacy", knowledge=knowledge)
                 null = look(features, task, release, "privacy", condition=NULL, knowledge=knowledge)
-                cells += [*with_interval(found), Cell(limits(null), "chance")]
+                cells += [*with_interval(privacy.folded), Cell(limits(null), "chance")]
             member, control = (
-                look(features, task, release, "membership", condition=c) for c in ("", CONTROL)
+                look(features, task, release, "membership", condition=c)
+                for c in ("", MEMBERSHIP_CONTROL)
             )
             cells += [*with_interval(member), *with_interval(control)]
             rows.append(cells)
@@ -253,20 +256,18 @@ def held_out(look: Look, task: str, releases: Sequence[str]) -> Table:
         [(name, 1) for name in ("stream", "embedding", *sure, *against, *against, *sure, *sure)],
     ]
     return Table(
-        f"{task.capitalize()}: speakers whom neither network nor attacker saw", heads, groups
+        f"{task.capitalize()}: speakers outside the training of network and attacker", heads, groups
     )
 
 
-def bounds(estimates: pd.DataFrame) -> Table:
-    """What no attacker exceeds who sees one vector that was drawn: the bound on the UAR, and its
-    upper limit.
-    """
+def bounds_table(estimates: pd.DataFrame) -> Table:
+    """Bounds on the UAR of every attacker with one drawn vector, and their upper limits."""
     groups: dict[tuple[str, ...], list[list[Cell]]] = {}
-    shown = ["features", "required", "release", "target", "condition", "value", "high", "chance"]
-    found = estimates[estimates["metric"] == "bound_uar"][shown]
-    for *names, condition, value, high, chance in found.itertuples(index=False, name=None):
-        known = str(condition).removeprefix("given ") or "nothing"
-        words = [Cell(str(text), "name") for text in (*names, known)]
+    columns = ["features", "required", "release", "target", "condition", "value", "high", "chance"]
+    rows = estimates[estimates["metric"] == "bound_uar"][columns]
+    for *names, condition, value, high, chance in rows.itertuples(index=False, name=None):
+        side_information = str(condition).removeprefix("given ") or "nothing"
+        words = [Cell(str(text), "name") for text in (*names, side_information)]
         figures = [Cell(number(value)), Cell(number(high)), Cell(number(chance), "chance")]
         groups.setdefault(tuple(names[:3]), []).append([*words, *figures])
     heads = (
@@ -280,21 +281,23 @@ def bounds(estimates: pd.DataFrame) -> Table:
         "chance",
     )
     return Table(
-        "One vector that was drawn: UAR of gender and of who speaks",
+        "One drawn vector: UAR of gender and of identity",
         [[(name, 1) for name in heads]],
         list(groups.values()),
     )
 
 
 def _beside(paper: float, ours: Estimate) -> list[Cell]:
-    known = not math.isnan(paper)
+    published = not math.isnan(paper)
     return [
-        Cell(number(paper) if known else "", "paper"),
+        Cell(number(paper) if published else "", "paper"),
         Cell(number(ours.value)),
-        Cell(signed(ours.value - paper) if known else "", "difference"),
+        Cell(signed(ours.value - paper) if published else "", "difference"),
         Cell(limits(ours), "interval"),
     ]
 
 
-def _changed(change: Change | None) -> Cell:
-    return Cell("" if change is None else f"{signed(change.difference)}{change.mark}", "difference")
+def _compared(comparison: Comparison | None) -> Cell:
+    if comparison is None:
+        return Cell("", "difference")
+    return Cell(f"{signed(comparison.difference)}{comparison.mark}", "difference")

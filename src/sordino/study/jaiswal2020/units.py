@@ -1,6 +1,6 @@
-"""The units of the study: one variant on one draw, each with its table of guesses.
+"""Units of the study: one variant on one draw, with its table of guesses.
 
-Units are independent and kept on disk as they are finished, so a killed run goes on where it was.
+Units are independent. Each is stored when it is finished, so a killed run resumes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import joblib
 import numpy as np
@@ -19,35 +19,38 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from sordino.checkpoints import Finished
-from sordino.study.checkpoints import gathered
+from sordino.study.checkpoints import gather_units
 from sordino.study.jaiswal2020.inputs import Material
-from sordino.study.jaiswal2020.protocol import Scene
-from sordino.study.jaiswal2020.variant_run import Lesson
-from sordino.study.jaiswal2020.variants import STREAMS, Options, Variant
+from sordino.study.jaiswal2020.protocol import StudyLabels
+from sordino.study.jaiswal2020.variant_run import VariantRun
+from sordino.study.jaiswal2020.variants import FEATURE_STREAMS, JaiswalOptions, Variant
 
-COLUMNS: Final = {
+EMBEDDING_COLUMNS: Final = {
     "features": "audio, text or both",
     "task": "the primary task",
     "release": "name of the embedding",
-    "condition": "what a sweep varies",
-    "asked": "emotion, leakage, privacy, privacy-d1, patient, membership, control, verification or decision",
-    "attacker": "family of the attacker; empty for what the network itself says",
-    "draw": "the tested fold, and the seed where there are several",
-    "row": "place of the utterance in the corpus",
+    "condition": "the setting that a sweep varies",
+    "asked": "the question: emotion, leakage, privacy, privacy-d1, patient, membership, control, "
+    "verification or decision",
+    "attacker": "family of the attacker; empty for predictions of the network itself",
+    "draw": "the test fold, and the seed if there are several",
+    "row": "position of the utterance in the corpus",
     "truth": "the secret, or the class of the primary task",
-    "prediction": "what is said of the utterance",
-    "score": "how sure of the second value of a secret with two",
-    "k": "utterances that the score is pooled over",
+    "prediction": "the prediction for the utterance",
+    "score": "the score of the second value of a secret with two",
+    "k": "number of utterances that are pooled in the score",
 }
 """The columns of the guesses, from which every figure is computed."""
 
-TYPES: Final = dict.fromkeys(("row", "truth", "prediction", "k"), int) | {"score": float}
-NOTHING: Final = pd.DataFrame({name: pd.Series(dtype=TYPES.get(name, str)) for name in COLUMNS})
-"""The guesses of a unit that could not be fitted."""
+COLUMN_TYPES: Final = dict.fromkeys(("row", "truth", "prediction", "k"), int) | {"score": float}
+NO_GUESSES: Final = pd.DataFrame(
+    {name: pd.Series(dtype=COLUMN_TYPES.get(name, str)) for name in EMBEDDING_COLUMNS}
+)
+"""The table of a unit that could not be fitted."""
 
 
 @dataclass(frozen=True)
-class Unit:
+class EmbeddingUnit:
     """One variant on one draw."""
 
     variant: Variant
@@ -61,58 +64,63 @@ class Unit:
 def guesses(
     variants: Sequence[Variant],
     material: Material,
-    scene: Scene,
+    study: StudyLabels,
     folder: Path,
-    options: Options,
+    options: JaiswalOptions,
     jobs: int = 0,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """All guesses of all units (`COLUMNS`), and how each unit came about; finished ones are read
-    from `folder`.
+    """All guesses of all units (`EMBEDDING_COLUMNS`), and the record of each unit by name. Finished
+    units are read from `folder`.
     """
     units = {
         unit.name: unit
         for unit in (
-            Unit(variant, draw) for variant in variants for draw in range(len(scene.draws))
+            EmbeddingUnit(variant, draw) for variant in variants for draw in range(len(study.draws))
         )
     }
-    given = {
-        features: _key(material.hash(STREAMS[features]), scene, options) for features in STREAMS
+    digests = {
+        features: _key(material.hash(FEATURE_STREAMS[features]), study, options)
+        for features in FEATURE_STREAMS
     }
-    keys = {name: given[unit.variant.features] for name, unit in units.items()}
+    keys = {name: digests[unit.variant.features] for name, unit in units.items()}
 
     def compute(names: Sequence[str]) -> Iterable[Finished]:
         workers = joblib.Parallel(n_jobs=jobs or -1, return_as="generator_unordered", batch_size=1)
-        found: Iterable[Finished] = workers(
-            joblib.delayed(_one_unit)(units[name], material, scene, options) for name in names
+        return cast(
+            "Iterable[Finished]",
+            workers(
+                joblib.delayed(_one_unit)(units[name], material, study, options) for name in names
+            ),
         )
-        return found
 
-    return gathered(keys, compute, folder, "networks and attackers", COLUMNS)
+    return gather_units(keys, compute, folder, "networks and attackers", EMBEDDING_COLUMNS)
 
 
-def _key(material: str, scene: Scene, options: Options) -> str:
-    """What a unit depends on beside its variant and draw, as hexadecimal digits."""
+def _key(material: str, study: StudyLabels, options: JaiswalOptions) -> str:
+    """The digest of all inputs of a unit beside its variant and draw."""
     sha = hashlib.sha256(json.dumps(asdict(options), sort_keys=True).encode() + material.encode())
-    parts = [part for draw in scene.draws for part in (draw.train, draw.stop, draw.test)]
-    for codes in (*scene.labels.values(), *parts):
+    parts = [part for draw in study.draws for part in (draw.train, draw.stop, draw.test)]
+    for codes in (*study.labels.values(), *parts):
         sha.update(codes.astype(np.int64).tobytes())
     return sha.hexdigest()
 
 
-def _one_unit(unit: Unit, material: Material, scene: Scene, options: Options) -> Finished:
+def _one_unit(
+    unit: EmbeddingUnit, material: Material, study: StudyLabels, options: JaiswalOptions
+) -> Finished:
     torch.set_num_threads(1)
-    with threadpool_limits(
-        1
-    ):  # sums in another order are other numbers: one thread gives the same bytes anywhere
-        lesson = Lesson(unit.variant, unit.draw, material, scene, options)
+    with threadpool_limits(1):  # one thread gives the same bytes on every machine
+        variant_run = VariantRun(unit.variant, unit.draw, material, study, options)
         tables = [
-            table for place in range(options.seeds) for table in lesson.told(options.seed + place)
+            table
+            for network in range(options.seeds)
+            for table in variant_run.guesses(options.seed + network)
         ]
-        table = pd.concat(tables or [NOTHING], ignore_index=True)
+        table = pd.concat(tables or [NO_GUESSES], ignore_index=True)
     variant = {
         "features": unit.variant.features,
         "task": unit.variant.task,
         "release": unit.variant.release,
         "condition": unit.variant.condition,
     }
-    return unit.name, table.assign(**variant)[list(COLUMNS)], lesson.record
+    return unit.name, table.assign(**variant)[list(EMBEDDING_COLUMNS)], variant_run.record

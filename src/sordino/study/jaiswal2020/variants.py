@@ -1,4 +1,4 @@
-"""The networks that the study of Jaiswal 2020 trains, by section."""
+"""The embeddings of the study of Jaiswal and Mower Provost (2020), by section."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Final, Literal
 from sordino import attack
 from sordino.errors import StudyError
 
-STREAMS: Final = {"audio": ("audio",), "text": ("text",), "both": ("audio", "text")}
-"""The column `features` of the estimates, and the streams that it stands for."""
+FEATURE_STREAMS: Final = {"audio": ("audio",), "text": ("text",), "both": ("audio", "text")}
+"""Values of the column `features` of the estimates, and their streams."""
 
 TASKS: Final = ("activation", "valence")
 MAIN: Final = ("general", "private", "private+")
@@ -27,32 +27,33 @@ EXTRA: Final = {
 """Sections beside the twelve variants, and the embedding of each."""
 
 SECTIONS: Final = (
-    *(f"{features}-{task}" for features, task in product(STREAMS, TASKS)),
+    *(f"{features}-{task}" for features, task in product(FEATURE_STREAMS, TASKS)),
     *EXTRA,
     "sweep",
     "tasks",
 )
-"""What `--only` may name: the paper's variants by stream and task, then its further questions."""
+"""Values of `--only`: the paper's variants by stream and task, then its further questions."""
 
 
 @dataclass(frozen=True)
-class Options:
-    """What the paper leaves open, and how much is run; each default's reason stands in
-    `docs/jaiswal2020.md`.
+class JaiswalOptions:
+    """Choices that the paper leaves open, and the extent of the run. `docs/methods/jaiswal2020.md` has the
+    reason for each default.
 
-    - `normalise`: of the audio: `speaker` (the paper), `utterance`, `corpus` or `running`.
-    - `reversal`: lambda of every adversary; `grid` searches the paper's grid of sizes and lambdas
-      instead.
-    - `seeds`: networks a fold, whose posteriors are averaged.
+    - `normalise`: normalisation of the audio: by `speaker` (the paper), `utterance`, `corpus`, or
+      `running`.
+    - `reversal`: lambda of every adversary.
+    - `seeds`: networks per fold. Their posteriors are averaged.
     - `families`: attackers; the best is chosen on the attacker's own speakers.
-    - `patient`: utterances of one speaker that a patient attacker pools; `shuffles`: of the null.
-    - `selections`: of speakers for membership, in each fold: a random one, its complement, the next
-      random one, ...
+    - `patient`: utterances of one speaker that a patient attacker pools.
+    - `shuffles`: shuffles of gender for the null.
+    - `selections`: selections of speakers for membership inference in each fold: a random one, its
+      complement, the next random one, and so on.
+    - `word_dims`: dimensions of learned word vectors; `epochs`: at most so many.
     """
 
     normalise: Literal["speaker", "utterance", "corpus", "running"] = "speaker"
     reversal: float = 0.5
-    grid: bool = False
     seeds: int = 1
     families: tuple[str, ...] = attack.QUICK
     patient: int = 20
@@ -65,9 +66,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Variant:
-    """One embedding: what it reads, what it is for, how it is fitted; `reversal` where a sweep
-    varies it.
-    """
+    """One embedding: streams, primary task and fitter; `reversal` if a sweep varies it."""
 
     features: str
     task: str
@@ -78,50 +77,50 @@ class Variant:
 
     @property
     def condition(self) -> str:
-        """The column of that name: what a sweep or a study varies."""
+        """The value of the column `condition`: a setting that a sweep varies."""
         if self.tasks:
             return f"tasks={'+'.join((self.task, *self.tasks))}"
         return "" if self.reversal is None else f"lambda={self.reversal:g}"
 
     @property
     def name(self) -> str:
-        """A name for files."""
+        """The name of its files."""
         return "-".join(
             part for part in (self.features, self.task, self.release, self.condition) if part
         )
 
 
-def variants(
+def select_variants(
     streams: Sequence[str], tasks: Sequence[str], only: Sequence[str] = ()
 ) -> list[Variant]:
-    """The variants of the sections `only`, or of all, for the streams and tasks that the corpus
-    has.
+    """The variants of the sections `only`, or of all sections, for the streams and tasks of a
+    corpus.
 
-    Raises `StudyError` for a section that is not known, or none that the corpus can answer.
+    Raises `StudyError` for an unknown section, and if the corpus can answer no section.
     """
     unknown = [section for section in only if section not in SECTIONS]
     if unknown:
         raise StudyError(
             f"--only {', '.join(unknown)}: expected some of {', '.join(SECTIONS)}: choose from them"
         )
-    wanted = only or SECTIONS
-    features = [name for name, needed in STREAMS.items() if set(needed) <= set(streams)]
-    found: list[Variant] = []
-    for one, task in product(features, [task for task in TASKS if task in tasks]):
-        if f"{one}-{task}" in wanted:
-            found += [Variant(one, task, release) for release in MAIN]
+    sections = only or SECTIONS
+    features = [name for name, parts in FEATURE_STREAMS.items() if set(parts) <= set(streams)]
+    variants: list[Variant] = []
+    for name, task in product(features, [task for task in TASKS if task in tasks]):
+        if f"{name}-{task}" in sections:
+            variants += [Variant(name, task, release) for release in MAIN]
         for section, release in EXTRA.items():
-            if section in wanted and (section != "streams" or one == "both"):
-                found.append(Variant(one, task, release))
-        if "sweep" in wanted:
-            found += [Variant(one, task, "private", strength) for strength in LAMBDAS]
-        if "tasks" in wanted:
-            found.append(Variant(one, task, "general", tasks=("speaker",)))
-    if not found:
+            if section in sections and (section != "streams" or name == "both"):
+                variants.append(Variant(name, task, release))
+        if "sweep" in sections:
+            variants += [Variant(name, task, "private", strength) for strength in LAMBDAS]
+        if "tasks" in sections:
+            variants.append(Variant(name, task, "general", tasks=("speaker",)))
+    if not variants:
         raise StudyError(
-            f"nothing of {', '.join(wanted)} can be run: the corpus has "
+            f"nothing of {', '.join(sections)} can be run: the corpus has "
             f"{', '.join(streams) or 'no stream'} and "
             f"{', '.join(tasks) or 'no labels of activation or valence'}: add a corpus that has "
             "them"
         )
-    return found
+    return variants

@@ -1,0 +1,135 @@
+"""How many functions a corpus is handed to on its way through `compare`, `attack.run` and `fit`.
+
+    python benchmarks/data_trips.py
+
+The corpus is synthetic: 20 speakers, 12 utterances each, and vectors that carry emotion and gender.
+Each of the three runs once, in one process, under `sys.setprofile`. A function counts once if any
+of its arguments is a `Corpus`. Methods of `Corpus` itself do not count: they answer questions and
+pass the corpus no further. Prints the number and the names, and ends with 1 if a number exceeds
+`LIMIT`.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from sordino import attack
+from sordino.corpora import split, table
+from sordino.corpora.table import Corpus
+from sordino.features import write_vectors
+from sordino.policy import Policy
+from sordino.release import IdentityFitter
+from sordino.study import POLICIES, Options, compare
+from sordino.study.fitting import fit
+from sordino.types import Vectors
+
+LIMIT: Final = 18
+EMOTIONS: Final = ("neutral", "happy", "sad", "angry")
+DIMS: Final = 12
+
+
+def functions(call: Callable[[], object]) -> list[str]:
+    """The functions of sordino that are handed a corpus by `call`, in order of first call."""
+    names: dict[str, None] = {}
+
+    def profile(frame: FrameType, event: str, _: object) -> None:
+        module = frame.f_globals.get("__name__", "")
+        if event != "call" or not module.startswith("sordino."):
+            return
+        code = frame.f_code
+        count = code.co_argcount + code.co_kwonlyargcount
+        arguments = [frame.f_locals.get(name) for name in code.co_varnames[:count]]
+        if isinstance(arguments[0] if arguments else None, Corpus) and "self" in code.co_varnames:
+            return
+        if any(isinstance(argument, Corpus) for argument in arguments):
+            names[f"{module}.{code.co_qualname}"] = None
+
+    sys.setprofile(profile)
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return list(names)
+
+
+def synthetic(folder: Path) -> tuple[Corpus, Vectors, Path]:
+    """A corpus of 20 speakers, its vectors `(240, 12)`, and the table that holds them."""
+    random = np.random.default_rng(0)
+    rows = pd.DataFrame(
+        [
+            {
+                "file": str(folder / f"{speaker:02d}-{take}-{emotion}.wav"),
+                "speaker": f"{speaker:02d}",
+                "gender": ("female", "male")[speaker % 2],
+                "emotion": emotion,
+            }
+            for speaker in range(20)
+            for take in range(3)
+            for emotion in EMOTIONS
+        ]
+    )
+    for number, file in enumerate(rows["file"]):
+        Path(file).write_bytes(random.bytes(64) + number.to_bytes(4, "big"))
+    corpus = table.make("synthetic", rows)
+    noise = random.normal(0, 0.5, (len(corpus), DIMS))
+    for axis, emotion in enumerate(EMOTIONS[1:]):
+        noise[:, axis] += 3 * (corpus.column("emotion") == emotion)
+    noise[:, 3] += 1.5 * corpus.genders()
+    x = noise.astype(np.float32)
+    axes = [f"x{axis}" for axis in range(DIMS)]
+    return corpus, x, write_vectors(folder / "vectors.parquet", x, corpus, axes)
+
+
+def trips(folder: Path) -> dict[str, list[str]]:
+    """The functions that are handed a corpus in each of the three runs."""
+    corpus, x, vectors = synthetic(folder)
+    common: dict[str, Any] = {"features": str(vectors), "cache": None, "jobs": 1}
+    policy = Policy("sad", ("happy", "angry"), release="drawn")
+    options = Options(releases=("none", "drawn"), families=("linear",))
+    parts = split.three_party(corpus)
+    release = IdentityFitter().fit(x, corpus, parts.transform)
+    return {
+        "compare": functions(
+            lambda: compare.compare(
+                corpus, folder / "compare", options=options, policies=POLICIES[:1], **common
+            )
+        ),
+        "attack.run": functions(
+            lambda: attack.run(release, x, corpus, parts, policy, families=("linear",))
+        ),
+        "fit": functions(
+            lambda: fit.fit(
+                corpus,
+                {"sad": policy},
+                options=replace(fit.OPTIONS, families=("linear",)),
+                max_draws=3,
+                **common,
+            )
+        ),
+    }
+
+
+def main() -> int:
+    """Print the three numbers and the names; 1 where one exceeds the limit."""
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = trips(Path(folder))
+    for run, names in found.items():
+        print(f"{run}: {len(names)} (limit {LIMIT})")
+        for name in names:
+            print(f"  {name}")
+    return int(any(len(names) > LIMIT for names in found.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
