@@ -214,9 +214,9 @@ def trim(samples: NDArray[np.floating]) -> NDArray[np.float32]:
 
     >>> sound = np.random.default_rng(0).normal(0, 0.1, 16000)
     >>> trim(np.concatenate([np.zeros(8000), sound, np.zeros(8000)])).size
-    19680
+    20160
     """
-    audio.check(samples)
+    audio.check_samples(samples)
     seconds = samples.size / audio.SAMPLING_RATE
     if not audio.SHORTEST_SECONDS <= seconds <= audio.LONGEST_SECONDS:
         raise AudioError(

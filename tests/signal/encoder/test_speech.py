@@ -209,6 +209,11 @@ def test_real_weights_have_the_values_of_torch(speech: Speech) -> None:
     np.testing.assert_array_equal(speech(sound), vector)
 
 
+def test_odd_sounds_have_finite_values(speech: Speech) -> None:
+    for sound in (np.zeros(16000), np.full(16000, 0.5), np.eye(1, 16000, 8000)[0], np.ones(960)):
+        assert np.isfinite(speech(sound.astype(np.float32))).all()
+
+
 def test_real_speech_has_the_values_of_torch(speech: Speech, data: Path) -> None:
     file = min((data / "ravdess").rglob("*.flac"))
     sound = audio.read(file)

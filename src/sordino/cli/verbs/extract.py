@@ -29,7 +29,12 @@ if TYPE_CHECKING:
     from sordino.features.extract import Extraction
 
 Features = Annotated[
-    str, typer.Option("--features", metavar="SET", help="mel, IS13, ComParE_2016 or eGeMAPSv02.")
+    str,
+    typer.Option(
+        "--features",
+        metavar="SET",
+        help="mel, speech, speech-tiny, speech+mel, IS13, ComParE_2016 or eGeMAPSv02.",
+    ),
 ]
 
 SkipBad = Annotated[

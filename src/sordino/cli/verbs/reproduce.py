@@ -33,7 +33,8 @@ Features = Annotated[
     typer.Option(
         "--features",
         metavar="SET",
-        help="mel, IS13, ComParE_2016, eGeMAPSv02, or a table of vectors: FILE.parquet.",
+        help="mel, speech, speech-tiny, speech+mel, IS13, ComParE_2016, eGeMAPSv02, or a table of "
+        "vectors: FILE.parquet.",
     ),
 ]
 Held = Literal["speaker", "utterance"]

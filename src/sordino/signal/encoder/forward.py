@@ -27,8 +27,7 @@ POSITIONS: Final = 1500
 _NORM_EPSILON: Final = np.float32(1e-5)
 _ERF: Final = (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
 
-Frames = NDArray[np.float32]
-"""`(positions, width)`."""
+_Frames = NDArray[np.float32]  # (positions, width)
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class Encoder:
             name: _weights(arrays, name, expected) for name, expected in shape.arrays().items()
         }
 
-    def __call__(self, frames: NDArray[np.float32]) -> Frames:
+    def __call__(self, frames: NDArray[np.float32]) -> _Frames:
         x = _gelu(self._convolve(frames, "conv1", 1))
         x = _gelu(self._convolve(x, "conv2", 2))
         x = x + self._arrays["position_encodings/encodings"][: len(x)]
@@ -89,15 +88,15 @@ class Encoder:
             x = x + self._feed_forward(x, f"layer_{layer}/ffn")
         return x
 
-    def _convolve(self, x: Frames, name: str, stride: int) -> Frames:
+    def _convolve(self, x: _Frames, name: str, stride: int) -> _Frames:
         """A convolution of width 3, with one frame of zeros at both ends."""
         padded = np.pad(x, ((1, 1), (0, 0)))
         windows = np.lib.stride_tricks.sliding_window_view(padded, 3, axis=0)[::stride]
         weight = self._arrays[f"{name}/weight"]  # (out, in, 3)
-        y: Frames = windows.reshape(len(windows), -1) @ weight.reshape(len(weight), -1).T
+        y: _Frames = windows.reshape(len(windows), -1) @ weight.reshape(len(weight), -1).T
         return y + self._arrays[f"{name}/bias"]
 
-    def _attend(self, x: Frames, name: str) -> Frames:
+    def _attend(self, x: _Frames, name: str) -> _Frames:
         query, key, value = np.split(self._linear(self._norm(x, name), f"{name}/linear_0"), 3, 1)
         size = self.shape.width // self.shape.heads
         query = query * np.float32(size**-0.5)
@@ -110,18 +109,18 @@ class Encoder:
             outputs.append(scores @ value[:, head] / scores.sum(axis=1, keepdims=True))
         return self._linear(np.concatenate(outputs, axis=1), f"{name}/linear_1")
 
-    def _feed_forward(self, x: Frames, name: str) -> Frames:
+    def _feed_forward(self, x: _Frames, name: str) -> _Frames:
         inner = _gelu(self._linear(self._norm(x, name), f"{name}/linear_0"))
         return self._linear(inner, f"{name}/linear_1")
 
-    def _linear(self, x: Frames, name: str) -> Frames:
-        y: Frames = x @ self._arrays[f"{name}/weight"].T + self._arrays[f"{name}/bias"]
+    def _linear(self, x: _Frames, name: str) -> _Frames:
+        y: _Frames = x @ self._arrays[f"{name}/weight"].T + self._arrays[f"{name}/bias"]
         return y
 
-    def _norm(self, x: Frames, name: str) -> Frames:
+    def _norm(self, x: _Frames, name: str) -> _Frames:
         centred = x - x.mean(axis=1, keepdims=True)
         variance = (centred**2).mean(axis=1, keepdims=True)
-        scaled: Frames = centred / np.sqrt(variance + _NORM_EPSILON)
+        scaled: _Frames = centred / np.sqrt(variance + _NORM_EPSILON)
         gamma, beta = (self._arrays[f"{name}/layer_norm/{part}"] for part in ("gamma", "beta"))
         return scaled * gamma + beta
 
@@ -143,7 +142,7 @@ def _weights(
     return values
 
 
-def _gelu(x: Frames) -> Frames:
+def _gelu(x: _Frames) -> _Frames:
     """x Φ(x), with Φ the normal distribution function (Hendrycks and Gimpel 2016).
 
     Its error function is formula 7.1.26 of Abramowitz and Stegun (1964), with errors below 2e-7 in
@@ -155,5 +154,5 @@ def _gelu(x: Frames) -> Frames:
     for coefficient in reversed(_ERF):
         tail = (tail + np.float32(coefficient)) * t
     tail *= np.exp(-z * z)  # 1 - erf(z)
-    y: Frames = np.float32(0.5) * (x + np.abs(x) * (1 - tail))
+    y: _Frames = np.float32(0.5) * (x + np.abs(x) * (1 - tail))
     return y

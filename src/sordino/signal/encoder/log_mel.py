@@ -25,9 +25,9 @@ HOP_SAMPLES: Final = 160
 _FLOOR: Final = 1e-10
 _RANGE: Final = 8.0  # decades below the loudest value
 _BLOCK: Final = 2000  # frames in one step
-_HANN: Final = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW_SAMPLES) / WINDOW_SAMPLES)).astype(
-    np.float32
-)
+_WINDOW: Final = (
+    0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW_SAMPLES) / WINDOW_SAMPLES)
+).astype(np.float32)
 
 
 def log_mel(samples: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -45,7 +45,10 @@ def log_mel(samples: NDArray[np.floating]) -> NDArray[np.float32]:
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)[::HOP_SAMPLES]
     windows = windows[: samples.size // HOP_SAMPLES]
     energies = np.concatenate(
-        [_energies(windows[start : start + _BLOCK]) for start in range(0, len(windows), _BLOCK)]
+        [
+            _band_energies(windows[start : start + _BLOCK])
+            for start in range(0, len(windows), _BLOCK)
+        ]
     )
     values = np.log10(np.maximum(energies, np.float32(_FLOOR)))
     values = np.maximum(values, values.max() - np.float32(_RANGE))
@@ -53,8 +56,8 @@ def log_mel(samples: NDArray[np.floating]) -> NDArray[np.float32]:
     return scaled
 
 
-def _energies(windows: NDArray[np.float32]) -> NDArray[np.float32]:
-    spectrum = np.fft.rfft(windows * _HANN)
+def _band_energies(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    spectrum = np.fft.rfft(windows * _WINDOW)
     power = spectrum.real**2 + spectrum.imag**2
     energies: NDArray[np.float32] = power.astype(np.float32) @ _FILTERS
     return energies
