@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from sordino.errors import FeatureError
 from sordino.signal.encoder import Encoder, EncoderShape
@@ -48,6 +49,17 @@ def test_earlier_inputs_change_no_bit() -> None:
     first = encoder(synthetic_frames(50))
     encoder(synthetic_frames(120, seed=1))
     np.testing.assert_array_equal(encoder(synthetic_frames(50)), first)
+
+
+@pytest.mark.parametrize("count", [600, 1100, 1900, 3000])
+def test_the_number_of_threads_changes_no_bit(count: int) -> None:
+    shape = EncoderShape(width=128, heads=2, layers=1)
+    encoder, frames = synthetic_encoder(shape), synthetic_frames(count)
+    outputs = []
+    for threads in (1, 2, 3):
+        with threadpool_limits(threads):
+            outputs.append(encoder(frames))
+    np.testing.assert_array_equal(outputs[1:], 2 * outputs[:1])
 
 
 def test_the_input_is_not_changed() -> None:
