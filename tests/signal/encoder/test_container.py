@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import struct
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from sordino.errors import FeatureError
 from sordino.signal.encoder.container import read_arrays
 from tests.signal.encoder.synthetic_encoder import array_field, synthetic_file, text_field
 
-ARRAYS = {
+ARRAYS: dict[str, NDArray[Any]] = {
     "encoder/a": np.arange(6, dtype=np.float16).reshape(2, 3),
     "encoder/b": np.array(7, dtype=np.int16),
     "decoder/c": np.ones((2, 1, 2), dtype=np.float32),
@@ -23,7 +25,7 @@ FILE = synthetic_file(ARRAYS)
 HEADER = struct.pack("<I", 6) + text_field("Net") + struct.pack("<I", 3)
 
 
-def read(content: bytes) -> dict[str, np.ndarray]:
+def read(content: bytes) -> dict[str, NDArray[Any]]:
     return read_arrays(content, "Net", "encoder/", "model.bin")
 
 

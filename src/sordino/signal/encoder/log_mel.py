@@ -74,7 +74,8 @@ def _filters() -> NDArray[np.float32]:
     low, centre, high = edges[:-2], edges[1:-1], edges[2:]
     rising, falling = (frequencies - low) / (centre - low), (high - frequencies) / (high - centre)
     triangles = np.maximum(0, np.minimum(rising, falling))
-    return (2 / (high - low) * triangles).astype(np.float32)
+    filters: NDArray[np.float32] = (2 / (high - low) * triangles).astype(np.float32)
+    return filters
 
 
 _FILTERS: Final = _filters()
