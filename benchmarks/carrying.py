@@ -1,8 +1,8 @@
 """What was tried so that a drawn release carries over: fitted on one corpus, each remedy on
 another, mean of policies.
 
-Selected on one direction, confirmed on the other; `docs/builder/carrying-over.md` tells what came of it.
-Whatever a remedy learns of the other corpus, it learns from other speakers than those it is
+Selected on one direction, confirmed on the other; `docs/builder/carrying-over.md` tells what came
+of it. Whatever a remedy learns of the other corpus, it learns from other speakers than those it is
 measured on.
 
     python benchmarks/carrying.py --fit-on ravdess=data/ravdess --corpus emodb=data/emodb

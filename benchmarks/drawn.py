@@ -211,7 +211,7 @@ def _by_gender(of: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def seconds(corpus: Corpus, x: NDArray[np.float32], parts: Parts) -> pd.Series[float]:
-    """How long it takes to fit one release, to bound it, and to release 1,000 vectors, on one core."""
+    """Seconds to fit one release, to bound it, and to release 1,000 vectors, on one core."""
     z = PreprocessFitter().fit(x[parts.transform.rows])(x)
     fitter = DrawnFitter(POLICIES[0])
     times = [time.perf_counter()]

@@ -1,4 +1,5 @@
-"""Draws docs/figures/drawn.svg: what a drawn release does to utterances of speakers whom it never saw.
+"""Draws docs/figures/drawn.svg: what a drawn release does to utterances of speakers whom it never
+saw.
 
 python benchmarks/drawn_figure.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb --out
 docs/figures/drawn.svg
@@ -19,7 +20,7 @@ from sordino.corpora.table import checksums
 from sordino.define import GENDERS, ROLES
 from sordino.features import PreprocessFitter, extract
 from sordino.release import Drawn, DrawnFitter
-from sordino.report import figures
+from sordino.report.figures import drawing
 from sordino.study import POLICIES, Options, protocol
 
 COLOURS = ("#0072B2", "#009E73", "#D55E00")
@@ -56,11 +57,11 @@ def main() -> None:
             )
         )
     margin, bins, role, gender = (np.concatenate(some) for some in zip(*found, strict=True))
-    with figures.look():
-        figure, axes = figures.canvas((7.4, 2.9), 1, 2)
+    with drawing.appearance():
+        figure, axes = drawing.canvas((7.4, 2.9), 1, 2)
         _scores(axes[0, 0], margin, role, policy.required)
         _passes(axes[0, 1], bins, role, gender, policy.required)
-        storage.write(given.out, figures.svg(figure, "What a drawn release does"))
+        storage.write(given.out, drawing.svg(figure, "What a drawn release does"))
     shares = [
         [float(np.mean(bins[(role == one) & (gender == value)])) for value in (0, 1)]
         for one in range(3)
@@ -83,11 +84,11 @@ def _scores(axis: Axes, margin: Values, role: Codes, required: str) -> None:
         label = required if name == "required" else str(name)
         line = {"lw": 1.6, "color": COLOURS[place], "ls": ("-", "-", "--")[place]}
         axis.hist(margin[role == place], edges, density=True, histtype="step", label=label, **line)
-    axis.axvline(0, color=figures.INK, lw=1)
+    axis.axvline(0, color=drawing.INK, lw=1)
     top = axis.get_ylim()[1]
     axis.set_ylim(0, 1.22 * top)
-    axis.text(-0.8, 1.15 * top, "a neutral prototype", ha="right", color=figures.INK)
-    axis.text(0.8, 1.15 * top, f"a {required} one", ha="left", color=figures.INK)
+    axis.text(-0.8, 1.15 * top, "a neutral prototype", ha="right", color=drawing.INK)
+    axis.text(0.8, 1.15 * top, f"a {required} one", ha="left", color=drawing.INK)
     axis.set(
         title="1. One number, one threshold",
         xlabel=f"how {required} it sounds, less the threshold",

@@ -56,7 +56,7 @@ def share_of(features: str, files: list[str]) -> NDArray[np.float32]:
 def seconds(
     run: Callable[[], NDArray[np.float32]], result: list[NDArray[np.float32]]
 ) -> dict[str, float]:
-    """Seconds on the wall, and of all processors together, with the start and end of the processes."""
+    """Seconds on the wall and of all processors, with the start and end of the processes."""
     begin, worked = time.perf_counter(), processor_seconds()
     result.append(run())
     wall = time.perf_counter() - begin

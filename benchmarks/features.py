@@ -133,7 +133,7 @@ def limits(
 
 
 def looked_at(corpus: Corpus) -> list[str]:
-    """The half of the speakers on whom `mel` was designed: every second of each corpus and gender."""
+    """The half of the speakers that `mel` was designed on: every second of a corpus and gender."""
     people = corpus.table[["speaker", "corpus", "gender"]].drop_duplicates()
     return people.sort_values(["corpus", "gender", "speaker"])["speaker"].iloc[::2].tolist()
 

@@ -7,7 +7,7 @@ and as all that the emulator knows. Nothing runs in it that wants AVX-512: the e
 it, VNNI included.
 
     scaled     the scaled space, from the features of the bundle's test vectors
-    model      what the release's model makes of the scaled space that the bundle stores: its vectors, or its decision
+    model      the output of the release's model on the stored scaled vectors: vectors or decisions
 
 Figures are the largest difference from this machine, in units of the largest number; status 1 where
 one is above 1e-5.
@@ -47,7 +47,10 @@ for path in sys.argv[1:]:
         found = {"scaled": np.concatenate([table.scaled(row[None]) for row in vectors["x"]])}
         if table.model:
             outputs = [table.model(z=row[None]) for row in vectors["z"]]
-            found |= {f"model {name}": np.concatenate([one[name] for one in outputs]) for name in outputs[0]}
+            found |= {
+                f"model {name}": np.concatenate([output[name] for output in outputs])
+                for name in outputs[0]
+            }
         content = io.BytesIO()
         np.savez(content, **found)
         sys.stdout.buffer.write(len(content.getvalue()).to_bytes(8, "little") + content.getvalue())
@@ -100,7 +103,7 @@ def parts(content: bytes) -> Iterator[dict[str, NDArray[Any]]]:
 
 
 def difference(output: NDArray[Any], expected: NDArray[Any]) -> float:
-    """The largest difference, in units of the largest number; of decisions the share that differs."""
+    """The largest difference relative to the largest number; the share of decisions that differ."""
     if expected.dtype.kind in "iu":
         return float((output != expected).mean())
     apart = np.abs(output.astype(np.float64) - expected).max()

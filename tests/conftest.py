@@ -1,17 +1,77 @@
-"""What several tests need."""
+"""The folder with real speech, and the law that every test asserts something."""
 
 from __future__ import annotations
 
+import functools
 import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
+from _pytest.assertion import util
+
+pytest.register_assert_rewrite(  # assertions of the tests' helpers count too
+    *(f"tests.{path.stem}" for path in Path(__file__).parent.iterdir() if path.stem[0] not in "._")
+)
+
+ASSERTIONS: Counter[str] = Counter()
+"""How many assertions held in the test that runs."""
+
+
+CHECKS: Final = {
+    "pytest": ("raises", "warns"),
+    "numpy.testing": ("assert_allclose", "assert_array_equal", "assert_equal"),
+    "pandas.testing": ("assert_frame_equal",),
+    "torch.testing": ("assert_close",),
+}
+"""Functions that assert without the statement."""
+
+
+def _counted(check: Callable[..., Any]) -> Callable[..., Any]:
+    """The same check, counted at each call."""
+
+    @functools.wraps(check)
+    def call(*arguments: Any, **options: Any) -> Any:
+        ASSERTIONS["held"] += 1
+        return check(*arguments, **options)
+
+    return call
+
+
+def _count_checks() -> None:
+    """Count the checks of the libraries that are imported by now."""
+    for library, names in CHECKS.items():
+        for name in names if library in sys.modules else ():
+            check = getattr(sys.modules[library], name)
+            if not hasattr(check, "counted"):
+                counted = _counted(check)
+                counted.counted = True  # type: ignore[attr-defined]
+                setattr(sys.modules[library], name, counted)
+
+
+def pytest_assertion_pass() -> None:
+    """Count the first assertion that holds; to explain all later ones of a test takes long."""
+    ASSERTIONS["held"] += 1
+    util._assertion_pass = None  # pytest sets it anew for the next test
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Fail a test that executed no assertion."""
+    _count_checks()
+    ASSERTIONS.clear()
+    yield
+    if isinstance(item, pytest.Function) and not ASSERTIONS["held"]:
+        pytest.fail(f"{item.name} executed no assertion: assert what the law says", pytrace=False)
 
 
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder with real speech; the test is skipped where there is none."""
-    path = Path(os.environ.get("SORDINO_DATA") or Path(__file__).parents[2] / "shared" / "data")
-    if not path.is_dir():
+    folder = Path(os.environ.get("SORDINO_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    if not folder.is_dir():
         pytest.skip("no real speech: set SORDINO_DATA to a folder with ravdess/ and emodb/")
-    return path
+    return folder

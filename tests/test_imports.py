@@ -14,13 +14,25 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src"
 WORDS = frozenset(
-    {"define", "errors", "memory", "policy", "progress", "storage", "textfile", "types"}
+    {
+        "columns",
+        "define",
+        "errors",
+        "memory",
+        "plugins",
+        "policy",
+        "progress",
+        "storage",
+        "textfile",
+        "types",
+    }
 )
 FLOOR = {
     **dict.fromkeys(WORDS, 0),
     "checkpoints": 1,
     **dict.fromkeys(("signal", "metrics", "nn"), 1),
     "device": 2,
+    "testing": 5,
     **{
         room: floor
         for floor, room in enumerate(
@@ -116,7 +128,14 @@ def test_a_module_has_a_room_and_imports_lower_floors_only(path: Path) -> None:
         ("nn", {"numpy", "torch"}),
         ("signal", {"gensim", "kaldi_native_fbank", "numpy", "opensmile", "soundfile", "soxr"}),
         *(
-            (word, {"progress": {"rich"}, "types": {"numpy"}}.get(word, set()))
+            (
+                word,
+                {
+                    "progress": {"rich"},
+                    "plugins": {"cloudpickle", "joblib"},
+                    "types": {"numpy"},
+                }.get(word, set()),
+            )
             for word in sorted(WORDS)
         ),
     ],

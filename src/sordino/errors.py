@@ -65,6 +65,10 @@ class StudyError(SordinoError):
     """A study lacks the requested section, or no corpus has the requested streams or labels."""
 
 
+class PluginError(SordinoError):
+    """A method of a user's own cannot be found or imported."""
+
+
 class DependencyError(SordinoError):
     """An optional package is not installed."""
 

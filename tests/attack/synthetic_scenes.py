@@ -16,7 +16,7 @@ from sordino.attack import AttackResult, RiskAttacker, RiskFitter
 from sordino.corpora.table import Corpus
 from sordino.nn.fit import Settings
 from sordino.release import Identity
-from tests.release.synthetic_vectors import POLICY, Planted, planted
+from sordino.testing import POLICY, SyntheticVectors, synthetic_vectors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Constant:
 
 
 @cache
-def scene() -> Planted:
-    return planted()
+def scene() -> SyntheticVectors:
+    return synthetic_vectors()
 
 
 QUICKLY = RiskFitter(POLICY, sizes=(64,), settings=Settings(patience=15))

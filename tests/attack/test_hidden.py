@@ -16,26 +16,26 @@ from sordino.corpora.table import Corpus
 from sordino.policy import Policy
 from sordino.release import DrawnFitter, ErasureFitter, Identity, bounds
 from sordino.release.training_rows import hidden
+from sordino.report.estimate_table import Estimates
 from sordino.report.estimates import measure
-from sordino.report.tables import Estimates
+from sordino.testing import POLICY, SyntheticVectors, synthetic_vectors
 from tests.attack.synthetic_scenes import Constant, risk
-from tests.release.synthetic_vectors import POLICY, Planted, planted
 
 EVERYTHING = dataclasses.replace(POLICY, hide=("gender", "speaker", "age"))
 
 
 @cache
-def aged(strength: float = 3.0) -> Planted:
+def aged(strength: float = 3.0) -> SyntheticVectors:
     """The planted scene; every third speaker is of unknown age, of the others half are 30 and move
     an axis, half 60.
     """
-    data = planted(speakers=30, rows=4, voice=1.0)
+    data = synthetic_vectors(speakers=30, rows=4, voice=1.0)
     number = np.array([int(name.rsplit("/")[-1]) for name in data.corpus.speaker])
     age = np.where(number % 3 == 2, np.nan, np.where(number % 4 < 2, 30.0, 60.0))
     z = data.z.copy()
     z[:, 7] += strength * np.nan_to_num(age > 45)
     corpus = Corpus("planted", data.corpus.table.assign(age=age))
-    return Planted(z.astype(np.float32), corpus, data.parts)
+    return SyntheticVectors(z.astype(np.float32), corpus, data.parts)
 
 
 @cache
@@ -84,7 +84,7 @@ def test_only_hidden_attributes_are_attacked() -> None:
 
 
 def test_an_attribute_without_labels_is_listed_on_the_page(tmp_path: Any) -> None:
-    data = planted(speakers=20, rows=8)
+    data = synthetic_vectors(speakers=20, rows=8)
     audit = attack.run(
         Identity(16),
         data.z,
@@ -97,20 +97,20 @@ def test_an_attribute_without_labels_is_listed_on_the_page(tmp_path: Any) -> Non
     assert audit.config["unlabelled"] == ["age"]
     assert "age" not in set(audit.predictions["target"])
     page = report.write(audit, tmp_path).read_text()
-    assert "The policy hides age, which is not labelled: it could not be checked." in page
+    assert "The policy hides age. The corpus does not label it, so it was not attacked." in page
     assert "unlabelled" not in audit_of("none").config
 
 
 def test_estimates_and_page_hold_them(tmp_path: Any) -> None:
     look = Estimates(measure(audit_of("none").predictions))
-    assert look.further == ["age", "speaker"]
-    for target in look.further:
+    assert look.attributes == ["age", "speaker"]
+    for target in look.attributes:
         estimate = look("auc", "none", "sad", knowledge="semi-informed", target=target)
         assert estimate.value == pytest.approx(auc("none", target))
         assert estimate.chance == 0.5
     page = report.write([audit_of("none"), audit_of("constant")], tmp_path).read_text()
-    assert "Other attributes that are to be hidden" in page
-    assert "who speaks" in page
+    assert "Other hidden attributes" in page
+    assert "speaker identity" in page
 
 
 def test_erasure_hides_the_attributes_of_the_policy() -> None:

@@ -8,7 +8,7 @@ import pytest
 from sordino.corpora.table import Corpus
 from sordino.errors import AttackError, ReleaseError
 from tests.attack.synthetic_scenes import audit, scene
-from tests.release.synthetic_vectors import speakers_of
+from tests.release.synthetic_releases import speakers_of
 
 
 def without(column: str, value: str, party: str) -> Corpus:

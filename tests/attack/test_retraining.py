@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from sordino import metrics
 from sordino.attack import QUICK, retrain, retraining
-from sordino.attack.columns import GUESS_COLUMNS
 from sordino.attack.splits import crossfit
+from sordino.columns import GUESS_COLUMNS
 from sordino.errors import AttackError
 from sordino.types import Rows
 from tests.attack.synthetic_voices import people

@@ -15,8 +15,9 @@ from sordino import attack, metrics
 from sordino.attack import QUICK, RiskFitter
 from sordino.corpora.table import Corpus
 from sordino.release import FITTERS, Identity
+from sordino.testing import POLICY
 from tests.attack.synthetic_scenes import Constant, audit, risk, scene
-from tests.release.synthetic_vectors import POLICY, speakers_of
+from tests.release.synthetic_releases import speakers_of
 
 SEMI = "semi-informed"
 

@@ -1,4 +1,4 @@
-"""The verbs of a bundle: release, show, measure; and what to install where something is missing."""
+"""The verbs of a bundle: release, show, bench; and the error for a missing package."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tests.device.synthetic_bundles import bundled, talking
 
 
 def run(*arguments: object) -> int | str | None:
-    with pytest.raises(SystemExit) as left:
-        main([str(one) for one in arguments])
-    return left.value.code
+    with pytest.raises(SystemExit) as exit_info:
+        main([str(argument) for argument in arguments])
+    return exit_info.value.code
 
 
 @pytest.fixture(autouse=True)
@@ -43,75 +43,75 @@ def test_recordings_become_a_table_of_released_vectors(
     suffix: str, sounds: list[Path], tmp_path: Path
 ) -> None:
     out = tmp_path / f"released{suffix}"
-    assert run("release", talking(), *sounds, "--out", out, "--seed", 3) == 0
+    assert run("release", talking(), *sounds, "--out", out, "--draw-key", 3) == 0
     x = read_labelled(out, ()).x
     assert x.shape == (2, 8)
-    assert run("release", talking(), *sounds, "--out", tmp_path / "again.npz", "--seed", 3) == 0
+    assert run("release", talking(), *sounds, "--out", tmp_path / "again.npz", "--draw-key", 3) == 0
     np.testing.assert_allclose(np.load(tmp_path / "again.npz")["x"], x, rtol=1e-6)
     if suffix == ".csv":
         assert list(pd.read_csv(out).columns[:2]) == ["utterance", "x0"]
-        assert run("release", talking(), *sounds, "--out", out, "--seed", 3, "--paths") == 0
-        assert list(pd.read_csv(out)["file"]) == [str(one) for one in sounds]
+        assert run("release", talking(), *sounds, "--out", out, "--draw-key", 3, "--paths") == 0
+        assert list(pd.read_csv(out)["file"]) == [str(path) for path in sounds]
 
 
-def test_a_device_keeps_its_key_so_that_asking_twice_tells_nothing_new(
+def test_a_device_stores_its_key_and_repeats_its_draws(
     sounds: list[Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    found = []
-    for device in ("one", "one", "other"):
+    tables = []
+    for device in ("first", "first", "second"):
         monkeypatch.setattr("sordino.cli.verbs.release.STATE", tmp_path / device)
         assert run("release", talking(), *sounds, "--out", tmp_path / "x.npz") == 0
-        found.append(np.load(tmp_path / "x.npz")["x"])
-    np.testing.assert_array_equal(found[0], found[1])
-    assert not np.array_equal(found[0], found[2])
-    key = tmp_path / "other" / "key"
+        tables.append(np.load(tmp_path / "x.npz")["x"])
+    np.testing.assert_array_equal(tables[0], tables[1])
+    assert not np.array_equal(tables[0], tables[2])
+    key = tmp_path / "second" / "key"
     assert key.stat().st_mode & 0o777 == 0o600
     key.write_bytes(b"short")
     assert run("release", talking(), *sounds, "--out", tmp_path / "x.npz") == 2
     assert "5 bytes, expected a key of 16" in capsys.readouterr().err
 
 
-def test_of_what_cannot_be_used_nothing_is_released(
+def test_nothing_is_released_for_unusable_recordings(
     sounds: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     short, text = audio.write(tmp_path / "short.wav", np.zeros(900), 16000), tmp_path / "text.wav"
     text.write_text("no sound")
     out = tmp_path / "released.npz"
     assert run("release", talking(), sounds[0], short, text, "--out", out, "--json", "-") == 1
-    said = capsys.readouterr()
-    found = json.loads(said.out)
-    assert (found["released"], set(found["withheld"])) == (1, {str(short), str(text)})
-    assert f"{text}: nothing released: not a sound file that can be read" in said.err
-    assert found["utterances"] == {np.load(out)["utterances"].item(): str(sounds[0])}
+    captured = capsys.readouterr()
+    result = json.loads(captured.out)
+    assert (result["released"], set(result["withheld"])) == (1, {str(short), str(text)})
+    assert f"{text}: nothing released: not a sound file that can be read" in captured.err
+    assert result["utterances"] == {np.load(out)["utterances"].item(): str(sounds[0])}
     out.unlink()
     assert run("release", talking(), text, "--out", out) == 1
     assert not out.exists()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (("a.wav", "--out", "x.txt"), r"x.txt: suffix .txt, expected one of .npz, .csv, .parquet"),
         (
-            ("a.wav", "--out", "x.npz", "--policy", "theirs"),
+            ("a.wav", "--out", "x.npz", "--policy-name", "theirs"),
             "policy 'theirs', expected one of mine",
         ),
-        (("--out", "x.npz"), "nothing to hear, expected FILE, - or --microphone"),
+        (("--out", "x.npz"), "no input, expected FILE, - or --microphone"),
     ],
 )
-def test_what_cannot_be_released_says_so(
-    arguments: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str]
+def test_an_invalid_call_is_an_error(
+    arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("release", talking(), *arguments) == 2
-    assert says in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_show_prints_the_card(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("bundle", "show", bundled("drawn")) == 0
-    said = capsys.readouterr().out
+    captured = capsys.readouterr().out
     for line in (
         "commercial use",
         "open",
@@ -120,11 +120,11 @@ def test_show_prints_the_card(capsys: pytest.CaptureFixture[str]) -> None:
         "bound_auc: cannot tell",
         "Policy mine: drawn",
     ):
-        assert line in said
+        assert line in captured
     assert run("bundle", "show", bundled("drawn"), "--json", "-") == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["card"]["features"]["dims"] == 60
-    assert found["policies"][0]["policy"]["required"] == "sad"
+    result = json.loads(capsys.readouterr().out)
+    assert result["card"]["features"]["dims"] == 60
+    assert result["policies"][0]["policy"]["required"] == "sad"
 
 
 def test_a_changed_bundle_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,26 +134,26 @@ def test_a_changed_bundle_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "no bundle, or one that was changed: copy it anew" in capsys.readouterr().err
 
 
-def test_bench_measures_all_that_it_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_bench_measures_every_figure_of_its_help(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("sordino.cli.verbs.bench.STARTS", 1)
     assert run("bench", "device", bundled("drawn"), "--json", tmp_path / "b.json") == 0
-    found = json.loads((tmp_path / "b.json").read_text())
+    result = json.loads((tmp_path / "b.json").read_text())
     speed = {"latency_ms_p50", "latency_ms_p99", "rtf", "rss_mb", "cold_start_s"}
-    assert set(found) == speed | {"bundle_bytes", "signature"}
-    assert found["signature"] == "unsigned"
-    assert found["rtf"] is None  # vectors made elsewhere
-    assert found["bundle_bytes"] == bundled("drawn").stat().st_size
-    assert 0 < found["latency_ms_p50"] <= found["latency_ms_p99"]
-    assert found["rss_mb"] > 10
+    assert set(result) == speed | {"bundle_bytes", "signature"}
+    assert result["signature"] == "unsigned"
+    assert result["rtf"] is None  # vectors made elsewhere
+    assert result["bundle_bytes"] == bundled("drawn").stat().st_size
+    assert 0 < result["latency_ms_p50"] <= result["latency_ms_p99"]
+    assert result["rss_mb"] > 10
 
 
 @pytest.mark.parametrize(
     ("package", "verb", "extra"),
     [("pandas", ["demo", "--out", "x"], "lab"), ("onnxruntime", ["bundle", "show", "x"], "device")],
 )
-def test_without_a_package_the_error_says_what_to_install(
-    package: str, verb: list[str], extra: str
-) -> None:
+def test_a_missing_package_error_names_the_extra(package: str, verb: list[str], extra: str) -> None:
     code = (
         f"import sys; sys.modules[{package!r}] = None; from sordino.cli import main; main({verb!r})"
     )

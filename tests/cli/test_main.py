@@ -1,13 +1,14 @@
-"""What every verb promises: the exit status, one line for what goes wrong, an example in its help."""
+"""The contract of every verb: exit status, one-line errors, help with an example."""
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Annotated, NoReturn
 
 import pytest
@@ -16,23 +17,36 @@ import typer
 import sordino
 from sordino import cli
 from sordino.errors import CorpusError
+from tests.cli.commands import commands, examples
 
 Captured = pytest.CaptureFixture[str]
 Offer = Callable[[Callable[..., object]], None]
+COMMANDS = commands()
+OPTIONS = [
+    parameter
+    for command in COMMANDS.values()
+    for parameter in command.params
+    if parameter.opts[0].startswith("--") and not parameter.hidden
+]
 
 
 def status(*arguments: str) -> object:
     """The exit status of `sordino` with these arguments."""
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         cli.main(arguments)
-    return left.value.code
+    return exit_info.value.code
 
 
-def process(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The same, as the process that a shell starts."""
-    code = "from sordino.cli import main; main()"
+def process(
+    *arguments: str, environment: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.CompletedProcess[str]:
+    """`sordino` with these arguments as a process."""
     return subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "sordino", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | environment,
     )
 
 
@@ -50,7 +64,7 @@ def offer(monkeypatch: pytest.MonkeyPatch) -> Offer:
 
 
 def refuse() -> NoReturn:
-    """A verb that a caller's mistake stops."""
+    """A verb with an error of the caller."""
     raise CorpusError("corpus 'x' came,\n   expected ravdess: name it")
 
 
@@ -60,21 +74,8 @@ def break_down() -> NoReturn:
 
 
 def stop() -> NoReturn:
-    """A verb that somebody stops with Ctrl-C."""
+    """A verb that Ctrl-C stops."""
     raise KeyboardInterrupt
-
-
-def verbs() -> list[list[str]]:
-    """Every verb as the words that call it: `corpus check` is two."""
-    found = []
-    for name in cli.VERBS:
-        module = __import__(f"sordino.cli.verbs.{name}", fromlist=["app"])
-        if hasattr(module, "app"):
-            below = typer.main.get_group(module.app).commands
-            found += [[name, verb] for verb in below]
-        else:
-            found.append([name])
-    return found
 
 
 def test_the_version_is_that_of_the_package(capsys: Captured) -> None:
@@ -83,21 +84,92 @@ def test_the_version_is_that_of_the_package(capsys: Captured) -> None:
 
 
 @pytest.mark.parametrize("arguments", [(), ("--help",)])
-def test_the_help_names_every_verb(capsys: Captured, arguments: tuple[str, ...]) -> None:
+def test_the_help_lists_every_verb_by_user(
+    capsys: Captured, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
     assert status(*arguments) == 0
-    out = capsys.readouterr().out
-    for name, line in cli.VERBS.items():
-        assert re.search(rf"^ +{name} +{re.escape(line)}$", out, re.MULTILINE)
+    panels = re.split(r"^╭─ (\w+) ─+╮$", capsys.readouterr().out, flags=re.MULTILINE)
+    text = dict(zip(panels[1::2], panels[2::2], strict=True))
+    for user, names in cli.USERS.items():
+        rows = re.findall(r"^│ (\S+) +(.+?) +│$", text[user], re.MULTILINE)
+        assert rows == [(name, cli.VERBS[name]) for name in names]
 
 
-@pytest.mark.parametrize("words", verbs(), ids=" ".join)
-def test_the_help_of_a_verb_has_an_example_to_copy(capsys: Captured, words: list[str]) -> None:
+def test_every_verb_has_one_user() -> None:
+    names = [name for verbs in cli.USERS.values() for name in verbs]
+    assert sorted(names) == sorted(cli.VERBS)
+    assert len(names) <= 16
+
+
+@pytest.mark.parametrize("words", [name.split() for name in COMMANDS], ids=" ".join)
+def test_the_help_of_a_command_ends_with_its_examples(
+    capsys: Captured, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     assert status(*words, "--help") == 0
-    assert re.search(rf"^ +sordino {' '.join(words)}( |$)", capsys.readouterr().out, re.MULTILINE)
+    _, _, text = capsys.readouterr().out.partition("Example:")
+    lines = "\n".join(line.rstrip() for line in text.splitlines()).replace("\\\n", " ")
+    printed = [" ".join(line.split()) for line in lines.splitlines() if line.strip()]
+    assert printed == [" ".join(line.split()) for line in examples(COMMANDS[" ".join(words)])]
+    assert any(f"sordino {' '.join(words)}" in line for line in printed)
+
+
+@pytest.mark.parametrize("verb", [name for name in cli.VERBS if name not in COMMANDS])
+def test_a_list_of_commands_cuts_no_sentence_off(capsys: Captured, verb: str) -> None:
+    assert status(verb, "--help") == 0
+    out = " ".join(re.sub("[│╭╮╰╯─]", "", capsys.readouterr().out).split())
+    sentences = [
+        command.help.split("\n\n")[0] for name, command in COMMANDS.items() if name.startswith(verb)
+    ]
+    assert all(sentence in out for sentence in sentences)
+    assert re.search(rf"Example: sordino {verb} .*$", out)
+
+
+def test_an_option_has_one_meaning_in_all_commands() -> None:
+    kinds: dict[str, set[str]] = {}
+    for parameter in OPTIONS:
+        kind = f"{parameter.metavar} {parameter.type_descriptor.annotation}"
+        kinds.setdefault(parameter.opts[0], set()).add(kind)
+    assert {name: values for name, values in kinds.items() if len(values) > 1} == {}
+
+
+def test_an_option_has_one_help_in_all_commands() -> None:
+    texts: dict[str, set[str]] = {}
+    for parameter in OPTIONS:
+        texts.setdefault(parameter.opts[0], set()).add(parameter.help)
+    differing = {name for name, values in texts.items() if len(values) > 1}
+    assert differing <= {"--out", "--corpus", "--features"}  # the kind of file, the default
+
+
+@pytest.mark.parametrize(("verb", "name"), cli.RENAMED.items())
+def test_an_old_verb_is_an_error_with_its_new_name(capsys: Captured, verb: str, name: str) -> None:
+    assert status(verb, "--out", "x") == 2
+    line = f"`sordino {verb}` is now `sordino {name}`: see `sordino --help`\n"
+    assert capsys.readouterr() == ("", line)
+    assert name in COMMANDS
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("sordino com", "compare"),
+        ("sordino bundle ver", "verify"),
+        ("sordino fit --pol", "--policy"),
+    ],
+)
+def test_a_shell_completes_verbs_and_options(line: str, word: str) -> None:
+    words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1)}
+    done = process(environment={"_SORDINO_COMPLETE": "complete_bash", **words})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert word in done.stdout.split()
 
 
 def test_the_help_loads_no_verb() -> None:
-    code = "import sys; from sordino import cli\ntry: cli.main(['--help'])\nfinally: print(sorted(sys.modules))"
+    code = (
+        "import sys; from sordino import cli\n"
+        "try: cli.main(['--help'])\nfinally: print(sorted(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     for name in (*(f"sordino.cli.verbs.{verb}" for verb in cli.VERBS), "numpy", "pandas", "torch"):
         assert f"'{name}'" not in done.stdout
@@ -154,7 +226,7 @@ def test_a_verb_that_returns_is_fine(offer: Offer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["nonsense"], "No such command 'nonsense': see `sordino --help`"),
         (["--nonsense"], "No such option: --nonsense: see `sordino --help`"),
@@ -168,10 +240,10 @@ def test_a_verb_that_returns_is_fine(offer: Offer) -> None:
     ids=" ".join,
 )
 def test_a_wrong_call_is_one_line_and_status_2(
-    capsys: Captured, arguments: list[str], says: str
+    capsys: Captured, arguments: list[str], message: str
 ) -> None:
     assert status(*arguments) == 2
-    assert capsys.readouterr() == ("", f"{says}\n")
+    assert capsys.readouterr() == ("", f"{message}\n")
 
 
 def test_a_pipe_gets_the_line_without_colour(tmp_path: Path) -> None:

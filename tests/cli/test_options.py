@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sordino.cli import options
+from sordino.cli import options, output
 from sordino.errors import CorpusError, StorageError
 from sordino.signal import audio
 
@@ -40,8 +40,8 @@ def test_one_corpus_keeps_its_name(recordings: Path) -> None:
 
 
 def test_a_path_may_hold_an_equals_sign(recordings: Path) -> None:
-    place = recordings.rename(recordings.parent / "x=y")
-    assert len(options.corpora_from([f"manifest={place / 'mine.csv'}"])) == 2
+    folder = recordings.rename(recordings.parent / "x=y")
+    assert len(options.corpora_from([f"manifest={folder / 'mine.csv'}"])) == 2
 
 
 def test_a_tilde_behind_an_equals_sign_is_the_home_folder(
@@ -55,8 +55,8 @@ def test_what_a_user_should_know_of_labels_is_told(
     recordings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options.corpora_from([f"manifest={recordings / 'mine.csv'}"])
-    told = " ".join(capsys.readouterr().err.split())
-    assert "warning: manifest: 1 of 2 utterances are neither female nor male (1 empty)" in told
+    captured = " ".join(capsys.readouterr().err.split())
+    assert "warning: manifest: 1 of 2 utterances are neither female nor male (1 empty)" in captured
 
 
 @pytest.mark.parametrize("option", ["ravdess", "ravdess=", "=data/ravdess", "=", ""])
@@ -74,7 +74,7 @@ def test_no_corpus_is_refused() -> None:
         options.corpora_from([])
 
 
-def test_an_unknown_corpus_is_refused_and_the_known_ones_are_named(tmp_path: Path) -> None:
+def test_an_unknown_corpus_is_refused_with_the_known_names(tmp_path: Path) -> None:
     with pytest.raises(
         CorpusError, match=r"'ravdes' is not known, expected one of .*ravdess.*emodb.*manifest"
     ):
@@ -96,27 +96,27 @@ def test_json_goes_to_a_file_and_to_standard_output_alike(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = {"release": "rae-grl+", "values": (1, 0.25, None), "µ": True}
-    options.write_json(str(tmp_path / "new" / "result.json"), content)
-    options.write_json("-", content)
+    output.write_json(str(tmp_path / "new" / "result.json"), content)
+    output.write_json("-", content)
     text = (tmp_path / "new" / "result.json").read_text()
     assert text == capsys.readouterr().out
     assert json.loads(text) == {**content, "values": [1, 0.25, None]}
 
 
 def test_what_is_not_a_finite_number_becomes_null(capsys: pytest.CaptureFixture[str]) -> None:
-    options.write_json("-", [{"low": float("nan"), "high": [float("inf"), -float("inf")]}])
+    output.write_json("-", [{"low": float("nan"), "high": [float("inf"), -float("inf")]}])
     assert json.loads(capsys.readouterr().out) == [{"low": None, "high": [None, None]}]
 
 
 def test_json_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="expected a folder: choose another place"):
-        options.write_json(str(tmp_path / "file" / "result.json"), {})
+        output.write_json(str(tmp_path / "file" / "result.json"), {})
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_behind_standard_output_is_told() -> None:
-    code = "from sordino.cli.options import write_json; write_json('-', {})"
+    code = "from sordino.cli.output import write_json; write_json('-', {})"
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-c", code],

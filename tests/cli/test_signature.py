@@ -22,9 +22,9 @@ OPENSSL = shutil.which("openssl")
 
 
 def run(*arguments: object) -> int | str | None:
-    with pytest.raises(SystemExit) as left:
-        main([str(one) for one in arguments])
-    return left.value.code
+    with pytest.raises(SystemExit) as exit_info:
+        main([str(argument) for argument in arguments])
+    return exit_info.value.code
 
 
 @pytest.fixture(autouse=True)
@@ -40,12 +40,12 @@ def keys(tmp_path: Path) -> tuple[Path, Path]:
 
 
 @pytest.fixture
-def heard(tmp_path: Path) -> Path:
-    return audio.write(tmp_path / "heard.wav", synthetic(0.5, 16000, 1), 16000)
+def recording(tmp_path: Path) -> Path:
+    return audio.write(tmp_path / "recording.wav", synthetic(0.5, 16000, 1), 16000)
 
 
-def copied(path: Path, whole: Path) -> Path:
-    shutil.copyfile(whole, path)
+def copied(path: Path, source: Path) -> Path:
+    shutil.copyfile(source, path)
     return path
 
 
@@ -56,7 +56,7 @@ def test_a_pair_of_keys_is_made_once(
     assert private.stat().st_mode & 0o777 == 0o600
     before = private.read_bytes(), public.read_bytes()
     assert run("bundle", "key", "--out", tmp_path / "maker") == 2
-    assert "a key stands there, expected none" in capsys.readouterr().err
+    assert "the key exists, expected no file" in capsys.readouterr().err
     assert (private.read_bytes(), public.read_bytes()) == before
     assert run("bundle", "key", "--out", tmp_path / "new" / "other", "--json", "-") == 0
     assert set(json.loads(capsys.readouterr().out)) == {"private", "public", "id"}
@@ -95,9 +95,9 @@ def test_verifying_says_why_not_by_its_status(
     assert (
         run("bundle", "verify", path, "--trusted", tmp_path / "other.pub.pem", "--json", "-") == 1
     )
-    found = json.loads(capsys.readouterr().out)
-    assert (found["verified"], found["signature"]["verified"]) == (False, False)
-    assert "is not trusted" in found["reason"]
+    result = json.loads(capsys.readouterr().out)
+    assert (result["verified"], result["signature"]["verified"]) == (False, False)
+    assert "is not trusted" in result["reason"]
     before = path.read_bytes()
     assert run("bundle", "sign", path, "--key", private, "--expires", "2020-01-01") == 2
     assert "--expires 2020-01-01, expected today, " in capsys.readouterr().err
@@ -140,62 +140,76 @@ def test_what_cannot_be_told_is_status_2(keys: tuple[Path, Path], tmp_path: Path
 
 
 def test_a_release_asks_for_a_signature_where_it_is_told_to(
-    keys: tuple[Path, Path], heard: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    keys: tuple[Path, Path], recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     private, public = keys
     path, out = copied(tmp_path / "b.sordino", talking()), tmp_path / "out.npz"
-    assert run("release", path, heard, "--out", out, "--trusted", public) == 2
+    assert run("release", path, recording, "--out", out, "--trusted", public) == 2
     assert "the bundle is unsigned, expected a signature" in capsys.readouterr().err
     assert not out.exists()
-    assert run("release", path, heard, "--out", out) == 0
+    assert run("release", path, recording, "--out", out) == 0
     assert "under policy mine (unsigned)" in capsys.readouterr().out
     assert run("bundle", "sign", path, "--key", private, "--bundle-version", 2) == 0
-    assert run("release", path, heard, "--out", out) == 0
+    assert run("release", path, recording, "--out", out) == 0
     assert "version 2, signature not checked)" in capsys.readouterr().out
-    assert run("release", path, heard, "--out", out, "--trusted", public, "--json", "-") == 0
+    assert run("release", path, recording, "--out", out, "--trusted", public, "--json", "-") == 0
     assert json.loads(capsys.readouterr().out)["signature"]["verified"] is True
     assert np.load(out)["x"].shape == (1, 8)
 
 
 def test_a_release_takes_no_older_bundle_and_no_revoked_key(
-    keys: tuple[Path, Path], heard: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    keys: tuple[Path, Path], recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     private, public = keys
     old, new = (copied(tmp_path / f"{version}.sordino", talking()) for version in (1, 2))
     for version, path in ((1, old), (2, new)):
         assert run("bundle", "sign", path, "--key", private, "--bundle-version", version) == 0
-    asked = ("--out", tmp_path / "out.npz", "--trusted", public)
-    assert run("release", new, heard, *asked) == 0
-    assert run("release", old, heard, *asked) == 2
-    said = capsys.readouterr().err
-    assert "version 1 of policy mine, expected 2 or more" in said
+    options = ("--out", tmp_path / "out.npz", "--trusted", public)
+    assert run("release", new, recording, *options) == 0
+    assert run("release", old, recording, *options) == 2
+    error = capsys.readouterr().err
+    assert "version 1 of policy mine, expected 2 or more" in error
     capsys.readouterr()
     run("bundle", "verify", new, "--trusted", public, "--json", "-")
     (tmp_path / "revoked").write_text(
         json.loads(capsys.readouterr().out)["signature"]["key"] + "\n"
     )
-    assert run("release", new, heard, *asked, "--revoked", tmp_path / "revoked") == 2
+    assert run("release", new, recording, *options, "--revoked", tmp_path / "revoked") == 2
     assert "is revoked" in capsys.readouterr().err
     assert (
-        run("release", new, heard, "--out", tmp_path / "x.npz", "--revoked", tmp_path / "revoked")
+        run(
+            "release",
+            new,
+            recording,
+            "--out",
+            tmp_path / "x.npz",
+            "--revoked",
+            tmp_path / "revoked",
+        )
         == 2
     )
 
 
 def test_a_release_keeps_to_the_floor_of_the_device(
-    heard: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "floor.toml").write_text('families = ["drawn"]\n')
     out = tmp_path / "out.npz"
-    assert run("release", talking(), heard, "--out", out, "--floor", tmp_path / "floor.toml") == 2
+    assert (
+        run("release", talking(), recording, "--out", out, "--floor", tmp_path / "floor.toml") == 2
+    )
     assert (
         "policy mine: family 'private+', the floor of this device asks drawn"
         in capsys.readouterr().err
     )
     (tmp_path / "floor.toml").write_text("width = 8\n")
-    assert run("release", talking(), heard, "--out", out, "--floor", tmp_path / "floor.toml") == 0
+    assert (
+        run("release", talking(), recording, "--out", out, "--floor", tmp_path / "floor.toml") == 0
+    )
     (tmp_path / "floor.toml").write_text("widht = 8\n")
-    assert run("release", talking(), heard, "--out", out, "--floor", tmp_path / "floor.toml") == 2
+    assert (
+        run("release", talking(), recording, "--out", out, "--floor", tmp_path / "floor.toml") == 2
+    )
 
 
 def test_a_card_says_whether_the_bundle_is_signed(
@@ -209,6 +223,6 @@ def test_a_card_says_whether_the_bundle_is_signed(
     assert run("bundle", "show", path) == 0
     assert f"signed by key {key}, version 1, signature not checked" in capsys.readouterr().out
     assert run("bundle", "show", path, "--json", "-") == 0
-    found = json.loads(capsys.readouterr().out)
-    assert (found["signature"]["signed"], found["signature"]["verified"]) == (True, False)
-    assert len(found["hashes"]["mine"]) == 64
+    result = json.loads(capsys.readouterr().out)
+    assert (result["signature"]["signed"], result["signature"]["verified"]) == (True, False)
+    assert len(result["hashes"]["mine"]) == 64

@@ -26,19 +26,20 @@ COMMAND = [sys.executable, "-c", "from sordino.cli import main; main()", "releas
 def wav(rate: int = RATE, endless: bool = False) -> bytes:
     content = io.BytesIO()
     soundfile.write(content, speech(rate), rate, format="WAV", subtype="PCM_16")
-    whole = content.getvalue()
-    at = whole.index(b"data") + 4
-    return whole[:at] + b"\xff" * 4 + whole[at + 4 :] if endless else whole
+    data = content.getvalue()
+    at = data.index(b"data") + 4
+    return data[:at] + b"\xff" * 4 + data[at + 4 :] if endless else data
 
 
 def run(
-    monkeypatch: pytest.MonkeyPatch, heard: bytes, *arguments: object, bundle: Path | None = None
+    monkeypatch: pytest.MonkeyPatch, sound: bytes, *arguments: object, bundle: Path | None = None
 ) -> int | str | None:
     """The exit status of `sordino release BUNDLE - ...` that hears these bytes."""
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(heard)))
-    with pytest.raises(SystemExit) as left:
-        main(["release", str(bundle or bundle_path()), "-", "--seed", "7", *map(str, arguments)])
-    return left.value.code
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(sound)))
+    path = str(bundle or bundle_path())
+    with pytest.raises(SystemExit) as exit_info:
+        main(["release", path, "-", "--draw-key", "7", *map(str, arguments)])
+    return exit_info.value.code
 
 
 def rows(path: Path) -> set[bytes]:
@@ -75,8 +76,8 @@ def test_every_utterance_of_a_stream_becomes_a_row(
 def test_samples_without_a_header_are_heard_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard = (speech() * 32767).astype("<i2").tobytes()
-    assert run(monkeypatch, heard, "--raw", RATE, "--out", tmp_path / "released.csv") == 0
+    sound = (speech() * 32767).astype("<i2").tobytes()
+    assert run(monkeypatch, sound, "--raw", RATE, "--out", tmp_path / "released.csv") == 0
     assert len(pd.read_csv(tmp_path / "released.csv")) == 4
 
 
@@ -103,22 +104,22 @@ def test_the_budget_of_the_policy_is_kept_over_runs(
 
 
 @pytest.mark.parametrize(
-    ("heard", "arguments", "says"),
+    ("sound", "arguments", "message"),
     [
         (b"", (), "standard input is no WAV stream"),
         (b"", ("--raw", "4000"), "-: 4000 Hz, expected 8000 to 384000"),
     ],
 )
 def test_what_is_no_stream_says_so(
-    heard: bytes,
+    sound: bytes,
     arguments: tuple[str, ...],
-    says: str,
+    message: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run(monkeypatch, heard, "--out", tmp_path / "released.npz", *arguments) == 2
-    assert says in capsys.readouterr().err
+    assert run(monkeypatch, sound, "--out", tmp_path / "released.npz", *arguments) == 2
+    assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -131,7 +132,7 @@ def test_raw_without_standard_input_is_refused(capsys: pytest.CaptureFixture[str
 def test_ctrl_c_ends_an_endless_stream_cleanly(tmp_path: Path) -> None:
     out = tmp_path / "released.csv"
     with subprocess.Popen(
-        [*COMMAND, str(bundle_path()), "-", "--seed", "7", "--out", str(out)],
+        [*COMMAND, str(bundle_path()), "-", "--draw-key", "7", "--out", str(out)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -144,13 +145,13 @@ def test_ctrl_c_ends_an_endless_stream_cleanly(tmp_path: Path) -> None:
                 break
             time.sleep(0.1)
         listening.send_signal(signal.SIGINT)
-        told, complaints = listening.communicate(timeout=60)
+        output, complaints = listening.communicate(timeout=60)
     assert (listening.returncode, complaints) == (0, b"")
-    assert b"4 vectors released, 0 withheld" in told
+    assert b"4 vectors released, 0 withheld" in output
     assert rows(out) <= prototypes()
 
 
-def test_what_was_released_before_ctrl_c_is_in_a_table_that_is_written_at_the_end(
+def test_ctrl_c_writes_a_table_of_all_released_vectors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Interrupted(io.BytesIO):
@@ -160,9 +161,9 @@ def test_what_was_released_before_ctrl_c_is_in_a_table_that_is_written_at_the_en
             return content
 
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(Interrupted(wav(endless=True))))
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main(["release", str(bundle_path()), "-", "--out", str(tmp_path / "released.npz")])
-    assert left.value.code == 0
+    assert exit_info.value.code == 0
     assert len(np.load(tmp_path / "released.npz")["x"]) == 4
 
 

@@ -18,6 +18,7 @@ import pytest
 import soundfile
 
 from sordino.cli import failures, processes
+from tests.cli.process_groups import running_in, seconds_until_no_worker, start, workers_of
 
 SORDINO = f"{sys.executable} -m sordino"
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
@@ -68,9 +69,9 @@ def test_a_reader_that_leaves_changes_no_status(folder: Path, command: str) -> N
 def test_a_reader_that_leaves_keeps_status_1(folder: Path) -> None:
     (folder / "wav").mkdir(exist_ok=True)
     (folder / "wav" / "03a01Fa.wav").write_bytes((folder / "a.wav").read_bytes())
-    whole, _, _ = shell(folder, f"{DIFFERS} > /dev/null")
+    complete, _, _ = shell(folder, f"{DIFFERS} > /dev/null")
     status, _, lines = shell(folder, f"{DIFFERS} | true; exit ${{PIPESTATUS[0]}}")
-    assert (whole, status, lines) == (1, 1, [])
+    assert (complete, status, lines) == (1, 1, [])
 
 
 def test_a_verb_finishes_its_files_without_a_reader(folder: Path, tmp_path: Path) -> None:
@@ -223,7 +224,8 @@ import sys, time, types, joblib
 from sordino import cli
 
 def trial() -> None:
-    print(*joblib.Parallel(n_jobs=2, return_as="generator")(joblib.delayed(time.sleep)(60) for _ in range(4)))
+    tasks = (joblib.delayed(time.sleep)(60) for _ in range(4))
+    print(*joblib.Parallel(n_jobs=2, return_as="generator")(tasks))
 
 module = types.ModuleType("sordino.cli.verbs.trial")
 module.trial = trial
@@ -234,6 +236,7 @@ cli.main()
 """
 COUNTING = WORKING.replace("joblib.delayed(time.sleep)(60)", "joblib.delayed(sum)(range(10**11))")
 """Workers in a computation that no Python code interrupts."""
+IGNORING = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + WORKING
 ALONE = """
 import sys, types, numpy as np
 from sordino import cli
@@ -251,58 +254,24 @@ cli.main()
 """The main thread in such a computation."""
 
 
-def running_in(group: int) -> dict[int, str]:
-    """The processes of a group that still run, and their arguments."""
-    listing = subprocess.run(
-        ["ps", "-ww", "-eo", "pid=,pgid=,stat=,args="], capture_output=True, text=True, check=True
-    )
-    rows = (row.split(maxsplit=3) for row in listing.stdout.splitlines())
-    return {int(row[0]): row[-1] for row in rows if int(row[1]) == group and row[2][0] != "Z"}
-
-
-def workers_of(leader: int) -> list[int]:
-    return [
-        identifier
-        for identifier, arguments in running_in(leader).items()
-        if "LokyProcess" in arguments
-    ]
-
-
-def started(code: str, workers: int = 2) -> subprocess.Popen[str]:
-    """A process in a group of its own, once this many of its workers run."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    end = time.monotonic() + 90
-    while len(workers_of(process.pid)) < workers and time.monotonic() < end:
-        time.sleep(0.1)
-    time.sleep(1)
-    return process
-
-
 @pytest.mark.parametrize(
     ("code", "number"),
     [(WORKING, signal.SIGHUP), (COUNTING, signal.SIGTERM)],
     ids=["waiting", "computing"],
 )
 def test_a_signal_ends_every_worker(code: str, number: signal.Signals) -> None:
-    process = started(code)
+    process = start([sys.executable, "-c", code])
     process.send_signal(number)
-    begin = time.monotonic()
-    while workers_of(process.pid) and time.monotonic() < begin + 20:
-        time.sleep(0.02)
-    seconds = time.monotonic() - begin
+    seconds = seconds_until_no_worker(process.pid)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 128 + number
-    assert err == "terminated: run the same command again to go on from what is finished\n"
+    assert err == "terminated: run the same command again to resume\n"
     assert running_in(process.pid) == {}
-    assert (
-        seconds < 3
-    )  # a third of a second on an idle machine; other tests may run beside this one
+    assert seconds < 3  # a third of a second on an idle machine
 
 
 def test_a_signal_ends_a_long_computation() -> None:
-    process = started(ALONE, workers=0)
+    process = start([sys.executable, "-c", ALONE], workers=0)
     time.sleep(2)
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=30)
@@ -310,7 +279,7 @@ def test_a_signal_ends_a_long_computation() -> None:
 
 
 def test_an_ignored_hangup_stays_ignored() -> None:
-    process = started("import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + WORKING)
+    process = start([sys.executable, "-c", IGNORING])
     process.send_signal(signal.SIGHUP)
     time.sleep(0.5)
     assert process.poll() is None
@@ -319,13 +288,13 @@ def test_an_ignored_hangup_stays_ignored() -> None:
 
 
 def test_a_killed_worker_is_told_in_plain_words() -> None:
-    process = started(WORKING)
+    process = start([sys.executable, "-c", WORKING])
     os.kill(workers_of(process.pid)[0], signal.SIGKILL)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (2, f"{failures.WORKER_KILLED}\n")
 
 
-def test_a_refusal_is_one_line_though_a_library_misses_its_worker() -> None:
+def test_an_error_is_one_line_though_a_library_lost_its_worker() -> None:
     refusing = """
     import subprocess, threading
     worker = subprocess.Popen(["sleep", "60"])

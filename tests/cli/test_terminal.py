@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sordino import cli
-from sordino.cli.options import console, write_json
+from sordino.cli.output import console, write_json
 from sordino.cli.terminal import Console
-from sordino.cli.verbs.bundle import _shown
+from sordino.cli.verbs.bundle import describe
 from sordino.device import Bundle, read
 from sordino.progress import printable, printable_warnings
 from tests.device.synthetic_bundles import bundled
@@ -42,16 +42,16 @@ def test_words_of_any_language_stay() -> None:
 @given(st.text())
 def test_nothing_that_controls_a_terminal_is_left(text: str) -> None:
     assert not [
-        one
-        for one in printable(text)
-        if unicodedata.category(one) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+        character
+        for character in printable(text)
+        if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
     ]
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[object, str, str]:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         cli.main(list(arguments))
-    return left.value.code, *capsys.readouterr()
+    return exit_info.value.code, *capsys.readouterr()
 
 
 @pytest.mark.parametrize("debug", [(), ("--debug",)])
@@ -82,22 +82,22 @@ def test_a_hostile_policy_is_explained_safely(
 
 
 def test_a_hostile_card_is_shown_safely_and_adds_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = read(bundled("drawn"))
+    bundle = read(bundled("drawn"))
     forged = f"none\ncommercial use  yes {HOSTILE}"
     interval = {"value": 0.5, "low": 0.4, "high": 0.6}
     row = {"release": forged, "utility_auc": interval, "leaks": {forged: interval}}
     audit = {forged: {"verdict": forged, "measured": [row], "bounds": []}}
     card = {
-        **whole.card,
+        **bundle.card,
         "name": forged,
         forged: forged,
         "people": {forged: [forged]},
         "audit": audit,
     }
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="utf-8"))
-    shown = console()
-    for part in _shown(Bundle(whole.files, card, whole.policies), "x"):
-        shown.print(part, markup=False, highlight=False)
+    terminal = console()
+    for part in describe(Bundle(bundle.files, card, bundle.policies), "x"):
+        terminal.print(part, markup=False, highlight=False)
     sys.stdout.seek(0)
     text = sys.stdout.read()
     assert_printable(text)
@@ -110,9 +110,9 @@ def test_a_table_with_hostile_cells_and_title_is_safe() -> None:
 
     rows = Table(HOSTILE, title=HOSTILE, caption=HOSTILE)
     rows.add_row(HOSTILE)
-    shown = Console(file=io.StringIO(), markup=False, width=300)
-    shown.print(rows)
-    text = shown.file.getvalue()  # type: ignore[attr-defined]
+    terminal = Console(file=io.StringIO(), markup=False, width=300)
+    terminal.print(rows)
+    text = terminal.file.getvalue()  # type: ignore[attr-defined]
     assert_printable(text)
     assert text.count("[bold red]x[/]") == 4
 

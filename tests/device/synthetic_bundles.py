@@ -32,7 +32,8 @@ from sordino.release import (
     RetainingFitter,
 )
 from sordino.signal.filterbank import filterbank
-from tests.release.synthetic_vectors import POLICY, Planted, drawing, planted
+from sordino.testing import POLICY, SyntheticVectors, synthetic_vectors
+from tests.release.synthetic_releases import drawing
 
 OTHER: Final = Policy(required="happy", sensitive=("sad", "angry"))
 CARD: Final[dict[str, Any]] = {
@@ -45,8 +46,8 @@ CARD: Final[dict[str, Any]] = {
 
 
 @cache
-def scene() -> Planted:
-    return planted(speakers=36, rows=8)
+def scene() -> SyntheticVectors:
+    return synthetic_vectors(speakers=36, rows=8)
 
 
 @cache

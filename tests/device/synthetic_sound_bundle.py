@@ -19,7 +19,7 @@ from sordino.features import PreprocessFitter
 from sordino.policy import Budget, Policy
 from sordino.release import DrawnFitter
 from sordino.signal.feature_sets import FEATURE_SETS
-from tests.release.synthetic_vectors import POLICY, planted
+from sordino.testing import POLICY, synthetic_vectors
 
 FEATURES: Final = "mel"
 RATE: Final = 16000
@@ -48,7 +48,7 @@ def bundle_path(per_day: int | None = None) -> Path:
     """The path of a bundle of release `drawn`, one file, whose policy may limit the vectors of a
     day.
     """
-    scene, random = planted(speakers=36, rows=8), np.random.default_rng(0)
+    scene, random = synthetic_vectors(speakers=36, rows=8), np.random.default_rng(0)
     mean_features = FEATURE_SETS[FEATURES](
         synthetic(1.0, RATE, seed=0)
     )  # so that what is heard is not far from what is fitted on

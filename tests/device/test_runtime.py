@@ -21,9 +21,9 @@ from sordino.features import PreprocessFitter
 from sordino.release import Identity
 from sordino.signal import functionals
 from sordino.signal.filterbank import filterbank
+from sordino.testing import POLICY
 from tests.device import synthetic_bundles
 from tests.device.synthetic_bundles import bundled
-from tests.release.synthetic_vectors import POLICY
 
 RATE = 16000
 SLOW = (

@@ -18,6 +18,7 @@ from sordino.export.networks import decision
 from sordino.features import NormaliseFitter
 from sordino.nn.sequences import Sequences
 from sordino.release import EMBEDDINGS, FITTERS
+from sordino.testing import POLICY
 from tests.device.synthetic_bundles import (
     CARD,
     OTHER,
@@ -30,7 +31,6 @@ from tests.device.synthetic_bundles import (
     preprocess,
     scaled,
 )
-from tests.release.synthetic_vectors import POLICY
 
 NAMES = tuple(FITTERS)
 CERTAIN = ("none", "rae", "rae-grl", "rae-grl+", "rae-leace", "leace")

@@ -281,5 +281,5 @@ def test_ten_bad_recordings_are_named_and_the_rest_counted(
     error = capsys.readouterr().err
     assert error.count("no such recording") == 10
     assert "and 3 more, --json FILE lists all" in error
-    assert "13 of 13 utterances cannot be used: mend them" in error
+    assert "13 of 13 utterances cannot be used: repair them" in error
     assert len(json.loads((tmp_path / "x.json").read_text())["unusable"]) == 13

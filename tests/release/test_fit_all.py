@@ -13,7 +13,7 @@ from sordino.release import (
     ReplacementFitter,
     plan_all,
 )
-from tests.release.synthetic_vectors import POLICY, planted
+from sordino.testing import POLICY, synthetic_vectors
 
 RAE = ReplacementFitter(POLICY, embeddings=(4,), settings=Settings(epochs=2))
 FITTERS = (
@@ -25,7 +25,7 @@ FITTERS = (
 
 
 def test_common_parts_are_fitted_once_with_equal_results() -> None:
-    data = planted(speakers=20)
+    data = synthetic_vectors(speakers=20)
     trained: list[Job] = []
 
     def train(jobs: Sequence[Job]) -> list[TrainedNetwork]:

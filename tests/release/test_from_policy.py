@@ -18,7 +18,7 @@ from sordino.release import (
     fitter,
     name_of,
 )
-from tests.release.synthetic_vectors import POLICY
+from sordino.testing import POLICY
 
 
 def with_knobs(family: str, release: str = "", **knobs: Any) -> Any:

@@ -14,15 +14,15 @@ from sordino.attack import RiskFitter
 from sordino.errors import ReleaseError
 from sordino.nn.fit import Batch, Job, Settings
 from sordino.release import FITTERS, Release, ReplacementFitter, RetainingFitter
-from tests.release.synthetic_vectors import POLICY, Planted, planted
+from sordino.testing import POLICY, SyntheticVectors, synthetic_vectors
 
 NEUTRAL, REQUIRED, SENSITIVE = range(3)
 HIDING = ("rae", "rae-grl", "rae-grl+")
 
 
 @cache
-def scene() -> Planted:
-    return planted()
+def scene() -> SyntheticVectors:
+    return synthetic_vectors()
 
 
 @cache
@@ -103,7 +103,7 @@ def test_the_retaining_release_is_closer_to_the_original() -> None:
 
 
 def test_a_stronger_weight_on_required_rows_keeps_more_of_them() -> None:
-    data = planted(emotion=1.5)  # harder: required and neutral overlap
+    data = synthetic_vectors(emotion=1.5)  # harder: required and neutral overlap
     required = data.parts.test[data.role[data.parts.test] == REQUIRED]
 
     def error(weight: float) -> float:

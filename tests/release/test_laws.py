@@ -31,7 +31,7 @@ from sordino.release import (
 )
 from sordino.release.array_release import ArrayRelease
 from sordino.release.protocol import Fitter
-from tests.release.synthetic_vectors import POLICY, Planted, planted
+from sordino.testing import POLICY, SyntheticVectors, synthetic_vectors
 
 BRISK = Settings(epochs=8)
 
@@ -59,8 +59,8 @@ LEARNING = tuple(name for name in NAMES if name != "none")
 
 
 @cache
-def scene() -> Planted:
-    return planted(speakers=20)
+def scene() -> SyntheticVectors:
+    return synthetic_vectors(speakers=20)
 
 
 @cache

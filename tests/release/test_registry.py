@@ -22,7 +22,7 @@ from sordino.release import (
     register,
 )
 from sordino.release.noise import Noise
-from tests.release.synthetic_vectors import POLICY
+from sordino.testing import POLICY
 
 
 @pytest.fixture

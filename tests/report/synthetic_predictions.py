@@ -1,4 +1,4 @@
-"""Predictions made by hand or by chance, as an audit would return them."""
+"""Synthetic predictions in the columns of an audit."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ FAMILIES = ("logistic", "mlp")
 
 
 def rows(**columns: Any) -> pd.DataFrame:
-    """Predictions of one release under one policy; what is not given is what an ignorant attacker
-    has.
+    """Predictions of one release under one policy; the defaults are those of the ignorant
+    attacker.
     """
-    given = {
+    values = {
         "release": "rae",
         "required": "sad",
         "knowledge": "ignorant",
@@ -34,12 +34,12 @@ def rows(**columns: Any) -> pd.DataFrame:
         "score": np.nan,
         **columns,
     }
-    table = pd.DataFrame(given)
+    table = pd.DataFrame(values)
     table["row"] = columns.get("row", np.arange(len(table)))
     return table.assign(k=1)[list(PREDICTION_COLUMNS)]
 
 
-def each(speakers: Iterable[str], **columns: Sequence[Any]) -> dict[str, list[Any]]:
+def utterances_of(speakers: Iterable[str], **columns: Sequence[Any]) -> dict[str, list[Any]]:
     """The same utterances for every speaker, as columns."""
     names = list(speakers)
     length = len(next(iter(columns.values())))
@@ -59,11 +59,10 @@ def study(
     required: Sequence[str] = ("happy", "sad", "angry"),
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Everything that a study's attackers say of `speakers` a corpus, at random, right a little
-    more often than not.
+    """Random predictions of all attackers of a study, correct more often than by chance.
 
-    Each speaker is tested in one draw, with `utterances` of all roles; the first corpus labels
-    intensity.
+    Each corpus has `speakers`. Each speaker is tested in one draw, with `utterances` of all roles.
+    The first corpus labels intensity.
     """
     rng = np.random.default_rng(seed)
     people = [
@@ -78,9 +77,9 @@ def study(
     base["row"] = np.arange(len(base))
     parts = [
         part
-        for place, release in enumerate(releases)
+        for position, release in enumerate(releases)
         for policy in required
-        for part in _audit(rng, base, release, policy, strength=2.0 / (1 + place))
+        for part in _audit(rng, base, release, policy, strength=2.0 / (1 + position))
     ]
     return pd.concat(parts, ignore_index=True).assign(k=1)[list(PREDICTION_COLUMNS)]
 
@@ -119,9 +118,9 @@ def _audit(
         ("sensitive-vs-neutral", two, two["role"] // 2),
     ):
         for knowledge, names in (("ignorant", ("risk-model",)), ("semi-informed", FAMILIES)):
-            for place, name in enumerate(names):
+            for draw, name in enumerate(names):
                 score = strength * truth + rng.normal(size=len(truth))
-                best = (table["draw"] % len(names) == place).to_numpy()
+                best = (table["draw"] % len(names) == draw).to_numpy()
                 parts.append(
                     table.assign(
                         release=release,
@@ -140,9 +139,9 @@ def _audit(
     inside = base[base["role"] == 1]
     labelled = inside[inside["corpus"] == base["corpus"].iloc[0]]
     loud = pd.Series(np.arange(len(labelled)) % 2 + 1, labelled.index)
-    said = guess(loud, 3)
-    known = detail | {"score": said + rng.normal(size=len(said))}
-    parts.append(labelled.assign(**known, target="intensity", truth=loud, prediction=said))
+    prediction = guess(loud, 3)
+    scores = detail | {"score": prediction + rng.normal(size=len(prediction))}
+    parts.append(labelled.assign(**scores, target="intensity", truth=loud, prediction=prediction))
     parts.append(
         inside.assign(
             **detail, target="reconstruction", truth=4.0, prediction=rng.random(len(inside))

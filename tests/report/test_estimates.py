@@ -1,4 +1,4 @@
-"""From predictions to estimates: the contract, and the numbers."""
+"""Estimates of predictions: the columns and the values."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from sklearn import metrics as oracle
 
 from sordino.attack import PREDICTION_COLUMNS as PREDICTED
 from sordino.report import COLUMNS, csv, headline, measure, pooled
-from tests.report import synthetic_predictions as made
+from tests.report import synthetic_predictions as synthetic
 
 KEY = ["release", "condition", "required", "knowledge", "target", "metric", "group", "k"]
 
-# One speaker's four utterances: a neutral and a required one told rightly before and after, a
-# required one taken for neutral, and one that looked sensitive and looks neutral now.
+# Four utterances of one speaker: neutral and required, both correct before and after; required,
+# predicted as neutral; sensitive, predicted as neutral after release.
 FOUR = {"truth": [0, 1, 1, 2], "before": [0, 1, 0, 2], "prediction": [0, 1, 0, 0]}
 
 
 @pytest.fixture(scope="module")
 def predictions() -> pd.DataFrame:
-    return made.study()
+    return synthetic.study()
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +32,12 @@ def estimates(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def only(estimates: pd.DataFrame, **where: Any) -> pd.Series:
-    found = headline(estimates, **where)
-    assert len(found) == 1
-    return found.iloc[0]
+    rows = headline(estimates, **where)
+    assert len(rows) == 1
+    return rows.iloc[0]
 
 
-def test_made_predictions_have_the_columns_of_an_audit(predictions: pd.DataFrame) -> None:
+def test_synthetic_predictions_have_the_columns_of_an_audit(predictions: pd.DataFrame) -> None:
     assert list(predictions.columns) == list(PREDICTED)
 
 
@@ -93,28 +93,30 @@ def test_leakage_is_that_of_the_ignorant_attacker_only(estimates: pd.DataFrame) 
             "neutral",
             2 / 4,
             1 / 4,
-        ),  # called neutral three times, once rightly; one neutral utterance
+        ),  # predicted neutral three times, once correctly
         ("f1", "required", 2 / 3, 2 / 4),
         ("f1", "sensitive", 0.0, 1 / 4),
-        ("unchanged", "neutral", 1.0, 3 / 4),  # chance: three of four are called neutral after
+        ("unchanged", "neutral", 1.0, 3 / 4),  # chance: three of four are predicted neutral
         ("unchanged", "required", 1.0, 1 / 4),
         ("unchanged", "sensitive", 0.0, 0.0),
         ("unchanged_among_true_positives", "required", 1.0, 1 / 4),
     ],
 )
 def test_utility_worked_by_hand(metric: str, group: str, value: float, chance: float) -> None:
-    estimates = measure(made.rows(**made.each("abcdef", **FOUR)))
-    found = only(estimates, metric=metric, group=group)
-    assert (found["value"], found["chance"], found["speakers"]) == (
+    estimates = measure(synthetic.rows(**synthetic.utterances_of("abcdef", **FOUR)))
+    estimate = only(estimates, metric=metric, group=group)
+    assert (estimate["value"], estimate["chance"], estimate["speakers"]) == (
         pytest.approx(value),
         pytest.approx(chance),
         6,
     )
 
 
-def test_u_among_true_positives_counts_only_what_was_called_rightly() -> None:
+def test_ut_counts_only_correct_predictions() -> None:
     truth, before, after = [1, 0, 1, 1], [1, 1, 1, 0], [1, 1, 0, 1]
-    table = made.rows(**made.each("abcdef", truth=truth, before=before, prediction=after))
+    table = synthetic.rows(
+        **synthetic.utterances_of("abcdef", truth=truth, before=before, prediction=after)
+    )
     estimates = measure(table)
     assert only(estimates, metric="unchanged", group="required")["value"] == pytest.approx(2 / 3)
     assert only(estimates, metric="unchanged", group="required")["n"] == 18
@@ -127,14 +129,14 @@ def test_gender_worked_by_hand() -> None:
     women, men = "abcd", "efghijkl"
     table = pd.concat(
         [
-            made.rows(
-                **made.each(women, prediction=[0, 1], score=[-1.0, 0.5]),
+            synthetic.rows(
+                **synthetic.utterances_of(women, prediction=[0, 1], score=[-1.0, 0.5]),
                 target="gender",
                 truth=0.0,
                 gender=0,
             ),
-            made.rows(
-                **made.each(men, prediction=[1, 1], score=[0.5, 1.0]),
+            synthetic.rows(
+                **synthetic.utterances_of(men, prediction=[1, 1], score=[0.5, 1.0]),
                 target="gender",
                 truth=1.0,
                 gender=1,
@@ -154,20 +156,18 @@ def test_gender_worked_by_hand() -> None:
     assert set(headline(estimates)["attacker"]) == {"best"}
 
 
-def test_the_headline_is_of_the_attacker_chosen_in_each_draw() -> None:
-    """The family `a` is chosen in draw 0, where it is right; `b` in draw 1, where it is wrong
-    though `a` is right.
-    """
+def test_the_headline_has_the_selected_attacker_of_each_draw() -> None:
+    """Family `a` is selected in draw 0 and correct there; `b` is selected in draw 1 and wrong."""
     parts = []
     for draw in (0, 1):
         for name, right in (("a", draw == 0), ("b", False)):
             for gender, people in ((0, "klmn"), (1, "opqr")):
                 score = float(gender) if right else 0.0
-                columns = made.each(
+                columns = synthetic.utterances_of(
                     [f"{who}{draw}" for who in people], score=[score], prediction=[gender]
                 )
                 parts.append(
-                    made.rows(
+                    synthetic.rows(
                         **columns,
                         target="gender",
                         knowledge="semi-informed",
@@ -188,20 +188,29 @@ def test_the_headline_is_of_the_attacker_chosen_in_each_draw() -> None:
     assert by_draw.set_index("split")["value"].to_dict() == {"0": 1.0, "1": 0.5}
 
 
-def test_draws_count_alike_whatever_their_size() -> None:
-    many = made.rows(
-        **made.each("abcdefgh", truth=[0, 0, 0], before=[0, 0, 0], prediction=[0, 0, 0]), draw=0
+def test_draws_have_equal_weight_for_all_sizes() -> None:
+    large = synthetic.rows(
+        **synthetic.utterances_of(
+            "abcdefgh", truth=[0, 0, 0], before=[0, 0, 0], prediction=[0, 0, 0]
+        ),
+        draw=0,
     )
-    few = made.rows(**made.each("mnop", truth=[0], before=[0], prediction=[2]), draw=1)
-    found = only(measure(pd.concat([many, few])), metric="unchanged", group="neutral")
-    assert (found["value"], found["n"], found["speakers"]) == (0.5, 28, 12)
-    assert found["chance"] == 0.5  # every row of one draw, none of the other
+    small = synthetic.rows(
+        **synthetic.utterances_of("mnop", truth=[0], before=[0], prediction=[2]), draw=1
+    )
+    estimate = only(measure(pd.concat([large, small])), metric="unchanged", group="neutral")
+    assert (estimate["value"], estimate["n"], estimate["speakers"]) == (0.5, 28, 12)
+    assert estimate["chance"] == 0.5  # every row of one draw, none of the other
 
 
-def test_corpora_are_named_in_the_order_of_their_rows_and_told_apart() -> None:
-    first = made.rows(**made.each("abcd", truth=[0], before=[0], prediction=[0]), corpus="zebra")
-    second = made.rows(
-        **made.each("wxyz", truth=[0], before=[0], prediction=[1]), corpus="apple", row=range(9, 13)
+def test_corpora_have_the_order_of_their_rows() -> None:
+    first = synthetic.rows(
+        **synthetic.utterances_of("abcd", truth=[0], before=[0], prediction=[0]), corpus="zebra"
+    )
+    second = synthetic.rows(
+        **synthetic.utterances_of("wxyz", truth=[0], before=[0], prediction=[1]),
+        corpus="apple",
+        row=range(9, 13),
     )
     estimates = measure(pd.concat([second, first]))
     unchanged = estimates[(estimates["metric"] == "unchanged") & (estimates["group"] == "neutral")]
@@ -210,39 +219,53 @@ def test_corpora_are_named_in_the_order_of_their_rows_and_told_apart() -> None:
     assert set(headline(estimates)["corpus"]) == {"zebra+apple"}
 
 
-def test_one_corpus_has_no_rows_of_its_own() -> None:
-    estimates = measure(made.rows(**made.each("abcd", **FOUR)))
+def test_a_single_corpus_has_no_separate_rows() -> None:
+    estimates = measure(synthetic.rows(**synthetic.utterances_of("abcd", **FOUR)))
     assert set(estimates["corpus"]) == {"one"}
     assert len(headline(estimates)) == len(estimates[estimates["split"] == "all"])
 
 
-@pytest.mark.parametrize(("people", "told"), [("abc", False), ("abcd", True)])
-def test_limits_need_four_speakers(people: str, told: bool) -> None:
-    found = only(measure(made.rows(**made.each(people, **FOUR))), metric="f1", group="required")
-    assert not math.isnan(found["value"])
-    assert math.isnan(found["low"]) != told
-    assert math.isnan(found["high"]) != told
+@pytest.mark.parametrize(("people", "limited"), [("abc", False), ("abcd", True)])
+def test_limits_need_four_speakers(people: str, limited: bool) -> None:
+    estimate = only(
+        measure(synthetic.rows(**synthetic.utterances_of(people, **FOUR))),
+        metric="f1",
+        group="required",
+    )
+    assert not math.isnan(estimate["value"])
+    assert math.isnan(estimate["low"]) != limited
+    assert math.isnan(estimate["high"]) != limited
 
 
 def test_limits_need_four_speakers_of_each_gender() -> None:
-    women = made.rows(
-        **made.each("abc", prediction=[0], score=[0.0]), target="gender", truth=0.0, gender=0
+    women = synthetic.rows(
+        **synthetic.utterances_of("abc", prediction=[0], score=[0.0]),
+        target="gender",
+        truth=0.0,
+        gender=0,
     )
-    men = made.rows(
-        **made.each("efghij", prediction=[1], score=[1.0]), target="gender", truth=1.0, gender=1
+    men = synthetic.rows(
+        **synthetic.utterances_of("efghij", prediction=[1], score=[1.0]),
+        target="gender",
+        truth=1.0,
+        gender=1,
     )
     assert headline(measure(pd.concat([women, men])))["low"].isna().all()
 
 
 def test_limits_need_four_speakers_with_sensitive_utterances() -> None:
-    """A secret within speakers: nine are neutral at times, three of them sensitive."""
-    given = {"target": "sensitive-vs-neutral", "prediction": 0}
-    neutral = made.rows(**made.each("abcdefghi", score=[0.0, 1.0]), truth=0.0, **given)
+    """A secret within speakers: nine have neutral utterances, three also sensitive ones."""
+    labels = {"target": "sensitive-vs-neutral", "prediction": 0}
+    neutral = synthetic.rows(
+        **synthetic.utterances_of("abcdefghi", score=[0.0, 1.0]), truth=0.0, **labels
+    )
     three, four = (
         pd.concat(
             [
                 neutral,
-                made.rows(**made.each(who, score=[2.0, 0.5]), truth=1.0, **given),
+                synthetic.rows(
+                    **synthetic.utterances_of(who, score=[2.0, 0.5]), truth=1.0, **labels
+                ),
             ]
         )
         for who in ("abc", "abcd")
@@ -251,7 +274,7 @@ def test_limits_need_four_speakers_with_sensitive_utterances() -> None:
     assert only(measure(four), metric="distinguish")["low"] < 1
 
 
-def test_detail_is_of_intensity_where_it_is_labelled_else_of_reconstruction(
+def test_detail_is_of_intensity_or_else_of_reconstruction(
     estimates: pd.DataFrame,
 ) -> None:
     detail = estimates[(estimates["metric"] == "detail") & (estimates["split"] == "all")]
@@ -262,22 +285,22 @@ def test_detail_is_of_intensity_where_it_is_labelled_else_of_reconstruction(
 
 
 def test_detail_of_two_intensities_has_an_auc_too() -> None:
-    given = made.each(
+    labels = synthetic.utterances_of(
         "abcd", truth=[1, 1, 2, 2], prediction=[1, 2, 2, 2], score=[0.1, 0.9, 0.5, 1.0]
     )
-    table = made.rows(**given, target="intensity", attacker="")
+    table = synthetic.rows(**labels, target="intensity", attacker="")
     assert only(measure(table), metric="detail_auc")["value"] == 0.75
     assert "detail_auc" not in set(measure(table.assign(score=np.nan))["metric"])
 
 
 def test_reconstruction_worked_by_hand() -> None:
-    table = made.rows(
-        **made.each("abcd", truth=[4.0, 2.0], prediction=[1.0, 2.0]),
+    table = synthetic.rows(
+        **synthetic.utterances_of("abcd", truth=[4.0, 2.0], prediction=[1.0, 2.0]),
         target="reconstruction",
         attacker="",
     )
-    found = only(measure(table), metric="detail")
-    assert (found["value"], found["chance"]) == (pytest.approx(0.5), 0.0)
+    estimate = only(measure(table), metric="detail")
+    assert (estimate["value"], estimate["chance"]) == (pytest.approx(0.5), 0.0)
 
 
 @pytest.mark.parametrize("role", [0, 1, 2])
@@ -286,19 +309,19 @@ def test_f1_agrees_with_scikit_learn(
 ) -> None:
     names = ["neutral", "required", "sensitive"]
     for release, rows in predictions[predictions["target"] == "emotion"].groupby("release"):
-        for required, some in rows.groupby("required"):
+        for required, policy in rows.groupby("required"):
             expected = [
                 oracle.f1_score(d["truth"], d["prediction"], labels=[role], average=None)[0]
-                for _, d in some.groupby("draw")
+                for _, d in policy.groupby("draw")
             ]
-            found = only(
+            estimate = only(
                 estimates,
                 release=str(release),
                 required=str(required),
                 metric="f1",
                 group=names[role],
             )
-            assert found["value"] == pytest.approx(np.mean(expected))
+            assert estimate["value"] == pytest.approx(np.mean(expected))
 
 
 def test_attacks_agree_with_scikit_learn(
@@ -326,34 +349,34 @@ def test_attacks_agree_with_scikit_learn(
             assert only(estimates, **where, metric="leakage")["value"] == pytest.approx(accuracy)
 
 
-def test_the_mean_over_policies_is_over_speakers_still(
+def test_the_mean_over_policies_is_over_speakers(
     predictions: pd.DataFrame, estimates: pd.DataFrame
 ) -> None:
     mean = headline(
         pooled(predictions), release="rae", metric="distinguish", knowledge="semi-informed"
     )
-    each = headline(estimates, release="rae", metric="distinguish", knowledge="semi-informed")
+    policies = headline(estimates, release="rae", metric="distinguish", knowledge="semi-informed")
     assert len(mean) == 1
     assert mean["required"].tolist() == [""]
-    assert mean["value"].item() == pytest.approx(each["value"].mean())
-    assert mean["n"].item() == each["n"].sum()
-    assert mean["speakers"].item() == each["speakers"].iloc[0] == 24
+    assert mean["value"].item() == pytest.approx(policies["value"].mean())
+    assert mean["n"].item() == policies["n"].sum()
+    assert mean["speakers"].item() == policies["speakers"].iloc[0] == 24
 
 
 def test_the_order_of_the_rows_does_not_matter(predictions: pd.DataFrame) -> None:
-    some = predictions[(predictions["release"] == "rae") & (predictions["required"] == "sad")]
-    shuffled = some.sample(frac=1, random_state=1)
+    subset = predictions[(predictions["release"] == "rae") & (predictions["required"] == "sad")]
+    shuffled = subset.sample(frac=1, random_state=1)
     names = [column for column in COLUMNS if column not in ("value", "low", "high", "chance")]
-    one, two = (
+    first, second = (
         measure(table).astype({"k": str}).sort_values(names, ignore_index=True)
-        for table in (some, shuffled)
+        for table in (subset, shuffled)
     )
-    pd.testing.assert_frame_equal(one, two)
+    pd.testing.assert_frame_equal(first, second)
 
 
-def test_predictions_are_left_as_they_are(predictions: pd.DataFrame) -> None:
-    some = predictions[predictions["required"] == "sad"]
-    before = some.copy()
-    measure(some)
-    pooled(some)
-    pd.testing.assert_frame_equal(some, before)
+def test_measure_and_pooled_do_not_change_predictions(predictions: pd.DataFrame) -> None:
+    subset = predictions[predictions["required"] == "sad"]
+    before = subset.copy()
+    measure(subset)
+    pooled(subset)
+    pd.testing.assert_frame_equal(subset, before)

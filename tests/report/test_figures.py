@@ -1,4 +1,4 @@
-"""Figures: the same bytes, nothing from outside, every mark where its number is."""
+"""Figures: the same bytes for the same input, and no external references."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from sordino.report import Estimate
-from sordino.report.figures import Panel, Point, confusions, curves, dots, front
-from sordino.report.roc import roc
+from sordino.report.figures import Panel, Point, confusions, curves, dots, front, roc
 
 GOOD = Estimate(0.8, 0.7, 0.9, 100, 12, 0.5)
 UNSURE = Estimate(0.6, math.nan, math.nan, 20, 3, 0.5)
@@ -23,20 +22,20 @@ def a_front(estimate: Estimate = GOOD) -> str:
     points = [
         Point("none", GOOD, GOOD),
         Point("rae", estimate, GOOD),
-        Point("rae", UNSURE, estimate, "never saw it"),
+        Point("rae", UNSURE, estimate, "ignorant"),
         Point("rae", GOOD, estimate, "policy"),
     ]
     return front([[Panel("AUC", "F1", points), Panel("AUC", "F1", points)]], ["none", "rae"])
 
 
-def a_way(estimate: Estimate = GOOD) -> str:
-    """Two releases and one on the way between them, which has no mark of its own."""
+def a_line(estimate: Estimate = GOOD) -> str:
+    """Two releases, and a third between them without its own mark."""
     points = [
         Point("drawn", GOOD, UNSURE),
         Point("half", estimate, UNSURE),
         Point("rae", UNSURE, GOOD),
     ]
-    return front([[Panel("AUC", "F1", points)]], ["drawn", "rae"], way=["drawn", "half", "rae"])
+    return front([[Panel("AUC", "F1", points)]], ["drawn", "rae"], line=["drawn", "half", "rae"])
 
 
 def some_dots(estimate: Estimate = GOOD) -> str:
@@ -63,7 +62,7 @@ def a_curve(estimate: Estimate = GOOD) -> str:
     )
 
 
-FIGURES = [a_front, a_way, some_dots, a_matrix, a_curve]
+FIGURES = [a_front, a_line, some_dots, a_matrix, a_curve]
 
 
 @pytest.mark.parametrize("draw", FIGURES)
@@ -80,7 +79,7 @@ def test_settings_of_the_user_do_not_matter(draw) -> None:
 
 
 @pytest.mark.parametrize("draw", FIGURES)
-def test_a_figure_is_one_element_with_a_name_and_refers_to_itself_only(draw) -> None:
+def test_a_figure_is_one_element_without_references(draw) -> None:
     text = draw()
     root = ET.fromstring(text)
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
@@ -102,18 +101,16 @@ def test_identifiers_of_two_figures_differ() -> None:
     assert not names[1] & names[2]
 
 
-def test_every_reference_inside_a_figure_is_there() -> None:
+def test_every_reference_inside_a_figure_has_its_target() -> None:
     text = a_front()
-    used = set(re.findall(r'href="#([^"]+)"', text)) | set(re.findall(r"url\(#([^)]+)\)", text))
-    assert used
-    assert used <= set(re.findall(r'\bid="([^"]+)"', text))
+    targets = set(re.findall(r'href="#([^"]+)"', text)) | set(re.findall(r"url\(#([^)]+)\)", text))
+    assert targets
+    assert targets <= set(re.findall(r'\bid="([^"]+)"', text))
 
 
 @pytest.mark.parametrize("draw", [a_front, some_dots])
 @pytest.mark.parametrize("estimate", [UNSURE, MISSING])
-def test_what_cannot_be_told_is_drawn_without_whiskers_or_not_at_all(
-    draw, estimate: Estimate
-) -> None:
+def test_a_value_without_interval_has_no_whiskers(draw, estimate: Estimate) -> None:
     text = draw(estimate)
     assert "nan" not in text
     assert len(text) < len(draw())
@@ -124,10 +121,9 @@ def test_a_class_without_utterances_is_blank() -> None:
 
 
 def test_more_releases_than_colours_are_drawn() -> None:
-    many = [f"release-{place}" for place in range(20)]
-    assert front(
-        [[Panel("AUC", "F1", [Point(name, GOOD, GOOD) for name in many])]], many
-    ).startswith("<svg")
+    names = [f"release-{position}" for position in range(20)]
+    points = [Point(name, GOOD, GOOD) for name in names]
+    assert front([[Panel("AUC", "F1", points)]], names).startswith("<svg")
 
 
 def test_the_ticks_of_a_roc_curve_are_plain_numbers() -> None:

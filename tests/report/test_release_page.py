@@ -1,4 +1,4 @@
-"""The page: self-contained, escaped, complete."""
+"""The report of an audit of releases: self-contained, escaped and complete."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ from sordino.report import (
     Table,
     Terms,
     Text,
+    glossary,
     measure,
     write,
 )
-from sordino.report.page import Block
-from sordino.report.tables import Estimate, Estimates, beside, limits, signed
-from sordino.report.verdict import attacks, headline, kept
+from sordino.report.estimate_table import Estimate, Estimates
+from sordino.report.page import Block, Term
+from sordino.report.tables import beside, limits, signed
+from sordino.report.verdict import attacks, conclusion, utility
 from tests.report import synthetic_predictions
 
 OUTSIDE = re.compile(
@@ -39,12 +41,12 @@ VOID = {"meta", "link", "br", "img", "hr", "input"}
 
 
 def outside(html: str) -> list[str]:
-    """Whatever a browser would fetch for a page."""
+    """The external references of a page."""
     return OUTSIDE.findall(html)
 
 
-class Balance(HTMLParser):
-    """Raises where an element is closed that was not open."""
+class BalanceParser(HTMLParser):
+    """Raises `AssertionError` if an end tag does not close the last open element."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -60,12 +62,12 @@ class Balance(HTMLParser):
 
 
 def words(html: str) -> str:
-    """What a reader reads, on one line."""
+    """The visible text on one line."""
     html = re.sub(r"<style>.*?</style>|<svg.*?</svg>", "", html, flags=re.DOTALL)
-    return re.sub(r"\s+", " ", re.sub(r"</?(?:strong|code)>", "", html)).strip()
+    return re.sub(r"\s+", " ", re.sub(r"</?(?:strong|code)>|<a [^>]*>|</a>", "", html)).strip()
 
 
-def a_page(text: str = "fine") -> Page:
+def synthetic_page(text: str = "fine") -> Page:
     table = Table(
         text,
         [[("", 1), (text, 2)], [("a", 1), ("b", 1), ("c", 1)]],
@@ -83,8 +85,8 @@ def a_page(text: str = "fine") -> Page:
     return Page(text, text, [Section(text, blocks)], [text], {"figure.svg": "<svg></svg>"})
 
 
-def audits(**given: Any) -> list[AttackResult]:
-    table = synthetic_predictions.study(draws=1, **given)
+def audits(**options: Any) -> list[AttackResult]:
+    table = synthetic_predictions.study(draws=1, **options)
     config = {
         "families": list(synthetic_predictions.FAMILIES),
         "seed": 0,
@@ -96,7 +98,7 @@ def audits(**given: Any) -> list[AttackResult]:
     ]
 
 
-def test_the_checks_notice_what_is_from_outside() -> None:
+def test_the_checks_notice_external_references() -> None:
     for text in (
         '<img src="https://a.b/c.png">',
         "<link rel=x>",
@@ -111,32 +113,32 @@ def test_the_checks_notice_what_is_from_outside() -> None:
     )
 
 
-def test_a_page_needs_nothing_from_outside_and_closes_what_it_opens() -> None:
-    html = a_page().html
+def test_a_page_has_no_external_reference() -> None:
+    html = synthetic_page().html
     assert outside(html) == []
-    assert Balance(html).open == []
+    assert BalanceParser(html).open == []
 
 
 def test_text_is_escaped_and_its_marks_are_elements() -> None:
-    html = a_page("<b> & **0.86** `rae`").html
+    html = synthetic_page("<b> & **0.86** `rae`").html
     assert "<b>" not in html
     assert "&lt;b&gt; &amp; <strong>0.86</strong> <code>rae</code>" in html
 
 
 def test_a_page_is_written_with_its_figures(tmp_path: Path) -> None:
-    path = a_page().write(tmp_path / "new" / "folder")
+    path = synthetic_page().write(tmp_path / "new" / "folder")
     assert path == tmp_path / "new" / "folder" / "report.html"
-    assert {one.name for one in path.parent.iterdir()} == {"report.html", "figure.svg"}
-    assert path.read_text(encoding="utf-8") == a_page().html
+    assert {file.name for file in path.parent.iterdir()} == {"report.html", "figure.svg"}
+    assert path.read_text(encoding="utf-8") == synthetic_page().html
 
 
-def test_a_page_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+def test_a_page_in_place_of_a_file_raises(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageError, match="expected a folder"):
-        a_page().write(tmp_path / "file")
+        synthetic_page().write(tmp_path / "file")
 
 
-def test_limits_that_nobody_can_tell_are_said_in_words() -> None:
+def test_a_missing_interval_is_stated_in_words() -> None:
     assert limits(Estimate(0.5)) == "cannot tell"
     assert [cell.text for cell in beside(0.558, Estimate(0.5))] == [
         "0.558",
@@ -156,7 +158,7 @@ def test_limits_that_nobody_can_tell_are_said_in_words() -> None:
 def lines(
     low: float, *, release: str = "rae", target: str = "gender", value: float = 0.8
 ) -> pd.DataFrame:
-    """Two AUCs of an attacker who retrains: of this release, and 0.9 of none."""
+    """AUCs of both attackers: `value` for this release and 0.9 for `none`."""
     metric = "auc" if target == "gender" else "distinguish"
     fixed = dict.fromkeys(COLUMNS, "") | {
         "required": "sad",
@@ -172,9 +174,9 @@ def lines(
     return pd.DataFrame(
         [
             fixed
-            | {"knowledge": knowledge, "release": name, "value": one, "low": limit, "high": 0.95}
+            | {"knowledge": knowledge, "release": name, "value": auc, "low": limit, "high": 0.95}
             for knowledge in ("ignorant", "semi-informed")
-            for name, one, limit in ((release, value, low), ("none", 0.9, 0.8))
+            for name, auc, limit in ((release, value, low), ("none", 0.9, 0.8))
         ]
     )
 
@@ -182,45 +184,47 @@ def lines(
 @pytest.mark.parametrize(
     ("low", "expected"),
     [
-        (0.6, "Gender is **not hidden** from an attacker who retrains."),
-        (0.4, "Gender: an attacker who retrains found **no leak**, which is no proof."),
-        (
-            float("nan"),
-            "Gender: we **cannot tell** what an attacker who retrains finds, speakers are too few.",
-        ),
+        (0.6, "**Leak** to a retrained attacker: gender."),
+        (0.4, "**No leak found** by a retrained attacker: gender. This is no proof of privacy."),
+        (float("nan"), "**Cannot tell**: gender. There are too few speakers."),
     ],
 )
 def test_the_verdict_follows_the_interval(low: float, expected: str) -> None:
-    assert headline(Estimates(lines(low)), "rae", "sad").startswith(expected)
+    assert conclusion(Estimates(lines(low)), "rae", "sad").startswith(expected)
 
 
-def test_the_verdict_tells_each_secret_and_how_much_of_the_advantage_is_left() -> None:
-    look = Estimates(lines(0.6), lines(0.4, target="sensitive-vs-neutral", value=0.54))
-    text = headline(look, "rae", "sad")
-    assert "Sensitive emotions: an attacker who retrains found **no leak**" in text
-    assert "Gender is **not hidden**" in text
-    assert "one who retrains keeps **10 %** for sensitive emotions and **75 %** for gender" in text
-
-
-def test_a_sentence_has_value_interval_reference_and_chance() -> None:
-    look = Estimates(lines(0.6))
-    assert attacks(look, "rae", Knowledge.SEMI_INFORMED, "sad") == [
-        "An attacker who retrains on released vectors tells female from male voices with AUC "
-        "**0.80** [0.60, 0.95] (on the original features 0.90; chance 0.50)."
-    ]
-
-
-def test_what_cannot_be_told_is_told_in_the_sentence() -> None:
+def test_the_verdict_has_each_secret_and_its_advantage() -> None:
+    estimates = Estimates(lines(0.6), lines(0.4, target="sensitive-vs-neutral", value=0.54))
+    text = conclusion(estimates, "rae", "sad")
+    assert "**No leak found** by a retrained attacker: sensitive against neutral." in text
+    assert "**Leak** to a retrained attacker: gender." in text
     assert (
-        "**0.80** [cannot tell] (on"
-        in attacks(Estimates(lines(float("nan"))), "rae", Knowledge.SEMI_INFORMED, "sad")[0]
+        "the retrained attacker retains **10 %** for sensitive against neutral and **75 %** for "
+        "gender." in text
     )
 
 
-def test_an_audit_is_written_as_estimates_record_and_page(tmp_path: Path) -> None:
-    several = audits(releases=("none", "rae"), required=("sad",))
-    path = write(several, tmp_path)
-    assert {one.name for one in tmp_path.iterdir()} == {"estimates.csv", "run.json", "report.html"}
+def test_a_sentence_has_value_interval_reference_and_chance() -> None:
+    assert attacks(Estimates(lines(0.6)), "rae", Knowledge.SEMI_INFORMED, "sad") == [
+        "The retrained attacker recovers gender with AUC **0.80** [0.60, 0.95] (original features "
+        "0.90; chance 0.50)."
+    ]
+
+
+def test_a_sentence_states_a_missing_interval() -> None:
+    estimates = Estimates(lines(float("nan")))
+    sentences = attacks(estimates, "rae", Knowledge.SEMI_INFORMED, "sad")
+    assert "**0.80** [cannot tell] (original" in sentences[0]
+
+
+def test_write_gives_estimates_record_and_page(tmp_path: Path) -> None:
+    inputs = audits(releases=("none", "rae"), required=("sad",))
+    path = write(inputs, tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "estimates.csv",
+        "run.json",
+        "report.html",
+    }
     estimates = pd.read_csv(tmp_path / "estimates.csv", keep_default_na=False)
     assert list(estimates.columns) == list(COLUMNS)
     record = json.loads((tmp_path / "run.json").read_text())
@@ -228,32 +232,32 @@ def test_an_audit_is_written_as_estimates_record_and_page(tmp_path: Path) -> Non
     assert {"sordino", "torch", "matplotlib"} <= set(record["versions"])
     html = path.read_text(encoding="utf-8")
     assert outside(html) == []
-    assert Balance(html).open == []
+    assert BalanceParser(html).open == []
     assert "Xanthippe" not in html
 
 
-def test_the_page_of_an_audit_tells_its_numbers(tmp_path: Path) -> None:
-    several = audits(releases=("none", "rae"), required=("sad",))
-    look = Estimates(
-        measure(pd.concat([audit.predictions for audit in several], ignore_index=True))
+def test_the_page_has_the_sentences_of_the_verdict(tmp_path: Path) -> None:
+    inputs = audits(releases=("none", "rae"), required=("sad",))
+    estimates = Estimates(
+        measure(pd.concat([audit.predictions for audit in inputs], ignore_index=True))
     )
-    text = words(write(several, tmp_path).read_text(encoding="utf-8"))
+    text = words(write(inputs, tmp_path).read_text(encoding="utf-8"))
     sentences = [
-        *attacks(look, "rae", Knowledge.SEMI_INFORMED, "sad"),
-        *kept(look, "rae", "sad"),
-        headline(look, "rae", "sad"),
+        *attacks(estimates, "rae", Knowledge.SEMI_INFORMED, "sad"),
+        *utility(estimates, "rae", "sad"),
+        conclusion(estimates, "rae", "sad"),
     ]
-    assert len(sentences) == 5
+    assert len(sentences) == 6
     for sentence in sentences:
         assert sentence.replace("**", "") in text
 
 
-def test_a_single_audit_is_enough_and_says_that_it_has_no_reference(tmp_path: Path) -> None:
+def test_an_audit_without_reference_has_a_notice(tmp_path: Path) -> None:
     text = words(
         write(audits(releases=("rae",), required=("sad",))[0], tmp_path).read_text(encoding="utf-8")
     )
-    assert "The unprotected features were not attacked" in text
-    assert "(on the original features" not in text
+    assert "There is no reference" in text
+    assert "(original features" not in text
 
 
 def test_the_same_audits_give_the_same_bytes(tmp_path: Path) -> None:
@@ -278,3 +282,26 @@ def test_numbers_are_written_with_six_digits(tmp_path: Path) -> None:
 def test_no_audit_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(AttackError, match="no audit came, expected at least one"):
         write([], tmp_path)
+
+
+def test_page_terms_have_the_anchors_of_the_manual() -> None:
+    manual = Path(__file__).parents[2].joinpath("docs", "glossary.md").read_text(encoding="utf-8")
+    anchors = re.findall(r'<a id="([^"]+)"></a>', manual)
+    terms = (*glossary.RELEASE_TERMS, *glossary.VECTOR_TERMS)
+    assert {term.anchor for term in terms} <= set(anchors)
+    assert len(anchors) == len(set(anchors))
+
+
+def test_links_lead_to_definitions_on_the_same_page(tmp_path: Path) -> None:
+    html = write(audits(releases=("none", "rae"), required=("sad",)), tmp_path).read_text()
+    targets = set(re.findall(r'<a href="#([^"]+)"', html))
+    assert {"auc", "chance", "interval", "f1", "u"} <= targets
+    assert targets <= set(re.findall(r'<dt id="([^"]+)"', html))
+
+
+def test_a_link_needs_a_definition_on_the_page() -> None:
+    sections = [
+        Section("t", [Text("[a](#auc) and [b](#bits)")]),
+        glossary.section([Term("AUC", "d", "auc")]),
+    ]
+    assert '<p><a href="#auc">a</a> and b</p>' in Page("t", "l", sections).html

@@ -1,4 +1,4 @@
-"""A report page runs nothing and asks for nothing, whatever the names in it are."""
+"""A report page runs no code and requests no file, for all names in it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from sordino.report import figures
+from sordino.report.figures import drawing
 from sordino.report.page import Block, Card, Page, Picture, Section, Terms, Text
 
-HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\x1b[2J\u202e--> $\\frac{x$ [b] {{ 7*7 }}"
+HOSTILE = (
+    "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\x1b[2J\u202e-->"
+    " $\\frac{x$ [b](#b) {{ 7*7 }}"
+)
 
 
 class Reader(HTMLParser):
@@ -38,16 +41,16 @@ def page(text: str) -> Page:
 
 
 def figure(text: str) -> str:
-    with figures.look():
-        drawing = Figure(figsize=(2, 2))
-        axes = drawing.add_subplot()
+    with drawing.appearance():
+        canvas = Figure(figsize=(2, 2))
+        axes = canvas.add_subplot()
         axes.set_title(text.replace("\x1b", ""))
         axes.text(0, 0, "a$b$")
-        return figures.svg(drawing, text)
+        return drawing.svg(canvas, text)
 
 
 @pytest.mark.filterwarnings("ignore:Glyph:UserWarning")
-def test_hostile_text_adds_no_element_and_no_attribute() -> None:
+def test_hostile_text_adds_no_element() -> None:
     def shape(text: str) -> list[tuple[str, list[str]]]:
         elements = Reader(page(text).html).elements
         drawn = {"path", "use", "g", "defs"}  # letters of a figure
@@ -57,7 +60,7 @@ def test_hostile_text_adds_no_element_and_no_attribute() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Glyph:UserWarning")
-def test_a_page_forbids_scripts_and_requests_and_has_none() -> None:
+def test_a_page_has_and_allows_no_scripts_and_requests() -> None:
     html = page(HOSTILE).html
     elements = Reader(html).elements
     policies = [
@@ -72,7 +75,7 @@ def test_a_page_forbids_scripts_and_requests_and_has_none() -> None:
     before = html[: html.index("Content-Security-Policy")]
     assert not re.search(
         "<(style|link|script|img)", before
-    )  # a policy holds for what comes after it
+    )  # a policy holds for the elements after it
     assert not {tag for tag, _ in elements} & {
         "script",
         "iframe",

@@ -1,5 +1,5 @@
-"""Chance that follows from a vector and a key: as `docs/builder/port.md` says it, for any bins, keys and
-prototypes.
+"""Chance that follows from a vector and a key: as `docs/builder/port.md` says it, for any bins,
+keys and prototypes.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from sordino.report.estimates import COLUMNS
+from sordino.report import COLUMNS
 from sordino.study import POLICIES, compare
 from tests.study import synthetic_study
 from tests.study.synthetic_study import FITTERS, SMALL, Made
@@ -36,6 +36,7 @@ def out(given: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
             fitters=FITTERS,
             cache=None,
             jobs=1,
+            latex=True,
         )
     return folder
 
@@ -46,6 +47,7 @@ def test_the_files_of_a_comparison(out: Path) -> None:
         "figure.svg",
         "report.html",
         "run.json",
+        "table.tex",
         "units",
     ]
     assert json.loads((out / "run.json").read_text())["config"]["study"] == "compare"
@@ -102,3 +104,10 @@ def test_the_page_has_the_front_the_table_and_the_bound(out: Path) -> None:
     ):
         assert words in page
     assert (out / "figure.svg").read_text(encoding="utf-8") in page
+
+
+def test_the_latex_tables_have_the_releases_with_intervals(out: Path) -> None:
+    text = (out / "table.tex").read_text()
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 3
+    row = next(line for line in text.splitlines() if line.startswith("drawn & "))
+    assert row.count("[0.") == 5

@@ -5,10 +5,11 @@ from sordino.attack.attackers.families import FULL, QUICK
 from sordino.attack.attackers.ignorant import Judgement, RiskAttacker, RiskFitter
 from sordino.attack.pooling import pool_scores
 from sordino.attack.retraining import RetrainResult, retrain
-from sordino.attack.run import PREDICTION_COLUMNS, AttackResult, run, run_joint
+from sordino.attack.run import AttackResult, run, run_joint
 from sordino.attack.significance import permutation_test
 from sordino.attack.significance.null_distribution import Null
 from sordino.attack.vector_audit import Audit, AuditResult
+from sordino.columns import PREDICTION_COLUMNS
 
 __all__ = [
     "FULL",

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from sordino import metrics
 from sordino.attack.attackers.families import QUICK, scores
-from sordino.attack.columns import GUESS_COLUMNS
 from sordino.attack.secret import Secret
 from sordino.attack.selection import predict
 from sordino.attack.significance.permutation_test import label_columns
 from sordino.attack.splits import Split, SplitPlan
+from sordino.columns import GUESS_COLUMNS
 from sordino.errors import AttackError
 from sordino.types import Matrix, Rows
 

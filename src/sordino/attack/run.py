@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,7 @@ from sordino.attack.attackers.families import FULL, QUICK
 from sordino.attack.attackers.ignorant import RiskAttacker, RiskFitter
 from sordino.attack.attackers.kernels import check_families
 from sordino.attack.release_audit import AttackSetting
+from sordino.columns import PREDICTION_COLUMNS
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
 from sordino.define import GENDERS, ROLES
@@ -21,32 +22,6 @@ from sordino.errors import AttackError
 from sordino.policy import Policy
 from sordino.release.protocol import Release
 from sordino.types import Rows
-
-PREDICTION_COLUMNS: Final = {
-    "release": "name of the release",
-    "required": "the policy's required emotion",
-    "knowledge": "knowledge of the attacker",
-    "attacker": "family of the attacker; risk-model for the ignorant attacker; the way of pooling "
-    "for patient attackers; empty for detail",
-    "best": "whether the family had the highest AUC in cross-validation on the attacker's "
-    "speakers, never on test speakers",
-    "target": "emotion, gender, age, speaker, sensitive-vs-neutral, required-vs-rest, membership, "
-    "intensity or reconstruction",
-    "k": "utterances per speaker of a patient attacker, else 1",
-    "draw": "number of the three-party split",
-    "row": "position of the utterance in the corpus",
-    "corpus": "its corpus",
-    "speaker": "its speaker",
-    "gender": "its speaker's gender: 0 female, 1 male, -1 unknown",
-    "role": "its true role: 0 neutral, 1 required, 2 sensitive",
-    "truth": "the secret: the role; the gender; the intensity; 1 for sensitive, for a speaker of "
-    "the transform party and for a speaker older than the median; for target speaker one row per "
-    "claim, 1 if it is true; for reconstruction see `attack.utility_probes`",
-    "before": "for emotion: prediction for the original utterance",
-    "prediction": "prediction for the released utterance",
-    "score": "evidence for the second value of a binary secret",
-}
-"""The columns of an audit's predictions, from which every figure is computed."""
 
 
 @dataclass(frozen=True)

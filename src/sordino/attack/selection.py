@@ -14,10 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sordino.attack.attackers.kernels import Scores
-from sordino.attack.columns import GUESS_COLUMNS
 from sordino.attack.secret import Secret
 from sordino.attack.significance import permutation_test
 from sordino.attack.splits import SplitPlan
+from sordino.columns import GUESS_COLUMNS
 from sordino.types import Matrix, Rows
 
 BEST: Final = "best"

@@ -61,7 +61,7 @@ class AuditResult:
     secret: Secret
     decision: permutation_test.Decision
     guesses: pd.DataFrame
-    """One row per utterance and attacker (`attack.columns.GUESS_COLUMNS`), on the table and on its
+    """One row per utterance and attacker (`columns.GUESS_COLUMNS`), on the table and on its
     reference (`release`). The attacker (`knowledge`) is semi-informed or patient, or, with a
     reference of the same width, ignorant.
     """

@@ -1,8 +1,9 @@
-"""The command line: one verb a file, loaded when it is called."""
+"""The command line: one module per verb, imported when the verb is called."""
 
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import re
 import sys
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from typing import Annotated, Final
 
 import typer
+from typer.models import CommandInfo
 
 import sordino
 from sordino.cli import failures
@@ -19,42 +21,58 @@ from sordino.cli.streams import Streams, prepare
 from sordino.errors import StorageError
 from sordino.progress import printable, printable_warnings
 
-__all__ = ["VERBS", "main"]
+__all__ = ["USERS", "VERBS", "main"]
 
 DIFFERS: Final = 1
 CANNOT_RUN: Final = 2
 INTERRUPTED: Final = 130
 
-VERBS: Final = {
-    "audit": "Ask what an attacker learns from a table of vectors.",
-    "bench": "Measure the speed and size of a bundle.",
-    "budget": "Show or reset the count of released vectors.",
-    "bundle": "Look into a bundle, sign and verify it.",
-    "carry": "Fit on one corpus, use on another.",
-    "demo": "Run the main job on speech made on the spot.",
-    "compare": "Compare every release on your recordings.",
-    "corpus": "Check the recordings and labels of a corpus.",
-    "extract": "Turn recordings into feature vectors.",
-    "fit": "Fit a release for a policy and write a bundle for a device.",
-    "personalise": "Measure what knowing the user brings.",
-    "policy": "Explain a policy in words.",
-    "release": "Turn recordings into released vectors.",
-    "reproduce": "Run a paper's study on your recordings.",
-    "words": "Train word vectors on transcripts.",
-}
-"""Every verb and its line in `sordino --help`. The verb lives in `sordino/cli/verbs/VERB.py` as a
-function of its name, or, when it has verbs of its own, as a typer application named `app`.
+HELP: Final = """Share speech features for emotion recognition.
+
+Hide gender, identity and sensitive emotions.
+
+Every verb has its own help with an example: `sordino VERB --help`.
 """
+
+VERBS: Final = {
+    "demo": "Fit, attack and report on synthetic speech.",
+    "corpus": "Check the recordings and labels of a corpus.",
+    "extract": "Extract feature vectors from recordings.",
+    "words": "Train word vectors on transcripts.",
+    "reproduce": "Reproduce the study of a paper on your recordings.",
+    "compare": "Compare all releases on your recordings.",
+    "study": "Study releases on another corpus, or adapted to a user.",
+    "audit": "Test if an attacker infers a secret from a table of vectors.",
+    "policy": "Check and explain a policy file.",
+    "fit": "Fit a release for a policy and write a bundle for a device.",
+    "bundle": "Show, sign and verify a bundle.",
+    "release": "Release vectors of recordings or of a stream.",
+    "budget": "Show or reset the daily count of released vectors.",
+    "bench": "Measure the speed and size of a bundle.",
+}
+"""Every verb and its line in `sordino --help`. The verb is in `sordino/cli/verbs/VERB.py`: a
+function with its name, or a typer application `app` if it has verbs of its own.
+"""
+
+USERS: Final = {
+    "Researcher": ("demo", "corpus", "extract", "words", "reproduce", "compare", "study"),
+    "Auditor": ("audit",),
+    "Builder": ("policy", "fit", "bundle"),
+    "Operator": ("release", "budget", "bench"),
+}
+"""The verbs by user, as `sordino --help` groups them."""
+
+RENAMED: Final = {"carry": "study cross-corpus", "personalise": "study personalisation"}
+"""Verbs of earlier versions, and their names today."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run `sordino` with these arguments (those of the process when `None`) and leave with its exit
-    status.
+    """Run `sordino` with these arguments (default: those of the process), then exit.
 
-    0 fine, 1 checked and differs, 2 cannot run, 130 interrupted, 143 terminated (128 and the
-    signal's number). What goes wrong is one line on standard error; `--debug`, anywhere, puts the
-    traceback before it. Where the reader of standard output leaves early, as `head` does, the verb
-    goes on and its status stays.
+    Exit status: 0 success, 1 a check differs, 2 cannot run, 130 interrupted, 128 + n terminated by
+    signal n. An error is one line on standard error; `--debug`, anywhere, prints the traceback
+    before it. If the reader of standard output ends early, as `head` does, the verb continues and
+    keeps its status.
     """
     if arguments is not None:
         sys.exit(_status(list(arguments)))
@@ -62,63 +80,60 @@ def main(arguments: Sequence[str] | None = None) -> None:
     signals.start()
     try:
         status = _status(sys.argv[1:], streams)
-        if lost := streams.failure():
-            _say(lost[0])
-            status = CANNOT_RUN if lost[1] else status
+        if failure := streams.failure():
+            line, failed = failure
+            _print_error(line)
+            status = CANNOT_RUN if failed else status
         signals.quiet = True
     except Terminated:
-        signals.leave(_say)
+        signals.leave(_print_error)
     if signals.number:  # a worker that ended first may have raised an error of its own
-        signals.leave(_say)
+        signals.leave(_print_error)
     if status not in (0, DIFFERS):
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 (libraries miss their workers)
+        # Libraries complain on standard error that their workers are gone.
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
         end_children()
     sys.exit(status)
 
 
 def _status(arguments: list[str], streams: Streams | None = None) -> int:
-    """The exit status of these arguments; errors are said here."""
+    """The exit status of these arguments; errors are printed here."""
     debug = "--debug" in arguments
-    arguments = [_at_home(argument) for argument in arguments if argument != "--debug"]
+    arguments = [_expand_home(argument) for argument in arguments if argument != "--debug"]
     try:
-        _check_surroundings(arguments, streams)
+        _check_environment(arguments, streams)
         status = _run(arguments or ["--help"])
     except KeyboardInterrupt:
         status = INTERRUPTED
     except Exception as error:
         if debug:
-            print(
-                "\n".join(map(printable, "".join(traceback.format_exception(error)).splitlines())),
-                file=sys.stderr,
-            )
-        _say(failures.line(error, debug))
+            lines = "".join(traceback.format_exception(error)).splitlines()
+            print("\n".join(map(printable, lines)), file=sys.stderr)
+        _print_error(failures.line(error, debug))
         return CANNOT_RUN
     if status == INTERRUPTED:
-        _say("interrupted: run the same command again to go on from what is finished")
+        _print_error("interrupted: run the same command again to resume")
     return status
 
 
-def _check_surroundings(arguments: list[str], streams: Streams | None) -> None:
-    """Raise `StorageError` where the process stands in no folder, or a stream that it needs is
-    closed.
-    """
+def _check_environment(arguments: list[str], streams: Streams | None) -> None:
+    """Raise `StorageError` if the working folder is gone or a required stream is closed."""
     try:
-        os.getcwd()  # noqa: PTH109 (libraries abort the process where this fails)
+        os.getcwd()  # noqa: PTH109 (libraries abort the process if this fails)
     except OSError as error:
         raise StorageError(
             "the working folder was removed: change to a folder that exists, then run it again"
         ) from error
     if os.environ.get("HOME") == "":
-        del os.environ["HOME"]  # or the home would be taken to be the root folder
+        del os.environ["HOME"]  # an empty value would mean the root folder
     if streams:
         streams.check(arguments)
 
 
-def _at_home(argument: str) -> str:
-    """An argument whose path starts with `~`, as the user's folder: not every shell replaces it
-    behind `=`.
+def _expand_home(argument: str) -> str:
+    """Replace a leading `~` of a path, also after `=`, where not every shell replaces it.
 
-    >>> _at_home("--out=~/x") == f"--out={os.path.expanduser('~')}/x", _at_home("a~b")
+    >>> _expand_home("--out=~/x") == f"--out={os.path.expanduser('~')}/x", _expand_home("a~b")
     (True, 'a~b')
     """
     match = re.fullmatch(r"((?:--[\w-]+=)?(?:[\w.+-]+=)?)(~(?:/.*)?)", argument, re.DOTALL)
@@ -127,14 +142,16 @@ def _at_home(argument: str) -> str:
 
 def _run(arguments: list[str]) -> int:
     """The exit status of one verb; errors pass through."""
-    app = typer.Typer(add_completion=False, rich_markup_mode=None, help=sordino.__doc__)
-    app.callback()(_global_options)
-    called = next((argument for argument in arguments if not argument.startswith("-")), None)
+    app = typer.Typer(rich_markup_mode="rich", help=HELP)
+    app.callback(epilog="Example:\n  sordino demo")(_global_options)
+    verb = next((word for word in _command_line(arguments) if not word.startswith("-")), None)
+    if verb in RENAMED:
+        raise typer.TyperException(f"`sordino {verb}` is now `sordino {RENAMED[verb]}`")
     for name, line in VERBS.items():
-        if name == called:
-            _register(app, name)
+        if name == verb:
+            register(app, name)
         else:
-            app.command(name, help=line)(lambda: None)
+            app.command(name, help=line, rich_help_panel=_user_of(name))(lambda: None)
     with printable_warnings():
         result = typer.main.get_command(app).main(
             arguments, prog_name="sordino", standalone_mode=False
@@ -142,33 +159,59 @@ def _run(arguments: list[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _register(app: typer.Typer, name: str) -> None:
-    """Load one verb: the others stay a line of help, so that `sordino --help` need not import what
-    they need.
-    """
+def _command_line(arguments: list[str]) -> list[str]:
+    """The words after `sordino`: the arguments, or the words that a shell wants to complete."""
+    if "_SORDINO_COMPLETE" not in os.environ:
+        return arguments
+    line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")
+    return line.split()[1:]
+
+
+def _user_of(verb: str) -> str | None:
+    return next((user for user, verbs in USERS.items() if verb in verbs), None)
+
+
+def register(app: typer.Typer, name: str) -> None:
+    """Import one verb. The others are a line of help, which needs no import."""
     module = importlib.import_module(f"sordino.cli.verbs.{name}")
     if hasattr(module, "app"):
         app.add_typer(module.app, name=name, no_args_is_help=False)
+        commands = module.app.registered_commands
     else:
         app.command(name)(getattr(module, name))
+        commands = app.registered_commands[-1:]
+    for command in commands:
+        _set_help(command)
+    for group in app.registered_groups:
+        group.help, group.epilog = VERBS[name], commands[0].epilog
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _set_help(command: CommandInfo) -> None:
+    """Take the help of a verb from its docstring; the example becomes the last part."""
+    text, heading, example = inspect.cleandoc(command.callback.__doc__ or "").partition("Example:")
+    command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+    command.epilog = heading + example
+
+
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"sordino {sordino.__version__}")
         raise typer.Exit
 
 
 def _global_options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Print the traceback of an error.")
     ] = False,
 ) -> None:
-    """Stand in the help; `_version` and `main` act on them."""
+    """Appear in the help; `_print_version` and `main` implement them."""
 
 
-def _say(line: str) -> None:
+def _print_error(line: str) -> None:
     typer.secho(printable(" ".join(line.split())), fg="red", err=True)

@@ -1,6 +1,4 @@
-"""What `sordino audit` reads: a table and its reference, and what a user should know of their
-columns.
-"""
+"""The input of `sordino audit`: a table, its reference, and warnings about their columns."""
 
 from __future__ import annotations
 
@@ -18,14 +16,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Given:
+class AuditInput:
     """The vectors and labels of an audit."""
 
     x: NDArray[np.float64]
     labels: pd.DataFrame
     original: NDArray[np.float64] | None
     lines: tuple[str, ...]
-    """Which columns were dimensions, a line a table."""
+    """The columns that are dimensions, one line per table."""
     columns: dict[str, Any]
     """The same for JSON and the page."""
     warnings: tuple[str, ...]
@@ -40,9 +38,11 @@ def read(
     ignore: Sequence[str],
     columns: Sequence[str],
     continuous: Sequence[str],
-) -> Given:
-    """The table and the reference of an audit. Raises what `read_labelled` and `read_reference`
-    raise.
+) -> AuditInput:
+    """The table and the reference of an audit.
+
+    Raises `FeatureError` if the speaker is a secret or a task, and the errors of `read_labelled`
+    and `read_reference`.
     """
     from sordino.features import dimensions, labelled
 
@@ -50,28 +50,30 @@ def read(
         if speaker in names:
             raise FeatureError(
                 f"{option} {speaker}: it is the speaker, expected an attribute (gender, emotion): "
-                "every audit measures "
-                "re-identification of speakers by itself, on its page under 'Who speaks'; name "
-                "another column"
+                "every audit measures re-identification of speakers by itself, on its page under "
+                "'Who speaks'; name another column"
             )
     names = [*dict.fromkeys([speaker, *secrets, *tasks])]
-    given = labelled.read_labelled(
+    released = labelled.read_labelled(
         table, names, ignore=ignore, columns=columns, continuous=continuous
     )
-    labelled.check_classes(given, [*secrets, *tasks])
-    tables = {"": given}
+    labelled.check_classes(released, [*secrets, *tasks])
+    tables = {"": released}
     if reference is not None:
         tables["reference: "] = labelled.read_reference(
-            reference, given, ignore=ignore, columns=columns
+            reference, released, ignore=ignore, columns=columns
         )
-    lines = tuple(f"{what}{one.choice}" for what, one in tables.items())
-    told: dict[str, Any] = {
-        "columns": {
-            "count": len(given.choice.dimensions),
-            "names": dimensions.abbreviate(given.choice.dimensions),
+    dims = released.choice.dimensions
+    return AuditInput(
+        x=released.x,
+        labels=released.labels,
+        original=tables["reference: "].x if reference is not None else None,
+        lines=tuple(f"{prefix}{vectors.choice}" for prefix, vectors in tables.items()),
+        columns={
+            "columns": {"count": len(dims), "names": dimensions.abbreviate(dims)},
+            "left_out": list(released.choice.left_out),
         },
-        "left_out": list(given.choice.left_out),
-    }
-    warnings = tuple(dict.fromkeys(line for one in tables.values() for line in one.warnings))
-    original = tables["reference: "].x if reference is not None else None
-    return Given(given.x, given.labels, original, lines, told, warnings)
+        warnings=tuple(
+            dict.fromkeys(line for vectors in tables.values() for line in vectors.warnings)
+        ),
+    )

@@ -1,4 +1,4 @@
-"""An error in one line, for a reader who did not write this program."""
+"""An error as one line for the user."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from sordino.errors import SordinoError
 __all__ = ["line"]
 
 EXTRAS: Final = {"onnxruntime": "device"}
-"""The extra that brings a package, where it is another than `lab`."""
+"""The extra that installs a package; all others are in `lab`."""
 
 NO_MEMORY: Final = (
     "out of memory: use --jobs 1, fewer recordings or rows, or a machine with more memory"
 )
 WORKER_KILLED: Final = (
     "a worker process was killed, most likely for memory: use --jobs 1, or a machine with more "
-    "memory, "
-    "and run the same command again to go on from what is finished"
+    "memory, and run the same command again to resume"
 )
 NO_HOME: Final = (
     "no home folder is known for this user, expected one for the cache and the device's state: "
@@ -29,19 +28,20 @@ NO_HOME: Final = (
 
 
 def line(error: Exception, debug: bool) -> str:
-    """What went wrong and what to do next. `debug` leaves out the hint to run again with --debug."""
+    """The error and the next step in one line; `debug` omits the hint to run with --debug."""
     if isinstance(error, SordinoError):
         return str(error)
     if (
         isinstance(error, ModuleNotFoundError)
         and (package := (error.name or "sordino").split(".")[0]) != "sordino"
     ):
-        return f"{package} is not installed, expected it for this: pip install sordino[{EXTRAS.get(package, 'lab')}]"
+        extra = EXTRAS.get(package, "lab")
+        return f"{package} is not installed, expected it for this: pip install sordino[{extra}]"
     if isinstance(error, typer.TyperException):
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "sordino"
         return f"{error.format_message().rstrip('.')}: see `{command} --help`"
-    if sentence := _of_the_machine(error):
+    if sentence := _machine_error(error):
         return sentence
     hint = (
         ""
@@ -51,8 +51,8 @@ def line(error: Exception, debug: bool) -> str:
     return f"{type(error).__name__}: {error}{hint}"
 
 
-def _of_the_machine(error: Exception) -> str:
-    """The sentence for an error of the machine rather than of the program; empty for any other."""
+def _machine_error(error: Exception) -> str:
+    """The line for an error of the machine, not of the program; empty for any other error."""
     message = str(error)
     if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
         return NO_MEMORY

@@ -1,8 +1,7 @@
-"""A request to end the process: its workers end at once, and the verb may still put its files in
-order.
+"""Signals that end the process: the workers end at once, and the verb may still clean up its files.
 
-Signals reach the Python code of the main thread only between two of its instructions, and a long
-computation is one. A thread therefore listens to the signals too: it ends the workers, and the
+Python handles a signal in the main thread only between two instructions, and a long computation is
+one instruction. Therefore a second thread also watches for signals. It ends the workers, and the
 process if the main thread stays busy.
 """
 
@@ -23,44 +22,36 @@ from typing import Any, Final, NoReturn
 ENDING: Final = tuple(
     getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
-"""Signals that ask the process to end: a service manager, a scheduler or a closed terminal sends
-them.
-"""
+"""Signals that end a process. A service manager, a scheduler or a closed terminal sends them."""
 
 BUSY_SECONDS: Final = 0.6
-"""How long the main thread may compute on before it notices the signal; the process then ends
-without it.
-"""
+"""Time for the main thread to handle the signal; afterwards the process ends without it."""
 
 CLEANING_SECONDS: Final = 5.0
-"""How long the main thread may take to remove temporary files and to write what is finished."""
+"""Time for the main thread to remove temporary files and to write finished results."""
 
 TRACKERS: Final = (
     "joblib.externals.loky.backend.resource_tracker",
     "multiprocessing.resource_tracker",
 )
-"""Modules that start a process which removes shared files; it ends by itself after all others."""
+"""Modules that start a process for the removal of shared files. It ends by itself, last."""
 
 TRACKER_WARNING: Final = "ignore:resource_tracker:UserWarning"
-"""A tracker warns of each file that it removes for a process that was ended; that is its work and
-no news.
-"""
+"""A tracker warns about each file that it removes for a killed process. This is expected."""
 
 REAPING_SECONDS: Final = 0.5
-"""How long a process that was ended, or a tracker, may take to be gone."""
+"""Time for killed processes and trackers to end."""
 
 
 class Terminated(BaseException):
-    """Raised in the main thread by a signal that asks the process to end, as `KeyboardInterrupt` is
-    by Ctrl-C.
-    """
+    """Raised in the main thread by SIGTERM or SIGHUP, as `KeyboardInterrupt` is by Ctrl-C."""
 
 
 class Listener:
-    """Turns SIGTERM and SIGHUP into `Terminated`; a signal that the caller ignores, as nohup does,
+    """Turns SIGTERM and SIGHUP into `Terminated`. A signal that the caller ignores, as nohup does,
     stays ignored.
 
-    `number` is the signal that came, 0 for none. Once `quiet`, a signal raises nothing any more.
+    `number` is the signal, 0 for none. If `quiet` is set, a signal no longer raises an error.
     """
 
     def __init__(self) -> None:
@@ -70,9 +61,7 @@ class Listener:
         self._stderr = sys.stderr
 
     def start(self) -> None:
-        """Listen from now on. Nothing happens outside the main thread, or on a system without these
-        signals.
-        """
+        """Start to listen. It has no effect outside the main thread or without POSIX signals."""
         if os.name != "posix" or threading.current_thread() is not threading.main_thread():
             return
         os.environ["PYTHONWARNINGS"] = (
@@ -92,15 +81,14 @@ class Listener:
         repeated, self.number = self.number, number
         self._noticed.set()
         if not (repeated or self.quiet):  # a second signal does not disturb the cleaning
-            sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 (libraries miss their workers)
+            # Libraries complain on standard error that their workers are gone.
+            sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
             raise Terminated(number)
 
-    def leave(self, say: Callable[[str], None]) -> NoReturn:
-        """End the process at once, without the usual farewell to workers that are gone; `say`
-        prints one line.
-        """
+    def leave(self, report: Callable[[str], None]) -> NoReturn:
+        """End the process at once, without waiting for workers; `report` prints one line."""
         stream, sys.stderr = sys.stderr, self._stderr
-        say("terminated: run the same command again to go on from what is finished")
+        report("terminated: run the same command again to resume")
         sys.stderr = stream
         end_children()
         _close_trackers()
@@ -118,9 +106,7 @@ class Listener:
 
 
 def end_children() -> None:
-    """End every process that this one started, and those they started, but not the trackers of
-    shared files.
-    """
+    """End all descendants of this process, except the trackers of shared files."""
     for _ in range(5):  # a process may start another one meanwhile
         running = sorted(set(descendants()) - _trackers().keys())
         if not running:
@@ -132,9 +118,7 @@ def end_children() -> None:
 
 
 def descendants() -> list[int]:
-    """The identifiers of all processes below this one that still run; none on a system without
-    POSIX processes.
-    """
+    """The identifiers of all running descendants of this process; none without POSIX."""
     if os.name != "posix":
         return []
     children: dict[int, list[int]] = {}
@@ -147,7 +131,7 @@ def descendants() -> list[int]:
 
 
 def _processes() -> Iterator[tuple[int, int]]:
-    """Every process that has not ended, and its parent."""
+    """Every running process and its parent."""
     if not Path("/proc/self/stat").exists():
         listing = subprocess.run(
             ["ps", "-Ao", "pid=,ppid="], capture_output=True, text=True, check=False
@@ -167,7 +151,7 @@ def _processes() -> Iterator[tuple[int, int]]:
 
 
 def _trackers() -> dict[int, int]:
-    """The identifier of each tracker, and the descriptor that keeps it running."""
+    """The identifier of each tracker, and the descriptor that prevents its end."""
     modules = filter(None, map(sys.modules.get, TRACKERS))
     trackers: list[Any] = [
         tracker for module in modules if (tracker := getattr(module, "_resource_tracker", None))
@@ -176,9 +160,7 @@ def _trackers() -> dict[int, int]:
 
 
 def _close_trackers() -> None:
-    """Let the trackers remove shared files and end; collect the status of every child, so that none
-    stays listed.
-    """
+    """Make the trackers remove shared files and end; then collect the status of every child."""
     for descriptor in _trackers().values():
         with suppress(OSError):
             os.close(descriptor)

@@ -1,8 +1,8 @@
-"""The standard streams of the process: closed, full, narrow, or with a reader that has left.
+"""The standard streams of the process: closed, full, of a small encoding, or without a reader.
 
 After `prepare`, printing never raises. A character that the encoding lacks is escaped. The first
-error of standard output is remembered, the text after it is dropped, and `Streams.failure` reports
-it when the verb has ended.
+error of standard output is stored, the text after it is dropped, and `Streams.failure` reports it
+after the verb.
 """
 
 from __future__ import annotations
@@ -26,14 +26,12 @@ STDOUT: Final = 1
 STDERR: Final = 2
 
 READER_LEFT: Final = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ESHUTDOWN})
-"""Errors of a pipe or socket with no reader: the reader has seen enough, and the verb has not
-failed.
-"""
+"""Errors of a pipe or socket without a reader. They are no failure of the verb."""
 
 
 class Outlet(io.RawIOBase):
-    """Writes to a file descriptor; the first error is kept in `error` instead of raised, what
-    follows is dropped.
+    """Writes to a file descriptor. The first error is stored in `error` instead of raised; later
+    text is dropped.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -52,10 +50,10 @@ class Outlet(io.RawIOBase):
 
     def write(self, data: Any, /) -> int:
         block = memoryview(data).cast("B")
-        rest = block
-        while self.error is None and len(rest):
+        unwritten = block
+        while self.error is None and len(unwritten):
             try:
-                rest = rest[os.write(self.descriptor, rest) :]
+                unwritten = unwritten[os.write(self.descriptor, unwritten) :]
             except BlockingIOError:  # the other end made the pipe non-blocking
                 select.select([], [self.descriptor], [])
             except OSError as error:
@@ -65,15 +63,13 @@ class Outlet(io.RawIOBase):
 
 @dataclass(frozen=True)
 class Streams:
-    """Standard output as `prepare` left it, and which of the three streams were closed."""
+    """Standard output after `prepare`, and the standard streams that were closed before."""
 
     output: Outlet
     closed: frozenset[int]
 
     def check(self, arguments: Sequence[str]) -> None:
-        """Raise `StorageError` before any work where the result was asked for on a closed standard
-        output.
-        """
+        """Raise `StorageError` before any work if the verb needs a closed stream."""
         pairs = pairwise(arguments)
         if STDOUT in self.closed and (("--json", "-") in pairs or "--json=-" in arguments):
             raise StorageError(
@@ -85,10 +81,10 @@ class Streams:
             )
 
     def failure(self) -> tuple[str, bool] | None:
-        """The line that reports lost text, and whether the verb failed by it; `None` where nothing
-        to report was lost.
+        """The line that reports lost text, and True if this is a failure; `None` if there is
+        nothing to report.
 
-        A reader that has left is no failure, nor is a stream that was closed from the start.
+        It is no failure if the reader ended, or if the stream was closed from the start.
         """
         with suppress(ValueError, AttributeError):  # a verb may have closed it
             sys.stdout.flush()
@@ -104,29 +100,29 @@ class Streams:
         try:
             with storage.told("standard output"):
                 raise error
-        except StorageError as told:
-            return str(told), True
+        except StorageError as storage_error:
+            return str(storage_error), True
 
 
 def prepare() -> Streams:
-    """Open what is closed, and let `sys.stdout` and `sys.stderr` print whatever comes.
+    """Open closed streams, and make `sys.stdout` and `sys.stderr` accept any text.
 
-    A closed descriptor would otherwise be given to the next file that is opened, and a library that
-    prints would write into that file.
+    Otherwise the next file would get a closed descriptor, and a library that prints would write
+    into that file.
     """
     closed = frozenset(filter(_is_closed, (STDIN, STDOUT, STDERR)))
     for descriptor in sorted(closed):
         _occupy(descriptor)
     output, errors = Outlet(STDOUT), Outlet(STDERR)
     if sys.stdin is None:
-        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123 (open as long as the process)
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123 (never closed)
     sys.stdout = _text(output, sys.stdout)
     sys.stderr = _text(errors, sys.stderr, line_buffering=True)
     return Streams(output, closed)
 
 
 def _inputs(arguments: Sequence[str]) -> list[str]:
-    """The arguments that are no value of `--json`."""
+    """The arguments except values of `--json`."""
     before = ["", *arguments]
     return [value for option, value in zip(before, arguments, strict=False) if option != "--json"]
 
@@ -140,8 +136,8 @@ def _is_closed(descriptor: int) -> bool:
 
 
 def _occupy(descriptor: int) -> None:
-    """Open the null device there, the wrong way round for standard output: a write must fail and be
-    reported.
+    """Open the null device at a descriptor. Standard output is opened for reading, so that a write
+    fails and is reported.
     """
     opened = os.open(os.devnull, os.O_RDONLY if descriptor == STDOUT else os.O_WRONLY)
     if opened != descriptor:
@@ -151,9 +147,7 @@ def _occupy(descriptor: int) -> None:
 
 
 def _text(outlet: Outlet, stream: TextIO | None, line_buffering: bool = False) -> TextIO:
-    """A text stream into `outlet` with the encoding of `stream`; characters that it lacks are
-    escaped.
-    """
+    """A text stream into `outlet` with the encoding of `stream`; it escapes other characters."""
     errors = getattr(stream, "errors", None) or "strict"
     return io.TextIOWrapper(
         io.BufferedWriter(outlet),

@@ -1,6 +1,4 @@
-"""What reaches a terminal: text from files has no control characters and no markup by the time that
-it is printed.
-"""
+"""A console that prints text from files without control characters and without markup."""
 
 from __future__ import annotations
 
@@ -15,16 +13,16 @@ from sordino.progress import printable
 
 
 class Console(console.Console):
-    """A console that escapes control characters of everything that it prints; line breaks stay."""
+    """A console that escapes all control characters except line breaks."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Text from a string, whose width is then that of what is shown."""
+        """Text with escaped control characters; its width is the width on the terminal."""
         return super().render_str(_lines(text), **options)
 
     def render(
         self, renderable: console.RenderableType, options: console.ConsoleOptions | None = None
     ) -> Iterable[Segment]:
-        """The segments of something to print, as rich makes them, with text that is safe to show."""
+        """The segments of a renderable, with escaped control characters."""
         for segment in super().render(renderable, options):
             if segment.control or segment.text.isprintable() or segment.text == "\n":
                 yield segment

@@ -1,4 +1,4 @@
-"""The options by which a verb asks who made a bundle and what a device demands of it."""
+"""The options of a verb that checks the signature of a bundle and the limits of a device."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ if TYPE_CHECKING:
     from sordino.device import Floor
     from sordino.device.trust.signature import Trust
 
-Trusted = Annotated[
+TrustedOption = Annotated[
     list[Path] | None,
     typer.Option(
         "--trusted",
         metavar="PUBKEY",
-        help="Run a bundle signed by this public key only; again for more.",
+        help="Accept only a bundle signed by this public key; repeatable.",
     ),
 ]
-Revoked = Annotated[
+RevokedOption = Annotated[
+    Path | None,
+    typer.Option("--revoked", metavar="FILE", help="Ids of revoked keys, one per line."),
+]
+FloorOption = Annotated[
     Path | None,
     typer.Option(
-        "--revoked", metavar="FILE", help="Ids of keys that are no longer trusted, one a line."
+        "--floor", metavar="FILE", help="Limits of this device for every bundle, as TOML."
     ),
-]
-FloorFile = Annotated[
-    Path | None,
-    typer.Option("--floor", metavar="FILE", help="What this device asks of every bundle, as TOML."),
 ]
 
 
 def trust_from(
     trusted: list[Path] | None, revoked: Path | None, versions: Path | None
 ) -> Trust | None:
-    """Whose bundles may run, by the clock of this machine (UTC); None where no key was named."""
+    """The trusted keys, with the clock of this machine (UTC); None if there is no key."""
     if not trusted:
         if revoked:
             raise SignatureError(
-                f"--revoked {revoked} without a key, expected --trusted PUBKEY: name whom you trust"
+                f"--revoked {revoked} without a key, expected --trusted PUBKEY: add a trusted key"
             )
         return None
     from sordino.device.trust.signature import Trust, read_revoked
@@ -51,7 +51,7 @@ def trust_from(
 
 
 def floor_from(path: Path | None) -> Floor | None:
-    """The floor in a file, None where none was named."""
+    """The limits in a file; None if there is no file."""
     if path is None:
         return None
     from sordino.device.trust import floor

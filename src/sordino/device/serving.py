@@ -20,7 +20,6 @@ from sordino.errors import BundleError, ReleaseError
 from sordino.signal import keyed_random
 from sordino.types import Arrays, Vectors
 
-Outputs = Mapping[str, NDArray[Any]]
 """The outputs of a model by name."""
 
 Clip = Mapping[str, NDArray[np.floating]]
@@ -47,37 +46,37 @@ class Draw:
     """Rows of the prototypes by bin; empty without prototypes."""
 
 
-def _deterministic(z: Any, outputs: Outputs, key: int, draw: Draw) -> Vectors:  # noqa: ARG001
+def _deterministic(z: Any, outputs: Arrays, key: int, draw: Draw) -> Vectors:  # noqa: ARG001
     return outputs["out"]
 
 
-def _noise(z: Any, outputs: Outputs, key: int, draw: Draw) -> Vectors:
+def _noise(z: Any, outputs: Arrays, key: int, draw: Draw) -> Vectors:
     settings = draw.settings
     return outputs["out"] + keyed_random.noise(z, key, settings["noise"], settings["scale"])
 
 
-def _prototype(z: Any, outputs: Outputs, key: int, draw: Draw) -> Vectors:
+def _prototype(z: Any, outputs: Arrays, key: int, draw: Draw) -> Vectors:
     epsilon = float(draw.settings["epsilon"])
     prototypes = draw.arrays["prototypes"]
     return keyed_random.draw(z, outputs["bin"], key, prototypes, draw.rows, epsilon)
 
 
-def _mixture(z: Any, outputs: Outputs, key: int, draw: Draw) -> Vectors:
+def _mixture(z: Any, outputs: Arrays, key: int, draw: Draw) -> Vectors:
     prototype, share = _prototype(z, outputs, key, draw), draw.settings["share"]
     return keyed_random.mix(z, key, prototype, outputs["out"], draw.arrays["factor"], share)
 
 
-def _clip_noise(z: Any, outputs: Outputs, key: int, draw: Draw) -> Vectors:
+def _clip_noise(z: Any, outputs: Arrays, key: int, draw: Draw) -> Vectors:
     out: Vectors = outputs["out"]
     spread = np.float32(draw.settings["spread"])
     return out + spread * keyed_random.clip_noise(z, key, out.shape[1])
 
 
-def _clip_prototype(z: Any, outputs: Outputs, key: int, draw: Draw) -> Vectors:
+def _clip_prototype(z: Any, outputs: Arrays, key: int, draw: Draw) -> Vectors:
     return _prototype([keyed_random.flatten(z)], outputs, key, draw)
 
 
-DRAWS: Final[dict[str, Callable[[Any, Outputs, int, Draw], Vectors]]] = {
+DRAWS: Final[dict[str, Callable[[Any, Arrays, int, Draw], Vectors]]] = {
     "none": _deterministic,
     "noise": _noise,
     "drawn": _prototype,
@@ -132,7 +131,7 @@ class _Serving:
                 "expected one each: do not use the bundle"
             )
 
-    def draw(self, z: Any, outputs: Outputs, count: int) -> Vectors:
+    def draw(self, z: Any, outputs: Arrays, count: int) -> Vectors:
         """The released vectors, `(count, k)`, from the outputs of the model."""
         if "bin" in outputs:
             self._check_bins(outputs["bin"], count)

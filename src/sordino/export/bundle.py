@@ -48,7 +48,7 @@ DETERMINISTIC: Final = {"kind": "none"}
 _ROUNDING: Final = 1e-9
 """Smaller singular values of a change are rounding errors of float64: speech has a spread of 1."""
 
-Outputs = Callable[[Symbol], dict[str, Symbol]]
+GraphOutputs = Callable[[Symbol], dict[str, Symbol]]
 """The outputs of a model by name, from the scaled space `(n, d)`."""
 
 
@@ -65,7 +65,7 @@ class DeviceRelease:
     """
 
     chance: Mapping[str, Any]
-    outputs: Outputs = _identity
+    outputs: GraphOutputs = _identity
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     network_model: bytes | None = None
 

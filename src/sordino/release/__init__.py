@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sordino.release.array_release import ArrayRelease
 from sordino.release.autoencoder.network import NetworkRelease
 from sordino.release.autoencoder.replacement import ReplacementFitter
 from sordino.release.autoencoder.retaining import RetainingFitter
@@ -18,12 +19,13 @@ from sordino.release.fit_all import plan_all
 from sordino.release.from_policy import check, explain, fitter, name_of
 from sordino.release.identity import Identity, IdentityFitter
 from sordino.release.noise import Noise, NoiseFitter
-from sordino.release.protocol import Fitter, Release
-from sordino.release.registry import FITTERS, Family, family, load, register
+from sordino.release.protocol import Fitter, Release, as_vectors
+from sordino.release.registry import FITTERS, Family, family, load, register, resolve
 
 __all__ = [
     "EMBEDDINGS",
     "FITTERS",
+    "ArrayRelease",
     "Composed",
     "ComposedFitter",
     "Drawn",
@@ -48,6 +50,7 @@ __all__ = [
     "ReplacementFitter",
     "RetainingFitter",
     "SpeakerStatistics",
+    "as_vectors",
     "bounds",
     "check",
     "explain",
@@ -60,4 +63,5 @@ __all__ = [
     "plan_all",
     "register",
     "replay",
+    "resolve",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -90,3 +91,20 @@ def as_vectors(z: Vectors, width: int) -> Vectors:
             f"{rows} vector(s) with NaN or infinity, expected finite numbers: leave those rows out"
         )
     return z
+
+
+@dataclass(frozen=True, eq=False)
+class Unplanned:
+    """A fitter that has `fit` alone, with the `plan` that studies ask for."""
+
+    fitter: Any
+
+    def fit(self, z: Vectors, corpus: Corpus, part: Part) -> Release:
+        """The release, fitted on the rows of one party."""
+        release: Release = self.fitter.fit(z, corpus, part)
+        return release
+
+    def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Release]:
+        """The release; no network is trained."""
+        yield from ()  # a plan is a generator
+        return self.fit(z, corpus, part)

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from numpy.typing import NDArray
 
+from sordino import plugins
 from sordino.errors import ReleaseError
 from sordino.policy import Policy
 from sordino.release import archive
@@ -26,7 +27,7 @@ from sordino.release.drawn.release import Drawn
 from sordino.release.erasure import Erased, ErasureFitter
 from sordino.release.identity import Identity, IdentityFitter
 from sordino.release.noise import Noise, NoiseFitter
-from sordino.release.protocol import Fitter, Release, Restore
+from sordino.release.protocol import Fitter, Release, Restore, Unplanned
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +174,8 @@ _BUILT_IN: Final = (
 FITTERS: Final[dict[str, Family]] = {family.name: family for family in _BUILT_IN}
 """Every family by name, in the order of the tables. `FITTERS[name](policy, seed)` is a fitter."""
 
+_NAMES: Final = frozenset(FITTERS)
+
 
 def family(name: str) -> Family:
     """The family of this name. Raises `ReleaseError` for an unknown name.
@@ -182,22 +185,67 @@ def family(name: str) -> Family:
     """
     if name not in FITTERS:
         raise ReleaseError(
-            f"release {name!r}, expected one of {', '.join(FITTERS)}: correct the spelling"
+            f"release {name!r}, expected one of {', '.join(FITTERS)}, or MODULE:FITTER: correct "
+            "the spelling"
         )
     return FITTERS[name]
+
+
+def resolve(method: str | Family | Callable[[Policy, int], Any]) -> Family:
+    """The family of a name, of a reference `module:Fitter`, or of a fitter's class.
+
+    A family from outside this package is registered. A fitter's class needs a `name`, the name of
+    its releases; the first line of its docstring describes it. Raises `ReleaseError` for an unknown
+    name and for a class that is no fitter, `PluginError` for a reference that cannot be imported.
+    """
+    if isinstance(method, str):
+        if method in FITTERS or not plugins.has("releases", method):
+            return family(method)
+        method = plugins.load("releases", method)
+    if isinstance(method, Family):
+        return register(method)
+    name = getattr(method, "name", "")
+    if not callable(method) or not name or not isinstance(name, str):
+        raise ReleaseError(
+            f"{method!r}: expected a fitter's class with a `name`, called with a policy and a seed"
+        )
+    description = (getattr(method, "__doc__", "") or name).strip().splitlines()[0].rstrip(".")
+    return register(Family(name, description, _Foreign(method), _no_restore))
 
 
 def register(family: Family) -> Family:
     """Add a family, so that policies, studies and `load` find it by name; the same family.
 
-    The registry belongs to one process: a worker process registers the family again. Raises
-    `ReleaseError` for the name of another family.
+    The registry belongs to one process: a worker process registers the family again. Of a family
+    from outside this package, a later definition replaces the earlier one. Raises `ReleaseError`
+    for the name of a family of sordino.
     """
-    if FITTERS.setdefault(family.name, family) is not family:
+    if family.name in _NAMES:
         raise ReleaseError(
-            f"release {family.name!r} is registered already, expected a new name: choose another"
+            f"release {family.name!r} is one of sordino's, expected a new name: choose another"
         )
+    FITTERS[family.name] = family
     return family
+
+
+def added() -> tuple[Family, ...]:
+    """The families from outside this package, which a worker process has to register."""
+    return tuple(family for name, family in FITTERS.items() if name not in _NAMES)
+
+
+@dataclass(frozen=True)
+class _Foreign:
+    """A fitter's class from outside this package, of which only `fit` is required."""
+
+    make: Callable[[Policy, int], Any]
+
+    def __call__(self, policy: Policy, seed: int) -> Fitter:
+        fitter = self.make(policy, seed)
+        return fitter if hasattr(fitter, "plan") else Unplanned(fitter)
+
+
+def _no_restore(name: str, *_: Any) -> Release:
+    raise ReleaseError(f"release {name!r} has no `restore`, expected a `Family` with one: add it")
 
 
 def load(path: str | Path) -> Release:

@@ -1,4 +1,4 @@
-"""What is told: predictions become estimates, estimates become tables, figures and a page.
+"""Reports: estimates from predictions, then tables, figures and pages.
 
 >>> len(COLUMNS), COLUMNS[0], COLUMNS[-1]
 (20, 'study', 'chance')
@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
-from sordino.report.estimates import COLUMNS, headline, measure, pooled
+from sordino.columns import ESTIMATE_COLUMNS as COLUMNS
+from sordino.report.estimate_table import Estimate, Estimates
+from sordino.report.estimates import headline, measure, pooled
 from sordino.report.page import Card, Page, Picture, Section, Terms, Text
 from sordino.report.record import versions
 from sordino.report.release_page import csv, write
-from sordino.report.tables import Cell, Estimate, Estimates, Table
+from sordino.report.tables import Cell, Table
 
 __all__ = [
     "COLUMNS",

@@ -1,6 +1,4 @@
-"""From an audit's predictions to `estimates.csv`: one row an estimate, with chance and an interval
-over speakers.
-"""
+"""From predictions of an audit of releases to its estimates, the rows of `estimates.csv`."""
 
 from __future__ import annotations
 
@@ -14,94 +12,73 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sordino import metrics
+from sordino.columns import ESTIMATE_COLUMNS
 from sordino.define import ROLES, Knowledge, Role
-from sordino.types import Statistic
+from sordino.report.estimate_table import auc_of
+from sordino.types import Rows, Statistic
 
-COLUMNS: Final = (
-    "study",
-    "corpus",
-    "features",
-    "release",
-    "condition",
-    "required",
-    "knowledge",
-    "attacker",
-    "target",
-    "metric",
-    "group",
-    "k",
-    "split",
-    "seed",
-    "value",
-    "low",
-    "high",
-    "n",
-    "speakers",
-    "chance",
-)
-"""The contract of `estimates.csv`; a cell is empty where its column does not apply."""
-
-DETAIL: Final = ("intensity", "reconstruction")
-
-Table = pd.DataFrame
+_DETAIL_TARGETS: Final = ("intensity", "reconstruction")
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One metric on some predictions: the value on row positions, its chance level, and the rows
-    that it rests on.
-    """
+class Measure:
+    """One metric of a table of predictions: functions of row positions, and the counted rows."""
 
     metric: str
     statistic: Statistic
     chance: Statistic
-    rows: NDArray[np.intp]
+    rows: Rows
     group: str = ""
     target: str = ""
-    within: NDArray[np.intp] | None = None
-    """The secret of each of `rows`: each of its values needs speakers enough."""
+    secret: NDArray[np.intp] | None = None
+    """Secret of each of `rows`. An interval needs enough speakers with each of its values."""
 
 
 def measure(
-    predictions: Table, *, study: str = "", features: str = "", seed: int = 0, alone: bool = True
-) -> Table:
-    """The estimates that follow from predictions (`sordino.attack.PREDICTION_COLUMNS`), in the columns
-    of the contract.
+    predictions: pd.DataFrame,
+    *,
+    study: str = "",
+    features: str = "",
+    seed: int = 0,
+    breakdown: bool = True,
+) -> pd.DataFrame:
+    """The estimates of predictions (`columns.PREDICTION_COLUMNS`), as `columns.ESTIMATE_COLUMNS`.
 
-    For every release, required emotion, level of knowledge and target there is one headline row a
-    metric and group (`split` = all, `attacker` = best, empty for utility): the unweighted mean over
-    draws, with its interval over speakers. Then the same for each attacker, each draw and, where
-    there are several, each corpus. `k` is empty but for the patient attacker, who is measured in
-    draws whose speakers have so many utterances. Without `alone` there are headline rows only, in a
-    tenth of the time.
+    For every release, required emotion, level of knowledge and target, each metric and group has
+    one headline row: the unweighted mean over draws, with its interval over speakers. In this row,
+    `split` is "all" and `attacker` is "best", or empty for utility. With `breakdown`, further rows
+    follow for each attacker, each draw and, if there are several, each corpus; this takes ten times
+    as long. `k` is empty except for the patient attacker, which is measured only in draws with
+    enough utterances per speaker.
     """
     keys = ["release", "required", "knowledge", "target", "k"]
     corpora = list(
         dict.fromkeys(predictions["corpus"].iloc[np.argsort(predictions["row"], kind="stable")])
     )
-    name = "+".join(corpora)
     lines: list[dict[str, Any]] = []
     for key, table in _groups(predictions, keys):
-        fixed = dict(zip(keys, key, strict=True))
-        for scope, chosen in islice(_scopes(table, corpora, name), None if alone else 1):
-            for figure in _figures(fixed["target"], fixed["knowledge"], chosen):
-                lines.append({**fixed, **scope, **_line(figure, chosen)})
-    estimates = pd.DataFrame(lines)
-    estimates = _one_detail(estimates).assign(
-        study=study, features=features, seed=seed, condition=""
-    )
+        labels = dict(zip(keys, key, strict=True))
+        for scope, rows in islice(_scopes(table, corpora), None if breakdown else 1):
+            for figure in _measures(labels["target"], labels["knowledge"], rows):
+                lines.append({**labels, **scope, **_line(figure, rows)})
+    estimates = _one_detail(pd.DataFrame(lines))
+    estimates = estimates.assign(study=study, features=features, seed=seed, condition="")
     estimates["k"] = estimates["k"].where(estimates["knowledge"] == str(Knowledge.PATIENT), "")
-    return estimates[list(COLUMNS)].reset_index(drop=True)
+    return estimates[list(ESTIMATE_COLUMNS)].reset_index(drop=True)
 
 
 def pooled(
-    predictions: Table, *, study: str = "", features: str = "", seed: int = 0, alone: bool = True
-) -> Table:
-    """The same for the mean over required emotions, with `required` empty: not a part of
-    `estimates.csv`.
+    predictions: pd.DataFrame,
+    *,
+    study: str = "",
+    features: str = "",
+    seed: int = 0,
+    breakdown: bool = True,
+) -> pd.DataFrame:
+    """The same estimates as means over required emotions; `required` is empty.
 
-    Every draw under every policy counts as a draw of its own. A speaker is heard under all
-    policies, and is left out of all of them at once: the interval is one over speakers still.
+    These rows are not part of `estimates.csv`. Every draw under every policy counts as one draw. A
+    speaker takes part under all policies, and the interval treats these rows as one speaker.
     """
     draw = predictions["draw"].astype(str) + " " + predictions["required"]
     return measure(
@@ -109,38 +86,38 @@ def pooled(
         study=study,
         features=features,
         seed=seed,
-        alone=alone,
+        breakdown=breakdown,
     )
 
 
-def headline(estimates: Table, **where: str) -> Table:
-    """The headline rows, of all corpora together, whose columns have these values."""
-    together = estimates["corpus"].map(lambda name: name.count("+")).max()
-    chosen: pd.Series[bool] = (estimates["split"] == "all") & (
-        estimates["corpus"].str.count(r"\+") == together
-    )
-    chosen &= estimates["attacker"].isin(["best", ""])
-    for column, value in where.items():
-        chosen &= estimates[column] == value
-    return estimates.loc[chosen]
+def headline(estimates: pd.DataFrame, **values: str) -> pd.DataFrame:
+    """The headline rows over all corpora together in which these columns have these values."""
+    corpora = estimates["corpus"].str.count(r"\+")
+    rows: pd.Series[bool] = (estimates["split"] == "all") & (corpora == corpora.max())
+    rows &= estimates["attacker"].isin(["best", ""])
+    for column, value in values.items():
+        rows &= estimates[column] == value
+    return estimates.loc[rows]
 
 
-def _groups(table: Table, keys: list[str]) -> Iterator[tuple[Any, Table]]:
-    """Groups in the order in which they first come."""
+def _groups(table: pd.DataFrame, keys: list[str]) -> Iterator[tuple[Any, pd.DataFrame]]:
+    """Groups in the order of their first rows."""
     yield from table.groupby(keys, sort=False)
 
 
-def _scopes(table: Table, corpora: list[str], name: str) -> Iterator[tuple[dict[str, str], Table]]:
-    """Which rows make a line: best attacker and each attacker over all draws; best in each draw, in
-    each corpus.
+def _scopes(
+    table: pd.DataFrame, corpora: list[str]
+) -> Iterator[tuple[dict[str, str], pd.DataFrame]]:
+    """The rows of each estimate: all draws for the best and for each attacker, each draw, each
+    corpus.
     """
-    retrains = table["knowledge"].iloc[0] != Knowledge.IGNORANT
+    name = "+".join(corpora)
+    retrained = table["knowledge"].iloc[0] != Knowledge.IGNORANT
     best = table[table["best"]]
-    label = (
-        "" if (table["attacker"] == "").all() or table["target"].iloc[0] == "emotion" else "best"
-    )
+    unnamed = (table["attacker"] == "").all() or table["target"].iloc[0] == "emotion"
+    label = "" if unnamed else "best"
     yield {"corpus": name, "attacker": label, "split": "all"}, best
-    if retrains:
+    if retrained:
         for attacker, rows in _groups(table, ["attacker"]):
             yield {"corpus": name, "attacker": attacker[0], "split": "all"}, rows
     for draw, rows in _groups(best, ["draw"]):
@@ -152,52 +129,47 @@ def _scopes(table: Table, corpora: list[str], name: str) -> Iterator[tuple[dict[
                 yield {"corpus": corpus, "attacker": label, "split": "all"}, rows
 
 
-def _line(figure: Figure, table: Table) -> dict[str, Any]:
-    rows = figure.rows
+def _line(measure: Measure, table: pd.DataFrame) -> dict[str, Any]:
+    rows = measure.rows
     labels = {name: table[name].to_numpy()[rows] for name in ("speaker", "draw", "gender")}
-    found = metrics.interval(
-        lambda chosen: figure.statistic(rows[chosen]),
+    explained = measure.metric == "detail" and measure.target == "reconstruction"
+    interval = metrics.interval(
+        lambda positions: measure.statistic(rows[positions]),
         labels["speaker"],
         draw=labels["draw"],
         stratum=labels["gender"],
-        group=figure.within,
-        bounds=(-np.inf, 1.0)
-        if figure.metric == "detail" and figure.target == "reconstruction"
-        else (0.0, 1.0),
+        group=measure.secret,
+        bounds=(-np.inf, 1.0) if explained else (0.0, 1.0),
     )
     chances = [
-        figure.chance(rows[labels["draw"] == draw]) for draw in dict.fromkeys(labels["draw"])
+        measure.chance(rows[labels["draw"] == draw]) for draw in dict.fromkeys(labels["draw"])
     ]
     return {
-        "target": figure.target,
-        "metric": figure.metric,
-        "group": figure.group,
-        "value": found.value,
-        "low": found.low,
-        "high": found.high,
-        "n": found.n,
-        "speakers": found.speakers,
+        "target": measure.target,
+        "metric": measure.metric,
+        "group": measure.group,
+        "value": interval.value,
+        "low": interval.low,
+        "high": interval.high,
+        "n": interval.n,
+        "speakers": interval.speakers,
         "chance": float(np.mean(chances)) if chances else float("nan"),
     }
 
 
-def _figures(target: str, knowledge: str, table: Table) -> Iterable[Figure]:
+def _measures(target: str, knowledge: str, table: pd.DataFrame) -> Iterable[Measure]:
     if target == "emotion":
         return _utility(table)
     if target in ("gender", "age"):
         return _attribute(table, target, leakage=knowledge == Knowledge.IGNORANT)
-    if target == "speaker":
-        return _told(table, "auc", target)
-    if target in DETAIL:
+    if target in _DETAIL_TARGETS:
         return _detail(target, table)
     if target == "membership":
         return _membership(table)
-    if target == "required-vs-rest":
-        return _told(table, "utility_auc", target)
-    return _told(table, "distinguish", target)
+    return _auc(table, target)
 
 
-def _arrays(table: Table) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+def _arrays(table: pd.DataFrame) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     return (
         table["truth"].to_numpy().astype(int),
         table["prediction"].to_numpy().astype(int),
@@ -205,108 +177,112 @@ def _arrays(table: Table) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     )
 
 
-def _utility(table: Table) -> Iterator[Figure]:
+def _utility(table: pd.DataFrame) -> Iterator[Measure]:
     truth, after, _ = _arrays(table)
     before = table["before"].to_numpy().astype(int)
-    everything = np.arange(len(truth))
-    for place, role in enumerate(ROLES):
-        told = np.flatnonzero(before == place)
-        rightly = np.flatnonzero((before == place) & (truth == place))
+    all_rows = np.arange(len(truth))
+    for code, role in enumerate(ROLES):
+        predicted = np.flatnonzero(before == code)
+        true_positives = np.flatnonzero((before == code) & (truth == code))
 
-        def f1(rows: NDArray[np.intp], role: str = role) -> float:
+        def f1(rows: Rows, role: str = role) -> float:
             return metrics.f1(truth[rows], after[rows], role)
 
-        def prior(rows: NDArray[np.intp], role: int = place) -> float:
-            return float(np.mean(truth[rows] == role))
+        def prior(rows: Rows, code: int = code) -> float:
+            return float(np.mean(truth[rows] == code))
 
-        def stays(rows: NDArray[np.intp], role: int = place) -> float:
-            return float(np.mean(after[rows] == role)) if len(rows) else float("nan")
+        def unchanged(rows: Rows, code: int = code) -> float:
+            return float(np.mean(after[rows] == code)) if len(rows) else float("nan")
 
         shares = {
-            draw: float(np.mean(after[table["draw"] == draw] == place))
+            draw: float(np.mean(after[table["draw"] == draw] == code))
             for draw in table["draw"].unique()
         }
-        expected = float(np.mean(list(shares.values())))
+        mean_share = float(np.mean(list(shares.values())))
 
-        def constant(rows: NDArray[np.intp], value: float = expected) -> float:  # noqa: ARG001
+        def constant(rows: Rows, value: float = mean_share) -> float:  # noqa: ARG001
             return value
 
-        yield Figure("f1", f1, prior, everything, role, "emotion")
-        yield Figure("unchanged", stays, constant, told, role, "emotion")
-        yield Figure("unchanged_among_true_positives", stays, constant, rightly, role, "emotion")
+        yield Measure("f1", f1, prior, all_rows, role, "emotion")
+        yield Measure("unchanged", unchanged, constant, predicted, role, "emotion")
+        yield Measure(
+            "unchanged_among_true_positives", unchanged, constant, true_positives, role, "emotion"
+        )
 
 
-def _attribute(table: Table, target: str, leakage: bool) -> Iterator[Figure]:
-    truth, guess, score = _arrays(table)
-    everything = np.arange(len(truth))
+def _attribute(table: pd.DataFrame, target: str, leakage: bool) -> Iterator[Measure]:
+    truth, prediction, score = _arrays(table)
+    rows = np.arange(len(truth))
 
-    def majority(rows: NDArray[np.intp]) -> float:
+    def majority(rows: Rows) -> float:
         return float(max(np.mean(truth[rows]), 1 - np.mean(truth[rows])))
 
-    def accuracy(rows: NDArray[np.intp]) -> float:
-        return metrics.leakage_feng(truth[rows], guess[rows])
+    def accuracy(rows: Rows) -> float:
+        return metrics.leakage_feng(truth[rows], prediction[rows])
 
-    def privacy(rows: NDArray[np.intp]) -> float:
-        return metrics.privacy(truth[rows], guess[rows])
+    def privacy(rows: Rows) -> float:
+        return metrics.privacy(truth[rows], prediction[rows])
 
-    def auc(rows: NDArray[np.intp]) -> float:
+    def auc(rows: Rows) -> float:
         return metrics.auc(truth[rows] == 1, score[rows])
 
     if leakage:
-        yield Figure("leakage", accuracy, majority, everything, target=target, within=truth)
-    yield Figure("privacy", privacy, _half, everything, target=target, within=truth)
-    yield Figure("auc", auc, _half, everything, target=target, within=truth)
+        yield Measure("leakage", accuracy, majority, rows, target=target, secret=truth)
+    yield Measure("privacy", privacy, _half, rows, target=target, secret=truth)
+    yield Measure(auc_of(target), auc, _half, rows, target=target, secret=truth)
 
 
-def _told(table: Table, metric: str, target: str) -> Iterator[Figure]:
+def _auc(table: pd.DataFrame, target: str) -> Iterator[Measure]:
     """The AUC of a secret that changes within speakers."""
     truth, _, score = _arrays(table)
 
-    def auc(rows: NDArray[np.intp]) -> float:
+    def auc(rows: Rows) -> float:
         return metrics.auc(truth[rows] == 1, score[rows])
 
-    yield Figure(metric, auc, _half, np.arange(len(truth)), target=target, within=truth)
+    yield Measure(auc_of(target), auc, _half, np.arange(len(truth)), target=target, secret=truth)
 
 
-def _membership(table: Table) -> Iterator[Figure]:
-    truth, guess, score = _arrays(table)
-    everything = np.arange(len(truth))
+def _membership(table: pd.DataFrame) -> Iterator[Measure]:
+    truth, prediction, score = _arrays(table)
+    rows = np.arange(len(truth))
     for metric, statistic in (
-        ("membership", lambda rows: metrics.membership(truth[rows], guess[rows])),
+        ("membership", lambda rows: metrics.membership(truth[rows], prediction[rows])),
         ("auc", lambda rows: metrics.auc(truth[rows] == 1, score[rows])),
     ):
-        yield Figure(metric, statistic, _half, everything, target="membership", within=truth)
+        yield Measure(metric, statistic, _half, rows, target="membership", secret=truth)
 
 
-def _detail(kind: str, table: Table) -> Iterator[Figure]:
+def _detail(target: str, table: pd.DataFrame) -> Iterator[Measure]:
     truth, prediction, score = (table[name].to_numpy() for name in ("truth", "prediction", "score"))
+    rows, required = np.arange(len(truth)), str(Role.REQUIRED)
 
-    def recall(rows: NDArray[np.intp]) -> float:
+    def uar(rows: Rows) -> float:
         return metrics.uar(truth[rows].astype(int), prediction[rows].astype(int))
 
-    def ranked(rows: NDArray[np.intp]) -> float:
+    def auc(rows: Rows) -> float:
         return metrics.auc(truth[rows] == truth.max(), score[rows])
 
-    def explained(rows: NDArray[np.intp]) -> float:
+    def r_squared(rows: Rows) -> float:
         return float(1 - prediction[rows].sum() / truth[rows].sum()) if len(rows) else float("nan")
 
-    def share(rows: NDArray[np.intp]) -> float:
+    def uniform(rows: Rows) -> float:
         return 1 / max(1, len(np.unique(truth[rows])))
 
-    everything, group = np.arange(len(truth)), str(Role.REQUIRED)
-    if kind == "intensity":
-        yield Figure("detail", recall, share, everything, group, kind, truth.astype(int))
+    if target == "intensity":
+        levels = truth.astype(int)
+        yield Measure("detail", uar, uniform, rows, required, target, levels)
         if not np.isnan(score).any():
-            yield Figure("detail_auc", ranked, _half, everything, group, kind, truth.astype(int))
+            yield Measure("detail_auc", auc, _half, rows, required, target, levels)
     else:
-        yield Figure("detail", explained, lambda rows: 0.0, everything, group, kind)  # noqa: ARG005
+        yield Measure("detail", r_squared, lambda rows: 0.0, rows, required, target)  # noqa: ARG005
 
 
 def bounded(
     tv: float, tv_high: float, auc: float, auc_high: float, speakers: float
 ) -> Iterator[dict[str, Any]]:
-    """The lines of one bound, `high` being its upper limit: `bound_auc`, `bound_uar` and
-    `bound_advantage`.
+    """The rows `bound_auc`, `bound_uar` and `bound_advantage` of a bound with its upper limits.
+
+    `tv` is the total variation, `tv_high` and `auc_high` are upper confidence limits.
     """
     for metric, value, high, chance in (
         ("bound_auc", auc, auc_high, 0.5),
@@ -322,25 +298,20 @@ def bounded(
         }
 
 
-def _half(rows: NDArray[np.intp]) -> float:  # noqa: ARG001
+def _half(rows: Rows) -> float:  # noqa: ARG001
     return 0.5
 
 
-def _one_detail(estimates: Table) -> Table:
-    """Detail is the UAR of intensity where a corpus labels it, else R²: one row a scope, with
-    target `emotion`.
-    """
+def _one_detail(estimates: pd.DataFrame) -> pd.DataFrame:
+    """One `detail` row per scope, with target `emotion`: UAR of intensity, or R² without labels."""
     detail = estimates["metric"] == "detail"
     keys = ["release", "required", "corpus", "split"]
-    labelled = set(
-        estimates.loc[detail & (estimates["target"] == "intensity"), keys].itertuples(
-            index=False, name=None
-        )
-    )
-    scopes = list(estimates[keys].itertuples(index=False, name=None))
-    second = (estimates["target"] == "reconstruction") & np.array(
+    intensity = estimates.loc[detail & (estimates["target"] == "intensity"), keys]
+    labelled = set(intensity.itertuples(index=False, name=None))
+    scopes = estimates[keys].itertuples(index=False, name=None)
+    redundant = (estimates["target"] == "reconstruction") & np.array(
         [scope in labelled for scope in scopes]
     )
-    kept = estimates[~second].copy()
-    kept.loc[kept["metric"].isin(["detail", "detail_auc"]), "target"] = "emotion"
-    return kept
+    estimates = estimates[~redundant].copy()
+    estimates.loc[estimates["metric"].isin(["detail", "detail_auc"]), "target"] = "emotion"
+    return estimates

@@ -1,132 +1,233 @@
-"""How to read a page: what the words and numbers mean, and what was not tested."""
+"""Definitions of the terms of a page, and the limits of its statements.
+
+The anchor of each term is its anchor in `docs/glossary.md`, which also lists the sources.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
-MEASURES: Final = (
-    (
-        "F1",
-        "2 TP / (2 TP + FP + FN) of one role, as the risk model tells neutral, required and "
-        "sensitive apart. High is "
-        "useful for required, harmful for sensitive. Its chance is the role's share of the "
-        "utterances.",
-    ),
-    (
-        "U",
-        "Unchanged: of the utterances that the risk model called by a role before the release, the "
-        "share that it still "
-        "calls so after (Feng 2021, equation 4). Its chance is how often it says that role of "
-        "anything released.",
-    ),
-    (
-        "U among true positives",
-        "The same, counting only utterances that were called rightly before. Equation 4 as printed "
-        "also rewards "
-        "repeating the risk model's errors: keeping all true roles and mending its errors would "
-        "lower U.",
-    ),
-    (
-        "L",
-        (
-            "Leakage: accuracy of the risk model's gender head on what is released. Its chance is "
-            "the larger gender's "
-            "share."
-        ),
-    ),
-    (
-        "P",
-        "Privacy: 1 − unweighted average recall of gender; chance 0.5. P above 0.5 is no extra "
-        "privacy, since an "
-        "attacker who is reliably wrong can be inverted: that is why min(P, 1 − P) stands beside "
-        "it.",
-    ),
-    (
-        "AUC",
-        "Area under the ROC curve: how often the attacker ranks one of each kind rightly; 1 is "
-        "perfect, 0.5 is chance. "
-        "Unlike F1 it cannot be raised by guessing the larger class. Below 0.5 it is chance or an "
-        "attacker misled.",
-    ),
-    (
-        "sensitive against neutral",
-        "The AUC of telling sensitive utterances from neutral ones. A release that turns the "
-        "former into the latter is "
-        "meant to make it 0.5: this is its direct test.",
-    ),
-    (
-        "detail",
-        "What survives inside the required emotion: how well its intensity can be told (unweighted "
-        "average recall) "
-        "where that is labelled, else how much of the original vector a regression gets back (R²). "
-        "A price, not a "
-        "danger.",
-    ),
-)
-"""Every measure of a page."""
+from sordino.report.page import Definitions, Section, Term, Text
 
-READING: Final = (
-    (
-        "ignorant attacker",
-        "The papers' risk model: trained on original features of its own speakers, it never saw "
-        "the release.",
-    ),
-    (
-        "semi-informed attacker",
-        "Has the release, since it ships in an app; runs it on its own labelled speakers and "
-        "retrains. The figure is "
-        "that of the family which did best in cross-validation on the attacker's own speakers, "
-        "never on test "
-        "speakers.",
-    ),
-    (
-        "informed attacker",
-        "Has the labelled speakers that the release was fitted on as well, and learns from them "
-        "too.",
-    ),
-    (
-        "patient attacker",
-        "A semi-informed one who sees k utterances of one speaker, and pools its scores of them or "
-        "learns from their "
-        "mean vectors, whichever does better on its own speakers.",
-    ),
-    (
-        "membership",
-        "Whether a speaker was among those whom the release was fitted on, by an attacker who "
-        "knows it of other "
-        "speakers. On original features it tells what scaling and principal components alone "
-        "remember of them.",
-    ),
-    (
-        "who speaks",
-        "Told by attackers who have labelled utterances of the very people: the AUC of claims "
-        "“this is speaker A”, "
-        "true ones against those of up to twenty others. Asked where a policy hides the speaker.",
-    ),
-    ("chance", "What a guess gets that ignores the utterance. Printed in grey."),
-    ("original", "The same attack on features that were not changed: how much there was to hide."),
-    (
-        "[0.80, 0.90]",
-        "95 % interval over speakers, since utterances of one speaker are alike. The interval "
-        "covers the choice of "
-        "test speakers, not of training speakers: other training speakers would move every figure "
-        "a little more.",
-    ),
-    (
-        "cannot tell",
-        "Fewer than four speakers (of each gender, for gender): no interval can be given, whatever "
-        "the value.",
-    ),
+_F1: Final = Term(
+    "F1",
+    "2 TP / (2 TP + FP + FN) of one role, as predicted by the risk model. A high value is useful "
+    "for the required role and harmful for the sensitive role. Chance is the share of the role.",
+    "f1",
 )
-"""The attackers and the numbers beside a value."""
+_U: Final = Term(
+    "U",
+    "Unchanged. Among the utterances with one predicted role before release, the share with the "
+    "same prediction after release (Feng and Narayanan 2021, equation 4). Chance is the share of "
+    "this prediction among all released utterances.",
+    "u",
+)
+_UT: Final = Term(
+    "U among true positives",
+    "U among the utterances with a correct prediction before release. U also rewards repeated "
+    "errors of the risk model; this measure does not.",
+    "ut",
+)
+_LEAKAGE: Final = Term(
+    "L",
+    "Leakage: accuracy of the gender head of the risk model on released vectors. Chance is the "
+    "share of the more frequent gender.",
+    "l",
+)
+_PRIVACY: Final = Term(
+    "P",
+    "Privacy: 1 − UAR of an attacker on gender. Chance is 0.5. A value above 0.5 is not better, "
+    "because the predictions of such an attacker can be inverted. min(P, 1 − P) takes this into "
+    "account.",
+    "p",
+)
+_VECTOR_PRIVACY: Final = Term(
+    "P",
+    "Privacy: 1 − UAR of an attacker. Chance is 1 − 1/C for C classes. A value above chance is not "
+    "better, because the predictions of such an attacker can be inverted.",
+    "p",
+)
+_AUC: Final = Term(
+    "AUC",
+    "Area under the ROC curve: the probability that an utterance of one class scores higher than "
+    "an utterance of the other class. Chance is 0.5, and 1 is perfect. Class frequencies do not "
+    "affect it. An AUC below 0.5 is chance, or an attacker that is misled.",
+    "auc",
+)
+_UAR: Final = Term(
+    "UAR",
+    "Unweighted average recall: the mean of the recalls of all classes. Chance is 1 divided by "
+    "the number of classes.",
+    "uar",
+)
+_DISTINGUISH: Final = Term(
+    "sensitive against neutral",
+    "AUC of an attacker that distinguishes sensitive from neutral utterances. A release is meant "
+    "to bring it to 0.5.",
+    "distinguish",
+)
+_DETAIL: Final = Term(
+    "detail",
+    "Differences inside the required emotion that remain: the UAR of its intensity if the corpus "
+    "labels it, else the explained variance R² of the original vector. Detail measures utility, "
+    "not risk.",
+    "detail",
+)
+_IGNORANT: Final = Term(
+    "ignorant attacker",
+    "An attacker that is trained on original features and never saw released vectors. It is the "
+    "risk model of the papers.",
+    "ignorant-attacker",
+)
+_RETRAINED: Final = Term(
+    "retrained attacker",
+    "Semi-informed attacker. It applies the release to labelled speakers of its own and retrains. "
+    "Its figure is that of the attacker family with the best cross-validation on the attacker's "
+    "own speakers. Test speakers never take part in this selection.",
+    "semi-informed-attacker",
+)
+_INFORMED: Final = Term(
+    "informed attacker",
+    "A retrained attacker that also has the labelled speakers on which the release was fitted.",
+    "informed-attacker",
+)
+_PATIENT: Final = Term(
+    "patient attacker",
+    "A retrained attacker with k utterances of one speaker. It averages the scores or the vectors "
+    "of these utterances, whichever performs better on the attacker's own speakers.",
+    "patient-attacker",
+)
+_MEMBERSHIP: Final = Term(
+    "membership inference",
+    "Inferring if a speaker took part in the fit of a release. The attacker knows the membership "
+    "of other speakers. On original features, the figure measures the information in scaling and "
+    "principal components.",
+    "membership-inference",
+)
+_IDENTITY: Final = Term(
+    "speaker identity",
+    "Re-identification by an attacker with labelled utterances of the tested speakers. The AUC "
+    "compares true claims of identity with claims for up to twenty other speakers. It is measured "
+    "if a policy hides the speaker.",
+    "re-identification",
+)
+_CHANCE: Final = Term(
+    "chance",
+    "The value of a metric for an attacker that ignores the utterance. It is printed in grey.",
+    "chance",
+)
+_REFERENCE: Final = Term(
+    "original",
+    "Reference: the same attack on unprotected vectors. It shows how much information there was "
+    "to hide.",
+    "reference",
+)
+_INTERVAL: Final = Term(
+    "95 % interval",
+    "A 95 % confidence interval over test speakers. It does not include the variation from other "
+    "training speakers, so the total uncertainty is a little larger.",
+    "interval",
+)
+_VERDICT: Final = Term(
+    "verdict",
+    "“Leak”: the interval lies above chance. “No leak found”: it does not; this is no proof of "
+    "privacy. “Cannot tell”: there are fewer than four speakers (of each gender, for gender), and "
+    "there is no interval.",
+    "verdict",
+)
+_TEST: Final = Term(
+    "verdict",
+    "The result of a permutation test over speakers. “Leak”: the best attacker scores higher than "
+    "in all but 5 % of the shuffles of the secret. “No leak found”: it does not; this is no proof "
+    "of privacy. “Cannot tell”: there are too few speakers for a useful test; this does not mean "
+    "private.",
+    "verdict",
+)
+_ADVANTAGE: Final = Term(
+    "advantage",
+    "(UAR − 1/C) / (1 − 1/C) for C classes: 0 is chance, and 1 means that all predictions are "
+    "correct.",
+    "advantage",
+)
+_TPR: Final = Term(
+    "TPR at FPR 0.01",
+    "True-positive rate at a false-positive rate of 1 %: the share of one class that an attacker "
+    "recovers with few false alarms.",
+    "tpr",
+)
+_BITS: Final = Term(
+    "bits",
+    "Usable information of one utterance: the entropy of the secret minus the cross-entropy of a "
+    "calibrated attacker. A negative value means that the attacker is misled.",
+    "bits",
+)
+_EER: Final = Term(
+    "equal error rate",
+    "The error of speaker verification at the threshold with equal rates of false acceptance and "
+    "false rejection. Chance is 0.5.",
+    "eer",
+)
+_RECONSTRUCTION: Final = Term(
+    "reconstruction",
+    "Recovering the original vector from the released vector. R² is the explained share of its "
+    "variance.",
+    "reconstruction",
+)
+RELEASE_TERMS: Final = (
+    _IGNORANT,
+    _RETRAINED,
+    _INFORMED,
+    _PATIENT,
+    _MEMBERSHIP,
+    _IDENTITY,
+    _F1,
+    _U,
+    _UT,
+    _LEAKAGE,
+    _PRIVACY,
+    _AUC,
+    _UAR,
+    _DISTINGUISH,
+    _DETAIL,
+    _CHANCE,
+    _REFERENCE,
+    _INTERVAL,
+    _VERDICT,
+)
+"""The terms of a page on releases."""
 
-UNTESTED: Final = (
-    (
-        "Not tested: attackers who read the fitted parameters themselves, who have much more data, "
-        "and larger "
-        "attackers than those listed; who the speaker is, unless it stands here; what was said; "
-        "other languages, "
-        "microphones and rooms. “No leak found” speaks of the attackers named here alone."
-    ),
+VECTOR_TERMS: Final = (
+    _TEST,
+    _IGNORANT,
+    _RETRAINED,
+    _PATIENT,
+    _AUC,
+    _UAR,
+    _VECTOR_PRIVACY,
+    _ADVANTAGE,
+    _TPR,
+    _BITS,
+    _EER,
+    _RECONSTRUCTION,
+    _CHANCE,
+    _REFERENCE,
+    _INTERVAL,
 )
-"""Paragraphs on what a page cannot say."""
+"""The terms of a page on vectors."""
+
+_MANUAL: Final = (
+    "The manual defines all terms under the same names and lists their sources: see "
+    "`docs/glossary.md`."
+)
+_UNTESTED: Final = (
+    "Not tested: attackers that read the fitted parameters, attackers with much more data, and "
+    "attackers larger than those listed. Speaker identity is not tested unless it appears above. "
+    "Spoken content, other languages, other microphones and other rooms are not tested. “No leak "
+    "found” refers to the listed attackers only."
+)
+
+
+def section(terms: Iterable[Term] = RELEASE_TERMS, notes: Iterable[str] = (_UNTESTED,)) -> Section:
+    """The glossary of a page, followed by paragraphs."""
+    return Section("Glossary", [Text(_MANUAL), Definitions(tuple(terms)), *map(Text, notes)])

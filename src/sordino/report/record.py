@@ -1,6 +1,4 @@
-"""What made a result: its settings, and the versions of sordino and of every package that its
-figures rest on.
-"""
+"""The record of a result: its settings, and the versions of sordino and of its dependencies."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ import sordino
 
 
 def settled(config: Any) -> dict[str, Any]:
-    """Settings as plain JSON, `config`, and 12 hexadecimal digits of them, `config_hash`.
+    """Settings as plain JSON (`config`) and 12 hexadecimal digits of their hash (`config_hash`).
 
     >>> settled({"seed": 0})
     {'config': {'seed': 0}, 'config_hash': 'de7d7744ccd7'}
@@ -28,16 +26,17 @@ def settled(config: Any) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Package to version: Python, sordino and what it needs, optional packages where they are
-    installed.
+    """Package to version: Python, sordino and its dependencies.
+
+    Optional packages are included if they are installed.
     """
-    found = {"python": platform.python_version(), "sordino": sordino.__version__}
+    packages = {"python": platform.python_version(), "sordino": sordino.__version__}
     for requirement in metadata.requires("sordino") or []:
         if "extra == 'dev'" in requirement or 'extra == "dev"' in requirement:
             continue
         name = re.split(r"[^A-Za-z0-9_.-]", requirement, maxsplit=1)[0]
         try:
-            found[name] = metadata.version(name)
+            packages[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return dict(sorted(found.items()))
+    return dict(sorted(packages.items()))

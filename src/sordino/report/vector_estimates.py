@@ -1,6 +1,4 @@
-"""The estimates of audits of a table: one row a figure, with chance, its reference and an interval
-over speakers.
-"""
+"""The estimates of audits of vectors, with chance, reference and an interval over speakers."""
 
 from __future__ import annotations
 
@@ -21,79 +19,70 @@ from sordino.attack.secret import Secret
 from sordino.attack.selection import BEST
 from sordino.attack.utility_probes import Detail
 from sordino.attack.vector_audit import REFERENCE, RELEASED, AuditResult
+from sordino.columns import ESTIMATE_COLUMNS
 from sordino.define import Knowledge
-from sordino.report.estimates import COLUMNS
-from sordino.types import Statistic
+from sordino.types import Rows, Statistic
 
-RATES: Final = (0.01, 0.001)
-"""False-positive rates at which true positives are counted."""
+FALSE_POSITIVE_RATES: Final = (0.01, 0.001)
+"""False-positive rates of the metric `tpr@fpr`."""
 
-WHOLE: Final = "all utterances"
-"""The condition of an attacker who sees all utterances of a speaker together."""
+ALL_UTTERANCES: Final = "all utterances"
+"""The condition of an attacker with all utterances of a speaker."""
 
 
 @dataclass(frozen=True)
-class People:
-    """What attackers tell of who speaks, and of the original vectors: who it is, by release, and
-    the residuals.
-    """
+class SpeakerAttacks:
+    """Re-identification by release, and reconstruction of the original vectors."""
 
-    identified: Mapping[str, Identification] = field(default_factory=dict)
-    reconstructed: Detail | None = None
-    speaker: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
-    """Of each row that was reconstructed."""
+    identification: Mapping[str, Identification] = field(default_factory=dict)
+    reconstruction: Detail | None = None
+    speaker: Rows = field(default_factory=lambda: np.zeros(0, np.intp))
+    """Speaker of each reconstructed row, codes from 0, shape (n,)."""
 
 
-def estimates(
-    audits: Sequence[AuditResult], table: str = "", seed: int = 0, people: People | None = None
+def measure_vectors(
+    audits: Sequence[AuditResult],
+    table: str = "",
+    seed: int = 0,
+    speaker_attacks: SpeakerAttacks | None = None,
 ) -> pd.DataFrame:
-    """The estimates of some audits in the columns of the contract; `table` names the vectors.
+    """The estimates of audits, as `columns.ESTIMATE_COLUMNS`; `table` is the name of the vectors.
 
-    For each secret: what the best attacker gets of one utterance, of several, and of all of a
-    speaker; then each family alone. Then who speaks, and how much of the original comes back. The
-    release `none` is the reference.
+    Each secret has rows for the best attacker with one utterance, with several and with all
+    utterances of a speaker, and rows for each attacker family. Re-identification and reconstruction
+    follow. The release `none` is the reference.
     """
-    lines = [line for audited in audits for line in _of(audited)]
-    lines += [*_people(people)] if people else []
-    made = pd.DataFrame(lines).assign(
+    lines = [line for audited in audits for line in _secret(audited)]
+    lines += [*_speaker_attacks(speaker_attacks)] if speaker_attacks else []
+    result = pd.DataFrame(lines).assign(
         study="", corpus=table, features=table, seed=seed, split="all", required=""
     )
-    made["k"] = [
-        int(k) if k and k == k else "" for k in made.get("k", pd.Series("", index=made.index))
-    ]
+    counts = result.get("k", pd.Series("", index=result.index))
+    result["k"] = [int(k) if k and k == k else "" for k in counts]
     words = {"group": "", "attacker": "", "k": "", "condition": ""}
-    return made.reindex(columns=list(COLUMNS)).astype(dict.fromkeys(words, object)).fillna(words)
+    result = result.reindex(columns=list(ESTIMATE_COLUMNS)).astype(dict.fromkeys(words, object))
+    return result.fillna(words)
 
 
-def _people(people: People) -> Iterator[dict[str, Any]]:
-    for release, found in people.identified.items():
-        where = {
-            "release": release,
-            "target": "speaker",
-            "knowledge": Knowledge.SEMI_INFORMED,
-            "attacker": BEST,
-        }
-        table = pd.DataFrame({"speaker": found.speaker})
-        yield _line(
-            table, _recall(found.speaker, found.prediction), where, "uar", found.chance, None
-        )
-        trials = found.trials()
+def _speaker_attacks(attacks: SpeakerAttacks) -> Iterator[dict[str, Any]]:
+    attacker = {"knowledge": Knowledge.SEMI_INFORMED, "attacker": BEST}
+    for release, identified in attacks.identification.items():
+        labels = {"release": release, "target": "speaker", **attacker}
+        table = pd.DataFrame({"speaker": identified.speaker})
+        recall = _uar(identified.speaker, identified.prediction)
+        yield _line(table, recall, labels, "uar", identified.chance, None)
+        trials = identified.trials()
         positive, score = trials["positive"].to_numpy(), trials["score"].to_numpy()
-        claims = pd.DataFrame({"speaker": found.speaker[trials["row"]]})
-        yield _line(claims, _equal_errors(positive, score), where, "eer", 0.5, None)
-    part = people.reconstructed
-    if part is not None:
-        where = {
-            "release": RELEASED,
-            "target": "reconstruction",
-            "knowledge": Knowledge.SEMI_INFORMED,
-            "attacker": BEST,
-        }
-        table = pd.DataFrame({"speaker": people.speaker[part.rows]})
+        claims = pd.DataFrame({"speaker": identified.speaker[trials["row"]]})
+        yield _line(claims, _eer(positive, score), labels, "eer", 0.5, None)
+    detail = attacks.reconstruction
+    if detail is not None:
+        labels = {"release": RELEASED, "target": "reconstruction", **attacker}
+        table = pd.DataFrame({"speaker": attacks.speaker[detail.rows]})
         yield _line(
             table,
-            lambda rows: 1 - float(part.prediction[rows].sum() / part.truth[rows].sum()),
-            where,
+            lambda rows: 1 - float(detail.prediction[rows].sum() / detail.truth[rows].sum()),
+            labels,
             "reconstruction",
             0.0,
             None,
@@ -101,111 +90,97 @@ def _people(people: People) -> Iterator[dict[str, Any]]:
         )
 
 
-def _recall(speaker: NDArray[np.intp], said: NDArray[np.intp]) -> Statistic:
-    return lambda rows: metrics.uar(speaker[rows], said[rows])
+def _uar(truth: Rows, prediction: Rows) -> Statistic:
+    return lambda rows: metrics.uar(truth[rows], prediction[rows])
 
 
-def _equal_errors(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> Statistic:
+def _eer(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> Statistic:
     return lambda rows: metrics.eer(positive[rows], score[rows])
 
 
-def _of(audited: AuditResult) -> Iterator[dict[str, Any]]:
-    secret = audited.secret
-    knowledge = audited.guesses["knowledge"]
-    semi = knowledge == str(Knowledge.SEMI_INFORMED)
-    ignorant = audited.guesses[
-        (knowledge == str(Knowledge.IGNORANT)) & audited.guesses["best"]
-    ].reset_index(drop=True)
+def _secret(audited: AuditResult) -> Iterator[dict[str, Any]]:
+    secret, guesses = audited.secret, audited.guesses
+    knowledge = guesses["knowledge"]
+    target = {"release": RELEASED, "target": secret.name}
+    ignorant = guesses[(knowledge == str(Knowledge.IGNORANT)) & guesses["best"]]
     if len(ignorant):
-        where = {
-            "release": RELEASED,
-            "target": secret.name,
-            "knowledge": Knowledge.IGNORANT,
-            "attacker": BEST,
-        }
-        yield from _lines(secret, ignorant, where)
+        labels = {**target, "knowledge": Knowledge.IGNORANT, "attacker": BEST}
+        yield from _lines(secret, ignorant, labels)
     for release in (RELEASED, REFERENCE):
-        table = audited.guesses[semi & (audited.guesses["release"] == release)].reset_index(
-            drop=True
-        )
+        rows = guesses["release"] == release
+        table = guesses[(knowledge == str(Knowledge.SEMI_INFORMED)) & rows]
         if not len(table):
             continue
-        fixed = {"release": release, "target": secret.name}
-        alone = {**fixed, "knowledge": Knowledge.SEMI_INFORMED}
-        best = table[table["best"]].reset_index(drop=True)
-        yield from _lines(secret, best, alone | {"attacker": BEST}, every=True)
-        for family in dict.fromkeys(table["attacker"]):
-            own = table[table["attacker"] == family].reset_index(drop=True)
-            yield from _lines(secret, own, alone | {"attacker": family})
-        waited = audited.guesses[
-            (knowledge == str(Knowledge.PATIENT)) & (audited.guesses["release"] == release)
-        ]
-        for k, pooled in waited.groupby("k"):
-            several = {**fixed, "knowledge": Knowledge.PATIENT, "k": k}
-            yield from _lines(
-                secret, pooled[pooled["best"]].reset_index(drop=True), several | {"attacker": BEST}
-            )
-            for way in dict.fromkeys(pooled["attacker"]):
-                own = pooled[pooled["attacker"] == way].reset_index(drop=True)
-                yield from _lines(secret, own, several | {"attacker": way})
+        labels = {**target, "release": release, "knowledge": Knowledge.SEMI_INFORMED}
+        yield from _attackers(secret, table, labels, details=True)
+        patient = guesses[(knowledge == str(Knowledge.PATIENT)) & rows]
+        for k, pooled in patient.groupby("k"):
+            labels = {**target, "release": release, "knowledge": Knowledge.PATIENT}
+            yield from _attackers(secret, pooled, labels | {"k": k})
     if len(audited.speaker_guesses) and secret.classes:
-        together = {
-            "release": RELEASED,
-            "target": secret.name,
+        labels = {
+            **target,
             "knowledge": Knowledge.PATIENT,
-            "condition": WHOLE,
+            "condition": ALL_UTTERANCES,
+            "attacker": BEST,
         }
-        yield from _lines(secret, audited.speaker_guesses, together | {"attacker": BEST})
+        yield from _lines(secret, audited.speaker_guesses, labels)
+
+
+def _attackers(
+    secret: Secret, table: pd.DataFrame, labels: dict[str, Any], details: bool = False
+) -> Iterator[dict[str, Any]]:
+    """The best attacker, with `details`; then each attacker."""
+    yield from _lines(secret, table[table["best"]], labels | {"attacker": BEST}, details)
+    for name in dict.fromkeys(table["attacker"]):
+        yield from _lines(secret, table[table["attacker"] == name], labels | {"attacker": name})
 
 
 def _lines(
-    secret: Secret, table: pd.DataFrame, where: dict[str, Any], every: bool = False
+    secret: Secret, table: pd.DataFrame, labels: dict[str, Any], details: bool = False
 ) -> Iterator[dict[str, Any]]:
-    truth, score = table["truth"].to_numpy(), table["score"].to_numpy(dtype=float)
+    """UAR and AUC; with `details`, also P, advantage, `tpr@fpr` and bits."""
+    table = table.reset_index(drop=True)
+    values, score = table["truth"].to_numpy(), table["score"].to_numpy(dtype=float)
     if not secret.classes:
         yield _line(
-            table, lambda rows: _concordance(truth[rows], score[rows]), where, "auc", 0.5, None
+            table,
+            lambda rows: _concordance(values[rows], score[rows]),
+            labels,
+            "auc",
+            0.5,
+            None,
         )
         return
-    truth, said = truth.astype(np.intp), table["prediction"].to_numpy().astype(np.intp)
+    truth, prediction = values.astype(np.intp), table["prediction"].to_numpy().astype(np.intp)
     classes = len(secret.classes)
-    yield _line(
-        table, lambda rows: metrics.uar(truth[rows], said[rows]), where, "uar", secret.chance, truth
-    )
+
+    def auc(rows: Rows) -> float:
+        return metrics.auc(truth[rows] == 1, score[rows])
+
+    def privacy(rows: Rows) -> float:
+        return metrics.privacy(truth[rows], prediction[rows])
+
+    def advantage(rows: Rows) -> float:
+        return metrics.advantage(truth[rows], prediction[rows], classes)
+
+    yield _line(table, _uar(truth, prediction), labels, "uar", secret.chance, truth)
     if classes == 2:
-        yield _line(
-            table, lambda rows: metrics.auc(truth[rows] == 1, score[rows]), where, "auc", 0.5, truth
-        )
-    if not every:
+        yield _line(table, auc, labels, "auc", 0.5, truth)
+    if not details:
         return
-    yield _line(
-        table,
-        lambda rows: metrics.privacy(truth[rows], said[rows]),
-        where,
-        "privacy",
-        1 - secret.chance,
-        truth,
-    )
-    yield _line(
-        table,
-        lambda rows: metrics.advantage(truth[rows], said[rows], classes),
-        where,
-        "advantage",
-        0.0,
-        truth,
-        (-1.0, 1.0),
-    )
+    yield _line(table, privacy, labels, "privacy", 1 - secret.chance, truth)
+    yield _line(table, advantage, labels, "advantage", 0.0, truth, (-1.0, 1.0))
     if classes == 2:
-        for rate in RATES:
+        for rate in FALSE_POSITIVE_RATES:
             if (truth == 0).sum() * rate >= 1:
-                yield _line(
-                    table, _sure(truth, score, rate), where, f"tpr@fpr={rate:g}", rate, truth
-                )
-        likely = _calibrated(table, truth, score)
+                tpr = _tpr_at_fpr(truth, score, rate)
+                yield _line(table, tpr, labels, f"tpr@fpr={rate:g}", rate, truth)
+        likelihood = _calibrated(table, truth, score)
         yield _line(
             table,
-            lambda rows: metrics.bits(truth[rows], likely[rows], 2),
-            where,
+            lambda rows: metrics.bits(truth[rows], likelihood[rows], 2),
+            labels,
             "bits",
             0.0,
             truth,
@@ -213,20 +188,20 @@ def _lines(
         )
 
 
-def _sure(truth: NDArray[np.intp], score: NDArray[np.float64], rate: float) -> Statistic:
+def _tpr_at_fpr(truth: Rows, score: NDArray[np.float64], rate: float) -> Statistic:
     return lambda rows: metrics.tpr_at_fpr(truth[rows] == 1, score[rows], rate)
 
 
 def _line(
     table: pd.DataFrame,
     statistic: Statistic,
-    where: dict[str, Any],
+    labels: dict[str, Any],
     metric: str,
     chance: float,
-    truth: NDArray[np.intp] | None,
+    truth: Rows | None,
     bounds: tuple[float, float] = (0.0, 1.0),
 ) -> dict[str, Any]:
-    found = metrics.interval(
+    interval = metrics.interval(
         statistic,
         table["speaker"],
         stratum=None if truth is None else _stratum(table, truth),
@@ -234,57 +209,56 @@ def _line(
         bounds=bounds,
     )
     return {
-        **where,
+        **labels,
         "metric": metric,
-        "value": found.value,
-        "low": found.low,
-        "high": found.high,
-        "n": found.n,
-        "speakers": found.speakers,
+        "value": interval.value,
+        "low": interval.low,
+        "high": interval.high,
+        "n": interval.n,
+        "speakers": interval.speakers,
         "chance": chance,
     }
 
 
-def _stratum(table: pd.DataFrame, truth: NDArray[np.intp]) -> NDArray[np.intp] | None:
-    """The secret where it is constant within speakers: folds balance it."""
+def _stratum(table: pd.DataFrame, truth: Rows) -> Rows | None:
+    """The secret if it is constant within speakers: folds are balanced by it."""
     within = pd.Series(truth).groupby(table["speaker"].to_numpy()).nunique().max() > 1
     return None if within else truth
 
 
 def _concordance(truth: NDArray[np.float64], score: NDArray[np.float64]) -> float:
-    """Of two rows with unlike values, how often the larger one has the higher score (Harrell 1982),
-    ties 1/2.
+    """The probability that, of two rows with different values, the larger value has the higher
+    score (Harrell 1982). Ties of scores count 1/2.
 
-    From Kendall's τ-b, which is counted in n log n steps:
+    It follows from Kendall's τ-b, which takes n log n steps:
 
-        (agreeing - opposed) = τ-b · √((pairs - ties of truth) (pairs - ties of score))
+        (concordant − discordant) = τ-b · √((pairs − ties of truth) (pairs − ties of score))
     """
-    unlike, apart = _unlike(truth), _unlike(score)
-    if not unlike:
+    by_truth, by_score = _different_pairs(truth), _different_pairs(score)
+    if not by_truth:
         return float("nan")
-    if not apart:
+    if not by_score:
         return 0.5
-    return float(0.5 + 0.5 * kendalltau(truth, score).statistic * np.sqrt(apart / unlike))
+    tau = kendalltau(truth, score).statistic
+    return float(0.5 + 0.5 * tau * np.sqrt(by_score / by_truth))
 
 
-def _unlike(values: NDArray[np.float64]) -> int:
-    """How many pairs differ."""
+def _different_pairs(values: NDArray[np.float64]) -> int:
+    """The number of pairs with different values."""
     counts = np.unique(values, return_counts=True)[1].astype(np.int64)
     return int((counts.sum() ** 2 - (counts**2).sum()) // 2)
 
 
 def _calibrated(
-    table: pd.DataFrame, truth: NDArray[np.intp], score: NDArray[np.float64]
+    table: pd.DataFrame, truth: Rows, score: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """How likely the attacker finds the true value, its scores calibrated on the other folds (Platt
-    1999).
-    """
-    likely = np.full(len(table), 0.5)
-    side = table["side"].to_numpy()
-    for one in np.unique(side):
-        own, other = side == one, side != one
-        if len(np.unique(truth[other])) == 2:
-            model = LogisticRegression(C=1.0).fit(score[other, None], truth[other])
-            of_one = expit(model.decision_function(score[own, None]))
-            likely[own] = np.where(truth[own] == 1, of_one, 1 - of_one)
-    return likely
+    """The probability of the true value, from scores calibrated on the other folds (Platt 1999)."""
+    likelihood = np.full(len(table), 0.5)
+    folds = table["side"].to_numpy()
+    for fold in np.unique(folds):
+        test, train = folds == fold, folds != fold
+        if len(np.unique(truth[train])) == 2:
+            model = LogisticRegression(C=1.0).fit(score[train, None], truth[train])
+            positive = expit(model.decision_function(score[test, None]))
+            likelihood[test] = np.where(truth[test] == 1, positive, 1 - positive)
+    return likelihood

@@ -1,4 +1,4 @@
-"""The page of an audit of a table: a verdict a secret, what it rests on, and what was not tested."""
+"""The report of audits of vectors: `estimates.csv`, `run.json` and `report.html`."""
 
 from __future__ import annotations
 
@@ -10,54 +10,20 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from sordino import metrics, storage
+from sordino import storage
 from sordino.attack.attackers.families import FULL
-from sordino.attack.secret import Secret
-from sordino.attack.selection import BEST
 from sordino.attack.vector_audit import REFERENCE, RELEASED, AuditResult
 from sordino.define import Knowledge
-from sordino.report import figures, release_page, roc
-from sordino.report.page import Block, Card, Page, Picture, Section, Terms, Text, settings
+from sordino.report import glossary, release_page, vector_sections
+from sordino.report.estimate_table import Estimates
+from sordino.report.page import Card, Page, Section, Terms, settings
 from sordino.report.record import settled, versions
-from sordino.report.tables import Cell, Estimate, Table, limits, number, with_interval
-from sordino.report.vector_estimates import WHOLE, People, estimates
+from sordino.report.tables import limits, number
+from sordino.report.vector_estimates import SpeakerAttacks, measure_vectors
+from sordino.report.vector_sections import best_attacker, metric_of, with_reference
 
-
-class Found:
-    """Estimates of an audit by name."""
-
-    def __init__(self, table: pd.DataFrame) -> None:
-        keys = ["target", "metric", "release", "attacker", "knowledge", "k", "condition"]
-        names = table[keys].astype(str).itertuples(index=False, name=None)
-        values = table[list(Estimate._fields)].itertuples(index=False, name=None)
-        self._lines = {key: Estimate(*line) for key, line in zip(names, values, strict=True)}
-        own = table[table["knowledge"] == str(Knowledge.SEMI_INFORMED)]
-        self.families = [name for name in dict.fromkeys(own["attacker"]) if name != BEST]
-        self.patience = sorted({int(k) for k in table["k"] if k != ""})
-
-    def __call__(
-        self,
-        target: str,
-        metric: str,
-        release: str = RELEASED,
-        attacker: str = BEST,
-        k: int = 1,
-        condition: str = "",
-        ignorant: bool = False,
-    ) -> Estimate:
-        """The estimate, or NaN everywhere."""
-        retrains = Knowledge.PATIENT if k > 1 or condition else Knowledge.SEMI_INFORMED
-        knowledge = Knowledge.IGNORANT if ignorant else retrains
-        key = (
-            target,
-            metric,
-            release,
-            attacker,
-            str(knowledge),
-            str(k) if k > 1 else "",
-            condition,
-        )
-        return self._lines.get(key, Estimate())
+SELECTION_GAIN: Final = 0.02
+"""The random gain from the selection of an attacker, above which a warning is given."""
 
 
 def write(
@@ -66,378 +32,195 @@ def write(
     *,
     table: str,
     tasks: Sequence[AuditResult] = (),
-    people: People | None = None,
+    speaker_attacks: SpeakerAttacks | None = None,
     columns: Mapping[str, Any] | None = None,
     warnings: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Write `estimates.csv`, `run.json` and `report.html` of the audits of one table; the
-    estimates.
+    """Write `estimates.csv`, `run.json` and `report.html` of audits; returns the estimates.
 
-    `table` names the vectors; `tasks` are audits of what is to be kept; `columns` say which were
-    dimensions, and `warnings` what a reader must know of them. Raises `StorageError` where nothing
-    can be written.
+    `table` is the name of the vectors. `tasks` are audits of labels that should stay recognisable.
+    `columns` lists the columns of the table by use; `warnings` are shown at the top of the page.
+    Raises `StorageError` if a file cannot be written.
     """
     folder = storage.folder(folder)
-    found = estimates([*audits, *tasks], table, people=people)
+    by_secret = {audited.secret.name: audited for audited in (*audits, *tasks)}
+    rows = measure_vectors([*by_secret.values()], table, speaker_attacks=speaker_attacks)
+    config = {
+        "table": table,
+        **(columns or {}),
+        "secrets": {audited.secret.name: audited.config for audited in audits},
+    }
     run: dict[str, Any] = {
-        **settled(
-            {
-                "table": table,
-                **(columns or {}),
-                "secrets": {one.secret.name: one.config for one in audits},
-            }
-        ),
+        **settled(config),
         "warnings": list(warnings),
         "versions": versions(),
-        "verdict": {one.secret.name: one.decision.answer for one in audits},
-        "p": {one.secret.name: one.decision.p for one in audits},
+        "verdict": {audited.secret.name: audited.decision.answer for audited in audits},
+        "p": {audited.secret.name: audited.decision.p for audited in audits},
     }
-    storage.write(folder / "estimates.csv", release_page.csv(found))
+    storage.write(folder / "estimates.csv", release_page.csv(rows))
     storage.write(folder / "run.json", json.dumps(run, indent=1, ensure_ascii=False) + "\n")
-    page(audits, tasks, found, run).write(folder)
-    return found
+    page(audits, tasks, Estimates(rows), run).write(folder)
+    return rows
 
 
 def page(
     audits: Sequence[AuditResult],
     tasks: Sequence[AuditResult],
-    table: pd.DataFrame,
+    table: Estimates,
     run: Mapping[str, Any],
 ) -> Page:
-    """The page of some audits of one table."""
-    look = Found(table)
+    """The page of audits of one table of vectors."""
     first = audits[0]
     lead = (
-        f"What an attacker who retrains learns from **{len(first.rows):,}** vectors of "
-        f"{first.config['dimensions']:,} "
-        f"dimensions and {first.speakers} speakers in `{run['config']['table']}`. The attacker has "
-        "labelled "
-        "speakers of their own, and is measured on speakers it never saw. The verdict is a "
-        "permutation test over "
-        "speakers for the best of all attackers."
+        f"This page shows the information that a [retrained attacker](#semi-informed-attacker) "
+        f"recovers from **{len(first.rows):,}** vectors of {first.config['dimensions']:,} "
+        f"dimensions and {first.speakers} speakers in `{run['config']['table']}`. The attacker is "
+        "trained on labelled speakers and tested on other speakers. The [verdict](#verdict) is a "
+        "permutation test over speakers for the best of all attackers."
     )
     sections = [
-        Section("Verdict", [card(one, look) for one in audits]),
-        *([Section("What is kept", [Text(_kept(one, look)) for one in tasks])] if tasks else []),
-        Section("Every attacker", _attackers(audits, look)),
-        Section("The patient attacker", _patient(audits, look)),
-        Section("Sure of few", _roc(audits)),
-        Section("Who speaks, and what comes back", _people(look)),
-        Section("What was not tested", [Terms([*_left_out(first), *_UNTESTED])]),
-        Section("How to read this page", [Terms(_READING)]),
+        Section("Verdict", [card(audited, table) for audited in audits]),
+        Section("Utility", [vector_sections.task_sentence(audited, table) for audited in tasks]),
+        Section("Attackers", vector_sections.attacker_blocks(audits, table)),
+        Section("Patient attacker", vector_sections.patient_blocks(audits, table)),
+        Section("ROC curves", vector_sections.roc_blocks(audits)),
+        Section("Re-identification and reconstruction", vector_sections.speaker_blocks(table)),
+        Section("Not tested", [Terms([*_absent_families(first), *_UNTESTED])]),
+        glossary.section(glossary.VECTOR_TERMS, ()),
         Section(
-            "How it was run",
+            "Settings and versions",
             [Terms([*settings(run["config"]), release_page.installed(run["versions"])])],
         ),
     ]
-    shown = [section for section in sections if section.blocks]
-    notices = [*run.get("warnings", ()), *above_original(audits, look), *_notices(audits)]
-    return Page(f"Audit of {run['config']['table']}", lead, shown, notices)
+    notices = [*run.get("warnings", ()), *above_original(audits, table), *_notices(audits)]
+    return Page(
+        f"Audit of {run['config']['table']}",
+        lead,
+        [section for section in sections if section.blocks],
+        notices,
+    )
 
 
-def card(audited: AuditResult, look: Found) -> Card:
-    """The verdict on one secret, and what each attacker gets."""
+def card(audited: AuditResult, table: Estimates) -> Card:
+    """The verdict on one secret, the attackers with one utterance, and the test."""
     name, decision = audited.secret.name, audited.decision
     words = {
-        "leak": f"**{name} leaks**",
-        "no leak found": f"**no leak found** of {name}, which is no proof",
-        "cannot tell": f"we **cannot tell** whether {name} leaks: {decision.why}",
+        "leak": f"**Leak**: {name}.",
+        "no leak found": f"**No leak found**: {name}. This is no proof of privacy.",
+        "cannot tell": f"**Cannot tell**: {name}. Reason: {decision.why}.",
     }[decision.answer]
     family, setting, pooled, _, _ = decision.by_attacker[0]
-    seen = "all utterances of a speaker" if pooled else "one utterance"
-    how = (
-        f"Of {len(decision.by_attacker)} attackers the best was {family} ({setting}) with {seen}: "
-        "p = "
-        f"{decision.p:.3g}, the choice of the best accounted for. An AUC of single utterances "
-        "above "
-        f"{number(decision.needed)} would have been called a leak."
+    data = "all utterances of a speaker" if pooled else "one utterance"
+    test = (
+        f"The best of {len(decision.by_attacker)} attackers was {family} ({setting}) with {data}. "
+        f"Its p-value is {decision.p:.3g}, corrected for the selection of the best attacker. An "
+        f"AUC of single utterances above {number(decision.needed)} would have been a leak."
     )
     return Card(
         name,
         _values(audited),
-        f"{words[0].upper()}{words[1:]}.",
-        [
-            ("One utterance", [_sentence(audited, look), *_unseen(audited, look)]),
-            ("The test", [how]),
-        ],
+        words,
+        [("one utterance", _sentences(audited, table)), ("permutation test", [test])],
     )
-
-
-def measure(secret: Secret) -> str:
-    """The measure that tells most of a secret: `auc`, or `uar` of more than two classes."""
-    return "auc" if len(secret.classes) in (0, 2) else "uar"
 
 
 def _values(audited: AuditResult) -> str:
     secret = audited.secret
-    where = "within speakers" if secret.within else "constant within speakers"
+    variation = "varies within speakers" if secret.within else "constant within speakers"
     if not secret.classes:
-        return f"{secret.values.min():g} to {secret.values.max():g}, {where}"
-    shown = ", ".join(secret.classes[:6]) + (", ..." if len(secret.classes) > 6 else "")
-    return f"{shown}; {where}"
+        return f"{secret.values.min():g} to {secret.values.max():g}; {variation}"
+    names = ", ".join(secret.classes[:6]) + (", ..." if len(secret.classes) > 6 else "")
+    return f"{names}; {variation}"
 
 
-def _sentence(audited: AuditResult, look: Found) -> str:
-    name = audited.secret.name
-    metric = measure(audited.secret)
-    words = metric.upper()
-    found, before = look(name, metric), look(name, metric, REFERENCE)
-    beside = [] if np.isnan(before.value) else [f"on the original vectors {number(before.value)}"]
-    beside.append(f"chance {number(found.chance)}")
-    return (
-        f"An attacker who retrains on released vectors tells {name} with {words} "
-        f"**{number(found.value)}** "
-        f"{limits(found)}; {'; '.join(beside)}."
+def _sentences(audited: AuditResult, table: Estimates) -> list[str]:
+    """The retrained attacker; also the ignorant attacker, if the reference has the same width."""
+    name, metric = audited.secret.name, metric_of(audited.secret)
+    after, before = (
+        best_attacker(table, name, metric, release) for release in (RELEASED, REFERENCE)
     )
-
-
-def _unseen(audited: AuditResult, look: Found) -> list[str]:
-    """The same of who never saw a release, where a reference of the same width was given."""
-    name = audited.secret.name
-    metric = measure(audited.secret)
-    words = metric.upper()
-    found = look(name, metric, ignorant=True)
-    if np.isnan(found.value):
-        return []
-    return [
-        f"One who learnt from original vectors and never saw a release gets {words} "
-        f"**{number(found.value)}** "
-        f"{limits(found)}. That is no measure of what leaks."
+    sentences = [
+        f"A retrained attacker recovers {name} with {metric.upper()} "
+        f"{with_reference(after, before)}."
     ]
-
-
-def _kept(audited: AuditResult, look: Found) -> str:
-    name = audited.secret.name
-    found, before = look(name, "uar"), look(name, "uar", REFERENCE)
-    beside = "" if np.isnan(before.value) else f"; on the original vectors {number(before.value)}"
-    return (
-        f"{name} is told with UAR **{number(found.value)}** {limits(found)}{beside}; chance "
-        f"{number(found.chance)}, by "
-        "the best of the same attackers, here on the user's side."
-    )
-
-
-def _attackers(audits: Sequence[AuditResult], look: Found) -> list[Block]:
-    panels = {}
-    for one in audits:
-        if len(one.secret.classes) in (0, 2):
-            panels[one.secret.name] = {
-                release: {
-                    name: look(one.secret.name, "auc", release, name)
-                    for name in (*look.families, BEST)
-                }
-                for release in (RELEASED, REFERENCE)
-                if not np.isnan(look(one.secret.name, "auc", release).value)
-            }
-    blocks: list[Block] = []
-    if panels and len({tuple(rows) for rows in panels.values()}) == 1:
-        caption = "AUC of single utterances. Whiskers: 95 % over speakers. Dashed: the best on the original vectors."
-        blocks.append(Picture(figures.dots(panels), caption))
-    return [*blocks, _table(audits, look)]
-
-
-def _table(audits: Sequence[AuditResult], look: Found) -> Table:
-    """Every measure of the best attacker, with the reference and chance."""
-    measures = ("auc", "uar", "privacy", "advantage", "tpr@fpr=0.01", "tpr@fpr=0.001", "bits")
-    groups = []
-    for one in audits:
-        rows: list[list[Cell]] = []
-        for metric in measures:
-            found, before = (
-                look(one.secret.name, metric, release) for release in (RELEASED, REFERENCE)
-            )
-            if not np.isnan(found.value):
-                names = [Cell(one.secret.name if not rows else "", "name"), Cell(metric, "name")]
-                chance = Cell(number(found.chance), "chance")
-                rows.append([*names, *with_interval(found), *with_interval(before), chance])
-        groups.append(rows)
-    sure = ("value", "95 % interval")
-    heads = [
-        [("", 2), ("released", 2), ("original", 2), ("", 1)],
-        [(name, 1) for name in ("secret", "measure", *sure, *sure, "chance")],
-    ]
-    return Table("The best attacker, chosen on other speakers", heads, groups)
-
-
-def _patient(audits: Sequence[AuditResult], look: Found) -> list[Block]:
-    panels: dict[str, dict[str, Sequence[tuple[float, Estimate]]]] = {}
-    sentences = []
-    for one in audits:
-        name = one.secret.name
-        if one.secret.within or len(one.secret.classes) != 2:
-            continue
-        panels[name] = {
-            release: [
-                (k, look(name, "auc", release, k=k))
-                for k in (1, *look.patience)
-                if not np.isnan(look(name, "auc", release, k=k).value)
-            ]
-            for release in (RELEASED, REFERENCE)
-            if not np.isnan(look(name, "auc", release).value)
-        }
-        whole = look(name, "auc", condition=WHOLE)
+    ignorant = best_attacker(table, name, metric, knowledge=Knowledge.IGNORANT)
+    if not np.isnan(ignorant.value):
         sentences.append(
-            "Who sees all utterances of a speaker at once, and learns from whole speakers, tells "
-            f"{name} with AUC "
-            f"**{number(whole.value)}** {limits(whole)}."
+            f"An ignorant attacker recovers {name} with {metric.upper()} "
+            f"**{number(ignorant.value)}** {limits(ignorant)}. This figure does not measure the "
+            "leak."
         )
-    if not panels:
-        return []
-    drawn = figures.curves(panels, "utterances of one speaker", "AUC", logarithmic=True)
-    words = "Several utterances of one speaker: their scores pooled, or their vectors, whichever did better on others."
-    return [Picture(drawn, words), *map(Text, sentences)]
+    return sentences
 
 
-def _people(look: Found) -> list[Block]:
-    """Re-identification and reconstruction, in sentences."""
-    sentences = []
-    for metric, words in (
-        (
-            "uar",
-            "An attacker who has labelled utterances of the very people names the speaker with UAR",
-        ),
-        ("eer", "Whether a claimed speaker is the right one is told with an equal error rate of"),
-    ):
-        found, before = look("speaker", metric), look("speaker", metric, REFERENCE)
-        if not np.isnan(found.value):
-            beside = (
-                ""
-                if np.isnan(before.value)
-                else f"; on the original vectors {number(before.value)}"
-            )
-            sentences.append(
-                f"{words} **{number(found.value)}** {limits(found)}{beside}; chance "
-                f"{number(found.chance)}."
-            )
-    back = look("reconstruction", "reconstruction")
-    if not np.isnan(back.value):
-        sentences.append(
-            "A linear regression that never saw the speaker gets back a share R² = "
-            f"**{number(back.value)}** {limits(back)} of the original vectors' variance; chance 0."
-        )
-    return [*map(Text, sentences)]
-
-
-def _roc(audits: Sequence[AuditResult]) -> list[Block]:
-    panels = {}
-    for one in audits:
-        if len(one.secret.classes) == 2:
-            semi = one.guesses["knowledge"] == str(Knowledge.SEMI_INFORMED)
-            best = one.guesses[semi & one.guesses["best"]]
-            panels[one.secret.name] = {
-                str(release): metrics.roc_curve(
-                    own["truth"].to_numpy() == 1, own["score"].to_numpy()
-                )
-                for release, own in best.groupby("release", sort=False)
-            }
-    if not panels:
-        return []
-    return [
-        Picture(
-            roc.roc(panels),
-            "Right: the corner of few false alarms, where an attacker is sure of those it names.",
-        )
+def sampling_notes(audits: Sequence[AuditResult]) -> list[str]:
+    """A sentence for each audit of a sample of the rows."""
+    notes = [
+        f"The audit used {len(audited.rows):,} of {audited.available:,} rows of "
+        f"{audited.speakers:,} speakers, sampled evenly over speakers. An audit of more rows "
+        "(--rows) takes longer and can find more leaks."
+        for audited in audits
+        if len(audited.rows) < audited.available
     ]
+    return list(dict.fromkeys(notes))
 
 
-def drawn(audits: Sequence[AuditResult]) -> list[str]:
-    """A sentence for each number of rows that were drawn from a larger table."""
-    lines = []
-    for one in audits:
-        if len(one.rows) < one.available:
-            lines.append(
-                f"{len(one.rows):,} of {one.available:,} rows of {one.speakers:,} speakers "
-                "were audited, drawn evenly from the speakers: more rows (--rows) may find more, and take longer."
+def above_original(audits: Sequence[AuditResult], table: Estimates) -> list[str]:
+    """A warning for each secret that released vectors reveal more than the original vectors."""
+    warnings = []
+    for audited in audits:
+        name, metric = audited.secret.name, metric_of(audited.secret)
+        after, before = (
+            best_attacker(table, name, metric, release) for release in (RELEASED, REFERENCE)
+        )
+        if after.low > before.value and after.value > before.value + SELECTION_GAIN:
+            warnings.append(
+                f"{name}: {metric.upper()} {number(after.value)} on released vectors, above "
+                f"{number(before.value)} on original vectors. A release cannot add information on "
+                "a secret. The reference may have other rows, or a label may be among the "
+                "dimensions."
             )
-    return list(dict.fromkeys(lines))
-
-
-ABOVE: Final = 0.02
-"""What chance in the choice of an attacker may add."""
-
-
-def above_original(audits: Sequence[AuditResult], look: Found) -> list[str]:
-    """A warning on each secret that is told better from released vectors than from the original
-    ones.
-    """
-    told = []
-    for one in audits:
-        name, metric = one.secret.name, measure(one.secret)
-        found, before = look(name, metric), look(name, metric, REFERENCE)
-        if found.low > before.value and found.value > before.value + ABOVE:
-            told.append(
-                f"{name}: {metric.upper()} {number(found.value)} on released vectors, above "
-                f"{number(before.value)} on "
-                "the original ones: a release adds nothing of a secret, so the reference may be of "
-                "other rows, or a "
-                "label may stand among the dimensions."
-            )
-    return told
+    return warnings
 
 
 def _notices(audits: Sequence[AuditResult]) -> list[str]:
-    notices = []
-    first = audits[0]
-    notices += drawn(audits)
-    if REFERENCE not in set(first.guesses["release"]):
+    notices = sampling_notes(audits)
+    if REFERENCE not in set(audits[0].guesses["release"]):
         notices.append(
-            "The unprotected vectors were not given, so nobody sees what there was to hide, nor "
-            "whether these "
-            "attackers can find it at all: pass the reference."
+            "There is no reference. Without attacks on the original vectors, the audit cannot "
+            "show how much information there was to hide, or that these attackers can recover "
+            "it. Pass the original vectors with --reference."
         )
-    for one in audits:
-        if one.unable:
-            notices.append(
-                f"{', '.join(one.unable)}: much worse than the best on the original vectors, so "
-                "unable to vouch that "
-                f"{one.secret.name} is hidden."
-            )
+    notices += [
+        f"{', '.join(audited.unable)}: much weaker than the best attacker on original vectors. A "
+        f"low figure of such an attacker does not show that {audited.secret.name} is hidden."
+        for audited in audits
+        if audited.unable
+    ]
     return notices
 
 
-def _left_out(audited: AuditResult) -> list[tuple[str, str]]:
-    """Families of attackers that a quick audit does without."""
+def _absent_families(audited: AuditResult) -> list[tuple[str, str]]:
+    """The attacker families that a quick audit leaves out."""
     absent = [family for family in FULL if family not in audited.config["families"]]
     if not absent:
         return []
-    return [
-        ("left out, being quick", f"{', '.join(absent)}: an audit without --quick asks them too.")
-    ]
+    return [("other families", f"{', '.join(absent)}: an audit without --quick includes them.")]
 
 
 _UNTESTED: Final = (
     (
-        "other attackers",
-        "Much larger ones, and those with much more data, may do better.",
+        "stronger attackers",
+        "Attackers with much more data, and much larger models, may perform better.",
     ),
     (
-        "informed",
-        "Who has the speakers that the vectors' maker was fitted on, or reads what was fitted.",
+        "informed attackers",
+        "Attackers with the speakers on which the release was fitted, or with its parameters.",
     ),
     (
         "membership",
-        "Whether a speaker was in that fitting set, unless a column says so and is the secret.",
+        "Inferring if a speaker took part in the fit, unless a column with the membership is the "
+        "secret.",
     ),
-    ("several releases", "What two releases of one utterance tell together."),
-)
-_READING: Final = (
-    (
-        "leak",
-        "The best attacker did better than on all but a twentieth of the shuffles of the secret "
-        "over speakers.",
-    ),
-    (
-        "no leak found",
-        "These attackers found none. An AUC above the one printed would have been called a leak.",
-    ),
-    ("cannot tell", "Speakers are too few for a useful answer. It does not mean private."),
-    ("AUC", "How often a row of one value scores above a row of the other. Chance 0.5."),
-    ("UAR, privacy", "Unweighted average recall of the guesses; privacy is 1 − UAR."),
-    ("advantage", "How far the guesses are from chance: 0 is chance, 1 is always right."),
-    (
-        "tpr@fpr=0.01",
-        "The share of one value that the attacker names while wrong about 1 % of the other.",
-    ),
-    ("bits", "What one utterance tells, in bits, by a calibrated attacker. Below 0 it misleads."),
-    ("[0.80, 0.90]", "95 % interval over speakers."),
+    ("several releases", "Attackers with two releases of the same utterance."),
 )

@@ -1,6 +1,6 @@
-"""A verdict in plain sentences: what each attacker gets, and what is kept.
+"""The verdict of an audit of releases in sentences: attacks and utility.
 
-Bad news is told in the words of good news. Numbers stand between `**`, which the page prints bold.
+Numbers stand between `**`, which a page prints bold.
 """
 
 from __future__ import annotations
@@ -9,69 +9,69 @@ import math
 from typing import Final
 
 from sordino.define import Knowledge, Role
-from sordino.report.tables import FURTHER, TARGETS, Estimate, Estimates, limits, number
+from sordino.report.estimate_table import (
+    ATTRIBUTE_NAMES,
+    SECRET_NAMES,
+    TARGETS,
+    Estimate,
+    Estimates,
+)
+from sordino.report.tables import limits, number
 
 NONE: Final = "none"
-"""The release that changes nothing: its figures are the reference."""
+"""The release that changes nothing. Its figures are the reference."""
 
-SECRETS: Final = {"distinguish": "sensitive emotions", "auc": "gender"}
-"""The metric of each secret, and what the secret is called."""
-
-_WHO: Final = {
-    Knowledge.IGNORANT: "An attacker who never saw the release",
-    Knowledge.SEMI_INFORMED: "An attacker who retrains on released vectors",
+ATTACKER_NAMES: Final = {
+    Knowledge.IGNORANT: "ignorant attacker",
+    Knowledge.SEMI_INFORMED: "retrained attacker",
 }
 
 
-def outcome(found: Estimate) -> str:
-    """`leak` where the whole interval lies above chance, `no leak found` where not, `cannot tell`
-    without limits.
+def outcome(estimate: Estimate) -> str:
+    """`leak` if the interval lies above chance, `no leak found` if not, `cannot tell` without one.
 
     >>> outcome(Estimate(0.8, 0.7, 0.9, chance=0.5)), outcome(Estimate(0.8, 0.4, 0.9, chance=0.5))
     ('leak', 'no leak found')
     """
-    if math.isnan(found.low):
+    if math.isnan(estimate.low):
         return "cannot tell"
-    return "leak" if found.low > found.chance else "no leak found"
+    return "leak" if estimate.low > estimate.chance else "no leak found"
 
 
-def headline(look: Estimates, release: str, required: str = "") -> str:
-    """Which secrets an attacker who retrains can tell, and how much of their advantage both
-    attackers keep.
-    """
-    groups: dict[str, list[str]] = {}
-    asked = {secret: (metric, TARGETS[metric]) for metric, secret in SECRETS.items()}
-    asked |= {FURTHER[target]: ("auc", target) for target in look.further}
-    for secret, (metric, target) in asked.items():
-        found = look(metric, release, required, knowledge=Knowledge.SEMI_INFORMED, target=target)
-        if not math.isnan(found.value):
-            groups.setdefault(outcome(found), []).append(secret)
-    sentences = []
-    for result, secrets in groups.items():
-        listed = " and ".join(secrets)
-        verb = "are" if len(secrets) > 1 or secrets == [SECRETS["distinguish"]] else "is"
-        words = {
-            "leak": f"{listed} {verb} **not hidden** from an attacker who retrains.",
-            "no leak found": f"{listed}: an attacker who retrains found **no leak**, which is no proof.",
-            "cannot tell": f"{listed}: we **cannot tell** what an attacker who retrains finds, speakers are too few.",
-        }[result]
-        sentences.append(words[0].upper() + words[1:])
-    left = {knowledge: _left(look, release, knowledge, required) for knowledge in _WHO}
-    if release != NONE and all(left.values()):
+def conclusion(estimates: Estimates, release: str, required: str = "") -> str:
+    """The verdict on each secret, and the advantage over chance that both attackers retain."""
+    secrets: dict[str, list[str]] = {}
+    targets = {name: (metric, TARGETS[metric]) for metric, name in SECRET_NAMES.items()}
+    targets |= {ATTRIBUTE_NAMES[target]: ("auc", target) for target in estimates.attributes}
+    for name, (metric, target) in targets.items():
+        estimate = estimates(
+            metric, release, required, knowledge=Knowledge.SEMI_INFORMED, target=target
+        )
+        if not math.isnan(estimate.value):
+            secrets.setdefault(outcome(estimate), []).append(name)
+    texts = {
+        "leak": "**Leak** to a retrained attacker: {}.",
+        "no leak found": "**No leak found** by a retrained attacker: {}. This is no proof of "
+        "privacy.",
+        "cannot tell": "**Cannot tell**: {}. There are too few speakers.",
+    }
+    sentences = [texts[result].format(", ".join(names)) for result, names in secrets.items()]
+    shares = {name: _advantage(estimates, release, name, required) for name in ATTACKER_NAMES}
+    if release != NONE and all(shares.values()):
         sentences.append(
-            "Of its advantage over chance on the original features, an attacker who never saw the "
-            "release keeps "
-            f"{left[Knowledge.IGNORANT]}; one who retrains keeps {left[Knowledge.SEMI_INFORMED]}."
+            "Of its advantage over chance on original features, the ignorant attacker retains "
+            f"{shares[Knowledge.IGNORANT]}; the retrained attacker retains "
+            f"{shares[Knowledge.SEMI_INFORMED]}."
         )
     return " ".join(sentences)
 
 
-def _left(look: Estimates, release: str, knowledge: Knowledge, required: str) -> str:
-    """What is left of (AUC - chance) on the original features, for each secret, in words."""
+def _advantage(estimates: Estimates, release: str, knowledge: Knowledge, required: str) -> str:
+    """The share of (AUC − chance) on original features that remains, for each secret."""
     shares = []
-    for metric, secret in SECRETS.items():
+    for metric, secret in SECRET_NAMES.items():
         after, before = (
-            look(metric, name, required, knowledge=knowledge) for name in (release, NONE)
+            estimates(metric, name, required, knowledge=knowledge) for name in (release, NONE)
         )
         if before.value > before.chance and not math.isnan(after.value):
             share = max(0.0, (after.value - after.chance) / (before.value - before.chance))
@@ -79,56 +79,50 @@ def _left(look: Estimates, release: str, knowledge: Knowledge, required: str) ->
     return " and ".join(shares)
 
 
-def attacks(look: Estimates, release: str, knowledge: Knowledge, required: str = "") -> list[str]:
-    """One sentence a secret: how well this attacker tells it, on the original features, and by
-    chance.
-    """
-    done = {
-        "distinguish": "tells sensitive from neutral with AUC",
-        "auc": "tells female from male voices with AUC",
+def attacks(
+    estimates: Estimates, release: str, knowledge: Knowledge, required: str = ""
+) -> list[str]:
+    """One sentence per secret: the figure of this attacker, its reference and chance."""
+    achievements = {
+        "distinguish": "distinguishes sensitive from neutral utterances with AUC",
+        "auc": "recovers gender with AUC",
     }
     if knowledge == Knowledge.IGNORANT:
-        done["f1"] = "finds sensitive utterances with F1"
-    sentences: list[str] = []
-    for metric, does in done.items():
-        group = Role.SENSITIVE if metric == "f1" else ""
-        found, reference = (
-            look(metric, name, required, group, knowledge=knowledge) for name in (release, NONE)
+        achievements["f1"] = "recognises sensitive utterances with F1"
+    sentences = []
+    for metric, achievement in achievements.items():
+        group = str(Role.SENSITIVE) if metric == "f1" else ""
+        after, before = (
+            estimates(metric, name, required, group, knowledge=knowledge)
+            for name in (release, NONE)
         )
-        if not math.isnan(found.value):
-            sentences.append(
-                f"{'It' if sentences else _WHO[knowledge]} {does} "
-                f"{_figure(found, reference, release)}."
-            )
+        if not math.isnan(after.value):
+            figure = _figure(after, before, release)
+            sentences.append(f"The {ATTACKER_NAMES[knowledge]} {achievement} {figure}.")
     return sentences
 
 
-def kept(look: Estimates, release: str, required: str = "") -> list[str]:
-    """What the release keeps: F1 and U of the required emotion, U of the neutral one."""
-    f1, before = (look("f1", name, required, Role.REQUIRED) for name in (release, NONE))
-    u = {role: look("unchanged", release, required, role) for role in (Role.REQUIRED, Role.NEUTRAL)}
+def utility(estimates: Estimates, release: str, required: str = "") -> list[str]:
+    """The utility of a release: F1 and U of the required emotion, and U of the neutral emotion."""
+    f1, before = (estimates("f1", name, required, Role.REQUIRED) for name in (release, NONE))
     sentences = [f"The required emotion is recognised with F1 {_figure(f1, before, release)}."]
     if release != NONE:
-        shares = {role: _sure(found) for role, found in u.items()}
-        sentences.append(
-            "Of the utterances that were called required before the release, "
-            f"{shares[Role.REQUIRED]} still are; "
-            f"of those called neutral, {shares[Role.NEUTRAL]}."
-        )
+        sentences += [
+            f"Of the utterances classified as {role} before release, "
+            f"{_with_limits(estimates('unchanged', release, required, role))} keep this class."
+            for role in (Role.REQUIRED, Role.NEUTRAL)
+        ]
     return sentences
 
 
-def _figure(found: Estimate, reference: Estimate, release: str) -> str:
+def _figure(estimate: Estimate, reference: Estimate, release: str) -> str:
     """An estimate with its interval, its reference and its chance level."""
-    known = (
-        []
-        if release == NONE or math.isnan(reference.value)
-        else [f"on the original features {number(reference.value)}"]
-    )
-    beside = "; ".join([*known, f"chance {number(found.chance)}"])
-    return f"{_sure(found)} ({beside})"
+    notes = [f"chance {number(estimate.chance)}"]
+    if release != NONE and not math.isnan(reference.value):
+        notes.insert(0, f"original features {number(reference.value)}")
+    return f"{_with_limits(estimate)} ({'; '.join(notes)})"
 
 
-def _sure(found: Estimate) -> str:
-    """A value and its interval, or that its interval cannot be told."""
-    return f"**{number(found.value)}** [{limits(found).strip('[]')}]"
+def _with_limits(estimate: Estimate) -> str:
+    """A value with its interval, or with "cannot tell"."""
+    return f"**{number(estimate.value)}** [{limits(estimate).strip('[]')}]"

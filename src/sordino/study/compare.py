@@ -16,10 +16,11 @@ from sordino.features import CACHE
 from sordino.policy import Policy
 from sordino.release import FITTERS
 from sordino.report import figures, glossary, release_page
+from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.estimates import bounded, measure, pooled
 from sordino.report.figures import Panel, Point
 from sordino.report.page import Page, Picture, Section, Terms, Text, settings
-from sordino.report.tables import Cell, Estimate, Estimates, Table, number, with_interval
+from sordino.report.tables import Cell, Table, number, with_interval
 from sordino.report.verdict import NONE
 from sordino.study import run_record
 from sordino.study.feng2021.report import LEAKAGE, UTILITY
@@ -50,9 +51,10 @@ def compare(
     cache: str | Path | None = CACHE,
     jobs: int = 0,
     notices: Sequence[str] = (),
+    latex: bool = False,
 ) -> pd.DataFrame:
     """The estimates of every release. Writes `estimates.csv`, `run.json`, `report.html` and
-    `figure.svg` to `out`.
+    `figure.svg` to `out`; with `latex` also `table.tex`.
 
     The protocol, the arguments and the errors are those of `sordino.study.feng2021.reproduce`. A
     killed run resumes.
@@ -65,7 +67,10 @@ def compare(
     estimates = measure(guesses, study=STUDY, features=features_name(features), seed=options.seed)
     estimates = pd.concat([estimates, _bounds(estimates, units)], ignore_index=True)
     run = run_record.record(STUDY, inputs, features, options, policies, units)
-    run_record.write(estimates, run, out, page(guesses, estimates, run, notices))
+    report = page(guesses, estimates, run, notices)
+    run_record.write(estimates, run, out, report)
+    if latex:
+        report.write_latex(out)
     return estimates
 
 
@@ -132,12 +137,14 @@ def page(
         ]
         for utility, words in UTILITIES.items()
     ]
-    front = figures.front(panels, releases, way=mixtures if len(mixtures) > 2 else ())
+    front = figures.front(panels, releases, line=mixtures if len(mixtures) > 2 else ())
     drawn = estimates[estimates["metric"] == "bound_auc"]
     sections = [
         Section("Utility against leakage", [Picture(front, _FRONT)]),
         Section("Every release", [releases_table(look), Text(_TABLE)]),
-        Section("Attackers with more knowledge or more data", [release_page.knows_more(look)]),
+        Section(
+            "Attackers with more knowledge or more data", [release_page.stronger_attackers(look)]
+        ),
         *(
             [Section("Bounds on every attacker", [Text(_BOUND), bounds_table(drawn)])]
             if len(drawn)
@@ -146,10 +153,7 @@ def page(
         Section(
             "The releases", [Terms([(name, FITTERS[name].description) for name in look.releases])]
         ),
-        Section(
-            "How to read this page",
-            [Terms((*glossary.READING, *glossary.MEASURES)), *map(Text, glossary.UNTESTED)],
-        ),
+        glossary.section(),
         Section(
             "How it was run",
             [

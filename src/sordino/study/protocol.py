@@ -42,7 +42,8 @@ PAPER: Final = ("none", "rae", "rae-grl", "rae-grl+")
 
 @dataclass(frozen=True)
 class Options:
-    """Choices that the paper leaves open. `docs/researcher/papers.md` has the reason for each default.
+    """Choices that the paper leaves open. `docs/researcher/papers.md` has the reason for each
+    default.
 
     - `scale`, `components`: how features are brought to the scaled space; `fit_on`: the party that
       decides it.

@@ -11,8 +11,8 @@ from sordino.attack import RiskFitter
 from sordino.corpora.split import Part
 from sordino.errors import AttackError
 from sordino.nn.fit import Settings
+from sordino.testing import POLICY
 from tests.attack.synthetic_scenes import QUICKLY, risk, scene
-from tests.release.synthetic_vectors import POLICY
 
 
 def test_the_validation_loss_selects_the_size_of_the_risk_model() -> None:

@@ -15,16 +15,16 @@ import pytest
 
 from sordino import cli, memory
 from sordino.attack import FULL, QUICK
-from sordino.report.estimates import COLUMNS
+from sordino.report import COLUMNS
 from tests.attack.test_vector_audit import table
 
 
 def frame(shift: float = 2.0) -> pd.DataFrame:
     x, gender, speaker = table(shift)
-    made = pd.DataFrame(x, columns=[f"d{one}" for one in range(x.shape[1])])
+    vectors = pd.DataFrame(x, columns=[f"d{axis}" for axis in range(x.shape[1])])
     mood = np.tile(["calm", "loud"], len(x) // 2)
-    made["d4"] += 2 * (mood == "loud")
-    return made.assign(
+    vectors["d4"] += 2 * (mood == "loud")
+    return vectors.assign(
         gender=gender,
         speaker=speaker,
         mood=mood,
@@ -36,23 +36,23 @@ def sordino(
     capsys: pytest.CaptureFixture[str], *arguments: object, quick: bool = True
 ) -> tuple[object, str, str]:
     """How a command ended, and what it wrote to standard output and error."""
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         cli.main(["audit", *(["--quick", "--jobs", "1"] if quick else []), *map(str, arguments)])
-    return left.value.code, *capsys.readouterr()
+    return exit_info.value.code, *capsys.readouterr()
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three kinds of the same table."""
     folder = tmp_path_factory.mktemp("tables")
-    whole = frame()
-    whole.to_parquet(folder / "vectors.parquet")
-    whole.to_csv(folder / "vectors.csv", index=False)
-    labels = {name: whole[name].to_numpy(dtype=str) for name in ("gender", "speaker", "mood")}
+    rows = frame()
+    rows.to_parquet(folder / "vectors.parquet")
+    rows.to_csv(folder / "vectors.csv", index=False)
+    labels = {name: rows[name].to_numpy(dtype=str) for name in ("gender", "speaker", "mood")}
     arrays: dict[str, Any] = {
         **labels,
-        "x": whole.filter(regex="^d").to_numpy(),
-        "age": whole["age"].to_numpy(),
+        "x": rows.filter(regex="^d").to_numpy(),
+        "age": rows["age"].to_numpy(),
     }
     np.savez(folder / "vectors.npz", **arrays)
     frame(shift=3.0).to_parquet(folder / "original.parquet")
@@ -61,10 +61,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("kind", ["parquet", "csv", "npz"])
 def test_a_leak_is_told_whatever_the_kind_of_table(
-    made: Path, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tables: Path, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = (
-        made / f"vectors.{kind}",
+    options = (
+        tables / f"vectors.{kind}",
         "--secret",
         "gender",
         "--secret",
@@ -74,10 +74,10 @@ def test_a_leak_is_told_whatever_the_kind_of_table(
         "--shuffles",
         19,
     )
-    status, out, err = sordino(capsys, *given, "--out", tmp_path, "--json", "-")
+    status, out, err = sordino(capsys, *options, "--out", tmp_path, "--json", "-")
     assert (status, err) == (0, "")
-    told = json.loads(out)
-    assert told["verdict"]["gender"] == {"verdict": "leak", "p": 0.05}
+    result = json.loads(out)
+    assert result["verdict"]["gender"] == {"verdict": "leak", "p": 0.05}
     run = json.loads((tmp_path / "run.json").read_text())
     assert run["verdict"]["gender"] == "leak"
     estimates = pd.read_csv(tmp_path / "estimates.csv", keep_default_na=False)
@@ -91,11 +91,11 @@ def test_a_leak_is_told_whatever_the_kind_of_table(
     assert {"", "5"} <= set(best["k"].astype(str))
 
 
-def test_the_page_has_the_verdict_its_reference_and_what_was_not_tested(
-    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_the_page_has_verdict_reference_and_limits(
+    tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = (
-        made / "vectors.parquet",
+    options = (
+        tables / "vectors.parquet",
         "--secret",
         "gender",
         "--task",
@@ -105,26 +105,26 @@ def test_the_page_has_the_verdict_its_reference_and_what_was_not_tested(
         "--out",
         tmp_path,
     )
-    status, out, _ = sordino(capsys, *given, "--reference", made / "original.parquet")
+    status, out, _ = sordino(capsys, *options, "--reference", tables / "original.parquet")
     assert status == 0
     assert "leak" in out
     page = (tmp_path / "report.html").read_text()
-    assert "<strong>gender leaks</strong>" in page
-    assert "An attacker who retrains on released vectors tells gender with AUC" in page
-    assert "on the original vectors" in page
-    assert "What was not tested" in page
-    assert "mood is told with UAR" in page
+    assert "<strong>Leak</strong>: gender." in page
+    assert "A retrained attacker recovers gender with AUC" in page
+    assert "(original vectors" in page
+    assert ">Not tested<" in page
+    assert "mood is recognised with UAR" in page
     assert "://" not in page.replace("http://www.w3.org", "").replace("http-equiv", "")
     estimates = pd.read_csv(tmp_path / "estimates.csv")
     assert set(estimates["release"]) == {"released", "none"}
 
 
 def test_two_runs_write_the_same_bytes(
-    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for out in ("one", "two"):
-        given = (
-            made / "vectors.csv",
+        options = (
+            tables / "vectors.csv",
             "--secret",
             "gender",
             "--ignore",
@@ -134,13 +134,13 @@ def test_two_runs_write_the_same_bytes(
             "--out",
             tmp_path / out,
         )
-        assert sordino(capsys, *given)[0] == 0
+        assert sordino(capsys, *options)[0] == 0
     for name in ("estimates.csv", "run.json", "report.html"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("options", "message"),
     [
         (("--secret", "height"), "no column `height`, expected one of the table's (d0, d1"),
         (("--secret", "gender", "--speaker", "who"), "no column `who`"),
@@ -153,8 +153,8 @@ def test_two_runs_write_the_same_bytes(
     ],
 )
 def test_what_cannot_be_done_is_one_line(
-    made: Path,
-    given: tuple[str, ...],
+    tables: Path,
+    options: tuple[str, ...],
     message: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -163,11 +163,11 @@ def test_what_cannot_be_done_is_one_line(
     monkeypatch.chdir(tmp_path)
     frame().to_csv("vectors.csv", index=False)
     frame().head(3).to_csv("short.csv", index=False)
-    status, out, err = sordino(capsys, "vectors.csv", "--out", tmp_path / "out", *given)
+    status, out, err = sordino(capsys, "vectors.csv", "--out", tmp_path / "out", *options)
     assert (status, out) == (2, "")
     assert message in " ".join(err.split())
     assert len(err.strip().splitlines()) == 1
-    assert made.is_dir()
+    assert tables.is_dir()
 
 
 def test_text_among_the_dimensions_is_named(
@@ -179,7 +179,7 @@ def test_text_among_the_dimensions_is_named(
     )
     assert status == 2
     assert "column `mood` (and 1 more) is not of numbers" in " ".join(err.split())
-    given = (
+    options = (
         "--secret",
         "gender",
         "--ignore",
@@ -191,15 +191,15 @@ def test_text_among_the_dimensions_is_named(
         "--out",
         tmp_path,
     )
-    assert sordino(capsys, tmp_path / "vectors.csv", *given)[0] == 0
+    assert sordino(capsys, tmp_path / "vectors.csv", *options)[0] == 0
 
 
 @pytest.mark.slow
 def test_a_full_audit_asks_every_family_and_goes_on_where_it_was(
-    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = (
-        made / "vectors.csv",
+    options = (
+        tables / "vectors.csv",
         "--secret",
         "gender",
         "--ignore",
@@ -209,26 +209,26 @@ def test_a_full_audit_asks_every_family_and_goes_on_where_it_was(
         "--out",
         tmp_path,
     )
-    assert sordino(capsys, *given, quick=False)[0] == 0
+    assert sordino(capsys, *options, quick=False)[0] == 0
     first = (tmp_path / "estimates.csv").read_bytes()
     assert set(FULL) <= set(pd.read_csv(tmp_path / "estimates.csv")["attacker"].dropna())
     assert "left out, being quick" not in (tmp_path / "report.html").read_text()
-    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "units").glob("*.parquet")}
-    assert len(kept) == len(QUICK) + len(
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "units").glob("*.parquet")}
+    assert len(times) == len(QUICK) + len(
         FULL
     )  # the quick ones on two scales, and each of the others
-    assert sordino(capsys, *given, quick=False)[0] == 0
+    assert sordino(capsys, *options, quick=False)[0] == 0
     assert {
         path: path.stat().st_mtime_ns for path in (tmp_path / "units").glob("*.parquet")
-    } == kept
+    } == times
     assert (tmp_path / "estimates.csv").read_bytes() == first
 
 
 def test_a_quick_audit_says_whom_it_left_out(
-    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = (
-        made / "vectors.csv",
+    options = (
+        tables / "vectors.csv",
         "--secret",
         "gender",
         "--ignore",
@@ -238,18 +238,18 @@ def test_a_quick_audit_says_whom_it_left_out(
         "--out",
         tmp_path,
     )
-    assert sordino(capsys, *given)[0] == 0
+    assert sordino(capsys, *options)[0] == 0
     page = (tmp_path / "report.html").read_text()
-    assert "left out, being quick" in page
+    assert "other families" in page
     assert "forest, boosting, mlp, deep" in page
 
 
 def test_drawn_rows_are_told_on_screen_page_and_in_json(
-    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = tmp_path / "told.json"
-    given = (
-        made / "vectors.csv",
+    path = tmp_path / "result.json"
+    options = (
+        tables / "vectors.csv",
         "--secret",
         "gender",
         "--ignore",
@@ -259,19 +259,19 @@ def test_drawn_rows_are_told_on_screen_page_and_in_json(
         "--rows",
         48,
     )
-    status, out, _ = sordino(capsys, *given, "--out", tmp_path / "out", "--json", told)
+    status, out, _ = sordino(capsys, *options, "--out", tmp_path / "out", "--json", path)
     assert status == 0
-    line = f"48 of {len(pd.read_csv(made / 'vectors.csv'))} rows of "
+    line = f"48 of {len(pd.read_csv(tables / 'vectors.csv'))} rows of "
     assert line in " ".join(out.split())
     assert line in (tmp_path / "out" / "report.html").read_text()
-    assert json.loads(told.read_text())["rows"]["gender"]["audited"] == 48
+    assert json.loads(path.read_text())["rows"]["gender"]["audited"] == 48
 
 
 def test_a_pickle_among_the_units_is_never_executed(
-    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = (
-        made / "vectors.csv",
+    options = (
+        tables / "vectors.csv",
         "--secret",
         "gender",
         "--ignore",
@@ -281,12 +281,12 @@ def test_a_pickle_among_the_units_is_never_executed(
         "--out",
         tmp_path,
     )
-    assert sordino(capsys, *given)[0] == 0
+    assert sordino(capsys, *options)[0] == 0
     before = (tmp_path / "estimates.csv").read_bytes()
     for path in (tmp_path / "units").iterdir():
         path.write_bytes(pickle.dumps(Planted(tmp_path / "executed")))
     with pytest.warns(UserWarning, match="computed anew"):
-        assert sordino(capsys, *given)[0] == 0
+        assert sordino(capsys, *options)[0] == 0
     assert not (tmp_path / "executed").exists()
     assert (tmp_path / "estimates.csv").read_bytes() == before
 
@@ -302,20 +302,25 @@ class Planted:
 
 
 def test_a_table_that_does_not_fit_memory_is_refused_in_one_line(
-    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tables: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(memory, "free", lambda: 1000)
-    status, _, err = sordino(capsys, made / "vectors.csv", "--secret", "gender", "--out", tmp_path)
+    status, _, err = sordino(
+        capsys, tables / "vectors.csv", "--secret", "gender", "--out", tmp_path
+    )
     assert status == 2
     assert "of memory to read" in " ".join(err.split())
     assert len(err.strip().splitlines()) == 1
 
 
 def test_the_columns_that_were_taken_are_told_everywhere(
-    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = (
-        made / "vectors.csv",
+    options = (
+        tables / "vectors.csv",
         "--secret",
         "gender",
         "--ignore",
@@ -325,13 +330,13 @@ def test_the_columns_that_were_taken_are_told_everywhere(
         "--out",
         tmp_path,
     )
-    _, out, err = sordino(capsys, *given, "--json", tmp_path / "told.json")
+    _, out, err = sordino(capsys, *options, "--json", tmp_path / "result.json")
     width = frame().filter(regex="^d").shape[1]
     assert err == ""
     assert f"{width} dimensions: d0 … d{width - 1}; left out: mood, age" in out
-    told = json.loads((tmp_path / "told.json").read_text())
-    assert told["columns"] == {"count": width, "names": f"d0 … d{width - 1}"}
-    assert (told["left_out"], told["warnings"]) == (["mood", "age"], [])
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["columns"] == {"count": width, "names": f"d0 … d{width - 1}"}
+    assert (result["left_out"], result["warnings"]) == (["mood", "age"], [])
     page = (tmp_path / "report.html").read_text()
     assert f"d0 … d{width - 1}" in page
     assert "mood, age" in page
@@ -342,7 +347,7 @@ def test_a_label_of_numbers_is_not_called_a_leak(
 ) -> None:
     noise = frame(shift=0.0).drop(columns="mood")
     noise.assign(label_id=(noise["gender"] == "male") * 1).to_csv(tmp_path / "t.csv", index=False)
-    given = (
+    options = (
         tmp_path / "t.csv",
         "--secret",
         "gender",
@@ -353,21 +358,21 @@ def test_a_label_of_numbers_is_not_called_a_leak(
         "--json",
         "-",
     )
-    status, _, err = sordino(capsys, *given)
+    status, _, err = sordino(capsys, *options)
     assert status == 2
     assert "column `label_id` holds whole numbers, 2 different ones in 160 rows" in err
-    status, out, _ = sordino(capsys, *given, "--columns", "d*")
+    status, out, _ = sordino(capsys, *options, "--columns", "d*")
     assert json.loads(out)["verdict"]["gender"]["verdict"] != "leak"
 
 
-def test_a_reference_that_tells_less_than_the_release_is_a_warning(
-    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_reference_with_less_leakage_than_the_release_warns(
+    tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     frame(shift=0.0).drop(columns=["gender", "speaker", "mood", "age"]).to_parquet(
         tmp_path / "r.parquet"
     )
-    given = (
-        made / "vectors.parquet",
+    options = (
+        tables / "vectors.parquet",
         "--secret",
         "gender",
         "--ignore",
@@ -377,22 +382,24 @@ def test_a_reference_that_tells_less_than_the_release_is_a_warning(
         "--out",
         tmp_path,
     )
-    status, out, err = sordino(capsys, *given, "--reference", tmp_path / "r.parquet", "--json", "-")
+    status, out, err = sordino(
+        capsys, *options, "--reference", tmp_path / "r.parquet", "--json", "-"
+    )
     assert status == 0
-    told = json.loads(out)["warnings"]
-    assert len(told) == 2
-    assert "shares no label and no `file`" in told[0]
-    assert "above" in told[1]
-    assert all(line in " ".join(err.split()) for line in told)
+    messages = json.loads(out)["warnings"]
+    assert len(messages) == 2
+    assert "shares no label and no `file`" in messages[0]
+    assert "above" in messages[1]
+    assert all(line in " ".join(err.split()) for line in messages)
     page = (tmp_path / "report.html").read_text()
     assert "on released vectors, above" in page
 
 
 @pytest.mark.parametrize("option", ["--secret", "--task"])
 def test_who_speaks_is_no_secret_but_re_identification(
-    made: Path, tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]
+    tables: Path, tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = (made / "vectors.csv", "--secret", "gender", option, "speaker", "--out", tmp_path)
-    status, _, err = sordino(capsys, *given)
+    options = (tables / "vectors.csv", "--secret", "gender", option, "speaker", "--out", tmp_path)
+    status, _, err = sordino(capsys, *options)
     assert status == 2
     assert "re-identification" in err

@@ -13,9 +13,9 @@ from sordino.device import DailyBudget, Reason
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[object, str, str]:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         cli.main(["budget", *map(str, arguments)])
-    return left.value.code, *capsys.readouterr()
+    return exit_info.value.code, *capsys.readouterr()
 
 
 def test_a_spent_budget_is_shown_and_given_back(

@@ -14,25 +14,25 @@ from tests.study import synthetic_study
 
 def sordino(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[object, str, str]:
     """How a command ended, and what it wrote to standard output and error."""
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         cli.main(["compare", *map(str, arguments)])
-    return left.value.code, *capsys.readouterr()
+    return exit_info.value.code, *capsys.readouterr()
 
 
 @pytest.mark.slow
-def test_releases_are_compared_on_a_manifest_and_a_table_of_vectors(
+def test_releases_are_compared_on_a_table_of_vectors(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sordino.attack.QUICK", ("linear",))
-    given = synthetic_study.study(tmp_path, speakers=20, takes=1)
+    synthetic = synthetic_study.study(tmp_path, speakers=20, takes=1)
     with synthetic_study.brisk(1), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # few prototypes
         status, out, _ = sordino(
             capsys,
             "--corpus",
-            f"manifest={given.manifest}",
+            f"manifest={synthetic.manifest}",
             "--features",
-            given.vectors,
+            synthetic.vectors,
             "--release",
             "leace",
             "--out",
@@ -40,13 +40,15 @@ def test_releases_are_compared_on_a_manifest_and_a_table_of_vectors(
             "--jobs",
             1,
             "--json",
-            tmp_path / "told.json",
+            tmp_path / "result.json",
+            "--latex",
         )
     assert status == 0
+    assert "leace & " in (tmp_path / "out" / "table.tex").read_text()
     assert "leace" in out
     assert "required" in out
-    told = json.loads((tmp_path / "told.json").read_text())
-    assert set(told["mean_of_policies"]) == {"none", "leace", "chance"}
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert set(result["mean_of_policies"]) == {"none", "leace", "chance"}
 
 
 def test_an_unknown_release_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

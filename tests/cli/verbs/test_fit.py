@@ -16,17 +16,17 @@ import pytest
 from rich.console import Console
 
 from sordino import cli
-from sordino.cli.verbs import fit
+from sordino.cli import fit_results
 from sordino.device.trust import ed25519
 from sordino.export.quantisation import LeakageChange
 from sordino.metrics import Interval
 from sordino.metrics.bound import Bound
-from sordino.report.estimates import COLUMNS
-from sordino.report.tables import Estimate
+from sordino.report import COLUMNS
+from sordino.report.estimate_table import Estimate
 from sordino.study.fitting.card import BEFORE_ROUNDING, FitResult, PolicyResult
 from sordino.study.fitting.selection import Tradeoff
+from sordino.testing import POLICY
 from tests.device.synthetic_bundles import fitted, preprocess
-from tests.release.synthetic_vectors import POLICY
 from tests.study import synthetic_study
 
 SAD = (
@@ -45,9 +45,9 @@ def quickly() -> Iterator[None]:
 
 def sordino(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[object, str, str]:
     """How a command ended, and what it wrote to standard output and error."""
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         cli.main(["fit", *map(str, arguments)])
-    return left.value.code, *capsys.readouterr()
+    return exit_info.value.code, *capsys.readouterr()
 
 
 def test_a_policy_ends_in_a_bundle_that_runs(
@@ -55,16 +55,16 @@ def test_a_policy_ends_in_a_bundle_that_runs(
 ) -> None:
     from sordino.device import Runtime
 
-    given = synthetic_study.study(tmp_path, speakers=30, takes=1)
+    synthetic = synthetic_study.study(tmp_path, speakers=30, takes=1)
     policy, bundle, report = tmp_path / "sad.toml", tmp_path / "mute.sordino", tmp_path / "report"
     policy.write_text(SAD)
     usual = (
         "--policy",
         policy,
         "--corpus",
-        f"manifest={given.manifest}",
+        f"manifest={synthetic.manifest}",
         "--features",
-        given.vectors,
+        synthetic.vectors,
         "--jobs",
         1,
         "--cache",
@@ -85,8 +85,8 @@ def test_a_policy_ends_in_a_bundle_that_runs(
         False,
     )
     signing = ("--sign", tmp_path / "k.pem", "--bundle-version", 5)
-    told_at = ("--report", report, "--json", tmp_path / "told.json")
-    status, out, _ = sordino(capsys, *usual, "--out", bundle, *told_at, *signing)
+    reports = ("--report", report, "--json", tmp_path / "result.json")
+    status, out, _ = sordino(capsys, *usual, "--out", bundle, *reports, *signing)
     assert status == 0
     assert "version 5." in out.replace("\n", " ")
     for words in (
@@ -98,14 +98,14 @@ def test_a_policy_ends_in_a_bundle_that_runs(
         str(bundle),
     ):
         assert words in out.replace("\n", "") or words in out
-    told = json.loads((tmp_path / "told.json").read_text())
-    assert told["bundle"] == str(bundle)
-    assert told["audit"]["sad"]["release"] == "drawn"
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert result["bundle"] == str(bundle)
+    assert result["audit"]["sad"]["release"] == "drawn"
     estimates = pd.read_csv(report / "estimates.csv", keep_default_na=False)
     assert tuple(estimates.columns) == COLUMNS
     assert set(estimates["release"]) == {"none", "drawn"}
     assert set(estimates["condition"]) == {"policy=sad"}
-    assert json.loads((report / "card.json").read_text())["made_on"] == told["made_on"]
+    assert json.loads((report / "card.json").read_text())["made_on"] == result["made_on"]
     assert Runtime(bundle, trusted=tmp_path / "k.pub.pem").policy.budget.per_day == 100
 
     status, out, _ = sordino(capsys, *usual, "--out", tmp_path / "none.sordino", "--budget", 0.5)
@@ -115,24 +115,25 @@ def test_a_policy_ends_in_a_bundle_that_runs(
     assert not (tmp_path / "none.sordino").exists()
 
 
-def shown(one: FitResult) -> str:
-    """All that is said of a bundle, at the terminal and in its card."""
+def output(fit: FitResult) -> str:
+    """The text of a fit, on the terminal and in its card."""
     console = Console(file=io.StringIO(), width=200)
-    fit._tell(one, console)
-    fit._tell_rounded(one, console)
+    fit_results.print_results(fit, console)
+    fit_results.print_rounding(fit, console)
     assert isinstance(console.file, io.StringIO)
-    return " ".join(f"{console.file.getvalue()} {json.dumps(one.card())}".split())
+    card = json.dumps(fit.card())
+    return " ".join(f"{console.file.getvalue()} {card}".split())
 
 
-def test_of_a_rounded_bundle_no_bound_is_told() -> None:
-    bound, told = Bound(0.11, 0.23, 2, 0.555, 30), Estimate(0.6, 0.5, 0.7, 100, 30, 0.5)
-    reached = tuple(Tradeoff(name, told, {"gender": told}) for name in ("none", "drawn"))
-    one = PolicyResult(
+def test_a_rounded_bundle_has_no_bound() -> None:
+    bound, result = Bound(0.11, 0.23, 2, 0.555, 30), Estimate(0.6, 0.5, 0.7, 100, 30, 0.5)
+    reached = tuple(Tradeoff(name, result, {"gender": result}) for name in ("none", "drawn"))
+    release = PolicyResult(
         POLICY, "drawn", None, (), fitted("drawn"), reached, bounds={("gender", ""): bound}
     )
-    whole = FitResult(
+    fit = FitResult(
         preprocess(),
-        {"sad": one},
+        {"sad": release},
         "mel",
         0,
         {"emodb": (10, 300)},
@@ -140,18 +141,18 @@ def test_of_a_rounded_bundle_no_bound_is_told() -> None:
     )
     interval = Interval(0.6, 0.5, 0.7, 100, 30)
     rounded = {"sad": [LeakageChange("gender", interval, interval)]}
-    assert "No attacker who sees one vector exceeds an AUC of: gender 0.56" in shown(whole)
-    assert shown(whole).count("0.555") == 2
-    policies = {"sad": replace(one, bounds={})}
-    said = shown(replace(whole, policies=policies, joint={}, rounding=rounded))
-    assert "0.555" not in said
-    assert "exceeds an AUC" not in said
-    assert said.count(BEFORE_ROUNDING) == 2
-    assert '"rounded": {"sad": {"gender": {"auc": 0.6, "unrounded": 0.6}}}' in said
+    assert "No attacker with one vector exceeds an AUC of: gender 0.56" in output(fit)
+    assert output(fit).count("0.555") == 2
+    policies = {"sad": replace(release, bounds={})}
+    text = output(replace(fit, policies=policies, joint={}, rounding=rounded))
+    assert "0.555" not in text
+    assert "exceeds an AUC" not in text
+    assert text.count(BEFORE_ROUNDING) == 2
+    assert '"rounded": {"sad": {"gender": {"auc": 0.6, "unrounded": 0.6}}}' in text
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ('required = "sad"', "sensitive is missing"),
         ('required = "calm"\nsensitive = ["happy"]', "calm: not in the corpus"),
@@ -159,29 +160,29 @@ def test_of_a_rounded_bundle_no_bound_is_told() -> None:
     ],
 )
 def test_what_it_cannot_do_is_one_line(
-    text: str, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    text: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = synthetic_study.study(tmp_path, speakers=2, takes=1)
+    synthetic = synthetic_study.study(tmp_path, speakers=2, takes=1)
     (tmp_path / "p.toml").write_text(text)
-    corpus = f"manifest={given.manifest}"
+    corpus = f"manifest={synthetic.manifest}"
     status, out, err = sordino(
         capsys, "--policy", tmp_path / "p.toml", "--corpus", corpus, "--out", tmp_path / "b"
     )
     assert (status, out) == (2, "")
-    assert says in " ".join(err.split())
+    assert message in " ".join(err.split())
     assert len(err.strip().splitlines()) == 1
 
 
 def test_two_policies_of_one_name_are_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = synthetic_study.study(tmp_path, speakers=2, takes=1)
+    synthetic = synthetic_study.study(tmp_path, speakers=2, takes=1)
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "p.toml").write_text(SAD)
     files = ("--policy", tmp_path / "a" / "p.toml", "--policy", tmp_path / "b" / "p.toml")
     status, _, err = sordino(
-        capsys, *files, "--corpus", f"manifest={given.manifest}", "--out", tmp_path / "out"
+        capsys, *files, "--corpus", f"manifest={synthetic.manifest}", "--out", tmp_path / "out"
     )
     assert status == 2
     assert "--policy p comes twice, expected files of different names" in " ".join(err.split())

@@ -13,12 +13,12 @@ GOOD = 'required = "sad"\nsensitive = ["happy", "anger"]\nhide = ["gender", "age
 
 
 def check(
-    text: str, folder: Path, capsys: pytest.CaptureFixture[str], *more: str
+    text: str, folder: Path, capsys: pytest.CaptureFixture[str], *extra: str
 ) -> tuple[object, str, str]:
     (folder / "policy.toml").write_text(text)
-    with pytest.raises(SystemExit) as left:
-        cli.main(["policy", "check", str(folder / "policy.toml"), *more])
-    return left.value.code, *capsys.readouterr()
+    with pytest.raises(SystemExit) as exit_info:
+        cli.main(["policy", "check", str(folder / "policy.toml"), *extra])
+    return exit_info.value.code, *capsys.readouterr()
 
 
 def test_a_policy_is_explained_in_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -30,9 +30,9 @@ def test_a_policy_is_explained_in_words(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_and_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = json.loads(check(GOOD, tmp_path, capsys, "--json", "-")[1])
-    assert told["policy"]["sensitive"] == ["happy", "angry"]
-    assert len(told["hash"]) == 12
+    result = json.loads(check(GOOD, tmp_path, capsys, "--json", "-")[1])
+    assert result["policy"]["sensitive"] == ["happy", "angry"]
+    assert len(result["hash"]) == 12
 
 
 def test_a_release_and_its_knobs_are_explained(

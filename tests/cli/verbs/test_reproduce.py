@@ -1,4 +1,4 @@
-"""`sordino reproduce feng2021`: what it prints and writes, and the one line for what it cannot do."""
+"""`sordino reproduce feng2021`: output, files and one-line errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from sordino import attack, cli
-from sordino.cli.verbs.reproduce import SHOWN, tell
+from sordino.cli.verbs.reproduce import TERMINAL_ROWS, print_feng2021
 from sordino.study.run_record import summary
 from tests.study import synthetic_study
 from tests.study.synthetic_study import Made
@@ -26,15 +26,17 @@ VERB = ("reproduce", "feng2021")
 
 
 @dataclass(frozen=True)
-class Said:
-    """How a command ended and what it wrote to standard output and error."""
+class Outcome:
+    """The exit status, standard output and standard error of a command."""
 
     status: object
     out: str
     err: str
 
 
-def sordino(*arguments: object, policies: int = 3, families: tuple[str, ...] = ("linear",)) -> Said:
+def sordino(
+    *arguments: object, policies: int = 3, families: tuple[str, ...] = ("linear",)
+) -> Outcome:
     """The command in this process, with networks that learn for a few epochs and attackers of some
     families.
     """
@@ -46,48 +48,48 @@ def sordino(*arguments: object, policies: int = 3, families: tuple[str, ...] = (
         synthetic_study.brisk(policies),
     ):
         patch.setattr(attack, "QUICK", families)
-        with pytest.raises(SystemExit) as left:
+        with pytest.raises(SystemExit) as exit_info:
             cli.main([str(argument) for argument in arguments])
-    return Said(left.value.code, out.getvalue(), err.getvalue())
+    return Outcome(exit_info.value.code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")
-def given(tmp_path_factory: pytest.TempPathFactory) -> Made:
+def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return synthetic_study.study(tmp_path_factory.mktemp("study"), takes=1, speakers=10)
 
 
-def call(given: Made, out: Path, *more: object) -> tuple[object, ...]:
+def call(synthetic: Made, out: Path, *extra: object) -> tuple[object, ...]:
     """The words of a command."""
-    corpus = f"manifest={given.manifest}"
+    corpus = f"manifest={synthetic.manifest}"
     return (
         *VERB,
         "--corpus",
         corpus,
         "--features",
-        given.vectors,
+        synthetic.vectors,
         "--out",
         out,
         "--jobs",
         1,
-        *more,
+        *extra,
     )
 
 
 @dataclass(frozen=True)
 class Done:
-    """A finished command: its folder, what it said, the JSON it wrote to a file."""
+    """A finished command: its folder, its outcome, the JSON in a file."""
 
     out: Path
-    said: Said
+    outcome: Outcome
     json: dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def done(given: Made, tmp_path_factory: pytest.TempPathFactory) -> Done:
+def done(synthetic: Made, tmp_path_factory: pytest.TempPathFactory) -> Done:
     """The whole study: all releases, three policies."""
     out = tmp_path_factory.mktemp("done") / "feng2021"
-    said = sordino(*call(given, out, "--json", out / "told.json"))
-    return Done(out, said, json.loads((out / "told.json").read_text()))
+    outcome = sordino(*call(synthetic, out, "--json", out / "result.json"))
+    return Done(out, outcome, json.loads((out / "result.json").read_text()))
 
 
 def means(out: Path) -> pd.DataFrame:
@@ -102,18 +104,18 @@ def means(out: Path) -> pd.DataFrame:
 
 @pytest.mark.slow
 def test_it_ends_well_and_writes_what_the_study_writes(done: Done) -> None:
-    assert done.said.status == 0
-    assert done.said.err == ""
-    names = {"estimates.csv", "figure.svg", "report.html", "run.json", "told.json", "units"}
+    assert done.outcome.status == 0
+    assert done.outcome.err == ""
+    names = {"estimates.csv", "figure.svg", "report.html", "run.json", "result.json", "units"}
     assert {path.name for path in done.out.iterdir()} == names
     assert len(times(done.out / "units")) == 15
 
 
 @pytest.mark.slow
-def test_the_terminal_shows_the_means_below_their_headings_and_ends_with_the_page(
+def test_the_terminal_shows_means_and_ends_with_the_page(
     done: Done,
 ) -> None:
-    lines = done.said.out.splitlines()
+    lines = done.outcome.out.splitlines()
     assert lines[-1] == str(done.out / "report.html")
     head = next(line for line in lines if "mean of three policies" in line)
     names = [cell.strip() for cell in head.split("┃")[2:-1]]
@@ -123,12 +125,12 @@ def test_the_terminal_shows_the_means_below_their_headings_and_ends_with_the_pag
     ]
     first_column = " ".join(row[0] for row in cells)  # a heading may go over two lines
     assert first_column == " ".join(
-        text for heading, rows in SHOWN.items() for text in (heading, *rows)
+        text for heading, rows in TERMINAL_ROWS.items() for text in (heading, *rows)
     )
     table = means(done.out)
     expected = [
         [words, *(f"{value:.2f}" for value in table.loc[figure, names[:-1]])]
-        for rows in SHOWN.values()
+        for rows in TERMINAL_ROWS.values()
         for words, figure in rows.items()
     ]
     assert [row[:-1] for row in cells if row[1]] == expected
@@ -147,11 +149,11 @@ def test_the_json_has_every_mean_and_where_the_page_is(done: Done) -> None:
 
 
 @pytest.mark.slow
-def test_standard_output_is_json_and_nothing_else(given: Made, done: Done) -> None:
+def test_standard_output_is_json_and_nothing_else(synthetic: Made, done: Done) -> None:
     """As a process that a shell starts, which finds all units finished."""
     before = times(done.out / "units")
     code = "from sordino import attack, cli; attack.QUICK = ('linear',); cli.main()"
-    command = [sys.executable, "-c", code, *map(str, call(given, done.out, "--json", "-"))]
+    command = [sys.executable, "-c", code, *map(str, call(synthetic, done.out, "--json", "-"))]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert json.loads(ended.stdout) == done.json
@@ -160,23 +162,25 @@ def test_standard_output_is_json_and_nothing_else(given: Made, done: Done) -> No
 
 @pytest.mark.slow
 def test_every_option_reaches_the_study(tmp_path: Path) -> None:
-    given = synthetic_study.study(
+    synthetic = synthetic_study.study(
         tmp_path, takes=1, speakers=16
     )  # with fewer, validation speakers lack a gender
     options = {
         "scale": "zscore",
         "fit_on": "both",
+        "validation": "utterance",
         "seed": 3,
     }
+    flags = {"fit_on": "preprocess-on"}
     words = [
-        word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)
+        word for name, value in options.items() for word in (f"--{flags.get(name, name)}", value)
     ]
-    said = sordino(*call(given, tmp_path / "out", *words), policies=1, families=attack.QUICK)
-    assert (said.status, said.err) == (0, "")
+    outcome = sordino(*call(synthetic, tmp_path / "out", *words), policies=1, families=attack.QUICK)
+    assert (outcome.status, outcome.err) == (0, "")
     recorded = json.loads((tmp_path / "out" / "run.json").read_text())["config"]["options"]
     assert {name: recorded[name] for name in options} == options
     defaults = {
-        "validation": "speaker",
+        "measured_on": "test",
         "components": 256,
         "families": ["linear", "quadratic", "cubic", "rbf", "nearest"],
     }
@@ -196,14 +200,14 @@ def test_the_path_is_printed_as_it_is(
         "release": "none",
         "corpus": "one",
     }
-    named = {
+    names = {
         "knowledge": "semi-informed",
         "target": "gender",
         "metric": "auc",
         "group": "",
         "k": "",
     }
-    tell(pd.DataFrame([figures | named]), tmp_path / folder, None)
+    print_feng2021(pd.DataFrame([figures | names]), tmp_path / folder, None)
     assert capsys.readouterr().out.splitlines()[-1] == str(tmp_path / folder / "report.html")
 
 
@@ -213,7 +217,9 @@ def test_the_shown_figures_are_among_those_of_a_study(tmp_path: Path) -> None:
         synthetic_study.study(tmp_path, takes=1, speakers=10), tmp_path / "out"
     )
     table = summary(pd.read_csv(done.out / "estimates.csv").fillna({"attacker": "", "group": ""}))
-    assert {figure for rows in SHOWN.values() for figure in rows.values()} <= set(table.index)
+    assert {figure for rows in TERMINAL_ROWS.values() for figure in rows.values()} <= set(
+        table.index
+    )
 
 
 @pytest.mark.parametrize(
@@ -247,34 +253,37 @@ def test_a_wrong_call_is_one_line_and_status_2(
     assert list(tmp_path.iterdir()) == []
 
 
-def refused(said: Said, line: str) -> None:
-    assert (said.status, said.out) == (2, "")
-    assert re.fullmatch(f"{line}\n", said.err)
+def refused(outcome: Outcome, line: str) -> None:
+    assert (outcome.status, outcome.out) == (2, "")
+    assert re.fullmatch(f"{line}\n", outcome.err)
 
 
 def test_a_corpus_that_lacks_an_emotion_is_one_line_and_status_2(tmp_path: Path) -> None:
-    given = synthetic_study.study(
+    synthetic = synthetic_study.study(
         tmp_path, takes=1, relabel=lambda rows: rows[rows["emotion"] != "happy"]
     )
     refused(
-        sordino(*call(given, tmp_path / "out")),
+        sordino(*call(synthetic, tmp_path / "out")),
         r"made: no happy utterance, expected .*: add a corpus .*",
     )
 
 
 def test_too_few_speakers_are_one_line_and_status_2(tmp_path: Path) -> None:
-    given = synthetic_study.study(tmp_path, speakers=4, takes=1)
+    synthetic = synthetic_study.study(tmp_path, speakers=4, takes=1)
     refused(
-        sordino(*call(given, tmp_path / "out")),
+        sordino(*call(synthetic, tmp_path / "out")),
         r"made, female: 2 speaker\(s\) .*, expected at least 3 .*",
     )
 
 
 def test_vectors_of_too_few_recordings_are_one_line_and_status_2(
-    given: Made, tmp_path: Path
+    synthetic: Made, tmp_path: Path
 ) -> None:
-    other = synthetic_study.study(tmp_path, speakers=6, takes=1)
-    said = sordino(
-        *call(Made(given.manifest, other.vectors, given.corpus, given.x), tmp_path / "out")
+    fewer_speakers = synthetic_study.study(tmp_path, speakers=6, takes=1)
+    outcome = sordino(
+        *call(
+            Made(synthetic.manifest, fewer_speakers.vectors, synthetic.corpus, synthetic.x),
+            tmp_path / "out",
+        )
     )
-    refused(said, r".*vectors\.parquet: no row for 16 of 40 utterances, .*")
+    refused(outcome, r".*vectors\.parquet: no row for 16 of 40 utterances, .*")

@@ -44,15 +44,15 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def sordino(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[object, str, str]:
     """How a command ended, and what it wrote to standard output and error."""
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         cli.main([str(argument) for argument in (*VERB, *arguments)])
-    return left.value.code, *capsys.readouterr()
+    return exit_info.value.code, *capsys.readouterr()
 
 
 def test_odd_speakers_among_others_are_worked_with(
     manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = (
+    options = (
         "--corpus",
         f"manifest={manifest}",
         "--only",
@@ -60,12 +60,12 @@ def test_odd_speakers_among_others_are_worked_with(
         "--out",
         tmp_path / "out",
     )
-    status, out, err = sordino(capsys, *given, "--json", tmp_path / "told.json")
+    status, out, err = sordino(capsys, *options, "--json", tmp_path / "result.json")
     assert (status, err) == (0, "")
-    assert "Jaiswal 2020, run again" in out
-    told = json.loads((tmp_path / "told.json").read_text())
-    assert [row["embedding"] for row in told["embeddings"]] == ["general", "private", "private+"]
-    assert Path(told["report"]).is_file()
+    assert "Jaiswal 2020, reproduced" in out
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert [row["embedding"] for row in result["embeddings"]] == ["general", "private", "private+"]
+    assert Path(result["report"]).is_file()
     estimates = pd.read_csv(tmp_path / "out" / "estimates.csv")
     headline = estimates[
         (estimates["split"] == "all") & estimates["metric"].isin(["uar", "privacy"])
@@ -74,7 +74,7 @@ def test_odd_speakers_among_others_are_worked_with(
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("options", "message"),
     [
         (("--only", "audio-anger"), "--only audio-anger: expected some of audio-activation"),
         (("--only", "text-activation", "--words", "cut.bin"), "cut.bin"),
@@ -83,7 +83,7 @@ def test_odd_speakers_among_others_are_worked_with(
 )
 def test_what_cannot_be_done_is_one_line(
     manifest: Path,
-    given: tuple[str, ...],
+    options: tuple[str, ...],
     message: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -92,7 +92,7 @@ def test_what_cannot_be_done_is_one_line(
     monkeypatch.chdir(tmp_path)
     Path("cut.bin").write_bytes(b"3 8\nslow \x00\x00")
     status, out, err = sordino(
-        capsys, "--corpus", f"manifest={manifest}", "--out", tmp_path / "out", *given
+        capsys, "--corpus", f"manifest={manifest}", "--out", tmp_path / "out", *options
     )
     assert (status, out) == (2, "")
     assert message in " ".join(err.split())

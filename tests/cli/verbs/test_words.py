@@ -40,23 +40,23 @@ def manifest(tmp_path: Path) -> str:
 
 
 def run(*arguments: str | Path) -> object:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         main(["words", "train", *map(str, arguments)])
-    return left.value.code
+    return exit_info.value.code
 
 
 def test_the_vectors_are_those_of_the_corpus(
     manifest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out, told = tmp_path / "new" / "words.kv", tmp_path / "words.json"
+    out, path = tmp_path / "new" / "words.kv", tmp_path / "words.json"
     options = ("--corpus", manifest, "--dims", "7", "--seed", "3")
-    assert run(*options, "--out", out, "--json", told) == 0
+    assert run(*options, "--out", out, "--json", path) == 0
     expected = train(TEXTS, dims=7, seed=3)
     assert read(out).hash == expected.hash
     captured = capsys.readouterr()
     assert captured.out == f"5 words of 3 transcripts, 7 dimensions: {out}\n"
     assert captured.err == ""
-    result = json.loads(told.read_text())
+    result = json.loads(path.read_text())
     wanted = {
         "corpus": "manifest",
         "transcripts": 3,
@@ -102,10 +102,10 @@ def test_what_cannot_be_done_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    given = [
+    arguments = [
         f"manifest={tmp_path / 'mute.csv'}" if option == "mute" else option for option in options
     ]
-    assert run("--corpus", manifest, *given) == 2
+    assert run("--corpus", manifest, *arguments) == 2
     captured = capsys.readouterr().err
     assert line in captured
     assert len(captured.splitlines()) == 1

@@ -25,6 +25,7 @@ from sordino.device import Bundle, read
 from sordino.device.bundle import bundle
 from sordino.errors import BundleError
 from sordino.policy import Budget, Policy
+from sordino.testing import POLICY
 from tests.device.bundle.forged import forged
 from tests.device.synthetic_bundles import (
     CARD,
@@ -33,7 +34,6 @@ from tests.device.synthetic_bundles import (
     fitted,
     preprocess,
 )
-from tests.release.synthetic_vectors import POLICY
 
 FILES = (
     "card.json",

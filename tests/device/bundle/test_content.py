@@ -17,6 +17,7 @@ from sordino.device.bundle import bundle
 from sordino.errors import BundleError, ReleaseError
 from sordino.features import NormaliseFitter, PreprocessFitter
 from sordino.release import FITTERS, Drawn
+from sordino.testing import POLICY
 from tests.device.synthetic_bundles import (
     CARD,
     OTHER,
@@ -28,7 +29,6 @@ from tests.device.synthetic_bundles import (
     scaled,
     scene,
 )
-from tests.release.synthetic_vectors import POLICY
 
 
 def numbers(original: Bundle) -> list[np.ndarray]:

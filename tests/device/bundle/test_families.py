@@ -21,6 +21,7 @@ from sordino.errors import BundleError, ReleaseError
 from sordino.export.graph import GraphBuilder
 from sordino.policy import Budget, Policy
 from sordino.release import EMBEDDINGS, FITTERS
+from sordino.testing import POLICY
 from tests.device.bundle.faults import FAULTS, NPZ, WIDTH, all_of, first_sign, model
 from tests.device.bundle.forged import Files, arrays, card, chance, first, forged, policies
 from tests.device.synthetic_bundles import (
@@ -33,7 +34,6 @@ from tests.device.synthetic_bundles import (
     preprocess,
     talking,
 )
-from tests.release.synthetic_vectors import POLICY
 
 
 @pytest.mark.parametrize("fault", FAULTS)

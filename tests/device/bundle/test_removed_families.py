@@ -10,8 +10,8 @@ from sordino import export
 from sordino.device import Runtime, read
 from sordino.device.serving import VectorServing
 from sordino.release import Noise
+from sordino.testing import POLICY
 from tests.device.synthetic_bundles import CARD, features, fitted, preprocess, scaled
-from tests.release.synthetic_vectors import POLICY
 
 
 def test_a_bundle_with_laplacian_noise_still_runs(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 from sordino import export
 from sordino.device import read
 from sordino.release import FITTERS
+from sordino.testing import POLICY
 from tests.device.synthetic_bundles import CARD, bundled, embedding, talking
 from tests.device.synthetic_sound_bundle import bundle_path
-from tests.release.synthetic_vectors import POLICY
 
 
 @cache

@@ -15,10 +15,10 @@ from sordino.device.serving import VectorServing
 from sordino.device.trust import floor
 from sordino.errors import BundleError, PolicyError, ReleaseError, StorageError
 from sordino.policy import Budget, Policy
+from sordino.testing import POLICY
 from tests.device.bundle.faults import model
 from tests.device.bundle.forged import arrays, chance, forged
 from tests.device.synthetic_bundles import CARD, bundled, features, fitted, preprocess, talking
-from tests.release.synthetic_vectors import POLICY
 
 
 @pytest.mark.parametrize(

@@ -27,14 +27,14 @@ from sordino.release import (
     joint_bounds,
 )
 from sordino.release.drawn.joint import combine
-from tests.release.synthetic_vectors import POLICY, Planted, planted
+from sordino.testing import POLICY, SyntheticVectors, synthetic_vectors
 
 OTHER = Policy(required="happy", sensitive=("sad", "angry"))
 
 
 @cache
-def scene() -> Planted:
-    return planted(speakers=20, rows=8)
+def scene() -> SyntheticVectors:
+    return synthetic_vectors(speakers=20, rows=8)
 
 
 @cache

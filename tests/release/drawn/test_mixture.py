@@ -22,12 +22,12 @@ from sordino.release import (
     NetworkRelease,
     ReplacementFitter,
 )
-from tests.release.synthetic_vectors import POLICY, Planted, planted
+from sordino.testing import POLICY, SyntheticVectors, synthetic_vectors
 
 
 @cache
-def scene() -> Planted:
-    return planted(speakers=30)
+def scene() -> SyntheticVectors:
+    return synthetic_vectors(speakers=30)
 
 
 def autoencoder() -> ReplacementFitter:

@@ -22,12 +22,13 @@ from sordino.release import Drawn, DrawnFitter, bounds, load
 from sordino.release.drawn import fit_scorer
 from sordino.release.drawn.prototypes import prototypes
 from sordino.signal.keyed_random import uniform
-from tests.release.synthetic_vectors import POLICY, Planted, planted, speakers_of
+from sordino.testing import POLICY, SyntheticVectors, synthetic_vectors
+from tests.release.synthetic_releases import speakers_of
 
 
 @cache
-def scene() -> Planted:
-    return planted(speakers=30, rows=24)
+def scene() -> SyntheticVectors:
+    return synthetic_vectors(speakers=30, rows=24)
 
 
 @cache
@@ -176,7 +177,7 @@ def test_no_attacker_lies_above_the_bound() -> None:
 
 
 def test_a_leak_of_the_bins_themselves_shows_in_the_bound() -> None:
-    data = planted(speakers=30, gender=0.5, seed=1)
+    data = synthetic_vectors(speakers=30, gender=0.5, seed=1)
     corpus = data.corpus.table.copy()
     male = (corpus["gender"] == "male") & (corpus["emotion"] == "neutral")
     corpus.loc[male & (np.arange(len(corpus)) % 3 > 0), "emotion"] = (
@@ -191,7 +192,7 @@ def test_a_leak_of_the_bins_themselves_shows_in_the_bound() -> None:
 
 
 def test_the_threshold_has_the_equal_error_rate_or_a_given_rate() -> None:
-    data = planted(speakers=30, emotion=1.2, gender=0.5, voice=0.5)
+    data = synthetic_vectors(speakers=30, emotion=1.2, gender=0.5, voice=0.5)
     rows, role = data.parts.transform.rows, data.role[data.parts.transform.rows]
     missed, passed = {}, {}
     for rate in (None, 0.1, 0.3):
@@ -220,7 +221,7 @@ def test_a_scorer_without_gender_equals_that_of_scikit_learn() -> None:
 
 
 def test_the_scorer_separates_gender_from_emotion() -> None:
-    data = planted(speakers=30, gender=2.0)
+    data = synthetic_vectors(speakers=30, gender=2.0)
     gender, emotion = (
         data.corpus.genders(),
         np.array([POLICY.emotions.index(one) for one in data.corpus.column("emotion")]),

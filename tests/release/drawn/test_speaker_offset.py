@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sordino.errors import ReleaseError, StorageError
 from sordino.release import Drawn, DrawnFitter, Personal, SpeakerStatistics, load, replay
-from tests.release.synthetic_vectors import POLICY, Planted, planted
+from sordino.testing import POLICY, SyntheticVectors, synthetic_vectors
 
 EMOTIONS = ("neutral", "sad")
 
@@ -172,8 +172,8 @@ def test_replay_starts_unchanged_and_brings_speakers_closer() -> None:
 
 
 @cache
-def scene() -> Planted:
-    return planted(speakers=20, emotion=2.0, voice=1.0)
+def scene() -> SyntheticVectors:
+    return synthetic_vectors(speakers=20, emotion=2.0, voice=1.0)
 
 
 @cache

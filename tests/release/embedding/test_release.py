@@ -14,7 +14,7 @@ from sordino.nn.multimodal import Shape
 from sordino.nn.sequences import Sequences
 from sordino.release import EMBEDDINGS, Embedding, EmbeddingFitter, Identity, archive, load
 from sordino.release.embedding.release import noise
-from tests.release.synthetic_vectors import drawing
+from tests.release.synthetic_releases import drawing
 
 SHAPE = Shape(audio=6, text=None, kernels=8, gru_width=8)
 

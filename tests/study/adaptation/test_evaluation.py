@@ -18,7 +18,7 @@ from sordino import cli
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
 from sordino.features import write_vectors
-from sordino.report.estimates import COLUMNS
+from sordino.report import COLUMNS
 from sordino.study import POLICIES, Options
 from sordino.study.adaptation import cross_corpus, evaluation, personalisation
 from tests.study import synthetic_study
@@ -185,7 +185,10 @@ def test_the_commands_print_a_table_and_write_json(
     monkeypatch.setattr("sordino.attack.QUICK", ("linear",))
     common = ["--features", places.vectors, "--jobs", "1", "--release", "none"]
     here, there = (f"manifest={places.folder / name}.csv" for name in ("here", "there"))
-    runs = [["carry", "--fit-on", here, "--corpus", there], ["personalise", "--corpus", here]]
+    runs = [
+        ["study", "cross-corpus", "--fit-on", here, "--corpus", there],
+        ["study", "personalisation", "--corpus", here],
+    ]
     for run in runs:
         with pytest.raises(SystemExit) as ended:
             cli.main(
@@ -193,7 +196,7 @@ def test_the_commands_print_a_table_and_write_json(
                     *run,
                     *common,
                     "--out",
-                    str(tmp_path / run[0]),
+                    str(tmp_path / run[1]),
                     "--json",
                     str(tmp_path / "means.json"),
                 ]

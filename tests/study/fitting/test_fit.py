@@ -16,7 +16,7 @@ from sordino.corpora.checks.licences import commercial_use
 from sordino.errors import PolicyError, SplitError
 from sordino.policy import Budget, Policy
 from sordino.release import Drawn, NetworkRelease
-from sordino.report.tables import Estimate
+from sordino.report.estimate_table import Estimate
 from sordino.study.fitting import fit
 from sordino.study.fitting.card import BEFORE_ROUNDING, FitResult
 from sordino.study.fitting.selection import Tradeoff, best, candidates

@@ -10,7 +10,7 @@ import pytest
 
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError, StudyError
-from sordino.report.estimates import COLUMNS
+from sordino.report import COLUMNS
 from sordino.study import jaiswal2020
 from sordino.study.jaiswal2020.estimates import (
     MEMBERSHIP_CONTROL,

@@ -1,6 +1,4 @@
-"""`sordino audit`: what an attacker who retrains learns from a table of vectors, made with whatever
-tool.
-"""
+"""`sordino audit`: infer a secret from a table of vectors with retrained attackers."""
 
 from __future__ import annotations
 
@@ -9,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sordino.cli.options import CORES, Jobs, Json, Out, Seed, say, show, warn, write_json
+from sordino.cli.options import (
+    CORES,
+    AttackersOption,
+    JobsOption,
+    JsonOption,
+    OutOption,
+    SeedOption,
+)
+from sordino.cli.output import print_lines, print_table, warn, write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,108 +23,106 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sordino.attack.vector_audit import AuditResult
-    from sordino.cli.audit_table import Given
-    from sordino.report.vector_estimates import People
+    from sordino.cli.audit_table import AuditInput
+    from sordino.report.vector_estimates import SpeakerAttacks
 
-TablePath = Annotated[
+TableArgument = Annotated[
     Path,
     typer.Argument(
-        metavar="TABLE", help="Vectors and labels, a row an utterance: .parquet, .csv or .npz."
+        metavar="TABLE", help="Vectors and labels, one row per utterance: .parquet, .csv or .npz."
     ),
 ]
 SecretOption = Annotated[
     list[str],
     typer.Option(
-        "--secret", metavar="COLUMN", help="What is to be hidden; again for each further one."
+        "--secret", metavar="COLUMN", help="An attribute that must stay secret; repeatable."
     ),
 ]
-Speaker = Annotated[str, typer.Option("--speaker", metavar="COLUMN", help="Who speaks.")]
-Task = Annotated[
+SpeakerOption = Annotated[
+    str, typer.Option("--speaker", metavar="COLUMN", help="The column of speakers.")
+]
+TaskOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--task", metavar="COLUMN", help="What is to be kept; again for each further one."
+        "--task", metavar="COLUMN", help="An attribute that must stay recognisable; repeatable."
     ),
 ]
-Reference = Annotated[
+ReferenceOption = Annotated[
     Path | None,
-    typer.Option(
-        "--reference",
-        metavar="ORIGINAL",
-        help="The unprotected vectors of the same rows, a table likewise.",
-    ),
+    typer.Option("--reference", metavar="TABLE", help="The unprotected vectors of the same rows."),
 ]
-Ignore = Annotated[
+IgnoreOption = Annotated[
     list[str] | None,
     typer.Option(
         "--ignore",
         metavar="COLUMN",
-        help="A column that is no dimension, or a pattern; again for more.",
+        help="A column (or pattern) that is no dimension; repeatable.",
     ),
 ]
-Columns = Annotated[
+ColumnsOption = Annotated[
     list[str] | None,
     typer.Option(
         "--columns",
         metavar="PATTERN",
-        help="The dimensions, such as 'x*'; again for more. Else all numbers.",
+        help="The dimensions, such as 'x*'; repeatable. Default: all numeric columns.",
     ),
 ]
-Continuous = Annotated[
+ContinuousOption = Annotated[
     list[str] | None,
     typer.Option(
         "--continuous",
         metavar="COLUMN",
-        help="A secret or task that is measured, not a class, such as age.",
+        help="A secret or task with continuous values, such as age.",
     ),
 ]
-Quick = Annotated[
-    bool,
-    typer.Option(
-        "--quick", help="Without SVMs, forests, boosting and networks: seconds, not minutes."
-    ),
-]
-Shuffles = Annotated[
+QuickOption = Annotated[bool, typer.Option("--quick", hidden=True)]
+ShufflesOption = Annotated[
     int | None,
     typer.Option(
-        "--shuffles", min=1, help="Of the secret; else 39, and 199 with --quick, which cost less."
+        "--shuffles",
+        min=1,
+        help="Shuffles of the secret in the permutation test; default: 39, or 199 with "
+        "--attackers quick.",
     ),
 ]
-Rows = Annotated[
+RowsOption = Annotated[
     int | None,
     typer.Option(
         "--rows",
         min=1,
-        help="At most so many rows, evenly from all speakers; else as many as take minutes.",
+        help="Largest number of rows, drawn evenly from all speakers; default: as many as a few "
+        "minutes allow.",
     ),
 ]
 
 
 def audit(
-    table: TablePath,
+    table: TableArgument,
     secret: SecretOption,
-    out: Out,
-    speaker: Speaker = "speaker",
-    task: Task = None,
-    reference: Reference = None,
-    ignore: Ignore = None,
-    columns: Columns = None,
-    continuous: Continuous = None,
-    quick: Quick = False,
-    shuffles: Shuffles = None,
-    rows: Rows = None,
-    seed: Seed = 0,
-    jobs: Jobs = CORES,
-    json: Json = None,
+    out: OutOption,
+    speaker: SpeakerOption = "speaker",
+    task: TaskOption = None,
+    reference: ReferenceOption = None,
+    ignore: IgnoreOption = None,
+    columns: ColumnsOption = None,
+    continuous: ContinuousOption = None,
+    attackers: AttackersOption = "full",
+    quick: QuickOption = False,
+    shuffles: ShufflesOption = None,
+    rows: RowsOption = None,
+    seed: SeedOption = 0,
+    jobs: JobsOption = CORES,
+    json: JsonOption = None,
 ) -> None:
-    """Ask what an attacker who retrains learns from a table of vectors, and how sure that is.
+    """Test if a retrained attacker infers a secret from a table of vectors.
 
-    Writes estimates.csv, run.json and report.html to --out. The verdict on each secret is a test
-    over speakers for the best of many attackers: leak, no leak found, or cannot tell. The same
-    command goes on where a killed run was.
+    Writes estimates.csv, run.json and report.html to --out. The verdict on each secret is leak, no
+    leak found or cannot tell. It comes from a permutation test over speakers for the best of many
+    attackers. If a run was interrupted, the same command resumes it.
 
-    \b
     Example:
-      sordino audit vectors.parquet --secret gender --speaker speaker --task emotion --out audit
+      sordino audit vectors.parquet --secret gender --speaker speaker \\
+        --task emotion --attackers quick --out audit
     """
     from threadpoolctl import threadpool_limits
 
@@ -127,123 +131,119 @@ def audit(
     from sordino.features import table_size
     from sordino.report import vector_page
 
-    names, tasks = list(dict.fromkeys(secret)), list(dict.fromkeys(task or ()))
+    secrets, tasks = list(dict.fromkeys(secret)), list(dict.fromkeys(task or ()))
     for path in filter(None, (table, reference)):
         table_size.check_memory(path)
-    given = audit_table.read(
-        table, names, tasks, speaker, reference, ignore or (), columns or (), continuous or ()
+    vectors = audit_table.read(
+        table, secrets, tasks, speaker, reference, ignore or (), columns or (), continuous or ()
     )
-    x, labels, original = given.x, given.labels, given.original
-    families = QUICK if quick else FULL
-    count = len({*names, *tasks}) * (1 if reference is None else 2)
+    x, labels = vectors.x, vectors.labels
     audits = Audit(
-        families,
+        QUICK if quick or attackers == "quick" else FULL,
         shuffles=shuffles,
         rows=rows,
-        audits=count,
+        audits=len({*secrets, *tasks}) * (1 if reference is None else 2),
         seed=seed,
         jobs=jobs,
         cache=out / "units",
     )
-    with threadpool_limits(
-        1
-    ):  # sums in another order are other numbers: one thread gives the same bytes anywhere
-        found = {
-            name: audits.run(x, labels[name], labels[speaker], name=name, reference=original)
-            for name in (*names, *tasks)
+    with threadpool_limits(1):  # the order of a sum changes its last digits
+        results = {
+            name: audits.run(
+                x, labels[name], labels[speaker], name=name, reference=vectors.original
+            )
+            for name in (*secrets, *tasks)
         }
-        people = _people(
-            x, labels[speaker].to_numpy(), original, next(iter(found.values())).rows, seed
-        )
+        audited_rows = next(iter(results.values())).rows
+        people = _people(vectors, labels[speaker].to_numpy(), audited_rows, seed)
     estimates = vector_page.write(
-        [found[name] for name in names],
+        [results[name] for name in secrets],
         out,
         table=table.name,
-        tasks=[found[name] for name in tasks],
-        people=people,
-        columns=given.columns,
-        warnings=given.warnings,
+        tasks=[results[name] for name in tasks],
+        speaker_attacks=people,
+        columns=vectors.columns,
+        warnings=vectors.warnings,
     )
-    _tell([found[name] for name in names], estimates, out, json, given)
+    _print_verdicts([results[name] for name in secrets], estimates, out, json, vectors)
 
 
 def _people(
-    x: NDArray[np.float64],
-    speaker: NDArray[Any],
-    original: NDArray[np.float64] | None,
-    rows: NDArray[np.intp],
-    seed: int,
-) -> People:
-    """Who speaks in the audited rows, where every speaker has two, and how much of the original
-    comes back.
+    vectors: AuditInput, speaker: NDArray[Any], rows: NDArray[np.intp], seed: int
+) -> SpeakerAttacks:
+    """Re-identification of the speakers in these rows, if each has two, and reconstruction of the
+    original vectors.
     """
     import numpy as np
 
     from sordino.attack import identity, utility_probes
     from sordino.attack.vector_audit import REFERENCE, RELEASED
-    from sordino.report.vector_estimates import People
+    from sordino.report.vector_estimates import SpeakerAttacks
 
-    given = (
-        {RELEASED: x[rows]} if original is None else {RELEASED: x[rows], REFERENCE: original[rows]}
-    )
-    _, who, counts = np.unique(speaker[rows].astype(str), return_inverse=True, return_counts=True)
-    known = {}
+    x, original = vectors.x[rows], vectors.original
+    tables = {RELEASED: x} if original is None else {RELEASED: x, REFERENCE: original[rows]}
+    _, codes, counts = np.unique(speaker[rows].astype(str), return_inverse=True, return_counts=True)
+    identified = {}
     if counts.min() > 1:
-        known = {release: identity.identify(one, who, seed=seed) for release, one in given.items()}
-    back = (
+        identified = {
+            release: identity.identify(table, codes, seed=seed) for release, table in tables.items()
+        }
+    reconstructed = (
         None
         if original is None
-        else utility_probes.crossfit_reconstruction(x[rows], original[rows], who, seed=seed)
+        else utility_probes.crossfit_reconstruction(x, original[rows], codes, seed=seed)
     )
-    return People(known, back, who)
+    return SpeakerAttacks(identified, reconstructed, codes)
 
 
-def _tell(
-    audits: list[AuditResult], estimates: pd.DataFrame, out: Path, json: str | None, given: Given
+def _print_verdicts(
+    audits: list[AuditResult],
+    estimates: pd.DataFrame,
+    out: Path,
+    json: str | None,
+    vectors: AuditInput,
 ) -> None:
-    """Print the columns that were taken and the verdict on each secret, and write both as JSON
-    where asked.
-    """
+    """Print the dimensions and the verdict on each secret; optionally write both as JSON."""
     from rich.table import Table
 
+    from sordino.report.estimate_table import Estimates
     from sordino.report.tables import limits, number
-    from sordino.report.vector_page import Found, above_original, drawn, measure
+    from sordino.report.vector_page import above_original, sampling_notes
+    from sordino.report.vector_sections import best_attacker, metric_of
 
-    look, report = Found(estimates), out / "report.html"
-    warnings = [*given.warnings, *above_original(audits, look)]
+    look, report = Estimates(estimates), out / "report.html"
+    warnings = [*vectors.warnings, *above_original(audits, look)]
     warn(warnings)
     if json:
-        verdict = {
-            one.secret.name: {"verdict": one.decision.answer, "p": one.decision.p} for one in audits
+        verdicts = {
+            audit.secret.name: {"verdict": audit.decision.answer, "p": audit.decision.p}
+            for audit in audits
         }
         counts = {
-            one.secret.name: {"audited": len(one.rows), "of": one.available} for one in audits
+            audit.secret.name: {"audited": len(audit.rows), "of": audit.available}
+            for audit in audits
         }
-        told = {
-            "report": str(report),
-            "verdict": verdict,
-            "rows": counts,
-            **given.columns,
-            "warnings": warnings,
-        }
-        write_json(json, told)
+        result = {"report": str(report), "verdict": verdicts, "rows": counts}
+        write_json(json, {**result, **vectors.columns, "warnings": warnings})
     if json == "-":
         return
-    say(given.lines)
-    shown = Table(title="What an attacker who retrains learns")
+    print_lines(vectors.lines)
+    table = Table(title="Retrained attacker")
     for name in ("secret", "verdict", "p", "AUC, one utterance", "original", "chance"):
-        shown.add_column(name)
-    for one in audits:
-        metric = measure(one.secret)
-        found, before = look(one.secret.name, metric), look(one.secret.name, metric, "none")
-        value = f"{number(found.value)} {limits(found)}" + (" (UAR)" if metric == "uar" else "")
-        shown.add_row(
-            one.secret.name,
-            one.decision.answer,
-            f"{one.decision.p:.3g}",
-            value,
-            number(before.value),
-            number(found.chance),
+        table.add_column(name)
+    for audit in audits:
+        name, metric = audit.secret.name, metric_of(audit.secret)
+        estimate, original = (
+            best_attacker(look, name, metric, release) for release in ("released", "none")
         )
-    say(drawn(audits))
-    show(shown, report)
+        unit = " (UAR)" if metric == "uar" else ""
+        table.add_row(
+            name,
+            audit.decision.answer,
+            f"{audit.decision.p:.3g}",
+            f"{number(estimate.value)} {limits(estimate)}{unit}",
+            number(original.value),
+            number(estimate.chance),
+        )
+    print_lines(sampling_notes(audits))
+    print_table(table, report)

@@ -1,4 +1,4 @@
-"""`sordino bench`: how fast and how small a bundle is on this machine."""
+"""`sordino bench`: the speed and size of a bundle on this machine."""
 
 from __future__ import annotations
 
@@ -9,22 +9,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import typer
 
-from sordino.cli.options import BundleFile, Json, write_json
+from sordino.cli.options import BundleArgument, JsonOption, PolicyNameOption, SeedOption
+from sordino.cli.output import write_json
 from sordino.errors import BundleError
 
-app = typer.Typer(no_args_is_help=True, help="Measure speed and size.")
-
-PolicyName = Annotated[
-    str | None, typer.Option("--policy", metavar="NAME", help="Which policy of the bundle.")
-]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the synthetic sound.")]
+app = typer.Typer(no_args_is_help=True)
 
 STARTS: Final = 7
-"""Cold starts, of which the median counts."""
+"""Number of cold starts; their median counts."""
 
 COLD: Final = """
 import datetime, sys, tempfile
@@ -33,25 +29,26 @@ budget = DailyBudget(tempfile.mkdtemp() + "/budget", lambda: datetime.date.min)
 runtime = Runtime(sys.argv[1], sys.argv[2] or None, budget=budget)
 runtime.release(runtime.bundle.example())
 """
-"""From nothing to the first released vector, Python included."""
+"""From the start of Python to the first released vector."""
 
 WARM: Final = """
 import datetime, itertools, json, resource, sys, tempfile, time
 import numpy as np
 from sordino.device import DailyBudget, Runtime
 from sordino.device.sound.synthesis import synthetic
-days = map(datetime.date.fromordinal, itertools.count(1))  # a day an utterance: no budget ends before the sound does
+days = map(datetime.date.fromordinal, itertools.count(1))  # one day per utterance: no budget ends
 budget = DailyBudget(tempfile.mkdtemp() + "/budget", lambda: next(days))
-runtime, found = Runtime(sys.argv[1], sys.argv[2] or None), {}
+runtime, figures = Runtime(sys.argv[1], sys.argv[2] or None), {}
 if runtime.policy.budget.per_day is not None:  # then every vector waits for the disk
     runtime = Runtime(runtime.bundle, runtime.name, budget=budget)
 example = runtime.bundle.example()
-took = []
+milliseconds = []
 for turn in range(2200):
     start = time.perf_counter()
     runtime.release(example)
-    took.append(1000 * (time.perf_counter() - start))
-found["latency_ms_p50"], found["latency_ms_p99"] = np.percentile(took[200:], [50, 99]).tolist()
+    milliseconds.append(1000 * (time.perf_counter() - start))
+percentiles = np.percentile(milliseconds[200:], [50, 99]).tolist()
+figures["latency_ms_p50"], figures["latency_ms_p99"] = percentiles
 if sys.argv[4] == "sound":
     rate, spent = runtime.sampling_rate, 0.0
     for turn in range(13):
@@ -59,92 +56,97 @@ if sys.argv[4] == "sound":
         start = time.perf_counter()
         runtime.utterance(sound, rate).vector
         spent += (time.perf_counter() - start) * (turn > 0)
-    found["rtf"] = spent / 60
+    figures["rtf"] = spent / 60
 try:
     lines = open("/proc/self/status").read().splitlines()
     kilobytes = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 except OSError:
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-print(json.dumps({**found, "rss_mb": kilobytes / 1024}))
+    unit = 1024 if sys.platform == "darwin" else 1
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+print(json.dumps({**figures, "rss_mb": kilobytes / 1024}))
 """
-"""One process: single vectors from features; 60 s of sound, in utterances of 5 s after one to warm
-up; peak memory.
+"""One process: single vectors from features, 60 s of sound in utterances of 5 s (after one for
+warm-up), and peak memory.
 """
 
 
 @app.callback()
 def _bench() -> None:
-    """Each thing to measure is a verb of its own."""
+    """Verbs below `sordino bench`, one per object of measurement."""
 
 
 @app.command("device")
 def device(
-    bundle: BundleFile, policy: PolicyName = None, seed: Seed = 0, json: Json = None
+    bundle: BundleArgument,
+    policy: PolicyNameOption = None,
+    seed: SeedOption = 0,
+    json: JsonOption = None,
 ) -> None:
-    """Measure a bundle on one core, with synthetic sound: what a device spends on a released
-    vector.
+    """Measure speed, memory and size of a bundle on one core.
 
-    latency_ms_p50 and p99: one vector from its features; rtf: seconds spent on a second of sound,
-    empty where the bundle takes features alone; rss_mb: peak memory of a process that does both;
-    cold_start_s: from nothing to the first vector; bundle_bytes.
+    The sound is synthetic. latency_ms_p50 and p99: one vector from its features; rtf: seconds of
+    computation per second of sound, empty if the bundle reads features only; rss_mb: peak memory
+    of a process with both; cold_start_s: from the start of Python to the first vector;
+    bundle_bytes: size on disk.
 
-    \b
     Example:
-      sordino bench device muted.sordino --json -
+      sordino bench device mute.sordino --json -
     """
     from sordino.device import read
     from sordino.device.extractors import extractor
+    from sordino.device.trust.signature import describe
 
-    whole = read(bundle)
+    content = read(bundle)
     try:
-        extractor(whole.card["features"])
+        extractor(content.card["features"])
         sound = "sound"
     except BundleError:
         sound = ""
     arguments = [str(bundle), policy or "", str(seed), sound]
-    colds = [_timed(COLD, arguments)[0] for _ in range(STARTS)]
-    _, said = _timed(WARM, arguments)
-    from sordino.device.trust.signature import describe
-
-    found: dict[str, Any] = {
+    seconds = [_run_program(COLD, arguments)[0] for _ in range(STARTS)]
+    _, output = _run_program(WARM, arguments)
+    figures: dict[str, Any] = {
         "rtf": None,
-        **json_.loads(said),
-        "cold_start_s": statistics.median(colds),
-        "bundle_bytes": _size(bundle, [*whole.files, "manifest.json"]),
-        "signature": describe(whole),
+        **json_.loads(output),
+        "cold_start_s": statistics.median(seconds),
+        "bundle_bytes": _size(bundle, [*content.files, "manifest.json"]),
+        "signature": describe(content),
     }
     if json:
-        write_json(json, found)
+        write_json(json, figures)
     if json != "-":
-        for name, value in found.items():
-            print(
-                f"{name:16} {'-' if value is None else value if isinstance(value, int | str) else f'{value:.4g}'}"
-            )
+        for name, value in figures.items():
+            print(f"{name:16} {_format(value)}")
 
 
-def _timed(program: str, arguments: list[str]) -> tuple[float, str]:
-    """Seconds that a fresh process on one core took, and what it printed. Raises `BundleError`
-    where it failed.
+def _format(value: Any) -> str:
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int | str) else f"{value:.4g}"
+
+
+def _run_program(program: str, arguments: list[str]) -> tuple[float, str]:
+    """The seconds of a new process on one core, and its output.
+
+    Raises `BundleError` if it fails.
     """
-    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     start = time.perf_counter()
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", program, *arguments],
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | one,
+        env=os.environ | dict.fromkeys(threads, "1"),
     )
-    took = time.perf_counter() - start
-    if done.returncode:
-        said = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-        raise BundleError(f"the bundle does not run: {said[0]}")
-    return took, done.stdout
+    seconds = time.perf_counter() - start
+    if process.returncode:
+        error = process.stderr.strip().splitlines()[-1:] or ["no error message"]
+        raise BundleError(f"the bundle does not run: {error[0]}")
+    return seconds, process.stdout
 
 
 def _size(bundle: Path, names: list[str]) -> int:
-    return (
-        bundle.stat().st_size
-        if bundle.is_file()
-        else sum((bundle / name).stat().st_size for name in names)
-    )
+    if bundle.is_file():
+        return bundle.stat().st_size
+    return sum((bundle / name).stat().st_size for name in names)

@@ -1,6 +1,4 @@
-"""`sordino budget`: what a device has released today, and how a user gives the budget of a day
-back.
-"""
+"""`sordino budget`: the number of vectors that a device has released today, and its reset."""
 
 from __future__ import annotations
 
@@ -10,34 +8,36 @@ from typing import Annotated
 
 import typer
 
-from sordino.cli.options import STATE, Json, write_json
+from sordino.cli.options import STATE, JsonOption
+from sordino.cli.output import write_json
 from sordino.progress import printable
 
-app = typer.Typer(no_args_is_help=True, help="Show or reset the count of released vectors.")
+app = typer.Typer(no_args_is_help=True)
 
-File = Annotated[
+CountArgument = Annotated[
     Path,
     typer.Argument(
-        metavar="PATH", help="The file that counts; by default the one of `sordino release`."
+        metavar="PATH",
+        help="The file of the count; default: that of `sordino release`.",
+        show_default=False,
     ),
 ]
-Reason = Annotated[
-    str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept in a log beside the file.")
+ReasonOption = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="The reason, for the log beside the file.")
 ]
 
 
 @app.callback()
 def _budget() -> None:
-    """Each action on a budget is a verb of its own."""
+    """Verbs below `sordino budget`, one per action."""
 
 
 @app.command("show")
-def show(path: File = STATE / "budget", json: Json = None) -> None:
-    """Print the day that counts and the vectors released on it.
+def show(path: CountArgument = STATE / "budget", json: JsonOption = None) -> None:
+    """Print the current day and the number of vectors released on it.
 
-    Status 2 where the file cannot be read; then nothing is released either.
+    Status 2 if the file cannot be read; the device then releases nothing.
 
-    \b
     Example:
       sordino budget show
     """
@@ -62,7 +62,7 @@ def show(path: File = STATE / "budget", json: Json = None) -> None:
         return
     print(
         printable(
-            f"{path}: {count.spent} released on {count.day}; of the budget of {today}, {now.spent} "
+            f"{path}: {count.spent} released on {count.day}; {now.spent} of the budget of {today} "
             "are spent"
         )
     )
@@ -74,20 +74,21 @@ def show(path: File = STATE / "budget", json: Json = None) -> None:
 
 
 @app.command("reset")
-def reset(reason: Reason, path: File = STATE / "budget", json: Json = None) -> None:
-    """Give today's whole budget back, and keep the reason in PATH.resets.
+def reset(
+    reason: ReasonOption, path: CountArgument = STATE / "budget", json: JsonOption = None
+) -> None:
+    """Reset the count of today to zero, and log the reason in PATH.resets.
 
-    Use it after a clock was set wrong, or where the file is damaged. Programs that run take it up
-    at their next start.
+    Use it if the clock was wrong or the file is damaged. Running programs read the new count at
+    their next start.
 
-    \b
     Example:
       sordino budget reset --reason "the clock was a month ahead"
     """
     from sordino.device import budget
 
     today = datetime.now(UTC).date()
-    log = budget.reset(path, today, reason)
+    log = budget.reset(path.expanduser(), today, reason)
     if json:
         write_json(json, {"path": str(path), "day": str(today), "log": str(log)})
     if json != "-":

@@ -1,4 +1,4 @@
-"""`sordino bundle`: what a bundle says of itself, and who signed it."""
+"""`sordino bundle`: the content of a bundle, and its signature."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from sordino.cli.keys import BundleVersion, Expires
-from sordino.cli.options import BundleFile, Json, console, say, write_json
-from sordino.cli.trust import Revoked
+from sordino.cli.keys import BundleVersionOption, ExpiresOption
+from sordino.cli.options import BundleArgument, JsonOption
+from sordino.cli.output import console, print_lines, write_json
+from sordino.cli.trust import RevokedOption
 from sordino.errors import BundleError, SignatureError, StorageError
 from sordino.progress import printable
 
@@ -18,157 +19,158 @@ if TYPE_CHECKING:
 
     from sordino.device import Bundle
 
-app = typer.Typer(no_args_is_help=True, help="Look into a bundle, sign and verify it.")
-
+app = typer.Typer(no_args_is_help=True)
 
 NOT_VERIFIED: Final = 1
-"""The exit status where a bundle is not signed as asked."""
+"""The exit status if a bundle has no valid signature."""
 
-UNSAID = "not said: ask whoever made the bundle before you sell what is made with it"
+NO_LICENCE: Final = "not stated: ask the maker of the bundle before commercial use"
 
-
-ROUNDS_INPUTS = (
+ROUNDS_INPUTS: Final = (
     "Its models round their inputs, as earlier bundles of 8 bits did: a device may release other "
-    "vectors than those "
-    "that were attacked. Fit it again."
+    "vectors than those that were attacked. Fit it again."
 )
-"""What a reader must know of a bundle whose outputs depend on the processor."""
+"""A warning about a bundle with outputs that depend on the processor."""
+
+TrustedKeysOption = Annotated[
+    list[Path],
+    typer.Option(
+        "--trusted",
+        metavar="PUBKEY",
+        help="Accept only a bundle signed by this public key; repeatable.",
+    ),
+]
+PrivateKeyOption = Annotated[
+    Path, typer.Option("--key", metavar="KEY", help="The private key (PEM file).")
+]
+KeyNameOption = Annotated[
+    Path,
+    typer.Option(
+        "--out", metavar="PATH", help="Write PATH.pem and PATH.pub.pem; neither may exist."
+    ),
+]
 
 
 @app.callback()
 def _bundle() -> None:
-    """Each thing to do with a bundle is a verb of its own."""
+    """Verbs below `sordino bundle`, one per action."""
 
 
 @app.command("show")
-def show(bundle: BundleFile, json: Json = None) -> None:
-    """Print the card: fitted on what, licences, audit, versions; and what each policy lets out.
+def show(bundle: BundleArgument, json: JsonOption = None) -> None:
+    """Print the card and the policies of a bundle.
 
-    Every byte is checked before; status 2 where one was changed.
+    The card lists fitting data, licences, audit and versions. Every byte is checked first: status 2
+    if the bundle was changed.
 
-    \b
     Example:
-      sordino bundle show muted.sordino
+      sordino bundle show mute.sordino
     """
     from dataclasses import asdict
 
     from sordino.device import read
     from sordino.device.trust.signature import report
 
-    found = read(bundle)
+    content = read(bundle)
+    policies = content.policies.values()
     if json:
-        policies = [asdict(one) for one in found.policies.values()]
         write_json(
             json,
             {
-                "card": found.card,
-                "policies": policies,
-                "files": {k: len(v) for k, v in found.files.items()},
-                "hashes": {name: one.policy.digest for name, one in found.policies.items()},
-                "signature": report(found),
+                "card": content.card,
+                "policies": [asdict(policy) for policy in policies],
+                "files": {name: len(data) for name, data in content.files.items()},
+                "hashes": {name: entry.policy.digest for name, entry in content.policies.items()},
+                "signature": report(content),
             },
         )
     if json != "-":
-        shown = console()
-        for part in _shown(found, bundle.name):
-            shown.print(part, markup=False, highlight=False)
+        terminal = console()
+        for part in describe(content, bundle.name):
+            terminal.print(part, markup=False, highlight=False)
 
 
 @app.command("verify")
 def verify(
-    bundle: BundleFile,
-    trusted: Annotated[
-        list[Path],
-        typer.Option(
-            "--trusted",
-            metavar="PUBKEY",
-            help="A public key that may have signed it; again for more.",
-        ),
-    ],
-    revoked: Revoked = None,
-    json: Json = None,
+    bundle: BundleArgument,
+    trusted: TrustedKeysOption,
+    revoked: RevokedOption = None,
+    json: JsonOption = None,
 ) -> None:
-    """Tell whether a bundle is whole and signed by a trusted key, and has not expired.
+    """Check integrity, signature and expiry of a bundle.
 
-    Status 1 where it is not, 2 where it cannot be told: no such bundle, or a key that cannot be
-    read.
+    Status 1 if the bundle was changed, has expired, or is not signed by a trusted key. Status 2 if
+    the bundle or a key cannot be read.
 
-    \b
     Example:
-      sordino bundle verify muted.sordino --trusted maker.pub.pem
+      sordino bundle verify mute.sordino --trusted maker.pub.pem
     """
     from sordino.cli.trust import trust_from
     from sordino.device import Bundle, read
+    from sordino.device.trust.signature import describe as describe_signature
     from sordino.device.trust.signature import report
 
-    trusts = trust_from(trusted, revoked, None)
-    if trusts is None or not bundle.exists():
+    trust = trust_from(trusted, revoked, None)
+    if trust is None or not bundle.exists():
         raise StorageError(
             f"{bundle}: no such bundle, expected a folder or a .sordino file: check the path"
         )
-    found, why = Bundle({}, {}, {}), ""
+    content, reason = Bundle({}, {}, {}), ""
     try:
-        found = read(bundle)
-        trusts.verify(found)
+        content = read(bundle)
+        trust.verify(content)
     except BundleError as error:
-        why = str(error).removeprefix(f"{bundle}: ")
+        reason = str(error).removeprefix(f"{bundle}: ")
     if json:
         write_json(
             json,
             {
                 "bundle": str(bundle),
-                "verified": not why,
-                "reason": why or None,
-                "signature": report(found, not why),
+                "verified": not reason,
+                "reason": reason or None,
+                "signature": report(content, not reason),
             },
         )
     if json != "-":
-        from sordino.device.trust.signature import describe
-
-        say([f"{bundle}: {f'not verified: {why}' if why else describe(found, True)}"])
-    if why:
+        verdict = f"not verified: {reason}" if reason else describe_signature(content, True)
+        print_lines([f"{bundle}: {verdict}"])
+    if reason:
         raise typer.Exit(NOT_VERIFIED)
 
 
 @app.command("sign")
 def sign(
-    bundle: BundleFile,
-    key: Annotated[Path, typer.Option("--key", metavar="KEY", help="The private key, as PEM.")],
-    version: BundleVersion = None,
-    expires: Expires = None,
-    json: Json = None,
+    bundle: BundleArgument,
+    key: PrivateKeyOption,
+    version: BundleVersionOption = None,
+    expires: ExpiresOption = None,
+    json: JsonOption = None,
 ) -> None:
-    """Sign a bundle; an older signature is replaced, and no other byte changes.
+    """Sign a bundle.
 
-    \b
+    An older signature is replaced; no other byte changes.
+
     Example:
-      sordino bundle sign muted.sordino --key maker.pem --expires 2027-12-31
+      sordino bundle sign mute.sordino --key maker.pem --expires 2099-12-31
     """
-    from sordino.cli.keys import signed, usable
+    from sordino.cli.keys import check_signing, sign_bundle
     from sordino.device import read
     from sordino.device.trust.signature import report
 
-    usable(key, version, expires)
-    state = signed(bundle, key, version, expires)
+    check_signing(key, version, expires)
+    signature = sign_bundle(bundle, key, version, expires)
     if json:
         write_json(json, {"bundle": str(bundle), "signature": report(read(bundle))})
     if json != "-":
-        say([f"{bundle}: {state}"])
+        print_lines([f"{bundle}: {signature}"])
 
 
 @app.command("key")
-def key(
-    out: Annotated[
-        Path,
-        typer.Option(
-            "--out", metavar="NAME", help="Write NAME.pem and NAME.pub.pem; neither may exist."
-        ),
-    ],
-    json: Json = None,
-) -> None:
-    """Make a key pair: NAME.pem is private and signs, NAME.pub.pem is public and goes on devices.
+def key(out: KeyNameOption, json: JsonOption = None) -> None:
+    """Make a key pair for signatures.
 
-    \b
+    NAME.pem is the private key; it signs bundles. NAME.pub.pem is the public key for devices.
+
     Example:
       sordino bundle key --out maker
     """
@@ -177,59 +179,58 @@ def key(
     from sordino.device.trust.signature import PublicKey
 
     private, public = (out.with_name(f"{out.name}{end}") for end in (".pem", ".pub.pem"))
-    if there := [path for path in (private, public) if path.exists() or path.is_symlink()]:
+    if existing := [path for path in (private, public) if path.exists() or path.is_symlink()]:
         raise SignatureError(
-            f"{there[0]}: a key stands there, expected none: choose another name, keys are not "
+            f"{existing[0]}: the key exists, expected no file: choose another name, keys are not "
             "replaced"
         )
-    secret, shared = ed25519.generate()
-    storage.write(private, secret, durable=True, mode=0o600)
-    storage.write(public, shared, durable=True)
-    found = {"private": str(private), "public": str(public), "id": PublicKey.read(public).id}
+    private_bytes, public_bytes = ed25519.generate()
+    storage.write(private, private_bytes, durable=True, mode=0o600)
+    storage.write(public, public_bytes, durable=True)
+    result = {"private": str(private), "public": str(public), "id": PublicKey.read(public).id}
     if json:
-        write_json(json, found)
+        write_json(json, result)
     if json != "-":
-        say(
+        print_lines(
             [
                 f"{private}: private key, readable by you alone",
-                f"{public}: public key {found['id']}",
+                f"{public}: public key {result['id']}",
             ]
         )
 
 
-def _shown(found: Bundle, file: str) -> list[RenderableType]:
+def describe(bundle: Bundle, file: str) -> list[RenderableType]:
+    """The card, the signature and the policies of a bundle for the terminal."""
     from rich.table import Table
     from rich.text import Text
 
     from sordino.device.onnx.model import rounds_inputs
-    from sordino.device.trust.signature import describe
+    from sordino.device.trust.signature import describe as describe_signature
     from sordino.policy import explain
 
-    card = {"name": file, "commercial_use": UNSAID, **found.card}
+    card = {"name": file, "commercial_use": NO_LICENCE, **bundle.card}
     title, audits = Text(printable(str(card.pop("name"))), style="bold"), card.pop("audit", {})
     grid = Table.grid(padding=(0, 2))
-    for key, value in card.items():
+    for name, value in card.items():
         if value not in ([], {}, None):
-            grid.add_row(
-                Text(printable(key.replace("_", " ")), style="bold"), Text("\n".join(_lines(value)))
-            )
-    parts: list[RenderableType] = [title, Text(printable(describe(found))), grid]
-    for one in found.policies.values():
-        line = f"{one.name}: {one.family}, {one.width} numbers an utterance"
+            label = Text(printable(name.replace("_", " ")), style="bold")
+            grid.add_row(label, Text("\n".join(_lines(value))))
+    parts: list[RenderableType] = [title, Text(printable(describe_signature(bundle))), grid]
+    for entry in bundle.policies.values():
+        line = f"{entry.name}: {entry.family}, {entry.width} numbers per utterance"
+        lines = [*explain(entry.policy), f"Hash: {entry.policy.digest}"]
         parts += [Text("\nPolicy " + printable(line), style="bold")]
-        parts += [
-            Text("\n".join(map(printable, [*explain(one.policy), f"Hash: {one.policy.digest}"])))
-        ]
+        parts += [Text("\n".join(map(printable, lines)))]
     if any(
-        rounds_inputs(content) for name, content in found.files.items() if name.endswith(".onnx")
+        rounds_inputs(content) for name, content in bundle.files.items() if name.endswith(".onnx")
     ):
         parts += [Text(f"\n{ROUNDS_INPUTS}")]
-    return [*parts, *_audited(audits)]
+    return [*parts, *_audit_tables(audits)]
 
 
-def _audited(audits: Any) -> list[RenderableType]:
-    """What attackers get and what none exceeds, a table each; lines where another than `sordino
-    fit` wrote the card.
+def _audit_tables(audits: Any) -> list[RenderableType]:
+    """The results of attackers and the bounds, one table each; plain lines if the card does not
+    have the structure of `sordino fit`.
     """
     from rich.table import Table
     from rich.text import Text
@@ -238,65 +239,53 @@ def _audited(audits: Any) -> list[RenderableType]:
     try:
         for name, audit in audits.items():
             parts.append(Text("\n" + printable(f"{name}: {audit['verdict']}")))
-            reached = Table(
+            results = Table(
                 "release",
                 "required, AUC",
                 *audit["measured"][0]["leaks"],
-                title="whoever retrains, AUC",
+                title="retrained attacker, AUC",
             )
-            for one in audit["measured"]:
-                reached.add_row(
-                    one["release"], *map(_limits, (one["utility_auc"], *one["leaks"].values()))
-                )
-            parts.append(reached)
+            for row in audit["measured"]:
+                cells = map(_interval, (row["utility_auc"], *row["leaks"].values()))
+                results.add_row(row["release"], *cells)
+            parts.append(results)
             bounds = Table(
                 "secret",
                 "known beside it",
                 "AUC at most",
                 "upper limit",
-                title="what no attacker exceeds",
+                title="bound for every attacker",
             )
-            for one in audit["bounds"]:
-                bounds.add_row(
-                    one["secret"],
-                    one["known"] or "nothing",
-                    _two(one["auc"]),
-                    _two(one["auc_high"]),
-                )
+            for row in audit["bounds"]:
+                limits = _two_digits(row["auc"]), _two_digits(row["auc_high"])
+                bounds.add_row(row["secret"], row["known"] or "nothing", *limits)
             parts += [bounds] if audit["bounds"] else []
     except (AttributeError, IndexError, KeyError, TypeError):
         return [Text("\naudit\n" + "\n".join(_lines(audits)))] if audits else []
     return parts
 
 
-def _limits(found: Any) -> str:
-    return f"{_two(found['value'])} [{_two(found['low'])}, {_two(found['high'])}]"
+def _interval(row: Any) -> str:
+    return f"{_two_digits(row['value'])} [{_two_digits(row['low'])}, {_two_digits(row['high'])}]"
 
 
-def _two(value: float | None) -> str:
+def _two_digits(value: float | None) -> str:
     return "cannot tell" if value is None else f"{value:.2f}"
 
 
 def _lines(value: Any) -> list[str]:
-    """A value of the card for people: a line a thing, what lies within indented."""
+    """A value of the card as lines: one per item, with nested items indented."""
     if isinstance(value, dict):
-        found: list[str] = []
-        for key, within in value.items():
-            nested = _lines(within)
-            found += (
-                [f"{printable(key)}: {nested[0]}"]
+        lines: list[str] = []
+        for name, content in value.items():
+            nested = _lines(content)
+            lines += (
+                [f"{printable(name)}: {nested[0]}"]
                 if len(nested) == 1
-                else [f"{printable(key)}:", *(f"  {line}" for line in nested)]
+                else [f"{printable(name)}:", *(f"  {line}" for line in nested)]
             )
-        return found or ["nothing"]
+        return lines or ["nothing"]
     if isinstance(value, list):
-        return [line for one in value for line in _lines(one)] or ["nothing"]
-    return [
-        "yes"
-        if value is True
-        else "no"
-        if value is False
-        else "cannot tell"
-        if value is None
-        else printable(str(value))
-    ]
+        return [line for item in value for line in _lines(item)] or ["nothing"]
+    words = {True: "yes", False: "no", None: "cannot tell"}
+    return [words[value] if value is None or isinstance(value, bool) else printable(str(value))]

@@ -1,9 +1,8 @@
-"""`sordino compare`: every release on your recordings, what each keeps and what attackers who
-retrain get of it.
-"""
+"""`sordino compare`: utility and leakage of all releases on your recordings."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -11,43 +10,45 @@ import typer
 from sordino.cli.options import (
     CACHE,
     CORES,
-    Cache,
+    AttackersOption,
+    CacheOption,
     CorpusOption,
-    Jobs,
-    Json,
-    Out,
-    Seed,
+    FeaturesOption,
+    JobsOption,
+    JsonOption,
+    OutOption,
+    ReleasesOption,
+    SeedOption,
+    attacker_families,
     corpora_from,
-    show,
-    write_json,
 )
-from sordino.cli.verbs.reproduce import Attackers, Features, families
+from sordino.cli.output import print_table, write_json
 
-Releases = Annotated[
-    list[str] | None,
-    typer.Option("--release", metavar="NAME", help="Only these and `none`; again for more."),
+LatexOption = Annotated[
+    bool, typer.Option("--latex", help="Write the tables to table.tex too, as LaTeX (booktabs).")
 ]
 
 
 def compare(
     corpus: CorpusOption,
-    out: Out,
-    release: Releases = None,
-    features: Features = "IS13",
-    audit: Attackers = "quick",
-    cache: Cache = CACHE,
-    seed: Seed = 0,
-    jobs: Jobs = CORES,
-    json: Json = None,
+    out: OutOption,
+    release: ReleasesOption = None,
+    features: FeaturesOption = "IS13",
+    attackers: AttackersOption = "quick",
+    cache: CacheOption = CACHE,
+    seed: SeedOption = 0,
+    jobs: JobsOption = CORES,
+    json: JsonOption = None,
+    latex: LatexOption = False,
 ) -> None:
-    """Fit every release, attack each with who retrains, and draw what is kept against what leaks.
+    """Fit all releases, attack each with retrained attackers, and plot utility against leakage.
 
-    Writes estimates.csv, run.json, report.html and figure.svg to --out. The same command goes on
-    where a killed run was.
+    The unprotected vectors, `none`, are always evaluated too. Writes estimates.csv, run.json,
+    report.html and figure.svg to --out. If a run was interrupted, the same command resumes it.
 
-    \b
     Example:
-      sordino compare --corpus ravdess=data/ravdess --corpus emodb=data/emodb --out compared
+      sordino compare --corpus ravdess=data/ravdess --corpus emodb=data/emodb \\
+        --release drawn --release leace --features mel --out compared
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -57,9 +58,15 @@ def compare(
     from sordino.study import compare as study
 
     releases = tuple(dict.fromkeys(["none", *release])) if release else study.RELEASES
-    options = Options(releases=releases, families=families(audit), seed=seed)
+    options = Options(releases=releases, families=attacker_families(attackers), seed=seed)
     estimates = study.compare(
-        corpora_from(corpus), out, features=features, options=options, cache=cache, jobs=jobs
+        corpora_from(corpus),
+        out,
+        features=features,
+        options=options,
+        cache=cache,
+        jobs=jobs,
+        latex=latex,
     )
     means = run_record.summary(estimates[~estimates["metric"].str.startswith("bound_")])
     if json:
@@ -67,25 +74,25 @@ def compare(
         write_json(json, {"report": str(out / "report.html"), "mean_of_policies": figures})
     if json == "-":
         return
-    shown = Table(title="Releases compared, mean of three policies", box=SIMPLE_HEAD)
-    shown.add_column("release", no_wrap=True)
+    table = Table(title="Releases, mean of three policies", box=SIMPLE_HEAD)
+    table.add_column("release", no_wrap=True)
     columns = {
         "F1 required": "ignorant emotion f1 required",
         "U required": "ignorant emotion unchanged required",
         "U neutral": "ignorant emotion unchanged neutral",
         "sensitive AUC": "semi-informed sensitive-vs-neutral distinguish",
         "gender AUC": "semi-informed gender auc",
-        "patient": f"patient gender auc {_most(means.index)}",
+        "patient": f"patient gender auc {_largest_k(means.index)}",
     }
     for name in columns:
-        shown.add_column(name, justify="right")
+        table.add_column(name, justify="right")
     for name in releases:
         values = means[name].reindex(list(columns.values())).tolist()
-        shown.add_row(name, *(number(value) for value in values))
-    show(shown, out / "report.html")
+        table.add_row(name, *(number(value) for value in values))
+    print_table(table, out / "report.html")
 
 
-def _most(figures: object) -> str:
-    """The most utterances that a patient attacker sees."""
-    counts = [name.rsplit(" ", 1)[1] for name in map(str, figures) if name.startswith("patient")]  # type: ignore[call-overload]
+def _largest_k(figures: Iterable[object]) -> str:
+    """The largest number of utterances of a patient attacker."""
+    counts = [name.rsplit(" ", 1)[1] for name in map(str, figures) if name.startswith("patient")]
     return max(counts, key=int, default="")

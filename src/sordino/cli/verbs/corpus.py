@@ -1,4 +1,4 @@
-"""`sordino corpus check`: is this copy of a corpus whole?"""
+"""`sordino corpus check`: compare a copy of a corpus with the published counts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from sordino import corpora, storage
-from sordino.cli.options import CORES, Jobs, Json, Seed, warn, write_json
+from sordino.cli.options import CORES, JobsOption, JsonOption, SeedOption
+from sordino.cli.output import warn, write_json
 from sordino.cli.terminal import Console
 from sordino.corpora.checks.check import Count
 from sordino.corpora.checks.published import FENG2021_EMOTIONS
@@ -21,55 +22,56 @@ from sordino.corpora.checks.recordings import MAX_LISTED, Bad, Recordings, check
 
 DIFFERS = 1
 
-app = typer.Typer(help="Check the recordings and labels of a corpus.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
+
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help=f"One of {', '.join(corpora.ADAPTERS)}.")
+]
+PathArgument = Annotated[
+    Path, typer.Argument(metavar="PATH", help="Its folder, or the CSV table of a manifest.")
+]
+PartialOption = Annotated[
+    bool, typer.Option("--partial", help="Accept counts below the published ones.")
+]
+OutFolderOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="PATH", help="Folder of counts.csv and speakers.csv; created if absent."
+    ),
+]
 
 
 @app.callback()
-def corpus() -> None:
-    """Check the recordings and labels of a corpus."""
+def _corpus() -> None:
+    """Verbs below `sordino corpus`, one per action."""
 
 
 @app.command()
 def check(
-    name: Annotated[
-        str, typer.Argument(metavar="NAME", help=f"One of {', '.join(corpora.ADAPTERS)}.")
-    ],
-    path: Annotated[
-        Path, typer.Argument(metavar="PATH", help="Its folder, or the CSV table of a manifest.")
-    ],
-    partial: Annotated[
-        bool, typer.Option("--partial", help="Fewer than published is fine, more is not.")
-    ] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            metavar="PATH",
-            help="A folder for counts.csv and speakers.csv; made when absent.",
-        ),
-    ] = None,
-    json: Json = None,
-    seed: Seed = 0,  # noqa: ARG001 (every verb takes it; nothing is drawn here)
-    jobs: Jobs = CORES,  # noqa: ARG001 (every verb takes it; reading is over in seconds)
+    name: NameArgument,
+    path: PathArgument,
+    partial: PartialOption = False,
+    out: OutFolderOption = None,
+    json: JsonOption = None,
+    seed: SeedOption = 0,  # noqa: ARG001 (every verb has it; nothing is random here)
+    jobs: JobsOption = CORES,  # noqa: ARG001 (every verb has it; reading takes seconds)
 ) -> None:
-    """Print counts by speaker, gender and emotion beside the published ones, and recordings that
-    cannot be used.
+    """Compare counts with the published ones, and list unusable recordings.
 
-    The header of every recording is read, and start and end are compared with its length. Ends with
-    status 0 when the copy is whole or there is no published count to compare with; 1 when it
-    differs or a recording cannot be used. Where the publication leaves its counts in doubt, a
-    difference is told and the status is 0.
+    Counts are by speaker, gender and emotion. The header of every recording is read; start and end
+    are compared with its length. Status 0 if the copy is complete or no published counts exist.
+    Status 1 if counts differ or a recording cannot be used. If the publication itself is doubtful,
+    differences are reported and the status is 0.
 
-    \b
     Example:
       sordino corpus check ravdess data/ravdess
     """
     loaded = corpora.load(name, path, keep_absent=True)
-    known = corpora.published.PUBLISHED.get(name)
-    counts = corpora.check.counts(loaded, known)
+    published = corpora.published.PUBLISHED.get(name)
+    counts = corpora.check.counts(loaded, published)
     wrong = corpora.check.differences(counts, partial)
-    failed = corpora.check.is_wrong(wrong, known)
-    doubt = known.doubt if known and wrong else ""
+    failed = corpora.check.is_wrong(wrong, published)
+    doubt = published.doubt if published and wrong else ""
     recordings = check_recordings(loaded)
     bad = [replace(recording, file=_relative(recording.file, path)) for recording in recordings.bad]
     missing = {recording.file for recording in recordings.bad}
@@ -86,8 +88,8 @@ def check(
 
     console = Console(stderr=json == "-", highlight=False)
     if not console.is_terminal:
-        console.width = 200  # a file or a pipe has no edge to wrap at
-    source = known.source if known else "no published counts to compare with"
+        console.width = 200  # no wrapped lines in a file or a pipe
+    source = published.source if published else "no published counts to compare with"
     console.print(
         escape(f"{loaded.name}: {len(loaded)} utterances, {len(speakers)} speakers ({source})")
     )
@@ -124,75 +126,77 @@ def check(
 
 
 def _csv(table: pd.DataFrame) -> str:
-    """A table as CSV, without a cell that a spreadsheet runs as a formula."""
+    """A table as CSV, without cells that a spreadsheet would run as formulas."""
     safe = table.map(lambda value: storage.cell(value) if isinstance(value, str) else value)
     return safe.astype(table.dtypes).to_csv(index=False)
 
 
 def _show_recordings(console: Console, recordings: Recordings, bad: Sequence[Bad]) -> None:
-    """Recordings under a wrong suffix, and the first of those that cannot be used."""
+    """Print recordings with a wrong suffix, and the first unusable recordings."""
     if recordings.renamed:
         console.print(
-            f"{len(recordings.renamed)} recording(s) of another format than their suffix says: "
-            "read as they are"
+            f"{len(recordings.renamed)} recording(s) of another format than their suffix: read by "
+            "their content"
         )
     if recordings.files and not bad:
         console.print(f"{recordings.files} recording(s) opened, all usable")
     for recording in bad[:MAX_LISTED]:
         console.print(escape(str(recording)), soft_wrap=True)
     if bad:
-        more = (
-            f", {len(bad) - MAX_LISTED} more than shown: --json lists all"
-            if len(bad) > MAX_LISTED
-            else ""
-        )
+        hidden = max(0, len(bad) - MAX_LISTED)
+        note = f", {hidden} more than shown: --json lists all" if hidden else ""
         console.print(
-            f"{len(bad)} utterance(s) of {recordings.files} recording(s) cannot be used{more}",
+            f"{len(bad)} utterance(s) of {recordings.files} recording(s) cannot be used{note}",
             soft_wrap=True,
         )
 
 
 def _overview(counts: Sequence[Count], wrong: Sequence[Count]) -> Table:
-    """Everything but the single speakers."""
+    """The counts except those of single speakers."""
     names = {"feng2021": ", ".join(FENG2021_EMOTIONS)}
     table = Table("counted", "found", "published", "")
     for count in counts:
         if count.part != "speaker":
-            what = "speakers" if count.part == "speakers" else "utterances"
-            label = f"{what}, {names.get(count.name, count.name)}"
+            unit = "speakers" if count.part == "speakers" else "utterances"
+            label = f"{unit}, {names.get(count.name, count.name)}"
             table.add_row(
-                escape(label), str(count.found), _known(count), "differs" if count in wrong else ""
+                escape(label),
+                str(count.found),
+                _published(count),
+                "differs" if count in wrong else "",
             )
     return table
 
 
 def _speakers(counts: Sequence[Count], wrong: Sequence[Count], speakers: pd.DataFrame) -> Table:
-    """One row a speaker, those that were published and not found too."""
+    """One row per speaker, including published speakers that are missing."""
     emotions = list(speakers.columns[3:])
     rows = {row[0]: row[1:] for row in speakers.astype(str).itertuples(index=False)}
     table = Table("speaker", "gender", "found", "published", *map(escape, emotions), "")
     for count in counts:
         if count.part == "speaker":
-            gender, found, *of_each = rows.get(count.name, ("", "0", *("0" for _ in emotions)))
+            absent = ("", "0", *("0" for _ in emotions))
+            gender, total, *by_emotion = rows.get(count.name, absent)
             differs = "differs" if count in wrong else ""
-            table.add_row(escape(count.name), gender, found, _known(count), *of_each, differs)
+            cells = (gender, total, _published(count), *by_emotion, differs)
+            table.add_row(escape(count.name), *cells)
     return table
 
 
 def _verdict(counts: Sequence[Count], wrong: Sequence[Count], doubt: str) -> str:
     if wrong:
-        told = f", which is no error: {doubt}" if doubt else ""
-        return f"differs from the published counts in {len(wrong)} place(s){told}"
+        excuse = f", which is no error: {doubt}" if doubt else ""
+        return f"differs from the published counts in {len(wrong)} place(s){excuse}"
     if all(count.published is None for count in counts):
         return "nothing published to compare with"
     return "a part of the published corpus" if corpora.check.differences(counts) else "as published"
 
 
-def _known(count: Count) -> str:
+def _published(count: Count) -> str:
     return "" if count.published is None else str(count.published)
 
 
 def _relative(file: str, root: Path) -> str:
-    """The path of a recording from the corpus' folder on, or from that of its table."""
+    """The path of a recording relative to the folder of the corpus or of its table."""
     folder = root if root.is_dir() else root.parent
     return Path(file).relative_to(folder).as_posix() if Path(file).is_relative_to(folder) else file

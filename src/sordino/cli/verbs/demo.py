@@ -1,4 +1,4 @@
-"""`sordino demo`: the main job, on speech made on the spot or on a corpus of yours."""
+"""`sordino demo`: the study of Feng and Narayanan (2021) on synthetic speech or on your corpus."""
 
 from __future__ import annotations
 
@@ -7,8 +7,17 @@ from typing import Annotated
 
 import typer
 
-from sordino.cli.options import CACHE, CORES, Cache, Jobs, Json, Seed, corpora_from
-from sordino.cli.verbs.reproduce import Features
+from sordino.cli.options import (
+    CACHE,
+    CORES,
+    CacheOption,
+    FeaturesOption,
+    JobsOption,
+    JsonOption,
+    OutOption,
+    SeedOption,
+    corpora_from,
+)
 
 SYNTHETIC = (
     "This corpus is synthetic: 24 voices of the espeak-ng synthesiser, emotions acted by pitch, "
@@ -17,44 +26,40 @@ SYNTHETIC = (
 )
 
 DRAWN_FROM = 20
-"""Speakers of a corpus: of fewer, two fifths are too few to draw from."""
+"""The smallest number of speakers for the release `drawn`: two fifths of fewer are too few."""
 
-Given = Annotated[
+RealCorpusOption = Annotated[
     list[str] | None,
     typer.Option(
         "--corpus",
         metavar="NAME=PATH",
-        help="A real corpus instead of the synthetic one; again for more.",
+        help="A real corpus instead of the synthetic one; repeatable.",
     ),
-]
-Where = Annotated[
-    Path, typer.Option("--out", metavar="PATH", help="Where to write; made when absent.")
 ]
 
 
 def demo(
-    corpus: Given = None,
-    out: Where = Path("demo-report"),
-    features: Features = "mel",
-    cache: Cache = CACHE,
-    seed: Seed = 0,
-    jobs: Jobs = CORES,
-    json: Json = None,
+    corpus: RealCorpusOption = None,
+    out: OutOption = Path("demo-report"),
+    features: FeaturesOption = "mel",
+    cache: CacheOption = CACHE,
+    seed: SeedOption = 0,
+    jobs: JobsOption = CORES,
+    json: JsonOption = None,
 ) -> None:
-    """Hide emotions and gender in speech features, attack what is released, and write a report.
+    """Hide emotions and gender in speech features, attack the released vectors, write a report.
 
-    The releases are those of Feng 2021, which do not stop an attacker who retrains, and drawn,
-    which does (from 20 speakers on).
+    The releases of Feng 2021 do not resist a retrained attacker; `drawn` does (with 20 speakers or
+    more).
 
-    Without --corpus it first makes speech with espeak-ng: about four minutes in all on two cores.
-    openSMILE is needed for features of its own only.
+    Without --corpus the command first synthesises speech with espeak-ng. It takes about four
+    minutes on two cores.
 
-    \b
     Example:
       sordino demo
       sordino demo --corpus ravdess=data/ravdess --out ravdess-report
     """
-    from sordino.cli.verbs.reproduce import tell
+    from sordino.cli.verbs.reproduce import print_feng2021
     from sordino.corpora import synthetic
     from sordino.study import Options
     from sordino.study import feng2021 as study
@@ -67,4 +72,4 @@ def demo(
     estimates = study.reproduce(
         recordings, out, features=features, options=options, cache=cache, jobs=jobs, notices=notices
     )
-    tell(estimates, out, json)
+    print_feng2021(estimates, out, json)

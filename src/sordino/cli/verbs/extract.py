@@ -1,4 +1,4 @@
-"""`sordino extract`: recordings to a table of feature vectors."""
+"""`sordino extract`: a table of feature vectors from recordings."""
 
 from __future__ import annotations
 
@@ -12,23 +12,21 @@ import typer
 from sordino.cli.options import (
     CACHE,
     CORES,
-    Cache,
+    CacheOption,
     CorpusOption,
-    Jobs,
-    Json,
-    Out,
-    Seed,
+    JobsOption,
+    JsonOption,
+    OutOption,
+    SeedOption,
     corpora_from,
-    warn,
-    write_json,
 )
+from sordino.cli.output import print_lines, warn, write_json
 from sordino.errors import AudioError, FeatureError
-from sordino.progress import printable
 
 if TYPE_CHECKING:
     from sordino.features.extract import Extraction
 
-Features = Annotated[
+FeatureSetOption = Annotated[
     str,
     typer.Option(
         "--features",
@@ -37,33 +35,33 @@ Features = Annotated[
     ),
 ]
 
-SkipBad = Annotated[
+SkipBadOption = Annotated[
     bool,
-    typer.Option("--skip-bad", help="Leave out unusable recordings, and name them."),
+    typer.Option("--skip-bad", help="Omit and list recordings that cannot be used."),
 ]
 
 
 def extract(
     corpus: CorpusOption,
-    out: Out,
-    features: Features = "IS13",
-    cache: Cache = CACHE,
-    seed: Seed = 0,  # noqa: ARG001  every verb has it; extraction is not random
-    jobs: Jobs = CORES,
-    skip_bad: SkipBad = False,
-    json: Json = None,
+    out: OutOption,
+    features: FeatureSetOption = "IS13",
+    cache: CacheOption = CACHE,
+    seed: SeedOption = 0,  # noqa: ARG001 (every verb has it; nothing is random here)
+    jobs: JobsOption = CORES,
+    skip_bad: SkipBadOption = False,
+    json: JsonOption = None,
 ) -> None:
-    """Turn recordings into feature vectors, one row an utterance.
+    """Extract one feature vector per utterance.
 
-    The table (.parquet, .csv or .npz) has file, start and end of each utterance and one column a
-    feature, without labels and speakers. TABLE.run.json beside it records settings, versions,
-    checksums and the number of recordings left out. If recordings are unusable, the first ten are
-    listed, one a line, and no table is written; --skip-bad leaves them out. The JSON names all.
-    Computed vectors are cached: a second run, or a run after a kill, reads them.
+    The table (.parquet, .csv or .npz) has file, start and end of each utterance and one column per
+    feature. It has no labels and no speakers. TABLE.run.json beside it records settings, versions,
+    checksums and the number of recordings left out. If recordings cannot be used, the first ten are
+    listed, one per line, and no table is written; --skip-bad omits them. The JSON lists all of
+    them. Computed vectors are stored in the cache, and later runs read them there.
 
-    \b
     Example:
-      sordino extract --corpus ravdess=data/ravdess --features mel --out vectors.parquet
+      sordino extract --corpus ravdess=data/ravdess --features mel \\
+        --out vectors.parquet
     """
     import numpy as np
 
@@ -85,7 +83,7 @@ def extract(
         {"utterance": recording.row, "file": recording.file, "reason": recording.reason}
         for recording in bad
     ]
-    count = f"{len(bad)} of {len(recordings)} utterances cannot be used"
+    counts = f"{len(bad)} of {len(recordings)} utterances cannot be used"
     warn([str(recording) for recording in bad[:MAX_LISTED]])
     if len(bad) > MAX_LISTED:
         warn([f"and {len(bad) - MAX_LISTED} more, --json FILE lists all"])
@@ -94,8 +92,8 @@ def extract(
             write_json(
                 json, {"corpus": recordings.name, "features": features, "unusable": unusable}
             )
-        remedy = "mend them" if skip_bad else "mend them, or leave them out with --skip-bad"
-        raise AudioError(f"{count}: {remedy}")
+        remedy = "repair them" if skip_bad else "repair them, or leave them out with --skip-bad"
+        raise AudioError(f"{counts}: {remedy}")
     good = recordings.select(
         np.setdiff1d(np.arange(len(recordings)), [recording.row for recording in bad])
     )
@@ -106,14 +104,10 @@ def extract(
     storage.write(out.with_name(f"{out.name}.run.json"), text)
     utterances, dims = x.shape
     if bad:
-        warn([f"{count}: left out"])
+        warn([f"{counts}: left out"])
     if json != "-":
-        print(
-            printable(
-                f"{out}: {utterances} utterances, {dims} numbers each"
-                + (f", {len(bad)} left out" if bad else "")
-            )
-        )
+        omission = f", {len(bad)} left out" if bad else ""
+        print_lines([f"{out}: {utterances} utterances, {dims} numbers each{omission}"])
     if json:
         write_json(
             json,

@@ -1,4 +1,4 @@
-"""`sordino policy`: what a policy file says, in words."""
+"""`sordino policy`: the meaning of a policy file in plain words."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from typing import Annotated
 
 import typer
 
-from sordino.cli.options import Json, write_json
+from sordino.cli.options import JsonOption
+from sordino.cli.output import write_json
 from sordino.progress import printable
 
-app = typer.Typer(no_args_is_help=True, help="Read a policy.")
+app = typer.Typer(no_args_is_help=True)
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A policy as TOML.")]
+PolicyFileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A policy as TOML.")]
 
 
 @app.callback()
 def _policy() -> None:
-    """Each thing to do with a policy is a verb of its own."""
+    """Verbs below `sordino policy`, one per action."""
 
 
 @app.command("check")
-def check(file: File, json: Json = None) -> None:
-    """Explain in words what a policy lets out and what it hides; status 2 where it asks for what
-    cannot be.
+def check(file: PolicyFileArgument, json: JsonOption = None) -> None:
+    """Explain which attributes a policy releases and which it hides.
 
-    \b
+    Status 2 if the policy is not valid.
+
     Example:
       sordino policy check policy.toml
     """

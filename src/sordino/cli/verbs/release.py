@@ -1,4 +1,4 @@
-"""`sordino release`: recordings or a stream in, released vectors out."""
+"""`sordino release`: released vectors of recordings or of a stream."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import secrets
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from sordino.cli.options import STATE, Json, Out, write_json
-from sordino.cli.trust import FloorFile, Revoked, Trusted, floor_from, trust_from
+from sordino.cli.options import STATE, BundleArgument, JsonOption, OutOption, PolicyNameOption
+from sordino.cli.output import write_json
+from sordino.cli.trust import FloorOption, RevokedOption, TrustedOption, floor_from, trust_from
 from sordino.errors import AudioError
 from sordino.progress import printable
 
@@ -21,226 +23,256 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from sordino.device import Released, Result, Runtime
+    from sordino.device import Bundle, DailyBudget, Released, Result, Runtime
+    from sordino.device.table import GrowingTable, WholeTable
 
-BundleFile = Annotated[Path, typer.Argument(metavar="BUNDLE", help="What `sordino fit` wrote.")]
-Files = Annotated[
+FilesArgument = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="FILE",
-        help="A recording of one utterance; again for others. - is a WAV stream that comes "
-        "in on standard input.",
+        help="A recording of one utterance; repeatable. - is a WAV stream on standard input.",
     ),
 ]
-PolicyName = Annotated[
-    str | None,
-    typer.Option(
-        "--policy", metavar="NAME", help="Which policy of the bundle; needed where it has several."
-    ),
-]
-Key = Annotated[
+DrawKeyOption = Annotated[
     int | None,
     typer.Option(
-        "--seed", min=0, help="Draw by this instead of by the key that is kept for the device."
+        "--draw-key",
+        min=0,
+        metavar="NUMBER",
+        help="Key of random draws; default: the stored key of the device.",
     ),
 ]
-Microphone = Annotated[
-    bool, typer.Option("--microphone", help="Listen to the microphone until Ctrl-C.")
+OldSeedOption = Annotated[int | None, typer.Option("--seed", min=0, hidden=True)]
+MicrophoneOption = Annotated[
+    bool, typer.Option("--microphone", help="Read the microphone until Ctrl-C.")
 ]
-Raw = Annotated[
+RawOption = Annotated[
     int | None,
     typer.Option(
         "--raw",
         metavar="HZ",
-        help="What comes in on standard input has no header: 16 bits, one channel.",
+        help="Standard input has no header: 16 bits, one channel, this sampling rate.",
     ),
 ]
-BudgetFile = Annotated[
+BudgetFileOption = Annotated[
     Path | None,
-    typer.Option(
-        "--budget-file",
-        metavar="PATH",
-        help="Where the vectors of a day are counted; one for a device.",
-    ),
+    typer.Option("--budget-file", metavar="PATH", help="File of the daily count; one per device."),
 ]
-Paths = Annotated[
+PathsOption = Annotated[
     bool,
     typer.Option(
-        "--paths",
-        help="Write the path of each recording to the table, not an id that tells nothing.",
+        "--paths", help="Write the path of each recording to the table instead of an opaque id."
     ),
 ]
 
-WITHHELD = 1
-"""The exit status where nothing was released of one recording or more."""
+WITHHELD: Final = 1
+"""The exit status if at least one recording has no released vector."""
 
 
 def release(
-    bundle: BundleFile,
-    out: Out,
-    files: Files = None,
-    policy: PolicyName = None,
-    microphone: Microphone = False,
-    raw: Raw = None,
-    budget_file: BudgetFile = None,
-    paths: Paths = False,
-    trusted: Trusted = None,
-    revoked: Revoked = None,
-    floor: FloorFile = None,
-    seed: Key = None,
-    json: Json = None,
+    bundle: BundleArgument,
+    out: OutOption,
+    files: FilesArgument = None,
+    policy: PolicyNameOption = None,
+    microphone: MicrophoneOption = False,
+    raw: RawOption = None,
+    budget_file: BudgetFileOption = None,
+    paths: PathsOption = False,
+    trusted: TrustedOption = None,
+    revoked: RevokedOption = None,
+    floor: FloorOption = None,
+    draw_key: DrawKeyOption = None,
+    seed: OldSeedOption = None,
+    json: JsonOption = None,
 ) -> None:
-    """Release one vector of each utterance, as a policy says, and nothing else.
+    """Release one vector per utterance under a policy, and nothing else.
 
-    A recording is one utterance; a stream is cut into its utterances. The table (.npz, .csv, or
-    .parquet where pyarrow is installed) holds a vector and an id of each, in the order of the ids;
-    --json tells the recording of an id. With --paths it holds paths in the order given, which may
-    tell what the vectors hide.
+    A recording is one utterance; a stream is cut into utterances. The table (.npz, .csv, or
+    .parquet with pyarrow) has one vector and one opaque id per utterance, sorted by id; --json
+    lists the recording of each id. With --paths it has paths in the order of the command. Paths may
+    reveal what the vectors hide.
 
-    Where an utterance cannot be used nothing is released: standard error says why, and the status
-    is 1. From a stream, a .csv grows line by line, and what stands there is added to; other tables
-    are written at the end. Ctrl-C ends a stream.
+    Nothing is released for an unusable utterance: standard error has the reason, and the status is
+    1. A .csv file grows during a stream, and an existing one is extended. Other tables are written
+    at the end. Ctrl-C ends a stream.
 
-    With --trusted only a bundle runs that is signed by one of these keys, has not expired, and is
-    no older than the last that ran here; with --floor only a policy that reaches it. Status 2
-    otherwise.
+    With --trusted, the bundle must be signed by one of the keys, not expired, and no older than the
+    last one on this device. With --floor, the policy must satisfy the limits of the device. Status
+    2 otherwise.
 
-    \b
     Example:
-      sordino release muted.sordino monday.wav tuesday.wav --out released.npz
-      ffmpeg -i call.mp3 -f wav - | sordino release muted.sordino - --out released.csv
+      sordino release mute.sordino monday.wav tuesday.wav --out released.npz
+      cat call.wav | sordino release mute.sordino - --out released.csv
     """
-    from sordino.device import DailyBudget, Released, Runtime, read, table
-    from sordino.device.key import of_policy, read_or_create
-    from sordino.device.trust.signature import describe, report
+    from sordino.device import Runtime, read, table
 
     kind, endless = table.suffix(out), microphone or "-" in (files or ())
     if not (files or microphone):
-        raise AudioError("nothing to hear, expected FILE, - or --microphone: name one")
+        raise AudioError("no input, expected FILE, - or --microphone: add one")
     if raw is not None and "-" not in (files or ()):
         raise AudioError(
             f"--raw {raw} without standard input, expected -: give it in place of a FILE"
         )
-    whole = read(bundle)
-    limited = budget_file or any(
-        one.policy.budget.per_day is not None for one in whole.policies.values()
-    )
-    counted = budget_file or STATE.expanduser() / "budget" if limited else None
-    budget = DailyBudget(counted, lambda: datetime.now(UTC).date()) if counted else None
-    key = of_policy(
-        read_or_create(STATE.expanduser() / "key") if seed is None else seed,
-        policy or next(iter(whole.policies)),
-    )
-    trusts = trust_from(trusted, revoked, STATE.expanduser() / "versions")
-    runtime = Runtime(whole, policy, key, budget, trusted=trusts, floor=floor_from(floor))
-    signed = describe(whole, bool(trusts))
+    content = read(bundle)
+    trust = trust_from(trusted, revoked, STATE.expanduser() / "versions")
+    key = _draw_key(content, policy, draw_key if draw_key is not None else seed)
+    budget = _budget(content, budget_file)
+    runtime = Runtime(content, policy, key, budget, trusted=trust, floor=floor_from(floor))
+    opaque = not (paths or endless)  # a stream has one name, and its list would grow without end
+    report = _Report(content, runtime.name, trust is not None, out, opaque)
+    id_key = None if paths else secrets.randbits(128) if endless else key
     column = table.FILE if paths else table.UTTERANCE
-    grows, by_id = endless and kind == ".csv", not (paths or endless)
     rows = (
         table.GrowingTable(out, runtime.width, column)
-        if grows
-        else table.WholeTable(out, column, by_name=by_id)
+        if endless and kind == ".csv"
+        else table.WholeTable(out, column, by_name=opaque)
     )
-    ids, recordings = secrets.randbits(128) if endless else key, dict[str, str]()
-    withheld: dict[str, Counter[str]] = {}
     try:
-        for name, result in _heard(runtime, files or (), microphone, raw):
-            if isinstance(result, Released):
-                shown = name if paths else table.utterance_id(ids, name, rows.count, result.vector)
-                rows.add(shown, result.vector)
-                if by_id:  # a stream has one name, and no end
-                    recordings[shown] = name
-            else:
-                withheld.setdefault(name, Counter())[result] += 1
-                typer.secho(printable(f"{name}: nothing released: {result}"), fg="yellow", err=True)
+        for recording, result in _results(runtime, files or (), microphone, raw):
+            report.add(recording, result, rows, id_key)
     except KeyboardInterrupt:
         if not endless:
             raise
     finally:
-        rows.close()  # whatever ends a stream, what was released is written
-    held = sum(map(Counter.total, withheld.values()))
-    if json != "-":
-        vectors = "vector" if rows.count == 1 else "vectors"
-        print(
-            printable(
-                f"{out}: {rows.count} {vectors} released, {held} withheld, under policy "
-                f"{runtime.name} ({signed})"
-            )
-        )
-    if json:
-        told = {name: ", ".join(reasons) for name, reasons in withheld.items()}
-        known = {"utterances": recordings} if by_id else {}
-        write_json(
-            json,
-            {
-                "policy": runtime.name,
-                "released": rows.count,
-                "withheld": told,
-                "out": str(out),
-                "signature": report(whole, bool(trusts)),
-                **known,
-            },
-        )
-    if held and not endless:
+        rows.close()  # released vectors are written even if a stream ends with an error
+    report.write(rows.count, json)
+    if report.withheld and not endless:
         raise typer.Exit(WITHHELD)
 
 
-def _heard(
+def _budget(bundle: Bundle, path: Path | None) -> DailyBudget | None:
+    """The daily count in a file, if there is a path or if a policy needs it."""
+    from sordino.device import DailyBudget
+
+    limited = any(entry.policy.budget.per_day is not None for entry in bundle.policies.values())
+    if path is None and not limited:
+        return None
+    return DailyBudget(path or STATE.expanduser() / "budget", lambda: datetime.now(UTC).date())
+
+
+def _draw_key(bundle: Bundle, policy: str | None, number: int | None) -> int:
+    """The key of random draws under a policy, from a number or from the stored key."""
+    from sordino.device.key import of_policy, read_or_create
+
+    if number is None:
+        number = read_or_create(STATE.expanduser() / "key")
+    return of_policy(number, policy or next(iter(bundle.policies)))
+
+
+@dataclass
+class _Report:
+    """The result of each recording, for the terminal and for JSON."""
+
+    bundle: Bundle
+    policy: str
+    verified: bool
+    out: Path
+    lists_recordings: bool
+    recordings: dict[str, str] = field(default_factory=dict)
+    """The recording of each row id, if `lists_recordings`."""
+    withheld: dict[str, Counter[str]] = field(default_factory=dict)
+    """The reasons of utterances without a vector, by recording."""
+
+    def add(
+        self,
+        recording: str,
+        result: Released | str,
+        rows: GrowingTable | WholeTable,
+        id_key: int | None,
+    ) -> None:
+        """Write a vector to the table, named by an opaque id if there is a key for it, or print
+        the reason why there is none.
+        """
+        from sordino.device import table
+
+        if isinstance(result, str):
+            self.withheld.setdefault(recording, Counter())[result] += 1
+            line = f"{recording}: nothing released: {result}"
+            typer.secho(printable(line), fg="yellow", err=True)
+            return
+        name = recording
+        if id_key is not None:
+            name = table.utterance_id(id_key, recording, rows.count, result.vector)
+        rows.add(name, result.vector)
+        if self.lists_recordings:
+            self.recordings[name] = recording
+
+    def write(self, count: int, json: str | None) -> None:
+        """Print the number of vectors; optionally write JSON."""
+        from sordino.device.trust.signature import describe, report
+
+        if json != "-":
+            withheld = sum(map(Counter.total, self.withheld.values()))
+            vectors = "vector" if count == 1 else "vectors"
+            line = (
+                f"{self.out}: {count} {vectors} released, {withheld} withheld, under policy "
+                f"{self.policy} ({describe(self.bundle, self.verified)})"
+            )
+            print(printable(line))
+        if json:
+            result: dict[str, Any] = {
+                "policy": self.policy,
+                "released": count,
+                "withheld": {name: ", ".join(reasons) for name, reasons in self.withheld.items()},
+                "out": str(self.out),
+                "signature": report(self.bundle, self.verified),
+            }
+            if self.lists_recordings:
+                result["utterances"] = self.recordings
+            write_json(json, result)
+
+
+def _results(
     runtime: Runtime, files: Sequence[str], microphone: bool, raw: int | None
 ) -> Iterator[tuple[str, Released | str]]:
-    """What comes of each recording and of each utterance of a stream: a vector, or why there is
-    none.
-    """
+    """The vector, or the reason why there is none, of each recording and utterance of a stream."""
     from sordino.device.sound.microphone import listen
 
     for file in files:
-        yield from (
-            _streamed(runtime, file, *_standard_input(raw))
-            if file == "-"
-            else [(file, _uttered(runtime, file))]
-        )
+        if file == "-":
+            yield from _stream(runtime, file, *_standard_input(raw))
+        else:
+            yield file, _recording(runtime, file)
     if microphone:
         rate, blocks = listen()
         typer.echo("listening: Ctrl-C ends", err=True)
-        yield from _streamed(runtime, "microphone", rate, blocks)
+        yield from _stream(runtime, "microphone", rate, blocks)
 
 
-def _uttered(runtime: Runtime, file: str) -> Released | str:
+def _recording(runtime: Runtime, file: str) -> Released | str:
     from sordino.signal import audio
 
     try:
         samples = audio.read(file, sampling_rate=runtime.sampling_rate)
     except AudioError as error:
         return str(error).removeprefix(f"{file}: ")
-    return _said(runtime.utterance(samples, runtime.sampling_rate))
+    return _vector_or_reason(runtime.utterance(samples, runtime.sampling_rate))
 
 
-def _streamed(
+def _stream(
     runtime: Runtime, name: str, rate: int, blocks: Iterator[NDArray[np.float32]]
 ) -> Iterator[tuple[str, Released | str]]:
     from sordino.device import Stream
     from sordino.device.sound.stream import STREAM_RATES
 
-    if not STREAM_RATES[0] <= rate <= STREAM_RATES[1]:
-        raise AudioError(
-            f"{name}: {rate} Hz, expected {STREAM_RATES[0]} to {STREAM_RATES[1]}: resample it first"
-        )
+    lowest, highest = STREAM_RATES
+    if not lowest <= rate <= highest:
+        raise AudioError(f"{name}: {rate} Hz, expected {lowest} to {highest}: resample it first")
     stream = Stream(runtime, rate)
     for block in blocks:
-        yield from ((name, _said(result)) for result in stream.push(block))
-    yield from ((name, _said(result)) for result in stream.end())
+        yield from ((name, _vector_or_reason(result)) for result in stream.push(block))
+    yield from ((name, _vector_or_reason(result)) for result in stream.end())
 
 
 def _standard_input(raw: int | None) -> tuple[int, Iterator[NDArray[np.float32]]]:
-    """The rate of what comes in on standard input, and its blocks."""
+    """The sampling rate of standard input, and its blocks."""
     from sordino.signal import wav
 
     coded, size = (wav.Format(raw), None) if raw is not None else wav.read_format(sys.stdin.buffer)
     return coded.sampling_rate, wav.read_blocks(sys.stdin.buffer, coded, size)
 
 
-def _said(result: Result) -> Released | str:
-    """A vector, or in words why there is none."""
+def _vector_or_reason(result: Result) -> Released | str:
     from sordino.device import Withheld
 
     return str(result.reason) if isinstance(result, Withheld) else result

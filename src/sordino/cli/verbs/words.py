@@ -1,48 +1,51 @@
-"""`sordino words train`: word vectors from what is said in a corpus."""
+"""`sordino words train`: word vectors from the transcripts of a corpus."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from sordino.cli.options import CORES, CorpusOption, Jobs, Json, Seed, corpora_from, say, write_json
+from sordino.cli.options import (
+    CORES,
+    CorpusOption,
+    JobsOption,
+    JsonOption,
+    OutOption,
+    SeedOption,
+    corpora_from,
+)
+from sordino.cli.output import print_lines, write_json
 
-Kv = Annotated[
-    Path,
-    typer.Option(
-        "--out", metavar="FILE.kv", help="Where to write; its folder is made when absent."
-    ),
+DimsOption = Annotated[
+    int, typer.Option("--dims", min=1, help="Number of dimensions of a word vector.")
 ]
-Dims = Annotated[int, typer.Option("--dims", min=1, help="The length of a word's vector.")]
 
-app = typer.Typer(help="Train word vectors on transcripts.", no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
-def words() -> None:
-    """Train word vectors on transcripts."""
+def _words() -> None:
+    """Verbs below `sordino words`, one per action."""
 
 
 @app.command()
 def train(
     corpus: CorpusOption,
-    out: Kv,
-    dims: Dims = 100,
-    seed: Seed = 0,
-    jobs: Jobs = CORES,  # noqa: ARG001  every verb takes it; one thread gives the same vectors every time
-    json: Json = None,
+    out: OutOption,
+    dims: DimsOption = 100,
+    seed: SeedOption = 0,
+    jobs: JobsOption = CORES,  # noqa: ARG001 (every verb has it; one thread is reproducible)
+    json: JsonOption = None,
 ) -> None:
-    """Train word2vec's skip-gram on the transcripts of whole corpora, for those who have no vectors
-    to read.
+    """Train word2vec (skip-gram) on the transcripts of entire corpora.
 
-    It writes FILE.kv and, beside it, FILE.kv.vectors.npy: keep both. Give corpora that no model is
-    tested on; a study trains vectors of its own in every fold, on its training speakers.
+    --out is a file FILE.kv; FILE.kv.vectors.npy is written beside it and belongs to it. Use corpora
+    on which no model is tested. A study trains vectors of its own in every fold, on its training
+    speakers.
 
-    \b
     Example:
-      sordino words train --corpus iemocap=data/iemocap --out words.kv --dims 100 --seed 0
+      sordino words train --corpus manifest=recordings.csv --dims 100 --out words.kv
     """
     from sordino.features import words as vectors
     from sordino.signal.words import gensim_models
@@ -50,22 +53,22 @@ def train(
     vectors.writable(out)
     gensim_models()
     recordings = corpora_from(corpus)
-    said = vectors.transcripts_of(recordings)
-    learnt = vectors.train(said, dims, seed)
-    vectors.save(learnt, out)
+    transcripts = vectors.transcripts_of(recordings)
+    model = vectors.train(transcripts, dims, seed)
+    vectors.save(model, out)
     result = {
         "corpus": recordings.name,
-        "transcripts": sum(bool(text.strip()) for text in said),
-        "words": len(learnt),
-        "dims": learnt.dims,
+        "transcripts": sum(bool(text.strip()) for text in transcripts),
+        "words": len(model),
+        "dims": model.dims,
         "seed": seed,
-        "hash": learnt.hash,
+        "hash": model.hash,
         "out": str(out),
     }
     if json != "-":
-        say(
+        print_lines(
             [
-                f"{result['words']} words of {result['transcripts']} transcripts, {learnt.dims} "
+                f"{result['words']} words of {result['transcripts']} transcripts, {model.dims} "
                 f"dimensions: {out}"
             ]
         )

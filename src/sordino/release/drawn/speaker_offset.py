@@ -12,8 +12,8 @@ Without it, a user who is mostly neutral, or sad for a month, is treated as a pe
 sounds like that.
 
 The method requires that all utterances are of one user, as on a phone, and it changes the bins of
-that user (`docs/methods/personalise.md`). Its state for vectors is a voice print: it stays on the device.
-It needs only numpy.
+that user (`docs/methods/personalise.md`). Its state for vectors is a voice print: it stays on the
+device. It needs only numpy.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ from sordino.define import Knowledge, Role
 from sordino.policy import Policy
 from sordino.release.protocol import Readable, Release
 from sordino.release.training_rows import sensitive_or_neutral
+from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.estimates import measure, pooled
-from sordino.report.tables import Estimate, Estimates
 from sordino.types import Rows, Vectors
 
 PATIENT_UTTERANCES: Final = 20
@@ -175,7 +175,11 @@ def condition_estimates(
     """The headline estimates of each condition, in the columns of `estimates.csv`."""
     tables = [
         measure(
-            rows.drop(columns="condition"), study=study, features=features, seed=seed, alone=False
+            rows.drop(columns="condition"),
+            study=study,
+            features=features,
+            seed=seed,
+            breakdown=False,
         ).assign(condition=condition)
         for condition, rows in guesses.groupby("condition", sort=False)
     ]
@@ -189,7 +193,7 @@ def mean_figures(guesses: pd.DataFrame) -> dict[tuple[str, str], dict[str, Estim
     figures: dict[tuple[str, str], dict[str, Estimate]] = {}
     for key, rows in guesses.groupby(["release", "condition"], sort=False):
         release, condition = map(str, key)
-        look = Estimates(pooled(rows.drop(columns="condition"), alone=False))
+        look = Estimates(pooled(rows.drop(columns="condition"), breakdown=False))
         figures[release, condition] = {
             name: look(metric, release, "", group, knowledge=knowledge, k=PATIENT_UTTERANCES)
             if knowledge == Knowledge.PATIENT

@@ -152,13 +152,13 @@ def _compute(
 ) -> _Outcome:
     torch.set_num_threads(1)
     with threadpool_limits(1):
-        unit = _Unit(settings, parts, policy)
+        unit = _PersonalUnit(settings, parts, policy)
         for name in releases:
             unit.measure(name)
         return unit.outcome
 
 
-class _Unit:
+class _PersonalUnit:
     """One draw under one policy."""
 
     def __init__(self, settings: _Settings, parts: Parts, policy: Policy) -> None:

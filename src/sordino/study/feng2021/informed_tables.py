@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from sordino.define import Knowledge, Role
-from sordino.report.tables import Cell, Estimate, Estimates, Table, chance, number, with_interval
+from sordino.report.estimate_table import SECRET_NAMES, TARGETS, Estimate, Estimates
+from sordino.report.tables import Cell, Table, chance, number, with_interval
 from sordino.report.verdict import NONE
 from sordino.study.feng2021.tables import (
     RELEASE_LABELS,
@@ -169,10 +170,8 @@ def families_table(look: Estimates, chosen: pd.Series) -> Table:
     family was the best, by target, release and family.
     """
     groups = []
-    for metric, target, words in (
-        ("distinguish", "sensitive-vs-neutral", "sensitive against neutral"),
-        ("auc", "gender", "gender"),
-    ):
+    for metric, words in SECRET_NAMES.items():
+        target = TARGETS[metric]
         rows: TableRows = []
         for index, release in enumerate(look.releases):
             estimates = [

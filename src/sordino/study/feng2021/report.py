@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from sordino.define import ROLES, Knowledge, Role
 from sordino.report import figures, glossary, release_page, verdict
+from sordino.report.estimate_table import SECRET_NAMES, Estimate, Estimates
 from sordino.report.estimates import pooled
 from sordino.report.figures import Panel, Point
 from sordino.report.page import Block, Page, Picture, Section, Terms, Text, settings
-from sordino.report.tables import Estimate, Estimates
 from sordino.study.feng2021 import informed_tables, tables
 
 DESCRIPTIONS: Final = {
@@ -25,7 +25,7 @@ DESCRIPTIONS: Final = {
 """The releases in words."""
 
 UTILITY: Final = {"f1": "F1 of the required emotion", "unchanged": "U of the required emotion"}
-LEAKAGE: Final = {"distinguish": "AUC, sensitive against neutral", "auc": "AUC, gender"}
+LEAKAGE: Final = {metric: f"AUC, {name}" for metric, name in SECRET_NAMES.items()}
 
 
 def page(
@@ -64,10 +64,7 @@ def page(
             else []
         ),
         Section("Every attacker", _attackers(look, predictions)),
-        Section(
-            "How to read this page",
-            [Terms((*glossary.READING, *glossary.MEASURES)), *map(Text, glossary.UNTESTED)],
-        ),
+        glossary.section(),
         Section("How it was run", [Terms(_run(run))]),
     ]
     title = "Feng 2021, run again: hiding emotions and gender"
@@ -135,9 +132,9 @@ def _points(look: Estimates, leakage: str, utility: str) -> Iterator[Point]:
             if release == verdict.NONE and utility == "unchanged":
                 y = Estimate(y.value, chance=y.chance)  # 1 by definition: no interval
             x = look(leakage, release, required, knowledge=Knowledge.SEMI_INFORMED)
-            yield Point(release, x, y, "policy" if required else "retrains")
+            yield Point(release, x, y, "policy" if required else "retrained")
             if not required:
-                yield Point(release, look(leakage, release), y, "never saw it")
+                yield Point(release, look(leakage, release), y, "ignorant")
 
 
 def _emotions(look: Estimates, paper: tables.FengTables) -> list[Block]:
@@ -159,7 +156,7 @@ def _attackers(look: Estimates, predictions: pd.DataFrame) -> list[Block]:
         release_page.attackers(look),
         informed_tables.families_table(look, _chosen(predictions)),
         Text(_FAMILIES),
-        release_page.knows_more(look),
+        release_page.stronger_attackers(look),
     ]
 
 

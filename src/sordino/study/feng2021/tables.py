@@ -9,14 +9,8 @@ from typing import Final
 import pandas as pd
 
 from sordino.define import ROLES
-from sordino.report.tables import (
-    Cell,
-    Estimates,
-    Table,
-    beside,
-    chance,
-    with_interval,
-)
+from sordino.report.estimate_table import Estimates
+from sordino.report.tables import Cell, Table, beside, chance, with_interval
 from sordino.report.verdict import NONE
 from sordino.study.protocol import POLICIES
 

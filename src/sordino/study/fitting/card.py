@@ -15,7 +15,8 @@ from sordino.features import FEATURE_SETS, Preprocess
 from sordino.metrics.bound import Bound
 from sordino.policy import Policy, explain
 from sordino.release import Release
-from sordino.report.tables import Estimate, Estimates, limits, number
+from sordino.report.estimate_table import Estimate, Estimates
+from sordino.report.tables import limits, number
 from sordino.signal.smile import Functionals
 from sordino.study.fitting.selection import Tradeoff, leaks
 

@@ -33,8 +33,8 @@ from sordino.metrics.bound import Bound
 from sordino.nn.fit import run
 from sordino.policy import Policy
 from sordino.release import DrawnFitter, Fitter
+from sordino.report.estimate_table import Estimates
 from sordino.report.estimates import measure
-from sordino.report.tables import Estimates
 from sordino.study import protocol
 from sordino.study.fitting import selection
 from sordino.study.fitting.card import FitResult, JointBounds, PolicyResult

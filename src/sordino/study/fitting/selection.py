@@ -17,7 +17,7 @@ from sordino import release
 from sordino.define import Knowledge
 from sordino.policy import Policy
 from sordino.release import FITTERS
-from sordino.report.tables import Estimate, Estimates
+from sordino.report.estimate_table import TARGETS, Estimate, Estimates, auc_of
 
 DEFAULT: Final = "drawn"
 """The family if neither policy nor budget decides."""
@@ -66,7 +66,7 @@ def candidates(policy: Policy, budget: float | None) -> list[str]:
 def tradeoffs(look: Estimates, policy: Policy) -> list[Tradeoff]:
     """Utility and leakage of every release under a policy, in the order of the estimates."""
     gender = ["gender"] if "gender" in policy.hide else []
-    secrets = ["sensitive-vs-neutral", *gender, *look.further]
+    secrets = [TARGETS["distinguish"], *gender, *look.attributes]
     return [
         Tradeoff(
             name,
@@ -81,12 +81,10 @@ def leaks(
     look: Estimates, name: str, required: str, secrets: Sequence[str]
 ) -> Mapping[str, Estimate]:
     """The AUC of the best retrained attacker on a release, by secret."""
-    metrics = {
-        secret: "distinguish" if secret == "sensitive-vs-neutral" else "auc" for secret in secrets
-    }
+    knowledge = Knowledge.SEMI_INFORMED
     return {
-        secret: look(metric, name, required, knowledge=Knowledge.SEMI_INFORMED, target=secret)
-        for secret, metric in metrics.items()
+        secret: look(auc_of(secret), name, required, knowledge=knowledge, target=secret)
+        for secret in secrets
     }
 
 

@@ -11,10 +11,11 @@ import pandas as pd
 
 from sordino import metrics
 from sordino.attack import Null
+from sordino.columns import ESTIMATE_COLUMNS
 from sordino.corpora.dimensions import LEVELS
 from sordino.define import GENDERS, Knowledge
 from sordino.metrics.bound import bound, identification_bound
-from sordino.report.estimates import COLUMNS, bounded
+from sordino.report.estimates import bounded
 from sordino.types import Rows, Statistic
 
 STUDY: Final = "jaiswal2020"
@@ -35,7 +36,7 @@ EMBEDDING_KEYS: Final = ["features", "task", "release", "condition"]
 def measure_embeddings(
     guesses: pd.DataFrame, units: Mapping[str, Any], speakers: pd.DataFrame, corpus: str, seed: int
 ) -> pd.DataFrame:
-    """The estimates from guesses (`jaiswal2020.units.EMBEDDING_COLUMNS`), in the columns of the
+    """The estimates from guesses (`columns.EMBEDDING_COLUMNS`), in the columns of the
     contract.
 
     - `units`: the records of the units by name.
@@ -62,7 +63,9 @@ def measure_embeddings(
     estimates = pd.DataFrame(lines).assign(study=STUDY, corpus=corpus, seed=seed)
     words = {"group": "", "attacker": "", "k": ""}
     return (
-        estimates.reindex(columns=list(COLUMNS)).astype(dict.fromkeys(words, object)).fillna(words)
+        estimates.reindex(columns=list(ESTIMATE_COLUMNS))
+        .astype(dict.fromkeys(words, object))
+        .fillna(words)
     )
 
 

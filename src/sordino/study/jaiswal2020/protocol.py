@@ -29,7 +29,7 @@ FOLDS: Final = 5
 
 
 @dataclass(frozen=True)
-class Draw:
+class FoldDraw:
     """Row positions of one draw. The test speakers are in no other part."""
 
     train: Rows
@@ -56,7 +56,7 @@ class StudyLabels:
     labels: dict[str, Rows]
     """Codes of `activation` and `valence` (0 low, 1 mid, 2 high), `gender`, `speaker`."""
     speaker: NDArray[np.str_]
-    draws: tuple[Draw, ...]
+    draws: tuple[FoldDraw, ...]
 
     @property
     def rows(self) -> Rows:
@@ -69,14 +69,14 @@ class StudyLabels:
         return sorted(set(self.speaker[rows].tolist()))
 
 
-def draws(corpus: Corpus, seed: int, sums: NDArray[np.str_]) -> tuple[Draw, ...]:
+def draws(corpus: Corpus, seed: int, sums: NDArray[np.str_]) -> tuple[FoldDraw, ...]:
     """Five folds, or pairs if the speakers of one gender suffice for pairs only.
 
     `sums` are the checksums of the recordings. Raises `SplitError` if they suffice for neither.
     """
     if _speakers_of_rarer_gender(corpus, sums) in range(PARTS, FOLDS):
         return tuple(
-            Draw(training.train, training.validation, pair, folds=False)
+            FoldDraw(training.train, training.validation, pair, folds=False)
             for training, pair in split.pairs(corpus, seed, sums)
         )
     fold = split.folds(corpus, FOLDS, seed, sums)
@@ -84,7 +84,7 @@ def draws(corpus: Corpus, seed: int, sums: NDArray[np.str_]) -> tuple[Draw, ...]
     def part(test: int, *offsets: int) -> Rows:
         return np.flatnonzero(np.isin(fold, [(test + 1 + offset) % FOLDS for offset in offsets]))
 
-    return tuple(Draw(part(k, 0, 1, 2), part(k, 3), part(k, 4)) for k in range(FOLDS))
+    return tuple(FoldDraw(part(k, 0, 1, 2), part(k, 3), part(k, 4)) for k in range(FOLDS))
 
 
 def _speakers_of_rarer_gender(corpus: Corpus, sums: NDArray[np.str_]) -> int:

@@ -10,8 +10,9 @@ from typing import Any, Final
 import pandas as pd
 
 from sordino.report import figures, release_page
+from sordino.report.estimate_table import Estimate
 from sordino.report.page import Block, Page, Picture, Section, Terms, Text, settings
-from sordino.report.tables import Cell, Estimate, Table, with_interval
+from sordino.report.tables import Cell, Table, with_interval
 from sordino.study.jaiswal2020 import questions
 from sordino.study.jaiswal2020.estimates import ON_D1
 from sordino.study.jaiswal2020.tables import (

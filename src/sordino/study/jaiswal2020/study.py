@@ -27,7 +27,7 @@ from sordino.report.release_page import csv
 from sordino.study.jaiswal2020 import report
 from sordino.study.jaiswal2020.estimates import NULL, STUDY, measure_embeddings
 from sordino.study.jaiswal2020.inputs import Material
-from sordino.study.jaiswal2020.protocol import Draw, StudyLabels, draws
+from sordino.study.jaiswal2020.protocol import FoldDraw, StudyLabels, draws
 from sordino.study.jaiswal2020.tables import Look
 from sordino.study.jaiswal2020.units import guesses
 from sordino.study.jaiswal2020.variants import (
@@ -173,7 +173,7 @@ def _check_genders(corpus: Corpus, variants: Sequence[Variant]) -> None:
         )
 
 
-def _labels(corpus: Corpus, tasks: dict[str, Levels], parts: tuple[Draw, ...]) -> StudyLabels:
+def _labels(corpus: Corpus, tasks: dict[str, Levels], parts: tuple[FoldDraw, ...]) -> StudyLabels:
     labels = {name: task.codes for name, task in tasks.items()} | {"gender": corpus.genders()}
     speakers = np.unique(corpus.speaker, return_inverse=True)[1].astype(np.intp)
     return StudyLabels({**labels, "speaker": speakers}, corpus.speaker, parts)

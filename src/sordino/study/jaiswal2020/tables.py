@@ -15,7 +15,8 @@ import pandas as pd
 
 from sordino.define import Knowledge
 from sordino.metrics.significance import benjamini_hochberg, corrected_resampled_t, paired_t
-from sordino.report.tables import Cell, Estimate, Table, limits, number, signed, with_interval
+from sordino.report.estimate_table import Estimate, Estimates
+from sordino.report.tables import Cell, Table, limits, number, signed, with_interval
 from sordino.study.jaiswal2020.estimates import MEMBERSHIP_CONTROL, NULL, ON_D1
 from sordino.study.jaiswal2020.variants import EXTRA, FEATURE_STREAMS, MAIN, TASKS
 
@@ -74,20 +75,9 @@ class Look:
     """Estimates by name."""
 
     def __init__(self, estimates: pd.DataFrame) -> None:
-        names = [
-            "features",
-            "required",
-            "release",
-            "condition",
-            "metric",
-            "group",
-            "knowledge",
-            "split",
-        ]
-        keys = estimates[names].astype(str).itertuples(index=False, name=None)
-        values = estimates[list(Estimate._fields)].itertuples(index=False, name=None)
-        self._lines = {key: Estimate(*line) for key, line in zip(keys, values, strict=True)}
-        self._names = {key[:4] for key in self._lines}
+        self._estimates = Estimates(estimates)
+        names = ["features", "required", "release", "condition"]
+        self._names = set(estimates[names].astype(str).itertuples(index=False, name=None))
         self.features = [
             name for name in FEATURE_STREAMS if any(key[0] == name for key in self._names)
         ]
@@ -110,8 +100,15 @@ class Look:
         """The estimate, or NaN everywhere."""
         ignorant = metric in ("leakage",) or metric.startswith("uar")
         knowledge = knowledge or (Knowledge.IGNORANT if ignorant else Knowledge.SEMI_INFORMED)
-        return self._lines.get(
-            (features, task, release, condition, metric, group, str(knowledge), split), Estimate()
+        return self._estimates.find(
+            features=features,
+            required=task,
+            release=release,
+            condition=condition,
+            metric=metric,
+            group=group,
+            knowledge=knowledge,
+            split=split,
         )
 
     def has(self, features: str, task: str, release: str, condition: str = "") -> bool:

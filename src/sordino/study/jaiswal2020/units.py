@@ -19,28 +19,12 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from sordino.checkpoints import Finished
+from sordino.columns import EMBEDDING_COLUMNS
 from sordino.study.checkpoints import gather_units
 from sordino.study.jaiswal2020.inputs import Material
 from sordino.study.jaiswal2020.protocol import StudyLabels
 from sordino.study.jaiswal2020.variant_run import VariantRun
 from sordino.study.jaiswal2020.variants import FEATURE_STREAMS, JaiswalOptions, Variant
-
-EMBEDDING_COLUMNS: Final = {
-    "features": "audio, text or both",
-    "task": "the primary task",
-    "release": "name of the embedding",
-    "condition": "the setting that a sweep varies",
-    "asked": "the question: emotion, leakage, privacy, privacy-d1, patient, membership, control, "
-    "verification or decision",
-    "attacker": "family of the attacker; empty for predictions of the network itself",
-    "draw": "the test fold, and the seed if there are several",
-    "row": "position of the utterance in the corpus",
-    "truth": "the secret, or the class of the primary task",
-    "prediction": "the prediction for the utterance",
-    "score": "the score of the second value of a secret with two",
-    "k": "number of utterances that are pooled in the score",
-}
-"""The columns of the guesses, from which every figure is computed."""
 
 COLUMN_TYPES: Final = dict.fromkeys(("row", "truth", "prediction", "k"), int) | {"score": float}
 NO_GUESSES: Final = pd.DataFrame(

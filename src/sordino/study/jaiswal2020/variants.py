@@ -37,8 +37,8 @@ SECTIONS: Final = (
 
 @dataclass(frozen=True)
 class JaiswalOptions:
-    """Choices that the paper leaves open, and the extent of the run. `docs/methods/jaiswal2020.md` has the
-    reason for each default.
+    """Choices that the paper leaves open, and the extent of the run. `docs/methods/jaiswal2020.md`
+    has the reason for each default.
 
     - `normalise`: normalisation of the audio: by `speaker` (the paper), `utterance`, `corpus`, or
       `running`.

@@ -1,52 +1,57 @@
-"""Vectors with a structure that is known: what is planted can be found, what is not cannot."""
+"""Vectors of a known structure, with their corpus and one split into the three parties."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from sordino.corpora import split, table
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
 from sordino.policy import Policy
-from sordino.release import Embedding
+from sordino.types import Codes, Vectors
 
 POLICY: Final = Policy(required="sad", sensitive=("happy", "angry"))
+"""The policy of the checks."""
+
 EMOTIONS: Final = ("neutral", "sad", "happy", "angry")
 DIMS: Final = 16
 
 
 @dataclass(frozen=True)
-class Planted:
+class SyntheticVectors:
     """Vectors `(utterances, 16)`, their corpus, and one draw of the three parties."""
 
-    z: NDArray[np.float32]
+    z: Vectors
     corpus: Corpus
     parts: Parts
 
     @property
-    def role(self) -> NDArray[np.intp]:
+    def role(self) -> Codes:
+        """The role of each utterance under `POLICY`, `(utterances,)`."""
         return self.corpus.roles(POLICY)
 
 
-def planted(
+def synthetic_vectors(
     speakers: int = 24,
     rows: int = 12,
     emotion: float = 5.0,
     gender: float = 1.5,
     voice: float = 0.3,
     seed: int = 0,
-) -> Planted:
-    """Half of the speakers are women; each says equally many utterances of four emotions, half of
-    them strongly.
+) -> SyntheticVectors:
+    """Half of the speakers are women; each has equally many utterances of four emotions, half of
+    them strong.
 
-    In a rotated basis: each emotion but neutral moves one axis by `emotion`, strong ones half as
-    much again; gender moves a fourth axis by plus or minus `gender`; every speaker has an own
-    offset of standard deviation `voice`, and every utterance noise of standard deviation 0.5.
+    In a rotated basis, each emotion but neutral moves one axis by `emotion`, a strong one by half
+    as much again. Gender moves a fourth axis by plus or minus `gender`. Each speaker has an offset
+    of standard deviation `voice`, and each utterance noise of standard deviation 0.5.
+
+    >>> synthetic_vectors(speakers=8, rows=4).z.shape
+    (32, 16)
     """
     random = np.random.default_rng(seed)
     lines = [
@@ -60,7 +65,7 @@ def planted(
         for speaker in range(speakers)
         for row in range(rows)
     ]
-    corpus = table.make("planted", pd.DataFrame(lines))
+    corpus = table.make("synthetic-vectors", pd.DataFrame(lines))
     base = random.normal(0, 0.5, (len(lines), DIMS))
     base += np.repeat(random.normal(0, voice, (speakers, DIMS)), rows, axis=0)
     strength = emotion * np.where(corpus.column("intensity") == "strong", 1.5, 1.0)
@@ -69,24 +74,4 @@ def planted(
     base[:, 3] += gender * np.where(corpus.genders() == 1, 1, -1)
     basis = np.linalg.qr(random.normal(size=(DIMS, DIMS)))[0]
     parts = split.three_party(corpus, 0, sums=corpus.column("file"))
-    return Planted((base @ basis).astype(np.float32), corpus, parts)
-
-
-def speakers_of(corpus: Corpus, rows: NDArray[np.intp]) -> set[str]:
-    return set(corpus.speaker[rows].tolist())
-
-
-def drawing(by: Embedding) -> Embedding:
-    """What draws by the network of another: two prototypes of each of three classes, which mean
-    nothing.
-    """
-    random, width = np.random.default_rng(0), by.network.shape.width
-    prototypes = random.normal(size=(6, width)).astype(np.float32)
-    arrays: dict[str, NDArray[Any]] = {
-        "bias": random.normal(size=3),
-        "prototypes": prototypes,
-        "bin": np.arange(6) // 2,
-    }
-    return Embedding(
-        "drawn", by.config | {"task": "activation", "epsilon": "inf"}, by.network, arrays
-    )
+    return SyntheticVectors((base @ basis).astype(np.float32), corpus, parts)

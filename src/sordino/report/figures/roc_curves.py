@@ -1,39 +1,50 @@
-"""ROC curves as SVG, the corner of few false alarms beside the whole."""
+"""ROC curves as SVG: the whole curve, and the part with low false-positive rates."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.report.figures import DASHES, INK, PALE, STYLES, canvas, handle, look, svg
+from sordino.report.figures.drawing import (
+    DASHES,
+    INK,
+    PALE,
+    STYLES,
+    Axes,
+    appearance,
+    canvas,
+    handle,
+    svg,
+)
 
 CORNER: Final = 1e-3
-"""The least rate of false alarms that is shown."""
+"""The lowest false-positive rate of the axis."""
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Rates of false and of true positives (`sordino.metrics.roc_curve`)."""
+"""False-positive and true-positive rates (`sordino.metrics.roc_curve`)."""
 
 
 def roc(panels: Mapping[str, Mapping[str, Curve]]) -> str:
-    """ROC curves, as SVG: a row a secret; on the left the whole, on the right few false alarms,
-    drawn larger.
+    """ROC curves as SVG: one row per secret, with a linear axis on the left and a logarithmic axis
+    of false-positive rates on the right.
 
-    `panels` is secret to name to curve. The grey line is chance; the reference, `none`, is dashed.
+    `panels` maps secret to release to curve. The grey line is chance. The reference, `none`, is
+    dashed.
     """
     names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
-    with look():
+    with appearance():
         figure, axes = canvas((7.1, 3.1 * len(panels) + 0.3), len(panels), 2)
         for row, (title, lines) in zip(axes, panels.items(), strict=True):
             for axis, logarithmic in zip(row, (False, True), strict=True):
                 _panel(axis, lines, names, logarithmic)
-            row[0].set(title=title, ylabel="found (true positives)")
+            row[0].set(title=title, ylabel="true-positive rate")
         for axis in axes[-1]:
-            axis.set_xlabel("false alarms (false positives)")
+            axis.set_xlabel("false-positive rate")
         handles = [
-            handle(name, color=_style(name, names), ls=DASHES if name == "none" else "-")
+            handle(name, color=_colour(name, names), ls=DASHES if name == "none" else "-")
             for name in names
         ]
         figure.legend(
@@ -44,21 +55,20 @@ def roc(panels: Mapping[str, Mapping[str, Curve]]) -> str:
         return svg(figure, "ROC curves")
 
 
-def _style(name: str, names: list[str]) -> str:
+def _colour(name: str, names: list[str]) -> str:
     return INK if name == "none" else STYLES[1 + names.index(name) % (len(STYLES) - 1)][0]
 
 
-def _panel(axis: Any, lines: Mapping[str, Curve], names: list[str], logarithmic: bool) -> None:
+def _panel(axis: Axes, lines: Mapping[str, Curve], names: list[str], logarithmic: bool) -> None:
     grid = np.geomspace(CORNER, 1, 200) if logarithmic else np.array([0.0, 1.0])
     axis.plot(grid, grid, color=PALE, lw=1.4)
     for name, (false, true) in lines.items():
         dashes = DASHES if name == "none" else "-"
-        axis.step(false, true, where="post", color=_style(name, names), lw=1.3, ls=dashes)
+        axis.step(false, true, where="post", color=_colour(name, names), lw=1.3, ls=dashes)
     if logarithmic:
         axis.set(xscale="log", xlim=(CORNER, 1), ylim=(0, 1.01))
-        decades = 10.0 ** np.arange(
-            np.ceil(np.log10(CORNER)), 1
-        )  # matplotlib writes powers as formulas, shown raw here
-        axis.set_xticks(decades, [f"{one:g}" for one in decades])
+        # matplotlib labels powers with formulas, which would appear as source text here
+        decades = 10.0 ** np.arange(np.ceil(np.log10(CORNER)), 1)
+        axis.set_xticks(decades, [f"{decade:g}" for decade in decades])
     else:
         axis.set(xlim=(0, 1), ylim=(0, 1.01), aspect="equal")

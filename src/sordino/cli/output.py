@@ -1,0 +1,129 @@
+"""What verbs print and write: tables and lines on standard output, warnings, JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+
+from sordino import storage
+from sordino.progress import printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+    from rich.table import Table
+
+WIDE: Final = 140
+"""Characters per line if standard output is no terminal."""
+
+
+def console() -> Console:
+    """Standard output: as wide as the terminal, else wide enough for every table."""
+    from sordino.cli.terminal import Console
+
+    return Console(width=None if sys.stdout.isatty() else WIDE, markup=False, emoji=False)
+
+
+def print_lines(lines: Sequence[str]) -> None:
+    """Print lines without interpreting markup in them."""
+    for line in lines:
+        console().print(line, soft_wrap=True, markup=False, highlight=False)
+
+
+def warn(lines: Sequence[str]) -> None:
+    """Print one warning per line to standard error."""
+    for line in lines:
+        typer.secho(f"warning: {printable(' '.join(line.split()))}", fg="yellow", err=True)
+
+
+def print_table(table: Table, path: Path) -> None:
+    """Print a table, then the path of the full result."""
+    terminal = console()
+    terminal.print(table, markup=False)
+    terminal.print(str(path), soft_wrap=True, markup=False, highlight=False)
+
+
+def print_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | None) -> None:
+    """Print one row per release and condition; optionally write JSON with intervals."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    from sordino.report.tables import number
+    from sordino.study.adaptation.evaluation import TABLE_FIGURES, mean_figures
+
+    rows = mean_figures(guesses)
+    if json:
+        figures = {
+            f"{release}, {condition}": {
+                name: [estimate.value, estimate.low, estimate.high]
+                for name, estimate in row.items()
+            }
+            for (release, condition), row in rows.items()
+        }
+        write_json(json, {"estimates": str(out / "estimates.csv"), "mean_of_policies": figures})
+    if json == "-":
+        return
+    table = Table(title=title, box=SIMPLE_HEAD)
+    table.add_column("release", no_wrap=True)
+    table.add_column("condition", min_width=18)
+    for name in TABLE_FIGURES:
+        table.add_column(name, justify="right")
+    for (release, condition), row in rows.items():
+        table.add_row(release, condition, *(number(estimate.value) for estimate in row.values()))
+    print_table(table, out / "estimates.csv")
+
+
+def write_json(path: str, content: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Write `content` as JSON to the file at `path`, or to standard output if it is `-`.
+
+    Numbers that are not finite become `null`; terminal control characters are escaped. Raises
+    `StorageError` if it cannot be written.
+
+    >>> write_json("-", {"uar": 0.5, "low": float("nan")})
+    {
+      "uar": 0.5,
+      "low": null
+    }
+    """
+    text = json.dumps(_finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = "\n".join(_escape_controls(line) for line in text.split("\n"))
+    if not _can_encode("utf-8" if path != "-" else sys.stdout.encoding, text):
+        text = json.dumps(_finite(content), indent=2, allow_nan=False) + "\n"
+    if path != "-":
+        storage.write(path, text)
+        return
+    with storage.told("standard output"):
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def _escape_controls(line: str) -> str:
+    """A line of JSON with every control character escaped; JSON itself requires only some."""
+    if printable(line) == line:
+        return line
+    return "".join(
+        letter if printable(letter) == letter else json.dumps(letter)[1:-1] for letter in line
+    )
+
+
+def _can_encode(encoding: str | None, text: str) -> bool:
+    """Whether an encoding has every character of a text."""
+    try:
+        text.encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content

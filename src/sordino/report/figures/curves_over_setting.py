@@ -1,0 +1,65 @@
+"""Estimates over a setting as a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sordino.report.estimate_table import Estimate
+from sordino.report.figures.drawing import (
+    PALE,
+    STYLES,
+    appearance,
+    canvas,
+    handle,
+    svg,
+)
+
+
+def curves(
+    panels: dict[str, dict[str, Sequence[tuple[float, Estimate]]]],
+    across: str,
+    up: str,
+    *,
+    logarithmic: bool = False,
+) -> str:
+    """Estimates over a setting as SVG: panels side by side, with one line per name.
+
+    `panels` maps title to name to pairs of setting and estimate. `across` and `up` label the axes.
+    The grey line is chance. Choose `logarithmic` for settings of different magnitude.
+    """
+    names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
+    styles = dict(zip(names, STYLES[1:] * (1 + len(names) // len(STYLES)), strict=False))
+    with appearance():
+        figure, (axes,) = canvas(
+            (max(7.1, 1.4 + 2.9 * len(panels)), 2.9), 1, len(panels), sharey=True
+        )
+        for axis, (title, lines) in zip(axes, panels.items(), strict=True):
+            for name, line in lines.items():
+                colour, shape = styles[name]
+                x, y = [setting for setting, _ in line], [estimate.value for _, estimate in line]
+                axis.plot(x, y, shape, ls="-", color=colour, ms=5.5, lw=1.2, mec="white", mew=0.6)
+                for setting, estimate in line:
+                    axis.plot(
+                        [setting, setting],
+                        [estimate.low, estimate.high],
+                        color=colour,
+                        lw=1,
+                        alpha=0.5,
+                    )
+            chances = {estimate.chance for line in lines.values() for _, estimate in line}
+            for level in chances:
+                axis.axhline(level, color=PALE, lw=1.2, zorder=0)
+            axis.set(title=title, xlabel=across, ylim=(0, 1))
+            if logarithmic:
+                settings = sorted({x for line in lines.values() for x, _ in line})
+                axis.set_xscale("log")
+                axis.set_xticks(settings, [f"{x:g}" for x in settings])
+                axis.minorticks_off()
+        axes[0].set_ylabel(up)
+        handles = [
+            handle(name, marker=styles[name][1], color=styles[name][0], ls="-") for name in names
+        ]
+        figure.legend(
+            handles=handles, loc="outside upper left", ncols=max(1, len(handles)), columnspacing=1.2
+        )
+        return svg(figure, f"{up} over {across}")

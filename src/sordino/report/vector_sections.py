@@ -1,0 +1,208 @@
+"""Sections of the report on audits of vectors: figures, tables and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from sordino import metrics
+from sordino.attack.secret import Secret
+from sordino.attack.selection import BEST
+from sordino.attack.vector_audit import REFERENCE, RELEASED, AuditResult
+from sordino.define import Knowledge
+from sordino.report import figures
+from sordino.report.estimate_table import Estimate, Estimates
+from sordino.report.page import Block, Picture, Text
+from sordino.report.tables import Cell, Table, chance, limits, number, with_interval
+from sordino.report.vector_estimates import ALL_UTTERANCES
+
+_METRICS: Final = {
+    "auc": "[AUC](#auc)",
+    "uar": "[UAR](#uar)",
+    "privacy": "[P](#p)",
+    "advantage": "[advantage](#advantage)",
+    "tpr@fpr=0.01": "[TPR](#tpr) at FPR 0.01",
+    "tpr@fpr=0.001": "[TPR](#tpr) at FPR 0.001",
+    "bits": "[bits](#bits)",
+}
+"""The metrics of the best attacker, as they appear in its table."""
+
+
+def best_attacker(
+    estimates: Estimates, target: str, metric: str, release: str = RELEASED, **columns: object
+) -> Estimate:
+    """The estimate of the best retrained attacker with one utterance.
+
+    `columns` state other values of `attacker`, `knowledge`, `k` or `condition`.
+    """
+    defaults = {
+        "attacker": BEST,
+        "knowledge": Knowledge.SEMI_INFORMED,
+        "k": "",
+        "condition": "",
+    }
+    return estimates.find(target=target, metric=metric, release=release, **defaults | columns)
+
+
+def metric_of(secret: Secret) -> str:
+    """The headline metric of a secret: `auc`, or `uar` for more than two classes."""
+    return "auc" if len(secret.classes) in (0, 2) else "uar"
+
+
+def with_reference(estimate: Estimate, reference: Estimate) -> str:
+    """An estimate with its interval, its reference and its chance level, in words."""
+    notes = [f"chance {number(estimate.chance)}"]
+    if not np.isnan(reference.value):
+        notes.insert(0, f"original vectors {number(reference.value)}")
+    return f"**{number(estimate.value)}** {limits(estimate)} ({'; '.join(notes)})"
+
+
+def task_sentence(audited: AuditResult, estimates: Estimates) -> Text:
+    """The utility of the vectors for a task."""
+    name = audited.secret.name
+    after, before = (
+        best_attacker(estimates, name, "uar", release) for release in (RELEASED, REFERENCE)
+    )
+    return Text(
+        f"{name} is recognised with UAR {with_reference(after, before)}. The classifier is the "
+        "best of the same learning methods."
+    )
+
+
+def attacker_blocks(audits: Sequence[AuditResult], estimates: Estimates) -> list[Block]:
+    """A figure of all attackers, and a table of the best attacker with all metrics."""
+    panels = {}
+    for audited in audits:
+        name = audited.secret.name
+        if metric_of(audited.secret) == "auc":
+            panels[name] = {
+                release: {
+                    family: best_attacker(estimates, name, "auc", release, attacker=family)
+                    for family in (*estimates.families, BEST)
+                }
+                for release in (RELEASED, REFERENCE)
+                if not np.isnan(best_attacker(estimates, name, "auc", release).value)
+            }
+    blocks: list[Block] = []
+    if panels and len({tuple(rows) for rows in panels.values()}) == 1:
+        caption = (
+            "AUC of single utterances. Whiskers: 95 % interval over speakers. Dashed line: the "
+            "best attacker on original vectors."
+        )
+        blocks.append(Picture(figures.dots(panels), caption))
+    return [*blocks, _table(audits, estimates)]
+
+
+def _table(audits: Sequence[AuditResult], estimates: Estimates) -> Table:
+    groups = []
+    for audited in audits:
+        rows: list[list[Cell]] = []
+        for metric, sign in _METRICS.items():
+            name = audited.secret.name
+            after, before = (
+                best_attacker(estimates, name, metric, release) for release in (RELEASED, REFERENCE)
+            )
+            if not np.isnan(after.value):
+                labels = [Cell(name if not rows else "", "name")]
+                labels.append(Cell(sign, "name"))
+                cells = [*with_interval(after), *with_interval(before), chance(after)]
+                rows.append([*labels, *cells])
+        groups.append(rows)
+    columns = ("value", "95 % interval")
+    heads = [
+        [("", 2), ("released", 2), ("original", 2), ("", 1)],
+        [(name, 1) for name in ("secret", "metric", *columns, *columns, "chance")],
+    ]
+    return Table("The best attacker, selected on other speakers", heads, groups)
+
+
+def patient_blocks(audits: Sequence[AuditResult], estimates: Estimates) -> list[Block]:
+    """The patient attacker: a figure over the number of utterances, and sentences."""
+    panels: dict[str, dict[str, Sequence[tuple[float, Estimate]]]] = {}
+    sentences = []
+    for audited in audits:
+        name = audited.secret.name
+        if audited.secret.within or len(audited.secret.classes) != 2:
+            continue
+        panels[name] = {}
+        for release in (RELEASED, REFERENCE):
+            line = [(1, best_attacker(estimates, name, "auc", release))]
+            line += [
+                (
+                    k,
+                    best_attacker(
+                        estimates, name, "auc", release, k=k, knowledge=Knowledge.PATIENT
+                    ),
+                )
+                for k in estimates.patience
+            ]
+            if not np.isnan(line[0][1].value):
+                panels[name][release] = [
+                    (k, estimate) for k, estimate in line if not np.isnan(estimate.value)
+                ]
+        estimate = best_attacker(
+            estimates, name, "auc", knowledge=Knowledge.PATIENT, condition=ALL_UTTERANCES
+        )
+        sentences.append(
+            "An attacker with all utterances of each speaker recovers "
+            f"{name} with AUC **{number(estimate.value)}** {limits(estimate)}."
+        )
+    if not panels:
+        return []
+    svg = figures.curves(panels, "utterances of one speaker", "AUC", logarithmic=True)
+    caption = (
+        "Several utterances of one speaker. The attacker averages their scores or their vectors, "
+        "whichever performed better on other speakers."
+    )
+    return [Picture(svg, caption), *map(Text, sentences)]
+
+
+def speaker_blocks(estimates: Estimates) -> list[Block]:
+    """Re-identification and reconstruction, in sentences."""
+    sentences = []
+    for metric, words in (
+        (
+            "uar",
+            "An attacker with labelled utterances of the same speakers identifies the speaker "
+            "with UAR",
+        ),
+        ("eer", "It verifies a claimed speaker with an equal error rate of"),
+    ):
+        after, before = (
+            best_attacker(estimates, "speaker", metric, release)
+            for release in (RELEASED, REFERENCE)
+        )
+        if not np.isnan(after.value):
+            sentences.append(f"{words} {with_reference(after, before)}.")
+    estimate = best_attacker(estimates, "reconstruction", "reconstruction")
+    if not np.isnan(estimate.value):
+        sentences.append(
+            "A linear regression, fitted on other speakers, reconstructs a share R² = "
+            f"**{number(estimate.value)}** {limits(estimate)} of the variance of the original "
+            "vectors (chance 0)."
+        )
+    return [*map(Text, sentences)]
+
+
+def roc_blocks(audits: Sequence[AuditResult]) -> list[Block]:
+    """The ROC curves of the best attackers."""
+    panels = {}
+    for audited in audits:
+        if len(audited.secret.classes) == 2:
+            table = audited.guesses
+            retrained = table["knowledge"] == str(Knowledge.SEMI_INFORMED)
+            panels[audited.secret.name] = {
+                str(release): metrics.roc_curve(
+                    rows["truth"].to_numpy() == 1, rows["score"].to_numpy()
+                )
+                for release, rows in table[retrained & table["best"]].groupby("release", sort=False)
+            }
+    if not panels:
+        return []
+    caption = (
+        "Right: the same curves at low false-positive rates, where an attacker recovers few "
+        "secrets with high confidence."
+    )
+    return [Picture(figures.roc(panels), caption)]

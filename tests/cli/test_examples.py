@@ -1,0 +1,175 @@
+"""Every example in the help runs, in a folder with synthetic files of the names in it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sordino import cli
+from sordino.cli.keys import sign_bundle
+from sordino.corpora import synthetic as synthetic_speech
+from sordino.device import DailyBudget
+from sordino.device.sound.synthesis import synthetic
+from sordino.device.trust import ed25519
+from sordino.signal import audio
+from sordino.study.jaiswal2020 import variants
+from tests.attack.test_vector_audit import table
+from tests.cli.commands import commands, examples
+from tests.device.synthetic_sound_bundle import RATE, bundle_path, speech
+from tests.study import synthetic_study
+
+EXAMPLES: Final = [
+    (name, line) for name, command in commands().items() for line in examples(command)
+]
+SLOW: Final = ("audit", "demo", "reproduce", "compare", "study", "fit", "bench", "words")
+"""Verbs that fit models or measure time."""
+DIFFERS: Final = ("corpus check",)
+"""Commands that end with status 1, since a synthetic corpus differs from the published counts."""
+
+EMOTIONS: Final = {
+    "neutral": ("01", "N"),
+    "happy": ("03", "F"),
+    "sad": ("04", "T"),
+    "angry": ("05", "W"),
+}
+"""The codes of RAVDESS and of EMO-DB."""
+EMODB_SPEAKERS: Final = {"female": (8, 9, 13, 14, 16), "male": (3, 10, 11, 12, 15)}
+
+
+def sound(emotion: str, gender: str, seed: int) -> np.ndarray:
+    """Half a second with a pitch, a loudness and a colour that follow emotion and gender."""
+    generator = np.random.default_rng(seed)
+    time = np.arange(8000) / 16000
+    pitch = (220 if gender == "female" else 120) * (1 + 0.1 * list(EMOTIONS).index(emotion))
+    phase = 2 * np.pi * pitch * generator.normal(1, 0.02) * time
+    tone = sum(np.sin(harmonic * phase) / harmonic for harmonic in range(1, 6))
+    loudness = 0.05 * (1 + list(EMOTIONS).index(emotion))
+    return loudness * tone * (1 + np.sin(2 * np.pi * 4 * time)) / 2 + generator.normal(
+        0, 0.01, 8000
+    )
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with every file that the examples read."""
+    folder = tmp_path_factory.mktemp("examples")
+    for gender, speakers in EMODB_SPEAKERS.items():
+        for emotion, (ravdess, emodb) in EMOTIONS.items():
+            for actor in range(1 + (gender == "female"), 21, 2):
+                path = folder / "data" / "ravdess" / f"Actor_{actor:02d}"
+                name = f"03-01-{ravdess}-01-01-01-{actor:02d}.wav"
+                audio.write(path / name, sound(emotion, gender, actor), 16000)
+            for speaker in speakers:
+                path = folder / "data" / "emodb" / "wav" / f"{speaker:02d}a01{emodb}a.wav"
+                audio.write(path, sound(emotion, gender, 100 + speaker), 16000)
+    for name in ("monday.wav", "tuesday.wav"):
+        audio.write(folder / name, synthetic(1.0, 16000, len(name)), 16000)
+    audio.write(folder / "call.wav", speech(), RATE)
+    rows = [
+        {"file": name, "speaker": name, "emotion": "sad", "transcript": "the cup fell on the floor"}
+        for name in ("monday.wav", "tuesday.wav")
+    ]
+    pd.DataFrame(rows).assign(gender="female").to_csv(folder / "recordings.csv", index=False)
+    x, genders, speaker_names = table(2.0)
+    vectors = pd.DataFrame(x, columns=[f"d{axis}" for axis in range(x.shape[1])])
+    emotions = np.tile(["neutral", "sad"], len(x) // 2)
+    vectors.assign(gender=genders, speaker=speaker_names, emotion=emotions).to_parquet(
+        folder / "vectors.parquet"
+    )
+    (folder / "policy.toml").write_text(
+        'required = "sad"\nsensitive = ["happy", "angry"]\nrelease = "drawn"\n'
+    )
+    for name, content in zip(("maker.pem", "maker.pub.pem"), ed25519.generate(), strict=True):
+        (folder / name).write_bytes(content)
+    shutil.copyfile(bundle_path(), folder / "mute.sordino")
+    sign_bundle(folder / "mute.sordino", folder / "maker.pem", 1, None)
+    today = datetime.now(UTC).date()
+    DailyBudget(folder / "state" / "sordino" / "budget", lambda: today).spend(3)
+    (folder / "bin").mkdir()
+    (folder / "bin" / "sordino").write_text(f'#!/bin/sh\nexec {sys.executable} -m sordino "$@"\n')
+    (folder / "bin" / "sordino").chmod(0o755)
+    return folder
+
+
+def example_cases(slow: bool) -> list[pytest.ParameterSet]:
+    cases = [case for case in EXAMPLES if (case[0].split()[0] in SLOW) == slow]
+    return [pytest.param(*case, id=case[1][:60]) for case in cases]
+
+
+@pytest.mark.parametrize(("name", "line"), example_cases(slow=False))
+def test_an_example_runs(name: str, line: str, source: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    shutil.copytree(source, folder)
+    if name == "bundle key":
+        for path in folder.glob("maker*"):
+            path.unlink()
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line],
+        cwd=folder,
+        env={
+            **os.environ,
+            "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            "XDG_CACHE_HOME": str(folder / "cache"),
+            "XDG_STATE_HOME": str(folder / "state"),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert (done.returncode, done.stderr) == (int(name in DIFFERS), "")
+    assert done.stdout
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Few epochs, one policy, one draw, one attacker and ten synthetic speakers."""
+    options = partial(
+        variants.JaiswalOptions,
+        epochs=1,
+        families=("linear",),
+        shuffles=2,
+        selections=1,
+        word_dims=8,
+    )
+    takes = {emotion: {"normal": 1} for emotion in synthetic_speech.TAKES}
+    monkeypatch.setattr(variants, "JaiswalOptions", options)
+    monkeypatch.setattr(synthetic_speech, "TAKES", takes)
+    monkeypatch.setattr(synthetic_speech, "make", partial(synthetic_speech.make, speakers=10))
+    monkeypatch.setattr("sordino.attack.QUICK", ("linear",))
+    monkeypatch.setattr("sordino.cli.verbs.bench.STARTS", 1)
+    with synthetic_study.brisk(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # few prototypes
+        yield
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(("name", "line"), example_cases(slow=True))
+def test_an_example_with_models_runs(
+    name: str, line: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if line == "sordino demo":
+        pytest.importorskip("espeakng_loader")
+    shutil.copytree(source, tmp_path / "folder")
+    monkeypatch.chdir(tmp_path / "folder")
+    options = {parameter.opts[0] for parameter in commands()[name].params}
+    local = {"--cache": "cache", "--jobs": "1"}
+    added = [word for option in local.items() if option[0] in options for word in option]
+    with pytest.raises(SystemExit) as exit_info:
+        cli.main([*shlex.split(line)[1:], *added])
+    assert exit_info.value.code == 0

@@ -1,0 +1,85 @@
+"""The report of an audit of vectors: verdict, reference, warnings and links."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sordino.attack import Audit, AuditResult
+from sordino.report import Estimates, vector_page
+from tests.report.test_release_page import BalanceParser, outside, words
+
+
+@pytest.fixture(scope="module")
+def audited() -> AuditResult:
+    """Vectors with gender in one dimension of ten; the original vectors hold less of it."""
+    random, rows = np.random.default_rng(0), 240
+    speaker = np.repeat(np.arange(24), 10)
+    gender = speaker % 2
+    noise = random.normal(size=(rows, 10))
+    released, original = noise.copy(), noise.copy()
+    released[:, 0] += 2 * gender
+    original[:, 0] += 0.2 * gender
+    audit = Audit(("linear",), shuffles=19, seed=0, jobs=1)
+    labels = pd.Series(np.array(["female", "male"])[gender])
+    speakers = pd.Series(speaker.astype(str))
+    return audit.run(released, labels, speakers, name="gender", reference=original)
+
+
+@pytest.fixture(scope="module")
+def table(audited: AuditResult, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    return vector_page.write([audited], tmp_path_factory.mktemp("out"), table="v.csv")
+
+
+@pytest.fixture(scope="module")
+def html(audited: AuditResult, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder: Path = tmp_path_factory.mktemp("page")
+    vector_page.write([audited], folder, table="v.csv", tasks=[audited])
+    return (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_the_page_has_the_verdict_with_interval_and_reference(html: str) -> None:
+    text = words(html)
+    assert "Leak: gender." in text
+    sentence = (
+        r"recovers gender with AUC 0\.\d\d \[.*?\] \(original vectors 0\.\d\d; chance 0\.50\)"
+    )
+    assert re.search(sentence, text)
+
+
+def test_the_page_is_complete_and_self_contained(html: str) -> None:
+    assert outside(html) == []
+    assert BalanceParser(html).open == []
+    assert "nan" not in re.sub(r"<svg.*?</svg>", "", html, flags=re.DOTALL)
+
+
+def test_links_lead_to_definitions_on_the_same_page(html: str) -> None:
+    targets = set(re.findall(r'<a href="#([^"]+)"', html))
+    assert {"semi-informed-attacker", "verdict", "auc", "chance"} <= targets
+    assert targets <= set(re.findall(r'<dt id="([^"]+)"', html))
+
+
+def test_a_secret_that_is_a_task_too_has_each_row_once(
+    audited: AuditResult, table: pd.DataFrame, tmp_path: Path
+) -> None:
+    rows = vector_page.write([audited], tmp_path, table="v.csv", tasks=[audited])
+    pd.testing.assert_frame_equal(rows, table)
+
+
+def test_more_leakage_than_the_original_is_a_warning(
+    audited: AuditResult, table: pd.DataFrame
+) -> None:
+    warnings = vector_page.above_original([audited], Estimates(table))
+    assert len(warnings) == 1
+    assert "a label may be among the dimensions" in warnings[0]
+
+
+def test_an_audit_of_a_sample_has_a_note(audited: AuditResult) -> None:
+    assert vector_page.sampling_notes([audited]) == []
+    sample = replace(audited, available=1_000)
+    assert vector_page.sampling_notes([sample])[0].startswith("The audit used 240 of 1,000 rows")
