@@ -90,18 +90,18 @@ _SPEECH: Final = Speech("speech", BASE)
 
 FEATURE_SETS: Final[dict[str, FeatureSet]] = {
     "mel": _MEL,
-    "speech": _SPEECH,
-    "speech-tiny": Speech("speech-tiny", TINY_EN),
-    "speech+mel": Joined((_SPEECH, _MEL)),
     "IS13": Functionals("IS13", 6373),
     "ComParE_2016": Functionals("ComParE_2016", 6373),
     "eGeMAPSv02": Functionals("eGeMAPSv02", 88),
+    "speech": _SPEECH,
+    "speech-tiny": Speech("speech-tiny", TINY_EN),
+    "speech+mel": Joined((_SPEECH, _MEL)),
 }
 """Feature sets by name. `mel` is sordino's own, needs no openSMILE and may be part of a product.
+`IS13` is the set of the Interspeech 2013 challenge (Schuller et al. 2013; used by Feng 2021),
+`ComParE_2016` its later revision, `eGeMAPSv02` a small set of voice research (Eyben et al. 2016).
 `speech` and `speech-tiny` are pretrained encoders and need the extra `speech`; `speech+mel` joins
-two sets. `IS13` is the set of the Interspeech 2013 challenge (Schuller et al. 2013; used by Feng
-2021), `ComParE_2016` its later revision, `eGeMAPSv02` a small set of voice research (Eyben et al.
-2016). A new set is one module and one line here.
+two sets. A new set is one module and one line here.
 """
 
 SEQUENCES: Final[dict[str, Extractor]] = {"filterbank": Filterbank()}
