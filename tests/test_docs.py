@@ -86,6 +86,7 @@ def test_the_python_of_a_page_runs(
 def test_the_commands_of_a_page_are_known(page: Path) -> None:
     for command in commands(page):
         words = shlex.split(command, comments=True)
+        assert words, f"{page.name}: a prompt without a command"
         if words[0].startswith("scripts/"):
             assert (ROOT / words[0]).is_file(), command
         elif Path(words[0]).name == "sordino" and not words[1].startswith("--"):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,9 @@ from sordino.device import DailyBudget
 from sordino.device.sound.synthesis import synthetic
 from sordino.device.trust import ed25519
 from sordino.signal import audio
+from sordino.study.adaptation import cross_corpus, personalisation
 from sordino.study.jaiswal2020 import variants
+from sordino.study.protocol import POLICIES
 from tests.attack.test_vector_audit import table
 from tests.cli.commands import commands, examples
 from tests.device.synthetic_sound_bundle import RATE, bundle_path, speech
@@ -148,6 +150,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     )
     takes = {emotion: {"normal": 1} for emotion in synthetic_speech.TAKES}
     monkeypatch.setattr(variants, "JaiswalOptions", options)
+    quick: dict[str, Any] = {"policies": POLICIES[:1], "fitters": synthetic_study.FITTERS}
+    for study, name in ((cross_corpus, "carry"), (personalisation, "personalise")):
+        monkeypatch.setattr(study, name, partial(getattr(study, name), **quick))
     monkeypatch.setattr(synthetic_speech, "TAKES", takes)
     monkeypatch.setattr(synthetic_speech, "make", partial(synthetic_speech.make, speakers=10))
     monkeypatch.setattr("sordino.attack.QUICK", ("linear",))

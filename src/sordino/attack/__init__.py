@@ -1,7 +1,7 @@
 """Attackers on released vectors."""
 
 from sordino.attack import membership, selftest
-from sordino.attack.attackers.families import FULL, QUICK
+from sordino.attack.attackers.families import FULL, QUICK, available
 from sordino.attack.attackers.ignorant import Judgement, RiskAttacker, RiskFitter
 from sordino.attack.pooling import pool_scores
 from sordino.attack.retraining import RetrainResult, retrain
@@ -23,6 +23,7 @@ __all__ = [
     "RetrainResult",
     "RiskAttacker",
     "RiskFitter",
+    "available",
     "membership",
     "permutation_test",
     "pool_scores",

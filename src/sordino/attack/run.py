@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sordino.attack.attackers.families import FULL, QUICK
+from sordino.attack.attackers.families import QUICK, available
 from sordino.attack.attackers.ignorant import RiskAttacker, RiskFitter
 from sordino.attack.attackers.kernels import check_families
 from sordino.attack.release_audit import AttackSetting
@@ -133,7 +133,7 @@ def _collect(
 def _check_inputs(
     z: NDArray[np.float32], role: Rows, gender: Rows, test: Rows, families: Sequence[str]
 ) -> None:
-    check_families(families, FULL)
+    check_families(families, available())
     if len(z) != len(role):
         raise AttackError(
             f"{len(z)} vectors for {len(role)} utterances, expected one for each: extract them anew"

@@ -26,7 +26,7 @@ from sklearn.base import BaseEstimator
 from sordino import metrics
 from sordino.attack import row_sampling
 from sordino.attack.attackers import kernels, scaling
-from sordino.attack.attackers.families import FULL, QUICK, score_attackers
+from sordino.attack.attackers.families import QUICK, available, score_attackers
 from sordino.attack.attackers.score_table import ScoreTable
 from sordino.attack.pooling import POOL_SIZES, patient_guesses
 from sordino.attack.secret import MAX_CLASSES, Secret, labels_of
@@ -135,7 +135,7 @@ class Audit:
 
     def __post_init__(self) -> None:
         if self.families or not self.estimators:
-            kernels.check_families(self.families, FULL)
+            kernels.check_families(self.families, available())
         if self.count < 1 or (self.rows is not None and self.rows < 1) or self.audits < 1:
             rows = row_sampling.MAX_ROWS if self.rows is None else self.rows
             raise AttackError(f"{self.count} shuffles of {rows} rows, expected 1 or more of each")

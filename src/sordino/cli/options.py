@@ -17,6 +17,8 @@ from sordino.cli.output import warn
 from sordino.errors import CorpusError
 
 if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
     from sordino.corpora.table import Corpus
 
 CORES: Final = 0
@@ -79,15 +81,19 @@ PolicyNameOption = Annotated[
 ]
 ReleasesOption = Annotated[
     list[str] | None,
-    typer.Option("--release", metavar="NAME", help="Evaluate only this release; repeatable."),
+    typer.Option(
+        "--release",
+        metavar="NAME",
+        help="Evaluate only this release; repeatable. MODULE:FITTER is one of your own.",
+    ),
 ]
 FeaturesOption = Annotated[
     str,
     typer.Option(
         "--features",
         metavar="SET",
-        help="mel, speech, speech-tiny, speech+mel, IS13, ComParE_2016, eGeMAPSv02, or a table of "
-        "vectors: FILE.parquet.",
+        help="mel, speech, speech-tiny, speech+mel, IS13, ComParE_2016, eGeMAPSv02, MODULE:NAME of "
+        "your own, or a table of vectors: FILE.parquet.",
     ),
 ]
 AttackersOption = Annotated[
@@ -108,11 +114,42 @@ CorpusOption = Annotated[
 ]
 
 
+AttackerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--attacker",
+        metavar="MODULE:CLASS",
+        help="Add an attacker of your own, a classifier of scikit-learn's kind; repeatable.",
+    ),
+]
+
+
 def attacker_families(attackers: str) -> tuple[str, ...]:
     """The attacker families of `--attackers`."""
     from sordino.attack import FULL, QUICK
 
     return FULL if attackers == "full" else QUICK
+
+
+def resolve_attackers(references: Sequence[str] | None) -> dict[str, BaseEstimator]:
+    """The attackers of `--attacker` by name, added to the families."""
+    from sordino.attack.attackers import estimators
+
+    return dict(estimators.resolve(reference) for reference in references or ())
+
+
+def resolve_features(features: str) -> str:
+    """The name of the feature set of `--features`, which may be one of the user's own."""
+    from sordino.signal import feature_sets
+
+    return feature_sets.resolve(features)
+
+
+def resolve_releases(references: Sequence[str] | None) -> tuple[str, ...]:
+    """The names of the releases of `--release`, which may be the user's own; none if none came."""
+    from sordino.release import resolve
+
+    return tuple(dict.fromkeys(resolve(reference).name for reference in references or ()))
 
 
 def corpora_from(options: Sequence[str], *, keep_absent: bool = False) -> Corpus:

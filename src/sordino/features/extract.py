@@ -14,6 +14,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino import plugins
 from sordino.corpora.checks.recordings import Bad, describe, no_recording
 from sordino.corpora.table import Corpus, checksums
 from sordino.errors import AudioError, FeatureError, StorageError
@@ -143,7 +144,7 @@ def _compute_all(
     store = (
         None
         if cache is None
-        else Cache.of(Path(cache) / "features", extractor.name, extractor.config)
+        else Cache.of(Path(cache) / "features", extractor.name, _config(extractor))
     )
     absent = _absent_files(corpus)
     rows = np.setdiff1d(np.arange(len(corpus)), list(absent))
@@ -172,6 +173,12 @@ def _compute_all(
             bad.append(replace(value, row=row, file=file))
     sums = [str(keys[row]) for row, array in enumerate(arrays) if array is not None]
     return arrays, bad, np.array(sums, dtype=np.str_)
+
+
+def _config(extractor: Extractor) -> dict[str, object]:
+    """All that decides the values; of a user's own feature set also the digest of its source."""
+    source = plugins.source(extractor)
+    return {**extractor.config, "source": source} if source else extractor.config
 
 
 def _absent_files(corpus: Corpus) -> dict[int, Bad]:

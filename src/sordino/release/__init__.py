@@ -20,7 +20,7 @@ from sordino.release.from_policy import check, explain, fitter, name_of
 from sordino.release.identity import Identity, IdentityFitter
 from sordino.release.noise import Noise, NoiseFitter
 from sordino.release.protocol import Fitter, Release, as_vectors
-from sordino.release.registry import FITTERS, Family, family, load, register, resolve
+from sordino.release.registry import FITTERS, Family, added, family, load, register, resolve
 
 __all__ = [
     "EMBEDDINGS",
@@ -50,6 +50,7 @@ __all__ = [
     "ReplacementFitter",
     "RetainingFitter",
     "SpeakerStatistics",
+    "added",
     "as_vectors",
     "bounds",
     "check",

@@ -10,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino import plugins
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
@@ -93,18 +94,32 @@ def as_vectors(z: Vectors, width: int) -> Vectors:
     return z
 
 
-@dataclass(frozen=True, eq=False)
-class Unplanned:
-    """A fitter that has `fit` alone, with the `plan` that studies ask for."""
+@dataclass(frozen=True, eq=False, repr=False)
+class ForeignFitter:
+    """A fitter from outside this package, of which only `fit` is required."""
 
     fitter: Any
+    name: str
+
+    def __repr__(self) -> str:
+        """All that decides its releases: its class, settings and source."""
+        kind = type(self.fitter)
+        return f"{kind.__qualname__}({vars(self.fitter)!r}) {plugins.source(kind)}"
 
     def fit(self, z: Vectors, corpus: Corpus, part: Part) -> Release:
-        """The release, fitted on the rows of one party."""
-        release: Release = self.fitter.fit(z, corpus, part)
+        """The release, fitted on the rows of one party.
+
+        Raises `ReleaseError` for a release of another name than the family's.
+        """
+        release = self.fitter.fit(z, corpus, part)
+        if not isinstance(release, Release) or release.name != self.name:
+            raise ReleaseError(
+                f"{type(self.fitter).__qualname__}: fit gives {release!r}, expected a release of "
+                f"the name {self.name!r}: see sordino.testing.check_release"
+            )
         return release
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Release]:
-        """The release; no network is trained."""
+        """The release; no network is trained in common with other releases."""
         yield from ()  # a plan is a generator
         return self.fit(z, corpus, part)

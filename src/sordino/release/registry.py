@@ -27,7 +27,7 @@ from sordino.release.drawn.release import Drawn
 from sordino.release.erasure import Erased, ErasureFitter
 from sordino.release.identity import Identity, IdentityFitter
 from sordino.release.noise import Noise, NoiseFitter
-from sordino.release.protocol import Fitter, Release, Restore, Unplanned
+from sordino.release.protocol import Fitter, ForeignFitter, Release, Restore
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,7 +210,7 @@ def resolve(method: str | Family | Callable[[Policy, int], Any]) -> Family:
             f"{method!r}: expected a fitter's class with a `name`, called with a policy and a seed"
         )
     description = (getattr(method, "__doc__", "") or name).strip().splitlines()[0].rstrip(".")
-    return register(Family(name, description, _Foreign(method), _no_restore))
+    return register(Family(name, description, _Foreign(method, name), _no_restore))
 
 
 def register(family: Family) -> Family:
@@ -238,10 +238,10 @@ class _Foreign:
     """A fitter's class from outside this package, of which only `fit` is required."""
 
     make: Callable[[Policy, int], Any]
+    name: str
 
     def __call__(self, policy: Policy, seed: int) -> Fitter:
-        fitter = self.make(policy, seed)
-        return fitter if hasattr(fitter, "plan") else Unplanned(fitter)
+        return ForeignFitter(self.make(policy, seed), self.name)
 
 
 def _no_restore(name: str, *_: Any) -> Release:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino import plugins
+from sordino.errors import FeatureError
 from sordino.signal.encoder import BASE, TINY_EN, Speech
 from sordino.signal.filterbank import Filterbank
 from sordino.signal.mel import Mel
@@ -104,5 +107,35 @@ FEATURE_SETS: Final[dict[str, FeatureSet]] = {
 two sets. A new set is one module and one line here.
 """
 
+_NAMES: Final = frozenset(FEATURE_SETS)
+_REQUIRED: Final = ("name", "sampling_rate", "recipe", "config", "dims", "names")
+
 SEQUENCES: Final[dict[str, Extractor]] = {"filterbank": Filterbank()}
 """Samples to a sequence of frames, `(steps, width)`."""
+
+
+def resolve(name: str) -> str:
+    """The name of a feature set; one of a user's own, `module:object`, is added to `FEATURE_SETS`.
+
+    The object is a `FeatureSet`, or a class that makes one without arguments. Names that are
+    neither stay as they are, such as the path of a table. Raises `PluginError` for a reference that
+    cannot be imported, and `FeatureError` for an object that is no feature set or has the name of
+    one of sordino's.
+
+    >>> resolve("mel")
+    'mel'
+    """
+    if name in FEATURE_SETS or not plugins.has("features", name):
+        return name
+    method = plugins.load("features", name)
+    extractor = method() if inspect.isclass(method) else method
+    missing = [key for key in _REQUIRED if not hasattr(extractor, key)]
+    if missing or not callable(extractor):
+        raise FeatureError(
+            f"{name}: no {', '.join(missing) or 'call'}, expected a feature set: see "
+            "sordino.testing.check_extractor"
+        )
+    if extractor.name in _NAMES:
+        raise FeatureError(f"{name}: {extractor.name!r} is one of sordino's: choose another name")
+    FEATURE_SETS[extractor.name] = extractor
+    return str(extractor.name)

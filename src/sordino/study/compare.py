@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role
 from sordino.features import CACHE
 from sordino.policy import Policy
-from sordino.release import FITTERS
+from sordino.release import FITTERS, Family, resolve
 from sordino.report import figures, glossary, release_page
 from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.estimates import bounded, measure, pooled
@@ -50,6 +51,7 @@ def compare(
     fitters: Fitters | None = None,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
+    releases: Sequence[str | Family | Callable[[Policy, int], Any]] = (),
     notices: Sequence[str] = (),
     latex: bool = False,
 ) -> pd.DataFrame:
@@ -57,9 +59,13 @@ def compare(
     `figure.svg` to `out`; with `latex` also `table.tex`.
 
     The protocol, the arguments and the errors are those of `sordino.study.feng2021.reproduce`. A
-    killed run resumes.
+    killed run resumes. `releases` replaces those of the options: names, references
+    `module:Fitter`, or the classes of fitters of a user's own (`sordino.release.resolve`).
     """
     options, out = options or Options(releases=RELEASES), storage.folder(out)
+    if releases:
+        names = [resolve(method).name for method in releases]
+        options = replace(options, releases=tuple(dict.fromkeys([NONE, *names])))
     inputs = prepare(corpus, features, options, cache=cache, jobs=jobs)
     guesses, units = predictions(
         inputs, out / "units", options, policies=policies, fitters=fitters, jobs=jobs

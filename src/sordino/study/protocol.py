@@ -12,9 +12,11 @@ from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 
 from sordino import attack, release
 from sordino.attack import RiskFitter
+from sordino.attack.attackers import estimators
 from sordino.corpora import split
 from sordino.corpora.split import DRAWS, Parts
 from sordino.corpora.table import Corpus, checksums
@@ -70,7 +72,7 @@ class Options:
     def __post_init__(self) -> None:
         for option, values, names, error in (
             ("releases", self.releases, tuple(FITTERS), ReleaseError),
-            ("families", self.families, attack.FULL, AttackError),
+            ("families", self.families, attack.available(), AttackError),
             ("fit_on", (self.fit_on,), ("transform", "risk", "both"), FeatureError),
             ("measured_on", (self.measured_on,), ("test", "validation"), SplitError),
         ):
@@ -88,11 +90,20 @@ class Fitters:
 
     - `risk`: settings of the training of the risk model.
     - `releases`: by name, a function from a policy and a seed to a fitter. It stands before that of
-      the same name in `sordino.release.FITTERS`.
+      the same name in `sordino.release.FITTERS`. The default is the families that were registered.
+    - `attackers`: the user's own classifiers by name, which `Options.families` may name.
     """
 
     risk: Settings = field(default_factory=Settings)
-    releases: Mapping[str, Callable[[Policy, int], Fitter]] = field(default_factory=dict)
+    releases: Mapping[str, Callable[[Policy, int], Fitter]] = field(
+        default_factory=lambda: {family.name: family for family in release.added()}
+    )
+    attackers: Mapping[str, BaseEstimator] = field(default_factory=dict)
+
+    def add_attackers(self) -> None:
+        """Add the attackers to the registry of this process."""
+        for name, estimator in self.attackers.items():
+            estimators.add(name, estimator)
 
     def risk_model(self, policy: Policy, seed: int) -> RiskFitter:
         """The fitter of the risk model."""

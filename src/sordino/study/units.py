@@ -20,7 +20,7 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from sordino import attack
+from sordino import attack, plugins
 from sordino.attack import RiskAttacker
 from sordino.checkpoints import Finished
 from sordino.corpora.split import Parts
@@ -102,6 +102,14 @@ class _Study:
         vectors = np.ascontiguousarray(self.inputs.x).tobytes()
         return hashlib.sha256(content.encode() + vectors).hexdigest()
 
+    @property
+    def attackers(self) -> list[str]:
+        """The user's own attackers, with the digest of their source."""
+        attackers = self.fitters.attackers.items()
+        return [
+            f"{name} {estimator!r} {plugins.source(estimator)}" for name, estimator in attackers
+        ]
+
 
 @dataclass(frozen=True)
 class _Unit:
@@ -143,7 +151,7 @@ class _Unit:
             parts.transform.validation,
             parts.test,
         )
-        fitters = repr([self.study.fitters.risk, self.fitters])
+        fitters = repr([self.study.fitters.risk, self.fitters, self.study.attackers])
         return json.dumps([digest, self.policy.hash, fitters, *(part.tolist() for part in rows)])
 
     def space(self, transform: Rows | None = None) -> Vectors:
@@ -221,13 +229,21 @@ def _compute(units: Sequence[_Unit], jobs: int) -> Iterable[Finished]:
         spaces = [unit.space() for unit in units]
         plans = [unit.plan(z) for unit, z in zip(units, spaces, strict=True)]
         calls = zip(units, spaces, run_rounds(plans, fit_stacks), strict=True)
-        return workers(joblib.delayed(unit.attack)(z, *models) for unit, z, models in calls)
+        return workers(joblib.delayed(_attack)(unit, z, *models) for unit, z, models in calls)
     return workers(joblib.delayed(_finish)(unit) for unit in units)
+
+
+def _attack(
+    unit: _Unit, z: Vectors, ignorant: RiskAttacker, releases: Sequence[Release]
+) -> Finished:
+    unit.study.fitters.add_attackers()
+    return unit.attack(z, ignorant, releases)
 
 
 def _finish(unit: _Unit) -> Finished:
     """The unit, computed in one thread: this gives the same bytes on every machine."""
     torch.set_num_threads(1)
+    unit.study.fitters.add_attackers()
     with threadpool_limits(1), warnings.catch_warnings():
         # A release with few prototypes warns. The record has their number.
         warnings.filterwarnings("ignore", ".* sound like ")

@@ -59,6 +59,12 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def gender_options(tables: Path, shuffles: int) -> tuple[object, ...]:
+    """The arguments of an audit of gender."""
+    column = ("--secret", "gender", "--ignore", "mood")
+    return (tables / "vectors.csv", *column, "--shuffles", shuffles)
+
+
 @pytest.mark.parametrize("kind", ["parquet", "csv", "npz"])
 def test_a_leak_is_told_whatever_the_kind_of_table(
     tables: Path, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -123,17 +129,7 @@ def test_two_runs_write_the_same_bytes(
     tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for out in ("one", "two"):
-        options = (
-            tables / "vectors.csv",
-            "--secret",
-            "gender",
-            "--ignore",
-            "mood",
-            "--shuffles",
-            9,
-            "--out",
-            tmp_path / out,
-        )
+        options = (*gender_options(tables, 9), "--out", tmp_path / out)
         assert sordino(capsys, *options)[0] == 0
     for name in ("estimates.csv", "run.json", "report.html"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
@@ -198,17 +194,7 @@ def test_text_among_the_dimensions_is_named(
 def test_a_full_audit_asks_every_family_and_goes_on_where_it_was(
     tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = (
-        tables / "vectors.csv",
-        "--secret",
-        "gender",
-        "--ignore",
-        "mood",
-        "--shuffles",
-        1,
-        "--out",
-        tmp_path,
-    )
+    options = (*gender_options(tables, 1), "--out", tmp_path)
     assert sordino(capsys, *options, quick=False)[0] == 0
     first = (tmp_path / "estimates.csv").read_bytes()
     assert set(FULL) <= set(pd.read_csv(tmp_path / "estimates.csv")["attacker"].dropna())
@@ -227,17 +213,7 @@ def test_a_full_audit_asks_every_family_and_goes_on_where_it_was(
 def test_a_quick_audit_says_whom_it_left_out(
     tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = (
-        tables / "vectors.csv",
-        "--secret",
-        "gender",
-        "--ignore",
-        "mood",
-        "--shuffles",
-        3,
-        "--out",
-        tmp_path,
-    )
+    options = (*gender_options(tables, 3), "--out", tmp_path)
     assert sordino(capsys, *options)[0] == 0
     page = (tmp_path / "report.html").read_text()
     assert "other families" in page
@@ -248,17 +224,7 @@ def test_drawn_rows_are_told_on_screen_page_and_in_json(
     tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "result.json"
-    options = (
-        tables / "vectors.csv",
-        "--secret",
-        "gender",
-        "--ignore",
-        "mood",
-        "--shuffles",
-        3,
-        "--rows",
-        48,
-    )
+    options = (*gender_options(tables, 3), "--rows", 48)
     status, out, _ = sordino(capsys, *options, "--out", tmp_path / "out", "--json", path)
     assert status == 0
     line = f"48 of {len(pd.read_csv(tables / 'vectors.csv'))} rows of "
@@ -270,17 +236,7 @@ def test_drawn_rows_are_told_on_screen_page_and_in_json(
 def test_a_pickle_among_the_units_is_never_executed(
     tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = (
-        tables / "vectors.csv",
-        "--secret",
-        "gender",
-        "--ignore",
-        "mood",
-        "--shuffles",
-        3,
-        "--out",
-        tmp_path,
-    )
+    options = (*gender_options(tables, 3), "--out", tmp_path)
     assert sordino(capsys, *options)[0] == 0
     before = (tmp_path / "estimates.csv").read_bytes()
     for path in (tmp_path / "units").iterdir():
@@ -319,17 +275,7 @@ def test_a_table_that_does_not_fit_memory_is_refused_in_one_line(
 def test_the_columns_that_were_taken_are_told_everywhere(
     tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    options = (
-        tables / "vectors.csv",
-        "--secret",
-        "gender",
-        "--ignore",
-        "mood",
-        "--shuffles",
-        3,
-        "--out",
-        tmp_path,
-    )
+    options = (*gender_options(tables, 3), "--out", tmp_path)
     _, out, err = sordino(capsys, *options, "--json", tmp_path / "result.json")
     width = frame().filter(regex="^d").shape[1]
     assert err == ""

@@ -9,8 +9,9 @@ predicted as above or below its median.
 
 from __future__ import annotations
 
+import inspect
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -23,9 +24,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC, LinearSVC
 
+from sordino import plugins
 from sordino.attack.attackers import scaling, ties
-from sordino.attack.attackers.kernels import Scores, scale
+from sordino.attack.attackers.kernels import KERNEL_FAMILIES, Scores, scale
 from sordino.attack.splits import SplitPlan
+from sordino.errors import AttackError
 from sordino.types import Matrix, Rows
 
 EstimatorSettings = Callable[[int], Sequence[BaseEstimator]]
@@ -42,7 +45,7 @@ def _mlp(*layers: tuple[int, ...]) -> EstimatorSettings:
     ]
 
 
-ESTIMATORS: Final[Mapping[str, EstimatorSettings]] = {
+ESTIMATORS: Final[dict[str, EstimatorSettings]] = {
     "logistic": lambda _seed: [
         LogisticRegression(C=c, max_iter=500, **_BALANCED) for c in (0.003, 0.03, 0.3, 30.0)
     ],
@@ -71,6 +74,42 @@ ESTIMATORS: Final[Mapping[str, EstimatorSettings]] = {
     "deep": _mlp((128, 128, 128, 128)),
 }
 """The families of estimators by name."""
+
+_NAMES: Final = frozenset(ESTIMATORS)
+
+
+def add(name: str, estimator: BaseEstimator) -> str:
+    """Add a classifier of a user's own as a family with one setting; its name.
+
+    The registry belongs to one process: a worker process adds the family again. Raises
+    `AttackError` for an object that is no classifier and for the name of a family of sordino.
+    """
+    if name in _NAMES or name in KERNEL_FAMILIES:
+        raise AttackError(f"attacker {name!r} is one of sordino's: choose another name")
+    if not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
+        raise AttackError(
+            f"attacker {name!r}: a {type(estimator).__name__}, expected a classifier of "
+            "scikit-learn's kind: see sordino.testing.check_attacker"
+        )
+    seeded = "random_state" in estimator.get_params()
+
+    def settings(seed: int) -> list[BaseEstimator]:
+        copy = clone(estimator)
+        return [copy.set_params(random_state=seed) if seeded else copy]
+
+    ESTIMATORS[name] = settings
+    return name
+
+
+def resolve(reference: str) -> tuple[str, BaseEstimator]:
+    """The name and the classifier of a reference `module:Class`, which is added as a family.
+
+    Raises `PluginError` for a reference that cannot be imported, else what `add` raises.
+    """
+    method = plugins.load("attackers", reference)
+    estimator = method() if inspect.isclass(method) else method
+    return add(reference.rpartition(":")[2], estimator), estimator
+
 
 UNLIKE_UNITS: Final = 100.0
 """If the largest standard deviation of a dimension is so many times the median one, each dimension

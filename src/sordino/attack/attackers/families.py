@@ -29,12 +29,17 @@ QUICK: Final = kernels.KERNEL_FAMILIES
 """Families that score hundreds of shuffles at the cost of one: the default of studies."""
 
 FULL: Final = (*QUICK, *estimators.ESTIMATORS)
-"""All families."""
+"""All families of sordino."""
 
 _Item = TypeVar("_Item", Scores, AttackerStatistic)
 
 CustomEstimators = Mapping[str, BaseEstimator]
 """The user's own estimators, by name."""
+
+
+def available() -> tuple[str, ...]:
+    """All families, with those that were added."""
+    return (*QUICK, *estimators.ESTIMATORS)
 
 
 def scores(
@@ -48,7 +53,7 @@ def scores(
     """Scores of single rows by each attacker of these families; see `kernels.scores` and
     `estimators.scores`.
     """
-    kernels.check_families(families, FULL)
+    kernels.check_families(families, available())
     attackers = [*kernels.scores(x, labels, plan, None, families)]
     for family in families:
         if family in estimators.ESTIMATORS:

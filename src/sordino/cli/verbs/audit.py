@@ -9,11 +9,13 @@ import typer
 
 from sordino.cli.options import (
     CORES,
+    AttackerOption,
     AttackersOption,
     JobsOption,
     JsonOption,
     OutOption,
     SeedOption,
+    resolve_attackers,
 )
 from sordino.cli.output import print_lines, print_table, warn, write_json
 
@@ -107,6 +109,7 @@ def audit(
     columns: ColumnsOption = None,
     continuous: ContinuousOption = None,
     attackers: AttackersOption = "full",
+    attacker: AttackerOption = None,
     quick: QuickOption = False,
     shuffles: ShufflesOption = None,
     rows: RowsOption = None,
@@ -143,6 +146,7 @@ def audit(
         shuffles=shuffles,
         rows=rows,
         audits=len({*secrets, *tasks}) * (1 if reference is None else 2),
+        estimators=resolve_attackers(attacker),
         seed=seed,
         jobs=jobs,
         cache=out / "units",

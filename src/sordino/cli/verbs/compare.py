@@ -10,6 +10,7 @@ import typer
 from sordino.cli.options import (
     CACHE,
     CORES,
+    AttackerOption,
     AttackersOption,
     CacheOption,
     CorpusOption,
@@ -21,6 +22,9 @@ from sordino.cli.options import (
     SeedOption,
     attacker_families,
     corpora_from,
+    resolve_attackers,
+    resolve_features,
+    resolve_releases,
 )
 from sordino.cli.output import print_table, write_json
 
@@ -35,6 +39,7 @@ def compare(
     release: ReleasesOption = None,
     features: FeaturesOption = "IS13",
     attackers: AttackersOption = "quick",
+    attacker: AttackerOption = None,
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
@@ -56,14 +61,21 @@ def compare(
     from sordino.report.tables import number
     from sordino.study import Options, run_record
     from sordino.study import compare as study
+    from sordino.study.protocol import Fitters
 
-    releases = tuple(dict.fromkeys(["none", *release])) if release else study.RELEASES
-    options = Options(releases=releases, families=attacker_families(attackers), seed=seed)
+    releases = ("none", *resolve_releases(release)) if release else study.RELEASES
+    custom = resolve_attackers(attacker)
+    options = Options(
+        releases=tuple(dict.fromkeys(releases)),
+        families=(*attacker_families(attackers), *custom),
+        seed=seed,
+    )
     estimates = study.compare(
         corpora_from(corpus),
         out,
-        features=features,
+        features=resolve_features(features),
         options=options,
+        fitters=Fitters(attackers=custom),
         cache=cache,
         jobs=jobs,
         latex=latex,
@@ -86,7 +98,7 @@ def compare(
     }
     for name in columns:
         table.add_column(name, justify="right")
-    for name in releases:
+    for name in options.releases:
         values = means[name].reindex(list(columns.values())).tolist()
         table.add_row(name, *(number(value) for value in values))
     print_table(table, out / "report.html")

@@ -17,6 +17,7 @@ from sordino.cli.options import (
     OutOption,
     SeedOption,
     corpora_from,
+    resolve_features,
 )
 
 SYNTHETIC = (
@@ -70,6 +71,12 @@ def demo(
     drawn = ("drawn",) if len(set(recordings.speaker)) >= DRAWN_FROM else ()
     options = Options(releases=(*PAPER, *drawn), seed=seed)
     estimates = study.reproduce(
-        recordings, out, features=features, options=options, cache=cache, jobs=jobs, notices=notices
+        recordings,
+        out,
+        features=resolve_features(features),
+        options=options,
+        cache=cache,
+        jobs=jobs,
+        notices=notices,
     )
     print_feng2021(estimates, out, json)

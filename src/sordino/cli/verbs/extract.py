@@ -19,6 +19,7 @@ from sordino.cli.options import (
     OutOption,
     SeedOption,
     corpora_from,
+    resolve_features,
 )
 from sordino.cli.output import print_lines, warn, write_json
 from sordino.errors import AudioError, FeatureError
@@ -31,7 +32,8 @@ FeatureSetOption = Annotated[
     typer.Option(
         "--features",
         metavar="SET",
-        help="mel, speech, speech-tiny, speech+mel, IS13, ComParE_2016 or eGeMAPSv02.",
+        help="mel, speech, speech-tiny, speech+mel, IS13, ComParE_2016, eGeMAPSv02, or MODULE:NAME "
+        "of your own.",
     ),
 ]
 
@@ -71,6 +73,7 @@ def extract(
     from sordino.features.extract import extract_usable
     from sordino.features.vectors import table_suffix
 
+    features = resolve_features(features)
     if features not in FEATURE_SETS:
         raise FeatureError(
             f"--features {features}: expected one of {', '.join(FEATURE_SETS)}: choose one"

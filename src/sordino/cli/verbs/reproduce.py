@@ -20,6 +20,7 @@ from sordino.cli.options import (
     SeedOption,
     attacker_families,
     corpora_from,
+    resolve_features,
 )
 from sordino.cli.output import print_table, write_json
 
@@ -125,7 +126,12 @@ def feng2021(
         seed=seed,
     )
     estimates = study.reproduce(
-        corpora_from(corpus), out, features=features, options=options, cache=cache, jobs=jobs
+        corpora_from(corpus),
+        out,
+        features=resolve_features(features),
+        options=options,
+        cache=cache,
+        jobs=jobs,
     )
     print_feng2021(estimates, out, json)
 

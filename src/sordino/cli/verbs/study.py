@@ -20,6 +20,8 @@ from sordino.cli.options import (
     SeedOption,
     attacker_families,
     corpora_from,
+    resolve_features,
+    resolve_releases,
 )
 from sordino.cli.output import print_conditions
 
@@ -67,8 +69,8 @@ def cross_corpus(
         corpora_from(fit_on),
         corpora_from(corpus),
         out,
-        features=features,
-        releases=tuple(release or study.RELEASES),
+        features=resolve_features(features),
+        releases=resolve_releases(release) or study.RELEASES,
         options=Options(families=attacker_families(attackers), seed=seed),
         cache=cache,
         jobs=jobs,
@@ -103,8 +105,8 @@ def personalisation(
     _, guesses = study.personalise(
         corpora_from(corpus),
         out,
-        features=features,
-        releases=tuple(release or study.RELEASES),
+        features=resolve_features(features),
+        releases=resolve_releases(release) or study.RELEASES,
         options=Options(families=attacker_families(attackers), seed=seed),
         cache=cache,
         jobs=jobs,

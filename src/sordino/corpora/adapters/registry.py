@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from sordino import textfile
+from sordino import plugins, textfile
 from sordino.corpora.adapters import (
     cremad,
     emodb,
@@ -54,12 +54,24 @@ def load(name: str, path: str | Path, /, *, keep_absent: bool = False, **options
     manifest without a recording, for callers that list unusable recordings; otherwise such a
     manifest is an error. `synthetic` is synthesised into the folder where files are missing.
 
-    Raises `CorpusError` for an unknown name and for a path without such a corpus.
+    A name `module:function`, or an entry point of `sordino.corpora`, is a user's own adapter: a
+    function from the path to a `Corpus`.
+
+    Raises `CorpusError` for an unknown name and for a path without such a corpus, and `PluginError`
+    for an adapter that cannot be imported.
     """
+    if name not in ADAPTERS and plugins.has("corpora", name):
+        adapter = plugins.load("corpora", name)
+        corpus = adapter(textfile.home(path), **options) if callable(adapter) else adapter
+        if not isinstance(corpus, Corpus):
+            raise CorpusError(
+                f"{name}: a {type(corpus).__name__}, expected a function from a path to a Corpus"
+            )
+        return corpus
     if name not in ADAPTERS:
         raise CorpusError(
-            f"corpus {name!r} is not known, expected one of {', '.join(ADAPTERS)}: or write a "
-            "manifest"
+            f"corpus {name!r} is not known, expected one of {', '.join(ADAPTERS)}, or "
+            "MODULE:FUNCTION: or write a manifest"
         )
     if keep_absent and name == manifest.NAME:  # the other corpora find their recordings on the disk
         options["keep_absent"] = True
