@@ -19,6 +19,7 @@ from sordino.signal.encoder.log_mel import log_mel
 from sordino.signal.encoder.weights import WeightPackage, read_encoder
 from sordino.signal.feature_sets import FEATURE_SETS, Joined
 from sordino.signal.functionals import trim
+from sordino.testing import EXTRACTOR_LAWS, check_extractor
 from tests.signal.encoder.synthetic_encoder import (
     SMALL,
     synthetic_arrays,
@@ -180,6 +181,19 @@ def test_a_config_needs_no_weights_and_names_them() -> None:
     absent = Speech("absent", Checkpoint((package,), 1, "abc", SMALL))
     assert absent.config["weights"] == "abc"
     assert len(absent.names) == len(set(absent.names)) == absent.dims == SMALL.width
+
+
+def test_a_set_of_a_small_encoder_obeys_the_laws(checkpoint: Checkpoint) -> None:
+    assert check_extractor(Speech("small", checkpoint)) == len(EXTRACTOR_LAWS)
+
+
+def test_joined_sets_obey_the_laws(checkpoint: Checkpoint) -> None:
+    joined = Joined((Speech("small", checkpoint), FEATURE_SETS["mel"]))
+    assert check_extractor(joined) == len(EXTRACTOR_LAWS)
+
+
+def test_sets_of_real_weights_obey_the_laws(speech: Speech) -> None:
+    assert check_extractor(speech) == len(EXTRACTOR_LAWS)
 
 
 def test_joined_sets_have_the_values_of_their_parts(checkpoint: Checkpoint) -> None:
