@@ -14,15 +14,17 @@
 
 All numbers are little-endian. Source: `model_spec.py` of CTranslate2 4 (MIT).
 
-A model file comes from outside. Every length is compared with the file before anything is read, so
-a file never asks for more memory than it has bytes, and no byte of it is executed.
+A model file comes from outside. Every length is compared with the size of the file before anything
+is read, so a file never asks for more memory than it has bytes, and no byte of it is executed. The
+file is read once, from its start to its end, and only the wanted arrays are kept.
 """
 
 from __future__ import annotations
 
 import math
 import struct
-from typing import Any, Final, NoReturn
+from collections.abc import Collection
+from typing import Any, Final, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,24 +38,29 @@ MOST_ARRAYS: Final = 4096
 MOST_NAME_BYTES: Final = 256
 MOST_DIMENSIONS: Final = 4
 
+_BLOCK: Final = 1 << 20  # bytes in one step
 _TYPES: Final = {0: "<f4", 1: "<i1", 2: "<i2", 3: "<i4", 4: "<f2"}
 
 
-def read_arrays(
-    content: bytes | bytearray, architecture: str, prefix: str, what: str
-) -> dict[str, NDArray[Any]]:
-    """The arrays whose names begin with `prefix`, by the rest of the name; they are copies.
+class Readable(Protocol):
+    """A stream of bytes, such as a file that is open for reading."""
 
-    - `content`: the whole file.
+    def read(self, size: int, /) -> bytes: ...
+
+
+def read_arrays(
+    stream: Readable, size: int, architecture: str, names: Collection[str], what: str
+) -> dict[str, NDArray[Any]]:
+    """The arrays of these names, read-only; the other arrays are checked and not kept.
+
+    - `size`: bytes of the whole file.
     - `architecture`: the name that the file must have.
     - `what`: the name of the file, for messages.
 
-    The other arrays are checked and not copied.
-
     Raises `FeatureError` for any other format, a truncated file, bytes behind the last field, a
-    repeated name, and sizes that do not agree with each other.
+    repeated or an absent name, and sizes that do not agree with each other.
     """
-    file = _Fields(content, what)
+    file = _Fields(stream, size, what)
     version = file.number("<I")
     if version != VERSION:
         file.refuse(f"format {version}, expected {VERSION}")
@@ -61,28 +68,29 @@ def read_arrays(
     if name != architecture:
         file.refuse(f"architecture {name!r}, expected {architecture!r}")
     file.number("<I")
-    names: set[str] = set()
-    arrays = {}
+    arrays: dict[str, NDArray[Any] | None] = {}
     for _ in range(file.count()):
         name = file.text()
-        if name in names:
+        if name in arrays:
             file.refuse(f"two arrays {name!r}")
-        names.add(name)
-        values = file.array(name)
-        if name.startswith(prefix):
-            arrays[name.removeprefix(prefix)] = values.copy()
+        arrays[name] = file.array(name, name in names)
     for _ in range(file.count()):
         file.text()
         file.text()
     file.end()
-    return arrays
+    wanted = {name: arrays.get(name) for name in names}
+    for name, values in wanted.items():
+        if values is None:
+            file.refuse(f"no array {name!r}")
+    return {name: values for name, values in wanted.items() if values is not None}
 
 
 class _Fields:
     """A file read from its start, field by field."""
 
-    def __init__(self, content: bytes | bytearray, what: str) -> None:
-        self._content, self._what, self._position = memoryview(content), what, 0
+    def __init__(self, stream: Readable, size: int, what: str) -> None:
+        self._stream, self._size, self._what = stream, size, what
+        self._position = 0
 
     def refuse(self, reason: str) -> NoReturn:
         raise FeatureError(
@@ -90,13 +98,25 @@ class _Fields:
             "package anew"
         )
 
-    def take(self, size: int) -> memoryview:
+    def take(self, size: int) -> bytes:
         """The next bytes."""
-        rest = len(self._content) - self._position
+        self._check(size)
+        content = self._stream.read(size)
+        if len(content) != size:
+            self.refuse(f"{len(content)} bytes at {self._position}, expected {size}")
+        self._position += size
+        return content
+
+    def skip(self, size: int) -> None:
+        """Read the next bytes and keep none."""
+        self._check(size)
+        for start in range(0, size, _BLOCK):
+            self.take(min(_BLOCK, size - start))
+
+    def _check(self, size: int) -> None:
+        rest = self._size - self._position
         if size > rest:
             self.refuse(f"{rest} bytes at {self._position}, expected {size}")
-        self._position += size
-        return self._content[self._position - size : self._position]
 
     def number(self, layout: str) -> int:
         value: int = struct.unpack(layout, self.take(struct.calcsize(layout)))[0]
@@ -113,13 +133,13 @@ class _Fields:
         size = self.number("<H")
         if not 0 < size <= MOST_NAME_BYTES:
             self.refuse(f"a name of {size} bytes, expected 1 to {MOST_NAME_BYTES}")
-        *letters, end = bytes(self.take(size))
+        *letters, end = self.take(size)
         if end or not all(32 <= letter < 127 for letter in letters):
             self.refuse(f"a name at {self._position - size} that is no text")
         return bytes(letters).decode("ascii")
 
-    def array(self, name: str) -> NDArray[Any]:
-        """An array that shares the memory of the file."""
+    def array(self, name: str, wanted: bool) -> NDArray[Any] | None:
+        """An array, or `None` if it is not wanted."""
         dimensions = self.number("<B")
         if dimensions > MOST_DIMENSIONS:
             self.refuse(f"{name}: {dimensions} dimensions, expected at most {MOST_DIMENSIONS}")
@@ -131,9 +151,12 @@ class _Fields:
         size, expected = self.number("<I"), math.prod(shape) * dtype.itemsize
         if size != expected:
             self.refuse(f"{name}: {size} bytes for shape {shape} of {dtype}, expected {expected}")
+        if not wanted:
+            self.skip(size)
+            return None
         return np.frombuffer(self.take(size), dtype).reshape(shape)
 
     def end(self) -> None:
-        rest = len(self._content) - self._position
+        rest = self._size - self._position
         if rest:
             self.refuse(f"{rest} bytes behind the last field")
