@@ -81,6 +81,7 @@ def test_a_room_lists_all_that_it_offers(room: str) -> None:
 def test_every_public_name_is_explained(room: str) -> None:
     module = importlib.import_module(f"sordino.{room}")
     constants = explained_constants()
+    assert module.__doc__
     for name in getattr(module, "__all__", []):
         value = getattr(module, name)
         if inspect.isclass(value) or inspect.isroutine(value) or inspect.ismodule(value):

@@ -23,6 +23,7 @@ _ROOMS = (
     "report",
     "signal",
     "study",
+    "testing",
 )
 __all__ = ["__version__", *_ROOMS]
 

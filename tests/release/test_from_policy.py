@@ -107,3 +107,8 @@ def test_a_fitter_needs_a_family() -> None:
         fitter(dataclasses.replace(POLICY, release="mute"))
     with pytest.raises(PolicyError, match="release 'mute', expected one of"):
         fitter(POLICY, "mute")
+
+
+@pytest.mark.parametrize("name", FITTERS)
+def test_the_text_of_a_fitter_is_the_same_in_every_process(name: str) -> None:
+    assert " at 0x" not in repr(FITTERS[name](Policy("sad", ("angry",)), 0))

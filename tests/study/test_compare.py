@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+from sklearn.tree import DecisionTreeClassifier
 
+from sordino.attack.attackers import estimators
+from sordino.release import FITTERS as FAMILIES
 from sordino.report import COLUMNS
-from sordino.study import POLICIES, compare
+from sordino.study import POLICIES, Fitters, compare
 from tests.study import synthetic_study
 from tests.study.synthetic_study import FITTERS, SMALL, Made
+
+TEMPLATES = Path(__file__).parents[2] / "docs" / "templates"
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +118,53 @@ def test_the_latex_tables_have_the_releases_with_intervals(out: Path) -> None:
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 3
     row = next(line for line in text.splitlines() if line.startswith("drawn & "))
     assert row.count("[0.") == 5
+
+
+def test_a_release_of_a_users_own_stands_beside_drawn(
+    given: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rounded.py").write_bytes((TEMPLATES / "rounded.py").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "rounded", raising=False)
+    monkeypatch.setitem(FAMILIES, "rounded", FAMILIES["none"])  # forgotten afterwards
+    options = replace(SMALL, families=("linear",))
+    own: dict[str, Any] = {"features": str(given.vectors), "policies": POLICIES[:1], "cache": None}
+    releases = ["rounded:RoundedFitter", "leace"]
+    estimates = compare.compare(
+        given.corpus,
+        tmp_path / "out",
+        options=options,
+        releases=releases,
+        jobs=2,
+        latex=True,
+        **own,
+    )
+    assert {"none", "rounded", "leace"} == set(estimates["release"])
+    assert "rounded" in (tmp_path / "out" / "table.tex").read_text()
+    assert "steps of two standard deviations" in (tmp_path / "out" / "report.html").read_text()
+    units = {path.name for path in (tmp_path / "out" / "units").iterdir()}
+    again = compare.compare(
+        given.corpus, tmp_path / "out", options=options, releases=releases, jobs=1, **own
+    )
+    del sys.modules["rounded"]
+    assert again.equals(estimates)
+    assert {path.name for path in (tmp_path / "out" / "units").iterdir()} == units
+
+
+def test_an_attacker_of_a_users_own_is_asked(given: Made, tmp_path: Path) -> None:
+    name = estimators.add("tree", DecisionTreeClassifier(max_depth=3))
+    try:
+        compare.compare(
+            given.corpus,
+            tmp_path,
+            features=str(given.vectors),
+            options=replace(SMALL, releases=("none",), families=("linear", name)),
+            policies=POLICIES[:1],
+            fitters=Fitters(attackers={name: DecisionTreeClassifier(max_depth=3)}),
+            cache=None,
+            jobs=2,
+        )
+    finally:
+        del estimators.ESTIMATORS[name]
+    units = [pd.read_parquet(path) for path in (tmp_path / "units").glob("*.parquet")]
+    assert all("tree" in set(unit["attacker"]) for unit in units)

@@ -42,6 +42,7 @@ class Identity:
         return cls(config["width"])
 
 
+@dataclass(frozen=True)
 class IdentityFitter:
     """Has no parameters to fit."""
 
