@@ -42,14 +42,14 @@ _BLOCK: Final = 1 << 20  # bytes in one step
 _TYPES: Final = {0: "<f4", 1: "<i1", 2: "<i2", 3: "<i4", 4: "<f2"}
 
 
-class Readable(Protocol):
+class ByteStream(Protocol):
     """A stream of bytes, such as a file that is open for reading."""
 
     def read(self, size: int, /) -> bytes: ...
 
 
 def read_arrays(
-    stream: Readable, size: int, architecture: str, names: Collection[str], what: str
+    stream: ByteStream, size: int, architecture: str, names: Collection[str], what: str
 ) -> dict[str, NDArray[Any]]:
     """The arrays of these names, read-only; the other arrays are checked and not kept.
 
@@ -88,7 +88,7 @@ def read_arrays(
 class _Fields:
     """A file read from its start, field by field."""
 
-    def __init__(self, stream: Readable, size: int, what: str) -> None:
+    def __init__(self, stream: ByteStream, size: int, what: str) -> None:
         self._stream, self._size, self._what = stream, size, what
         self._position = 0
 
