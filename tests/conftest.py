@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import numpy.testing  # noqa: F401  # numpy loads it late, and then its checks would not count
 import pytest
 from _pytest.assertion import util
 

@@ -16,6 +16,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from sordino.signal.encoder import BASE, TINY_EN
+from sordino.signal.encoder.weights import WeightPackage
+
 ROOT = Path(__file__).parents[1]
 LOCKS = ("constraints.txt", "constraints-docs.txt", "constraints-tools.txt")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -136,6 +139,12 @@ def test_the_locks_agree() -> None:
         for pin, _ in blocks(lock):
             versions.setdefault(canonicalize_name(pin.name), set()).add(str(pin.specifier))
     assert {name: pins for name, pins in versions.items() if len(pins) > 1} == {}
+
+
+@pytest.mark.parametrize("package", BASE.packages + TINY_EN.packages)
+def test_the_weights_of_an_encoder_have_the_pinned_hash(package: WeightPackage) -> None:
+    hashes = {f"{pin.name}{pin.specifier}": digests for pin, digests in blocks("constraints.txt")}
+    assert f"--hash=sha256:{package.wheel_sha256}" in hashes[package.requirement]
 
 
 @pytest.mark.parametrize("name", ["numpy", "onnxruntime", "torch"])

@@ -22,9 +22,10 @@ from sordino.corpora.table import Corpus
 from sordino.errors import AudioError, FeatureError, StorageError
 from sordino.features import FEATURE_SETS, extract, write_vectors
 from sordino.signal import audio, functionals
+from sordino.signal.smile import Functionals
 
 SMALL = "eGeMAPSv02"
-OPENSMILE = [name for name in FEATURE_SETS if name != "mel"]
+OPENSMILE = [name for name, features in FEATURE_SETS.items() if isinstance(features, Functionals)]
 
 
 def reference(features: str, files: list[str]) -> NDArray[np.float32]:
@@ -147,7 +148,7 @@ SOUNDS = {
 }
 
 
-@pytest.mark.parametrize("features", FEATURE_SETS)
+@pytest.mark.parametrize("features", ["mel", *OPENSMILE])
 def test_odd_sounds_have_finite_values(features: str) -> None:
     for samples in SOUNDS.values():
         assert np.isfinite(FEATURE_SETS[features](samples.astype(np.float32))).all()

@@ -92,8 +92,8 @@ FeaturesOption = Annotated[
     typer.Option(
         "--features",
         metavar="SET",
-        help="mel, IS13, ComParE_2016, eGeMAPSv02, MODULE:NAME of your own, or a table of vectors: "
-        "FILE.parquet.",
+        help="mel, speech, speech-tiny, speech+mel, IS13, ComParE_2016, eGeMAPSv02, MODULE:NAME of "
+        "your own, or a table of vectors: FILE.parquet.",
     ),
 ]
 AttackersOption = Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from sordino import plugins
 from sordino.errors import FeatureError
+from sordino.signal.encoder import BASE, TINY_EN, Speech
 from sordino.signal.filterbank import Filterbank
 from sordino.signal.mel import Mel
 from sordino.signal.smile import Functionals
@@ -45,16 +47,64 @@ class FeatureSet(Extractor, Protocol):
     def names(self) -> list[str]: ...
 
 
+@dataclass(frozen=True)
+class Joined:
+    """The values of several feature sets with one sampling rate, one set after the other."""
+
+    parts: tuple[FeatureSet, ...]
+
+    @property
+    def name(self) -> str:
+        """The names of the parts, such as `speech+mel`."""
+        return "+".join(part.name for part in self.parts)
+
+    @property
+    def sampling_rate(self) -> int:
+        """Hz of the samples."""
+        return self.parts[0].sampling_rate
+
+    @property
+    def dims(self) -> int:
+        """The number of values of all parts."""
+        return sum(part.dims for part in self.parts)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the values of all parts."""
+        return [name for part in self.parts for name in part.names]
+
+    @property
+    def recipe(self) -> int:
+        """Number of changes of all parts that changed values."""
+        return sum(part.recipe for part in self.parts)
+
+    @property
+    def config(self) -> dict[str, object]:
+        """All settings and versions that determine the values, by part."""
+        settings = {"name": self.name, "sampling_rate": self.sampling_rate, "recipe": self.recipe}
+        return settings | {"parts": [part.config for part in self.parts]}
+
+    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.concatenate([part(samples) for part in self.parts])
+
+
+_MEL: Final = Mel()
+_SPEECH: Final = Speech("speech", BASE)
+
 FEATURE_SETS: Final[dict[str, FeatureSet]] = {
-    "mel": Mel(),
+    "mel": _MEL,
     "IS13": Functionals("IS13", 6373),
     "ComParE_2016": Functionals("ComParE_2016", 6373),
     "eGeMAPSv02": Functionals("eGeMAPSv02", 88),
+    "speech": _SPEECH,
+    "speech-tiny": Speech("speech-tiny", TINY_EN),
+    "speech+mel": Joined((_SPEECH, _MEL)),
 }
 """Feature sets by name. `mel` is sordino's own, needs no openSMILE and may be part of a product.
 `IS13` is the set of the Interspeech 2013 challenge (Schuller et al. 2013; used by Feng 2021),
-`ComParE_2016` its later revision, `eGeMAPSv02` a small set of voice research (Eyben et al. 2016). A
-new set is one module and one line here.
+`ComParE_2016` its later revision, `eGeMAPSv02` a small set of voice research (Eyben et al. 2016).
+`speech` and `speech-tiny` are pretrained encoders and need the extra `speech`; `speech+mel` joins
+two sets. A new set is one module and one line here.
 """
 
 _NAMES: Final = frozenset(FEATURE_SETS)

@@ -188,8 +188,7 @@ def summarise(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     pitch, periodicity.
     """
     x = frames.T.astype(np.float64)  # (42, frames): one contiguous row a descriptor
-    level = np.log(np.exp(x[:BANDS]).sum(axis=0, keepdims=True))
-    loud = level[0] >= np.sort(level[0])[-min(LOUD_RANK, len(frames))] - LOUD_DB * np.log(10) / 10
+    level, loud = _loudness(x[:BANDS])
     span = _span(loud)
     bands, voice, level, loud = x[:BANDS, span], x[BANDS:, span], level[:, span], loud[span]
     spectral = np.concatenate([bands, _COSINES.T @ bands, level])
@@ -205,6 +204,37 @@ def summarise(frames: NDArray[np.float32]) -> NDArray[np.float32]:
         *(_rhythm(over) for over in (loud, voiced)),
     ]
     return np.concatenate(values).astype(np.float32)
+
+
+def trim(samples: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The samples of the frames that `functionals` describes, clipped to full scale: from 100 ms
+    before the first loud frame to 100 ms after the last, at least 40 ms.
+
+    Raises `AudioError` as `functionals` does.
+
+    >>> sound = np.random.default_rng(0).normal(0, 0.1, 16000)
+    >>> trim(np.concatenate([np.zeros(8000), sound, np.zeros(8000)])).size
+    20160
+    """
+    audio.check_samples(samples)
+    seconds = samples.size / audio.SAMPLING_RATE
+    if not audio.SHORTEST_SECONDS <= seconds <= audio.LONGEST_SECONDS:
+        raise AudioError(
+            f"{seconds:.3g} s of sound, expected {audio.SHORTEST_SECONDS} to "
+            f"{audio.LONGEST_SECONDS:.0f}: leave it out, or take another cut"
+        )
+    sound = audio.full_scale(samples).astype(np.float32)
+    bands = filterbank(sound[_MARGIN : sound.size - _MARGIN])
+    span = _span(_loudness(bands.T.astype(np.float64))[1])
+    stop = min(span.stop, len(bands))
+    return sound[span.start * STEP_SAMPLES : (stop - 1) * STEP_SAMPLES + FRAME_SAMPLES]
+
+
+def _loudness(bands: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The level of each frame, `(1, frames)`, and whether it is loud, `(frames,)`."""
+    level = np.log(np.exp(bands).sum(axis=0, keepdims=True))
+    loud = level[0] >= np.sort(level[0])[-min(LOUD_RANK, level.size)] - LOUD_DB * np.log(10) / 10
+    return level, loud
 
 
 def _span(loud: NDArray[np.bool_]) -> slice:

@@ -1,0 +1,95 @@
+"""The feature sets `speech` and `speech-tiny`: a pretrained speech encoder, averaged over time.
+
+    samples   16 kHz, clipped to full scale ±1
+      span    from 100 ms before the first loud frame to 100 ms after the last, as in `mel`
+      frames  80 log mel energies every 10 ms, as Whisper computes them (`log_mel`), not padded
+      windows of at most 30 s, the longest input of the encoder, and of nearly equal length
+      encoder a vector every 20 ms: the output of the third layer (`forward`)
+    vector    their mean over all windows
+
+A recording is encoded alone: padding and neighbours in a batch would change its values. Speech of
+more than 30 s is encoded in windows, and no attention reaches from one window into another.
+
+The layer and the mean were chosen on RAVDESS and EMO-DB: later layers represent words more than
+voices. The vector identifies speakers and gender, so it is no release.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sordino.signal import audio
+from sordino.signal.encoder.forward import POSITIONS, Encoder
+from sordino.signal.encoder.log_mel import log_mel
+from sordino.signal.encoder.weights import Checkpoint, load_encoder
+from sordino.signal.filterbank import versions
+from sordino.signal.functionals import trim
+
+RECIPE: Final = 1
+"""Number of changes of `sordino.signal` that changed values."""
+
+LONGEST_WINDOW: Final = 2 * POSITIONS
+"""Frames of 10 ms in a window: 30 s."""
+
+
+@dataclass(frozen=True)
+class Speech:
+    """Samples to one vector: `(samples,) -> (dims,)` float32, the same function as on a device.
+
+    Raises `AudioError` for NaN, and for less than 60 ms or more than 600 s at 16 kHz. The first
+    call reads the weights and raises the errors of `load_encoder`, such as `DependencyError`
+    without their package.
+    """
+
+    name: str
+    checkpoint: Checkpoint
+    sampling_rate: int = audio.SAMPLING_RATE
+
+    @property
+    def dims(self) -> int:
+        """The width of the encoder."""
+        return self.checkpoint.shape.width
+
+    @property
+    def names(self) -> list[str]:
+        """The name of each value: the set and a number."""
+        return [f"{self.name}{number:03d}" for number in range(self.dims)]
+
+    @property
+    def recipe(self) -> int:
+        """Number of changes that changed values."""
+        return RECIPE
+
+    @property
+    def config(self) -> dict[str, object]:
+        """All settings and versions that determine the values. No package of weights is needed."""
+        settings = {
+            "name": self.name,
+            "sampling_rate": self.sampling_rate,
+            "recipe": RECIPE,
+            "dims": self.dims,
+            "layers": self.checkpoint.shape.layers,
+            "weights": self.checkpoint.sha256,
+        }
+        return settings | versions()
+
+    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        return encode(samples, load_encoder(self.checkpoint))
+
+
+def encode(samples: NDArray[np.floating], encoder: Encoder) -> NDArray[np.float32]:
+    """The mean output of an encoder over the speech in a recording, `(samples,) -> (width,)`.
+
+    Raises `AudioError` as `functionals` does.
+    """
+    frames = log_mel(trim(samples))
+    total, positions = np.zeros(encoder.shape.width), 0
+    for window in np.array_split(frames, -(-len(frames) // LONGEST_WINDOW)):
+        outputs = encoder(window)
+        total += outputs.sum(axis=0, dtype=np.float64)
+        positions += len(outputs)
+    return (total / positions).astype(np.float32)

