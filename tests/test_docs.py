@@ -76,7 +76,9 @@ def test_the_python_of_a_page_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     program: dict[str, object] = {"__name__": "__main__"}
-    for line, block in blocks(page.read_text(encoding="utf-8"), "python run"):
+    programs = blocks(page.read_text(encoding="utf-8"), "python run")
+    assert programs
+    for line, block in programs:
         exec(compile("\n" * line + block, str(page), "exec"), program)
 
 
@@ -96,7 +98,8 @@ def test_the_commands_of_a_page_are_known(page: Path) -> None:
 
 def links(page: Path) -> list[Path]:
     """The files that the links of a page point to."""
-    targets = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.DOTALL)
+    targets = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", prose)
     return [(page.parent / target).resolve() for target in targets]
 
 
