@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-SCRIPTS = ("install", "test", "check", "build", "docs", "demo", "fuzz", "lock", "lowest", "pins")
+SCRIPTS = sorted(path.name for path in (ROOT / "scripts").glob("[a-z]*") if path.name != "words")
+"""The Bash scripts; `words` is Python."""
 MACHINE_PATH = re.compile(r"(?<![\w.~$})-])/(?:home|root|Users|work|opt|tmp/\w+)/\w")
 TEXT = {".py", ".md", ".toml", ".txt", ".csv", ".html", ".css", ".svg", ".cfg", ".json", ""}
 
@@ -90,6 +92,31 @@ def test_install_without_a_fitting_python_says_so_in_one_line(tmp_path: Path) ->
     )
     assert done.returncode == 2
     assert re.fullmatch(r"Python found: none, expected 3\.11 or newer .*\n", done.stderr)
+
+
+def test_install_empties_no_environment_behind_a_link(tmp_path: Path) -> None:
+    checkout, other = tmp_path / "checkout", tmp_path / "other"
+    (checkout / "scripts").mkdir(parents=True)
+    other.mkdir()
+    (other / "installed").write_text("the stamp of another checkout")
+    (checkout / ".venv").symlink_to(other)
+    for name in ("pyproject.toml", "constraints.txt", "scripts/install"):
+        shutil.copy(ROOT / name, checkout / name)
+    done = subprocess.run(
+        [checkout / "scripts" / "install"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(".venv is a link, expected a folder")
+    assert [path.name for path in other.iterdir()] == ["installed"]
+
+
+def test_a_line_of_the_package_has_at_most_100_characters() -> None:
+    lines = {
+        f"{path.relative_to(ROOT)}:{number}": len(line)
+        for path in (ROOT / "src").rglob("*.py")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+    }
+    assert {line: length for line, length in lines.items() if length > 100} == {}
 
 
 @pytest.mark.parametrize("extra", sorted(project()))

@@ -87,7 +87,8 @@ def write(
     Raises `StorageError`; then the temporary file is removed and an older file does not change.
     """
     path = Path(path)
-    if not os.path.isdir(path.parent):  # noqa: PTH112 (a budget is written before each release: every call counts)
+    # A budget is written before each release: every call counts.
+    if not os.path.isdir(path.parent):  # noqa: PTH112
         folder(path.parent)
     with as_storage_error(path):
         permissions = _permissions(path)

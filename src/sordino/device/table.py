@@ -45,7 +45,9 @@ def utterance_id(key: int, name: str, number: int, vector: Vectors) -> str:
 
 def _npz(names: Sequence[str], vectors: Vectors, column: str) -> bytes:
     content = io.BytesIO()
-    np.savez(content, x=vectors, **{f"{column}s": np.array(names, str)})  # type: ignore[arg-type]  # numpy 2.0: no `allow_pickle`
+    # mypy of numpy 2.0 takes the name of an array for `allow_pickle`.
+    arrays = {"x": vectors, f"{column}s": np.array(names, str)}
+    np.savez(content, **arrays)  # type: ignore[arg-type]
     return content.getvalue()
 
 

@@ -300,5 +300,6 @@ def _card(
 def _npz(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """Arrays as NPZ; the same arrays give the same bytes."""
     content = io.BytesIO()
-    np.savez(content, **arrays)  # type: ignore[arg-type]  # numpy 2.0 takes `allow_pickle` for an array
+    # mypy of numpy 2.0 takes the name of an array for `allow_pickle`.
+    np.savez(content, **arrays)  # type: ignore[arg-type]
     return content.getvalue()

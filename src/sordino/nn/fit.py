@@ -84,7 +84,8 @@ def run_rounds(
         rounds: dict[int, Sequence[Job]] = {}
         for index, answer in answers.items():
             try:
-                rounds[index] = plans[index].send(answer)  # type: ignore[arg-type]  # the first `send` takes None
+                # The first `send` takes None.
+                rounds[index] = plans[index].send(answer)  # type: ignore[arg-type]
             except StopIteration as end:
                 results[index] = end.value
         fitted = iter(train([job for jobs in rounds.values() for job in jobs]))

@@ -35,7 +35,8 @@ def write(path: str | Path, name: str, config: Mapping[str, Any], arrays: Arrays
     """Write a release; equal releases give equal bytes. Raises `StorageError`."""
     header = json.dumps({"name": name, "config": dict(config)}, sort_keys=True)
     buffer = io.BytesIO()
-    np.savez(buffer, **{HEADER: np.array(header)}, **dict(arrays))  # type: ignore[arg-type]  # numpy 2.0 takes `allow_pickle` for an array
+    # mypy of numpy 2.0 takes the name of an array for `allow_pickle`.
+    np.savez(buffer, **{HEADER: np.array(header)}, **dict(arrays))  # type: ignore[arg-type]
     storage.write(path, buffer.getvalue())
 
 

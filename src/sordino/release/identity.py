@@ -37,7 +37,12 @@ class Identity:
         archive.write(path, self.name, self.config, {})
 
     @classmethod
-    def restore(cls, name: str, config: Mapping[str, Any], arrays: Arrays) -> Identity:  # noqa: ARG003
+    def restore(
+        cls,
+        name: str,  # noqa: ARG003
+        config: Mapping[str, Any],
+        arrays: Arrays,  # noqa: ARG003
+    ) -> Identity:
         """The release that `save` wrote."""
         return cls(config["width"])
 

@@ -60,7 +60,8 @@ SENTENCES: Final = {
 }
 
 _NAME: Final = re.compile(
-    rf"(?P<speaker>{'|'.join(SPEAKERS)})(?P<sentence>{'|'.join(SENTENCES)})(?P<letter>[{''.join(EMOTIONS)}])[a-z]?"
+    rf"(?P<speaker>{'|'.join(SPEAKERS)})(?P<sentence>{'|'.join(SENTENCES)})"
+    rf"(?P<letter>[{''.join(EMOTIONS)}])[a-z]?"
 )
 
 

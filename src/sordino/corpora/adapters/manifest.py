@@ -172,7 +172,8 @@ def _absent(where: str, folder: Path, cells: Mapping[int, str], rows: int) -> st
 
 
 def _is_file(file: str) -> bool:
-    return os.path.isfile(file)  # noqa: PTH113 (Path.is_file raises where the text cannot be a path)
+    # Path.is_file raises where the text cannot be a path.
+    return os.path.isfile(file)  # noqa: PTH113
 
 
 def _recording(folder: Path, cell: str) -> str:
@@ -211,7 +212,8 @@ def _names(folder: str) -> dict[str, str]:
         paths = [str(path) for path in Path(folder or ".").iterdir()]
     except OSError:
         return {}
-    composed = [unicodedata.normalize("NFC", os.path.basename(path)) for path in paths]  # noqa: PTH119
+    names = [os.path.basename(path) for path in paths]  # noqa: PTH119
+    composed = [unicodedata.normalize("NFC", name) for name in names]
     counts = Counter(composed)
     return {name: path for name, path in zip(composed, paths, strict=True) if counts[name] == 1}
 

@@ -53,7 +53,8 @@ corpus has over 700 of each.
 """
 
 _NAME: Final = re.compile(
-    r"MSP-IMPROV-S(?:0[1-9]|1[0-9]|20)[AHNS]-(?P<speaker>(?P<gender>[FM])(?P<session>0[1-6]))-[PRST]-[FM]{2}[0-9]+"
+    r"MSP-IMPROV-S(?:0[1-9]|1[0-9]|20)[AHNS]-"
+    r"(?P<speaker>(?P<gender>[FM])(?P<session>0[1-6]))-[PRST]-[FM]{2}[0-9]+"
 )
 _NUMBER: Final = r"\s*([0-9.]+|NaN)\s*"
 _RATING: Final = re.compile(rf"UTD-(IMPROV-\S+)\.avi;\s*([A-Z]);\s*A:{_NUMBER};\s*V:{_NUMBER};.*")

@@ -37,7 +37,8 @@ INTENSITIES: Final = {"01": "normal", "02": "strong"}
 STATEMENTS: Final = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
 
 _NAME: Final = re.compile(
-    r"03-01-(?P<emotion>0[1-8])-(?P<intensity>0[12])-(?P<statement>0[12])-0[12]-(?P<actor>0[1-9]|1[0-9]|2[0-4])"
+    r"03-01-(?P<emotion>0[1-8])-(?P<intensity>0[12])-"
+    r"(?P<statement>0[12])-0[12]-(?P<actor>0[1-9]|1[0-9]|2[0-4])"
 )
 
 
