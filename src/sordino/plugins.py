@@ -63,8 +63,11 @@ def load(group: Group, name: str) -> Any:
         try:
             module = importlib.import_module(reference.module)
         except Exception as error:  # the module may raise anything
+            absent = isinstance(error, ModuleNotFoundError)
+            step = "install it, or start in its folder" if absent else "correct the module"
             raise PluginError(
-                f"{name}: importing {reference.module} failed with {type(error).__name__}: {error}"
+                f"{name}: importing {reference.module} failed with {type(error).__name__}: "
+                f"{error}: {step}"
             ) from error
     if not hasattr(module, reference.attr):
         raise PluginError(

@@ -231,9 +231,12 @@ def read(path: str | Path) -> Policy:
         )
     except (PolicyError, StorageError, tomllib.TOMLDecodeError, RecursionError) as error:
         reason = str(error).removeprefix(f"{path}: ")
-        raise PolicyError(
-            f"{path}: not a readable TOML file ({reason}): check path and spelling"
-        ) from error
+        step = (
+            ": correct that line; text is in quotes"
+            if isinstance(error, tomllib.TOMLDecodeError)
+            else ""
+        )
+        raise PolicyError(f"{path}: not a readable TOML file ({reason}){step}") from error
     names = [field.name for field in fields(Policy) if field.name != "knobs"]
     knobs = {
         key: value for key, value in content.items() if isinstance(value, dict) and key not in names
@@ -277,7 +280,7 @@ def explain(policy: Policy) -> list[str]:
     An attacker must not infer gender from the released vectors.
     Other emotions have no role: leave such utterances out, or add them to the policy.
     Not hidden: the time and number of utterances, and the share classified as sad.
-    No release is named: `sordino fit` takes `drawn`, or the most useful release within a budget.
+    No release is named: `sordino fit` takes `drawn`.
     No limit on AUC: the report has the AUC of the attackers, and no fit is refused.
     No limit on vectors a day: an attacker with many vectors of one speaker infers more.
     """
@@ -299,7 +302,7 @@ def explain(policy: Policy) -> list[str]:
             for name in policy.emotions
             if name not in EMOTIONS
         ),
-        *([] if policy.release else [_UNNAMED]),
+        *([] if policy.release else [_unnamed(policy.budget)]),
         *_costs(policy.budget),
     ]
 
@@ -312,9 +315,10 @@ _ATTRIBUTES: Final = {
 }
 """The meaning of hiding an attribute, where it needs an explanation."""
 
-_UNNAMED: Final = (
-    "No release is named: `sordino fit` takes `drawn`, or the most useful release within a budget."
-)
+
+def _unnamed(budget: Budget) -> str:
+    choice = "`drawn`" if budget.auc is None else "the most useful release within the budget"
+    return f"No release is named: `sordino fit` takes {choice}."
 
 
 def _costs(budget: Budget) -> list[str]:

@@ -206,8 +206,10 @@ def resolve(method: str | Family | Callable[[Policy, int], Any]) -> Family:
         return register(method)
     name = getattr(method, "name", "")
     if not callable(method) or not name or not isinstance(name, str):
+        label = getattr(method, "__qualname__", repr(method))
         raise ReleaseError(
-            f"{method!r}: expected a fitter's class with a `name`, called with a policy and a seed"
+            f"{label}: expected a fitter's class with a `name`, called with a policy and a seed: "
+            'add a line such as name = "mine"'
         )
     description = (getattr(method, "__doc__", "") or name).strip().splitlines()[0].rstrip(".")
     return register(Family(name, description, _Foreign(method, name), _no_restore))
