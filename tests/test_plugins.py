@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import functools
+import linecache
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import joblib
+import numpy as np
 import pytest
 
 from sordino import plugins
-from sordino.errors import PluginError, ReleaseError
+from sordino.attack.attackers import estimators
+from sordino.cli.options import resolve_releases
+from sordino.errors import AttackError, PluginError, ReleaseError
 from sordino.release import FITTERS, Family, register, resolve
+from sordino.signal import feature_sets
+from sordino.testing import POLICY
 
 TEMPLATES = Path(__file__).parents[1] / "docs" / "templates"
 
@@ -110,3 +119,142 @@ def test_an_object_that_is_no_fitter_is_refused(reference: str) -> None:
         (ReleaseError, PluginError), match="expected a fitter's class with a `name`"
     ):
         resolve(reference)
+
+
+def test_a_module_that_exits_is_refused(folder: Path) -> None:
+    (folder / "script.py").write_text("import sys\nsys.exit(3)\n")
+    with pytest.raises(PluginError, match="importing script failed with SystemExit: 3"):
+        plugins.load("releases", "script:Fitter")
+
+
+def test_a_file_with_the_name_of_an_installed_module(folder: Path) -> None:
+    (folder / "rich.py").write_text("class Fitter: ...\n")
+    with pytest.raises(PluginError, match=r"rename rich\.py"):
+        plugins.load("releases", "rich:Fitter")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [("other:Outer.Fitter", ""), ("other", "expected MODULE:NAME"), ("a b", "MODULE:NAME")],
+)
+def test_the_value_of_an_entry_point(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, value: str, message: str
+) -> None:
+    package = folder / "site" / "other-1.0.dist-info"
+    package.mkdir(parents=True)
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (package / "entry_points.txt").write_text(f"[sordino.releases]\nother = {value}\n")
+    (folder / "site" / "other.py").write_text("class Outer:\n    class Fitter: ...\n")
+    monkeypatch.syspath_prepend(str(folder / "site"))
+    if message:
+        with pytest.raises(PluginError, match=message):
+            plugins.load("releases", "other")
+    else:
+        assert plugins.load("releases", "other").__name__ == "Fitter"
+
+
+def _package(folder: Path) -> Any:
+    """A class of a package in the working folder, with a module beside it that it uses."""
+    (folder / "parts").mkdir()
+    (folder / "parts" / "__init__.py").write_text("")
+    (folder / "parts" / "main.py").write_text(
+        "from step import size\nclass Parent: ...\n"
+        "class Fitter(Parent):\n    name = 'parts'\n"
+        "    def __init__(self, policy=None, seed=0): ...\n"
+        "    def value(self): return size()\n"
+    )
+    (folder / "step.py").write_text("def size():\n    return 4\n")
+    return plugins.load("releases", "parts.main:Fitter")
+
+
+def test_worker_processes_get_all_modules_of_the_folder(folder: Path) -> None:
+    kind = _package(folder)
+    values = joblib.Parallel(n_jobs=2)(joblib.delayed(kind.value)(kind()) for _ in range(2))
+    assert values == [4, 4]
+
+
+def test_the_source_covers_the_modules_that_a_file_imports(folder: Path) -> None:
+    kind = _package(folder)
+    before = plugins.source(kind)
+    (folder / "step.py").write_text("def size():\n    return 5\n")
+    assert plugins.source(kind) != before
+
+
+def test_the_source_covers_the_parents_of_a_class(folder: Path) -> None:
+    (folder / "parent.py").write_text("class Parent:\n    size = 4\n")
+    parent = plugins.load("releases", "parent:Parent")
+    kind = type("Child", (parent,), {"__module__": "rounded"})
+    before = plugins.source(kind)
+    (folder / "parent.py").write_text("class Parent:\n    size = 5\n")
+    assert plugins.source(kind) != before
+
+
+def test_the_source_of_a_class_of_an_interactive_session() -> None:
+    digests = set()
+    for number in (1, 2):
+        text = f"class Fitter:\n    def fit(self):\n        return {number}\n"
+        name = f"<cell {number}>"
+        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+        names: dict[str, Any] = {"__name__": "session"}
+        exec(compile(text, name, "exec"), names)
+        digests.add(plugins.source(names["Fitter"]))
+    assert len(digests - {""}) == 2
+
+
+def test_the_source_of_a_function_with_fixed_arguments() -> None:
+    fitter = plugins.load("releases", "rounded:RoundedFitter")
+    assert plugins.source(functools.partial(fitter, seed=1)) == plugins.source(fitter)
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "a\nb", "a\x1b", "**a**", "", "a" * 61, "=1", 5])
+def test_a_name_that_is_no_plain_text_is_refused(name: Any) -> None:
+    none = FITTERS["none"]
+    with pytest.raises(PluginError, match="expected a name of at most 60"):
+        register(Family(name, "", none.fitter, none.restore))
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("def __init__(self): pass", "its fitter failed with TypeError"),
+        ("def __init__(self, policy, seed): 1 / 0", "its fitter failed with ZeroDivisionError"),
+        ("def __init__(self, policy, seed): pass", "a Fitter without `fit`"),
+    ],
+)
+def test_a_class_that_raises_is_refused(folder: Path, body: str, message: str) -> None:
+    (folder / "odd.py").write_text(f"class Fitter:\n    name = 'odd'\n    {body}\n")
+    with pytest.raises(ReleaseError, match=message):
+        resolve("odd:Fitter")(POLICY, 0)
+
+
+def test_a_fitter_with_slots_whose_fit_raises(folder: Path) -> None:
+    (folder / "odd.py").write_text(
+        "class Fitter:\n    \n    name = 'odd'\n    __slots__ = ('seed',)\n"
+        "    def __init__(self, policy, seed): self.seed = seed\n"
+        "    def fit(self, z, corpus, part): return z[99]\n"
+    )
+    fitter = resolve("odd:Fitter")(POLICY, 7)
+    assert "'seed': 7" in repr(fitter)
+    with pytest.raises(ReleaseError, match=r"Fitter\.fit failed with IndexError"):
+        fitter.fit(np.zeros((1, 1), np.float32), None, None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["def __init__(self): 1 / 0", "def fit(self): ..."])
+def test_an_attacker_that_is_no_classifier_is_refused(folder: Path, text: str) -> None:
+    (folder / "odd.py").write_text(
+        f"from sklearn.base import BaseEstimator\nclass Odd(BaseEstimator):\n    {text}\n"
+    )
+    with pytest.raises((PluginError, AttackError), match=r"failed with Zero|expected a classifier"):
+        estimators.resolve("odd:Odd")
+
+
+def test_two_methods_of_a_user_with_one_name_are_refused(folder: Path) -> None:
+    (folder / "again.py").write_bytes((folder / "rounded.py").read_bytes())
+    with pytest.raises(PluginError, match="two releases 'rounded'"):
+        resolve_releases(["rounded:RoundedFitter", "again:RoundedFitter"])
+
+
+def test_a_feature_set_whose_class_raises_is_refused(folder: Path) -> None:
+    (folder / "odd.py").write_text("class Odd:\n    def __init__(self): 1 / 0\n")
+    with pytest.raises(PluginError, match="failed with ZeroDivisionError"):
+        feature_sets.resolve("odd:Odd")

@@ -8,13 +8,14 @@ of the search path, so that no file there can stand in for an installed package.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import inspect
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -24,6 +25,8 @@ from sordino.errors import PluginError
 Group = Literal["releases", "attackers", "features", "corpora"]
 
 _REFERENCE: Final = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,59}")
 
 
 def names(group: Group) -> list[str]:
@@ -59,48 +62,165 @@ def load(group: Group, name: str) -> Any:
                 "its package"
             )
         reference = points[0]
+    parts = EntryPoint.pattern.match(reference.value)
+    if parts is None or not parts["attr"]:
+        raise PluginError(
+            f"{name}: {reference.value!r} in sordino.{group}, expected MODULE:NAME: correct the "
+            "entry point"
+        )
     with _working_folder():
         try:
-            module = importlib.import_module(reference.module)
-        except Exception as error:  # the module may raise anything
+            module = importlib.import_module(parts["module"])
+        except (Exception, SystemExit) as error:  # the module may raise anything
             absent = isinstance(error, ModuleNotFoundError)
             step = "install it, or start in its folder" if absent else "correct the module"
             raise PluginError(
-                f"{name}: importing {reference.module} failed with {type(error).__name__}: "
+                f"{name}: importing {parts['module']} failed with {type(error).__name__}: "
                 f"{error}: {step}"
             ) from error
-    if not hasattr(module, reference.attr):
+    try:
+        method = functools.reduce(getattr, parts["attr"].split("."), module)
+    except AttributeError as error:
         raise PluginError(
-            f"{name}: {reference.module} ({getattr(module, '__file__', 'built in')}) has no "
-            f"{reference.attr}: correct the spelling"
+            f"{name}: {parts['module']} ({getattr(module, '__file__', 'built in')}) has no "
+            f"{parts['attr']}: correct the spelling{_shadowed(parts['module'], module)}"
+        ) from error
+    for neighbour in list(sys.modules.values()):
+        if _is_local(neighbour):
+            _send_by_value(neighbour)
+    return method
+
+
+def construct(name: str, method: Any) -> Any:
+    """The object of a class that takes no arguments; any other object stays as it is.
+
+    Raises `PluginError` where the class raises.
+    """
+    if not inspect.isclass(method):
+        return method
+    try:
+        return method()
+    except Exception as error:  # the class may raise anything
+        raise PluginError(
+            f"{name}: {method.__name__}() failed with {type(error).__name__}: {error}"
+        ) from error
+
+
+def check_name(name: object, kind: str) -> None:
+    """Refuse a name that no file name, table or page displays as it is.
+
+    Raises `PluginError`.
+
+    >>> check_name("drawn+rae-25", "release")
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise PluginError(
+            f"{kind} {name!r}: expected a name of at most 60 letters, digits and . _ + -, with a "
+            "letter or digit first: choose another"
         )
-    if Path(getattr(module, "__file__", None) or "/").resolve().parent == Path.cwd():
-        _send_by_value(module)
-    return getattr(module, reference.attr)
 
 
 def source(method: Any) -> str:
-    """The SHA-256 of the file that defines a method, in hexadecimal digits.
+    """A SHA-256 of the code of a method, in hexadecimal digits.
 
-    Saved results depend on it, so they are computed again when the file changes. A method of
-    sordino, or one without a file, gives the empty string.
+    It covers the files of its class, of the parents of its class, and of the modules of the same
+    package or working folder that these refer to. Saved results depend on it, so they are computed
+    again when a file changes. A method of sordino gives the empty string, and so does a method
+    without any source, such as an object of a compiled package.
     """
-    kind = method if inspect.isclass(method) or inspect.isfunction(method) else type(method)
-    if kind.__module__.partition(".")[0] == "sordino":
+    while isinstance(method, functools.partial):
+        method = method.func
+    kind = method if inspect.isclass(method) or inspect.isroutine(method) else type(method)
+    kinds = [part for part in getattr(kind, "__mro__", [kind]) if part is not object]
+    names = [part.__module__ or "" for part in kinds]
+    if names[0].partition(".")[0] == "sordino":
         return ""
-    try:
-        path = Path(inspect.getfile(kind))
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except (OSError, TypeError):
+    texts: dict[str, bytes] = {}
+    for part, name in zip(kinds, names, strict=True):
+        if name.partition(".")[0] in ("sordino", "builtins", "typing", "abc"):
+            continue
+        files = _files(name, names[0].partition(".")[0])
+        texts |= files or {part.__qualname__: _code(part)}
+    if not any(texts.values()):
         return ""
+    sha = hashlib.sha256()
+    for content in dict(sorted(texts.items())).values():
+        sha.update(hashlib.sha256(content).digest())
+    return sha.hexdigest()
+
+
+def _files(name: str, package: str) -> dict[str, bytes]:
+    """The content of the file of a module, and of the modules that it refers to, if they are in
+    this package or in the working folder.
+    """
+    files: dict[str, bytes] = {}
+    waiting = [name]
+    while waiting:
+        name = waiting.pop()
+        module = sys.modules.get(name)
+        path = getattr(module, "__file__", None)
+        if name in files or not path or not Path(path).is_file():
+            continue
+        files[name] = Path(path).read_bytes()
+        if name.partition(".")[0] != package and not _is_local(module):
+            continue
+        others = {_module_name(value) for value in list(vars(module).values())}
+        waiting += [
+            other
+            for other in others
+            if other.partition(".")[0] == package or _is_local(sys.modules.get(other))
+        ]
+    return files
+
+
+def _module_name(value: Any) -> str:
+    """The module that an object is, or that defines it or its class."""
+    if inspect.ismodule(value):
+        return value.__name__
+    if not (inspect.isclass(value) or inspect.isroutine(value)):
+        value = type(value)
+    name = getattr(value, "__module__", None)
+    return name if isinstance(name, str) else ""
+
+
+def _code(kind: Any) -> bytes:
+    """The source of a class or function of an interactive session."""
+    parts = [kind]
+    if inspect.isclass(kind):
+        parts += [value for value in vars(kind).values() if inspect.isfunction(value)]
+    texts = []
+    for part in parts:
+        with suppress(OSError, TypeError):
+            texts.append(inspect.getsource(part))
+    return "".join(texts).encode()
+
+
+def _is_local(module: Any) -> bool:
+    """Whether a module comes from the working folder itself: worker processes cannot import it."""
+    name, path = getattr(module, "__name__", None), getattr(module, "__file__", None)
+    if not isinstance(name, str) or not isinstance(path, str) or name == "__main__":
+        return False
+    stem = Path.cwd().joinpath(*name.split("."))
+    return Path(path).resolve() in (
+        stem.with_name(f"{stem.name}.py").resolve(),
+        (stem / "__init__.py").resolve(),
+    )
+
+
+def _shadowed(name: str, module: Any) -> str:
+    """A hint where a file of the working folder has the name of another module."""
+    file = Path.cwd() / f"{name}.py"
+    if file.is_file() and not _is_local(module):
+        return f", or rename {file.name}, which an installed module of the same name replaces"
+    return ""
 
 
 def _send_by_value(module: Any) -> None:
     """Let worker processes receive the module's classes, since they cannot import the module."""
     try:
+        from joblib.externals import cloudpickle  # joblib brings its own before version 1.6
+    except ImportError:
         import cloudpickle
-    except ImportError:  # joblib brings its own before version 1.6
-        from joblib.externals import cloudpickle
 
     cloudpickle.register_pickle_by_value(module)
 

@@ -129,6 +129,7 @@ def test_a_release_of_a_users_own_stands_beside_drawn(
     monkeypatch.setitem(FAMILIES, "rounded", FAMILIES["none"])  # forgotten afterwards
     options = replace(SMALL, families=("linear",))
     own: dict[str, Any] = {"features": str(given.vectors), "policies": POLICIES[:1], "cache": None}
+    own["fitters"] = Fitters()  # created before the release is registered
     releases = ["rounded:RoundedFitter", "leace"]
     estimates = compare.compare(
         given.corpus,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,14 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
+from sordino import plugins
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus, checksums
 from sordino.errors import AttackError, FeatureError, ReleaseError, SordinoError, SplitError
 from sordino.nn.fit import Settings
 from sordino.study import POLICIES, Options, protocol
-from sordino.study.protocol import PAPER, Inputs
-from sordino.study.units import predictions
+from sordino.study.protocol import PAPER, Fitters, Inputs
+from sordino.study.units import _Study, _Unit, predictions
 from sordino.types import Rows, Vectors
 from tests.study import synthetic_study
 from tests.study.synthetic_study import FITTERS, SMALL, Made
@@ -287,3 +291,37 @@ def test_a_unit_does_not_depend_on_its_neighbours(given: Made, tmp_path: Path) -
 def test_an_unknown_option_is_refused(options: Any, error: type[SordinoError], line: str) -> None:
     with pytest.raises(error, match=line):
         Options(**options)
+
+
+def test_a_unit_depends_on_the_file_of_a_users_fitter(
+    given: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_fitter.py").write_text(
+        "from dataclasses import dataclass\n@dataclass\nclass Fitter:\n    seed: int = 0\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    kind = plugins.load("releases", "my_fitter:Fitter")
+    fitters = Fitters(releases={"rae": lambda _policy, seed: kind(seed)})
+    inputs = Inputs(given.corpus, given.x, checksums(given.corpus), ())
+    unit = _Unit(_Study(inputs, SMALL, fitters), draws(given.corpus)[0], POLICIES[0])
+    before = unit.key("")
+    (tmp_path / "my_fitter.py").write_text("changed")
+    assert unit.key("") != before
+    del sys.modules["my_fitter"]
+
+
+def test_a_unit_depends_on_the_file_of_a_step_of_a_pipeline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: Made
+) -> None:
+    (tmp_path / "my_step.py").write_text(
+        "from sklearn.base import BaseEstimator\nclass Step(BaseEstimator):\n"
+        "    def fit(self, x, y=None): return self\n    def transform(self, x): return x\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    pipeline = make_pipeline(plugins.load("attackers", "my_step:Step")(), LogisticRegression())
+    inputs = Inputs(given.corpus, given.x, checksums(given.corpus), ())
+    study = _Study(inputs, SMALL, Fitters(attackers={"mine": pipeline}))
+    before = study.attackers
+    (tmp_path / "my_step.py").write_text("changed")
+    assert study.attackers != before
+    del sys.modules["my_step"]

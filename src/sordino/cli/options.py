@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 from sordino.cli.output import warn
-from sordino.errors import CorpusError
+from sordino.errors import CorpusError, PluginError
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
@@ -135,7 +135,13 @@ def resolve_attackers(references: Sequence[str] | None) -> dict[str, BaseEstimat
     """The attackers of `--attacker` by name, added to the families."""
     from sordino.attack.attackers import estimators
 
-    return dict(estimators.resolve(reference) for reference in references or ())
+    attackers: dict[str, BaseEstimator] = {}
+    for reference in dict.fromkeys(references or ()):
+        name, estimator = estimators.resolve(reference)
+        if name in attackers:
+            raise PluginError(f"two attackers {name!r}, expected different names: rename a class")
+        attackers[name] = estimator
+    return attackers
 
 
 def resolve_features(features: str) -> str:
@@ -149,7 +155,11 @@ def resolve_releases(references: Sequence[str] | None) -> tuple[str, ...]:
     """The names of the releases of `--release`, which may be the user's own; none if none came."""
     from sordino.release import resolve
 
-    return tuple(dict.fromkeys(resolve(reference).name for reference in references or ()))
+    names = [resolve(reference).name for reference in dict.fromkeys(references or ())]
+    twice = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if twice:
+        raise PluginError(f"two releases {twice[0]!r}, expected different names: rename a fitter")
+    return tuple(names)
 
 
 def corpora_from(options: Sequence[str], *, keep_absent: bool = False) -> Corpus:

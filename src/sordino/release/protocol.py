@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sordino import plugins
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
-from sordino.errors import ReleaseError
+from sordino.errors import ReleaseError, SordinoError
 from sordino.nn.fit import Plan
 from sordino.types import Codes, Vectors
 
@@ -104,14 +104,24 @@ class ForeignFitter:
     def __repr__(self) -> str:
         """All that decides its releases: its class, settings and source."""
         kind = type(self.fitter)
-        return f"{kind.__qualname__}({vars(self.fitter)!r}) {plugins.source(kind)}"
+        settings = getattr(self.fitter, "__dict__", None) or self.fitter.__getstate__()
+        return f"{kind.__qualname__}({settings!r}) {plugins.source(kind)}"
 
     def fit(self, z: Vectors, corpus: Corpus, part: Part) -> Release:
         """The release, fitted on the rows of one party.
 
-        Raises `ReleaseError` for a release of another name than the family's.
+        Raises `ReleaseError` for a release of another name than the family's, and where the fitter
+        raises.
         """
-        release = self.fitter.fit(z, corpus, part)
+        try:
+            release = self.fitter.fit(z, corpus, part)
+        except SordinoError:
+            raise
+        except Exception as error:  # the fitter may raise anything
+            raise ReleaseError(
+                f"release {self.name!r}: {type(self.fitter).__qualname__}.fit failed with "
+                f"{type(error).__name__}: {error}: see sordino.testing.check_release"
+            ) from error
         if not isinstance(release, Release) or release.name != self.name:
             raise ReleaseError(
                 f"{type(self.fitter).__qualname__}: fit gives {release!r}, expected a release of "

@@ -14,7 +14,7 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from sordino import plugins
-from sordino.errors import ReleaseError
+from sordino.errors import ReleaseError, SordinoError
 from sordino.policy import Policy
 from sordino.release import archive
 from sordino.release.autoencoder.network import NetworkRelease
@@ -211,7 +211,9 @@ def resolve(method: str | Family | Callable[[Policy, int], Any]) -> Family:
             f"{label}: expected a fitter's class with a `name`, called with a policy and a seed: "
             'add a line such as name = "mine"'
         )
-    description = (getattr(method, "__doc__", "") or name).strip().splitlines()[0].rstrip(".")
+    description = next(
+        iter((getattr(method, "__doc__", "") or "").strip().splitlines()), name
+    ).rstrip(".")
     return register(Family(name, description, _Foreign(method, name), _no_restore))
 
 
@@ -220,12 +222,13 @@ def register(family: Family) -> Family:
 
     The registry belongs to one process: a worker process registers the family again. Of a family
     from outside this package, a later definition replaces the earlier one. Raises `ReleaseError`
-    for the name of a family of sordino.
+    for the name of a family of sordino, and `PluginError` for a name that is no plain text.
     """
     if family.name in _NAMES:
         raise ReleaseError(
             f"release {family.name!r} is one of sordino's, expected a new name: choose another"
         )
+    plugins.check_name(family.name, "release")
     FITTERS[family.name] = family
     return family
 
@@ -243,7 +246,21 @@ class _Foreign:
     name: str
 
     def __call__(self, policy: Policy, seed: int) -> Fitter:
-        return ForeignFitter(self.make(policy, seed), self.name)
+        try:
+            fitter = self.make(policy, seed)
+        except SordinoError:
+            raise
+        except Exception as error:  # the class may raise anything
+            raise ReleaseError(
+                f"release {self.name!r}: its fitter failed with {type(error).__name__}: {error}: "
+                "it is called with a policy and a seed"
+            ) from error
+        if not callable(getattr(fitter, "fit", None)):
+            raise ReleaseError(
+                f"release {self.name!r}: a {type(fitter).__name__} without `fit`, expected a "
+                "fitter: see sordino.testing.check_release"
+            )
+        return ForeignFitter(fitter, self.name)
 
 
 def _no_restore(name: str, *_: Any) -> Release:

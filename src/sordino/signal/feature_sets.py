@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -127,8 +126,7 @@ def resolve(name: str) -> str:
     """
     if name in FEATURE_SETS or not plugins.has("features", name):
         return name
-    method = plugins.load("features", name)
-    extractor = method() if inspect.isclass(method) else method
+    extractor = plugins.construct(name, plugins.load("features", name))
     missing = [key for key in _REQUIRED if not hasattr(extractor, key)]
     if missing or not callable(extractor):
         raise FeatureError(
@@ -137,5 +135,6 @@ def resolve(name: str) -> str:
         )
     if extractor.name in _NAMES:
         raise FeatureError(f"{name}: {extractor.name!r} is one of sordino's: choose another name")
+    plugins.check_name(extractor.name, "features")
     FEATURE_SETS[extractor.name] = extractor
     return str(extractor.name)

@@ -18,6 +18,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
 from sordino import attack, plugins
@@ -29,7 +30,7 @@ from sordino.metrics.bound import Bound
 from sordino.nn.fit import Plan, run, run_rounds
 from sordino.nn.stack import fit_stacks
 from sordino.policy import Policy
-from sordino.release import Drawn, DrawnFitter, Fitter, Release, bounds, plan_all
+from sordino.release import Drawn, DrawnFitter, Fitter, Release, added, bounds, plan_all
 from sordino.release.drawn.fit import Space
 from sordino.study.checkpoints import gather_units
 from sordino.study.protocol import POLICIES, Fitters, Inputs, Options, space
@@ -55,7 +56,10 @@ def predictions(
     Finished units are read from `folder`. On a CPU, each core runs one unit at a time with one
     thread. With a GPU, the networks of all units are first trained there as stacks.
     """
-    study = _Study(inputs, options, fitters or Fitters())
+    fitters = fitters or Fitters()
+    registered = {family.name: family for family in added()}  # also after `fitters` was created
+    fitters = replace(fitters, releases={**registered, **fitters.releases})
+    study = _Study(inputs, options, fitters)
     units = {
         unit.name: unit
         for unit in (_Unit(study, parts, policy) for parts in inputs.draws for policy in policies)
@@ -107,7 +111,8 @@ class _Study:
         """The user's own attackers, with the digest of their source."""
         attackers = self.fitters.attackers.items()
         return [
-            f"{name} {estimator!r} {plugins.source(estimator)}" for name, estimator in attackers
+            " ".join([name, f"{estimator!r}", plugins.source(estimator), *_sources(estimator)])
+            for name, estimator in attackers
         ]
 
 
@@ -151,7 +156,8 @@ class _Unit:
             parts.transform.validation,
             parts.test,
         )
-        fitters = repr([self.study.fitters.risk, self.fitters, self.study.attackers])
+        sources = [plugins.source(fitter) for fitter in self.fitters]
+        fitters = repr([self.study.fitters.risk, self.fitters, sources, self.study.attackers])
         return json.dumps([digest, self.policy.hash, fitters, *(part.tolist() for part in rows)])
 
     def space(self, transform: Rows | None = None) -> Vectors:
@@ -249,6 +255,12 @@ def _finish(unit: _Unit) -> Finished:
         warnings.filterwarnings("ignore", ".* sound like ")
         z = unit.space()
         return unit.attack(z, *run(unit.plan(z)))
+
+
+def _sources(estimator: BaseEstimator) -> list[str]:
+    """The digests of the parts of a pipeline or another composed estimator."""
+    parts = estimator.get_params(deep=True).values()
+    return [plugins.source(part) for part in parts if hasattr(part, "fit") or callable(part)]
 
 
 def _figures(bound: Bound) -> dict[str, float]:

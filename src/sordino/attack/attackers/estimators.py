@@ -9,7 +9,6 @@ predicted as above or below its median.
 
 from __future__ import annotations
 
-import inspect
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
@@ -86,7 +85,9 @@ def add(name: str, estimator: BaseEstimator) -> str:
     """
     if name in _NAMES or name in KERNEL_FAMILIES:
         raise AttackError(f"attacker {name!r} is one of sordino's: choose another name")
-    if not (hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
+    plugins.check_name(name, "attacker")
+    scored = any(hasattr(estimator, kind) for kind in ("decision_function", "predict_proba"))
+    if not (scored and hasattr(estimator, "fit") and hasattr(estimator, "get_params")):
         raise AttackError(
             f"attacker {name!r}: a {type(estimator).__name__}, expected a classifier of "
             "scikit-learn's kind: see sordino.testing.check_attacker"
@@ -106,8 +107,7 @@ def resolve(reference: str) -> tuple[str, BaseEstimator]:
 
     Raises `PluginError` for a reference that cannot be imported, else what `add` raises.
     """
-    method = plugins.load("attackers", reference)
-    estimator = method() if inspect.isclass(method) else method
+    estimator = plugins.construct(reference, plugins.load("attackers", reference))
     return add(reference.rpartition(":")[2], estimator), estimator
 
 

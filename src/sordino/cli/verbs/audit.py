@@ -141,12 +141,12 @@ def audit(
         table, secrets, tasks, speaker, reference, ignore or (), columns or (), continuous or ()
     )
     x, labels = vectors.x, vectors.labels
+    families = QUICK if quick or attackers == "quick" else FULL
     audits = Audit(
-        QUICK if quick or attackers == "quick" else FULL,
+        (*families, *resolve_attackers(attacker)),
         shuffles=shuffles,
         rows=rows,
         audits=len({*secrets, *tasks}) * (1 if reference is None else 2),
-        estimators=resolve_attackers(attacker),
         seed=seed,
         jobs=jobs,
         cache=out / "units",
