@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sordino.columns import ESTIMATE_COLUMNS
+from sordino.columns import ESTIMATE_COLUMNS as _COLUMNS
 from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.estimates import headline, measure, pooled
 from sordino.report.page import Card, Page, Picture, Section, Terms, Text
@@ -16,7 +16,7 @@ from sordino.report.record import versions
 from sordino.report.release_page import csv, write
 from sordino.report.tables import Cell, Table
 
-COLUMNS: Final = ESTIMATE_COLUMNS
+COLUMNS: Final = _COLUMNS
 """The columns of `estimates.csv`, in their order."""
 
 __all__ = [
