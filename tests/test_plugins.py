@@ -315,7 +315,7 @@ def test_a_config_that_is_no_json_is_refused(folder: Path) -> None:
 
 def test_a_release_whose_config_is_no_json_is_refused() -> None:
     class Odd(Noise):
-        config = {"set": {1}}  # type: ignore[assignment]  # noqa: RUF012
+        config = {"set": {1}}  # noqa: RUF012
 
     class Fitter:
         def fit(self, *_: Any) -> Any:
