@@ -21,6 +21,9 @@ pytest.register_assert_rewrite(  # assertions of the tests' helpers count too
 ASSERTIONS: Counter[str] = Counter()
 """How many assertions held in the test that runs."""
 
+PAUSED: dict[str, Any] = {}
+"""The hook that pytest calls for an assertion that holds, while it is switched off."""
+
 
 CHECKS: Final = {
     "pytest": ("raises", "warns"),
@@ -56,7 +59,8 @@ def _count_checks() -> None:
 def pytest_assertion_pass() -> None:
     """Count the first assertion that holds; to explain all later ones of a test takes long."""
     ASSERTIONS["held"] += 1
-    util._assertion_pass = None  # pytest sets it anew for the next test
+    PAUSED["hook"] = util._assertion_pass
+    util._assertion_pass = None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -64,6 +68,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Fail a test that executed no assertion."""
     _count_checks()
     ASSERTIONS.clear()
+    util._assertion_pass = util._assertion_pass or PAUSED.get("hook")  # after those of fixtures
     yield
     if isinstance(item, pytest.Function) and not ASSERTIONS["held"]:
         pytest.fail(f"{item.name} executed no assertion: assert what the law says", pytrace=False)

@@ -94,7 +94,7 @@ def fmt(code: int = 1, channels: int = 1, rate: int = 16000, bits: int = 16) -> 
         (b"RIFF\0\0\0\0WAVE" + fmt(), "ends before its samples"),
         (b"RIFF\0\0\0\0WAVEdata\0\0\0\0", "without its format"),
         (b"RIFF\0\0\0\0WAVEfmt \xff\xff\xff\xff", "without its format"),
-        (b"RIFF\0\0\0\0WAVEfmt \x04\0\0\0\1\0\1\0", "is cut short"),
+        (b"RIFF\0\0\0\0WAVEfmt \x04\0\0\0\1\0\1\0", "a format of under 16 bytes"),
         (b"RIFF\0\0\0\0WAVE" + fmt(code=6, bits=8), "of coding 6, 8 bits"),
         (b"RIFF\0\0\0\0WAVE" + fmt(bits=12), "12 bits"),
         (b"RIFF\0\0\0\0WAVE" + fmt(channels=0), "0 channels"),

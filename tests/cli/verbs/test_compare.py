@@ -56,4 +56,4 @@ def test_an_unknown_release_is_one_line(tmp_path: Path, capsys: pytest.CaptureFi
         capsys, "--corpus", "ravdess=nowhere", "--release", "mute", "--out", tmp_path
     )
     assert (status, out) == (2, "")
-    assert "releases mute, expected some of none, rae" in " ".join(err.split())
+    assert "release 'mute', expected one of none, rae" in " ".join(err.split())

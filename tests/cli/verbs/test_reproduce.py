@@ -24,6 +24,8 @@ from tests.study.test_units import times
 
 VERB = ("reproduce", "feng2021")
 
+ROOT = Path(__file__).parents[3]
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -152,7 +154,11 @@ def test_the_json_has_every_mean_and_where_the_page_is(done: Done) -> None:
 def test_standard_output_is_json_and_nothing_else(synthetic: Made, done: Done) -> None:
     """As a process that a shell starts, which finds all units finished."""
     before = times(done.out / "units")
-    code = "from sordino import attack, cli; attack.QUICK = ('linear',); cli.main()"
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from sordino import attack, cli\n"
+        "from tests.study.synthetic_study import brisk\n"
+        "attack.QUICK = ('linear',)\nwith brisk(): cli.main()"
+    )
     command = [sys.executable, "-c", code, *map(str, call(synthetic, done.out, "--json", "-"))]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -163,7 +169,7 @@ def test_standard_output_is_json_and_nothing_else(synthetic: Made, done: Done) -
 @pytest.mark.slow
 def test_every_option_reaches_the_study(tmp_path: Path) -> None:
     synthetic = synthetic_study.study(
-        tmp_path, takes=1, speakers=16
+        tmp_path, takes=4, speakers=16
     )  # with fewer, validation speakers lack a gender
     options = {
         "scale": "zscore",
