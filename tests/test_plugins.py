@@ -11,14 +11,20 @@ from typing import Any
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 
 from sordino import plugins
+from sordino.attack import Audit
 from sordino.attack.attackers import estimators
 from sordino.cli.options import resolve_releases
-from sordino.errors import AttackError, PluginError, ReleaseError
+from sordino.corpora.table import make
+from sordino.errors import AttackError, FeatureError, PluginError, ReleaseError
+from sordino.features.extract import extract
 from sordino.release import FITTERS, Family, register, resolve
-from sordino.signal import feature_sets
+from sordino.release.noise import Noise
+from sordino.release.protocol import ForeignFitter
+from sordino.signal import audio, feature_sets
 from sordino.testing import POLICY
 
 TEMPLATES = Path(__file__).parents[1] / "docs" / "templates"
@@ -258,3 +264,74 @@ def test_a_feature_set_whose_class_raises_is_refused(folder: Path) -> None:
     (folder / "odd.py").write_text("class Odd:\n    def __init__(self): 1 / 0\n")
     with pytest.raises(PluginError, match="failed with ZeroDivisionError"):
         feature_sets.resolve("odd:Odd")
+
+
+FEATURES = """
+import numpy as np
+class Odd:
+    name, sampling_rate, recipe, dims, names = "odd", 16000, 1, 2, ["a", "b"]
+    config = {"name": "odd", "value": VALUE}
+    def __call__(self, samples): return RESULT
+"""
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        ("np.zeros(3)", r"values of shape \(3,\), expected \(2,\) and finite"),
+        ("[0.0, np.nan]", "finite numbers"),
+        ("1 / 0", "features odd failed with ZeroDivisionError"),
+        ("['a', 'b']", "features odd failed with ValueError"),
+    ],
+)
+def test_a_feature_set_with_odd_values_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, result: str, message: str
+) -> None:
+    (folder / "odd.py").write_text(FEATURES.replace("VALUE", "1").replace("RESULT", result))
+    monkeypatch.delitem(feature_sets.FEATURE_SETS, "odd", raising=False)
+    name = feature_sets.resolve("odd:Odd")
+    file = audio.write(folder / "noise.wav", np.random.default_rng(0).normal(0, 0.1, 8000))
+    corpus = make("noise", pd.DataFrame({"file": [str(file)], "speaker": ["anna"]}))
+    with pytest.raises(FeatureError, match=message):
+        extract(name, corpus, cache=None, jobs=1)
+    del feature_sets.FEATURE_SETS["odd"]
+
+
+def test_a_feature_set_may_give_a_list(folder: Path) -> None:
+    (folder / "odd.py").write_text(FEATURES.replace("VALUE", "1").replace("RESULT", "[1, 2]"))
+    name = feature_sets.resolve("odd:Odd")
+    file = audio.write(folder / "noise.wav", np.random.default_rng(0).normal(0, 0.1, 8000))
+    corpus = make("noise", pd.DataFrame({"file": [str(file)], "speaker": ["anna"]}))
+    assert extract(name, corpus, cache=folder / "cache", jobs=1).tolist() == [[1, 2]]
+    del feature_sets.FEATURE_SETS["odd"]
+
+
+def test_a_config_that_is_no_json_is_refused(folder: Path) -> None:
+    text = FEATURES.replace("VALUE", "np.float32(1)").replace("RESULT", "[1, 2]")
+    (folder / "odd.py").write_text(text)
+    with pytest.raises(FeatureError, match="expected plain JSON"):
+        feature_sets.resolve("odd:Odd")
+
+
+def test_a_release_whose_config_is_no_json_is_refused() -> None:
+    class Odd(Noise):
+        config = {"set": {1}}  # noqa: RUF012
+
+    class Fitter:
+        def fit(self, *_: Any) -> Any:
+            return Odd("odd", {"kind": "gauss", "scale": 1.0, "width": 2, "key": 0})
+
+    with pytest.raises(ReleaseError, match="config Object of type set"):
+        ForeignFitter(Fitter(), "odd").fit(np.zeros((1, 2)), None, None)  # type: ignore[arg-type]
+
+
+def test_an_attacker_whose_fit_raises_is_named(folder: Path) -> None:
+    (folder / "odd.py").write_text(
+        "from sklearn.tree import DecisionTreeClassifier\n"
+        "class Odd(DecisionTreeClassifier):\n    def fit(self, x, y): raise KeyError('no')\n"
+    )
+    _, odd = estimators.resolve("odd:Odd")
+    del estimators.ESTIMATORS["Odd"]
+    x, groups = np.random.default_rng(0).normal(size=(40, 2)), np.repeat(np.arange(10), 4)
+    with pytest.raises(AttackError, match=r"attacker Odd failed with KeyError"):
+        Audit((), shuffles=1, estimators={"Odd": odd}).run(x, groups % 2, groups)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sordino import plugins
 from sordino.corpora.checks.recordings import Bad, describe, no_recording
 from sordino.corpora.table import Corpus, checksums
-from sordino.errors import AudioError, FeatureError, StorageError
+from sordino.errors import AudioError, FeatureError, SordinoError, StorageError
 from sordino.features.cache import Cache
 from sordino.features.vectors import TABLE_SUFFIXES, read_vectors
 from sordino.progress import track
@@ -233,12 +233,36 @@ def _values(
     except (AudioError, StorageError) as error:
         return key, Bad.from_error(row, file, error)
     try:
-        values = extractor(samples)
+        values = _checked_values(extractor, samples)
     except (AudioError, FeatureError) as error:
         return key, Bad.from_error(row, file, error)
     if store:
         store.keep(key, values)
     return key, values
+
+
+def _checked_values(extractor: Extractor, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The values of a recording. Of a user's own feature set they are checked first.
+
+    Raises `FeatureError` where it raises, and for values that no table can hold.
+    """
+    if type(extractor).__module__.partition(".")[0] == "sordino":
+        return extractor(samples)
+    try:
+        values = np.asarray(extractor(samples), dtype=np.float32)
+    except (SordinoError, MemoryError):
+        raise
+    except Exception as error:  # the feature set may raise anything
+        raise FeatureError(
+            f"features {extractor.name} failed with {type(error).__name__}: {error}"
+        ) from error
+    dims = getattr(extractor, "dims", None)
+    if (dims is not None and values.shape != (dims,)) or not np.isfinite(values).all():
+        raise FeatureError(
+            f"features {extractor.name}: values of shape {values.shape}, expected ({dims},) and "
+            "finite numbers: see sordino.testing.check_extractor"
+        )
+    return values
 
 
 def _values_in_worker(*arguments: Any) -> tuple[str, NDArray[np.float32] | Bad]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,6 +128,12 @@ class ForeignFitter:
                 f"{type(self.fitter).__qualname__}: fit gives {release!r}, expected a release of "
                 f"the name {self.name!r}: see sordino.testing.check_release"
             )
+        try:
+            json.dumps(dict(release.config))
+        except (TypeError, ValueError) as error:
+            raise ReleaseError(
+                f"release {self.name!r}: config {error}, expected plain JSON: convert it"
+            ) from error
         return release
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Release]:

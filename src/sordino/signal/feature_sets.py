@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -136,5 +137,9 @@ def resolve(name: str) -> str:
     if extractor.name in _NAMES:
         raise FeatureError(f"{name}: {extractor.name!r} is one of sordino's: choose another name")
     plugins.check_name(extractor.name, "features")
+    try:
+        json.dumps(extractor.config)
+    except (TypeError, ValueError) as error:
+        raise FeatureError(f"{name}: config {error}, expected plain JSON: convert it") from error
     FEATURE_SETS[extractor.name] = extractor
     return str(extractor.name)

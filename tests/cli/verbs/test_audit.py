@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 from sordino import cli, memory
 from sordino.attack import FULL, QUICK
+from sordino.attack.attackers import estimators
 from sordino.report import COLUMNS
 from tests.attack.test_vector_audit import table
 
@@ -349,3 +351,27 @@ def test_who_speaks_is_no_secret_but_re_identification(
     status, _, err = sordino(capsys, *options)
     assert status == 2
     assert "re-identification" in err
+
+
+def test_an_attacker_of_a_user_has_the_seed_of_the_audit(
+    tables: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "my_trees.py").write_text(
+        "from sklearn.tree import ExtraTreeClassifier\n"
+        "class Trees(ExtraTreeClassifier):\n"
+        "    def __init__(self, max_depth=2, random_state=None):\n"
+        "        super().__init__(max_depth=max_depth, random_state=random_state)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    results = []
+    for number in range(2):
+        options = (*gender_options(tables, 1), "--attacker", "my_trees:Trees")
+        status, _, _ = sordino(capsys, *options, "--out", tmp_path / f"{number}")
+        assert status == 0
+        results.append((tmp_path / f"{number}" / "estimates.csv").read_text())
+    assert results[0] == results[1]
+    assert "Trees" in results[0]
+    del sys.modules["my_trees"], estimators.ESTIMATORS["Trees"]

@@ -80,6 +80,12 @@ FAULTS = {
         "two arrays 'a'",
     ),
     "dimensions": (file_with_field(text_field("a") + b"\xff"), "255 dimensions, expected at most"),
+    "empty dimension": (
+        file_with_field(
+            text_field("encoder/a") + struct.pack("<B3IBI", 3, 0, *[2**32 - 1] * 2, 0, 0)
+        ),
+        "expected no empty dimension",
+    ),
     "data type": (
         file_with_field(text_field("a") + struct.pack("<BBI", 0, 9, 2) + b"12"),
         "data type 9",

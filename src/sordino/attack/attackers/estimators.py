@@ -180,8 +180,7 @@ def _fit_scores(
         with warnings.catch_warnings():
             # a fixed number of iterations defines the family
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model = clone(setting).fit(train_x, truth[train])
-        margins = _margins(model, test_x)
+            margins = _predict(setting, train_x, truth[train], test_x)
         if classes <= 2:
             scores[test, 0] = margins if margins.ndim == 1 else margins[:, 1]
         else:
@@ -189,6 +188,23 @@ def _fit_scores(
             scores[test] = columns.min() - 1  # of classes without training rows
             scores[np.ix_(test, values)] = columns
     return scores
+
+
+def _predict(setting: BaseEstimator, x: Matrix, truth: NDArray[np.intp], test: Matrix) -> Matrix:
+    """The margins of test rows after a fit.
+
+    Raises `AttackError` where a classifier of a user's own raises.
+    """
+    try:
+        return _margins(clone(setting).fit(x, truth), test)
+    except Exception as error:
+        kind = type(setting)
+        if isinstance(error, MemoryError) or kind.__module__.partition(".")[0] == "sklearn":
+            raise
+        raise AttackError(
+            f"attacker {kind.__name__} failed with {type(error).__name__}: {error}: see "
+            "sordino.testing.check_attacker"
+        ) from error
 
 
 def _margins(model: BaseEstimator, z: Matrix) -> Matrix:

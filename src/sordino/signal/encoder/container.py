@@ -144,6 +144,8 @@ class _Fields:
         if dimensions > MOST_DIMENSIONS:
             self.refuse(f"{name}: {dimensions} dimensions, expected at most {MOST_DIMENSIONS}")
         shape = struct.unpack(f"<{dimensions}I", self.take(4 * dimensions))
+        if 0 in shape:
+            self.refuse(f"{name}: shape {shape}, expected no empty dimension")
         number = self.number("<B")
         if number not in _TYPES:
             self.refuse(f"{name}: data type {number}, expected one of {[*_TYPES]}")
