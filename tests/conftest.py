@@ -34,6 +34,25 @@ CHECKS: Final = {
 """Functions that assert without the statement."""
 
 
+SLOW: Final = (
+    "tests/study/",
+    "tests/cli/verbs/",
+    "tests/cli/test_examples.py",
+    "tests/cli/test_streams.py",
+    "tests/test_docs.py",
+    "tests/test_no_traces.py",
+    "tests/test_public.py",
+)
+"""Rooms and files in which nearly every test fits a study or starts a process."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow rooms."""
+    for item in items:
+        if item.nodeid.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
 def _counted(check: Callable[..., Any]) -> Callable[..., Any]:
     """The same check, counted at each call."""
 
