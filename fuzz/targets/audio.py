@@ -41,9 +41,9 @@ def wav_stream(
         how = [(name, place % 60, some) for name, place, some in how]
     content = io.BytesIO(changed(_wav(*kind), how) + tail)
     try:
-        coded, size = wav.header(content)
+        coded, size = wav.read_format(content)
         stream = Stream(RUNTIME, coded.sampling_rate)
-        for block in wav.blocks(content, coded, size):
+        for block in wav.read_blocks(content, coded, size):
             for result in stream.push(block):
                 drawn_only(result)
     except SordinoError:
