@@ -9,7 +9,6 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino import plugins
 from sordino.errors import FeatureError
 from sordino.signal.encoder import BASE, TINY_EN, Speech
 from sordino.signal.filterbank import Filterbank
@@ -125,7 +124,11 @@ def resolve(name: str) -> str:
     >>> resolve("mel")
     'mel'
     """
-    if name in FEATURE_SETS or not plugins.has("features", name):
+    if name in FEATURE_SETS:
+        return name
+    from sordino import plugins  # here, as it loads slowly and no device needs it
+
+    if not plugins.has("features", name):
         return name
     extractor = plugins.construct(name, plugins.load("features", name))
     missing = [key for key in _REQUIRED if not hasattr(extractor, key)]

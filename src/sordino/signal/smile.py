@@ -9,7 +9,6 @@ imports it.
 from __future__ import annotations
 
 import functools
-import importlib.metadata
 import warnings
 from dataclasses import dataclass
 from typing import Any, Final
@@ -90,6 +89,8 @@ def _smile(name: str) -> Any:
 
 
 def _version() -> str:
+    import importlib.metadata  # here, as it loads slowly
+
     try:
         return importlib.metadata.version("opensmile")
     except importlib.metadata.PackageNotFoundError as error:

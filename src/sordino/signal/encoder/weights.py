@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import importlib.metadata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,6 +148,8 @@ def _storage_errors(what: str) -> Iterator[None]:
 
 def _file(package: WeightPackage, checkpoint: Checkpoint) -> Path:
     name, _, version = package.requirement.partition("==")
+    import importlib.metadata  # here, as it loads slowly and no device needs it
+
     try:
         distribution = importlib.metadata.distribution(name)
     except importlib.metadata.PackageNotFoundError as error:
