@@ -3,7 +3,7 @@ cache, side by side.
 
     python benchmarks/extraction.py --files 300 --rounds 3
 
-Every run starts processes of its own, so nobody finds openSMILE already loaded, and the order turns
+Every run starts processes of its own, so openSMILE is never loaded already, and the order turns
 from round to round. Targets: cold at most 1.05 times plain, warm at least 50 times as fast as cold.
 On a machine that does other work too, compare the processor seconds: waiting for one's turn is not
 in them.

@@ -3,7 +3,7 @@ side in one run.
 
 A linear support vector machine on z-scores, one speaker left out at a time; its C is chosen by
 cross-validation over the other speakers. UAR over all utterances and in each corpus, with 95 %
-intervals over speakers, the last column over the speakers whom nobody looked at while `mel` was
+intervals over speakers, the last column over the speakers that were not looked at while `mel` was
 designed. Then processor seconds on one core for a second of sound.
 
     python benchmarks/features.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb

@@ -47,7 +47,7 @@ def noise(kind: str, count: int, rng: np.random.Generator) -> Samples:
 
 
 def spoken(samples: Samples) -> tuple[float, float]:
-    """Where somebody speaks in a clean recording, in seconds."""
+    """The intervals of speech in a clean recording, in seconds."""
     energy = np.exp(filterbank(samples.astype(np.float32))).sum(axis=1)
     smooth = np.convolve(energy, np.full(10, 0.1), mode="same")
     loud = np.flatnonzero(smooth > smooth.max() / 1000)
@@ -57,7 +57,7 @@ def spoken(samples: Samples) -> tuple[float, float]:
 def stream(
     files: list[Path], kind: str, snr: float, rng: np.random.Generator
 ) -> tuple[Samples, Spans]:
-    """Recordings one after the other in noise, and where somebody speaks."""
+    """Recordings one after the other in noise, and the intervals of speech."""
     parts: list[Samples] = [np.zeros(round(rng.uniform(1, 3) * SAMPLING_RATE))]
     spans, at = [], len(parts[0])
     for file in files:

@@ -164,7 +164,7 @@ DAMAGES: dict[str, Callable[[Path, Path], object]] = {
     "an endless device for a record": lambda path, _: replaced(
         path.with_suffix(".json"), lambda: path.with_suffix(".json").symlink_to("/dev/zero")
     ),
-    "a pipe that nobody writes": lambda path, _: replaced(path, lambda: os.mkfifo(path)),
+    "a pipe without a writer": lambda path, _: replaced(path, lambda: os.mkfifo(path)),
     "a table that unfolds": lambda path, _: bomb(path),
     "a text that unfolds": lambda path, _: long_text(path),
     "a column of lists": lambda path, _: nested(path),

@@ -56,9 +56,6 @@ def as_storage_error(path: str | Path) -> Iterator[None]:
         raise StorageError(f"{path}: {reason}") from error
 
 
-told = as_storage_error
-
-
 def folder(path: str | Path, mode: int = 0o777) -> Path:
     """The folder at `path`, created when absent (`mode` less the umask). Raises `StorageError`
     where that fails.

@@ -227,12 +227,12 @@ def test_the_default_risk_model_is_fitted_on_the_risk_party() -> None:
 def test_speakers_of_unknown_gender_count_for_emotion_only() -> None:
     data = scene()
     corpus = Corpus(data.corpus.name, data.corpus.table.copy())
-    nobody = sorted(speakers_of(corpus, data.parts.test))[0]
-    corpus.table.loc[corpus.speaker == nobody, "gender"] = ""
+    unlabelled = sorted(speakers_of(corpus, data.parts.test))[0]
+    corpus.table.loc[corpus.speaker == unlabelled, "gender"] = ""
     table = audit(corpus=corpus).predictions
-    assert nobody in set(table.loc[table["target"] == "emotion", "speaker"])
-    assert nobody in set(table.loc[table["target"] == "sensitive-vs-neutral", "speaker"])
-    assert nobody not in set(table.loc[table["target"] == "gender", "speaker"])
+    assert unlabelled in set(table.loc[table["target"] == "emotion", "speaker"])
+    assert unlabelled in set(table.loc[table["target"] == "sensitive-vs-neutral", "speaker"])
+    assert unlabelled not in set(table.loc[table["target"] == "gender", "speaker"])
 
 
 def test_detail_is_complete_without_a_release_and_else_lower() -> None:

@@ -98,7 +98,7 @@ def write_json(path: str, content: Mapping[str, Any] | Sequence[Any]) -> None:
     if path != "-":
         storage.write(path, text)
         return
-    with storage.told("standard output"):
+    with storage.as_storage_error("standard output"):
         sys.stdout.write(text)
         sys.stdout.flush()
 

@@ -98,7 +98,7 @@ class Streams:
                 False,
             )
         try:
-            with storage.told("standard output"):
+            with storage.as_storage_error("standard output"):
                 raise error
         except StorageError as storage_error:
             return str(storage_error), True

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.errors import CorpusError, DependencyError
-from sordino.storage import told
+from sordino.storage import as_storage_error
 
 # Names and numbers of the C header speak_lib.h.
 _SYNCHRONOUS: Final = 2  # AUDIO_OUTPUT_SYNCHRONOUS: espeak_Synth returns after the synthesis
@@ -67,7 +67,10 @@ class Voice:
         loader = _loader()
         self._blocks: list[NDArray[np.int16]] = []
         self._on_sound = _ON_SOUND(self._receive)  # the library holds only its address
-        with told(tempfile.gettempdir()), tempfile.TemporaryDirectory(prefix="sordino-") as name:
+        with (
+            as_storage_error(tempfile.gettempdir()),
+            tempfile.TemporaryDirectory(prefix="sordino-") as name,
+        ):
             copy = shutil.copy(loader.get_library_path(), name)
             self._library = ctypes.CDLL(copy)
             # espeak-ng cuts paths of more than about 160 characters: a link shortens the path

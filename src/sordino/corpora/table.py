@@ -19,7 +19,7 @@ from sordino.define import GENDERS
 from sordino.errors import CorpusError
 from sordino.policy import Policy
 from sordino.progress import track
-from sordino.storage import told
+from sordino.storage import as_storage_error
 
 COLUMNS: Final = {
     "file": "path of the recording",
@@ -234,7 +234,7 @@ def checksums(corpus: Corpus) -> NDArray[np.str_]:
     of_file: dict[str, str] = {}
     files = corpus.table["file"].unique()
     for file in track(files, "checksums", len(files)):
-        with told(file), Path(file).open("rb") as stream:
+        with as_storage_error(file), Path(file).open("rb") as stream:
             of_file[file] = hashlib.file_digest(stream, "sha256").hexdigest()
     cuts = zip(corpus.table["file"], corpus.table["start"], corpus.table["end"], strict=True)
     sums = [of_file[f] if s == 0 and np.isnan(e) else f"{of_file[f]}[{s}:{e}]" for f, s, e in cuts]

@@ -103,7 +103,7 @@ def read(path: str | Path) -> DayCount:
     budget.
     """
     real = Path(os.path.realpath(path))
-    with storage.told(path):
+    with storage.as_storage_error(path):
         try:
             count = load(real)
         except ValueError as error:
@@ -129,7 +129,7 @@ def reset(path: str | Path, today: date, reason: str) -> Path:
     """
     if not reason.strip():
         raise ReleaseError("no reason, expected one for the log: say why the budget is given back")
-    with storage.told(path), lock_count(Path(path).absolute()) as real:
+    with storage.as_storage_error(path), lock_count(Path(path).absolute()) as real:
         log = real.with_name(f"{real.name}.resets")
         line = {"day": str(today), "reason": reason, "before": _content(real)}
         storage.append(log, json.dumps(line) + "\n", mode=storage.PRIVATE)

@@ -39,7 +39,7 @@ def read_or_create(path: str | Path) -> int:
     """
     path = Path(path)
     storage.folder(path.parent, storage.PRIVATE_FOLDER)
-    with storage.told(path):
+    with storage.as_storage_error(path):
         content = _read(path)
         if content is None:
             _create(path)

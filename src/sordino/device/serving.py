@@ -20,8 +20,6 @@ from sordino.errors import BundleError, ReleaseError
 from sordino.signal import keyed_random
 from sordino.types import Arrays, Vectors
 
-"""The outputs of a model by name."""
-
 Clip = Mapping[str, NDArray[np.floating]]
 
 LOUDEST: Final = 1e9

@@ -158,7 +158,7 @@ class GrowingTable:
         self._path, self.count = Path(path), 0
         storage.folder(self._path.parent)
         header = _header(column, width).encode()
-        with storage.told(self._path):
+        with storage.as_storage_error(self._path):
             before = b""
             if self._path.exists():
                 with self._path.open("rb") as file:

@@ -43,7 +43,7 @@ def write(path: str | Path, name: str, config: Mapping[str, Any], arrays: Arrays
 def read(path: str | Path) -> tuple[str, dict[str, Any], dict[str, NDArray[Any]]]:
     """Name, config and arrays of a release. Raises `ReleaseError` for any other file."""
     try:
-        with storage.told(path), np.load(path, allow_pickle=False) as file:
+        with storage.as_storage_error(path), np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
         header = json.loads(str(arrays.pop(HEADER)))
         return header["name"], header["config"], arrays

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, Final
 
@@ -148,11 +148,7 @@ def _line(measure: Measure, table: pd.DataFrame) -> dict[str, Any]:
         "target": measure.target,
         "metric": measure.metric,
         "group": measure.group,
-        "value": interval.value,
-        "low": interval.low,
-        "high": interval.high,
-        "n": interval.n,
-        "speakers": interval.speakers,
+        **asdict(interval),
         "chance": float(np.mean(chances)) if chances else float("nan"),
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -211,11 +211,7 @@ def _line(
     return {
         **labels,
         "metric": metric,
-        "value": interval.value,
-        "low": interval.low,
-        "high": interval.high,
-        "n": interval.n,
-        "speakers": interval.speakers,
+        **asdict(interval),
         "chance": chance,
     }
 

@@ -90,15 +90,22 @@ class Fitters:
 
     - `risk`: settings of the training of the risk model.
     - `releases`: by name, a function from a policy and a seed to a fitter. It stands before that of
-      the same name in `sordino.release.FITTERS`. The default is the families that were registered.
+      the same name in `sordino.release.FITTERS`.
     - `attackers`: the user's own classifiers by name, which `Options.families` may name.
     """
 
     risk: Settings = field(default_factory=Settings)
-    releases: Mapping[str, Callable[[Policy, int], Fitter]] = field(
-        default_factory=lambda: {family.name: family for family in release.added()}
-    )
+    releases: Mapping[str, Callable[[Policy, int], Fitter]] = field(default_factory=dict)
     attackers: Mapping[str, BaseEstimator] = field(default_factory=dict)
+
+    @classmethod
+    def with_registered(cls, fitters: Fitters | None) -> Fitters:
+        """These fitters or the default ones, with the families that were registered by now, since
+        worker processes do not know them.
+        """
+        fitters = fitters or cls()
+        registered = {family.name: family for family in release.added()}
+        return replace(fitters, releases={**registered, **fitters.releases})
 
     def add_attackers(self) -> None:
         """Add the attackers to the registry of this process."""

@@ -30,7 +30,7 @@ from sordino.metrics.bound import Bound
 from sordino.nn.fit import Plan, run, run_rounds
 from sordino.nn.stack import fit_stacks
 from sordino.policy import Policy
-from sordino.release import Drawn, DrawnFitter, Fitter, Release, added, bounds, plan_all
+from sordino.release import Drawn, DrawnFitter, Fitter, Release, bounds, plan_all
 from sordino.release.drawn.fit import Space
 from sordino.study.checkpoints import gather_units
 from sordino.study.protocol import POLICIES, Fitters, Inputs, Options, space
@@ -56,10 +56,7 @@ def predictions(
     Finished units are read from `folder`. On a CPU, each core runs one unit at a time with one
     thread. With a GPU, the networks of all units are first trained there as stacks.
     """
-    fitters = fitters or Fitters()
-    registered = {family.name: family for family in added()}  # also after `fitters` was created
-    fitters = replace(fitters, releases={**registered, **fitters.releases})
-    study = _Study(inputs, options, fitters)
+    study = _Study(inputs, options, Fitters.with_registered(fitters))
     units = {
         unit.name: unit
         for unit in (_Unit(study, parts, policy) for parts in inputs.draws for policy in policies)
@@ -99,10 +96,10 @@ class _Study:
 
     @property
     def digest(self) -> str:
-        """The hash of vectors, labels and options."""
+        """The hash of vectors, labels, options and the user's own attackers."""
         table = self.inputs.corpus.table
         labels = table[[name for name in UNIT_COLUMNS if name in table.columns]].to_csv(index=False)
-        content = json.dumps(asdict(self.options), sort_keys=True) + labels
+        content = json.dumps([asdict(self.options), self.attackers], sort_keys=True) + labels
         vectors = np.ascontiguousarray(self.inputs.x).tobytes()
         return hashlib.sha256(content.encode() + vectors).hexdigest()
 
@@ -157,7 +154,7 @@ class _Unit:
             parts.test,
         )
         sources = [plugins.source(fitter) for fitter in self.fitters]
-        fitters = repr([self.study.fitters.risk, self.fitters, sources, self.study.attackers])
+        fitters = repr([self.study.fitters.risk, self.fitters, sources])
         return json.dumps([digest, self.policy.hash, fitters, *(part.tolist() for part in rows)])
 
     def space(self, transform: Rows | None = None) -> Vectors:

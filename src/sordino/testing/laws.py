@@ -18,7 +18,7 @@ def check(method: Any, laws: Mapping[str, Law]) -> int:
     for name, law in laws.items():
         try:
             law(method)
-        except Exception as error:  # a method of somebody else may raise anything
+        except Exception as error:  # a user's method may raise anything
             reason = f"{type(error).__name__}: {error}".strip().splitlines()[0]
             broken.append(f"  {name}: {(law.__doc__ or '').strip()} ({reason})")
     if broken:

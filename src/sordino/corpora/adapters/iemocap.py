@@ -19,7 +19,7 @@ from sordino.corpora import table
 from sordino.corpora.adapters import layout
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
-from sordino.storage import told
+from sordino.storage import as_storage_error
 
 NAME: Final = "iemocap"
 LAYOUT: Final = (
@@ -133,5 +133,5 @@ def _text(path: Path, absent: str | None = None) -> str:
         if absent is not None:
             return absent
         raise CorpusError(f"{path}: no such label file, expected {LAYOUT}: unpack it too")
-    with told(path):
+    with as_storage_error(path):
         return path.read_text(encoding="utf-8", errors="replace")

@@ -8,7 +8,7 @@ from typing import Final
 
 from sordino.errors import CorpusError
 from sordino.progress import track
-from sordino.storage import told
+from sordino.storage import as_storage_error
 
 SUFFIXES: Final = (".wav", ".flac")
 """File types of recordings; both are lossless, so the samples are the same."""
@@ -25,7 +25,7 @@ def recordings(root: Path, pattern: str, expected: str) -> list[Path]:
     """
     if not root.is_dir():
         raise CorpusError(f"{root}: no such folder, expected {expected}: check the path")
-    with told(root):
+    with as_storage_error(root):
         files = [
             file
             for file in root.glob(pattern)
@@ -68,11 +68,11 @@ def transcripts(root: Path, pattern: str) -> dict[str, str]:
     by one space.
     """
     words: dict[str, str] = {}
-    with told(root):
+    with as_storage_error(root):
         files = sorted(
             file for file in root.glob(pattern) if file.suffix == ".txt" and file.name[0] != "."
         )
     for file in track(files, "transcripts", len(files)):
-        with told(file):
+        with as_storage_error(file):
             words[file.stem] = " ".join(file.read_text(encoding="utf-8", errors="replace").split())
     return words

@@ -25,7 +25,7 @@ from sordino.corpora import table
 from sordino.corpora.adapters import layout
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
-from sordino.storage import told
+from sordino.storage import as_storage_error
 
 NAME: Final = "msp_improv"
 LAYOUT: Final = (
@@ -112,7 +112,7 @@ def load(root: Path, stored: bool = False) -> Corpus:
         raise CorpusError(
             f"{root}: no {' or '.join(EVALUATIONS)}, expected {LAYOUT}: add the file of ratings"
         )
-    with told(path):
+    with as_storage_error(path):
         ratings = labels(path.read_text(encoding="utf-8", errors="replace"), stored)
     words = layout.transcripts(root, "*[Tt]ranscriptions/**/*.txt")
     rows = [

@@ -55,7 +55,7 @@ class FolderSource:
 
     def read(self, name: str) -> bytes:
         path = self._folder / name
-        with storage.told(path):
+        with storage.as_storage_error(path):
             if path.is_symlink():  # its target is not a part of the bundle
                 raise BundleError(
                     f"{self._folder}: {name} is a link, expected a file: copy the bundle anew"
@@ -100,7 +100,7 @@ class FileSource:
 
 def _content(path: Path, remaining: int, limit: int) -> bytes:
     """The bytes of an unchecked file: a file of more than `remaining` bytes is not read."""
-    with storage.told(path), path.open("rb") as file:
+    with storage.as_storage_error(path), path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size > remaining:
             raise BundleError(

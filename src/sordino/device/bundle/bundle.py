@@ -164,7 +164,7 @@ def put(path: str | Path, files: Mapping[str, bytes]) -> Path:
     if path.suffix == SUFFIX:
         return storage.write(path, pack(files))
     if SIGNATURE_FILE not in files:
-        with storage.told(path):  # the signature of a previous bundle
+        with storage.as_storage_error(path):  # the signature of a previous bundle
             (path / SIGNATURE_FILE).unlink(missing_ok=True)
     for name, content in files.items():
         storage.write(path / name, content)

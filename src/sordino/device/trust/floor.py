@@ -103,7 +103,7 @@ def read(path: str | Path) -> Floor:
     """
     import tomllib  # imported here: a device without a floor starts without it
 
-    with storage.told(path), Path(path).open("rb") as file:
+    with storage.as_storage_error(path), Path(path).open("rb") as file:
         content = file.read(_FILE_BYTES + 1)
     try:
         if len(content) > _FILE_BYTES:

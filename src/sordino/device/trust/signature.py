@@ -309,7 +309,7 @@ def read_revoked(path: str | Path) -> frozenset[str]:
 
     Raises `SignatureError` for other lines.
     """
-    with storage.told(path), Path(path).open("rb") as file:
+    with storage.as_storage_error(path), Path(path).open("rb") as file:
         content = file.read(_LIST_BYTES + 1)
     if len(content) > _LIST_BYTES:
         raise SignatureError(

@@ -38,7 +38,7 @@ def admit(path: str | Path, key: str, policy: str, version: int) -> None:
     """
     path = Path(path)
     storage.folder(path.parent, storage.PRIVATE_FOLDER)
-    with storage.told(path), _lock(path.with_name(f"{path.name}.lock")):
+    with storage.as_storage_error(path), _lock(path.with_name(f"{path.name}.lock")):
         highest = _read(path)
         name = f"{key} {policy}"
         highest_version = highest.get(name, 0)

@@ -186,7 +186,7 @@ class Personal:
     def load(cls, path: str | Path) -> Personal:
         """The state that `save` wrote. Raises `ReleaseError` for any other file."""
         try:
-            with storage.told(path):
+            with storage.as_storage_error(path):
                 state = json.loads(Path(path).read_text(encoding="utf-8"))
             table = np.array(state["people"], np.float64)
             me = cls(SpeakerStatistics(tuple(state["emotions"]), table))

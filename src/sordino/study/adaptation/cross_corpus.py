@@ -85,7 +85,9 @@ def carry(
     )
     of_source = np.isin(corpus.column("corpus"), source.table["corpus"].unique())
     source_rows, target_rows = np.flatnonzero(of_source), np.flatnonzero(~of_source)
-    transfer = _Transfer(x, corpus, source_rows, target_rows, options, fitters or Fitters())
+    transfer = _Transfer(
+        x, corpus, source_rows, target_rows, options, Fitters.with_registered(fitters)
+    )
     calls = [
         joblib.delayed(_compute)(transfer, policy, name) for policy in policies for name in releases
     ]

@@ -108,7 +108,7 @@ def personalise(
     """
     options, out = options or Options(), storage.folder(out)
     inputs = prepare(corpus, features, options, cache=cache, jobs=jobs)
-    settings = (inputs, options, fitters or Fitters(), histories)
+    settings = (inputs, options, Fitters.with_registered(fitters), histories)
     calls = [
         joblib.delayed(_compute)(settings, parts, policy, releases)
         for parts in inputs.draws

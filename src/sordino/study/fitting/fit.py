@@ -99,7 +99,12 @@ def fit(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(cache or temporary) / "fit"
         procedure = _Procedure(
-            inputs, protocol.features_name(features), options, fitters or Fitters(), folder, jobs
+            inputs,
+            protocol.features_name(features),
+            options,
+            Fitters.with_registered(fitters),
+            folder,
+            jobs,
         )
         results = {
             name: procedure.policy(policy, budget, candidates, index)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
 import numpy as np
@@ -215,11 +216,7 @@ def _over_draws(
         yield {
             **where,
             "split": split,
-            "value": interval.value,
-            "low": interval.low,
-            "high": interval.high,
-            "n": interval.n,
-            "speakers": interval.speakers,
+            **asdict(interval),
             "chance": chance,
         }
 
