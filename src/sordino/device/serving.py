@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.device.bundle.bundle import Bundle, PolicyEntry
-from sordino.device.onnx.model import Model, finite
 from sordino.errors import BundleError, ReleaseError
+from sordino.onnx.model import Model, finite
 from sordino.signal import keyed_random
 from sordino.types import Arrays, Vectors
 
