@@ -14,10 +14,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino import keyed_random
 from sordino.device.bundle.bundle import Bundle, PolicyEntry
 from sordino.device.onnx.model import Model, finite
 from sordino.errors import BundleError, ReleaseError
-from sordino.signal import keyed_random
 from sordino.types import Arrays, Vectors
 
 Clip = Mapping[str, NDArray[np.floating]]
@@ -84,7 +84,7 @@ DRAWS: Final[dict[str, Callable[[Any, Arrays, int, Draw], Vectors]]] = {
 }
 """Keyed random draws by the `kind` that a bundle names. Each takes the scaled space (or the clip),
 the outputs of the model and a key, and returns the released vectors. The functions are those of
-training (`sordino.signal.keyed_random`).
+training (`sordino.keyed_random`).
 """
 
 
