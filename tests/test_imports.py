@@ -190,3 +190,10 @@ def test_signal_loads_neither_torch_nor_pandas() -> None:
     code = f"import sys, sordino.signal; print(*sorted(set(sys.modules) & {set(SLOW)!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_a_runtime_of_vectors_loads_neither_sound_nor_trust() -> None:
+    code = "import sys; from sordino.device import Runtime, read; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    later = ("sordino.signal", "sordino.device.sound", "sordino.device.trust", "numpy.fft")
+    assert [name for name in done.stdout.split() if name.startswith(later)] == []

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +33,7 @@ _FLOAT32: Final = np.dtype(np.float32)
 _INT64: Final = np.dtype(np.int64)
 
 
-@dataclass(frozen=True)
-class Draw:
+class Draw(NamedTuple):
     """The keyed random draw of one policy: its settings, and the arrays that it draws from."""
 
     settings: Mapping[str, Any]

@@ -1,7 +1,7 @@
 """Compare the cold start and the latency of two source trees on one bundle of vectors.
 
     git worktree add --detach /tmp/old COMMIT
-    python benchmarks/cold_start.py /tmp/old . bundle.sordino
+    python benchmarks/device/cold_start.py /tmp/old . bundle.sordino
 
 Each run is a new process: `import sordino.device`, read the bundle, start a `Runtime`, release one
 vector. The trees take turns, so that both see the same load of the machine.
