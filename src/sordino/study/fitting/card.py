@@ -68,7 +68,7 @@ class PolicyResult:
         words = (
             f"On {self.release.name}, a retrained attacker reaches at most AUC "
             f"{number(leak.value)} [{limits(leak).strip('[]')}] ({after.worst}) on test speakers; "
-            f"on the original features {number(before.largest)}."
+            f"on the original features {number(before.leaks[after.worst].value)}."
         )
         if self.budget is None:
             return words

@@ -77,7 +77,8 @@ def fit(
     - `fitters`: settings of the risk model, and fitters of releases by name.
     - `max_draws`: at most so many draws of speakers; fewer are faster and have wider intervals.
     - `int8`: measure also the release with 8-bit weights (`FitResult.rounding`).
-    - `cache`: the folder of features and finished units. A killed run resumes.
+    - `cache`: the folder of features and finished units. A killed run reuses them; the
+      release that ships, its bounds and the attacks on several policies together start again.
     - `jobs`: processes, 0 for one per core. It changes no value.
 
     Raises `PolicyError` for a policy that cannot be fitted, and for policies with different
