@@ -27,7 +27,7 @@ from sordino.release.drawn import fit, fit_scorer
 from sordino.release.drawn.calibration import calibrate
 from sordino.release.drawn.scorer import Scorer, required
 from sordino.study import POLICIES, protocol
-from sordino.study.adaptation.evaluation import folds
+from sordino.study.adaptation.evaluation import folds_of_rows
 
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -105,7 +105,7 @@ class _Tried:
         self.emotion = np.array(
             [protocol.EMOTIONS.index(one) for one in corpus.column("emotion")], np.intp
         )
-        self.fold = folds(corpus, target, 0)
+        self.fold = folds_of_rows(corpus, target, 0)
 
     def space(self, name: str) -> Matrix:
         z, mean = self.z.copy(), self.z[self.source].mean(axis=0)
@@ -160,7 +160,7 @@ class _Tried:
         of the second.
         """
         z, gender = self.space(space), self.corpus.genders()
-        fold = np.where(self.fold >= 0, self.fold, folds(self.corpus, self.source, 0))
+        fold = np.where(self.fold >= 0, self.fold, folds_of_rows(self.corpus, self.source, 0))
         posterior = np.empty((len(z), len(protocol.EMOTIONS)))
         for one in np.unique(fold):
             own, test = fold != one, fold == one

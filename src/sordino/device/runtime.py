@@ -24,14 +24,11 @@ from sordino.device.sound.stream import Stream
 from sordino.device.trust.floor import Floor
 from sordino.errors import BundleError, ReleaseError, SordinoError
 from sordino.policy import Policy
+from sordino.signal.audio import LONGEST_SECONDS, SHORTEST_SECONDS
 
 if TYPE_CHECKING:
     from sordino.device.trust.signature import Signature, Trust, TrustLike
     from sordino.signal.feature_sets import Extractor
-
-SHORTEST_SECONDS: Final = 0.06
-LONGEST_SECONDS: Final = 600.0
-"""How long an utterance may be, as of recordings (`sordino.signal.audio`)."""
 
 FULL_SCALE: Final = 0.999
 MOST_CLIPPED: Final = 0.01

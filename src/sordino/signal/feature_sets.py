@@ -130,7 +130,7 @@ def resolve(name: str) -> str:
 
     if not plugins.has("features", name):
         return name
-    extractor = plugins.construct(name, plugins.load("features", name))
+    extractor = plugins.construct(name, plugins.import_name("features", name))
     missing = [key for key in _REQUIRED if not hasattr(extractor, key)]
     if missing or not callable(extractor):
         raise FeatureError(

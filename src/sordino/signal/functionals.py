@@ -47,7 +47,7 @@ from numpy.typing import NDArray
 from sordino.errors import AudioError
 from sordino.signal import audio, pitch
 from sordino.signal.filterbank import BANDS, filterbank
-from sordino.signal.pitch import FRAME_SAMPLES, STEP_SAMPLES
+from sordino.signal.pitch import PITCH_SAMPLES, STEP_SAMPLES
 
 CEPSTRA: Final = 20
 """Cepstra from order 1. Order 0 is the mean of the bands, which `level` replaces."""
@@ -72,7 +72,7 @@ LAGS: Final = (2, 8, 32, 64)
 
 _CHANGE: Final = LAGS[0]
 _BROAD: Final = 8
-_MARGIN: Final = (FRAME_SAMPLES - 400) // 2  # of the filterbank's 25 ms in the middle of the 40
+_MARGIN: Final = (PITCH_SAMPLES - 400) // 2  # of the filterbank's 25 ms in the middle of the 40
 _BLOCK: Final = 160_000  # samples in one step
 
 _SPECTRAL: Final = (
@@ -177,7 +177,7 @@ class Blocks:
 
     def _add(self, samples: NDArray[np.float32]) -> None:
         sound = np.concatenate([self._rest, samples])
-        frames = max(0, 1 + (sound.size - FRAME_SAMPLES) // STEP_SAMPLES)
+        frames = max(0, 1 + (sound.size - PITCH_SAMPLES) // STEP_SAMPLES)
         if frames:
             self._frames.append(_frames(sound))
         self._rest = sound[frames * STEP_SAMPLES :]
@@ -227,7 +227,7 @@ def trim(samples: NDArray[np.floating]) -> NDArray[np.float32]:
     bands = filterbank(sound[_MARGIN : sound.size - _MARGIN])
     span = _span(_loudness(bands.T.astype(np.float64))[1])
     stop = min(span.stop, len(bands))
-    return sound[span.start * STEP_SAMPLES : (stop - 1) * STEP_SAMPLES + FRAME_SAMPLES]
+    return sound[span.start * STEP_SAMPLES : (stop - 1) * STEP_SAMPLES + PITCH_SAMPLES]
 
 
 def _loudness(bands: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -26,7 +26,7 @@ LOWEST_PITCH_HZ: Final = 60.0
 HIGHEST_PITCH_HZ: Final = 500.0
 """The highest pitch of shouting."""
 
-FRAME_SAMPLES: Final = 640
+PITCH_SAMPLES: Final = 640
 """Samples of a frame: 40 ms."""
 
 STEP_SAMPLES: Final = 160
@@ -42,13 +42,13 @@ _RATE: Final = 16000 // _DECIMATION
 _SIZE: Final = 256  # of the transform: a frame of 158 and the longest lag do not wrap around
 _LAGS: Final = np.arange(int(_RATE / HIGHEST_PITCH_HZ), int(_RATE / LOWEST_PITCH_HZ) + 1)
 _FAINT: Final = 1e-7  # of a frame's energy; steps of 16 bits and less have no pitch
-_WINDOW: Final = np.hanning(FRAME_SAMPLES // _DECIMATION)[1:-1].astype(np.float32)
+_WINDOW: Final = np.hanning(PITCH_SAMPLES // _DECIMATION)[1:-1].astype(np.float32)
 
 
 def pitch(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Pitch in semitones above 100 Hz and periodicity from 0 to 1: `(samples,) -> (frames, 2)`.
 
-    `samples` are at 16 kHz, `FRAME_SAMPLES` or more, and yield 1 + (samples − 640) // 160 frames.
+    `samples` are at 16 kHz, `PITCH_SAMPLES` or more, and yield 1 + (samples − 640) // 160 frames.
     The pitch of a frame with a periodicity below about 0.5 is meaningless. The periodicity of
     silence is 0.
 

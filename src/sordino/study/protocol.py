@@ -28,7 +28,7 @@ from sordino.policy import Policy
 from sordino.release import FITTERS, Fitter, ReplacementFitter
 from sordino.types import Rows, Vectors
 
-EMOTIONS: Final = ("neutral", "happy", "sad", "angry")
+FOUR_EMOTIONS: Final = ("neutral", "happy", "sad", "angry")
 """The emotions of Feng and Narayanan (2021)."""
 
 POLICIES: Final = (
@@ -150,7 +150,7 @@ def prepare(
     features: str,
     options: Options,
     *,
-    emotions: Sequence[str] = EMOTIONS,
+    emotions: Sequence[str] = FOUR_EMOTIONS,
     max_draws: int = DRAWS,
     require_validation: bool = False,
     cache: str | Path | None = CACHE,
@@ -172,7 +172,7 @@ def prepare(
     return Inputs(utterances, feature_vectors(features, corpus, emotions, cache, jobs), sums, parts)
 
 
-def select(corpus: Corpus, emotions: Sequence[str] = EMOTIONS) -> Corpus:
+def select(corpus: Corpus, emotions: Sequence[str] = FOUR_EMOTIONS) -> Corpus:
     """The utterances with one of these emotions.
 
     Raises `CorpusError` if the corpus lacks one of the emotions or one gender altogether.
@@ -194,7 +194,10 @@ def select(corpus: Corpus, emotions: Sequence[str] = EMOTIONS) -> Corpus:
 
 
 def draws(
-    corpus: Corpus, options: Options, sums: NDArray[np.str_], emotions: Sequence[str] = EMOTIONS
+    corpus: Corpus,
+    options: Options,
+    sums: NDArray[np.str_],
+    emotions: Sequence[str] = FOUR_EMOTIONS,
 ) -> tuple[Parts, ...]:
     """The draws of a study. Every part has every emotion and both genders.
 

@@ -13,14 +13,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from sordino import corpora, storage
+from sordino.cli.failures import DIFFERS
 from sordino.cli.options import CORES, JobsOption, JsonOption, SeedOption
 from sordino.cli.output import warn, write_json
 from sordino.cli.terminal import Console
 from sordino.corpora.checks.check import Count
 from sordino.corpora.checks.published import FENG2021_EMOTIONS
 from sordino.corpora.checks.recordings import MAX_LISTED, Bad, Recordings, check_recordings
-
-DIFFERS = 1
 
 app = typer.Typer(no_args_is_help=True)
 

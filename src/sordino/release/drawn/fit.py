@@ -21,7 +21,7 @@ from sordino.corpora.table import Corpus
 from sordino.define import Role
 from sordino.errors import ReleaseError
 from sordino.metrics.bound import Bound, bound
-from sordino.nn.fit import Plan, run
+from sordino.nn.fit import Plan, run_plan
 from sordino.policy import Policy
 from sordino.release.drawn import fit_scorer
 from sordino.release.drawn.calibration import calibrate
@@ -75,7 +75,7 @@ class DrawnFitter:
         """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row
         order.
         """
-        return run(self.plan(z, corpus, part))
+        return run_plan(self.plan(z, corpus, part))
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Drawn]:
         """The release; no network is trained."""
@@ -288,7 +288,7 @@ def bounds(
     rows = np.sort(part.rows)
     speakers = corpus.speaker[rows]
     bins, count = crossfit_bins(
-        lambda z, fold: run(fitter.plan(z, corpus, fold)), space, speakers, rows, fitter.seed
+        lambda z, fold: run_plan(fitter.plan(z, corpus, fold)), space, speakers, rows, fitter.seed
     )
     result = {}
     labels = corpus.roles(fitter.policy)[rows], corpus.genders()[rows], corpus.older(rows)[rows]

@@ -39,7 +39,12 @@ from sordino.release import Drawn, Release
 from sordino.release.drawn.speaker_offset import Personal
 from sordino.report.record import settled, versions
 from sordino.study import protocol, run_record
-from sordino.study.adaptation.evaluation import GuessTables, condition_estimates, folds, readings
+from sordino.study.adaptation.evaluation import (
+    GuessTables,
+    condition_estimates,
+    folds_of_rows,
+    readings,
+)
 from sordino.study.protocol import POLICIES, Fitters, Options
 from sordino.types import Rows, Vectors
 
@@ -81,7 +86,7 @@ def carry(
     options, out = options or Options(), storage.folder(out)
     corpus = table.join([protocol.select(source), protocol.select(target)])
     x = protocol.feature_vectors(
-        features, table.join([source, target]), protocol.EMOTIONS, cache, jobs
+        features, table.join([source, target]), protocol.FOUR_EMOTIONS, cache, jobs
     )
     of_source = np.isin(corpus.column("corpus"), source.table["corpus"].unique())
     source_rows, target_rows = np.flatnonzero(of_source), np.flatnonzero(~of_source)
@@ -133,7 +138,7 @@ class _Transfer:
         part = every_fourth(self.source, self.corpus.column("emotion"))
         risk = self.fitters.risk_model(policy, seed).fit(z, self.corpus, part)
         release = self.fitters.release(policy, name, seed).fit(z, self.corpus, part)
-        fold = folds(self.corpus, self.target, seed)
+        fold = folds_of_rows(self.corpus, self.target, seed)
         plan, tables = crossfit(fold), GuessTables(self.corpus, policy)
         for condition, original, out in self.conditions(space, release, fold):
             before, after = (risk(v[self.target]).role.argmax(axis=1) for v in (original, out))

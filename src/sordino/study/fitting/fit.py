@@ -30,7 +30,7 @@ from sordino.corpora.table import Corpus
 from sordino.errors import PolicyError, ReleaseError
 from sordino.features import CACHE, Preprocess, PreprocessFitter
 from sordino.metrics.bound import Bound
-from sordino.nn.fit import run
+from sordino.nn.fit import run_plan
 from sordino.policy import Policy
 from sordino.release import DrawnFitter, Fitter
 from sordino.report.estimate_table import Estimates
@@ -200,7 +200,7 @@ class _Procedure:
             ]
         estimates, test, unlabelled = self.audit(policy, families, self.inputs, "test")
         fitter = self.fitter(policy, families[0], 0, index)
-        shipped = run(fitter.plan(self.z, self.inputs.corpus, self.speakers))
+        shipped = run_plan(fitter.plan(self.z, self.inputs.corpus, self.speakers))
         bounds = self.bounds(fitter)
         return PolicyResult(
             policy, families[0], budget, validation, shipped, test, estimates, bounds, unlabelled
