@@ -106,6 +106,9 @@ FEATURE_SETS: Final[dict[str, FeatureSet]] = {
 two sets. A new set is one module and one line here.
 """
 
+EARLIER: Final[tuple[FeatureSet, ...]] = (Mel(range_db=None),)
+"""Feature sets of earlier recipes, which bundles still run."""
+
 _NAMES: Final = frozenset(FEATURE_SETS)
 _REQUIRED: Final = ("name", "sampling_rate", "recipe", "config", "dims", "names")
 
