@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino import keyed_random
 from sordino.device.bundle.bundle import Bundle, PolicyEntry
 from sordino.device.onnx.model import Model, is_finite
 from sordino.errors import BundleError, ReleaseError
-from sordino.signal import keyed_random
 from sordino.types import Arrays, Vectors
 
 Clip = Mapping[str, NDArray[np.floating]]
@@ -34,8 +33,7 @@ _FLOAT32: Final = np.dtype(np.float32)
 _INT64: Final = np.dtype(np.int64)
 
 
-@dataclass(frozen=True)
-class Draw:
+class Draw(NamedTuple):
     """The keyed random draw of one policy: its settings, and the arrays that it draws from."""
 
     settings: Mapping[str, Any]
@@ -84,7 +82,7 @@ RELEASE_KINDS: Final[dict[str, Callable[[Any, Arrays, int, Draw], Vectors]]] = {
 }
 """Keyed random draws by the `kind` that a bundle names. Each takes the scaled space (or the clip),
 the outputs of the model and a key, and returns the released vectors. The functions are those of
-training (`sordino.signal.keyed_random`).
+training (`sordino.keyed_random`).
 """
 
 

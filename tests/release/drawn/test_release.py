@@ -17,11 +17,11 @@ from sordino import metrics
 from sordino.attack import retrain
 from sordino.corpora.split import Part
 from sordino.errors import ReleaseError
+from sordino.keyed_random import uniform
 from sordino.policy import Budget
 from sordino.release import Drawn, DrawnFitter, bounds, load
 from sordino.release.drawn import fit_scorer
 from sordino.release.drawn.prototypes import prototypes
-from sordino.signal.keyed_random import uniform
 from sordino.testing import POLICY, SyntheticVectors, synthetic_vectors
 from tests.release.synthetic_releases import speakers_of
 
