@@ -21,6 +21,7 @@ from sordino.attack.retraining import (
     retrain,
     retrain_by_plan,
 )
+from sordino.attack.secret import FEWEST_SPEAKERS
 from sordino.attack.splits import crossfit
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
@@ -108,7 +109,7 @@ class AttackSetting:
             min(len(np.unique(self.speaker[rows[values == value]])) for value in (0, 1))
             for rows, values in secrets
         )
-        return risk >= 2 and test >= 1
+        return risk >= FEWEST_SPEAKERS and test >= 1
 
     def ignorant(self, attacker: RiskAttacker) -> Iterator[pd.DataFrame]:
         """Guesses of the risk model, which was never trained on released vectors."""

@@ -65,7 +65,7 @@ def cross_corpus(
     from sordino.study import Options
     from sordino.study.adaptation import cross_corpus as study
 
-    _, guesses = study.carry(
+    result = study.carry(
         corpora_from(fit_on),
         corpora_from(corpus),
         out,
@@ -75,7 +75,8 @@ def cross_corpus(
         cache=cache,
         jobs=jobs,
     )
-    print_conditions(guesses, "Cross-corpus, mean of three policies", out, json)
+    title = "Cross-corpus, mean of three policies"
+    print_conditions(result.guesses, title, out, json, result.absent)
 
 
 @app.command("personalisation")

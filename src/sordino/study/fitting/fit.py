@@ -25,6 +25,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from sordino import attack, release
+from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
 from sordino.errors import PolicyError, ReleaseError
@@ -35,7 +36,7 @@ from sordino.policy import Policy
 from sordino.release import DrawnFitter, Fitter
 from sordino.report.estimate_table import Estimates
 from sordino.report.estimates import measure
-from sordino.study import protocol
+from sordino.study import minimum, protocol
 from sordino.study.fitting import selection
 from sordino.study.fitting.card import FitResult, JointBounds, PolicyResult
 from sordino.study.fitting.rounding import round_to_int8
@@ -85,6 +86,13 @@ def fit(
     """
     emotions = _emotions(corpus.table["emotion"], policies)
     options = replace(options, measured_on="test")
+    families = (
+        candidates or selection.candidates(policy, policy.budget.auc if budget is None else budget)
+        for policy in policies.values()
+    )
+    releases = tuple(dict.fromkeys(family for names in families for family in names))
+    released = replace(options, releases=releases)
+    minimum.check("fit", corpus, released, [*policies.values()], fitters, max_draws)
     budgets = [budget, *(policy.budget.auc for policy in policies.values())]
     inputs = protocol.prepare(
         corpus,
@@ -112,7 +120,14 @@ def fit(
         }
     table = inputs.corpus.table.groupby("corpus", sort=False)
     counts = {str(name): (int(rows["speaker"].nunique()), len(rows)) for name, rows in table}
-    result = FitResult(procedure.preprocess, results, procedure.features, options.seed, counts)
+    result = FitResult(
+        procedure.preprocess,
+        results,
+        procedure.features,
+        options.seed,
+        counts,
+        notices=tuple(confounding(inputs.corpus)),
+    )
     complete = {name: item for name, item in results.items() if item.release is not None}
     if len(complete) > 1:
         result = replace(
