@@ -27,7 +27,7 @@ from sordino.release.drawn import fit_scorer
 from sordino.release.drawn.calibration import calibrate
 from sordino.release.drawn.prototypes import FEWEST_SPEAKERS, prototypes
 from sordino.release.drawn.release import Drawn
-from sordino.release.drawn.scorer import Scorer, required
+from sordino.release.drawn.scorer import Scorer, required, weights
 from sordino.release.drawn.speaker_offset import SpeakerStatistics
 from sordino.release.protocol import as_vectors
 from sordino.release.training_rows import TrainingRows, secrets
@@ -44,9 +44,9 @@ INTENSITY: Final = 0.6
 class DrawnFitter:
     """Fits a drawn release on all rows of the transform party.
 
-    - `rate`: share of neutral and sensitive utterances that may fall in the required bin; more
-      preserves more of the required emotion. The default is the equal error rate, which differs
-      between emotions.
+    - `rate`: share of neutral utterances, and of each sensitive emotion, that may fall in the
+      required bin; more preserves more of the required emotion. The default is the equal error
+      rate, which differs between emotions.
     - `shrinkage`: shrinkage of the scorer's covariance towards a sphere, 0 to 1; more relies on the
       means of the emotions alone.
     - `epsilon`: parameter of randomised response over the bins, which gives local differential
@@ -95,9 +95,9 @@ class DrawnFitter:
         role, gender = corpus.roles(self.policy)[fitting], corpus.genders()[fitting]
         data = _FittingData(z[fitting], labels, role, gender, self.policy, self.shrinkage)
         posterior = data.crossfit(self.seed)
-        tilt, threshold = calibrate(posterior, data.role, self.rate)
+        tilt, threshold = calibrate(posterior, data.emotion, self.rate)
         arrays: dict[str, NDArray[Any]] = dict(data.scorer(np.arange(len(data.z))).arrays)
-        arrays["people"] = data.statistics(required(posterior, tilt))
+        arrays["people"] = data.statistics(required(posterior, weights(tilt, posterior.shape[1])))
         strong = data.strong(posterior) if self.detail else None
         if strong is not None:
             arrays |= {"strong.w": strong[0], "strong.b": strong[1]}
