@@ -24,6 +24,8 @@ from sordino.report.figures import Panel, Point
 from sordino.report.page import Page, Picture, Section, Terms, Text, settings
 from sordino.report.tables import Cell, Table, number, with_interval
 from sordino.report.verdict import NONE
+from sordino.signal import feature_sets
+from sordino.signal.feature_sets import AUTOMATIC
 from sordino.study import minimum, run_record
 from sordino.study.feng2021.report import LEAKAGE, UTILITY
 from sordino.study.protocol import POLICIES, Fitters, Options, features_name, prepare
@@ -46,7 +48,7 @@ def compare(
     corpus: Corpus,
     out: str | Path,
     *,
-    features: str = "IS13",
+    features: str = AUTOMATIC,
     options: Options | None = None,
     policies: Sequence[Policy] = POLICIES,
     fitters: Fitters | None = None,
@@ -67,6 +69,7 @@ def compare(
     if releases:
         names = [resolve(method).name for method in releases]
         options = replace(options, releases=tuple(dict.fromkeys([NONE, *names])))
+    features = feature_sets.resolve(features)
     minimum.check("compare", corpus, options, policies, fitters)
     inputs = prepare(corpus, features, options, cache=cache, jobs=jobs)
     guesses, units = predictions(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sordino.cli.options import (
+    AUTOMATIC,
     CACHE,
     CORES,
     AttackerOption,
@@ -37,7 +38,7 @@ def compare(
     corpus: CorpusOption,
     out: OutOption,
     release: ReleasesOption = None,
-    features: FeaturesOption = "IS13",
+    features: FeaturesOption = AUTOMATIC,
     attackers: AttackersOption = "quick",
     attacker: AttackerOption = None,
     cache: CacheOption = CACHE,

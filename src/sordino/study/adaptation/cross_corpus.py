@@ -40,6 +40,7 @@ from sordino.progress import track
 from sordino.release import Drawn, Release
 from sordino.release.drawn.speaker_offset import Personal
 from sordino.report.record import settled, versions
+from sordino.signal.feature_sets import AUTOMATIC, resolve
 from sordino.study import protocol, run_record
 from sordino.study.adaptation.evaluation import (
     GuessTables,
@@ -87,7 +88,7 @@ def carry(
     target: Corpus,
     out: str | Path,
     *,
-    features: str = "IS13",
+    features: str = AUTOMATIC,
     releases: Sequence[str] = RELEASES,
     options: Options | None = None,
     policies: Sequence[Policy] = POLICIES,
@@ -103,6 +104,7 @@ def carry(
     and the errors of the fit.
     """
     options, out = options or Options(), storage.folder(out)
+    features = resolve(features)
     corpus = table.join([protocol.select(source), protocol.select(target)])
     x = protocol.feature_vectors(
         features, table.join([source, target]), protocol.FOUR_EMOTIONS, cache, jobs

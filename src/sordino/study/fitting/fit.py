@@ -36,6 +36,7 @@ from sordino.policy import Policy
 from sordino.release import DrawnFitter, Fitter
 from sordino.report.estimate_table import Estimates
 from sordino.report.estimates import measure
+from sordino.signal.feature_sets import AUTOMATIC, resolve
 from sordino.study import minimum, protocol
 from sordino.study.fitting import selection
 from sordino.study.fitting.card import FitResult, JointBounds, PolicyResult
@@ -57,7 +58,7 @@ def fit(
     corpus: Corpus,
     policies: Mapping[str, Policy],
     *,
-    features: str = "mel",
+    features: str = AUTOMATIC,
     budget: float | None = None,
     candidates: Sequence[str] = (),
     options: Options = OPTIONS,
@@ -69,7 +70,8 @@ def fit(
 ) -> FitResult:
     """A release for each policy by the policy's name, and its audit.
 
-    - `features`: a feature set, or a table of vectors (`sordino.features.extract`).
+    - `features`: a feature set, or a table of vectors (`sordino.features.extract`). The default
+      is `speech` where its weights are installed, and `mel` otherwise.
     - `budget`: the largest accepted AUC of an attacker, in [0.5, 1]. It stands before the budgets
       of the policies. Without any budget, no release is refused.
     - `candidates`: families to choose from under a budget; those of `selection.candidates` if
@@ -85,7 +87,7 @@ def fit(
     emotions; `CorpusError` or `SplitError` if there are too few speakers.
     """
     emotions = _emotions(corpus.table["emotion"], policies)
-    options = replace(options, measured_on="test")
+    options, features = replace(options, measured_on="test"), resolve(features)
     families = (
         candidates or selection.candidates(policy, policy.budget.auc if budget is None else budget)
         for policy in policies.values()
