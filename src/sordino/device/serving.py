@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from sordino import keyed_random
 from sordino.device.bundle.bundle import Bundle, PolicyEntry
-from sordino.device.onnx.model import Model, is_finite
 from sordino.errors import BundleError, ReleaseError
+from sordino.onnx.model import Model, is_finite
 from sordino.types import Arrays, Vectors
 
 Clip = Mapping[str, NDArray[np.floating]]
