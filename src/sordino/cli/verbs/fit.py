@@ -20,14 +20,17 @@ from sordino.cli.options import (
     CORES,
     AttackersOption,
     CacheOption,
+    ConditionsOption,
     CorpusOption,
     FeaturesOption,
     JobsOption,
     JsonOption,
+    NoiseOption,
     OutOption,
     SeedOption,
     attacker_families,
     corpora_from,
+    resolve_conditions,
 )
 from sordino.cli.output import console, print_lines, write_json
 
@@ -75,6 +78,8 @@ def fit(
     features: FeaturesOption = "mel",
     int8: Int8Option = False,
     attackers: AttackersOption = "quick",
+    conditions: ConditionsOption = None,
+    noise: NoiseOption = None,
     report: ReportOption = None,
     sign: SignOption = None,
     bundle_version: BundleVersionOption = None,
@@ -105,8 +110,14 @@ def fit(
         _policies(policy),
         features=features,
         budget=budget,
-        options=replace(study.OPTIONS, families=attacker_families(attackers), seed=seed),
+        options=replace(
+            study.OPTIONS,
+            families=attacker_families(attackers),
+            seed=seed,
+            conditions=resolve_conditions(conditions, features),
+        ),
         int8=int8,
+        noise=noise,
         cache=cache,
         jobs=jobs,
     )
