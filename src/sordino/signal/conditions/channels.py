@@ -76,10 +76,11 @@ def equalised(
     evenly spaced in the logarithm of frequency.
     """
     knots = np.geomspace(60, SAMPLING_RATE / 2, points)
-    frequency = np.maximum(fft.rfftfreq(len(samples), 1 / SAMPLING_RATE), knots[0])
+    size = fft.next_fast_len(len(samples), real=True)
+    frequency = np.maximum(fft.rfftfreq(size, 1 / SAMPLING_RATE), knots[0])
     decibels = np.interp(np.log(frequency), np.log(knots), random.normal(0, deviation_db, points))
-    spectrum = fft.rfft(samples.astype(np.float64)) * 10 ** (decibels / 20)
-    filtered: Samples = fft.irfft(spectrum, len(samples))
+    spectrum = fft.rfft(samples, size) * 10 ** (decibels / 20)
+    filtered: Samples = fft.irfft(spectrum, size)[: len(samples)]
     return filtered
 
 

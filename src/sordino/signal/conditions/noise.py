@@ -1,4 +1,4 @@
-"""Noise of fitting: coloured, slowly modulated, and babble. All have a mean power of 1."""
+"""Noise of fitting: coloured, slowly modulated, and babble, of a mean power of about 1."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Final
 
 import numpy as np
 from scipy import fft
-from scipy.signal import resample
 
-from sordino.signal.audio import SAMPLING_RATE
+from sordino.signal.audio import SAMPLING_RATE, resampler
 from sordino.signal.conditions.level import Samples, active_level, tile
 
 COLOURS: Final = {"white": 0.0, "pink": 1.0, "brown": 2.0}
@@ -24,9 +23,12 @@ PITCH_FACTORS: Final = (0.75, 1.35)
 
 def coloured(random: np.random.Generator, length: int, exponent: float) -> Samples:
     """Gaussian noise, `(length,)`, with the power `1 / frequency ** exponent`."""
-    frequency = np.maximum(fft.rfftfreq(length, 1 / SAMPLING_RATE), LOWEST_HZ)
-    spectrum = fft.rfft(random.standard_normal(length)) * frequency ** (-exponent / 2)
-    return unit_power(fft.irfft(spectrum, length))
+    if not exponent:
+        return random.standard_normal(length)
+    size = fft.next_fast_len(length, real=True)
+    frequency = np.maximum(fft.rfftfreq(size, 1 / SAMPLING_RATE), LOWEST_HZ)
+    spectrum = fft.rfft(random.standard_normal(size)) * frequency ** (-exponent / 2)
+    return unit_power(fft.irfft(spectrum, size)[:length])
 
 
 def modulated(
@@ -49,8 +51,8 @@ def babble(random: np.random.Generator, voices: Sequence[Samples], length: int) 
     """
     total = np.zeros(length)
     for voice in voices:
-        factor = random.uniform(*PITCH_FACTORS)
-        other = resample(voice.astype(np.float64), fft.next_fast_len(round(len(voice) * factor)))
+        rate = round(SAMPLING_RATE * random.uniform(*PITCH_FACTORS))
+        other = resampler(SAMPLING_RATE, rate)(np.asarray(voice, np.float32), True)
         total += tile(other, length, int(random.integers(len(other)))) / (
             active_level(other) or 1.0
         )

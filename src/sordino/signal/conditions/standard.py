@@ -19,6 +19,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
+from sordino.signal import audio
 from sordino.signal.conditions import channels, noise
 from sordino.signal.conditions.level import Samples, mix
 
@@ -40,7 +41,8 @@ class Material:
 
 def config() -> dict[str, object]:
     """All that determines a copy beside its recordings."""
-    return {"recipe": RECIPE, "numpy": np.__version__, "scipy": scipy.__version__}
+    packages = {"numpy": np.__version__, "scipy": scipy.__version__}
+    return {"recipe": RECIPE, **packages, **audio.versions()}
 
 
 def standard(
