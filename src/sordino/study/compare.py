@@ -54,6 +54,7 @@ def compare(
     fitters: Fitters | None = None,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
+    noise: str | Path | None = None,
     releases: Sequence[str | Family | Callable[[Policy, int], Any]] = (),
     notices: Sequence[str] = (),
     latex: bool = False,
@@ -63,7 +64,8 @@ def compare(
 
     The protocol, the arguments and the errors are those of `sordino.study.feng2021.reproduce`. A
     killed run resumes. `releases` replaces those of the options: names, references
-    `module:Fitter`, or the classes of fitters of a user's own (`sordino.release.resolve`).
+    `module:Fitter`, or the classes of fitters of a user's own (`sordino.release.resolve`). `noise`
+    is a folder with recordings of noise for the copies, if the options have conditions.
     """
     options, out = options or Options(releases=RELEASES), storage.folder(out)
     if releases:
@@ -71,7 +73,7 @@ def compare(
         options = replace(options, releases=tuple(dict.fromkeys([NONE, *names])))
     features = feature_sets.resolve(features)
     minimum.check("compare", corpus, options, policies, fitters)
-    inputs = prepare(corpus, features, options, cache=cache, jobs=jobs)
+    inputs = prepare(corpus, features, options, noise=noise, cache=cache, jobs=jobs)
     guesses, units = predictions(
         inputs, out / "units", options, policies=policies, fitters=fitters, jobs=jobs
     )

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sordino.corpora.copies import recorded
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.define import Role
@@ -131,6 +132,7 @@ class _FittingData:
             [policy.emotions.index(label) for label in labels["emotion"]], np.intp
         )
         self.intensity = labels["intensity"].to_numpy(dtype=str)
+        self.recorded = recorded(labels)
         self.policy, self.shrinkage = policy, shrinkage
         self.hidden = self.gender if "gender" in policy.hide else None
 
@@ -220,9 +222,10 @@ class _FittingData:
         )
 
     def eligible(self, posterior: Matrix, role: Role, mask: NDArray[np.bool_]) -> Rows:
-        """The rows of a mask that have a role, and the largest posterior for its emotion."""
+        """The recordings of a mask that have a role, and the largest posterior for its emotion."""
         # neutral is the first emotion of a policy, as its code among the roles, required the second
-        rows: Rows = np.flatnonzero((self.role == role) & mask & (posterior.argmax(axis=1) == role))
+        largest = posterior.argmax(axis=1) == role
+        rows: Rows = np.flatnonzero((self.role == role) & mask & largest & self.recorded)
         return rows
 
 
@@ -279,17 +282,19 @@ def bounds(
     """The bounds of a drawn release, which hold for every attacker with one released vector.
 
     The whole procedure is cross-fitted, including the scaled space: the bins of a speaker come from
-    a release that was fitted on other speakers, in the space of those speakers. Keys are the secret
-    (`gender`, `sensitive-vs-neutral`, `age` where it is hidden) and the side information of the
-    attacker: none, or for gender the true role. The limit is NaN for a secret with too few
-    speakers. Raises `ReleaseError` where seven eighths of the speakers do not suffice to fit a
-    release.
+    a release that was fitted on other speakers, in the space of those speakers. Copies take part in
+    the fits and are not counted. Keys are the secret (`gender`, `sensitive-vs-neutral`, `age` where
+    it is hidden) and the side information of the attacker: none, or for gender the true role. The
+    limit is NaN for a secret with too few speakers. Raises `ReleaseError` where seven eighths of
+    the speakers do not suffice to fit a release.
     """
     rows = np.sort(part.rows)
     speakers = corpus.speaker[rows]
     bins, count = crossfit_bins(
         lambda z, fold: run_plan(fitter.plan(z, corpus, fold)), space, speakers, rows, fitter.seed
     )
+    recordings = recorded(corpus.table)[rows]
+    rows, speakers, bins = rows[recordings], speakers[recordings], bins[recordings]
     result = {}
     labels = corpus.roles(fitter.policy)[rows], corpus.genders()[rows], corpus.older(rows)[rows]
     for key, secret in secrets(fitter.policy, *labels).items():
