@@ -26,7 +26,6 @@ import pandas as pd
 import torch
 from sklearn.metrics import roc_auc_score
 
-from sordino import metrics
 from sordino.attack.retraining import READER
 from sordino.attack.splits import crossfit
 from sordino.cli.options import CACHE, corpora_from
@@ -35,6 +34,7 @@ from sordino.corpora.table import Corpus
 from sordino.define import Role
 from sordino.device import Channel
 from sordino.features import PreprocessFitter, extract
+from sordino.metrics.bound import bound
 from sordino.policy import Policy
 from sordino.release import Drawn
 from sordino.release.training_rows import sensitive_or_neutral
@@ -95,7 +95,7 @@ class Scene:
         plan = crossfit(folds(self.corpus, rows, self.seed))
         lines: list[dict[str, object]] = []
         for condition, read in bins.items():
-            one_hot = np.eye(int(read.max()) + 1)[read]
+            one_hot = np.eye(2)[read]
             guesses.append(
                 tables.secrets(one_hot, plan, "drawn", condition, ["linear"], READER, self.seed)
             )
@@ -110,7 +110,7 @@ class Scene:
         secrets = {"gender": self.corpus.genders(), "sensitive": sensitive_or_neutral(role)}
         for name, secret in secrets.items():
             used = rows[secret[rows] >= 0]
-            limit = metrics.bound(bins[used], secret[used], self.corpus.speaker[used], 2)
+            limit = bound(bins[used], secret[used], self.corpus.speaker[used], 2)
             line |= {f"bound {name}": limit.auc_high}
         passes = bins[rows] == bins[rows[role[rows] == Role.REQUIRED]].max()
         return line | {
