@@ -2,7 +2,7 @@
 
     python benchmarks/device/refusals.py [--all]
 
-    model      a bundle with a hostile model of `tests/device/onnx/hostile_models.py`
+    model      a bundle with a hostile model of `tests/onnx/hostile_models.py`
     structure  a policy that does not fit its family (`tests/device/bundle/faults.py`)
     part       a part of a policy that has another type
     content    too large, too deep or too many
@@ -32,8 +32,8 @@ sys.path.insert(0, str(ROOT))  # hostile bundles are those of the tests
 
 from tests.device.bundle.faults import FAULTS
 from tests.device.bundle.forged import card, first, forged, policies
-from tests.device.onnx import hostile_models
-from tests.device.onnx.test_structure import forged as with_model
+from tests.onnx import hostile_models
+from tests.onnx.test_structure import forged as with_model
 from tests.device.synthetic_bundles import bundled
 
 from sordino.device.bundle import archive, bundle

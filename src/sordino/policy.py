@@ -273,7 +273,8 @@ def _budget(path: str | Path, table: Any) -> Budget:
 
 
 def explain(policy: Policy) -> list[str]:
-    """The meaning of a policy, one sentence a line; `sordino.release.explain` describes releases.
+    """The meaning of a policy, one sentence a line; `sordino.release.explain_release` describes
+    releases.
 
     >>> for line in explain(Policy(required="sad", sensitive=("happy", "angry"))):
     ...     print(line)
