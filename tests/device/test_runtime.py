@@ -15,7 +15,7 @@ from sordino import export
 from sordino.device import Bundle, Reason, Released, Runtime, Withheld, read
 from sordino.device.bundle import bundle
 from sordino.device.extractors import extractor
-from sordino.device.serving import VectorServing
+from sordino.device.serving import ClipServing, VectorServing
 from sordino.device.sound.synthesis import synthetic
 from sordino.errors import BundleError, ReleaseError
 from sordino.features import PreprocessFitter
@@ -212,10 +212,11 @@ print(*sorted(set(sys.modules) & {set(slow)!r}))
 
 
 def test_a_bundle_with_sound_tests_a_port_from_samples(talking: Path) -> None:
-    vectors = read(talking).arrays(bundle.VECTORS_FILE)
+    original = read(talking)
+    vectors = original.arrays(bundle.VECTORS_FILE)
     frames = filterbank(vectors["sound"].astype(np.float32) / 32768)
     np.testing.assert_allclose(frames, vectors["audio"], rtol=1e-4, atol=1e-4)
-    released = Runtime(talking, key=int.from_bytes(vectors["key_0"].tobytes(), "little")).release(
-        [{"audio": frames}]
-    )
+    key = int.from_bytes(vectors["key_0"].tobytes(), "little")
+    serving = ClipServing(original, next(iter(original.policies.values())), key)
+    released = serving.released(serving.scaled({"audio": frames}))
     np.testing.assert_allclose(released, vectors["released_0"], rtol=1e-4, atol=1e-4)
