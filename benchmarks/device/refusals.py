@@ -1,6 +1,6 @@
 """Measure the refusal of every hostile bundle of the tests: seconds and memory, a process each.
 
-    python benchmarks/device/refusals.py [--all]
+    python -m benchmarks.device.refusals [--all]
 
     model      a bundle with a hostile model of `tests/onnx/hostile_models.py`
     structure  a policy that does not fit its family (`tests/device/bundle/faults.py`)
@@ -27,14 +27,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-ROOT: Final = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))  # hostile bundles are those of the tests
-
 from tests.device.bundle.faults import FAULTS
 from tests.device.bundle.forged import card, first, forged, policies
+from tests.device.synthetic_bundles import bundled
 from tests.onnx import hostile_models
 from tests.onnx.test_structure import forged as with_model
-from tests.device.synthetic_bundles import bundled
 
 from sordino.device.bundle import archive, bundle
 

@@ -1,4 +1,4 @@
-"""Run bundles as other processors run them, and compare what comes out: `benchmarks/processors.py
+"""Run bundles as other processors run them, and compare what comes out: `benchmarks/device/processors.py
 [BUNDLE...]`.
 
 Without a bundle, one of each family is written for made-up speakers, in 32 and in 8 bits. Each is

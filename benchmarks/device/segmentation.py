@@ -1,8 +1,8 @@
 """How well utterances are found in a stream of real speech with pauses and noise, and how fast.
 
-    python benchmarks/segmentation.py --corpus emodb
-    python benchmarks/segmentation.py --corpus ravdess --speakers 13-24
-    python benchmarks/segmentation.py --corpus emodb --false-only --noise data/noise
+    python benchmarks/device/segmentation.py --corpus emodb
+    python benchmarks/device/segmentation.py --corpus ravdess --speakers 13-24
+    python benchmarks/device/segmentation.py --corpus emodb --false-only --noise data/noise
 
 Recordings, brought to one level, are joined with pauses of 0.7 to 3 s, and noise is added at so
 many dB below it. The truth is where a recording lies within 30 dB of its loudest tenth of a second
