@@ -211,7 +211,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    shared = Path(__file__).parents[2] / "shared" / "data"
+    shared = Path(__file__).parents[3] / "shared" / "data"
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("SORDINO_DATA") or shared))
     parser.add_argument("--corpus", choices=("ravdess", "emodb"), default="ravdess")
     parser.add_argument("--speakers", default="1-24", help="actors of RAVDESS, first-last")

@@ -9,13 +9,9 @@ import numpy as np
 import pytest
 
 from sordino.device import Reason, Released, Runtime, Withheld
-<<<<<<< HEAD
 from sordino.device.channel import MEMORY, PRIOR, Channel, ChannelMean, forget
 from sordino.device.result import NotCentredError
-=======
-from sordino.device.channel import MEMORY, PRIOR, Channel, ChannelMean, NotCentredError, forget
 from sordino.device.serving import VectorServing
->>>>>>> main
 from sordino.device.sound.synthesis import synthetic
 from sordino.errors import ReleaseError
 from sordino.types import Vectors
