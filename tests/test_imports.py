@@ -18,7 +18,9 @@ WORDS = frozenset(
         "columns",
         "define",
         "errors",
+        "keyed_random",
         "memory",
+        "onnx",
         "plugins",
         "policy",
         "progress",
@@ -126,13 +128,18 @@ def test_a_module_has_a_room_and_imports_lower_floors_only(path: Path) -> None:
         ("checkpoints", {"pandas", "pyarrow"}),
         ("metrics", {"numpy", "scipy"}),
         ("nn", {"numpy", "torch"}),
-        ("signal", {"gensim", "kaldi_native_fbank", "numpy", "opensmile", "soundfile", "soxr"}),
+        (
+            "signal",
+            {"gensim", "kaldi_native_fbank", "numpy", "opensmile", "scipy", "soundfile", "soxr"},
+        ),
         *(
             (
                 word,
                 {
+                    "onnx": {"numpy", "onnx", "onnxruntime"},
                     "progress": {"rich"},
                     "plugins": {"cloudpickle", "joblib"},
+                    "keyed_random": {"numpy"},
                     "types": {"numpy"},
                 }.get(word, set()),
             )
@@ -154,7 +161,6 @@ def test_device_code_imports_signal_and_the_ground_floor_only() -> None:
         "cryptography",
         "nacl",
         "numpy",
-        "onnxruntime",
         "pyarrow",
         "sounddevice",
     }
@@ -188,3 +194,10 @@ def test_signal_loads_neither_torch_nor_pandas() -> None:
     code = f"import sys, sordino.signal; print(*sorted(set(sys.modules) & {set(SLOW)!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_a_runtime_of_vectors_loads_neither_sound_nor_trust() -> None:
+    code = "import sys; from sordino.device import Runtime, read; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    later = ("sordino.signal", "sordino.device.sound", "sordino.device.trust", "numpy.fft")
+    assert [name for name in done.stdout.split() if name.startswith(later)] == []

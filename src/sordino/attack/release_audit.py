@@ -16,8 +16,8 @@ from sordino.attack.pooling import POOL_SIZES
 from sordino.attack.retraining import (
     RetrainResult,
     as_reader,
-    combine,
     deal_folds,
+    merge,
     retrain,
     retrain_by_plan,
 )
@@ -184,7 +184,7 @@ class AttackSetting:
         result = attack(self.out, self.families)
         if self.bins is None:
             return result
-        return combine(result, as_reader(attack(self.bins, ["linear"])))
+        return merge(result, as_reader(attack(self.bins, ["linear"])))
 
     def guess_block(self, guesses: pd.DataFrame, target: str, knowledge: Knowledge) -> pd.DataFrame:
         """The block of a table of guesses."""

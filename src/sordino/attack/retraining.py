@@ -135,7 +135,7 @@ def retrain_by_plan(
     return RetrainResult(measured, patient, selection.quality(attribute, plan, unshuffled), null)
 
 
-def combine(first: RetrainResult, second: RetrainResult) -> RetrainResult:
+def merge(first: RetrainResult, second: RetrainResult) -> RetrainResult:
     """Both attacks in one result; the best attacker is that of the attack with the higher AUC on
     the attacker's speakers.
     """

@@ -24,6 +24,8 @@ from sordino.report.figures import Panel, Point
 from sordino.report.page import Page, Picture, Section, Terms, Text, settings
 from sordino.report.tables import Cell, Table, number, with_interval
 from sordino.report.verdict import NONE
+from sordino.signal import feature_sets
+from sordino.signal.feature_sets import AUTOMATIC
 from sordino.study import minimum, run_record
 from sordino.study.feng2021.report import LEAKAGE, UTILITY
 from sordino.study.protocol import POLICIES, Fitters, Options, features_name, prepare
@@ -46,12 +48,13 @@ def compare(
     corpus: Corpus,
     out: str | Path,
     *,
-    features: str = "IS13",
+    features: str = AUTOMATIC,
     options: Options | None = None,
     policies: Sequence[Policy] = POLICIES,
     fitters: Fitters | None = None,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
+    noise: str | Path | None = None,
     releases: Sequence[str | Family | Callable[[Policy, int], Any]] = (),
     notices: Sequence[str] = (),
     latex: bool = False,
@@ -61,14 +64,16 @@ def compare(
 
     The protocol, the arguments and the errors are those of `sordino.study.feng2021.reproduce`. A
     killed run resumes. `releases` replaces those of the options: names, references
-    `module:Fitter`, or the classes of fitters of a user's own (`sordino.release.resolve`).
+    `module:Fitter`, or the classes of fitters of a user's own (`sordino.release.resolve`). `noise`
+    is a folder with recordings of noise for the copies, if the options have conditions.
     """
     options, out = options or Options(releases=RELEASES), storage.folder(out)
     if releases:
         names = [resolve(method).name for method in releases]
         options = replace(options, releases=tuple(dict.fromkeys([NONE, *names])))
+    features = feature_sets.resolve(features)
     minimum.check("compare", corpus, options, policies, fitters)
-    inputs = prepare(corpus, features, options, cache=cache, jobs=jobs)
+    inputs = prepare(corpus, features, options, noise=noise, cache=cache, jobs=jobs)
     guesses, units = predictions(
         inputs, out / "units", options, policies=policies, fitters=fitters, jobs=jobs
     )

@@ -8,21 +8,25 @@ from typing import Annotated
 import typer
 
 from sordino.cli.options import (
+    AUTOMATIC,
     CACHE,
     CORES,
     AttackerOption,
     AttackersOption,
     CacheOption,
+    ConditionsOption,
     CorpusOption,
     FeaturesOption,
     JobsOption,
     JsonOption,
+    NoiseOption,
     OutOption,
     ReleasesOption,
     SeedOption,
     attacker_families,
     corpora_from,
     resolve_attackers,
+    resolve_conditions,
     resolve_features,
     resolve_releases,
 )
@@ -37,9 +41,11 @@ def compare(
     corpus: CorpusOption,
     out: OutOption,
     release: ReleasesOption = None,
-    features: FeaturesOption = "IS13",
+    features: FeaturesOption = AUTOMATIC,
     attackers: AttackersOption = "quick",
     attacker: AttackerOption = None,
+    conditions: ConditionsOption = None,
+    noise: NoiseOption = None,
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
@@ -63,19 +69,22 @@ def compare(
     from sordino.study import compare as study
     from sordino.study.protocol import Fitters
 
+    features = resolve_features(features)
     releases = ("none", *resolve_releases(release)) if release else study.RELEASES
     custom = resolve_attackers(attacker)
     options = Options(
         releases=tuple(dict.fromkeys(releases)),
         families=(*attacker_families(attackers), *custom),
         seed=seed,
+        conditions=resolve_conditions(conditions, features),
     )
     estimates = study.compare(
         corpora_from(corpus),
         out,
-        features=resolve_features(features),
+        features=features,
         options=options,
         fitters=Fitters(attackers=custom),
+        noise=noise,
         cache=cache,
         jobs=jobs,
         latex=latex,

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sordino import corpora, storage
+from sordino.cli.failures import DIFFERS
 from sordino.cli.options import CORES, JobsOption, JsonOption, SeedOption
 from sordino.cli.output import warn, write_json
 from sordino.cli.terminal import Console
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sordino.study.minimum import Minimum
-
-DIFFERS = 1
 
 app = typer.Typer(no_args_is_help=True)
 

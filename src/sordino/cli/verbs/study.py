@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sordino.cli.options import (
+    AUTOMATIC,
     CACHE,
     CORES,
     AttackersOption,
@@ -46,7 +47,7 @@ def cross_corpus(
     corpus: CorpusOption,
     out: OutOption,
     release: ReleasesOption = None,
-    features: FeaturesOption = "IS13",
+    features: FeaturesOption = AUTOMATIC,
     attackers: AttackersOption = "quick",
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
@@ -84,7 +85,7 @@ def personalisation(
     corpus: CorpusOption,
     out: OutOption,
     release: ReleasesOption = None,
-    features: FeaturesOption = "IS13",
+    features: FeaturesOption = AUTOMATIC,
     attackers: AttackersOption = "quick",
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,

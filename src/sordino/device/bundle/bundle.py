@@ -38,8 +38,8 @@ from sordino.device.bundle.archive import (
     parse_json,
     sha256,
 )
-from sordino.device.onnx.structure import check_models
 from sordino.errors import BundleError, PolicyError
+from sordino.onnx.structure import check_models
 from sordino.policy import Policy, from_dict
 from sordino.types import Arrays
 
@@ -79,7 +79,7 @@ class PolicyEntry:
     """Dimensions of a released vector."""
     chance: Mapping[str, Any]
     """The keyed random draw (`chance` in the format): `kind` is one of
-    `sordino.device.serving.DRAWS`, other keys are its settings.
+    `sordino.device.serving.RELEASE_KINDS`, other keys are its settings.
     """
     preprocess: str | None = None
     """The file of the model from features to the scaled space; None for scaled features."""

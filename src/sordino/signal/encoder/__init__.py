@@ -5,7 +5,7 @@ from __future__ import annotations
 from sordino.signal.encoder.forward import Encoder, EncoderShape
 from sordino.signal.encoder.frames import SpeechFrames
 from sordino.signal.encoder.speech import Speech, encode
-from sordino.signal.encoder.weights import BASE, TINY_EN, Checkpoint, load_encoder
+from sordino.signal.encoder.weights import BASE, TINY_EN, Checkpoint, is_installed, load_encoder
 
 __all__ = [
     "BASE",
@@ -16,5 +16,6 @@ __all__ = [
     "Speech",
     "SpeechFrames",
     "encode",
+    "is_installed",
     "load_encoder",
 ]

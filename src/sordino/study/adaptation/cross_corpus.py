@@ -40,8 +40,14 @@ from sordino.progress import track
 from sordino.release import Drawn, Release
 from sordino.release.drawn.speaker_offset import Personal
 from sordino.report.record import settled, versions
+from sordino.signal.feature_sets import AUTOMATIC, resolve
 from sordino.study import protocol, run_record
-from sordino.study.adaptation.evaluation import GuessTables, condition_estimates, folds, readings
+from sordino.study.adaptation.evaluation import (
+    GuessTables,
+    condition_estimates,
+    folds_of_rows,
+    readings,
+)
 from sordino.study.protocol import POLICIES, Fitters, Options
 from sordino.types import Rows, Vectors
 
@@ -82,7 +88,7 @@ def carry(
     target: Corpus,
     out: str | Path,
     *,
-    features: str = "IS13",
+    features: str = AUTOMATIC,
     releases: Sequence[str] = RELEASES,
     options: Options | None = None,
     policies: Sequence[Policy] = POLICIES,
@@ -98,9 +104,10 @@ def carry(
     and the errors of the fit.
     """
     options, out = options or Options(), storage.folder(out)
+    features = resolve(features)
     corpus = table.join([protocol.select(source), protocol.select(target)])
     x = protocol.feature_vectors(
-        features, table.join([source, target]), protocol.EMOTIONS, cache, jobs
+        features, table.join([source, target]), protocol.FOUR_EMOTIONS, cache, jobs
     )
     of_source = np.isin(corpus.column("corpus"), source.table["corpus"].unique())
     source_rows, target_rows = np.flatnonzero(of_source), np.flatnonzero(~of_source)
@@ -163,7 +170,7 @@ class _Transfer:
         part = every_fourth(self.source, self.corpus.column("emotion"))
         risk = self.fitters.risk_model(policy, seed).fit(z, self.corpus, part)
         release = self.fitters.release(policy, name, seed).fit(z, self.corpus, part)
-        plan = crossfit(folds(self.corpus, self.target, seed))
+        plan = crossfit(folds_of_rows(self.corpus, self.target, seed))
         tables = GuessTables(self.corpus, policy)
         guesses, absent = [], []
         for condition, original, out, reason in self.conditions(space, release, plan.splits):

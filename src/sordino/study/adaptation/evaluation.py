@@ -161,7 +161,7 @@ class GuessTables:
         return pd.concat([table for table in tables if len(table)], ignore_index=True)
 
 
-def folds(corpus: Corpus, rows: Rows, seed: int) -> Rows:
+def folds_of_rows(corpus: Corpus, rows: Rows, seed: int) -> Rows:
     """The fold of each utterance, -1 outside `rows`. Speakers are dealt evenly over genders."""
     gender, speaker = corpus.genders()[rows], corpus.speaker[rows]
     fewest = min(len(np.unique(speaker[gender == code])) for code in (0, 1))

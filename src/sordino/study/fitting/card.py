@@ -100,6 +100,8 @@ class FitResult:
     """Bounds on this attacker if every release is drawn."""
     rounding: Mapping[str, Sequence[LeakageChange]] = field(default_factory=dict)
     """Changes of leakage by 8-bit weights, by policy; empty without rounding."""
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+    """The conditions of the fit (`sordino.study.protocol.Inputs.conditions`)."""
 
     @property
     def within(self) -> bool:
@@ -144,6 +146,7 @@ class FitResult:
             "data_licences": licences(self.counts),
             "commercial_use": self.commercial_use,
             "seed": self.seed,
+            "conditions": dict(self.conditions),
             "audit": {name: _audit(result) for name, result in self.policies.items()},
             "together": [
                 {"policy": name, "secret": secret, **_figures(estimate)}

@@ -1,0 +1,50 @@
+"""The active level of speech, and noise at a distance below it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+FRAME: Final = 512
+"""Samples of a frame: 32 ms."""
+
+ACTIVE_DB: Final = 25.0
+"""A frame is active if it is at most so far below the loud frames (95th percentile)."""
+
+Samples = NDArray[np.floating]
+
+
+def active_level(samples: Samples) -> float:
+    """The root mean square of the active frames; 0 for silence.
+
+    Pauses do not lower it, unlike the level of the whole recording.
+
+    >>> tone = np.sin(np.arange(16000) / 5)
+    >>> round(active_level(np.concatenate([tone, np.zeros(48000)])), 2)
+    0.71
+    """
+    padded = np.pad(samples.astype(np.float64), (0, -len(samples) % FRAME))
+    power = (padded.reshape(-1, FRAME) ** 2).mean(axis=1)
+    active = power[power >= np.quantile(power, 0.95) * 10 ** (-ACTIVE_DB / 10)]
+    return float(np.sqrt(active.mean()))
+
+
+def mix(samples: Samples, noise: Samples, snr_db: float) -> Samples:
+    """The samples plus noise of the same length, `snr_db` below their active level."""
+    level = float(np.sqrt(np.mean(noise.astype(np.float64) ** 2)))
+    if not level:
+        return samples
+    mixed: Samples = samples + noise * (active_level(samples) / level * 10 ** (-snr_db / 20))
+    return mixed
+
+
+def tile(samples: Samples, length: int, offset: int) -> Samples:
+    """`length` samples from `offset` on, repeated where the recording ends.
+
+    >>> tile(np.array([1.0, 2.0, 3.0]), 5, 2)
+    array([3., 1., 2., 3., 1.])
+    """
+    tiled: Samples = samples[(np.arange(length) + offset) % len(samples)]
+    return tiled
