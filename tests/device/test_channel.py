@@ -10,6 +10,7 @@ import pytest
 
 from sordino.device import Reason, Released, Runtime, Withheld
 from sordino.device.channel import MEMORY, PRIOR, Channel, ChannelMean, NotCentredError, forget
+from sordino.device.serving import VectorServing
 from sordino.device.sound.synthesis import synthetic
 from sordino.errors import ReleaseError
 from sordino.types import Vectors
@@ -114,10 +115,9 @@ def test_links_and_files_of_others_withhold(tmp_path: Path) -> None:
 def test_a_runtime_centres_before_the_model() -> None:
     x = np.random.default_rng(1).normal(size=(6, 60)).astype(np.float32)
     plain, channel = Runtime(bundled("leace"), key=1), Channel()
-    expected = [
-        plain._serving.released(channel.centre(plain._serving.scaled(row[None]), SPACE))  # type: ignore[union-attr]
-        for row in x
-    ]
+    serving = plain._serving
+    assert isinstance(serving, VectorServing)
+    expected = [serving.released(channel.centre(serving.scaled(row[None]), SPACE)) for row in x]
     device = Runtime(bundled("leace"), key=1, channel=Channel())
     np.testing.assert_allclose(device.release(x), np.concatenate(expected), rtol=1e-5, atol=1e-6)
     assert not np.allclose(device.release(x), plain.release(x), atol=1e-3)
@@ -128,7 +128,8 @@ def test_draws_do_not_follow_the_mean() -> None:
     x = np.random.default_rng(1).normal(size=(1, 60)).astype(np.float32)
     device = Runtime(bundled("noise-gauss"), key=1, channel=Channel())
     first, *_, last = (device.release(x)[0] for _ in range(5))
-    z = device._serving.scaled(x)[0]  # type: ignore[union-attr]
+    assert isinstance(device._serving, VectorServing)
+    z = device._serving.scaled(x)[0]
     np.testing.assert_allclose(first - last, z * 4 / (4 + PRIOR), rtol=1e-3, atol=1e-4)
 
 

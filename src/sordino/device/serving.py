@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino import keyed_random
+from sordino.device.bundle.archive import sha256
 from sordino.device.bundle.bundle import Bundle, PolicyEntry
 from sordino.device.channel import Channel
 from sordino.errors import BundleError, ReleaseError
