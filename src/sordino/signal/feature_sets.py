@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.errors import FeatureError
-from sordino.signal.encoder import BASE, TINY_EN, Speech, is_installed
+from sordino.signal.encoder import BASE, TINY_EN, Speech, SpeechFrames, is_installed
 from sordino.signal.filterbank import Filterbank
 from sordino.signal.mel import Mel
 from sordino.signal.smile import Functionals
@@ -44,6 +44,13 @@ class FeatureSet(Extractor, Protocol):
 
     @property
     def names(self) -> list[str]: ...
+
+
+class SequenceExtractor(Extractor, Protocol):
+    """An extractor of sequences whose steps have `dims` values."""
+
+    @property
+    def dims(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -115,8 +122,11 @@ AUTOMATIC: Final = "auto"
 _NAMES: Final = frozenset(FEATURE_SETS)
 _REQUIRED: Final = ("name", "sampling_rate", "recipe", "config", "dims", "names")
 
-SEQUENCES: Final[dict[str, Extractor]] = {"filterbank": Filterbank()}
-"""Samples to a sequence of frames, `(steps, width)`."""
+SEQUENCES: Final[dict[str, SequenceExtractor]] = {
+    "filterbank": Filterbank(),
+    "speech-frames": SpeechFrames(_SPEECH),
+}
+"""Samples to a sequence of frames, `(steps, dims)`."""
 
 
 def resolve(name: str) -> str:

@@ -46,6 +46,14 @@ NormaliseOption = Annotated[
     Literal["speaker", "utterance", "corpus", "running"],
     typer.Option("--normalise", help="Normalisation of the audio features; the paper: speaker."),
 ]
+SequencesOption = Annotated[
+    Literal["filterbank", "speech"],
+    typer.Option(
+        "--features",
+        help="Features of the audio: 40 mel bands as in the paper, or the frames of a pretrained "
+        "encoder, which need the extra `speech`.",
+    ),
+]
 OnlyOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -141,6 +149,7 @@ def jaiswal2020(
     corpus: CorpusOption,
     out: OutOption,
     only: OnlyOption = None,
+    features: SequencesOption = "filterbank",
     normalise: NormaliseOption = "speaker",
     words: WordsOption = None,
     seeds: NetworksOption = 1,
@@ -163,7 +172,11 @@ def jaiswal2020(
     from sordino.study.jaiswal2020.variants import JaiswalOptions
 
     options = JaiswalOptions(
-        families=attacker_families(attackers), normalise=normalise, seeds=seeds, seed=seed
+        families=attacker_families(attackers),
+        features=features,
+        normalise=normalise,
+        seeds=seeds,
+        seed=seed,
     )
     estimates = study.reproduce(
         corpora_from(corpus),

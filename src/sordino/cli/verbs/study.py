@@ -63,7 +63,8 @@ def cross_corpus(
       sordino study cross-corpus --fit-on ravdess=data/ravdess \\
         --corpus emodb=data/emodb --release drawn --features mel --out cross
     """
-    from sordino.study import Options
+    from dataclasses import replace
+
     from sordino.study.adaptation import cross_corpus as study
 
     result = study.carry(
@@ -72,7 +73,7 @@ def cross_corpus(
         out,
         features=resolve_features(features),
         releases=resolve_releases(release) or study.RELEASES,
-        options=Options(families=attacker_families(attackers), seed=seed),
+        options=replace(study.OPTIONS, families=attacker_families(attackers), seed=seed),
         cache=cache,
         jobs=jobs,
     )

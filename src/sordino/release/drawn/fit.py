@@ -131,6 +131,7 @@ class _FittingData:
         self.emotion = np.array(
             [policy.emotions.index(label) for label in labels["emotion"]], np.intp
         )
+        self.corpus = labels["corpus"].to_numpy(dtype=str)
         self.intensity = labels["intensity"].to_numpy(dtype=str)
         self.recorded = recorded(labels)
         self.policy, self.shrinkage = policy, shrinkage
@@ -140,7 +141,12 @@ class _FittingData:
         """A scorer that is fitted on some of the rows."""
         gender = None if self.hidden is None else self.hidden[rows]
         return fit_scorer.fit(
-            self.z[rows], self.emotion[rows], self.speaker[rows], gender, self.shrinkage
+            self.z[rows],
+            self.emotion[rows],
+            self.speaker[rows],
+            gender,
+            self.shrinkage,
+            self.corpus[rows],
         )
 
     def crossfit(self, seed: int) -> Matrix:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sordino.signal.encoder.forward import Encoder, EncoderShape
+from sordino.signal.encoder.frames import SpeechFrames
 from sordino.signal.encoder.speech import Speech, encode
 from sordino.signal.encoder.weights import BASE, TINY_EN, Checkpoint, is_installed, load_encoder
 
@@ -13,6 +14,7 @@ __all__ = [
     "Encoder",
     "EncoderShape",
     "Speech",
+    "SpeechFrames",
     "encode",
     "is_installed",
     "load_encoder",
