@@ -158,6 +158,7 @@ def page(
         Section(
             "Attackers with more knowledge or more data", [release_page.stronger_attackers(look)]
         ),
+        Section("Every emotion", [release_page.emotions(look)]),
         *(
             [Section("Bounds on every attacker", [Text(_BOUND), bounds_table(drawn)])]
             if len(drawn)
@@ -210,6 +211,7 @@ def releases_table(look: Estimates) -> Table:
             look("detail_auc", release, "", Role.REQUIRED),
         ]
         leakage = [look(metric, release, knowledge=Knowledge.SEMI_INFORMED) for metric in LEAKAGE]
+        worst = look.worst_emotion(release)[1]
         k = max(look.patience, default=0)
         patient = look("auc", release, knowledge=Knowledge.PATIENT, k=k)
         cells = [cell for estimate in (*utility[:3], *leakage) for cell in with_interval(estimate)]
@@ -218,7 +220,9 @@ def releases_table(look: Estimates) -> Table:
                 Cell(release, "name"),
                 *cells[:6],
                 *(Cell(number(estimate.value)) for estimate in utility[3:]),
-                *cells[6:],
+                *cells[6:8],
+                Cell(number(worst.value)),
+                *cells[8:],
                 Cell(number(patient.value)),
             ]
         )
@@ -231,7 +235,7 @@ def releases_table(look: Estimates) -> Table:
             ("U of neutral", 2),
             ("retrained", 1),
             ("detail", 2),
-            ("sensitive, AUC", 2),
+            ("sensitive, AUC", 3),
             ("gender, AUC", 2),
             ("patient", 1),
         ],
@@ -246,6 +250,7 @@ def releases_table(look: Estimates) -> Table:
                 "UAR",
                 "AUC",
                 *sure,
+                "worst",
                 *sure,
                 "gender",
             )
@@ -286,8 +291,9 @@ _FRONT: Final = (
 _TABLE: Final = (
     "“Retrained” is a permitted receiver that trains its own model on released vectors: AUC of the "
     "required emotion against the rest. “Detail” is the detail that survives inside the required "
-    "emotion: UAR and AUC of intensity if it is labelled, else R². “Patient” is the attacker with "
-    "the most utterances of one speaker."
+    "emotion: UAR and AUC of intensity if it is labelled, else R². “Worst” is the AUC "
+    "furthest from chance of one sensitive emotion against neutral, over policies and genders. "
+    "“Patient” is the attacker with the most utterances of one speaker."
 )
 _BOUND: Final = (
     "A drawn release depends on an utterance through its decision only. The distributions of the "

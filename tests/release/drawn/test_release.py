@@ -160,7 +160,12 @@ def test_no_attacker_lies_above_the_bound() -> None:
     data = synthetic_vectors(speakers=30, rows=24, emotion=2.0)  # bins of errors and of hits
     fitter = DrawnFitter(POLICY)
     result = bounds(fitter, lambda _: data.z, data.corpus, data.parts.transform)
-    assert {key for key, _ in result} == {"gender", "sensitive-vs-neutral"}
+    assert {key for key, _ in result} == {
+        "gender",
+        "sensitive-vs-neutral",
+        "happy-vs-neutral",
+        "angry-vs-neutral",
+    }
     assert {given_ for key, given_ in result if key == "gender"} == {
         "",
         "neutral",

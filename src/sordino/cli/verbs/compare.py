@@ -64,6 +64,7 @@ def compare(
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    from sordino.report.estimate_table import Estimates
     from sordino.report.tables import number
     from sordino.study import Options, run_record
     from sordino.study import compare as study
@@ -89,7 +90,8 @@ def compare(
         jobs=jobs,
         latex=latex,
     )
-    means = run_record.summary(estimates[~estimates["metric"].str.startswith("bound_")])
+    attacks = estimates[~estimates["metric"].str.startswith("bound_")]
+    means, look = run_record.summary(attacks), Estimates(attacks)
     if json:
         figures = {name: means[name].dropna().to_dict() for name in means.columns}
         write_json(json, {"report": str(out / "report.html"), "mean_of_policies": figures})
@@ -105,10 +107,11 @@ def compare(
         "gender AUC": "semi-informed gender auc",
         "patient": f"patient gender auc {_largest_k(means.index)}",
     }
-    for name in columns:
+    for name in (*columns, "worst emotion"):
         table.add_column(name, justify="right")
     for name in options.releases:
         values = means[name].reindex(list(columns.values())).tolist()
+        values.append(look.worst_emotion(name)[1].value)
         table.add_row(name, *(number(value) for value in values))
     print_table(table, out / "report.html")
 
