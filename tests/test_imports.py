@@ -18,6 +18,7 @@ WORDS = frozenset(
         "columns",
         "define",
         "errors",
+        "keyed_random",
         "memory",
         "plugins",
         "policy",
@@ -136,6 +137,7 @@ def test_a_module_has_a_room_and_imports_lower_floors_only(path: Path) -> None:
                 {
                     "progress": {"rich"},
                     "plugins": {"cloudpickle", "joblib"},
+                    "keyed_random": {"numpy"},
                     "types": {"numpy"},
                 }.get(word, set()),
             )
@@ -191,3 +193,10 @@ def test_signal_loads_neither_torch_nor_pandas() -> None:
     code = f"import sys, sordino.signal; print(*sorted(set(sys.modules) & {set(SLOW)!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_a_runtime_of_vectors_loads_neither_sound_nor_trust() -> None:
+    code = "import sys; from sordino.device import Runtime, read; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    later = ("sordino.signal", "sordino.device.sound", "sordino.device.trust", "numpy.fft")
+    assert [name for name in done.stdout.split() if name.startswith(later)] == []

@@ -44,24 +44,24 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_a_reference_gives_the_class_of_that_module() -> None:
-    assert plugins.load("releases", "rounded:RoundedFitter").__name__ == "RoundedFitter"
+    assert plugins.import_name("releases", "rounded:RoundedFitter").__name__ == "RoundedFitter"
 
 
 def test_the_search_path_is_as_before() -> None:
     before = list(sys.path)
-    plugins.load("releases", "rounded:RoundedFitter")
+    plugins.import_name("releases", "rounded:RoundedFitter")
     assert sys.path == before
 
 
 def test_only_the_named_module_is_imported(folder: Path) -> None:
     (folder / "beside.py").write_text("raise SystemExit('imported')")
-    plugins.load("releases", "rounded:RoundedFitter")
+    plugins.import_name("releases", "rounded:RoundedFitter")
     assert "beside" not in sys.modules
 
 
 def test_a_file_does_not_stand_in_for_an_installed_package(folder: Path) -> None:
     (folder / "rich.py").write_text("raise SystemExit('imported')")
-    assert plugins.load("releases", "rich.table:Table").__name__ == "Table"
+    assert plugins.import_name("releases", "rich.table:Table").__name__ == "Table"
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,11 @@ def test_a_file_does_not_stand_in_for_an_installed_package(folder: Path) -> None
 def test_a_wrong_reference_is_refused(folder: Path, reference: str, message: str) -> None:
     (folder / "broken.py").write_text("1 / 0")
     with pytest.raises(PluginError, match=message):
-        plugins.load("releases", reference)
+        plugins.import_name("releases", reference)
 
 
 def test_the_source_changes_with_the_file(folder: Path) -> None:
-    fitter = plugins.load("releases", "rounded:RoundedFitter")
+    fitter = plugins.import_name("releases", "rounded:RoundedFitter")
     before = plugins.source(fitter)
     with (folder / "rounded.py").open("a") as file:
         file.write("# changed\n")
@@ -130,13 +130,13 @@ def test_an_object_that_is_no_fitter_is_refused(reference: str) -> None:
 def test_a_module_that_exits_is_refused(folder: Path) -> None:
     (folder / "script.py").write_text("import sys\nsys.exit(3)\n")
     with pytest.raises(PluginError, match="importing script failed with SystemExit: 3"):
-        plugins.load("releases", "script:Fitter")
+        plugins.import_name("releases", "script:Fitter")
 
 
 def test_a_file_with_the_name_of_an_installed_module(folder: Path) -> None:
     (folder / "rich.py").write_text("class Fitter: ...\n")
     with pytest.raises(PluginError, match=r"rename rich\.py"):
-        plugins.load("releases", "rich:Fitter")
+        plugins.import_name("releases", "rich:Fitter")
 
 
 @pytest.mark.parametrize(
@@ -154,9 +154,9 @@ def test_the_value_of_an_entry_point(
     monkeypatch.syspath_prepend(str(folder / "site"))
     if message:
         with pytest.raises(PluginError, match=message):
-            plugins.load("releases", "other")
+            plugins.import_name("releases", "other")
     else:
-        assert plugins.load("releases", "other").__name__ == "Fitter"
+        assert plugins.import_name("releases", "other").__name__ == "Fitter"
 
 
 def _package(folder: Path) -> Any:
@@ -170,7 +170,7 @@ def _package(folder: Path) -> Any:
         "    def value(self): return size()\n"
     )
     (folder / "step.py").write_text("def size():\n    return 4\n")
-    return plugins.load("releases", "parts.main:Fitter")
+    return plugins.import_name("releases", "parts.main:Fitter")
 
 
 def test_worker_processes_get_all_modules_of_the_folder(folder: Path) -> None:
@@ -188,7 +188,7 @@ def test_the_source_covers_the_modules_that_a_file_imports(folder: Path) -> None
 
 def test_the_source_covers_the_parents_of_a_class(folder: Path) -> None:
     (folder / "parent.py").write_text("class Parent:\n    size = 4\n")
-    parent = plugins.load("releases", "parent:Parent")
+    parent = plugins.import_name("releases", "parent:Parent")
     kind = type("Child", (parent,), {"__module__": "rounded"})
     before = plugins.source(kind)
     (folder / "parent.py").write_text("class Parent:\n    size = 5\n")
@@ -208,7 +208,7 @@ def test_the_source_of_a_class_of_an_interactive_session() -> None:
 
 
 def test_the_source_of_a_function_with_fixed_arguments() -> None:
-    fitter = plugins.load("releases", "rounded:RoundedFitter")
+    fitter = plugins.import_name("releases", "rounded:RoundedFitter")
     assert plugins.source(functools.partial(fitter, seed=1)) == plugins.source(fitter)
 
 

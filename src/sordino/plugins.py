@@ -39,13 +39,13 @@ def has(group: Group, name: str) -> bool:
     return ":" in name or name in names(group)
 
 
-def load(group: Group, name: str) -> Any:
+def import_name(group: Group, name: str) -> Any:
     """The class, function or object of this name.
 
     Raises `PluginError` where the reference is malformed, where its module or attribute is missing,
     and where the import of its module fails.
 
-    >>> load("releases", "collections:OrderedDict").__name__
+    >>> import_name("releases", "collections:OrderedDict").__name__
     'OrderedDict'
     """
     if ":" in name:

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
-from sordino import textfile
 from sordino.define import EMOTIONS, Role, emotion
 from sordino.errors import PolicyError, StorageError
 
@@ -223,7 +222,10 @@ def read(path: str | Path) -> Policy:
 
     Raises `PolicyError`.
     """
-    import tomllib  # here: a device reads no policy file
+    # here: a device reads no policy file
+    import tomllib
+
+    from sordino import textfile
 
     try:
         content: dict[str, Any] = tomllib.loads(
@@ -271,7 +273,8 @@ def _budget(path: str | Path, table: Any) -> Budget:
 
 
 def explain(policy: Policy) -> list[str]:
-    """The meaning of a policy, one sentence a line; `sordino.release.explain` describes releases.
+    """The meaning of a policy, one sentence a line; `sordino.release.explain_release` describes
+    releases.
 
     >>> for line in explain(Policy(required="sad", sensitive=("happy", "angry"))):
     ...     print(line)

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from sordino import export
 from sordino.device import Bundle, Reason, Released, Runtime, Withheld, read
 from sordino.device.bundle import bundle
+from sordino.device.extractors import extractor
 from sordino.device.serving import VectorServing
 from sordino.device.sound.synthesis import synthetic
 from sordino.errors import BundleError, ReleaseError
 from sordino.features import PreprocessFitter
 from sordino.release import Identity
 from sordino.signal import functionals
+from sordino.signal.feature_sets import FEATURE_SETS
 from sordino.signal.filterbank import filterbank
 from sordino.testing import POLICY
 from tests.device import synthetic_bundles
@@ -74,6 +76,17 @@ def test_mel_needs_no_further_package_on_a_device(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         functionals(vectors["sound"].astype(np.float32) / 32768), vectors["x"][0]
     )
+
+
+def test_a_bundle_of_recipe_4_has_absolute_energies() -> None:
+    sound = synthetic(0.4, RATE, 3)
+    earlier = extractor({"set": "mel", "recipe": 4})
+    np.testing.assert_array_equal(earlier(sound), functionals(sound, range_db=None))
+    assert earlier.config["recipe"] == 4
+    current = extractor({"set": "mel", "recipe": FEATURE_SETS["mel"].recipe})
+    np.testing.assert_array_equal(current(sound), functionals(sound))
+    with pytest.raises(BundleError, match="features 'mel' of recipe 3, expected 5: install"):
+        extractor({"set": "mel", "recipe": 3})
 
 
 def broken(**changes: float) -> NDArray[np.float32]:

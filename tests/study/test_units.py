@@ -300,7 +300,7 @@ def test_a_unit_depends_on_the_file_of_a_users_fitter(
         "from dataclasses import dataclass\n@dataclass\nclass Fitter:\n    seed: int = 0\n"
     )
     monkeypatch.chdir(tmp_path)
-    kind = plugins.load("releases", "my_fitter:Fitter")
+    kind = plugins.import_name("releases", "my_fitter:Fitter")
     fitters = Fitters(releases={"rae": lambda _policy, seed: kind(seed)})
     inputs = Inputs(given.corpus, given.x, checksums(given.corpus), ())
     unit = _Unit(_Study(inputs, SMALL, fitters), draws(given.corpus)[0], POLICIES[0])
@@ -318,7 +318,9 @@ def test_a_unit_depends_on_the_file_of_a_step_of_a_pipeline(
         "    def fit(self, x, y=None): return self\n    def transform(self, x): return x\n"
     )
     monkeypatch.chdir(tmp_path)
-    pipeline = make_pipeline(plugins.load("attackers", "my_step:Step")(), LogisticRegression())
+    pipeline = make_pipeline(
+        plugins.import_name("attackers", "my_step:Step")(), LogisticRegression()
+    )
     inputs = Inputs(given.corpus, given.x, checksums(given.corpus), ())
     study = _Study(inputs, SMALL, Fitters(attackers={"mine": pipeline}))
     before = study.attackers

@@ -16,11 +16,12 @@ from sordino.attack.pooling import POOL_SIZES
 from sordino.attack.retraining import (
     RetrainResult,
     as_reader,
-    combine,
     deal_folds,
+    merge,
     retrain,
     retrain_by_plan,
 )
+from sordino.attack.secret import FEWEST_SPEAKERS
 from sordino.attack.splits import crossfit
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
@@ -108,7 +109,7 @@ class AttackSetting:
             min(len(np.unique(self.speaker[rows[values == value]])) for value in (0, 1))
             for rows, values in secrets
         )
-        return risk >= 2 and test >= 1
+        return risk >= FEWEST_SPEAKERS and test >= 1
 
     def ignorant(self, attacker: RiskAttacker) -> Iterator[pd.DataFrame]:
         """Guesses of the risk model, which was never trained on released vectors."""
@@ -183,7 +184,7 @@ class AttackSetting:
         result = attack(self.out, self.families)
         if self.bins is None:
             return result
-        return combine(result, as_reader(attack(self.bins, ["linear"])))
+        return merge(result, as_reader(attack(self.bins, ["linear"])))
 
     def guess_block(self, guesses: pd.DataFrame, target: str, knowledge: Knowledge) -> pd.DataFrame:
         """The block of a table of guesses."""

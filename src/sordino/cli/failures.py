@@ -11,6 +11,9 @@ from sordino.errors import SordinoError
 
 __all__ = ["line"]
 
+DIFFERS: Final = 1
+"""The exit status of a check that differs."""
+
 EXTRAS: Final = {"onnxruntime": "device"}
 """The extra that installs a package; all others are in `lab`."""
 

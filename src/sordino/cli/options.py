@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from sordino.corpora.table import Corpus
 
+AUTOMATIC: Final = "auto"
+"""The default of `--features` for products: `sordino.signal.feature_sets.AUTOMATIC`."""
+
 CORES: Final = 0
 """The default of `--jobs`: one process per core."""
 
@@ -92,8 +95,9 @@ FeaturesOption = Annotated[
     typer.Option(
         "--features",
         metavar="SET",
-        help="mel, speech, speech-tiny, speech+mel, IS13, ComParE_2016, eGeMAPSv02, MODULE:NAME of "
-        "your own, or a table of vectors: FILE.parquet.",
+        help="auto (speech where its extra is installed, else mel), mel, speech, speech-tiny, "
+        "speech+mel, IS13, ComParE_2016, eGeMAPSv02, MODULE:NAME of your own, or a table of "
+        "vectors: FILE.parquet.",
     ),
 ]
 AttackersOption = Annotated[

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from sordino.study.adaptation.cross_corpus import Absence
+
 WIDE: Final = 140
 """Characters per line if standard output is no terminal."""
 
@@ -49,13 +51,21 @@ def print_table(table: Table, path: Path) -> None:
     terminal.print(str(path), soft_wrap=True, markup=False, highlight=False)
 
 
-def print_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | None) -> None:
-    """Print one row per release and condition; optionally write JSON with intervals."""
+def print_conditions(
+    guesses: pd.DataFrame,
+    title: str,
+    out: Path,
+    json: str | None,
+    absent: Sequence[Absence] = (),
+) -> None:
+    """Print one row per release and condition, and a line for each absent condition; optionally
+    write JSON with intervals.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     from sordino.report.tables import number
-    from sordino.study.adaptation.evaluation import TABLE_FIGURES, mean_figures
+    from sordino.study.adaptation.evaluation import TABLE_FIGURES, WORST, mean_figures
 
     rows = mean_figures(guesses)
     if json:
@@ -66,17 +76,26 @@ def print_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | N
             }
             for (release, condition), row in rows.items()
         }
-        write_json(json, {"estimates": str(out / "estimates.csv"), "mean_of_policies": figures})
+        result = {"estimates": str(out / "estimates.csv"), "mean_of_policies": figures}
+        write_json(json, result | {"absent": [absence._asdict() for absence in absent]})
     if json == "-":
         return
     table = Table(title=title, box=SIMPLE_HEAD)
     table.add_column("release", no_wrap=True)
     table.add_column("condition", min_width=18)
-    for name in TABLE_FIGURES:
+    table.caption = "AUCs of leaks are max(AUC, 1 - AUC) under each policy, then averaged."
+    for name in (*TABLE_FIGURES, WORST):
         table.add_column(name, justify="right")
     for (release, condition), row in rows.items():
         table.add_row(release, condition, *(number(estimate.value) for estimate in row.values()))
     print_table(table, out / "estimates.csv")
+    print_lines(
+        [
+            f"absent: {absence.release}, required {absence.required}, {absence.condition}: "
+            f"{absence.reason}"
+            for absence in absent
+        ]
+    )
 
 
 def write_json(path: str, content: Mapping[str, Any] | Sequence[Any]) -> None:

@@ -15,11 +15,11 @@ def extractor(features: Mapping[str, Any]) -> Extractor:
     """The extractor of a card's `features`: `set` is its name, `recipe` counts the changes of its
     values.
 
-    Raises `BundleError` where sordino has no extractor of that name, or one with another recipe,
-    which computes other vectors.
+    Raises `BundleError` where sordino has no extractor of that name, or none of that recipe,
+    since another recipe computes other vectors.
     """
     # imported here: a runtime of vectors does not need them
-    from sordino.signal.feature_sets import FEATURE_SETS, SEQUENCES
+    from sordino.signal.feature_sets import EARLIER, FEATURE_SETS, SEQUENCES
 
     extractors: dict[str, Extractor] = {**FEATURE_SETS, **SEQUENCES}
     name = str(features.get("set"))
@@ -28,10 +28,11 @@ def extractor(features: Mapping[str, Any]) -> Extractor:
             f"features {name!r}, expected one of {', '.join(extractors)}: this bundle takes "
             "vectors alone"
         )
-    match = extractors[name]
-    if match.recipe != features.get("recipe"):
-        raise BundleError(
-            f"features {name!r} of recipe {features.get('recipe')}, expected {match.recipe}: "
-            "install the sordino that wrote the bundle, or fit it anew"
-        )
-    return match
+    recipe, current = features.get("recipe"), extractors[name]
+    for candidate in (current, *EARLIER):
+        if (candidate.name, candidate.recipe) == (name, recipe):
+            return candidate
+    raise BundleError(
+        f"features {name!r} of recipe {recipe}, expected {current.recipe}: "
+        "install the sordino that wrote the bundle, or fit it anew"
+    )

@@ -13,25 +13,22 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.device.budget import DailyBudget
 from sordino.device.bundle.bundle import Bundle, PolicyEntry, read
 from sordino.device.bundle.test_vectors import check_test_vectors
 from sordino.device.extractors import extractor
 from sordino.device.result import Reason, Released, Result, Withheld
 from sordino.device.serving import Clip, ClipServing, VectorServing
-from sordino.device.sound.segment import DEFAULT_SEGMENTATION, Segmentation
-from sordino.device.sound.stream import Stream
-from sordino.device.trust.floor import Floor
 from sordino.errors import BundleError, ReleaseError, SordinoError
 from sordino.policy import Policy
+from sordino.signal.audio import LONGEST_SECONDS, SHORTEST_SECONDS
 
 if TYPE_CHECKING:
+    from sordino.device.budget import DailyBudget
+    from sordino.device.sound.segment import Segmentation
+    from sordino.device.sound.stream import Stream
+    from sordino.device.trust.floor import Floor
     from sordino.device.trust.signature import Signature, Trust, TrustLike
     from sordino.signal.feature_sets import Extractor
-
-SHORTEST_SECONDS: Final = 0.06
-LONGEST_SECONDS: Final = 600.0
-"""How long an utterance may be, as of recordings (`sordino.signal.audio`)."""
 
 FULL_SCALE: Final = 0.999
 MOST_CLIPPED: Final = 0.01
@@ -187,13 +184,19 @@ class Runtime:
         return self._one_stream().end()
 
     def stream(
-        self, sampling_rate: int | None = None, segmentation: Segmentation = DEFAULT_SEGMENTATION
+        self, sampling_rate: int | None = None, segmentation: Segmentation | None = None
     ) -> Stream:
         """A new stream of another source, independent of `push`; by default at the rate of the
-        bundle.
+        bundle, cut as `Segmentation()` says.
         """
+        # imported here: a runtime of vectors starts without sound
+        from sordino.device.sound.segment import DEFAULT_SEGMENTATION
+        from sordino.device.sound.stream import Stream
+
         return Stream(
-            self, self.sampling_rate if sampling_rate is None else sampling_rate, segmentation
+            self,
+            self.sampling_rate if sampling_rate is None else sampling_rate,
+            DEFAULT_SEGMENTATION if segmentation is None else segmentation,
         )
 
     def _one_stream(self) -> Stream:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino import keyed_random
 from sordino.device.bundle.bundle import Bundle, PolicyEntry
-from sordino.device.onnx.model import Model, finite
+from sordino.device.onnx.model import Model, is_finite
 from sordino.errors import BundleError, ReleaseError
-from sordino.signal import keyed_random
 from sordino.types import Arrays, Vectors
 
 Clip = Mapping[str, NDArray[np.floating]]
@@ -34,8 +33,7 @@ _FLOAT32: Final = np.dtype(np.float32)
 _INT64: Final = np.dtype(np.int64)
 
 
-@dataclass(frozen=True)
-class Draw:
+class Draw(NamedTuple):
     """The keyed random draw of one policy: its settings, and the arrays that it draws from."""
 
     settings: Mapping[str, Any]
@@ -74,7 +72,7 @@ def _clip_prototype(z: Any, outputs: Arrays, key: int, draw: Draw) -> Vectors:
     return _prototype([keyed_random.flatten(z)], outputs, key, draw)
 
 
-DRAWS: Final[dict[str, Callable[[Any, Arrays, int, Draw], Vectors]]] = {
+RELEASE_KINDS: Final[dict[str, Callable[[Any, Arrays, int, Draw], Vectors]]] = {
     "none": _deterministic,
     "noise": _noise,
     "drawn": _prototype,
@@ -84,7 +82,7 @@ DRAWS: Final[dict[str, Callable[[Any, Arrays, int, Draw], Vectors]]] = {
 }
 """Keyed random draws by the `kind` that a bundle names. Each takes the scaled space (or the clip),
 the outputs of the model and a key, and returns the released vectors. The functions are those of
-training (`sordino.signal.keyed_random`).
+training (`sordino.keyed_random`).
 """
 
 
@@ -101,10 +99,10 @@ class _Serving:
         rows = keyed_random.rows_by_bin(self.arrays["bin"]) if "bin" in self.arrays else {}
         self._draw = Draw(entry.chance, self.arrays, rows)
         kind = entry.chance.get("kind")
-        if kind not in DRAWS:
-            kinds = ", ".join(DRAWS)
+        if kind not in RELEASE_KINDS:
+            kinds = ", ".join(RELEASE_KINDS)
             raise BundleError(f"chance {kind!r}, expected one of {kinds}: update sordino")
-        self._release = DRAWS[kind]
+        self._release = RELEASE_KINDS[kind]
         self._compares_points = self.preprocess is not None and kind != "none"
         self._points, self._lock = dict[int, int](), threading.Lock()
 
@@ -139,7 +137,7 @@ class _Serving:
                 f"a released array of type {released.dtype}, expected float32: write the bundle "
                 "again"
             )
-        if released.shape != (count, self.entry.width) or not finite(released):
+        if released.shape != (count, self.entry.width) or not is_finite(released):
             raise ReleaseError(
                 f"a released array of shape {released.shape}, expected {self.entry.width} finite "
                 "numbers a row: write the bundle again"
@@ -204,7 +202,7 @@ class VectorServing(_Serving):
             with np.errstate(over="ignore"):  # too large a number is refused as infinite
                 x = x.astype(np.float32)
         x = np.ascontiguousarray(x)
-        if not finite(x):
+        if not is_finite(x):
             raise ReleaseError(
                 "features with NaN or infinity, expected finite numbers: leave those rows out"
             )
@@ -233,7 +231,7 @@ class ClipServing(_Serving):
                 "each"
             )
         floats = {name: np.ascontiguousarray(clip[name], np.float32) for name in self.streams}
-        if not all(map(finite, floats.values())):
+        if not all(map(is_finite, floats.values())):
             raise ReleaseError("a clip with NaN or infinity, expected finite numbers: leave it out")
         return floats
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sordino import metrics, release, storage
+from sordino import keyed_random, metrics, release, storage
 from sordino.attack import QUICK, run
 from sordino.corpora.copies import part_with_copies, recorded
 from sordino.corpora.split import Parts, every_fourth
@@ -31,7 +31,6 @@ from sordino.metrics import Interval
 from sordino.policy import Policy
 from sordino.release.archive import digest
 from sordino.release.protocol import Release, as_vectors
-from sordino.signal import keyed_random
 from sordino.types import Vectors
 
 AUDITED_SECRETS = ("gender", "sensitive-vs-neutral")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino import plugins
-from sordino.corpora.checks.recordings import Bad, describe, no_recording
+from sordino.corpora.checks.recordings import Bad, no_recording, summarise_bad
 from sordino.corpora.table import Corpus
 from sordino.errors import AudioError, FeatureError, SordinoError, StorageError
 from sordino.features.cache import Cache
@@ -127,8 +127,8 @@ def refuse(bad: Sequence[Bad], utterances: int) -> None:
     if len(bad) == 1:
         raise kind(f"utterance {bad[0].row}: {bad[0]}")
     raise kind(
-        f"{describe(bad, utterances)} (`sordino corpus check` lists all): correct them or leave "
-        "them out"
+        f"{summarise_bad(bad, utterances)} (`sordino corpus check` lists all): correct them or "
+        "leave them out"
     )
 
 

@@ -201,7 +201,7 @@ def resolve(method: str | Family | Callable[[Policy, int], Any]) -> Family:
     if isinstance(method, str):
         if method in FITTERS or not plugins.has("releases", method):
             return family(method)
-        method = plugins.load("releases", method)
+        method = plugins.import_name("releases", method)
     if isinstance(method, Family):
         return register(method)
     name = getattr(method, "name", "")

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sordino import storage
+from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role
 from sordino.features import CACHE
@@ -23,7 +24,9 @@ from sordino.report.figures import Panel, Point
 from sordino.report.page import Page, Picture, Section, Terms, Text, settings
 from sordino.report.tables import Cell, Table, number, with_interval
 from sordino.report.verdict import NONE
-from sordino.study import run_record
+from sordino.signal import feature_sets
+from sordino.signal.feature_sets import AUTOMATIC
+from sordino.study import minimum, run_record
 from sordino.study.feng2021.report import LEAKAGE, UTILITY
 from sordino.study.protocol import POLICIES, Fitters, Options, features_name, prepare
 from sordino.study.units import predictions
@@ -45,7 +48,7 @@ def compare(
     corpus: Corpus,
     out: str | Path,
     *,
-    features: str = "IS13",
+    features: str = AUTOMATIC,
     options: Options | None = None,
     policies: Sequence[Policy] = POLICIES,
     fitters: Fitters | None = None,
@@ -68,6 +71,8 @@ def compare(
     if releases:
         names = [resolve(method).name for method in releases]
         options = replace(options, releases=tuple(dict.fromkeys([NONE, *names])))
+    features = feature_sets.resolve(features)
+    minimum.check("compare", corpus, options, policies, fitters)
     inputs = prepare(corpus, features, options, noise=noise, cache=cache, jobs=jobs)
     guesses, units = predictions(
         inputs, out / "units", options, policies=policies, fitters=fitters, jobs=jobs
@@ -75,7 +80,7 @@ def compare(
     estimates = measure(guesses, study=STUDY, features=features_name(features), seed=options.seed)
     estimates = pd.concat([estimates, _bounds(estimates, units)], ignore_index=True)
     run = run_record.record(STUDY, inputs, features, options, policies, units)
-    report = page(guesses, estimates, run, notices)
+    report = page(guesses, estimates, run, [*notices, *confounding(inputs.corpus)])
     run_record.write(estimates, run, out, report)
     if latex:
         report.write_latex(out)

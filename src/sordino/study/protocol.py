@@ -33,7 +33,7 @@ from sordino.release import FITTERS, Fitter, ReplacementFitter
 from sordino.signal.conditions import RECIPE
 from sordino.types import Rows, Vectors
 
-EMOTIONS: Final = ("neutral", "happy", "sad", "angry")
+FOUR_EMOTIONS: Final = ("neutral", "happy", "sad", "angry")
 """The emotions of Feng and Narayanan (2021)."""
 
 POLICIES: Final = (
@@ -188,7 +188,7 @@ def prepare(
     features: str,
     options: Options,
     *,
-    emotions: Sequence[str] = EMOTIONS,
+    emotions: Sequence[str] = FOUR_EMOTIONS,
     max_draws: int = DRAWS,
     require_validation: bool = False,
     noise: str | Path | None = None,
@@ -226,7 +226,7 @@ def prepare(
     return Inputs(utterances, x, sums, parts, tuple(sound.checksum for sound in sounds))
 
 
-def select(corpus: Corpus, emotions: Sequence[str] = EMOTIONS) -> Corpus:
+def select(corpus: Corpus, emotions: Sequence[str] = FOUR_EMOTIONS) -> Corpus:
     """The utterances with one of these emotions.
 
     Raises `CorpusError` if the corpus lacks one of the emotions or one gender altogether.
@@ -248,7 +248,10 @@ def select(corpus: Corpus, emotions: Sequence[str] = EMOTIONS) -> Corpus:
 
 
 def draws(
-    corpus: Corpus, options: Options, sums: NDArray[np.str_], emotions: Sequence[str] = EMOTIONS
+    corpus: Corpus,
+    options: Options,
+    sums: NDArray[np.str_],
+    emotions: Sequence[str] = FOUR_EMOTIONS,
 ) -> tuple[Parts, ...]:
     """The draws of a study. Every part has every emotion and both genders.
 

@@ -28,7 +28,7 @@ from sordino.corpora.copies import part_with_copies
 from sordino.corpora.split import Parts
 from sordino.errors import ReleaseError
 from sordino.metrics.bound import Bound
-from sordino.nn.fit import Plan, run, run_rounds
+from sordino.nn.fit import Plan, run_plan, run_rounds
 from sordino.nn.stack import fit_stacks
 from sordino.policy import Policy
 from sordino.release import Drawn, DrawnFitter, Fitter, Release, bounds, plan_all
@@ -257,7 +257,7 @@ def _finish(unit: _Unit) -> Finished:
         # A release with few prototypes warns. The record has their number.
         warnings.filterwarnings("ignore", ".* sound like ")
         z = unit.space()
-        return unit.attack(z, *run(unit.plan(z)))
+        return unit.attack(z, *run_plan(unit.plan(z)))
 
 
 def _sources(estimator: BaseEstimator) -> list[str]:

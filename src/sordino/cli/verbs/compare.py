@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sordino.cli.options import (
+    AUTOMATIC,
     CACHE,
     CORES,
     AttackerOption,
@@ -40,7 +41,7 @@ def compare(
     corpus: CorpusOption,
     out: OutOption,
     release: ReleasesOption = None,
-    features: FeaturesOption = "IS13",
+    features: FeaturesOption = AUTOMATIC,
     attackers: AttackersOption = "quick",
     attacker: AttackerOption = None,
     conditions: ConditionsOption = None,

@@ -16,6 +16,7 @@ from sordino.cli.keys import (
     sign_bundle,
 )
 from sordino.cli.options import (
+    AUTOMATIC,
     CACHE,
     CORES,
     AttackersOption,
@@ -75,7 +76,7 @@ def fit(
     corpus: CorpusOption,
     out: OutOption,
     budget: BudgetOption = None,
-    features: FeaturesOption = "mel",
+    features: FeaturesOption = AUTOMATIC,
     int8: Int8Option = False,
     attackers: AttackersOption = "quick",
     conditions: ConditionsOption = None,

@@ -199,14 +199,14 @@ class _Report:
 
     def write(self, count: int, json: str | None) -> None:
         """Print the number of vectors; optionally write JSON."""
-        from sordino.device.trust.signature import describe, report
+        from sordino.device.trust.signature import describe_signature, report
 
         if json != "-":
             withheld = sum(map(Counter.total, self.withheld.values()))
             vectors = "vector" if count == 1 else "vectors"
             line = (
                 f"{self.out}: {count} {vectors} released, {withheld} withheld, under policy "
-                f"{self.policy} ({describe(self.bundle, self.verified)})"
+                f"{self.policy} ({describe_signature(self.bundle, self.verified)})"
             )
             print(printable(line))
         if json:

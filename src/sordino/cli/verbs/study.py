@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sordino.cli.options import (
+    AUTOMATIC,
     CACHE,
     CORES,
     AttackersOption,
@@ -46,7 +47,7 @@ def cross_corpus(
     corpus: CorpusOption,
     out: OutOption,
     release: ReleasesOption = None,
-    features: FeaturesOption = "IS13",
+    features: FeaturesOption = AUTOMATIC,
     attackers: AttackersOption = "quick",
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
@@ -65,7 +66,7 @@ def cross_corpus(
     from sordino.study import Options
     from sordino.study.adaptation import cross_corpus as study
 
-    _, guesses = study.carry(
+    result = study.carry(
         corpora_from(fit_on),
         corpora_from(corpus),
         out,
@@ -75,7 +76,8 @@ def cross_corpus(
         cache=cache,
         jobs=jobs,
     )
-    print_conditions(guesses, "Cross-corpus, mean of three policies", out, json)
+    title = "Cross-corpus, mean of three policies"
+    print_conditions(result.guesses, title, out, json, result.absent)
 
 
 @app.command("personalisation")
@@ -83,7 +85,7 @@ def personalisation(
     corpus: CorpusOption,
     out: OutOption,
     release: ReleasesOption = None,
-    features: FeaturesOption = "IS13",
+    features: FeaturesOption = AUTOMATIC,
     attackers: AttackersOption = "quick",
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,

@@ -61,7 +61,7 @@ def load(name: str, path: str | Path, /, *, keep_absent: bool = False, **options
     for an adapter that cannot be imported.
     """
     if name not in ADAPTERS and plugins.has("corpora", name):
-        adapter = plugins.load("corpora", name)
+        adapter = plugins.import_name("corpora", name)
         corpus = adapter(textfile.home(path), **options) if callable(adapter) else adapter
         if not isinstance(corpus, Corpus):
             raise CorpusError(

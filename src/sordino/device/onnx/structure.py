@@ -11,8 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sordino.device.onnx.graph import Graph, GraphError, Node, agree, build_graph, value
 from sordino.device.onnx.protobuf import Bounds, MalformedError, Message, parse_message
@@ -58,8 +57,7 @@ lab. Larger inputs are checked before the model runs on them (`fits_memory`).
 """
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """The limits of a model. The defaults are those of a bundle."""
 
     operators: frozenset[str] = frozenset(OPERATORS)

@@ -22,13 +22,13 @@ from sordino.corpora.table import Corpus
 from sordino.define import Role
 from sordino.errors import ReleaseError
 from sordino.metrics.bound import Bound, bound
-from sordino.nn.fit import Plan, run
+from sordino.nn.fit import Plan, run_plan
 from sordino.policy import Policy
 from sordino.release.drawn import fit_scorer
 from sordino.release.drawn.calibration import calibrate
 from sordino.release.drawn.prototypes import FEWEST_SPEAKERS, prototypes
 from sordino.release.drawn.release import Drawn
-from sordino.release.drawn.scorer import Scorer, required
+from sordino.release.drawn.scorer import Scorer, required, weights
 from sordino.release.drawn.speaker_offset import SpeakerStatistics
 from sordino.release.protocol import as_vectors
 from sordino.release.training_rows import TrainingRows, secrets
@@ -45,9 +45,9 @@ INTENSITY: Final = 0.6
 class DrawnFitter:
     """Fits a drawn release on all rows of the transform party.
 
-    - `rate`: share of neutral and sensitive utterances that may fall in the required bin; more
-      preserves more of the required emotion. The default is the equal error rate, which differs
-      between emotions.
+    - `rate`: share of neutral utterances, and of each sensitive emotion, that may fall in the
+      required bin; more preserves more of the required emotion. The default is the equal error
+      rate, which differs between emotions.
     - `shrinkage`: shrinkage of the scorer's covariance towards a sphere, 0 to 1; more relies on the
       means of the emotions alone.
     - `epsilon`: parameter of randomised response over the bins, which gives local differential
@@ -76,7 +76,7 @@ class DrawnFitter:
         """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row
         order.
         """
-        return run(self.plan(z, corpus, part))
+        return run_plan(self.plan(z, corpus, part))
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Drawn]:
         """The release; no network is trained."""
@@ -96,9 +96,9 @@ class DrawnFitter:
         role, gender = corpus.roles(self.policy)[fitting], corpus.genders()[fitting]
         data = _FittingData(z[fitting], labels, role, gender, self.policy, self.shrinkage)
         posterior = data.crossfit(self.seed)
-        tilt, threshold = calibrate(posterior, data.role, self.rate)
+        tilt, threshold = calibrate(posterior, data.emotion, self.rate)
         arrays: dict[str, NDArray[Any]] = dict(data.scorer(np.arange(len(data.z))).arrays)
-        arrays["people"] = data.statistics(required(posterior, tilt))
+        arrays["people"] = data.statistics(required(posterior, weights(tilt, posterior.shape[1])))
         strong = data.strong(posterior) if self.detail else None
         if strong is not None:
             arrays |= {"strong.w": strong[0], "strong.b": strong[1]}
@@ -291,7 +291,7 @@ def bounds(
     rows = np.sort(part.rows)
     speakers = corpus.speaker[rows]
     bins, count = crossfit_bins(
-        lambda z, fold: run(fitter.plan(z, corpus, fold)), space, speakers, rows, fitter.seed
+        lambda z, fold: run_plan(fitter.plan(z, corpus, fold)), space, speakers, rows, fitter.seed
     )
     recordings = recorded(corpus.table)[rows]
     rows, speakers, bins = rows[recordings], speakers[recordings], bins[recordings]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sordino.signal.encoder.forward import Encoder, EncoderShape
 from sordino.signal.encoder.speech import Speech, encode
-from sordino.signal.encoder.weights import BASE, TINY_EN, Checkpoint, load_encoder
+from sordino.signal.encoder.weights import BASE, TINY_EN, Checkpoint, is_installed, load_encoder
 
 __all__ = [
     "BASE",
@@ -14,5 +14,6 @@ __all__ = [
     "EncoderShape",
     "Speech",
     "encode",
+    "is_installed",
     "load_encoder",
 ]

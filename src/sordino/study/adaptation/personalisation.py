@@ -32,8 +32,14 @@ from sordino.progress import track
 from sordino.release import Drawn, Release
 from sordino.release.drawn.speaker_offset import Personal, SpeakerStatistics, replay
 from sordino.report.record import settled, versions
+from sordino.signal.feature_sets import AUTOMATIC, resolve
 from sordino.study import run_record
-from sordino.study.adaptation.evaluation import GuessTables, condition_estimates, folds, readings
+from sordino.study.adaptation.evaluation import (
+    GuessTables,
+    condition_estimates,
+    folds_of_rows,
+    readings,
+)
 from sordino.study.protocol import POLICIES, Fitters, Inputs, Options, features_name, prepare
 from sordino.types import Matrix, Rows, Vectors
 
@@ -90,7 +96,7 @@ def personalise(
     corpus: Corpus,
     out: str | Path,
     *,
-    features: str = "IS13",
+    features: str = AUTOMATIC,
     releases: Sequence[str] = RELEASES,
     options: Options | None = None,
     policies: Sequence[Policy] = POLICIES,
@@ -107,6 +113,7 @@ def personalise(
     Raises the errors of `sordino.study.feng2021.reproduce`.
     """
     options, out = options or Options(), storage.folder(out)
+    features = resolve(features)
     inputs = prepare(corpus, features, options, cache=cache, jobs=jobs)
     settings = (inputs, options, Fitters.with_registered(fitters), histories)
     calls = [
@@ -236,7 +243,7 @@ class _PersonalUnit:
             return
         vectors, risk = self.z.copy(), self.parts.risk.rows
         vectors[test], vectors[risk] = out, release((self.z if adapted is None else adapted)[risk])
-        plan = holdout(risk, test, folds(self.corpus, risk, self.seed)[risk])
+        plan = holdout(risk, test, folds_of_rows(self.corpus, risk, self.seed)[risk])
         guesses = tables.secrets(vectors, plan, name, condition, self.families, seed=self.seed)
         self.outcome.guesses.append(guesses.assign(draw=draw))
 
@@ -252,7 +259,7 @@ def _read_bins(
     for policy in policies:
         outcomes = [unit for unit in units if unit.policy == policy]
         rows = np.unique(np.concatenate([unit.rows for unit in outcomes]))
-        plan = crossfit(folds(corpus, rows, seed))
+        plan = crossfit(folds_of_rows(corpus, rows, seed))
         for key in outcomes[0].bins:
             width = max(unit.bins[key].shape[1] for unit in outcomes)
             vectors = np.zeros((len(corpus), width))

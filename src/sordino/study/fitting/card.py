@@ -90,6 +90,8 @@ class FitResult:
     seed: int
     counts: Mapping[str, tuple[int, int]]
     """Fitting speakers and their utterances, by corpus."""
+    notices: tuple[str, ...] = ()
+    """Confounded labels of the fitting recordings, one sentence each."""
     combined: pd.DataFrame = field(default_factory=pd.DataFrame)
     """Estimates of an attacker that has each utterance as released under every policy; `condition`
     names the policy of the secrets.
@@ -140,6 +142,7 @@ class FitResult:
                 name: {"speakers": speakers, "utterances": utterances}
                 for name, (speakers, utterances) in self.counts.items()
             },
+            "notices": list(self.notices),
             "data_licences": licences(self.counts),
             "commercial_use": self.commercial_use,
             "seed": self.seed,

@@ -25,18 +25,20 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from sordino import attack, release
+from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.copies import part_with_copies
 from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
 from sordino.errors import PolicyError, ReleaseError
 from sordino.features import CACHE, Preprocess, PreprocessFitter
 from sordino.metrics.bound import Bound
-from sordino.nn.fit import run
+from sordino.nn.fit import run_plan
 from sordino.policy import Policy
 from sordino.release import DrawnFitter, Fitter
 from sordino.report.estimate_table import Estimates
 from sordino.report.estimates import measure
-from sordino.study import protocol
+from sordino.signal.feature_sets import AUTOMATIC, resolve
+from sordino.study import minimum, protocol
 from sordino.study.fitting import selection
 from sordino.study.fitting.card import FitResult, JointBounds, PolicyResult
 from sordino.study.fitting.rounding import round_to_int8
@@ -57,7 +59,7 @@ def fit(
     corpus: Corpus,
     policies: Mapping[str, Policy],
     *,
-    features: str = "mel",
+    features: str = AUTOMATIC,
     budget: float | None = None,
     candidates: Sequence[str] = (),
     options: Options = OPTIONS,
@@ -70,7 +72,8 @@ def fit(
 ) -> FitResult:
     """A release for each policy by the policy's name, and its audit.
 
-    - `features`: a feature set, or a table of vectors (`sordino.features.extract`).
+    - `features`: a feature set, or a table of vectors (`sordino.features.extract`). The default
+      is `speech` where its weights are installed, and `mel` otherwise.
     - `budget`: the largest accepted AUC of an attacker, in [0.5, 1]. It stands before the budgets
       of the policies. Without any budget, no release is refused.
     - `candidates`: families to choose from under a budget; those of `selection.candidates` if
@@ -87,7 +90,14 @@ def fit(
     emotions; `CorpusError` or `SplitError` if there are too few speakers.
     """
     emotions = _emotions(corpus.table["emotion"], policies)
-    options = replace(options, measured_on="test")
+    options, features = replace(options, measured_on="test"), resolve(features)
+    families = (
+        candidates or selection.candidates(policy, policy.budget.auc if budget is None else budget)
+        for policy in policies.values()
+    )
+    releases = tuple(dict.fromkeys(family for names in families for family in names))
+    released = replace(options, releases=releases)
+    minimum.check("fit", corpus, released, [*policies.values()], fitters, max_draws)
     budgets = [budget, *(policy.budget.auc for policy in policies.values())]
     inputs = protocol.prepare(
         corpus,
@@ -122,6 +132,7 @@ def fit(
         procedure.features,
         options.seed,
         counts,
+        notices=tuple(confounding(inputs.corpus)),
         conditions=inputs.conditions,
     )
     complete = {name: item for name, item in results.items() if item.release is not None}
@@ -215,7 +226,7 @@ class _Procedure:
             ]
         estimates, test, unlabelled = self.audit(policy, families, self.inputs, "test")
         fitter = self.fitter(policy, families[0], 0, index)
-        shipped = run(fitter.plan(self.z, self.fitting, self.speakers))
+        shipped = run_plan(fitter.plan(self.z, self.fitting, self.speakers))
         bounds = self.bounds(fitter)
         return PolicyResult(
             policy, families[0], budget, validation, shipped, test, estimates, bounds, unlabelled
