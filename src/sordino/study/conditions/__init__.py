@@ -1,0 +1,6 @@
+"""The study of conditions: releases on test recordings in noise, rooms and channels."""
+
+from sordino.study.conditions.report import condition_figures
+from sordino.study.conditions.study import RELEASES, STUDY, ConditionStudy, evaluate
+
+__all__ = ["RELEASES", "STUDY", "ConditionStudy", "condition_figures", "evaluate"]
