@@ -20,6 +20,7 @@ WORDS = frozenset(
         "errors",
         "keyed_random",
         "memory",
+        "onnx",
         "plugins",
         "policy",
         "progress",
@@ -135,6 +136,7 @@ def test_a_module_has_a_room_and_imports_lower_floors_only(path: Path) -> None:
             (
                 word,
                 {
+                    "onnx": {"numpy", "onnx", "onnxruntime"},
                     "progress": {"rich"},
                     "plugins": {"cloudpickle", "joblib"},
                     "keyed_random": {"numpy"},
@@ -159,7 +161,6 @@ def test_device_code_imports_signal_and_the_ground_floor_only() -> None:
         "cryptography",
         "nacl",
         "numpy",
-        "onnxruntime",
         "pyarrow",
         "sounddevice",
     }

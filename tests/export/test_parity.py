@@ -11,12 +11,12 @@ import pytest
 
 from sordino import export
 from sordino.device import Runtime, read
-from sordino.device.onnx.model import Model
 from sordino.device.serving import VectorServing
 from sordino.errors import BundleError, ReleaseError
 from sordino.export.networks import decision
 from sordino.features import NormaliseFitter
 from sordino.nn.sequences import Sequences
+from sordino.onnx.model import Model
 from sordino.release import EMBEDDINGS, FITTERS
 from sordino.testing import POLICY
 from tests.device.synthetic_bundles import (

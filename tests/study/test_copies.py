@@ -14,6 +14,7 @@ from sordino.corpora.copies import part_with_copies, recorded, with_copies
 from sordino.corpora.split import Part
 from sordino.corpora.table import checksums
 from sordino.errors import FeatureError
+from sordino.metrics.bound import Bound
 from sordino.release import DrawnFitter, bounds
 from sordino.study import POLICIES, protocol
 from sordino.study.protocol import Inputs
@@ -108,15 +109,14 @@ def test_prototypes_are_made_of_recordings(made: Made) -> None:
 def test_bounds_count_no_copy(made: Made) -> None:
     """Copies equal to their recordings leave the bound as it is."""
     rows = np.arange(len(made.corpus))
-    plain, copied = (
-        bounds(
-            DrawnFitter(POLICIES[0]),
-            lambda _, count=count: np.tile(made.x, (1 + count, 1)),
-            with_copies(made.corpus, count),
-            part_with_copies(with_copies(made.corpus, count), Part(rows, rows[:0])),
-        )
-        for count in (0, 1)
-    )
+
+    def bounds_with(count: int) -> dict[tuple[str, str], Bound]:
+        fitting = with_copies(made.corpus, count)
+        x = np.tile(made.x, (1 + count, 1))
+        part = part_with_copies(fitting, Part(rows, rows[:0]))
+        return bounds(DrawnFitter(POLICIES[0]), lambda _: x, fitting, part)
+
+    plain, copied = bounds_with(0), bounds_with(1)
     assert {key: bound.speakers for key, bound in copied.items()} == {
         key: bound.speakers for key, bound in plain.items()
     }

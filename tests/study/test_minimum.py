@@ -13,7 +13,7 @@ from sordino.corpora import table
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError, SplitError
 from sordino.study import POLICIES, compare, minimum, protocol
-from sordino.study.protocol import EMOTIONS
+from sordino.study.protocol import FOUR_EMOTIONS
 from sordino.study.units import predictions
 from tests.study import synthetic_study
 from tests.study.synthetic_study import FITTERS, SMALL
@@ -33,7 +33,7 @@ def labels(women: int, men: int, takes: int = 2, lacking: int = 0) -> Corpus:
         for gender, count in (("female", women), ("male", men))
         for speaker in range(count)
         for take in range(takes)
-        for emotion in EMOTIONS
+        for emotion in FOUR_EMOTIONS
         if emotion != "sad" or speaker >= lacking
     ]
     return table.make("small", pd.DataFrame(rows))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sordino.device import table
 from sordino.device.bundle.bundle import Bundle, PolicyEntry, read
+from sordino.device.channel import Channel
 from sordino.device.result import Reason, Released, Result, Withheld
 from sordino.device.runtime import Runtime
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Bundle",
+    "Channel",
     "DailyBudget",
     "Floor",
     "PolicyEntry",

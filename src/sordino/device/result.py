@@ -21,6 +21,11 @@ class Reason(StrEnum):
     SILENT = "no sound: the microphone is off or not connected"
     FEATURES = "the features could not be computed"
     MODEL = "the model failed"
+    WARM_UP = "the mean of the device covers too few utterances yet: more utterances complete it"
+    CHANNEL_UNKNOWN = (
+        "the mean of the device cannot be read, locked or written, or belongs to another bundle: "
+        "remove its file to begin a new one"
+    )
     BUDGET_SPENT = "more vectors than the policy still allows today: more tomorrow"
     CLOCK_BEHIND = (
         "the clock is behind a day that the budget has counted: correct the clock, or see `sordino "

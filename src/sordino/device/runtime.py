@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sordino.device.bundle.bundle import Bundle, PolicyEntry, read
 from sordino.device.bundle.test_vectors import check_test_vectors
+from sordino.device.channel import Channel, NotCentredError
 from sordino.device.extractors import extractor
 from sordino.device.result import Reason, Released, Result, Withheld
 from sordino.device.serving import Clip, ClipServing, VectorServing
@@ -56,6 +57,7 @@ class Runtime:
     - `trusted`: public keys of makers, paths of their files, or a `signature.Trust`, which also has
       the clock and the versions that have run. None requires no signature.
     - `floor`: the limits of the device, which hold for every bundle.
+    - `channel`: centres utterances on the running mean of the device. None uses the fitted mean.
 
     Before the first release the test vectors of the bundle run once
     (`sordino.device.bundle.test_vectors`).
@@ -65,7 +67,8 @@ class Runtime:
 
     Raises `BundleError` for a bundle that is incomplete, has no such policy, does not reach the
     floor or differs from its test vectors, `SignatureError` (a `BundleError`) for a bundle without
-    a trusted signature, `ReleaseError` for a key outside its range.
+    a trusted signature, `ReleaseError` for a key outside its range, and for a channel with a bundle
+    that has no scaled space of vectors.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Runtime:
         *,
         trusted: TrustLike | None = None,
         floor: Floor | None = None,
+        channel: Channel | None = None,
     ) -> None:
         self._budget, self._lock = budget, threading.Lock()
         self.bundle = bundle if isinstance(bundle, Bundle) else read(bundle)
@@ -99,6 +103,8 @@ class Runtime:
             raise
         except Exception as error:  # a forged bundle may contain anything
             raise BundleError("parts of the bundle do not fit together: write it again") from error
+        if channel is not None:
+            self._serving.centre_by(channel)
         if trusts and self.signature:
             trusts.admit(self.signature, self.name)
 
@@ -164,6 +170,8 @@ class Runtime:
             )
             released = Released(self._serving(inputs)[0])
             withheld = self._spent(1)  # last, and before the release
+        except NotCentredError as error:
+            return Withheld(error.reason)
         except Exception:
             return Withheld(Reason.MODEL)
         return Withheld(withheld) if withheld else released

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino import keyed_random
+from sordino.device.bundle.archive import sha256
 from sordino.device.bundle.bundle import Bundle, PolicyEntry
-from sordino.device.onnx.model import Model, is_finite
+from sordino.device.channel import Channel
 from sordino.errors import BundleError, ReleaseError
+from sordino.onnx.model import Model, is_finite
 from sordino.types import Arrays, Vectors
 
 Clip = Mapping[str, NDArray[np.floating]]
@@ -105,6 +107,18 @@ class _Serving:
         self._release = RELEASE_KINDS[kind]
         self._compares_points = self.preprocess is not None and kind != "none"
         self._points, self._lock = dict[int, int](), threading.Lock()
+        self.channel: Channel | None = None
+
+    def centre_by(self, channel: Channel) -> None:
+        """Centre each utterance by the mean of the device. Raises `ReleaseError` without a scaled
+        space of vectors.
+        """
+        if self.preprocess is None or not isinstance(self, VectorServing):
+            raise ReleaseError(
+                f"policy {self.entry.name} has no scaled space of vectors, expected one for a "
+                "channel: leave the channel out"
+            )
+        self.channel = channel
 
     def check_point(self, features: bytes, z: bytes) -> None:
         """Raise `ReleaseError` where another input had the same point of the scaled space.
@@ -164,6 +178,7 @@ class VectorServing(_Serving):
     def __init__(self, bundle: Bundle, entry: PolicyEntry, key: int) -> None:
         super().__init__(bundle, entry, key)
         self.dims = int(bundle.card["features"]["dims"])
+        self._space = sha256(bundle.files[entry.preprocess]) if entry.preprocess else ""
 
     def scaled(self, x: NDArray[np.floating]) -> Vectors:
         """The scaled space, `(n, dims)` to `(n, d)`. It stays on the device."""
@@ -172,9 +187,13 @@ class VectorServing(_Serving):
     def _scaled(self, x: Vectors) -> Vectors:
         return self.preprocess(x=x)["z"] if self.preprocess else x
 
-    def released(self, z: Vectors) -> Vectors:
-        """The released vectors of vectors in the scaled space, `(n, d)` to `(n, k)`."""
-        return self.draw(z, self.model(z=z) if self.model else {"out": z}, len(z))
+    def released(self, z: Vectors, centred: Vectors | None = None) -> Vectors:
+        """The released vectors of vectors in the scaled space, `(n, d)` to `(n, k)`.
+
+        The model takes the `centred` vectors, if there are any. The draw follows from `z`.
+        """
+        centred = z if centred is None else centred
+        return self.draw(z, self.model(z=centred) if self.model else {"out": centred}, len(z))
 
     def __call__(self, features: NDArray[np.floating]) -> Vectors:
         """The released vectors of features, `(n, dims)` to `(n, k)`, row by row.
@@ -189,7 +208,9 @@ class VectorServing(_Serving):
     def _row(self, x: Vectors) -> Vectors:
         z = self._scaled(x)
         self.check_point(x.tobytes(), z.tobytes())
-        return self.released(z)
+        if self.channel is None:
+            return self.released(z)
+        return self.released(z, self.channel.centre(z, self._space))
 
     def _floats(self, x: NDArray[np.floating]) -> Vectors:
         """Features as float32. Raises `ReleaseError` for another shape, NaN and infinity."""

@@ -21,9 +21,9 @@ from sordino.device.bundle import bundle, families
 from sordino.device.bundle.bundle import PREPROCESS_FILE, VECTORS_FILE, Bundle, PolicyEntry
 from sordino.errors import ReleaseError
 from sordino.export import networks
-from sordino.export.graph import SYMBOLS, GraphBuilder, Symbol, rounded
 from sordino.export.parity import make_test_vectors
 from sordino.features import Normalise, Preprocess
+from sordino.onnx.writer import GraphBuilder, Symbol, rounded
 from sordino.policy import Policy
 from sordino.release import (
     Composed,
@@ -106,7 +106,7 @@ def _drawn(release: Drawn) -> DeviceRelease:
 
     def outputs(z: Symbol) -> dict[str, Symbol]:
         exact: Any = z.astype(np.float64)
-        bins: Any = decide(exact, arrays, config["tilt"], config["threshold"], SYMBOLS)
+        bins: Any = decide(exact, arrays, config["tilt"], config["threshold"], networks.SYMBOLS)
         return {"bin": bins}
 
     shipped = {name: arrays[name] for name in ("prototypes", "bin")}

@@ -64,12 +64,12 @@ class Need(NamedTuple):
         return self.present >= self.needed
 
     @property
-    def count(self) -> str:
+    def shortfall(self) -> str:
         """The numbers in words."""
         return f"{self.present} {self.item}, expected {self.needed}"
 
     def __str__(self) -> str:
-        return f"{self.step}: {self.count}"
+        return f"{self.step}: {self.shortfall}"
 
 
 class Minimum(NamedTuple):
@@ -114,7 +114,7 @@ def check(
         raise SplitError(minimum.reason)
     optional = minimum.missing(study, optional=True)
     for step in dict.fromkeys(need.step for need in optional):
-        counts = "; ".join(need.count for need in optional if need.step == step)
+        counts = "; ".join(need.shortfall for need in optional if need.step == step)
         warnings.warn(
             f"{corpus.name}: the {step} will be missing: {counts}: add speakers or recordings",
             stacklevel=3,

@@ -18,7 +18,7 @@ from sordino.device.bundle import families
 from sordino.device.bundle.interface import interface
 from sordino.device.serving import VectorServing
 from sordino.errors import BundleError, ReleaseError
-from sordino.export.graph import GraphBuilder
+from sordino.onnx.writer import GraphBuilder
 from sordino.policy import Budget, Policy
 from sordino.release import EMBEDDINGS, FITTERS
 from sordino.testing import POLICY

@@ -38,8 +38,8 @@ from sordino.device.bundle.archive import (
     parse_json,
     sha256,
 )
-from sordino.device.onnx.structure import check_models
 from sordino.errors import BundleError, PolicyError
+from sordino.onnx.structure import check_models
 from sordino.policy import Policy, from_dict
 from sordino.types import Arrays
 

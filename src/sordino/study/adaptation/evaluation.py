@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -240,4 +240,4 @@ def folded_leak(guesses: pd.DataFrame, metric: str, knowledge: Knowledge) -> Est
     interval = metrics.interval(
         folded, rows["speaker"], draw=scope, stratum=rows["gender"], group=truth, bounds=(0.5, 1.0)
     )
-    return Estimate(*astuple(interval), 0.5)
+    return Estimate(**asdict(interval), chance=0.5)

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from tests.device.onnx.synthetic_onnx import (
+from tests.onnx.synthetic_onnx import (
     KEY,
     Node,
     altered,

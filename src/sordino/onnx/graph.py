@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from sordino.device.onnx.protobuf import Message
-from sordino.device.onnx.shapes import (
+from sordino.onnx.protobuf import Message
+from sordino.onnx.shapes import (
     DOUBLE,
     FLOAT,
     INT32,

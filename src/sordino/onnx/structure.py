@@ -13,10 +13,11 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from sordino.device.onnx.graph import Graph, GraphError, Node, agree, build_graph, value
-from sordino.device.onnx.protobuf import Bounds, MalformedError, Message, parse_message
-from sordino.device.onnx.schema import EXTERNAL, MODEL, STRINGS, SUBGRAPH
-from sordino.device.onnx.shapes import (
+from sordino.errors import BundleError
+from sordino.onnx.graph import Graph, GraphError, Node, agree, build_graph, value
+from sordino.onnx.protobuf import Bounds, MalformedError, Message, parse_message
+from sordino.onnx.schema import EXTERNAL, MODEL, STRINGS, SUBGRAPH
+from sordino.onnx.shapes import (
     FLOAT,
     INT64,
     ITEM_BYTES,
@@ -26,7 +27,6 @@ from sordino.device.onnx.shapes import (
     ShapeError,
     Tensor,
 )
-from sordino.errors import BundleError
 
 DOMAINS: Final = ("", "ai.onnx")
 """Two names of ONNX's standard operators."""

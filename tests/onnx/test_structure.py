@@ -13,16 +13,16 @@ import pytest
 
 from sordino.device import Runtime, read
 from sordino.device.bundle import bundle
-from sordino.device.onnx.model import Model
-from sordino.device.onnx.protobuf import Bounds
-from sordino.device.onnx.shapes import OPERATORS
-from sordino.device.onnx.structure import BUNDLE, Limits, check_model
 from sordino.errors import BundleError, ReleaseError
-from tests.device.onnx import hostile_models as hostile
-from tests.device.onnx import synthetic_onnx
-from tests.device.onnx.exported_models import models
+from sordino.onnx.model import Model
+from sordino.onnx.protobuf import Bounds
+from sordino.onnx.shapes import OPERATORS
+from sordino.onnx.structure import BUNDLE, Limits, check_model
 from tests.device.synthetic_bundles import bundled
 from tests.device.synthetic_sound_bundle import bundle_path
+from tests.onnx import hostile_models as hostile
+from tests.onnx import synthetic_onnx
+from tests.onnx.exported_models import models
 
 SECONDS, MEGABYTES = 1, 200
 PEAK = "int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]) / 1024"
@@ -48,7 +48,7 @@ def test_refusals_take_under_a_second_and_200_mb(tmp_path: Path) -> None:
     for number, name in enumerate(hostile.CASES):
         (tmp_path / f"{number}.onnx").write_bytes(hostile.content(name))
     code = (
-        "import sys, time, glob\nfrom sordino.device.onnx.structure import check_model\nfrom "
+        "import sys, time, glob\nfrom sordino.onnx.structure import check_model\nfrom "
         "sordino.errors import BundleError\nfor path in glob.glob(sys.argv[1] + '/*.onnx'):\n    "
         "content, start = open(path, 'rb').read(), time.process_time()\n    try: "
         "check_model(content, path)\n    except BundleError: print(time.process_time() - "

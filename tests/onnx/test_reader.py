@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
-from sordino.device.onnx.graph import build_graph
-from sordino.device.onnx.protobuf import Message, parse_message
-from sordino.device.onnx.schema import MODEL
-from sordino.device.onnx.structure import BUNDLE, check_model
 from sordino.errors import BundleError
-from tests.device.onnx import synthetic_onnx
-from tests.device.onnx.exported_models import models
+from sordino.onnx.graph import build_graph
+from sordino.onnx.protobuf import Message, parse_message
+from sordino.onnx.schema import MODEL
+from sordino.onnx.structure import BUNDLE, check_model
+from tests.onnx import synthetic_onnx
+from tests.onnx.exported_models import models
 
 
 class Silent:

@@ -19,8 +19,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from sordino.device.onnx.structure import LONG, check_model, fits_memory
 from sordino.errors import BundleError, ReleaseError
+from sordino.onnx.structure import LONG, check_model, fits_memory
 
 _SILENT = 4  # fatal errors alone; all others are raised
 

@@ -24,8 +24,6 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from sordino.release.drawn.scorer import Operations
-
 OPSET: Final = 18
 """The version of the operators: any ONNX Runtime since 1.14 (2023) runs it."""
 
@@ -149,13 +147,6 @@ class Symbol:
 
     def _like(self, operand: Any) -> Symbol | NDArray[Any]:
         return operand if isinstance(operand, Symbol) else np.asarray(operand, self.dtype)
-
-
-SYMBOLS: Final = Operations(
-    softmax=lambda x, axis: x.graph.op("Softmax", x, axis=axis),
-    log=lambda x: x.graph.op("Log", x),
-)
-"""Operations on symbols of a model."""
 
 
 def rounded(model: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""The messages of an ONNX file, as a table for `sordino.device.onnx.protobuf`.
+"""The messages of an ONNX file, as a table for `sordino.onnx.protobuf`.
 
 Every field of the format up to IR version 14 is here, even if no bundle may have it: a subgraph
 may contain external data, so it is read to its end. All other fields are refused. Source:
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sordino.device.onnx.protobuf import Field
+from sordino.onnx.protobuf import Field
 
 EXTERNAL: Final = "external data"
 SPARSE: Final = "sparse tensor"
