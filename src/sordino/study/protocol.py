@@ -24,8 +24,8 @@ from sordino.corpora.table import Corpus, checksums
 from sordino.define import GENDERS
 from sordino.errors import AttackError, CorpusError, FeatureError, ReleaseError, SplitError
 from sordino.features import CACHE, FEATURE_SETS, PreprocessFitter, extract
-from sordino.features.copies import COPIES, copies
-from sordino.features.renderings import Noise, noises
+from sordino.features.copies import COPIES, copy_vectors
+from sordino.features.renderings import NoiseRecording, noises
 from sordino.features.vectors import TABLE_SUFFIXES
 from sordino.nn.fit import Settings
 from sordino.policy import Policy
@@ -295,7 +295,7 @@ def fitting_vectors(
     corpus: Corpus,
     emotions: Sequence[str],
     options: Options,
-    sounds: Sequence[Noise] = (),
+    sounds: Sequence[NoiseRecording] = (),
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> Vectors:
@@ -313,7 +313,9 @@ def fitting_vectors(
         )
     x = feature_vectors(features, corpus, emotions, cache, jobs)
     utterances = corpus.with_emotions(emotions)
-    blocks = copies(features, utterances, options.copies, noises=sounds, cache=cache, jobs=jobs)
+    blocks = copy_vectors(
+        features, utterances, options.copies, noises=sounds, cache=cache, jobs=jobs
+    )
     return np.concatenate([x, *blocks])
 
 

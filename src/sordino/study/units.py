@@ -71,7 +71,7 @@ def predictions(
     return gather_units(keys, compute, folder, "draws and policies", attack.PREDICTION_COLUMNS)
 
 
-def digest(inputs: Inputs, options: Options, fitters: Fitters) -> str:
+def inputs_digest(inputs: Inputs, options: Options, fitters: Fitters) -> str:
     """The hash of vectors, labels, options and the user's own attackers."""
     table = inputs.corpus.table
     labels = table[[name for name in UNIT_COLUMNS if name in table.columns]].to_csv(index=False)
@@ -111,7 +111,7 @@ class _Study:
     @property
     def digest(self) -> str:
         """The hash of vectors, labels, options and the user's own attackers."""
-        return digest(self.inputs, self.options, self.fitters)
+        return inputs_digest(self.inputs, self.options, self.fitters)
 
 
 @dataclass(frozen=True)

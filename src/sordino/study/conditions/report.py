@@ -21,7 +21,7 @@ PATIENT_UTTERANCES: Final = 20
 
 Figures = dict[str, Estimate]
 
-LEAKS: Final = {
+LEAK_PANELS: Final = {
     "sensitive AUC": "Sensitive against neutral",
     "gender AUC": "Gender",
     "patient": "Gender, patient attacker",
@@ -116,7 +116,7 @@ def f1_figure(rows: Mapping[tuple[str, str], Figures]) -> str:
 def leak_figure(rows: Mapping[tuple[str, str], Figures]) -> str:
     """AUC of retrained attackers in each condition, one panel per secret, as SVG."""
     released = {key: row for key, row in rows.items() if key[0] != EVERYTHING_PASSES}
-    return _curves(released, LEAKS, "AUC")
+    return _curves(released, LEAK_PANELS, "AUC")
 
 
 def _curves(rows: Mapping[tuple[str, str], Figures], columns: Mapping[str, str], up: str) -> str:

@@ -36,9 +36,7 @@ from sordino.study.conditions.units import STUDY, ConditionInputs, predictions
 from sordino.study.protocol import POLICIES, Fitters, Inputs, Options
 from sordino.types import Rows
 
-__all__ = ["FOLDS", "RELEASES", "STUDY", "ConditionStudy", "evaluate"]
-
-FOLDS: Final = 3
+SPEAKER_FOLDS: Final = 3
 """Folds of speakers."""
 
 RELEASES: Final = ("none", "drawn")
@@ -116,9 +114,9 @@ def _fitting_inputs(
 ) -> Inputs:
     """Recordings, copies and one draw for each fold."""
     sums = checksums(utterances)
-    fold = split.folds(utterances, FOLDS, options.seed, sums)
+    fold = split.folds(utterances, SPEAKER_FOLDS, options.seed, sums)
     emotion = utterances.column("emotion")
-    draws = tuple(_parts(fold, number, emotion) for number in range(FOLDS))
+    draws = tuple(_parts(fold, number, emotion) for number in range(SPEAKER_FOLDS))
     x = protocol.fitting_vectors(features, corpus, emotions, options, (), cache, jobs)
     return Inputs(utterances, x, sums, draws)
 

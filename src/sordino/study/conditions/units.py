@@ -30,7 +30,7 @@ from sordino.release.protocol import Readable
 from sordino.study.adaptation.evaluation import GuessTables
 from sordino.study.checkpoints import gather_units
 from sordino.study.protocol import Fitters, Inputs, Options
-from sordino.study.units import digest
+from sordino.study.units import inputs_digest
 from sordino.types import Codes, Vectors
 
 STUDY: Final = "conditions"
@@ -38,7 +38,7 @@ STUDY: Final = "conditions"
 EVERYTHING_PASSES: Final = "everything-passes"
 """The trivial release: its decision is always the required emotion."""
 
-COLUMNS: Final = (*attack.PREDICTION_COLUMNS, "condition")
+CONDITION_COLUMNS: Final = (*attack.PREDICTION_COLUMNS, "condition")
 
 
 class ConditionInputs(NamedTuple):
@@ -63,14 +63,16 @@ def predictions(
     fitters: Fitters | None = None,
     jobs: int = 0,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The guesses of all attackers in all conditions (`COLUMNS`), and the record of each unit by
-    name. Finished units are read from `folder`.
+    """The guesses of all attackers in all conditions (`CONDITION_COLUMNS`), and the record of each
+    unit by name. Finished units are read from `folder`.
     """
-    settings = _Settings(inputs, options, Fitters.with_registered(fitters))
+    settings = _ConditionSettings(inputs, options, Fitters.with_registered(fitters))
     units = {
         unit.name: unit
         for unit in (
-            _Unit(settings, parts, policy) for parts in inputs.inputs.draws for policy in policies
+            _ConditionUnit(settings, parts, policy)
+            for parts in inputs.inputs.draws
+            for policy in policies
         )
     }
     shared = settings.digest
@@ -82,11 +84,11 @@ def predictions(
         )
         return workers(joblib.delayed(_finish)(units[name]) for name in names)
 
-    return gather_units(keys, compute, folder, "folds and policies", COLUMNS)
+    return gather_units(keys, compute, folder, "folds and policies", CONDITION_COLUMNS)
 
 
 @dataclass(frozen=True)
-class _Settings:
+class _ConditionSettings:
     """What all units share."""
 
     inputs: ConditionInputs
@@ -98,14 +100,14 @@ class _Settings:
         """The hash of all that units share: recordings, copies and test conditions."""
         inputs, tests = self.inputs.inputs, self.inputs.tests
         x = np.concatenate([inputs.x, *tests])
-        return digest(inputs._replace(x=x), self.options, self.fitters)
+        return inputs_digest(inputs._replace(x=x), self.options, self.fitters)
 
 
 @dataclass(frozen=True)
-class _Unit:
+class _ConditionUnit:
     """One fold under one policy."""
 
-    settings: _Settings
+    settings: _ConditionSettings
     parts: Parts
     policy: Policy
 
@@ -222,7 +224,7 @@ class _Unit:
             yield table(EVERYTHING_PASSES, always, always, half)
 
 
-def _finish(unit: _Unit) -> Finished:
+def _finish(unit: _ConditionUnit) -> Finished:
     """The unit, computed in one thread: this gives the same bytes on every machine."""
     torch.set_num_threads(1)
     unit.settings.fitters.add_attackers()
