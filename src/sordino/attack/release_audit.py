@@ -157,9 +157,9 @@ class AttackSetting:
                 score=scores[target][mask],
             )
 
-    def retraining(self, target: str) -> Iterator[pd.DataFrame]:
-        """Guesses of semi-informed and informed attackers, and of patient ones if the secret is
-        constant within speakers.
+    def retraining(self, target: str, informed: bool = True) -> Iterator[pd.DataFrame]:
+        """Guesses of semi-informed attackers, of patient ones if the secret is constant within
+        speakers, and of informed ones unless they are left out.
         """
         risk, fitting = self.parts.risk.rows, self.parts.transform.rows
         codes = self.codes(target)
@@ -170,8 +170,9 @@ class AttackSetting:
         yield self.guess_block(semi.guesses, target, Knowledge.SEMI_INFORMED)
         if ks:
             yield self.guess_block(semi.patient, target, Knowledge.PATIENT)
-        informed = self.retrain(codes, np.concatenate([risk, fitting]))
-        yield self.guess_block(informed.guesses, target, Knowledge.INFORMED)
+        if informed:
+            guesses = self.retrain(codes, np.concatenate([risk, fitting])).guesses
+            yield self.guess_block(guesses, target, Knowledge.INFORMED)
 
     def emotions(self) -> Iterator[pd.DataFrame]:
         """Guesses of semi-informed attackers on each sensitive emotion against neutral."""

@@ -15,10 +15,10 @@ from sordino import storage
 from sordino.progress import printable
 
 if TYPE_CHECKING:
-    import pandas as pd
     from rich.console import Console
     from rich.table import Table
 
+    from sordino.report.estimate_table import Estimate
     from sordino.study.adaptation.cross_corpus import Absence
 
 WIDE: Final = 140
@@ -61,22 +61,22 @@ def print_table(table: Table, path: Path) -> None:
 
 
 def print_conditions(
-    guesses: pd.DataFrame,
+    rows: Mapping[tuple[str, str], Mapping[str, Estimate]],
     title: str,
-    out: Path,
+    path: Path,
     json: str | None,
+    *,
+    caption: str = "",
     absent: Sequence[Absence] = (),
 ) -> None:
     """Print one row per release and condition, and a line for each absent condition; optionally
-    write JSON with intervals.
+    write JSON with intervals. `path` is that of the full result.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     from sordino.report.tables import number
-    from sordino.study.adaptation.evaluation import TABLE_FIGURES, WORST, mean_figures
 
-    rows = mean_figures(guesses)
     if json:
         figures = {
             f"{release}, {condition}": {
@@ -85,19 +85,22 @@ def print_conditions(
             }
             for (release, condition), row in rows.items()
         }
-        result = {"estimates": str(out / "estimates.csv"), "mean_of_policies": figures}
+        result = {
+            "estimates": str(path.with_name("estimates.csv")),
+            "mean_of_policies": figures,
+        }
         write_json(json, result | {"absent": [absence._asdict() for absence in absent]})
     if json == "-":
         return
     table = Table(title=title, box=SIMPLE_HEAD)
     table.add_column("release", no_wrap=True)
     table.add_column("condition", min_width=18)
-    table.caption = "AUCs of leaks are max(AUC, 1 - AUC) under each policy, then averaged."
-    for name in (*TABLE_FIGURES, WORST):
+    table.caption = caption
+    for name in next(iter(rows.values())):
         table.add_column(name, justify="right")
     for (release, condition), row in rows.items():
         table.add_row(release, condition, *(number(estimate.value) for estimate in row.values()))
-    print_table(table, out / "estimates.csv")
+    print_table(table, path)
     print_lines(
         [
             f"absent: {absence.release}, required {absence.required}, {absence.condition}: "

@@ -19,7 +19,7 @@ from sordino.corpora.checks.recordings import Bad, no_recording, summarise_bad
 from sordino.corpora.table import Corpus
 from sordino.errors import AudioError, FeatureError, SordinoError, StorageError
 from sordino.features.cache import Cache
-from sordino.features.sounds import Sound, recordings
+from sordino.features.sounds import SoundSource, recordings_of
 from sordino.features.vectors import TABLE_SUFFIXES, read_vectors
 from sordino.progress import track
 from sordino.signal.feature_sets import FEATURE_SETS, Extractor
@@ -147,7 +147,7 @@ class Values(NamedTuple):
 def compute_sounds(
     extractor: Extractor,
     shape: tuple[int, ...],
-    sounds: Mapping[int, Sound],
+    sounds: Mapping[int, SoundSource],
     cache: str | Path | None,
     jobs: int,
     *,
@@ -193,7 +193,9 @@ def _compute_all(
     absent = _absent_files(corpus)
     rows = np.setdiff1d(np.arange(len(corpus)), list(absent))
     sounds = (
-        dict(zip(rows.tolist(), recordings(corpus.select(rows)), strict=True)) if len(rows) else {}
+        dict(zip(rows.tolist(), recordings_of(corpus.select(rows)), strict=True))
+        if len(rows)
+        else {}
     )
     values = compute_sounds(extractor, shape, sounds, cache, jobs)
     arrays: list[NDArray[np.float32] | None] = []
@@ -235,7 +237,11 @@ def _cached(
 
 
 def _compute_missing(
-    extractor: Extractor, store: Cache | None, sounds: Mapping[int, Sound], label: str, jobs: int
+    extractor: Extractor,
+    store: Cache | None,
+    sounds: Mapping[int, SoundSource],
+    label: str,
+    jobs: int,
 ) -> Iterable[tuple[str, NDArray[np.float32] | Bad]]:
     """The key and the values of each sound, computed and cached by one of `jobs` processes."""
     if not sounds:
@@ -249,7 +255,7 @@ def _compute_missing(
 
 
 def _values(
-    extractor: Extractor, store: Cache | None, row: int, sound: Sound
+    extractor: Extractor, store: Cache | None, row: int, sound: SoundSource
 ) -> tuple[str, NDArray[np.float32] | Bad]:
     try:
         samples = sound.read(extractor.sampling_rate)

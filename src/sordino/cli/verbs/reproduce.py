@@ -74,6 +74,14 @@ NetworksOption = Annotated[
     int, typer.Option("--seeds", min=1, help="Networks per fold; the paper: 3.")
 ]
 
+PaperConditionsOption = Annotated[
+    Literal["none", "standard"],
+    typer.Option(
+        "--conditions",
+        help="none as in the paper; standard: fit on copies in noise, rooms and channels too.",
+    ),
+]
+
 TERMINAL_ROWS = {
     "Utility": {
         "F1 of the required emotion": "ignorant emotion f1 required",
@@ -108,6 +116,7 @@ def feng2021(
     preprocess_on: PreprocessOnOption = "transform",
     validation: ValidationOption = "speaker",
     attackers: AttackersOption = "quick",
+    conditions: PaperConditionsOption = "none",
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
@@ -132,6 +141,7 @@ def feng2021(
         fit_on=preprocess_on,
         validation=validation,
         seed=seed,
+        conditions=conditions,
     )
     estimates = study.reproduce(
         corpora_from(corpus),
