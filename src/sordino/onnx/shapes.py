@@ -353,6 +353,7 @@ OPERATORS: Final[Mapping[str, Operator]] = {
     "DequantizeLinear": Operator(_dequantise, range(2, 4), AXIS),
     "Div": Operator(_divide, TWO),
     "DynamicQuantizeLinear": Operator(_quantise, ONE),
+    "Erf": Operator(_same, ONE),
     "GRU": Operator(
         _recur,
         range(3, 5),
@@ -380,4 +381,4 @@ OPERATORS: Final[Mapping[str, Operator]] = {
     "Transpose": Operator(_transpose, ONE, {"perm": "ints"}),
     "Unsqueeze": Operator(_unsqueeze, TWO),
 }
-"""Every operator that `sordino.export` writes, by name."""
+"""Every operator that sordino writes, by name."""

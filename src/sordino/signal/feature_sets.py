@@ -94,6 +94,26 @@ class Joined:
         return np.concatenate([part(samples) for part in self.parts])
 
 
+def speech_of(extractor: Extractor) -> Speech | None:
+    """The part of a set that needs an encoder, or None."""
+    parts = extractor.parts if isinstance(extractor, Joined) else (extractor,)
+    return next((part for part in parts if isinstance(part, Speech)), None)
+
+
+def with_model(extractor: Extractor, content: bytes) -> Extractor:
+    """The same set with the encoder of a bundle, in its part that needs one.
+
+    Raises `BundleError` for a file that does more than arithmetic.
+    """
+    if isinstance(extractor, Joined):
+        parts = (
+            part.with_model(content) if isinstance(part, Speech) else part
+            for part in extractor.parts
+        )
+        return Joined(tuple(parts))
+    return extractor.with_model(content) if isinstance(extractor, Speech) else extractor
+
+
 _MEL: Final = Mel()
 _SPEECH: Final = Speech("speech", BASE)
 
