@@ -150,7 +150,7 @@ def test_early_stopping_has_every_emotion(given: Made) -> None:
     validation = draws(given.corpus, replace(SMALL, measured_on="validation"))
     for before, parts in zip(usual, validation, strict=True):
         emotions = given.corpus.column("emotion")[parts.transform.validation]
-        assert set(emotions) == set(protocol.EMOTIONS)
+        assert set(emotions) == set(protocol.FOUR_EMOTIONS)
         assert len(emotions) == pytest.approx(len(before.transform.train) / 4, abs=4)
         np.testing.assert_array_equal(parts.transform.rows, before.transform.train)
 

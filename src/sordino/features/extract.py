@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sordino import plugins
 from sordino.corpora.checks.recordings import Bad, no_recording, summarise_bad
 from sordino.corpora.table import Corpus, checksums
-from sordino.errors import AudioError, FeatureError, SordinoError, StorageError
+from sordino.errors import AudioError, FeatureError, StorageError
 from sordino.features.cache import Cache
 from sordino.features.vectors import TABLE_SUFFIXES, read_vectors
 from sordino.progress import track
@@ -248,14 +248,9 @@ def _checked_values(extractor: Extractor, samples: NDArray[np.float32]) -> NDArr
     """
     if type(extractor).__module__.partition(".")[0] == "sordino":
         return extractor(samples)
-    try:
+    step = "see sordino.testing.check_extractor"
+    with plugins.errors_of(extractor, f"features {extractor.name!r}", FeatureError, step):
         values = np.asarray(extractor(samples), dtype=np.float32)
-    except (SordinoError, MemoryError):
-        raise
-    except Exception as error:  # the feature set may raise anything
-        raise FeatureError(
-            f"features {extractor.name} failed with {type(error).__name__}: {error}"
-        ) from error
     dims = getattr(extractor, "dims", None)
     if (dims is not None and values.shape != (dims,)) or not np.isfinite(values).all():
         raise FeatureError(

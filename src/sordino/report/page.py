@@ -136,7 +136,7 @@ class Page:
         Raises `StorageError` if the file cannot be written.
         """
         blocks = [block for section in self.sections for block in section.blocks]
-        tables = [block for block in blocks if isinstance(block, Table) and any(block.groups)]
+        tables = [block for block in blocks if isinstance(block, Table)]
         return storage.write(storage.folder(folder) / "table.tex", latex(*tables))
 
 

@@ -25,6 +25,7 @@ from sordino.report.tables import Cell, Table, number, with_interval
 from sordino.report.verdict import NONE
 from sordino.study import run_record
 from sordino.study.feng2021.report import LEAKAGE, UTILITY
+from sordino.study.policies import check_required, common_emotions
 from sordino.study.protocol import POLICIES, Fitters, Options, features_name, prepare
 from sordino.study.units import predictions
 
@@ -59,24 +60,25 @@ def compare(
     `figure.svg` to `out`; with `latex` also `table.tex`.
 
     The protocol, the arguments and the errors are those of `sordino.study.feng2021.reproduce`. A
-    killed run resumes. `releases` replaces those of the options: names, references
-    `module:Fitter`, or the classes of fitters of a user's own (`sordino.release.resolve`).
+    killed run resumes. Utterances with emotions that the policies do not name are left out; all
+    policies name the same emotions, and each requires another one. `releases` replaces those of the
+    options: names, references `module:Fitter`, or the classes of fitters of a user's own
+    (`sordino.release.resolve`).
     """
     options, out = options or Options(releases=RELEASES), storage.folder(out)
     if releases:
         names = [resolve(method).name for method in releases]
         options = replace(options, releases=tuple(dict.fromkeys([NONE, *names])))
-    inputs = prepare(corpus, features, options, cache=cache, jobs=jobs)
+    check_required(policies)
+    emotions = common_emotions(policies)
+    inputs = prepare(corpus, features, options, emotions=emotions, cache=cache, jobs=jobs)
     guesses, units = predictions(
         inputs, out / "units", options, policies=policies, fitters=fitters, jobs=jobs
     )
     estimates = measure(guesses, study=STUDY, features=features_name(features), seed=options.seed)
     estimates = pd.concat([estimates, _bounds(estimates, units)], ignore_index=True)
     run = run_record.record(STUDY, inputs, features, options, policies, units)
-    report = page(guesses, estimates, run, notices)
-    run_record.write(estimates, run, out, report)
-    if latex:
-        report.write_latex(out)
+    run_record.write(estimates, run, out, page(guesses, estimates, run, notices), latex=latex)
     return estimates
 
 

@@ -37,6 +37,7 @@ from sordino.policy import Policy
 from sordino.progress import track
 from sordino.release import Drawn, Release
 from sordino.release.drawn.speaker_offset import Personal
+from sordino.release.protocol import apply_release
 from sordino.report.record import settled, versions
 from sordino.study import protocol, run_record
 from sordino.study.adaptation.evaluation import (
@@ -154,7 +155,7 @@ class _Transfer:
     ) -> Iterator[tuple[str, Vectors, Vectors]]:
         """The name of each condition, and the vectors of all rows before and after the release."""
         z = space(self.x)
-        yield AS_FITTED, z, release(z)
+        yield AS_FITTED, z, apply_release(release, z)
         sides = [
             (np.flatnonzero((fold != number) & (fold >= 0)), np.flatnonzero(fold == number))
             for number in np.unique(fold[self.target])
@@ -162,7 +163,7 @@ class _Transfer:
         centred = z.copy()
         for adaptation, test in sides:
             centred[test] = space.centred(self.x[adaptation])(self.x[test])
-        yield CENTRED_SPACE, centred, release(centred)
+        yield CENTRED_SPACE, centred, apply_release(release, centred)
         if not isinstance(release, Drawn):
             return
         counts = (CALIBRATION_SPEAKERS, len(self.corpus))
