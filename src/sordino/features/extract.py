@@ -29,16 +29,14 @@ CACHE: Final = Path("~/.cache/sordino")
 
 
 class Extraction(NamedTuple):
-    """The vectors of a corpus.
-
-    - `x`: of the usable utterances, shape `(utterances, dims)`, in row order.
-    - `unusable`: the other utterances, with reasons.
-    - `checksums`: of the recordings of `x`, shape `(utterances,)`; empty for a table of vectors.
-    """
+    """The vectors of a corpus."""
 
     x: NDArray[np.float32]
+    """The vectors of the usable utterances, `(utterances, dims)`, in row order."""
     unusable: list[Bad]
+    """The other utterances, with reasons."""
     checksums: NDArray[np.str_]
+    """Checksums of the recordings of `x`, `(utterances,)`; empty for a table of vectors."""
 
 
 def extract(

@@ -61,11 +61,14 @@ class Terms:
 
 
 class Term(NamedTuple):
-    """A term, its definition, and the anchor of the term in `docs/glossary.md` and on a page."""
+    """A term of the glossary."""
 
     name: str
+    """The term."""
     definition: str
+    """Its definition."""
     anchor: str
+    """Its anchor in `docs/glossary.md` and on a page."""
 
 
 @dataclass(frozen=True)

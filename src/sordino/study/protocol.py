@@ -138,11 +138,13 @@ class Inputs(NamedTuple):
     """Utterances of a study and everything that is derived from them once; rows in one order."""
 
     corpus: Corpus
+    """The utterances."""
     x: Vectors
     """Feature vectors `(utterances, d)`, unscaled."""
     checksums: NDArray[np.str_]
     """Checksum of each recording, `(utterances,)`."""
     draws: tuple[Parts, ...]
+    """The division of the speakers in each draw."""
 
 
 def prepare(
