@@ -77,7 +77,8 @@ def modules_by_package() -> dict[str, list[Path]]:
     """The modules that import each package, below the command line."""
     names = set().union(*map(packages, ROOMED))
     below = [path for path in ROOMED if room_of(path) != "cli"]
-    return {name: [path for path in below if name in packages(path)] for name in sorted(names)}
+    users = {name: [path for path in below if name in packages(path)] for name in sorted(names)}
+    return {name: paths for name, paths in users.items() if paths}
 
 
 def optional() -> set[str]:
