@@ -27,7 +27,7 @@ from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role
 from sordino.policy import Policy
-from sordino.release.protocol import Readable, Release
+from sordino.release.protocol import Readable, Release, apply_release, errors_of_release
 from sordino.release.training_rows import (
     emotion_or_neutral,
     emotion_targets,
@@ -77,14 +77,15 @@ class AttackSetting:
         speakers.
         """
         self.rows = np.concatenate([parts.risk.rows, parts.transform.rows, parts.test])
-        released = release(z[self.rows])
-        self.out = np.full((len(z), released.shape[1]), np.nan, np.float32)
-        self.out[self.rows] = released
+        out = apply_release(release, z[self.rows])
+        self.out = np.full((len(z), out.shape[1]), np.nan, np.float32)
+        self.out[self.rows] = out
         self.bins: Vectors | None = None
         """The bin of each released vector, one column per bin, if the release can be read."""
         if isinstance(release, Readable):
             self.bins = np.full((len(z), release.bins), np.nan, np.float32)
-            self.bins[self.rows] = np.eye(release.bins)[release.read(self.out[self.rows])]
+            with errors_of_release(release, release.name):
+                self.bins[self.rows] = np.eye(release.bins)[release.read(out)]
 
     def block(self, rows: Rows, target: str, knowledge: Knowledge, **columns: Any) -> pd.DataFrame:
         """Guesses on some rows, with the labels of these rows and defaults for missing columns."""

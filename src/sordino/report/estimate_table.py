@@ -44,11 +44,17 @@ class Estimate(NamedTuple):
     """
 
     value: float = math.nan
+    """The mean over draws."""
     low: float = math.nan
+    """The lower limit of the interval over speakers."""
     high: float = math.nan
+    """The upper limit of the interval over speakers."""
     n: int = 0
+    """The number of test utterances."""
     speakers: int = 0
+    """The number of test speakers."""
     chance: float = math.nan
+    """The chance level of the metric."""
 
     @property
     def folded(self) -> Estimate:

@@ -28,6 +28,7 @@ from sordino.signal import feature_sets
 from sordino.signal.feature_sets import AUTOMATIC
 from sordino.study import minimum, run_record
 from sordino.study.feng2021.report import LEAKAGE, UTILITY
+from sordino.study.policies import check_required, common_emotions
 from sordino.study.protocol import POLICIES, Fitters, Options, features_name, prepare
 from sordino.study.units import predictions
 
@@ -63,17 +64,23 @@ def compare(
     `figure.svg` to `out`; with `latex` also `table.tex`.
 
     The protocol, the arguments and the errors are those of `sordino.study.feng2021.reproduce`. A
-    killed run resumes. `releases` replaces those of the options: names, references
-    `module:Fitter`, or the classes of fitters of a user's own (`sordino.release.resolve`). `noise`
-    is a folder with recordings of noise for the copies, if the options have conditions.
+    killed run resumes. Utterances with emotions that the policies do not name are left out; all
+    policies name the same emotions, and each requires another one. `releases` replaces those of the
+    options: names, references `module:Fitter`, or the classes of fitters of a user's own
+    (`sordino.release.resolve`). `noise` is a folder with recordings of noise for the copies, if the
+    options have conditions.
     """
     options, out = options or Options(releases=RELEASES), storage.folder(out)
     if releases:
         names = [resolve(method).name for method in releases]
         options = replace(options, releases=tuple(dict.fromkeys([NONE, *names])))
     features = feature_sets.resolve(features)
+    check_required(policies)
+    emotions = common_emotions(policies)
     minimum.check("compare", corpus, options, policies, fitters)
-    inputs = prepare(corpus, features, options, noise=noise, cache=cache, jobs=jobs)
+    inputs = prepare(
+        corpus, features, options, emotions=emotions, noise=noise, cache=cache, jobs=jobs
+    )
     guesses, units = predictions(
         inputs, out / "units", options, policies=policies, fitters=fitters, jobs=jobs
     )
@@ -81,9 +88,7 @@ def compare(
     estimates = pd.concat([estimates, _bounds(estimates, units)], ignore_index=True)
     run = run_record.record(STUDY, inputs, features, options, policies, units)
     report = page(guesses, estimates, run, [*notices, *confounding(inputs.corpus)])
-    run_record.write(estimates, run, out, report)
-    if latex:
-        report.write_latex(out)
+    run_record.write(estimates, run, out, report, latex=latex)
     return estimates
 
 

@@ -211,6 +211,7 @@ def test_joined_sets_obey_the_laws(checkpoint: Checkpoint) -> None:
     assert check_extractor(joined) == len(EXTRACTOR_LAWS)
 
 
+@pytest.mark.slow
 def test_sets_of_real_weights_obey_the_laws(speech: Speech) -> None:
     assert check_extractor(speech) == len(EXTRACTOR_LAWS)
 
@@ -235,6 +236,7 @@ def test_packages_have_one_pinned_version_and_checksums(checkpoint: Checkpoint) 
     assert len(bytes.fromhex(checkpoint.sha256)) == 32
 
 
+@pytest.mark.slow
 def test_real_weights_have_the_values_of_torch(speech: Speech) -> None:
     sound = synthetic_sound(2)
     vector = speech(sound)
@@ -247,6 +249,7 @@ def test_odd_sounds_have_finite_values(speech: Speech) -> None:
         assert np.isfinite(speech(sound.astype(np.float32))).all()
 
 
+@pytest.mark.slow
 def test_real_speech_has_the_values_of_torch(speech: Speech, data: Path) -> None:
     file = min((data / "ravdess").rglob("*.flac"))
     sound = audio.read(file)

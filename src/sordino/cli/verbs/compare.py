@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,12 +20,14 @@ from sordino.cli.options import (
     FeaturesOption,
     JobsOption,
     JsonOption,
+    LatexOption,
     NoiseOption,
     OutOption,
     ReleasesOption,
     SeedOption,
     attacker_families,
     corpora_from,
+    read_policies,
     resolve_attackers,
     resolve_conditions,
     resolve_features,
@@ -32,8 +35,13 @@ from sordino.cli.options import (
 )
 from sordino.cli.output import print_table, write_json
 
-LatexOption = Annotated[
-    bool, typer.Option("--latex", help="Write the tables to table.tex too, as LaTeX (booktabs).")
+PoliciesOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        help="Evaluate under this policy; repeatable. Default: the three of Feng 2021.",
+    ),
 ]
 
 
@@ -41,6 +49,7 @@ def compare(
     corpus: CorpusOption,
     out: OutOption,
     release: ReleasesOption = None,
+    policy: PoliciesOption = None,
     features: FeaturesOption = AUTOMATIC,
     attackers: AttackersOption = "quick",
     attacker: AttackerOption = None,
@@ -68,10 +77,11 @@ def compare(
     from sordino.report.tables import number
     from sordino.study import Options, run_record
     from sordino.study import compare as study
-    from sordino.study.protocol import Fitters
+    from sordino.study.protocol import POLICIES, Fitters
 
     features = resolve_features(features)
     releases = ("none", *resolve_releases(release)) if release else study.RELEASES
+    policies = [*read_policies(policy).values()] if policy else POLICIES
     custom = resolve_attackers(attacker)
     options = Options(
         releases=tuple(dict.fromkeys(releases)),
@@ -84,6 +94,7 @@ def compare(
         out,
         features=features,
         options=options,
+        policies=policies,
         fitters=Fitters(attackers=custom),
         noise=noise,
         cache=cache,
@@ -97,7 +108,8 @@ def compare(
         write_json(json, {"report": str(out / "report.html"), "mean_of_policies": figures})
     if json == "-":
         return
-    table = Table(title="Releases, mean of three policies", box=SIMPLE_HEAD)
+    required = ", ".join(policy.required for policy in policies)
+    table = Table(title=f"Releases, mean over required emotions: {required}", box=SIMPLE_HEAD)
     table.add_column("release", no_wrap=True)
     columns = {
         "F1 required": "ignorant emotion f1 required",

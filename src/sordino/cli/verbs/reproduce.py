@@ -16,6 +16,7 @@ from sordino.cli.options import (
     FeaturesOption,
     JobsOption,
     JsonOption,
+    LatexOption,
     OutOption,
     SeedOption,
     attacker_families,
@@ -121,6 +122,7 @@ def feng2021(
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
     json: JsonOption = None,
+    latex: LatexOption = False,
 ) -> None:
     """Hide emotions and gender as in Feng 2021, and attack the released vectors.
 
@@ -150,6 +152,7 @@ def feng2021(
         options=options,
         cache=cache,
         jobs=jobs,
+        latex=latex,
     )
     print_feng2021(estimates, out, json)
 

@@ -39,6 +39,7 @@ from sordino.policy import Policy
 from sordino.progress import track
 from sordino.release import Drawn, DrawnFitter, Fitter, Release
 from sordino.release.drawn.speaker_offset import Personal
+from sordino.release.protocol import apply_release
 from sordino.report.record import settled, versions
 from sordino.signal.feature_sets import AUTOMATIC, resolve
 from sordino.study import protocol, run_record
@@ -210,11 +211,11 @@ class _Transfer:
     ) -> Iterator[_Condition]:
         """Every condition of a release; `sides` are the speakers to adapt to and those measured."""
         z = space(self.x)
-        yield _Condition(AS_FITTED, z, release(z))
+        yield _Condition(AS_FITTED, z, apply_release(release, z))
         centred = z.copy()
         for adaptation, test in sides:
             centred[test] = space.centred(self.x[adaptation])(self.x[test])
-        yield _Condition(CENTRED_SPACE, centred, release(centred))
+        yield _Condition(CENTRED_SPACE, centred, apply_release(release, centred))
         if not isinstance(release, Drawn):
             return
         counts = (CALIBRATION_SPEAKERS, len(self.corpus))
