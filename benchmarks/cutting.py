@@ -44,7 +44,7 @@ def main() -> None:
     )
     parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
     given = parser.parse_args()
-    corpus = corpora_from(given.corpus).with_emotions(protocol.EMOTIONS)
+    corpus = corpora_from(given.corpus).with_emotions(protocol.FOUR_EMOTIONS)
     clean = extract("mel", corpus, CACHE, given.jobs)
     print(f"{len(corpus)} utterances of {len(set(corpus.speaker))} speakers")
     lines = [

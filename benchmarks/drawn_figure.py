@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--corpus", action="append", required=True, metavar="NAME=PATH")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
-    corpus = corpora_from(given.corpus).with_emotions(protocol.EMOTIONS)
+    corpus = corpora_from(given.corpus).with_emotions(protocol.FOUR_EMOTIONS)
     x, policy = (
         extract("IS13", corpus, CACHE),
         next(one for one in POLICIES if one.required == "sad"),

@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--corpus", action="append", required=True, metavar="NAME=PATH")
     given = parser.parse_args()
     options = Options(measured_on="validation")
-    corpus = corpora_from(given.corpus).with_emotions(protocol.EMOTIONS)
+    corpus = corpora_from(given.corpus).with_emotions(protocol.FOUR_EMOTIONS)
     x = extract("IS13", corpus, CACHE)
     draws = protocol.draws(corpus, options, checksums(corpus))
     units = [(parts, policy) for parts in draws for policy in POLICIES]

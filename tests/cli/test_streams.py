@@ -22,7 +22,7 @@ from tests.cli.process_groups import running_in, seconds_until_no_worker, start,
 
 SORDINO = f"{sys.executable} -m sordino"
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
-pytestmark = POSIX
+pytestmark = [POSIX, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

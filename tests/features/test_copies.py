@@ -11,7 +11,7 @@ import pytest
 from sordino.corpora.table import Corpus
 from sordino.errors import AudioError
 from sordino.features import extract
-from sordino.features.copies import copies, in_conditions
+from sordino.features.copies import copy_vectors, in_conditions
 from sordino.features.renderings import noises as read_noises
 from sordino.signal import audio
 from sordino.signal.conditions import CONDITIONS
@@ -28,34 +28,34 @@ def other_sound(corpus: Corpus, row: int) -> None:
 def test_a_copy_depends_on_files_of_its_speaker_alone(noises: Noises) -> None:
     corpus = noises(6)
     mine = corpus.speaker == corpus.speaker[0]
-    before = copies("mel", corpus, 8, cache=None, jobs=1)
+    before = copy_vectors("mel", corpus, 8, cache=None, jobs=1)
     other_sound(corpus, 1)
-    after = copies("mel", corpus, 8, cache=None, jobs=1)
+    after = copy_vectors("mel", corpus, 8, cache=None, jobs=1)
     np.testing.assert_array_equal(after[:, mine], before[:, mine])
     assert not np.array_equal(after[:, 1], before[:, 1])
-    alone = copies("mel", corpus.select(mine), 8, cache=None, jobs=1)
+    alone = copy_vectors("mel", corpus.select(mine), 8, cache=None, jobs=1)
     np.testing.assert_array_equal(alone, before[:, mine])
 
 
 def test_a_copy_has_the_babble_of_its_speaker(noises: Noises) -> None:
     """The test before could see a foreign voice."""
     corpus = noises(6)
-    before = copies("mel", corpus, 8, cache=None, jobs=1)
+    before = copy_vectors("mel", corpus, 8, cache=None, jobs=1)
     other_sound(corpus, 2)  # of the speaker of row 0
-    after = copies("mel", corpus, 8, cache=None, jobs=1)
+    after = copy_vectors("mel", corpus, 8, cache=None, jobs=1)
     changed = (after[:, 0] != before[:, 0]).any(axis=1)
     assert 0 < changed.sum() < 8
 
 
 def test_copies_are_cached_and_do_not_depend_on_order(noises: Noises, tmp_path: Path) -> None:
     corpus, cache = noises(4), tmp_path / "cache"
-    x = copies("mel", corpus, 2, cache=cache, jobs=1)
+    x = copy_vectors("mel", corpus, 2, cache=cache, jobs=1)
     assert x.shape == (2, 4, 927)
     assert not np.array_equal(x[0], x[1])
     files = {file: file.stat().st_mtime_ns for file in cache.rglob("*.vector")}
     assert len(files) == 8
     order = np.array([2, 0, 3, 1])
-    again = copies("mel", corpus.select(order), 2, cache=cache, jobs=1)
+    again = copy_vectors("mel", corpus.select(order), 2, cache=cache, jobs=1)
     np.testing.assert_array_equal(again, x[:, order])
     assert {file: file.stat().st_mtime_ns for file in cache.rglob("*.vector")} == files
 
@@ -67,7 +67,9 @@ def test_noise_of_the_user_changes_some_copies(noises: Noises, tmp_path: Path) -
     (folder / "LICENCE.txt").write_text("CC0")
     sounds = read_noises(folder)
     assert len(sounds) == 1
-    plain, noisy = (copies("mel", corpus, 8, noises=n, cache=None, jobs=1) for n in ((), sounds))
+    plain, noisy = (
+        copy_vectors("mel", corpus, 8, noises=n, cache=None, jobs=1) for n in ((), sounds)
+    )
     assert (plain != noisy).any(axis=2).sum() > 0
 
 

@@ -126,10 +126,10 @@ class Runtime:
 
     @functools.cached_property
     def extractor(self) -> Extractor:
-        """Samples to features, as in training. Raises `BundleError` where the bundle accepts
-        features only.
+        """Samples to features, as in training. An encoder is loaded by the first call. Raises
+        `BundleError` where the bundle accepts features only.
         """
-        return extractor(self.bundle.card["features"])
+        return extractor(self.bundle)
 
     @property
     def sampling_rate(self) -> int:

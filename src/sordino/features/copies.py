@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from sordino.corpora.table import Corpus
 from sordino.features.extract import CACHE, compute_sounds, refuse
-from sordino.features.renderings import STANDARD, Noise, Rendering, choose
-from sordino.features.sounds import Recording, recordings
+from sordino.features.renderings import STANDARD, NoiseRecording, Rendering, choose
+from sordino.features.sounds import Recording, recordings_of
 from sordino.signal.conditions import config
 from sordino.signal.feature_sets import FEATURE_SETS
 
@@ -28,12 +28,12 @@ VOICES: Final = 6
 """Voices of a babble."""
 
 
-def copies(
+def copy_vectors(
     features: str,
     corpus: Corpus,
     count: int = COPIES,
     *,
-    noises: Sequence[Noise] = (),
+    noises: Sequence[NoiseRecording] = (),
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> NDArray[np.float32]:
@@ -44,7 +44,7 @@ def copies(
     is a name of `FEATURE_SETS`; `cache`, `jobs` and errors are those of
     `sordino.features.extract`.
     """
-    sounds = recordings(corpus)
+    sounds = recordings_of(corpus)
     speaker = corpus.speaker
     of_speaker: dict[str, list[Recording]] = {}
     for name, sound in zip(speaker, sounds, strict=True):
@@ -67,7 +67,7 @@ def in_conditions(
     conditions: Sequence[str],
     group: NDArray[np.intp],
     *,
-    noises: Sequence[Noise] = (),
+    noises: Sequence[NoiseRecording] = (),
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> NDArray[np.float32]:
@@ -75,9 +75,9 @@ def in_conditions(
 
     `conditions` are names of `sordino.signal.conditions.CONDITIONS`. A babble is of utterances of
     other speakers with the same number in `group`, `(utterances,)`, such as the test speakers of
-    one fold. Recordings of noise are used in turn. Other arguments are those of `copies`.
+    one fold. Recordings of noise are used in turn. Other arguments are those of `copy_vectors`.
     """
-    sounds, speaker = recordings(corpus), corpus.speaker
+    sounds, speaker = recordings_of(corpus), corpus.speaker
     others = {
         name: [sounds[row] for row in np.flatnonzero((group == number) & (speaker != name))]
         for name, number in zip(speaker, group, strict=True)

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from sordino import plugins
 from sordino.corpora.checks.recordings import Bad, no_recording, summarise_bad
 from sordino.corpora.table import Corpus
-from sordino.errors import AudioError, FeatureError, SordinoError, StorageError
+from sordino.errors import AudioError, FeatureError, StorageError
 from sordino.features.cache import Cache
-from sordino.features.sounds import Sound, recordings
+from sordino.features.sounds import SoundSource, recordings_of
 from sordino.features.vectors import TABLE_SUFFIXES, read_vectors
 from sordino.progress import track
 from sordino.signal.feature_sets import FEATURE_SETS, Extractor
@@ -29,16 +29,14 @@ CACHE: Final = Path("~/.cache/sordino")
 
 
 class Extraction(NamedTuple):
-    """The vectors of a corpus.
-
-    - `x`: of the usable utterances, shape `(utterances, dims)`, in row order.
-    - `unusable`: the other utterances, with reasons.
-    - `checksums`: of the recordings of `x`, shape `(utterances,)`; empty for a table of vectors.
-    """
+    """The vectors of a corpus."""
 
     x: NDArray[np.float32]
+    """The vectors of the usable utterances, `(utterances, dims)`, in row order."""
     unusable: list[Bad]
+    """The other utterances, with reasons."""
     checksums: NDArray[np.str_]
+    """Checksums of the recordings of `x`, `(utterances,)`; empty for a table of vectors."""
 
 
 def extract(
@@ -147,7 +145,7 @@ class Values(NamedTuple):
 def compute_sounds(
     extractor: Extractor,
     shape: tuple[int, ...],
-    sounds: Mapping[int, Sound],
+    sounds: Mapping[int, SoundSource],
     cache: str | Path | None,
     jobs: int,
     *,
@@ -193,7 +191,9 @@ def _compute_all(
     absent = _absent_files(corpus)
     rows = np.setdiff1d(np.arange(len(corpus)), list(absent))
     sounds = (
-        dict(zip(rows.tolist(), recordings(corpus.select(rows)), strict=True)) if len(rows) else {}
+        dict(zip(rows.tolist(), recordings_of(corpus.select(rows)), strict=True))
+        if len(rows)
+        else {}
     )
     values = compute_sounds(extractor, shape, sounds, cache, jobs)
     arrays: list[NDArray[np.float32] | None] = []
@@ -235,7 +235,11 @@ def _cached(
 
 
 def _compute_missing(
-    extractor: Extractor, store: Cache | None, sounds: Mapping[int, Sound], label: str, jobs: int
+    extractor: Extractor,
+    store: Cache | None,
+    sounds: Mapping[int, SoundSource],
+    label: str,
+    jobs: int,
 ) -> Iterable[tuple[str, NDArray[np.float32] | Bad]]:
     """The key and the values of each sound, computed and cached by one of `jobs` processes."""
     if not sounds:
@@ -249,7 +253,7 @@ def _compute_missing(
 
 
 def _values(
-    extractor: Extractor, store: Cache | None, row: int, sound: Sound
+    extractor: Extractor, store: Cache | None, row: int, sound: SoundSource
 ) -> tuple[str, NDArray[np.float32] | Bad]:
     try:
         samples = sound.read(extractor.sampling_rate)
@@ -271,14 +275,9 @@ def _checked_values(extractor: Extractor, samples: NDArray[np.float32]) -> NDArr
     """
     if type(extractor).__module__.partition(".")[0] == "sordino":
         return extractor(samples)
-    try:
+    step = "see sordino.testing.check_extractor"
+    with plugins.errors_of(extractor, f"features {extractor.name!r}", FeatureError, step):
         values = np.asarray(extractor(samples), dtype=np.float32)
-    except (SordinoError, MemoryError):
-        raise
-    except Exception as error:  # the feature set may raise anything
-        raise FeatureError(
-            f"features {extractor.name} failed with {type(error).__name__}: {error}"
-        ) from error
     dims = getattr(extractor, "dims", None)
     if (dims is not None and values.shape != (dims,)) or not np.isfinite(values).all():
         raise FeatureError(

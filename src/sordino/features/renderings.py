@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from sordino.errors import AudioError
 from sordino.features.sounds import Recording
 from sordino.signal import audio
-from sordino.signal.conditions import Material, in_condition, standard
-from sordino.signal.conditions.level import Samples, tile
+from sordino.signal.conditions import Sources, in_condition, standard
+from sordino.signal.conditions.level import Waveform, tile
 from sordino.signal.conditions.noise import unit_power
 
 STANDARD: Final = "standard"
@@ -28,14 +28,14 @@ NOISE_SUFFIXES: Final = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 
 
 @dataclass(frozen=True)
-class Noise:
+class NoiseRecording:
     """A recording of noise, of which a part of any length is read."""
 
     file: str
     seconds: float
     checksum: str
 
-    def part(self, random: np.random.Generator, length: int) -> Samples:
+    def part(self, random: np.random.Generator, length: int) -> Waveform:
         """`length` samples at 16 kHz from a random offset on, of mean power 1, repeated if the
         recording is shorter.
         """
@@ -63,7 +63,7 @@ class Rendering:
     number: int
     voices: tuple[Recording, ...] = ()
     """Recordings for the babble."""
-    noises: tuple[Noise, ...] = ()
+    noises: tuple[NoiseRecording, ...] = ()
 
     @property
     def file(self) -> str:
@@ -80,22 +80,22 @@ class Rendering:
     def read(self, sampling_rate: int) -> NDArray[np.float32]:
         """The samples `(samples,)` in the condition."""
         random = seeded(self.recording.key, self.condition, str(self.number))
-        material = Material(
+        sources = Sources(
             lambda: [voice.read() for voice in self.voices],
             self._recorded if self.noises else None,
         )
         samples = self.recording.read()
         if self.condition == STANDARD:
-            rendered = standard(samples, random, material)
+            rendered = standard(samples, random, sources)
         else:
-            rendered = in_condition(self.condition, samples, random, material)
+            rendered = in_condition(self.condition, samples, random, sources)
         return audio.resampler(audio.SAMPLING_RATE, sampling_rate)(rendered, True)
 
-    def _recorded(self, random: np.random.Generator, length: int) -> Samples:
+    def _recorded(self, random: np.random.Generator, length: int) -> Waveform:
         return self.noises[random.integers(len(self.noises))].part(random, length)
 
 
-def noises(folder: str | Path | None) -> tuple[Noise, ...]:
+def noises(folder: str | Path | None) -> tuple[NoiseRecording, ...]:
     """The recordings of noise in a folder, in the order of their names; none for no folder.
 
     Files with other suffixes than those of recordings are ignored. Raises `AudioError` for a folder
@@ -112,7 +112,7 @@ def noises(folder: str | Path | None) -> tuple[Noise, ...]:
     return tuple(_noise(file.absolute()) for file in files)
 
 
-def _noise(file: Path) -> Noise:
+def _noise(file: Path) -> NoiseRecording:
     seconds = audio.duration(file)
     if not audio.SHORTEST_SECONDS <= seconds <= audio.LONGEST_SECONDS:
         raise AudioError(
@@ -120,7 +120,7 @@ def _noise(file: Path) -> Noise:
             f"{audio.LONGEST_SECONDS:.0f} s of noise: cut it, or leave it out"
         )
     with file.open("rb") as stream:
-        return Noise(str(file), seconds, hashlib.file_digest(stream, "sha256").hexdigest())
+        return NoiseRecording(str(file), seconds, hashlib.file_digest(stream, "sha256").hexdigest())
 
 
 def seeded(*names: str) -> np.random.Generator:

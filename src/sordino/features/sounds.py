@@ -16,7 +16,7 @@ from sordino.corpora.table import Corpus, checksums
 from sordino.signal import audio
 
 
-class Sound(Protocol):
+class SoundSource(Protocol):
     """Samples by a key."""
 
     @property
@@ -46,7 +46,7 @@ class Recording:
         return audio.read(self.file, self.start, self.end, sampling_rate)
 
 
-def recordings(corpus: Corpus) -> list[Recording]:
+def recordings_of(corpus: Corpus) -> list[Recording]:
     """The recording of each utterance, in row order."""
     # worker processes may have another working folder
     files = [str(Path(file).absolute()) for file in corpus.table["file"]]

@@ -24,8 +24,8 @@ from sordino.corpora.table import Corpus, checksums
 from sordino.define import GENDERS
 from sordino.errors import AttackError, CorpusError, FeatureError, ReleaseError, SplitError
 from sordino.features import CACHE, FEATURE_SETS, PreprocessFitter, extract
-from sordino.features.copies import COPIES, copies
-from sordino.features.renderings import noises
+from sordino.features.copies import COPIES, copy_vectors
+from sordino.features.renderings import NoiseRecording, noises
 from sordino.features.vectors import TABLE_SUFFIXES
 from sordino.nn.fit import Settings
 from sordino.policy import Policy
@@ -150,6 +150,7 @@ class Inputs(NamedTuple):
     """Utterances of a study and everything that is derived from them once; rows in one order."""
 
     corpus: Corpus
+    """The utterances."""
     x: Vectors
     """Feature vectors of the recordings and then of their copies, if there are any, `(rows, d)`,
     unscaled: the rows of `fitting`.
@@ -157,6 +158,7 @@ class Inputs(NamedTuple):
     checksums: NDArray[np.str_]
     """Checksum of each recording, `(utterances,)`."""
     draws: tuple[Parts, ...]
+    """The division of the speakers in each draw."""
     noise: tuple[str, ...] = ()
     """Checksums of the user's recordings of noise in the copies."""
 
@@ -208,21 +210,12 @@ def prepare(
     `sordino.features.extract`.
     """
     sounds = noises(noise)
-    if options.conditions == "standard" and Path(features).suffix.lower() in TABLE_SUFFIXES:
-        raise FeatureError(
-            f"conditions standard with {features}: a table of vectors has no recordings to copy, "
-            "expected a feature set: name one, or set conditions to none"
-        )
     utterances = select(corpus, emotions)
     sums = checksums(utterances)
     parts = draws(utterances, options, sums, emotions)[:max_draws]
     if require_validation:
         draws(utterances, replace(options, measured_on="validation"), sums, emotions)
-    x = feature_vectors(features, corpus, emotions, cache, jobs)
-    if options.conditions == "none":
-        return Inputs(utterances, x, sums, parts)
-    blocks = copies(features, utterances, options.copies, noises=sounds, cache=cache, jobs=jobs)
-    x = np.concatenate([x, *blocks])
+    x = fitting_vectors(features, corpus, emotions, options, sounds, cache, jobs)
     return Inputs(utterances, x, sums, parts, tuple(sound.checksum for sound in sounds))
 
 
@@ -297,6 +290,35 @@ def feature_vectors(
     if features in FEATURE_SETS:
         return extract(features, corpus.with_emotions(emotions), cache, jobs)
     return extract(features, corpus)[corpus.table["emotion"].isin(emotions).to_numpy()]
+
+
+def fitting_vectors(
+    features: str,
+    corpus: Corpus,
+    emotions: Sequence[str],
+    options: Options,
+    sounds: Sequence[NoiseRecording] = (),
+    cache: str | Path | None = CACHE,
+    jobs: int = 0,
+) -> Vectors:
+    """The vectors of `feature_vectors`, followed by those of copies if `options` has conditions,
+    `(rows, d)`.
+
+    Raises `FeatureError` for copies of a table of vectors.
+    """
+    if options.conditions == "none":
+        return feature_vectors(features, corpus, emotions, cache, jobs)
+    if Path(features).suffix.lower() in TABLE_SUFFIXES:
+        raise FeatureError(
+            f"conditions standard with {features}: a table of vectors has no recordings to copy, "
+            "expected a feature set: name one, or set conditions to none"
+        )
+    x = feature_vectors(features, corpus, emotions, cache, jobs)
+    utterances = corpus.with_emotions(emotions)
+    blocks = copy_vectors(
+        features, utterances, options.copies, noises=sounds, cache=cache, jobs=jobs
+    )
+    return np.concatenate([x, *blocks])
 
 
 def space(inputs: Inputs, parts: Parts, options: Options, transform: Rows | None = None) -> Vectors:

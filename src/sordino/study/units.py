@@ -71,6 +71,19 @@ def predictions(
     return gather_units(keys, compute, folder, "draws and policies", attack.PREDICTION_COLUMNS)
 
 
+def inputs_digest(inputs: Inputs, options: Options, fitters: Fitters) -> str:
+    """The hash of vectors, labels, options and the user's own attackers."""
+    table = inputs.corpus.table
+    labels = table[[name for name in UNIT_COLUMNS if name in table.columns]].to_csv(index=False)
+    attackers = [
+        " ".join([name, f"{estimator!r}", plugins.source(estimator), *_sources(estimator)])
+        for name, estimator in fitters.attackers.items()
+    ]
+    content = json.dumps([asdict(options), attackers], sort_keys=True) + labels
+    vectors = np.ascontiguousarray(inputs.x).tobytes()
+    return hashlib.sha256(content.encode() + vectors).hexdigest()
+
+
 def cached(space_of: Space) -> Space:
     """The same function, computed once for each set of rows.
 
@@ -98,20 +111,7 @@ class _Study:
     @property
     def digest(self) -> str:
         """The hash of vectors, labels, options and the user's own attackers."""
-        table = self.inputs.corpus.table
-        labels = table[[name for name in UNIT_COLUMNS if name in table.columns]].to_csv(index=False)
-        content = json.dumps([asdict(self.options), self.attackers], sort_keys=True) + labels
-        vectors = np.ascontiguousarray(self.inputs.x).tobytes()
-        return hashlib.sha256(content.encode() + vectors).hexdigest()
-
-    @property
-    def attackers(self) -> list[str]:
-        """The user's own attackers, with the digest of their source."""
-        attackers = self.fitters.attackers.items()
-        return [
-            " ".join([name, f"{estimator!r}", plugins.source(estimator), *_sources(estimator)])
-            for name, estimator in attackers
-        ]
+        return inputs_digest(self.inputs, self.options, self.fitters)
 
 
 @dataclass(frozen=True)

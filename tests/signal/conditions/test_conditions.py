@@ -5,30 +5,30 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sordino.signal.conditions import CONDITIONS, Material, channels, in_condition, noise, standard
-from sordino.signal.conditions.channels import Law
-from sordino.signal.conditions.level import Samples, active_level, mix
+from sordino.signal.conditions import CONDITIONS, Sources, channels, in_condition, noise, standard
+from sordino.signal.conditions.channels import Companding
+from sordino.signal.conditions.level import Waveform, active_level, add_noise
 from sordino.signal.conditions.unseen import room_response
 
 SECOND = np.arange(16000) / 16000
 
 
-def tone(hertz: float) -> Samples:
+def tone(hertz: float) -> Waveform:
     return np.sin(2 * np.pi * hertz * SECOND).astype(np.float32)
 
 
-def voices() -> list[Samples]:
+def voices() -> list[Waveform]:
     return [np.random.default_rng(seed).normal(0, 0.1, 4000) for seed in range(6)]
 
 
-MATERIAL = Material(voices)
+SOURCES = Sources(voices)
 
 
-def rendered(condition: str, samples: Samples, seed: int) -> Samples:
+def rendered(condition: str, samples: Waveform, seed: int) -> Waveform:
     random = np.random.default_rng(seed)
     if condition == "standard":
-        return standard(samples, random, MATERIAL)
-    return in_condition(condition, samples, random, MATERIAL)
+        return standard(samples, random, SOURCES)
+    return in_condition(condition, samples, random, SOURCES)
 
 
 @pytest.mark.parametrize("condition", ["standard", *CONDITIONS])
@@ -60,7 +60,7 @@ def test_clean_is_the_recording() -> None:
 def test_noise_is_measured_against_the_active_level(silence: int) -> None:
     speech = np.concatenate([tone(300), np.zeros(silence)])
     white = np.random.default_rng(0).standard_normal(len(speech))
-    added = mix(speech, white, 20) - speech
+    added = add_noise(speech, white, 20) - speech
     assert 20 * np.log10(active_level(tone(300)) / np.std(added)) == pytest.approx(20, abs=0.3)
 
 
@@ -83,7 +83,7 @@ def test_a_telephone_passes_its_band_only() -> None:
 
 @pytest.mark.parametrize("law", ["mu-law", "a-law"])
 @pytest.mark.parametrize("level", [0.9, 0.03])
-def test_eight_bits_leave_over_thirty_decibels(law: Law, level: float) -> None:
+def test_eight_bits_leave_over_thirty_decibels(law: Companding, level: float) -> None:
     samples = level * tone(440)
     error = channels.companded(samples, law) - samples
     assert 30 < 20 * np.log10(np.std(samples) / np.std(error)) < 50
@@ -99,7 +99,7 @@ def test_the_test_room_has_half_a_second() -> None:
     assert reverberation(room_response()) == pytest.approx(0.5, abs=0.05)
 
 
-def reverberation(response: Samples) -> float:
+def reverberation(response: Waveform) -> float:
     """T60 in seconds, extrapolated from the decay by 5 to 25 dB (Schroeder 1965)."""
     energy = np.cumsum(response[::-1] ** 2)[::-1]
     decay = 10 * np.log10(energy / energy[0])

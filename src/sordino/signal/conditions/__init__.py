@@ -7,13 +7,13 @@ installed build of libsndfile decides whether and how it encodes them.
 
 from __future__ import annotations
 
-from sordino.signal.conditions.standard import RECIPE, Material, config, standard
+from sordino.signal.conditions.standard import RECIPE, Sources, config, standard
 from sordino.signal.conditions.unseen import CONDITIONS, in_condition
 
 __all__ = [
     "CONDITIONS",
     "RECIPE",
-    "Material",
+    "Sources",
     "config",
     "in_condition",
     "standard",

@@ -9,7 +9,7 @@ from scipy import fft
 from scipy.signal import butter, fftconvolve, resample_poly, sosfilt
 
 from sordino.signal.audio import SAMPLING_RATE
-from sordino.signal.conditions.level import Samples
+from sordino.signal.conditions.level import Waveform
 
 DECAY: Final = 6.908
 """exp(−DECAY) is −60 dB."""
@@ -17,12 +17,12 @@ DECAY: Final = 6.908
 TELEPHONE_HZ: Final = (300.0, 3400.0)
 """The band of a telephone (ITU-T G.712)."""
 
-Law = Literal["mu-law", "a-law"]
+Companding = Literal["mu-law", "a-law"]
 
 
 def tail(
     random: np.random.Generator, t60_seconds: float, direct_db: float, gap_seconds: float = 0.004
-) -> Samples:
+) -> Waveform:
     """The impulse response of a room: the direct sound, a gap, and noise that decays exponentially.
 
     - `t60_seconds`: the time in which the noise falls by 60 dB.
@@ -31,27 +31,29 @@ def tail(
     seconds = np.arange(round(t60_seconds * SAMPLING_RATE)) / SAMPLING_RATE
     noise = random.standard_normal(len(seconds)) * np.exp(-DECAY * seconds / t60_seconds)
     noise *= 10 ** (-direct_db / 20) / np.sqrt(np.sum(noise**2))
-    response: Samples = np.concatenate([[1.0], np.zeros(round(gap_seconds * SAMPLING_RATE)), noise])
+    response: Waveform = np.concatenate(
+        [[1.0], np.zeros(round(gap_seconds * SAMPLING_RATE)), noise]
+    )
     return response
 
 
-def in_room(samples: Samples, response: Samples) -> Samples:
+def in_room(samples: Waveform, response: Waveform) -> Waveform:
     """The samples as they sound in a room; what follows their end is cut."""
-    wet: Samples = fftconvolve(samples, response)[: len(samples)]
+    wet: Waveform = fftconvolve(samples, response)[: len(samples)]
     return wet
 
 
-def telephone(samples: Samples, law: Law = "mu-law") -> Samples:
+def telephone(samples: Waveform, law: Companding = "mu-law") -> Waveform:
     """The samples after a telephone: 8 kHz, 300 to 3400 Hz, and 8 bits by a law of ITU-T G.711."""
     narrow = resample_poly(samples, 1, 2)
     band = butter(4, TELEPHONE_HZ, "bandpass", fs=SAMPLING_RATE // 2, output="sos")
-    decoded: Samples = companded(np.clip(sosfilt(band, narrow), -1, 1), law)
-    wide: Samples = resample_poly(decoded, 2, 1)[: len(samples)]
+    decoded: Waveform = companded(np.clip(sosfilt(band, narrow), -1, 1), law)
+    wide: Waveform = resample_poly(decoded, 2, 1)[: len(samples)]
     return wide
 
 
-def companded(samples: Samples, law: Law) -> Samples:
-    """Samples in [-1, 1] after rounding to 8 bits of a logarithmic scale.
+def companded(samples: Waveform, law: Companding) -> Waveform:
+    """Waveform in [-1, 1] after rounding to 8 bits of a logarithmic scale.
 
     >>> companded(np.array([0.5, 0.001]), "mu-law").round(4).tolist()
     [0.5039, 0.0011]
@@ -65,13 +67,13 @@ def companded(samples: Samples, law: Law) -> Samples:
         code = np.where(size < 1 / a, a * size, 1 + np.log(np.maximum(a * size, 1))) / top
         code = np.round(code * 127) / 127 * top
         size = np.where(code < 1, code, np.exp(code - 1)) / a
-    rounded: Samples = np.sign(samples) * size
+    rounded: Waveform = np.sign(samples) * size
     return rounded
 
 
 def equalised(
-    random: np.random.Generator, samples: Samples, points: int = 9, deviation_db: float = 4.0
-) -> Samples:
+    random: np.random.Generator, samples: Waveform, points: int = 9, deviation_db: float = 4.0
+) -> Waveform:
     """The samples with another frequency response: Gaussian decibels at points from 60 Hz to 8 kHz,
     evenly spaced in the logarithm of frequency.
     """
@@ -80,12 +82,12 @@ def equalised(
     frequency = np.maximum(fft.rfftfreq(size, 1 / SAMPLING_RATE), knots[0])
     decibels = np.interp(np.log(frequency), np.log(knots), random.normal(0, deviation_db, points))
     spectrum = fft.rfft(samples, size) * 10 ** (decibels / 20)
-    filtered: Samples = fft.irfft(spectrum, size)[: len(samples)]
+    filtered: Waveform = fft.irfft(spectrum, size)[: len(samples)]
     return filtered
 
 
-def clipped(samples: Samples, share: float) -> Samples:
+def clipped(samples: Waveform, share: float) -> Waveform:
     """The samples, clipped at a share of their largest absolute value."""
     limit = share * np.abs(samples).max(initial=0)
-    limited: Samples = np.clip(samples, -limit, limit)
+    limited: Waveform = np.clip(samples, -limit, limit)
     return limited

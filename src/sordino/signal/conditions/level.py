@@ -8,15 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 FRAME: Final = 512
-"""Samples of a frame: 32 ms."""
+"""Waveform of a frame: 32 ms."""
 
 ACTIVE_DB: Final = 25.0
 """A frame is active if it is at most so far below the loud frames (95th percentile)."""
 
-Samples = NDArray[np.floating]
+Waveform = NDArray[np.floating]
+"""Sound in any precision, `(samples,)`; the steps of a copy are computed with 64 bits."""
 
 
-def active_level(samples: Samples) -> float:
+def active_level(samples: Waveform) -> float:
     """The root mean square of the active frames; 0 for silence.
 
     Pauses do not lower it, unlike the level of the whole recording.
@@ -31,20 +32,20 @@ def active_level(samples: Samples) -> float:
     return float(np.sqrt(active.mean()))
 
 
-def mix(samples: Samples, noise: Samples, snr_db: float) -> Samples:
+def add_noise(samples: Waveform, noise: Waveform, snr_db: float) -> Waveform:
     """The samples plus noise of the same length, `snr_db` below their active level."""
     level = float(np.sqrt(np.mean(noise.astype(np.float64) ** 2)))
     if not level:
         return samples
-    mixed: Samples = samples + noise * (active_level(samples) / level * 10 ** (-snr_db / 20))
+    mixed: Waveform = samples + noise * (active_level(samples) / level * 10 ** (-snr_db / 20))
     return mixed
 
 
-def tile(samples: Samples, length: int, offset: int) -> Samples:
+def tile(samples: Waveform, length: int, offset: int) -> Waveform:
     """`length` samples from `offset` on, repeated where the recording ends.
 
     >>> tile(np.array([1.0, 2.0, 3.0]), 5, 2)
     array([3., 1., 2., 3., 1.])
     """
-    tiled: Samples = samples[(np.arange(length) + offset) % len(samples)]
+    tiled: Waveform = samples[(np.arange(length) + offset) % len(samples)]
     return tiled

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import fft
 
 from sordino.signal.audio import SAMPLING_RATE, resampler
-from sordino.signal.conditions.level import Samples, active_level, tile
+from sordino.signal.conditions.level import Waveform, active_level, tile
 
 COLOURS: Final = {"white": 0.0, "pink": 1.0, "brown": 2.0}
 """The power of a colour falls with frequency to this exponent."""
@@ -21,7 +21,7 @@ PITCH_FACTORS: Final = (0.75, 1.35)
 """A voice of the babble is shortened or lengthened by a factor in this range."""
 
 
-def coloured(random: np.random.Generator, length: int, exponent: float) -> Samples:
+def coloured(random: np.random.Generator, length: int, exponent: float) -> Waveform:
     """Gaussian noise, `(length,)`, with the power `1 / frequency ** exponent`."""
     if not exponent:
         return random.standard_normal(length)
@@ -33,10 +33,10 @@ def coloured(random: np.random.Generator, length: int, exponent: float) -> Sampl
 
 def modulated(
     random: np.random.Generator,
-    noise: Samples,
+    noise: Waveform,
     deviation_db: float = 6.0,
     step_seconds: float = 0.4,
-) -> Samples:
+) -> Waveform:
     """Noise with a level that wanders: Gaussian decibels every `step_seconds`, interpolated."""
     step = step_seconds * SAMPLING_RATE
     knots = random.normal(0, deviation_db, int(len(noise) / step) + 2)
@@ -44,7 +44,7 @@ def modulated(
     return unit_power(noise * 10 ** (decibels / 20))
 
 
-def babble(random: np.random.Generator, voices: Sequence[Samples], length: int) -> Samples:
+def babble(random: np.random.Generator, voices: Sequence[Waveform], length: int) -> Waveform:
     """The sum of several recordings, `(length,)`, equally loud, from random offsets on.
 
     Each is resampled by a random factor, so that one speaker sounds like several.
@@ -59,8 +59,8 @@ def babble(random: np.random.Generator, voices: Sequence[Samples], length: int) 
     return unit_power(total)
 
 
-def unit_power(samples: Samples) -> Samples:
+def unit_power(samples: Waveform) -> Waveform:
     """The samples, scaled to a mean power of 1; silence stays silence."""
     level = float(np.sqrt(np.mean(samples**2)))
-    scaled: Samples = samples / (level or 1.0)
+    scaled: Waveform = samples / (level or 1.0)
     return scaled

@@ -21,22 +21,22 @@ from numpy.typing import NDArray
 
 from sordino.signal import audio
 from sordino.signal.conditions import channels, noise
-from sordino.signal.conditions.level import Samples, mix
+from sordino.signal.conditions.level import Waveform, add_noise
 
 RECIPE: Final = 1
 """Number of the recipe. It changes with every change of values."""
 
 
 @dataclass(frozen=True)
-class Material:
+class Sources:
     """Recordings that a copy may be mixed with. They are read only where they are used.
 
     - `voices`: the voices of the babble; no voice replaces babble by pink noise.
     - `recorded`: from a random generator and a length to recorded noise; None for none.
     """
 
-    voices: Callable[[], Sequence[Samples]]
-    recorded: Callable[[np.random.Generator, int], Samples] | None = None
+    voices: Callable[[], Sequence[Waveform]]
+    recorded: Callable[[np.random.Generator, int], Waveform] | None = None
 
 
 def config() -> dict[str, object]:
@@ -46,18 +46,18 @@ def config() -> dict[str, object]:
 
 
 def standard(
-    samples: Samples, random: np.random.Generator, material: Material
+    samples: Waveform, random: np.random.Generator, sources: Sources
 ) -> NDArray[np.float32]:
     """A copy of a recording in a random condition, of the same length.
 
-    The same generator and material give the same bytes on one machine.
+    The same generator and sources give the same bytes on one machine.
     """
-    copy: Samples = samples.astype(np.float64)
+    copy: Waveform = samples.astype(np.float64)
     if random.random() < 0.4:
         response = channels.tail(random, random.uniform(0.15, 0.7), random.uniform(0, 12))
         copy = channels.in_room(copy, response)
     if random.random() < 0.85:
-        copy = mix(copy, _noise(random, len(copy), material), random.uniform(5, 40))
+        copy = add_noise(copy, _noise(random, len(copy), sources), random.uniform(5, 40))
     if random.random() < 0.3:
         copy = channels.equalised(random, copy)
     copy = copy * 10 ** (random.uniform(-12, 6) / 20)
@@ -68,12 +68,12 @@ def standard(
     return copy.astype(np.float32)
 
 
-def _noise(random: np.random.Generator, length: int, material: Material) -> Samples:
-    kinds = [*noise.COLOURS, "babble", *(["recorded"] if material.recorded else [])]
+def _noise(random: np.random.Generator, length: int, sources: Sources) -> Waveform:
+    kinds = [*noise.COLOURS, "babble", *(["recorded"] if sources.recorded else [])]
     kind = kinds[random.integers(len(kinds))]
-    if kind == "recorded" and material.recorded is not None:
-        sound = material.recorded(random, length)
-    elif kind == "babble" and (voices := material.voices()):
+    if kind == "recorded" and sources.recorded is not None:
+        sound = sources.recorded(random, length)
+    elif kind == "babble" and (voices := sources.voices()):
         sound = noise.babble(random, voices, length)
     else:
         sound = noise.coloured(random, length, noise.COLOURS.get(kind, noise.COLOURS["pink"]))
