@@ -14,16 +14,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sordino import plugins
+from sordino import corpora, plugins
 from sordino.attack import Audit
 from sordino.attack.attackers import estimators
 from sordino.cli.options import resolve_releases
 from sordino.corpora.table import make
-from sordino.errors import AttackError, FeatureError, PluginError, ReleaseError
+from sordino.errors import AttackError, CorpusError, FeatureError, PluginError, ReleaseError
 from sordino.features.extract import extract
 from sordino.release import FITTERS, Family, register, resolve
 from sordino.release.noise import Noise
-from sordino.release.protocol import ForeignFitter
+from sordino.release.protocol import ForeignFitter, apply_release
 from sordino.signal import audio, feature_sets
 from sordino.testing import POLICY
 
@@ -222,8 +222,8 @@ def test_a_name_that_is_no_plain_text_is_refused(name: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("def __init__(self): pass", "its fitter failed with TypeError"),
-        ("def __init__(self, policy, seed): 1 / 0", "its fitter failed with ZeroDivisionError"),
+        ("def __init__(self): pass", r"odd\.Fitter failed with TypeError"),
+        ("def __init__(self, policy, seed): 1 / 0", r"odd\.Fitter failed with ZeroDivisionError"),
         ("def __init__(self, policy, seed): pass", "a Fitter without `fit`"),
     ],
 )
@@ -241,8 +241,43 @@ def test_a_fitter_with_slots_whose_fit_raises(folder: Path) -> None:
     )
     fitter = resolve("odd:Fitter")(POLICY, 7)
     assert "'seed': 7" in repr(fitter)
-    with pytest.raises(ReleaseError, match=r"Fitter\.fit failed with IndexError"):
+    with pytest.raises(ReleaseError, match=r"odd\.Fitter failed with IndexError"):
         fitter.fit(np.zeros((1, 1), np.float32), None, None)  # type: ignore[arg-type]
+
+
+class Halved:
+    """A release that raises, or whose output has a row too few."""
+
+    name, config, hash = "halved", {"kind": "halved"}, "0"
+
+    def __call__(self, z: Any) -> Any:
+        return {"raise": {}}[z] if isinstance(z, str) else z[1:]
+
+    def save(self, path: Any) -> None: ...
+
+
+def test_a_release_that_raises_is_named() -> None:
+    with pytest.raises(ReleaseError, match=r"release 'halved': .*Halved failed with KeyError"):
+        apply_release(Halved(), "absent")  # type: ignore[arg-type]
+
+
+def test_a_release_of_too_few_rows_is_refused() -> None:
+    with pytest.raises(ReleaseError, match=r"shape \(2, 4\), expected \(3, width\)"):
+        apply_release(Halved(), np.zeros((3, 4), np.float32))
+
+
+def test_errors_of_sordinos_own_methods_stay_as_they_are() -> None:
+    with (
+        pytest.raises(ZeroDivisionError, match="division"),
+        plugins.errors_of(Noise, "release", ReleaseError, "correct it"),
+    ):
+        1 / 0  # noqa: B018
+
+
+def test_a_corpus_adapter_that_raises_is_named(folder: Path) -> None:
+    (folder / "mine.py").write_text("def read(path): return {}[path.name]\n")
+    with pytest.raises(CorpusError, match=r"mine\.read failed with KeyError: 'x': correct"):
+        corpora.load("mine:read", "x")
 
 
 @pytest.mark.parametrize("text", ["def __init__(self): 1 / 0", "def fit(self): ..."])
@@ -280,8 +315,8 @@ class Odd:
     [
         ("np.zeros(3)", r"values of shape \(3,\), expected \(2,\) and finite"),
         ("[0.0, np.nan]", "finite numbers"),
-        ("1 / 0", "features odd failed with ZeroDivisionError"),
-        ("['a', 'b']", "features odd failed with ValueError"),
+        ("1 / 0", r"features 'odd': odd\.Odd failed with ZeroDivisionError"),
+        ("['a', 'b']", r"features 'odd': odd\.Odd failed with ValueError"),
     ],
 )
 def test_a_feature_set_with_odd_values_is_refused(
@@ -333,5 +368,5 @@ def test_an_attacker_whose_fit_raises_is_named(folder: Path) -> None:
     _, odd = estimators.resolve("odd:Odd")
     del estimators.ESTIMATORS["Odd"]
     x, groups = np.random.default_rng(0).normal(size=(40, 2)), np.repeat(np.arange(10), 4)
-    with pytest.raises(AttackError, match=r"attacker Odd failed with KeyError"):
+    with pytest.raises(AttackError, match=r"attacker 'Odd': odd\.Odd failed with KeyError"):
         Audit((), shuffles=1, estimators={"Odd": odd}).run(x, groups % 2, groups)

@@ -19,8 +19,8 @@ _MEANING: Final = {
     "patient attacker; empty for predictions without an attacker",
     "best": "whether this attacker had the highest AUC on the attacker's own speakers; never "
     "decided on the predicted rows",
-    "target": "emotion, decision, gender, age, speaker, sensitive-vs-neutral, required-vs-rest, "
-    "membership, intensity or reconstruction",
+    "target": "emotion, decision, gender, age, speaker, sensitive-vs-neutral, EMOTION-vs-neutral, "
+    "required-vs-rest, membership, intensity or reconstruction",
     "asked": "emotion, leakage, privacy, privacy-d1, patient, membership, control, verification or "
     "decision",
     "k": "number of utterances of one speaker that a patient attacker pools, else 1",

@@ -34,6 +34,8 @@ from tests.cli.commands import commands, examples
 from tests.device.synthetic_sound_bundle import RATE, bundle_path, speech
 from tests.study import synthetic_study
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES: Final = [
     (name, line) for name, command in commands().items() for line in examples(command)
 ]
@@ -167,7 +169,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize(("name", "line"), example_cases(slow=True))
 def test_an_example_with_models_runs(

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from sordino.device import Reason, Released, Runtime, Withheld
-from sordino.device.channel import MEMORY, PRIOR, Channel, ChannelMean, NotCentredError, forget
+from sordino.device.channel import MEMORY, PRIOR, Channel, ChannelMean, forget
+from sordino.device.result import NotCentredError
 from sordino.device.serving import VectorServing
 from sordino.device.sound.synthesis import synthetic
 from sordino.errors import ReleaseError

@@ -19,6 +19,7 @@ def loss_of(fitted: TrainedNetwork, batch: Batch) -> float:
         return float(squared(fitted.module, batch).mean())
 
 
+@pytest.mark.slow
 def test_training_finds_what_is_there() -> None:
     task = job(count=200, epochs=100, patience=100)
     assert task.validation is not None

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 from sordino.cli.output import warn
-from sordino.errors import CorpusError, PluginError
+from sordino.errors import CorpusError, PluginError, PolicyError
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
     from sordino.corpora.table import Corpus
+    from sordino.policy import Policy
 
 AUTOMATIC: Final = "auto"
 """The default of `--features` for products: `sordino.signal.feature_sets.AUTOMATIC`."""
@@ -61,6 +62,9 @@ JsonOption = Annotated[
     typer.Option(
         "--json", metavar="FILE", help="Also write the result as JSON; -: standard output."
     ),
+]
+LatexOption = Annotated[
+    bool, typer.Option("--latex", help="Write the tables to table.tex too, as LaTeX (booktabs).")
 ]
 CacheOption = Annotated[
     Path,
@@ -191,6 +195,19 @@ def resolve_releases(references: Sequence[str] | None) -> tuple[str, ...]:
     if twice:
         raise PluginError(f"two releases {twice[0]!r}, expected different names: rename a fitter")
     return tuple(names)
+
+
+def read_policies(files: Sequence[Path]) -> dict[str, Policy]:
+    """Each policy by the stem of its file. Raises `PolicyError` for two equal stems."""
+    from sordino.policy import read
+
+    names = [file.stem for file in files]
+    if duplicates := sorted({name for name in names if names.count(name) > 1}):
+        raise PolicyError(
+            f"--policy {', '.join(duplicates)} comes twice, expected files of different names: "
+            "rename one"
+        )
+    return {name: read(file) for name, file in zip(names, files, strict=True)}
 
 
 def corpora_from(options: Sequence[str], *, keep_absent: bool = False) -> Corpus:

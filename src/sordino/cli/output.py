@@ -22,14 +22,20 @@ if TYPE_CHECKING:
     from sordino.study.adaptation.cross_corpus import Absence
 
 WIDE: Final = 140
-"""Characters per line if standard output is no terminal."""
+"""Characters per line if standard output is no terminal; a table may be wider."""
+
+WIDEST: Final = 1000
+"""Characters per line that a table may need."""
 
 
 def console() -> Console:
-    """Standard output: as wide as the terminal, else wide enough for every table."""
+    """Standard output: as wide as the terminal, or `WIDE`."""
     from sordino.cli.terminal import Console
 
-    return Console(width=None if sys.stdout.isatty() else WIDE, markup=False, emoji=False)
+    if sys.stdout.isatty():
+        return Console(markup=False, emoji=False)
+    # without a height, rich would take 80 columns for some values of TERM
+    return Console(width=WIDE, height=WIDE, markup=False, emoji=False)
 
 
 def print_lines(lines: Sequence[str]) -> None:
@@ -45,8 +51,11 @@ def warn(lines: Sequence[str]) -> None:
 
 
 def print_table(table: Table, path: Path) -> None:
-    """Print a table, then the path of the full result."""
+    """Print a table, whole if standard output is no terminal, then the path of the full result."""
     terminal = console()
+    if not sys.stdout.isatty():
+        options = terminal.options.update(max_width=WIDEST)
+        terminal.width = max(WIDE, terminal.measure(table, options=options).maximum)
     terminal.print(table, markup=False)
     terminal.print(str(path), soft_wrap=True, markup=False, highlight=False)
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sordino.device import table
 from sordino.device.bundle.bundle import Bundle, PolicyEntry, read
-from sordino.device.channel import Channel
 from sordino.device.result import Reason, Released, Result, Withheld
 from sordino.device.runtime import Runtime
 
 if TYPE_CHECKING:
     from sordino.device.budget import DailyBudget
+    from sordino.device.channel import Channel
     from sordino.device.sound.segment import Segmentation, Segmenter, Utterance
     from sordino.device.sound.stream import Stream
     from sordino.device.trust.floor import Floor
@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 _MODULES: Final = {
+    "Channel": "channel",
     "DailyBudget": "budget",
     "Floor": "trust.floor",
     "Segmentation": "sound.segment",

@@ -10,8 +10,8 @@ fitted mean counts more. After `MEMORY` utterances the oldest fade: a device may
 room.
 
 The mean is never released. It is in memory, or in a file of mode 600 that names its scaled space;
-to forget it, remove the file. The keyed random draw still follows from z: the same utterance draws
-the same number, whatever the mean is. But its bin may change, and then depends on earlier
+to forget it, remove the file. The keyed random draw follows from the features: the same utterance
+draws the same number, whatever the mean is. But its bin may change, and then depends on earlier
 utterances. Bounds that were estimated without centring do not hold with it
 (`docs/operator/device.md`).
 
@@ -38,7 +38,7 @@ from numpy.typing import NDArray
 
 from sordino import storage
 from sordino.device.budget import lock_count
-from sordino.device.result import Reason
+from sordino.device.result import NotCentredError, Reason
 from sordino.errors import ReleaseError, StorageError
 from sordino.types import Vectors
 
@@ -52,14 +52,6 @@ LARGEST_SUM: Final = 1e9
 """The largest sum in a file. Speech stays far below it."""
 
 _STATE_BYTES: Final = 1 << 20  # a larger file is not a state
-
-
-class NotCentredError(ReleaseError):
-    """An utterance has no centred vector: it is withheld, for a `reason`."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino.errors import ReleaseError
+
 
 class Reason(StrEnum):
     """Why nothing is released. It describes the recording or the device, never words or speaker."""
@@ -54,3 +56,11 @@ class Withheld:
 
 Result = Released | Withheld
 """One of the two."""
+
+
+class NotCentredError(ReleaseError):
+    """An utterance has no centred vector: it is withheld, for a `reason`."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(str(reason))
+        self.reason = reason

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino import keyed_random
 from sordino.device.bundle.bundle import Bundle, PolicyEntry, read
 from sordino.device.bundle.test_vectors import check_test_vectors
-from sordino.device.channel import Channel, NotCentredError
 from sordino.device.extractors import extractor
-from sordino.device.result import Reason, Released, Result, Withheld
+from sordino.device.result import NotCentredError, Reason, Released, Result, Withheld
 from sordino.device.serving import Clip, ClipServing, VectorServing
 from sordino.errors import BundleError, ReleaseError, SordinoError
 from sordino.policy import Policy
-from sordino.signal.audio import LONGEST_SECONDS, SHORTEST_SECONDS
 
 if TYPE_CHECKING:
     from sordino.device.budget import DailyBudget
+    from sordino.device.channel import Channel
     from sordino.device.sound.segment import Segmentation
     from sordino.device.sound.stream import Stream
     from sordino.device.trust.floor import Floor
@@ -95,6 +95,7 @@ class Runtime:
                 f"key {key}, expected 0 to 2^{KEY_BITS} - 1: choose another, or none"
             )
         key = secrets.randbits(KEY_BITS) if key is None else key
+        key = keyed_random.policy_key(key, self.policy.digest)
         serving = ClipServing if "streams" in self.bundle.card["features"] else VectorServing
         try:
             self._serving: VectorServing | ClipServing = serving(self.bundle, self._entry, key)
@@ -125,10 +126,10 @@ class Runtime:
 
     @functools.cached_property
     def extractor(self) -> Extractor:
-        """Samples to features, as in training. Raises `BundleError` where the bundle accepts
-        features only.
+        """Samples to features, as in training. An encoder is loaded by the first call. Raises
+        `BundleError` where the bundle accepts features only.
         """
-        return extractor(self.bundle.card["features"])
+        return extractor(self.bundle)
 
     @property
     def sampling_rate(self) -> int:
@@ -243,6 +244,9 @@ def _select(bundle: Bundle, policy: str | None) -> PolicyEntry:
 
 def _unfit(samples: NDArray[np.floating], sampling_rate: int, expected: int) -> Reason | None:
     """Why samples are no utterance, or None."""
+    # imported here: a runtime of vectors starts without sound
+    from sordino.signal.audio import LONGEST_SECONDS, SHORTEST_SECONDS
+
     if (
         not isinstance(samples, np.ndarray)
         or samples.ndim != 1

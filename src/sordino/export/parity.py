@@ -64,7 +64,7 @@ def _of_vectors(
         x = preprocess.offset + (0.5 + 0.3 * x) * spread
     x = x.astype(np.float32)
     if sound:
-        x[0] = extractor(bundle.card["features"])(_samples(sound))
+        x[0] = extractor(bundle)(_samples(sound))
     arrays: _Arrays = {**sound, "x": x}
     for index, (name, release) in enumerate(releases.items()):
         key = int(release.config.get("key", 0))
@@ -94,7 +94,7 @@ def _of_clips(
         for name, width in widths.items()
     }
     if sound and "audio" in clip:
-        clip["audio"] = extractor(bundle.card["features"])(_samples(sound))
+        clip["audio"] = extractor(bundle)(_samples(sound))
     arrays: _Arrays = {**sound, **clip}
     scaled = {**clip, "audio": preprocess([clip["audio"]])[0]} if preprocess else clip
     for index, (name, release) in enumerate(releases.items()):
@@ -119,9 +119,9 @@ def _bytes(key: int) -> NDArray[np.uint8]:
 def _sound(bundle: Bundle, seed: int) -> _Arrays:
     """Samples as 16-bit integers, if their features can be computed here."""
     try:
-        rate = extractor(bundle.card["features"]).sampling_rate
+        rate = extractor(bundle).sampling_rate
         sound = {"sound": (synthetic(SOUND_SECONDS, rate, seed) * 32768).astype(np.int16)}
-        extractor(bundle.card["features"])(_samples(sound))
+        extractor(bundle)(_samples(sound))
     except (BundleError, DependencyError):  # features of another package
         return {}
     return sound

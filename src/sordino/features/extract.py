@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sordino import plugins
 from sordino.corpora.checks.recordings import Bad, no_recording, summarise_bad
 from sordino.corpora.table import Corpus
-from sordino.errors import AudioError, FeatureError, SordinoError, StorageError
+from sordino.errors import AudioError, FeatureError, StorageError
 from sordino.features.cache import Cache
 from sordino.features.sounds import SoundSource, recordings_of
 from sordino.features.vectors import TABLE_SUFFIXES, read_vectors
@@ -29,16 +29,14 @@ CACHE: Final = Path("~/.cache/sordino")
 
 
 class Extraction(NamedTuple):
-    """The vectors of a corpus.
-
-    - `x`: of the usable utterances, shape `(utterances, dims)`, in row order.
-    - `unusable`: the other utterances, with reasons.
-    - `checksums`: of the recordings of `x`, shape `(utterances,)`; empty for a table of vectors.
-    """
+    """The vectors of a corpus."""
 
     x: NDArray[np.float32]
+    """The vectors of the usable utterances, `(utterances, dims)`, in row order."""
     unusable: list[Bad]
+    """The other utterances, with reasons."""
     checksums: NDArray[np.str_]
+    """Checksums of the recordings of `x`, `(utterances,)`; empty for a table of vectors."""
 
 
 def extract(
@@ -277,14 +275,9 @@ def _checked_values(extractor: Extractor, samples: NDArray[np.float32]) -> NDArr
     """
     if type(extractor).__module__.partition(".")[0] == "sordino":
         return extractor(samples)
-    try:
+    step = "see sordino.testing.check_extractor"
+    with plugins.errors_of(extractor, f"features {extractor.name!r}", FeatureError, step):
         values = np.asarray(extractor(samples), dtype=np.float32)
-    except (SordinoError, MemoryError):
-        raise
-    except Exception as error:  # the feature set may raise anything
-        raise FeatureError(
-            f"features {extractor.name} failed with {type(error).__name__}: {error}"
-        ) from error
     dims = getattr(extractor, "dims", None)
     if (dims is not None and values.shape != (dims,)) or not np.isfinite(values).all():
         raise FeatureError(

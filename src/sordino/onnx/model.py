@@ -55,6 +55,7 @@ class Model:
         onnxruntime.disable_telemetry_events()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.enable_mem_pattern = False  # it keeps a plan of memory for every length of input
         options.log_severity_level = _SILENT
         for entry, setting in {**_CLOSED, **_SAME_EVERYWHERE}.items():
             options.add_session_config_entry(entry, setting)

@@ -47,6 +47,10 @@ class GraphBuilder:
         self._inputs.append(helper.make_tensor_value_info(name, _onnx_type(dtype), shape))
         return Symbol(self, name, np.dtype(dtype))
 
+    def constant(self, values: NDArray[Any]) -> Symbol:
+        """An array as a symbol; an array among the inputs of an operator needs no symbol."""
+        return Symbol(self, self._constant(values), values.dtype)
+
     def op(
         self,
         kind: str,

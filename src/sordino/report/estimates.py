@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from sordino import metrics
 from sordino.columns import ESTIMATE_COLUMNS
-from sordino.define import ROLES, Knowledge, Role
-from sordino.report.estimate_table import auc_of
+from sordino.define import GENDERS, ROLES, Knowledge, Role
+from sordino.report.estimate_table import TARGETS, auc_of
 from sordino.types import Rows, Statistic
 
 _DETAIL_TARGETS: Final = ("intensity", "reconstruction")
@@ -228,8 +228,8 @@ def _decision(table: pd.DataFrame) -> Iterator[Measure]:
         before, after = float(clean[rows].mean()), float(decision[rows].mean())
         return before * (1 - after) + after * (1 - before)
 
-    yield Measure("decision_f1", f1, prior, rows, Role.REQUIRED, "emotion")
-    yield Measure("decision_changed", changed, independent, rows, Role.REQUIRED, "emotion")
+    yield Measure("decision_f1", f1, prior, rows, str(Role.REQUIRED), "emotion")
+    yield Measure("decision_changed", changed, independent, rows, str(Role.REQUIRED), "emotion")
 
 
 def _attribute(table: pd.DataFrame, target: str, leakage: bool) -> Iterator[Measure]:
@@ -255,13 +255,19 @@ def _attribute(table: pd.DataFrame, target: str, leakage: bool) -> Iterator[Meas
 
 
 def _auc(table: pd.DataFrame, target: str) -> Iterator[Measure]:
-    """The AUC of a secret that changes within speakers."""
+    """The AUC of a secret within speakers; that of a single emotion for women and men too."""
     truth, _, score = _arrays(table)
 
     def auc(rows: Rows) -> float:
         return metrics.auc(truth[rows] == 1, score[rows])
 
-    yield Measure(auc_of(target), auc, _half, np.arange(len(truth)), target=target, secret=truth)
+    groups = {"": np.arange(len(truth))}
+    if target not in TARGETS.values():
+        gender = table["gender"].to_numpy()
+        groups |= {name: np.flatnonzero(gender == code) for code, name in enumerate(GENDERS)}
+    for group, rows in groups.items():
+        if len(rows):
+            yield Measure(auc_of(target), auc, _half, rows, group, target, truth[rows])
 
 
 def _membership(table: pd.DataFrame) -> Iterator[Measure]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.errors import FeatureError
-from sordino.signal.encoder import BASE, TINY_EN, Speech, is_installed
+from sordino.signal.encoder import BASE, TINY_EN, Speech, SpeechFrames, is_installed
 from sordino.signal.filterbank import Filterbank
 from sordino.signal.mel import Mel
 from sordino.signal.smile import Functionals
@@ -44,6 +44,13 @@ class FeatureSet(Extractor, Protocol):
 
     @property
     def names(self) -> list[str]: ...
+
+
+class SequenceExtractor(Extractor, Protocol):
+    """An extractor of sequences whose steps have `dims` values."""
+
+    @property
+    def dims(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,26 @@ class Joined:
         return np.concatenate([part(samples) for part in self.parts])
 
 
+def speech_of(extractor: Extractor) -> Speech | None:
+    """The part of a set that needs an encoder, or None."""
+    parts = extractor.parts if isinstance(extractor, Joined) else (extractor,)
+    return next((part for part in parts if isinstance(part, Speech)), None)
+
+
+def with_model(extractor: Extractor, content: bytes) -> Extractor:
+    """The same set with the encoder of a bundle, in its part that needs one.
+
+    Raises `BundleError` for a file that does more than arithmetic.
+    """
+    if isinstance(extractor, Joined):
+        parts = (
+            part.with_model(content) if isinstance(part, Speech) else part
+            for part in extractor.parts
+        )
+        return Joined(tuple(parts))
+    return extractor.with_model(content) if isinstance(extractor, Speech) else extractor
+
+
 _MEL: Final = Mel()
 _SPEECH: Final = Speech("speech", BASE)
 
@@ -115,8 +142,11 @@ AUTOMATIC: Final = "auto"
 _NAMES: Final = frozenset(FEATURE_SETS)
 _REQUIRED: Final = ("name", "sampling_rate", "recipe", "config", "dims", "names")
 
-SEQUENCES: Final[dict[str, Extractor]] = {"filterbank": Filterbank()}
-"""Samples to a sequence of frames, `(steps, width)`."""
+SEQUENCES: Final[dict[str, SequenceExtractor]] = {
+    "filterbank": Filterbank(),
+    "speech-frames": SpeechFrames(_SPEECH),
+}
+"""Samples to a sequence of frames, `(steps, dims)`."""
 
 
 def resolve(name: str) -> str:

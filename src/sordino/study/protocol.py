@@ -150,6 +150,7 @@ class Inputs(NamedTuple):
     """Utterances of a study and everything that is derived from them once; rows in one order."""
 
     corpus: Corpus
+    """The utterances."""
     x: Vectors
     """Feature vectors of the recordings and then of their copies, if there are any, `(rows, d)`,
     unscaled: the rows of `fitting`.
@@ -157,6 +158,7 @@ class Inputs(NamedTuple):
     checksums: NDArray[np.str_]
     """Checksum of each recording, `(utterances,)`."""
     draws: tuple[Parts, ...]
+    """The division of the speakers in each draw."""
     noise: tuple[str, ...] = ()
     """Checksums of the user's recordings of noise in the copies."""
 

@@ -62,13 +62,22 @@ def record(
 
 
 def write(
-    estimates: pd.DataFrame, run: Mapping[str, Any], out: Path, page: Page | None = None
+    estimates: pd.DataFrame,
+    run: Mapping[str, Any],
+    out: Path,
+    page: Page | None = None,
+    *,
+    latex: bool = False,
 ) -> None:
-    """Write `estimates.csv`, `run.json` and the page of a study that has one."""
+    """Write `estimates.csv`, `run.json` and the page of a study that has one; with `latex` also its
+    tables, `table.tex`.
+    """
     storage.write(out / "estimates.csv", csv(estimates))
     storage.write(out / "run.json", json.dumps(run, indent=2, ensure_ascii=False) + "\n")
     if page is not None:
         page.write(out)
+        if latex:
+            page.write_latex(out)
 
 
 def summary(estimates: pd.DataFrame) -> pd.DataFrame:

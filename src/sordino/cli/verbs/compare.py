@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,12 +20,14 @@ from sordino.cli.options import (
     FeaturesOption,
     JobsOption,
     JsonOption,
+    LatexOption,
     NoiseOption,
     OutOption,
     ReleasesOption,
     SeedOption,
     attacker_families,
     corpora_from,
+    read_policies,
     resolve_attackers,
     resolve_conditions,
     resolve_features,
@@ -32,8 +35,13 @@ from sordino.cli.options import (
 )
 from sordino.cli.output import print_table, write_json
 
-LatexOption = Annotated[
-    bool, typer.Option("--latex", help="Write the tables to table.tex too, as LaTeX (booktabs).")
+PoliciesOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        help="Evaluate under this policy; repeatable. Default: the three of Feng 2021.",
+    ),
 ]
 
 
@@ -41,6 +49,7 @@ def compare(
     corpus: CorpusOption,
     out: OutOption,
     release: ReleasesOption = None,
+    policy: PoliciesOption = None,
     features: FeaturesOption = AUTOMATIC,
     attackers: AttackersOption = "quick",
     attacker: AttackerOption = None,
@@ -64,13 +73,15 @@ def compare(
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    from sordino.report.estimate_table import Estimates
     from sordino.report.tables import number
     from sordino.study import Options, run_record
     from sordino.study import compare as study
-    from sordino.study.protocol import Fitters
+    from sordino.study.protocol import POLICIES, Fitters
 
     features = resolve_features(features)
     releases = ("none", *resolve_releases(release)) if release else study.RELEASES
+    policies = [*read_policies(policy).values()] if policy else POLICIES
     custom = resolve_attackers(attacker)
     options = Options(
         releases=tuple(dict.fromkeys(releases)),
@@ -83,19 +94,22 @@ def compare(
         out,
         features=features,
         options=options,
+        policies=policies,
         fitters=Fitters(attackers=custom),
         noise=noise,
         cache=cache,
         jobs=jobs,
         latex=latex,
     )
-    means = run_record.summary(estimates[~estimates["metric"].str.startswith("bound_")])
+    attacks = estimates[~estimates["metric"].str.startswith("bound_")]
+    means, look = run_record.summary(attacks), Estimates(attacks)
     if json:
         figures = {name: means[name].dropna().to_dict() for name in means.columns}
         write_json(json, {"report": str(out / "report.html"), "mean_of_policies": figures})
     if json == "-":
         return
-    table = Table(title="Releases, mean of three policies", box=SIMPLE_HEAD)
+    required = ", ".join(policy.required for policy in policies)
+    table = Table(title=f"Releases, mean over required emotions: {required}", box=SIMPLE_HEAD)
     table.add_column("release", no_wrap=True)
     columns = {
         "F1 required": "ignorant emotion f1 required",
@@ -105,10 +119,11 @@ def compare(
         "gender AUC": "semi-informed gender auc",
         "patient": f"patient gender auc {_largest_k(means.index)}",
     }
-    for name in columns:
+    for name in (*columns, "worst emotion"):
         table.add_column(name, justify="right")
     for name in options.releases:
         values = means[name].reindex(list(columns.values())).tolist()
+        values.append(look.worst_emotion(name)[1].value)
         table.add_row(name, *(number(value) for value in values))
     print_table(table, out / "report.html")
 

@@ -31,12 +31,12 @@ from sordino.cli.options import (
     SeedOption,
     attacker_families,
     corpora_from,
+    read_policies,
     resolve_conditions,
 )
 from sordino.cli.output import console, print_lines, write_json
 
 if TYPE_CHECKING:
-    from sordino.policy import Policy
     from sordino.study.fitting.card import FitResult
 
 NONE_WITHIN: Final = 1
@@ -108,7 +108,7 @@ def fit(
     check_signing(sign, bundle_version, expires)
     fitted = study.fit(
         corpora_from(corpus),
-        _policies(policy),
+        read_policies(policy),
         features=features,
         budget=budget,
         options=replace(
@@ -139,20 +139,6 @@ def fit(
             print_lines([f"The bundle is {signature}.", str(out)])
     if not fitted.ships:
         raise typer.Exit(NONE_WITHIN)
-
-
-def _policies(files: list[Path]) -> dict[str, Policy]:
-    """Each policy by the stem of its file. Raises `PolicyError` for two equal stems."""
-    from sordino.errors import PolicyError
-    from sordino.policy import read
-
-    names = [file.stem for file in files]
-    if duplicates := sorted({name for name in names if names.count(name) > 1}):
-        raise PolicyError(
-            f"--policy {', '.join(duplicates)} comes twice, expected files of different names: "
-            "rename one"
-        )
-    return {name: read(file) for name, file in zip(names, files, strict=True)}
 
 
 def _write(fitted: FitResult, out: Path) -> None:

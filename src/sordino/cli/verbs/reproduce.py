@@ -16,6 +16,7 @@ from sordino.cli.options import (
     FeaturesOption,
     JobsOption,
     JsonOption,
+    LatexOption,
     OutOption,
     SeedOption,
     attacker_families,
@@ -45,6 +46,14 @@ PreprocessOnOption = Annotated[
 NormaliseOption = Annotated[
     Literal["speaker", "utterance", "corpus", "running"],
     typer.Option("--normalise", help="Normalisation of the audio features; the paper: speaker."),
+]
+SequencesOption = Annotated[
+    Literal["filterbank", "speech"],
+    typer.Option(
+        "--features",
+        help="Features of the audio: 40 mel bands as in the paper, or the frames of a pretrained "
+        "encoder, which need the extra `speech`.",
+    ),
 ]
 OnlyOption = Annotated[
     list[str] | None,
@@ -113,6 +122,7 @@ def feng2021(
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
     json: JsonOption = None,
+    latex: LatexOption = False,
 ) -> None:
     """Hide emotions and gender as in Feng 2021, and attack the released vectors.
 
@@ -142,6 +152,7 @@ def feng2021(
         options=options,
         cache=cache,
         jobs=jobs,
+        latex=latex,
     )
     print_feng2021(estimates, out, json)
 
@@ -151,6 +162,7 @@ def jaiswal2020(
     corpus: CorpusOption,
     out: OutOption,
     only: OnlyOption = None,
+    features: SequencesOption = "filterbank",
     normalise: NormaliseOption = "speaker",
     words: WordsOption = None,
     seeds: NetworksOption = 1,
@@ -173,7 +185,11 @@ def jaiswal2020(
     from sordino.study.jaiswal2020.variants import JaiswalOptions
 
     options = JaiswalOptions(
-        families=attacker_families(attackers), normalise=normalise, seeds=seeds, seed=seed
+        families=attacker_families(attackers),
+        features=features,
+        normalise=normalise,
+        seeds=seeds,
+        seed=seed,
     )
     estimates = study.reproduce(
         corpora_from(corpus),

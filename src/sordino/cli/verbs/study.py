@@ -82,7 +82,8 @@ def cross_corpus(
       sordino study cross-corpus --fit-on ravdess=data/ravdess \\
         --corpus emodb=data/emodb --release drawn --features mel --out cross
     """
-    from sordino.study import Options
+    from dataclasses import replace
+
     from sordino.study.adaptation import cross_corpus as study
 
     features = resolve_features(features)
@@ -92,7 +93,8 @@ def cross_corpus(
         out,
         features=features,
         releases=resolve_releases(release) or study.RELEASES,
-        options=Options(
+        options=replace(
+            study.OPTIONS,
             families=attacker_families(attackers),
             seed=seed,
             conditions=resolve_conditions(conditions, features),

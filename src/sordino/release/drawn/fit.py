@@ -131,6 +131,7 @@ class _FittingData:
         self.emotion = np.array(
             [policy.emotions.index(label) for label in labels["emotion"]], np.intp
         )
+        self.corpus = labels["corpus"].to_numpy(dtype=str)
         self.intensity = labels["intensity"].to_numpy(dtype=str)
         self.recorded = recorded(labels)
         self.policy, self.shrinkage = policy, shrinkage
@@ -140,7 +141,12 @@ class _FittingData:
         """A scorer that is fitted on some of the rows."""
         gender = None if self.hidden is None else self.hidden[rows]
         return fit_scorer.fit(
-            self.z[rows], self.emotion[rows], self.speaker[rows], gender, self.shrinkage
+            self.z[rows],
+            self.emotion[rows],
+            self.speaker[rows],
+            gender,
+            self.shrinkage,
+            self.corpus[rows],
         )
 
     def crossfit(self, seed: int) -> Matrix:
@@ -283,10 +289,10 @@ def bounds(
 
     The whole procedure is cross-fitted, including the scaled space: the bins of a speaker come from
     a release that was fitted on other speakers, in the space of those speakers. Copies take part in
-    the fits and are not counted. Keys are the secret (`gender`, `sensitive-vs-neutral`, `age` where
-    it is hidden) and the side information of the attacker: none, or for gender the true role. The
-    limit is NaN for a secret with too few speakers. Raises `ReleaseError` where seven eighths of
-    the speakers do not suffice to fit a release.
+    the fits and are not counted. Keys are the secret (`gender`, `sensitive-vs-neutral`,
+    `EMOTION-vs-neutral`, `age` where it is hidden) and the side information of the attacker: none,
+    or for gender the true role. The limit is NaN for a secret with too few speakers. Raises
+    `ReleaseError` where seven eighths of the speakers do not suffice to fit a release.
     """
     rows = np.sort(part.rows)
     speakers = corpus.speaker[rows]
@@ -296,8 +302,7 @@ def bounds(
     recordings = recorded(corpus.table)[rows]
     rows, speakers, bins = rows[recordings], speakers[recordings], bins[recordings]
     result = {}
-    labels = corpus.roles(fitter.policy)[rows], corpus.genders()[rows], corpus.older(rows)[rows]
-    for key, secret in secrets(fitter.policy, *labels).items():
+    for key, secret in secrets(fitter.policy, corpus, rows).items():
         labelled = secret >= 0
         if set(secret[labelled].tolist()) == {0, 1}:
             speaker = speakers[labelled]

@@ -152,9 +152,7 @@ def joint_bounds(
     )
     result = {}
     for name, fitter in fitters.items():
-        role = corpus.roles(fitter.policy)[rows]
-        labels = role, corpus.genders()[rows], corpus.older(rows)[rows]
-        for (secret, side), values in secrets(fitter.policy, *labels).items():
+        for (secret, side), values in secrets(fitter.policy, corpus, rows).items():
             labelled = values >= 0
             if set(values[labelled].tolist()) == {0, 1}:
                 speaker = speakers[labelled]

@@ -26,7 +26,9 @@ class Operations(NamedTuple):
     """
 
     softmax: Any
+    """The softmax of an array along an axis."""
     log: Any
+    """The natural logarithm of each number."""
 
 
 def _softmax(x: Matrix, axis: int) -> Matrix:

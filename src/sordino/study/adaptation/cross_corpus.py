@@ -17,7 +17,7 @@ labels for is absent, with a reason, and the others go on.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -39,8 +39,9 @@ from sordino.features import CACHE, Preprocess, PreprocessFitter
 from sordino.features.renderings import noises
 from sordino.policy import Policy
 from sordino.progress import track
-from sordino.release import Drawn, Release
+from sordino.release import Drawn, DrawnFitter, Fitter, Release
 from sordino.release.drawn.speaker_offset import Personal
+from sordino.release.protocol import apply_release
 from sordino.report.record import settled, versions
 from sordino.signal.feature_sets import AUTOMATIC, resolve
 from sordino.study import protocol, run_record
@@ -57,6 +58,14 @@ STUDY: Final = "carry"
 RELEASES: Final = ("none", "rae-grl+", "drawn")
 AS_FITTED: Final = "as fitted"
 CENTRED_SPACE: Final = "centred"
+OPTIONS: Final = Options(scale="zscore", components=128)
+"""The scaled space of a bundle, with fewer components: the weaker ones differ between corpora."""
+
+SHRINKAGE: Final = 0.6
+"""Shrinkage of drawn releases where the policy sets none. Within a corpus 0.3 is better: its
+covariance is that of other recordings.
+"""
+
 CALIBRATION_SPEAKERS: Final = 4
 """Target speakers with labelled recordings for calibration, half of each gender."""
 
@@ -101,13 +110,14 @@ def carry(
 ) -> CrossCorpus:
     """Estimates and guesses of every condition. Writes `estimates.csv` and `run.json` to `out`.
 
-    Of `options`, the seed, the families of attackers, the scaled space and the conditions of the
-    fit are used. `noise` is a folder with recordings of noise for the copies.
+    Of `options` (default `OPTIONS`), the seed, the families of attackers, the scaled space and the
+    conditions of the fit are used. Drawn releases have the shrinkage `SHRINKAGE`. `noise` is a
+    folder with recordings of noise for the copies.
 
     Raises `CorpusError` if either corpus lacks an emotion or a gender, or if both have one name,
     and the errors of the fit.
     """
-    options, out = options or Options(), storage.folder(out)
+    options, out = options or OPTIONS, storage.folder(out)
     features = resolve(features)
     corpus = table.join([protocol.select(source), protocol.select(target)])
     x = protocol.feature_vectors(
@@ -186,7 +196,7 @@ class _Transfer:
         emotion = self.fitting.column("emotion")
         part = part_with_copies(self.fitting, every_fourth(recordings, emotion))
         risk = self.fitters.risk_model(policy, seed).fit(z, self.fitting, part)
-        release = self.fitters.release(policy, name, seed).fit(z, self.fitting, part)
+        release = self.fitter(policy, name).fit(z, self.fitting, part)
         plan = crossfit(folds_of_rows(self.corpus, self.target, seed))
         tables = GuessTables(self.corpus, policy)
         guesses, absent = [], []
@@ -206,16 +216,23 @@ class _Transfer:
             )
         return pd.concat(guesses, ignore_index=True), absent
 
+    def fitter(self, policy: Policy, name: str) -> Fitter:
+        """The fitter of a release for other recordings than its own."""
+        fitter = self.fitters.release(policy, name, self.options.seed)
+        if isinstance(fitter, DrawnFitter) and "shrinkage" not in policy.settings(name):
+            return replace(fitter, shrinkage=SHRINKAGE)
+        return fitter
+
     def conditions(
         self, space: Preprocess, release: Release, sides: Sequence[Split]
     ) -> Iterator[_Condition]:
         """Every condition of a release; `sides` are the speakers to adapt to and those measured."""
         z = space(self.x)
-        yield _Condition(AS_FITTED, z, release(z))
+        yield _Condition(AS_FITTED, z, apply_release(release, z))
         centred = z.copy()
         for adaptation, test in sides:
             centred[test] = space.centred(self.x[adaptation])(self.x[test])
-        yield _Condition(CENTRED_SPACE, centred, release(centred))
+        yield _Condition(CENTRED_SPACE, centred, apply_release(release, centred))
         if not isinstance(release, Drawn):
             return
         counts = (CALIBRATION_SPEAKERS, len(self.corpus))

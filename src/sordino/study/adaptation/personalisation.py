@@ -31,6 +31,7 @@ from sordino.policy import Policy
 from sordino.progress import track
 from sordino.release import Drawn, Release
 from sordino.release.drawn.speaker_offset import Personal, SpeakerStatistics, replay
+from sordino.release.protocol import apply_release
 from sordino.report.record import settled, versions
 from sordino.signal.feature_sets import AUTOMATIC, resolve
 from sordino.study import run_record
@@ -184,7 +185,7 @@ class _PersonalUnit:
         """Guesses about one release, without adaptation and with each history."""
         test, fitting = self.parts.test, self.parts.transform.rows
         release = self.fit(name, self.z)
-        self.attack(name, NO_HISTORY, release(self.z[test]), release)
+        self.attack(name, NO_HISTORY, apply_release(release, self.z[test]), release)
         if isinstance(release, Drawn):
             score = release.score(self.z)[:, None]
             for history in self.histories:
@@ -204,7 +205,8 @@ class _PersonalUnit:
                 rows = np.concatenate([self.parts.risk.rows, test])
                 adapted = self.z.copy()
                 adapted[rows] -= self.offsets(self.z.astype(np.float64), people, history, rows)
-                self.attack(name, history.name, release(adapted[test]), release, adapted)
+                out = apply_release(release, adapted[test])
+                self.attack(name, history.name, out, release, adapted)
 
     def fit(self, name: str, z: Vectors) -> Release:
         fitter = self.fitters.release(self.policy, name, self.seed)
@@ -242,7 +244,8 @@ class _PersonalUnit:
             self.outcome.bins[name, condition] = bins
             return
         vectors, risk = self.z.copy(), self.parts.risk.rows
-        vectors[test], vectors[risk] = out, release((self.z if adapted is None else adapted)[risk])
+        z = self.z if adapted is None else adapted
+        vectors[test], vectors[risk] = out, apply_release(release, z[risk])
         plan = holdout(risk, test, folds_of_rows(self.corpus, risk, self.seed)[risk])
         guesses = tables.secrets(vectors, plan, name, condition, self.families, seed=self.seed)
         self.outcome.guesses.append(guesses.assign(draw=draw))

@@ -68,8 +68,14 @@ class PolicyResult:
         words = (
             f"On {self.release.name}, a retrained attacker reaches at most AUC "
             f"{number(leak.value)} [{limits(leak).strip('[]')}] ({after.worst}) on test speakers; "
-            f"on the original features {number(before.largest)}."
+            f"on the original features {number(before.leaks[after.worst].value)}."
         )
+        emotion, cell = after.worst_emotion
+        if emotion:
+            words += (
+                f" Furthest from chance is {emotion}: AUC {number(cell.value)} "
+                f"[{limits(cell).strip('[]')}]."
+            )
         if self.budget is None:
             return words
         choice = next(option for option in self.validation if option.release == self.release.name)
@@ -198,6 +204,10 @@ def _tradeoff(option: Tradeoff) -> dict[str, Any]:
         "release": option.release,
         "utility_auc": _figures(option.utility),
         "leaks": {secret: _figures(leak) for secret, leak in option.leaks.items()},
+        "emotions": [
+            {"secret": cell.target, "speakers": cell.group or "all", **_figures(estimate)}
+            for cell, estimate in option.emotions.items()
+        ],
     }
 
 

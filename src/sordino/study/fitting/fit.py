@@ -43,6 +43,7 @@ from sordino.study.fitting import selection
 from sordino.study.fitting.card import FitResult, JointBounds, PolicyResult
 from sordino.study.fitting.rounding import round_to_int8
 from sordino.study.fitting.selection import Tradeoff
+from sordino.study.policies import common_emotions
 from sordino.study.protocol import Fitters, Inputs, Options
 from sordino.study.units import cached, predictions
 from sordino.types import Rows, Vectors
@@ -83,7 +84,8 @@ def fit(
     - `max_draws`: at most so many draws of speakers; fewer are faster and have wider intervals.
     - `int8`: measure also the release with 8-bit weights (`FitResult.rounding`).
     - `noise`: a folder with recordings of noise for the copies, if `options` has conditions.
-    - `cache`: the folder of features and finished units. A killed run resumes.
+    - `cache`: the folder of features and finished units. A killed run reuses them; the
+      release that ships, its bounds and the attacks on several policies together start again.
     - `jobs`: processes, 0 for one per core. It changes no value.
 
     Raises `PolicyError` for a policy that cannot be fitted, and for policies with different
@@ -144,26 +146,17 @@ def fit(
 
 
 def _emotions(labels: pd.Series, policies: Mapping[str, Policy]) -> tuple[str, ...]:
-    """The emotions that all policies name. Raises `PolicyError` if they differ, or if no label is
-    one of them.
+    """The emotions that all policies name (`common_emotions`). Raises `PolicyError` for a policy
+    that hides nothing, and for an emotion that no label is.
     """
-    if not policies:
-        raise PolicyError("no policy, expected at least one: pass --policy FILE")
-    first, *further = policies.values()
+    emotions = common_emotions([*policies.values()])
     for policy in policies.values():
-        release.check(policy)
         if policy.release == "none":
             raise PolicyError(
                 'release "none" hides nothing, expected another: name one, or set a budget'
             )
         policy.check_against(labels)
-    for policy in further:
-        if difference := sorted(set(first.emotions) ^ set(policy.emotions)):
-            raise PolicyError(
-                f"{', '.join(difference)}: named by some policies of a bundle and not by all, "
-                "expected the same emotions in each: give every emotion a role, or fit two bundles"
-            )
-    return first.emotions
+    return emotions
 
 
 class _Procedure:

@@ -1,8 +1,8 @@
 """How well utterances are found in a stream of real speech with pauses and noise, and how fast.
 
-    python benchmarks/segmentation.py --corpus emodb
-    python benchmarks/segmentation.py --corpus ravdess --speakers 13-24
-    python benchmarks/segmentation.py --corpus emodb --false-only --noise data/noise
+    python benchmarks/device/segmentation.py --corpus emodb
+    python benchmarks/device/segmentation.py --corpus ravdess --speakers 13-24
+    python benchmarks/device/segmentation.py --corpus emodb --false-only --noise data/noise
 
 Recordings, brought to one level, are joined with pauses of 0.7 to 3 s, and noise is added at so
 many dB below it. The truth is where a recording lies within 30 dB of its loudest tenth of a second
@@ -172,6 +172,10 @@ def false_utterances(samples: Samples, how: Segmentation) -> str:
     return f"{len(kept) / hours:8.0f}  {covered:6.2f}  {60 * hours:7.1f}"
 
 
+def _joined(paths: list[Path], rng: np.random.Generator) -> Samples:  # noqa: ARG001
+    return np.concatenate([*map(audio.read, paths)])
+
+
 def print_false(files: list[Path], folder: Path | None, minutes: float, seed: int) -> None:
     """The second table."""
     count = round(60 * minutes * SAMPLING_RATE)
@@ -188,7 +192,7 @@ def print_false(files: list[Path], folder: Path | None, minutes: float, seed: in
             kind = path.stem.rstrip("ABCDEFGH-0123456789") or path.stem  # esc-rain-1-26222-A
             by_kind.setdefault(kind, []).append(path)
     for kind, paths in by_kind.items():
-        makers[kind] = lambda _, paths=paths: np.concatenate([*map(audio.read, paths)])
+        makers[kind] = functools.partial(_joined, paths)
     print("\nnoise             false/h    time  minutes")
     for kind, make in makers.items():
         line = false_utterances(make(np.random.default_rng(seed)), Segmentation())
@@ -211,7 +215,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    shared = Path(__file__).parents[2] / "shared" / "data"
+    shared = Path(__file__).parents[3] / "shared" / "data"
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("SORDINO_DATA") or shared))
     parser.add_argument("--corpus", choices=("ravdess", "emodb"), default="ravdess")
     parser.add_argument("--speakers", default="1-24", help="actors of RAVDESS, first-last")
