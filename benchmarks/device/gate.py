@@ -1,6 +1,6 @@
 """Which utterances a device withholds in noise, by emotion and gender, and what a noise gate adds.
 
-    python benchmarks/gate.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb
+    python benchmarks/device/gate.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb
 
 Each speaker is brought to one median level, so that quiet utterances stay quieter than loud ones.
 White noise or that of a fan is so many dB below that level. An utterance is withheld where the
