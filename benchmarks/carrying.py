@@ -110,7 +110,7 @@ class _Tried:
 
     def codes(self, policy: Any) -> Rows:
         """The emotion of each row as its position in the emotions of a policy."""
-        order = [protocol.EMOTIONS.index(label) for label in policy.emotions]
+        order = [protocol.FOUR_EMOTIONS.index(label) for label in policy.emotions]
         codes: Rows = np.argsort(order)[self.emotion]
         return codes
 

@@ -29,6 +29,7 @@ from sklearn.metrics import roc_auc_score
 from sordino.attack.retraining import READER
 from sordino.attack.splits import crossfit
 from sordino.cli.options import CACHE, corpora_from
+from sordino.corpora.policy_secrets import sensitive_or_neutral
 from sordino.corpora.split import every_fourth
 from sordino.corpora.table import Corpus
 from sordino.define import Role
@@ -37,9 +38,8 @@ from sordino.features import PreprocessFitter, extract
 from sordino.metrics.bound import bound
 from sordino.policy import Policy
 from sordino.release import Drawn
-from sordino.release.training_rows import sensitive_or_neutral
 from sordino.study import POLICIES, protocol
-from sordino.study.adaptation.evaluation import GuessTables, folds, mean_figures
+from sordino.study.adaptation.evaluation import GuessTables, folds_of_rows, mean_figures
 from sordino.study.protocol import Fitters
 from sordino.types import Rows, Vectors
 
@@ -92,7 +92,7 @@ class Scene:
                     test
                 ]
             histories.append(self.history(z, release, test, policy))
-        plan = crossfit(folds(self.corpus, rows, self.seed))
+        plan = crossfit(folds_of_rows(self.corpus, rows, self.seed))
         lines: list[dict[str, object]] = []
         for condition, read in bins.items():
             one_hot = np.eye(2)[read]
@@ -165,7 +165,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
     options = parser.parse_args()
-    corpus = corpora_from(options.corpus).with_emotions(protocol.EMOTIONS)
+    corpus = corpora_from(options.corpus).with_emotions(protocol.FOUR_EMOTIONS)
     x = extract(options.features, corpus, CACHE, options.jobs)
     for direction, sides in directions(corpus, options.seed):
         scene = Scene(x, corpus, sides, options.seed)
@@ -188,7 +188,7 @@ def directions(corpus: Corpus, seed: int) -> Iterator[tuple[str, list[Side]]]:
     name, everything = corpus.column("corpus"), np.arange(len(corpus))
     for target in np.unique(name):
         yield f"across, to {target}", [(everything[name != target], everything[name == target])]
-    half = folds(corpus, everything, seed) % 2
+    half = folds_of_rows(corpus, everything, seed) % 2
     yield "within", [(everything[half != part], everything[half == part]) for part in (0, 1)]
 
 

@@ -76,7 +76,7 @@ def margin_db(file: str, gain_db: float, colour: str, snr: float, seed: int) -> 
 def rates(withheld: NDArray[np.bool_], corpus: Corpus) -> dict[str, float]:
     """The share of withheld utterances by emotion and gender, and the largest AUCs."""
     emotion, gender = corpus.column("emotion"), corpus.genders()
-    by_emotion = {name: float(withheld[emotion == name].mean()) for name in protocol.EMOTIONS}
+    by_emotion = {name: float(withheld[emotion == name].mean()) for name in protocol.FOUR_EMOTIONS}
     by_gender = [float(withheld[gender == code].mean()) for code in (0, 1)]
     apart = max(abs(rate - by_emotion["neutral"]) for rate in by_emotion.values())
     return {
@@ -100,7 +100,7 @@ def main() -> None:
     )
     parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
     options = parser.parse_args()
-    corpus = corpora_from(options.corpus).with_emotions(protocol.EMOTIONS)
+    corpus = corpora_from(options.corpus).with_emotions(protocol.FOUR_EMOTIONS)
     corpus = corpus.select(np.arange(0, len(corpus), max(1, len(corpus) // options.files)))
     files = corpus.column("file")
     workers = joblib.Parallel(options.jobs)

@@ -172,6 +172,10 @@ def false_utterances(samples: Samples, how: Segmentation) -> str:
     return f"{len(kept) / hours:8.0f}  {covered:6.2f}  {60 * hours:7.1f}"
 
 
+def _joined(paths: list[Path], rng: np.random.Generator) -> Samples:  # noqa: ARG001
+    return np.concatenate([*map(audio.read, paths)])
+
+
 def print_false(files: list[Path], folder: Path | None, minutes: float, seed: int) -> None:
     """The second table."""
     count = round(60 * minutes * SAMPLING_RATE)
@@ -188,7 +192,7 @@ def print_false(files: list[Path], folder: Path | None, minutes: float, seed: in
             kind = path.stem.rstrip("ABCDEFGH-0123456789") or path.stem  # esc-rain-1-26222-A
             by_kind.setdefault(kind, []).append(path)
     for kind, paths in by_kind.items():
-        makers[kind] = lambda _, paths=paths: np.concatenate([*map(audio.read, paths)])
+        makers[kind] = functools.partial(_joined, paths)
     print("\nnoise             false/h    time  minutes")
     for kind, make in makers.items():
         line = false_utterances(make(np.random.default_rng(seed)), Segmentation())

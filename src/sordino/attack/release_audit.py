@@ -23,16 +23,16 @@ from sordino.attack.retraining import (
 )
 from sordino.attack.secret import FEWEST_SPEAKERS
 from sordino.attack.splits import crossfit
+from sordino.corpora.policy_secrets import (
+    emotion_or_neutral,
+    emotion_targets,
+    sensitive_or_neutral,
+)
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role
 from sordino.policy import Policy
 from sordino.release.protocol import Readable, Release, apply_release, errors_of_release
-from sordino.release.training_rows import (
-    emotion_or_neutral,
-    emotion_targets,
-    sensitive_or_neutral,
-)
 from sordino.types import Codes, Rows, Vectors
 
 CLAIM: Final = "one against the rest"

@@ -6,19 +6,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sordino.corpora.policy_secrets import (
+    emotion_or_neutral,
+    emotion_targets,
+    sensitive_or_neutral,
+)
 from sordino.corpora.table import Corpus
 from sordino.define import ROLES, Role
 from sordino.errors import ReleaseError
 from sordino.policy import Policy
 from sordino.types import Codes, Rows, Vectors
-
-
-def sensitive_or_neutral(role: Codes) -> Codes:
-    """1 for sensitive roles, 0 for neutral ones, and -1 for the required one, which has no value of
-    this secret.
-    """
-    secret: Codes = np.where(role == Role.REQUIRED, -1, role == Role.SENSITIVE)
-    return secret
 
 
 def hidden(policy: Policy, corpus: Corpus, rows: Rows) -> list[Codes]:
@@ -30,22 +27,6 @@ def hidden(policy: Policy, corpus: Corpus, rows: Rows) -> list[Codes]:
     gender = [corpus.genders()[rows]] if "gender" in policy.hide else []
     age = [corpus.older(rows)[rows]] if "age" in policy.hide else []
     return [*gender, *age, sensitive_or_neutral(corpus.roles(policy)[rows])]
-
-
-def emotion_or_neutral(policy: Policy, corpus: Corpus, emotion: str) -> Codes:
-    """1 for utterances of a sensitive emotion, 0 for neutral ones, -1 for all others."""
-    label = corpus.column("emotion")
-    secret: Codes = np.where(label == policy.neutral, 0, np.where(label == emotion, 1, -1))
-    return secret
-
-
-def emotion_targets(policy: Policy) -> dict[str, str]:
-    """The secret of each sensitive emotion, `EMOTION-vs-neutral`, with its emotion.
-
-    >>> emotion_targets(Policy("sad", ("happy", "angry")))
-    {'happy-vs-neutral': 'happy', 'angry-vs-neutral': 'angry'}
-    """
-    return {f"{emotion}-vs-neutral": emotion for emotion in policy.sensitive}
 
 
 def secrets(policy: Policy, corpus: Corpus, rows: Rows) -> dict[tuple[str, str], Codes]:

@@ -228,8 +228,8 @@ def _decision(table: pd.DataFrame) -> Iterator[Measure]:
         before, after = float(clean[rows].mean()), float(decision[rows].mean())
         return before * (1 - after) + after * (1 - before)
 
-    yield Measure("decision_f1", f1, prior, rows, Role.REQUIRED, "emotion")
-    yield Measure("decision_changed", changed, independent, rows, Role.REQUIRED, "emotion")
+    yield Measure("decision_f1", f1, prior, rows, str(Role.REQUIRED), "emotion")
+    yield Measure("decision_changed", changed, independent, rows, str(Role.REQUIRED), "emotion")
 
 
 def _attribute(table: pd.DataFrame, target: str, leakage: bool) -> Iterator[Measure]:

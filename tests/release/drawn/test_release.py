@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -274,7 +275,7 @@ def test_a_saved_release_has_its_policy(tmp_path: Path) -> None:
 @pytest.mark.parametrize("column", ["corpus", "emotion"])
 def test_repeated_rows_of_a_corpus_or_an_emotion_change_no_posterior(column: str) -> None:
     random = np.random.default_rng(0)
-    labels = {
+    labels: dict[str, Any] = {
         "corpus": np.repeat([0, 1], 30),
         "speaker": np.arange(60) // 6,
         "emotion": np.arange(60) % 3,

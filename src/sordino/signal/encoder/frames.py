@@ -15,8 +15,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino.signal.encoder.encoder import LONGEST_WINDOW
 from sordino.signal.encoder.log_mel import log_mel
-from sordino.signal.encoder.speech import LONGEST_WINDOW, Speech
+from sordino.signal.encoder.speech import Speech
 from sordino.signal.encoder.weights import load_encoder
 from sordino.signal.functionals import trim
 
@@ -63,7 +64,7 @@ class SpeechFrames:
         return self.speech.config | settings
 
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        return encode_steps(samples, load_encoder(self.speech.checkpoint))
+        return encode_steps(samples, self.speech.encoder or load_encoder(self.speech.checkpoint))
 
 
 def encode_steps(
@@ -87,5 +88,5 @@ def pool(outputs: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     starts = np.arange(0, len(outputs), POOLED)
     counts = np.diff([*starts, len(outputs)])
-    means: NDArray[np.float32] = np.add.reduceat(outputs, starts) / counts[:, None]
-    return means.astype(np.float32)
+    means = np.add.reduceat(outputs, starts) / counts[:, None]
+    return np.asarray(means, np.float32)
