@@ -71,8 +71,11 @@ class EmotionCell(NamedTuple):
     """One sensitive emotion against neutral under one policy; `group` is a gender, or empty."""
 
     required: str
+    """The required emotion of the policy."""
     target: str
+    """The secret, `EMOTION-vs-neutral`."""
     group: str
+    """The gender of the speakers, or empty for all."""
 
     def __str__(self) -> str:
         """The cell in words.

@@ -53,10 +53,15 @@ class Need(NamedTuple):
     """One requirement of a step."""
 
     step: str
+    """The step that needs it, such as a draw or a bound."""
     item: str
+    """Speakers or utterances, with their role or gender."""
     present: int
+    """The number in the corpus."""
     needed: int
+    """The smallest number."""
     studies: tuple[Study, ...] = STUDIES
+    """The studies that take the step."""
 
     @property
     def is_met(self) -> bool:
@@ -76,7 +81,9 @@ class Minimum(NamedTuple):
     """All requirements, and the reason why no draw can be made; empty if one can."""
 
     needs: tuple[Need, ...]
+    """All requirements."""
     reason: str = ""
+    """Why no draw can be made; empty if one can."""
 
     def missing(self, study: Study, *, optional: bool) -> list[Need]:
         """The requirements of a study that are not met, of optional or of the other steps."""

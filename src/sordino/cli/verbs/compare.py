@@ -40,7 +40,8 @@ PoliciesOption = Annotated[
     typer.Option(
         "--policy",
         metavar="FILE",
-        help="Evaluate under this policy; repeatable. Default: the three of Feng 2021.",
+        help="A policy as TOML; repeatable.",
+        show_default="the three of Feng 2021",
     ),
 ]
 

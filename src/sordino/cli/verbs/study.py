@@ -47,9 +47,7 @@ FitOnOption = Annotated[
 
 TestNoiseOption = Annotated[
     Path | None,
-    typer.Option(
-        "--noise", metavar="DIR", help="Recordings of everyday noise, for the test alone."
-    ),
+    typer.Option("--noise", metavar="DIR", help="Folder with recordings of noise."),
 ]
 
 

@@ -80,9 +80,13 @@ class Absence(NamedTuple):
     """A condition that could not be measured for one release and policy."""
 
     release: str
+    """Name of the release."""
     required: str
+    """The required emotion of the policy."""
     condition: str
+    """The condition that is absent."""
     reason: str
+    """Why it could not be measured."""
 
 
 class CrossCorpus(NamedTuple):
@@ -91,7 +95,9 @@ class CrossCorpus(NamedTuple):
     estimates: pd.DataFrame
     """With the adaptation in the column `condition`."""
     guesses: pd.DataFrame
+    """The guesses behind the estimates, with the same column."""
     absent: list[Absence]
+    """The conditions without estimates."""
 
 
 def carry(
@@ -169,9 +175,13 @@ class _Condition(NamedTuple):
     """The vectors of all rows before and after a release, or the reason why there are none."""
 
     name: str
+    """Name of the condition."""
     original: Vectors
+    """Vectors before the release, `(rows, d)`."""
     out: Vectors
+    """Vectors after the release, `(rows, d)`."""
     reason: str = ""
+    """Why there are none; empty if there are."""
 
 
 @dataclass(frozen=True)

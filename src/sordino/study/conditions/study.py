@@ -40,6 +40,7 @@ SPEAKER_FOLDS: Final = 3
 """Folds of speakers."""
 
 RELEASES: Final = ("none", "drawn")
+"""The releases that are evaluated by default."""
 
 
 class ConditionStudy(NamedTuple):
@@ -48,6 +49,7 @@ class ConditionStudy(NamedTuple):
     estimates: pd.DataFrame
     """With the test condition in the column `condition`."""
     guesses: pd.DataFrame
+    """The guesses behind the estimates, with the same column."""
 
 
 def evaluate(
