@@ -56,6 +56,7 @@ def test_arrays_are_parsed_once_and_cannot_be_written_to() -> None:
         prototypes[0] = 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FITTERS)
 def test_no_array_contains_the_row_of_a_speaker(name: str) -> None:
     rows = scene().parts.transform.rows
