@@ -89,7 +89,7 @@ def score_attackers(
         [identity(score_table.SCORE_ROOMS), score_table.audit_key(*data, seed), title]
     )
     kernel = {
-        f"{family}-{'each' if per_dimension else 'one'}": _Unit(
+        f"{family}-{'each' if per_dimension else 'one'}": _FamilyUnit(
             partial(_score_kernel, *data, (family,), per_dimension), shared
         )
         for per_dimension in (False, True)
@@ -103,7 +103,7 @@ def score_attackers(
     }
     slow |= {name: [estimator] for name, estimator in (custom or {}).items()}
     units = kernel | {
-        f"family-{name}": _Unit(
+        f"family-{name}": _FamilyUnit(
             partial(_score_estimator, *data, name, settings),
             json.dumps([shared, [*score_table.class_and_parameters(settings)]]),
             score_table.is_cacheable(settings),
@@ -120,7 +120,7 @@ def score_attackers(
 
 
 @dataclass(frozen=True)
-class _Unit:
+class _FamilyUnit:
     """The scores of one family."""
 
     score: Callable[[], ScoreTable]
@@ -131,7 +131,7 @@ class _Unit:
 
 
 def _compute(
-    units: Mapping[str, _Unit],
+    units: Mapping[str, _FamilyUnit],
     secret: Secret,
     columns: int,
     cache: Path | None,
