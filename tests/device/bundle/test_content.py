@@ -78,8 +78,8 @@ def test_nothing_that_could_not_run_is_written(tmp_path: Path) -> None:
     class Foreign:
         pass
 
-    def write(release: object, scale: object = None) -> None:
-        export.write(tmp_path, scale, {"mine": (POLICY, release)}, features="made", card=CARD)  # type: ignore[arg-type, dict-item]
+    def write(release: Any, scale: Any = None) -> None:
+        export.write(tmp_path, scale, {"mine": (POLICY, release)}, features="made", card=CARD)
 
     narrow = PreprocessFitter(components=3).fit(features())
     with pytest.raises(ReleaseError, match="a Foreign, expected one of Identity"):

@@ -101,7 +101,7 @@ def content_of_other_files() -> Iterator[Case]:
     yield "ifs", "control flow: If", lambda: proto([nested(5)])
     yield "deep", "nested over 32 deep", lambda: deep(2_000)
     for kind in ("Scan", "SequenceMap"):
-        yield kind, f"control flow: {kind}", lambda kind=kind: single_operator(kind, body=body())  # type: ignore[misc]
+        yield kind, f"control flow: {kind}", partial(single_operator, kind, body=body())
     yield "subgraph of another", "subgraph", lambda: single_operator("Relu", body=body())
     yield "subgraphs of another", "subgraph", lambda: single_operator("Relu", bodies=[body()])
 
@@ -109,7 +109,7 @@ def content_of_other_files() -> Iterator[Case]:
 def operators() -> Iterator[Case]:
     """Operators, domains and versions that no bundle may have."""
     for kind in ("RandomNormal", "RandomUniformLike", "Multinomial", "Bernoulli"):
-        yield kind, f"random operator: {kind}", lambda kind=kind: single_operator(kind)  # type: ignore[misc]
+        yield kind, f"random operator: {kind}", partial(single_operator, kind)
     for kind in (
         "NonZero",
         "Constant",
@@ -121,7 +121,7 @@ def operators() -> Iterator[Case]:
         "EyeLike",
         "Einsum",
     ):
-        yield kind, f"operator {kind}", lambda kind=kind: single_operator(kind)  # type: ignore[misc]
+        yield kind, f"operator {kind}", partial(single_operator, kind)
     yield "no operator", "operator", lambda: altered_node(lambda node: node.ClearField("op_type"))
     yield (
         "domain",
