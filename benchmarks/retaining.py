@@ -94,7 +94,8 @@ def unit(
 
 
 def guesses(judge: RiskAttacker, z: NDArray[np.float32]) -> NDArray[np.intp]:
-    return judge(z).role.argmax(axis=1)
+    role: NDArray[np.intp] = judge(z).role.argmax(axis=1)
+    return role
 
 
 def figures(

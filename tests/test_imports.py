@@ -141,3 +141,10 @@ def test_a_light_module_loads_no_package_of_an_extra(module: str) -> None:
     code = f"import sys, {module}; print(*sorted(set(sys.modules) & {optional()!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_a_runtime_of_vectors_loads_neither_sound_nor_trust() -> None:
+    code = "import sys; from sordino.device import Runtime, read; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    later = ("sordino.signal", "sordino.device.sound", "sordino.device.trust", "numpy.fft")
+    assert [name for name in done.stdout.split() if name.startswith(later)] == []

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
-from sordino import textfile
 from sordino.define import EMOTIONS, Role, emotion
 from sordino.errors import PolicyError, StorageError
 
@@ -223,7 +222,10 @@ def read(path: str | Path) -> Policy:
 
     Raises `PolicyError`.
     """
-    import tomllib  # here: a device reads no policy file
+    # here: a device reads no policy file
+    import tomllib
+
+    from sordino import textfile
 
     try:
         content: dict[str, Any] = tomllib.loads(

@@ -21,7 +21,7 @@ from sordino.errors import AttackError, FeatureError, ReleaseError, SordinoError
 from sordino.nn.fit import Settings
 from sordino.study import POLICIES, Options, protocol
 from sordino.study.protocol import PAPER, Fitters, Inputs
-from sordino.study.units import _Study, _Unit, predictions
+from sordino.study.units import _Study, _Unit, inputs_digest, predictions
 from sordino.types import Rows, Vectors
 from tests.study import synthetic_study
 from tests.study.synthetic_study import FITTERS, SMALL, Made
@@ -322,8 +322,8 @@ def test_a_unit_depends_on_the_file_of_a_step_of_a_pipeline(
         plugins.import_name("attackers", "my_step:Step")(), LogisticRegression()
     )
     inputs = Inputs(given.corpus, given.x, checksums(given.corpus), ())
-    study = _Study(inputs, SMALL, Fitters(attackers={"mine": pipeline}))
-    before = study.attackers
+    fitters = Fitters(attackers={"mine": pipeline})
+    before = inputs_digest(inputs, SMALL, fitters)
     (tmp_path / "my_step.py").write_text("changed")
-    assert study.attackers != before
+    assert inputs_digest(inputs, SMALL, fitters) != before
     del sys.modules["my_step"]

@@ -21,16 +21,25 @@ from sordino.attack.retraining import (
     retrain,
     retrain_by_plan,
 )
+from sordino.attack.secret import FEWEST_SPEAKERS
 from sordino.attack.splits import crossfit
+from sordino.corpora.policy_secrets import (
+    emotion_or_neutral,
+    emotion_targets,
+    sensitive_or_neutral,
+)
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role
 from sordino.policy import Policy
 from sordino.release.protocol import Readable, Release, apply_release, errors_of_release
-from sordino.types import Rows, Vectors
+from sordino.types import Codes, Rows, Vectors
 
 CLAIM: Final = "one against the rest"
 """The attacker that has utterances of the tested speakers and verifies a claimed identity."""
+
+SENSITIVE_TARGET: Final = "sensitive-vs-neutral"
+"""The target of all sensitive emotions together against neutral."""
 
 UTILITY_TARGET: Final = "required-vs-rest"
 """The target of utility: the required emotion against the rest, recovered by a model that is
@@ -57,6 +66,12 @@ class AttackSetting:
         self.older = corpus.older(parts.risk.rows)
         self.speaker, self.corpus = corpus.speaker, corpus.column("corpus")
         self.intensity = corpus.column("intensity")
+        self.sensitive = {
+            target: emotion_or_neutral(policy, corpus, emotion)
+            for target, emotion in emotion_targets(policy).items()
+        }
+        """The secrets of neutral and sensitive rows: each sensitive emotion, and all together."""
+        self.sensitive[SENSITIVE_TARGET] = sensitive_or_neutral(self.role)
         self.chosen: dict[str, Any] = {}
         """For each secret: the best semi-informed attacker, and the AUC of each attacker on its own
         speakers.
@@ -99,8 +114,9 @@ class AttackSetting:
             return rows, values[rows]
         if target == UTILITY_TARGET:
             return rows, (self.role[rows] == Role.REQUIRED).astype(np.intp)
-        rows = rows[self.role[rows] != Role.REQUIRED]
-        return rows, (self.role[rows] == Role.SENSITIVE).astype(np.intp)
+        values = self.sensitive[target]
+        rows = rows[values[rows] >= 0]
+        return rows, values[rows]
 
     def is_labelled(self, target: str) -> bool:
         """Whether each value has two speakers in the risk part and one in the test part."""
@@ -109,7 +125,7 @@ class AttackSetting:
             min(len(np.unique(self.speaker[rows[values == value]])) for value in (0, 1))
             for rows, values in secrets
         )
-        return risk >= 2 and test >= 1
+        return risk >= FEWEST_SPEAKERS and test >= 1
 
     def ignorant(self, attacker: RiskAttacker) -> Iterator[pd.DataFrame]:
         """Guesses of the risk model, which was never trained on released vectors."""
@@ -124,10 +140,10 @@ class AttackSetting:
             before=before.role.argmax(axis=1),
             prediction=after.role.argmax(axis=1),
         )
-        scores = {"gender": after.gender[:, 1], "sensitive-vs-neutral": after.sensitive}
+        scores = {"gender": after.gender[:, 1], SENSITIVE_TARGET: after.sensitive}
         predictions = {
             "gender": after.gender.argmax(axis=1),
-            "sensitive-vs-neutral": (after.sensitive > 0).astype(int),
+            SENSITIVE_TARGET: (after.sensitive > 0).astype(int),
         }
         for target in scores:
             rows, truth = self.secret(target, test)
@@ -142,30 +158,42 @@ class AttackSetting:
                 score=scores[target][mask],
             )
 
-    def retraining(self, target: str) -> Iterator[pd.DataFrame]:
-        """Guesses of semi-informed and informed attackers, and of patient ones if the secret is
-        constant within speakers.
+    def retraining(self, target: str, informed: bool = True) -> Iterator[pd.DataFrame]:
+        """Guesses of semi-informed attackers, of patient ones if the secret is constant within
+        speakers, and of informed ones unless they are left out.
         """
         risk, fitting = self.parts.risk.rows, self.parts.transform.rows
-        labelled, values = self.secret(target, np.arange(len(self.z)))
-        codes = np.full(len(self.z), -1, np.intp)
-        codes[labelled] = values
+        codes = self.codes(target)
         largest = max(np.unique(self.speaker[self.parts.test], return_counts=True)[1])
-        ks = [k for k in POOL_SIZES if k <= largest] if target != "sensitive-vs-neutral" else []
+        ks = [k for k in POOL_SIZES if k <= largest] if target != SENSITIVE_TARGET else []
         semi = self.retrain(codes, risk, ks)
         self.chosen[target] = {"best": semi.chosen, "validation_auc": semi.quality}
         yield self.guess_block(semi.guesses, target, Knowledge.SEMI_INFORMED)
         if ks:
             yield self.guess_block(semi.patient, target, Knowledge.PATIENT)
-        informed = self.retrain(codes, np.concatenate([risk, fitting]))
-        yield self.guess_block(informed.guesses, target, Knowledge.INFORMED)
+        if informed:
+            guesses = self.retrain(codes, np.concatenate([risk, fitting])).guesses
+            yield self.guess_block(guesses, target, Knowledge.INFORMED)
+
+    def emotions(self) -> Iterator[pd.DataFrame]:
+        """Guesses of semi-informed attackers on each sensitive emotion against neutral."""
+        for target in filter(self.is_labelled, self.sensitive):
+            if target != SENSITIVE_TARGET:
+                guesses = self.retrain(self.codes(target), self.parts.risk.rows).guesses
+                yield self.guess_block(guesses, target, Knowledge.SEMI_INFORMED)
+
+    def codes(self, target: str) -> Codes:
+        """The secret of every row, `(utterances,)`; -1 where unknown."""
+        labelled, values = self.secret(target, np.arange(len(self.z)))
+        codes: Codes = np.full(len(self.z), -1, np.intp)
+        codes[labelled] = values
+        return codes
 
     def utility(self) -> pd.DataFrame:
         """Guesses of models that a recipient trains on released vectors: the required emotion
         against the rest.
         """
-        values = self.secret(UTILITY_TARGET, np.arange(len(self.z)))[1]
-        guesses = self.retrain(values, self.parts.risk.rows).guesses
+        guesses = self.retrain(self.codes(UTILITY_TARGET), self.parts.risk.rows).guesses
         return self.guess_block(guesses, UTILITY_TARGET, Knowledge.SEMI_INFORMED)
 
     def retrain(self, codes: Rows, train: Rows, ks: Sequence[int] = ()) -> RetrainResult:

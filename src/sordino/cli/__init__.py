@@ -111,7 +111,9 @@ def _status(arguments: list[str], streams: Streams | None = None) -> int:
         _print_error(failures.line(error, debug))
         return CANNOT_RUN
     if status == INTERRUPTED:
-        _print_error("interrupted: run the same command again to resume")
+        _print_error(
+            "interrupted: run the same command again, which reuses the parts that it stored"
+        )
     return status
 
 

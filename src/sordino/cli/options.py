@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from sordino.corpora.table import Corpus
     from sordino.policy import Policy
 
+AUTOMATIC: Final = "auto"
+"""The default of `--features` for products: `sordino.signal.feature_sets.AUTOMATIC`."""
+
 CORES: Final = 0
 """The default of `--jobs`: one process per core."""
 
@@ -96,8 +99,9 @@ FeaturesOption = Annotated[
     typer.Option(
         "--features",
         metavar="SET",
-        help="mel, speech, speech-tiny, speech+mel, IS13, ComParE_2016, eGeMAPSv02, MODULE:NAME of "
-        "your own, or a table of vectors: FILE.parquet.",
+        help="auto (speech where its extra is installed, else mel), mel, speech, speech-tiny, "
+        "speech+mel, IS13, ComParE_2016, eGeMAPSv02, MODULE:NAME of your own, or a table of "
+        "vectors: FILE.parquet.",
     ),
 ]
 AttackersOption = Annotated[
@@ -116,7 +120,20 @@ CorpusOption = Annotated[
         help="A corpus and its folder; repeatable. manifest=FILE.csv reads any other recordings.",
     ),
 ]
-
+ConditionsOption = Annotated[
+    Literal["none", "standard"] | None,
+    typer.Option(
+        "--conditions",
+        help="standard: fit on copies of the recordings in noise, rooms and channels too.",
+        show_default="standard; none for a table of vectors",
+    ),
+]
+NoiseOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--noise", metavar="DIR", help="Recordings of noise for the copies, beside synthetic noise."
+    ),
+]
 
 AttackerOption = Annotated[
     list[str] | None,
@@ -146,6 +163,20 @@ def resolve_attackers(references: Sequence[str] | None) -> dict[str, BaseEstimat
             raise PluginError(f"two attackers {name!r}, expected different names: rename a class")
         attackers[name] = estimator
     return attackers
+
+
+def resolve_conditions(
+    conditions: Literal["none", "standard"] | None, features: str
+) -> Literal["none", "standard"]:
+    """The conditions of `--conditions`. The default is `standard`; a table of vectors has no
+    recordings to copy, so its default is `none`, with a warning.
+    """
+    from sordino.features.vectors import TABLE_SUFFIXES
+
+    if conditions is None and Path(features).suffix.lower() in TABLE_SUFFIXES:
+        warn([f"{features} is a table of vectors: fitted without copies in other conditions"])
+        return "none"
+    return conditions or "standard"
 
 
 def resolve_features(features: str) -> str:

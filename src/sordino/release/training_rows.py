@@ -6,19 +6,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sordino.corpora.policy_secrets import (
+    emotion_or_neutral,
+    emotion_targets,
+    sensitive_or_neutral,
+)
 from sordino.corpora.table import Corpus
 from sordino.define import ROLES, Role
 from sordino.errors import ReleaseError
 from sordino.policy import Policy
 from sordino.types import Codes, Rows, Vectors
-
-
-def sensitive_or_neutral(role: Codes) -> Codes:
-    """1 for sensitive roles, 0 for neutral ones, and -1 for the required one, which has no value of
-    this secret.
-    """
-    secret: Codes = np.where(role == Role.REQUIRED, -1, role == Role.SENSITIVE)
-    return secret
 
 
 def hidden(policy: Policy, corpus: Corpus, rows: Rows) -> list[Codes]:
@@ -32,21 +29,24 @@ def hidden(policy: Policy, corpus: Corpus, rows: Rows) -> list[Codes]:
     return [*gender, *age, sensitive_or_neutral(corpus.roles(policy)[rows])]
 
 
-def secrets(
-    policy: Policy, role: Codes, gender: Codes, older: Codes
-) -> dict[tuple[str, str], Codes]:
+def secrets(policy: Policy, corpus: Corpus, rows: Rows) -> dict[tuple[str, str], Codes]:
     """The secrets that have a bound, 0, 1 or -1 for unknown, `(rows,)`, by name and side
     information.
 
     The side information is empty, or for gender the true role. Age is included where the policy
-    hides it.
+    hides it; speakers are older than the median of these rows.
     """
+    role, gender = corpus.roles(policy)[rows], corpus.genders()[rows]
     codes = {("gender", ""): gender}
     codes |= {
         ("gender", name): np.where(role == code, gender, -1) for code, name in enumerate(ROLES)
     }
     codes["sensitive-vs-neutral", ""] = sensitive_or_neutral(role)
-    return codes | ({("age", ""): older} if "age" in policy.hide else {})
+    codes |= {
+        (target, ""): emotion_or_neutral(policy, corpus, emotion)[rows]
+        for target, emotion in emotion_targets(policy).items()
+    }
+    return codes | ({("age", ""): corpus.older(rows)[rows]} if "age" in policy.hide else {})
 
 
 class TrainingRows:

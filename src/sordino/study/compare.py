@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sordino import storage
+from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role
 from sordino.features import CACHE
@@ -23,7 +24,9 @@ from sordino.report.figures import Panel, Point
 from sordino.report.page import Page, Picture, Section, Terms, Text, settings
 from sordino.report.tables import Cell, Table, number, with_interval
 from sordino.report.verdict import NONE
-from sordino.study import run_record
+from sordino.signal import feature_sets
+from sordino.signal.feature_sets import AUTOMATIC
+from sordino.study import minimum, run_record
 from sordino.study.feng2021.report import LEAKAGE, UTILITY
 from sordino.study.policies import check_required, common_emotions
 from sordino.study.protocol import POLICIES, Fitters, Options, features_name, prepare
@@ -46,12 +49,13 @@ def compare(
     corpus: Corpus,
     out: str | Path,
     *,
-    features: str = "IS13",
+    features: str = AUTOMATIC,
     options: Options | None = None,
     policies: Sequence[Policy] = POLICIES,
     fitters: Fitters | None = None,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
+    noise: str | Path | None = None,
     releases: Sequence[str | Family | Callable[[Policy, int], Any]] = (),
     notices: Sequence[str] = (),
     latex: bool = False,
@@ -63,22 +67,28 @@ def compare(
     killed run resumes. Utterances with emotions that the policies do not name are left out; all
     policies name the same emotions, and each requires another one. `releases` replaces those of the
     options: names, references `module:Fitter`, or the classes of fitters of a user's own
-    (`sordino.release.resolve`).
+    (`sordino.release.resolve`). `noise` is a folder with recordings of noise for the copies, if the
+    options have conditions.
     """
     options, out = options or Options(releases=RELEASES), storage.folder(out)
     if releases:
         names = [resolve(method).name for method in releases]
         options = replace(options, releases=tuple(dict.fromkeys([NONE, *names])))
+    features = feature_sets.resolve(features)
     check_required(policies)
     emotions = common_emotions(policies)
-    inputs = prepare(corpus, features, options, emotions=emotions, cache=cache, jobs=jobs)
+    minimum.check("compare", corpus, options, policies, fitters)
+    inputs = prepare(
+        corpus, features, options, emotions=emotions, noise=noise, cache=cache, jobs=jobs
+    )
     guesses, units = predictions(
         inputs, out / "units", options, policies=policies, fitters=fitters, jobs=jobs
     )
     estimates = measure(guesses, study=STUDY, features=features_name(features), seed=options.seed)
     estimates = pd.concat([estimates, _bounds(estimates, units)], ignore_index=True)
     run = run_record.record(STUDY, inputs, features, options, policies, units)
-    run_record.write(estimates, run, out, page(guesses, estimates, run, notices), latex=latex)
+    report = page(guesses, estimates, run, [*notices, *confounding(inputs.corpus)])
+    run_record.write(estimates, run, out, report, latex=latex)
     return estimates
 
 
@@ -153,6 +163,7 @@ def page(
         Section(
             "Attackers with more knowledge or more data", [release_page.stronger_attackers(look)]
         ),
+        Section("Every emotion", [release_page.emotions(look)]),
         *(
             [Section("Bounds on every attacker", [Text(_BOUND), bounds_table(drawn)])]
             if len(drawn)
@@ -205,6 +216,7 @@ def releases_table(look: Estimates) -> Table:
             look("detail_auc", release, "", Role.REQUIRED),
         ]
         leakage = [look(metric, release, knowledge=Knowledge.SEMI_INFORMED) for metric in LEAKAGE]
+        worst = look.worst_emotion(release)[1]
         k = max(look.patience, default=0)
         patient = look("auc", release, knowledge=Knowledge.PATIENT, k=k)
         cells = [cell for estimate in (*utility[:3], *leakage) for cell in with_interval(estimate)]
@@ -213,7 +225,9 @@ def releases_table(look: Estimates) -> Table:
                 Cell(release, "name"),
                 *cells[:6],
                 *(Cell(number(estimate.value)) for estimate in utility[3:]),
-                *cells[6:],
+                *cells[6:8],
+                Cell(number(worst.value)),
+                *cells[8:],
                 Cell(number(patient.value)),
             ]
         )
@@ -226,7 +240,7 @@ def releases_table(look: Estimates) -> Table:
             ("U of neutral", 2),
             ("retrained", 1),
             ("detail", 2),
-            ("sensitive, AUC", 2),
+            ("sensitive, AUC", 3),
             ("gender, AUC", 2),
             ("patient", 1),
         ],
@@ -241,6 +255,7 @@ def releases_table(look: Estimates) -> Table:
                 "UAR",
                 "AUC",
                 *sure,
+                "worst",
                 *sure,
                 "gender",
             )
@@ -281,8 +296,9 @@ _FRONT: Final = (
 _TABLE: Final = (
     "“Retrained” is a permitted receiver that trains its own model on released vectors: AUC of the "
     "required emotion against the rest. “Detail” is the detail that survives inside the required "
-    "emotion: UAR and AUC of intensity if it is labelled, else R². “Patient” is the attacker with "
-    "the most utterances of one speaker."
+    "emotion: UAR and AUC of intensity if it is labelled, else R². “Worst” is the AUC "
+    "furthest from chance of one sensitive emotion against neutral, over policies and genders. "
+    "“Patient” is the attacker with the most utterances of one speaker."
 )
 _BOUND: Final = (
     "A drawn release depends on an utterance through its decision only. The distributions of the "

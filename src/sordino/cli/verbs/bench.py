@@ -98,7 +98,7 @@ def device(
 
     content = read(bundle)
     try:
-        extractor(content.card["features"])
+        extractor(content)
         sound = "sound"
     except BundleError:
         sound = ""

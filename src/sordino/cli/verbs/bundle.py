@@ -203,8 +203,8 @@ def describe(bundle: Bundle, file: str) -> list[RenderableType]:
     from rich.table import Table
     from rich.text import Text
 
-    from sordino.device.onnx.model import rounds_inputs
     from sordino.device.trust.signature import describe_signature
+    from sordino.onnx.model import rounds_inputs
     from sordino.policy import explain
 
     card = {"name": file, "commercial_use": NO_LICENCE, **bundle.card}

@@ -9,16 +9,19 @@ from typing import Annotated
 import typer
 
 from sordino.cli.options import (
+    AUTOMATIC,
     CACHE,
     CORES,
     AttackerOption,
     AttackersOption,
     CacheOption,
+    ConditionsOption,
     CorpusOption,
     FeaturesOption,
     JobsOption,
     JsonOption,
     LatexOption,
+    NoiseOption,
     OutOption,
     ReleasesOption,
     SeedOption,
@@ -26,6 +29,7 @@ from sordino.cli.options import (
     corpora_from,
     read_policies,
     resolve_attackers,
+    resolve_conditions,
     resolve_features,
     resolve_releases,
 )
@@ -46,9 +50,11 @@ def compare(
     out: OutOption,
     release: ReleasesOption = None,
     policy: PoliciesOption = None,
-    features: FeaturesOption = "IS13",
+    features: FeaturesOption = AUTOMATIC,
     attackers: AttackersOption = "quick",
     attacker: AttackerOption = None,
+    conditions: ConditionsOption = None,
+    noise: NoiseOption = None,
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
@@ -67,11 +73,13 @@ def compare(
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    from sordino.report.estimate_table import Estimates
     from sordino.report.tables import number
     from sordino.study import Options, run_record
     from sordino.study import compare as study
     from sordino.study.protocol import POLICIES, Fitters
 
+    features = resolve_features(features)
     releases = ("none", *resolve_releases(release)) if release else study.RELEASES
     policies = [*read_policies(policy).values()] if policy else POLICIES
     custom = resolve_attackers(attacker)
@@ -79,19 +87,22 @@ def compare(
         releases=tuple(dict.fromkeys(releases)),
         families=(*attacker_families(attackers), *custom),
         seed=seed,
+        conditions=resolve_conditions(conditions, features),
     )
     estimates = study.compare(
         corpora_from(corpus),
         out,
-        features=resolve_features(features),
+        features=features,
         options=options,
         policies=policies,
         fitters=Fitters(attackers=custom),
+        noise=noise,
         cache=cache,
         jobs=jobs,
         latex=latex,
     )
-    means = run_record.summary(estimates[~estimates["metric"].str.startswith("bound_")])
+    attacks = estimates[~estimates["metric"].str.startswith("bound_")]
+    means, look = run_record.summary(attacks), Estimates(attacks)
     if json:
         figures = {name: means[name].dropna().to_dict() for name in means.columns}
         write_json(json, {"report": str(out / "report.html"), "mean_of_policies": figures})
@@ -108,10 +119,11 @@ def compare(
         "gender AUC": "semi-informed gender auc",
         "patient": f"patient gender auc {_largest_k(means.index)}",
     }
-    for name in columns:
+    for name in (*columns, "worst emotion"):
         table.add_column(name, justify="right")
     for name in options.releases:
         values = means[name].reindex(list(columns.values())).tolist()
+        values.append(look.worst_emotion(name)[1].value)
         table.add_row(name, *(number(value) for value in values))
     print_table(table, out / "report.html")
 

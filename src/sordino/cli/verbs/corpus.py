@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import pandas as pd
 import typer
 from rich.markup import escape
@@ -18,9 +19,15 @@ from sordino.cli.options import CORES, JobsOption, JsonOption, SeedOption
 from sordino.cli.output import warn, write_json
 from sordino.cli.terminal import Console
 from sordino.corpora.checks.check import Count
+from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.checks.published import FENG2021_EMOTIONS, PublishedCounts
 from sordino.corpora.checks.recordings import MAX_LISTED, Bad, Recordings, check_recordings
-from sordino.corpora.table import Corpus
+from sordino.corpora.table import Corpus, checksums
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sordino.study.minimum import Minimum
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -56,9 +63,11 @@ def check(
     seed: SeedOption = 0,  # noqa: ARG001 (every verb has it; nothing is random here)
     jobs: JobsOption = CORES,  # noqa: ARG001 (every verb has it; reading takes seconds)
 ) -> None:
-    """Compare counts with the published ones, and list unusable recordings.
+    """Compare counts with the published ones, and list unusable recordings and needs of a study.
 
-    Counts are by speaker, gender and emotion. The header of every recording is read; start and end
+    Counts are by speaker, gender and emotion. A table shows if the speakers and utterances suffice
+    for `fit` and `compare` on neutral, happy, sad and angry speech. Labels that follow from the
+    speaker or the words are listed. The header of every recording is read; start and end
     are compared with its length. Status 0 if the copy is complete or no published counts exist.
     Status 1 if counts differ or a recording cannot be used. If the publication itself is doubtful,
     differences are reported and the status is 0.
@@ -93,6 +102,10 @@ class _Comparison:
     """The unusable recordings, by paths relative to the copy."""
     twins: list[list[str]]
     """Groups of byte-identical recordings."""
+    minimum: Minimum | None
+    """The needs of a study; None without a recording."""
+    confounded: list[str]
+    """Labels that follow from the speaker or the words."""
     speakers: pd.DataFrame
 
     @property
@@ -123,6 +136,9 @@ class _Comparison:
             "recordings": self.recordings.files,
             "unusable": unusable,
             "notes": self.corpus.notes,
+            "needs": [need._asdict() for need in self.minimum.needs] if self.minimum else [],
+            "no_draw": self.minimum.reason if self.minimum else "no recording is present",
+            "confounding": self.confounded,
         }
 
 
@@ -132,10 +148,11 @@ def _compare(name: str, corpus: Corpus, path: Path, partial: bool) -> _Compariso
     counts = corpora.check.counts(corpus, published)
     recordings = check_recordings(corpus)
     missing = {recording.file for recording in recordings.bad}
-    twins = []
+    twins, minimum = [], None
     if len(missing) < recordings.files:
         present = corpus.select(~corpus.table["file"].isin(missing).to_numpy())
-        twins = corpora.check.identical(present)
+        sums = checksums(present)
+        twins, minimum = corpora.check.identical(present, sums), _minimum(present, sums)
     return _Comparison(
         name,
         corpus,
@@ -145,6 +162,8 @@ def _compare(name: str, corpus: Corpus, path: Path, partial: bool) -> _Compariso
         recordings,
         [replace(recording, file=_relative(recording.file, path)) for recording in recordings.bad],
         [[_relative(file, path) for file in group] for group in twins],
+        minimum,
+        confounding(corpus),
         corpora.check.by_speaker(corpus),
     )
 
@@ -166,7 +185,36 @@ def _show(result: _Comparison, console: Console) -> None:
             escape(f"byte-identical, kept in one part: {' = '.join(group)}"), soft_wrap=True
         )
     console.print(escape(_verdict(result.counts, result.wrong, result.doubt)))
+    minimum = result.minimum
+    if minimum and minimum.needs:
+        console.print(_needs(minimum))
+    reason = [f"No study can be made: {minimum.reason}"] if minimum and minimum.reason else []
+    for line in (*reason, *result.confounded):
+        console.print(escape(line), soft_wrap=True)
     _show_recordings(console, result.recordings, result.bad)
+
+
+def _minimum(corpus: Corpus, sums: NDArray[np.str_]) -> Minimum:
+    """The needs of a study of all releases, on the present recordings."""
+    from sordino.study import Options, compare  # here, as they load slowly
+    from sordino.study.minimum import minimum_of
+
+    return minimum_of(corpus, Options(releases=compare.RELEASES), sums=sums)
+
+
+def _needs(minimum: Minimum) -> Table:
+    """What each step of `fit` and `compare` needs, and what the corpus has of it."""
+    table = Table("step", "counted", "present", "needed", "for", "")
+    for need in minimum.needs:
+        table.add_row(
+            need.step,
+            escape(need.item),
+            str(need.present),
+            str(need.needed),
+            ", ".join(need.studies),
+            "" if need.is_met else "too few",
+        )
+    return table
 
 
 def _csv(table: pd.DataFrame) -> str:

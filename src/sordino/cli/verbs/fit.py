@@ -16,19 +16,23 @@ from sordino.cli.keys import (
     sign_bundle,
 )
 from sordino.cli.options import (
+    AUTOMATIC,
     CACHE,
     CORES,
     AttackersOption,
     CacheOption,
+    ConditionsOption,
     CorpusOption,
     FeaturesOption,
     JobsOption,
     JsonOption,
+    NoiseOption,
     OutOption,
     SeedOption,
     attacker_families,
     corpora_from,
     read_policies,
+    resolve_conditions,
 )
 from sordino.cli.output import console, print_lines, write_json
 
@@ -72,9 +76,11 @@ def fit(
     corpus: CorpusOption,
     out: OutOption,
     budget: BudgetOption = None,
-    features: FeaturesOption = "mel",
+    features: FeaturesOption = AUTOMATIC,
     int8: Int8Option = False,
     attackers: AttackersOption = "quick",
+    conditions: ConditionsOption = None,
+    noise: NoiseOption = None,
     report: ReportOption = None,
     sign: SignOption = None,
     bundle_version: BundleVersionOption = None,
@@ -105,8 +111,14 @@ def fit(
         read_policies(policy),
         features=features,
         budget=budget,
-        options=replace(study.OPTIONS, families=attacker_families(attackers), seed=seed),
+        options=replace(
+            study.OPTIONS,
+            families=attacker_families(attackers),
+            seed=seed,
+            conditions=resolve_conditions(conditions, features),
+        ),
         int8=int8,
+        noise=noise,
         cache=cache,
         jobs=jobs,
     )

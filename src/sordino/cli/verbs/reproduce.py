@@ -47,6 +47,14 @@ NormaliseOption = Annotated[
     Literal["speaker", "utterance", "corpus", "running"],
     typer.Option("--normalise", help="Normalisation of the audio features; the paper: speaker."),
 ]
+SequencesOption = Annotated[
+    Literal["filterbank", "speech"],
+    typer.Option(
+        "--features",
+        help="Features of the audio: 40 mel bands as in the paper, or the frames of a pretrained "
+        "encoder, which need the extra `speech`.",
+    ),
+]
 OnlyOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -65,6 +73,14 @@ WordsOption = Annotated[
 ]
 NetworksOption = Annotated[
     int, typer.Option("--seeds", min=1, help="Networks per fold; the paper: 3.")
+]
+
+PaperConditionsOption = Annotated[
+    Literal["none", "standard"],
+    typer.Option(
+        "--conditions",
+        help="none as in the paper; standard: fit on copies in noise, rooms and channels too.",
+    ),
 ]
 
 TERMINAL_ROWS = {
@@ -101,6 +117,7 @@ def feng2021(
     preprocess_on: PreprocessOnOption = "transform",
     validation: ValidationOption = "speaker",
     attackers: AttackersOption = "quick",
+    conditions: PaperConditionsOption = "none",
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
@@ -126,6 +143,7 @@ def feng2021(
         fit_on=preprocess_on,
         validation=validation,
         seed=seed,
+        conditions=conditions,
     )
     estimates = study.reproduce(
         corpora_from(corpus),
@@ -144,6 +162,7 @@ def jaiswal2020(
     corpus: CorpusOption,
     out: OutOption,
     only: OnlyOption = None,
+    features: SequencesOption = "filterbank",
     normalise: NormaliseOption = "speaker",
     words: WordsOption = None,
     seeds: NetworksOption = 1,
@@ -166,7 +185,11 @@ def jaiswal2020(
     from sordino.study.jaiswal2020.variants import JaiswalOptions
 
     options = JaiswalOptions(
-        families=attacker_families(attackers), normalise=normalise, seeds=seeds, seed=seed
+        families=attacker_families(attackers),
+        features=features,
+        normalise=normalise,
+        seeds=seeds,
+        seed=seed,
     )
     estimates = study.reproduce(
         corpora_from(corpus),

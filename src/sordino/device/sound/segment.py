@@ -14,7 +14,7 @@
 Everything is computed for one hop of 0.1 s at a time, and hops are counted from the start of the
 stream: the size of the blocks in which samples arrive changes no bit. Memory is that of the longest
 utterance. No sample is in two utterances, and none is written or shown. These bands cost a fraction
-of Kaldi's, which features use, and find speech as well: `python benchmarks/segmentation.py` prints
+of Kaldi's, which features use, and find speech as well: `benchmarks/device/segmentation.py` prints
 the comparison.
 """
 

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino import keyed_random
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.nn.fit import Plan, run_plan
@@ -33,7 +34,6 @@ from sordino.release.drawn.fit import DrawnFitter
 from sordino.release.drawn.prototypes import FEWEST_SPEAKERS
 from sordino.release.drawn.release import Drawn
 from sordino.release.protocol import Release, Restore, as_vectors
-from sordino.signal import keyed_random
 from sordino.types import Arrays, Codes, Matrix, Vectors
 
 

@@ -25,13 +25,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sordino import keyed_random
 from sordino.errors import ReleaseError
 from sordino.nn.multimodal import Multimodal, Outputs, Shape, apply
 from sordino.nn.sequences import Sequences
 from sordino.release import archive
 from sordino.release.array_release import read_only
 from sordino.release.embedding import fit_bins
-from sordino.signal import keyed_random
 
 EMBEDDINGS: Final = (
     "general",

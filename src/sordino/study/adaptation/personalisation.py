@@ -33,6 +33,7 @@ from sordino.release import Drawn, Release
 from sordino.release.drawn.speaker_offset import Personal, SpeakerStatistics, replay
 from sordino.release.protocol import apply_release
 from sordino.report.record import settled, versions
+from sordino.signal.feature_sets import AUTOMATIC, resolve
 from sordino.study import run_record
 from sordino.study.adaptation.evaluation import (
     GuessTables,
@@ -96,7 +97,7 @@ def personalise(
     corpus: Corpus,
     out: str | Path,
     *,
-    features: str = "IS13",
+    features: str = AUTOMATIC,
     releases: Sequence[str] = RELEASES,
     options: Options | None = None,
     policies: Sequence[Policy] = POLICIES,
@@ -113,6 +114,7 @@ def personalise(
     Raises the errors of `sordino.study.feng2021.reproduce`.
     """
     options, out = options or Options(), storage.folder(out)
+    features = resolve(features)
     inputs = prepare(corpus, features, options, cache=cache, jobs=jobs)
     settings = (inputs, options, Fitters.with_registered(fitters), histories)
     calls = [
