@@ -48,6 +48,7 @@ class ConditionStudy(NamedTuple):
     estimates: pd.DataFrame
     """With the test condition in the column `condition`."""
     guesses: pd.DataFrame
+    """The predictions of all attackers."""
 
 
 def evaluate(
