@@ -55,7 +55,8 @@ def unexplained_fields() -> Iterator[str]:
             bases = [ast.unparse(base) for base in getattr(kind, "bases", ())]
             for node, below in pairwise([*getattr(kind, "body", ()), ast.Pass()]):
                 text = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
-                if "NamedTuple" in bases and isinstance(node, ast.AnnAssign) and not text:
+                named = "NamedTuple" in bases and not kind.name.startswith("_")
+                if named and isinstance(node, ast.AnnAssign) and not text:
                     yield f"{path.name}: {ast.unparse(node)}"
 
 

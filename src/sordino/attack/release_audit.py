@@ -21,7 +21,7 @@ from sordino.attack.retraining import (
     retrain,
     retrain_by_plan,
 )
-from sordino.attack.secret import FEWEST_SPEAKERS
+from sordino.attack.secret import SPEAKERS_PER_CLASS
 from sordino.attack.splits import crossfit
 from sordino.corpora.policy_secrets import (
     emotion_or_neutral,
@@ -125,7 +125,7 @@ class AttackSetting:
             min(len(np.unique(self.speaker[rows[values == value]])) for value in (0, 1))
             for rows, values in secrets
         )
-        return risk >= FEWEST_SPEAKERS and test >= 1
+        return risk >= SPEAKERS_PER_CLASS and test >= 1
 
     def ignorant(self, attacker: RiskAttacker) -> Iterator[pd.DataFrame]:
         """Guesses of the risk model, which was never trained on released vectors."""

@@ -77,7 +77,7 @@ def compare(
     features = feature_sets.resolve(features)
     check_required(policies)
     emotions = common_emotions(policies)
-    minimum.check("compare", corpus, options, policies, fitters)
+    minimum.check_minimum("compare", corpus, options, policies, fitters)
     inputs = prepare(
         corpus, features, options, emotions=emotions, noise=noise, cache=cache, jobs=jobs
     )

@@ -25,6 +25,9 @@ from sordino.cli.output import print_lines, warn, write_json
 from sordino.errors import AudioError, FeatureError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sordino.corpora.checks.recordings import Bad
     from sordino.features.extract import Extraction
 
 FeatureSetOption = Annotated[
@@ -68,7 +71,6 @@ def extract(
     import numpy as np
 
     from sordino import storage
-    from sordino.corpora.checks.recordings import MAX_LISTED
     from sordino.features import FEATURE_SETS, write_vectors
     from sordino.features.extract import extract_usable
     from sordino.features.vectors import table_suffix
@@ -86,15 +88,12 @@ def extract(
         {"utterance": recording.row, "file": recording.file, "reason": recording.reason}
         for recording in bad
     ]
+    report = {"corpus": recordings.name, "features": features}
     counts = f"{len(bad)} of {len(recordings)} utterances cannot be used"
-    warn([str(recording) for recording in bad[:MAX_LISTED]])
-    if len(bad) > MAX_LISTED:
-        warn([f"and {len(bad) - MAX_LISTED} more, --json FILE lists all"])
+    _warn_of_bad(bad)
     if bad and (not skip_bad or len(bad) == len(recordings)):
         if json:
-            write_json(
-                json, {"corpus": recordings.name, "features": features, "unusable": unusable}
-            )
+            write_json(json, report | {"unusable": unusable})
         remedy = "repair them" if skip_bad else "repair them, or leave them out with --skip-bad"
         raise AudioError(f"{counts}: {remedy}")
     good = recordings.select(
@@ -112,18 +111,17 @@ def extract(
         omission = f", {len(bad)} left out" if bad else ""
         print_lines([f"{out}: {utterances} utterances, {dims} numbers each{omission}"])
     if json:
-        write_json(
-            json,
-            {
-                "corpus": recordings.name,
-                "features": features,
-                "config": config,
-                "utterances": utterances,
-                "dims": dims,
-                "left_out": unusable,
-                "out": str(out),
-            },
-        )
+        size = {"utterances": utterances, "dims": dims, "left_out": unusable, "out": str(out)}
+        write_json(json, report | {"config": config} | size)
+
+
+def _warn_of_bad(bad: Sequence[Bad]) -> None:
+    """Warn of the first unusable recordings."""
+    from sordino.corpora.checks.recordings import MAX_LISTED
+
+    warn([str(recording) for recording in bad[:MAX_LISTED]])
+    if len(bad) > MAX_LISTED:
+        warn([f"and {len(bad) - MAX_LISTED} more, --json FILE lists all"])
 
 
 def _record(

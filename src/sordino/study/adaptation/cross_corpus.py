@@ -61,7 +61,7 @@ CENTRED_SPACE: Final = "centred"
 OPTIONS: Final = Options(scale="zscore", components=128)
 """The scaled space of a bundle, with fewer components: the weaker ones differ between corpora."""
 
-SHRINKAGE: Final = 0.6
+CROSS_CORPUS_SHRINKAGE: Final = 0.6
 """Shrinkage of drawn releases where the policy sets none. Within a corpus 0.3 is better: its
 covariance is that of other recordings.
 """
@@ -80,13 +80,13 @@ class Absence(NamedTuple):
     """A condition that could not be measured for one release and policy."""
 
     release: str
-    """Name of the release."""
+    """The name of the release."""
     required: str
     """The required emotion of the policy."""
     condition: str
-    """The condition that is absent."""
+    """The name of the condition."""
     reason: str
-    """Why it could not be measured."""
+    """The missing data, in words."""
 
 
 class CrossCorpus(NamedTuple):
@@ -95,9 +95,9 @@ class CrossCorpus(NamedTuple):
     estimates: pd.DataFrame
     """With the adaptation in the column `condition`."""
     guesses: pd.DataFrame
-    """The guesses behind the estimates, with the same column."""
+    """The predictions of all attackers."""
     absent: list[Absence]
-    """The conditions without estimates."""
+    """The conditions that could not be measured."""
 
 
 def carry(
@@ -116,9 +116,8 @@ def carry(
 ) -> CrossCorpus:
     """Estimates and guesses of every condition. Writes `estimates.csv` and `run.json` to `out`.
 
-    Of `options` (default `OPTIONS`), the seed, the families of attackers, the scaled space and the
-    conditions of the fit are used. Drawn releases have the shrinkage `SHRINKAGE`. `noise` is a
-    folder with recordings of noise for the copies.
+    Of `options` (default `OPTIONS`), the seed, the families of attackers and the scaled space are
+    used. Drawn releases have the shrinkage `CROSS_CORPUS_SHRINKAGE`.
 
     Raises `CorpusError` if either corpus lacks an emotion or a gender, or if both have one name,
     and the errors of the fit.
@@ -230,7 +229,7 @@ class _Transfer:
         """The fitter of a release for other recordings than its own."""
         fitter = self.fitters.release(policy, name, self.options.seed)
         if isinstance(fitter, DrawnFitter) and "shrinkage" not in policy.settings(name):
-            return replace(fitter, shrinkage=SHRINKAGE)
+            return replace(fitter, shrinkage=CROSS_CORPUS_SHRINKAGE)
         return fitter
 
     def conditions(

@@ -49,7 +49,7 @@ class ConditionStudy(NamedTuple):
     estimates: pd.DataFrame
     """With the test condition in the column `condition`."""
     guesses: pd.DataFrame
-    """The guesses behind the estimates, with the same column."""
+    """The predictions of all attackers."""
 
 
 def evaluate(
