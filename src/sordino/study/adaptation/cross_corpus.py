@@ -58,12 +58,12 @@ STUDY: Final = "carry"
 RELEASES: Final = ("none", "rae-grl+", "drawn")
 AS_FITTED: Final = "as fitted"
 CENTRED_SPACE: Final = "centred"
-OPTIONS: Final = Options(scale="zscore", components=128)
-"""The scaled space of a bundle, with fewer components: the weaker ones differ between corpora."""
+OPTIONS: Final = Options(scale="zscore")
+"""The scaled space of a bundle."""
 
-CROSS_CORPUS_SHRINKAGE: Final = 0.6
-"""Shrinkage of drawn releases where the policy sets none. Within a corpus 0.3 is better: its
-covariance is that of other recordings.
+UNSEEN: Final[dict[str, float]] = {"shrinkage": 0.6, "gap": 100.0}
+"""Knobs of drawn releases that the policy does not set. Within a corpus less shrinkage and a small
+gap are better. Its covariance, and weights against sensitive emotions, do not hold in another.
 """
 
 CALIBRATION_SPEAKERS: Final = 4
@@ -116,8 +116,9 @@ def carry(
 ) -> CrossCorpus:
     """Estimates and guesses of every condition. Writes `estimates.csv` and `run.json` to `out`.
 
-    Of `options` (default `OPTIONS`), the seed, the families of attackers and the scaled space are
-    used. Drawn releases have the shrinkage `CROSS_CORPUS_SHRINKAGE`.
+    Of `options` (default `OPTIONS`), the seed, the families of attackers, the scaled space and the
+    conditions of the fit are used. Drawn releases have the knobs `UNSEEN`. `noise` is a
+    folder with recordings of noise for the copies.
 
     Raises `CorpusError` if either corpus lacks an emotion or a gender, or if both have one name,
     and the errors of the fit.
@@ -228,8 +229,8 @@ class _Transfer:
     def fitter(self, policy: Policy, name: str) -> Fitter:
         """The fitter of a release for other recordings than its own."""
         fitter = self.fitters.release(policy, name, self.options.seed)
-        if isinstance(fitter, DrawnFitter) and "shrinkage" not in policy.settings(name):
-            return replace(fitter, shrinkage=CROSS_CORPUS_SHRINKAGE)
+        if isinstance(fitter, DrawnFitter):
+            return replace(fitter, **(UNSEEN | policy.settings(name)))
         return fitter
 
     def conditions(
