@@ -206,10 +206,15 @@ def prepare(
     for them.
 
     Raises `CorpusError` if an emotion or a gender is missing, `SplitError` if a part of a draw
-    lacks one of them, `FeatureError` for copies of a table of vectors, and the errors of
-    `sordino.features.extract`.
+    lacks one of them, `FeatureError` for copies of a table of vectors and for noise without copies,
+    and the errors of `sordino.features.extract`.
     """
     sounds = noises(noise)
+    if sounds and options.conditions == "none":
+        raise FeatureError(
+            f"noise {noise} with the conditions none, expected standard: noise is mixed into "
+            "copies, which these conditions do not make"
+        )
     utterances = select(corpus, emotions)
     sums = checksums(utterances)
     parts = draws(utterances, options, sums, emotions)[:max_draws]
