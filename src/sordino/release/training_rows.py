@@ -32,22 +32,6 @@ def hidden(policy: Policy, corpus: Corpus, rows: Rows) -> list[Codes]:
     return [*gender, *age, sensitive_or_neutral(corpus.roles(policy)[rows])]
 
 
-def emotion_or_neutral(policy: Policy, corpus: Corpus, emotion: str) -> Codes:
-    """1 for utterances of a sensitive emotion, 0 for neutral ones, -1 for all others."""
-    label = corpus.column("emotion")
-    secret: Codes = np.where(label == policy.neutral, 0, np.where(label == emotion, 1, -1))
-    return secret
-
-
-def emotion_targets(policy: Policy) -> dict[str, str]:
-    """The secret of each sensitive emotion, `EMOTION-vs-neutral`, with its emotion.
-
-    >>> emotion_targets(Policy("sad", ("happy", "angry")))
-    {'happy-vs-neutral': 'happy', 'angry-vs-neutral': 'angry'}
-    """
-    return {f"{emotion}-vs-neutral": emotion for emotion in policy.sensitive}
-
-
 def secrets(policy: Policy, corpus: Corpus, rows: Rows) -> dict[tuple[str, str], Codes]:
     """The secrets that have a bound, 0, 1 or -1 for unknown, `(rows,)`, by name and side
     information.
@@ -62,8 +46,8 @@ def secrets(policy: Policy, corpus: Corpus, rows: Rows) -> dict[tuple[str, str],
     }
     codes["sensitive-vs-neutral", ""] = sensitive_or_neutral(role)
     codes |= {
-        (target, ""): emotion_or_neutral(policy, corpus, emotion)[rows]
-        for target, emotion in emotion_targets(policy).items()
+        (target, ""): corpus.against_neutral(policy, emotion)[rows]
+        for target, emotion in policy.emotion_targets.items()
     }
     return codes | ({("age", ""): corpus.older(rows)[rows]} if "age" in policy.hide else {})
 
