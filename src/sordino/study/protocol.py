@@ -306,19 +306,34 @@ def fitting_vectors(
 
     Raises `FeatureError` for copies of a table of vectors.
     """
+    utterances = corpus.with_emotions(emotions)
+    x = feature_vectors(features, corpus, emotions, cache, jobs)
+    return np.concatenate([x, *copies_of(features, utterances, options, sounds, cache, jobs)])
+
+
+def copies_of(
+    features: str,
+    utterances: Corpus,
+    options: Options,
+    sounds: Sequence[NoiseRecording] = (),
+    cache: str | Path | None = CACHE,
+    jobs: int = 0,
+) -> list[Vectors]:
+    """The vectors of each copy of all utterances, `(utterances, d)` each; none without conditions.
+
+    Raises `FeatureError` for copies of a table of vectors.
+    """
     if options.conditions == "none":
-        return feature_vectors(features, corpus, emotions, cache, jobs)
+        return []
     if Path(features).suffix.lower() in TABLE_SUFFIXES:
         raise FeatureError(
             f"conditions standard with {features}: a table of vectors has no recordings to copy, "
             "expected a feature set: name one, or set conditions to none"
         )
-    x = feature_vectors(features, corpus, emotions, cache, jobs)
-    utterances = corpus.with_emotions(emotions)
     blocks = copy_vectors(
         features, utterances, options.copies, noises=sounds, cache=cache, jobs=jobs
     )
-    return np.concatenate([x, *blocks])
+    return list(blocks)
 
 
 def space(inputs: Inputs, parts: Parts, options: Options, transform: Rows | None = None) -> Vectors:

@@ -31,10 +31,12 @@ from sordino import storage
 from sordino.attack.retraining import READER
 from sordino.attack.splits import Split, crossfit
 from sordino.corpora import table
+from sordino.corpora.copies import part_with_copies, recorded, with_copies
 from sordino.corpora.split import every_fourth
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.features import CACHE, Preprocess, PreprocessFitter
+from sordino.features.renderings import noises
 from sordino.policy import Policy
 from sordino.progress import track
 from sordino.release import Drawn, DrawnFitter, Fitter, Release
@@ -102,13 +104,15 @@ def carry(
     options: Options | None = None,
     policies: Sequence[Policy] = POLICIES,
     fitters: Fitters | None = None,
+    noise: str | Path | None = None,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> CrossCorpus:
     """Estimates and guesses of every condition. Writes `estimates.csv` and `run.json` to `out`.
 
-    Of `options` (default `OPTIONS`), the seed, the families of attackers and the scaled space are
-    used. Drawn releases have the shrinkage `SHRINKAGE`.
+    Of `options` (default `OPTIONS`), the seed, the families of attackers, the scaled space and the
+    conditions of the fit are used. Drawn releases have the shrinkage `SHRINKAGE`. `noise` is a
+    folder with recordings of noise for the copies.
 
     Raises `CorpusError` if either corpus lacks an emotion or a gender, or if both have one name,
     and the errors of the fit.
@@ -121,8 +125,16 @@ def carry(
     )
     of_source = np.isin(corpus.column("corpus"), source.table["corpus"].unique())
     source_rows, target_rows = np.flatnonzero(of_source), np.flatnonzero(~of_source)
+    utterances = corpus.select(source_rows)
+    copies = protocol.copies_of(features, utterances, options, noises(noise), cache, jobs)
     transfer = _Transfer(
-        x, corpus, source_rows, target_rows, options, Fitters.with_registered(fitters)
+        x,
+        corpus,
+        with_copies(utterances, len(copies)),
+        np.concatenate([x[source_rows], *copies]),
+        target_rows,
+        options,
+        Fitters.with_registered(fitters),
     )
     calls = [
         joblib.delayed(_compute)(transfer, policy, name) for policy in policies for name in releases
@@ -140,6 +152,7 @@ def carry(
         "releases": list(releases),
         "features": name,
         "seed": options.seed,
+        "conditions": {"name": options.conditions, "copies": len(copies)},
         "absent": [absence._asdict() for absence in absent],
     }
     run_record.write(estimates, {**settled(config), "versions": versions()}, out)
@@ -163,11 +176,13 @@ class _Condition(NamedTuple):
 
 @dataclass(frozen=True)
 class _Transfer:
-    """Vectors of two corpora: fits use all `source` rows, and `target` rows are measured."""
+    """Vectors of two corpora: fits use all of the source, and `target` rows are measured."""
 
     x: Vectors
     corpus: Corpus
-    source: Rows
+    fitting: Corpus
+    """The utterances of the source and their copies."""
+    fitting_x: Vectors
     target: Rows
     options: Options
     fitters: Fitters
@@ -175,11 +190,13 @@ class _Transfer:
     def measure(self, policy: Policy, name: str) -> tuple[pd.DataFrame, list[Absence]]:
         """Guesses about one release under one policy in every condition, and absent conditions."""
         fitter = PreprocessFitter(self.options.scale, self.options.components)
-        space = fitter.fit(self.x[self.source])
-        z, seed = space(self.x), self.options.seed
-        part = every_fourth(self.source, self.corpus.column("emotion"))
-        risk = self.fitters.risk_model(policy, seed).fit(z, self.corpus, part)
-        release = self.fitter(policy, name).fit(z, self.corpus, part)
+        space = fitter.fit(self.fitting_x)
+        z, seed = space(self.fitting_x), self.options.seed
+        recordings = np.flatnonzero(recorded(self.fitting.table))
+        emotion = self.fitting.column("emotion")
+        part = part_with_copies(self.fitting, every_fourth(recordings, emotion))
+        risk = self.fitters.risk_model(policy, seed).fit(z, self.fitting, part)
+        release = self.fitter(policy, name).fit(z, self.fitting, part)
         plan = crossfit(folds_of_rows(self.corpus, self.target, seed))
         tables = GuessTables(self.corpus, policy)
         guesses, absent = [], []

@@ -1,7 +1,7 @@
 """What centring on the running mean of a device gains and costs: utility, privacy, and the leak of
 earlier utterances.
 
-    python benchmarks/channel.py --features speech --corpus ravdess=data/ravdess \
+    python benchmarks/device/channel.py --features speech --corpus ravdess=data/ravdess \
         --corpus emodb=data/emodb
 
 Each test speaker has a device that centres the speaker's utterances in random order
