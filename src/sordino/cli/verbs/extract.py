@@ -129,7 +129,6 @@ def extract(
         write_json(json, report | {"config": config} | size | written)
 
 
-
 def _warn_of_bad(bad: Sequence[Bad]) -> None:
     """Warn of the first unusable recordings."""
     from sordino.corpora.checks.recordings import MAX_LISTED
