@@ -67,7 +67,7 @@ def decisions(
     source: Corpus,
     measured: NDArray[np.float32],
     target: Corpus,
-    knobs: Mapping[str, float],
+    knobs: Mapping[str, Any],
 ) -> Iterator[dict[str, Any]]:
     """The figures of each policy as fitted, and in the space centred on the other corpus."""
     part = every_fourth(np.arange(len(source)), source.column("emotion"))
