@@ -43,7 +43,7 @@ def main() -> None:
     for option in ("--fit-on", "--corpus"):
         parser.add_argument(option, action="append", required=True, metavar="NAME=PATH")
     parser.add_argument("--features", default="speech")
-    parser.add_argument("--components", type=int, default=cross_corpus.OPTIONS.components)
+    parser.add_argument("--components", type=int, default=protocol.BUNDLE_OPTIONS.components)
     parser.add_argument("--gap", type=float, default=cross_corpus.UNSEEN["gap"])
     parser.add_argument("--shrinkage", type=float, default=cross_corpus.UNSEEN["shrinkage"])
     options = parser.parse_args()
