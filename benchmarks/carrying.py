@@ -25,9 +25,9 @@ from sordino.corpora import table
 from sordino.features import PreprocessFitter, extract
 from sordino.release.drawn import fit, fit_scorer
 from sordino.release.drawn.calibration import calibrate
-from sordino.release.drawn.scorer import Scorer, required
+from sordino.release.drawn.scorer import Scorer, required, weights
 from sordino.study import POLICIES, protocol
-from sordino.study.adaptation.evaluation import folds
+from sordino.study.adaptation.evaluation import folds_of_rows
 
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -80,7 +80,8 @@ def main() -> None:
         parser.add_argument(option, action="append", required=True, metavar="NAME=PATH")
     given = parser.parse_args()
     source, target = (
-        corpora_from(some).with_emotions(protocol.EMOTIONS) for some in (given.fit_on, given.corpus)
+        corpora_from(some).with_emotions(protocol.FOUR_EMOTIONS)
+        for some in (given.fit_on, given.corpus)
     )
     corpus = table.join([source, target])
     x = extract("IS13", corpus, CACHE)
@@ -103,9 +104,15 @@ class _Tried:
         self.corpus, self.source, self.target = corpus, source, target
         self.z = PreprocessFitter().fit(x[source])(x).astype(np.float64)
         self.emotion = np.array(
-            [protocol.EMOTIONS.index(one) for one in corpus.column("emotion")], np.intp
+            [protocol.FOUR_EMOTIONS.index(one) for one in corpus.column("emotion")], np.intp
         )
-        self.fold = folds(corpus, target, 0)
+        self.fold = folds_of_rows(corpus, target, 0)
+
+    def codes(self, policy: Any) -> Rows:
+        """The emotion of each row as its position in the emotions of a policy."""
+        order = [protocol.FOUR_EMOTIONS.index(label) for label in policy.emotions]
+        codes: Rows = np.argsort(order)[self.emotion]
+        return codes
 
     def space(self, name: str) -> Matrix:
         z, mean = self.z.copy(), self.z[self.source].mean(axis=0)
@@ -125,7 +132,7 @@ class _Tried:
         for shrinkage in (
             SHRINKAGES if space in ("as it is", "centred", "centred by speaker") else SHRINKAGES[:1]
         ):
-            here = np.empty((len(self.source), len(protocol.EMOTIONS)))
+            here = np.empty((len(self.source), len(protocol.FOUR_EMOTIONS)))
             fold = fit.speaker_folds(speaker[self.source], 0)
 
             def fitted(rows: Rows, shrinkage: float = shrinkage) -> Scorer:
@@ -138,11 +145,12 @@ class _Tried:
             there = fitted(self.source)(z[self.target])
             for policy in POLICIES:
                 order, role = (
-                    [protocol.EMOTIONS.index(one) for one in policy.emotions],
+                    [protocol.FOUR_EMOTIONS.index(one) for one in policy.emotions],
                     self.corpus.roles(policy),
                 )
-                tilt, _ = calibrate(here[:, order], role[self.source], 0.15)
-                home = metrics.auc(role[self.source] == 1, required(here[:, order], tilt))
+                tilt, _ = calibrate(here[:, order], self.codes(policy)[self.source], 0.15)
+                score = required(here[:, order], weights(tilt, len(order)))
+                home = metrics.auc(role[self.source] == 1, score)
                 for name, (score, flag) in self.thresholds(
                     here[:, order], there[:, order], policy
                 ).items():
@@ -160,8 +168,8 @@ class _Tried:
         of the second.
         """
         z, gender = self.space(space), self.corpus.genders()
-        fold = np.where(self.fold >= 0, self.fold, folds(self.corpus, self.source, 0))
-        posterior = np.empty((len(z), len(protocol.EMOTIONS)))
+        fold = np.where(self.fold >= 0, self.fold, folds_of_rows(self.corpus, self.source, 0))
+        posterior = np.empty((len(z), len(protocol.FOUR_EMOTIONS)))
         for one in np.unique(fold):
             own, test = fold != one, fold == one
             posterior[test] = fit_scorer.fit(
@@ -173,11 +181,11 @@ class _Tried:
                 np.empty(len(z)),
                 np.empty(len(z), np.bool_),
             )
-            ordered = posterior[:, [protocol.EMOTIONS.index(one) for one in policy.emotions]]
+            ordered = posterior[:, [protocol.FOUR_EMOTIONS.index(one) for one in policy.emotions]]
             for one in np.unique(fold):
                 own, test = fold != one, fold == one
-                tilt, threshold = calibrate(ordered[own], role[own], 0.15)
-                score[test] = required(ordered[test], tilt)
+                tilt, threshold = calibrate(ordered[own], self.codes(policy)[own], 0.15)
+                score[test] = required(ordered[test], weights(tilt, ordered.shape[1]))
                 flag[test] = score[test] > threshold
             figures = self.figures(role[self.target], score[self.target], flag[self.target])
             yield {
@@ -190,20 +198,22 @@ class _Tried:
     def thresholds(
         self, here: Matrix, there: Matrix, policy: Any
     ) -> dict[str, tuple[Matrix, NDArray[np.bool_]]]:
-        role = self.corpus.roles(policy)
-        tilt, threshold = calibrate(here, role[self.source], 0.15)
-        rate = np.mean(required(here, tilt) > threshold)
-        score = required(there, tilt)
+        emotion = self.codes(policy)
+        tilt, threshold = calibrate(here, emotion[self.source], 0.15)
+        against = weights(tilt, here.shape[1])
+        rate = np.mean(required(here, against) > threshold)
+        score = required(there, against)
         by_rate, by_mix, labelled = (np.zeros(len(there), np.bool_) for _ in range(3))
         fold = self.fold[self.target]
         for one in np.unique(fold):
             own, test = fold != one, fold == one
             by_rate[test] = score[test] > np.quantile(score[own], 1 - rate)
             by_mix[test] = (
-                required(there[test] * _matching(there[own], here.mean(axis=0)), tilt) > threshold
+                required(there[test] * _matching(there[own], here.mean(axis=0)), against)
+                > threshold
             )
-            anew, at = calibrate(there[own], role[self.target][own], 0.15)
-            labelled[test] = required(there[test], anew) > at
+            anew, at = calibrate(there[own], emotion[self.target][own], 0.15)
+            labelled[test] = required(there[test], weights(anew, here.shape[1])) > at
         flags = {
             "as fitted": score > threshold,
             "rate as in fitting": by_rate,

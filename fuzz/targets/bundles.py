@@ -118,7 +118,7 @@ def signature(data: st.DataObject) -> None:
         _reworded(data, STATED) if data.draw(st.booleans()) else changed(STATED, data.draw(changes))
     )
     forgery = bundle.Bundle(WHOLE.files, WHOLE.card, WHOLE.policies, WHOLE.manifest, content)
-    assert signatures.describe(forgery)
+    assert signatures.describe_signature(forgery)
     try:
         STRANGER.verify(forgery)
     except SordinoError:

@@ -64,6 +64,17 @@ def test_every_attacker_guesses_exactly_the_test_utterances() -> None:
     )
 
 
+def test_each_sensitive_emotion_is_attacked_against_neutral() -> None:
+    table, data = guesses_on("rae"), scene()
+    emotion = data.corpus.column("emotion")
+    for name in POLICY.sensitive:
+        rows = table[(table["target"] == f"{name}-vs-neutral") & table["best"]]
+        test = data.parts.test[np.isin(emotion[data.parts.test], [name, "neutral"])]
+        assert sorted(rows["row"]) == test.tolist()
+        assert set(rows["knowledge"]) == {SEMI}
+        assert ((emotion[rows["row"]] == name) == (rows["truth"] == 1)).all()
+
+
 def test_patient_attackers_recover_more_than_single_utterances() -> None:
     patient = guesses_on("rae-grl").query("knowledge == 'patient'")
     assert set(patient["target"]) == {"gender"}
@@ -265,6 +276,8 @@ def test_without_labelled_intensity_there_is_no_such_detail() -> None:
         "emotion",
         "gender",
         "sensitive-vs-neutral",
+        "happy-vs-neutral",
+        "angry-vs-neutral",
         "required-vs-rest",
         "membership",
         "reconstruction",

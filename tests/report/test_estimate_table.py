@@ -34,3 +34,35 @@ def test_an_ambiguous_look_up_raises(estimates: pd.DataFrame) -> None:
 @pytest.mark.parametrize("target", ["gender", "sensitive-vs-neutral", "required-vs-rest"])
 def test_the_target_of_an_auc_is_the_inverse_of_its_metric(target: str) -> None:
     assert TARGETS[auc_of(target)] == target
+
+
+def test_the_worst_emotion_is_the_cell_furthest_from_chance() -> None:
+    """Angry women are told from neutral ones, happy utterances and angry men are not."""
+    cells = {  # emotion and gender -> scores of neutral and of sensitive utterances
+        ("happy", 0): ([0.0, 1.0], [0.0, 1.0]),
+        ("happy", 1): ([0.0, 1.0], [0.0, 1.0]),
+        ("angry", 0): ([0.0, 0.0], [1.0, 1.0]),
+        ("angry", 1): ([0.0, 1.0], [0.0, 1.0]),
+    }
+    tables = [
+        synthetic_predictions.rows(
+            speaker=[f"{gender}-{number}"] * 4,
+            gender=gender,
+            knowledge="semi-informed",
+            attacker="linear",
+            target=f"{emotion}-vs-neutral",
+            truth=[0, 0, 1, 1],
+            prediction=0,
+            score=[*neutral, *sensitive],
+        )
+        for (emotion, gender), (neutral, sensitive) in cells.items()
+        for number in range(4)
+    ]
+    table = Estimates(measure(pd.concat(tables, ignore_index=True)))
+    name, worst = table.worst_emotion("rae", "sad")
+    assert (name, worst.value) == ("angry against neutral, female speakers", 1.0)
+    values = {str(cell): estimate.value for cell, estimate in table.emotions("rae").items()}
+    assert len(values) == 6
+    assert values["angry against neutral"] == 0.75
+    assert values["happy against neutral, male speakers"] == 0.5
+    assert Estimates(measure(tables[0].assign(target="gender"))).worst_emotion("rae")[0] == ""

@@ -16,21 +16,28 @@ from sordino.attack.pooling import POOL_SIZES
 from sordino.attack.retraining import (
     RetrainResult,
     as_reader,
-    combine,
     deal_folds,
+    merge,
     retrain,
     retrain_by_plan,
 )
+from sordino.attack.secret import SPEAKERS_PER_CLASS
 from sordino.attack.splits import crossfit
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role
 from sordino.policy import Policy
-from sordino.release.protocol import Readable, Release
-from sordino.types import Rows, Vectors
+from sordino.release.protocol import Readable, Release, apply_release, errors_of_release
+from sordino.types import Codes, Rows, Vectors
 
 CLAIM: Final = "one against the rest"
 """The attacker that has utterances of the tested speakers and verifies a claimed identity."""
+
+NULL_SHUFFLES: Final = 39
+"""Shuffles of gender over speakers: the fewest with a range of 95 %."""
+
+SENSITIVE_TARGET: Final = "sensitive-vs-neutral"
+"""The target of all sensitive emotions together against neutral."""
 
 UTILITY_TARGET: Final = "required-vs-rest"
 """The target of utility: the required emotion against the rest, recovered by a model that is
@@ -57,19 +64,29 @@ class AttackSetting:
         self.older = corpus.older(parts.risk.rows)
         self.speaker, self.corpus = corpus.speaker, corpus.column("corpus")
         self.intensity = corpus.column("intensity")
+        self.sensitive = {
+            target: corpus.against_neutral(policy, emotion)
+            for target, emotion in policy.emotion_targets.items()
+        }
+        """The secret of each sensitive emotion: 1, or 0 for neutral, -1 for other utterances."""
         self.chosen: dict[str, Any] = {}
         """For each secret: the best semi-informed attacker, and the AUC of each attacker on its own
         speakers.
         """
+        self.patient_null: dict[int, tuple[float, ...]] = {}
+        """For each number of utterances: the AUC of the patient attacker on gender, for each
+        shuffle of gender over speakers.
+        """
         self.rows = np.concatenate([parts.risk.rows, parts.transform.rows, parts.test])
-        released = release(z[self.rows])
-        self.out = np.full((len(z), released.shape[1]), np.nan, np.float32)
-        self.out[self.rows] = released
+        out = apply_release(release, z[self.rows])
+        self.out = np.full((len(z), out.shape[1]), np.nan, np.float32)
+        self.out[self.rows] = out
         self.bins: Vectors | None = None
         """The bin of each released vector, one column per bin, if the release can be read."""
         if isinstance(release, Readable):
             self.bins = np.full((len(z), release.bins), np.nan, np.float32)
-            self.bins[self.rows] = np.eye(release.bins)[release.read(self.out[self.rows])]
+            with errors_of_release(release, release.name):
+                self.bins[self.rows] = np.eye(release.bins)[release.read(out)]
 
     def block(self, rows: Rows, target: str, knowledge: Knowledge, **columns: Any) -> pd.DataFrame:
         """Guesses on some rows, with the labels of these rows and defaults for missing columns."""
@@ -98,6 +115,10 @@ class AttackSetting:
             return rows, values[rows]
         if target == UTILITY_TARGET:
             return rows, (self.role[rows] == Role.REQUIRED).astype(np.intp)
+        if target in self.sensitive:
+            values = self.sensitive[target]
+            rows = rows[values[rows] >= 0]
+            return rows, values[rows]
         rows = rows[self.role[rows] != Role.REQUIRED]
         return rows, (self.role[rows] == Role.SENSITIVE).astype(np.intp)
 
@@ -108,7 +129,7 @@ class AttackSetting:
             min(len(np.unique(self.speaker[rows[values == value]])) for value in (0, 1))
             for rows, values in secrets
         )
-        return risk >= 2 and test >= 1
+        return risk >= SPEAKERS_PER_CLASS and test >= 1
 
     def ignorant(self, attacker: RiskAttacker) -> Iterator[pd.DataFrame]:
         """Guesses of the risk model, which was never trained on released vectors."""
@@ -123,10 +144,10 @@ class AttackSetting:
             before=before.role.argmax(axis=1),
             prediction=after.role.argmax(axis=1),
         )
-        scores = {"gender": after.gender[:, 1], "sensitive-vs-neutral": after.sensitive}
+        scores = {"gender": after.gender[:, 1], SENSITIVE_TARGET: after.sensitive}
         predictions = {
             "gender": after.gender.argmax(axis=1),
-            "sensitive-vs-neutral": (after.sensitive > 0).astype(int),
+            SENSITIVE_TARGET: (after.sensitive > 0).astype(int),
         }
         for target in scores:
             rows, truth = self.secret(target, test)
@@ -141,38 +162,51 @@ class AttackSetting:
                 score=scores[target][mask],
             )
 
-    def retraining(self, target: str) -> Iterator[pd.DataFrame]:
-        """Guesses of semi-informed and informed attackers, and of patient ones if the secret is
-        constant within speakers.
+    def retraining(self, target: str, informed: bool = True) -> Iterator[pd.DataFrame]:
+        """Guesses of semi-informed attackers, of patient ones if the secret is constant within
+        speakers, and of informed ones unless they are left out.
         """
         risk, fitting = self.parts.risk.rows, self.parts.transform.rows
-        labelled, values = self.secret(target, np.arange(len(self.z)))
-        codes = np.full(len(self.z), -1, np.intp)
-        codes[labelled] = values
+        codes = self.codes(target)
         largest = max(np.unique(self.speaker[self.parts.test], return_counts=True)[1])
-        ks = [k for k in POOL_SIZES if k <= largest] if target != "sensitive-vs-neutral" else []
-        semi = self.retrain(codes, risk, ks)
+        ks = [k for k in POOL_SIZES if k <= largest] if target != SENSITIVE_TARGET else []
+        semi = self.retrain(codes, risk, ks, NULL_SHUFFLES if target == "gender" else 0)
+        self.patient_null |= {k: null.auc for k, null in semi.null.items() if k > 1}
         self.chosen[target] = {"best": semi.chosen, "validation_auc": semi.quality}
         yield self.guess_block(semi.guesses, target, Knowledge.SEMI_INFORMED)
         if ks:
             yield self.guess_block(semi.patient, target, Knowledge.PATIENT)
-        informed = self.retrain(codes, np.concatenate([risk, fitting]))
-        yield self.guess_block(informed.guesses, target, Knowledge.INFORMED)
+        if informed:
+            guesses = self.retrain(codes, np.concatenate([risk, fitting])).guesses
+            yield self.guess_block(guesses, target, Knowledge.INFORMED)
+
+    def emotions(self) -> Iterator[pd.DataFrame]:
+        """Guesses of semi-informed attackers on each sensitive emotion against neutral."""
+        for target in filter(self.is_labelled, self.sensitive):
+            guesses = self.retrain(self.codes(target), self.parts.risk.rows).guesses
+            yield self.guess_block(guesses, target, Knowledge.SEMI_INFORMED)
+
+    def codes(self, target: str) -> Codes:
+        """The secret of every row, `(utterances,)`; -1 where unknown."""
+        labelled, values = self.secret(target, np.arange(len(self.z)))
+        codes: Codes = np.full(len(self.z), -1, np.intp)
+        codes[labelled] = values
+        return codes
 
     def utility(self) -> pd.DataFrame:
         """Guesses of models that a recipient trains on released vectors: the required emotion
         against the rest.
         """
-        values = self.secret(UTILITY_TARGET, np.arange(len(self.z)))[1]
-        guesses = self.retrain(values, self.parts.risk.rows).guesses
+        guesses = self.retrain(self.codes(UTILITY_TARGET), self.parts.risk.rows).guesses
         return self.guess_block(guesses, UTILITY_TARGET, Knowledge.SEMI_INFORMED)
 
-    def retrain(self, codes: Rows, train: Rows, ks: Sequence[int] = ()) -> RetrainResult:
+    def retrain(
+        self, codes: Rows, train: Rows, ks: Sequence[int] = (), shuffles: int = 0
+    ) -> RetrainResult:
         """Attackers that are trained on the `train` rows."""
         args = (codes, self.speaker, train, self.parts.test)
-        return self.attack_both(
-            lambda x, families: retrain(x, *args, families=families, ks=ks, seed=self.seed)
-        )
+        options: dict[str, Any] = {"ks": ks, "shuffles": shuffles, "seed": self.seed}
+        return self.attack_both(lambda x, families: retrain(x, *args, families=families, **options))
 
     def attack_both(
         self, attack: Callable[[Vectors, Sequence[str]], RetrainResult]
@@ -183,7 +217,7 @@ class AttackSetting:
         result = attack(self.out, self.families)
         if self.bins is None:
             return result
-        return combine(result, as_reader(attack(self.bins, ["linear"])))
+        return merge(result, as_reader(attack(self.bins, ["linear"])))
 
     def guess_block(self, guesses: pd.DataFrame, target: str, knowledge: Knowledge) -> pd.DataFrame:
         """The block of a table of guesses."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sordino.attack.attackers.families import QUICK, available
 from sordino.attack.attackers.ignorant import RiskAttacker, RiskFitter
 from sordino.attack.attackers.kernels import check_families
-from sordino.attack.release_audit import AttackSetting
+from sordino.attack.release_audit import SENSITIVE_TARGET, AttackSetting
 from sordino.columns import PREDICTION_COLUMNS
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
@@ -30,6 +30,11 @@ class AttackResult:
 
     predictions: pd.DataFrame
     config: Mapping[str, Any]
+    patient_null: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    """For each number of utterances of one speaker: the AUCs of the patient attacker on gender when
+    gender is shuffled over speakers. Attackers with labels that can be shuffled cheaply pool their
+    scores.
+    """
 
 
 def run(
@@ -42,18 +47,22 @@ def run(
     ignorant: RiskAttacker | None = None,
     families: Sequence[str] = QUICK,
     seed: int = 0,
+    informed: bool = True,
 ) -> AttackResult:
     """Predictions for released test utterances by attackers of the risk party.
 
     - *ignorant*: the risk model, which was never trained on released vectors. It is fitted here if
       `ignorant` is None.
     - *semi-informed*: attackers that apply the release to their own speakers, the risk party, and
-      retrain. If the release has bins, one of them reads the bin (`bin`).
+      retrain. If the release has bins, one of them reads the bin (`bin`). They also distinguish
+      each sensitive emotion from neutral (`EMOTION-vs-neutral`).
     - *informed*: attackers that also have the labelled speakers of the release's fit.
     - *patient*: semi-informed attackers with 5, 20 or 100 utterances of one test speaker, as far as
       there are so many.
 
     The same models measure utility: they recover the required emotion against the rest.
+
+    `informed=False` leaves out the informed attackers and membership inference.
 
     Membership inference predicts whether a speaker was in the transform party. It is cross-fitted
     over all speakers. For the release `none` it measures the memory of the scaled space itself. Age
@@ -68,8 +77,10 @@ def run(
     ignorant = ignorant or RiskFitter(policy, seed=seed).fit(z, corpus, parts.risk)
     setting = AttackSetting(release, z, corpus, parts, policy, families, seed)
     targets, unlabelled = _targets(setting, policy)
-    retraining = [block for target in targets for block in setting.retraining(target)]
-    blocks = [*setting.ignorant(ignorant), *retraining, setting.utility(), setting.membership()]
+    retraining = [block for target in targets for block in setting.retraining(target, informed)]
+    retraining += setting.emotions()
+    blocks = [*setting.ignorant(ignorant), *retraining, setting.utility()]
+    blocks += [setting.membership()] if informed else []
     identity = setting.identity() if "speaker" in policy.hide else []
     return _collect(setting, [*blocks, *setting.detail(), *identity], policy, unlabelled)
 
@@ -95,12 +106,13 @@ def run_joint(
     setting = AttackSetting(joint, z, corpus, parts, policy, families, seed)
     targets, unlabelled = _targets(setting, policy)
     blocks = [block for target in targets for block in setting.retraining(target)]
+    blocks += setting.emotions()
     return _collect(setting, blocks, policy, unlabelled)
 
 
 def _targets(setting: AttackSetting, policy: Policy) -> tuple[list[str], list[str]]:
     """The secrets of retrained attackers, and the hidden attributes without labels."""
-    targets = ["gender", "sensitive-vs-neutral"]
+    targets = ["gender", SENSITIVE_TARGET]
     if "age" not in policy.hide:
         return targets, []
     return ([*targets, "age"], []) if setting.is_labelled("age") else (targets, ["age"])
@@ -127,7 +139,7 @@ def _collect(
     }
     if unlabelled:
         config["unlabelled"] = list(unlabelled)
-    return AttackResult(table[list(PREDICTION_COLUMNS)], config)
+    return AttackResult(table[list(PREDICTION_COLUMNS)], config, setting.patient_null)
 
 
 def _check_inputs(

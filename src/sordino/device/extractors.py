@@ -21,12 +21,18 @@ def extractor(bundle: Bundle) -> Extractor:
     """The extractor of a card's `features`: `set` is its name, `recipe` counts the changes of its
     values. An encoder is that of the bundle.
 
-    Raises `BundleError` where sordino has no extractor of that name, or one with another recipe,
-    which computes other vectors; and for an encoder that is missing, does more than arithmetic, or
-    gives other features of the test sound than the lab.
+    Raises `BundleError` where sordino has no extractor of that name, or none of that recipe, since
+    another recipe computes other vectors; and for an encoder that is missing, does more than
+    arithmetic, or gives other features of the test sound than the lab.
     """
     # imported here: a runtime of vectors does not need them
-    from sordino.signal.feature_sets import FEATURE_SETS, SEQUENCES, speech_of, with_model
+    from sordino.signal.feature_sets import (
+        EARLIER,
+        FEATURE_SETS,
+        SEQUENCES,
+        speech_of,
+        with_model,
+    )
 
     features = bundle.card["features"]
     extractors: dict[str, Extractor] = {**FEATURE_SETS, **SEQUENCES}
@@ -36,11 +42,12 @@ def extractor(bundle: Bundle) -> Extractor:
             f"features {name!r}, expected one of {', '.join(extractors)}: this bundle takes "
             "vectors alone"
         )
-    match = extractors[name]
-    if match.recipe != features.get("recipe"):
+    candidates = [extractors[name], *(item for item in EARLIER if item.name == name)]
+    match = next((item for item in candidates if item.recipe == features.get("recipe")), None)
+    if match is None:
         raise BundleError(
-            f"features {name!r} of recipe {features.get('recipe')}, expected {match.recipe}: "
-            "install the sordino that wrote the bundle, or fit it anew"
+            f"features {name!r} of recipe {features.get('recipe')}, expected "
+            f"{candidates[0].recipe}: install the sordino that wrote the bundle, or fit it anew"
         )
     if speech_of(match) is None:
         return match

@@ -5,7 +5,7 @@ vectors   sound (samples,) int16, if sordino has the extractor; x (n, dims), the
           released_1, ...
 clips     audio (steps, width) and text if there is such a stream; released_0 (1, k), ...
 both      key_0, ... (16,) uint8: the key of the random draw, least byte first
-          for vectors chance_0 (n, 3): `signal.keyed_random.uniform`
+          for vectors chance_0 (n, 3): `keyed_random.uniform`
 
 If weights are rounded to 8 bits (`int8` in the card) the lab has no such release: the outputs are
 then those of the bundle itself.
@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino import keyed_random
 from sordino.device.bundle.bundle import Bundle
 from sordino.device.bundle.test_vectors import TOLERANCE
 from sordino.device.extractors import extractor
@@ -29,11 +30,10 @@ from sordino.errors import BundleError, DependencyError
 from sordino.features import Normalise, Preprocess
 from sordino.nn.sequences import Sequences
 from sordino.release import Embedding, Release
-from sordino.signal import keyed_random
 
 ROWS: Final = 8
 SOUND_SECONDS: Final = 1.0
-STEPS: Final = 23
+CLIP_STEPS: Final = 23
 
 _Arrays = dict[str, NDArray[Any]]
 
@@ -90,7 +90,7 @@ def _of_clips(
     random = np.random.default_rng(seed)
     widths: dict[str, int] = bundle.card["features"]["streams"]
     clip = {
-        name: random.normal(size=(STEPS, width)).astype(np.float32)
+        name: random.normal(size=(CLIP_STEPS, width)).astype(np.float32)
         for name, width in widths.items()
     }
     if sound and "audio" in clip:

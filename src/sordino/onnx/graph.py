@@ -55,29 +55,41 @@ class Declared(NamedTuple):
     """Name, type and dimensions that the file states for a value."""
 
     name: str
+    """The name of the value."""
     dtype: int
+    """The number of its type in ONNX."""
     dimensions: Dimensions | None
+    """Its dimensions; None if the file states none."""
 
 
 class Node(NamedTuple):
     """One operator of the graph."""
 
     kind: str
+    """The name of the operator in ONNX."""
     operator: Operator
+    """Its rule."""
     inputs: tuple[str, ...]
+    """The names of its inputs."""
     outputs: tuple[str, ...]
+    """The names of its outputs."""
     attributes: Mapping[str, Any]
+    """The values of its attributes by name."""
 
 
 class Graph(NamedTuple):
     """Nodes in the order in which they run."""
 
     inputs: tuple[Declared, ...]
+    """The inputs of the model."""
     outputs: tuple[Declared, ...]
+    """The outputs of the model."""
     declared: tuple[Declared, ...]
     """Types and dimensions that the file states for values inside the graph."""
     initialisers: Mapping[str, Tensor]
+    """The constants by name."""
     nodes: tuple[Node, ...]
+    """The operators in the order in which they run."""
 
 
 def build_graph(message: Message, largest: int) -> Graph:

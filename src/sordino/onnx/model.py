@@ -87,7 +87,7 @@ class Model:
                 f"{self._name}: the model failed, expected it to run: nothing is released"
             ) from error
         for output in outputs:
-            if output.dtype.kind not in "iu" and not finite(output):  # integers are finite
+            if output.dtype.kind not in "iu" and not is_finite(output):  # integers are finite
                 raise ReleaseError(
                     f"{self._name}: the model gave NaN or infinity: nothing is released"
                 )
@@ -114,7 +114,7 @@ class Model:
         self._largest = sizes
 
 
-def finite(values: NDArray[np.floating]) -> bool:
+def is_finite(values: NDArray[np.floating]) -> bool:
     """Whether no number is NaN or infinite; for a vector faster than `np.isfinite(...).all()`."""
     return bool(np.count_nonzero(np.isfinite(values)) == values.size)
 

@@ -38,11 +38,13 @@ class Field(NamedTuple):
     """One field of a message."""
 
     name: str
+    """The key of the value in a `Message`."""
     kind: str
     """`int` (two's complement of 64 bits), `int32` (the same for a number of at most 32 bits, since
     other readers cut a larger one), `float`, `double`, `bytes`, `text`, or the name of a message.
     """
     repeated: bool = False
+    """Whether the value is a list."""
     refused: str = ""
     """The reason if no message may have this field. It is read all the same, since its content may
     contain a worse field.

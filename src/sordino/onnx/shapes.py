@@ -31,8 +31,11 @@ class Tensor(NamedTuple):
     """The properties of a value before it is computed."""
 
     shape: Sizes
+    """The size of each dimension."""
     dtype: int
+    """The number of the type in ONNX."""
     constant: bool = False
+    """Whether the file contains the value."""
     content: tuple[int, ...] | None = None
     """The numbers, if the value is a short list of integers that are constants or dimensions."""
 
@@ -46,7 +49,9 @@ class OperatorCall(NamedTuple):
     """An operator with its inputs."""
 
     inputs: tuple[Tensor, ...]
+    """The properties of the inputs."""
     attributes: Mapping[str, Any]
+    """The values of the attributes by name."""
 
     def axis(self, default: int) -> int:
         """The attribute `axis`, counted from the start of the first input."""
@@ -321,6 +326,7 @@ class Operator(NamedTuple):
     """The rule of an operator, and the inputs and attributes that it accepts."""
 
     infer: Callable[[OperatorCall], list[Tensor]]
+    """The properties of the outputs of a call."""
     inputs: range
     """The number of its inputs."""
     attributes: Mapping[str, str] = MappingProxyType({})

@@ -11,8 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from sordino.errors import BundleError
 from sordino.onnx.graph import Graph, GraphError, Node, agree, build_graph, value
@@ -58,19 +57,23 @@ lab. Larger inputs are checked before the model runs on them (`fits_memory`).
 """
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """The limits of a model. The defaults are those of a bundle."""
 
     operators: frozenset[str] = frozenset(OPERATORS)
     """Names in `shapes.OPERATORS`."""
     opsets: range = range(18, 19)
+    """The versions of the operators."""
     ir_versions: range = range(8, 9)
+    """The versions of the file format."""
     metadata: frozenset[str] = frozenset({"onnx.infer", "onnx.quant.pre_process"})
     """Keys of metadata. ONNX Runtime reads settings from some other keys."""
     model_bytes: int = 1 << 27
+    """The size of the file."""
     initialiser_bytes: int = 1 << 26
+    """The size of one constant."""
     bounds: Bounds = BOUNDS
+    """The limits of one message."""
     symbols: int = 4
     """Free dimensions of all inputs."""
     elements: int = 1 << 25

@@ -32,21 +32,24 @@ def hidden(policy: Policy, corpus: Corpus, rows: Rows) -> list[Codes]:
     return [*gender, *age, sensitive_or_neutral(corpus.roles(policy)[rows])]
 
 
-def secrets(
-    policy: Policy, role: Codes, gender: Codes, older: Codes
-) -> dict[tuple[str, str], Codes]:
+def secrets(policy: Policy, corpus: Corpus, rows: Rows) -> dict[tuple[str, str], Codes]:
     """The secrets that have a bound, 0, 1 or -1 for unknown, `(rows,)`, by name and side
     information.
 
     The side information is empty, or for gender the true role. Age is included where the policy
-    hides it.
+    hides it; speakers are older than the median of these rows.
     """
+    role, gender = corpus.roles(policy)[rows], corpus.genders()[rows]
     codes = {("gender", ""): gender}
     codes |= {
         ("gender", name): np.where(role == code, gender, -1) for code, name in enumerate(ROLES)
     }
     codes["sensitive-vs-neutral", ""] = sensitive_or_neutral(role)
-    return codes | ({("age", ""): older} if "age" in policy.hide else {})
+    codes |= {
+        (target, ""): corpus.against_neutral(policy, emotion)[rows]
+        for target, emotion in policy.emotion_targets.items()
+    }
+    return codes | ({("age", ""): corpus.older(rows)[rows]} if "age" in policy.hide else {})
 
 
 class TrainingRows:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import pandas as pd
 
-from sordino.define import Knowledge, Role
+from sordino.define import GENDERS, Knowledge, Role
 from sordino.metrics import Interval
 
 SECRET_NAMES: Final = {"distinguish": "sensitive against neutral", "auc": "gender"}
@@ -44,11 +44,17 @@ class Estimate(NamedTuple):
     """
 
     value: float = math.nan
+    """The mean over draws."""
     low: float = math.nan
+    """The lower limit of the interval over speakers."""
     high: float = math.nan
+    """The upper limit of the interval over speakers."""
     n: int = 0
+    """The number of test utterances."""
     speakers: int = 0
+    """The number of test speakers."""
     chance: float = math.nan
+    """The chance level of the metric."""
 
     @property
     def folded(self) -> Estimate:
@@ -59,6 +65,26 @@ class Estimate(NamedTuple):
         """
         folded = Interval(*self[:5]).folded()
         return Estimate(folded.value, folded.low, folded.high, self.n, self.speakers, self.chance)
+
+
+class EmotionCell(NamedTuple):
+    """One sensitive emotion against neutral under one policy; `group` is a gender, or empty."""
+
+    required: str
+    """The required emotion of the policy."""
+    target: str
+    """The secret, such as `happy-vs-neutral`."""
+    group: str
+    """A gender, or empty."""
+
+    def __str__(self) -> str:
+        """The cell in words.
+
+        >>> str(EmotionCell("sad", "happy-vs-neutral", "female"))
+        'happy against neutral, female speakers'
+        """
+        emotion = self.target.removesuffix("-vs-neutral")
+        return f"{emotion} against neutral" + (f", {self.group} speakers" if self.group else "")
 
 
 class Estimates:
@@ -90,6 +116,9 @@ class Estimates:
         self.families = [name for name in dict.fromkeys(retrained) if name != "best"]
         self.attributes = [name for name in ATTRIBUTE_NAMES if name in set(table["target"])]
         """The attacked attributes beside gender."""
+        targets = (name for name in dict.fromkeys(table["target"]) if name.endswith("-vs-neutral"))
+        self.emotion_targets = [name for name in targets if name not in TARGETS.values()]
+        """The secrets `EMOTION-vs-neutral`."""
         self.patience = sorted({int(k) for k in table["k"] if k != ""})
         """Numbers of utterances of the patient attackers."""
 
@@ -146,3 +175,38 @@ class Estimates:
             k=k if k > 1 else "",
             split="all",
         )
+
+    def emotions(self, release: str, required: str = "") -> dict[EmotionCell, Estimate]:
+        """The AUC of the retrained attacker on every sensitive emotion against neutral: for all
+        speakers, women and men; under one policy, or under each of them.
+        """
+        cells = (
+            EmotionCell(policy, target, group)
+            for policy in ([required] if required else self.required)
+            for target in self.emotion_targets
+            for group in ("", *GENDERS)
+        )
+        estimates = {
+            cell: self(
+                "distinguish",
+                release,
+                cell.required,
+                cell.group,
+                knowledge=Knowledge.SEMI_INFORMED,
+                target=cell.target,
+            )
+            for cell in cells
+        }
+        return {
+            cell: estimate for cell, estimate in estimates.items() if not math.isnan(estimate.value)
+        }
+
+    def worst_emotion(self, release: str, required: str = "") -> tuple[str, Estimate]:
+        """The name and the estimate of the cell of `emotions` that is furthest from chance; an
+        empty name without any.
+        """
+        cells = self.emotions(release, required).items()
+        cell, estimate = max(
+            cells, key=lambda item: abs(item[1].value - item[1].chance), default=("", Estimate())
+        )
+        return str(cell), estimate

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from sordino import metrics
 from sordino.columns import ESTIMATE_COLUMNS
-from sordino.define import ROLES, Knowledge, Role
-from sordino.report.estimate_table import auc_of
+from sordino.define import GENDERS, ROLES, Knowledge, Role
+from sordino.report.estimate_table import TARGETS, auc_of
 from sordino.types import Rows, Statistic
 
 _DETAIL_TARGETS: Final = ("intensity", "reconstruction")
@@ -156,6 +156,8 @@ def _line(measure: Measure, table: pd.DataFrame) -> dict[str, Any]:
 def _measures(target: str, knowledge: str, table: pd.DataFrame) -> Iterable[Measure]:
     if target == "emotion":
         return _utility(table)
+    if target == "decision":
+        return _decision(table)
     if target in ("gender", "age"):
         return _attribute(table, target, leakage=knowledge == Knowledge.IGNORANT)
     if target in _DETAIL_TARGETS:
@@ -206,6 +208,30 @@ def _utility(table: pd.DataFrame) -> Iterator[Measure]:
         )
 
 
+def _decision(table: pd.DataFrame) -> Iterator[Measure]:
+    """F1 of the decision for the required emotion, and the share of decisions that differ from
+    those on clean recordings. Chance of the latter is that of independent decisions.
+    """
+    truth, decision, _ = _arrays(table)
+    clean, rows = table["before"].to_numpy().astype(int), np.arange(len(table))
+
+    def f1(rows: Rows) -> float:
+        return metrics.f1(truth[rows], decision[rows], Role.REQUIRED)
+
+    def prior(rows: Rows) -> float:
+        return float(np.mean(truth[rows] == Role.REQUIRED))
+
+    def changed(rows: Rows) -> float:
+        return float(np.mean(decision[rows] != clean[rows]))
+
+    def independent(rows: Rows) -> float:
+        before, after = float(clean[rows].mean()), float(decision[rows].mean())
+        return before * (1 - after) + after * (1 - before)
+
+    yield Measure("decision_f1", f1, prior, rows, str(Role.REQUIRED), "emotion")
+    yield Measure("decision_changed", changed, independent, rows, str(Role.REQUIRED), "emotion")
+
+
 def _attribute(table: pd.DataFrame, target: str, leakage: bool) -> Iterator[Measure]:
     truth, prediction, score = _arrays(table)
     rows = np.arange(len(truth))
@@ -229,13 +255,19 @@ def _attribute(table: pd.DataFrame, target: str, leakage: bool) -> Iterator[Meas
 
 
 def _auc(table: pd.DataFrame, target: str) -> Iterator[Measure]:
-    """The AUC of a secret that changes within speakers."""
+    """The AUC of a secret within speakers; that of a single emotion for women and men too."""
     truth, _, score = _arrays(table)
 
     def auc(rows: Rows) -> float:
         return metrics.auc(truth[rows] == 1, score[rows])
 
-    yield Measure(auc_of(target), auc, _half, np.arange(len(truth)), target=target, secret=truth)
+    groups = {"": np.arange(len(truth))}
+    if target not in TARGETS.values():
+        gender = table["gender"].to_numpy()
+        groups |= {name: np.flatnonzero(gender == code) for code, name in enumerate(GENDERS)}
+    for group, rows in groups.items():
+        if len(rows):
+            yield Measure(auc_of(target), auc, _half, rows, group, target, truth[rows])
 
 
 def _membership(table: pd.DataFrame) -> Iterator[Measure]:

@@ -160,9 +160,24 @@ def _figures(estimates: Estimates, required: str) -> Iterator[Picture | Table]:
     yield attackers(estimates, required)
     yield _attacks(estimates, required)
     yield stronger_attackers(estimates, required)
+    if estimates.emotion_targets:
+        yield emotions(estimates, required)
     if estimates.attributes:
         yield attributes(estimates, required)
     yield _utility(estimates, required)
+
+
+def emotions(estimates: Estimates, required: str = "") -> Table:
+    """The AUC of the retrained attacker on every sensitive emotion against neutral."""
+    groups = [
+        [
+            _row((release, cell.required, cell.target, cell.group or "all"), estimate)
+            for cell, estimate in estimates.emotions(release, required).items()
+        ]
+        for release in estimates.releases
+    ]
+    heads = _heads("release", "required", "secret", "speakers", "AUC", _INTERVAL, "chance")
+    return Table("Every sensitive emotion against neutral", [heads], groups)
 
 
 def attributes(estimates: Estimates, required: str = "") -> Table:

@@ -13,6 +13,7 @@ from sordino.report.estimate_table import (
     ATTRIBUTE_NAMES,
     SECRET_NAMES,
     TARGETS,
+    EmotionCell,
     Estimate,
     Estimates,
 )
@@ -43,6 +44,10 @@ def conclusion(estimates: Estimates, release: str, required: str = "") -> str:
     secrets: dict[str, list[str]] = {}
     targets = {name: (metric, TARGETS[metric]) for metric, name in SECRET_NAMES.items()}
     targets |= {ATTRIBUTE_NAMES[target]: ("auc", target) for target in estimates.attributes}
+    targets |= {
+        str(EmotionCell(required, target, "")): ("distinguish", target)
+        for target in estimates.emotion_targets
+    }
     for name, (metric, target) in targets.items():
         estimate = estimates(
             metric, release, required, knowledge=Knowledge.SEMI_INFORMED, target=target
@@ -99,6 +104,9 @@ def attacks(
         if not math.isnan(after.value):
             figure = _figure(after, before, release)
             sentences.append(f"The {ATTACKER_NAMES[knowledge]} {achievement} {figure}.")
+    name, worst = estimates.worst_emotion(release, required)
+    if name and knowledge == Knowledge.SEMI_INFORMED:
+        sentences.append(f"Furthest from chance is {name}: AUC {_with_limits(worst)}.")
     return sentences
 
 

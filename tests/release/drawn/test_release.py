@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,12 +18,13 @@ from sordino import metrics
 from sordino.attack import retrain
 from sordino.corpora.split import Part
 from sordino.errors import ReleaseError
+from sordino.keyed_random import uniform
 from sordino.policy import Budget
 from sordino.release import Drawn, DrawnFitter, bounds, load
 from sordino.release.drawn import fit_scorer
 from sordino.release.drawn.prototypes import prototypes
-from sordino.signal.keyed_random import uniform
 from sordino.testing import POLICY, SyntheticVectors, synthetic_vectors
+from sordino.types import Matrix, Rows
 from tests.release.synthetic_releases import speakers_of
 
 
@@ -156,12 +158,15 @@ def test_the_bound_is_cross_fitted_with_the_scaled_space() -> None:
 
 
 def test_no_attacker_lies_above_the_bound() -> None:
-    data = scene()
-    fitter = DrawnFitter(
-        POLICY, rate=0.15
-    )  # at their own rate these bins are never wrong, and tell nothing at all
+    data = synthetic_vectors(speakers=30, rows=24, emotion=2.0)  # bins of errors and of hits
+    fitter = DrawnFitter(POLICY)
     result = bounds(fitter, lambda _: data.z, data.corpus, data.parts.transform)
-    assert {key for key, _ in result} == {"gender", "sensitive-vs-neutral"}
+    assert {key for key, _ in result} == {
+        "gender",
+        "sensitive-vs-neutral",
+        "happy-vs-neutral",
+        "angry-vs-neutral",
+    }
     assert {given_ for key, given_ in result if key == "gender"} == {
         "",
         "neutral",
@@ -241,6 +246,8 @@ def test_settings_that_cannot_be_are_refused() -> None:
         ReleaseError, match=r"shrinkage 0.0, expected a share: more than 0, at most 1"
     ):
         DrawnFitter(POLICY, shrinkage=0.0).fit(data.z, data.corpus, data.parts.transform)
+    with pytest.raises(ReleaseError, match=r"gap -1.0, expected 0 or more standard errors"):
+        DrawnFitter(POLICY, gap=-1.0).fit(data.z, data.corpus, data.parts.transform)
     for fitter in (DrawnFitter(POLICY, rate=0.0), DrawnFitter(POLICY, epsilon=0.0)):
         with pytest.raises(ReleaseError, match="expected 0 < rate < 1 and a positive one"):
             fitter.fit(data.z, data.corpus, data.parts.transform)
@@ -265,3 +272,23 @@ def test_a_saved_release_has_its_policy(tmp_path: Path) -> None:
     saved = load(tmp_path / "drawn.npz")
     assert isinstance(saved, Drawn)
     assert saved.policy == policy
+
+
+@pytest.mark.parametrize("column", ["corpus", "emotion"])
+def test_repeated_rows_of_a_corpus_or_an_emotion_change_no_posterior(column: str) -> None:
+    random = np.random.default_rng(0)
+    labels: dict[str, Any] = {
+        "corpus": np.repeat([0, 1], 30),
+        "speaker": np.arange(60) // 6,
+        "emotion": np.arange(60) % 3,
+        "gender": np.arange(60) // 6 % 2,
+    }
+    z = random.normal(size=(60, 5)) + np.eye(5)[labels["emotion"]] + labels["corpus"][:, None]
+
+    def posterior(rows: Rows) -> Matrix:
+        rest = {name: values[rows] for name, values in labels.items()}
+        return fit_scorer.fit(z[rows], **rest)(z)
+
+    every = np.arange(60)
+    repeated = np.concatenate([every, *[every[labels[column] == 1]] * 4])
+    np.testing.assert_allclose(posterior(repeated), posterior(every), rtol=1e-6)

@@ -14,10 +14,18 @@ from numpy.typing import NDArray
 
 from sordino.errors import AudioError, DependencyError, FeatureError, StorageError
 from sordino.signal import audio, functionals
-from sordino.signal.encoder import BASE, TINY_EN, Checkpoint, Speech, encode, load_encoder
+from sordino.signal.encoder import (
+    BASE,
+    TINY_EN,
+    Checkpoint,
+    Speech,
+    encode,
+    is_installed,
+    load_encoder,
+)
 from sordino.signal.encoder.log_mel import log_mel
 from sordino.signal.encoder.weights import WeightPackage, read_weights
-from sordino.signal.feature_sets import FEATURE_SETS, Joined
+from sordino.signal.feature_sets import AUTOMATIC, FEATURE_SETS, Joined, resolve
 from sordino.signal.functionals import trim
 from sordino.testing import EXTRACTOR_LAWS, check_extractor
 from tests.signal.encoder.synthetic_encoder import (
@@ -146,6 +154,16 @@ def test_an_absent_package_is_an_error_that_names_it() -> None:
         Speech("absent", Checkpoint("Absent", (package,), 1, "", SMALL))(synthetic_sound(0.5))
 
 
+def test_only_present_packages_count_as_installed(checkpoint: Checkpoint) -> None:
+    absent = WeightPackage("absent-weights==1.0", "", "model.bin", 12)
+    assert is_installed(checkpoint)
+    assert not is_installed(replace(checkpoint, packages=(*checkpoint.packages, absent)))
+
+
+def test_auto_is_speech_where_its_weights_are_installed() -> None:
+    assert resolve(AUTOMATIC) == ("speech" if installed(BASE) else "mel")
+
+
 def test_another_version_of_a_package_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +211,7 @@ def test_joined_sets_obey_the_laws(checkpoint: Checkpoint) -> None:
     assert check_extractor(joined) == len(EXTRACTOR_LAWS)
 
 
+@pytest.mark.slow
 def test_sets_of_real_weights_obey_the_laws(speech: Speech) -> None:
     assert check_extractor(speech) == len(EXTRACTOR_LAWS)
 
@@ -217,6 +236,7 @@ def test_packages_have_one_pinned_version_and_checksums(checkpoint: Checkpoint) 
     assert len(bytes.fromhex(checkpoint.sha256)) == 32
 
 
+@pytest.mark.slow
 def test_real_weights_have_the_values_of_torch(speech: Speech) -> None:
     sound = synthetic_sound(2)
     vector = speech(sound)
@@ -229,6 +249,7 @@ def test_odd_sounds_have_finite_values(speech: Speech) -> None:
         assert np.isfinite(speech(sound.astype(np.float32))).all()
 
 
+@pytest.mark.slow
 def test_real_speech_has_the_values_of_torch(speech: Speech, data: Path) -> None:
     file = min((data / "ravdess").rglob("*.flac"))
     sound = audio.read(file)

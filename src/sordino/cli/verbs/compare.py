@@ -3,33 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sordino.cli.options import (
+    AUTOMATIC,
     CACHE,
     CORES,
     AttackerOption,
     AttackersOption,
     CacheOption,
+    ConditionsOption,
     CorpusOption,
     FeaturesOption,
     JobsOption,
     JsonOption,
+    LatexOption,
+    NoiseOption,
     OutOption,
     ReleasesOption,
     SeedOption,
     attacker_families,
     corpora_from,
+    read_policies,
     resolve_attackers,
+    resolve_conditions,
     resolve_features,
     resolve_releases,
 )
 from sordino.cli.output import print_table, write_json
 
-LatexOption = Annotated[
-    bool, typer.Option("--latex", help="Write the tables to table.tex too, as LaTeX (booktabs).")
+PoliciesOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        help="A policy as TOML; repeatable.",
+        show_default="the three of Feng 2021",
+    ),
 ]
 
 
@@ -37,9 +50,12 @@ def compare(
     corpus: CorpusOption,
     out: OutOption,
     release: ReleasesOption = None,
-    features: FeaturesOption = "IS13",
+    policy: PoliciesOption = None,
+    features: FeaturesOption = AUTOMATIC,
     attackers: AttackersOption = "quick",
     attacker: AttackerOption = None,
+    conditions: ConditionsOption = None,
+    noise: NoiseOption = None,
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
@@ -55,38 +71,50 @@ def compare(
       sordino compare --corpus ravdess=data/ravdess --corpus emodb=data/emodb \\
         --release drawn --release leace --features mel --out compared
     """
+    from dataclasses import replace
+
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    from sordino.report.estimate_table import Estimates
     from sordino.report.tables import number
-    from sordino.study import Options, run_record
     from sordino.study import compare as study
-    from sordino.study.protocol import Fitters
+    from sordino.study import run_record
+    from sordino.study.protocol import BUNDLE_OPTIONS, POLICIES, Fitters
+    from sordino.study.unit_estimates import UNIT_METRICS, null_text
 
+    features = resolve_features(features)
     releases = ("none", *resolve_releases(release)) if release else study.RELEASES
+    policies = [*read_policies(policy).values()] if policy else POLICIES
     custom = resolve_attackers(attacker)
-    options = Options(
+    options = replace(
+        BUNDLE_OPTIONS,
         releases=tuple(dict.fromkeys(releases)),
         families=(*attacker_families(attackers), *custom),
         seed=seed,
+        conditions=resolve_conditions(conditions, features),
     )
     estimates = study.compare(
         corpora_from(corpus),
         out,
-        features=resolve_features(features),
+        features=features,
         options=options,
+        policies=policies,
         fitters=Fitters(attackers=custom),
+        noise=noise,
         cache=cache,
         jobs=jobs,
         latex=latex,
     )
-    means = run_record.summary(estimates[~estimates["metric"].str.startswith("bound_")])
+    attacks = estimates[~estimates["metric"].isin(UNIT_METRICS)]
+    means, look = run_record.summary(attacks), Estimates(attacks)
     if json:
         figures = {name: means[name].dropna().to_dict() for name in means.columns}
         write_json(json, {"report": str(out / "report.html"), "mean_of_policies": figures})
     if json == "-":
         return
-    table = Table(title="Releases, mean of three policies", box=SIMPLE_HEAD)
+    required = ", ".join(policy.required for policy in policies)
+    table = Table(title=f"Releases, mean over required emotions: {required}", box=SIMPLE_HEAD)
     table.add_column("release", no_wrap=True)
     columns = {
         "F1 required": "ignorant emotion f1 required",
@@ -96,11 +124,16 @@ def compare(
         "gender AUC": "semi-informed gender auc",
         "patient": f"patient gender auc {_largest_k(means.index)}",
     }
-    for name in columns:
+    for name in (*columns, "its null", "worst emotion"):
         table.add_column(name, justify="right")
+    patience = max(look.patience, default=0)
     for name in options.releases:
         values = means[name].reindex(list(columns.values())).tolist()
-        table.add_row(name, *(number(value) for value in values))
+        texts = (
+            null_text(estimates, name, patience),
+            number(look.worst_emotion(name)[1].value),
+        )
+        table.add_row(name, *(number(value) for value in values), *texts)
     print_table(table, out / "report.html")
 
 

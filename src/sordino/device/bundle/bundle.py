@@ -81,7 +81,7 @@ class PolicyEntry:
     """Dimensions of a released vector."""
     chance: Mapping[str, Any]
     """The keyed random draw (`chance` in the format): `kind` is one of
-    `sordino.device.serving.DRAWS`, other keys are its settings.
+    `sordino.device.serving.RELEASE_KINDS`, other keys are its settings.
     """
     preprocess: str | None = None
     """The file of the model from features to the scaled space; None for scaled features."""

@@ -49,7 +49,7 @@ class Structure(NamedTuple):
     """The structure of a policy of one family."""
 
     chance: str
-    """The kind of keyed random draw (`sordino.device.serving.DRAWS`)."""
+    """The kind of keyed random draw (`sordino.device.serving.RELEASE_KINDS`)."""
     outputs: tuple[str, ...] = ()
     """The outputs of the model; empty without a model."""
     bins: tuple[int, int] | None = None

@@ -36,7 +36,9 @@ class Interface(NamedTuple):
     """Inputs and outputs of a model by name."""
 
     inputs: dict[str, TensorType]
+    """The type and the shape of each input."""
     outputs: dict[str, TensorType]
+    """The type and the shape of each output."""
 
 
 def interface(model: bytes) -> Interface:

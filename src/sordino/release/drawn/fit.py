@@ -16,18 +16,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sordino.corpora.copies import recorded
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.define import Role
 from sordino.errors import ReleaseError
 from sordino.metrics.bound import Bound, bound
-from sordino.nn.fit import Plan, run
+from sordino.nn.fit import Plan, run_plan
 from sordino.policy import Policy
 from sordino.release.drawn import fit_scorer
-from sordino.release.drawn.calibration import calibrate
+from sordino.release.drawn.calibration import GAP_ERRORS, calibrate
 from sordino.release.drawn.prototypes import FEWEST_SPEAKERS, prototypes
 from sordino.release.drawn.release import Drawn
-from sordino.release.drawn.scorer import Scorer, required
+from sordino.release.drawn.scorer import Scorer, required, weights
 from sordino.release.drawn.speaker_offset import SpeakerStatistics
 from sordino.release.protocol import as_vectors
 from sordino.release.training_rows import TrainingRows, secrets
@@ -44,11 +45,13 @@ INTENSITY: Final = 0.6
 class DrawnFitter:
     """Fits a drawn release on all rows of the transform party.
 
-    - `rate`: share of neutral and sensitive utterances that may fall in the required bin; more
-      preserves more of the required emotion. The default is the equal error rate, which differs
-      between emotions.
+    - `rate`: share of neutral utterances, and of each sensitive emotion, that may fall in the
+      required bin; more preserves more of the required emotion. The default is the equal error
+      rate, which differs between emotions.
     - `shrinkage`: shrinkage of the scorer's covariance towards a sphere, 0 to 1; more relies on the
       means of the emotions alone.
+    - `gap`: standard errors up to which neutral and a sensitive emotion may differ in their shares
+      of the required bin; more preserves recall on recordings unlike those of the fit.
     - `epsilon`: parameter of randomised response over the bins, which gives local differential
       privacy per utterance; infinite for none. Informative bins need 2 or more, which is a weak
       guarantee.
@@ -62,6 +65,7 @@ class DrawnFitter:
     policy: Policy
     rate: float | None = None
     shrinkage: float = fit_scorer.SHRINKAGE
+    gap: float = GAP_ERRORS
     epsilon: float = float("inf")
     detail: bool = False
     alone: bool = False
@@ -75,7 +79,7 @@ class DrawnFitter:
         """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row
         order.
         """
-        return run(self.plan(z, corpus, part))
+        return run_plan(self.plan(z, corpus, part))
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Drawn]:
         """The release; no network is trained."""
@@ -88,6 +92,8 @@ class DrawnFitter:
             raise ReleaseError(
                 f"shrinkage {self.shrinkage}, expected a share: more than 0, at most 1"
             )
+        if not 0 <= self.gap < float("inf"):
+            raise ReleaseError(f"gap {self.gap}, expected 0 or more standard errors: lower it")
         yield from ()  # a plan is a generator
         rows = TrainingRows(as_vectors(z, z.shape[-1]), corpus, self.policy).require(part.rows)
         fitting = rows.numpy()
@@ -95,9 +101,9 @@ class DrawnFitter:
         role, gender = corpus.roles(self.policy)[fitting], corpus.genders()[fitting]
         data = _FittingData(z[fitting], labels, role, gender, self.policy, self.shrinkage)
         posterior = data.crossfit(self.seed)
-        tilt, threshold = calibrate(posterior, data.role, self.rate)
+        tilt, threshold = calibrate(posterior, data.emotion, self.rate, self.gap)
         arrays: dict[str, NDArray[Any]] = dict(data.scorer(np.arange(len(data.z))).arrays)
-        arrays["people"] = data.statistics(required(posterior, tilt))
+        arrays["people"] = data.statistics(required(posterior, weights(tilt, posterior.shape[1])))
         strong = data.strong(posterior) if self.detail else None
         if strong is not None:
             arrays |= {"strong.w": strong[0], "strong.b": strong[1]}
@@ -130,7 +136,9 @@ class _FittingData:
         self.emotion = np.array(
             [policy.emotions.index(label) for label in labels["emotion"]], np.intp
         )
+        self.corpus = labels["corpus"].to_numpy(dtype=str)
         self.intensity = labels["intensity"].to_numpy(dtype=str)
+        self.recorded = recorded(labels)
         self.policy, self.shrinkage = policy, shrinkage
         self.hidden = self.gender if "gender" in policy.hide else None
 
@@ -138,7 +146,12 @@ class _FittingData:
         """A scorer that is fitted on some of the rows."""
         gender = None if self.hidden is None else self.hidden[rows]
         return fit_scorer.fit(
-            self.z[rows], self.emotion[rows], self.speaker[rows], gender, self.shrinkage
+            self.z[rows],
+            self.emotion[rows],
+            self.speaker[rows],
+            gender,
+            self.shrinkage,
+            self.corpus[rows],
         )
 
     def crossfit(self, seed: int) -> Matrix:
@@ -220,9 +233,10 @@ class _FittingData:
         )
 
     def eligible(self, posterior: Matrix, role: Role, mask: NDArray[np.bool_]) -> Rows:
-        """The rows of a mask that have a role, and the largest posterior for its emotion."""
+        """The recordings of a mask that have a role, and the largest posterior for its emotion."""
         # neutral is the first emotion of a policy, as its code among the roles, required the second
-        rows: Rows = np.flatnonzero((self.role == role) & mask & (posterior.argmax(axis=1) == role))
+        largest = posterior.argmax(axis=1) == role
+        rows: Rows = np.flatnonzero((self.role == role) & mask & largest & self.recorded)
         return rows
 
 
@@ -279,20 +293,21 @@ def bounds(
     """The bounds of a drawn release, which hold for every attacker with one released vector.
 
     The whole procedure is cross-fitted, including the scaled space: the bins of a speaker come from
-    a release that was fitted on other speakers, in the space of those speakers. Keys are the secret
-    (`gender`, `sensitive-vs-neutral`, `age` where it is hidden) and the side information of the
-    attacker: none, or for gender the true role. The limit is NaN for a secret with too few
-    speakers. Raises `ReleaseError` where seven eighths of the speakers do not suffice to fit a
-    release.
+    a release that was fitted on other speakers, in the space of those speakers. Copies take part in
+    the fits and are not counted. Keys are the secret (`gender`, `sensitive-vs-neutral`,
+    `EMOTION-vs-neutral`, `age` where it is hidden) and the side information of the attacker: none,
+    or for gender the true role. The limit is NaN for a secret with too few speakers. Raises
+    `ReleaseError` where seven eighths of the speakers do not suffice to fit a release.
     """
     rows = np.sort(part.rows)
     speakers = corpus.speaker[rows]
     bins, count = crossfit_bins(
-        lambda z, fold: run(fitter.plan(z, corpus, fold)), space, speakers, rows, fitter.seed
+        lambda z, fold: run_plan(fitter.plan(z, corpus, fold)), space, speakers, rows, fitter.seed
     )
+    recordings = recorded(corpus.table)[rows]
+    rows, speakers, bins = rows[recordings], speakers[recordings], bins[recordings]
     result = {}
-    labels = corpus.roles(fitter.policy)[rows], corpus.genders()[rows], corpus.older(rows)[rows]
-    for key, secret in secrets(fitter.policy, *labels).items():
+    for key, secret in secrets(fitter.policy, corpus, rows).items():
         labelled = secret >= 0
         if set(secret[labelled].tolist()) == {0, 1}:
             speaker = speakers[labelled]

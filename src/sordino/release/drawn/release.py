@@ -2,7 +2,7 @@
 
     score    similarity to the required emotion, against neutral and sensitive ones (`scorer`)
     bin      not required | required, at a threshold where the required emotion is missed as often
-             as the others fall in its bin, neutral and sensitive utterances equally often
+             as the others fall in its bin, neutral and each sensitive emotion equally often
     flip     with randomised response, sometimes another bin
     draw     a keyed random draw of one prototype of the bin (`prototypes`)
 
@@ -17,21 +17,21 @@ nothing new.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino import keyed_random
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.policy import Policy, from_dict
 from sordino.release.array_release import ArrayRelease
-from sordino.release.drawn.calibration import calibrate
-from sordino.release.drawn.scorer import NUMPY, Operations, Scorer, required
+from sordino.release.drawn.calibration import GAP_ERRORS, calibrate
+from sordino.release.drawn.scorer import NUMPY, Operations, Scorer, required, weights
 from sordino.release.drawn.speaker_offset import SpeakerStatistics
 from sordino.release.protocol import as_vectors
-from sordino.signal import keyed_random
 from sordino.types import Codes, Matrix, Vectors
 
 
@@ -60,7 +60,8 @@ class Drawn(ArrayRelease):
 
     def score(self, z: Vectors) -> Matrix:
         """The score of the required emotion, `(n,)`; the threshold applies to it."""
-        return required(Scorer(self.arrays)(np.asarray(z, np.float64)), self._config["tilt"])
+        posterior = Scorer(self.arrays)(np.asarray(z, np.float64))
+        return required(posterior, weights(self._config["tilt"], posterior.shape[1]))
 
     def shift(self, offset: float) -> Drawn:
         """The same release for a user with scores that are higher by `offset`
@@ -87,14 +88,15 @@ class Drawn(ArrayRelease):
                 "sensitive ones, and without a rate required ones: label more"
             )
         posterior = Scorer(self.arrays)(np.asarray(z, np.float64))
-        tilt, threshold = calibrate(posterior, role, self._config["rate"])
         emotion = np.array(
             [policy.emotions.index(label) for label in corpus.column("emotion")], np.intp
         )
-        statistics = SpeakerStatistics.fit(
-            required(posterior, tilt)[:, None], corpus.speaker, emotion, policy.emotions
+        tilt, threshold = calibrate(
+            posterior, emotion, self._config["rate"], self._config.get("gap", GAP_ERRORS)
         )
-        config = self._config | {"tilt": tilt, "threshold": threshold}
+        score = required(posterior, weights(tilt, posterior.shape[1]))
+        statistics = SpeakerStatistics.fit(score[:, None], corpus.speaker, emotion, policy.emotions)
+        config = self._config | {"tilt": list(tilt), "threshold": threshold}
         return Drawn(self.name, config, {**self.arrays, "people": statistics.table})
 
     @property
@@ -137,12 +139,13 @@ class Drawn(ArrayRelease):
 def decide(
     z: Matrix,
     arrays: Mapping[str, NDArray[Any]],
-    tilt: float,
+    tilt: float | Sequence[float],
     threshold: Matrix | float,
     operations: Operations = NUMPY,
 ) -> Codes:
     """The bin of each vector, `(n,)`: 0, 1 for the required emotion, and 2 where it is strong."""
-    passes = required(Scorer(arrays, operations)(z), tilt, operations) > threshold
+    against = weights(tilt, len(arrays["scorer.b"]))
+    passes = required(Scorer(arrays, operations)(z), against, operations) > threshold
     bins: Codes = passes * 1
     if "strong.w" in arrays:
         bins = bins + (passes & (z @ arrays["strong.w"] > arrays["strong.b"])) * 1

@@ -9,14 +9,14 @@ for a device (`sordino.onnx.writer`).
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino.errors import ReleaseError
 from sordino.types import Matrix
 
 
@@ -26,7 +26,9 @@ class Operations(NamedTuple):
     """
 
     softmax: Any
+    """The softmax of an array along an axis."""
     log: Any
+    """The natural logarithm of each number."""
 
 
 def _softmax(x: Matrix, axis: int) -> Matrix:
@@ -62,13 +64,31 @@ class Scorer:
         return posterior
 
 
-def required(posterior: Matrix, tilt: float, operations: Operations = NUMPY) -> Matrix:
+def weights(tilt: float | Sequence[float], emotions: int) -> Matrix:
+    """The weight of each emotion against the required one, `(emotions,)`; 0 for that itself.
+
+    `tilt` has the logarithms for neutral and each sensitive emotion. A single number t, from an
+    earlier version, stands for t and −t of all sensitive ones.
+
+    >>> weights([0.0, 0.0], 3).tolist()
+    [1.0, 0.0, 1.0]
+    """
+    logarithms = [tilt, *[-tilt] * (emotions - 2)] if isinstance(tilt, float | int) else tilt
+    if len(logarithms) != emotions - 1:
+        raise ReleaseError(
+            f"a tilt of {len(logarithms)} weights, expected {emotions - 1}: fit the release again"
+        )
+    against: Matrix = np.insert(np.exp(np.array(logarithms, np.float64)), 1, 0.0)
+    return against
+
+
+def required(posterior: Matrix, against: Matrix, operations: Operations = NUMPY) -> Matrix:
     """The score of the required emotion, `(n,)`.
 
-    log p_R − log(e^tilt p_N + e^−tilt p_S), with p the posteriors `(n, emotions)` in the order of a
-    policy's emotions: neutral, required, sensitive ones. `tilt` weights neutral against sensitive,
-    so that both fall equally often in the required bin.
+    log p_R − log Σ w_e p_e, with p the posteriors `(n, emotions)` in the order of a policy's
+    emotions: neutral, required, sensitive ones. `against` are `weights`, so that neutral and every
+    sensitive emotion fall equally often in the required bin.
     """
-    against = math.exp(tilt) * posterior[:, 0] + math.exp(-tilt) * posterior[:, 2:].sum(axis=1)
-    score: Matrix = operations.log(posterior[:, 1] + SMALLEST) - operations.log(against + SMALLEST)
+    rest = operations.log(posterior @ against + SMALLEST)
+    score: Matrix = operations.log(posterior[:, 1] + SMALLEST) - rest
     return score

@@ -96,6 +96,14 @@ BASE: Final = Checkpoint(
 """Whisper base, multilingual, three of its six layers: 11.1 million weights."""
 
 
+def is_installed(checkpoint: Checkpoint) -> bool:
+    """Whether the packages of a checkpoint are installed. Their content is not read."""
+    try:
+        return all(_file(package, checkpoint).is_file() for package in checkpoint.packages)
+    except DependencyError:
+        return False
+
+
 @functools.cache
 def load_encoder(checkpoint: Checkpoint) -> Encoder:
     """The encoder of a checkpoint with weights of 8 bits, made once in a process.

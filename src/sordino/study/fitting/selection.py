@@ -10,14 +10,14 @@ another draw. The figures of a chosen family on a card are therefore slightly op
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from sordino import release
 from sordino.define import Knowledge
 from sordino.policy import Policy
 from sordino.release import FITTERS
-from sordino.report.estimate_table import TARGETS, Estimate, Estimates, auc_of
+from sordino.report.estimate_table import TARGETS, EmotionCell, Estimate, Estimates, auc_of
 
 DEFAULT: Final = "drawn"
 """The family if neither policy nor budget decides."""
@@ -32,6 +32,10 @@ class Tradeoff:
     """AUC of the required emotion against the rest, by a model retrained on released vectors."""
     leaks: Mapping[str, Estimate]
     """AUC by secret: `sensitive-vs-neutral`, and the hidden attributes that have labels."""
+    emotions: Mapping[EmotionCell, Estimate] = field(default_factory=dict)
+    """AUC of each sensitive emotion against neutral, for all speakers, women and men."""
+    worst_emotion: tuple[str, Estimate] = ("", Estimate())
+    """The name and the AUC of the emotion that is furthest from chance."""
 
     @property
     def worst(self) -> str:
@@ -72,6 +76,8 @@ def tradeoffs(look: Estimates, policy: Policy) -> list[Tradeoff]:
             name,
             look("utility_auc", name, policy.required, knowledge=Knowledge.SEMI_INFORMED),
             leaks(look, name, policy.required, secrets),
+            look.emotions(name, policy.required),
+            look.worst_emotion(name, policy.required),
         )
         for name in look.releases
     ]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sordino.errors import ReleaseError
-from sordino.signal.keyed_random import draw, uniform
+from sordino.keyed_random import draw, uniform
 
 
 @settings(max_examples=40, deadline=None)

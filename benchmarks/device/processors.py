@@ -1,5 +1,6 @@
-"""Run bundles as other processors run them, and compare what comes out: `benchmarks/processors.py
-[BUNDLE...]`.
+"""Run bundles as other processors run them, and compare what comes out.
+
+    python benchmarks/device/processors.py [BUNDLE...]
 
 Without a bundle, one of each family is written for made-up speakers, in 32 and in 8 bits. Each is
 run here and in `qemu-x86_64` (Debian: qemu-user) as a Nehalem (SSE4.2 alone), a Haswell (AVX2, FMA)

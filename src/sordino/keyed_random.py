@@ -28,6 +28,20 @@ def seed_of(row: Vectors, key: int) -> int:
     return int.from_bytes(_digest(row, key, 16), "little")
 
 
+def policy_key(key: int, digest: str) -> int:
+    """The key of one policy of a device, 128 bits: two policies draw independently of each other
+    for the same utterance.
+
+    - `digest`: that of the policy (`Policy.digest`).
+
+    >>> policy_key(7, "a") == policy_key(7, "a"), policy_key(7, "a") == policy_key(7, "b")
+    (True, False)
+    """
+    secret = key.to_bytes(16, "little")
+    digest_bytes = hashlib.blake2b(digest.encode(), digest_size=16, key=secret).digest()
+    return int.from_bytes(digest_bytes, "little")
+
+
 def uniform(z: Vectors | Sequence[Vectors], key: int, count: int = 1) -> NDArray[np.float64]:
     """`count` numbers in [0, 1) for each vector, `(n, count)`; the vectors may differ in length.
 
@@ -38,15 +52,16 @@ def uniform(z: Vectors | Sequence[Vectors], key: int, count: int = 1) -> NDArray
     return np.array([_uniform(row, key, count) for row in z]).reshape(len(z), count)
 
 
-def noise(z: Vectors, key: int, kind: Kind, scale: float) -> Vectors:
-    """Noise of standard deviation `scale` for each value of each vector, `(n, d)`."""
-    out = np.empty_like(z)
+def noise(z: Vectors, key: int, kind: Kind, scale: float, width: int | None = None) -> Vectors:
+    """Noise of standard deviation `scale` for each vector, `(n, width)`, by default that of `z`."""
+    width = z.shape[1] if width is None else width
+    out = np.empty((len(z), width), z.dtype)
     for index, vector in enumerate(z):
         random = np.random.default_rng(seed_of(vector, key))
         out[index] = (
-            random.normal(0, scale, len(vector))
+            random.normal(0, scale, width)
             if kind == "gauss"
-            else random.laplace(0, scale / np.sqrt(2), len(vector))
+            else random.laplace(0, scale / np.sqrt(2), width)
         )
     return out
 
