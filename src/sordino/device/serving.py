@@ -37,7 +37,9 @@ class Draw(NamedTuple):
     """The keyed random draw of one policy: its settings, and the arrays that it draws from."""
 
     settings: Mapping[str, Any]
+    """The settings of the draw in the bundle."""
     arrays: Arrays
+    """The arrays of the policy by name."""
     rows: Mapping[int, Sequence[int]]
     """Rows of the prototypes by bin; empty without prototypes."""
 

@@ -44,9 +44,7 @@ NONE_WITHIN: Final = 1
 
 PolicyFilesOption = Annotated[
     list[Path],
-    typer.Option(
-        "--policy", metavar="FILE", help="A policy as TOML; repeatable for several in one bundle."
-    ),
+    typer.Option("--policy", metavar="FILE", help="A policy as TOML; repeatable."),
 ]
 BudgetOption = Annotated[
     float | None,

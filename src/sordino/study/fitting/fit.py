@@ -99,7 +99,7 @@ def fit(
     )
     releases = tuple(dict.fromkeys(family for names in families for family in names))
     released = replace(options, releases=releases)
-    minimum.check("fit", corpus, released, [*policies.values()], fitters, max_draws)
+    minimum.check_minimum("fit", corpus, released, [*policies.values()], fitters, max_draws)
     budgets = [budget, *(policy.budget.auc for policy in policies.values())]
     inputs = protocol.prepare(
         corpus,
