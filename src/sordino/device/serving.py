@@ -37,7 +37,9 @@ class Draw(NamedTuple):
     """The keyed random draw of one policy: its settings, and the arrays that it draws from."""
 
     settings: Mapping[str, Any]
+    """`kind` and the settings of that kind."""
     arrays: Arrays
+    """`prototypes` and the like, by name."""
     rows: Mapping[int, Sequence[int]]
     """Rows of the prototypes by bin; empty without prototypes."""
 
