@@ -236,8 +236,8 @@ def test_a_verb_that_returns_is_fine(offer: Offer) -> None:
         ),
         (
             ["reproduce", "feng2021", "--validate", "x"],
-            "No such option: --validate (Possible options: --validation): see `sordino reproduce "
-            "feng2021 --help`",
+            "No such option: --validate (Possible options: --latex, --validation): see "
+            "`sordino reproduce feng2021 --help`",
         ),
         (["corpus"], "Missing command: see `sordino corpus --help`"),
         (
@@ -262,3 +262,17 @@ def test_a_pipe_gets_the_line_without_colour(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
     assert "\x1b" not in done.stderr
     assert "nowhere" in done.stderr
+
+
+def test_a_backend_of_jupyter_does_not_reach_matplotlib() -> None:
+    code = "from sordino import cli; import atexit; atexit.register(lambda: print(*figure()))\n"
+    code += "def figure(): import matplotlib; yield matplotlib.get_backend()\n"
+    code += "cli.main(['policy', '--help'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"MPLBACKEND": "module://absent.backend"},
+    )
+    assert done.stdout.splitlines()[-1:] == ["agg"], done.stderr

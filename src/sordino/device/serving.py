@@ -37,9 +37,9 @@ class Draw(NamedTuple):
     """The keyed random draw of one policy: its settings, and the arrays that it draws from."""
 
     settings: Mapping[str, Any]
-    """`kind` and the settings of that kind."""
+    """The settings of the draw in the bundle."""
     arrays: Arrays
-    """`prototypes` and the like, by name."""
+    """The arrays of the policy by name."""
     rows: Mapping[int, Sequence[int]]
     """Rows of the prototypes by bin; empty without prototypes."""
 

@@ -71,8 +71,11 @@ class EmotionCell(NamedTuple):
     """One sensitive emotion against neutral under one policy; `group` is a gender, or empty."""
 
     required: str
+    """The required emotion of the policy."""
     target: str
+    """The secret, such as `happy-vs-neutral`."""
     group: str
+    """A gender, or empty."""
 
     def __str__(self) -> str:
         """The cell in words.
