@@ -8,6 +8,8 @@ together, then the policies' means are taken.
 
     python benchmarks/drawn.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb
 
+`--features` names another feature set than IS13.
+
 With `--test` releases are fitted on the whole party and measured on the test speakers instead: for
 once, at the end.
 """
@@ -53,6 +55,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--corpus", action="append", required=True, metavar="NAME=PATH")
+    parser.add_argument("--features", default="IS13")
     parser.add_argument("--only", action="append", help="a variant; again for more (default: all)")
     parser.add_argument(
         "--test", action="store_true", help="measure on test speakers: to confirm, not to choose"
@@ -60,7 +63,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=-1)
     given = parser.parse_args()
     corpus = corpora_from(given.corpus).with_emotions(protocol.FOUR_EMOTIONS)
-    x = extract("IS13", corpus, CACHE)
+    x = extract(given.features, corpus, CACHE)
     draws = protocol.draws(corpus, Options(), checksums(corpus))
     sides = {
         parts.draw: [(parts.transform.rows, parts.test)] if given.test else quarters(corpus, parts)
@@ -120,6 +123,7 @@ def unit(
             "gender": corpus.genders()[held],
             "draw": parts.draw,
             "role": corpus.roles(policy)[held],
+            "emotion": corpus.column("emotion")[held],
             "intensity": corpus.column("intensity")[held],
             "before": judge(z[held]).role.argmax(axis=1),
         }
@@ -162,11 +166,30 @@ def figures(of: pd.DataFrame) -> dict[str, float]:
             for role in (neutral, required)
         },
         sensitive: metrics.auc(truth[rest] == Role.SENSITIVE, bins[rest].astype(float)),
+        **_emotions(of, bins.astype(float)),
         "gender": metrics.auc(gender == 1, bins.astype(float)),
         "gender, 20": metrics.auc(
             pooled["gender"].to_numpy() == 1, pooled["bin"].to_numpy(dtype=float)
         ),
         "intensity": metrics.auc(strong[labelled], bins[labelled].astype(float)),
+    }
+
+
+def _emotions(of: pd.DataFrame, bins: NDArray[np.float64]) -> dict[str, float]:
+    """The AUC of each sensitive emotion against neutral, and the largest distance from 0.5 among
+    women and men.
+    """
+    emotion, truth, gender = (of[name].to_numpy() for name in ("emotion", "role", "gender"))
+
+    def auc(label: str, rows: NDArray[np.bool_]) -> float:
+        rows = rows & ((emotion == label) | (truth == Role.NEUTRAL))
+        return metrics.auc(emotion[rows] == label, bins[rows])
+
+    labels = np.unique(emotion[truth == Role.SENSITIVE]).tolist()
+    everyone = np.ones(len(of), np.bool_)
+    cells = [auc(label, gender == code) for label in labels for code in (0, 1)]
+    return {label: auc(label, everyone) for label in labels} | {
+        "largest distance, by gender": max(abs(cell - 0.5) for cell in cells)
     }
 
 

@@ -25,6 +25,7 @@ from sordino.device import DailyBudget
 from sordino.device.sound.synthesis import synthetic
 from sordino.device.trust import ed25519
 from sordino.signal import audio
+from sordino.study import conditions
 from sordino.study.adaptation import cross_corpus, personalisation
 from sordino.study.jaiswal2020 import variants
 from sordino.study.protocol import POLICIES
@@ -153,7 +154,11 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     takes = {emotion: {"normal": 1} for emotion in synthetic_speech.TAKES}
     monkeypatch.setattr(variants, "JaiswalOptions", options)
     quick: dict[str, Any] = {"policies": POLICIES[:1], "fitters": synthetic_study.FITTERS}
-    for study, name in ((cross_corpus, "carry"), (personalisation, "personalise")):
+    for study, name in (
+        (cross_corpus, "carry"),
+        (personalisation, "personalise"),
+        (conditions, "evaluate"),
+    ):
         monkeypatch.setattr(study, name, partial(getattr(study, name), **quick))
     monkeypatch.setattr(synthetic_speech, "TAKES", takes)
     monkeypatch.setattr(synthetic_speech, "make", partial(synthetic_speech.make, speakers=10))

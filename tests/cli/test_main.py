@@ -236,8 +236,8 @@ def test_a_verb_that_returns_is_fine(offer: Offer) -> None:
         ),
         (
             ["reproduce", "feng2021", "--validate", "x"],
-            "No such option: --validate (Possible options: --validation): see `sordino reproduce "
-            "feng2021 --help`",
+            "No such option: --validate (Possible options: --latex, --validation): see "
+            "`sordino reproduce feng2021 --help`",
         ),
         (["corpus"], "Missing command: see `sordino corpus --help`"),
         (

@@ -16,6 +16,7 @@ from sordino.corpora.table import checksums
 from sordino.errors import FeatureError
 from sordino.metrics.bound import Bound
 from sordino.release import DrawnFitter, bounds
+from sordino.signal import audio
 from sordino.study import POLICIES, protocol
 from sordino.study.protocol import Inputs
 from sordino.study.units import predictions
@@ -23,7 +24,7 @@ from sordino.types import Vectors
 from tests.study import synthetic_study
 from tests.study.synthetic_study import FITTERS, SMALL, Made
 
-OPTIONS = replace(SMALL, releases=("none", "drawn"))
+OPTIONS = replace(SMALL, releases=("drawn",))
 COPIES = 2
 
 
@@ -52,12 +53,17 @@ def record(inputs: Inputs, folder: Path) -> Any:
     return unit
 
 
+@pytest.fixture(scope="module")
+def before(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return record(inputs, tmp_path_factory.mktemp("before"))
+
+
 def with_other_copies(inputs: Inputs, part: Part) -> Inputs:
     """The inputs with other vectors of the copies of a party, the recordings as before."""
     x: Vectors = inputs.x.copy()
     rows = part_with_copies(inputs.fitting, part).rows
     copied = rows[rows >= len(inputs.corpus)]
-    x[copied] = np.random.default_rng(1).normal(2, 4, x[copied].shape)
+    x[copied] += np.random.default_rng(1).normal(0, 0.5, x[copied].shape)
     return inputs._replace(x=x)
 
 
@@ -73,25 +79,24 @@ def test_copies_follow_their_recordings(inputs: Inputs) -> None:
     assert len(rows) == (1 + COPIES) * len(part.rows)
 
 
-def test_copies_of_test_speakers_reach_no_fit(inputs: Inputs, tmp_path: Path) -> None:
+def test_copies_of_test_speakers_reach_no_fit(inputs: Inputs, before: Any, tmp_path: Path) -> None:
     test = Part(inputs.draws[0].test, inputs.draws[0].test[:0])
-    before = record(inputs, tmp_path / "before")
-    assert record(with_other_copies(inputs, test), tmp_path / "after") == before
+    assert record(with_other_copies(inputs, test), tmp_path) == before
 
 
-def test_copies_of_attackers_reach_no_release(inputs: Inputs, tmp_path: Path) -> None:
-    before = record(inputs, tmp_path / "before")
-    after = record(with_other_copies(inputs, inputs.draws[0].risk), tmp_path / "after")
+def test_copies_of_attackers_reach_no_release(inputs: Inputs, before: Any, tmp_path: Path) -> None:
+    after = record(with_other_copies(inputs, inputs.draws[0].risk), tmp_path)
     assert after["releases"] == before["releases"]
     assert after["bounds"] == before["bounds"]
     assert after["attackers"] == before["attackers"]
     assert after["risk_validation_losses"] != before["risk_validation_losses"]
 
 
-def test_copies_of_the_transform_party_change_its_release(inputs: Inputs, tmp_path: Path) -> None:
+def test_copies_of_the_transform_party_change_its_release(
+    inputs: Inputs, before: Any, tmp_path: Path
+) -> None:
     """The tests before could see a copy that reaches a fit."""
-    before = record(inputs, tmp_path / "before")
-    after = record(with_other_copies(inputs, inputs.draws[0].transform), tmp_path / "after")
+    after = record(with_other_copies(inputs, inputs.draws[0].transform), tmp_path)
     assert after["releases"]["drawn"]["hash"] != before["releases"]["drawn"]["hash"]
 
 
@@ -128,6 +133,12 @@ def test_a_table_of_vectors_has_no_copies(made: Made) -> None:
     options = replace(OPTIONS, conditions="standard")
     with pytest.raises(FeatureError, match="has no recordings to copy"):
         protocol.prepare(made.corpus, str(made.vectors), options, cache=None)
+
+
+def test_noise_needs_copies(made: Made, tmp_path: Path) -> None:
+    audio.write(tmp_path / "hum.wav", np.sin(np.arange(4000) / 9))
+    with pytest.raises(FeatureError, match="with the conditions none, expected standard"):
+        protocol.prepare(made.corpus, str(made.vectors), OPTIONS, noise=tmp_path, cache=None)
 
 
 def test_prepare_appends_the_copies(made: Made, tmp_path: Path) -> None:

@@ -23,11 +23,6 @@ from sordino.attack.retraining import (
 )
 from sordino.attack.secret import SPEAKERS_PER_CLASS
 from sordino.attack.splits import crossfit
-from sordino.corpora.policy_secrets import (
-    emotion_or_neutral,
-    emotion_targets,
-    sensitive_or_neutral,
-)
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role
@@ -37,6 +32,9 @@ from sordino.types import Codes, Rows, Vectors
 
 CLAIM: Final = "one against the rest"
 """The attacker that has utterances of the tested speakers and verifies a claimed identity."""
+
+NULL_SHUFFLES: Final = 39
+"""Shuffles of gender over speakers: the fewest with a range of 95 %."""
 
 SENSITIVE_TARGET: Final = "sensitive-vs-neutral"
 """The target of all sensitive emotions together against neutral."""
@@ -67,14 +65,17 @@ class AttackSetting:
         self.speaker, self.corpus = corpus.speaker, corpus.column("corpus")
         self.intensity = corpus.column("intensity")
         self.sensitive = {
-            target: emotion_or_neutral(policy, corpus, emotion)
-            for target, emotion in emotion_targets(policy).items()
+            target: corpus.against_neutral(policy, emotion)
+            for target, emotion in policy.emotion_targets.items()
         }
-        """The secrets of neutral and sensitive rows: each sensitive emotion, and all together."""
-        self.sensitive[SENSITIVE_TARGET] = sensitive_or_neutral(self.role)
+        """The secret of each sensitive emotion: 1, or 0 for neutral, -1 for other utterances."""
         self.chosen: dict[str, Any] = {}
         """For each secret: the best semi-informed attacker, and the AUC of each attacker on its own
         speakers.
+        """
+        self.patient_null: dict[int, tuple[float, ...]] = {}
+        """For each number of utterances: the AUC of the patient attacker on gender, for each
+        shuffle of gender over speakers.
         """
         self.rows = np.concatenate([parts.risk.rows, parts.transform.rows, parts.test])
         out = apply_release(release, z[self.rows])
@@ -114,9 +115,12 @@ class AttackSetting:
             return rows, values[rows]
         if target == UTILITY_TARGET:
             return rows, (self.role[rows] == Role.REQUIRED).astype(np.intp)
-        values = self.sensitive[target]
-        rows = rows[values[rows] >= 0]
-        return rows, values[rows]
+        if target in self.sensitive:
+            values = self.sensitive[target]
+            rows = rows[values[rows] >= 0]
+            return rows, values[rows]
+        rows = rows[self.role[rows] != Role.REQUIRED]
+        return rows, (self.role[rows] == Role.SENSITIVE).astype(np.intp)
 
     def is_labelled(self, target: str) -> bool:
         """Whether each value has two speakers in the risk part and one in the test part."""
@@ -166,7 +170,8 @@ class AttackSetting:
         codes = self.codes(target)
         largest = max(np.unique(self.speaker[self.parts.test], return_counts=True)[1])
         ks = [k for k in POOL_SIZES if k <= largest] if target != SENSITIVE_TARGET else []
-        semi = self.retrain(codes, risk, ks)
+        semi = self.retrain(codes, risk, ks, NULL_SHUFFLES if target == "gender" else 0)
+        self.patient_null |= {k: null.auc for k, null in semi.null.items() if k > 1}
         self.chosen[target] = {"best": semi.chosen, "validation_auc": semi.quality}
         yield self.guess_block(semi.guesses, target, Knowledge.SEMI_INFORMED)
         if ks:
@@ -178,9 +183,8 @@ class AttackSetting:
     def emotions(self) -> Iterator[pd.DataFrame]:
         """Guesses of semi-informed attackers on each sensitive emotion against neutral."""
         for target in filter(self.is_labelled, self.sensitive):
-            if target != SENSITIVE_TARGET:
-                guesses = self.retrain(self.codes(target), self.parts.risk.rows).guesses
-                yield self.guess_block(guesses, target, Knowledge.SEMI_INFORMED)
+            guesses = self.retrain(self.codes(target), self.parts.risk.rows).guesses
+            yield self.guess_block(guesses, target, Knowledge.SEMI_INFORMED)
 
     def codes(self, target: str) -> Codes:
         """The secret of every row, `(utterances,)`; -1 where unknown."""
@@ -196,12 +200,13 @@ class AttackSetting:
         guesses = self.retrain(self.codes(UTILITY_TARGET), self.parts.risk.rows).guesses
         return self.guess_block(guesses, UTILITY_TARGET, Knowledge.SEMI_INFORMED)
 
-    def retrain(self, codes: Rows, train: Rows, ks: Sequence[int] = ()) -> RetrainResult:
+    def retrain(
+        self, codes: Rows, train: Rows, ks: Sequence[int] = (), shuffles: int = 0
+    ) -> RetrainResult:
         """Attackers that are trained on the `train` rows."""
         args = (codes, self.speaker, train, self.parts.test)
-        return self.attack_both(
-            lambda x, families: retrain(x, *args, families=families, ks=ks, seed=self.seed)
-        )
+        options: dict[str, Any] = {"ks": ks, "shuffles": shuffles, "seed": self.seed}
+        return self.attack_both(lambda x, families: retrain(x, *args, families=families, **options))
 
     def attack_both(
         self, attack: Callable[[Vectors, Sequence[str]], RetrainResult]

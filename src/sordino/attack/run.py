@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,11 @@ class AttackResult:
 
     predictions: pd.DataFrame
     config: Mapping[str, Any]
+    patient_null: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
+    """For each number of utterances of one speaker: the AUCs of the patient attacker on gender when
+    gender is shuffled over speakers. Attackers with labels that can be shuffled cheaply pool their
+    scores.
+    """
 
 
 def run(
@@ -134,7 +139,7 @@ def _collect(
     }
     if unlabelled:
         config["unlabelled"] = list(unlabelled)
-    return AttackResult(table[list(PREDICTION_COLUMNS)], config)
+    return AttackResult(table[list(PREDICTION_COLUMNS)], config, setting.patient_null)
 
 
 def _check_inputs(

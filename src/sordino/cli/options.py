@@ -124,15 +124,14 @@ ConditionsOption = Annotated[
     Literal["none", "standard"] | None,
     typer.Option(
         "--conditions",
-        help="standard: fit on copies of the recordings in noise, rooms and channels too.",
+        help="standard: fit also on copies of the recordings in noise, rooms and channels; none: "
+        "on the recordings alone.",
         show_default="standard; none for a table of vectors",
     ),
 ]
 NoiseOption = Annotated[
     Path | None,
-    typer.Option(
-        "--noise", metavar="DIR", help="Recordings of noise for the copies, beside synthetic noise."
-    ),
+    typer.Option("--noise", metavar="DIR", help="Folder with recordings of noise."),
 ]
 
 AttackerOption = Annotated[

@@ -219,6 +219,7 @@ def write(
         raise ReleaseError(
             "releases of vectors and of sequences came, expected one kind: write two bundles"
         )
+    parts = [device_release(release) for _, release in releases.values()]
     full_card = _card(card, features, preprocess, next(iter(releases.values()))[1], int8)
     files = _encoder(features, full_card)
     encode = rounded if int8 else bytes
@@ -227,7 +228,7 @@ def write(
     entries = []
     for index, (name, (policy, release)) in enumerate(releases.items()):
         _check(release, preprocess)
-        part = device_release(release)
+        part = parts[index]
         content = part.model(_width(release))
         model, arrays = f"release-{index}.onnx", f"release-{index}.npz"
         files |= {model: encode(content)} if content else {}

@@ -79,14 +79,16 @@ def in_conditions(
     """
     sounds, speaker = recordings_of(corpus), corpus.speaker
     others = {
-        name: [sounds[row] for row in np.flatnonzero((group == number) & (speaker != name))]
-        for name, number in zip(speaker, group, strict=True)
+        (name, number): [
+            sounds[row] for row in np.flatnonzero((group == number) & (speaker != name))
+        ]
+        for name, number in set(zip(speaker.tolist(), group.tolist(), strict=True))
     }
     renderings = []
     for condition in conditions:
         babble, noisy = (condition.startswith(kind) for kind in ("babble", "noise"))
         for row, sound in enumerate(sounds):
-            voices = choose(others[speaker[row]], sound, VOICES) if babble else ()
+            voices = choose(others[speaker[row], group[row]], sound, VOICES) if babble else ()
             turn = tuple(noises[row % len(noises) :][:1]) if noisy and noises else ()
             renderings.append(Rendering(sound, condition, 0, voices, turn))
     x = render(features, corpus, renderings, cache=cache, jobs=jobs)

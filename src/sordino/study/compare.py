@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
 from sordino import storage
@@ -19,9 +18,9 @@ from sordino.policy import Policy
 from sordino.release import FITTERS, Family, resolve
 from sordino.report import figures, glossary, release_page
 from sordino.report.estimate_table import Estimate, Estimates
-from sordino.report.estimates import bounded, measure, pooled
+from sordino.report.estimates import measure, pooled
 from sordino.report.figures import Panel, Point
-from sordino.report.page import Page, Picture, Section, Terms, Text, settings
+from sordino.report.page import Block, Page, Picture, Section, Terms, Text, settings
 from sordino.report.tables import Cell, Table, number, with_interval
 from sordino.report.verdict import NONE
 from sordino.signal import feature_sets
@@ -29,7 +28,20 @@ from sordino.signal.feature_sets import AUTOMATIC
 from sordino.study import minimum, run_record
 from sordino.study.feng2021.report import LEAKAGE, UTILITY
 from sordino.study.policies import check_required, common_emotions
-from sordino.study.protocol import POLICIES, Fitters, Options, features_name, prepare
+from sordino.study.protocol import (
+    POLICIES,
+    Fitters,
+    Options,
+    bundle_options,
+    features_name,
+    prepare,
+)
+from sordino.study.unit_estimates import (
+    UNIT_METRICS,
+    bound_rows,
+    null_rows,
+    patient_table,
+)
 from sordino.study.units import predictions
 
 STUDY: Final = "compare"
@@ -70,11 +82,11 @@ def compare(
     (`sordino.release.resolve`). `noise` is a folder with recordings of noise for the copies, if the
     options have conditions.
     """
-    options, out = options or Options(releases=RELEASES), storage.folder(out)
+    out, features = storage.folder(out), feature_sets.resolve(features)
+    options = options or replace(bundle_options(features), releases=RELEASES)
     if releases:
         names = [resolve(method).name for method in releases]
         options = replace(options, releases=tuple(dict.fromkeys([NONE, *names])))
-    features = feature_sets.resolve(features)
     check_required(policies)
     emotions = common_emotions(policies)
     minimum.check_minimum("compare", corpus, options, policies, fitters)
@@ -85,54 +97,12 @@ def compare(
         inputs, out / "units", options, policies=policies, fitters=fitters, jobs=jobs
     )
     estimates = measure(guesses, study=STUDY, features=features_name(features), seed=options.seed)
-    estimates = pd.concat([estimates, _bounds(estimates, units)], ignore_index=True)
+    rows = [bound_rows(estimates, units), null_rows(estimates, units)]
+    estimates = pd.concat([estimates, *rows], ignore_index=True)
     run = run_record.record(STUDY, inputs, features, options, policies, units)
     report = page(guesses, estimates, run, [*notices, *confounding(inputs.corpus)])
     run_record.write(estimates, run, out, report, latex=latex)
     return estimates
-
-
-def _bounds(estimates: pd.DataFrame, units: Mapping[str, Any]) -> pd.DataFrame:
-    """Rows `bound_auc`, `bound_uar` and `bound_advantage` of drawn releases, as means over draws;
-    `high` is the mean of the upper limits.
-    """
-    first = estimates.iloc[0]
-    corpus = max(set(estimates["corpus"]), key=lambda name: name.count("+"))
-    lines: list[dict[str, Any]] = []
-    names = dict.fromkeys(
-        (unit.rpartition("-")[0], release)
-        for unit, record in units.items()
-        for release in record["bounds"]
-    )
-    for required, release in names:
-        draws = [
-            record["bounds"][release]
-            for unit, record in units.items()
-            if unit.rpartition("-")[0] == required and release in record["bounds"]
-        ]
-        for key in dict.fromkeys(key for draw in draws for key in draw):
-            target, _, side_information = key.partition(" given ")
-            mean = pd.DataFrame([draw[key] for draw in draws if key in draw]).mean(skipna=False)
-            columns = {
-                "study": STUDY,
-                "corpus": corpus,
-                "features": first["features"],
-                "seed": first["seed"],
-                "release": release,
-                "required": required,
-                "knowledge": "",
-                "attacker": "",
-                "target": target,
-                "group": side_information,
-                "k": "",
-                "condition": "",
-                "split": "all",
-                "low": np.nan,
-                "n": "",
-            }
-            figures_of = (mean["tv"], mean["tv_high"], mean["auc"], mean["auc_high"])
-            lines += [{**columns, **line} for line in bounded(*figures_of, mean["speakers"])]
-    return pd.DataFrame(lines, columns=list(estimates.columns))
 
 
 def page(
@@ -142,8 +112,7 @@ def page(
     notices: Sequence[str] = (),
 ) -> Page:
     """The page of one run. Its figure is also the file `figure.svg`."""
-    attacks = estimates[~estimates["metric"].str.startswith("bound_")]
-    look = Estimates(attacks, pooled(guesses))
+    look = Estimates(estimates[~estimates["metric"].isin(UNIT_METRICS)], pooled(guesses))
     omitted = (*OMITTED, *MIXTURES[1:-1])
     releases = [release for release in look.releases if release not in omitted]
     mixtures = [release for release in MIXTURES if release in look.releases]
@@ -157,12 +126,13 @@ def page(
     ]
     front = figures.front(panels, releases, line=mixtures if len(mixtures) > 2 else ())
     drawn = estimates[estimates["metric"] == "bound_auc"]
+    stronger: list[Block] = [release_page.stronger_attackers(look)]
+    if look.patience:
+        stronger += [patient_table(look, estimates), Text(_NULL)]
     sections = [
         Section("Utility against leakage", [Picture(front, _FRONT)]),
         Section("Every release", [releases_table(look), Text(_TABLE)]),
-        Section(
-            "Attackers with more knowledge or more data", [release_page.stronger_attackers(look)]
-        ),
+        Section("Attackers with more knowledge or more data", stronger),
         Section("Every emotion", [release_page.emotions(look)]),
         *(
             [Section("Bounds on every attacker", [Text(_BOUND), bounds_table(drawn)])]
@@ -299,6 +269,11 @@ _TABLE: Final = (
     "emotion: UAR and AUC of intensity if it is labelled, else R². “Worst” is the AUC "
     "furthest from chance of one sensitive emotion against neutral, over policies and genders. "
     "“Patient” is the attacker with the most utterances of one speaker."
+)
+_NULL: Final = (
+    "The null is the same attack with gender shuffled over the attacker's and over the test "
+    "speakers: the mean and the range of 95 % of its AUC. An AUC within the range is no evidence "
+    "of a leak, and with few speakers the range is wide."
 )
 _BOUND: Final = (
     "A drawn release depends on an utterance through its decision only. The distributions of the "

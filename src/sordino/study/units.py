@@ -225,6 +225,12 @@ class _Unit:
             },
             "unlabelled": audits[0].config.get("unlabelled", []),
             "attackers": {audit.config["release"]: audit.config["chosen"] for audit in audits},
+            "patient_null": {
+                audit.config["release"]: {
+                    str(k): np.round(auc, 6).tolist() for k, auc in audit.patient_null.items()
+                }
+                for audit in audits
+            },
         }
         guesses = pd.concat([audit.predictions for audit in audits], ignore_index=True)
         return self.name, guesses, record

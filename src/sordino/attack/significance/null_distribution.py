@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,31 +10,26 @@ import numpy as np
 
 from sordino import metrics
 from sordino.attack.attackers.kernels import Scores
-from sordino.attack.pooling import pool_scores
+from sordino.attack.pooling import groups
 from sordino.attack.secret import Secret
 from sordino.attack.selection import predict
 from sordino.attack.splits import SplitPlan
-from sordino.types import Matrix
+from sordino.types import Matrix, Rows
 
 
 @dataclass(frozen=True)
 class Null:
-    """UARs of an attack under the null hypothesis, one per shuffle of the secret over speakers."""
+    """Figures of an attack under the null hypothesis, one per shuffle of the secret over
+    speakers.
+    """
 
     uar: tuple[float, ...]
+    auc: tuple[float, ...] = ()
+    """NaN for a secret of more than two classes."""
 
     def limits(self, confidence: float = 0.95) -> tuple[float, float]:
-        """The range that contains one more UAR of the null with this probability.
-
-        This needs (1 + confidence) / (1 - confidence) shuffles or more: 39 for 0.95 and 19 for 0.9.
-        The limits are then their smallest and largest UAR. With fewer shuffles they are these too.
-
-        >>> Null((0.0, 0.25, 0.5, 0.75, 1.0)).limits(0.5)
-        (0.125, 0.875)
-        """
-        tail = (1 - confidence) / 2
-        low, high = np.quantile(self.uar, [tail, 1 - tail], method="weibull")
-        return float(low), float(high)
+        """The range that contains one more UAR of the null with this probability (`null_range`)."""
+        return null_range(self.uar, confidence)
 
     def privacy_limits(self, confidence: float = 0.95) -> tuple[float, float]:
         """The same range of P = 1 - UAR."""
@@ -54,10 +50,27 @@ class Null:
         """The null of a mean over folds, from the null of each fold with the same number of
         shuffles.
 
-        >>> Null.mean([Null((0.25, 0.5)), Null((0.75, 0.5))])
-        Null(uar=(0.5, 0.5))
+        >>> Null.mean([Null((0.25, 0.5)), Null((0.75, 0.5))]).uar
+        (0.5, 0.5)
         """
-        return Null(tuple(np.mean([null.uar for null in nulls], axis=0).tolist()))
+        uar, auc = (
+            np.mean([getattr(null, name) for null in nulls], axis=0) for name in ("uar", "auc")
+        )
+        return Null(tuple(uar.tolist()), tuple(auc.tolist()))
+
+
+def null_range(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
+    """The range that contains one more figure of the null with this probability.
+
+    This needs (1 + confidence) / (1 - confidence) shuffles or more: 39 for 0.95 and 19 for 0.9.
+    The limits are then their smallest and largest figure. With fewer shuffles they are these too.
+
+    >>> null_range((0.0, 0.25, 0.5, 0.75, 1.0), 0.5)
+    (0.125, 0.875)
+    """
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(values, [tail, 1 - tail], method="weibull")
+    return float(low), float(high)
 
 
 def nulls(
@@ -72,17 +85,38 @@ def nulls(
 
     `shuffled` `(n, 1 + shuffles)` has the secret first, `attackers` are scores of all its columns.
     Few speakers have few shuffles, and some of these are close to the truth: a real leak then
-    widens its own null.
+    widens its own null. Estimators without scores of shuffles are left out.
     """
     columns = shuffled.shape[1]
-    values: dict[int, list[float]] = {k: [] for k in ks}
+    tested = [attacker for attacker in attackers if attacker.tested]
+    if not tested:
+        return {}
+    rows = np.concatenate([plan.splits[split].test for split in plan.measured])
+    group_of = {k: groups(secret.speaker[rows], secret.speaker[rows], k) for k in ks if k > 1}
+    figures: dict[int, list[tuple[float, float]]] = {k: [] for k in ks}
     for column in range(1, columns):
         shuffle = replace(secret, values=shuffled[:, column])
-        scores = [attacker.column(column, columns) for attacker in attackers if attacker.tested]
-        table = predict(shuffle, plan, scores)
+        table = predict(shuffle, plan, [attacker.column(column, columns) for attacker in tested])
         best = table[table["best"]]
+        truth, prediction, score = (
+            best[name].to_numpy() for name in ("truth", "prediction", "score")
+        )
         for k in ks:
-            pooled = best if k == 1 else pool_scores(best, k, column)
-            uar = metrics.uar(pooled["truth"].to_numpy(), pooled["prediction"].to_numpy())
-            values[k].append(uar)
-    return {k: Null(tuple(uars)) for k, uars in values.items()}
+            single = (truth, prediction, score)
+            figures[k].append(_figures(*(single if k == 1 else _pool(truth, score, group_of[k]))))
+    return {k: Null(*map(tuple, zip(*values, strict=True))) for k, values in figures.items()}
+
+
+def _pool(truth: Rows, score: Matrix, group: Rows) -> tuple[Rows, Rows, Matrix]:
+    """Truth, prediction and score of each group of rows: the mean of its scores."""
+    grouped = group >= 0
+    code = group[grouped]
+    mean = np.bincount(code, score[grouped]) / np.bincount(code)
+    first = np.unique(code, return_index=True)[1]
+    return truth[grouped][first], (mean > 0).astype(np.intp), mean
+
+
+def _figures(truth: Rows, prediction: Rows, score: Matrix) -> tuple[float, float]:
+    """UAR, and AUC; the AUC is NaN for more than two classes."""
+    auc = math.nan if np.isnan(score).any() else metrics.auc(truth == 1, score)
+    return metrics.uar(truth, prediction), auc

@@ -40,7 +40,8 @@ PoliciesOption = Annotated[
     typer.Option(
         "--policy",
         metavar="FILE",
-        help="Evaluate under this policy; repeatable. Default: the three of Feng 2021.",
+        help="A policy as TOML; repeatable.",
+        show_default="the three of Feng 2021",
     ),
 ]
 
@@ -70,20 +71,24 @@ def compare(
       sordino compare --corpus ravdess=data/ravdess --corpus emodb=data/emodb \\
         --release drawn --release leace --features mel --out compared
     """
+    from dataclasses import replace
+
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     from sordino.report.estimate_table import Estimates
     from sordino.report.tables import number
-    from sordino.study import Options, run_record
     from sordino.study import compare as study
-    from sordino.study.protocol import POLICIES, Fitters
+    from sordino.study import run_record
+    from sordino.study.protocol import BUNDLE_OPTIONS, POLICIES, Fitters
+    from sordino.study.unit_estimates import UNIT_METRICS, null_text
 
     features = resolve_features(features)
     releases = ("none", *resolve_releases(release)) if release else study.RELEASES
     policies = [*read_policies(policy).values()] if policy else POLICIES
     custom = resolve_attackers(attacker)
-    options = Options(
+    options = replace(
+        BUNDLE_OPTIONS,
         releases=tuple(dict.fromkeys(releases)),
         families=(*attacker_families(attackers), *custom),
         seed=seed,
@@ -101,7 +106,7 @@ def compare(
         jobs=jobs,
         latex=latex,
     )
-    attacks = estimates[~estimates["metric"].str.startswith("bound_")]
+    attacks = estimates[~estimates["metric"].isin(UNIT_METRICS)]
     means, look = run_record.summary(attacks), Estimates(attacks)
     if json:
         figures = {name: means[name].dropna().to_dict() for name in means.columns}
@@ -119,12 +124,16 @@ def compare(
         "gender AUC": "semi-informed gender auc",
         "patient": f"patient gender auc {_largest_k(means.index)}",
     }
-    for name in (*columns, "worst emotion"):
+    for name in (*columns, "its null", "worst emotion"):
         table.add_column(name, justify="right")
+    patience = max(look.patience, default=0)
     for name in options.releases:
         values = means[name].reindex(list(columns.values())).tolist()
-        values.append(look.worst_emotion(name)[1].value)
-        table.add_row(name, *(number(value) for value in values))
+        texts = (
+            null_text(estimates, name, patience),
+            number(look.worst_emotion(name)[1].value),
+        )
+        table.add_row(name, *(number(value) for value in values), *texts)
     print_table(table, out / "report.html")
 
 

@@ -44,9 +44,7 @@ NONE_WITHIN: Final = 1
 
 PolicyFilesOption = Annotated[
     list[Path],
-    typer.Option(
-        "--policy", metavar="FILE", help="A policy as TOML; repeatable for several in one bundle."
-    ),
+    typer.Option("--policy", metavar="FILE", help="A policy as TOML; repeatable."),
 ]
 BudgetOption = Annotated[
     float | None,
@@ -104,6 +102,7 @@ def fit(
     from dataclasses import replace
 
     from sordino.study.fitting import fit as study
+    from sordino.study.protocol import BUNDLE_OPTIONS
 
     check_signing(sign, bundle_version, expires)
     fitted = study.fit(
@@ -112,7 +111,7 @@ def fit(
         features=features,
         budget=budget,
         options=replace(
-            study.OPTIONS,
+            BUNDLE_OPTIONS,
             families=attacker_families(attackers),
             seed=seed,
             conditions=resolve_conditions(conditions, features),

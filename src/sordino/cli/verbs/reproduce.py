@@ -48,10 +48,11 @@ NormaliseOption = Annotated[
     typer.Option("--normalise", help="Normalisation of the audio features; the paper: speaker."),
 ]
 SequencesOption = Annotated[
-    Literal["filterbank", "speech"],
+    str,
     typer.Option(
         "--features",
-        help="Features of the audio: 40 mel bands as in the paper, or the frames of a pretrained "
+        metavar="SET",
+        help="filterbank: 40 mel bands, as in the paper; speech: the frames of a pretrained "
         "encoder, which need the extra `speech`.",
     ),
 ]
@@ -79,7 +80,8 @@ PaperConditionsOption = Annotated[
     Literal["none", "standard"],
     typer.Option(
         "--conditions",
-        help="none as in the paper; standard: fit on copies in noise, rooms and channels too.",
+        help="standard: fit also on copies of the recordings in noise, rooms and channels; none: "
+        "on the recordings alone.",
     ),
 ]
 

@@ -19,6 +19,7 @@ from sordino.cli.options import (
     FeaturesOption,
     JobsOption,
     JsonOption,
+    NoiseOption,
     OutOption,
     ReleasesOption,
     SeedOption,
@@ -46,9 +47,7 @@ FitOnOption = Annotated[
 
 TestNoiseOption = Annotated[
     Path | None,
-    typer.Option(
-        "--noise", metavar="DIR", help="Recordings of everyday noise, for the test alone."
-    ),
+    typer.Option("--noise", metavar="DIR", help="Folder with recordings of noise."),
 ]
 
 
@@ -65,6 +64,8 @@ def cross_corpus(
     release: ReleasesOption = None,
     features: FeaturesOption = AUTOMATIC,
     attackers: AttackersOption = "quick",
+    conditions: ConditionsOption = None,
+    noise: NoiseOption = None,
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
@@ -82,14 +83,22 @@ def cross_corpus(
     from dataclasses import replace
 
     from sordino.study.adaptation import cross_corpus as study
+    from sordino.study.protocol import BUNDLE_OPTIONS
 
+    features = resolve_features(features)
     result = study.carry(
         corpora_from(fit_on),
         corpora_from(corpus),
         out,
-        features=resolve_features(features),
+        features=features,
         releases=resolve_releases(release) or study.RELEASES,
-        options=replace(study.OPTIONS, families=attacker_families(attackers), seed=seed),
+        options=replace(
+            BUNDLE_OPTIONS,
+            families=attacker_families(attackers),
+            seed=seed,
+            conditions=resolve_conditions(conditions, features),
+        ),
+        noise=noise,
         cache=cache,
         jobs=jobs,
     )
@@ -156,8 +165,10 @@ def conditions(
       sordino study conditions --corpus ravdess=data/ravdess \\
         --corpus emodb=data/emodb --release drawn --features mel --out conditions
     """
-    from sordino.study import Options
+    from dataclasses import replace
+
     from sordino.study import conditions as study
+    from sordino.study.protocol import BUNDLE_OPTIONS
 
     features = resolve_features(features)
     releases = ("none", *resolve_releases(release)) if release else study.RELEASES
@@ -165,7 +176,8 @@ def conditions(
         corpora_from(corpus),
         out,
         features=features,
-        options=Options(
+        options=replace(
+            BUNDLE_OPTIONS,
             releases=tuple(dict.fromkeys(releases)),
             families=attacker_families(attackers),
             seed=seed,

@@ -56,7 +56,7 @@ def companded(samples: Waveform, law: Companding) -> Waveform:
     """Waveform in [-1, 1] after rounding to 8 bits of a logarithmic scale.
 
     >>> companded(np.array([0.5, 0.001]), "mu-law").round(4).tolist()
-    [0.5039, 0.0011]
+    [0.4953, 0.001]
     """
     size = np.abs(samples)
     if law == "mu-law":

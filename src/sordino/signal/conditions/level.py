@@ -24,7 +24,7 @@ def active_level(samples: Waveform) -> float:
 
     >>> tone = np.sin(np.arange(16000) / 5)
     >>> round(active_level(np.concatenate([tone, np.zeros(48000)])), 2)
-    0.71
+    0.7
     """
     padded = np.pad(samples.astype(np.float64), (0, -len(samples) % FRAME))
     power = (padded.reshape(-1, FRAME) ** 2).mean(axis=1)

@@ -32,6 +32,7 @@ CONDITIONS: Final = (
     "room",
     "white-60",
 )
+"""Conditions to measure a release in, by name; a number is the ratio of signal to noise in dB."""
 
 BAND_T60: Final = {(50, 500): 0.65, (500, 2000): 0.5, (2000, 7900): 0.3}
 """T60 in seconds by band in Hz."""

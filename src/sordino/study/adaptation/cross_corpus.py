@@ -31,10 +31,12 @@ from sordino import storage
 from sordino.attack.retraining import READER
 from sordino.attack.splits import Split, crossfit
 from sordino.corpora import table
+from sordino.corpora.copies import part_with_copies, recorded, with_copies
 from sordino.corpora.split import every_fourth
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.features import CACHE, Preprocess, PreprocessFitter
+from sordino.features.renderings import noises
 from sordino.policy import Policy
 from sordino.progress import track
 from sordino.release import Drawn, DrawnFitter, Fitter, Release
@@ -56,12 +58,9 @@ STUDY: Final = "carry"
 RELEASES: Final = ("none", "rae-grl+", "drawn")
 AS_FITTED: Final = "as fitted"
 CENTRED_SPACE: Final = "centred"
-OPTIONS: Final = Options(scale="zscore", components=128)
-"""The scaled space of a bundle, with fewer components: the weaker ones differ between corpora."""
-
-CROSS_CORPUS_SHRINKAGE: Final = 0.6
-"""Shrinkage of drawn releases where the policy sets none. Within a corpus 0.3 is better: its
-covariance is that of other recordings.
+UNSEEN: Final[dict[str, float]] = {"shrinkage": 0.6, "gap": 100.0}
+"""Knobs of drawn releases that the policy does not set. Within a corpus less shrinkage and a small
+gap are better. Its covariance, and weights against sensitive emotions, do not hold in another.
 """
 
 CALIBRATION_SPEAKERS: Final = 4
@@ -108,27 +107,37 @@ def carry(
     options: Options | None = None,
     policies: Sequence[Policy] = POLICIES,
     fitters: Fitters | None = None,
+    noise: str | Path | None = None,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> CrossCorpus:
     """Estimates and guesses of every condition. Writes `estimates.csv` and `run.json` to `out`.
 
-    Of `options` (default `OPTIONS`), the seed, the families of attackers and the scaled space are
-    used. Drawn releases have the shrinkage `CROSS_CORPUS_SHRINKAGE`.
+    Of `options` (default `protocol.bundle_options`), the seed, the families of attackers, the
+    scaled space and the conditions of the fit are used. Drawn releases have the knobs `UNSEEN`.
+    `noise` is a folder with recordings of noise for the copies.
 
     Raises `CorpusError` if either corpus lacks an emotion or a gender, or if both have one name,
     and the errors of the fit.
     """
-    options, out = options or OPTIONS, storage.folder(out)
-    features = resolve(features)
+    out, features = storage.folder(out), resolve(features)
+    options = options or protocol.bundle_options(features)
     corpus = table.join([protocol.select(source), protocol.select(target)])
     x = protocol.feature_vectors(
         features, table.join([source, target]), protocol.FOUR_EMOTIONS, cache, jobs
     )
     of_source = np.isin(corpus.column("corpus"), source.table["corpus"].unique())
     source_rows, target_rows = np.flatnonzero(of_source), np.flatnonzero(~of_source)
+    utterances = corpus.select(source_rows)
+    copies = protocol.copies_of(features, utterances, options, noises(noise), cache, jobs)
     transfer = _Transfer(
-        x, corpus, source_rows, target_rows, options, Fitters.with_registered(fitters)
+        x,
+        corpus,
+        with_copies(utterances, len(copies)),
+        np.concatenate([x[source_rows], *copies]),
+        target_rows,
+        options,
+        Fitters.with_registered(fitters),
     )
     calls = [
         joblib.delayed(_compute)(transfer, policy, name) for policy in policies for name in releases
@@ -146,6 +155,7 @@ def carry(
         "releases": list(releases),
         "features": name,
         "seed": options.seed,
+        "conditions": {"name": options.conditions, "copies": len(copies)},
         "absent": [absence._asdict() for absence in absent],
     }
     run_record.write(estimates, {**settled(config), "versions": versions()}, out)
@@ -162,18 +172,24 @@ class _Condition(NamedTuple):
     """The vectors of all rows before and after a release, or the reason why there are none."""
 
     name: str
+    """Name of the condition."""
     original: Vectors
+    """Vectors before the release, `(rows, d)`."""
     out: Vectors
+    """Vectors after the release, `(rows, d)`."""
     reason: str = ""
+    """Why there are none; empty if there are."""
 
 
 @dataclass(frozen=True)
 class _Transfer:
-    """Vectors of two corpora: fits use all `source` rows, and `target` rows are measured."""
+    """Vectors of two corpora: fits use all of the source, and `target` rows are measured."""
 
     x: Vectors
     corpus: Corpus
-    source: Rows
+    fitting: Corpus
+    """The utterances of the source and their copies."""
+    fitting_x: Vectors
     target: Rows
     options: Options
     fitters: Fitters
@@ -181,11 +197,13 @@ class _Transfer:
     def measure(self, policy: Policy, name: str) -> tuple[pd.DataFrame, list[Absence]]:
         """Guesses about one release under one policy in every condition, and absent conditions."""
         fitter = PreprocessFitter(self.options.scale, self.options.components)
-        space = fitter.fit(self.x[self.source])
-        z, seed = space(self.x), self.options.seed
-        part = every_fourth(self.source, self.corpus.column("emotion"))
-        risk = self.fitters.risk_model(policy, seed).fit(z, self.corpus, part)
-        release = self.fitter(policy, name).fit(z, self.corpus, part)
+        space = fitter.fit(self.fitting_x)
+        z, seed = space(self.fitting_x), self.options.seed
+        recordings = np.flatnonzero(recorded(self.fitting.table))
+        emotion = self.fitting.column("emotion")
+        part = part_with_copies(self.fitting, every_fourth(recordings, emotion))
+        risk = self.fitters.risk_model(policy, seed).fit(z, self.fitting, part)
+        release = self.fitter(policy, name).fit(z, self.fitting, part)
         plan = crossfit(folds_of_rows(self.corpus, self.target, seed))
         tables = GuessTables(self.corpus, policy)
         guesses, absent = [], []
@@ -208,8 +226,8 @@ class _Transfer:
     def fitter(self, policy: Policy, name: str) -> Fitter:
         """The fitter of a release for other recordings than its own."""
         fitter = self.fitters.release(policy, name, self.options.seed)
-        if isinstance(fitter, DrawnFitter) and "shrinkage" not in policy.settings(name):
-            return replace(fitter, shrinkage=CROSS_CORPUS_SHRINKAGE)
+        if isinstance(fitter, DrawnFitter):
+            return replace(fitter, **(UNSEEN | policy.settings(name)))
         return fitter
 
     def conditions(

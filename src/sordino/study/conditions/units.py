@@ -34,6 +34,7 @@ from sordino.study.units import inputs_digest
 from sordino.types import Codes, Vectors
 
 STUDY: Final = "conditions"
+"""The value of the column `study`."""
 
 EVERYTHING_PASSES: Final = "everything-passes"
 """The trivial release: its decision is always the required emotion."""

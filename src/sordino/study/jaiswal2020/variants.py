@@ -55,9 +55,11 @@ class JaiswalOptions:
     - `selections`: selections of speakers for membership inference in each fold: a random one, its
       complement, the next random one, and so on.
     - `word_dims`: dimensions of learned word vectors; `epochs`: at most so many.
+
+    Raises `StudyError` for other features.
     """
 
-    features: Literal["filterbank", "speech"] = "filterbank"
+    features: str = "filterbank"
     normalise: Literal["speaker", "utterance", "corpus", "running"] = "speaker"
     reversal: float = 0.5
     seeds: int = 1
@@ -68,6 +70,12 @@ class JaiswalOptions:
     word_dims: int = 50
     epochs: int = 50
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.features not in SOUND:
+            raise StudyError(
+                f"features {self.features}, expected {' or '.join(SOUND)}: choose one of them"
+            )
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What centring on the running mean of a device gains and costs: utility, privacy, and the leak of
 earlier utterances.
 
-    python benchmarks/channel.py --features speech --corpus ravdess=data/ravdess \
+    python benchmarks/device/channel.py --features speech --corpus ravdess=data/ravdess \
         --corpus emodb=data/emodb
 
 Each test speaker has a device that centres the speaker's utterances in random order
@@ -29,7 +29,6 @@ from sklearn.metrics import roc_auc_score
 from sordino.attack.retraining import READER
 from sordino.attack.splits import crossfit
 from sordino.cli.options import CACHE, corpora_from
-from sordino.corpora.policy_secrets import sensitive_or_neutral
 from sordino.corpora.split import every_fourth
 from sordino.corpora.table import Corpus
 from sordino.define import Role
@@ -38,6 +37,7 @@ from sordino.features import PreprocessFitter, extract
 from sordino.metrics.bound import bound
 from sordino.policy import Policy
 from sordino.release import Drawn
+from sordino.release.training_rows import sensitive_or_neutral
 from sordino.study import POLICIES, protocol
 from sordino.study.adaptation.evaluation import GuessTables, folds_of_rows, mean_figures
 from sordino.study.protocol import Fitters
