@@ -61,9 +61,14 @@ CENTRED_SPACE: Final = "centred"
 OPTIONS: Final = Options(scale="zscore")
 """The scaled space of a bundle."""
 
-UNSEEN: Final[dict[str, float]] = {"shrinkage": 0.6, "gap": 100.0}
-"""Knobs of drawn releases that the policy does not set. Within a corpus less shrinkage and a small
-gap are better. Its covariance, and weights against sensitive emotions, do not hold in another.
+UNSEEN: Final[dict[str, float]] = {"gap": 100.0}
+"""Knobs of drawn releases that the policy does not set: none of its emotions is weighted, since
+weights from one corpus cost recall in another.
+"""
+
+FROM_ONE_CORPUS: Final[dict[str, float]] = {"shrinkage": 0.8}
+"""Further knobs of releases that are fitted on one corpus. Its covariance is not that of another;
+that of several corpora is closer to it.
 """
 
 CALIBRATION_SPEAKERS: Final = 4
@@ -100,6 +105,12 @@ class CrossCorpus(NamedTuple):
     """The conditions that could not be measured."""
 
 
+def unseen_knobs(source: Corpus) -> dict[str, float]:
+    """The knobs of drawn releases that are fitted on a corpus and used on another."""
+    corpora = source.table["corpus"].nunique()
+    return UNSEEN | (FROM_ONE_CORPUS if corpora == 1 else {})
+
+
 def carry(
     source: Corpus,
     target: Corpus,
@@ -117,7 +128,7 @@ def carry(
     """Estimates and guesses of every condition. Writes `estimates.csv` and `run.json` to `out`.
 
     Of `options` (default `OPTIONS`), the seed, the families of attackers, the scaled space and the
-    conditions of the fit are used. Drawn releases have the knobs `UNSEEN`. `noise` is a
+    conditions of the fit are used. Drawn releases have the knobs of `unseen_knobs`. `noise` is a
     folder with recordings of noise for the copies.
 
     Raises `CorpusError` if either corpus lacks an emotion or a gender, or if both have one name,
@@ -230,7 +241,7 @@ class _Transfer:
         """The fitter of a release for other recordings than its own."""
         fitter = self.fitters.release(policy, name, self.options.seed)
         if isinstance(fitter, DrawnFitter):
-            return replace(fitter, **(UNSEEN | policy.settings(name)))
+            return replace(fitter, **(unseen_knobs(self.fitting) | policy.settings(name)))
         return fitter
 
     def conditions(
