@@ -27,7 +27,7 @@ from sordino.release.drawn import fit, fit_scorer
 from sordino.release.drawn.calibration import calibrate
 from sordino.release.drawn.scorer import Scorer, required, weights
 from sordino.study import POLICIES, protocol
-from sordino.study.adaptation.evaluation import folds
+from sordino.study.adaptation.evaluation import folds_of_rows
 
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -80,7 +80,8 @@ def main() -> None:
         parser.add_argument(option, action="append", required=True, metavar="NAME=PATH")
     given = parser.parse_args()
     source, target = (
-        corpora_from(some).with_emotions(protocol.EMOTIONS) for some in (given.fit_on, given.corpus)
+        corpora_from(some).with_emotions(protocol.FOUR_EMOTIONS)
+        for some in (given.fit_on, given.corpus)
     )
     corpus = table.join([source, target])
     x = extract("IS13", corpus, CACHE)
@@ -103,13 +104,13 @@ class _Tried:
         self.corpus, self.source, self.target = corpus, source, target
         self.z = PreprocessFitter().fit(x[source])(x).astype(np.float64)
         self.emotion = np.array(
-            [protocol.EMOTIONS.index(one) for one in corpus.column("emotion")], np.intp
+            [protocol.FOUR_EMOTIONS.index(one) for one in corpus.column("emotion")], np.intp
         )
-        self.fold = folds(corpus, target, 0)
+        self.fold = folds_of_rows(corpus, target, 0)
 
     def codes(self, policy: Any) -> Rows:
         """The emotion of each row as its position in the emotions of a policy."""
-        order = [protocol.EMOTIONS.index(label) for label in policy.emotions]
+        order = [protocol.FOUR_EMOTIONS.index(label) for label in policy.emotions]
         codes: Rows = np.argsort(order)[self.emotion]
         return codes
 
@@ -131,7 +132,7 @@ class _Tried:
         for shrinkage in (
             SHRINKAGES if space in ("as it is", "centred", "centred by speaker") else SHRINKAGES[:1]
         ):
-            here = np.empty((len(self.source), len(protocol.EMOTIONS)))
+            here = np.empty((len(self.source), len(protocol.FOUR_EMOTIONS)))
             fold = fit.speaker_folds(speaker[self.source], 0)
 
             def fitted(rows: Rows, shrinkage: float = shrinkage) -> Scorer:
@@ -144,7 +145,7 @@ class _Tried:
             there = fitted(self.source)(z[self.target])
             for policy in POLICIES:
                 order, role = (
-                    [protocol.EMOTIONS.index(one) for one in policy.emotions],
+                    [protocol.FOUR_EMOTIONS.index(one) for one in policy.emotions],
                     self.corpus.roles(policy),
                 )
                 tilt, _ = calibrate(here[:, order], self.codes(policy)[self.source], 0.15)
@@ -167,8 +168,8 @@ class _Tried:
         of the second.
         """
         z, gender = self.space(space), self.corpus.genders()
-        fold = np.where(self.fold >= 0, self.fold, folds(self.corpus, self.source, 0))
-        posterior = np.empty((len(z), len(protocol.EMOTIONS)))
+        fold = np.where(self.fold >= 0, self.fold, folds_of_rows(self.corpus, self.source, 0))
+        posterior = np.empty((len(z), len(protocol.FOUR_EMOTIONS)))
         for one in np.unique(fold):
             own, test = fold != one, fold == one
             posterior[test] = fit_scorer.fit(
@@ -180,7 +181,7 @@ class _Tried:
                 np.empty(len(z)),
                 np.empty(len(z), np.bool_),
             )
-            ordered = posterior[:, [protocol.EMOTIONS.index(one) for one in policy.emotions]]
+            ordered = posterior[:, [protocol.FOUR_EMOTIONS.index(one) for one in policy.emotions]]
             for one in np.unique(fold):
                 own, test = fold != one, fold == one
                 tilt, threshold = calibrate(ordered[own], self.codes(policy)[own], 0.15)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from collections.abc import Sequence
 
 import joblib
 import numpy as np
@@ -45,7 +44,7 @@ def main() -> None:
     )
     parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
     given = parser.parse_args()
-    corpus = corpora_from(given.corpus).with_emotions(protocol.EMOTIONS)
+    corpus = corpora_from(given.corpus).with_emotions(protocol.FOUR_EMOTIONS)
     clean = extract("mel", corpus, CACHE, given.jobs)
     print(f"{len(corpus)} utterances of {len(set(corpus.speaker))} speakers")
     lines = [
@@ -110,7 +109,7 @@ def changed(clean: Vectors, x: Vectors, corpus: Corpus, policy: Policy) -> dict[
 
 def passing(words: str, bins: NDArray[np.intp], corpus: Corpus, policy: Policy) -> dict[str, float]:
     """How often each role passes for the required emotion."""
-    role: Sequence[int] = corpus.roles(policy)
+    role = corpus.roles(policy)
     return {
         words + str(name): float(np.mean(bins[np.equal(role, place)]))
         for place, name in enumerate(ROLES)

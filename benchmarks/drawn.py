@@ -62,7 +62,7 @@ def main() -> None:
     )
     parser.add_argument("--jobs", type=int, default=-1)
     given = parser.parse_args()
-    corpus = corpora_from(given.corpus).with_emotions(protocol.EMOTIONS)
+    corpus = corpora_from(given.corpus).with_emotions(protocol.FOUR_EMOTIONS)
     x = extract(given.features, corpus, CACHE)
     draws = protocol.draws(corpus, Options(), checksums(corpus))
     sides = {

@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--corpus", action="append", required=True, metavar="NAME=PATH")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
-    corpus = corpora_from(given.corpus).with_emotions(protocol.EMOTIONS)
+    corpus = corpora_from(given.corpus).with_emotions(protocol.FOUR_EMOTIONS)
     x, policy = (
         extract("IS13", corpus, CACHE),
         next(one for one in POLICIES if one.required == "sad"),
@@ -79,11 +79,20 @@ def _margin(release: Drawn, z: NDArray[np.float32]) -> Values:
 
 
 def _scores(axis: Axes, margin: Values, role: Codes, required: str) -> None:
-    edges = np.linspace(*np.quantile(margin, (0.005, 0.995)), 40)
+    low, high = np.quantile(margin, (0.005, 0.995))
+    edges = np.linspace(low, high, 40)
     for place, name in enumerate(ROLES):
         label = required if name == "required" else str(name)
-        line = {"lw": 1.6, "color": COLOURS[place], "ls": ("-", "-", "--")[place]}
-        axis.hist(margin[role == place], edges, density=True, histtype="step", label=label, **line)
+        axis.hist(
+            margin[role == place],
+            edges,
+            density=True,
+            histtype="step",
+            label=label,
+            lw=1.6,
+            color=COLOURS[place],
+            ls=("-", "-", "--")[place],
+        )
     axis.axvline(0, color=drawing.INK, lw=1)
     top = axis.get_ylim()[1]
     axis.set_ylim(0, 1.22 * top)

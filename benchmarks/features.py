@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=joblib.cpu_count())
     given = parser.parse_args()
     names = given.features or [*FEATURE_SETS]
-    corpus = corpora_from(given.corpus).with_emotions(protocol.EMOTIONS)
+    corpus = corpora_from(given.corpus).with_emotions(protocol.FOUR_EMOTIONS)
     print(f"{len(corpus)} utterances, {len(set(corpus.speaker))} speakers; chance is 0.25")
     guesses = {
         name: predictions(extract(name, corpus, CACHE, given.jobs), corpus, given.jobs)
@@ -91,7 +91,7 @@ def predicted(
 
 
 def emotions(corpus: Corpus) -> NDArray[np.intp]:
-    return np.array([protocol.EMOTIONS.index(emotion) for emotion in corpus.table["emotion"]])
+    return np.array([protocol.FOUR_EMOTIONS.index(emotion) for emotion in corpus.table["emotion"]])
 
 
 def figures(guesses: dict[str, NDArray[np.intp]], name: str, corpus: Corpus) -> dict[str, str]:

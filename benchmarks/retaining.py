@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--corpus", action="append", required=True, metavar="NAME=PATH")
     given = parser.parse_args()
     options = Options(measured_on="validation")
-    corpus = corpora_from(given.corpus).with_emotions(protocol.EMOTIONS)
+    corpus = corpora_from(given.corpus).with_emotions(protocol.FOUR_EMOTIONS)
     x = extract("IS13", corpus, CACHE)
     draws = protocol.draws(corpus, options, checksums(corpus))
     units = [(parts, policy) for parts in draws for policy in POLICIES]
@@ -94,7 +94,8 @@ def unit(
 
 
 def guesses(judge: RiskAttacker, z: NDArray[np.float32]) -> NDArray[np.intp]:
-    return judge(z).role.argmax(axis=1)
+    role: NDArray[np.intp] = judge(z).role.argmax(axis=1)
+    return role
 
 
 def figures(

@@ -51,7 +51,8 @@ def main() -> None:
     parser.add_argument("--child", nargs=2, metavar=("TARGET", "ENGINE"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        child(*given.child, given.seconds, given.seed)
+        name, engine = given.child
+        child(name, engine, given.seconds, given.seed)
         return
     with tempfile.TemporaryDirectory(prefix="sordino-fuzz-") as folder:
         os.environ["SORDINO_FUZZ_BUNDLE"] = str(whole_bundle())

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+import hypothesis
 import numpy.testing  # noqa: F401  # numpy loads it late, and then its checks would not count
 import pytest
 from _pytest.assertion import util
@@ -34,23 +35,9 @@ CHECKS: Final = {
 """Functions that assert without the statement."""
 
 
-SLOW: Final = (
-    "tests/study/",
-    "tests/cli/verbs/",
-    "tests/cli/test_examples.py",
-    "tests/cli/test_streams.py",
-    "tests/test_docs.py",
-    "tests/test_no_traces.py",
-    "tests/test_public.py",
-)
-"""Rooms and files in which nearly every test fits a study or starts a process."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of slow rooms."""
-    for item in items:
-        if item.nodeid.startswith(SLOW):
-            item.add_marker(pytest.mark.slow)
+hypothesis.settings.register_profile("every", deadline=None)  # a busy machine is no failure
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=10)
+hypothesis.settings.load_profile("every")
 
 
 def _counted(check: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,64 +1,40 @@
-"""Who may import whom: read from the syntax tree of every module, imports inside functions
-included.
+"""Who may import whom: the table of docs/architecture.md against the syntax tree of every module,
+imports inside functions included.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
-SOURCE = Path(__file__).parents[1] / "src"
-WORDS = frozenset(
-    {
-        "columns",
-        "define",
-        "errors",
-        "memory",
-        "plugins",
-        "policy",
-        "progress",
-        "storage",
-        "textfile",
-        "types",
-    }
-)
-FLOOR = {
-    **dict.fromkeys(WORDS, 0),
-    "checkpoints": 1,
-    **dict.fromkeys(("signal", "metrics", "nn"), 1),
-    "device": 2,
-    "testing": 5,
-    **{
-        room: floor
-        for floor, room in enumerate(
-            ("corpora", "features", "release", "attack", "export", "report", "study", "cli"), 2
-        )
-    },
-    "__main__": 10,
-}
-"""A room may import rooms on lower floors, and itself."""
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src"
 
-HEAVY = (
-    "cryptography",
-    "espeakng_loader",
-    "gensim",
-    "jinja2",
-    "kaldi_native_fbank",
-    "matplotlib",
-    "nacl",
-    "onnx",
-    "onnxruntime",
-    "opensmile",
-    "sounddevice",
-    "soundfile",
-    "soxr",
-)
-SLOW = ("gensim", "pandas", "scipy", "sklearn", "torch")
+
+class Row(NamedTuple):
+    """The rooms that a room may import, and the packages that it needs."""
+
+    rooms: set[str]
+    packages: set[str]
+
+
+def rows() -> Iterator[tuple[list[str], Row]]:
+    """The rooms of each row of the table, and the row."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for line in page.partition("| room |")[2].partition("\n\n")[0].splitlines()[2:]:
+        rooms, _, imported, packages = (
+            re.findall(r"`(\w+)`", cell) for cell in line.strip("|").split("|")
+        )
+        yield rooms, Row(set(imported), set(packages))
 
 
 def imports(source: str) -> Iterator[str]:
@@ -72,6 +48,8 @@ def imports(source: str) -> Iterator[str]:
             )
 
 
+TABLE = {room: row for rooms, row in rows() for room in rooms}
+WORDS = set(next(rows())[0])
 MODULES = {
     path.relative_to(SOURCE / "sordino"): set(imports(path.read_text()))
     for path in SOURCE.rglob("*.py")
@@ -95,8 +73,27 @@ def packages(path: Path) -> set[str]:
     )
 
 
-def in_room(room: str) -> list[Path]:
-    return [path for path in ROOMED if room_of(path) == room]
+def modules_by_package() -> dict[str, list[Path]]:
+    """The modules that import each package, below the command line."""
+    names = set().union(*map(packages, ROOMED))
+    below = [path for path in ROOMED if room_of(path) != "cli"]
+    users = {name: [path for path in below if name in packages(path)] for name in sorted(names)}
+    return {name: paths for name, paths in users.items() if paths}
+
+
+def optional() -> set[str]:
+    """The import names of the packages of all extras that are no requirement of sordino."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [text for texts in project["optional-dependencies"].values() for text in texts]
+    optional, required = (
+        {re.split(r"[^\w-]", text)[0].lower().replace("_", "-") for text in texts}
+        for texts in (extras, project["dependencies"])
+    )
+    return {
+        name
+        for name, distributions in packages_distributions().items()
+        if {text.lower().replace("_", "-") for text in distributions} & (optional - required)
+    }
 
 
 def test_imports_inside_functions_are_seen() -> None:
@@ -106,85 +103,48 @@ def test_imports_inside_functions_are_seen() -> None:
     assert set(imports(source)) == {"torch.nn", "sordino.cli", ".table.make"}
 
 
+def test_the_rooms_of_a_row_stand_above_it() -> None:
+    above = set(WORDS)
+    for names, row in rows():
+        assert row.rooms <= above, names
+        above |= set(names)
+
+
 @pytest.mark.parametrize("path", ROOMED, ids=str)
-def test_a_module_has_a_room_and_imports_lower_floors_only(path: Path) -> None:
+def test_a_module_imports_the_rooms_of_its_row(path: Path) -> None:
     room = room_of(path)
-    assert room in FLOOR, f"{path} stands in no room of the house"
+    assert room in TABLE, f"{path} stands in no room of docs/architecture.md"
     assert not [name for name in MODULES[path] if name.startswith(".")], (
         "write imports from the root: sordino.…"
     )
-    reached = {name.split(".")[0] for name in ours(path)} - {room, "__version__"}
-    if room not in WORDS:
-        assert not [floor_room for floor_room in reached if FLOOR[floor_room] >= FLOOR[room]]
-    else:
-        assert reached <= WORDS
-
-
-@pytest.mark.parametrize(
-    ("room", "allowed"),
-    [
-        ("checkpoints", {"pandas", "pyarrow"}),
-        ("metrics", {"numpy", "scipy"}),
-        ("nn", {"numpy", "torch"}),
-        ("signal", {"gensim", "kaldi_native_fbank", "numpy", "opensmile", "soundfile", "soxr"}),
-        *(
-            (
-                word,
-                {
-                    "progress": {"rich"},
-                    "plugins": {"cloudpickle", "joblib"},
-                    "types": {"numpy"},
-                }.get(word, set()),
-            )
-            for word in sorted(WORDS)
-        ),
-    ],
-)
-def test_a_low_room_needs_these_packages_only(room: str, allowed: set[str]) -> None:
-    assert in_room(room)
-    assert set().union(*map(packages, in_room(room))) <= allowed
-
-
-def test_device_code_imports_signal_and_the_ground_floor_only() -> None:
-    reached = {name.split(".")[0] for path in in_room("device") for name in ours(path)} - {
-        "__version__"
-    }
-    assert reached <= {"device", "signal"} | WORDS
-    assert set().union(*map(packages, in_room("device"))) <= {
-        "cryptography",
-        "nacl",
-        "numpy",
-        "onnxruntime",
-        "pyarrow",
-        "sounddevice",
-    }
+    rooms = {name.split(".")[0] for name in ours(path)} - {room, "__version__"}
+    assert rooms <= TABLE[room].rooms | WORDS
+    assert packages(path) <= TABLE[room].packages
 
 
 def test_attack_knows_the_release_protocol_and_no_release() -> None:
-    names = {
-        name for path in in_room("attack") for name in ours(path) if name.split(".")[0] == "release"
-    }
-    assert {".".join(name.split(".")[:2]) for name in names} <= {
-        "release.Release",
-        "release.protocol",
-    }
+    attack = [path for path in ROOMED if room_of(path) == "attack"]
+    names = {name for path in attack for name in ours(path) if name.split(".")[0] == "release"}
+    assert {".".join(name.split(".")[:2]) for name in names} == {"release.protocol"}
 
 
-@pytest.mark.parametrize("package", HEAVY)
-def test_a_heavy_package_is_imported_in_one_module(package: str) -> None:
-    assert len([path for path in MODULES if package in packages(path)]) == 1
+@pytest.mark.parametrize("package", modules_by_package())
+def test_a_package_of_one_room_is_imported_in_one_module(package: str) -> None:
+    paths = modules_by_package()[package]
+    assert len(set(map(room_of, paths))) > 1 or len(paths) == 1
 
 
 @pytest.mark.parametrize(
-    "module", ["sordino", "sordino.cli", "sordino.cli.options", "sordino.policy"]
+    "module", ["sordino", "sordino.cli", "sordino.cli.options", "sordino.policy", "sordino.signal"]
 )
-def test_a_light_module_loads_no_slow_package(module: str) -> None:
-    code = f"import sys, {module}; print(*sorted(set(sys.modules) & {set(SLOW)!r}))"
+def test_a_light_module_loads_no_package_of_an_extra(module: str) -> None:
+    code = f"import sys, {module}; print(*sorted(set(sys.modules) & {optional()!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 
 
-def test_signal_loads_neither_torch_nor_pandas() -> None:
-    code = f"import sys, sordino.signal; print(*sorted(set(sys.modules) & {set(SLOW)!r}))"
+def test_a_runtime_of_vectors_loads_neither_sound_nor_trust() -> None:
+    code = "import sys; from sordino.device import Runtime, read; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []
+    later = ("sordino.signal", "sordino.device.sound", "sordino.device.trust", "numpy.fft")
+    assert [name for name in done.stdout.split() if name.startswith(later)] == []

@@ -17,6 +17,8 @@ from tests import watched
 from tests.device import synthetic_sound_bundle
 from tests.study import synthetic_study
 
+pytestmark = pytest.mark.slow
+
 PATIENCE = 4.0
 """Seconds that a process lives on: ONNX Runtime sends its first events within three."""
 

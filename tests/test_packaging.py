@@ -100,7 +100,7 @@ def test_the_wheel_says_who_and_where(wheel: Path) -> None:
     ).decode()
     for line in (
         "Author: The sordino developers",
-        "Project-URL: Changelog",
+        "Project-URL: Paper",
         "License-Expression: Apache-2.0",
     ):
         assert line in metadata

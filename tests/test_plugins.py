@@ -14,16 +14,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sordino import plugins
+from sordino import corpora, plugins
 from sordino.attack import Audit
 from sordino.attack.attackers import estimators
 from sordino.cli.options import resolve_releases
 from sordino.corpora.table import make
-from sordino.errors import AttackError, FeatureError, PluginError, ReleaseError
+from sordino.errors import AttackError, CorpusError, FeatureError, PluginError, ReleaseError
 from sordino.features.extract import extract
 from sordino.release import FITTERS, Family, register, resolve
 from sordino.release.noise import Noise
-from sordino.release.protocol import ForeignFitter
+from sordino.release.protocol import ForeignFitter, apply_release
 from sordino.signal import audio, feature_sets
 from sordino.testing import POLICY
 
@@ -44,24 +44,24 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_a_reference_gives_the_class_of_that_module() -> None:
-    assert plugins.load("releases", "rounded:RoundedFitter").__name__ == "RoundedFitter"
+    assert plugins.import_name("releases", "rounded:RoundedFitter").__name__ == "RoundedFitter"
 
 
 def test_the_search_path_is_as_before() -> None:
     before = list(sys.path)
-    plugins.load("releases", "rounded:RoundedFitter")
+    plugins.import_name("releases", "rounded:RoundedFitter")
     assert sys.path == before
 
 
 def test_only_the_named_module_is_imported(folder: Path) -> None:
     (folder / "beside.py").write_text("raise SystemExit('imported')")
-    plugins.load("releases", "rounded:RoundedFitter")
+    plugins.import_name("releases", "rounded:RoundedFitter")
     assert "beside" not in sys.modules
 
 
 def test_a_file_does_not_stand_in_for_an_installed_package(folder: Path) -> None:
     (folder / "rich.py").write_text("raise SystemExit('imported')")
-    assert plugins.load("releases", "rich.table:Table").__name__ == "Table"
+    assert plugins.import_name("releases", "rich.table:Table").__name__ == "Table"
 
 
 @pytest.mark.parametrize(
@@ -80,11 +80,11 @@ def test_a_file_does_not_stand_in_for_an_installed_package(folder: Path) -> None
 def test_a_wrong_reference_is_refused(folder: Path, reference: str, message: str) -> None:
     (folder / "broken.py").write_text("1 / 0")
     with pytest.raises(PluginError, match=message):
-        plugins.load("releases", reference)
+        plugins.import_name("releases", reference)
 
 
 def test_the_source_changes_with_the_file(folder: Path) -> None:
-    fitter = plugins.load("releases", "rounded:RoundedFitter")
+    fitter = plugins.import_name("releases", "rounded:RoundedFitter")
     before = plugins.source(fitter)
     with (folder / "rounded.py").open("a") as file:
         file.write("# changed\n")
@@ -130,13 +130,13 @@ def test_an_object_that_is_no_fitter_is_refused(reference: str) -> None:
 def test_a_module_that_exits_is_refused(folder: Path) -> None:
     (folder / "script.py").write_text("import sys\nsys.exit(3)\n")
     with pytest.raises(PluginError, match="importing script failed with SystemExit: 3"):
-        plugins.load("releases", "script:Fitter")
+        plugins.import_name("releases", "script:Fitter")
 
 
 def test_a_file_with_the_name_of_an_installed_module(folder: Path) -> None:
     (folder / "rich.py").write_text("class Fitter: ...\n")
     with pytest.raises(PluginError, match=r"rename rich\.py"):
-        plugins.load("releases", "rich:Fitter")
+        plugins.import_name("releases", "rich:Fitter")
 
 
 @pytest.mark.parametrize(
@@ -154,9 +154,9 @@ def test_the_value_of_an_entry_point(
     monkeypatch.syspath_prepend(str(folder / "site"))
     if message:
         with pytest.raises(PluginError, match=message):
-            plugins.load("releases", "other")
+            plugins.import_name("releases", "other")
     else:
-        assert plugins.load("releases", "other").__name__ == "Fitter"
+        assert plugins.import_name("releases", "other").__name__ == "Fitter"
 
 
 def _package(folder: Path) -> Any:
@@ -170,7 +170,7 @@ def _package(folder: Path) -> Any:
         "    def value(self): return size()\n"
     )
     (folder / "step.py").write_text("def size():\n    return 4\n")
-    return plugins.load("releases", "parts.main:Fitter")
+    return plugins.import_name("releases", "parts.main:Fitter")
 
 
 def test_worker_processes_get_all_modules_of_the_folder(folder: Path) -> None:
@@ -188,7 +188,7 @@ def test_the_source_covers_the_modules_that_a_file_imports(folder: Path) -> None
 
 def test_the_source_covers_the_parents_of_a_class(folder: Path) -> None:
     (folder / "parent.py").write_text("class Parent:\n    size = 4\n")
-    parent = plugins.load("releases", "parent:Parent")
+    parent = plugins.import_name("releases", "parent:Parent")
     kind = type("Child", (parent,), {"__module__": "rounded"})
     before = plugins.source(kind)
     (folder / "parent.py").write_text("class Parent:\n    size = 5\n")
@@ -208,7 +208,7 @@ def test_the_source_of_a_class_of_an_interactive_session() -> None:
 
 
 def test_the_source_of_a_function_with_fixed_arguments() -> None:
-    fitter = plugins.load("releases", "rounded:RoundedFitter")
+    fitter = plugins.import_name("releases", "rounded:RoundedFitter")
     assert plugins.source(functools.partial(fitter, seed=1)) == plugins.source(fitter)
 
 
@@ -222,8 +222,8 @@ def test_a_name_that_is_no_plain_text_is_refused(name: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("def __init__(self): pass", "its fitter failed with TypeError"),
-        ("def __init__(self, policy, seed): 1 / 0", "its fitter failed with ZeroDivisionError"),
+        ("def __init__(self): pass", r"odd\.Fitter failed with TypeError"),
+        ("def __init__(self, policy, seed): 1 / 0", r"odd\.Fitter failed with ZeroDivisionError"),
         ("def __init__(self, policy, seed): pass", "a Fitter without `fit`"),
     ],
 )
@@ -241,8 +241,43 @@ def test_a_fitter_with_slots_whose_fit_raises(folder: Path) -> None:
     )
     fitter = resolve("odd:Fitter")(POLICY, 7)
     assert "'seed': 7" in repr(fitter)
-    with pytest.raises(ReleaseError, match=r"Fitter\.fit failed with IndexError"):
+    with pytest.raises(ReleaseError, match=r"odd\.Fitter failed with IndexError"):
         fitter.fit(np.zeros((1, 1), np.float32), None, None)  # type: ignore[arg-type]
+
+
+class Halved:
+    """A release that raises, or whose output has a row too few."""
+
+    name, config, hash = "halved", {"kind": "halved"}, "0"
+
+    def __call__(self, z: Any) -> Any:
+        return {"raise": {}}[z] if isinstance(z, str) else z[1:]
+
+    def save(self, path: Any) -> None: ...
+
+
+def test_a_release_that_raises_is_named() -> None:
+    with pytest.raises(ReleaseError, match=r"release 'halved': .*Halved failed with KeyError"):
+        apply_release(Halved(), "absent")  # type: ignore[arg-type]
+
+
+def test_a_release_of_too_few_rows_is_refused() -> None:
+    with pytest.raises(ReleaseError, match=r"shape \(2, 4\), expected \(3, width\)"):
+        apply_release(Halved(), np.zeros((3, 4), np.float32))
+
+
+def test_errors_of_sordinos_own_methods_stay_as_they_are() -> None:
+    with (
+        pytest.raises(ZeroDivisionError, match="division"),
+        plugins.errors_of(Noise, "release", ReleaseError, "correct it"),
+    ):
+        1 / 0  # noqa: B018
+
+
+def test_a_corpus_adapter_that_raises_is_named(folder: Path) -> None:
+    (folder / "mine.py").write_text("def read(path): return {}[path.name]\n")
+    with pytest.raises(CorpusError, match=r"mine\.read failed with KeyError: 'x': correct"):
+        corpora.load("mine:read", "x")
 
 
 @pytest.mark.parametrize("text", ["def __init__(self): 1 / 0", "def fit(self): ..."])
@@ -280,8 +315,8 @@ class Odd:
     [
         ("np.zeros(3)", r"values of shape \(3,\), expected \(2,\) and finite"),
         ("[0.0, np.nan]", "finite numbers"),
-        ("1 / 0", "features odd failed with ZeroDivisionError"),
-        ("['a', 'b']", "features odd failed with ValueError"),
+        ("1 / 0", r"features 'odd': odd\.Odd failed with ZeroDivisionError"),
+        ("['a', 'b']", r"features 'odd': odd\.Odd failed with ValueError"),
     ],
 )
 def test_a_feature_set_with_odd_values_is_refused(
@@ -333,5 +368,5 @@ def test_an_attacker_whose_fit_raises_is_named(folder: Path) -> None:
     _, odd = estimators.resolve("odd:Odd")
     del estimators.ESTIMATORS["Odd"]
     x, groups = np.random.default_rng(0).normal(size=(40, 2)), np.repeat(np.arange(10), 4)
-    with pytest.raises(AttackError, match=r"attacker Odd failed with KeyError"):
+    with pytest.raises(AttackError, match=r"attacker 'Odd': odd\.Odd failed with KeyError"):
         Audit((), shuffles=1, estimators={"Odd": odd}).run(x, groups % 2, groups)

@@ -6,6 +6,7 @@ import ast
 import importlib
 import inspect
 from collections import Counter
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -45,6 +46,21 @@ def explained_constants() -> set[str]:
             elif text and isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 names.add(node.targets[0].id)
     return names
+
+
+def unexplained_fields() -> Iterator[str]:
+    """The fields of named tuples without a text below: the manual would call them aliases."""
+    for path in PACKAGE.rglob("*.py"):
+        for kind in ast.parse(path.read_text()).body:
+            bases = [ast.unparse(base) for base in getattr(kind, "bases", ())]
+            for node, below in pairwise([*getattr(kind, "body", ()), ast.Pass()]):
+                text = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+                if "NamedTuple" in bases and isinstance(node, ast.AnnAssign) and not text:
+                    yield f"{path.name}: {ast.unparse(node)}"
+
+
+def test_every_field_of_a_named_tuple_is_explained() -> None:
+    assert list(unexplained_fields()) == []
 
 
 def test_every_folder_with_code_is_a_room() -> None:

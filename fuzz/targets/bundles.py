@@ -10,15 +10,15 @@ import numpy as np
 import onnx
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.device.onnx import hostile_models
+from tests.onnx import hostile_models
 
 from sordino.device import DailyBudget, Floor, Reason, Released, Runtime, read
 from sordino.device.bundle import archive, bundle
-from sordino.device.onnx.model import Model
-from sordino.device.onnx.structure import check_model
 from sordino.device.trust import floor
 from sordino.device.trust import signature as signatures
 from sordino.errors import SordinoError
+from sordino.onnx.model import Model
+from sordino.onnx.structure import check_model
 from targets.inputs import GIVEN, HERE, RATE, SOUND, WHOLE, changed, changes, drawn_only, values
 
 TODAY: Final = date(2026, 1, 31)
@@ -118,7 +118,7 @@ def signature(data: st.DataObject) -> None:
         _reworded(data, STATED) if data.draw(st.booleans()) else changed(STATED, data.draw(changes))
     )
     forgery = bundle.Bundle(WHOLE.files, WHOLE.card, WHOLE.policies, WHOLE.manifest, content)
-    assert signatures.describe(forgery)
+    assert signatures.describe_signature(forgery)
     try:
         STRANGER.verify(forgery)
     except SordinoError:

@@ -19,6 +19,7 @@ _ROOMS = (
     "features",
     "metrics",
     "nn",
+    "onnx",
     "release",
     "report",
     "signal",

@@ -19,7 +19,7 @@ _MEANING: Final = {
     "patient attacker; empty for predictions without an attacker",
     "best": "whether this attacker had the highest AUC on the attacker's own speakers; never "
     "decided on the predicted rows",
-    "target": "emotion, gender, age, speaker, sensitive-vs-neutral, EMOTION-vs-neutral, "
+    "target": "emotion, decision, gender, age, speaker, sensitive-vs-neutral, EMOTION-vs-neutral, "
     "required-vs-rest, membership, intensity or reconstruction",
     "asked": "emotion, leakage, privacy, privacy-d1, patient, membership, control, verification or "
     "decision",
@@ -35,7 +35,8 @@ _MEANING: Final = {
     "truth": "true value of the secret or class: the role, the gender, the intensity; 1 for "
     "sensitive, for a member, for a speaker older than the median, for a true claim of identity; "
     "for reconstruction see `sordino.attack.utility_probes`",
-    "before": "emotion only: the predicted role of the original utterance",
+    "before": "emotion: the predicted role of the original utterance; decision: the decision on "
+    "the clean recording",
     "prediction": "predicted value of the released utterance",
     "score": "score of the second of two values, above 0 if predicted; else NaN",
 }

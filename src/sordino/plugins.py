@@ -20,7 +20,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from sordino.errors import PluginError
+from sordino.errors import PluginError, SordinoError
 
 Group = Literal["releases", "attackers", "features", "corpora"]
 
@@ -39,13 +39,13 @@ def has(group: Group, name: str) -> bool:
     return ":" in name or name in names(group)
 
 
-def load(group: Group, name: str) -> Any:
+def import_name(group: Group, name: str) -> Any:
     """The class, function or object of this name.
 
     Raises `PluginError` where the reference is malformed, where its module or attribute is missing,
     and where the import of its module fails.
 
-    >>> load("releases", "collections:OrderedDict").__name__
+    >>> import_name("releases", "collections:OrderedDict").__name__
     'OrderedDict'
     """
     if ":" in name:
@@ -98,11 +98,33 @@ def construct(name: str, method: Any) -> Any:
     """
     if not inspect.isclass(method):
         return method
-    try:
+    with errors_of(method, name, PluginError, "correct the class"):
         return method()
-    except Exception as error:  # the class may raise anything
-        raise PluginError(
-            f"{name}: {method.__name__}() failed with {type(error).__name__}: {error}"
+
+
+@contextmanager
+def errors_of(method: Any, label: str, kind: type[SordinoError], step: str) -> Iterator[None]:
+    """Raise an error of a user's own method as `kind`, in a message that names the method.
+
+    Errors of sordino pass, and so do errors of methods of sordino and of scikit-learn, and
+    `MemoryError`. `label` says what the method is for, `step` what the user can do.
+
+    >>> with errors_of(dict, "release", PluginError, "correct it"):
+    ...     {}["key"]
+    Traceback (most recent call last):
+    sordino.errors.PluginError: release: builtins.dict failed with KeyError: 'key': correct it
+    """
+    try:
+        yield
+    except (SordinoError, MemoryError):
+        raise
+    except Exception as error:  # a user's method may raise anything
+        kind_of_method = method if hasattr(method, "__qualname__") else type(method)
+        if kind_of_method.__module__.partition(".")[0] in ("sordino", "sklearn"):
+            raise
+        raise kind(
+            f"{label}: {kind_of_method.__module__}.{kind_of_method.__qualname__} failed with "
+            f"{type(error).__name__}: {error}: {step}"
         ) from error
 
 

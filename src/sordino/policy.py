@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
-from sordino import textfile
 from sordino.define import EMOTIONS, Role, emotion
 from sordino.errors import PolicyError, StorageError
 
@@ -114,15 +113,6 @@ class Policy:
     def emotions(self) -> tuple[str, ...]:
         """All emotions that have a role; rows with any other emotion are left out."""
         return (self.neutral, self.required, *self.sensitive)
-
-    @property
-    def emotion_targets(self) -> dict[str, str]:
-        """The secret of each sensitive emotion, `EMOTION-vs-neutral`, with the emotion.
-
-        >>> Policy("sad", ("happy", "angry")).emotion_targets
-        {'happy-vs-neutral': 'happy', 'angry-vs-neutral': 'angry'}
-        """
-        return {f"{label}-vs-neutral": label for label in self.sensitive}
 
     def role(self, label: str) -> Role:
         """The role of an emotion. Raises `PolicyError` for an emotion without a role."""
@@ -232,7 +222,10 @@ def read(path: str | Path) -> Policy:
 
     Raises `PolicyError`.
     """
-    import tomllib  # here: a device reads no policy file
+    # here: a device reads no policy file
+    import tomllib
+
+    from sordino import textfile
 
     try:
         content: dict[str, Any] = tomllib.loads(
@@ -280,7 +273,8 @@ def _budget(path: str | Path, table: Any) -> Budget:
 
 
 def explain(policy: Policy) -> list[str]:
-    """The meaning of a policy, one sentence a line; `sordino.release.explain` describes releases.
+    """The meaning of a policy, one sentence a line; `sordino.release.explain_release` describes
+    releases.
 
     >>> for line in explain(Policy(required="sad", sensitive=("happy", "angry"))):
     ...     print(line)

@@ -244,11 +244,12 @@ def cell(text: str) -> str:
     return f"'{text}" if formula and text != "-" else text
 
 
-_SAFE: Final = re.compile(r"[a-z0-9_][a-z0-9._+=-]*", re.ASCII)
-_CHANGED: Final = re.compile(
-    r".*-[0-9a-f]{12}"
-)  # how every changed name ends: no unchanged name may look like one
-_RESERVED: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # device names on Windows
+# compiled on first use: a runtime of vectors names no file
+_SAFE: Final = r"[a-z0-9_][a-z0-9._+=-]*"
+_CHANGED: Final = r".*-[0-9a-f]{12}"
+"""The end of every changed name: no unchanged name may look like one."""
+_RESERVED: Final = r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?"
+"""Names of devices on Windows."""
 
 
 def safe_name(text: str) -> str:
@@ -264,7 +265,7 @@ def safe_name(text: str) -> str:
     >>> safe_name("Sad") == safe_name("sad")
     False
     """
-    plain = _SAFE.fullmatch(text) and not _CHANGED.fullmatch(text) and not _RESERVED.fullmatch(text)
+    plain = re.fullmatch(_SAFE, text) and not re.fullmatch(f"{_CHANGED}|{_RESERVED}", text)
     if plain and len(text) <= LONGEST_NAME and not text.endswith("."):
         return text
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
@@ -273,6 +274,6 @@ def safe_name(text: str) -> str:
     )
     return (
         f"{readable or 'unnamed'}-{digest}"
-        if not _RESERVED.fullmatch(readable.lower())
+        if not re.fullmatch(_RESERVED, readable.lower())
         else f"_{readable}-{digest}"
     )

@@ -13,7 +13,7 @@ from typing import Final
 from sordino import storage
 from sordino.errors import SordinoError
 
-HEAD: Final = 4096
+HEAD_BYTES: Final = 4096
 """Bytes at the start of a file that identify its format."""
 
 _MARKS: Final = (
@@ -119,7 +119,7 @@ def read(path: str | Path, expected: str, error: type[SordinoError], limit: int 
         content = file.read(limit + 1)
     if len(content) > limit:
         raise error(f"{path}: over {limit:,} bytes, expected {expected}: check the path")
-    check_text(path, content[:HEAD], expected, error)
+    check_text(path, content[:HEAD_BYTES], expected, error)
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as wrong:

@@ -276,6 +276,8 @@ def test_without_labelled_intensity_there_is_no_such_detail() -> None:
         "emotion",
         "gender",
         "sensitive-vs-neutral",
+        "happy-vs-neutral",
+        "angry-vs-neutral",
         "required-vs-rest",
         "membership",
         "reconstruction",

@@ -16,6 +16,7 @@ from sordino.device.sound.synthesis import synthetic
 from sordino.features.labelled import read_labelled
 from sordino.signal import audio
 from tests.device.synthetic_bundles import bundled, talking
+from tests.device.synthetic_sound_bundle import bundle_path
 
 
 def run(*arguments: object) -> int | str | None:
@@ -91,6 +92,18 @@ def test_nothing_is_released_for_unusable_recordings(
     assert not out.exists()
 
 
+def test_centring_keeps_a_private_mean_until_it_is_forgotten(
+    sounds: list[Path], tmp_path: Path
+) -> None:
+    state, out = tmp_path / "mean.json", tmp_path / "released.npz"
+    arguments = ("release", bundle_path(), *sounds, "--out", out, "--centring", state)
+    assert run(*arguments, "--warm-up", 1) == 1
+    assert (len(np.load(out)["x"]), json.loads(state.read_text())["count"]) == (1, 2)
+    assert state.stat().st_mode & 0o777 == 0o600
+    assert run(*arguments, "--forget") == 0
+    assert json.loads(state.read_text())["count"] == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -99,6 +112,7 @@ def test_nothing_is_released_for_unusable_recordings(
             ("a.wav", "--out", "x.npz", "--policy-name", "theirs"),
             "policy 'theirs', expected one of mine",
         ),
+        (("a.wav", "--out", "x.npz", "--forget"), "--forget without --centring, expected its FILE"),
         (("--out", "x.npz"), "no input, expected FILE, - or --microphone"),
     ],
 )

@@ -25,6 +25,7 @@ from sordino.device import DailyBudget
 from sordino.device.sound.synthesis import synthetic
 from sordino.device.trust import ed25519
 from sordino.signal import audio
+from sordino.study import conditions
 from sordino.study.adaptation import cross_corpus, personalisation
 from sordino.study.jaiswal2020 import variants
 from sordino.study.protocol import POLICIES
@@ -32,6 +33,8 @@ from tests.attack.test_vector_audit import table
 from tests.cli.commands import commands, examples
 from tests.device.synthetic_sound_bundle import RATE, bundle_path, speech
 from tests.study import synthetic_study
+
+pytestmark = pytest.mark.slow
 
 EXAMPLES: Final = [
     (name, line) for name, command in commands().items() for line in examples(command)
@@ -151,7 +154,11 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     takes = {emotion: {"normal": 1} for emotion in synthetic_speech.TAKES}
     monkeypatch.setattr(variants, "JaiswalOptions", options)
     quick: dict[str, Any] = {"policies": POLICIES[:1], "fitters": synthetic_study.FITTERS}
-    for study, name in ((cross_corpus, "carry"), (personalisation, "personalise")):
+    for study, name in (
+        (cross_corpus, "carry"),
+        (personalisation, "personalise"),
+        (conditions, "evaluate"),
+    ):
         monkeypatch.setattr(study, name, partial(getattr(study, name), **quick))
     monkeypatch.setattr(synthetic_speech, "TAKES", takes)
     monkeypatch.setattr(synthetic_speech, "make", partial(synthetic_speech.make, speakers=10))
@@ -162,7 +169,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize(("name", "line"), example_cases(slow=True))
 def test_an_example_with_models_runs(

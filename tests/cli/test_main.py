@@ -230,6 +230,15 @@ def test_a_verb_that_returns_is_fine(offer: Offer) -> None:
     [
         (["nonsense"], "No such command 'nonsense': see `sordino --help`"),
         (["--nonsense"], "No such option: --nonsense: see `sordino --help`"),
+        (
+            ["reproduce", "feng2021", "--fit-on", "x"],
+            "No such option: --fit-on: see `sordino reproduce feng2021 --help`",
+        ),
+        (
+            ["reproduce", "feng2021", "--validate", "x"],
+            "No such option: --validate (Possible options: --latex, --validation): see "
+            "`sordino reproduce feng2021 --help`",
+        ),
         (["corpus"], "Missing command: see `sordino corpus --help`"),
         (
             ["corpus", "checks"],

@@ -22,7 +22,7 @@ from tests.cli.process_groups import running_in, seconds_until_no_worker, start,
 
 SORDINO = f"{sys.executable} -m sordino"
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs a POSIX shell")
-pytestmark = POSIX
+pytestmark = [POSIX, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -265,7 +265,7 @@ def test_a_signal_ends_every_worker(code: str, number: signal.Signals) -> None:
     seconds = seconds_until_no_worker(process.pid)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 128 + number
-    assert err == "terminated: run the same command again to resume\n"
+    assert err == "terminated: run the same command again, which reuses the parts that it stored\n"
     assert running_in(process.pid) == {}
     assert seconds < 3  # a third of a second on an idle machine
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.table import Table
 
 from sordino import cli
-from sordino.cli.output import console, write_json
+from sordino.cli.output import console, print_table, write_json
 from sordino.cli.terminal import Console
 from sordino.cli.verbs.bundle import describe
 from sordino.device import Bundle, read
@@ -132,3 +133,15 @@ def test_a_warning_that_names_a_label_is_safe() -> None:
     with printable_warnings():
         text = warnings.formatwarning(f"few {HOSTILE}", UserWarning, "file.py", 1)
     assert_printable(text)
+
+
+def test_a_piped_table_is_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")  # rich then takes 80 columns, and FORCE_COLOR a terminal
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    heads = [f"a long heading {number}" for number in range(12)]
+    print_table(Table(*heads), Path("estimates.csv"))
+    output = capsys.readouterr().out
+    assert all(head in output for head in heads)
+    assert "estimates.csv" in output

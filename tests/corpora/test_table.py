@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from sordino.corpora import table
-from sordino.corpora.table import COLUMNS, Corpus, checksums, duplicates, join
+from sordino.corpora.table import UTTERANCE_COLUMNS, Corpus, checksums, duplicates, join
 from sordino.define import GENDERS, ROLES
 from sordino.errors import CorpusError, PolicyError, StorageError
 from sordino.policy import Policy
@@ -31,7 +31,7 @@ def corpus(name: str = "c", **columns: list[str]) -> Corpus:
 
 def test_a_corpus_has_every_column() -> None:
     output = corpus()
-    assert list(output.table.columns) == list(COLUMNS)
+    assert list(output.table.columns) == list(UTTERANCE_COLUMNS)
     assert output.table["start"].tolist() == [0, 0, 0]
     assert output.table["end"].isna().all()
     assert (output.table[["gender", "emotion", "intensity", "transcript", "session"]] == "").all(
@@ -41,7 +41,7 @@ def test_a_corpus_has_every_column() -> None:
 
 def test_optional_columns_stay_and_others_go() -> None:
     output = corpus(age=["30", "30", "41"], colour=["red", "red", "blue"])
-    assert list(output.table.columns) == [*COLUMNS, "age"]
+    assert list(output.table.columns) == [*UTTERANCE_COLUMNS, "age"]
 
 
 def test_speakers_and_sessions_bear_their_corpus_name() -> None:

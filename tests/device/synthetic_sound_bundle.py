@@ -44,12 +44,12 @@ def speech(rate: int = RATE, level: float = 0.1, seed: int = 0) -> Samples:
 
 
 @cache
-def bundle_path(per_day: int | None = None) -> Path:
+def bundle_path(per_day: int | None = None, features: str = FEATURES) -> Path:
     """The path of a bundle of release `drawn`, one file, whose policy may limit the vectors of a
     day.
     """
     scene, random = synthetic_vectors(speakers=36, rows=8), np.random.default_rng(0)
-    mean_features = FEATURE_SETS[FEATURES](
+    mean_features = FEATURE_SETS[features](
         synthetic(1.0, RATE, seed=0)
     )  # so that what is heard is not far from what is fitted on
     spread = scene.z @ random.normal(0, 0.3, (scene.z.shape[1], mean_features.size))
@@ -58,7 +58,7 @@ def bundle_path(per_day: int | None = None) -> Path:
     release = DrawnFitter(POLICY).fit(preprocess(x), scene.corpus, scene.parts.transform)
     policy = Policy(POLICY.required, POLICY.sensitive, budget=Budget(per_day=per_day))
     path = Path(tempfile.mkdtemp()) / "listening.sordino"
-    return export.write(path, preprocess, {"mine": (policy, release)}, features=FEATURES, card={})
+    return export.write(path, preprocess, {"mine": (policy, release)}, features=features, card={})
 
 
 @cache

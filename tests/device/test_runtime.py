@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from sordino import export
 from sordino.device import Bundle, Reason, Released, Runtime, Withheld, read
 from sordino.device.bundle import bundle
-from sordino.device.serving import VectorServing
+from sordino.device.extractors import extractor
+from sordino.device.serving import ClipServing, VectorServing
 from sordino.device.sound.synthesis import synthetic
 from sordino.errors import BundleError, ReleaseError
 from sordino.features import PreprocessFitter
 from sordino.release import Identity
 from sordino.signal import functionals
+from sordino.signal.feature_sets import FEATURE_SETS
 from sordino.signal.filterbank import filterbank
 from sordino.testing import POLICY
 from tests.device import synthetic_bundles
@@ -74,6 +76,23 @@ def test_mel_needs_no_further_package_on_a_device(tmp_path: Path) -> None:
     np.testing.assert_array_equal(
         functionals(vectors["sound"].astype(np.float32) / 32768), vectors["x"][0]
     )
+
+
+def taking(features: dict[str, object]) -> Bundle:
+    """A bundle with the same models, and other features in its card."""
+    whole = read(bundled("none"))
+    return replace(whole, card={**whole.card, "features": features})
+
+
+def test_a_bundle_of_recipe_4_has_absolute_energies() -> None:
+    sound = synthetic(0.4, RATE, 3)
+    earlier = extractor(taking({"set": "mel", "recipe": 4}))
+    np.testing.assert_array_equal(earlier(sound), functionals(sound, range_db=None))
+    assert earlier.config["recipe"] == 4
+    current = extractor(taking({"set": "mel", "recipe": FEATURE_SETS["mel"].recipe}))
+    np.testing.assert_array_equal(current(sound), functionals(sound))
+    with pytest.raises(BundleError, match="features 'mel' of recipe 3, expected 5: install"):
+        extractor(taking({"set": "mel", "recipe": 3}))
 
 
 def broken(**changes: float) -> NDArray[np.float32]:
@@ -199,10 +218,11 @@ print(*sorted(set(sys.modules) & {set(slow)!r}))
 
 
 def test_a_bundle_with_sound_tests_a_port_from_samples(talking: Path) -> None:
-    vectors = read(talking).arrays(bundle.VECTORS_FILE)
+    original = read(talking)
+    vectors = original.arrays(bundle.VECTORS_FILE)
     frames = filterbank(vectors["sound"].astype(np.float32) / 32768)
     np.testing.assert_allclose(frames, vectors["audio"], rtol=1e-4, atol=1e-4)
-    released = Runtime(talking, key=int.from_bytes(vectors["key_0"].tobytes(), "little")).release(
-        [{"audio": frames}]
-    )
+    key = int.from_bytes(vectors["key_0"].tobytes(), "little")
+    serving = ClipServing(original, next(iter(original.policies.values())), key)
+    released = serving.released(serving.scaled({"audio": frames}))
     np.testing.assert_allclose(released, vectors["released_0"], rtol=1e-4, atol=1e-4)

@@ -11,12 +11,13 @@ import pytest
 
 from sordino import export
 from sordino.device import Runtime, read
-from sordino.device.onnx.model import Model
-from sordino.device.serving import VectorServing
+from sordino.device.serving import ClipServing, VectorServing
 from sordino.errors import BundleError, ReleaseError
 from sordino.export.networks import decision
 from sordino.features import NormaliseFitter
+from sordino.keyed_random import policy_key
 from sordino.nn.sequences import Sequences
+from sordino.onnx.model import Model
 from sordino.release import EMBEDDINGS, FITTERS
 from sordino.testing import POLICY
 from tests.device.synthetic_bundles import (
@@ -87,7 +88,8 @@ def test_a_row_comes_out_the_same_bits_whatever_comes_with_it(name: str) -> None
 def test_embeddings_of_any_length_are_those_of_the_lab(name: str, tmp_path: Path) -> None:
     lab, sequences = embedding(name, "both"), clips(12, 3, text=True)
     path = export.write(tmp_path, None, {"mine": (POLICY, lab)}, features="made", card=CARD)
-    close(Runtime(path, key=3).release(as_clips(sequences)), lab(sequences, key=3))
+    lab_out = lab(sequences, key=policy_key(3, POLICY.digest))
+    close(Runtime(path, key=3).release(as_clips(sequences)), lab_out)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -112,7 +114,14 @@ def test_frames_are_brought_to_one_scale_on_the_device(tmp_path: Path) -> None:
     fitted_scale = NormaliseFitter("corpus").fit([row.numpy() for row in clips().streams["audio"]])
     path = export.write(tmp_path, fitted_scale, {"mine": (POLICY, lab)}, features="made", card=CARD)
     lab_out = lab(Sequences.of(audio=fitted_scale(frames)), key=2)
-    close(Runtime(path, key=2).release([{"audio": row} for row in frames]), lab_out)
+    bundle = read(path)
+    serving = ClipServing(bundle, bundle.policies["mine"], key=2)
+    scaled_clips = [serving.scaled({"audio": row}) for row in frames]
+    close(np.concatenate([serving.released(clip) for clip in scaled_clips]), lab_out)
+    clip = {"audio": frames[0]}
+    np.testing.assert_array_equal(
+        serving([clip]), serving.released(scaled_clips[0], clip)
+    )  # on the device the draw follows from the frames before their scale
 
 
 def test_one_bundle_serves_several_policies(tmp_path: Path) -> None:

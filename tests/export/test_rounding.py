@@ -19,10 +19,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from sordino.device import read
 from sordino.device.bundle import bundle
-from sordino.device.onnx.model import Model, rounds_inputs
-from sordino.export.graph import IR, LARGEST_INT8, OPSET, GraphBuilder, quantise, rounded
-from tests.device.onnx.exact import exact
+from sordino.onnx.model import Model, rounds_inputs
+from sordino.onnx.writer import IR, LARGEST_INT8, OPSET, GraphBuilder, quantise, rounded
 from tests.device.synthetic_bundles import bundled, features, scaled, scene
+from tests.onnx.exact import exact
 
 FAMILIES = ["none", "rae", "rae-grl+", "leace", "rae-leace", "drawn", "drawn+rae-25", "noise-gauss"]
 APART = 1e-5

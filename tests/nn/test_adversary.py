@@ -58,6 +58,7 @@ def test_the_private_embedding_reveals_less_gender_than_general() -> None:
     assert sum(recall(logits, torch.tensor(labels["activation"])) for logits in outputs) / 2 > 0.65
 
 
+@pytest.mark.slow
 def test_an_attribute_at_lambda_zero_changes_no_weights() -> None:
     plain, watched = tied(None), tied(0.0)
     assert watched.losses == plain.losses
@@ -68,6 +69,7 @@ def test_an_attribute_at_lambda_zero_changes_no_weights() -> None:
     assert plain.health == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strength", [0.0, 0.5])
 def test_a_head_that_learns_is_not_taken_for_a_dead_one(strength: float) -> None:
     fitted_network = tied(strength)
@@ -81,6 +83,7 @@ def test_a_head_that_learns_is_not_taken_for_a_dead_one(strength: float) -> None
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strength", [0.0, 0.5])
 def test_a_dead_adversary_is_told_of(monkeypatch: pytest.MonkeyPatch, strength: float) -> None:
     class Dead(Multimodal):
@@ -211,6 +214,7 @@ def test_schedules_are_those_of_the_papers() -> None:
     )
 
 
+@pytest.mark.slow
 def test_each_schedule_trains_and_none_is_the_same() -> None:
     losses = [
         short(PRIVATE, epochs=20, lambdas={"gender": 1.0}, schedule=schedule).losses

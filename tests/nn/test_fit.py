@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from sordino.nn.fit import Batch, Job, Plan, TrainedNetwork, batches, fit, run, run_rounds
+from sordino.nn.fit import Batch, Job, Plan, TrainedNetwork, batches, fit, run_plan, run_rounds
 from tests.nn.synthetic_problems import job, rows, squared, weights
 
 
@@ -19,6 +19,7 @@ def loss_of(fitted: TrainedNetwork, batch: Batch) -> float:
         return float(squared(fitted.module, batch).mean())
 
 
+@pytest.mark.slow
 def test_training_finds_what_is_there() -> None:
     task = job(count=200, epochs=100, patience=100)
     assert task.validation is not None
@@ -161,12 +162,12 @@ def test_plans_carried_out_together_give_what_each_gives_alone() -> None:
         return [fit(request) for request in jobs]
 
     results = run_rounds([twice(0), once(3), twice(5)], train)
-    assert results == [run(twice(0)), run(once(3)), run(twice(5))]
+    assert results == [run_plan(twice(0)), run_plan(once(3)), run_plan(twice(5))]
     assert [count for count in rounds if count] == [4, 2]
 
 
 def test_a_plan_without_jobs_has_its_result() -> None:
-    assert run(nothing()) == "done"
+    assert run_plan(nothing()) == "done"
 
 
 def test_a_plan_is_sent_its_results_in_the_order_of_its_jobs() -> None:
@@ -174,4 +175,4 @@ def test_a_plan_is_sent_its_results_in_the_order_of_its_jobs() -> None:
         fitted = yield [job(epochs=epochs) for epochs in (3, 1, 2)]
         return [len(network.history) for network in fitted]
 
-    assert run(plan()) == [3, 1, 2]
+    assert run_plan(plan()) == [3, 1, 2]

@@ -24,6 +24,7 @@ from tests.nn.synthetic_sequences import BOTH, GENERAL, PRIVATE, fitted, planted
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("streams", "least"), [(("audio",), 0.75), (("text",), 0.55), (BOTH, 0.75)]
 )
@@ -113,6 +114,7 @@ def test_rows_of_unknown_class_do_not_count() -> None:
     ).losses != pytest.approx(first.losses, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_several_primary_tasks_are_learnt() -> None:
     rows, labels = planted(400, emotion=1.0)
     validation, validation_labels = planted(100, seed=1, emotion=1.0)

@@ -46,6 +46,7 @@ def clips(
     return Sequences.of(**{name: arrays[name] for name in streams})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streams", [("audio",), ("text",), ("audio", "text")], ids="+".join)
 @pytest.mark.parametrize("corner", CORNERS, ids=lambda corner: "-".join(map(str, corner.values())))
 def test_a_clip_has_one_embedding_alone_and_in_a_padded_batch(

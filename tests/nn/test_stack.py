@@ -32,6 +32,7 @@ def close(first: TrainedNetwork, second: TrainedNetwork, tolerance: float = 1e-4
     assert first.loss == pytest.approx(second.loss, abs=tolerance, nan_ok=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("validation_rows", [20, None])
 def test_networks_in_a_stack_get_the_weights_of_single_training(
     validation_rows: int | None,

@@ -14,7 +14,7 @@ from sordino.release import (
     Family,
     ReplacementFitter,
     check,
-    explain,
+    explain_release,
     fitter,
     name_of,
 )
@@ -61,7 +61,7 @@ def test_every_family_is_explained_and_its_fitter_has_its_knobs(family: Family) 
 
 
 def test_a_policy_without_release_and_knobs_explains_nothing() -> None:
-    assert explain(POLICY) == []
+    assert explain_release(POLICY) == []
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_policy_without_release_and_knobs_explains_nothing() -> None:
 )
 def test_what_is_not_known_is_refused(family: str, knobs: dict[str, Any], says: str) -> None:
     policy = with_knobs(family, **knobs)
-    for refuses in (check, explain, lambda one: fitter(one, "leace")):
+    for refuses in (check, explain_release, lambda one: fitter(one, "leace")):
         with pytest.raises(PolicyError, match=says):
             refuses(policy)
 

@@ -14,7 +14,7 @@ import pytest
 
 from sordino.corpora.split import Part
 from sordino.errors import ReleaseError, StorageError
-from sordino.nn.fit import Job, Settings, TrainedNetwork, fit, run, run_rounds
+from sordino.nn.fit import Job, Settings, TrainedNetwork, fit, run_plan, run_rounds
 from sordino.policy import Policy
 from sordino.release import (
     FITTERS,
@@ -244,7 +244,7 @@ def test_nothing_that_was_trained_with_it_moves_it_later(name: str) -> None:
 @pytest.mark.parametrize("name", LEARNING)
 def test_what_it_hands_out_cannot_change_it(name: str) -> None:
     data = scene()
-    release = run(FITS[name](POLICY, 0).plan(data.z, data.corpus, data.parts.transform))
+    release = run_plan(FITS[name](POLICY, 0).plan(data.z, data.corpus, data.parts.transform))
     config = release.config
     assert isinstance(config, dict)
     config["width"] = 3

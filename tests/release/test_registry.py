@@ -15,7 +15,7 @@ from sordino.release import (
     Identity,
     IdentityFitter,
     check,
-    explain,
+    explain_release,
     family,
     fitter,
     load,
@@ -53,7 +53,7 @@ def test_a_registered_family_is_known_to_policies(custom: Family) -> None:
     policy = Policy("sad", ("angry",), release="custom")
     check(policy)
     assert isinstance(fitter(policy), IdentityFitter)
-    assert explain(policy) == [f"The release is custom: {custom.description}."]
+    assert explain_release(policy) == [f"The release is custom: {custom.description}."]
 
 
 def test_a_later_definition_of_a_family_replaces_the_earlier(custom: Family) -> None:

@@ -84,3 +84,9 @@ def test_line_breaks_and_marks_are_left_out() -> None:
     text = latex(synthetic_table("a\nb", "**AUC** of `rae`, see [chance](#chance)"))
     assert "\na b & 0.80" in text
     assert r"\caption{AUC of rae, see chance}" in text
+
+
+@pytest.mark.parametrize("groups", [[], [[]]])
+def test_a_table_without_rows_is_left_out(groups: list[list[list[Cell]]]) -> None:
+    empty = Table("Nothing", [[("release", 1)]], groups)
+    assert latex(empty, synthetic_table()) == latex(synthetic_table())

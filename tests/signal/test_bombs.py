@@ -59,6 +59,7 @@ def read_within_limits(path: Path, folder: Path) -> tuple[str, int]:
     return output, int(kilobytes)
 
 
+@pytest.mark.slow
 def test_the_longest_utterance_takes_under_200_mb(tmp_path: Path) -> None:
     output, kilobytes = read_within_limits(silence(tmp_path / "long.flac", 48000, 1, 600), tmp_path)
     assert output == str(600 * 16000)

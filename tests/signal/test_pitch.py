@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sordino.signal.pitch import FRAME_SAMPLES, pitch
+from sordino.signal.pitch import PITCH_SAMPLES, pitch
 from tests.signal.test_functionals import noise, voice
 
 
@@ -30,7 +30,7 @@ def test_noise_and_silence_are_not_periodic() -> None:
 
 
 def test_a_frame_is_the_peak_of_its_own_autocorrelation() -> None:
-    samples = voice(150)[:FRAME_SAMPLES] + noise()[:FRAME_SAMPLES] / np.float32(4)
+    samples = voice(150)[:PITCH_SAMPLES] + noise()[:PITCH_SAMPLES] / np.float32(4)
     slow = np.convolve(
         samples.astype(float).reshape(-1, 4).mean(axis=1), [0.25, 0.5, 0.25], mode="valid"
     )
@@ -54,5 +54,5 @@ def test_a_frame_is_the_peak_of_its_own_autocorrelation() -> None:
 def test_frames_see_their_own_samples_only() -> None:
     samples = voice(140) + noise()
     np.testing.assert_array_equal(
-        pitch(samples)[7:9], pitch(samples[7 * 160 : 8 * 160 + FRAME_SAMPLES])
+        pitch(samples)[7:9], pitch(samples[7 * 160 : 8 * 160 + PITCH_SAMPLES])
     )

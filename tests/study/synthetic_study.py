@@ -32,7 +32,7 @@ from sordino.release.protocol import Fitter
 from sordino.signal import audio
 from sordino.study import POLICIES, Fitters, Options, compare, feng2021
 from sordino.study.fitting import fit
-from sordino.study.protocol import EMOTIONS
+from sordino.study.protocol import FOUR_EMOTIONS
 
 DIMS: Final = 24
 SECONDS: Final = 0.1
@@ -98,7 +98,7 @@ def _rows(speakers: int, takes: int, names: Sequence[str]) -> pd.DataFrame:
         for name in names
         for speaker in range(speakers)
         for take in range(takes)
-        for emotion in EMOTIONS
+        for emotion in FOUR_EMOTIONS
     ]
     return pd.DataFrame(lines)
 
@@ -116,7 +116,7 @@ def planted(corpus: Corpus, strength: float = 1.0, seed: int = 0) -> NDArray[np.
     x = random.normal(0, 0.5, (len(corpus), DIMS))
     names, place = np.unique(corpus.speaker, return_inverse=True)
     x += random.normal(0, 0.2, (len(names), DIMS))[place]
-    for axis, emotion in enumerate(EMOTIONS[1:]):
+    for axis, emotion in enumerate(FOUR_EMOTIONS[1:]):
         x[:, axis] += 3 * strength * (corpus.column("emotion") == emotion)
     gender = np.select([corpus.genders() == 1, corpus.genders() == 0], [1.0, -1.0], 0.0)
     x[:, 3] += 1.5 * strength * gender

@@ -21,7 +21,7 @@ from sordino.errors import AttackError, FeatureError, ReleaseError, SordinoError
 from sordino.nn.fit import Settings
 from sordino.study import POLICIES, Options, protocol
 from sordino.study.protocol import PAPER, Fitters, Inputs
-from sordino.study.units import _Study, _Unit, predictions
+from sordino.study.units import _Study, _Unit, inputs_digest, predictions
 from sordino.types import Rows, Vectors
 from tests.study import synthetic_study
 from tests.study.synthetic_study import FITTERS, SMALL, Made
@@ -150,7 +150,7 @@ def test_early_stopping_has_every_emotion(given: Made) -> None:
     validation = draws(given.corpus, replace(SMALL, measured_on="validation"))
     for before, parts in zip(usual, validation, strict=True):
         emotions = given.corpus.column("emotion")[parts.transform.validation]
-        assert set(emotions) == set(protocol.EMOTIONS)
+        assert set(emotions) == set(protocol.FOUR_EMOTIONS)
         assert len(emotions) == pytest.approx(len(before.transform.train) / 4, abs=4)
         np.testing.assert_array_equal(parts.transform.rows, before.transform.train)
 
@@ -300,7 +300,7 @@ def test_a_unit_depends_on_the_file_of_a_users_fitter(
         "from dataclasses import dataclass\n@dataclass\nclass Fitter:\n    seed: int = 0\n"
     )
     monkeypatch.chdir(tmp_path)
-    kind = plugins.load("releases", "my_fitter:Fitter")
+    kind = plugins.import_name("releases", "my_fitter:Fitter")
     fitters = Fitters(releases={"rae": lambda _policy, seed: kind(seed)})
     inputs = Inputs(given.corpus, given.x, checksums(given.corpus), ())
     unit = _Unit(_Study(inputs, SMALL, fitters), draws(given.corpus)[0], POLICIES[0])
@@ -318,10 +318,12 @@ def test_a_unit_depends_on_the_file_of_a_step_of_a_pipeline(
         "    def fit(self, x, y=None): return self\n    def transform(self, x): return x\n"
     )
     monkeypatch.chdir(tmp_path)
-    pipeline = make_pipeline(plugins.load("attackers", "my_step:Step")(), LogisticRegression())
+    pipeline = make_pipeline(
+        plugins.import_name("attackers", "my_step:Step")(), LogisticRegression()
+    )
     inputs = Inputs(given.corpus, given.x, checksums(given.corpus), ())
-    study = _Study(inputs, SMALL, Fitters(attackers={"mine": pipeline}))
-    before = study.attackers
+    fitters = Fitters(attackers={"mine": pipeline})
+    before = inputs_digest(inputs, SMALL, fitters)
     (tmp_path / "my_step.py").write_text("changed")
-    assert study.attackers != before
+    assert inputs_digest(inputs, SMALL, fitters) != before
     del sys.modules["my_step"]

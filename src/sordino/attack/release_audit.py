@@ -16,17 +16,22 @@ from sordino.attack.pooling import POOL_SIZES
 from sordino.attack.retraining import (
     RetrainResult,
     as_reader,
-    combine,
     deal_folds,
+    merge,
     retrain,
     retrain_by_plan,
 )
+from sordino.attack.secret import FEWEST_SPEAKERS
 from sordino.attack.splits import crossfit
+from sordino.corpora.policy_secrets import (
+    emotion_or_neutral,
+    emotion_targets,
+)
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role
 from sordino.policy import Policy
-from sordino.release.protocol import Readable, Release
+from sordino.release.protocol import Readable, Release, apply_release, errors_of_release
 from sordino.types import Codes, Rows, Vectors
 
 CLAIM: Final = "one against the rest"
@@ -64,8 +69,8 @@ class AttackSetting:
         self.speaker, self.corpus = corpus.speaker, corpus.column("corpus")
         self.intensity = corpus.column("intensity")
         self.sensitive = {
-            target: corpus.against_neutral(policy, emotion)
-            for target, emotion in policy.emotion_targets.items()
+            target: emotion_or_neutral(policy, corpus, emotion)
+            for target, emotion in emotion_targets(policy).items()
         }
         """The secret of each sensitive emotion: 1, or 0 for neutral, -1 for other utterances."""
         self.chosen: dict[str, Any] = {}
@@ -77,14 +82,15 @@ class AttackSetting:
         shuffle of gender over speakers.
         """
         self.rows = np.concatenate([parts.risk.rows, parts.transform.rows, parts.test])
-        released = release(z[self.rows])
-        self.out = np.full((len(z), released.shape[1]), np.nan, np.float32)
-        self.out[self.rows] = released
+        out = apply_release(release, z[self.rows])
+        self.out = np.full((len(z), out.shape[1]), np.nan, np.float32)
+        self.out[self.rows] = out
         self.bins: Vectors | None = None
         """The bin of each released vector, one column per bin, if the release can be read."""
         if isinstance(release, Readable):
             self.bins = np.full((len(z), release.bins), np.nan, np.float32)
-            self.bins[self.rows] = np.eye(release.bins)[release.read(self.out[self.rows])]
+            with errors_of_release(release, release.name):
+                self.bins[self.rows] = np.eye(release.bins)[release.read(out)]
 
     def block(self, rows: Rows, target: str, knowledge: Knowledge, **columns: Any) -> pd.DataFrame:
         """Guesses on some rows, with the labels of these rows and defaults for missing columns."""
@@ -127,7 +133,7 @@ class AttackSetting:
             min(len(np.unique(self.speaker[rows[values == value]])) for value in (0, 1))
             for rows, values in secrets
         )
-        return risk >= 2 and test >= 1
+        return risk >= FEWEST_SPEAKERS and test >= 1
 
     def ignorant(self, attacker: RiskAttacker) -> Iterator[pd.DataFrame]:
         """Guesses of the risk model, which was never trained on released vectors."""
@@ -160,9 +166,9 @@ class AttackSetting:
                 score=scores[target][mask],
             )
 
-    def retraining(self, target: str) -> Iterator[pd.DataFrame]:
-        """Guesses of semi-informed and informed attackers, and of patient ones if the secret is
-        constant within speakers.
+    def retraining(self, target: str, informed: bool = True) -> Iterator[pd.DataFrame]:
+        """Guesses of semi-informed attackers, of patient ones if the secret is constant within
+        speakers, and of informed ones unless they are left out.
         """
         risk, fitting = self.parts.risk.rows, self.parts.transform.rows
         codes = self.codes(target)
@@ -174,8 +180,9 @@ class AttackSetting:
         yield self.guess_block(semi.guesses, target, Knowledge.SEMI_INFORMED)
         if ks:
             yield self.guess_block(semi.patient, target, Knowledge.PATIENT)
-        informed = self.retrain(codes, np.concatenate([risk, fitting]))
-        yield self.guess_block(informed.guesses, target, Knowledge.INFORMED)
+        if informed:
+            guesses = self.retrain(codes, np.concatenate([risk, fitting])).guesses
+            yield self.guess_block(guesses, target, Knowledge.INFORMED)
 
     def emotions(self) -> Iterator[pd.DataFrame]:
         """Guesses of semi-informed attackers on each sensitive emotion against neutral."""
@@ -214,7 +221,7 @@ class AttackSetting:
         result = attack(self.out, self.families)
         if self.bins is None:
             return result
-        return combine(result, as_reader(attack(self.bins, ["linear"])))
+        return merge(result, as_reader(attack(self.bins, ["linear"])))
 
     def guess_block(self, guesses: pd.DataFrame, target: str, knowledge: Knowledge) -> pd.DataFrame:
         """The block of a table of guesses."""

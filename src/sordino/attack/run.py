@@ -47,6 +47,7 @@ def run(
     ignorant: RiskAttacker | None = None,
     families: Sequence[str] = QUICK,
     seed: int = 0,
+    informed: bool = True,
 ) -> AttackResult:
     """Predictions for released test utterances by attackers of the risk party.
 
@@ -61,6 +62,8 @@ def run(
 
     The same models measure utility: they recover the required emotion against the rest.
 
+    `informed=False` leaves out the informed attackers and membership inference.
+
     Membership inference predicts whether a speaker was in the transform party. It is cross-fitted
     over all speakers. For the release `none` it measures the memory of the scaled space itself. Age
     is attacked like gender, and identity by attackers with utterances of the tested speakers, if
@@ -74,9 +77,10 @@ def run(
     ignorant = ignorant or RiskFitter(policy, seed=seed).fit(z, corpus, parts.risk)
     setting = AttackSetting(release, z, corpus, parts, policy, families, seed)
     targets, unlabelled = _targets(setting, policy)
-    retraining = [block for target in targets for block in setting.retraining(target)]
+    retraining = [block for target in targets for block in setting.retraining(target, informed)]
     retraining += setting.emotions()
-    blocks = [*setting.ignorant(ignorant), *retraining, setting.utility(), setting.membership()]
+    blocks = [*setting.ignorant(ignorant), *retraining, setting.utility()]
+    blocks += [setting.membership()] if informed else []
     identity = setting.identity() if "speaker" in policy.hide else []
     return _collect(setting, [*blocks, *setting.detail(), *identity], policy, unlabelled)
 

@@ -183,7 +183,7 @@ class Audit:
             tables[REFERENCE] = original
         rows = self._sample(x.shape[1], values.ravel(), speakers.ravel())
         setting = _AuditSetting.of(self, Secret.of(name, values[rows], speakers[rows]))
-        sample = {release: scaling.finite(vectors[rows]) for release, vectors in tables.items()}
+        sample = {release: scaling.in_range(vectors[rows]) for release, vectors in tables.items()}
         scores = {release: setting.score(vectors, release) for release, vectors in sample.items()}
         guesses = setting.guesses(sample, scores)
         guesses["row"] = rows[guesses["row"]]

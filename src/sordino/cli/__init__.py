@@ -17,13 +17,12 @@ from typer.models import CommandInfo
 import sordino
 from sordino.cli import failures
 from sordino.cli.processes import Listener, Terminated, end_children
-from sordino.cli.streams import Streams, prepare
+from sordino.cli.streams import Streams, open_streams
 from sordino.errors import StorageError
 from sordino.progress import printable, printable_warnings
 
 __all__ = ["USERS", "VERBS", "main"]
 
-DIFFERS: Final = 1
 CANNOT_RUN: Final = 2
 INTERRUPTED: Final = 130
 
@@ -76,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     if arguments is not None:
         sys.exit(_status(list(arguments)))
-    streams, signals = prepare(), Listener()
+    streams, signals = open_streams(), Listener()
     signals.start()
     try:
         status = _status(sys.argv[1:], streams)
@@ -89,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         signals.leave(_print_error)
     if signals.number:  # a worker that ended first may have raised an error of its own
         signals.leave(_print_error)
-    if status not in (0, DIFFERS):
+    if status not in (0, failures.DIFFERS):
         # Libraries complain on standard error that their workers are gone.
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
         end_children()
@@ -112,7 +111,9 @@ def _status(arguments: list[str], streams: Streams | None = None) -> int:
         _print_error(failures.line(error, debug))
         return CANNOT_RUN
     if status == INTERRUPTED:
-        _print_error("interrupted: run the same command again to resume")
+        _print_error(
+            "interrupted: run the same command again, which reuses the parts that it stored"
+        )
     return status
 
 

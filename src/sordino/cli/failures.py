@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
-from typing import Final
+from typing import Any, Final
 
 import typer
 
@@ -11,15 +12,23 @@ from sordino.errors import SordinoError
 
 __all__ = ["line"]
 
+DIFFERS: Final = 1
+"""The exit status of a check that differs."""
+
 EXTRAS: Final = {"onnxruntime": "device"}
 """The extra that installs a package; all others are in `lab`."""
+
+LIKENESS: Final = 0.7
+"""The least similarity of an option that a message suggests, 0 to 1. A misspelt option has 0.8 and
+more; `--fit-on` and `--validation` have 0.6.
+"""
 
 NO_MEMORY: Final = (
     "out of memory: use --jobs 1, fewer recordings or rows, or a machine with more memory"
 )
 WORKER_KILLED: Final = (
     "a worker process was killed, most likely for memory: use --jobs 1, or a machine with more "
-    "memory, and run the same command again to resume"
+    "memory, and run the same command again, which reuses the parts that it stored"
 )
 NO_HOME: Final = (
     "no home folder is known for this user, expected one for the cache and the device's state: "
@@ -38,6 +47,7 @@ def line(error: Exception, debug: bool) -> str:
         extra = EXTRAS.get(package, "lab")
         return f"{package} is not installed, expected it for this: pip install sordino[{extra}]"
     if isinstance(error, typer.TyperException):
+        _drop_far_suggestions(error)
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "sordino"
         return f"{error.format_message().rstrip('.')}: see `{command} --help`"
@@ -49,6 +59,16 @@ def line(error: Exception, debug: bool) -> str:
         else ": this should not happen, run it again with --debug and report what it prints"
     )
     return f"{type(error).__name__}: {error}{hint}"
+
+
+def _drop_far_suggestions(error: Any) -> None:
+    """Drop the options that an error suggests and that only share some letters with the typed
+    one.
+    """
+    if getattr(error, "possibilities", None):
+        error.possibilities = difflib.get_close_matches(
+            error.option_name, error.possibilities, cutoff=LIKENESS
+        )
 
 
 def _machine_error(error: Exception) -> str:

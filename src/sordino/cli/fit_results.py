@@ -46,7 +46,10 @@ def print_results(fitted: FitResult, terminal: Console) -> None:
             for secret in release.unlabelled
         ]
         _print_plain((release.verdict, *unlabelled), terminal)
-    _print_plain((*_joint_lines(fitted), f"Commercial use: {fitted.commercial_use}."), terminal)
+    _print_plain(
+        (*_joint_lines(fitted), *fitted.notices, f"Commercial use: {fitted.commercial_use}."),
+        terminal,
+    )
 
 
 def print_rounding(fitted: FitResult, terminal: Console) -> None:

@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 
 from sordino.cli.output import warn
-from sordino.errors import CorpusError, PluginError
+from sordino.errors import CorpusError, PluginError, PolicyError
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
 
     from sordino.corpora.table import Corpus
+    from sordino.policy import Policy
+
+AUTOMATIC: Final = "auto"
+"""The default of `--features` for products: `sordino.signal.feature_sets.AUTOMATIC`."""
 
 CORES: Final = 0
 """The default of `--jobs`: one process per core."""
@@ -59,6 +63,9 @@ JsonOption = Annotated[
         "--json", metavar="FILE", help="Also write the result as JSON; -: standard output."
     ),
 ]
+LatexOption = Annotated[
+    bool, typer.Option("--latex", help="Write the tables to table.tex too, as LaTeX (booktabs).")
+]
 CacheOption = Annotated[
     Path,
     typer.Option(
@@ -92,8 +99,9 @@ FeaturesOption = Annotated[
     typer.Option(
         "--features",
         metavar="SET",
-        help="mel, speech, speech-tiny, speech+mel, IS13, ComParE_2016, eGeMAPSv02, MODULE:NAME of "
-        "your own, or a table of vectors: FILE.parquet.",
+        help="auto (speech where its extra is installed, else mel), mel, speech, speech-tiny, "
+        "speech+mel, IS13, ComParE_2016, eGeMAPSv02, MODULE:NAME of your own, or a table of "
+        "vectors: FILE.parquet.",
     ),
 ]
 AttackersOption = Annotated[
@@ -112,7 +120,19 @@ CorpusOption = Annotated[
         help="A corpus and its folder; repeatable. manifest=FILE.csv reads any other recordings.",
     ),
 ]
-
+ConditionsOption = Annotated[
+    Literal["none", "standard"] | None,
+    typer.Option(
+        "--conditions",
+        help="standard: fit also on copies of the recordings in noise, rooms and channels; none: "
+        "on the recordings alone.",
+        show_default="standard; none for a table of vectors",
+    ),
+]
+NoiseOption = Annotated[
+    Path | None,
+    typer.Option("--noise", metavar="DIR", help="Folder with recordings of noise."),
+]
 
 AttackerOption = Annotated[
     list[str] | None,
@@ -144,6 +164,20 @@ def resolve_attackers(references: Sequence[str] | None) -> dict[str, BaseEstimat
     return attackers
 
 
+def resolve_conditions(
+    conditions: Literal["none", "standard"] | None, features: str
+) -> Literal["none", "standard"]:
+    """The conditions of `--conditions`. The default is `standard`; a table of vectors has no
+    recordings to copy, so its default is `none`, with a warning.
+    """
+    from sordino.features.vectors import TABLE_SUFFIXES
+
+    if conditions is None and Path(features).suffix.lower() in TABLE_SUFFIXES:
+        warn([f"{features} is a table of vectors: fitted without copies in other conditions"])
+        return "none"
+    return conditions or "standard"
+
+
 def resolve_features(features: str) -> str:
     """The name of the feature set of `--features`, which may be one of the user's own."""
     from sordino.signal import feature_sets
@@ -160,6 +194,19 @@ def resolve_releases(references: Sequence[str] | None) -> tuple[str, ...]:
     if twice:
         raise PluginError(f"two releases {twice[0]!r}, expected different names: rename a fitter")
     return tuple(names)
+
+
+def read_policies(files: Sequence[Path]) -> dict[str, Policy]:
+    """Each policy by the stem of its file. Raises `PolicyError` for two equal stems."""
+    from sordino.policy import read
+
+    names = [file.stem for file in files]
+    if duplicates := sorted({name for name in names if names.count(name) > 1}):
+        raise PolicyError(
+            f"--policy {', '.join(duplicates)} comes twice, expected files of different names: "
+            "rename one"
+        )
+    return {name: read(file) for name, file in zip(names, files, strict=True)}
 
 
 def corpora_from(options: Sequence[str], *, keep_absent: bool = False) -> Corpus:

@@ -15,19 +15,27 @@ from sordino import storage
 from sordino.progress import printable
 
 if TYPE_CHECKING:
-    import pandas as pd
     from rich.console import Console
     from rich.table import Table
 
+    from sordino.report.estimate_table import Estimate
+    from sordino.study.adaptation.cross_corpus import Absence
+
 WIDE: Final = 140
-"""Characters per line if standard output is no terminal."""
+"""Characters per line if standard output is no terminal; a table may be wider."""
+
+WIDEST: Final = 1000
+"""Characters per line that a table may need."""
 
 
 def console() -> Console:
-    """Standard output: as wide as the terminal, else wide enough for every table."""
+    """Standard output: as wide as the terminal, or `WIDE`."""
     from sordino.cli.terminal import Console
 
-    return Console(width=None if sys.stdout.isatty() else WIDE, markup=False, emoji=False)
+    if sys.stdout.isatty():
+        return Console(markup=False, emoji=False)
+    # without a height, rich would take 80 columns for some values of TERM
+    return Console(width=WIDE, height=WIDE, markup=False, emoji=False)
 
 
 def print_lines(lines: Sequence[str]) -> None:
@@ -43,21 +51,32 @@ def warn(lines: Sequence[str]) -> None:
 
 
 def print_table(table: Table, path: Path) -> None:
-    """Print a table, then the path of the full result."""
+    """Print a table, whole if standard output is no terminal, then the path of the full result."""
     terminal = console()
+    if not sys.stdout.isatty():
+        options = terminal.options.update(max_width=WIDEST)
+        terminal.width = max(WIDE, terminal.measure(table, options=options).maximum)
     terminal.print(table, markup=False)
     terminal.print(str(path), soft_wrap=True, markup=False, highlight=False)
 
 
-def print_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | None) -> None:
-    """Print one row per release and condition; optionally write JSON with intervals."""
+def print_conditions(
+    rows: Mapping[tuple[str, str], Mapping[str, Estimate]],
+    title: str,
+    path: Path,
+    json: str | None,
+    *,
+    caption: str = "",
+    absent: Sequence[Absence] = (),
+) -> None:
+    """Print one row per release and condition, and a line for each absent condition; optionally
+    write JSON with intervals. `path` is that of the full result.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     from sordino.report.tables import number
-    from sordino.study.adaptation.evaluation import TABLE_FIGURES, mean_figures
 
-    rows = mean_figures(guesses)
     if json:
         figures = {
             f"{release}, {condition}": {
@@ -66,17 +85,29 @@ def print_conditions(guesses: pd.DataFrame, title: str, out: Path, json: str | N
             }
             for (release, condition), row in rows.items()
         }
-        write_json(json, {"estimates": str(out / "estimates.csv"), "mean_of_policies": figures})
+        result = {
+            "estimates": str(path.with_name("estimates.csv")),
+            "mean_of_policies": figures,
+        }
+        write_json(json, result | {"absent": [absence._asdict() for absence in absent]})
     if json == "-":
         return
     table = Table(title=title, box=SIMPLE_HEAD)
     table.add_column("release", no_wrap=True)
     table.add_column("condition", min_width=18)
-    for name in TABLE_FIGURES:
+    table.caption = caption
+    for name in next(iter(rows.values())):
         table.add_column(name, justify="right")
     for (release, condition), row in rows.items():
         table.add_row(release, condition, *(number(estimate.value) for estimate in row.values()))
-    print_table(table, out / "estimates.csv")
+    print_table(table, path)
+    print_lines(
+        [
+            f"absent: {absence.release}, required {absence.required}, {absence.condition}: "
+            f"{absence.reason}"
+            for absence in absent
+        ]
+    )
 
 
 def write_json(path: str, content: Mapping[str, Any] | Sequence[Any]) -> None:

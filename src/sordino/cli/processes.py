@@ -88,7 +88,7 @@ class Listener:
     def leave(self, report: Callable[[str], None]) -> NoReturn:
         """End the process at once, without waiting for workers; `report` prints one line."""
         stream, sys.stderr = sys.stderr, self._stderr
-        report("terminated: run the same command again to resume")
+        report("terminated: run the same command again, which reuses the parts that it stored")
         sys.stderr = stream
         end_children()
         _close_trackers()

@@ -1,8 +1,8 @@
 """The standard streams of the process: closed, full, of a small encoding, or without a reader.
 
-After `prepare`, printing never raises. A character that the encoding lacks is escaped. The first
-error of standard output is stored, the text after it is dropped, and `Streams.failure` reports it
-after the verb.
+After `open_streams`, printing never raises. A character that the encoding lacks is escaped. The
+first error of standard output is stored, the text after it is dropped, and `Streams.failure`
+reports it after the verb.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Outlet(io.RawIOBase):
 
 @dataclass(frozen=True)
 class Streams:
-    """Standard output after `prepare`, and the standard streams that were closed before."""
+    """Standard output after `open_streams`, and the standard streams that were closed before."""
 
     output: Outlet
     closed: frozenset[int]
@@ -104,7 +104,7 @@ class Streams:
             return str(storage_error), True
 
 
-def prepare() -> Streams:
+def open_streams() -> Streams:
     """Open closed streams, and make `sys.stdout` and `sys.stderr` accept any text.
 
     Otherwise the next file would get a closed descriptor, and a library that prints would write

@@ -79,6 +79,11 @@ def strata(table: pd.DataFrame, block: NDArray[np.intp]) -> list[Stratum]:
     return [Stratum(*kind, np.array(kinds[kind])) for kind in sorted(kinds)]
 
 
+def needed_strata(strata: list[Stratum]) -> list[Stratum]:
+    """The strata that every part must have; all, where none is needed."""
+    return [stratum for stratum in strata if is_needed(stratum, strata)] or strata
+
+
 def is_needed(stratum: Stratum, strata: Sequence[Stratum]) -> bool:
     """Whether a part could lack a corpus and gender without this stratum, because no other stratum
     that can be in every part has them.

@@ -15,14 +15,14 @@ WIDEST: Final = 1 << 22
 """Characters of a text in which the header is searched."""
 
 
-def header(text: str, strict: bool = False) -> tuple[str, list[str], int]:
+def find_header(text: str, strict: bool = False) -> tuple[str, list[str], int]:
     """The separator of a table, the cells of its header, and the position of the header among the
     rows, empty ones included.
 
     Raises `csv.Error` for an unreadable header, and for one that two separators split into equally
     many cells.
 
-    >>> header("speaker;x0;x1")
+    >>> find_header("speaker;x0;x1")
     (';', ['speaker', 'x0', 'x1'], 0)
     """
     start = text[:WIDEST]

@@ -67,11 +67,11 @@ def read(path: Path, required: Sequence[str]) -> Sheet:
     return table
 
 
-def number(where: str, row: Row, column: str, empty: float = math.nan) -> float:
+def parse_number(where: str, row: Row, column: str, empty: float = math.nan) -> float:
     """The finite number in a cell, or `empty` for an empty cell; `where` names the row in an error.
 
     >>> row = {"age": "31", "valence": ""}
-    >>> number("m.csv, row 2", row, "age"), number("m.csv, row 2", row, "valence")
+    >>> parse_number("m.csv, row 2", row, "age"), parse_number("m.csv, row 2", row, "valence")
     (31.0, nan)
     """
     cell = row.get(column, "")
@@ -92,7 +92,7 @@ def number(where: str, row: Row, column: str, empty: float = math.nan) -> float:
 def _numbered_rows(path: Path, text: str) -> tuple[str, Iterator[tuple[int, list[str]]]]:
     """The separator of a table, from its header, and its rows with their numbers."""
     try:
-        separator, _, _ = separators.header(text)
+        separator, _, _ = separators.find_header(text)
     except csv.Error as error:
         raise CorpusError(
             f"{path}: not a readable CSV table ({error}): save it again as 'CSV UTF-8'"

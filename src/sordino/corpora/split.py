@@ -16,7 +16,7 @@ from typing import Final, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.corpora.groups import PARTS, Stratum, blocks, is_needed, strata
+from sordino.corpora.groups import PARTS, Stratum, blocks, needed_strata, strata
 from sordino.corpora.table import Corpus, checksums
 from sordino.define import GENDERS
 from sordino.errors import SplitError
@@ -192,10 +192,10 @@ def pairs(
 
 
 def _needed_first(kinds: list[Stratum]) -> tuple[list[Stratum], list[Stratum]]:
-    """The needed strata (all, where none is needed), and all strata with the needed ones first, so
-    that the others do not change their assignment.
+    """The needed strata, and all strata with the needed ones first, so that the others do not
+    change their assignment.
     """
-    needed = [stratum for stratum in kinds if is_needed(stratum, kinds)] or kinds
+    needed = needed_strata(kinds)
     return needed, sorted(kinds, key=lambda stratum: stratum not in needed)
 
 

@@ -29,7 +29,7 @@ from sordino.progress import track
 from sordino.signal import audio
 
 NAME: Final = "synthetic"
-RECIPE: Final = 1
+SPEECH_RECIPE: Final = 1
 """Version of this file, which increases when the sound changes."""
 
 ENGLISH: Final = (
@@ -159,7 +159,7 @@ def make(
             f"{speakers} speakers, expected at least 2, one of each gender: ask for more"
         )
     settings = {
-        "recipe": RECIPE,
+        "recipe": SPEECH_RECIPE,
         "seed": seed,
         "speakers": speakers,
         "espeakng-loader": espeak.version(),

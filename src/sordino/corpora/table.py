@@ -21,7 +21,7 @@ from sordino.policy import Policy
 from sordino.progress import track
 from sordino.storage import as_storage_error
 
-COLUMNS: Final = {
+UTTERANCE_COLUMNS: Final = {
     "file": "path of the recording",
     "start": "seconds in the file where the utterance begins; 0 when it is the whole file",
     "end": "seconds where it ends; NaN means the end of the file",
@@ -63,7 +63,7 @@ class Corpus:
     """Notes on the labels for the user, one sentence each."""
 
     def __post_init__(self) -> None:
-        missing = [column for column in COLUMNS if column not in self.table.columns]
+        missing = [column for column in UTTERANCE_COLUMNS if column not in self.table.columns]
         if missing:
             raise CorpusError(
                 f"{self.name}: no column {', '.join(missing)}: build the table with `table.make`"
@@ -109,11 +109,6 @@ class Corpus:
     def roles(self, policy: Policy) -> NDArray[np.intp]:
         """The true role of each utterance as its code in `Role`, shape `(utterances,)`."""
         return np.array([policy.role(label) for label in self.table["emotion"]], dtype=np.intp)
-
-    def against_neutral(self, policy: Policy, emotion: str) -> NDArray[np.intp]:
-        """1 for utterances of an emotion, 0 for neutral ones, -1 for others, `(utterances,)`."""
-        label = self.column("emotion")
-        return np.where(label == policy.neutral, 0, np.where(label == emotion, 1, -1))
 
     def genders(self) -> NDArray[np.intp]:
         """The gender of each speaker as its position in `GENDERS`, -1 where unknown, shape
@@ -169,10 +164,10 @@ def make(name: str, rows: pd.DataFrame) -> Corpus:
     if "gender" in table.columns:
         table["gender"], notes = _canonical_genders(name, table["gender"])
     unknown: dict[str, float | str] = {"start": 0.0, "end": np.nan, "corpus": name}
-    for column in COLUMNS:
+    for column in UTTERANCE_COLUMNS:
         if column not in table.columns:
             table[column] = unknown.get(column, "")
-    for column in COLUMNS:
+    for column in UTTERANCE_COLUMNS:
         table[column] = table[column].astype(float if column in ("start", "end") else str)
     table["speaker"] = table["corpus"] + "/" + table["speaker"]
     sessions = table["session"] != ""
@@ -180,7 +175,7 @@ def make(name: str, rows: pd.DataFrame) -> Corpus:
     present = [column for column in OPTIONAL if column in table.columns]
     for column in present:
         table[column] = table[column].astype(float if column in NUMBERS else str)
-    return Corpus(name, table[[*COLUMNS, *present]], tuple(notes))
+    return Corpus(name, table[[*UTTERANCE_COLUMNS, *present]], tuple(notes))
 
 
 def _canonical_genders(name: str, column: pd.Series) -> tuple[NDArray[np.object_], list[str]]:

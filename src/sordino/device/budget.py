@@ -85,7 +85,7 @@ class DailyBudget:
             )
         try:
             with lock_count(self._path) as path:
-                self._seen = max(self._seen, load(path))
+                self._seen = max(self._seen, load_count(path))
                 clock = date.fromordinal(self._today().toordinal())  # a datetime is a day, too
                 today = self._seen.on(clock)
                 if per_day is not None and today.spent + count > per_day:
@@ -105,7 +105,7 @@ def read(path: str | Path) -> DayCount:
     real = Path(os.path.realpath(path))
     with storage.as_storage_error(path):
         try:
-            count = load(real)
+            count = load_count(real)
         except ValueError as error:
             raise StorageError(
                 f"{path}: not a trusted count, expected the file that sordino wrote: nothing is "
@@ -151,7 +151,7 @@ def _content(path: Path) -> str | None:
         os.close(handle)
 
 
-def load(path: Path) -> DayCount:
+def load_count(path: Path) -> DayCount:
     """The count in a file, `NO_COUNT` for a missing file. Raises `OSError`, and `ValueError` for a
     file that is not a count.
     """

@@ -8,6 +8,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino.errors import ReleaseError
+
 
 class Reason(StrEnum):
     """Why nothing is released. It describes the recording or the device, never words or speaker."""
@@ -21,6 +23,11 @@ class Reason(StrEnum):
     SILENT = "no sound: the microphone is off or not connected"
     FEATURES = "the features could not be computed"
     MODEL = "the model failed"
+    WARM_UP = "the mean of the device covers too few utterances yet: more utterances complete it"
+    CHANNEL_UNKNOWN = (
+        "the mean of the device cannot be read, locked or written, or belongs to another bundle: "
+        "remove its file to begin a new one"
+    )
     BUDGET_SPENT = "more vectors than the policy still allows today: more tomorrow"
     CLOCK_BEHIND = (
         "the clock is behind a day that the budget has counted: correct the clock, or see `sordino "
@@ -49,3 +56,11 @@ class Withheld:
 
 Result = Released | Withheld
 """One of the two."""
+
+
+class NotCentredError(ReleaseError):
+    """An utterance has no centred vector: it is withheld, for a `reason`."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(str(reason))
+        self.reason = reason

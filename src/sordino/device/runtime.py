@@ -13,25 +13,23 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.device.budget import DailyBudget
+from sordino import keyed_random
 from sordino.device.bundle.bundle import Bundle, PolicyEntry, read
 from sordino.device.bundle.test_vectors import check_test_vectors
 from sordino.device.extractors import extractor
-from sordino.device.result import Reason, Released, Result, Withheld
+from sordino.device.result import NotCentredError, Reason, Released, Result, Withheld
 from sordino.device.serving import Clip, ClipServing, VectorServing
-from sordino.device.sound.segment import DEFAULT_SEGMENTATION, Segmentation
-from sordino.device.sound.stream import Stream
-from sordino.device.trust.floor import Floor
 from sordino.errors import BundleError, ReleaseError, SordinoError
 from sordino.policy import Policy
 
 if TYPE_CHECKING:
+    from sordino.device.budget import DailyBudget
+    from sordino.device.channel import Channel
+    from sordino.device.sound.segment import Segmentation
+    from sordino.device.sound.stream import Stream
+    from sordino.device.trust.floor import Floor
     from sordino.device.trust.signature import Signature, Trust, TrustLike
     from sordino.signal.feature_sets import Extractor
-
-SHORTEST_SECONDS: Final = 0.06
-LONGEST_SECONDS: Final = 600.0
-"""How long an utterance may be, as of recordings (`sordino.signal.audio`)."""
 
 FULL_SCALE: Final = 0.999
 MOST_CLIPPED: Final = 0.01
@@ -59,6 +57,7 @@ class Runtime:
     - `trusted`: public keys of makers, paths of their files, or a `signature.Trust`, which also has
       the clock and the versions that have run. None requires no signature.
     - `floor`: the limits of the device, which hold for every bundle.
+    - `channel`: centres utterances on the running mean of the device. None uses the fitted mean.
 
     Before the first release the test vectors of the bundle run once
     (`sordino.device.bundle.test_vectors`).
@@ -68,7 +67,8 @@ class Runtime:
 
     Raises `BundleError` for a bundle that is incomplete, has no such policy, does not reach the
     floor or differs from its test vectors, `SignatureError` (a `BundleError`) for a bundle without
-    a trusted signature, `ReleaseError` for a key outside its range.
+    a trusted signature, `ReleaseError` for a key outside its range, and for a channel with a bundle
+    that has no scaled space of vectors.
     """
 
     def __init__(
@@ -80,6 +80,7 @@ class Runtime:
         *,
         trusted: TrustLike | None = None,
         floor: Floor | None = None,
+        channel: Channel | None = None,
     ) -> None:
         self._budget, self._lock = budget, threading.Lock()
         self.bundle = bundle if isinstance(bundle, Bundle) else read(bundle)
@@ -94,6 +95,7 @@ class Runtime:
                 f"key {key}, expected 0 to 2^{KEY_BITS} - 1: choose another, or none"
             )
         key = secrets.randbits(KEY_BITS) if key is None else key
+        key = keyed_random.policy_key(key, self.policy.digest)
         serving = ClipServing if "streams" in self.bundle.card["features"] else VectorServing
         try:
             self._serving: VectorServing | ClipServing = serving(self.bundle, self._entry, key)
@@ -102,6 +104,8 @@ class Runtime:
             raise
         except Exception as error:  # a forged bundle may contain anything
             raise BundleError("parts of the bundle do not fit together: write it again") from error
+        if channel is not None:
+            self._serving.centre_by(channel)
         if trusts and self.signature:
             trusts.admit(self.signature, self.name)
 
@@ -122,10 +126,10 @@ class Runtime:
 
     @functools.cached_property
     def extractor(self) -> Extractor:
-        """Samples to features, as in training. Raises `BundleError` where the bundle accepts
-        features only.
+        """Samples to features, as in training. An encoder is loaded by the first call. Raises
+        `BundleError` where the bundle accepts features only.
         """
-        return extractor(self.bundle.card["features"])
+        return extractor(self.bundle)
 
     @property
     def sampling_rate(self) -> int:
@@ -167,6 +171,8 @@ class Runtime:
             )
             released = Released(self._serving(inputs)[0])
             withheld = self._spent(1)  # last, and before the release
+        except NotCentredError as error:
+            return Withheld(error.reason)
         except Exception:
             return Withheld(Reason.MODEL)
         return Withheld(withheld) if withheld else released
@@ -187,13 +193,19 @@ class Runtime:
         return self._one_stream().end()
 
     def stream(
-        self, sampling_rate: int | None = None, segmentation: Segmentation = DEFAULT_SEGMENTATION
+        self, sampling_rate: int | None = None, segmentation: Segmentation | None = None
     ) -> Stream:
         """A new stream of another source, independent of `push`; by default at the rate of the
-        bundle.
+        bundle, cut as `Segmentation()` says.
         """
+        # imported here: a runtime of vectors starts without sound
+        from sordino.device.sound.segment import DEFAULT_SEGMENTATION
+        from sordino.device.sound.stream import Stream
+
         return Stream(
-            self, self.sampling_rate if sampling_rate is None else sampling_rate, segmentation
+            self,
+            self.sampling_rate if sampling_rate is None else sampling_rate,
+            DEFAULT_SEGMENTATION if segmentation is None else segmentation,
         )
 
     def _one_stream(self) -> Stream:
@@ -232,6 +244,9 @@ def _select(bundle: Bundle, policy: str | None) -> PolicyEntry:
 
 def _unfit(samples: NDArray[np.floating], sampling_rate: int, expected: int) -> Reason | None:
     """Why samples are no utterance, or None."""
+    # imported here: a runtime of vectors starts without sound
+    from sordino.signal.audio import LONGEST_SECONDS, SHORTEST_SECONDS
+
     if (
         not isinstance(samples, np.ndarray)
         or samples.ndim != 1

@@ -6,19 +6,21 @@ clips     by stream (steps, width) -> preprocess -> model -> outputs (1, k) -> d
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino import keyed_random
+from sordino.device.bundle.archive import sha256
 from sordino.device.bundle.bundle import Bundle, PolicyEntry
-from sordino.device.onnx.model import Model, finite
 from sordino.errors import BundleError, ReleaseError
-from sordino.signal import keyed_random
+from sordino.onnx.model import Model, is_finite
 from sordino.types import Arrays, Vectors
+
+if TYPE_CHECKING:
+    from sordino.device.channel import Channel
 
 Clip = Mapping[str, NDArray[np.floating]]
 
@@ -27,54 +29,54 @@ LOUDEST: Final = 1e9
 and layers of ONNX Runtime turn NaN into numbers.
 """
 
-POINTS: Final = 1 << 12
-"""Points of the scaled space in memory, the latest ones."""
-
 _FLOAT32: Final = np.dtype(np.float32)
 _INT64: Final = np.dtype(np.int64)
 
 
-@dataclass(frozen=True)
-class Draw:
+class Draw(NamedTuple):
     """The keyed random draw of one policy: its settings, and the arrays that it draws from."""
 
     settings: Mapping[str, Any]
+    """Kind, key and parameters of the draw."""
     arrays: Arrays
+    """The arrays that it draws from, by name."""
     rows: Mapping[int, Sequence[int]]
     """Rows of the prototypes by bin; empty without prototypes."""
 
 
-def _deterministic(z: Any, outputs: Arrays, key: int, draw: Draw) -> Vectors:  # noqa: ARG001
+def _deterministic(source: Any, outputs: Arrays, key: int, draw: Draw) -> Vectors:  # noqa: ARG001
     return outputs["out"]
 
 
-def _noise(z: Any, outputs: Arrays, key: int, draw: Draw) -> Vectors:
+def _noise(source: Any, outputs: Arrays, key: int, draw: Draw) -> Vectors:
     settings = draw.settings
-    return outputs["out"] + keyed_random.noise(z, key, settings["noise"], settings["scale"])
+    return outputs["out"] + keyed_random.noise(
+        source, key, settings["noise"], settings["scale"], outputs["out"].shape[1]
+    )
 
 
-def _prototype(z: Any, outputs: Arrays, key: int, draw: Draw) -> Vectors:
+def _prototype(source: Any, outputs: Arrays, key: int, draw: Draw) -> Vectors:
     epsilon = float(draw.settings["epsilon"])
     prototypes = draw.arrays["prototypes"]
-    return keyed_random.draw(z, outputs["bin"], key, prototypes, draw.rows, epsilon)
+    return keyed_random.draw(source, outputs["bin"], key, prototypes, draw.rows, epsilon)
 
 
-def _mixture(z: Any, outputs: Arrays, key: int, draw: Draw) -> Vectors:
-    prototype, share = _prototype(z, outputs, key, draw), draw.settings["share"]
-    return keyed_random.mix(z, key, prototype, outputs["out"], draw.arrays["factor"], share)
+def _mixture(source: Any, outputs: Arrays, key: int, draw: Draw) -> Vectors:
+    prototype, share = _prototype(source, outputs, key, draw), draw.settings["share"]
+    return keyed_random.mix(source, key, prototype, outputs["out"], draw.arrays["factor"], share)
 
 
-def _clip_noise(z: Any, outputs: Arrays, key: int, draw: Draw) -> Vectors:
+def _clip_noise(source: Any, outputs: Arrays, key: int, draw: Draw) -> Vectors:
     out: Vectors = outputs["out"]
     spread = np.float32(draw.settings["spread"])
-    return out + spread * keyed_random.clip_noise(z, key, out.shape[1])
+    return out + spread * keyed_random.clip_noise(source, key, out.shape[1])
 
 
-def _clip_prototype(z: Any, outputs: Arrays, key: int, draw: Draw) -> Vectors:
-    return _prototype([keyed_random.flatten(z)], outputs, key, draw)
+def _clip_prototype(source: Any, outputs: Arrays, key: int, draw: Draw) -> Vectors:
+    return _prototype([keyed_random.flatten(source)], outputs, key, draw)
 
 
-DRAWS: Final[dict[str, Callable[[Any, Arrays, int, Draw], Vectors]]] = {
+RELEASE_KINDS: Final[dict[str, Callable[[Any, Arrays, int, Draw], Vectors]]] = {
     "none": _deterministic,
     "noise": _noise,
     "drawn": _prototype,
@@ -82,9 +84,9 @@ DRAWS: Final[dict[str, Callable[[Any, Arrays, int, Draw], Vectors]]] = {
     "clip-noise": _clip_noise,
     "clip-drawn": _clip_prototype,
 }
-"""Keyed random draws by the `kind` that a bundle names. Each takes the scaled space (or the clip),
-the outputs of the model and a key, and returns the released vectors. The functions are those of
-training (`sordino.signal.keyed_random`).
+"""Keyed random draws by the `kind` that a bundle names. Each takes the source of the draw (features
+or a clip), the outputs of the model and a key, and returns the released vectors. Training has the
+same functions (`sordino.keyed_random`).
 """
 
 
@@ -101,45 +103,34 @@ class _Serving:
         rows = keyed_random.rows_by_bin(self.arrays["bin"]) if "bin" in self.arrays else {}
         self._draw = Draw(entry.chance, self.arrays, rows)
         kind = entry.chance.get("kind")
-        if kind not in DRAWS:
-            kinds = ", ".join(DRAWS)
+        if kind not in RELEASE_KINDS:
+            kinds = ", ".join(RELEASE_KINDS)
             raise BundleError(f"chance {kind!r}, expected one of {kinds}: update sordino")
-        self._release = DRAWS[kind]
-        self._compares_points = self.preprocess is not None and kind != "none"
-        self._points, self._lock = dict[int, int](), threading.Lock()
+        self._release = RELEASE_KINDS[kind]
+        self.channel: Channel | None = None
 
-    def check_point(self, features: bytes, z: bytes) -> None:
-        """Raise `ReleaseError` where another input had the same point of the scaled space.
-
-        The draw follows from that point. A forged scale that maps many inputs to few points would
-        draw one vector for each point, and so reveal the point. A scale that was fitted maps
-        different utterances to different points.
+    def centre_by(self, channel: Channel) -> None:
+        """Centre each utterance by the mean of the device. Raises `ReleaseError` without a scaled
+        space of vectors.
         """
-        if not self._compares_points:
-            return
-        # 64 bits each; two points of one hash refuse a release and never allow one
-        source, point = hash(features), hash(z)
-        with self._lock:
-            first = self._points.setdefault(point, source)
-            if len(self._points) > POINTS:
-                del self._points[next(iter(self._points))]
-        if first != source:
+        if self.preprocess is None or not isinstance(self, VectorServing):
             raise ReleaseError(
-                f"{self.entry.preprocess}: two utterances have the same point of the scaled space, "
-                "expected one each: do not use the bundle"
+                f"policy {self.entry.name} has no scaled space of vectors, expected one for a "
+                "channel: leave the channel out"
             )
+        self.channel = channel
 
-    def draw(self, z: Any, outputs: Arrays, count: int) -> Vectors:
+    def draw(self, source: Any, outputs: Arrays, count: int) -> Vectors:
         """The released vectors, `(count, k)`, from the outputs of the model."""
         if "bin" in outputs:
             self._check_bins(outputs["bin"], count)
-        released = self._release(z, outputs, self.key, self._draw)
+        released = self._release(source, outputs, self.key, self._draw)
         if released.dtype != _FLOAT32:
             raise ReleaseError(
                 f"a released array of type {released.dtype}, expected float32: write the bundle "
                 "again"
             )
-        if released.shape != (count, self.entry.width) or not finite(released):
+        if released.shape != (count, self.entry.width) or not is_finite(released):
             raise ReleaseError(
                 f"a released array of shape {released.shape}, expected {self.entry.width} finite "
                 "numbers a row: write the bundle again"
@@ -166,6 +157,7 @@ class VectorServing(_Serving):
     def __init__(self, bundle: Bundle, entry: PolicyEntry, key: int) -> None:
         super().__init__(bundle, entry, key)
         self.dims = int(bundle.card["features"]["dims"])
+        self._space = sha256(bundle.files[entry.preprocess]) if entry.preprocess else ""
 
     def scaled(self, x: NDArray[np.floating]) -> Vectors:
         """The scaled space, `(n, dims)` to `(n, d)`. It stays on the device."""
@@ -174,14 +166,21 @@ class VectorServing(_Serving):
     def _scaled(self, x: Vectors) -> Vectors:
         return self.preprocess(x=x)["z"] if self.preprocess else x
 
-    def released(self, z: Vectors) -> Vectors:
-        """The released vectors of vectors in the scaled space, `(n, d)` to `(n, k)`."""
-        return self.draw(z, self.model(z=z) if self.model else {"out": z}, len(z))
+    def released(self, z: Vectors, source: Vectors | None = None) -> Vectors:
+        """The released vectors of vectors in the scaled space, `(n, d)` to `(n, k)`.
+
+        The draw follows from `source`, `(n, any)`; from `z` itself where there is none, as in the
+        lab and in test vectors.
+        """
+        outputs = self.model(z=z) if self.model else {"out": z}
+        return self.draw(z if source is None else source, outputs, len(z))
 
     def __call__(self, features: NDArray[np.floating]) -> Vectors:
         """The released vectors of features, `(n, dims)` to `(n, k)`, row by row.
 
-        The last digits of a product follow from the number of rows, and the draw from the digits.
+        The last digits of a product follow from the number of rows, and decisions from the digits.
+        The draw follows from the features, which no model of the bundle computes: a forged scale
+        cannot choose it.
         """
         x = self._floats(features)
         if len(x) == 1:
@@ -190,8 +189,7 @@ class VectorServing(_Serving):
 
     def _row(self, x: Vectors) -> Vectors:
         z = self._scaled(x)
-        self.check_point(x.tobytes(), z.tobytes())
-        return self.released(z)
+        return self.released(z if self.channel is None else self.channel.centre(z, self._space), x)
 
     def _floats(self, x: NDArray[np.floating]) -> Vectors:
         """Features as float32. Raises `ReleaseError` for another shape, NaN and infinity."""
@@ -204,7 +202,7 @@ class VectorServing(_Serving):
             with np.errstate(over="ignore"):  # too large a number is refused as infinite
                 x = x.astype(np.float32)
         x = np.ascontiguousarray(x)
-        if not finite(x):
+        if not is_finite(x):
             raise ReleaseError(
                 "features with NaN or infinity, expected finite numbers: leave those rows out"
             )
@@ -233,7 +231,7 @@ class ClipServing(_Serving):
                 "each"
             )
         floats = {name: np.ascontiguousarray(clip[name], np.float32) for name in self.streams}
-        if not all(map(finite, floats.values())):
+        if not all(map(is_finite, floats.values())):
             raise ReleaseError("a clip with NaN or infinity, expected finite numbers: leave it out")
         return floats
 
@@ -247,14 +245,19 @@ class ClipServing(_Serving):
             )
         return scaled
 
-    def released(self, clip: Mapping[str, Vectors]) -> Vectors:
-        """The released vector of one clip on its scale, `(1, k)`. Alone it needs no padding."""
+    def released(
+        self, clip: Mapping[str, Vectors], source: Mapping[str, Vectors] | None = None
+    ) -> Vectors:
+        """The released vector of one clip on its scale, `(1, k)`. Alone it needs no padding.
+
+        The draw follows from the clip `source`; from `clip` itself where there is none.
+        """
         if self.model is None:
             raise ReleaseError("no model for clips, expected one: write the bundle again")
         inputs: dict[str, NDArray[Any]] = {}
         for name, values in clip.items():
             inputs |= {name: values[None], f"{name}_length": np.array([len(values)], np.int64)}
-        return self.draw(clip, self.model(**inputs), 1)
+        return self.draw(clip if source is None else source, self.model(**inputs), 1)
 
     def __call__(self, clips: Sequence[Clip]) -> Vectors:
         """The released vectors of clips, `(n, k)`."""
@@ -264,10 +267,4 @@ class ClipServing(_Serving):
 
     def _clip(self, clip: Clip) -> Vectors:
         floats = self._floats(clip)
-        scaled = self._scaled(floats)
-        self.check_point(_joined(floats), _joined(scaled))
-        return self.released(scaled)
-
-
-def _joined(streams: Mapping[str, Vectors]) -> bytes:
-    return b"".join(values.tobytes() for values in streams.values())
+        return self.released(self._scaled(floats), floats)

@@ -17,13 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 import sordino
-from sordino.device.bundle import bundle, families
-from sordino.device.bundle.bundle import PREPROCESS_FILE, VECTORS_FILE, Bundle, PolicyEntry
+from sordino.device.bundle import archive, bundle, families
+from sordino.device.bundle.bundle import (
+    ENCODER_FILE,
+    PREPROCESS_FILE,
+    VECTORS_FILE,
+    Bundle,
+    PolicyEntry,
+)
 from sordino.errors import ReleaseError
 from sordino.export import networks
-from sordino.export.graph import SYMBOLS, GraphBuilder, Symbol, rounded
 from sordino.export.parity import make_test_vectors
 from sordino.features import Normalise, Preprocess
+from sordino.onnx.writer import GraphBuilder, Symbol, rounded
 from sordino.policy import Policy
 from sordino.release import (
     Composed,
@@ -37,7 +43,7 @@ from sordino.release import (
     Release,
 )
 from sordino.release.drawn.release import decide
-from sordino.signal.feature_sets import FEATURE_SETS, SEQUENCES
+from sordino.signal.feature_sets import FEATURE_SETS, SEQUENCES, speech_of
 
 CARD_PACKAGES: Final = ("numpy", "onnx", "onnxruntime", "scikit-learn", "torch")
 """The packages with a version in the card."""
@@ -106,7 +112,7 @@ def _drawn(release: Drawn) -> DeviceRelease:
 
     def outputs(z: Symbol) -> dict[str, Symbol]:
         exact: Any = z.astype(np.float64)
-        bins: Any = decide(exact, arrays, config["tilt"], config["threshold"], SYMBOLS)
+        bins: Any = decide(exact, arrays, config["tilt"], config["threshold"], networks.SYMBOLS)
         return {"bin": bins}
 
     shipped = {name: arrays[name] for name in ("prototypes", "bin")}
@@ -213,14 +219,16 @@ def write(
         raise ReleaseError(
             "releases of vectors and of sequences came, expected one kind: write two bundles"
         )
-    files: dict[str, bytes] = {}
+    parts = [device_release(release) for _, release in releases.values()]
+    full_card = _card(card, features, preprocess, next(iter(releases.values()))[1], int8)
+    files = _encoder(features, full_card)
     encode = rounded if int8 else bytes
     if preprocess is not None:
         files[PREPROCESS_FILE] = encode(networks.to_scale(preprocess))
     entries = []
     for index, (name, (policy, release)) in enumerate(releases.items()):
         _check(release, preprocess)
-        part = device_release(release)
+        part = parts[index]
         content = part.model(_width(release))
         model, arrays = f"release-{index}.onnx", f"release-{index}.npz"
         files |= {model: encode(content)} if content else {}
@@ -237,13 +245,22 @@ def write(
                 arrays if part.arrays else None,
             )
         )
-    full_card = _card(card, features, preprocess, next(iter(releases.values()))[1], int8)
     draft = Bundle(files, full_card, {entry.name: entry for entry in entries})
     vectors = make_test_vectors(
         draft, preprocess, {name: release for name, (_, release) in releases.items()}, seed
     )
     families.check_structure(draft)
     return bundle.write(path, full_card, entries, files | {VECTORS_FILE: _npz(vectors)})
+
+
+def _encoder(features: str, card: dict[str, Any]) -> dict[str, bytes]:
+    """The encoder of a feature set as a file, if it needs one; the card then names its origin."""
+    speech = speech_of(FEATURE_SETS[features]) if features in FEATURE_SETS else None
+    if speech is None:
+        return {}
+    content = speech.model()
+    card["features"]["encoder"] = {**speech.origin, "sha256": archive.sha256(content)}
+    return {ENCODER_FILE: content}
 
 
 def _check(release: Release | Embedding, preprocess: Preprocess | Normalise | None) -> None:

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sordino.export.graph import GraphBuilder, Symbol
 from sordino.features import Normalise, Preprocess
 from sordino.nn.autoencoder import GatedAutoencoder, ReplacementAutoencoder
 from sordino.nn.multimodal import Multimodal
+from sordino.onnx.writer import GraphBuilder, Symbol
+from sordino.release.drawn.scorer import Operations
 
 LAYERS: Final[dict[type[nn.Module], Callable[[Symbol, Any], Symbol]]] = {
     nn.Linear: lambda x, layer: x @ _values(layer.weight).T + _values(layer.bias),
@@ -21,6 +22,12 @@ LAYERS: Final[dict[type[nn.Module], Callable[[Symbol, Any], Symbol]]] = {
     nn.Identity: lambda x, layer: x,  # noqa: ARG005
 }
 """The layers of the networks of sordino."""
+
+SYMBOLS: Final = Operations(
+    softmax=lambda x, axis: x.graph.op("Softmax", x, axis=axis),
+    log=lambda x: x.graph.op("Log", x),
+)
+"""Operations on symbols of a model."""
 
 
 def to_scale(fitted: Preprocess | Normalise) -> bytes:

@@ -5,7 +5,7 @@ vectors   sound (samples,) int16, if sordino has the extractor; x (n, dims), the
           released_1, ...
 clips     audio (steps, width) and text if there is such a stream; released_0 (1, k), ...
 both      key_0, ... (16,) uint8: the key of the random draw, least byte first
-          for vectors chance_0 (n, 3): `signal.keyed_random.uniform`
+          for vectors chance_0 (n, 3): `keyed_random.uniform`
 
 If weights are rounded to 8 bits (`int8` in the card) the lab has no such release: the outputs are
 then those of the bundle itself.
@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino import keyed_random
 from sordino.device.bundle.bundle import Bundle
 from sordino.device.bundle.test_vectors import TOLERANCE
 from sordino.device.extractors import extractor
@@ -29,7 +30,6 @@ from sordino.errors import BundleError, DependencyError
 from sordino.features import Normalise, Preprocess
 from sordino.nn.sequences import Sequences
 from sordino.release import Embedding, Release
-from sordino.signal import keyed_random
 
 ROWS: Final = 8
 SOUND_SECONDS: Final = 1.0
@@ -64,7 +64,7 @@ def _of_vectors(
         x = preprocess.offset + (0.5 + 0.3 * x) * spread
     x = x.astype(np.float32)
     if sound:
-        x[0] = extractor(bundle.card["features"])(_samples(sound))
+        x[0] = extractor(bundle)(_samples(sound))
     arrays: _Arrays = {**sound, "x": x}
     for index, (name, release) in enumerate(releases.items()):
         key = int(release.config.get("key", 0))
@@ -94,7 +94,7 @@ def _of_clips(
         for name, width in widths.items()
     }
     if sound and "audio" in clip:
-        clip["audio"] = extractor(bundle.card["features"])(_samples(sound))
+        clip["audio"] = extractor(bundle)(_samples(sound))
     arrays: _Arrays = {**sound, **clip}
     scaled = {**clip, "audio": preprocess([clip["audio"]])[0]} if preprocess else clip
     for index, (name, release) in enumerate(releases.items()):
@@ -119,9 +119,9 @@ def _bytes(key: int) -> NDArray[np.uint8]:
 def _sound(bundle: Bundle, seed: int) -> _Arrays:
     """Samples as 16-bit integers, if their features can be computed here."""
     try:
-        rate = extractor(bundle.card["features"]).sampling_rate
+        rate = extractor(bundle).sampling_rate
         sound = {"sound": (synthetic(SOUND_SECONDS, rate, seed) * 32768).astype(np.int16)}
-        extractor(bundle.card["features"])(_samples(sound))
+        extractor(bundle)(_samples(sound))
     except (BundleError, DependencyError):  # features of another package
         return {}
     return sound

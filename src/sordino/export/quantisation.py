@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sordino import metrics, release, storage
+from sordino import keyed_random, metrics, release, storage
 from sordino.attack import QUICK, run
+from sordino.corpora.copies import part_with_copies, recorded
 from sordino.corpora.split import Parts, every_fourth
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge
@@ -30,7 +31,6 @@ from sordino.metrics import Interval
 from sordino.policy import Policy
 from sordino.release.archive import digest
 from sordino.release.protocol import Release, as_vectors
-from sordino.signal import keyed_random
 from sordino.types import Vectors
 
 AUDITED_SECRETS = ("gender", "sensitive-vs-neutral")
@@ -192,10 +192,13 @@ def audit_rounding(
 
     A release is fitted, written with and without rounding, and both bundles are attacked. It is
     fitted on the transform speakers of `parts` only, so that other speakers can be attacked; `x`,
-    `features`: as in `sordino.features.extract`.
+    `features`: as in `sordino.features.extract`. If `corpus` is a fitting table, its copies take
+    part in the fit alone (`sordino.corpora.copies`).
     """
-    preprocess = PreprocessFitter(scale).fit(x[parts.transform.rows])
-    fitted = release.fitter(policy, family, seed).fit(preprocess(x), corpus, parts.transform)
+    transform, recordings = part_with_copies(corpus, parts.transform), recorded(corpus.table)
+    preprocess = PreprocessFitter(scale).fit(x[transform.rows])
+    fitted = release.fitter(policy, family, seed).fit(preprocess(x), corpus, transform)
+    x, corpus = x[recordings], corpus.select(recordings)
     predictions, draws = [], halves(parts, corpus)
     with tempfile.TemporaryDirectory() as folder:
         for int8 in (False, True):

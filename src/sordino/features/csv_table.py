@@ -36,7 +36,7 @@ def read_csv(path: Path, text: Collection[str]) -> pd.DataFrame:
     from pyarrow import csv as reader
 
     with path.open("rb") as file:
-        textfile.check_text(path, file.read(textfile.HEAD), EXPECTED, FeatureError)
+        textfile.check_text(path, file.read(textfile.HEAD_BYTES), EXPECTED, FeatureError)
     separator, names, lines = _header(path)
     as_text = {name: arrow.string() for name in names if name in text or fold(name) in TEXT_COLUMNS}
     options = reader.ConvertOptions(column_types=as_text, strings_can_be_null=False)
@@ -73,7 +73,7 @@ def _header(path: Path) -> tuple[str, list[str], int]:
     """The separator, the names of the columns, and the number of rows before the first data row."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            separator, cells, header_row = separators.header(file.read(separators.WIDEST))
+            separator, cells, header_row = separators.find_header(file.read(separators.WIDEST))
     except UnicodeDecodeError as error:
         raise FeatureError(textfile.not_utf8(path, path.read_bytes(), EXPECTED)) from error
     except csv.Error as error:

@@ -20,12 +20,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sordino.corpora.labels import fold, near
-from sordino.corpora.table import COLUMNS, OPTIONAL
+from sordino.corpora.table import OPTIONAL, UTTERANCE_COLUMNS
 from sordino.errors import FeatureError
 from sordino.features.csv_table import decimal_commas
 from sordino.features.tables import KEY_COLUMNS
 
-RESERVED: Final = frozenset((*COLUMNS, *OPTIONAL, *KEY_COLUMNS))
+RESERVED: Final = frozenset((*UTTERANCE_COLUMNS, *OPTIONAL, *KEY_COLUMNS))
 """Names of labels and keys, in lower case: dimensions only on the user's request."""
 
 FEW_VALUES: Final = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino import plugins
-from sordino.corpora.checks.recordings import Bad, describe, no_recording
-from sordino.corpora.table import Corpus, checksums
-from sordino.errors import AudioError, FeatureError, SordinoError, StorageError
+from sordino.corpora.checks.recordings import Bad, no_recording, summarise_bad
+from sordino.corpora.table import Corpus
+from sordino.errors import AudioError, FeatureError, StorageError
 from sordino.features.cache import Cache
+from sordino.features.sounds import SoundSource, recordings_of
 from sordino.features.vectors import TABLE_SUFFIXES, read_vectors
 from sordino.progress import track
-from sordino.signal import audio
 from sordino.signal.feature_sets import FEATURE_SETS, Extractor
 
 CACHE: Final = Path("~/.cache/sordino")
@@ -29,16 +29,14 @@ CACHE: Final = Path("~/.cache/sordino")
 
 
 class Extraction(NamedTuple):
-    """The vectors of a corpus.
-
-    - `x`: of the usable utterances, shape `(utterances, dims)`, in row order.
-    - `unusable`: the other utterances, with reasons.
-    - `checksums`: of the recordings of `x`, shape `(utterances,)`; empty for a table of vectors.
-    """
+    """The vectors of a corpus."""
 
     x: NDArray[np.float32]
+    """The vectors of the usable utterances, `(utterances, dims)`, in row order."""
     unusable: list[Bad]
+    """The other utterances, with reasons."""
     checksums: NDArray[np.str_]
+    """Checksums of the recordings of `x`, `(utterances,)`; empty for a table of vectors."""
 
 
 def extract(
@@ -59,6 +57,7 @@ def extract(
 
     >>> import tempfile, pandas
     >>> from sordino.corpora import table
+    >>> from sordino.signal import audio
     >>> folder = Path(tempfile.mkdtemp())
     >>> noise = np.random.default_rng(0).normal(0, 0.1, 16000)
     >>> file = audio.write(folder / "noise.wav", noise)
@@ -69,7 +68,7 @@ def extract(
     if features not in FEATURE_SETS and Path(features).suffix.lower() in TABLE_SUFFIXES:
         return read_vectors(features, corpus)
     extraction = extract_usable(features, corpus, cache, jobs)
-    _refuse(extraction.unusable, len(corpus))
+    refuse(extraction.unusable, len(corpus))
     return extraction.x
 
 
@@ -113,11 +112,11 @@ def compute(
     `extract`.
     """
     values, bad, _ = _compute_all(extractor, shape, corpus, cache, jobs)
-    _refuse(bad, len(corpus))
+    refuse(bad, len(corpus))
     return [array for array in values if array is not None]
 
 
-def _refuse(bad: Sequence[Bad], utterances: int) -> None:
+def refuse(bad: Sequence[Bad], utterances: int) -> None:
     """Raise one error for all unusable recordings."""
     if not bad:
         return
@@ -126,9 +125,59 @@ def _refuse(bad: Sequence[Bad], utterances: int) -> None:
     if len(bad) == 1:
         raise kind(f"utterance {bad[0].row}: {bad[0]}")
     raise kind(
-        f"{describe(bad, utterances)} (`sordino corpus check` lists all): correct them or leave "
-        "them out"
+        f"{summarise_bad(bad, utterances)} (`sordino corpus check` lists all): correct them or "
+        "leave them out"
     )
+
+
+class Values(NamedTuple):
+    """Values of sounds by key, read-only, and the unusable sounds by key."""
+
+    arrays: dict[str, NDArray[np.float32]]
+    """The values of each usable sound, by key."""
+    unusable: dict[str, Bad]
+    """The other sounds by key, with reasons."""
+
+    @property
+    def bad(self) -> list[Bad]:
+        """The unusable sounds."""
+        return list(self.unusable.values())
+
+
+def compute_sounds(
+    extractor: Extractor,
+    shape: tuple[int, ...],
+    sounds: Mapping[int, SoundSource],
+    cache: str | Path | None,
+    jobs: int,
+    *,
+    label: str = "",
+    settings: Mapping[str, object] | None = None,
+) -> Values:
+    """The values of an extractor for sounds by row. Sounds with one key are computed once.
+
+    `label` is the name on the progress bar. `settings` are those of the sounds, beside the
+    extractor's in the configuration of the cache. `shape`, `cache` and `jobs`: see `compute`.
+    """
+    store = None
+    if cache is not None:
+        config = {**_config(extractor), **(settings or {})}
+        store = Cache.of(Path(cache) / "features", extractor.name, config)
+    first = {
+        sound.key: row for row, sound in reversed(list(sounds.items()))
+    }  # the first row of each key
+    arrays = dict(_cached(shape, store, sorted(first))) if store else {}
+    missing = {row: sounds[row] for key, row in first.items() if key not in arrays}
+    unusable = {}
+    label = label or f"features {extractor.name}"
+    tasks = dict(sorted(missing.items()))
+    for key, value in _compute_missing(extractor, store, tasks, label, jobs):
+        if isinstance(value, Bad):
+            unusable[key] = value
+        else:
+            value.setflags(write=False)
+            arrays[key] = value
+    return Values(arrays, unusable)
 
 
 def _compute_all(
@@ -141,37 +190,24 @@ def _compute_all(
     """The values of each utterance, `None` for an unusable one, a list of the unusable, and the
     checksums of the usable.
     """
-    store = (
-        None
-        if cache is None
-        else Cache.of(Path(cache) / "features", extractor.name, _config(extractor))
-    )
     absent = _absent_files(corpus)
     rows = np.setdiff1d(np.arange(len(corpus)), list(absent))
-    keys = (
-        dict(zip(rows.tolist(), checksums(corpus.select(rows)), strict=True)) if len(rows) else {}
+    sounds = (
+        dict(zip(rows.tolist(), recordings_of(corpus.select(rows)), strict=True))
+        if len(rows)
+        else {}
     )
-    first = {str(key): row for row, key in reversed(keys.items())}  # the first row of each key
-    values: dict[str, NDArray[np.float32] | Bad] = (
-        dict(_cached(shape, store, np.array(sorted(first)))) if store else {}
-    )
-    missing = {
-        row: key
-        for key, row in sorted(first.items(), key=lambda item: item[1])
-        if key not in values
-    }
-    values |= _compute_missing(extractor, store, corpus, missing, jobs)
-    for value in values.values():
-        if not isinstance(value, Bad):
-            value.setflags(write=False)
+    values = compute_sounds(extractor, shape, sounds, cache, jobs)
     arrays: list[NDArray[np.float32] | None] = []
-    bad = []
+    bad, sums = [], []
     for row, file in enumerate(corpus.table["file"]):
-        value = absent[row] if row in absent else values[str(keys[row])]
-        arrays.append(None if isinstance(value, Bad) else value)
-        if isinstance(value, Bad):
-            bad.append(replace(value, row=row, file=file))
-    sums = [str(keys[row]) for row, array in enumerate(arrays) if array is not None]
+        key = sounds[row].key if row in sounds else ""
+        arrays.append(values.arrays.get(key))
+        if arrays[-1] is not None:
+            sums.append(key)
+        else:
+            reason = absent.get(row) or values.unusable[key]
+            bad.append(replace(reason, row=row, file=file))
     return arrays, bad, np.array(sums, dtype=np.str_)
 
 
@@ -193,7 +229,7 @@ def _absent_files(corpus: Corpus) -> dict[int, Bad]:
 
 
 def _cached(
-    shape: tuple[int, ...], store: Cache, keys: NDArray[np.str_]
+    shape: tuple[int, ...], store: Cache, keys: Sequence[str]
 ) -> dict[str, NDArray[np.float32]]:
     """The cached values by key."""
     pairs = ((key, store.find(key, *shape)) for key in keys)
@@ -201,44 +237,37 @@ def _cached(
 
 
 def _compute_missing(
-    extractor: Extractor, store: Cache | None, corpus: Corpus, keys: dict[int, str], jobs: int
-) -> dict[str, NDArray[np.float32] | Bad]:
-    """The values of these rows by key, each computed and cached by one of `jobs` processes."""
-    if not keys:
-        return {}
-    workers = min(jobs or joblib.cpu_count(), len(keys))
+    extractor: Extractor,
+    store: Cache | None,
+    sounds: Mapping[int, SoundSource],
+    label: str,
+    jobs: int,
+) -> Iterable[tuple[str, NDArray[np.float32] | Bad]]:
+    """The key and the values of each sound, computed and cached by one of `jobs` processes."""
+    if not sounds:
+        return []
+    workers = min(jobs or joblib.cpu_count(), len(sounds))
     delayed = joblib.delayed(_values_in_worker if workers > 1 else _values)
-    # joblib's processes may have another working folder
-    files = [str(Path(file).absolute()) for file in corpus.table["file"]]
-    cuts = corpus.table[["start", "end"]].to_numpy(dtype=float).tolist()
-    tasks = (
-        delayed(extractor, store, key, row, files[row], *cuts[row]) for row, key in keys.items()
-    )
+    tasks = (delayed(extractor, store, row, sound) for row, sound in sounds.items())
     # single tasks, so that all processes end together
     parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
-    return dict(track(parallel(tasks), f"features {extractor.name}", len(keys)))
+    return track(parallel(tasks), label, len(sounds))
 
 
 def _values(
-    extractor: Extractor,
-    store: Cache | None,
-    key: str,
-    row: int,
-    file: str,
-    start: float,
-    end: float,
+    extractor: Extractor, store: Cache | None, row: int, sound: SoundSource
 ) -> tuple[str, NDArray[np.float32] | Bad]:
     try:
-        samples = audio.read(file, start, end, extractor.sampling_rate)
+        samples = sound.read(extractor.sampling_rate)
     except (AudioError, StorageError) as error:
-        return key, Bad.from_error(row, file, error)
+        return sound.key, Bad.from_error(row, sound.file, error)
     try:
         values = _checked_values(extractor, samples)
     except (AudioError, FeatureError) as error:
-        return key, Bad.from_error(row, file, error)
+        return sound.key, Bad.from_error(row, sound.file, error)
     if store:
-        store.keep(key, values)
-    return key, values
+        store.keep(sound.key, values)
+    return sound.key, values
 
 
 def _checked_values(extractor: Extractor, samples: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -248,14 +277,9 @@ def _checked_values(extractor: Extractor, samples: NDArray[np.float32]) -> NDArr
     """
     if type(extractor).__module__.partition(".")[0] == "sordino":
         return extractor(samples)
-    try:
+    step = "see sordino.testing.check_extractor"
+    with plugins.errors_of(extractor, f"features {extractor.name!r}", FeatureError, step):
         values = np.asarray(extractor(samples), dtype=np.float32)
-    except (SordinoError, MemoryError):
-        raise
-    except Exception as error:  # the feature set may raise anything
-        raise FeatureError(
-            f"features {extractor.name} failed with {type(error).__name__}: {error}"
-        ) from error
     dims = getattr(extractor, "dims", None)
     if (dims is not None and values.shape != (dims,)) or not np.isfinite(values).all():
         raise FeatureError(

@@ -1,4 +1,4 @@
-"""Log mel energies of a corpus: a sequence of frames for each utterance."""
+"""Sequences of a corpus: frames of log mel energies or of a speech encoder, for each utterance."""
 
 from __future__ import annotations
 
@@ -8,24 +8,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.corpora.table import Corpus
+from sordino.errors import FeatureError
 from sordino.features.extract import CACHE, compute
-from sordino.signal.filterbank import BANDS, Filterbank
+from sordino.signal.feature_sets import SEQUENCES
 
 
 def frames(
-    corpus: Corpus, cache: str | Path | None = CACHE, jobs: int = 0
+    corpus: Corpus,
+    cache: str | Path | None = CACHE,
+    jobs: int = 0,
+    features: str = "filterbank",
 ) -> list[NDArray[np.float32]]:
-    """The log mel energies of each utterance, `(frames, 40)` float32 each, in the corpus' row
-    order.
+    """The sequence of each utterance, `(steps, dims)` float32 each, in the corpus' row order.
 
-    A frame has 25 ms and starts every 10 ms (`sordino.signal.filterbank`). `cache` is the folder of
+    `features` is one of `SEQUENCES`: log mel energies of 25 ms every 10 ms
+    (`sordino.signal.filterbank`), or steps of 80 ms of a speech encoder
+    (`sordino.signal.encoder.frames`), which need the extra `speech`. `cache` is the folder of
     computed frames, by the checksum of the recording and the configuration; `None` caches nothing.
     `jobs` is the number of processes, 0 for one per core; it changes no value. Frames are cached at
     once, so a stopped run resumes. The arrays are read-only, and byte-identical recordings share
     one.
 
-    Raises `AudioError` for an unusable recording, with the number of its row; `StorageError` for an
-    absent recording and where the cache cannot be written.
+    Raises `FeatureError` for other features, `AudioError` for an unusable recording, with the
+    number of its row; `StorageError` for an absent recording and where the cache cannot be written.
 
     >>> import tempfile, pandas
     >>> from sordino.corpora import table
@@ -37,4 +42,9 @@ def frames(
     >>> [sequence.shape for sequence in frames(table.make("noise", rows), cache=folder, jobs=1)]
     [(98, 40)]
     """
-    return compute(Filterbank(), (-1, BANDS), corpus, cache, jobs)
+    if features not in SEQUENCES:
+        raise FeatureError(
+            f"features {features!r}, expected {' or '.join(SEQUENCES)} for sequences: choose one"
+        )
+    extractor = SEQUENCES[features]
+    return compute(extractor, (-1, extractor.dims), corpus, cache, jobs)

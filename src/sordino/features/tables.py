@@ -49,7 +49,7 @@ def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
         path.stat()  # an absent file is an error of storage
         textfile.regular(path, EXPECTED, FeatureError)
         with path.open("rb") as file:
-            problem = textfile.disguise(file.read(textfile.HEAD), suffix)
+            problem = textfile.disguise(file.read(textfile.HEAD_BYTES), suffix)
         if problem:
             kind, remedy = problem.split(": ", 1)
             raise FeatureError(f"{path}: {kind}, expected {EXPECTED}: {remedy}")

@@ -1,7 +1,7 @@
 """Networks and their training, independent of corpora and files."""
 
 from sordino.nn.autoencoder import GatedAutoencoder, ReplacementAutoencoder
-from sordino.nn.fit import Job, Settings, TrainedNetwork, run
+from sordino.nn.fit import Job, Settings, TrainedNetwork, run_plan
 from sordino.nn.fit_multimodal import FittedMultimodal, Training
 from sordino.nn.multimodal import Multimodal, Outputs, Shape, apply
 from sordino.nn.reversal import reverse
@@ -26,5 +26,5 @@ __all__ = [
     "bucketed",
     "fit_stacks",
     "reverse",
-    "run",
+    "run_plan",
 ]

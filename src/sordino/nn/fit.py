@@ -1,7 +1,7 @@
 """Training one network with early stopping; `sordino.nn.stack` trains many of one shape at once.
 
 Training in several rounds (first a surrogate, then the network that uses it) is a *plan*: a
-generator that yields the jobs of a round and receives their results. `run` executes one plan,
+generator that yields the jobs of a round and receives their results. `run_plan` executes one plan,
 `run_rounds` many plans, round by round.
 """
 
@@ -69,7 +69,7 @@ PlanResult = TypeVar("PlanResult")
 Plan = Generator[Sequence[Job], Sequence[TrainedNetwork], PlanResult]
 
 
-def run(plan: Plan[PlanResult]) -> PlanResult:
+def run_plan(plan: Plan[PlanResult]) -> PlanResult:
     """The result of a plan, with its jobs trained one after the other on the CPU."""
     return run_rounds([plan], lambda jobs: [fit(job) for job in jobs])[0]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
-from sordino.nn.fit import Plan, run
+from sordino.nn.fit import Plan, run_plan
 from sordino.release.array_release import ArrayRelease
 from sordino.release.protocol import Fitter, Release, Restore, as_vectors
 from sordino.types import Arrays, Vectors
@@ -44,10 +44,10 @@ class Composed(ArrayRelease):
     ) -> Composed:
         """The release that `save` wrote; `restore` restores each part."""
         config["width"]
-        return cls(name, config, arrays, unpack(config, arrays, restore))
+        return cls(name, config, arrays, split_parts(config, arrays, restore))
 
 
-def pack(parts: Sequence[Release]) -> tuple[list[dict[str, Any]], dict[str, NDArray[Any]]]:
+def join_parts(parts: Sequence[Release]) -> tuple[list[dict[str, Any]], dict[str, NDArray[Any]]]:
     """Name and config of each release, and the arrays of all, each with the position of its release
     as a prefix.
     """
@@ -59,8 +59,8 @@ def pack(parts: Sequence[Release]) -> tuple[list[dict[str, Any]], dict[str, NDAr
     return [{"name": release.name, "config": dict(release.config)} for release in parts], arrays
 
 
-def unpack(config: Mapping[str, Any], arrays: Arrays, restore: Restore) -> list[Release]:
-    """The releases that `pack` combined."""
+def split_parts(config: Mapping[str, Any], arrays: Arrays, restore: Restore) -> list[Release]:
+    """The releases that `join_parts` combined."""
     parts = []
     for position, part in enumerate(config["parts"]):
         prefix = f"{position}."
@@ -93,7 +93,7 @@ class ComposedFitter:
         """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row
         order.
         """
-        return run(self.plan(z, corpus, part))
+        return run_plan(self.plan(z, corpus, part))
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Composed]:
         """The release, by the jobs of the first fitter and then those of the second."""
@@ -101,7 +101,7 @@ class ComposedFitter:
         out = np.zeros_like(z)
         out[part.rows] = first(z[part.rows])
         then = yield from self.then.plan(out, corpus, part)
-        parts, arrays = pack([first, then])
+        parts, arrays = join_parts([first, then])
         return Composed(
             self.name, {"width": int(z.shape[1]), "parts": parts}, arrays, [first, then]
         )

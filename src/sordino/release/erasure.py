@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
-from sordino.nn.fit import Plan, run
+from sordino.nn.fit import Plan, run_plan
 from sordino.policy import Policy
 from sordino.release.array_release import ArrayRelease
 from sordino.release.protocol import as_vectors
@@ -58,7 +58,7 @@ class ErasureFitter:
         """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row
         order.
         """
-        return run(self.plan(z, corpus, part))
+        return run_plan(self.plan(z, corpus, part))
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Erased]:
         """The release; no network is trained."""

@@ -42,12 +42,12 @@ def check(policy: Policy) -> None:
         _tuned(policy, family, 0)
 
 
-def explain(policy: Policy) -> list[str]:
+def explain_release(policy: Policy) -> list[str]:
     """The release of the policy and the effect of its knobs, one sentence per line. Raises as
     `fitter` does.
 
     >>> policy = Policy("sad", ("angry",), release="rae", knobs={"rae": {"alpha": 0.2}})
-    >>> for line in explain(policy):
+    >>> for line in explain_release(policy):
     ...     print(line)
     The release is rae: the replacement autoencoder of Feng and Narayanan (2021).
     rae: alpha = 0.2: weight of the gender loss against the reconstruction; more lowers utility.

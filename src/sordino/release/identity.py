@@ -9,7 +9,7 @@ from typing import Any
 
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
-from sordino.nn.fit import Plan, run
+from sordino.nn.fit import Plan, run_plan
 from sordino.release import archive
 from sordino.release.protocol import as_vectors
 from sordino.types import Arrays, Vectors
@@ -53,7 +53,7 @@ class IdentityFitter:
 
     def fit(self, z: Vectors, corpus: Corpus, part: Part) -> Identity:
         """The identity."""
-        return run(self.plan(z, corpus, part))
+        return run_plan(self.plan(z, corpus, part))
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Identity]:  # noqa: ARG002
         """The identity; no network is trained."""

@@ -19,15 +19,14 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from sordino import metrics
+from sordino import keyed_random, metrics
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
-from sordino.nn.fit import Plan, run
+from sordino.nn.fit import Plan, run_plan
 from sordino.policy import Policy
 from sordino.release.array_release import ArrayRelease
 from sordino.release.protocol import as_vectors
 from sordino.release.training_rows import TrainingRows, hidden
-from sordino.signal import keyed_random
 from sordino.types import Arrays, Codes, Vectors
 
 SCALES: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -69,7 +68,7 @@ class NoiseFitter:
         """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row
         order.
         """
-        return run(self.plan(z, corpus, part))
+        return run_plan(self.plan(z, corpus, part))
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Noise]:
         """The release; no network is trained."""

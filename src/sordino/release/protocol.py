@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from sordino import plugins
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
-from sordino.errors import ReleaseError, SordinoError
+from sordino.errors import ReleaseError
 from sordino.nn.fit import Plan
 from sordino.types import Codes, Vectors
 
@@ -95,6 +96,27 @@ def as_vectors(z: Vectors, width: int) -> Vectors:
     return z
 
 
+def errors_of_release(method: Any, name: str) -> AbstractContextManager[None]:
+    """Raise errors of a user's own release or fitter as `ReleaseError` (`plugins.errors_of`)."""
+    step = "see sordino.testing.check_release"
+    return plugins.errors_of(method, f"release {name!r}", ReleaseError, step)
+
+
+def apply_release(release: Release, z: Vectors) -> Vectors:
+    """The released vectors of `z`, `(n, width)`, in its row order.
+
+    Raises `ReleaseError` where a release of a user's own raises, and for another number of rows.
+    """
+    with errors_of_release(release, release.name):
+        out = np.asarray(release(z), np.float32)
+    if out.ndim != 2 or len(out) != len(z):
+        raise ReleaseError(
+            f"release {release.name!r}: vectors of shape {out.shape}, expected ({len(z)}, width): "
+            "see sordino.testing.check_release"
+        )
+    return out
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class ForeignFitter:
     """A fitter from outside this package, of which only `fit` is required."""
@@ -114,15 +136,8 @@ class ForeignFitter:
         Raises `ReleaseError` for a release of another name than the family's, and where the fitter
         raises.
         """
-        try:
+        with errors_of_release(self.fitter, self.name):
             release = self.fitter.fit(z, corpus, part)
-        except SordinoError:
-            raise
-        except Exception as error:  # the fitter may raise anything
-            raise ReleaseError(
-                f"release {self.name!r}: {type(self.fitter).__qualname__}.fit failed with "
-                f"{type(error).__name__}: {error}: see sordino.testing.check_release"
-            ) from error
         if not isinstance(release, Release) or release.name != self.name:
             raise ReleaseError(
                 f"{type(self.fitter).__qualname__}: fit gives {release!r}, expected a release of "

@@ -14,7 +14,7 @@ from typing import Any, Final
 from numpy.typing import NDArray
 
 from sordino import plugins
-from sordino.errors import ReleaseError, SordinoError
+from sordino.errors import ReleaseError
 from sordino.policy import Policy
 from sordino.release import archive
 from sordino.release.autoencoder.network import NetworkRelease
@@ -27,7 +27,7 @@ from sordino.release.drawn.release import Drawn
 from sordino.release.erasure import Erased, ErasureFitter
 from sordino.release.identity import Identity, IdentityFitter
 from sordino.release.noise import Noise, NoiseFitter
-from sordino.release.protocol import Fitter, ForeignFitter, Release, Restore
+from sordino.release.protocol import Fitter, ForeignFitter, Release, Restore, errors_of_release
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +201,7 @@ def resolve(method: str | Family | Callable[[Policy, int], Any]) -> Family:
     if isinstance(method, str):
         if method in FITTERS or not plugins.has("releases", method):
             return family(method)
-        method = plugins.load("releases", method)
+        method = plugins.import_name("releases", method)
     if isinstance(method, Family):
         return register(method)
     name = getattr(method, "name", "")
@@ -246,15 +246,8 @@ class _Foreign:
     name: str
 
     def __call__(self, policy: Policy, seed: int) -> Fitter:
-        try:
+        with errors_of_release(self.make, self.name):
             fitter = self.make(policy, seed)
-        except SordinoError:
-            raise
-        except Exception as error:  # the class may raise anything
-            raise ReleaseError(
-                f"release {self.name!r}: its fitter failed with {type(error).__name__}: {error}: "
-                "it is called with a policy and a seed"
-            ) from error
         if not callable(getattr(fitter, "fit", None)):
             raise ReleaseError(
                 f"release {self.name!r}: a {type(fitter).__name__} without `fit`, expected a "

@@ -44,11 +44,17 @@ class Estimate(NamedTuple):
     """
 
     value: float = math.nan
+    """The mean over draws."""
     low: float = math.nan
+    """The lower limit of the interval over speakers."""
     high: float = math.nan
+    """The upper limit of the interval over speakers."""
     n: int = 0
+    """The number of test utterances."""
     speakers: int = 0
+    """The number of test speakers."""
     chance: float = math.nan
+    """The chance level of the metric."""
 
     @property
     def folded(self) -> Estimate:
@@ -65,8 +71,11 @@ class EmotionCell(NamedTuple):
     """One sensitive emotion against neutral under one policy; `group` is a gender, or empty."""
 
     required: str
+    """The required emotion of the policy."""
     target: str
+    """The secret, `EMOTION-vs-neutral`."""
     group: str
+    """The gender of the speakers, or empty for all."""
 
     def __str__(self) -> str:
         """The cell in words.

@@ -156,6 +156,8 @@ def _line(measure: Measure, table: pd.DataFrame) -> dict[str, Any]:
 def _measures(target: str, knowledge: str, table: pd.DataFrame) -> Iterable[Measure]:
     if target == "emotion":
         return _utility(table)
+    if target == "decision":
+        return _decision(table)
     if target in ("gender", "age"):
         return _attribute(table, target, leakage=knowledge == Knowledge.IGNORANT)
     if target in _DETAIL_TARGETS:
@@ -204,6 +206,30 @@ def _utility(table: pd.DataFrame) -> Iterator[Measure]:
         yield Measure(
             "unchanged_among_true_positives", unchanged, constant, true_positives, role, "emotion"
         )
+
+
+def _decision(table: pd.DataFrame) -> Iterator[Measure]:
+    """F1 of the decision for the required emotion, and the share of decisions that differ from
+    those on clean recordings. Chance of the latter is that of independent decisions.
+    """
+    truth, decision, _ = _arrays(table)
+    clean, rows = table["before"].to_numpy().astype(int), np.arange(len(table))
+
+    def f1(rows: Rows) -> float:
+        return metrics.f1(truth[rows], decision[rows], Role.REQUIRED)
+
+    def prior(rows: Rows) -> float:
+        return float(np.mean(truth[rows] == Role.REQUIRED))
+
+    def changed(rows: Rows) -> float:
+        return float(np.mean(decision[rows] != clean[rows]))
+
+    def independent(rows: Rows) -> float:
+        before, after = float(clean[rows].mean()), float(decision[rows].mean())
+        return before * (1 - after) + after * (1 - before)
+
+    yield Measure("decision_f1", f1, prior, rows, str(Role.REQUIRED), "emotion")
+    yield Measure("decision_changed", changed, independent, rows, str(Role.REQUIRED), "emotion")
 
 
 def _attribute(table: pd.DataFrame, target: str, leakage: bool) -> Iterator[Measure]:

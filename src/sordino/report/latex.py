@@ -29,7 +29,8 @@ _ALIGNMENT: Final = {"name": "l", "interval": "c"}
 def latex(*tables: Table) -> str:
     r"""Tables as LaTeX floats, for a document with the package `booktabs`.
 
-    All text is escaped. Marks of a page (`**`, `` ` ``, links) and empty columns are left out.
+    All text is escaped. Marks of a page (`**`, `` ` ``, links), empty columns and tables without
+    rows are left out.
 
     >>> table = Table("Rate in %", [[("name", 1), ("F1", 1)]], [[[Cell("a_b", "name"), Cell("1")]]])
     >>> print(latex(table))
@@ -47,7 +48,8 @@ def latex(*tables: Table) -> str:
     \end{table}
     <BLANKLINE>
     """
-    return "\n".join(["% Requires \\usepackage{booktabs}.", *map(_float, tables)])
+    floats = [_float(table) for table in tables if any(table.groups)]
+    return "\n".join(["% Requires \\usepackage{booktabs}.", *floats])
 
 
 def _float(table: Table) -> str:

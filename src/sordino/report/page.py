@@ -61,11 +61,14 @@ class Terms:
 
 
 class Term(NamedTuple):
-    """A term, its definition, and the anchor of the term in `docs/glossary.md` and on a page."""
+    """A term of the glossary."""
 
     name: str
+    """The term."""
     definition: str
+    """Its definition."""
     anchor: str
+    """Its anchor in `docs/glossary.md` and on a page."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,7 @@ class Page:
         Raises `StorageError` if the file cannot be written.
         """
         blocks = [block for section in self.sections for block in section.blocks]
-        tables = [block for block in blocks if isinstance(block, Table) and any(block.groups)]
+        tables = [block for block in blocks if isinstance(block, Table)]
         return storage.write(storage.folder(folder) / "table.tex", latex(*tables))
 
 

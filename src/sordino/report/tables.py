@@ -14,12 +14,12 @@ CANNOT_TELL: Final = "cannot tell"
 
 
 class Cell(NamedTuple):
-    """The text of a cell and its kind: `name`, `number`, `paper`, `difference`, `interval`,
-    `chance`, `reference` or `gap`.
-    """
+    """One cell of a table. Its kind decides its format."""
 
     text: str
+    """The text, with marks of a page such as `**`."""
     kind: str = "number"
+    """`name`, `number`, `paper`, `difference`, `interval`, `chance`, `reference` or `gap`."""
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ class Sound:
             sound = soundfile.SoundFile(view)
         except (soundfile.LibsndfileError, TypeError, RuntimeError) as error:
             self._raise_failure(view)
-            head = header_lengths.bytes_at(self._stream, 0, file_types.HEAD)
+            head = header_lengths.bytes_at(self._stream, 0, file_types.MAGIC_BYTES)
             raise AudioError(f"{self._path}: {file_types.content(head)}") from error
         with sound:
             sound.seekable = lambda: False  # else it seeks after every block, and decodes it again

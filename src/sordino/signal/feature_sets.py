@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.errors import FeatureError
-from sordino.signal.encoder import BASE, TINY_EN, Speech
+from sordino.signal.encoder import BASE, TINY_EN, Speech, SpeechFrames, is_installed
 from sordino.signal.filterbank import Filterbank
 from sordino.signal.mel import Mel
 from sordino.signal.smile import Functionals
@@ -44,6 +44,13 @@ class FeatureSet(Extractor, Protocol):
 
     @property
     def names(self) -> list[str]: ...
+
+
+class SequenceExtractor(Extractor, Protocol):
+    """An extractor of sequences whose steps have `dims` values."""
+
+    @property
+    def dims(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,26 @@ class Joined:
         return np.concatenate([part(samples) for part in self.parts])
 
 
+def speech_of(extractor: Extractor) -> Speech | None:
+    """The part of a set that needs an encoder, or None."""
+    parts = extractor.parts if isinstance(extractor, Joined) else (extractor,)
+    return next((part for part in parts if isinstance(part, Speech)), None)
+
+
+def with_model(extractor: Extractor, content: bytes) -> Extractor:
+    """The same set with the encoder of a bundle, in its part that needs one.
+
+    Raises `BundleError` for a file that does more than arithmetic.
+    """
+    if isinstance(extractor, Joined):
+        parts = (
+            part.with_model(content) if isinstance(part, Speech) else part
+            for part in extractor.parts
+        )
+        return Joined(tuple(parts))
+    return extractor.with_model(content) if isinstance(extractor, Speech) else extractor
+
+
 _MEL: Final = Mel()
 _SPEECH: Final = Speech("speech", BASE)
 
@@ -106,15 +133,26 @@ FEATURE_SETS: Final[dict[str, FeatureSet]] = {
 two sets. A new set is one module and one line here.
 """
 
+EARLIER: Final[tuple[FeatureSet, ...]] = (Mel(range_db=None),)
+"""Feature sets of earlier recipes, which bundles still run."""
+
+AUTOMATIC: Final = "auto"
+"""Stands for `speech` where its weights are installed, and for `mel` otherwise."""
+
 _NAMES: Final = frozenset(FEATURE_SETS)
 _REQUIRED: Final = ("name", "sampling_rate", "recipe", "config", "dims", "names")
 
-SEQUENCES: Final[dict[str, Extractor]] = {"filterbank": Filterbank()}
-"""Samples to a sequence of frames, `(steps, width)`."""
+SEQUENCES: Final[dict[str, SequenceExtractor]] = {
+    "filterbank": Filterbank(),
+    "speech-frames": SpeechFrames(_SPEECH),
+}
+"""Samples to a sequence of frames, `(steps, dims)`."""
 
 
 def resolve(name: str) -> str:
     """The name of a feature set; one of a user's own, `module:object`, is added to `FEATURE_SETS`.
+
+    `AUTOMATIC` is resolved to a set whose weights are installed.
 
     The object is a `FeatureSet`, or a class that makes one without arguments. Names that are
     neither stay as they are, such as the path of a table. Raises `PluginError` for a reference that
@@ -126,11 +164,13 @@ def resolve(name: str) -> str:
     """
     if name in FEATURE_SETS:
         return name
+    if name == AUTOMATIC:
+        return _SPEECH.name if is_installed(_SPEECH.checkpoint) else _MEL.name
     from sordino import plugins  # here, as it loads slowly and no device needs it
 
     if not plugins.has("features", name):
         return name
-    extractor = plugins.construct(name, plugins.load("features", name))
+    extractor = plugins.construct(name, plugins.import_name("features", name))
     missing = [key for key in _REQUIRED if not hasattr(extractor, key)]
     if missing or not callable(extractor):
         raise FeatureError(

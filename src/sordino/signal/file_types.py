@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-HEAD: Final = 512
+MAGIC_BYTES: Final = 512
 """Bytes at the start of a file that identify its kind."""
 
 _CONVERT: Final = "convert it to WAV or FLAC"

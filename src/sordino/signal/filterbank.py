@@ -97,6 +97,11 @@ class Filterbank:
     sampling_rate: int = SAMPLING_RATE
 
     @property
+    def dims(self) -> int:
+        """The values of a frame."""
+        return BANDS
+
+    @property
     def recipe(self) -> int:
         """Number of changes that changed values."""
         return RECIPE

@@ -3,6 +3,8 @@
     samples        16 kHz, clipped to full scale ±1
       frames       10 ms apart, each from its own 40 ms: 40 log mel energies, pitch, periodicity
       span         from the first loud frame to the last, and 100 ms on either side
+      range        each band relative to the level of the 10th loudest frame, at least -ln 40 minus
+                   25 dB: quieter sound is the noise of the room or of the microphone
       descriptors  40 bands | 20 cepstra of them (cosine transform) | level, the log of their sum |
                    pitch | periodicity
       functionals  of each descriptor over all frames, loud frames or voiced frames
@@ -29,8 +31,11 @@ Sound before and after speech is left out, so that a recording and its segment i
 same utterance. The threshold follows the 10th loudest frame: silence around speech does not change
 it, and a click covers five frames.
 
-A gain changes the means of bands and level only; all other values measure shape. A value without
-frames (no voiced frame, a sound shorter than 640 ms) is 0.
+A gain changes no value, as long as no sample is clipped or below the resolution of 16 bits. A value
+without frames (no voiced frame, a sound shorter than 640 ms) is 0.
+
+Recordings from a studio have pauses far below those of any other room. Without a range, values
+describe these pauses, and a little noise changes them all.
 
 A frame depends on its own samples alone. So a sound may arrive in blocks of any length (`Blocks`)
 and yields the same bits as in one piece. `Blocks` stores 42 numbers every 10 ms until the sound
@@ -47,7 +52,7 @@ from numpy.typing import NDArray
 from sordino.errors import AudioError
 from sordino.signal import audio, pitch
 from sordino.signal.filterbank import BANDS, filterbank
-from sordino.signal.pitch import FRAME_SAMPLES, STEP_SAMPLES
+from sordino.signal.pitch import FAINT, PITCH_SAMPLES, STEP_SAMPLES
 
 CEPSTRA: Final = 20
 """Cepstra from order 1. Order 0 is the mean of the bands, which `level` replaces."""
@@ -57,6 +62,11 @@ LOUD_DB: Final = 30.0
 
 LOUD_RANK: Final = 10
 """The rank, from the loudest, of the frame that defines the loudest speech."""
+
+RANGE_DB: Final = 25.0
+"""The lowest energy of a band, in dB below the mean band of the loudest speech. A smaller range
+hides more noise and more of quiet speech.
+"""
 
 AROUND: Final = 10
 """Frames before and after speech that belong to it, for soft consonants: 100 ms."""
@@ -70,10 +80,12 @@ FUNCTIONALS: Final = ("mean", "sd", "p05", "p95", "trend", "change", "change_p95
 LAGS: Final = (2, 8, 32, 64)
 """Lags of movement in frames of 10 ms: from a single sound to the melody of a phrase."""
 
+_NEPERS: Final = np.log(10) / 10  # of energy, in a dB
 _CHANGE: Final = LAGS[0]
 _BROAD: Final = 8
-_MARGIN: Final = (FRAME_SAMPLES - 400) // 2  # of the filterbank's 25 ms in the middle of the 40
+_MARGIN: Final = (PITCH_SAMPLES - 400) // 2  # of the filterbank's 25 ms in the middle of the 40
 _BLOCK: Final = 160_000  # samples in one step
+_FAINT_4: Final = 1e-7  # without a range: the energy of a frame that had no pitch in recipe 4
 
 _SPECTRAL: Final = (
     *(f"band{band:02d}" for band in range(BANDS)),
@@ -112,10 +124,14 @@ NAMES: Final = (
 """The names of the values, in their order."""
 
 
-def functionals(samples: NDArray[np.floating]) -> NDArray[np.float32]:
+def functionals(
+    samples: NDArray[np.floating], range_db: float | None = RANGE_DB
+) -> NDArray[np.float32]:
     """The vector of a sound, `(samples,) -> (len(NAMES),)` float32, as defined above.
 
-    `samples` are at 16 kHz, full scale at ±1. Resample other rates, since they have other bands.
+    - `samples`: at 16 kHz, full scale at ±1. Resample other rates, since they have other bands.
+    - `range_db`: the range of each band in dB; `None` keeps absolute energies and their pauses, as
+      bundles of recipe 4 need them.
 
     Raises `AudioError` for less than 60 ms or more than 600 s, NaN or infinity, several channels.
 
@@ -125,7 +141,7 @@ def functionals(samples: NDArray[np.floating]) -> NDArray[np.float32]:
     >>> vector.shape, round(float(semitones), 2)
     ((927,), 12.0)
     """
-    blocks = Blocks()
+    blocks = Blocks(range_db)
     blocks.push(samples)
     return blocks.functionals()
 
@@ -144,7 +160,8 @@ class Blocks:
     True
     """
 
-    def __init__(self) -> None:
+    def __init__(self, range_db: float | None = RANGE_DB) -> None:
+        self._range_db = range_db
         self._count = 0
         self._rest = np.empty(0, dtype=np.float32)  # the start of the next frame
         self._frames: list[NDArray[np.float32]] = []
@@ -173,24 +190,29 @@ class Blocks:
                 f"{1000 * self.seconds:.3g} ms of sound, expected at least "
                 f"{1000 * audio.SHORTEST_SECONDS:.0f}: leave it out, or take a longer cut"
             )
-        return summarise(np.concatenate(self._frames))
+        return summarise(np.concatenate(self._frames), self._range_db)
 
     def _add(self, samples: NDArray[np.float32]) -> None:
         sound = np.concatenate([self._rest, samples])
-        frames = max(0, 1 + (sound.size - FRAME_SAMPLES) // STEP_SAMPLES)
+        frames = max(0, 1 + (sound.size - PITCH_SAMPLES) // STEP_SAMPLES)
         if frames:
-            self._frames.append(_frames(sound))
+            self._frames.append(_frames(sound, FAINT if self._range_db is not None else _FAINT_4))
         self._rest = sound[frames * STEP_SAMPLES :]
 
 
-def summarise(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+def summarise(
+    frames: NDArray[np.float32], range_db: float | None = RANGE_DB
+) -> NDArray[np.float32]:
     """The vector of a sequence of frames, `(frames, 42) -> (len(NAMES),)`: 40 log mel energies,
     pitch, periodicity.
     """
     x = frames.T.astype(np.float64)  # (42, frames): one contiguous row a descriptor
-    level, loud = _loudness(x[:BANDS])
+    top, loud = _loudness(x[:BANDS])
     span = _span(loud)
-    bands, voice, level, loud = x[:BANDS, span], x[BANDS:, span], level[:, span], loud[span]
+    bands, voice, loud = x[:BANDS, span], x[BANDS:, span], loud[span]
+    if range_db is not None:
+        bands = np.maximum(bands - top, -np.log(BANDS) - range_db * _NEPERS)
+    level = _level(bands)
     spectral = np.concatenate([bands, _COSINES.T @ bands, level])
     broad = np.concatenate([bands.reshape(_BROAD, -1, len(loud)).mean(axis=1), level])
     everything = np.ones(len(loud), dtype=bool)
@@ -227,14 +249,20 @@ def trim(samples: NDArray[np.floating]) -> NDArray[np.float32]:
     bands = filterbank(sound[_MARGIN : sound.size - _MARGIN])
     span = _span(_loudness(bands.T.astype(np.float64))[1])
     stop = min(span.stop, len(bands))
-    return sound[span.start * STEP_SAMPLES : (stop - 1) * STEP_SAMPLES + FRAME_SAMPLES]
+    return sound[span.start * STEP_SAMPLES : (stop - 1) * STEP_SAMPLES + PITCH_SAMPLES]
 
 
-def _loudness(bands: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The level of each frame, `(1, frames)`, and whether it is loud, `(frames,)`."""
-    level = np.log(np.exp(bands).sum(axis=0, keepdims=True))
-    loud = level[0] >= np.sort(level[0])[-min(LOUD_RANK, level.size)] - LOUD_DB * np.log(10) / 10
-    return level, loud
+def _level(bands: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The level of each frame, the log of the sum of its bands: `(40, frames) -> (1, frames)`."""
+    level: NDArray[np.float64] = np.log(np.exp(bands).sum(axis=0, keepdims=True))
+    return level
+
+
+def _loudness(bands: NDArray[np.float64]) -> tuple[float, NDArray[np.bool_]]:
+    """The level of the loudest speech, and whether each frame is loud, `(frames,)`."""
+    level = _level(bands)[0]
+    top = float(np.sort(level)[-min(LOUD_RANK, level.size)])
+    return top, level >= top - LOUD_DB * _NEPERS
 
 
 def _span(loud: NDArray[np.bool_]) -> slice:
@@ -243,9 +271,10 @@ def _span(loud: NDArray[np.bool_]) -> slice:
     return slice(max(0, first - AROUND), last + 1 + AROUND)
 
 
-def _frames(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+def _frames(samples: NDArray[np.float32], faint: float) -> NDArray[np.float32]:
     """Log mel energies, pitch and periodicity of each 40 ms, `(frames, 42)`."""
-    return np.hstack([filterbank(samples[_MARGIN : samples.size - _MARGIN]), pitch.pitch(samples)])
+    bands = filterbank(samples[_MARGIN : samples.size - _MARGIN])
+    return np.hstack([bands, pitch.pitch(samples, faint)])
 
 
 def _describe(x: NDArray[np.float64], over: NDArray[np.bool_]) -> NDArray[np.float64]:

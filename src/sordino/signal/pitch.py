@@ -26,7 +26,7 @@ LOWEST_PITCH_HZ: Final = 60.0
 HIGHEST_PITCH_HZ: Final = 500.0
 """The highest pitch of shouting."""
 
-FRAME_SAMPLES: Final = 640
+PITCH_SAMPLES: Final = 640
 """Samples of a frame: 40 ms."""
 
 STEP_SAMPLES: Final = 160
@@ -37,20 +37,24 @@ OCTAVE_COST: Final = 0.03
 rate. At 4 kHz, aliases from above 2 kHz make some steady voices seem an octave lower.
 """
 
+FAINT: Final = 1e-12
+"""The energy that halves the periodicity of a frame: far below one step of 16 bits, so that a gain
+changes no pitch. Rounding in a constant sound has none.
+"""
+
 _DECIMATION: Final = 4
 _RATE: Final = 16000 // _DECIMATION
 _SIZE: Final = 256  # of the transform: a frame of 158 and the longest lag do not wrap around
 _LAGS: Final = np.arange(int(_RATE / HIGHEST_PITCH_HZ), int(_RATE / LOWEST_PITCH_HZ) + 1)
-_FAINT: Final = 1e-7  # of a frame's energy; steps of 16 bits and less have no pitch
-_WINDOW: Final = np.hanning(FRAME_SAMPLES // _DECIMATION)[1:-1].astype(np.float32)
+_WINDOW: Final = np.hanning(PITCH_SAMPLES // _DECIMATION)[1:-1].astype(np.float32)
 
 
-def pitch(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+def pitch(samples: NDArray[np.float32], faint: float = FAINT) -> NDArray[np.float32]:
     """Pitch in semitones above 100 Hz and periodicity from 0 to 1: `(samples,) -> (frames, 2)`.
 
-    `samples` are at 16 kHz, `FRAME_SAMPLES` or more, and yield 1 + (samples − 640) // 160 frames.
+    `samples` are at 16 kHz, `PITCH_SAMPLES` or more, and yield 1 + (samples − 640) // 160 frames.
     The pitch of a frame with a periodicity below about 0.5 is meaningless. The periodicity of
-    silence is 0.
+    silence is 0. `faint` is the energy of a frame that halves its periodicity.
 
     >>> time = np.arange(16000) / 16000
     >>> frames = pitch(np.sin(2 * np.pi * 200 * time).astype(np.float32))
@@ -65,7 +69,7 @@ def pitch(samples: NDArray[np.float32]) -> NDArray[np.float32]:
         :: STEP_SAMPLES // _DECIMATION
     ]  # (frames, 158)
     r = _autocorrelation((frames - frames.mean(axis=1, keepdims=True)) * _WINDOW)
-    r = r / (r[:, :1] + np.float32(_FAINT)) / _WINDOW_CORRELATION
+    r = r / (r[:, :1] + np.float32(faint)) / _WINDOW_CORRELATION
     before, at, after = r[:, _LAGS - 1], r[:, _LAGS], r[:, _LAGS + 1]  # (frames, lags)
     is_peak = (at >= before) & (at >= after)
     bend = np.where(is_peak, 2 * at - before - after, 1)

@@ -158,7 +158,7 @@ def read(path: str | Path) -> Words:
         raise FeatureError(f"{path}: a pipe or a device, expected a file: copy it")
     with storage.as_storage_error(path):
         with path.open("rb") as file:
-            head = file.read(textfile.HEAD)
+            head = file.read(textfile.HEAD_BYTES)
         problem = textfile.disguise(head) or (
             textfile.coding(head) if path.suffix.lower() == ".txt" else None
         )

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from sordino import storage
+from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role
 from sordino.features import CACHE
@@ -22,8 +23,11 @@ from sordino.report.figures import Panel, Point
 from sordino.report.page import Block, Page, Picture, Section, Terms, Text, settings
 from sordino.report.tables import Cell, Table, number, with_interval
 from sordino.report.verdict import NONE
-from sordino.study import run_record
+from sordino.signal import feature_sets
+from sordino.signal.feature_sets import AUTOMATIC
+from sordino.study import minimum, run_record
 from sordino.study.feng2021.report import LEAKAGE, UTILITY
+from sordino.study.policies import check_required, common_emotions
 from sordino.study.protocol import POLICIES, Fitters, Options, features_name, prepare
 from sordino.study.unit_estimates import (
     UNIT_METRICS,
@@ -50,12 +54,13 @@ def compare(
     corpus: Corpus,
     out: str | Path,
     *,
-    features: str = "IS13",
+    features: str = AUTOMATIC,
     options: Options | None = None,
     policies: Sequence[Policy] = POLICIES,
     fitters: Fitters | None = None,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
+    noise: str | Path | None = None,
     releases: Sequence[str | Family | Callable[[Policy, int], Any]] = (),
     notices: Sequence[str] = (),
     latex: bool = False,
@@ -64,14 +69,23 @@ def compare(
     `figure.svg` to `out`; with `latex` also `table.tex`.
 
     The protocol, the arguments and the errors are those of `sordino.study.feng2021.reproduce`. A
-    killed run resumes. `releases` replaces those of the options: names, references
-    `module:Fitter`, or the classes of fitters of a user's own (`sordino.release.resolve`).
+    killed run resumes. Utterances with emotions that the policies do not name are left out; all
+    policies name the same emotions, and each requires another one. `releases` replaces those of the
+    options: names, references `module:Fitter`, or the classes of fitters of a user's own
+    (`sordino.release.resolve`). `noise` is a folder with recordings of noise for the copies, if the
+    options have conditions.
     """
     options, out = options or Options(releases=RELEASES), storage.folder(out)
     if releases:
         names = [resolve(method).name for method in releases]
         options = replace(options, releases=tuple(dict.fromkeys([NONE, *names])))
-    inputs = prepare(corpus, features, options, cache=cache, jobs=jobs)
+    features = feature_sets.resolve(features)
+    check_required(policies)
+    emotions = common_emotions(policies)
+    minimum.check("compare", corpus, options, policies, fitters)
+    inputs = prepare(
+        corpus, features, options, emotions=emotions, noise=noise, cache=cache, jobs=jobs
+    )
     guesses, units = predictions(
         inputs, out / "units", options, policies=policies, fitters=fitters, jobs=jobs
     )
@@ -79,10 +93,8 @@ def compare(
     rows = [bound_rows(estimates, units), null_rows(estimates, units)]
     estimates = pd.concat([estimates, *rows], ignore_index=True)
     run = run_record.record(STUDY, inputs, features, options, policies, units)
-    report = page(guesses, estimates, run, notices)
-    run_record.write(estimates, run, out, report)
-    if latex:
-        report.write_latex(out)
+    report = page(guesses, estimates, run, [*notices, *confounding(inputs.corpus)])
+    run_record.write(estimates, run, out, report, latex=latex)
     return estimates
 
 

@@ -18,17 +18,22 @@ from sordino import attack, release
 from sordino.attack import RiskFitter
 from sordino.attack.attackers import estimators
 from sordino.corpora import split
+from sordino.corpora.copies import part_with_copies, with_copies
 from sordino.corpora.split import DRAWS, Parts
 from sordino.corpora.table import Corpus, checksums
 from sordino.define import GENDERS
 from sordino.errors import AttackError, CorpusError, FeatureError, ReleaseError, SplitError
 from sordino.features import CACHE, FEATURE_SETS, PreprocessFitter, extract
+from sordino.features.copies import COPIES, copy_vectors
+from sordino.features.renderings import NoiseRecording, noises
+from sordino.features.vectors import TABLE_SUFFIXES
 from sordino.nn.fit import Settings
 from sordino.policy import Policy
 from sordino.release import FITTERS, Fitter, ReplacementFitter
+from sordino.signal.conditions import RECIPE
 from sordino.types import Rows, Vectors
 
-EMOTIONS: Final = ("neutral", "happy", "sad", "angry")
+FOUR_EMOTIONS: Final = ("neutral", "happy", "sad", "angry")
 """The emotions of Feng and Narayanan (2021)."""
 
 POLICIES: Final = (
@@ -53,6 +58,8 @@ class Options:
       held-out utterances or held-out speakers.
     - `redraw`, `schedule`: of the paper's transforms (`sordino.release.ReplacementFitter`).
     - `measured_on`: `test`, or `validation` to study recipes without any test speaker.
+    - `conditions`: `standard` fits the scaled space, the risk model and the releases on recordings
+      and `copies` of each in other conditions (`sordino.features.copies`); `none` on recordings.
 
     Raises the `SordinoError` of the room concerned for an unknown name.
     """
@@ -68,13 +75,18 @@ class Options:
     schedule: Literal["constant", "dann", "warm-up"] = "constant"
     measured_on: Literal["test", "validation"] = "test"
     seed: int = 0
+    conditions: Literal["none", "standard"] = "none"
+    copies: int = COPIES
 
     def __post_init__(self) -> None:
+        if self.copies < 1:
+            raise FeatureError(f"{self.copies} copies, expected 1 or more: choose 3, or no copies")
         for option, values, names, error in (
             ("releases", self.releases, tuple(FITTERS), ReleaseError),
             ("families", self.families, attack.available(), AttackError),
             ("fit_on", (self.fit_on,), ("transform", "risk", "both"), FeatureError),
             ("measured_on", (self.measured_on,), ("test", "validation"), SplitError),
+            ("conditions", (self.conditions,), ("none", "standard"), FeatureError),
         ):
             unknown = [name for name in values if name not in names]
             if unknown or not values:
@@ -138,11 +150,39 @@ class Inputs(NamedTuple):
     """Utterances of a study and everything that is derived from them once; rows in one order."""
 
     corpus: Corpus
+    """The utterances."""
     x: Vectors
-    """Feature vectors `(utterances, d)`, unscaled."""
+    """Feature vectors of the recordings and then of their copies, if there are any, `(rows, d)`,
+    unscaled: the rows of `fitting`.
+    """
     checksums: NDArray[np.str_]
     """Checksum of each recording, `(utterances,)`."""
     draws: tuple[Parts, ...]
+    """The division of the speakers in each draw."""
+    noise: tuple[str, ...] = ()
+    """Checksums of the user's recordings of noise in the copies."""
+
+    @property
+    def copies(self) -> int:
+        """Copies of each recording."""
+        return len(self.x) // len(self.corpus) - 1
+
+    @property
+    def fitting(self) -> Corpus:
+        """The table of everything that a fit may use (`sordino.corpora.copies`)."""
+        return with_copies(self.corpus, self.copies) if self.copies else self.corpus
+
+    @property
+    def conditions(self) -> dict[str, Any]:
+        """The conditions of the fits, for records and cards."""
+        if not self.copies:
+            return {"name": "none", "copies": 0}
+        return {
+            "name": "standard",
+            "copies": self.copies,
+            "recipe": RECIPE,
+            "noise": list(self.noise),
+        }
 
 
 def prepare(
@@ -150,9 +190,10 @@ def prepare(
     features: str,
     options: Options,
     *,
-    emotions: Sequence[str] = EMOTIONS,
+    emotions: Sequence[str] = FOUR_EMOTIONS,
     max_draws: int = DRAWS,
     require_validation: bool = False,
+    noise: str | Path | None = None,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> Inputs:
@@ -161,18 +202,24 @@ def prepare(
     With `require_validation`, the validation speakers of every draw must also have every emotion
     and both genders. Speakers are checked before features are computed.
 
+    With the conditions `standard`, the copies follow. `noise` is a folder with recordings of noise
+    for them.
+
     Raises `CorpusError` if an emotion or a gender is missing, `SplitError` if a part of a draw
-    lacks one of them, and the errors of `sordino.features.extract`.
+    lacks one of them, `FeatureError` for copies of a table of vectors, and the errors of
+    `sordino.features.extract`.
     """
+    sounds = noises(noise)
     utterances = select(corpus, emotions)
     sums = checksums(utterances)
     parts = draws(utterances, options, sums, emotions)[:max_draws]
     if require_validation:
         draws(utterances, replace(options, measured_on="validation"), sums, emotions)
-    return Inputs(utterances, feature_vectors(features, corpus, emotions, cache, jobs), sums, parts)
+    x = fitting_vectors(features, corpus, emotions, options, sounds, cache, jobs)
+    return Inputs(utterances, x, sums, parts, tuple(sound.checksum for sound in sounds))
 
 
-def select(corpus: Corpus, emotions: Sequence[str] = EMOTIONS) -> Corpus:
+def select(corpus: Corpus, emotions: Sequence[str] = FOUR_EMOTIONS) -> Corpus:
     """The utterances with one of these emotions.
 
     Raises `CorpusError` if the corpus lacks one of the emotions or one gender altogether.
@@ -194,7 +241,10 @@ def select(corpus: Corpus, emotions: Sequence[str] = EMOTIONS) -> Corpus:
 
 
 def draws(
-    corpus: Corpus, options: Options, sums: NDArray[np.str_], emotions: Sequence[str] = EMOTIONS
+    corpus: Corpus,
+    options: Options,
+    sums: NDArray[np.str_],
+    emotions: Sequence[str] = FOUR_EMOTIONS,
 ) -> tuple[Parts, ...]:
     """The draws of a study. Every part has every emotion and both genders.
 
@@ -242,19 +292,63 @@ def feature_vectors(
     return extract(features, corpus)[corpus.table["emotion"].isin(emotions).to_numpy()]
 
 
-def space(parts: Parts, x: Vectors, options: Options, transform: Rows | None = None) -> Vectors:
-    """The vectors of one draw in the scaled space, `(utterances, components)`.
+def fitting_vectors(
+    features: str,
+    corpus: Corpus,
+    emotions: Sequence[str],
+    options: Options,
+    sounds: Sequence[NoiseRecording] = (),
+    cache: str | Path | None = CACHE,
+    jobs: int = 0,
+) -> Vectors:
+    """The vectors of `feature_vectors`, followed by those of copies if `options` has conditions,
+    `(rows, d)`.
 
-    `options.fit_on` names the party that decides the space. `transform` replaces the rows of the
-    transform party.
+    Raises `FeatureError` for copies of a table of vectors.
     """
-    transform = parts.transform.rows if transform is None else transform
-    rows = {
-        "transform": transform,
-        "risk": parts.risk.rows,
-        "both": np.concatenate([parts.risk.rows, transform]),
-    }[options.fit_on]
-    return PreprocessFitter(options.scale, options.components).fit(x[rows])(x)
+    utterances = corpus.with_emotions(emotions)
+    x = feature_vectors(features, corpus, emotions, cache, jobs)
+    return np.concatenate([x, *copies_of(features, utterances, options, sounds, cache, jobs)])
+
+
+def copies_of(
+    features: str,
+    utterances: Corpus,
+    options: Options,
+    sounds: Sequence[NoiseRecording] = (),
+    cache: str | Path | None = CACHE,
+    jobs: int = 0,
+) -> list[Vectors]:
+    """The vectors of each copy of all utterances, `(utterances, d)` each; none without conditions.
+
+    Raises `FeatureError` for copies of a table of vectors.
+    """
+    if options.conditions == "none":
+        return []
+    if Path(features).suffix.lower() in TABLE_SUFFIXES:
+        raise FeatureError(
+            f"conditions standard with {features}: a table of vectors has no recordings to copy, "
+            "expected a feature set: name one, or set conditions to none"
+        )
+    blocks = copy_vectors(
+        features, utterances, options.copies, noises=sounds, cache=cache, jobs=jobs
+    )
+    return list(blocks)
+
+
+def space(inputs: Inputs, parts: Parts, options: Options, transform: Rows | None = None) -> Vectors:
+    """The vectors of one draw in the scaled space, `(rows, components)`: recordings and copies.
+
+    `options.fit_on` names the party that decides the space, with its copies. `transform` replaces
+    the rows of the transform party.
+    """
+    fitting = inputs.fitting
+    risk = part_with_copies(fitting, parts.risk).rows
+    if transform is None:
+        transform = part_with_copies(fitting, parts.transform).rows
+    rows = {"transform": transform, "risk": risk, "both": np.concatenate([risk, transform])}
+    fitter = PreprocessFitter(options.scale, options.components)
+    return fitter.fit(inputs.x[rows[options.fit_on]])(inputs.x)
 
 
 def parties(parts: Parts) -> dict[str, Rows]:

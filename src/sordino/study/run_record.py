@@ -34,13 +34,14 @@ def record(
     units: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Everything that the figures follow from, as `run.json` holds it."""
-    corpus, x, sums, draws = inputs
+    corpus, sums = inputs.corpus, inputs.checksums
     config = {
         "study": study,
         "corpus": corpus.name,
         "features": features_name(features),
-        "dims": x.shape[1],
+        "dims": inputs.x.shape[1],
         "options": asdict(options),
+        "conditions": inputs.conditions,
         "policies": [asdict(policy) for policy in policies],
     }
     return {
@@ -52,22 +53,31 @@ def record(
         "unknown_gender": int((corpus.column("gender") == "").sum()),
         "roles": [str(role) for role in ROLES],
         "identical_recordings": [rows.tolist() for rows in duplicates(sums)],
-        "parts": [_speakers(inputs, parts) for parts in draws],
+        "parts": [_speakers(inputs, parts) for parts in inputs.draws],
         "test_parts_disjoint": _disjoint(
-            [sorted(set(corpus.speaker[parts.test])) for parts in draws]
+            [sorted(set(corpus.speaker[parts.test])) for parts in inputs.draws]
         ),
         "units": units,
     }
 
 
 def write(
-    estimates: pd.DataFrame, run: Mapping[str, Any], out: Path, page: Page | None = None
+    estimates: pd.DataFrame,
+    run: Mapping[str, Any],
+    out: Path,
+    page: Page | None = None,
+    *,
+    latex: bool = False,
 ) -> None:
-    """Write `estimates.csv`, `run.json` and the page of a study that has one."""
+    """Write `estimates.csv`, `run.json` and the page of a study that has one; with `latex` also its
+    tables, `table.tex`.
+    """
     storage.write(out / "estimates.csv", csv(estimates))
     storage.write(out / "run.json", json.dumps(run, indent=2, ensure_ascii=False) + "\n")
     if page is not None:
         page.write(out)
+        if latex:
+            page.write_latex(out)
 
 
 def summary(estimates: pd.DataFrame) -> pd.DataFrame:

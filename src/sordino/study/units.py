@@ -24,10 +24,11 @@ from threadpoolctl import threadpool_limits
 from sordino import attack, plugins
 from sordino.attack import RiskAttacker
 from sordino.checkpoints import Finished
+from sordino.corpora.copies import part_with_copies
 from sordino.corpora.split import Parts
 from sordino.errors import ReleaseError
 from sordino.metrics.bound import Bound
-from sordino.nn.fit import Plan, run, run_rounds
+from sordino.nn.fit import Plan, run_plan, run_rounds
 from sordino.nn.stack import fit_stacks
 from sordino.policy import Policy
 from sordino.release import Drawn, DrawnFitter, Fitter, Release, bounds, plan_all
@@ -70,6 +71,19 @@ def predictions(
     return gather_units(keys, compute, folder, "draws and policies", attack.PREDICTION_COLUMNS)
 
 
+def inputs_digest(inputs: Inputs, options: Options, fitters: Fitters) -> str:
+    """The hash of vectors, labels, options and the user's own attackers."""
+    table = inputs.corpus.table
+    labels = table[[name for name in UNIT_COLUMNS if name in table.columns]].to_csv(index=False)
+    attackers = [
+        " ".join([name, f"{estimator!r}", plugins.source(estimator), *_sources(estimator)])
+        for name, estimator in fitters.attackers.items()
+    ]
+    content = json.dumps([asdict(options), attackers], sort_keys=True) + labels
+    vectors = np.ascontiguousarray(inputs.x).tobytes()
+    return hashlib.sha256(content.encode() + vectors).hexdigest()
+
+
 def cached(space_of: Space) -> Space:
     """The same function, computed once for each set of rows.
 
@@ -97,20 +111,7 @@ class _Study:
     @property
     def digest(self) -> str:
         """The hash of vectors, labels, options and the user's own attackers."""
-        table = self.inputs.corpus.table
-        labels = table[[name for name in UNIT_COLUMNS if name in table.columns]].to_csv(index=False)
-        content = json.dumps([asdict(self.options), self.attackers], sort_keys=True) + labels
-        vectors = np.ascontiguousarray(self.inputs.x).tobytes()
-        return hashlib.sha256(content.encode() + vectors).hexdigest()
-
-    @property
-    def attackers(self) -> list[str]:
-        """The user's own attackers, with the digest of their source."""
-        attackers = self.fitters.attackers.items()
-        return [
-            " ".join([name, f"{estimator!r}", plugins.source(estimator), *_sources(estimator)])
-            for name, estimator in attackers
-        ]
+        return inputs_digest(self.inputs, self.options, self.fitters)
 
 
 @dataclass(frozen=True)
@@ -158,15 +159,16 @@ class _Unit:
         return json.dumps([digest, self.policy.hash, fitters, *(part.tolist() for part in rows)])
 
     def space(self, transform: Rows | None = None) -> Vectors:
-        """The vectors of this draw in the scaled space."""
-        return space(self.parts, self.study.inputs.x, self.study.options, transform)
+        """The vectors of this draw in the scaled space, of recordings and copies."""
+        return space(self.study.inputs, self.parts, self.study.options, transform)
 
     def plan(self, z: Vectors) -> Plan[tuple[RiskAttacker, list[Release]]]:
-        """The risk model and the releases."""
-        corpus, parts = self.study.inputs.corpus, self.parts
+        """The risk model and the releases, fitted on recordings and copies of their party."""
+        fitting, parts = self.study.inputs.fitting, self.parts
         risk = self.study.fitters.risk_model(self.policy, self.seed)
-        ignorant = yield from risk.plan(z, corpus, parts.risk)
-        releases = yield from plan_all(self.fitters, z, corpus, parts.transform)
+        ignorant = yield from risk.plan(z, fitting, part_with_copies(fitting, parts.risk))
+        transform = part_with_copies(fitting, parts.transform)
+        releases = yield from plan_all(self.fitters, z, fitting, transform)
         return ignorant, releases
 
     def bounds(self) -> dict[str, dict[str, dict[str, float]]]:
@@ -176,13 +178,14 @@ class _Unit:
         """
         figures: dict[str, dict[str, dict[str, float]]] = {}
         bounds_of: dict[DrawnFitter, dict[tuple[str, str], Bound]] = {}
-        space_of = cached(self.space)
+        space_of, fitting = cached(self.space), self.study.inputs.fitting
+        transform = part_with_copies(fitting, self.parts.transform)
         for name, fitter in zip(self.study.options.releases, self.fitters, strict=True):
             if isinstance(fitter, DrawnFitter):
                 decision = replace(fitter, alone=False)  # its decisions are those of `drawn`
                 with suppress(ReleaseError):
                     bounds_of[decision] = bounds_of.get(decision) or bounds(
-                        decision, space_of, self.study.inputs.corpus, self.parts.transform
+                        decision, space_of, fitting, transform
                     )
                     figures[name] = {
                         " given ".join(filter(None, key)): _figures(bound)
@@ -191,12 +194,15 @@ class _Unit:
         return figures
 
     def attack(self, z: Vectors, ignorant: RiskAttacker, releases: Sequence[Release]) -> Finished:
-        """The guesses of all attackers on every release, and the record of the unit."""
+        """The guesses of all attackers on every release of recordings, and the record of the
+        unit.
+        """
+        corpus = self.study.inputs.corpus
         audits = [
             attack.run(
                 release,
-                z,
-                self.study.inputs.corpus,
+                z[: len(corpus)],
+                corpus,
                 self.parts,
                 self.policy,
                 ignorant=ignorant,
@@ -257,7 +263,7 @@ def _finish(unit: _Unit) -> Finished:
         # A release with few prototypes warns. The record has their number.
         warnings.filterwarnings("ignore", ".* sound like ")
         z = unit.space()
-        return unit.attack(z, *run(unit.plan(z)))
+        return unit.attack(z, *run_plan(unit.plan(z)))
 
 
 def _sources(estimator: BaseEstimator) -> list[str]:

@@ -9,14 +9,14 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 from sordino.metrics import auc
-from sordino.testing.laws import Law, check
+from sordino.testing.laws import Law, check_laws
 from sordino.testing.synthetic import SyntheticVectors, synthetic_vectors
 from sordino.types import Codes, Matrix
 
 STRONG: Final = 0.9
 """The AUC that an attacker reaches at least where the secret moves an axis by many deviations."""
 
-NULL: Final = (0.2, 0.8)
+NULL_RANGE: Final = (0.2, 0.8)
 """The AUC stays between these where the secret is a coin per speaker (24 speakers)."""
 
 
@@ -77,7 +77,7 @@ def _null(attacker: BaseEstimator) -> None:
         scores, truth = _scores(attacker, coin)
         areas.append(auc(truth == 1, scores) if np.ptp(truth) else 0.5)
     mean = float(np.mean(areas))
-    assert NULL[0] <= mean <= NULL[1], f"mean AUC {mean:.2f}, expected {NULL}"
+    assert NULL_RANGE[0] <= mean <= NULL_RANGE[1], f"mean AUC {mean:.2f}, expected {NULL_RANGE}"
 
 
 def _input_untouched(attacker: BaseEstimator) -> None:
@@ -108,4 +108,4 @@ def check_attacker(attacker: BaseEstimator) -> int:
     >>> check_attacker(LogisticRegression())
     6
     """
-    return check(attacker, ATTACKER_LAWS)
+    return check_laws(attacker, ATTACKER_LAWS)

@@ -10,7 +10,7 @@ import numpy as np
 
 from sordino.errors import AudioError
 from sordino.signal.feature_sets import FeatureSet
-from sordino.testing.laws import Law, check
+from sordino.testing.laws import Law, check_laws
 from sordino.types import Samples
 
 
@@ -109,4 +109,4 @@ def check_extractor(extractor: FeatureSet) -> int:
     >>> check_extractor(FEATURE_SETS["mel"])
     6
     """
-    return check(extractor, EXTRACTOR_LAWS)
+    return check_laws(extractor, EXTRACTOR_LAWS)

@@ -9,7 +9,7 @@ Law = Callable[[Any], None]
 """A function of a method that raises an error where the method breaks it; its docstring says it."""
 
 
-def check(method: Any, laws: Mapping[str, Law]) -> int:
+def check_laws(method: Any, laws: Mapping[str, Law]) -> int:
     """Run every law on a method, and return their number.
 
     Raises `AssertionError` that lists the broken laws.

@@ -16,7 +16,7 @@ import numpy as np
 from sordino.errors import ReleaseError
 from sordino.policy import Policy
 from sordino.release.protocol import Release
-from sordino.testing.laws import Law, check
+from sordino.testing.laws import Law, check_laws
 from sordino.testing.synthetic import POLICY, SyntheticVectors, synthetic_vectors
 
 Make = Callable[[Policy, int], Any]
@@ -152,4 +152,4 @@ def check_release(make: Make) -> int:
     >>> check_release(ErasureFitter)
     9
     """
-    return check(make, RELEASE_LAWS)
+    return check_laws(make, RELEASE_LAWS)

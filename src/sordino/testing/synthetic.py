@@ -17,7 +17,7 @@ from sordino.types import Codes, Vectors
 POLICY: Final = Policy(required="sad", sensitive=("happy", "angry"))
 """The policy of the checks."""
 
-EMOTIONS: Final = ("neutral", "sad", "happy", "angry")
+SYNTHETIC_EMOTIONS: Final = ("neutral", "sad", "happy", "angry")
 DIMS: Final = 16
 
 
@@ -59,7 +59,7 @@ def synthetic_vectors(
             "file": f"{speaker}-{row}.wav",
             "speaker": f"{speaker:02d}",
             "gender": ("female", "male")[speaker % 2],
-            "emotion": EMOTIONS[row % 4],
+            "emotion": SYNTHETIC_EMOTIONS[row % 4],
             "intensity": "" if row % 4 == 0 else ("normal", "strong")[row // 4 % 2],
         }
         for speaker in range(speakers)
@@ -69,7 +69,7 @@ def synthetic_vectors(
     base = random.normal(0, 0.5, (len(lines), DIMS))
     base += np.repeat(random.normal(0, voice, (speakers, DIMS)), rows, axis=0)
     strength = emotion * np.where(corpus.column("intensity") == "strong", 1.5, 1.0)
-    for axis, name in enumerate(EMOTIONS[1:]):
+    for axis, name in enumerate(SYNTHETIC_EMOTIONS[1:]):
         base[:, axis] += np.where(corpus.column("emotion") == name, strength, 0)
     base[:, 3] += gender * np.where(corpus.genders() == 1, 1, -1)
     basis = np.linalg.qr(random.normal(size=(DIMS, DIMS)))[0]

@@ -116,6 +116,7 @@ def test_the_page_has_verdict_reference_and_limits(
     status, out, _ = sordino(capsys, *options, "--reference", tables / "original.parquet")
     assert status == 0
     assert "leak" in out
+    assert "mood" in out.partition("Retrained attacker")[2]
     page = (tmp_path / "report.html").read_text()
     assert "<strong>Leak</strong>: gender." in page
     assert "A retrained attacker recovers gender with AUC" in page

@@ -25,6 +25,7 @@ def test_a_spent_budget_is_shown_and_given_back(
     assert DailyBudget(path, today).spend(3, 3) is None
     status, out, _ = run(capsys, "show", path)
     assert (status, "3 released on" in out) == (0, True)
+    assert (out.count(str(today())), "are spent" in out) == (1, False)  # the day once
     status, out, _ = run(capsys, "reset", path, "--reason", "a test", "--json", "-")
     assert (status, json.loads(out)["log"]) == (0, f"{path}.resets")
     assert DailyBudget(path, today).spend(3) is None

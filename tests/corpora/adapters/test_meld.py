@@ -116,7 +116,7 @@ def test_the_same_lines_as_one_recording_would_connect_speakers(
 def test_no_lines_count_as_byte_identical_recordings(tmp_path: Path) -> None:
     again = [*LINES, ("train", "1", "0", "Ross", "joy", "positive", "Okay.")]
     corpus = corpora.load("meld", official(tmp_path, again))
-    assert identical(corpus) == []
+    assert identical(corpus, checksums(corpus)) == []
     assert not corpus.recorded().any()
 
 

@@ -11,9 +11,10 @@ from typer.testing import CliRunner, Result
 
 from sordino import corpora
 from sordino.cli.verbs.corpus import app
-from sordino.corpora.adapters.ravdess import EMOTIONS
+from sordino.corpora.adapters.ravdess import EMOTION_CODES
 from sordino.corpora.checks.check import Count, by_speaker, counts, differences, identical, is_wrong
 from sordino.corpora.checks.published import FENG2021_EMOTIONS, PUBLISHED, PublishedCounts
+from sordino.corpora.table import checksums
 from tests.corpora.synthetic_trees import recording, table
 
 # Feng 2021, Table I: neutral, happy, sad, angry, all; with IEMOCAP's happy and angry put right
@@ -58,7 +59,7 @@ def test_the_published_counts_of_a_corpus_agree_with_each_other(name: str) -> No
 def tree(tmp_path: Path) -> Path:
     """Every name of RAVDESS's actors 1 and 2: 120 recordings, all different."""
     for actor in (1, 2):
-        for emotion in EMOTIONS:
+        for emotion in EMOTION_CODES:
             for rest in range(8 if emotion != "01" else 4):
                 strong, statement, repetition = rest // 4 + 1, rest // 2 % 2 + 1, rest % 2 + 1
                 name = f"03-01-{emotion}-{strong:02}-{statement:02}-{repetition:02}-{actor:02}"
@@ -98,15 +99,20 @@ def test_the_table_by_speaker_adds_up(tree: Path) -> None:
     rows = by_speaker(corpora.load("ravdess", tree))
     assert list(rows["speaker"]) == ["ravdess/01", "ravdess/02"]
     assert list(rows["gender"]) == ["male", "female"]
-    assert list(rows["all"]) == [60, 60] == list(rows[list(EMOTIONS.values())].sum(axis="columns"))
+    assert (
+        list(rows["all"])
+        == [60, 60]
+        == list(rows[list(EMOTION_CODES.values())].sum(axis="columns"))
+    )
     assert list(rows["neutral"]) == [4, 4]
 
 
 def test_byte_identical_recordings_are_found(tree: Path) -> None:
-    assert identical(corpora.load("ravdess", tree)) == []
+    corpus = corpora.load("ravdess", tree)
+    assert identical(corpus, checksums(corpus)) == []
     for emotion in ("03", "04", "05"):
         recording(tree / "Actor_01" / f"03-01-{emotion}-01-01-01-01.wav", 7)
-    groups = identical(corpora.load("ravdess", tree))
+    groups = identical(corpus, checksums(corpus))
     assert [[Path(file).stem[6:8] for file in group] for group in groups] == [["03", "04", "05"]]
 
 

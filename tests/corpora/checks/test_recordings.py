@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from sordino.cli.verbs.corpus import app
 from sordino.corpora import table
-from sordino.corpora.checks.recordings import Bad, check_recordings, describe
+from sordino.corpora.checks.recordings import Bad, check_recordings, summarise_bad
 from sordino.corpora.table import Corpus
 from tests.corpora.synthetic_trees import recording
 
@@ -105,7 +105,7 @@ def test_a_file_of_another_format_is_read_and_named(tmp_path: Path) -> None:
 
 
 def test_a_list_names_ten_and_counts_the_rest() -> None:
-    line = describe([Bad(row, f"{row}.wav", "no samples") for row in range(150)], 200)
+    line = summarise_bad([Bad(row, f"{row}.wav", "no samples") for row in range(150)], 200)
     assert line.startswith(
         "150 of 200 utterances cannot be used: utterance 0: 0.wav: no samples; utterance 1: 1.wav"
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sordino.export.graph import GraphBuilder
+from sordino.onnx.writer import GraphBuilder
 from tests.device.bundle.forged import Files, arrays, card, chance, first
 
 WIDTH = 24

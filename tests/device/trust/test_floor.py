@@ -88,10 +88,10 @@ def test_a_floor_is_read_from_its_file(tmp_path: Path) -> None:
         ('per_day = "all"', "floor per_day 'all', expected a whole number"),
         ('policies = ["abc"]', r"floor policies 'abc', expected 64 \(or 12\) hexadecimal digits"),
         ('policies = [""]', "floor policies ''"),
-        ("width", "not a TOML file that can be read"),
-        ("width = 1\nwidth = 2", "not a TOML file that can be read"),
-        ("\x00", "not a TOML file that can be read"),
-        ("x = " + "[" * 100000, "not a TOML file that can be read"),
+        ("width", "not a readable TOML file"),
+        ("width = 1\nwidth = 2", "not a readable TOML file"),
+        ("\x00", "not a readable TOML file"),
+        ("x = " + "[" * 100000, "not a readable TOML file"),
     ],
 )
 def test_a_floor_that_is_none_is_refused(text: str, says: str, tmp_path: Path) -> None:

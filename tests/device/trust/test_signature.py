@@ -153,7 +153,7 @@ def test_a_signature_file_of_another_form_is_refused(
     path = moved(signed(tmp_path / "b.sordino"), **changes)
     with pytest.raises(SignatureError, match=r"signature\.json is damaged"):
         Runtime(path, trusted=trusting())
-    assert signature.describe(read(path)) == "signature damaged, not checked"
+    assert signature.describe_signature(read(path)) == "signature damaged, not checked"
 
 
 @pytest.mark.parametrize(

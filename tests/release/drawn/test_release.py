@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,12 +18,13 @@ from sordino import metrics
 from sordino.attack import retrain
 from sordino.corpora.split import Part
 from sordino.errors import ReleaseError
+from sordino.keyed_random import uniform
 from sordino.policy import Budget
 from sordino.release import Drawn, DrawnFitter, bounds, load
 from sordino.release.drawn import fit_scorer
 from sordino.release.drawn.prototypes import prototypes
-from sordino.signal.keyed_random import uniform
 from sordino.testing import POLICY, SyntheticVectors, synthetic_vectors
+from sordino.types import Matrix, Rows
 from tests.release.synthetic_releases import speakers_of
 
 
@@ -268,3 +270,23 @@ def test_a_saved_release_has_its_policy(tmp_path: Path) -> None:
     saved = load(tmp_path / "drawn.npz")
     assert isinstance(saved, Drawn)
     assert saved.policy == policy
+
+
+@pytest.mark.parametrize("column", ["corpus", "emotion"])
+def test_repeated_rows_of_a_corpus_or_an_emotion_change_no_posterior(column: str) -> None:
+    random = np.random.default_rng(0)
+    labels: dict[str, Any] = {
+        "corpus": np.repeat([0, 1], 30),
+        "speaker": np.arange(60) // 6,
+        "emotion": np.arange(60) % 3,
+        "gender": np.arange(60) // 6 % 2,
+    }
+    z = random.normal(size=(60, 5)) + np.eye(5)[labels["emotion"]] + labels["corpus"][:, None]
+
+    def posterior(rows: Rows) -> Matrix:
+        rest = {name: values[rows] for name, values in labels.items()}
+        return fit_scorer.fit(z[rows], **rest)(z)
+
+    every = np.arange(60)
+    repeated = np.concatenate([every, *[every[labels[column] == 1]] * 4])
+    np.testing.assert_allclose(posterior(repeated), posterior(every), rtol=1e-6)

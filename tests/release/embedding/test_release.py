@@ -13,7 +13,7 @@ from sordino.nn.fit_multimodal import Training
 from sordino.nn.multimodal import Shape
 from sordino.nn.sequences import Sequences
 from sordino.release import EMBEDDINGS, Embedding, EmbeddingFitter, Identity, archive, load
-from sordino.release.embedding.release import noise
+from sordino.release.embedding.release import noise_of_clips
 from tests.release.synthetic_releases import drawing
 
 SHAPE = Shape(audio=6, text=None, kernels=8, gru_width=8)
@@ -78,7 +78,7 @@ def test_noise_is_drawn_once_a_clip_and_with_another_key_anew() -> None:
     np.testing.assert_array_equal(embedding(data, key=1), e)
     spread = (embedding(data, key=2) - e).std() / 2**0.5
     assert spread == pytest.approx(0.5, rel=0.05)
-    drawn = noise(data, 8, 1)
+    drawn = noise_of_clips(data, 8, 1)
     assert abs(np.corrcoef(drawn[:-1].ravel(), drawn[1:].ravel())[0, 1]) < 0.1
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.signal.encoder import Encoder, EncoderShape
+from sordino.signal.encoder import Encoder, EncoderShape, encoder_model
 
 SMALL = EncoderShape(width=8, heads=2, layers=2)
 TYPES = {"<f4": 0, "|i1": 1, "<i2": 2, "<i4": 3, "<f2": 4}
@@ -25,8 +26,13 @@ def synthetic_arrays(shape: EncoderShape = SMALL, seed: int = 0) -> dict[str, ND
     }
 
 
+def synthetic_model(shape: EncoderShape = SMALL, seed: int = 0) -> bytes:
+    return encoder_model(shape, shape.checked(synthetic_arrays(shape, seed)))
+
+
+@functools.cache
 def synthetic_encoder(shape: EncoderShape = SMALL, seed: int = 0) -> Encoder:
-    return Encoder(shape, synthetic_arrays(shape, seed))
+    return Encoder(synthetic_model(shape, seed), shape.width)
 
 
 def text_field(text: str) -> bytes:

@@ -16,6 +16,7 @@ import pytest
 
 from sordino import cli
 from sordino.corpora.table import Corpus
+from sordino.define import Knowledge
 from sordino.errors import CorpusError
 from sordino.features import write_vectors
 from sordino.report import COLUMNS
@@ -87,7 +88,7 @@ def values(guesses: pd.DataFrame, figure: str) -> dict[tuple[str, str], float]:
 
 
 def test_a_centred_space_transfers(places: Places, tmp_path: Path) -> None:
-    estimates, guesses = cross_corpus.carry(
+    estimates, guesses, absent = cross_corpus.carry(
         places.here,
         places.there,
         tmp_path,
@@ -95,7 +96,7 @@ def test_a_centred_space_transfers(places: Places, tmp_path: Path) -> None:
         releases=("none", "drawn"),
         **QUICK,
     )
-    assert tuple(estimates.columns) == COLUMNS
+    assert (tuple(estimates.columns), absent) == (COLUMNS, [])
     keys = [
         "release",
         "condition",
@@ -127,14 +128,14 @@ def test_target_labels_change_calibrated_releases_only(places: Places, tmp_path:
     shuffled["emotion"] = np.roll(shuffled["emotion"], 1)
     predictions = []
     for number, corpus in enumerate((places.there, Corpus("there", shuffled))):
-        _, guesses = cross_corpus.carry(
+        guesses = cross_corpus.carry(
             places.here,
             corpus,
             tmp_path / str(number),
             features=places.vectors,
             releases=("drawn",),
             **QUICK,
-        )
+        ).guesses
         predictions.append(
             guesses[guesses["target"] == "emotion"].pivot(
                 index="row", columns="condition", values="prediction"
@@ -146,6 +147,64 @@ def test_target_labels_change_calibrated_releases_only(places: Places, tmp_path:
         cross_corpus.CENTRED_SPACE,
         cross_corpus.KNOWN_USER,
     }
+
+
+def test_a_fold_without_a_role_ends_its_condition_alone(places: Places, tmp_path: Path) -> None:
+    first, second = sorted(set(places.there.speaker))[:2]
+    happy = places.there.column("emotion") == "happy"
+    rare = ~happy | np.isin(places.there.speaker, [first, second])
+    result = cross_corpus.carry(
+        places.here,
+        places.there.select(rare),
+        tmp_path,
+        features=places.vectors,
+        releases=("drawn",),
+        **QUICK,
+    )
+    conditions = set(result.guesses["condition"])
+    assert {cross_corpus.AS_FITTED, cross_corpus.KNOWN_USER} <= conditions
+    assert result.absent
+    for absence in result.absent:
+        assert absence.condition in cross_corpus.CALIBRATED
+        assert absence.condition not in conditions
+        assert "label more" in absence.reason
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["config"]["absent"] == [absence._asdict() for absence in result.absent]
+
+
+def leak(*scores: tuple[str, str, float]) -> pd.DataFrame:
+    """Guesses about four women and four men under policies and on corpora: `score` is that of the
+    men.
+    """
+    return pd.DataFrame(
+        [
+            {
+                "knowledge": "patient",
+                "target": "gender",
+                "best": True,
+                "required": required,
+                "corpus": corpus,
+                "draw": 0,
+                "speaker": f"{corpus}/{speaker}",
+                "gender": speaker % 2,
+                "truth": speaker % 2,
+                "score": score * (speaker % 2),
+            }
+            for required, corpus, score in scores
+            for speaker in range(8)
+        ]
+    )
+
+
+def test_opposite_directions_do_not_average_to_chance() -> None:
+    for flipped in (
+        leak(("sad", "x", 1.0), ("happy", "x", -1.0)),
+        leak(("sad", "x", 1.0), ("sad", "y", -1.0)),
+    ):
+        assert evaluation.folded_leak(flipped, "auc", Knowledge.PATIENT).value == 1.0
+    none = evaluation.folded_leak(leak(("sad", "x", 0.0)), "auc", Knowledge.PATIENT)
+    assert (none.value, none.chance) == (0.5, 0.5)
+    assert np.isnan(evaluation.folded_leak(flipped, "distinguish", Knowledge.PATIENT).value)
 
 
 def test_source_and_target_are_different_corpora(places: Places, tmp_path: Path) -> None:
@@ -204,5 +263,6 @@ def test_the_commands_print_a_table_and_write_json(
         assert ended.value.code == 0
         output = capsys.readouterr().out
         assert "mean of three policies" in " ".join(output.split())
+        assert all(name in " ".join(output.split()) for name in ("patient, worst", "U neutral"))
         means = json.loads((tmp_path / "means.json").read_text())["mean_of_policies"]
         assert all(len(figure) == 3 for row in means.values() for figure in row.values())

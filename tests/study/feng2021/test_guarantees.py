@@ -70,7 +70,7 @@ def test_other_emotions_are_left_out(tmp_path: Path) -> None:
         return rows.assign(emotion=rows["emotion"].where(rows.index % 7 != 3, "bored"))
 
     given = synthetic_study.study(tmp_path, takes=1, relabel=bored)
-    four = given.corpus.with_emotions(protocol.EMOTIONS)
+    four = given.corpus.with_emotions(protocol.FOUR_EMOTIONS)
     before = run(given, tmp_path / "five")
     after = run(given, tmp_path / "four", corpus=four)
     before_bytes, after_bytes = (

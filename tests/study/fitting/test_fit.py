@@ -219,7 +219,7 @@ def test_a_hidden_attribute_without_labels_is_reported(given: Made, cache: Path)
         ({}, "no policy, expected at least one"),
         (
             {"a": SAD, "b": replace(HAPPY, sensitive=("sad",))},
-            "angry: named by some policies of a bundle and not by all",
+            "angry: named by some policies and not by all",
         ),
         ({"a": replace(SAD, neutral="calm")}, "calm: not in the corpus"),
         ({"a": replace(SAD, release="mute")}, "release 'mute', expected one of none, rae"),

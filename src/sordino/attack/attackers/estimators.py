@@ -107,7 +107,7 @@ def resolve(reference: str) -> tuple[str, BaseEstimator]:
 
     Raises `PluginError` for a reference that cannot be imported, else what `add` raises.
     """
-    estimator = plugins.construct(reference, plugins.load("attackers", reference))
+    estimator = plugins.construct(reference, plugins.import_name("attackers", reference))
     return add(reference.rpartition(":")[2], estimator), estimator
 
 
@@ -195,16 +195,9 @@ def _predict(setting: BaseEstimator, x: Matrix, truth: NDArray[np.intp], test: M
 
     Raises `AttackError` where a classifier of a user's own raises.
     """
-    try:
+    name, step = type(setting).__name__, "see sordino.testing.check_attacker"
+    with plugins.errors_of(setting, f"attacker {name!r}", AttackError, step):
         return _margins(clone(setting).fit(x, truth), test)
-    except Exception as error:
-        kind = type(setting)
-        if isinstance(error, MemoryError) or kind.__module__.partition(".")[0] == "sklearn":
-            raise
-        raise AttackError(
-            f"attacker {kind.__name__} failed with {type(error).__name__}: {error}: see "
-            "sordino.testing.check_attacker"
-        ) from error
 
 
 def _margins(model: BaseEstimator, z: Matrix) -> Matrix:

@@ -112,7 +112,8 @@ def score_attackers(
         for name, settings in slow.items()
     }
     keys |= {
-        f"family-{name}": json.dumps([shared, [*score_table.describe(slow[name])]]) for name in slow
+        f"family-{name}": json.dumps([shared, [*score_table.class_and_parameters(slow[name])]])
+        for name in slow
     }
 
     def compute(names: Sequence[str]) -> Iterator[Finished]:

@@ -15,7 +15,7 @@ from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.define import ROLES
 from sordino.errors import AttackError
-from sordino.nn.fit import Job, Plan, Settings, TrainedNetwork, run
+from sordino.nn.fit import Job, Plan, Settings, TrainedNetwork, run_plan
 from sordino.nn.risk import RiskModel, probabilities, risk_loss
 from sordino.policy import Policy
 
@@ -64,7 +64,7 @@ class RiskFitter:
 
     def fit(self, z: NDArray[np.float32], corpus: Corpus, part: Part) -> RiskAttacker:
         """The attacker, fitted on the rows of one party."""
-        return run(self.plan(z, corpus, part))
+        return run_plan(self.plan(z, corpus, part))
 
     def plan(self, z: NDArray[np.float32], corpus: Corpus, part: Part) -> Plan[RiskAttacker]:
         """The training plan of the attacker: one round of jobs, one for each size.

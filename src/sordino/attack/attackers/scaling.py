@@ -32,7 +32,7 @@ _LARGE: Final = 1000
 """Sums of some numbers up to 2 to this power are finite; sums of larger ones may overflow."""
 
 
-def finite(x: NDArray[np.floating[Any]]) -> Matrix:
+def in_range(x: NDArray[np.floating[Any]]) -> Matrix:
     """The same vectors as 64-bit floats with finite sums and differences: the largest are divided
     by 2^30.
     """

@@ -119,7 +119,7 @@ def audit_key(x: Matrix, secret: Secret, shuffled: Matrix, plan: SplitPlan, seed
     return sha.hexdigest()
 
 
-def describe(settings: Sequence[BaseEstimator]) -> Iterator[list[Any]]:
+def class_and_parameters(settings: Sequence[BaseEstimator]) -> Iterator[list[Any]]:
     """Class and parameters of each estimator."""
     for setting in settings:
         kind, parameters = type(setting), sorted(setting.get_params().items())
@@ -127,7 +127,9 @@ def describe(settings: Sequence[BaseEstimator]) -> Iterator[list[Any]]:
 
 
 def is_cacheable(settings: Sequence[BaseEstimator]) -> bool:
-    """Whether `describe` determines the estimators: those of scikit-learn with plain parameters."""
+    """Whether `class_and_parameters` determines the estimators: those of scikit-learn with plain
+    parameters.
+    """
     plain = (str, int, float, bool, tuple, type(None))
     values = [
         value

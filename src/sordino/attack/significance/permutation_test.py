@@ -32,7 +32,7 @@ from sordino.attack.attackers.kernels import (
     check_vectors,
     scores,
 )
-from sordino.attack.attackers.scaling import ROUNDING, finite
+from sordino.attack.attackers.scaling import ROUNDING, in_range
 from sordino.attack.secret import TEST_LEVEL, Secret
 from sordino.attack.splits import crossfit
 from sordino.errors import AttackError
@@ -231,7 +231,7 @@ def judge(
     'leak'
     """
     check_families(families)
-    x = finite(check_vectors(x))
+    x = in_range(check_vectors(x))
     if len(x) != len(secret.values) or shuffles < 1:
         raise AttackError(
             f"{len(x)} vectors for {len(secret.values)} secrets and {shuffles} shuffles, "

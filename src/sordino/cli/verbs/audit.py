@@ -169,7 +169,7 @@ def audit(
         columns=vectors.columns,
         warnings=vectors.warnings,
     )
-    _print_verdicts([results[name] for name in secrets], estimates, out, json, vectors)
+    _print_verdicts(results, secrets, estimates, out, json, vectors)
 
 
 def _people(
@@ -201,13 +201,16 @@ def _people(
 
 
 def _print_verdicts(
-    audits: list[AuditResult],
+    results: dict[str, AuditResult],
+    secrets: list[str],
     estimates: pd.DataFrame,
     out: Path,
     json: str | None,
     vectors: AuditInput,
 ) -> None:
-    """Print the dimensions and the verdict on each secret; optionally write both as JSON."""
+    """Print the dimensions, the verdict on each secret and the utility for each task; optionally
+    write dimensions and verdicts as JSON.
+    """
     from rich.table import Table
 
     from sordino.report.estimate_table import Estimates
@@ -216,6 +219,7 @@ def _print_verdicts(
     from sordino.report.vector_sections import best_attacker, metric_of
 
     look, report = Estimates(estimates), out / "report.html"
+    audits = [results[name] for name in secrets]
     warnings = [*vectors.warnings, *above_original(audits, look)]
     warn(warnings)
     if json:
@@ -233,18 +237,18 @@ def _print_verdicts(
         return
     print_lines(vectors.lines)
     table = Table(title="Retrained attacker")
-    for name in ("secret", "verdict", "p", "AUC, one utterance", "original", "chance"):
+    for name in ("secret or task", "verdict", "p", "AUC, one utterance", "original", "chance"):
         table.add_column(name)
-    for audit in audits:
-        name, metric = audit.secret.name, metric_of(audit.secret)
+    for name, audit in results.items():
+        metric = metric_of(audit.secret)
         estimate, original = (
             best_attacker(look, name, metric, release) for release in ("released", "none")
         )
         unit = " (UAR)" if metric == "uar" else ""
+        verdict = (audit.decision.answer, f"{audit.decision.p:.3g}")
         table.add_row(
             name,
-            audit.decision.answer,
-            f"{audit.decision.p:.3g}",
+            *(verdict if name in secrets else ("task", "")),
             f"{number(estimate.value)} {limits(estimate)}{unit}",
             number(original.value),
             number(estimate.chance),

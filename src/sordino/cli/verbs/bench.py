@@ -94,11 +94,11 @@ def device(
     """
     from sordino.device import read
     from sordino.device.extractors import extractor
-    from sordino.device.trust.signature import describe
+    from sordino.device.trust.signature import describe_signature
 
     content = read(bundle)
     try:
-        extractor(content.card["features"])
+        extractor(content)
         sound = "sound"
     except BundleError:
         sound = ""
@@ -110,7 +110,7 @@ def device(
         **json_.loads(output),
         "cold_start_s": statistics.median(seconds),
         "bundle_bytes": _size(bundle, [*content.files, "manifest.json"]),
-        "signature": describe(content),
+        "signature": describe_signature(content),
     }
     if json:
         write_json(json, figures)

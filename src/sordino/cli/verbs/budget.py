@@ -60,12 +60,10 @@ def show(path: CountArgument = STATE / "budget", json: JsonOption = None) -> Non
         )
     if json == "-":
         return
-    print(
-        printable(
-            f"{path}: {count.spent} released on {count.day}; {now.spent} of the budget of {today} "
-            "are spent"
-        )
-    )
+    released = f"{path}: {count.spent} released on {count.day}"
+    if count.day != today:
+        released += f"; {now.spent} of the budget of {today} are spent"
+    print(printable(released))
     if now.last_day > today:
         print(
             f"The clock was ahead: the next budget begins after {now.last_day}, or with `sordino "

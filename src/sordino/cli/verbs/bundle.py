@@ -107,8 +107,7 @@ def verify(
     """
     from sordino.cli.trust import trust_from
     from sordino.device import Bundle, read
-    from sordino.device.trust.signature import describe as describe_signature
-    from sordino.device.trust.signature import report
+    from sordino.device.trust.signature import describe_signature, report
 
     trust = trust_from(trusted, revoked, None)
     if trust is None or not bundle.exists():
@@ -204,8 +203,8 @@ def describe(bundle: Bundle, file: str) -> list[RenderableType]:
     from rich.table import Table
     from rich.text import Text
 
-    from sordino.device.onnx.model import rounds_inputs
-    from sordino.device.trust.signature import describe as describe_signature
+    from sordino.device.trust.signature import describe_signature
+    from sordino.onnx.model import rounds_inputs
     from sordino.policy import explain
 
     card = {"name": file, "commercial_use": NO_LICENCE, **bundle.card}

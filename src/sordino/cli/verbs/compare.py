@@ -3,33 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sordino.cli.options import (
+    AUTOMATIC,
     CACHE,
     CORES,
     AttackerOption,
     AttackersOption,
     CacheOption,
+    ConditionsOption,
     CorpusOption,
     FeaturesOption,
     JobsOption,
     JsonOption,
+    LatexOption,
+    NoiseOption,
     OutOption,
     ReleasesOption,
     SeedOption,
     attacker_families,
     corpora_from,
+    read_policies,
     resolve_attackers,
+    resolve_conditions,
     resolve_features,
     resolve_releases,
 )
 from sordino.cli.output import print_table, write_json
 
-LatexOption = Annotated[
-    bool, typer.Option("--latex", help="Write the tables to table.tex too, as LaTeX (booktabs).")
+PoliciesOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        help="A policy as TOML; repeatable.",
+        show_default="the three of Feng 2021",
+    ),
 ]
 
 
@@ -37,9 +50,12 @@ def compare(
     corpus: CorpusOption,
     out: OutOption,
     release: ReleasesOption = None,
-    features: FeaturesOption = "IS13",
+    policy: PoliciesOption = None,
+    features: FeaturesOption = AUTOMATIC,
     attackers: AttackersOption = "quick",
     attacker: AttackerOption = None,
+    conditions: ConditionsOption = None,
+    noise: NoiseOption = None,
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
@@ -62,22 +78,27 @@ def compare(
     from sordino.report.tables import number
     from sordino.study import Options, run_record
     from sordino.study import compare as study
-    from sordino.study.protocol import Fitters
+    from sordino.study.protocol import POLICIES, Fitters
     from sordino.study.unit_estimates import UNIT_METRICS, null_text
 
+    features = resolve_features(features)
     releases = ("none", *resolve_releases(release)) if release else study.RELEASES
+    policies = [*read_policies(policy).values()] if policy else POLICIES
     custom = resolve_attackers(attacker)
     options = Options(
         releases=tuple(dict.fromkeys(releases)),
         families=(*attacker_families(attackers), *custom),
         seed=seed,
+        conditions=resolve_conditions(conditions, features),
     )
     estimates = study.compare(
         corpora_from(corpus),
         out,
-        features=resolve_features(features),
+        features=features,
         options=options,
+        policies=policies,
         fitters=Fitters(attackers=custom),
+        noise=noise,
         cache=cache,
         jobs=jobs,
         latex=latex,
@@ -89,7 +110,8 @@ def compare(
         write_json(json, {"report": str(out / "report.html"), "mean_of_policies": figures})
     if json == "-":
         return
-    table = Table(title="Releases, mean of three policies", box=SIMPLE_HEAD)
+    required = ", ".join(policy.required for policy in policies)
+    table = Table(title=f"Releases, mean over required emotions: {required}", box=SIMPLE_HEAD)
     table.add_column("release", no_wrap=True)
     columns = {
         "F1 required": "ignorant emotion f1 required",

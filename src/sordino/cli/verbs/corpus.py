@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 import pandas as pd
 import typer
 from rich.markup import escape
 from rich.table import Table
 
 from sordino import corpora, storage
+from sordino.cli.failures import DIFFERS
 from sordino.cli.options import CORES, JobsOption, JsonOption, SeedOption
 from sordino.cli.output import warn, write_json
 from sordino.cli.terminal import Console
 from sordino.corpora.checks.check import Count
+from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.checks.published import FENG2021_EMOTIONS
 from sordino.corpora.checks.recordings import MAX_LISTED, Bad, Recordings, check_recordings
+from sordino.corpora.table import Corpus, checksums
 
-DIFFERS = 1
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from sordino.study.minimum import Minimum
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -56,9 +63,11 @@ def check(
     seed: SeedOption = 0,  # noqa: ARG001 (every verb has it; nothing is random here)
     jobs: JobsOption = CORES,  # noqa: ARG001 (every verb has it; reading takes seconds)
 ) -> None:
-    """Compare counts with the published ones, and list unusable recordings.
+    """Compare counts with the published ones, and list unusable recordings and needs of a study.
 
-    Counts are by speaker, gender and emotion. The header of every recording is read; start and end
+    Counts are by speaker, gender and emotion. A table shows if the speakers and utterances suffice
+    for `fit` and `compare` on neutral, happy, sad and angry speech. Labels that follow from the
+    speaker or the words are listed. The header of every recording is read; start and end
     are compared with its length. Status 0 if the copy is complete or no published counts exist.
     Status 1 if counts differ or a recording cannot be used. If the publication itself is doubtful,
     differences are reported and the status is 0.
@@ -80,10 +89,13 @@ def check(
         if len(missing) < recordings.files
         else None
     )
+    sums = checksums(present) if present else np.empty(0, np.str_)
     twins = [
         [_relative(file, path) for file in group]
-        for group in (corpora.check.identical(present) if present else [])
+        for group in (corpora.check.identical(present, sums) if present else [])
     ]
+    minimum = _minimum(present, sums) if present else None
+    confounded = confounding(loaded)
     speakers = corpora.check.by_speaker(loaded)
 
     console = Console(stderr=json == "-", highlight=False)
@@ -101,6 +113,11 @@ def check(
             escape(f"byte-identical, kept in one part: {' = '.join(group)}"), soft_wrap=True
         )
     console.print(escape(_verdict(counts, wrong, doubt)))
+    if minimum and minimum.needs:
+        console.print(_needs(minimum))
+    reason = [f"No study can be made: {minimum.reason}"] if minimum and minimum.reason else []
+    for line in (*reason, *confounded):
+        console.print(escape(line), soft_wrap=True)
     _show_recordings(console, recordings, bad)
 
     table = [{**asdict(count), "differs": count in wrong} for count in counts]
@@ -120,9 +137,37 @@ def check(
             "byte_identical": twins,
         }
         result |= {"recordings": recordings.files, "unusable": unusable, "notes": loaded.notes}
+        result |= {
+            "needs": [need._asdict() for need in minimum.needs] if minimum else [],
+            "no_draw": minimum.reason if minimum else "no recording is present",
+            "confounding": confounded,
+        }
         write_json(json, result)
     if failed or bad:
         raise typer.Exit(DIFFERS)
+
+
+def _minimum(corpus: Corpus, sums: NDArray[np.str_]) -> Minimum:
+    """The needs of a study of all releases, on the present recordings."""
+    from sordino.study import Options, compare  # here, as they load slowly
+    from sordino.study.minimum import minimum_of
+
+    return minimum_of(corpus, Options(releases=compare.RELEASES), sums=sums)
+
+
+def _needs(minimum: Minimum) -> Table:
+    """What each step of `fit` and `compare` needs, and what the corpus has of it."""
+    table = Table("step", "counted", "present", "needed", "for", "")
+    for need in minimum.needs:
+        table.add_row(
+            need.step,
+            escape(need.item),
+            str(need.present),
+            str(need.needed),
+            ", ".join(need.studies),
+            "" if need.is_met else "too few",
+        )
+    return table
 
 
 def _csv(table: pd.DataFrame) -> str:

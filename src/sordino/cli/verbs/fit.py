@@ -16,23 +16,27 @@ from sordino.cli.keys import (
     sign_bundle,
 )
 from sordino.cli.options import (
+    AUTOMATIC,
     CACHE,
     CORES,
     AttackersOption,
     CacheOption,
+    ConditionsOption,
     CorpusOption,
     FeaturesOption,
     JobsOption,
     JsonOption,
+    NoiseOption,
     OutOption,
     SeedOption,
     attacker_families,
     corpora_from,
+    read_policies,
+    resolve_conditions,
 )
 from sordino.cli.output import console, print_lines, write_json
 
 if TYPE_CHECKING:
-    from sordino.policy import Policy
     from sordino.study.fitting.card import FitResult
 
 NONE_WITHIN: Final = 1
@@ -40,9 +44,7 @@ NONE_WITHIN: Final = 1
 
 PolicyFilesOption = Annotated[
     list[Path],
-    typer.Option(
-        "--policy", metavar="FILE", help="A policy as TOML; repeatable for several in one bundle."
-    ),
+    typer.Option("--policy", metavar="FILE", help="A policy as TOML; repeatable."),
 ]
 BudgetOption = Annotated[
     float | None,
@@ -72,9 +74,11 @@ def fit(
     corpus: CorpusOption,
     out: OutOption,
     budget: BudgetOption = None,
-    features: FeaturesOption = "mel",
+    features: FeaturesOption = AUTOMATIC,
     int8: Int8Option = False,
     attackers: AttackersOption = "quick",
+    conditions: ConditionsOption = None,
+    noise: NoiseOption = None,
     report: ReportOption = None,
     sign: SignOption = None,
     bundle_version: BundleVersionOption = None,
@@ -102,11 +106,17 @@ def fit(
     check_signing(sign, bundle_version, expires)
     fitted = study.fit(
         corpora_from(corpus),
-        _policies(policy),
+        read_policies(policy),
         features=features,
         budget=budget,
-        options=replace(study.OPTIONS, families=attacker_families(attackers), seed=seed),
+        options=replace(
+            study.OPTIONS,
+            families=attacker_families(attackers),
+            seed=seed,
+            conditions=resolve_conditions(conditions, features),
+        ),
         int8=int8,
+        noise=noise,
         cache=cache,
         jobs=jobs,
     )
@@ -127,20 +137,6 @@ def fit(
             print_lines([f"The bundle is {signature}.", str(out)])
     if not fitted.ships:
         raise typer.Exit(NONE_WITHIN)
-
-
-def _policies(files: list[Path]) -> dict[str, Policy]:
-    """Each policy by the stem of its file. Raises `PolicyError` for two equal stems."""
-    from sordino.errors import PolicyError
-    from sordino.policy import read
-
-    names = [file.stem for file in files]
-    if duplicates := sorted({name for name in names if names.count(name) > 1}):
-        raise PolicyError(
-            f"--policy {', '.join(duplicates)} comes twice, expected files of different names: "
-            "rename one"
-        )
-    return {name: read(file) for name, file in zip(names, files, strict=True)}
 
 
 def _write(fitted: FitResult, out: Path) -> None:

@@ -39,7 +39,7 @@ def check(file: PolicyFileArgument, json: JsonOption = None) -> None:
     if policy.release or policy.knobs:
         from sordino import release
 
-        lines += release.explain(policy)
+        lines += release.explain_release(policy)
     if json:
         write_json(json, {"policy": asdict(policy), "hash": policy.hash, "in_words": lines})
     if json != "-":

@@ -16,14 +16,14 @@ import typer
 from sordino.cli.options import STATE, BundleArgument, JsonOption, OutOption, PolicyNameOption
 from sordino.cli.output import write_json
 from sordino.cli.trust import FloorOption, RevokedOption, TrustedOption, floor_from, trust_from
-from sordino.errors import AudioError
+from sordino.errors import AudioError, ReleaseError
 from sordino.progress import printable
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from sordino.device import Bundle, DailyBudget, Released, Result, Runtime
+    from sordino.device import Bundle, Channel, DailyBudget, Released, Result, Runtime
     from sordino.device.table import GrowingTable, WholeTable
 
 FilesArgument = Annotated[
@@ -58,6 +58,23 @@ BudgetFileOption = Annotated[
     Path | None,
     typer.Option("--budget-file", metavar="PATH", help="File of the daily count; one per device."),
 ]
+CentringOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--centring",
+        metavar="FILE",
+        help="Centre utterances on the running mean of this device, which is in FILE.",
+    ),
+]
+WarmUpOption = Annotated[
+    int,
+    typer.Option(
+        "--warm-up", min=0, metavar="COUNT", help="Withhold the first COUNT centred utterances."
+    ),
+]
+ForgetOption = Annotated[
+    bool, typer.Option("--forget", help="Remove the mean in the FILE of --centring first.")
+]
 PathsOption = Annotated[
     bool,
     typer.Option(
@@ -77,6 +94,9 @@ def release(
     microphone: MicrophoneOption = False,
     raw: RawOption = None,
     budget_file: BudgetFileOption = None,
+    centring: CentringOption = None,
+    warm_up: WarmUpOption = 0,
+    forget: ForgetOption = False,
     paths: PathsOption = False,
     trusted: TrustedOption = None,
     revoked: RevokedOption = None,
@@ -95,6 +115,9 @@ def release(
     Nothing is released for an unusable utterance: standard error has the reason, and the status is
     1. A .csv file grows during a stream, and an existing one is extended. Other tables are written
     at the end. Ctrl-C ends a stream.
+
+    With --centring, the mean of all utterances of this device is subtracted before the model. It
+    never leaves the device. Use it only with a bundle that was audited with centring.
 
     With --trusted, the bundle must be signed by one of the keys, not expired, and no older than the
     last one on this device. With --floor, the policy must satisfy the limits of the device. Status
@@ -117,7 +140,10 @@ def release(
     trust = trust_from(trusted, revoked, STATE.expanduser() / "versions")
     key = _draw_key(content, policy, draw_key if draw_key is not None else seed)
     budget = _budget(content, budget_file)
-    runtime = Runtime(content, policy, key, budget, trusted=trust, floor=floor_from(floor))
+    channel = _channel(centring, warm_up, forget)
+    runtime = Runtime(
+        content, policy, key, budget, trusted=trust, floor=floor_from(floor), channel=channel
+    )
     opaque = not (paths or endless)  # a stream has one name, and its list would grow without end
     report = _Report(content, runtime.name, trust is not None, out, opaque)
     id_key = None if paths else secrets.randbits(128) if endless else key
@@ -148,6 +174,22 @@ def _budget(bundle: Bundle, path: Path | None) -> DailyBudget | None:
     if path is None and not limited:
         return None
     return DailyBudget(path or STATE.expanduser() / "budget", lambda: datetime.now(UTC).date())
+
+
+def _channel(path: Path | None, warm_up: int, forget: bool) -> Channel | None:
+    """The mean of the device in a file, new if `forget`."""
+    from sordino.device import Channel
+    from sordino.device import channel as channels
+
+    if path is None:
+        if warm_up or forget:
+            raise ReleaseError(
+                "--warm-up or --forget without --centring, expected its FILE: add it"
+            )
+        return None
+    if forget:
+        channels.forget(path)
+    return Channel(path, warm_up)
 
 
 def _draw_key(bundle: Bundle, policy: str | None, number: int | None) -> int:
@@ -199,14 +241,14 @@ class _Report:
 
     def write(self, count: int, json: str | None) -> None:
         """Print the number of vectors; optionally write JSON."""
-        from sordino.device.trust.signature import describe, report
+        from sordino.device.trust.signature import describe_signature, report
 
         if json != "-":
             withheld = sum(map(Counter.total, self.withheld.values()))
             vectors = "vector" if count == 1 else "vectors"
             line = (
                 f"{self.out}: {count} {vectors} released, {withheld} withheld, under policy "
-                f"{self.policy} ({describe(self.bundle, self.verified)})"
+                f"{self.policy} ({describe_signature(self.bundle, self.verified)})"
             )
             print(printable(line))
         if json:

@@ -16,6 +16,7 @@ from sordino.cli.options import (
     FeaturesOption,
     JobsOption,
     JsonOption,
+    LatexOption,
     OutOption,
     SeedOption,
     attacker_families,
@@ -46,6 +47,15 @@ NormaliseOption = Annotated[
     Literal["speaker", "utterance", "corpus", "running"],
     typer.Option("--normalise", help="Normalisation of the audio features; the paper: speaker."),
 ]
+SequencesOption = Annotated[
+    str,
+    typer.Option(
+        "--features",
+        metavar="SET",
+        help="filterbank: 40 mel bands, as in the paper; speech: the frames of a pretrained "
+        "encoder, which need the extra `speech`.",
+    ),
+]
 OnlyOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -64,6 +74,15 @@ WordsOption = Annotated[
 ]
 NetworksOption = Annotated[
     int, typer.Option("--seeds", min=1, help="Networks per fold; the paper: 3.")
+]
+
+PaperConditionsOption = Annotated[
+    Literal["none", "standard"],
+    typer.Option(
+        "--conditions",
+        help="standard: fit also on copies of the recordings in noise, rooms and channels; none: "
+        "on the recordings alone.",
+    ),
 ]
 
 TERMINAL_ROWS = {
@@ -100,10 +119,12 @@ def feng2021(
     preprocess_on: PreprocessOnOption = "transform",
     validation: ValidationOption = "speaker",
     attackers: AttackersOption = "quick",
+    conditions: PaperConditionsOption = "none",
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
     json: JsonOption = None,
+    latex: LatexOption = False,
 ) -> None:
     """Hide emotions and gender as in Feng 2021, and attack the released vectors.
 
@@ -124,6 +145,7 @@ def feng2021(
         fit_on=preprocess_on,
         validation=validation,
         seed=seed,
+        conditions=conditions,
     )
     estimates = study.reproduce(
         corpora_from(corpus),
@@ -132,6 +154,7 @@ def feng2021(
         options=options,
         cache=cache,
         jobs=jobs,
+        latex=latex,
     )
     print_feng2021(estimates, out, json)
 
@@ -141,6 +164,7 @@ def jaiswal2020(
     corpus: CorpusOption,
     out: OutOption,
     only: OnlyOption = None,
+    features: SequencesOption = "filterbank",
     normalise: NormaliseOption = "speaker",
     words: WordsOption = None,
     seeds: NetworksOption = 1,
@@ -163,7 +187,11 @@ def jaiswal2020(
     from sordino.study.jaiswal2020.variants import JaiswalOptions
 
     options = JaiswalOptions(
-        families=attacker_families(attackers), normalise=normalise, seeds=seeds, seed=seed
+        families=attacker_families(attackers),
+        features=features,
+        normalise=normalise,
+        seeds=seeds,
+        seed=seed,
     )
     estimates = study.reproduce(
         corpora_from(corpus),

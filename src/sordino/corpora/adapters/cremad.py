@@ -26,7 +26,7 @@ LAYOUT: Final = (
 
 LabelSource = Literal["intended", "perceived"]
 
-EMOTIONS: Final = {
+EMOTION_CODES: Final = {
     "ANG": "angry",
     "DIS": "disgust",
     "FEA": "fearful",
@@ -56,7 +56,7 @@ SENTENCES: Final = {
 
 _NAME: Final = re.compile(
     rf"(?P<actor>[0-9]{{4}})_(?P<sentence>{'|'.join(SENTENCES)})"
-    rf"_(?P<emotion>{'|'.join(EMOTIONS)})_(?P<intensity>{'|'.join(INTENSITIES)})"
+    rf"_(?P<emotion>{'|'.join(EMOTION_CODES)})_(?P<intensity>{'|'.join(INTENSITIES)})"
 )
 
 
@@ -73,7 +73,7 @@ def parse(name: str) -> dict[str, str]:
     )
     return {
         "speaker": field["actor"],
-        "emotion": EMOTIONS[field["emotion"]],
+        "emotion": EMOTION_CODES[field["emotion"]],
         "intensity": INTENSITIES[field["intensity"]],
         "transcript": SENTENCES[field["sentence"]],
     }
@@ -124,7 +124,7 @@ def _perceived(path: Path, files: list[Path]) -> list[str]:
     """The perceived emotion of each recording; `VoiceVote` is a letter, or letters joined by colons
     in a tie.
     """
-    letters = {code[0]: emotion for code, emotion in EMOTIONS.items()}
+    letters = {code[0]: emotion for code, emotion in EMOTION_CODES.items()}
     votes = {
         row["filename"]: letters.get(row["voicevote"], "other")
         for _, row in sheet.read(path, _VOTES)

@@ -20,7 +20,7 @@ from sordino.corpora.table import Corpus
 NAME: Final = "emodb"
 LAYOUT: Final = "wav/03a01Fa.wav ... (download.zip unpacked; WAV or FLAC)"
 
-EMOTIONS: Final = {
+EMOTION_CODES: Final = {
     "A": "fearful",
     "E": "disgust",
     "F": "happy",
@@ -61,7 +61,7 @@ SENTENCES: Final = {
 
 _NAME: Final = re.compile(
     rf"(?P<speaker>{'|'.join(SPEAKERS)})(?P<sentence>{'|'.join(SENTENCES)})"
-    rf"(?P<letter>[{''.join(EMOTIONS)}])[a-z]?"
+    rf"(?P<letter>[{''.join(EMOTION_CODES)}])[a-z]?"
 )
 
 
@@ -79,7 +79,7 @@ def parse(name: str) -> dict[str, str | float]:
         "speaker": field["speaker"],
         "gender": gender,
         "age": float(age),
-        "emotion": EMOTIONS[field["letter"]],
+        "emotion": EMOTION_CODES[field["letter"]],
         "transcript": SENTENCES[field["sentence"]],
     }
 

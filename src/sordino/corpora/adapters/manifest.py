@@ -115,8 +115,8 @@ def _utterance(where: str, path: Path, row: Row, name: str) -> dict[str, str | f
             f"{where}: corpus {corpus!r} has a / or +, expected neither (they join names): rename "
             "it"
         )
-    start = sheet.number(where, row, "start", empty=0.0)
-    end = sheet.number(where, row, "end")
+    start = sheet.parse_number(where, row, "start", empty=0.0)
+    end = sheet.parse_number(where, row, "end")
     if start < 0 or end <= start:
         raise CorpusError(
             f"{where}: start {start:g} s and end {end:g} s, expected 0 <= start < end: correct them"
@@ -132,7 +132,9 @@ def _utterance(where: str, path: Path, row: Row, name: str) -> dict[str, str | f
     }
     utterance |= {column: row.get(column, "") for column in ("transcript", "intensity", "session")}
     utterance |= {
-        column: sheet.number(where, row, column) for column in ("age", *RATINGS) if column in row
+        column: sheet.parse_number(where, row, column)
+        for column in ("age", *RATINGS)
+        if column in row
     }
     if any(column in row for column in RATINGS):
         utterance["scale"] = _scale(where, row)
@@ -141,7 +143,7 @@ def _utterance(where: str, path: Path, row: Row, name: str) -> dict[str, str | f
 
 def _scale(where: str, row: Row) -> float:
     """The points of the scale of the row's ratings; NaN without a scale, which only levels need."""
-    scale = sheet.number(where, row, "scale")
+    scale = sheet.parse_number(where, row, "scale")
     if math.isnan(scale):
         return scale
     if scale not in EDGES:
@@ -150,7 +152,7 @@ def _scale(where: str, row: Row) -> float:
             f"{where}: scale {scale:g}, expected one of {scales} points: convert the ratings to one"
         )
     for column in RATINGS:
-        rating = sheet.number(where, row, column, empty=1.0)
+        rating = sheet.parse_number(where, row, column, empty=1.0)
         if not 1 <= rating <= scale:
             raise CorpusError(
                 f"{where}: {column} {rating:g}, expected 1 to {scale:g}, its scale: correct one "

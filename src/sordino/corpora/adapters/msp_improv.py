@@ -36,7 +36,7 @@ LAYOUT: Final = (
 EVALUATIONS: Final = ("Evaluation.txt", "Evalution.txt")  # codespell:ignore
 """The file of ratings; earlier releases have the second spelling."""
 
-EMOTIONS: Final = {
+EMOTION_CODES: Final = {
     "A": "angry",
     "H": "happy",
     "N": "neutral",
@@ -86,7 +86,7 @@ def labels(text: str, stored: bool = False) -> dict[str, dict[str, str | float]]
     for match in filter(None, (_RATING.fullmatch(line.strip()) for line in text.splitlines())):
         name, emotion, activation, valence = match.groups()
         utterances[f"MSP-{name}"] = {
-            "emotion": EMOTIONS.get(emotion, "other"),
+            "emotion": EMOTION_CODES.get(emotion, "other"),
             "activation": float(activation) if stored else 1 + SCALE - float(activation),
             "valence": float(valence),
             "scale": SCALE,

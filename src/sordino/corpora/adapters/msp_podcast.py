@@ -29,7 +29,7 @@ Speakers = Literal["known", "all"]
 CONSENSUS: Final = ("labels_consensus.csv", "labels_concensus.csv")
 """The table of labels; early releases have the second spelling."""
 
-EMOTIONS: Final = {
+EMOTION_CODES: Final = {
     "A": "angry",
     "C": "contempt",
     "D": "disgust",
@@ -64,9 +64,9 @@ def labels(path: Path) -> dict[str, dict[str, str | float]]:
         utterances[row["filename"].removesuffix(".wav")] = {
             "speaker": row["spkrid"] or UNIDENTIFIED,
             "gender": define.gender(row["gender"]),
-            "emotion": EMOTIONS.get(row["emoclass"], "other"),
-            "activation": sheet.number(where, row, "emoact"),
-            "valence": sheet.number(where, row, "emoval"),
+            "emotion": EMOTION_CODES.get(row["emoclass"], "other"),
+            "activation": sheet.parse_number(where, row, "emoact"),
+            "valence": sheet.parse_number(where, row, "emoval"),
             "scale": SCALE,
         }
     return utterances

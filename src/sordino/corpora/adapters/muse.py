@@ -59,8 +59,8 @@ def labels(path: Path) -> dict[str, dict[str, str | float]]:
         where = f"{path}, row {number}"
         utterances[row["sentence_name"].removesuffix(".wav")] = {
             "gender": define.gender(row["gender"]),
-            "activation": sheet.number(where, row, "activation_mean"),
-            "valence": sheet.number(where, row, "valence_mean"),
+            "activation": sheet.parse_number(where, row, "activation_mean"),
+            "valence": sheet.parse_number(where, row, "valence_mean"),
             "scale": SCALE,
         }
     return utterances

@@ -23,7 +23,7 @@ LAYOUT: Final = (
     "(Audio_Speech_Actors_01-24 unpacked; WAV or FLAC)"
 )
 
-EMOTIONS: Final = {
+EMOTION_CODES: Final = {
     "01": "neutral",
     "02": "calm",
     "03": "happy",
@@ -57,7 +57,7 @@ def parse(name: str) -> dict[str, str]:
     return {
         "speaker": field["actor"],
         "gender": "male" if int(field["actor"]) % 2 else "female",
-        "emotion": EMOTIONS[field["emotion"]],
+        "emotion": EMOTION_CODES[field["emotion"]],
         "intensity": INTENSITIES[field["intensity"]],
         "transcript": STATEMENTS[field["statement"]],
     }

@@ -58,11 +58,13 @@ def load(name: str, path: str | Path, /, *, keep_absent: bool = False, **options
     function from the path to a `Corpus`.
 
     Raises `CorpusError` for an unknown name and for a path without such a corpus, and `PluginError`
-    for an adapter that cannot be imported.
+    for an adapter that cannot be imported. An error of a user's adapter becomes a `CorpusError`
+    that names the adapter.
     """
     if name not in ADAPTERS and plugins.has("corpora", name):
-        adapter = plugins.load("corpora", name)
-        corpus = adapter(textfile.home(path), **options) if callable(adapter) else adapter
+        adapter = plugins.import_name("corpora", name)
+        with plugins.errors_of(adapter, f"corpus {name!r}", CorpusError, "correct the adapter"):
+            corpus = adapter(textfile.home(path), **options) if callable(adapter) else adapter
         if not isinstance(corpus, Corpus):
             raise CorpusError(
                 f"{name}: a {type(corpus).__name__}, expected a function from a path to a Corpus"

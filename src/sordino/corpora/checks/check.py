@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sordino.corpora.checks.published import FENG2021_EMOTIONS, PublishedCounts
-from sordino.corpora.table import Corpus, checksums, duplicates
+from sordino.corpora.table import Corpus, duplicates
 
 
 @dataclass(frozen=True)
@@ -91,17 +92,13 @@ def by_speaker(corpus: Corpus) -> pd.DataFrame:
     return frame.reset_index(allow_duplicates=True)
 
 
-def identical(corpus: Corpus) -> list[list[str]]:
-    """Groups of byte-identical recordings, as paths. Splits keep each group in one part. Text has
-    no recordings.
+def identical(corpus: Corpus, sums: NDArray[np.str_]) -> list[list[str]]:
+    """Groups of byte-identical recordings, as paths, by their checksums `(utterances,)`. Splits
+    keep each group in one part. Text has no recordings.
     """
     files = corpus.column("file")
     recorded = corpus.recorded()
-    return [
-        np.unique(files[rows]).tolist()
-        for rows in duplicates(checksums(corpus))
-        if recorded[rows].all()
-    ]
+    return [np.unique(files[rows]).tolist() for rows in duplicates(sums) if recorded[rows].all()]
 
 
 def _genders(corpus: Corpus) -> pd.Series[str]:

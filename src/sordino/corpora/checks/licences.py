@@ -11,12 +11,12 @@ from typing import Final, NamedTuple
 
 
 class Licence(NamedTuple):
-    """The terms of a corpus in short, and whether they allow commercial use: None where they do not
-    say.
-    """
+    """The terms of a corpus in short."""
 
     text: str
+    """The licence and its source."""
     commercial: bool | None = None
+    """Whether it allows commercial use; None if it does not say."""
 
 
 LICENCES: Final = {

@@ -115,10 +115,10 @@ def no_recording(file: str) -> str:
     return file_types.no_file(Path(file))
 
 
-def describe(bad: Sequence[Bad], total: int) -> str:
+def summarise_bad(bad: Sequence[Bad], total: int) -> str:
     """One line that names the first unusable recordings and counts them all.
 
-    >>> describe([Bad(3, "a.wav", "an empty file")], 10)
+    >>> summarise_bad([Bad(3, "a.wav", "an empty file")], 10)
     '1 of 10 utterances cannot be used: utterance 3: a.wav: an empty file'
     """
     names = "; ".join(f"utterance {recording.row}: {recording}" for recording in bad[:MAX_LISTED])

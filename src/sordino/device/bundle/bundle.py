@@ -3,6 +3,7 @@
     manifest.json     the format, the SHA-256 of every other file, and the digest of every policy
     card.json         for people: data, licences and audit; also the feature set of the models
     policies.json     for each policy the model, the arrays, and the keyed random draw
+    encoder.onnx      samples to features, if the feature set needs an encoder
     preprocess.onnx   features to the scaled space, shared by all policies
     release-0.onnx    one for each policy with a model, release-0.npz for one with arrays
     vectors.npz       test vectors: inputs from synthetic sound, and the outputs that must follow
@@ -38,8 +39,8 @@ from sordino.device.bundle.archive import (
     parse_json,
     sha256,
 )
-from sordino.device.onnx.structure import check_models
 from sordino.errors import BundleError, PolicyError
+from sordino.onnx.structure import check_models
 from sordino.policy import Policy, from_dict
 from sordino.types import Arrays
 
@@ -61,6 +62,7 @@ DEEPEST: Final = 32
 MANIFEST_FILE: Final = "manifest.json"
 CARD_FILE: Final = "card.json"
 POLICIES_FILE: Final = "policies.json"
+ENCODER_FILE: Final = "encoder.onnx"
 PREPROCESS_FILE: Final = "preprocess.onnx"
 VECTORS_FILE: Final = "vectors.npz"
 SIGNATURE_FILE: Final = "signature.json"
@@ -79,7 +81,7 @@ class PolicyEntry:
     """Dimensions of a released vector."""
     chance: Mapping[str, Any]
     """The keyed random draw (`chance` in the format): `kind` is one of
-    `sordino.device.serving.DRAWS`, other keys are its settings.
+    `sordino.device.serving.RELEASE_KINDS`, other keys are its settings.
     """
     preprocess: str | None = None
     """The file of the model from features to the scaled space; None for scaled features."""

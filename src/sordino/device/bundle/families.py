@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.device.bundle.bundle import PREPROCESS_FILE, Bundle, PolicyEntry
-from sordino.device.bundle.interface import Interface, TensorType, interface, matches
+from sordino.device.bundle.encoder import check_encoder
+from sordino.device.bundle.interface import describe, matches, read_interface
 from sordino.errors import BundleError
 
 WIDEST_VECTOR: Final = 1 << 16
@@ -48,7 +49,7 @@ class Structure(NamedTuple):
     """The structure of a policy of one family."""
 
     chance: str
-    """The kind of keyed random draw (`sordino.device.serving.DRAWS`)."""
+    """The kind of keyed random draw (`sordino.device.serving.RELEASE_KINDS`)."""
     outputs: tuple[str, ...] = ()
     """The outputs of the model; empty without a model."""
     bins: tuple[int, int] | None = None
@@ -106,6 +107,7 @@ def check_structure(bundle: Bundle) -> None:
     """
     features = bundle.card["features"]
     _features(features)
+    check_encoder(bundle)
     for entry in bundle.policies.values():
         if not (entry.name.isprintable() and 0 < len(entry.name) <= LONGEST_POLICY_NAME):
             raise BundleError(
@@ -268,12 +270,7 @@ class _PolicyCheck:
 
     def fits(self, name: str, inputs: Mapping[str, _Shape], outputs: Mapping[str, _Shape]) -> None:
         """Raise where a model has other inputs or outputs."""
-        try:
-            model: Interface = interface(self.bundle.files[name])
-        except (ValueError, UnicodeDecodeError) as error:
-            raise BundleError(
-                f"{name}: not a model that can be read ({error}): write the bundle again"
-            ) from error
+        model = read_interface(self.bundle.files[name], name)
         for verb, tensors, shapes in (
             ("takes", model.inputs, inputs),
             ("gives", model.outputs, outputs),
@@ -281,7 +278,7 @@ class _PolicyCheck:
             if set(tensors) != set(shapes) or not all(
                 matches(tensors[key], *shapes[key]) for key in shapes
             ):
-                raise self.refuse(f"{name} {verb} {_tensors(tensors)}", _shapes(shapes))
+                raise self.refuse(f"{name} {verb} {describe(tensors)}", _shapes(shapes))
 
     def arrays(self, structure: Structure) -> None:
         if self.entry.arrays is None:
@@ -365,14 +362,6 @@ def _short(value: Any) -> str:
         if not isinstance(value, int) or abs(value) < 1e18
         else f"{str(value)[:20]}..."
     )
-
-
-def _tensors(tensors: Mapping[str, TensorType]) -> str:
-    texts = [
-        f"{name[:20]} {tensor.dtype} {list(tensor.shape or ())}"
-        for name, tensor in list(tensors.items())[:6]
-    ]
-    return ", ".join(texts) or "nothing"
 
 
 def _shapes(shapes: Mapping[str, _Shape]) -> str:

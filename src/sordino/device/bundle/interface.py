@@ -9,10 +9,12 @@ choice. Field numbers are those of onnx.proto, the encoding is that of protocol 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 import numpy as np
+
+from sordino.errors import BundleError
 
 ELEMENT_TYPES: Final = {1: "float32", 7: "int64"}
 """The element types of inputs and outputs in a bundle, by their number in ONNX."""
@@ -34,13 +36,27 @@ class Interface(NamedTuple):
     """Inputs and outputs of a model by name."""
 
     inputs: dict[str, TensorType]
+    """The type and the shape of each input."""
     outputs: dict[str, TensorType]
+    """The type and the shape of each output."""
 
 
 def interface(model: bytes) -> Interface:
     """Inputs and outputs of a model. Raises `ValueError` for a file that is not a model."""
     graph = _single(memoryview(model), 7)
     return Interface(_tensors(graph, 11), _tensors(graph, 12))
+
+
+def read_interface(content: bytes, name: str) -> Interface:
+    """Inputs and outputs of a model of a bundle. Raises `BundleError` for a file that is not a
+    model.
+    """
+    try:
+        return interface(content)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise BundleError(
+            f"{name}: not a model that can be read ({error}): write the bundle again"
+        ) from error
 
 
 def _tensors(graph: memoryview, number: int) -> dict[str, TensorType]:
@@ -131,3 +147,12 @@ def matches(tensor: TensorType, dtype: str, *shape: int | None) -> bool:
         None in (size, expected) or size == expected
         for size, expected in zip(tensor.shape, shape, strict=True)
     )
+
+
+def describe(tensors: Mapping[str, TensorType]) -> str:
+    """The first inputs or outputs as text, for a message."""
+    texts = [
+        f"{name[:20]} {tensor.dtype} {list(tensor.shape or ())}"
+        for name, tensor in list(tensors.items())[:6]
+    ]
+    return ", ".join(texts) or "nothing"

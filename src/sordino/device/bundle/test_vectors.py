@@ -23,9 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.device.bundle.bundle import VECTORS_FILE, Bundle
-from sordino.device.onnx.model import rounds_inputs
 from sordino.device.serving import ClipServing, VectorServing
 from sordino.errors import BundleError, ReleaseError
+from sordino.onnx.model import rounds_inputs
 from sordino.types import Arrays
 
 TOLERANCE: Final = 1e-4

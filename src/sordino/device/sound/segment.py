@@ -14,7 +14,7 @@
 Everything is computed for one hop of 0.1 s at a time, and hops are counted from the start of the
 stream: the size of the blocks in which samples arrive changes no bit. Memory is that of the longest
 utterance. No sample is in two utterances, and none is written or shown. These bands cost a fraction
-of Kaldi's, which features use, and find speech as well: `python benchmarks/segmentation.py` prints
+of Kaldi's, which features use, and find speech as well: `benchmarks/device/segmentation.py` prints
 the comparison.
 """
 
@@ -34,9 +34,9 @@ from sordino.signal.audio import SAMPLING_RATE, full_scale
 from sordino.types import Samples
 
 FRAME_SAMPLES: Final = SAMPLING_RATE // 50  # samples
-HOP_SAMPLES: Final = 5 * FRAME_SAMPLES
+BLOCK_SAMPLES: Final = 5 * FRAME_SAMPLES
 ENERGY_BANDS: Final = 16
-LOWEST_BAND_HZ: Final = 100.0  # below it are mains hum and wind
+LOWEST_ENERGY_HZ: Final = 100.0  # below it are mains hum and wind
 
 POWER_FLOOR: Final = 1e-9
 """Power that is added to every band, 90 dB below full scale. No microphone is quieter. After a
@@ -129,12 +129,13 @@ class Segmenter:
     def __init__(self, segmentation: Segmentation = DEFAULT_SEGMENTATION) -> None:
         self._segmentation = segmentation
         self._next = np.zeros(
-            HOP_SAMPLES, np.float32
+            BLOCK_SAMPLES, np.float32
         )  # the next hop, of which so many samples are there:
         self._filled = 0
         self._hops = 0  # processed
         self._noise = np.full(
-            (round(segmentation.memory_seconds * SAMPLING_RATE / HOP_SAMPLES), len(_EDGES)), np.inf
+            (round(segmentation.memory_seconds * SAMPLING_RATE / BLOCK_SAMPLES), len(_EDGES)),
+            np.inf,
         )  # a ring of hops
         self._hops_in_memory: deque[Samples] = (
             deque()
@@ -146,7 +147,7 @@ class Segmenter:
         self._active = 0  # its active frames
 
     def __repr__(self) -> str:
-        return f"Segmenter({(self._hops * HOP_SAMPLES + self._filled) / SAMPLING_RATE:.1f} s)"
+        return f"Segmenter({(self._hops * BLOCK_SAMPLES + self._filled) / SAMPLING_RATE:.1f} s)"
 
     def push(self, samples: NDArray[np.floating]) -> Iterator[Utterance]:
         """The utterances that end within these samples, `(n,)`; samples are processed during
@@ -154,11 +155,11 @@ class Segmenter:
         """
         position = 0
         while position < samples.size:
-            block = samples[position : position + HOP_SAMPLES - self._filled]
+            block = samples[position : position + BLOCK_SAMPLES - self._filled]
             self._next[self._filled : self._filled + block.size] = block
             self._filled += block.size
             position += block.size
-            if self._filled == HOP_SAMPLES:
+            if self._filled == BLOCK_SAMPLES:
                 yield from self._hop()
 
     def end(self) -> Utterance | None:
@@ -166,7 +167,7 @@ class Segmenter:
         if self._start < 0:
             return None
         self._hops_in_memory.append(self._next[: self._filled])
-        return self._cut(min(self._trailed(), self._hops * HOP_SAMPLES + self._filled))
+        return self._cut(min(self._trailed(), self._hops * BLOCK_SAMPLES + self._filled))
 
     def _hop(self) -> Iterator[Utterance]:
         """Process the next five frames."""
@@ -174,16 +175,16 @@ class Segmenter:
         self._hops_in_memory.append(self._next.copy())
         self._filled = 0
         self._hops += 1
-        for frame, level in enumerate(activity, (self._hops - 1) * HOP_SAMPLES // FRAME_SAMPLES):
+        for frame, level in enumerate(activity, (self._hops - 1) * BLOCK_SAMPLES // FRAME_SAMPLES):
             yield from self._frame(frame, level)
         needed = (
             self._start
             if self._start >= 0
-            else self._hops * HOP_SAMPLES - _samples(self._segmentation.lead_seconds)
+            else self._hops * BLOCK_SAMPLES - _samples(self._segmentation.lead_seconds)
         )
-        while self._first + HOP_SAMPLES <= needed:
+        while self._first + BLOCK_SAMPLES <= needed:
             self._hops_in_memory.popleft()
-            self._first += HOP_SAMPLES
+            self._first += BLOCK_SAMPLES
 
     def _activity(self, samples: Samples) -> list[float]:
         """The level of each frame above the noise, in dB; infinite for NaN in a frame."""
@@ -246,7 +247,7 @@ def _edges() -> NDArray[np.intp]:
     """The first line of the spectrum in each band; the narrowest bands have one line."""
     mel = np.log1p(np.arange(FRAME_SAMPLES // 2 + 1) * SAMPLING_RATE / FRAME_SAMPLES / 700)
     edges = np.interp(
-        np.linspace(np.log1p(LOWEST_BAND_HZ / 700), mel[-1], ENERGY_BANDS + 1)[:-1],
+        np.linspace(np.log1p(LOWEST_ENERGY_HZ / 700), mel[-1], ENERGY_BANDS + 1)[:-1],
         mel,
         np.arange(len(mel)),
     )

@@ -111,7 +111,7 @@ def read(path: str | Path) -> Floor:
         stated: dict[str, Any] = tomllib.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise PolicyError(
-            f"{path}: not a TOML file that can be read ({error}): check path and spelling"
+            f"{path}: not a readable TOML file ({error}): correct it; text is in quotes"
         ) from error
     names = [field.name for field in fields(Floor)]
     if unknown := sorted(set(stated) - set(names)):

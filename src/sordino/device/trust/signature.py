@@ -119,7 +119,7 @@ def signature_of(bundle: Bundle) -> Signature | None:
     return None if bundle.signature is None else parse_signature(bundle.signature)
 
 
-def describe(bundle: Bundle, verified: bool = False) -> str:
+def describe_signature(bundle: Bundle, verified: bool = False) -> str:
     """One line for people: the key of the signature, and whether it was checked."""
     try:
         signature = signature_of(bundle)

@@ -16,7 +16,7 @@ from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.nn.autoencoder import ReplacementAutoencoder, ReplacementLoss, ReversalTraining
-from sordino.nn.fit import Job, Plan, Settings, TrainedNetwork, run
+from sordino.nn.fit import Job, Plan, Settings, TrainedNetwork, run_plan
 from sordino.nn.risk import UNKNOWN_GENDER
 from sordino.policy import Policy
 from sordino.release.autoencoder.network import NetworkRelease
@@ -68,7 +68,7 @@ class ReplacementFitter:
         """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row
         order.
         """
-        return run(self.plan(z, corpus, part))
+        return run_plan(self.plan(z, corpus, part))
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[NetworkRelease]:
         """The release, by one round of jobs: one for each embedding size."""

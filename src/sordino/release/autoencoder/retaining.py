@@ -27,7 +27,7 @@ from sordino.corpora.table import Corpus
 from sordino.define import Role
 from sordino.errors import ReleaseError
 from sordino.nn.autoencoder import GatedAutoencoder, RetainingLoss, RetainingTraining
-from sordino.nn.fit import Job, Plan, Settings, run
+from sordino.nn.fit import Job, Plan, Settings, run_plan
 from sordino.nn.risk import RiskModel, risk_loss
 from sordino.policy import Policy
 from sordino.release.autoencoder.network import NetworkRelease
@@ -66,7 +66,7 @@ class RetainingFitter:
         """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row
         order.
         """
-        return run(self.plan(z, corpus, part))
+        return run_plan(self.plan(z, corpus, part))
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[NetworkRelease]:
         """The release, by two rounds of one job: first the surrogate, then the autoencoder that it

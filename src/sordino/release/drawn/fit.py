@@ -16,12 +16,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sordino.corpora.copies import recorded
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.define import Role
 from sordino.errors import ReleaseError
 from sordino.metrics.bound import Bound, bound
-from sordino.nn.fit import Plan, run
+from sordino.nn.fit import Plan, run_plan
 from sordino.policy import Policy
 from sordino.release.drawn import fit_scorer
 from sordino.release.drawn.calibration import calibrate
@@ -75,7 +76,7 @@ class DrawnFitter:
         """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row
         order.
         """
-        return run(self.plan(z, corpus, part))
+        return run_plan(self.plan(z, corpus, part))
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Drawn]:
         """The release; no network is trained."""
@@ -130,7 +131,9 @@ class _FittingData:
         self.emotion = np.array(
             [policy.emotions.index(label) for label in labels["emotion"]], np.intp
         )
+        self.corpus = labels["corpus"].to_numpy(dtype=str)
         self.intensity = labels["intensity"].to_numpy(dtype=str)
+        self.recorded = recorded(labels)
         self.policy, self.shrinkage = policy, shrinkage
         self.hidden = self.gender if "gender" in policy.hide else None
 
@@ -138,7 +141,12 @@ class _FittingData:
         """A scorer that is fitted on some of the rows."""
         gender = None if self.hidden is None else self.hidden[rows]
         return fit_scorer.fit(
-            self.z[rows], self.emotion[rows], self.speaker[rows], gender, self.shrinkage
+            self.z[rows],
+            self.emotion[rows],
+            self.speaker[rows],
+            gender,
+            self.shrinkage,
+            self.corpus[rows],
         )
 
     def crossfit(self, seed: int) -> Matrix:
@@ -220,9 +228,10 @@ class _FittingData:
         )
 
     def eligible(self, posterior: Matrix, role: Role, mask: NDArray[np.bool_]) -> Rows:
-        """The rows of a mask that have a role, and the largest posterior for its emotion."""
+        """The recordings of a mask that have a role, and the largest posterior for its emotion."""
         # neutral is the first emotion of a policy, as its code among the roles, required the second
-        rows: Rows = np.flatnonzero((self.role == role) & mask & (posterior.argmax(axis=1) == role))
+        largest = posterior.argmax(axis=1) == role
+        rows: Rows = np.flatnonzero((self.role == role) & mask & largest & self.recorded)
         return rows
 
 
@@ -279,17 +288,19 @@ def bounds(
     """The bounds of a drawn release, which hold for every attacker with one released vector.
 
     The whole procedure is cross-fitted, including the scaled space: the bins of a speaker come from
-    a release that was fitted on other speakers, in the space of those speakers. Keys are the secret
-    (`gender`, `sensitive-vs-neutral`, `EMOTION-vs-neutral`, `age` where it is hidden) and the side
-    information of the attacker: none, or for gender the true role. The limit is NaN for a secret
-    with too few speakers. Raises `ReleaseError` where seven eighths of the speakers do not suffice
-    to fit a release.
+    a release that was fitted on other speakers, in the space of those speakers. Copies take part in
+    the fits and are not counted. Keys are the secret (`gender`, `sensitive-vs-neutral`,
+    `EMOTION-vs-neutral`, `age` where it is hidden) and the side information of the attacker: none,
+    or for gender the true role. The limit is NaN for a secret with too few speakers. Raises
+    `ReleaseError` where seven eighths of the speakers do not suffice to fit a release.
     """
     rows = np.sort(part.rows)
     speakers = corpus.speaker[rows]
     bins, count = crossfit_bins(
-        lambda z, fold: run(fitter.plan(z, corpus, fold)), space, speakers, rows, fitter.seed
+        lambda z, fold: run_plan(fitter.plan(z, corpus, fold)), space, speakers, rows, fitter.seed
     )
+    recordings = recorded(corpus.table)[rows]
+    rows, speakers, bins = rows[recordings], speakers[recordings], bins[recordings]
     result = {}
     for key, secret in secrets(fitter.policy, corpus, rows).items():
         labelled = secret >= 0

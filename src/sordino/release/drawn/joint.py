@@ -29,6 +29,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino.corpora.copies import recorded
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
@@ -138,12 +139,14 @@ def joint_bounds(
 
     codes = [crossfit(fitter) for fitter in fitters.values()]
     counts = [count for _, count in codes]
+    recordings = recorded(corpus.table)[rows]
+    rows, speakers = rows[recordings], speakers[recordings]
     if (count := int(np.prod(counts))) > MOST_COMBINATIONS:
         raise ReleaseError(
             f"{count} combinations of bins, expected at most {MOST_COMBINATIONS}: leave policies "
             "or `detail` out"
         )
-    bins = combine([code for code, _ in codes], counts)
+    bins = combine([code[recordings] for code, _ in codes], counts)
     keep = joint_contraction(
         (fitter.epsilon, k) for fitter, k in zip(fitters.values(), counts, strict=True)
     )

@@ -23,17 +23,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino import keyed_random
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
-from sordino.nn.fit import Plan, run
+from sordino.nn.fit import Plan, run_plan
 from sordino.release.array_release import ArrayRelease
 from sordino.release.autoencoder.replacement import ReplacementFitter
-from sordino.release.composed import pack, unpack
+from sordino.release.composed import join_parts, split_parts
 from sordino.release.drawn.fit import DrawnFitter
 from sordino.release.drawn.prototypes import FEWEST_SPEAKERS
 from sordino.release.drawn.release import Drawn
 from sordino.release.protocol import Release, Restore, as_vectors
-from sordino.signal import keyed_random
 from sordino.types import Arrays, Codes, Matrix, Vectors
 
 
@@ -71,7 +71,7 @@ class Mixture(ArrayRelease):
             config[key]
         for key in ("means", "factor"):
             arrays[key]
-        return cls(name, config, arrays, unpack(config, arrays, restore))
+        return cls(name, config, arrays, split_parts(config, arrays, restore))
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class MixtureFitter:
         """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row
         order.
         """
-        return run(self.plan(z, corpus, part))
+        return run_plan(self.plan(z, corpus, part))
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Mixture]:
         """The release, by the jobs of the autoencoder."""
@@ -104,7 +104,7 @@ class MixtureFitter:
         fitting = z[part.rows]
         out, bins = np.asarray(autoencoder(fitting), np.float64), drawn.decide(fitting)
         means = _bin_means(out, bins, corpus.speaker[part.rows], drawn.bins)
-        parts, arrays = pack([drawn, autoencoder])
+        parts, arrays = join_parts([drawn, autoencoder])
         arrays |= {"means": means, "factor": _factor(out - means[bins])}
         config = {"width": int(z.shape[1]), "share": self.share, "key": self.seed, "parts": parts}
         return Mixture(self.name, config, arrays, [drawn, autoencoder])

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino import keyed_random
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.policy import Policy, from_dict
@@ -31,7 +32,6 @@ from sordino.release.drawn.calibration import calibrate
 from sordino.release.drawn.scorer import NUMPY, Operations, Scorer, required, weights
 from sordino.release.drawn.speaker_offset import SpeakerStatistics
 from sordino.release.protocol import as_vectors
-from sordino.signal import keyed_random
 from sordino.types import Codes, Matrix, Vectors
 
 

@@ -4,7 +4,7 @@
 
 Emotion and gender are classified jointly, so that a difference between the genders is not mistaken
 for an emotion. `fit_scorer` fits the weights. The same code runs with numpy and writes the model
-for a device (`sordino.export.graph`).
+for a device (`sordino.onnx.writer`).
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ from sordino.types import Matrix
 
 
 class Operations(NamedTuple):
-    """Array functions of a library, such as numpy or the symbols of `sordino.export.graph`;
+    """Array functions of a library, such as numpy or the symbols of `sordino.onnx.writer`;
     `softmax` also takes an axis.
     """
 
     softmax: Any
+    """The softmax of an array along an axis."""
     log: Any
+    """The natural logarithm of each number."""
 
 
 def _softmax(x: Matrix, axis: int) -> Matrix:

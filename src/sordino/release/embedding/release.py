@@ -25,13 +25,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sordino import keyed_random
 from sordino.errors import ReleaseError
 from sordino.nn.multimodal import Multimodal, Outputs, Shape, apply
 from sordino.nn.sequences import Sequences
 from sordino.release import archive
 from sordino.release.array_release import read_only
 from sordino.release.embedding import fit_bins
-from sordino.signal import keyed_random
 
 EMBEDDINGS: Final = (
     "general",
@@ -98,7 +98,11 @@ class Embedding:
             )
         clean: NDArray[np.float32] = self._outputs(rows).embedding.numpy()
         spread = self._network.shape.noise
-        return clean + np.float32(spread) * noise(rows, clean.shape[1], key) if spread else clean
+        return (
+            clean + np.float32(spread) * noise_of_clips(rows, clean.shape[1], key)
+            if spread
+            else clean
+        )
 
     def decide(self, rows: Sequences) -> NDArray[np.intp]:
         """The bin of each row of a drawn embedding before the draw, `(n,)`. It stays on the device.
@@ -185,12 +189,12 @@ class Embedding:
         return cls(name, config, network, drawn)
 
 
-def noise(rows: Sequences, width: int, key: int) -> NDArray[np.float32]:
+def noise_of_clips(rows: Sequences, width: int, key: int) -> NDArray[np.float32]:
     """Standard normal numbers for each row, `(n, width)`, which depend on the clip and the key
     alone.
 
     >>> rows = Sequences.of(audio=[np.ones((3, 40)), np.zeros((2, 40))])
-    >>> bool((noise(rows, 4, 7)[::-1] == noise(rows.select([1, 0]), 4, 7)).all())
+    >>> bool((noise_of_clips(rows, 4, 7)[::-1] == noise_of_clips(rows.select([1, 0]), 4, 7)).all())
     True
     """
     return np.stack([keyed_random.clip_noise(clip, key, width) for clip in clips(rows)])

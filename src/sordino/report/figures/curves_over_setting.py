@@ -21,11 +21,13 @@ def curves(
     up: str,
     *,
     logarithmic: bool = False,
+    ticks: Sequence[str] = (),
 ) -> str:
     """Estimates over a setting as SVG: panels side by side, with one line per name.
 
     `panels` maps title to name to pairs of setting and estimate. `across` and `up` label the axes.
-    The grey line is chance. Choose `logarithmic` for settings of different magnitude.
+    The grey line is chance. Choose `logarithmic` for settings of different magnitude. `ticks` are
+    the names of the settings 0, 1, ...: names are no scale, so their marks are not connected.
     """
     names = list(dict.fromkeys(name for lines in panels.values() for name in lines))
     styles = dict(zip(names, STYLES[1:] * (1 + len(names) // len(STYLES)), strict=False))
@@ -37,7 +39,10 @@ def curves(
             for name, line in lines.items():
                 colour, shape = styles[name]
                 x, y = [setting for setting, _ in line], [estimate.value for _, estimate in line]
-                axis.plot(x, y, shape, ls="-", color=colour, ms=5.5, lw=1.2, mec="white", mew=0.6)
+                connection = "" if ticks else "-"
+                axis.plot(
+                    x, y, shape, ls=connection, color=colour, ms=5.5, lw=1.2, mec="white", mew=0.6
+                )
                 for setting, estimate in line:
                     axis.plot(
                         [setting, setting],
@@ -50,6 +55,8 @@ def curves(
             for level in chances:
                 axis.axhline(level, color=PALE, lw=1.2, zorder=0)
             axis.set(title=title, xlabel=across, ylim=(0, 1))
+            if ticks:
+                axis.set_xticks(range(len(ticks)), ticks, rotation=40, ha="right")
             if logarithmic:
                 settings = sorted({x for line in lines.values() for x, _ in line})
                 axis.set_xscale("log")
@@ -57,7 +64,13 @@ def curves(
                 axis.minorticks_off()
         axes[0].set_ylabel(up)
         handles = [
-            handle(name, marker=styles[name][1], color=styles[name][0], ls="-") for name in names
+            handle(
+                name,
+                marker=styles[name][1],
+                color=styles[name][0],
+                ls="" if ticks else "-",
+            )
+            for name in names
         ]
         figure.legend(
             handles=handles, loc="outside upper left", ncols=max(1, len(handles)), columnspacing=1.2

@@ -4,7 +4,7 @@
       span    from 100 ms before the first loud frame to 100 ms after the last, as in `mel`
       frames  80 log mel energies every 10 ms, as Whisper computes them (`log_mel`), not padded
       windows of at most 30 s, the longest input of the encoder, and of nearly equal length
-      encoder a vector every 20 ms: the output of the third layer (`forward`)
+      encoder a vector every 20 ms: the output of the third layer (`graph`)
     vector    their mean over all windows
 
 A recording is encoded alone: padding and neighbours in a batch would change its values. Speech of
@@ -16,38 +16,38 @@ voices. The vector identifies speakers and gender, so it is no release.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sordino.signal import audio
-from sordino.signal.encoder.forward import POSITIONS, Encoder
+from sordino.signal.encoder.encoder import LONGEST_WINDOW, Encoder, runtime_version
 from sordino.signal.encoder.log_mel import log_mel
-from sordino.signal.encoder.weights import Checkpoint, load_encoder
+from sordino.signal.encoder.weights import LICENCE, Checkpoint, load_encoder
 from sordino.signal.filterbank import versions
 from sordino.signal.functionals import trim
 
-RECIPE: Final = 1
+RECIPE: Final = 2
 """Number of changes of `sordino.signal` that changed values."""
-
-LONGEST_WINDOW: Final = 2 * POSITIONS
-"""Frames of 10 ms in a window: 30 s."""
 
 
 @dataclass(frozen=True)
 class Speech:
     """Samples to one vector: `(samples,) -> (dims,)` float32, the same function as on a device.
 
-    Raises `AudioError` for NaN, and for less than 60 ms or more than 600 s at 16 kHz. The first
-    call reads the weights and raises the errors of `load_encoder`, such as `DependencyError`
-    without their package.
+    - `encoder`: the model of a bundle; None for that of the checkpoint. The first call then reads
+      the weights and raises the errors of `load_encoder`, such as `DependencyError` without their
+      package.
+
+    Raises `AudioError` for NaN, and for less than 60 ms or more than 600 s at 16 kHz.
     """
 
     name: str
     checkpoint: Checkpoint
     sampling_rate: int = audio.SAMPLING_RATE
+    encoder: Encoder | None = field(default=None, repr=False, compare=False)
 
     @property
     def dims(self) -> int:
@@ -75,10 +75,33 @@ class Speech:
             "layers": self.checkpoint.shape.layers,
             "weights": self.checkpoint.sha256,
         }
-        return settings | versions()
+        return settings | runtime_version() | versions()
 
     def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        return encode(samples, load_encoder(self.checkpoint))
+        return encode(samples, self.encoder or load_encoder(self.checkpoint))
+
+    @property
+    def origin(self) -> dict[str, object]:
+        """The model, its licence, the layer and the SHA-256 of its weights, for the card of a
+        bundle.
+        """
+        return {
+            "model": self.checkpoint.title,
+            "licence": LICENCE,
+            "layer": self.checkpoint.shape.layers,
+            "weights": self.checkpoint.sha256,
+        }
+
+    def model(self) -> bytes:
+        """The model for a bundle. Raises the errors of `load_encoder`."""
+        return (self.encoder or load_encoder(self.checkpoint)).content
+
+    def with_model(self, content: bytes) -> Speech:
+        """The same features by the model of a bundle, without any package of weights.
+
+        Raises `BundleError` for a file that does more than arithmetic.
+        """
+        return replace(self, encoder=Encoder(content, self.dims))
 
 
 def encode(samples: NDArray[np.floating], encoder: Encoder) -> NDArray[np.float32]:
@@ -87,7 +110,7 @@ def encode(samples: NDArray[np.floating], encoder: Encoder) -> NDArray[np.float3
     Raises `AudioError` as `functionals` does.
     """
     frames = log_mel(trim(samples))
-    total, positions = np.zeros(encoder.shape.width), 0
+    total, positions = np.zeros(encoder.width), 0
     for window in np.array_split(frames, -(-len(frames) // LONGEST_WINDOW)):
         outputs = encoder(window)
         total += outputs.sum(axis=0, dtype=np.float64)

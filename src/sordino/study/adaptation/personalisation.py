@@ -31,9 +31,16 @@ from sordino.policy import Policy
 from sordino.progress import track
 from sordino.release import Drawn, Release
 from sordino.release.drawn.speaker_offset import Personal, SpeakerStatistics, replay
+from sordino.release.protocol import apply_release
 from sordino.report.record import settled, versions
+from sordino.signal.feature_sets import AUTOMATIC, resolve
 from sordino.study import run_record
-from sordino.study.adaptation.evaluation import GuessTables, condition_estimates, folds, readings
+from sordino.study.adaptation.evaluation import (
+    GuessTables,
+    condition_estimates,
+    folds_of_rows,
+    readings,
+)
 from sordino.study.protocol import POLICIES, Fitters, Inputs, Options, features_name, prepare
 from sordino.types import Matrix, Rows, Vectors
 
@@ -90,7 +97,7 @@ def personalise(
     corpus: Corpus,
     out: str | Path,
     *,
-    features: str = "IS13",
+    features: str = AUTOMATIC,
     releases: Sequence[str] = RELEASES,
     options: Options | None = None,
     policies: Sequence[Policy] = POLICIES,
@@ -107,6 +114,7 @@ def personalise(
     Raises the errors of `sordino.study.feng2021.reproduce`.
     """
     options, out = options or Options(), storage.folder(out)
+    features = resolve(features)
     inputs = prepare(corpus, features, options, cache=cache, jobs=jobs)
     settings = (inputs, options, Fitters.with_registered(fitters), histories)
     calls = [
@@ -177,7 +185,7 @@ class _PersonalUnit:
         """Guesses about one release, without adaptation and with each history."""
         test, fitting = self.parts.test, self.parts.transform.rows
         release = self.fit(name, self.z)
-        self.attack(name, NO_HISTORY, release(self.z[test]), release)
+        self.attack(name, NO_HISTORY, apply_release(release, self.z[test]), release)
         if isinstance(release, Drawn):
             score = release.score(self.z)[:, None]
             for history in self.histories:
@@ -197,7 +205,8 @@ class _PersonalUnit:
                 rows = np.concatenate([self.parts.risk.rows, test])
                 adapted = self.z.copy()
                 adapted[rows] -= self.offsets(self.z.astype(np.float64), people, history, rows)
-                self.attack(name, history.name, release(adapted[test]), release, adapted)
+                out = apply_release(release, adapted[test])
+                self.attack(name, history.name, out, release, adapted)
 
     def fit(self, name: str, z: Vectors) -> Release:
         fitter = self.fitters.release(self.policy, name, self.seed)
@@ -235,8 +244,9 @@ class _PersonalUnit:
             self.outcome.bins[name, condition] = bins
             return
         vectors, risk = self.z.copy(), self.parts.risk.rows
-        vectors[test], vectors[risk] = out, release((self.z if adapted is None else adapted)[risk])
-        plan = holdout(risk, test, folds(self.corpus, risk, self.seed)[risk])
+        z = self.z if adapted is None else adapted
+        vectors[test], vectors[risk] = out, apply_release(release, z[risk])
+        plan = holdout(risk, test, folds_of_rows(self.corpus, risk, self.seed)[risk])
         guesses = tables.secrets(vectors, plan, name, condition, self.families, seed=self.seed)
         self.outcome.guesses.append(guesses.assign(draw=draw))
 
@@ -252,7 +262,7 @@ def _read_bins(
     for policy in policies:
         outcomes = [unit for unit in units if unit.policy == policy]
         rows = np.unique(np.concatenate([unit.rows for unit in outcomes]))
-        plan = crossfit(folds(corpus, rows, seed))
+        plan = crossfit(folds_of_rows(corpus, rows, seed))
         for key in outcomes[0].bins:
             width = max(unit.bins[key].shape[1] for unit in outcomes)
             vectors = np.zeros((len(corpus), width))

@@ -15,8 +15,8 @@ from sordino.study.feng2021.tables import (
     SPACER,
     TableRows,
     heads,
-    names,
     policies,
+    row_names,
 )
 
 
@@ -113,7 +113,7 @@ def corpora_tables(look: Estimates) -> Iterator[Table]:
         utility: TableRows = []
         attacks: TableRows = []
         for index, release in enumerate(look.releases):
-            first = names(corpus if index == 0 else "", release)
+            first = row_names(corpus if index == 0 else "", release)
             f1 = look("f1", release, "", Role.REQUIRED, corpus=corpus)
             us = [
                 [SPACER, *_judged(look("unchanged", release, "", role, corpus=corpus))]
@@ -182,7 +182,7 @@ def families_table(look: Estimates, chosen: pd.Series) -> Table:
             times = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
             rows.append(
                 [
-                    *names(words if index == 0 else "", release),
+                    *row_names(words if index == 0 else "", release),
                     *(Cell(number(estimate.value)) for estimate in estimates),
                     SPACER,
                     *_one_attacker(look, metric, release),

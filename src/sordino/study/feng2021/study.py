@@ -32,9 +32,10 @@ def reproduce(
     cache: str | Path | None = CACHE,
     jobs: int = 0,
     notices: Sequence[str] = (),
+    latex: bool = False,
 ) -> pd.DataFrame:
     """The estimates of the whole study. Writes `estimates.csv`, `run.json`, `report.html` and
-    `figure.svg` to `out`.
+    `figure.svg` to `out`; with `latex` also the tables of the page, `table.tex`.
 
     - `features`: a feature set, or a table of vectors (`sordino.features.extract`).
     - `options`: choices that the paper leaves open; `policies`: the paper's three by default.
@@ -56,5 +57,7 @@ def reproduce(
     )
     estimates = measure(guesses, study=STUDY, features=features_name(features), seed=options.seed)
     run = run_record.record(STUDY, inputs, features, options, policies, units)
-    run_record.write(estimates, run, out, report.page(guesses, estimates, run, notices))
+    run_record.write(
+        estimates, run, out, report.page(guesses, estimates, run, notices), latex=latex
+    )
     return estimates

@@ -84,7 +84,7 @@ def table_three(look: Estimates, paper: FengTables, required: str) -> Table:
             ]
             rows.append(
                 [
-                    *names(str(role) if index == 0 else "", release),
+                    *row_names(str(role) if index == 0 else "", release),
                     *beside(paper("f1", release, required, role), f1),
                     chance(f1),
                     SPACER,
@@ -143,7 +143,7 @@ def heads(*texts: str) -> list[tuple[str, int]]:
     return [(text, 1) for text in texts]
 
 
-def names(first: str, release: str) -> tuple[Cell, Cell]:
+def row_names(first: str, release: str) -> tuple[Cell, Cell]:
     """The first cells of a row: its topic, and the release with the name in the paper."""
     return Cell(first, "name"), Cell(RELEASE_LABELS.get(release, release), "name")
 
@@ -152,6 +152,6 @@ def policies(look: Estimates) -> Iterator[list[tuple[tuple[Cell, Cell], str, str
     """For every policy, then their mean: the names, release and required emotion of each row."""
     for required in (*look.required, ""):
         yield [
-            (names((required or "mean") if index == 0 else "", release), release, required)
+            (row_names((required or "mean") if index == 0 else "", release), release, required)
             for index, release in enumerate(look.releases)
         ]

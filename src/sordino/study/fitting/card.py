@@ -68,7 +68,7 @@ class PolicyResult:
         words = (
             f"On {self.release.name}, a retrained attacker reaches at most AUC "
             f"{number(leak.value)} [{limits(leak).strip('[]')}] ({after.worst}) on test speakers; "
-            f"on the original features {number(before.largest)}."
+            f"on the original features {number(before.leaks[after.worst].value)}."
         )
         emotion, cell = after.worst_emotion
         if emotion:
@@ -96,6 +96,8 @@ class FitResult:
     seed: int
     counts: Mapping[str, tuple[int, int]]
     """Fitting speakers and their utterances, by corpus."""
+    notices: tuple[str, ...] = ()
+    """Confounded labels of the fitting recordings, one sentence each."""
     combined: pd.DataFrame = field(default_factory=pd.DataFrame)
     """Estimates of an attacker that has each utterance as released under every policy; `condition`
     names the policy of the secrets.
@@ -104,6 +106,8 @@ class FitResult:
     """Bounds on this attacker if every release is drawn."""
     rounding: Mapping[str, Sequence[LeakageChange]] = field(default_factory=dict)
     """Changes of leakage by 8-bit weights, by policy; empty without rounding."""
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+    """The conditions of the fit (`sordino.study.protocol.Inputs.conditions`)."""
 
     @property
     def within(self) -> bool:
@@ -144,9 +148,11 @@ class FitResult:
                 name: {"speakers": speakers, "utterances": utterances}
                 for name, (speakers, utterances) in self.counts.items()
             },
+            "notices": list(self.notices),
             "data_licences": licences(self.counts),
             "commercial_use": self.commercial_use,
             "seed": self.seed,
+            "conditions": dict(self.conditions),
             "audit": {name: _audit(result) for name, result in self.policies.items()},
             "together": [
                 {"policy": name, "secret": secret, **_figures(estimate)}

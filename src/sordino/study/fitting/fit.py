@@ -25,21 +25,25 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from sordino import attack, release
+from sordino.corpora.checks.confounding import confounding
+from sordino.corpora.copies import part_with_copies
 from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
 from sordino.errors import PolicyError, ReleaseError
 from sordino.features import CACHE, Preprocess, PreprocessFitter
 from sordino.metrics.bound import Bound
-from sordino.nn.fit import run
+from sordino.nn.fit import run_plan
 from sordino.policy import Policy
 from sordino.release import DrawnFitter, Fitter
 from sordino.report.estimate_table import Estimates
 from sordino.report.estimates import measure
-from sordino.study import protocol
+from sordino.signal.feature_sets import AUTOMATIC, resolve
+from sordino.study import minimum, protocol
 from sordino.study.fitting import selection
 from sordino.study.fitting.card import FitResult, JointBounds, PolicyResult
 from sordino.study.fitting.rounding import round_to_int8
 from sordino.study.fitting.selection import Tradeoff
+from sordino.study.policies import common_emotions
 from sordino.study.protocol import Fitters, Inputs, Options
 from sordino.study.units import cached, predictions
 from sordino.types import Rows, Vectors
@@ -56,19 +60,21 @@ def fit(
     corpus: Corpus,
     policies: Mapping[str, Policy],
     *,
-    features: str = "mel",
+    features: str = AUTOMATIC,
     budget: float | None = None,
     candidates: Sequence[str] = (),
     options: Options = OPTIONS,
     fitters: Fitters | None = None,
     max_draws: int = DRAWS,
     int8: bool = False,
+    noise: str | Path | None = None,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> FitResult:
     """A release for each policy by the policy's name, and its audit.
 
-    - `features`: a feature set, or a table of vectors (`sordino.features.extract`).
+    - `features`: a feature set, or a table of vectors (`sordino.features.extract`). The default
+      is `speech` where its weights are installed, and `mel` otherwise.
     - `budget`: the largest accepted AUC of an attacker, in [0.5, 1]. It stands before the budgets
       of the policies. Without any budget, no release is refused.
     - `candidates`: families to choose from under a budget; those of `selection.candidates` if
@@ -77,14 +83,23 @@ def fit(
     - `fitters`: settings of the risk model, and fitters of releases by name.
     - `max_draws`: at most so many draws of speakers; fewer are faster and have wider intervals.
     - `int8`: measure also the release with 8-bit weights (`FitResult.rounding`).
-    - `cache`: the folder of features and finished units. A killed run resumes.
+    - `noise`: a folder with recordings of noise for the copies, if `options` has conditions.
+    - `cache`: the folder of features and finished units. A killed run reuses them; the
+      release that ships, its bounds and the attacks on several policies together start again.
     - `jobs`: processes, 0 for one per core. It changes no value.
 
     Raises `PolicyError` for a policy that cannot be fitted, and for policies with different
     emotions; `CorpusError` or `SplitError` if there are too few speakers.
     """
     emotions = _emotions(corpus.table["emotion"], policies)
-    options = replace(options, measured_on="test")
+    options, features = replace(options, measured_on="test"), resolve(features)
+    families = (
+        candidates or selection.candidates(policy, policy.budget.auc if budget is None else budget)
+        for policy in policies.values()
+    )
+    releases = tuple(dict.fromkeys(family for names in families for family in names))
+    released = replace(options, releases=releases)
+    minimum.check("fit", corpus, released, [*policies.values()], fitters, max_draws)
     budgets = [budget, *(policy.budget.auc for policy in policies.values())]
     inputs = protocol.prepare(
         corpus,
@@ -93,6 +108,7 @@ def fit(
         emotions=emotions,
         max_draws=max_draws,
         require_validation=any(auc is not None for auc in budgets),
+        noise=noise,
         cache=cache,
         jobs=jobs,
     )
@@ -112,7 +128,15 @@ def fit(
         }
     table = inputs.corpus.table.groupby("corpus", sort=False)
     counts = {str(name): (int(rows["speaker"].nunique()), len(rows)) for name, rows in table}
-    result = FitResult(procedure.preprocess, results, procedure.features, options.seed, counts)
+    result = FitResult(
+        procedure.preprocess,
+        results,
+        procedure.features,
+        options.seed,
+        counts,
+        notices=tuple(confounding(inputs.corpus)),
+        conditions=inputs.conditions,
+    )
     complete = {name: item for name, item in results.items() if item.release is not None}
     if len(complete) > 1:
         result = replace(
@@ -122,26 +146,17 @@ def fit(
 
 
 def _emotions(labels: pd.Series, policies: Mapping[str, Policy]) -> tuple[str, ...]:
-    """The emotions that all policies name. Raises `PolicyError` if they differ, or if no label is
-    one of them.
+    """The emotions that all policies name (`common_emotions`). Raises `PolicyError` for a policy
+    that hides nothing, and for an emotion that no label is.
     """
-    if not policies:
-        raise PolicyError("no policy, expected at least one: pass --policy FILE")
-    first, *further = policies.values()
+    emotions = common_emotions([*policies.values()])
     for policy in policies.values():
-        release.check(policy)
         if policy.release == "none":
             raise PolicyError(
                 'release "none" hides nothing, expected another: name one, or set a budget'
             )
         policy.check_against(labels)
-    for policy in further:
-        if difference := sorted(set(first.emotions) ^ set(policy.emotions)):
-            raise PolicyError(
-                f"{', '.join(difference)}: named by some policies of a bundle and not by all, "
-                "expected the same emotions in each: give every emotion a role, or fit two bundles"
-            )
-    return first.emotions
+    return emotions
 
 
 class _Procedure:
@@ -158,6 +173,7 @@ class _Procedure:
     ) -> None:
         self.inputs, self.features, self.options, self.fitters = inputs, features, options, fitters
         self.folder, self.jobs = folder, jobs
+        self.fitting = inputs.fitting
         self.preprocess = self.scaling(np.arange(len(inputs.x)))
         self.z = self.preprocess(inputs.x)
         self.space = cached(lambda rows: self.scaling(rows)(inputs.x))  # shared by all bounds
@@ -170,7 +186,7 @@ class _Procedure:
     @cached_property
     def validation(self) -> Inputs:
         """The inputs with validation speakers in the place of the test."""
-        corpus, _, sums, draws = self.inputs
+        corpus, sums, draws = self.inputs.corpus, self.inputs.checksums, self.inputs.draws
         options = replace(self.options, measured_on="validation")
         emotions = sorted(set(corpus.table["emotion"]))
         on_validation = protocol.draws(corpus, options, sums, emotions)[: len(draws)]
@@ -178,9 +194,12 @@ class _Procedure:
 
     @property
     def speakers(self) -> Part:
-        """All rows. Early stopping uses the validation speakers of the first draw's transform."""
+        """All recordings and copies. Early stopping uses the validation speakers of the first
+        draw's transform.
+        """
         validation = self.inputs.draws[0].transform.validation
-        return Part(np.setdiff1d(np.arange(len(self.inputs.corpus)), validation), validation)
+        train = np.setdiff1d(np.arange(len(self.inputs.corpus)), validation)
+        return part_with_copies(self.fitting, Part(train, validation))
 
     def policy(
         self, policy: Policy, budget: float | None, candidates: Sequence[str], index: int
@@ -200,7 +219,7 @@ class _Procedure:
             ]
         estimates, test, unlabelled = self.audit(policy, families, self.inputs, "test")
         fitter = self.fitter(policy, families[0], 0, index)
-        shipped = run(fitter.plan(self.z, self.inputs.corpus, self.speakers))
+        shipped = run_plan(fitter.plan(self.z, self.fitting, self.speakers))
         bounds = self.bounds(fitter)
         return PolicyResult(
             policy, families[0], budget, validation, shipped, test, estimates, bounds, unlabelled
@@ -243,7 +262,7 @@ class _Procedure:
         if not isinstance(fitter, DrawnFitter):
             return {}
         try:
-            return release.bounds(fitter, self.space, self.inputs.corpus, self.speakers)
+            return release.bounds(fitter, self.space, self.fitting, self.speakers)
         except ReleaseError:
             return {}
 
@@ -267,18 +286,25 @@ class _Procedure:
         with threadpool_limits(1), warnings.catch_warnings():
             # A release with few prototypes warns. The releases that ship warn once, in `policy`.
             warnings.filterwarnings("ignore", ".* sound like ")
-            z: Vectors = protocol.space(parts, self.inputs.x, self.options)
+            z: Vectors = protocol.space(self.inputs, parts, self.options)
             corpus, families = self.inputs.corpus, self.options.families
+            transform = part_with_copies(self.fitting, parts.transform)
             releases = [
                 self.fitter(result.policy, result.family, parts.draw, index).fit(
-                    z, corpus, parts.transform
+                    z, self.fitting, transform
                 )
                 for index, result in enumerate(results.values())
             ]
             joint = release.joint(releases)
             return [
                 attack.run_joint(
-                    joint, z, corpus, parts, result.policy, families=families, seed=parts.draw
+                    joint,
+                    z[: len(corpus)],
+                    corpus,
+                    parts,
+                    result.policy,
+                    families=families,
+                    seed=parts.draw,
                 ).predictions.assign(policy=name)
                 for name, result in results.items()
             ]
@@ -292,6 +318,6 @@ class _Procedure:
         if not all(isinstance(fitter, DrawnFitter) for fitter in fitters.values()):
             return {}
         try:
-            return release.joint_bounds(fitters, self.space, self.inputs.corpus, self.speakers)
+            return release.joint_bounds(fitters, self.space, self.fitting, self.speakers)
         except ReleaseError:
             return {}

@@ -18,7 +18,7 @@ def round_to_int8(result: FitResult, inputs: Inputs, options: Options) -> FitRes
     changes = {
         name: audit_rounding(
             inputs.x,
-            inputs.corpus,
+            inputs.fitting,
             inputs.draws[0],
             policy_result.policy,
             policy_result.family,

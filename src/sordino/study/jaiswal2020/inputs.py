@@ -64,16 +64,22 @@ class Material:
         normalise: str = "speaker",
         words: str | Path | None = None,
         word_dims: int = 50,
+        features: str = "filterbank",
         cache: str | Path | None = CACHE,
         jobs: int = 0,
         seed: int = 0,
     ) -> Material:
         """The streams of a corpus: `audio`, `text` or both.
 
-        `words` is a file of word vectors. Without it, vectors of `word_dims` dimensions are learned
-        from the transcripts of each training set.
+        `features` are those of the audio (`sordino.features.frames`). `words` is a file of word
+        vectors. Without it, vectors of `word_dims` dimensions are learned from the transcripts of
+        each training set.
         """
-        audio = PackedSequences.of(frames(corpus, cache, jobs)) if "audio" in streams else None
+        audio = (
+            PackedSequences.of(frames(corpus, cache, jobs, features))
+            if "audio" in streams
+            else None
+        )
         transcripts: tuple[str, ...] = tuple(transcripts_of(corpus)) if "text" in streams else ()
         text = (
             PackedSequences.of(word_sequences(corpus, read(words)))

@@ -25,7 +25,7 @@ from sordino.corpora.groups import PARTS, blocks
 from sordino.corpora.table import Corpus
 from sordino.types import Rows
 
-FOLDS: Final = 5
+CORPUS_FOLDS: Final = 5
 
 
 @dataclass(frozen=True)
@@ -74,17 +74,19 @@ def draws(corpus: Corpus, seed: int, sums: NDArray[np.str_]) -> tuple[FoldDraw, 
 
     `sums` are the checksums of the recordings. Raises `SplitError` if they suffice for neither.
     """
-    if _speakers_of_rarer_gender(corpus, sums) in range(PARTS, FOLDS):
+    if _speakers_of_rarer_gender(corpus, sums) in range(PARTS, CORPUS_FOLDS):
         return tuple(
             FoldDraw(training.train, training.validation, pair, folds=False)
             for training, pair in split.pairs(corpus, seed, sums)
         )
-    fold = split.folds(corpus, FOLDS, seed, sums)
+    fold = split.folds(corpus, CORPUS_FOLDS, seed, sums)
 
     def part(test: int, *offsets: int) -> Rows:
-        return np.flatnonzero(np.isin(fold, [(test + 1 + offset) % FOLDS for offset in offsets]))
+        return np.flatnonzero(
+            np.isin(fold, [(test + 1 + offset) % CORPUS_FOLDS for offset in offsets])
+        )
 
-    return tuple(FoldDraw(part(k, 0, 1, 2), part(k, 3), part(k, 4)) for k in range(FOLDS))
+    return tuple(FoldDraw(part(k, 0, 1, 2), part(k, 3), part(k, 4)) for k in range(CORPUS_FOLDS))
 
 
 def _speakers_of_rarer_gender(corpus: Corpus, sums: NDArray[np.str_]) -> int:

@@ -32,6 +32,7 @@ from sordino.study.jaiswal2020.tables import Look
 from sordino.study.jaiswal2020.units import guesses
 from sordino.study.jaiswal2020.variants import (
     FEATURE_STREAMS,
+    SOUND,
     TASKS,
     JaiswalOptions,
     Variant,
@@ -86,6 +87,7 @@ def reproduce(
         normalise=options.normalise,
         words=words,
         word_dims=options.word_dims,
+        features=SOUND[options.features],
         cache=cache,
         jobs=jobs,
         seed=options.seed,

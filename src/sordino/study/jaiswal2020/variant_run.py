@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from sordino.attack import RetrainResult, membership, pool_scores, retrain
-from sordino.attack.retraining import as_reader, combine
+from sordino.attack.retraining import as_reader, merge
 from sordino.errors import AttackError, ReleaseError
 from sordino.nn.fit_multimodal import FittedMultimodal, Training
 from sordino.nn.multimodal import Shape
@@ -111,7 +111,7 @@ class VariantRun:
             return retrained
         bins = np.eye(embedding.bins)[embedding.read(e)]
         reader = retrain(bins, *labels, families=("linear",), seed=seed, **settings)
-        return combine(retrained, as_reader(reader))
+        return merge(retrained, as_reader(reader))
 
     def fit(
         self,

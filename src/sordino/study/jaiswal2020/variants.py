@@ -13,6 +13,9 @@ from sordino.errors import StudyError
 FEATURE_STREAMS: Final = {"audio": ("audio",), "text": ("text",), "both": ("audio", "text")}
 """Values of the column `features` of the estimates, and their streams."""
 
+SOUND: Final = {"filterbank": "filterbank", "speech": "speech-frames"}
+"""Features of the audio, and the sequences that they are."""
+
 TASKS: Final = ("activation", "valence")
 MAIN: Final = ("general", "private", "private+")
 LAMBDAS: Final = (0.3, 0.5, 0.75, 1.0)
@@ -40,6 +43,8 @@ class JaiswalOptions:
     """Choices that the paper leaves open, and the extent of the run. `docs/methods/jaiswal2020.md`
     has the reason for each default.
 
+    - `features`: of the audio: log mel energies (`filterbank`, the paper), or the outputs of a
+      pretrained encoder (`speech`).
     - `normalise`: normalisation of the audio: by `speaker` (the paper), `utterance`, `corpus`, or
       `running`.
     - `reversal`: lambda of every adversary.
@@ -50,8 +55,11 @@ class JaiswalOptions:
     - `selections`: selections of speakers for membership inference in each fold: a random one, its
       complement, the next random one, and so on.
     - `word_dims`: dimensions of learned word vectors; `epochs`: at most so many.
+
+    Raises `StudyError` for other features.
     """
 
+    features: str = "filterbank"
     normalise: Literal["speaker", "utterance", "corpus", "running"] = "speaker"
     reversal: float = 0.5
     seeds: int = 1
@@ -62,6 +70,12 @@ class JaiswalOptions:
     word_dims: int = 50
     epochs: int = 50
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.features not in SOUND:
+            raise StudyError(
+                f"features {self.features}, expected {' or '.join(SOUND)}: choose one of them"
+            )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,7 @@
+"""The study of conditions: releases on test recordings in noise, rooms and channels."""
+
+from sordino.study.conditions.report import condition_figures
+from sordino.study.conditions.study import RELEASES, ConditionStudy, evaluate
+from sordino.study.conditions.units import STUDY
+
+__all__ = ["RELEASES", "STUDY", "ConditionStudy", "condition_figures", "evaluate"]

@@ -1,0 +1,152 @@
+"""Releases in conditions that their fit never saw: decisions, utility and leakage in each.
+
+    three folds of speakers, by corpus and gender
+      two folds, with copies ─ scaled space, risk model and releases
+      third fold ─┬─ half A ─ attackers retrain in the condition ─ measured on half B
+                  └─ half B ─ attackers retrain in the condition ─ measured on half A
+
+Test conditions share neither noise nor room nor speaker with the fit (`sordino.signal.conditions`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sordino import storage
+from sordino.corpora import split
+from sordino.corpora.split import Part, Parts, every_fourth
+from sordino.corpora.table import Corpus, checksums
+from sordino.errors import FeatureError
+from sordino.features import CACHE, FEATURE_SETS
+from sordino.features.copies import in_conditions
+from sordino.features.renderings import noises
+from sordino.policy import Policy
+from sordino.signal.conditions import CONDITIONS
+from sordino.signal.feature_sets import AUTOMATIC, resolve
+from sordino.study import protocol, run_record
+from sordino.study.adaptation.evaluation import condition_estimates
+from sordino.study.conditions import report
+from sordino.study.conditions.units import STUDY, ConditionInputs, predictions
+from sordino.study.protocol import POLICIES, Fitters, Inputs, Options
+from sordino.types import Rows
+
+SPEAKER_FOLDS: Final = 3
+"""Folds of speakers."""
+
+RELEASES: Final = ("none", "drawn")
+"""The releases that are evaluated by default."""
+
+
+class ConditionStudy(NamedTuple):
+    """The result of `evaluate`."""
+
+    estimates: pd.DataFrame
+    """With the test condition in the column `condition`."""
+    guesses: pd.DataFrame
+    """The guesses behind the estimates, with the same column."""
+
+
+def evaluate(
+    corpus: Corpus,
+    out: str | Path,
+    *,
+    features: str = AUTOMATIC,
+    options: Options | None = None,
+    policies: Sequence[Policy] = POLICIES,
+    fitters: Fitters | None = None,
+    noise: str | Path | None = None,
+    conditions: Sequence[str] = CONDITIONS,
+    cache: str | Path | None = CACHE,
+    jobs: int = 0,
+) -> ConditionStudy:
+    """Estimates and guesses in every test condition. Writes `estimates.csv`, `run.json`,
+    `report.html` and `figure.svg` to `out`. A killed run resumes.
+
+    - `features`: a feature set; a table of vectors has no recordings.
+    - `options`: the releases, attackers, scaled space, seed, and the conditions of the fit.
+    - `noise`: a folder with recordings of everyday noise. They are for the test alone. Without it,
+      the noise is synthetic, of other kinds than in the fit.
+    - `conditions`: names of `sordino.signal.conditions.CONDITIONS`, `clean` first.
+    - Other arguments are those of `sordino.study.feng2021.reproduce`.
+
+    Raises `CorpusError` if an emotion or a gender is missing, `SplitError` for too few speakers,
+    `FeatureError` for a table of vectors, and the errors of the fit.
+    """
+    options = options or Options(releases=RELEASES, conditions="standard")
+    out, features = storage.folder(out), resolve(features)
+    if features not in FEATURE_SETS:
+        raise FeatureError(
+            f"features {features}: expected one of {', '.join(FEATURE_SETS)}, since a test "
+            "condition needs recordings: choose one"
+        )
+    emotions, sounds = policies[0].emotions, noises(noise)
+    utterances = protocol.select(corpus, emotions)
+    inputs = _fitting_inputs(corpus, utterances, features, options, emotions, cache, jobs)
+    fold = _fold(inputs.draws, len(utterances))
+    tests = in_conditions(
+        features, utterances, conditions, fold, noises=sounds, cache=cache, jobs=jobs
+    )
+    prepared = ConditionInputs(
+        inputs, tests, tuple(conditions), tuple(sound.checksum for sound in sounds)
+    )
+    guesses, units = predictions(
+        prepared, out / "units", options, policies=policies, fitters=fitters, jobs=jobs
+    )
+    name = protocol.features_name(features)
+    estimates = condition_estimates(guesses, STUDY, name, options.seed)
+    run = _record(prepared, features, options, policies, units)
+    run_record.write(estimates, run, out, report.page(guesses, estimates, run))
+    return ConditionStudy(estimates, guesses)
+
+
+def _fitting_inputs(
+    corpus: Corpus,
+    utterances: Corpus,
+    features: str,
+    options: Options,
+    emotions: Sequence[str],
+    cache: str | Path | None,
+    jobs: int,
+) -> Inputs:
+    """Recordings, copies and one draw for each fold."""
+    sums = checksums(utterances)
+    fold = split.folds(utterances, SPEAKER_FOLDS, options.seed, sums)
+    emotion = utterances.column("emotion")
+    draws = tuple(_parts(fold, number, emotion) for number in range(SPEAKER_FOLDS))
+    x = protocol.fitting_vectors(features, corpus, emotions, options, (), cache, jobs)
+    return Inputs(utterances, x, sums, draws)
+
+
+def _fold(draws: Sequence[Parts], utterances: int) -> Rows:
+    """The fold of each utterance."""
+    fold = np.empty(utterances, np.intp)
+    for parts in draws:
+        fold[parts.test] = parts.draw
+    return fold
+
+
+def _parts(fold: Rows, number: int, emotion: NDArray[np.str_]) -> Parts:
+    """The draw that tests one fold: the release and the risk model are fitted on the others."""
+    fitting = every_fourth(np.flatnonzero(fold != number), emotion)
+    test = np.flatnonzero(fold == number)
+    return Parts(Part(test[:0], test[:0]), fitting, test, number)
+
+
+def _record(
+    prepared: ConditionInputs,
+    features: str,
+    options: Options,
+    policies: Sequence[Policy],
+    units: Mapping[str, Any],
+) -> dict[str, Any]:
+    run = run_record.record(STUDY, prepared.inputs, features, options, policies, units)
+    return run | {
+        "test_conditions": list(prepared.conditions),
+        "test_noise": list(prepared.noise),
+    }

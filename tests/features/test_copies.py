@@ -1,0 +1,102 @@
+"""Copies in other conditions: of their speaker alone, seeded by their recording, cached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sordino.corpora.table import Corpus
+from sordino.errors import AudioError
+from sordino.features import extract
+from sordino.features.copies import copy_vectors, in_conditions
+from sordino.features.renderings import noises as read_noises
+from sordino.signal import audio
+from sordino.signal.conditions import CONDITIONS
+
+Noises = Callable[..., Corpus]
+
+
+def other_sound(corpus: Corpus, row: int) -> None:
+    """Write another sound in the place of a recording."""
+    sound = np.random.default_rng(99).normal(0, 0.1, 8000)
+    audio.write(corpus.table["file"][row], sound)
+
+
+def test_a_copy_depends_on_files_of_its_speaker_alone(noises: Noises) -> None:
+    corpus = noises(4)
+    mine = corpus.speaker == corpus.speaker[0]
+    before = copy_vectors("mel", corpus, 4, cache=None, jobs=1)
+    other_sound(corpus, 1)
+    after = copy_vectors("mel", corpus, 4, cache=None, jobs=1)
+    np.testing.assert_array_equal(after[:, mine], before[:, mine])
+    assert not np.array_equal(after[:, 1], before[:, 1])
+    alone = copy_vectors("mel", corpus.select(mine), 4, cache=None, jobs=1)
+    np.testing.assert_array_equal(alone, before[:, mine])
+
+
+def test_a_copy_has_the_babble_of_its_speaker(noises: Noises) -> None:
+    """The test before could see a foreign voice."""
+    corpus = noises(3).select(np.array([0, 2]))  # of one speaker
+    before = copy_vectors("mel", corpus, 8, cache=None, jobs=1)
+    other_sound(corpus, 1)
+    after = copy_vectors("mel", corpus, 8, cache=None, jobs=1)
+    changed = (after[:, 0] != before[:, 0]).any(axis=1)
+    assert 0 < changed.sum() < 8
+
+
+def test_copies_are_cached_and_do_not_depend_on_order(noises: Noises, tmp_path: Path) -> None:
+    corpus, cache = noises(4), tmp_path / "cache"
+    x = copy_vectors("mel", corpus, 2, cache=cache, jobs=1)
+    assert x.shape == (2, 4, 927)
+    assert not np.array_equal(x[0], x[1])
+    files = {file: file.stat().st_mtime_ns for file in cache.rglob("*.vector")}
+    assert len(files) == 8
+    order = np.array([2, 0, 3, 1])
+    again = copy_vectors("mel", corpus.select(order), 2, cache=cache, jobs=1)
+    np.testing.assert_array_equal(again, x[:, order])
+    assert {file: file.stat().st_mtime_ns for file in cache.rglob("*.vector")} == files
+
+
+def test_noise_of_the_user_changes_some_copies(noises: Noises, tmp_path: Path) -> None:
+    corpus = noises(2)
+    folder = tmp_path / "noise"
+    audio.write(folder / "hum.wav", np.sin(np.arange(20000) / 9))
+    (folder / "LICENCE.txt").write_text("CC0")
+    sounds = read_noises(folder)
+    assert len(sounds) == 1
+    plain, noisy = (
+        copy_vectors("mel", corpus, 8, noises=n, cache=None, jobs=1) for n in ((), sounds)
+    )
+    assert (plain != noisy).any(axis=2).sum() > 0
+
+
+def test_a_folder_without_noise_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match="0 recordings, expected 1 to 1000"):
+        read_noises(tmp_path)
+
+
+def test_a_damaged_recording_of_noise_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "hum.wav").write_bytes(b"RIFF and nothing else")
+    with pytest.raises(AudioError, match="hum"):
+        read_noises(tmp_path)
+
+
+def test_every_condition_of_a_test_has_its_vectors(noises: Noises) -> None:
+    corpus = noises(4)
+    group = np.zeros(4, np.intp)
+    x = in_conditions("mel", corpus, CONDITIONS, group, cache=None, jobs=1)
+    assert x.shape == (len(CONDITIONS), 4, 927)
+    np.testing.assert_array_equal(x[0], extract("mel", corpus, None, jobs=1))
+    assert len({vectors.tobytes() for vectors in x}) == len(CONDITIONS)
+
+
+def test_the_babble_of_a_test_is_of_its_group(noises: Noises) -> None:
+    corpus = noises(6)  # two speakers in turn
+    group = np.array([0, 0, 1, 1, 1, 1])
+    before = in_conditions("mel", corpus, ["babble-10"], group, cache=None, jobs=1)[0]
+    other_sound(corpus, 5)
+    after = in_conditions("mel", corpus, ["babble-10"], group, cache=None, jobs=1)[0]
+    np.testing.assert_array_equal((after != before).any(axis=1), [0, 0, 1, 0, 1, 1])
