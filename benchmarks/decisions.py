@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,22 +29,23 @@ from sordino.corpora import table
 from sordino.corpora.split import every_fourth
 from sordino.corpora.table import Corpus
 from sordino.define import Role
-from sordino.features import PreprocessFitter
+from sordino.features import Preprocess, PreprocessFitter
 from sordino.release import DrawnFitter
 from sordino.study import POLICIES, protocol
 from sordino.study.adaptation import cross_corpus
 
 
 def main() -> None:
-    """Print one row a condition, shrinkage and policy, and their means."""
+    """Print one row a condition and policy, and their means."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     for option in ("--fit-on", "--corpus"):
         parser.add_argument(option, action="append", required=True, metavar="NAME=PATH")
     parser.add_argument("--features", default="speech")
-    parser.add_argument("--components", type=int, default=cross_corpus.OPTIONS.components)
-    parser.add_argument("--shrinkage", type=float, nargs="+", default=[cross_corpus.SHRINKAGE])
+    parser.add_argument("--components", type=int, default=protocol.BUNDLE_OPTIONS.components)
+    parser.add_argument("--gap", type=float, default=cross_corpus.UNSEEN["gap"])
+    parser.add_argument("--shrinkage", type=float, default=cross_corpus.UNSEEN["shrinkage"])
     options = parser.parse_args()
     source, target = (
         corpora_from(names).with_emotions(protocol.FOUR_EMOTIONS)
@@ -51,32 +53,28 @@ def main() -> None:
     )
     corpus = table.join([source, target])
     x = protocol.feature_vectors(options.features, corpus, protocol.FOUR_EMOTIONS, CACHE)
-    fitting = x[: len(source)], source
-    rows = [
-        row
-        for shrinkage in options.shrinkage
-        for row in decisions(*fitting, x[len(source) :], target, options.components, shrinkage)
-    ]
-    figures = pd.DataFrame(rows).set_index(["shrinkage", "condition", "required"])
-    means = figures.groupby(level=["shrinkage", "condition"]).mean()
+    space = PreprocessFitter("zscore", options.components).fit(x[: len(source)])
+    knobs = {"shrinkage": options.shrinkage, "gap": options.gap}
+    rows = decisions(space, x[: len(source)], source, x[len(source) :], target, knobs)
+    figures = pd.DataFrame(rows).set_index(["condition", "required"])
+    means = figures.groupby(level="condition").mean()
     print(figures.round(3).to_string(), means.round(3).to_string(), sep="\n\n")
 
 
 def decisions(
+    space: Preprocess,
     x: NDArray[np.float32],
     source: Corpus,
     measured: NDArray[np.float32],
     target: Corpus,
-    components: int,
-    shrinkage: float,
+    knobs: Mapping[str, Any],
 ) -> Iterator[dict[str, Any]]:
     """The figures of each policy as fitted, and in the space centred on the other corpus."""
-    space = PreprocessFitter("zscore", components).fit(x)
     part = every_fourth(np.arange(len(source)), source.column("emotion"))
     for policy in POLICIES:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # few prototypes change no decision
-            release = DrawnFitter(policy, shrinkage=shrinkage).fit(space(x), source, part)
+            release = replace(DrawnFitter(policy), **knobs).fit(space(x), source, part)
         role = target.roles(policy)
         for condition, use in (("as fitted", space), ("centred", space.centred(measured))):
             passes = release.decide(use(measured)) > 0
@@ -84,7 +82,6 @@ def decisions(
             share = pd.Series(passes).groupby(target.speaker).mean()
             gender = pd.Series(target.genders()).groupby(target.speaker).first()
             yield {
-                "shrinkage": shrinkage,
                 "condition": condition,
                 "required": policy.required,
                 "F1": metrics.f1((role == Role.REQUIRED) * 1, passes * 1, "required"),

@@ -85,7 +85,7 @@ def _scores(axis: Axes, margin: Values, role: Codes, required: str) -> None:
         label = required if name == "required" else str(name)
         axis.hist(
             margin[role == place],
-            edges,
+            edges.tolist(),
             density=True,
             histtype="step",
             label=label,

@@ -161,7 +161,9 @@ def _convolved(network: Multimodal, batch: Batch) -> tuple[Tensor, Tensor, nn.Mo
 
 def _read(network: Multimodal, states: Tensor, lengths: Tensor) -> Tensor:
     heard = (torch.arange(len(states))[:, None] < lengths)[..., None]  # (steps, n, 1)
-    return network.primary["activation"]((states * heard).sum(dim=0) / lengths[:, None])  # type: ignore[no-any-return]
+    mean = (states * heard).sum(dim=0) / lengths[:, None]
+    output: Tensor = network.primary["activation"](mean)
+    return output
 
 
 if __name__ == "__main__":

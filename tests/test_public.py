@@ -52,10 +52,13 @@ def unexplained_fields() -> Iterator[str]:
     """The fields of named tuples without a text below: the manual would call them aliases."""
     for path in PACKAGE.rglob("*.py"):
         for kind in ast.parse(path.read_text()).body:
-            bases = [ast.unparse(base) for base in getattr(kind, "bases", ())]
-            for node, below in pairwise([*getattr(kind, "body", ()), ast.Pass()]):
+            if not isinstance(kind, ast.ClassDef):
+                continue
+            bases = [ast.unparse(base) for base in kind.bases]
+            for node, below in pairwise([*kind.body, ast.Pass()]):
                 text = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
-                if "NamedTuple" in bases and isinstance(node, ast.AnnAssign) and not text:
+                named = "NamedTuple" in bases and not kind.name.startswith("_")
+                if named and isinstance(node, ast.AnnAssign) and not text:
                     yield f"{path.name}: {ast.unparse(node)}"
 
 

@@ -110,10 +110,12 @@ def test_install_empties_no_environment_behind_a_link(tmp_path: Path) -> None:
     assert [path.name for path in other.iterdir()] == ["installed"]
 
 
-def test_a_line_of_the_package_has_at_most_100_characters() -> None:
+def test_a_line_of_code_has_at_most_100_characters() -> None:
+    folders = ("src", "tests", "benchmarks", "fuzz", "scripts")
     lines = {
         f"{path.relative_to(ROOT)}:{number}": len(line)
-        for path in (ROOT / "src").rglob("*.py")
+        for path in texts()
+        if path.relative_to(ROOT).parts[0] in folders and path.suffix in (".py", "")
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
     }
     assert {line: length for line, length in lines.items() if length > 100} == {}

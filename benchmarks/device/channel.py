@@ -29,7 +29,6 @@ from sklearn.metrics import roc_auc_score
 from sordino.attack.retraining import READER
 from sordino.attack.splits import crossfit
 from sordino.cli.options import CACHE, corpora_from
-from sordino.corpora.policy_secrets import sensitive_or_neutral
 from sordino.corpora.split import every_fourth
 from sordino.corpora.table import Corpus
 from sordino.define import Role
@@ -38,6 +37,7 @@ from sordino.features import PreprocessFitter, extract
 from sordino.metrics.bound import bound
 from sordino.policy import Policy
 from sordino.release import Drawn
+from sordino.release.training_rows import sensitive_or_neutral
 from sordino.study import POLICIES, protocol
 from sordino.study.adaptation.evaluation import GuessTables, folds_of_rows, mean_figures
 from sordino.study.protocol import Fitters

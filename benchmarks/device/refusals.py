@@ -73,11 +73,11 @@ def main() -> int:
     refusals, accepted = list[Refusal](), list[str]()
     with tempfile.TemporaryDirectory() as folder:
         for kind, name, path in bundles(Path(folder) / "hostile.sordino"):
-            numbers = measure(path)
+            numbers, fault = measure(path)
             if numbers:
                 refusals.append(Refusal(*numbers, kind, name))
             else:
-                accepted.append(f"{kind}: {name}")
+                accepted.append(f"{kind}, {name}: {fault}")
     print(f"{'kind':11}{'bundles':>8}{'processor':>11}{'seconds':>9}{'megabytes':>11}  slowest")
     for kind in dict.fromkeys(refusal.kind for refusal in refusals):
         rows = sorted((row for row in refusals if row.kind == kind), reverse=True)
@@ -124,13 +124,17 @@ def bundles(path: Path) -> Iterator[tuple[str, str, Path]]:
         yield "content", name, forged(bundled("drawn"), path, change, policies=None)
 
 
-def measure(path: Path) -> tuple[float, float, float] | None:
-    """Processor time, seconds and megabytes of a refusal; None for a bundle that runs."""
+def measure(path: Path) -> tuple[tuple[float, float, float] | None, str]:
+    """Processor time, seconds and megabytes of a refusal; None and the reason for a bundle that is
+    not refused.
+    """
     done = subprocess.run(
-        [sys.executable, "-c", RUN, str(path)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", RUN, str(path)], capture_output=True, text=True, check=False
     )
-    processor, seconds, megabytes = map(float, done.stdout.split() or (-1, 0, 0))
-    return None if processor < 0 else (processor, seconds, megabytes)
+    if done.returncode or not done.stdout:
+        return None, (done.stderr.strip().splitlines() or ["it runs"])[-1]
+    processor, seconds, megabytes = map(float, done.stdout.split())
+    return (processor, seconds, megabytes), ""
 
 
 if __name__ == "__main__":

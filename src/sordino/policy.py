@@ -114,6 +114,15 @@ class Policy:
         """All emotions that have a role; rows with any other emotion are left out."""
         return (self.neutral, self.required, *self.sensitive)
 
+    @property
+    def emotion_targets(self) -> dict[str, str]:
+        """The secret of each sensitive emotion, `EMOTION-vs-neutral`, with the emotion.
+
+        >>> Policy("sad", ("happy", "angry")).emotion_targets
+        {'happy-vs-neutral': 'happy', 'angry-vs-neutral': 'angry'}
+        """
+        return {f"{label}-vs-neutral": label for label in self.sensitive}
+
     def role(self, label: str) -> Role:
         """The role of an emotion. Raises `PolicyError` for an emotion without a role."""
         if label == self.neutral:

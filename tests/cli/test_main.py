@@ -262,3 +262,17 @@ def test_a_pipe_gets_the_line_without_colour(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
     assert "\x1b" not in done.stderr
     assert "nowhere" in done.stderr
+
+
+def test_a_backend_of_jupyter_does_not_reach_matplotlib() -> None:
+    code = "from sordino import cli; import atexit; atexit.register(lambda: print(*figure()))\n"
+    code += "def figure(): import matplotlib; yield matplotlib.get_backend()\n"
+    code += "cli.main(['policy', '--help'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"MPLBACKEND": "module://absent.backend"},
+    )
+    assert done.stdout.splitlines()[-1:] == ["agg"], done.stderr

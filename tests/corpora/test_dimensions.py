@@ -33,7 +33,8 @@ def made(name: str = "c", /, **columns: list[str] | list[float]) -> Corpus:
 
 
 def names(corpus: Corpus, dimension: str) -> list[str]:
-    return [(*LEVELS, "unknown")[code] for code in levels(corpus, dimension).codes]  # type: ignore[arg-type]
+    codes = levels(corpus, dimension).codes  # type: ignore[arg-type]
+    return [(*LEVELS, "unknown")[code] for code in codes]
 
 
 @pytest.mark.parametrize("dimension", ["activation", "valence"])

@@ -71,6 +71,7 @@ def meanwhile(action: Callable[[], object]) -> Iterator[None]:
         thread.join()
 
 
+@pytest.mark.slow
 def test_a_removed_lock_gives_no_more(tmp_path: Path) -> None:
     path = tmp_path / "budget"
     with meanwhile(lambda: path.with_name("budget.lock").unlink(missing_ok=True)):

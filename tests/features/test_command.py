@@ -74,6 +74,17 @@ def test_the_table_has_the_vectors_and_the_json_their_config(
     assert out.read_bytes() == first
 
 
+def test_a_table_of_each_copy_stands_beside_that_of_the_recordings(
+    noises: Callable[..., Corpus], manifest: str, tmp_path: Path
+) -> None:
+    out, cache = tmp_path / "x.parquet", tmp_path / "cache"
+    options = ("--features", "mel", "--cache", cache, "--jobs", "1", "--conditions", "standard")
+    assert run("--corpus", manifest, "--out", out, *options) == 0
+    tables = [tmp_path / f"x.copy-{number}.parquet" for number in (1, 2, 3)]
+    vectors = [read_vectors(path, noises(3)) for path in (out, *tables)]
+    assert len({x.tobytes() for x in vectors}) == 4
+
+
 @pytest.mark.parametrize(
     ("options", "line"),
     [

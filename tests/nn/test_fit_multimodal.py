@@ -212,7 +212,8 @@ def test_a_training_that_never_has_a_finite_loss_is_told(monkeypatch: pytest.Mon
     class Sick(Multimodal):
         def __init__(self, shape: Shape) -> None:
             super().__init__(shape)
-            nn.init.constant_(self.primary["activation"][0].weight, torch.nan)  # type: ignore[index]
+            first = self.primary["activation"][0]  # type: ignore[index]
+            nn.init.constant_(first.weight, torch.nan)
 
     monkeypatch.setattr(fit_multimodal, "Multimodal", Sick)
     with pytest.raises(ReleaseError, match="the training diverged"):

@@ -42,9 +42,12 @@ from tests.onnx.synthetic_onnx import (
     wrong_value_info,
 )
 
+Case = tuple[str, str, Callable[[], onnx.ModelProto | bytes]]
+"""Name, words of the refusal, and the model."""
 
-def cases() -> Iterator[tuple[str, str, Callable[[], onnx.ModelProto | bytes]]]:
-    """Name, words of the refusal, and the model."""
+
+def content_of_other_files() -> Iterator[Case]:
+    """Data outside the file, functions and control flow."""
     yield "external", "external data", lambda: proto([node("Add", "x c")], [external()])
     yield "external unused", "external data", lambda: proto([node("Relu", "x")], [external()])
     yield (
@@ -98,11 +101,15 @@ def cases() -> Iterator[tuple[str, str, Callable[[], onnx.ModelProto | bytes]]]:
     yield "ifs", "control flow: If", lambda: proto([nested(5)])
     yield "deep", "nested over 32 deep", lambda: deep(2_000)
     for kind in ("Scan", "SequenceMap"):
-        yield kind, f"control flow: {kind}", lambda kind=kind: single_operator(kind, body=body())  # type: ignore[misc]
+        yield kind, f"control flow: {kind}", partial(single_operator, kind, body=body())
     yield "subgraph of another", "subgraph", lambda: single_operator("Relu", body=body())
     yield "subgraphs of another", "subgraph", lambda: single_operator("Relu", bodies=[body()])
+
+
+def operators() -> Iterator[Case]:
+    """Operators, domains and versions that no bundle may have."""
     for kind in ("RandomNormal", "RandomUniformLike", "Multinomial", "Bernoulli"):
-        yield kind, f"random operator: {kind}", lambda kind=kind: single_operator(kind)  # type: ignore[misc]
+        yield kind, f"random operator: {kind}", partial(single_operator, kind)
     for kind in (
         "NonZero",
         "Constant",
@@ -114,7 +121,7 @@ def cases() -> Iterator[tuple[str, str, Callable[[], onnx.ModelProto | bytes]]]:
         "EyeLike",
         "Einsum",
     ):
-        yield kind, f"operator {kind}", lambda kind=kind: single_operator(kind)  # type: ignore[misc]
+        yield kind, f"operator {kind}", partial(single_operator, kind)
     yield "no operator", "operator", lambda: altered_node(lambda node: node.ClearField("op_type"))
     yield (
         "domain",
@@ -145,6 +152,10 @@ def cases() -> Iterator[tuple[str, str, Callable[[], onnx.ModelProto | bytes]]]:
         lambda: altered(lambda model: setattr(model, "ir_version", 3)),
     )
     yield "no graph", "no graph", lambda: altered(lambda model: model.ClearField("graph"))
+
+
+def tensors() -> Iterator[Case]:
+    """Types, shapes and data of constants."""
     yield (
         "text",
         "string tensor",
@@ -195,6 +206,10 @@ def cases() -> Iterator[tuple[str, str, Callable[[], onnx.ModelProto | bytes]]]:
         "segment",
         lambda: altered(lambda model: model.graph.initializer[0].segment.SetInParent()),
     )
+
+
+def sizes() -> Iterator[Case]:
+    """Values too large to compute, and shapes that do not fit."""
     side = np.ones((1, 9000))
     yield "sum bomb", r"shape \(9000, 9000\) of Add", lambda: constant_bomb("Add", side, side.T)
     yield (
@@ -223,6 +238,10 @@ def cases() -> Iterator[tuple[str, str, Callable[[], onnx.ModelProto | bytes]]]:
     )
     yield "value info", "shape of value 'v'", wrong_value_info
     yield "nodes", "over 2048 entries of node", million_nodes
+
+
+def names() -> Iterator[Case]:
+    """Values without a name, without a source, or with several."""
     yield (
         "cycle",
         "value 'b' of Add, which no earlier node gives",
@@ -258,6 +277,10 @@ def cases() -> Iterator[tuple[str, str, Callable[[], onnx.ModelProto | bytes]]]:
         "a value without a name",
         lambda: altered(lambda model: model.graph.initializer[0].ClearField("name")),
     )
+
+
+def attributes() -> Iterator[Case]:
+    """Attributes, numbers of inputs and outputs, and texts."""
     yield "attribute", "attribute 'alpha' of Relu", lambda: single_operator("Relu", alpha=1.0)
     yield (
         "attribute type",
@@ -296,6 +319,10 @@ def cases() -> Iterator[tuple[str, str, Callable[[], onnx.ModelProto | bytes]]]:
         "control characters",
         lambda: altered(lambda model: setattr(model.graph, "name", "\x1b[2J")),
     )
+
+
+def interfaces() -> Iterator[Case]:
+    """Types and shapes of inputs and outputs."""
     yield (
         "text input",
         "data type 8 of value 'x'",
@@ -330,7 +357,19 @@ def cases() -> Iterator[tuple[str, str, Callable[[], onnx.ModelProto | bytes]]]:
     )
 
 
-CASES: Final = {name: (words, model) for name, words, model in cases()}
+CASES: Final = {
+    name: (words, model)
+    for cases in (
+        content_of_other_files,
+        operators,
+        tensors,
+        sizes,
+        names,
+        attributes,
+        interfaces,
+    )
+    for name, words, model in cases()
+}
 
 
 def content(name: str) -> bytes:

@@ -152,6 +152,7 @@ def test_a_file_that_is_no_model_is_refused(content: bytes) -> None:
         check_model(content, "m.onnx")
 
 
+@pytest.mark.slow
 def test_every_family_passes_and_every_operator_is_in_use() -> None:
     for name, content in models().items():
         check_model(content, name)

@@ -140,9 +140,9 @@ def test_targets_of_sensitive_rows_are_neutral_training_rows() -> None:
 
 
 @pytest.mark.parametrize(("redraw", "same"), [("run", True), ("epoch", False)])
-def test_targets_are_drawn_once_a_run_or_anew_each_epoch(redraw: str, same: bool) -> None:
+def test_targets_are_drawn_once_a_run_or_anew_each_epoch(redraw: Any, same: bool) -> None:
     data = scene()
-    fitter = ReplacementFitter(POLICY, reversal=0.5, schedule="dann", redraw=redraw)  # type: ignore[arg-type]
+    fitter = ReplacementFitter(POLICY, reversal=0.5, schedule="dann", redraw=redraw)
     (job, *_) = next(fitter.plan(data.z, data.corpus, data.parts.transform))
     assert job.refresh is not None
     generator = torch.Generator().manual_seed(0)

@@ -35,7 +35,8 @@ from sordino.report.verdict import attacks, conclusion, utility
 from tests.report import synthetic_predictions
 
 OUTSIDE = re.compile(
-    r"""(?:src|href|action|data)\s*=\s*["']?(?!#)[^"'\s>]+|@import|url\(\s*["']?(?!#)[^)]+\)|<link|<script"""
+    r"""(?:src|href|action|data)\s*=\s*["']?(?!#)[^"'\s>]+"""
+    r"""|@import|url\(\s*["']?(?!#)[^)]+\)|<link|<script"""
 )
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 

@@ -157,3 +157,8 @@ def test_the_page_has_the_figure_and_every_condition(out: Path) -> None:
 def test_a_table_of_vectors_is_refused(corpus: Corpus, tmp_path: Path) -> None:
     with pytest.raises(FeatureError, match="a test condition needs recordings"):
         study.evaluate(corpus, tmp_path, features="x.parquet")
+
+
+def test_an_unknown_condition_is_refused(corpus: Corpus, tmp_path: Path) -> None:
+    with pytest.raises(FeatureError, match="conditions clean, cave: expected clean and then"):
+        study.evaluate(corpus, tmp_path, features="mel", conditions=("clean", "cave"))

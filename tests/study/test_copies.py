@@ -16,6 +16,7 @@ from sordino.corpora.table import checksums
 from sordino.errors import FeatureError
 from sordino.metrics.bound import Bound
 from sordino.release import DrawnFitter, bounds
+from sordino.signal import audio
 from sordino.study import POLICIES, protocol
 from sordino.study.protocol import Inputs
 from sordino.study.units import predictions
@@ -132,6 +133,12 @@ def test_a_table_of_vectors_has_no_copies(made: Made) -> None:
     options = replace(OPTIONS, conditions="standard")
     with pytest.raises(FeatureError, match="has no recordings to copy"):
         protocol.prepare(made.corpus, str(made.vectors), options, cache=None)
+
+
+def test_noise_needs_copies(made: Made, tmp_path: Path) -> None:
+    audio.write(tmp_path / "hum.wav", np.sin(np.arange(4000) / 9))
+    with pytest.raises(FeatureError, match="with the conditions none, expected standard"):
+        protocol.prepare(made.corpus, str(made.vectors), OPTIONS, noise=tmp_path, cache=None)
 
 
 def test_prepare_appends_the_copies(made: Made, tmp_path: Path) -> None:

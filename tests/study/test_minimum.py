@@ -98,12 +98,12 @@ def test_a_corpus_below_it_is_refused_without_features(tmp_path: Path) -> None:
 def test_a_figure_that_will_be_missing_is_a_warning(tmp_path: Path) -> None:
     given = synthetic_study.study(tmp_path, speakers=10, takes=2)
     with pytest.warns(UserWarning, match=r"made: the bound will be missing: 3 fitting speakers"):
-        minimum.check("compare", given.corpus, DRAWN)
+        minimum.check_minimum("compare", given.corpus, DRAWN)
 
 
 def test_a_corpus_without_the_emotions_is_refused() -> None:
     corpus = labels(5, 5)
     corpus.table["emotion"] = "neutral"
     with pytest.raises(CorpusError, match="no happy, sad, angry utterance"):
-        minimum.check("fit", corpus, DRAWN)
+        minimum.check_minimum("fit", corpus, DRAWN)
     assert np.unique(corpus.column("emotion")).tolist() == ["neutral"]

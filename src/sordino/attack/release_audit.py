@@ -21,12 +21,8 @@ from sordino.attack.retraining import (
     retrain,
     retrain_by_plan,
 )
-from sordino.attack.secret import FEWEST_SPEAKERS
+from sordino.attack.secret import SPEAKERS_PER_CLASS
 from sordino.attack.splits import crossfit
-from sordino.corpora.policy_secrets import (
-    emotion_or_neutral,
-    emotion_targets,
-)
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role
@@ -69,8 +65,8 @@ class AttackSetting:
         self.speaker, self.corpus = corpus.speaker, corpus.column("corpus")
         self.intensity = corpus.column("intensity")
         self.sensitive = {
-            target: emotion_or_neutral(policy, corpus, emotion)
-            for target, emotion in emotion_targets(policy).items()
+            target: corpus.against_neutral(policy, emotion)
+            for target, emotion in policy.emotion_targets.items()
         }
         """The secret of each sensitive emotion: 1, or 0 for neutral, -1 for other utterances."""
         self.chosen: dict[str, Any] = {}
@@ -133,7 +129,7 @@ class AttackSetting:
             min(len(np.unique(self.speaker[rows[values == value]])) for value in (0, 1))
             for rows, values in secrets
         )
-        return risk >= FEWEST_SPEAKERS and test >= 1
+        return risk >= SPEAKERS_PER_CLASS and test >= 1
 
     def ignorant(self, attacker: RiskAttacker) -> Iterator[pd.DataFrame]:
         """Guesses of the risk model, which was never trained on released vectors."""

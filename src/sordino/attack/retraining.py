@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sordino.attack import selection, splits
 from sordino.attack.attackers.families import QUICK, scores
 from sordino.attack.pooling import patient_guesses
-from sordino.attack.secret import FEWEST_SPEAKERS, MAX_FOLDS, Secret
+from sordino.attack.secret import MAX_FOLDS, SPEAKERS_PER_CLASS, Secret
 from sordino.attack.significance.null_distribution import Null, nulls
 from sordino.attack.significance.permutation_test import label_columns
 from sordino.attack.splits import Split, SplitPlan
@@ -175,7 +175,7 @@ def deal_folds(speaker: NDArray[np.str_], secret: Rows, seed: int = 0) -> Rows:
             "the secret has one value among the attacker's speakers, expected two: add labelled "
             "speakers"
         )
-    if min(counts) < FEWEST_SPEAKERS:
+    if min(counts) < SPEAKERS_PER_CLASS:
         raise AttackError(
             f"a value of the secret has {min(counts)} of the attacker's {len(np.unique(speaker))} "
             "speakers, expected two or more, for training and for selection: add speakers"

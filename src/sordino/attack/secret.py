@@ -19,7 +19,7 @@ from sordino.types import Matrix, Rows
 MAX_FOLDS: Final = 5
 """The largest number of folds of speakers."""
 
-FEWEST_SPEAKERS: Final = 2
+SPEAKERS_PER_CLASS: Final = 2
 """Speakers with each value that an attacker needs: one for training, one for selection."""
 
 TEST_LEVEL: Final = 0.05
@@ -107,9 +107,9 @@ class Secret:
         """
         names, speakers = self.speaker.astype(str), self._rarest()
         codes = np.unique(self.values, return_inverse=True)[1].astype(np.intp)
-        for count in range(min(MAX_FOLDS, speakers), FEWEST_SPEAKERS - 1, -1):
+        for count in range(min(MAX_FOLDS, speakers), SPEAKERS_PER_CLASS - 1, -1):
             fold = deal_speakers(names, codes, seed, count)
-            if count == FEWEST_SPEAKERS or self.arrangements(fold) >= 2 / TEST_LEVEL:
+            if count == SPEAKERS_PER_CLASS or self.arrangements(fold) >= 2 / TEST_LEVEL:
                 return fold
         if 2 < len(self.classes) == len(np.unique(self.speaker)):
             raise AttackError(

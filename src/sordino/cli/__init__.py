@@ -118,13 +118,17 @@ def _status(arguments: list[str], streams: Streams | None = None) -> int:
 
 
 def _check_environment(arguments: list[str], streams: Streams | None) -> None:
-    """Raise `StorageError` if the working folder is gone or a required stream is closed."""
+    """Raise `StorageError` if the working folder is gone or a required stream is closed.
+
+    Variables on which libraries would fail are corrected.
+    """
     try:
         os.getcwd()  # noqa: PTH109 (libraries abort the process if this fails)
     except OSError as error:
         raise StorageError(
             "the working folder was removed: change to a folder that exists, then run it again"
         ) from error
+    os.environ["MPLBACKEND"] = "agg"  # Jupyter passes its own to commands, which may be absent here
     if os.environ.get("HOME") == "":
         del os.environ["HOME"]  # an empty value would mean the root folder
     if streams:

@@ -110,6 +110,11 @@ class Corpus:
         """The true role of each utterance as its code in `Role`, shape `(utterances,)`."""
         return np.array([policy.role(label) for label in self.table["emotion"]], dtype=np.intp)
 
+    def against_neutral(self, policy: Policy, emotion: str) -> NDArray[np.intp]:
+        """1 for utterances of an emotion, 0 for neutral ones, -1 for others, `(utterances,)`."""
+        label = self.column("emotion")
+        return np.where(label == policy.neutral, 0, np.where(label == emotion, 1, -1))
+
     def genders(self) -> NDArray[np.intp]:
         """The gender of each speaker as its position in `GENDERS`, -1 where unknown, shape
         `(utterances,)`.

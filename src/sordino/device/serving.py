@@ -37,9 +37,9 @@ class Draw(NamedTuple):
     """The keyed random draw of one policy: its settings, and the arrays that it draws from."""
 
     settings: Mapping[str, Any]
-    """Kind, key and parameters of the draw."""
+    """The settings of the draw in the bundle."""
     arrays: Arrays
-    """The arrays that it draws from, by name."""
+    """The arrays of the policy by name."""
     rows: Mapping[int, Sequence[int]]
     """Rows of the prototypes by bin; empty without prototypes."""
 

@@ -33,7 +33,7 @@ from sordino.release import Embedding, Release
 
 ROWS: Final = 8
 SOUND_SECONDS: Final = 1.0
-STEPS: Final = 23
+CLIP_STEPS: Final = 23
 
 _Arrays = dict[str, NDArray[Any]]
 
@@ -90,7 +90,7 @@ def _of_clips(
     random = np.random.default_rng(seed)
     widths: dict[str, int] = bundle.card["features"]["streams"]
     clip = {
-        name: random.normal(size=(STEPS, width)).astype(np.float32)
+        name: random.normal(size=(CLIP_STEPS, width)).astype(np.float32)
         for name, width in widths.items()
     }
     if sound and "audio" in clip:

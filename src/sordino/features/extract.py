@@ -134,7 +134,7 @@ class Values(NamedTuple):
     """Values of sounds by key, read-only, and the unusable sounds by key."""
 
     arrays: dict[str, NDArray[np.float32]]
-    """The values of each usable sound, by key."""
+    """The values of each usable sound by key, read-only."""
     unusable: dict[str, Bad]
     """The other sounds by key, with reasons."""
 

@@ -37,7 +37,7 @@ from sordino.metrics.utility import same_length
 LIMIT_LEVEL: Final = 0.05
 """The probability that the limit is below the truth."""
 
-FEWEST_SPEAKERS: Final = 2
+SPEAKERS_PER_GROUP: Final = 2
 """Speakers with each value of a secret that a limit needs."""
 
 EQUAL_SHARES: Final = 1e-12
@@ -222,7 +222,7 @@ def _upper_limit(
         groups = [(f[:, 1] - f[:, 0])[present.all(axis=1)]]
     else:
         groups = [f[present[:, value], value] for value in (1, 0)]
-    if min(map(len, groups)) < FEWEST_SPEAKERS:
+    if min(map(len, groups)) < SPEAKERS_PER_GROUP:
         return float("nan")
     d = groups[0].mean() - (0.0 if within else groups[1].mean())
     variances = [group.var(ddof=1) / len(group) for group in groups]

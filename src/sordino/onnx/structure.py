@@ -63,17 +63,17 @@ class Limits(NamedTuple):
     operators: frozenset[str] = frozenset(OPERATORS)
     """Names in `shapes.OPERATORS`."""
     opsets: range = range(18, 19)
-    """Accepted versions of the operator set."""
+    """The versions of the operators."""
     ir_versions: range = range(8, 9)
-    """Accepted versions of the file format."""
+    """The versions of the file format."""
     metadata: frozenset[str] = frozenset({"onnx.infer", "onnx.quant.pre_process"})
     """Keys of metadata. ONNX Runtime reads settings from some other keys."""
     model_bytes: int = 1 << 27
-    """The size of a whole file."""
+    """The size of the file."""
     initialiser_bytes: int = 1 << 26
-    """The size of all constants."""
+    """The size of one constant."""
     bounds: Bounds = BOUNDS
-    """The limits of shapes and values."""
+    """The limits of one message."""
     symbols: int = 4
     """Free dimensions of all inputs."""
     elements: int = 1 << 25

@@ -84,6 +84,8 @@ _DRAWN: Final = {
     "preserves more of the required emotion and makes the bin less informative",
     "shrinkage": "shrinkage of the scorer's covariance; more relies on the mean of each emotion "
     "alone, for few speakers",
+    "gap": "standard errors up to which neutral and a sensitive emotion may differ in their shares "
+    "of the required bin; more preserves recall on recordings unlike those of the fit",
     "epsilon": "parameter of randomised response; less flips more decisions, a guarantee for every "
     "utterance at the expense of the required emotion; 2 or more is a weak guarantee",
     "detail": "whether the required bin is split into strong and weak; one more distinction is "

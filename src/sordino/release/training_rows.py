@@ -6,16 +6,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sordino.corpora.policy_secrets import (
-    emotion_or_neutral,
-    emotion_targets,
-    sensitive_or_neutral,
-)
 from sordino.corpora.table import Corpus
 from sordino.define import ROLES, Role
 from sordino.errors import ReleaseError
 from sordino.policy import Policy
 from sordino.types import Codes, Rows, Vectors
+
+
+def sensitive_or_neutral(role: Codes) -> Codes:
+    """1 for sensitive roles, 0 for neutral ones, and -1 for the required one, which has no value of
+    this secret.
+    """
+    secret: Codes = np.where(role == Role.REQUIRED, -1, role == Role.SENSITIVE)
+    return secret
 
 
 def hidden(policy: Policy, corpus: Corpus, rows: Rows) -> list[Codes]:
@@ -43,8 +46,8 @@ def secrets(policy: Policy, corpus: Corpus, rows: Rows) -> dict[tuple[str, str],
     }
     codes["sensitive-vs-neutral", ""] = sensitive_or_neutral(role)
     codes |= {
-        (target, ""): emotion_or_neutral(policy, corpus, emotion)[rows]
-        for target, emotion in emotion_targets(policy).items()
+        (target, ""): corpus.against_neutral(policy, emotion)[rows]
+        for target, emotion in policy.emotion_targets.items()
     }
     return codes | ({("age", ""): corpus.older(rows)[rows]} if "age" in policy.hide else {})
 

@@ -73,9 +73,9 @@ class EmotionCell(NamedTuple):
     required: str
     """The required emotion of the policy."""
     target: str
-    """The secret, `EMOTION-vs-neutral`."""
+    """The secret, such as `happy-vs-neutral`."""
     group: str
-    """The gender of the speakers, or empty for all."""
+    """A gender, or empty."""
 
     def __str__(self) -> str:
         """The cell in words.

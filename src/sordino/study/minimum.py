@@ -42,10 +42,10 @@ from sordino.types import Rows
 Study = Literal["compare", "fit"]
 STUDIES: Final[tuple[Study, ...]] = ("compare", "fit")
 
-FEWEST_UTTERANCES: Final = 2
+UTTERANCES_PER_SPEAKER: Final = 2
 """Utterances a fitting speaker, on average (`sordino.release.drawn.speaker_offset`)."""
 
-OPTIONAL: Final = ("bound", "patient attacker")
+OPTIONAL_STEPS: Final = ("bound", "patient attacker")
 """Steps without which a study runs and reports fewer figures."""
 
 
@@ -53,15 +53,15 @@ class Need(NamedTuple):
     """One requirement of a step."""
 
     step: str
-    """The step that needs it, such as a draw or a bound."""
+    """The step of a study."""
     item: str
-    """Speakers or utterances, with their role or gender."""
+    """The name of the counted items."""
     present: int
-    """The number in the corpus."""
+    """Their number in the corpus."""
     needed: int
-    """The smallest number."""
+    """The smallest sufficient number."""
     studies: tuple[Study, ...] = STUDIES
-    """The studies that take the step."""
+    """The studies that have the step."""
 
     @property
     def is_met(self) -> bool:
@@ -78,23 +78,25 @@ class Need(NamedTuple):
 
 
 class Minimum(NamedTuple):
-    """All requirements, and the reason why no draw can be made; empty if one can."""
+    """All requirements of a study."""
 
     needs: tuple[Need, ...]
-    """All requirements."""
+    """The requirements."""
     reason: str = ""
-    """Why no draw can be made; empty if one can."""
+    """The reason why no draw can be made; empty if one can."""
 
     def missing(self, study: Study, *, optional: bool) -> list[Need]:
         """The requirements of a study that are not met, of optional or of the other steps."""
         return [
             need
             for need in self.needs
-            if study in need.studies and not need.is_met and (need.step in OPTIONAL) == optional
+            if study in need.studies
+            and not need.is_met
+            and (need.step in OPTIONAL_STEPS) == optional
         ]
 
 
-def check(
+def check_minimum(
     study: Study,
     corpus: Corpus,
     options: Options,
@@ -222,7 +224,7 @@ class _Counts:
         for column, value, noun in (*genders, *of_bins):
             present = self.smallest(risk, column, value)
             item = f"{noun} of the attacker"
-            yield Need("attack", item, present, secret.FEWEST_SPEAKERS)
+            yield Need("attack", item, present, secret.SPEAKERS_PER_CLASS)
 
     def patient(self, draws: Sequence[Parts]) -> Iterator[Need]:
         tested = np.concatenate([parts.test for parts in draws])
@@ -235,7 +237,7 @@ class _Counts:
             present = self.smallest(fitting, "emotion", emotion)
             yield Need("release", f"fitting speakers with {emotion}", present, needed)
         each = min(len(rows) // len(np.unique(self.corpus.speaker[rows])) for rows in fitting)
-        yield Need("release", "utterances a fitting speaker", each, FEWEST_UTTERANCES)
+        yield Need("release", "utterances a fitting speaker", each, UTTERANCES_PER_SPEAKER)
 
     def bounds(self, draws: Sequence[Parts], policies: Sequence[Policy]) -> Iterator[Need]:
         every = [np.arange(len(self.corpus))]
@@ -250,7 +252,7 @@ class _Counts:
             for gender in GENDERS:
                 present = self.smallest(parts, "gender", gender)
                 item = f"{gender} fitting speakers"
-                yield Need("bound", item, present, bound.FEWEST_SPEAKERS, (study,))
+                yield Need("bound", item, present, bound.SPEAKERS_PER_GROUP, (study,))
 
     def outside_folds(self, rows: Rows) -> Iterator[Rows]:
         """The rows outside each fold of the cross-fit of a bound."""

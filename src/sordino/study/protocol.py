@@ -96,6 +96,20 @@ class Options:
                 )
 
 
+BUNDLE_OPTIONS: Final = Options(scale="zscore")
+"""The options of a bundle and of the studies of its releases. A shipped scale is a mean and a
+deviation, because a minimum or maximum is the value of one speaker.
+"""
+
+
+def bundle_options(features: str) -> Options:
+    """`BUNDLE_OPTIONS`, with copies in other conditions if there are recordings: for a feature set,
+    not for a table of vectors.
+    """
+    conditions: Literal["none", "standard"] = "standard" if features in FEATURE_SETS else "none"
+    return replace(BUNDLE_OPTIONS, conditions=conditions)
+
+
 @dataclass(frozen=True)
 class Fitters:
     """How the risk model and the releases of a study are fitted.
@@ -206,10 +220,15 @@ def prepare(
     for them.
 
     Raises `CorpusError` if an emotion or a gender is missing, `SplitError` if a part of a draw
-    lacks one of them, `FeatureError` for copies of a table of vectors, and the errors of
-    `sordino.features.extract`.
+    lacks one of them, `FeatureError` for copies of a table of vectors and for noise without copies,
+    and the errors of `sordino.features.extract`.
     """
     sounds = noises(noise)
+    if sounds and options.conditions == "none":
+        raise FeatureError(
+            f"noise {noise} with the conditions none, expected standard: noise is mixed into "
+            "copies, which these conditions do not make"
+        )
     utterances = select(corpus, emotions)
     sums = checksums(utterances)
     parts = draws(utterances, options, sums, emotions)[:max_draws]

@@ -61,7 +61,8 @@ def test_a_name_is_read_or_refused_and_no_label_is_made_up(
         try:
             found = ravdess.parse(candidate)
         except CorpusError as error:
-            assert "not a name of this corpus" in str(error)  # noqa: PT017 (either outcome is right)
+            # either outcome is right
+            assert "not a name of this corpus" in str(error)  # noqa: PT017
         else:
             assert candidate[6:8] in ravdess.EMOTION_CODES
             assert found["emotion"] == ravdess.EMOTION_CODES[candidate[6:8]]

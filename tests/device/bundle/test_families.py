@@ -151,19 +151,20 @@ def test_a_policy_that_the_manifest_does_not_know_is_refused(how: str, tmp_path:
     "stated", [{}, [], "mine", {"mine": "0" * 64}, {"mine": None}, {"other": "0" * 64}]
 )
 def test_a_manifest_that_states_other_policies_is_refused(stated: Any, tmp_path: Path) -> None:
-    path = forged(bundled("drawn"), tmp_path / "b", lambda files: None, policies=stated)  # noqa: ARG005
+    path = forged(bundled("drawn"), tmp_path / "b", lambda _: None, policies=stated)
     with pytest.raises(BundleError, match=r"its hash differs from that in manifest\.json"):
         read(path)
 
 
 def test_a_bundle_from_before_hashes_is_read(tmp_path: Path) -> None:
-    path = forged(bundled("drawn"), tmp_path / "b.sordino", lambda files: None, policies=None)  # noqa: ARG005
+    path = forged(bundled("drawn"), tmp_path / "b.sordino", lambda _: None, policies=None)
     assert "policies" not in json.loads(read(path).manifest)
     assert Runtime(path, key=1).release(features()[:3]).shape == (3, WIDTH)
 
 
 def test_flips_that_the_policy_promises_cannot_be_left_out(tmp_path: Path) -> None:
-    policy = Policy("sad", ("happy", "angry"), release="drawn", knobs={"drawn": {"epsilon": 2.0}})  # type: ignore[arg-type]
+    knobs: Any = {"drawn": {"epsilon": 2.0}}
+    policy = Policy("sad", ("happy", "angry"), release="drawn", knobs=knobs)
     stated = json.loads(json.dumps(asdict(policy)))
     path = forged(bundled("drawn"), tmp_path / "b", first(policy=stated), policies=None)
     with pytest.raises(BundleError, match=r"epsilon inf, expected 2.0, which its policy sets"):

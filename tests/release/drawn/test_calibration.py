@@ -50,6 +50,12 @@ def test_emotions_that_pass_equally_often_get_hardly_any_tilt() -> None:
     assert max(map(abs, calibrate(posterior, emotion, None)[0])) < 0.15
 
 
+def test_a_large_gap_leaves_the_scores_without_a_tilt() -> None:
+    posterior, emotion = posteriors()
+    assert set(calibrate(posterior, emotion, None, gap=100.0)[0]) == {0.0}
+    assert max(map(abs, calibrate(posterior, emotion, None)[0])) > 0.5
+
+
 def test_few_utterances_of_an_emotion_share_one_tilt() -> None:
     posterior, emotion = posteriors(rows=60)  # 15 of each emotion
     tilt = calibrate(posterior, emotion, None)[0]

@@ -246,6 +246,8 @@ def test_settings_that_cannot_be_are_refused() -> None:
         ReleaseError, match=r"shrinkage 0.0, expected a share: more than 0, at most 1"
     ):
         DrawnFitter(POLICY, shrinkage=0.0).fit(data.z, data.corpus, data.parts.transform)
+    with pytest.raises(ReleaseError, match=r"gap -1.0, expected 0 or more standard errors"):
+        DrawnFitter(POLICY, gap=-1.0).fit(data.z, data.corpus, data.parts.transform)
     for fitter in (DrawnFitter(POLICY, rate=0.0), DrawnFitter(POLICY, epsilon=0.0)):
         with pytest.raises(ReleaseError, match="expected 0 < rate < 1 and a positive one"):
             fitter.fit(data.z, data.corpus, data.parts.transform)

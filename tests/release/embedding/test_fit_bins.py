@@ -158,7 +158,7 @@ def test_how_bins_fall_is_worked_by_hand() -> None:
 
 
 def test_too_few_speakers_or_too_many_classes_are_refused() -> None:
-    def unseen(own: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.floating]:  # noqa: ARG001
+    def unseen(_: NDArray[np.intp], others: NDArray[np.intp]) -> NDArray[np.floating]:
         return np.array(np.eye(3)[others % 3])
 
     rows = np.arange(60)
@@ -166,7 +166,7 @@ def test_too_few_speakers_or_too_many_classes_are_refused() -> None:
     with pytest.raises(ReleaseError, match=r"3 speaker\(s\) sound like class 2"):
         fit(z, np.where((rows % 3 == 2) & (speaker > 2), 0, rows % 3), gender, speaker, unseen, 0)
     with pytest.raises(ReleaseError, match="a task of 5 classes, expected at most 4"):
-        fit(z, rows % 5, gender, speaker, lambda own, others: np.eye(5)[others % 5], 0)  # noqa: ARG005
+        fit(z, rows % 5, gender, speaker, lambda _, others: np.eye(5)[others % 5], 0)
     data, labels = scene(24)
     with pytest.raises(ReleaseError, match="no labels of speaker, expected them"):
         FITTER.fit(

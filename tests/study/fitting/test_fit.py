@@ -18,14 +18,15 @@ from sordino.policy import Budget, Policy
 from sordino.release import Drawn, NetworkRelease
 from sordino.report.estimate_table import Estimate
 from sordino.study.fitting import fit
-from sordino.study.fitting.card import BEFORE_ROUNDING, FitResult
+from sordino.study.fitting.card import BEFORE_ROUNDING, FitResult, PolicyResult
 from sordino.study.fitting.selection import Tradeoff, best, candidates
+from sordino.study.protocol import BUNDLE_OPTIONS
 from tests.study import synthetic_study
 from tests.study.synthetic_study import FITTERS, Made
 
 SAD = Policy(required="sad", sensitive=("happy", "angry"), release="drawn")
 HAPPY = Policy(required="happy", sensitive=("sad", "angry"), release="drawn")
-OPTIONS = replace(fit.OPTIONS, families=("linear",))
+OPTIONS = replace(BUNDLE_OPTIONS, families=("linear",))
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +175,14 @@ def test_families_that_knobs_make_equal_are_one_candidate() -> None:
     knobs: Any = {"drawn": {"detail": True}}
     families = candidates(replace(SAD, release="", knobs=knobs), 0.55)
     assert sum(name.startswith("drawn") and "rae" not in name for name in families) == 1
+
+
+def test_a_leak_is_compared_with_the_original_of_its_secret(sad: FitResult) -> None:
+    before = Tradeoff("none", Estimate(0.9), {"gender": Estimate(1.0), "age": Estimate(0.8)})
+    after = Tradeoff("drawn", Estimate(0.9), {"gender": Estimate(0.5), "age": Estimate(0.6)})
+    shipped = sad.policies["sad"].release
+    verdict = PolicyResult(SAD, "drawn", None, (), shipped, (before, after)).verdict
+    assert "(age) on test speakers; on the original features 0.80." in verdict
 
 
 def test_the_smaller_leak_decides_between_equal_utilities() -> None:

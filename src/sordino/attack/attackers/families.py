@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -82,65 +84,76 @@ def score_attackers(
     a killed run resumes at the next. Estimators in `custom` are scored beside the families. Only
     those of scikit-learn with plain parameters are stored, because no text determines the others.
     """
-    fast = tuple(family for family in families if family in QUICK)
+    data = (x, secret, shuffled, plan)
+    shared = json.dumps(
+        [identity(score_table.SCORE_ROOMS), score_table.audit_key(*data, seed), title]
+    )
+    kernel = {
+        f"{family}-{'each' if per_dimension else 'one'}": _FamilyUnit(
+            partial(_score_kernel, *data, (family,), per_dimension), shared
+        )
+        for per_dimension in (False, True)
+        for family in QUICK
+        if family in families
+    }
     slow = {
         family: settings(seed)
         for family, settings in estimators.ESTIMATORS.items()
         if family in families
     }
     slow |= {name: [estimator] for name, estimator in (custom or {}).items()}
-    data = (x, secret, shuffled, plan)
-    shared = json.dumps(
-        [identity(score_table.SCORE_ROOMS), score_table.audit_key(*data, seed), title]
-    )
-    quick = [
-        (family, per_dimension)
-        for per_dimension in (False, True)
-        for family in QUICK
-        if family in fast
-    ]
-    calls: dict[str, tuple[Callable[..., ScoreTable], tuple[Any, ...]]] = {
-        f"{family}-{'each' if per_dimension else 'one'}": (
-            _score_kernel,
-            (*data, (family,), per_dimension),
+    units = kernel | {
+        f"family-{name}": _FamilyUnit(
+            partial(_score_estimator, *data, name, settings),
+            json.dumps([shared, [*score_table.class_and_parameters(settings)]]),
+            score_table.is_cacheable(settings),
         )
-        for family, per_dimension in quick
-    }
-    keys = dict.fromkeys(calls, shared)
-    calls |= {
-        f"family-{name}": (_score_estimator, (*data, name, settings))
         for name, settings in slow.items()
     }
-    keys |= {
-        f"family-{name}": json.dumps([shared, [*score_table.class_and_parameters(slow[name])]])
-        for name in slow
-    }
-
-    def compute(names: Sequence[str]) -> Iterator[Finished]:
-        workers = joblib.Parallel(n_jobs=jobs or -1, return_as="generator_unordered", batch_size=1)
-        tasks = [joblib.delayed(_run_unit)(name, *calls[name]) for name in reversed(names)]
-        for name, unit in workers(tasks):  # the last name takes longest, and starts first
-            yield name, *unit.pack()
-
-    def read(table: pd.DataFrame, record: dict[str, Any]) -> ScoreTable:
-        return score_table.unpack(table, record, secret, shuffled.shape[1])
-
-    volatile = {
-        f"family-{name}"
-        for name, settings in slow.items()
-        if not score_table.is_cacheable(settings)
-    }
-    stored = {name: key for name, key in keys.items() if name not in volatile}
-    units = Checkpoints(stored, cache, title, read).gather(compute)
-    unstored = {name: key for name, key in keys.items() if name in volatile}
-    units |= Checkpoints(unstored, None, title, read).gather(compute) if unstored else {}
-    tables = [read(*units[name]) for name in calls]
-    half = len(quick) // 2
-    parts = (tables[:half], tables[half : len(quick)], tables[len(quick) :])
+    tables = _compute(units, secret, shuffled.shape[1], cache, title, jobs)
+    half = len(kernel) // 2
+    parts = (tables[:half], tables[half : len(kernel)], tables[len(kernel) :])
     return ScoreTable(
         tuple(score for part in parts for score in _order(table.scores for table in part)),
         tuple(item for part in parts for item in _order(table.statistics for table in part)),
     )
+
+
+@dataclass(frozen=True)
+class _FamilyUnit:
+    """The scores of one family."""
+
+    score: Callable[[], ScoreTable]
+    key: str
+    """The text that decides the scores."""
+    stored: bool = True
+    """Whether the key really decides them, so that the cache may hold them."""
+
+
+def _compute(
+    units: Mapping[str, _FamilyUnit],
+    secret: Secret,
+    columns: int,
+    cache: Path | None,
+    title: str,
+    jobs: int,
+) -> list[ScoreTable]:
+    """The scores of each unit, from the cache or computed in parallel."""
+
+    def compute(names: Sequence[str]) -> Iterator[Finished]:
+        workers = joblib.Parallel(n_jobs=jobs or -1, return_as="generator_unordered", batch_size=1)
+        tasks = [joblib.delayed(_run_unit)(name, units[name].score) for name in reversed(names)]
+        for name, scores in workers(tasks):  # the last name takes longest, and starts first
+            yield name, *scores.pack()
+
+    def read(table: pd.DataFrame, record: dict[str, Any]) -> ScoreTable:
+        return score_table.unpack(table, record, secret, columns)
+
+    results: dict[str, tuple[pd.DataFrame, dict[str, Any]]] = {}
+    for folder, stored in ((cache, True), (None, False)):
+        keys = {name: unit.key for name, unit in units.items() if unit.stored == stored}
+        results |= Checkpoints(keys, folder, title, read).gather(compute) if keys else {}
+    return [read(*results[name]) for name in units]
 
 
 def _order(parts: Iterable[Iterable[_Item]]) -> list[_Item]:
@@ -152,10 +165,8 @@ def _order(parts: Iterable[Iterable[_Item]]) -> list[_Item]:
     )
 
 
-def _run_unit(
-    name: str, call: Callable[..., ScoreTable], arguments: tuple[Any, ...]
-) -> tuple[str, ScoreTable]:
-    return name, call(*arguments)
+def _run_unit(name: str, score: Callable[[], ScoreTable]) -> tuple[str, ScoreTable]:
+    return name, score()
 
 
 def _score_kernel(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from sordino.cli.output import warn, write_json
 from sordino.cli.terminal import Console
 from sordino.corpora.checks.check import Count
 from sordino.corpora.checks.confounding import confounding
-from sordino.corpora.checks.published import FENG2021_EMOTIONS
+from sordino.corpora.checks.published import FENG2021_EMOTIONS, PublishedCounts
 from sordino.corpora.checks.recordings import MAX_LISTED, Bad, Recordings, check_recordings
 from sordino.corpora.table import Corpus, checksums
 
@@ -75,76 +75,123 @@ def check(
     Example:
       sordino corpus check ravdess data/ravdess
     """
-    loaded = corpora.load(name, path, keep_absent=True)
-    published = corpora.published.PUBLISHED.get(name)
-    counts = corpora.check.counts(loaded, published)
-    wrong = corpora.check.differences(counts, partial)
-    failed = corpora.check.is_wrong(wrong, published)
-    doubt = published.doubt if published and wrong else ""
-    recordings = check_recordings(loaded)
-    bad = [replace(recording, file=_relative(recording.file, path)) for recording in recordings.bad]
-    missing = {recording.file for recording in recordings.bad}
-    present = (
-        loaded.select(~loaded.table["file"].isin(missing).to_numpy())
-        if len(missing) < recordings.files
-        else None
-    )
-    sums = checksums(present) if present else np.empty(0, np.str_)
-    twins = [
-        [_relative(file, path) for file in group]
-        for group in (corpora.check.identical(present, sums) if present else [])
-    ]
-    minimum = _minimum(present, sums) if present else None
-    confounded = confounding(loaded)
-    speakers = corpora.check.by_speaker(loaded)
+    result = _compare(name, corpora.load(name, path, keep_absent=True), path, partial)
+    _show(result, Console(stderr=json == "-", highlight=False))
+    if out is not None:
+        counts = pd.DataFrame(result.table).astype({"published": "Int64"})
+        storage.write(out / "counts.csv", _csv(counts))
+        storage.write(out / "speakers.csv", _csv(result.speakers))
+    if json is not None:
+        write_json(json, result.report)
+    if result.failed or result.bad:
+        raise typer.Exit(DIFFERS)
 
-    console = Console(stderr=json == "-", highlight=False)
+
+@dataclass(frozen=True)
+class _Comparison:
+    """A copy of a corpus beside its published counts."""
+
+    name: str
+    corpus: Corpus
+    published: PublishedCounts | None
+    counts: list[Count]
+    wrong: list[Count]
+    """The counts that differ."""
+    recordings: Recordings
+    bad: list[Bad]
+    """The unusable recordings, by paths relative to the copy."""
+    twins: list[list[str]]
+    """Groups of byte-identical recordings."""
+    minimum: Minimum | None
+    """The needs of a study; None without a recording."""
+    confounded: list[str]
+    """Labels that follow from the speaker or the words."""
+    speakers: pd.DataFrame
+
+    @property
+    def failed(self) -> bool:
+        return corpora.check.is_wrong(self.wrong, self.published)
+
+    @property
+    def doubt(self) -> str:
+        return self.published.doubt if self.published and self.wrong else ""
+
+    @property
+    def table(self) -> list[dict[str, Any]]:
+        return [{**asdict(count), "differs": count in self.wrong} for count in self.counts]
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The comparison as plain JSON."""
+        unusable = [
+            {"utterance": recording.row, "file": recording.file, "reason": recording.reason}
+            for recording in self.bad
+        ]
+        return {
+            "corpus": self.name,
+            "differs": self.failed,
+            "doubt": self.doubt,
+            "counts": self.table,
+            "byte_identical": self.twins,
+            "recordings": self.recordings.files,
+            "unusable": unusable,
+            "notes": self.corpus.notes,
+            "needs": [need._asdict() for need in self.minimum.needs] if self.minimum else [],
+            "no_draw": self.minimum.reason if self.minimum else "no recording is present",
+            "confounding": self.confounded,
+        }
+
+
+def _compare(name: str, corpus: Corpus, path: Path, partial: bool) -> _Comparison:
+    """The counts and recordings of a copy at `path`, checked."""
+    published = corpora.published.PUBLISHED.get(name)
+    counts = corpora.check.counts(corpus, published)
+    recordings = check_recordings(corpus)
+    missing = {recording.file for recording in recordings.bad}
+    twins, minimum = [], None
+    if len(missing) < recordings.files:
+        present = corpus.select(~corpus.table["file"].isin(missing).to_numpy())
+        sums = checksums(present)
+        twins, minimum = corpora.check.identical(present, sums), _minimum(present, sums)
+    return _Comparison(
+        name,
+        corpus,
+        published,
+        counts,
+        corpora.check.differences(counts, partial),
+        recordings,
+        [replace(recording, file=_relative(recording.file, path)) for recording in recordings.bad],
+        [[_relative(file, path) for file in group] for group in twins],
+        minimum,
+        confounding(corpus),
+        corpora.check.by_speaker(corpus),
+    )
+
+
+def _show(result: _Comparison, console: Console) -> None:
+    """Print the counts, the verdict and the unusable recordings."""
     if not console.is_terminal:
         console.width = 200  # no wrapped lines in a file or a pipe
-    source = published.source if published else "no published counts to compare with"
+    corpus, speakers = result.corpus, result.speakers
+    source = result.published.source if result.published else "no published counts to compare with"
     console.print(
-        escape(f"{loaded.name}: {len(loaded)} utterances, {len(speakers)} speakers ({source})")
+        escape(f"{corpus.name}: {len(corpus)} utterances, {len(speakers)} speakers ({source})")
     )
-    warn(loaded.notes)
-    console.print(_overview(counts, wrong))
-    console.print(_speakers(counts, wrong, speakers))
-    for group in twins:
+    warn(corpus.notes)
+    console.print(_overview(result.counts, result.wrong))
+    console.print(_speakers(result.counts, result.wrong, speakers))
+    for group in result.twins:
         console.print(
             escape(f"byte-identical, kept in one part: {' = '.join(group)}"), soft_wrap=True
         )
-    console.print(escape(_verdict(counts, wrong, doubt)))
+    console.print(escape(_verdict(result.counts, result.wrong, result.doubt)))
+    minimum = result.minimum
     if minimum and minimum.needs:
         console.print(_needs(minimum))
     reason = [f"No study can be made: {minimum.reason}"] if minimum and minimum.reason else []
-    for line in (*reason, *confounded):
+    for line in (*reason, *result.confounded):
         console.print(escape(line), soft_wrap=True)
-    _show_recordings(console, recordings, bad)
-
-    table = [{**asdict(count), "differs": count in wrong} for count in counts]
-    if out is not None:
-        storage.write(out / "counts.csv", _csv(pd.DataFrame(table).astype({"published": "Int64"})))
-        storage.write(out / "speakers.csv", _csv(speakers))
-    if json is not None:
-        unusable = [
-            {"utterance": recording.row, "file": recording.file, "reason": recording.reason}
-            for recording in bad
-        ]
-        result = {
-            "corpus": name,
-            "differs": failed,
-            "doubt": doubt,
-            "counts": table,
-            "byte_identical": twins,
-        }
-        result |= {"recordings": recordings.files, "unusable": unusable, "notes": loaded.notes}
-        result |= {
-            "needs": [need._asdict() for need in minimum.needs] if minimum else [],
-            "no_draw": minimum.reason if minimum else "no recording is present",
-            "confounding": confounded,
-        }
-        write_json(json, result)
-    if failed or bad:
-        raise typer.Exit(DIFFERS)
+    _show_recordings(console, result.recordings, result.bad)
 
 
 def _minimum(corpus: Corpus, sums: NDArray[np.str_]) -> Minimum:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json as encoder
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -25,6 +25,10 @@ from sordino.cli.output import print_lines, warn, write_json
 from sordino.errors import AudioError, FeatureError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sordino.corpora.checks.recordings import Bad
+    from sordino.corpora.table import Corpus
     from sordino.features.extract import Extraction
 
 FeatureSetOption = Annotated[
@@ -34,6 +38,14 @@ FeatureSetOption = Annotated[
         metavar="SET",
         help="mel, speech, speech-tiny, speech+mel, IS13, ComParE_2016, eGeMAPSv02, or MODULE:NAME "
         "of your own.",
+    ),
+]
+
+CopiesOption = Annotated[
+    Literal["none", "standard"],
+    typer.Option(
+        "--conditions",
+        help="standard: also write tables of copies in noise, rooms and channels.",
     ),
 ]
 
@@ -51,6 +63,7 @@ def extract(
     seed: SeedOption = 0,  # noqa: ARG001 (every verb has it; nothing is random here)
     jobs: JobsOption = CORES,
     skip_bad: SkipBadOption = False,
+    conditions: CopiesOption = "none",
     json: JsonOption = None,
 ) -> None:
     """Extract one feature vector per utterance.
@@ -59,7 +72,8 @@ def extract(
     feature. It has no labels and no speakers. TABLE.run.json beside it records settings, versions,
     checksums and the number of recordings left out. If recordings cannot be used, the first ten are
     listed, one per line, and no table is written; --skip-bad omits them. The JSON lists all of
-    them. Computed vectors are stored in the cache, and later runs read them there.
+    them. Computed vectors are stored in the cache, and later runs read them there. With
+    --conditions standard, a table of each copy in other conditions stands beside the first.
 
     Example:
       sordino extract --corpus ravdess=data/ravdess --features mel \\
@@ -68,7 +82,6 @@ def extract(
     import numpy as np
 
     from sordino import storage
-    from sordino.corpora.checks.recordings import MAX_LISTED
     from sordino.features import FEATURE_SETS, write_vectors
     from sordino.features.extract import extract_usable
     from sordino.features.vectors import table_suffix
@@ -86,15 +99,12 @@ def extract(
         {"utterance": recording.row, "file": recording.file, "reason": recording.reason}
         for recording in bad
     ]
+    report = {"corpus": recordings.name, "features": features}
     counts = f"{len(bad)} of {len(recordings)} utterances cannot be used"
-    warn([str(recording) for recording in bad[:MAX_LISTED]])
-    if len(bad) > MAX_LISTED:
-        warn([f"and {len(bad) - MAX_LISTED} more, --json FILE lists all"])
+    _warn_of_bad(bad)
     if bad and (not skip_bad or len(bad) == len(recordings)):
         if json:
-            write_json(
-                json, {"corpus": recordings.name, "features": features, "unusable": unusable}
-            )
+            write_json(json, report | {"unusable": unusable})
         remedy = "repair them" if skip_bad else "repair them, or leave them out with --skip-bad"
         raise AudioError(f"{counts}: {remedy}")
     good = recordings.select(
@@ -102,6 +112,7 @@ def extract(
     )
     config = FEATURE_SETS[features].config
     write_vectors(out, x, good, FEATURE_SETS[features].names)
+    copies = _write_copies(out, features, good, cache, jobs) if conditions == "standard" else []
     record = _record(extraction, recordings.name, config, out)
     text = encoder.dumps(record, indent=2, ensure_ascii=False) + "\n"
     storage.write(out.with_name(f"{out.name}.run.json"), text)
@@ -111,19 +122,37 @@ def extract(
     if json != "-":
         omission = f", {len(bad)} left out" if bad else ""
         print_lines([f"{out}: {utterances} utterances, {dims} numbers each{omission}"])
+        print_lines([f"{path}: copies in other conditions" for path in copies])
     if json:
-        write_json(
-            json,
-            {
-                "corpus": recordings.name,
-                "features": features,
-                "config": config,
-                "utterances": utterances,
-                "dims": dims,
-                "left_out": unusable,
-                "out": str(out),
-            },
+        size = {"utterances": utterances, "dims": dims, "left_out": unusable, "out": str(out)}
+        written = {"copies": list(map(str, copies))} if copies else {}
+        write_json(json, report | {"config": config} | size | written)
+
+
+def _warn_of_bad(bad: Sequence[Bad]) -> None:
+    """Warn of the first unusable recordings."""
+    from sordino.corpora.checks.recordings import MAX_LISTED
+
+    warn([str(recording) for recording in bad[:MAX_LISTED]])
+    if len(bad) > MAX_LISTED:
+        warn([f"and {len(bad) - MAX_LISTED} more, --json FILE lists all"])
+
+
+def _write_copies(
+    out: Path, features: str, recordings: Corpus, cache: Path, jobs: int
+) -> list[Path]:
+    """Write a table of each copy beside the table of the recordings; the paths."""
+    from sordino.features import FEATURE_SETS, write_vectors
+    from sordino.features.copies import copy_vectors
+
+    names = FEATURE_SETS[features].names
+    blocks = copy_vectors(features, recordings, cache=cache, jobs=jobs)
+    return [
+        write_vectors(
+            out.with_name(f"{out.stem}.copy-{number}{out.suffix}"), block, recordings, names
         )
+        for number, block in enumerate(blocks, 1)
+    ]
 
 
 def _record(

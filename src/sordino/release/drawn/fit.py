@@ -25,7 +25,7 @@ from sordino.metrics.bound import Bound, bound
 from sordino.nn.fit import Plan, run_plan
 from sordino.policy import Policy
 from sordino.release.drawn import fit_scorer
-from sordino.release.drawn.calibration import calibrate
+from sordino.release.drawn.calibration import GAP_ERRORS, calibrate
 from sordino.release.drawn.prototypes import FEWEST_SPEAKERS, prototypes
 from sordino.release.drawn.release import Drawn
 from sordino.release.drawn.scorer import Scorer, required, weights
@@ -50,6 +50,8 @@ class DrawnFitter:
       rate, which differs between emotions.
     - `shrinkage`: shrinkage of the scorer's covariance towards a sphere, 0 to 1; more relies on the
       means of the emotions alone.
+    - `gap`: standard errors up to which neutral and a sensitive emotion may differ in their shares
+      of the required bin; more preserves recall on recordings unlike those of the fit.
     - `epsilon`: parameter of randomised response over the bins, which gives local differential
       privacy per utterance; infinite for none. Informative bins need 2 or more, which is a weak
       guarantee.
@@ -63,6 +65,7 @@ class DrawnFitter:
     policy: Policy
     rate: float | None = None
     shrinkage: float = fit_scorer.SHRINKAGE
+    gap: float = GAP_ERRORS
     epsilon: float = float("inf")
     detail: bool = False
     alone: bool = False
@@ -89,6 +92,8 @@ class DrawnFitter:
             raise ReleaseError(
                 f"shrinkage {self.shrinkage}, expected a share: more than 0, at most 1"
             )
+        if not 0 <= self.gap < float("inf"):
+            raise ReleaseError(f"gap {self.gap}, expected 0 or more standard errors: lower it")
         yield from ()  # a plan is a generator
         rows = TrainingRows(as_vectors(z, z.shape[-1]), corpus, self.policy).require(part.rows)
         fitting = rows.numpy()
@@ -96,7 +101,7 @@ class DrawnFitter:
         role, gender = corpus.roles(self.policy)[fitting], corpus.genders()[fitting]
         data = _FittingData(z[fitting], labels, role, gender, self.policy, self.shrinkage)
         posterior = data.crossfit(self.seed)
-        tilt, threshold = calibrate(posterior, data.emotion, self.rate)
+        tilt, threshold = calibrate(posterior, data.emotion, self.rate, self.gap)
         arrays: dict[str, NDArray[Any]] = dict(data.scorer(np.arange(len(data.z))).arrays)
         arrays["people"] = data.statistics(required(posterior, weights(tilt, posterior.shape[1])))
         strong = data.strong(posterior) if self.detail else None

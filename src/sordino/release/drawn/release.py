@@ -28,7 +28,7 @@ from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.policy import Policy, from_dict
 from sordino.release.array_release import ArrayRelease
-from sordino.release.drawn.calibration import calibrate
+from sordino.release.drawn.calibration import GAP_ERRORS, calibrate
 from sordino.release.drawn.scorer import NUMPY, Operations, Scorer, required, weights
 from sordino.release.drawn.speaker_offset import SpeakerStatistics
 from sordino.release.protocol import as_vectors
@@ -91,7 +91,9 @@ class Drawn(ArrayRelease):
         emotion = np.array(
             [policy.emotions.index(label) for label in corpus.column("emotion")], np.intp
         )
-        tilt, threshold = calibrate(posterior, emotion, self._config["rate"])
+        tilt, threshold = calibrate(
+            posterior, emotion, self._config["rate"], self._config.get("gap", GAP_ERRORS)
+        )
         score = required(posterior, weights(tilt, posterior.shape[1]))
         statistics = SpeakerStatistics.fit(score[:, None], corpus.speaker, emotion, policy.emotions)
         config = self._config | {"tilt": list(tilt), "threshold": threshold}

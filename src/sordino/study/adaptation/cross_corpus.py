@@ -58,12 +58,9 @@ STUDY: Final = "carry"
 RELEASES: Final = ("none", "rae-grl+", "drawn")
 AS_FITTED: Final = "as fitted"
 CENTRED_SPACE: Final = "centred"
-OPTIONS: Final = Options(scale="zscore", components=128)
-"""The scaled space of a bundle, with fewer components: the weaker ones differ between corpora."""
-
-SHRINKAGE: Final = 0.6
-"""Shrinkage of drawn releases where the policy sets none. Within a corpus 0.3 is better: its
-covariance is that of other recordings.
+UNSEEN: Final[dict[str, float]] = {"shrinkage": 0.6, "gap": 100.0}
+"""Knobs of drawn releases that the policy does not set. Within a corpus less shrinkage and a small
+gap are better. Its covariance, and weights against sensitive emotions, do not hold in another.
 """
 
 CALIBRATION_SPEAKERS: Final = 4
@@ -80,13 +77,13 @@ class Absence(NamedTuple):
     """A condition that could not be measured for one release and policy."""
 
     release: str
-    """Name of the release."""
+    """The name of the release."""
     required: str
     """The required emotion of the policy."""
     condition: str
-    """The condition that is absent."""
+    """The name of the condition."""
     reason: str
-    """Why it could not be measured."""
+    """The missing data, in words."""
 
 
 class CrossCorpus(NamedTuple):
@@ -95,9 +92,9 @@ class CrossCorpus(NamedTuple):
     estimates: pd.DataFrame
     """With the adaptation in the column `condition`."""
     guesses: pd.DataFrame
-    """The guesses behind the estimates, with the same column."""
+    """The predictions of all attackers."""
     absent: list[Absence]
-    """The conditions without estimates."""
+    """The conditions that could not be measured."""
 
 
 def carry(
@@ -116,15 +113,15 @@ def carry(
 ) -> CrossCorpus:
     """Estimates and guesses of every condition. Writes `estimates.csv` and `run.json` to `out`.
 
-    Of `options` (default `OPTIONS`), the seed, the families of attackers, the scaled space and the
-    conditions of the fit are used. Drawn releases have the shrinkage `SHRINKAGE`. `noise` is a
-    folder with recordings of noise for the copies.
+    Of `options` (default `protocol.bundle_options`), the seed, the families of attackers, the
+    scaled space and the conditions of the fit are used. Drawn releases have the knobs `UNSEEN`.
+    `noise` is a folder with recordings of noise for the copies.
 
     Raises `CorpusError` if either corpus lacks an emotion or a gender, or if both have one name,
     and the errors of the fit.
     """
-    options, out = options or OPTIONS, storage.folder(out)
-    features = resolve(features)
+    out, features = storage.folder(out), resolve(features)
+    options = options or protocol.bundle_options(features)
     corpus = table.join([protocol.select(source), protocol.select(target)])
     x = protocol.feature_vectors(
         features, table.join([source, target]), protocol.FOUR_EMOTIONS, cache, jobs
@@ -229,8 +226,8 @@ class _Transfer:
     def fitter(self, policy: Policy, name: str) -> Fitter:
         """The fitter of a release for other recordings than its own."""
         fitter = self.fitters.release(policy, name, self.options.seed)
-        if isinstance(fitter, DrawnFitter) and "shrinkage" not in policy.settings(name):
-            return replace(fitter, shrinkage=SHRINKAGE)
+        if isinstance(fitter, DrawnFitter):
+            return replace(fitter, **(UNSEEN | policy.settings(name)))
         return fitter
 
     def conditions(

@@ -14,11 +14,11 @@ from sordino import attack, metrics
 from sordino.attack.retraining import retrain_by_plan
 from sordino.attack.secret import MAX_FOLDS
 from sordino.attack.splits import Split, SplitPlan, deal_speakers
-from sordino.corpora.policy_secrets import sensitive_or_neutral
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge, Role
 from sordino.policy import Policy
 from sordino.release.protocol import Readable, Release
+from sordino.release.training_rows import sensitive_or_neutral
 from sordino.report.estimate_table import TARGETS, Estimate, Estimates
 from sordino.report.estimates import measure, pooled
 from sordino.types import Rows, Vectors
@@ -39,7 +39,7 @@ TABLE_FIGURES: Final[dict[str, tuple[str, str | Role, Knowledge]]] = {
 }
 """Columns of the tables of these studies: metric, group, and the knowledge of the attacker."""
 
-LEAKS: Final = ("distinguish", "auc")
+LEAKAGE_METRICS: Final = ("distinguish", "auc")
 """Metrics of a leak: their means are of max(AUC, 1 − AUC), the AUC of an attacker that inverts its
 scores. Otherwise AUCs of .60 and .10 would have the mean of a release without leak.
 """
@@ -206,7 +206,7 @@ def mean_figures(guesses: pd.DataFrame) -> dict[tuple[str, str], dict[str, Estim
         look = Estimates(pooled(rows.drop(columns="condition"), breakdown=False))
         row = {
             name: folded_leak(rows, metric, knowledge)
-            if metric in LEAKS
+            if metric in LEAKAGE_METRICS
             else look(metric, release, "", group, knowledge=knowledge)
             for name, (metric, group, knowledge) in TABLE_FIGURES.items()
         }

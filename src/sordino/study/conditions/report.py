@@ -72,11 +72,11 @@ def _worst(estimates: pd.DataFrame, release: str, condition: str) -> Estimate:
         metric="distinguish",
         knowledge=str(Knowledge.SEMI_INFORMED),
     )
-    single = rows[rows["target"] != SENSITIVE]
+    single = rows[(rows["target"] != SENSITIVE) & (rows["group"] == "")]
     rows = (single if len(single) else rows).dropna(subset="value")
     if not len(rows):
         return Estimate()
-    worst = rows.loc[rows["value"].astype(float).idxmax()]
+    worst = rows.iloc[int(rows["value"].astype(float).argmax())]
     return Estimate(*(worst[name] for name in Estimate._fields))
 
 
@@ -157,7 +157,7 @@ def table(rows: Mapping[tuple[str, str], Figures]) -> Table:
 
 def _cells(column: str, estimate: Estimate) -> list[Cell]:
     """The cells of an estimate; F1 has its interval."""
-    return with_interval(estimate) if column == "F1" else [Cell(number(estimate.value))]
+    return [*with_interval(estimate)] if column == "F1" else [Cell(number(estimate.value))]
 
 
 def _conditions(rows: Mapping[tuple[str, str], Figures]) -> list[str]:

@@ -11,6 +11,7 @@ Test conditions share neither noise nor room nor speaker with the fit (`sordino.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -49,7 +50,7 @@ class ConditionStudy(NamedTuple):
     estimates: pd.DataFrame
     """With the test condition in the column `condition`."""
     guesses: pd.DataFrame
-    """The guesses behind the estimates, with the same column."""
+    """The predictions of all attackers."""
 
 
 def evaluate(
@@ -61,7 +62,7 @@ def evaluate(
     policies: Sequence[Policy] = POLICIES,
     fitters: Fitters | None = None,
     noise: str | Path | None = None,
-    conditions: Sequence[str] = CONDITIONS,
+    conditions: tuple[str, ...] = CONDITIONS,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> ConditionStudy:
@@ -76,14 +77,19 @@ def evaluate(
     - Other arguments are those of `sordino.study.feng2021.reproduce`.
 
     Raises `CorpusError` if an emotion or a gender is missing, `SplitError` for too few speakers,
-    `FeatureError` for a table of vectors, and the errors of the fit.
+    `FeatureError` for a table of vectors and for unknown conditions, and the errors of the fit.
     """
-    options = options or Options(releases=RELEASES, conditions="standard")
     out, features = storage.folder(out), resolve(features)
+    options = options or replace(protocol.bundle_options(features), releases=RELEASES)
     if features not in FEATURE_SETS:
         raise FeatureError(
             f"features {features}: expected one of {', '.join(FEATURE_SETS)}, since a test "
             "condition needs recordings: choose one"
+        )
+    if conditions[:1] != CONDITIONS[:1] or not set(conditions) <= set(CONDITIONS):
+        raise FeatureError(
+            f"conditions {', '.join(conditions)}: expected clean and then some of "
+            f"{', '.join(CONDITIONS[1:])}: choose from these names"
         )
     emotions, sounds = policies[0].emotions, noises(noise)
     utterances = protocol.select(corpus, emotions)
@@ -92,9 +98,7 @@ def evaluate(
     tests = in_conditions(
         features, utterances, conditions, fold, noises=sounds, cache=cache, jobs=jobs
     )
-    prepared = ConditionInputs(
-        inputs, tests, tuple(conditions), tuple(sound.checksum for sound in sounds)
-    )
+    prepared = ConditionInputs(inputs, tests, conditions, tuple(sound.checksum for sound in sounds))
     guesses, units = predictions(
         prepared, out / "units", options, policies=policies, fitters=fitters, jobs=jobs
     )
