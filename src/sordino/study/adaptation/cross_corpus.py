@@ -125,8 +125,8 @@ def carry(
     """Estimates and guesses of every condition. Writes `estimates.csv` and `run.json` to `out`.
 
     Of `options` (default `protocol.bundle_options`), the seed, the families of attackers, the
-    scaled space and the conditions of the fit are used. Drawn releases have the knobs of `unseen_knobs`. `noise` is a
-    folder with recordings of noise for the copies.
+    scaled space and the conditions of the fit are used. Drawn releases have the knobs of
+    `unseen_knobs`. `noise` is a folder with recordings of noise for the copies.
 
     Raises `CorpusError` if either corpus lacks an emotion or a gender, or if both have one name,
     and the errors of the fit.
