@@ -33,7 +33,12 @@ from sordino.signal.feature_sets import AUTOMATIC, resolve
 from sordino.study import protocol, run_record
 from sordino.study.adaptation.evaluation import condition_estimates
 from sordino.study.conditions import report
-from sordino.study.conditions.units import STUDY, ConditionInputs, predictions
+from sordino.study.conditions.units import (
+    EVERYTHING_PASSES,
+    STUDY,
+    ConditionInputs,
+    predictions,
+)
 from sordino.study.protocol import POLICIES, Fitters, Inputs, Options
 from sordino.types import Rows
 
@@ -107,6 +112,34 @@ def evaluate(
     run = _record(prepared, features, options, policies, units)
     run_record.write(estimates, run, out, report.page(guesses, estimates, run))
     return ConditionStudy(estimates, guesses)
+
+
+def compare_feature_sets(
+    corpus: Corpus,
+    out: str | Path,
+    *,
+    features: Sequence[str],
+    release: str = "drawn",
+    notices: Sequence[str] = (),
+    **settings: Any,
+) -> dict[tuple[str, str], report.Figures]:
+    """The figures of one release by feature set and condition. Each study is written to a folder of
+    its feature set in `out`; `report.html` and `figure.svg` show all.
+
+    `settings` are those of `evaluate`, which also has the errors.
+    """
+    rows: dict[tuple[str, str], report.Figures] = {}
+    for name in features:
+        study = evaluate(corpus, storage.folder(out) / name, features=name, **settings)
+        figures = report.condition_figures(study.guesses, study.estimates)
+        labels = {release: name, EVERYTHING_PASSES: EVERYTHING_PASSES}
+        rows |= {
+            (labels[row], condition): values
+            for (row, condition), values in figures.items()
+            if row in labels
+        }
+    report.feature_sets_page(rows, release, notices).write(out)
+    return rows
 
 
 def _fitting_inputs(
