@@ -70,8 +70,8 @@ def print_conditions(
     caption: str = "",
     absent: Sequence[Absence] = (),
 ) -> None:
-    """Print one row per release, or feature set, and condition, and a line for each absent condition; optionally
-    write JSON with intervals. `path` is that of the full result.
+    """Print one row per release, or feature set, and condition, and a line for each absent
+    condition; optionally write JSON with intervals. `path` is that of the full result.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
