@@ -43,7 +43,7 @@ def main() -> None:
     for option in ("--fit-on", "--corpus"):
         parser.add_argument(option, action="append", required=True, metavar="NAME=PATH")
     parser.add_argument("--features", default="speech")
-    parser.add_argument("--components", type=int, default=cross_corpus.OPTIONS.components)
+    parser.add_argument("--components", type=int, default=protocol.BUNDLE_OPTIONS.components)
     for knob in ("gap", "shrinkage"):
         parser.add_argument(f"--{knob}", type=float)
     options = parser.parse_args()

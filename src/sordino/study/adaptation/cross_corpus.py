@@ -58,9 +58,6 @@ STUDY: Final = "carry"
 RELEASES: Final = ("none", "rae-grl+", "drawn")
 AS_FITTED: Final = "as fitted"
 CENTRED_SPACE: Final = "centred"
-OPTIONS: Final = Options(scale="zscore")
-"""The scaled space of a bundle."""
-
 UNSEEN: Final[dict[str, float]] = {"gap": 100.0}
 """Knobs of drawn releases that the policy does not set: none of its emotions is weighted, since
 weights from one corpus cost recall in another.
@@ -127,15 +124,15 @@ def carry(
 ) -> CrossCorpus:
     """Estimates and guesses of every condition. Writes `estimates.csv` and `run.json` to `out`.
 
-    Of `options` (default `OPTIONS`), the seed, the families of attackers, the scaled space and the
-    conditions of the fit are used. Drawn releases have the knobs of `unseen_knobs`. `noise` is a
-    folder with recordings of noise for the copies.
+    Of `options` (default `protocol.bundle_options`), the seed, the families of attackers, the
+    scaled space and the conditions of the fit are used. Drawn releases have the knobs of
+    `unseen_knobs`. `noise` is a folder with recordings of noise for the copies.
 
     Raises `CorpusError` if either corpus lacks an emotion or a gender, or if both have one name,
     and the errors of the fit.
     """
-    options, out = options or OPTIONS, storage.folder(out)
-    features = resolve(features)
+    out, features = storage.folder(out), resolve(features)
+    options = options or protocol.bundle_options(features)
     corpus = table.join([protocol.select(source), protocol.select(target)])
     x = protocol.feature_vectors(
         features, table.join([source, target]), protocol.FOUR_EMOTIONS, cache, jobs

@@ -11,6 +11,7 @@ Test conditions share neither noise nor room nor speaker with the fit (`sordino.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -78,8 +79,8 @@ def evaluate(
     Raises `CorpusError` if an emotion or a gender is missing, `SplitError` for too few speakers,
     `FeatureError` for a table of vectors and for unknown conditions, and the errors of the fit.
     """
-    options = options or Options(releases=RELEASES, conditions="standard")
     out, features = storage.folder(out), resolve(features)
+    options = options or replace(protocol.bundle_options(features), releases=RELEASES)
     if features not in FEATURE_SETS:
         raise FeatureError(
             f"features {features}: expected one of {', '.join(FEATURE_SETS)}, since a test "
