@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from sordino.signal import audio
 from sordino.signal.encoder.encoder import LONGEST_WINDOW, Encoder, runtime_version
 from sordino.signal.encoder.log_mel import speech_log_mel
-from sordino.signal.encoder.weights import LICENCE, Checkpoint, load_encoder
+from sordino.signal.encoder.weights import WeightSource, load_encoder
 from sordino.signal.filterbank import versions
 
 RECIPE: Final = 3
@@ -44,7 +44,7 @@ class Speech:
     """
 
     name: str
-    checkpoint: Checkpoint
+    checkpoint: WeightSource
     sampling_rate: int = audio.SAMPLING_RATE
     encoder: Encoder | None = field(default=None, repr=False, compare=False)
 
@@ -86,7 +86,7 @@ class Speech:
         """
         return {
             "model": self.checkpoint.title,
-            "licence": LICENCE,
+            "licence": self.checkpoint.licence,
             "layer": self.checkpoint.shape.layers,
             "weights": self.checkpoint.sha256,
         }
