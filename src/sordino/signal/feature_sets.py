@@ -166,7 +166,7 @@ def resolve(name: str) -> str:
     if name in FEATURE_SETS:
         return name
     if name == AUTOMATIC:
-        return _SPEECH.name if is_installed(_SPEECH.checkpoint) else _MEL.name
+        return _SPEECH.name if is_installed(BASE) else _MEL.name
     from sordino.signal.encoder import folder  # here, as no device needs it
 
     if folder.is_reference(name):

@@ -20,8 +20,9 @@ import os
 import re
 import struct
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,20 +97,27 @@ def open_folder(reference: str) -> EncoderFolder:
         raise FeatureError(f"{reference!r}, expected speech:FOLDER@LAYER: correct it")
     folder, layers = Path(match["folder"]), int(match["layer"])
     config = _config(folder)
-    sizes = {
-        name: config.get(name) for name in ("d_model", "encoder_attention_heads", "encoder_layers")
-    }
-    if not all(type(size) is int and size > 0 for size in sizes.values()):
-        _refuse(folder, f"sizes {sizes}", "expected whole numbers above 0: get another folder")
-    width, heads, depth = sizes.values()
+    width, heads, depth = (
+        _size(config, folder, key)
+        for key in ("d_model", "encoder_attention_heads", "encoder_layers")
+    )
     if width > MOST_WIDTH or depth > MOST_LAYERS or width % heads:
         _refuse(
-            folder, f"sizes {sizes}", f"expected a width of at most {MOST_WIDTH}, in equal heads"
+            folder,
+            f"{depth} layers of width {width} in {heads} heads",
+            f"expected at most {MOST_LAYERS} of width {MOST_WIDTH}, in equal heads",
         )
     if layers > depth:
         _refuse(folder, f"layer {layers}", f"expected 1 to {depth}: choose another")
     with _open(folder / WEIGHTS_FILE) as file:
         return EncoderFolder(folder, EncoderShape(width, heads, layers), _sha256(file))
+
+
+def _size(config: dict[str, Any], folder: Path, key: str) -> int:
+    size = config.get(key)
+    if type(size) is not int or size < 1:
+        _refuse(folder, f"{key} {size!r}", "expected a whole number above 0: get another folder")
+    return size
 
 
 def _config(folder: Path) -> dict[str, Any]:
@@ -132,7 +140,7 @@ def _config(folder: Path) -> dict[str, Any]:
 class _Arrays:
     """The arrays of an open file of weights."""
 
-    def __init__(self, file: BinaryIO, folder: Path) -> None:
+    def __init__(self, file: BufferedReader, folder: Path) -> None:
         self._file, self._folder = file, folder
         self._size = os.fstat(file.fileno()).st_size
         file.seek(0)
@@ -207,7 +215,7 @@ def _json(content: bytes, most: int, path: Path) -> dict[str, Any]:
     return values
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path) -> BufferedReader:
     """A file that is open for reading. Raises for a link, a pipe and a folder."""
     with storage.as_storage_error(path):
         if not path.exists():
@@ -220,7 +228,7 @@ def _open(path: Path) -> BinaryIO:
         return os.fdopen(storage.open_file(path), "rb")
 
 
-def _sha256(file: BinaryIO) -> str:
+def _sha256(file: BufferedReader) -> str:
     return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -104,8 +104,7 @@ def _energies(samples: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArr
 def _power(windows: NDArray[np.float32]) -> NDArray[np.float32]:
     """The power spectrum of each window of samples, `(frames, 400) -> (frames, 201)`."""
     start, end = windows[:, 1 : _HALF + 1], windows[:, : _HALF - 1 : -1]  # n and 400 - n, to 200
-    power: NDArray[np.float32] = ((start + end) @ _COSINES) ** 2 + ((start - end) @ _SINES) ** 2
-    return power
+    return np.square((start + end) @ _COSINES) + np.square((start - end) @ _SINES)
 
 
 def _transforms() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -130,7 +129,9 @@ def _filters() -> NDArray[np.float32]:
     rising, falling = (frequencies - low) / (centre - low), (high - frequencies) / (high - centre)
     triangles = np.maximum(0, np.minimum(rising, falling))
     bands = 2 / (high - low) * triangles
-    level = np.abs(1 - 0.97 * np.exp(-2j * np.pi * frequencies / SAMPLING_RATE)) ** 2
+    level: NDArray[np.float64] = (
+        np.abs(1 - 0.97 * np.exp(-2j * np.pi * frequencies / SAMPLING_RATE)) ** 2
+    )
     level[:2] = 0  # a constant reaches bins 0 and 1
     return np.hstack([bands, level]).astype(np.float32)
 

@@ -46,6 +46,8 @@ class WeightSource(Protocol):
 
     def read(self) -> Weights: ...
 
+    def __hash__(self) -> int: ...
+
 
 @dataclass(frozen=True)
 class WeightPackage:
