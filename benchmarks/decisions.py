@@ -31,7 +31,7 @@ from sordino.corpora.table import Corpus
 from sordino.define import Role
 from sordino.features import Preprocess, PreprocessFitter
 from sordino.release import DrawnFitter
-from sordino.study import POLICIES, protocol
+from sordino.study import POLICIES, protocol, vectors
 from sordino.study.adaptation import cross_corpus
 
 
@@ -52,7 +52,7 @@ def main() -> None:
         for names in (options.fit_on, options.corpus)
     )
     corpus = table.join([source, target])
-    x = protocol.feature_vectors(options.features, corpus, protocol.FOUR_EMOTIONS, CACHE)
+    x = vectors.feature_vectors(options.features, corpus, protocol.FOUR_EMOTIONS, CACHE)
     space = PreprocessFitter("zscore", options.components).fit(x[: len(source)])
     chosen = {"gap": options.gap, "shrinkage": options.shrinkage}
     knobs = {name: value for name, value in chosen.items() if value is not None}

@@ -44,7 +44,7 @@ from sordino.release.drawn.speaker_offset import Personal
 from sordino.release.protocol import apply_release
 from sordino.report.record import settled, versions
 from sordino.signal.feature_sets import AUTOMATIC, resolve
-from sordino.study import protocol, run_record
+from sordino.study import protocol, run_record, vectors
 from sordino.study.adaptation.evaluation import (
     GuessTables,
     condition_estimates,
@@ -134,13 +134,15 @@ def carry(
     out, features = storage.folder(out), resolve(features)
     options = options or protocol.bundle_options(features)
     corpus = table.join([protocol.select(source), protocol.select(target)])
-    x = protocol.feature_vectors(
+    x = vectors.feature_vectors(
         features, table.join([source, target]), protocol.FOUR_EMOTIONS, cache, jobs
     )
     of_source = np.isin(corpus.column("corpus"), source.table["corpus"].unique())
     source_rows, target_rows = np.flatnonzero(of_source), np.flatnonzero(~of_source)
     utterances = corpus.select(source_rows)
-    copies = protocol.copies_of(features, utterances, options, noises(noise), cache, jobs)
+    copies = vectors.copies_of(
+        features, utterances, options.fitted_copies, noises(noise), cache, jobs
+    )
     transfer = _Transfer(
         x,
         corpus,

@@ -30,7 +30,7 @@ from sordino.features.renderings import noises
 from sordino.policy import Policy
 from sordino.signal.conditions import CONDITIONS
 from sordino.signal.feature_sets import AUTOMATIC, resolve
-from sordino.study import protocol, run_record
+from sordino.study import protocol, run_record, vectors
 from sordino.study.adaptation.evaluation import condition_estimates
 from sordino.study.conditions import report
 from sordino.study.conditions.units import (
@@ -156,7 +156,9 @@ def _fitting_inputs(
     fold = split.folds(utterances, SPEAKER_FOLDS, options.seed, sums)
     emotion = utterances.column("emotion")
     draws = tuple(_parts(fold, number, emotion) for number in range(SPEAKER_FOLDS))
-    x = protocol.fitting_vectors(features, corpus, emotions, options, (), cache, jobs)
+    x = vectors.fitting_vectors(
+        features, corpus, emotions, options.fitted_copies, cache=cache, jobs=jobs
+    )
     return Inputs(utterances, x, sums, draws)
 
 
