@@ -6,8 +6,8 @@ from that share. Mean, standard deviation between speakers and number of utteran
 cross-fitted bins of RAVDESS and EMO-DB, means of three required emotions and five draws. This
 command prints them (on test speakers, since they select nothing):
 
-    python benchmarks/drawn.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb --test --only
-    "as chosen"
+    python benchmarks/drawn/choices.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb \\
+        --test --only "as chosen"
 
 `no gap` is the best possible release, with the same distribution of bins for both values of the
 secret.

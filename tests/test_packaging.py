@@ -179,8 +179,8 @@ def test_security_states_what_is_promised_and_what_is_not() -> None:
         "Report a weakness",
         "Supported versions",
         "Attackers",
-        "What is promised",
-        "What is not promised",
+        "Guarantees",
+        "Limits",
     ):
         assert f"## {heading}\n" in text
     assert len(text.splitlines()) <= 120

@@ -99,6 +99,19 @@ def test_a_file_that_is_no_mean_withholds_and_stays(tmp_path: Path, text: str) -
     assert file.read_text() == text
 
 
+@pytest.mark.parametrize("size", [1e30, np.inf, np.nan])
+@pytest.mark.parametrize("stored", [True, False])
+def test_numbers_beyond_speech_do_not_enter_the_mean(
+    tmp_path: Path, size: float, stored: bool
+) -> None:
+    channel, plain = Channel(tmp_path / "channel.json" if stored else None), Channel()
+    expected = centred(plain, rows(2))
+    np.testing.assert_array_equal(channel.centre(rows(2)[:1], SPACE), expected[:1])
+    with pytest.raises(NotCentredError):
+        channel.centre(np.full((1, 4), size, np.float32), SPACE)
+    np.testing.assert_array_equal(channel.centre(rows(2)[1:], SPACE), expected[1:])
+
+
 def test_links_and_files_of_others_withhold(tmp_path: Path) -> None:
     file = tmp_path / "channel.json"
     os.mkfifo(file, 0o600)

@@ -100,8 +100,8 @@ FeaturesOption = Annotated[
         "--features",
         metavar="SET",
         help="auto (speech where its extra is installed, else mel), mel, speech, speech-tiny, "
-        "speech+mel, IS13, ComParE_2016, eGeMAPSv02, MODULE:NAME of your own, or a table of "
-        "vectors: FILE.parquet.",
+        "speech+mel, IS13, ComParE_2016, eGeMAPSv02, speech:FOLDER@LAYER of a Whisper model, "
+        "MODULE:NAME of your own, or a table of vectors: FILE.parquet.",
     ),
 ]
 AttackersOption = Annotated[

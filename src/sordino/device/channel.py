@@ -68,9 +68,13 @@ class ChannelMean:
         return np.array(self.total) / (self.count + PRIOR)
 
     def plus(self, z: NDArray[np.floating]) -> ChannelMean:
-        """The same mean with one further utterance `(d,)`."""
+        """The same mean with one further utterance `(d,)`. Raises `ValueError` for one that no
+        speech has: no file may hold its sum.
+        """
         kept = min(self.count, MEMORY - 1)
         total = np.array(self.total) * (kept / max(1, self.count)) + z
+        if not np.abs(total).max() <= LARGEST_SUM:
+            raise ValueError("an utterance far beyond speech")
         return ChannelMean(self.space, kept + 1, tuple(total.tolist()))
 
     @property

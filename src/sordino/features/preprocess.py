@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -102,7 +101,9 @@ class Preprocess:
                 with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
                     config = json.loads(arrays["config"].item())
                     return Preprocess(config, *(arrays[name] for name in _ARRAYS))
-            except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            except OSError:
+                raise
+            except Exception as error:  # parsers of damaged files raise any exception
                 raise FeatureError(
                     f"{path}: not a saved preprocessing, expected what `save` wrote: fit it anew"
                 ) from error

@@ -59,5 +59,5 @@ def _zipped(path: Path) -> int:
     try:
         with zipfile.ZipFile(path) as file:
             return sum(member.file_size for member in file.infolist())
-    except (zipfile.BadZipFile, ValueError):
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
         return 0

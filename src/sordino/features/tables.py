@@ -17,22 +17,13 @@ from numpy.typing import NDArray
 
 from sordino import storage, textfile
 from sordino.corpora.labels import fold
-from sordino.errors import FeatureError
+from sordino.errors import FeatureError, SordinoError
 from sordino.features.csv_table import read_csv
 
 KEY_COLUMNS: Final = ("file", "start", "end", "utterance")
 """The columns that identify the utterance of a row, in any capitals."""
 
 EXPECTED: Final = "a table with one row an utterance"
-_UNREADABLE: Final = (
-    ValueError,
-    KeyError,
-    TypeError,
-    EOFError,
-    OverflowError,
-    zipfile.BadZipFile,
-    NotImplementedError,
-)
 
 
 def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
@@ -55,7 +46,9 @@ def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
             raise FeatureError(f"{path}: {kind}, expected {EXPECTED}: {remedy}")
         try:
             frame = _READERS[suffix](path, text)
-        except _UNREADABLE as error:
+        except (OSError, SordinoError):
+            raise
+        except Exception as error:  # parsers of damaged files raise any exception
             expected = (
                 "with an array `x` (rows, dims)"
                 if suffix == ".npz"

@@ -7,7 +7,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,12 +41,15 @@ def write(path: str | Path, name: str, config: Mapping[str, Any], arrays: Arrays
 
 def read(path: str | Path) -> tuple[str, dict[str, Any], dict[str, NDArray[Any]]]:
     """Name, config and arrays of a release. Raises `ReleaseError` for any other file."""
-    try:
-        with storage.as_storage_error(path), np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-        header = json.loads(str(arrays.pop(HEADER)))
-        return header["name"], header["config"], arrays
-    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise ReleaseError(
-            f"{path}: not a release, expected a file that `save` wrote: fit it again"
-        ) from error
+    with storage.as_storage_error(path):
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {key: file[key] for key in file.files}
+            header = json.loads(str(arrays.pop(HEADER)))
+            return header["name"], header["config"], arrays
+        except OSError:
+            raise
+        except Exception as error:  # parsers of damaged files raise any exception
+            raise ReleaseError(
+                f"{path}: not a release, expected a file that `save` wrote: fit it again"
+            ) from error

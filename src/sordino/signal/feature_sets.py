@@ -152,12 +152,13 @@ SEQUENCES: Final[dict[str, SequenceExtractor]] = {
 def resolve(name: str) -> str:
     """The name of a feature set; one of a user's own, `module:object`, is added to `FEATURE_SETS`.
 
-    `AUTOMATIC` is resolved to a set whose weights are installed.
+    `AUTOMATIC` is resolved to a set whose weights are installed. `speech:FOLDER@LAYER` is the
+    encoder of a Whisper model in a local folder, up to this layer, and is added as well.
 
     The object is a `FeatureSet`, or a class that makes one without arguments. Names that are
     neither stay as they are, such as the path of a table. Raises `PluginError` for a reference that
     cannot be imported, and `FeatureError` for an object that is no feature set or has the name of
-    one of sordino's.
+    one of sordino's, and for a folder without such a model.
 
     >>> resolve("mel")
     'mel'
@@ -165,7 +166,13 @@ def resolve(name: str) -> str:
     if name in FEATURE_SETS:
         return name
     if name == AUTOMATIC:
-        return _SPEECH.name if is_installed(_SPEECH.checkpoint) else _MEL.name
+        return _SPEECH.name if is_installed(BASE) else _MEL.name
+    from sordino.signal.encoder import folder  # here, as no device needs it
+
+    if folder.is_reference(name):
+        source = folder.open_folder(name)
+        FEATURE_SETS[source.name] = Speech(source.name, source)
+        return source.name
     from sordino import plugins  # here, as it loads slowly and no device needs it
 
     if not plugins.has("features", name):

@@ -207,8 +207,8 @@ def summarise(
     pitch, periodicity.
     """
     x = frames.T.astype(np.float64)  # (42, frames): one contiguous row a descriptor
-    top, loud = _loudness(x[:BANDS])
-    span = _span(loud)
+    top, loud = loudness(_level(x[:BANDS])[0])
+    span = speech_span(loud)
     bands, voice, loud = x[:BANDS, span], x[BANDS:, span], loud[span]
     if range_db is not None:
         bands = np.maximum(bands - top, -np.log(BANDS) - range_db * _NEPERS)
@@ -228,47 +228,31 @@ def summarise(
     return np.concatenate(values).astype(np.float32)
 
 
-def trim(samples: NDArray[np.floating]) -> NDArray[np.float32]:
-    """The samples of the frames that `functionals` describes, clipped to full scale: from 100 ms
-    before the first loud frame to 100 ms after the last, at least 40 ms.
+def loudness(level: NDArray[np.floating]) -> tuple[float, NDArray[np.bool_]]:
+    """The level of the loudest speech, and whether each frame is loud, from the natural logarithm
+    of the energy of each frame, `(frames,)`.
 
-    Raises `AudioError` as `functionals` does.
-
-    >>> sound = np.random.default_rng(0).normal(0, 0.1, 16000)
-    >>> trim(np.concatenate([np.zeros(8000), sound, np.zeros(8000)])).size
-    20160
+    >>> loudness(np.array([-20.0, -3.0, -2.0]))
+    (-20.0, array([ True,  True,  True]))
     """
-    audio.check_samples(samples)
-    seconds = samples.size / audio.SAMPLING_RATE
-    if not audio.SHORTEST_SECONDS <= seconds <= audio.LONGEST_SECONDS:
-        raise AudioError(
-            f"{seconds:.3g} s of sound, expected {audio.SHORTEST_SECONDS} to "
-            f"{audio.LONGEST_SECONDS:.0f}: leave it out, or take another cut"
-        )
-    sound = audio.full_scale(samples).astype(np.float32)
-    bands = filterbank(sound[_MARGIN : sound.size - _MARGIN])
-    span = _span(_loudness(bands.T.astype(np.float64))[1])
-    stop = min(span.stop, len(bands))
-    return sound[span.start * STEP_SAMPLES : (stop - 1) * STEP_SAMPLES + PITCH_SAMPLES]
+    top = float(np.sort(level)[-min(LOUD_RANK, level.size)])
+    return top, level >= top - LOUD_DB * _NEPERS
+
+
+def speech_span(loud: NDArray[np.bool_]) -> slice:
+    """The frames from the first loud frame to the last, and up to `AROUND` on either side.
+
+    >>> speech_span(np.arange(100) == 30)
+    slice(20, 41, None)
+    """
+    first, last = np.flatnonzero(loud)[[0, -1]].tolist()
+    return slice(max(0, first - AROUND), min(loud.size, last + 1 + AROUND))
 
 
 def _level(bands: NDArray[np.float64]) -> NDArray[np.float64]:
     """The level of each frame, the log of the sum of its bands: `(40, frames) -> (1, frames)`."""
     level: NDArray[np.float64] = np.log(np.exp(bands).sum(axis=0, keepdims=True))
     return level
-
-
-def _loudness(bands: NDArray[np.float64]) -> tuple[float, NDArray[np.bool_]]:
-    """The level of the loudest speech, and whether each frame is loud, `(frames,)`."""
-    level = _level(bands)[0]
-    top = float(np.sort(level)[-min(LOUD_RANK, level.size)])
-    return top, level >= top - LOUD_DB * _NEPERS
-
-
-def _span(loud: NDArray[np.bool_]) -> slice:
-    """The frames from the first loud frame to the last, and up to `AROUND` on either side."""
-    first, last = np.flatnonzero(loud)[[0, -1]]
-    return slice(max(0, first - AROUND), last + 1 + AROUND)
 
 
 def _frames(samples: NDArray[np.float32], faint: float) -> NDArray[np.float32]:

@@ -96,9 +96,10 @@ class Options:
                 )
 
 
-BUNDLE_OPTIONS: Final = Options(scale="zscore")
+BUNDLE_OPTIONS: Final = Options(scale="zscore", components=512)
 """The options of a bundle and of the studies of its releases. A shipped scale is a mean and a
-deviation, because a minimum or maximum is the value of one speaker.
+deviation, because a minimum or maximum is the value of one speaker. `docs/notes/drawn-choices.md`
+has the choice of the components.
 """
 
 

@@ -238,6 +238,9 @@ def test_another_format_an_outside_path_or_odd_parts_are_refused(
         read(rewritten(tmp_path / "new", {**manifest, "format": 2}))
     with pytest.raises(BundleError, match=r"manifest\.json was changed"):
         read(rewritten(tmp_path / "out", {**manifest, "files": {"../secret": "0" * 64}}))
+    for names in (sorted(manifest["files"]), "x"):  # no checksums
+        with pytest.raises(BundleError, match=r"manifest\.json was changed"):
+            read(rewritten(tmp_path / str(len(names)), {**manifest, "files": names}))
     remaining = {name: sha for name, sha in manifest["files"].items() if name != "release-0.npz"}
     with pytest.raises(BundleError, match="parts of the bundle are missing or do not fit together"):
         read(rewritten(tmp_path / "few", {**manifest, "files": remaining}))

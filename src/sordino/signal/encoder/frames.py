@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.signal.encoder.encoder import LONGEST_WINDOW
-from sordino.signal.encoder.log_mel import log_mel
+from sordino.signal.encoder.log_mel import speech_log_mel
 from sordino.signal.encoder.speech import Speech
 from sordino.signal.encoder.weights import load_encoder
-from sordino.signal.functionals import trim
 
 POOLED: Final = 4
 """Outputs of 20 ms in a step."""
@@ -73,9 +72,9 @@ def encode_steps(
     """The pooled outputs of an encoder over the speech in a recording, `(samples,) -> (steps,
     width)`.
 
-    Raises `AudioError` as `functionals` does.
+    Raises `AudioError` as `speech_log_mel` does.
     """
-    frames = log_mel(trim(samples))
+    frames = speech_log_mel(samples)
     windows = np.array_split(frames, -(-len(frames) // LONGEST_WINDOW))
     return np.concatenate([pool(encoder(window)) for window in windows])
 

@@ -3,10 +3,17 @@
     samples   16 kHz, full scale ±1, mirrored by 200 at both ends
     frames    400 every 160, times a Hann window: samples // 160 frames
     energy    |FFT|², summed under 80 triangles of area 1 (Slaney 1998), 0 to 8000 Hz
+    level     |FFT|² after x[t] − 0.97 x[t − 1], summed from 80 Hz: almost that of `functionals`
+    span      frames of speech by their level, as in `functionals`; others are left out
     values    log10(max(energy, 1e-10)), at least the largest of all frames minus 8
     scaled    (value + 4) / 4
 
 Whisper pads every recording to 30 s with silence. This module pads nothing.
+
+A frame x[0..399] is real and its window w is symmetric, w[n] = w[400 − n] and w[0] = 0. So the real
+part of its FFT is the product of a cosine matrix with x[n] + x[400 − n], and the imaginary part
+that of a sine matrix with x[n] − x[400 − n]. Two products of half the size are three times as fast
+as `np.fft.rfft` of many frames of this length.
 """
 
 from __future__ import annotations
@@ -16,18 +23,49 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino.errors import AudioError
+from sordino.signal import audio
 from sordino.signal.audio import SAMPLING_RATE
+from sordino.signal.functionals import loudness, speech_span
+from sordino.signal.pitch import PITCH_SAMPLES
 
 MEL_BANDS: Final = 80
 WINDOW_SAMPLES: Final = 400
 HOP_SAMPLES: Final = 160
 
+_HALF: Final = WINDOW_SAMPLES // 2
+_BINS: Final = _HALF + 1  # frequencies
+
 _FLOOR: Final = 1e-10
 _RANGE: Final = 8.0  # decades below the loudest value
 _BLOCK: Final = 2000  # frames in one step
-_WINDOW: Final = (
-    0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW_SAMPLES) / WINDOW_SAMPLES)
-).astype(np.float32)
+_FAINT: Final = 2.0**-25  # the lowest energy of a level: below it is rounding to 16 bits
+_BEFORE: Final = 2  # frames before the first that `functionals` has: its frames last 40 ms
+_SHORTER: Final = PITCH_SAMPLES // HOP_SAMPLES - 1  # frames that it has less
+
+
+def speech_log_mel(samples: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The log mel energies of the speech in a recording, `(samples,) -> (frames, 80)`, at most 2
+    apart: from 100 ms before the first loud frame to 100 ms after the last, 3 frames or more.
+
+    `samples` are at 16 kHz and are clipped to full scale, ±1. Raises `AudioError` for less than
+    60 ms or more than 600 s, NaN or infinity, several channels.
+
+    >>> sound = np.random.default_rng(0).normal(0, 0.1, 16000)
+    >>> speech_log_mel(np.concatenate([np.zeros(8000), sound, np.zeros(8000)])).shape
+    (124, 80)
+    """
+    audio.check_samples(samples)
+    seconds = samples.size / SAMPLING_RATE
+    if not audio.SHORTEST_SECONDS <= seconds <= audio.LONGEST_SECONDS:
+        raise AudioError(
+            f"{seconds:.3g} s of sound, expected {audio.SHORTEST_SECONDS} to "
+            f"{audio.LONGEST_SECONDS:.0f}: leave it out, or take another cut"
+        )
+    energies, levels = _energies(audio.full_scale(samples))
+    levels = levels[_BEFORE : len(levels) + _BEFORE - _SHORTER]
+    span = speech_span(loudness(levels)[1])
+    return _scaled(energies[span.start : span.stop + _SHORTER])
 
 
 def log_mel(samples: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -40,32 +78,48 @@ def log_mel(samples: NDArray[np.floating]) -> NDArray[np.float32]:
     >>> frames.shape, int(frames[20].argmax())  # the band around 1000 Hz
     ((50, 80), 26)
     """
-    half = WINDOW_SAMPLES // 2
-    padded = np.pad(samples.astype(np.float32), half, mode="reflect")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)[::HOP_SAMPLES]
-    windows = windows[: samples.size // HOP_SAMPLES]
-    energies = np.concatenate(
-        [
-            _band_energies(windows[start : start + _BLOCK])
-            for start in range(0, len(windows), _BLOCK)
-        ]
-    )
+    return _scaled(_energies(samples)[0])
+
+
+def _scaled(energies: NDArray[np.float32]) -> NDArray[np.float32]:
     values = np.log10(np.maximum(energies, np.float32(_FLOOR)))
     values = np.maximum(values, values.max() - np.float32(_RANGE))
     scaled: NDArray[np.float32] = (values + np.float32(4)) / np.float32(4)
     return scaled
 
 
-def _band_energies(windows: NDArray[np.float32]) -> NDArray[np.float32]:
-    spectrum = np.fft.rfft(windows * _WINDOW)
-    power = spectrum.real**2 + spectrum.imag**2
-    energies: NDArray[np.float32] = power.astype(np.float32) @ _FILTERS
-    return energies
+def _energies(samples: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The energies of all bands and the level of each frame, `(frames, 80)` and `(frames,)`."""
+    padded = np.pad(samples.astype(np.float32), _HALF, mode="reflect")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)[::HOP_SAMPLES]
+    windows = windows[: samples.size // HOP_SAMPLES]
+    blocks = [
+        _power(windows[start : start + _BLOCK]) @ _FILTERS
+        for start in range(0, len(windows), _BLOCK)
+    ]
+    energies = np.concatenate(blocks)
+    return energies[:, :MEL_BANDS], np.log(np.maximum(energies[:, MEL_BANDS], np.float32(_FAINT)))
+
+
+def _power(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The power spectrum of each window of samples, `(frames, 400) -> (frames, 201)`."""
+    start, end = windows[:, 1 : _HALF + 1], windows[:, : _HALF - 1 : -1]  # n and 400 - n, to 200
+    return np.square((start + end) @ _COSINES) + np.square((start - end) @ _SINES)
+
+
+def _transforms() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The cosine and the sine matrix, `(200, 201)`, each times the window."""
+    n = np.arange(1, _HALF + 1)
+    window = 0.5 - 0.5 * np.cos(2 * np.pi * n / WINDOW_SAMPLES)
+    window[-1] /= 2  # n = 200 is its own mirror image
+    phase = 2 * np.pi * np.outer(n, np.arange(_BINS)) / WINDOW_SAMPLES
+    cosines, sines = (window[:, None] * wave(phase) for wave in (np.cos, np.sin))
+    return cosines.astype(np.float32), sines.astype(np.float32)
 
 
 def _filters() -> NDArray[np.float32]:
-    """The weight of each frequency in each band, `(201, 80)`: triangles of area 1 that are evenly
-    spaced in the mel scale of Slaney, linear up to 1000 Hz and logarithmic above.
+    """The weight of each frequency in each band and in the level, `(201, 81)`: triangles of area 1
+    that are evenly spaced in the mel scale of Slaney, linear up to 1000 Hz and logarithmic above.
     """
     highest = 15 + 27 * np.log(SAMPLING_RATE / 2 / 1000) / np.log(6.4)  # mel
     mels = np.linspace(0, highest, MEL_BANDS + 2)
@@ -74,8 +128,13 @@ def _filters() -> NDArray[np.float32]:
     low, centre, high = edges[:-2], edges[1:-1], edges[2:]
     rising, falling = (frequencies - low) / (centre - low), (high - frequencies) / (high - centre)
     triangles = np.maximum(0, np.minimum(rising, falling))
-    filters: NDArray[np.float32] = (2 / (high - low) * triangles).astype(np.float32)
-    return filters
+    bands = 2 / (high - low) * triangles
+    level: NDArray[np.float64] = (
+        np.abs(1 - 0.97 * np.exp(-2j * np.pi * frequencies / SAMPLING_RATE)) ** 2
+    )
+    level[:2] = 0  # a constant reaches bins 0 and 1
+    return np.hstack([bands, level]).astype(np.float32)
 
 
 _FILTERS: Final = _filters()
+_COSINES, _SINES = _transforms()

@@ -1,7 +1,7 @@
 """The feature sets `speech` and `speech-tiny`: a pretrained speech encoder, averaged over time.
 
     samples   16 kHz, clipped to full scale ±1
-      span    from 100 ms before the first loud frame to 100 ms after the last, as in `mel`
+      span    from 100 ms before the first loud frame to 100 ms after the last (`log_mel`)
       frames  80 log mel energies every 10 ms, as Whisper computes them (`log_mel`), not padded
       windows of at most 30 s, the longest input of the encoder, and of nearly equal length
       encoder a vector every 20 ms: the output of the third layer (`graph`)
@@ -24,12 +24,11 @@ from numpy.typing import NDArray
 
 from sordino.signal import audio
 from sordino.signal.encoder.encoder import LONGEST_WINDOW, Encoder, runtime_version
-from sordino.signal.encoder.log_mel import log_mel
-from sordino.signal.encoder.weights import LICENCE, Checkpoint, load_encoder
+from sordino.signal.encoder.log_mel import speech_log_mel
+from sordino.signal.encoder.weights import WeightSource, load_encoder
 from sordino.signal.filterbank import versions
-from sordino.signal.functionals import trim
 
-RECIPE: Final = 2
+RECIPE: Final = 3
 """Number of changes of `sordino.signal` that changed values."""
 
 
@@ -45,7 +44,7 @@ class Speech:
     """
 
     name: str
-    checkpoint: Checkpoint
+    checkpoint: WeightSource
     sampling_rate: int = audio.SAMPLING_RATE
     encoder: Encoder | None = field(default=None, repr=False, compare=False)
 
@@ -87,7 +86,7 @@ class Speech:
         """
         return {
             "model": self.checkpoint.title,
-            "licence": LICENCE,
+            "licence": self.checkpoint.licence,
             "layer": self.checkpoint.shape.layers,
             "weights": self.checkpoint.sha256,
         }
@@ -107,9 +106,9 @@ class Speech:
 def encode(samples: NDArray[np.floating], encoder: Encoder) -> NDArray[np.float32]:
     """The mean output of an encoder over the speech in a recording, `(samples,) -> (width,)`.
 
-    Raises `AudioError` as `functionals` does.
+    Raises `AudioError` as `speech_log_mel` does.
     """
-    frames = log_mel(trim(samples))
+    frames = speech_log_mel(samples)
     total, positions = np.zeros(encoder.width), 0
     for window in np.array_split(frames, -(-len(frames) // LONGEST_WINDOW)):
         outputs = encoder(window)

@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
 
 from sordino.errors import DependencyError, FeatureError, StorageError
 from sordino.signal.encoder.container import read_arrays
@@ -27,6 +27,26 @@ LICENCE: Final = "MIT"
 
 ARCHITECTURE: Final = "WhisperSpec"
 PREFIX: Final = "encoder/"
+
+
+class WeightSource(Protocol):
+    """A pretrained encoder with readable weights."""
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def licence(self) -> str: ...
+
+    @property
+    def sha256(self) -> str: ...
+
+    @property
+    def shape(self) -> EncoderShape: ...
+
+    def read(self) -> Weights: ...
+
+    def __hash__(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -55,6 +75,11 @@ class Checkpoint:
     sha256: str
     """Of the whole model file."""
     shape: EncoderShape
+    licence: str = LICENCE
+
+    def read(self) -> Weights:
+        """The weights; raises the errors of `read_weights`."""
+        return read_weights(self)
 
 
 TINY_EN: Final = Checkpoint(
@@ -105,14 +130,14 @@ def is_installed(checkpoint: Checkpoint) -> bool:
 
 
 @functools.cache
-def load_encoder(checkpoint: Checkpoint) -> Encoder:
-    """The encoder of a checkpoint with weights of 8 bits, made once in a process.
+def load_encoder(source: WeightSource) -> Encoder:
+    """The encoder of a checkpoint or folder with weights of 8 bits, made once in a process.
 
-    Raises the errors of `read_weights`, and `DependencyError` without the packages that write and
+    Raises the errors of `source.read`, and `DependencyError` without the packages that write and
     run it.
     """
-    model = encoder_model(checkpoint.shape, read_weights(checkpoint))
-    return Encoder(model, checkpoint.shape.width)
+    model = encoder_model(source.shape, source.read())
+    return Encoder(model, source.shape.width)
 
 
 def read_weights(checkpoint: Checkpoint) -> Weights:

@@ -1,7 +1,7 @@
 """Draws docs/figures/drawn.svg: what a drawn release does to utterances of speakers whom it never
 saw.
 
-python benchmarks/drawn_figure.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb --out
+python benchmarks/drawn/figure.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb --out
 docs/figures/drawn.svg
 """
 

@@ -6,7 +6,7 @@ are fitted on the other three, and the risk model of the risk party judges what 
 quarter. No test speaker of the draw is looked at. Utterances of all quarters and draws are counted
 together, then the policies' means are taken.
 
-    python benchmarks/drawn.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb
+    python benchmarks/drawn/choices.py --corpus ravdess=data/ravdess --corpus emodb=data/emodb
 
 `--features` names another feature set than IS13.
 
