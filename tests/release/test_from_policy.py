@@ -75,7 +75,7 @@ def test_a_policy_without_release_and_knobs_explains_nothing() -> None:
         (
             "drawn",
             {"rates": 0.2},
-            r"\[drawn\] rates, expected rate, shrinkage, epsilon, detail.*: correct the",
+            r"\[drawn\] rates, expected rate, shrinkage, gap, epsilon, detail.*: correct the",
         ),
         ("drawn", {"alone": True}, r"\[drawn\] alone, expected rate"),
         ("none", {"rate": 0.2}, r"\[none\] rate, expected no knob"),
