@@ -25,12 +25,11 @@ from sordino.define import GENDERS
 from sordino.errors import AttackError, CorpusError, FeatureError, ReleaseError, SplitError
 from sordino.features import CACHE, FEATURE_SETS, PreprocessFitter
 from sordino.features.copies import COPIES
-from sordino.features.renderings import noises
 from sordino.nn.fit import Settings
 from sordino.policy import Policy
 from sordino.release import FITTERS, Fitter, ReplacementFitter
-from sordino.signal.conditions import RECIPE
 from sordino.study import vectors
+from sordino.study.noise import condition_record, noises_of
 from sordino.types import Rows, Vectors
 
 FOUR_EMOTIONS: Final = ("neutral", "happy", "sad", "angry")
@@ -195,14 +194,7 @@ class Inputs(NamedTuple):
     @property
     def conditions(self) -> dict[str, Any]:
         """The conditions of the fits, for records and cards."""
-        if not self.copies:
-            return {"name": "none", "copies": 0}
-        return {
-            "name": "standard",
-            "copies": self.copies,
-            "recipe": RECIPE,
-            "noise": list(self.noise),
-        }
+        return condition_record(self.copies, self.noise)
 
 
 def prepare(
@@ -229,12 +221,7 @@ def prepare(
     lacks one of them, `FeatureError` for copies of a table of vectors and for noise without copies,
     and the errors of `sordino.features.extract`.
     """
-    sounds = noises(noise)
-    if sounds and options.conditions == "none":
-        raise FeatureError(
-            f"noise {noise} with the conditions none, expected standard: noise is mixed into "
-            "copies, which these conditions do not make"
-        )
+    sounds = noises_of(options.conditions, noise)
     utterances = select(corpus, emotions)
     sums = checksums(utterances)
     parts = draws(utterances, options, sums, emotions)[:max_draws]
