@@ -25,6 +25,7 @@ from tests.onnx.synthetic_onnx import (
     external_in_function,
     function,
     loop,
+    many_values,
     million_nodes,
     nested,
     nested_functions,
@@ -237,6 +238,7 @@ def sizes() -> Iterator[Case]:
         lambda: proto([node("Add", "x c")], [constant("c", [1, 2, 3])]),
     )
     yield "value info", "shape of value 'v'", wrong_value_info
+    yield "many values", "more than 536870912 numbers together", lambda: many_values(40, 8000)
     yield "nodes", "over 2048 entries of node", million_nodes
 
 

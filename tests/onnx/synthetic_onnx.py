@@ -178,6 +178,13 @@ def constant_bomb(kind: str, a: NDArray[Any], b: NDArray[Any]) -> onnx.ModelProt
     )
 
 
+def many_values(count: int, width: int) -> onnx.ModelProto:
+    """`count` values `(n, width)`, each below the limit of a value."""
+    adds = [node("Add", f"v{number} c", f"v{number + 1}") for number in range(count)]
+    nodes = [node("MatMul", "x w", "v0"), *adds, node("Relu", f"v{count}")]
+    return proto(nodes, [constant("w", np.ones((N, width))), constant("c", [1])])
+
+
 def range_model(limit: int) -> onnx.ModelProto:
     numbers = [
         constant(name, number, np.int64) for name, number in (("f", 0), ("l", limit), ("d", 1))

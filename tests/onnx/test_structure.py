@@ -219,6 +219,7 @@ def test_limits_are_an_argument() -> None:
         (Limits(initialiser_bytes=15), "initialiser of 16 bytes"),
         (Limits(bounds=Bounds(3, 10, 10)), "over 3 fields"),
         (Limits(elements=3), "shape"),
+        (Limits(all_elements=3), "more than 3 numbers together"),
         (Limits(work=3), "too much work"),
     ]:
         with pytest.raises(BundleError, match=words):

@@ -78,6 +78,10 @@ class Limits(NamedTuple):
     """Free dimensions of all inputs."""
     elements: int = 1 << 25
     """Numbers in one value."""
+    all_elements: int = 1 << 29
+    """Numbers in all values together, as if none were freed. The largest encoder of sordino has
+    half of them at 30 s.
+    """
     work: int = 1 << 26
     """Multiplications for each row of the input: for each unit of the product of all free
     dimensions.
@@ -258,10 +262,13 @@ def _infer_shapes(graph: Graph, symbols: dict[str, int], limits: Limits) -> None
         **graph.initialisers,
         **{declared.name: value(declared, symbols) for declared in graph.inputs},
     }
-    work, constant_work = 0, 0
+    work, constant_work, elements = 0, 0, 0
     for node in graph.nodes:
         outputs, cost = _infer_outputs(node, values, limits)
         values.update(zip(node.outputs, outputs, strict=False))
+        elements += sum(output.size for output in outputs)
+        if elements > limits.all_elements:
+            raise GraphError(f"values of more than {limits.all_elements} numbers together")
         work += cost
         constant_work += cost * outputs[0].constant
         if constant_work > limits.constant_work or work > limits.work * math.prod(symbols.values()):
