@@ -37,9 +37,9 @@ class NoiseRecording:
 
     def part(self, random: np.random.Generator, length: int) -> Waveform:
         """`length` samples at 16 kHz from a random offset on, of mean power 1, repeated if the
-        recording is shorter.
+        recording is shorter. A part that is silent is replaced by that around the loudest sample.
 
-        Raises `AudioError` for silence, which would be no noise.
+        Raises `AudioError` for a silent recording, which would be no noise.
         """
         seconds = length / audio.SAMPLING_RATE
         if self.seconds > seconds + audio.LATE_SECONDS:
@@ -47,12 +47,12 @@ class NoiseRecording:
             samples, offset = audio.read(self.file, start, start + seconds), 0
         else:
             samples = audio.read(self.file)
-            start, offset = 0.0, int(random.integers(len(samples)))
+            offset = int(random.integers(len(samples)))
         if not samples.any():
-            raise AudioError(
-                f"{self.file}: silent for {len(samples) / audio.SAMPLING_RATE:.1f} s from "
-                f"{start:.1f} s on, expected noise: cut it, or leave it out"
-            )
+            samples = audio.read(self.file)
+            if not samples.any():
+                raise AudioError(f"{self.file}: silent, expected noise: leave it out")
+            offset = max(0, int(np.abs(samples).argmax()) - length // 2)
         return unit_power(tile(samples.astype(np.float64), length, offset))
 
 
