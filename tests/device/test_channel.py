@@ -10,7 +10,7 @@ import pytest
 
 from sordino.device import Reason, Released, Runtime, Withheld
 from sordino.device.channel import (
-    LARGEST_VALUE,
+    LARGEST_CENTRED,
     MEMORY,
     PRIOR,
     Channel,
@@ -149,16 +149,16 @@ def test_a_symbolic_link_withholds_and_its_target_stays(tmp_path: Path) -> None:
 def test_an_utterance_outside_speech_leaves_the_mean(in_file: bool, tmp_path: Path) -> None:
     channel, z = Channel(tmp_path / "channel.json" if in_file else None), rows(2)
     channel.centre(z[:1], SPACE)
-    for value in (2 * LARGEST_VALUE, np.inf, np.nan):
+    for value in (2 * LARGEST_CENTRED, np.inf, np.nan):
         with pytest.raises(NotCentredError, match="the model failed"):
             channel.centre(np.full((1, 4), value, np.float32), SPACE)
     np.testing.assert_array_equal(channel.centre(z[1:], SPACE), centred(Channel(), z)[1:])
 
 
 def test_a_file_of_the_loudest_utterances_is_read_again(tmp_path: Path) -> None:
-    loudest, file = np.full((1, 4), LARGEST_VALUE, np.float32), tmp_path / "channel.json"
+    loudest, file = np.full((1, 4), LARGEST_CENTRED, np.float32), tmp_path / "channel.json"
     file.touch(0o600)
-    file.write_text(ChannelMean(SPACE, MEMORY - 1, ((MEMORY - 1) * LARGEST_VALUE,) * 4).text)
+    file.write_text(ChannelMean(SPACE, MEMORY - 1, ((MEMORY - 1) * LARGEST_CENTRED,) * 4).text)
     for _ in range(3):
         assert np.isfinite(Channel(file).centre(loudest, SPACE)).all()
 

@@ -128,7 +128,8 @@ def test_an_encoder_of_other_weights_is_refused(tmp_path: Path) -> None:
 )
 def test_a_forged_test_sound_is_refused_at_once(sound: NDArray[Any], tmp_path: Path) -> None:
     original, buffer = read(bundle_path(features="speech-tiny")), io.BytesIO()
-    np.savez(buffer, **{**original.arrays(VECTORS_FILE), "sound": sound})
+    vectors: dict[str, Any] = {**original.arrays(VECTORS_FILE), "sound": sound}
+    np.savez(buffer, **vectors)
     path = forged(tmp_path / "b.sordino", original.files[ENCODER_FILE], buffer.getvalue())
     with pytest.raises(BundleError, match=r"a sound of shape .*, expected int16 of at most 5 s"):
         Runtime(path).extractor  # noqa: B018

@@ -50,12 +50,12 @@ PRIOR: Final = 10
 MEMORY: Final = 500
 """The number of utterances that the mean covers; beyond it the oldest fade."""
 
-LARGEST_VALUE: Final = 1e6
+LARGEST_CENTRED: Final = 1e6
 """The largest value of an utterance in the scaled space. Speech stays far below it. A larger value
 would outweigh all others in the mean.
 """
 
-LARGEST_SUM: Final = 2 * MEMORY * LARGEST_VALUE
+LARGEST_SUM: Final = 2 * MEMORY * LARGEST_CENTRED
 """The largest sum in a file. A sum of the largest values stays below it, whatever the rounding."""
 
 _STATE_BYTES: Final = 1 << 20  # a larger file is not a state
@@ -138,9 +138,9 @@ class Channel:
         - `space`: the hash of the scaled space.
 
         Raises `NotCentredError` during the warm-up, where the mean cannot be read or written, and
-        for values beyond `LARGEST_VALUE`, which the mean then does not contain.
+        for values beyond `LARGEST_CENTRED`, which the mean then does not contain.
         """
-        if not (np.abs(z) <= LARGEST_VALUE).all():
+        if not (np.abs(z) <= LARGEST_CENTRED).all():
             raise NotCentredError(Reason.MODEL)
         try:
             with self._exclusive() as path:

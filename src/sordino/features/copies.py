@@ -107,7 +107,7 @@ def in_conditions(
 
 def _one_noise(noises: Sequence[NoiseRecording], sound: Recording) -> tuple[NoiseRecording, ...]:
     """The noise of one utterance, whatever its row."""
-    return (noises[seeded(sound.key, "noise").integers(len(noises))],)
+    return (noises[seeded(sound.key, "noise").integers(len(noises)).item()],)
 
 
 def render(

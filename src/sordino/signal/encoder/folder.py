@@ -73,7 +73,7 @@ class EncoderFolder:
         with _open(self.folder / WEIGHTS_FILE) as file:
             if _sha256(file) != self.sha256:
                 _refuse(self.folder, f"{WEIGHTS_FILE} has changed", "start again")
-            arrays = _Arrays(file, self.folder)
+            arrays = _TensorFile(file, self.folder)
             return self.shape.checked({name: arrays.weight(name) for name in self.shape.arrays()})
 
 
@@ -137,7 +137,7 @@ def _config(folder: Path) -> dict[str, Any]:
     return config
 
 
-class _Arrays:
+class _TensorFile:
     """The arrays of an open file of weights."""
 
     def __init__(self, file: BufferedReader, folder: Path) -> None:
