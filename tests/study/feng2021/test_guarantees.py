@@ -60,7 +60,8 @@ def headlines(done: Run, release: str) -> dict[str, pd.Series]:
     required role).
     """
     table = headline(done.numbers, release=release)
-    table = table[table["group"].isin(["", "required"]) & (table["target"] != "membership")]
+    targets = ("emotion", "gender", "sensitive-vs-neutral")
+    table = table[table["group"].isin(["", "required"]) & table["target"].isin(targets)]
     return {f"{row['knowledge']} {row['metric']}": row for _, row in table.iterrows()}
 
 
