@@ -40,7 +40,7 @@ VERBS: Final = {
     "words": "Train word vectors on transcripts.",
     "reproduce": "Reproduce the study of a paper on your recordings.",
     "compare": "Compare all releases on your recordings.",
-    "study": "Study releases on another corpus, or adapted to a user.",
+    "study": "Study releases in noise, on another corpus, or adapted to a user.",
     "audit": "Test if an attacker infers a secret from a table of vectors.",
     "policy": "Check and explain a policy file.",
     "fit": "Fit a release for a policy and write a bundle for a device.",

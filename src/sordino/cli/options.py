@@ -131,7 +131,7 @@ ConditionsOption = Annotated[
 ]
 NoiseOption = Annotated[
     Path | None,
-    typer.Option("--noise", metavar="DIR", help="Folder with recordings of noise."),
+    typer.Option("--noise", metavar="DIR", help="Folder with recordings of noise, without speech."),
 ]
 
 AttackerOption = Annotated[

@@ -36,8 +36,8 @@ FeatureSetOption = Annotated[
     typer.Option(
         "--features",
         metavar="SET",
-        help="mel, speech, speech-tiny, speech+mel, IS13, ComParE_2016, eGeMAPSv02, or MODULE:NAME "
-        "of your own.",
+        help="mel, speech, speech-tiny, speech+mel, IS13, ComParE_2016, eGeMAPSv02, "
+        "speech:FOLDER@LAYER of a Whisper model, or MODULE:NAME of your own.",
     ),
 ]
 

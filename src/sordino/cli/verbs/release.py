@@ -63,7 +63,8 @@ CentringOption = Annotated[
     typer.Option(
         "--centring",
         metavar="FILE",
-        help="Centre utterances on the running mean of this device, which is in FILE.",
+        help="Centre utterances on the running mean of this device, which is in FILE. The mean "
+        "depends on earlier utterances, and the bound does not hold.",
     ),
 ]
 WarmUpOption = Annotated[

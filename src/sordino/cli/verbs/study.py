@@ -47,7 +47,7 @@ FitOnOption = Annotated[
 
 TestNoiseOption = Annotated[
     Path | None,
-    typer.Option("--noise", metavar="DIR", help="Folder with recordings of noise."),
+    typer.Option("--noise", metavar="DIR", help="Folder with recordings of noise, without speech."),
 ]
 
 
