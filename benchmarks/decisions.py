@@ -37,7 +37,7 @@ from sordino.define import Role
 from sordino.features import Preprocess, PreprocessFitter
 from sordino.policy import Policy
 from sordino.release import Drawn, DrawnFitter
-from sordino.study import POLICIES, protocol
+from sordino.study import POLICIES, protocol, vectors
 from sordino.study.adaptation import cross_corpus
 from sordino.types import Rows, Vectors
 
@@ -51,15 +51,17 @@ def main() -> None:
     settings = replace(
         protocol.BUNDLE_OPTIONS, conditions=options.conditions, components=options.components
     )
-    x = protocol.feature_vectors(options.features, source, protocol.FOUR_EMOTIONS, options.cache)
-    copies = protocol.copies_of(options.features, source, settings, cache=options.cache)
+    x = vectors.feature_vectors(options.features, source, protocol.FOUR_EMOTIONS, options.cache)
+    copies = vectors.copies_of(
+        options.features, source, settings.fitted_copies, cache=options.cache
+    )
     recordings = Recordings(source, np.stack([x, *copies]), options.components)
     chosen = {"gap": options.gap, "shrinkage": options.shrinkage}
     knobs = {name: value for name, value in chosen.items() if value is not None}
     if options.corpus:
         target = corpora_from(options.corpus).with_emotions(protocol.FOUR_EMOTIONS)
         table.join([source, target])  # refuses one name for both
-        measured = protocol.feature_vectors(
+        measured = vectors.feature_vectors(
             options.features, target, protocol.FOUR_EMOTIONS, options.cache
         )
         rows = elsewhere(recordings, measured, target, cross_corpus.unseen_knobs(source) | knobs)

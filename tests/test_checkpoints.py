@@ -11,6 +11,7 @@ import os
 import pickle
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -278,3 +279,19 @@ def test_identity_knows_code_and_packages() -> None:
     assert (
         len({identity(("attack",)), identity(("metrics",)), identity(("attack",), ("numpy",))}) == 3
     )
+
+
+def test_identity_knows_the_modules_beside_rooms(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as the keyed random draws."""
+    (tmp_path / "attack").mkdir()
+    monkeypatch.setattr(resources, "files", lambda _: tmp_path)
+    codes = []
+    for text in ("", "changed = True"):
+        (tmp_path / "keyed_random.py").write_text(text)
+        checkpoints._code.cache_clear()
+        codes.append(identity(("attack",)))
+    monkeypatch.undo()
+    checkpoints._code.cache_clear()
+    assert codes[0] != codes[1]

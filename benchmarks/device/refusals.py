@@ -5,6 +5,7 @@
     model      a bundle with a hostile model of `tests/onnx/hostile_models.py`
     structure  a policy that does not fit its family (`tests/device/bundle/faults.py`)
     part       a part of a policy that has another type
+    header     arrays with a forged header (`tests/test_hostile_arrays.py`)
     content    too large, too deep or too many
 
 All checksums are right. Each process imports sordino, then reads the bundle and starts a runtime.
@@ -27,11 +28,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.device.bundle.faults import FAULTS
+from tests.device.bundle.faults import FAULTS, replaced
 from tests.device.bundle.forged import card, first, forged, policies
 from tests.device.synthetic_bundles import bundled
 from tests.onnx import hostile_models
 from tests.onnx.test_structure import forged as with_model
+from tests.test_hostile_arrays import HEADERS
+from tests.test_hostile_arrays import forged as with_header
 
 from sordino.device.bundle import archive, bundle
 
@@ -111,6 +114,9 @@ def bundles(path: Path) -> Iterator[tuple[str, str, Path]]:
                 f"{part} {value!r}",
                 forged(bundled("drawn"), path, change, policies=None),
             )
+    for name, header in HEADERS.items():
+        change = replaced("release-0.npz", with_header(header))
+        yield "header", name, forged(bundled("drawn"), path, change, policies=None)
     deep: list[object] = []
     for _ in range(500):
         deep = [deep]

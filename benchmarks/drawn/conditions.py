@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -97,7 +98,7 @@ def figures(speech: Speech, fold: Rows, **choice: Any) -> pd.Series[float]:
 
 
 def decide(
-    speech: Speech, rows: Rows, copies: int = 3, components: int = 256, **knobs: float
+    speech: Speech, rows: Rows, copies: int = 3, components: int = 256, **knobs: Any
 ) -> dict[str, float]:
     """The F1 of each condition over inner folds of these rows, the mean of the policies."""
     corpus = speech.corpus.select(rows)
@@ -114,7 +115,8 @@ def decide(
         for index, policy in enumerate(POLICIES):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # few prototypes change no decision
-                release = DrawnFitter(policy, **knobs).fit(z, fitting, part)  # type: ignore[arg-type]
+                fitter = replace(DrawnFitter(policy), **knobs)
+                release = fitter.fit(z, fitting, part)
             bins[index, :, test] = np.stack([release.decide(v) for v in tests], axis=1)
     roles = [corpus.roles(policy) for policy in POLICIES]
     return {

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import os
 import stat
@@ -141,8 +142,8 @@ class Checkpoints:
 def identity(
     rooms: Sequence[str], packages: Sequence[str] = ("numpy", "scipy", "scikit-learn")
 ) -> str:
-    """The common inputs of units: the code of these rooms of sordino and the versions of these
-    packages.
+    """The common inputs of units: the code of these rooms of sordino and of its top-level modules,
+    and the versions of these packages.
 
     The version of sordino alone does not suffice, since a checkout changes many times under one
     version. A digest of the sources computes some units again and never uses a stale one.
@@ -154,11 +155,16 @@ def identity(
 
 @cache
 def _code(rooms: tuple[str, ...]) -> str:
-    """SHA-256 of the sources of some rooms."""
-    sha = hashlib.sha256()
-    for room in sorted(rooms):
-        for name, content in _sources(resources.files(sordino) / room, room):
-            sha.update(f"{name} {len(content)} ".encode() + content)
+    """SHA-256 of the sources of some rooms, and of the modules beside them."""
+    sha, package = hashlib.sha256(), resources.files(sordino)
+    modules = [
+        (path.name, path.read_bytes())
+        for path in sorted(package.iterdir(), key=lambda path: path.name)
+        if path.name.endswith(".py")
+    ]
+    in_rooms = [_sources(package / room, room) for room in sorted(rooms)]
+    for name, content in itertools.chain(modules, *in_rooms):
+        sha.update(f"{name} {len(content)} ".encode() + content)
     return sha.hexdigest()
 
 

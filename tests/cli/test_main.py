@@ -139,7 +139,12 @@ def test_an_option_has_one_help_in_all_commands() -> None:
     for parameter in OPTIONS:
         texts.setdefault(parameter.opts[0], set()).add(parameter.help)
     differing = {name for name, values in texts.items() if len(values) > 1}
-    assert differing <= {"--out", "--corpus", "--features", "--conditions"}  # the kind of file, the default
+    assert differing <= {
+        "--out",
+        "--corpus",
+        "--features",
+        "--conditions",
+    }  # the kind of file, the default
 
 
 @pytest.mark.parametrize(("verb", "name"), cli.RENAMED.items())

@@ -9,11 +9,18 @@ import numpy as np
 import pytest
 
 from sordino.device import Reason, Released, Runtime, Withheld
-from sordino.device.channel import MEMORY, PRIOR, Channel, ChannelMean, forget
+from sordino.device.channel import (
+    LARGEST_VALUE,
+    MEMORY,
+    PRIOR,
+    Channel,
+    ChannelMean,
+    forget,
+)
 from sordino.device.result import NotCentredError
 from sordino.device.serving import VectorServing
 from sordino.device.sound.synthesis import synthetic
-from sordino.errors import ReleaseError
+from sordino.errors import ReleaseError, StorageError
 from sordino.types import Vectors
 from tests.device import synthetic_bundles
 from tests.device.synthetic_bundles import bundled
@@ -124,6 +131,43 @@ def test_links_and_files_of_others_withhold(tmp_path: Path) -> None:
         Channel(file).centre(rows(1), SPACE)
     file.chmod(0o600)
     assert np.isfinite(Channel(file).centre(rows(1), SPACE)).all()
+
+
+def test_a_symbolic_link_withholds_and_its_target_stays(tmp_path: Path) -> None:
+    target, link = tmp_path / "target.json", tmp_path / "channel.json"
+    target.touch(0o600)
+    target.write_text(VALID)
+    link.symlink_to(target)
+    with pytest.raises(NotCentredError):
+        Channel(link).centre(rows(1), SPACE)
+    with pytest.raises(StorageError, match="a link, expected a file"):
+        forget(link)
+    assert target.read_text() == VALID
+
+
+@pytest.mark.parametrize("in_file", [False, True])
+def test_an_utterance_outside_speech_leaves_the_mean(in_file: bool, tmp_path: Path) -> None:
+    channel, z = Channel(tmp_path / "channel.json" if in_file else None), rows(2)
+    channel.centre(z[:1], SPACE)
+    for value in (2 * LARGEST_VALUE, np.inf, np.nan):
+        with pytest.raises(NotCentredError, match="the model failed"):
+            channel.centre(np.full((1, 4), value, np.float32), SPACE)
+    np.testing.assert_array_equal(channel.centre(z[1:], SPACE), centred(Channel(), z)[1:])
+
+
+def test_a_file_of_the_loudest_utterances_is_read_again(tmp_path: Path) -> None:
+    loudest, file = np.full((1, 4), LARGEST_VALUE, np.float32), tmp_path / "channel.json"
+    file.touch(0o600)
+    file.write_text(ChannelMean(SPACE, MEMORY - 1, ((MEMORY - 1) * LARGEST_VALUE,) * 4).text)
+    for _ in range(3):
+        assert np.isfinite(Channel(file).centre(loudest, SPACE)).all()
+
+
+def test_a_mean_too_wide_for_its_file_is_not_written(tmp_path: Path) -> None:
+    wide = np.random.default_rng(0).normal(size=(1, 1 << 16)).astype(np.float32)
+    with pytest.raises(NotCentredError):
+        Channel(tmp_path / "channel.json").centre(wide, SPACE)
+    assert not (tmp_path / "channel.json").exists()
 
 
 def test_a_runtime_centres_before_the_model() -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sordino.device import Released, Runtime, read
 from sordino.device.bundle import bundle
 from sordino.device.bundle.archive import parse_json, sha256
-from sordino.device.bundle.bundle import ENCODER_FILE
+from sordino.device.bundle.bundle import ENCODER_FILE, VECTORS_FILE
 from sordino.device.sound.synthesis import synthetic
 from sordino.errors import BundleError
 from sordino.signal.encoder import TINY_EN, Encoder, EncoderShape, Speech
@@ -38,11 +41,14 @@ def small_sets() -> Iterator[None]:
         yield
 
 
-def forged(path: Path, encoder: bytes | None) -> Path:
-    """A bundle of `speech-tiny` with another encoder, or none, whose checksums are right."""
+def forged(path: Path, encoder: bytes | None, vectors: bytes = b"") -> Path:
+    """A bundle of `speech-tiny` with another encoder, or none, whose checksums are right; with
+    other test vectors, if there are any.
+    """
     original = read(bundle_path(features="speech-tiny"))
     files = {name: content for name, content in original.files.items() if ".json" not in name}
     del files[ENCODER_FILE]
+    files |= {VECTORS_FILE: vectors} if vectors else {}
     files |= {ENCODER_FILE: encoder} if encoder is not None else {}
     return bundle.write(path, original.card, list(original.policies.values()), files)
 
@@ -107,6 +113,25 @@ def test_an_encoder_of_other_weights_is_refused(tmp_path: Path) -> None:
     other = forged(tmp_path / "b.sordino", synthetic_model(SHAPE, seed=1))
     with pytest.raises(BundleError, match="other features of the test sound than in vectors"):
         Runtime(other).extractor  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        np.zeros(599 * RATE, np.int16),
+        np.zeros(RATE, np.int8),
+        np.zeros(RATE, [("a", "i2")]),
+        np.zeros(RATE, "M8[s]"),
+        np.zeros(RATE, np.complex64),
+    ],
+    ids=lambda sound: str(sound.dtype),
+)
+def test_a_forged_test_sound_is_refused_at_once(sound: NDArray[Any], tmp_path: Path) -> None:
+    original, buffer = read(bundle_path(features="speech-tiny")), io.BytesIO()
+    np.savez(buffer, **{**original.arrays(VECTORS_FILE), "sound": sound})
+    path = forged(tmp_path / "b.sordino", original.files[ENCODER_FILE], buffer.getvalue())
+    with pytest.raises(BundleError, match=r"a sound of shape .*, expected int16 of at most 5 s"):
+        Runtime(path).extractor  # noqa: B018
 
 
 HOSTILE = {

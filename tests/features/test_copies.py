@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from sordino.corpora.table import Corpus
-from sordino.errors import AudioError
+from sordino.errors import AudioError, SplitError
 from sordino.features import extract
 from sordino.features.copies import copy_vectors, in_conditions
+from sordino.features.renderings import NoiseRecording, Rendering
 from sordino.features.renderings import noises as read_noises
+from sordino.features.sounds import recordings_of
 from sordino.signal import audio
 from sordino.signal.conditions import CONDITIONS
 
@@ -82,6 +84,43 @@ def test_a_damaged_recording_of_noise_is_refused(tmp_path: Path) -> None:
     (tmp_path / "hum.wav").write_bytes(b"RIFF and nothing else")
     with pytest.raises(AudioError, match="hum"):
         read_noises(tmp_path)
+
+
+def test_a_silent_recording_of_noise_is_refused(tmp_path: Path) -> None:
+    audio.write(tmp_path / "noise" / "pause.wav", np.zeros(16000))
+    (silence,) = read_noises(tmp_path / "noise")
+    for seconds in (0.2, 5):
+        with pytest.raises(AudioError, match=r"pause\.wav: silent .*, expected noise"):
+            silence.part(np.random.default_rng(0), round(seconds * 16000))
+
+
+def test_voices_and_noises_have_different_keys(noises: Noises) -> None:
+    sound, voice = recordings_of(noises(2))
+    noise = NoiseRecording(voice.file, 1.0, voice.key)
+    keys = {
+        Rendering(sound, "standard", 1, voices, sounds).key
+        for voices, sounds in [((), ()), ((voice,), ()), ((), (noise,)), ((voice,), (noise,))]
+    }
+    assert len(keys) == 4
+
+
+def test_the_noise_of_a_test_does_not_follow_the_rows(noises: Noises, tmp_path: Path) -> None:
+    """Genders that alternate from row to row must not have a noise each."""
+    corpus, group, order = noises(8), np.zeros(8, np.intp), np.roll(np.arange(8), 1)
+    for number in range(2):
+        audio.write(tmp_path / "noise" / f"{number}.wav", np.sin(np.arange(9000) / (3 + number)))
+    sounds = read_noises(tmp_path / "noise")
+    rows, rolled = (
+        in_conditions("mel", part, ["noise-10"], group, noises=sounds, cache=None, jobs=1)[0]
+        for part in (corpus, corpus.select(order))
+    )
+    np.testing.assert_array_equal(rolled, rows[order])
+
+
+def test_a_babble_needs_another_speaker(noises: Noises) -> None:
+    corpus, group = noises(4), np.array([0, 1, 0, 1])  # a speaker in each group
+    with pytest.raises(SplitError, match=r"babble-10: no other speaker beside .* in group 0"):
+        in_conditions("mel", corpus, ["babble-10"], group, cache=None, jobs=1)
 
 
 def test_every_condition_of_a_test_has_its_vectors(noises: Noises) -> None:

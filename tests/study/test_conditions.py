@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sordino.corpora import table
 from sordino.corpora.table import Corpus
-from sordino.errors import FeatureError
+from sordino.errors import FeatureError, PolicyError
 from sordino.nn.fit import Settings
 from sordino.policy import Policy
 from sordino.report import COLUMNS
@@ -159,6 +159,14 @@ def test_a_table_of_vectors_is_refused(corpus: Corpus, tmp_path: Path) -> None:
         study.evaluate(corpus, tmp_path, features="x.parquet")
 
 
-def test_an_unknown_condition_is_refused(corpus: Corpus, tmp_path: Path) -> None:
-    with pytest.raises(FeatureError, match="conditions clean, cave: expected clean and then"):
-        study.evaluate(corpus, tmp_path, features="mel", conditions=("clean", "cave"))
+@pytest.mark.parametrize("name", ["cave", "clean"])
+def test_a_condition_is_known_and_comes_once(corpus: Corpus, tmp_path: Path, name: str) -> None:
+    with pytest.raises(FeatureError, match=f"conditions clean, {name}: expected clean and then"):
+        study.evaluate(corpus, tmp_path, features="mel", conditions=("clean", name))
+
+
+def test_policies_require_different_emotions(corpus: Corpus, tmp_path: Path) -> None:
+    """Units, estimates and pages name a policy by its required emotion."""
+    twice = [POLICY, Policy(required="happy", sensitive=("sad",), release="drawn")]
+    with pytest.raises(PolicyError, match="two policies require happy"):
+        study.evaluate(corpus, tmp_path, features="mel", policies=twice)

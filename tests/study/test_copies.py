@@ -18,6 +18,7 @@ from sordino.metrics.bound import Bound
 from sordino.release import DrawnFitter, bounds
 from sordino.signal import audio
 from sordino.study import POLICIES, protocol
+from sordino.study.noise import condition_record
 from sordino.study.protocol import Inputs
 from sordino.study.units import predictions
 from sordino.types import Vectors
@@ -133,6 +134,12 @@ def test_a_table_of_vectors_has_no_copies(made: Made) -> None:
     options = replace(OPTIONS, conditions="standard")
     with pytest.raises(FeatureError, match="has no recordings to copy"):
         protocol.prepare(made.corpus, str(made.vectors), options, cache=None)
+
+
+def test_a_record_has_the_copies_and_the_noise() -> None:
+    record = condition_record(3, ["checksum"])
+    assert (record["name"], record["copies"], record["noise"]) == ("standard", 3, ["checksum"])
+    assert condition_record(0, []) == {"name": "none", "copies": 0}
 
 
 def test_noise_needs_copies(made: Made, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ utterances. Bounds that were estimated without centring do not hold with it
 (`docs/operator/device.md`).
 
     file of another bundle, damaged, with NaN, a link, of another user    nothing is released
+    utterance far outside speech, or too wide for a file                 as above; the mean stays
     two processes                                                        take turns by two locks
     no file locks (Windows), full disk                                   nothing is released
 """
@@ -23,6 +24,7 @@ utterances. Bounds that were estimated without centring do not hold with it
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
@@ -48,8 +50,13 @@ PRIOR: Final = 10
 MEMORY: Final = 500
 """The number of utterances that the mean covers; beyond it the oldest fade."""
 
-LARGEST_SUM: Final = 1e9
-"""The largest sum in a file. Speech stays far below it."""
+LARGEST_VALUE: Final = 1e6
+"""The largest value of an utterance in the scaled space. Speech stays far below it. A larger value
+would outweigh all others in the mean.
+"""
+
+LARGEST_SUM: Final = 2 * MEMORY * LARGEST_VALUE
+"""The largest sum in a file. A sum of the largest values stays below it, whatever the rounding."""
 
 _STATE_BYTES: Final = 1 << 20  # a larger file is not a state
 
@@ -130,15 +137,18 @@ class Channel:
 
         - `space`: the hash of the scaled space.
 
-        Raises `NotCentredError` during the warm-up, and where the mean cannot be read or written.
+        Raises `NotCentredError` during the warm-up, where the mean cannot be read or written, and
+        for values beyond `LARGEST_VALUE`, which the mean then does not contain.
         """
+        if not (np.abs(z) <= LARGEST_VALUE).all():
+            raise NotCentredError(Reason.MODEL)
         try:
             with self._exclusive() as path:
                 before = self._load(path, space, z.shape[1])
                 after = before.plus(z[0])
-                self._mean = after
                 if path is not None:
-                    storage.write(path, after.text, mode=storage.PRIVATE)
+                    storage.write(path, _fitting(after.text), mode=storage.PRIVATE)
+                self._mean = after
         except (OSError, StorageError, ValueError, TypeError, RecursionError) as error:
             raise NotCentredError(Reason.CHANNEL_UNKNOWN) from error
         if before.count < self._warm_up:
@@ -153,6 +163,7 @@ class Channel:
                 yield None
                 return
             with lock_count(self._path) as path:
+                _refuse_link(self._path)
                 yield path
 
     def _load(self, path: Path | None, space: str, dims: int) -> ChannelMean:
@@ -167,9 +178,25 @@ class Channel:
 
 
 def forget(path: str | Path) -> None:
-    """Remove the file of a mean, if there is one. Raises `StorageError` where that fails."""
+    """Remove the file of a mean, if there is one. Raises `StorageError` where that fails, and for a
+    link.
+    """
     with storage.as_storage_error(path), lock_count(Path(path).absolute()) as real:
+        _refuse_link(Path(path))
         real.unlink(missing_ok=True)
+
+
+def _refuse_link(path: Path) -> None:
+    """Raise `OSError` for a symbolic link, which may lead to any file of the user."""
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "a link, expected a file")
+
+
+def _fitting(text: str) -> str:
+    """The text of a mean that can be read again. Raises `ValueError` for one that is too long."""
+    if len(text) > _STATE_BYTES:
+        raise ValueError("a mean of too many numbers for a file")
+    return text
 
 
 def _content(path: Path) -> str | None:

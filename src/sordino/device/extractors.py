@@ -16,6 +16,9 @@ AGREE: Final = 1e-3
 """The tolerance between the features of the test sound here and in the lab, absolute and relative.
 """
 
+LONGEST_SOUND_SECONDS: Final = 5
+"""The limit of the test sound, which limits the time of a start. The lab writes one second."""
+
 
 def extractor(bundle: Bundle) -> Extractor:
     """The extractor of a card's `features`: `set` is its name, `recipe` counts the changes of its
@@ -68,8 +71,14 @@ def _check_sound(bundle: Bundle, match: Extractor) -> None:
     vectors = bundle.arrays(VECTORS_FILE) if VECTORS_FILE in bundle.files else {}
     if "sound" not in vectors:
         return
+    sound = vectors["sound"]
+    if sound.dtype != np.int16 or sound.size > LONGEST_SOUND_SECONDS * match.sampling_rate:
+        raise BundleError(
+            f"{VECTORS_FILE}: a sound of shape {sound.shape} and type {sound.dtype}, expected "
+            f"int16 of at most {LONGEST_SOUND_SECONDS} s: write the bundle again"
+        )
     try:
-        features = match(vectors["sound"].astype(np.float32) / np.float32(32768))
+        features = match(sound.astype(np.float32) / np.float32(32768))
         same = np.allclose(features, vectors["x"][0], rtol=AGREE, atol=AGREE)
     except (SordinoError, LookupError, ValueError) as error:
         raise BundleError(

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.corpora.table import Corpus
+from sordino.errors import SplitError
 from sordino.features.extract import CACHE, compute_sounds, refuse
-from sordino.features.renderings import STANDARD, NoiseRecording, Rendering, choose
+from sordino.features.renderings import STANDARD, NoiseRecording, Rendering, choose, seeded
 from sordino.features.sounds import Recording, recordings_of
 from sordino.signal.conditions import config
 from sordino.signal.feature_sets import FEATURE_SETS
@@ -75,7 +76,11 @@ def in_conditions(
 
     `conditions` are names of `sordino.signal.conditions.CONDITIONS`. A babble is of utterances of
     other speakers with the same number in `group`, `(utterances,)`, such as the test speakers of
-    one fold. Recordings of noise are used in turn. Other arguments are those of `copy_vectors`.
+    one fold. Each utterance has one recording of noise, drawn by its checksum: the order of the
+    rows could be that of a label, and noise in turn would then reveal it. Other arguments are those
+    of `copy_vectors`.
+
+    Raises `SplitError` for a babble in a group of one speaker, which would be no babble.
     """
     sounds, speaker = recordings_of(corpus), corpus.speaker
     others = {
@@ -89,10 +94,20 @@ def in_conditions(
         babble, noisy = (condition.startswith(kind) for kind in ("babble", "noise"))
         for row, sound in enumerate(sounds):
             voices = choose(others[speaker[row], group[row]], sound, VOICES) if babble else ()
-            turn = tuple(noises[row % len(noises) :][:1]) if noisy and noises else ()
-            renderings.append(Rendering(sound, condition, 0, voices, turn))
+            if babble and not voices:
+                raise SplitError(
+                    f"{condition}: no other speaker beside {speaker[row]} in group {group[row]}, "
+                    "expected two or more: add speakers, or leave the condition out"
+                )
+            mixed = _one_noise(noises, sound) if noisy and noises else ()
+            renderings.append(Rendering(sound, condition, 0, voices, mixed))
     x = render(features, corpus, renderings, cache=cache, jobs=jobs)
     return x.reshape(len(conditions), len(corpus), -1)
+
+
+def _one_noise(noises: Sequence[NoiseRecording], sound: Recording) -> tuple[NoiseRecording, ...]:
+    """The noise of one utterance, whatever its row."""
+    return (noises[seeded(sound.key, "noise").integers(len(noises))],)
 
 
 def render(

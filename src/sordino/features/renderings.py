@@ -38,16 +38,22 @@ class NoiseRecording:
     def part(self, random: np.random.Generator, length: int) -> Waveform:
         """`length` samples at 16 kHz from a random offset on, of mean power 1, repeated if the
         recording is shorter.
+
+        Raises `AudioError` for silence, which would be no noise.
         """
         seconds = length / audio.SAMPLING_RATE
         if self.seconds > seconds + audio.LATE_SECONDS:
             start = random.uniform(0, self.seconds - seconds - audio.LATE_SECONDS)
-            samples = audio.read(self.file, start, start + seconds)
-            return unit_power(tile(samples.astype(np.float64), length, 0))
-        samples = audio.read(self.file)
-        return unit_power(
-            tile(samples.astype(np.float64), length, int(random.integers(len(samples))))
-        )
+            samples, offset = audio.read(self.file, start, start + seconds), 0
+        else:
+            samples = audio.read(self.file)
+            start, offset = 0.0, int(random.integers(len(samples)))
+        if not samples.any():
+            raise AudioError(
+                f"{self.file}: silent for {len(samples) / audio.SAMPLING_RATE:.1f} s from "
+                f"{start:.1f} s on, expected noise: cut it, or leave it out"
+            )
+        return unit_power(tile(samples.astype(np.float64), length, offset))
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,8 @@ class Rendering:
     def key(self) -> str:
         """The recording, condition and number, and a digest of all recordings mixed in."""
         parts = [self.recording.key, self.condition, str(self.number)]
-        sources = [voice.key for voice in self.voices] + [noise.checksum for noise in self.noises]
+        sources = [voice.key for voice in self.voices]
+        sources += [f"noise:{noise.checksum}" for noise in self.noises]
         return " ".join([*parts, hashlib.sha256(" ".join(sources).encode()).hexdigest()])
 
     def read(self, sampling_rate: int) -> NDArray[np.float32]:

@@ -10,7 +10,17 @@ import pandas as pd
 
 from sordino.checkpoints import Checkpoints, Finished, identity
 
-CODE_ROOMS: Final = ("attack", "corpora", "features", "metrics", "nn", "release", "signal", "study")
+CODE_ROOMS: Final = (
+    "attack",
+    "corpora",
+    "export",
+    "features",
+    "metrics",
+    "nn",
+    "release",
+    "signal",
+    "study",
+)
 CODE_PACKAGES: Final = ("numpy", "scipy", "scikit-learn", "torch")
 """The code and the packages that the results of a study depend on."""
 

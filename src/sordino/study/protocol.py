@@ -23,14 +23,13 @@ from sordino.corpora.split import DRAWS, Parts
 from sordino.corpora.table import Corpus, checksums
 from sordino.define import GENDERS
 from sordino.errors import AttackError, CorpusError, FeatureError, ReleaseError, SplitError
-from sordino.features import CACHE, FEATURE_SETS, PreprocessFitter, extract
-from sordino.features.copies import COPIES, copy_vectors
-from sordino.features.renderings import NoiseRecording, noises
-from sordino.features.vectors import TABLE_SUFFIXES
+from sordino.features import CACHE, FEATURE_SETS, PreprocessFitter
+from sordino.features.copies import COPIES
 from sordino.nn.fit import Settings
 from sordino.policy import Policy
 from sordino.release import FITTERS, Fitter, ReplacementFitter
-from sordino.signal.conditions import RECIPE
+from sordino.study import vectors
+from sordino.study.noise import condition_record, noises_of
 from sordino.types import Rows, Vectors
 
 FOUR_EMOTIONS: Final = ("neutral", "happy", "sad", "angry")
@@ -77,6 +76,11 @@ class Options:
     seed: int = 0
     conditions: Literal["none", "standard"] = "none"
     copies: int = COPIES
+
+    @property
+    def fitted_copies(self) -> int:
+        """Copies of each recording in a fit."""
+        return self.copies if self.conditions == "standard" else 0
 
     def __post_init__(self) -> None:
         if self.copies < 1:
@@ -190,14 +194,7 @@ class Inputs(NamedTuple):
     @property
     def conditions(self) -> dict[str, Any]:
         """The conditions of the fits, for records and cards."""
-        if not self.copies:
-            return {"name": "none", "copies": 0}
-        return {
-            "name": "standard",
-            "copies": self.copies,
-            "recipe": RECIPE,
-            "noise": list(self.noise),
-        }
+        return condition_record(self.copies, self.noise)
 
 
 def prepare(
@@ -224,18 +221,15 @@ def prepare(
     lacks one of them, `FeatureError` for copies of a table of vectors and for noise without copies,
     and the errors of `sordino.features.extract`.
     """
-    sounds = noises(noise)
-    if sounds and options.conditions == "none":
-        raise FeatureError(
-            f"noise {noise} with the conditions none, expected standard: noise is mixed into "
-            "copies, which these conditions do not make"
-        )
+    sounds = noises_of(options.conditions, noise)
     utterances = select(corpus, emotions)
     sums = checksums(utterances)
     parts = draws(utterances, options, sums, emotions)[:max_draws]
     if require_validation:
         draws(utterances, replace(options, measured_on="validation"), sums, emotions)
-    x = fitting_vectors(features, corpus, emotions, options, sounds, cache, jobs)
+    x = vectors.fitting_vectors(
+        features, corpus, emotions, options.fitted_copies, sounds, cache, jobs
+    )
     return Inputs(utterances, x, sums, parts, tuple(sound.checksum for sound in sounds))
 
 
@@ -293,67 +287,6 @@ def draws(
         for side, rows in _sides(parts).items():
             _require_every("emotion", emotions, side, rows, labels)
     return tuple(dealt)
-
-
-def feature_vectors(
-    features: str,
-    corpus: Corpus,
-    emotions: Sequence[str],
-    cache: str | Path | None = CACHE,
-    jobs: int = 0,
-) -> Vectors:
-    """The vector of each utterance with one of some emotions, `(utterances, d)`.
-
-    A feature set is computed for these utterances only. A table of vectors must have every
-    utterance of the corpus.
-    """
-    if features in FEATURE_SETS:
-        return extract(features, corpus.with_emotions(emotions), cache, jobs)
-    return extract(features, corpus)[corpus.table["emotion"].isin(emotions).to_numpy()]
-
-
-def fitting_vectors(
-    features: str,
-    corpus: Corpus,
-    emotions: Sequence[str],
-    options: Options,
-    sounds: Sequence[NoiseRecording] = (),
-    cache: str | Path | None = CACHE,
-    jobs: int = 0,
-) -> Vectors:
-    """The vectors of `feature_vectors`, followed by those of copies if `options` has conditions,
-    `(rows, d)`.
-
-    Raises `FeatureError` for copies of a table of vectors.
-    """
-    utterances = corpus.with_emotions(emotions)
-    x = feature_vectors(features, corpus, emotions, cache, jobs)
-    return np.concatenate([x, *copies_of(features, utterances, options, sounds, cache, jobs)])
-
-
-def copies_of(
-    features: str,
-    utterances: Corpus,
-    options: Options,
-    sounds: Sequence[NoiseRecording] = (),
-    cache: str | Path | None = CACHE,
-    jobs: int = 0,
-) -> list[Vectors]:
-    """The vectors of each copy of all utterances, `(utterances, d)` each; none without conditions.
-
-    Raises `FeatureError` for copies of a table of vectors.
-    """
-    if options.conditions == "none":
-        return []
-    if Path(features).suffix.lower() in TABLE_SUFFIXES:
-        raise FeatureError(
-            f"conditions standard with {features}: a table of vectors has no recordings to copy, "
-            "expected a feature set: name one, or set conditions to none"
-        )
-    blocks = copy_vectors(
-        features, utterances, options.copies, noises=sounds, cache=cache, jobs=jobs
-    )
-    return list(blocks)
 
 
 def space(inputs: Inputs, parts: Parts, options: Options, transform: Rows | None = None) -> Vectors:

@@ -18,10 +18,11 @@ from sordino import cli
 from sordino.corpora import table
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge
-from sordino.errors import CorpusError
+from sordino.errors import CorpusError, FeatureError
 from sordino.features import write_vectors
 from sordino.release import DrawnFitter
 from sordino.report import COLUMNS
+from sordino.signal import audio
 from sordino.study import POLICIES, Options
 from sordino.study.adaptation import cross_corpus, evaluation, personalisation
 from tests.study import synthetic_study
@@ -218,6 +219,14 @@ def test_opposite_directions_do_not_average_to_chance() -> None:
 def test_source_and_target_are_different_corpora(places: Places, tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="corpus here comes twice"):
         cross_corpus.carry(places.here, places.here, tmp_path, features=places.vectors, jobs=1)
+
+
+def test_noise_needs_copies_of_the_source(places: Places, tmp_path: Path) -> None:
+    audio.write(tmp_path / "hum.wav", np.full(1600, 0.1))
+    with pytest.raises(FeatureError, match="conditions none, expected standard: noise is mixed"):
+        cross_corpus.carry(
+            places.here, places.there, tmp_path, features=places.vectors, noise=tmp_path, jobs=1
+        )
 
 
 def test_a_user_is_adapted_to_by_other_utterances(places: Places, tmp_path: Path) -> None:

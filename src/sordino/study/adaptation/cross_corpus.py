@@ -36,7 +36,6 @@ from sordino.corpora.split import every_fourth
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.features import CACHE, Preprocess, PreprocessFitter
-from sordino.features.renderings import noises
 from sordino.policy import Policy
 from sordino.progress import track
 from sordino.release import Drawn, DrawnFitter, Fitter, Release
@@ -44,13 +43,14 @@ from sordino.release.drawn.speaker_offset import Personal
 from sordino.release.protocol import apply_release
 from sordino.report.record import settled, versions
 from sordino.signal.feature_sets import AUTOMATIC, resolve
-from sordino.study import protocol, run_record
+from sordino.study import protocol, run_record, vectors
 from sordino.study.adaptation.evaluation import (
     GuessTables,
     condition_estimates,
     folds_of_rows,
     readings,
 )
+from sordino.study.noise import condition_record, noises_of
 from sordino.study.protocol import POLICIES, Fitters, Options
 from sordino.types import Rows, Vectors
 
@@ -129,18 +129,19 @@ def carry(
     `unseen_knobs`. `noise` is a folder with recordings of noise for the copies.
 
     Raises `CorpusError` if either corpus lacks an emotion or a gender, or if both have one name,
-    and the errors of the fit.
+    `FeatureError` for noise without copies, and the errors of the fit.
     """
     out, features = storage.folder(out), resolve(features)
     options = options or protocol.bundle_options(features)
+    sounds = noises_of(options.conditions, noise)
     corpus = table.join([protocol.select(source), protocol.select(target)])
-    x = protocol.feature_vectors(
+    x = vectors.feature_vectors(
         features, table.join([source, target]), protocol.FOUR_EMOTIONS, cache, jobs
     )
     of_source = np.isin(corpus.column("corpus"), source.table["corpus"].unique())
     source_rows, target_rows = np.flatnonzero(of_source), np.flatnonzero(~of_source)
     utterances = corpus.select(source_rows)
-    copies = protocol.copies_of(features, utterances, options, noises(noise), cache, jobs)
+    copies = vectors.copies_of(features, utterances, options.fitted_copies, sounds, cache, jobs)
     transfer = _Transfer(
         x,
         corpus,
@@ -166,7 +167,7 @@ def carry(
         "releases": list(releases),
         "features": name,
         "seed": options.seed,
-        "conditions": {"name": options.conditions, "copies": len(copies)},
+        "conditions": condition_record(len(copies), [sound.checksum for sound in sounds]),
         "absent": [absence._asdict() for absence in absent],
     }
     run_record.write(estimates, {**settled(config), "versions": versions()}, out)

@@ -30,7 +30,7 @@ from sordino.features.renderings import noises
 from sordino.policy import Policy
 from sordino.signal.conditions import CONDITIONS
 from sordino.signal.feature_sets import AUTOMATIC, resolve
-from sordino.study import protocol, run_record
+from sordino.study import protocol, run_record, vectors
 from sordino.study.adaptation.evaluation import condition_estimates
 from sordino.study.conditions import report
 from sordino.study.conditions.units import (
@@ -39,6 +39,7 @@ from sordino.study.conditions.units import (
     ConditionInputs,
     predictions,
 )
+from sordino.study.policies import check_required, common_emotions
 from sordino.study.protocol import POLICIES, Fitters, Inputs, Options
 from sordino.types import Rows
 
@@ -82,7 +83,8 @@ def evaluate(
     - Other arguments are those of `sordino.study.feng2021.reproduce`.
 
     Raises `CorpusError` if an emotion or a gender is missing, `SplitError` for too few speakers,
-    `FeatureError` for a table of vectors and for unknown conditions, and the errors of the fit.
+    `FeatureError` for a table of vectors and for unknown conditions, `PolicyError` for policies
+    with different emotions or one required emotion, and the errors of the fit.
     """
     out, features = storage.folder(out), resolve(features)
     options = options or replace(protocol.bundle_options(features), releases=RELEASES)
@@ -91,12 +93,18 @@ def evaluate(
             f"features {features}: expected one of {', '.join(FEATURE_SETS)}, since a test "
             "condition needs recordings: choose one"
         )
-    if conditions[:1] != CONDITIONS[:1] or not set(conditions) <= set(CONDITIONS):
+    distinct = set(conditions)
+    if (
+        conditions[:1] != CONDITIONS[:1]
+        or not distinct <= set(CONDITIONS)
+        or len(distinct) < len(conditions)
+    ):
         raise FeatureError(
             f"conditions {', '.join(conditions)}: expected clean and then some of "
-            f"{', '.join(CONDITIONS[1:])}: choose from these names"
+            f"{', '.join(CONDITIONS[1:])}, each once: choose from these names"
         )
-    emotions, sounds = policies[0].emotions, noises(noise)
+    check_required(policies)
+    emotions, sounds = common_emotions(policies), noises(noise)
     utterances = protocol.select(corpus, emotions)
     inputs = _fitting_inputs(corpus, utterances, features, options, emotions, cache, jobs)
     fold = _fold(inputs.draws, len(utterances))
@@ -156,7 +164,9 @@ def _fitting_inputs(
     fold = split.folds(utterances, SPEAKER_FOLDS, options.seed, sums)
     emotion = utterances.column("emotion")
     draws = tuple(_parts(fold, number, emotion) for number in range(SPEAKER_FOLDS))
-    x = protocol.fitting_vectors(features, corpus, emotions, options, (), cache, jobs)
+    x = vectors.fitting_vectors(
+        features, corpus, emotions, options.fitted_copies, cache=cache, jobs=jobs
+    )
     return Inputs(utterances, x, sums, draws)
 
 
