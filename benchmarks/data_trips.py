@@ -29,7 +29,7 @@ from sordino.corpora.table import Corpus
 from sordino.features import write_vectors
 from sordino.policy import Policy
 from sordino.release import IdentityFitter
-from sordino.study import POLICIES, Options, compare
+from sordino.study import POLICIES, Options, compare, protocol
 from sordino.study.fitting import fit
 from sordino.types import Vectors
 
@@ -111,7 +111,7 @@ def trips(folder: Path) -> dict[str, list[str]]:
             lambda: fit.fit(
                 corpus,
                 {"sad": policy},
-                options=replace(fit.OPTIONS, families=("linear",)),
+                options=replace(protocol.BUNDLE_OPTIONS, families=("linear",)),
                 max_draws=3,
                 **common,
             )

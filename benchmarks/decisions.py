@@ -43,9 +43,9 @@ def main() -> None:
     for option in ("--fit-on", "--corpus"):
         parser.add_argument(option, action="append", required=True, metavar="NAME=PATH")
     parser.add_argument("--features", default="speech")
-    parser.add_argument("--components", type=int, default=cross_corpus.OPTIONS.components)
-    parser.add_argument("--gap", type=float, default=cross_corpus.UNSEEN["gap"])
-    parser.add_argument("--shrinkage", type=float, default=cross_corpus.UNSEEN["shrinkage"])
+    parser.add_argument("--components", type=int, default=protocol.BUNDLE_OPTIONS.components)
+    for knob in ("gap", "shrinkage"):
+        parser.add_argument(f"--{knob}", type=float)
     options = parser.parse_args()
     source, target = (
         corpora_from(names).with_emotions(protocol.FOUR_EMOTIONS)
@@ -54,7 +54,9 @@ def main() -> None:
     corpus = table.join([source, target])
     x = protocol.feature_vectors(options.features, corpus, protocol.FOUR_EMOTIONS, CACHE)
     space = PreprocessFitter("zscore", options.components).fit(x[: len(source)])
-    knobs = {"shrinkage": options.shrinkage, "gap": options.gap}
+    chosen = {"gap": options.gap, "shrinkage": options.shrinkage}
+    knobs = {name: value for name, value in chosen.items() if value is not None}
+    knobs = cross_corpus.unseen_knobs(source) | knobs
     rows = decisions(space, x[: len(source)], source, x[len(source) :], target, knobs)
     figures = pd.DataFrame(rows).set_index(["condition", "required"])
     means = figures.groupby(level="condition").mean()

@@ -57,7 +57,7 @@ def unexplained_fields() -> Iterator[str]:
             bases = [ast.unparse(base) for base in kind.bases]
             for node, below in pairwise([*kind.body, ast.Pass()]):
                 text = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
-                named = "NamedTuple" in bases and not kind.name.startswith("_")
+                named = "NamedTuple" in bases and getattr(kind, "name", "_")[0] != "_"
                 if named and isinstance(node, ast.AnnAssign) and not text:
                     yield f"{path.name}: {ast.unparse(node)}"
 

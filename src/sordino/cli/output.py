@@ -66,11 +66,12 @@ def print_conditions(
     path: Path,
     json: str | None,
     *,
+    heading: str = "release",
     caption: str = "",
     absent: Sequence[Absence] = (),
 ) -> None:
-    """Print one row per release and condition, and a line for each absent condition; optionally
-    write JSON with intervals. `path` is that of the full result.
+    """Print one row per release, or feature set, and condition, and a line for each absent
+    condition; optionally write JSON with intervals. `path` is that of the full result.
     """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -93,7 +94,7 @@ def print_conditions(
     if json == "-":
         return
     table = Table(title=title, box=SIMPLE_HEAD)
-    table.add_column("release", no_wrap=True)
+    table.add_column(heading, no_wrap=True)
     table.add_column("condition", min_width=18)
     table.caption = caption
     for name in next(iter(rows.values())):

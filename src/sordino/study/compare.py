@@ -28,7 +28,14 @@ from sordino.signal.feature_sets import AUTOMATIC
 from sordino.study import minimum, run_record
 from sordino.study.feng2021.report import LEAKAGE, UTILITY
 from sordino.study.policies import check_required, common_emotions
-from sordino.study.protocol import POLICIES, Fitters, Options, features_name, prepare
+from sordino.study.protocol import (
+    POLICIES,
+    Fitters,
+    Options,
+    bundle_options,
+    features_name,
+    prepare,
+)
 from sordino.study.unit_estimates import (
     UNIT_METRICS,
     bound_rows,
@@ -75,11 +82,11 @@ def compare(
     (`sordino.release.resolve`). `noise` is a folder with recordings of noise for the copies, if the
     options have conditions.
     """
-    options, out = options or Options(releases=RELEASES), storage.folder(out)
+    out, features = storage.folder(out), feature_sets.resolve(features)
+    options = options or replace(bundle_options(features), releases=RELEASES)
     if releases:
         names = [resolve(method).name for method in releases]
         options = replace(options, releases=tuple(dict.fromkeys([NONE, *names])))
-    features = feature_sets.resolve(features)
     check_required(policies)
     emotions = common_emotions(policies)
     minimum.check_minimum("compare", corpus, options, policies, fitters)

@@ -96,6 +96,20 @@ class Options:
                 )
 
 
+BUNDLE_OPTIONS: Final = Options(scale="zscore")
+"""The options of a bundle and of the studies of its releases. A shipped scale is a mean and a
+deviation, because a minimum or maximum is the value of one speaker.
+"""
+
+
+def bundle_options(features: str) -> Options:
+    """`BUNDLE_OPTIONS`, with copies in other conditions if there are recordings: for a feature set,
+    not for a table of vectors.
+    """
+    conditions: Literal["none", "standard"] = "standard" if features in FEATURE_SETS else "none"
+    return replace(BUNDLE_OPTIONS, conditions=conditions)
+
+
 @dataclass(frozen=True)
 class Fitters:
     """How the risk model and the releases of a study are fitted.

@@ -15,10 +15,12 @@ import pandas as pd
 import pytest
 
 from sordino import cli
+from sordino.corpora import table
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge
 from sordino.errors import CorpusError
 from sordino.features import write_vectors
+from sordino.release import DrawnFitter
 from sordino.report import COLUMNS
 from sordino.study import POLICIES, Options
 from sordino.study.adaptation import cross_corpus, evaluation, personalisation
@@ -170,6 +172,12 @@ def test_a_fold_without_a_role_ends_its_condition_alone(places: Places, tmp_path
         assert "label more" in absence.reason
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["config"]["absent"] == [absence._asdict() for absence in result.absent]
+
+
+def test_a_release_of_one_corpus_is_shrunk_more(places: Places) -> None:
+    both = table.join([places.here, places.there])
+    assert cross_corpus.unseen_knobs(both) == cross_corpus.UNSEEN
+    assert cross_corpus.unseen_knobs(places.here)["shrinkage"] > DrawnFitter(POLICIES[0]).shrinkage
 
 
 def leak(*scores: tuple[str, str, float]) -> pd.DataFrame:

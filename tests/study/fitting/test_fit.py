@@ -20,12 +20,13 @@ from sordino.report.estimate_table import Estimate
 from sordino.study.fitting import fit
 from sordino.study.fitting.card import BEFORE_ROUNDING, FitResult, PolicyResult
 from sordino.study.fitting.selection import Tradeoff, best, candidates
+from sordino.study.protocol import BUNDLE_OPTIONS
 from tests.study import synthetic_study
 from tests.study.synthetic_study import FITTERS, Made
 
 SAD = Policy(required="sad", sensitive=("happy", "angry"), release="drawn")
 HAPPY = Policy(required="happy", sensitive=("sad", "angry"), release="drawn")
-OPTIONS = replace(fit.OPTIONS, families=("linear",))
+OPTIONS = replace(BUNDLE_OPTIONS, families=("linear",))
 
 
 @pytest.fixture(scope="module")

@@ -71,21 +71,24 @@ def compare(
       sordino compare --corpus ravdess=data/ravdess --corpus emodb=data/emodb \\
         --release drawn --release leace --features mel --out compared
     """
+    from dataclasses import replace
+
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     from sordino.report.estimate_table import Estimates
     from sordino.report.tables import number
-    from sordino.study import Options, run_record
     from sordino.study import compare as study
-    from sordino.study.protocol import POLICIES, Fitters
+    from sordino.study import run_record
+    from sordino.study.protocol import BUNDLE_OPTIONS, POLICIES, Fitters
     from sordino.study.unit_estimates import UNIT_METRICS, null_text
 
     features = resolve_features(features)
     releases = ("none", *resolve_releases(release)) if release else study.RELEASES
     policies = [*read_policies(policy).values()] if policy else POLICIES
     custom = resolve_attackers(attacker)
-    options = Options(
+    options = replace(
+        BUNDLE_OPTIONS,
         releases=tuple(dict.fromkeys(releases)),
         families=(*attacker_families(attackers), *custom),
         seed=seed,

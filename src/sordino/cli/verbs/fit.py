@@ -102,6 +102,7 @@ def fit(
     from dataclasses import replace
 
     from sordino.study.fitting import fit as study
+    from sordino.study.protocol import BUNDLE_OPTIONS
 
     check_signing(sign, bundle_version, expires)
     fitted = study.fit(
@@ -110,7 +111,7 @@ def fit(
         features=features,
         budget=budget,
         options=replace(
-            study.OPTIONS,
+            BUNDLE_OPTIONS,
             families=attacker_families(attackers),
             seed=seed,
             conditions=resolve_conditions(conditions, features),

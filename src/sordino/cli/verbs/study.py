@@ -83,6 +83,7 @@ def cross_corpus(
     from dataclasses import replace
 
     from sordino.study.adaptation import cross_corpus as study
+    from sordino.study.protocol import BUNDLE_OPTIONS
 
     features = resolve_features(features)
     result = study.carry(
@@ -92,7 +93,7 @@ def cross_corpus(
         features=features,
         releases=resolve_releases(release) or study.RELEASES,
         options=replace(
-            study.OPTIONS,
+            BUNDLE_OPTIONS,
             families=attacker_families(attackers),
             seed=seed,
             conditions=resolve_conditions(conditions, features),
@@ -164,8 +165,10 @@ def conditions(
       sordino study conditions --corpus ravdess=data/ravdess \\
         --corpus emodb=data/emodb --release drawn --features mel --out conditions
     """
-    from sordino.study import Options
+    from dataclasses import replace
+
     from sordino.study import conditions as study
+    from sordino.study.protocol import BUNDLE_OPTIONS
 
     features = resolve_features(features)
     releases = ("none", *resolve_releases(release)) if release else study.RELEASES
@@ -173,7 +176,8 @@ def conditions(
         corpora_from(corpus),
         out,
         features=features,
-        options=Options(
+        options=replace(
+            BUNDLE_OPTIONS,
             releases=tuple(dict.fromkeys(releases)),
             families=attacker_families(attackers),
             seed=seed,

@@ -58,12 +58,14 @@ STUDY: Final = "carry"
 RELEASES: Final = ("none", "rae-grl+", "drawn")
 AS_FITTED: Final = "as fitted"
 CENTRED_SPACE: Final = "centred"
-OPTIONS: Final = Options(scale="zscore")
-"""The scaled space of a bundle."""
+UNSEEN: Final[dict[str, float]] = {"gap": 100.0}
+"""Knobs of drawn releases that the policy does not set: none of its emotions is weighted, since
+weights from one corpus cost recall in another.
+"""
 
-UNSEEN: Final[dict[str, float]] = {"shrinkage": 0.6, "gap": 100.0}
-"""Knobs of drawn releases that the policy does not set. Within a corpus less shrinkage and a small
-gap are better. Its covariance, and weights against sensitive emotions, do not hold in another.
+FROM_ONE_CORPUS: Final[dict[str, float]] = {"shrinkage": 0.8}
+"""Further knobs of releases that are fitted on one corpus. Its covariance is not that of another;
+that of several corpora is closer to it.
 """
 
 CALIBRATION_SPEAKERS: Final = 4
@@ -100,6 +102,12 @@ class CrossCorpus(NamedTuple):
     """The conditions that could not be measured."""
 
 
+def unseen_knobs(source: Corpus) -> dict[str, float]:
+    """The knobs of drawn releases that are fitted on a corpus and used on another."""
+    corpora = source.table["corpus"].nunique()
+    return UNSEEN | (FROM_ONE_CORPUS if corpora == 1 else {})
+
+
 def carry(
     source: Corpus,
     target: Corpus,
@@ -116,15 +124,15 @@ def carry(
 ) -> CrossCorpus:
     """Estimates and guesses of every condition. Writes `estimates.csv` and `run.json` to `out`.
 
-    Of `options` (default `OPTIONS`), the seed, the families of attackers, the scaled space and the
-    conditions of the fit are used. Drawn releases have the knobs `UNSEEN`. `noise` is a
-    folder with recordings of noise for the copies.
+    Of `options` (default `protocol.bundle_options`), the seed, the families of attackers, the
+    scaled space and the conditions of the fit are used. Drawn releases have the knobs of
+    `unseen_knobs`. `noise` is a folder with recordings of noise for the copies.
 
     Raises `CorpusError` if either corpus lacks an emotion or a gender, or if both have one name,
     and the errors of the fit.
     """
-    options, out = options or OPTIONS, storage.folder(out)
-    features = resolve(features)
+    out, features = storage.folder(out), resolve(features)
+    options = options or protocol.bundle_options(features)
     corpus = table.join([protocol.select(source), protocol.select(target)])
     x = protocol.feature_vectors(
         features, table.join([source, target]), protocol.FOUR_EMOTIONS, cache, jobs
@@ -230,7 +238,7 @@ class _Transfer:
         """The fitter of a release for other recordings than its own."""
         fitter = self.fitters.release(policy, name, self.options.seed)
         if isinstance(fitter, DrawnFitter):
-            return replace(fitter, **(UNSEEN | policy.settings(name)))
+            return replace(fitter, **(unseen_knobs(self.fitting) | policy.settings(name)))
         return fitter
 
     def conditions(

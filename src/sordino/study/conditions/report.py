@@ -108,6 +108,28 @@ def page(guesses: pd.DataFrame, estimates: pd.DataFrame, run: Mapping[str, Any])
     return Page("Releases in other conditions", lead, sections, files={"figure.svg": picture})
 
 
+def feature_sets_page(
+    rows: Mapping[tuple[str, str], Figures], release: str, notices: Sequence[str] = ()
+) -> Page:
+    """The page of one release on several feature sets: `rows` by feature set and condition."""
+    picture = f1_figure(rows)
+    sections = [
+        Section("Utility in each condition", [Picture(picture, _F1)]),
+        Section("Leakage in each condition", [Picture(leak_figure(rows), _LEAKS)]),
+        Section("Every feature set and condition", [table(rows, "features"), Text(_TABLE)]),
+        Section("The conditions", [Terms(list(_CONDITIONS.items()))]),
+        glossary.section(),
+    ]
+    lead = (
+        f"The release `{release}` on {len({name for name, _ in rows}) - 1} feature sets, in "
+        f"{len(_conditions(rows))} conditions of test recordings. Whiskers are 95 % intervals over "
+        "speakers."
+    )
+    return Page(
+        "Feature sets in other conditions", lead, sections, notices, files={"figure.svg": picture}
+    )
+
+
 def f1_figure(rows: Mapping[tuple[str, str], Figures]) -> str:
     """F1 of the required emotion in each condition, one mark per release, as SVG."""
     return _curves(rows, {"F1": "The required emotion"}, "F1")
@@ -136,8 +158,8 @@ def _curves(rows: Mapping[tuple[str, str], Figures], columns: Mapping[str, str],
     return figures.curves(panels, "test condition", up, ticks=conditions)
 
 
-def table(rows: Mapping[tuple[str, str], Figures]) -> Table:
-    """One row per release and condition."""
+def table(rows: Mapping[tuple[str, str], Figures], heading: str = "release") -> Table:
+    """One row per release, or feature set, and condition."""
     names = list(next(iter(rows.values())))
     groups = []
     for release in dict.fromkeys(release for release, _ in rows):
@@ -150,7 +172,7 @@ def table(rows: Mapping[tuple[str, str], Figures]) -> Table:
     spans = [(name, 2 if name == "F1" else 1) for name in names]
     return Table(
         "Means over required emotions and folds",
-        [[("release", 1), ("condition", 1), *spans]],
+        [[(heading, 1), ("condition", 1), *spans]],
         groups,
     )
 

@@ -11,6 +11,7 @@ Test conditions share neither noise nor room nor speaker with the fit (`sordino.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -32,7 +33,12 @@ from sordino.signal.feature_sets import AUTOMATIC, resolve
 from sordino.study import protocol, run_record
 from sordino.study.adaptation.evaluation import condition_estimates
 from sordino.study.conditions import report
-from sordino.study.conditions.units import STUDY, ConditionInputs, predictions
+from sordino.study.conditions.units import (
+    EVERYTHING_PASSES,
+    STUDY,
+    ConditionInputs,
+    predictions,
+)
 from sordino.study.protocol import POLICIES, Fitters, Inputs, Options
 from sordino.types import Rows
 
@@ -78,8 +84,8 @@ def evaluate(
     Raises `CorpusError` if an emotion or a gender is missing, `SplitError` for too few speakers,
     `FeatureError` for a table of vectors and for unknown conditions, and the errors of the fit.
     """
-    options = options or Options(releases=RELEASES, conditions="standard")
     out, features = storage.folder(out), resolve(features)
+    options = options or replace(protocol.bundle_options(features), releases=RELEASES)
     if features not in FEATURE_SETS:
         raise FeatureError(
             f"features {features}: expected one of {', '.join(FEATURE_SETS)}, since a test "
@@ -106,6 +112,34 @@ def evaluate(
     run = _record(prepared, features, options, policies, units)
     run_record.write(estimates, run, out, report.page(guesses, estimates, run))
     return ConditionStudy(estimates, guesses)
+
+
+def compare_feature_sets(
+    corpus: Corpus,
+    out: str | Path,
+    *,
+    features: Sequence[str],
+    release: str = "drawn",
+    notices: Sequence[str] = (),
+    **settings: Any,
+) -> dict[tuple[str, str], report.Figures]:
+    """The figures of one release by feature set and condition. Each study is written to a folder of
+    its feature set in `out`; `report.html` and `figure.svg` show all.
+
+    `settings` are those of `evaluate`, which also has the errors.
+    """
+    rows: dict[tuple[str, str], report.Figures] = {}
+    for name in features:
+        study = evaluate(corpus, storage.folder(out) / name, features=name, **settings)
+        figures = report.condition_figures(study.guesses, study.estimates)
+        labels = {release: name, EVERYTHING_PASSES: EVERYTHING_PASSES}
+        rows |= {
+            (labels[row], condition): values
+            for (row, condition), values in figures.items()
+            if row in labels
+        }
+    report.feature_sets_page(rows, release, notices).write(out)
+    return rows
 
 
 def _fitting_inputs(

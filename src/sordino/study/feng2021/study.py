@@ -9,6 +9,7 @@ from typing import Final
 import pandas as pd
 
 from sordino import storage
+from sordino.corpora.split import DRAWS
 from sordino.corpora.table import Corpus
 from sordino.features import CACHE
 from sordino.policy import Policy
@@ -29,6 +30,7 @@ def reproduce(
     options: Options | None = None,
     policies: Sequence[Policy] = POLICIES,
     fitters: Fitters | None = None,
+    max_draws: int = DRAWS,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
     notices: Sequence[str] = (),
@@ -40,6 +42,7 @@ def reproduce(
     - `features`: a feature set, or a table of vectors (`sordino.features.extract`).
     - `options`: choices that the paper leaves open; `policies`: the paper's three by default.
     - `fitters`: settings of the risk model, and fitters of releases by name.
+    - `max_draws`: at most so many draws of speakers; fewer are faster and have wider intervals.
     - `cache`: the folder of extracted features. Finished units are in `out/units`: a killed run
       resumes.
     - `jobs`: processes, 0 for one per core. It changes no value.
@@ -51,7 +54,7 @@ def reproduce(
     speakers.
     """
     options, out = options or Options(), storage.folder(out)
-    inputs = prepare(corpus, features, options, cache=cache, jobs=jobs)
+    inputs = prepare(corpus, features, options, max_draws=max_draws, cache=cache, jobs=jobs)
     guesses, units = predictions(
         inputs, out / "units", options, policies=policies, fitters=fitters, jobs=jobs
     )

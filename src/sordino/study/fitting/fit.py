@@ -50,11 +50,6 @@ from sordino.types import Rows, Vectors
 
 STUDY: Final = "fit"
 
-OPTIONS: Final = Options(scale="zscore")
-"""A shipped scale is a mean and a deviation, because a minimum or maximum is the value of one
-speaker.
-"""
-
 
 def fit(
     corpus: Corpus,
@@ -63,7 +58,7 @@ def fit(
     features: str = AUTOMATIC,
     budget: float | None = None,
     candidates: Sequence[str] = (),
-    options: Options = OPTIONS,
+    options: Options | None = None,
     fitters: Fitters | None = None,
     max_draws: int = DRAWS,
     int8: bool = False,
@@ -79,7 +74,8 @@ def fit(
       of the policies. Without any budget, no release is refused.
     - `candidates`: families to choose from under a budget; those of `selection.candidates` if
       empty.
-    - `options`: choices of the procedure. Its `releases` are not used.
+    - `options`: choices of the procedure; by default those of `protocol.bundle_options`. Its
+      `releases` are not used.
     - `fitters`: settings of the risk model, and fitters of releases by name.
     - `max_draws`: at most so many draws of speakers; fewer are faster and have wider intervals.
     - `int8`: measure also the release with 8-bit weights (`FitResult.rounding`).
@@ -92,7 +88,8 @@ def fit(
     emotions; `CorpusError` or `SplitError` if there are too few speakers.
     """
     emotions = _emotions(corpus.table["emotion"], policies)
-    options, features = replace(options, measured_on="test"), resolve(features)
+    features = resolve(features)
+    options = replace(options or protocol.bundle_options(features), measured_on="test")
     families = (
         candidates or selection.candidates(policy, policy.budget.auc if budget is None else budget)
         for policy in policies.values()
