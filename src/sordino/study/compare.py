@@ -97,8 +97,9 @@ def compare(
         inputs, out / "units", options, policies=policies, fitters=fitters, jobs=jobs
     )
     estimates = measure(guesses, study=STUDY, features=features_name(features), seed=options.seed)
-    rows = [bound_rows(estimates, units), null_rows(estimates, units)]
-    estimates = pd.concat([estimates, *rows], ignore_index=True)
+    tables = [estimates, bound_rows(estimates, units), null_rows(estimates, units)]
+    # an empty table has no types, and would take those of the numbers away
+    estimates = pd.concat([table for table in tables if len(table)], ignore_index=True)
     run = run_record.record(STUDY, inputs, features, options, policies, units)
     report = page(guesses, estimates, run, [*notices, *confounding(inputs.corpus)])
     run_record.write(estimates, run, out, report, latex=latex)
