@@ -115,7 +115,7 @@ def test_the_page_has_the_front_the_table_and_the_bound(out: Path) -> None:
 
 def test_the_latex_tables_have_the_releases_with_intervals(out: Path) -> None:
     text = (out / "table.tex").read_text()
-    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 3
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 4
     row = next(line for line in text.splitlines() if line.startswith("drawn & "))
     assert row.count("[0.") == 5
 

@@ -207,7 +207,12 @@ def test_a_card_has_speakers_and_licences(sad: FitResult) -> None:
     assert card["data_licences"] == {"made": "unknown to sordino"}
     assert card["commercial_use"] == "unknown: ask about made"
     audit = card["audit"]["sad"]
-    assert {row["secret"] for row in audit["bounds"]} == {"gender", "sensitive-vs-neutral"}
+    assert {row["secret"] for row in audit["bounds"]} == {
+        "gender",
+        "sensitive-vs-neutral",
+        "happy-vs-neutral",
+        "angry-vs-neutral",
+    }
     assert all(row["auc"] <= row["auc_high"] for row in audit["bounds"])
     assert audit["release"] == "drawn"
     assert "IS13" not in commercial_use(["cremad"])
