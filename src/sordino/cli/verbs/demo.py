@@ -20,7 +20,8 @@ from sordino.cli.options import (
     corpora_from,
     resolve_features,
 )
-from sordino.cli.output import print_conditions
+from sordino.cli.output import print_conditions, warn
+from sordino.errors import AttackError, SplitError
 
 if TYPE_CHECKING:
     from sordino.corpora.table import Corpus
@@ -87,7 +88,10 @@ def demo(
     drawn = ("drawn",) if len(set(recordings.speaker)) >= DRAWN_FROM else ()
     options = Options(releases=(*PAPER, *drawn), seed=seed)
     if drawn:
-        _in_conditions(recordings, out / "conditions", seed, cache, jobs, notices)
+        try:
+            _in_conditions(recordings, out / "conditions", seed, cache, jobs, notices)
+        except (AttackError, SplitError) as error:  # its folds are smaller than the draws
+            warn([f"other conditions are left out: {error}"])
     estimates = study.reproduce(
         recordings,
         out,
