@@ -49,7 +49,10 @@ def test_a_release_and_its_knobs_are_explained(
     [
         (GOOD + 'release = "drwan"', "release 'drwan', expected one of none, rae, "),
         (GOOD + "[drwan]\nrate = 0.2", "release 'drwan', expected one of none, rae, "),
-        (GOOD + "[drawn]\nrates = 0.2", "[drawn] rates, expected rate, shrinkage, epsilon, detail"),
+        (
+            GOOD + "[drawn]\nrates = 0.2",
+            "[drawn] rates, expected rate, shrinkage, gap, epsilon, detail",
+        ),
         ("required = 3", "sensitive is missing"),
         ('required = "sad"\nsensitive = ["sad"]', "sad has two roles"),
         ('required = "sad"\nsensitive = ["happy"]\ncolour = "red"', "unknown key colour"),
