@@ -172,7 +172,8 @@ def write_pages(app: Sphinx) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     types: dict[str, dict[str, Any]] = {}
     for module, names in mentioned().items():
-        page = max((page for page in pages() if f"{module}.".startswith(f"{page}.")), key=len)
+        above = (page for page in pages() if f"{module}.".startswith(f"{page}."))
+        page = max(above, key=len, default=MODULES[-1])  # a module of no room
         types.setdefault(page, {}).update({f"{module}.{name}": names[name] for name in names})
     for module, names in pages().items():
         text = page_of(module, names, types.get(module, {}))
