@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from sordino import attack, release
+from sordino import attack, plugins, release
 from sordino.attack import RiskFitter
 from sordino.attack.attackers import estimators
 from sordino.corpora import split
@@ -163,6 +163,14 @@ class Fitters:
             fitter = replace(fitter, redraw=options.redraw, schedule=options.schedule)
         result: Fitter = fitter
         return result
+
+    def for_options(self, policy: Policy, seed: int, options: Options) -> list[Fitter]:
+        """The fitter of each release of the options, in their order."""
+        return [self.release(policy, name, seed, options) for name in options.releases]
+
+    def describe(self, fitters: Sequence[Fitter]) -> str:
+        """All settings of the risk model and of these fitters, with the user's own sources."""
+        return repr([self.risk, [*fitters], [plugins.source(fitter) for fitter in fitters]])
 
 
 class Inputs(NamedTuple):

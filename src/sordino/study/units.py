@@ -134,11 +134,7 @@ class _Unit:
     @property
     def fitters(self) -> list[Fitter]:
         """The fitter of each release, in the order of the options."""
-        options = self.study.options
-        return [
-            self.study.fitters.release(self.policy, name, self.seed, options)
-            for name in options.releases
-        ]
+        return self.study.fitters.for_options(self.policy, self.seed, self.study.options)
 
     def key(self, digest: str) -> str:
         """Everything that the unit depends on, as text.
@@ -154,8 +150,7 @@ class _Unit:
             parts.transform.validation,
             parts.test,
         )
-        sources = [plugins.source(fitter) for fitter in self.fitters]
-        fitters = repr([self.study.fitters.risk, self.fitters, sources])
+        fitters = self.study.fitters.describe(self.fitters)
         return json.dumps([digest, self.policy.hash, fitters, *(part.tolist() for part in rows)])
 
     def space(self, transform: Rows | None = None) -> Vectors:

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from sordino import attack, plugins
+from sordino import attack
 from sordino.attack import RiskAttacker
 from sordino.checkpoints import Finished
 from sordino.corpora.copies import part_with_copies
@@ -123,16 +123,11 @@ class _ConditionUnit:
     @property
     def fitters(self) -> list[Fitter]:
         """The fitter of each release."""
-        options = self.settings.options
-        return [
-            self.settings.fitters.release(self.policy, name, self.seed, options)
-            for name in options.releases
-        ]
+        return self.settings.fitters.for_options(self.policy, self.seed, self.settings.options)
 
     def key(self, digest: str) -> str:
         """Everything that the unit depends on, as text."""
-        sources = [plugins.source(fitter) for fitter in self.fitters]
-        fitters = repr([self.settings.fitters.risk, self.fitters, sources])
+        fitters = self.settings.fitters.describe(self.fitters)
         conditions = self.settings.inputs.conditions
         test = self.parts.test.tolist()
         return json.dumps([digest, self.policy.hash, fitters, conditions, test])
