@@ -27,7 +27,7 @@ from sordino.device.sound.synthesis import synthetic
 from sordino.device.trust import ed25519
 from sordino.signal import audio
 from sordino.signal.conditions import CONDITIONS
-from sordino.study import compare, conditions, protocol
+from sordino.study import conditions, protocol
 from sordino.study.adaptation import cross_corpus, personalisation
 from sordino.study.jaiswal2020 import variants
 from sordino.study.protocol import POLICIES
@@ -158,8 +158,6 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     quick: dict[str, Any] = {"policies": POLICIES[:1], "fitters": synthetic_study.FITTERS}
     bundle_options = replace(protocol.BUNDLE_OPTIONS, families=("linear",))
     monkeypatch.setattr(protocol, "BUNDLE_OPTIONS", bundle_options)
-    monkeypatch.setattr(protocol, "POLICIES", POLICIES[:1])
-    monkeypatch.setattr(compare, "prepare", partial(compare.prepare, max_draws=1))
     two = {"conditions": CONDITIONS[:2]}
     for study, name, further in (
         (cross_corpus, "carry", {}),
