@@ -14,11 +14,11 @@ from sordino.corpora.copies import part_with_copies, recorded, with_copies
 from sordino.corpora.split import Part
 from sordino.corpora.table import checksums
 from sordino.errors import FeatureError
+from sordino.features.renderings import condition_record
 from sordino.metrics.bound import Bound
 from sordino.release import DrawnFitter, bounds
 from sordino.signal import audio
 from sordino.study import POLICIES, protocol
-from sordino.study.noise import condition_record
 from sordino.study.protocol import Inputs
 from sordino.study.units import predictions
 from sordino.types import Vectors

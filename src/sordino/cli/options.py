@@ -95,15 +95,21 @@ ReleasesOption = Annotated[
         help="Evaluate only this release; repeatable. MODULE:FITTER is one of your own.",
     ),
 ]
+_FEATURES_HELP: Final = (
+    "auto (speech where its extra is installed, else mel), mel, speech, speech-tiny, speech+mel, "
+    "IS13, ComParE_2016, eGeMAPSv02, speech:FOLDER@LAYER of a Whisper model,"
+)
 FeaturesOption = Annotated[
     str,
     typer.Option(
         "--features",
         metavar="SET",
-        help="auto (speech where its extra is installed, else mel), mel, speech, speech-tiny, "
-        "speech+mel, IS13, ComParE_2016, eGeMAPSv02, speech:FOLDER@LAYER of a Whisper model, "
-        "MODULE:NAME of your own, or a table of vectors: FILE.parquet.",
+        help=f"{_FEATURES_HELP} MODULE:NAME of your own, or a table of vectors: FILE.parquet.",
     ),
+]
+FeatureSetOption = Annotated[
+    str,
+    typer.Option("--features", metavar="SET", help=f"{_FEATURES_HELP} or MODULE:NAME of your own."),
 ]
 AttackersOption = Annotated[
     Literal["quick", "full"],
