@@ -184,7 +184,8 @@ def test_latex_has_the_tables_of_the_page(synthetic: Made, done: Done, tmp_path:
     _, _, mean = text.partition("Mean of the required emotions")
     _, _, required = mean.partition("\nrequired & ")
     row = next(line for line in required.splitlines() if line.startswith(" & rae-grl+ & "))
-    assert f" & {means(out).loc['ignorant emotion f1 required', 'rae-grl+']:.2f} & " in row
+    value = float(means(out)["rae-grl+"]["ignorant emotion f1 required"])
+    assert f" & {value:.2f} & " in row
     assert (out / "estimates.csv").read_bytes() == (done.out / "estimates.csv").read_bytes()
 
 
