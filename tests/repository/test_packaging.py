@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 from sordino.signal.encoder import BASE, TINY_EN
 from sordino.signal.encoder.weights import WeightPackage
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LOCKS = ("constraints.txt", "constraints-docs.txt", "constraints-tools.txt")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRA_FILES = re.compile(r"PKG-INFO|setup\.cfg|src/sordino\.egg-info/.*")
