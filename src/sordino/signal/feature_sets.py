@@ -167,12 +167,14 @@ def resolve(name: str) -> str:
         return name
     if name == AUTOMATIC:
         return _SPEECH.name if is_installed(BASE) else _MEL.name
-    from sordino.signal.encoder import folder  # here, as no device needs it
+    from sordino.signal.encoder.folder import is_reference  # here, as no device needs it
 
-    if folder.is_reference(name):
-        source = folder.open_folder(name)
-        FEATURE_SETS[source.name] = Speech(source.name, source)
-        return source.name
+    if is_reference(name):
+        from sordino.signal.encoder.references import open_reference
+
+        folder_set = open_reference(name)
+        FEATURE_SETS[folder_set.name] = folder_set
+        return folder_set.name
     from sordino import plugins  # here, as it loads slowly and no device needs it
 
     if not plugins.has("features", name):

@@ -1,0 +1,127 @@
+"""Feature sets of wav2vec 2, HuBERT and WavLM: the mean output of a layer over the speech.
+
+    samples   16 kHz, clipped to full scale ±1
+      span    from 100 ms before the first loud frame to 100 ms after the last (`log_mel`)
+      scaled  mean 0 and variance 1, if the preprocessing of the model does so (do_normalize)
+      windows of at most 30 s and of nearly equal length
+      network the outputs of a layer, usually every 20 ms (`network`)
+    vector    their mean over all windows
+
+The vector equals the mean of `hidden_states[LAYER]` of `transformers` 5 in float32, if the speech
+has one window. It identifies speakers and gender, so it is no release. No device computes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sordino.errors import AudioError
+from sordino.signal import audio
+from sordino.signal.encoder.log_mel import speech_samples
+from sordino.signal.encoder.waveform.configuration import (
+    WINDOW_SAMPLES,
+    WaveformFolder,
+    open_source,
+)
+from sordino.signal.encoder.waveform.network import Network, load_network, package_versions
+
+RECIPE: Final = 1
+"""Number of changes of `sordino.signal` that changed values."""
+
+_VARIANCE: Final = 1e-7  # added to a variance, as `transformers` does
+
+
+@dataclass(frozen=True)
+class WaveformFeatures:
+    """Samples to one vector: `(samples,) -> (dims,)` float32.
+
+    The first call reads the weights and raises the errors of `load_network`. Raises `AudioError`
+    for NaN, and for less than 60 ms or more than 600 s at 16 kHz.
+    """
+
+    source: WaveformFolder
+    sampling_rate: int = audio.SAMPLING_RATE
+
+    @property
+    def name(self) -> str:
+        """The name of the folder with the layer, such as `speech-wavlm-base-plus-4`."""
+        return self.source.name
+
+    @property
+    def dims(self) -> int:
+        """The width of the model."""
+        return self.source.width
+
+    @property
+    def names(self) -> list[str]:
+        """The name of each value: the set and a number."""
+        return [f"{self.name}-{number:04d}" for number in range(self.dims)]
+
+    @property
+    def recipe(self) -> int:
+        """Number of changes that changed values."""
+        return RECIPE
+
+    @property
+    def config(self) -> dict[str, object]:
+        """All settings and versions that determine the values."""
+        source = self.source
+        settings = {
+            "name": self.name,
+            "sampling_rate": self.sampling_rate,
+            "recipe": RECIPE,
+            "dims": self.dims,
+            "layer": source.layer,
+            "weights": source.sha256,
+            "do_normalize": source.normalise,
+            "architecture": {
+                "model_type": source.model_type,
+                **{
+                    key: list(value) if isinstance(value, tuple) else value
+                    for key, value in source.settings
+                },
+            },
+        }
+        return settings | package_versions() | {"numpy": np.__version__}
+
+    def __call__(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        return encode_samples(samples, self.source, load_network(self.source))
+
+
+def open_waveform(folder: Path, layer: int) -> WaveformFeatures:
+    """The feature set of a folder up to a layer; layers count from 1.
+
+    Raises the errors of `open_source`, and `DependencyError` without `transformers`.
+    """
+    features = WaveformFeatures(open_source(folder, layer))
+    package_versions()
+    return features
+
+
+def encode_samples(
+    samples: NDArray[np.floating], source: WaveformFolder, network: Network
+) -> NDArray[np.float32]:
+    """The mean output of a network over the speech in a recording, `(samples,) -> (width,)`.
+
+    Raises `AudioError` as `speech_samples` does, and for speech without an output.
+    """
+    speech = speech_samples(samples).astype(np.float64)
+    if source.normalise:
+        speech = (speech - speech.mean()) / np.sqrt(speech.var() + _VARIANCE)
+    windows = np.array_split(speech.astype(np.float32), -(-len(speech) // WINDOW_SAMPLES))
+    if source.positions(len(windows[-1])) < 1:  # the last window is the shortest
+        raise AudioError(
+            f"{len(speech) / audio.SAMPLING_RATE:.3g} s of speech, expected more for "
+            f"{source.name}: leave it out"
+        )
+    total, positions = np.zeros(source.width), 0
+    for window in windows:
+        outputs = network(window)
+        total += outputs.sum(axis=0, dtype=np.float64)
+        positions += len(outputs)
+    return (total / positions).astype(np.float32)
