@@ -149,11 +149,31 @@ SEQUENCES: Final[dict[str, SequenceExtractor]] = {
 """Samples to a sequence of frames, `(steps, dims)`."""
 
 
+def check_device(name: str) -> None:
+    """Raise `FeatureError` for a set that no device computes and no bundle can name: the frames of
+    an encoder, and an encoder of a folder that only the lab runs. Other names pass, such as the
+    path of a table.
+
+    >>> check_device("mel")
+    """
+    if isinstance(SEQUENCES.get(name), SpeechFrames):
+        raise FeatureError(
+            f"features {name}: no bundle holds frames of an encoder, expected vectors such as "
+            "speech, or filterbank for sequences: choose another set"
+        )
+    if getattr(FEATURE_SETS.get(name), "lab_only", False):
+        raise FeatureError(
+            f"features {name}: only the lab computes them, expected a set of a device such as "
+            "speech or mel: choose one, or extract a table of vectors and fit on it"
+        )
+
+
 def resolve(name: str) -> str:
     """The name of a feature set; one of a user's own, `module:object`, is added to `FEATURE_SETS`.
 
     `AUTOMATIC` is resolved to a set whose weights are installed. `speech:FOLDER@LAYER` is the
-    encoder of a Whisper model in a local folder, up to this layer, and is added as well.
+    encoder in a local folder, up to this layer (`sordino.signal.encoder.references`), and is added
+    as well.
 
     The object is a `FeatureSet`, or a class that makes one without arguments. Names that are
     neither stay as they are, such as the path of a table. Raises `PluginError` for a reference that

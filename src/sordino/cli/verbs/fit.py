@@ -33,6 +33,7 @@ from sordino.cli.options import (
     corpora_from,
     read_policies,
     resolve_conditions,
+    resolve_features,
 )
 from sordino.cli.output import console, print_lines, write_json
 
@@ -101,10 +102,13 @@ def fit(
     """
     from dataclasses import replace
 
+    from sordino.signal.feature_sets import check_device
     from sordino.study.fitting import fit as study
     from sordino.study.protocol import BUNDLE_OPTIONS
 
     check_signing(sign, bundle_version, expires)
+    features = resolve_features(features)
+    check_device(features)  # before a corpus is read
     fitted = study.fit(
         corpora_from(corpus),
         read_policies(policy),

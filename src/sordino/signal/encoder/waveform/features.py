@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,8 @@ class WaveformFeatures:
 
     source: WaveformFolder
     sampling_rate: int = audio.SAMPLING_RATE
+    lab_only: ClassVar[bool] = True
+    """No device computes the set, so no bundle names it."""
 
     @property
     def name(self) -> str:
