@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Final, Protocol
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sordino.errors import FeatureError
-from sordino.signal.encoder import BASE, TINY_EN, Speech, SpeechFrames, is_installed
+from sordino.signal.encoder import BASE, TINY_EN, Checkpoint, Speech, SpeechFrames, is_installed
+from sordino.signal.encoder.weights import WeightSource
 from sordino.signal.filterbank import Filterbank
 from sordino.signal.mel import Mel
 from sordino.signal.smile import Functionals
@@ -168,6 +170,51 @@ def check_device(name: str) -> None:
         )
 
 
+def has_weights(name: str) -> bool:
+    """Whether the weights of a set are installed or in a local file; true for a set without."""
+    speech = speech_of(FEATURE_SETS[name])
+    source = speech.checkpoint if speech else None
+    return is_installed(source) if isinstance(source, Checkpoint) else True
+
+
+def use_weights(path: str | Path, name: str = AUTOMATIC) -> str:
+    """The name of the feature set `name` after its weights were found in a local file: all sets of
+    the process with these weights read them there. `AUTOMATIC` is the set of the file.
+
+    Raises the errors of `resolve` and of `sordino.signal.encoder.local.find_weights`, and
+    `FeatureError` for a set that has no such weights.
+    """
+    from sordino.signal.encoder.local import find_weights  # here, as no device needs it
+
+    source = find_weights(path)
+    for key, extractor in FEATURE_SETS.items():
+        FEATURE_SETS[key] = _with_source(extractor, source)
+    for key, sequence in SEQUENCES.items():
+        if isinstance(sequence, SpeechFrames):
+            SEQUENCES[key] = replace(sequence, speech=_with_source(sequence.speech, source))
+    names = [
+        key
+        for key, extractor in FEATURE_SETS.items()
+        if (speech := speech_of(extractor)) and speech.checkpoint == source
+    ]
+    resolved = names[0] if name == AUTOMATIC else resolve(name)
+    if resolved not in names:
+        raise FeatureError(
+            f"features {name} with the weights of {source.title}, expected {' or '.join(names)}: "
+            "leave the file out, or choose one of these sets"
+        )
+    return resolved
+
+
+def _with_source(extractor: Any, source: WeightSource) -> Any:
+    """The same set with its weights from a source, if it is a set of these weights."""
+    if isinstance(extractor, Joined):
+        return Joined(tuple(_with_source(part, source) for part in extractor.parts))
+    if isinstance(extractor, Speech) and extractor.checkpoint.sha256 == source.sha256:
+        return replace(extractor, checkpoint=source)
+    return extractor
+
+
 def resolve(name: str) -> str:
     """The name of a feature set; one of a user's own, `module:object`, is added to `FEATURE_SETS`.
 
@@ -186,7 +233,7 @@ def resolve(name: str) -> str:
     if name in FEATURE_SETS:
         return name
     if name == AUTOMATIC:
-        return _SPEECH.name if is_installed(BASE) else _MEL.name
+        return _SPEECH.name if has_weights(_SPEECH.name) else _MEL.name
     from sordino.signal.encoder.folder import is_reference  # here, as no device needs it
 
     if is_reference(name):

@@ -17,6 +17,7 @@ from sordino.cli.options import (
     CacheOption,
     ConditionsOption,
     CorpusOption,
+    EncoderOption,
     FeaturesOption,
     JobsOption,
     JsonOption,
@@ -52,6 +53,7 @@ def compare(
     release: ReleasesOption = None,
     policy: PoliciesOption = None,
     features: FeaturesOption = AUTOMATIC,
+    encoder: EncoderOption = None,
     attackers: AttackersOption = "quick",
     attacker: AttackerOption = None,
     conditions: ConditionsOption = None,
@@ -83,7 +85,7 @@ def compare(
     from sordino.study.protocol import BUNDLE_OPTIONS, POLICIES, Fitters
     from sordino.study.unit_estimates import UNIT_METRICS, null_text
 
-    features = resolve_features(features)
+    features = resolve_features(features, encoder)
     releases = ("none", *resolve_releases(release)) if release else study.RELEASES
     policies = [*read_policies(policy).values()] if policy else POLICIES
     custom = resolve_attackers(attacker)

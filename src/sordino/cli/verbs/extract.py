@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json as encoder
+import json as codec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,6 +14,7 @@ from sordino.cli.options import (
     CORES,
     CacheOption,
     CorpusOption,
+    EncoderOption,
     JobsOption,
     JsonOption,
     OutOption,
@@ -37,7 +38,7 @@ FeatureSetOption = Annotated[
         "--features",
         metavar="SET",
         help="mel, speech, speech-tiny, speech+mel, IS13, ComParE_2016, eGeMAPSv02, "
-        "speech:FOLDER@LAYER of a Whisper model, or MODULE:NAME of your own.",
+        "speech:FOLDER@LAYER of a local model, or MODULE:NAME of your own.",
     ),
 ]
 
@@ -59,6 +60,7 @@ def extract(
     corpus: CorpusOption,
     out: OutOption,
     features: FeatureSetOption = "IS13",
+    encoder: EncoderOption = None,
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,  # noqa: ARG001 (every verb has it; nothing is random here)
     jobs: JobsOption = CORES,
@@ -86,7 +88,7 @@ def extract(
     from sordino.features.extract import extract_usable
     from sordino.features.vectors import table_suffix
 
-    features = resolve_features(features)
+    features = resolve_features(features, encoder)
     if features not in FEATURE_SETS:
         raise FeatureError(
             f"--features {features}: expected one of {', '.join(FEATURE_SETS)}: choose one"
@@ -114,7 +116,7 @@ def extract(
     write_vectors(out, x, good, FEATURE_SETS[features].names)
     copies = _write_copies(out, features, good, cache, jobs) if conditions == "standard" else []
     record = _record(extraction, recordings.name, config, out)
-    text = encoder.dumps(record, indent=2, ensure_ascii=False) + "\n"
+    text = codec.dumps(record, indent=2, ensure_ascii=False) + "\n"
     storage.write(out.with_name(f"{out.name}.run.json"), text)
     utterances, dims = x.shape
     if bad:

@@ -23,6 +23,7 @@ from sordino.cli.options import (
     CacheOption,
     ConditionsOption,
     CorpusOption,
+    EncoderOption,
     FeaturesOption,
     JobsOption,
     JsonOption,
@@ -76,6 +77,7 @@ def fit(
     out: OutOption,
     budget: BudgetOption = None,
     features: FeaturesOption = AUTOMATIC,
+    encoder: EncoderOption = None,
     int8: Int8Option = False,
     attackers: AttackersOption = "quick",
     conditions: ConditionsOption = None,
@@ -107,7 +109,7 @@ def fit(
     from sordino.study.protocol import BUNDLE_OPTIONS
 
     check_signing(sign, bundle_version, expires)
-    features = resolve_features(features)
+    features = resolve_features(features, encoder)
     check_device(features)  # before a corpus is read
     fitted = study.fit(
         corpora_from(corpus),

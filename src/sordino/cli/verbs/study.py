@@ -16,6 +16,7 @@ from sordino.cli.options import (
     CacheOption,
     ConditionsOption,
     CorpusOption,
+    EncoderOption,
     FeaturesOption,
     JobsOption,
     JsonOption,
@@ -63,6 +64,7 @@ def cross_corpus(
     out: OutOption,
     release: ReleasesOption = None,
     features: FeaturesOption = AUTOMATIC,
+    encoder: EncoderOption = None,
     attackers: AttackersOption = "quick",
     conditions: ConditionsOption = None,
     noise: NoiseOption = None,
@@ -85,7 +87,7 @@ def cross_corpus(
     from sordino.study.adaptation import cross_corpus as study
     from sordino.study.protocol import BUNDLE_OPTIONS
 
-    features = resolve_features(features)
+    features = resolve_features(features, encoder)
     result = study.carry(
         corpora_from(fit_on),
         corpora_from(corpus),
@@ -111,6 +113,7 @@ def personalisation(
     out: OutOption,
     release: ReleasesOption = None,
     features: FeaturesOption = AUTOMATIC,
+    encoder: EncoderOption = None,
     attackers: AttackersOption = "quick",
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
@@ -132,7 +135,7 @@ def personalisation(
     _, guesses = study.personalise(
         corpora_from(corpus),
         out,
-        features=resolve_features(features),
+        features=resolve_features(features, encoder),
         releases=resolve_releases(release) or study.RELEASES,
         options=Options(families=attacker_families(attackers), seed=seed),
         cache=cache,
@@ -147,6 +150,7 @@ def conditions(
     out: OutOption,
     release: ReleasesOption = None,
     features: FeaturesOption = AUTOMATIC,
+    encoder: EncoderOption = None,
     attackers: AttackersOption = "quick",
     conditions: ConditionsOption = None,
     noise: TestNoiseOption = None,
@@ -170,7 +174,7 @@ def conditions(
     from sordino.study import conditions as study
     from sordino.study.protocol import BUNDLE_OPTIONS
 
-    features = resolve_features(features)
+    features = resolve_features(features, encoder)
     releases = ("none", *resolve_releases(release)) if release else study.RELEASES
     result = study.evaluate(
         corpora_from(corpus),

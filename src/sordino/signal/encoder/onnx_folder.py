@@ -1,3 +1,7 @@
-MODEL_FILE="model.onnx"
+MODEL_FILE = "model.onnx"
+
+
 class OnnxFeatures: ...
-def open_model(f,l): ...
+
+
+def open_model(f, l): ...

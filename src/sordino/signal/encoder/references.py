@@ -1,8 +1,8 @@
 """Feature sets of local folders: `speech:FOLDER@LAYER`, by the files that the folder has.
 
-    model.onnx                              a model as a graph (`onnx_folder`)
-    config.json, model_type whisper         Whisper in safetensors, read by sordino (`folder`)
-    config.json, another model_type         wav2vec 2, HuBERT, WavLM (`waveform`)
+model.onnx                              a model as a graph (`onnx_folder`)
+config.json, model_type whisper         Whisper in safetensors, read by sordino (`folder`)
+config.json, another model_type         wav2vec 2, HuBERT, WavLM (`waveform`)
 """
 
 from __future__ import annotations

@@ -134,7 +134,9 @@ def open_source(folder: Path, layer: int) -> WaveformFolder:
     if not isinstance(model_type, str) or model_type not in ARCHITECTURES:
         expected = ", ".join(("whisper", *ARCHITECTURES))
         refuse(
-            folder, f"model_type {str(model_type)[:40]!r}", f"expected {expected}: get another folder"
+            folder,
+            f"model_type {str(model_type)[:40]!r}",
+            f"expected {expected}: get another folder",
         )
     settings = {
         key: _setting(config.get(key, default), default, key, folder)
