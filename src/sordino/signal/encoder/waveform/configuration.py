@@ -149,7 +149,7 @@ def open_source(folder: Path, layer: int) -> WaveformFolder:
     depth = settings["num_hidden_layers"]
     if layer > depth:
         refuse(folder, f"layer {layer}", f"expected 1 to {depth}: choose another")
-    normalise = _normalise(folder)
+    normalise = reads_normalised(folder)
     with open_file(folder / WEIGHTS_FILE) as file:
         sha256 = sha256_of(file)
     return WaveformFolder(folder, model_type, tuple(settings.items()), layer, normalise, sha256)
@@ -210,8 +210,12 @@ def _lengths(settings: dict[str, Any], samples: int) -> list[int]:
     return list(lengths)[1:]
 
 
-def _normalise(folder: Path) -> bool:
-    """Whether the samples are normalised, by the file of the preprocessing."""
+def reads_normalised(folder: Path) -> bool:
+    """Whether a model reads normalised samples, by the file of its preprocessing.
+
+    Raises `FeatureError` for another sampling rate, and `StorageError` for a file that cannot be
+    read.
+    """
     config = read_json(folder / PREPROCESSOR_FILE)
     rate, normalise = config.get("sampling_rate"), config.get("do_normalize")
     if rate != SAMPLING_RATE or type(normalise) is not bool:

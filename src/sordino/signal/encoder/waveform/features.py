@@ -13,6 +13,7 @@ has one window. It identifies speakers and gender, so it is no release. No devic
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
@@ -112,18 +113,36 @@ def encode_samples(
 
     Raises `AudioError` as `speech_samples` does, and for speech without an output.
     """
-    speech = speech_samples(samples).astype(np.float64)
-    if source.normalise:
-        speech = (speech - speech.mean()) / np.sqrt(speech.var() + _VARIANCE)
-    windows = np.array_split(speech.astype(np.float32), -(-len(speech) // WINDOW_SAMPLES))
+    windows = speech_windows(samples, source.normalise)
     if source.positions(len(windows[-1])) < 1:  # the last window is the shortest
         raise AudioError(
-            f"{len(speech) / audio.SAMPLING_RATE:.3g} s of speech, expected more for "
+            f"{sum(map(len, windows)) / audio.SAMPLING_RATE:.3g} s of speech, expected more for "
             f"{source.name}: leave it out"
         )
-    total, positions = np.zeros(source.width), 0
-    for window in windows:
-        outputs = network(window)
-        total += outputs.sum(axis=0, dtype=np.float64)
+    return mean_output(map(network, windows))
+
+
+def speech_windows(samples: NDArray[np.floating], normalise: bool) -> list[NDArray[np.float32]]:
+    """The speech in a recording in windows of at most 30 s, each `(n,)`.
+
+    - `normalise`: give the speech the mean 0 and the variance 1.
+
+    Raises `AudioError` as `speech_samples` does.
+    """
+    speech = speech_samples(samples).astype(np.float64)
+    if normalise:
+        speech = (speech - speech.mean()) / np.sqrt(speech.var() + _VARIANCE)
+    return np.array_split(speech.astype(np.float32), -(-len(speech) // WINDOW_SAMPLES))
+
+
+def mean_output(windows: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The mean of outputs over all windows, each `(positions, width)`, `-> (width,)`.
+
+    >>> mean_output([np.array([[1.0], [2.0]]), np.array([[6.0]])]).tolist()
+    [3.0]
+    """
+    sums, positions = [], 0
+    for outputs in windows:
+        sums.append(outputs.sum(axis=0, dtype=np.float64))
         positions += len(outputs)
-    return (total / positions).astype(np.float32)
+    return (np.sum(sums, axis=0) / positions).astype(np.float32)
