@@ -50,6 +50,14 @@ CASES: dict[str, tuple[Sequence[Any], Sequence[Any]]] = {
         [integers("zero", 0), constant("w", np.ones((6, 1, 2)))],
     ),
     "Expand": ([node("Expand", "x e")], [integers("e", 2, 3, 4)]),
+    "Expand as torch writes it": (
+        [
+            node("Equal", "wanted open", "e"),
+            node("Where", "e one_each wanted", "sizes"),
+            node("Expand", "x sizes"),
+        ],
+        [integers("wanted", 2, -1, 4), integers("open", -1), integers("one_each", 1, 1, 1)],
+    ),
     "Gemm": (
         [node("Gemm", "x w b", alpha=0.5, transB=1)],
         [constant("w", np.ones((5, 4))), constant("b", np.ones(5))],
@@ -60,6 +68,17 @@ CASES: dict[str, tuple[Sequence[Any], Sequence[Any]]] = {
             node("InstanceNormalization", "u g b", epsilon=0.01),
         ],
         [integers("zero", 0), constant("g", np.ones(3)), constant("b", np.zeros(3))],
+    ),
+    "comparisons": (
+        [
+            node("Equal", "x one", "e"),
+            node("GreaterOrEqual", "x one", "g"),
+            node("IsNaN", "x", "n"),
+            node("And", "e g", "b"),
+            node("And", "b n", "c"),
+            node("Where", "c x one"),
+        ],
+        [ONE],
     ),
     "Less and Where": (
         [node("Less", "x one", "l"), node("Where", "l x one")],
@@ -90,6 +109,10 @@ CASES: dict[str, tuple[Sequence[Any], Sequence[Any]]] = {
             integers("until", 1),
         ],
     ),
+    "Slice of the first axes": (
+        [node("Slice", "x from until")],
+        [integers("from", 1, 1), integers("until", 3, 2)],
+    ),
     "Slice with steps": (
         [node("Slice", "x from until axes steps")],
         [
@@ -99,6 +122,7 @@ CASES: dict[str, tuple[Sequence[Any], Sequence[Any]]] = {
             integers("steps", 2, -2),
         ],
     ),
+    "Sqrt": ([node("Abs", "x", "a"), node("Sqrt", "a")], []),
     "Tile": ([node("Tile", "x t")], [integers("t", 2, 3)]),
 }
 

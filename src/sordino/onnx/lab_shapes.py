@@ -8,7 +8,6 @@ its inputs, or moves numbers: none reads a file, draws a number or has a subgrap
 
 from __future__ import annotations
 
-import itertools
 import math
 import operator
 from collections.abc import Callable, Mapping
@@ -35,7 +34,7 @@ from sordino.onnx.shapes import (
 LONGEST_LIST: Final = 64
 """The longest list of integers whose numbers are computed."""
 
-LARGEST_NUMBER: Final = {INT32: (1 << 31) - 1, INT64: 1 << 40}
+LARGEST_NUMBER: Final = {BOOL: 1, INT32: (1 << 31) - 1, INT64: 1 << 40}
 """Larger numbers of a type are unknown, so that no known number overflows."""
 
 Rule = Callable[[OperatorCall], list[Tensor]]
@@ -45,7 +44,7 @@ def _listed(tensor: Tensor, values: list[int] | None) -> list[Tensor]:
     """The output with its numbers, if they are known and short."""
     known = (
         values is not None
-        and tensor.dtype in (INT32, INT64)
+        and tensor.dtype in LARGEST_NUMBER
         and len(values) == tensor.size <= LONGEST_LIST
         and all(abs(value) <= LARGEST_NUMBER[tensor.dtype] for value in values)
     )
@@ -53,20 +52,22 @@ def _listed(tensor: Tensor, values: list[int] | None) -> list[Tensor]:
 
 
 def _computed(kind: str, compute: Callable[[int, int], int]) -> Rule:
-    """The rule of a bundle's operator on two numbers, with the numbers of short lists."""
+    """The rule `kind` of a bundle's operator on two numbers, with the numbers of short lists."""
 
     def infer(call: OperatorCall) -> list[Tensor]:
         (output,) = OPERATORS[kind].infer(call)
         first, second = (tensor.content for tensor in call.inputs)
         if first is None or second is None or len(output.shape) > 1:
             return [output]
-        length = max(len(first), len(second))
-        if {len(first), len(second)} - {1, length}:
-            return [output]
-        pairs = itertools.islice(zip(itertools.cycle(first), itertools.cycle(second)), length)
+        pairs = zip(*_spread(output.size, first, second), strict=True)
         return _listed(output, [compute(a, b) for a, b in pairs])
 
     return infer
+
+
+def _spread(length: int, *lists: tuple[int, ...]) -> list[list[int]]:
+    """Lists of one length: a single number is repeated."""
+    return [list(values) if len(values) == length else list(values) * length for values in lists]
 
 
 def _quotient(a: int, b: int) -> int:
@@ -99,7 +100,8 @@ def _concat(call: OperatorCall) -> list[Tensor]:
 def _slice(call: OperatorCall) -> list[Tensor]:
     x, *bounds = call.inputs
     lists = [content_of(tensor, "bounds of a slice") for tensor in bounds]
-    starts, ends, axes = lists[:3]
+    starts, ends = lists[:2]
+    axes = lists[2] if len(lists) > 2 else tuple(range(len(starts)))
     steps = lists[3] if len(lists) > 3 else (1,) * len(starts)
     require(len(starts) == len(ends) == len(axes) == len(steps), "bounds of a slice that differ")
     require(0 not in steps, "a slice of step 0")
@@ -166,7 +168,17 @@ def _constant_of_shape(call: OperatorCall) -> list[Tensor]:
 def _where(call: OperatorCall) -> list[Tensor]:
     condition, first, second = call.inputs
     require(condition.dtype == BOOL and first.dtype == second.dtype, "parts of two data types")
-    return [Tensor(broadcast(broadcast(condition.shape, first.shape), second.shape), first.dtype)]
+    shape = broadcast(broadcast(condition.shape, first.shape), second.shape)
+    output = Tensor(shape, first.dtype)
+    contents = [tensor.content for tensor in call.inputs if tensor.content is not None]
+    if len(contents) < len(call.inputs) or len(shape) > 1:
+        return [output]
+    choices = zip(*_spread(output.size, *contents), strict=True)
+    return _listed(output, [a if chosen else b for chosen, a, b in choices])
+
+
+def _test(call: OperatorCall) -> list[Tensor]:
+    return [Tensor(call.inputs[0].shape, BOOL)]
 
 
 def _gemm(call: OperatorCall) -> list[Tensor]:
@@ -242,6 +254,7 @@ LAB_OPERATORS: Final[Mapping[str, Operator]] = {
         _channels,
     ),
     "Div": Operator(_computed("Div", _quotient), TWO),
+    "Equal": Operator(_computed("Greater", lambda a, b: int(a == b)), TWO),
     "Expand": Operator(_expand, TWO),
     "Gather": Operator(_gather, TWO, AXIS),
     "Gemm": Operator(
@@ -250,14 +263,17 @@ LAB_OPERATORS: Final[Mapping[str, Operator]] = {
         {"alpha": "f", "beta": "f", "transA": "i", "transB": "i"},
         _columns,
     ),
+    "GreaterOrEqual": Operator(OPERATORS["Greater"].infer, TWO),
     "InstanceNormalization": Operator(_normalise_instances, THREE, {"epsilon": "f"}),
+    "IsNaN": Operator(_test, ONE),
     "Less": Operator(OPERATORS["Greater"].infer, TWO),
     "Min": Operator(OPERATORS["Add"].infer, TWO),
     "Mul": Operator(_computed("Mul", operator.mul), TWO),
     "ReduceL2": Operator(_reduce, TWO, _REDUCE),
     "ReduceSum": Operator(_reduce, TWO, _REDUCE),
     "Reshape": Operator(_reshape, TWO, {"allowzero": "i"}),
-    "Slice": Operator(_slice, range(4, 6)),
+    "Slice": Operator(_slice, range(3, 6)),
+    "Sqrt": Operator(OPERATORS["Relu"].infer, ONE),
     "Sub": Operator(_computed("Sub", operator.sub), TWO),
     "Tile": Operator(_tile, TWO),
     "Where": Operator(_where, THREE),

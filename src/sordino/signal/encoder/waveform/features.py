@@ -7,8 +7,9 @@
       network the outputs of a layer, usually every 20 ms (`network`)
     vector    their mean over all windows
 
-The vector equals the mean of `hidden_states[LAYER]` of `transformers` 5 in float32, if the speech
-has one window. It identifies speakers and gender, so it is no release. No device computes it.
+The vector equals the mean output of the layer in `transformers`, in float32, if the speech has one
+window. The normalisation behind the last layer of large models is left out. The vector identifies
+speakers and gender, so it is no release. No device computes it.
 """
 
 from __future__ import annotations

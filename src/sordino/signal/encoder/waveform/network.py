@@ -48,6 +48,9 @@ _UNUSED: Final = {
 }
 """Settings of training are off, and attention is the plain product."""
 
+_TITLES: Final = {"hubert": "Hubert", "wav2vec2": "Wav2Vec2", "wavlm": "WavLM"}
+"""The names of the architectures in `transformers`."""
+
 _EARLIER_NAMES: Final = {
     "parametrizations.weight.original0": "weight_g",
     "parametrizations.weight.original1": "weight_v",
@@ -76,7 +79,8 @@ def load_network(source: WaveformFolder) -> Network:
     package_versions()
     import torch
 
-    with torch.device("meta"):  # shapes alone: no random weight is drawn
+    # shapes alone: no random weight is drawn, and the state of the caller's draws stays
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
         model = _architecture(source)
     model.load_state_dict(_weights(source, model), strict=True, assign=True)
     model.eval().requires_grad_(False)
@@ -95,22 +99,12 @@ def load_network(source: WaveformFolder) -> Network:
 def _architecture(source: WaveformFolder) -> torch.nn.Module:
     """The layers of a model up to the wanted one."""
     os.environ.update(_OFFLINE)  # before the import, whatever the user's environment has
+    import transformers
     from torch.nn import Identity
-    from transformers import (
-        HubertConfig,
-        HubertModel,
-        Wav2Vec2Config,
-        Wav2Vec2Model,
-        WavLMConfig,
-        WavLMModel,
-    )
 
-    architectures: dict[str, tuple[Any, Any]] = {
-        "hubert": (HubertConfig, HubertModel),
-        "wav2vec2": (Wav2Vec2Config, Wav2Vec2Model),
-        "wavlm": (WavLMConfig, WavLMModel),
-    }
-    config_class, model_class = architectures[source.model_type]
+    classes: Any = transformers  # an attribute imports one architecture
+    title = _TITLES[source.model_type]
+    config_class, model_class = (getattr(classes, title + part) for part in ("Config", "Model"))
     settings = dict(source.settings)
     config = config_class(**settings | _UNUSED | {"num_hidden_layers": source.layer})
     model: Any = model_class(config)
