@@ -27,7 +27,7 @@ from sordino.onnx.shapes import (
     Tensor,
     broadcast,
     content_of,
-    require,
+    expect,
     resolve_axis,
 )
 
@@ -103,8 +103,8 @@ def _slice(call: OperatorCall) -> list[Tensor]:
     starts, ends = lists[:2]
     axes = lists[2] if len(lists) > 2 else tuple(range(len(starts)))
     steps = lists[3] if len(lists) > 3 else (1,) * len(starts)
-    require(len(starts) == len(ends) == len(axes) == len(steps), "bounds of a slice that differ")
-    require(0 not in steps, "a slice of step 0")
+    expect(len(starts) == len(ends) == len(axes) == len(steps), "bounds of a slice that differ")
+    expect(0 not in steps, "a slice of step 0")
     shape, content = list(x.shape), x.content
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         at = resolve_axis(axis, len(shape))
@@ -119,47 +119,47 @@ def _slice(call: OperatorCall) -> list[Tensor]:
 
 def _reshape(call: OperatorCall) -> list[Tensor]:
     x, target = call.inputs
-    require(not call.attributes.get("allowzero", 0), "a shape that may be empty")
+    expect(not call.attributes.get("allowzero", 0), "a shape that may be empty")
     sizes = list(content_of(target, "a shape"))
-    require(len(sizes) >= sizes.count(-1) < 2, "a shape with two open sizes")
+    expect(len(sizes) >= sizes.count(-1) < 2, "a shape with two open sizes")
     for position, size in enumerate(sizes):
-        require(size >= -1, f"a size {size}")
+        expect(size >= -1, f"a size {size}")
         if size == 0:
-            require(position < len(x.shape), "a copied size beyond the last")
+            expect(position < len(x.shape), "a copied size beyond the last")
             sizes[position] = x.shape[position]
     if -1 in sizes:
         rest = math.prod(size for size in sizes if size != -1)
-        require(rest > 0 and x.size % rest == 0, f"{x.shape} as {sizes}")
+        expect(rest > 0 and x.size % rest == 0, f"{x.shape} as {sizes}")
         sizes[sizes.index(-1)] = x.size // rest
-    require(math.prod(sizes) == x.size, f"{x.shape} as {sizes}")
+    expect(math.prod(sizes) == x.size, f"{x.shape} as {sizes}")
     return [Tensor(tuple(sizes), x.dtype, content=x.content)]
 
 
 def _expand(call: OperatorCall) -> list[Tensor]:
     x, target = call.inputs
     sizes = content_of(target, "a shape")
-    require(min(sizes, default=1) > 0, "a size below 1")
+    expect(min(sizes, default=1) > 0, "a size below 1")
     return [Tensor(broadcast(x.shape, sizes), x.dtype)]
 
 
 def _tile(call: OperatorCall) -> list[Tensor]:
     x, repeats = call.inputs
     counts = content_of(repeats, "repeats")
-    require(len(counts) == len(x.shape) and min(counts, default=1) > 0, "repeats below 1")
+    expect(len(counts) == len(x.shape) and min(counts, default=1) > 0, "repeats below 1")
     return [Tensor(tuple(map(operator.mul, x.shape, counts)), x.dtype)]
 
 
 def _constant(call: OperatorCall) -> list[Tensor]:
-    require("value" in call.attributes, "a constant without a tensor")
+    expect("value" in call.attributes, "a constant without a tensor")
     value: Tensor = call.attributes["value"]
     return [value]
 
 
 def _constant_of_shape(call: OperatorCall) -> list[Tensor]:
     sizes = content_of(call.inputs[0], "a shape")
-    require(min(sizes, default=1) >= 0 and "value" in call.attributes, "a size below 0")
+    expect(min(sizes, default=1) >= 0 and "value" in call.attributes, "a size below 0")
     value: Tensor = call.attributes["value"]
-    require(value.size == 1, "a constant of several numbers")
+    expect(value.size == 1, "a constant of several numbers")
     output = Tensor(sizes, value.dtype)
     known = value.content is not None and output.size <= LONGEST_LIST
     return _listed(output, list(value.content or ()) * output.size if known else None)
@@ -167,7 +167,7 @@ def _constant_of_shape(call: OperatorCall) -> list[Tensor]:
 
 def _where(call: OperatorCall) -> list[Tensor]:
     condition, first, second = call.inputs
-    require(condition.dtype == BOOL and first.dtype == second.dtype, "parts of two data types")
+    expect(condition.dtype == BOOL and first.dtype == second.dtype, "parts of two data types")
     shape = broadcast(broadcast(condition.shape, first.shape), second.shape)
     output = Tensor(shape, first.dtype)
     contents = [tensor.content for tensor in call.inputs if tensor.content is not None]
@@ -183,27 +183,25 @@ def _test(call: OperatorCall) -> list[Tensor]:
 
 def _gemm(call: OperatorCall) -> list[Tensor]:
     a, b, *offset = (tensor.shape for tensor in call.inputs)
-    require(len(a) == len(b) == 2, f"{a} and {b} are no matrices")
+    expect(len(a) == len(b) == 2, f"{a} and {b} are no matrices")
     a = a[::-1] if call.attributes.get("transA") else a
     b = b[::-1] if call.attributes.get("transB") else b
     output = (a[0], b[1])
-    require(a[1] == b[0], f"{a} and {b} do not fit")
-    require(
-        all(broadcast(output, shape) == output for shape in offset), "an offset of another size"
-    )
-    require(len({tensor.dtype for tensor in call.inputs}) == 1, "matrices of two data types")
+    expect(a[1] == b[0], f"{a} and {b} do not fit")
+    expect(all(broadcast(output, shape) == output for shape in offset), "an offset of another size")
+    expect(len({tensor.dtype for tensor in call.inputs}) == 1, "matrices of two data types")
     return [Tensor(output, call.inputs[0].dtype)]
 
 
 def _convolve(call: OperatorCall) -> list[Tensor]:
     """As in a bundle, also with groups of channels."""
     x, weights, *bias = (tensor.shape for tensor in call.inputs)
-    require(len(x) == len(weights) == 3, f"{x} and {weights} do not fit")
+    expect(len(x) == len(weights) == 3, f"{x} and {weights} do not fit")
     groups = call.attributes.get("group", 1)
-    require(groups > 0 == weights[0] % max(groups, 1), f"{groups} groups of {weights[0]} channels")
-    require(x[1] == weights[1] * groups, f"{x} and {weights} do not fit")
-    require(call.attributes.get("dilations", [1]) == [1], "dilations")
-    require(call.attributes.get("kernel_shape", [weights[2]]) == [weights[2]], "another kernel")
+    expect(groups > 0 == weights[0] % max(groups, 1), f"{groups} groups of {weights[0]} channels")
+    expect(x[1] == weights[1] * groups, f"{x} and {weights} do not fit")
+    expect(call.attributes.get("dilations", [1]) == [1], "dilations")
+    expect(call.attributes.get("kernel_shape", [weights[2]]) == [weights[2]], "another kernel")
     shapes = ((x[0], weights[1], x[2]), weights, *bias)
     parts = [
         tensor._replace(shape=shape) for tensor, shape in zip(call.inputs, shapes, strict=True)
@@ -213,13 +211,13 @@ def _convolve(call: OperatorCall) -> list[Tensor]:
 
 def _normalise_instances(call: OperatorCall) -> list[Tensor]:
     x, *weights = call.inputs
-    require(len(x.shape) == 3, f"a shape {x.shape}, expected channels over time")
-    require(all(tensor.shape == x.shape[1:2] for tensor in weights), "weights of another shape")
+    expect(len(x.shape) == 3, f"a shape {x.shape}, expected channels over time")
+    expect(all(tensor.shape == x.shape[1:2] for tensor in weights), "weights of another shape")
     return [Tensor(x.shape, x.dtype)]
 
 
 def _reduce(call: OperatorCall) -> list[Tensor]:
-    require(not call.attributes.get("noop_with_empty_axes", 0), "no axis to reduce")
+    expect(not call.attributes.get("noop_with_empty_axes", 0), "no axis to reduce")
     return OPERATORS["ReduceSum"].infer(call)
 
 

@@ -65,7 +65,7 @@ def resolve_axis(axis: int, rank: int) -> int:
     return axis % rank
 
 
-def require(fits: bool, text: str) -> None:
+def expect(fits: bool, text: str) -> None:
     """Raise `ShapeError` with this text unless a condition holds."""
     if not fits:
         raise ShapeError(text)
@@ -107,13 +107,13 @@ def _along_axis(call: OperatorCall) -> list[Tensor]:
 
 def _cast(call: OperatorCall) -> list[Tensor]:
     to = call.attributes.get("to")
-    require(to in ITEM_BYTES, f"a cast to data type {to}")
+    expect(to in ITEM_BYTES, f"a cast to data type {to}")
     return [Tensor(call.inputs[0].shape, int(to or 0))]
 
 
 def _arithmetic(call: OperatorCall) -> list[Tensor]:
     first, second = call.inputs
-    require(
+    expect(
         first.dtype == second.dtype, f"data types {first.dtype} and {second.dtype}, expected one"
     )
     return [Tensor(broadcast(first.shape, second.shape), first.dtype)]
@@ -124,7 +124,7 @@ def _divide(call: OperatorCall) -> list[Tensor]:
     by -1, ends the process.
     """
     if call.inputs[0].dtype not in (FLOAT, DOUBLE):
-        require(
+        expect(
             min(content_of(call.inputs[1], "divisors"), default=1) > 0, "a whole divisor below 1"
         )
     return _arithmetic(call)
@@ -135,7 +135,7 @@ def _compare(call: OperatorCall) -> list[Tensor]:
 
 
 def _clip(call: OperatorCall) -> list[Tensor]:
-    require(
+    expect(
         all(bound.shape == () for bound in call.inputs[1:]), "bounds that are not one number each"
     )
     return _same(call)
@@ -146,16 +146,16 @@ def _product(call: OperatorCall, dtype: int) -> list[Tensor]:
     numpy.
     """
     first, second = (tensor.shape for tensor in call.inputs[:2])
-    require(min(len(first), len(second)) > 0, "a matrix without dimensions")
+    expect(min(len(first), len(second)) > 0, "a matrix without dimensions")
     a = first if len(first) > 1 else (1, *first)
     b = second if len(second) > 1 else (*second, 1)
-    require(a[-1] == b[-2], f"{first} and {second} do not fit")
+    expect(a[-1] == b[-2], f"{first} and {second} do not fit")
     rows, columns = a[-2:-1] * (len(first) > 1), b[-1:] * (len(second) > 1)
     return [Tensor(broadcast(a[:-2], b[:-2]) + rows + columns, dtype)]
 
 
 def _matmul(call: OperatorCall) -> list[Tensor]:
-    require(call.inputs[0].dtype == call.inputs[1].dtype, "matrices of two data types")
+    expect(call.inputs[0].dtype == call.inputs[1].dtype, "matrices of two data types")
     return _product(call, call.inputs[0].dtype)
 
 
@@ -163,7 +163,7 @@ def _matmul_integer(call: OperatorCall) -> list[Tensor]:
     product = _product(call, INT32)
     columns = call.inputs[1].shape[-1]
     for tensor, sizes in zip(call.inputs[2:], ((1,), (1, columns)), strict=False):
-        require(
+        expect(
             len(tensor.shape) < 2 and tensor.size in sizes, f"zero points of shape {tensor.shape}"
         )
     return product
@@ -176,8 +176,8 @@ def _quantise(call: OperatorCall) -> list[Tensor]:
 def _dequantise(call: OperatorCall) -> list[Tensor]:
     x, scale, *zero_points = call.inputs
     single = scale.shape in ((), (1,))
-    require(single or scale.shape == (x.shape[call.axis(1)],), f"scales of shape {scale.shape}")
-    require(
+    expect(single or scale.shape == (x.shape[call.axis(1)],), f"scales of shape {scale.shape}")
+    expect(
         all(zero.shape == scale.shape for zero in zero_points),
         "zero points of another shape than scales",
     )
@@ -187,7 +187,7 @@ def _dequantise(call: OperatorCall) -> list[Tensor]:
 def _normalise(call: OperatorCall) -> list[Tensor]:
     x, *weights = call.inputs
     expected = x.shape[call.axis(-1) :]
-    require(
+    expect(
         all(tensor.shape == expected for tensor in weights),
         f"weights of another shape than {expected}",
     )
@@ -198,7 +198,7 @@ def _concat(call: OperatorCall) -> list[Tensor]:
     first, axis = call.inputs[0], call.axis(0)
     rests = {tensor.shape[:axis] + tensor.shape[axis + 1 :] for tensor in call.inputs}
     ranks = {(len(tensor.shape), tensor.dtype) for tensor in call.inputs}
-    require(len(rests) == len(ranks) == 1, "parts that do not fit")
+    expect(len(rests) == len(ranks) == 1, "parts that do not fit")
     total = sum(tensor.shape[axis] for tensor in call.inputs)
     return [Tensor((*first.shape[:axis], total, *first.shape[axis + 1 :]), first.dtype)]
 
@@ -206,21 +206,21 @@ def _concat(call: OperatorCall) -> list[Tensor]:
 def _convolve(call: OperatorCall) -> list[Tensor]:
     x, weights, *bias = (tensor.shape for tensor in call.inputs)
     strides, pads = call.attributes.get("strides", [1]), call.attributes.get("pads", [0, 0])
-    require(len(x) == len(weights) == 3 and x[1] == weights[1], f"{x} and {weights} do not fit")
-    require(all(shape == weights[:1] for shape in bias), "a bias of another size")
-    require(len(strides) == 1 and strides[0] > 0, "strides below 1")
-    require(len(pads) == 2 and min(pads) >= 0, "pads below 0")
+    expect(len(x) == len(weights) == 3 and x[1] == weights[1], f"{x} and {weights} do not fit")
+    expect(all(shape == weights[:1] for shape in bias), "a bias of another size")
+    expect(len(strides) == 1 and strides[0] > 0, "strides below 1")
+    expect(len(pads) == 2 and min(pads) >= 0, "pads below 0")
     steps = (x[2] + sum(pads) - weights[2]) // strides[0] + 1
-    require(steps >= 0 < weights[2], "a kernel that is longer than its input")
+    expect(steps >= 0 < weights[2], "a kernel that is longer than its input")
     return [Tensor((x[0], weights[0], steps), call.inputs[0].dtype)]
 
 
 def _recur(call: OperatorCall) -> list[Tensor]:
     x, hidden = call.inputs[0], call.attributes.get("hidden_size", 0)
-    require(len(x.shape) == 3 and hidden > 0, f"an input {x.shape} of hidden size {hidden}")
+    expect(len(x.shape) == 3 and hidden > 0, f"an input {x.shape} of hidden size {hidden}")
     expected: list[Sizes] = [(1, 3 * hidden, x.shape[2]), (1, 3 * hidden, hidden), (1, 6 * hidden)]
     shapes = [tensor.shape for tensor in call.inputs[1:]]
-    require(shapes == expected[: len(shapes)], f"weights {shapes}, expected {expected}")
+    expect(shapes == expected[: len(shapes)], f"weights {shapes}, expected {expected}")
     steps, n, _ = x.shape
     return [Tensor((steps, 1, n, hidden), x.dtype), Tensor((1, n, hidden), x.dtype)]
 
@@ -228,7 +228,7 @@ def _recur(call: OperatorCall) -> list[Tensor]:
 def _gather(call: OperatorCall) -> list[Tensor]:
     x, at = call.inputs
     axis = call.axis(0)
-    require(
+    expect(
         all(-x.shape[axis] <= index < x.shape[axis] for index in at.content or ()),
         "an index beyond the end",
     )
@@ -238,7 +238,7 @@ def _gather(call: OperatorCall) -> list[Tensor]:
 def _slice(call: OperatorCall) -> list[Tensor]:
     x, *bounds = call.inputs
     starts, ends, axes = (content_of(tensor, "bounds of a slice") for tensor in bounds)
-    require(len(starts) == len(ends) == len(axes), "bounds of a slice that differ in number")
+    expect(len(starts) == len(ends) == len(axes), "bounds of a slice that differ in number")
     shape = list(x.shape)
     for start, end, axis in zip(
         starts, ends, (resolve_axis(axis, len(shape)) for axis in axes), strict=True
@@ -253,7 +253,7 @@ def _squeeze(call: OperatorCall) -> list[Tensor]:
     gone = {
         resolve_axis(axis, rank) for axis in (content_of(axes[0], "axes") if axes else range(rank))
     }
-    require(
+    expect(
         all(x.shape[axis] == 1 for axis in gone),
         f"a shape {x.shape} with axes of another size than 1",
     )
@@ -271,7 +271,7 @@ def _unsqueeze(call: OperatorCall) -> list[Tensor]:
     numbers = content_of(axes, "axes")
     rank = len(x.shape) + len(numbers)
     new = {resolve_axis(axis, rank) for axis in numbers}
-    require(len(new) == len(numbers), "an axis twice")
+    expect(len(new) == len(numbers), "an axis twice")
     sizes = iter(x.shape)
     return [
         Tensor(
@@ -285,7 +285,7 @@ def _unsqueeze(call: OperatorCall) -> list[Tensor]:
 def _transpose(call: OperatorCall) -> list[Tensor]:
     x = call.inputs[0]
     order = call.attributes.get("perm", list(range(len(x.shape)))[::-1])
-    require(
+    expect(
         sorted(order) == list(range(len(x.shape))), f"an order {order} of {len(x.shape)} dimensions"
     )
     return [Tensor(tuple(x.shape[axis] for axis in order), x.dtype)]
@@ -314,12 +314,12 @@ def _shape(call: OperatorCall) -> list[Tensor]:
 
 def _range(call: OperatorCall) -> list[Tensor]:
     bounds = [content_of(tensor, "bounds of a range") for tensor in call.inputs]
-    require(
+    expect(
         [len(bound) for bound in bounds] == [1, 1, 1],
         "bounds of a range that are not one number each",
     )
     start, limit, delta = (bound[0] for bound in bounds)
-    require(delta != 0, "a range of step 0")
+    expect(delta != 0, "a range of step 0")
     return [Tensor((max(0, -((start - limit) // delta)),), call.inputs[0].dtype)]
 
 

@@ -17,11 +17,11 @@ from sordino.errors import FeatureError
 from sordino.signal.encoder import encode
 from sordino.signal.encoder.log_mel import speech_log_mel, speech_samples
 from sordino.signal.encoder.onnx_folder import OnnxFeatures, load_model, open_model
-from sordino.signal.encoder.waveform import open_waveform
 from sordino.signal.feature_sets import FEATURE_SETS, resolve
+from sordino.signal.waveform import open_waveform
 from sordino.testing import check_extractor
 from tests.signal.encoder.synthetic_encoder import SMALL, synthetic_encoder, synthetic_model
-from tests.signal.encoder.waveform.synthetic_folder import LARGE, save_model
+from tests.signal.waveform.synthetic_folder import LARGE, save_model
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")

@@ -26,10 +26,10 @@ from sordino.signal.encoder.tensors import (
     CONFIG_FILE,
     WEIGHTS_FILE,
     TensorFile,
-    open_file,
+    open_data,
     positive,
     read_json,
-    refuse,
+    reject,
     sha256_of,
 )
 
@@ -64,9 +64,9 @@ class EncoderFolder:
         """The weights. Raises `FeatureError` for a file that changed, is damaged, or lacks an
         array, and `StorageError` for one that cannot be read.
         """
-        with open_file(self.folder / WEIGHTS_FILE) as file:
+        with open_data(self.folder / WEIGHTS_FILE) as file:
             if sha256_of(file) != self.sha256:
-                refuse(self.folder, f"{WEIGHTS_FILE} has changed", "start again")
+                reject(self.folder, f"{WEIGHTS_FILE} has changed", "start again")
             return read_whisper(TensorFile(file, self.folder), self.shape)
 
 
@@ -108,14 +108,14 @@ def open_folder(reference: str) -> EncoderFolder:
         for key in ("d_model", "encoder_attention_heads", "encoder_layers")
     )
     if width > MOST_WIDTH or depth > MOST_LAYERS or width % heads:
-        refuse(
+        reject(
             folder,
             f"{depth} layers of width {width} in {heads} heads",
             f"expected at most {MOST_LAYERS} of width {MOST_WIDTH}, in equal heads",
         )
     if layers > depth:
-        refuse(folder, f"layer {layers}", f"expected 1 to {depth}: choose another")
-    with open_file(folder / WEIGHTS_FILE) as file:
+        reject(folder, f"layer {layers}", f"expected 1 to {depth}: choose another")
+    with open_data(folder / WEIGHTS_FILE) as file:
         return EncoderFolder(folder, EncoderShape(width, heads, layers), sha256_of(file))
 
 
@@ -137,14 +137,14 @@ def _config(folder: Path) -> dict[str, Any]:
     }
     for key, value in expected.items():
         if config.get(key) != value:
-            refuse(folder, f"{key} {config.get(key)!r}", f"expected {value!r}: get another folder")
+            reject(folder, f"{key} {config.get(key)!r}", f"expected {value!r}: get another folder")
     return config
 
 
 def check_plain(config: dict[str, Any], folder: Path) -> None:
     """Raise `FeatureError` for a configuration that names code of the folder."""
     if "auto_map" in config:
-        refuse(folder, "auto_map, code of the folder", "expected a model of transformers itself")
+        reject(folder, "auto_map, code of the folder", "expected a model of transformers itself")
 
 
 def _weight(file: TensorFile, name: str) -> NDArray[np.generic]:

@@ -20,7 +20,7 @@ import numpy as np
 from sordino.errors import FeatureError
 from sordino.signal.encoder.folder import read_whisper
 from sordino.signal.encoder.shape import EncoderShape, Weights
-from sordino.signal.encoder.tensors import WEIGHTS_FILE, TensorFile, open_file, sha256_of
+from sordino.signal.encoder.tensors import WEIGHTS_FILE, TensorFile, open_data, sha256_of
 from sordino.signal.encoder.weights import (
     BASE,
     TINY_EN,
@@ -66,7 +66,7 @@ class LocalWeights:
         """
         if not _is_safetensors(self.path):
             return read_files([self.path], self.checkpoint, str(self.path))
-        with open_file(self.path) as file:
+        with open_data(self.path) as file:
             weights = read_whisper(TensorFile(file, self.path.parent), self.shape)
         if arrays_digest(self.shape, weights) != self.checkpoint.arrays_sha256:
             _refuse(self.path, f"other weights than {self.title}")
@@ -82,7 +82,7 @@ def find_weights(path: str | Path) -> LocalWeights:
     path = Path(path).expanduser().absolute()
     path = path / WEIGHTS_FILE if path.is_dir() else path
     if _is_safetensors(path):
-        with open_file(path) as file:
+        with open_data(path) as file:
             width = (
                 TensorFile(file, path.parent)
                 .array("encoder.conv1.bias", "model.encoder.conv1.bias")
@@ -90,7 +90,7 @@ def find_weights(path: str | Path) -> LocalWeights:
             )
         matches = [item for item in CHECKPOINTS if item.shape.width == width]
     else:
-        with open_file(path) as file:
+        with open_data(path) as file:
             sha256 = sha256_of(file)
         matches = [item for item in CHECKPOINTS if item.sha256 == sha256]
     if not matches:
@@ -102,7 +102,7 @@ def find_weights(path: str | Path) -> LocalWeights:
 
 def _is_safetensors(path: Path) -> bool:
     """Whether a file starts as safetensors do: with a length, then JSON."""
-    with open_file(path) as file:
+    with open_data(path) as file:
         return file.read(9)[8:] == b"{"
 
 

@@ -30,10 +30,10 @@ from sordino.signal import audio
 from sordino.signal.encoder.encoder import LONGEST_WINDOW, runtime_version
 from sordino.signal.encoder.folder import set_name
 from sordino.signal.encoder.log_mel import speech_log_mel
-from sordino.signal.encoder.tensors import CONFIG_FILE, open_file, read_json, refuse
-from sordino.signal.encoder.waveform.configuration import reads_normalised
-from sordino.signal.encoder.waveform.features import mean_output, speech_windows
+from sordino.signal.encoder.tensors import CONFIG_FILE, open_data, read_json, reject
 from sordino.signal.filterbank import versions
+from sordino.signal.waveform.configuration import reads_normalised
+from sordino.signal.waveform.features import mean_output, speech_windows
 
 if TYPE_CHECKING:
     from sordino.onnx.lab_model import LabModel
@@ -138,7 +138,7 @@ def open_model(folder: Path, layer: int) -> OnnxFeatures:
     model = load_model(folder, sha256)
     inputs = {name: len(dimensions) for name, dimensions in model.inputs.items()}
     if len(inputs) != 1 or not inputs.items() <= _INPUTS.items():
-        refuse(
+        reject(
             folder,
             f"{MODEL_FILE} has the inputs {', '.join(model.inputs)[:80]}",
             f"expected one of {', '.join(_INPUTS)}: export it so",
@@ -159,15 +159,15 @@ def load_model(folder: Path, sha256: str) -> LabModel:
 
     content = _content(folder)
     if hashlib.sha256(content).hexdigest() != sha256:
-        refuse(folder, f"{MODEL_FILE} has changed", "start again")
+        reject(folder, f"{MODEL_FILE} has changed", "start again")
     return LabModel(content, str(folder / MODEL_FILE))
 
 
 def _content(folder: Path) -> bytes:
-    with open_file(folder / MODEL_FILE) as file:
+    with open_data(folder / MODEL_FILE) as file:
         content = file.read(MOST_MODEL_BYTES + 1)
     if len(content) > MOST_MODEL_BYTES:
-        refuse(
+        reject(
             folder, f"{MODEL_FILE} of more than {MOST_MODEL_BYTES} bytes", "choose a smaller one"
         )
     return content
@@ -180,7 +180,7 @@ def _output(model: LabModel, folder: Path, layer: int) -> str:
         return name
     last = [output for output in _LAST if output in model.outputs]
     if not last:
-        refuse(
+        reject(
             folder,
             f"{MODEL_FILE} has the outputs {', '.join(model.outputs)[:80]}",
             f"expected {name} or {' or '.join(_LAST)}: export it so",
@@ -188,7 +188,7 @@ def _output(model: LabModel, folder: Path, layer: int) -> str:
     config = read_json(folder / CONFIG_FILE)
     depths = [config[key] for key in _LAYERS if key in config]
     if layer not in depths[:1]:
-        refuse(
+        reject(
             folder,
             f"layer {layer} of {MODEL_FILE}, which ends after layer {str(depths)[1:-1][:20]}",
             "expected that layer: choose it, or export all hidden states",
@@ -208,5 +208,5 @@ def _matrix(outputs: NDArray[np.float32], folder: Path) -> NDArray[np.float32]:
     """The outputs as `(positions, width)`."""
     matrix = outputs[0] if outputs.ndim == 3 and len(outputs) == 1 else outputs
     if matrix.ndim != 2 or not matrix.size:
-        refuse(folder, f"an output of shape {outputs.shape}", "expected (1, positions, width)")
+        reject(folder, f"an output of shape {outputs.shape}", "expected (1, positions, width)")
     return matrix

@@ -12,7 +12,7 @@ from sordino.signal.encoder.folder import open_folder, split_reference
 from sordino.signal.encoder.onnx_folder import OnnxFeatures
 from sordino.signal.encoder.speech import Speech
 from sordino.signal.encoder.tensors import CONFIG_FILE, read_json
-from sordino.signal.encoder.waveform import WaveformFeatures, open_waveform
+from sordino.signal.waveform import WaveformFeatures, open_waveform
 
 
 def open_reference(reference: str) -> Speech | WaveformFeatures | OnnxFeatures:

@@ -45,9 +45,9 @@ class TensorFile:
         start = file.read(8)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
         if not 2 <= length <= min(MOST_HEADER_BYTES, self._size - 8):
-            refuse(folder, f"{WEIGHTS_FILE}: a header of {length} bytes", "get the file anew")
+            reject(folder, f"{WEIGHTS_FILE}: a header of {length} bytes", "get the file anew")
         self._start = 8 + length
-        self._header = parse_json(file.read(length), MOST_HEADER_BYTES, folder / WEIGHTS_FILE)
+        self._header = json_object(file.read(length), MOST_HEADER_BYTES, folder / WEIGHTS_FILE)
 
     def array(self, *names: str) -> NDArray[np.generic]:
         """The array that has the first of these names in the file.
@@ -56,7 +56,7 @@ class TensorFile:
         """
         present = [name for name in names if name in self._header]
         if not present:
-            refuse(self._folder, f"no array {names[-1]!r} in {WEIGHTS_FILE}", "get the file anew")
+            reject(self._folder, f"no array {names[-1]!r} in {WEIGHTS_FILE}", "get the file anew")
         name = present[0]
         entry = self._header[name]
         try:
@@ -64,24 +64,24 @@ class TensorFile:
             shape = tuple(_whole(size) for size in entry["shape"])
             start, end = (_whole(offset) for offset in entry["data_offsets"])
         except (KeyError, TypeError, ValueError):
-            refuse(self._folder, f"{name}: {str(entry)[:80]}", f"expected {', '.join(_TYPES)}")
+            reject(self._folder, f"{name}: {str(entry)[:80]}", f"expected {', '.join(_TYPES)}")
         count = math.prod(shape)
         if end - start != count * dtype.itemsize or self._start + end > self._size:
-            refuse(self._folder, f"{name}: bytes {start} to {end}", "get the file anew")
+            reject(self._folder, f"{name}: bytes {start} to {end}", "get the file anew")
         self._file.seek(self._start + start)
         return np.frombuffer(self._file.read(end - start), dtype).reshape(shape)
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file of at most `MOST_CONFIG_BYTES`. Raises the errors of `open_file`
-    and `parse_json`.
+    """The object in a JSON file of at most `MOST_CONFIG_BYTES`. Raises the errors of `open_data`
+    and `json_object`.
     """
-    with open_file(path) as file:
+    with open_data(path) as file:
         content = file.read(MOST_CONFIG_BYTES + 1)
-    return parse_json(content, MOST_CONFIG_BYTES, path)
+    return json_object(content, MOST_CONFIG_BYTES, path)
 
 
-def parse_json(content: bytes, most: int, path: Path) -> dict[str, Any]:
+def json_object(content: bytes, most: int, path: Path) -> dict[str, Any]:
     """The object in a JSON text of at most `most` bytes; raises `FeatureError` for another."""
     try:
         if len(content) > most:
@@ -102,11 +102,11 @@ def positive(config: dict[str, Any], folder: Path, key: str) -> int:
     """
     size = config.get(key)
     if type(size) is not int or size < 1:
-        refuse(folder, f"{key} {size!r}", "expected a whole number above 0: get another folder")
+        reject(folder, f"{key} {size!r}", "expected a whole number above 0: get another folder")
     return size
 
 
-def open_file(path: Path) -> BufferedReader:
+def open_data(path: Path) -> BufferedReader:
     """A file that is open for reading. Raises for a link, a pipe and a folder."""
     with storage.as_storage_error(path):
         if not path.exists():
@@ -125,7 +125,7 @@ def sha256_of(file: BufferedReader) -> str:
     return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def refuse(folder: Path, reason: str, step: str) -> NoReturn:
+def reject(folder: Path, reason: str, step: str) -> NoReturn:
     """Raise a `FeatureError` about a folder: what came, and the next step."""
     raise FeatureError(f"{folder}: {reason}: {step}")
 

@@ -22,11 +22,11 @@ from sordino.errors import DependencyError, FeatureError
 from sordino.signal.encoder.tensors import (
     WEIGHTS_FILE,
     TensorFile,
-    open_file,
-    refuse,
+    open_data,
+    reject,
     sha256_of,
 )
-from sordino.signal.encoder.waveform.configuration import WaveformFolder
+from sordino.signal.waveform.configuration import WaveformFolder
 
 if TYPE_CHECKING:
     import torch
@@ -90,7 +90,7 @@ def load_network(source: WaveformFolder) -> Network:
         with _one_thread(), torch.inference_mode():
             outputs: NDArray[np.float32] = model(values).last_hidden_state[0].numpy()
         if not np.isfinite(outputs).all():
-            refuse(source.folder, "outputs that are NaN or infinite", "get another folder")
+            reject(source.folder, "outputs that are NaN or infinite", "get another folder")
         return outputs
 
     return network
@@ -118,9 +118,9 @@ def _weights(source: WaveformFolder, model: torch.nn.Module) -> dict[str, torch.
     """The weights of the file by the names of the model."""
     import torch
 
-    with open_file(source.folder / WEIGHTS_FILE) as file:
+    with open_data(source.folder / WEIGHTS_FILE) as file:
         if sha256_of(file) != source.sha256:
-            refuse(source.folder, f"{WEIGHTS_FILE} has changed", "start again")
+            reject(source.folder, f"{WEIGHTS_FILE} has changed", "start again")
         arrays = TensorFile(file, source.folder)
         weights = {}
         for name, expected in model.state_dict().items():

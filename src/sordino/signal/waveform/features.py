@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 from sordino.errors import AudioError
 from sordino.signal import audio
 from sordino.signal.encoder.log_mel import speech_samples
-from sordino.signal.encoder.waveform.configuration import (
+from sordino.signal.waveform.configuration import (
     WINDOW_SAMPLES,
     WaveformFolder,
-    open_source,
+    find_model,
 )
-from sordino.signal.encoder.waveform.network import Network, load_network, package_versions
+from sordino.signal.waveform.network import Network, load_network, package_versions
 
 RECIPE: Final = 1
 """Number of changes of `sordino.signal` that changed values."""
@@ -100,9 +100,9 @@ class WaveformFeatures:
 def open_waveform(folder: Path, layer: int) -> WaveformFeatures:
     """The feature set of a folder up to a layer; layers count from 1.
 
-    Raises the errors of `open_source`, and `DependencyError` without `transformers`.
+    Raises the errors of `find_model`, and `DependencyError` without `transformers`.
     """
-    features = WaveformFeatures(open_source(folder, layer))
+    features = WaveformFeatures(find_model(folder, layer))
     package_versions()
     return features
 

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from sordino.errors import AudioError, FeatureError
 from sordino.signal.encoder.log_mel import speech_samples
-from sordino.signal.encoder.waveform import WaveformFeatures, open_waveform
-from sordino.signal.encoder.waveform.network import load_network
 from sordino.signal.feature_sets import FEATURE_SETS, resolve
+from sordino.signal.waveform import WaveformFeatures, open_waveform
+from sordino.signal.waveform.network import load_network
 from sordino.testing import check_extractor
-from tests.signal.encoder.waveform.synthetic_folder import LARGE, save_model
+from tests.signal.waveform.synthetic_folder import LARGE, save_model
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -234,11 +234,11 @@ def test_speech_that_is_too_short_for_the_model_is_refused(tmp_path: Path) -> No
 def test_nothing_is_written_and_no_address_is_asked(folder: Path, tmp_path: Path) -> None:
     code = (
         "import socket, sys\n"
-        "def refuse(*_): raise AssertionError('network')\n"
+        "def reject(*_): raise AssertionError('network')\n"
         "socket.socket.connect = socket.getaddrinfo = refuse\n"
         "from pathlib import Path\n"
         "import numpy as np\n"
-        "from sordino.signal.encoder.waveform import open_waveform\n"
+        "from sordino.signal.waveform import open_waveform\n"
         "sound = np.random.default_rng(0).normal(0, 0.1, 8000).astype(np.float32)\n"
         f"print(open_waveform(Path({str(folder)!r}), 1)(sound).shape)\n"
     )

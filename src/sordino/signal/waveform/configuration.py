@@ -24,9 +24,9 @@ from sordino.signal.encoder.folder import check_plain, set_name
 from sordino.signal.encoder.tensors import (
     CONFIG_FILE,
     WEIGHTS_FILE,
-    open_file,
+    open_data,
     read_json,
-    refuse,
+    reject,
     sha256_of,
 )
 
@@ -122,7 +122,7 @@ class WaveformFolder:
         return _lengths(dict(self.settings), samples)[-1]
 
 
-def open_source(folder: Path, layer: int) -> WaveformFolder:
+def find_model(folder: Path, layer: int) -> WaveformFolder:
     """The model of a folder up to a layer. The weights are not read, except for their SHA-256.
 
     Raises `FeatureError` for another model or larger sizes, and `StorageError` for a file that
@@ -133,7 +133,7 @@ def open_source(folder: Path, layer: int) -> WaveformFolder:
     model_type = config.get("model_type")
     if not isinstance(model_type, str) or model_type not in ARCHITECTURES:
         expected = ", ".join(("whisper", *ARCHITECTURES))
-        refuse(
+        reject(
             folder,
             f"model_type {str(model_type)[:40]!r}",
             f"expected {expected}: get another folder",
@@ -144,13 +144,13 @@ def open_source(folder: Path, layer: int) -> WaveformFolder:
     }
     for key in _ABSENT:
         if config.get(key):
-            refuse(folder, f"{key} {str(config[key])[:40]!r}", "expected none: get another folder")
+            reject(folder, f"{key} {str(config[key])[:40]!r}", "expected none: get another folder")
     _check_sizes(settings, folder)
     depth = settings["num_hidden_layers"]
     if layer > depth:
-        refuse(folder, f"layer {layer}", f"expected 1 to {depth}: choose another")
+        reject(folder, f"layer {layer}", f"expected 1 to {depth}: choose another")
     normalise = reads_normalised(folder)
-    with open_file(folder / WEIGHTS_FILE) as file:
+    with open_data(folder / WEIGHTS_FILE) as file:
         sha256 = sha256_of(file)
     return WaveformFolder(folder, model_type, tuple(settings.items()), layer, normalise, sha256)
 
@@ -171,7 +171,7 @@ def _setting(value: Any, default: object, key: str, folder: Path) -> Any:
     else:
         fits, expected = type(value) is int and 0 < value <= most, f"a whole number to {most}"
     if not fits:
-        refuse(folder, f"{key} {str(value)[:40]!r}", f"expected {expected}: get another folder")
+        reject(folder, f"{key} {str(value)[:40]!r}", f"expected {expected}: get another folder")
     return tuple(value) if isinstance(default, tuple) else value
 
 
@@ -181,7 +181,7 @@ def _check_sizes(settings: dict[str, Any], folder: Path) -> None:
     groups = settings["num_conv_pos_embedding_groups"]
     sizes = [len(settings[f"conv_{part}"]) for part in ("dim", "stride", "kernel")]
     if width % heads or width % groups or len(set(sizes)) > 1:
-        refuse(
+        reject(
             folder,
             f"width {width}, {heads} heads, {groups} groups, convolutions {sizes}",
             "expected heads and groups that divide the width, and convolutions of one number: get "
@@ -190,11 +190,11 @@ def _check_sizes(settings: dict[str, Any], folder: Path) -> None:
     if settings.get("max_bucket_distance", 4096) <= settings.get("num_buckets", 8) or (
         settings.get("num_buckets", 8) < 4
     ):
-        refuse(folder, "buckets of positions", "expected 4 or more, fewer than the distance")
+        reject(folder, "buckets of positions", "expected 4 or more, fewer than the distance")
     lengths = _lengths(settings, WINDOW_SAMPLES)
     numbers = sum(map(math.prod, zip(settings["conv_dim"], lengths, strict=True)))
     if lengths[-1] < 1 or max(numbers, heads * lengths[-1] ** 2) > _MOST_NUMBERS:
-        refuse(
+        reject(
             folder,
             f"{lengths[-1]} outputs for 30 s and {numbers} numbers before them",
             "expected fewer, as in wav2vec 2: get another folder",
@@ -219,7 +219,7 @@ def reads_normalised(folder: Path) -> bool:
     config = read_json(folder / PREPROCESSOR_FILE)
     rate, normalise = config.get("sampling_rate"), config.get("do_normalize")
     if rate != SAMPLING_RATE or type(normalise) is not bool:
-        refuse(
+        reject(
             folder,
             f"sampling_rate {str(rate)[:20]}, do_normalize {str(normalise)[:20]} in "
             f"{PREPROCESSOR_FILE}",
