@@ -26,11 +26,14 @@ LIMIT_SECONDS = 10
 LIMIT_BYTES = 4 << 30
 ENGINES = ("hypothesis", "atheris")
 NAMES = (
-    *("altered", "forged", "models", "budget", "signature", "floor"),
+    *("altered", "forged", "models", "encoder", "channel", "arrays"),
+    *("budget", "signature", "floor"),
     *("wav", "recording", "words", "labels", "samples", "units"),
 )
 INSTRUMENTED = [
     "sordino.device",
+    "sordino.onnx",
+    "sordino.features.tables",
     "sordino.corpora.labels",
     *(
         f"sordino.signal.{name}"
@@ -55,7 +58,7 @@ def main() -> None:
         child(name, engine, given.seconds, given.seed)
         return
     with tempfile.TemporaryDirectory(prefix="sordino-fuzz-") as folder:
-        os.environ["SORDINO_FUZZ_BUNDLE"] = str(whole_bundle())
+        os.environ |= whole_bundles()
         os.environ["TMPDIR"] = folder
         if given.replay:
             target(given.replay[0]).hypothesis.fuzz_one_input(Path(given.replay[1]).read_bytes())
@@ -75,12 +78,22 @@ def main() -> None:
     sys.exit(bool(failed))
 
 
-def whole_bundle() -> Path:
-    """A bundle to start from; made here, since fitting needs what a device does not have."""
+def whole_bundles() -> dict[str, str]:
+    """The variables that name the bundles to start from; fitting them needs what no device has."""
     sys.path.insert(0, str(Path(__file__).parents[1]))
     from tests.device.synthetic_sound_bundle import bundle_path
+    from tests.signal.encoder.synthetic_encoder import synthetic_model
 
-    return bundle_path()
+    from sordino.signal.encoder import TINY_EN, Encoder, EncoderShape, Speech
+    from sordino.signal.feature_sets import FEATURE_SETS
+
+    shape = EncoderShape(TINY_EN.shape.width, heads=2, layers=0)
+    encoder = Encoder(synthetic_model(shape), shape.width)
+    FEATURE_SETS["speech-tiny"] = Speech("speech-tiny", TINY_EN, encoder=encoder)
+    return {
+        "SORDINO_FUZZ_BUNDLE": str(bundle_path()),
+        "SORDINO_FUZZ_ENCODER_BUNDLE": str(bundle_path(features="speech-tiny")),
+    }
 
 
 def one(name: str, engine: str, seconds: int, seed: int) -> bool:

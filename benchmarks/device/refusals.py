@@ -14,8 +14,9 @@ All checksums are right. Each process imports sordino, then reads the bundle and
     seconds    the same by the clock, which a busy machine makes longer
     megabytes  the most memory of the process, with the import
 
-Prints the slowest of each kind, or all. Status 1 where a bundle is not refused, takes 1 s of
-processor time or more, or 200 MB or more.
+Prints the slowest of each kind; `--all` prints every bundle as it is measured, too. Status 1 where
+a bundle is not refused, takes 1 s of processor time or more, or 200 MB or more. A process that
+takes longer than `LIMIT` is ended, and counts as not refused.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from sordino.device.bundle import archive, bundle
 
 SECONDS, MEGABYTES = 1.0, 200.0
 SHOWN: Final = 3  # of each kind
+LIMIT: Final = 30.0  # s
 
 RUN: Final = """
 import sys, time
@@ -71,8 +73,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--all", action="store_true", help="print every bundle")
-    shown = None if parser.parse_args().all else SHOWN
+    parser.add_argument("--all", action="store_true", help="print every bundle at once")
+    every = parser.parse_args().all
     refusals, accepted = list[Refusal](), list[str]()
     with tempfile.TemporaryDirectory() as folder:
         for kind, name, path in bundles(Path(folder) / "hostile.sordino"):
@@ -81,15 +83,13 @@ def main() -> int:
                 refusals.append(Refusal(*numbers, kind, name))
             else:
                 accepted.append(f"{kind}, {name}: {fault}")
+            if every:
+                print(line(refusals[-1], kind) if numbers else accepted[-1], flush=True)
     print(f"{'kind':11}{'bundles':>8}{'processor':>11}{'seconds':>9}{'megabytes':>11}  slowest")
     for kind in dict.fromkeys(refusal.kind for refusal in refusals):
         rows = sorted((row for row in refusals if row.kind == kind), reverse=True)
-        for number, row in enumerate(rows[:shown]):
-            count = str(len(rows)) if number == 0 else ""
-            print(
-                f"{kind if count else '':11}{count:>8}{row.processor:11.3f}{row.seconds:9.3f}"
-                f"{row.megabytes:11.1f}  {row.name}"
-            )
+        for number, row in enumerate(rows[:SHOWN]):
+            print(line(row, "" if number else kind, "" if number else str(len(rows))))
     processor = max(row.processor for row in refusals)
     seconds = max(row.seconds for row in refusals)
     megabytes = max(row.megabytes for row in refusals)
@@ -97,6 +97,14 @@ def main() -> int:
     for name in accepted:
         print(f"not refused: {name}")
     return int(bool(accepted) or processor >= SECONDS or megabytes >= MEGABYTES)
+
+
+def line(row: Refusal, kind: str, count: str = "") -> str:
+    """A row of the table."""
+    return (
+        f"{kind:11}{count:>8}{row.processor:11.3f}{row.seconds:9.3f}{row.megabytes:11.1f}"
+        f"  {row.name}"
+    )
 
 
 def bundles(path: Path) -> Iterator[tuple[str, str, Path]]:
@@ -134,9 +142,11 @@ def measure(path: Path) -> tuple[tuple[float, float, float] | None, str]:
     """Processor time, seconds and megabytes of a refusal; None and the reason for a bundle that is
     not refused.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, str(path)], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-c", RUN, str(path)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=LIMIT)
+    except subprocess.TimeoutExpired:
+        return None, f"no refusal within {LIMIT:g} s"
     if done.returncode or not done.stdout:
         return None, (done.stderr.strip().splitlines() or ["it runs"])[-1]
     processor, seconds, megabytes = map(float, done.stdout.split())

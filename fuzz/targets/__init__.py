@@ -5,6 +5,11 @@
     forged      a bundle with changed parts and right checksums: refused, or a permitted release
     models      hostile graphs (external data, functions, subgraphs, bombs), mixed and changed:
                 refused, or run
+    encoder     a bundle with a changed or hostile encoder and right checksums: refused, or a
+                permitted release
+    channel     a changed file of a channel's mean: nothing is released, or a finite vector
+    arrays      archives of arrays with forged headers and changed bytes: read, or an error of
+                sordino, by every reader
     budget      a budget file with changed bytes: nothing is released unless it is unchanged
     wav         a changed WAV stream: an error of sordino, or read to its end
     signature   a changed signature file: refused, never accepted as a signature of the key
@@ -26,8 +31,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from targets.arrays import arrays
 from targets.audio import recording, samples, wav_stream
 from targets.bundles import altered, budget, floor_file, forged, models, signature
+from targets.encoder import channel, encoder
 from targets.labels import labels
 from targets.units import units
 from targets.word_files import word_file
@@ -36,6 +43,9 @@ TARGETS: Final[dict[str, Callable[[], None]]] = {
     "altered": altered,
     "forged": forged,
     "models": models,
+    "encoder": encoder,
+    "channel": channel,
+    "arrays": arrays,
     "budget": budget,
     "signature": signature,
     "floor": floor_file,

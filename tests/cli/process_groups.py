@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -23,8 +24,16 @@ def workers_of(leader: int) -> list[int]:
 
 
 def start(command: Sequence[str], workers: int = 2) -> subprocess.Popen[str]:
-    """A process in a new group, once this number of its workers runs."""
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    """A process in a new group, once this number of its workers runs. It listens to hangups, even
+    where the tests were started to ignore them.
+    """
+    inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        process = subprocess.Popen(
+            command, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+    finally:
+        signal.signal(signal.SIGHUP, inherited)
     end = time.monotonic() + 90
     while len(workers_of(process.pid)) < workers and time.monotonic() < end:
         time.sleep(0.1)

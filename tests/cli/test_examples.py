@@ -9,6 +9,7 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -25,7 +26,8 @@ from sordino.device import DailyBudget
 from sordino.device.sound.synthesis import synthetic
 from sordino.device.trust import ed25519
 from sordino.signal import audio
-from sordino.study import conditions
+from sordino.signal.conditions import CONDITIONS
+from sordino.study import conditions, protocol
 from sordino.study.adaptation import cross_corpus, personalisation
 from sordino.study.jaiswal2020 import variants
 from sordino.study.protocol import POLICIES
@@ -154,12 +156,16 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     takes = {emotion: {"normal": 1} for emotion in synthetic_speech.TAKES}
     monkeypatch.setattr(variants, "JaiswalOptions", options)
     quick: dict[str, Any] = {"policies": POLICIES[:1], "fitters": synthetic_study.FITTERS}
-    for study, name in (
-        (cross_corpus, "carry"),
-        (personalisation, "personalise"),
-        (conditions, "evaluate"),
+    bundle_options = replace(protocol.BUNDLE_OPTIONS, families=("linear",))
+    monkeypatch.setattr(protocol, "BUNDLE_OPTIONS", bundle_options)
+    two = {"conditions": CONDITIONS[:2]}
+    for study, name, further in (
+        (cross_corpus, "carry", {}),
+        (personalisation, "personalise", {}),
+        (conditions, "evaluate", two),
     ):
-        monkeypatch.setattr(study, name, partial(getattr(study, name), **quick))
+        monkeypatch.setattr(study, name, partial(getattr(study, name), **quick, **further))
+    monkeypatch.setattr("sordino.signal.conditions.CONDITIONS", CONDITIONS[:2])  # the demo's
     monkeypatch.setattr(synthetic_speech, "TAKES", takes)
     monkeypatch.setattr(synthetic_speech, "make", partial(synthetic_speech.make, speakers=10))
     monkeypatch.setattr("sordino.attack.QUICK", ("linear",))

@@ -30,7 +30,7 @@ from sordino.release import ReplacementFitter
 from sordino.release.autoencoder.retaining import RetainingFitter
 from sordino.release.protocol import Fitter
 from sordino.signal import audio
-from sordino.study import POLICIES, Fitters, Options, compare, feng2021
+from sordino.study import POLICIES, Fitters, Options, compare, feng2021, protocol
 from sordino.study.fitting import fit
 from sordino.study.protocol import FOUR_EMOTIONS
 
@@ -173,11 +173,14 @@ FITTERS: Final = Fitters(SETTINGS, {"rae": rae, "rae-grl": rae_grl, "rae-grl+": 
 
 @contextmanager
 def brisk(policies: int = 3) -> Iterator[None]:
-    """Commands with few epochs and few policies, and fits on one draw, in this process."""
+    """Commands with few epochs, policies and draws, in this process."""
     settings: dict[str, Any] = {"policies": POLICIES[:policies], "fitters": FITTERS}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(feng2021, "reproduce", partial(feng2021.reproduce, **settings))
+        reproduce = partial(feng2021.reproduce, max_draws=2, **settings)
+        patch.setattr(feng2021, "reproduce", reproduce)
+        patch.setattr(protocol, "POLICIES", POLICIES[:policies])  # `sordino compare` passes them
         patch.setattr(compare, "compare", partial(compare.compare, **settings))
+        patch.setattr(compare, "prepare", partial(compare.prepare, max_draws=2))
         patch.setattr(fit, "fit", partial(fit.fit, fitters=FITTERS, max_draws=1))
         yield
 

@@ -63,7 +63,8 @@ class GraphBuilder:
             value.name if isinstance(value, Symbol) else self._constant(value) for value in inputs
         ]
         name = f"v{len(self._nodes)}"
-        self._nodes.append(helper.make_node(kind, names, [name], **attributes))
+        # the node has a name too: some versions of ONNX Runtime derive others from it
+        self._nodes.append(helper.make_node(kind, names, [name], name=name, **attributes))
         return Symbol(self, name, np.dtype(dtype) if dtype else inputs[0].dtype)
 
     def model(self, **outputs: Symbol) -> bytes:
