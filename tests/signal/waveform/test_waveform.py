@@ -235,7 +235,7 @@ def test_nothing_is_written_and_no_address_is_asked(folder: Path, tmp_path: Path
     code = (
         "import socket, sys\n"
         "def reject(*_): raise AssertionError('network')\n"
-        "socket.socket.connect = socket.getaddrinfo = refuse\n"
+        "socket.socket.connect = socket.getaddrinfo = reject\n"
         "from pathlib import Path\n"
         "import numpy as np\n"
         "from sordino.signal.waveform import open_waveform\n"
