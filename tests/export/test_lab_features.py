@@ -17,7 +17,8 @@ from sordino.policy import Policy
 from sordino.signal.feature_sets import FEATURE_SETS, check_device
 from sordino.signal.mel import Mel
 from sordino.study.fitting import fit
-from tests.device.synthetic_bundles import POLICY, embedding, fitted
+from sordino.testing import POLICY
+from tests.device.synthetic_bundles import embedding, fitted
 
 SENTENCES = {
     "speech-frames": "no bundle holds frames of an encoder",

@@ -130,7 +130,7 @@ CASES: dict[str, tuple[Sequence[Any], Sequence[Any]]] = {
 def content(name: str, shape: Sequence[int] | None = None) -> bytes:
     nodes, constants = CASES[name]
     outputs = [synthetic_onnx.value("y", shape=shape)]
-    return synthetic_onnx.proto(nodes, constants, outputs=outputs).SerializeToString()
+    return bytes(synthetic_onnx.proto(nodes, constants, outputs=outputs).SerializeToString())
 
 
 def test_every_operator_of_the_lab_alone_has_a_case() -> None:

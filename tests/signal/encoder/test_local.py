@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from sordino.cli import main
 from sordino.errors import FeatureError
 from sordino.signal.encoder import BASE, TINY_EN, Speech, is_installed
 from sordino.signal.encoder.local import LocalWeights, find_weights
@@ -123,3 +124,17 @@ def test_another_file_is_refused(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(FeatureError, match=r"base\.pt: no weights that sordino knows"):
         find_weights(path)
+
+
+@pytest.mark.usefixtures("sets")
+@pytest.mark.parametrize("verb", ["extract", "compare", "fit", "study conditions"])
+def test_every_verb_of_features_takes_a_file(
+    verb: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--corpus", f"ravdess={tmp_path}", "--features", "mel", "--encoder", str(folder)]
+    policy = tmp_path / "policy.toml"
+    policy.write_text('required = "sad"\nsensitive = ["happy"]\n')
+    options += ["--policy", str(policy)] if verb == "fit" else []
+    with pytest.raises(SystemExit, match="2"):
+        main([*verb.split(), *options, "--out", str(tmp_path / "out.parquet")])
+    assert "expected speech-tiny: leave the file out" in " ".join(capsys.readouterr().err.split())

@@ -34,7 +34,7 @@ class HiddenStates(torch.nn.Module):  # type: ignore[misc,name-defined]
 
     def __init__(self, model: Any) -> None:
         super().__init__()
-        self.model, self.states = model, []
+        self.model, self.states = model, list[Any]()
         for layer in model.encoder.layers:
             layer.register_forward_hook(self.keep)
 

@@ -116,7 +116,8 @@ class OnnxFeatures:
                 yield _matrix(model(window[None], self.output), self.folder)
             return
         axis = 0 if name == "frames" else 2
-        fixed = dimensions[axis] if isinstance(dimensions[axis], int) else None
+        size = dimensions[axis]
+        fixed = size if isinstance(size, int) else None
         longest = min(fixed or LONGEST_WINDOW, LONGEST_WINDOW)
         frames = speech_log_mel(samples)
         for window in np.array_split(frames, -(-len(frames) // longest)):

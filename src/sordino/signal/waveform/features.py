@@ -146,4 +146,5 @@ def mean_output(windows: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
     for outputs in windows:
         sums.append(outputs.sum(axis=0, dtype=np.float64))
         positions += len(outputs)
-    return (np.sum(sums, axis=0) / positions).astype(np.float32)
+    mean: NDArray[np.float32] = (np.sum(sums, axis=0) / positions).astype(np.float32)
+    return mean
