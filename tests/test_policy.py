@@ -259,3 +259,23 @@ def test_a_policy_file_that_cannot_be_read_is_refused(
         file.write_bytes(content)
     with pytest.raises(PolicyError, match=r"policy\.toml: not a readable TOML file"):
         read(file)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'required = "sad"\nsensitive = "{}"',
+        'required = "sad"\nsensitive = ["{}", "{}"]',
+        'required = "sad"\nsensitive = ["angry"]\nhide = ["{}"]',
+        'required = "sad"\nsensitive = ["angry"]\n{} = 1',
+        'required = "sad"\nsensitive = ["angry"]\nbudget = "{}"',
+        'required = "sad"\nsensitive = ["angry"]\n[budget]\nauc = "{}"',
+        'required = "sad"\nsensitive = ["angry"]\n[drawn]\nrate = [["{}"]]',
+    ],
+)
+def test_a_message_quotes_the_start_of_a_long_value(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "p.toml"
+    path.write_text(text.replace("{}", "x" * 100_000))
+    with pytest.raises(PolicyError, match="x…") as error_info:
+        read(path)
+    assert len(str(error_info.value)) < len(str(path)) + 400

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from sordino.define import EMOTIONS, Role, emotion
 from sordino.errors import PolicyError, StorageError
+from sordino.progress import listed, quoted
 
 ATTRIBUTES: Final = ("gender", "speaker", "age")
 """Attributes of a speaker that `hide` may name."""
@@ -43,11 +44,12 @@ class Budget:
     def __post_init__(self) -> None:
         if self.auc is not None and not (_number(self.auc) and 0.5 <= self.auc <= 1):
             raise PolicyError(
-                f"budget auc {self.auc!r}, expected 0.5 (chance) to 1: 0.55 is a strict limit"
+                f"budget auc {quoted(self.auc)}, expected 0.5 (chance) to 1: 0.55 is a strict limit"
             )
         if self.per_day is not None and not (type(self.per_day) is int and self.per_day >= 1):
             raise PolicyError(
-                f"budget per_day {self.per_day!r}, expected a whole number from 1: 100 is usual"
+                f"budget per_day {quoted(self.per_day)}, expected a whole number from 1: 100 is "
+                "usual"
             )
 
 
@@ -79,13 +81,13 @@ class Policy:
         for names in (self.sensitive, self.hide):
             if not isinstance(names, list | tuple):
                 raise PolicyError(
-                    f"sensitive and hide are lists, {names!r} came: "
+                    f"sensitive and hide are lists, {quoted(names)} came: "
                     'write ["angry"] instead of "angry"'
                 )
         for label in (self.required, self.neutral, *self.sensitive, *self.hide, self.release):
             if not isinstance(label, str):
                 raise PolicyError(
-                    f"{label!r} came, expected text: write emotions and attributes in quotes"
+                    f"{quoted(label)} came, expected text: write emotions and attributes in quotes"
                 )
         object.__setattr__(self, "required", emotion(self.required))
         object.__setattr__(self, "neutral", emotion(self.neutral))
@@ -99,14 +101,14 @@ class Policy:
         unknown = [attribute for attribute in self.hide if attribute not in ATTRIBUTES]
         if unknown:
             raise PolicyError(
-                f"hide {', '.join(unknown)}, expected some of {', '.join(ATTRIBUTES)}: correct the "
+                f"hide {listed(unknown)}, expected some of {', '.join(ATTRIBUTES)}: correct the "
                 "spelling"
             )
         emotions = (self.required, self.neutral, *self.sensitive)
         twice = sorted({label for label in emotions if emotions.count(label) > 1})
         if twice:
             raise PolicyError(
-                f"{', '.join(twice)} has two roles, expected one: remove it from one list"
+                f"{listed(twice)} has two roles, expected one: remove it from one list"
             )
 
     @property
@@ -132,7 +134,7 @@ class Policy:
         if label in self.sensitive:
             return Role.SENSITIVE
         raise PolicyError(
-            f"emotion {label!r} has no role in this policy, expected one of "
+            f"emotion {quoted(label)} has no role in this policy, expected one of "
             f"{', '.join(self.emotions)}: "
             "leave such utterances out with `corpus.with_emotions(policy.emotions)`"
         )
@@ -142,9 +144,9 @@ class Policy:
         present = set(emotions)
         absent = [label for label in self.emotions if label not in present]
         if absent:
-            available = ", ".join(sorted(present)) or "none"
+            available = listed(sorted(present)) or "none"
             raise PolicyError(
-                f"{', '.join(absent)}: not in the corpus, which has {available}: change the policy"
+                f"{listed(absent)}: not in the corpus, which has {available}: change the policy"
             )
 
     def settings(self, family: str) -> dict[str, Any]:
@@ -198,8 +200,8 @@ def _setting(name: str, value: object) -> Any:
     )
     if not values or not plain:
         raise PolicyError(
-            f"{name} = {value!r}, expected a finite number, a text, true or false, or a list: "
-            "correct it"
+            f"{name} = {quoted(value)}, expected a finite number, a text, true or false, "
+            "or a list: correct it"
         )
     return values if isinstance(value, list | tuple) else value
 
@@ -256,7 +258,7 @@ def read(path: str | Path) -> Policy:
     unknown = sorted(set(entries) - set(names))
     if unknown:
         raise PolicyError(
-            f"{path}: unknown key {', '.join(unknown)}, expected {', '.join(names)}, or a table "
+            f"{path}: unknown key {listed(unknown)}, expected {', '.join(names)}, or a table "
             "with the settings of a release"
         )
     missing = [name for name in ("required", "sensitive") if name not in content]
@@ -272,9 +274,8 @@ def read(path: str | Path) -> Policy:
 def _budget(path: str | Path, table: Any) -> Budget:
     names = [field.name for field in fields(Budget)]
     if not isinstance(table, dict) or set(table) - set(names):
-        came = (
-            ", ".join(sorted(set(table) - set(names))) if isinstance(table, dict) else repr(table)
-        )
+        has_keys = isinstance(table, dict)
+        came = listed(sorted(set(table) - set(names))) if has_keys else quoted(table)
         raise PolicyError(
             f"{path}: budget {came}, expected a table [budget] with {' and '.join(names)}"
         )

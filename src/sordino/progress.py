@@ -5,11 +5,17 @@ from __future__ import annotations
 import sys
 import unicodedata
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
 Item = TypeVar("Item")
+
+QUOTED: Final = 80
+"""The largest number of characters of a value that a message quotes."""
+
+MOST_LISTED: Final = 20
+"""The largest number of names in a message."""
 
 _BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Invisible letters."""
@@ -30,6 +36,31 @@ def printable(text: str) -> str:
     return "".join(
         character if _is_visible(character) else _escaped(character) for character in text
     )
+
+
+def shorten(text: str, length: int = QUOTED) -> str:
+    """Text for a message: at most `length` characters; an ellipsis stands for the rest.
+
+    >>> shorten("anna"), shorten("anna" * 1000, 8)
+    ('anna', 'annaann…')
+    """
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def quoted(value: object) -> str:
+    """A value for a message, as Python writes it, of at most `QUOTED` characters."""
+    return shorten(repr(value))
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names for a message, and the number of the others.
+
+    >>> listed(["file", "speaker"])
+    'file, speaker'
+    """
+    first = ", ".join(map(shorten, names[:MOST_LISTED]))
+    further = len(names) - MOST_LISTED
+    return f"{first} and {further:,} more" if further > 0 else first
 
 
 def _is_visible(character: str) -> bool:

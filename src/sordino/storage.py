@@ -30,6 +30,9 @@ replace them.
 LONGEST_NAME: Final = 100
 """Characters of a safe name: with a suffix it stays below the 255 bytes of common file systems."""
 
+LONGEST_PATH: Final = 4096
+"""Characters of a path that common systems accept."""
+
 _ITSELF: Final = (
     getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 )

@@ -213,6 +213,22 @@ def test_an_interruption_is_one_line_and_status_130(capsys: Captured, offer: Off
     assert re.fullmatch(r"interrupted: .*\n", capsys.readouterr().err)
 
 
+@pytest.mark.parametrize("resumes", [True, False])
+def test_only_a_verb_with_stored_parts_resumes(
+    capsys: Captured, offer: Offer, monkeypatch: pytest.MonkeyPatch, resumes: bool
+) -> None:
+    offer(stop)
+    monkeypatch.setattr(cli, "RESUMING", ("trial",) if resumes else ())
+    assert status("trial") == 130
+    error = capsys.readouterr().err
+    assert ("which reuses the parts that it stored" in error) == resumes
+    assert ("which starts from the beginning" in error) != resumes
+
+
+def test_resuming_verbs_exist() -> None:
+    assert set(cli.RESUMING) < set(cli.VERBS)
+
+
 @pytest.mark.parametrize("code", [0, 1])
 def test_a_verb_decides_between_fine_and_differs(offer: Offer, code: int) -> None:
     def leave() -> NoReturn:

@@ -265,7 +265,7 @@ def test_a_signal_ends_every_worker(code: str, number: signal.Signals) -> None:
     seconds = seconds_until_no_worker(process.pid)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 128 + number
-    assert err == "terminated: run the same command again, which reuses the parts that it stored\n"
+    assert err == "terminated: run the same command again, which starts from the beginning\n"
     assert running_in(process.pid) == {}
     assert seconds < 3  # a third of a second on an idle machine
 

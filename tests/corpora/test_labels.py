@@ -201,6 +201,37 @@ def test_a_corpus_from_python_without_a_speaker_is_refused(speaker: list[Any]) -
         table.make("mine", pd.DataFrame({"file": ["a", "b"], "speaker": speaker}))
 
 
+LONG = "x" * 10_000
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "error"),
+    [
+        ("file,speaker,gender,emotion,age", f"a.wav,s,f,sad,{LONG}", "age 'x+…', expected"),
+        ("file,speaker,gender,emotion,corpus", f"a.wav,s,f,sad,{LONG}", "10,000 characters, exp"),
+        ("file,speaker,gender,emotion,corpus", f"a.wav,s,f,sad,a/{LONG}", r"has a / or \+"),
+        ("file,speaker,gender,emotion", f"{LONG},s,f,sad", "1 of 1 rows name no such recording"),
+        (f"file,speaker,gender,{LONG}", "a.wav,s,f,sad", "no column emotion among file"),
+        (f"file,speaker,gender,emotion,{LONG},{LONG}", "a.wav,s,f,sad,,", "is there twice"),
+    ],
+    ids=["number", "corpus", "slash", "file", "column", "columns"],
+)
+def test_a_message_quotes_the_start_of_a_long_value(
+    tmp_path: Path, header: str, row: str, error: str
+) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text(f"{header}\n{row}\n")
+    with pytest.raises(CorpusError, match=error) as error_info:
+        corpora.load("manifest", path)
+    assert len(str(error_info.value)) < len(str(path)) + 300
+
+
+def test_a_message_lists_the_first_columns_of_many(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(",".join(f"c{number}" for number in range(10_000)))
+    with pytest.raises(CorpusError, match=r"c19 and 9,980 more: add or rename it"):
+        corpora.load("manifest", tmp_path / "m.csv")
+
+
 @pytest.mark.parametrize("separator", ["\t", ";", "|"])
 def test_a_manifest_may_have_other_separators(tmp_path: Path, separator: str) -> None:
     recording(tmp_path / "a, b.wav", 1)

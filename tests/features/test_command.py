@@ -17,6 +17,8 @@ import sordino
 from sordino.cli import main
 from sordino.corpora.table import Corpus
 from sordino.features import FEATURE_SETS, extract, read_vectors
+from sordino.features.renderings import condition_record
+from sordino.signal import feature_sets
 
 
 @pytest.fixture
@@ -83,6 +85,44 @@ def test_a_table_of_each_copy_stands_beside_that_of_the_recordings(
     tables = [tmp_path / f"x.copy-{number}.parquet" for number in (1, 2, 3)]
     vectors = [read_vectors(path, noises(3)) for path in (out, *tables)]
     assert len({x.tobytes() for x in vectors}) == 4
+    record = json.loads((tmp_path / "x.parquet.run.json").read_text())
+    assert record["config"]["conditions"] == condition_record(3, ())
+    assert record["copies"] == [
+        {"file": path.name, "table_checksum": hashlib.sha256(path.read_bytes()).hexdigest()}
+        for path in tables
+    ]
+
+
+def test_copies_of_an_earlier_table_are_removed(manifest: str, tmp_path: Path) -> None:
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    kept = {"x.copy-a.csv", "x.copy-1.parquet", "y.copy-1.csv", "x.copy-01.csv", "axcopy-1.csv"}
+    for name in (*kept, "x.copy-1.csv", "x.copy-12.csv"):
+        (folder / name).write_text("earlier")
+    options = ("--corpus", manifest, "--features", "mel", "--cache", tmp_path / "cache")
+    assert run(*options, "--jobs", "1", "--out", folder / "x.csv") == 0
+    assert {path.name for path in folder.iterdir()} == kept | {"x.csv", "x.csv.run.json"}
+    record = json.loads((folder / "x.csv.run.json").read_text())
+    assert record["copies"] == []
+    assert record["config"]["conditions"] == condition_record(0, ())
+
+
+def test_a_refused_extraction_removes_no_copy(manifest: str, tmp_path: Path) -> None:
+    damage(tmp_path, "001.wav")
+    (tmp_path / "x.copy-1.csv").write_text("earlier")
+    options = ("--corpus", manifest, "--features", "mel", "--cache", tmp_path / "cache")
+    assert run(*options, "--out", tmp_path / "x.csv") == 2
+    assert (tmp_path / "x.copy-1.csv").exists()
+
+
+def test_the_default_set_is_that_of_the_other_verbs(
+    manifest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--corpus", manifest, "--cache", tmp_path / "cache", "--jobs", "1")
+    assert run(*options, "--out", tmp_path / "x.csv", "--json", tmp_path / "x.json") == 0
+    features = json.loads((tmp_path / "x.json").read_text())["features"]
+    assert features == feature_sets.resolve(feature_sets.AUTOMATIC)
+    assert f", features {features}\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,11 @@ from sordino.corpora.copies import part_with_copies, recorded, with_copies
 from sordino.corpora.split import Part
 from sordino.corpora.table import checksums
 from sordino.errors import FeatureError
+from sordino.features.renderings import condition_record
 from sordino.metrics.bound import Bound
 from sordino.release import DrawnFitter, bounds
 from sordino.signal import audio
 from sordino.study import POLICIES, protocol
-from sordino.study.noise import condition_record
 from sordino.study.protocol import Inputs
 from sordino.study.units import predictions
 from sordino.types import Vectors
@@ -127,7 +127,20 @@ def test_bounds_count_no_copy(made: Made) -> None:
         key: bound.speakers for key, bound in plain.items()
     }
     for key, bound in plain.items():
-        assert copied[key].high == pytest.approx(bound.high, abs=0.02)
+        assert copied[key].high == pytest.approx(bound.high, abs=1e-6)
+
+
+def test_copies_equal_to_their_recordings_leave_the_boundary(made: Made) -> None:
+    rows = np.arange(len(made.corpus))
+    configs = []
+    for count in (0, 3):
+        fitting = with_copies(made.corpus, count)
+        part = part_with_copies(fitting, Part(rows, rows[:0]))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # few prototypes
+            release = DrawnFitter(POLICIES[0]).fit(np.tile(made.x, (1 + count, 1)), fitting, part)
+        configs.append((*release.config["tilt"], release.config["threshold"]))
+    assert configs[0] == pytest.approx(configs[1], abs=1e-6)
 
 
 def test_a_table_of_vectors_has_no_copies(made: Made) -> None:

@@ -61,6 +61,9 @@ USERS: Final = {
 }
 """The verbs by user, as `sordino --help` groups them."""
 
+RESUMING: Final = ("demo", "extract", "reproduce", "compare", "study", "audit", "fit")
+"""The verbs that store finished parts: units, audits or features. A repeated command reads them."""
+
 RENAMED: Final = {"carry": "study cross-corpus", "personalise": "study personalisation"}
 """Verbs of earlier versions, and their names today."""
 
@@ -85,9 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             status = CANNOT_RUN if failed else status
         signals.quiet = True
     except Terminated:
-        signals.leave(_print_error)
+        signals.leave(_print_termination)
     if signals.number:  # a worker that ended first may have raised an error of its own
-        signals.leave(_print_error)
+        signals.leave(_print_termination)
     if status not in (0, failures.DIFFERS):
         # Libraries complain on standard error that their workers are gone.
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
@@ -111,9 +114,7 @@ def _status(arguments: list[str], streams: Streams | None = None) -> int:
         _print_error(failures.line(error, debug))
         return CANNOT_RUN
     if status == INTERRUPTED:
-        _print_error(
-            "interrupted: run the same command again, which reuses the parts that it stored"
-        )
+        _print_ending("interrupted", arguments)
     return status
 
 
@@ -149,7 +150,7 @@ def _run(arguments: list[str]) -> int:
     """The exit status of one verb; errors pass through."""
     app = typer.Typer(rich_markup_mode="rich", help=HELP)
     app.callback(epilog="Example:\n  sordino demo")(_global_options)
-    verb = next((word for word in _command_line(arguments) if not word.startswith("-")), None)
+    verb = _verb_of(_command_line(arguments))
     if verb in RENAMED:
         raise typer.TyperException(f"`sordino {verb}` is now `sordino {RENAMED[verb]}`")
     for name, line in VERBS.items():
@@ -170,6 +171,11 @@ def _command_line(arguments: list[str]) -> list[str]:
         return arguments
     line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")
     return line.split()[1:]
+
+
+def _verb_of(words: Sequence[str]) -> str | None:
+    """The first word that is no option."""
+    return next((word for word in words if not word.startswith("-")), None)
 
 
 def _user_of(verb: str) -> str | None:
@@ -220,3 +226,15 @@ def _global_options(
 
 def _print_error(line: str) -> None:
     typer.secho(printable(" ".join(line.split())), fg="red", err=True)
+
+
+def _print_termination() -> None:
+    """Print why this process ends on a signal."""
+    _print_ending("terminated", sys.argv[1:])
+
+
+def _print_ending(event: str, arguments: Sequence[str]) -> None:
+    """Print that a command did not finish, and whether it resumes when it is repeated."""
+    resumes = _verb_of(arguments) in RESUMING
+    repeated = "reuses the parts that it stored" if resumes else "starts from the beginning"
+    _print_error(f"{event}: run the same command again, which {repeated}")

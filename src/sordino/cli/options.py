@@ -7,7 +7,7 @@ json: JsonOption = None) -> None`.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from sordino.corpora.table import Corpus
     from sordino.policy import Policy
+    from sordino.study import Options
 
 AUTOMATIC: Final = "auto"
 """The default of `--features` for products: `sordino.signal.feature_sets.AUTOMATIC`."""
@@ -94,15 +95,21 @@ ReleasesOption = Annotated[
         help="Evaluate only this release; repeatable. MODULE:FITTER is one of your own.",
     ),
 ]
+_FEATURES_HELP: Final = (
+    "auto (speech where its extra is installed, else mel), mel, speech, speech-tiny, speech+mel, "
+    "IS13, ComParE_2016, eGeMAPSv02, speech:FOLDER@LAYER of a local model,"
+)
 FeaturesOption = Annotated[
     str,
     typer.Option(
         "--features",
         metavar="SET",
-        help="auto (speech where its extra is installed, else mel), mel, speech, speech-tiny, "
-        "speech+mel, IS13, ComParE_2016, eGeMAPSv02, speech:FOLDER@LAYER of a local model, "
-        "MODULE:NAME of your own, or a table of vectors: FILE.parquet.",
+        help=f"{_FEATURES_HELP} MODULE:NAME of your own, or a table of vectors: FILE.parquet.",
     ),
+]
+FeatureSetOption = Annotated[
+    str,
+    typer.Option("--features", metavar="SET", help=f"{_FEATURES_HELP} or MODULE:NAME of your own."),
 ]
 EncoderOption = Annotated[
     Path | None,
@@ -129,14 +136,20 @@ CorpusOption = Annotated[
         help="A corpus and its folder; repeatable. manifest=FILE.csv reads any other recordings.",
     ),
 ]
+_CONDITIONS_HELP: Final = (
+    "standard: fit also on copies of the recordings in noise, rooms and channels; none: on the "
+    "recordings alone."
+)
 ConditionsOption = Annotated[
     Literal["none", "standard"] | None,
     typer.Option(
         "--conditions",
-        help="standard: fit also on copies of the recordings in noise, rooms and channels; none: "
-        "on the recordings alone.",
+        help=_CONDITIONS_HELP,
         show_default="standard; none for a table of vectors",
     ),
+]
+PaperConditionsOption = Annotated[
+    Literal["none", "standard"], typer.Option("--conditions", help=_CONDITIONS_HELP)
 ]
 NoiseOption = Annotated[
     Path | None,
@@ -187,6 +200,31 @@ def resolve_conditions(
     return conditions or "standard"
 
 
+def bundle_options(
+    features: str,
+    attackers: str,
+    conditions: Literal["none", "standard"] | None,
+    seed: int,
+    *,
+    releases: Sequence[str] | None = None,
+    custom: Iterable[str] = (),
+) -> Options:
+    """`sordino.study.protocol.BUNDLE_OPTIONS` with the options of a verb. `custom` has the names of
+    the user's own attackers.
+    """
+    from dataclasses import replace
+
+    from sordino.study.protocol import BUNDLE_OPTIONS
+
+    return replace(
+        BUNDLE_OPTIONS,
+        releases=BUNDLE_OPTIONS.releases if releases is None else tuple(releases),
+        families=(*attacker_families(attackers), *custom),
+        seed=seed,
+        conditions=resolve_conditions(conditions, features),
+    )
+
+
 def resolve_features(features: str, encoder: Path | None = None) -> str:
     """The name of the feature set of `--features`, which may be one of the user's own, with its
     weights in the file of `--encoder`, if there is one.
@@ -207,6 +245,12 @@ def resolve_releases(references: Sequence[str] | None) -> tuple[str, ...]:
     if twice:
         raise PluginError(f"two releases {twice[0]!r}, expected different names: rename a fitter")
     return tuple(names)
+
+
+def compared_releases(references: Sequence[str] | None, default: Sequence[str]) -> tuple[str, ...]:
+    """`none` and the releases of `--release`, each once; `default` if there are none."""
+    names = ("none", *resolve_releases(references)) if references else default
+    return tuple(dict.fromkeys(names))
 
 
 def read_policies(files: Sequence[Path]) -> dict[str, Policy]:

@@ -85,10 +85,10 @@ class Listener:
             sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
             raise Terminated(number)
 
-    def leave(self, report: Callable[[str], None]) -> NoReturn:
+    def leave(self, report: Callable[[], None]) -> NoReturn:
         """End the process at once, without waiting for workers; `report` prints one line."""
         stream, sys.stderr = sys.stderr, self._stderr
-        report("terminated: run the same command again, which reuses the parts that it stored")
+        report()
         sys.stderr = stream
         end_children()
         _close_trackers()

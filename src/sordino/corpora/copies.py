@@ -38,6 +38,12 @@ def recorded(table: pd.DataFrame) -> NDArray[np.bool_]:
     return mask
 
 
+def copies_in(table: pd.DataFrame) -> int:
+    """Copies of each recording among the rows of a corpus' table; 0 without recordings."""
+    recordings = int(recorded(table).sum())
+    return len(table) // recordings - 1 if recordings else 0
+
+
 def part_with_copies(fitting: Corpus, part: Part) -> Part:
     """A party of recordings together with their copies, as rows of the fitting table."""
     utterances = int(recorded(fitting.table).sum())

@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from sordino import define
 from sordino.errors import SordinoError
+from sordino.progress import shorten
 
 MISSING_WORDS: Final = frozenset(
     {"na", "n/a", "nan", "none", "null", "nil", "#n/a", "missing", "unknown", "?", "-"}
@@ -44,8 +45,6 @@ _LIKE_LATIN: Final = str.maketrans(
 """Cyrillic and Greek letters that look like a Latin letter, in lower case."""
 
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?")
-_QUOTED: Final = 40
-"""Characters of a label in a message."""
 
 
 def fold(text: str) -> str:
@@ -71,7 +70,7 @@ def quote(label: str) -> str:
     """A label for a message: in quotes, short, and with escapes for invisible and ambiguous
     characters.
     """
-    short = label if len(label) <= _QUOTED else label[: _QUOTED - 1] + "…"
+    short = shorten(label)
     return (
         ascii(short)
         if not short.replace("…", "").isascii() and fold(short) != short

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from sordino import textfile
 from sordino.corpora import separators
-from sordino.corpora.labels import fold
+from sordino.corpora.labels import fold, quote
 from sordino.corpora.separators import is_hint
 from sordino.errors import CorpusError
+from sordino.progress import listed
 
 Row = dict[str, str]
 """Column name in lower case to the cell, without surrounding space."""
@@ -48,13 +49,12 @@ def read(path: Path, required: Sequence[str]) -> Sheet:
     if missing:
         hint = "; its cells may be separated by spaces, expected commas" if len(header) == 1 else ""
         raise CorpusError(
-            f"{path}: no column {', '.join(missing)} among {', '.join(header)}{hint}: add or "
-            "rename it"
+            f"{path}: no column {', '.join(missing)} among {listed(header)}{hint}: add or rename it"
         )
     duplicate = sorted({name for name in header if name and header.count(name) > 1})
     if duplicate:
         raise CorpusError(
-            f"{path}: column {', '.join(duplicate)} is there twice, expected once: rename one"
+            f"{path}: column {listed(duplicate)} is there twice, expected once: rename one"
         )
     table = Sheet(
         (number, _row(path, number, header, cells))
@@ -84,7 +84,7 @@ def parse_number(where: str, row: Row, column: str, empty: float = math.nan) -> 
     if not math.isfinite(value):
         remedy = "write a decimal point" if re.fullmatch(r"[+-]?\d+,\d+", cell) else "correct it"
         raise CorpusError(
-            f"{where}: {column} {cell!r}, expected a number or an empty cell: {remedy}"
+            f"{where}: {column} {quote(cell)}, expected a number or an empty cell: {remedy}"
         )
     return value
 

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sordino.errors import AudioError
 from sordino.features.sounds import Recording
 from sordino.signal import audio
-from sordino.signal.conditions import Sources, in_condition, standard
+from sordino.signal.conditions import RECIPE, Sources, in_condition, standard
 from sordino.signal.conditions.level import Waveform, tile
 from sordino.signal.conditions.noise import unit_power
 
@@ -144,3 +144,12 @@ def choose(pool: Sequence[Recording], recording: Recording, count: int) -> tuple
     order = seeded(recording.key, "voices").permutation(len(others))[:count]
     names = sorted(others)
     return tuple(others[names[index]] for index in order)
+
+
+def condition_record(copies: int, noise: Sequence[str]) -> dict[str, Any]:
+    """The conditions of fits and tables, for records and cards: copies of each recording, and
+    checksums of recordings of noise.
+    """
+    if not copies:
+        return {"name": "none", "copies": 0}
+    return {"name": "standard", "copies": copies, "recipe": RECIPE, "noise": list(noise)}

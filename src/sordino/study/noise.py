@@ -1,23 +1,11 @@
-"""Recordings of noise in the copies of a study, and the record of both."""
+"""Recordings of noise in the copies of a study."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from sordino.errors import FeatureError
 from sordino.features.renderings import NoiseRecording, noises
-from sordino.signal.conditions import RECIPE
-
-
-def condition_record(copies: int, noise: Sequence[str]) -> dict[str, Any]:
-    """The conditions of fits, for records and cards: copies of each recording, and checksums of
-    recordings of noise.
-    """
-    if not copies:
-        return {"name": "none", "copies": 0}
-    return {"name": "standard", "copies": copies, "recipe": RECIPE, "noise": list(noise)}
 
 
 def noises_of(conditions: str, noise: str | Path | None) -> tuple[NoiseRecording, ...]:

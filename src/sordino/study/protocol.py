@@ -25,11 +25,12 @@ from sordino.define import GENDERS
 from sordino.errors import AttackError, CorpusError, FeatureError, ReleaseError, SplitError
 from sordino.features import CACHE, FEATURE_SETS, PreprocessFitter
 from sordino.features.copies import COPIES
+from sordino.features.renderings import condition_record
 from sordino.nn.fit import Settings
 from sordino.policy import Policy
 from sordino.release import FITTERS, Fitter, ReplacementFitter
 from sordino.study import vectors
-from sordino.study.noise import condition_record, noises_of
+from sordino.study.noise import noises_of
 from sordino.types import Rows, Vectors
 
 FOUR_EMOTIONS: Final = ("neutral", "happy", "sad", "angry")

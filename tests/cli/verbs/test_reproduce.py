@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -164,6 +165,28 @@ def test_standard_output_is_json_and_nothing_else(synthetic: Made, done: Done) -
     assert (ended.returncode, ended.stderr) == (0, "")
     assert json.loads(ended.stdout) == done.json
     assert times(done.out / "units") == before
+
+
+@pytest.mark.slow
+def test_latex_has_the_tables_of_the_page(synthetic: Made, done: Done, tmp_path: Path) -> None:
+    """The units of the finished study are reused."""
+    out = shutil.copytree(done.out, tmp_path / "out")
+    before = times(out / "units")
+    outcome = sordino(*call(synthetic, out, "--latex"))
+    assert (outcome.status, outcome.err) == (0, "")
+    assert times(out / "units") == before
+    text = (out / "table.tex").read_text()
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") > 1
+    page = (out / "report.html").read_text()
+    captions = re.findall(r"\\caption\{([^}]*)\}", text)
+    assert captions
+    assert [caption for caption in captions if caption not in page] == []
+    _, _, mean = text.partition("Mean of the required emotions")
+    _, _, required = mean.partition("\nrequired & ")
+    row = next(line for line in required.splitlines() if line.startswith(" & rae-grl+ & "))
+    value = float(means(out)["rae-grl+"]["ignorant emotion f1 required"])
+    assert f" & {value:.2f} & " in row
+    assert (out / "estimates.csv").read_bytes() == (done.out / "estimates.csv").read_bytes()
 
 
 @pytest.mark.slow

@@ -56,6 +56,16 @@ def test_a_large_gap_leaves_the_scores_without_a_tilt() -> None:
     assert max(map(abs, calibrate(posterior, emotion, None)[0])) > 0.5
 
 
+@pytest.mark.parametrize("rows", [60, 1500])
+def test_copies_equal_to_their_recordings_change_no_boundary(rows: int) -> None:
+    """60 rows have too few utterances of an emotion for a weight, and four times as many rows."""
+    posterior, emotion = posteriors(rows=rows)
+    repeated = np.tile(posterior, (4, 1)), np.tile(emotion, 4)
+    plain = calibrate(posterior, emotion, None)
+    assert calibrate(*repeated, None, copies=3) == plain
+    assert calibrate(*repeated, None) != plain
+
+
 def test_few_utterances_of_an_emotion_share_one_tilt() -> None:
     posterior, emotion = posteriors(rows=60)  # 15 of each emotion
     tilt = calibrate(posterior, emotion, None)[0]

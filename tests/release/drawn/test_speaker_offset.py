@@ -139,6 +139,23 @@ def test_a_state_of_another_width_or_without_a_file_is_refused(tmp_path: Path) -
         Personal.load(tmp_path / "none.json")
 
 
+def test_copies_equal_to_their_recordings_change_no_statistics() -> None:
+    random = np.random.default_rng(0)
+    speaker, emotion = np.repeat(np.arange(6), 4).astype(str), np.tile([0, 1], 12)
+    values = random.normal(size=(24, 3)) + random.normal(size=(6, 3))[speaker.astype(int)]
+    repeated = np.tile(values, (4, 1)), np.tile(speaker, 4), np.tile(emotion, 4)
+    plain = SpeakerStatistics.fit(values, speaker, emotion, EMOTIONS)
+    copied = SpeakerStatistics.fit(*repeated, EMOTIONS, copies=3)
+    np.testing.assert_allclose(copied.table, plain.table, rtol=1e-12)
+    assert np.abs(SpeakerStatistics.fit(*repeated, EMOTIONS).table - plain.table).max() > 0.01
+
+
+def test_copies_are_no_further_utterances() -> None:
+    values, speaker = np.zeros((8, 1)), np.tile(["a", "b"], 4)
+    with pytest.raises(ReleaseError, match=r"2 utterances of 2 speaker\(s\), expected two of two"):
+        SpeakerStatistics.fit(values, speaker, np.zeros(8, np.intp), EMOTIONS, copies=3)
+
+
 def test_one_speaker_is_no_people() -> None:
     with pytest.raises(
         ReleaseError, match=r"4 utterances of 1 speaker\(s\), expected two of two or more"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sordino.cli.audit_results import print_results
 from sordino.cli.options import (
     CORES,
     AttackerOption,
@@ -15,15 +17,15 @@ from sordino.cli.options import (
     JsonOption,
     OutOption,
     SeedOption,
+    attacker_families,
     resolve_attackers,
 )
-from sordino.cli.output import print_lines, print_table, warn, write_json
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
     from numpy.typing import NDArray
 
+    from sordino.attack import Audit
     from sordino.attack.vector_audit import AuditResult
     from sordino.cli.audit_table import AuditInput
     from sordino.report.vector_estimates import SpeakerAttacks
@@ -127,9 +129,7 @@ def audit(
       sordino audit vectors.parquet --secret gender --speaker speaker \\
         --task emotion --attackers quick --out audit
     """
-    from threadpoolctl import threadpool_limits
-
-    from sordino.attack import FULL, QUICK, Audit
+    from sordino.attack import Audit
     from sordino.cli import audit_table
     from sordino.features import table_size
     from sordino.report import vector_page
@@ -140,10 +140,8 @@ def audit(
     vectors = audit_table.read(
         table, secrets, tasks, speaker, reference, ignore or (), columns or (), continuous or ()
     )
-    x, labels = vectors.x, vectors.labels
-    families = QUICK if quick or attackers == "quick" else FULL
     audits = Audit(
-        (*families, *resolve_attackers(attacker)),
+        (*attacker_families("quick" if quick else attackers), *resolve_attackers(attacker)),
         shuffles=shuffles,
         rows=rows,
         audits=len({*secrets, *tasks}) * (1 if reference is None else 2),
@@ -151,28 +149,39 @@ def audit(
         jobs=jobs,
         cache=out / "units",
     )
-    with threadpool_limits(1):  # the order of a sum changes its last digits
-        results = {
-            name: audits.run(
-                x, labels[name], labels[speaker], name=name, reference=vectors.original
-            )
-            for name in (*secrets, *tasks)
-        }
-        audited_rows = next(iter(results.values())).rows
-        people = _people(vectors, labels[speaker].to_numpy(), audited_rows, seed)
+    results, speaker_attacks = _attack(audits, vectors, (*secrets, *tasks), speaker)
     estimates = vector_page.write(
         [results[name] for name in secrets],
         out,
         table=table.name,
         tasks=[results[name] for name in tasks],
-        speaker_attacks=people,
+        speaker_attacks=speaker_attacks,
         columns=vectors.columns,
         warnings=vectors.warnings,
     )
-    _print_verdicts(results, secrets, estimates, out, json, vectors)
+    print_results(results, secrets, estimates, out / "report.html", json, vectors)
 
 
-def _people(
+def _attack(
+    audits: Audit, vectors: AuditInput, attributes: Sequence[str], speaker: str
+) -> tuple[dict[str, AuditResult], SpeakerAttacks]:
+    """The audit of each attribute, and the attacks on the speakers of the audited rows."""
+    from threadpoolctl import threadpool_limits
+
+    x, labels = vectors.x, vectors.labels
+    with threadpool_limits(1):  # the order of a sum changes its last digits
+        results = {
+            name: audits.run(
+                x, labels[name], labels[speaker], name=name, reference=vectors.original
+            )
+            for name in attributes
+        }
+        rows = next(iter(results.values())).rows
+        people = labels[speaker].to_numpy()
+        return results, _attack_speakers(vectors, people, rows, audits.seed)
+
+
+def _attack_speakers(
     vectors: AuditInput, speaker: NDArray[Any], rows: NDArray[np.intp], seed: int
 ) -> SpeakerAttacks:
     """Re-identification of the speakers in these rows, if each has two, and reconstruction of the
@@ -198,60 +207,3 @@ def _people(
         else utility_probes.crossfit_reconstruction(x, original[rows], codes, seed=seed)
     )
     return SpeakerAttacks(identified, reconstructed, codes)
-
-
-def _print_verdicts(
-    results: dict[str, AuditResult],
-    secrets: list[str],
-    estimates: pd.DataFrame,
-    out: Path,
-    json: str | None,
-    vectors: AuditInput,
-) -> None:
-    """Print the dimensions, the verdict on each secret and the utility for each task; optionally
-    write dimensions and verdicts as JSON.
-    """
-    from rich.table import Table
-
-    from sordino.report.estimate_table import Estimates
-    from sordino.report.tables import limits, number
-    from sordino.report.vector_page import above_original, sampling_notes
-    from sordino.report.vector_sections import best_attacker, metric_of
-
-    look, report = Estimates(estimates), out / "report.html"
-    audits = [results[name] for name in secrets]
-    warnings = [*vectors.warnings, *above_original(audits, look)]
-    warn(warnings)
-    if json:
-        verdicts = {
-            audit.secret.name: {"verdict": audit.decision.answer, "p": audit.decision.p}
-            for audit in audits
-        }
-        counts = {
-            audit.secret.name: {"audited": len(audit.rows), "of": audit.available}
-            for audit in audits
-        }
-        result = {"report": str(report), "verdict": verdicts, "rows": counts}
-        write_json(json, {**result, **vectors.columns, "warnings": warnings})
-    if json == "-":
-        return
-    print_lines(vectors.lines)
-    table = Table(title="Retrained attacker")
-    for name in ("secret or task", "verdict", "p", "AUC, one utterance", "original", "chance"):
-        table.add_column(name)
-    for name, audit in results.items():
-        metric = metric_of(audit.secret)
-        estimate, original = (
-            best_attacker(look, name, metric, release) for release in ("released", "none")
-        )
-        unit = " (UAR)" if metric == "uar" else ""
-        verdict = (audit.decision.answer, f"{audit.decision.p:.3g}")
-        table.add_row(
-            name,
-            *(verdict if name in secrets else ("task", "")),
-            f"{number(estimate.value)} {limits(estimate)}{unit}",
-            number(original.value),
-            number(estimate.chance),
-        )
-    print_lines(sampling_notes(audits))
-    print_table(table, report)

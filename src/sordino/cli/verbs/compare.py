@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -26,15 +26,18 @@ from sordino.cli.options import (
     OutOption,
     ReleasesOption,
     SeedOption,
-    attacker_families,
+    bundle_options,
+    compared_releases,
     corpora_from,
     read_policies,
     resolve_attackers,
-    resolve_conditions,
     resolve_features,
-    resolve_releases,
 )
 from sordino.cli.output import print_table, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
 
 PoliciesOption = Annotated[
     list[Path] | None,
@@ -45,6 +48,15 @@ PoliciesOption = Annotated[
         show_default="the three of Feng 2021",
     ),
 ]
+
+FIGURES: Final = {
+    "F1 required": "ignorant emotion f1 required",
+    "U required": "ignorant emotion unchanged required",
+    "U neutral": "ignorant emotion unchanged neutral",
+    "sensitive AUC": "semi-informed sensitive-vs-neutral distinguish",
+    "gender AUC": "semi-informed gender auc",
+}
+"""The columns on the terminal, and their names in `sordino.study.run_record.summary`."""
 
 
 def compare(
@@ -73,28 +85,15 @@ def compare(
       sordino compare --corpus ravdess=data/ravdess --corpus emodb=data/emodb \\
         --release drawn --release leace --features mel --out compared
     """
-    from dataclasses import replace
-
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    from sordino.report.estimate_table import Estimates
-    from sordino.report.tables import number
     from sordino.study import compare as study
-    from sordino.study import run_record
-    from sordino.study.protocol import BUNDLE_OPTIONS, POLICIES, Fitters
-    from sordino.study.unit_estimates import UNIT_METRICS, null_text
+    from sordino.study.protocol import POLICIES, Fitters
 
     features = resolve_features(features, encoder)
-    releases = ("none", *resolve_releases(release)) if release else study.RELEASES
+    releases = compared_releases(release, study.RELEASES)
     policies = [*read_policies(policy).values()] if policy else POLICIES
     custom = resolve_attackers(attacker)
-    options = replace(
-        BUNDLE_OPTIONS,
-        releases=tuple(dict.fromkeys(releases)),
-        families=(*attacker_families(attackers), *custom),
-        seed=seed,
-        conditions=resolve_conditions(conditions, features),
+    options = bundle_options(
+        features, attackers, conditions, seed, releases=releases, custom=custom
     )
     estimates = study.compare(
         corpora_from(corpus),
@@ -108,35 +107,56 @@ def compare(
         jobs=jobs,
         latex=latex,
     )
-    attacks = estimates[~estimates["metric"].isin(UNIT_METRICS)]
-    means, look = run_record.summary(attacks), Estimates(attacks)
+    required = ", ".join(policy.required for policy in policies)
+    _print_means(estimates, options.releases, required, out / "report.html", json)
+
+
+def _print_means(
+    estimates: pd.DataFrame,
+    releases: Sequence[str],
+    required: str,
+    report: Path,
+    json: str | None,
+) -> None:
+    """Print means over the policies and the path of the report; optionally write all means as
+    JSON. `required` lists the required emotions.
+    """
+    from sordino.study import run_record
+    from sordino.study.unit_estimates import UNIT_METRICS
+
+    means = run_record.summary(estimates[~estimates["metric"].isin(UNIT_METRICS)])
     if json:
         figures = {name: means[name].dropna().to_dict() for name in means.columns}
-        write_json(json, {"report": str(out / "report.html"), "mean_of_policies": figures})
-    if json == "-":
-        return
-    required = ", ".join(policy.required for policy in policies)
-    table = Table(title=f"Releases, mean over required emotions: {required}", box=SIMPLE_HEAD)
+        write_json(json, {"report": str(report), "mean_of_policies": figures})
+    if json != "-":
+        title = f"Releases, mean over required emotions: {required}"
+        print_table(_table(title, estimates, means, releases), report)
+
+
+def _table(
+    title: str, estimates: pd.DataFrame, means: pd.DataFrame, releases: Sequence[str]
+) -> Table:
+    """Utility and leakage, one row per release."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    from sordino.report.estimate_table import Estimates
+    from sordino.report.tables import number
+    from sordino.study.unit_estimates import UNIT_METRICS, null_text
+
+    look = Estimates(estimates[~estimates["metric"].isin(UNIT_METRICS)])
+    figures = [*FIGURES.values(), f"patient gender auc {_largest_k(means.index)}"]
+    table = Table(title=title, box=SIMPLE_HEAD)
     table.add_column("release", no_wrap=True)
-    columns = {
-        "F1 required": "ignorant emotion f1 required",
-        "U required": "ignorant emotion unchanged required",
-        "U neutral": "ignorant emotion unchanged neutral",
-        "sensitive AUC": "semi-informed sensitive-vs-neutral distinguish",
-        "gender AUC": "semi-informed gender auc",
-        "patient": f"patient gender auc {_largest_k(means.index)}",
-    }
-    for name in (*columns, "its null", "worst emotion"):
+    for name in (*FIGURES, "patient", "its null", "worst emotion"):
         table.add_column(name, justify="right")
     patience = max(look.patience, default=0)
-    for name in options.releases:
-        values = means[name].reindex(list(columns.values())).tolist()
-        texts = (
-            null_text(estimates, name, patience),
-            number(look.worst_emotion(name)[1].value),
-        )
-        table.add_row(name, *(number(value) for value in values), *texts)
-    print_table(table, out / "report.html")
+    for name in releases:
+        values = means[name].reindex(figures).tolist()
+        worst = number(look.worst_emotion(name)[1].value)
+        null = null_text(estimates, name, patience)
+        table.add_row(name, *(number(value) for value in values), null, worst)
+    return table
 
 
 def _largest_k(figures: Iterable[object]) -> str:

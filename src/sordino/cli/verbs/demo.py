@@ -66,8 +66,9 @@ def demo(
     """Hide emotions and gender in speech features, attack the released vectors, write a report.
 
     The releases of Feng 2021 do not resist a retrained attacker; `drawn` does (with 20 speakers or
-    more). A second report shows `drawn` in noise, on a telephone and in a room, on the feature sets
-    `mel` and `speech` (where its extra is installed).
+    more). --features is the feature set of this report. A second report, in the folder conditions,
+    shows `drawn` in noise, on a telephone and in a room. It always compares the feature sets `mel`
+    and `speech` (where its extra is installed).
 
     Without --corpus the command first synthesises speech with espeak-ng. It takes about five
     minutes on two cores.

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json as codec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from sordino.cli.options import (
+    AUTOMATIC,
     CACHE,
     CORES,
     CacheOption,
     CorpusOption,
     EncoderOption,
+    FeatureSetOption,
     JobsOption,
     JsonOption,
     OutOption,
@@ -23,24 +23,18 @@ from sordino.cli.options import (
     resolve_features,
 )
 from sordino.cli.output import print_lines, warn, write_json
+from sordino.cli.vector_tables import write_record, write_tables
 from sordino.errors import AudioError, FeatureError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from sordino.corpora.checks.recordings import Bad
     from sordino.corpora.table import Corpus
     from sordino.features.extract import Extraction
-
-FeatureSetOption = Annotated[
-    str,
-    typer.Option(
-        "--features",
-        metavar="SET",
-        help="mel, speech, speech-tiny, speech+mel, IS13, ComParE_2016, eGeMAPSv02, "
-        "speech:FOLDER@LAYER of a local model, or MODULE:NAME of your own.",
-    ),
-]
 
 CopiesOption = Annotated[
     Literal["none", "standard"],
@@ -59,7 +53,7 @@ SkipBadOption = Annotated[
 def extract(
     corpus: CorpusOption,
     out: OutOption,
-    features: FeatureSetOption = "IS13",
+    features: FeatureSetOption = AUTOMATIC,
     encoder: EncoderOption = None,
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,  # noqa: ARG001 (every verb has it; nothing is random here)
@@ -75,60 +69,67 @@ def extract(
     checksums and the number of recordings left out. If recordings cannot be used, the first ten are
     listed, one per line, and no table is written; --skip-bad omits them. The JSON lists all of
     them. Computed vectors are stored in the cache, and later runs read them there. With
-    --conditions standard, a table of each copy in other conditions stands beside the first.
+    --conditions standard, a table of each copy in other conditions stands beside the first. Copies
+    of an earlier table at --out are removed.
 
     Example:
       sordino extract --corpus ravdess=data/ravdess --features mel \\
         --out vectors.parquet
     """
-    import numpy as np
-
-    from sordino import storage
-    from sordino.features import FEATURE_SETS, write_vectors
+    from sordino.features.copies import copy_vectors
     from sordino.features.extract import extract_usable
     from sordino.features.vectors import table_suffix
+
+    features = _feature_set(features, encoder)
+    table_suffix(out)
+    recordings = corpora_from(corpus, keep_absent=True)
+    extraction = extract_usable(features, recordings, cache, jobs)
+    report = {"corpus": recordings.name, "features": features}
+    _check_usable(extraction, len(recordings), skip_bad, report, json)
+    usable = _usable(recordings, extraction)
+    copies: Sequence[NDArray[np.float32]] = ()
+    if conditions == "standard":
+        copies = tuple(copy_vectors(features, usable, cache=cache, jobs=jobs))
+    tables = write_tables(out, features, usable, [extraction.x, *copies])
+    write_record(tables, features, recordings.name, extraction)
+    if bad := len(extraction.unusable):
+        warn([f"{bad} of {len(recordings)} utterances cannot be used: left out"])
+    if json != "-":
+        _print(tables, features, extraction)
+    if json:
+        write_json(json, report | _result(tables, features, extraction))
+
+
+def _feature_set(features: str, encoder: Path | None) -> str:
+    """The name of a feature set of `--features`, which is no table of vectors."""
+    from sordino.features import FEATURE_SETS
 
     features = resolve_features(features, encoder)
     if features not in FEATURE_SETS:
         raise FeatureError(
             f"--features {features}: expected one of {', '.join(FEATURE_SETS)}: choose one"
         )
-    table_suffix(out)
-    recordings = corpora_from(corpus, keep_absent=True)
-    extraction = extract_usable(features, recordings, cache, jobs)
-    x, bad = extraction.x, extraction.unusable
-    unusable = [
-        {"utterance": recording.row, "file": recording.file, "reason": recording.reason}
-        for recording in bad
-    ]
-    report = {"corpus": recordings.name, "features": features}
-    counts = f"{len(bad)} of {len(recordings)} utterances cannot be used"
+    return features
+
+
+def _check_usable(
+    extraction: Extraction,
+    utterances: int,
+    skip_bad: bool,
+    report: dict[str, str],
+    json: str | None,
+) -> None:
+    """Warn of unusable recordings, and raise `AudioError` if they may not be left out or if no
+    other recording is there. The JSON then lists them.
+    """
+    bad = extraction.unusable
+    counts = f"{len(bad)} of {utterances} utterances cannot be used"
     _warn_of_bad(bad)
-    if bad and (not skip_bad or len(bad) == len(recordings)):
+    if bad and (not skip_bad or len(bad) == utterances):
         if json:
-            write_json(json, report | {"unusable": unusable})
+            write_json(json, report | {"unusable": _listed(bad)})
         remedy = "repair them" if skip_bad else "repair them, or leave them out with --skip-bad"
         raise AudioError(f"{counts}: {remedy}")
-    good = recordings.select(
-        np.setdiff1d(np.arange(len(recordings)), [recording.row for recording in bad])
-    )
-    config = FEATURE_SETS[features].config
-    write_vectors(out, x, good, FEATURE_SETS[features].names)
-    copies = _write_copies(out, features, good, cache, jobs) if conditions == "standard" else []
-    record = _record(extraction, recordings.name, config, out)
-    text = codec.dumps(record, indent=2, ensure_ascii=False) + "\n"
-    storage.write(out.with_name(f"{out.name}.run.json"), text)
-    utterances, dims = x.shape
-    if bad:
-        warn([f"{counts}: left out"])
-    if json != "-":
-        omission = f", {len(bad)} left out" if bad else ""
-        print_lines([f"{out}: {utterances} utterances, {dims} numbers each{omission}"])
-        print_lines([f"{path}: copies in other conditions" for path in copies])
-    if json:
-        size = {"utterances": utterances, "dims": dims, "left_out": unusable, "out": str(out)}
-        written = {"copies": list(map(str, copies))} if copies else {}
-        write_json(json, report | {"config": config} | size | written)
 
 
 def _warn_of_bad(bad: Sequence[Bad]) -> None:
@@ -140,40 +141,44 @@ def _warn_of_bad(bad: Sequence[Bad]) -> None:
         warn([f"and {len(bad) - MAX_LISTED} more, --json FILE lists all"])
 
 
-def _write_copies(
-    out: Path, features: str, recordings: Corpus, cache: Path, jobs: int
-) -> list[Path]:
-    """Write a table of each copy beside the table of the recordings; the paths."""
-    from sordino.features import FEATURE_SETS, write_vectors
-    from sordino.features.copies import copy_vectors
-
-    names = FEATURE_SETS[features].names
-    blocks = copy_vectors(features, recordings, cache=cache, jobs=jobs)
+def _listed(bad: Sequence[Bad]) -> list[dict[str, Any]]:
+    """Unusable recordings and their reasons, for JSON."""
     return [
-        write_vectors(
-            out.with_name(f"{out.stem}.copy-{number}{out.suffix}"), block, recordings, names
-        )
-        for number, block in enumerate(blocks, 1)
+        {"utterance": recording.row, "file": recording.file, "reason": recording.reason}
+        for recording in bad
     ]
 
 
-def _record(
-    extraction: Extraction, corpus: str, config: dict[str, object], out: Path
-) -> dict[str, Any]:
-    """The origin of a table: its settings, versions and checksums, and the number of recordings
-    left out.
-    """
-    from sordino.report.record import settled, versions
+def _usable(recordings: Corpus, extraction: Extraction) -> Corpus:
+    """The utterances with a vector."""
+    import numpy as np
 
-    sums = "".join(extraction.checksums)
+    bad = [recording.row for recording in extraction.unusable]
+    return recordings.select(np.setdiff1d(np.arange(len(recordings)), bad))
+
+
+def _print(tables: Sequence[Path], features: str, extraction: Extraction) -> None:
+    """Print one line per table."""
+    out, *copies = tables
     utterances, dims = extraction.x.shape
-    return {
-        **settled({"verb": "extract", "corpus": corpus, "features": config}),
-        "data_checksum": hashlib.sha256(sums.encode()).hexdigest(),
-        "table_checksum": hashlib.sha256(out.read_bytes()).hexdigest(),
-        "versions": versions(),
+    bad = len(extraction.unusable)
+    omission = f", {bad} left out" if bad else ""
+    size = f"{utterances} utterances, {dims} numbers each{omission}"
+    print_lines([f"{out}: {size}, features {features}"])
+    print_lines([f"{path}: copies in other conditions" for path in copies])
+
+
+def _result(tables: Sequence[Path], features: str, extraction: Extraction) -> dict[str, Any]:
+    """Settings, sizes, paths and left out recordings, for JSON."""
+    from sordino.features import FEATURE_SETS
+
+    out, *copies = tables
+    utterances, dims = extraction.x.shape
+    result = {
+        "config": FEATURE_SETS[features].config,
         "utterances": utterances,
         "dims": dims,
-        "left_out": len(extraction.unusable),
-        "left_out_files": len({recording.file for recording in extraction.unusable}),
+        "left_out": _listed(extraction.unusable),
+        "out": str(out),
     }
+    return result | ({"copies": list(map(str, copies))} if copies else {})

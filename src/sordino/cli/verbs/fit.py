@@ -30,10 +30,9 @@ from sordino.cli.options import (
     NoiseOption,
     OutOption,
     SeedOption,
-    attacker_families,
+    bundle_options,
     corpora_from,
     read_policies,
-    resolve_conditions,
     resolve_features,
 )
 from sordino.cli.output import console, print_lines, write_json
@@ -102,11 +101,8 @@ def fit(
       sordino fit --policy policy.toml --corpus ravdess=data/ravdess \\
         --corpus emodb=data/emodb --budget 0.6 --out mute.sordino
     """
-    from dataclasses import replace
-
     from sordino.signal.feature_sets import check_device
     from sordino.study.fitting import fit as study
-    from sordino.study.protocol import BUNDLE_OPTIONS
 
     check_signing(sign, bundle_version, expires)
     features = resolve_features(features, encoder)
@@ -116,12 +112,7 @@ def fit(
         read_policies(policy),
         features=features,
         budget=budget,
-        options=replace(
-            BUNDLE_OPTIONS,
-            families=attacker_families(attackers),
-            seed=seed,
-            conditions=resolve_conditions(conditions, features),
-        ),
+        options=bundle_options(features, attackers, conditions, seed),
         int8=int8,
         noise=noise,
         cache=cache,
@@ -133,15 +124,7 @@ def fit(
         signature = sign_bundle(out, sign, bundle_version, expires)
     if report:
         write_report(fitted, report)
-    if json:
-        state = {"bundle": str(out) if fitted.ships else None, "signature": signature}
-        write_json(json, fitted.card() | state)
-    if json != "-":
-        terminal = console()
-        print_results(fitted, terminal)
-        print_rounding(fitted, terminal)
-        if fitted.ships:
-            print_lines([f"The bundle is {signature}.", str(out)])
+    _print(fitted, out, signature, json)
     if not fitted.ships:
         raise typer.Exit(NONE_WITHIN)
 
@@ -164,3 +147,17 @@ def _write(fitted: FitResult, out: Path) -> None:
         int8=bool(fitted.rounding),
         seed=fitted.seed,
     )
+
+
+def _print(fitted: FitResult, out: Path, signature: str, json: str | None) -> None:
+    """Print tables and verdicts; optionally write the card as JSON."""
+    if json:
+        state = {"bundle": str(out) if fitted.ships else None, "signature": signature}
+        write_json(json, fitted.card() | state)
+    if json == "-":
+        return
+    terminal = console()
+    print_results(fitted, terminal)
+    print_rounding(fitted, terminal)
+    if fitted.ships:
+        print_lines([f"The bundle is {signature}.", str(out)])

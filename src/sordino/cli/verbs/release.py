@@ -130,13 +130,9 @@ def release(
     """
     from sordino.device import Runtime, read, table
 
-    kind, endless = table.suffix(out), microphone or "-" in (files or ())
-    if not (files or microphone):
-        raise AudioError("no input, expected FILE, - or --microphone: add one")
-    if raw is not None and "-" not in (files or ()):
-        raise AudioError(
-            f"--raw {raw} without standard input, expected -: give it in place of a FILE"
-        )
+    table.suffix(out)
+    endless = microphone or "-" in (files or ())
+    _check_input(files or (), microphone, raw)
     content = read(bundle)
     trust = trust_from(trusted, revoked, STATE.expanduser() / "versions")
     key = _draw_key(content, policy, draw_key if draw_key is not None else seed)
@@ -147,13 +143,8 @@ def release(
     )
     opaque = not (paths or endless)  # a stream has one name, and its list would grow without end
     report = _Report(content, runtime.name, trust is not None, out, opaque)
+    rows = _new_table(out, runtime.width, paths, endless)
     id_key = None if paths else secrets.randbits(128) if endless else key
-    column = table.FILE if paths else table.UTTERANCE
-    rows = (
-        table.GrowingTable(out, runtime.width, column)
-        if endless and kind == ".csv"
-        else table.WholeTable(out, column, by_name=opaque)
-    )
     try:
         for recording, result in _results(runtime, files or (), microphone, raw):
             report.add(recording, result, rows, id_key)
@@ -165,6 +156,26 @@ def release(
     report.write(rows.count, json)
     if report.withheld and not endless:
         raise typer.Exit(WITHHELD)
+
+
+def _check_input(files: Sequence[str], microphone: bool, raw: int | None) -> None:
+    """Raise `AudioError` without any input, and for `--raw` without standard input."""
+    if not (files or microphone):
+        raise AudioError("no input, expected FILE, - or --microphone: add one")
+    if raw is not None and "-" not in files:
+        raise AudioError(
+            f"--raw {raw} without standard input, expected -: give it in place of a FILE"
+        )
+
+
+def _new_table(out: Path, width: int, paths: bool, endless: bool) -> GrowingTable | WholeTable:
+    """The table of released vectors: one that grows for a stream into a .csv file."""
+    from sordino.device import table
+
+    column = table.FILE if paths else table.UTTERANCE
+    if endless and table.suffix(out) == ".csv":
+        return table.GrowingTable(out, width, column)
+    return table.WholeTable(out, column, by_name=not (paths or endless))
 
 
 def _budget(bundle: Bundle, path: Path | None) -> DailyBudget | None:

@@ -18,6 +18,7 @@ from sordino.cli.options import (
     JsonOption,
     LatexOption,
     OutOption,
+    PaperConditionsOption,
     SeedOption,
     attacker_families,
     corpora_from,
@@ -74,15 +75,6 @@ WordsOption = Annotated[
 ]
 NetworksOption = Annotated[
     int, typer.Option("--seeds", min=1, help="Networks per fold; the paper: 3.")
-]
-
-PaperConditionsOption = Annotated[
-    Literal["none", "standard"],
-    typer.Option(
-        "--conditions",
-        help="standard: fit also on copies of the recordings in noise, rooms and channels; none: "
-        "on the recordings alone.",
-    ),
 ]
 
 TERMINAL_ROWS = {

@@ -25,8 +25,9 @@ from sordino.cli.options import (
     ReleasesOption,
     SeedOption,
     attacker_families,
+    bundle_options,
+    compared_releases,
     corpora_from,
-    resolve_conditions,
     resolve_features,
     resolve_releases,
 )
@@ -44,11 +45,6 @@ FitOnOption = Annotated[
     typer.Option(
         "--fit-on", metavar="NAME=PATH", help="A corpus to fit on, like --corpus; repeatable."
     ),
-]
-
-TestNoiseOption = Annotated[
-    Path | None,
-    typer.Option("--noise", metavar="DIR", help="Folder with recordings of noise, without speech."),
 ]
 
 
@@ -82,10 +78,7 @@ def cross_corpus(
       sordino study cross-corpus --fit-on ravdess=data/ravdess \\
         --corpus emodb=data/emodb --release drawn --features mel --out cross
     """
-    from dataclasses import replace
-
     from sordino.study.adaptation import cross_corpus as study
-    from sordino.study.protocol import BUNDLE_OPTIONS
 
     features = resolve_features(features, encoder)
     result = study.carry(
@@ -94,12 +87,7 @@ def cross_corpus(
         out,
         features=features,
         releases=resolve_releases(release) or study.RELEASES,
-        options=replace(
-            BUNDLE_OPTIONS,
-            families=attacker_families(attackers),
-            seed=seed,
-            conditions=resolve_conditions(conditions, features),
-        ),
+        options=bundle_options(features, attackers, conditions, seed),
         noise=noise,
         cache=cache,
         jobs=jobs,
@@ -153,7 +141,7 @@ def conditions(
     encoder: EncoderOption = None,
     attackers: AttackersOption = "quick",
     conditions: ConditionsOption = None,
-    noise: TestNoiseOption = None,
+    noise: NoiseOption = None,
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
@@ -169,24 +157,15 @@ def conditions(
       sordino study conditions --corpus ravdess=data/ravdess \\
         --corpus emodb=data/emodb --release drawn --features mel --out conditions
     """
-    from dataclasses import replace
-
     from sordino.study import conditions as study
-    from sordino.study.protocol import BUNDLE_OPTIONS
 
     features = resolve_features(features, encoder)
-    releases = ("none", *resolve_releases(release)) if release else study.RELEASES
+    releases = compared_releases(release, study.RELEASES)
     result = study.evaluate(
         corpora_from(corpus),
         out,
         features=features,
-        options=replace(
-            BUNDLE_OPTIONS,
-            releases=tuple(dict.fromkeys(releases)),
-            families=attacker_families(attackers),
-            seed=seed,
-            conditions=resolve_conditions(conditions, features),
-        ),
+        options=bundle_options(features, attackers, conditions, seed, releases=releases),
         noise=noise,
         cache=cache,
         jobs=jobs,

@@ -16,6 +16,7 @@ import pandas as pd
 from sordino import define
 from sordino.corpora import sheet, table
 from sordino.corpora.adapters import layout
+from sordino.corpora.labels import quote
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
 
@@ -115,7 +116,7 @@ def _actors(path: Path) -> dict[str, tuple[str, float]]:
             actors[row["actorid"]] = (define.gender(row["sex"]), float(row["age"]))
         except ValueError as error:
             raise CorpusError(
-                f"{path}, row {number}: age {row['age']!r}, expected years: correct it"
+                f"{path}, row {number}: age {quote(row['age'])}, expected years: correct it"
             ) from error
     return actors
 

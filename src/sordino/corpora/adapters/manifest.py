@@ -31,6 +31,7 @@ from sordino.corpora.dimensions import EDGES
 from sordino.corpora.sheet import Row
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
+from sordino.storage import LONGEST_NAME, LONGEST_PATH
 
 NAME: Final = "manifest"
 REQUIRED: Final = ("file", "speaker", "gender", "emotion")
@@ -112,8 +113,13 @@ def _utterance(where: str, path: Path, row: Row, name: str) -> dict[str, str | f
     corpus = row.get("corpus") or name
     if set(corpus) & set("/+"):
         raise CorpusError(
-            f"{where}: corpus {corpus!r} has a / or +, expected neither (they join names): rename "
-            "it"
+            f"{where}: corpus {labels.quote(corpus)} has a / or +, expected neither (they join "
+            "names): rename it"
+        )
+    if len(corpus) > LONGEST_NAME:
+        raise CorpusError(
+            f"{where}: corpus {labels.quote(corpus)} has {len(corpus):,} characters, expected at "
+            f"most {LONGEST_NAME}: rename it"
         )
     start = sheet.parse_number(where, row, "start", empty=0.0)
     end = sheet.parse_number(where, row, "end")
@@ -186,7 +192,7 @@ def _recording(folder: Path, cell: str) -> str:
         if _is_file(file):
             return file
     file = os.path.normpath(folder / textfile.home(cell.replace("\\", "/")))
-    existing = _composed(file) if "\0" not in file and len(file) < _LONGEST else None
+    existing = _composed(file) if "\0" not in file and len(file) < LONGEST_PATH else None
     return existing or file
 
 
@@ -218,7 +224,3 @@ def _names(folder: str) -> dict[str, str]:
     composed = [unicodedata.normalize("NFC", name) for name in names]
     counts = Counter(composed)
     return {name: path for name, path in zip(composed, paths, strict=True) if counts[name] == 1}
-
-
-_LONGEST: Final = 4096
-"""The largest number of characters of a path."""

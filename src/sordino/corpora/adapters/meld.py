@@ -24,6 +24,7 @@ import pandas as pd
 from sordino import define
 from sordino.corpora import sheet, table
 from sordino.corpora.dimensions import SENTIMENT
+from sordino.corpora.labels import quote
 from sordino.corpora.sheet import Row
 from sordino.corpora.table import Corpus
 from sordino.errors import CorpusError
@@ -125,7 +126,8 @@ def _line(path: Path, number: int, row: Row) -> dict[str, str | int]:
         )
     if row["sentiment"].lower() not in SENTIMENT:
         raise CorpusError(
-            f"{where}: sentiment {row['sentiment']!r}, expected {', '.join(SENTIMENT)}: correct it"
+            f"{where}: sentiment {quote(row['sentiment'])}, expected {', '.join(SENTIMENT)}: "
+            "correct it"
         )
     return {
         "file": str(path),

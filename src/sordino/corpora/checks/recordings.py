@@ -10,9 +10,10 @@ from typing import Final
 
 from sordino.corpora.table import Corpus
 from sordino.errors import AudioError, SordinoError, StorageError
-from sordino.progress import track
+from sordino.progress import shorten, track
 from sordino.signal import audio, file_types
 from sordino.signal.decoding import Header
+from sordino.storage import LONGEST_PATH
 
 MAX_LISTED: Final = 10
 """Recordings that a screen or an error lists."""
@@ -50,7 +51,8 @@ class Bad:
         return Bad(row, file, str(error).removeprefix(f"{file}: "), type(error))
 
     def __str__(self) -> str:
-        return f"{self.file}: {self.reason}"
+        file = self.file if len(self.file) < LONGEST_PATH else shorten(self.file)
+        return f"{file}: {self.reason}"
 
 
 @dataclass(frozen=True)

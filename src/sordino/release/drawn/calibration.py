@@ -42,7 +42,11 @@ NEUTRAL, REQUIRED = 0, 1
 
 
 def calibrate(
-    posterior: Matrix, emotion: Codes, rate: float | None, gap: float = GAP_ERRORS
+    posterior: Matrix,
+    emotion: Codes,
+    rate: float | None,
+    gap: float = GAP_ERRORS,
+    copies: int = 0,
 ) -> tuple[tuple[float, ...], float]:
     """The tilt at which neutral and every sensitive emotion fall equally often in the required bin,
     up to `gap` standard errors, and its threshold.
@@ -51,8 +55,11 @@ def calibrate(
     emotions of a policy. `rate` is the largest share of neutral or of a sensitive emotion in the
     required bin; None means the equal error rate. The tilt has the log weight of neutral, then
     those of the sensitive emotions.
+
+    Each utterance stands in 1 + `copies` rows. All of them count for the shares, and utterances
+    alone for standard errors: the copies of an utterance are not independent.
     """
-    group = _groups(emotion, posterior.shape[1])  # of each emotion
+    group = _groups(emotion, posterior.shape[1], 1 + copies)  # of each emotion
     row_group = group[emotion]
     count = group.max() + 1
     tilt, best = np.zeros(count), (np.inf, (), 0.0)
@@ -61,7 +68,7 @@ def calibrate(
         score = required(posterior, weights(expanded, posterior.shape[1]))
         others = [np.sort(score[row_group == code]) for code in range(count)]
         threshold = _threshold(np.sort(score[emotion == REQUIRED]), others, rate)
-        rates, errors = _rates(others, threshold)
+        rates, errors = _rates(others, threshold, 1 + copies)
         differences = np.abs(rates[1:] - rates[0]) - gap * np.hypot(errors[1:], errors[0])
         excess = max(float(differences.max()), 0.0)
         if excess < best[0]:
@@ -73,9 +80,9 @@ def calibrate(
     return best[1:]
 
 
-def _groups(emotion: Codes, count: int) -> Codes:
+def _groups(emotion: Codes, count: int, rows_per_utterance: int) -> Codes:
     """The group of each emotion that shares a weight, `(count,)`; -1 for the required one."""
-    sizes = np.bincount(emotion, minlength=count)
+    sizes = np.bincount(emotion, minlength=count) / rows_per_utterance
     group = np.arange(-1, count - 1)
     group[[NEUTRAL, REQUIRED]] = 0, -1
     if sizes[REQUIRED + 1 :].min() < FEWEST_UTTERANCES:
@@ -83,12 +90,15 @@ def _groups(emotion: Codes, count: int) -> Codes:
     return group
 
 
-def _rates(others: list[Matrix], threshold: float) -> tuple[Matrix, Matrix]:
+def _rates(
+    others: list[Matrix], threshold: float, rows_per_utterance: int
+) -> tuple[Matrix, Matrix]:
     """The share of each group above the threshold, with half an utterance added on both sides, and
     its standard error.
     """
-    sizes = np.array([len(score) for score in others])
-    above = sizes - [np.searchsorted(score, threshold, side="right") for score in others]
+    rows = np.array([len(score) for score in others])
+    above = rows - [np.searchsorted(score, threshold, side="right") for score in others]
+    sizes, above = rows / rows_per_utterance, above / rows_per_utterance
     rates = (above + 0.5) / (sizes + 1)
     return rates, np.sqrt(rates * (1 - rates) / sizes)
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sordino.corpora.copies import recorded
+from sordino.corpora.copies import copies_in, recorded
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.define import Role
@@ -101,7 +101,7 @@ class DrawnFitter:
         role, gender = corpus.roles(self.policy)[fitting], corpus.genders()[fitting]
         data = _FittingData(z[fitting], labels, role, gender, self.policy, self.shrinkage)
         posterior = data.crossfit(self.seed)
-        tilt, threshold = calibrate(posterior, data.emotion, self.rate, self.gap)
+        tilt, threshold = calibrate(posterior, data.emotion, self.rate, self.gap, data.copies)
         arrays: dict[str, NDArray[Any]] = dict(data.scorer(np.arange(len(data.z))).arrays)
         arrays["people"] = data.statistics(required(posterior, weights(tilt, posterior.shape[1])))
         strong = data.strong(posterior) if self.detail else None
@@ -138,7 +138,7 @@ class _FittingData:
         )
         self.corpus = labels["corpus"].to_numpy(dtype=str)
         self.intensity = labels["intensity"].to_numpy(dtype=str)
-        self.recorded = recorded(labels)
+        self.recorded, self.copies = recorded(labels), copies_in(labels)
         self.policy, self.shrinkage = policy, shrinkage
         self.hidden = self.gender if "gender" in policy.hide else None
 
@@ -170,7 +170,9 @@ class _FittingData:
     def statistics(self, score: Matrix) -> Matrix:
         """The table of `SpeakerStatistics` of cross-fitted scores `(n,)`."""
         emotions = self.policy.emotions
-        return SpeakerStatistics.fit(score[:, None], self.speaker, self.emotion, emotions).table
+        return SpeakerStatistics.fit(
+            score[:, None], self.speaker, self.emotion, emotions, self.copies
+        ).table
 
     def strong(self, posterior: Matrix) -> tuple[Matrix, Matrix] | None:
         """Weights and threshold of intensity among required rows.

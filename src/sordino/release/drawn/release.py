@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino import keyed_random
+from sordino.corpora.copies import copies_in
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.policy import Policy, from_dict
@@ -91,11 +92,12 @@ class Drawn(ArrayRelease):
         emotion = np.array(
             [policy.emotions.index(label) for label in corpus.column("emotion")], np.intp
         )
-        tilt, threshold = calibrate(
-            posterior, emotion, self._config["rate"], self._config.get("gap", GAP_ERRORS)
-        )
+        gap, copies = self._config.get("gap", GAP_ERRORS), copies_in(corpus.table)
+        tilt, threshold = calibrate(posterior, emotion, self._config["rate"], gap, copies)
         score = required(posterior, weights(tilt, posterior.shape[1]))
-        statistics = SpeakerStatistics.fit(score[:, None], corpus.speaker, emotion, policy.emotions)
+        statistics = SpeakerStatistics.fit(
+            score[:, None], corpus.speaker, emotion, policy.emotions, copies
+        )
         config = self._config | {"tilt": list(tilt), "threshold": threshold}
         return Drawn(self.name, config, {**self.arrays, "people": statistics.table})
 

@@ -70,9 +70,10 @@ class SpeakerStatistics:
         speaker: NDArray[np.str_],
         emotion: Codes,
         emotions: Sequence[str],
+        copies: int = 0,
     ) -> SpeakerStatistics:
         """The statistics of values `(n, d)` with speakers `(n,)` and emotions `(n,)`, positions in
-        `emotions`.
+        `emotions`. Each utterance stands in 1 + `copies` rows and is counted once.
 
         B is the variance of the speakers' means after subtraction of the emotions' means, minus the
         part that is due to few utterances. Raises `ReleaseError` for fewer than two speakers of two
@@ -80,11 +81,12 @@ class SpeakerStatistics:
         """
         v = np.asarray(values, np.float64)
         names, code = np.unique(speaker, return_inverse=True)
-        counts = np.bincount(code, minlength=1)
-        if len(names) < 2 or len(v) < 2 * len(names):
+        utterances = len(v) / (1 + copies)
+        counts = np.bincount(code, minlength=1) / (1 + copies)
+        if len(names) < 2 or utterances < 2 * len(names):
             raise ReleaseError(
-                f"{len(v)} utterances of {len(names)} speaker(s), expected two of two or more: add "
-                "recordings"
+                f"{utterances:g} utterances of {len(names)} speaker(s), expected two of two or "
+                "more: add recordings"
             )
         rows_of = [np.flatnonzero(emotion == label) for label in range(len(emotions))]
         # an emotion without utterances has the statistics of all
@@ -92,7 +94,7 @@ class SpeakerStatistics:
         means = np.stack([v[rows].mean(axis=0) for rows in rows_of])
         residual = v - means[emotion]
         offset = _means(residual, code)
-        freedom = len(v) / (len(v) - len(names))
+        freedom = utterances / (utterances - len(names))
         any_within = ((v - _means(v, code)[code]) ** 2).mean(axis=0) * freedom
         squares = (residual - offset[code]) ** 2 * freedom
         within = [squares[rows].mean(axis=0) for rows in rows_of]

@@ -36,6 +36,7 @@ from sordino.corpora.split import every_fourth
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.features import CACHE, Preprocess, PreprocessFitter
+from sordino.features.renderings import condition_record
 from sordino.policy import Policy
 from sordino.progress import track
 from sordino.release import Drawn, DrawnFitter, Fitter, Release
@@ -50,7 +51,7 @@ from sordino.study.adaptation.evaluation import (
     folds_of_rows,
     readings,
 )
-from sordino.study.noise import condition_record, noises_of
+from sordino.study.noise import noises_of
 from sordino.study.protocol import POLICIES, Fitters, Options
 from sordino.types import Rows, Vectors
 

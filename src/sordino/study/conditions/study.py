@@ -88,21 +88,7 @@ def evaluate(
     """
     out, features = storage.folder(out), resolve(features)
     options = options or replace(protocol.bundle_options(features), releases=RELEASES)
-    if features not in FEATURE_SETS:
-        raise FeatureError(
-            f"features {features}: expected one of {', '.join(FEATURE_SETS)}, since a test "
-            "condition needs recordings: choose one"
-        )
-    distinct = set(conditions)
-    if (
-        conditions[:1] != CONDITIONS[:1]
-        or not distinct <= set(CONDITIONS)
-        or len(distinct) < len(conditions)
-    ):
-        raise FeatureError(
-            f"conditions {', '.join(conditions)}: expected clean and then some of "
-            f"{', '.join(CONDITIONS[1:])}, each once: choose from these names"
-        )
+    _check_tests(features, conditions)
     check_required(policies)
     emotions, sounds = common_emotions(policies), noises(noise)
     utterances = protocol.select(corpus, emotions)
@@ -120,6 +106,27 @@ def evaluate(
     run = _record(prepared, features, options, policies, units)
     run_record.write(estimates, run, out, report.page(guesses, estimates, run))
     return ConditionStudy(estimates, guesses)
+
+
+def _check_tests(features: str, conditions: tuple[str, ...]) -> None:
+    """Raise `FeatureError` for a table of vectors, and for test conditions that are unknown, double
+    or without `clean` at their start.
+    """
+    if features not in FEATURE_SETS:
+        raise FeatureError(
+            f"features {features}: expected one of {', '.join(FEATURE_SETS)}, since a test "
+            "condition needs recordings: choose one"
+        )
+    distinct = set(conditions)
+    if (
+        conditions[:1] != CONDITIONS[:1]
+        or not distinct <= set(CONDITIONS)
+        or len(distinct) < len(conditions)
+    ):
+        raise FeatureError(
+            f"conditions {', '.join(conditions)}: expected clean and then some of "
+            f"{', '.join(CONDITIONS[1:])}, each once: choose from these names"
+        )
 
 
 def compare_feature_sets(

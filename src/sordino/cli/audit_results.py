@@ -1,0 +1,86 @@
+"""The results of `sordino audit`: warnings, verdicts on secrets, and utility for tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sordino.cli.output import print_lines, print_table, warn, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+    from sordino.attack.vector_audit import AuditResult
+    from sordino.cli.audit_table import AuditInput
+    from sordino.report.estimate_table import Estimates
+
+
+def print_results(
+    results: Mapping[str, AuditResult],
+    secrets: Sequence[str],
+    estimates: pd.DataFrame,
+    report: Path,
+    json: str | None,
+    vectors: AuditInput,
+) -> None:
+    """Print the dimensions, the verdict on each secret and the utility for each task; optionally
+    write dimensions and verdicts as JSON.
+    """
+    from sordino.report.estimate_table import Estimates
+    from sordino.report.vector_page import above_original, sampling_notes
+
+    look = Estimates(estimates)
+    audits = [results[name] for name in secrets]
+    warnings = [*vectors.warnings, *above_original(audits, look)]
+    warn(warnings)
+    if json:
+        verdicts = {"report": str(report), **_verdicts(audits)}
+        write_json(json, {**verdicts, **vectors.columns, "warnings": warnings})
+    if json == "-":
+        return
+    print_lines(vectors.lines)
+    print_lines(sampling_notes(audits))
+    print_table(_table(results, secrets, look), report)
+
+
+def _verdicts(audits: Sequence[AuditResult]) -> dict[str, Any]:
+    """The verdict on each secret, and the number of rows that it rests on."""
+    return {
+        "verdict": {
+            audit.secret.name: {"verdict": audit.decision.answer, "p": audit.decision.p}
+            for audit in audits
+        },
+        "rows": {
+            audit.secret.name: {"audited": len(audit.rows), "of": audit.available}
+            for audit in audits
+        },
+    }
+
+
+def _table(results: Mapping[str, AuditResult], secrets: Sequence[str], look: Estimates) -> Table:
+    """The best attacker on each secret and task, beside the original vectors and chance."""
+    from rich.table import Table
+
+    from sordino.report.tables import limits, number
+    from sordino.report.vector_sections import best_attacker, metric_of
+
+    table = Table(title="Retrained attacker")
+    for name in ("secret or task", "verdict", "p", "AUC, one utterance", "original", "chance"):
+        table.add_column(name)
+    for name, audit in results.items():
+        metric = metric_of(audit.secret)
+        estimate, original = (
+            best_attacker(look, name, metric, release) for release in ("released", "none")
+        )
+        unit = " (UAR)" if metric == "uar" else ""
+        verdict = (audit.decision.answer, f"{audit.decision.p:.3g}")
+        table.add_row(
+            name,
+            *(verdict if name in secrets else ("task", "")),
+            f"{number(estimate.value)} {limits(estimate)}{unit}",
+            number(original.value),
+            number(estimate.chance),
+        )
+    return table
