@@ -97,7 +97,7 @@ ReleasesOption = Annotated[
 ]
 _FEATURES_HELP: Final = (
     "auto (speech where its extra is installed, else mel), mel, speech, speech-tiny, speech+mel, "
-    "IS13, ComParE_2016, eGeMAPSv02, speech:FOLDER@LAYER of a Whisper model,"
+    "IS13, ComParE_2016, eGeMAPSv02, speech:FOLDER@LAYER of a local model,"
 )
 FeaturesOption = Annotated[
     str,
@@ -110,6 +110,15 @@ FeaturesOption = Annotated[
 FeatureSetOption = Annotated[
     str,
     typer.Option("--features", metavar="SET", help=f"{_FEATURES_HELP} or MODULE:NAME of your own."),
+]
+EncoderOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--encoder",
+        metavar="FILE",
+        help="Read the weights of speech or speech-tiny there and not in packages: the same model "
+        "as a file of CTranslate2, or as model.safetensors or its folder.",
+    ),
 ]
 AttackersOption = Annotated[
     Literal["quick", "full"],
@@ -216,11 +225,15 @@ def bundle_options(
     )
 
 
-def resolve_features(features: str) -> str:
-    """The name of the feature set of `--features`, which may be one of the user's own."""
+def resolve_features(features: str, encoder: Path | None = None) -> str:
+    """The name of the feature set of `--features`, which may be one of the user's own, with its
+    weights in the file of `--encoder`, if there is one.
+    """
     from sordino.signal import feature_sets
 
-    return feature_sets.resolve(features)
+    return (
+        feature_sets.use_weights(encoder, features) if encoder else feature_sets.resolve(features)
+    )
 
 
 def resolve_releases(references: Sequence[str] | None) -> tuple[str, ...]:

@@ -43,7 +43,7 @@ from sordino.release import (
     Release,
 )
 from sordino.release.drawn.release import decide
-from sordino.signal.feature_sets import FEATURE_SETS, SEQUENCES, speech_of
+from sordino.signal.feature_sets import FEATURE_SETS, SEQUENCES, check_device, speech_of
 
 CARD_PACKAGES: Final = ("numpy", "onnx", "onnxruntime", "scikit-learn", "torch")
 """The packages with a version in the card."""
@@ -210,9 +210,11 @@ def write(
       again (`sordino.export.quantisation`).
     - `seed`: of the synthetic sound in the test vectors.
 
-    Raises `ReleaseError` for a release of an unknown class or another width, `BundleError` where
-    the bundle gives other numbers than the lab.
+    Raises `ReleaseError` for a release of an unknown class or another width, `FeatureError` for
+    features that no device computes, `BundleError` where the bundle gives other numbers than the
+    lab.
     """
+    check_device(features)
     if not releases:
         raise ReleaseError("no release, expected one or more: fit one")
     if len({isinstance(release, Embedding) for _, release in releases.values()}) > 1:

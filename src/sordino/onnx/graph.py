@@ -26,7 +26,7 @@ from sordino.onnx.shapes import (
     Tensor,
 )
 
-ATTRIBUTE_TYPES: Final = {"f": 1, "i": 2, "ints": 7}
+ATTRIBUTE_TYPES: Final = {"f": 1, "i": 2, "t": 4, "ints": 7}
 LONGEST: Final = 1 << 31
 """Each dimension is shorter than this."""
 
@@ -92,17 +92,20 @@ class Graph(NamedTuple):
     """The operators in the order in which they run."""
 
 
-def build_graph(message: Message, largest: int) -> Graph:
+def build_graph(
+    message: Message, largest: int, operators: Mapping[str, Operator] = OPERATORS
+) -> Graph:
     """The graph in a parsed file. Raises `GraphError`.
 
     - `largest`: the most bytes of one initialiser.
+    - `operators`: the rule of each operator that the file may have.
     """
     inputs, outputs, declared = (
         tuple(map(_declared, message.get(name, []))) for name in ("input", "output", "value_info")
     )
     tensors = message.get("initializer", [])
     initialisers = {tensor.get("name", ""): initialiser(tensor, largest) for tensor in tensors}
-    nodes = tuple(map(_node, message.get("node", [])))
+    nodes = tuple(_node(node, largest, operators) for node in message.get("node", []))
     sources = [*(value.name for value in inputs), *(tensor.get("name", "") for tensor in tensors)]
     defined = _defined_names(sources, nodes)
     missing = [value.name for value in outputs if value.name not in defined]
@@ -139,9 +142,9 @@ def _define(defined: set[str], names: list[str] | tuple[str, ...]) -> None:
         defined.add(name)
 
 
-def _node(message: Message) -> Node:
+def _node(message: Message, largest: int, operators: Mapping[str, Operator]) -> Node:
     kind = message.get("op_type", "")
-    operator, inputs = OPERATORS[kind], tuple(message.get("input", []))
+    operator, inputs = operators[kind], tuple(message.get("input", []))
     if len(inputs) not in operator.inputs:
         raise GraphError(f"{kind} of {len(inputs)} inputs")
     attributes: dict[str, Any] = {}
@@ -154,7 +157,8 @@ def _node(message: Message) -> Node:
             raise GraphError(f"attribute {name!r} of {kind}, which is no {value}")
         if attribute["type"] != ATTRIBUTE_TYPES[value]:
             raise GraphError(f"attribute {name!r} of {kind} of type {attribute['type']}")
-        attributes[name] = attribute[value]
+        content = attribute[value]
+        attributes[name] = initialiser(content, largest) if value == "t" else content
     return Node(kind, operator, inputs, tuple(message.get("output", [])), attributes)
 
 

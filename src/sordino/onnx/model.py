@@ -52,23 +52,8 @@ class Model:
 
     def __init__(self, content: bytes, name: str) -> None:
         check_model(content, name)
-        onnxruntime.disable_telemetry_events()
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.enable_mem_pattern = False  # it keeps a plan of memory for every length of input
-        options.log_severity_level = _SILENT
-        for entry, setting in {**_CLOSED, **_SAME_EVERYWHERE}.items():
-            options.add_session_config_entry(entry, setting)
         self._name, self._content, self._largest = name, content, list[int]()
-        try:
-            self._session = onnxruntime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # its errors share no class
-            raise BundleError(
-                f"{name}: not a model that ONNX Runtime reads: write the bundle again"
-            ) from error
-
+        self._session = open_session(content, name)
         self._free = [
             (graph_input.name, axis)
             for graph_input in self._session.get_inputs()
@@ -112,6 +97,23 @@ class Model:
                 "is released"
             )
         self._largest = sizes
+
+
+def open_session(content: bytes, name: str) -> onnxruntime.InferenceSession:
+    """A session of a checked model. Raises `BundleError` where ONNX Runtime does not read it."""
+    onnxruntime.disable_telemetry_events()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False  # it keeps a plan of memory for every length of input
+    options.log_severity_level = _SILENT
+    for entry, setting in {**_CLOSED, **_SAME_EVERYWHERE}.items():
+        options.add_session_config_entry(entry, setting)
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors share no class
+        raise BundleError(
+            f"{name}: not a model that ONNX Runtime reads: write the bundle again"
+        ) from error
 
 
 def is_finite(values: NDArray[np.floating]) -> bool:

@@ -55,28 +55,31 @@ class OperatorCall(NamedTuple):
 
     def axis(self, default: int) -> int:
         """The attribute `axis`, counted from the start of the first input."""
-        return _axis(self.attributes.get("axis", default), len(self.inputs[0].shape))
+        return resolve_axis(self.attributes.get("axis", default), len(self.inputs[0].shape))
 
 
-def _axis(axis: int, rank: int) -> int:
+def resolve_axis(axis: int, rank: int) -> int:
+    """An axis, counted from the start. Raises `ShapeError` beyond the last."""
     if not -rank <= axis < rank:
         raise ShapeError(f"axis {axis} of {rank} dimensions")
     return axis % rank
 
 
-def _require(fits: bool, text: str) -> None:
+def expect(fits: bool, text: str) -> None:
+    """Raise `ShapeError` with this text unless a condition holds."""
     if not fits:
         raise ShapeError(text)
 
 
-def _content(tensor: Tensor, text: str) -> tuple[int, ...]:
-    """The numbers of a value on which sizes depend."""
+def content_of(tensor: Tensor, text: str) -> tuple[int, ...]:
+    """The numbers of a value on which sizes depend. Raises `ShapeError` if they are unknown."""
     if tensor.content is None:
         raise ShapeError(f"{text} that are no constants")
     return tensor.content
 
 
-def _broadcast(first: Sizes, second: Sizes) -> Sizes:
+def broadcast(first: Sizes, second: Sizes) -> Sizes:
+    """The shape of two values together, as in numpy. Raises `ShapeError` if they do not fit."""
     if first == second or not second:
         return first
     rank = max(len(first), len(second))
@@ -104,16 +107,16 @@ def _along_axis(call: OperatorCall) -> list[Tensor]:
 
 def _cast(call: OperatorCall) -> list[Tensor]:
     to = call.attributes.get("to")
-    _require(to in ITEM_BYTES, f"a cast to data type {to}")
+    expect(to in ITEM_BYTES, f"a cast to data type {to}")
     return [Tensor(call.inputs[0].shape, int(to or 0))]
 
 
 def _arithmetic(call: OperatorCall) -> list[Tensor]:
     first, second = call.inputs
-    _require(
+    expect(
         first.dtype == second.dtype, f"data types {first.dtype} and {second.dtype}, expected one"
     )
-    return [Tensor(_broadcast(first.shape, second.shape), first.dtype)]
+    return [Tensor(broadcast(first.shape, second.shape), first.dtype)]
 
 
 def _divide(call: OperatorCall) -> list[Tensor]:
@@ -121,8 +124,8 @@ def _divide(call: OperatorCall) -> list[Tensor]:
     by -1, ends the process.
     """
     if call.inputs[0].dtype not in (FLOAT, DOUBLE):
-        _require(
-            min(_content(call.inputs[1], "divisors"), default=1) > 0, "a whole divisor below 1"
+        expect(
+            min(content_of(call.inputs[1], "divisors"), default=1) > 0, "a whole divisor below 1"
         )
     return _arithmetic(call)
 
@@ -132,7 +135,7 @@ def _compare(call: OperatorCall) -> list[Tensor]:
 
 
 def _clip(call: OperatorCall) -> list[Tensor]:
-    _require(
+    expect(
         all(bound.shape == () for bound in call.inputs[1:]), "bounds that are not one number each"
     )
     return _same(call)
@@ -143,16 +146,16 @@ def _product(call: OperatorCall, dtype: int) -> list[Tensor]:
     numpy.
     """
     first, second = (tensor.shape for tensor in call.inputs[:2])
-    _require(min(len(first), len(second)) > 0, "a matrix without dimensions")
+    expect(min(len(first), len(second)) > 0, "a matrix without dimensions")
     a = first if len(first) > 1 else (1, *first)
     b = second if len(second) > 1 else (*second, 1)
-    _require(a[-1] == b[-2], f"{first} and {second} do not fit")
+    expect(a[-1] == b[-2], f"{first} and {second} do not fit")
     rows, columns = a[-2:-1] * (len(first) > 1), b[-1:] * (len(second) > 1)
-    return [Tensor(_broadcast(a[:-2], b[:-2]) + rows + columns, dtype)]
+    return [Tensor(broadcast(a[:-2], b[:-2]) + rows + columns, dtype)]
 
 
 def _matmul(call: OperatorCall) -> list[Tensor]:
-    _require(call.inputs[0].dtype == call.inputs[1].dtype, "matrices of two data types")
+    expect(call.inputs[0].dtype == call.inputs[1].dtype, "matrices of two data types")
     return _product(call, call.inputs[0].dtype)
 
 
@@ -160,7 +163,7 @@ def _matmul_integer(call: OperatorCall) -> list[Tensor]:
     product = _product(call, INT32)
     columns = call.inputs[1].shape[-1]
     for tensor, sizes in zip(call.inputs[2:], ((1,), (1, columns)), strict=False):
-        _require(
+        expect(
             len(tensor.shape) < 2 and tensor.size in sizes, f"zero points of shape {tensor.shape}"
         )
     return product
@@ -173,8 +176,8 @@ def _quantise(call: OperatorCall) -> list[Tensor]:
 def _dequantise(call: OperatorCall) -> list[Tensor]:
     x, scale, *zero_points = call.inputs
     single = scale.shape in ((), (1,))
-    _require(single or scale.shape == (x.shape[call.axis(1)],), f"scales of shape {scale.shape}")
-    _require(
+    expect(single or scale.shape == (x.shape[call.axis(1)],), f"scales of shape {scale.shape}")
+    expect(
         all(zero.shape == scale.shape for zero in zero_points),
         "zero points of another shape than scales",
     )
@@ -184,7 +187,7 @@ def _dequantise(call: OperatorCall) -> list[Tensor]:
 def _normalise(call: OperatorCall) -> list[Tensor]:
     x, *weights = call.inputs
     expected = x.shape[call.axis(-1) :]
-    _require(
+    expect(
         all(tensor.shape == expected for tensor in weights),
         f"weights of another shape than {expected}",
     )
@@ -195,7 +198,7 @@ def _concat(call: OperatorCall) -> list[Tensor]:
     first, axis = call.inputs[0], call.axis(0)
     rests = {tensor.shape[:axis] + tensor.shape[axis + 1 :] for tensor in call.inputs}
     ranks = {(len(tensor.shape), tensor.dtype) for tensor in call.inputs}
-    _require(len(rests) == len(ranks) == 1, "parts that do not fit")
+    expect(len(rests) == len(ranks) == 1, "parts that do not fit")
     total = sum(tensor.shape[axis] for tensor in call.inputs)
     return [Tensor((*first.shape[:axis], total, *first.shape[axis + 1 :]), first.dtype)]
 
@@ -203,21 +206,21 @@ def _concat(call: OperatorCall) -> list[Tensor]:
 def _convolve(call: OperatorCall) -> list[Tensor]:
     x, weights, *bias = (tensor.shape for tensor in call.inputs)
     strides, pads = call.attributes.get("strides", [1]), call.attributes.get("pads", [0, 0])
-    _require(len(x) == len(weights) == 3 and x[1] == weights[1], f"{x} and {weights} do not fit")
-    _require(all(shape == weights[:1] for shape in bias), "a bias of another size")
-    _require(len(strides) == 1 and strides[0] > 0, "strides below 1")
-    _require(len(pads) == 2 and min(pads) >= 0, "pads below 0")
+    expect(len(x) == len(weights) == 3 and x[1] == weights[1], f"{x} and {weights} do not fit")
+    expect(all(shape == weights[:1] for shape in bias), "a bias of another size")
+    expect(len(strides) == 1 and strides[0] > 0, "strides below 1")
+    expect(len(pads) == 2 and min(pads) >= 0, "pads below 0")
     steps = (x[2] + sum(pads) - weights[2]) // strides[0] + 1
-    _require(steps >= 0 < weights[2], "a kernel that is longer than its input")
+    expect(steps >= 0 < weights[2], "a kernel that is longer than its input")
     return [Tensor((x[0], weights[0], steps), call.inputs[0].dtype)]
 
 
 def _recur(call: OperatorCall) -> list[Tensor]:
     x, hidden = call.inputs[0], call.attributes.get("hidden_size", 0)
-    _require(len(x.shape) == 3 and hidden > 0, f"an input {x.shape} of hidden size {hidden}")
+    expect(len(x.shape) == 3 and hidden > 0, f"an input {x.shape} of hidden size {hidden}")
     expected: list[Sizes] = [(1, 3 * hidden, x.shape[2]), (1, 3 * hidden, hidden), (1, 6 * hidden)]
     shapes = [tensor.shape for tensor in call.inputs[1:]]
-    _require(shapes == expected[: len(shapes)], f"weights {shapes}, expected {expected}")
+    expect(shapes == expected[: len(shapes)], f"weights {shapes}, expected {expected}")
     steps, n, _ = x.shape
     return [Tensor((steps, 1, n, hidden), x.dtype), Tensor((1, n, hidden), x.dtype)]
 
@@ -225,7 +228,7 @@ def _recur(call: OperatorCall) -> list[Tensor]:
 def _gather(call: OperatorCall) -> list[Tensor]:
     x, at = call.inputs
     axis = call.axis(0)
-    _require(
+    expect(
         all(-x.shape[axis] <= index < x.shape[axis] for index in at.content or ()),
         "an index beyond the end",
     )
@@ -234,11 +237,11 @@ def _gather(call: OperatorCall) -> list[Tensor]:
 
 def _slice(call: OperatorCall) -> list[Tensor]:
     x, *bounds = call.inputs
-    starts, ends, axes = (_content(tensor, "bounds of a slice") for tensor in bounds)
-    _require(len(starts) == len(ends) == len(axes), "bounds of a slice that differ in number")
+    starts, ends, axes = (content_of(tensor, "bounds of a slice") for tensor in bounds)
+    expect(len(starts) == len(ends) == len(axes), "bounds of a slice that differ in number")
     shape = list(x.shape)
     for start, end, axis in zip(
-        starts, ends, (_axis(axis, len(shape)) for axis in axes), strict=True
+        starts, ends, (resolve_axis(axis, len(shape)) for axis in axes), strict=True
     ):
         shape[axis] = len(range(*slice(start, end).indices(x.shape[axis])))
     return [Tensor(tuple(shape), x.dtype)]
@@ -247,8 +250,10 @@ def _slice(call: OperatorCall) -> list[Tensor]:
 def _squeeze(call: OperatorCall) -> list[Tensor]:
     x, *axes = call.inputs
     rank = len(x.shape)
-    gone = {_axis(axis, rank) for axis in (_content(axes[0], "axes") if axes else range(rank))}
-    _require(
+    gone = {
+        resolve_axis(axis, rank) for axis in (content_of(axes[0], "axes") if axes else range(rank))
+    }
+    expect(
         all(x.shape[axis] == 1 for axis in gone),
         f"a shape {x.shape} with axes of another size than 1",
     )
@@ -263,10 +268,10 @@ def _squeeze(call: OperatorCall) -> list[Tensor]:
 
 def _unsqueeze(call: OperatorCall) -> list[Tensor]:
     x, axes = call.inputs
-    numbers = _content(axes, "axes")
+    numbers = content_of(axes, "axes")
     rank = len(x.shape) + len(numbers)
-    new = {_axis(axis, rank) for axis in numbers}
-    _require(len(new) == len(numbers), "an axis twice")
+    new = {resolve_axis(axis, rank) for axis in numbers}
+    expect(len(new) == len(numbers), "an axis twice")
     sizes = iter(x.shape)
     return [
         Tensor(
@@ -280,7 +285,7 @@ def _unsqueeze(call: OperatorCall) -> list[Tensor]:
 def _transpose(call: OperatorCall) -> list[Tensor]:
     x = call.inputs[0]
     order = call.attributes.get("perm", list(range(len(x.shape)))[::-1])
-    _require(
+    expect(
         sorted(order) == list(range(len(x.shape))), f"an order {order} of {len(x.shape)} dimensions"
     )
     return [Tensor(tuple(x.shape[axis] for axis in order), x.dtype)]
@@ -294,7 +299,7 @@ def _argmax(call: OperatorCall) -> list[Tensor]:
 
 def _sum(call: OperatorCall) -> list[Tensor]:
     x, axes = call.inputs
-    gone = {_axis(axis, len(x.shape)) for axis in _content(axes, "axes")}
+    gone = {resolve_axis(axis, len(x.shape)) for axis in content_of(axes, "axes")}
     keep = call.attributes.get("keepdims", 1)
     shape = [
         1 if axis in gone else size for axis, size in enumerate(x.shape) if keep or axis not in gone
@@ -308,13 +313,13 @@ def _shape(call: OperatorCall) -> list[Tensor]:
 
 
 def _range(call: OperatorCall) -> list[Tensor]:
-    bounds = [_content(tensor, "bounds of a range") for tensor in call.inputs]
-    _require(
+    bounds = [content_of(tensor, "bounds of a range") for tensor in call.inputs]
+    expect(
         [len(bound) for bound in bounds] == [1, 1, 1],
         "bounds of a range that are not one number each",
     )
     start, limit, delta = (bound[0] for bound in bounds)
-    _require(delta != 0, "a range of step 0")
+    expect(delta != 0, "a range of step 0")
     return [Tensor((max(0, -((start - limit) // delta)),), call.inputs[0].dtype)]
 
 

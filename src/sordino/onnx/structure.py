@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, NoReturn
 
 from sordino.errors import BundleError
 from sordino.onnx.graph import Graph, GraphError, Node, agree, build_graph, value
@@ -23,6 +23,7 @@ from sordino.onnx.shapes import (
     ITEM_BYTES,
     OPERATORS,
     RANK,
+    Operator,
     OperatorCall,
     ShapeError,
     Tensor,
@@ -60,8 +61,8 @@ lab. Larger inputs are checked before the model runs on them (`fits_memory`).
 class Limits(NamedTuple):
     """The limits of a model. The defaults are those of a bundle."""
 
-    operators: frozenset[str] = frozenset(OPERATORS)
-    """Names in `shapes.OPERATORS`."""
+    operators: Mapping[str, Operator] = OPERATORS
+    """The rule of each operator that the model may have."""
     opsets: range = range(18, 19)
     """The versions of the operators."""
     ir_versions: range = range(8, 9)
@@ -82,12 +83,21 @@ class Limits(NamedTuple):
     """Numbers in all values together, as if none were freed. The largest encoder of sordino has
     half of them at 30 s.
     """
+    live_elements: int = 1 << 29
+    """Numbers in memory together: those that a later operator still reads."""
     work: int = 1 << 26
     """Multiplications for each row of the input: for each unit of the product of all free
     dimensions.
     """
+    whole_work: int = 1 << 62
+    """Multiplications of the whole model."""
     constant_work: int = 1 << 24
     """Multiplications of constants only, which ONNX Runtime computes when it loads a model."""
+    advice: str = (
+        "expected a model of sordino, which has none of this: do not use the bundle, get it again "
+        "from its author"
+    )
+    """The end of a message: what was expected, and the next step."""
 
 
 BUNDLE: Final = Limits()
@@ -110,10 +120,22 @@ def check_model(content: bytes, name: str, limits: Limits = BUNDLE) -> None:
 
 
 def _check_content(content: bytes, name: str, limits: Limits) -> None:
+    graph = parse_graph(content, name, limits)
+    try:
+        _sizes(graph, limits)
+    except (GraphError, ShapeError) as error:
+        _raise(name, [str(error)], limits, error)
+
+
+def parse_graph(content: bytes, name: str, limits: Limits) -> Graph:
+    """The graph of a model within the limits; the sizes of its values are not checked yet.
+
+    Raises `BundleError` as `check_model` does.
+    """
     if len(content) > limits.model_bytes:
-        _raise(name, [f"a model of {len(content)} bytes"])
+        _raise(name, [f"a model of {len(content)} bytes"], limits)
     if content[4:8] == b"ORTM":  # ONNX Runtime would read it as its own format, whatever else it is
-        _raise(name, ["the format of ONNX Runtime"])
+        _raise(name, ["the format of ONNX Runtime"], limits)
     findings = _Findings(limits)
     try:
         model = parse_message(content, MODEL, "Model", limits.bounds, findings)
@@ -121,17 +143,17 @@ def _check_content(content: bytes, name: str, limits: Limits) -> None:
             raise MalformedError("an empty file")
     except MalformedError as error:
         if findings.reasons:
-            _raise(name, [*findings.first_reasons(), str(error)], error)
+            _raise(name, [*findings.first_reasons(), str(error)], limits, error)
         raise BundleError(
             f"{name}: not a model that ONNX Runtime reads, {error}: write the bundle again"
         ) from error
     if findings.reasons:
-        _raise(name, findings.first_reasons())
+        _raise(name, findings.first_reasons(), limits)
     try:
         _versions(model, limits)
-        _sizes(build_graph(model["graph"], limits.initialiser_bytes), limits)
+        return build_graph(model["graph"], limits.initialiser_bytes, limits.operators)
     except (GraphError, ShapeError) as error:
-        _raise(name, [str(error)], error)
+        _raise(name, [str(error)], limits, error)
 
 
 def fits_memory(
@@ -141,7 +163,13 @@ def fits_memory(
     graph = build_graph(
         parse_message(content, MODEL, "Model", limits.bounds, _Findings(limits))["graph"],
         limits.initialiser_bytes,
+        limits.operators,
     )
+    return size_problem(graph, shapes, limits) is None
+
+
+def size_problem(graph: Graph, shapes: Mapping[str, tuple[int, ...]], limits: Limits) -> str | None:
+    """The reason why a value or the work is too large for inputs of these shapes, or None."""
     symbols: dict[str, int] = {}
     for declared in graph.inputs:
         for name, size in zip(declared.dimensions or (), shapes[declared.name], strict=True):
@@ -149,9 +177,9 @@ def fits_memory(
                 symbols[name] = max(size, symbols.get(name, 0))
     try:
         _infer_shapes(graph, symbols, limits)
-    except GraphError:
-        return False
-    return True
+    except GraphError as error:
+        return str(error)
+    return None
 
 
 def check_models(files: Mapping[str, bytes], models: Iterable[str], bundle: str) -> None:
@@ -160,11 +188,10 @@ def check_models(files: Mapping[str, bytes], models: Iterable[str], bundle: str)
         check_model(files[name], f"{bundle}: {name}")
 
 
-def _raise(name: str, reasons: list[str], cause: Exception | None = None) -> None:
-    raise BundleError(
-        f"{name}: {', '.join(reasons)}: expected a model of sordino, which has none of this: do "
-        "not use the bundle, get it again from its author"
-    ) from cause
+def _raise(
+    name: str, reasons: list[str], limits: Limits, cause: Exception | None = None
+) -> NoReturn:
+    raise BundleError(f"{name}: {', '.join(reasons)}: {limits.advice}") from cause
 
 
 class _Findings:
@@ -262,16 +289,23 @@ def _infer_shapes(graph: Graph, symbols: dict[str, int], limits: Limits) -> None
         **graph.initialisers,
         **{declared.name: value(declared, symbols) for declared in graph.inputs},
     }
-    work, constant_work, elements = 0, 0, 0
-    for node in graph.nodes:
+    sources = frozenset(values)
+    work, constant_work, elements, live = 0, 0, 0, 0
+    most_work = min(limits.whole_work, limits.work * math.prod(symbols.values()))
+    last_use = _last_uses(graph)
+    for position, node in enumerate(graph.nodes):
         outputs, cost = _infer_outputs(node, values, limits)
         values.update(zip(node.outputs, outputs, strict=False))
-        elements += sum(output.size for output in outputs)
-        if elements > limits.all_elements:
-            raise GraphError(f"values of more than {limits.all_elements} numbers together")
+        size = sum(output.size for output in outputs)
+        elements, live = elements + size, live + size
+        if elements > limits.all_elements or live > limits.live_elements:
+            most = limits.all_elements if elements > limits.all_elements else limits.live_elements
+            raise GraphError(f"values of more than {most} numbers together")
+        ends = {name for name in (*node.inputs, *node.outputs) if last_use[name] == position}
+        live -= sum(values[name].size for name in ends if name not in sources)
         work += cost
         constant_work += cost * outputs[0].constant
-        if constant_work > limits.constant_work or work > limits.work * math.prod(symbols.values()):
+        if constant_work > limits.constant_work or work > most_work:
             raise GraphError(
                 f"{node.kind} of too much work, of {max(work, constant_work)} multiplications"
             )
@@ -287,6 +321,14 @@ def _infer_shapes(graph: Graph, symbols: dict[str, int], limits: Limits) -> None
                 agree(declared, values[declared.name], chosen)
             except ShapeError as error:
                 raise GraphError(f"shape of value {declared.name!r}: {error}") from error
+
+
+def _last_uses(graph: Graph) -> dict[str, int]:
+    """The position of the last node that reads or makes a value; outputs of the model stay."""
+    uses: dict[str, int] = {}
+    for position, node in enumerate(graph.nodes):
+        uses.update(dict.fromkeys((*node.inputs, *node.outputs), position))
+    return uses | dict.fromkeys((declared.name for declared in graph.outputs), len(graph.nodes))
 
 
 def _infer_outputs(

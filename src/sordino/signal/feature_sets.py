@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Final, Protocol
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sordino.errors import FeatureError
-from sordino.signal.encoder import BASE, TINY_EN, Speech, SpeechFrames, is_installed
+from sordino.signal.encoder import BASE, TINY_EN, Checkpoint, Speech, SpeechFrames, is_installed
+from sordino.signal.encoder.weights import WeightSource
 from sordino.signal.filterbank import Filterbank
 from sordino.signal.mel import Mel
 from sordino.signal.smile import Functionals
@@ -149,11 +151,76 @@ SEQUENCES: Final[dict[str, SequenceExtractor]] = {
 """Samples to a sequence of frames, `(steps, dims)`."""
 
 
+def check_device(name: str) -> None:
+    """Raise `FeatureError` for a set that no device computes and no bundle can name: the frames of
+    an encoder, and an encoder of a folder that only the lab runs. Other names pass, such as the
+    path of a table.
+
+    >>> check_device("mel")
+    """
+    if isinstance(SEQUENCES.get(name), SpeechFrames):
+        raise FeatureError(
+            f"features {name}: no bundle holds frames of an encoder, expected vectors such as "
+            "speech, or filterbank for sequences: choose another set"
+        )
+    if getattr(FEATURE_SETS.get(name), "lab_only", False):
+        raise FeatureError(
+            f"features {name}: only the lab computes them, expected a set of a device such as "
+            "speech or mel: choose one, or extract a table of vectors and fit on it"
+        )
+
+
+def has_weights(name: str) -> bool:
+    """Whether the weights of a set are installed or in a local file; true for a set without."""
+    speech = speech_of(FEATURE_SETS[name])
+    source = speech.checkpoint if speech else None
+    return is_installed(source) if isinstance(source, Checkpoint) else True
+
+
+def use_weights(path: str | Path, name: str = AUTOMATIC) -> str:
+    """The name of the feature set `name` after its weights were found in a local file: all sets of
+    the process with these weights read them there. `AUTOMATIC` is the set of the file.
+
+    Raises the errors of `resolve` and of `sordino.signal.encoder.local.find_weights`, and
+    `FeatureError` for a set that has no such weights.
+    """
+    from sordino.signal.encoder.local import find_weights  # here, as no device needs it
+
+    source = find_weights(path)
+    for key, extractor in FEATURE_SETS.items():
+        FEATURE_SETS[key] = _with_source(extractor, source)
+    for key, sequence in SEQUENCES.items():
+        if isinstance(sequence, SpeechFrames):
+            SEQUENCES[key] = replace(sequence, speech=_with_source(sequence.speech, source))
+    names = [
+        key
+        for key, extractor in FEATURE_SETS.items()
+        if (speech := speech_of(extractor)) and speech.checkpoint == source
+    ]
+    resolved = names[0] if name == AUTOMATIC else resolve(name)
+    if resolved not in names:
+        raise FeatureError(
+            f"features {name} with the weights of {source.title}, expected {' or '.join(names)}: "
+            "leave the file out, or choose one of these sets"
+        )
+    return resolved
+
+
+def _with_source(extractor: Any, source: WeightSource) -> Any:
+    """The same set with its weights from a source, if it is a set of these weights."""
+    if isinstance(extractor, Joined):
+        return Joined(tuple(_with_source(part, source) for part in extractor.parts))
+    if isinstance(extractor, Speech) and extractor.checkpoint.sha256 == source.sha256:
+        return replace(extractor, checkpoint=source)
+    return extractor
+
+
 def resolve(name: str) -> str:
     """The name of a feature set; one of a user's own, `module:object`, is added to `FEATURE_SETS`.
 
     `AUTOMATIC` is resolved to a set whose weights are installed. `speech:FOLDER@LAYER` is the
-    encoder of a Whisper model in a local folder, up to this layer, and is added as well.
+    encoder in a local folder, up to this layer (`sordino.signal.encoder.references`), and is added
+    as well.
 
     The object is a `FeatureSet`, or a class that makes one without arguments. Names that are
     neither stay as they are, such as the path of a table. Raises `PluginError` for a reference that
@@ -166,13 +233,15 @@ def resolve(name: str) -> str:
     if name in FEATURE_SETS:
         return name
     if name == AUTOMATIC:
-        return _SPEECH.name if is_installed(BASE) else _MEL.name
-    from sordino.signal.encoder import folder  # here, as no device needs it
+        return _SPEECH.name if has_weights(_SPEECH.name) else _MEL.name
+    from sordino.signal.encoder.folder import is_reference  # here, as no device needs it
 
-    if folder.is_reference(name):
-        source = folder.open_folder(name)
-        FEATURE_SETS[source.name] = Speech(source.name, source)
-        return source.name
+    if is_reference(name):
+        from sordino.signal.encoder.references import open_reference
+
+        folder_set = open_reference(name)
+        FEATURE_SETS[folder_set.name] = folder_set
+        return folder_set.name
     from sordino import plugins  # here, as it loads slowly and no device needs it
 
     if not plugins.has("features", name):

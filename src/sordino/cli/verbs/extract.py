@@ -13,6 +13,7 @@ from sordino.cli.options import (
     CORES,
     CacheOption,
     CorpusOption,
+    EncoderOption,
     FeatureSetOption,
     JobsOption,
     JsonOption,
@@ -53,6 +54,7 @@ def extract(
     corpus: CorpusOption,
     out: OutOption,
     features: FeatureSetOption = AUTOMATIC,
+    encoder: EncoderOption = None,
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,  # noqa: ARG001 (every verb has it; nothing is random here)
     jobs: JobsOption = CORES,
@@ -78,7 +80,7 @@ def extract(
     from sordino.features.extract import extract_usable
     from sordino.features.vectors import table_suffix
 
-    features = _feature_set(features)
+    features = _feature_set(features, encoder)
     table_suffix(out)
     recordings = corpora_from(corpus, keep_absent=True)
     extraction = extract_usable(features, recordings, cache, jobs)
@@ -98,11 +100,11 @@ def extract(
         write_json(json, report | _result(tables, features, extraction))
 
 
-def _feature_set(features: str) -> str:
+def _feature_set(features: str, encoder: Path | None) -> str:
     """The name of a feature set of `--features`, which is no table of vectors."""
     from sordino.features import FEATURE_SETS
 
-    features = resolve_features(features)
+    features = resolve_features(features, encoder)
     if features not in FEATURE_SETS:
         raise FeatureError(
             f"--features {features}: expected one of {', '.join(FEATURE_SETS)}: choose one"

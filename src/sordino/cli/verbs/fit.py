@@ -23,6 +23,7 @@ from sordino.cli.options import (
     CacheOption,
     ConditionsOption,
     CorpusOption,
+    EncoderOption,
     FeaturesOption,
     JobsOption,
     JsonOption,
@@ -32,6 +33,7 @@ from sordino.cli.options import (
     bundle_options,
     corpora_from,
     read_policies,
+    resolve_features,
 )
 from sordino.cli.output import console, print_lines, write_json
 
@@ -74,6 +76,7 @@ def fit(
     out: OutOption,
     budget: BudgetOption = None,
     features: FeaturesOption = AUTOMATIC,
+    encoder: EncoderOption = None,
     int8: Int8Option = False,
     attackers: AttackersOption = "quick",
     conditions: ConditionsOption = None,
@@ -98,9 +101,12 @@ def fit(
       sordino fit --policy policy.toml --corpus ravdess=data/ravdess \\
         --corpus emodb=data/emodb --budget 0.6 --out mute.sordino
     """
+    from sordino.signal.feature_sets import check_device
     from sordino.study.fitting import fit as study
 
     check_signing(sign, bundle_version, expires)
+    features = resolve_features(features, encoder)
+    check_device(features)  # before a corpus is read
     fitted = study.fit(
         corpora_from(corpus),
         read_policies(policy),

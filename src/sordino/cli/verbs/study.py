@@ -16,6 +16,7 @@ from sordino.cli.options import (
     CacheOption,
     ConditionsOption,
     CorpusOption,
+    EncoderOption,
     FeaturesOption,
     JobsOption,
     JsonOption,
@@ -59,6 +60,7 @@ def cross_corpus(
     out: OutOption,
     release: ReleasesOption = None,
     features: FeaturesOption = AUTOMATIC,
+    encoder: EncoderOption = None,
     attackers: AttackersOption = "quick",
     conditions: ConditionsOption = None,
     noise: NoiseOption = None,
@@ -78,7 +80,7 @@ def cross_corpus(
     """
     from sordino.study.adaptation import cross_corpus as study
 
-    features = resolve_features(features)
+    features = resolve_features(features, encoder)
     result = study.carry(
         corpora_from(fit_on),
         corpora_from(corpus),
@@ -99,6 +101,7 @@ def personalisation(
     out: OutOption,
     release: ReleasesOption = None,
     features: FeaturesOption = AUTOMATIC,
+    encoder: EncoderOption = None,
     attackers: AttackersOption = "quick",
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
@@ -120,7 +123,7 @@ def personalisation(
     _, guesses = study.personalise(
         corpora_from(corpus),
         out,
-        features=resolve_features(features),
+        features=resolve_features(features, encoder),
         releases=resolve_releases(release) or study.RELEASES,
         options=Options(families=attacker_families(attackers), seed=seed),
         cache=cache,
@@ -135,6 +138,7 @@ def conditions(
     out: OutOption,
     release: ReleasesOption = None,
     features: FeaturesOption = AUTOMATIC,
+    encoder: EncoderOption = None,
     attackers: AttackersOption = "quick",
     conditions: ConditionsOption = None,
     noise: NoiseOption = None,
@@ -155,7 +159,7 @@ def conditions(
     """
     from sordino.study import conditions as study
 
-    features = resolve_features(features)
+    features = resolve_features(features, encoder)
     releases = compared_releases(release, study.RELEASES)
     result = study.evaluate(
         corpora_from(corpus),

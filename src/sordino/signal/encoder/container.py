@@ -63,16 +63,16 @@ def read_arrays(
     file = _Fields(stream, size, what)
     version = file.number("<I")
     if version != VERSION:
-        file.refuse(f"format {version}, expected {VERSION}")
+        file.reject(f"format {version}, expected {VERSION}")
     name = file.text()
     if name != architecture:
-        file.refuse(f"architecture {name!r}, expected {architecture!r}")
+        file.reject(f"architecture {name!r}, expected {architecture!r}")
     file.number("<I")
     arrays: dict[str, NDArray[Any] | None] = {}
     for _ in range(file.count()):
         name = file.text()
         if name in arrays:
-            file.refuse(f"two arrays {name!r}")
+            file.reject(f"two arrays {name!r}")
         arrays[name] = file.array(name, name in names)
     for _ in range(file.count()):
         file.text()
@@ -81,7 +81,7 @@ def read_arrays(
     wanted = {name: arrays.get(name) for name in names}
     for name, values in wanted.items():
         if values is None:
-            file.refuse(f"no array {name!r}")
+            file.reject(f"no array {name!r}")
     return {name: values for name, values in wanted.items() if values is not None}
 
 
@@ -92,7 +92,7 @@ class _Fields:
         self._stream, self._size, self._what = stream, size, what
         self._position = 0
 
-    def refuse(self, reason: str) -> NoReturn:
+    def reject(self, reason: str) -> NoReturn:
         raise FeatureError(
             f"{self._what}: {reason}: not a model of CTranslate2 that sordino reads, install the "
             "package anew"
@@ -103,7 +103,7 @@ class _Fields:
         self._check(size)
         content = self._stream.read(size)
         if len(content) != size:
-            self.refuse(f"{len(content)} bytes at {self._position}, expected {size}")
+            self.reject(f"{len(content)} bytes at {self._position}, expected {size}")
         self._position += size
         return content
 
@@ -116,7 +116,7 @@ class _Fields:
     def _check(self, size: int) -> None:
         rest = self._size - self._position
         if size > rest:
-            self.refuse(f"{rest} bytes at {self._position}, expected {size}")
+            self.reject(f"{rest} bytes at {self._position}, expected {size}")
 
     def number(self, layout: str) -> int:
         value: int = struct.unpack(layout, self.take(struct.calcsize(layout)))[0]
@@ -126,33 +126,33 @@ class _Fields:
         """A number of arrays or aliases."""
         value = self.number("<I")
         if value > MOST_ARRAYS:
-            self.refuse(f"{value} arrays, expected at most {MOST_ARRAYS}")
+            self.reject(f"{value} arrays, expected at most {MOST_ARRAYS}")
         return value
 
     def text(self) -> str:
         size = self.number("<H")
         if not 0 < size <= MOST_NAME_BYTES:
-            self.refuse(f"a name of {size} bytes, expected 1 to {MOST_NAME_BYTES}")
+            self.reject(f"a name of {size} bytes, expected 1 to {MOST_NAME_BYTES}")
         *letters, end = self.take(size)
         if end or not all(32 <= letter < 127 for letter in letters):
-            self.refuse(f"a name at {self._position - size} that is no text")
+            self.reject(f"a name at {self._position - size} that is no text")
         return bytes(letters).decode("ascii")
 
     def array(self, name: str, wanted: bool) -> NDArray[Any] | None:
         """An array, or `None` if it is not wanted."""
         dimensions = self.number("<B")
         if dimensions > MOST_DIMENSIONS:
-            self.refuse(f"{name}: {dimensions} dimensions, expected at most {MOST_DIMENSIONS}")
+            self.reject(f"{name}: {dimensions} dimensions, expected at most {MOST_DIMENSIONS}")
         shape = struct.unpack(f"<{dimensions}I", self.take(4 * dimensions))
         if 0 in shape:
-            self.refuse(f"{name}: shape {shape}, expected no empty dimension")
+            self.reject(f"{name}: shape {shape}, expected no empty dimension")
         number = self.number("<B")
         if number not in _TYPES:
-            self.refuse(f"{name}: data type {number}, expected one of {[*_TYPES]}")
+            self.reject(f"{name}: data type {number}, expected one of {[*_TYPES]}")
         dtype = np.dtype(_TYPES[number])
         size, expected = self.number("<I"), math.prod(shape) * dtype.itemsize
         if size != expected:
-            self.refuse(f"{name}: {size} bytes for shape {shape} of {dtype}, expected {expected}")
+            self.reject(f"{name}: {size} bytes for shape {shape} of {dtype}, expected {expected}")
         if not wanted:
             self.skip(size)
             return None
@@ -161,4 +161,4 @@ class _Fields:
     def end(self) -> None:
         rest = self._size - self._position
         if rest:
-            self.refuse(f"{rest} bytes behind the last field")
+            self.reject(f"{rest} bytes behind the last field")

@@ -55,6 +55,28 @@ def speech_log_mel(samples: NDArray[np.floating]) -> NDArray[np.float32]:
     >>> speech_log_mel(np.concatenate([np.zeros(8000), sound, np.zeros(8000)])).shape
     (124, 80)
     """
+    energies, levels = _energies(_checked(samples))
+    span = _span(levels)
+    return _scaled(energies[span])
+
+
+def speech_samples(samples: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The samples of the speech in a recording, `(samples,) -> (n,)`: those of the frames of
+    `speech_log_mel`, 160 for each.
+
+    Raises `AudioError` as `speech_log_mel` does.
+
+    >>> sound = np.random.default_rng(0).normal(0, 0.1, 16000)
+    >>> speech_samples(np.concatenate([np.zeros(8000), sound, np.zeros(8000)])).shape
+    (19840,)
+    """
+    signal = _checked(samples)
+    span = _span(_energies(signal)[1])
+    return signal[span.start * HOP_SAMPLES : span.stop * HOP_SAMPLES]
+
+
+def _checked(samples: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The samples in full scale; raises for a recording that is too short, too long or no sound."""
     audio.check_samples(samples)
     seconds = samples.size / SAMPLING_RATE
     if not audio.SHORTEST_SECONDS <= seconds <= audio.LONGEST_SECONDS:
@@ -62,10 +84,13 @@ def speech_log_mel(samples: NDArray[np.floating]) -> NDArray[np.float32]:
             f"{seconds:.3g} s of sound, expected {audio.SHORTEST_SECONDS} to "
             f"{audio.LONGEST_SECONDS:.0f}: leave it out, or take another cut"
         )
-    energies, levels = _energies(audio.full_scale(samples))
-    levels = levels[_BEFORE : len(levels) + _BEFORE - _SHORTER]
-    span = speech_span(loudness(levels)[1])
-    return _scaled(energies[span.start : span.stop + _SHORTER])
+    return audio.full_scale(samples)
+
+
+def _span(levels: NDArray[np.float32]) -> slice:
+    """The frames of speech by the level of all frames."""
+    span = speech_span(loudness(levels[_BEFORE : len(levels) + _BEFORE - _SHORTER])[1])
+    return slice(span.start, span.stop + _SHORTER)
 
 
 def log_mel(samples: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -3,7 +3,8 @@
 The weights are those of OpenAI's Whisper (Radford et al. 2023; MIT), converted to CTranslate2 by
 Systran. The packages are small and have single authors. So no package is ever imported: its file is
 found by its name, compared with a SHA-256 and read as data (`container`). A file with another
-checksum is refused. The weights were not compared with OpenAI's own file.
+checksum is refused. The weights were not compared with OpenAI's own file, which
+`scripts/encoder-check` does. `local` reads the same weights from a file of the user's.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sordino.errors import DependencyError, FeatureError, StorageError
 from sordino.signal.encoder.container import read_arrays
@@ -75,6 +79,8 @@ class Checkpoint:
     sha256: str
     """Of the whole model file."""
     shape: EncoderShape
+    arrays_sha256: str
+    """Of the arrays of `shape` in float16 (`arrays_digest`): it is the same in every format."""
     licence: str = LICENCE
 
     def read(self) -> Weights:
@@ -95,6 +101,7 @@ TINY_EN: Final = Checkpoint(
     75_537_502,
     "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
     EncoderShape(width=384, heads=6, layers=3),
+    "b532169d38ab077ced3682a87eb5a450b2f55d5384e096b173cda20be5ef8af6",
 )
 """Whisper tiny.en, three of its four layers: 6.4 million weights."""
 
@@ -117,6 +124,7 @@ BASE: Final = Checkpoint(
     145_217_532,
     "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
     EncoderShape(width=512, heads=8, layers=3),
+    "67a119de1e7e0411be35bf58dd291455ef0e234e934132be4687bbc7232ea431",
 )
 """Whisper base, multilingual, three of its six layers: 11.1 million weights."""
 
@@ -148,7 +156,19 @@ def read_weights(checkpoint: Checkpoint) -> Weights:
     cannot be read, and `FeatureError` for a file with another content.
     """
     what = ", ".join(package.requirement for package in checkpoint.packages)
-    files = [_file(package, checkpoint) for package in checkpoint.packages]
+    return read_files(
+        [_file(package, checkpoint) for package in checkpoint.packages], checkpoint, what
+    )
+
+
+def read_files(files: Sequence[Path], checkpoint: Checkpoint, what: str) -> Weights:
+    """The weights of a checkpoint in the parts of its model file.
+
+    - `what`: the name of the files, for messages.
+
+    Raises `StorageError` for a file that cannot be read, and `FeatureError` for a file with another
+    content.
+    """
     names = [PREFIX + name for name in checkpoint.shape.arrays()]
     with contextlib.ExitStack() as stack, _storage_errors(what):
         stream = _Parts([stack.enter_context(file.open("rb")) for file in files])
@@ -160,6 +180,31 @@ def read_weights(checkpoint: Checkpoint) -> Weights:
             )
     named = {name.removeprefix(PREFIX): values for name, values in arrays.items()}
     return checkpoint.shape.checked(named)
+
+
+def arrays_digest(shape: EncoderShape, weights: Weights) -> str:
+    """The SHA-256 of the arrays of a shape in their order, in float16 with little-endian bytes and
+    without negative zeros.
+
+    >>> shape = EncoderShape(width=2, heads=1, layers=0)
+    >>> weights = {name: np.zeros(size, np.float32) for name, size in shape.arrays().items()}
+    >>> arrays_digest(shape, weights) == arrays_digest(shape, {k: -x for k, x in weights.items()})
+    True
+    """
+    digest = hashlib.sha256()
+    for name in shape.arrays():
+        digest.update(half(weights[name]).astype("<f2").tobytes())
+    return digest.hexdigest()
+
+
+def half(values: NDArray[np.float32]) -> NDArray[np.float16]:
+    """The values rounded to float16, without negative zeros. Larger ones become infinite.
+
+    >>> half(np.array([1 / 3, -0.0], np.float32)).tolist()
+    [0.333251953125, 0.0]
+    """
+    with np.errstate(over="ignore"):
+        return values.astype(np.float16) + np.float16(0)
 
 
 class _Parts:

@@ -37,7 +37,7 @@ from sordino.policy import Policy
 from sordino.release import DrawnFitter, Fitter
 from sordino.report.estimate_table import Estimates
 from sordino.report.estimates import measure
-from sordino.signal.feature_sets import AUTOMATIC, resolve
+from sordino.signal.feature_sets import AUTOMATIC, check_device, resolve
 from sordino.study import minimum, protocol
 from sordino.study.fitting import selection
 from sordino.study.fitting.card import FitResult, JointBounds, PolicyResult
@@ -84,11 +84,13 @@ def fit(
       release that ships, its bounds and the attacks on several policies together start again.
     - `jobs`: processes, 0 for one per core. It changes no value.
 
-    Raises `PolicyError` for a policy that cannot be fitted, and for policies with different
-    emotions; `CorpusError` or `SplitError` if there are too few speakers.
+    Raises `FeatureError` for features that no device computes; `PolicyError` for a policy that
+    cannot be fitted, and for policies with different emotions; `CorpusError` or `SplitError` if
+    there are too few speakers.
     """
-    emotions = _emotions(corpus.table["emotion"], policies)
     features = resolve(features)
+    check_device(features)
+    emotions = _emotions(corpus.table["emotion"], policies)
     options = replace(options or protocol.bundle_options(features), measured_on="test")
     families = (
         candidates or selection.candidates(policy, policy.budget.auc if budget is None else budget)
