@@ -180,7 +180,8 @@ def brisk(policies: int = 3) -> Iterator[None]:
         patch.setattr(feng2021, "reproduce", reproduce)
         patch.setattr(protocol, "POLICIES", POLICIES[:policies])  # `sordino compare` passes them
         patch.setattr(compare, "compare", partial(compare.compare, **settings))
-        patch.setattr(compare, "prepare", partial(compare.prepare, max_draws=2))
+        two_draws = partial(protocol.prepare, max_draws=2)
+        patch.setattr("sordino.study.compare.prepare", two_draws)
         patch.setattr(fit, "fit", partial(fit.fit, fitters=FITTERS, max_draws=1))
         yield
 
