@@ -17,7 +17,6 @@ Pooling, from outputs every 20 ms to one vector:
 from __future__ import annotations
 
 import argparse
-import functools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -42,7 +41,7 @@ from sordino.signal.encoder.log_mel import speech_log_mel
 from sordino.signal.functionals import loudness
 from sordino.study import protocol
 
-LAYERS: Final = (2, 3, 4)
+LAYERS: Final = (2, 3, 4, 5)
 PENALTIES: Final = np.logspace(1, 5, 9)
 
 Floats = NDArray[np.float32]
@@ -96,7 +95,6 @@ def vectors(file: str) -> dict[tuple[int, str], Floats]:
     }
 
 
-@functools.cache
 def encoder(layers: int) -> Callable[[Floats], Floats]:
     return load_encoder(replace(BASE, shape=replace(BASE.shape, layers=layers)))
 
