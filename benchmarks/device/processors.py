@@ -52,7 +52,8 @@ for path in sys.argv[1:]:
         sounds["features"] = extract(synthetic(1.0, extract.sampling_rate, seed=1))
     for served in bundle.policies.values():
         table = VectorServing(bundle, served, 0)
-        found = sounds | {"scaled": np.concatenate([table.scaled(row[None]) for row in vectors["x"]])}
+        scaled = np.concatenate([table.scaled(row[None]) for row in vectors["x"]])
+        found = sounds | {"scaled": scaled}
         if table.model:
             outputs = [table.model(z=row[None]) for row in vectors["z"]]
             found |= {
