@@ -143,11 +143,15 @@ def row_of(
     cells: dict[str, object] = {"layer": key[0], "pooling": key[1]}
     for name, rows in parts.items():
         cells[name] = cell(lambda r: metrics.uar(y[r], prediction[r]), corpus, rows, (0, 1))
-    cells["minus layer 3, mean"] = cell(
-        lambda r: metrics.uar(y[r], prediction[r]) - metrics.uar(y[r], reference[r]),
-        corpus,
-        parts["all"],
-        (-1, 1),
+    cells["minus layer 3, mean"] = (
+        "–"
+        if key == (3, "mean")
+        else cell(
+            lambda r: metrics.uar(y[r], prediction[r]) - metrics.uar(y[r], reference[r]),
+            corpus,
+            parts["all"],
+            (-1, 1),
+        )
     )
     return cells
 
