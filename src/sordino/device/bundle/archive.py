@@ -18,7 +18,6 @@ from typing import Any, Final, NoReturn, Protocol
 
 from sordino import storage
 from sordino.errors import BundleError
-from sordino.storage import open_stored
 
 DIGEST: Final = 64
 """Hexadecimal digits of a SHA-256."""
@@ -82,7 +81,7 @@ class FileSource:
         if hashlib.sha256(memoryview(content)[:-DIGEST]).hexdigest().encode() != content[-DIGEST:]:
             raise BundleError(f"{path}: no bundle, or one that was changed: copy it anew")
         try:
-            with open_stored(content) as archive:
+            with storage.open_stored(content) as archive:
                 self._files = {name: archive.read(name) for name in archive.namelist()}
         except (ValueError, *ZIP_ERRORS) as error:
             raise BundleError(
