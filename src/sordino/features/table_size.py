@@ -95,21 +95,22 @@ def _parquet(path: Path) -> int:
         with path.open("rb") as file:
             head = parquet.read_metadata(file)
             kinds = [field.type for field in head.schema.to_arrow_schema()]
-    except (pa.ArrowException, OSError, ValueError, NotImplementedError):
+    except Exception:  # parsers of damaged files raise any exception, and the reader reports it
         return 0
-    check_shape(path, head.num_rows, head.num_columns)
     groups = [head.row_group(group) for group in range(head.num_row_groups)]
-    pages = sum(group.total_byte_size for group in groups)
+    rows = max(int(head.num_rows), sum(int(group.num_rows) for group in groups))
+    check_shape(path, rows, head.num_columns)
+    pages = sum(int(group.total_byte_size) for group in groups)
     if len(kinds) != head.num_columns:  # fields of several columns, which the reader refuses
-        return max(_NUMBER * head.num_rows * head.num_columns, pages)
+        return max(_NUMBER * rows * int(head.num_columns), pages)
     decoded = 0
     for place, kind in enumerate(kinds):
         if pa.types.is_nested(kind):
-            values = sum(group.column(place).num_values for group in groups)
-            check_shape(path, head.num_rows, -(-values // max(head.num_rows, 1)))
+            values = sum(int(group.column(place).num_values) for group in groups)
+            check_shape(path, rows, -(-values // max(rows, 1)))
             decoded += _NUMBER * values
         else:
-            decoded += _cell(kind) * head.num_rows
+            decoded += _cell(kind) * rows
     return max(decoded, pages)
 
 
@@ -126,5 +127,5 @@ def _zipped(path: Path) -> int:
     try:
         with zipfile.ZipFile(path) as file:
             return sum(member.file_size for member in file.infolist())
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+    except Exception:  # as above
         return 0

@@ -227,8 +227,9 @@ def _texts(chunk: Any) -> NDArray[Any]:
     """The texts `(rows,)` of a part of a column, None where one is missing; equal texts are one
     object.
     """
-    texts = np.array([*chunk.dictionary.to_pylist(), None], dtype=object)
-    return texts[chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    dictionary = np.array([*chunk.dictionary.to_pylist(), None], dtype=object)
+    texts: NDArray[Any] = dictionary[chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    return texts
 
 
 def _spread(path: Path, name: str, column: Any) -> dict[str, NDArray[Any] | pd.Series]:
