@@ -15,7 +15,7 @@ MOST_BYTES: Final = 1 << 16
 MOST_PARTS: Final = 8
 """The limit of parts in a dotted key or the name of a table."""
 
-DEEPEST: Final = 16
+DEEPEST_VALUE: Final = 16
 """The limit of nested lists and tables."""
 
 LARGEST: Final = 1 << 53
@@ -44,7 +44,7 @@ def loads(text: str) -> dict[str, Any]:
     try:
         content = tomllib.loads(text)
     except RecursionError as error:
-        raise ValueError(f"more than {DEEPEST} nested lists and tables") from error
+        raise ValueError(f"more than {DEEPEST_VALUE} nested lists and tables") from error
     _check_values(content)
     return content
 
@@ -52,7 +52,7 @@ def loads(text: str) -> dict[str, Any]:
 def _check_values(content: dict[str, Any]) -> None:
     """Raise `ValueError` for deep nesting and large numbers."""
     level: list[Any] = [content]
-    for _ in range(DEEPEST):
+    for _ in range(DEEPEST_VALUE):
         if any(type(value) is int and abs(value) > LARGEST for value in level):
             raise ValueError(f"a whole number beyond {LARGEST:,}")
         level = [
@@ -62,4 +62,4 @@ def _check_values(content: dict[str, Any]) -> None:
             for element in (value.values() if isinstance(value, dict) else value)
         ]
     if level:
-        raise ValueError(f"more than {DEEPEST} nested lists and tables")
+        raise ValueError(f"more than {DEEPEST_VALUE} nested lists and tables")

@@ -329,7 +329,7 @@ def test_deeply_nested_pickles_are_refused(data: str) -> None:
 
 
 def test_a_shared_value_is_no_nested_value() -> None:
-    shared = ([[]], ([],))
+    shared: Any = ([[]], ([],))
     data = [shared] * 100
     assert safe_pickle.read(pickle.dumps(data, 4), nothing) == data
 

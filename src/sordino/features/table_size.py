@@ -16,7 +16,7 @@ CSV_FACTOR: Final = 2
 """Bytes of memory per byte of a CSV file, where a number of eight digits has nine bytes."""
 
 
-MOST_ROWS: Final = 1 << 24
+MOST_UTTERANCES: Final = 1 << 24
 """The limit of rows, ten times the utterances of the largest corpora of speech."""
 
 MOST_COLUMNS: Final = 100_000
@@ -49,9 +49,9 @@ def check_bytes(path: Path, size: int) -> None:
 
 def check_shape(path: Path, rows: int, columns: int) -> None:
     """Raise `FeatureError` for more rows or columns than a table of vectors has."""
-    if rows > MOST_ROWS or columns > MOST_COLUMNS:
+    if rows > MOST_UTTERANCES or columns > MOST_COLUMNS:
         raise FeatureError(
-            f"{path}: {rows:,} rows of {columns:,} columns, expected at most {MOST_ROWS:,} of "
+            f"{path}: {rows:,} rows of {columns:,} columns, expected at most {MOST_UTTERANCES:,} of "
             f"{MOST_COLUMNS:,}: {_SMALLER}"
         )
 

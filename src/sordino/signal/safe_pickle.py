@@ -19,7 +19,7 @@ MOST_INSTRUCTIONS: Final = 1 << 26
 MOST_MEMORISED: Final = 1 << 24
 """The limit of values that a pickle keeps to repeat them."""
 
-DEEPEST: Final = 32
+DEEPEST_PICKLE: Final = 32
 """The limit of nested lists, dictionaries, tuples and objects."""
 
 
@@ -161,7 +161,7 @@ def read(content: bytes, allowed: Callable[[Name], bool]) -> Any:
 
 
 def _check_depth(data: Any) -> None:
-    """Raise `ValueError` for more than `DEEPEST` nested containers, on the longest way to any, and
+    """Raise `ValueError` for more than `DEEPEST_PICKLE` nested containers, on the longest way to any, and
     for a container that holds itself. No recursion: the data may be deeper than Python's stack.
     """
     depths: dict[int, int] = {}  # of each container that was seen whole
@@ -176,8 +176,10 @@ def _check_depth(data: Any) -> None:
             depths[id(container)] = depth
             if path:
                 path[-1] = (*path[-1][:2], max(path[-1][2], depth + 1))
-        elif id(part) in open_containers or len(path) + depths.get(id(part), 1) > DEEPEST:
-            raise ValueError(f"more than {DEEPEST} nested lists, dictionaries, tuples and objects")
+        elif id(part) in open_containers or len(path) + depths.get(id(part), 1) > DEEPEST_PICKLE:
+            raise ValueError(
+                f"more than {DEEPEST_PICKLE} nested lists, dictionaries, tuples and objects"
+            )
         elif id(part) in depths:
             path[-1] = (container, parts, max(depth, 1 + depths[id(part)]))
         else:
