@@ -51,8 +51,8 @@ def check_shape(path: Path, rows: int, columns: int) -> None:
     """Raise `FeatureError` for more rows or columns than a table of vectors has."""
     if rows > MOST_UTTERANCES or columns > MOST_COLUMNS:
         raise FeatureError(
-            f"{path}: {rows:,} rows of {columns:,} columns, expected at most {MOST_UTTERANCES:,} of "
-            f"{MOST_COLUMNS:,}: {_SMALLER}"
+            f"{path}: {rows:,} rows of {columns:,} columns, expected at most "
+            f"{MOST_UTTERANCES:,} of {MOST_COLUMNS:,}: {_SMALLER}"
         )
 
 

@@ -161,8 +161,9 @@ def read(content: bytes, allowed: Callable[[Name], bool]) -> Any:
 
 
 def _check_depth(data: Any) -> None:
-    """Raise `ValueError` for more than `DEEPEST_PICKLE` nested containers, on the longest way to any, and
-    for a container that holds itself. No recursion: the data may be deeper than Python's stack.
+    """Raise `ValueError` for more than `DEEPEST_PICKLE` nested containers, on the longest way to
+    any, and for a container that holds itself. No recursion: the data may be deeper than Python's
+    stack.
     """
     depths: dict[int, int] = {}  # of each container that was seen whole
     path: list[tuple[Any, Iterator[Any], int]] = [(data, _parts(data), 1)]
