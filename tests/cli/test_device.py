@@ -13,6 +13,7 @@ import pytest
 
 from sordino.cli import main
 from sordino.device.sound.synthesis import synthetic
+from sordino.errors import install_step
 from sordino.features.labelled import read_labelled
 from sordino.signal import audio
 from tests.device.synthetic_bundles import bundled, talking
@@ -174,6 +175,5 @@ def test_a_missing_package_error_names_the_extra(package: str, verb: list[str], 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert (
-        done.stderr
-        == f"{package} is not installed, expected it for this: pip install sordino[{extra}]\n"
+        done.stderr == f"{package} is not installed, expected it for this: {install_step(extra)}\n"
     )

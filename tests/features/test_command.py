@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import sordino
-from sordino.cli import main
+from sordino.cli import audit_table, main
 from sordino.corpora.table import Corpus
 from sordino.features import FEATURE_SETS, extract, read_vectors
 from sordino.features.renderings import condition_record
@@ -93,6 +93,36 @@ def test_a_table_of_each_copy_stands_beside_that_of_the_recordings(
     ]
 
 
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".npz"])
+def test_a_table_with_labels_is_read_by_the_audit(
+    noises: Callable[..., Corpus], manifest: str, tmp_path: Path, suffix: str
+) -> None:
+    out = tmp_path / f"x{suffix}"
+    options = ("--corpus", manifest, "--features", "mel", "--cache", tmp_path / "cache")
+    labels = ("--labels", "speaker, gender,emotion", "--jobs", "1")
+    assert run(*options, *labels, "--out", out) == 0
+    vectors = audit_table.read(out, ["gender"], ["emotion"], "speaker", None, (), (), ())
+    np.testing.assert_array_equal(
+        vectors.x.astype(np.float32), extract("mel", noises(3), tmp_path / "cache", jobs=1)
+    )
+    assert vectors.labels.to_dict("list") == {
+        "speaker": ["manifest/a", "manifest/b", "manifest/c"],
+        "gender": ["female"] * 3,
+        "emotion": ["sad", "happy", "angry"],
+    }
+    record = json.loads((tmp_path / f"{out.name}.run.json").read_text())
+    assert record["config"]["labels"] == ["speaker", "gender", "emotion"]
+
+
+@pytest.mark.parametrize("labels", ["speaker,mood", "file", ""])
+def test_labels_that_the_corpus_lacks_are_refused(
+    manifest: str, tmp_path: Path, labels: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--corpus", manifest, "--labels", labels, "--out", tmp_path / "x.csv")
+    assert run(*options) == 2
+    assert "expected some of speaker, gender, emotion, " in capsys.readouterr().err
+
+
 def test_copies_of_an_earlier_table_are_removed(manifest: str, tmp_path: Path) -> None:
     folder = tmp_path / "tables"
     folder.mkdir()
@@ -130,7 +160,7 @@ def test_the_default_set_is_that_of_the_other_verbs(
     [
         (
             ("--features", "IS14", "--out", "x.csv"),
-            "--features IS14: expected one of mel, IS13, ComParE_2016, eGeMAPSv02",
+            "--features IS14: expected one of auto, mel, IS13, ComParE_2016, eGeMAPSv02",
         ),
         (("--out", "x.txt"), "x.txt: suffix .txt, expected one of .parquet, .csv, .npz"),
     ],

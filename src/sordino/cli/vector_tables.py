@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
 
 def write_tables(
-    out: Path, features: str, usable: Corpus, blocks: Sequence[NDArray[np.float32]]
+    out: Path,
+    features: str,
+    usable: Corpus,
+    blocks: Sequence[NDArray[np.float32]],
+    labels: Sequence[str] = (),
 ) -> list[Path]:
-    """Write the table of the recordings, and one of each copy beside it; their paths. Copies of an
-    earlier table are replaced or removed.
+    """Write the table of the recordings, and one of each copy beside it; their paths. `labels` are
+    columns of the corpus that every table has. Copies of an earlier table are replaced or removed.
     """
     from sordino import storage
     from sordino.features import FEATURE_SETS, write_vectors
@@ -37,7 +41,9 @@ def write_tables(
         for path in sorted(_copies_beside(out) - set(paths)):
             path.unlink()
     names = FEATURE_SETS[features].names
-    return [write_vectors(path, x, usable, names) for path, x in zip(paths, blocks, strict=True)]
+    return [
+        write_vectors(path, x, usable, names, labels) for path, x in zip(paths, blocks, strict=True)
+    ]
 
 
 def _copy_path(out: Path, number: int) -> Path:
@@ -54,7 +60,11 @@ def _copies_beside(out: Path) -> set[Path]:
 
 
 def write_record(
-    tables: Sequence[Path], features: str, corpus: str, extraction: Extraction
+    tables: Sequence[Path],
+    features: str,
+    corpus: str,
+    extraction: Extraction,
+    labels: Sequence[str] = (),
 ) -> None:
     """Write the origin of the tables: settings, versions, checksums, and the number of recordings
     left out.
@@ -70,6 +80,7 @@ def write_record(
         "corpus": corpus,
         "features": FEATURE_SETS[features].config,
         "conditions": condition_record(len(copies), ()),
+        "labels": list(labels),
     }
     utterances, dims = extraction.x.shape
     record = {

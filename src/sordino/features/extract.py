@@ -22,7 +22,7 @@ from sordino.features.cache import Cache
 from sordino.features.sounds import SoundSource, recordings_of
 from sordino.features.vectors import TABLE_SUFFIXES, read_vectors
 from sordino.progress import track
-from sordino.signal.feature_sets import FEATURE_SETS, Extractor
+from sordino.signal.feature_sets import FEATURE_SETS, Extractor, accepted_names
 
 CACHE: Final = Path("~/.cache/sordino")
 """The default folder of the cache."""
@@ -86,10 +86,9 @@ def extract_usable(
     if features not in FEATURE_SETS:
         if Path(features).suffix.lower() in TABLE_SUFFIXES:
             return Extraction(read_vectors(features, corpus), [], np.empty(0, np.str_))
-        names = ", ".join(FEATURE_SETS)
         raise FeatureError(
-            f"features {features}: expected {names} or a {', '.join(TABLE_SUFFIXES)} file: choose "
-            "one of them"
+            f"features {features}: expected one of {accepted_names()}, or a table of vectors "
+            f"({', '.join(TABLE_SUFFIXES)}): choose one"
         )
     extractor = FEATURE_SETS[features]
     values, bad, sums = _compute_all(extractor, (extractor.dims,), corpus, cache, jobs)

@@ -17,8 +17,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sordino import storage
-from sordino.corpora.labels import fold
-from sordino.corpora.table import Corpus
+from sordino.corpora.labels import fold, quote
+from sordino.corpora.table import NUMBERS, UTTERANCE_COLUMNS, Corpus
 from sordino.errors import FeatureError
 from sordino.features.dimensions import RESERVED, check_numbers, matrix
 from sordino.features.tables import (
@@ -83,14 +83,29 @@ def read_vectors(path: str | Path, corpus: Corpus) -> NDArray[np.float32]:
     return x
 
 
-def write_vectors(
-    path: str | Path, x: NDArray[np.float32], corpus: Corpus, names: Sequence[str]
-) -> Path:
-    """Write the vectors of a corpus as a table for `read_vectors`, by the suffix of `path`; the
-    path.
+def label_columns(corpus: Corpus) -> list[str]:
+    """The columns of a corpus that are no key of an utterance, in the order of the corpus: speaker,
+    gender, emotion and so on.
+    """
+    keys = set(UTTERANCE_COLUMNS) & set(WRITTEN_KEYS)
+    return [str(name) for name in corpus.table.columns if name not in keys]
 
-    `names` are the names of the dimensions. The table has file, start and end of each utterance,
-    without labels and speakers.
+
+def write_vectors(
+    path: str | Path,
+    x: NDArray[np.float32],
+    corpus: Corpus,
+    names: Sequence[str],
+    labels: Sequence[str] = (),
+) -> Path:
+    """Write the vectors of a corpus as a table, by the suffix of `path`; the path.
+
+    `x` is `(utterances, dims)`, and `names` are the names of the dimensions. The table has file,
+    start and end of each utterance. `labels` are further columns of the corpus (`label_columns`),
+    such as speaker and gender: `sordino audit` reads such a table, and `read_vectors` refuses it.
+
+    Raises `FeatureError` for another shape of `x`, an unknown suffix, and a label with the name of
+    a dimension.
 
     >>> import tempfile
     >>> from sordino.corpora import table
@@ -107,17 +122,29 @@ def write_vectors(
         raise FeatureError(
             f"{path}: vectors {x.shape}, expected ({len(corpus)}, {len(names)}): extract them anew"
         )
-    keys = corpus.table[list(WRITTEN_KEYS)]
+    if clash := sorted({*labels} & {*names}):
+        raise FeatureError(
+            f"{path}: label `{clash[0]}` has the name of a dimension, expected another: leave it "
+            "out"
+        )
+    keys = corpus.table[[*WRITTEN_KEYS, *labels]]
     if table_suffix(path) == ".npz":
         content = io.BytesIO()
         files, starts, ends = (
             keys[key].to_numpy(dtype=str if key == "file" else float) for key in WRITTEN_KEYS
         )
-        np.savez(content, x=x, names=np.array(names), files=files, starts=starts, ends=ends)
+        written = {
+            label: keys[label].to_numpy(dtype=float if label in NUMBERS else str)
+            for label in labels
+        }
+        np.savez(
+            content, x=x, names=np.array(names), files=files, starts=starts, ends=ends, **written
+        )
         return storage.write(path, content.getvalue())
     frame = pd.concat([keys, pd.DataFrame(x, columns=list(names))], axis=1)
     if table_suffix(path) == ".csv":
-        safe = frame.assign(file=frame["file"].map(storage.cell))
+        texts = [name for name in ("file", *labels) if name not in NUMBERS]
+        safe = frame.assign(**{name: frame[name].map(storage.cell) for name in texts})
         return storage.write(path, lambda temporary: safe.to_csv(temporary, index=False))
     return storage.write(path, lambda temporary: frame.to_parquet(temporary, index=False))
 
@@ -141,11 +168,18 @@ def _matching(path: str | Path, frame: pd.DataFrame, utterances: pd.DataFrame) -
             )
     row_of = {key: row for row, key in enumerate(table_keys)}
     missing = [row for row, key in enumerate(corpus_keys) if key not in row_of]
+    compared = f"the last {depth} part(s) of `file`{' and `start`' if cut else ''}"
+    if len(missing) == len(utterances):
+        raise FeatureError(
+            f"{path}: no row for any utterance, expected one each, compared by {compared}: was the "
+            "table made from this corpus?"
+        )
     if missing:
+        first = quote(PurePosixPath(utterances["file"].iloc[missing[0]]).name)
         raise FeatureError(
             f"{path}: no row for {len(missing)} of {len(utterances)} utterances, expected one "
-            f"each, compared by the last {depth} part(s) of `file`{' and `start`' if cut else ''}; "
-            f"the first is utterance {missing[0]}: add it"
+            f"each, compared by {compared}; the first is utterance {missing[0]} "
+            f"({first}): add it"
         )
     return np.array([row_of[key] for key in corpus_keys])
 

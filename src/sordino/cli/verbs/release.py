@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from sordino.cli.options import STATE, BundleArgument, JsonOption, OutOption, PolicyNameOption
+from sordino.cli.options import STATE, BundleArgument, JsonOption, PolicyNameOption
 from sordino.cli.output import write_json
 from sordino.cli.trust import FloorOption, RevokedOption, TrustedOption, floor_from, trust_from
 from sordino.errors import AudioError, ReleaseError
@@ -58,6 +58,14 @@ BudgetFileOption = Annotated[
     Path | None,
     typer.Option("--budget-file", metavar="PATH", help="File of the daily count; one per device."),
 ]
+ReleasedOption = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        metavar="FILE",
+        help="Table to write; an existing one is replaced, and a .csv of a stream is extended.",
+    ),
+]
 CentringOption = Annotated[
     Path | None,
     typer.Option(
@@ -89,7 +97,7 @@ WITHHELD: Final = 1
 
 def release(
     bundle: BundleArgument,
-    out: OutOption,
+    out: ReleasedOption,
     files: FilesArgument = None,
     policy: PolicyNameOption = None,
     microphone: MicrophoneOption = False,

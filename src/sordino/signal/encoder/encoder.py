@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.errors import DependencyError, FeatureError, ReleaseError
+from sordino.errors import DependencyError, FeatureError, ReleaseError, install_step
 from sordino.signal.encoder.shape import POSITIONS
 
 LONGEST_WINDOW: Final = 2 * POSITIONS
@@ -15,8 +15,8 @@ LONGEST_WINDOW: Final = 2 * POSITIONS
 
 
 _ABSENT: Final = (
-    "onnxruntime is not installed, expected it for the encoder of these features: pip install "
-    "sordino[speech] in the lab, sordino[device] on a device"
+    "onnxruntime is not installed, expected it for the encoder of these features: "
+    f"{install_step('speech')}, or with [device] on a device"
 )
 
 
