@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sordino import storage
 from sordino.corpora.labels import fold, quote
-from sordino.corpora.table import NUMBERS, UTTERANCE_COLUMNS, Corpus
+from sordino.corpora.table import NUMBERS, Corpus
 from sordino.errors import FeatureError
 from sordino.features.dimensions import RESERVED, check_numbers, matrix
 from sordino.features.tables import (
@@ -83,12 +83,11 @@ def read_vectors(path: str | Path, corpus: Corpus) -> NDArray[np.float32]:
     return x
 
 
-def label_columns(corpus: Corpus) -> list[str]:
+def corpus_labels(corpus: Corpus) -> list[str]:
     """The columns of a corpus that are no key of an utterance, in the order of the corpus: speaker,
     gender, emotion and so on.
     """
-    keys = set(UTTERANCE_COLUMNS) & set(WRITTEN_KEYS)
-    return [str(name) for name in corpus.table.columns if name not in keys]
+    return [str(name) for name in corpus.table.columns if name not in WRITTEN_KEYS]
 
 
 def write_vectors(
@@ -101,7 +100,7 @@ def write_vectors(
     """Write the vectors of a corpus as a table, by the suffix of `path`; the path.
 
     `x` is `(utterances, dims)`, and `names` are the names of the dimensions. The table has file,
-    start and end of each utterance. `labels` are further columns of the corpus (`label_columns`),
+    start and end of each utterance. `labels` are further columns of the corpus (`corpus_labels`),
     such as speaker and gender: `sordino audit` reads such a table, and `read_vectors` refuses it.
 
     Raises `FeatureError` for another shape of `x`, an unknown suffix, and a label with the name of

@@ -129,9 +129,9 @@ def _label_columns(labels: str | None, recordings: Corpus) -> tuple[str, ...]:
     """
     if labels is None:
         return ()
-    from sordino.features.vectors import label_columns
+    from sordino.features.vectors import corpus_labels
 
-    available = label_columns(recordings)
+    available = corpus_labels(recordings)
     columns = tuple(dict.fromkeys(name.strip() for name in labels.split(",")))
     for name in columns:
         if name not in available:
