@@ -57,7 +57,7 @@ TableOutOption = Annotated[
     Path,
     typer.Option(
         "--out",
-        metavar="FILE",
+        metavar="PATH",
         help="Table to write (.parquet, .csv or .npz); an existing one is replaced.",
     ),
 ]

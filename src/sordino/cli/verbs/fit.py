@@ -50,7 +50,7 @@ BundleOutOption = Annotated[
     Path,
     typer.Option(
         "--out",
-        metavar="BUNDLE",
+        metavar="PATH",
         help="Bundle to write: a file that ends in .sordino, or a folder; an existing one is "
         "replaced.",
     ),

@@ -62,7 +62,7 @@ ReleasedOption = Annotated[
     Path,
     typer.Option(
         "--out",
-        metavar="FILE",
+        metavar="PATH",
         help="Table to write; an existing one is replaced, and a .csv of a stream is extended.",
     ),
 ]

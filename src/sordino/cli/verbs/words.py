@@ -27,7 +27,7 @@ app = typer.Typer(no_args_is_help=True)
 WordsOutOption = Annotated[
     Path,
     typer.Option(
-        "--out", metavar="FILE", help="File of word vectors (.kv); an existing one is replaced."
+        "--out", metavar="PATH", help="File of word vectors (.kv); an existing one is replaced."
     ),
 ]
 
