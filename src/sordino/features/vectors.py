@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,9 @@ __all__ = ["TABLE_SUFFIXES", "read_vectors", "table_suffix", "write_vectors"]
 
 WRITTEN_KEYS: Final = ("file", "start", "end")
 """The key columns of a written table."""
+
+WRITTEN_ARRAYS: Final = ("x", "names", "files", "starts", "ends")
+"""The arrays of a written NPZ file, beside those of labels."""
 
 
 def read_vectors(path: str | Path, corpus: Corpus) -> NDArray[np.float32]:
@@ -104,7 +107,7 @@ def write_vectors(
     such as speaker and gender: `sordino audit` reads such a table, and `read_vectors` refuses it.
 
     Raises `FeatureError` for another shape of `x`, an unknown suffix, and a label with the name of
-    a dimension.
+    a dimension or of an array of an NPZ file.
 
     >>> import tempfile
     >>> from sordino.corpora import table
@@ -121,10 +124,10 @@ def write_vectors(
         raise FeatureError(
             f"{path}: vectors {x.shape}, expected ({len(corpus)}, {len(names)}): extract them anew"
         )
-    if clash := sorted({*labels} & {*names}):
+    if clash := sorted({*labels} & {*names, *WRITTEN_ARRAYS}):
         raise FeatureError(
-            f"{path}: label `{clash[0]}` has the name of a dimension, expected another: leave it "
-            "out"
+            f"{path}: label `{clash[0]}` has the name of a dimension or of an array, expected "
+            "another: leave it out"
         )
     keys = corpus.table[[*WRITTEN_KEYS, *labels]]
     if table_suffix(path) == ".npz":
@@ -132,13 +135,13 @@ def write_vectors(
         files, starts, ends = (
             keys[key].to_numpy(dtype=str if key == "file" else float) for key in WRITTEN_KEYS
         )
-        written = {
+        arrays: dict[str, Any] = {
             label: keys[label].to_numpy(dtype=float if label in NUMBERS else str)
             for label in labels
         }
-        np.savez(
-            content, x=x, names=np.array(names), files=files, starts=starts, ends=ends, **written
-        )
+        arrays |= {"x": x, "names": np.array(names)}
+        arrays |= {"files": files, "starts": starts, "ends": ends}
+        np.savez(content, **arrays)
         return storage.write(path, content.getvalue())
     frame = pd.concat([keys, pd.DataFrame(x, columns=list(names))], axis=1)
     if table_suffix(path) == ".csv":
