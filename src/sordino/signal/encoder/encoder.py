@@ -44,7 +44,8 @@ class Encoder:
     ) -> None:
         try:
             # here: features from a table need none
-            from sordino.onnx.model import BUNDLE, Model
+            from sordino.onnx.model import Model
+            from sordino.onnx.structure import BUNDLE
         except ModuleNotFoundError as error:
             raise DependencyError(_ABSENT) from error
         self.content, self.width, self._name = content, width, name
