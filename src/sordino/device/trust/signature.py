@@ -309,8 +309,7 @@ def read_revoked(path: str | Path) -> frozenset[str]:
 
     Raises `SignatureError` for other lines.
     """
-    with storage.as_storage_error(path), Path(path).open("rb") as file:
-        content = file.read(_LIST_BYTES + 1)
+    content = storage.read_regular(path, _LIST_BYTES + 1)
     if len(content) > _LIST_BYTES:
         raise SignatureError(
             f"{path}: larger than {_LIST_BYTES >> 20} MB, expected a list of key ids: shorten it"
