@@ -90,7 +90,7 @@ def write_vectors(
     path.
 
     `names` are the names of the dimensions. The table has file, start and end of each utterance,
-    without labels and speakers.
+    without labels and speakers. Vectors may reveal the speaker: a new file has mode 0600.
 
     >>> import tempfile
     >>> from sordino.corpora import table
@@ -114,12 +114,16 @@ def write_vectors(
             keys[key].to_numpy(dtype=str if key == "file" else float) for key in WRITTEN_KEYS
         )
         np.savez(content, x=x, names=np.array(names), files=files, starts=starts, ends=ends)
-        return storage.write(path, content.getvalue())
+        return storage.write(path, content.getvalue(), mode=storage.PRIVATE)
     frame = pd.concat([keys, pd.DataFrame(x, columns=list(names))], axis=1)
     if table_suffix(path) == ".csv":
         safe = frame.assign(file=frame["file"].map(storage.cell))
-        return storage.write(path, lambda temporary: safe.to_csv(temporary, index=False))
-    return storage.write(path, lambda temporary: frame.to_parquet(temporary, index=False))
+        return storage.write(
+            path, lambda temporary: safe.to_csv(temporary, index=False), mode=storage.PRIVATE
+        )
+    return storage.write(
+        path, lambda temporary: frame.to_parquet(temporary, index=False), mode=storage.PRIVATE
+    )
 
 
 def _matching(path: str | Path, frame: pd.DataFrame, utterances: pd.DataFrame) -> NDArray[np.intp]:
