@@ -161,10 +161,9 @@ class GrowingTable:
         before = b""
         if self._path.exists():
             before = storage.read_regular(self._path, len(header))
-            with storage.as_storage_error(self._path):
-                with self._path.open("rb") as file:
-                    file.seek(max(0, self._path.stat().st_size - 1))
-                    last = file.read(1)
+            with storage.as_storage_error(self._path), self._path.open("rb") as file:
+                file.seek(max(0, self._path.stat().st_size - 1))
+                last = file.read(1)
         if before and before != header:
             raise ReleaseError(
                 f"{path}: another table stands there, expected `{column}` and vectors of {width} "

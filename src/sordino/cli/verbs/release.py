@@ -57,7 +57,12 @@ RawOption = Annotated[
 ]
 BudgetFileOption = Annotated[
     Path | None,
-    typer.Option("--budget-file", metavar="PATH", help="File of the daily count; one per device."),
+    typer.Option(
+        "--budget-file",
+        metavar="PATH",
+        help="File of the daily count, one per device. Without it, only bundles with a limit are "
+        "counted.",
+    ),
 ]
 CentringOption = Annotated[
     Path | None,

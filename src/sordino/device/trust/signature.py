@@ -8,7 +8,8 @@
 The manifest holds the SHA-256 of every other file, so the whole bundle is signed. A key id is the
 first 16 hexadecimal digits of the SHA-256 of the 32 bytes of a public key. The version counts the
 bundles that a maker signs; a device refuses a version below the highest that it has run of that key
-and policy (`sordino.device.trust.versions`). An expiry is the last day on which a device may load
+and policy, and a new policy below the highest of that key (`sordino.device.trust.versions`). An
+expiry is the last day on which a device may load
 the bundle, by the clock of the device: a clock that is set back extends it, and a clock that is set
 ahead ends it early. Neither changes the version.
 """

@@ -2,10 +2,12 @@
 
 A version counts for a key and a policy. A policy that is new on the device must have the highest
 version of its key or a later one, so that an older bundle does not return under an older name. A
-policy that has run keeps its own count: a maker can have several bundles on one device. The file is written durably before the first release. A
-damaged file stops every bundle that must be verified, until a person removes it. A removed file
-begins anew, so an older bundle can run once more: an attacker who can remove files of the app can
-also replace the app.
+policy that has run keeps its own count: a maker can have several bundles on one device. A renamed
+policy therefore does not withdraw the old one.
+
+The file is written durably before the first release. A damaged file stops every bundle that must be
+verified, until a person removes it. A removed file begins anew, so an older bundle can run once
+more: an attacker who can remove files of the app can also replace the app.
 """
 
 from __future__ import annotations
