@@ -17,9 +17,8 @@ Pooling, from outputs every 20 ms to one vector:
 from __future__ import annotations
 
 import argparse
-import functools
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 import joblib
@@ -36,13 +35,14 @@ from sordino.cli.options import corpora_from
 from sordino.corpora.table import Corpus
 from sordino.progress import track
 from sordino.signal import audio
-from sordino.signal.encoder import BASE, load_encoder
+from sordino.signal.encoder import BASE, EncoderShape, load_encoder
 from sordino.signal.encoder.encoder import LONGEST_WINDOW
 from sordino.signal.encoder.log_mel import speech_log_mel
+from sordino.signal.encoder.shape import Weights
 from sordino.signal.functionals import loudness
 from sordino.study import protocol
 
-LAYERS: Final = (2, 3, 4)
+LAYERS: Final = (2, 3, 4, 5, 6)
 PENALTIES: Final = np.logspace(1, 5, 9)
 
 Floats = NDArray[np.float32]
@@ -96,9 +96,27 @@ def vectors(file: str) -> dict[tuple[int, str], Floats]:
     }
 
 
-@functools.cache
+@dataclass(frozen=True)
+class Layers:
+    """The first layers of the encoder, more than those of a bundle too."""
+
+    layers: int
+    title: str = BASE.title
+    licence: str = BASE.licence
+    sha256: str = BASE.sha256
+
+    @property
+    def shape(self) -> EncoderShape:
+        """The shape with this number of layers."""
+        return replace(BASE.shape, layers=self.layers)
+
+    def read(self) -> Weights:
+        """The weights of the packages."""
+        return replace(BASE, shape=self.shape).read()
+
+
 def encoder(layers: int) -> Callable[[Floats], Floats]:
-    return load_encoder(replace(BASE, shape=replace(BASE.shape, layers=layers)))
+    return load_encoder(Layers(layers))
 
 
 def predict(x: Floats, corpus: Corpus) -> NDArray[np.intp]:
@@ -125,11 +143,15 @@ def row_of(
     cells: dict[str, object] = {"layer": key[0], "pooling": key[1]}
     for name, rows in parts.items():
         cells[name] = cell(lambda r: metrics.uar(y[r], prediction[r]), corpus, rows, (0, 1))
-    cells["minus layer 3, mean"] = cell(
-        lambda r: metrics.uar(y[r], prediction[r]) - metrics.uar(y[r], reference[r]),
-        corpus,
-        parts["all"],
-        (-1, 1),
+    cells["minus layer 3, mean"] = (
+        "–"
+        if key == (3, "mean")
+        else cell(
+            lambda r: metrics.uar(y[r], prediction[r]) - metrics.uar(y[r], reference[r]),
+            corpus,
+            parts["all"],
+            (-1, 1),
+        )
     )
     return cells
 

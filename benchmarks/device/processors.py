@@ -7,6 +7,7 @@ run here and in `qemu-x86_64` (Debian: qemu-user) as a Nehalem (SSE4.2 alone), a
 and as all that the emulator knows. Nothing runs in it that wants AVX-512: the emulator has none of
 it, VNNI included.
 
+    features   of one second of synthetic speech; with an encoder, its output is among them
     scaled     the scaled space, from the features of the bundle's test vectors
     model      the output of the release's model on the stored scaled vectors: vectors or decisions
 
@@ -39,13 +40,20 @@ RUN = """
 import io, sys
 import numpy as np
 from sordino.device import read
+from sordino.device.extractors import extractor
 from sordino.device.serving import VectorServing
+from sordino.device.sound.synthesis import synthetic
 for path in sys.argv[1:]:
     bundle = read(path)
     vectors = bundle.arrays("vectors.npz")
+    sounds = {}
+    if bundle.card["features"].get("recipe") is not None:
+        extract = extractor(bundle)
+        sounds["features"] = extract(synthetic(1.0, extract.sampling_rate, seed=1))
     for served in bundle.policies.values():
         table = VectorServing(bundle, served, 0)
-        found = {"scaled": np.concatenate([table.scaled(row[None]) for row in vectors["x"]])}
+        scaled = np.concatenate([table.scaled(row[None]) for row in vectors["x"]])
+        found = sounds | {"scaled": scaled}
         if table.model:
             outputs = [table.model(z=row[None]) for row in vectors["z"]]
             found |= {

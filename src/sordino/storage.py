@@ -6,7 +6,6 @@ import errno
 import hashlib
 import os
 import re
-import secrets
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
@@ -215,7 +214,7 @@ def _new_file(path: Path, mode: int) -> tuple[str, int]:
     """
     folder, name = os.path.split(path)
     stem, suffix = os.path.splitext(name)  # noqa: PTH122
-    unused = f".{stem[:40]}-{secrets.token_hex(8)}{suffix if len(suffix) < 20 else ''}"
+    unused = f".{stem[:40]}-{os.urandom(8).hex()}{suffix if len(suffix) < 20 else ''}"
     temporary = os.path.join(folder, unused)  # noqa: PTH118
     return temporary, os.open(
         temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), mode

@@ -14,7 +14,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import secrets
 import stat
 from pathlib import Path
 from typing import Final
@@ -107,11 +106,11 @@ def _create(path: Path) -> None:
     """Write a new key to a path, complete and on the disk; a key that another process wrote first
     remains.
     """
-    temporary = path.with_name(f".{path.name[:40]}-{secrets.token_hex(8)}")
+    temporary = path.with_name(f".{path.name[:40]}-{os.urandom(8).hex()}")
     handle = os.open(temporary, _WRITE, storage.PRIVATE)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(KEY_BYTES))
+            file.write(os.urandom(KEY_BYTES))
             file.flush()
             os.fsync(file.fileno())
         try:

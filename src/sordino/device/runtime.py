@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-import secrets
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -94,7 +94,7 @@ class Runtime:
             raise ReleaseError(
                 f"key {key}, expected 0 to 2^{KEY_BITS} - 1: choose another, or none"
             )
-        key = secrets.randbits(KEY_BITS) if key is None else key
+        key = int.from_bytes(os.urandom(KEY_BITS // 8)) if key is None else key
         key = keyed_random.policy_key(key, self.policy.digest)
         serving = ClipServing if "streams" in self.bundle.card["features"] else VectorServing
         try:

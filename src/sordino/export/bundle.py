@@ -43,6 +43,7 @@ from sordino.release import (
     Release,
 )
 from sordino.release.drawn.release import decide
+from sordino.signal.encoder.folder import EncoderFolder
 from sordino.signal.feature_sets import FEATURE_SETS, SEQUENCES, check_device, speech_of
 
 CARD_PACKAGES: Final = ("numpy", "onnx", "onnxruntime", "scikit-learn", "torch")
@@ -256,9 +257,11 @@ def write(
 
 
 def _encoder(features: str, card: dict[str, Any]) -> dict[str, bytes]:
-    """The encoder of a feature set as a file, if it needs one; the card then names its origin."""
+    """The encoder of a feature set as a file, if a device has the set and needs one; the card then
+    names its origin. A device has no set of a folder, so that its bundle takes vectors.
+    """
     speech = speech_of(FEATURE_SETS[features]) if features in FEATURE_SETS else None
-    if speech is None:
+    if speech is None or isinstance(speech.checkpoint, EncoderFolder):
         return {}
     content = speech.model()
     card["features"]["encoder"] = {**speech.origin, "sha256": archive.sha256(content)}

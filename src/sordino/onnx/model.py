@@ -20,7 +20,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from sordino.errors import BundleError, ReleaseError
-from sordino.onnx.structure import LONG, check_model, fits_memory
+from sordino.onnx.structure import BUNDLE, LONG, Limits, check_model, fits_memory
 
 _SILENT = 4  # fatal errors alone; all others are raised
 
@@ -50,9 +50,10 @@ class Model:
     Raises `BundleError` for a file that is not a model, or does more than arithmetic.
     """
 
-    def __init__(self, content: bytes, name: str) -> None:
-        check_model(content, name)
+    def __init__(self, content: bytes, name: str, limits: Limits = BUNDLE) -> None:
+        check_model(content, name, limits)
         self._name, self._content, self._largest = name, content, list[int]()
+        self._limits = limits
         self._session = open_session(content, name)
         self._free = [
             (graph_input.name, axis)
@@ -91,7 +92,8 @@ class Model:
             product *= sizes[-1]
         if product <= LONG or (self._largest and all(map(operator.le, sizes, self._largest))):
             return
-        if not fits_memory(self._content, {name: values.shape for name, values in inputs.items()}):
+        shapes = {name: values.shape for name, values in inputs.items()}
+        if not fits_memory(self._content, shapes, self._limits):
             raise ReleaseError(
                 f"{self._name}: the model takes too much memory on input of this length: nothing "
                 "is released"

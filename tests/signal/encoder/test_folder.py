@@ -11,10 +11,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from sordino import export
+from sordino.device import read
+from sordino.device.bundle.bundle import ENCODER_FILE
 from sordino.errors import FeatureError
-from sordino.signal.encoder import EncoderShape, encode
+from sordino.signal.encoder import EncoderShape, encode, load_encoder
 from sordino.signal.encoder.folder import is_reference, open_folder
 from sordino.signal.feature_sets import FEATURE_SETS, resolve
+from sordino.testing import POLICY
+from tests.device.synthetic_bundles import fitted
 from tests.signal.encoder.synthetic_encoder import SMALL, synthetic_arrays, synthetic_encoder
 
 CONFIG = {
@@ -87,6 +92,26 @@ def test_a_folder_has_the_values_of_the_same_weights(folder: Path) -> None:
     expected = encode(sound, synthetic_encoder())
     assert np.corrcoef(vector, expected)[0, 1] > 0.999  # all but the biases of keys: no effect
     np.testing.assert_allclose(vector, expected, rtol=0, atol=1e-4)
+
+
+def test_a_bundle_of_a_folder_takes_vectors_alone(folder: Path, tmp_path: Path) -> None:
+    name = resolve(f"speech:{folder}@2")
+    scene = {"mine": (POLICY, fitted("leace"))}
+    try:
+        path = export.write(tmp_path / "mute.sordino", None, scene, features=name, card={})
+    finally:
+        del FEATURE_SETS[name]
+    assert ENCODER_FILE not in read(path).files
+
+
+def test_a_folder_may_have_more_layers_than_a_bundle(folder: Path) -> None:
+    shape = EncoderShape(width=512, heads=8, layers=6)
+    weights = transformers_arrays(shape)
+    write_weights(folder / "model.safetensors", weights)
+    sizes = {"d_model": 512, "encoder_attention_heads": 8, "encoder_layers": 6}
+    (folder / "config.json").write_text(json.dumps({**CONFIG, **sizes}))
+    encoder = load_encoder(open_folder(f"speech:{folder}@6"))
+    assert encoder(np.zeros((4, 80), np.float32)).shape == (2, 512)
 
 
 def test_a_lower_layer_has_other_values(folder: Path) -> None:
