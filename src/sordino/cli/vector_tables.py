@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from sordino.cli.output import warn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -45,18 +45,17 @@ def write_tables(
     paths = [out, *(_copy_path(out, number) for number in range(1, len(blocks)))]
     with storage.as_storage_error(out.parent):
         beside = sorted(_copies_beside(out) - set(paths))
-        earlier = _checksums_in_record(out) if beside else {}
-        listed = [path for path in beside if path.name in earlier]
-        removed = [path for path in listed if earlier[path.name] == _checksum(path)]
+        checksums = _checksums_in_record(out) if beside else {}
+        copies = {path for path in beside if _is_copy(path, checksums)}
     names = FEATURE_SETS[features].names
     for path, x in zip(paths, blocks, strict=True):
         write_vectors(path, x, usable, names)
     with storage.as_storage_error(out.parent):
-        for path in removed:
+        for path in copies:
             path.unlink()
-    if others := [path.name for path in beside if path not in removed]:
-        named = ", ".join(others[:MAX_NAMED]) + ", ..." * (len(others) > MAX_NAMED)
-        warn([f"{out}: no copies of the earlier table, and not removed: {named}"])
+    if foreign := [path.name for path in beside if path not in copies]:
+        file_names = ", ".join(foreign[:MAX_NAMED]) + ", ..." * (len(foreign) > MAX_NAMED)
+        warn([f"{out}: no copies of the earlier table, and not removed: {file_names}"])
     return paths
 
 
@@ -75,6 +74,11 @@ def _copies_beside(out: Path) -> set[Path]:
         for path in out.parent.iterdir()
         if name.fullmatch(path.name) and path.is_file() and not path.is_symlink()
     }
+
+
+def _is_copy(path: Path, checksums: Mapping[str, str]) -> bool:
+    """Whether a file is the unchanged copy of a record with these checksums."""
+    return path.name in checksums and checksums[path.name] == _checksum(path)
 
 
 def _checksums_in_record(out: Path) -> dict[str, str]:
