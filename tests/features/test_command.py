@@ -123,15 +123,25 @@ def test_labels_that_the_corpus_lacks_are_refused(
     assert "expected some of speaker, gender, emotion, " in capsys.readouterr().err
 
 
-def test_copies_of_an_earlier_table_are_removed(manifest: str, tmp_path: Path) -> None:
+def test_only_copies_in_the_record_of_the_table_are_removed(
+    manifest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "tables"
     folder.mkdir()
-    kept = {"x.copy-a.csv", "x.copy-1.parquet", "y.copy-1.csv", "x.copy-01.csv", "axcopy-1.csv"}
-    for name in (*kept, "x.copy-1.csv", "x.copy-12.csv"):
+    kept = {"x.copy-2.csv", "x.copy-3.csv", "x.copy-4.csv", "x.copy-01.csv", "x.copy-1.parquet"}
+    for name in (*kept - {"x.copy-4.csv"}, "x.copy-1.csv", "x.copy-12.csv"):
         (folder / name).write_text("earlier")
+    (folder / "x.copy-4.csv").symlink_to(folder / "x.copy-2.csv")
+    copies = [
+        {"file": f"x.copy-{number}.csv", "table_checksum": hashlib.sha256(text).hexdigest()}
+        for number, text in [(1, b"earlier"), (2, b"changed"), (4, b"earlier"), (12, b"earlier")]
+    ]
+    (folder / "x.csv.run.json").write_text(json.dumps({"copies": copies}))
     options = ("--corpus", manifest, "--features", "mel", "--cache", tmp_path / "cache")
     assert run(*options, "--jobs", "1", "--out", folder / "x.csv") == 0
     assert {path.name for path in folder.iterdir()} == kept | {"x.csv", "x.csv.run.json"}
+    assert "not removed: x.copy-2.csv, x.copy-3.csv\n" in capsys.readouterr().err
+    assert (folder / "x.csv").stat().st_mode & 0o777 == 0o600
     record = json.loads((folder / "x.csv.run.json").read_text())
     assert record["copies"] == []
     assert record["config"]["conditions"] == condition_record(0, ())

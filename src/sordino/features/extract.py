@@ -14,7 +14,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino import plugins
+from sordino import plugins, workers
 from sordino.corpora.checks.recordings import Bad, no_recording, summarise_bad
 from sordino.corpora.table import Corpus
 from sordino.errors import AudioError, FeatureError, StorageError
@@ -245,11 +245,11 @@ def _compute_missing(
     """The key and the values of each sound, computed and cached by one of `jobs` processes."""
     if not sounds:
         return []
-    workers = min(jobs or joblib.cpu_count(), len(sounds))
-    delayed = joblib.delayed(_values_in_worker if workers > 1 else _values)
+    processes = min(jobs or joblib.cpu_count(), len(sounds))
+    delayed = joblib.delayed(_values_in_worker if processes > 1 else _values)
     tasks = (delayed(extractor, store, row, sound) for row, sound in sounds.items())
     # single tasks, so that all processes end together
-    parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
+    parallel = workers.parallel(processes, return_as="generator_unordered", batch_size=1)
     return track(parallel(tasks), label, len(sounds))
 
 

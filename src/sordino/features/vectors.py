@@ -105,6 +105,7 @@ def write_vectors(
     `x` is `(utterances, dims)`, and `names` are the names of the dimensions. The table has file,
     start and end of each utterance. `labels` are further columns of the corpus (`corpus_labels`),
     such as speaker and gender: `sordino audit` reads such a table, and `read_vectors` refuses it.
+    Vectors may reveal the speaker: a new file has mode 0600.
 
     Raises `FeatureError` for another shape of `x`, an unknown suffix, and a label with the name of
     a dimension or of an array of an NPZ file.
@@ -142,13 +143,17 @@ def write_vectors(
         arrays |= {"x": x, "names": np.array(names)}
         arrays |= {"files": files, "starts": starts, "ends": ends}
         np.savez(content, **arrays)
-        return storage.write(path, content.getvalue())
+        return storage.write(path, content.getvalue(), mode=storage.PRIVATE)
     frame = pd.concat([keys, pd.DataFrame(x, columns=list(names))], axis=1)
     if table_suffix(path) == ".csv":
         texts = [name for name in ("file", *labels) if name not in NUMBERS]
         safe = frame.assign(**{name: frame[name].map(storage.cell) for name in texts})
-        return storage.write(path, lambda temporary: safe.to_csv(temporary, index=False))
-    return storage.write(path, lambda temporary: frame.to_parquet(temporary, index=False))
+        return storage.write(
+            path, lambda temporary: safe.to_csv(temporary, index=False), mode=storage.PRIVATE
+        )
+    return storage.write(
+        path, lambda temporary: frame.to_parquet(temporary, index=False), mode=storage.PRIVATE
+    )
 
 
 def _matching(path: str | Path, frame: pd.DataFrame, utterances: pd.DataFrame) -> NDArray[np.intp]:

@@ -82,7 +82,7 @@ def extract(
     listed, one per line, and no table is written; --skip-bad omits them. The JSON lists all of
     them. Computed vectors are stored in the cache, and later runs read them there. With
     --conditions standard, a table of each copy in other conditions stands beside the first. Copies
-    of an earlier table at --out are removed.
+    of an earlier table at --out are removed if its record lists them and they are unchanged.
 
     Example:
       sordino extract --corpus ravdess=data/ravdess --features mel \\

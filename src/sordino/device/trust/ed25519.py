@@ -150,8 +150,7 @@ def _require_cryptography() -> None:
 
 def _content(path: str | Path) -> str:
     """The text of a small file."""
-    with storage.as_storage_error(path), Path(path).open("rb") as file:
-        content = file.read(_LARGEST + 1)
+    content = storage.read_regular(path, _LARGEST + 1)
     try:
         return content[: _LARGEST * (len(content) <= _LARGEST)].decode("ascii")
     except UnicodeDecodeError:

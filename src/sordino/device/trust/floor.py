@@ -105,8 +105,7 @@ def read(path: str | Path) -> Floor:
     """
     import tomllib  # imported here: a device without a floor starts without it
 
-    with storage.as_storage_error(path), Path(path).open("rb") as file:
-        content = file.read(_FILE_BYTES + 1)
+    content = storage.read_regular(path, _FILE_BYTES + 1)
     try:
         if len(content) > _FILE_BYTES:
             raise ValueError("too large")
