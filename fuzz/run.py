@@ -35,6 +35,7 @@ INSTRUMENTED = [
     "sordino.onnx",
     "sordino.features.tables",
     "sordino.corpora.labels",
+    "sordino.toml_text",
     *(
         f"sordino.signal.{name}"
         for name in ("wav", "header_lengths", "decoding", "safe_pickle", "word_files")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import resource
 import struct
 import zipfile
 from collections.abc import Callable
@@ -80,3 +81,17 @@ def test_a_zip_of_a_later_version_is_refused(tmp_path: Path) -> None:
     check_memory(path)
     with pytest.raises(FeatureError, match=r"a\.npz: not a readable \.npz table"):
         read_table(path)
+
+
+@pytest.mark.parametrize("reader", ["bundle", "preprocessing", "release"])
+def test_a_packed_archive_of_arrays_is_refused(reader: str, tmp_path: Path) -> None:
+    read, error = READERS[reader]
+    path = tmp_path / "a.npz"
+    arrays = {name: np.zeros(1 << 21) for name in ("mean", "x")}  # 32 MB
+    np.savez_compressed(path, allow_pickle=False, **arrays)
+    assert path.stat().st_size < 1 << 20
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(error, match=r"a\.npz: not a") as caught:
+        read(path)
+    assert "compressed parts" in str(caught.value.__cause__)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 14

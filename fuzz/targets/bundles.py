@@ -11,6 +11,7 @@ import onnx
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.onnx import hostile_models
+from tests.test_toml_text import HOSTILE as HOSTILE_TOML
 
 from sordino.device import DailyBudget, Floor, Reason, Released, Runtime, read
 from sordino.device.bundle import archive, bundle
@@ -128,7 +129,8 @@ def signature(data: st.DataObject) -> None:
 
 @given(data=st.data())
 def floor_file(data: st.DataObject) -> None:
-    (HERE / "floor.toml").write_bytes(changed(FLOOR, data.draw(changes)))
+    hostile = data.draw(st.sampled_from(["", *(text for text, _ in HOSTILE_TOML.values())]))
+    (HERE / "floor.toml").write_bytes(changed(hostile.encode() + FLOOR, data.draw(changes)))
     try:
         loaded = floor.read(HERE / "floor.toml")
         assert isinstance(loaded, Floor)

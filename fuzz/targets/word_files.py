@@ -48,14 +48,28 @@ def _opcodes(data: object) -> bytes:
     return content.getvalue()[2:-1]
 
 
+NESTED: Final = (
+    b"}" + b")" + b"\x85" * 9000 + b"K\x01s",
+    b"}" + b")\x94" + b"".join(b"h%c\x86\x94" % level for level in range(60)) + b"K\x01s",
+    b"]\x94" + b"".join(b"h%c]\x94a" % level for level in range(60)),
+)
+"""Instructions of a pickle with deep keys and deep values."""
+
 WORD_FILES: Final = _word_files()
 for name, content in WORD_FILES.items():  # so that every target starts from a file that is read
     (HERE / name).write_bytes(content)
     assert len(words.read(HERE / name)) == 3, name
 
 
-@given(name=st.sampled_from(sorted(WORD_FILES)), how=changes, near=st.booleans())
-def word_file(name: str, how: list[tuple[str, int, bytes]], near: bool) -> None:
+@given(
+    name=st.sampled_from(sorted(WORD_FILES)),
+    how=changes,
+    near=st.booleans(),
+    nested=st.sampled_from([b"", *NESTED]),
+)
+def word_file(name: str, how: list[tuple[str, int, bytes]], near: bool, nested: bytes) -> None:
+    if nested:
+        how = [("insert", 2, nested), *how]  # after the version of the pickle
     if near:
         how = [(kind, place % 40, some) for kind, place, some in how]
     path = HERE / name

@@ -223,33 +223,26 @@ def from_dict(content: Mapping[str, Any]) -> Policy:
     )
 
 
-_LARGEST: Final = 1 << 20
-"""Bytes of a policy file."""
-
-
 def read(path: str | Path) -> Policy:
     """The policy in a TOML file. An unknown key is an error. Tables hold the budget and the
     settings of families.
 
-    Raises `PolicyError`.
+    Raises `PolicyError`, also beyond the limits of `sordino.toml_text`.
     """
-    # here: a device reads no policy file
-    import tomllib
-
-    from sordino import textfile
+    from sordino import textfile, toml_text  # here: a device reads no policy file
 
     try:
-        content: dict[str, Any] = tomllib.loads(
-            textfile.read(path, "a TOML file", PolicyError, _LARGEST)
-        )
-    except (PolicyError, StorageError, tomllib.TOMLDecodeError, RecursionError) as error:
+        text = textfile.read(path, "a TOML file", PolicyError, toml_text.MOST_BYTES)
+    except (PolicyError, StorageError) as error:
         reason = str(error).removeprefix(f"{path}: ")
-        step = (
-            ": correct that line; text is in quotes"
-            if isinstance(error, tomllib.TOMLDecodeError)
-            else ""
-        )
-        raise PolicyError(f"{path}: not a readable TOML file ({reason}){step}") from error
+        raise PolicyError(f"{path}: not a readable TOML file ({reason})") from error
+    try:
+        content = toml_text.loads(text)
+    except ValueError as error:
+        raise PolicyError(
+            f"{path}: not a readable TOML file ({str(error)[:200]}): correct that line; text is in "
+            "quotes"
+        ) from error
     names = [field.name for field in fields(Policy) if field.name != "knobs"]
     knobs = {
         key: value for key, value in content.items() if isinstance(value, dict) and key not in names

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import re
 import stat
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -298,3 +300,19 @@ def safe_name(text: str) -> str:
         if not re.fullmatch(_RESERVED, readable.lower())
         else f"_{readable}-{digest}"
     )
+
+
+def open_stored(content: bytes) -> zipfile.ZipFile:
+    """A zip with uncompressed parts that do not overlap: its arrays take no more than its bytes.
+
+    Raises `ValueError` for any other, `zipfile.BadZipFile` for no zip.
+    """
+    archive = zipfile.ZipFile(io.BytesIO(content))
+    parts = archive.infolist()
+    if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
+        raise ValueError("compressed parts may have any size")
+    if sum(part.file_size for part in parts) > len(content):
+        raise ValueError("parts overlap")
+    if len({part.filename for part in parts}) < len(parts):
+        raise ValueError("two parts of one name: readers differ in their choice")
+    return archive

@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from sordino.errors import AudioError
+from sordino.features import renderings
 from sordino.signal import audio
 from tests.signal import synthetic_sounds
 from tests.signal.synthetic_sounds import noise
@@ -97,6 +98,41 @@ def test_a_bomb_of_unknown_length_is_refused_at_the_limit(tmp_path: Path) -> Non
     assert output.startswith("AudioError")
     assert "at most 600 s" in output
     assert kilobytes < 200_000
+
+
+def endless(path: Path) -> Path:
+    """A FLAC of an hour of silence, without its length."""
+    silence(path, 4000, 1, 3600)
+    content = bytearray(path.read_bytes())
+    content[21:26] = bytes([content[21] & 0xF0]) + bytes(4)
+    path.write_bytes(content)
+    return path
+
+
+def test_measuring_an_endless_flac_ends_at_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = endless(tmp_path / "bomb.flac")
+    assert audio.duration(path) == 3600
+    monkeypatch.setattr(audio, "MOST_COUNTED", 4000 * 1000)
+    with pytest.raises(AudioError, match=r"over 10\d\d s .*, expected at most 1000 s: convert it"):
+        audio.duration(path)
+
+
+def test_noise_of_endless_length_is_decoded_up_to_its_limit(tmp_path: Path) -> None:
+    endless(tmp_path / "bomb.flac")
+    with pytest.raises(AudioError, match=r"over 6\d\d s .*, expected at most 600 s: convert it"):
+        renderings.noises(tmp_path)
+
+
+@pytest.mark.parametrize("form", [{"rate": 3999}, {"channels": 65}])
+def test_no_length_is_measured_at_odd_rates_and_channels(
+    tmp_path: Path, form: dict[str, int]
+) -> None:
+    path = tmp_path / "x.wav"
+    path.write_bytes(synthetic_sounds.wav(np.zeros(20_000), rate=form.pop("rate", 16000), **form))
+    with pytest.raises(AudioError, match=r"Hz, expected at most 64|not a sound file"):
+        audio.duration(path)
 
 
 @pytest.mark.parametrize(

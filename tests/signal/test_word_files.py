@@ -287,3 +287,56 @@ def test_the_inert_reader_gives_data_as_they_are() -> None:
         if protocol == 2:
             data["a"][6] = "x"  # bytes are a call in this protocol
         assert safe_pickle.read(pickle.dumps(data, protocol), nothing) == data
+
+
+NESTED_KEYS = {
+    "deep": b")" + b"\x85" * 20_000,
+    "doubled": b")\x94" + b"".join(b"h" + bytes([level]) + b"\x86\x94" for level in range(60)),
+    "number": b"K\x01",
+}
+"""Instructions for one key: nested tuples whose hash recurses or never ends, and a number."""
+
+
+@pytest.mark.parametrize("key", NESTED_KEYS)
+@pytest.mark.parametrize("items", ["%sK\x01s", "(%sK\x01u"])
+def test_only_text_is_a_key_of_a_pickled_dictionary(key: str, items: str) -> None:
+    before, after = items.encode().split(b"%s")
+    with pytest.raises(ValueError, match="a key that is no text"):
+        safe_pickle.read(b"\x80\x04}" + before + NESTED_KEYS[key] + after + b".", nothing)
+
+
+def nested_from_outside() -> bytes:
+    """Lists, the outermost first: each is put into the last, which is in another already."""
+    steps = [b"]\x94"]
+    for level in range(40):
+        steps.append(b"h%c]\x94a" % level)
+    return b"(" + b"".join(steps) + b"t"
+
+
+HELD = {
+    "tuples": b")" + b"\x85" * 20_000,
+    "doubled tuples": NESTED_KEYS["doubled"],
+    "lists from inside": b"]" * 33 + b"a" * 32,
+    "lists from outside": nested_from_outside(),
+    "itself": b"]\x94h\x00a",
+}
+
+
+@pytest.mark.parametrize("data", HELD)
+def test_deeply_nested_pickles_are_refused(data: str) -> None:
+    with pytest.raises(ValueError, match="more than 32 nested"):
+        safe_pickle.read(b"\x80\x04" + HELD[data] + b".", nothing)
+
+
+def test_a_shared_value_is_no_nested_value() -> None:
+    shared = ([[]], ([],))
+    data = [shared] * 100
+    assert safe_pickle.read(pickle.dumps(data, 4), nothing) == data
+
+
+@pytest.mark.parametrize("limit", ["MOST_INSTRUCTIONS", "MOST_MEMORISED"])
+def test_a_pickle_beyond_a_limit_is_refused(monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    monkeypatch.setattr(safe_pickle, limit, 10)
+    assert safe_pickle.read(pickle.dumps([[]] * 2, 4), nothing) == [[], []]
+    with pytest.raises(ValueError, match="more than 10 "):
+        safe_pickle.read(pickle.dumps([[] for _ in range(20)], 4), nothing)

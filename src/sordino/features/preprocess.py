@@ -93,12 +93,14 @@ class Preprocess:
 
     @staticmethod
     def load(path: str | Path) -> Preprocess:
-        """The preprocessing in a file of `save`. Raises `FeatureError` for another file,
-        `StorageError` for an unreadable one.
+        """The preprocessing in a file of `save`. Raises `FeatureError` for another file
+        and a compressed one, `StorageError` for an unreadable one.
         """
         with storage.as_storage_error(path):
             try:
-                with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+                stored = Path(path).read_bytes()
+                storage.open_stored(stored)
+                with np.load(io.BytesIO(stored), allow_pickle=False) as arrays:
                     config = json.loads(arrays["config"].item())
                     return Preprocess(config, *(arrays[name] for name in _ARRAYS))
             except OSError:

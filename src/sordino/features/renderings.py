@@ -118,7 +118,7 @@ def noises(folder: str | Path | None) -> tuple[NoiseRecording, ...]:
 
 
 def _noise(file: Path) -> NoiseRecording:
-    seconds = audio.duration(file)
+    seconds = audio.duration(file, audio.LONGEST_SECONDS)
     if not audio.SHORTEST_SECONDS <= seconds <= audio.LONGEST_SECONDS:
         raise AudioError(
             f"{file}: {seconds:.2f} s, expected {audio.SHORTEST_SECONDS} to "

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sordino import storage, textfile
 from sordino.corpora.labels import fold
 from sordino.errors import FeatureError, SordinoError
+from sordino.features import table_size
 from sordino.features.csv_table import read_csv
 
 KEY_COLUMNS: Final = ("file", "start", "end", "utterance")
@@ -32,7 +33,9 @@ def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
 
     The columns `text` of a CSV table are read as text, as are `file` and `utterance`; in Parquet
     and NPZ a column has its stored type. Raises `FeatureError` for a damaged table, a table without
-    rows, and two columns of one name; `StorageError` for an unreadable file.
+    rows, two columns of one name, a column of structures, and for a table that is too large for
+    memory (before it is decoded) or for the limits of `table_size`; `StorageError` for an
+    unreadable file.
     """
     path = textfile.home(path)
     suffix = table_suffix(path)
@@ -44,10 +47,13 @@ def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
         if problem:
             kind, remedy = problem.split(": ", 1)
             raise FeatureError(f"{path}: {kind}, expected {EXPECTED}: {remedy}")
+        table_size.check_memory(path)
         try:
             frame = _READERS[suffix](path, text)
         except (OSError, SordinoError):
             raise
+        except MemoryError as error:
+            raise table_size.no_memory(path) from error
         except Exception as error:  # parsers of damaged files raise any exception
             expected = (
                 "with an array `x` (rows, dims)"
@@ -57,6 +63,7 @@ def read_table(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
             raise FeatureError(
                 f"{path}: not a readable {suffix} table {expected}: write it anew"
             ) from error
+    table_size.check_shape(path, *frame.shape)
     if not len(frame):
         raise FeatureError(
             f"{path}: no rows, expected one an utterance: check what wrote the table"
@@ -123,12 +130,20 @@ def _read_parquet(path: Path, text: Collection[str]) -> pd.DataFrame:
             # a file object: no folder of the path becomes a column
             stored = parquet.ParquetFile(file)
             _keys(path, stored.schema_arrow.names)
-            table = stored.read(use_pandas_metadata=False)
+            _check_kinds(path, stored.schema_arrow, text)
+            words = [field.name for field in stored.schema_arrow if _is_text(field.type)]
+            # text that repeats is stored once, so a small file may hold much of it
+            packed = parquet.ParquetFile(file, metadata=stored.metadata, read_dictionary=words)
+            table = packed.read(use_pandas_metadata=False)
+            size = sum(table_size.text_bytes(table.column(name)) for name in words)
+            table_size.check_bytes(path, size + table.nbytes)
             names = [str(name) for name in table.column_names]
             columns = [
-                _column(path, name, column, text)
+                _column(path, name, column)
                 for name, column in zip(names, table.columns, strict=True)
             ]
+    except MemoryError:  # pyarrow's is an ArrowException too
+        raise
     except (ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
@@ -136,50 +151,91 @@ def _read_parquet(path: Path, text: Collection[str]) -> pd.DataFrame:
     return pd.DataFrame({name: values for column in columns for name, values in column.items()})
 
 
-def _column(
-    path: Path, name: str, column: Any, text: Collection[str]
-) -> dict[str, NDArray[Any] | pd.Series]:
+def _check_kinds(path: Path, schema: Any, text: Collection[str]) -> None:
+    """Raise for columns of other types than text, numbers, times and lists of numbers, whose size
+    is known before they are decoded.
+    """
+    from pyarrow import types
+
+    for field in schema:
+        kind = field.type
+        if _is_list(kind):
+            element = kind.value_type
+            if not (types.is_integer(element) or types.is_floating(element)):
+                expected = (
+                    "one label a row: save one a row, or name another"
+                    if field.name in text
+                    else "numbers: leave it out"
+                )
+                raise FeatureError(
+                    f"{path}: column `{field.name}` holds lists of {element}, expected {expected}"
+                )
+            continue
+        if types.is_dictionary(kind):
+            kind = kind.value_type
+        plain = (types.is_primitive, types.is_decimal, types.is_null, types.is_fixed_size_binary)
+        if not (_is_text(kind) or any(test(kind) for test in plain)):
+            raise FeatureError(
+                f"{path}: column `{field.name}` is not of numbers, it holds {kind}, expected text, "
+                "numbers or lists of numbers: leave it out"
+            )
+
+
+def _is_list(kind: Any) -> bool:
+    from pyarrow import types
+
+    tests = (types.is_list, types.is_large_list, types.is_fixed_size_list)
+    return any(test(kind) for test in tests)
+
+
+def _is_text(kind: Any) -> bool:
+    """Whether a column holds text or bytes, also as categories."""
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    tests = (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary)
+    views = (types.is_string_view, types.is_binary_view)
+    return any(test(kind) for test in (*tests, *views))
+
+
+def _column(path: Path, name: str, column: Any) -> dict[str, NDArray[Any] | pd.Series]:
     """A stored column as one column, or as several if it holds lists."""
     from pyarrow import types
 
     kind = column.type
-    if types.is_dictionary(kind):
-        column = (
-            column.combine_chunks().dictionary_decode()
-            if column.num_chunks
-            else column.cast(kind.value_type)
-        )
-        kind = column.type
-    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
-        return _spread(path, name, column, name in text)
+    if _is_list(kind):
+        return _spread(path, name, column)
     if name.startswith("__index_level_"):
         return {}
-    if types.is_decimal(kind):
+    if types.is_dictionary(kind) and _is_text(kind):
+        parts = [_texts(chunk) for chunk in column.chunks]
+        values = np.concatenate(parts) if parts else np.empty(0, dtype=object)
+        return {name: pd.Series(values, dtype=object)}
+    if types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+    if types.is_decimal(column.type):
         return {
             name: np.array(
                 [np.nan if value is None else float(value) for value in column.to_pylist()]
             )
         }
-    if (
-        types.is_string(kind)
-        or types.is_large_string(kind)
-        or types.is_binary(kind)
-        or types.is_large_binary(kind)
-    ):
-        return {name: pd.Series(np.array(column.to_pylist() or [], dtype=object), dtype=object)}
     return {name: column.to_pandas().reset_index(drop=True)}
 
 
-def _spread(path: Path, name: str, column: Any, label: bool) -> dict[str, NDArray[Any] | pd.Series]:
-    """A column of lists of numbers, all of one length, as one column per value."""
-    from pyarrow import compute, types
+def _texts(chunk: Any) -> NDArray[Any]:
+    """The texts `(rows,)` of a part of a column, None where one is missing; equal texts are one
+    object.
+    """
+    dictionary = np.array([*chunk.dictionary.to_pylist(), None], dtype=object)
+    texts: NDArray[Any] = dictionary[chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False)]
+    return texts
 
-    kind = column.type.value_type
-    if not (types.is_integer(kind) or types.is_floating(kind)):
-        expected = (
-            "one label a row: save one a row, or name another" if label else "numbers: leave it out"
-        )
-        raise FeatureError(f"{path}: column `{name}` holds lists of {kind}, expected {expected}")
+
+def _spread(path: Path, name: str, column: Any) -> dict[str, NDArray[Any] | pd.Series]:
+    """A column of lists of numbers, all of one length, as one column per value."""
+    from pyarrow import compute
+
     lengths = compute.list_value_length(column)
     if column.null_count or len(compute.unique(lengths)) > 1:
         raise FeatureError(
@@ -187,6 +243,7 @@ def _spread(path: Path, name: str, column: Any, label: bool) -> dict[str, NDArra
             "vector a row, all of one length: pool them over time"
         )
     width = lengths[0].as_py() if len(column) else 0
+    table_size.check_shape(path, len(column), width)
     flat = compute.list_flatten(column).to_numpy()
     rows = np.asarray(flat, dtype=np.float64).reshape(len(column), width)
     return {f"{name}[{index}]": rows[:, index] for index in range(width)}
@@ -254,7 +311,10 @@ def _array(path: Path, archive: zipfile.ZipFile, member: str) -> NDArray[Any]:
             if version == (1, 0)
             else np.lib.format.read_array_header_2_0
         )
-        shape, _, kind = header(file)
+        try:
+            shape, _, kind = header(file)
+        except MemoryError as error:  # Python's parser has no other error for deep nesting
+            raise ValueError(f"{name} has a nested header") from error
         if kind.hasobject:
             raise FeatureError(
                 f"{path}: array `{name}` holds Python objects, which are never unpickled, expected "
@@ -262,6 +322,9 @@ def _array(path: Path, archive: zipfile.ZipFile, member: str) -> NDArray[Any]:
             )
         if int(np.prod(shape, dtype=object)) * kind.itemsize > archive.getinfo(member).file_size:
             raise ValueError(f"{name} is cut short")
+        table_size.check_shape(path, *[*shape[:2], 1, 1][:2])
+        if kind.kind in "fiub":
+            table_size.check_bytes(path, 8 * int(np.prod(shape, dtype=object)))
     with archive.open(member) as file:
         array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
     return array

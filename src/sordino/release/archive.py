@@ -40,10 +40,14 @@ def write(path: str | Path, name: str, config: Mapping[str, Any], arrays: Arrays
 
 
 def read(path: str | Path) -> tuple[str, dict[str, Any], dict[str, NDArray[Any]]]:
-    """Name, config and arrays of a release. Raises `ReleaseError` for any other file."""
+    """Name, config and arrays of a release. Raises `ReleaseError` for any other file, and for a
+    compressed one, whose arrays may have any size.
+    """
     with storage.as_storage_error(path):
         try:
-            with np.load(path, allow_pickle=False) as file:
+            content = Path(path).read_bytes()
+            storage.open_stored(content)
+            with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 arrays = {key: file[key] for key in file.files}
             header = json.loads(str(arrays.pop(HEADER)))
             return header["name"], header["config"], arrays

@@ -77,6 +77,11 @@ RATE_LIMITS: Final = (4000, 384000)
 MOST_SAMPLES: Final = 600 * 192000
 """Samples of all channels of the longest utterance: a limit on the work for a small file."""
 
+MOST_COUNTED: Final = 1 << 31
+"""Samples of all channels that are decoded to measure a length: six hours of stereo at 48 kHz. A
+FLAC of silence has a length of days in a megabyte.
+"""
+
 LARGEST_SAMPLE: Final = 2.0**31
 """The largest sample. Full scale is 1; some programs write integers of up to 32 bits as floats."""
 
@@ -160,20 +165,32 @@ def header(path: str | Path) -> Header:
         return sound.header
 
 
-def duration(path: str | Path) -> float:
+def duration(path: str | Path, longest: float = math.inf) -> float:
     """The length of a recording in seconds: by its header, or by decoding it where the header has
     no length or too small a length.
 
-    Raises `AudioError` for other files than recordings.
+    Decoding ends after `longest` seconds, and after `MOST_COUNTED` samples. Raises `AudioError` for
+    a longer recording without a right length in its header, for other files than recordings, and
+    for rates and numbers of channels that `read` refuses.
 
     >>> import tempfile
     >>> duration(write(Path(tempfile.mkdtemp()) / "tone.wav", np.zeros(8000), 16000))
     0.5
     """
     with decoding.open_sound(path) as sound:
+        _check_format(sound.header, path)
         if sound.header.seconds is not None and not sound.continues():
             return sound.header.seconds
-        return sum(map(len, sound.blocks())) / sound.header.sampling_rate
+        rate, count = sound.header.sampling_rate, 0
+        most = min(longest, MOST_COUNTED / sound.header.channels / rate)
+        for block in sound.blocks():
+            count += len(block)
+            if count > most * rate:
+                raise AudioError(
+                    f"{path}: over {count / rate:.0f} s and no right length in its header, "
+                    f"expected at most {most:.0f} s: convert it to WAV, or cut it"
+                )
+        return count / rate
 
 
 def cut_of(header: Header, path: str | Path, start: float = 0.0, end: float = math.nan) -> Cut:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from onnx import numpy_helper
 from sordino import export
 from sordino.device import Bundle, read
 from sordino.device.bundle import bundle
+from sordino.device.bundle.archive import parse_json
 from sordino.device.serving import VectorServing
 from sordino.errors import BundleError, ReleaseError
 from sordino.features import NormaliseFitter, PreprocessFitter
@@ -149,3 +151,28 @@ def test_test_vectors_let_a_port_prove_itself_under_any_key(key: int, tmp_path: 
     key = int.from_bytes(vectors["key_0"].tobytes(), "little")
     device = VectorServing(original, original.policies["mine"], key)
     np.testing.assert_array_equal(device.released(vectors["z"]), vectors["released_0"])
+
+
+AMBIGUOUS = {
+    "infinity": b'{"a": 1e999}',
+    "minus infinity": b"[-1E400]",
+    "NaN": b"[NaN]",
+    "mark": b'\xef\xbb\xbf{"a": 1}',
+    "UTF-16": '{"a": 1}'.encode("utf-16"),
+    "UTF-16 without a mark": '{"a": 1}'.encode("utf-16-le"),
+    "half a character": b'["\\ud800"]',
+    "half a character in a key": b'{"\\udc00": 1}',
+    "Latin": b'["\xfc"]',
+    "two values": b'{"a": 1, "a": 2}',
+}
+
+
+@pytest.mark.parametrize("content", AMBIGUOUS)
+def test_json_that_readers_read_differently_is_refused(content: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_json(AMBIGUOUS[content])
+
+
+def test_plain_json_is_read_as_it_is() -> None:
+    text = '{"a": [1.5, -2e300, 3, null, true], "\\ud83d\\ude00 ü": "€"}'
+    assert parse_json(text.encode()) == json.loads(text)

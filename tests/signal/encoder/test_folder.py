@@ -206,6 +206,19 @@ def negative(content: bytes) -> bytes:
     return content.replace(b"[8, 80, 3]", b"[8, 80,-3]")
 
 
+@pytest.mark.parametrize(
+    "shape", ["[1,1,1,1,1]", f"[{1 << 31}]", f"[{','.join(['9' * 4000] * 99)}]"]
+)
+def test_a_shape_beyond_its_limits_is_refused(folder: Path, shape: str) -> None:
+    path = folder / "model.safetensors"
+    content = path.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = content[8 : 8 + length].replace(b"[8, 80, 3]", shape.encode())
+    path.write_bytes(len(header).to_bytes(8, "little") + header + content[8 + length :])
+    with pytest.raises(FeatureError, match=r"conv1\.weight: .*: expected F64, F32, F16"):
+        open_folder(f"speech:{folder}@2").read()
+
+
 @pytest.mark.parametrize("change", [long_header, without_end, other_type, negative, bytes.lower])
 def test_damaged_weights_are_refused(folder: Path, change: Callable[[bytes], bytes]) -> None:
     path = folder / "model.safetensors"

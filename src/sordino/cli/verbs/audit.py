@@ -131,12 +131,9 @@ def audit(
     """
     from sordino.attack import Audit
     from sordino.cli import audit_table
-    from sordino.features import table_size
     from sordino.report import vector_page
 
     secrets, tasks = list(dict.fromkeys(secret)), list(dict.fromkeys(task or ()))
-    for path in filter(None, (table, reference)):
-        table_size.check_memory(path)
     vectors = audit_table.read(
         table, secrets, tasks, speaker, reference, ignore or (), columns or (), continuous or ()
     )

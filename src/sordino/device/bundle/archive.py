@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 from sordino import storage
 from sordino.errors import BundleError
@@ -80,7 +81,7 @@ class FileSource:
         if hashlib.sha256(memoryview(content)[:-DIGEST]).hexdigest().encode() != content[-DIGEST:]:
             raise BundleError(f"{path}: no bundle, or one that was changed: copy it anew")
         try:
-            with open_stored(content) as archive:
+            with storage.open_stored(content) as archive:
                 self._files = {name: archive.read(name) for name in archive.namelist()}
         except (ValueError, *ZIP_ERRORS) as error:
             raise BundleError(
@@ -109,19 +110,6 @@ def _content(path: Path, remaining: int, limit: int) -> bytes:
         return file.read(size)
 
 
-def open_stored(content: bytes) -> zipfile.ZipFile:
-    """A zip with uncompressed parts that do not overlap. Raises `ValueError` for any other."""
-    archive = zipfile.ZipFile(io.BytesIO(content))
-    parts = archive.infolist()
-    if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
-        raise ValueError("compressed parts may have any size")
-    if sum(part.file_size for part in parts) > len(content):
-        raise ValueError("parts overlap")
-    if len({part.filename for part in parts}) < len(parts):
-        raise ValueError("two parts of one name: readers differ in their choice")
-    return archive
-
-
 def pack(files: Mapping[str, bytes]) -> bytes:
     """A zip with fixed times; its comment is its checksum."""
     buffer = io.BytesIO()
@@ -144,7 +132,8 @@ def json_bytes(content: Any) -> bytes:
 def parse_json(content: bytes) -> Any:
     """JSON that every reader understands in the same way.
 
-    Raises `ValueError` for 1 MB or more, duplicate keys, NaN and infinity.
+    Raises `ValueError` for 1 MB or more, another encoding than UTF-8 without a mark, duplicate
+    keys, NaN and infinity (also as `1e999`), and for half a character (`"\\ud800"`).
     """
     if len(content) >= JSON_BYTES:
         raise ValueError(f"{len(content)} bytes of JSON")
@@ -154,10 +143,17 @@ def parse_json(content: bytes) -> Any:
             raise ValueError("a duplicate key")
         return dict(pairs)
 
-    def refuse(name: str) -> None:
+    def refuse(name: str) -> NoReturn:
         raise ValueError(f"{name} is not a number in JSON")
 
-    return json.loads(content, object_pairs_hook=unique, parse_constant=refuse)
+    def finite(digits: str) -> float:
+        return float(digits) if math.isfinite(float(digits)) else refuse(digits)
+
+    parsed = json.loads(
+        content.decode(), object_pairs_hook=unique, parse_constant=refuse, parse_float=finite
+    )
+    json.dumps(parsed, ensure_ascii=False).encode()  # half a character has no UTF-8
+    return parsed
 
 
 def sha256(content: bytes) -> str:

@@ -33,7 +33,6 @@ from sordino.device.bundle.archive import (
     Source,
     json_bytes,
     open_source,
-    open_stored,
     pack,
     parse_json,
     sha256,
@@ -114,7 +113,7 @@ class Bundle:
 
     def _parsed_arrays(self, name: str) -> Arrays:
         try:
-            open_stored(self.files[name])
+            storage.open_stored(self.files[name])
             with np.load(io.BytesIO(self.files[name]), allow_pickle=False) as file:
                 arrays = {key: file[key] for key in file.files}
             # numpy returns other parts as bytes

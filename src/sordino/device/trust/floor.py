@@ -13,15 +13,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from sordino import storage
+from sordino import storage, toml_text
 from sordino.device.bundle import families
 from sordino.device.bundle.bundle import PolicyEntry
 from sordino.errors import BundleError, PolicyError
 
 _HASH: Final = re.compile(r"[0-9a-f]{12}|[0-9a-f]{64}")
-_FILE_BYTES: Final = 1 << 20  # bytes of the file
 
 
 @dataclass(frozen=True)
@@ -101,18 +100,17 @@ def _below(
 def read(path: str | Path) -> Floor:
     """The floor in a TOML file.
 
-    Raises `PolicyError` for an unknown key or an invalid value, `StorageError`.
+    Raises `PolicyError` for an unknown key or an invalid value and beyond the limits of
+    `sordino.toml_text`, `StorageError`.
     """
-    import tomllib  # imported here: a device without a floor starts without it
-
-    content = storage.read_regular(path, _FILE_BYTES + 1)
+    content = storage.read_regular(path, toml_text.MOST_BYTES + 1)
     try:
-        if len(content) > _FILE_BYTES:
-            raise ValueError("too large")
-        stated: dict[str, Any] = tomllib.loads(content.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
+        if len(content) > toml_text.MOST_BYTES:
+            raise ValueError(f"more than {toml_text.MOST_BYTES:,} bytes")
+        stated = toml_text.loads(content.decode("utf-8-sig"))
+    except ValueError as error:
         raise PolicyError(
-            f"{path}: not a readable TOML file ({error}): correct it; text is in quotes"
+            f"{path}: not a readable TOML file ({str(error)[:200]}): correct it; text is in quotes"
         ) from error
     names = [field.name for field in fields(Floor)]
     if unknown := sorted(set(stated) - set(names)):

@@ -4,7 +4,7 @@
                         shape and two offsets; the bytes of all arrays, in C order
 
 A folder comes from outside. No pickle (`pytorch_model.bin`), no link and no other kind of file is
-read. The sizes of JSON and header are bounded, and no offset leaves the file.
+read. The sizes of JSON, header and shapes are bounded, and no offset leaves the file.
 
 Source: the format `safetensors` 0.5 (Apache-2.0).
 """
@@ -31,6 +31,10 @@ WEIGHTS_FILE: Final = "model.safetensors"
 
 MOST_CONFIG_BYTES: Final = 1 << 20
 MOST_HEADER_BYTES: Final = 1 << 23
+
+MOST_DIMENSIONS: Final = 4
+MOST_SIZE: Final = 1 << 31
+"""The limit of a dimension: a product of many large numbers takes the square of their digits."""
 
 _TYPES: Final = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
 
@@ -61,7 +65,7 @@ class TensorFile:
         entry = self._header[name]
         try:
             dtype = np.dtype(_TYPES[entry["dtype"]])
-            shape = tuple(_whole(size) for size in entry["shape"])
+            shape = _shape(entry["shape"])
             start, end = (_whole(offset) for offset in entry["data_offsets"])
         except (KeyError, TypeError, ValueError):
             reject(self._folder, f"{name}: {str(entry)[:80]}", f"expected {', '.join(_TYPES)}")
@@ -128,6 +132,15 @@ def sha256_of(file: BufferedReader) -> str:
 def reject(folder: Path, reason: str, step: str) -> NoReturn:
     """Raise a `FeatureError` about a folder: what came, and the next step."""
     raise FeatureError(f"{folder}: {reason}: {step}")
+
+
+def _shape(sizes: list[object]) -> tuple[int, ...]:
+    if len(sizes) > MOST_DIMENSIONS:
+        raise ValueError(f"{len(sizes)} dimensions")
+    shape = tuple(map(_whole, sizes))
+    if max(shape, default=0) >= MOST_SIZE:
+        raise ValueError(f"a dimension of {max(shape)}")
+    return shape
 
 
 def _whole(value: object) -> int:
