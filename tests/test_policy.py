@@ -198,8 +198,15 @@ def test_it_is_told_what_a_budget_costs_and_what_no_budget_does() -> None:
     assert "No limit on vectors a day" in free
     assert "above 0.55 on validation speakers" in bound
     assert "at most 100 vectors a day" in bound
+    assert "or for sensitive against neutral" in bound
     assert "No release is named" in free
     assert "No release is named" not in " ".join(explain(dataclasses.replace(SAD, release="drawn")))
+
+
+def test_the_policy_of_a_fitted_release_names_no_choice() -> None:
+    lines = explain(SAD, fitted=True)
+    assert not [line for line in lines if "No release is named" in line or "no fit" in line]
+    assert set(lines) < set(explain(SAD))
 
 
 def test_an_emotion_that_no_corpus_has_is_told() -> None:

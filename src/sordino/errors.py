@@ -75,3 +75,12 @@ class DependencyError(SordinoError):
 
 class StorageError(SordinoError):
     """A file cannot be read or written."""
+
+
+def install_step(extra: str) -> str:
+    """The command that installs an extra from a clone of the repository.
+
+    >>> install_step("lab")
+    'pip install ".[lab]" in a clone of sordino'
+    """
+    return f'pip install ".[{extra}]" in a clone of sordino'

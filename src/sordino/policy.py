@@ -275,9 +275,10 @@ def _budget(path: str | Path, table: Any) -> Budget:
     return Budget(**table)
 
 
-def explain(policy: Policy) -> list[str]:
+def explain(policy: Policy, *, fitted: bool = False) -> list[str]:
     """The meaning of a policy, one sentence a line; `sordino.release.explain_release` describes
-    releases.
+    releases. The policy of a `fitted` release has no sentence on the choice of a family and on an
+    absent limit.
 
     >>> for line in explain(Policy(required="sad", sensitive=("happy", "angry"))):
     ...     print(line)
@@ -308,8 +309,9 @@ def explain(policy: Policy) -> list[str]:
             for name in policy.emotions
             if name not in EMOTIONS
         ),
-        *([] if policy.release else [_unnamed(policy.budget)]),
-        *_costs(policy.budget),
+        *([] if policy.release or fitted else [_unnamed(policy.budget)]),
+        *([] if fitted and policy.budget.auc is None else [_cost_of_auc(policy.budget)]),
+        _cost_of_per_day(policy.budget),
     ]
 
 
@@ -327,18 +329,22 @@ def _unnamed(budget: Budget) -> str:
     return f"No release is named: `sordino fit` takes {choice}."
 
 
-def _costs(budget: Budget) -> list[str]:
-    auc = (
-        "No limit on AUC: the report has the AUC of the attackers, and no fit is refused."
-        if budget.auc is None
-        else f"The fit is refused if an attacker reaches an AUC above {budget.auc:g} on validation "
-        "speakers for any hidden attribute (0.5 is chance, 1 is perfect). A lower limit costs "
-        "recall and detail of the required emotion."
+def _cost_of_auc(budget: Budget) -> str:
+    if budget.auc is None:
+        return "No limit on AUC: the report has the AUC of the attackers, and no fit is refused."
+    return (
+        f"The fit is refused if an attacker reaches an AUC above {budget.auc:g} on validation "
+        "speakers for any hidden attribute or for sensitive against neutral (0.5 is chance, 1 is "
+        "perfect). A lower limit costs recall and detail of the required emotion."
     )
-    per_day = (
-        "No limit on vectors a day: an attacker with many vectors of one speaker infers more."
-        if budget.per_day is None
-        else f"A device releases at most {budget.per_day} vectors a day, and none after that. A "
-        "lower limit gives an attacker fewer vectors of one speaker."
+
+
+def _cost_of_per_day(budget: Budget) -> str:
+    if budget.per_day is None:
+        return (
+            "No limit on vectors a day: an attacker with many vectors of one speaker infers more."
+        )
+    return (
+        f"A device releases at most {budget.per_day} vectors a day, and none after that. A lower "
+        "limit gives an attacker fewer vectors of one speaker."
     )
-    return [auc, per_day]

@@ -135,6 +135,25 @@ def open_file(path: str | Path, flags: int = os.O_RDONLY, mode: int = PRIVATE) -
     return os.open(path, flags | _ITSELF, mode)
 
 
+def read_regular(path: str | Path, limit: int) -> bytes:
+    """The first `limit` bytes of a regular file, or of the file that a link names.
+
+    Raises `StorageError` for any other kind: a pipe would wait for its other end without end.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with as_storage_error(path):
+        handle = os.open(path, flags)
+        try:
+            mode = os.fstat(handle).st_mode
+            if not stat.S_ISREG(mode):
+                kind = "a folder" if stat.S_ISDIR(mode) else "a device, pipe or socket"
+                raise StorageError(f"{path}: {kind}, expected a file: choose another path")
+            with os.fdopen(handle, "rb", closefd=False) as file:
+                return file.read(limit)
+        finally:
+            os.close(handle)
+
+
 def append(path: str | Path, content: bytes | str, mode: int = SHARED) -> None:
     """Add to the end of a file: all of the content or nothing. A new file has `mode` less the
     umask.

@@ -13,6 +13,7 @@ import pytest
 
 from sordino.cli import main
 from sordino.device.sound.synthesis import synthetic
+from sordino.errors import install_step
 from sordino.features.labelled import read_labelled
 from sordino.signal import audio
 from tests.device.synthetic_bundles import bundled, talking
@@ -87,6 +88,9 @@ def test_nothing_is_released_for_unusable_recordings(
     assert (result["released"], set(result["withheld"])) == (1, {str(short), str(text)})
     assert f"{text}: nothing released: not a sound file that can be read" in captured.err
     assert result["utterances"] == {np.load(out)["utterances"].item(): str(sounds[0])}
+    report = tmp_path / "report.json"
+    assert run("release", talking(), sounds[0], "--out", out, "--json", report) == 0
+    assert report.stat().st_mode & 0o777 == 0o600  # it names the recording of each id
     out.unlink()
     assert run("release", talking(), text, "--out", out) == 1
     assert not out.exists()
@@ -100,6 +104,10 @@ def test_centring_keeps_a_private_mean_until_it_is_forgotten(
     assert run(*arguments, "--warm-up", 1) == 1
     assert (len(np.load(out)["x"]), json.loads(state.read_text())["count"]) == (1, 2)
     assert state.stat().st_mode & 0o777 == 0o600
+    before, unmet = state.read_bytes(), tmp_path / "floor.toml"
+    unmet.write_text("width = 1\n")
+    assert run(*arguments, "--forget", "--floor", unmet) == 2
+    assert state.read_bytes() == before  # a refused bundle changes no file
     assert run(*arguments, "--forget") == 0
     assert json.loads(state.read_text())["count"] == 2
 
@@ -174,6 +182,5 @@ def test_a_missing_package_error_names_the_extra(package: str, verb: list[str], 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert (
-        done.stderr
-        == f"{package} is not installed, expected it for this: pip install sordino[{extra}]\n"
+        done.stderr == f"{package} is not installed, expected it for this: {install_step(extra)}\n"
     )

@@ -263,11 +263,20 @@ def test_a_reset_needs_a_reason_and_a_place(tmp_path: Path) -> None:
 
 def test_a_damaged_file_is_reset_with_its_bytes_in_the_log(tmp_path: Path) -> None:
     path = tmp_path / "budget"
-    path.write_bytes(b"\xff2026 damaged")
+    path.write_bytes(b"\xff026-01-01 3 damaged")
     with pytest.raises(
         StorageError, match="not a trusted count, expected the file that sordino wrote"
     ):
         budget.read(path)
     log = budget.reset(path, FIRST, "damaged")
-    assert "2026 damaged" in json.loads(log.read_text())["before"]
+    assert "026-01-01 3 damaged" in json.loads(log.read_text())["before"]
     assert budget.read(path).spent == 0
+
+
+@pytest.mark.parametrize("text", ["thesis", "2026-01-01 3\n" * 2, "2026-01-01 3" + " " * 1000])
+def test_a_reset_leaves_a_file_that_is_no_count(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text(text)
+    with pytest.raises(StorageError, match="not a count, expected the file of a budget"):
+        budget.reset(path, FIRST, "a wrong path")
+    assert (path.read_text(), (tmp_path / "notes.txt.resets").exists()) == (text, False)

@@ -203,3 +203,21 @@ def test_a_runtime_withholds_with_the_reason(tmp_path: Path) -> None:
 def test_a_bundle_of_clips_has_no_channel() -> None:
     with pytest.raises(ReleaseError, match="no scaled space of vectors, expected one for a chan"):
         Runtime(synthetic_bundles.talking(), channel=Channel())
+
+
+@pytest.mark.parametrize("content", [b"thesis", b"{}", b"[]", b"1", b"\xff", b"[" * 100_000])
+def test_a_file_without_a_mean_is_not_forgotten(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "thesis.txt"
+    file.write_bytes(content)
+    with pytest.raises(StorageError, match="not the mean of a device"):
+        forget(file)
+    assert file.read_bytes() == content
+
+
+@pytest.mark.parametrize("content", ["", VALID])
+def test_an_empty_file_and_a_readable_mean_are_forgotten(content: str, tmp_path: Path) -> None:
+    file = tmp_path / "channel.json"
+    file.write_text(content)
+    file.chmod(0o644)
+    forget(file)
+    assert not file.exists()

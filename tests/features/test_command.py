@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import sordino
-from sordino.cli import main
+from sordino.cli import audit_table, main
 from sordino.corpora.table import Corpus
 from sordino.features import FEATURE_SETS, extract, read_vectors
 from sordino.features.renderings import condition_record
@@ -93,15 +93,55 @@ def test_a_table_of_each_copy_stands_beside_that_of_the_recordings(
     ]
 
 
-def test_copies_of_an_earlier_table_are_removed(manifest: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".npz"])
+def test_a_table_with_labels_is_read_by_the_audit(
+    noises: Callable[..., Corpus], manifest: str, tmp_path: Path, suffix: str
+) -> None:
+    out = tmp_path / f"x{suffix}"
+    options = ("--corpus", manifest, "--features", "mel", "--cache", tmp_path / "cache")
+    labels = ("--labels", "speaker, gender,emotion", "--jobs", "1")
+    assert run(*options, *labels, "--out", out) == 0
+    vectors = audit_table.read(out, ["gender"], ["emotion"], "speaker", None, (), (), ())
+    np.testing.assert_array_equal(
+        vectors.x.astype(np.float32), extract("mel", noises(3), tmp_path / "cache", jobs=1)
+    )
+    assert vectors.labels.to_dict("list") == {
+        "speaker": ["manifest/a", "manifest/b", "manifest/c"],
+        "gender": ["female"] * 3,
+        "emotion": ["sad", "happy", "angry"],
+    }
+    record = json.loads((tmp_path / f"{out.name}.run.json").read_text())
+    assert record["config"]["labels"] == ["speaker", "gender", "emotion"]
+
+
+@pytest.mark.parametrize("labels", ["speaker,mood", "file", ""])
+def test_labels_that_the_corpus_lacks_are_refused(
+    manifest: str, tmp_path: Path, labels: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--corpus", manifest, "--labels", labels, "--out", tmp_path / "x.csv")
+    assert run(*options) == 2
+    assert "expected some of speaker, gender, emotion, " in capsys.readouterr().err
+
+
+def test_only_copies_in_the_record_of_the_table_are_removed(
+    manifest: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "tables"
     folder.mkdir()
-    kept = {"x.copy-a.csv", "x.copy-1.parquet", "y.copy-1.csv", "x.copy-01.csv", "axcopy-1.csv"}
-    for name in (*kept, "x.copy-1.csv", "x.copy-12.csv"):
+    kept = {"x.copy-2.csv", "x.copy-3.csv", "x.copy-4.csv", "x.copy-01.csv", "x.copy-1.parquet"}
+    for name in (*kept - {"x.copy-4.csv"}, "x.copy-1.csv", "x.copy-12.csv"):
         (folder / name).write_text("earlier")
+    (folder / "x.copy-4.csv").symlink_to(folder / "x.copy-2.csv")
+    copies = [
+        {"file": f"x.copy-{number}.csv", "table_checksum": hashlib.sha256(text).hexdigest()}
+        for number, text in [(1, b"earlier"), (2, b"changed"), (4, b"earlier"), (12, b"earlier")]
+    ]
+    (folder / "x.csv.run.json").write_text(json.dumps({"copies": copies}))
     options = ("--corpus", manifest, "--features", "mel", "--cache", tmp_path / "cache")
     assert run(*options, "--jobs", "1", "--out", folder / "x.csv") == 0
     assert {path.name for path in folder.iterdir()} == kept | {"x.csv", "x.csv.run.json"}
+    assert "not removed: x.copy-2.csv, x.copy-3.csv\n" in capsys.readouterr().err
+    assert (folder / "x.csv").stat().st_mode & 0o777 == 0o600
     record = json.loads((folder / "x.csv.run.json").read_text())
     assert record["copies"] == []
     assert record["config"]["conditions"] == condition_record(0, ())
@@ -130,7 +170,7 @@ def test_the_default_set_is_that_of_the_other_verbs(
     [
         (
             ("--features", "IS14", "--out", "x.csv"),
-            "--features IS14: expected one of mel, IS13, ComParE_2016, eGeMAPSv02",
+            "--features IS14: expected one of auto, mel, IS13, ComParE_2016, eGeMAPSv02",
         ),
         (("--out", "x.txt"), "x.txt: suffix .txt, expected one of .parquet, .csv, .npz"),
     ],

@@ -99,7 +99,9 @@ def test_a_silent_part_of_noise_is_replaced_by_a_loud_one(tmp_path: Path) -> Non
 
 def test_a_silent_recording_of_noise_is_refused(tmp_path: Path) -> None:
     audio.write(tmp_path / "noise" / "pause.wav", np.zeros(16000))
-    (silence,) = read_noises(tmp_path / "noise")
+    with pytest.raises(AudioError, match=r"pause\.wav: silent, expected noise"):
+        read_noises(tmp_path / "noise")
+    silence = NoiseRecording(str(tmp_path / "noise" / "pause.wav"), 1.0, "changed since")
     for seconds in (0.2, 5):
         with pytest.raises(AudioError, match=r"pause\.wav: silent, expected noise"):
             silence.part(np.random.default_rng(0), round(seconds * 16000))

@@ -204,7 +204,7 @@ def test_an_unknown_set_is_an_error_and_a_table_is_read(
     np.testing.assert_array_equal(extract(str(path), corpus), np.eye(2))
     with pytest.raises(
         FeatureError,
-        match=r"features IS14: expected mel, IS13, .* or a \.parquet, \.csv, \.npz file",
+        match=r"features IS14: expected one of auto, mel, .* \(\.parquet, \.csv, \.npz\): ch",
     ):
         extract("IS14", corpus)
 
@@ -350,4 +350,4 @@ def test_without_opensmile_mel_works_and_errors_name_the_package(
     )
     assert result.stdout.split() == ["1", str(FEATURE_SETS["mel"].dims)]
     assert result.stderr.startswith("DependencyError: openSMILE is not installed")
-    assert "pip install sordino[opensmile]" in result.stderr
+    assert 'pip install ".[opensmile]" in a clone' in result.stderr

@@ -99,12 +99,12 @@ def test_npz_with_the_vectors_alone_is_enough(tmp_path: Path) -> None:
         (
             FILES,
             {"file": [*FILES[:2], "other.wav"]},
-            "no row for 1 of 3 utterances, .* the first is utterance 2: add",
+            r"no row for 1 of 3 utterances, .* the first is utterance 2 \('three\.wav'\): add",
         ),
         (
             ALIKE,
             {"file": ["001.wav", "001b.wav", "002.wav"]},
-            r"no row for 3 .* by the last 2 part\(s\) of `file`;",
+            r"no row for any .* by the last 2 part\(s\) of `file`: was the table made from this",
         ),
         (
             FILES,

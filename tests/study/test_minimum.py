@@ -104,6 +104,8 @@ def test_a_figure_that_will_be_missing_is_a_warning(tmp_path: Path) -> None:
 def test_a_corpus_without_the_emotions_is_refused() -> None:
     corpus = labels(5, 5)
     corpus.table["emotion"] = "neutral"
-    with pytest.raises(CorpusError, match="no happy, sad, angry utterance"):
+    with pytest.raises(
+        CorpusError, match=r"no happy, sad or angry utterance, .*: complete the copy"
+    ):
         minimum.check_minimum("fit", corpus, DRAWN)
     assert np.unique(corpus.column("emotion")).tolist() == ["neutral"]

@@ -20,6 +20,7 @@ from sordino.cli.processes import Listener, Terminated, end_children
 from sordino.cli.streams import Streams, open_streams
 from sordino.errors import StorageError
 from sordino.progress import printable, printable_warnings
+from sordino.workers import exclude_working_folder
 
 __all__ = ["USERS", "VERBS", "main"]
 
@@ -121,7 +122,8 @@ def _status(arguments: list[str], streams: Streams | None = None) -> int:
 def _check_environment(arguments: list[str], streams: Streams | None) -> None:
     """Raise `StorageError` if the working folder is gone or a required stream is closed.
 
-    Variables on which libraries would fail are corrected.
+    Variables on which libraries would fail are corrected. No child process imports a file of the
+    working folder.
     """
     try:
         os.getcwd()  # noqa: PTH109 (libraries abort the process if this fails)
@@ -129,6 +131,7 @@ def _check_environment(arguments: list[str], streams: Streams | None) -> None:
         raise StorageError(
             "the working folder was removed: change to a folder that exists, then run it again"
         ) from error
+    exclude_working_folder()
     os.environ["MPLBACKEND"] = "agg"  # Jupyter passes its own to commands, which may be absent here
     if os.environ.get("HOME") == "":
         del os.environ["HOME"]  # an empty value would mean the root folder

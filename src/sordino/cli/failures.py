@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import typer
 
-from sordino.errors import SordinoError
+from sordino.errors import SordinoError, install_step
 
 __all__ = ["line"]
 
@@ -44,8 +44,8 @@ def line(error: Exception, debug: bool) -> str:
         isinstance(error, ModuleNotFoundError)
         and (package := (error.name or "sordino").split(".")[0]) != "sordino"
     ):
-        extra = EXTRAS.get(package, "lab")
-        return f"{package} is not installed, expected it for this: pip install sordino[{extra}]"
+        step = install_step(EXTRAS.get(package, "lab"))
+        return f"{package} is not installed, expected it for this: {step}"
     if isinstance(error, typer.TyperException):
         _drop_far_suggestions(error)
         context = getattr(error, "ctx", None)

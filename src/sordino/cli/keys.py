@@ -21,7 +21,8 @@ BundleVersionOption = Annotated[
         min=1,
         metavar="N",
         help="Version of the signed bundle; default: the time of signing, YYYYMMDDHHMMSS. "
-        "A device rejects a version below the last one that it ran.",
+        "A device rejects a version below the last one that it ran, and a new policy below the "
+        "highest version of the key.",
     ),
 ]
 ExpiresOption = Annotated[

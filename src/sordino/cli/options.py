@@ -50,7 +50,16 @@ Call `STATE.expanduser()` before use; it raises `RuntimeError` if the home folde
 """
 
 OutOption = Annotated[
-    Path, typer.Option("--out", metavar="PATH", help="Output path; created if absent.")
+    Path,
+    typer.Option("--out", metavar="PATH", help="Folder of the results; created if absent."),
+]
+TableOutOption = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        metavar="PATH",
+        help="Table to write (.parquet, .csv or .npz); an existing one is replaced.",
+    ),
 ]
 SeedOption = Annotated[
     int, typer.Option("--seed", min=0, help="The same seed gives the same result.")

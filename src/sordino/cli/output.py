@@ -111,8 +111,11 @@ def print_conditions(
     )
 
 
-def write_json(path: str, content: Mapping[str, Any] | Sequence[Any]) -> None:
-    """Write `content` as JSON to the file at `path`, or to standard output if it is `-`.
+def write_json(
+    path: str, content: Mapping[str, Any] | Sequence[Any], mode: int = storage.SHARED
+) -> None:
+    """Write `content` as JSON to the file at `path`, or to standard output if it is `-`. A new file
+    has `mode` less the umask.
 
     Numbers that are not finite become `null`; terminal control characters are escaped. Raises
     `StorageError` if it cannot be written.
@@ -128,7 +131,7 @@ def write_json(path: str, content: Mapping[str, Any] | Sequence[Any]) -> None:
     if not _can_encode("utf-8" if path != "-" else sys.stdout.encoding, text):
         text = json.dumps(_finite(content), indent=2, allow_nan=False) + "\n"
     if path != "-":
-        storage.write(path, text)
+        storage.write(path, text, mode=mode)
         return
     with storage.as_storage_error("standard output"):
         sys.stdout.write(text)

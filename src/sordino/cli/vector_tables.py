@@ -11,10 +11,12 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from sordino.cli.output import warn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -22,22 +24,44 @@ if TYPE_CHECKING:
     from sordino.corpora.table import Corpus
     from sordino.features.extract import Extraction
 
+RECORD_BYTES: Final = 1 << 20
+"""The largest record of a table."""
+
+MAX_NAMED: Final = 5
+"""The most files that a warning names."""
+
 
 def write_tables(
-    out: Path, features: str, usable: Corpus, blocks: Sequence[NDArray[np.float32]]
+    out: Path,
+    features: str,
+    usable: Corpus,
+    blocks: Sequence[NDArray[np.float32]],
+    labels: Sequence[str] = (),
 ) -> list[Path]:
-    """Write the table of the recordings, and one of each copy beside it; their paths. Copies of an
-    earlier table are replaced or removed.
+    """Write the table of the recordings, and one of each copy beside it; their paths. `labels` are
+    columns of the corpus that every table has.
+
+    Copies of an earlier table are replaced or removed: those that its record lists with their
+    checksum. A warning names the other files that are named like copies.
     """
     from sordino import storage
     from sordino.features import FEATURE_SETS, write_vectors
 
     paths = [out, *(_copy_path(out, number) for number in range(1, len(blocks)))]
     with storage.as_storage_error(out.parent):
-        for path in sorted(_copies_beside(out) - set(paths)):
-            path.unlink()
+        beside = sorted(_copies_beside(out) - set(paths))
+        checksums = _checksums_in_record(out) if beside else {}
+        copies = {path for path in beside if _is_copy(path, checksums)}
     names = FEATURE_SETS[features].names
-    return [write_vectors(path, x, usable, names) for path, x in zip(paths, blocks, strict=True)]
+    for path, x in zip(paths, blocks, strict=True):
+        write_vectors(path, x, usable, names, labels)
+    with storage.as_storage_error(out.parent):
+        for path in copies:
+            path.unlink()
+    if foreign := [path.name for path in beside if path not in copies]:
+        file_names = ", ".join(foreign[:MAX_NAMED]) + ", ..." * (len(foreign) > MAX_NAMED)
+        warn([f"{out}: no copies of the earlier table, and not removed: {file_names}"])
+    return paths
 
 
 def _copy_path(out: Path, number: int) -> Path:
@@ -46,15 +70,45 @@ def _copy_path(out: Path, number: int) -> Path:
 
 
 def _copies_beside(out: Path) -> set[Path]:
-    """The tables of copies that stand beside a table."""
+    """The regular files beside a table that are named like its copies; no links."""
     if not out.parent.is_dir():
         return set()
     name = re.compile(rf"{re.escape(out.stem)}\.copy-[1-9][0-9]*{re.escape(out.suffix)}")
-    return {path for path in out.parent.iterdir() if name.fullmatch(path.name) and path.is_file()}
+    return {
+        path
+        for path in out.parent.iterdir()
+        if name.fullmatch(path.name) and path.is_file() and not path.is_symlink()
+    }
+
+
+def _is_copy(path: Path, checksums: Mapping[str, str]) -> bool:
+    """Whether a file is the unchanged copy of a record with these checksums."""
+    return path.name in checksums and checksums[path.name] == _checksum(path)
+
+
+def _checksums_in_record(out: Path) -> dict[str, str]:
+    """The checksum of each copy in the record of an earlier table; empty without a record."""
+    from sordino import storage
+    from sordino.errors import StorageError
+
+    try:
+        content = storage.read_regular(_record_path(out), RECORD_BYTES + 1)
+        copies = json.loads(content[: RECORD_BYTES * (len(content) <= RECORD_BYTES)])["copies"]
+        return {str(copy["file"]): str(copy["table_checksum"]) for copy in copies}
+    except (StorageError, ValueError, KeyError, TypeError, RecursionError):
+        return {}
+
+
+def _record_path(out: Path) -> Path:
+    return out.with_name(f"{out.name}.run.json")
 
 
 def write_record(
-    tables: Sequence[Path], features: str, corpus: str, extraction: Extraction
+    tables: Sequence[Path],
+    features: str,
+    corpus: str,
+    extraction: Extraction,
+    labels: Sequence[str] = (),
 ) -> None:
     """Write the origin of the tables: settings, versions, checksums, and the number of recordings
     left out.
@@ -70,6 +124,7 @@ def write_record(
         "corpus": corpus,
         "features": FEATURE_SETS[features].config,
         "conditions": condition_record(len(copies), ()),
+        "labels": list(labels),
     }
     utterances, dims = extraction.x.shape
     record = {
@@ -84,8 +139,9 @@ def write_record(
         "left_out_files": len({recording.file for recording in extraction.unusable}),
     }
     text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
-    storage.write(out.with_name(f"{out.name}.run.json"), text)
+    storage.write(_record_path(out), text)
 
 
 def _checksum(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

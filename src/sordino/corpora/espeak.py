@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.errors import CorpusError, DependencyError
+from sordino.errors import CorpusError, DependencyError, install_step
 from sordino.storage import as_storage_error
 
 # Names and numbers of the C header speak_lib.h.
@@ -38,7 +38,7 @@ def _loader() -> ModuleType:
         import espeakng_loader
     except ImportError as error:
         reason = "espeakng_loader is not installed, the synthetic corpus needs it"
-        raise DependencyError(f"{reason}: pip install sordino[demo]") from error
+        raise DependencyError(f"{reason}: {install_step('demo')}") from error
     module: ModuleType = espeakng_loader
     return module
 

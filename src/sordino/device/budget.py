@@ -30,6 +30,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -51,6 +52,8 @@ TRIES: Final = 200
 """Attempts to take a lock, a hundredth of a second apart; a process holds it for one write."""
 
 _COUNT_BYTES: Final = 1000  # a larger file is not a count
+_LINE_CHARACTERS: Final = 200  # a count has about 100
+_DAY_END: Final = re.compile(r"\d-\d\d \d")  # the end of a day, and its count
 
 
 class DailyBudget:
@@ -119,22 +122,41 @@ def read(path: str | Path) -> DayCount:
 
 
 def reset(path: str | Path, today: date, reason: str) -> Path:
-    """Restore the whole budget of a day, whatever the file contains; the path of the log beside the
-    file.
+    """Restore the whole budget of a day; the path of the log beside the file.
+
+    The file may be missing, empty or damaged, as long as it still looks like a count.
 
     The log gains a line of JSON with the day, the reason and the previous content of the file.
     Running programs remember their count, so the reset takes effect at their next start.
-    Raises `ReleaseError` without a reason, `StorageError` where the file or its log cannot be
-    written, or another process holds the lock.
+    Raises `ReleaseError` without a reason, `StorageError` for any other file, where the file or its
+    log cannot be written, or another process holds the lock.
     """
     if not reason.strip():
         raise ReleaseError("no reason, expected one for the log: say why the budget is given back")
     with storage.as_storage_error(path), lock_count(Path(path).absolute()) as real:
+        before = _content(real)
+        if before is not None and not _looks_like_count(before):
+            raise StorageError(
+                f"{path}: not a count, expected the file of a budget: check the path; if it is one "
+                "beyond recognition, move it away first"
+            )
         log = real.with_name(f"{real.name}.resets")
-        line = {"day": str(today), "reason": reason, "before": _content(real)}
+        line = {"day": str(today), "reason": reason, "before": before}
         storage.append(log, json.dumps(line) + "\n", mode=storage.PRIVATE)
         storage.write(real, DayCount(today, 0, today).text, durable=True, mode=storage.PRIVATE)
     return log
+
+
+def _looks_like_count(text: str) -> bool:
+    """Whether a text is empty, or a line of a count that may be damaged.
+
+    >>> _looks_like_count("2026-01-01 2"), _looks_like_count("my only annotations")
+    (True, False)
+    """
+    plain = text.strip("\0 \n")  # a power cut can leave zero bytes
+    return not plain or (
+        len(text) <= _LINE_CHARACTERS and "\n" not in plain and bool(_DAY_END.search(plain))
+    )
 
 
 def _content(path: Path) -> str | None:

@@ -94,10 +94,7 @@ def parse_mean(text: str, space: str, dims: int) -> ChannelMean:
     """The mean of a file that `ChannelMean.text` wrote. Raises `ValueError` for any other text, and
     for the mean of another space or width.
     """
-    content: Any = json.loads(text)
-    if not isinstance(content, dict) or set(content) != {"space", "count", "total"}:
-        raise ValueError("not a mean")
-    mean = ChannelMean(content["space"], content["count"], tuple(content["total"]))
+    mean = _parse(text)
     valid = (
         mean.space == space
         and type(mean.count) is int
@@ -108,6 +105,14 @@ def parse_mean(text: str, space: str, dims: int) -> ChannelMean:
     if not valid or text != mean.text:
         raise ValueError("damaged, or of another bundle")
     return mean
+
+
+def _parse(text: str) -> ChannelMean:
+    """The mean of a text, its values not checked. Raises `ValueError` or `TypeError`."""
+    content: Any = json.loads(text)
+    if not isinstance(content, dict) or set(content) != {"space", "count", "total"}:
+        raise ValueError("not a mean")
+    return ChannelMean(content["space"], content["count"], tuple(content["total"]))
 
 
 class Channel:
@@ -178,11 +183,20 @@ class Channel:
 
 
 def forget(path: str | Path) -> None:
-    """Remove the file of a mean, if there is one. Raises `StorageError` where that fails, and for a
-    link.
+    """Remove the file of a mean, if there is one; an empty file counts as one.
+
+    Raises `StorageError` where that fails, for a link, and for a file without a mean.
     """
     with storage.as_storage_error(path), lock_count(Path(path).absolute()) as real:
         _refuse_link(Path(path))
+        try:
+            if text := _content(real, private=False):
+                _parse(text)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise StorageError(
+                f"{path}: not the mean of a device, expected the file of --centring: check the "
+                "path; remove a damaged mean yourself"
+            ) from error
         real.unlink(missing_ok=True)
 
 
@@ -199,9 +213,9 @@ def _fitting(text: str) -> str:
     return text
 
 
-def _content(path: Path) -> str | None:
+def _content(path: Path, private: bool = True) -> str | None:
     """The text of a file, None for a missing file. Raises `OSError`, and `ValueError` for a file
-    that is no state of this user.
+    that is no state of this user; if `private`, also for one that other users may read.
     """
     try:
         handle = storage.open_file(path)
@@ -211,7 +225,11 @@ def _content(path: Path) -> str | None:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _STATE_BYTES:
             raise ValueError("not a file of this size")
-        if os.name == "posix" and (status.st_uid != os.geteuid() or status.st_mode & 0o077):
+        if (
+            private
+            and os.name == "posix"
+            and (status.st_uid != os.geteuid() or status.st_mode & 0o077)
+        ):
             raise ValueError("a file that other users may read or own")
         return os.read(handle, _STATE_BYTES).decode()
     finally:

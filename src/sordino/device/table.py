@@ -158,13 +158,12 @@ class GrowingTable:
         self._path, self.count = Path(path), 0
         storage.folder(self._path.parent)
         header = _header(column, width).encode()
-        with storage.as_storage_error(self._path):
-            before = b""
-            if self._path.exists():
-                with self._path.open("rb") as file:
-                    before = file.read(len(header))
-                    file.seek(max(0, self._path.stat().st_size - 1))
-                    last = file.read(1)
+        before = b""
+        if self._path.exists():
+            before = storage.read_regular(self._path, len(header))
+            with storage.as_storage_error(self._path), self._path.open("rb") as file:
+                file.seek(max(0, self._path.stat().st_size - 1))
+                last = file.read(1)
         if before and before != header:
             raise ReleaseError(
                 f"{path}: another table stands there, expected `{column}` and vectors of {width} "

@@ -88,11 +88,12 @@ class Cache:
         return None
 
     def keep(self, key: str, values: NDArray[np.float32]) -> None:
-        """Write the values of a key. Raises `StorageError` on a full disk and in a read-only
-        folder.
+        """Write the values of a key, for their owner alone.
+
+        Raises `StorageError` on a full disk and in a read-only folder.
         """
         content, path = values.astype("<f4").tobytes(), self.path(key)
-        storage.write(path, self._digest(path, content) + content)
+        storage.write(path, self._digest(path, content) + content, mode=storage.PRIVATE)
 
     def _digest(self, path: Path, values: bytes) -> bytes:
         return hashlib.sha256(f"{self.folder.name}/{path.name} ".encode() + values).digest()

@@ -14,7 +14,7 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino import plugins
+from sordino import plugins, workers
 from sordino.corpora.checks.recordings import Bad, no_recording, summarise_bad
 from sordino.corpora.table import Corpus
 from sordino.errors import AudioError, FeatureError, StorageError
@@ -22,7 +22,7 @@ from sordino.features.cache import Cache
 from sordino.features.sounds import SoundSource, recordings_of
 from sordino.features.vectors import TABLE_SUFFIXES, read_vectors
 from sordino.progress import track
-from sordino.signal.feature_sets import FEATURE_SETS, Extractor
+from sordino.signal.feature_sets import FEATURE_SETS, Extractor, accepted_names
 
 CACHE: Final = Path("~/.cache/sordino")
 """The default folder of the cache."""
@@ -86,10 +86,9 @@ def extract_usable(
     if features not in FEATURE_SETS:
         if Path(features).suffix.lower() in TABLE_SUFFIXES:
             return Extraction(read_vectors(features, corpus), [], np.empty(0, np.str_))
-        names = ", ".join(FEATURE_SETS)
         raise FeatureError(
-            f"features {features}: expected {names} or a {', '.join(TABLE_SUFFIXES)} file: choose "
-            "one of them"
+            f"features {features}: expected one of {accepted_names()}, or a table of vectors "
+            f"({', '.join(TABLE_SUFFIXES)}): choose one"
         )
     extractor = FEATURE_SETS[features]
     values, bad, sums = _compute_all(extractor, (extractor.dims,), corpus, cache, jobs)
@@ -246,11 +245,11 @@ def _compute_missing(
     """The key and the values of each sound, computed and cached by one of `jobs` processes."""
     if not sounds:
         return []
-    workers = min(jobs or joblib.cpu_count(), len(sounds))
-    delayed = joblib.delayed(_values_in_worker if workers > 1 else _values)
+    processes = min(jobs or joblib.cpu_count(), len(sounds))
+    delayed = joblib.delayed(_values_in_worker if processes > 1 else _values)
     tasks = (delayed(extractor, store, row, sound) for row, sound in sounds.items())
     # single tasks, so that all processes end together
-    parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
+    parallel = workers.parallel(processes, return_as="generator_unordered", batch_size=1)
     return track(parallel(tasks), label, len(sounds))
 
 

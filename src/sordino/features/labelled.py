@@ -85,7 +85,7 @@ def read_labelled(
             unused = " as one array a row" if name in frame.attrs.get("unused", ()) else ""
             raise FeatureError(
                 f"{path}: no column `{name}`{unused}{near(name, frame.columns)}, expected one of "
-                f"the table's ({abbreviate([*map(str, frame.columns)])}): name another"
+                f"the table's ({abbreviate([*map(str, frame.columns)])}): {_step_without(name)}"
             )
     choice = choose_columns(path, frame, names, ignore, columns)
     read = {name: _label(path, name, frame[name], name in continuous) for name in names}
@@ -103,6 +103,13 @@ def read_labelled(
         {name: pd.Series(values, dtype=values.dtype) for name, values in read.items()}
     )
     return Labelled(path, x, labelled, choice, frame[other_columns], (*choice.warnings, *messages))
+
+
+def _step_without(name: str) -> str:
+    """The next step where a table lacks a label."""
+    step = "name the column of speakers with --speaker" if name == "speaker" else "name another"
+    extracted = "; a table of `sordino extract` has labels only with --labels"
+    return step + (extracted if name in RESERVED else "")
 
 
 def read_reference(

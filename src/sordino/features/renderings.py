@@ -49,9 +49,7 @@ class NoiseRecording:
             samples = audio.read(self.file)
             offset = int(random.integers(len(samples)))
         if not samples.any():
-            samples = audio.read(self.file)
-            if not samples.any():
-                raise AudioError(f"{self.file}: silent, expected noise: leave it out")
+            samples = _sounding(self.file)
             offset = max(0, int(np.abs(samples).argmax()) - length // 2)
         return unit_power(tile(samples.astype(np.float64), length, offset))
 
@@ -106,7 +104,7 @@ def noises(folder: str | Path | None) -> tuple[NoiseRecording, ...]:
     """The recordings of noise in a folder, in the order of their names; none for no folder.
 
     Files with other suffixes than those of recordings are ignored. Raises `AudioError` for a folder
-    without a recording, with over 1,000, and for an unusable recording.
+    without a recording, with over 1,000, and for an unusable or silent recording.
     """
     if folder is None:
         return ()
@@ -126,8 +124,17 @@ def _noise(file: Path) -> NoiseRecording:
             f"{file}: {seconds:.2f} s, expected {audio.SHORTEST_SECONDS} to "
             f"{audio.LONGEST_SECONDS:.0f} s of noise: cut it, or leave it out"
         )
+    _sounding(file)
     with file.open("rb") as stream:
         return NoiseRecording(str(file), seconds, hashlib.file_digest(stream, "sha256").hexdigest())
+
+
+def _sounding(file: str | Path) -> NDArray[np.float32]:
+    """The samples of a recording of noise. Raises `AudioError` for silence."""
+    samples = audio.read(file)
+    if not samples.any():
+        raise AudioError(f"{file}: silent, expected noise: leave it out")
+    return samples
 
 
 def seeded(*names: str) -> np.random.Generator:

@@ -10,15 +10,15 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from sordino import storage
-from sordino.corpora.labels import fold
-from sordino.corpora.table import Corpus
+from sordino.corpora.labels import fold, quote
+from sordino.corpora.table import NUMBERS, Corpus
 from sordino.errors import FeatureError
 from sordino.features.dimensions import RESERVED, check_numbers, matrix
 from sordino.features.tables import (
@@ -33,6 +33,9 @@ __all__ = ["TABLE_SUFFIXES", "read_vectors", "table_suffix", "write_vectors"]
 
 WRITTEN_KEYS: Final = ("file", "start", "end")
 """The key columns of a written table."""
+
+WRITTEN_ARRAYS: Final = ("x", "names", "files", "starts", "ends")
+"""The arrays of a written NPZ file, beside those of labels."""
 
 
 def read_vectors(path: str | Path, corpus: Corpus) -> NDArray[np.float32]:
@@ -83,14 +86,29 @@ def read_vectors(path: str | Path, corpus: Corpus) -> NDArray[np.float32]:
     return x
 
 
-def write_vectors(
-    path: str | Path, x: NDArray[np.float32], corpus: Corpus, names: Sequence[str]
-) -> Path:
-    """Write the vectors of a corpus as a table for `read_vectors`, by the suffix of `path`; the
-    path.
+def corpus_labels(corpus: Corpus) -> list[str]:
+    """The columns of a corpus that are no key of an utterance, in the order of the corpus: speaker,
+    gender, emotion and so on.
+    """
+    return [str(name) for name in corpus.table.columns if name not in WRITTEN_KEYS]
 
-    `names` are the names of the dimensions. The table has file, start and end of each utterance,
-    without labels and speakers.
+
+def write_vectors(
+    path: str | Path,
+    x: NDArray[np.float32],
+    corpus: Corpus,
+    names: Sequence[str],
+    labels: Sequence[str] = (),
+) -> Path:
+    """Write the vectors of a corpus as a table, by the suffix of `path`; the path.
+
+    `x` is `(utterances, dims)`, and `names` are the names of the dimensions. The table has file,
+    start and end of each utterance. `labels` are further columns of the corpus (`corpus_labels`),
+    such as speaker and gender: `sordino audit` reads such a table, and `read_vectors` refuses it.
+    Vectors may reveal the speaker: a new file has mode 0600.
+
+    Raises `FeatureError` for another shape of `x`, an unknown suffix, and a label with the name of
+    a dimension or of an array of an NPZ file.
 
     >>> import tempfile
     >>> from sordino.corpora import table
@@ -107,19 +125,35 @@ def write_vectors(
         raise FeatureError(
             f"{path}: vectors {x.shape}, expected ({len(corpus)}, {len(names)}): extract them anew"
         )
-    keys = corpus.table[list(WRITTEN_KEYS)]
+    if clash := sorted({*labels} & {*names, *WRITTEN_ARRAYS}):
+        raise FeatureError(
+            f"{path}: label `{clash[0]}` has the name of a dimension or of an array, expected "
+            "another: leave it out"
+        )
+    keys = corpus.table[[*WRITTEN_KEYS, *labels]]
     if table_suffix(path) == ".npz":
         content = io.BytesIO()
         files, starts, ends = (
             keys[key].to_numpy(dtype=str if key == "file" else float) for key in WRITTEN_KEYS
         )
-        np.savez(content, x=x, names=np.array(names), files=files, starts=starts, ends=ends)
-        return storage.write(path, content.getvalue())
+        arrays: dict[str, Any] = {
+            label: keys[label].to_numpy(dtype=float if label in NUMBERS else str)
+            for label in labels
+        }
+        arrays |= {"x": x, "names": np.array(names)}
+        arrays |= {"files": files, "starts": starts, "ends": ends}
+        np.savez(content, **arrays)
+        return storage.write(path, content.getvalue(), mode=storage.PRIVATE)
     frame = pd.concat([keys, pd.DataFrame(x, columns=list(names))], axis=1)
     if table_suffix(path) == ".csv":
-        safe = frame.assign(file=frame["file"].map(storage.cell))
-        return storage.write(path, lambda temporary: safe.to_csv(temporary, index=False))
-    return storage.write(path, lambda temporary: frame.to_parquet(temporary, index=False))
+        texts = [name for name in ("file", *labels) if name not in NUMBERS]
+        safe = frame.assign(**{name: frame[name].map(storage.cell) for name in texts})
+        return storage.write(
+            path, lambda temporary: safe.to_csv(temporary, index=False), mode=storage.PRIVATE
+        )
+    return storage.write(
+        path, lambda temporary: frame.to_parquet(temporary, index=False), mode=storage.PRIVATE
+    )
 
 
 def _matching(path: str | Path, frame: pd.DataFrame, utterances: pd.DataFrame) -> NDArray[np.intp]:
@@ -141,11 +175,18 @@ def _matching(path: str | Path, frame: pd.DataFrame, utterances: pd.DataFrame) -
             )
     row_of = {key: row for row, key in enumerate(table_keys)}
     missing = [row for row, key in enumerate(corpus_keys) if key not in row_of]
+    compared = f"the last {depth} part(s) of `file`{' and `start`' if cut else ''}"
+    if len(missing) == len(utterances):
+        raise FeatureError(
+            f"{path}: no row for any utterance, expected one each, compared by {compared}: was the "
+            "table made from this corpus?"
+        )
     if missing:
+        first = quote(PurePosixPath(utterances["file"].iloc[missing[0]]).name)
         raise FeatureError(
             f"{path}: no row for {len(missing)} of {len(utterances)} utterances, expected one "
-            f"each, compared by the last {depth} part(s) of `file`{' and `start`' if cut else ''}; "
-            f"the first is utterance {missing[0]}: add it"
+            f"each, compared by {compared}; the first is utterance {missing[0]} "
+            f"({first}): add it"
         )
     return np.array([row_of[key] for key in corpus_keys])
 

@@ -170,6 +170,11 @@ def check_device(name: str) -> None:
         )
 
 
+def accepted_names() -> str:
+    """The names that `resolve` accepts, as a list for messages."""
+    return f"{AUTOMATIC}, {', '.join(FEATURE_SETS)}, speech:FOLDER@LAYER, MODULE:NAME of your own"
+
+
 def has_weights(name: str) -> bool:
     """Whether the weights of a set are installed or in a local file; true for a set without."""
     speech = speech_of(FEATURE_SETS[name])
@@ -234,7 +239,7 @@ def resolve(name: str) -> str:
         return name
     if name == AUTOMATIC:
         return _SPEECH.name if has_weights(_SPEECH.name) else _MEL.name
-    from sordino.signal.encoder.folder import is_reference  # here, as no device needs it
+    from sordino.signal.encoder.folder import check_layer, is_reference  # no device needs it
 
     if is_reference(name):
         from sordino.signal.encoder.references import open_reference
@@ -242,6 +247,7 @@ def resolve(name: str) -> str:
         folder_set = open_reference(name)
         FEATURE_SETS[folder_set.name] = folder_set
         return folder_set.name
+    check_layer(name)
     from sordino import plugins  # here, as it loads slowly and no device needs it
 
     if not plugins.has("features", name):

@@ -2,7 +2,7 @@
 utterance.
 
 openSMILE (Eyben, Wöllmer and Schuller 2010) is the reference extractor of the field. Its licence
-allows research only, so it is the extra `sordino[opensmile]`, and this is the one module that
+allows research only, so it is the extra `opensmile`, and this is the one module that
 imports it.
 """
 
@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.errors import DependencyError, FeatureError
+from sordino.errors import DependencyError, FeatureError, install_step
 from sordino.signal import audio
 
 RECIPE: Final = 1
@@ -95,6 +95,7 @@ def _version() -> str:
         return importlib.metadata.version("opensmile")
     except importlib.metadata.PackageNotFoundError as error:
         raise DependencyError(
-            "openSMILE is not installed, expected it for these features: pip install "
-            "sordino[opensmile] (its licence allows research only), or use a table of vectors"
+            "openSMILE is not installed, expected it for these features: "
+            f"{install_step('opensmile')} (its licence allows research only), or use a table of "
+            "vectors"
         ) from error

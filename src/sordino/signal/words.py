@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino import storage, textfile
-from sordino.errors import DependencyError, FeatureError
+from sordino.errors import DependencyError, FeatureError, install_step
 
 if TYPE_CHECKING:
     from sordino.signal.word_files import Vocabulary
@@ -203,7 +203,7 @@ def gensim_models() -> Any:
         import gensim.models
     except ImportError as error:
         raise DependencyError(
-            "gensim is not installed, expected it for word vectors: pip install sordino[words]"
+            f"gensim is not installed, expected it for word vectors: {install_step('words')}"
         ) from error
     return gensim.models
 

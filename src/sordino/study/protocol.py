@@ -250,8 +250,8 @@ def select(corpus: Corpus, emotions: Sequence[str] = FOUR_EMOTIONS) -> Corpus:
     absent = [emotion for emotion in emotions if emotion not in set(corpus.table["emotion"])]
     if absent:
         raise CorpusError(
-            f"{corpus.name}: no {', '.join(absent)} utterance, expected {', '.join(emotions)}: add "
-            "a corpus that has it"
+            f"{corpus.name}: no {_alternatives(absent)} utterance, expected {', '.join(emotions)}: "
+            "complete the copy, or add a corpus with the absent emotions"
         )
     utterances = corpus.with_emotions(emotions)
     genders = sorted(set(utterances.table["gender"]) - {""})
@@ -261,6 +261,11 @@ def select(corpus: Corpus, emotions: Sequence[str] = FOUR_EMOTIONS) -> Corpus:
             "female and male: add speakers of the other gender"
         )
     return utterances
+
+
+def _alternatives(names: Sequence[str]) -> str:
+    """Names in a sentence: happy, sad or angry."""
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def draws(

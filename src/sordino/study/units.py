@@ -21,7 +21,7 @@ import torch
 from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
-from sordino import attack, plugins
+from sordino import attack, plugins, workers
 from sordino.attack import RiskAttacker
 from sordino.checkpoints import Finished
 from sordino.corpora.copies import part_with_copies
@@ -232,15 +232,15 @@ class _Unit:
 
 
 def _compute(units: Sequence[_Unit], jobs: int) -> Iterable[Finished]:
-    workers: Callable[..., Iterable[Finished]] = joblib.Parallel(
-        n_jobs=jobs or -1, return_as="generator_unordered"
+    pool: Callable[..., Iterable[Finished]] = workers.parallel(
+        jobs, return_as="generator_unordered"
     )
     if torch.cuda.is_available():
         spaces = [unit.space() for unit in units]
         plans = [unit.plan(z) for unit, z in zip(units, spaces, strict=True)]
         calls = zip(units, spaces, run_rounds(plans, fit_stacks), strict=True)
-        return workers(joblib.delayed(_attack)(unit, z, *models) for unit, z, models in calls)
-    return workers(joblib.delayed(_finish)(unit) for unit in units)
+        return pool(joblib.delayed(_attack)(unit, z, *models) for unit, z, models in calls)
+    return pool(joblib.delayed(_finish)(unit) for unit in units)
 
 
 def _attack(

@@ -143,6 +143,7 @@ def test_two_runs_write_the_same_bytes(
     [
         (("--secret", "height"), "no column `height`, expected one of the table's (d0, d1"),
         (("--secret", "gender", "--speaker", "who"), "no column `who`"),
+        (("--secret", "emotion"), "has labels only with --labels"),
         (
             ("--secret", "gender", "--task", "mood", "--reference", "short.csv"),
             "3 rows, expected the 160 of vectors.csv",

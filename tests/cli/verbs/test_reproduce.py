@@ -293,7 +293,7 @@ def test_a_corpus_that_lacks_an_emotion_is_one_line_and_status_2(tmp_path: Path)
     )
     refused(
         sordino(*call(synthetic, tmp_path / "out")),
-        r"made: no happy utterance, expected .*: add a corpus .*",
+        r"made: no happy utterance, expected .*: complete the copy, or add a corpus .*",
     )
 
 

@@ -120,4 +120,4 @@ def test_without_gensim_it_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "gensim", None)
     assert run("--corpus", manifest, "--out", tmp_path / "words.kv") == 2
-    assert "pip install sordino[words]" in capsys.readouterr().err
+    assert 'pip install ".[words]"' in capsys.readouterr().err

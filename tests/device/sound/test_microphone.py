@@ -13,7 +13,7 @@ from sordino.errors import DependencyError
 
 def test_without_sounddevice_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", None)
-    with pytest.raises(DependencyError, match=r"pip install sordino\[microphone\]"):
+    with pytest.raises(DependencyError, match=r'pip install "\.\[microphone\]"'):
         microphone.listen()
 
 

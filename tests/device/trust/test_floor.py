@@ -34,7 +34,7 @@ from tests.device.synthetic_bundles import CARD, bundled, features, fitted, prep
         ),
         (
             Floor(per_day=100),
-            r"policy mine: any number of vectors a day, the floor .* asks at most 100",
+            r"policy mine: no `per_day`, the floor .* asks at most 100 vectors a day: use a",
         ),
         (
             Floor(policies=("0" * 64,)),

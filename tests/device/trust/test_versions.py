@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from sordino.device import Runtime
+from sordino.device.table import GrowingTable
+from sordino.device.trust import ed25519, floor
+from sordino.device.trust.signature import read_revoked
 from sordino.device.trust.versions import admit
 from sordino.errors import SignatureError, StorageError
 from tests.device.trust.synthetic_keys import TODAY, signed, trusting
@@ -75,7 +79,7 @@ def test_starts_at_once_forget_no_version(tmp_path: Path) -> None:
     versions = tmp_path / "versions"
 
     def start(index: int) -> None:
-        admit(versions, "0" * 16, f"policy {index}", index + 1)
+        admit(versions, "0" * 16, f"policy {index}", 1)
 
     threads = [threading.Thread(target=start, args=(index,)) for index in range(16)]
     for thread in threads:
@@ -83,7 +87,7 @@ def test_starts_at_once_forget_no_version(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert json.loads(versions.read_bytes()) == {
-        f"{'0' * 16} policy {index}": index + 1 for index in range(16)
+        f"{'0' * 16} policy {index}": 1 for index in range(16)
     }
 
 
@@ -96,3 +100,45 @@ def test_another_user_cannot_hold_the_lock_of_the_versions(tmp_path: Path) -> No
         os.umask(before)
     modes = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
     assert modes == {"versions": 0o600, "versions.lock": 0o600}
+
+
+def test_an_older_bundle_does_not_return_under_a_new_name(tmp_path: Path) -> None:
+    versions = tmp_path / "versions"
+    admit(versions, "a" * 16, "mute", 2)
+    with pytest.raises(SignatureError, match="version 1 of policy sad, expected 2 or more"):
+        admit(versions, "a" * 16, "sad", 1)
+    admit(versions, "a" * 16, "sad", 3)
+    admit(versions, "a" * 16, "mute", 2)  # a policy that has run keeps its own count
+    admit(versions, "b" * 16, "sad", 1)
+    assert json.loads(versions.read_bytes()) == {
+        f"{'a' * 16} mute": 2,
+        f"{'a' * 16} sad": 3,
+        f"{'b' * 16} sad": 1,
+    }
+
+
+def test_versions_are_never_more_than_can_be_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "versions"
+    path.write_text(json.dumps({"a" * ((1 << 20) - 20): 1}))
+    before = path.read_bytes()
+    with pytest.raises(StorageError, match="expected 1048576 at most"):
+        admit(path, "b" * 16, "sad", 1)
+    assert path.read_bytes() == before
+
+
+READERS = {
+    "public key": ed25519.read_public,
+    "private key": ed25519.public_of,
+    "floor": floor.read,
+    "revoked keys": read_revoked,
+    "table": lambda path: GrowingTable(path, 2),
+}
+
+
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+def test_a_pipe_in_place_of_a_file_is_refused_at_once(
+    reader: Callable[[Path], object], tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(StorageError, match="a device, pipe or socket, expected a file"):
+        reader(tmp_path / "pipe.csv")

@@ -132,6 +132,23 @@ def test_other_names_are_no_folder(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("speech:{}", "such as speech:{}@6: add the layer"),
+        ("speech:{}@0", "such as speech:{}@6: choose a layer from 1 to 99"),
+        ("speech:{}@last", "such as speech:{}@6: choose a layer from 1 to 99"),
+        (
+            "speech:{}x@6",
+            "{}x: no such folder, expected one with config.json .*: check the path",
+        ),
+    ],
+)
+def test_an_incomplete_reference_names_the_next_step(folder: Path, name: str, message: str) -> None:
+    with pytest.raises(FeatureError, match=message.format(folder)):
+        resolve(name.format(folder))
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"auto_map": {"AutoModel": "code.Model"}}, "auto_map, code of the folder"),

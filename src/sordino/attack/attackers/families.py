@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
+from sordino import workers
 from sordino.attack.attackers import estimators, kernels, score_table
 from sordino.attack.attackers.kernels import Scores
 from sordino.attack.attackers.score_table import ScoreTable
@@ -141,9 +142,9 @@ def _compute(
     """The scores of each unit, from the cache or computed in parallel."""
 
     def compute(names: Sequence[str]) -> Iterator[Finished]:
-        workers = joblib.Parallel(n_jobs=jobs or -1, return_as="generator_unordered", batch_size=1)
+        pool = workers.parallel(jobs, return_as="generator_unordered", batch_size=1)
         tasks = [joblib.delayed(_run_unit)(name, units[name].score) for name in reversed(names)]
-        for name, scores in workers(tasks):  # the last name takes longest, and starts first
+        for name, scores in pool(tasks):  # the last name takes longest, and starts first
             yield name, *scores.pack()
 
     def read(table: pd.DataFrame, record: dict[str, Any]) -> ScoreTable:

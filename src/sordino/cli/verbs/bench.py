@@ -133,7 +133,7 @@ def _run_program(program: str, arguments: list[str]) -> tuple[float, str]:
     threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     start = time.perf_counter()
     process = subprocess.run(
-        [sys.executable, "-c", program, *arguments],
+        [sys.executable, "-P", "-c", program, *arguments],
         capture_output=True,
         text=True,
         check=False,

@@ -77,8 +77,8 @@ def reset(
 ) -> None:
     """Reset the count of today to zero, and log the reason in PATH.resets.
 
-    Use it if the clock was wrong or the file is damaged. Running programs read the new count at
-    their next start.
+    Use it if the clock was wrong or the file is damaged. A file that is no count is refused.
+    Running programs read the new count at their next start.
 
     Example:
       sordino budget reset --reason "the clock was a month ahead"

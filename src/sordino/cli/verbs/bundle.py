@@ -217,7 +217,7 @@ def describe(bundle: Bundle, file: str) -> list[RenderableType]:
     parts: list[RenderableType] = [title, Text(printable(describe_signature(bundle))), grid]
     for entry in bundle.policies.values():
         line = f"{entry.name}: {entry.family}, {entry.width} numbers per utterance"
-        lines = [*explain(entry.policy), f"Hash: {entry.policy.digest}"]
+        lines = [*explain(entry.policy, fitted=True), f"Hash: {entry.policy.digest}"]
         parts += [Text("\nPolicy " + printable(line), style="bold")]
         parts += [Text("\n".join(map(printable, lines)))]
     if any(

@@ -17,8 +17,8 @@ from sordino.cli.options import (
     FeatureSetOption,
     JobsOption,
     JsonOption,
-    OutOption,
     SeedOption,
+    TableOutOption,
     corpora_from,
     resolve_features,
 )
@@ -44,6 +44,16 @@ CopiesOption = Annotated[
     ),
 ]
 
+LabelsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--labels",
+        metavar="COLUMNS",
+        help="Also write these columns of the corpus, separated by commas, such as "
+        "speaker,gender,emotion.",
+    ),
+]
+
 SkipBadOption = Annotated[
     bool,
     typer.Option("--skip-bad", help="Omit and list recordings that cannot be used."),
@@ -52,8 +62,9 @@ SkipBadOption = Annotated[
 
 def extract(
     corpus: CorpusOption,
-    out: OutOption,
+    out: TableOutOption,
     features: FeatureSetOption = AUTOMATIC,
+    labels: LabelsOption = None,
     encoder: EncoderOption = None,
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,  # noqa: ARG001 (every verb has it; nothing is random here)
@@ -65,16 +76,17 @@ def extract(
     """Extract one feature vector per utterance.
 
     The table (.parquet, .csv or .npz) has file, start and end of each utterance and one column per
-    feature. It has no labels and no speakers. TABLE.run.json beside it records settings, versions,
+    feature. It has no labels and no speakers, except those of --labels speaker,gender,emotion:
+    `sordino audit` reads such a table. TABLE.run.json beside it records settings, versions,
     checksums and the number of recordings left out. If recordings cannot be used, the first ten are
     listed, one per line, and no table is written; --skip-bad omits them. The JSON lists all of
     them. Computed vectors are stored in the cache, and later runs read them there. With
     --conditions standard, a table of each copy in other conditions stands beside the first. Copies
-    of an earlier table at --out are removed.
+    of an earlier table at --out are removed if its record lists them and they are unchanged.
 
     Example:
       sordino extract --corpus ravdess=data/ravdess --features mel \\
-        --out vectors.parquet
+        --labels speaker,gender,emotion --out vectors.parquet
     """
     from sordino.features.copies import copy_vectors
     from sordino.features.extract import extract_usable
@@ -83,6 +95,7 @@ def extract(
     features = _feature_set(features, encoder)
     table_suffix(out)
     recordings = corpora_from(corpus, keep_absent=True)
+    columns = _label_columns(labels, recordings)
     extraction = extract_usable(features, recordings, cache, jobs)
     report = {"corpus": recordings.name, "features": features}
     _check_usable(extraction, len(recordings), skip_bad, report, json)
@@ -90,8 +103,8 @@ def extract(
     copies: Sequence[NDArray[np.float32]] = ()
     if conditions == "standard":
         copies = tuple(copy_vectors(features, usable, cache=cache, jobs=jobs))
-    tables = write_tables(out, features, usable, [extraction.x, *copies])
-    write_record(tables, features, recordings.name, extraction)
+    tables = write_tables(out, features, usable, [extraction.x, *copies], columns)
+    write_record(tables, features, recordings.name, extraction, columns)
     if bad := len(extraction.unusable):
         warn([f"{bad} of {len(recordings)} utterances cannot be used: left out"])
     if json != "-":
@@ -102,14 +115,31 @@ def extract(
 
 def _feature_set(features: str, encoder: Path | None) -> str:
     """The name of a feature set of `--features`, which is no table of vectors."""
-    from sordino.features import FEATURE_SETS
+    from sordino.signal.feature_sets import FEATURE_SETS, accepted_names
 
     features = resolve_features(features, encoder)
     if features not in FEATURE_SETS:
-        raise FeatureError(
-            f"--features {features}: expected one of {', '.join(FEATURE_SETS)}: choose one"
-        )
+        raise FeatureError(f"--features {features}: expected one of {accepted_names()}: choose one")
     return features
+
+
+def _label_columns(labels: str | None, recordings: Corpus) -> tuple[str, ...]:
+    """The columns of `--labels`, each once. Raises `FeatureError` for a column that the corpus does
+    not have, and for a key, which every table has.
+    """
+    if labels is None:
+        return ()
+    from sordino.features.vectors import corpus_labels
+
+    available = corpus_labels(recordings)
+    columns = tuple(dict.fromkeys(name.strip() for name in labels.split(",")))
+    for name in columns:
+        if name not in available:
+            raise FeatureError(
+                f"--labels {labels}: {name!r} is no label of {recordings.name}, expected some of "
+                f"{', '.join(available)}, separated by commas: correct it"
+            )
+    return columns
 
 
 def _check_usable(

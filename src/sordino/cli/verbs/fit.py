@@ -28,7 +28,6 @@ from sordino.cli.options import (
     JobsOption,
     JsonOption,
     NoiseOption,
-    OutOption,
     SeedOption,
     bundle_options,
     corpora_from,
@@ -47,6 +46,15 @@ PolicyFilesOption = Annotated[
     list[Path],
     typer.Option("--policy", metavar="FILE", help="A policy as TOML; repeatable."),
 ]
+BundleOutOption = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        metavar="PATH",
+        help="Bundle to write: a file that ends in .sordino, or a folder; an existing one is "
+        "replaced.",
+    ),
+]
 BudgetOption = Annotated[
     float | None,
     typer.Option(
@@ -55,7 +63,7 @@ BudgetOption = Annotated[
         min=0.5,
         max=1.0,
         help="Largest accepted AUC of an attacker on validation speakers, for every hidden "
-        "attribute; replaces that of the policies.",
+        "attribute and for sensitive against neutral; replaces that of the policies.",
     ),
 ]
 Int8Option = Annotated[
@@ -73,7 +81,7 @@ ReportOption = Annotated[
 def fit(
     policy: PolicyFilesOption,
     corpus: CorpusOption,
-    out: OutOption,
+    out: BundleOutOption,
     budget: BudgetOption = None,
     features: FeaturesOption = AUTOMATIC,
     encoder: EncoderOption = None,

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from sordino.cli.options import STATE, BundleArgument, JsonOption, OutOption, PolicyNameOption
+from sordino import storage
+from sordino.cli.options import STATE, BundleArgument, JsonOption, PolicyNameOption
 from sordino.cli.output import write_json
 from sordino.cli.trust import FloorOption, RevokedOption, TrustedOption, floor_from, trust_from
 from sordino.errors import AudioError, ReleaseError
@@ -56,7 +57,20 @@ RawOption = Annotated[
 ]
 BudgetFileOption = Annotated[
     Path | None,
-    typer.Option("--budget-file", metavar="PATH", help="File of the daily count; one per device."),
+    typer.Option(
+        "--budget-file",
+        metavar="PATH",
+        help="File of the daily count, one per device. Without it, only bundles with a limit are "
+        "counted.",
+    ),
+]
+ReleasedOption = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        metavar="PATH",
+        help="Table to write; an existing one is replaced, and a .csv of a stream is extended.",
+    ),
 ]
 CentringOption = Annotated[
     Path | None,
@@ -74,7 +88,11 @@ WarmUpOption = Annotated[
     ),
 ]
 ForgetOption = Annotated[
-    bool, typer.Option("--forget", help="Remove the mean in the FILE of --centring first.")
+    bool,
+    typer.Option(
+        "--forget",
+        help="Remove the mean in the FILE of --centring first, if the bundle passes all checks.",
+    ),
 ]
 PathsOption = Annotated[
     bool,
@@ -89,7 +107,7 @@ WITHHELD: Final = 1
 
 def release(
     bundle: BundleArgument,
-    out: OutOption,
+    out: ReleasedOption,
     files: FilesArgument = None,
     policy: PolicyNameOption = None,
     microphone: MicrophoneOption = False,
@@ -129,6 +147,7 @@ def release(
       cat call.wav | sordino release mute.sordino - --out released.csv
     """
     from sordino.device import Runtime, read, table
+    from sordino.device.channel import forget as forget_mean
 
     table.suffix(out)
     endless = microphone or "-" in (files or ())
@@ -141,6 +160,8 @@ def release(
     runtime = Runtime(
         content, policy, key, budget, trusted=trust, floor=floor_from(floor), channel=channel
     )
+    if forget and centring:
+        forget_mean(centring)  # after all checks: a refused bundle changes no file
     opaque = not (paths or endless)  # a stream has one name, and its list would grow without end
     report = _Report(content, runtime.name, trust is not None, out, opaque)
     rows = _new_table(out, runtime.width, paths, endless)
@@ -189,9 +210,8 @@ def _budget(bundle: Bundle, path: Path | None) -> DailyBudget | None:
 
 
 def _channel(path: Path | None, warm_up: int, forget: bool) -> Channel | None:
-    """The mean of the device in a file, new if `forget`."""
+    """The mean of the device in a file. Raises `ReleaseError` for its options without one."""
     from sordino.device import Channel
-    from sordino.device import channel as channels
 
     if path is None:
         if warm_up or forget:
@@ -199,8 +219,6 @@ def _channel(path: Path | None, warm_up: int, forget: bool) -> Channel | None:
                 "--warm-up or --forget without --centring, expected its FILE: add it"
             )
         return None
-    if forget:
-        channels.forget(path)
     return Channel(path, warm_up)
 
 
@@ -273,7 +291,7 @@ class _Report:
             }
             if self.lists_recordings:
                 result["utterances"] = self.recordings
-            write_json(json, result)
+            write_json(json, result, storage.PRIVATE)  # it may name the recording of each id
 
 
 def _results(

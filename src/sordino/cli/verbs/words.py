@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +12,6 @@ from sordino.cli.options import (
     CorpusOption,
     JobsOption,
     JsonOption,
-    OutOption,
     SeedOption,
     corpora_from,
 )
@@ -24,6 +24,14 @@ DimsOption = Annotated[
 app = typer.Typer(no_args_is_help=True)
 
 
+WordsOutOption = Annotated[
+    Path,
+    typer.Option(
+        "--out", metavar="PATH", help="File of word vectors (.kv); an existing one is replaced."
+    ),
+]
+
+
 @app.callback()
 def _words() -> None:
     """Verbs below `sordino words`, one per action."""
@@ -32,7 +40,7 @@ def _words() -> None:
 @app.command()
 def train(
     corpus: CorpusOption,
-    out: OutOption,
+    out: WordsOutOption,
     dims: DimsOption = 100,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,  # noqa: ARG001 (every verb has it; one thread is reproducible)

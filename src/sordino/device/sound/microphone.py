@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.errors import AudioError, DependencyError
+from sordino.errors import AudioError, DependencyError, install_step
 
 READ_SECONDS: Final = 0.1
 
@@ -19,8 +19,8 @@ def sounddevice_library() -> Any:
         import sounddevice
     except ImportError as error:
         raise DependencyError(
-            "sounddevice is not installed, expected it for a microphone: pip install "
-            "sordino[microphone]"
+            "sounddevice is not installed, expected it for a microphone: "
+            f"{install_step('microphone')}"
         ) from error
     except OSError as error:
         raise DependencyError(

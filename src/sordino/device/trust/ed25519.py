@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sordino import storage
-from sordino.errors import DependencyError, SignatureError
+from sordino.errors import DependencyError, SignatureError, install_step
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -77,8 +77,8 @@ def _verifies(public: bytes, signature: bytes, message: bytes) -> bool:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     except ModuleNotFoundError as error:
         raise DependencyError(
-            "neither PyNaCl nor cryptography is installed, expected one to check a signature: pip "
-            "install 'sordino[verify]'"
+            "neither PyNaCl nor cryptography is installed, expected one to check a signature: "
+            f"{install_step('verify')}"
         ) from error
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
@@ -144,14 +144,13 @@ def _require_cryptography() -> None:
         import cryptography  # noqa: F401
     except ModuleNotFoundError as error:
         raise DependencyError(
-            "cryptography is not installed, expected it to sign: pip install 'sordino[sign]'"
+            f"cryptography is not installed, expected it to sign: {install_step('sign')}"
         ) from error
 
 
 def _content(path: str | Path) -> str:
     """The text of a small file."""
-    with storage.as_storage_error(path), Path(path).open("rb") as file:
-        content = file.read(_LARGEST + 1)
+    content = storage.read_regular(path, _LARGEST + 1)
     try:
         return content[: _LARGEST * (len(content) <= _LARGEST)].decode("ascii")
     except UnicodeDecodeError:

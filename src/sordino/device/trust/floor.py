@@ -82,16 +82,18 @@ class Floor:
         if self.width is not None and entry.width > self.width:
             raise _below(entry, f"{entry.width} numbers a vector", f"at most {self.width}")
         if self.per_day is not None and (per_day is None or per_day > self.per_day):
-            allowed = "any number of" if per_day is None else str(per_day)
-            raise _below(entry, f"{allowed} vectors a day", f"at most {self.per_day}")
+            came = "no `per_day`" if per_day is None else f"{per_day} vectors a day"
+            step = f"use a bundle with `per_day = {self.per_day}` or less in this policy"
+            raise _below(entry, came, f"at most {self.per_day} vectors a day", step)
         if self.policies is not None and not any(digest.startswith(text) for text in self.policies):
             raise _below(entry, f"a policy of hash {digest}", f"one of {', '.join(self.policies)}")
 
 
-def _below(entry: PolicyEntry, came: str, expected: str) -> BundleError:
+def _below(
+    entry: PolicyEntry, came: str, expected: str, step: str = "use a bundle that reaches it"
+) -> BundleError:
     return BundleError(
-        f"policy {entry.name}: {came}, the floor of this device asks {expected}: use a bundle that "
-        "reaches it"
+        f"policy {entry.name}: {came}, the floor of this device asks {expected}: {step}"
     )
 
 
@@ -101,8 +103,7 @@ def read(path: str | Path) -> Floor:
     Raises `PolicyError` for an unknown key or an invalid value and beyond the limits of
     `sordino.toml_text`, `StorageError`.
     """
-    with storage.as_storage_error(path), Path(path).open("rb") as file:
-        content = file.read(toml_text.MOST_BYTES + 1)
+    content = storage.read_regular(path, toml_text.MOST_BYTES + 1)
     try:
         if len(content) > toml_text.MOST_BYTES:
             raise ValueError(f"more than {toml_text.MOST_BYTES:,} bytes")

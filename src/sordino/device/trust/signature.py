@@ -8,7 +8,8 @@
 The manifest holds the SHA-256 of every other file, so the whole bundle is signed. A key id is the
 first 16 hexadecimal digits of the SHA-256 of the 32 bytes of a public key. The version counts the
 bundles that a maker signs; a device refuses a version below the highest that it has run of that key
-and policy (`sordino.device.trust.versions`). An expiry is the last day on which a device may load
+and policy, and a new policy below the highest of that key (`sordino.device.trust.versions`). An
+expiry is the last day on which a device may load
 the bundle, by the clock of the device: a clock that is set back extends it, and a clock that is set
 ahead ends it early. Neither changes the version.
 """
@@ -309,8 +310,7 @@ def read_revoked(path: str | Path) -> frozenset[str]:
 
     Raises `SignatureError` for other lines.
     """
-    with storage.as_storage_error(path), Path(path).open("rb") as file:
-        content = file.read(_LIST_BYTES + 1)
+    content = storage.read_regular(path, _LIST_BYTES + 1)
     if len(content) > _LIST_BYTES:
         raise SignatureError(
             f"{path}: larger than {_LIST_BYTES >> 20} MB, expected a list of key ids: shorten it"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.errors import DependencyError, FeatureError, ReleaseError
+from sordino.errors import DependencyError, FeatureError, ReleaseError, install_step
 from sordino.signal.encoder.shape import POSITIONS
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ LONGEST_WINDOW: Final = 2 * POSITIONS
 
 
 _ABSENT: Final = (
-    "onnxruntime is not installed, expected it for the encoder of these features: pip install "
-    "sordino[speech] in the lab, sordino[device] on a device"
+    "onnxruntime is not installed, expected it for the encoder of these features: "
+    f"{install_step('speech')}, or with [device] on a device"
 )
 
 
@@ -44,7 +44,8 @@ class Encoder:
     ) -> None:
         try:
             # here: features from a table need none
-            from sordino.onnx.model import BUNDLE, Model
+            from sordino.onnx.model import Model
+            from sordino.onnx.structure import BUNDLE
         except ModuleNotFoundError as error:
             raise DependencyError(_ABSENT) from error
         self.content, self.width, self._name = content, width, name

@@ -85,6 +85,24 @@ def is_reference(name: str) -> bool:
     return _REFERENCE.fullmatch(name) is not None
 
 
+def check_layer(name: str) -> None:
+    """Raise `FeatureError` for `speech:FOLDER` without a layer, or with another than 1 to 99. Other
+    names pass, such as `speech:Class` in a module of a user's own without such a folder.
+
+    >>> check_layer("speech:models/whisper-small@6")
+    """
+    prefix, _, folder = name.partition("speech:")
+    if prefix or not folder or is_reference(name):
+        return
+    if not folder.isidentifier() or Path(folder).is_dir():
+        path, at, _ = folder.rpartition("@")
+        step = "choose a layer from 1 to 99" if at else "add the layer"
+        raise FeatureError(
+            f"features {name}: expected speech:FOLDER@LAYER, such as "
+            f"speech:{(path if at else folder) or 'models/whisper-small'}@6: {step}"
+        )
+
+
 def split_reference(reference: str) -> tuple[Path, int]:
     """The folder and the layer of a reference `speech:FOLDER@LAYER`; layers count from 1.
 

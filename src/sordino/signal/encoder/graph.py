@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.errors import DependencyError
+from sordino.errors import DependencyError, install_step
 from sordino.signal.encoder.log_mel import MEL_BANDS
 from sordino.signal.encoder.shape import EncoderShape, Weights
 
@@ -47,8 +47,8 @@ def encoder_model(shape: EncoderShape, weights: Weights) -> bytes:
         from sordino.onnx.writer import GraphBuilder  # here: no device needs it
     except ModuleNotFoundError as error:
         raise DependencyError(
-            f"{error.name} is not installed, expected it for the encoder of these features: pip "
-            "install sordino[speech]"
+            f"{error.name} is not installed, expected it for the encoder of these features: "
+            f"{install_step('speech')}"
         ) from error
     graph = GraphBuilder()
     frames = graph.input("frames", np.float32, "n", MEL_BANDS)

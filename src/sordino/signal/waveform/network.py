@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.errors import DependencyError, FeatureError
+from sordino.errors import DependencyError, FeatureError, install_step
 from sordino.signal.encoder.tensors import (
     WEIGHTS_FILE,
     TensorFile,
@@ -64,8 +64,8 @@ def package_versions() -> dict[str, str]:
         return {name: importlib.metadata.version(name) for name in ("torch", "transformers")}
     except importlib.metadata.PackageNotFoundError as error:
         raise DependencyError(
-            f"{error.name} is not installed, expected it for wav2vec 2, HuBERT and WavLM: pip "
-            "install sordino[embeddings]"
+            f"{error.name} is not installed, expected it for wav2vec 2, HuBERT and WavLM: "
+            f"{install_step('embeddings')}"
         ) from error
 
 

@@ -27,7 +27,7 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from sordino import storage
+from sordino import storage, workers
 from sordino.attack.retraining import READER
 from sordino.attack.splits import Split, crossfit
 from sordino.corpora import table
@@ -155,8 +155,8 @@ def carry(
     calls = [
         joblib.delayed(_compute)(transfer, policy, name) for policy in policies for name in releases
     ]
-    workers = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
-    results = list(track(workers(calls), "policies and releases", len(calls)))
+    pool = workers.parallel(jobs, return_as="generator")
+    results = list(track(pool(calls), "policies and releases", len(calls)))
     guesses = pd.concat([table for table, _ in results], ignore_index=True)
     absent = [absence for _, absences in results for absence in absences]
     name = protocol.features_name(features)

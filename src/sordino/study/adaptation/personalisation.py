@@ -21,7 +21,7 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from sordino import storage
+from sordino import storage, workers
 from sordino.attack.retraining import READER
 from sordino.attack.splits import crossfit, holdout
 from sordino.corpora.split import Parts
@@ -122,8 +122,8 @@ def personalise(
         for parts in inputs.draws
         for policy in policies
     ]
-    workers = joblib.Parallel(n_jobs=jobs or -1, return_as="generator")
-    units = list(track(workers(calls), "draws and policies", len(calls)))
+    pool = workers.parallel(jobs, return_as="generator")
+    units = list(track(pool(calls), "draws and policies", len(calls)))
     tables = [table for unit in units for table in unit.guesses]
     tables += _read_bins(inputs.corpus, policies, units, options.seed)
     guesses = pd.concat(tables).reset_index(drop=True)

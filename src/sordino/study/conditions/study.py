@@ -29,7 +29,7 @@ from sordino.features.copies import in_conditions
 from sordino.features.renderings import noises
 from sordino.policy import Policy
 from sordino.signal.conditions import CONDITIONS
-from sordino.signal.feature_sets import AUTOMATIC, resolve
+from sordino.signal.feature_sets import AUTOMATIC, accepted_names, resolve
 from sordino.study import protocol, run_record, vectors
 from sordino.study.adaptation.evaluation import condition_estimates
 from sordino.study.conditions import report
@@ -114,8 +114,8 @@ def _check_tests(features: str, conditions: tuple[str, ...]) -> None:
     """
     if features not in FEATURE_SETS:
         raise FeatureError(
-            f"features {features}: expected one of {', '.join(FEATURE_SETS)}, since a test "
-            "condition needs recordings: choose one"
+            f"features {features}: expected one of {accepted_names()}, since a test condition "
+            "needs recordings: choose one"
         )
     distinct = set(conditions)
     if (

@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
-from sordino import attack
+from sordino import attack, workers
 from sordino.attack import RiskAttacker
 from sordino.checkpoints import Finished
 from sordino.corpora.copies import part_with_copies
@@ -80,10 +80,10 @@ def predictions(
     keys = {name: unit.key(shared) for name, unit in units.items()}
 
     def compute(names: Sequence[str]) -> Iterable[Finished]:
-        workers: Callable[..., Iterable[Finished]] = joblib.Parallel(
-            n_jobs=jobs or -1, return_as="generator_unordered"
+        pool: Callable[..., Iterable[Finished]] = workers.parallel(
+            jobs, return_as="generator_unordered"
         )
-        return workers(joblib.delayed(_finish)(units[name]) for name in names)
+        return pool(joblib.delayed(_finish)(units[name]) for name in names)
 
     return gather_units(keys, compute, folder, "folds and policies", CONDITION_COLUMNS)
 

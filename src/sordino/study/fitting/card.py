@@ -186,7 +186,7 @@ _HOW = (
 
 def _audit(result: PolicyResult) -> dict[str, Any]:
     return {
-        "policy": explain(result.policy),
+        "policy": explain(result.policy, fitted=True),
         "release": result.family,
         "verdict": result.verdict,
         "measured": [_tradeoff(option) for option in result.test],

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from sordino import attack, release
+from sordino import attack, release, workers
 from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.copies import part_with_copies
 from sordino.corpora.split import DRAWS, Part, Parts
@@ -270,7 +270,7 @@ class _Procedure:
         all draws.
         """
         calls = [joblib.delayed(self.combined_draw)(parts, results) for parts in self.inputs.draws]
-        tables = joblib.Parallel(n_jobs=self.jobs or -1)(calls)
+        tables = workers.parallel(self.jobs)(calls)
         guesses = pd.concat([table for draw in tables for table in draw], ignore_index=True)
         estimates = [
             self.estimates(rows).assign(condition=f"policy={name}")

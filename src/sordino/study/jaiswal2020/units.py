@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
 
+from sordino import workers
 from sordino.checkpoints import Finished
 from sordino.columns import EMBEDDING_COLUMNS
 from sordino.study.checkpoints import gather_units
@@ -69,10 +70,10 @@ def guesses(
     keys = {name: digests[unit.variant.features] for name, unit in units.items()}
 
     def compute(names: Sequence[str]) -> Iterable[Finished]:
-        workers = joblib.Parallel(n_jobs=jobs or -1, return_as="generator_unordered", batch_size=1)
+        pool = workers.parallel(jobs, return_as="generator_unordered", batch_size=1)
         return cast(
             "Iterable[Finished]",
-            workers(
+            pool(
                 joblib.delayed(_one_unit)(units[name], material, study, options) for name in names
             ),
         )
