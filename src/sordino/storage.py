@@ -302,6 +302,10 @@ def safe_name(text: str) -> str:
     )
 
 
+ARCHIVE_BYTES: Final = 1 << 30
+"""The limit of a file of arrays: a release or a preprocessing."""
+
+
 def open_stored(content: bytes) -> zipfile.ZipFile:
     """A zip with uncompressed parts that do not overlap: its arrays take no more than its bytes.
 

@@ -96,19 +96,16 @@ class Preprocess:
         """The preprocessing in a file of `save`. Raises `FeatureError` for another file
         and a compressed one, `StorageError` for an unreadable one.
         """
-        with storage.as_storage_error(path):
-            try:
-                stored = Path(path).read_bytes()
-                storage.open_stored(stored)
-                with np.load(io.BytesIO(stored), allow_pickle=False) as arrays:
-                    config = json.loads(arrays["config"].item())
-                    return Preprocess(config, *(arrays[name] for name in _ARRAYS))
-            except OSError:
-                raise
-            except Exception as error:  # parsers of damaged files raise any exception
-                raise FeatureError(
-                    f"{path}: not a saved preprocessing, expected what `save` wrote: fit it anew"
-                ) from error
+        stored = storage.read_regular(path, storage.ARCHIVE_BYTES)
+        try:
+            storage.open_stored(stored)
+            with np.load(io.BytesIO(stored), allow_pickle=False) as arrays:
+                config = json.loads(arrays["config"].item())
+                return Preprocess(config, *(arrays[name] for name in _ARRAYS))
+        except Exception as error:  # parsers of damaged files raise any exception
+            raise FeatureError(
+                f"{path}: not a saved preprocessing, expected what `save` wrote: fit it anew"
+            ) from error
 
 
 @dataclass

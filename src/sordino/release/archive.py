@@ -41,19 +41,16 @@ def write(path: str | Path, name: str, config: Mapping[str, Any], arrays: Arrays
 
 def read(path: str | Path) -> tuple[str, dict[str, Any], dict[str, NDArray[Any]]]:
     """Name, config and arrays of a release. Raises `ReleaseError` for any other file, and for a
-    compressed one, whose arrays may have any size.
+    compressed one, whose arrays may have any size; `StorageError` for an unreadable one.
     """
-    with storage.as_storage_error(path):
-        try:
-            content = Path(path).read_bytes()
-            storage.open_stored(content)
-            with np.load(io.BytesIO(content), allow_pickle=False) as file:
-                arrays = {key: file[key] for key in file.files}
-            header = json.loads(str(arrays.pop(HEADER)))
-            return header["name"], header["config"], arrays
-        except OSError:
-            raise
-        except Exception as error:  # parsers of damaged files raise any exception
-            raise ReleaseError(
-                f"{path}: not a release, expected a file that `save` wrote: fit it again"
-            ) from error
+    content = storage.read_regular(path, storage.ARCHIVE_BYTES)
+    try:
+        storage.open_stored(content)
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = {key: file[key] for key in file.files}
+        header = json.loads(str(arrays.pop(HEADER)))
+        return header["name"], header["config"], arrays
+    except Exception as error:  # parsers of damaged files raise any exception
+        raise ReleaseError(
+            f"{path}: not a release, expected a file that `save` wrote: fit it again"
+        ) from error
