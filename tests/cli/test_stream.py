@@ -203,5 +203,5 @@ except StorageError as error:
 
 
 def test_a_place_that_is_no_file_says_so(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="check the path"):
+    with pytest.raises(StorageError, match="a folder, expected a file"):
         table.GrowingTable(tmp_path, 2)

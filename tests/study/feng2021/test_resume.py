@@ -41,7 +41,11 @@ def killed(given: Made, out: Path) -> dict[str, int]:
     command = [sys.executable, "-c", RUN, str(given.manifest), str(given.vectors), str(out)]
     root = str(Path(__file__).parents[3])
     process = subprocess.Popen(
-        command, cwd=root, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        env={**os.environ, "PYTHONPATH": root},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     while not times(out / "units") and process.poll() is None:
         time.sleep(0.01)
