@@ -101,6 +101,10 @@ class Limits(NamedTuple):
 
 
 BUNDLE: Final = Limits()
+LARGE_ENCODER: Final = BUNDLE._replace(
+    model_bytes=1 << 30, initialiser_bytes=1 << 28, all_elements=1 << 34, work=1 << 62
+)
+"""The limits of an encoder that sordino writes from the weights of a folder, in the lab."""
 _ACCEPTED: Final[set[bytes]] = set()  # SHA-256 of models
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sordino.errors import DependencyError, FeatureError, ReleaseError, install_step
 from sordino.signal.encoder.shape import POSITIONS
-
-if TYPE_CHECKING:
-    from sordino.onnx.structure import Limits
 
 LONGEST_WINDOW: Final = 2 * POSITIONS
 """The most frames of 10 ms in a window: 30 s."""
@@ -28,7 +25,7 @@ class Encoder:
     width)` float32, for 1 to 3000 frames: with Whisper a position every 20 ms.
 
     - `content`: the model as a file, `frames (n, 80) -> out (positions, width)`.
-    - `limits`: of the model; None for those of a bundle.
+    - `large`: whether the model may be larger than one of a bundle, as the encoder of a folder.
 
     It runs on one thread. On one machine the same input has the same bits, whatever was computed
     before. Raises `BundleError` for a file that does more than arithmetic, and `DependencyError`
@@ -40,16 +37,16 @@ class Encoder:
         content: bytes,
         width: int,
         name: str = "encoder.onnx",
-        limits: Limits | None = None,
+        large: bool = False,
     ) -> None:
         try:
             # here: features from a table need none
             from sordino.onnx.model import Model
-            from sordino.onnx.structure import BUNDLE
+            from sordino.onnx.structure import BUNDLE, LARGE_ENCODER
         except ModuleNotFoundError as error:
             raise DependencyError(_ABSENT) from error
         self.content, self.width, self._name = content, width, name
-        self._model = Model(content, name, limits or BUNDLE)
+        self._model = Model(content, name, LARGE_ENCODER if large else BUNDLE)
 
     def __call__(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         """The vectors of one window. Raises `FeatureError` where the model fails, or gives another

@@ -15,7 +15,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
+from typing import BinaryIO, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,6 @@ from sordino.signal.encoder.container import read_arrays
 from sordino.signal.encoder.encoder import Encoder
 from sordino.signal.encoder.graph import encoder_model
 from sordino.signal.encoder.shape import EncoderShape, Weights
-
-if TYPE_CHECKING:
-    from sordino.onnx.structure import Limits
 
 LICENCE: Final = "MIT"
 """The licence of the weights."""
@@ -148,23 +145,7 @@ def load_encoder(source: WeightSource) -> Encoder:
     run it.
     """
     model = encoder_model(source.shape, source.read())
-    return Encoder(model, source.shape.width, limits=_limits(source))
-
-
-def _limits(source: WeightSource) -> Limits | None:
-    """The limits of the model of a source: those of a bundle for a checkpoint, which a bundle may
-    hold, and larger ones for a folder, whose shape was checked.
-    """
-    if isinstance(source, Checkpoint):
-        return None
-    from sordino.onnx.structure import BUNDLE
-
-    return BUNDLE._replace(
-        model_bytes=1 << 30,
-        initialiser_bytes=1 << 28,
-        all_elements=1 << 34,
-        work=1 << 62,
-    )
+    return Encoder(model, source.shape.width, large=not isinstance(source, Checkpoint))
 
 
 def read_weights(checkpoint: Checkpoint) -> Weights:
