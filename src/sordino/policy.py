@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from sordino.define import EMOTIONS, Role, emotion
 from sordino.errors import PolicyError, StorageError
-from sordino.progress import listed, quoted
+from sordino.progress import listed, quoted, shorten
 
 ATTRIBUTES: Final = ("gender", "speaker", "age")
 """Attributes of a speaker that `hide` may name."""
@@ -240,8 +240,8 @@ def read(path: str | Path) -> Policy:
         content = toml_text.loads(text)
     except ValueError as error:
         raise PolicyError(
-            f"{path}: not a readable TOML file ({str(error)[:200]}): correct that line; text is in "
-            "quotes"
+            f"{path}: not a readable TOML file ({shorten(str(error), 200)}): correct that line; "
+            "text is in quotes"
         ) from error
     names = [field.name for field in fields(Policy) if field.name != "knobs"]
     knobs = {

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sordino.cli.output import warn
+from sordino.progress import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 RECORD_BYTES: Final = 1 << 20
 """The largest record of a table."""
-
-MAX_NAMED: Final = 5
-"""The most files that a warning names."""
 
 
 def write_tables(
@@ -59,8 +57,7 @@ def write_tables(
         for path in copies:
             path.unlink()
     if foreign := [path.name for path in beside if path not in copies]:
-        file_names = ", ".join(foreign[:MAX_NAMED]) + ", ..." * (len(foreign) > MAX_NAMED)
-        warn([f"{out}: no copies of the earlier table, and not removed: {file_names}"])
+        warn([f"{out}: no copies of the earlier table, and not removed: {listed(foreign)}"])
     return paths
 
 

@@ -19,6 +19,7 @@ from sordino import storage, toml_text
 from sordino.device.bundle import families
 from sordino.device.bundle.bundle import PolicyEntry
 from sordino.errors import BundleError, PolicyError
+from sordino.progress import shorten
 
 _HASH: Final = re.compile(r"[0-9a-f]{12}|[0-9a-f]{64}")
 
@@ -110,7 +111,8 @@ def read(path: str | Path) -> Floor:
         stated = toml_text.loads(content.decode("utf-8-sig"))
     except ValueError as error:
         raise PolicyError(
-            f"{path}: not a readable TOML file ({str(error)[:200]}): correct it; text is in quotes"
+            f"{path}: not a readable TOML file ({shorten(str(error), 200)}): correct it; text is "
+            "in quotes"
         ) from error
     names = [field.name for field in fields(Floor)]
     if unknown := sorted(set(stated) - set(names)):

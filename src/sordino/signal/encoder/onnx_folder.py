@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino.progress import shorten
 from sordino.signal import audio
 from sordino.signal.encoder.encoder import LONGEST_WINDOW, runtime_version
 from sordino.signal.encoder.folder import set_name
@@ -141,7 +142,7 @@ def open_model(folder: Path, layer: int) -> OnnxFeatures:
     if len(inputs) != 1 or not inputs.items() <= _INPUTS.items():
         reject(
             folder,
-            f"{MODEL_FILE} has the inputs {', '.join(model.inputs)[:80]}",
+            f"{MODEL_FILE} has the inputs {shorten(', '.join(model.inputs))}",
             f"expected one of {', '.join(_INPUTS)}: export it so",
         )
     normalise = SAMPLES in inputs and reads_normalised(folder)
@@ -183,7 +184,7 @@ def _output(model: LabModel, folder: Path, layer: int) -> str:
     if not last:
         reject(
             folder,
-            f"{MODEL_FILE} has the outputs {', '.join(model.outputs)[:80]}",
+            f"{MODEL_FILE} has the outputs {shorten(', '.join(model.outputs))}",
             f"expected {name} or {' or '.join(_LAST)}: export it so",
         )
     config = read_json(folder / CONFIG_FILE)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from sordino import storage
 from sordino.errors import FeatureError
+from sordino.progress import shorten
 
 CONFIG_FILE: Final = "config.json"
 WEIGHTS_FILE: Final = "model.safetensors"
@@ -68,7 +69,7 @@ class TensorFile:
             shape = _shape(entry["shape"])
             start, end = (_whole(offset) for offset in entry["data_offsets"])
         except (KeyError, TypeError, ValueError):
-            reject(self._folder, f"{name}: {str(entry)[:80]}", f"expected {', '.join(_TYPES)}")
+            reject(self._folder, f"{name}: {shorten(str(entry))}", f"expected {', '.join(_TYPES)}")
         count = math.prod(shape)
         if end - start != count * dtype.itemsize or self._start + end > self._size:
             reject(self._folder, f"{name}: bytes {start} to {end}", "get the file anew")
