@@ -26,17 +26,6 @@ from sordino.features.tables import distinct_ends, read_table
 CLASSES: Final = 10
 """Numeric labels with at most so many values are classes, others a continuous secret."""
 
-_NO_DIMENSION: Final = (
-    "file",
-    "utterance",
-    "speaker",
-    "gender",
-    "emotion",
-    "corpus",
-    "session",
-    "intensity",
-)
-
 
 @dataclass(frozen=True)
 class Labelled:
