@@ -272,6 +272,7 @@ def test_a_saved_release_has_its_policy(tmp_path: Path) -> None:
     saved = load(tmp_path / "drawn.npz")
     assert isinstance(saved, Drawn)
     assert saved.policy == policy
+    assert saved.config["key"] != 0  # the seed of the fit is public
 
 
 @pytest.mark.parametrize("column", ["corpus", "emotion"])

@@ -54,7 +54,8 @@ class DrawnFitter:
       of the required bin; more preserves recall on recordings unlike those of the fit.
     - `epsilon`: parameter of randomised response over the bins, which gives local differential
       privacy per utterance; infinite for none. Informative bins need 2 or more, which is a weak
-      guarantee.
+      guarantee. It holds with a secret key (`sordino.device`, `release.load`): the key of the
+      fitted release is its seed.
     - `detail`: whether the required bin is split by intensity, where the corpus labels it.
     - `alone`: whether each bin has one mean vector as its only prototype: release `label`.
 
