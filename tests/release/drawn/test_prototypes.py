@@ -24,7 +24,7 @@ def rows(seed: int = 0, dims: int = 40) -> np.ndarray:
 
 def test_prototypes_lie_nearest_to_their_class() -> None:
     z = rows()
-    means = np.stack([z[LABELS == code].mean(axis=0) for code in range(3)])
+    means = np.stack([z[code == LABELS].mean(axis=0) for code in range(3)])
     output = prototypes(z, LABELS, SPEAKER, NAMES, np.random.default_rng(0))
     distance = np.linalg.norm(output[:, None, :3] - means[None, :, :3], axis=2)
     assert distance.argmin(axis=1).tolist() == [0] * COUNT + [1] * COUNT

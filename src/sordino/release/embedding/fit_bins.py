@@ -73,9 +73,9 @@ def fit(
     bias = biases(logits, label, gender)
     names = [f"class {code}" for code in range(logits.shape[1])]
     rows = label >= 0
-    vectors = prototypes(
-        z[rows], label[rows], speaker[rows], names, np.random.default_rng(seed), leading=z.shape[1]
-    )
+    random = np.random.default_rng(seed)
+    args = (z[rows], label[rows], speaker[rows], names, random)
+    vectors = prototypes(*args, leading=z.shape[1], scaled=False)
     bins = np.repeat(np.arange(len(names)), COUNT).astype(np.int64)
     return {"bias": bias.astype(np.float32), "prototypes": vectors, "bin": bins}
 
