@@ -30,7 +30,7 @@ class RepeatingFitter(DrawnFitter):
 
 
 def test_repeated_recordings_are_recognised_and_others_not() -> None:
-    data = synthetic_vectors(speakers=36, rows=8)
+    data = synthetic_vectors(speakers=24, rows=32)
     noise = np.random.default_rng(0).normal(size=(len(data.z), 24))
     x = np.concatenate([data.z, noise], axis=1).astype(np.float32)
     fitters = {"drawn": DrawnFitter(POLICY), "repeating": RepeatingFitter(POLICY)}

@@ -43,7 +43,7 @@ LEADING: Final = 32
 recordings.
 """
 
-DISTANCE: Final = 8.0
+DISTANCE: Final = 10.0
 """The distance of a class from the mean of all, in standard deviations within classes: so far that
 models of other speakers recognise the class despite `SPREAD`.
 """
