@@ -89,10 +89,10 @@ _DRAWN: Final = {
     "of the required bin; more preserves recall on recordings unlike those of the fit",
     "epsilon": "parameter of randomised response; less flips more decisions, a guarantee for every "
     "utterance at the expense of the required emotion; 2 or more is a weak guarantee",
-    "prototype_epsilon": "differential privacy of the prototypes for a fitting speaker, given the "
-    "directions between emotions; less makes prototypes less typical of their emotion",
     "detail": "whether the required bin is split into strong and weak; one more distinction is "
     "released per utterance",
+    "prototype_epsilon": "differential privacy of the prototypes for a fitting speaker, given the "
+    "directions between emotions; less makes prototypes less typical of their emotion",
 }
 
 _BUILT_IN: Final = (
