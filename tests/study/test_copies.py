@@ -12,7 +12,6 @@ import pytest
 
 from sordino.corpora.copies import part_with_copies, recorded, with_copies
 from sordino.corpora.split import Part
-from sordino.corpora.table import checksums
 from sordino.errors import FeatureError
 from sordino.features.renderings import condition_record
 from sordino.metrics.bound import Bound
@@ -39,7 +38,7 @@ def inputs(made: Made) -> Inputs:
     random = np.random.default_rng(0)
     blocks = [made.x + random.normal(0, 0.3, made.x.shape) for _ in range(COPIES)]
     x = np.concatenate([made.x, *blocks]).astype(np.float32)
-    sums = checksums(made.corpus)
+    sums = made.corpus.checksums()
     return Inputs(made.corpus, x, sums, protocol.draws(made.corpus, OPTIONS, sums)[:1])
 
 
@@ -62,7 +61,7 @@ def before(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Any:
 def with_other_copies(inputs: Inputs, part: Part) -> Inputs:
     """The inputs with other vectors of the copies of a party, the recordings as before."""
     x: Vectors = inputs.x.copy()
-    rows = part_with_copies(inputs.fitting, part).rows
+    rows = inputs.with_copies(part).rows
     copied = rows[rows >= len(inputs.corpus)]
     x[copied] += np.random.default_rng(1).normal(0, 0.5, x[copied].shape)
     return inputs._replace(x=x)
@@ -75,7 +74,7 @@ def test_copies_follow_their_recordings(inputs: Inputs) -> None:
     assert recorded(fitting.table).sum() == utterances
     np.testing.assert_array_equal(fitting.speaker, np.tile(inputs.corpus.speaker, 1 + COPIES))
     part = inputs.draws[0].transform
-    rows = part_with_copies(fitting, part).rows
+    rows = inputs.with_copies(part).rows
     assert set(fitting.speaker[rows]) == set(inputs.corpus.speaker[part.rows])
     assert len(rows) == (1 + COPIES) * len(part.rows)
 
@@ -107,7 +106,7 @@ def test_prototypes_are_made_of_recordings(made: Made) -> None:
     fitting = with_copies(made.corpus, 1)
     mark = np.repeat([[0.0], [1.0]], len(rows), axis=0)
     z = np.hstack([np.tile(made.x, (2, 1)), mark]).astype(np.float32)
-    part = part_with_copies(fitting, Part(rows, rows[:0]))
+    part = part_with_copies(Part(rows, rows[:0]), len(rows), 1)
     release = DrawnFitter(POLICIES[0]).fit(z, fitting, part)
     np.testing.assert_array_equal(release.arrays["prototypes"][:, -1], 0)
 
@@ -119,7 +118,7 @@ def test_bounds_count_no_copy(made: Made) -> None:
     def bounds_with(count: int) -> dict[tuple[str, str], Bound]:
         fitting = with_copies(made.corpus, count)
         x = np.tile(made.x, (1 + count, 1))
-        part = part_with_copies(fitting, Part(rows, rows[:0]))
+        part = part_with_copies(Part(rows, rows[:0]), len(rows), count)
         return bounds(DrawnFitter(POLICIES[0]), lambda _: x, fitting, part)
 
     plain, copied = bounds_with(0), bounds_with(1)
@@ -135,7 +134,7 @@ def test_copies_equal_to_their_recordings_leave_the_boundary(made: Made) -> None
     configs = []
     for count in (0, 3):
         fitting = with_copies(made.corpus, count)
-        part = part_with_copies(fitting, Part(rows, rows[:0]))
+        part = part_with_copies(Part(rows, rows[:0]), len(rows), count)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # few prototypes
             release = DrawnFitter(POLICIES[0]).fit(np.tile(made.x, (1 + count, 1)), fitting, part)

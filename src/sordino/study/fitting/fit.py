@@ -26,7 +26,6 @@ from threadpoolctl import threadpool_limits
 
 from sordino import attack, release, workers
 from sordino.corpora.checks.confounding import confounding
-from sordino.corpora.copies import part_with_copies
 from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
 from sordino.errors import PolicyError, ReleaseError
@@ -133,7 +132,7 @@ def fit(
         procedure.features,
         options.seed,
         counts,
-        notices=tuple(confounding(inputs.corpus)),
+        notices=tuple(confounding(inputs.corpus.table)),
         conditions=inputs.conditions,
     )
     complete = {name: item for name, item in results.items() if item.release is not None}
@@ -198,7 +197,7 @@ class _Procedure:
         """
         validation = self.inputs.draws[0].transform.validation
         train = np.setdiff1d(np.arange(len(self.inputs.corpus)), validation)
-        return part_with_copies(self.fitting, Part(train, validation))
+        return self.inputs.with_copies(Part(train, validation))
 
     def policy(
         self, policy: Policy, budget: float | None, candidates: Sequence[str], index: int
@@ -287,7 +286,7 @@ class _Procedure:
             warnings.filterwarnings("ignore", ".* sound like ")
             z: Vectors = protocol.space(self.inputs, parts, self.options)
             corpus, families = self.inputs.corpus, self.options.families
-            transform = part_with_copies(self.fitting, parts.transform)
+            transform = self.inputs.with_copies(parts.transform)
             releases = [
                 self.fitter(result.policy, result.family, parts.draw, index).fit(
                     z, self.fitting, transform
