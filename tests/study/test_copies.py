@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sordino.corpora.copies import part_with_copies, recorded, with_copies
@@ -18,6 +19,7 @@ from sordino.metrics.bound import Bound
 from sordino.release import DrawnFitter, bounds
 from sordino.signal import audio
 from sordino.study import POLICIES, protocol
+from sordino.study.adaptation import personalisation
 from sordino.study.protocol import Inputs
 from sordino.study.units import predictions
 from sordino.types import Vectors
@@ -58,12 +60,12 @@ def before(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return record(inputs, tmp_path_factory.mktemp("before"))
 
 
-def with_other_copies(inputs: Inputs, part: Part) -> Inputs:
+def with_other_copies(inputs: Inputs, part: Part, size: float = 0.5) -> Inputs:
     """The inputs with other vectors of the copies of a party, the recordings as before."""
     x: Vectors = inputs.x.copy()
     rows = inputs.with_copies(part).rows
     copied = rows[rows >= len(inputs.corpus)]
-    x[copied] += np.random.default_rng(1).normal(0, 0.5, x[copied].shape)
+    x[copied] += np.random.default_rng(1).normal(0, size, x[copied].shape)
     return inputs._replace(x=x)
 
 
@@ -98,6 +100,27 @@ def test_copies_of_the_transform_party_change_its_release(
     """The tests before could see a copy that reaches a fit."""
     after = record(with_other_copies(inputs, inputs.draws[0].transform), tmp_path)
     assert after["releases"]["drawn"]["hash"] != before["releases"]["drawn"]["hash"]
+
+
+def users(inputs: Inputs) -> pd.DataFrame:
+    """The guesses about users of one draw."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # few prototypes
+        return personalisation.guesses_of_users(
+            inputs,
+            OPTIONS,
+            policies=POLICIES[:1],
+            fitters=FITTERS,
+            histories=personalisation.HISTORIES[:1],
+            jobs=1,
+        )
+
+
+def test_users_are_heard_in_their_recordings_alone(inputs: Inputs) -> None:
+    draw = inputs.draws[0]
+    test, before = Part(draw.test, draw.test[:0]), users(inputs)
+    pd.testing.assert_frame_equal(users(with_other_copies(inputs, test)), before)
+    assert not users(with_other_copies(inputs, draw.transform, size=5)).equals(before)
 
 
 def test_prototypes_are_made_of_recordings(made: Made) -> None:
