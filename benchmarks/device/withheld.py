@@ -16,6 +16,7 @@ import argparse
 import joblib
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from sordino.cli.options import corpora_from
@@ -32,7 +33,7 @@ QUIET_DB = -60.0
 EARLIER_SHARE, EARLIER_SCALE = 0.01, 0.999
 
 
-def amplified(samples: Vectors, gain_db: float) -> Vectors:
+def amplified(samples: NDArray[np.floating], gain_db: float) -> Vectors:
     """The samples as a microphone with this gain records them in 16 bits."""
     loud = np.clip(samples * 10 ** (gain_db / 20), -1, 1 - 2.0**-15)
     return np.asarray(np.round(loud * 2**15) / 2**15, np.float32)

@@ -133,7 +133,9 @@ class Bundle:
         """
         entry = self.policies[name]
         parts = (ENCODER_FILE, entry.preprocess, entry.model, entry.arrays)
-        digests = [sha256(self.files[part]) if part in self.files else "" for part in parts]
+        digests = [
+            sha256(self.files[part]) if part and part in self.files else "" for part in parts
+        ]
         draw = dict(entry.chance)
         return sha256(json_bytes([entry.policy.digest, entry.family, entry.width, draw, digests]))
 

@@ -65,7 +65,7 @@ _SHRINKAGE: Final = 0.3  # of the covariance towards a sphere
 
 
 def prototypes(
-    z: Vectors,
+    z: Vectors | Matrix,
     label: Codes,
     speaker: NDArray[Any],
     names: list[str],
@@ -96,10 +96,10 @@ def prototypes(
         raise ReleaseError(
             f"prototype_epsilon {epsilon}, expected more than 0, infinity for no noise: raise it"
         )
-    z = np.asarray(z, np.float64)
-    model = _Model.fit(z, label, min(leading, z.shape[1]))
+    exact: Matrix = np.asarray(z, np.float64)
+    model = _Model.fit(exact, label, min(leading, z.shape[1]))
     reach = 1.0 if scaled else REACH
-    means = reach * bounded_means(model.position(z) / reach, label, speaker, len(names))
+    means = reach * bounded_means(model.position(exact) / reach, label, speaker, len(names))
     sensitivity = reach * np.sqrt(len(names)) / len(np.unique(speaker))
     means = means + noise_scale(epsilon, DELTA, sensitivity) * random.standard_normal(means.shape)
     if scaled:

@@ -62,6 +62,7 @@ def fit(
     - `z`: embeddings of training rows, `(n, k)`, without noise; `label`, `gender`: their codes, -1
       where unknown.
     - `predict`: the logits of rows, by a network that is trained on other rows.
+    - `seed`: of the folds and of the noise of prototypes, which are private if it is secret.
 
     Raises `ReleaseError` for more than four classes, and for a class of fewer than four speakers.
     """
