@@ -225,8 +225,8 @@ class _FittingData:
         self, strong: tuple[Matrix, Matrix] | None, epsilon: float, random: np.random.Generator
     ) -> Vectors:
         """The prototypes of each bin, `(bins, COUNT, d)`."""
-        # sensitive emotions are one class: fewer directions need less noise
-        label, names = self.role, ["neutral", "the required emotion"]
+        # neutral is the first emotion of a policy, the required one the second
+        label, names = self.emotion, ["neutral", "the required emotion"]
         if strong is not None:
             after_weak = (label > 1) | ((label == 1) & self.above(strong))
             label = label + after_weak
