@@ -39,12 +39,12 @@ EPSILON: Final = 6.0
 DELTA: Final = 1e-5
 """The delta of all prototypes of a release; below 1 / speakers."""
 
-LEADING: Final = 24
+LEADING: Final = 32
 """Leading dimensions in which classes differ. With more, the directions themselves remember the
 recordings.
 """
 
-DISTANCE: Final = 10.0
+DISTANCE: Final = 11.0
 """The distance of a class from the mean of all, in standard deviations within classes: so far that
 models of other speakers recognise the class despite `SPREAD`.
 """
