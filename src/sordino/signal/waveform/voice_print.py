@@ -125,7 +125,7 @@ class VoicePrint:
 def amplify(samples: NDArray[np.floating]) -> NDArray[np.float32]:
     """The samples at a level of −30 dB or more, `(n,) -> (n,)`, by one factor.
 
-    >>> float(amplify(np.full(4, 0.001)).max().round(4)), float(amplify(np.full(4, 0.5)).max())
+    >>> round(float(amplify(np.full(4, 0.001)).max()), 4), float(amplify(np.full(4, 0.5)).max())
     (0.0316, 0.5)
     """
     level = float(np.linalg.norm(samples.astype(np.float64))) / max(1, samples.size) ** 0.5
