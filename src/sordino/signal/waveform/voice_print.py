@@ -7,9 +7,9 @@
       network three LSTM layers of 256, a linear layer, its positive part, to unit length
     vector    the mean of all windows, to unit length: 256 values
 
-The encoder was trained to distinguish speakers (Wan et al. 2018, generalised end-to-end loss; Jemine
-2019) on recordings that this project does not have. So it shows how much a voice reveals to an
-attacker that was not made here. The vector identifies speakers: it is no release.
+The encoder was trained to distinguish speakers (Wan et al. 2018, generalised end-to-end loss;
+Jemine 2019) on recordings that this project does not have. So it shows how much a voice reveals to
+an attacker that was not made here. The vector identifies speakers: it is no release.
 
 Its weights are a file of the package Resemblyzer (Apache-2.0), which is never imported. The file
 must have a known size and SHA-256, and `torch.load` reads it with `weights_only`. Resemblyzer finds
