@@ -15,6 +15,7 @@ from typing import Final
 from sordino import storage
 from sordino.attack.vector_audit import AuditResult
 from sordino.errors import StorageError
+from sordino.report.assessment import document
 from sordino.report.assessment.articles import Article, articles
 from sordino.report.assessment.figures import figures_of
 from sordino.report.estimate_table import Estimates
