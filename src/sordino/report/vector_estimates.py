@@ -80,17 +80,18 @@ def measure_vectors(
 
 def _speaker_attacks(attacks: SpeakerAttacks) -> Iterator[dict[str, Any]]:
     attacker = {"knowledge": Knowledge.SEMI_INFORMED, "attacker": BEST}
+    for release, identified in attacks.identification.items():
+        labels = {"release": release, "target": "speaker", **attacker}
+        yield from _identity(identified, labels)
+        trials = identified.trials()
+        trials["speaker"] = identified.speaker[trials["row"]]
+        yield _verification(trials, labels)
     cosine = {"knowledge": Knowledge.IGNORANT, "attacker": COSINE}
-    for identifications, words in (
-        (attacks.identification, attacker),
-        (attacks.comparison, cosine),
-    ):
-        for release, identified in identifications.items():
-            yield from _identity(identified, {"release": release, "target": "speaker", **words})
+    for release, identified in attacks.comparison.items():
+        yield from _identity(identified, {"release": release, "target": "speaker", **cosine})
     for release, trials in attacks.pairs.items():
-        positive, score = trials["positive"].to_numpy(), trials["score"].to_numpy()
         labels = {"release": release, "target": "speaker", **cosine, "condition": PAIRS}
-        yield _line(trials, _eer(positive, score), labels, "eer", 0.5, None)
+        yield _verification(trials, labels)
     detail = attacks.reconstruction
     if detail is not None:
         labels = {"release": RELEASED, "target": "reconstruction", **attacker}
@@ -107,47 +108,33 @@ def _speaker_attacks(attacks: SpeakerAttacks) -> Iterator[dict[str, Any]]:
 
 
 def _identity(identified: Identification, labels: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Identification, verification, linkability, singling out and rank disclosure."""
+    """Identification, linkability, singling out and rank disclosure."""
     table = pd.DataFrame({"speaker": identified.speaker})
     recall = _uar(identified.speaker, identified.prediction)
     yield _line(table, recall, labels, "uar", identified.chance, None)
-    trials = identified.trials()
-    positive, score = trials["positive"].to_numpy(), trials["score"].to_numpy()
-    claims = pd.DataFrame({"speaker": identified.speaker[trials["row"]]})
-    yield _line(claims, _eer(positive, score), labels, "eer", 0.5, None)
-    speakers, better = (
-        identified.speakers,
-        metrics.better_scores(identified.scores, identified.speaker),
-    )
-    for size in dict.fromkeys((*(n for n in CANDIDATES if n < speakers), speakers)):
-        condition = {} if size == speakers else {"condition": f"{size} candidates"}
-        yield _line(
-            table,
-            _linkability(better, speakers, size),
-            labels | condition,
-            "linkability",
-            1 / size,
-            None,
-        )
+    speakers = identified.speakers
+    better = metrics.better_scores(identified.scores, identified.speaker)
+    for size in (*(count for count in CANDIDATES if count < speakers), speakers):
+        condition = {"condition": f"{size} candidates"} if size < speakers else {}
+        statistic = _linkability(better, speakers, size)
+        yield _line(table, statistic, labels | condition, "linkability", 1 / size, None)
     attempts = identified.isolations()
-    single = attempts["single"].to_numpy()
+    single, chance = attempts["single"].to_numpy(), metrics.SINGLING_OUT_CHANCE
     yield _line(
-        attempts,
-        lambda rows: float(single[rows].mean()),
-        labels,
-        "singling_out",
-        metrics.SINGLING_OUT_CHANCE,
-        None,
+        attempts, lambda rows: float(single[rows].mean()), labels, "singling_out", chance, None
     )
-    yield _line(
-        table,
-        lambda rows: metrics.rank_bits(better[rows], speakers),
-        labels,
-        "rank_bits",
-        0.0,
-        None,
-        (-np.inf, float(np.log2(speakers))),
-    )
+    bounds = (-np.inf, float(np.log2(speakers)))
+
+    def bits(rows: Rows) -> float:
+        return metrics.rank_bits(better[rows], speakers)
+
+    yield _line(table, bits, labels, "rank_bits", 0.0, None, bounds)
+
+
+def _verification(trials: pd.DataFrame, labels: dict[str, Any]) -> dict[str, Any]:
+    """The equal error rate of trials (`speaker`, `positive`, `score`)."""
+    positive, score = trials["positive"].to_numpy(), trials["score"].to_numpy()
+    return _line(trials, _eer(positive, score), labels, "eer", 0.5, None)
 
 
 def _linkability(better: NDArray[np.int64], speakers: int, candidates: int) -> Statistic:

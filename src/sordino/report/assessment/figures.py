@@ -158,13 +158,14 @@ _IDENTITY: Final[Mapping[str, tuple[str, str, dict[str, str]]]] = {
         {},
     ),
     "verification": (
-        "The attacker verifies a claimed speaker with an equal error rate of",
+        "The attacker verifies a claimed speaker with an equal error rate (lower: better "
+        "recognition) of",
         "eer",
         {},
     ),
     "pairs": (
         "Without training, two vectors are attributed to one speaker by cosine similarity with an "
-        "equal error rate of",
+        "equal error rate (lower: better recognition) of",
         "eer",
         {**_COSINE, "condition": PAIRS},
     ),

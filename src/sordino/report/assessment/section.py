@@ -94,6 +94,8 @@ def assess(
         "The attackers of the audit are retrained on labelled vectors: "
         f"{', '.join(first.config['families'])}. Figures hold for these attackers: another "
         "attacker may do better. Figures hold for these speakers and recordings.",
+        "GDPR is Regulation (EU) 2016/679, AI Act is Regulation (EU) 2024/1689. Questions are in "
+        "our words: read the articles themselves.",
         "Singling out, linkability and inference are the criteria of Opinion 05/2014 of the "
         "Article 29 Working Party (WP 216). The first two are computed as by Vauquier et al. "
         "(2025).",
