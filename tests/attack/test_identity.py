@@ -73,7 +73,7 @@ def test_each_draw_asks_every_predicate_once() -> None:
 def test_cosine_recognises_distinct_voices_and_not_equal_ones() -> None:
     for voice, low, high in ((8.0, 0.95, 1.0), (0.0, 0.0, 0.25)):
         x, speaker = table(voice)
-        result = similarity.compare(x, speaker)
+        result = similarity.identify_by_cosine(x, speaker)
         assert low <= metrics.uar(result.speaker, result.prediction) <= high
         pairs = similarity.pair_trials(x, speaker)
         eer = metrics.eer(pairs["positive"].to_numpy(), pairs["score"].to_numpy())
@@ -96,9 +96,9 @@ def test_a_pair_has_two_utterances_of_the_stated_speakers() -> None:
 
 def test_lengths_of_any_magnitude_have_no_effect_on_cosine() -> None:
     x, speaker = table(voice=2.0)
-    expected = similarity.compare(x, speaker).scores
+    expected = similarity.identify_by_cosine(x, speaker).scores
     for factor in (1e-300, 1e150, 1e300):
-        scores = similarity.compare(x * factor, speaker).scores
+        scores = similarity.identify_by_cosine(x * factor, speaker).scores
         np.testing.assert_allclose(scores, expected, atol=1e-12)
 
 

@@ -51,7 +51,7 @@ def run() -> tuple[AuditResult, AuditResult, Estimates, Estimates]:
     task = audited("emotion", x, np.array(["sad", "happy"])[emotion], who)
     attacks = SpeakerAttacks(
         {"released": identify(x, who, families=("linear",))},
-        {"released": similarity.compare(x, who)},
+        {"released": similarity.identify_by_cosine(x, who)},
         {"released": similarity.pair_trials(x, who)},
     )
     full, bare = (

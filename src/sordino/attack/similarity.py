@@ -19,7 +19,7 @@ from sordino.attack.identity import Identification, deal, known_speakers
 from sordino.types import Matrix
 
 
-def compare(X: ArrayLike, groups: ArrayLike, *, seed: int = 0) -> Identification:
+def identify_by_cosine(X: ArrayLike, groups: ArrayLike, *, seed: int = 0) -> Identification:
     """The similarity of each row of `X` `(n, d)` to each speaker; `groups` `(n,)` are the true
     speakers.
 
@@ -29,7 +29,7 @@ def compare(X: ArrayLike, groups: ArrayLike, *, seed: int = 0) -> Identification
     >>> random = np.random.default_rng(0)
     >>> speaker = np.repeat(np.arange(4), 10)
     >>> voices = 3 * random.normal(size=(4, 5))[speaker]
-    >>> result = compare(voices + random.normal(size=(40, 5)), speaker)
+    >>> result = identify_by_cosine(voices + random.normal(size=(40, 5)), speaker)
     >>> float(np.mean(result.prediction == speaker)) > 0.9
     True
     """

@@ -26,10 +26,8 @@ SINGLING_OUT_CHANCE: Final = float(np.exp(-1))
 N: (1 - 1/N)^(N - 1) is 0.38 for N = 24.
 """
 
-Scores = NDArray[np.floating[Any]]
 
-
-def better_scores(scores: Scores, speaker: Rows) -> NDArray[np.int64]:
+def better_scores(scores: NDArray[np.floating[Any]], speaker: Rows) -> NDArray[np.int64]:
     """The numbers of other speakers that score above the true one, and as high, `(n, 2)`.
 
     `scores` is `(n, speakers)`, `speaker` `(n,)` the true columns. The first number plus 1 is the
@@ -79,7 +77,9 @@ def linkability(better: NDArray[np.int64], speakers: int, candidates: int) -> fl
     return float(np.mean((sums[first + ties + 1] - sums[first]) / (ties + 1)))
 
 
-def isolated(test: Scores, calibration: Scores, speaker: Rows) -> NDArray[np.bool_]:
+def isolated(
+    test: NDArray[np.floating[Any]], calibration: NDArray[np.floating[Any]], speaker: Rows
+) -> NDArray[np.bool_]:
     """Whether the predicate of each known speaker holds for exactly one test utterance, `(N,)`.
 
     The mean is *singling out*; chance is `SINGLING_OUT_CHANCE`.

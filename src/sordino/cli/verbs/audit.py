@@ -217,7 +217,10 @@ def _attack_speakers(
     )
     return SpeakerAttacks(
         {release: identity.identify(table, codes, seed=seed) for release, table in known.items()},
-        {release: similarity.compare(table, codes, seed=seed) for release, table in known.items()},
+        {
+            release: similarity.identify_by_cosine(table, codes, seed=seed)
+            for release, table in known.items()
+        },
         {
             release: similarity.pair_trials(table, codes, seed=seed)
             for release, table in known.items()

@@ -21,7 +21,7 @@ from sordino.report.assessment.figures import figures_of
 from sordino.report.estimate_table import Estimates
 from sordino.report.page import Page, Section, Text
 
-SUFFIXES: Final = (".html", ".docx")
+SECTION_FORMATS: Final = (".html", ".docx")
 """The formats of the section."""
 
 
@@ -62,13 +62,14 @@ class Assessment:
 
 
 def check_path(path: str | Path) -> Path:
-    """The path. Raises `StorageError` for another suffix than those of `SUFFIXES`, and
+    """The path. Raises `StorageError` for another suffix than those of `SECTION_FORMATS`, and
     `DependencyError` for DOCX without python-docx.
     """
     path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() not in SECTION_FORMATS:
         raise StorageError(
-            f"{path}: suffix {path.suffix or 'none'}, expected {' or '.join(SUFFIXES)}: rename it"
+            f"{path}: suffix {path.suffix or 'none'}, expected {' or '.join(SECTION_FORMATS)}: "
+            "rename it"
         )
     if path.suffix.lower() == ".docx":
         document.check_installed()
