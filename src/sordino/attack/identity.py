@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from sordino.attack.attackers import kernels
 from sordino.attack.secret import MAX_FOLDS
 from sordino.attack.splits import crossfit
 from sordino.errors import AttackError
-from sordino.types import Matrix, Rows
+from sordino.types import Rows
 
 MAX_CALIBRATION: Final = 9
 """Utterances of a speaker that place the threshold of singling out (Vauquier et al. 2025)."""
@@ -125,7 +125,7 @@ def identify(
     return Identification(speaker, scores, tuple(family))
 
 
-def known_speakers(X: ArrayLike, groups: ArrayLike) -> tuple[Matrix, Rows]:
+def known_speakers(X: ArrayLike, groups: ArrayLike) -> tuple[NDArray[np.floating[Any]], Rows]:
     """The vectors `(n, d)` and the codes of their speakers `(n,)`; raises the errors of
     `identify`.
     """

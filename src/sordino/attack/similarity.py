@@ -11,9 +11,11 @@ attacker of Vauquier et al. (2025). For other vectors a trained attacker is stro
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sordino.attack.identity import Identification, deal, known_speakers
 from sordino.types import Matrix
@@ -77,7 +79,7 @@ def pair_trials(
     )
 
 
-def unit_length(x: Matrix) -> Matrix:
+def unit_length(x: NDArray[np.floating[Any]]) -> Matrix:
     """Rows of unit length, `(n, d) -> (n, d)`; zeros stay.
 
     >>> unit_length(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()

@@ -60,7 +60,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("sound", PUBLISHED)
-def test_vectors_are_those_of_resemblyzer(sound: tuple[float, float]) -> None:
+def test_vectors_are_those_of_resemblyzer(sound: tuple[float, int]) -> None:
     places, values = PUBLISHED[sound]
     vector = embed(voice(*sound), load_speaker_network())
     assert np.argsort(-vector)[:5].tolist() == places

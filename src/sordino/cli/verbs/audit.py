@@ -160,18 +160,18 @@ def audit(
         cache=out / "units",
     )
     results, speaker_attacks = _attack(audits, vectors, (*secrets, *tasks), speaker)
+    audited, audited_tasks = ([results[name] for name in names] for names in (secrets, tasks))
     estimates = vector_page.write(
-        [results[name] for name in secrets],
+        audited,
         out,
         table=table.name,
-        tasks=[results[name] for name in tasks],
+        tasks=audited_tasks,
         speaker_attacks=speaker_attacks,
         columns=vectors.columns,
         warnings=vectors.warnings,
     )
     if assessment is not None:
-        audited = [[results[name] for name in names] for names in (secrets, tasks)]
-        section.assess(*audited, Estimates(estimates), table.name).write(assessment)
+        section.assess(audited, audited_tasks, Estimates(estimates), table.name).write(assessment)
     print_results(results, secrets, estimates, out / "report.html", json, vectors)
 
 
