@@ -20,6 +20,7 @@ from sordino.cli.options import (
     attacker_families,
     resolve_attackers,
 )
+from sordino.cli.output import print_lines
 
 if TYPE_CHECKING:
     import numpy as np
@@ -173,6 +174,8 @@ def audit(
     if assessment is not None:
         section.assess(audited, audited_tasks, Estimates(estimates), table.name).write(assessment)
     print_results(results, secrets, estimates, out / "report.html", json, vectors)
+    if assessment is not None and json != "-":
+        print_lines([str(assessment)])
 
 
 def _attack(
