@@ -29,6 +29,7 @@ from sordino.release import DrawnFitter
 from sordino.release.drawn.fit import crossfit_bins
 from sordino.release.drawn.secret_bounds import secret_bounds
 from sordino.study import POLICIES, protocol
+from sordino.study.protocol import BUNDLE_OPTIONS
 from sordino.study.units import cached
 from sordino.types import Codes, Matrix, Rows, Vectors
 
@@ -84,8 +85,9 @@ class Space:
         self.x, self.of = x, cached(self.fit)
 
     def fit(self, rows: Rows) -> Vectors:
-        """All vectors in the space of these rows."""
-        return PreprocessFitter("zscore").fit(self.x[rows])(self.x)
+        """All vectors in the space of these rows, as in a bundle."""
+        fitter = PreprocessFitter(BUNDLE_OPTIONS.scale, BUNDLE_OPTIONS.components)
+        return fitter.fit(self.x[rows])(self.x)
 
 
 def shuffles(corpus: Corpus) -> Matrix:
