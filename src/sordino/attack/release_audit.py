@@ -38,7 +38,7 @@ CLAIM: Final = "one against the rest"
 NULL_SHUFFLES: Final = 39
 """Shuffles of gender over speakers: the fewest with a range of 95 %."""
 
-MOST_PROTOTYPES: Final = 64
+COUNTED_PROTOTYPES: Final = 64
 """Different released vectors that the attacker by counts of prototypes takes at most."""
 
 SENSITIVE_TARGET: Final = "sensitive-vs-neutral"
@@ -94,7 +94,7 @@ class AttackSetting:
             with errors_of_release(release, release.name):
                 self.readings[READER] = self.one_hot(release.read(out), release.bins)
             prototypes, codes = np.unique(out, axis=0, return_inverse=True)
-            if len(prototypes) <= MOST_PROTOTYPES:
+            if len(prototypes) <= COUNTED_PROTOTYPES:
                 self.readings[COUNTER] = self.one_hot(codes.ravel(), len(prototypes))
 
     def one_hot(self, codes: Codes, count: int) -> Vectors:

@@ -35,7 +35,7 @@ from sordino.metrics.speaker_limit import upper_limit
 from sordino.metrics.utility import same_length
 from sordino.types import Matrix
 
-FEWEST_SPEAKERS: Final = 8
+SPEAKERS_PER_LIMIT: Final = 8
 """Speakers that a limit needs; of a secret within speakers, those with both values."""
 
 SPEAKERS_PER_GROUP: Final = 2
@@ -170,7 +170,9 @@ def _compared(shares: Matrix) -> tuple[int, bool]:
             "labels, or leave speakers with one value out"
         )
     speakers = both or len(present)
-    return speakers, speakers >= FEWEST_SPEAKERS and min(present.sum(axis=0)) >= SPEAKERS_PER_GROUP
+    return speakers, speakers >= SPEAKERS_PER_LIMIT and min(
+        present.sum(axis=0)
+    ) >= SPEAKERS_PER_GROUP
 
 
 def identification_bound(

@@ -35,17 +35,17 @@ from sordino.types import Matrix
 LIMIT_LEVEL: Final = 0.05
 """The probability that the limit is below the truth."""
 
-DRAWS: Final = 10_000
+LIMIT_DRAWS: Final = 10_000
 """Random weights. The level of the limit has a standard error of .002."""
 
-LARGEST: Final = 2**27
+LIMIT_TABLE: Final = 2**27
 """Draws times subsets of bins: with more than 13 bins there are fewer draws, for speed."""
 
 _CHUNK: Final = 128
 """Speakers, or subsets of bins, whose draws are in memory at once."""
 
 
-def upper_limit(shares: Matrix, level: float = LIMIT_LEVEL, draws: int = DRAWS) -> float:
+def upper_limit(shares: Matrix, level: float = LIMIT_LEVEL, draws: int = LIMIT_DRAWS) -> float:
     """The limit of the total variation between two values of a secret, 0 to 1.
 
     `shares` `(speakers, 2, bins)` has the share of each speaker's utterances with each value and
@@ -53,7 +53,7 @@ def upper_limit(shares: Matrix, level: float = LIMIT_LEVEL, draws: int = DRAWS) 
     speakers does not matter.
     """
     bins = shares.shape[2]
-    difference, first = _difference(shares, min(draws, LARGEST // 2**bins))
+    difference, first = _difference(shares, min(draws, LIMIT_TABLE // 2**bins))
     codes = np.arange(1, 2**bins - 1)  # without the empty subset and the whole
     limits = []
     for start in range(0, len(codes), _CHUNK):

@@ -253,7 +253,7 @@ class _Counts:
             for emotion in policies[0].emotions:
                 present = self.smallest(parts, "emotion", emotion)
                 item = f"fitting speakers with {emotion}"
-                yield Need("bound", item, present, bound.FEWEST_SPEAKERS, (study,))
+                yield Need("bound", item, present, bound.SPEAKERS_PER_LIMIT, (study,))
             for gender in GENDERS:
                 present = self.smallest(parts, "gender", gender)
                 item = f"{gender} fitting speakers"
