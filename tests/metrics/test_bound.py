@@ -92,6 +92,7 @@ def test_the_identification_bound_holds_for_every_attacker() -> None:
     assert identification_bound(np.zeros(200, int), speaker, 3) == pytest.approx(1 / 5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("speakers", [8, 12, 30])
 @pytest.mark.parametrize("spread", [0.02, 0.5])
 def test_the_limit_is_below_the_truth_at_its_level_at_most(speakers: int, spread: float) -> None:

@@ -195,6 +195,7 @@ def test_tables_without_lines_are_refused(tmp_path: Path) -> None:
         corpora.load("meld", official(tmp_path, []))
 
 
+@pytest.mark.slow
 def test_the_command_says_that_the_release_is_whole(data: Path) -> None:
     done = CliRunner().invoke(app, ["check", "meld", str(data / "meld")])
     assert done.exit_code == 0

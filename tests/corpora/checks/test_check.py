@@ -120,6 +120,7 @@ def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, ["check", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_the_command_says_that_the_official_release_is_whole(data: Path) -> None:
     done = run("ravdess", data / "ravdess")
     assert done.exit_code == 0

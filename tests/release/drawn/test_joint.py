@@ -83,6 +83,7 @@ def test_the_joint_bound_covers_what_another_policy_reveals() -> None:
         assert together[("sad", *secret)].tv >= result.tv - 1e-9
 
 
+@pytest.mark.slow
 def test_an_attacker_with_both_releases_stays_below_the_bound() -> None:
     data = scene()
     releases = [fitted(POLICY, 0), fitted(OTHER, 1)]

@@ -43,6 +43,7 @@ def fitted(detail: bool = False, epsilon: float = float("inf")) -> Drawn:
     )
 
 
+@pytest.mark.slow
 def test_the_required_emotion_survives_and_secrets_do_not() -> None:
     data, release = scene(), fitted()
     out, parts = release(data.z), data.parts
