@@ -56,7 +56,8 @@ Population = Callable[[np.random.Generator, int], Speakers]
 
 def _halves(count: int) -> Matrix:
     """A secret that is constant within speakers: half of them have each value."""
-    return np.arange(count) % 2.0
+    values: Matrix = np.asarray(np.arange(count) % 2, np.float64)
+    return values
 
 
 def _two_bins(high_0: Matrix, high_1: Matrix) -> Matrix:
