@@ -159,14 +159,14 @@ def bound(
 def _compared(shares: Matrix) -> tuple[int, bool]:
     """The speakers with both values, or all if none has; and whether they suffice for a limit.
 
-    Raises `SordinoError` if some speakers have both values, but not half of them.
+    Raises `SordinoError` if some speakers have both values, but not more than half of them.
     """
     present = shares.sum(axis=2) > 0
     both = int(present.all(axis=1).sum())
-    if 0 < 2 * both < len(present):
+    if 0 < 2 * both <= len(present):
         raise SordinoError(
             f"a secret that varies within {both} and is constant within {len(present) - both} "
-            "speakers, expected it to vary within none or at least half of them: correct the "
+            "speakers, expected it to vary within none or more than half: correct the "
             "labels, or leave speakers with one value out"
         )
     speakers = both or len(present)

@@ -22,7 +22,7 @@ def secret_bounds(
 
     `bins` `(rows,)` are codes below `count`. Copies are not counted. `factor` is the contraction of
     total variation by randomised response. A secret without both values has no bound. The figures
-    of a secret that varies within a minority of speakers are NaN, with a warning.
+    of a secret that varies within at most half of the speakers are NaN, with a warning.
     """
     recordings = recorded(corpus.table)[rows]
     rows, bins = rows[recordings], bins[recordings]
