@@ -260,14 +260,14 @@ def test_blocks_follow_chains_of_recordings_and_sessions() -> None:
     sums = np.array(
         ["p", "p", "q", "q", "r"]
     )  # a and b share p, b and c the session, c and d share q
-    assert blocks(corpus, sums).tolist() == [0, 0, 0, 0, 1]
+    assert blocks(corpus.speaker, corpus.column("session"), sums).tolist() == [0, 0, 0, 0, 1]
 
 
 def test_a_session_is_no_speaker_of_the_same_name() -> None:
     corpus = table.make(
         "c", pd.DataFrame({"speaker": ["1", "2"], "session": ["", "1"], "file": ["x", "y"]})
     )
-    assert blocks(corpus, np.array(["x", "y"])).tolist() == [0, 1]
+    assert blocks(corpus.speaker, corpus.column("session"), np.array(["x", "y"])).tolist() == [0, 1]
 
 
 def test_checksums_are_made_from_the_files_where_none_are_given(tmp_path: Path) -> None:

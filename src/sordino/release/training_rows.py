@@ -58,18 +58,16 @@ def secrets(policy: Policy, corpus: Corpus, rows: Rows) -> dict[tuple[str, str],
 
 
 class TrainingRows:
-    """Vectors and labels of a corpus under one policy, as tensors."""
+    """Vectors `(utterances, d)`, roles and genders `(utterances,)`, as tensors."""
 
-    def __init__(self, z: Vectors, corpus: Corpus, policy: Policy) -> None:
-        if len(z) != len(corpus):
+    def __init__(self, z: Vectors, role: Codes, gender: Codes) -> None:
+        if len(z) != len(role):
             raise ReleaseError(
-                f"{len(z)} vectors for {len(corpus)} utterances, expected one for each: extract "
+                f"{len(z)} vectors for {len(role)} utterances, expected one for each: extract "
                 "the features again"
             )
         self.x = torch.from_numpy(z.copy())
-        self.role = torch.from_numpy(corpus.roles(policy))
-        self.gender = torch.from_numpy(corpus.genders())
-        self.policy = policy
+        self.role, self.gender = torch.from_numpy(role), torch.from_numpy(gender)
 
     def require(self, rows: Rows) -> Tensor:
         """These rows as a tensor. Raises `ReleaseError` where a role has no row among them."""

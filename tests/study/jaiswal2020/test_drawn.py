@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from sordino.corpora.dimensions import levels
-from sordino.corpora.table import Corpus, checksums
+from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.study.jaiswal2020 import tables
 from sordino.study.jaiswal2020.estimates import (
@@ -36,7 +36,7 @@ def first_fold(given: Corpus) -> StudyLabels:
     labels = {"activation": levels(given, "activation").codes, "gender": given.genders()}
     codes = np.unique(given.speaker, return_inverse=True)[1]
     return StudyLabels(
-        {**labels, "speaker": codes}, given.speaker, draws(given, 0, checksums(given))[:1]
+        {**labels, "speaker": codes}, given.speaker, draws(given, 0, given.checksums())[:1]
     )
 
 

@@ -96,10 +96,10 @@ class DrawnFitter:
         if not 0 <= self.gap < float("inf"):
             raise ReleaseError(f"gap {self.gap}, expected 0 or more standard errors: lower it")
         yield from ()  # a plan is a generator
-        rows = TrainingRows(as_vectors(z, z.shape[-1]), corpus, self.policy).require(part.rows)
-        fitting = rows.numpy()
-        labels = corpus.table.iloc[fitting]
-        role, gender = corpus.roles(self.policy)[fitting], corpus.genders()[fitting]
+        role, gender = corpus.roles(self.policy), corpus.genders()
+        rows = TrainingRows(as_vectors(z, z.shape[-1]), role, gender)
+        fitting = rows.require(part.rows).numpy()
+        labels, role, gender = corpus.table.iloc[fitting], role[fitting], gender[fitting]
         data = _FittingData(z[fitting], labels, role, gender, self.policy, self.shrinkage)
         posterior = data.crossfit(self.seed)
         tilt, threshold = calibrate(posterior, data.emotion, self.rate, self.gap, data.copies)
