@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,9 +24,10 @@ from sordino import metrics
 from sordino.attack.pooling import groups
 from sordino.attack.significance.null_distribution import null_range
 from sordino.cli.options import CACHE, corpora_from
+from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.features import PreprocessFitter, extract
-from sordino.release import DrawnFitter
+from sordino.release import Drawn, DrawnFitter
 from sordino.release.drawn.fit import crossfit_bins
 from sordino.release.drawn.secret_bounds import secret_bounds
 from sordino.study import POLICIES, protocol
@@ -50,13 +52,8 @@ def main() -> None:
     figures, nulls, limits = [], [], []
     for policy in POLICIES:
         rows = np.arange(len(corpus))
-        fitter = DrawnFitter(policy)
         bins, count = crossfit_bins(
-            lambda z, part, fitter=fitter: fitter.fit(z, corpus, part),
-            space.of,
-            corpus.speaker,
-            rows,
-            0,
+            partial(fit_on, DrawnFitter(policy), corpus), space.of, corpus.speaker, rows, 0
         )
         group = groups(corpus.speaker, corpus.speaker, arguments.utterances)
         auc, *null = areas(bins, group, shuffled)
@@ -76,6 +73,11 @@ def main() -> None:
     if arguments.json:
         record = {"patient": figures, "bounds": limits}
         arguments.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def fit_on(fitter: DrawnFitter, corpus: Corpus, z: Vectors, part: Part) -> Drawn:
+    """The release, fitted on a part of vectors in the scaled space."""
+    return fitter.fit(z, corpus, part)
 
 
 class Space:
