@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -88,6 +89,39 @@ def test_patient_attackers_recover_more_than_single_utterances() -> None:
     assert auc(guesses_on("rae-grl"), knowledge="patient", best=True) > auc(
         guesses_on("rae-grl"), knowledge=SEMI, target="gender", best=True
     )
+
+
+@dataclass(frozen=True)
+class GenderedPrototypes(Constant):
+    """A wrong release: in either bin, the prototype follows from the voice and not from a key."""
+
+    bins: int = 2
+
+    def __call__(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
+        data = scene()
+        gender = data.corpus.genders()
+        means = [data.z[gender == code].mean(axis=0) for code in (0, 1)]
+        male = (z - np.mean(means, axis=0)) @ (means[1] - means[0]) > 0
+        out = np.zeros_like(z)
+        out[:, 0] = z[:, 0] > np.median(data.z[:, 0])
+        out[:, 1] = out[:, 0] != male  # neither number alone carries gender
+        return out
+
+    def read(self, out: NDArray[np.float32]) -> NDArray[np.intp]:
+        return out[:, 0].astype(np.intp)
+
+
+def test_a_patient_attacker_counts_prototypes() -> None:
+    patient = audit(GenderedPrototypes()).predictions.query("knowledge == 'patient'")
+    assert set(patient["attacker"]) == {
+        "pooled scores",
+        "pooled vectors",
+        "bin, pooled",
+        "prototype, pooled",
+    }
+    assert auc(patient, attacker="prototype, pooled") > 0.95
+    assert auc(patient, best=True) > 0.95
+    assert auc(patient, attacker="bin, pooled") < 0.8
 
 
 def test_only_informed_attackers_train_on_fitting_speakers() -> None:

@@ -6,7 +6,8 @@
                        attacker's speakers
     release            speakers with each emotion among the fitting speakers: four where a bin has
                        prototypes of it, else two; two utterances a speaker
-    bound              as many outside each fold of the cross-fit, and two women and two men
+    bound              as many outside each fold of the cross-fit, two women and two men, and eight
+                       fitting speakers with each emotion
     patient attacker   five utterances of one test speaker
 
 The numbers are counted in the draws of the study, so they hold for its seed. They suffice for the
@@ -260,6 +261,10 @@ class _Counts:
                 present = self.smallest(others, "emotion", emotion)
                 item = f"fitting speakers with {emotion} outside a fold"
                 yield Need("bound", item, present, needed, (study,))
+            for emotion in policies[0].emotions:
+                present = self.smallest(parts, "emotion", emotion)
+                item = f"fitting speakers with {emotion}"
+                yield Need("bound", item, present, bound.SPEAKERS_PER_LIMIT, (study,))
             for gender in GENDERS:
                 present = self.smallest(parts, "gender", gender)
                 item = f"{gender} fitting speakers"

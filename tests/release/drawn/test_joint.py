@@ -63,7 +63,7 @@ def test_two_bins_that_say_nothing_alone_may_say_all_together() -> None:
     second = first ^ secret
     alone = [bound(bins, secret, speaker, 2) for bins in (first, second)]
     both = bound(combine([first, second], [2, 2]), secret, speaker, 4)
-    assert max(one.high for one in alone) < 0.15
+    assert max(one.high for one in alone) < 0.2
     assert sum(one.high for one in alone) < 0.5 < 0.95 < both.tv
     assert both.auc > 0.95
 

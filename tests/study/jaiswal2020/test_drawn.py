@@ -74,13 +74,10 @@ def test_a_drawn_embedding_has_all_attacks_and_a_bound(drawn: pd.DataFrame) -> N
     assert not whole.duplicated(KEYS).any()
     bounds = whole[whole["metric"] == "bound_uar"].set_index(["target", "condition"])
     assert {("gender", ""), ("gender", "given low"), ("speaker", "")} <= set(bounds.index)
-    assert (bounds["value"].between(bounds["chance"], bounds["high"])).all()
-    privacy = whole[
-        (whole["metric"] == "privacy")
-        & (whole["knowledge"] == "semi-informed")
-        & (whole["condition"] == "")
-    ]
-    assert 1 - privacy["value"].item() <= bounds.loc[("gender", ""), "high"]
+    assert (bounds["value"] >= bounds["chance"]).all()
+    speaker, gender = (bounds[bounds.index == (target, "")] for target in ("speaker", "gender"))
+    assert (speaker["value"] <= speaker["high"]).all()
+    assert pd.isna(gender["high"]).all()  # one fold has four speakers
     assert tables.bounds_table(drawn).groups[0][0][4].text == "nothing"
 
 
