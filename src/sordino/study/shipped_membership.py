@@ -35,7 +35,7 @@ QUESTIONS = ("recording", "speaker")
 """What is inferred."""
 
 Mask = NDArray[np.bool_]
-Scores = dict[str, Matrix]
+Similarities = dict[str, Matrix]
 
 
 def shipped_membership(
@@ -102,11 +102,11 @@ def _prototypes(fitter: DrawnFitter, z: Vectors, corpus: Corpus, game: _Game) ->
     return prototypes
 
 
-def _similarities(z: Vectors, prototypes: Vectors) -> Scores:
+def _similarities(z: Vectors, prototypes: Vectors) -> Similarities:
     """Similarities of candidates to the nearest prototype and to all, raw and with every dimension
     on one scale.
     """
-    scores: Scores = {}
+    scores: Similarities = {}
     deviation = np.maximum(z.std(axis=0), np.finfo(np.float32).tiny)
     for scale, factor in (("raw", np.ones_like(deviation)), ("scaled", 1 / deviation)):
         a, b = z * factor, prototypes * factor
@@ -120,14 +120,14 @@ def _similarities(z: Vectors, prototypes: Vectors) -> Scores:
     return scores
 
 
-def _norms(z: Vectors) -> Scores:
+def _norms(z: Vectors) -> Similarities:
     """Sizes in a scaled space, which differ between recordings that it was fitted on and others."""
     deviation = np.maximum(z.std(axis=0), np.finfo(np.float32).tiny)
     sizes = {"raw": np.linalg.norm(z, axis=1), "scaled": np.linalg.norm(z / deviation, axis=1)}
     return sizes | {f"{name} small": -size for name, size in sizes.items()}
 
 
-def _figures(games: list[_Game], scores: list[Scores]) -> dict[str, list[float]]:
+def _figures(games: list[_Game], scores: list[Similarities]) -> dict[str, list[float]]:
     """For each question, the AUC in each game of the attacker that is the best in the other."""
     figures = {}
     for question in QUESTIONS:
