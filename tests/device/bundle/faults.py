@@ -181,12 +181,12 @@ FAULTS: dict[str, tuple[str, Callable[[Files], None], str]] = {
     "wider prototypes": (
         "drawn",
         arrays(NPZ, lambda a: a.update(prototypes=np.tile(a["prototypes"], 2))),
-        r"prototypes of shape \(3, 48\) and type float32, expected float32, 3 x 24",
+        r"prototypes of shape \(6, 48\) and type float32, expected float32, 6 x 24",
     ),
     "prototypes without a bin": (
         "drawn",
         arrays(NPZ, lambda a: a.update(prototypes=np.tile(a["prototypes"], (2, 1)))),
-        r"expected float32, 3 x 24",
+        r"expected float32, 6 x 24",
     ),
     "bins without a prototype": (
         "drawn",
@@ -200,22 +200,22 @@ FAULTS: dict[str, tuple[str, Callable[[Files], None], str]] = {
     ),
     "three decisions": (
         "drawn",
-        arrays(NPZ, lambda a: a.update(bin=np.array([0, 1, 2]))),
+        arrays(NPZ, lambda a: a.update(bin=np.array([0, 1, 2] * 2))),
         r"decisions \[0, 1, 2\]",
     ),
     "a single decision": (
         "drawn",
-        arrays(NPZ, lambda a: a.update(bin=np.array([0, 0, 0]))),
+        arrays(NPZ, lambda a: a.update(bin=np.array([0, 0, 0] * 2))),
         r"decisions \[0\]",
     ),
     "a decision below 0": (
         "drawn",
-        arrays(NPZ, lambda a: a.update(bin=np.array([0, 1, -1]))),
+        arrays(NPZ, lambda a: a.update(bin=np.array([0, 1, -1] * 2))),
         r"decisions \[",
     ),
     "a decision left out": (
         "drawn",
-        arrays(NPZ, lambda a: a.update(bin=np.array([0, 2, 2]))),
+        arrays(NPZ, lambda a: a.update(bin=np.array([0, 2, 2] * 2))),
         r"decisions \[0, 2\]",
     ),
     "float64 prototypes": (
@@ -257,7 +257,7 @@ FAULTS: dict[str, tuple[str, Callable[[Files], None], str]] = {
     "two vectors for a label": (
         "drawn",
         first(family="label"),
-        r"3 vectors for 2 decisions, expected one each",
+        r"6 vectors for 2 decisions, expected one each",
     ),
     "another width": (
         "drawn",
