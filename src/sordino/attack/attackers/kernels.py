@@ -235,13 +235,18 @@ def scores(
                 setting = f"{count} nearest, {scaling_name}"
                 yield Scores("nearest", setting, ties.same(values, copies, plan))
         if speaker is not None:
-            size = np.abs(x[train_rows]).max(axis=0)
-            centred = scale(_centre_speakers(x, speaker), per_dimension, train_rows, size)
+            size, count = np.abs(x[train_rows]).max(axis=0), np.bincount(speaker)
+            several = train_rows[count[speaker[train_rows]] > 1]
+            if not len(several):
+                continue
+            centred = scale(_centre_speakers(x, speaker), per_dimension, several, size)
             inner, setting = _inner_products(centred), f"{scaling_name}, {CENTRED_SETTING}"
             for name, kernel in _kernels_of(families):
                 if name != "linear":  # all speakers have the mean 0
-                    gram = kernel(inner, train_rows)
-                    yield from _speaker_scores(name, setting, gram, labels, plan, speaker)
+                    gram = kernel(inner, several)
+                    yield from _speaker_scores(
+                        name, setting, gram, labels, plan, speaker, count == 1
+                    )
 
 
 def _kernels_of(families: Sequence[str]) -> list[tuple[str, Kernel]]:
@@ -254,26 +259,54 @@ def _inner_products(z: Matrix) -> Matrix:
 
 
 def _centre_speakers(x: NDArray[np.floating[Any]], speaker: Rows) -> Matrix:
-    """Rows minus the mean of their speaker's rows."""
-    z = np.asarray(x, dtype=np.float64)
-    centred: Matrix = z - (mean_operator(speaker) @ z)[speaker]
+    """Rows minus the mean of their speaker's n rows, times sqrt(n / (n - 1)).
+
+    Without the factor the variance would be 1 - 1/n times that of the speaker, and attackers would
+    read the number of rows. The single row of a speaker is 0.
+    """
+    z, count = np.asarray(x, dtype=np.float64), np.bincount(speaker)
+    factor = np.sqrt(count / np.maximum(count - 1, 1))
+    centred: Matrix = (z - (mean_operator(speaker) @ z)[speaker]) * factor[speaker, None]
     return centred
 
 
 def _speaker_scores(
-    name: str, setting: str, kernel: Matrix, labels: Matrix, plan: SplitPlan, speaker: Rows
+    name: str,
+    setting: str,
+    kernel: Matrix,
+    labels: Matrix,
+    plan: SplitPlan,
+    speaker: Rows,
+    neutral: NDArray[np.bool_] | None = None,
 ) -> Iterator[Scores]:
-    """The attackers of one kernel on whole speakers."""
+    """The attackers of one kernel on whole speakers.
+
+    In each split the mean of the training speakers is the origin: a score is a function of training
+    speakers alone, so its expectation is the same for any number of rows. `neutral` `(speakers,)`
+    marks speakers at the origin.
+    """
     first, mean = np.unique(speaker, return_index=True)[1], mean_operator(speaker)
     gram = mean @ kernel @ mean.T
-    level = float(np.abs(gram).max())
-    gram = gram - gram.mean(axis=0) - gram.mean(axis=1)[:, None] + gram.mean()
-    if np.abs(gram).max() <= ROUNDING * level:
+    weight = np.ones(len(gram)) if neutral is None else 1.0 - neutral
+    spread = np.diag(_centre(gram, weight, weight)).mean()
+    if spread <= ROUNDING * np.abs(gram).max():
         gram = np.zeros_like(gram)  # all speakers are equal up to rounding error
-    ridge_scores = _ridge([gram], labels[first], plan.of_speakers(speaker), SPEAKER_RIDGES)
+    ridge_scores = _ridge(
+        [gram], labels[first], plan.of_speakers(speaker), SPEAKER_RIDGES, weight, float(spread)
+    )
     for ridge, (values,) in zip(SPEAKER_RIDGES, ridge_scores, strict=True):
         title = f"{name}, ρ={ridge:g}, whole speakers, {setting}"
         yield Scores(KERNELS[name][0], title, values, per_speaker=True)
+
+
+def _centre(train: Matrix, weight: Matrix, test_weight: Matrix, test: Matrix | None = None) -> Matrix:
+    """Inner products of training units with one another, or of test units with them, from the
+    weighted mean of the training units; units of weight 0 are at this mean.
+    """
+    share = weight / max(weight.sum(), 1.0)
+    rows, mean = (train if test is None else test), share @ train
+    centred: Matrix = rows - (rows @ share)[:, None] - mean + mean @ share
+    return centred * test_weight[:, None] * weight
 
 
 def ignorant_scores(
@@ -324,19 +357,32 @@ def _scale_as_original(
 
 
 def _ridge(
-    kernels: Sequence[Matrix], labels: Matrix, plan: SplitPlan, ridges: Sequence[float]
+    kernels: Sequence[Matrix],
+    labels: Matrix,
+    plan: SplitPlan,
+    ridges: Sequence[float],
+    weight: Matrix | None = None,
+    level: float | None = None,
 ) -> Matrix:
     """Scores of attackers on the rows of the first kernel, with each ridge, `(ridges, kernels, n,
     columns)`.
 
-    The first kernel is of all rows with themselves, a further one of other rows with these.
+    The first kernel is of all rows with themselves, a further one of other rows with these. With
+    `weight` `(n,)` kernels are centred at the training rows of each split; `level` is their mean
+    diagonal.
     """
     scores = np.full((len(ridges), len(kernels), *labels.shape), np.nan)
-    level = float(np.mean(np.diag(kernels[0])[plan.train_rows])) or 1.0
+    if level is None:
+        level = float(np.mean(np.diag(kernels[0])[plan.train_rows]))
+    level = level or 1.0
     for train, test in plan.splits:
         centred = labels[train] - labels[train].mean(axis=0)
         gram = kernels[0][np.ix_(train, train)]
         test_grams = [kernel[np.ix_(test, train)] for kernel in kernels]
+        if weight is not None:
+            near, far = weight[train], weight[test]
+            test_grams = [_centre(gram, near, far, rows) for rows in test_grams]
+            gram = _centre(gram, near, near)
         for i, ridge in enumerate(ridges):
             weights = solve_ridge(gram, ridge * len(train) * level, centred)
             for j, rows in enumerate(test_grams):

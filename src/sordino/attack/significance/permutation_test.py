@@ -18,13 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from sordino.attack.attackers import ties
+from sordino.attack.attackers import screens, ties
 from sordino.attack.attackers.kernels import (
     KERNEL_FAMILIES,
     Scores,
@@ -212,7 +213,7 @@ def judge(
     x: NDArray[np.floating[Any]],
     secret: Secret,
     *,
-    families: Sequence[str] = KERNEL_FAMILIES,
+    families: Sequence[str] = (*KERNEL_FAMILIES, *screens.SCREEN_FAMILIES),
     shuffles: int = 199,
     seed: int = 0,
 ) -> Decision:
@@ -230,7 +231,7 @@ def judge(
     >>> judge(x, Secret.of("gender", gender, speaker), shuffles=39).answer
     'leak'
     """
-    check_families(families)
+    check_families(families, (*KERNEL_FAMILIES, *screens.SCREEN_FAMILIES))
     x = in_range(check_vectors(x))
     if len(x) != len(secret.values) or shuffles < 1:
         raise AttackError(
@@ -240,7 +241,11 @@ def judge(
     fold = secret.folds(seed)
     table = secret.shuffles(fold, shuffles, seed)
     speaker = None if secret.within else secret.speaker
-    attackers = scores(x, label_columns(secret, table), crossfit(fold), speaker, families)
+    labels, plan = label_columns(secret, table), crossfit(fold)
+    attackers = chain(
+        scores(x, labels, plan, speaker, families),
+        screens.scores(x, labels, plan, secret.speaker, secret.within, families),
+    )
     return conclude(
         secret,
         fold,

@@ -1,0 +1,125 @@
+"""Attackers that screen many features of a row and use the few that go with the secret.
+
+Kernel attackers weigh all dimensions alike. They miss an interaction of three dimensions, one
+dimension of a thousand, and a digit. A screen computes a *bank* of fixed features (`banks`) and
+correlates each feature with the labels on the training speakers. For a secret between speakers it
+correlates the means of speakers (marginal screening, Fan and Lv 2008):
+
+    m_uj  mean of feature j over the rows of training unit u (a speaker, or a row)
+    r_j   correlation of m_uj with the labels of the units
+    s     score of a row with the standardised features f_j
+          "the best feature"   s = sign(r_j) f_j of the largest |r_j|
+          "all, weighted"      s = Σ_j r_j |r_j|² f_j
+
+The correlations of all shuffles are one matrix product. Features are scaled by the training
+speakers of each split alone. A score is therefore a function of training speakers, and its mean
+over the rows of a speaker has an expectation that does not depend on the number of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sordino.attack.attackers import banks, ties
+from sordino.attack.attackers.kernels import Scores
+from sordino.attack.attackers.scaling import ROUNDING
+from sordino.attack.splits import Split, SplitPlan
+from sordino.types import Matrix, Rows
+
+SCREENS: Final[Mapping[str, Mapping[str, banks.Bank]]] = {
+    "single": {
+        "each dimension": banks.single,
+        "each principal component": banks.principal(banks.single),
+        "order of a row": banks.ordered,
+    },
+    "waves": {"each dimension": banks.waves, "two dimensions": banks.wave_pairs},
+    "products": {
+        "two dimensions": banks.pairs,
+        "two principal components": banks.principal(banks.pairs),
+        "three dimensions": banks.triples,
+    },
+    "digits": {"digits": banks.digits, "equal values": banks.equal_values},
+}
+"""Family to its banks by title."""
+
+SCREEN_FAMILIES: Final = tuple(SCREENS)
+"""The families of this module."""
+
+BEST_FEATURE: Final = "the best feature"
+ALL_FEATURES: Final = "all features, weighted by r³"
+
+
+def scores(
+    x: NDArray[np.floating],
+    labels: Matrix,
+    plan: SplitPlan,
+    speaker: Rows,
+    within: bool,
+    families: Sequence[str] = SCREEN_FAMILIES,
+) -> Iterator[Scores]:
+    """Scores of each screen of these families on the rows that the plan scores.
+
+    `x` `(n, d)`; `labels` `(n, columns)`; `speaker` `(n,)` are codes from 0. Labels that change
+    `within` speakers are correlated row by row, others over the means of speakers.
+    """
+    x = np.asarray(x, np.float64)
+    copies = ties.copies(x)
+    for family in families:
+        for title, bank in SCREENS.get(family, {}).items():
+            best, weighted = (np.full(labels.shape, np.nan) for _ in range(2))
+            for split in plan.splits:
+                units = np.arange(len(x)) if within else speaker
+                best[split.test], weighted[split.test] = _screen(
+                    bank(x, split.train, speaker), labels, split, units
+                )
+            for name, values in ((BEST_FEATURE, best), (ALL_FEATURES, weighted)):
+                yield Scores(family, f"{title}, {name}", ties.same(values, copies, plan))
+
+
+def _screen(
+    blocks: Iterator[Matrix], labels: Matrix, split: Split, unit: Rows
+) -> tuple[Matrix, Matrix]:
+    """Scores of the test rows by the best feature, and by all features, `(rows, columns)`."""
+    codes, first, inverse = np.unique(
+        unit[split.train], return_index=True, return_inverse=True
+    )
+    targets = _standardise(labels[split.train][first])[0] / len(codes)
+    best = np.zeros((len(split.test), labels.shape[1]))
+    weighted, largest = np.zeros_like(best), np.zeros(labels.shape[1])
+    for features in blocks:
+        means = _means(features[split.train], inverse, len(codes))
+        means, centre, spread = _standardise(means)
+        r = means.T @ targets
+        z = (features[split.test] - centre) * np.where(spread > 0, 1 / np.where(spread > 0, spread, 1), 0)
+        weighted += z @ (r * r * r)
+        top = np.abs(r).argmax(axis=0)
+        r_top = r[top, np.arange(len(top))]
+        higher = np.flatnonzero(np.abs(r_top) > largest + ROUNDING)
+        best[:, higher] = z[:, top[higher]] * np.sign(r_top[higher])
+        largest[higher] = np.abs(r_top[higher])
+    return best, weighted
+
+
+def _means(features: Matrix, code: Rows, units: int) -> Matrix:
+    """The mean of each unit's rows, `(units, features)`."""
+    if units == len(features):
+        return features[np.argsort(code)]
+    operator = np.zeros((units, len(code)))
+    operator[code, np.arange(len(code))] = 1 / np.bincount(code)[code]
+    means: Matrix = operator @ features
+    return means
+
+
+def _standardise(values: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+    """Columns of mean 0 and standard deviation 1, and both moments; constant columns are 0, with a
+    standard deviation of 0.
+    """
+    mean, spread = values.mean(axis=0), values.std(axis=0)
+    spread = np.where(spread > 1e-9 * np.maximum(np.abs(values).max(axis=0), 1e-300), spread, 0.0)
+    varied = spread > 0
+    scaled = np.where(varied, (values - mean) / np.where(varied, spread, 1.0), 0.0)
+    return scaled, mean, spread
