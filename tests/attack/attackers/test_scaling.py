@@ -143,7 +143,7 @@ def test_nearest_rows_that_are_equally_far_count_alike() -> None:
 
 def test_ranks_take_rounding_for_a_tie() -> None:
     values = np.array([[0.3, 2.0], [0.1 + 0.2, 1.0], [0.0, 3.0]])
-    np.testing.assert_array_equal(ties.ranks(values), [[2.5, 2.0], [2.5, 1.0], [1.0, 3.0]])
+    np.testing.assert_array_equal(ties.ranks(values), [[2.0, 1.5], [2.0, 0.5], [0.5, 2.5]])
 
 
 @pytest.mark.parametrize(

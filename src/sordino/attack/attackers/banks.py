@@ -61,6 +61,8 @@ def single(x: Matrix, train: Rows, _: Rows) -> Iterator[Matrix]:
 def ordered(x: Matrix, train: Rows, _: Rows) -> Iterator[Matrix]:
     """Order statistics of each row over its dimensions, and the place of its extremes."""
     z = _standardised(x, train)
+    if not z.shape[1]:
+        return
     size = np.abs(z)
     yield np.sort(z, axis=1)
     yield np.sort(size, axis=1)

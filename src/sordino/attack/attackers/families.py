@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -196,7 +196,7 @@ def _score_kernel(
     """
     speaker = None if secret.within else secret.speaker
     with threadpool_limits(1):
-        labels = permutation_test.label_columns(secret, shuffled)
+        labels = permutation_test.tested_columns(secret, shuffled)
         attackers = kernels.scores(x, labels, plan, speaker, families, [per_dimension])
         return _score_table(attackers, secret, shuffled)
 
@@ -206,7 +206,7 @@ def _score_screen(
 ) -> ScoreTable:
     """Families of `screens`."""
     with threadpool_limits(1):
-        labels = permutation_test.label_columns(secret, shuffled)
+        labels = permutation_test.tested_columns(secret, shuffled)
         attackers = screens.scores(x, labels, plan, secret.speaker, secret.within, families)
         return _score_table(attackers, secret, shuffled)
 
@@ -233,5 +233,8 @@ def _score_table(attackers: Iterable[Scores], secret: Secret, shuffled: Matrix) 
     for attacker in attackers:
         if attacker.tested:
             statistics += permutation_test.attacker_statistics(secret, shuffled, attacker)
-        scores.append(attacker.column(0, shuffled.shape[1]))
+        first = attacker.column(0, shuffled.shape[1])
+        if not secret.classes:
+            first = replace(first, values=first.values[:, :1])  # the rank alone
+        scores.append(first)
     return ScoreTable(tuple(scores), tuple(statistics))

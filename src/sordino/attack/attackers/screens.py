@@ -88,13 +88,18 @@ def _screen(
         unit[split.train], return_index=True, return_inverse=True
     )
     targets = _standardise(labels[split.train][first])[0] / len(codes)
+    noise = _extra_noise(np.bincount(inverse))
     best = np.zeros((len(split.test), labels.shape[1]))
     weighted, largest = np.zeros_like(best), np.zeros(labels.shape[1])
     for features in blocks:
+        if not features.shape[1]:
+            continue
         means = _means(features[split.train], inverse, len(codes))
-        means, centre, spread = _standardise(means)
+        extra = noise * features[split.train].var(axis=0) if noise else 0.0
+        means, centre, spread = _standardise(means, extra)
         r = means.T @ targets
-        z = (features[split.test] - centre) * np.where(spread > 0, 1 / np.where(spread > 0, spread, 1), 0)
+        varied = spread > 0
+        z = np.where(varied, (features[split.test] - centre) / np.where(varied, spread, 1.0), 0.0)
         weighted += z @ (r * r * r)
         top = np.abs(r).argmax(axis=0)
         r_top = r[top, np.arange(len(top))]
@@ -102,6 +107,17 @@ def _screen(
         best[:, higher] = z[:, top[higher]] * np.sign(r_top[higher])
         largest[higher] = np.abs(r_top[higher])
     return best, weighted
+
+
+def _extra_noise(count: Rows) -> float:
+    """The variance of the mean of a unit with few rows (the lowest tenth of units) minus the mean
+    variance, for a feature of variance 1.
+
+    With few rows, the mean of a rare feature is 0 for nearly all speakers. It is not 0 for speakers
+    with many rows, so the feature would read the number of rows. If all means vary as much as the
+    one of few rows, it is not selected.
+    """
+    return float(1 / np.quantile(count, 0.1, method="lower") - np.mean(1 / count))
 
 
 def _means(features: Matrix, code: Rows, units: int) -> Matrix:
@@ -114,12 +130,13 @@ def _means(features: Matrix, code: Rows, units: int) -> Matrix:
     return means
 
 
-def _standardise(values: Matrix) -> tuple[Matrix, Matrix, Matrix]:
-    """Columns of mean 0 and standard deviation 1, and both moments; constant columns are 0, with a
-    standard deviation of 0.
+def _standardise(values: Matrix, extra: Matrix | float = 0.0) -> tuple[Matrix, Matrix, Matrix]:
+    """Columns of mean 0, divided by their standard deviation, and both; `extra` is added to the
+    variance. Constant columns are 0, with a standard deviation of 0.
     """
     mean, spread = values.mean(axis=0), values.std(axis=0)
     spread = np.where(spread > 1e-9 * np.maximum(np.abs(values).max(axis=0), 1e-300), spread, 0.0)
     varied = spread > 0
+    spread = np.where(varied, np.sqrt(spread**2 + extra), 0.0)
     scaled = np.where(varied, (values - mean) / np.where(varied, spread, 1.0), 0.0)
     return scaled, mean, spread
