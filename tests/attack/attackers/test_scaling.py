@@ -86,7 +86,11 @@ def test_the_size_of_numbers_moves_no_verdict(size: str) -> None:
     before, after = judged(x, secret), judged(SIZES[size](x), secret)
     assert (after.answer, after.p) == (before.answer, before.p) == ("leak", 0.05)
     first, second = (
-        {(name, pooled): auc for _, name, pooled, auc, _ in decision.by_attacker}
+        {
+            (name, pooled): auc
+            for family, name, pooled, auc, _ in decision.by_attacker
+            if family != "digits"  # these are digits of numbers as they are
+        }
         for decision in (before, after)
     )
     assert all(abs(first[key] - second[key]) < 1e-6 for key in first)

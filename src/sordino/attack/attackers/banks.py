@@ -43,6 +43,11 @@ _BLOCK: Final = 2048
 """Features in one block of products."""
 
 
+def rows(x: Matrix, _: Rows, __: Rows) -> Iterator[Matrix]:
+    """The dimensions themselves."""
+    yield x
+
+
 def single(x: Matrix, train: Rows, _: Rows) -> Iterator[Matrix]:
     """Functions of each dimension."""
     z = _standardised(x, train)

@@ -34,10 +34,7 @@ QUICK: Final = kernels.KERNEL_FAMILIES
 QUICK_TABLE: Final = (*QUICK, *screens.SCREEN_FAMILIES)
 """The same and the screens: the default of audits of tables."""
 
-FULL: Final = (*QUICK, *estimators.ESTIMATORS)
-"""All families of studies."""
-
-FULL_TABLE: Final = (*QUICK_TABLE, *estimators.ESTIMATORS)
+FULL: Final = (*QUICK_TABLE, *estimators.ESTIMATORS)
 """All families of sordino."""
 
 _Item = TypeVar("_Item", Scores, AttackerStatistic)
@@ -64,6 +61,7 @@ def scores(
     """
     kernels.check_families(families, available())
     attackers = [*kernels.scores(x, labels, plan, None, families)]
+    attackers += screens.scores(x, labels, plan, np.arange(len(x)), True, families)
     for family in families:
         if family in estimators.ESTIMATORS:
             settings = estimators.ESTIMATORS[family](seed)

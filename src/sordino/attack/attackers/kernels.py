@@ -258,6 +258,19 @@ def _inner_products(z: Matrix) -> Matrix:
     return inner
 
 
+def linear_speakers(
+    z: Matrix, labels: Matrix, plan: SplitPlan, speaker: Rows
+) -> Iterator[Scores]:
+    """The linear attackers on whole speakers, from means of rows `(n, d)`, without the inner
+    products of all rows.
+    """
+    means = mean_operator(speaker) @ z
+    first = np.unique(speaker, return_index=True)[1]
+    single, codes = plan.of_speakers(speaker), np.arange(len(first))
+    gram = _inner_products(means)
+    yield from _speaker_scores("linear", "means", gram, labels[first], single, codes)
+
+
 def _centre_speakers(x: NDArray[np.floating[Any]], speaker: Rows) -> Matrix:
     """Rows minus the mean of their speaker's n rows, times sqrt(n / (n - 1)).
 

@@ -70,14 +70,28 @@ def scores(
     copies = ties.copies(x)
     for family in families:
         for title, bank in SCREENS.get(family, {}).items():
-            best, weighted = (np.full(labels.shape, np.nan) for _ in range(2))
-            for split in plan.splits:
-                units = np.arange(len(x)) if within else speaker
-                best[split.test], weighted[split.test] = _screen(
-                    bank(x, split.train, speaker), labels, split, units
-                )
-            for name, values in ((BEST_FEATURE, best), (ALL_FEATURES, weighted)):
+            for name, values in screen(x, labels, plan, speaker, within, bank):
                 yield Scores(family, f"{title}, {name}", ties.same(values, copies, plan))
+
+
+def screen(
+    x: Matrix,
+    labels: Matrix,
+    plan: SplitPlan,
+    speaker: Rows,
+    within: bool,
+    bank: banks.Bank = banks.rows,
+) -> list[tuple[str, Matrix]]:
+    """Name and scores `(n, columns)` of the two attackers on one bank; the default has the
+    dimensions themselves. See `scores`.
+    """
+    best, weighted = (np.full(labels.shape, np.nan) for _ in range(2))
+    units = np.arange(len(x)) if within else speaker
+    for split in plan.splits:
+        best[split.test], weighted[split.test] = _screen(
+            bank(x, split.train, speaker), labels, split, units
+        )
+    return [(BEST_FEATURE, best), (ALL_FEATURES, weighted)]
 
 
 def _screen(

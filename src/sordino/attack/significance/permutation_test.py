@@ -73,8 +73,9 @@ class Decision:
     p: float
     """The p-value of the best of all attackers."""
     needed: float
-    """The approximate smallest AUC of single utterances that would be reported as a leak: the best
-    of all attackers reaches it on 5 % of the shuffles.
+    """The approximate AUC of single utterances that an attacker must *reach* to be reported: the
+    best of all attackers reaches it on 5 % of the shuffles. The best possible attacker may have a
+    higher AUC: see `power`.
     """
     by_attacker: tuple[tuple[str, str, bool, float, float], ...]
     """Family, setting, whether pooled, AUC and p of each attacker, corrected for selecting the best
@@ -82,6 +83,8 @@ class Decision:
     """
     why: str
     """The reason in one sentence, if the answer is `cannot tell`."""
+    critical: float = float("nan")
+    """The standardised statistic above which the test reports a leak."""
 
 
 def label_columns(secret: Secret, table: Matrix) -> Matrix:
@@ -229,7 +232,8 @@ def conclude(secret: Secret, fold: Rows, statistics: Iterable[AttackerStatistic]
     answer: Answer
     answer = "leak" if p <= TEST_LEVEL else "cannot tell" if why else "no leak found"
     ordered = tuple(table[index] for index in order)
-    return Decision(answer, p, needed, ordered, why if answer == "cannot tell" else "")
+    critical = float(np.quantile(largest, 1 - TEST_LEVEL, method="higher"))
+    return Decision(answer, p, needed, ordered, why if answer == "cannot tell" else "", critical)
 
 
 def _p_value(largest: Matrix, score: float) -> float:
@@ -246,7 +250,7 @@ def _lack_of_power(arrangements: float, shuffles: int, needed: float) -> str:
             f"{smallest:.0f}"
         )
     if needed > BLIND_AUC:
-        return f"with so few speakers only an AUC above {needed:.2f} would be reported as a leak"
+        return f"with so few speakers an attacker must reach an AUC above {needed:.2f}"
     return ""
 
 

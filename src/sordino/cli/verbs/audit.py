@@ -17,7 +17,6 @@ from sordino.cli.options import (
     JsonOption,
     OutOption,
     SeedOption,
-    attacker_families,
     resolve_attackers,
 )
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from sordino.attack import Audit
+    from sordino.attack import FULL, QUICK_TABLE, Audit
     from sordino.attack.vector_audit import AuditResult
     from sordino.cli.audit_table import AuditInput
     from sordino.report.vector_estimates import SpeakerAttacks
@@ -129,7 +128,7 @@ def audit(
       sordino audit vectors.parquet --secret gender --speaker speaker \\
         --task emotion --attackers quick --out audit
     """
-    from sordino.attack import Audit
+    from sordino.attack import FULL, QUICK_TABLE, Audit
     from sordino.cli import audit_table
     from sordino.report import vector_page
 
@@ -138,7 +137,10 @@ def audit(
         table, secrets, tasks, speaker, reference, ignore or (), columns or (), continuous or ()
     )
     audits = Audit(
-        (*attacker_families("quick" if quick else attackers), *resolve_attackers(attacker)),
+        (
+            *(QUICK_TABLE if quick or attackers == "quick" else FULL),
+            *resolve_attackers(attacker),
+        ),
         shuffles=shuffles,
         rows=rows,
         audits=len({*secrets, *tasks}) * (1 if reference is None else 2),
