@@ -25,7 +25,7 @@ def halves(speaker: NDArray[np.str_], count: int) -> tuple[Rows, Rows]:
 
 
 def test_all_families_are_those_of_both_kinds() -> None:
-    assert (*QUICK, *NAMES) == FULL
+    assert (*QUICK, *SCREEN_FAMILIES, *NAMES) == FULL
     assert len(set(FULL)) == len(FULL)
 
 

@@ -4,7 +4,8 @@ A bank sees the vectors `x` `(n, d)`, the training rows, which alone decide loca
 and the speakers. Features are bounded, so that no outlier decides a mean. The widest banks use the
 dimensions of the largest variance: a product of three of 24 dimensions is one of 2,024 features.
 
-    single        z, z², |z|, sign z, log |z|, z³, and tails, of each dimension
+    values        z of each dimension
+    functions     z², |z|, sign z, log |z|, z³, and tails
     ordered       the sorted values and magnitudes of a row, its norm and its largest dimension
     waves         sin and cos of 1 to 40 times each dimension
     wave_pairs    products of waves of two dimensions: checkerboards
@@ -48,11 +49,15 @@ def rows(x: Matrix, _: Rows, __: Rows) -> Iterator[Matrix]:
     yield x
 
 
-def single(x: Matrix, train: Rows, _: Rows) -> Iterator[Matrix]:
+def values(x: Matrix, train: Rows, _: Rows) -> Iterator[Matrix]:
+    """The standardised dimensions."""
+    yield _standardised(x, train)
+
+
+def functions(x: Matrix, train: Rows, _: Rows) -> Iterator[Matrix]:
     """Functions of each dimension."""
     z = _standardised(x, train)
     size = np.abs(z)
-    yield z
     yield np.sign(z)
     yield size
     yield z * z
@@ -152,6 +157,7 @@ def principal(bank: Bank) -> Bank:
         z = _standardised(x, train)
         _, size, axes = np.linalg.svd(z[train], full_matrices=False)
         axes = axes[size > scaling.ROUNDING * size.max(initial=0)][: max(len(train) // 2, 1)]
+        axes = axes * np.sign(axes.sum(axis=1, keepdims=True) + 1e-300)  # for any row order
         return bank(z @ axes.T, train, speaker)
 
     return components

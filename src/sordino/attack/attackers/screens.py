@@ -26,14 +26,15 @@ from numpy.typing import NDArray
 
 from sordino.attack.attackers import banks, ties
 from sordino.attack.attackers.kernels import Scores
-from sordino.attack.attackers.scaling import ROUNDING
 from sordino.attack.splits import Split, SplitPlan
 from sordino.types import Matrix, Rows
 
 SCREENS: Final[Mapping[str, Mapping[str, banks.Bank]]] = {
     "single": {
-        "each dimension": banks.single,
-        "each principal component": banks.principal(banks.single),
+        "each dimension": banks.values,
+        "each principal component": banks.principal(banks.values),
+        "functions of each dimension": banks.functions,
+        "functions of each principal component": banks.principal(banks.functions),
         "order of a row": banks.ordered,
     },
     "waves": {"each dimension": banks.waves, "two dimensions": banks.wave_pairs},
@@ -48,6 +49,9 @@ SCREENS: Final[Mapping[str, Mapping[str, banks.Bank]]] = {
 
 SCREEN_FAMILIES: Final = tuple(SCREENS)
 """The families of this module."""
+
+_TIE: Final = 1e-9
+"""Of features with correlations that differ by less, the first is selected."""
 
 BEST_FEATURE: Final = "the best feature"
 ALL_FEATURES: Final = "all features, weighted by r³"
@@ -102,7 +106,7 @@ def _screen(
         unit[split.train], return_index=True, return_inverse=True
     )
     targets = _standardise(labels[split.train][first])[0] / len(codes)
-    noise = _extra_noise(np.bincount(inverse))
+    noise = extra_noise(np.bincount(inverse))
     best = np.zeros((len(split.test), labels.shape[1]))
     weighted, largest = np.zeros_like(best), np.zeros(labels.shape[1])
     for features in blocks:
@@ -115,15 +119,16 @@ def _screen(
         varied = spread > 0
         z = np.where(varied, (features[split.test] - centre) / np.where(varied, spread, 1.0), 0.0)
         weighted += z @ (r * r * r)
-        top = np.abs(r).argmax(axis=0)
+        size = np.abs(r)
+        top = (size >= size.max(axis=0) - _TIE).argmax(axis=0)
         r_top = r[top, np.arange(len(top))]
-        higher = np.flatnonzero(np.abs(r_top) > largest + ROUNDING)
+        higher = np.flatnonzero(np.abs(r_top) > largest + _TIE)
         best[:, higher] = z[:, top[higher]] * np.sign(r_top[higher])
         largest[higher] = np.abs(r_top[higher])
     return best, weighted
 
 
-def _extra_noise(count: Rows) -> float:
+def extra_noise(count: Rows) -> float:
     """The variance of the mean of a unit with few rows (the lowest tenth of units) minus the mean
     variance, for a feature of variance 1.
 

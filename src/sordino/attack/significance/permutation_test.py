@@ -131,13 +131,15 @@ def attacker_statistics(secret: Secret, table: Matrix, attacker: Scores) -> list
 def _statistics(secret: Secret, table: Matrix, attacker: Scores) -> list[AttackerStatistic]:
     statistics = []
     family, setting, values = attacker.family, attacker.setting, attacker.values
+    extra: Matrix | float = 0.0
     if not attacker.per_speaker:
         auc = areas(secret, table, values, _row_weights(secret))
         statistics.append(AttackerStatistic(family, setting, False, auc, auc))
+        extra = screens.extra_noise(np.bincount(secret.speaker)) * values.var(axis=0)
         values = _speaker_means(secret, values)
     if not secret.within:
         speakers = table[secret.first]
-        z, auc = _fisher_z(secret, speakers, values), areas(secret, speakers, values)
+        z, auc = _fisher_z(secret, speakers, values, extra), areas(secret, speakers, values)
         statistics.append(AttackerStatistic(family, setting, True, z, auc))
     return statistics
 
@@ -150,10 +152,18 @@ def _speaker_means(secret: Secret, values: Matrix) -> Matrix:
     return means
 
 
-def _fisher_z(secret: Secret, table: Matrix, values: Matrix) -> Matrix:
-    """Fisher's z of the correlation of labels and scores, the mean over classes, of each column."""
+def _fisher_z(
+    secret: Secret, table: Matrix, values: Matrix, extra: Matrix | float = 0.0
+) -> Matrix:
+    """Fisher's z of the correlation of labels and scores, the mean over classes, of each column.
+
+    `extra` is added to the variance of scores: see `screens.extra_noise`.
+    """
     truth = label_columns(secret, table)
-    z = np.arctanh(np.clip(_correlation(values, truth), -_MAX_CORRELATION, _MAX_CORRELATION))
+    variance = values.var(axis=0)
+    shrunk = np.sqrt(variance / np.maximum(variance + extra, 1e-300))
+    r = _correlation(values, truth) * shrunk
+    z = np.arctanh(np.clip(r, -_MAX_CORRELATION, _MAX_CORRELATION))
     mean: Matrix = z.reshape(-1, table.shape[1]).mean(axis=0)
     return mean
 
