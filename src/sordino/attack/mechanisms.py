@@ -174,13 +174,13 @@ def _copies(z: Matrix, secret: Rows, random: np.random.Generator) -> Matrix:
 
 
 def _tiny(z: Matrix, secret: Rows, random: np.random.Generator) -> Matrix:
-    z[:, 0] = 1e-5 * (z[:, 0] + secret)
+    z[:, 0] = 1e-5 * (z[:, 0] + 1.7 * secret)
     rotated: Matrix = z @ np.linalg.qr(random.normal(size=(z.shape[1], z.shape[1])))[0]
     return rotated
 
 
 def _one_of_many(z: Matrix, secret: Rows, _: np.random.Generator) -> Matrix:
-    z[:, 371] += 1.4 * secret
+    z[:, 371] += 2 * secret
     return z
 
 

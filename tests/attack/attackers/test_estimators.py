@@ -12,6 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sordino import metrics
 from sordino.attack import FULL, QUICK, Audit, retrain
 from sordino.attack.attackers import estimators
+from sordino.attack.attackers.screens import SCREEN_FAMILIES
 from sordino.attack.splits import crossfit
 from sordino.types import Rows
 from tests.attack.synthetic_voices import people

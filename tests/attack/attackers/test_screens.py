@@ -65,10 +65,10 @@ def small(seed: int = 0) -> tuple[Matrix, Matrix, Rows, Rows]:
     return random.normal(size=(len(speaker), 4)), labels, speaker // 2 % 3, speaker
 
 
-def test_the_best_feature_is_that_of_a_loop_over_features() -> None:
+def test_scores_are_those_of_a_loop_over_features() -> None:
     x, labels, fold, speaker = small()
     count = np.bincount(speaker)
-    ((_, best), _) = screens.screen(x, labels, crossfit(fold), speaker, within=False)
+    (_, many), (_, few) = screens.screen(x, labels, crossfit(fold), speaker, within=False)
     for code in range(3):
         train, test = np.unique(speaker[fold != code]), np.flatnonzero(fold == code)
         means = np.array([x[speaker == who].mean(axis=0) for who in train])
@@ -77,9 +77,9 @@ def test_the_best_feature_is_that_of_a_loop_over_features() -> None:
         for column in range(3):
             y = np.array([labels[speaker == who, column][0] for who in train])
             r = [np.mean((m - m.mean()) * (y - y.mean())) / y.std() for m in means.T] / spread
-            top = int(np.argmax(np.abs(r)))
-            expected = np.sign(r[top]) * (x[test, top] - means[:, top].mean()) / spread[top]
-            np.testing.assert_allclose(best[test, column], expected)
+            z = (x[test] - means.mean(axis=0)) / spread
+            np.testing.assert_allclose(many[test, column], z @ r**5)
+            np.testing.assert_allclose(few[test, column], z @ r**15)
 
 
 def test_scores_are_of_other_speakers_and_ignore_row_order() -> None:
@@ -93,6 +93,8 @@ def test_scores_are_of_other_speakers_and_ignore_row_order() -> None:
     assert {attacker.family for attacker in before} == set(SCREEN_FAMILIES)
     assert len({(attacker.family, attacker.setting) for attacker in before}) == len(before)
     for first, second, third in zip(before, mixed, after, strict=True):
+        if first.in_sample:
+            continue
         assert np.isfinite(first.values).all()
         np.testing.assert_allclose(second.values, first.values[order], atol=1e-7)
         assert first.values[fold == 1].tolist() == third.values[fold == 1].tolist()

@@ -231,6 +231,8 @@ def _score_table(attackers: Iterable[Scores], secret: Secret, shuffled: Matrix) 
     for attacker in attackers:
         if attacker.tested:
             statistics += permutation_test.attacker_statistics(secret, shuffled, attacker)
+        if attacker.in_sample:
+            continue
         first = attacker.column(0, shuffled.shape[1])
         if not secret.classes:
             first = replace(first, values=first.values[:, :1])  # the rank alone

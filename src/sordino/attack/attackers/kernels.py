@@ -74,6 +74,10 @@ class Scores:
     per_speaker: bool = False
     tested: bool = True
     """Whether it scored every column, and not only the first."""
+    in_sample: bool = False
+    """Whether it was selected on the rows that it scores, so that it predicts nothing: it takes
+    part in the test alone, which its shuffles keep exact.
+    """
 
     def column(self, index: int, columns: int) -> Scores:
         """The scores of one labelling of `columns`; the first, if the attacker is not tested."""

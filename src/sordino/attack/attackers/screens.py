@@ -7,9 +7,9 @@ correlates the means of speakers (marginal screening, Fan and Lv 2008):
 
     m_uj  mean of feature j over the rows of training unit u (a speaker, or a row)
     r_j   correlation of m_uj with the labels of the units
-    s     score of a row with the standardised features f_j
-          "the best feature"   s = sign(r_j) f_j of the largest |r_j|
-          "all, weighted"      s = Σ_j r_j |r_j|² f_j
+    s     score of a row with the standardised features f_j: Σ_j r_j^k f_j, with k = 5 or 15
+
+A high power selects the strongest features without a choice of their number.
 
 The correlations of all shuffles are one matrix product. Features are scaled by the training
 speakers of each split alone. A score is therefore a function of training speakers, and its mean
@@ -50,11 +50,11 @@ SCREENS: Final[Mapping[str, Mapping[str, banks.Bank]]] = {
 SCREEN_FAMILIES: Final = tuple(SCREENS)
 """The families of this module."""
 
-_TIE: Final = 1e-9
-"""Of features with correlations that differ by less, the first is selected."""
+WEIGHTS: Final = (5, 15)
+"""Powers of r that weigh features: many weak features, and the few strongest."""
 
-BEST_FEATURE: Final = "the best feature"
-ALL_FEATURES: Final = "all features, weighted by r³"
+IN_SAMPLE_BANKS: Final = ("each dimension", "each principal component")
+"""Banks with a test of the largest correlation over all speakers, see `scores`."""
 
 
 def scores(
@@ -68,7 +68,9 @@ def scores(
     """Scores of each screen of these families on the rows that the plan scores.
 
     `x` `(n, d)`; `labels` `(n, columns)`; `speaker` `(n,)` are codes from 0. Labels that change
-    `within` speakers are correlated row by row, others over the means of speakers.
+    `within` speakers are correlated row by row, others over the means of speakers. For these the
+    dimension with the largest correlation over *all* speakers is an attacker `in_sample` too: it
+    finds one dimension of a thousand, which a selection on fewer speakers misses.
     """
     x = np.asarray(x, np.float64)
     copies = ties.copies(x)
@@ -76,6 +78,10 @@ def scores(
         for title, bank in SCREENS.get(family, {}).items():
             for name, values in screen(x, labels, plan, speaker, within, bank):
                 yield Scores(family, f"{title}, {name}", ties.same(values, copies, plan))
+            if family == "single" and title in IN_SAMPLE_BANKS and not within:
+                values = _largest(bank(x, np.arange(len(x)), speaker), labels, speaker)
+                name = f"{title}, the largest correlation"
+                yield Scores(family, name, values, per_speaker=True, in_sample=True)
 
 
 def screen(
@@ -86,46 +92,50 @@ def screen(
     within: bool,
     bank: banks.Bank = banks.rows,
 ) -> list[tuple[str, Matrix]]:
-    """Name and scores `(n, columns)` of the two attackers on one bank; the default has the
-    dimensions themselves. See `scores`.
+    """Name and scores `(n, columns)` of the attackers on one bank, one for each of `WEIGHTS`; the
+    default has the dimensions themselves. See `scores`.
     """
-    best, weighted = (np.full(labels.shape, np.nan) for _ in range(2))
+    values = np.full((len(WEIGHTS), *labels.shape), np.nan)
     units = np.arange(len(x)) if within else speaker
     for split in plan.splits:
-        best[split.test], weighted[split.test] = _screen(
-            bank(x, split.train, speaker), labels, split, units
-        )
-    return [(BEST_FEATURE, best), (ALL_FEATURES, weighted)]
+        values[:, split.test] = _screen(bank(x, split.train, speaker), labels, split, units)
+    return [(f"weighted by r^{power}", part) for power, part in zip(WEIGHTS, values, strict=True)]
 
 
-def _screen(
-    blocks: Iterator[Matrix], labels: Matrix, split: Split, unit: Rows
-) -> tuple[Matrix, Matrix]:
-    """Scores of the test rows by the best feature, and by all features, `(rows, columns)`."""
-    codes, first, inverse = np.unique(
-        unit[split.train], return_index=True, return_inverse=True
-    )
+def _screen(blocks: Iterator[Matrix], labels: Matrix, split: Split, unit: Rows) -> Matrix:
+    """Scores of the test rows with each of `WEIGHTS`, `(weights, rows, columns)`."""
+    codes, first, inverse = np.unique(unit[split.train], return_index=True, return_inverse=True)
     targets = _standardise(labels[split.train][first])[0] / len(codes)
     noise = extra_noise(np.bincount(inverse))
-    best = np.zeros((len(split.test), labels.shape[1]))
-    weighted, largest = np.zeros_like(best), np.zeros(labels.shape[1])
+    scores = np.zeros((len(WEIGHTS), len(split.test), labels.shape[1]))
     for features in blocks:
         if not features.shape[1]:
             continue
-        means = _means(features[split.train], inverse, len(codes))
-        extra = noise * features[split.train].var(axis=0) if noise else 0.0
-        means, centre, spread = _standardise(means, extra)
+        train = features[split.train]
+        extra = noise * train.var(axis=0) if noise else 0.0
+        means, centre, spread = _standardise(_means(train, inverse, len(codes)), extra)
         r = means.T @ targets
         varied = spread > 0
         z = np.where(varied, (features[split.test] - centre) / np.where(varied, spread, 1.0), 0.0)
-        weighted += z @ (r * r * r)
-        size = np.abs(r)
-        top = (size >= size.max(axis=0) - _TIE).argmax(axis=0)
-        r_top = r[top, np.arange(len(top))]
-        higher = np.flatnonzero(np.abs(r_top) > largest + _TIE)
-        best[:, higher] = z[:, top[higher]] * np.sign(r_top[higher])
-        largest[higher] = np.abs(r_top[higher])
-    return best, weighted
+        for index, power in enumerate(WEIGHTS):
+            scores[index] += z @ r**power
+    return scores
+
+
+def _largest(blocks: Iterator[Matrix], labels: Matrix, speaker: Rows) -> Matrix:
+    """The mean of each speaker in the feature with the largest correlation, `(speakers, columns)`,
+    positive where its label is high.
+    """
+    first = np.unique(speaker, return_index=True)[1]
+    targets = _standardise(labels[first])[0] / len(first)
+    (features,) = blocks
+    if not features.shape[1]:
+        return np.zeros(targets.shape)
+    noise = extra_noise(np.bincount(speaker)) * features.var(axis=0)
+    means, _, _ = _standardise(_means(features, speaker, len(first)), noise)
+    r = means.T @ targets
+    top = np.abs(r).argmax(axis=0)
+    return means[:, top] * np.sign(r[top, np.arange(len(top))])
 
 
 def extra_noise(count: Rows) -> float:
