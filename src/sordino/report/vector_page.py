@@ -136,9 +136,7 @@ def card(audited: AuditResult, table: Estimates) -> Card:
 
 def _power(audited: AuditResult) -> str:
     """The share of planted leaks that the test reports, in a sentence."""
-    shares = ", ".join(
-        f"{share:.0%} at {number(auc)}" for auc, share in audited.power.items()
-    )
+    shares = ", ".join(f"{share:.0%} at {number(auc)}" for auc, share in audited.power.items())
     return (
         "Power in tables of this size, for a planted shift of one principal component with an AUC "
         f"of the best possible attacker: {shares} of {TABLES} tables each, or more, were reported. "

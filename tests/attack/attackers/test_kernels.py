@@ -15,7 +15,6 @@ from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.neighbors import KNeighborsRegressor
 
 from sordino import metrics
-from sordino.attack.attackers import kernels
 from sordino.attack.attackers.kernels import (
     KERNEL_FAMILIES,
     NEIGHBOURS,
@@ -25,6 +24,7 @@ from sordino.attack.attackers.kernels import (
     scale,
     scores,
 )
+from sordino.attack.attackers.ridge import solve_ridge
 from sordino.attack.secret import Secret
 from sordino.attack.splits import crossfit
 from sordino.types import Matrix, Rows
@@ -384,4 +384,4 @@ def test_a_table_of_two_distinct_rows_gives_finite_scores() -> None:
 
 def test_a_ridge_that_rounding_swallows_is_raised() -> None:
     gram = np.full((50, 50), 1e12) - 1e-3 * np.eye(50)  # not quite positive
-    assert np.isfinite(kernels.solve_ridge(gram, 1e-9, np.ones((50, 1)))).all()
+    assert np.isfinite(solve_ridge(gram, 1e-9, np.ones((50, 1)))).all()

@@ -133,7 +133,7 @@ def digits(x: Matrix, train: Rows, _: Rows) -> Iterator[Matrix]:
         yield np.column_stack([feature, feature.mean(axis=1)])
 
 
-def equal_values(x: Matrix, train: Rows, speaker: Rows) -> Iterator[Matrix]:
+def equal_values(x: Matrix, _: Rows, speaker: Rows) -> Iterator[Matrix]:
     """Zeros, and values that other speakers, or other dimensions of the row, have too."""
     order = np.argsort(x, axis=1, kind="stable")
     ordered_rows = np.take_along_axis(x, order, axis=1)
@@ -202,7 +202,9 @@ def _digits(x: Matrix, train: Rows) -> Iterator[Matrix]:
     for bit in range(shift, shift + 4):
         yield ((mantissa >> bit) & 1).astype(float)
     scales = [2.0**power for power in range(11)]
-    scales += [factor * 10.0**power for power in range(5) for factor in (1, 2, 5) if power or factor > 2]
+    scales += [
+        factor * 10.0**power for power in range(5) for factor in (1, 2, 5) if power or factor > 2
+    ]
     for scale in scales:
         with np.errstate(over="ignore", invalid="ignore"):
             value = np.nan_to_num(np.abs(x) * scale, posinf=0.0)

@@ -32,9 +32,9 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from sordino.attack.attackers import scaling, ties
+from sordino.attack.attackers.ridge import centre, ridge_scores
 from sordino.attack.attackers.scaling import ROUNDING
 from sordino.attack.splits import SplitPlan
 from sordino.errors import AttackError
@@ -226,8 +226,8 @@ def scores(
         inner, copies = _inner_products(z), ties.copies(z)
         for name, kernel in _kernels_of(families):
             gram = kernel(inner, train_rows)
-            ridge_scores = _ridge([gram], labels, plan, RIDGES)
-            for ridge, (values,) in zip(RIDGES, ridge_scores, strict=True):
+            values_by_ridge = ridge_scores([gram], labels, plan, RIDGES)
+            for ridge, (values,) in zip(RIDGES, values_by_ridge, strict=True):
                 setting = f"{name}, ρ={ridge:g}, {scaling_name}"
                 yield Scores(KERNELS[name][0], setting, ties.same(values, copies, plan))
             if speaker is not None:
@@ -262,9 +262,7 @@ def _inner_products(z: Matrix) -> Matrix:
     return inner
 
 
-def linear_speakers(
-    z: Matrix, labels: Matrix, plan: SplitPlan, speaker: Rows
-) -> Iterator[Scores]:
+def linear_speakers(z: Matrix, labels: Matrix, plan: SplitPlan, speaker: Rows) -> Iterator[Scores]:
     """The linear attackers on whole speakers, from means of rows `(n, d)`, without the inner
     products of all rows.
     """
@@ -305,25 +303,15 @@ def _speaker_scores(
     first, mean = np.unique(speaker, return_index=True)[1], mean_operator(speaker)
     gram = mean @ kernel @ mean.T
     weight = np.ones(len(gram)) if neutral is None else 1.0 - neutral
-    spread = np.diag(_centre(gram, weight, weight)).mean()
+    spread = np.diag(centre(gram, weight, weight)).mean()
     if spread <= ROUNDING * np.abs(gram).max():
         gram = np.zeros_like(gram)  # all speakers are equal up to rounding error
-    ridge_scores = _ridge(
+    values_by_ridge = ridge_scores(
         [gram], labels[first], plan.of_speakers(speaker), SPEAKER_RIDGES, weight, float(spread)
     )
-    for ridge, (values,) in zip(SPEAKER_RIDGES, ridge_scores, strict=True):
+    for ridge, (values,) in zip(SPEAKER_RIDGES, values_by_ridge, strict=True):
         title = f"{name}, ρ={ridge:g}, whole speakers, {setting}"
         yield Scores(KERNELS[name][0], title, values, per_speaker=True)
-
-
-def _centre(train: Matrix, weight: Matrix, test_weight: Matrix, test: Matrix | None = None) -> Matrix:
-    """Inner products of training units with one another, or of test units with them, from the
-    weighted mean of the training units; units of weight 0 are at this mean.
-    """
-    share = weight / max(weight.sum(), 1.0)
-    rows, mean = (train if test is None else test), share @ train
-    centred: Matrix = rows - (rows @ share)[:, None] - mean + mean @ share
-    return centred * test_weight[:, None] * weight
 
 
 def ignorant_scores(
@@ -347,8 +335,8 @@ def ignorant_scores(
             if (family := KERNELS[name][0]) == "rbf":
                 continue
             grams = [kernel(rows @ before.T / dimensions, train_rows) for rows in (before, after)]
-            ridge_scores = _ridge(grams, labels, plan, RIDGES)
-            for ridge, (original_values, values) in zip(RIDGES, ridge_scores, strict=True):
+            values_by_ridge = ridge_scores(grams, labels, plan, RIDGES)
+            for ridge, (original_values, values) in zip(RIDGES, values_by_ridge, strict=True):
                 setting = f"{name}, ρ={ridge:g}, {scaling_name}"
                 yield Scores(family, setting, original_values), Scores(family, setting, values)
 
@@ -371,54 +359,6 @@ def _scale_as_original(
         size = np.sqrt(np.mean(np.ldexp(spread, shift) ** 2))
     with np.errstate(over="ignore"):
         return (z - mean) / size, np.clip((y - mean) / size, -MAX_DISTANCE, MAX_DISTANCE)
-
-
-def _ridge(
-    kernels: Sequence[Matrix],
-    labels: Matrix,
-    plan: SplitPlan,
-    ridges: Sequence[float],
-    weight: Matrix | None = None,
-    level: float | None = None,
-) -> Matrix:
-    """Scores of attackers on the rows of the first kernel, with each ridge, `(ridges, kernels, n,
-    columns)`.
-
-    The first kernel is of all rows with themselves, a further one of other rows with these. With
-    `weight` `(n,)` kernels are centred at the training rows of each split; `level` is their mean
-    diagonal.
-    """
-    scores = np.full((len(ridges), len(kernels), *labels.shape), np.nan)
-    if level is None:
-        level = float(np.mean(np.diag(kernels[0])[plan.train_rows]))
-    level = level or 1.0
-    for train, test in plan.splits:
-        centred = labels[train] - labels[train].mean(axis=0)
-        gram = kernels[0][np.ix_(train, train)]
-        test_grams = [kernel[np.ix_(test, train)] for kernel in kernels]
-        if weight is not None:
-            near, far = weight[train], weight[test]
-            test_grams = [_centre(gram, near, far, rows) for rows in test_grams]
-            gram = _centre(gram, near, near)
-        for i, ridge in enumerate(ridges):
-            weights = solve_ridge(gram, ridge * len(train) * level, centred)
-            for j, rows in enumerate(test_grams):
-                scores[i, j, test] = ties.zero_rounding(rows @ weights, rows, weights)
-    return scores
-
-
-def solve_ridge(gram: Matrix, ridge: float, right: Matrix) -> Matrix:
-    """(gram + ridge I)⁻¹ right; a ridge that is lost to rounding error is increased."""
-    for factor in (1, 1e3, 1e6):
-        regularised = gram.copy()
-        regularised[np.diag_indices_from(regularised)] += ridge * factor
-        try:
-            cholesky = cho_factor(regularised, lower=True, overwrite_a=True, check_finite=False)
-        except LinAlgError:
-            continue
-        solution: Matrix = cho_solve(cholesky, right, check_finite=False)
-        return solution
-    return np.zeros_like(right)  # no solution: all scores are 0
 
 
 def nearest(squared: Matrix, norms: Matrix, labels: Matrix, plan: SplitPlan, count: int) -> Matrix:

@@ -152,9 +152,7 @@ def _speaker_means(secret: Secret, values: Matrix) -> Matrix:
     return means
 
 
-def _fisher_z(
-    secret: Secret, table: Matrix, values: Matrix, extra: Matrix | float = 0.0
-) -> Matrix:
+def _fisher_z(secret: Secret, table: Matrix, values: Matrix, extra: Matrix | float = 0.0) -> Matrix:
     """Fisher's z of the correlation of labels and scores, the mean over classes, of each column.
 
     `extra` is added to the variance of scores: see `screens.extra_noise`.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from sordino.attack import FULL, QUICK_TABLE, Audit
+    from sordino.attack import Audit
     from sordino.attack.vector_audit import AuditResult
     from sordino.cli.audit_table import AuditInput
     from sordino.report.vector_estimates import SpeakerAttacks
