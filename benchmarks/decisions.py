@@ -37,8 +37,9 @@ from sordino.define import Role
 from sordino.features import Preprocess, PreprocessFitter
 from sordino.policy import Policy
 from sordino.release import Drawn, DrawnFitter
-from sordino.study import POLICIES, protocol, vectors
+from sordino.study import POLICIES, protocol
 from sordino.study.adaptation import cross_corpus
+from sordino.study.vectors import feature_vectors
 from sordino.types import Rows, Vectors
 
 FOLDS = 3
@@ -51,18 +52,19 @@ def main() -> None:
     settings = replace(
         protocol.BUNDLE_OPTIONS, conditions=options.conditions, components=options.components
     )
-    x = vectors.feature_vectors(options.features, source, protocol.FOUR_EMOTIONS, options.cache)
-    copies = vectors.copies_of(
-        options.features, source, settings.fitted_copies, cache=options.cache
+    copies = settings.fitted_copies
+    x = feature_vectors(
+        options.features, source, protocol.FOUR_EMOTIONS, copies, cache=options.cache
     )
-    recordings = Recordings(source, np.stack([x, *copies]), options.components)
+    x = x.reshape(1 + copies, len(source), -1)
+    recordings = Recordings(source, x, options.components)
     chosen = {"gap": options.gap, "shrinkage": options.shrinkage}
     knobs = {name: value for name, value in chosen.items() if value is not None}
     if options.corpus:
         target = corpora_from(options.corpus).with_emotions(protocol.FOUR_EMOTIONS)
         table.join([source, target])  # refuses one name for both
-        measured = vectors.feature_vectors(
-            options.features, target, protocol.FOUR_EMOTIONS, options.cache
+        measured = feature_vectors(
+            options.features, target, protocol.FOUR_EMOTIONS, cache=options.cache
         )
         rows = elsewhere(recordings, measured, target, cross_corpus.unseen_knobs(source) | knobs)
     else:
@@ -109,12 +111,11 @@ class Recordings:
         """The drawn release of these recordings and copies."""
         fitting = with_copies(self.corpus, len(self.x) - 1)
         part = every_fourth(np.arange(len(self.corpus)), self.corpus.column("emotion"))
+        part = part_with_copies(part, len(self.corpus), len(self.x) - 1)
         fitter = replace(DrawnFitter(policy), **(knobs | policy.settings("drawn")))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # few prototypes change no decision
-            return fitter.fit(
-                space(np.concatenate(self.x)), fitting, part_with_copies(fitting, part)
-            )
+            return fitter.fit(space(np.concatenate(self.x)), fitting, part)
 
 
 def elsewhere(

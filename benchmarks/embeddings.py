@@ -28,7 +28,6 @@ from sordino import metrics
 from sordino.attack import retrain
 from sordino.cli.options import CACHE, corpora_from
 from sordino.corpora.dimensions import levels
-from sordino.corpora.table import checksums
 from sordino.metrics.bound import bound
 from sordino.nn.multimodal import Shape
 from sordino.release import EmbeddingFitter
@@ -71,7 +70,7 @@ def main() -> None:
         "gender": corpus.genders(),
         "speaker": who,
     }
-    scene = StudyLabels(labels, corpus.speaker, draws(corpus, 0, checksums(corpus)))
+    scene = StudyLabels(labels, corpus.speaker, draws(corpus, 0, corpus.checksums()))
     material = Material.of(corpus, ("audio",), normalise=given.normalise, cache=CACHE)
     units = [(name, fold) for name in given.only or VARIANTS for fold in range(len(scene.draws))]
     rows = joblib.Parallel(n_jobs=-1)(

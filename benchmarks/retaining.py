@@ -24,7 +24,7 @@ from sordino import metrics
 from sordino.attack import RiskAttacker, RiskFitter
 from sordino.cli.options import CACHE, corpora_from
 from sordino.corpora.split import Parts
-from sordino.corpora.table import Corpus, checksums
+from sordino.corpora.table import Corpus
 from sordino.define import ROLES
 from sordino.features import PreprocessFitter, extract
 from sordino.policy import Policy
@@ -61,7 +61,7 @@ def main() -> None:
     options = Options(measured_on="validation")
     corpus = corpora_from(given.corpus).with_emotions(protocol.FOUR_EMOTIONS)
     x = extract("IS13", corpus, CACHE)
-    draws = protocol.draws(corpus, options, checksums(corpus))
+    draws = protocol.draws(corpus, options, corpus.checksums())
     units = [(parts, policy) for parts in draws for policy in POLICIES]
     rows = joblib.Parallel(n_jobs=-1)(joblib.delayed(unit)(corpus, x, *one) for one in units)
     table = pd.DataFrame([row for some in rows for row in some])

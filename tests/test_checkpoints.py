@@ -172,6 +172,7 @@ DAMAGES: dict[str, Callable[[Path, Path], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_unit_that_does_not_fit_is_told_and_computed(
     units_folder: Path, damage: str, monkeypatch: pytest.MonkeyPatch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 from collections import Counter
@@ -34,7 +35,8 @@ def offered(source: str) -> set[str]:
     return {name for name in names if not name.startswith("_")}
 
 
-def explained_constants() -> set[str]:
+@functools.cache
+def explained_constants() -> frozenset[str]:
     """The names of all constants in the package that a text explains on the line below."""
     names: set[str] = set()
     for path in PACKAGE.rglob("*.py"):
@@ -45,7 +47,7 @@ def explained_constants() -> set[str]:
                 names.add(node.target.id)
             elif text and isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 names.add(node.targets[0].id)
-    return names
+    return frozenset(names)
 
 
 def unexplained_fields() -> Iterator[str]:

@@ -80,6 +80,7 @@ def test_no_text_before_it_hides_a_long_key(parts: list[str], before: list[str])
             toml_text.loads(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["a", "'", '"', "a.", "a .", '"a', "\\", '"\\', ". ", "'a'."])
 def test_the_search_for_long_keys_takes_little_time(run: str) -> None:
     text = "x = 1 " + run * (60_000 // len(run))

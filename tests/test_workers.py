@@ -40,6 +40,7 @@ _run_program("import queue", [])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [PARALLEL, EXTRACT, BENCH], ids=["library", "extract", "bench"])
 def test_a_file_of_the_working_folder_is_not_imported(code: str, tmp_path: Path) -> None:
     downloads = tmp_path / "downloads"

@@ -33,7 +33,7 @@ from sordino.attack import RiskFitter
 from sordino.attack.pooling import groups
 from sordino.cli.options import CACHE, corpora_from
 from sordino.corpora.split import Part, Parts
-from sordino.corpora.table import Corpus, checksums
+from sordino.corpora.table import Corpus
 from sordino.define import ROLES, Role
 from sordino.features import PreprocessFitter, extract
 from sordino.release import DrawnFitter, bounds
@@ -64,7 +64,7 @@ def main() -> None:
     given = parser.parse_args()
     corpus = corpora_from(given.corpus).with_emotions(protocol.FOUR_EMOTIONS)
     x = extract(given.features, corpus, CACHE)
-    draws = protocol.draws(corpus, Options(), checksums(corpus))
+    draws = protocol.draws(corpus, Options(), corpus.checksums())
     sides = {
         parts.draw: [(parts.transform.rows, parts.test)] if given.test else quarters(corpus, parts)
         for parts in draws

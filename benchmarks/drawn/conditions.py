@@ -25,7 +25,7 @@ from sordino.cli.options import CACHE, corpora_from
 from sordino.corpora import split
 from sordino.corpora.copies import part_with_copies, with_copies
 from sordino.corpora.split import Part
-from sordino.corpora.table import Corpus, checksums
+from sordino.corpora.table import Corpus
 from sordino.define import Role
 from sordino.features import PreprocessFitter, extract
 from sordino.features.copies import copy_vectors, in_conditions
@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=CACHE)
     options = parser.parse_args()
     corpus = corpora_from(options.corpus).with_emotions(FOUR_EMOTIONS)
-    fold = split.folds(corpus, FOLDS_OF_STUDY, 0, checksums(corpus))
+    fold = split.folds(corpus, FOLDS_OF_STUDY, 0, corpus.checksums())
     x = extract(options.features, corpus, options.cache)
     copies = copy_vectors(options.features, corpus, cache=options.cache)
     tests = in_conditions(
@@ -102,14 +102,14 @@ def decide(
 ) -> dict[str, float]:
     """The F1 of each condition over inner folds of these rows, the mean of the policies."""
     corpus = speech.corpus.select(rows)
-    inner = split.folds(corpus, FOLDS_OF_STUDY, 1, checksums(corpus))
+    inner = split.folds(corpus, FOLDS_OF_STUDY, 1, corpus.checksums())
     fitting = with_copies(speech.corpus, copies) if copies else speech.corpus
     x = np.concatenate(speech.x[: copies + 1])
     bins = np.zeros((len(POLICIES), len(CONDITIONS), len(rows)), np.intp)
     for number in range(FOLDS_OF_STUDY):
         test = inner == number
         part = Part(rows[~test], rows[:0])
-        part = part_with_copies(fitting, part) if copies else part
+        part = part_with_copies(part, len(speech.corpus), copies)
         space = PreprocessFitter("zscore", components).fit(x[part.rows])
         z, tests = space(x), [space(vectors[rows[test]]) for vectors in speech.tests]
         for index, policy in enumerate(POLICIES):

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from sordino import storage
 from sordino.cli.options import CACHE, corpora_from
-from sordino.corpora.table import checksums
 from sordino.define import GENDERS, ROLES
 from sordino.features import PreprocessFitter, extract
 from sordino.release import Drawn, DrawnFitter
@@ -44,7 +43,7 @@ def main() -> None:
         next(one for one in POLICIES if one.required == "sad"),
     )
     found: list[tuple[Values, Codes, Codes, Codes]] = []
-    for parts in protocol.draws(corpus, Options(), checksums(corpus)):
+    for parts in protocol.draws(corpus, Options(), corpus.checksums()):
         z = PreprocessFitter().fit(x[parts.transform.rows])(x)
         release = DrawnFitter(policy, seed=parts.draw).fit(z, corpus, parts.transform)
         others = np.concatenate([parts.risk.rows, parts.test])

@@ -223,10 +223,8 @@ def _is_local(module: Any) -> bool:
     if not isinstance(name, str) or not isinstance(path, str) or name == "__main__":
         return False
     stem = Path.cwd().joinpath(*name.split("."))
-    return Path(path).resolve() in (
-        stem.with_name(f"{stem.name}.py").resolve(),
-        (stem / "__init__.py").resolve(),
-    )
+    files = (stem.with_name(f"{stem.name}.py"), stem / "__init__.py")
+    return any(file.is_file() and file.samefile(path) for file in files if Path(path).exists())
 
 
 def _shadowed(name: str, module: Any) -> str:

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sordino import metrics
-from sordino.attack import utility_probes
+from sordino.attack import similarity, utility_probes
 from sordino.attack.identity import identify
 from sordino.errors import AttackError
 
@@ -60,6 +60,46 @@ def test_every_utterance_has_one_true_and_some_false_claims() -> None:
         genuine["score"].tolist() == result.scores[np.arange(len(genuine)), result.speaker].tolist()
     )
     assert result.chance == 1 / PEOPLE
+
+
+def test_each_draw_asks_every_predicate_once() -> None:
+    result = identify(*table(voice=8.0), families=FAMILIES)
+    attempts = result.isolations(draws=5)
+    assert attempts["speaker"].value_counts().tolist() == [5] * PEOPLE
+    assert attempts["single"].mean() > 0.7
+    assert attempts.equals(result.isolations(draws=5))
+
+
+def test_cosine_recognises_distinct_voices_and_not_equal_ones() -> None:
+    for voice, low, high in ((8.0, 0.95, 1.0), (0.0, 0.0, 0.25)):
+        x, speaker = table(voice)
+        result = similarity.identify_by_cosine(x, speaker)
+        assert low <= metrics.uar(result.speaker, result.prediction) <= high
+        pairs = similarity.pair_trials(x, speaker)
+        eer = metrics.eer(pairs["positive"].to_numpy(), pairs["score"].to_numpy())
+        assert abs(eer - (0.5 if voice == 0 else 0.0)) < 0.15
+
+
+def test_a_pair_has_two_utterances_of_the_stated_speakers() -> None:
+    speaker = np.array(["a", "b", "a", "c", "b", "c", "a"])
+    codes = np.unique(speaker, return_inverse=True)[1]
+    x = np.eye(7) + 0.1 * np.eye(3)[codes] @ np.ones((3, 7)) + np.eye(3)[codes] @ np.eye(3, 7)
+    unit = similarity.unit_length(x)
+    pairs = similarity.pair_trials(x, speaker, impostors=9)
+    assert len(pairs) == 7 * 3
+    for row, code, positive, score in pairs.itertuples(index=False, name=None):
+        others = np.delete(np.arange(7), row)
+        partners = others[np.isclose(unit[others] @ unit[row], score)]
+        assert code == codes[row]
+        assert positive in (codes[partners] == code)
+
+
+def test_lengths_of_any_magnitude_have_no_effect_on_cosine() -> None:
+    x, speaker = table(voice=2.0)
+    expected = similarity.identify_by_cosine(x, speaker).scores
+    for factor in (1e-300, 1e150, 1e300):
+        scores = similarity.identify_by_cosine(x * factor, speaker).scores
+        np.testing.assert_allclose(scores, expected, atol=1e-12)
 
 
 def test_speakers_with_one_utterance_are_refused() -> None:

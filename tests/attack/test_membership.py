@@ -83,6 +83,7 @@ def test_speakers_are_selected_evenly_over_seeds_and_genders() -> None:
         )
 
 
+@pytest.mark.slow
 def test_memorised_speakers_are_found_and_the_control_is_half() -> None:
     e, *_ = corpus()
     values, pooled, control = [], [], []
@@ -131,6 +132,7 @@ def test_a_selection_and_its_complement_have_a_control_of_half() -> None:
         assert np.mean(single) == pytest.approx(0.5, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_the_control_averages_half_for_distinct_voices() -> None:
     e, *_ = corpus(seed=3)
     loud = np.repeat(np.random.default_rng(0).normal(0, 3, (25, 6)), ROWS, axis=0)

@@ -43,6 +43,7 @@ def uar(table: pd.DataFrame) -> float:
     return metrics.uar(table["truth"].to_numpy(), table["prediction"].to_numpy())
 
 
+@pytest.mark.slow
 def test_a_planted_direction_is_found_until_it_is_removed() -> None:
     e, gender, speaker = scene(1.6)
     removed = e - np.outer(e @ DIRECTION, DIRECTION).astype(np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -40,6 +41,7 @@ def auc(table: pd.DataFrame, **where: Any) -> float:
     return metrics.auc((table["truth"] == 1).to_numpy(), table["score"].to_numpy())
 
 
+@pytest.mark.slow
 def test_every_attacker_guesses_exactly_the_test_utterances() -> None:
     table, test, role = guesses_on("none"), scene().parts.test, scene().role
     assert list(table.columns) == list(attack.PREDICTION_COLUMNS)
@@ -64,6 +66,7 @@ def test_every_attacker_guesses_exactly_the_test_utterances() -> None:
     )
 
 
+@pytest.mark.slow
 def test_each_sensitive_emotion_is_attacked_against_neutral() -> None:
     table, data = guesses_on("rae"), scene()
     emotion = data.corpus.column("emotion")
@@ -75,6 +78,7 @@ def test_each_sensitive_emotion_is_attacked_against_neutral() -> None:
         assert ((emotion[rows["row"]] == name) == (rows["truth"] == 1)).all()
 
 
+@pytest.mark.slow
 def test_patient_attackers_recover_more_than_single_utterances() -> None:
     patient = guesses_on("rae-grl").query("knowledge == 'patient'")
     assert set(patient["target"]) == {"gender"}
@@ -85,6 +89,39 @@ def test_patient_attackers_recover_more_than_single_utterances() -> None:
     assert auc(guesses_on("rae-grl"), knowledge="patient", best=True) > auc(
         guesses_on("rae-grl"), knowledge=SEMI, target="gender", best=True
     )
+
+
+@dataclass(frozen=True)
+class GenderedPrototypes(Constant):
+    """A wrong release: in either bin, the prototype follows from the voice and not from a key."""
+
+    bins: int = 2
+
+    def __call__(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
+        data = scene()
+        gender = data.corpus.genders()
+        means = [data.z[gender == code].mean(axis=0) for code in (0, 1)]
+        male = (z - np.mean(means, axis=0)) @ (means[1] - means[0]) > 0
+        out = np.zeros_like(z)
+        out[:, 0] = z[:, 0] > np.median(data.z[:, 0])
+        out[:, 1] = out[:, 0] != male  # neither number alone carries gender
+        return out
+
+    def read(self, out: NDArray[np.float32]) -> NDArray[np.intp]:
+        return out[:, 0].astype(np.intp)
+
+
+def test_a_patient_attacker_counts_prototypes() -> None:
+    patient = audit(GenderedPrototypes()).predictions.query("knowledge == 'patient'")
+    assert set(patient["attacker"]) == {
+        "pooled scores",
+        "pooled vectors",
+        "bin, pooled",
+        "prototype, pooled",
+    }
+    assert auc(patient, attacker="prototype, pooled") > 0.95
+    assert auc(patient, best=True) > 0.95
+    assert auc(patient, attacker="bin, pooled") < 0.8
 
 
 def test_only_informed_attackers_train_on_fitting_speakers() -> None:
@@ -103,6 +140,7 @@ def test_only_informed_attackers_train_on_fitting_speakers() -> None:
         assert (first_table == second_table) is same
 
 
+@pytest.mark.slow
 def test_membership_is_found_if_the_release_memorises_only() -> None:
     data = scene()
     fitting = data.parts.transform.rows
@@ -133,6 +171,7 @@ def test_truth_and_labels_are_those_of_the_utterance() -> None:
     assert ((distinguish["truth"] == 1) == (distinguish["role"] == 2)).all()
 
 
+@pytest.mark.slow
 def test_the_ignorant_attacker_is_the_risk_model() -> None:
     table, test = guesses_on("rae-grl"), scene().parts.test
     release = FITTERS["rae-grl"](POLICY, 0).fit(scene().z, scene().corpus, scene().parts.transform)
@@ -158,6 +197,7 @@ def test_a_constant_release_leaks_nothing(target: str) -> None:
     assert auc(guesses_on("constant"), knowledge="ignorant", target=target) == 0.5
 
 
+@pytest.mark.slow
 def test_retrained_attackers_recover_what_ignorant_ones_do_not() -> None:
     emotion = guesses_on("rae-grl").query("target == 'emotion'")
     assert (emotion.loc[emotion["role"] == 2, "prediction"] == 2).mean() < 0.25
@@ -168,6 +208,7 @@ def test_retrained_attackers_recover_what_ignorant_ones_do_not() -> None:
     assert auc(guesses_on("rae-grl"), target="gender", knowledge=SEMI, best=True) > 0.75
 
 
+@pytest.mark.slow
 def test_semi_informed_attackers_learn_from_the_risk_party_only() -> None:
     data = scene()
     half = data.parts.test[::2]
@@ -189,6 +230,7 @@ def test_semi_informed_attackers_learn_from_the_risk_party_only() -> None:
     pd.testing.assert_frame_equal(first_table, second_table)
 
 
+@pytest.mark.slow
 def test_test_labels_do_not_change_the_selection() -> None:
     data = scene()
     corpus = Corpus(data.corpus.name, data.corpus.table.copy())
@@ -209,6 +251,7 @@ def test_test_labels_do_not_change_the_selection() -> None:
     assert scores[0].tolist() == scores[1].tolist()
 
 
+@pytest.mark.slow
 def test_an_audit_changes_nothing_and_is_the_same_again() -> None:
     data, before = scene(), copy.deepcopy(scene())
     first, second = audit(families=("rbf",)), audit(families=("rbf",))

@@ -173,6 +173,7 @@ that describe them.
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LEAKS)
 def test_the_stated_auc_is_that_of_the_likelihood_ratio(name: str) -> None:
     draw, ratio = BAYES[name]

@@ -65,6 +65,7 @@ def test_each_family_and_the_best_guess_every_row_once() -> None:
     assert metrics.uar(guesses["truth"].to_numpy(), predictions) > 0.75
 
 
+@pytest.mark.slow
 def test_families_that_fail_on_the_reference_are_listed() -> None:
     random = np.random.default_rng(0)
     male = np.repeat(np.arange(SPEAKERS) % 2, 20)
@@ -181,6 +182,7 @@ def test_settings_that_cannot_be_are_refused() -> None:
         QUICK.run(x, gender, speaker, reference=x[:3])
 
 
+@pytest.mark.slow
 def test_an_inverted_release_misleads_ignorant_attackers_only() -> None:
     original, gender, speaker = table()
     turned = original.copy()
@@ -196,6 +198,7 @@ def test_an_inverted_release_misleads_ignorant_attackers_only() -> None:
     assert set(narrow.guesses["knowledge"]) == {"semi-informed", "patient"}
 
 
+@pytest.mark.slow
 def test_a_million_rows_are_sampled_and_counted() -> None:
     random = np.random.default_rng(0)
     speaker = np.repeat(np.arange(100), 10_000)

@@ -156,6 +156,7 @@ def test_a_changed_bundle_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "no bundle, or one that was changed: copy it anew" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_bench_measures_every_figure_of_its_help(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -155,6 +155,7 @@ def test_an_old_verb_is_an_error_with_its_new_name(capsys: Captured, verb: str, 
     assert name in COMMANDS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "word"),
     [
@@ -276,6 +277,7 @@ def test_a_wrong_call_is_one_line_and_status_2(
     assert capsys.readouterr() == ("", f"{message}\n")
 
 
+@pytest.mark.slow
 def test_a_pipe_gets_the_line_without_colour(tmp_path: Path) -> None:
     done = process("corpus", "check", "ravdess", str(tmp_path / "nowhere"))
     assert done.returncode == 2
@@ -285,6 +287,7 @@ def test_a_pipe_gets_the_line_without_colour(tmp_path: Path) -> None:
     assert "nowhere" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_backend_of_jupyter_does_not_reach_matplotlib() -> None:
     code = "from sordino import cli; import atexit; atexit.register(lambda: print(*figure()))\n"
     code += "def figure(): import matplotlib; yield matplotlib.get_backend()\n"

@@ -129,6 +129,7 @@ def test_raw_without_standard_input_is_refused(capsys: pytest.CaptureFixture[str
     assert "--raw 16000 without standard input" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_an_endless_stream_cleanly(tmp_path: Path) -> None:
     out = tmp_path / "released.csv"
     with subprocess.Popen(

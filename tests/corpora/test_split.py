@@ -93,6 +93,7 @@ def flat(parts: Parts) -> tuple[NDArray[np.intp], ...]:
     )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(recordings(), st.sampled_from(BOTH), st.integers(0, 99))
 def test_no_speaker_session_or_recording_is_in_two_parties(
@@ -107,6 +108,7 @@ def test_no_speaker_session_or_recording_is_in_two_parties(
             assert not seen[1] & seen[2]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(recordings(), st.sampled_from(BOTH))
 def test_every_utterance_has_one_place_and_no_place_is_empty(
@@ -118,6 +120,7 @@ def test_every_utterance_has_one_place_and_no_place_is_empty(
         assert all(len(rows) for rows in flat(parts))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(recordings(), st.integers(0, 99))
 def test_test_parts_are_disjoint_and_five_cover_all_speakers(given: Recorded, seed: int) -> None:
@@ -128,6 +131,7 @@ def test_test_parts_are_disjoint_and_five_cover_all_speakers(given: Recorded, se
     assert len(output) < 5 or len(tested) == len(corpus)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(recordings(), st.integers(0, 99))
 def test_every_party_has_every_corpus_and_gender(given: Recorded, seed: int) -> None:
@@ -138,6 +142,7 @@ def test_every_party_has_every_corpus_and_gender(given: Recorded, seed: int) -> 
         assert all(labelled <= set(kinds[rows]) for rows in parties(parts))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(recordings(), st.sampled_from(BOTH), st.integers(0, 99))
 def test_the_order_of_the_rows_does_not_matter(
@@ -255,14 +260,14 @@ def test_blocks_follow_chains_of_recordings_and_sessions() -> None:
     sums = np.array(
         ["p", "p", "q", "q", "r"]
     )  # a and b share p, b and c the session, c and d share q
-    assert blocks(corpus, sums).tolist() == [0, 0, 0, 0, 1]
+    assert blocks(corpus.speaker, corpus.column("session"), sums).tolist() == [0, 0, 0, 0, 1]
 
 
 def test_a_session_is_no_speaker_of_the_same_name() -> None:
     corpus = table.make(
         "c", pd.DataFrame({"speaker": ["1", "2"], "session": ["", "1"], "file": ["x", "y"]})
     )
-    assert blocks(corpus, np.array(["x", "y"])).tolist() == [0, 1]
+    assert blocks(corpus.speaker, corpus.column("session"), np.array(["x", "y"])).tolist() == [0, 1]
 
 
 def test_checksums_are_made_from_the_files_where_none_are_given(tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ def test_another_seed_has_another_folder_and_other_sound(corpus, folder):
     assert contents(corpus) == before
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_with_identical_bytes(tmp_path):
     complete = synthetic.make(tmp_path, seed=5, speakers=2)
     before = contents(complete)

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from sordino.corpora import table
-from sordino.corpora.table import UTTERANCE_COLUMNS, Corpus, checksums, duplicates, join
+from sordino.corpora.table import UTTERANCE_COLUMNS, Corpus, duplicates, join
 from sordino.define import GENDERS, ROLES
 from sordino.errors import CorpusError, PolicyError, StorageError
 from sordino.policy import Policy
@@ -157,16 +157,16 @@ def test_a_checksum_is_that_of_the_bytes_and_copies_are_found(tmp_path: Path) ->
         recording(tmp_path / f"{place}.wav", content)
         for place, content in enumerate((1, 2, 1, 3, 2))
     ]
-    sums = checksums(cut(files))
+    sums = cut(files).checksums()
     assert sums[3] == hashlib.sha256(files[3].read_bytes()).hexdigest()
     assert sorted(group.tolist() for group in duplicates(sums)) == [[0, 2], [1, 4]]
 
 
 def test_checksums_distinguish_parts_of_a_file(tmp_path: Path) -> None:
     first, copy = recording(tmp_path / "a.wav", 1), recording(tmp_path / "b.wav", 1)
-    sums = checksums(
-        cut([first, first, copy, first], [0, 0.02, 0.02, 0], [0.02, 0.05, 0.05, np.nan])
-    )
+    sums = cut(
+        [first, first, copy, first], [0, 0.02, 0.02, 0], [0.02, 0.05, 0.05, np.nan]
+    ).checksums()
     assert len(set(sums)) == 3
     assert sums[1] == sums[2]
 
@@ -191,22 +191,22 @@ def test_lines_are_duplicates_for_equal_speaker_and_words(
     output = lines(
         recording(tmp_path / "t.csv"), ("1", "Okay."), ("2", "Okay."), ("1", "No."), ("1", "Okay.")
     )
-    sums = checksums(output)
+    sums = output.checksums()
     assert [group.tolist() for group in duplicates(sums)] == [[0, 3]]
     order = np.array([3, 1, 0, 2])
-    assert checksums(output.select(order)).tolist() == sums[order].tolist()
+    assert output.select(order).checksums().tolist() == sums[order].tolist()
 
 
 def test_another_table_gives_other_checksums(tmp_path: Path) -> None:
     first, second = recording(tmp_path / "a.csv", 1), recording(tmp_path / "b.csv", 2)
-    assert set(checksums(lines(first, ("1", "Okay.")))) != set(
-        checksums(lines(second, ("1", "Okay.")))
+    assert set(lines(first, ("1", "Okay.")).checksums()) != set(
+        lines(second, ("1", "Okay.")).checksums()
     )
 
 
 def test_a_recording_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"gone\.wav: No such file or directory: check the path"):
-        checksums(cut([tmp_path / "gone.wav"]))
+        cut([tmp_path / "gone.wav"]).checksums()
 
 
 class Terminal(io.StringIO):
@@ -218,10 +218,10 @@ def test_checksums_show_how_far_they_are_on_a_terminal_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = cut([recording(tmp_path / f"{place}.wav", place) for place in range(3)])
-    quiet = checksums(output)
+    quiet = output.checksums()
     assert capsys.readouterr().err == ""
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    assert checksums(output).tolist() == quiet.tolist()
+    assert output.checksums().tolist() == quiet.tolist()
     assert "checksums" in terminal.getvalue()
     assert "3/3" in terminal.getvalue()

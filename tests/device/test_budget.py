@@ -153,6 +153,7 @@ def test_a_running_process_remembers_the_count_of_a_removed_file(tmp_path: Path)
     assert spent(budget, 2, 3) == [None, Reason.BUDGET_SPENT]
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(days=st.lists(st.integers(0, 4), max_size=25), per_day=st.integers(0, 3))
 def test_whatever_the_clock_does_no_day_has_more_than_its_budget(
@@ -215,6 +216,7 @@ print(DailyBudget({str(file)!r}, lambda: date(2026, 1, 31)).spend(10).name)
     assert left(file, FIRST) == 8
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_never_release_more(tmp_path: Path) -> None:
     code = f"""
 from datetime import date

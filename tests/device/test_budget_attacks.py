@@ -164,6 +164,7 @@ def test_a_lock_never_waits_for_the_reader_of_a_folder(tmp_path: Path) -> None:
         os.close(handle)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("back", "silent"), [(0, 2), (1, 1), (2, 0), (40, 0)])
 def test_a_clock_at_year_9999_costs_one_day(tmp_path: Path, back: int, silent: int) -> None:
     """The day after the first is spent in advance; the first one was spent already."""

@@ -36,6 +36,7 @@ def test_a_new_key_is_private_whole_and_stays(tmp_path: Path) -> None:
     assert read_or_create(tmp_path / "other") != first
 
 
+@pytest.mark.slow
 def test_processes_that_start_at_once_have_one_key(tmp_path: Path) -> None:
     code = """
 import sys, time

@@ -67,6 +67,7 @@ def test_a_reused_thread_number_is_another_thread() -> None:
     assert len(numbers) < 20  # the system did give numbers anew
 
 
+@pytest.mark.slow
 def test_each_source_has_a_stream_of_its_own() -> None:
     runtime, sounds = (
         Runtime(bundle(), key=7),
@@ -104,6 +105,7 @@ def test_of_threads_that_begin_at_once_one_gets_the_stream() -> None:
     assert vectors(answers[0]) == vectors(expected.push(sound))
 
 
+@pytest.mark.slow
 def test_threads_release_the_vectors_of_a_single_thread() -> None:
     runtime = Runtime(bundle(), key=7)
     sounds = [speech(seed=seed)[RATE : 2 * RATE] for seed in range(24)]

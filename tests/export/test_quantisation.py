@@ -84,6 +84,7 @@ def attacks(name: str, int8: bool = False) -> pd.DataFrame:
     )
 
 
+@pytest.mark.slow
 def test_rounding_an_erasure_leaks_no_more_than_the_interval() -> None:
     leakage = compare_leakage(attacks("leace"), attacks("leace", int8=True))
     assert [change.secret for change in leakage] == ["gender", "sensitive-vs-neutral"]
@@ -93,6 +94,7 @@ def test_rounding_an_erasure_leaks_no_more_than_the_interval() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_rounded_bundle_that_leaks_is_found_out() -> None:
     """The release `none` represents a bundle with a fault in rounding."""
     assert not any(change.holds for change in compare_leakage(attacks("leace"), attacks("none")))

@@ -183,6 +183,7 @@ def test_no_library_rounds_inputs_of_its_own_accord() -> None:
     )
 
 
+@pytest.mark.slow
 def test_what_rounds_its_inputs_is_told(tmp_path: Path) -> None:
     original = read(bundled("leace", int8=True))
     old = {**original.files, "release-0.onnx": integers(24)[0]}

@@ -169,6 +169,7 @@ def test_an_absent_table_is_an_error_of_storage(tmp_path: Path) -> None:
         read(tmp_path / "absent.parquet")
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=80)
 @given(
     st.binary(max_size=300)

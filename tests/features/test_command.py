@@ -76,6 +76,7 @@ def test_the_table_has_the_vectors_and_the_json_their_config(
     assert out.read_bytes() == first
 
 
+@pytest.mark.slow
 def test_a_table_of_each_copy_stands_beside_that_of_the_recordings(
     noises: Callable[..., Corpus], manifest: str, tmp_path: Path
 ) -> None:
@@ -147,6 +148,7 @@ def test_only_copies_in_the_record_of_the_table_are_removed(
     assert record["config"]["conditions"] == condition_record(0, ())
 
 
+@pytest.mark.slow
 def test_a_refused_extraction_removes_no_copy(manifest: str, tmp_path: Path) -> None:
     damage(tmp_path, "001.wav")
     (tmp_path / "x.copy-1.csv").write_text("earlier")

@@ -48,6 +48,7 @@ def modified_times(cache: Path) -> dict[Path, float]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("features", OPENSMILE)
 def test_values_are_exactly_those_of_opensmile(
     noises: Callable[..., Corpus], tmp_path: Path, features: str
@@ -77,6 +78,7 @@ def test_mel_is_the_function_that_a_device_runs(
     }
 
 
+@pytest.mark.slow
 def test_values_on_real_speech_are_exactly_those_of_opensmile(data: Path) -> None:
     files = [str(file) for file in sorted((data / "ravdess").rglob("*.flac"))[::400]]
     corpus = table.make("ravdess", pd.DataFrame({"file": files, "speaker": "anyone"}))
@@ -231,6 +233,7 @@ def started(
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_cache(noises: Callable[..., Corpus], tmp_path: Path) -> None:
     corpus = noises(20)
     running = [started(corpus, tmp_path / "cache") for _ in range(2)]
@@ -240,6 +243,7 @@ def test_two_processes_share_a_cache(noises: Callable[..., Corpus], tmp_path: Pa
     np.testing.assert_array_equal(x, reference(SMALL, list(corpus.table["file"])))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_run_that_is_killed_goes_on_from_what_it_kept(
     noises: Callable[..., Corpus], tmp_path: Path, jobs: int
@@ -274,6 +278,7 @@ def disk(tmp_path: Path):
     subprocess.run(["umount", mount_point], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_full_disk_says_so_and_keeps_what_was_computed(
     noises: Callable[..., Corpus], disk: Path, jobs: int
@@ -331,6 +336,7 @@ except Exception as error:
 """
 
 
+@pytest.mark.slow
 def test_without_opensmile_mel_works_and_errors_name_the_package(
     noises: Callable[..., Corpus], tmp_path: Path
 ) -> None:

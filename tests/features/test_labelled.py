@@ -54,6 +54,7 @@ def test_labels_of_a_csv_are_read_as_written(tmp_path: Path, label: str) -> None
     assert set(table.labels["mood"]) == {label, "other"}
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(
     st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=5), min_size=2, max_size=6)

@@ -98,6 +98,7 @@ words.save(words.train(sys.stdin.read().splitlines(), dims=10, seed=3), sys.argv
 """
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_in_any_process(tmp_path: Path) -> None:
     (tmp_path / "said").write_text("\n".join(sentences()))
     running = []
@@ -210,6 +211,7 @@ def test_a_corpus_without_transcripts_is_refused_by_its_name() -> None:
     assert room.transcripts_of(corpus(["so", "", "it"], ["a", "a", "b"])) == ["so", "", "it"]
 
 
+@pytest.mark.slow
 def test_real_transcripts_train_in_seconds(data: Path) -> None:
     rows = pd.read_csv(data / "meld" / "utterances.csv")
     texts = rows.loc[rows["split"] == "dev", "transcript"].fillna("").tolist()

@@ -28,6 +28,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "speakers", "draws"),
     [
@@ -44,6 +45,7 @@ def test_few_studies_miss_the_truth_on_either_side(name, speakers, draws):
     assert low + high > 0.003, "an interval that never misses is too wide to be of use"
 
 
+@pytest.mark.slow
 def test_the_percentile_bootstrap_misses_too_often():
     low, _, width = misses(
         SITUATIONS["auc within .88"], 6, 1, samples=250, method=percentile_bootstrap

@@ -42,6 +42,7 @@ def test_networks_in_a_stack_get_the_weights_of_single_training(
         close(stacked, fit(task))
 
 
+@pytest.mark.slow
 def test_each_network_stops_when_it_alone_would() -> None:
     jobs = [
         job(seed, count=8, validation_rows=20 + seed, epochs=120, learning_rate=0.03, patience=4)

@@ -105,6 +105,7 @@ def test_lists_of_integers_may_be_packed_or_not() -> None:
         assert list(onnx.load_from_string(content).graph.initializer[0].dims) == [1, 4]
 
 
+@pytest.mark.slow
 def test_the_reader_agrees_with_onnx() -> None:
     for content in models().values():
         expected, graph = (
@@ -132,6 +133,7 @@ def test_the_reader_agrees_with_onnx() -> None:
         )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(data=st.data())
 def test_changed_bytes_are_refused_or_harmless(data: st.DataObject) -> None:

@@ -66,10 +66,12 @@ def losses_of(job: Job, batch: Batch) -> tuple[float, float]:
         )
 
 
+@pytest.mark.slow
 def test_without_a_release_every_role_is_seen() -> None:
     assert min(share("none", role, role) for role in range(3)) > 0.85
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HIDING)
 def test_sensitive_vectors_of_new_speakers_become_neutral(
     name: str,
@@ -80,6 +82,7 @@ def test_sensitive_vectors_of_new_speakers_become_neutral(
     assert distance(fitted(name)(sensitive)) < 1.1 * typical
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HIDING)
 def test_an_ignorant_risk_model_misses_sensitive_emotions(name: str) -> None:
     assert share("none", SENSITIVE, SENSITIVE) > 0.9
@@ -102,6 +105,7 @@ def test_the_retaining_release_is_closer_to_the_original() -> None:
     assert error("rae-grl+") < 0.5 * error("rae-grl")
 
 
+@pytest.mark.slow
 def test_a_stronger_weight_on_required_rows_keeps_more_of_them() -> None:
     data = synthetic_vectors(emotion=1.5)  # harder: required and neutral overlap
     required = data.parts.test[data.role[data.parts.test] == REQUIRED]

@@ -69,6 +69,7 @@ def fitted(name: str) -> Release:
     return FITS[name](POLICY, 0).fit(data.z, data.corpus, data.parts.transform)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_it_has_its_name_and_a_config_of_plain_json(name: str) -> None:
     release = fitted(name)
@@ -94,6 +95,7 @@ def test_the_same_seed_gives_the_same_release(name: str) -> None:
     assert np.array_equal(again(data.z), fitted(name)(data.z))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [name for name in LEARNING if name != "leace"]
 )  # which draws nothing
@@ -127,6 +129,7 @@ def test_its_input_is_unchanged_and_shares_no_memory(name: str) -> None:
     assert np.array_equal(fitted(name)(z), out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_fitting_changes_neither_vectors_nor_corpus_nor_part(name: str) -> None:
     data = scene()
@@ -198,6 +201,7 @@ def test_a_part_without_a_role_is_refused(name: str, place: int) -> None:
         FITS[name](POLICY, 0).fit(data.z, data.corpus, lacking)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LEARNING)
 def test_only_the_rows_of_the_given_part_are_learnt_from(name: str) -> None:
     data = scene()
@@ -211,6 +215,7 @@ def test_only_the_rows_of_the_given_part_are_learnt_from(name: str) -> None:
     assert again.hash == fitted(name).hash
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LEARNING)
 def test_the_rows_of_the_given_part_are_learnt_from(name: str) -> None:
     data = scene()
@@ -222,6 +227,7 @@ def test_the_rows_of_the_given_part_are_learnt_from(name: str) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LEARNING)
 def test_nothing_that_was_trained_with_it_moves_it_later(name: str) -> None:
     data = scene()

@@ -349,6 +349,7 @@ def test_attacks_agree_with_scikit_learn(
             assert only(estimates, **where, metric="leakage")["value"] == pytest.approx(accuracy)
 
 
+@pytest.mark.slow
 def test_the_mean_over_policies_is_over_speakers(
     predictions: pd.DataFrame, estimates: pd.DataFrame
 ) -> None:
@@ -374,6 +375,7 @@ def test_the_order_of_the_rows_does_not_matter(predictions: pd.DataFrame) -> Non
     pd.testing.assert_frame_equal(first, second)
 
 
+@pytest.mark.slow
 def test_measure_and_pooled_do_not_change_predictions(predictions: pd.DataFrame) -> None:
     subset = predictions[predictions["required"] == "sad"]
     before = subset.copy()

@@ -108,6 +108,7 @@ def test_every_reference_inside_a_figure_has_its_target() -> None:
     assert targets <= set(re.findall(r'\bid="([^"]+)"', text))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draw", [a_front, some_dots])
 @pytest.mark.parametrize("estimate", [UNSURE, MISSING])
 def test_a_value_without_interval_has_no_whiskers(draw, estimate: Estimate) -> None:

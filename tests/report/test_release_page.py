@@ -237,6 +237,7 @@ def test_write_gives_estimates_record_and_page(tmp_path: Path) -> None:
     assert "Xanthippe" not in html
 
 
+@pytest.mark.slow
 def test_the_page_has_the_sentences_of_the_verdict(tmp_path: Path) -> None:
     inputs = audits(releases=("none", "rae"), required=("sad",))
     estimates = Estimates(
@@ -261,6 +262,7 @@ def test_an_audit_without_reference_has_a_notice(tmp_path: Path) -> None:
     assert "(original features" not in text
 
 
+@pytest.mark.slow
 def test_the_same_audits_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         write(audits(required=("sad",)), tmp_path / name)

@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 
 from sordino.signal.encoder import BASE, TINY_EN
 from sordino.signal.encoder.weights import WeightPackage
+from sordino.signal.waveform import voice_print
 
 ROOT = Path(__file__).parents[2]
 LOCKS = ("constraints.txt", "constraints-docs.txt", "constraints-tools.txt")
@@ -141,10 +142,10 @@ def test_the_locks_agree() -> None:
     assert {name: pins for name, pins in versions.items() if len(pins) > 1} == {}
 
 
-@pytest.mark.parametrize("package", BASE.packages + TINY_EN.packages)
+@pytest.mark.parametrize("package", [*BASE.packages, *TINY_EN.packages, voice_print.PACKAGE])
 def test_the_weights_of_an_encoder_have_the_pinned_hash(package: WeightPackage) -> None:
     hashes = {f"{pin.name}{pin.specifier}": digests for pin, digests in blocks("constraints.txt")}
-    assert f"--hash=sha256:{package.wheel_sha256}" in hashes[package.requirement]
+    assert f"--hash=sha256:{package.wheel_sha256}" in hashes[package.requirement.lower()]
 
 
 @pytest.mark.parametrize("name", ["numpy", "onnxruntime", "torch"])

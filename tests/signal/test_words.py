@@ -182,6 +182,7 @@ def test_the_c_tool_ends_every_vector_with_a_line(tmp_path: Path) -> None:
     np.testing.assert_array_equal(words.vectors, VECTORS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_file_cut_short_anywhere_is_refused(tmp_path: Path, kind: str) -> None:
     path = written(tmp_path, kind)

@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from sordino.corpora.copies import part_with_copies, recorded, with_copies
 from sordino.corpora.split import Part
-from sordino.corpora.table import checksums
 from sordino.errors import FeatureError
 from sordino.features.renderings import condition_record
 from sordino.metrics.bound import Bound
 from sordino.release import DrawnFitter, bounds
 from sordino.signal import audio
 from sordino.study import POLICIES, protocol
+from sordino.study.adaptation import personalisation
 from sordino.study.protocol import Inputs
 from sordino.study.units import predictions
 from sordino.types import Vectors
@@ -39,7 +40,7 @@ def inputs(made: Made) -> Inputs:
     random = np.random.default_rng(0)
     blocks = [made.x + random.normal(0, 0.3, made.x.shape) for _ in range(COPIES)]
     x = np.concatenate([made.x, *blocks]).astype(np.float32)
-    sums = checksums(made.corpus)
+    sums = made.corpus.checksums()
     return Inputs(made.corpus, x, sums, protocol.draws(made.corpus, OPTIONS, sums)[:1])
 
 
@@ -59,12 +60,12 @@ def before(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Any:
     return record(inputs, tmp_path_factory.mktemp("before"))
 
 
-def with_other_copies(inputs: Inputs, part: Part) -> Inputs:
+def with_other_copies(inputs: Inputs, part: Part, size: float = 0.5) -> Inputs:
     """The inputs with other vectors of the copies of a party, the recordings as before."""
     x: Vectors = inputs.x.copy()
-    rows = part_with_copies(inputs.fitting, part).rows
+    rows = inputs.with_copies(part).rows
     copied = rows[rows >= len(inputs.corpus)]
-    x[copied] += np.random.default_rng(1).normal(0, 0.5, x[copied].shape)
+    x[copied] += np.random.default_rng(1).normal(0, size, x[copied].shape)
     return inputs._replace(x=x)
 
 
@@ -75,7 +76,7 @@ def test_copies_follow_their_recordings(inputs: Inputs) -> None:
     assert recorded(fitting.table).sum() == utterances
     np.testing.assert_array_equal(fitting.speaker, np.tile(inputs.corpus.speaker, 1 + COPIES))
     part = inputs.draws[0].transform
-    rows = part_with_copies(fitting, part).rows
+    rows = inputs.with_copies(part).rows
     assert set(fitting.speaker[rows]) == set(inputs.corpus.speaker[part.rows])
     assert len(rows) == (1 + COPIES) * len(part.rows)
 
@@ -101,13 +102,34 @@ def test_copies_of_the_transform_party_change_its_release(
     assert after["releases"]["drawn"]["hash"] != before["releases"]["drawn"]["hash"]
 
 
+def users(inputs: Inputs) -> pd.DataFrame:
+    """The guesses about users of one draw."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # few prototypes
+        return personalisation.guesses_of_users(
+            inputs,
+            OPTIONS,
+            policies=POLICIES[:1],
+            fitters=FITTERS,
+            histories=personalisation.HISTORIES[:1],
+            jobs=1,
+        )
+
+
+def test_users_are_heard_in_their_recordings_alone(inputs: Inputs) -> None:
+    draw = inputs.draws[0]
+    test, before = Part(draw.test, draw.test[:0]), users(inputs)
+    pd.testing.assert_frame_equal(users(with_other_copies(inputs, test)), before)
+    assert not users(with_other_copies(inputs, draw.transform, size=5)).equals(before)
+
+
 def test_prototypes_are_made_of_recordings(made: Made) -> None:
     """Copies have a mark that no recording has."""
     rows = np.arange(len(made.corpus))
     fitting = with_copies(made.corpus, 1)
     mark = np.repeat([[0.0], [1.0]], len(rows), axis=0)
     z = np.hstack([np.tile(made.x, (2, 1)), mark]).astype(np.float32)
-    part = part_with_copies(fitting, Part(rows, rows[:0]))
+    part = part_with_copies(Part(rows, rows[:0]), len(rows), 1)
     release = DrawnFitter(POLICIES[0]).fit(z, fitting, part)
     np.testing.assert_array_equal(release.arrays["prototypes"][:, -1], 0)
 
@@ -119,7 +141,7 @@ def test_bounds_count_no_copy(made: Made) -> None:
     def bounds_with(count: int) -> dict[tuple[str, str], Bound]:
         fitting = with_copies(made.corpus, count)
         x = np.tile(made.x, (1 + count, 1))
-        part = part_with_copies(fitting, Part(rows, rows[:0]))
+        part = part_with_copies(Part(rows, rows[:0]), len(rows), count)
         return bounds(DrawnFitter(POLICIES[0]), lambda _: x, fitting, part)
 
     plain, copied = bounds_with(0), bounds_with(1)
@@ -135,7 +157,7 @@ def test_copies_equal_to_their_recordings_leave_the_boundary(made: Made) -> None
     configs = []
     for count in (0, 3):
         fitting = with_copies(made.corpus, count)
-        part = part_with_copies(fitting, Part(rows, rows[:0]))
+        part = part_with_copies(Part(rows, rows[:0]), len(rows), count)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # few prototypes
             release = DrawnFitter(POLICIES[0]).fit(np.tile(made.x, (1 + count, 1)), fitting, part)

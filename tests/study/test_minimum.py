@@ -53,8 +53,9 @@ def test_five_women_and_five_men_suffice_for_all_but_the_bound() -> None:
     assert unmet(labels(5, 5), "fit") == set()
 
 
-def test_seven_of_each_suffice_for_a_bound() -> None:
-    assert unmet(labels(7, 7)) == set()
+def test_ten_of_each_suffice_for_a_bound() -> None:
+    assert unmet(labels(9, 9)) == {"bound"}
+    assert unmet(labels(10, 10)) == set()
 
 
 @pytest.mark.parametrize(("women", "men"), [(4, 5), (5, 4)])

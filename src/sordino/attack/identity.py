@@ -9,16 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from sordino import metrics
 from sordino.attack.attackers import kernels
 from sordino.attack.secret import MAX_FOLDS
 from sordino.attack.splits import crossfit
 from sordino.errors import AttackError
 from sordino.types import Rows
+
+MAX_CALIBRATION: Final = 9
+"""Utterances of a speaker that place the threshold of singling out (Vauquier et al. 2025)."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,30 @@ class Identification:
     @property
     def chance(self) -> float:
         """The chance level of the unweighted average recall."""
-        return 1 / int(self.scores.shape[1])
+        return 1 / self.speakers
+
+    @property
+    def speakers(self) -> int:
+        """The number of known speakers."""
+        return int(self.scores.shape[1])
+
+    def isolations(self, draws: int = 20, seed: int = 0) -> pd.DataFrame:
+        """Attempts to single out an utterance: for each random draw, the predicate of each speaker.
+
+        A draw has one test utterance of each speaker, and up to `MAX_CALIBRATION` others that place
+        the threshold (`metrics.isolated`). Columns `speaker` and `single`.
+        """
+        random, tables = np.random.default_rng(seed), []
+        for _ in range(draws):
+            order = random.permutation(len(self.speaker))
+            turn = pd.Series(order).groupby(self.speaker[order]).cumcount().to_numpy()
+            test = order[turn == 0][np.argsort(self.speaker[order[turn == 0]])]
+            others = order[(turn > 0) & (turn <= MAX_CALIBRATION)]
+            single = metrics.isolated(
+                self.scores[test].T, self.scores[others].T, self.speaker[others]
+            )
+            tables.append(pd.DataFrame({"speaker": np.arange(len(single)), "single": single}))
+        return pd.concat(tables, ignore_index=True)
 
     def trials(self, impostors: int = 20, seed: int = 0) -> pd.DataFrame:
         """Verification trials: each utterance with its own speaker, and with up to `impostors`
@@ -82,6 +110,25 @@ def identify(
     True
     """
     kernels.check_families(families)
+    x, speaker = known_speakers(X, groups)
+    folds = deal(speaker, seed)
+    truth = np.eye(speaker.max() + 1)[speaker]
+    attackers = list(kernels.scores(x, truth, crossfit(folds), None, families))
+    correct = np.array([attacker.values.argmax(axis=1) == speaker for attacker in attackers])
+    scores, family = np.empty_like(truth), []
+    for fold in np.unique(folds):
+        best = attackers[int(np.argmax(correct[:, folds != fold].mean(axis=1)))]
+        values = best.values[folds == fold]
+        spread = max(float(values.std()), 1e-12)  # attackers have different scales
+        scores[folds == fold] = (values - values.mean()) / spread
+        family.append(best.family)
+    return Identification(speaker, scores, tuple(family))
+
+
+def known_speakers(X: ArrayLike, groups: ArrayLike) -> tuple[NDArray[np.floating[Any]], Rows]:
+    """The vectors `(n, d)` and the codes of their speakers `(n,)`; raises the errors of
+    `identify`.
+    """
     x, labels = kernels.check_vectors(X), np.asarray(groups)
     if len(x) != len(labels):
         raise AttackError(
@@ -93,18 +140,13 @@ def identify(
             f"{len(names)} speaker(s), one with {counts.min()} utterance(s), expected two of each: "
             "drop the others"
         )
-    order = np.random.default_rng(seed).permutation(len(x))
+    return x, speaker.astype(np.intp)
+
+
+def deal(speaker: Rows, seed: int) -> Rows:
+    """The fold of each utterance, `(n,) -> (n,)`: each speaker's are dealt in random order."""
+    order = np.random.default_rng(seed).permutation(len(speaker))
     turn = pd.Series(order).groupby(speaker[order]).cumcount().to_numpy()
-    folds = np.empty(len(x), dtype=np.intp)
+    folds = np.empty(len(speaker), dtype=np.intp)
     folds[order] = turn % MAX_FOLDS
-    truth = np.eye(len(names))[speaker]
-    attackers = list(kernels.scores(x, truth, crossfit(folds), None, families))
-    correct = np.array([attacker.values.argmax(axis=1) == speaker for attacker in attackers])
-    scores, family = np.empty_like(truth), []
-    for fold in np.unique(folds):
-        best = attackers[int(np.argmax(correct[:, folds != fold].mean(axis=1)))]
-        values = best.values[folds == fold]
-        spread = max(float(values.std()), 1e-12)  # attackers have different scales
-        scores[folds == fold] = (values - values.mean()) / spread
-        family.append(best.family)
-    return Identification(speaker.astype(np.intp), scores, tuple(family))
+    return folds

@@ -14,6 +14,8 @@ from sordino.attack.attackers.kernels import KERNEL_FAMILIES
 from sordino.attack.identity import identify
 from sordino.attack.pooling import POOL_SIZES
 from sordino.attack.retraining import (
+    COUNTER,
+    READER,
     RetrainResult,
     as_reader,
     deal_folds,
@@ -35,6 +37,9 @@ CLAIM: Final = "one against the rest"
 
 NULL_SHUFFLES: Final = 39
 """Shuffles of gender over speakers: the fewest with a range of 95 %."""
+
+COUNTED_PROTOTYPES: Final = 64
+"""Different released vectors that the attacker by counts of prototypes takes at most."""
 
 SENSITIVE_TARGET: Final = "sensitive-vs-neutral"
 """The target of all sensitive emotions together against neutral."""
@@ -81,12 +86,22 @@ class AttackSetting:
         out = apply_release(release, z[self.rows])
         self.out = np.full((len(z), out.shape[1]), np.nan, np.float32)
         self.out[self.rows] = out
-        self.bins: Vectors | None = None
-        """The bin of each released vector, one column per bin, if the release can be read."""
+        self.readings: dict[str, Vectors] = {}
+        """The bin and the prototype of each released vector, one column for each, by the name of
+        the attacker; empty if the release cannot be read.
+        """
         if isinstance(release, Readable):
-            self.bins = np.full((len(z), release.bins), np.nan, np.float32)
             with errors_of_release(release, release.name):
-                self.bins[self.rows] = np.eye(release.bins)[release.read(out)]
+                self.readings[READER] = self.one_hot(release.read(out), release.bins)
+            prototypes, codes = np.unique(out, axis=0, return_inverse=True)
+            if len(prototypes) <= COUNTED_PROTOTYPES:
+                self.readings[COUNTER] = self.one_hot(codes.ravel(), len(prototypes))
+
+    def one_hot(self, codes: Codes, count: int) -> Vectors:
+        """One column for each of `count` codes of `rows`, `(utterances, count)`; NaN elsewhere."""
+        columns = np.full((len(self.z), count), np.nan, np.float32)
+        columns[self.rows] = np.eye(count)[codes]
+        return columns
 
     def block(self, rows: Rows, target: str, knowledge: Knowledge, **columns: Any) -> pd.DataFrame:
         """Guesses on some rows, with the labels of these rows and defaults for missing columns."""
@@ -203,21 +218,27 @@ class AttackSetting:
     def retrain(
         self, codes: Rows, train: Rows, ks: Sequence[int] = (), shuffles: int = 0
     ) -> RetrainResult:
-        """Attackers that are trained on the `train` rows."""
+        """Attackers that are trained on the `train` rows. Patient ones also count prototypes."""
         args = (codes, self.speaker, train, self.parts.test)
         options: dict[str, Any] = {"ks": ks, "shuffles": shuffles, "seed": self.seed}
-        return self.attack_both(lambda x, families: retrain(x, *args, families=families, **options))
+        return self.attack_readings(
+            lambda x, families: retrain(x, *args, families=families, **options),
+            (READER, COUNTER) if ks else (READER,),
+        )
 
-    def attack_both(
-        self, attack: Callable[[Vectors, Sequence[str]], RetrainResult]
+    def attack_readings(
+        self,
+        attack: Callable[[Vectors, Sequence[str]], RetrainResult],
+        names: Sequence[str] = (READER,),
     ) -> RetrainResult:
-        """The attack on released vectors, combined with that on their bins if the release can be
-        read.
+        """The attack on released vectors, combined with linear ones on these readings if the
+        release can be read.
         """
         result = attack(self.out, self.families)
-        if self.bins is None:
-            return result
-        return merge(result, as_reader(attack(self.bins, ["linear"])))
+        for name in names:
+            if name in self.readings:
+                result = merge(result, as_reader(attack(self.readings[name], ["linear"]), name))
+        return result
 
     def guess_block(self, guesses: pd.DataFrame, target: str, knowledge: Knowledge) -> pd.DataFrame:
         """The block of a table of guesses."""
@@ -235,7 +256,7 @@ class AttackSetting:
         member[self.rows] = np.isin(self.rows, self.parts.transform.rows)
         fold[self.rows] = deal_folds(self.speaker[self.rows], member[self.rows], self.seed)
         args = (member, self.speaker, crossfit(fold))
-        result = self.attack_both(
+        result = self.attack_readings(
             lambda x, families: retrain_by_plan(x, *args, families=families, seed=self.seed)
         )
         return self.guess_block(result.guesses, "membership", Knowledge.SEMI_INFORMED)

@@ -31,6 +31,9 @@ FloatVectors = NDArray[np.floating[Any]]
 READER: Final = "bin"
 """The attacker that reads the bin of a released vector and ignores its numbers otherwise."""
 
+COUNTER: Final = "prototype"
+"""The attacker that counts the prototypes of a release with few different vectors."""
+
 
 @dataclass(frozen=True)
 class RetrainResult:
@@ -154,12 +157,16 @@ def merge(first: RetrainResult, second: RetrainResult) -> RetrainResult:
     return RetrainResult(guesses, patient, first.quality | second.quality, null)
 
 
-def as_reader(result: RetrainResult) -> RetrainResult:
-    """The same attack under the name `READER`; `result` is that on one column per bin."""
-    guesses = result.guesses.assign(attacker=READER)
-    patient = result.patient.assign(attacker=f"{READER}, pooled")
+def as_reader(result: RetrainResult, name: str = READER) -> RetrainResult:
+    """The same attack under a name; `result` is that on one column per bin or prototype.
+
+    The patient attack keeps the better way of pooling, on the attacker's speakers: of the pooled
+    vectors it is a linear attack on the share of each bin or prototype.
+    """
+    guesses = result.guesses.assign(attacker=name)
+    patient = result.patient.assign(attacker=f"{name}, pooled")
     patient = patient[result.patient["best"].to_numpy(dtype=bool)]
-    quality = {READER: max(result.quality.values())}
+    quality = {name: max(result.quality.values())}
     return replace(result, guesses=guesses, patient=patient, quality=quality)
 
 

@@ -36,7 +36,7 @@ def print_results(
     warnings = [*vectors.warnings, *above_original(audits, look)]
     warn(warnings)
     if json:
-        verdicts = {"report": str(report), **_verdicts(audits)}
+        verdicts = {"report": str(report), **_verdicts(audits), "identity": _identity(look)}
         write_json(json, {**verdicts, **vectors.columns, "warnings": warnings})
     if json == "-":
         return
@@ -62,6 +62,15 @@ def _verdicts(audits: Sequence[AuditResult]) -> dict[str, Any]:
             for audit in audits
         },
     }
+
+
+def _identity(look: Estimates) -> dict[str, Any]:
+    """Figures of the best trained attacker on who speaks; empty if speakers have one row each."""
+    from sordino.report.vector_sections import best_attacker
+
+    metrics = ("uar", "eer", "linkability", "singling_out", "rank_bits")
+    figures = {metric: best_attacker(look, "speaker", metric) for metric in metrics}
+    return {name: figure._asdict() for name, figure in figures.items() if figure.n}
 
 
 def _table(results: Mapping[str, AuditResult], secrets: Sequence[str], look: Estimates) -> Table:

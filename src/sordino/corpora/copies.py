@@ -44,10 +44,11 @@ def copies_in(table: pd.DataFrame) -> int:
     return len(table) // recordings - 1 if recordings else 0
 
 
-def part_with_copies(fitting: Corpus, part: Part) -> Part:
-    """A party of recordings together with their copies, as rows of the fitting table."""
-    utterances = int(recorded(fitting.table).sum())
-    offsets = np.arange(0, len(fitting), utterances)[:, None]
+def part_with_copies(part: Part, utterances: int, copies: int) -> Part:
+    """A party of recordings together with their copies, as rows of the fitting table of so many
+    utterances with `copies` copies of each.
+    """
+    offsets = utterances * np.arange(1 + copies)[:, None]
 
     def rows(recordings: Rows) -> Rows:
         repeated: Rows = (recordings + offsets).ravel()

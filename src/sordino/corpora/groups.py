@@ -18,15 +18,18 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from sordino.corpora.table import Corpus
-
 PARTS: Final = 3
 """Parts of a split. A stratum with at least as many blocks can be in every part."""
 
 
-def blocks(corpus: Corpus, sums: NDArray[np.str_]) -> NDArray[np.intp]:
+def blocks(
+    speaker: NDArray[np.str_], session: NDArray[np.str_], sums: NDArray[np.str_]
+) -> NDArray[np.intp]:
     """The block of each utterance, shape `(utterances,)`: blocks share no speaker, session or
     recording.
+
+    `speaker`, `session` (empty if unknown) and the checksums of the recordings `sums` are
+    `(utterances,)`.
 
     Blocks are numbered by the name of their first speaker, so that the order of the rows does not
     matter.
@@ -34,19 +37,18 @@ def blocks(corpus: Corpus, sums: NDArray[np.str_]) -> NDArray[np.intp]:
     Derivation: speakers, sessions and recordings are the nodes of a graph. Each utterance connects
     its speaker with its session and its recording. Blocks are the connected components.
     """
-    (names, speaker), (sessions, session), (recordings, recording) = (
-        np.unique(labels, return_inverse=True)
-        for labels in (corpus.speaker, corpus.column("session"), sums)
+    (names, person), (sessions, group), (recordings, recording) = (
+        np.unique(labels, return_inverse=True) for labels in (speaker, session, sums)
     )
-    in_session = corpus.column("session") != ""
-    start = np.concatenate([speaker[in_session], speaker])
-    end = len(names) + np.concatenate([session[in_session], len(sessions) + recording])
+    in_session = session != ""
+    start = np.concatenate([person[in_session], person])
+    end = len(names) + np.concatenate([group[in_session], len(sessions) + recording])
     nodes = len(names) + len(sessions) + len(recordings)
     edges = coo_array((np.ones(len(start)), (start, end)), shape=(nodes, nodes))
     _, component = connected_components(edges, directed=False)
     _, first, block = np.unique(component[: len(names)], return_index=True, return_inverse=True)
     number = np.argsort(np.argsort(first))
-    return number[block][speaker].astype(np.intp)
+    return number[block][person].astype(np.intp)
 
 
 @dataclass(frozen=True, eq=False)

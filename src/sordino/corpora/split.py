@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.corpora.groups import PARTS, Stratum, blocks, needed_strata, strata
-from sordino.corpora.table import Corpus, checksums
+from sordino.corpora.table import Corpus
 from sordino.define import GENDERS
 from sordino.errors import SplitError
 from sordino.types import Rows
@@ -109,8 +109,8 @@ def draws(
         raise SplitError(
             f"validation {validation!r}, expected {' or '.join(get_args(Validation))}: choose one"
         )
-    sums = checksums(corpus) if sums is None else sums
-    block = blocks(corpus, sums)
+    sums = corpus.checksums() if sums is None else sums
+    block = blocks(corpus.speaker, corpus.column("session"), sums)
     needed, kinds = _needed_first(strata(corpus.table, block))
     smallest = min(needed, key=lambda stratum: len(stratum.members))
     count = min(DRAWS, len(smallest.members))
@@ -136,7 +136,8 @@ def folds(
 
     Raises `SplitError` for a needed stratum with fewer blocks than folds.
     """
-    block = blocks(corpus, checksums(corpus) if sums is None else sums)
+    sums = corpus.checksums() if sums is None else sums
+    block = blocks(corpus.speaker, corpus.column("session"), sums)
     needed, kinds = _needed_first(strata(corpus.table, block))
     smallest = min(needed, key=lambda stratum: len(stratum.members))
     if len(smallest.members) < count:
@@ -164,8 +165,8 @@ def pairs(
     Raises `SplitError` for fewer than three women or men, since a model of gender needs two of each
     for training.
     """
-    sums = checksums(corpus) if sums is None else sums
-    block = blocks(corpus, sums)
+    sums = corpus.checksums() if sums is None else sums
+    block = blocks(corpus.speaker, corpus.column("session"), sums)
     women, men = (
         [
             member

@@ -145,6 +145,28 @@ class Corpus:
         """Whether each utterance has a recording, and not only words, shape `(utterances,)`."""
         return ~self.table["file"].str.lower().str.endswith(TABLES).to_numpy(dtype=bool)
 
+    def checksums(self) -> NDArray[np.str_]:
+        """SHA-256 of the recording of each utterance, shape `(utterances,)`; for a part of a file,
+        its start and end are appended.
+
+        For rows of text, which have no recording, another SHA-256 of speaker and words is appended.
+        So the same words of one speaker are duplicates, and those of two speakers are not. Raises
+        `StorageError` for an unreadable file.
+        """
+        of_file: dict[str, str] = {}
+        files = self.table["file"].unique()
+        for file in track(files, "checksums", len(files)):
+            with as_storage_error(file), Path(file).open("rb") as stream:
+                of_file[file] = hashlib.file_digest(stream, "sha256").hexdigest()
+        cuts = zip(self.table["file"], self.table["start"], self.table["end"], strict=True)
+        sums = [
+            of_file[f] if s == 0 and np.isnan(e) else f"{of_file[f]}[{s}:{e}]" for f, s, e in cuts
+        ]
+        words = self.table["speaker"] + "\n" + self.table["transcript"]
+        for row in np.flatnonzero(~self.recorded()):
+            sums[row] += f"[{hashlib.sha256(words[row].encode()).hexdigest()}]"
+        return np.array(sums)
+
 
 def make(name: str, rows: pd.DataFrame) -> Corpus:
     """A corpus from rows with at least `file` and `speaker`; other columns default to unknown.
@@ -229,27 +251,7 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
     return Corpus("+".join(corpus.name for corpus in corpora), table, notes)
 
 
-def checksums(corpus: Corpus) -> NDArray[np.str_]:
-    """SHA-256 of the recording of each utterance, shape `(utterances,)`; for a part of a file, its
-    start and end are appended.
-
-    For rows of text, which have no recording, another SHA-256 of speaker and words is appended. So
-    the same words of one speaker are duplicates, and those of two speakers are not.
-    """
-    of_file: dict[str, str] = {}
-    files = corpus.table["file"].unique()
-    for file in track(files, "checksums", len(files)):
-        with as_storage_error(file), Path(file).open("rb") as stream:
-            of_file[file] = hashlib.file_digest(stream, "sha256").hexdigest()
-    cuts = zip(corpus.table["file"], corpus.table["start"], corpus.table["end"], strict=True)
-    sums = [of_file[f] if s == 0 and np.isnan(e) else f"{of_file[f]}[{s}:{e}]" for f, s, e in cuts]
-    words = corpus.table["speaker"] + "\n" + corpus.table["transcript"]
-    for row in np.flatnonzero(~corpus.recorded()):
-        sums[row] += f"[{hashlib.sha256(words[row].encode()).hexdigest()}]"
-    return np.array(sums)
-
-
 def duplicates(sums: NDArray[np.str_]) -> list[NDArray[np.intp]]:
-    """Groups of rows whose recordings are byte-identical, from `checksums`."""
+    """Groups of rows whose recordings are byte-identical, from `Corpus.checksums`."""
     _, code, count = np.unique(sums, return_inverse=True, return_counts=True)
     return [np.flatnonzero(code == group) for group in np.flatnonzero(count > 1)]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sordino import keyed_random, metrics, release, storage
 from sordino.attack import QUICK, run
-from sordino.corpora.copies import part_with_copies, recorded
+from sordino.corpora.copies import copies_in, part_with_copies, recorded
 from sordino.corpora.split import Parts, every_fourth
 from sordino.corpora.table import Corpus
 from sordino.define import Knowledge
@@ -195,7 +195,9 @@ def audit_rounding(
     `features`: as in `sordino.features.extract`. If `corpus` is a fitting table, its copies take
     part in the fit alone (`sordino.corpora.copies`).
     """
-    transform, recordings = part_with_copies(corpus, parts.transform), recorded(corpus.table)
+    recordings = recorded(corpus.table)
+    utterances, copies = int(recordings.sum()), copies_in(corpus.table)
+    transform = part_with_copies(parts.transform, utterances, copies)
     preprocess = PreprocessFitter(scale).fit(x[transform.rows])
     fitted = release.fitter(policy, family, seed).fit(preprocess(x), corpus, transform)
     x, corpus = x[recordings], corpus.select(recordings)

@@ -2,7 +2,7 @@
 scaled.
 
 >>> sorted(FEATURE_SETS)
-['ComParE_2016', 'IS13', 'eGeMAPSv02', 'mel', 'speech', 'speech+mel', 'speech-tiny']
+['ComParE_2016', 'IS13', 'eGeMAPSv02', 'mel', 'speech', 'speech+mel', 'speech-tiny', 'voice-print']
 """
 
 from __future__ import annotations

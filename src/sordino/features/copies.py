@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.corpora.table import Corpus
-from sordino.errors import SplitError
+from sordino.errors import FeatureError, SplitError
 from sordino.features.extract import CACHE, compute_sounds, refuse
 from sordino.features.renderings import STANDARD, NoiseRecording, Rendering, choose, seeded
 from sordino.features.sounds import Recording, recordings_of
@@ -44,7 +44,14 @@ def copy_vectors(
     recording and its number, from 1. `noises` are mixed in beside the synthetic kinds. `features`
     is a name of `FEATURE_SETS`; `cache`, `jobs` and errors are those of
     `sordino.features.extract`.
+
+    Raises `FeatureError` for a table of vectors.
     """
+    if features not in FEATURE_SETS:
+        raise FeatureError(
+            f"conditions standard with {features}: a table of vectors has no recordings to copy, "
+            "expected a feature set: name one, or set conditions to none"
+        )
     sounds = recordings_of(corpus)
     speaker = corpus.speaker
     of_speaker: dict[str, list[Recording]] = {}

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.corpora.table import Corpus, checksums
+from sordino.corpora.table import Corpus
 from sordino.signal import audio
 
 
@@ -39,7 +39,7 @@ class Recording:
     start: float
     end: float
     key: str
-    """Its checksum (`sordino.corpora.table.checksums`)."""
+    """Its checksum (`sordino.corpora.table.Corpus.checksums`)."""
 
     def read(self, sampling_rate: int = audio.SAMPLING_RATE) -> NDArray[np.float32]:
         """The samples `(samples,)`; see `sordino.signal.audio.read`."""
@@ -51,7 +51,7 @@ def recordings_of(corpus: Corpus) -> list[Recording]:
     # worker processes may have another working folder
     files = [str(Path(file).absolute()) for file in corpus.table["file"]]
     cuts = zip(corpus.table["start"], corpus.table["end"], strict=True)
-    sums = checksums(corpus).tolist()
+    sums = corpus.checksums().tolist()
     return [
         Recording(file, float(start), float(end), key)
         for file, (start, end), key in zip(files, cuts, sums, strict=True)

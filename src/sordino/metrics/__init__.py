@@ -1,9 +1,11 @@
-"""Metrics of utility (`utility`) and of leakage (`leakage`), and their uncertainty (`interval` for
-one figure, `significance` for a difference).
+"""Metrics of utility (`utility`), of leakage (`leakage`) and of re-identification
+(`reidentification`), and their uncertainty (`interval` for one figure, `significance` for a
+difference).
 
 Every metric is a function of whole arrays that returns one float: NaN if it is not defined, never a
-warning. Roles are codes in the order of `sordino.define.Role`, genders in the order of
-`sordino.define.GENDERS`; the caller drops rows of unknown gender. numpy and scipy only.
+warning. `better_scores` and `isolated` return arrays, from which metrics follow. Roles are codes in
+the order of `sordino.define.Role`, genders in the order of `sordino.define.GENDERS`; the caller
+drops rows of unknown gender. numpy and scipy only.
 
 >>> import numpy as np
 >>> from sordino.metrics import auc, interval
@@ -33,6 +35,13 @@ from sordino.metrics.leakage import (
     roc_curve,
     tpr_at_fpr,
 )
+from sordino.metrics.reidentification import (
+    SINGLING_OUT_CHANCE,
+    better_scores,
+    isolated,
+    linkability,
+    rank_bits,
+)
 from sordino.metrics.significance import (
     Adjusted,
     TTest,
@@ -44,12 +53,14 @@ from sordino.metrics.utility import detail_r2, f1, uar, uar_by_gender, uar_diffe
 
 __all__ = [
     "MINIMUM_SPEAKERS",
+    "SINGLING_OUT_CHANCE",
     "Adjusted",
     "Interval",
     "TTest",
     "advantage",
     "auc",
     "benjamini_hochberg",
+    "better_scores",
     "bits",
     "corrected_resampled_t",
     "detail_r2",
@@ -57,11 +68,14 @@ __all__ = [
     "eer",
     "f1",
     "interval",
+    "isolated",
     "leakage_feng",
+    "linkability",
     "membership",
     "paired_t",
     "privacy",
     "privacy_folded",
+    "rank_bits",
     "roc_curve",
     "tpr_at_fpr",
     "uar",

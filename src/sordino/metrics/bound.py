@@ -1,47 +1,45 @@
 """Bounds on every attacker with one released bin: total variation, and its upper limit over
 speakers.
 
-With p and q the shares of the bins for the two values of a secret, TV = ½ Σ|pᵢ − qᵢ| = max over bin
-subsets A of p(A) − q(A). By the data-processing inequality every attacker with data that depend on
-the bin alone has
+The attacker has one vector of a random speaker. For a speaker u let X_u(s, b) be the share of the
+speaker's utterances with value s of the secret and bin b, and W_u(s) = Σ_b X_u(s, b). The shares of
+the bins for the two values are
+
+    p_b = E_u[X_u(1, b)] / E_u[W_u(1)]        q_b = E_u[X_u(0, b)] / E_u[W_u(0)]
+    TV  = ½ Σ |p_b − q_b| = max over bin subsets A of p(A) − q(A)
+
+So a difference within speakers counts, and so does one between speakers: of those with value 1 more
+often and of those with value 0. By the data-processing inequality every attacker with data that
+depend on the bin alone has
 
     advantage <= TV
     UAR <= ½ + TV / 2
     AUC <= ½ + ½ Σ_{i<j} |pᵢ qⱼ − pⱼ qᵢ| <= ½ + TV − TV² / 2
 
-and for two bins AUC <= ½ + TV / 2. The limit is a confidence limit over speakers: f_u(A) is the
-share of speaker u's utterances in A.
-
-    secret constant within speakers    Welch's t on f_u(A) of the two values
-    secret within speakers             one-sample t on f_u(A | 1) − f_u(A | 0)
-    limit                              max over A of |d(A)| + t(1 − 0.05 / m) · SE,
-                                       m = 2 (2^(K−1) − 1) signed subsets
-    all n speakers of a value equal    plus the largest share of a population that a sample of n
-                                       may miss
+and for two bins AUC <= ½ + TV / 2. The limit is a confidence limit over speakers
+(`sordino.metrics.speaker_limit`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from sordino.errors import SordinoError
+from sordino.metrics.speaker_limit import upper_limit
 from sordino.metrics.utility import same_length
+from sordino.types import Matrix
 
-LIMIT_LEVEL: Final = 0.05
-"""The probability that the limit is below the truth."""
+SPEAKERS_PER_LIMIT: Final = 8
+"""Speakers that a limit needs; of a secret within speakers, those with both values."""
 
 SPEAKERS_PER_GROUP: Final = 2
 """Speakers with each value of a secret that a limit needs."""
-
-EQUAL_SHARES: Final = 1e-12
-"""Shares of speakers that differ by no more are equal."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +54,14 @@ class Bound:
     auc: float
     """The bound on the AUC from the estimated shares."""
     speakers: int
+    """The speakers that the limit needs eight of: those with both values of a secret that varies
+    within speakers, or all.
+    """
 
     @property
     def auc_high(self) -> float:
         """The bound on the AUC at the upper limit."""
-        high = min(self.high, 1.0)
-        return 0.5 + high / 2 if self.bins == 2 else 0.5 + high - high**2 / 2
+        return 0.5 + self.high / 2 if self.bins == 2 else 0.5 + self.high - self.high**2 / 2
 
     @property
     def uar(self) -> float:
@@ -71,7 +71,7 @@ class Bound:
     @property
     def uar_high(self) -> float:
         """The bound on the unweighted average recall at the upper limit."""
-        return 0.5 + min(self.high, 1.0) / 2
+        return 0.5 + self.high / 2
 
     def randomised(self, epsilon: float) -> Bound:
         """The bound after randomised response over the bins, which contracts all differences
@@ -136,24 +136,43 @@ def bound(
     """The bound from the bins of cross-fitted utterances: `bins` `(n,)` codes below `count`,
     `secret` `(n,)` 0 or 1.
 
-    The limit is valid only if the bins of each speaker come from a procedure that was fitted on
-    other speakers. Raises `SordinoError` for a secret without both values, and for a bin outside 0
-    to `count` - 1.
+    All speakers count equally. The limit is valid only if the bins of each speaker come from a
+    procedure that was fitted on other speakers. It is NaN for fewer than eight `speakers`, and for
+    a value that fewer than two speakers have.
+
+    Raises `SordinoError` for a secret without both values, for a secret that varies within some
+    speakers and is constant within most, and for a bin outside 0 to `count` - 1.
     """
     same_length(bins=bins, secret=secret, speaker=np.asarray(speaker))
     if set(np.unique(secret).tolist()) != {0, 1}:
         raise SordinoError("a secret without both values, expected 0 and 1: leave other rows out")
-    if len(bins) and (bins.min() < 0 or bins.max() >= count):
+    if bins.min() < 0 or bins.max() >= count:
         raise SordinoError(f"a bin of {bins.max()}, expected 0 to {count - 1}: count the bins anew")
-    names, codes = np.unique(speaker, return_inverse=True)
-    shares, present = _shares(bins, secret, codes, count)
-    within = bool((present.sum(axis=1) > 1).any())
-    p, q = (_mean_shares(shares, present, value, within) for value in (1, 0))
-    limits = [_upper_limit(shares, present, subset, count, within) for subset in _subsets(count)]
+    shares = shares_of(bins, secret, speaker, count)
+    p, q = (shares[:, value].sum(axis=0) / shares[:, value].sum() for value in (1, 0))
     cross = sum(abs(p[i] * q[j] - p[j] * q[i]) for i, j in combinations(range(count), 2))
-    return Bound(
-        float(np.abs(p - q).sum() / 2), max(limits), count, float(0.5 + cross / 2), len(names)
-    )
+    speakers, enough = _compared(shares)
+    high = upper_limit(shares) if enough else float("nan")
+    return Bound(float(np.abs(p - q).sum() / 2), high, count, float(0.5 + cross / 2), speakers)
+
+
+def _compared(shares: Matrix) -> tuple[int, bool]:
+    """The speakers with both values, or all if none has; and whether they suffice for a limit.
+
+    Raises `SordinoError` if some speakers have both values, but not more than half of them.
+    """
+    present = shares.sum(axis=2) > 0
+    both = int(present.all(axis=1).sum())
+    if 0 < 2 * both <= len(present):
+        raise SordinoError(
+            f"a secret that varies within {both} and is constant within {len(present) - both} "
+            "speakers, expected it to vary within none or more than half: correct the "
+            "labels, or leave speakers with one value out"
+        )
+    speakers = both or len(present)
+    return speakers, speakers >= SPEAKERS_PER_LIMIT and min(
+        present.sum(axis=0)
+    ) >= SPEAKERS_PER_GROUP
 
 
 def identification_bound(
@@ -169,82 +188,21 @@ def identification_bound(
     >>> identification_bound(np.array([0, 1, 0, 0]), np.array(["a", "a", "b", "b"]), 2)
     0.75
     """
-    codes = np.unique(speaker, return_inverse=True)[1]
-    shares = _shares(bins, np.zeros(len(codes), np.intp), codes, count)[0][:, 0]
+    shares = shares_of(bins, np.zeros(len(bins), np.intp), speaker, count)[:, 0]
     return float(shares.max(axis=0).sum() / len(shares))
 
 
-def _shares(
+def shares_of(
     bins: NDArray[np.integer[Any]],
     secret: NDArray[np.integer[Any]],
-    codes: NDArray[np.intp],
+    speaker: NDArray[Any],
     count: int,
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """The share of each speaker's rows of each value in each bin, `(speakers, 2, bins)`, and
-    whether there are any.
+) -> Matrix:
+    """The share of each speaker's rows with each value and bin, `(speakers, 2, count)`; the sum is
+    1 for each speaker.
     """
+    codes = np.unique(speaker, return_inverse=True)[1]
     counts = np.zeros((codes.max() + 1, 2, count))
     np.add.at(counts, (codes, secret, bins), 1)
-    total = counts.sum(axis=2, keepdims=True)
-    return counts / np.maximum(total, 1), total[:, :, 0] > 0
-
-
-def _mean_shares(
-    shares: NDArray[np.float64], present: NDArray[np.bool_], value: int, within: bool
-) -> NDArray[np.float64]:
-    """The mean over speakers; for a secret within speakers over those with both values."""
-    speakers = present.all(axis=1) if within else present[:, value]
-    mean: NDArray[np.float64] = shares[speakers, value].mean(axis=0)
-    return mean
-
-
-def _subsets(count: int) -> Iterator[list[int]]:
-    """One of each pair of a subset of bins and its complement, without the empty subset: 2^(K−1) −
-    1.
-    """
-    for size in range(1, count):
-        for subset in combinations(range(count), size):
-            if count - 1 not in subset:
-                yield list(subset)
-
-
-def _upper_limit(
-    shares: NDArray[np.float64],
-    present: NDArray[np.bool_],
-    subset: list[int],
-    count: int,
-    within: bool,
-) -> float:
-    """|d(A)| + t · SE of one subset; NaN if a value has fewer than two speakers."""
-    f = shares[:, :, subset].sum(axis=2)
-    level = 1 - LIMIT_LEVEL / (2 * (2 ** (count - 1) - 1))
-    if within:
-        groups = [(f[:, 1] - f[:, 0])[present.all(axis=1)]]
-    else:
-        groups = [f[present[:, value], value] for value in (1, 0)]
-    if min(map(len, groups)) < SPEAKERS_PER_GROUP:
-        return float("nan")
-    d = groups[0].mean() - (0.0 if within else groups[1].mean())
-    variances = [group.var(ddof=1) / len(group) for group in groups]
-    error = float(np.sqrt(sum(variances)))
-    sizes = [len(group) for group in groups]
-    equal = [
-        size for size, variance in zip(sizes, variances, strict=True) if variance < EQUAL_SHARES**2
-    ]
-    margin = _unsampled_share(min(equal), level) if equal else 0.0
-    if error < EQUAL_SHARES:
-        return float(abs(d) + margin)
-    freedom = error**4 / sum(
-        variance**2 / (size - 1) for variance, size in zip(variances, sizes, strict=True)
-    )
-    return float(abs(d) + stats.t.ppf(level, freedom) * error + margin)
-
-
-def _unsampled_share(speakers: int, level: float) -> float:
-    """The largest share of a population that differs from a sample of equal speakers and may be
-    absent from it.
-
-    Equal speakers have no variance, which is no evidence on other speakers: a sample of n contains
-    none of such a share with probability (1 − share)ⁿ.
-    """
-    return float(1 - (1 - level) ** (1 / speakers))
+    shares: Matrix = counts / counts.sum(axis=(1, 2), keepdims=True)
+    return shares

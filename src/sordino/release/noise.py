@@ -73,7 +73,8 @@ class NoiseFitter:
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Noise]:
         """The release; no network is trained."""
         yield from ()  # a plan is a generator
-        rows = TrainingRows(as_vectors(z, z.shape[-1]), corpus, self.policy)
+        role, gender = corpus.roles(self.policy), corpus.genders()
+        rows = TrainingRows(as_vectors(z, z.shape[-1]), role, gender)
         fitting = rows.require(part.rows).numpy()
         x = z[fitting]
         secrets = hidden(self.policy, corpus, fitting)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from sordino.corpora.table import Corpus
-from sordino.define import ROLES, Role
+from sordino.define import GENDERS, ROLES, Role
 from sordino.errors import ReleaseError
 from sordino.policy import Policy
 from sordino.types import Codes, Rows, Vectors
@@ -36,35 +36,38 @@ def secrets(policy: Policy, corpus: Corpus, rows: Rows) -> dict[tuple[str, str],
     """The secrets that have a bound, 0, 1 or -1 for unknown, `(rows,)`, by name and side
     information.
 
-    The side information is empty, or for gender the true role. Age is included where the policy
-    hides it; speakers are older than the median of these rows.
+    The side information is empty, for gender the true role, or for an emotion the gender. Age is
+    included where the policy hides it; speakers are older than the median of these rows.
     """
     role, gender = corpus.roles(policy)[rows], corpus.genders()[rows]
     codes = {("gender", ""): gender}
     codes |= {
         ("gender", name): np.where(role == code, gender, -1) for code, name in enumerate(ROLES)
     }
-    codes["sensitive-vs-neutral", ""] = sensitive_or_neutral(role)
-    codes |= {
-        (target, ""): corpus.against_neutral(policy, emotion)[rows]
+    emotions = {"sensitive-vs-neutral": sensitive_or_neutral(role)} | {
+        target: corpus.against_neutral(policy, emotion)[rows]
         for target, emotion in policy.emotion_targets.items()
+    }
+    codes |= {(target, ""): values for target, values in emotions.items()}
+    codes |= {
+        (target, name): np.where(gender == code, values, -1)
+        for target, values in emotions.items()
+        for code, name in enumerate(GENDERS)
     }
     return codes | ({("age", ""): corpus.older(rows)[rows]} if "age" in policy.hide else {})
 
 
 class TrainingRows:
-    """Vectors and labels of a corpus under one policy, as tensors."""
+    """Vectors `(utterances, d)`, roles and genders `(utterances,)`, as tensors."""
 
-    def __init__(self, z: Vectors, corpus: Corpus, policy: Policy) -> None:
-        if len(z) != len(corpus):
+    def __init__(self, z: Vectors, role: Codes, gender: Codes) -> None:
+        if len(z) != len(role):
             raise ReleaseError(
-                f"{len(z)} vectors for {len(corpus)} utterances, expected one for each: extract "
+                f"{len(z)} vectors for {len(role)} utterances, expected one for each: extract "
                 "the features again"
             )
         self.x = torch.from_numpy(z.copy())
-        self.role = torch.from_numpy(corpus.roles(policy))
-        self.gender = torch.from_numpy(corpus.genders())
-        self.policy = policy
+        self.role, self.gender = torch.from_numpy(role), torch.from_numpy(gender)
 
     def require(self, rows: Rows) -> Tensor:
         """These rows as a tensor. Raises `ReleaseError` where a role has no row among them."""

@@ -168,6 +168,25 @@ _EER: Final = Term(
     "false rejection. Chance is 0.5.",
     "eer",
 )
+_SINGLING_OUT: Final = Term(
+    "singling out",
+    "The probability that a predicate of one known speaker, a score above a threshold, holds for "
+    "exactly one of N utterances of N speakers. The threshold is placed on other utterances, so "
+    "that it holds for one in N. A random predicate of this kind reaches 0.37.",
+    "singling-out",
+)
+_LINKABILITY: Final = Term(
+    "linkability",
+    "The probability that an utterance scores highest for its own speaker among N candidates. "
+    "Chance is 1/N.",
+    "linkability",
+)
+_RANK_BITS: Final = Term(
+    "rank disclosure",
+    "Bits on the identity of a speaker in the rank of the true speaker: log2 of the number of "
+    "speakers minus the entropy of the rank. Chance is 0.",
+    "rank-disclosure",
+)
 _RECONSTRUCTION: Final = Term(
     "reconstruction",
     "Recovering the original vector from the released vector. R² is the explained share of its "
@@ -209,6 +228,9 @@ VECTOR_TERMS: Final = (
     _TPR,
     _BITS,
     _EER,
+    _LINKABILITY,
+    _SINGLING_OUT,
+    _RANK_BITS,
     _RECONSTRUCTION,
     _CHANCE,
     _REFERENCE,

@@ -29,12 +29,26 @@ FALSE_POSITIVE_RATES: Final = (0.01, 0.001)
 ALL_UTTERANCES: Final = "all utterances"
 """The condition of an attacker with all utterances of a speaker."""
 
+COSINE: Final = "cosine"
+"""The attacker that compares vectors by cosine similarity."""
+
+PAIRS: Final = "pairs of utterances"
+"""The condition of a verification with one known utterance."""
+
+CANDIDATES: Final = (2, 10, 100)
+"""Numbers of candidates of linkability, beside all speakers."""
+
 
 @dataclass(frozen=True)
 class SpeakerAttacks:
     """Re-identification by release, and reconstruction of the original vectors."""
 
     identification: Mapping[str, Identification] = field(default_factory=dict)
+    """By the best trained attacker."""
+    comparison: Mapping[str, Identification] = field(default_factory=dict)
+    """By cosine similarity, without training."""
+    pairs: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """Trials of pairs of utterances by cosine similarity (`sordino.attack.similarity`)."""
     reconstruction: Detail | None = None
     speaker: Rows = field(default_factory=lambda: np.zeros(0, np.intp))
     """Speaker of each reconstructed row, codes from 0, shape (n,)."""
@@ -68,13 +82,16 @@ def _speaker_attacks(attacks: SpeakerAttacks) -> Iterator[dict[str, Any]]:
     attacker = {"knowledge": Knowledge.SEMI_INFORMED, "attacker": BEST}
     for release, identified in attacks.identification.items():
         labels = {"release": release, "target": "speaker", **attacker}
-        table = pd.DataFrame({"speaker": identified.speaker})
-        recall = _uar(identified.speaker, identified.prediction)
-        yield _line(table, recall, labels, "uar", identified.chance, None)
+        yield from _identity(identified, labels)
         trials = identified.trials()
-        positive, score = trials["positive"].to_numpy(), trials["score"].to_numpy()
-        claims = pd.DataFrame({"speaker": identified.speaker[trials["row"]]})
-        yield _line(claims, _eer(positive, score), labels, "eer", 0.5, None)
+        trials["speaker"] = identified.speaker[trials["row"]]
+        yield _verification(trials, labels)
+    cosine = {"knowledge": Knowledge.IGNORANT, "attacker": COSINE}
+    for release, identified in attacks.comparison.items():
+        yield from _identity(identified, {"release": release, "target": "speaker", **cosine})
+    for release, trials in attacks.pairs.items():
+        labels = {"release": release, "target": "speaker", **cosine, "condition": PAIRS}
+        yield _verification(trials, labels)
     detail = attacks.reconstruction
     if detail is not None:
         labels = {"release": RELEASED, "target": "reconstruction", **attacker}
@@ -88,6 +105,40 @@ def _speaker_attacks(attacks: SpeakerAttacks) -> Iterator[dict[str, Any]]:
             None,
             (-np.inf, 1.0),
         )
+
+
+def _identity(identified: Identification, labels: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Identification, linkability, singling out and rank disclosure."""
+    table = pd.DataFrame({"speaker": identified.speaker})
+    recall = _uar(identified.speaker, identified.prediction)
+    yield _line(table, recall, labels, "uar", identified.chance, None)
+    speakers = identified.speakers
+    better = metrics.better_scores(identified.scores, identified.speaker)
+    for size in (*(count for count in CANDIDATES if count < speakers), speakers):
+        condition = {"condition": f"{size} candidates"} if size < speakers else {}
+        statistic = _linkability(better, speakers, size)
+        yield _line(table, statistic, labels | condition, "linkability", 1 / size, None)
+    attempts = identified.isolations()
+    single, chance = attempts["single"].to_numpy(), metrics.SINGLING_OUT_CHANCE
+    yield _line(
+        attempts, lambda rows: float(single[rows].mean()), labels, "singling_out", chance, None
+    )
+    bounds = (-np.inf, float(np.log2(speakers)))
+
+    def bits(rows: Rows) -> float:
+        return metrics.rank_bits(better[rows], speakers)
+
+    yield _line(table, bits, labels, "rank_bits", 0.0, None, bounds)
+
+
+def _verification(trials: pd.DataFrame, labels: dict[str, Any]) -> dict[str, Any]:
+    """The equal error rate of trials (`speaker`, `positive`, `score`)."""
+    positive, score = trials["positive"].to_numpy(), trials["score"].to_numpy()
+    return _line(trials, _eer(positive, score), labels, "eer", 0.5, None)
+
+
+def _linkability(better: NDArray[np.int64], speakers: int, candidates: int) -> Statistic:
+    return lambda rows: metrics.linkability(better[rows], speakers, candidates)
 
 
 def _uar(truth: Rows, prediction: Rows) -> Statistic:

@@ -16,7 +16,7 @@ from sordino.report import figures
 from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.page import Block, Picture, Text
 from sordino.report.tables import Cell, Table, chance, limits, number, with_interval
-from sordino.report.vector_estimates import ALL_UTTERANCES
+from sordino.report.vector_estimates import ALL_UTTERANCES, COSINE, PAIRS
 
 _METRICS: Final = {
     "auc": "[AUC](#auc)",
@@ -28,6 +28,45 @@ _METRICS: Final = {
     "bits": "[bits](#bits)",
 }
 """The metrics of the best attacker, as they appear in its table."""
+
+_COSINE: Final = {"knowledge": Knowledge.IGNORANT, "attacker": COSINE}
+
+IDENTITY_FIGURES: Final[Sequence[tuple[str, str, dict[str, str]]]] = (
+    (
+        "An attacker with labelled utterances of the same speakers identifies the speaker with UAR",
+        "uar",
+        {},
+    ),
+    ("It verifies a claimed speaker with an [equal error rate](#eer) of", "eer", {}),
+    (
+        "It links an utterance to its speaker among all speakers ([linkability](#linkability)) "
+        "with probability",
+        "linkability",
+        {},
+    ),
+    (
+        "A predicate on the scores of a speaker holds for exactly one utterance, one of each "
+        "speaker ([singling out](#singling-out)), with probability",
+        "singling_out",
+        {},
+    ),
+    (
+        "The rank of the true speaker discloses this number of bits ([rank disclosure]"
+        "(#rank-disclosure)):",
+        "rank_bits",
+        {},
+    ),
+    ("Without training, by cosine similarity: linkability", "linkability", _COSINE),
+    ("By cosine similarity: singling out", "singling_out", _COSINE),
+    (
+        "By cosine similarity, two single utterances are compared with an equal error rate of",
+        "eer",
+        {**_COSINE, "condition": PAIRS},
+    ),
+)
+"""Figures on identity: words, metric, and the columns of its estimate that differ from those of the
+best attacker.
+"""
 
 
 def best_attacker(
@@ -162,16 +201,9 @@ def patient_blocks(audits: Sequence[AuditResult], estimates: Estimates) -> list[
 def speaker_blocks(estimates: Estimates) -> list[Block]:
     """Re-identification and reconstruction, in sentences."""
     sentences = []
-    for metric, words in (
-        (
-            "uar",
-            "An attacker with labelled utterances of the same speakers identifies the speaker "
-            "with UAR",
-        ),
-        ("eer", "It verifies a claimed speaker with an equal error rate of"),
-    ):
+    for words, metric, columns in IDENTITY_FIGURES:
         after, before = (
-            best_attacker(estimates, "speaker", metric, release)
+            best_attacker(estimates, "speaker", metric, release, **columns)
             for release in (RELEASED, REFERENCE)
         )
         if not np.isnan(after.value):

@@ -16,6 +16,7 @@ from sordino.signal.encoder.weights import WeightSource
 from sordino.signal.filterbank import Filterbank
 from sordino.signal.mel import Mel
 from sordino.signal.smile import Functionals
+from sordino.signal.waveform.voice_print import VoicePrint
 
 
 class Extractor(Protocol):
@@ -127,12 +128,14 @@ FEATURE_SETS: Final[dict[str, FeatureSet]] = {
     "speech": _SPEECH,
     "speech-tiny": Speech("speech-tiny", TINY_EN),
     "speech+mel": Joined((_SPEECH, _MEL)),
+    "voice-print": VoicePrint(),
 }
 """Feature sets by name. `mel` is sordino's own, needs no openSMILE and may be part of a product.
 `IS13` is the set of the Interspeech 2013 challenge (Schuller et al. 2013; used by Feng 2021),
 `ComParE_2016` its later revision, `eGeMAPSv02` a small set of voice research (Eyben et al. 2016).
 `speech` and `speech-tiny` are pretrained encoders and need the extra `speech`; `speech+mel` joins
-two sets. A new set is one module and one line here.
+two sets. `voice-print` is a speaker encoder, the reference for what a voice reveals (extra `reid`).
+A new set is one module and one line here.
 """
 
 EARLIER: Final[tuple[FeatureSet, ...]] = (Mel(range_db=None),)

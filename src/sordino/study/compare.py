@@ -101,7 +101,7 @@ def compare(
     # an empty table has no types, and would take those of the numbers away
     estimates = pd.concat([table for table in tables if len(table)], ignore_index=True)
     run = run_record.record(STUDY, inputs, features, options, policies, units)
-    report = page(guesses, estimates, run, [*notices, *confounding(inputs.corpus)])
+    report = page(guesses, estimates, run, [*notices, *confounding(inputs.corpus.table)])
     run_record.write(estimates, run, out, report, latex=latex)
     return estimates
 
@@ -279,8 +279,8 @@ _NULL: Final = (
 _BOUND: Final = (
     "A drawn release depends on an utterance through its decision only. The distributions of the "
     "decisions therefore bound every attacker that has one released vector and no other data. The "
-    "upper limit is a limit over speakers: with few speakers it is wide. It holds for speakers "
-    "like "
+    "upper limit is a 95 % limit over speakers: with few speakers it is wide, and with fewer than "
+    "eight there is none. It holds for a vector of a random speaker like "
     "those of the fit. Another language, microphone or mix of emotions voids it, and so do several "
     "utterances of one speaker. The other releases have no bound."
 )

@@ -6,7 +6,8 @@
                        attacker's speakers
     release            speakers with each emotion among the fitting speakers: four where a bin has
                        prototypes of it, else two; two utterances a speaker
-    bound              as many outside each fold of the cross-fit, and two women and two men
+    bound              as many outside each fold of the cross-fit, two women and two men, and eight
+                       fitting speakers with each emotion
     patient attacker   five utterances of one test speaker
 
 The numbers are counted in the draws of the study, so they hold for its seed. They suffice for the
@@ -21,13 +22,14 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from sordino.attack import secret
 from sordino.attack.pooling import POOL_SIZES
-from sordino.corpora.groups import PARTS, blocks, needed_strata, strata
+from sordino.corpora.groups import PARTS, Stratum, blocks, needed_strata, strata
 from sordino.corpora.split import DRAWS, Parts
-from sordino.corpora.table import Corpus, checksums
+from sordino.corpora.table import Corpus
 from sordino.define import GENDERS
 from sordino.errors import CorpusError, SplitError
 from sordino.metrics import bound
@@ -148,15 +150,17 @@ def minimum_of(
     except CorpusError as error:
         return Minimum((), str(error))
     if sums is None:
-        sums = checksums(utterances)
+        sums = utterances.checksums()
     else:
         sums = sums[corpus.table["emotion"].isin(emotions).to_numpy()]
-    needs = [*_of_strata(utterances, sums), *_of_emotions(utterances, emotions)]
+    labels = utterances.table[["speaker", "gender", "emotion"]]
+    block = blocks(utterances.speaker, utterances.column("session"), sums)
+    needs = [*_of_strata(strata(utterances.table, block)), *_of_emotions(labels, emotions)]
     try:
         draws = protocol.draws(utterances, options, sums, emotions)[:max_draws]
     except SplitError as error:
         return Minimum(tuple(needs), str(error))
-    counts = _Counts(utterances, options.seed)
+    counts = _Counts(labels, options.seed)
     needs += [
         *counts.utterances(draws, emotions),
         *counts.attack(draws, policies),
@@ -173,28 +177,36 @@ def _has_prototypes(fitter: Fitter) -> bool:
     return isinstance(fitter, DrawnFitter | MixtureFitter)
 
 
-def _of_strata(corpus: Corpus, sums: NDArray[np.str_]) -> Iterator[Need]:
+def _of_strata(kinds: list[Stratum]) -> Iterator[Need]:
     """The speakers of each corpus and gender, or sessions."""
-    for stratum in needed_strata(strata(corpus.table, blocks(corpus, sums))):
+    for stratum in needed_strata(kinds):
         yield Need("draw", f"speakers or sessions of {stratum}", len(stratum.members), PARTS)
 
 
-def _of_emotions(corpus: Corpus, emotions: Sequence[str]) -> Iterator[Need]:
-    speakers = corpus.table.groupby("emotion")["speaker"].nunique()
+def _of_emotions(labels: pd.DataFrame, emotions: Sequence[str]) -> Iterator[Need]:
+    speakers = labels.groupby("emotion")["speaker"].nunique()
     for emotion in emotions:
         yield Need("draw", f"speakers with {emotion}", int(speakers.get(emotion, 0)), PARTS)
 
 
 @dataclass(frozen=True)
 class _Counts:
-    """Speakers of the parts of draws; of several draws the smallest number counts."""
+    """Speakers of the parts of draws; of several draws the smallest number counts.
 
-    corpus: Corpus
+    `labels` has the columns `speaker`, `gender` and `emotion`, one row per utterance.
+    """
+
+    labels: pd.DataFrame
     seed: int
+
+    @property
+    def speaker(self) -> NDArray[np.str_]:
+        """The speaker of each utterance, `(utterances,)`."""
+        return self.labels["speaker"].to_numpy(dtype=str)
 
     def speakers(self, rows: Rows, column: str, value: str) -> int:
         """The speakers among some rows that have a label."""
-        table = self.corpus.table.iloc[rows]
+        table = self.labels.iloc[rows]
         return int(table.loc[table[column] == value, "speaker"].nunique())
 
     def smallest(self, parts: Iterable[Rows], column: str, value: str) -> int:
@@ -202,7 +214,7 @@ class _Counts:
         return min(self.speakers(rows, column, value) for rows in parts)
 
     def utterances(self, draws: Sequence[Parts], emotions: Sequence[str]) -> Iterator[Need]:
-        label = self.corpus.column("emotion")
+        label = self.labels["emotion"].to_numpy(dtype=str)
         parts = [
             rows
             for draw in draws
@@ -228,7 +240,7 @@ class _Counts:
 
     def patient(self, draws: Sequence[Parts]) -> Iterator[Need]:
         tested = np.concatenate([parts.test for parts in draws])
-        most = int(np.unique(self.corpus.speaker[tested], return_counts=True)[1].max())
+        most = int(np.unique(self.speaker[tested], return_counts=True)[1].max())
         yield Need("patient attacker", "utterances of one test speaker", most, min(POOL_SIZES))
 
     def release(self, draws: Sequence[Parts], policies: Sequence[Policy]) -> Iterator[Need]:
@@ -236,11 +248,11 @@ class _Counts:
         for emotion, needed in _fewest(policies).items():
             present = self.smallest(fitting, "emotion", emotion)
             yield Need("release", f"fitting speakers with {emotion}", present, needed)
-        each = min(len(rows) // len(np.unique(self.corpus.speaker[rows])) for rows in fitting)
+        each = min(len(rows) // len(np.unique(self.speaker[rows])) for rows in fitting)
         yield Need("release", "utterances a fitting speaker", each, UTTERANCES_PER_SPEAKER)
 
     def bounds(self, draws: Sequence[Parts], policies: Sequence[Policy]) -> Iterator[Need]:
-        every = [np.arange(len(self.corpus))]
+        every = [np.arange(len(self.labels))]
         fitting = [parts.transform.rows for parts in draws]
         studies: tuple[tuple[Study, list[Rows]], ...] = (("compare", fitting), ("fit", every))
         for study, parts in studies:
@@ -249,6 +261,10 @@ class _Counts:
                 present = self.smallest(others, "emotion", emotion)
                 item = f"fitting speakers with {emotion} outside a fold"
                 yield Need("bound", item, present, needed, (study,))
+            for emotion in policies[0].emotions:
+                present = self.smallest(parts, "emotion", emotion)
+                item = f"fitting speakers with {emotion}"
+                yield Need("bound", item, present, bound.SPEAKERS_PER_LIMIT, (study,))
             for gender in GENDERS:
                 present = self.smallest(parts, "gender", gender)
                 item = f"{gender} fitting speakers"
@@ -256,7 +272,7 @@ class _Counts:
 
     def outside_folds(self, rows: Rows) -> Iterator[Rows]:
         """The rows outside each fold of the cross-fit of a bound."""
-        fold = speaker_folds(self.corpus.speaker[rows], self.seed)
+        fold = speaker_folds(self.speaker[rows], self.seed)
         return (rows[fold != number] for number in np.unique(fold))
 
 

@@ -19,8 +19,8 @@ from sordino.attack import RiskFitter
 from sordino.attack.attackers import estimators
 from sordino.corpora import split
 from sordino.corpora.copies import part_with_copies, with_copies
-from sordino.corpora.split import DRAWS, Parts
-from sordino.corpora.table import Corpus, checksums
+from sordino.corpora.split import DRAWS, Part, Parts
+from sordino.corpora.table import Corpus
 from sordino.define import GENDERS
 from sordino.errors import AttackError, CorpusError, FeatureError, ReleaseError, SplitError
 from sordino.features import CACHE, FEATURE_SETS, PreprocessFitter
@@ -29,8 +29,8 @@ from sordino.features.renderings import condition_record
 from sordino.nn.fit import Settings
 from sordino.policy import Policy
 from sordino.release import FITTERS, Fitter, ReplacementFitter
-from sordino.study import vectors
 from sordino.study.noise import noises_of
+from sordino.study.vectors import feature_vectors
 from sordino.types import Rows, Vectors
 
 FOUR_EMOTIONS: Final = ("neutral", "happy", "sad", "angry")
@@ -200,6 +200,10 @@ class Inputs(NamedTuple):
         """The table of everything that a fit may use (`sordino.corpora.copies`)."""
         return with_copies(self.corpus, self.copies) if self.copies else self.corpus
 
+    def with_copies(self, part: Part) -> Part:
+        """A party of recordings together with their copies, as rows of `fitting`."""
+        return part_with_copies(part, len(self.corpus), self.copies)
+
     @property
     def conditions(self) -> dict[str, Any]:
         """The conditions of the fits, for records and cards."""
@@ -232,13 +236,11 @@ def prepare(
     """
     sounds = noises_of(options.conditions, noise)
     utterances = select(corpus, emotions)
-    sums = checksums(utterances)
+    sums = utterances.checksums()
     parts = draws(utterances, options, sums, emotions)[:max_draws]
     if require_validation:
         draws(utterances, replace(options, measured_on="validation"), sums, emotions)
-    x = vectors.fitting_vectors(
-        features, corpus, emotions, options.fitted_copies, sounds, cache, jobs
-    )
+    x = feature_vectors(features, corpus, emotions, options.fitted_copies, sounds, cache, jobs)
     return Inputs(utterances, x, sums, parts, tuple(sound.checksum for sound in sounds))
 
 
@@ -309,10 +311,9 @@ def space(inputs: Inputs, parts: Parts, options: Options, transform: Rows | None
     `options.fit_on` names the party that decides the space, with its copies. `transform` replaces
     the rows of the transform party.
     """
-    fitting = inputs.fitting
-    risk = part_with_copies(fitting, parts.risk).rows
+    risk = inputs.with_copies(parts.risk).rows
     if transform is None:
-        transform = part_with_copies(fitting, parts.transform).rows
+        transform = inputs.with_copies(parts.transform).rows
     rows = {"transform": transform, "risk": risk, "both": np.concatenate([risk, transform])}
     fitter = PreprocessFitter(options.scale, options.components)
     return fitter.fit(inputs.x[rows[options.fit_on]])(inputs.x)

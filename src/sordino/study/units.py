@@ -24,7 +24,6 @@ from threadpoolctl import threadpool_limits
 from sordino import attack, plugins, workers
 from sordino.attack import RiskAttacker
 from sordino.checkpoints import Finished
-from sordino.corpora.copies import part_with_copies
 from sordino.corpora.split import Parts
 from sordino.errors import ReleaseError
 from sordino.metrics.bound import Bound
@@ -159,10 +158,10 @@ class _Unit:
 
     def plan(self, z: Vectors) -> Plan[tuple[RiskAttacker, list[Release]]]:
         """The risk model and the releases, fitted on recordings and copies of their party."""
-        fitting, parts = self.study.inputs.fitting, self.parts
-        risk = self.study.fitters.risk_model(self.policy, self.seed)
-        ignorant = yield from risk.plan(z, fitting, part_with_copies(fitting, parts.risk))
-        transform = part_with_copies(fitting, parts.transform)
+        inputs, parts = self.study.inputs, self.parts
+        fitting, risk = inputs.fitting, self.study.fitters.risk_model(self.policy, self.seed)
+        ignorant = yield from risk.plan(z, fitting, inputs.with_copies(parts.risk))
+        transform = inputs.with_copies(parts.transform)
         releases = yield from plan_all(self.fitters, z, fitting, transform)
         return ignorant, releases
 
@@ -174,7 +173,7 @@ class _Unit:
         figures: dict[str, dict[str, dict[str, float]]] = {}
         bounds_of: dict[DrawnFitter, dict[tuple[str, str], Bound]] = {}
         space_of, fitting = cached(self.space), self.study.inputs.fitting
-        transform = part_with_copies(fitting, self.parts.transform)
+        transform = self.study.inputs.with_copies(self.parts.transform)
         for name, fitter in zip(self.study.options.releases, self.fitters, strict=True):
             if isinstance(fitter, DrawnFitter):
                 decision = replace(fitter, alone=False)  # its decisions are those of `drawn`

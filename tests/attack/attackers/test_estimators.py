@@ -53,6 +53,7 @@ def test_nonlinear_families_find_a_leak_in_the_variance(family: str, finds: bool
     assert (metrics.auc((best["truth"] == 1).to_numpy(), best["score"].to_numpy()) > 0.8) is finds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", NAMES)
 def test_scores_are_repeatable_and_the_input_is_unchanged(family: str) -> None:
     x, speaker, _ = people(12, 6, seed=3)

@@ -15,6 +15,7 @@ from sordino.testing import POLICY
 from tests.attack.synthetic_scenes import QUICKLY, risk, scene
 
 
+@pytest.mark.slow
 def test_the_validation_loss_selects_the_size_of_the_risk_model() -> None:
     data = scene()
     fitted = RiskFitter(POLICY, sizes=(4, 64), settings=Settings(epochs=20)).fit(
@@ -24,6 +25,7 @@ def test_the_validation_loss_selects_the_size_of_the_risk_model() -> None:
     assert fitted.model.emotion.in_features == (2, 32)[int(np.argmin(fitted.losses))]
 
 
+@pytest.mark.slow
 def test_the_risk_model_is_repeatable_and_uses_its_party_only() -> None:
     data = scene()
     outside = np.setdiff1d(np.arange(len(data.z)), data.parts.risk.rows)

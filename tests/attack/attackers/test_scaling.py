@@ -35,6 +35,7 @@ def judged(x: Matrix, secret: Secret) -> permutation_test.Decision:
     return permutation_test.judge(x, secret, shuffles=19)
 
 
+@pytest.mark.slow
 def test_of_200_constant_tables_none_is_called_a_leak() -> None:
     constants = (0.1, 0.0, -7e9, 1e155, 1e-300, 1e308)
     for seed in range(200):

@@ -27,8 +27,7 @@ from sordino.attack.splits import crossfit
 from sordino.errors import AttackError
 from sordino.types import Matrix, Rows
 
-QUICK = ("linear",)
-NULLS = 60
+QUICK, NULLS = ("linear",), 60
 
 
 def voices(
@@ -38,8 +37,8 @@ def voices(
     random = np.random.default_rng(seed)
     speaker = np.repeat(np.arange(speakers), rows)
     gender = random.permutation(np.arange(speakers) % 2)[speaker]
-    x = random.normal(0, apart, (speakers, 3))[speaker] + random.normal(size=(len(speaker), 3))
-    return x, gender, speaker
+    own = random.normal(0, apart, (speakers, 3))[speaker]
+    return own + random.normal(size=own.shape), gender, speaker
 
 
 def secrets(seed: int = 0) -> dict[str, Secret]:
@@ -69,6 +68,7 @@ def leaking(secret: Secret, size: float = 3.0, seed: int = 0) -> Matrix:
     return x
 
 
+@pytest.mark.slow
 @EVERY
 def test_a_planted_leak_is_a_leak_and_without_it_none_is_found(secret: Secret) -> None:
     """One false alarm in three is allowed: two come with a chance of 0.007."""
@@ -120,6 +120,7 @@ MOST = int(binom.isf(0.001, NULLS, TEST_LEVEL))
 """False alarms that a right test exceeds less than once in a thousand times: 9 of 60."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("secret", ["gender", "emotion"])
 def test_unlike_speakers_alone_are_no_leak(secret: str) -> None:
     p = np.array(nulls(secret))
@@ -127,11 +128,13 @@ def test_unlike_speakers_alone_are_no_leak(secret: str) -> None:
     assert 0.3 < p.mean() < 0.7  # neither too small nor too large
 
 
+@pytest.mark.slow
 def test_shuffling_utterances_would_report_a_leak() -> None:
     assert (np.array(nulls("gender", unit="utterance")) <= TEST_LEVEL).sum() > 2 * MOST
     assert (np.array(nulls("gender")) <= TEST_LEVEL).sum() <= MOST
 
 
+@pytest.mark.slow
 def test_the_test_is_exact_over_all_arrangements() -> None:
     """The complete null of one table, over all arrangements."""
     speaker = np.repeat(np.arange(8), 3)

@@ -86,6 +86,7 @@ def test_a_leak_is_told_whatever_the_kind_of_table(
     assert (status, err) == (0, "")
     result = json.loads(out)
     assert result["verdict"]["gender"] == {"verdict": "leak", "p": 0.05}
+    assert 0 < result["identity"]["linkability"]["chance"] < result["identity"]["eer"]["chance"]
     run = json.loads((tmp_path / "run.json").read_text())
     assert run["verdict"]["gender"] == "leak"
     estimates = pd.read_csv(tmp_path / "estimates.csv", keep_default_na=False)
@@ -112,9 +113,12 @@ def test_the_page_has_verdict_reference_and_limits(
         19,
         "--out",
         tmp_path,
+        "--assessment",
+        tmp_path / "impact.html",
     )
     status, out, _ = sordino(capsys, *options, "--reference", tables / "original.parquet")
     assert status == 0
+    assert "GDPR, Article 35" in (tmp_path / "impact.html").read_text(encoding="utf-8")
     assert "leak" in out
     assert "mood" in out.partition("Retrained attacker")[2]
     page = (tmp_path / "report.html").read_text()
@@ -149,6 +153,10 @@ def test_two_runs_write_the_same_bytes(
             "3 rows, expected the 160 of vectors.csv",
         ),
         (("--secret", "gender", "--task", "mood", "--reference", "nothing.csv"), "nothing.csv"),
+        (
+            ("--secret", "gender", "--assessment", "impact.pdf"),
+            "expected .html or .docx: rename it",
+        ),
         ((), "--secret"),
     ],
 )

@@ -12,7 +12,6 @@ from sordino import corpora
 from sordino.corpora.adapters import emodb
 from sordino.corpora.checks.check import counts, differences, identical
 from sordino.corpora.checks.published import PUBLISHED
-from sordino.corpora.table import checksums
 from sordino.errors import CorpusError
 
 
@@ -24,7 +23,7 @@ def corpus(data: Path) -> corpora.Corpus:
 def test_the_official_release_has_the_published_counts(corpus: corpora.Corpus) -> None:
     assert len(corpus) == 535
     assert differences(counts(corpus, PUBLISHED["emodb"])) == []
-    assert identical(corpus, checksums(corpus)) == []
+    assert identical(corpus, corpus.checksums()) == []
 
 
 def test_labels_follow_the_name_of_the_file(corpus: corpora.Corpus) -> None:

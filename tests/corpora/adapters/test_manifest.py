@@ -299,6 +299,7 @@ def parsed(rows: list[dict[str, Any]], encoding: str = "utf-8") -> pd.DataFrame:
         return frame.assign(file=[Path(file).name for file in frame["file"]])
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50)
 @given(utterances)
 def test_what_was_written_is_what_is_read(rows: list[dict[str, Any]]) -> None:
@@ -320,6 +321,7 @@ def test_what_was_written_is_what_is_read(rows: list[dict[str, Any]]) -> None:
     assert list(frame["emotion"]) == [names[row["emotion"]] for row in expected]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50)
 @given(utterances, st.randoms(use_true_random=False))
 def test_neither_the_order_of_rows_nor_a_byte_order_mark_matters(

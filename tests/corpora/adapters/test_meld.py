@@ -18,7 +18,6 @@ from sordino.corpora.checks.check import counts, differences, identical
 from sordino.corpora.checks.published import PUBLISHED
 from sordino.corpora.dimensions import levels
 from sordino.corpora.groups import blocks
-from sordino.corpora.table import checksums
 from sordino.errors import CorpusError
 from tests.corpora.synthetic_trees import table
 
@@ -99,7 +98,7 @@ def test_the_three_tables_hold_what_the_one_table_holds(
 
 
 def test_lines_of_one_table_do_not_connect_speakers(meld: corpora.Corpus) -> None:
-    result = blocks(meld, checksums(meld))
+    result = blocks(meld.speaker, meld.column("session"), meld.checksums())
     assert len(set(result)) == len(set(meld.speaker))
     assert pd.Series(result).groupby(meld.speaker).nunique().max() == 1
 
@@ -109,14 +108,20 @@ def test_the_same_lines_as_one_recording_would_connect_speakers(
 ) -> None:
     corpus = corpora.load("meld", official(tmp_path))
     as_sound = pd.Series(corpus.column("file"))
-    assert len(set(blocks(corpus, as_sound.to_numpy(dtype=str)))) < len(set(corpus.speaker))
-    assert len(set(blocks(corpus, checksums(corpus)))) == len(set(corpus.speaker)) == 5
+    assert len(
+        set(blocks(corpus.speaker, corpus.column("session"), as_sound.to_numpy(dtype=str)))
+    ) < len(set(corpus.speaker))
+    assert (
+        len(set(blocks(corpus.speaker, corpus.column("session"), corpus.checksums())))
+        == len(set(corpus.speaker))
+        == 5
+    )
 
 
 def test_no_lines_count_as_byte_identical_recordings(tmp_path: Path) -> None:
     again = [*LINES, ("train", "1", "0", "Ross", "joy", "positive", "Okay.")]
     corpus = corpora.load("meld", official(tmp_path, again))
-    assert identical(corpus, checksums(corpus)) == []
+    assert identical(corpus, corpus.checksums()) == []
     assert not corpus.recorded().any()
 
 
@@ -195,6 +200,7 @@ def test_tables_without_lines_are_refused(tmp_path: Path) -> None:
         corpora.load("meld", official(tmp_path, []))
 
 
+@pytest.mark.slow
 def test_the_command_says_that_the_release_is_whole(data: Path) -> None:
     done = CliRunner().invoke(app, ["check", "meld", str(data / "meld")])
     assert done.exit_code == 0

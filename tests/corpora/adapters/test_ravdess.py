@@ -12,7 +12,6 @@ from sordino import corpora
 from sordino.corpora.adapters import ravdess
 from sordino.corpora.checks.check import counts, differences, identical
 from sordino.corpora.checks.published import PUBLISHED
-from sordino.corpora.table import checksums
 from sordino.errors import CorpusError
 from tests.corpora.synthetic_trees import recording
 
@@ -29,7 +28,7 @@ def test_the_official_release_has_the_published_counts(corpus: corpora.Corpus) -
 
 
 def test_the_identical_pair_of_the_official_release_is_found(corpus: corpora.Corpus) -> None:
-    names = [[Path(file).stem for file in group] for group in identical(corpus, checksums(corpus))]
+    names = [[Path(file).stem for file in group] for group in identical(corpus, corpus.checksums())]
     assert names == [["03-01-03-01-02-01-07", "03-01-03-01-02-02-07"]]
 
 

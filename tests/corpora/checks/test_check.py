@@ -14,7 +14,6 @@ from sordino.cli.verbs.corpus import app
 from sordino.corpora.adapters.ravdess import EMOTION_CODES
 from sordino.corpora.checks.check import Count, by_speaker, counts, differences, identical, is_wrong
 from sordino.corpora.checks.published import FENG2021_EMOTIONS, PUBLISHED, PublishedCounts
-from sordino.corpora.table import checksums
 from tests.corpora.synthetic_trees import recording, table
 
 # Feng 2021, Table I: neutral, happy, sad, angry, all; with IEMOCAP's happy and angry put right
@@ -109,10 +108,10 @@ def test_the_table_by_speaker_adds_up(tree: Path) -> None:
 
 def test_byte_identical_recordings_are_found(tree: Path) -> None:
     corpus = corpora.load("ravdess", tree)
-    assert identical(corpus, checksums(corpus)) == []
+    assert identical(corpus, corpus.checksums()) == []
     for emotion in ("03", "04", "05"):
         recording(tree / "Actor_01" / f"03-01-{emotion}-01-01-01-01.wav", 7)
-    groups = identical(corpus, checksums(corpus))
+    groups = identical(corpus, corpus.checksums())
     assert [[Path(file).stem[6:8] for file in group] for group in groups] == [["03", "04", "05"]]
 
 
@@ -120,6 +119,7 @@ def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, ["check", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_the_command_says_that_the_official_release_is_whole(data: Path) -> None:
     done = run("ravdess", data / "ravdess")
     assert done.exit_code == 0

@@ -6,13 +6,12 @@ import pandas as pd
 
 from sordino.corpora import table
 from sordino.corpora.checks.confounding import confounding
-from sordino.corpora.table import Corpus
 
 
-def corpus(*rows: tuple[str, str, str, str]) -> Corpus:
-    """Utterances of corpus `x` from speaker, gender, emotion and transcript."""
+def corpus(*rows: tuple[str, str, str, str]) -> pd.DataFrame:
+    """The table of corpus `x` from speaker, gender, emotion and transcript."""
     frame = pd.DataFrame(rows, columns=["speaker", "gender", "emotion", "transcript"])
-    return table.make("x", frame.assign(file=[f"{row}.wav" for row in range(len(frame))]))
+    return table.make("x", frame.assign(file=[f"{row}.wav" for row in range(len(frame))])).table
 
 
 BALANCED = [

@@ -158,6 +158,7 @@ def test_the_command_ends_with_0_where_all_can_be_used(tmp_path: Path) -> None:
     assert (result["recordings"], result["unusable"]) == (1, [])
 
 
+@pytest.mark.slow
 def test_1440_recordings_are_opened_within_seconds(tmp_path: Path) -> None:
     files = [str(recording(tmp_path / f"{number}.wav")) for number in range(1440)]
     output = table.make("many", pd.DataFrame({"file": files, "speaker": "anna"}))

@@ -82,6 +82,7 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     assert all((turned / name).read_bytes() == (folder() / name).read_bytes() for name in FILES)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=150)
 @given(st.data())
 def test_a_changed_byte_of_any_file_is_refused(data: st.DataObject) -> None:
@@ -204,6 +205,7 @@ def test_other_files_are_ignored_and_an_older_bundle_gives_way(tmp_path: Path) -
 BIG = {"card": 60 << 20, "model": 60 << 20}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="no /proc to read the peak memory from"
 )

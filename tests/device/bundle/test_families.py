@@ -54,6 +54,7 @@ def test_a_part_of_another_type_is_refused(part: str, value: Any, tmp_path: Path
         read(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FITTERS)
 def test_every_family_that_is_exported_fits_the_table(name: str) -> None:
     assert read(bundled(name)).policies["mine"].family == name

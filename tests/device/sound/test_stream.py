@@ -65,6 +65,7 @@ def test_each_utterance_becomes_one_prototype() -> None:
     assert set(vectors(results)) <= prototypes()
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(st.lists(st.integers(0, 170000), max_size=8))
 def test_blocks_of_any_size_give_the_same_vectors(cuts: list[int]) -> None:

@@ -63,7 +63,7 @@ def test_two_bins_that_say_nothing_alone_may_say_all_together() -> None:
     second = first ^ secret
     alone = [bound(bins, secret, speaker, 2) for bins in (first, second)]
     both = bound(combine([first, second], [2, 2]), secret, speaker, 4)
-    assert max(one.high for one in alone) < 0.15
+    assert max(one.high for one in alone) < 0.2
     assert sum(one.high for one in alone) < 0.5 < 0.95 < both.tv
     assert both.auc > 0.95
 
@@ -83,6 +83,7 @@ def test_the_joint_bound_covers_what_another_policy_reveals() -> None:
         assert together[("sad", *secret)].tv >= result.tv - 1e-9
 
 
+@pytest.mark.slow
 def test_an_attacker_with_both_releases_stays_below_the_bound() -> None:
     data = scene()
     releases = [fitted(POLICY, 0), fitted(OTHER, 1)]

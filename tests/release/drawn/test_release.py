@@ -17,12 +17,14 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sordino import metrics
 from sordino.attack import retrain
 from sordino.corpora.split import Part
+from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.keyed_random import uniform
 from sordino.policy import Budget
 from sordino.release import Drawn, DrawnFitter, bounds, load
 from sordino.release.drawn import fit_scorer
 from sordino.release.drawn.prototypes import prototypes
+from sordino.release.drawn.secret_bounds import secret_bounds
 from sordino.testing import POLICY, SyntheticVectors, synthetic_vectors
 from sordino.types import Matrix, Rows
 from tests.release.synthetic_releases import speakers_of
@@ -41,6 +43,7 @@ def fitted(detail: bool = False, epsilon: float = float("inf")) -> Drawn:
     )
 
 
+@pytest.mark.slow
 def test_the_required_emotion_survives_and_secrets_do_not() -> None:
     data, release = scene(), fitted()
     out, parts = release(data.z), data.parts
@@ -173,12 +176,14 @@ def test_no_attacker_lies_above_the_bound() -> None:
         "required",
         "sensitive",
     }
+    assert {side for key, side in result if key == "happy-vs-neutral"} == {"", "female", "male"}
     release = fitter.fit(data.z, data.corpus, data.parts.transform)
     test = data.parts.test
     bins, gender = release.decide(data.z[test]), data.corpus.genders()[test]
     reached = metrics.auc(gender == 1, bins.astype(float))
     assert max(reached, 1 - reached) <= result["gender", ""].auc_high
-    assert result["gender", ""].tv < result["gender", ""].high < 0.3
+    # of six speakers of each gender, a share of .39 may all be missed
+    assert result["gender", ""].tv < result["gender", ""].high < 0.4
 
 
 def test_a_leak_of_the_bins_themselves_shows_in_the_bound() -> None:
@@ -188,12 +193,23 @@ def test_a_leak_of_the_bins_themselves_shows_in_the_bound() -> None:
     corpus.loc[male & (np.arange(len(corpus)) % 3 > 0), "emotion"] = (
         "sad"  # men are labelled sad where women are not
     )
-    from sordino.corpora.table import Corpus
-
     labelled = Corpus("planted", corpus)
     z = data.z + 3 * (corpus["emotion"] == "sad").to_numpy()[:, None].astype(np.float32)
     result = bounds(DrawnFitter(POLICY), lambda _: z, labelled, data.parts.transform)
     assert result["gender", ""].tv > 0.08
+
+
+def test_a_secret_of_few_speakers_has_no_bound() -> None:
+    data = synthetic_vectors(speakers=12, rows=8)
+    rows, bins = np.arange(96), np.zeros(96, np.intp)
+    corpus = data.corpus.table.copy()
+    few = corpus["speaker"].isin(corpus["speaker"].unique()[:4])
+    corpus.loc[(corpus["emotion"] == "happy") & ~few, "emotion"] = "neutral"
+    labelled = Corpus("few", corpus)
+    with pytest.warns(UserWarning, match="happy-vs-neutral.*: a secret that varies within"):
+        result = secret_bounds(bins, 2, POLICY, labelled, rows, 1.0)
+    assert np.isnan(result["happy-vs-neutral", ""].high)
+    assert result["angry-vs-neutral", ""].high < 1
 
 
 def test_the_threshold_has_the_equal_error_rate_or_a_given_rate() -> None:

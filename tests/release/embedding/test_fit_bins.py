@@ -54,6 +54,7 @@ def fitted(name: str = "drawn") -> Embedding:
     return replace(FITTER, name=name).fit(*scene(), None, {})[0]
 
 
+@pytest.mark.slow
 def test_the_class_is_kept_and_gender_is_no_longer_told() -> None:
     data, labels = scene(seed=1)
     own, test = np.flatnonzero(labels["speaker"] < 8), np.flatnonzero(labels["speaker"] >= 8)
@@ -73,6 +74,7 @@ def test_the_class_is_kept_and_gender_is_no_longer_told() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_output_is_a_prototype_of_the_bin_and_of_no_person() -> None:
     (data, _), release = scene(), fitted()
     out, bins = release(data, key=5), release.decide(data)

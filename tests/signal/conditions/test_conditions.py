@@ -41,6 +41,7 @@ def test_one_seed_gives_the_same_bytes_and_length(condition: str) -> None:
         assert first.tobytes() == second.tobytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("condition", ["standard", *CONDITIONS])
 @pytest.mark.parametrize("length", [960, 961])
 def test_silence_stays_finite(condition: str, length: int) -> None:

@@ -70,6 +70,7 @@ def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_same_weights_agree_and_the_file_is_no_original(
     weights: Weights, tmp_path: Path
 ) -> None:
@@ -82,6 +83,7 @@ def test_the_same_weights_agree_and_the_file_is_no_original(
     assert "DIFFERS" not in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["value", "absent", "nan"])
 def test_other_weights_are_named_by_their_group(
     weights: Weights, tmp_path: Path, change: str
@@ -103,6 +105,7 @@ class Exploit:
         return os.system, ("touch executed",)
 
 
+@pytest.mark.slow
 def test_no_code_of_a_file_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"model_state_dict": Exploit()}, tmp_path / "base.pt")
@@ -112,6 +115,7 @@ def test_no_code_of_a_file_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert not (tmp_path / "executed").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [(), ("absent.pt",)])
 def test_without_a_file_there_is_one_line(arguments: tuple[str, ...]) -> None:
     done = run(*arguments)
@@ -119,6 +123,7 @@ def test_without_a_file_there_is_one_line(arguments: tuple[str, ...]) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_without_a_network_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     done = run("--download")

@@ -104,6 +104,7 @@ def test_a_bundle_of_a_folder_takes_vectors_alone(folder: Path, tmp_path: Path) 
     assert ENCODER_FILE not in read(path).files
 
 
+@pytest.mark.slow
 def test_a_folder_may_have_more_layers_than_a_bundle(folder: Path) -> None:
     shape = EncoderShape(width=512, heads=8, layers=6)
     weights = transformers_arrays(shape)

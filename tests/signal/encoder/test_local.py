@@ -66,6 +66,7 @@ def test_every_form_has_the_same_weights(folder: Path, weights: Weights, form: s
     assert all(np.array_equal(read[name], weights[name]) for name in weights)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("sets")
 def test_all_sets_of_the_weights_read_the_file(folder: Path) -> None:
     sound = np.random.default_rng(0).normal(0, 0.1, 8000).astype(np.float32)

@@ -68,6 +68,7 @@ def only_onnx(folder: Path) -> None:
     (folder / "model.safetensors").unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("large", [False, True], ids=["base", "large"])
 @pytest.mark.parametrize("model_type", ["wav2vec2", "hubert", "wavlm"])
 def test_a_hidden_state_has_the_values_of_transformers(

@@ -231,6 +231,7 @@ def test_speech_that_is_too_short_for_the_model_is_refused(tmp_path: Path) -> No
         features(sound(0.07))
 
 
+@pytest.mark.slow
 def test_nothing_is_written_and_no_address_is_asked(folder: Path, tmp_path: Path) -> None:
     code = (
         "import socket, sys\n"

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from sordino.corpora.dimensions import levels
-from sordino.corpora.table import Corpus, checksums
+from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.study.jaiswal2020 import tables
 from sordino.study.jaiswal2020.estimates import (
@@ -36,7 +36,7 @@ def first_fold(given: Corpus) -> StudyLabels:
     labels = {"activation": levels(given, "activation").codes, "gender": given.genders()}
     codes = np.unique(given.speaker, return_inverse=True)[1]
     return StudyLabels(
-        {**labels, "speaker": codes}, given.speaker, draws(given, 0, checksums(given))[:1]
+        {**labels, "speaker": codes}, given.speaker, draws(given, 0, given.checksums())[:1]
     )
 
 
@@ -74,13 +74,10 @@ def test_a_drawn_embedding_has_all_attacks_and_a_bound(drawn: pd.DataFrame) -> N
     assert not whole.duplicated(KEYS).any()
     bounds = whole[whole["metric"] == "bound_uar"].set_index(["target", "condition"])
     assert {("gender", ""), ("gender", "given low"), ("speaker", "")} <= set(bounds.index)
-    assert (bounds["value"].between(bounds["chance"], bounds["high"])).all()
-    privacy = whole[
-        (whole["metric"] == "privacy")
-        & (whole["knowledge"] == "semi-informed")
-        & (whole["condition"] == "")
-    ]
-    assert 1 - privacy["value"].item() <= bounds.loc[("gender", ""), "high"]
+    assert (bounds["value"] >= bounds["chance"]).all()
+    speaker, gender = (bounds[bounds.index == (target, "")] for target in ("speaker", "gender"))
+    assert (speaker["value"] <= speaker["high"]).all()
+    assert pd.isna(gender["high"]).all()  # one fold has four speakers
     assert tables.bounds_table(drawn).groups[0][0][4].text == "nothing"
 
 

@@ -19,6 +19,7 @@ from sordino.cli.options import (
     SeedOption,
     resolve_attackers,
 )
+from sordino.cli.output import print_lines
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,6 +89,15 @@ ShufflesOption = Annotated[
         "--attackers quick.",
     ),
 ]
+AssessmentOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--assessment",
+        metavar="FILE.html|.docx",
+        help="Also write a section for a data-protection impact assessment: the figures by "
+        "article of the GDPR and the AI Act.",
+    ),
+]
 RowsOption = Annotated[
     int | None,
     typer.Option(
@@ -114,6 +124,7 @@ def audit(
     quick: QuickOption = False,
     shuffles: ShufflesOption = None,
     rows: RowsOption = None,
+    assessment: AssessmentOption = None,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
     json: JsonOption = None,
@@ -126,12 +137,15 @@ def audit(
 
     Example:
       sordino audit vectors.parquet --secret gender --speaker speaker \\
-        --task emotion --attackers quick --out audit
+        --task emotion --attackers quick --out audit --assessment assessment.docx
     """
     from sordino.attack import FULL, QUICK_TABLE, Audit
     from sordino.cli import audit_table
-    from sordino.report import vector_page
+    from sordino.report import Estimates, vector_page
+    from sordino.report import assessment as section
 
+    if assessment is not None:
+        section.check_path(assessment)
     secrets, tasks = list(dict.fromkeys(secret)), list(dict.fromkeys(task or ()))
     vectors = audit_table.read(
         table, secrets, tasks, speaker, reference, ignore or (), columns or (), continuous or ()
@@ -149,16 +163,21 @@ def audit(
         cache=out / "units",
     )
     results, speaker_attacks = _attack(audits, vectors, (*secrets, *tasks), speaker)
+    audited, audited_tasks = ([results[name] for name in names] for names in (secrets, tasks))
     estimates = vector_page.write(
-        [results[name] for name in secrets],
+        audited,
         out,
         table=table.name,
-        tasks=[results[name] for name in tasks],
+        tasks=audited_tasks,
         speaker_attacks=speaker_attacks,
         columns=vectors.columns,
         warnings=vectors.warnings,
     )
+    if assessment is not None:
+        section.assess(audited, audited_tasks, Estimates(estimates), table.name).write(assessment)
     print_results(results, secrets, estimates, out / "report.html", json, vectors)
+    if assessment is not None and json != "-":
+        print_lines([str(assessment)])
 
 
 def _attack(
@@ -188,21 +207,29 @@ def _attack_speakers(
     """
     import numpy as np
 
-    from sordino.attack import identity, utility_probes
+    from sordino.attack import identity, similarity, utility_probes
     from sordino.attack.vector_audit import REFERENCE, RELEASED
     from sordino.report.vector_estimates import SpeakerAttacks
 
     x, original = vectors.x[rows], vectors.original
     tables = {RELEASED: x} if original is None else {RELEASED: x, REFERENCE: original[rows]}
     _, codes, counts = np.unique(speaker[rows].astype(str), return_inverse=True, return_counts=True)
-    identified = {}
-    if counts.min() > 1:
-        identified = {
-            release: identity.identify(table, codes, seed=seed) for release, table in tables.items()
-        }
+    known = tables if counts.min() > 1 else {}
     reconstructed = (
         None
         if original is None
         else utility_probes.crossfit_reconstruction(x, original[rows], codes, seed=seed)
     )
-    return SpeakerAttacks(identified, reconstructed, codes)
+    return SpeakerAttacks(
+        {release: identity.identify(table, codes, seed=seed) for release, table in known.items()},
+        {
+            release: similarity.identify_by_cosine(table, codes, seed=seed)
+            for release, table in known.items()
+        },
+        {
+            release: similarity.pair_trials(table, codes, seed=seed)
+            for release, table in known.items()
+        },
+        reconstructed,
+        codes,
+    )

@@ -22,7 +22,7 @@ from sordino.corpora.checks.check import Count
 from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.checks.published import FENG2021_EMOTIONS, PublishedCounts
 from sordino.corpora.checks.recordings import MAX_LISTED, Bad, Recordings, check_recordings
-from sordino.corpora.table import Corpus, checksums
+from sordino.corpora.table import Corpus
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -151,7 +151,7 @@ def _compare(name: str, corpus: Corpus, path: Path, partial: bool) -> _Compariso
     twins, minimum = [], None
     if len(missing) < recordings.files:
         present = corpus.select(~corpus.table["file"].isin(missing).to_numpy())
-        sums = checksums(present)
+        sums = present.checksums()
         twins, minimum = corpora.check.identical(present, sums), _minimum(present, sums)
     return _Comparison(
         name,
@@ -163,7 +163,7 @@ def _compare(name: str, corpus: Corpus, path: Path, partial: bool) -> _Compariso
         [replace(recording, file=_relative(recording.file, path)) for recording in recordings.bad],
         [[_relative(file, path) for file in group] for group in twins],
         minimum,
-        confounding(corpus),
+        confounding(corpus.table),
         corpora.check.by_speaker(corpus),
     )
 

@@ -24,7 +24,6 @@ from sordino.cli.options import (
     OutOption,
     ReleasesOption,
     SeedOption,
-    attacker_families,
     bundle_options,
     compared_releases,
     corpora_from,
@@ -103,6 +102,8 @@ def personalisation(
     features: FeaturesOption = AUTOMATIC,
     encoder: EncoderOption = None,
     attackers: AttackersOption = "quick",
+    conditions: ConditionsOption = None,
+    noise: NoiseOption = None,
     cache: CacheOption = CACHE,
     seed: SeedOption = 0,
     jobs: JobsOption = CORES,
@@ -117,15 +118,16 @@ def personalisation(
       sordino study personalisation --corpus ravdess=data/ravdess \\
         --corpus emodb=data/emodb --release drawn --features mel --out personal
     """
-    from sordino.study import Options
     from sordino.study.adaptation import personalisation as study
 
+    features = resolve_features(features, encoder)
     _, guesses = study.personalise(
         corpora_from(corpus),
         out,
-        features=resolve_features(features, encoder),
+        features=features,
         releases=resolve_releases(release) or study.RELEASES,
-        options=Options(families=attacker_families(attackers), seed=seed),
+        options=bundle_options(features, attackers, conditions, seed),
+        noise=noise,
         cache=cache,
         jobs=jobs,
     )

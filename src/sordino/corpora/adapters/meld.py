@@ -9,7 +9,7 @@ table of all lines:
                                     and optionally gender
 
 There is no sound: `file` is the table itself, and lines of two speakers never count as one
-recording (see `table.checksums`). Sentiment is a stand-in for valence. Only the six main
+recording (see `Corpus.checksums`). Sentiment is a stand-in for valence. Only the six main
 characters, with 83 % of the lines, have a gender. Characters who speak together, such as "Ross and
 Rachel", are a separate speaker without gender.
 """

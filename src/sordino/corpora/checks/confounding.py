@@ -10,8 +10,6 @@ from typing import Final
 
 import pandas as pd
 
-from sordino.corpora.table import Corpus
-
 MAX_NAMED: Final = 3
 """Speakers or sentences that a notice names."""
 
@@ -19,8 +17,11 @@ MIN_REPEATS: Final = 4
 """Utterances of a sentence that could have several emotions; fewer may agree by accident."""
 
 
-def confounding(corpus: Corpus) -> list[str]:
-    """One sentence for each kind of confounding in a corpus; empty if there is none.
+def confounding(labels: pd.DataFrame) -> list[str]:
+    """One sentence for each kind of confounding; empty if there is none.
+
+    `labels` is the table of a corpus, or its columns `corpus`, `speaker`, `gender`, `emotion` and
+    `transcript`.
 
     A sentence counts where at least four utterances have its words. Utterances without emotion or
     transcript are left out.
@@ -28,10 +29,10 @@ def confounding(corpus: Corpus) -> list[str]:
     >>> from sordino.corpora import table
     >>> rows = pd.DataFrame({"file": ["a", "b", "c"], "speaker": ["1", "1", "2"],
     ...     "gender": ["female", "female", "male"], "emotion": ["sad", "happy", "sad"]})
-    >>> confounding(table.make("x", rows))
+    >>> confounding(table.make("x", rows).table)
     ['1 of 2 speakers have one emotion only (x/2): a model may learn the speaker instead of it.']
     """
-    labelled = corpus.table[corpus.table["emotion"] != ""]
+    labelled = labels[labels["emotion"] != ""]
     words = labelled["transcript"].str.casefold().str.split().str.join(" ")
     spoken = labelled[words != ""].assign(transcript=words)
     repeated = spoken[spoken.groupby("transcript")["emotion"].transform("size") >= MIN_REPEATS]
@@ -39,7 +40,7 @@ def confounding(corpus: Corpus) -> list[str]:
         *_of_groups(labelled, "speaker", "the speaker"),
         *_of_groups(repeated, "transcript", "the words"),
     ]
-    known = corpus.table[corpus.table["gender"] != ""]
+    known = labels[labels["gender"] != ""]
     for label, rows in (("emotion", labelled), ("gender", known)):
         for name in _with_one_label(rows, "corpus", label):
             value = rows.loc[rows["corpus"] == name, label].iloc[0]

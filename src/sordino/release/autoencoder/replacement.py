@@ -72,7 +72,8 @@ class ReplacementFitter:
 
     def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[NetworkRelease]:
         """The release, by one round of jobs: one for each embedding size."""
-        rows = TrainingRows(as_vectors(z, z.shape[-1]), corpus, self.policy)
+        role, gender = corpus.roles(self.policy), corpus.genders()
+        rows = TrainingRows(as_vectors(z, z.shape[-1]), role, gender)
         train, validation = rows.require(part.train), rows.require(part.validation)
         generator = torch.Generator().manual_seed(self.seed)
         fixed = {**rows.batch(train), "target": rows.replace(train, train, generator)}

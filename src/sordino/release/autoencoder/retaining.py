@@ -72,7 +72,8 @@ class RetainingFitter:
         """The release, by two rounds of one job: first the surrogate, then the autoencoder that it
         scores.
         """
-        rows = TrainingRows(as_vectors(z, z.shape[-1]), corpus, self.policy)
+        role, gender = corpus.roles(self.policy), corpus.genders()
+        rows = TrainingRows(as_vectors(z, z.shape[-1]), role, gender)
         fitting = rows.require(part.rows)
         (surrogate,) = yield [self._surrogate(rows, part)]
         if not math.isfinite(surrogate.loss):

@@ -21,7 +21,7 @@ from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.define import Role
 from sordino.errors import ReleaseError
-from sordino.metrics.bound import Bound, bound
+from sordino.metrics.bound import Bound, contraction
 from sordino.nn.fit import Plan, run_plan
 from sordino.policy import Policy
 from sordino.release.drawn import fit_scorer
@@ -29,9 +29,10 @@ from sordino.release.drawn.calibration import GAP_ERRORS, calibrate
 from sordino.release.drawn.prototypes import FEWEST_SPEAKERS, prototypes
 from sordino.release.drawn.release import Drawn
 from sordino.release.drawn.scorer import Scorer, required, weights
+from sordino.release.drawn.secret_bounds import secret_bounds
 from sordino.release.drawn.speaker_offset import SpeakerStatistics
 from sordino.release.protocol import as_vectors
-from sordino.release.training_rows import TrainingRows, secrets
+from sordino.release.training_rows import TrainingRows
 from sordino.types import Codes, Matrix, Rows, Vectors
 
 FOLDS: Final = 8
@@ -95,10 +96,10 @@ class DrawnFitter:
         if not 0 <= self.gap < float("inf"):
             raise ReleaseError(f"gap {self.gap}, expected 0 or more standard errors: lower it")
         yield from ()  # a plan is a generator
-        rows = TrainingRows(as_vectors(z, z.shape[-1]), corpus, self.policy).require(part.rows)
-        fitting = rows.numpy()
-        labels = corpus.table.iloc[fitting]
-        role, gender = corpus.roles(self.policy)[fitting], corpus.genders()[fitting]
+        role, gender = corpus.roles(self.policy), corpus.genders()
+        rows = TrainingRows(as_vectors(z, z.shape[-1]), role, gender)
+        fitting = rows.require(part.rows).numpy()
+        labels, role, gender = corpus.table.iloc[fitting], role[fitting], gender[fitting]
         data = _FittingData(z[fitting], labels, role, gender, self.policy, self.shrinkage)
         posterior = data.crossfit(self.seed)
         tilt, threshold = calibrate(posterior, data.emotion, self.rate, self.gap, data.copies)
@@ -298,21 +299,17 @@ def bounds(
     a release that was fitted on other speakers, in the space of those speakers. Copies take part in
     the fits and are not counted. Keys are the secret (`gender`, `sensitive-vs-neutral`,
     `EMOTION-vs-neutral`, `age` where it is hidden) and the side information of the attacker: none,
-    or for gender the true role. The limit is NaN for a secret with too few speakers. Raises
-    `ReleaseError` where seven eighths of the speakers do not suffice to fit a release.
+    for gender the true role, or for an emotion the gender. The limit is NaN for a secret with too
+    few speakers. Raises `ReleaseError` where seven eighths of the speakers do not suffice to fit a
+    release.
     """
     rows = np.sort(part.rows)
-    speakers = corpus.speaker[rows]
     bins, count = crossfit_bins(
-        lambda z, fold: run_plan(fitter.plan(z, corpus, fold)), space, speakers, rows, fitter.seed
+        lambda z, fold: run_plan(fitter.plan(z, corpus, fold)),
+        space,
+        corpus.speaker[rows],
+        rows,
+        fitter.seed,
     )
-    recordings = recorded(corpus.table)[rows]
-    rows, speakers, bins = rows[recordings], speakers[recordings], bins[recordings]
-    result = {}
-    for key, secret in secrets(fitter.policy, corpus, rows).items():
-        labelled = secret >= 0
-        if set(secret[labelled].tolist()) == {0, 1}:
-            speaker = speakers[labelled]
-            plain = bound(bins[labelled], secret[labelled], speaker, count)
-            result[key] = plain.randomised(fitter.epsilon)
-    return result
+    factor = contraction(fitter.epsilon, count)
+    return secret_bounds(bins, count, fitter.policy, corpus, rows, factor)

@@ -29,14 +29,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sordino.corpora.copies import recorded
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
-from sordino.metrics.bound import Bound, bound, joint_contraction
+from sordino.metrics.bound import Bound, joint_contraction
 from sordino.release.drawn.fit import DrawnFitter, Space, crossfit_bins
+from sordino.release.drawn.secret_bounds import secret_bounds
 from sordino.release.protocol import Readable, Release
-from sordino.release.training_rows import secrets
 from sordino.types import Vectors
 
 MOST_COMBINATIONS: Final = 16
@@ -139,23 +138,17 @@ def joint_bounds(
 
     codes = [crossfit(fitter) for fitter in fitters.values()]
     counts = [count for _, count in codes]
-    recordings = recorded(corpus.table)[rows]
-    rows, speakers = rows[recordings], speakers[recordings]
     if (count := int(np.prod(counts))) > MOST_COMBINATIONS:
         raise ReleaseError(
             f"{count} combinations of bins, expected at most {MOST_COMBINATIONS}: leave policies "
             "or `detail` out"
         )
-    bins = combine([code[recordings] for code, _ in codes], counts)
-    keep = joint_contraction(
+    bins = combine([code for code, _ in codes], counts)
+    factor = joint_contraction(
         (fitter.epsilon, k) for fitter, k in zip(fitters.values(), counts, strict=True)
     )
-    result = {}
-    for name, fitter in fitters.items():
-        for (secret, side), values in secrets(fitter.policy, corpus, rows).items():
-            labelled = values >= 0
-            if set(values[labelled].tolist()) == {0, 1}:
-                speaker = speakers[labelled]
-                plain = bound(bins[labelled], values[labelled], speaker, count)
-                result[name, secret, side] = plain.contracted(keep)
-    return result
+    return {
+        (name, *key): result
+        for name, fitter in fitters.items()
+        for key, result in secret_bounds(bins, count, fitter.policy, corpus, rows, factor).items()
+    }

@@ -35,6 +35,7 @@ HOP_SAMPLES: Final = 160
 
 _HALF: Final = WINDOW_SAMPLES // 2
 _BINS: Final = _HALF + 1  # frequencies
+_FREQUENCIES: Final = np.fft.rfftfreq(WINDOW_SAMPLES, 1 / SAMPLING_RATE)[:, None]  # Hz
 
 _FLOOR: Final = 1e-10
 _RANGE: Final = 8.0  # decades below the loudest value
@@ -119,15 +120,17 @@ def _energies(samples: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArr
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)[::HOP_SAMPLES]
     windows = windows[: samples.size // HOP_SAMPLES]
     blocks = [
-        _power(windows[start : start + _BLOCK]) @ _FILTERS
+        power_spectra(windows[start : start + _BLOCK]) @ _FILTERS
         for start in range(0, len(windows), _BLOCK)
     ]
     energies = np.concatenate(blocks)
     return energies[:, :MEL_BANDS], np.log(np.maximum(energies[:, MEL_BANDS], np.float32(_FAINT)))
 
 
-def _power(windows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The power spectrum of each window of samples, `(frames, 400) -> (frames, 201)`."""
+def power_spectra(windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The power spectrum of each window of samples after a Hann window, `(frames, 400) -> (frames,
+    201)`, 0 to 8000 Hz.
+    """
     start, end = windows[:, 1 : _HALF + 1], windows[:, : _HALF - 1 : -1]  # n and 400 - n, to 200
     return np.square((start + end) @ _COSINES) + np.square((start - end) @ _SINES)
 
@@ -142,23 +145,29 @@ def _transforms() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     return cosines.astype(np.float32), sines.astype(np.float32)
 
 
-def _filters() -> NDArray[np.float32]:
-    """The weight of each frequency in each band and in the level, `(201, 81)`: triangles of area 1
-    that are evenly spaced in the mel scale of Slaney, linear up to 1000 Hz and logarithmic above.
+def mel_triangles(bands: int) -> NDArray[np.float64]:
+    """The weight of each frequency in each band, `(201, bands)`: triangles of area 1 that are
+    evenly spaced in the mel scale of Slaney, linear up to 1000 Hz and logarithmic above.
+
+    >>> mel_triangles(40).shape
+    (201, 40)
     """
     highest = 15 + 27 * np.log(SAMPLING_RATE / 2 / 1000) / np.log(6.4)  # mel
-    mels = np.linspace(0, highest, MEL_BANDS + 2)
+    mels = np.linspace(0, highest, bands + 2)
     edges = np.where(mels < 15, mels * 200 / 3, 1000 * 6.4 ** ((mels - 15) / 27))  # Hz
-    frequencies = np.fft.rfftfreq(WINDOW_SAMPLES, 1 / SAMPLING_RATE)[:, None]
     low, centre, high = edges[:-2], edges[1:-1], edges[2:]
-    rising, falling = (frequencies - low) / (centre - low), (high - frequencies) / (high - centre)
-    triangles = np.maximum(0, np.minimum(rising, falling))
-    bands = 2 / (high - low) * triangles
+    rising, falling = (_FREQUENCIES - low) / (centre - low), (high - _FREQUENCIES) / (high - centre)
+    triangles: NDArray[np.float64] = np.maximum(0, np.minimum(rising, falling)) * 2 / (high - low)
+    return triangles
+
+
+def _filters() -> NDArray[np.float32]:
+    """The weight of each frequency in each band and in the level, `(201, 81)`."""
     level: NDArray[np.float64] = (
-        np.abs(1 - 0.97 * np.exp(-2j * np.pi * frequencies / SAMPLING_RATE)) ** 2
+        np.abs(1 - 0.97 * np.exp(-2j * np.pi * _FREQUENCIES / SAMPLING_RATE)) ** 2
     )
     level[:2] = 0  # a constant reaches bins 0 and 1
-    return np.hstack([bands, level]).astype(np.float32)
+    return np.hstack([mel_triangles(MEL_BANDS), level]).astype(np.float32)
 
 
 _FILTERS: Final = _filters()

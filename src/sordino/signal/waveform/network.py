@@ -87,7 +87,7 @@ def load_network(source: WaveformFolder) -> Network:
 
     def network(samples: NDArray[np.float32]) -> NDArray[np.float32]:
         values = torch.from_numpy(np.array(samples[None], np.float32))  # (1, samples)
-        with _one_thread(), torch.inference_mode():
+        with one_thread(), torch.inference_mode():
             outputs: NDArray[np.float32] = model(values).last_hidden_state[0].numpy()
         if not np.isfinite(outputs).all():
             reject(source.folder, "outputs that are NaN or infinite", "get another folder")
@@ -144,7 +144,7 @@ def _names(name: str, model_type: str) -> list[str]:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """One thread of torch meanwhile: sums of several threads have other last bits."""
     import torch
 

@@ -31,11 +31,12 @@ from sordino import storage, workers
 from sordino.attack.retraining import READER
 from sordino.attack.splits import Split, crossfit
 from sordino.corpora import table
-from sordino.corpora.copies import part_with_copies, recorded, with_copies
+from sordino.corpora.copies import copies_in, part_with_copies, recorded, with_copies
 from sordino.corpora.split import every_fourth
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
 from sordino.features import CACHE, Preprocess, PreprocessFitter
+from sordino.features.copies import copy_vectors
 from sordino.features.renderings import condition_record
 from sordino.policy import Policy
 from sordino.progress import track
@@ -44,7 +45,7 @@ from sordino.release.drawn.speaker_offset import Personal
 from sordino.release.protocol import apply_release
 from sordino.report.record import settled, versions
 from sordino.signal.feature_sets import AUTOMATIC, resolve
-from sordino.study import protocol, run_record, vectors
+from sordino.study import protocol, run_record
 from sordino.study.adaptation.evaluation import (
     GuessTables,
     condition_estimates,
@@ -53,6 +54,7 @@ from sordino.study.adaptation.evaluation import (
 )
 from sordino.study.noise import noises_of
 from sordino.study.protocol import POLICIES, Fitters, Options
+from sordino.study.vectors import feature_vectors
 from sordino.types import Rows, Vectors
 
 STUDY: Final = "carry"
@@ -136,18 +138,25 @@ def carry(
     options = options or protocol.bundle_options(features)
     sounds = noises_of(options.conditions, noise)
     corpus = table.join([protocol.select(source), protocol.select(target)])
-    x = vectors.feature_vectors(
-        features, table.join([source, target]), protocol.FOUR_EMOTIONS, cache, jobs
+    x = feature_vectors(
+        features,
+        table.join([source, target]),
+        protocol.FOUR_EMOTIONS,
+        cache=cache,
+        jobs=jobs,
     )
     of_source = np.isin(corpus.column("corpus"), source.table["corpus"].unique())
     source_rows, target_rows = np.flatnonzero(of_source), np.flatnonzero(~of_source)
     utterances = corpus.select(source_rows)
-    copies = vectors.copies_of(features, utterances, options.fitted_copies, sounds, cache, jobs)
+    count, fitting_x = options.fitted_copies, x[source_rows]
+    if count:
+        copies = copy_vectors(features, utterances, count, noises=sounds, cache=cache, jobs=jobs)
+        fitting_x = np.concatenate([fitting_x, *copies])
     transfer = _Transfer(
         x,
         corpus,
-        with_copies(utterances, len(copies)),
-        np.concatenate([x[source_rows], *copies]),
+        with_copies(utterances, count),
+        fitting_x,
         target_rows,
         options,
         Fitters.with_registered(fitters),
@@ -168,7 +177,7 @@ def carry(
         "releases": list(releases),
         "features": name,
         "seed": options.seed,
-        "conditions": condition_record(len(copies), [sound.checksum for sound in sounds]),
+        "conditions": condition_record(count, [sound.checksum for sound in sounds]),
         "absent": [absence._asdict() for absence in absent],
     }
     run_record.write(estimates, {**settled(config), "versions": versions()}, out)
@@ -214,7 +223,8 @@ class _Transfer:
         z, seed = space(self.fitting_x), self.options.seed
         recordings = np.flatnonzero(recorded(self.fitting.table))
         emotion = self.fitting.column("emotion")
-        part = part_with_copies(self.fitting, every_fourth(recordings, emotion))
+        copies = copies_in(self.fitting.table)
+        part = part_with_copies(every_fourth(recordings, emotion), len(recordings), copies)
         risk = self.fitters.risk_model(policy, seed).fit(z, self.fitting, part)
         release = self.fitter(policy, name).fit(z, self.fitting, part)
         plan = crossfit(folds_of_rows(self.corpus, self.target, seed))

@@ -2,8 +2,9 @@
 user.
 
 Draws are those of `sordino.study.feng2021`. A release is fitted on the transform party, and each
-test speaker is then a user. Before an utterance is released, the device has heard other utterances
-of the same user (`HISTORIES`), drawn at random. They determine the user's offset
+test speaker is then a user. Fits have copies in other conditions, users have recordings alone.
+Before an utterance is released, the device has heard other utterances of the same user
+(`HISTORIES`), drawn at random. They determine the user's offset
 (`sordino.release.drawn.speaker_offset`): of scores for `drawn`, of vectors for autoencoders, which
 are fitted on vectors with the same kind of offset.
 """
@@ -26,7 +27,7 @@ from sordino.attack.retraining import READER
 from sordino.attack.splits import crossfit, holdout
 from sordino.corpora.split import Parts
 from sordino.corpora.table import Corpus
-from sordino.features import CACHE, PreprocessFitter
+from sordino.features import CACHE
 from sordino.policy import Policy
 from sordino.progress import track
 from sordino.release import Drawn, Release
@@ -41,7 +42,16 @@ from sordino.study.adaptation.evaluation import (
     folds_of_rows,
     readings,
 )
-from sordino.study.protocol import POLICIES, Fitters, Inputs, Options, features_name, prepare
+from sordino.study.protocol import (
+    POLICIES,
+    Fitters,
+    Inputs,
+    Options,
+    bundle_options,
+    features_name,
+    prepare,
+    space,
+)
 from sordino.types import Matrix, Rows, Vectors
 
 STUDY: Final = "personalise"
@@ -103,19 +113,57 @@ def personalise(
     policies: Sequence[Policy] = POLICIES,
     fitters: Fitters | None = None,
     histories: Sequence[History] = HISTORIES,
+    noise: str | Path | None = None,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Estimates, with the history in the column `condition`, and guesses. Writes `estimates.csv`
     and `run.json` to `out`.
 
-    `measured_on="validation"` of `options` uses no test speaker.
+    `options` are by default `sordino.study.protocol.bundle_options`; `measured_on="validation"`
+    uses no test speaker. `noise` is a folder with recordings of noise for the copies.
 
-    Raises the errors of `sordino.study.feng2021.reproduce`.
+    Raises the errors of `sordino.study.protocol.prepare` and of the fit.
     """
-    options, out = options or Options(), storage.folder(out)
-    features = resolve(features)
-    inputs = prepare(corpus, features, options, cache=cache, jobs=jobs)
+    out, features = storage.folder(out), resolve(features)
+    options = options or bundle_options(features)
+    inputs = prepare(corpus, features, options, noise=noise, cache=cache, jobs=jobs)
+    guesses = guesses_of_users(
+        inputs,
+        options,
+        releases=releases,
+        policies=policies,
+        fitters=fitters,
+        histories=histories,
+        jobs=jobs,
+    )
+    estimates = condition_estimates(guesses, STUDY, features_name(features), options.seed)
+    config = {
+        "study": STUDY,
+        "corpus": inputs.corpus.name,
+        "features": features_name(features),
+        "releases": list(releases),
+        "measured_on": options.measured_on,
+        "seed": options.seed,
+        "conditions": inputs.conditions,
+    }
+    run_record.write(estimates, {**settled(config), "versions": versions()}, out)
+    return estimates, guesses
+
+
+def guesses_of_users(
+    inputs: Inputs,
+    options: Options,
+    *,
+    releases: Sequence[str] = RELEASES,
+    policies: Sequence[Policy] = POLICIES,
+    fitters: Fitters | None = None,
+    histories: Sequence[History] = HISTORIES,
+    jobs: int = 0,
+) -> pd.DataFrame:
+    """The guesses of all attackers about every user, in the columns
+    `sordino.attack.PREDICTION_COLUMNS` and `condition`. Raises the errors of the fit.
+    """
     settings = (inputs, options, Fitters.with_registered(fitters), histories)
     calls = [
         joblib.delayed(_compute)(settings, parts, policy, releases)
@@ -126,18 +174,8 @@ def personalise(
     units = list(track(pool(calls), "draws and policies", len(calls)))
     tables = [table for unit in units for table in unit.guesses]
     tables += _read_bins(inputs.corpus, policies, units, options.seed)
-    guesses = pd.concat(tables).reset_index(drop=True)
-    estimates = condition_estimates(guesses, STUDY, features_name(features), options.seed)
-    config = {
-        "study": STUDY,
-        "corpus": inputs.corpus.name,
-        "features": features_name(features),
-        "releases": list(releases),
-        "measured_on": options.measured_on,
-        "seed": options.seed,
-    }
-    run_record.write(estimates, {**settled(config), "versions": versions()}, out)
-    return estimates, guesses
+    guesses: pd.DataFrame = pd.concat(tables, ignore_index=True)
+    return guesses
 
 
 @dataclass(frozen=True)
@@ -170,21 +208,23 @@ class _PersonalUnit:
     """One draw under one policy."""
 
     def __init__(self, settings: _Settings, parts: Parts, policy: Policy) -> None:
-        inputs, options, self.fitters, self.histories = settings
-        self.corpus, self.parts, self.policy = inputs.corpus, parts, policy
+        self.inputs, options, self.fitters, self.histories = settings
+        self.corpus, self.fitting = self.inputs.corpus, self.inputs.fitting
+        self.parts, self.policy = parts, policy
         self.seed, self.families = 1000 * options.seed + parts.draw, options.families
-        scaling = PreprocessFitter(options.scale, options.components)
-        self.z = scaling.fit(inputs.x[parts.transform.rows])(inputs.x)
-        emotions = self.corpus.column("emotion")
+        self.z_fitting = space(self.inputs, parts, options)
+        self.z = self.z_fitting[: len(self.corpus)]
+        emotions = self.fitting.column("emotion")
         self.emotion = np.array([policy.emotions.index(name) for name in emotions], np.intp)
         risk = self.fitters.risk_model(policy, self.seed)
-        self.risk = risk.fit(self.z, self.corpus, parts.risk)
+        self.risk = risk.fit(self.z_fitting, self.fitting, self.inputs.with_copies(parts.risk))
         self.outcome = _Outcome(policy, parts.test)
 
     def measure(self, name: str) -> None:
         """Guesses about one release, without adaptation and with each history."""
-        test, fitting = self.parts.test, self.parts.transform.rows
-        release = self.fit(name, self.z)
+        test = self.parts.test
+        fitting = self.inputs.with_copies(self.parts.transform).rows
+        release = self.fit(name, self.z_fitting)
         self.attack(name, NO_HISTORY, apply_release(release, self.z[test]), release)
         if isinstance(release, Drawn):
             score = release.score(self.z)[:, None]
@@ -193,12 +233,17 @@ class _PersonalUnit:
                 out = release.draw(self.z[test], release.decide(self.z[test], offset))
                 self.attack(name, history.name, out, release)
             return
-        speaker = self.corpus.speaker[fitting]
+        speaker, z = self.fitting.speaker[fitting], self.z_fitting.copy()
         people = SpeakerStatistics.fit(
-            self.z[fitting], speaker, self.emotion[fitting], self.policy.emotions
+            z[fitting],
+            speaker,
+            self.emotion[fitting],
+            self.policy.emotions,
+            copies=self.inputs.copies,
         )
-        z = self.z.copy()
-        z[fitting] = replay(self.z[fitting], speaker, people, self.seed)
+        for number in range(1 + self.inputs.copies):  # each copy is heard by itself
+            rows = fitting[fitting // len(self.corpus) == number]
+            z[rows] = replay(z[rows], self.fitting.speaker[rows], people, self.seed)
         release = self.fit(name, z)
         for history in self.histories:
             if history.name in OF_VECTORS:
@@ -210,7 +255,7 @@ class _PersonalUnit:
 
     def fit(self, name: str, z: Vectors) -> Release:
         fitter = self.fitters.release(self.policy, name, self.seed)
-        return fitter.fit(z, self.corpus, self.parts.transform)
+        return fitter.fit(z, self.fitting, self.inputs.with_copies(self.parts.transform))
 
     def offsets(
         self, values: Matrix, people: SpeakerStatistics, history: History, rows: Rows

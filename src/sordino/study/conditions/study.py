@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sordino import storage
 from sordino.corpora import split
 from sordino.corpora.split import Part, Parts, every_fourth
-from sordino.corpora.table import Corpus, checksums
+from sordino.corpora.table import Corpus
 from sordino.errors import FeatureError
 from sordino.features import CACHE, FEATURE_SETS
 from sordino.features.copies import in_conditions
@@ -30,7 +30,7 @@ from sordino.features.renderings import noises
 from sordino.policy import Policy
 from sordino.signal.conditions import CONDITIONS
 from sordino.signal.feature_sets import AUTOMATIC, accepted_names, resolve
-from sordino.study import protocol, run_record, vectors
+from sordino.study import protocol, run_record
 from sordino.study.adaptation.evaluation import condition_estimates
 from sordino.study.conditions import report
 from sordino.study.conditions.units import (
@@ -41,6 +41,7 @@ from sordino.study.conditions.units import (
 )
 from sordino.study.policies import check_required, common_emotions
 from sordino.study.protocol import POLICIES, Fitters, Inputs, Options
+from sordino.study.vectors import feature_vectors
 from sordino.types import Rows
 
 SPEAKER_FOLDS: Final = 3
@@ -167,13 +168,11 @@ def _fitting_inputs(
     jobs: int,
 ) -> Inputs:
     """Recordings, copies and one draw for each fold."""
-    sums = checksums(utterances)
+    sums = utterances.checksums()
     fold = split.folds(utterances, SPEAKER_FOLDS, options.seed, sums)
     emotion = utterances.column("emotion")
     draws = tuple(_parts(fold, number, emotion) for number in range(SPEAKER_FOLDS))
-    x = vectors.fitting_vectors(
-        features, corpus, emotions, options.fitted_copies, cache=cache, jobs=jobs
-    )
+    x = feature_vectors(features, corpus, emotions, options.fitted_copies, cache=cache, jobs=jobs)
     return Inputs(utterances, x, sums, draws)
 
 

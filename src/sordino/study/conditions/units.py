@@ -18,7 +18,6 @@ from threadpoolctl import threadpool_limits
 from sordino import attack, workers
 from sordino.attack import RiskAttacker
 from sordino.checkpoints import Finished
-from sordino.corpora.copies import part_with_copies
 from sordino.corpora.split import Parts
 from sordino.define import Knowledge
 from sordino.export.quantisation import halves
@@ -136,7 +135,7 @@ class _ConditionUnit:
         """The scaled space, the risk model and the releases of the fitting speakers."""
         inputs, options = self.settings.inputs.inputs, self.settings.options
         fitting = inputs.fitting
-        party = part_with_copies(fitting, self.parts.transform)
+        party = inputs.with_copies(self.parts.transform)
         space = PreprocessFitter(options.scale, options.components).fit(inputs.x[party.rows])
         z = space(inputs.x)
         risk = self.settings.fitters.risk_model(self.policy, self.seed)

@@ -179,8 +179,9 @@ _HOW = (
     "the test. A family is chosen on the validation speakers of all draws together. Most of these "
     "are test speakers of another draw, so the figures are slightly optimistic. Bounds are those "
     "of decisions by folds of speakers: each fold is decided by models that were fitted on the "
-    "others. They hold for one vector of a speaker like those of the fit, and for an attacker that "
-    "has no other data."
+    "others. They hold for one vector of a random speaker like those of the fit, and for an "
+    "attacker that has no other data. `speakers` counts those with both values of the secret, or "
+    "for gender and age all speakers; with fewer than eight there is no limit."
 )
 
 

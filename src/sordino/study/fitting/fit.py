@@ -26,7 +26,6 @@ from threadpoolctl import threadpool_limits
 
 from sordino import attack, release, workers
 from sordino.corpora.checks.confounding import confounding
-from sordino.corpora.copies import part_with_copies
 from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
 from sordino.errors import PolicyError, ReleaseError
@@ -92,55 +91,36 @@ def fit(
     check_device(features)
     emotions = _emotions(corpus.table["emotion"], policies)
     options = replace(options or protocol.bundle_options(features), measured_on="test")
-    families = (
-        candidates or selection.candidates(policy, policy.budget.auc if budget is None else budget)
-        for policy in policies.values()
-    )
-    releases = tuple(dict.fromkeys(family for names in families for family in names))
+    budgets = {
+        name: policy.budget.auc if budget is None else budget for name, policy in policies.items()
+    }
+    families = {
+        name: candidates or selection.candidates(policy, budgets[name])
+        for name, policy in policies.items()
+    }
+    releases = tuple(dict.fromkeys(family for names in families.values() for family in names))
     released = replace(options, releases=releases)
     minimum.check_minimum("fit", corpus, released, [*policies.values()], fitters, max_draws)
-    budgets = [budget, *(policy.budget.auc for policy in policies.values())]
     inputs = protocol.prepare(
         corpus,
         features,
         options,
         emotions=emotions,
         max_draws=max_draws,
-        require_validation=any(auc is not None for auc in budgets),
+        require_validation=any(auc is not None for auc in budgets.values()),
         noise=noise,
         cache=cache,
         jobs=jobs,
     )
+    name, fitters = protocol.features_name(features), Fitters.with_registered(fitters)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(cache or temporary) / "fit"
-        procedure = _Procedure(
-            inputs,
-            protocol.features_name(features),
-            options,
-            Fitters.with_registered(fitters),
-            folder,
-            jobs,
-        )
+        procedure = _Procedure(inputs, name, options, fitters, folder, jobs)
         results = {
-            name: procedure.policy(policy, budget, candidates, index)
+            name: procedure.policy(policy, budgets[name], candidates, index)
             for index, (name, policy) in enumerate(policies.items())
         }
-    table = inputs.corpus.table.groupby("corpus", sort=False)
-    counts = {str(name): (int(rows["speaker"].nunique()), len(rows)) for name, rows in table}
-    result = FitResult(
-        procedure.preprocess,
-        results,
-        procedure.features,
-        options.seed,
-        counts,
-        notices=tuple(confounding(inputs.corpus)),
-        conditions=inputs.conditions,
-    )
-    complete = {name: item for name, item in results.items() if item.release is not None}
-    if len(complete) > 1:
-        result = replace(
-            result, combined=procedure.combined(complete), joint=procedure.joint(complete)
-        )
+    result = procedure.result(results)
     return round_to_int8(result, inputs, options) if int8 and result.within else result
 
 
@@ -198,13 +178,12 @@ class _Procedure:
         """
         validation = self.inputs.draws[0].transform.validation
         train = np.setdiff1d(np.arange(len(self.inputs.corpus)), validation)
-        return part_with_copies(self.fitting, Part(train, validation))
+        return self.inputs.with_copies(Part(train, validation))
 
     def policy(
         self, policy: Policy, budget: float | None, candidates: Sequence[str], index: int
     ) -> PolicyResult:
         """The release of one policy: chosen, measured and fitted."""
-        budget = policy.budget.auc if budget is None else budget
         families = selection.candidates(policy, budget)
         validation: tuple[Tradeoff, ...] = ()
         if budget is not None:
@@ -223,6 +202,26 @@ class _Procedure:
         return PolicyResult(
             policy, families[0], budget, validation, shipped, test, estimates, bounds, unlabelled
         )
+
+    def result(self, results: Mapping[str, PolicyResult]) -> FitResult:
+        """The releases of all policies, with the audit of several policies together."""
+        table = self.inputs.corpus.table
+        complete = {name: item for name, item in results.items() if item.release is not None}
+        result = FitResult(
+            self.preprocess,
+            results,
+            self.features,
+            self.options.seed,
+            {
+                str(name): (int(rows["speaker"].nunique()), len(rows))
+                for name, rows in table.groupby("corpus", sort=False)
+            },
+            notices=tuple(confounding(table)),
+            conditions=self.inputs.conditions,
+        )
+        if len(complete) < 2:
+            return result
+        return replace(result, combined=self.combined(complete), joint=self.joint(complete))
 
     def fitter(self, policy: Policy, family: str, draw: int, index: int) -> Fitter:
         """The fitter of a policy, the `index`-th of the bundle.
@@ -287,7 +286,7 @@ class _Procedure:
             warnings.filterwarnings("ignore", ".* sound like ")
             z: Vectors = protocol.space(self.inputs, parts, self.options)
             corpus, families = self.inputs.corpus, self.options.families
-            transform = part_with_copies(self.fitting, parts.transform)
+            transform = self.inputs.with_copies(parts.transform)
             releases = [
                 self.fitter(result.policy, result.family, parts.draw, index).fit(
                     z, self.fitting, transform

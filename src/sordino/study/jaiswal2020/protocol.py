@@ -90,5 +90,5 @@ def draws(corpus: Corpus, seed: int, sums: NDArray[np.str_]) -> tuple[FoldDraw, 
 
 
 def _speakers_of_rarer_gender(corpus: Corpus, sums: NDArray[np.str_]) -> int:
-    gender, block = corpus.genders(), blocks(corpus, sums)
+    gender, block = corpus.genders(), blocks(corpus.speaker, corpus.column("session"), sums)
     return min(len(np.unique(block[gender == code])) for code in (0, 1))

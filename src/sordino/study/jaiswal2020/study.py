@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sordino import storage
 from sordino.corpora.dimensions import Levels, levels
-from sordino.corpora.table import Corpus, checksums
+from sordino.corpora.table import Corpus
 from sordino.define import Knowledge
 from sordino.errors import StudyError
 from sordino.features import CACHE
@@ -79,7 +79,7 @@ def reproduce(
     corpus = corpus.select(_usable(corpus, tasks, streams))
     tasks = {task: levels(corpus, task) for task in TASKS}
     out = storage.folder(out)
-    sums = checksums(corpus)
+    sums = corpus.checksums()
     study = _labels(corpus, tasks, draws(corpus, options.seed, sums))
     material = Material.of(
         corpus,

@@ -1,0 +1,172 @@
+"""The figures of an audit as sentences: value, interval, rows, speakers, chance, reference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from sordino.attack.vector_audit import REFERENCE, RELEASED, AuditResult
+from sordino.define import Knowledge
+from sordino.report.estimate_table import Estimate, Estimates
+from sordino.report.tables import CANNOT_TELL, limits, number
+from sordino.report.vector_estimates import ALL_UTTERANCES, COSINE, PAIRS
+from sordino.report.vector_sections import best_attacker, metric_of
+
+EMOTION_COLUMNS: Final = ("emotion", "valence", "arousal", "activation", "dominance", "mood")
+"""Columns of a table that the section reads as emotions."""
+
+NOT_MEASURED: Final = "not measured"
+"""Stands for an absent figure."""
+
+
+class Figure(NamedTuple):
+    """A figure of the run."""
+
+    words: str
+    """The sentence up to the value."""
+    estimate: Estimate
+    """Of the audited vectors."""
+    reference: Estimate = Estimate()
+    """Of the original vectors."""
+    note: str = ""
+    """A further sentence, such as the answer of the test."""
+
+    def __str__(self) -> str:
+        """The sentence with value, interval, rows, speakers, chance and reference."""
+        estimate = self.estimate
+        if math.isnan(estimate.value):
+            return f"{self.words}: {NOT_MEASURED}."
+        span = limits(estimate)
+        parts = [
+            "no interval, too few speakers" if span == CANNOT_TELL else f"95 % interval {span}",
+            f"n = {estimate.n:,}",
+            f"{estimate.speakers:,} speakers",
+            f"chance {number(estimate.chance)}",
+            f"original vectors {number(self.reference.value)}"
+            if not math.isnan(self.reference.value)
+            else f"original vectors {NOT_MEASURED}",
+        ]
+        sentence = f"{self.words}: {number(estimate.value)} ({'; '.join(parts)})."
+        return f"{sentence} {self.note}".strip()
+
+
+@dataclass(frozen=True)
+class RunFigures:
+    """The figures of a run by kind; an absent one is NaN."""
+
+    identity: Mapping[str, Figure]
+    secrets: Sequence[Figure]
+    patient: Sequence[Figure]
+    tasks: Sequence[Figure]
+    emotions: Sequence[Figure]
+
+
+def figures_of(
+    audits: Sequence[AuditResult], tasks: Sequence[AuditResult], estimates: Estimates
+) -> RunFigures:
+    """The figures of an audit: `audits` of secrets, `tasks`, and their estimates."""
+    identity = {name: _identity(estimates, name) for name in _IDENTITY}
+    secrets = [_inference(audited, estimates) for audited in audits]
+    patient = [
+        Figure(
+            f"An attacker with all utterances of a speaker infers {audited.secret.name} with "
+            f"{metric_of(audited.secret).upper()}",
+            best_attacker(
+                estimates,
+                audited.secret.name,
+                metric_of(audited.secret),
+                knowledge=Knowledge.PATIENT,
+                condition=ALL_UTTERANCES,
+            ),
+        )
+        for audited in audits
+        if not audited.secret.within
+    ]
+    by_name = {audited.secret.name: audited for audited in (*audits, *tasks)}
+    emotions = [
+        _utility(audited, estimates)
+        for name, audited in by_name.items()
+        if name.lower() in EMOTION_COLUMNS
+    ] or [Figure("Recognition of an emotion from one vector", Estimate())]
+    utility = [_utility(audited, estimates) for audited in tasks] or [
+        Figure("Utility of the vectors for their purpose", Estimate())
+    ]
+    return RunFigures(identity, secrets, patient, utility, emotions)
+
+
+def _identity(estimates: Estimates, name: str) -> Figure:
+    words, metric, columns = _IDENTITY[name]
+    after, before = (
+        best_attacker(estimates, "speaker", metric, release, **columns)
+        for release in (RELEASED, REFERENCE)
+    )
+    return Figure(words, after, before)
+
+
+def _inference(audited: AuditResult, estimates: Estimates) -> Figure:
+    """Inference of a secret, with the answer of the test."""
+    name, metric = audited.secret.name, metric_of(audited.secret)
+    after, before = (
+        best_attacker(estimates, name, metric, release) for release in (RELEASED, REFERENCE)
+    )
+    answer = f"The permutation test over speakers answers: {audited.decision.answer} (p = "
+    return Figure(
+        f"Inference: a retrained attacker infers {name} from one vector with {metric.upper()}",
+        after,
+        before,
+        f"{answer}{audited.decision.p:.3g}).",
+    )
+
+
+def _utility(audited: AuditResult, estimates: Estimates) -> Figure:
+    name = audited.secret.name
+    metric = "uar" if audited.secret.classes else "auc"
+    after, before = (
+        best_attacker(estimates, name, metric, release) for release in (RELEASED, REFERENCE)
+    )
+    return Figure(
+        f"A retrained classifier recognises {name} from one vector with {metric.upper()}",
+        after,
+        before,
+    )
+
+
+_COSINE: Final = {"knowledge": Knowledge.IGNORANT, "attacker": COSINE}
+_IDENTITY: Final[Mapping[str, tuple[str, str, dict[str, str]]]] = {
+    "singling out": (
+        "Singling out: a predicate of one known speaker holds for exactly one utterance, one of "
+        "each speaker, with probability",
+        "singling_out",
+        {},
+    ),
+    "linkability": (
+        "Linkability: an attacker with labelled utterances of the speakers links another utterance "
+        "to its speaker, among all speakers, with probability",
+        "linkability",
+        {},
+    ),
+    "rank": (
+        "The rank of the true speaker discloses this number of bits on the identity",
+        "rank_bits",
+        {},
+    ),
+    "identification": (
+        "The attacker identifies the speaker of one vector with an unweighted average recall of",
+        "uar",
+        {},
+    ),
+    "verification": (
+        "The attacker verifies a claimed speaker with an equal error rate (lower: better "
+        "recognition) of",
+        "eer",
+        {},
+    ),
+    "pairs": (
+        "Without training, two vectors are attributed to one speaker by cosine similarity with an "
+        "equal error rate (lower: better recognition) of",
+        "eer",
+        {**_COSINE, "condition": PAIRS},
+    ),
+}
