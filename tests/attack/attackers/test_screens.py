@@ -73,7 +73,7 @@ def test_scores_are_those_of_a_loop_over_features() -> None:
         train, test = np.unique(speaker[fold != code]), np.flatnonzero(fold == code)
         means = np.array([x[speaker == who].mean(axis=0) for who in train])
         extra = 1 / np.quantile(count[train], 0.1, method="lower") - np.mean(1 / count[train])
-        spread = np.sqrt(means.var(axis=0) + extra * x[fold != code].var(axis=0))
+        spread = np.sqrt(means.var(axis=0) + 2 * extra * x[fold != code].var(axis=0))
         for column in range(3):
             y = np.array([labels[speaker == who, column][0] for who in train])
             r = [np.mean((m - m.mean()) * (y - y.mean())) / y.std() for m in means.T] / spread

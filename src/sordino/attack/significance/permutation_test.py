@@ -132,6 +132,8 @@ def _statistics(secret: Secret, table: Matrix, attacker: Scores) -> list[Attacke
     statistics = []
     family, setting, values = attacker.family, attacker.setting, attacker.values
     extra: Matrix | float = 0.0
+    if attacker.in_sample:
+        extra = np.maximum(1 - values.var(axis=0), 0.0)  # see `screens.scores`
     if not attacker.per_speaker:
         auc = areas(secret, table, values, _row_weights(secret))
         statistics.append(AttackerStatistic(family, setting, False, auc, auc))
