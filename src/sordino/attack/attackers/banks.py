@@ -64,8 +64,8 @@ def functions(x: Matrix, train: Rows, _: Rows) -> Iterator[Matrix]:
     yield z * z * z
     yield np.log(size + 1e-3)
     for limit in (1.0, 2.0, 3.0):
-        yield (z > limit) * 1.0
-        yield (z < -limit) * 1.0
+        yield (z > limit).astype(np.float64)
+        yield (z < -limit).astype(np.float64)
 
 
 def ordered(x: Matrix, train: Rows, _: Rows) -> Iterator[Matrix]:
@@ -209,7 +209,7 @@ def _digits(x: Matrix, train: Rows) -> Iterator[Matrix]:
         with np.errstate(over="ignore", invalid="ignore"):
             value = np.nan_to_num(np.abs(x) * scale, posinf=0.0)
         yield np.floor(value) % 2
-        yield (np.abs(value - np.rint(value)) < 1e-4) * 1.0
+        yield (np.abs(value - np.rint(value)) < 1e-4).astype(np.float64)
 
 
 def _sharing(values: Matrix, speaker: Rows) -> Matrix:
@@ -217,4 +217,5 @@ def _sharing(values: Matrix, speaker: Rows) -> Matrix:
     code = np.unique(values, return_inverse=True)[1]
     cells = np.unique(code * (speaker.max() + 1) + speaker)
     count = np.bincount(cells // (speaker.max() + 1))
-    return count[code] - 1.0
+    others: Matrix = count[code].astype(np.float64) - 1
+    return others

@@ -239,8 +239,8 @@ def scores(
                 setting = f"{count} nearest, {scaling_name}"
                 yield Scores("nearest", setting, ties.same(values, copies, plan))
         if speaker is not None:
-            size, count = np.abs(x[train_rows]).max(axis=0), np.bincount(speaker)
-            several = train_rows[count[speaker[train_rows]] > 1]
+            size, rows = np.abs(x[train_rows]).max(axis=0), np.bincount(speaker)
+            several = train_rows[rows[speaker[train_rows]] > 1]
             if not len(several):
                 continue
             centred = scale(_centre_speakers(x, speaker), per_dimension, several, size)
@@ -249,7 +249,7 @@ def scores(
                 if name != "linear":  # all speakers have the mean 0
                     gram = kernel(inner, several)
                     yield from _speaker_scores(
-                        name, setting, gram, labels, plan, speaker, count == 1
+                        name, setting, gram, labels, plan, speaker, rows == 1
                     )
 
 
@@ -302,7 +302,9 @@ def _speaker_scores(
     """
     first, mean = np.unique(speaker, return_index=True)[1], mean_operator(speaker)
     gram = mean @ kernel @ mean.T
-    weight = np.ones(len(gram)) if neutral is None else 1.0 - neutral
+    weight: Matrix = np.ones(len(gram))
+    if neutral is not None:
+        weight[neutral] = 0.0
     spread = np.diag(centre(gram, weight, weight)).mean()
     if spread <= ROUNDING * np.abs(gram).max():
         gram = np.zeros_like(gram)  # all speakers are equal up to rounding error

@@ -72,14 +72,15 @@ def scores(
     dimension with the largest correlation over *all* speakers is an attacker `in_sample` too: it
     finds one dimension of a thousand, which a selection on fewer speakers misses.
     """
-    x = np.asarray(x, np.float64)
-    copies = ties.copies(x)
+    vectors: Matrix = np.asarray(x, np.float64)
+    copies = ties.copies(vectors)
     for family in families:
         for title, bank in SCREENS.get(family, {}).items():
-            for name, values in screen(x, labels, plan, speaker, within, bank):
+            for name, values in screen(vectors, labels, plan, speaker, within, bank):
                 yield Scores(family, f"{title}, {name}", ties.same(values, copies, plan))
             if family == "single" and title in IN_SAMPLE_BANKS and not within:
-                values = _largest(bank(x, np.arange(len(x)), speaker), labels, speaker)
+                blocks = bank(vectors, np.arange(len(x)), speaker)
+                values = _largest(blocks, labels, speaker)
                 name = f"{title}, the largest correlation"
                 yield Scores(family, name, values, per_speaker=True, in_sample=True)
 
@@ -135,12 +136,13 @@ def _largest(blocks: Iterator[Matrix], labels: Matrix, speaker: Rows) -> Matrix:
     means, _, _ = _standardise(_means(features, speaker, len(first)), noise)
     r = means.T @ targets
     top = np.abs(r).argmax(axis=0)
-    return means[:, top] * np.sign(r[top, np.arange(len(top))])
+    largest: Matrix = means[:, top] * np.sign(r[top, np.arange(len(top))])
+    return largest
 
 
 def extra_noise(count: Rows) -> float:
     """The variance to add to that of the means of units, for a feature of variance 1: twice that of
-    the mean of few rows (the lowest tenth of units) minus the mean one. 0 for equal numbers of rows.
+    the mean of few rows (the lowest tenth of units) minus the mean one. 0 for equal row counts.
 
     With few rows, the mean of a rare feature is 0 for nearly all speakers. It is not 0 for speakers
     with many rows, so the feature would read the number of rows. And a variance that comes from the

@@ -81,9 +81,8 @@ def _components(x: Matrix) -> Matrix:
 def _shift(secret: Secret, auc: float, random: np.random.Generator) -> Matrix:
     """The shift of each row, `(n,)`, in standard deviations."""
     if secret.classes:
-        return float(np.sqrt(2) * norm.ppf(auc)) * (
-            secret.values == random.integers(len(secret.classes))
-        )
+        code = random.integers(len(secret.classes))
+        return np.where(secret.values == code, np.sqrt(2) * norm.ppf(auc), 0.0)
     rank, rho = rankdata(secret.values), 2 * auc - 1
     shift: Matrix = rho / np.sqrt(1 - rho**2) * (rank - rank.mean()) / rank.std()
     return shift
