@@ -22,7 +22,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from sordino.attack import mechanisms, selftest
-from sordino.attack.attackers import families
+from sordino.attack.attackers import families, screens
 from sordino.attack.secret import Secret
 from sordino.attack.significance import permutation_test
 
@@ -39,6 +39,13 @@ TABLES: dict[str, dict[str, Callable[[int], Any]]] = {
 }
 
 
+ATTACKERS = {
+    "quick": families.QUICK_TABLE,
+    "kernels": families.QUICK,
+    "screens": screens.SCREEN_FAMILIES,
+}
+
+
 def main() -> None:
     """Print one row per kind of table."""
     parser = argparse.ArgumentParser(
@@ -48,6 +55,7 @@ def main() -> None:
     parser.add_argument("--shuffles", type=int, default=99)
     parser.add_argument("--tables", choices=list(TABLES), default="leaks")
     parser.add_argument("--only", action="append", help="this kind of table; again for more")
+    parser.add_argument("--attackers", choices=list(ATTACKERS), default="quick")
     parser.add_argument("--jobs", type=int, default=-1, help="processes; -1 for one per core")
     parser.add_argument(
         "--naive", type=int, default=20, help="tables of the naive test, which is slower"
@@ -62,7 +70,8 @@ def main() -> None:
     )
     for name in args.only or kinds:
         results = workers(
-            joblib.delayed(verdict)(kinds[name], seed, args.shuffles) for seed in range(args.seeds)
+            joblib.delayed(verdict)(kinds[name], seed, args.shuffles, ATTACKERS[args.attackers])
+            for seed in range(args.seeds)
         )
         answers, p_values, seconds = zip(*results, strict=True)
         bayes = f"{selftest.LEAKS[name][1]:.3f}" if args.tables == "leaks" else ""
@@ -74,7 +83,7 @@ def main() -> None:
         )
     if args.tables == "leaks" and (args.only is None or "none" in args.only):
         naive = workers(
-            joblib.delayed(verdict)(kinds["none"], seed, args.shuffles, True)
+            joblib.delayed(verdict)(kinds["none"], seed, args.shuffles, ("linear",), True)
             for seed in range(args.naive)
         )
         print(
@@ -84,12 +93,15 @@ def main() -> None:
 
 
 def verdict(
-    plant: Callable[[int], Any], seed: int, shuffles: int, naive: bool = False
+    plant: Callable[[int], Any],
+    seed: int,
+    shuffles: int,
+    attackers: tuple[str, ...],
+    naive: bool = False,
 ) -> tuple[str, float, float]:
     """The verdict on one table, its p and the seconds; with `naive` every row is a speaker."""
     table, start = plant(seed), time.process_time()
     speaker = np.arange(len(table.x)) if naive else table.speaker
-    attackers = ("linear",) if naive else families.QUICK_TABLE
     with threadpool_limits(1):
         secret = Secret.of("secret", table.secret, speaker)
         decision = permutation_test.judge(
