@@ -20,6 +20,9 @@ from sordino.types import Codes, Vectors
 
 Kind = Literal["gauss", "laplace"]
 
+KEY_BITS: Final = 128
+"""The size of a key."""
+
 _BELOW_ONE: Final = 1 - 2.0**-53  # the largest numbers of 64 bits would be rounded to 1
 
 
@@ -28,13 +31,13 @@ def seed_of(row: Vectors, key: int) -> int:
     return int.from_bytes(_digest(row, key, 16), "little")
 
 
-def policy_key(key: int, digest: str) -> int:
-    """The key of one policy of a device, 128 bits: two policies draw independently of each other
+def release_key(key: int, digest: str) -> int:
+    """The key of one release of a device, 128 bits: two releases draw independently of each other
     for the same utterance.
 
-    - `digest`: that of the policy (`Policy.digest`).
+    - `digest`: that of the release and its policy (`sordino.device.Bundle.release_digest`).
 
-    >>> policy_key(7, "a") == policy_key(7, "a"), policy_key(7, "a") == policy_key(7, "b")
+    >>> release_key(7, "a") == release_key(7, "a"), release_key(7, "a") == release_key(7, "b")
     (True, False)
     """
     secret = key.to_bytes(16, "little")

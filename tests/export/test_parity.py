@@ -15,10 +15,10 @@ from sordino.device.serving import ClipServing, VectorServing
 from sordino.errors import BundleError, ReleaseError
 from sordino.export.networks import decision
 from sordino.features import NormaliseFitter
-from sordino.keyed_random import policy_key
+from sordino.keyed_random import release_key
 from sordino.nn.sequences import Sequences
 from sordino.onnx.model import Model
-from sordino.release import EMBEDDINGS, FITTERS
+from sordino.release import EMBEDDINGS, FITTERS, DrawnFitter
 from sordino.testing import POLICY
 from tests.device.synthetic_bundles import (
     CARD,
@@ -31,6 +31,7 @@ from tests.device.synthetic_bundles import (
     fitted,
     preprocess,
     scaled,
+    scene,
 )
 
 NAMES = tuple(FITTERS)
@@ -76,6 +77,25 @@ def test_draws_follow_from_the_key_or_the_operating_system(
         assert not np.array_equal(Runtime(bundle).release(x), Runtime(bundle).release(x))
 
 
+def test_two_bundles_of_one_name_flip_independently(tmp_path: Path) -> None:
+    x, bins, flips = features(), [], []
+    for seed in (0, 1):
+        part, folder = scene().parts.transform, tmp_path / str(seed)
+        lab = DrawnFitter(POLICY, epsilon=0.5, seed=seed).fit(scaled(), scene().corpus, part)
+        releases = {"mine": (POLICY, lab)}
+        path = export.write(
+            folder / "one.sordino", preprocess(), releases, features="made", card=CARD
+        )
+        runtime = Runtime(path, key=5)
+        z = VectorServing(runtime.bundle, runtime.bundle.policies["mine"], key=0).scaled(x)
+        bins.append(lab.decide(z))
+        flips.append(lab.read(runtime.release(x)) != bins[-1])
+        assert np.array_equal(Runtime(path, "mine", 5).release(x), runtime.release(x))
+    assert 0.3 < np.mean(flips) < 0.45  # 1 / (1 + exp(0.5)) is 0.38
+    # with one key for both, the exclusive-or of the bins is that of the decisions: 1.00
+    assert 0.43 < np.mean(flips[0] == flips[1]) < 0.63  # independent flips agree in 0.53
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_row_comes_out_the_same_bits_whatever_comes_with_it(name: str) -> None:
     x, runtime = features()[:30], Runtime(bundled(name), key=1)
@@ -88,8 +108,9 @@ def test_a_row_comes_out_the_same_bits_whatever_comes_with_it(name: str) -> None
 def test_embeddings_of_any_length_are_those_of_the_lab(name: str, tmp_path: Path) -> None:
     lab, sequences = embedding(name, "both"), clips(12, 3, text=True)
     path = export.write(tmp_path, None, {"mine": (POLICY, lab)}, features="made", card=CARD)
-    lab_out = lab(sequences, key=policy_key(3, POLICY.digest))
-    close(Runtime(path, key=3).release(as_clips(sequences)), lab_out)
+    runtime = Runtime(path, key=3)
+    key = release_key(3, runtime.bundle.release_digest("mine"))
+    close(runtime.release(as_clips(sequences)), lab(sequences, key=key))
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -144,11 +144,24 @@ def test_fitting_changes_neither_vectors_nor_corpus_nor_part(name: str) -> None:
 def test_saved_and_loaded_it_is_exactly_the_same(name: str, tmp_path: Path) -> None:
     release = fitted(name)
     release.save(tmp_path / "one.npz")
-    loaded = load(tmp_path / "one.npz")
+    loaded = load(tmp_path / "one.npz", key=0)  # the seed of the fit
     assert (loaded.name, loaded.config, loaded.hash) == (release.name, release.config, release.hash)
     assert np.array_equal(loaded(scene().z), release(scene().z))
     loaded.save(tmp_path / "two.npz")
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["noise-gauss", "drawn+rae-25"])
+def test_a_loaded_release_draws_by_a_secret_key(name: str, tmp_path: Path) -> None:
+    release, z = fitted(name), scene().z
+    release.save(tmp_path / "one.npz")
+    first, second = (load(tmp_path / "one.npz")(z) for _ in range(2))
+    assert not np.array_equal(first, release(z))
+    assert not np.array_equal(first, second)
+    known = load(tmp_path / "one.npz", key=7)
+    assert np.array_equal(known(z), load(tmp_path / "one.npz", key=7)(z))
+    with pytest.raises(ReleaseError, match=r"key -1, expected 0 to 2\^128 - 1"):
+        load(tmp_path / "one.npz", key=-1)
 
 
 @pytest.mark.parametrize("name", NAMES)

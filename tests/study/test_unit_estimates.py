@@ -8,12 +8,21 @@ import pytest
 
 from sordino.report.estimate_table import Estimates
 from sordino.report.estimates import measure, pooled
-from sordino.study.unit_estimates import bound_rows, null_rows, null_text, patient_table
+from sordino.study.unit_estimates import (
+    bound_rows,
+    membership_rows,
+    membership_table,
+    null_rows,
+    null_text,
+    of_units,
+    patient_table,
+)
 from tests.report import synthetic_predictions
 
 UNITS = {
     f"{required}-{draw}": {
         "patient_null": {"rae": {"20": (0.3 + 0.1 * draw + np.linspace(0, 0.2, 39)).tolist()}},
+        "membership": {"rae": {"recording": [0.5, 0.6], "speaker": [0.4, 0.6 + 0.1 * draw]}},
         "bounds": {
             "rae": {
                 key: {"tv": 0.1, "tv_high": 0.3, "auc": 0.55, "auc_high": 0.65, "speakers": 9}
@@ -76,3 +85,18 @@ def test_bounds_have_rows_for_every_secret(predictions: pd.DataFrame) -> None:
         ("happy-vs-neutral", ""),
     }
     assert len(rows) == 2 * 2 * 3
+
+
+def test_membership_by_what_ships_has_two_rows(predictions: pd.DataFrame) -> None:
+    rows = membership_rows(measure(predictions), UNITS)
+    assert (rows["attacker"] == "best").all()
+    assert set(rows["target"]) == {"membership"}
+    assert set(rows["knowledge"]) == {"informed"}
+    assert set(rows["group"]) == {""}
+    means = rows[rows["required"] == ""].set_index("metric")["value"]
+    assert means["membership_recording"] == pytest.approx(0.55)
+    assert means["membership"] == pytest.approx((0.4 + 0.6 + 0.4 + 0.7) / 4)
+    assert ((rows["low"] < rows["value"]) & (rows["value"] < rows["high"])).all()
+    assert of_units(rows).all()
+    texts = [[cell.text for cell in row] for row in membership_table(rows).groups[0]]
+    assert [text[:2] for text in texts] == [["prototypes of rae", "0.55"]]

@@ -12,7 +12,6 @@ with many draws averages noise and flips away. An attacker who knows the key can
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 from pathlib import Path
@@ -120,15 +119,3 @@ def _create(path: Path) -> None:
         storage.to_disk(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def of_policy(key: int, policy: str) -> int:
-    """The key of one policy: the draws of several policies on one utterance are independent.
-
-    >>> of_policy(1, "sad") == of_policy(1, "sad"), of_policy(1, "sad") == of_policy(1, "happy")
-    (True, False)
-    """
-    digest = hashlib.blake2b(
-        policy.encode(), digest_size=KEY_BYTES, key=key.to_bytes(KEY_BYTES, "little")
-    ).digest()
-    return int.from_bytes(digest, "little")

@@ -12,14 +12,17 @@ from sordino.errors import ReleaseError
 
 
 class Reason(StrEnum):
-    """Why nothing is released. It describes the recording or the device, never words or speaker."""
+    """Why nothing is released. It describes the recording or the device, never words or speaker.
+
+    It is for the user and stays on the device: a receiver learns nothing of a withheld utterance.
+    """
 
     NO_SAMPLES = "no usable samples, expected one channel of numbers"
     NOT_FINITE = "samples that are NaN or infinite"
     WRONG_RATE = "another sampling rate than that of the bundle: resample first"
     TOO_SHORT = "too short to be an utterance"
     TOO_LONG = "too long to be one utterance"
-    CLIPPED = "too many samples at full scale: the sound is distorted, turn the microphone down"
+    CLIPPED = "over half of the samples at full scale: no speech, check the microphone"
     SILENT = "no sound: the microphone is off or not connected"
     FEATURES = "the features could not be computed"
     MODEL = "the model failed"

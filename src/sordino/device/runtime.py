@@ -32,15 +32,17 @@ if TYPE_CHECKING:
     from sordino.signal.feature_sets import Extractor
 
 FULL_SCALE: Final = 0.999
-MOST_CLIPPED: Final = 0.01
-"""The largest share of samples at full scale; recordings of RAVDESS and EMO-DB have up to a
-hundredth of it.
+"""A sample is at full scale from this share of the largest one of its utterance: loudness has no
+effect.
+"""
+
+MOST_CLIPPED: Final = 0.5
+"""The largest share of samples at full scale. Angry speech is clipped first, so a low limit reveals
+it by silence. Speech stays below this one, even if it is recorded 30 dB too loud.
 """
 
 LEAST_SOUND: Final = 2.0**-15
 """The least range of samples: one step of 16 bits."""
-
-KEY_BITS: Final = 128
 
 
 class Runtime:
@@ -50,8 +52,9 @@ class Runtime:
     - `policy`: the name of one of its policies; None if it has only one.
     - `key`: the key of random draws, 0 to 2^128 - 1. A device keeps one (`sordino.device.key`):
       another key draws anew for the same utterance, and an attacker with many draws of it averages
-      noise and flips away. None takes a key from the operating system, for this object alone. It is
-      the only random number below the command line that is not an argument.
+      noise and flips away. The key of each release follows from it and from the content of the
+      release, so that two bundles draw independently, whatever their names are. None takes a key
+      from the operating system, for this object alone.
     - `budget`: the count of vectors released in a day. Without it, a policy with a limit releases
       nothing.
     - `trusted`: public keys of makers, paths of their files, or a `signature.Trust`, which also has
@@ -90,12 +93,12 @@ class Runtime:
         self._entry = _select(self.bundle, policy)
         if floor is not None:
             floor.check(self._entry)
-        if key is not None and not 0 <= key < 2**KEY_BITS:
+        if key is not None and not 0 <= key < 2**keyed_random.KEY_BITS:
             raise ReleaseError(
-                f"key {key}, expected 0 to 2^{KEY_BITS} - 1: choose another, or none"
+                f"key {key}, expected 0 to 2^{keyed_random.KEY_BITS} - 1: choose another, or none"
             )
-        key = int.from_bytes(os.urandom(KEY_BITS // 8)) if key is None else key
-        key = keyed_random.policy_key(key, self.policy.digest)
+        key = int.from_bytes(os.urandom(keyed_random.KEY_BITS // 8)) if key is None else key
+        key = keyed_random.release_key(key, self.bundle.release_digest(self.name))
         serving = ClipServing if "streams" in self.bundle.card["features"] else VectorServing
         try:
             self._serving: VectorServing | ClipServing = serving(self.bundle, self._entry, key)
@@ -113,6 +116,11 @@ class Runtime:
     def name(self) -> str:
         """The name of the policy."""
         return self._entry.name
+
+    @property
+    def key(self) -> int:
+        """The key of this release. It follows from that of the device and stays there."""
+        return self._serving.key
 
     @property
     def width(self) -> int:
@@ -262,6 +270,8 @@ def _unfit(samples: NDArray[np.floating], sampling_rate: int, expected: int) -> 
         return Reason.TOO_LONG
     if not np.isfinite(samples).all():
         return Reason.NOT_FINITE
-    if np.count_nonzero(np.abs(samples) >= FULL_SCALE) > MOST_CLIPPED * samples.size:
-        return Reason.CLIPPED
-    return Reason.SILENT if np.ptp(samples) <= LEAST_SOUND else None
+    if np.ptp(samples) <= LEAST_SOUND:
+        return Reason.SILENT
+    size = np.abs(samples)
+    clipped = np.count_nonzero(size >= FULL_SCALE * size.max()) > MOST_CLIPPED * samples.size
+    return Reason.CLIPPED if clipped else None

@@ -6,6 +6,7 @@ A family that is defined outside this package is added with `register`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 from numpy.typing import NDArray
 
-from sordino import plugins
+from sordino import keyed_random, plugins
 from sordino.errors import ReleaseError
 from sordino.policy import Policy
 from sordino.release import archive
@@ -90,6 +91,8 @@ _DRAWN: Final = {
     "utterance at the expense of the required emotion; 2 or more is a weak guarantee",
     "detail": "whether the required bin is split into strong and weak; one more distinction is "
     "released per utterance",
+    "prototype_epsilon": "differential privacy of the prototypes for a fitting speaker, given the "
+    "directions between emotions; less makes prototypes less typical of their emotion",
 }
 
 _BUILT_IN: Final = (
@@ -262,8 +265,21 @@ def _no_restore(name: str, *_: Any) -> Release:
     raise ReleaseError(f"release {name!r} has no `restore`, expected a `Family` with one: add it")
 
 
-def load(path: str | Path) -> Release:
-    """The release in a file that `save` wrote. Raises `ReleaseError` for any other file."""
+def load(path: str | Path, key: int | None = None) -> Release:
+    """The release in a file that `save` wrote, with another key of random draws.
+
+    - `key`: 0 to 2^128 - 1. None takes a secret key from the operating system, for this object
+      alone. A fitted release draws by its seed, which its file states: its flips and its noise are
+      public. Pass that seed to repeat the draws of an estimate, never to release vectors.
+
+    The hash of a release changes with its key. Raises `ReleaseError` for any other file, and for a
+    key outside its range.
+    """
+    if key is not None and not 0 <= key < 2**keyed_random.KEY_BITS:
+        raise ReleaseError(
+            f"key {key}, expected 0 to 2^{keyed_random.KEY_BITS} - 1: choose another, or none"
+        )
+    key = int.from_bytes(os.urandom(keyed_random.KEY_BITS // 8)) if key is None else key
     name, config, arrays = archive.read(path)
     if "shape" in config:
         raise ReleaseError(
@@ -274,8 +290,20 @@ def load(path: str | Path) -> Release:
             f"{path}: release {name!r}, expected one of {', '.join(FITTERS)}: update sordino"
         )
     try:
+        if name in _NAMES:  # settings of a user's own family may have other meanings
+            config = _with_key(config, key)
         return restore(name, config, arrays)
     except (KeyError, TypeError, RuntimeError) as error:
         raise ReleaseError(
             f"{path}: parts of the release are missing or do not fit together: fit it again"
         ) from error
+
+
+def _with_key(config: dict[str, Any], key: int) -> dict[str, Any]:
+    """The config of a release with another key, in each part that has one."""
+    replaced = {**config, "key": key} if "key" in config else dict(config)
+    if "parts" in replaced:
+        replaced["parts"] = [
+            {**part, "config": _with_key(part["config"], key)} for part in replaced["parts"]
+        ]
+    return replaced

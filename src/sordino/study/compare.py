@@ -37,9 +37,11 @@ from sordino.study.protocol import (
     prepare,
 )
 from sordino.study.unit_estimates import (
-    UNIT_METRICS,
     bound_rows,
+    membership_rows,
+    membership_table,
     null_rows,
+    of_units,
     patient_table,
 )
 from sordino.study.units import predictions
@@ -97,7 +99,8 @@ def compare(
         inputs, out / "units", options, policies=policies, fitters=fitters, jobs=jobs
     )
     estimates = measure(guesses, study=STUDY, features=features_name(features), seed=options.seed)
-    tables = [estimates, bound_rows(estimates, units), null_rows(estimates, units)]
+    rows_of_units = (bound_rows, null_rows, membership_rows)
+    tables = [estimates, *(rows(estimates, units) for rows in rows_of_units)]
     # an empty table has no types, and would take those of the numbers away
     estimates = pd.concat([table for table in tables if len(table)], ignore_index=True)
     run = run_record.record(STUDY, inputs, features, options, policies, units)
@@ -113,7 +116,7 @@ def page(
     notices: Sequence[str] = (),
 ) -> Page:
     """The page of one run. Its figure is also the file `figure.svg`."""
-    look = Estimates(estimates[~estimates["metric"].isin(UNIT_METRICS)], pooled(guesses))
+    look = Estimates(estimates[~of_units(estimates)], pooled(guesses))
     omitted = (*OMITTED, *MIXTURES[1:-1])
     releases = [release for release in look.releases if release not in omitted]
     mixtures = [release for release in MIXTURES if release in look.releases]
@@ -138,6 +141,11 @@ def page(
         *(
             [Section("Bounds on every attacker", [Text(_BOUND), bounds_table(drawn)])]
             if len(drawn)
+            else []
+        ),
+        *(
+            [Section("What ships", [Text(_SHIPPED), membership_table(estimates)])]
+            if (estimates["metric"] == "membership_recording").any()
             else []
         ),
         Section(
@@ -283,4 +291,11 @@ _BOUND: Final = (
     "eight there is none. It holds for a vector of a random speaker like "
     "those of the fit. Another language, microphone or mix of emotions voids it, and so do several "
     "utterances of one speaker. The other releases have no bound."
+)
+_SHIPPED: Final = (
+    "An attacker has the part and a candidate recording, and infers if the recording was fitted on "
+    "(against others of the same speakers), or if its speaker was (with recordings that were not). "
+    "Half of all speakers take part in a fit, then the other half. Chance is 0.5. Prototypes are "
+    "differentially private, given the directions between emotions. The scorer and the scaled "
+    "space are not, so **a bundle as a whole has no epsilon**."
 )

@@ -9,17 +9,22 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from sordino.attack.significance.null_distribution import null_range
 from sordino.define import Knowledge
 from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.estimates import bounded
 from sordino.report.tables import Cell, Table, limits, number, with_interval
+from sordino.report.verdict import NONE
 
 NULL_METRIC: Final = "auc_null"
 """The AUC of an attack when the secret is shuffled over speakers: its mean over shuffles, and the
 range of 95 %.
 """
+
+MEMBERSHIP: Final = {"recording": "membership_recording", "speaker": "membership"}
+"""The metrics of membership inference by what ships."""
 
 UNIT_METRICS: Final = ("bound_auc", "bound_uar", "bound_advantage", NULL_METRIC)
 """The metrics of these estimates."""
@@ -79,6 +84,68 @@ def null_rows(estimates: pd.DataFrame, units: Mapping[str, Any]) -> pd.DataFrame
             }
         )
     return _complete(lines, estimates)
+
+
+def membership_rows(estimates: pd.DataFrame, units: Mapping[str, Any]) -> pd.DataFrame:
+    """Rows `membership_recording` and `membership` of what ships, for each policy, and with an
+    empty `required` for the mean over policies: AUCs of the best attacker with the prototypes, or
+    with the scaled space for `none` (`sordino.study.shipped_membership`).
+
+    The interval is that of the mean over games (Student's t); the games of a run share speakers.
+    """
+    values: dict[tuple[str, str, str], list[float]] = {}
+    for required, release, draws in _by_release(units, "membership"):
+        for draw in draws:
+            for question, auc in draw.items():
+                for policy in (required, ""):
+                    values.setdefault((policy, release, question), []).extend(auc)
+    lines = []
+    for (required, release, question), auc in values.items():
+        mean, error = float(np.mean(auc)), float(np.std(auc, ddof=1) / np.sqrt(len(auc)))
+        reach = float(stats.t.ppf(0.975, len(auc) - 1)) * error
+        lines.append(
+            {
+                "release": release,
+                "required": required,
+                "knowledge": str(Knowledge.INFORMED),
+                "attacker": "best",
+                "target": "membership",
+                "metric": MEMBERSHIP[question],
+                "value": mean,
+                "low": max(mean - reach, 0.0),
+                "high": min(mean + reach, 1.0),
+                "chance": 0.5,
+            }
+        )
+    return _complete(lines, estimates)
+
+
+def membership_table(estimates: pd.DataFrame) -> Table:
+    """The membership inference of what ships, as means over policies."""
+    shipped = estimates[of_units(estimates) & (estimates["target"] == "membership")]
+    look = Estimates(shipped[shipped["required"] == ""])
+    rows = []
+    for release in dict.fromkeys(shipped["release"]):
+        cells = [
+            cell
+            for metric in MEMBERSHIP.values()
+            for cell in with_interval(look.find(metric=metric, release=release, required=""))
+        ]
+        name = "scaling and principal components" if release == NONE else f"prototypes of {release}"
+        rows.append([Cell(name, "name"), *cells])
+    heads = [
+        [("", 1), ("a recording, AUC", 2), ("a speaker, AUC", 2)],
+        [(name, 1) for name in ("part", *("value", "95 % interval") * 2)],
+    ]
+    return Table("Membership inference by what ships", heads, [rows])
+
+
+def of_units(estimates: pd.DataFrame) -> pd.Series:
+    """Whether each row is an estimate of this module."""
+    shipped = (estimates["target"] == "membership") & (
+        estimates["knowledge"] == str(Knowledge.INFORMED)
+    )
+    return shipped | estimates["metric"].isin(UNIT_METRICS)
 
 
 def patient_table(look: Estimates, estimates: pd.DataFrame) -> Table:

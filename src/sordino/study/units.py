@@ -26,6 +26,7 @@ from sordino.attack import RiskAttacker
 from sordino.checkpoints import Finished
 from sordino.corpora.split import Parts
 from sordino.errors import ReleaseError
+from sordino.features import PreprocessFitter
 from sordino.metrics.bound import Bound
 from sordino.nn.fit import Plan, run_plan, run_rounds
 from sordino.nn.stack import fit_stacks
@@ -34,6 +35,7 @@ from sordino.release import Drawn, DrawnFitter, Fitter, Release, bounds, plan_al
 from sordino.release.drawn.fit import Space
 from sordino.study.checkpoints import gather_units
 from sordino.study.protocol import POLICIES, Fitters, Inputs, Options, space
+from sordino.study.shipped_membership import shipped_membership
 from sordino.types import Rows, Vectors
 
 UNIT_COLUMNS = ("speaker", "gender", "emotion", "intensity", "age")
@@ -187,6 +189,22 @@ class _Unit:
                     }
         return figures
 
+    def membership(self) -> dict[str, dict[str, list[float]]]:
+        """The membership inference of each drawn release by its prototypes, and of the scaled
+        space.
+        """
+        inputs, options = self.study.inputs, self.study.options
+        drawn = {
+            name: fitter
+            for name, fitter in zip(options.releases, self.fitters, strict=True)
+            if isinstance(fitter, DrawnFitter)
+        }
+        if not drawn:
+            return {}
+        scaling = PreprocessFitter(options.scale, options.components)
+        x = inputs.x[: len(inputs.corpus)]
+        return shipped_membership(drawn, x, inputs.corpus, scaling, self.seed)
+
     def attack(self, z: Vectors, ignorant: RiskAttacker, releases: Sequence[Release]) -> Finished:
         """The guesses of all attackers on every release of recordings, and the record of the
         unit.
@@ -207,6 +225,7 @@ class _Unit:
         ]
         record = {
             "bounds": self.bounds(),
+            "membership": self.membership(),
             "components": z.shape[1],
             "risk_validation_losses": list(ignorant.losses),
             "releases": {

@@ -123,8 +123,15 @@ def test_a_click_is_too_short() -> None:
     assert reasons(everything(runtime(), samples)) == ["TOO_SHORT"]
 
 
-def test_what_is_clipped_is_withheld() -> None:
-    assert reasons(everything(runtime(), np.clip(speech(level=3.0), -1, 1))) == ["CLIPPED"] * len(
+@pytest.mark.parametrize("level", [0.1, 1.0])
+def test_a_square_wave_is_withheld_at_any_level(level: float) -> None:
+    square = level * np.sign(np.random.default_rng(0).normal(size=RATE))
+    assert reasons([runtime().utterance(square, RATE)]) == ["CLIPPED"]
+
+
+def test_speech_that_is_too_loud_is_released() -> None:
+    # angry speech is clipped first: to withhold it would reveal the emotion by silence
+    assert reasons(everything(runtime(), np.clip(speech(level=1.5), -1, 1))) == ["out"] * len(
         SECONDS
     )
 
@@ -195,10 +202,9 @@ def test_the_budget_of_a_day_is_kept(tmp_path: Path) -> None:
 
 def test_what_is_withheld_costs_nothing(tmp_path: Path) -> None:
     budget = DailyBudget(tmp_path / "budget", lambda: TODAY)
-    assert (
-        reasons(everything(runtime(3, budget), np.clip(speech(level=3.0), -1, 1)))
-        == ["CLIPPED"] * 4
-    )
+    square = np.sign(np.random.default_rng(0).normal(size=RATE))
+    withheld = [runtime(3, budget).utterance(square, RATE) for _ in range(4)]
+    assert reasons(withheld) == ["CLIPPED"] * 4
     assert reasons(everything(runtime(3, budget), speech())) == [
         "out",
         "out",

@@ -23,7 +23,6 @@ from sordino.keyed_random import uniform
 from sordino.policy import Budget
 from sordino.release import Drawn, DrawnFitter, bounds, load
 from sordino.release.drawn import fit_scorer
-from sordino.release.drawn.prototypes import prototypes
 from sordino.release.drawn.secret_bounds import secret_bounds
 from sordino.testing import POLICY, SyntheticVectors, synthetic_vectors
 from sordino.types import Matrix, Rows
@@ -116,34 +115,6 @@ def test_chance_follows_from_vector_and_key_and_is_even() -> None:
     counts, _ = np.histogram(numbers[:, 0], 10, (0, 1))
     assert abs(counts - 400).max() < 90
     assert abs(np.corrcoef(z[:, 0], numbers[:, 0])[0, 1]) < 0.06
-
-
-def test_prototypes_are_means_of_disjoint_balanced_utterances() -> None:
-    random = np.random.default_rng(0)
-    speaker = np.repeat([f"{one:02d}" for one in range(12)], 8)
-    gender = np.repeat(np.arange(12) % 2, 8).astype(np.intp)
-    z = np.eye(96, dtype=np.float32)  # a row is told by the dimension that it is
-    output = prototypes(z, random.random(96), speaker, gender, 0, "calm")
-    used = [np.flatnonzero(row) for row in output]
-    assert len(output) >= 3
-    for rows in used:
-        assert len(rows) == 10
-        assert len(set(speaker[rows])) == 10
-        assert gender[rows].sum() == 5
-    assert len(set(np.concatenate(used))) == 10 * len(output)
-
-
-def test_too_few_people_make_one_prototype_or_none() -> None:
-    speaker = np.repeat([f"{one}" for one in range(5)], 4)
-    z = np.arange(40, dtype=np.float32).reshape(20, 2)
-    with pytest.warns(
-        UserWarning, match="5 speakers sound like calm, .* one prototype is the mean of all"
-    ):
-        output = prototypes(z, np.ones(20), speaker, np.zeros(20, np.intp), 0, "calm")
-    np.testing.assert_allclose(output, z.mean(axis=0)[None])
-    few = speaker < "3"
-    with pytest.raises(ReleaseError, match=r"3 speaker\(s\) sound like calm .* expected 4 or more"):
-        prototypes(z[few], np.ones(12), speaker[few], np.zeros(12, np.intp), 0, "calm")
 
 
 def test_the_bound_is_cross_fitted_with_the_scaled_space() -> None:
@@ -288,6 +259,7 @@ def test_a_saved_release_has_its_policy(tmp_path: Path) -> None:
     saved = load(tmp_path / "drawn.npz")
     assert isinstance(saved, Drawn)
     assert saved.policy == policy
+    assert saved.config["key"] != 0  # the seed of the fit is public
 
 
 @pytest.mark.parametrize("column", ["corpus", "emotion"])

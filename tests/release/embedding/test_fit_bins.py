@@ -165,7 +165,7 @@ def test_too_few_speakers_or_too_many_classes_are_refused() -> None:
 
     rows = np.arange(60)
     z, gender, speaker = np.zeros((60, 4), np.float32), rows // 3 % 2, rows // 3 % 20
-    with pytest.raises(ReleaseError, match=r"3 speaker\(s\) sound like class 2"):
+    with pytest.raises(ReleaseError, match=r"3 speaker\(s\) have utterances of class 2"):
         fit(z, np.where((rows % 3 == 2) & (speaker > 2), 0, rows % 3), gender, speaker, unseen, 0)
     with pytest.raises(ReleaseError, match="a task of 5 classes, expected at most 4"):
         fit(z, rows % 5, gender, speaker, lambda _, others: np.eye(5)[others % 5], 0)

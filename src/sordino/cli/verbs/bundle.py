@@ -259,6 +259,10 @@ def _audit_tables(audits: Any) -> list[RenderableType]:
                 limits = _two_digits(row["auc"]), _two_digits(row["auc_high"])
                 bounds.add_row(row["secret"], row["known"] or "nothing", *limits)
             parts += [bounds] if audit["bounds"] else []
+            if privacy := audit.get("prototypes"):
+                epsilon, delta = privacy["epsilon"], privacy["delta"]
+                line = f"prototypes: epsilon {epsilon}, delta {delta}. {privacy['holds']}"
+                parts.append(Text(printable(line)))
     except (AttributeError, IndexError, KeyError, TypeError):
         return [Text("\naudit\n" + "\n".join(_lines(audits)))] if audits else []
     return parts

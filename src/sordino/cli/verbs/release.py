@@ -154,7 +154,7 @@ def release(
     _check_input(files or (), microphone, raw)
     content = read(bundle)
     trust = trust_from(trusted, revoked, STATE.expanduser() / "versions")
-    key = _draw_key(content, policy, draw_key if draw_key is not None else seed)
+    key = _draw_key(draw_key if draw_key is not None else seed)
     budget = _budget(content, budget_file)
     channel = _channel(centring, warm_up, forget)
     runtime = Runtime(
@@ -165,7 +165,7 @@ def release(
     opaque = not (paths or endless)  # a stream has one name, and its list would grow without end
     report = _Report(content, runtime.name, trust is not None, out, opaque)
     rows = _new_table(out, runtime.width, paths, endless)
-    id_key = None if paths else secrets.randbits(128) if endless else key
+    id_key = None if paths else secrets.randbits(128) if endless else runtime.key
     try:
         for recording, result in _results(runtime, files or (), microphone, raw):
             report.add(recording, result, rows, id_key)
@@ -222,13 +222,11 @@ def _channel(path: Path | None, warm_up: int, forget: bool) -> Channel | None:
     return Channel(path, warm_up)
 
 
-def _draw_key(bundle: Bundle, policy: str | None, number: int | None) -> int:
-    """The key of random draws under a policy, from a number or from the stored key."""
-    from sordino.device.key import of_policy, read_or_create
+def _draw_key(number: int | None) -> int:
+    """The key of random draws: a number, or the stored key of the device."""
+    from sordino.device.key import read_or_create
 
-    if number is None:
-        number = read_or_create(STATE.expanduser() / "key")
-    return of_policy(number, policy or next(iter(bundle.policies)))
+    return read_or_create(STATE.expanduser() / "key") if number is None else number
 
 
 @dataclass

@@ -127,6 +127,18 @@ class Bundle:
                 f"{name}: not an array file, expected one: write the bundle again"
             ) from error
 
+    def release_digest(self, name: str) -> str:
+        """The SHA-256 of the release of a policy: of its policy, its draw and the content of its
+        files. Names of files and of the policy do not count, and the other policies do not.
+        """
+        entry = self.policies[name]
+        parts = (ENCODER_FILE, entry.preprocess, entry.model, entry.arrays)
+        digests = [
+            sha256(self.files[part]) if part and part in self.files else "" for part in parts
+        ]
+        draw = dict(entry.chance)
+        return sha256(json_bytes([entry.policy.digest, entry.family, entry.width, draw, digests]))
+
     def example(self) -> Any:
         """Features of synthetic sound, one utterance, as `Runtime.release` takes them."""
         vectors = self.arrays(VECTORS_FILE)

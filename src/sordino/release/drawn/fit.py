@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -26,7 +26,7 @@ from sordino.nn.fit import Plan, run_plan
 from sordino.policy import Policy
 from sordino.release.drawn import fit_scorer
 from sordino.release.drawn.calibration import GAP_ERRORS, calibrate
-from sordino.release.drawn.prototypes import FEWEST_SPEAKERS, prototypes
+from sordino.release.drawn.prototypes import COUNT, EPSILON, FEWEST_SPEAKERS, prototypes
 from sordino.release.drawn.release import Drawn
 from sordino.release.drawn.scorer import Scorer, required, weights
 from sordino.release.drawn.secret_bounds import secret_bounds
@@ -55,12 +55,17 @@ class DrawnFitter:
       of the required bin; more preserves recall on recordings unlike those of the fit.
     - `epsilon`: parameter of randomised response over the bins, which gives local differential
       privacy per utterance; infinite for none. Informative bins need 2 or more, which is a weak
-      guarantee.
+      guarantee. It holds with a secret key (`sordino.device`, `release.load`): the key of the
+      fitted release is its seed.
     - `detail`: whether the required bin is split by intensity, where the corpus labels it.
     - `alone`: whether each bin has one mean vector as its only prototype: release `label`.
+    - `prototype_epsilon`: the differential privacy of the prototypes for a fitting speaker, given
+      the directions between the emotions (`sordino.release.drawn.prototypes`); less adds noise, and
+      prototypes are less often classified as their emotion.
+    - `noise_key`: of the noise of the prototypes. None uses the seed, which is public, so that an
+      estimate can be repeated. The privacy holds for a secret key alone, as in `sordino fit`.
 
-    Raises `ReleaseError` where fewer than four speakers sound like the neutral or the required
-    emotion.
+    Raises `ReleaseError` where fewer than four speakers have the neutral or the required emotion.
     """
 
     policy: Policy
@@ -71,6 +76,8 @@ class DrawnFitter:
     detail: bool = False
     alone: bool = False
     seed: int = 0
+    prototype_epsilon: float = EPSILON
+    noise_key: int | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
@@ -105,19 +112,21 @@ class DrawnFitter:
         tilt, threshold = calibrate(posterior, data.emotion, self.rate, self.gap, data.copies)
         arrays: dict[str, NDArray[Any]] = dict(data.scorer(np.arange(len(data.z))).arrays)
         arrays["people"] = data.statistics(required(posterior, weights(tilt, posterior.shape[1])))
-        strong = data.strong(posterior) if self.detail else None
+        strong = data.strong() if self.detail else None
         if strong is not None:
             arrays |= {"strong.w": strong[0], "strong.b": strong[1]}
-        groups = [data.prototypes(posterior, *side, self.seed) for side in data.sides(strong)]
+        noise = np.random.default_rng(self.seed if self.noise_key is None else self.noise_key)
+        groups = data.prototypes(strong, self.prototype_epsilon, noise)
         if self.alone:
-            groups = [group.mean(axis=0, keepdims=True) for group in groups]
-        sizes = [len(group) for group in groups]
+            groups = groups.mean(axis=1, keepdims=True)
         arrays["prototypes"] = np.concatenate(groups)
-        arrays["bin"] = np.repeat(np.arange(len(groups)), sizes).astype(np.int64)
+        arrays["bin"] = np.repeat(np.arange(len(groups)), groups.shape[1]).astype(np.int64)
         result = {"width": int(z.shape[1]), "tilt": tilt, "threshold": threshold, "key": self.seed}
-        epsilon = "inf" if np.isinf(self.epsilon) else self.epsilon  # JSON has no infinity
-        config = json.loads(json.dumps({**asdict(self), "epsilon": epsilon, **result}))
-        return Drawn(self.name, config, arrays)
+        settings = {**asdict(self), **result}
+        del settings["noise_key"]
+        for name in ("epsilon", "prototype_epsilon"):  # JSON has no infinity
+            settings[name] = "inf" if np.isinf(settings[name]) else settings[name]
+        return Drawn(self.name, json.loads(json.dumps(settings)), arrays)
 
 
 class _FittingData:
@@ -175,10 +184,10 @@ class _FittingData:
             score[:, None], self.speaker, self.emotion, emotions, self.copies
         ).table
 
-    def strong(self, posterior: Matrix) -> tuple[Matrix, Matrix] | None:
+    def strong(self) -> tuple[Matrix, Matrix] | None:
         """Weights and threshold of intensity among required rows.
 
-        None where fewer than two intensities are labelled, or where too few speakers sound like the
+        None where fewer than two intensities are labelled, or where too few speakers have the
         required emotion on one side.
         """
         labelled = self.intensity != ""
@@ -192,55 +201,40 @@ class _FittingData:
         )
         ends = [self.z[rows & (strong == value)].mean(axis=0) for value in (False, True)]
         boundary = w, np.array(float(w @ (ends[0] + ends[1]) / 2))
-        for role, mask, name in self.sides(boundary)[1:]:
-            speakers = np.unique(self.speaker[self.eligible(posterior, role, mask)])
-            if len(speakers) < FEWEST_SPEAKERS:
+        above = self.above(boundary)
+        for side, name in ((~above, "weakly"), (above, "strongly")):
+            speakers = self.speaker[(self.role == Role.REQUIRED) & self.recorded & side]
+            if len(np.unique(speakers)) < FEWEST_SPEAKERS:
                 warnings.warn(
-                    f"fewer than {FEWEST_SPEAKERS} speakers sound like {name}: the required bin is "
-                    "not split by intensity, add speakers",
+                    f"fewer than {FEWEST_SPEAKERS} speakers sound like the required emotion, "
+                    f"{name}: the required bin is not split by intensity, add speakers",
                     stacklevel=2,
                 )
                 return None
         return boundary
 
-    def sides(
-        self, strong: tuple[Matrix, Matrix] | None
-    ) -> list[tuple[Role, NDArray[np.bool_], str]]:
-        """For each bin: the role of its prototypes, the mask of candidate rows, and its name."""
-        every_row = np.ones(len(self.z), np.bool_)
-        if strong is None:
-            return [
-                (Role.NEUTRAL, every_row, "neutral"),
-                (Role.REQUIRED, every_row, "the required emotion"),
-            ]
+    def above(self, strong: tuple[Matrix, Matrix]) -> NDArray[np.bool_]:
+        """Whether each row is intense: by its label, or by the boundary without one."""
         labelled = self.intensity != ""
-        above = np.where(
-            labelled,
-            self.intensity == max(self.intensity[labelled]),
-            self.z @ strong[0] > strong[1],
+        most = max(self.intensity[labelled])
+        above: NDArray[np.bool_] = np.where(
+            labelled, self.intensity == most, self.z @ strong[0] > strong[1]
         )
-        return [
-            (Role.NEUTRAL, every_row, "neutral"),
-            (Role.REQUIRED, ~above, "the required emotion, weakly"),
-            (Role.REQUIRED, above, "the required emotion, strongly"),
-        ]
+        return above
 
     def prototypes(
-        self, posterior: Matrix, role: Role, mask: NDArray[np.bool_], name: str, seed: int
+        self, strong: tuple[Matrix, Matrix] | None, epsilon: float, random: np.random.Generator
     ) -> Vectors:
-        """The prototypes of one bin."""
-        rows = self.eligible(posterior, role, mask)
-        z = self.z[rows].astype(np.float32)
-        return prototypes(
-            z, posterior[rows, role], self.speaker[rows], self.gender[rows], seed, name
-        )
-
-    def eligible(self, posterior: Matrix, role: Role, mask: NDArray[np.bool_]) -> Rows:
-        """The recordings of a mask that have a role, and the largest posterior for its emotion."""
-        # neutral is the first emotion of a policy, as its code among the roles, required the second
-        largest = posterior.argmax(axis=1) == role
-        rows: Rows = np.flatnonzero((self.role == role) & mask & largest & self.recorded)
-        return rows
+        """The prototypes of each bin, `(bins, COUNT, d)`."""
+        # neutral is the first emotion of a policy, the required one the second
+        label, names = self.emotion, ["neutral", "the required emotion"]
+        if strong is not None:
+            after_weak = (label > 1) | ((label == 1) & self.above(strong))
+            label = label + after_weak
+            names[1:] = [f"{names[1]}, weakly", f"{names[1]}, strongly"]
+        rows = self.recorded
+        vectors = prototypes(self.z[rows], label[rows], self.speaker[rows], names, random, epsilon)
+        return vectors.reshape(len(names), COUNT, -1)
 
 
 def speaker_folds(speaker: NDArray[Any], seed: int, count: int = FOLDS) -> Codes:

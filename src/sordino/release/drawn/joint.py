@@ -16,7 +16,7 @@ the secret. (For bins that are independent given the secret the total variation 
 1 − Π (1 − TVᵢ), which is at most the sum.) Randomised response does add up if each policy has a key
 of its own: together the releases are (Σ εᵢ)-differentially private, and total variation is
 contracted by 1 − Π (1 − ηᵢ) (`sordino.metrics.bound.joint_contraction`). With one key for all,
-the flips would be identical and no guarantee would hold: a device with two policies needs two keys.
+the flips would be identical and no guarantee would hold: a device derives one for each release.
 """
 
 from __future__ import annotations

@@ -102,7 +102,7 @@ class EmbeddingFitter:
         task.
 
         Raises `ReleaseError` where the network cannot be trained, and for `drawn` where too few
-        speakers sound like a class.
+        speakers have a class.
         """
         if self.name == "drawn":
             return self._fit_drawn(train, labels, validation, validation_labels)

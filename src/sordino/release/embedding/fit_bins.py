@@ -3,8 +3,8 @@
     bin          the class with the highest sum of logit and bias
     biases       the smallest biases with a recall near the best, and with nearly equal
                  distributions of the bin for women and men of one class; no class may be lost
-    prototypes   mean embeddings of several speakers with a correctly predicted class
-                 (`prototypes`)
+    prototypes   synthetic embeddings of a class, private for each speaker
+                 (`sordino.release.drawn.prototypes`)
 
 All choices use cross-fitted logits: training speakers are assigned to folds, and each fold is
 predicted by a network that was trained on the others for as many steps. Validation speakers are not
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from sordino.errors import ReleaseError
 from sordino.release.drawn.fit import speaker_folds
-from sordino.release.drawn.prototypes import prototypes
+from sordino.release.drawn.prototypes import COUNT, prototypes
 from sordino.types import Codes, Rows, Vectors
 
 ARRAYS: Final = ("bias", "prototypes", "bin")
@@ -62,9 +62,9 @@ def fit(
     - `z`: embeddings of training rows, `(n, k)`, without noise; `label`, `gender`: their codes, -1
       where unknown.
     - `predict`: the logits of rows, by a network that is trained on other rows.
+    - `seed`: of the folds and of the noise of prototypes, which are private if it is secret.
 
-    Raises `ReleaseError` for more than four classes, and for a class that is predicted correctly
-    for fewer than four speakers.
+    Raises `ReleaseError` for more than four classes, and for a class of fewer than four speakers.
     """
     logits = crossfit_logits(predict, speaker, seed)
     if logits.shape[1] > MOST_CLASSES:
@@ -72,17 +72,13 @@ def fit(
             f"a task of {logits.shape[1]} classes, expected at most {MOST_CLASSES}: join some"
         )
     bias = biases(logits, label, gender)
-    predicted = (logits + bias).argmax(axis=1)
-    score = np.exp(logits + bias - np.logaddexp.reduce(logits + bias, axis=1, keepdims=True))
-    groups = []
-    for code in range(logits.shape[1]):
-        rows = np.flatnonzero((label == code) & (predicted == code))
-        names = speaker[rows].astype(str)
-        groups.append(
-            prototypes(z[rows], score[rows, code], names, gender[rows], seed, f"class {code}")
-        )
-    bins = np.repeat(np.arange(len(groups)), [len(group) for group in groups]).astype(np.int64)
-    return {"bias": bias.astype(np.float32), "prototypes": np.concatenate(groups), "bin": bins}
+    names = [f"class {code}" for code in range(logits.shape[1])]
+    rows = label >= 0
+    random = np.random.default_rng(seed)
+    args = (z[rows], label[rows], speaker[rows], names, random)
+    vectors = prototypes(*args, leading=z.shape[1], scaled=False)
+    bins = np.repeat(np.arange(len(names)), COUNT).astype(np.int64)
+    return {"bias": bias.astype(np.float32), "prototypes": vectors, "bin": bins}
 
 
 def crossfit_logits(predict: Predict, speaker: Codes, seed: int) -> Logits:

@@ -86,7 +86,7 @@ class Embedding:
 
     def __call__(self, rows: Sequences, key: int = 0) -> NDArray[np.float32]:
         """The released vector of each row, `(n, k)` float32; `key` decides the noise of each clip,
-        or its draw.
+        or its draw. The default serves estimates and is public: pass a secret one to release.
 
         Raises `ReleaseError` for streams that the network does not read.
         """

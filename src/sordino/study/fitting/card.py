@@ -14,7 +14,8 @@ from sordino.export.quantisation import LeakageChange
 from sordino.features import FEATURE_SETS, Preprocess
 from sordino.metrics.bound import Bound
 from sordino.policy import Policy, explain
-from sordino.release import Release
+from sordino.release import Drawn, Release
+from sordino.release.drawn.prototypes import DELTA
 from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.tables import limits, number
 from sordino.signal.smile import Functionals
@@ -185,6 +186,13 @@ _HOW = (
 )
 
 
+_PRIVACY: Final = (
+    "For adding or removing the recordings of a fitting speaker, given the directions between "
+    "emotions, the spread of speech and the number of speakers. The scorer, the scaled space and "
+    "the bundle as a whole have no epsilon. Epsilons of several policies add up."
+)
+
+
 def _audit(result: PolicyResult) -> dict[str, Any]:
     return {
         "policy": explain(result.policy, fitted=True),
@@ -197,7 +205,16 @@ def _audit(result: PolicyResult) -> dict[str, Any]:
             for (secret, side_information), bound in result.bounds.items()
         ],
         "not_labelled": list(result.unlabelled),
+        **_prototypes(result.release),
     }
+
+
+def _prototypes(release: Release | None) -> dict[str, Any]:
+    """The differential privacy of the prototypes of a drawn release."""
+    if not isinstance(release, Drawn) or "prototype_epsilon" not in release.config:
+        return {}
+    epsilon = release.config["prototype_epsilon"]
+    return {"prototypes": {"epsilon": epsilon, "delta": DELTA, "holds": _PRIVACY}}
 
 
 def _tradeoff(option: Tradeoff) -> dict[str, Any]:

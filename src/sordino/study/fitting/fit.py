@@ -11,6 +11,7 @@ rest.
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from sordino import attack, release, workers
+from sordino import attack, keyed_random, release, workers
 from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
@@ -33,7 +34,7 @@ from sordino.features import CACHE, Preprocess, PreprocessFitter
 from sordino.metrics.bound import Bound
 from sordino.nn.fit import run_plan
 from sordino.policy import Policy
-from sordino.release import DrawnFitter, Fitter
+from sordino.release import DrawnFitter, Fitter, MixtureFitter
 from sordino.report.estimate_table import Estimates
 from sordino.report.estimates import measure
 from sordino.signal.feature_sets import AUTOMATIC, check_device, resolve
@@ -197,7 +198,7 @@ class _Procedure:
             ]
         estimates, test, unlabelled = self.audit(policy, families, self.inputs, "test")
         fitter = self.fitter(policy, families[0], 0, index)
-        shipped = run_plan(fitter.plan(self.z, self.fitting, self.speakers))
+        shipped = run_plan(with_secret_noise(fitter).plan(self.z, self.fitting, self.speakers))
         bounds = self.bounds(fitter)
         return PolicyResult(
             policy, families[0], budget, validation, shipped, test, estimates, bounds, unlabelled
@@ -319,3 +320,18 @@ class _Procedure:
             return release.joint_bounds(fitters, self.space, self.fitting, self.speakers)
         except ReleaseError:
             return {}
+
+
+def with_secret_noise(fitter: Fitter) -> Fitter:
+    """The same fitter with noise of the operating system in its prototypes: the seed of a fit is
+    public, and with it the noise could be subtracted.
+
+    No other random number below the command line is not an argument, except the key of a runtime
+    and of a loaded release.
+    """
+    if isinstance(fitter, MixtureFitter):
+        drawn: Any = with_secret_noise(fitter.drawn)
+        return replace(fitter, drawn=drawn)
+    if isinstance(fitter, DrawnFitter):
+        return replace(fitter, noise_key=secrets.randbits(keyed_random.KEY_BITS))
+    return fitter
