@@ -30,7 +30,7 @@ TABLES: dict[str, dict[str, Callable[[int], Any]]] = {
     "leaks": {name: partial(selftest.plant, name) for name in selftest.LEAKS},
     "mechanisms": {
         name: partial(mechanisms.plant, name)
-        for name in (*mechanisms.MECHANISMS, mechanisms.DISTANCE)
+        for name in (*mechanisms.MECHANISMS, mechanisms.CONTINUOUS_MECHANISM)
     },
     "uneven": {
         f"rows {men} and {women}": partial(mechanisms.uneven, men, women)

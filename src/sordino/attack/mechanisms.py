@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from sordino.attack.selftest import SHARE
 from sordino.types import Matrix, Rows
 
-SPEAKERS: Final = 30
+MECHANISM_SPEAKERS: Final = 30
 UTTERANCES: Final = 40
 DIMENSIONS: Final = 24
 
@@ -46,7 +46,7 @@ class MechanismTable:
     speaker: Rows
 
 
-Plant = Callable[[Matrix, Rows, np.random.Generator], Matrix]
+Mechanism = Callable[[Matrix, Rows, np.random.Generator], Matrix]
 
 
 def voices(speaker: Rows, dimensions: int, random: np.random.Generator) -> Matrix:
@@ -84,7 +84,7 @@ def _covariance(z: Matrix, secret: Rows, _: np.random.Generator) -> Matrix:
     return z
 
 
-def _parity(count: int) -> Plant:
+def _parity(count: int) -> Mechanism:
     def plant(z: Matrix, secret: Rows, random: np.random.Generator) -> Matrix:
         return _flip(z, z[:, :count].prod(axis=1) * (2 * secret - 1) > 0, 0, random)
 
@@ -196,7 +196,7 @@ def _largest_place(z: Matrix, secret: Rows, random: np.random.Generator) -> Matr
     return z
 
 
-MECHANISMS: Final[dict[str, Plant]] = {
+MECHANISMS: Final[dict[str, Mechanism]] = {
     "mean": _mean,
     "variance": _variance,
     "covariance": _covariance,
@@ -222,19 +222,21 @@ MECHANISMS: Final[dict[str, Plant]] = {
 }
 """The function that plants each leak of a secret of 0 and 1."""
 
-DISTANCE: Final = "distance"
+CONTINUOUS_MECHANISM: Final = "distance"
 
 
 def plant(name: str, seed: int = 0) -> MechanismTable:
     """The table with a leak; the same seed gives the same bytes."""
     random = np.random.default_rng([seed, *name.encode()])
-    speaker = np.repeat(np.arange(SPEAKERS), UTTERANCES)
+    speaker = np.repeat(np.arange(MECHANISM_SPEAKERS), UTTERANCES)
     z = voices(speaker, 800 if name == "one-of-800" else DIMENSIONS, random)
-    if name == DISTANCE:
-        age = np.linspace(20, 70, SPEAKERS)[random.permutation(SPEAKERS)][speaker]
+    if name == CONTINUOUS_MECHANISM:
+        age = np.linspace(20, 70, MECHANISM_SPEAKERS)[random.permutation(MECHANISM_SPEAKERS)][
+            speaker
+        ]
         z[:, 0] += np.abs(age - 45) / 8
         return MechanismTable(z, age, speaker)
-    secret = random.permutation(np.arange(SPEAKERS) % 2)[speaker]
+    secret = random.permutation(np.arange(MECHANISM_SPEAKERS) % 2)[speaker]
     return MechanismTable(MECHANISMS[name](z, secret, random), secret, speaker)
 
 

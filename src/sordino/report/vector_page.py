@@ -12,7 +12,7 @@ import pandas as pd
 
 from sordino import storage
 from sordino.attack.attackers.families import FULL
-from sordino.attack.significance.power import TABLES
+from sordino.attack.significance.power import PLANTED_TABLES
 from sordino.attack.vector_audit import REFERENCE, RELEASED, AuditResult
 from sordino.define import Knowledge
 from sordino.report import glossary, release_page, vector_sections
@@ -139,7 +139,7 @@ def _power(audited: AuditResult) -> str:
     shares = ", ".join(f"{share:.0%} at {number(auc)}" for auc, share in audited.power.items())
     return (
         "Power in tables of this size, for a planted shift of one principal component with an AUC "
-        f"of the best possible attacker: {shares} of {TABLES} tables each, or more, were reported. "
+        f"of the best possible attacker: {shares} of {PLANTED_TABLES} tables each, or more, were reported. "
         "Leaks of another kind may need more speakers."
     )
 

@@ -26,7 +26,7 @@ FAMILY = {
     "tiny": "single",
     "one-of-800": "single",
     "largest-place": "single",
-    mechanisms.DISTANCE: "single",
+    mechanisms.CONTINUOUS_MECHANISM: "single",
 }
 """The family that is to find each leak."""
 

@@ -12,7 +12,7 @@ from sordino.attack.significance.power import power
 
 @pytest.fixture(autouse=True)
 def few_tables(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TABLES", 5)
+    monkeypatch.setattr(module, "PLANTED_TABLES", 5)
 
 
 def of_table(speakers: int, planted: tuple[float, ...], critical: float = 3.5) -> list[float]:

@@ -9,7 +9,7 @@ dimensions of the largest variance: a product of three of 24 dimensions is one o
     ordered       the sorted values and magnitudes of a row, its norm and its largest dimension
     waves         sin and cos of 1 to 40 times each dimension
     wave_pairs    products of waves of two dimensions: checkerboards
-    pairs         products of two dimensions, of their signs, magnitudes and squares: covariance,
+    dimension_pairs  products of two dimensions, of their signs, magnitudes and squares: covariance,
                   parity, ring
     triples       the same of three dimensions
     digits        parities at powers of 2 and of 10, and the grid that a value lies on
@@ -105,7 +105,7 @@ def wave_pairs(x: Matrix, train: Rows, _: Rows) -> Iterator[Matrix]:
         yield from _products(np.hstack([wave.real, wave.imag]), 2)
 
 
-def pairs(x: Matrix, train: Rows, _: Rows) -> Iterator[Matrix]:
+def dimension_pairs(x: Matrix, train: Rows, _: Rows) -> Iterator[Matrix]:
     """Products of two dimensions."""
     z = _standardised(_widest(x, train, MAX_PAIR_DIMENSIONS), train)
     size = np.abs(z)

@@ -39,8 +39,8 @@ SCREENS: Final[Mapping[str, Mapping[str, banks.Bank]]] = {
     },
     "waves": {"each dimension": banks.waves, "two dimensions": banks.wave_pairs},
     "products": {
-        "two dimensions": banks.pairs,
-        "two principal components": banks.principal(banks.pairs),
+        "two dimensions": banks.dimension_pairs,
+        "two principal components": banks.principal(banks.dimension_pairs),
         "three dimensions": banks.triples,
     },
     "digits": {"digits": banks.digits, "equal values": banks.equal_values},

@@ -31,7 +31,7 @@ from sordino.types import Matrix, Rows
 PLANTED_AUCS: Final = (0.6, 0.7, 0.8)
 """AUCs of the best possible attacker with one utterance."""
 
-TABLES: Final = 20
+PLANTED_TABLES: Final = 20
 """Planted tables for each AUC."""
 
 SHUFFLES: Final = 39
@@ -45,7 +45,7 @@ def power(
     seed: int = 0,
     planted: Sequence[float] = PLANTED_AUCS,
 ) -> dict[float, float]:
-    """The share of `TABLES` tables with a leak of each planted AUC that the test would report.
+    """The share of `PLANTED_TABLES` tables with a leak of each planted AUC that the test would report.
 
     `x` `(n, d)` are the audited vectors, `fold` `(n,)` their folds, and `critical` is that of the
     `Decision`. Without a dimension that varies, all shares are 0.
@@ -57,14 +57,14 @@ def power(
     shares = {}
     for auc in planted:
         reported = 0
-        for _ in range(TABLES):
+        for _ in range(PLANTED_TABLES):
             values = secret.shuffles(fold, 1, int(random.integers(2**31)))[:, 1]
             shuffled = replace(secret, values=values)
             w = components.copy()
             w[:, random.integers(w.shape[1])] += _shift(shuffled, auc, random)
             table = shuffled.shuffles(fold, SHUFFLES, int(random.integers(2**31)))
             reported += _largest(w, shuffled, fold, table) >= critical
-        shares[auc] = reported / TABLES
+        shares[auc] = reported / PLANTED_TABLES
     return shares
 
 
