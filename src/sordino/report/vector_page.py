@@ -139,7 +139,8 @@ def _power(audited: AuditResult) -> str:
     shares = ", ".join(f"{share:.0%} at {number(auc)}" for auc, share in audited.power.items())
     return (
         "Power in tables of this size, for a planted shift of one principal component with an AUC "
-        f"of the best possible attacker: {shares} of {PLANTED_TABLES} tables each, or more, were reported. "
+        f"of the best possible attacker: {shares} of {PLANTED_TABLES} tables each, or more, were "
+        "reported. "
         "Leaks of another kind may need more speakers."
     )
 

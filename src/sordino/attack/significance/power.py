@@ -45,7 +45,7 @@ def power(
     seed: int = 0,
     planted: Sequence[float] = PLANTED_AUCS,
 ) -> dict[float, float]:
-    """The share of `PLANTED_TABLES` tables with a leak of each planted AUC that the test would report.
+    """The share of tables with a leak of each planted AUC that the test would report.
 
     `x` `(n, d)` are the audited vectors, `fold` `(n,)` their folds, and `critical` is that of the
     `Decision`. Without a dimension that varies, all shares are 0.
