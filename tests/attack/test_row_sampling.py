@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from sordino import memory
-from sordino.attack import FULL, QUICK, Audit, row_sampling
+from sordino.attack import FULL, QUICK, QUICK_TABLE, Audit, row_sampling
 from sordino.errors import AttackError
 
-COLUMNS = {QUICK: 200, FULL: 40}
+COLUMNS = {QUICK: 200, QUICK_TABLE: 200, FULL: 40}
 
 
-@pytest.mark.parametrize("families", [QUICK, FULL], ids=["quick", "full"])
+@pytest.mark.parametrize("families", [QUICK, QUICK_TABLE, FULL], ids=["quick", "table", "full"])
 @pytest.mark.parametrize("dimensions", [2, 64])
 def test_a_large_table_is_predicted_to_end_in_two_minutes(
     families: tuple[str, ...], dimensions: int
@@ -45,7 +45,7 @@ def test_a_family_of_unknown_cost_counts_as_the_dearest() -> None:
 
 
 def test_every_family_has_a_cost() -> None:
-    assert set(FULL) - set(QUICK) == set(row_sampling.FAMILY_COSTS)
+    assert set(FULL) - set(QUICK_TABLE) == set(row_sampling.FAMILY_COSTS)
 
 
 def test_a_small_table_is_audited_whole() -> None:

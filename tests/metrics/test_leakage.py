@@ -123,6 +123,18 @@ def test_the_equal_error_rate_is_where_both_errors_meet() -> None:
     assert np.isnan(metrics.eer(np.array([True, True]), np.array([0.1, 0.2])))
 
 
+def test_tied_scores_have_the_interpolated_equal_error_rate() -> None:
+    """Ties are broken at random: the mean over many random orders is the interpolated rate."""
+    random = np.random.default_rng(0)
+    positive = np.repeat([True, False], [60, 90])
+    score = random.integers(0, 3, 150) + positive.astype(int)
+    orders = [
+        metrics.eer(positive, score + random.uniform(0, 1e-6, positive.size)) for _ in range(400)
+    ]
+    assert metrics.eer(positive, score) == pytest.approx(np.mean(orders), abs=0.01)
+    assert metrics.eer(positive, np.zeros(150)) == pytest.approx(0.5)
+
+
 def test_bits_of_a_calibrated_and_of_an_ignorant_attacker() -> None:
     secret = np.array([0, 0, 1, 1])
     assert metrics.bits(secret, np.full(4, 0.5), 2) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -83,3 +84,15 @@ def test_an_audit_of_a_sample_has_a_note(audited: AuditResult) -> None:
     assert vector_page.sampling_notes([audited]) == []
     sample = replace(audited, available=1_000)
     assert vector_page.sampling_notes([sample])[0].startswith("The audit used 240 of 1,000 rows")
+
+
+def test_the_page_tells_the_reached_auc_from_the_power(
+    audited: AuditResult, html: str, tmp_path: Path
+) -> None:
+    text = words(html)
+    assert "not the AUC of the best possible attacker" in text
+    assert re.search(r"attacker: \d+% at 0\.60, \d+% at 0\.70, \d+% at 0\.80 of 20 tables", text)
+    vector_page.write([audited], tmp_path, table="v.csv")
+    run = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    assert run["reached_auc_reported"] == {"gender": audited.decision.needed}
+    assert run["power"]["gender"].keys() == {"0.6", "0.7", "0.8"}

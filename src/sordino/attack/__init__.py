@@ -1,7 +1,7 @@
 """Attackers on released vectors."""
 
 from sordino.attack import membership, selftest
-from sordino.attack.attackers.families import FULL, QUICK, available
+from sordino.attack.attackers.families import FULL, QUICK, QUICK_TABLE, available
 from sordino.attack.attackers.ignorant import Judgement, RiskAttacker, RiskFitter
 from sordino.attack.pooling import pool_scores
 from sordino.attack.retraining import RetrainResult, retrain
@@ -15,6 +15,7 @@ __all__ = [
     "FULL",
     "PREDICTION_COLUMNS",
     "QUICK",
+    "QUICK_TABLE",
     "AttackResult",
     "Audit",
     "AuditResult",

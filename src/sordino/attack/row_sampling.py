@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from sordino import memory
 from sordino.attack.attackers.kernels import KERNEL_FAMILIES
+from sordino.attack.attackers.screens import SCREEN_FAMILIES
 from sordino.errors import AttackError
 from sordino.types import Rows
 
@@ -78,8 +79,11 @@ def predict_seconds(
         + 1.2e-5 * columns * rows
     )
     total = quick if any(family in KERNEL_FAMILIES for family in families) else 0.0
+    screen = rows * (2e-5 * dimensions + 2e-6 * columns + 9e-4) / len(SCREEN_FAMILIES)
     for family in families:
-        if family not in KERNEL_FAMILIES:
+        if family in SCREEN_FAMILIES:
+            total += screen
+        elif family not in KERNEL_FAMILIES:
             cost, by_rows, by_dimensions = FAMILY_COSTS.get(family, _LARGEST_COST)
             growth = (rows / 1000) ** by_rows * max(1.0, dimensions / 64) ** by_dimensions
             fits = columns + 3  # further settings are fitted on the secret alone

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -148,6 +148,18 @@ class Secret:
                 shuffled[group] = random.permutation(values[group])
             table[:, column] = shuffled[unit]
         return table
+
+    def bent(self, table: Matrix, count: int) -> tuple[Secret, Matrix]:
+        """A continuous secret as cos(π · count · rank), and its `shuffles` likewise; ranks are from
+        0 to 1.
+
+        An attacker that predicts the rank itself misses a relation that rises and falls, such as
+        the distance from 45 years: that of count 2.
+        """
+        units = np.sort(self.values if self.within else self.values[self.first])
+        ends = [np.searchsorted(units, table, side) for side in ("left", "right")]
+        values = np.cos(np.pi * count * (ends[0] + ends[1]) / (2 * len(units)))
+        return replace(self, values=values[:, 0]), values
 
     @property
     def first(self) -> Rows:

@@ -26,12 +26,13 @@ from sklearn.base import BaseEstimator
 from sordino import metrics
 from sordino.attack import row_sampling
 from sordino.attack.attackers import kernels, scaling
-from sordino.attack.attackers.families import QUICK, available, score_attackers
+from sordino.attack.attackers.families import QUICK, QUICK_TABLE, available, score_attackers
 from sordino.attack.attackers.score_table import ScoreTable
 from sordino.attack.pooling import POOL_SIZES, patient_guesses
 from sordino.attack.secret import MAX_CLASSES, Secret, labels_of
 from sordino.attack.selection import BEST, predict, predict_speakers
 from sordino.attack.significance import permutation_test
+from sordino.attack.significance import power as planted_leaks
 from sordino.attack.splits import SplitPlan, crossfit
 from sordino.corpora import labels
 from sordino.define import Knowledge
@@ -72,6 +73,10 @@ class AuditResult:
     available: int
     """The number of rows of the table."""
     config: dict[str, Any] = field(default_factory=dict)
+    power: Mapping[float, float] = field(default_factory=dict)
+    """From the AUC of a planted leak to the share of tables of this size in which it would be
+    reported (`significance.power`).
+    """
 
     @property
     def speakers(self) -> int:
@@ -104,7 +109,7 @@ class AuditResult:
 class Audit:
     """Settings of an audit of tables, for users of scikit-learn: `Audit().run(X, secret, groups)`.
 
-    - `families`: `attack.QUICK`, `attack.FULL`, or some of them.
+    - `families`: `attack.QUICK_TABLE`, `attack.FULL`, or some of them.
     - `shuffles`: of the secret. 199, the default of quick families, reach a p of 0.005. The default
       of other families is 39. A verdict needs 19 or more.
     - `rows`: the largest number of rows, evenly from all speakers. By default a small table is
@@ -124,7 +129,7 @@ class Audit:
     ('leak', 1.0)
     """
 
-    families: tuple[str, ...] = QUICK
+    families: tuple[str, ...] = QUICK_TABLE
     shuffles: int | None = None
     rows: int | None = None
     audits: int = 1
@@ -145,7 +150,7 @@ class Audit:
         """The number of shuffles."""
         if self.shuffles is not None:
             return self.shuffles
-        quick = set(self.families) <= set(QUICK) and not self.estimators
+        quick = set(self.families) <= set(QUICK_TABLE) and not self.estimators
         return QUICK_SHUFFLES if quick else FULL_SHUFFLES
 
     def run(
@@ -198,7 +203,12 @@ class Audit:
         attackers = scores[RELEASED]
         decision = permutation_test.conclude(setting.secret, setting.fold, attackers.statistics)
         speaker_guesses = predict_speakers(setting.secret, setting.plan, attackers.scores)
-        return AuditResult(setting.secret, decision, guesses, speaker_guesses, rows, len(x), config)
+        power = planted_leaks.power(
+            sample[RELEASED], setting.secret, setting.fold, decision.critical, self.seed
+        )
+        return AuditResult(
+            setting.secret, decision, guesses, speaker_guesses, rows, len(x), config, power
+        )
 
     def _sample(self, dimensions: int, secret: NDArray[Any], speaker: NDArray[Any]) -> Rows:
         """The rows to audit."""

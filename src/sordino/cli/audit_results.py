@@ -52,6 +52,11 @@ def _verdicts(audits: Sequence[AuditResult]) -> dict[str, Any]:
             audit.secret.name: {"verdict": audit.decision.answer, "p": audit.decision.p}
             for audit in audits
         },
+        "reached_auc_reported": {audit.secret.name: audit.decision.needed for audit in audits},
+        "power": {
+            audit.secret.name: {f"{auc:g}": share for auc, share in audit.power.items()}
+            for audit in audits
+        },
         "rows": {
             audit.secret.name: {"audited": len(audit.rows), "of": audit.available}
             for audit in audits

@@ -160,21 +160,24 @@ def eer(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]) -> float:
     """The equal error rate: equal rates of false acceptance and false rejection, in [0, 1]; chance
     is 1/2.
 
-    It is read at the threshold with the smallest maximum of the two rates. NaN without a positive
-    or without a negative.
+    The ROC curve is interpolated linearly between thresholds: equal scores are accepted in random
+    order, so a constant score has 1/2. NaN without a positive or without a negative.
 
     >>> eer(np.array([True, True, False, False]), np.array([0.9, 0.3, 0.4, 0.1]))
     0.5
     >>> eer(np.array([True, True, False, False]), np.array([0.9, 0.8, 0.4, 0.1]))
     0.0
+    >>> eer(np.array([True, True, False, False]), np.array([0.9, 0.5, 0.5, 0.5]))
+    0.3333333333333333
     """
     same_length(positive=positive, score=score)
     if positive.all() or not positive.any():
         return float("nan")
     false, true = roc_curve(positive, score)
-    missed = 1 - true
-    cross = int(np.argmax(false >= missed))
-    return float(min(max(false[cross], missed[cross]), max(false[cross - 1], missed[cross - 1])))
+    excess = false + true - 1  # false acceptance minus false rejection: ascending from -1 to 1
+    cross = int(np.argmax(excess >= 0))
+    share = -excess[cross - 1] / (excess[cross] - excess[cross - 1])
+    return float(false[cross - 1] + share * (false[cross] - false[cross - 1]))
 
 
 def bits(secret: ClassCodes, probability: NDArray[np.floating[Any]], classes: int) -> float:

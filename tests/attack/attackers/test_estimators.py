@@ -12,6 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sordino import metrics
 from sordino.attack import FULL, QUICK, Audit, retrain
 from sordino.attack.attackers import estimators
+from sordino.attack.attackers.screens import SCREEN_FAMILIES
 from sordino.attack.splits import crossfit
 from sordino.types import Rows
 from tests.attack.synthetic_voices import people
@@ -25,7 +26,7 @@ def halves(speaker: NDArray[np.str_], count: int) -> tuple[Rows, Rows]:
 
 
 def test_all_families_are_those_of_both_kinds() -> None:
-    assert (*QUICK, *NAMES) == FULL
+    assert (*QUICK, *SCREEN_FAMILIES, *NAMES) == FULL
     assert len(set(FULL)) == len(FULL)
 
 

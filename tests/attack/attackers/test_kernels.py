@@ -15,7 +15,6 @@ from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.neighbors import KNeighborsRegressor
 
 from sordino import metrics
-from sordino.attack.attackers import kernels
 from sordino.attack.attackers.kernels import (
     KERNEL_FAMILIES,
     NEIGHBOURS,
@@ -25,6 +24,7 @@ from sordino.attack.attackers.kernels import (
     scale,
     scores,
 )
+from sordino.attack.attackers.ridge import solve_ridge
 from sordino.attack.secret import Secret
 from sordino.attack.splits import crossfit
 from sordino.types import Matrix, Rows
@@ -192,9 +192,7 @@ def test_the_kernel_of_two_speakers_is_the_mean_over_pairs(
     x, labels, fold, speaker = table()
     attackers = scores_by_setting(x, labels, fold, speaker)
     if centred:
-        x = np.concatenate(
-            [x[speaker == code] - x[speaker == code].mean(axis=0) for code in range(8)]
-        )
+        x = np.concatenate([centred_rows(x[speaker == code]) for code in range(8)])
     kernel = kernel_of(name, prepared(x, SCALES[scale]))
     pairs = np.zeros((8, 8))
     for p in range(8):
@@ -206,7 +204,6 @@ def test_the_kernel_of_two_speakers_is_the_mean_over_pairs(
                     for j in np.flatnonzero(speaker == q)
                 ]
             )
-    away = np.eye(8) - 1 / 8  # the mean of all speakers is the origin
     first = np.unique(speaker, return_index=True)[1]
     for ridge in SPEAKER_RIDGES:
         setting = f"{name}, ρ={ridge:g}, whole speakers, {scale}" + (
@@ -216,8 +213,43 @@ def test_the_kernel_of_two_speakers_is_the_mean_over_pairs(
             assert setting not in attackers  # nothing is left of the means
             continue
         assert attackers[setting].per_speaker
-        expected = fold_by_fold(away @ pairs @ away, labels[first], fold[first], ridge)
+        expected = centred_fold_by_fold(pairs, labels[first], fold[first], ridge)
         np.testing.assert_allclose(attackers[setting].values, expected, atol=1e-8)
+
+
+def centred_rows(rows: Matrix) -> Matrix:
+    """A speaker's rows less their mean, with the variance of the speaker."""
+    centred: Matrix = (rows - rows.mean(axis=0)) * np.sqrt(len(rows) / (len(rows) - 1))
+    return centred
+
+
+def centred_fold_by_fold(kernel: Matrix, labels: Matrix, fold: Rows, ridge: float) -> Matrix:
+    """Kernel ridge with the mean of the training speakers as the origin, fold by fold."""
+    scores_by_fold, size = np.empty_like(labels), len(kernel)
+    everyone = np.eye(size) - 1 / size
+    level = np.diag(everyone @ kernel @ everyone).mean()
+    for code in np.unique(fold):
+        a, b = fold != code, fold == code
+        away = np.eye(size) - a / a.sum()  # row vectors: x @ away.T leaves the training mean
+        moved = away @ kernel @ away.T
+        model = KernelRidge(alpha=ridge * a.sum() * level, kernel="precomputed")
+        model.fit(moved[a][:, a], labels[a] - labels[a].mean(axis=0))
+        scores_by_fold[b] = model.predict(moved[b][:, a])
+    return scores_by_fold
+
+
+@pytest.mark.parametrize("rows", [(7, 20), (1, 27)])
+def test_scores_do_not_read_the_number_of_rows(rows: tuple[int, int]) -> None:
+    """Speakers with few and with many rows have the same mean score, whatever the secret."""
+    random = np.random.default_rng(0)
+    speaker = np.repeat(np.arange(60), np.where(np.arange(60) % 2, *rows))
+    x = random.normal(size=(len(speaker), 3))
+    few = (np.arange(60) % 2).astype(float)
+    fold = (np.arange(60) // 2 % 3)[speaker]
+    for attacker in scores(x, few[speaker, None], crossfit(fold), speaker, ["cubic", "rbf"]):
+        if attacker.per_speaker and attacker.values.any():
+            ranks = metrics.auc(few == 1, attacker.values[:, 0])
+            assert 0.2 < ranks < 0.8, attacker.setting
 
 
 def test_labels_of_a_fold_do_not_change_its_scores() -> None:
@@ -352,4 +384,4 @@ def test_a_table_of_two_distinct_rows_gives_finite_scores() -> None:
 
 def test_a_ridge_that_rounding_swallows_is_raised() -> None:
     gram = np.full((50, 50), 1e12) - 1e-3 * np.eye(50)  # not quite positive
-    assert np.isfinite(kernels.solve_ridge(gram, 1e-9, np.ones((50, 1)))).all()
+    assert np.isfinite(solve_ridge(gram, 1e-9, np.ones((50, 1)))).all()

@@ -87,7 +87,11 @@ def test_the_size_of_numbers_moves_no_verdict(size: str) -> None:
     before, after = judged(x, secret), judged(SIZES[size](x), secret)
     assert (after.answer, after.p) == (before.answer, before.p) == ("leak", 0.05)
     first, second = (
-        {(name, pooled): auc for _, name, pooled, auc, _ in decision.by_attacker}
+        {
+            (name, pooled): auc
+            for family, name, pooled, auc, _ in decision.by_attacker
+            if family != "digits"  # these are digits of numbers as they are
+        }
         for decision in (before, after)
     )
     assert all(abs(first[key] - second[key]) < 1e-6 for key in first)
@@ -144,7 +148,7 @@ def test_nearest_rows_that_are_equally_far_count_alike() -> None:
 
 def test_ranks_take_rounding_for_a_tie() -> None:
     values = np.array([[0.3, 2.0], [0.1 + 0.2, 1.0], [0.0, 3.0]])
-    np.testing.assert_array_equal(ties.ranks(values), [[2.5, 2.0], [2.5, 1.0], [1.0, 3.0]])
+    np.testing.assert_array_equal(ties.ranks(values), [[2.0, 1.5], [2.0, 0.5], [0.5, 2.5]])
 
 
 @pytest.mark.parametrize(

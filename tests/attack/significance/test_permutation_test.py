@@ -172,7 +172,7 @@ def test_a_test_without_power_cannot_tell() -> None:
     assert result.answer == "cannot tell"
     assert (
         result.why
-        == f"with so few speakers only an AUC above {result.needed:.2f} would be reported as a leak"
+        == f"with so few speakers an attacker must reach an AUC above {result.needed:.2f}"
     )
 
 

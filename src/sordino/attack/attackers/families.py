@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator
 from threadpoolctl import threadpool_limits
 
 from sordino import workers
-from sordino.attack.attackers import estimators, kernels, score_table
+from sordino.attack.attackers import estimators, kernels, score_table, screens
 from sordino.attack.attackers.kernels import Scores
 from sordino.attack.attackers.score_table import ScoreTable
 from sordino.attack.secret import Secret
@@ -31,7 +31,10 @@ from sordino.types import Matrix
 QUICK: Final = kernels.KERNEL_FAMILIES
 """Families that score hundreds of shuffles at the cost of one: the default of studies."""
 
-FULL: Final = (*QUICK, *estimators.ESTIMATORS)
+QUICK_TABLE: Final = (*QUICK, *screens.SCREEN_FAMILIES)
+"""The same and the screens: the default of audits of tables."""
+
+FULL: Final = (*QUICK_TABLE, *estimators.ESTIMATORS)
 """All families of sordino."""
 
 _Item = TypeVar("_Item", Scores, AttackerStatistic)
@@ -42,7 +45,7 @@ CustomEstimators = Mapping[str, BaseEstimator]
 
 def available() -> tuple[str, ...]:
     """All families, with those that were added."""
-    return (*QUICK, *estimators.ESTIMATORS)
+    return (*QUICK_TABLE, *estimators.ESTIMATORS)
 
 
 def scores(
@@ -58,6 +61,7 @@ def scores(
     """
     kernels.check_families(families, available())
     attackers = [*kernels.scores(x, labels, plan, None, families)]
+    attackers += screens.scores(x, labels, plan, np.arange(len(x)), True, families)
     for family in families:
         if family in estimators.ESTIMATORS:
             settings = estimators.ESTIMATORS[family](seed)
@@ -97,6 +101,12 @@ def score_attackers(
         for family in QUICK
         if family in families
     }
+    kernel_count = len(kernel)
+    kernel |= {
+        f"screen-{family}": _FamilyUnit(partial(_score_screen, *data, (family,)), shared)
+        for family in screens.SCREEN_FAMILIES
+        if family in families
+    }
     slow = {
         family: settings(seed)
         for family, settings in estimators.ESTIMATORS.items()
@@ -112,8 +122,8 @@ def score_attackers(
         for name, settings in slow.items()
     }
     tables = _compute(units, secret, shuffled.shape[1], cache, title, jobs)
-    half = len(kernel) // 2
-    parts = (tables[:half], tables[half : len(kernel)], tables[len(kernel) :])
+    half = kernel_count // 2
+    parts = (tables[:half], tables[half:kernel_count], tables[kernel_count:])
     return ScoreTable(
         tuple(score for part in parts for score in _order(table.scores for table in part)),
         tuple(item for part in parts for item in _order(table.statistics for table in part)),
@@ -184,8 +194,18 @@ def _score_kernel(
     """
     speaker = None if secret.within else secret.speaker
     with threadpool_limits(1):
-        labels = permutation_test.label_columns(secret, shuffled)
+        labels = permutation_test.tested_columns(secret, shuffled)
         attackers = kernels.scores(x, labels, plan, speaker, families, [per_dimension])
+        return _score_table(attackers, secret, shuffled)
+
+
+def _score_screen(
+    x: Matrix, secret: Secret, shuffled: Matrix, plan: SplitPlan, families: tuple[str, ...]
+) -> ScoreTable:
+    """Families of `screens`."""
+    with threadpool_limits(1):
+        labels = permutation_test.tested_columns(secret, shuffled)
+        attackers = screens.scores(x, labels, plan, secret.speaker, secret.within, families)
         return _score_table(attackers, secret, shuffled)
 
 
@@ -211,5 +231,10 @@ def _score_table(attackers: Iterable[Scores], secret: Secret, shuffled: Matrix) 
     for attacker in attackers:
         if attacker.tested:
             statistics += permutation_test.attacker_statistics(secret, shuffled, attacker)
-        scores.append(attacker.column(0, shuffled.shape[1]))
+        if attacker.in_sample:
+            continue
+        first = attacker.column(0, shuffled.shape[1])
+        if not secret.classes:
+            first = replace(first, values=first.values[:, :1])  # the rank alone
+        scores.append(first)
     return ScoreTable(tuple(scores), tuple(statistics))

@@ -32,9 +32,9 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from sordino.attack.attackers import scaling, ties
+from sordino.attack.attackers.ridge import centre, ridge_scores
 from sordino.attack.attackers.scaling import ROUNDING
 from sordino.attack.splits import SplitPlan
 from sordino.errors import AttackError
@@ -74,6 +74,10 @@ class Scores:
     per_speaker: bool = False
     tested: bool = True
     """Whether it scored every column, and not only the first."""
+    in_sample: bool = False
+    """Whether it was selected on the rows that it scores, so that it predicts nothing: it takes
+    part in the test alone, which its shuffles keep exact.
+    """
 
     def column(self, index: int, columns: int) -> Scores:
         """The scores of one labelling of `columns`; the first, if the attacker is not tested."""
@@ -222,8 +226,8 @@ def scores(
         inner, copies = _inner_products(z), ties.copies(z)
         for name, kernel in _kernels_of(families):
             gram = kernel(inner, train_rows)
-            ridge_scores = _ridge([gram], labels, plan, RIDGES)
-            for ridge, (values,) in zip(RIDGES, ridge_scores, strict=True):
+            values_by_ridge = ridge_scores([gram], labels, plan, RIDGES)
+            for ridge, (values,) in zip(RIDGES, values_by_ridge, strict=True):
                 setting = f"{name}, ρ={ridge:g}, {scaling_name}"
                 yield Scores(KERNELS[name][0], setting, ties.same(values, copies, plan))
             if speaker is not None:
@@ -235,13 +239,18 @@ def scores(
                 setting = f"{count} nearest, {scaling_name}"
                 yield Scores("nearest", setting, ties.same(values, copies, plan))
         if speaker is not None:
-            size = np.abs(x[train_rows]).max(axis=0)
-            centred = scale(_centre_speakers(x, speaker), per_dimension, train_rows, size)
+            size, rows = np.abs(x[train_rows]).max(axis=0), np.bincount(speaker)
+            several = train_rows[rows[speaker[train_rows]] > 1]
+            if not len(several):
+                continue
+            centred = scale(_centre_speakers(x, speaker), per_dimension, several, size)
             inner, setting = _inner_products(centred), f"{scaling_name}, {CENTRED_SETTING}"
             for name, kernel in _kernels_of(families):
                 if name != "linear":  # all speakers have the mean 0
-                    gram = kernel(inner, train_rows)
-                    yield from _speaker_scores(name, setting, gram, labels, plan, speaker)
+                    gram = kernel(inner, several)
+                    yield from _speaker_scores(
+                        name, setting, gram, labels, plan, speaker, rows == 1
+                    )
 
 
 def _kernels_of(families: Sequence[str]) -> list[tuple[str, Kernel]]:
@@ -253,25 +262,56 @@ def _inner_products(z: Matrix) -> Matrix:
     return inner
 
 
+def linear_speakers(z: Matrix, labels: Matrix, plan: SplitPlan, speaker: Rows) -> Iterator[Scores]:
+    """The linear attackers on whole speakers, from means of rows `(n, d)`, without the inner
+    products of all rows.
+    """
+    means = mean_operator(speaker) @ z
+    first = np.unique(speaker, return_index=True)[1]
+    single, codes = plan.of_speakers(speaker), np.arange(len(first))
+    gram = _inner_products(means)
+    yield from _speaker_scores("linear", "means", gram, labels[first], single, codes)
+
+
 def _centre_speakers(x: NDArray[np.floating[Any]], speaker: Rows) -> Matrix:
-    """Rows minus the mean of their speaker's rows."""
-    z = np.asarray(x, dtype=np.float64)
-    centred: Matrix = z - (mean_operator(speaker) @ z)[speaker]
+    """Rows minus the mean of their speaker's n rows, times sqrt(n / (n - 1)).
+
+    Without the factor the variance would be 1 - 1/n times that of the speaker, and attackers would
+    read the number of rows. The single row of a speaker is 0.
+    """
+    z, count = np.asarray(x, dtype=np.float64), np.bincount(speaker)
+    factor = np.sqrt(count / np.maximum(count - 1, 1))
+    centred: Matrix = (z - (mean_operator(speaker) @ z)[speaker]) * factor[speaker, None]
     return centred
 
 
 def _speaker_scores(
-    name: str, setting: str, kernel: Matrix, labels: Matrix, plan: SplitPlan, speaker: Rows
+    name: str,
+    setting: str,
+    kernel: Matrix,
+    labels: Matrix,
+    plan: SplitPlan,
+    speaker: Rows,
+    neutral: NDArray[np.bool_] | None = None,
 ) -> Iterator[Scores]:
-    """The attackers of one kernel on whole speakers."""
+    """The attackers of one kernel on whole speakers.
+
+    In each split the mean of the training speakers is the origin: a score is a function of training
+    speakers alone, so its expectation is the same for any number of rows. `neutral` `(speakers,)`
+    marks speakers at the origin.
+    """
     first, mean = np.unique(speaker, return_index=True)[1], mean_operator(speaker)
     gram = mean @ kernel @ mean.T
-    level = float(np.abs(gram).max())
-    gram = gram - gram.mean(axis=0) - gram.mean(axis=1)[:, None] + gram.mean()
-    if np.abs(gram).max() <= ROUNDING * level:
+    weight: Matrix = np.ones(len(gram))
+    if neutral is not None:
+        weight[neutral] = 0.0
+    spread = np.diag(centre(gram, weight, weight)).mean()
+    if spread <= ROUNDING * np.abs(gram).max():
         gram = np.zeros_like(gram)  # all speakers are equal up to rounding error
-    ridge_scores = _ridge([gram], labels[first], plan.of_speakers(speaker), SPEAKER_RIDGES)
-    for ridge, (values,) in zip(SPEAKER_RIDGES, ridge_scores, strict=True):
+    values_by_ridge = ridge_scores(
+        [gram], labels[first], plan.of_speakers(speaker), SPEAKER_RIDGES, weight, float(spread)
+    )
+    for ridge, (values,) in zip(SPEAKER_RIDGES, values_by_ridge, strict=True):
         title = f"{name}, ρ={ridge:g}, whole speakers, {setting}"
         yield Scores(KERNELS[name][0], title, values, per_speaker=True)
 
@@ -297,8 +337,8 @@ def ignorant_scores(
             if (family := KERNELS[name][0]) == "rbf":
                 continue
             grams = [kernel(rows @ before.T / dimensions, train_rows) for rows in (before, after)]
-            ridge_scores = _ridge(grams, labels, plan, RIDGES)
-            for ridge, (original_values, values) in zip(RIDGES, ridge_scores, strict=True):
+            values_by_ridge = ridge_scores(grams, labels, plan, RIDGES)
+            for ridge, (original_values, values) in zip(RIDGES, values_by_ridge, strict=True):
                 setting = f"{name}, ρ={ridge:g}, {scaling_name}"
                 yield Scores(family, setting, original_values), Scores(family, setting, values)
 
@@ -321,41 +361,6 @@ def _scale_as_original(
         size = np.sqrt(np.mean(np.ldexp(spread, shift) ** 2))
     with np.errstate(over="ignore"):
         return (z - mean) / size, np.clip((y - mean) / size, -MAX_DISTANCE, MAX_DISTANCE)
-
-
-def _ridge(
-    kernels: Sequence[Matrix], labels: Matrix, plan: SplitPlan, ridges: Sequence[float]
-) -> Matrix:
-    """Scores of attackers on the rows of the first kernel, with each ridge, `(ridges, kernels, n,
-    columns)`.
-
-    The first kernel is of all rows with themselves, a further one of other rows with these.
-    """
-    scores = np.full((len(ridges), len(kernels), *labels.shape), np.nan)
-    level = float(np.mean(np.diag(kernels[0])[plan.train_rows])) or 1.0
-    for train, test in plan.splits:
-        centred = labels[train] - labels[train].mean(axis=0)
-        gram = kernels[0][np.ix_(train, train)]
-        test_grams = [kernel[np.ix_(test, train)] for kernel in kernels]
-        for i, ridge in enumerate(ridges):
-            weights = solve_ridge(gram, ridge * len(train) * level, centred)
-            for j, rows in enumerate(test_grams):
-                scores[i, j, test] = ties.zero_rounding(rows @ weights, rows, weights)
-    return scores
-
-
-def solve_ridge(gram: Matrix, ridge: float, right: Matrix) -> Matrix:
-    """(gram + ridge I)⁻¹ right; a ridge that is lost to rounding error is increased."""
-    for factor in (1, 1e3, 1e6):
-        regularised = gram.copy()
-        regularised[np.diag_indices_from(regularised)] += ridge * factor
-        try:
-            cholesky = cho_factor(regularised, lower=True, overwrite_a=True, check_finite=False)
-        except LinAlgError:
-            continue
-        solution: Matrix = cho_solve(cholesky, right, check_finite=False)
-        return solution
-    return np.zeros_like(right)  # no solution: all scores are 0
 
 
 def nearest(squared: Matrix, norms: Matrix, labels: Matrix, plan: SplitPlan, count: int) -> Matrix:

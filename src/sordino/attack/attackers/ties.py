@@ -57,22 +57,26 @@ def shares(distance: Matrix, last: Matrix, slack: Matrix, count: int) -> Matrix:
     return weights
 
 
-def ranks(values: Matrix) -> Matrix:
-    """The rank of each row in its column, from 1; values that differ by rounding share their mean
+def ranks(values: Matrix, weight: Matrix | None = None) -> Matrix:
+    """The rank of each row in its column, from 1/2; values that differ by rounding share their mean
     rank.
 
+    A row of weight w counts as w rows; by default all weights `(n,)` are 1.
+
     >>> ranks(np.array([[0.3], [0.1 + 0.2], [0.0]])).ravel().tolist()
-    [2.5, 2.5, 1.0]
+    [2.0, 2.0, 0.5]
     """
     order = np.argsort(values, axis=0, kind="stable")
     ordered = np.take_along_axis(values, order, axis=0)
-    positions = np.arange(len(values))[:, None]
+    weight = np.ones(len(values)) if weight is None else weight
+    above = np.cumsum(weight[order], axis=0)
+    below = above - weight[order]
     starts = np.ones(values.shape, bool)
     starts[1:] = np.diff(ordered, axis=0) > ROUNDING * (ordered[-1] - ordered[0])
-    first = np.maximum.accumulate(np.where(starts, positions, 0), axis=0)
+    first = np.maximum.accumulate(np.where(starts, below, 0), axis=0)
     ends = np.ones(values.shape, bool)
     ends[:-1] = starts[1:]
-    last = np.minimum.accumulate(np.where(ends, positions, len(values))[::-1], axis=0)[::-1]
+    last = np.minimum.accumulate(np.where(ends, above, above[-1])[::-1], axis=0)[::-1]
     table = np.empty(values.shape)
-    np.put_along_axis(table, order, (first + last) / 2 + 1, axis=0)
+    np.put_along_axis(table, order, (first + last) / 2, axis=0)
     return table

@@ -17,14 +17,15 @@ saturates at 1, which shuffles reach too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from sordino.attack.attackers import ties
+from sordino.attack.attackers import screens, ties
 from sordino.attack.attackers.kernels import (
     KERNEL_FAMILIES,
     Scores,
@@ -42,6 +43,9 @@ Answer = Literal["leak", "no leak found", "cannot tell"]
 
 BLIND_AUC: Final = 0.7
 """If a test would not report this AUC as a leak, its negative result is no evidence."""
+
+BENDS: Final = (2, 3)
+"""Half waves of the rank of a continuous secret that attackers predict beside the rank."""
 
 _MAX_CORRELATION: Final = 1 - 1e-6
 """Correlations are clipped here, so that Fisher's z is finite."""
@@ -69,8 +73,9 @@ class Decision:
     p: float
     """The p-value of the best of all attackers."""
     needed: float
-    """The approximate smallest AUC of single utterances that would be reported as a leak: the best
-    of all attackers reaches it on 5 % of the shuffles.
+    """The approximate AUC of single utterances that an attacker must *reach* to be reported: the
+    best of all attackers reaches it on 5 % of the shuffles. The best possible attacker may have a
+    higher AUC: see `power`.
     """
     by_attacker: tuple[tuple[str, str, bool, float, float], ...]
     """Family, setting, whether pooled, AUC and p of each attacker, corrected for selecting the best
@@ -78,6 +83,8 @@ class Decision:
     """
     why: str
     """The reason in one sentence, if the answer is `cannot tell`."""
+    critical: float = float("nan")
+    """The standardised statistic above which the test reports a leak."""
 
 
 def label_columns(secret: Secret, table: Matrix) -> Matrix:
@@ -95,19 +102,46 @@ def label_columns(secret: Secret, table: Matrix) -> Matrix:
     return np.hstack([(table == code).astype(np.float64) for code in range(len(secret.classes))])
 
 
+def tested_columns(secret: Secret, table: Matrix) -> Matrix:
+    """`label_columns`; for a continuous secret also those of its bent ranks."""
+    columns = label_columns(secret, table)
+    if secret.classes:
+        return columns
+    return np.hstack([columns, *(secret.bent(table, count)[1] for count in BENDS)])
+
+
 def attacker_statistics(secret: Secret, table: Matrix, attacker: Scores) -> list[AttackerStatistic]:
     """The statistics of an attacker: on utterances, and on whole speakers if the secret is constant
-    within them.
+    within them. Scores of `tested_columns` of a continuous secret have those of bent ranks too.
     """
+    parts = [(secret, table, attacker)]
+    if not secret.classes and attacker.values.shape[1] > table.shape[1]:
+        ranks, *bent = np.split(attacker.values, 1 + len(BENDS), axis=1)
+        parts = [(secret, table, replace(attacker, values=ranks))]
+        parts += [
+            (
+                *secret.bent(table, count),
+                replace(attacker, values=values, setting=f"{attacker.setting}, rank bent {count}"),
+            )
+            for count, values in zip(BENDS, bent, strict=True)
+        ]
+    return [item for part in parts for item in _statistics(*part)]
+
+
+def _statistics(secret: Secret, table: Matrix, attacker: Scores) -> list[AttackerStatistic]:
     statistics = []
     family, setting, values = attacker.family, attacker.setting, attacker.values
+    extra: Matrix | float = 0.0
+    if attacker.in_sample:
+        extra = np.maximum(1 - values.var(axis=0), 0.0)  # see `screens.scores`
     if not attacker.per_speaker:
-        auc = areas(secret, table, values)
+        auc = areas(secret, table, values, _row_weights(secret))
         statistics.append(AttackerStatistic(family, setting, False, auc, auc))
+        extra = screens.extra_noise(np.bincount(secret.speaker)) * values.var(axis=0)
         values = _speaker_means(secret, values)
     if not secret.within:
         speakers = table[secret.first]
-        z, auc = _fisher_z(secret, speakers, values), areas(secret, speakers, values)
+        z, auc = _fisher_z(secret, speakers, values, extra), areas(secret, speakers, values)
         statistics.append(AttackerStatistic(family, setting, True, z, auc))
     return statistics
 
@@ -120,45 +154,66 @@ def _speaker_means(secret: Secret, values: Matrix) -> Matrix:
     return means
 
 
-def _fisher_z(secret: Secret, table: Matrix, values: Matrix) -> Matrix:
-    """Fisher's z of the correlation of labels and scores, the mean over classes, of each column."""
+def _fisher_z(secret: Secret, table: Matrix, values: Matrix, extra: Matrix | float = 0.0) -> Matrix:
+    """Fisher's z of the correlation of labels and scores, the mean over classes, of each column.
+
+    `extra` is added to the variance of scores: see `screens.extra_noise`.
+    """
     truth = label_columns(secret, table)
-    z = np.arctanh(np.clip(_correlation(values, truth), -_MAX_CORRELATION, _MAX_CORRELATION))
+    variance = values.var(axis=0)
+    shrunk = np.sqrt(variance / np.maximum(variance + extra, 1e-300))
+    r = _correlation(values, truth) * shrunk
+    z = np.arctanh(np.clip(r, -_MAX_CORRELATION, _MAX_CORRELATION))
     mean: Matrix = z.reshape(-1, table.shape[1]).mean(axis=0)
     return mean
 
 
-def _correlation(x: Matrix, y: Matrix) -> Matrix:
+def _correlation(x: Matrix, y: Matrix, weight: Matrix | None = None) -> Matrix:
     """The correlation of each column of `x` with that of `y`; 0 if either is constant."""
-    a, b = x - x.mean(axis=0), y - y.mean(axis=0)
-    squares = [(centred**2).sum(axis=0) for centred in (a, b)]
-    noise = [len(z) * (ROUNDING * np.abs(z).max(axis=0)) ** 2 for z in (x, y)]
+    share = np.full(len(x), 1 / len(x)) if weight is None else weight / weight.sum()
+    a, b = x - share @ x, y - share @ y
+    squares = [share @ centred**2 for centred in (a, b)]
+    noise = [(ROUNDING * np.abs(z).max(axis=0)) ** 2 for z in (x, y)]
     varied = (squares[0] > noise[0]) & (squares[1] > noise[1])  # else the variance is rounding
-    correlation: Matrix = (a * b).sum(axis=0) / np.maximum(np.sqrt(squares[0] * squares[1]), 1e-300)
+    correlation: Matrix = (share @ (a * b)) / np.maximum(np.sqrt(squares[0] * squares[1]), 1e-300)
     return np.where(varied, correlation, 0.0)
 
 
-def areas(secret: Secret, table: Matrix, values: Matrix) -> Matrix:
-    """The AUC of each column; the mean over classes against the rest, or (1 + Spearman's ρ) / 2 for
-    a continuous secret.
+def _row_weights(secret: Secret) -> Matrix | None:
+    """Weights of rows that give all speakers the same weight; `None` for equal weights.
+
+    Shuffles mix speakers with few and with many rows. Without weights, an AUC of few rows of men
+    and many of women varies more than on shuffles.
     """
-    ranks = ties.ranks(values)
+    count = np.bincount(secret.speaker)
+    if secret.within or (count == count[0]).all():
+        return None
+    weight: Matrix = count.mean() / count[secret.speaker]
+    return weight
+
+
+def areas(secret: Secret, table: Matrix, values: Matrix, weight: Matrix | None = None) -> Matrix:
+    """The AUC of each column; the mean over classes against the rest, or (1 + Spearman's ρ) / 2 for
+    a continuous secret. Rows may have weights `(n,)`.
+    """
+    ranks = ties.ranks(values, weight)
     if not secret.classes:
-        return (1 + _correlation(ranks, rankdata(table, axis=0))) / 2
+        return (1 + _correlation(ranks, ties.ranks(table, weight), weight)) / 2
     columns = table.shape[1]
     codes = [1] if len(secret.classes) == 2 else range(len(secret.classes))
+    weight = np.ones(len(table)) if weight is None else weight
     parts = [
-        _rank_area(table == code, ranks[:, index * columns : (index + 1) * columns])
+        _rank_area(table == code, ranks[:, index * columns : (index + 1) * columns], weight)
         for index, code in enumerate(codes)
     ]
     mean: Matrix = np.mean(parts, axis=0)
     return mean
 
 
-def _rank_area(positive: NDArray[np.bool_], ranks: Matrix) -> Matrix:
-    ones = positive.sum(axis=0)
-    pairs = ones * (len(positive) - ones)
-    area: Matrix = ((ranks * positive).sum(axis=0) - ones * (ones + 1) / 2) / pairs
+def _rank_area(positive: NDArray[np.bool_], ranks: Matrix, weight: Matrix) -> Matrix:
+    ones = weight @ positive
+    pairs = ones * (weight.sum() - ones)
+    area: Matrix = (weight @ (ranks * positive) - ones**2 / 2) / pairs
     return area
 
 
@@ -187,7 +242,8 @@ def conclude(secret: Secret, fold: Rows, statistics: Iterable[AttackerStatistic]
     answer: Answer
     answer = "leak" if p <= TEST_LEVEL else "cannot tell" if why else "no leak found"
     ordered = tuple(table[index] for index in order)
-    return Decision(answer, p, needed, ordered, why if answer == "cannot tell" else "")
+    critical = float(np.quantile(largest, 1 - TEST_LEVEL, method="higher"))
+    return Decision(answer, p, needed, ordered, why if answer == "cannot tell" else "", critical)
 
 
 def _p_value(largest: Matrix, score: float) -> float:
@@ -204,7 +260,7 @@ def _lack_of_power(arrangements: float, shuffles: int, needed: float) -> str:
             f"{smallest:.0f}"
         )
     if needed > BLIND_AUC:
-        return f"with so few speakers only an AUC above {needed:.2f} would be reported as a leak"
+        return f"with so few speakers an attacker must reach an AUC above {needed:.2f}"
     return ""
 
 
@@ -212,7 +268,7 @@ def judge(
     x: NDArray[np.floating[Any]],
     secret: Secret,
     *,
-    families: Sequence[str] = KERNEL_FAMILIES,
+    families: Sequence[str] = (*KERNEL_FAMILIES, *screens.SCREEN_FAMILIES),
     shuffles: int = 199,
     seed: int = 0,
 ) -> Decision:
@@ -230,7 +286,7 @@ def judge(
     >>> judge(x, Secret.of("gender", gender, speaker), shuffles=39).answer
     'leak'
     """
-    check_families(families)
+    check_families(families, (*KERNEL_FAMILIES, *screens.SCREEN_FAMILIES))
     x = in_range(check_vectors(x))
     if len(x) != len(secret.values) or shuffles < 1:
         raise AttackError(
@@ -240,7 +296,11 @@ def judge(
     fold = secret.folds(seed)
     table = secret.shuffles(fold, shuffles, seed)
     speaker = None if secret.within else secret.speaker
-    attackers = scores(x, label_columns(secret, table), crossfit(fold), speaker, families)
+    labels, plan = tested_columns(secret, table), crossfit(fold)
+    attackers = chain(
+        scores(x, labels, plan, speaker, families),
+        screens.scores(x, labels, plan, secret.speaker, secret.within, families),
+    )
     return conclude(
         secret,
         fold,

@@ -17,7 +17,6 @@ from sordino.cli.options import (
     JsonOption,
     OutOption,
     SeedOption,
-    attacker_families,
     resolve_attackers,
 )
 from sordino.cli.output import print_lines
@@ -140,7 +139,7 @@ def audit(
       sordino audit vectors.parquet --secret gender --speaker speaker \\
         --task emotion --attackers quick --out audit --assessment assessment.docx
     """
-    from sordino.attack import Audit
+    from sordino.attack import FULL, QUICK_TABLE, Audit
     from sordino.cli import audit_table
     from sordino.report import Estimates, vector_page
     from sordino.report import assessment as section
@@ -152,7 +151,10 @@ def audit(
         table, secrets, tasks, speaker, reference, ignore or (), columns or (), continuous or ()
     )
     audits = Audit(
-        (*attacker_families("quick" if quick else attackers), *resolve_attackers(attacker)),
+        (
+            *(QUICK_TABLE if quick or attackers == "quick" else FULL),
+            *resolve_attackers(attacker),
+        ),
         shuffles=shuffles,
         rows=rows,
         audits=len({*secrets, *tasks}) * (1 if reference is None else 2),
