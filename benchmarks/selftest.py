@@ -51,7 +51,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seeds", type=int, default=100)
+    parser.add_argument("--seeds", type=int, default=100, help="tables of each kind")
+    parser.add_argument("--first", type=int, default=0, help="seed of the first table")
     parser.add_argument("--shuffles", type=int, default=99)
     parser.add_argument("--tables", choices=list(TABLES), default="leaks")
     parser.add_argument("--only", action="append", help="this kind of table; again for more")
@@ -71,7 +72,7 @@ def main() -> None:
     for name in args.only or kinds:
         results = workers(
             joblib.delayed(verdict)(kinds[name], seed, args.shuffles, ATTACKERS[args.attackers])
-            for seed in range(args.seeds)
+            for seed in range(args.first, args.first + args.seeds)
         )
         answers, p_values, seconds = zip(*results, strict=True)
         bayes = f"{selftest.LEAKS[name][1]:.3f}" if args.tables == "leaks" else ""
