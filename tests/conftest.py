@@ -62,8 +62,13 @@ def _count_checks() -> None:
                 setattr(sys.modules[library], name, counted)
 
 
-def pytest_assertion_pass() -> None:
-    """Count the first assertion that holds; to explain all later ones of a test takes long."""
+def pytest_assertion_pass(orig: str) -> None:
+    """Count the first assertion that holds; to explain all later ones of a test takes long.
+
+    Hypothesis asserts in the test's place that it is imported.
+    """
+    if orig == '"hypothesis" in sys.modules':
+        return
     ASSERTIONS["held"] += 1
     PAUSED["hook"] = util._assertion_pass
     util._assertion_pass = None

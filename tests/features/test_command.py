@@ -77,7 +77,7 @@ def test_the_table_has_the_vectors_and_the_json_their_config(
 
 
 @pytest.mark.slow
-def test_a_table_of_each_copy_stands_beside_that_of_the_recordings(
+def test_the_table_of_each_copy_stands_beside_the_recordings(
     noises: Callable[..., Corpus], manifest: str, tmp_path: Path
 ) -> None:
     out, cache = tmp_path / "x.parquet", tmp_path / "cache"

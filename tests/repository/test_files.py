@@ -110,6 +110,16 @@ def test_install_empties_no_environment_behind_a_link(tmp_path: Path) -> None:
     assert [path.name for path in other.iterdir()] == ["installed"]
 
 
+def test_the_name_of_a_test_has_at_most_60_characters() -> None:
+    names = [
+        name
+        for path in (ROOT / "tests").rglob("*.py")
+        for name in re.findall(r"def (test_\w+)", path.read_text(encoding="utf-8"))
+    ]
+    assert len(names) > 1000
+    assert [name for name in names if len(name) > 60] == []
+
+
 def test_a_line_of_code_has_at_most_100_characters() -> None:
     folders = ("src", "tests", "benchmarks", "fuzz", "scripts")
     lines = {

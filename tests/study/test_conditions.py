@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sordino.corpora import table
 from sordino.corpora.table import Corpus
-from sordino.errors import FeatureError, PolicyError
+from sordino.errors import FeatureError, PolicyError, SplitError
 from sordino.nn.fit import Settings
 from sordino.policy import Policy
 from sordino.report import COLUMNS
@@ -74,6 +74,15 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
             audio.write(file, sound + random.normal(0, 0.01, 1600))
             rows.append((str(file), f"{speaker:02d}", gender, emotion))
     return table.make("tones", pd.DataFrame(rows, columns=["file", "speaker", "gender", "emotion"]))
+
+
+def test_too_few_speakers_are_refused_before_features(
+    corpus: Corpus, bands: str, tmp_path: Path
+) -> None:
+    few = corpus.select(np.isin(corpus.speaker, sorted(set(corpus.speaker))[:16]))
+    with pytest.raises(SplitError, match="3 female speaker.*expected 4.*12 or more in all"):
+        study.evaluate(few, tmp_path, features=bands, policies=[POLICY], cache=tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
 
 
 def evaluate(corpus: Corpus, features: str, out: Path) -> study.ConditionStudy:

@@ -263,7 +263,7 @@ def test_a_saved_release_has_its_policy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("column", ["corpus", "emotion"])
-def test_repeated_rows_of_a_corpus_or_an_emotion_change_no_posterior(column: str) -> None:
+def test_repeated_rows_of_a_corpus_change_no_posterior(column: str) -> None:
     random = np.random.default_rng(0)
     labels: dict[str, Any] = {
         "corpus": np.repeat([0, 1], 30),

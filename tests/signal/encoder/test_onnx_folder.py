@@ -166,7 +166,7 @@ def test_log_mel_energies_of_any_number_are_not_padded(tmp_path: Path) -> None:
     np.testing.assert_allclose(open_model(tmp_path, 2)(SOUND), expected, rtol=0, atol=1e-5)
 
 
-def test_a_fixed_number_of_frames_gets_silence_without_effect_on_the_mean(tmp_path: Path) -> None:
+def test_the_silence_after_short_sound_leaves_the_mean(tmp_path: Path) -> None:
     network = log_mel_folder(tmp_path, 200, None)
     frames = speech_log_mel(SOUND)
     silence = np.full((200 - len(frames), 80), frames.max() - 2, np.float32)

@@ -32,7 +32,7 @@ from sordino.release.drawn.scorer import Scorer, required, weights
 from sordino.release.drawn.secret_bounds import secret_bounds
 from sordino.release.drawn.speaker_offset import SpeakerStatistics
 from sordino.release.protocol import as_vectors
-from sordino.release.training_rows import TrainingRows
+from sordino.release.training_rows import TrainingRows, secrets
 from sordino.types import Codes, Matrix, Rows, Vectors
 
 FOLDS: Final = 8
@@ -305,5 +305,8 @@ def bounds(
         rows,
         fitter.seed,
     )
+    measured = recorded(corpus.table)[rows]
+    rows, bins = rows[measured], bins[measured]
     factor = contraction(fitter.epsilon, count)
-    return secret_bounds(bins, count, fitter.policy, corpus, rows, factor)
+    codes = secrets(fitter.policy, corpus, rows)
+    return secret_bounds(bins, count, codes, corpus.speaker[rows], factor)

@@ -29,6 +29,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sordino.corpora.copies import recorded
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.errors import ReleaseError
@@ -36,6 +37,7 @@ from sordino.metrics.bound import Bound, joint_contraction
 from sordino.release.drawn.fit import DrawnFitter, Space, crossfit_bins
 from sordino.release.drawn.secret_bounds import secret_bounds
 from sordino.release.protocol import Readable, Release
+from sordino.release.training_rows import secrets
 from sordino.types import Vectors
 
 MOST_COMBINATIONS: Final = 16
@@ -147,8 +149,11 @@ def joint_bounds(
     factor = joint_contraction(
         (fitter.epsilon, k) for fitter, k in zip(fitters.values(), counts, strict=True)
     )
+    measured = recorded(corpus.table)[rows]
+    rows, bins, speaker = rows[measured], bins[measured], corpus.speaker[rows[measured]]
+    codes_of = {name: secrets(fitter.policy, corpus, rows) for name, fitter in fitters.items()}
     return {
         (name, *key): result
-        for name, fitter in fitters.items()
-        for key, result in secret_bounds(bins, count, fitter.policy, corpus, rows, factor).items()
+        for name, codes in codes_of.items()
+        for key, result in secret_bounds(bins, count, codes, speaker, factor).items()
     }

@@ -20,10 +20,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from sordino import storage
+from sordino.attack.secret import SPEAKERS_PER_CLASS
 from sordino.corpora import split
 from sordino.corpora.split import Part, Parts, every_fourth
 from sordino.corpora.table import Corpus
-from sordino.errors import FeatureError
+from sordino.define import GENDERS
+from sordino.errors import FeatureError, SplitError
 from sordino.features import CACHE, FEATURE_SETS
 from sordino.features.copies import in_conditions
 from sordino.features.renderings import noises
@@ -172,8 +174,27 @@ def _fitting_inputs(
     fold = split.folds(utterances, SPEAKER_FOLDS, options.seed, sums)
     emotion = utterances.column("emotion")
     draws = tuple(_parts(fold, number, emotion) for number in range(SPEAKER_FOLDS))
+    speakers = utterances.table[["gender", "emotion", "speaker"]]
+    for parts in draws:
+        _require_speakers(speakers.iloc[parts.test], corpus.name, emotions)
     x = feature_vectors(features, corpus, emotions, options.fitted_copies, cache=cache, jobs=jobs)
     return Inputs(utterances, x, sums, draws)
+
+
+def _require_speakers(test: pd.DataFrame, name: str, emotions: Sequence[str]) -> None:
+    """Raise `SplitError` where half of a test fold has too few speakers for an attacker.
+
+    `test` has the columns `gender`, `emotion` and `speaker`.
+    """
+    for column, values in (("gender", GENDERS), ("emotion", emotions)):
+        counts = test.groupby(column)["speaker"].nunique()
+        for value in values:
+            present, needed = int(counts.get(value, 0)), 2 * SPEAKERS_PER_CLASS
+            if present < needed:
+                raise SplitError(
+                    f"{name}: {present} {value} speaker(s) in one of {SPEAKER_FOLDS} test folds, "
+                    f"expected {needed}: add speakers, {SPEAKER_FOLDS * needed} or more in all"
+                )
 
 
 def _fold(draws: Sequence[Parts], utterances: int) -> Rows:
