@@ -80,7 +80,7 @@ def test_too_few_speakers_are_refused_before_features(
     corpus: Corpus, bands: str, tmp_path: Path
 ) -> None:
     few = corpus.select(np.isin(corpus.speaker, sorted(set(corpus.speaker))[:16]))
-    with pytest.raises(SplitError, match="3 female speaker.*expected 4.*12 or more in all"):
+    with pytest.raises(SplitError, match=r"3 female speaker.*expected 4.*12 or more in all"):
         study.evaluate(few, tmp_path, features=bands, policies=[POLICY], cache=tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
 

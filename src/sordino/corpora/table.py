@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sordino import define
 from sordino.corpora import labels
-from sordino.define import GENDERS
+from sordino.define import GENDERS, ROLES, Role
 from sordino.errors import CorpusError
 from sordino.policy import Policy
 from sordino.progress import track
@@ -48,6 +48,14 @@ OPTIONAL: Final = (*NUMBERS, "sentiment")
 
 TABLES: Final = (".csv",)
 """Suffixes of a corpus of text: its utterances have no recording, and `file` is their table."""
+
+
+def sensitive_or_neutral(role: NDArray[np.intp]) -> NDArray[np.intp]:
+    """1 for sensitive roles, 0 for neutral ones, and -1 for the required one, which has no value of
+    this secret.
+    """
+    secret: NDArray[np.intp] = np.where(role == Role.REQUIRED, -1, role == Role.SENSITIVE)
+    return secret
 
 
 @dataclass(frozen=True)
@@ -140,6 +148,32 @@ class Corpus:
         older = age > median if (ages > median).any() else age >= median
         codes: NDArray[np.intp] = np.where(np.isfinite(age), older.astype(np.intp), -1)
         return codes
+
+    def secrets(
+        self, policy: Policy, rows: NDArray[np.intp]
+    ) -> dict[tuple[str, str], NDArray[np.intp]]:
+        """The secrets that have a bound, 0, 1 or -1 for unknown, `(rows,)`, by name and side
+        information.
+
+        The side information is empty, for gender the true role, or for an emotion the gender.
+        Age is included where the policy hides it; speakers are older than the median of these rows.
+        """
+        role, gender = self.roles(policy)[rows], self.genders()[rows]
+        codes = {("gender", ""): gender}
+        codes |= {
+            ("gender", name): np.where(role == code, gender, -1) for code, name in enumerate(ROLES)
+        }
+        emotions = {"sensitive-vs-neutral": sensitive_or_neutral(role)} | {
+            target: self.against_neutral(policy, emotion)[rows]
+            for target, emotion in policy.emotion_targets.items()
+        }
+        codes |= {(target, ""): values for target, values in emotions.items()}
+        codes |= {
+            (target, name): np.where(gender == code, values, -1)
+            for target, values in emotions.items()
+            for code, name in enumerate(GENDERS)
+        }
+        return codes | ({("age", ""): self.older(rows)[rows]} if "age" in policy.hide else {})
 
     def recorded(self) -> NDArray[np.bool_]:
         """Whether each utterance has a recording, and not only words, shape `(utterances,)`."""

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from sordino.corpora.table import Corpus
-from sordino.define import GENDERS, ROLES, Role
+from sordino.corpora.table import Corpus, sensitive_or_neutral
+from sordino.define import ROLES, Role
 from sordino.errors import ReleaseError
 from sordino.policy import Policy
 from sordino.types import Codes, Rows, Vectors
-
-
-def sensitive_or_neutral(role: Codes) -> Codes:
-    """1 for sensitive roles, 0 for neutral ones, and -1 for the required one, which has no value of
-    this secret.
-    """
-    secret: Codes = np.where(role == Role.REQUIRED, -1, role == Role.SENSITIVE)
-    return secret
 
 
 def hidden(policy: Policy, corpus: Corpus, rows: Rows) -> list[Codes]:
@@ -30,31 +21,6 @@ def hidden(policy: Policy, corpus: Corpus, rows: Rows) -> list[Codes]:
     gender = [corpus.genders()[rows]] if "gender" in policy.hide else []
     age = [corpus.older(rows)[rows]] if "age" in policy.hide else []
     return [*gender, *age, sensitive_or_neutral(corpus.roles(policy)[rows])]
-
-
-def secrets(policy: Policy, corpus: Corpus, rows: Rows) -> dict[tuple[str, str], Codes]:
-    """The secrets that have a bound, 0, 1 or -1 for unknown, `(rows,)`, by name and side
-    information.
-
-    The side information is empty, for gender the true role, or for an emotion the gender. Age is
-    included where the policy hides it; speakers are older than the median of these rows.
-    """
-    role, gender = corpus.roles(policy)[rows], corpus.genders()[rows]
-    codes = {("gender", ""): gender}
-    codes |= {
-        ("gender", name): np.where(role == code, gender, -1) for code, name in enumerate(ROLES)
-    }
-    emotions = {"sensitive-vs-neutral": sensitive_or_neutral(role)} | {
-        target: corpus.against_neutral(policy, emotion)[rows]
-        for target, emotion in policy.emotion_targets.items()
-    }
-    codes |= {(target, ""): values for target, values in emotions.items()}
-    codes |= {
-        (target, name): np.where(gender == code, values, -1)
-        for target, values in emotions.items()
-        for code, name in enumerate(GENDERS)
-    }
-    return codes | ({("age", ""): corpus.older(rows)[rows]} if "age" in policy.hide else {})
 
 
 class TrainingRows:

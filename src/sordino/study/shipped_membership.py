@@ -27,9 +27,10 @@ from sordino.corpora.table import Corpus
 from sordino.define import Role
 from sordino.errors import ReleaseError
 from sordino.features import PreprocessFitter
+from sordino.nn.fit import run_plan
 from sordino.release import DrawnFitter
 from sordino.report.verdict import NONE
-from sordino.types import Matrix, Rows, Vectors
+from sordino.types import Codes, Matrix, Vectors
 
 QUESTIONS = ("recording", "speaker")
 """What is inferred."""
@@ -50,14 +51,18 @@ def shipped_membership(
     `x` has the features of the utterances, `(utterances, d)`. A release that needs more speakers is
     left out.
     """
-    z, games = space.fit(x)(x), list(_games(corpus, seed))
+    z, games = space.fit(x)(x), list(_games(corpus.speaker, corpus.genders(), seed))
     figures = {NONE: _figures(games, [_norms(space.fit(x[game.fitted])(x)) for game in games])}
     for name, fitter in fitters.items():
         of_bin = np.isin(corpus.roles(fitter.policy), (Role.NEUTRAL, Role.REQUIRED))
+        parts = [Part(rows, rows[:0]) for rows in (np.flatnonzero(game.fitted) for game in games)]
         try:
-            scores = [_similarities(z, _prototypes(fitter, z, corpus, game)) for game in games]
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", ".* sound like ")
+                releases = [run_plan(fitter.plan(z, corpus, part)) for part in parts]
         except ReleaseError:
             continue
+        scores = [_similarities(z, release.arrays["prototypes"]) for release in releases]
         figures[name] = _figures([game.among(of_bin) for game in games], scores)
     return figures
 
@@ -81,25 +86,16 @@ class _Game:
         return float(metrics.auc(positive[rows], score[rows]))
 
 
-def _games(corpus: Corpus, seed: int) -> Iterator[_Game]:
+def _games(speaker: NDArray[np.str_], gender: Codes, seed: int) -> Iterator[_Game]:
     """A game in which half of the speakers of each gender are members, and its complement."""
-    random, gender = np.random.default_rng(seed), corpus.genders()
+    random = np.random.default_rng(seed)
     chosen: list[str] = []
     for code in np.unique(gender):
-        names = random.permutation(np.unique(corpus.speaker[gender == code]))
+        names = random.permutation(np.unique(speaker[gender == code]))
         chosen += names[: len(names) // 2].tolist()
-    member, half = np.isin(corpus.speaker, chosen), random.random(len(corpus)) < 0.5
+    member, half = np.isin(speaker, chosen), random.random(len(speaker)) < 0.5
     for members in (member, ~member):
         yield _Game(members & half, members & ~half, ~members)
-
-
-def _prototypes(fitter: DrawnFitter, z: Vectors, corpus: Corpus, game: _Game) -> Vectors:
-    rows: Rows = np.flatnonzero(game.fitted)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".* sound like ")
-        release = fitter.fit(z, corpus, Part(rows, rows[:0]))
-    prototypes: Vectors = release.arrays["prototypes"]
-    return prototypes
 
 
 def _similarities(z: Vectors, prototypes: Vectors) -> Similarities:

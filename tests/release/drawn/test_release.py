@@ -177,8 +177,9 @@ def test_a_secret_of_few_speakers_has_no_bound() -> None:
     few = corpus["speaker"].isin(corpus["speaker"].unique()[:4])
     corpus.loc[(corpus["emotion"] == "happy") & ~few, "emotion"] = "neutral"
     labelled = Corpus("few", corpus)
+    secrets = labelled.secrets(POLICY, rows)
     with pytest.warns(UserWarning, match="happy-vs-neutral.*: a secret that varies within"):
-        result = secret_bounds(bins, 2, POLICY, labelled, rows, 1.0)
+        result = secret_bounds(bins, 2, secrets, labelled.speaker, 1.0)
     assert np.isnan(result["happy-vs-neutral", ""].high)
     assert result["angry-vs-neutral", ""].high < 1
 

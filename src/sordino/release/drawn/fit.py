@@ -32,7 +32,7 @@ from sordino.release.drawn.scorer import Scorer, required, weights
 from sordino.release.drawn.secret_bounds import secret_bounds
 from sordino.release.drawn.speaker_offset import SpeakerStatistics
 from sordino.release.protocol import as_vectors
-from sordino.release.training_rows import TrainingRows, secrets
+from sordino.release.training_rows import TrainingRows
 from sordino.types import Codes, Matrix, Rows, Vectors
 
 FOLDS: Final = 8
@@ -308,5 +308,5 @@ def bounds(
     measured = recorded(corpus.table)[rows]
     rows, bins = rows[measured], bins[measured]
     factor = contraction(fitter.epsilon, count)
-    codes = secrets(fitter.policy, corpus, rows)
+    codes = corpus.secrets(fitter.policy, rows)
     return secret_bounds(bins, count, codes, corpus.speaker[rows], factor)

@@ -37,7 +37,6 @@ from sordino.metrics.bound import Bound, joint_contraction
 from sordino.release.drawn.fit import DrawnFitter, Space, crossfit_bins
 from sordino.release.drawn.secret_bounds import secret_bounds
 from sordino.release.protocol import Readable, Release
-from sordino.release.training_rows import secrets
 from sordino.types import Vectors
 
 MOST_COMBINATIONS: Final = 16
@@ -151,7 +150,7 @@ def joint_bounds(
     )
     measured = recorded(corpus.table)[rows]
     rows, bins, speaker = rows[measured], bins[measured], corpus.speaker[rows[measured]]
-    codes_of = {name: secrets(fitter.policy, corpus, rows) for name, fitter in fitters.items()}
+    codes_of = {name: corpus.secrets(fitter.policy, rows) for name, fitter in fitters.items()}
     return {
         (name, *key): result
         for name, codes in codes_of.items()

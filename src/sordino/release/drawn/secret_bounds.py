@@ -23,7 +23,7 @@ def secret_bounds(
     """The bounds by secret and side information.
 
     `bins` `(recordings,)` are codes below `count`; `secrets` `(recordings,)` are those of
-    `sordino.release.training_rows.secrets`. `factor` is the contraction of total variation by
+    `Corpus.secrets`. `factor` is the contraction of total variation by
     randomised response. A secret without both values has no bound. The figures of a secret that
     varies within at most half of the speakers are NaN, with a warning.
     """

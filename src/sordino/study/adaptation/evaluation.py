@@ -14,11 +14,10 @@ from sordino import attack, metrics
 from sordino.attack.retraining import retrain_by_plan
 from sordino.attack.secret import MAX_FOLDS
 from sordino.attack.splits import Split, SplitPlan, deal_speakers
-from sordino.corpora.table import Corpus
+from sordino.corpora.table import Corpus, sensitive_or_neutral
 from sordino.define import Knowledge, Role
 from sordino.policy import Policy
 from sordino.release.protocol import Readable, Release
-from sordino.release.training_rows import sensitive_or_neutral
 from sordino.report.estimate_table import TARGETS, Estimate, Estimates
 from sordino.report.estimates import measure, pooled
 from sordino.types import Rows, Vectors
