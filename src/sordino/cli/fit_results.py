@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sordino.cli.output import write_json
+from sordino.define import secret_title
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from sordino.metrics.bound import Bound
     from sordino.study.fitting.card import FitResult, PolicyResult
     from sordino.study.fitting.selection import Tradeoff
 
@@ -61,8 +63,8 @@ def print_rounding(fitted: FitResult, terminal: Console) -> None:
         for change in changes:
             full, rejection = change.full, ": outside its interval, so nothing is written"
             line = (
-                f"{name}, 8 bits: {change.secret}, AUC {number(change.rounded.value)}, unrounded "
-                f"{number(full.value)} [{number(full.low)}, {number(full.high)}]"
+                f"{name}, 8 bits: {secret_title(change.secret)}, AUC "
+                f"{number(change.rounded.value)}, unrounded {number(full.value)} [{number(full.low)}, {number(full.high)}]"
                 f"{'' if change.holds else f'{rejection}: leave --int8 out'}"
             )
             _print_plain((line,), terminal)
@@ -83,7 +85,7 @@ def _table(
 
     from sordino.report.tables import limits, number
 
-    secrets = [name.replace("-", " ") for name in results[0].leaks]  # so that a name may wrap
+    secrets = [secret_title(name) for name in results[0].leaks]
     table = Table(
         "release", "required, AUC", *secrets, "budget", title=title, caption=caption or None
     )
@@ -98,17 +100,29 @@ def _table(
 
 
 def _bound(release: PolicyResult) -> str:
-    """The bound of each secret in one line; empty if there is none."""
-    from sordino.report.tables import number
-
+    """The bound of each secret, and what it is of; empty if there is none."""
     bounds = [
-        f"{secret} {number(bound.auc)}, upper limit {number(bound.auc_high)}"
+        _estimate_and_limit(secret, bound)
         for (secret, side_information), bound in release.bounds.items()
         if not side_information
     ]
     if not bounds:
         return ""
-    return f"No attacker with one vector exceeds an AUC of: {'; '.join(bounds)}."
+    return (
+        f"AUC of every attacker with one vector, at most: {'; '.join(bounds)}. The bound is of the "
+        "release fitted on all speakers. The attacked releases were fitted on two fifths of them, "
+        "so an attacker in the table may exceed it."
+    )
+
+
+def _estimate_and_limit(secret: str, bound: Bound) -> str:
+    """The estimate of a bound, and the limit that is claimed."""
+    from sordino.report.tables import number
+
+    return (
+        f"{secret_title(secret)} estimated {number(bound.auc)}, upper limit "
+        f"{number(bound.auc_high)}"
+    )
 
 
 def _joint_lines(fitted: FitResult) -> list[str]:
@@ -118,14 +132,15 @@ def _joint_lines(fitted: FitResult) -> list[str]:
     lines = []
     for name, estimates in fitted.combined_leaks().items():
         figures = ", ".join(
-            f"{secret} {number(estimate.value)}" for secret, estimate in estimates.items()
+            f"{secret_title(secret)} {number(estimate.value)}"
+            for secret, estimate in estimates.items()
         )
-        bounds = ", ".join(
-            f"{secret} {number(bound.auc)}"
+        bounds = "; ".join(
+            _estimate_and_limit(secret, bound)
             for (policy, secret, side_information), bound in fitted.joint.items()
             if policy == name and not side_information
         )
-        limit = f" (bound for every attacker, as estimated: {bounds})" if bounds else ""
+        limit = f" (bound for every attacker: {bounds})" if bounds else ""
         lines.append(
             "An attacker with one utterance under every policy recovers the secrets of "
             f"{name} with an AUC of: {figures}{limit}."
