@@ -21,9 +21,9 @@ FILES = ["data/A/one.wav", "data/A/two.wav", "data/B/three.wav"]
 ALIKE = ["data/A/001.wav", "data/B/001.wav", "data/B/002.wav"]
 
 
-def corpus_of(files: list[str], start: list[float] | None = None) -> Corpus:
+def corpus_of(files: list[str], **columns: Any) -> Corpus:
     rows = {"file": files, "speaker": [str(row) for row in range(len(files))]}
-    return table.make("some", pd.DataFrame(rows if start is None else rows | {"start": start}))
+    return table.make("some", pd.DataFrame(rows | columns))
 
 
 def parquet(path: Path, x: NDArray[np.float32] = X, **keys: Any) -> Path:

@@ -64,7 +64,8 @@ def print_rounding(fitted: FitResult, terminal: Console) -> None:
             full, rejection = change.full, ": outside its interval, so nothing is written"
             line = (
                 f"{name}, 8 bits: {secret_title(change.secret)}, AUC "
-                f"{number(change.rounded.value)}, unrounded {number(full.value)} [{number(full.low)}, {number(full.high)}]"
+                f"{number(change.rounded.value)}, unrounded {number(full.value)} "
+                f"[{number(full.low)}, {number(full.high)}]"
                 f"{'' if change.holds else f'{rejection}: leave --int8 out'}"
             )
             _print_plain((line,), terminal)

@@ -229,7 +229,8 @@ def _draw_key(number: int | None) -> int:
     if number is not None:
         return number
     path = STATE.expanduser() / "key"
-    absent = not path.exists()
+    with storage.as_storage_error(path):
+        absent = not path.exists()
     key = read_or_create(path)
     if absent:
         line = f"made the key of this device: {path}. Keep it: with another key, draws change"
