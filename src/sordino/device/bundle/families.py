@@ -4,8 +4,8 @@ An attacker with this source can forge any bundle and compute its checksums. The
 a promise to the user, so the structure must keep it: inputs and outputs of the model, the keyed
 random draw, the arrays with their types and shapes, and the number of decisions. With `drawn`, the
 released vector depends on the input through one of at most K decisions only. Its draw follows from
-the features, which no model of the bundle computes (`sordino.device.serving`). The structure does not show the *meaning* of a decision and of its vectors:
-signature and audit serve this purpose.
+the features, which no model of the bundle computes (`sordino.device.serving`). The structure does
+not show the *meaning* of a decision and of its vectors: signature and audit serve this purpose.
 """
 
 from __future__ import annotations
