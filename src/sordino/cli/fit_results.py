@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from sordino.metrics.bound import Bound
     from sordino.study.fitting.card import FitResult, PolicyResult
     from sordino.study.fitting.selection import Tradeoff
 
@@ -101,9 +100,11 @@ def _table(
 
 
 def _bound(release: PolicyResult) -> str:
-    """The bound of each secret, and what it is of; empty if there is none."""
+    """The bound of each secret, and the release that it is of; empty if there is none."""
+    from sordino.study.fitting.card import estimate_and_limit
+
     bounds = [
-        _estimate_and_limit(secret, bound)
+        estimate_and_limit(secret, bound)
         for (secret, side_information), bound in release.bounds.items()
         if not side_information
     ]
@@ -116,19 +117,10 @@ def _bound(release: PolicyResult) -> str:
     )
 
 
-def _estimate_and_limit(secret: str, bound: Bound) -> str:
-    """The estimate of a bound, and the limit that is claimed."""
-    from sordino.report.tables import number
-
-    return (
-        f"{secret_title(secret)} estimated {number(bound.auc)}, upper limit "
-        f"{number(bound.auc_high)}"
-    )
-
-
 def _joint_lines(fitted: FitResult) -> list[str]:
     """Leakage to an attacker with the vectors of one utterance under all policies."""
     from sordino.report.tables import number
+    from sordino.study.fitting.card import estimate_and_limit
 
     lines = []
     for name, estimates in fitted.combined_leaks().items():
@@ -137,7 +129,7 @@ def _joint_lines(fitted: FitResult) -> list[str]:
             for secret, estimate in estimates.items()
         )
         bounds = "; ".join(
-            _estimate_and_limit(secret, bound)
+            estimate_and_limit(secret, bound)
             for (policy, secret, side_information), bound in fitted.joint.items()
             if policy == name and not side_information
         )

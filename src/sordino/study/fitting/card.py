@@ -207,6 +207,14 @@ _PRIVACY: Final = (
 )
 
 
+def estimate_and_limit(secret: str, bound: Bound) -> str:
+    """The estimate of the bound of a secret, and the upper limit, which is the claim."""
+    return (
+        f"{secret_title(secret)} estimated {number(bound.auc)}, upper limit "
+        f"{number(bound.auc_high)}"
+    )
+
+
 def _audit(result: PolicyResult) -> dict[str, Any]:
     return {
         "policy": explain(result.policy, fitted=True),
