@@ -149,7 +149,7 @@ def test_a_rounded_bundle_has_no_bound() -> None:
     policies = {"sad": replace(release, bounds={})}
     text = output(replace(fit, policies=policies, joint={}, rounding=rounded))
     assert "0.555" not in text
-    assert "upper limit" not in text
+    assert "every attacker with one vector" not in text
     assert text.count(BEFORE_ROUNDING) == 2
     assert '"rounded": {"sad": {"gender": {"auc": 0.6, "unrounded": 0.6}}}' in text
 

@@ -142,7 +142,9 @@ def _emotions(labels: pd.Series, policies: Mapping[str, Policy]) -> tuple[str, .
 
 def _check_noise(fitter: Fitter, speakers: int) -> None:
     """Warn where the noise of differential privacy may decide the emotion of a prototype."""
-    length = fitter.noise_length(speakers) if isinstance(fitter, DrawnFitter) else 0.0
+    if not isinstance(fitter, DrawnFitter):
+        return
+    length = fitter.noise_length(speakers)
     if length > LONGEST_NOISE:
         warnings.warn(
             f"prototype_epsilon {fitter.prototype_epsilon:g} with {speakers} fitting speakers: the "
