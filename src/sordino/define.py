@@ -44,6 +44,15 @@ GENDERS: Final = tuple(Gender)
 """The order of the classes of every gender attacker: female 0, male 1."""
 
 
+def secret_title(secret: str) -> str:
+    """The name of a secret on screens and pages.
+
+    >>> secret_title("sensitive-vs-neutral"), secret_title("gender")
+    ('sensitive against neutral', 'gender')
+    """
+    return secret.replace("-vs-", " against ")
+
+
 class Knowledge(StrEnum):
     """How much an attacker knows about the release."""
 

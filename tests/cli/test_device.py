@@ -70,6 +70,7 @@ def test_a_device_stores_its_key_and_repeats_its_draws(
     np.testing.assert_array_equal(tables[0], tables[1])
     assert not np.array_equal(tables[0], tables[2])
     key = tmp_path / "second" / "key"
+    assert capsys.readouterr().err.count("made the key of this device") == 2
     assert key.stat().st_mode & 0o777 == 0o600
     key.write_bytes(b"short")
     assert run("release", talking(), *sounds, "--out", tmp_path / "x.npz") == 2

@@ -21,9 +21,9 @@ FILES = ["data/A/one.wav", "data/A/two.wav", "data/B/three.wav"]
 ALIKE = ["data/A/001.wav", "data/B/001.wav", "data/B/002.wav"]
 
 
-def corpus_of(files: list[str], start: list[float] | None = None) -> Corpus:
+def corpus_of(files: list[str], **columns: Any) -> Corpus:
     rows = {"file": files, "speaker": [str(row) for row in range(len(files))]}
-    return table.make("some", pd.DataFrame(rows if start is None else rows | {"start": start}))
+    return table.make("some", pd.DataFrame(rows | columns))
 
 
 def parquet(path: Path, x: NDArray[np.float32] = X, **keys: Any) -> Path:
@@ -145,7 +145,7 @@ def test_an_utterance_without_its_one_row_is_an_error(
     [
         (
             {"gender": [0, 1, 0]},
-            "column `gender` is a label or has no name, expected vectors alone: leave it out",
+            "column `gender` is a label or has no name, expected vectors alone",
         ),
         ({"age": [20, 30, 40], "valence": [1, 2, 3]}, r"column `age` \(and 1 more\) is a label"),
         ({"said": ["yes", "no", "yes"]}, "column `said` is not of numbers"),
@@ -169,6 +169,20 @@ def test_what_is_no_vector_is_refused(
 ) -> None:
     with pytest.raises(FeatureError, match=message):
         read_vectors(parquet(tmp_path, file=FILES, **columns), corpus_of(FILES))
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_labels_of_the_corpus_are_left_out_of_a_table(tmp_path: Path, suffix: str) -> None:
+    speakers = ["1", "2", "3"]
+    corpus = corpus_of(FILES, speaker=speakers, age=[30, np.nan, 50], gender=["female", "", "male"])
+    labels = ["speaker", "gender", "age"]
+    path = write_vectors(tmp_path / f"x.{suffix}", X, corpus, ["f", "g"], labels)
+    order = np.array([2, 0, 1])
+    with pytest.warns(UserWarning, match="speaker, gender, age: labels of the corpus"):
+        np.testing.assert_array_equal(read_vectors(path, corpus.select(order)), X[order])
+    others = corpus_of(FILES, speaker=speakers[::-1])
+    with pytest.raises(FeatureError, match=r"column `speaker` .* without --labels writes no label"):
+        read_vectors(path, others)
 
 
 def test_a_csv_with_row_numbers_or_without_dimensions_is_refused(tmp_path: Path) -> None:

@@ -58,6 +58,12 @@ def test_ten_of_each_suffice_for_a_bound() -> None:
     assert unmet(labels(10, 10)) == set()
 
 
+def test_a_bound_given_gender_is_listed_with_eight_of_each() -> None:
+    needs = [need for need in of(labels(7, 8)).needs if need.step == minimum.GIVEN_GENDER]
+    assert [need.is_met for need in needs if need.studies == ("fit",)] == [False, True]
+    assert minimum.GIVEN_GENDER not in unmet(labels(7, 8), "fit")
+
+
 @pytest.mark.parametrize(("women", "men"), [(4, 5), (5, 4)])
 def test_one_speaker_fewer_does_not_suffice(women: int, men: int) -> None:
     assert unmet(labels(women, men)) & {"attack", "release"}

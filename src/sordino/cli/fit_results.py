@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sordino.cli.output import write_json
+from sordino.define import secret_title
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,8 +62,9 @@ def print_rounding(fitted: FitResult, terminal: Console) -> None:
         for change in changes:
             full, rejection = change.full, ": outside its interval, so nothing is written"
             line = (
-                f"{name}, 8 bits: {change.secret}, AUC {number(change.rounded.value)}, unrounded "
-                f"{number(full.value)} [{number(full.low)}, {number(full.high)}]"
+                f"{name}, 8 bits: {secret_title(change.secret)}, AUC "
+                f"{number(change.rounded.value)}, unrounded {number(full.value)} "
+                f"[{number(full.low)}, {number(full.high)}]"
                 f"{'' if change.holds else f'{rejection}: leave --int8 out'}"
             )
             _print_plain((line,), terminal)
@@ -83,7 +85,7 @@ def _table(
 
     from sordino.report.tables import limits, number
 
-    secrets = [name.replace("-", " ") for name in results[0].leaks]  # so that a name may wrap
+    secrets = [secret_title(name) for name in results[0].leaks]
     table = Table(
         "release", "required, AUC", *secrets, "budget", title=title, caption=caption or None
     )
@@ -98,34 +100,40 @@ def _table(
 
 
 def _bound(release: PolicyResult) -> str:
-    """The bound of each secret in one line; empty if there is none."""
-    from sordino.report.tables import number
+    """The bound of each secret, and the release that it is of; empty if there is none."""
+    from sordino.study.fitting.card import estimate_and_limit
 
     bounds = [
-        f"{secret} {number(bound.auc)}, upper limit {number(bound.auc_high)}"
+        estimate_and_limit(secret, bound)
         for (secret, side_information), bound in release.bounds.items()
         if not side_information
     ]
     if not bounds:
         return ""
-    return f"No attacker with one vector exceeds an AUC of: {'; '.join(bounds)}."
+    return (
+        f"AUC of every attacker with one vector, at most: {'; '.join(bounds)}. The bound is of the "
+        "release fitted on all speakers. The attacked releases were fitted on two fifths of them, "
+        "so an attacker in the table may exceed it."
+    )
 
 
 def _joint_lines(fitted: FitResult) -> list[str]:
     """Leakage to an attacker with the vectors of one utterance under all policies."""
     from sordino.report.tables import number
+    from sordino.study.fitting.card import estimate_and_limit
 
     lines = []
     for name, estimates in fitted.combined_leaks().items():
         figures = ", ".join(
-            f"{secret} {number(estimate.value)}" for secret, estimate in estimates.items()
+            f"{secret_title(secret)} {number(estimate.value)}"
+            for secret, estimate in estimates.items()
         )
-        bounds = ", ".join(
-            f"{secret} {number(bound.auc)}"
+        bounds = "; ".join(
+            estimate_and_limit(secret, bound)
             for (policy, secret, side_information), bound in fitted.joint.items()
             if policy == name and not side_information
         )
-        limit = f" (bound for every attacker, as estimated: {bounds})" if bounds else ""
+        limit = f" (bound for every attacker: {bounds})" if bounds else ""
         lines.append(
             "An attacker with one utterance under every policy recovers the secrets of "
             f"{name} with an AUC of: {figures}{limit}."

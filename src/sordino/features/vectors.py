@@ -8,6 +8,7 @@ and `names`; other arrays with one value per row are labels.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -46,23 +47,19 @@ def read_vectors(path: str | Path, corpus: Corpus) -> NDArray[np.float32]:
     table has it. Files are compared by the fewest last parts of their paths that identify all files
     of the table and of the corpus: by base name, else by `folder/name`, and so on. So the folder of
     the files has no effect. Rows of other files are left out. A table without `file` must have
-    exactly the corpus' rows, in their order. All other columns are dimensions; the index of
-    audformat is supported.
+    exactly the corpus' rows, in their order. Labels that the corpus has with equal values, as of
+    `sordino extract --labels`, are left out with a warning. All other columns are dimensions; the
+    index of audformat is supported.
 
-    Raises `FeatureError` for an utterance without a row or with two rows, for text, labels (columns
-    with the name of a corpus column) and unnamed columns among the dimensions, for NaN and
+    Raises `FeatureError` for an utterance without a row or with two rows, for text, other labels
+    (columns with the name of a corpus column) and unnamed columns among the dimensions, for NaN and
     infinity; `StorageError` for an unreadable file.
     """
-    frame = read_table(path)
+    frame = read_table(path, RESERVED - {"start", "end"})
     unused = {*KEY_COLUMNS, *frame.attrs.get("labels", ())}
     columns = [column for column in frame.columns if column not in unused]
     labels = [name for name in columns if fold(name) in RESERVED]
-    if labels:
-        extra = f" (and {len(labels) - 1} more)" if len(labels) > 1 else ""
-        raise FeatureError(
-            f"{path}: column `{labels[0]}`{extra} is a label or has no name, expected vectors "
-            "alone: leave it out"
-        )
+    columns = [name for name in columns if name not in labels]
     check_numbers(path, frame, columns)
     if "file" in frame.columns:
         rows = _matching(path, frame, corpus.table)
@@ -73,6 +70,7 @@ def read_vectors(path: str | Path, corpus: Corpus) -> NDArray[np.float32]:
             f"{path}: {len(frame)} rows and no column `file`, expected {len(corpus)} in the "
             "corpus' order: add `file`"
         )
+    _check_labels(path, frame.iloc[rows], corpus.table, labels)
     with np.errstate(over="ignore"):
         x = matrix(frame, columns)[rows].astype(np.float32)
     bad = np.argwhere(~np.isfinite(x))
@@ -104,7 +102,7 @@ def write_vectors(
 
     `x` is `(utterances, dims)`, and `names` are the names of the dimensions. The table has file,
     start and end of each utterance. `labels` are further columns of the corpus (`corpus_labels`),
-    such as speaker and gender: `sordino audit` reads such a table, and `read_vectors` refuses it.
+    such as speaker and gender: `sordino audit` reads them, and `read_vectors` leaves them out.
     Vectors may reveal the speaker: a new file has mode 0600.
 
     Raises `FeatureError` for another shape of `x`, an unknown suffix, and a label with the name of
@@ -153,6 +151,39 @@ def write_vectors(
         )
     return storage.write(
         path, lambda temporary: frame.to_parquet(temporary, index=False), mode=storage.PRIVATE
+    )
+
+
+def _check_labels(
+    path: str | Path, frame: pd.DataFrame, utterances: pd.DataFrame, labels: Sequence[str]
+) -> None:
+    """Raise `FeatureError` for labels that differ from those of the corpus; warn of the others."""
+    differing = [name for name in labels if not _agree(frame, utterances, name)]
+    if differing:
+        extra = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
+        raise FeatureError(
+            f"{path}: column `{differing[0]}`{extra} is a label or has no name, expected vectors "
+            "alone or the labels of the corpus: leave it out (`sordino extract` without --labels "
+            "writes no label)"
+        )
+    if labels:
+        warnings.warn(
+            f"{path}: {', '.join(labels)}: labels of the corpus with equal values, left out",
+            stacklevel=3,
+        )
+
+
+def _agree(frame: pd.DataFrame, utterances: pd.DataFrame, name: str) -> bool:
+    """Whether a column has the values of the corpus, row by row."""
+    if name not in utterances.columns:
+        return False
+    if name in NUMBERS:
+        numbers = pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=float)
+        return np.array_equal(numbers, utterances[name].to_numpy(dtype=float), equal_nan=True)
+    texts = frame[name].fillna("").astype(str)
+    return all(
+        text in (value, storage.cell(value))
+        for text, value in zip(texts, utterances[name].astype(str), strict=True)
     )
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from sordino import storage
 from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.table import Corpus
-from sordino.define import Knowledge, Role
+from sordino.define import Knowledge, Role, secret_title
 from sordino.features import CACHE
 from sordino.policy import Policy
 from sordino.release import FITTERS, Family, resolve
@@ -254,16 +254,14 @@ def bounds_table(drawn: pd.DataFrame) -> Table:
         )
         rows = []
         for target, group, value, high in means.itertuples(index=False, name=None):
-            names = [Cell(str(text), "name") for text in (release, target, group or "nothing")]
+            words = (release, secret_title(target), group or "none")
+            names = [Cell(str(text), "name") for text in words]
             rows.append([*names, Cell(number(value)), Cell(number(high))])
         groups.append(rows)
     heads = [
-        [
-            (name, 1)
-            for name in ("release", "secret", "known beside it", "AUC at most", "upper limit")
-        ]
+        [(name, 1) for name in ("release", "secret", "side information", "estimate", "upper limit")]
     ]
-    return Table("Bounds on every attacker with one released vector", heads, groups)
+    return Table("Bounds on the AUC of every attacker with one released vector", heads, groups)
 
 
 _FRONT: Final = (

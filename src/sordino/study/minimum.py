@@ -8,6 +8,7 @@
                        prototypes of it, else two; two utterances a speaker
     bound              as many outside each fold of the cross-fit, two women and two men, and eight
                        fitting speakers with each emotion
+    bound given gender eight fitting speakers of the gender
     patient attacker   five utterances of one test speaker
 
 The numbers are counted in the draws of the study, so they hold for its seed. They suffice for the
@@ -48,7 +49,10 @@ UTTERANCES_PER_SPEAKER: Final = 2
 """Utterances a fitting speaker, on average (`sordino.release.drawn.speaker_offset`)."""
 
 OPTIONAL_STEPS: Final = ("bound", "patient attacker")
-"""Steps without which a study runs and reports fewer figures."""
+"""Steps without which a study runs, reports fewer figures and warns."""
+
+GIVEN_GENDER: Final = "bound given gender"
+"""A step that is listed alone: without it a study runs and only lacks limits of some bounds."""
 
 
 class Need(NamedTuple):
@@ -94,6 +98,7 @@ class Minimum(NamedTuple):
             for need in self.needs
             if study in need.studies
             and not need.is_met
+            and need.step != GIVEN_GENDER
             and (need.step in OPTIONAL_STEPS) == optional
         ]
 
@@ -269,6 +274,7 @@ class _Counts:
                 present = self.smallest(parts, "gender", gender)
                 item = f"{gender} fitting speakers"
                 yield Need("bound", item, present, bound.SPEAKERS_PER_GROUP, (study,))
+                yield Need(GIVEN_GENDER, item, present, bound.SPEAKERS_PER_LIMIT, (study,))
 
     def outside_folds(self, rows: Rows) -> Iterator[Rows]:
         """The rows outside each fold of the cross-fit of a bound."""

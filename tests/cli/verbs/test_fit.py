@@ -141,12 +141,15 @@ def test_a_rounded_bundle_has_no_bound() -> None:
     )
     interval = Interval(0.6, 0.5, 0.7, 100, 30)
     rounded = {"sad": [LeakageChange("gender", interval, interval)]}
-    assert "No attacker with one vector exceeds an AUC of: gender 0.56" in output(fit)
+    assert "one vector, at most: gender estimated 0.56, upper limit 0.61" in output(fit)
     assert output(fit).count("0.555") == 2
+    assert "family is chosen" not in output(fit)
+    chosen = {"sad": replace(release, budget=0.7, validation=reached)}
+    assert "family is chosen on the validation speakers" in output(replace(fit, policies=chosen))
     policies = {"sad": replace(release, bounds={})}
     text = output(replace(fit, policies=policies, joint={}, rounding=rounded))
     assert "0.555" not in text
-    assert "exceeds an AUC" not in text
+    assert "every attacker with one vector" not in text
     assert text.count(BEFORE_ROUNDING) == 2
     assert '"rounded": {"sad": {"gender": {"auc": 0.6, "unrounded": 0.6}}}' in text
 

@@ -7,8 +7,16 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from sordino.errors import ReleaseError
+from sordino.policy import Policy
+from sordino.release import DrawnFitter
 from sordino.release.drawn.gaussian_mechanism import noise_scale
-from sordino.release.drawn.prototypes import COUNT, bounded_means, prototypes
+from sordino.release.drawn.prototypes import (
+    COUNT,
+    EPSILON,
+    LONGEST_NOISE,
+    bounded_means,
+    prototypes,
+)
 
 NAMES = ["calm", "loud"]
 LABELS = np.tile(np.arange(3), 80)
@@ -62,6 +70,15 @@ def test_the_noise_has_exactly_the_stated_delta(epsilon: float) -> None:
     p, q = (values / (scale * np.sqrt(2 * np.pi)) for values in density)
     excess = np.maximum(p - np.exp(epsilon) * q, 0).sum() * (grid[1] - grid[0])
     assert excess == pytest.approx(delta, rel=1e-3)  # the hockey-stick divergence
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "speakers", "is_long"),
+    [(EPSILON, 4, False), (1.0, 12, True), (1.0, 34, False), (0.1, 34, True)],
+)
+def test_noise_is_long_for_few_speakers(epsilon: float, speakers: int, is_long: bool) -> None:
+    fitter = DrawnFitter(Policy("sad", ("happy", "angry")), prototype_epsilon=epsilon)
+    assert (fitter.noise_length(speakers) > LONGEST_NOISE) == is_long
 
 
 def test_no_noise_or_wrong_settings() -> None:

@@ -11,6 +11,7 @@ from sordino.cli.keys import BundleVersionOption, ExpiresOption
 from sordino.cli.options import BundleArgument, JsonOption
 from sordino.cli.output import console, print_lines, write_json
 from sordino.cli.trust import RevokedOption
+from sordino.define import secret_title
 from sordino.errors import BundleError, SignatureError, StorageError
 from sordino.progress import printable
 
@@ -241,7 +242,7 @@ def _audit_tables(audits: Any) -> list[RenderableType]:
             results = Table(
                 "release",
                 "required, AUC",
-                *audit["measured"][0]["leaks"],
+                *map(secret_title, audit["measured"][0]["leaks"]),
                 title="retrained attacker, AUC",
             )
             for row in audit["measured"]:
@@ -250,14 +251,14 @@ def _audit_tables(audits: Any) -> list[RenderableType]:
             parts.append(results)
             bounds = Table(
                 "secret",
-                "known beside it",
-                "AUC at most",
+                "side information",
+                "estimate",
                 "upper limit",
-                title="bound for every attacker",
+                title="bound on the AUC of every attacker with one vector",
             )
             for row in audit["bounds"]:
                 limits = _two_digits(row["auc"]), _two_digits(row["auc_high"])
-                bounds.add_row(row["secret"], row["known"] or "nothing", *limits)
+                bounds.add_row(secret_title(row["secret"]), row["known"] or "none", *limits)
             parts += [bounds] if audit["bounds"] else []
             if privacy := audit.get("prototypes"):
                 epsilon, delta = privacy["epsilon"], privacy["delta"]

@@ -53,7 +53,7 @@ FIGURES: Final = {
     "F1 required": "ignorant emotion f1 required",
     "U required": "ignorant emotion unchanged required",
     "U neutral": "ignorant emotion unchanged neutral",
-    "sensitive AUC": "semi-informed sensitive-vs-neutral distinguish",
+    "sensitive against neutral": "semi-informed sensitive-vs-neutral distinguish",
     "gender AUC": "semi-informed gender auc",
 }
 """The columns on the terminal, and their names in `sordino.study.run_record.summary`."""

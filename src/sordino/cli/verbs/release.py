@@ -226,7 +226,16 @@ def _draw_key(number: int | None) -> int:
     """The key of random draws: a number, or the stored key of the device."""
     from sordino.device.key import read_or_create
 
-    return read_or_create(STATE.expanduser() / "key") if number is None else number
+    if number is not None:
+        return number
+    path = STATE.expanduser() / "key"
+    with storage.as_storage_error(path):
+        absent = not path.exists()
+    key = read_or_create(path)
+    if absent:
+        line = f"made the key of this device: {path}. Keep it: with another key, draws change"
+        typer.echo(printable(line), err=True)
+    return key
 
 
 @dataclass

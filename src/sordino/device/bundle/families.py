@@ -3,10 +3,9 @@
 An attacker with this source can forge any bundle and compute its checksums. The name of a family is
 a promise to the user, so the structure must keep it: inputs and outputs of the model, the keyed
 random draw, the arrays with their types and shapes, and the number of decisions. With `drawn`, the
-released vector depends on the input through one of at most K decisions only, as long as two inputs
-are two points of the scaled space, from which the draw follows: `sordino.device.serving` refuses
-two inputs of one point. The structure does not show the *meaning* of a decision and of its vectors:
-signature and audit serve this purpose.
+released vector depends on the input through one of at most K decisions only. Its draw follows from
+the features, which no model of the bundle computes (`sordino.device.serving`). The structure does
+not show the *meaning* of a decision and of its vectors: signature and audit serve this purpose.
 """
 
 from __future__ import annotations

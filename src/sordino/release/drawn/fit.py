@@ -26,7 +26,13 @@ from sordino.nn.fit import Plan, run_plan
 from sordino.policy import Policy
 from sordino.release.drawn import fit_scorer
 from sordino.release.drawn.calibration import GAP_ERRORS, calibrate
-from sordino.release.drawn.prototypes import COUNT, EPSILON, FEWEST_SPEAKERS, prototypes
+from sordino.release.drawn.prototypes import (
+    COUNT,
+    EPSILON,
+    FEWEST_SPEAKERS,
+    mean_noise,
+    prototypes,
+)
 from sordino.release.drawn.release import Drawn
 from sordino.release.drawn.scorer import Scorer, required, weights
 from sordino.release.drawn.secret_bounds import secret_bounds
@@ -82,6 +88,14 @@ class DrawnFitter:
     @property
     def name(self) -> str:
         return "label" if self.alone else "drawn+detail" if self.detail else "drawn"
+
+    def noise_length(self, speakers: int) -> float:
+        """The root mean square length of the noise on the mean of a bin, which has a length of at
+        most 1, with so many fitting speakers.
+        """
+        split = int(self.detail)  # one more bin and one more direction
+        scale = mean_noise(self.prototype_epsilon, speakers, 2 + split)
+        return scale * float(np.sqrt(len(self.policy.emotions) - 1 + split))
 
     def fit(self, z: Vectors, corpus: Corpus, part: Part) -> Drawn:
         """The release, fitted on the rows of one party: `z` is `(utterances, d)` in the corpus' row

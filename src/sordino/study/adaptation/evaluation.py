@@ -32,7 +32,7 @@ TABLE_FIGURES: Final[dict[str, tuple[str, str | Role, Knowledge]]] = {
     "Ut required": ("unchanged_among_true_positives", Role.REQUIRED, Knowledge.IGNORANT),
     "Ut neutral": ("unchanged_among_true_positives", Role.NEUTRAL, Knowledge.IGNORANT),
     "retrained": ("utility_auc", "", Knowledge.SEMI_INFORMED),
-    "sensitive AUC": ("distinguish", "", Knowledge.SEMI_INFORMED),
+    "sensitive against neutral": ("distinguish", "", Knowledge.SEMI_INFORMED),
     "gender AUC": ("auc", "", Knowledge.SEMI_INFORMED),
     "patient": ("auc", "", Knowledge.PATIENT),
 }

@@ -22,7 +22,7 @@ PATIENT_UTTERANCES: Final = 20
 Figures = dict[str, Estimate]
 
 LEAK_PANELS: Final = {
-    "sensitive AUC": "Sensitive against neutral",
+    "sensitive against neutral": "Sensitive against neutral",
     "gender AUC": "Gender",
     "patient": "Gender, patient attacker",
 }
@@ -57,7 +57,7 @@ def _figures(look: Estimates, release: str) -> Figures:
         "F1": decided if decided.n else look("f1", release, "", Role.REQUIRED),
         "U required": look("unchanged", release, "", Role.REQUIRED),
         "U neutral": look("unchanged", release, "", Role.NEUTRAL),
-        "sensitive AUC": look("distinguish", release, knowledge=semi),
+        "sensitive against neutral": look("distinguish", release, knowledge=semi),
         "worst AUC": Estimate(),
         "gender AUC": look("auc", release, knowledge=semi),
         "patient": look("auc", release, knowledge=Knowledge.PATIENT, k=k),

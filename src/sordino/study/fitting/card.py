@@ -10,6 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from sordino.corpora.checks.licences import commercial_use, licences
+from sordino.define import secret_title
 from sordino.export.quantisation import LeakageChange
 from sordino.features import FEATURE_SETS, Preprocess
 from sordino.metrics.bound import Bound
@@ -61,15 +62,15 @@ class PolicyResult:
             )
             return (
                 f"No release is within the budget of {self.budget:g} on validation speakers: the "
-                f"smallest of the largest AUCs is {number(least.largest)} ({least.worst}), of "
-                f"{least.release}."
+                f"smallest of the largest AUCs is {number(least.largest)} "
+                f"({secret_title(least.worst)}), of {least.release}."
             )
         before, after = self.test
         leak = after.leaks[after.worst]
         words = (
             f"On {self.release.name}, a retrained attacker reaches at most AUC "
-            f"{number(leak.value)} [{limits(leak).strip('[]')}] ({after.worst}) on test speakers; "
-            f"on the original features {number(before.leaks[after.worst].value)}."
+            f"{number(leak.value)} [{limits(leak).strip('[]')}] ({secret_title(after.worst)}) on "
+            f"test speakers; on the original features {number(before.leaks[after.worst].value)}."
         )
         emotion, cell = after.worst_emotion
         if emotion:
@@ -163,7 +164,7 @@ class FitResult:
             "together_bounds": [
                 {"policy": key[0], **_bound(*key[1:], bound)} for key, bound in self.joint.items()
             ],
-            "how": _HOW,
+            "how": self.procedure,
         }
         if not self.rounding:
             return card
@@ -171,18 +172,30 @@ class FitResult:
             name: {change.secret: _change(change) for change in changes}
             for name, changes in self.rounding.items()
         }
-        return card | {"rounded": changes, "how": f"{_HOW} {BEFORE_ROUNDING}"}
+        return card | {"rounded": changes, "how": f"{self.procedure} {BEFORE_ROUNDING}"}
+
+    @property
+    def procedure(self) -> str:
+        """The origin of the figures in words; with the choice of a family if there was one."""
+        chosen = any(result.validation for result in self.policies.values())
+        return " ".join([_DRAWS, *([_CHOICE] if chosen else []), _BOUNDS])
 
 
-_HOW = (
+_DRAWS: Final = (
     "The release is fitted on all speakers named. The figures are those of the same procedure in "
     "draws of speakers: two fifths for the fit, two fifths for retrained attackers, one fifth for "
-    "the test. A family is chosen on the validation speakers of all draws together. Most of these "
-    "are test speakers of another draw, so the figures are slightly optimistic. Bounds are those "
-    "of decisions by folds of speakers: each fold is decided by models that were fitted on the "
-    "others. They hold for one vector of a random speaker like those of the fit, and for an "
-    "attacker that has no other data. `speakers` counts those with both values of the secret, or "
-    "for gender and age all speakers; with fewer than eight there is no limit."
+    "the test."
+)
+_CHOICE: Final = (
+    "Under a budget, a family is chosen on the validation speakers of all draws together. Most of "
+    "these are test speakers of another draw, so the figures are slightly optimistic."
+)
+_BOUNDS: Final = (
+    "Bounds are those of decisions by folds of speakers: each fold is decided by models that were "
+    "fitted on the others. The upper limit is the claim, and the other figure is its estimate. "
+    "They hold for one vector of a random speaker like those of the fit, and for an attacker that "
+    "has no other data. `speakers` counts those with both values of the secret, or for gender and "
+    "age all speakers; with fewer than eight there is no limit."
 )
 
 
@@ -192,6 +205,14 @@ _PRIVACY: Final = (
     "speakers. That model, the scorer, the scaled space and the bundle as a whole have no epsilon. "
     "Epsilons of several policies and of every fit on the same speakers add up."
 )
+
+
+def estimate_and_limit(secret: str, bound: Bound) -> str:
+    """The estimate of the bound of a secret, and the upper limit, which is the claim."""
+    return (
+        f"{secret_title(secret)} estimated {number(bound.auc)}, upper limit "
+        f"{number(bound.auc_high)}"
+    )
 
 
 def _audit(result: PolicyResult) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from sordino.metrics.bound import Bound
 from sordino.nn.fit import run_plan
 from sordino.policy import Policy
 from sordino.release import DrawnFitter, Fitter, MixtureFitter
+from sordino.release.drawn.prototypes import LONGEST_NOISE
 from sordino.report.estimate_table import Estimates
 from sordino.report.estimates import measure
 from sordino.signal.feature_sets import AUTOMATIC, check_device, resolve
@@ -139,6 +140,21 @@ def _emotions(labels: pd.Series, policies: Mapping[str, Policy]) -> tuple[str, .
     return emotions
 
 
+def _check_noise(fitter: Fitter, speakers: int) -> None:
+    """Warn where the noise of differential privacy may decide the emotion of a prototype."""
+    if not isinstance(fitter, DrawnFitter):
+        return
+    length = fitter.noise_length(speakers)
+    if length > LONGEST_NOISE:
+        warnings.warn(
+            f"prototype_epsilon {fitter.prototype_epsilon:g} with {speakers} fitting speakers: the "
+            f"noise has {length:.2f} times the greatest possible length of an emotion's mean, "
+            f"expected at most {LONGEST_NOISE:g}. Prototypes may be of the wrong emotion: raise "
+            "prototype_epsilon, or add speakers",
+            stacklevel=2,
+        )
+
+
 class _Procedure:
     """Inputs and settings that all policies share."""
 
@@ -196,8 +212,9 @@ class _Procedure:
             families = [
                 family for family in families if release.name_of(policy, family) == winner.release
             ]
-        estimates, test, unlabelled = self.audit(policy, families, self.inputs, "test")
         fitter = self.fitter(policy, families[0], 0, index)
+        _check_noise(fitter, len(set(self.inputs.corpus.speaker)))
+        estimates, test, unlabelled = self.audit(policy, families, self.inputs, "test")
         shipped = run_plan(with_secret_noise(fitter).plan(self.z, self.fitting, self.speakers))
         bounds = self.bounds(fitter)
         return PolicyResult(

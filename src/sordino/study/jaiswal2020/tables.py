@@ -263,7 +263,7 @@ def bounds_table(estimates: pd.DataFrame) -> Table:
     columns = ["features", "required", "release", "target", "condition", "value", "high", "chance"]
     rows = estimates[estimates["metric"] == "bound_uar"][columns]
     for *names, condition, value, high, chance in rows.itertuples(index=False, name=None):
-        side_information = str(condition).removeprefix("given ") or "nothing"
+        side_information = str(condition).removeprefix("given ") or "none"
         words = [Cell(str(text), "name") for text in (*names, side_information)]
         figures = [Cell(number(value)), Cell(number(high)), Cell(number(chance), "chance")]
         groups.setdefault(tuple(names[:3]), []).append([*words, *figures])
@@ -272,13 +272,13 @@ def bounds_table(estimates: pd.DataFrame) -> Table:
         "task",
         "embedding",
         "secret",
-        "known beside it",
-        "UAR at most",
+        "side information",
+        "estimate",
         "upper limit",
         "chance",
     )
     return Table(
-        "One drawn vector: UAR of gender and of identity",
+        "One drawn vector: bounds on the UAR of gender and of identity",
         [[(name, 1) for name in heads]],
         list(groups.values()),
     )
