@@ -209,7 +209,9 @@ def _absent_families(audited: AuditResult) -> list[tuple[str, str]]:
     absent = [family for family in FULL if family not in audited.config["families"]]
     if not absent:
         return []
-    return [("other families", f"{', '.join(absent)}: an audit with --attackers full includes them.")]
+    return [
+        ("other families", f"{', '.join(absent)}: an audit with --attackers full includes them.")
+    ]
 
 
 _UNTESTED: Final = (

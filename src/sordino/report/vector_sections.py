@@ -116,7 +116,7 @@ def sensitivity_sentences(audited: AuditResult) -> str:
         f"the AUC of the best possible attacker. Power: of {PLANTED_TABLES} tables with vectors "
         f"like these and a planted leak (a shifted principal component) with a best possible AUC "
         f"{first} reported{';' if others else ''}{others}. Leaks of another kind may need more "
-        "speakers. The power matters for *no leak found* alone."
+        "speakers. The power matters for “no leak found” alone."
     )
 
 
