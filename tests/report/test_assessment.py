@@ -31,7 +31,8 @@ ARTICLES = (
 )
 FIGURE = re.compile(
     r": -?\d+\.\d\d \((95 % interval \[.*?\]|no interval, too few speakers); "
-    r"n = [\d,]+ [a-z' ]+(, [a-z ]+)?; [\d,]+ speakers; chance \d\.\d\d; original vectors (\d\.\d\d|not measured)\)\."
+    r"n = [\d,]+ [a-z' ]+(, [a-z ]+)?; [\d,]+ speakers; "
+    r"chance \d\.\d\d; original vectors (\d\.\d\d|not measured)\)\."
 )
 
 
