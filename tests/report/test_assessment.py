@@ -100,7 +100,7 @@ def test_each_count_names_its_unit(assessment: Assessment) -> None:
 def test_inference_states_the_reached_auc_and_the_power(assessment: Assessment) -> None:
     sentence = assessment.articles[0].sentences[2]
     assert "must reach an AUC of single utterances above 0." in sentence
-    assert "Power: of 20 tables" in sentence
+    assert "of 20 at a best possible AUC of 0.60" in sentence
 
 
 def test_an_absent_figure_is_not_measured(

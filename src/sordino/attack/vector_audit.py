@@ -213,7 +213,7 @@ class Audit:
         attackers = scores[RELEASED]
         decision = permutation_test.conclude(setting.secret, setting.fold, attackers.statistics)
         speaker_guesses = predict_speakers(setting.secret, setting.plan, attackers.scores)
-        power = {}
+        power: Mapping[float, float] = {}
         if not decision.too_small:
             power = planted_leaks.power(
                 sample[RELEASED], setting.secret, setting.fold, decision.critical, self.seed

@@ -103,20 +103,19 @@ def sensitivity_sentences(audited: AuditResult) -> str:
     """The AUC that an attacker must reach to be reported, and the power of the test."""
     decision = audited.decision
     if decision.too_small:
-        return f"This test cannot report any leak, so it has no power: {decision.too_small}."
+        return f"The test cannot reliably report a leak and has no power: {decision.too_small}."
     reached = f"above {number(decision.needed)}"
     if number(decision.needed) == number(1.0):
         reached = f"of {number(1.0)}, which shuffles of the secret reach too,"
-    leaks = "; ".join(
-        f"of {number(auc)}, {share * PLANTED_TABLES:.0f}" for auc, share in audited.power.items()
+    counts = ", ".join(
+        f"{share * PLANTED_TABLES:.0f} of {PLANTED_TABLES} at a best possible AUC of {number(auc)}"
+        for auc, share in audited.power.items()
     )
-    first, _, others = leaks.partition(";")
     return (
         f"An attacker must reach an AUC of single utterances {reached} to be reported. This is not "
-        f"the AUC of the best possible attacker. Power: of {PLANTED_TABLES} tables with vectors "
-        f"like these and a planted leak (a shifted principal component) with a best possible AUC "
-        f"{first} reported{';' if others else ''}{others}. Leaks of another kind may need more "
-        "speakers. The power matters for “no leak found” alone."
+        f"the AUC of the best possible attacker. Power: of tables with vectors like these and a "
+        f"planted leak, a shifted principal component, the test reported {counts}. Leaks of "
+        "another kind may need more speakers. The power matters for “no leak found” alone."
     )
 
 
