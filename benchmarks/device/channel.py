@@ -30,14 +30,13 @@ from sordino.attack.retraining import READER
 from sordino.attack.splits import crossfit
 from sordino.cli.options import CACHE, corpora_from
 from sordino.corpora.split import every_fourth
-from sordino.corpora.table import Corpus
+from sordino.corpora.table import Corpus, sensitive_or_neutral
 from sordino.define import Role
 from sordino.device import Channel
 from sordino.features import PreprocessFitter, extract
 from sordino.metrics.bound import bound
 from sordino.policy import Policy
 from sordino.release import Drawn
-from sordino.release.training_rows import sensitive_or_neutral
 from sordino.study import POLICIES, protocol
 from sordino.study.adaptation.evaluation import GuessTables, folds_of_rows, mean_figures
 from sordino.study.protocol import Fitters

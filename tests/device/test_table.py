@@ -87,3 +87,12 @@ def test_a_file_name_that_is_no_unicode_is_written(tmp_path: Path, suffix: str) 
 
 def test_cells_of_text_alone_are_changed() -> None:
     assert [storage.cell(text) for text in ("", "sad", "-", "=x")] == ["", "sad", "-", "'=x"]
+
+
+def test_without_a_row_an_earlier_table_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "released.csv"
+    path.write_text("utterance,x0\nmonday,0.0\n")
+    table.WholeTable(path).close()
+    assert not path.exists()
+    table.WholeTable(path).close()
+    assert not path.exists()

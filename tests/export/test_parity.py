@@ -11,6 +11,7 @@ import pytest
 
 from sordino import export
 from sordino.device import Runtime, read
+from sordino.device.channel import Channel
 from sordino.device.serving import ClipServing, VectorServing
 from sordino.errors import BundleError, ReleaseError
 from sordino.export.networks import decision
@@ -91,6 +92,8 @@ def test_two_bundles_of_one_name_flip_independently(tmp_path: Path) -> None:
         bins.append(lab.decide(z))
         flips.append(lab.read(runtime.release(x)) != bins[-1])
         assert np.array_equal(Runtime(path, "mine", 5).release(x), runtime.release(x))
+        with pytest.raises(ReleaseError, match="a finite epsilon, which does not hold beside a"):
+            Runtime(path, channel=Channel())
     assert 0.3 < np.mean(flips) < 0.45  # 1 / (1 + exp(0.5)) is 0.38
     # with one key for both, the exclusive-or of the bins is that of the decisions: 1.00
     assert 0.43 < np.mean(flips[0] == flips[1]) < 0.63  # independent flips agree in 0.53

@@ -14,6 +14,7 @@ from sordino.attack.identity import identify
 from sordino.errors import StorageError
 from sordino.report import Estimates
 from sordino.report.assessment import Assessment, assess, check_path
+from sordino.report.assessment.articles import Article
 from sordino.report.vector_estimates import SpeakerAttacks, measure_vectors
 from tests.report.test_release_page import BalanceParser, outside, words
 
@@ -150,3 +151,9 @@ def test_control_characters_of_a_name_are_escaped(
 def test_another_suffix_is_refused() -> None:
     with pytest.raises(StorageError, match=r"suffix \.pdf, expected \.html or \.docx: rename it"):
         check_path("a.pdf")
+
+
+def test_names_are_shown_as_they_stand() -> None:
+    article = Article("Art. 0", "Which?", ["infers **b** [x](#y) <i>"], "none")
+    page = Assessment("t", ["a", "b"], [article]).html
+    assert "infers **b** [x](#y) &lt;i&gt;" in page

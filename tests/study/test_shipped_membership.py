@@ -10,6 +10,7 @@ import numpy as np
 from sordino.corpora.split import Part
 from sordino.corpora.table import Corpus
 from sordino.features import PreprocessFitter
+from sordino.nn.fit import Plan
 from sordino.release import Drawn, DrawnFitter
 from sordino.study.shipped_membership import shipped_membership
 from sordino.testing import POLICY, synthetic_vectors
@@ -22,8 +23,8 @@ SPACE = PreprocessFitter("zscore", 64)
 class RepeatingFitter(DrawnFitter):
     """Prototypes are recordings that were fitted on."""
 
-    def fit(self, z: Vectors, corpus: Corpus, part: Part) -> Drawn:
-        drawn = super().fit(z, corpus, part)
+    def plan(self, z: Vectors, corpus: Corpus, part: Part) -> Plan[Drawn]:
+        drawn = yield from super().plan(z, corpus, part)
         rows = part.rows[np.isin(corpus.roles(self.policy)[part.rows], (0, 1))]
         arrays: dict[str, Any] = dict(drawn.arrays) | {"prototypes": z[rows]}
         return Drawn(drawn.name, drawn.config, arrays)

@@ -111,8 +111,14 @@ class _Serving:
 
     def centre_by(self, channel: Channel) -> None:
         """Centre each utterance by the mean of the device. Raises `ReleaseError` without a scaled
-        space of vectors.
+        space of vectors, and with a finite `epsilon`: a recording that is decided twice under one
+        key would tell whether its decision changed.
         """
+        if float(self._draw.settings.get("epsilon", "inf")) != float("inf"):
+            raise ReleaseError(
+                f"policy {self.entry.name} has a finite epsilon, which does not hold beside a "
+                "channel: leave the channel out"
+            )
         if self.preprocess is None or not isinstance(self, VectorServing):
             raise ReleaseError(
                 f"policy {self.entry.name} has no scaled space of vectors, expected one for a "

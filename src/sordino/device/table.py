@@ -118,7 +118,7 @@ class WholeTable:
     """
 
     def __init__(self, path: str | Path, column: str = FILE, by_name: bool = False) -> None:
-        self._path, self._column, self._by_name = path, column, by_name
+        self._path, self._column, self._by_name = Path(path), column, by_name
         self._rows = list[tuple[str, Vectors]]()
 
     @property
@@ -131,11 +131,16 @@ class WholeTable:
         self._rows.append((name, vector))
 
     def close(self) -> None:
-        """Write the rows. Raises as `write` does."""
+        """Write the rows. Without any, an earlier table at the path is removed: its vectors are of
+        other recordings. Raises as `write` does.
+        """
         rows = sorted(self._rows, key=lambda row: row[0]) if self._by_name else self._rows
         if rows:
             vectors = np.stack([vector for _, vector in rows])
             write(self._path, [name for name, _ in rows], vectors, self._column)
+        elif self._path.is_file():
+            with storage.as_storage_error(self._path):
+                self._path.unlink()
 
 
 class GrowingTable:

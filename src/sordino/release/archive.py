@@ -31,12 +31,14 @@ def digest(name: str, config: Mapping[str, Any], arrays: Arrays) -> str:
 
 
 def write(path: str | Path, name: str, config: Mapping[str, Any], arrays: Arrays) -> None:
-    """Write a release; equal releases give equal bytes. Raises `StorageError`."""
+    """Write a release, which may hold the key of its draws, for its owner alone; equal releases
+    give equal bytes. Raises `StorageError`.
+    """
     header = json.dumps({"name": name, "config": dict(config)}, sort_keys=True)
     buffer = io.BytesIO()
     # mypy of numpy 2.0 takes the name of an array for `allow_pickle`.
     np.savez(buffer, **{HEADER: np.array(header)}, **dict(arrays))  # type: ignore[arg-type]
-    storage.write(path, buffer.getvalue())
+    storage.write(path, buffer.getvalue(), mode=storage.PRIVATE)
 
 
 def read(path: str | Path) -> tuple[str, dict[str, Any], dict[str, NDArray[Any]]]:

@@ -269,8 +269,9 @@ def load(path: str | Path, key: int | None = None) -> Release:
     """The release in a file that `save` wrote, with another key of random draws.
 
     - `key`: 0 to 2^128 - 1. None takes a secret key from the operating system, for this object
-      alone. A fitted release draws by its seed, which its file states: its flips and its noise are
-      public. Pass that seed to repeat the draws of an estimate, never to release vectors.
+      alone; `config` and `save` hold it. A fitted release draws by its seed, which its file
+      states: its flips and its noise are public. Pass that seed to repeat the draws of an
+      estimate, never to release vectors.
 
     The hash of a release changes with its key. Raises `ReleaseError` for any other file, and for a
     key outside its range.

@@ -25,10 +25,11 @@ class Text:
     """A paragraph.
 
     Marks: `**word**` is bold, `` `word` `` is code, and `[words](#anchor)` is a link to a
-    definition on the page.
+    definition on the page. Without `marks`, the text stands as it is: it has names from a file.
     """
 
     text: str
+    marks: bool = True
     kind = "text"
 
 

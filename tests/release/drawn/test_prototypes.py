@@ -68,8 +68,12 @@ def test_no_noise_or_wrong_settings() -> None:
     assert noise_scale(np.inf, 1e-5, 1.0) == 0.0
     with pytest.raises(ReleaseError, match="expected a positive epsilon, a delta between 0 and 1"):
         noise_scale(0.0, 1e-5, 1.0)
-    with pytest.raises(ReleaseError, match="prototype_epsilon 0, expected more than 0"):
-        prototypes(rows(), LABELS, SPEAKER, NAMES, np.random.default_rng(0), 0)
+    for epsilon in (0, -1.0, float("nan"), True, "6"):
+        with pytest.raises(ReleaseError, match=r"prototype_epsilon .*, expected a number above 0"):
+            prototypes(rows(), LABELS, SPEAKER, NAMES, np.random.default_rng(0), epsilon)  # type: ignore[arg-type]
+    unfit = np.where(np.arange(len(LABELS))[:, None] == 3, np.nan, rows())
+    with pytest.raises(ReleaseError, match="vectors with NaN or infinity"):
+        prototypes(unfit, LABELS, SPEAKER, NAMES, np.random.default_rng(0))
     few = SPEAKER < "03"
     with pytest.raises(ReleaseError, match=r"3 speaker\(s\) have utterances of calm .* 4 or more"):
         prototypes(rows()[few], LABELS[few], SPEAKER[few], NAMES, np.random.default_rng(0))

@@ -20,6 +20,7 @@ from sordino.cli.options import (
     resolve_attackers,
 )
 from sordino.cli.output import print_lines
+from sordino.errors import StorageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -146,6 +147,10 @@ def audit(
 
     if assessment is not None:
         section.check_path(assessment)
+        if assessment.resolve() == (out / "report.html").resolve():
+            raise StorageError(
+                f"{assessment}: the page of the audit itself, expected another file: rename it"
+            )
     secrets, tasks = list(dict.fromkeys(secret)), list(dict.fromkeys(task or ()))
     vectors = audit_table.read(
         table, secrets, tasks, speaker, reference, ignore or (), columns or (), continuous or ()

@@ -9,11 +9,13 @@
            numbers, in all dimensions
 
 A class has `COUNT` prototypes with the same t and other random numbers. t alone depends on the
-recordings of the class, and has a few numbers. Given the directions, the covariance and the number
-of speakers, all t together are (epsilon, `DELTA`)-differentially private for adding or removing the
-recordings of a speaker (`sordino.release.drawn.gaussian_mechanism`). **The directions have no such
-guarantee, and neither has the scorer, the scaled space or a bundle as a whole.** The guarantee
-requires noise of a secret seed. The noise of an estimate follows from a public one.
+recordings of the class, and has a few numbers. Given the model of speech (its mean, spread and
+directions; with `detail` also the boundary of intensity) and the number of speakers, all t together
+are (epsilon, `DELTA`)-differentially private for adding or removing the recordings of a speaker
+(`sordino.release.drawn.gaussian_mechanism`). **The model has no such guarantee**: its mean alone,
+which every prototype repeats, may tell a speaker of an unusual voice. Neither has the scorer, the
+scaled space or a bundle as a whole. Every further fit on the same speakers spends epsilon again.
+The guarantee requires noise of a secret seed. The noise of an estimate follows from a public one.
 """
 
 from __future__ import annotations
@@ -93,15 +95,20 @@ def prototypes(
                 f"{speakers} speaker(s) have utterances of {name} among those fitted on, expected "
                 f"{FEWEST_SPEAKERS} or more: add speakers"
             )
-    if not epsilon > 0:
+    if isinstance(epsilon, bool) or not isinstance(epsilon, int | float) or not epsilon > 0:
         raise ReleaseError(
-            f"prototype_epsilon {epsilon}, expected more than 0, infinity for no noise: raise it"
+            f"prototype_epsilon {epsilon!r}, expected a number above 0, infinity for no noise: "
+            "correct it"
         )
     exact: Matrix = np.asarray(z, np.float64)
+    if not np.isfinite(exact).all():
+        raise ReleaseError("vectors with NaN or infinity, expected finite ones: leave them out")
     model = _Model.fit(exact, label, min(leading, z.shape[1]))
     reach = 1.0 if scaled else REACH
     means = reach * bounded_means(model.position(exact) / reach, label, speaker, len(names))
     sensitivity = reach * np.sqrt(len(names)) / len(np.unique(speaker))
+    if not scaled:  # a mean also moves by its denominator
+        sensitivity *= 2
     means = means + noise_scale(epsilon, DELTA, sensitivity) * random.standard_normal(means.shape)
     if scaled:
         length = np.linalg.norm(means, axis=1, keepdims=True)

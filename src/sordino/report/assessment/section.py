@@ -41,7 +41,7 @@ class Assessment:
                 article.reference,
                 [
                     Text(f"**Question.** {article.question}"),
-                    *map(Text, article.sentences),
+                    *(Text(sentence, marks=False) for sentence in article.sentences),
                     Text(f"**Not measured.** {article.open_points}"),
                 ],
             )

@@ -187,9 +187,10 @@ _HOW = (
 
 
 _PRIVACY: Final = (
-    "For adding or removing the recordings of a fitting speaker, given the directions between "
-    "emotions, the spread of speech and the number of speakers. The scorer, the scaled space and "
-    "the bundle as a whole have no epsilon. Epsilons of several policies add up."
+    "Of the position of the prototypes between the emotions, for adding or removing the recordings "
+    "of a fitting speaker, given the mean, spread and directions of speech and the number of "
+    "speakers. That model, the scorer, the scaled space and the bundle as a whole have no epsilon. "
+    "Epsilons of several policies and of every fit on the same speakers add up."
 )
 
 
