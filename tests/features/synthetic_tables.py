@@ -26,6 +26,7 @@ COUNTS: dict[str, Any] = {
     "backwards": -np.arange(ROWS),
     "permuted": np.random.default_rng(1).permutation(ROWS),
     "stamp": 1.6e9 + np.cumsum(np.random.default_rng(1).uniform(1, 9, ROWS)),
+    "steps": np.arange(ROWS) // 16 + 0.5,
     "shuffled_stamp": np.random.default_rng(1).integers(1_600_000_000, 1_700_000_000, ROWS),
 }
 

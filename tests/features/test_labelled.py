@@ -103,6 +103,12 @@ def test_constant_and_rounded_dimensions_are_kept(tmp_path: Path) -> None:
     assert len(read(save(table, tmp_path / "t.csv")).choice.dimensions) == 6
 
 
+@pytest.mark.parametrize("last", [1, 2, 4], ids="{} last rows".format)
+def test_a_dimension_of_zeros_that_rises_by_accident_is_kept(tmp_path: Path, last: int) -> None:
+    x4 = np.append(np.zeros(ROWS - last), np.linspace(0.1, 0.2, last))
+    assert "x4" in read(save(frame(x4=x4), tmp_path / "t.csv")).choice.dimensions
+
+
 def test_vectors_of_many_whole_numbers_are_kept(tmp_path: Path) -> None:
     table = frame().assign(
         **{f"x{index}": RANDOM.integers(-(10**6), 10**6, ROWS) for index in range(4)}

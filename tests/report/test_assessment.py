@@ -31,8 +31,9 @@ ARTICLES = (
     "AI Act, Annex III, point 1(c)",
 )
 FIGURE = re.compile(
-    r": -?\d+\.\d\d \((95 % interval \[.*?\]|no interval, too few speakers); n = [\d,]+; "
-    r"[\d,]+ speakers; chance \d\.\d\d; original vectors (\d\.\d\d|not measured)\)\."
+    r": -?\d+\.\d\d \((95 % interval \[.*?\]|no interval, too few speakers); "
+    r"n = [\d,]+ [a-z' ]+(, [a-z ]+)?; [\d,]+ speakers; "
+    r"chance \d\.\d\d; original vectors (\d\.\d\d|not measured)\)\."
 )
 
 
@@ -87,8 +88,20 @@ def test_figures_are_those_of_the_estimates(
     )
     sentence = assessment.articles[2].sentences[0]
     assert f"with probability: {estimate.value:.2f} (95 % interval [{estimate.low:.2f}" in sentence
-    assert f"n = {estimate.n}; 12 speakers; chance 0.08" in sentence
+    assert f"n = {estimate.n} vectors; 12 speakers; chance 0.08" in sentence
     assert estimate.value > 0.3
+
+
+def test_each_count_names_its_unit(assessment: Assessment) -> None:
+    identity = assessment.articles[1].sentences
+    assert "n = 240 predicates, one for each speaker and draw" in identity[0]
+    assert re.search(r"n = [\d,]+ pairs of vectors", identity[-1])
+
+
+def test_inference_states_the_reached_auc_and_the_power(assessment: Assessment) -> None:
+    sentence = assessment.articles[0].sentences[2]
+    assert "must reach an AUC of single utterances above 0." in sentence
+    assert "of 20 at a best possible AUC of 0.60" in sentence
 
 
 def test_an_absent_figure_is_not_measured(

@@ -91,8 +91,26 @@ def test_the_page_tells_the_reached_auc_from_the_power(
 ) -> None:
     text = words(html)
     assert "not the AUC of the best possible attacker" in text
-    assert re.search(r"attacker: \d+% at 0\.60, \d+% at 0\.70, \d+% at 0\.80 of 20 tables", text)
+    counts = [rf"\d+ of 20 at a best possible AUC of {auc}" for auc in ("0.60", "0.70", "0.80")]
+    assert re.search(f"the test reported {', '.join(counts)}", text)
+    assert "The power matters for “no leak found” alone." in text
     vector_page.write([audited], tmp_path, table="v.csv")
     run = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
     assert run["reached_auc_reported"] == {"gender": audited.decision.needed}
     assert run["power"]["gender"].keys() == {"0.6", "0.7", "0.8"}
+
+
+def test_a_test_that_can_report_no_leak_states_no_power(tmp_path: Path) -> None:
+    speaker = np.repeat(np.arange(4), 6)
+    x = np.random.default_rng(0).normal(size=(24, 3))
+    few = Audit(("linear",), shuffles=19).run(x, speaker % 2, speaker, name="gender")
+    vector_page.write([few], tmp_path, table="v.csv")
+    text = words((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "cannot reliably report a leak and has no power: the secret can be shuffled in" in text
+    assert "above 1.00" not in text
+    run = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    assert run["power"] == run["reached_auc_reported"] == {"gender": None}
+
+
+def test_families_left_out_come_with_attackers_full(html: str) -> None:
+    assert "an audit with --attackers full includes them" in words(html)

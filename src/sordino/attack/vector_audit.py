@@ -75,13 +75,23 @@ class AuditResult:
     config: dict[str, Any] = field(default_factory=dict)
     power: Mapping[float, float] = field(default_factory=dict)
     """From the AUC of a planted leak to the share of tables of this size in which it would be
-    reported (`significance.power`).
+    reported (`significance.power`); empty if the test is `too_small` to report any.
     """
 
     @property
     def speakers(self) -> int:
         """The number of speakers of the audited rows."""
         return len(np.unique(self.secret.speaker))
+
+    @property
+    def sensitivity(self) -> dict[str, Any]:
+        """The AUC that an attacker must reach to be reported, and the power by planted AUC; `None`
+        for both if the test is too small to report a leak.
+        """
+        if self.decision.too_small:
+            return {"reached_auc_reported": None, "power": None}
+        power = {f"{auc:g}": share for auc, share in self.power.items()}
+        return {"reached_auc_reported": self.decision.needed, "power": power}
 
     def auc(self, attacker: str = BEST, release: str = RELEASED) -> float:
         """The area under the ROC curve of an attacker's scores of single utterances; NaN for more
@@ -203,9 +213,11 @@ class Audit:
         attackers = scores[RELEASED]
         decision = permutation_test.conclude(setting.secret, setting.fold, attackers.statistics)
         speaker_guesses = predict_speakers(setting.secret, setting.plan, attackers.scores)
-        power = planted_leaks.power(
-            sample[RELEASED], setting.secret, setting.fold, decision.critical, self.seed
-        )
+        power: Mapping[float, float] = {}
+        if not decision.too_small:
+            power = planted_leaks.power(
+                sample[RELEASED], setting.secret, setting.fold, decision.critical, self.seed
+            )
         return AuditResult(
             setting.secret, decision, guesses, speaker_guesses, rows, len(x), config, power
         )

@@ -43,6 +43,7 @@ def print_results(
     print_lines(vectors.lines)
     print_lines(sampling_notes(audits))
     print_table(_table(results, secrets, look), report)
+    print_lines([line for line in (_summary(audits, look),) if line])
 
 
 def _verdicts(audits: Sequence[AuditResult]) -> dict[str, Any]:
@@ -52,10 +53,9 @@ def _verdicts(audits: Sequence[AuditResult]) -> dict[str, Any]:
             audit.secret.name: {"verdict": audit.decision.answer, "p": audit.decision.p}
             for audit in audits
         },
-        "reached_auc_reported": {audit.secret.name: audit.decision.needed for audit in audits},
-        "power": {
-            audit.secret.name: {f"{auc:g}": share for auc, share in audit.power.items()}
-            for audit in audits
+        **{
+            figure: {audit.secret.name: audit.sensitivity[figure] for audit in audits}
+            for figure in ("reached_auc_reported", "power")
         },
         "rows": {
             audit.secret.name: {"audited": len(audit.rows), "of": audit.available}
@@ -71,6 +71,29 @@ def _identity(look: Estimates) -> dict[str, Any]:
     metrics = ("uar", "eer", "linkability", "singling_out", "rank_bits")
     figures = {metric: best_attacker(look, "speaker", metric) for metric in metrics}
     return {name: figure._asdict() for name, figure in figures.items() if figure.n}
+
+
+def _summary(audits: Sequence[AuditResult], look: Estimates) -> str:
+    """Singling out, linkability and power in one line; empty if none is measured."""
+    from sordino.report.tables import number
+    from sordino.report.vector_sections import best_attacker
+
+    identity = {
+        words: best_attacker(look, "speaker", metric)
+        for words, metric in (("singling out", "singling_out"), ("linkability", "linkability"))
+    }
+    parts = [
+        f"{words} {number(estimate.value)} (chance {number(estimate.chance)})"
+        for words, estimate in identity.items()
+        if estimate.n
+    ]
+    parts += [
+        f"power for {audit.secret.name} "
+        + ", ".join(f"{share:.0%} at AUC {number(auc)}" for auc, share in audit.power.items())
+        for audit in audits
+        if audit.power
+    ]
+    return f"{', '.join(parts)}: see the page" if parts else ""
 
 
 def _table(results: Mapping[str, AuditResult], secrets: Sequence[str], look: Estimates) -> Table:

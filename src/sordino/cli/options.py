@@ -106,7 +106,8 @@ ReleasesOption = Annotated[
 ]
 _FEATURES_HELP: Final = (
     "auto (speech where its extra is installed, else mel), mel, speech, speech-tiny, speech+mel, "
-    "IS13, ComParE_2016, eGeMAPSv02, speech:FOLDER@LAYER of a local model,"
+    "voice-print (extra reid), IS13, ComParE_2016, eGeMAPSv02, speech:FOLDER@LAYER of a local "
+    "model,"
 )
 FeaturesOption = Annotated[
     str,

@@ -144,6 +144,12 @@ _TEST: Final = Term(
     "private.",
     "verdict",
 )
+_POWER: Final = Term(
+    "power",
+    "The share of tables with a planted leak of known size in which this audit would report the "
+    "leak. It matters for “no leak found” alone.",
+    "power",
+)
 _ADVANTAGE: Final = Term(
     "advantage",
     "(UAR − 1/C) / (1 − 1/C) for C classes: 0 is chance, and 1 means that all predictions are "
@@ -218,6 +224,7 @@ RELEASE_TERMS: Final = (
 
 VECTOR_TERMS: Final = (
     _TEST,
+    _POWER,
     _IGNORANT,
     _RETRAINED,
     _PATIENT,

@@ -12,7 +12,6 @@ import pandas as pd
 
 from sordino import storage
 from sordino.attack.attackers.families import FULL
-from sordino.attack.significance.power import PLANTED_TABLES
 from sordino.attack.vector_audit import REFERENCE, RELEASED, AuditResult
 from sordino.define import Knowledge
 from sordino.report import glossary, release_page, vector_sections
@@ -57,12 +56,9 @@ def write(
         "versions": versions(),
         "verdict": {audited.secret.name: audited.decision.answer for audited in audits},
         "p": {audited.secret.name: audited.decision.p for audited in audits},
-        "reached_auc_reported": {
-            audited.secret.name: audited.decision.needed for audited in audits
-        },
-        "power": {
-            audited.secret.name: {f"{auc:g}": share for auc, share in audited.power.items()}
-            for audited in audits
+        **{
+            figure: {audited.secret.name: audited.sensitivity[figure] for audited in audits}
+            for figure in ("reached_auc_reported", "power")
         },
     }
     storage.write(folder / "estimates.csv", release_page.csv(rows))
@@ -121,27 +117,14 @@ def card(audited: AuditResult, table: Estimates) -> Card:
     data = "all utterances of a speaker" if pooled else "one utterance"
     test = (
         f"The best of {len(decision.by_attacker)} attackers was {family} ({setting}) with {data}. "
-        f"Its p-value is {decision.p:.3g}, corrected for the selection of the best attacker. An "
-        f"attacker that reaches an AUC of single utterances above {number(decision.needed)} would "
-        "have been a leak. This is the AUC that an attacker reaches, not the AUC of the best "
-        f"possible attacker. {_power(audited)}"
+        f"Its p-value is {decision.p:.3g}, corrected for the selection of the best attacker. "
+        f"{vector_sections.sensitivity_sentences(audited)}"
     )
     return Card(
         name,
         _values(audited),
         words,
         [("one utterance", _sentences(audited, table)), ("permutation test", [test])],
-    )
-
-
-def _power(audited: AuditResult) -> str:
-    """The share of planted leaks that the test reports, in a sentence."""
-    shares = ", ".join(f"{share:.0%} at {number(auc)}" for auc, share in audited.power.items())
-    return (
-        "Power in tables of this size, for a planted shift of one principal component with an AUC "
-        f"of the best possible attacker: {shares} of {PLANTED_TABLES} tables each, or more, were "
-        "reported. "
-        "Leaks of another kind may need more speakers."
     )
 
 
@@ -222,11 +205,13 @@ def _notices(audits: Sequence[AuditResult]) -> list[str]:
 
 
 def _absent_families(audited: AuditResult) -> list[tuple[str, str]]:
-    """The attacker families that a quick audit leaves out."""
+    """The attacker families that the audit leaves out."""
     absent = [family for family in FULL if family not in audited.config["families"]]
     if not absent:
         return []
-    return [("other families", f"{', '.join(absent)}: an audit without --quick includes them.")]
+    return [
+        ("other families", f"{', '.join(absent)}: an audit with --attackers full includes them.")
+    ]
 
 
 _UNTESTED: Final = (

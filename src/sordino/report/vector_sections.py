@@ -10,6 +10,7 @@ import numpy as np
 from sordino import metrics
 from sordino.attack.secret import Secret
 from sordino.attack.selection import BEST
+from sordino.attack.significance.power import PLANTED_TABLES
 from sordino.attack.vector_audit import REFERENCE, RELEASED, AuditResult
 from sordino.define import Knowledge
 from sordino.report import figures
@@ -96,6 +97,26 @@ def with_reference(estimate: Estimate, reference: Estimate) -> str:
     if not np.isnan(reference.value):
         notes.insert(0, f"original vectors {number(reference.value)}")
     return f"**{number(estimate.value)}** {limits(estimate)} ({'; '.join(notes)})"
+
+
+def sensitivity_sentences(audited: AuditResult) -> str:
+    """The AUC that an attacker must reach to be reported, and the power of the test."""
+    decision = audited.decision
+    if decision.too_small:
+        return f"The test cannot reliably report a leak and has no power: {decision.too_small}."
+    reached = f"above {number(decision.needed)}"
+    if number(decision.needed) == number(1.0):
+        reached = f"of {number(1.0)}, which shuffles of the secret reach too,"
+    counts = ", ".join(
+        f"{share * PLANTED_TABLES:.0f} of {PLANTED_TABLES} at a best possible AUC of {number(auc)}"
+        for auc, share in audited.power.items()
+    )
+    return (
+        f"An attacker must reach an AUC of single utterances {reached} to be reported. This is not "
+        f"the AUC of the best possible attacker. Power: of tables with vectors like these and a "
+        f"planted leak, a shifted principal component, the test reported {counts}. Leaks of "
+        "another kind may need more speakers. The power matters for “no leak found” alone."
+    )
 
 
 def task_sentence(audited: AuditResult, estimates: Estimates) -> Text:

@@ -31,7 +31,18 @@ FAMILY = {
 """The family that is to find each leak."""
 
 
-@pytest.mark.parametrize("name", FAMILY)
+SLOW_FAMILIES = ("products", "waves")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow)
+        if family in SLOW_FAMILIES or name == "one-of-800"
+        else name
+        for name, family in FAMILY.items()
+    ],
+)
 def test_each_mechanism_is_found_by_its_family(name: str) -> None:
     table = mechanisms.plant(name)
     secret = Secret.of("secret", table.secret, table.speaker)
@@ -45,6 +56,7 @@ def test_linear_attackers_miss_what_a_screen_finds(name: str) -> None:
     assert judge(table.x, secret, families=("linear",), shuffles=39).answer == "no leak found"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", mechanisms.UNEVEN_ROWS, ids=str)
 def test_more_rows_of_one_gender_are_no_leak(rows: tuple[int, int]) -> None:
     """One false alarm in three is allowed: two come with a chance of 0.007."""

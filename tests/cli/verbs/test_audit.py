@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -239,6 +240,10 @@ def test_drawn_rows_are_told_on_screen_page_and_in_json(
     options = (*gender_options(tables, 3), "--rows", 48)
     status, out, _ = sordino(capsys, *options, "--out", tmp_path / "out", "--json", path)
     assert status == 0
+    assert re.search(
+        r"singling out [\d.]+ \(chance 0\.37\), linkability [\d.]+ \(chance [\d.]+\): see",
+        " ".join(out.split()),
+    )
     line = f"48 of {len(pd.read_csv(tables / 'vectors.csv'))} rows of "
     assert line in " ".join(out.split())
     assert line in (tmp_path / "out" / "report.html").read_text()

@@ -85,6 +85,10 @@ class Decision:
     """The reason in one sentence, if the answer is `cannot tell`."""
     critical: float = float("nan")
     """The standardised statistic above which the test reports a leak."""
+    too_small: str = ""
+    """The reason why the test has too few shuffles or arrangements to report any leak at its level;
+    empty if it has enough. Such a test has no power.
+    """
 
 
 def label_columns(secret: Secret, table: Matrix) -> Matrix:
@@ -238,19 +242,23 @@ def conclude(secret: Secret, fold: Rows, statistics: Iterable[AttackerStatistic]
         for a, score in zip(attackers, z[:, 0], strict=True)
     ]
     order = np.argsort(-z[:, 0], kind="stable")
-    why = _lack_of_power(secret.arrangements(fold), values.shape[1] - 1, needed)
+    too_small = _too_small(secret.arrangements(fold), values.shape[1] - 1)
+    why = too_small
+    if not why and needed > BLIND_AUC:
+        why = f"with so few speakers an attacker must reach an AUC above {needed:.2f}"
     answer: Answer
     answer = "leak" if p <= TEST_LEVEL else "cannot tell" if why else "no leak found"
     ordered = tuple(table[index] for index in order)
     critical = float(np.quantile(largest, 1 - TEST_LEVEL, method="higher"))
-    return Decision(answer, p, needed, ordered, why if answer == "cannot tell" else "", critical)
+    why = why if answer == "cannot tell" else ""
+    return Decision(answer, p, needed, ordered, why, critical, too_small)
 
 
 def _p_value(largest: Matrix, score: float) -> float:
     return float(np.mean(largest >= score - 1e-9))
 
 
-def _lack_of_power(arrangements: float, shuffles: int, needed: float) -> str:
+def _too_small(arrangements: float, shuffles: int) -> str:
     smallest = 1 / TEST_LEVEL
     if shuffles + 1 < smallest:
         return f"{shuffles} shuffles are too few, a test at level 0.05 needs {smallest - 1:.0f}"
@@ -259,8 +267,6 @@ def _lack_of_power(arrangements: float, shuffles: int, needed: float) -> str:
             f"the secret can be shuffled in {arrangements:.0f} ways, a test at level 0.05 needs "
             f"{smallest:.0f}"
         )
-    if needed > BLIND_AUC:
-        return f"with so few speakers an attacker must reach an AUC above {needed:.2f}"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""The figures of an audit as sentences: value, interval, rows, speakers, chance, reference."""
+"""The figures of an audit as sentences: value, interval, n, speakers, chance, reference."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sordino.define import Knowledge
 from sordino.report.estimate_table import Estimate, Estimates
 from sordino.report.tables import CANNOT_TELL, limits, number
 from sordino.report.vector_estimates import ALL_UTTERANCES, COSINE, PAIRS
-from sordino.report.vector_sections import best_attacker, metric_of
+from sordino.report.vector_sections import best_attacker, metric_of, sensitivity_sentences
 
 EMOTION_COLUMNS: Final = ("emotion", "valence", "arousal", "activation", "dominance", "mood")
 """Columns of a table that the section reads as emotions."""
@@ -32,16 +32,18 @@ class Figure(NamedTuple):
     """Of the original vectors."""
     note: str = ""
     """A further sentence, such as the answer of the test."""
+    unit: str = "vectors"
+    """The unit of `n`."""
 
     def __str__(self) -> str:
-        """The sentence with value, interval, rows, speakers, chance and reference."""
+        """The sentence with value, interval, n, speakers, chance and reference."""
         estimate = self.estimate
         if math.isnan(estimate.value):
             return f"{self.words}: {NOT_MEASURED}."
         span = limits(estimate)
         parts = [
             "no interval, too few speakers" if span == CANNOT_TELL else f"95 % interval {span}",
-            f"n = {estimate.n:,}",
+            f"n = {estimate.n:,} {self.unit}",
             f"{estimate.speakers:,} speakers",
             f"chance {number(estimate.chance)}",
             f"original vectors {number(self.reference.value)}"
@@ -80,6 +82,7 @@ def figures_of(
                 knowledge=Knowledge.PATIENT,
                 condition=ALL_UTTERANCES,
             ),
+            unit="speakers' sets of utterances",
         )
         for audited in audits
         if not audited.secret.within
@@ -97,12 +100,12 @@ def figures_of(
 
 
 def _identity(estimates: Estimates, name: str) -> Figure:
-    words, metric, columns = _IDENTITY[name]
+    words, metric, unit, columns = _IDENTITY[name]
     after, before = (
         best_attacker(estimates, "speaker", metric, release, **columns)
         for release in (RELEASED, REFERENCE)
     )
-    return Figure(words, after, before)
+    return Figure(words, after, before, unit=unit)
 
 
 def _inference(audited: AuditResult, estimates: Estimates) -> Figure:
@@ -116,7 +119,7 @@ def _inference(audited: AuditResult, estimates: Estimates) -> Figure:
         f"Inference: a retrained attacker infers {name} from one vector with {metric.upper()}",
         after,
         before,
-        f"{answer}{audited.decision.p:.3g}).",
+        f"{answer}{audited.decision.p:.3g}). {sensitivity_sentences(audited)}",
     )
 
 
@@ -134,39 +137,45 @@ def _utility(audited: AuditResult, estimates: Estimates) -> Figure:
 
 
 _COSINE: Final = {"knowledge": Knowledge.IGNORANT, "attacker": COSINE}
-_IDENTITY: Final[Mapping[str, tuple[str, str, dict[str, str]]]] = {
+_IDENTITY: Final[Mapping[str, tuple[str, str, str, dict[str, str]]]] = {
     "singling out": (
         "Singling out: a predicate of one known speaker holds for exactly one utterance, one of "
         "each speaker, with probability",
         "singling_out",
+        "predicates, one for each speaker and draw",
         {},
     ),
     "linkability": (
         "Linkability: an attacker with labelled utterances of the speakers links another utterance "
         "to its speaker, among all speakers, with probability",
         "linkability",
+        "vectors",
         {},
     ),
     "rank": (
         "The rank of the true speaker discloses this number of bits on the identity",
         "rank_bits",
+        "vectors",
         {},
     ),
     "identification": (
         "The attacker identifies the speaker of one vector with an unweighted average recall of",
         "uar",
+        "vectors",
         {},
     ),
     "verification": (
         "The attacker verifies a claimed speaker with an equal error rate (lower: better "
         "recognition) of",
         "eer",
+        "pairs of a vector and a claimed speaker",
         {},
     ),
     "pairs": (
         "Without training, two vectors are attributed to one speaker by cosine similarity with an "
         "equal error rate (lower: better recognition) of",
         "eer",
+        "pairs of vectors",
         {**_COSINE, "condition": PAIRS},
     ),
 }

@@ -1,7 +1,7 @@
 """A section for a data-protection impact assessment: the figures of an audit, by legal question.
 
-Each sentence states a figure of the run with its interval, its number of rows and its chance level,
-or that it is not measured. The section names the question of an article that a figure informs. It
+Each sentence states a figure of the run with its interval, n with its unit and its chance level, or
+that it is not measured. The section names the question of an article that a figure informs. It
 draws no legal conclusion: that needs facts that no audit measures.
 """
 
@@ -88,8 +88,8 @@ def assess(
     first = audits[0]
     introduction = (
         f"Measurements on {len(first.rows):,} vectors of {first.speakers:,} speakers in {table}, "
-        "for an impact assessment. Each figure has a 95 % interval over speakers, its number of "
-        "rows n and its chance level.",
+        "for an impact assessment. Each figure has a 95 % interval over speakers, its number n of "
+        "vectors, pairs or predicates, and its chance level.",
         "This section states what was measured, and which question of an article the measurement "
         "informs. It draws no legal conclusion, and it replaces no legal advice.",
         "The attackers of the audit are retrained on labelled vectors: "
@@ -99,7 +99,8 @@ def assess(
         "our words: read the articles themselves.",
         "Singling out, linkability and inference are the criteria of Opinion 05/2014 of the "
         "Article 29 Working Party (WP 216). The first two are computed as by Vauquier et al. "
-        "(2025).",
+        "(2025), with two other choices: the attacker is trained, in place of a comparison of "
+        "vectors by cosine, and equal scores are in random order, in place of counting as links.",
     )
     return Assessment(
         f"Impact assessment: measurements on {table}",
