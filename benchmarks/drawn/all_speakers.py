@@ -59,11 +59,12 @@ def main() -> None:
         auc, *null = areas(bins, group, shuffled)
         figures.append(row(policy.required, auc, null) | gap(bins, corpus))
         nulls.append([auc, *null])
+        secrets = corpus.secrets(policy, rows)
         limits += [
             {"required": policy.required, "secret": secret, "known": side}
             | {"AUC": bound.auc, "limit": bound.auc_high, "speakers": bound.speakers}
             for (secret, side), bound in secret_bounds(
-                bins, count, policy, corpus, rows, 1.0
+                bins, count, secrets, corpus.speaker, 1.0
             ).items()
         ]
     auc, *null = np.mean(nulls, axis=0).tolist()
