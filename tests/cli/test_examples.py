@@ -43,6 +43,8 @@ EXAMPLES: Final = [
 ]
 SLOW: Final = ("audit", "demo", "reproduce", "compare", "study", "fit", "bench", "words")
 """Verbs that fit models or measure time."""
+FIRST_KEY: Final = "made the key of this device: "
+"""How the line on a new key begins."""
 DIFFERS: Final = ("corpus check",)
 """Commands that end with status 1, since a synthetic corpus differs from the published counts."""
 
@@ -138,7 +140,8 @@ def test_an_example_runs(name: str, line: str, source: Path, tmp_path: Path) -> 
         check=False,
         timeout=300,
     )
-    assert (done.returncode, done.stderr) == (int(name in DIFFERS), "")
+    unexpected = [line for line in done.stderr.splitlines() if not line.startswith(FIRST_KEY)]
+    assert (done.returncode, unexpected) == (int(name in DIFFERS), [])
     assert done.stdout
 
 
@@ -178,7 +181,12 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize(("name", "line"), example_cases(slow=True))
 def test_an_example_with_models_runs(
-    name: str, line: str, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    line: str,
+    source: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     if line == "sordino demo":
         pytest.importorskip("espeakng_loader")
@@ -189,4 +197,5 @@ def test_an_example_with_models_runs(
     added = [word for option in local.items() if option[0] in options for word in option]
     with pytest.raises(SystemExit) as exit_info:
         cli.main([*shlex.split(line)[1:], *added])
-    assert exit_info.value.code == 0
+    above = name == "fit" and "No release is within the budget" in capsys.readouterr().out
+    assert exit_info.value.code == int(above)  # a budget may be too small for so few speakers

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -85,9 +87,10 @@ def test_no_noise_or_wrong_settings() -> None:
     assert noise_scale(np.inf, 1e-5, 1.0) == 0.0
     with pytest.raises(ReleaseError, match="expected a positive epsilon, a delta between 0 and 1"):
         noise_scale(0.0, 1e-5, 1.0)
-    for epsilon in (0, -1.0, float("nan"), True, "6"):
+    wrong: list[Any] = [0, -1.0, float("nan"), True, "6"]
+    for epsilon in wrong:
         with pytest.raises(ReleaseError, match=r"prototype_epsilon .*, expected a number above 0"):
-            prototypes(rows(), LABELS, SPEAKER, NAMES, np.random.default_rng(0), epsilon)  # type: ignore[arg-type]
+            prototypes(rows(), LABELS, SPEAKER, NAMES, np.random.default_rng(0), epsilon)
     unfit = np.where(np.arange(len(LABELS))[:, None] == 3, np.nan, rows())
     with pytest.raises(ReleaseError, match="vectors with NaN or infinity"):
         prototypes(unfit, LABELS, SPEAKER, NAMES, np.random.default_rng(0))

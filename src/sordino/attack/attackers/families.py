@@ -194,7 +194,7 @@ def _score_kernel(
     """
     speaker = None if secret.within else secret.speaker
     with threadpool_limits(1):
-        labels = permutation_test.tested_columns(secret, shuffled)
+        labels = permutation_test.columns_of_test(secret, shuffled)
         attackers = kernels.scores(x, labels, plan, speaker, families, [per_dimension])
         return _score_table(attackers, secret, shuffled)
 
@@ -204,7 +204,7 @@ def _score_screen(
 ) -> ScoreTable:
     """Families of `screens`."""
     with threadpool_limits(1):
-        labels = permutation_test.tested_columns(secret, shuffled)
+        labels = permutation_test.columns_of_test(secret, shuffled)
         attackers = screens.scores(x, labels, plan, secret.speaker, secret.within, families)
         return _score_table(attackers, secret, shuffled)
 

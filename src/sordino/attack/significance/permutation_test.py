@@ -106,7 +106,7 @@ def label_columns(secret: Secret, table: Matrix) -> Matrix:
     return np.hstack([(table == code).astype(np.float64) for code in range(len(secret.classes))])
 
 
-def tested_columns(secret: Secret, table: Matrix) -> Matrix:
+def columns_of_test(secret: Secret, table: Matrix) -> Matrix:
     """`label_columns`; for a continuous secret also those of its bent ranks."""
     columns = label_columns(secret, table)
     if secret.classes:
@@ -116,7 +116,7 @@ def tested_columns(secret: Secret, table: Matrix) -> Matrix:
 
 def attacker_statistics(secret: Secret, table: Matrix, attacker: Scores) -> list[AttackerStatistic]:
     """The statistics of an attacker: on utterances, and on whole speakers if the secret is constant
-    within them. Scores of `tested_columns` of a continuous secret have those of bent ranks too.
+    within them. Scores of `columns_of_test` of a continuous secret have those of bent ranks too.
     """
     parts = [(secret, table, attacker)]
     if not secret.classes and attacker.values.shape[1] > table.shape[1]:
@@ -302,7 +302,7 @@ def judge(
     fold = secret.folds(seed)
     table = secret.shuffles(fold, shuffles, seed)
     speaker = None if secret.within else secret.speaker
-    labels, plan = tested_columns(secret, table), crossfit(fold)
+    labels, plan = columns_of_test(secret, table), crossfit(fold)
     attackers = chain(
         scores(x, labels, plan, speaker, families),
         screens.scores(x, labels, plan, secret.speaker, secret.within, families),
