@@ -92,8 +92,8 @@ _DRAWN: Final = {
     "detail": "whether the required bin is split into strong and weak; one more distinction is "
     "released per utterance",
     "prototype_epsilon": "differential privacy of the prototypes for a fitting speaker, given the "
-    "directions between emotions; less adds noise, and with 1 and a dozen speakers prototypes may "
-    "be of the wrong emotion; `sordino fit` warns",
+    "mean, spread and directions of speech; less adds noise, and with 1 and a dozen speakers "
+    "prototypes may be of the wrong emotion; `sordino fit` warns",
 }
 
 _BUILT_IN: Final = (

@@ -293,7 +293,7 @@ _BOUND: Final = (
 _SHIPPED: Final = (
     "An attacker has the part and a candidate recording, and infers if the recording was fitted on "
     "(against others of the same speakers), or if its speaker was (with recordings that were not). "
-    "Half of all speakers take part in a fit, then the other half. Chance is 0.5. Prototypes are "
-    "differentially private, given the directions between emotions. The scorer and the scaled "
-    "space are not, so **a bundle as a whole has no epsilon**."
+    "In each of two games, half of all speakers, drawn at random, take part in a fit. Chance is "
+    "0.5. The positions of prototypes are differentially private, given the mean, spread and "
+    "directions of speech. The rest is not, so **a bundle as a whole has no epsilon**."
 )

@@ -25,8 +25,8 @@ from sklearn.svm import SVC, LinearSVC
 
 from sordino import plugins
 from sordino.attack.attackers import scaling, ties
-from sordino.attack.attackers.kernels import KERNEL_FAMILIES, Scores, scale
-from sordino.attack.attackers.screens import SCREEN_FAMILIES
+from sordino.attack.attackers.kernels import Scores, scale
+from sordino.attack.attackers.screens import TABLE_FAMILIES
 from sordino.attack.splits import SplitPlan
 from sordino.errors import AttackError
 from sordino.types import Matrix, Rows
@@ -84,7 +84,7 @@ def add(name: str, estimator: BaseEstimator) -> str:
     The registry belongs to one process: a worker process adds the family again. Raises
     `AttackError` for an object that is no classifier and for the name of a family of sordino.
     """
-    if name in {*_NAMES, *KERNEL_FAMILIES, *SCREEN_FAMILIES}:
+    if name in {*_NAMES, *TABLE_FAMILIES}:
         raise AttackError(f"attacker {name!r} is one of sordino's: choose another name")
     plugins.check_name(name, "attacker")
     scored = any(hasattr(estimator, kind) for kind in ("decision_function", "predict_proba"))

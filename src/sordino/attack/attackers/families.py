@@ -31,7 +31,7 @@ from sordino.types import Matrix
 QUICK: Final = kernels.KERNEL_FAMILIES
 """Families that score hundreds of shuffles at the cost of one: the default of studies."""
 
-QUICK_TABLE: Final = (*QUICK, *screens.SCREEN_FAMILIES)
+QUICK_TABLE: Final = screens.TABLE_FAMILIES
 """The same and the screens: the default of audits of tables."""
 
 FULL: Final = (*QUICK_TABLE, *estimators.ESTIMATORS)
@@ -101,8 +101,7 @@ def score_attackers(
         for family in QUICK
         if family in families
     }
-    kernel_count = len(kernel)
-    kernel |= {
+    screen = {
         f"screen-{family}": _FamilyUnit(partial(_score_screen, *data, (family,)), shared)
         for family in screens.SCREEN_FAMILIES
         if family in families
@@ -113,17 +112,21 @@ def score_attackers(
         if family in families
     }
     slow |= {name: [estimator] for name, estimator in (custom or {}).items()}
-    units = kernel | {
-        f"family-{name}": _FamilyUnit(
-            partial(_score_estimator, *data, name, settings),
-            json.dumps([shared, [*score_table.class_and_parameters(settings)]]),
-            score_table.is_cacheable(settings),
-        )
-        for name, settings in slow.items()
-    }
+    units = (
+        kernel
+        | screen
+        | {
+            f"family-{name}": _FamilyUnit(
+                partial(_score_estimator, *data, name, settings),
+                json.dumps([shared, [*score_table.class_and_parameters(settings)]]),
+                score_table.is_cacheable(settings),
+            )
+            for name, settings in slow.items()
+        }
+    )
     tables = _compute(units, secret, shuffled.shape[1], cache, title, jobs)
-    half = kernel_count // 2
-    parts = (tables[:half], tables[half:kernel_count], tables[kernel_count:])
+    half = len(kernel) // 2
+    parts = (tables[:half], tables[half : len(kernel)], tables[len(kernel) :])
     return ScoreTable(
         tuple(score for part in parts for score in _order(table.scores for table in part)),
         tuple(item for part in parts for item in _order(table.statistics for table in part)),

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sordino.attack.attackers import banks, ties
-from sordino.attack.attackers.kernels import Scores
+from sordino.attack.attackers.kernels import KERNEL_FAMILIES, Scores, mean_operator
 from sordino.attack.splits import Split, SplitPlan
 from sordino.types import Matrix, Rows
 
@@ -49,6 +49,9 @@ SCREENS: Final[Mapping[str, Mapping[str, banks.Bank]]] = {
 
 SCREEN_FAMILIES: Final = tuple(SCREENS)
 """The families of this module."""
+
+TABLE_FAMILIES: Final = (*KERNEL_FAMILIES, *SCREEN_FAMILIES)
+"""Kernels and screens: the families that score hundreds of shuffles at the cost of one."""
 
 WEIGHTS: Final = (5, 15)
 """Powers of r that weigh features: many weak features, and the few strongest."""
@@ -156,9 +159,7 @@ def _means(features: Matrix, code: Rows, units: int) -> Matrix:
     """The mean of each unit's rows, `(units, features)`."""
     if units == len(features):
         return features[np.argsort(code)]
-    operator = np.zeros((units, len(code)))
-    operator[code, np.arange(len(code))] = 1 / np.bincount(code)[code]
-    means: Matrix = operator @ features
+    means: Matrix = mean_operator(code) @ features
     return means
 
 

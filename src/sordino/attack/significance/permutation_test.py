@@ -27,7 +27,6 @@ from scipy.stats import rankdata
 
 from sordino.attack.attackers import screens, ties
 from sordino.attack.attackers.kernels import (
-    KERNEL_FAMILIES,
     Scores,
     check_families,
     check_vectors,
@@ -274,7 +273,7 @@ def judge(
     x: NDArray[np.floating[Any]],
     secret: Secret,
     *,
-    families: Sequence[str] = (*KERNEL_FAMILIES, *screens.SCREEN_FAMILIES),
+    families: Sequence[str] = screens.TABLE_FAMILIES,
     shuffles: int = 199,
     seed: int = 0,
 ) -> Decision:
@@ -292,7 +291,7 @@ def judge(
     >>> judge(x, Secret.of("gender", gender, speaker), shuffles=39).answer
     'leak'
     """
-    check_families(families, (*KERNEL_FAMILIES, *screens.SCREEN_FAMILIES))
+    check_families(families, screens.TABLE_FAMILIES)
     x = in_range(check_vectors(x))
     if len(x) != len(secret.values) or shuffles < 1:
         raise AttackError(

@@ -66,7 +66,7 @@ class DrawnFitter:
     - `detail`: whether the required bin is split by intensity, where the corpus labels it.
     - `alone`: whether each bin has one mean vector as its only prototype: release `label`.
     - `prototype_epsilon`: the differential privacy of the prototypes for a fitting speaker, given
-      the directions between the emotions (`sordino.release.drawn.prototypes`); less adds noise, and
+      the model of speech (`sordino.release.drawn.prototypes`); less adds noise, and
       prototypes are less often classified as their emotion.
     - `noise_key`: of the noise of the prototypes. None uses the seed, which is public, so that an
       estimate can be repeated. The privacy holds for a secret key alone, as in `sordino fit`.
