@@ -1,0 +1,15 @@
+"""Runs migrations on the connection of `sordino.server.database.migration`."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from sordino.server.database.tables import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    compare_type=True,
+)
+with context.begin_transaction():
+    context.run_migrations()
