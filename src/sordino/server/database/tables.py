@@ -10,6 +10,7 @@ destroying the key also deletes the copies in backups. No column tells how often
 from __future__ import annotations
 
 import datetime
+import secrets
 from typing import Any
 
 from sqlalchemy import (
@@ -27,6 +28,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 IDENTIFIER = BigInteger().with_variant(Integer, "sqlite")
 """Row numbers; SQLite numbers rows itself only in a column of type INTEGER."""
+
+
+def random_identifier() -> int:
+    """A number of 62 random bits: it is never used twice, also after an old backup is restored."""
+    return secrets.randbits(62)
 
 
 class Base(DeclarativeBase):
@@ -61,7 +67,7 @@ class Participant(Base):
     __tablename__ = "participant"
     __table_args__ = (UniqueConstraint("study_id", "pseudonym"),)
 
-    id: Mapped[int] = mapped_column(IDENTIFIER, primary_key=True)
+    id: Mapped[int] = mapped_column(IDENTIFIER, primary_key=True, default=random_identifier)
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
     pseudonym: Mapped[str] = mapped_column(String(64))
     created: Mapped[int] = mapped_column(BigInteger)
