@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from typing import Final
 from urllib.parse import urlsplit
 
 from fastapi import Request
 
 from sordino.server.access.limits import TokenBuckets, network_of
+from sordino.server.access.open_id import OpenId
+from sordino.server.access.password import Passwords
+from sordino.server.access.sealed import Once
 from sordino.server.access.server_key import load_server_key
 from sordino.server.errors import Problem
 from sordino.server.settings import Settings
@@ -21,6 +25,10 @@ ATTEMPTS_PER_HOUR: Final = 120
 ATTEMPTS_PER_LOGIN: Final = 10
 """Sign-ins an hour at one login from browsers that never signed in there, and as many from each
 that did: an attacker uses up the first alone."""
+CODES_PER_HOUR: Final = 2
+CODES_AT_ONCE: Final = 5
+"""Wrong codes after a right password."""
+CALLBACK: Final = "/sign-in/provider/callback"
 
 
 class Access:
@@ -39,6 +47,12 @@ class Access:
         self.requests = TokenBuckets(per_second, settings.requests_per_minute, clock)
         self.failures = TokenBuckets(FAILURES_PER_MINUTE / 60, FAILURES_PER_MINUTE, clock)
         self.attempts = TokenBuckets(ATTEMPTS_PER_HOUR / 3600, ATTEMPTS_PER_HOUR / 4, clock)
+        self.codes = TokenBuckets(CODES_PER_HOUR / 3600, CODES_AT_ONCE, clock)
+        self.passwords = Passwords()
+        self.once = Once()
+        self.open_id = settings.open_id and OpenId(
+            settings.open_id, self.origin + CALLBACK
+        )
         self.logins = TokenBuckets(ATTEMPTS_PER_LOGIN / 3600, ATTEMPTS_PER_LOGIN, clock)
 
     def cookie(self, name: str) -> str:
@@ -57,7 +71,7 @@ def network(request: Request) -> str:
     return network_of(request.client.host if request.client else "")
 
 
-def limit(buckets: TokenBuckets, key: object) -> None:
+def limit(buckets: TokenBuckets, key: Hashable) -> None:
     """Take a token. Raises the problem `rate` where there is none."""
     wait = buckets.take(key)
     if wait:
