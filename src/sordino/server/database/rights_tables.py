@@ -49,33 +49,32 @@ class Deletion(Base):
 
     __tablename__ = "deletion"
 
-    participant_id: Mapped[int] = mapped_column(
-        BigInteger, primary_key=True, autoincrement=False
-    )
+    participant_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), index=True)
     time: Mapped[int] = mapped_column(BigInteger)
     receipt: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 class GroupStatistic(Base):
-    """The statistic of a cohort in a closed week: computed once, so that it cannot be differenced.
-
-    `table` is None if it was withheld, or withdrawn after a deletion.
-    """
+    """The statistic of a cohort in a closed week: computed once, so that it cannot be differenced."""
 
     __tablename__ = "group_statistic"
-    __table_args__ = (UniqueConstraint("study_id", "policy", "cohort", "week"),)
+    __table_args__ = (UniqueConstraint("study_id", "policy", "whole", "cohort", "week"),)
 
     id: Mapped[int] = mapped_column(IDENTIFIER, primary_key=True)
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
     policy: Mapped[str] = mapped_column(String(64))
     """`BundlePolicy.digest`."""
-    cohort: Mapped[str | None] = mapped_column(String(64))
-    """None for the whole study."""
+    whole: Mapped[bool]
+    """Whether it is that of the whole study; `cohort` is empty then."""
+    cohort: Mapped[str] = mapped_column(String(64))
     week: Mapped[datetime.date]
     """Its Monday."""
     time: Mapped[int] = mapped_column(BigInteger)
-    table: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    table: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """None if it is withheld."""
+    withheld: Mapped[str] = mapped_column(String(32), default="")
+    """Why it is withheld; empty if it is not."""
     deleted_users: Mapped[int] = mapped_column(default=0)
     """Users that it counted and that were deleted since it was computed."""
 
@@ -107,10 +106,9 @@ class PrivacySpending(Base):
     """An entry of the ledger: epsilon that a week's statistics spent on every user of a study."""
 
     __tablename__ = "privacy_spending"
-    __table_args__ = (UniqueConstraint("study_id", "week"),)
 
     id: Mapped[int] = mapped_column(IDENTIFIER, primary_key=True)
-    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), index=True)
     week: Mapped[datetime.date]
     epsilon: Mapped[float] = mapped_column(Float)
     time: Mapped[int] = mapped_column(BigInteger)

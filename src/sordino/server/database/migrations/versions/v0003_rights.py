@@ -51,17 +51,19 @@ def upgrade() -> None:
         sa.Column("id", NUMBER, nullable=False),
         sa.Column("study_id", NUMBER, nullable=False),
         sa.Column("policy", sa.String(length=64), nullable=False),
-        sa.Column("cohort", sa.String(length=64), nullable=True),
+        sa.Column("whole", sa.Boolean(), nullable=False),
+        sa.Column("cohort", sa.String(length=64), nullable=False),
         sa.Column("week", sa.Date(), nullable=False),
         sa.Column("time", sa.BigInteger(), nullable=False),
         sa.Column("table", sa.JSON(), nullable=True),
+        sa.Column("withheld", sa.String(length=32), nullable=False),
         sa.Column("deleted_users", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["study_id"], ["study.id"], name="fk_group_statistic_study_id_study"
         ),
         sa.PrimaryKeyConstraint("id", name="pk_group_statistic"),
         sa.UniqueConstraint(
-            "study_id", "policy", "cohort", "week", name="uq_group_statistic_study_id"
+            "study_id", "policy", "whole", "cohort", "week", name="uq_group_statistic_study_id"
         ),
     )
     op.create_table(
