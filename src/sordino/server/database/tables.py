@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime
 import secrets
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -28,6 +29,17 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 IDENTIFIER = BigInteger().with_variant(Integer, "sqlite")
 """Row numbers; SQLite numbers rows itself only in a column of type INTEGER."""
+
+
+class Purpose(StrEnum):
+    """The purposes that a user consents to, each for a policy."""
+
+    STORAGE = "storage"
+    """Releases are stored, and the user sees their own trend; without it nothing is accepted."""
+    RESEARCH = "research"
+    """Researchers of the study see the trend under the pseudonym."""
+    GROUP = "group"
+    """The user counts in group statistics."""
 
 
 def random_identifier() -> int:
