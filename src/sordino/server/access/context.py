@@ -18,6 +18,8 @@ from sordino.server.errors import Problem
 from sordino.server.settings import Settings
 
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+STRANGERS_PER_MINUTE: Final = 1200
+"""Requests of one network to routes that are open to everyone."""
 FAILURES_PER_MINUTE: Final = 60
 """Wrong tokens and requests without one, of one network."""
 ATTEMPTS_PER_HOUR: Final = 120
@@ -45,14 +47,13 @@ class Access:
         per_second = settings.requests_per_minute / 60
         clock = settings.clock
         self.requests = TokenBuckets(per_second, settings.requests_per_minute, clock)
+        self.strangers = TokenBuckets(STRANGERS_PER_MINUTE / 60, STRANGERS_PER_MINUTE, clock)
         self.failures = TokenBuckets(FAILURES_PER_MINUTE / 60, FAILURES_PER_MINUTE, clock)
         self.attempts = TokenBuckets(ATTEMPTS_PER_HOUR / 3600, ATTEMPTS_PER_HOUR / 4, clock)
         self.codes = TokenBuckets(CODES_PER_HOUR / 3600, CODES_AT_ONCE, clock)
         self.passwords = Passwords()
         self.once = Once()
-        self.open_id = settings.open_id and OpenId(
-            settings.open_id, self.origin + CALLBACK
-        )
+        self.open_id = settings.open_id and OpenId(settings.open_id, self.origin + CALLBACK)
         self.logins = TokenBuckets(ATTEMPTS_PER_LOGIN / 3600, ATTEMPTS_PER_LOGIN, clock)
 
     def cookie(self, name: str) -> str:

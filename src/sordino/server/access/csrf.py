@@ -8,7 +8,8 @@ from typing import Final
 
 from fastapi import Request
 
-from sordino.server.access.context import Access
+from sordino.server.access.context import Access, access_of
+from sordino.server.access.session import SESSION_COOKIE
 from sordino.server.errors import Problem
 
 CSRF_FIELD: Final = "csrf"
@@ -47,6 +48,12 @@ def check_origin(request: Request, access: Access) -> None:
         raise Problem(
             "csrf", 403, "a request of another site, expected one of this server: open its page"
         )
+
+
+def page_token(request: Request) -> str:
+    """The token for the forms of a page; empty without a session."""
+    cookie = request.cookies.get(access_of(request).cookie(SESSION_COOKIE), "")
+    return csrf_token(cookie) if cookie else ""
 
 
 def check_form(request: Request, access: Access, cookie: str, token: str) -> None:

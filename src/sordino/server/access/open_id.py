@@ -7,6 +7,7 @@ An account belongs to a subject, never to an e-mail address, which a provider ma
 
 from __future__ import annotations
 
+import hmac
 import threading
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -66,6 +67,12 @@ class OpenId:
         )
         return address, secrets
 
+    def is_answer(self, secrets: dict[str, Any], state: str, issuer: str) -> bool:
+        """Whether an answer belongs to a question: its state, and its issuer where it names one."""
+        return hmac.compare_digest(secrets["state"].encode(), state.encode()) and (
+            issuer in ("", self._provider.issuer)
+        )
+
     def subject(self, code: str, secrets: dict[str, Any], now: int) -> str:
         """The subject of an authorization code. Raises the problem `provider`."""
         configuration = self._configuration(now)
@@ -81,7 +88,7 @@ class OpenId:
             },
             auth=(self._provider.client_id, self._provider.client_secret),
         )
-        keys = self._json("GET", configuration["jwks_uri"])
+        keys: Any = self._json("GET", configuration["jwks_uri"])
         try:
             token = jwt.decode(answer["id_token"], KeySet.import_key_set(keys), ALGORITHMS)
             claims = CodeIDToken(

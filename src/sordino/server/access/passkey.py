@@ -162,5 +162,6 @@ def _refused() -> Problem:
     return Problem(
         "passkey",
         403,
-        "a passkey that is not accepted, expected one of this server within five minutes: try again",
+        "a passkey that is not accepted, expected one of this server within five minutes: "
+        "try again",
     )

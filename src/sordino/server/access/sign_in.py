@@ -14,7 +14,12 @@ from sordino.server.access.context import Access, limit, network
 from sordino.server.access.limits import TokenBuckets
 from sordino.server.access.password import normal_login
 from sordino.server.access.sealed import seal, unseal
-from sordino.server.access.session import SESSION_COOKIE, begin_session, set_cookie
+from sordino.server.access.session import (
+    SESSION_COOKIE,
+    begin_session,
+    clear_cookie,
+    set_cookie,
+)
 from sordino.server.access.token import new_token
 from sordino.server.access.totp import use_code
 from sordino.server.database.account_tables import Account
@@ -116,7 +121,7 @@ def sign_in(
     browser = new_token()
     tag = access.key.tag(BROWSER_COOKIE, f"{browser} {account.login}")
     set_cookie(access, response, BROWSER_COOKIE, f"{browser}.{tag}", BROWSER_SECONDS)
-    response.delete_cookie(access.cookie(STEP_COOKIE), secure=access.secure, httponly=True)
+    clear_cookie(access, response, STEP_COOKIE)
 
 
 def _take_attempt(

@@ -24,7 +24,7 @@ def new_secret() -> str:
 
 def provisioning_uri(secret: str, login: str, host: str) -> str:
     """The address that opens an authenticator app, `otpauth://totp/...`."""
-    return pyotp.TOTP(secret).provisioning_uri(login, issuer_name=f"sordino {host}")
+    return pyotp.TOTP(secret).provisioning_uri(name=login, issuer_name=f"sordino {host}")
 
 
 def matching_step(secret: str, code: str, now: int) -> int | None:
