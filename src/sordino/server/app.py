@@ -7,6 +7,7 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from sordino import __version__
+from sordino.server import errors
 from sordino.server.database.migration import upgrade
 from sordino.server.settings import Settings
 from sordino.server.store import Store
@@ -20,6 +21,7 @@ def create_app(settings: Settings) -> FastAPI:
     upgrade(store.engine)
     app = FastAPI(title="sordino", version=__version__, docs_url=None, redoc_url=None)
     app.state.store = store
+    errors.add_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
     return app
