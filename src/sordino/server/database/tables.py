@@ -10,6 +10,7 @@ destroying the key also deletes the copies in backups. No column tells how often
 from __future__ import annotations
 
 import datetime
+import secrets
 from enum import StrEnum
 from typing import Any
 
@@ -39,6 +40,11 @@ class Purpose(StrEnum):
     """Researchers of the study see the trend under the pseudonym."""
     GROUP = "group"
     """The user counts in group statistics."""
+
+
+def random_identifier() -> int:
+    """A number of 62 random bits: it is never used twice, also after an old backup is restored."""
+    return secrets.randbits(62)
 
 
 class Base(DeclarativeBase):
@@ -71,12 +77,9 @@ class Participant(Base):
     """A user of a study under a pseudonym."""
 
     __tablename__ = "participant"
-    __table_args__ = (
-        UniqueConstraint("study_id", "pseudonym"),
-        {"sqlite_autoincrement": True},  # the number of a deleted user is never used again
-    )
+    __table_args__ = (UniqueConstraint("study_id", "pseudonym"),)
 
-    id: Mapped[int] = mapped_column(IDENTIFIER, primary_key=True)
+    id: Mapped[int] = mapped_column(IDENTIFIER, primary_key=True, default=random_identifier)
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
     pseudonym: Mapped[str] = mapped_column(String(64))
     created: Mapped[int] = mapped_column(BigInteger)

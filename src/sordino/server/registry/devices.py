@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-from typing import Final
-
 from sqlalchemy.orm import Session
 
+from sordino.server.access.token import DEVICE_PREFIX, new_token, token_digest
 from sordino.server.database.tables import Device
 from sordino.server.store import Store
-
-DEVICE_PREFIX: Final = "sordino_device_"
-"""The prefix of a device's token, by which scanners of secrets find a leaked one."""
-
-TOKEN_BYTES: Final = 32
-
-
-def new_token(prefix: str) -> str:
-    """A token of 256 random bits."""
-    return prefix + secrets.token_urlsafe(TOKEN_BYTES)
-
-
-def token_digest(token: str) -> bytes:
-    """The SHA-256 of a token, the form in which it is stored. A slow hash would add nothing: 256
-    random bits cannot be searched.
-    """
-    return hashlib.sha256(token.encode()).digest()
 
 
 def create_device(

@@ -47,7 +47,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["study_id"], ["study.id"], name="fk_participant_study_id_study"),
         sa.PrimaryKeyConstraint("id", name="pk_participant"),
         sa.UniqueConstraint("study_id", "pseudonym", name="uq_participant_study_id"),
-        sqlite_autoincrement=True,
     )
     op.create_table(
         "signing_key",
