@@ -30,6 +30,7 @@ that did: an attacker uses up the first alone."""
 CODES_PER_HOUR: Final = 2
 CODES_AT_ONCE: Final = 5
 """Wrong codes after a right password."""
+_PORTS: Final = {"http": 80, "https": 443}
 CALLBACK: Final = "/sign-in/provider/callback"
 
 
@@ -40,8 +41,11 @@ class Access:
         self.settings = settings
         self.key = load_server_key(settings.folder)
         address = urlsplit(settings.address)
-        self.origin = f"{address.scheme}://{address.netloc}"
         self.host = address.hostname or ""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = "" if address.port in (None, _PORTS.get(address.scheme)) else f":{address.port}"
+        self.origin = f"{address.scheme}://{host}{port}"
+        """As browsers write it: in lower case and without the port of the scheme."""
         self.secure = address.scheme == "https" or self.host not in LOOPBACK
         """Whether cookies are for HTTPS alone."""
         per_second = settings.requests_per_minute / 60
@@ -53,7 +57,8 @@ class Access:
         self.codes = TokenBuckets(CODES_PER_HOUR / 3600, CODES_AT_ONCE, clock)
         self.passwords = Passwords()
         self.once = Once()
-        self.open_id = settings.open_id and OpenId(settings.open_id, self.origin + CALLBACK)
+        provider = settings.open_id
+        self.open_id = OpenId(provider, self.origin + CALLBACK) if provider else None
         self.logins = TokenBuckets(ATTEMPTS_PER_LOGIN / 3600, ATTEMPTS_PER_LOGIN, clock)
 
     def cookie(self, name: str) -> str:
@@ -61,7 +66,7 @@ class Access:
         return f"__Host-{name}" if self.secure else name
 
 
-def access_of(request: Request) -> Access:
+async def access_of(request: Request) -> Access:
     """The access state of the application that serves a request, as a dependency of routes."""
     access: Access = request.app.state.access
     return access

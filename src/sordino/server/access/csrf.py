@@ -8,7 +8,7 @@ from typing import Final
 
 from fastapi import Request
 
-from sordino.server.access.context import Access, access_of
+from sordino.server.access.context import Access
 from sordino.server.access.session import SESSION_COOKIE
 from sordino.server.errors import Problem
 
@@ -52,7 +52,8 @@ def check_origin(request: Request, access: Access) -> None:
 
 def page_token(request: Request) -> str:
     """The token for the forms of a page; empty without a session."""
-    cookie = request.cookies.get(access_of(request).cookie(SESSION_COOKIE), "")
+    access: Access = request.app.state.access
+    cookie = request.cookies.get(access.cookie(SESSION_COOKIE), "")
     return csrf_token(cookie) if cookie else ""
 
 

@@ -105,9 +105,7 @@ def require(*scopes: Scope) -> Dependency:
     return principal
 
 
-def public(
-    request: Request, access: Annotated[Access, Depends(access_of)]
-) -> None:
+async def public(request: Request, access: Annotated[Access, Depends(access_of)]) -> None:
     """A dependency of a route that is open to everyone, 429 `rate` for too many requests of one
     network.
     """

@@ -50,9 +50,7 @@ def session_account(store: Store, cookie: str) -> Account | None:
 
 def session_age(store: Store, cookie: str) -> int:
     """Seconds since the sign-in of a session that exists."""
-    rows = select(BrowserSession.created).where(
-        BrowserSession.token_sha256 == token_digest(cookie)
-    )
+    rows = select(BrowserSession.created).where(BrowserSession.token_sha256 == token_digest(cookie))
     with store.reading() as session:
         return store.now() - (session.scalar(rows) or 0)
 

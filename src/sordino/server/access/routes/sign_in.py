@@ -112,7 +112,10 @@ def passkey_options(store: StoreOf, access: AccessOf) -> JSONResponse:
 
 @router.post("/sign-in/passkey", dependencies=_FORM)
 def send_passkey(
-    request: Request, store: StoreOf, access: AccessOf, credential: Annotated[dict[str, Any], Body()]
+    request: Request,
+    store: StoreOf,
+    access: AccessOf,
+    credential: Annotated[dict[str, Any], Body()],
 ) -> JSONResponse:
     """Sign in with a passkey."""
     limit(access.attempts, network(request))
@@ -148,7 +151,12 @@ def go_to_provider(
 
 @router.get(CALLBACK)
 def come_from_provider(
-    request: Request, store: StoreOf, access: AccessOf, code: str = "", state: str = "", iss: str = ""
+    request: Request,
+    store: StoreOf,
+    access: AccessOf,
+    code: str = "",
+    state: str = "",
+    iss: str = "",
 ) -> Response:
     """Sign in the subject of the provider."""
     limit(access.attempts, network(request))
@@ -164,7 +172,10 @@ def come_from_provider(
     with store.transaction() as session:
         if secrets["invitation"]:
             account: Account | None = accept_invitation(
-                session, now, secrets["invitation"], f"provider.{secrets['state'][:16].lower()}",
+                session,
+                now,
+                secrets["invitation"],
+                f"provider.{secrets['state'][:16].lower()}",
                 subject=subject,
             )
         else:
