@@ -24,7 +24,7 @@ class Frame:
     name: str
     width: float
     height: float
-    left: float = 46
+    left: float = 54
     right: float = 10
     top: float = 12
     bottom: float = 30
