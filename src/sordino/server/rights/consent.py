@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Final
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from sordino.server.database.tables import Consent, Participant
-
-
-class Purpose(StrEnum):
-    """A purpose of processing. Each needs a consent of its own (GDPR, Art. 6(1)(a) and 7)."""
-
-    STORE = "store"
-    """The server stores released vectors, and shows the trend to the user."""
-    RESEARCH = "research"
-    """Researchers of the study see the user's trend."""
-    STATISTICS = "statistics"
-    """The user counts in statistics of groups."""
-
-
-PURPOSES: Final = tuple(Purpose)
+from sordino.server.database.tables import Consent, Participant, Purpose
 
 
 def may_store(session: Session, participant_id: int, policy_digest: str) -> bool:
@@ -36,7 +19,7 @@ def may_store(session: Session, participant_id: int, policy_digest: str) -> bool
         .where(Participant.id == participant_id)
         .with_for_update(read=True)
     )
-    return paused is False and consents(session, participant_id, Purpose.STORE, policy_digest)
+    return paused is False and consents(session, participant_id, Purpose.STORAGE, policy_digest)
 
 
 def consents(session: Session, participant_id: int, purpose: Purpose, policy_digest: str) -> bool:
