@@ -98,8 +98,8 @@ class PrivacyBudget(Base):
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), primary_key=True)
     epsilon: Mapped[float] = mapped_column(Float)
     """The sum that may be spent on any user."""
-    epsilon_per_week: Mapped[float] = mapped_column(Float)
-    """Spent on each user in a week, over all policies and cohorts."""
+    epsilon_per_table: Mapped[float] = mapped_column(Float)
+    """Spent on each user by the statistics of one policy in one week, over all cohorts."""
 
 
 class PrivacySpending(Base):
