@@ -30,7 +30,7 @@ CODES: Final = {401: "token", 403: "scope", 404: "absent", 405: "method", 413: "
 _LOG: Final = logging.getLogger(__name__)
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 (the word of RFC 9457)
     """An error that a route raises and the client reads.
 
     `detail` says what came, what was expected and the next step, and repeats no content. `extra`

@@ -21,6 +21,11 @@ class Store:
         self.engine = connect(settings.database_url)
         self.keys = KeyStore(settings.keys_url)
 
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+        self.keys.close()
+
     def now(self) -> int:
         """UTC, in seconds since 1970."""
         return int(self.settings.clock())
@@ -39,7 +44,10 @@ class Store:
             yield session
 
 
-def store_of(request: Request) -> Store:
-    """The store of the application that serves a request, as a dependency of routes."""
+async def store_of(request: Request) -> Store:
+    """The store of the application that serves a request, as a dependency of routes.
+
+    A coroutine runs in the loop of the server; a function would wait for a thread.
+    """
     store: Store = request.app.state.store
     return store

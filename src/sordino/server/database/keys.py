@@ -6,6 +6,7 @@ deletes them everywhere, also in backups of the database, as the store is no par
 
 from __future__ import annotations
 
+import hmac
 import os
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -57,6 +58,11 @@ class Cipher:
 
     def __init__(self, key: bytes) -> None:
         self._aes = AESGCM(key)
+        self._mac_key = hmac.digest(key, b"sordino mac", "sha256")
+
+    def mac(self, message: bytes) -> bytes:
+        """HMAC-SHA256 of a message; without the key it tells nothing about the message."""
+        return hmac.digest(self._mac_key, message, "sha256")
 
     def encrypt(self, payload: bytes, place: str) -> bytes:
         """Nonce, ciphertext and tag."""
@@ -80,6 +86,10 @@ class KeyStore:
     def __init__(self, url: str) -> None:
         self._engine = connect(url)
         _Base.metadata.create_all(self._engine)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
 
     def create(self, participant_id: int) -> None:
         """Make the key of a new participant."""
