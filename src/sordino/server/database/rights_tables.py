@@ -56,7 +56,7 @@ class Deletion(Base):
 
 
 class GroupStatistic(Base):
-    """The statistic of a cohort in a closed week: computed once, so that it cannot be differenced."""
+    """The statistic of a cohort in a closed week, computed once: it cannot be differenced."""
 
     __tablename__ = "group_statistic"
     __table_args__ = (UniqueConstraint("study_id", "policy", "whole", "cohort", "week"),)

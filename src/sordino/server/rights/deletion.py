@@ -82,9 +82,7 @@ def _delete(
         key,
     )
     session.merge(
-        Deletion(
-            participant_id=participant_id, study_id=user.study_id, time=now, receipt=content
-        )
+        Deletion(participant_id=participant_id, study_id=user.study_id, time=now, receipt=content)
     )
     return content
 

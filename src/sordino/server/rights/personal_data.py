@@ -36,9 +36,7 @@ def _sorted(table: Table) -> list[ForeignKey]:
     return sorted(table.foreign_keys, key=lambda key: key.parent.name)
 
 
-def _belongs(
-    key: ForeignKey, participant_id: int, conditions: Conditions
-) -> ColumnElement[bool]:
+def _belongs(key: ForeignKey, participant_id: int, conditions: Conditions) -> ColumnElement[bool]:
     parent = key.column.table
     if parent is USER:
         return key.parent == participant_id

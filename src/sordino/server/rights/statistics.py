@@ -34,7 +34,7 @@ from sordino.server.rights import audit
 from sordino.server.rights.consent import users_consenting
 from sordino.server.rights.private_sums import PrivateSum, private_sum
 from sordino.server.store import Store
-from sordino.server.trends.counts import daily_counts
+from sordino.server.trends.counts import daily_counts, policy_rows
 
 SMALLEST_GROUP: Final = 10
 FEWEST_RELEASES: Final = 5
@@ -93,9 +93,7 @@ def withdraw(session: Session, participant_id: int) -> int:
         session.execute(
             update(GroupStatistic)
             .where(GroupStatistic.id.in_(counted))
-            .values(
-                table=None, withheld=DELETED, deleted_users=GroupStatistic.deleted_users + 1
-            )
+            .values(table=None, withheld=DELETED, deleted_users=GroupStatistic.deleted_users + 1)
         )
     return len(counted)
 
@@ -157,9 +155,9 @@ def _contributions(
     consenting = users_consenting(session, study_id, Purpose.GROUP, policy)
     if only is not None:
         consenting &= frozenset(only)
-    counts = daily_counts(
-        session, store, consenting, policy, week, week + WEEK - datetime.timedelta(days=1)
-    )
+    rows = [row.id for row in policy_rows(session, study_id, policy)]
+    sunday = week + WEEK - datetime.timedelta(days=1)
+    counts = daily_counts(session, store, consenting, rows, week, sunday)
     cohorts = dict(
         session.execute(
             select(Participant.id, Participant.cohort).where(Participant.study_id == study_id)
@@ -194,7 +192,10 @@ def _exact(
         cohorts = {}
     outside = sum(len(group) for group in cohorts.values() if len(group) < smallest)
     reason = FEW if len(users) < smallest else COMPLEMENT if 0 < outside < smallest else ""
-    groups = [(False, name, group, FEW if len(group) < smallest else "") for name, group in cohorts.items()]
+    groups = [
+        (False, name, group, FEW if len(group) < smallest else "")
+        for name, group in cohorts.items()
+    ]
     rows = []
     for whole, cohort, group, withheld in [*groups, (True, "", list(users), reason)]:
         row = GroupStatistic(
@@ -227,9 +228,7 @@ def exact_table(group: Sequence[_Contribution]) -> dict[str, Any]:
     }
 
 
-def _count_members(
-    session: Session, row: GroupStatistic, group: Sequence[_Contribution]
-) -> None:
+def _count_members(session: Session, row: GroupStatistic, group: Sequence[_Contribution]) -> None:
     session.add_all(
         GroupMember(statistic_id=row.id, participant_id=user.participant_id) for user in group
     )
@@ -345,9 +344,7 @@ def statistics_of(session: Session, study_id: int) -> Sequence[GroupStatistic]:
     ).all()
 
 
-def set_budget(
-    session: Session, study_id: int, epsilon: float, epsilon_per_table: float
-) -> None:
+def set_budget(session: Session, study_id: int, epsilon: float, epsilon_per_table: float) -> None:
     """Give a study a privacy budget, or change it. The ledger stays."""
     session.execute(delete(PrivacyBudget).where(PrivacyBudget.study_id == study_id))
     session.add(
