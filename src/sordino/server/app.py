@@ -10,10 +10,12 @@ from sordino import __version__
 from sordino.server import errors
 from sordino.server.access.context import Access
 from sordino.server.database.migration import upgrade
+from sordino.server.rights import routes as rights_routes
+from sordino.server.rights.deletion import reconcile
 from sordino.server.settings import Settings
 from sordino.server.store import Store
 
-ROUTERS: Final[tuple[APIRouter, ...]] = ()
+ROUTERS: Final[tuple[APIRouter, ...]] = (rights_routes.router,)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -23,6 +25,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="sordino", version=__version__, docs_url=None, redoc_url=None)
     app.state.store = store
     app.state.access = Access(settings)
+    reconcile(store, app.state.access.key)
     errors.add_handlers(app)
     for router in ROUTERS:
         app.include_router(router)

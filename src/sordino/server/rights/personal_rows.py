@@ -65,8 +65,9 @@ class PersonalRows:
             .execution_options(yield_per=_PART)
         )
         decode = self._decoder(table)
-        for rows in self._session.execute(statement).mappings().partitions():
-            yield [decode(dict(row)) for row in rows]
+        with self._session.execute(statement).mappings() as result:
+            for rows in result.partitions():
+                yield [decode(dict(row)) for row in rows]
 
     def _decoder(self, table: Table) -> Callable[[Record], Record]:
         if table is RELEASE:
