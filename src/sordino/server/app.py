@@ -9,13 +9,19 @@ from fastapi import APIRouter, FastAPI
 from sordino import __version__
 from sordino.server import errors
 from sordino.server.access.context import Access
+from sordino.server.access.routes import account, accounts, sign_in
 from sordino.server.database.migration import upgrade
 from sordino.server.rights import routes as rights_routes
 from sordino.server.rights.deletion import reconcile
 from sordino.server.settings import Settings
 from sordino.server.store import Store
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (rights_routes.router,)
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    sign_in.router,
+    account.router,
+    accounts.router,
+    rights_routes.router,
+)
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -70,9 +70,7 @@ at most 59 of 100 pairs.'
     title = secret_title(limit.secret)
     first, against, second = title.partition(" against ")
     form = SENTENCES.get(limit.secret, _EMOTIONS if against else _OTHER)
-    return form.format(
-        attacker=attacker, figure=figure, secret=title, first=first, second=second
-    )
+    return form.format(attacker=attacker, figure=figure, secret=title, first=first, second=second)
 
 
 def _limit(row: Mapping[str, Any], kind: str, column: str) -> Limit | None:

@@ -83,6 +83,7 @@ class Stored:
     last: datetime.date | None
     retention_days: int
     paused: bool
+    study: str = ""
     devices: Sequence[DeviceRow] = ()
     bundles: Sequence[BundleRow] = ()
     consents: Sequence[ConsentRow] = ()
@@ -189,6 +190,5 @@ class StudyRow:
     devices: int
     releases: int
     retention_days: int
-    oldest_day: datetime.date | None
     epsilon_spent: float | None = None
     epsilon_limit: float | None = None

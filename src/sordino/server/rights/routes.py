@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy import select
 
 from sordino.server.access.context import Access, access_of
-from sordino.server.access.principal import Principal, Scope, require
+from sordino.server.access.principal import Principal, Scope, public, require
 from sordino.server.database.rights_tables import AuditEvent
 from sordino.server.errors import Problem, absent
 from sordino.server.rights import audit, receipt
@@ -180,7 +180,7 @@ def read_log(name: str, principal: Own, store: Stored) -> Log:
     )
 
 
-@router.get("/receipt-key")
+@router.get("/receipt-key", dependencies=[Depends(public)])
 def receipt_key(access: State) -> ReceiptKey:
     """The key that verifies receipts. Compare it with the one in your receipt."""
     return ReceiptKey(public_key=access.key.public_key(receipt.PURPOSE).hex())
