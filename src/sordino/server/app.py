@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from sordino import __version__
 from sordino.server import errors
 from sordino.server.access.context import Access
+from sordino.server.access.routes import account, accounts, sign_in
 from sordino.server.body_limit import BodyLimit
 from sordino.server.database.migration import upgrade
 from sordino.server.ingest import routes as ingest_routes
@@ -16,7 +17,12 @@ from sordino.server.ingest.accept import Ingest
 from sordino.server.settings import Settings
 from sordino.server.store import Store
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (ingest_routes.router,)
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    ingest_routes.router,
+    sign_in.router,
+    account.router,
+    accounts.router,
+)
 
 
 def create_app(settings: Settings) -> FastAPI:
