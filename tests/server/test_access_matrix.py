@@ -38,9 +38,9 @@ class Server:
     def guarded(self) -> list[Endpoint]:
         return [endpoint for endpoint in self.endpoints if not endpoint.open]
 
-    def ask(self, endpoint, *, token=None, cookie=None, csrf=True, body=False):
+    def ask(self, endpoint, *, token=None, cookie=None, csrf=True, body_of=""):
         """The answer to a request for the object of the path."""
-        content = endpoint.content() if body else {}
+        content = endpoint.content(self.objects, body_of) if body_of else {}
         headers = {"Sec-Fetch-Site": "same-origin", **content.pop("headers", {})}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
@@ -52,18 +52,19 @@ class Server:
             endpoint.method, endpoint.address(self.objects), headers=headers, **content
         )
 
-    def as_person(self, endpoint, name, *, body=False):
+    def as_person(self, endpoint, name):
         """The answer to a person: by session where a route takes no token."""
         if endpoint.needs_session:
-            return self.ask(endpoint, cookie=self.objects.cookies[name], body=body)
-        return self.ask(endpoint, token=self.objects.tokens[name], body=body)
+            return self.ask(endpoint, cookie=self.objects.cookies[name], body_of=name)
+        return self.ask(endpoint, token=self.objects.tokens[name], body_of=name)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory) -> Iterator[Server]:
     server = Server(tmp_path_factory.mktemp("matrix"))
     before = server.objects.rows()
-    yield server
+    with server.client:  # one loop for all requests
+        yield server
     assert server.objects.rows() == before, "a refused request changed the database"
     server.app.state.store.close()
 
@@ -80,6 +81,16 @@ def test_every_route_declares_a_scope(server):
     undeclared = [item.name for item in server.endpoints if not item.open and not item.scopes]
     assert undeclared == [], "declare require(...) or public"
     assert len(server.guarded) > 20
+
+
+def test_a_route_without_a_scope_is_noticed():
+    app = FastAPI(docs_url=None, redoc_url=None)
+    app.add_api_route("/new", lambda: "secret", methods=["GET", "POST"])
+    items = list(endpoints(app))
+    assert [(item.method, item.open, item.scopes) for item in items] == [
+        ("GET", False, set()),
+        ("POST", False, set()),
+    ]
 
 
 def test_open_routes_are_those_that_are_meant(server):
@@ -166,7 +177,7 @@ def test_an_object_of_another_is_answered_404(server):
     for endpoint in server.guarded:
         if "{" in endpoint.path:
             for name in strangers(endpoint):
-                answer = server.as_person(endpoint, name, body=True)
+                answer = server.as_person(endpoint, name)
                 if problem(answer)[0] != 404:
                     wrong.append((endpoint.name, name, problem(answer)))
     assert wrong == []
@@ -195,7 +206,7 @@ def test_the_owner_may_change_every_object(server, tmp_path):
         folder.mkdir()
         other = Server(folder)
         scope = next(scope for scope in other.objects.owners if scope in endpoint.scopes)
-        answer = other.as_person(endpoint, other.objects.owners[scope], body=True)
+        answer = other.as_person(endpoint, other.objects.owners[scope])
         if answer.status_code in (401, 403, 404, 500):
             wrong.append((endpoint.name, scope, problem(answer)))
         other.app.state.store.close()

@@ -31,17 +31,16 @@ PARAMETERS = {
 }
 """The object of a parameter of a path, by the part before it: a field of `Objects`."""
 
-JSON_BODIES: dict[str, Any] = {
-    "PUT /v1/participants/{name}/consents": {
-        "purpose": "storage",
-        "policy": "0" * 64,
-        "given": False,
-    },
-    "POST /v1/studies/{study}/participants": {"pseudonym": "p-new"},
-    "POST /v1/studies/{study}/participants/{participant}/devices": {"name": "x"},
-    "POST /v1/studies/{study}/signing-keys": {"public_key": "ab" * 32},
-}
-"""Valid bodies of routes that name an object in their path and read JSON."""
+
+def json_bodies(objects: Objects, name: str) -> dict[str, Any]:
+    """Valid bodies of routes that name an object in their path and read JSON, for a person."""
+    consent = {"purpose": "storage", "policy": objects.policy, "given": False}
+    return {
+        "PUT /v1/participants/{name}/consents": {**consent, "on_paper": name.endswith("-lab")},
+        "POST /v1/studies/{study}/participants": {"pseudonym": "p-new"},
+        "POST /v1/studies/{study}/participants/{participant}/devices": {"name": "x"},
+        "POST /v1/studies/{study}/signing-keys": {"public_key": "ab" * 32},
+    }
 
 
 @dataclass(frozen=True)
@@ -101,14 +100,15 @@ class Endpoint:
 
         return re.sub(r"[\w-]+/\{\w+\}", value, self.path)
 
-    def content(self) -> dict[str, Any]:
-        """Arguments of a request whose body is valid."""
+    def content(self, objects: Objects, name: str) -> dict[str, Any]:
+        """Arguments of a request of a person, with a valid body."""
         if self.safe:
             return {}
-        if self.name in JSON_BODIES:
-            return {"json": JSON_BODIES[self.name]}
+        bodies = json_bodies(objects, name)
+        if self.name in bodies:
+            return {"json": bodies[self.name]}
         if self.reads_body and not self.needs_session and "{" in self.path:
-            pytest.fail(f"{self.name}: add a body to JSON_BODIES of tests/server/access")
+            pytest.fail(f"{self.name}: add a body to json_bodies of tests/server/access")
         if self.needs_session:
             return {"data": {}}
         return {"content": b"x", "headers": {"Content-Type": "application/octet-stream"}}

@@ -15,8 +15,8 @@ from sordino.server.access.principal import Scope
 from sordino.server.access.session import IDLE_SECONDS, LONGEST_SECONDS
 from sordino.server.access.token import ACCOUNT_PREFIX, DEVICE_PREFIX, new_token, token_digest
 from sordino.server.database.account_tables import Account, ApiToken, BrowserSession, Passkey
-from sordino.server.database.metadata import metadata
-from sordino.server.database.tables import Device, Participant, SigningKey, Study
+from sordino.server.database.metadata import METADATA
+from sordino.server.database.tables import BundlePolicy, Device, Participant, SigningKey, Study
 from sordino.server.registry.bundles import register_bundle
 from sordino.server.registry.studies import create_participant, create_study
 from sordino.server.store import Store
@@ -33,6 +33,7 @@ class Objects:
     study: str = "mood"
     participant: str = "p-ada"
     bundle: str = ""
+    policy: str = ""
     device: int = 0
     signing_key: str = "ab" * 32
     token: int = 0
@@ -55,11 +56,12 @@ class Objects:
         }
 
     def rows(self) -> dict[str, list[tuple[object, ...]]]:
-        """Every row of every table."""
+        """Every row of every table, without the log: reading is logged."""
         with self.store.reading() as session:
             return {
                 table.name: sorted(map(tuple, session.execute(select(table))), key=repr)
-                for table in metadata.sorted_tables
+                for table in METADATA.sorted_tables
+                if table.name != "audit_event"
             }
 
 
@@ -74,6 +76,8 @@ def make_objects(app: FastAPI) -> Objects:
         studies = {name: create_study(session, store, name) for name in ("mood", "other")}
         bundle = register_bundle(session, store, studies["mood"].id, bundle_file().read_bytes())
         objects.bundle = bundle.digest
+        rows = select(BundlePolicy.digest).where(BundlePolicy.bundle_id == bundle.id)
+        objects.policy = session.scalars(rows).first() or ""
         session.add(
             SigningKey(
                 study_id=studies["mood"].id,
