@@ -28,6 +28,7 @@ def fill(scene: Scene, device_id: int, participant_id: int) -> dict[str, str]:
     """A row of a user in every table that can have one."""
     store = scene.store
     headers = sign_in(store, "user", scene.study.id, participant_id)
+    store.partitions.ensure(DAY)
     with store.transaction() as session:
         for name, indices in (("drawn", (0, 1, 5)), ("label", (1,)), ("noise", (7,))):
             add_releases(session, store, device_id, scene.policies[name], indices)
