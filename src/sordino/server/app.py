@@ -14,6 +14,7 @@ from sordino.server.body_limit import BodyLimit
 from sordino.server.database.migration import upgrade
 from sordino.server.ingest import routes as ingest_routes
 from sordino.server.ingest.accept import Ingest
+from sordino.server.registry import routes as registry_routes
 from sordino.server.rights import routes as rights_routes
 from sordino.server.rights.deletion import reconcile
 from sordino.server.settings import Settings
@@ -21,6 +22,7 @@ from sordino.server.store import Store
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     ingest_routes.router,
+    registry_routes.router,
     sign_in.router,
     account.router,
     accounts.router,
