@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from sordino.server.app import create_app
+from sordino.server.database.engine import connect
+from sordino.server.database.migration import upgrade
 from sordino.server.database.tables import (
     Bundle,
     BundlePolicy,
@@ -62,8 +63,11 @@ class Scene:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Cluster]:
-    """The cluster of all tests."""
+    """The cluster of all tests; a database `migrated` is the template of theirs."""
     with cluster() as server:
+        engine = connect(Settings(Path(), server.create("migrated")).database_url)
+        upgrade(engine)
+        engine.dispose()
         yield server
 
 
@@ -73,10 +77,7 @@ def database(request: pytest.FixtureRequest) -> str:
     if request.param == "sqlite":
         return ""
     server: Cluster = request.getfixturevalue("postgresql")
-    name = f"t{uuid.uuid4().hex}"
-    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    return server.url(name)
+    return server.create(f"t{uuid.uuid4().hex}", "migrated")
 
 
 @pytest.fixture

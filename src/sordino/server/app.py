@@ -10,11 +10,19 @@ from sordino import __version__
 from sordino.server import errors
 from sordino.server.access.context import Access
 from sordino.server.access.routes import account, accounts, sign_in
+from sordino.server.body_limit import BodyLimit
 from sordino.server.database.migration import upgrade
+from sordino.server.ingest import routes as ingest_routes
+from sordino.server.ingest.accept import Ingest
 from sordino.server.settings import Settings
 from sordino.server.store import Store
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (sign_in.router, account.router, accounts.router)
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    ingest_routes.router,
+    sign_in.router,
+    account.router,
+    accounts.router,
+)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -24,7 +32,9 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="sordino", version=__version__, docs_url=None, redoc_url=None)
     app.state.store = store
     app.state.access = Access(settings)
+    app.state.ingest = Ingest(store)
     errors.add_handlers(app)
+    app.add_middleware(BodyLimit, largest=settings.largest_body)
     for router in ROUTERS:
         app.include_router(router)
     return app

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -116,9 +115,8 @@ def _invalid(_request: Request, error: Exception) -> JSONResponse:
 
 def _http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    status = HTTPStatus(error.status_code)
     code = CODES.get(error.status_code, "invalid" if error.status_code < 500 else "server")
-    return Problem(code, error.status_code, status.phrase, headers=error.headers).response()
+    return Problem(code, error.status_code, error.detail, headers=error.headers).response()
 
 
 def _database(request: Request, error: Exception) -> JSONResponse:
