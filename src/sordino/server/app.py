@@ -14,6 +14,8 @@ from sordino.server.body_limit import BodyLimit
 from sordino.server.database.migration import upgrade
 from sordino.server.ingest import routes as ingest_routes
 from sordino.server.ingest.accept import Ingest
+from sordino.server.rights import routes as rights_routes
+from sordino.server.rights.deletion import reconcile
 from sordino.server.settings import Settings
 from sordino.server.store import Store
 
@@ -22,6 +24,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     sign_in.router,
     account.router,
     accounts.router,
+    rights_routes.router,
 )
 
 
@@ -33,6 +36,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.store = store
     app.state.access = Access(settings)
     app.state.ingest = Ingest(store)
+    reconcile(store, app.state.access.key)
     errors.add_handlers(app)
     app.add_middleware(BodyLimit, largest=settings.largest_body)
     for router in ROUTERS:

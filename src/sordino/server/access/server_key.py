@@ -9,6 +9,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -31,6 +32,17 @@ class ServerKey:
     def tag(self, purpose: str, message: str) -> str:
         """The HMAC-SHA256 of a message, hex."""
         return hmac.new(self._derived(purpose), message.encode(), hashlib.sha256).hexdigest()
+
+    def sign(self, purpose: str, message: bytes) -> bytes:
+        """The Ed25519 signature of a message."""
+        return self._signing_key(purpose).sign(message)
+
+    def public_key(self, purpose: str) -> bytes:
+        """The public key of the signatures of a purpose, 32 bytes."""
+        return self._signing_key(purpose).public_key().public_bytes_raw()
+
+    def _signing_key(self, purpose: str) -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(self._derived(purpose))
 
     def _derived(self, purpose: str) -> bytes:
         return HKDF(SHA256(), KEY_BYTES, None, f"sordino {purpose}".encode()).derive(self._key)
