@@ -64,8 +64,10 @@ def decisions(
     fitters: Fitters | None = None,
     jobs: int = 0,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The decisions of all releases (`DECISION_COLUMNS`; `prediction` is 1 for an utterance in the
-    required bin), and the record of each unit by name. Finished units are read from `folder`.
+    """The decisions of all releases (`DECISION_COLUMNS`), and the record of each unit by name.
+
+    `prediction` is the bin, 0 for an utterance that does not pass. Finished units are read from
+    `folder`.
     """
     settings = _Settings(inputs, options, Fitters.with_registered(fitters), tuple(policies))
     units = {unit.name: unit for parts in inputs.draws for unit in _units(settings, parts.draw)}
@@ -141,15 +143,15 @@ class _Unit:
             vectors = z[self.scored]
             for release in releases:
                 if release.name == UNPROTECTED:
-                    passed = risk(vectors).role.argmax(axis=1) == Role.REQUIRED
+                    bins = (risk(vectors).role.argmax(axis=1) == Role.REQUIRED).astype(np.intp)
                 elif isinstance(release, Readable):
-                    passed = release.read(release(vectors)) >= 1
+                    bins = release.read(release(vectors))
                 else:
                     continue
-                tables.append(self.table(policy, release.name, passed.astype(np.intp)))
+                tables.append(self.table(policy, release.name, bins))
         return self.name, pd.concat(tables, ignore_index=True), {"components": space.dims}
 
-    def table(self, policy: Policy, release: str, passed: Codes) -> pd.DataFrame:
+    def table(self, policy: Policy, release: str, bins: Codes) -> pd.DataFrame:
         """The decisions of one release about the scored rows."""
         tables = GuessTables(self.settings.inputs.corpus, policy)
         return tables.row(
@@ -159,7 +161,7 @@ class _Unit:
             target="decision",
             knowledge=str(Knowledge.IGNORANT),
             truth=tables.corpus.roles(policy)[self.scored],
-            prediction=passed,
+            prediction=bins,
             draw=self.draw,
         )
 
