@@ -55,7 +55,7 @@ class OpenId:
             "verifier": generate_token(64),
         }
         address = prepare_grant_uri(
-            self._configuration(now)["authorization_endpoint"],
+            self._checked(self._configuration(now).get("authorization_endpoint")),
             self._provider.client_id,
             "code",
             redirect_uri=self._callback,
@@ -66,6 +66,10 @@ class OpenId:
             code_challenge_method="S256",
         )
         return address, secrets
+
+    def close(self) -> None:
+        """Close the connections to the provider."""
+        self._http.close()
 
     def is_answer(self, secrets: dict[str, Any], state: str, issuer: str) -> bool:
         """Whether an answer belongs to a question: its state, and its issuer where it names one."""
@@ -78,7 +82,7 @@ class OpenId:
         configuration = self._configuration(now)
         answer = self._json(
             "POST",
-            configuration["token_endpoint"],
+            configuration.get("token_endpoint"),
             data={
                 "grant_type": "authorization_code",
                 "code": code,
@@ -88,7 +92,7 @@ class OpenId:
             },
             auth=(self._provider.client_id, self._provider.client_secret),
         )
-        keys: Any = self._json("GET", configuration["jwks_uri"])
+        keys: Any = self._json("GET", configuration.get("jwks_uri"))
         try:
             token = jwt.decode(answer["id_token"], KeySet.import_key_set(keys), ALGORITHMS)
             claims = CodeIDToken(
@@ -118,14 +122,18 @@ class OpenId:
                 self._metadata = (now + _CACHE_SECONDS, found)
             return self._metadata[1]
 
-    def _json(self, method: str, address: Any, **arguments: Any) -> dict[str, Any]:
-        """A JSON object of the provider."""
+    def _checked(self, address: Any) -> str:
+        """An address that has the scheme of the issuer, HTTPS outside tests."""
         parts = urlsplit(address if isinstance(address, str) else "")
         if parts.scheme != urlsplit(self._provider.issuer).scheme or not parts.netloc:
-            raise refused("an address that is not of the issuer's scheme")
+            raise refused("an address of another scheme")
+        return str(address)
+
+    def _json(self, method: str, address: Any, **arguments: Any) -> dict[str, Any]:
+        """A JSON object of the provider."""
         content = bytearray()
         try:
-            with self._http.stream(method, address, **arguments) as answer:
+            with self._http.stream(method, self._checked(address), **arguments) as answer:
                 for part in answer.iter_bytes():
                     content += part
                     if len(content) > _LARGEST:

@@ -159,11 +159,11 @@ def come_from_provider(
     iss: str = "",
 ) -> Response:
     """Sign in the subject of the provider."""
+    provider = _provider(access)
     limit(access.attempts, network(request))
     now = store.now()
     text = request.cookies.get(access.cookie(PROVIDER_COOKIE), "")
     secrets = unseal(access.key, PROVIDER_COOKIE, now, text)
-    provider = _provider(access)
     if secrets is None or not provider.is_answer(secrets, state, iss) or not code:
         raise refused("an answer to no question of this browser")
     if not access.once.use(secrets["state"]):
