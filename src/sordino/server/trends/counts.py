@@ -112,7 +112,7 @@ def _rows(
             DailyCount.bundle_policy_id == policy,
             DailyCount.day.between(first, last),
         )
-    ).tuples()
+    ).all()
 
 
 def _decrypted(
