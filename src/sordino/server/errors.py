@@ -1,4 +1,6 @@
-"""Errors as application/problem+json (RFC 9457), or as a page for a browser. No answer repeats what a request contained.
+"""Errors as application/problem+json (RFC 9457), or as a page for a browser.
+
+No answer repeats what a request contained.
 
 {"type": "urn:sordino:consent", "title": "Consent", "status": 403, "detail": "..."}
 """
@@ -125,7 +127,7 @@ def _invalid(request: Request, error: Exception) -> Response:
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = CODES.get(error.status_code, "invalid" if error.status_code < 500 else "server")
-    return Problem(code, error.status_code, error.detail, headers=error.headers).response()
+    return _answer(request, Problem(code, error.status_code, error.detail, headers=error.headers))
 
 
 def _database(request: Request, error: Exception) -> Response:

@@ -17,7 +17,6 @@ HOME: Final = {"user": "/me", "researcher": "/study", "operator": "/operator"}
 """The first page of each role."""
 
 DONE: Final = {
-    "pause": "Paused. This server refuses what your devices send.",
     "resume": "Resumed. This server stores what your devices send.",
     "consent": "Your decision counts from now on.",
     "log": "Every entry of the audit log is as it was written.",

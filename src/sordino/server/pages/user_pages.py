@@ -169,7 +169,7 @@ def _set_paused(principal: Principal, store: Store, *, paused: bool) -> Redirect
     with store.transaction() as session:
         user = subject(session, principal, OWN_NAME)
         set_paused(session, user, paused=paused, time=store.now(), actor=actor(principal))
-    return _back("pause" if paused else "resume")
+    return _back("" if paused else "resume")  # a page says all the time that it is paused
 
 
 def _record_export(
@@ -187,4 +187,4 @@ def _record_export(
 
 
 def _back(done: str) -> RedirectResponse:
-    return RedirectResponse(f"/me/data?done={done}", 303)
+    return RedirectResponse("/me/data" + (f"?done={done}" if done else ""), 303)
