@@ -11,7 +11,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from sordino.server.access.invitation import add_api_token, first_operator
 from sordino.server.app import create_app
+from sordino.server.database.account_tables import Account
 from sordino.server.database.engine import connect
 from sordino.server.database.migration import upgrade
 from sordino.server.database.tables import (
@@ -112,6 +114,24 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 @pytest.fixture
 def scene(store: Store) -> Scene:
     return make_scene(store, "mood")
+
+
+@pytest.fixture
+def operator(store: Store) -> dict[str, str]:
+    """The header of the first operator."""
+    first = first_operator(store)
+    assert first is not None
+    return {"Authorization": f"Bearer {first.token}"}
+
+
+def researcher(store: Store, study_id: int, login: str = "lab") -> dict[str, str]:
+    """The header of a new researcher of a study."""
+    with store.transaction() as session:
+        account = Account(role="researcher", login=login, created=store.now(), study_id=study_id)
+        session.add(account)
+        session.flush()
+        token = add_api_token(session, store.now(), account.id, "t", 3600)
+    return {"Authorization": f"Bearer {token}"}
 
 
 def make_scene(store: Store, name: str, pseudonym: str = "p1") -> Scene:

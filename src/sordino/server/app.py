@@ -16,6 +16,7 @@ from sordino.server.ingest import routes as ingest_routes
 from sordino.server.ingest.accept import Ingest
 from sordino.server.pages import operator_pages, start, static_files, user_pages
 from sordino.server.pages.security_headers import SecurityHeaders
+from sordino.server.registry import routes as registry_routes
 from sordino.server.rights import routes as rights_routes
 from sordino.server.rights.deletion import reconcile
 from sordino.server.settings import Settings
@@ -23,6 +24,7 @@ from sordino.server.store import Store
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     ingest_routes.router,
+    registry_routes.router,
     sign_in.router,
     account.router,
     accounts.router,

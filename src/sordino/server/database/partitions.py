@@ -12,7 +12,7 @@ from typing import Final
 
 from sqlalchemy import Engine, text
 
-_LOCK_NUMBER: Final = 0x736F7264  # one process at a time creates partitions
+_LOCK_NUMBER: Final = 0x70617274  # one process at a time creates partitions
 
 
 class Partitions:

@@ -115,7 +115,11 @@ class _Storing:
     def run(
         self, request: Request, message: Message, policies: PolicyCache, now: int
     ) -> tuple[Stored, bool]:
-        row = self.session.execute(_LOCKED.where(Device.id == self.device_id)).one_or_none()
+        row = self.session.execute(
+            _LOCKED.where(
+                Device.id == self.device_id, Participant.id == self.principal.participant_id
+            )
+        ).one_or_none()
         if row is None or row.revoked is not None:
             raise Problem("token", 401, _REVOKED)
         if earlier := self.earlier(request):
