@@ -131,6 +131,9 @@ def test_recovery_removes_everything_that_opened(app, browser, people):
     assert browser.get("/v1/account", headers=token).status_code == 401
     assert browser.sign_in("ada").status_code == 401
     assert browser.sign_in("ada", new).status_code == 303
+    log = browser.get("/v1/participants/me/log", headers=people.token("ada")).json()["entries"]
+    changes = [entry["details"].get("change") for entry in log]
+    assert changes[-2:] == ["recovered", "recovery"]
 
 
 @pytest.mark.parametrize("act", ["recovery", "disable", "enable"])

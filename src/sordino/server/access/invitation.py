@@ -24,6 +24,7 @@ from sordino.server.database.account_tables import (
     Passkey,
 )
 from sordino.server.errors import Problem
+from sordino.server.rights.audit import Action, record
 from sordino.server.store import Store
 
 INVITATION_SECONDS: Final = 7 * 86_400
@@ -100,6 +101,15 @@ def accept_invitation(
     account.password_hash, account.open_id_subject = password_hash, subject
     try:
         session.flush()
+        record(
+            session,
+            now,
+            f"account {account.id}",
+            Action.ACCOUNT,
+            study_id=account.study_id,
+            participant_id=account.participant_id,
+            details={"change": "made" if account_id is None else "recovered"},
+        )
     except IntegrityError as error:
         raise Problem(
             "login", 409, "a name or person that has an account, expected a new one: choose another"
@@ -139,7 +149,10 @@ def first_operator(store: Store) -> FirstOperator | None:
 def add_api_token(
     session: Session, now: int, account_id: int, name: str, seconds: int, read_only: bool = False
 ) -> str:
-    """A new token of an account for programs, which is not stored."""
+    """A new token of an account for programs, which is not stored. Expired ones are deleted."""
+    session.execute(
+        delete(ApiToken).where(ApiToken.account_id == account_id, ApiToken.expires <= now)
+    )
     token = new_token(ACCOUNT_PREFIX)
     session.add(
         ApiToken(
@@ -173,6 +186,7 @@ def _forget(session: Session, account_id: int) -> None:
 
 
 def _add(session: Session, now: int, invitation: Invitation) -> str:
+    session.execute(delete(Invitation).where(Invitation.expires <= now))
     token = new_token(INVITATION_PREFIX)
     invitation.token_sha256 = token_digest(token)
     invitation.created, invitation.expires = now, now + INVITATION_SECONDS
