@@ -7,9 +7,10 @@ import threading
 import pytest
 from fastapi.testclient import TestClient
 
-from sordino.server.database.tables import Consent, Participant, Purpose
+from sordino.server.database.tables import Consent, Device, Participant, Purpose
+from sordino.server.ingest.accept import _LOCKED as LOCKED
 from sordino.server.rights import audit
-from sordino.server.rights.consent import decide, may_store, set_paused, users_consenting
+from sordino.server.rights.consent import consents, decide, set_paused, users_consenting
 from tests.server.conftest import Clock, Scene, make_scene
 from tests.server.rights.conftest import SQLITE, sign_in
 
@@ -17,6 +18,12 @@ from tests.server.rights.conftest import SQLITE, sign_in
 def decision(scene: Scene, given: bool, purpose: str = "storage", **further: bool) -> dict:
     digest = scene.policies["drawn"].digest
     return {"purpose": purpose, "policy": digest, "given": given, **further}
+
+
+def sendable(client: TestClient, scene: Scene) -> dict[str, bool]:
+    """Whether the device may send releases of each policy."""
+    answer = client.get("/v1/device", headers=scene.headers).json()
+    return {row["policy"]: row["consent"] for row in answer["policies"]}
 
 
 def own(scene: Scene) -> dict[str, str]:
@@ -28,10 +35,7 @@ def test_withdrawal_counts_for_one_policy(client: TestClient, scene: Scene) -> N
     path = "/v1/participants/me/consents"
     answer = client.put(path, json=decision(scene, False), headers=headers)
     assert answer.status_code == 200
-    with scene.store.transaction() as session:
-        user = scene.participant.id
-        assert not may_store(session, user, scene.policies["drawn"].digest)
-        assert may_store(session, user, scene.policies["label"].digest)
+    assert sendable(client, scene) == {"drawn": False, "label": True, "noise": True}
     assert client.put(path, json=decision(scene, True), headers=headers).status_code == 200
     versions = [
         row
@@ -59,19 +63,18 @@ def test_newest_version_counts_whatever_the_clock(scene: Scene, clock: Clock) ->
             time=scene.store.now(),
             actor="test",
         )
-        assert not may_store(session, scene.participant.id, policy)
+        assert not consents(session, scene.participant.id, Purpose.STORAGE, policy)
         group = users_consenting(session, scene.study.id, Purpose.STORAGE, policy)
         assert group == frozenset()
 
 
 @SQLITE
 def test_pause_and_resume(client: TestClient, scene: Scene) -> None:
-    headers, policy = own(scene), scene.policies["drawn"].digest
+    headers = own(scene)
     for action, expected in (("pause", False), ("pause", False), ("resume", True)):
         answer = client.post(f"/v1/participants/me/{action}", headers=headers)
         assert answer.json() == {"paused": not expected}
-        with scene.store.transaction() as session:
-            assert may_store(session, scene.participant.id, policy) is expected
+        assert set(sendable(client, scene).values()) == {expected}
     with scene.store.reading() as session:
         assert audit.count(session) == 2  # a repeated pause changes nothing
 
@@ -128,7 +131,7 @@ def test_unknown_decisions_are_refused(client: TestClient, scene: Scene, change:
 
 def test_withdrawal_waits_for_a_batch_in_progress(scene: Scene) -> None:
     """A batch that read a consent is stored before the withdrawal is answered, never after it."""
-    policy, store = scene.policies["drawn"].digest, scene.store
+    store = scene.store
     order: list[str] = []
 
     def withdraw() -> None:
@@ -139,7 +142,7 @@ def test_withdrawal_waits_for_a_batch_in_progress(scene: Scene) -> None:
 
     thread = threading.Thread(target=withdraw)
     with store.transaction() as session:
-        assert may_store(session, scene.participant.id, policy)
+        session.execute(LOCKED.where(Device.id == scene.device_id)).one()
         thread.start()
         thread.join(0.3)
         order.append("stored")

@@ -24,7 +24,7 @@ from sordino.server.database.rights_tables import AuditEvent
 START: Final = bytes(32)
 """The digest before the first entry."""
 
-_LOCK: Final = 0x736F7264  # of writers of the log on PostgreSQL; SQLite has one writer at a time
+_LOCK: Final = 0x736F7265  # of writers of the log on PostgreSQL; SQLite has one writer at a time
 _LONGEST: Final = 2000  # characters of the details
 _PART: Final = 1000  # entries that are read together
 

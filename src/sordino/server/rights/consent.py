@@ -18,20 +18,6 @@ from sordino.server.errors import Problem
 from sordino.server.rights import audit
 
 
-def may_store(session: Session, participant_id: int, policy_digest: str) -> bool:
-    """Whether a release of a user under a policy may be stored now.
-
-    It locks the participant's row against a change of consent until the transaction ends, so that
-    a withdrawal that was answered stops every batch that is not stored yet.
-    """
-    paused = session.scalar(
-        select(Participant.paused)
-        .where(Participant.id == participant_id)
-        .with_for_update(read=True)
-    )
-    return paused is False and consents(session, participant_id, Purpose.STORAGE, policy_digest)
-
-
 def consents(session: Session, participant_id: int, purpose: Purpose, policy_digest: str) -> bool:
     """Whether the newest decision of a user about a purpose and a policy is a consent."""
     decision = session.scalar(

@@ -43,7 +43,7 @@ def delete_expired(store: Store, *, confirmed: bool = False) -> dict[str, int]:
     now = store.now()
     with store.transaction() as session:
         _check_clock(session, now, confirmed)
-        studies = session.execute(select(Study.id, Study.retention_days)).tuples().all()
+        studies = session.execute(select(Study.id, Study.retention_days)).all()
     counts: dict[str, int] = {}
     for study_id, days in studies:
         before = _date(now) - datetime.timedelta(days=days)

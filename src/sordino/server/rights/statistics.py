@@ -161,7 +161,7 @@ def _contributions(
     cohorts = dict(
         session.execute(
             select(Participant.id, Participant.cohort).where(Participant.study_id == study_id)
-        ).tuples()
+        )
     )
     return [
         _Contribution(user, cohorts[user], min(max(days.flagged.sum() / total, 0.0), 1.0))

@@ -112,7 +112,7 @@ def _rows(
             DailyCount.bundle_policy_id == policy,
             DailyCount.day.between(first, last),
         )
-    ).tuples()
+    )
 
 
 def _decrypted(
@@ -151,10 +151,10 @@ def _by_user(columns: Sequence[_Columns]) -> dict[int, UserCounts]:
     order = np.lexsort((joined.policy, joined.day, joined.user))
     user, *rest = (column[order] for column in joined)
     starts = np.flatnonzero(np.diff(user, prepend=-1))
-    edges = zip(starts, [*starts[1:], len(user)], strict=True)
+    stops = [*starts[1:], len(user)]
     return {
         int(user[start]): UserCounts(*(column[start:stop] for column in rest))
-        for start, stop in edges
+        for start, stop in zip(starts, stops, strict=False)  # both are empty without rows
     }
 
 
