@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -53,15 +54,8 @@ def load_server_key(folder: Path) -> ServerKey:
     length, or one that other users of the machine can read.
     """
     path = folder / SERVER_KEY_FILE
-    try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(file, "wb") as stream:
-            stream.write(os.urandom(KEY_BYTES))
-            stream.flush()
-            os.fsync(stream.fileno())
+    if not path.exists():
+        _make(path)
     mode = stat.S_IMODE(path.stat().st_mode)
     if os.name == "posix" and mode & 0o077:
         raise StorageError(f"{path} has mode {mode:o}, expected 600: run chmod 600 {path}")
@@ -71,3 +65,15 @@ def load_server_key(folder: Path) -> ServerKey:
             f"{path} has {len(key)} bytes, expected {KEY_BYTES}: restore it from your copy"
         )
     return ServerKey(key)
+
+
+def _make(path: Path) -> None:
+    """Write a new key, whole or not at all; of several processes the first one wins."""
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        stream.write(os.urandom(KEY_BYTES))
+        stream.flush()
+        os.fsync(stream.fileno())
+    with contextlib.suppress(FileExistsError):
+        path.hardlink_to(part)
+    part.unlink()

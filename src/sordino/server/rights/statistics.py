@@ -29,12 +29,12 @@ from sordino.server.database.rights_tables import (
     PrivacyBudget,
     PrivacySpending,
 )
-from sordino.server.database.tables import Bundle, BundlePolicy, Participant, Purpose, Study
+from sordino.server.database.tables import Bundle, BundlePolicy, DailyCount, Purpose, Study
 from sordino.server.rights import audit
 from sordino.server.rights.consent import users_consenting
 from sordino.server.rights.private_sums import PrivateSum, private_sum
 from sordino.server.store import Store
-from sordino.server.trends.counts import daily_counts, policy_rows
+from sordino.server.trends.counts import daily_counts, policy_rows, study_users
 
 SMALLEST_GROUP: Final = 10
 FEWEST_RELEASES: Final = 5
@@ -44,8 +44,8 @@ GRACE_DAYS: Final = 7
 MOST_WEEKS: Final = 26
 """Weeks back that are still computed."""
 DECIMALS: Final = 2
-WEEK: Final = datetime.timedelta(days=7)
-DAY_SECONDS: Final = 86_400
+DAY: Final = datetime.timedelta(days=1)
+WEEK: Final = 7 * DAY
 ACTOR: Final = "upkeep"
 
 FEW, COMPLEMENT, BUDGET, DELETED = "few-users", "complement", "budget", "deletion"
@@ -67,20 +67,44 @@ def compute(store: Store, study_id: int) -> int:
     deletions permit. It returns their number.
     """
     with store.reading() as session:
-        policies = sorted(_policies(session, study_id))
+        due = _due(session, study_id, closed_weeks(store.now()))
     number = 0
-    for policy in policies:
-        for week in closed_weeks(store.now()):
-            with store.transaction() as session:
-                number += _compute_week(session, store, study_id, policy, week)
+    for policy, week in sorted(due):
+        with store.transaction() as session:
+            number += _compute_week(session, store, study_id, policy, week)
     return number
+
+
+def _due(
+    session: Session, study_id: int, weeks: Sequence[datetime.date]
+) -> set[tuple[str, datetime.date]]:
+    """Policies and weeks with releases and no statistic, or with one that was withdrawn."""
+    days = session.execute(
+        select(BundlePolicy.digest, DailyCount.day)
+        .join(BundlePolicy, BundlePolicy.id == DailyCount.bundle_policy_id)
+        .join(Bundle, Bundle.id == BundlePolicy.bundle_id)
+        .where(
+            Bundle.study_id == study_id,
+            BundlePolicy.bins.is_not(None),
+            DailyCount.day.between(weeks[0], weeks[-1] + WEEK - DAY),
+        )
+        .distinct()
+    )
+    rows = statistics_of(session, study_id)
+    stored = {(row.policy, row.week) for row in rows}
+    again = {
+        (row.policy, row.week)
+        for row in rows
+        if row.withheld == DELETED and row.deleted_users >= SMALLEST_GROUP
+    }
+    return {(policy, day - DAY * day.weekday()) for policy, day in days} - stored | again
 
 
 def closed_weeks(now: int) -> list[datetime.date]:
     """The Mondays of the closed weeks that are computed at a time, in ascending order."""
     today = datetime.datetime.fromtimestamp(now, datetime.UTC).date()
-    last = today - datetime.timedelta(days=GRACE_DAYS) - WEEK
-    monday = last - datetime.timedelta(days=last.weekday())
+    last = today - GRACE_DAYS * DAY - WEEK
+    monday = last - last.weekday() * DAY
     return [monday - WEEK * back for back in reversed(range(MOST_WEEKS))]
 
 
@@ -96,17 +120,6 @@ def withdraw(session: Session, participant_id: int) -> int:
             .values(table=None, withheld=DELETED, deleted_users=GroupStatistic.deleted_users + 1)
         )
     return len(counted)
-
-
-def _policies(session: Session, study_id: int) -> set[str]:
-    """The digests of the policies of a study whose releases have bins."""
-    return set(
-        session.scalars(
-            select(BundlePolicy.digest)
-            .join(Bundle)
-            .where(Bundle.study_id == study_id, BundlePolicy.bins.is_not(None))
-        )
-    )
 
 
 def _compute_week(
@@ -156,13 +169,9 @@ def _contributions(
     if only is not None:
         consenting &= frozenset(only)
     rows = [row.id for row in policy_rows(session, study_id, policy)]
-    sunday = week + WEEK - datetime.timedelta(days=1)
+    sunday = week + WEEK - DAY
     counts = daily_counts(session, store, consenting, rows, week, sunday)
-    cohorts = dict(
-        session.execute(
-            select(Participant.id, Participant.cohort).where(Participant.study_id == study_id)
-        )
-    )
+    cohorts = {user.id: user.cohort for user in study_users(session, study_id)}
     return [
         _Contribution(user, cohorts[user], min(max(days.flagged.sum() / total, 0.0), 1.0))
         for user, days in sorted(counts.items())
