@@ -45,7 +45,9 @@ KeysOption = Annotated[
         show_envvar=True,
     ),
 ]
-HostOption = Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Address to listen on.")]
+HostOption = Annotated[
+    str, typer.Option("--host", metavar="ADDRESS", help="Address; beyond 127.0.0.1 it needs TLS.")
+]
 PortOption = Annotated[
     int, typer.Option("--port", min=0, max=65535, help="Port; 0 chooses a free one.")
 ]
