@@ -311,7 +311,7 @@ def _record(
     record(
         session,
         store.now(),
-        principal.name,
+        f"account {principal.account_id}",
         action,
         study_id=study_id,
         participant_id=participant_id,
