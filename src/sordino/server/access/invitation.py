@@ -8,7 +8,13 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from sordino.server.access.password import Passwords, check_login, check_password
+from sordino.errors import SordinoError
+from sordino.server.access.password import (
+    Passwords,
+    check_login,
+    check_password,
+    normal_login,
+)
 from sordino.server.access.token import (
     ACCOUNT_PREFIX,
     INVITATION_PREFIX,
@@ -144,6 +150,16 @@ def first_operator(store: Store) -> FirstOperator | None:
         session.flush()
         token = add_api_token(session, now, account.id, "first token", FIRST_TOKEN_SECONDS)
         return FirstOperator(token, invite_again(session, now, account))
+
+
+def recover_login(store: Store, login: str) -> str:
+    """The token with which the person of a login sets a new password. Raises `SordinoError`."""
+    with store.transaction() as session:
+        name = normal_login(login) or ""
+        account = session.scalar(select(Account).where(Account.login == name))
+        if account is None:
+            raise SordinoError("a login of no account, expected one of this server: check it")
+        return invite_again(session, store.now(), account)
 
 
 def add_api_token(
