@@ -8,7 +8,6 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from sordino.define import GENDERS
 from sordino.metrics.bound import Bound
 from sordino.report import glossary, release_page
 from sordino.report.estimate_table import Estimate, Estimates
@@ -104,7 +103,7 @@ def front(
     SVG.
     """
     policy = tracking_figures(estimates, required)
-    names = {release: f"release {release}", UNPROTECTED: "unprotected", PRIOR: "no data"}
+    names = {release: release, UNPROTECTED: "unprotected", PRIOR: "no data"}
     present = {name for name, _ in policy}
     errors: dict[str, Curve] = {
         title: [
@@ -123,10 +122,10 @@ def front(
     }
     of_policy = days[(days["release"] == release) & (days["required"] == required)]
     users = {
-        f"A {name} test speaker, {EXAMPLE} utterances a day": _median_user(
+        f"A {name}, {EXAMPLE} utterances a day": _median_user(
             of_policy[(of_policy["gender"] == code) & (of_policy["utterances"] == EXAMPLE)]
         )
-        for code, name in enumerate(GENDERS)
+        for code, name in enumerate(("woman", "man"))
     }
     return share_trends(users, errors, reveals)
 
