@@ -153,7 +153,9 @@ class Moments(NamedTuple):
     """Mean and variance of the rate of a new person."""
 
     mean: float
+    """The mean over persons."""
     variance: float
+    """The variance over persons, with the error of the mean."""
 
 
 @dataclass(frozen=True)
@@ -244,9 +246,13 @@ class Prevalence(NamedTuple):
     """An estimated share with its 95 % limits; NaN if `cannot_tell` has a reason."""
 
     share: float
+    """The estimate, in [0, 1]."""
     low: float
+    """The lower limit."""
     high: float
+    """The upper limit."""
     cannot_tell: str = ""
+    """Why there is no estimate; empty if there is one."""
 
 
 def prevalence(flagged: int, total: int, rates: Rates) -> Prevalence:

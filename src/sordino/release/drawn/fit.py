@@ -302,6 +302,7 @@ class Decisions(NamedTuple):
     """Cross-fitted decisions about recordings, before randomised response."""
 
     rows: Rows
+    """Positions of the recordings."""
     bins: Codes
     """The bin of each of `rows`; from 1 on, the utterance passes as the required emotion."""
     count: int
