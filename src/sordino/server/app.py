@@ -16,9 +16,11 @@ from sordino.server.ingest import routes as ingest_routes
 from sordino.server.ingest.accept import Ingest
 from sordino.server.registry import routes as registry_routes
 from sordino.server.rights import routes as rights_routes
+from sordino.server.rights import statistics_routes
 from sordino.server.rights.deletion import reconcile
 from sordino.server.settings import Settings
 from sordino.server.store import Store
+from sordino.server.trends import routes as trends_routes
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     ingest_routes.router,
@@ -27,6 +29,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     account.router,
     accounts.router,
     rights_routes.router,
+    statistics_routes.router,
+    trends_routes.router,
 )
 
 

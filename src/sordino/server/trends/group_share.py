@@ -1,6 +1,7 @@
 """The estimated share of an emotion in a group, from the mean share of passes over its users.
 
-    π = (s - f) / (h - f)        Var[π] = (SE_s² + π² sd_h² / m + (1 - π)² (sd_f² / m + v)) / (h - f)²
+    π = (s - f) / (h - f)
+    Var[π] = (SE_s² + π² sd_h² / m + (1 - π)² (sd_f² / m + v)) / (h - f)²
 
 The standard error of s over users includes that persons differ in h and f; m speakers of the card
 limit how well the means h and f are known, and v is the variance of f over mixes of emotions.
@@ -11,7 +12,7 @@ from __future__ import annotations
 import math
 from typing import Final, NamedTuple
 
-from sordino.metrics.prevalence import Rates
+from sordino.metrics.prevalence import FEWEST_UTTERANCES, Rates, insufficient
 
 Z: Final = 1.96
 
@@ -26,7 +27,7 @@ class GroupShare(NamedTuple):
 
 def group_share(passes: float, standard_error: float, rates: Rates | None) -> GroupShare:
     """The share of a group from its mean share of passes and the standard error of that mean."""
-    if rates is None or rates.cannot_tell:
+    if rates is None or insufficient(FEWEST_UTTERANCES, rates):
         return GroupShare()
     h, f = rates.hit.mean, rates.false_pass.mean
     share = min(max((passes - f) / (h - f), 0.0), 1.0)

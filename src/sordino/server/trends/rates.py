@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
+
+from sqlalchemy.orm import Session
 
 from sordino.errors import SordinoError
 from sordino.metrics.prevalence import Rates
 from sordino.server.database.tables import BundlePolicy
+from sordino.server.trends.counts import policy_rows
 
-NO_RATES = "the bundle has no pass rates"
+NO_RATES: Final = "the bundle has no pass rates"
 """Why there is no estimate from releases of an older bundle."""
 
 
@@ -24,3 +28,9 @@ def rates_of(policies: Sequence[BundlePolicy]) -> Mapping[int, Rates]:
         except SordinoError:
             continue
     return rates
+
+
+def newest_rates(session: Session, study_id: int, policy: str) -> Rates | None:
+    """The rates of the newest bundle of a policy that has some."""
+    rates = rates_of(policy_rows(session, study_id, policy))
+    return rates[max(rates)] if rates else None
