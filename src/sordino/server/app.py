@@ -14,6 +14,8 @@ from sordino.server.body_limit import BodyLimit
 from sordino.server.database.migration import upgrade
 from sordino.server.ingest import routes as ingest_routes
 from sordino.server.ingest.accept import Ingest
+from sordino.server.pages import operator_pages, start, static_files, user_pages
+from sordino.server.pages.security_headers import SecurityHeaders
 from sordino.server.registry import routes as registry_routes
 from sordino.server.rights import routes as rights_routes
 from sordino.server.rights import statistics_routes
@@ -31,6 +33,10 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     rights_routes.router,
     statistics_routes.router,
     trends_routes.router,
+    static_files.router,
+    start.router,
+    user_pages.router,
+    operator_pages.router,
 )
 
 
@@ -45,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     reconcile(store, app.state.access.key)
     errors.add_handlers(app)
     app.add_middleware(BodyLimit, largest=settings.largest_body)
+    app.add_middleware(SecurityHeaders, encrypted=settings.address.startswith("https:"))
     for router in ROUTERS:
         app.include_router(router)
     return app
