@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -61,9 +62,10 @@ def access(app: FastAPI) -> Access:
 
 
 @pytest.fixture
-def browser(app: FastAPI, access: Access) -> Browser:
+def browser(app: FastAPI, access: Access) -> Iterator[Browser]:
     assert access
-    return Browser(app)
+    with Browser(app) as browser:  # one loop for all requests
+        yield browser
 
 
 @pytest.fixture
