@@ -14,13 +14,15 @@ from sordino.server.body_limit import BodyLimit
 from sordino.server.database.migration import upgrade
 from sordino.server.ingest import routes as ingest_routes
 from sordino.server.ingest.accept import Ingest
-from sordino.server.pages import operator_pages, start, static_files, user_pages
+from sordino.server.pages import routes as page_routes
 from sordino.server.pages.security_headers import SecurityHeaders
 from sordino.server.registry import routes as registry_routes
 from sordino.server.rights import routes as rights_routes
+from sordino.server.rights import statistics_routes
 from sordino.server.rights.deletion import reconcile
 from sordino.server.settings import Settings
 from sordino.server.store import Store
+from sordino.server.trends import routes as trends_routes
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     ingest_routes.router,
@@ -29,10 +31,9 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     account.router,
     accounts.router,
     rights_routes.router,
-    static_files.router,
-    start.router,
-    user_pages.router,
-    operator_pages.router,
+    statistics_routes.router,
+    trends_routes.router,
+    *page_routes.ROUTERS,
 )
 
 

@@ -12,7 +12,10 @@ from typing import Final
 
 from sordino.server.pages.views import Period, Trend
 
+_DAY: Final = datetime.timedelta(1)
 LEVELS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
+LONGEST_GAP: Final = 3
+"""Periods without releases after which line and band end."""
 MOST_POINTS: Final = 70
 """Periods above which points would hide one another, and only line and band are drawn."""
 
@@ -88,7 +91,7 @@ def trend_plot(trend: Trend, frame: Frame) -> TrendPlot:
 
     runs = [
         (known, list(group))
-        for known, group in itertools.groupby(trend.periods, lambda p: p.share is not None)
+        for known, group in itertools.groupby(_with_gaps(trend.periods), _is_known)
     ]
     known = [list(map(mark, group)) for is_known, group in runs if is_known]
     points = [mark(p) for p in trend.periods if p.share is not None and p.releases]
@@ -107,6 +110,20 @@ def trend_plot(trend: Trend, frame: Frame) -> TrendPlot:
         ],
         [at(day) for day in trend.changes if first <= day <= last],
     )
+
+
+def _is_known(period: Period) -> bool:
+    return period.share is not None
+
+
+def _with_gaps(periods: Sequence[Period]) -> Iterator[Period]:
+    """The periods, and one without an estimate in each long time between two."""
+    for before, after in itertools.pairwise(periods):
+        yield before
+        gap = Period(before.last + _DAY, after.first - _DAY, 0)
+        if (gap.last - gap.first).days + 1 > LONGEST_GAP * ((before.last - before.first).days + 1):
+            yield gap
+    yield periods[-1]
 
 
 def date_labels(
