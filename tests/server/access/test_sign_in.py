@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sordino.server.access.context import ATTEMPTS_PER_LOGIN
 from sordino.server.access.csrf import csrf_token
 from sordino.server.access.password import Passwords
-from sordino.server.access.session import FRESH_SECONDS, IDLE_SECONDS, LONGEST_SECONDS
+from sordino.server.access.session import FRESH_SECONDS, IDLE_SECONDS, SESSION_SECONDS
 from sordino.server.access.totp import store_secret
 from sordino.server.database.account_tables import Account, ApiToken, BrowserSession
 from tests.server.access.conftest import PASSWORD, Browser
@@ -140,7 +140,7 @@ def test_idle_sessions_expire(browser, clock):
 
 def test_used_sessions_expire_too(browser, clock):
     browser.sign_in("ada")
-    for _ in range(LONGEST_SECONDS // (IDLE_SECONDS // 2) - 1):
+    for _ in range(SESSION_SECONDS // (IDLE_SECONDS // 2) - 1):
         clock.time += IDLE_SECONDS // 2
         assert browser.get("/account").status_code == 200
     clock.time += IDLE_SECONDS // 2

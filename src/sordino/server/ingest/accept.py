@@ -6,13 +6,13 @@ after another, and a withdrawal of consent that was answered precedes every late
 
 from __future__ import annotations
 
+import datetime
 import hmac
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from sqlalchemy import insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, select
 
 from sordino.errors import StorageError
 from sordino.server.access.principal import Principal
@@ -24,30 +24,18 @@ from sordino.server.database.payloads import (
     pack_vector,
     release_place,
 )
-from sordino.server.database.tables import (
-    Batch,
-    DailyCount,
-    Device,
-    Participant,
-    Purpose,
-    Release,
-    Study,
-)
+from sordino.server.database.tables import Device, Participant, Purpose
 from sordino.server.errors import Problem
+from sordino.server.ingest import statements
 from sordino.server.ingest.batch import FORMAT, DevicePolicy, DeviceState, Stored, parse_batch
 from sordino.server.ingest.batch import Batch as Message
+from sordino.server.ingest.ciphers import CipherCache
 from sordino.server.ingest.days import check_day
 from sordino.server.ingest.policies import IngestPolicy, PolicyCache, policies_of
 from sordino.server.ingest.signatures import BatchSignature, check_signature, signed_message
 from sordino.server.rights.consent import consents
 from sordino.server.store import Store
 
-_LOCKED: Final = (
-    select(Device.last_number, Device.revoked, Participant.paused, Study.retention_days)
-    .join(Participant, Participant.id == Device.participant_id)
-    .join(Study, Study.id == Participant.study_id)
-    .with_for_update(of=(Participant, Device))
-)
 _REVOKED: Final = "a token that was revoked, expected a valid one: ask for a new token"
 
 
@@ -67,6 +55,7 @@ class Ingest:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._policies = PolicyCache()
+        self._ciphers = CipherCache(store.keys)
 
     def accept(self, principal: Principal, request: Request) -> tuple[Stored, bool]:
         """The answer to a batch, and whether it was new. Raises `Problem` as the contract says."""
@@ -76,11 +65,11 @@ class Ingest:
         check_day(message.day, self._store.now())
         self._store.partitions.ensure(message.day)
         try:
-            cipher = self._store.keys.cipher(principal.participant_id)
+            cipher = self._ciphers.cipher(principal.participant_id)
         except StorageError:  # the user was deleted since the token was read
             raise Problem("token", 401, _REVOKED) from None
-        with self._store.transaction() as session:
-            storing = _Storing(session, principal, cipher, principal.device_id)
+        with self._store.engine.begin() as connection:
+            storing = _Storing(connection, principal, cipher, principal.device_id)
             return storing.run(request, message, self._policies, self._store.now())
 
     def state(self, principal: Principal) -> DeviceState:
@@ -107,7 +96,7 @@ class Ingest:
 class _Storing:
     """One transaction."""
 
-    session: Session
+    connection: Connection
     principal: Principal
     cipher: Cipher
     device_id: int
@@ -115,10 +104,9 @@ class _Storing:
     def run(
         self, request: Request, message: Message, policies: PolicyCache, now: int
     ) -> tuple[Stored, bool]:
-        row = self.session.execute(
-            _LOCKED.where(
-                Device.id == self.device_id, Participant.id == self.principal.participant_id
-            )
+        row = self.connection.execute(
+            statements.LOCKED,
+            {"device_id": self.device_id, "participant_id": self.principal.participant_id},
         ).one_or_none()
         if row is None or row.revoked is not None:
             raise Problem("token", 401, _REVOKED)
@@ -126,7 +114,7 @@ class _Storing:
             return earlier, False
         check_day(message.day, now, row.retention_days)
         policy = policies.policy(
-            self.session, self.principal.study_id, message.bundle, message.policy
+            self.connection, self.principal.study_id, message.bundle, message.policy
         )
         self.check_consent(row.paused, policy)
         payloads = self.payloads(request, message, policy)
@@ -143,10 +131,8 @@ class _Storing:
 
     def earlier(self, request: Request) -> Stored | None:
         """The answer to the same request before. Raises `Problem` 409 for another body."""
-        batch = self.session.execute(
-            select(Batch.body_mac, Batch.stored, Batch.last_number).where(
-                Batch.device_id == self.device_id, Batch.idempotency_key == request.key
-            )
+        batch = self.connection.execute(
+            statements.EARLIER, {"device_id": self.device_id, "key": request.key}
         ).one_or_none()
         if batch is None:
             return None
@@ -160,7 +146,7 @@ class _Storing:
 
     def check_consent(self, paused: bool, policy: IngestPolicy) -> None:
         if paused or not consents(
-            self.session, self.principal.participant_id, Purpose.STORAGE, policy.digest
+            self.connection, self.principal.participant_id, Purpose.STORAGE, policy.digest
         ):
             raise Problem(
                 "consent",
@@ -175,7 +161,7 @@ class _Storing:
         """The payload and the bin of each release."""
         if policy.prototypes is None or request.signature is not None:
             signed = signed_message(request.key, request.body)
-            check_signature(self.session, self.principal.study_id, request.signature, signed)
+            check_signature(self.connection, self.principal.study_id, request.signature, signed)
         if policy.bins is None:
             return [(pack_vector(policy.vector(release)), 0) for release in message.releases]
         indices = [policy.index(release) for release in message.releases]
@@ -188,62 +174,52 @@ class _Storing:
         policy: IngestPolicy,
         payloads: list[tuple[bytes, int]],
     ) -> None:
-        last_number = message.releases[-1].number
-        self.session.execute(
-            insert(Batch),
+        day, last_number = message.day, message.releases[-1].number
+        self.connection.execute(
+            statements.ADD_BATCH,
             {
                 "device_id": self.device_id,
                 "idempotency_key": request.key,
                 "body_mac": self.cipher.mac(request.body),
                 "stored": len(payloads),
                 "last_number": last_number,
-                "day": message.day,
+                "day": day,
             },
         )
-        self.session.execute(insert(Release), self.rows(message, policy, payloads))
-        self.count(message, policy, [bin for _, bin in payloads])
-        self.session.execute(
-            update(Device)
-            .where(Device.id == self.device_id)
-            .values(last_number=last_number, last_day=message.day)
-        )
-
-    def rows(
-        self, message: Message, policy: IngestPolicy, payloads: list[tuple[bytes, int]]
-    ) -> list[dict[str, Any]]:
-        return [
+        numbers = [release.number for release in message.releases]
+        statements.add_releases(
+            self.connection,
             {
                 "device_id": self.device_id,
-                "number": release.number,
                 "participant_id": self.principal.participant_id,
                 "bundle_policy_id": policy.id,
                 "format": FORMAT,
-                "day": message.day,
-                "payload": self.cipher.encrypt(
-                    payload, release_place(self.device_id, release.number)
-                ),
-            }
-            for release, (payload, _) in zip(message.releases, payloads, strict=True)
-        ]
+                "day": day,
+            },
+            numbers,
+            [
+                self.cipher.encrypt(payload, release_place(self.device_id, number))
+                for number, (payload, _) in zip(numbers, payloads, strict=True)
+            ],
+        )
+        self.count(day, policy, [bin for _, bin in payloads])
+        self.connection.execute(
+            statements.SET_LAST,
+            {"device": self.device_id, "last_number": last_number, "last_day": day},
+        )
 
-    def count(self, message: Message, policy: IngestPolicy, bins: list[int]) -> None:
+    def count(self, day: datetime.date, policy: IngestPolicy, bins: list[int]) -> None:
         """Add the releases to the count of their day; the lock of the user's row covers it."""
         user = self.principal.participant_id
-        place = (user, message.day, policy.id)
-        key = (
-            DailyCount.participant_id == user,
-            DailyCount.day == message.day,
-            DailyCount.bundle_policy_id == policy.id,
-        )
+        assert user is not None
+        row = {"participant_id": user, "day": day, "bundle_policy_id": policy.id}
         counts = np.bincount(bins, minlength=policy.bin_count)
-        payload = self.session.scalar(select(DailyCount.payload).where(*key))
+        payload = self.connection.scalar(statements.COUNTED, row)
         if payload is None:
-            encrypted = encrypt_counts(self.cipher, counts, *place)
-            names = ("participant_id", "day", "bundle_policy_id")
-            self.session.execute(
-                insert(DailyCount), {**dict(zip(names, place, strict=True)), "payload": encrypted}
-            )
+            encrypted = encrypt_counts(self.cipher, counts, user, day, policy.id)
+            self.connection.execute(statements.ADD_COUNT, row | {"payload": encrypted})
             return
-        counts = counts + decrypt_counts(self.cipher, payload, *place)
-        encrypted = encrypt_counts(self.cipher, counts, *place)
-        self.session.execute(update(DailyCount).where(*key).values(payload=encrypted))
+        counts = counts + decrypt_counts(self.cipher, payload, user, day, policy.id)
+        encrypted = encrypt_counts(self.cipher, counts, user, day, policy.id)
+        key = {"of_participant": user, "of_day": day, "of_policy": policy.id}
+        self.connection.execute(statements.SET_COUNT, key | {"payload": encrypted})

@@ -10,13 +10,14 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Row, select
+from sqlalchemy import Connection, Row, select
 from sqlalchemy.orm import Session
 
 from sordino.server.database.payloads import bins_of, prototypes_of
 from sordino.server.database.tables import Bundle, BundlePolicy
 from sordino.server.errors import Problem
 from sordino.server.ingest.batch import PrototypeRelease, VectorRelease
+from sordino.server.ingest.statements import POLICY
 
 MOST_CACHED: Final = 64
 """Policies in memory, of all studies."""
@@ -91,22 +92,14 @@ class PolicyCache:
         self._policies: OrderedDict[int, IngestPolicy] = OrderedDict()
         self._lock = threading.Lock()
 
-    def policy(self, session: Session, study_id: int, bundle: str, name: str) -> IngestPolicy:
+    def policy(self, connection: Connection, study_id: int, bundle: str, name: str) -> IngestPolicy:
         """The policy that a batch names.
 
         Raises `Problem` 422 `bundle-unknown` for one that the study has not registered or has
         retired.
         """
-        policy_id = session.scalar(
-            select(BundlePolicy.id)
-            .join(Bundle, Bundle.id == BundlePolicy.bundle_id)
-            .where(
-                Bundle.study_id == study_id,
-                Bundle.digest == bundle,
-                Bundle.retired.is_(None),
-                BundlePolicy.name == name,
-            )
-        )
+        names = {"study_id": study_id, "bundle": bundle, "policy": name}
+        policy_id = connection.scalar(POLICY, names)
         if policy_id is None:
             raise Problem(
                 "bundle-unknown",
@@ -118,7 +111,7 @@ class PolicyCache:
             if policy_id in self._policies:
                 self._policies.move_to_end(policy_id)
                 return self._policies[policy_id]
-        policy = _load(session, policy_id)
+        policy = _load(connection, policy_id)
         with self._lock:
             self._policies[policy_id] = policy
             while len(self._policies) > MOST_CACHED:
@@ -126,9 +119,10 @@ class PolicyCache:
         return policy
 
 
-def _load(session: Session, policy_id: int) -> IngestPolicy:
-    row = session.get_one(BundlePolicy, policy_id)
-    return IngestPolicy(row.id, row.digest, row.width, prototypes_of(row), bins_of(row))
+def _load(connection: Connection, policy_id: int) -> IngestPolicy:
+    with Session(connection) as session:
+        row = session.get_one(BundlePolicy, policy_id)
+        return IngestPolicy(row.id, row.digest, row.width, prototypes_of(row), bins_of(row))
 
 
 def policies_of(session: Session, study_id: int) -> list[Row[tuple[str, str, str]]]:

@@ -9,8 +9,7 @@ import binascii
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, select
 
 from sordino.device.trust.ed25519 import SIGNATURE_BYTES, verifies
 from sordino.server.database.tables import SigningKey
@@ -35,12 +34,12 @@ def signed_message(key: str, body: bytes) -> bytes:
 
 
 def check_signature(
-    session: Session, study_id: int, signature: BatchSignature | None, message: bytes
+    connection: Connection, study_id: int, signature: BatchSignature | None, message: bytes
 ) -> None:
     """Raise `Problem` 422 `signature` unless a registered key of the study signed a message."""
     if signature is None:
         raise _refusal("no signature")
-    public = session.scalar(
+    public = connection.scalar(
         select(SigningKey.public_key).where(
             SigningKey.study_id == study_id,
             SigningKey.key_id == signature.key_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import Connection, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from sordino.server.database.tables import (
@@ -18,7 +18,9 @@ from sordino.server.errors import Problem
 from sordino.server.rights import audit
 
 
-def consents(session: Session, participant_id: int, purpose: Purpose, policy_digest: str) -> bool:
+def consents(
+    session: Session | Connection, participant_id: int, purpose: Purpose, policy_digest: str
+) -> bool:
     """Whether the newest decision of a user about a purpose and a policy is a consent."""
     decision = session.scalar(
         select(Consent.given)
