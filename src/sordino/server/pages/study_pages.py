@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from sordino.server.access.principal import Principal, Scope, require
+from sordino.server.access.arguments import ResearchPrincipal, StoreOf
+from sordino.server.access.principal import Principal
 from sordino.server.database.tables import Purpose, Study
 from sordino.server.errors import absent
 from sordino.server.pages.shown import show
@@ -20,13 +21,11 @@ from sordino.server.rights.consent import consents
 from sordino.server.rights.statistics import WEEK
 from sordino.server.rights.statistics_routes import read_statistics
 from sordino.server.rights.subject import actor, subject
-from sordino.server.store import Store, store_of
+from sordino.server.store import Store
 from sordino.server.trends.cohort import CohortTable, CohortUser, cohort_table
 from sordino.server.trends.routes import permit_research
 
 router = APIRouter(prefix="/study", include_in_schema=False)
-Research = Annotated[Principal, Depends(require(Scope.RESEARCH))]
-StoreOf = Annotated[Store, Depends(store_of)]
 
 DAYS: Final = 28
 """Days of the tables: four weeks."""
@@ -43,7 +42,7 @@ WITHHELD: Final = {
 
 @router.get("")
 def study_page(
-    request: Request, principal: Research, store: StoreOf, after: str = ""
+    request: Request, principal: ResearchPrincipal, store: StoreOf, after: str = ""
 ) -> HTMLResponse:
     """Cohorts and participants, without any trend."""
     table = _table(principal, store)
@@ -65,7 +64,7 @@ def study_page(
 
 @router.get("/participants/{participant}")
 def participant_page(
-    request: Request, principal: Research, store: StoreOf, participant: str
+    request: Request, principal: ResearchPrincipal, store: StoreOf, participant: str
 ) -> HTMLResponse:
     """The trends that a participant lets researchers see. The log says that they were read."""
     with store.transaction() as session:
@@ -91,14 +90,14 @@ def participant_page(
 
 
 @router.get("/rates")
-def rates_page(request: Request, principal: Research, store: StoreOf) -> HTMLResponse:
+def rates_page(request: Request, principal: ResearchPrincipal, store: StoreOf) -> HTMLResponse:
     """Pass rates against the cards of the bundles."""
     table = _table(principal, store)
     return show(request, principal, "rates.html", days=DAYS, rows=table.drifts)
 
 
 @router.get("/groups")
-def groups_page(request: Request, principal: Research, store: StoreOf) -> HTMLResponse:
+def groups_page(request: Request, principal: ResearchPrincipal, store: StoreOf) -> HTMLResponse:
     """The stored statistics of groups."""
     tables = read_statistics(principal, store).statistics
     with store.reading() as session:

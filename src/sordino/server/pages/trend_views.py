@@ -10,17 +10,17 @@ from sqlalchemy.orm import Session
 
 from sordino.server.database.tables import Bundle, BundlePolicy, Participant
 from sordino.server.pages.plots import NARROW, WIDE, TrendPlot, trend_plot
-from sordino.server.pages.views import Period, Trend
+from sordino.server.pages.views import ShownPeriod, ShownTrend
 from sordino.server.store import Store
 from sordino.server.trends.user import Step, UserTrend, user_trend
 
 LONGEST_BY_DAY = 31
 """Days that a page shows one by one; a longer time is shown by week."""
 
-Plotted = tuple[Trend, TrendPlot | None, TrendPlot | None]
+Plotted = tuple[ShownTrend, TrendPlot | None, TrendPlot | None]
 
 
-def plotted(trends: Sequence[Trend]) -> list[Plotted]:
+def plotted(trends: Sequence[ShownTrend]) -> list[Plotted]:
     """Trends with their plots, wide and narrow; None without an estimate."""
     return [
         (item, trend_plot(item, WIDE), trend_plot(item, NARROW))
@@ -36,7 +36,7 @@ def user_trends(
     user: Participant,
     days: int,
     permits: Callable[[str], bool] = lambda _digest: True,
-) -> list[Trend]:
+) -> list[ShownTrend]:
     """The trends of a user over the last days, one for each policy with releases in this time.
 
     `permits` says of the digest of a policy whether its trend is shown.
@@ -64,12 +64,12 @@ def policies_with_decisions(session: Session, study_id: int) -> dict[str, str]:
     return {row.digest: row.name for row in rows}
 
 
-def _view(name: str, item: UserTrend) -> Trend:
-    return Trend(
+def _view(name: str, item: UserTrend) -> ShownTrend:
+    return ShownTrend(
         emotion=item.required,
         policy=name,
         periods=[
-            Period(row.first, row.last, row.releases, row.share, row.low, row.high)
+            ShownPeriod(row.first, row.last, row.releases, row.share, row.low, row.high)
             for row in item.periods
         ],
         changes=item.changes,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Period:
+class ShownPeriod:
     """A day or a week of a trend. Without an estimate `share`, `low` and `high` are None."""
 
     first: datetime.date
@@ -21,13 +21,13 @@ class Period:
 
 
 @dataclass(frozen=True)
-class Trend:
+class ShownTrend:
     """The share of an emotion among the utterances of a user, by day or by week."""
 
     emotion: str
     """The required emotion of the policy."""
     policy: str
-    periods: Sequence[Period]
+    periods: Sequence[ShownPeriod]
     """Those with releases, in the order of time."""
     changes: Sequence[datetime.date] = ()
     """First days of periods from which the share differs from before."""
@@ -75,7 +75,7 @@ class ConsentRow:
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredData:
     """Everything that is stored about a user, as counts."""
 
     releases: int
@@ -143,7 +143,7 @@ class GroupRow:
 
 
 @dataclass(frozen=True)
-class Check:
+class HealthCheck:
     """One line of the health of a server."""
 
     name: str
