@@ -18,7 +18,7 @@ from sordino.server.rights.subject import actor, subject
 from sordino.server.store import Store, store_of
 from sordino.server.trends.cohort import cohort_table
 from sordino.server.trends.models import CohortAnswer, TrendAnswer
-from sordino.server.trends.user import MOST_DAYS, Step, user_trend
+from sordino.server.trends.user import MOST_DAYS, Step, newest_policy, user_trend
 
 router = APIRouter(prefix="/v1", tags=["trends"])
 
@@ -27,16 +27,19 @@ Research = Annotated[Principal, Depends(require(Scope.RESEARCH))]
 OwnOrResearch = Annotated[Principal, Depends(require(Scope.OWN, Scope.RESEARCH))]
 FirstDay = Annotated[datetime.date | None, Query(description="Default: the last 90 days.")]
 LastDay = Annotated[datetime.date | None, Query(description="Default: today, UTC.")]
-PolicyDigest = Annotated[Digest, Query(description="`digest` of the policy.")]
+PolicyDigest = Annotated[
+    Digest | None,
+    Query(description="`digest` of the policy. Default: the newest one with decisions."),
+]
 StepLength = Annotated[Step | None, Query(description="Default: weeks beyond 92 days.")]
 
 
 @router.get("/participants/{name}/trend")
 def read_trend(
     name: str,
-    policy: PolicyDigest,
     principal: OwnOrResearch,
     store: Stored,
+    policy: PolicyDigest = None,
     first: FirstDay = None,
     last: LastDay = None,
     step: StepLength = None,
@@ -46,9 +49,11 @@ def read_trend(
     if principal.scope is Scope.RESEARCH:
         with store.transaction() as session:
             user = subject(session, principal, name)
+            policy = policy or newest_policy(session, user.study_id)
             permit_research(session, store, principal, user, policy)
     with store.reading() as session:
         user = subject(session, principal, name)
+        policy = policy or newest_policy(session, user.study_id)
         return TrendAnswer.model_validate(
             user_trend(session, store, user, policy, start, end, step)
         )

@@ -14,10 +14,11 @@ from enum import StrEnum
 from typing import Final
 
 import numpy as np
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from sordino.metrics.trend import Trend, trend
-from sordino.server.database.tables import BundlePolicy, Participant
+from sordino.server.database.tables import Bundle, BundlePolicy, Participant
 from sordino.server.errors import absent
 from sordino.server.store import Store
 from sordino.server.trends.counts import (
@@ -81,6 +82,20 @@ class UserTrend:
 def default_step(first: datetime.date, last: datetime.date) -> Step:
     """Days for up to `LONGEST_BY_DAY` days, else weeks."""
     return Step.DAY if (last - first).days < LONGEST_BY_DAY else Step.WEEK
+
+
+def newest_policy(session: Session, study_id: int) -> str:
+    """The digest of the newest policy of a study with decisions. Raises `Problem` 404."""
+    digest = session.scalar(
+        select(BundlePolicy.digest)
+        .join(Bundle, Bundle.id == BundlePolicy.bundle_id)
+        .where(Bundle.study_id == study_id, BundlePolicy.bins.is_not(None))
+        .order_by(BundlePolicy.bundle_id.desc(), BundlePolicy.id)
+        .limit(1)
+    )
+    if digest is None:
+        raise absent("policy with decisions")
+    return digest
 
 
 def user_trend(
