@@ -103,8 +103,9 @@ def invalid(errors: list[Any]) -> Problem:
     )
 
 
-def _problem(_request: Request, error: Exception) -> JSONResponse:
+def _problem(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)
+    request.state.problem = error.code  # for monitoring
     return error.response()
 
 

@@ -70,6 +70,15 @@ ProxyOption = Annotated[
         envvar="SORDINO_PROXY",
     ),
 ]
+TracesOption = Annotated[
+    str,
+    typer.Option(
+        "--traces",
+        metavar="URL",
+        help="Collector of OpenTelemetry traces; none by default.",
+        envvar="SORDINO_TRACES",
+    ),
+]
 BundleOption = Annotated[
     Path | None,
     typer.Option(
@@ -88,6 +97,7 @@ def serve(
     port: PortOption = 8000,
     address: AddressOption = "",
     proxy: ProxyOption = "127.0.0.1,::1",
+    traces: TracesOption = "",
     bundle: BundleOption = None,
 ) -> None:
     """Store released vectors of many users, until Ctrl-C.
@@ -116,7 +126,7 @@ def serve(
     path = folder.expanduser()
     _make_folder(path)
     listener, local = open_listener(host, port)
-    settings = Settings(path, database, keys, address or local)
+    settings = Settings(path, database, keys, address or local, traces=traces)
     app = create_app(settings)
     _print_start(local, settings.address, first_start(app.state.store, bundle))
     start_logging()
