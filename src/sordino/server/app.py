@@ -19,11 +19,15 @@ from sordino.server.monitoring import routes as monitoring_routes
 from sordino.server.monitoring.metrics import Metrics
 from sordino.server.monitoring.monitor import Monitor
 from sordino.server.monitoring.traces import Traces
+from sordino.server.pages import routes as page_routes
+from sordino.server.pages.security_headers import SecurityHeaders
 from sordino.server.registry import routes as registry_routes
 from sordino.server.rights import routes as rights_routes
+from sordino.server.rights import statistics_routes
 from sordino.server.rights.deletion import reconcile
 from sordino.server.settings import Settings
 from sordino.server.store import Store
+from sordino.server.trends import routes as trends_routes
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     monitoring_routes.router,
@@ -33,6 +37,9 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     account.router,
     accounts.router,
     rights_routes.router,
+    statistics_routes.router,
+    trends_routes.router,
+    *page_routes.ROUTERS,
 )
 
 
@@ -51,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
     reconcile(store, app.state.access.key)
     errors.add_handlers(app)
     app.add_middleware(BodyLimit, largest=settings.largest_body)
+    app.add_middleware(SecurityHeaders, encrypted=settings.address.startswith("https:"))
     app.add_middleware(Monitor, metrics=metrics, traces=traces)
     for router in ROUTERS:
         app.include_router(router)

@@ -12,7 +12,7 @@ from sordino.server.access.context import Access
 from sordino.server.access.invitation import add_api_token
 from sordino.server.access.limits import TokenBuckets
 from sordino.server.access.principal import Scope
-from sordino.server.access.session import IDLE_SECONDS, LONGEST_SECONDS
+from sordino.server.access.session import IDLE_SECONDS, SESSION_SECONDS
 from sordino.server.access.token import ACCOUNT_PREFIX, DEVICE_PREFIX, new_token, token_digest
 from sordino.server.database.account_tables import Account, ApiToken, BrowserSession, Passkey
 from sordino.server.database.metadata import METADATA
@@ -127,7 +127,7 @@ class _Maker:
                 token_sha256=token_digest(cookie),
                 created=created,
                 last_use=last_use,
-                expires=created + LONGEST_SECONDS,
+                expires=created + SESSION_SECONDS,
             )
         )
         return cookie
@@ -161,8 +161,8 @@ class _Maker:
         passkey.created = self.now
         self.session.add(passkey)
         add_api_token(self.session, self.now, account_id, "object", DAY)
-        expired = add_api_token(self.session, self.now - DAY, account_id, "expired", DAY)
         revoked = add_api_token(self.session, self.now, account_id, "revoked", DAY)
+        expired = add_api_token(self.session, self.now - DAY, account_id, "expired", DAY)
         rows = {
             row.name: row
             for row in self.session.query(ApiToken).filter(ApiToken.account_id == account_id)
@@ -183,7 +183,7 @@ class _Maker:
             "with a blank": objects.tokens["ada"] + " x",
         }
         objects.bad_cookies = {
-            "expired session": self.cookie("ada", self.now - LONGEST_SECONDS, self.now - 1),
+            "expired session": self.cookie("ada", self.now - SESSION_SECONDS, self.now - 1),
             "idle session": self.cookie("ada", self.now - IDLE_SECONDS, self.now - IDLE_SECONDS),
             "session of a disabled account": objects.cookies["off"],
             "wrong session": new_token(),

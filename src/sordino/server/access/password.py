@@ -13,8 +13,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from sordino.server.errors import Problem, unavailable
 
-SHORTEST: Final = 12  # characters of a password
-LONGEST: Final = 1000
+SHORTEST_PASSWORD: Final = 12  # characters of a password
+LONGEST_PASSWORD: Final = 1000
 FEWEST_CHARACTERS: Final = 5  # different ones
 _LOGIN: Final = re.compile(r"[\w.@+-]{3,64}")
 _HASHES_AT_ONCE: Final = 2
@@ -99,11 +99,12 @@ def check_login(text: str) -> str:
 def check_password(password: str, login: str) -> None:
     """Raises the problem `invalid` for a password that is too short or too simple."""
     text = _normal(password)
-    if not SHORTEST <= len(text) <= LONGEST:
+    if not SHORTEST_PASSWORD <= len(text) <= LONGEST_PASSWORD:
         raise Problem(
             "invalid",
             422,
-            f"a password of another length, expected {SHORTEST} to {LONGEST} characters: "
+            f"a password of another length, expected {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} "
+            "characters: "
             "several words are a good choice",
         )
     if len(set(text)) < FEWEST_CHARACTERS or login in text.casefold():
@@ -116,4 +117,4 @@ def check_password(password: str, login: str) -> None:
 
 
 def _normal(password: str) -> str:
-    return unicodedata.normalize("NFKC", password[: LONGEST + 1])
+    return unicodedata.normalize("NFKC", password[: LONGEST_PASSWORD + 1])

@@ -15,7 +15,7 @@ from sordino.server.store import Store
 
 SESSION_COOKIE: Final = "sordino"
 IDLE_SECONDS: Final = 2 * 3600
-LONGEST_SECONDS: Final = 12 * 3600
+SESSION_SECONDS: Final = 12 * 3600
 FRESH_SECONDS: Final = 15 * 60
 """The age of a session that may change what opens its account."""
 _USE_SECONDS: Final = 60  # between writes of `last_use`
@@ -79,10 +79,10 @@ def begin_session(
                 token_sha256=token_digest(cookie),
                 created=now,
                 last_use=now,
-                expires=now + LONGEST_SECONDS,
+                expires=now + SESSION_SECONDS,
             )
         )
-    set_cookie(access, response, SESSION_COOKIE, cookie, LONGEST_SECONDS)
+    set_cookie(access, response, SESSION_COOKIE, cookie, SESSION_SECONDS)
     return cookie
 
 

@@ -29,7 +29,7 @@ from sordino.server.store import Store
 BROWSER_COOKIE: Final = "sordino_browser"
 BROWSER_SECONDS: Final = 365 * 86_400
 STEP_COOKIE: Final = "sordino_step"
-STEP_SECONDS: Final = 300
+BETWEEN_SECONDS: Final = 300
 _PATH: Final = re.compile(r"/(?:[\w.~-][\w.~/-]*)?(?:\?[\w.~%&=/-]*)?", re.ASCII)
 
 
@@ -81,8 +81,8 @@ def check_login_password(
 
 def begin_step(store: Store, access: Access, response: Response, account_id: int) -> None:
     """Remember a right password for five minutes, until the code follows."""
-    text = seal(access.key, STEP_COOKIE, store.now() + STEP_SECONDS, account=account_id)
-    set_cookie(access, response, STEP_COOKIE, text, STEP_SECONDS)
+    text = seal(access.key, STEP_COOKIE, store.now() + BETWEEN_SECONDS, account=account_id)
+    set_cookie(access, response, STEP_COOKIE, text, BETWEEN_SECONDS)
 
 
 def check_code(request: Request, store: Store, access: Access, code: str) -> Account:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from sordino.server.access.server_key import ServerKey
 from sordino.server.database.account_tables import Account
 
-STEP_SECONDS: Final = 30
+CODE_SECONDS: Final = 30
 _CODE: Final = re.compile(r"[0-9]{6}")
 _PURPOSE: Final = "totp"
 
@@ -32,7 +32,7 @@ def matching_step(secret: str, code: str, now: int) -> int | None:
     digits = code.replace(" ", "")
     if not _CODE.fullmatch(digits):
         return None
-    steps = [now // STEP_SECONDS + difference for difference in (-1, 0, 1)]
+    steps = [now // CODE_SECONDS + difference for difference in (-1, 0, 1)]
     totp = pyotp.TOTP(secret)
     right = [pyotp.utils.strings_equal(totp.generate_otp(step), digits) for step in steps]
     return steps[right.index(True)] if any(right) else None

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from sordino.server.access.arguments import Person, RowNumber, Staff, StoreOf
 from sordino.server.access.principal import Principal, Scope, require
 from sordino.server.database.tables import (
     Bundle,
@@ -32,21 +33,15 @@ from sordino.server.registry.studies import (
     study_of,
 )
 from sordino.server.rights.audit import Action, record
-from sordino.server.store import Store, store_of
+from sordino.server.store import Store
 
 MOST_ROWS: Final = 1000
 """Rows of one answer; the next ones follow after the last name."""
 
-LARGEST_ROW: Final = (1 << 63) - 1
-
 router = APIRouter(prefix="/v1/studies", tags=["registry"])
 
 Operator = Annotated[Principal, Depends(require(Scope.OPERATE))]
-Staff = Annotated[Principal, Depends(require(Scope.RESEARCH, Scope.OPERATE))]
-OwnerOrStaff = Annotated[Principal, Depends(require(Scope.OWN, Scope.RESEARCH, Scope.OPERATE))]
-StoreOf = Annotated[Store, Depends(store_of)]
 Name = Annotated[str, Path(pattern=r"^[^\x00]{1,100}$")]
-Number = Annotated[int, Path(ge=1, le=LARGEST_ROW)]
 Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 After = Annotated[str, Query(pattern=r"^[^\x00]{0,64}$")]
 
@@ -183,7 +178,7 @@ def post_device(
 
 @router.get("/{study}/participants/{participant}/devices")
 def get_devices(
-    principal: OwnerOrStaff, store: StoreOf, study: Name, participant: Name
+    principal: Person, store: StoreOf, study: Name, participant: Name
 ) -> list[messages.DeviceInfo]:
     """The devices of a participant, at most 1,000."""
     with store.reading() as session:
@@ -194,7 +189,7 @@ def get_devices(
 
 @router.post("/{study}/participants/{participant}/devices/{number}/rotate", status_code=201)
 def rotate_device(
-    principal: Staff, store: StoreOf, study: Name, participant: Name, number: Number
+    principal: Staff, store: StoreOf, study: Name, participant: Name, number: RowNumber
 ) -> messages.DeviceToken:
     """A new token of a device, shown once. The previous one ends at once."""
     with store.transaction() as session:
@@ -211,7 +206,7 @@ def rotate_device(
 
 @router.post("/{study}/participants/{participant}/devices/{number}/revoke", status_code=204)
 def revoke_device(
-    principal: OwnerOrStaff, store: StoreOf, study: Name, participant: Name, number: Number
+    principal: Person, store: StoreOf, study: Name, participant: Name, number: RowNumber
 ) -> Response:
     """End the token of a device for good."""
     with store.transaction() as session:

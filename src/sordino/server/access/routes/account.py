@@ -14,14 +14,13 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from sordino.server.access import passkey, totp
+from sordino.server.access.arguments import AccessOf, RowNumber, StoreOf
 from sordino.server.access.csrf import page_token
 from sordino.server.access.invitation import add_api_token, end_access
 from sordino.server.access.password import check_password
 from sordino.server.access.principal import fresh, own_page
 from sordino.server.access.routes.sign_in import (
     CHALLENGE_COOKIE,
-    AccessOf,
-    StoreOf,
     challenge_response,
 )
 from sordino.server.access.sealed import seal, unseal
@@ -143,7 +142,7 @@ def add_passkey(
 
 
 @router.post("/account/passkeys/{number}/remove")
-def remove_passkey(store: StoreOf, account: Fresh, number: int) -> RedirectResponse:
+def remove_passkey(store: StoreOf, account: Fresh, number: RowNumber) -> RedirectResponse:
     """Remove a passkey."""
     with store.transaction() as session:
         removed = session.execute(
@@ -191,7 +190,7 @@ def add_token(
 
 
 @router.post("/account/tokens/{number}/revoke")
-def revoke_own_token(store: StoreOf, account: OwnPage, number: int) -> RedirectResponse:
+def revoke_own_token(store: StoreOf, account: OwnPage, number: RowNumber) -> RedirectResponse:
     """Revoke a token."""
     with store.transaction() as session:
         revoke_token(session, store, account.id, number)
@@ -209,7 +208,7 @@ def end_own_sessions(store: StoreOf, access: AccessOf, account: OwnPage) -> Redi
     return response
 
 
-def revoke_token(session: Session, store: Store, account_id: int, number: int) -> None:
+def revoke_token(session: Session, store: Store, account_id: int, number: RowNumber) -> None:
     """Revoke a token of an account. Raises the problem `absent`."""
     revoked = session.execute(
         update(ApiToken)

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Final, Literal
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from sordino.server.access.arguments import AccessOf, Person, RowNumber, Staff, StoreOf
 from sordino.server.access.invitation import (
     INVITATION_SECONDS,
     end_access,
     invite,
     invite_again,
 )
-from sordino.server.access.principal import ACCOUNTS, Principal, Scope, require
+from sordino.server.access.principal import Principal, Scope
 from sordino.server.access.routes.account import revoke_token, valid_tokens
-from sordino.server.access.routes.sign_in import AccessOf, StoreOf
 from sordino.server.database.account_tables import Account
 from sordino.server.database.tables import Participant
 from sordino.server.errors import Problem, absent
@@ -25,11 +25,7 @@ from sordino.server.registry.studies import participant_of, study_of
 from sordino.server.rights.audit import Action, record
 
 router = APIRouter(prefix="/v1", tags=["accounts"])
-Own = Annotated[Principal, Depends(require(*ACCOUNTS))]
-Staff = Annotated[Principal, Depends(require(Scope.RESEARCH, Scope.OPERATE))]
 MOST: Final = 1000  # accounts of a page
-
-Number = Annotated[int, Field(ge=1, lt=1 << 63)]
 
 
 class OwnAccount(BaseModel):
@@ -79,7 +75,7 @@ class AccountInfo(BaseModel):
 
 
 @router.get("/account")
-def own_account(principal: Own, store: StoreOf) -> OwnAccount:
+def own_account(principal: Person, store: StoreOf) -> OwnAccount:
     """The role and login of the token."""
     with store.reading() as session:
         account = session.get_one(Account, principal.account_id)
@@ -87,7 +83,7 @@ def own_account(principal: Own, store: StoreOf) -> OwnAccount:
 
 
 @router.get("/account/tokens")
-def own_tokens(principal: Own, store: StoreOf) -> list[TokenInfo]:
+def own_tokens(principal: Person, store: StoreOf) -> list[TokenInfo]:
     """The valid tokens of the account. They are made on the page of the account."""
     assert principal.account_id is not None
     with store.reading() as session:
@@ -104,7 +100,7 @@ def own_tokens(principal: Own, store: StoreOf) -> list[TokenInfo]:
 
 
 @router.delete("/account/tokens/{number}", status_code=204)
-def delete_own_token(principal: Own, store: StoreOf, number: Number) -> Response:
+def delete_own_token(principal: Person, store: StoreOf, number: RowNumber) -> Response:
     """Revoke a token."""
     assert principal.account_id is not None
     with store.transaction() as session:
@@ -168,7 +164,7 @@ def list_accounts(principal: Staff, store: StoreOf, after: int = 0) -> list[Acco
 
 @router.post("/accounts/{number}/recovery", status_code=201)
 def recover_account(
-    principal: Staff, store: StoreOf, access: AccessOf, number: Number
+    principal: Staff, store: StoreOf, access: AccessOf, number: RowNumber
 ) -> InvitationLink:
     """A link with which the person sets a new password. Its use removes codes, passkeys and
     tokens. A researcher recovers users of their study alone.
@@ -182,7 +178,7 @@ def recover_account(
 
 
 @router.post("/accounts/{number}/disable", status_code=204)
-def disable_account(principal: Staff, store: StoreOf, number: Number) -> Response:
+def disable_account(principal: Staff, store: StoreOf, number: RowNumber) -> Response:
     """Disable an account at once: its sessions and tokens end."""
     now = store.now()
     with store.transaction() as session:
@@ -194,7 +190,7 @@ def disable_account(principal: Staff, store: StoreOf, number: Number) -> Respons
 
 
 @router.post("/accounts/{number}/enable", status_code=204)
-def enable_account(principal: Staff, store: StoreOf, number: Number) -> Response:
+def enable_account(principal: Staff, store: StoreOf, number: RowNumber) -> Response:
     """Enable a disabled account."""
     now = store.now()
     with store.transaction() as session:

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Body, Depends, Form, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from sordino.server.access import passkey
-from sordino.server.access.context import CALLBACK, Access, access_of, limit, network
+from sordino.server.access.arguments import AccessOf, Person, StoreOf
+from sordino.server.access.context import CALLBACK, Access, limit, network
 from sordino.server.access.csrf import check_origin, page_token
 from sordino.server.access.invitation import (
     accept_invitation,
@@ -16,7 +17,7 @@ from sordino.server.access.invitation import (
     find_invitation,
 )
 from sordino.server.access.open_id import OpenId, refused
-from sordino.server.access.principal import ACCOUNTS, Principal, public, require
+from sordino.server.access.principal import public
 from sordino.server.access.sealed import seal, unseal
 from sordino.server.access.session import SESSION_COOKIE, clear_cookie, end_session, set_cookie
 from sordino.server.access.sign_in import (
@@ -30,14 +31,11 @@ from sordino.server.database.account_tables import Account
 from sordino.server.database.tables import Study
 from sordino.server.errors import Problem
 from sordino.server.pages.rendering import page
-from sordino.server.store import Store, store_of
+from sordino.server.store import Store
 
 PROVIDER_COOKIE: Final = "sordino_provider"
 CHALLENGE_COOKIE: Final = "sordino_challenge"
 PROVIDER_SECONDS: Final = 600
-
-StoreOf = Annotated[Store, Depends(store_of)]
-AccessOf = Annotated[Access, Depends(access_of)]
 
 
 def same_origin(request: Request, access: AccessOf) -> None:
@@ -195,7 +193,7 @@ def sign_out(
     request: Request,
     store: StoreOf,
     access: AccessOf,
-    _principal: Annotated[Principal, Depends(require(*ACCOUNTS))],
+    _person: Person,
 ) -> RedirectResponse:
     """End the session of this browser."""
     response = RedirectResponse("/sign-in", 303)
