@@ -73,7 +73,7 @@ def people(store: Store, access: Access) -> People:
     accounts, participants = {}, {}
     with store.transaction() as session:
         studies = {name: create_study(session, store, name).id for name in ("mood", "other")}
-        rows = [("root", "operator", None)]
+        rows: list[tuple[str, str, str | None]] = [("root", "operator", None)]
         rows += [(f"{study}-lab", "researcher", study) for study in studies]
         rows += [("ada", "user", "mood"), ("bob", "user", "mood"), ("eve", "user", "other")]
         for login, role, study in rows:

@@ -27,7 +27,7 @@ def invite(browser, people):
         body = body or {"role": "user", "participant": "p-zoe"}
         answer = browser.post("/v1/invitations", json=body, headers=people.token(login))
         assert answer.status_code == 201, answer.text
-        return answer.json()["address"].removeprefix("http://127.0.0.1:8000")
+        return str(answer.json()["address"].removeprefix("http://127.0.0.1:8000"))
 
     with people.store.transaction() as session:
         study = session.get_one(Account, people.accounts["mood-lab"]).study_id

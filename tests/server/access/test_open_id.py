@@ -55,7 +55,7 @@ def provider(served, access, people, clock):
 
 
 def problem(answer) -> str:
-    return answer.json()["type"].removeprefix("urn:sordino:")
+    return str(answer.json()["type"].removeprefix("urn:sordino:"))
 
 
 def go(browser, path="/sign-in/provider"):

@@ -69,7 +69,7 @@ def test_unknown_logins_take_as_long_as_known(people, access):
         row = session.get_one(Account, people.accounts["ada"])
         row.password_hash = access.passwords.hash(PASSWORD)
     access.passwords.check(None, "warm")
-    seconds = {"ada": [], "nemo": []}
+    seconds: dict[str, list[float]] = {"ada": [], "nemo": []}
     for _ in range(8):
         for login, times in seconds.items():
             start = time.perf_counter()
