@@ -17,4 +17,8 @@ AccessOf = Annotated[Access, Depends(access_of)]
 Person = Annotated[Principal, Depends(require(*ACCOUNTS))]
 """Any account."""
 Staff = Annotated[Principal, Depends(require(Scope.RESEARCH, Scope.OPERATE))]
+Researcher = Annotated[Principal, Depends(require(Scope.RESEARCH))]
+OwnUser = Annotated[Principal, Depends(require(Scope.OWN))]
+"""A user, about their own data."""
+UserOrResearcher = Annotated[Principal, Depends(require(Scope.OWN, Scope.RESEARCH))]
 RowNumber = Annotated[int, Path(ge=1, le=LARGEST_ROW)]

@@ -16,22 +16,22 @@ from sordino.device.trust import ed25519
 from sordino.errors import SignatureError
 from sordino.server.access.server_key import ServerKey
 
-FORMAT: Final = 1
+RECEIPT_FORMAT: Final = 1
 PURPOSE: Final = "receipts of deletions"
 """The purpose of the derived signing key."""
 
 _CONTEXT: Final = b"sordino deletion 1\n"
 
 
-def sign(content: Mapping[str, Any], key: ServerKey) -> dict[str, Any]:
+def sign_receipt(content: Mapping[str, Any], key: ServerKey) -> dict[str, Any]:
     """A receipt: the content with format, public key and signature."""
     public = key.public_key(PURPOSE)
-    receipt = {"format": FORMAT, **content, "public_key": public.hex()}
+    receipt = {"format": RECEIPT_FORMAT, **content, "public_key": public.hex()}
     signature = key.sign(PURPOSE, _message(receipt))
     return {**receipt, "signature": base64.b64encode(signature).decode()}
 
 
-def verify(receipt: Mapping[str, Any], public_key: bytes) -> None:
+def verify_receipt(receipt: Mapping[str, Any], public_key: bytes) -> None:
     """Raise `SignatureError` for a receipt that the server of a public key did not sign."""
     content = {name: value for name, value in receipt.items() if name != "signature"}
     try:

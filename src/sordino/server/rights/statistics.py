@@ -62,7 +62,7 @@ class _Contribution:
     """In [0, 1]: a user with many releases counts as one with few."""
 
 
-def compute(store: Store, study_id: int) -> int:
+def compute_statistics(store: Store, study_id: int) -> int:
     """Compute the statistics of all closed weeks that are not stored, and again those that enough
     deletions permit. It returns their number.
     """
