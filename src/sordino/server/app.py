@@ -14,7 +14,7 @@ from sordino.server.body_limit import BodyLimit
 from sordino.server.database.migration import upgrade
 from sordino.server.ingest import routes as ingest_routes
 from sordino.server.ingest.accept import Ingest
-from sordino.server.pages import operator_pages, start, static_files, user_pages
+from sordino.server.pages import routes as page_routes
 from sordino.server.pages.security_headers import SecurityHeaders
 from sordino.server.registry import routes as registry_routes
 from sordino.server.rights import routes as rights_routes
@@ -33,10 +33,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     rights_routes.router,
     statistics_routes.router,
     trends_routes.router,
-    static_files.router,
-    start.router,
-    user_pages.router,
-    operator_pages.router,
+    *page_routes.ROUTERS,
 )
 
 
