@@ -20,8 +20,5 @@ UserPrincipal = Annotated[Principal, Depends(require(Scope.OWN))]
 ResearchPrincipal = Annotated[Principal, Depends(require(Scope.RESEARCH))]
 OperatePrincipal = Annotated[Principal, Depends(require(Scope.OPERATE))]
 Staff = Annotated[Principal, Depends(require(Scope.RESEARCH, Scope.OPERATE))]
-Researcher = Annotated[Principal, Depends(require(Scope.RESEARCH))]
-OwnUser = Annotated[Principal, Depends(require(Scope.OWN))]
-"""A user, about their own data."""
 UserOrResearcher = Annotated[Principal, Depends(require(Scope.OWN, Scope.RESEARCH))]
 RowNumber = Annotated[int, Path(ge=1, le=LARGEST_ROW)]

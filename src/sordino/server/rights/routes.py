@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 from sqlalchemy import select
 
-from sordino.server.access.arguments import AccessOf, OwnUser, StoreOf, UserOrResearcher
+from sordino.server.access.arguments import AccessOf, StoreOf, UserOrResearcher, UserPrincipal
 from sordino.server.access.principal import Principal, Scope, public
 from sordino.server.database.rights_tables import AuditEvent
 from sordino.server.errors import Problem, absent
@@ -84,13 +84,13 @@ def write_consent(
 
 
 @router.post("/participants/{name}/pause")
-def pause(name: str, principal: OwnUser, store: StoreOf) -> PauseState:
+def pause(name: str, principal: UserPrincipal, store: StoreOf) -> PauseState:
     """Store nothing of a user until they resume."""
     return _set_paused(name, principal, store, paused=True)
 
 
 @router.post("/participants/{name}/resume")
-def resume(name: str, principal: OwnUser, store: StoreOf) -> PauseState:
+def resume(name: str, principal: UserPrincipal, store: StoreOf) -> PauseState:
     """Store releases of a user again."""
     return _set_paused(name, principal, store, paused=False)
 
@@ -105,7 +105,7 @@ def _set_paused(name: str, principal: Principal, store: Store, *, paused: bool) 
 @router.get("/participants/{name}/export", response_class=StreamingResponse)
 def export(
     name: str,
-    principal: OwnUser,
+    principal: UserPrincipal,
     store: StoreOf,
     format: Literal["json", "parquet"] = "json",
 ) -> StreamingResponse:
@@ -153,7 +153,7 @@ def delete(
 
 
 @router.get("/participants/{name}/log")
-def read_log(name: str, principal: OwnUser, store: StoreOf) -> Log:
+def read_log(name: str, principal: UserPrincipal, store: StoreOf) -> Log:
     """Who did what with the data of a user, the newest first."""
     with store.reading() as session:
         user = subject(session, principal, name)

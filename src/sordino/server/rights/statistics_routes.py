@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from sordino.errors import StorageError
-from sordino.server.access.arguments import Researcher, StoreOf
-from sordino.server.access.principal import Principal, Scope, require
+from sordino.server.access.arguments import OperatePrincipal, ResearchPrincipal, StoreOf
+from sordino.server.access.principal import Scope, require
 from sordino.server.database.rights_tables import GroupStatistic, PrivacyBudget
 from sordino.server.errors import Problem
 from sordino.server.registry.studies import study_of
@@ -35,7 +35,7 @@ KnownDigest = Annotated[PolicyDigest | None, Query(description="`log.digest` of 
 
 
 @router.get("/statistics")
-def read_statistics(principal: Researcher, store: StoreOf) -> GroupTables:
+def read_statistics(principal: ResearchPrincipal, store: StoreOf) -> GroupTables:
     """The stored statistics of the study, the newest week first. Asking again changes nothing."""
     assert principal.study_id is not None
     with store.reading() as session:
@@ -73,7 +73,7 @@ def _table(row: GroupStatistic, numbers: dict[str, float], share: GroupShare) ->
 def write_budget(
     study: str,
     budget: BudgetRequest,
-    principal: Annotated[Principal, Depends(require(Scope.OPERATE))],
+    principal: OperatePrincipal,
     store: StoreOf,
 ) -> BudgetState:
     """Give the statistics of a study noise, and end them when the budget is spent."""
@@ -98,7 +98,7 @@ def write_budget(
 
 
 @router.get("/budget")
-def read_budget(principal: Researcher, store: StoreOf) -> BudgetState:
+def read_budget(principal: ResearchPrincipal, store: StoreOf) -> BudgetState:
     """The budget of the study, and what was spent."""
     assert principal.study_id is not None
     return _budget(store, principal.study_id)

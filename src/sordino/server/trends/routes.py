@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from sqlalchemy.orm import Session
 
-from sordino.server.access.arguments import Researcher, StoreOf, UserOrResearcher
+from sordino.server.access.arguments import ResearchPrincipal, StoreOf, UserOrResearcher
 from sordino.server.access.principal import Principal, Scope
 from sordino.server.database.tables import Participant, Purpose
 from sordino.server.errors import Problem
@@ -80,7 +80,7 @@ def permit_research(
 
 @router.get("/cohort")
 def read_cohort(
-    principal: Researcher, store: StoreOf, first: FirstDay = None, last: LastDay = None
+    principal: ResearchPrincipal, store: StoreOf, first: FirstDay = None, last: LastDay = None
 ) -> CohortAnswer:
     """Users, devices and missing days of the study, and the drift of pass rates."""
     assert principal.study_id is not None
