@@ -71,6 +71,15 @@ ProxyOption = Annotated[
         envvar="SORDINO_PROXY",
     ),
 ]
+TracesOption = Annotated[
+    str,
+    typer.Option(
+        "--traces",
+        metavar="URL",
+        help="Collector of OpenTelemetry traces; none by default.",
+        envvar="SORDINO_TRACES",
+    ),
+]
 BundleOption = Annotated[
     Path | None,
     typer.Option(
@@ -124,6 +133,7 @@ def serve(
     port: PortOption = 8000,
     address: AddressOption = "",
     proxy: ProxyOption = "127.0.0.1,::1",
+    traces: TracesOption = "",
     bundle: BundleOption = None,
     provider: ProviderOption = "",
     provider_client: ClientOption = "",
@@ -158,7 +168,7 @@ def serve(
     _make_folder(path)
     listener, local = open_listener(host, port)
     open_id = _provider(provider, provider_client, provider_secret)
-    settings = Settings(path, database, keys, address or local, open_id=open_id)
+    settings = Settings(path, database, keys, address or local, traces=traces, open_id=open_id)
     app = create_app(settings)
     origin = app.state.access.origin
     _print_start(local, origin, first_start(app.state.store, bundle))
