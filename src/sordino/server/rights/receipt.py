@@ -15,6 +15,7 @@ from typing import Any, Final
 from sordino.device.trust import ed25519
 from sordino.errors import SignatureError
 from sordino.server.access.server_key import ServerKey
+from sordino.server.rights.audit import Head
 
 RECEIPT_FORMAT: Final = 1
 PURPOSE: Final = "receipts of deletions"
@@ -43,6 +44,12 @@ def verify_receipt(receipt: Mapping[str, Any], public_key: bytes) -> None:
             "a receipt with another signature, expected that of the server: compare the public key "
             "with the one that the server publishes, and the receipt with the original file"
         )
+
+
+def log_end(receipt: Mapping[str, Any]) -> Head:
+    """The end of the audit log that a verified receipt names."""
+    end = receipt["log"]
+    return Head(int(end["number"]), bytes.fromhex(end["digest"]))
 
 
 def _message(content: Mapping[str, Any]) -> bytes:
