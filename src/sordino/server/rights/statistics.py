@@ -125,7 +125,9 @@ def withdraw(session: Session, participant_id: int) -> int:
 def _compute_week(
     session: Session, store: Store, study_id: int, policy: str, week: datetime.date
 ) -> int:
-    study = session.scalars(select(Study).where(Study.id == study_id).with_for_update()).one()
+    study = session.scalars(
+        select(Study).where(Study.id == study_id).with_for_update(key_share=True)
+    ).one()
     smallest = max(study.smallest_group, SMALLEST_GROUP)
     stored = session.scalars(
         select(GroupStatistic).where(
