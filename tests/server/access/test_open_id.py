@@ -20,7 +20,6 @@ from sordino.server.settings import OpenIdProvider
 from tests.server.access.conftest import ADDRESS, Browser
 from tests.server.access.provider import CLIENT, SECRET, Provider, serve
 
-
 HTTP = httpx.Client(timeout=5)
 """Making a client reads the certificates of the system, which takes long."""
 
