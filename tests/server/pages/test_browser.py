@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from sordino.server.database.tables import Purpose
-from sordino.server.rights.statistics import compute
+from sordino.server.rights.statistics import compute_statistics
 from tests.server.conftest import set_consent
 from tests.server.pages.site import DAYS, PASSWORD, RELEASES_A_DAY, STEP, Site, running_site
 
@@ -56,7 +56,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         for number in range(12):  # a closed week, for groups
             _, token = running.participant(f"p-{number}")
             running.release(token, [DAYS - 20, DAYS - 3])
-        compute(running.store, running.scene.study.id)
+        compute_statistics(running.store, running.scene.study.id)
         yield running
 
 
