@@ -137,12 +137,12 @@ class _Unit:
         z, fitting = space(inputs.x), inputs.fitting
         tables: list[pd.DataFrame] = []
         for policy in self.settings.policies:
-            risk = self.risk_fitter(policy).fit(z, fitting, party)
             fitters = self.settings.fitters.for_options(policy, self.seed, options)
             releases = run_plan(plan_all(fitters, z, fitting, party))
             vectors = z[self.scored]
             for release in releases:
                 if release.name == UNPROTECTED:
+                    risk = self.risk_fitter(policy).fit(z, fitting, party)
                     bins = (risk(vectors).role.argmax(axis=1) == Role.REQUIRED).astype(np.intp)
                 elif isinstance(release, Readable):
                     bins = release.read(release(vectors))
