@@ -27,7 +27,7 @@ from sordino.device.sound.synthesis import synthetic
 from sordino.device.trust import ed25519
 from sordino.signal import audio
 from sordino.signal.conditions import CONDITIONS
-from sordino.study import conditions, protocol
+from sordino.study import conditions, protocol, tracking
 from sordino.study.adaptation import cross_corpus, personalisation
 from sordino.study.jaiswal2020 import variants
 from sordino.study.protocol import POLICIES
@@ -166,6 +166,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (cross_corpus, "carry", {}),
         (personalisation, "personalise", {}),
         (conditions, "evaluate", two),
+        (tracking, "evaluate", {"simulation": tracking.Simulation(3, utterances=(20,), users=1)}),
     ):
         monkeypatch.setattr(study, name, partial(getattr(study, name), **quick, **further))
     monkeypatch.setattr("sordino.signal.conditions.CONDITIONS", CONDITIONS[:2])  # the demo's

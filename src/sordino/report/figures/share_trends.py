@@ -31,14 +31,16 @@ Curve = Sequence[tuple[float, Estimate]]
 def share_trends(
     users: Mapping[str, Series], errors: Mapping[str, Curve], reveals: Mapping[str, Estimate]
 ) -> str:
-    """Shares of an emotion over days as SVG, one panel per user (two or more); below them the error
+    """Shares of an emotion over days as SVG, one panel per user, at most two; below them the error
     over the utterances a day, one line per name, the last without data, and the AUC of each secret
     with its upper limit. The first secret is the required emotion.
     """
     blue, orange = STYLES[1][0], STYLES[2][0]
     with appearance():
         figure, axes = canvas((7.1, 5.0), 2, 2)
-        for axis, (title, user) in zip(axes[0], users.items(), strict=True):
+        for axis in axes[0][len(users) :]:
+            axis.set_visible(False)
+        for axis, (title, user) in zip(axes[0], users.items(), strict=False):
             _user(axis, title, user, blue)
         axes[0][0].set_ylabel("share of utterances")
         _errors(axes[1][0], errors)

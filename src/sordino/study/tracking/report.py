@@ -90,7 +90,7 @@ def page(
         ),
         Section("Each required emotion", [_example_table("required", by_policy, example)]),
         Section("Each range of true shares", [_example_table("share", by_share, example)]),
-        glossary.section(notes=()),
+        glossary.section(glossary.TRACKING_TERMS, notes=()),
         Section(
             "How it was run",
             [Terms([*settings(run["config"]), release_page.installed(run["versions"])])],
@@ -129,11 +129,13 @@ def front(
         if (name, emotion) == (release, required) and secret != "sensitive-vs-neutral"
     }
     of_policy = days[(days["release"] == release) & (days["required"] == required)]
+    of_policy = of_policy[of_policy["utterances"] == example]
     users = {
         f"A {name}, {example} utterances a day": _median_user(
-            of_policy[(of_policy["gender"] == code) & (of_policy["utterances"] == example)]
+            of_policy[of_policy["gender"] == code]
         )
         for code, name in enumerate(("woman", "man"))
+        if (of_policy["gender"] == code).any()
     }
     return share_trends(users, errors, reveals)
 
