@@ -11,7 +11,7 @@ import pytest
 from sordino.errors import SordinoError
 from sordino.metrics import trend as module
 from sordino.metrics.prevalence import PassRate, Rates
-from sordino.metrics.trend import MOST_DAYS, STEPS, trend
+from sordino.metrics.trend import DAY_STEPS, MOST_DAYS, trend
 
 HIT = PassRate(0.8, 0.1, 24, 200)
 FALSE = PassRate(0.1, 0.06, 24, 200)
@@ -77,7 +77,7 @@ def test_the_posterior_is_that_of_all_paths(monkeypatch: pytest.MonkeyPatch) -> 
     grid = module._grid()
     passes = module._pass_shares(RATES, grid)
     expected = np.zeros((3, 5))
-    for step, row in product(STEPS, passes):
+    for step, row in product(DAY_STEPS, passes):
         walks = [module._walk(step * math.sqrt(gap), grid) for gap in gaps]
         for path in product(range(5), repeat=3):
             weight = walks[0][path[0], path[1]] * walks[1][path[1], path[2]]

@@ -20,7 +20,7 @@ from sordino.report import COLUMNS
 from sordino.study import tracking as study
 from sordino.study.protocol import BUNDLE_OPTIONS, POLICIES
 from sordino.study.tracking.simulation import days_of_users
-from sordino.study.tracking.users import Recordings, Simulation, simulate, with_repetition
+from sordino.study.tracking.users import UserRecordings, Simulation, simulate, with_repetition
 from tests.study import synthetic_study
 from tests.study.synthetic_study import FITTERS, Made
 
@@ -139,7 +139,7 @@ def _columns(rows: pd.DataFrame) -> tuple[Any, ...]:
 
 def test_a_user_has_the_true_share_of_recordings() -> None:
     emotion = np.repeat(["sad", "neutral", "angry"], 4)
-    recordings = Recordings(np.arange(12), emotion, "sad")
+    recordings = UserRecordings(np.arange(12), emotion, "sad")
     settings = Simulation(days=3, shares=(0.3, 0.3000001))
     user = simulate(settings, recordings, 4000, np.random.default_rng(0))
     required = (emotion[user.recording] == "sad").mean(axis=1)
@@ -152,7 +152,7 @@ def test_repetition_widens_the_rates_of_few_recordings() -> None:
     few, many = (
         with_repetition(
             Rates(rate, (rate,), rate),
-            Recordings(np.arange(2 * count), np.repeat(["sad", "angry"], count), "sad"),
+            UserRecordings(np.arange(2 * count), np.repeat(["sad", "angry"], count), "sad"),
         )
         for count in (4, 40)
     )

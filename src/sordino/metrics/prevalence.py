@@ -33,10 +33,10 @@ from scipy.special import betaln, stdtrit
 from sordino.errors import SordinoError
 from sordino.types import Codes
 
-FEWEST_SPEAKERS: Final = 8
+RATE_SPEAKERS: Final = 8
 """Speakers per emotion without which the spread over persons is unknown."""
 
-FEWEST_UTTERANCES: Final = 5
+SHARE_UTTERANCES: Final = 5
 """Utterances without which a share is not estimated."""
 
 SMALLEST_DIFFERENCE: Final = 0.15
@@ -293,10 +293,10 @@ def prevalence(flagged: int, total: int, rates: Rates) -> Prevalence:
 
 def insufficient(utterances: int, rates: Rates) -> str:
     """Why so many utterances and these rates give no share; empty if they do."""
-    if utterances < FEWEST_UTTERANCES:
-        return f"{utterances} utterances, {FEWEST_UTTERANCES} are needed"
-    if rates.speakers < FEWEST_SPEAKERS:
-        return f"rates of {rates.speakers} speakers, {FEWEST_SPEAKERS} are needed"
+    if utterances < SHARE_UTTERANCES:
+        return f"{utterances} utterances, {SHARE_UTTERANCES} are needed"
+    if rates.speakers < RATE_SPEAKERS:
+        return f"rates of {rates.speakers} speakers, {RATE_SPEAKERS} are needed"
     difference = rates.hit.mean - rates.false_pass.mean
     if difference < SMALLEST_DIFFERENCE:
         needed = f"{SMALLEST_DIFFERENCE:g} is needed"

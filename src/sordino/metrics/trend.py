@@ -3,7 +3,7 @@
     day t            k_t ~ Binomial(n_t, π_t h + (1 - π_t) f)
     share            π_1 uniform on [0, 1]; π_t a random walk between 0 and 1, of τ a day
     person           h and f of the person: constant over days, drawn from the rates of a card
-    τ                one of `STEPS`, equally likely before
+    τ                one of `DAY_STEPS`, equally likely before
 
 The posterior of π_t is computed on a grid, by the forward and backward recursion of a hidden Markov
 model (Rabiner 1989) for each pair (h, f) and each τ, and weighted by their likelihoods. So an
@@ -33,7 +33,7 @@ from sordino.types import Codes, Matrix
 MOST_DAYS: Final = 1100
 """Days of one call: three years."""
 
-STEPS: Final = (0.01, 0.03, 0.1)
+DAY_STEPS: Final = (0.01, 0.03, 0.1)
 """Standard deviations of the change of a share from one day to the next."""
 
 SHARES: Final = 41
@@ -131,7 +131,7 @@ def _posterior(day: Codes, k: Codes, n: Codes, versions: Sequence[Rates], versio
     grid = _grid()
     likelihood = _likelihood(k, n, versions, version, grid)
     posterior, peak = np.zeros((len(day), SHARES)), -np.inf
-    for step in STEPS:
+    for step in DAY_STEPS:
         log_weight, marginal = _smooth(likelihood, np.diff(day), step, grid)
         highest = max(peak, log_weight.max())
         posterior *= np.exp(peak - highest)

@@ -24,12 +24,12 @@ from sordino.report.figures.drawing import (
 Series = Mapping[str, NDArray[np.floating]]
 """`day`, `truth`, `estimate`, `low` and `high` of one user, `(days,)` each."""
 
-Curve = Sequence[tuple[float, Estimate]]
+ErrorCurve = Sequence[tuple[float, Estimate]]
 """Pairs of utterances a day and an estimate."""
 
 
 def share_trends(
-    users: Mapping[str, Series], errors: Mapping[str, Curve], reveals: Mapping[str, Estimate]
+    users: Mapping[str, Series], errors: Mapping[str, ErrorCurve], reveals: Mapping[str, Estimate]
 ) -> str:
     """Shares of an emotion over days as SVG, one panel per user, at most two; below them the error
     over the utterances a day, one line per name, the last without data, and the AUC of each secret
@@ -63,7 +63,7 @@ def _user(axis: Axes, title: str, user: Series, colour: str) -> None:
     axis.set_xticks(day[::2])
 
 
-def _errors(axis: Axes, errors: Mapping[str, Curve]) -> None:
+def _errors(axis: Axes, errors: Mapping[str, ErrorCurve]) -> None:
     styles = [STYLES[1], STYLES[0], *STYLES[2 : len(errors) - 1], (GREY, "")]
     for number, (name, curve) in enumerate(errors.items()):
         colour, shape = styles[number]

@@ -10,7 +10,7 @@ import pandas as pd
 from sordino import metrics
 from sordino.columns import ESTIMATE_COLUMNS
 from sordino.define import Knowledge
-from sordino.study.tracking.simulation import PRIOR
+from sordino.study.tracking.simulation import PRIOR_SHARE
 from sordino.study.tracking.units import STUDY
 
 METRICS: Final = {
@@ -22,7 +22,7 @@ METRICS: Final = {
 TARGET: Final = "share"
 """The value of the column `target`."""
 
-BANDS: Final = ((0.0, 0.2), (0.2, 0.4), (0.4, 1.0))
+SHARE_BANDS: Final = ((0.0, 0.2), (0.2, 0.4), (0.4, 1.0))
 """Ranges of true shares with rows of their own."""
 
 
@@ -79,7 +79,7 @@ def _scopes(values: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame
             policy = rows[rows["required"] == required] if required else rows
             labels = {"release": release, "condition": condition(utterances), "required": required}
             yield labels | {"group": ""}, policy
-            for limits in BANDS:
+            for limits in SHARE_BANDS:
                 inside = policy["truth"].between(*limits, inclusive="left")
                 if inside.any():
                     yield labels | {"group": band(limits)}, policy[inside]
@@ -102,7 +102,7 @@ def _with_chance(table: pd.DataFrame) -> pd.DataFrame:
     """The table with the error of the trivial estimate as chance level of errors."""
     keys = ["condition", "required", "group"]
     error = table["metric"] == "tracking_error"
-    prior = table[error & (table["release"] == PRIOR)].set_index(keys)["value"]
+    prior = table[error & (table["release"] == PRIOR_SHARE)].set_index(keys)["value"]
     labels = pd.MultiIndex.from_frame(table[keys])
     return table.assign(chance=prior.reindex(labels).to_numpy()).assign(
         chance=lambda rows: rows["chance"].where(error)

@@ -11,11 +11,11 @@ import pandas as pd
 from sordino.metrics.bound import Bound
 from sordino.report import glossary, release_page
 from sordino.report.estimate_table import Estimate, Estimates
-from sordino.report.figures.share_trends import Curve, Series, share_trends
+from sordino.report.figures.share_trends import ErrorCurve, Series, share_trends
 from sordino.report.page import Page, Picture, Section, Terms, Text, settings
 from sordino.report.tables import Cell, Table, number, with_interval
-from sordino.study.tracking.estimates import BANDS, METRICS, band, condition
-from sordino.study.tracking.simulation import PRIOR
+from sordino.study.tracking.estimates import METRICS, SHARE_BANDS, band, condition
+from sordino.study.tracking.simulation import PRIOR_SHARE
 from sordino.study.tracking.units import UNPROTECTED
 
 EXAMPLE: Final = 50
@@ -24,7 +24,7 @@ EXAMPLE: Final = 50
 EXAMPLE_EMOTION: Final = "sad"
 """The required emotion of the figure, if a policy has it."""
 
-Figures = dict[str, Estimate]
+TrackingFigures = dict[str, Estimate]
 
 GOALS: Final = (
     "Goals: coverage of at least .93 for limits of 95 %, a mean width of at most .35 at 50 "
@@ -34,7 +34,7 @@ GOALS: Final = (
 
 def tracking_figures(
     estimates: pd.DataFrame, required: str = "", group: str = ""
-) -> dict[tuple[str, str], Figures]:
+) -> dict[tuple[str, str], TrackingFigures]:
     """Error, coverage and width of each release and condition, as means over policies without
     `required`, and over shares without `group`.
     """
@@ -62,10 +62,10 @@ def page(
     simulation = run["simulation"]
     policies = list(dict.fromkeys(days["required"]))
     required = EXAMPLE_EMOTION if EXAMPLE_EMOTION in policies else policies[0]
-    releases = [name for name in dict.fromkeys(days["release"]) if name != PRIOR]
+    releases = [name for name in dict.fromkeys(days["release"]) if name != PRIOR_SHARE]
     protected = next((name for name in releases if name != UNPROTECTED), releases[0])
     example = min(simulation["utterances"], key=lambda number: abs(number - EXAMPLE))
-    picture = front(days, estimates, bounds, protected, required, example)
+    picture = tracking_picture(days, estimates, bounds, protected, required, example)
     lead = (
         f"Simulated users of {simulation['test_speakers']} test speakers, {simulation['days']} "
         f"days each: how often was an utterance {required}? A server has released vectors alone. "
@@ -75,7 +75,7 @@ def page(
     by_policy = {name: tracking_figures(estimates, required=name) for name in policies}
     by_share = {
         band(limits): tracking_figures(estimates, group=band(limits))
-        for limits in BANDS
+        for limits in SHARE_BANDS
         if band(limits) in set(estimates["group"])
     }
     sections = [
@@ -99,7 +99,7 @@ def page(
     return Page("Tracking", lead, sections, files={"figure.svg": picture})
 
 
-def front(
+def tracking_picture(
     days: pd.DataFrame,
     estimates: pd.DataFrame,
     bounds: Mapping[tuple[str, str, str], Bound],
@@ -111,9 +111,9 @@ def front(
     SVG.
     """
     policy = tracking_figures(estimates, required)
-    names = {release: release, UNPROTECTED: "unprotected", PRIOR: "no data"}
+    names = {release: release, UNPROTECTED: "unprotected", PRIOR_SHARE: "no data"}
     present = {name for name, _ in policy}
-    errors: dict[str, Curve] = {
+    errors: dict[str, ErrorCurve] = {
         title: [
             (utterances, policy[name, condition(utterances)]["tracking_error"])
             for utterances in sorted(set(days["utterances"]))
@@ -160,7 +160,9 @@ def _median_user(days: pd.DataFrame) -> Series:
     return series | {"day": series["day"] + 1}
 
 
-def table(caption: str, rows: Mapping[tuple[str, str], Figures], run: Mapping[str, Any]) -> Table:
+def table(
+    caption: str, rows: Mapping[tuple[str, str], TrackingFigures], run: Mapping[str, Any]
+) -> Table:
     """One row per release and condition, with the different recordings of a day."""
     distinct = run["simulation"]["different_recordings_a_day"]
     heads = [("release", 1), ("utterances a day", 1), ("recordings", 1)]
@@ -179,7 +181,7 @@ def table(caption: str, rows: Mapping[tuple[str, str], Figures], run: Mapping[st
 
 
 def _example_table(
-    heading: str, rows: Mapping[str, Mapping[tuple[str, str], Figures]], example: int
+    heading: str, rows: Mapping[str, Mapping[tuple[str, str], TrackingFigures]], example: int
 ) -> Table:
     """Error, coverage and width in each row at so many utterances a day."""
     heads = [(heading, 1), ("release", 1)]
@@ -206,7 +208,7 @@ _FRONT: Final = (
     "chance."
 )
 _TABLE: Final = (
-    "“Recordings” is the effective number of utterances: the different recordings among those of a "
+    "“UserRecordings” is the effective number of utterances: the different recordings among those of a "
     "day, since a test speaker has few of each emotion. The release `none` stands for unprotected "
     "features: its decision is that of the risk model. `prior-share` has no data and knows the "
     "range of true shares. The estimates know no range."

@@ -16,7 +16,7 @@ from sordino.metrics.prevalence import Rates
 from sordino.progress import track
 from sordino.study.tracking.units import FIT, TEST
 from sordino.study.tracking.users import (
-    Recordings,
+    UserRecordings,
     Simulation,
     simulate,
     tracked,
@@ -24,7 +24,7 @@ from sordino.study.tracking.users import (
 )
 from sordino.types import Codes
 
-PRIOR: Final = "prior-share"
+PRIOR_SHARE: Final = "prior-share"
 """The trivial estimate: the middle of the range of true shares, and limits with 95 % of it."""
 
 USER_COLUMNS: Final = ("required", "draw", "speaker", "gender", "corpus", "utterances", "user")
@@ -76,7 +76,9 @@ def _speaker_days(
     first = next(iter(releases.values()))
     names = first.iloc[0]
     required = str(names["required"])
-    recordings = Recordings(first["row"].to_numpy(), first["emotion"].to_numpy(dtype=str), required)
+    recordings = UserRecordings(
+        first["row"].to_numpy(), first["emotion"].to_numpy(dtype=str), required
+    )
     text = f"{seed} {required} {names['speaker']}"
     key = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
     tables: list[pd.DataFrame] = []
@@ -104,4 +106,6 @@ def _prior(days: pd.DataFrame, settings: Simulation) -> pd.DataFrame:
     """The same days, estimated without any utterance."""
     low, high = settings.shares
     tail = 0.025 * (high - low)
-    return days.assign(release=PRIOR, estimate=(low + high) / 2, low=low + tail, high=high - tail)
+    return days.assign(
+        release=PRIOR_SHARE, estimate=(low + high) / 2, low=low + tail, high=high - tail
+    )

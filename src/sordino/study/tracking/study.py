@@ -24,7 +24,7 @@ from sordino.define import Role
 from sordino.errors import SplitError
 from sordino.features import CACHE
 from sordino.metrics.bound import Bound
-from sordino.metrics.prevalence import FEWEST_SPEAKERS
+from sordino.metrics.prevalence import RATE_SPEAKERS
 from sordino.policy import Policy
 from sordino.release.drawn.secret_bounds import secret_bounds
 from sordino.signal.feature_sets import AUTOMATIC, resolve
@@ -117,7 +117,7 @@ def fitting_inputs(
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> Inputs:
-    """Recordings, copies and one draw for each fold, which is the test of the draw.
+    """UserRecordings, copies and one draw for each fold, which is the test of the draw.
 
     Raises `SplitError` if an emotion has too few speakers for the rates of a fold.
     """
@@ -130,10 +130,10 @@ def fitting_inputs(
     for parts in draws:
         fitting = utterances.table.iloc[parts.transform.rows]
         fewest = int(fitting.groupby("emotion")["speaker"].nunique().min())
-        if fewest < FEWEST_SPEAKERS:
+        if fewest < RATE_SPEAKERS:
             raise SplitError(
                 f"{corpus.name}: {fewest} fitting speakers with one of the emotions, expected "
-                f"{FEWEST_SPEAKERS} for rates with their spread: add speakers"
+                f"{RATE_SPEAKERS} for rates with their spread: add speakers"
             )
     x = feature_vectors(features, corpus, emotions, options.fitted_copies, sounds, cache, jobs)
     return Inputs(utterances, x, sums, draws, tuple(sound.checksum for sound in sounds))

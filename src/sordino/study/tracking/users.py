@@ -41,7 +41,7 @@ class Simulation:
 
 
 @dataclass(frozen=True)
-class Recordings:
+class UserRecordings:
     """The recordings of one speaker under one policy: row and emotion, `(n,)`."""
 
     row: Codes
@@ -71,7 +71,7 @@ class User:
 
 
 def simulate(
-    settings: Simulation, recordings: Recordings, utterances: int, random: np.random.Generator
+    settings: Simulation, recordings: UserRecordings, utterances: int, random: np.random.Generator
 ) -> User:
     """A user with so many utterances a day."""
     share = np.linspace(*random.uniform(*settings.shares, size=2), settings.days)
@@ -87,7 +87,7 @@ def simulate(
     return User(share, recording)
 
 
-def with_repetition(rates: Rates, recordings: Recordings) -> Rates:
+def with_repetition(rates: Rates, recordings: UserRecordings) -> Rates:
     """The rates of a user with these recordings, which repeat.
 
     A rate of m recordings has the binomial variance p (1 - p) / m around the person's. For f it is
