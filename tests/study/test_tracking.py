@@ -20,7 +20,7 @@ from sordino.report import COLUMNS
 from sordino.study import tracking as study
 from sordino.study.protocol import BUNDLE_OPTIONS, POLICIES
 from sordino.study.tracking.simulation import days_of_users
-from sordino.study.tracking.users import UserRecordings, Simulation, simulate, with_repetition
+from sordino.study.tracking.users import Simulation, UserRecordings, simulate, with_repetition
 from tests.study import synthetic_study
 from tests.study.synthetic_study import FITTERS, Made
 

@@ -11,7 +11,7 @@ from sordino.define import Role
 from sordino.errors import SordinoError
 from sordino.metrics.utility import ClassCodes, same_length, uar
 
-_Curve = NDArray[np.float64]
+_RocAxis = NDArray[np.float64]
 
 
 def leakage_feng(gender: ClassCodes, prediction: ClassCodes) -> float:
@@ -144,7 +144,7 @@ def tpr_at_fpr(positive: NDArray[np.bool_], score: NDArray[np.floating[Any]], fp
 
 def roc_curve(
     positive: NDArray[np.bool_], score: NDArray[np.floating[Any]]
-) -> tuple[_Curve, _Curve]:
+) -> tuple[_RocAxis, _RocAxis]:
     """Rates of false and of true positives, both rising from 0 to 1; equal scores are one step.
 
     >>> roc_curve(np.array([True, False]), np.array([2.0, 1.0]))

@@ -208,7 +208,7 @@ _FRONT: Final = (
     "chance."
 )
 _TABLE: Final = (
-    "“UserRecordings” is the effective number of utterances: the different recordings among those of a "
+    "“Recordings” is the effective number of utterances: the different recordings among those of a "
     "day, since a test speaker has few of each emotion. The release `none` stands for unprotected "
     "features: its decision is that of the risk model. `prior-share` has no data and knows the "
     "range of true shares. The estimates know no range."

@@ -16,8 +16,8 @@ from sordino.metrics.prevalence import Rates
 from sordino.progress import track
 from sordino.study.tracking.units import FIT, TEST
 from sordino.study.tracking.users import (
-    UserRecordings,
     Simulation,
+    UserRecordings,
     simulate,
     tracked,
     with_repetition,
