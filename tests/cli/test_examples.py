@@ -162,11 +162,12 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     bundle_options = replace(protocol.BUNDLE_OPTIONS, families=("linear",))
     monkeypatch.setattr(protocol, "BUNDLE_OPTIONS", bundle_options)
     two = {"conditions": CONDITIONS[:2]}
+    week = tracking.Simulation(7, utterances=(20,), users=1)
     for study, name, further in (
         (cross_corpus, "carry", {}),
         (personalisation, "personalise", {}),
         (conditions, "evaluate", two),
-        (tracking, "evaluate", {"simulation": tracking.Simulation(3, utterances=(20,), users=1)}),
+        (tracking, "evaluate", {"simulation": week, "folds": 2}),
     ):
         monkeypatch.setattr(study, name, partial(getattr(study, name), **quick, **further))
     monkeypatch.setattr("sordino.signal.conditions.CONDITIONS", CONDITIONS[:2])  # the demo's

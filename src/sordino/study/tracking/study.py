@@ -69,6 +69,7 @@ def evaluate(
     fitters: Fitters | None = None,
     noise: str | Path | None = None,
     simulation: Simulation | None = None,
+    folds: int = SPEAKER_FOLDS,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> TrackingStudy:
@@ -80,6 +81,7 @@ def evaluate(
       bins have no decision and no row. There are no attackers.
     - `noise`: a folder with recordings of noise for the copies of the fit.
     - `simulation`: the settings of the simulated users.
+    - `folds`: folds of speakers; fewer are faster, with fewer fitting speakers.
     - Other arguments are those of `sordino.study.feng2021.reproduce`.
 
     Raises `CorpusError` if an emotion or a gender is missing, `SplitError` for too few speakers,
@@ -91,7 +93,14 @@ def evaluate(
     simulation = simulation or Simulation()
     check_required(policies)
     inputs = fitting_inputs(
-        corpus, features, options, common_emotions(policies), noise=noise, cache=cache, jobs=jobs
+        corpus,
+        features,
+        options,
+        common_emotions(policies),
+        folds=folds,
+        noise=noise,
+        cache=cache,
+        jobs=jobs,
     )
     table, units = decisions(
         inputs, out / "units", options, policies=policies, fitters=fitters, jobs=jobs
@@ -113,6 +122,7 @@ def fitting_inputs(
     options: Options,
     emotions: Sequence[str],
     *,
+    folds: int = SPEAKER_FOLDS,
     noise: str | Path | None = None,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
@@ -124,9 +134,9 @@ def fitting_inputs(
     sounds = noises_of(options.conditions, noise)
     utterances = protocol.select(corpus, emotions)
     sums = utterances.checksums()
-    fold = split.folds(utterances, SPEAKER_FOLDS, options.seed, sums)
+    fold = split.folds(utterances, folds, options.seed, sums)
     emotion = utterances.column("emotion")
-    draws = tuple(_parts(fold, number, emotion) for number in range(SPEAKER_FOLDS))
+    draws = tuple(_parts(fold, number, emotion) for number in range(folds))
     for parts in draws:
         fitting = utterances.table.iloc[parts.transform.rows]
         fewest = int(fitting.groupby("emotion")["speaker"].nunique().min())
