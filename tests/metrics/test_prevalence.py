@@ -56,6 +56,13 @@ def test_limits_of_binomial_error_alone_are_too_narrow() -> None:
     assert np.mean([item.low <= 0.2 <= item.high for item in results]) < 0.75
 
 
+def test_exact_rates_have_finite_limits() -> None:
+    sure, never = PassRate(1.0, 0.0, 24, 200), PassRate(0.0, 0.0, 24, 200)
+    result = prevalence(0, 50, Rates(sure, (never,), never))
+    assert (result.share, result.low) == (0, 0)
+    assert result.high < 0.2
+
+
 def test_no_required_utterance_is_inside_the_limits() -> None:
     assert prevalence(10, 100, RATES).low == 0
     assert prevalence(80, 100, RATES).high == 1

@@ -285,6 +285,7 @@ def prevalence(flagged: int, total: int, rates: Rates) -> Prevalence:
     share = np.linspace(0, 1, 1001)
     mean = share * h.mean + (1 - share) * f.mean
     variance = share**2 * h.variance + (1 - share) ** 2 * f.variance + mean * (1 - mean) / total
+    variance += 1e-12  # of exact rates at 0 or 1
     distance = np.abs(s - mean) / np.sqrt(variance)
     accepted = share[distance <= max(stdtrit(rates.speakers - 1, 0.975), distance.min())]
     value = min(max((s - f.mean) / (h.mean - f.mean), 0.0), 1.0)
