@@ -31,7 +31,8 @@ def person(random: np.random.Generator, rate: PassRate) -> float:
 def test_limits_cover_the_trend_of_new_persons() -> None:
     random, covered, days = np.random.default_rng(0), [], np.arange(14)
     for _ in range(40):
-        share = np.linspace(*random.uniform(0.05, 0.6, 2), len(days))
+        first, last = random.uniform(0.05, 0.6, 2)
+        share = np.linspace(first, last, len(days))
         passes = share * person(random, HIT) + (1 - share) * person(random, FALSE)
         result = trend(days, random.binomial(50, passes), np.full(len(days), 50), RATES)
         covered.append(np.mean((result.low <= share) & (share <= result.high)))

@@ -19,6 +19,7 @@ from sordino.metrics.prevalence import PassRate, Rates
 from sordino.report import COLUMNS
 from sordino.study import tracking as study
 from sordino.study.protocol import BUNDLE_OPTIONS, POLICIES
+from sordino.study.tracking import simulation
 from sordino.study.tracking.simulation import days_of_users
 from sordino.study.tracking.users import Simulation, UserRecordings, simulate, with_repetition
 from tests.study import synthetic_study
@@ -125,17 +126,12 @@ def test_labels_of_test_speakers_change_no_rate() -> None:
     table = decisions(0.9, 0.1)
     test = table["condition"] == "test"
     swapped = table.assign(prediction=table["prediction"].where(~test, 1 - table["prediction"]))
-    fit = [Rates.fit(*_columns(rows[~test]), "sad") for rows in (table, swapped)]
-    assert fit[0] == fit[1]
+    rates = [[item for _, item in simulation._speakers(rows)] for rows in (table, swapped)]
+    assert rates[0] == rates[1]
     first, second = (days_of_users(rows, SMALL, seed=0, jobs=1) for rows in (table, swapped))
     assert (first["truth"] == second["truth"]).all()
     error = [(days["estimate"] - days["truth"]).abs().mean() for days in (first, second)]
     assert error[0] < error[1]
-
-
-def _columns(rows: pd.DataFrame) -> tuple[Any, ...]:
-    names = ("prediction", "emotion", "speaker")
-    return tuple(rows[name].to_numpy() for name in names)
 
 
 def test_a_user_has_the_true_share_of_recordings() -> None:
@@ -171,7 +167,8 @@ def test_too_few_speakers_for_rates_are_refused(tmp_path: Path) -> None:
 def _without_sad(rows: pd.DataFrame) -> pd.DataFrame:
     """The last speakers have no sad utterance."""
     last = rows["speaker"] >= sorted(set(rows["speaker"]))[13]
-    return rows[~(last & (rows["emotion"] == "sad"))]
+    few: pd.DataFrame = rows[~(last & (rows["emotion"] == "sad"))]
+    return few
 
 
 def test_two_policies_of_one_emotion_are_refused(source: Made, tmp_path: Path) -> None:

@@ -178,8 +178,8 @@ def _walk(step: float, grid: Matrix) -> Matrix:
     half = 0.5 / len(grid)
     upper = ndtr((grid[None] + half - grid[:, None]) / step)
     lower = ndtr((grid[None] - half - grid[:, None]) / step)
-    kernel: Matrix = upper - lower
-    return kernel / kernel.sum(axis=1, keepdims=True)
+    kernel: Matrix = (upper - lower) / (upper - lower).sum(axis=1, keepdims=True)
+    return kernel
 
 
 def _smooth(likelihood: Matrix, gaps: Codes, step: float, grid: Matrix) -> tuple[Matrix, Matrix]:

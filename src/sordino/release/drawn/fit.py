@@ -305,7 +305,7 @@ class Decisions(NamedTuple):
     """Positions of the recordings."""
     bins: Codes
     """The bin of each of `rows`; from 1 on, the utterance passes as the required emotion."""
-    count: int
+    bin_count: int
     """The number of bins."""
     factor: float
     """The contraction of differences by randomised response; 1 without it."""

@@ -155,7 +155,8 @@ def test_bounds(table: pd.DataFrame, corpus: Corpus, policies: Sequence[Policy])
     """
     result: SecretBounds = {}
     test = table[(table["condition"] == TEST) & (table["release"] != UNPROTECTED)]
-    for (release, required), rows in test.groupby(["release", "required"], sort=False):
+    for key, rows in test.groupby(["release", "required"], sort=False):
+        release, required = map(str, key)
         policy = next(policy for policy in policies if policy.required == required)
         positions = rows["row"].to_numpy()
         codes = corpus.secrets(policy, positions)

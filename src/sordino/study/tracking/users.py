@@ -74,7 +74,8 @@ def simulate(
     settings: Simulation, recordings: UserRecordings, utterances: int, random: np.random.Generator
 ) -> User:
     """A user with so many utterances a day."""
-    share = np.linspace(*random.uniform(*settings.shares, size=2), settings.days)
+    start, end = random.uniform(*settings.shares, size=2)
+    share = np.linspace(start, end, settings.days)
     first, *others = recordings.by_emotion.values()
     mix = random.dirichlet(np.ones(len(others)))
     required = random.random((settings.days, utterances)) < share[:, None]
