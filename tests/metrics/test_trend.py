@@ -11,7 +11,7 @@ import pytest
 from sordino.errors import SordinoError
 from sordino.metrics import trend as module
 from sordino.metrics.prevalence import PassRate, Rates
-from sordino.metrics.trend import DAY_STEPS, MOST_DAYS, trend
+from sordino.metrics.trend import DAY_STEPS, MOST_PERIODS, trend
 
 HIT = PassRate(0.8, 0.1, 24, 200)
 FALSE = PassRate(0.1, 0.06, 24, 200)
@@ -116,7 +116,12 @@ def test_too_few_utterances_have_no_trend() -> None:
         ([2, 1], [1, 1], [9, 9], "ascending"),
         ([1, 1], [1, 1], [9, 9], "ascending"),
         ([], [], [], "ascending"),
-        (range(MOST_DAYS + 1), [0] * (MOST_DAYS + 1), [9] * (MOST_DAYS + 1), "ask for a shorter"),
+        (
+            range(MOST_PERIODS + 1),
+            [0] * (MOST_PERIODS + 1),
+            [9] * (MOST_PERIODS + 1),
+            "ask for a shorter",
+        ),
         ([1], [10], [9], "above its utterances"),
         ([1], [-1], [9], "below 0"),
         ([1], [1.5], [9], "whole numbers"),

@@ -30,7 +30,7 @@ from sordino.metrics.change_points import change_points
 from sordino.metrics.prevalence import Moments, Rates, insufficient
 from sordino.types import Codes, Matrix
 
-MOST_DAYS: Final = 1100
+MOST_PERIODS: Final = 1100
 """Days of one call: three years."""
 
 DAY_STEPS: Final = (0.01, 0.03, 0.1)
@@ -77,7 +77,7 @@ def trend(
       next.
 
     Without enough data, `cannot_tell` has the reason. Raises `SordinoError` for days that are not
-    ascending, more than `MOST_DAYS`, and for counts that are negative or exceed their total.
+    ascending, more than `MOST_PERIODS`, and for counts that are negative or exceed their total.
     """
     day, k, n = _checked(days, flagged, total)
     versions, version = _versions(rates, len(day))
@@ -103,9 +103,9 @@ def _checked(
             "of each per day: align them"
         )
     day, k, n = (array.astype(np.intp) for array in arrays)
-    if not 1 <= len(day) <= MOST_DAYS or (np.diff(day) <= 0).any():
+    if not 1 <= len(day) <= MOST_PERIODS or (np.diff(day) <= 0).any():
         raise SordinoError(
-            f"{len(day)} days, expected 1 to {MOST_DAYS} in ascending order: sum over weeks, or "
+            f"{len(day)} days, expected 1 to {MOST_PERIODS} in ascending order: sum over weeks, or "
             "ask for a shorter time"
         )
     if (k < 0).any() or (k > n).any():
