@@ -16,6 +16,7 @@ from sordino.metrics.trend import DAY_STEPS, MOST_PERIODS, trend
 HIT = PassRate(0.8, 0.1, 24, 200)
 FALSE = PassRate(0.1, 0.06, 24, 200)
 RATES = Rates(HIT, (FALSE, FALSE), FALSE)
+LONG = MOST_PERIODS + 1
 
 
 def exact(h: float, f: float) -> Rates:
