@@ -77,7 +77,7 @@ def tracking_estimates(days: pd.DataFrame, corpus: str, features: str, seed: int
 def _scopes(values: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
     """The days of each row of the table, and its labels."""
     for key, rows in values.groupby(["release", "utterances"], sort=False):
-        release, utterances = str(key[0]), int(key[1])
+        release, utterances = str(key[0]), int(str(key[1]))
         for required in ("", *dict.fromkeys(rows["required"])):
             policy = rows[rows["required"] == required] if required else rows
             labels = {"release": release, "condition": condition(utterances), "required": required}
