@@ -90,6 +90,7 @@ def test_a_run_records_users_and_disjoint_speakers(out: Path) -> None:
     run = json.loads((out / "run.json").read_text())
     assert run["simulation"]["test_speakers"] == 20
     assert run["simulation"]["different_recordings_a_day"]["50"] <= 8
+    assert run["rates_of_test_speakers"]["drawn"]["sad"]["hit"]["speakers"] == 20
     assert run["test_parts_disjoint"]
     assert all(part["disjoint"] for part in run["parts"])
 

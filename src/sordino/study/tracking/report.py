@@ -26,10 +26,14 @@ EXAMPLE_EMOTION: Final = "sad"
 
 TrackingFigures = dict[str, Estimate]
 
-GOALS: Final = (
-    "Goals: coverage of at least .93 for limits of 95 %, a mean width of at most .35 at 50 "
-    "utterances a day, and at most 1.5 times the error with unprotected features."
-)
+LOWEST_COVERAGE: Final = 0.93
+"""The goal of the coverage of 95 % limits."""
+
+LARGEST_WIDTH: Final = 0.35
+"""The goal of the mean width at `EXAMPLE` utterances a day."""
+
+LARGEST_RATIO: Final = 1.5
+"""The goal of the error, relative to that with unprotected features."""
 
 
 def tracking_figures(
@@ -84,7 +88,7 @@ def page(
             "Error, coverage and width",
             [
                 table("Means over policies and shares", tracking_figures(estimates), run),
-                Text(GOALS),
+                Text(goals(tracking_figures(estimates), protected, condition(example))),
                 Text(_TABLE),
             ],
         ),
@@ -97,6 +101,31 @@ def page(
         ),
     ]
     return Page("Tracking", lead, sections, files={"figure.svg": picture})
+
+
+def goals(figures: Mapping[tuple[str, str], TrackingFigures], release: str, setting: str) -> str:
+    """Coverage, width and relative error of a release against their goals, in words."""
+    nothing = dict.fromkeys(METRICS, Estimate())
+    error, coverage, width = (
+        item.value for item in figures.get((release, setting), nothing).values()
+    )
+    reference = figures.get((UNPROTECTED, setting), nothing)["tracking_error"].value
+    rows = (
+        ("coverage", coverage, "at least", LOWEST_COVERAGE, coverage >= LOWEST_COVERAGE),
+        ("width", width, "at most", LARGEST_WIDTH, width <= LARGEST_WIDTH),
+        (
+            "error relative to unprotected features",
+            error / reference,
+            "at most",
+            LARGEST_RATIO,
+            error <= LARGEST_RATIO * reference,
+        ),
+    )
+    words = "; ".join(
+        f"{name} {number(value)}, goal {side} {goal:g}: {'met' if met else 'missed'}"
+        for name, value, side, goal, met in rows
+    )
+    return f"`{release}` at {setting.partition('=')[2]} utterances a day: {words}."
 
 
 def tracking_picture(

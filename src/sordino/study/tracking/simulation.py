@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import joblib
 import numpy as np
@@ -55,12 +55,7 @@ def _speakers(decisions: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, dict[str,
     for (required, _), policy in decisions.groupby(["required", "draw"], sort=False):
         emotions = policy["emotion"].nunique()
         rates = {
-            str(release): Rates.fit(
-                _passed(table),
-                table["emotion"].to_numpy(dtype=str),
-                table["speaker"].to_numpy(dtype=str),
-                str(required),
-            )
+            str(release): _rates(table, str(required))
             for release, table in policy[policy["condition"] == FIT].groupby("release", sort=False)
         }
         for _, table in policy[policy["condition"] == TEST].groupby("speaker"):
@@ -95,6 +90,26 @@ def _speaker_days(
                     tables.append(days.assign(release=name, **labels))
                 tables.append(_prior(tables[-1], settings))
     return pd.concat(tables, ignore_index=True)
+
+
+def rates_of_test_speakers(decisions: pd.DataFrame) -> dict[str, dict[str, dict[str, Any]]]:
+    """The hit rate and the false-pass rate of test speakers with their spread, by release and
+    required emotion, as on a card. No estimate uses them.
+    """
+    result: dict[str, dict[str, dict[str, Any]]] = {}
+    test = decisions[decisions["condition"] == TEST]
+    for key, table in test.groupby(["release", "required"], sort=False):
+        release, required = map(str, key)
+        rates = _rates(table, required)
+        of_release = result.setdefault(release, {})
+        of_release[required] = {"hit": rates.required.card(), "false_pass": rates.rest.card()}
+    return result
+
+
+def _rates(decisions: pd.DataFrame, required: str) -> Rates:
+    """The rates of the speakers of these decisions."""
+    emotion, speaker = (decisions[name].to_numpy(dtype=str) for name in ("emotion", "speaker"))
+    return Rates.fit(_passed(decisions), emotion, speaker, required)
 
 
 def _passed(decisions: pd.DataFrame) -> Codes:

@@ -34,7 +34,7 @@ from sordino.study.policies import check_required, common_emotions
 from sordino.study.protocol import POLICIES, Fitters, Inputs, Options
 from sordino.study.tracking import report
 from sordino.study.tracking.estimates import tracking_estimates
-from sordino.study.tracking.simulation import days_of_users
+from sordino.study.tracking.simulation import days_of_users, rates_of_test_speakers
 from sordino.study.tracking.units import STUDY, TEST, UNPROTECTED, decisions
 from sordino.study.tracking.users import Simulation
 from sordino.study.vectors import feature_vectors
@@ -111,7 +111,10 @@ def evaluate(
     estimates = tracking_estimates(days, inputs.corpus.name, name, options.seed)
     bounds = test_bounds(table, inputs.corpus, policies)
     run = run_record.record(STUDY, inputs, features, options, policies, units)
-    run |= {"simulation": _record(simulation, days)}
+    run |= {
+        "simulation": _record(simulation, days),
+        "rates_of_test_speakers": rates_of_test_speakers(table),
+    }
     run_record.write(estimates, run, out, report.page(days, estimates, bounds, run))
     return TrackingStudy(estimates, days)
 
