@@ -71,6 +71,15 @@ ProxyOption = Annotated[
         envvar="SORDINO_PROXY",
     ),
 ]
+TracesOption = Annotated[
+    str,
+    typer.Option(
+        "--traces",
+        metavar="URL",
+        help="Collector of OpenTelemetry traces; none by default.",
+        envvar="SORDINO_TRACES",
+    ),
+]
 BundleOption = Annotated[
     Path | None,
     typer.Option(
@@ -124,6 +133,7 @@ def serve(
     port: PortOption = 8000,
     address: AddressOption = "",
     proxy: ProxyOption = "127.0.0.1,::1",
+    traces: TracesOption = "",
     bundle: BundleOption = None,
     provider: ProviderOption = "",
     provider_client: ClientOption = "",
@@ -149,8 +159,7 @@ def serve(
         ) from error
     from sordino.server.access.invitation import recover_login
     from sordino.server.first_start import first_start
-    from sordino.server.http_server import configuration, open_listener
-    from sordino.server.http_server import serve as run
+    from sordino.server.http_server import configuration, open_listener, server
     from sordino.server.monitoring.logs import start_logging
     from sordino.server.settings import Settings
 
@@ -158,7 +167,7 @@ def serve(
     _make_folder(path)
     listener, local = open_listener(host, port)
     open_id = _provider(provider, provider_client, provider_secret)
-    settings = Settings(path, database, keys, address or local, open_id=open_id)
+    settings = Settings(path, database, keys, address or local, traces=traces, open_id=open_id)
     app = create_app(settings)
     origin = app.state.access.origin
     _print_start(local, origin, first_start(app.state.store, bundle))
@@ -166,7 +175,8 @@ def serve(
         token = recover_login(app.state.store, recover)
         typer.echo(f"shown once, for {recover}:\n  sign-in     {origin}/invitation/{token}")
     start_logging()
-    run(configuration(app, proxy), listener)
+    with listener:
+        server(configuration(app, proxy)).run(sockets=[listener])
 
 
 def _make_folder(folder: Path) -> None:
