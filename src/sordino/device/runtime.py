@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import math
 import os
@@ -143,6 +144,17 @@ class Runtime:
     def sampling_rate(self) -> int:
         """Sampling rate of the samples of `utterance`, in Hz."""
         return self.extractor.sampling_rate
+
+    def centred(self, channel: Channel) -> Runtime:
+        """The same runtime for another source, centred on its mean; they share models and budget.
+
+        Raises `ReleaseError` as the constructor does for a channel.
+        """
+        twin = copy.copy(self)
+        twin.__dict__.pop("_stream", None)
+        twin._serving = copy.copy(self._serving)
+        twin._serving.centre_by(channel)
+        return twin
 
     def release(self, features: NDArray[np.floating] | Sequence[Clip]) -> NDArray[np.float32]:
         """The released vectors of features `(n, dims)`, `(n, k)`.

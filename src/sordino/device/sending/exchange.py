@@ -71,7 +71,7 @@ class Server:
         self._secure = parts.scheme == "https"
         self._host, self._port = parts.hostname or "", parts.port
         self._prefix, self._seconds = parts.path.rstrip("/"), seconds
-        if not (self._secure or insecure_http or _is_loopback(self._host)):
+        if not (self._secure or insecure_http or is_loopback(self._host)):
             raise ReleaseError(
                 f"{shorten(printable(url))}: http to another machine, expected https: every reader "
                 "of the network would see token and vectors; correct the address, or pass "
@@ -132,10 +132,10 @@ def _parts(url: str) -> SplitResult:
     return parts
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     """Whether a host is this machine.
 
-    >>> [_is_loopback(host) for host in ("localhost", "127.0.0.1", "::1", "10.0.0.1", "a.org")]
+    >>> [is_loopback(host) for host in ("localhost", "127.0.0.1", "::1", "10.0.0.1", "a.org")]
     [True, True, True, False, False]
     """
     if host == "localhost":
