@@ -48,6 +48,7 @@ VERBS: Final = {
     "bundle": "Show, sign and verify a bundle.",
     "release": "Release vectors of recordings or of a stream.",
     "budget": "Show or reset the daily count of released vectors.",
+    "gateway": "Run a bundle for devices of a user that cannot run it.",
     "bench": "Measure the speed and size of a bundle.",
 }
 """Every verb and its line in `sordino --help`. The verb is in `sordino/cli/verbs/VERB.py`: a
@@ -58,7 +59,7 @@ USERS: Final = {
     "Researcher": ("demo", "corpus", "extract", "words", "reproduce", "compare", "study"),
     "Auditor": ("audit",),
     "Builder": ("policy", "fit", "bundle"),
-    "Operator": ("release", "budget", "bench"),
+    "Operator": ("release", "budget", "gateway", "bench"),
 }
 """The verbs by user, as `sordino --help` groups them."""
 

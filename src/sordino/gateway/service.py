@@ -19,8 +19,8 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -89,6 +89,7 @@ class Gateway:
         self._centring, self._clock = centring, clock
         self._streams: dict[str, _OpenStream] = {}
         self._lock = threading.Lock()
+        self._watcher: threading.Timer | None = None
         self.takes_sound = _takes_sound(runtime)
         """Whether the bundle takes sound; features alone otherwise."""
         if centring:
@@ -158,6 +159,7 @@ class Gateway:
             self._end_idle()
             if len(self._streams) >= MOST_STREAMS:
                 raise BusyError
+            self._watch()
             identity = secrets.token_hex(16)
             self._streams[identity] = _OpenStream(
                 device,
@@ -203,6 +205,8 @@ class Gateway:
             for entry in self._streams.values():
                 entry.thread.shutdown(wait=False, cancel_futures=True)
             self._streams.clear()
+            if self._watcher is not None:
+                self._watcher.cancel()
 
     def _entry(self, identity: str, device: str) -> _OpenStream:
         with self._lock:
@@ -224,8 +228,22 @@ class Gateway:
         finally:
             entry.lock.release()
 
+    def _watch(self) -> None:
+        """End idle streams even if no request comes; called with the lock."""
+        if self._watcher is None:
+            self._watcher = threading.Timer(IDLE_SECONDS, self._look)
+            self._watcher.daemon = True
+            self._watcher.start()
+
+    def _look(self) -> None:
+        with self._lock:
+            self._watcher = None
+            self._end_idle()
+            if self._streams:
+                self._watch()
+
     def _end_idle(self) -> None:
-        """End the streams of devices that are gone."""
+        """End the streams of devices that are gone; called with the lock."""
         limit = self._clock() - IDLE_SECONDS
         for identity, entry in list(self._streams.items()):
             if entry.last_use < limit and not entry.lock.locked():

@@ -58,7 +58,7 @@ class GatewayTokens:
         hashes = self._read()
         if name not in hashes:
             raise StorageError(
-                f"{name[:40]!r}, expected one of {', '.join(hashes) or 'no devices'}: check the name"
+                f"{name[:40]!r}, expected one of {', '.join(hashes) or 'none'}: check the name"
             )
         self._write({device: digest for device, digest in hashes.items() if device != name})
 
@@ -100,8 +100,8 @@ class GatewayTokens:
         hashes = _parse(content)
         if hashes is None or not private:
             raise StorageError(
-                f"{self._path}: damaged, or a file of other users, expected the tokens of a gateway "
-                "with mode 600: restore it, or remove it and make new tokens"
+                f"{self._path}: damaged, or a file of other users, expected the tokens of a "
+                "gateway with mode 600: restore it, or remove it and make new tokens"
             )
         return hashes
 

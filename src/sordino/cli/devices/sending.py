@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -99,3 +100,12 @@ class SendingOptions:
         if self.token_file is None and (text := os.environ.get(TOKEN_VARIABLE)):
             return token.DeviceToken(text, TOKEN_VARIABLE)
         return token.read(self.token_file or state.expanduser() / "token")
+
+
+def in_background(sender: Sender | None) -> AbstractContextManager[object]:
+    """Sends the queue beside a stream; nothing without a sender."""
+    if sender is None:
+        return nullcontext()
+    from sordino.device.sending.background import BackgroundSending
+
+    return BackgroundSending(sender)

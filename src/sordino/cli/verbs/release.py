@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -19,15 +18,13 @@ from sordino.cli.devices.sending import (
     SendOption,
     SigningKeyOption,
     TokenFileOption,
+    in_background,
 )
 from sordino.cli.devices.state import BudgetFileOption, DrawKeyOption
 from sordino.cli.options import STATE, JsonOption, PolicyNameOption
 from sordino.cli.output import write_json
 from sordino.cli.trust import FloorOption, RevokedOption, TrustedOption, floor_from, trust_from
 from sordino.errors import BundleError, ReleaseError
-
-if TYPE_CHECKING:
-    from sordino.device import Sender
 
 FilesArgument = Annotated[
     list[str] | None,
@@ -186,7 +183,7 @@ def release(
     rows = Sinks(sender, _table(out, runtime.width, paths, endless))
     id_key = None if paths else secrets.randbits(128) if endless else runtime.key
     try:
-        with _in_background(sender if endless else None):
+        with in_background(sender if endless else None):
             for recording, result in results(runtime, files or (), microphone, raw):
                 report.add(recording, result, rows, id_key)
     except KeyboardInterrupt:
@@ -214,15 +211,6 @@ def _send_alone(sending: SendingOptions, json: str | None) -> None:
         print_delivery(delivery)
     if delivery.reason:
         raise typer.Exit(REFUSED if delivery.is_refused else PENDING)
-
-
-def _in_background(sender: Sender | None) -> AbstractContextManager[object]:
-    """Sends the queue beside a stream; nothing without a sender."""
-    if sender is None:
-        return nullcontext()
-    from sordino.device.sending.background import BackgroundSending
-
-    return BackgroundSending(sender)
 
 
 def _table(out: Path | None, width: int, paths: bool, endless: bool) -> Sink | None:
