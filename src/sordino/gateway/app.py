@@ -46,7 +46,7 @@ THREADS: Final = 4
 _RATE: Final = re.compile(r"[0-9]{1,6}")
 _HEADERS: Final = {"Cache-Control": "no-store"}
 
-Result = TypeVar("Result")
+Computed = TypeVar("Computed")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -148,7 +148,7 @@ class _Endpoints:
             raise _RefusedError(408, "slow", f"expected within {self._seconds:g} s") from error
         return content
 
-    async def _compute(self, act: Callable[..., Result], *arguments: Any) -> Result:
+    async def _compute(self, act: Callable[..., Computed], *arguments: Any) -> Computed:
         return await asyncio.get_running_loop().run_in_executor(self._threads, act, *arguments)
 
 

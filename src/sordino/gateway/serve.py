@@ -58,7 +58,7 @@ class _PatientlyLimitedProtocol(H11Protocol):
             self.transport.close()
 
 
-def listen(
+def open_listener(
     host: str, port: int, certificate: Path | None, insecure_http: bool
 ) -> tuple[socket.socket, str]:
     """An open socket and its address. Raises `ReleaseError` for http beyond this machine,

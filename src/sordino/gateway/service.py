@@ -37,7 +37,7 @@ from sordino.types import Vectors
 MOST_STREAMS: Final = 8
 """The limit of streams at once: each has a thread and the memory of its longest utterance."""
 
-IDLE_SECONDS: Final = 60.0
+IDLE_STREAM_SECONDS: Final = 60.0
 """A stream without samples for this time has ended; what it holds is not released."""
 
 STARTS: Final = {
@@ -138,7 +138,7 @@ class Gateway:
         try:
             parsed = parse_json(content.getvalue())
             released = self._runtime.release(self._inputs(parsed, arrays))
-        except (ReleaseError, ValueError, TypeError, KeyError, RecursionError, OverflowError):
+        except Exception:  # any failure withholds
             return None
         finally:
             _overwrite(content)
@@ -231,7 +231,7 @@ class Gateway:
     def _watch(self) -> None:
         """End idle streams even if no request comes; called with the lock."""
         if self._watcher is None:
-            self._watcher = threading.Timer(IDLE_SECONDS, self._look)
+            self._watcher = threading.Timer(IDLE_STREAM_SECONDS, self._look)
             self._watcher.daemon = True
             self._watcher.start()
 
@@ -244,7 +244,7 @@ class Gateway:
 
     def _end_idle(self) -> None:
         """End the streams of devices that are gone; called with the lock."""
-        limit = self._clock() - IDLE_SECONDS
+        limit = self._clock() - IDLE_STREAM_SECONDS
         for identity, entry in list(self._streams.items()):
             if entry.last_use < limit and not entry.lock.locked():
                 del self._streams[identity]
@@ -252,14 +252,14 @@ class Gateway:
 
     def _inputs(self, parsed: Any, arrays: list[NDArray[np.float32]]) -> Any:
         """The argument of `Runtime.release`; its arrays are listed in `arrays`, to be overwritten.
-        Raises `ValueError` or `TypeError` for any other content.
+        Raises for any other content.
         """
         if not isinstance(parsed, dict) or len(parsed) != 1:
             raise ValueError("not one input")
         if "features" in parsed:
             arrays.append(_numbers(parsed["features"], 1))
             return arrays[0][None]
-        clip = {}
+        clip = dict[str, NDArray[np.float32]]()
         for name, values in parsed["streams"].items():
             arrays.append(_numbers(values, 2))
             clip[name] = arrays[-1]

@@ -75,7 +75,7 @@ DevicesFileOption = Annotated[
         show_default="~/.local/state/sordino/gateway-tokens.json",
     ),
 ]
-NameArgument = Annotated[
+DeviceNameArgument = Annotated[
     str | None, typer.Argument(metavar="NAME", help="A name for the device; none lists them.")
 ]
 RemoveOption = Annotated[bool, typer.Option("--remove", help="End the token of this device.")]
@@ -121,7 +121,7 @@ def run(
     """
     from sordino.device import Runtime, read
     from sordino.gateway import Gateway, application, serve
-    from sordino.gateway.serve import listen
+    from sordino.gateway.serve import open_listener
 
     if (certificate is None) != (tls_key is None):
         raise StorageError("--tls-certificate or --tls-key alone, expected both: add the other")
@@ -137,7 +137,7 @@ def run(
     sending = SendingOptions(send, queue, token_file, signing_key, insecure_http and bool(send))
     sender = sending.sender(STATE, content, runtime.name)
     gateway = Gateway(runtime, sender, centring=centring)
-    listener, address = listen(host, port, certificate, insecure_http)
+    listener, address = open_listener(host, port, certificate, insecure_http)
     _print_start(runtime, address, _tokens(devices))
     try:
         with listener, in_background(sender):
@@ -150,7 +150,7 @@ def run(
 
 @app.command("keys")
 def keys(
-    name: NameArgument = None,
+    name: DeviceNameArgument = None,
     remove: RemoveOption = False,
     devices: DevicesFileOption = None,
     json: JsonOption = None,

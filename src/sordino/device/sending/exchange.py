@@ -40,7 +40,7 @@ class UnreachableError(Exception):
     """No whole answer came. The request may have arrived, so it is repeated as it was."""
 
 
-class Answer(NamedTuple):
+class HttpAnswer(NamedTuple):
     """The answer of a server, not trusted."""
 
     status: int
@@ -80,7 +80,7 @@ class Server:
 
     def request(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None
-    ) -> Answer:
+    ) -> HttpAnswer:
         """The answer to one request. Raises `UnreachableError` without a whole answer."""
         connection = self._connection()
         late = threading.Event()
@@ -146,7 +146,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _answer(response: http.client.HTTPResponse) -> Answer:
+def _answer(response: http.client.HTTPResponse) -> HttpAnswer:
     body = response.read(LARGEST_ANSWER + 1)
     if len(body) > LARGEST_ANSWER:
         raise ValueError(f"an answer of more than {LARGEST_ANSWER >> 10} KiB")
@@ -155,7 +155,7 @@ def _answer(response: http.client.HTTPResponse) -> Answer:
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     wait = response.headers.get("Retry-After", "").strip()
     seconds = min(_LONGEST_WAIT, int(wait)) if _DIGITS.fullmatch(wait) else 0
-    return Answer(response.status, kind, body, seconds)
+    return HttpAnswer(response.status, kind, body, seconds)
 
 
 def _end(connection: socket.socket, late: threading.Event) -> None:

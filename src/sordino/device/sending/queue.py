@@ -51,7 +51,7 @@ _SCHEMA: Final = (
 )
 
 
-class Batch(NamedTuple):
+class QueuedBatch(NamedTuple):
     """Releases that are sent together, always with the same bytes."""
 
     identity: int
@@ -131,19 +131,19 @@ class Queue:
             file.execute("UPDATE release SET number = -number")
             file.execute("UPDATE numbering SET next = next + ?, agreed = 1", (number,))
 
-    def next_batch(self, size: int) -> Batch | None:
+    def next_batch(self, size: int) -> QueuedBatch | None:
         """The oldest batch, frozen from up to `size` releases if there is none; None if the queue
         is empty.
         """
         with self._transaction() as file:
             return _oldest(file) or (_oldest(file) if _freeze(file, size) else None)
 
-    def remove(self, batch: Batch) -> None:
+    def remove(self, batch: QueuedBatch) -> None:
         """Remove a batch that the server has stored."""
         with self._transaction() as file:
             file.execute("DELETE FROM batch WHERE id = ? AND key = ?", (batch.identity, batch.key))
 
-    def set_aside(self, batch: Batch, refusal: str, after: int = 0) -> None:
+    def set_aside(self, batch: QueuedBatch, refusal: str, after: int = 0) -> None:
         """Keep a batch that the server refused, and send it no more; also every release up to the
         number `after`, which the server has from elsewhere. Later numbers are larger.
         """
@@ -231,13 +231,13 @@ def _explain(error: sqlite3.Error) -> str:
     return f"{type(error).__name__} {name}, expected a queue of this version: choose another path"
 
 
-def _oldest(file: sqlite3.Connection) -> Batch | None:
+def _oldest(file: sqlite3.Connection) -> QueuedBatch | None:
     """The oldest batch that waits."""
     row = file.execute(
         "SELECT id, key, last, count, signed, body FROM batch WHERE refusal IS NULL ORDER BY id"
         " LIMIT 1"
     ).fetchone()
-    return None if row is None else Batch(*row[:4], bool(row[4]), row[5])
+    return None if row is None else QueuedBatch(*row[:4], bool(row[4]), row[5])
 
 
 def _freeze(
@@ -258,7 +258,7 @@ def _freeze(
     if not rows:
         return False
     origin = Origin(*rows[0][:4])
-    start = wire.head(origin.bundle, origin.policy, origin.day)
+    start = wire.batch_start(origin.bundle, origin.policy, origin.day)
     releases, length = list[bytes](), len(start) + 2
     for row in rows:
         release = wire.release_bytes(row[4], row[5])

@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from sordino.device.bundle.archive import sha256
 from sordino.device.bundle.bundle import Bundle, PolicyEntry
 from sordino.device.sending import wire
-from sordino.device.sending.exchange import Answer, Server, UnreachableError
-from sordino.device.sending.queue import Batch, Origin, Queue
+from sordino.device.sending.exchange import HttpAnswer, Server, UnreachableError
+from sordino.device.sending.queue import Origin, Queue, QueuedBatch
 from sordino.device.sending.token import DeviceToken
 from sordino.errors import ReleaseError
 from sordino.types import Vectors
@@ -184,7 +184,7 @@ class Sender:
         longest = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** (failures - 1))
         return longest * (0.5 + 0.5 * self._jitter())
 
-    def _next(self) -> Batch | None:
+    def _next(self) -> QueuedBatch | None:
         """The batch to send. The first one of a new queue needs the last number of the server."""
         if not self._queue.count()[0]:
             return None
@@ -198,7 +198,7 @@ class Sender:
             self._queue.begin_after(number)
         return self._queue.next_batch(self._batch)
 
-    def _deliver(self, batch: Batch) -> int:
+    def _deliver(self, batch: QueuedBatch) -> int:
         """Send one batch; the number of its releases if they are stored, 0 if it is set aside."""
         headers = {
             "Content-Type": wire.JSON_TYPE,
@@ -219,14 +219,14 @@ class Sender:
 
     def _request(
         self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b""
-    ) -> Answer:
+    ) -> HttpAnswer:
         headers = {"Authorization": self._token.header, **(headers or {})}
         try:
             return self._server.request(method, path, headers, body or None)
         except UnreachableError as error:
             raise _LaterError(f"the server cannot be reached ({error})") from error
 
-    def _signature(self, batch: Batch) -> dict[str, str]:
+    def _signature(self, batch: QueuedBatch) -> dict[str, str]:
         """The headers that sign a batch of a continuous family; none for any other."""
         if not batch.signed:
             return {}
@@ -277,7 +277,7 @@ class _Source:
         return wire.prototype_item(row)
 
 
-def _raise_unless_ok(answer: Answer) -> None:
+def _raise_unless_ok(answer: HttpAnswer) -> None:
     """Raise `_LaterError` for a failure that may pass, `_StopError` for one that needs a person."""
     if answer.status in (200, 201):
         return

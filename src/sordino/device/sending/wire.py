@@ -44,7 +44,7 @@ LARGEST_BODY: Final = 4 << 20
 LARGEST_ANSWER: Final = 1 << 16
 """The limit of an answer in bytes."""
 
-LARGEST_NUMBER: Final = 1 << 52
+LARGEST_STATED_NUMBER: Final = 1 << 52
 """The limit of a number that a server states. Beyond twice of it integers are not exact in every
 programming language.
 """
@@ -58,7 +58,7 @@ PROBLEM_TYPE: Final = "application/problem+json"
 _CODE: Final = re.compile(r"urn:sordino:([a-z][a-z-]{0,39})")
 
 
-class Problem(NamedTuple):
+class Refusal(NamedTuple):
     """A refusal by a server that speaks this protocol."""
 
     code: str
@@ -88,7 +88,7 @@ def vector_item(vector: Vectors) -> str:
     return f'"vector": [{", ".join(map(str, vector))}]'
 
 
-def head(bundle: str, policy: str, day: str) -> bytes:
+def batch_start(bundle: str, policy: str, day: str) -> bytes:
     """The bytes of a batch before its releases."""
     stated = {"format": BATCH_FORMAT, "bundle": bundle, "policy": policy, "day": day}
     return json.dumps(stated)[:-1].encode() + b', "releases": ['
@@ -104,7 +104,7 @@ def release_bytes(number: int, item: str) -> bytes:
 
 
 def batch_body(start: bytes, releases: Sequence[bytes]) -> bytes:
-    """The bytes of a batch, from its `head` and its releases."""
+    """The bytes of a batch, from its `batch_start` and its releases."""
     return start + b", ".join(releases) + b"]}"
 
 
@@ -136,11 +136,11 @@ def last_number(kind: str, body: bytes) -> int:
     return number
 
 
-def problem(kind: str, body: bytes) -> Problem | None:
+def problem(kind: str, body: bytes) -> Refusal | None:
     """The refusal in an answer; None where the answer is not one of this protocol.
 
     >>> problem("application/problem+json", b'{"type": "urn:sordino:token", "detail": "unknown"}')
-    Problem(code='token', detail='unknown', last_number=0)
+    Refusal(code='token', detail='unknown', last_number=0)
     """
     content = _object(kind, PROBLEM_TYPE, body)
     match = _CODE.fullmatch(content["type"]) if isinstance(content.get("type"), str) else None
@@ -148,7 +148,7 @@ def problem(kind: str, body: bytes) -> Problem | None:
         return None
     detail = content.get("detail")
     text = printable(shorten(detail)) if isinstance(detail, str) else ""
-    return Problem(match[1], text, max(0, _number(content)))
+    return Refusal(match[1], text, max(0, _number(content)))
 
 
 def check_batch_size(batch: int) -> None:
@@ -174,5 +174,5 @@ def _object(kind: str, expected: str, body: bytes) -> dict[str, Any]:
 def _number(content: dict[str, Any]) -> int:
     """The last number in an object, -1 where there is none."""
     number = content.get("last_number")
-    valid = type(number) is int and 0 <= number <= LARGEST_NUMBER
+    valid = type(number) is int and 0 <= number <= LARGEST_STATED_NUMBER
     return number if valid and isinstance(number, int) else -1
