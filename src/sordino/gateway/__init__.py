@@ -7,8 +7,7 @@ withheld utterance. A gateway serves the devices of one user, which share one da
 from __future__ import annotations
 
 from sordino.gateway.app import application
-from sordino.gateway.serve import serve
 from sordino.gateway.service import Gateway
 from sordino.gateway.tokens import GatewayTokens
 
-__all__ = ["Gateway", "GatewayTokens", "application", "serve"]
+__all__ = ["Gateway", "GatewayTokens", "application"]

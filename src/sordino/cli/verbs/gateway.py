@@ -120,8 +120,8 @@ def run(
       sordino gateway run mute.sordino --port 8427
     """
     from sordino.device import Runtime, read
-    from sordino.gateway import Gateway, application, serve
-    from sordino.gateway.serve import open_listener
+    from sordino.gateway import Gateway, application
+    from sordino.gateway.http_server import configuration, open_listener, serve
 
     if (certificate is None) != (tls_key is None):
         raise StorageError("--tls-certificate or --tls-key alone, expected both: add the other")
@@ -137,11 +137,12 @@ def run(
     sending = SendingOptions(send, queue, token_file, signing_key, insecure_http and bool(send))
     sender = sending.sender(STATE, content, runtime.name)
     gateway = Gateway(runtime, sender, centring=centring)
+    config = configuration(application(gateway, _tokens(devices)), certificate, tls_key)
     listener, address = open_listener(host, port, certificate, insecure_http)
     _print_start(runtime, address, _tokens(devices))
     try:
         with listener, in_background(sender):
-            serve(application(gateway, _tokens(devices)), listener, certificate, tls_key)
+            serve(config, listener)
     except KeyboardInterrupt:  # Ctrl-C ends it
         pass
     finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +25,7 @@ STOP_SECONDS: Final = 5
 """The time for requests in progress when the gateway stops."""
 
 
-class _PatientlyLimitedProtocol(H11Protocol):
+class _ImpatientProtocol(H11Protocol):
     """HTTP that ends a connection whose headers take too long. uvicorn itself would wait."""
 
     _deadline: asyncio.TimerHandle | None = None
@@ -81,37 +80,39 @@ def open_listener(
     return listener, f"{scheme}://{shown}:{listener.getsockname()[1]}"
 
 
-def serve(
-    app: Callable[..., Any],
-    listener: socket.socket,
-    certificate: Path | None = None,
-    key: Path | None = None,
-) -> None:
-    """Serve an ASGI application on a socket until SIGINT or SIGTERM, in a hardened process.
+def configuration(
+    app: Callable[..., Any], certificate: Path | None = None, key: Path | None = None
+) -> uvicorn.Config:
+    """The limits of the server, without any log.
 
     - `certificate`, `key`: PEM files of TLS. Raises `StorageError` for files that are none.
     """
-    harden()
+    config = uvicorn.Config(
+        app,
+        http=_ImpatientProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=STOP_SECONDS,
+        h11_max_incomplete_event_size=16 << 10,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
+    )
     try:
-        config = uvicorn.Config(
-            app,
-            http=_PatientlyLimitedProtocol,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            limit_concurrency=MOST_CONNECTIONS,
-            timeout_keep_alive=5,
-            timeout_graceful_shutdown=STOP_SECONDS,
-            h11_max_incomplete_event_size=16 << 10,
-            ssl_certfile=certificate,
-            ssl_keyfile=key,
-        )
         config.load()
-    except (OSError, ssl.SSLError) as error:
+    except OSError as error:  # an error of TLS is one, too
         raise StorageError(
             f"{certificate}, {key}: {error}, expected a certificate and its key as PEM: check the "
             "paths"
         ) from error
+    return config
+
+
+def serve(config: uvicorn.Config, listener: socket.socket) -> None:
+    """Serve on a socket until SIGINT or SIGTERM, in a hardened process."""
+    harden()
     uvicorn.Server(config).run(sockets=[listener])
