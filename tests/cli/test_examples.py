@@ -38,8 +38,14 @@ from tests.study import synthetic_study
 
 pytestmark = pytest.mark.slow
 
+ENDLESS: Final = ("gateway run",)
+"""Verbs that run until Ctrl-C; their own tests start and end them."""
+
 EXAMPLES: Final = [
-    (name, line) for name, command in commands().items() for line in examples(command)
+    (name, line)
+    for name, command in commands().items()
+    for line in examples(command)
+    if name not in ENDLESS
 ]
 SLOW: Final = ("audit", "demo", "reproduce", "compare", "study", "fit", "bench", "words")
 """Verbs that fit models or measure time."""
