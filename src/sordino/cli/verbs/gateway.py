@@ -51,10 +51,10 @@ PortOption = Annotated[
 HostOption = Annotated[
     str, typer.Option("--host", metavar="ADDRESS", help="Address; beyond 127.0.0.1 it needs TLS.")
 ]
-CentringStreamsOption = Annotated[
+CentreStreamsOption = Annotated[
     bool,
     typer.Option(
-        "--centring",
+        "--centre-streams",
         help="Centre each stream on the mean of its own utterances, which ends with the stream. "
         "The bound does not hold.",
     ),
@@ -93,7 +93,7 @@ def run(
     host: HostOption = "127.0.0.1",
     policy: PolicyNameOption = None,
     budget_file: BudgetFileOption = None,
-    centring: CentringStreamsOption = False,
+    centre_streams: CentreStreamsOption = False,
     devices: DevicesFileOption = None,
     certificate: CertificateOption = None,
     tls_key: TlsKeyOption = None,
@@ -136,7 +136,7 @@ def run(
     )
     sending = SendingOptions(send, queue, token_file, signing_key, insecure_http and bool(send))
     sender = sending.sender(STATE, content, runtime.name)
-    gateway = Gateway(runtime, sender, centring=centring)
+    gateway = Gateway(runtime, sender, centring=centre_streams)
     config = configuration(application(gateway, _tokens(devices)), certificate, tls_key)
     listener, address = open_listener(host, port, certificate, insecure_http)
     _print_start(runtime, address, _tokens(devices))
