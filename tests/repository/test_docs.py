@@ -47,7 +47,8 @@ def options_of(words: list[str]) -> set[str]:
     assert words[0] in VERBS, f"sordino {words[0]}: unknown verb"
     module = import_module(f"sordino.cli.verbs.{words[0]}")
     if hasattr(module, "app"):
-        command = typer.main.get_group(module.app).commands[words[1]]
+        verbs = typer.main.get_group(module.app).commands
+        command = verbs.get(words[1]) or verbs["run"]  # `gateway BUNDLE` is `gateway run`
     else:
         application = typer.Typer(add_completion=False)
         application.command()(getattr(module, words[0]))

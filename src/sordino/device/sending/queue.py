@@ -60,7 +60,7 @@ class QueuedBatch(NamedTuple):
     """The idempotency key: 128 random bits as hexadecimal digits."""
     last: int
     """The largest number of its releases."""
-    count: int
+    size: int
     """The number of its releases."""
     signed: bool
     """Whether the server accepts it with a signature only."""
@@ -237,7 +237,10 @@ def _oldest(file: sqlite3.Connection) -> QueuedBatch | None:
         "SELECT id, key, last, count, signed, body FROM batch WHERE refusal IS NULL ORDER BY id"
         " LIMIT 1"
     ).fetchone()
-    return None if row is None else QueuedBatch(*row[:4], bool(row[4]), row[5])
+    if row is None:
+        return None
+    identity, key, last, size, signed, body = row
+    return QueuedBatch(identity, key, last, size, bool(signed), body)
 
 
 def _freeze(

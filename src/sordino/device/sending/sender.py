@@ -212,10 +212,10 @@ class Sender:
             self._queue.set_aside(batch, problem.code, after)
             return 0
         _raise_unless_ok(answer)
-        if not wire.confirms(answer.kind, answer.body, batch.count, batch.last):
+        if not wire.confirms(answer.kind, answer.body, batch.size, batch.last):
             raise _LaterError("an answer that is not one of a sordino server")
         self._queue.remove(batch)
-        return batch.count
+        return batch.size
 
     def _request(
         self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b""
