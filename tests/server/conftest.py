@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from sordino.server.access.invitation import add_api_token, first_operator
 from sordino.server.app import create_app
+from sordino.server.database.account_tables import Account
+from sordino.server.database.engine import connect
+from sordino.server.database.migration import upgrade
 from sordino.server.database.tables import (
     Bundle,
     BundlePolicy,
@@ -62,8 +65,11 @@ class Scene:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Cluster]:
-    """The cluster of all tests."""
+    """The cluster of all tests; a database `migrated` is the template of theirs."""
     with cluster() as server:
+        engine = connect(Settings(Path(), server.create("migrated")).database_url)
+        upgrade(engine)
+        engine.dispose()
         yield server
 
 
@@ -73,10 +79,7 @@ def database(request: pytest.FixtureRequest) -> str:
     if request.param == "sqlite":
         return ""
     server: Cluster = request.getfixturevalue("postgresql")
-    name = f"t{uuid.uuid4().hex}"
-    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    return server.url(name)
+    return server.create(f"t{uuid.uuid4().hex}", "migrated")
 
 
 @pytest.fixture
@@ -111,6 +114,24 @@ def client(app: FastAPI) -> Iterator[TestClient]:
 @pytest.fixture
 def scene(store: Store) -> Scene:
     return make_scene(store, "mood")
+
+
+@pytest.fixture
+def operator(store: Store) -> dict[str, str]:
+    """The header of the first operator."""
+    first = first_operator(store)
+    assert first is not None
+    return {"Authorization": f"Bearer {first.token}"}
+
+
+def researcher(store: Store, study_id: int, login: str = "lab") -> dict[str, str]:
+    """The header of a new researcher of a study."""
+    with store.transaction() as session:
+        account = Account(role="researcher", login=login, created=store.now(), study_id=study_id)
+        session.add(account)
+        session.flush()
+        token = add_api_token(session, store.now(), account.id, "t", 3600)
+    return {"Authorization": f"Bearer {token}"}
 
 
 def make_scene(store: Store, name: str, pseudonym: str = "p1") -> Scene:

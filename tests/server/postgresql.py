@@ -11,10 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import psycopg
 import pytest
 
 _FOLDERS: Final = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 _USER: Final = "postgres"
+_OPTIONS: Final = "-c listen_addresses='' -c unix_socket_permissions=0777"
+_FAST: Final = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off"
 
 
 def _command(name: str) -> str | None:
@@ -24,8 +27,8 @@ def _command(name: str) -> str | None:
 class Cluster:
     """A cluster that a test can stop, kill and start again."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, durable: bool) -> None:
+        self.folder, self.durable = folder, durable
         initdb, control = _command("initdb"), _command("pg_ctl")
         if initdb is None or control is None:
             reason = "no PostgreSQL here: install Debian's package postgresql"
@@ -43,7 +46,7 @@ class Cluster:
             subprocess.run([*user, *command], check=True, stdout=log, stderr=log, cwd="/")
 
     def start(self) -> None:
-        options = f"-k {self.folder} -c listen_addresses='' -c unix_socket_permissions=0777"
+        options = f"-k {self.folder} {_OPTIONS} " + ("" if self.durable else _FAST)
         self._run(
             self._control, "-D", str(self.folder / "data"), "-o", options, "-w", "start",
             "-l", str(self.folder / "log"),
@@ -53,18 +56,27 @@ class Cluster:
         """Stop; `immediate` is a crash."""
         self._run(self._control, "-D", str(self.folder / "data"), "-m", mode, "-w", "stop")
 
+    def create(self, database: str, template: str = "template0") -> str:
+        """The URL of a new database."""
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {database} TEMPLATE {template}".encode())
+        return self.url(database)
+
     def url(self, database: str) -> str:
         return f"postgresql://{_USER}@/{database}?host={self.folder}"
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
-    """A cluster that runs."""
-    with tempfile.TemporaryDirectory(prefix="pg") as name:  # a socket's path is short
+def cluster(*, durable: bool = False) -> Iterator[Cluster]:
+    """A cluster that runs; a durable one keeps what it acknowledged when it is killed."""
+    memory = Path("/dev/shm")
+    fast = not durable and memory.is_dir() and shutil.disk_usage(memory).free > 4 << 30
+    # the path of a socket is short
+    with tempfile.TemporaryDirectory(prefix="pg", dir=memory if fast else None) as name:
         Path(name).chmod(0o755)
         folder = Path(name) / "c"
         folder.mkdir()
-        server = Cluster(folder)
+        server = Cluster(folder, durable)
         server.start()
         try:
             yield server

@@ -1,4 +1,6 @@
-"""Errors as application/problem+json (RFC 9457). No answer repeats what a request contained.
+"""Errors as application/problem+json (RFC 9457), or as a page for a browser.
+
+No answer repeats what a request contained.
 
 {"type": "urn:sordino:consent", "title": "Consent", "status": 403, "detail": "..."}
 """
@@ -7,14 +9,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import DBAPIError, OperationalError, TimeoutError
 from starlette.exceptions import HTTPException
+
+from sordino.server.pages.error_pages import error_page, wants_page
 
 TYPE: Final = "urn:sordino:"
 """The prefix of the type of a problem; its code follows."""
@@ -104,37 +107,42 @@ def invalid(errors: list[Any]) -> Problem:
     )
 
 
-def _problem(_request: Request, error: Exception) -> JSONResponse:
+def _answer(request: Request, problem: Problem) -> Response:
+    """A page for a browser that asked for one, the problem as JSON for every program."""
+    if wants_page(request):
+        return error_page(request, problem.status, problem.code, problem.headers)
+    return problem.response()
+
+
+def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    return error.response()
+    return _answer(request, error)
 
 
-def _invalid(_request: Request, error: Exception) -> JSONResponse:
+def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    return invalid(list(error.errors())).response()
+    return _answer(request, invalid(list(error.errors())))
 
 
-def _http(_request: Request, error: Exception) -> JSONResponse:
+def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    status = HTTPStatus(error.status_code)
     code = CODES.get(error.status_code, "invalid" if error.status_code < 500 else "server")
-    return Problem(code, error.status_code, status.phrase, headers=error.headers).response()
+    return _answer(request, Problem(code, error.status_code, error.detail, headers=error.headers))
 
 
-def _database(request: Request, error: Exception) -> JSONResponse:
+def _database(request: Request, error: Exception) -> Response:
     """503 where the database is away, busy or full; anything else is a fault of the server."""
     if isinstance(error, DBAPIError) and not (
         isinstance(error, OperationalError) or error.connection_invalidated
     ):
         return _unexpected(request, error)
     _LOG.warning("database unavailable: %s", type(error).__name__)
-    return unavailable().response()
+    return _answer(request, unavailable())
 
 
-def _unexpected(_request: Request, error: Exception) -> JSONResponse:
+def _unexpected(request: Request, error: Exception) -> Response:
     # the message of an error may hold what a request contained: only its class is logged
     kind = type(getattr(error, "orig", None) or error).__name__
     _LOG.error("unexpected error: %s", kind)
-    return Problem(
-        "server", 500, "an error of the server: its operator sees it in the log"
-    ).response()
+    problem = Problem("server", 500, "an error of the server: its operator sees it in the log")
+    return _answer(request, problem)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from sordino.server.database.engine import connect
 from sordino.server.database.keys import KeyStore
+from sordino.server.database.partitions import Partitions
 from sordino.server.settings import Settings
 
 
@@ -20,6 +21,7 @@ class Store:
         self.settings = settings
         self.engine = connect(settings.database_url)
         self.keys = KeyStore(settings.keys_url)
+        self.partitions = Partitions(self.engine)
 
     def close(self) -> None:
         """Close all connections."""

@@ -9,6 +9,7 @@ from typing import Final
 from fastapi import Request
 
 from sordino.server.access.context import Access
+from sordino.server.access.session import SESSION_COOKIE
 from sordino.server.errors import Problem
 
 CSRF_FIELD: Final = "csrf"
@@ -47,6 +48,13 @@ def check_origin(request: Request, access: Access) -> None:
         raise Problem(
             "csrf", 403, "a request of another site, expected one of this server: open its page"
         )
+
+
+def page_token(request: Request) -> str:
+    """The token for the forms of a page; empty without a session."""
+    access: Access = request.app.state.access
+    cookie = request.cookies.get(access.cookie(SESSION_COOKIE), "")
+    return csrf_token(cookie) if cookie else ""
 
 
 def check_form(request: Request, access: Access, cookie: str, token: str) -> None:

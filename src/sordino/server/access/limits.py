@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Final
 
-LARGEST: Final = 100_000  # buckets
+MOST_BUCKETS: Final = 100_000  # buckets
 
 
 class TokenBuckets:
@@ -19,7 +19,7 @@ class TokenBuckets:
     """
 
     def __init__(
-        self, rate: float, burst: float, clock: Callable[[], float], largest: int = LARGEST
+        self, rate: float, burst: float, clock: Callable[[], float], largest: int = MOST_BUCKETS
     ) -> None:
         self._rate, self._burst, self._clock, self._largest = rate, burst, clock, largest
         self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()

@@ -14,7 +14,12 @@ from sqlalchemy import select
 
 from sordino.server.access.context import Access, access_of, limit, network, too_many
 from sordino.server.access.csrf import check_form, sent_csrf
-from sordino.server.access.session import SESSION_COOKIE, session_account
+from sordino.server.access.session import (
+    FRESH_SECONDS,
+    SESSION_COOKIE,
+    session_account,
+    session_age,
+)
 from sordino.server.access.token import ACCOUNT_PREFIX, DEVICE_PREFIX, is_token, token_digest
 from sordino.server.database.account_tables import Account, ApiToken
 from sordino.server.database.tables import Device, Participant
@@ -62,6 +67,9 @@ Dependency = Callable[..., Principal]
 SCOPES: Final[dict[Dependency, frozenset[Scope]]] = {}
 """The scopes of each dependency of `require`, which the matrix of the tests reads."""
 
+ACCOUNTS: Final = (Scope.OWN, Scope.RESEARCH, Scope.OPERATE)
+"""The scopes of people."""
+
 _BEARER = HTTPBearer(auto_error=False, description="`sordino_device_...` or `sordino_account_...`")
 
 
@@ -97,6 +105,52 @@ def require(*scopes: Scope) -> Dependency:
     return principal
 
 
+async def public(request: Request, access: Annotated[Access, Depends(access_of)]) -> None:
+    """A dependency of a route that is open to everyone, 429 `rate` for too many requests of one
+    network.
+    """
+    limit(access.strangers, network(request))
+
+
+def own_page(
+    request: Request,
+    principal: Annotated[Principal, Depends(require(*ACCOUNTS))],
+    store: Annotated[Store, Depends(store_of)],
+    access: Annotated[Access, Depends(access_of)],
+) -> Account:
+    """The account of a session, as a dependency of pages; tokens are refused with 403 `scope`.
+
+    What opens an account is changed in a session alone, so that a stolen token opens nothing more.
+    """
+    cookie = request.cookies.get(access.cookie(SESSION_COOKIE), "")
+    account = None if _has_token(request) else session_account(store, cookie)
+    if account is None or account.id != principal.account_id:
+        raise Problem("scope", 403, "a token, expected the session of a browser: sign in")
+    return account
+
+
+def fresh(
+    request: Request,
+    account: Annotated[Account, Depends(own_page)],
+    store: Annotated[Store, Depends(store_of)],
+    access: Annotated[Access, Depends(access_of)],
+) -> Account:
+    """The account of a session that began in the last 15 minutes, else 403 `fresh`."""
+    cookie = request.cookies.get(access.cookie(SESSION_COOKIE), "")
+    if session_age(store, cookie) > FRESH_SECONDS:
+        raise Problem(
+            "fresh",
+            403,
+            f"a sign-in more than {FRESH_SECONDS // 60} minutes ago, expected a later one: "
+            "sign out, sign in and repeat it",
+        )
+    return account
+
+
+def _has_token(request: Request) -> bool:
+    return "authorization" in request.headers
+
+
 def _principal(
     request: Request,
     bearer: HTTPAuthorizationCredentials | None,
@@ -108,7 +162,7 @@ def _principal(
     safe = request.method in SAFE_METHODS
     if bearer is not None:
         asking = _of_token(store, bearer.credentials, safe)
-    elif "authorization" in request.headers:
+    elif _has_token(request):
         asking = None
     else:
         cookie = request.cookies.get(access.cookie(SESSION_COOKIE), "")

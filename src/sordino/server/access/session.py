@@ -15,7 +15,9 @@ from sordino.server.store import Store
 
 SESSION_COOKIE: Final = "sordino"
 IDLE_SECONDS: Final = 2 * 3600
-LONGEST_SECONDS: Final = 12 * 3600
+SESSION_SECONDS: Final = 12 * 3600
+FRESH_SECONDS: Final = 15 * 60
+"""The age of a session that may change what opens its account."""
 _USE_SECONDS: Final = 60  # between writes of `last_use`
 
 
@@ -46,6 +48,13 @@ def session_account(store: Store, cookie: str) -> Account | None:
     return account
 
 
+def session_age(store: Store, cookie: str) -> int:
+    """Seconds since the sign-in of a session that exists."""
+    rows = select(BrowserSession.created).where(BrowserSession.token_sha256 == token_digest(cookie))
+    with store.reading() as session:
+        return store.now() - (session.scalar(rows) or 0)
+
+
 def begin_session(
     store: Store, access: Access, response: Response, account_id: int, previous: str
 ) -> str:
@@ -70,10 +79,10 @@ def begin_session(
                 token_sha256=token_digest(cookie),
                 created=now,
                 last_use=now,
-                expires=now + LONGEST_SECONDS,
+                expires=now + SESSION_SECONDS,
             )
         )
-    set_cookie(access, response, SESSION_COOKIE, cookie, LONGEST_SECONDS)
+    set_cookie(access, response, SESSION_COOKIE, cookie, SESSION_SECONDS)
     return cookie
 
 
@@ -83,9 +92,7 @@ def end_session(store: Store, access: Access, response: Response, cookie: str) -
         session.execute(
             delete(BrowserSession).where(BrowserSession.token_sha256 == token_digest(cookie))
         )
-    response.delete_cookie(
-        access.cookie(SESSION_COOKIE), secure=access.secure, httponly=True, samesite="strict"
-    )
+    clear_cookie(access, response, SESSION_COOKIE)
 
 
 def set_cookie(
@@ -100,4 +107,11 @@ def set_cookie(
         secure=access.secure,
         httponly=True,
         samesite="lax" if lax else "strict",
+    )
+
+
+def clear_cookie(access: Access, response: Response, name: str) -> None:
+    """Let the browser forget a cookie."""
+    response.delete_cookie(
+        access.cookie(name), path="/", secure=access.secure, httponly=True, samesite="strict"
     )

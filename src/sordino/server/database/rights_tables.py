@@ -56,7 +56,7 @@ class Deletion(Base):
 
 
 class GroupStatistic(Base):
-    """The statistic of a cohort in a closed week: computed once, so that it cannot be differenced."""
+    """The statistic of a cohort in a closed week, computed once: it cannot be differenced."""
 
     __tablename__ = "group_statistic"
     __table_args__ = (UniqueConstraint("study_id", "policy", "whole", "cohort", "week"),)
@@ -98,8 +98,8 @@ class PrivacyBudget(Base):
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), primary_key=True)
     epsilon: Mapped[float] = mapped_column(Float)
     """The sum that may be spent on any user."""
-    epsilon_per_week: Mapped[float] = mapped_column(Float)
-    """Spent on each user in a week, over all policies and cohorts."""
+    epsilon_per_table: Mapped[float] = mapped_column(Float)
+    """Spent on each user by the statistics of one policy in one week, over all cohorts."""
 
 
 class PrivacySpending(Base):

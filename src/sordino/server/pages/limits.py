@@ -48,7 +48,8 @@ def limits_of(card: Mapping[str, Any], policy: str, required: str) -> PolicyLimi
         for limit in [_limit(_mapping(row), "bound", "auc_high")]
         if limit is not None
     }
-    measured = _mapping(_mapping(([{}] + _list(audit.get("measured")))[-1]).get("leaks"))
+    options = [{}, *_list(audit.get("measured"))]
+    measured = _mapping(_mapping(options[-1]).get("leaks"))
     tried = {
         limit.secret: limit
         for secret, row in list(measured.items())[:MOST_LIMITS]

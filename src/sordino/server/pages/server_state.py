@@ -28,6 +28,7 @@ LEAST_FREE_SHARE: Final = 0.05
 SLOW_SECONDS: Final = 0.5
 GRACE_DAYS: Final = 2
 """Days after the retention of a study until its oldest releases count as overdue."""
+_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 PACKAGES: Final = ("fastapi", "sqlalchemy", "uvicorn", "cryptography", "argon2-cffi")
 
 
@@ -36,7 +37,7 @@ def checks(store: Store, session: Session) -> list[Check]:
     found, expected = current(store.engine), newest()
     return [
         _answers("Database", store.engine),
-        _answers("Keys of users", store.keys.engine),
+        _answers("Keys of users", store.keys._engine),
         Check(
             "Tables",
             "current" if found == expected else "of another version",
@@ -48,7 +49,7 @@ def checks(store: Store, session: Session) -> list[Check]:
     ]
 
 
-def facts(store: Store, session: Session) -> dict[str, str]:
+def facts(session: Session) -> dict[str, str]:
     """The database in numbers."""
     entries = audit.head(session)
     oldest = session.scalar(select(func.min(Batch.day)))
@@ -68,7 +69,7 @@ def studies(session: Session) -> list[StudyRow]:
             select(PrivacySpending.study_id, func.sum(PrivacySpending.epsilon)).group_by(
                 PrivacySpending.study_id
             )
-        ).tuples()
+        ).all()
     )
     budgets = {row.study_id: row.epsilon for row in session.scalars(select(PrivacyBudget))}
     rows = session.execute(
@@ -93,7 +94,7 @@ def studies(session: Session) -> list[StudyRow]:
             epsilon_spent=spent.get(study.id, 0.0),
             epsilon_limit=budgets.get(study.id),
         )
-        for study, participants, devices, releases in rows.tuples()
+        for study, participants, devices, releases in rows
     ]
 
 
@@ -180,13 +181,8 @@ def _bytes(count: float) -> str:
     >>> _bytes(4 << 20), _bytes(1536)
     ('4 MiB', '1.5 KiB')
     """
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if count < 1024:
-            break
-        count /= 1024
-    else:
-        unit = "TiB"
-    return f"{count:.3g} {unit}"
+    power = min(4, max(0, int(count).bit_length() - 1) // 10)
+    return f"{count / 1024**power:.3g} {_UNITS[power]}"
 
 
 def _version(name: str) -> str:

@@ -76,7 +76,7 @@ def consents_of(session: Session, study_id: int, participant_id: int) -> list[Co
             .join(Bundle, Bundle.id == BundlePolicy.bundle_id)
             .where(Bundle.study_id == study_id)
             .order_by(Bundle.id)
-        ).tuples()
+        ).all()
     )
     decisions = session.scalars(
         select(Consent)
@@ -126,7 +126,7 @@ def _policies(
         .where(BundlePolicy.id.in_({row.bundle_policy_id for row in counts}))
         .order_by(BundlePolicy.id)
     )
-    return {policy.id: (policy, bundle) for policy, bundle in rows.tuples()}
+    return {policy.id: (policy, bundle) for policy, bundle in rows}
 
 
 def _devices(

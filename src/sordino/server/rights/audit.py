@@ -24,8 +24,9 @@ from sordino.server.database.rights_tables import AuditEvent
 START: Final = bytes(32)
 """The digest before the first entry."""
 
-_LOCK: Final = 0x736F7264  # of writers of the log on PostgreSQL; SQLite has one writer at a time
+_LOCK: Final = 0x736F7265  # of writers of the log on PostgreSQL; SQLite has one writer at a time
 _LONGEST: Final = 2000  # characters of the details
+_PART: Final = 1000  # entries that are read together
 
 
 class Action(StrEnum):
@@ -111,16 +112,15 @@ def verify(session: Session, known: Head | None = None) -> Head:
     Raises `StorageError` with the number of the first entry that was changed or is missing.
     """
     digest, number = START, 0
-    for event in session.scalars(
-        select(AuditEvent).order_by(AuditEvent.number).execution_options(yield_per=1000)
-    ):
-        number += 1
-        digest = _digest(digest, event)
-        if event.number != number or event.digest != digest:
-            raise _broken(number)
-        if known and known.number == number and known.digest != digest:
-            raise _broken(number)
-        session.expunge(event)
+    statement = select(AuditEvent).order_by(AuditEvent.number)
+    with session.scalars(statement.execution_options(yield_per=_PART)) as events:
+        for event in events:
+            number += 1
+            digest = _digest(digest, event)
+            forked = known is not None and known.number == number and known.digest != digest
+            if event.number != number or event.digest != digest or forked:
+                raise _broken(number)
+            session.expunge(event)
     if known and known.number > number:
         raise _broken(number + 1)
     return Head(number, digest)

@@ -87,7 +87,7 @@ def upgrade() -> None:
         "privacy_budget",
         sa.Column("study_id", NUMBER, nullable=False),
         sa.Column("epsilon", sa.Float(), nullable=False),
-        sa.Column("epsilon_per_week", sa.Float(), nullable=False),
+        sa.Column("epsilon_per_table", sa.Float(), nullable=False),
         sa.ForeignKeyConstraint(
             ["study_id"], ["study.id"], name="fk_privacy_budget_study_id_study"
         ),
