@@ -25,8 +25,10 @@ def serving(
     gateway: Gateway, tokens: GatewayTokens, certificate: Path | None = None
 ) -> Iterator[str]:
     """The address of a gateway that runs in a thread."""
-    config = http_server.configuration(application(gateway, tokens), certificate, certificate)
-    listener, address = http_server.open_listener("127.0.0.1", 0, certificate, False)
+    config = http_server.gateway_configuration(
+        application(gateway, tokens), certificate, certificate
+    )
+    listener, address = http_server.gateway_listener("127.0.0.1", 0, certificate, False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
@@ -47,7 +49,7 @@ def token_header(tokens: GatewayTokens) -> dict[str, str]:
 def test_a_silent_connection_is_ended(
     gateway: Gateway, tokens: GatewayTokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_server, "REQUEST_SECONDS", 0.1)
+    monkeypatch.setattr("sordino.server.http_server.HEADER_SECONDS", 0.1)
     headers = token_header(tokens)
     with serving(gateway, tokens) as address:
         url = httpx.URL(address)
@@ -67,7 +69,7 @@ def test_a_silent_connection_is_ended(
 def test_further_connections_are_refused(
     gateway: Gateway, tokens: GatewayTokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_server, "MOST_CONNECTIONS", 3)
+    monkeypatch.setattr(http_server, "MOST_DEVICE_CONNECTIONS", 3)
     headers = token_header(tokens)
     with serving(gateway, tokens) as address, contextlib.ExitStack() as silent:
         url = httpx.URL(address)
@@ -93,11 +95,11 @@ def test_tls_protects_recordings_on_a_network(
 
 def test_another_machine_needs_tls(gateway: Gateway, tokens: GatewayTokens, tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match=r"0\.0\.0\.0 without TLS, expected 127\.0\.0\.1"):
-        http_server.open_listener("0.0.0.0", 0, None, False)
+        http_server.gateway_listener("0.0.0.0", 0, None, False)
     with pytest.raises(StorageError, match="expected a free address"):
-        http_server.open_listener("192.0.2.1", 0, None, True)
+        http_server.gateway_listener("192.0.2.1", 0, None, True)
     (tmp_path / "no.pem").write_text("no certificate")
     with pytest.raises(StorageError, match="expected a certificate"):
-        http_server.configuration(
+        http_server.gateway_configuration(
             application(gateway, tokens), tmp_path / "no.pem", tmp_path / "no.pem"
         )

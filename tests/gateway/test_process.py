@@ -18,7 +18,7 @@ import httpx
 import numpy as np
 import pytest
 
-from sordino.device import DeviceToken, Sender
+from sordino.device import Sender, SenderToken
 from sordino.gateway import GatewayTokens
 from tests.device.sending.receiver import TOKEN, serving
 from tests.device.synthetic_sound_bundle import RATE, bundle_path, speech
@@ -168,6 +168,6 @@ def test_a_gateway_sends_what_it_released(tmp_path: Path) -> None:
             process.send_signal(signal.SIGINT)
             assert process.wait(10) == 0
         queue = tmp_path / "state" / "sordino" / "queue"
-        token = DeviceToken(TOKEN)
+        token = SenderToken(TOKEN)
         assert Sender(queue, receiver.url, token, day=lambda: DAY).send().stored == 1
         assert len(receiver.store.rows()) == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sordino.device import DeviceToken, Runtime, Sender
+from sordino.device import Runtime, Sender, SenderToken
 from sordino.errors import ReleaseError, StorageError
 from sordino.gateway import Gateway, GatewayTokens
 from sordino.gateway.service import IDLE_STREAM_SECONDS, MOST_STREAMS, BusyError
@@ -51,7 +51,7 @@ def test_every_released_vector_is_queued(tmp_path: Path) -> None:
     sender = Sender(
         tmp_path / "queue",
         "https://example.org",
-        DeviceToken(TOKEN),
+        SenderToken(TOKEN),
         bundle(),
         day=lambda: date(2026, 11, 28),
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sordino.device.budget import DailyBudget
     from sordino.device.channel import Channel
     from sordino.device.sending.sender import Delivery, Sender
-    from sordino.device.sending.token import DeviceToken
+    from sordino.device.sending.token import SenderToken
     from sordino.device.sound.segment import Segmentation, Segmenter, Utterance
     from sordino.device.sound.stream import Stream
     from sordino.device.trust.floor import Floor
@@ -27,7 +27,6 @@ __all__ = [
     "Channel",
     "DailyBudget",
     "Delivery",
-    "DeviceToken",
     "Floor",
     "PolicyEntry",
     "Reason",
@@ -37,6 +36,7 @@ __all__ = [
     "Segmentation",
     "Segmenter",
     "Sender",
+    "SenderToken",
     "Stream",
     "Utterance",
     "Withheld",
@@ -48,7 +48,7 @@ _MODULES: Final = {
     "Channel": "channel",
     "DailyBudget": "budget",
     "Delivery": "sending.sender",
-    "DeviceToken": "sending.token",
+    "SenderToken": "sending.token",
     "Floor": "trust.floor",
     "Segmentation": "sound.segment",
     "Segmenter": "sound.segment",

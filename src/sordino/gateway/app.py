@@ -37,7 +37,7 @@ LARGEST_SOUND: Final = 16 << 20
 LARGEST_FEATURES: Final = 1 << 20
 """The limit of features as JSON in bytes."""
 
-BODY_SECONDS: Final = 30.0
+UPLOAD_SECONDS: Final = 30.0
 """The limit of the time in which the body of a request arrives."""
 
 THREADS: Final = 4
@@ -153,7 +153,7 @@ class _Endpoints:
 
 
 def application(
-    gateway: Gateway, tokens: GatewayTokens, body_seconds: float = BODY_SECONDS
+    gateway: Gateway, tokens: GatewayTokens, body_seconds: float = UPLOAD_SECONDS
 ) -> FastAPI:
     """The gateway as an ASGI application.
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 
-from sordino.device import DeviceToken, Sender, read
+from sordino.device import Sender, SenderToken, read
 from sordino.device.sending import exchange, wire
 from sordino.device.sending.exchange import Server, UnreachableError
 from sordino.errors import ReleaseError
@@ -134,7 +134,7 @@ def test_a_foreign_answer_keeps_the_queue(
     device = Sender(
         tmp_path / "queue",
         raw[0].url,
-        DeviceToken(TOKEN),
+        SenderToken(TOKEN),
         bundle,
         day=lambda: date(2026, 11, 28),
         wait=lambda _: None,
@@ -158,7 +158,7 @@ def test_a_hostile_wait_is_bounded(raw: list[Raw]) -> None:
 def test_a_hostile_number_is_refused() -> None:
     for text in (b'{"last_number": -1}', b'{"last_number": 4503599627370497}', b"{}", b"1"):
         with pytest.raises(ValueError, match="no last number"):
-            wire.last_number(wire.JSON_TYPE, text)
+            wire.last_number(wire.BATCH_TYPE, text)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 import pytest
 
-from sordino.device import DeviceToken, Sender, read
+from sordino.device import Sender, SenderToken, read
 from sordino.device.trust import ed25519
 from tests.device.sending.receiver import TOKEN, Store
 from tests.device.synthetic_bundles import bundled
@@ -33,7 +33,7 @@ DEVICE: Final = """
 import os, sys
 from datetime import date
 import numpy as np
-from sordino.device import DeviceToken, Sender, read
+from sordino.device import SenderToken, Sender, read
 folder, url, token, path = sys.argv[1:]
 bundle = read(path)
 width = bundle.entry().width
@@ -42,7 +42,7 @@ def tell(event, number):
     os.write(1, f"{event} {number}\\n".encode())  # in one piece
 
 def live(number):
-    device = Sender(folder + "/queue", url, DeviceToken(token), bundle, batch=20,
+    device = Sender(folder + "/queue", url, SenderToken(token), bundle, batch=20,
                     day=lambda: date(2026, 11, 28), signing_key=folder + "/key.pem")
     while True:
         tell("begin", number)
@@ -127,7 +127,7 @@ def test_kills_on_either_side_lose_and_double_nothing(tmp_path: Path) -> None:
         remaining = Sender(
             tmp_path / "queue",
             url,
-            DeviceToken(TOKEN),
+            SenderToken(TOKEN),
             read(bundle),
             day=lambda: date(2026, 11, 28),
             signing_key=tmp_path / "key.pem",

@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from sordino.device import Bundle, DeviceToken, Runtime, Sender, read
+from sordino.device import Bundle, Runtime, Sender, SenderToken, read
 from sordino.device.sending import token, wire
 from sordino.device.trust import ed25519
 from sordino.errors import BundleError, ReleaseError, StorageError
@@ -39,7 +39,7 @@ def receiver(tmp_path: Path) -> Iterator[Receiver]:
 
 def sender(folder: Path, url: str, bundle: Bundle | None, **options: Any) -> Sender:
     settings: dict[str, Any] = {"day": lambda: DAY, "wait": lambda _: None, "batch": 20}
-    return Sender(folder / "queue", url, DeviceToken(TOKEN), bundle, **settings | options)
+    return Sender(folder / "queue", url, SenderToken(TOKEN), bundle, **settings | options)
 
 
 def prototypes(bundle: Bundle) -> np.ndarray:
@@ -291,7 +291,7 @@ def test_a_token_is_in_no_text(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="other users may read the token"):
         token.read(path)
     with pytest.raises(StorageError, match="that are no token") as refusal:
-        DeviceToken("secret-of-another-kind")
+        SenderToken("secret-of-another-kind")
     assert "secret" not in str(refusal.value)
 
 
@@ -300,6 +300,6 @@ def test_wrong_settings_are_refused(drawn: Bundle, tmp_path: Path) -> None:
         with pytest.raises(ReleaseError, match="20 to 1000"):
             sender(tmp_path, "https://example.org", drawn, batch=batch)
     with pytest.raises(BundleError, match="'other', expected one of mine"):
-        Sender(tmp_path / "q", "https://a.org", DeviceToken(TOKEN), drawn, "other", day=lambda: DAY)
+        Sender(tmp_path / "q", "https://a.org", SenderToken(TOKEN), drawn, "other", day=lambda: DAY)
     with pytest.raises(ReleaseError, match="a sender without a bundle"):
         sender(tmp_path, "https://example.org", None).add(prototypes(drawn)[0])

@@ -14,7 +14,7 @@ from sordino.cli.devices.state import today
 from sordino.errors import ReleaseError
 
 if TYPE_CHECKING:
-    from sordino.device import Bundle, DeviceToken, Sender
+    from sordino.device import Bundle, SenderToken, Sender
 
 TOKEN_VARIABLE: Final = "SORDINO_DEVICE_TOKEN"
 """The environment variable with the token of the device."""
@@ -94,11 +94,11 @@ class SendingOptions:
             insecure_http=self.insecure_http,
         )
 
-    def _token(self, state: Path) -> DeviceToken:
+    def _token(self, state: Path) -> SenderToken:
         from sordino.device.sending import token
 
         if self.token_file is None and (text := os.environ.get(TOKEN_VARIABLE)):
-            return token.DeviceToken(text, TOKEN_VARIABLE)
+            return token.SenderToken(text, TOKEN_VARIABLE)
         return token.read(self.token_file or state.expanduser() / "token")
 
 

@@ -19,7 +19,14 @@ from sordino.cli.devices.sending import (
     in_background,
 )
 from sordino.cli.devices.state import BudgetFileOption, DrawKeyOption
-from sordino.cli.options import STATE, BundleArgument, JsonOption, PolicyNameOption
+from sordino.cli.options import (
+    STATE,
+    BundleArgument,
+    HostOption,
+    JsonOption,
+    PolicyNameOption,
+    PortOption,
+)
 from sordino.cli.output import write_json
 from sordino.cli.trust import FloorOption, RevokedOption, TrustedOption, floor_from, trust_from
 from sordino.errors import StorageError
@@ -45,12 +52,6 @@ class _RunsByDefault(TyperGroup):
 
 app = typer.Typer(cls=_RunsByDefault, no_args_is_help=True)
 
-PortOption = Annotated[
-    int, typer.Option("--port", min=0, max=65535, help="Port; 0 chooses a free one.")
-]
-HostOption = Annotated[
-    str, typer.Option("--host", metavar="ADDRESS", help="Address; beyond 127.0.0.1 it needs TLS.")
-]
 CentreStreamsOption = Annotated[
     bool,
     typer.Option(
@@ -121,7 +122,11 @@ def run(
     """
     from sordino.device import Runtime, read
     from sordino.gateway import Gateway, application
-    from sordino.gateway.http_server import configuration, open_listener, serve
+    from sordino.gateway.http_server import (
+        gateway_configuration,
+        gateway_listener,
+        serve_gateway,
+    )
 
     if (certificate is None) != (tls_key is None):
         raise StorageError("--tls-certificate or --tls-key alone, expected both: add the other")
@@ -137,16 +142,12 @@ def run(
     sending = SendingOptions(send, queue, token_file, signing_key, insecure_http and bool(send))
     sender = sending.sender(STATE, content, runtime.name)
     gateway = Gateway(runtime, sender, centring=centre_streams)
-    config = configuration(application(gateway, _tokens(devices)), certificate, tls_key)
-    listener, address = open_listener(host, port, certificate, insecure_http)
+    config = gateway_configuration(application(gateway, _tokens(devices)), certificate, tls_key)
+    listener, address = gateway_listener(host, port, certificate, insecure_http)
     _print_start(runtime, address, _tokens(devices))
-    try:
-        with listener, in_background(sender):
-            serve(config, listener)
-    except KeyboardInterrupt:  # Ctrl-C ends it
-        pass
-    finally:
-        gateway.close()
+    with in_background(sender):
+        serve_gateway(config, listener)
+    gateway.close()
 
 
 @app.command("keys")

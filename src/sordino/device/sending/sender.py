@@ -29,7 +29,7 @@ from sordino.device.bundle.bundle import Bundle, PolicyEntry
 from sordino.device.sending import wire
 from sordino.device.sending.exchange import HttpAnswer, Server, UnreachableError
 from sordino.device.sending.queue import Origin, Queue, QueuedBatch
-from sordino.device.sending.token import DeviceToken
+from sordino.device.sending.token import SenderToken
 from sordino.errors import ReleaseError
 from sordino.types import Vectors
 
@@ -105,7 +105,7 @@ class Sender:
         self,
         queue: str | Path,
         url: str,
-        token: DeviceToken,
+        token: SenderToken,
         bundle: Bundle | None = None,
         policy: str | None = None,
         *,
@@ -201,7 +201,7 @@ class Sender:
     def _deliver(self, batch: QueuedBatch) -> int:
         """Send one batch; the number of its releases if they are stored, 0 if it is set aside."""
         headers = {
-            "Content-Type": wire.JSON_TYPE,
+            "Content-Type": wire.BATCH_TYPE,
             "Idempotency-Key": batch.key,
             **self._signature(batch),
         }

@@ -18,12 +18,12 @@ _TOKEN: Final = re.compile(r"sordino_device_[A-Za-z0-9_-]{43}")
 _LARGEST: Final = 1000  # bytes of a file with a token
 
 
-class DeviceToken:
+class SenderToken:
     """A token; `str` of it shows a part that identifies nothing.
 
     Raises `StorageError` for another text, without the text.
 
-    >>> DeviceToken("sordino_device_" + 43 * "A")
+    >>> SenderToken("sordino_device_" + 43 * "A")
     sordino_device_...
     """
 
@@ -44,7 +44,7 @@ class DeviceToken:
         return f"Bearer {self._text}"
 
 
-def read(path: str | Path) -> DeviceToken:
+def read(path: str | Path) -> SenderToken:
     """The token in a file that only its owner may read.
 
     Raises `StorageError` where it cannot be read, for another content, and for a file that other
@@ -56,4 +56,4 @@ def read(path: str | Path) -> DeviceToken:
             f"{path}: other users may read the token, expected mode 600: run `chmod 600` on it, "
             "and ask for a new token if any did"
         )
-    return DeviceToken(content.decode("ascii", "replace").strip(), str(path))
+    return SenderToken(content.decode("ascii", "replace").strip(), str(path))

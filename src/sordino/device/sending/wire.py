@@ -52,7 +52,7 @@ programming language.
 SIGNED_PREFIX: Final = b"sordino releases 1\n"
 """The prefix of signed bytes, so that a signature of other data is never one of a batch."""
 
-JSON_TYPE: Final = "application/json"
+BATCH_TYPE: Final = "application/json"
 PROBLEM_TYPE: Final = "application/problem+json"
 
 _CODE: Final = re.compile(r"urn:sordino:([a-z][a-z-]{0,39})")
@@ -123,13 +123,13 @@ def confirms(kind: str, body: bytes, count: int, last: int) -> bool:
     >>> confirms("text/html", b"<p>Please sign in</p>", 20, 60)
     False
     """
-    content = _object(kind, JSON_TYPE, body)
+    content = _object(kind, BATCH_TYPE, body)
     return content.get("stored") == count and _number(content) >= last
 
 
 def last_number(kind: str, body: bytes) -> int:
     """The last number in an answer of `DEVICE_PATH`. Raises `ValueError` for any other answer."""
-    content = _object(kind, JSON_TYPE, body)
+    content = _object(kind, BATCH_TYPE, body)
     number = _number(content)
     if number < 0:
         raise ValueError("no last number")
