@@ -13,7 +13,8 @@
     clock that goes back    changes the `day` of later releases alone; the number gives the order
     lost file               a new queue asks the server for its last number (`begin_after`)
     older copy restored     batches with a known key are not stored twice. A release with a number
-                            that the server has already may be there: it is set aside
+                            that the server has already may be there: it is set aside. A copy from
+                            before the first sending is a new queue, so its releases are sent again
 
 The file has mode 600. Sent releases are overwritten with zeros (`secure_delete`), as far as the
 file system and the disk write in place.
