@@ -87,7 +87,6 @@ def test_an_offline_device_queues_and_sends_later(
 
 
 def test_a_stream_is_sent_too(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sordino.device.sending.background.PERIOD_SECONDS", 0.01)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(wav())))
     assert run("release", bundle_path(), "-", "--send", receiver.url) == 0
     assert len(receiver.store.rows()) == 4

@@ -7,6 +7,7 @@ import hashlib
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from datetime import date
 from http.server import BaseHTTPRequestHandler
@@ -18,6 +19,7 @@ import pytest
 
 from sordino.device import Bundle, Runtime, Sender, SenderToken, read
 from sordino.device.sending import token, wire
+from sordino.device.sending.background import BackgroundSending
 from sordino.device.trust import ed25519
 from sordino.errors import BundleError, ReleaseError, StorageError
 from tests.device.sending.receiver import TOKEN, Receiver, Request, problem, reply, serving
@@ -218,6 +220,17 @@ def test_threads_share_a_queue(drawn: Bundle, receiver: Receiver, tmp_path: Path
     for thread in threads:
         thread.join()
     assert [number for number, _ in receiver.store.rows()] == list(range(1, 10))
+
+
+def test_a_queue_is_sent_beside_a_stream(drawn: Bundle, receiver: Receiver, tmp_path: Path) -> None:
+    device = sender(tmp_path, receiver.url, drawn)
+    with BackgroundSending(device, period_seconds=0.01) as sending:
+        device.add(prototypes(drawn)[0])
+        ends = time.monotonic() + 10
+        while device.pending and time.monotonic() < ends:
+            time.sleep(0.01)
+    assert sending.last is not None
+    assert len(receiver.store.rows()) == 1
 
 
 def test_a_large_vector_fills_a_batch_by_bytes(receiver: Receiver, tmp_path: Path) -> None:

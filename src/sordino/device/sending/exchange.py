@@ -32,7 +32,7 @@ ANSWER_SECONDS: Final = 30.0
 CONNECT_SECONDS: Final = 10.0
 """The limit of one connection, and of a TLS handshake."""
 
-_LONGEST_WAIT: Final = 86_400  # seconds of Retry-After
+_LONGEST_WAIT: Final = 3600  # seconds of Retry-After
 _DIGITS: Final = re.compile(r"[0-9]{1,9}")
 
 
