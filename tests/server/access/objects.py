@@ -161,8 +161,8 @@ class _Maker:
         passkey.created = self.now
         self.session.add(passkey)
         add_api_token(self.session, self.now, account_id, "object", DAY)
-        expired = add_api_token(self.session, self.now - DAY, account_id, "expired", DAY)
         revoked = add_api_token(self.session, self.now, account_id, "revoked", DAY)
+        expired = add_api_token(self.session, self.now - DAY, account_id, "expired", DAY)
         rows = {
             row.name: row
             for row in self.session.query(ApiToken).filter(ApiToken.account_id == account_id)

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from fastapi.testclient import TestClient
 from sordino.server.access.password import Passwords
 from sordino.server.app import create_app
 from sordino.server.database.account_tables import Account
-from sordino.server.database.tables import Bundle
+from sordino.server.database.tables import Bundle, BundlePolicy, Participant
 from sordino.server.settings import Settings
 from sordino.server.store import Store
 from tests.server.conftest import START, Scene, make_scene, make_user
@@ -84,12 +84,46 @@ class Site:
             )
 
     def user(self, login: str) -> None:
-        """A user with an account, a device and releases."""
-        participant, _, token = make_user(
-            self.store, self.scene.study, self.scene.policies, f"p-{login}"
-        )
+        """A user with an account, a device and two months of releases."""
+        participant, token = self.participant(f"p-{login}")
         self.account(login, "user", participant.id)
-        release(self.app, self.scene.bundle.digest, token)
+        self.release(token, range(0, DAYS, STEP))
+
+    def participant(self, pseudonym: str) -> tuple[Participant, str]:
+        """A participant without an account, and the token of a device."""
+        scene = self.scene
+        participant, _, token = make_user(self.store, scene.study, scene.policies, pseudonym)
+        return participant, token
+
+    def release(self, token: str, days: Iterable[int]) -> None:
+        """Send releases of some of the last `DAYS` days; the last third has more of the emotion."""
+        draw = random.Random(token)
+        client = TestClient(self.app, "http://127.0.0.1")
+        for day in days:
+            share = 0.25 if day < 2 * DAYS // 3 else 0.6
+            batch = {
+                "format": 1,
+                "bundle": self.scene.bundle.digest,
+                "policy": "drawn",
+                "day": (TODAY - datetime.timedelta(DAYS - 1 - day)).isoformat(),
+                "releases": [
+                    {
+                        "number": day * RELEASES_A_DAY + count + 1,
+                        "prototype": draw.choice((3, 4, 5) if draw.random() < share else (0, 1, 2)),
+                    }
+                    for count in range(RELEASES_A_DAY)
+                ],
+            }
+            answer = client.post(
+                "/v1/releases",
+                content=json.dumps(batch),
+                headers={
+                    "Authorization": f"Bearer {token}",
+                    "Idempotency-Key": str(uuid.UUID(int=draw.getrandbits(128))),
+                    "Content-Type": "application/json",
+                },
+            )
+            assert answer.status_code == 201, answer.text
 
 
 @contextmanager
@@ -104,6 +138,8 @@ def running_site(folder: Path) -> Iterator[Site]:
     site = Site(address, app, make_scene(app.state.store, "mood"))
     with site.store.transaction() as session:
         session.get_one(Bundle, site.scene.bundle.id).card = CARD
+        policy = session.get_one(BundlePolicy, site.scene.policies["drawn"].id)
+        policy.rates = CARD["audit"]["drawn"]["rates"]
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", ws="none"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -115,35 +151,3 @@ def running_site(folder: Path) -> Iterator[Site]:
         server.should_exit = True
         thread.join()
         app.state.store.close()
-
-
-def release(app: FastAPI, bundle: str, token: str) -> None:
-    """Send two months of releases, every second day; the last third has more of the emotion."""
-    draw = random.Random(0)
-    client = TestClient(app, "http://127.0.0.1")
-    for number in range(0, DAYS, STEP):
-        day = TODAY - datetime.timedelta(DAYS - 1 - number)
-        share = 0.25 if number < 2 * DAYS // 3 else 0.6
-        batch = {
-            "format": 1,
-            "bundle": bundle,
-            "policy": "drawn",
-            "day": day.isoformat(),
-            "releases": [
-                {
-                    "number": number * RELEASES_A_DAY + count + 1,
-                    "prototype": draw.choice((3, 4, 5) if draw.random() < share else (0, 1, 2)),
-                }
-                for count in range(RELEASES_A_DAY)
-            ],
-        }
-        answer = client.post(
-            "/v1/releases",
-            content=json.dumps(batch),
-            headers={
-                "Authorization": f"Bearer {token}",
-                "Idempotency-Key": str(uuid.UUID(int=draw.getrandbits(128))),
-                "Content-Type": "application/json",
-            },
-        )
-        assert answer.status_code == 201, answer.text

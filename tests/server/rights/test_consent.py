@@ -7,8 +7,8 @@ import threading
 import pytest
 from fastapi.testclient import TestClient
 
-from sordino.server.database.tables import Consent, Device, Participant, Purpose
-from sordino.server.ingest.accept import _LOCKED as LOCKED
+from sordino.server.database.tables import Consent, Participant, Purpose
+from sordino.server.ingest.statements import LOCKED
 from sordino.server.rights import audit
 from sordino.server.rights.consent import consents, decide, set_paused, users_consenting
 from tests.server.conftest import Clock, Scene, make_scene
@@ -142,7 +142,9 @@ def test_withdrawal_waits_for_a_batch_in_progress(scene: Scene) -> None:
 
     thread = threading.Thread(target=withdraw)
     with store.transaction() as session:
-        session.execute(LOCKED.where(Device.id == scene.device_id)).one()
+        session.execute(
+            LOCKED, {"device_id": scene.device_id, "participant_id": scene.participant.id}
+        ).one()
         thread.start()
         thread.join(0.3)
         order.append("stored")

@@ -16,5 +16,8 @@ StoreOf = Annotated[Store, Depends(store_of)]
 AccessOf = Annotated[Access, Depends(access_of)]
 Person = Annotated[Principal, Depends(require(*ACCOUNTS))]
 """Any account."""
+UserPrincipal = Annotated[Principal, Depends(require(Scope.OWN))]
+ResearchPrincipal = Annotated[Principal, Depends(require(Scope.RESEARCH))]
+OperatePrincipal = Annotated[Principal, Depends(require(Scope.OPERATE))]
 Staff = Annotated[Principal, Depends(require(Scope.RESEARCH, Scope.OPERATE))]
 RowNumber = Annotated[int, Path(ge=1, le=LARGEST_ROW)]
