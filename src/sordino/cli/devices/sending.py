@@ -14,7 +14,7 @@ from sordino.cli.devices.state import today
 from sordino.errors import ReleaseError
 
 if TYPE_CHECKING:
-    from sordino.device import Bundle, SenderToken, Sender
+    from sordino.device import Bundle, Sender, SenderToken
 
 TOKEN_VARIABLE: Final = "SORDINO_DEVICE_TOKEN"
 """The environment variable with the token of the device."""
