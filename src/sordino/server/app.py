@@ -11,6 +11,7 @@ from sordino.server import errors
 from sordino.server.access.context import Access
 from sordino.server.access.routes import account, accounts, sign_in
 from sordino.server.body_limit import BodyLimit
+from sordino.server.contract import describe
 from sordino.server.database.migration import upgrade
 from sordino.server.ingest import routes as ingest_routes
 from sordino.server.ingest.accept import Ingest
@@ -48,7 +49,12 @@ def create_app(settings: Settings) -> FastAPI:
     store = Store(settings)
     upgrade(store.engine)
     app = FastAPI(
-        title="sordino", version=__version__, docs_url=None, redoc_url=None, lifespan=lifespan
+        title="sordino",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,
     )
     metrics, traces = Metrics(), Traces(settings.traces)
     app.state.store = store
@@ -62,4 +68,5 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Monitor, metrics=metrics, traces=traces)
     for router in ROUTERS:
         app.include_router(router)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     return app

@@ -30,7 +30,7 @@ from tests.server.conftest import START, Scene, make_scene, make_user
 
 PASSWORD = "correct horse battery"
 TODAY = datetime.date(2026, 11, 28)
-DAYS, STEP, RELEASES_A_DAY = 60, 2, 40
+DAYS, STEP, RELEASES_A_DAY = 60, 3, 40
 
 
 def rate(share: float) -> dict[str, float | int]:
@@ -127,11 +127,8 @@ class Site:
 
 
 @contextmanager
-def running_site(folder: Path) -> Iterator[Site]:
-    """A server on the loopback, stopped at the end."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def prepared_site(folder: Path, port: int = 8000) -> Iterator[Site]:
+    """The application of a server with a bundle, its rates and its limits."""
     address = f"http://localhost:{port}"
     app = create_app(Settings(folder=folder, address=address, clock=lambda: float(START)))
     app.state.access.passwords = Passwords(PasswordHasher(1, 8, 1))
@@ -140,14 +137,27 @@ def running_site(folder: Path) -> Iterator[Site]:
         session.get_one(Bundle, site.scene.bundle.id).card = CARD
         policy = session.get_one(BundlePolicy, site.scene.policies["drawn"].id)
         policy.rates = CARD["audit"]["drawn"]["rates"]
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", ws="none"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
     try:
-        while not server.started:
-            time.sleep(0.01)
         yield site
     finally:
-        server.should_exit = True
-        thread.join()
         app.state.store.close()
+
+
+@contextmanager
+def running_site(folder: Path) -> Iterator[Site]:
+    """A server on the loopback, stopped at the end."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with prepared_site(folder, port) as site:
+        config = uvicorn.Config(site.app, port=port, log_level="error", ws="none")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        try:
+            while not server.started:
+                time.sleep(0.01)
+            yield site
+        finally:
+            server.should_exit = True
+            thread.join()

@@ -20,7 +20,7 @@ from sordino.server.pages.shown import DONE, show
 from sordino.server.pages.stored import limits_of_user, stored_of
 from sordino.server.pages.trend_views import plotted, user_trends
 from sordino.server.rights import audit
-from sordino.server.rights.consent import decide, set_paused
+from sordino.server.rights.consent import add_decision, set_paused
 from sordino.server.rights.deletion import delete_user
 from sordino.server.rights.routes import export_response
 from sordino.server.rights.subject import OWN_NAME, actor, subject
@@ -101,7 +101,7 @@ def send_consent(
 ) -> RedirectResponse:
     """Agree to a purpose and policy, or withdraw."""
     with store.transaction() as session:
-        decide(
+        add_decision(
             session,
             subject(session, principal, OWN_NAME),
             purpose,

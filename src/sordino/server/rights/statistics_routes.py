@@ -2,46 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
 
 from sordino.errors import StorageError
-from sordino.server.access.principal import Principal, Scope, require
+from sordino.server.access.arguments import OperatePrincipal, ResearchPrincipal, StoreOf
+from sordino.server.access.principal import Scope, require
 from sordino.server.database.rights_tables import GroupStatistic, PrivacyBudget
 from sordino.server.errors import Problem
 from sordino.server.registry.studies import study_of
 from sordino.server.rights import audit
 from sordino.server.rights.models import (
-    Budget,
+    BudgetRequest,
     BudgetState,
-    Digest,
     GroupTable,
     GroupTables,
     LogState,
+    PolicyDigest,
 )
 from sordino.server.rights.statistics import set_budget, spent, statistics_of
 from sordino.server.rights.subject import actor
 from sordino.server.rights.upkeep import verify_log
-from sordino.server.store import Store, store_of
+from sordino.server.store import Store
 from sordino.server.trends.group_share import GroupShare, group_share
 from sordino.server.trends.rates import newest_rates
 
 router = APIRouter(prefix="/v1", tags=["statistics"])
 
-Stored = Annotated[Store, Depends(store_of)]
-Research = Annotated[Principal, Depends(require(Scope.RESEARCH))]
-Operate = Annotated[Principal, Depends(require(Scope.OPERATE))]
+MOST_TABLES: Final = 5000
+"""Statistics of an answer, the newest ones."""
+
 KnownNumber = Annotated[int | None, Query(ge=1, le=2**62, description="`log.number` of a receipt.")]
-KnownDigest = Annotated[Digest | None, Query(description="`log.digest` of a receipt.")]
+KnownDigest = Annotated[PolicyDigest | None, Query(description="`log.digest` of a receipt.")]
 
 
 @router.get("/statistics")
-def read_statistics(principal: Research, store: Stored) -> GroupTables:
+def read_statistics(principal: ResearchPrincipal, store: StoreOf) -> GroupTables:
     """The stored statistics of the study, the newest week first. Asking again changes nothing."""
     assert principal.study_id is not None
     with store.reading() as session:
-        rows = statistics_of(session, principal.study_id)
+        rows = statistics_of(session, principal.study_id)[:MOST_TABLES]
         policies = {row.policy for row in rows}
         rates = {policy: newest_rates(session, principal.study_id, policy) for policy in policies}
     tables = []
@@ -72,7 +73,12 @@ def _table(row: GroupStatistic, numbers: dict[str, float], share: GroupShare) ->
 
 
 @router.put("/studies/{study}/budget")
-def write_budget(study: str, budget: Budget, principal: Operate, store: Stored) -> BudgetState:
+def write_budget(
+    study: str,
+    budget: BudgetRequest,
+    principal: OperatePrincipal,
+    store: StoreOf,
+) -> BudgetState:
     """Give the statistics of a study noise, and end them when the budget is spent."""
     if budget.epsilon_per_table > budget.epsilon:
         raise Problem(
@@ -95,7 +101,7 @@ def write_budget(study: str, budget: Budget, principal: Operate, store: Stored) 
 
 
 @router.get("/budget")
-def read_budget(principal: Research, store: Stored) -> BudgetState:
+def read_budget(principal: ResearchPrincipal, store: StoreOf) -> BudgetState:
     """The budget of the study, and what was spent."""
     assert principal.study_id is not None
     return _budget(store, principal.study_id)
@@ -112,7 +118,7 @@ def _budget(store: Store, study_id: int) -> BudgetState:
 
 
 @router.get("/audit", dependencies=[Depends(require(Scope.OPERATE))])
-def read_audit(store: Stored, number: KnownNumber = None, digest: KnownDigest = None) -> LogState:
+def read_audit(store: StoreOf, number: KnownNumber = None, digest: KnownDigest = None) -> LogState:
     """Check every entry of the audit log, and that it contains the end that a receipt names."""
     known = audit.Head(number, bytes.fromhex(digest)) if number and digest else None
     try:

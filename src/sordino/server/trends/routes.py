@@ -5,30 +5,28 @@ from __future__ import annotations
 import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from sqlalchemy.orm import Session
 
-from sordino.server.access.principal import Principal, Scope, require
+from sordino.server.access.arguments import ResearchPrincipal, StoreOf, UserOrResearcher
+from sordino.server.access.principal import Principal, Scope
 from sordino.server.database.tables import Participant, Purpose
 from sordino.server.errors import Problem
 from sordino.server.rights import audit
 from sordino.server.rights.consent import consents
-from sordino.server.rights.models import Digest
+from sordino.server.rights.models import PolicyDigest
 from sordino.server.rights.subject import actor, subject
-from sordino.server.store import Store, store_of
+from sordino.server.store import Store
 from sordino.server.trends.cohort import cohort_table
 from sordino.server.trends.models import CohortAnswer, TrendAnswer
-from sordino.server.trends.user import MOST_DAYS, Step, newest_policy, user_trend
+from sordino.server.trends.user import LONGEST_DAYS, Step, newest_policy, user_trend
 
 router = APIRouter(prefix="/v1", tags=["trends"])
 
-Stored = Annotated[Store, Depends(store_of)]
-Research = Annotated[Principal, Depends(require(Scope.RESEARCH))]
-OwnOrResearch = Annotated[Principal, Depends(require(Scope.OWN, Scope.RESEARCH))]
 FirstDay = Annotated[datetime.date | None, Query(description="Default: the last 90 days.")]
 LastDay = Annotated[datetime.date | None, Query(description="Default: today, UTC.")]
-PolicyDigest = Annotated[
-    Digest | None,
+AskedPolicy = Annotated[
+    PolicyDigest | None,
     Query(description="`digest` of the policy. Default: the newest one with decisions."),
 ]
 StepLength = Annotated[Step | None, Query(description="Default: weeks beyond 92 days.")]
@@ -37,9 +35,9 @@ StepLength = Annotated[Step | None, Query(description="Default: weeks beyond 92 
 @router.get("/participants/{name}/trend")
 def read_trend(
     name: str,
-    principal: OwnOrResearch,
-    store: Stored,
-    policy: PolicyDigest = None,
+    principal: UserOrResearcher,
+    store: StoreOf,
+    policy: AskedPolicy = None,
     first: FirstDay = None,
     last: LastDay = None,
     step: StepLength = None,
@@ -82,7 +80,7 @@ def permit_research(
 
 @router.get("/cohort")
 def read_cohort(
-    principal: Research, store: Stored, first: FirstDay = None, last: LastDay = None
+    principal: ResearchPrincipal, store: StoreOf, first: FirstDay = None, last: LastDay = None
 ) -> CohortAnswer:
     """Users, devices and missing days of the study, and the drift of pass rates."""
     assert principal.study_id is not None
@@ -107,11 +105,11 @@ def days(
     """The first and the last day that are asked for. Raises `Problem` 422 for too many or none."""
     end = last or datetime.datetime.fromtimestamp(store.now(), datetime.UTC).date()
     start = first or end - datetime.timedelta(days=min(default, (end - datetime.date.min).days))
-    if not 0 <= (end - start).days < MOST_DAYS:
+    if not 0 <= (end - start).days < LONGEST_DAYS:
         raise Problem(
             "invalid",
             422,
-            f"a time of {(end - start).days + 1} days, expected 1 to {MOST_DAYS}: choose `first` "
-            "and `last` in ascending order",
+            f"a time of {(end - start).days + 1} days, expected 1 to {LONGEST_DAYS}: choose "
+            "`first` and `last` in ascending order",
         )
     return start, end

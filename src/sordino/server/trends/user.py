@@ -29,7 +29,7 @@ from sordino.server.trends.counts import (
 )
 from sordino.server.trends.rates import NO_RATES, rates_of
 
-MOST_DAYS: Final = 1096
+LONGEST_DAYS: Final = 1096
 """Days of one trend: three years."""
 LONGEST_BY_DAY: Final = 92
 """Days that are estimated one by one, unless asked for; a longer time is estimated by week."""
@@ -50,7 +50,7 @@ class Step(StrEnum):
 
 
 @dataclass(frozen=True)
-class Period:
+class UserPeriod:
     """A day or a week with releases. Without an estimate, share and limits are None."""
 
     first: datetime.date
@@ -72,7 +72,7 @@ class UserTrend:
     required: str
     """The emotion."""
     step: Step
-    periods: Sequence[Period] = ()
+    periods: Sequence[UserPeriod] = ()
     changes: Sequence[datetime.date] = ()
     """First days of periods from which the share differs from before."""
     cannot_tell: str = ""
@@ -145,7 +145,7 @@ def trend_of(counts: UserCounts | None, policies: Sequence[BundlePolicy], step: 
 
 def _periods(
     counts: UserCounts, step: Step
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[Period]]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[UserPeriod]]:
     """Numbers of the periods with releases, passes and releases of the bundle with most of them,
     `(periods,)` each, and the periods.
     """
@@ -162,7 +162,7 @@ def _periods(
         total[position] = releases[most]
         start = _first_day(value, step)
         end = start + datetime.timedelta(days=step.days - 1)
-        periods.append(Period(start, end, int(releases.sum()), int(bundles[most])))
+        periods.append(UserPeriod(start, end, int(releases.sum()), int(bundles[most])))
     return numbers, flagged, total, periods
 
 
@@ -175,8 +175,8 @@ def _first_day(number: int, step: Step) -> datetime.date:
 
 
 def _with_estimates(
-    periods: Sequence[Period], known: Sequence[bool], result: Trend
-) -> list[Period]:
+    periods: Sequence[UserPeriod], known: Sequence[bool], result: Trend
+) -> list[UserPeriod]:
     estimates = iter(zip(result.share, result.low, result.high, strict=True))
     filled = []
     for period, has_rates in zip(periods, known, strict=True):

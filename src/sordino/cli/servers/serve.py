@@ -88,7 +88,7 @@ ProviderOption = Annotated[
     typer.Option(
         "--provider",
         metavar="ISSUER",
-        help="OpenID Connect provider that people may sign in with, such as https://id.example.org.",
+        help="OpenID Connect provider for sign-in, such as https://id.example.org.",
         envvar="SORDINO_PROVIDER",
     ),
 ]
@@ -154,8 +154,7 @@ def serve(
         ) from error
     from sordino.server.access.invitation import recover_login
     from sordino.server.first_start import first_start
-    from sordino.server.http_server import configuration, open_listener
-    from sordino.server.http_server import serve as run
+    from sordino.server.http_server import configuration, open_listener, server
     from sordino.server.monitoring.logs import start_logging
     from sordino.server.settings import Settings
 
@@ -171,7 +170,8 @@ def serve(
         token = recover_login(app.state.store, recover)
         typer.echo(f"shown once, for {recover}:\n  sign-in     {origin}/invitation/{token}")
     start_logging()
-    run(configuration(app, proxy), listener)
+    with listener:
+        server(configuration(app, proxy)).run(sockets=[listener])
 
 
 def _make_folder(folder: Path) -> None:
