@@ -144,6 +144,8 @@ def test_a_user_sees_a_trend_pauses_exports_and_deletes(
     page.get_by_text("Paused.").wait_for()
     page.get_by_role("button", name="Resume").click()
     page.get_by_text("Resumed. This server").wait_for()
+    page.get_by_role("button", name="Revoke watch").click()
+    page.get_by_role("cell", name="revoked").wait_for()
     with page.expect_download() as download:
         page.get_by_role("button", name="Export as JSON").click()
     download.value.save_as(tmp_path / "export.json")

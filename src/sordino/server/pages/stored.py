@@ -146,6 +146,7 @@ def _devices(
     )
     return [
         DeviceRow(
+            number=device.id,
             name=device.name,
             created=device.created,
             releases=sum(row.releases for row in counts if row.device_id == device.id),

@@ -41,6 +41,7 @@ class ShownTrend:
 class DeviceRow:
     """A device of a user."""
 
+    number: int
     name: str
     created: int
     releases: int
