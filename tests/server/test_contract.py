@@ -16,7 +16,8 @@ from tests.server.synthetic_bundle import bundle_file, prototypes
 
 COMMAND = (
     "python -c 'import tempfile, pathlib; from sordino.server import app, contract, settings; "
-    "print(contract.text(app.create_app(settings.ServerSettings(pathlib.Path(tempfile.mkdtemp())))), "
+    "place = settings.ServerSettings(pathlib.Path(tempfile.mkdtemp())); "
+    "print(contract.text(app.create_app(place)), "
     'end="")\' > docs/reference/openapi.json'
 )
 
