@@ -113,7 +113,8 @@ def sign_in(page: Page, login: str) -> None:
 
 
 def no_overflow(page: Page) -> bool:
-    return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    fits: bool = page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    return fits
 
 
 def violations(page: Page, kind: str, values: list[str]) -> list[str]:
@@ -202,7 +203,9 @@ def test_a_researcher_sees_groups_rates_and_shared_trends_only(open_page: Open, 
             )
     page.reload()
     assert page.get_by_role("row", name="p1").get_by_text("not shared").is_visible()
-    assert page.goto("/study/participants/p1").status == 404
+    answer = page.goto("/study/participants/p1")
+    assert answer is not None
+    assert answer.status == 404
     page.goto("/study/participants/p-moss")
     assert page.get_by_role("img", name="Share of sad speech").is_visible()
     page.goto("/study/rates")
