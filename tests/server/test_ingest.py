@@ -8,9 +8,11 @@ import json
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi.testclient import TestClient
 from hypothesis import given, settings
@@ -23,6 +25,8 @@ from sordino.server.errors import Problem
 from sordino.server.ingest.batch import parse_batch
 from sordino.server.registry.signing_keys import register_signing_key
 from sordino.server.store import Store
+from sordino.signal.audio import read
+from sordino.signal.filterbank import filterbank
 from tests.server.conftest import Clock, Scene, make_scene, set_consent
 from tests.server.synthetic_bundle import WIDTH, bundle_file, digest, prototypes
 
@@ -134,6 +138,23 @@ def test_raw_vectors_are_never_stored(client: TestClient, scene: Scene) -> None:
             for i, row in enumerate(raw[at : at + 1000].astype(np.float32))
         ]
         assert code(post(client, scene, batch(rows))) == (422, "not-a-prototype")
+    assert stored(scene.store) == 0
+
+
+@pytest.mark.slow
+def test_features_of_real_speech_are_never_stored(
+    client: TestClient, scene: Scene, data: Path
+) -> None:
+    files = sorted((data / "ravdess").rglob("03-*"))[:40]
+    frames = np.vstack([filterbank(read(file)) for file in files])
+    rows = frames[:, : 5 * WIDTH].reshape(-1, WIDTH)[:10_000].astype(np.float32)
+    assert len(rows) == 10_000
+    for at in range(0, len(rows), 1000):
+        releases = [
+            {"number": at + i + 1, "vector": row.tolist()}
+            for i, row in enumerate(rows[at : at + 1000])
+        ]
+        assert code(post(client, scene, batch(releases))) == (422, "not-a-prototype")
     assert stored(scene.store) == 0
 
 
