@@ -27,7 +27,7 @@ from sordino.device.sound.synthesis import synthetic
 from sordino.device.trust import ed25519
 from sordino.server.database.migration import upgrade
 from sordino.server.rights.backup import copy_database
-from sordino.server.settings import Settings
+from sordino.server.settings import ServerSettings
 from sordino.server.store import Store
 from sordino.signal import audio
 from sordino.signal.conditions import CONDITIONS
@@ -117,7 +117,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sign_bundle(folder / "mute.sordino", folder / "maker.pem", 1, None)
     today = datetime.now(UTC).date()
     DailyBudget(folder / "state" / "sordino" / "budget", lambda: today).spend(3)
-    settings = Settings(folder / "server")
+    settings = ServerSettings(folder / "server")
     settings.folder.mkdir()
     store = Store(settings)
     upgrade(store.engine)

@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from sordino.server.access.csrf import csrf_token
 from sordino.server.access.principal import Scope
 from sordino.server.app import create_app
-from sordino.server.settings import Settings
+from sordino.server.settings import ServerSettings
 from tests.server.access.matrix import Endpoint, endpoints
 from tests.server.access.objects import Objects, make_objects
 from tests.server.conftest import Clock
@@ -28,7 +28,7 @@ class Server:
     """A server with objects, its endpoints, and requests with one credential each."""
 
     def __init__(self, folder: Path) -> None:
-        self.app: FastAPI = create_app(Settings(folder, clock=Clock()))
+        self.app: FastAPI = create_app(ServerSettings(folder, clock=Clock()))
         self.objects: Objects = make_objects(self.app)
         self.endpoints = list(endpoints(self.app))
         self.client = TestClient(

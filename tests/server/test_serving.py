@@ -21,7 +21,7 @@ from fastapi import FastAPI
 from sordino.errors import StorageError
 from sordino.server import body_limit, http_server
 from sordino.server.app import create_app
-from sordino.server.settings import Settings
+from sordino.server.settings import ServerSettings
 from tests.server.synthetic_bundle import bundle_file, digest
 
 START_SECONDS = 60.0
@@ -98,7 +98,7 @@ def address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[s
     """A server of this process on a real socket; clients have 0.3 s for headers, and for a body."""
     monkeypatch.setattr(http_server, "HEADER_SECONDS", 0.3)
     monkeypatch.setattr(body_limit, "BODY_SECONDS", 0.3)
-    app: FastAPI = create_app(Settings(tmp_path))
+    app: FastAPI = create_app(ServerSettings(tmp_path))
     listener, _ = http_server.open_listener("127.0.0.1", 0)
     server = http_server.server(http_server.configuration(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

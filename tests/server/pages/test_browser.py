@@ -113,8 +113,7 @@ def sign_in(page: Page, login: str) -> None:
 
 
 def no_overflow(page: Page) -> bool:
-    fits: bool = page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    return fits
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
 
 def violations(page: Page, kind: str, values: list[str]) -> list[str]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from sordino.server.access.arguments import AccessOf, RowNumber, StoreOf, UserPrincipal
 from sordino.server.access.principal import Principal, fresh
 from sordino.server.access.session import SESSION_COOKIE, clear_cookie
-from sordino.server.database.tables import Participant, Purpose, Study
+from sordino.server.database.tables import Participant, Purpose, StudyRow
 from sordino.server.errors import absent
 from sordino.server.pages.limits import sentence
 from sordino.server.pages.rendering import page
@@ -119,7 +119,7 @@ def revoke(principal: UserPrincipal, store: StoreOf, number: RowNumber) -> Redir
     """End the token of a device for good."""
     with store.reading() as session:
         user = subject(session, principal, OWN_NAME)
-        study = session.get_one(Study, user.study_id).name
+        study = session.get_one(StudyRow, user.study_id).name
     revoke_device(principal, store, study, user.pseudonym, number)
     return _back("device")
 
