@@ -18,6 +18,7 @@ DAY = datetime.date(2026, 11, 28)
 
 
 def store_releases(scene: Scene, count: int, day: datetime.date = DAY, first: int = 1) -> None:
+    scene.store.partitions.ensure(day)
     with scene.store.transaction() as session:
         session.add(
             BatchRow(
