@@ -23,6 +23,7 @@ _ROOMS = (
     "onnx",
     "release",
     "report",
+    "server",
     "signal",
     "study",
     "testing",

@@ -13,6 +13,7 @@ from sordino.server.access.routes import account, accounts, sign_in
 from sordino.server.body_limit import BodyLimit
 from sordino.server.contract import describe_api
 from sordino.server.database.migration import upgrade
+from sordino.server.groups import routes as group_routes
 from sordino.server.ingest import routes as ingest_routes
 from sordino.server.ingest.accept import Ingest
 from sordino.server.lifespan import lifespan
@@ -24,7 +25,6 @@ from sordino.server.pages import routes as page_routes
 from sordino.server.pages.security_headers import SecurityHeaders
 from sordino.server.registry import routes as registry_routes
 from sordino.server.rights import routes as rights_routes
-from sordino.server.rights import statistics_routes
 from sordino.server.rights.deletion import reconcile
 from sordino.server.settings import ServerSettings
 from sordino.server.store import Store
@@ -38,7 +38,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     account.router,
     accounts.router,
     rights_routes.router,
-    statistics_routes.router,
+    group_routes.router,
     trends_routes.router,
     *page_routes.ROUTERS,
 )

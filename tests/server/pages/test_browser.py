@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from sordino.server.database.tables import Purpose
-from sordino.server.rights.statistics import compute_statistics
+from sordino.server.groups.statistics import compute_statistics
 from tests.server.conftest import set_consent
 from tests.server.pages.site import DAYS, PASSWORD, RELEASES_A_DAY, STEP, Site, running_site
 

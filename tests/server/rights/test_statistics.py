@@ -22,11 +22,12 @@ from sordino.server.database.tables import (
     Purpose,
     StudyRow,
 )
+from sordino.server.groups import statistics
+from sordino.server.groups.private_sums import _mechanisms, private_sum
+from sordino.server.groups.statistics import closed_weeks, compute_statistics, set_budget, spent
 from sordino.server.registry.studies import create_participant
-from sordino.server.rights import audit, statistics
+from sordino.server.rights import audit
 from sordino.server.rights.deletion import delete_user
-from sordino.server.rights.private_sums import _mechanisms, private_sum
-from sordino.server.rights.statistics import closed_weeks, compute_statistics, set_budget, spent
 from tests.server.conftest import Clock, Scene
 from tests.server.rights.conftest import sign_in
 from tests.server.rights.test_trends import CARD

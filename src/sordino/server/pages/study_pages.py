@@ -15,6 +15,8 @@ from sordino.server.access.principal import Principal
 from sordino.server.access.routes.accounts import InvitationRequest, create_invitation
 from sordino.server.database.tables import Purpose, StudyRow
 from sordino.server.errors import Problem, absent
+from sordino.server.groups.routes import read_statistics
+from sordino.server.groups.statistics import WEEK
 from sordino.server.pages.shown import show
 from sordino.server.pages.trend_views import plotted, policies_with_decisions, user_trends
 from sordino.server.pages.views import CohortRow, GroupRow
@@ -22,8 +24,6 @@ from sordino.server.registry.messages import DeviceRequest, ParticipantRequest
 from sordino.server.registry.routes import post_device, post_participant
 from sordino.server.rights import audit
 from sordino.server.rights.consent import consents
-from sordino.server.rights.statistics import WEEK
-from sordino.server.rights.statistics_routes import read_statistics
 from sordino.server.rights.subject import actor, subject
 from sordino.server.store import Store
 from sordino.server.trends.cohort import CohortTable, CohortUser, cohort_table

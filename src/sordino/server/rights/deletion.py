@@ -21,9 +21,9 @@ from sordino.server.access.server_key import ServerKey
 from sordino.server.database.keys import forget_log
 from sordino.server.database.rights_tables import Deletion
 from sordino.server.database.tables import Device, Participant, StudyRow
+from sordino.server.groups.statistics import withdraw
 from sordino.server.rights import audit, receipt
 from sordino.server.rights.personal_data import rows_of
-from sordino.server.rights.statistics import withdraw
 from sordino.server.store import Store
 
 RESTORE: Final = "restore"

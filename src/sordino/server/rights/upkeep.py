@@ -8,7 +8,8 @@ from sqlalchemy import select
 
 from sordino.errors import StorageError
 from sordino.server.database.tables import StudyRow
-from sordino.server.rights import audit, retention, statistics
+from sordino.server.groups import statistics
+from sordino.server.rights import audit, retention
 from sordino.server.store import Store
 
 

@@ -21,8 +21,11 @@ class GroupShare(NamedTuple):
     """A share with 95 % limits, in [0, 1]; None where the rates of the card do not suffice."""
 
     share: float | None = None
+    """The share of required utterances."""
     low: float | None = None
+    """The lower limit."""
     high: float | None = None
+    """The upper limit."""
 
 
 def group_share(passes: float, standard_error: float, rates: Rates | None) -> GroupShare:

@@ -30,9 +30,9 @@ from sordino.server.database.rights_tables import (
     PrivacySpending,
 )
 from sordino.server.database.tables import BundlePolicy, BundleRow, DailyCount, Purpose, StudyRow
+from sordino.server.groups.private_sums import PrivateSum, private_sum
 from sordino.server.rights import audit
 from sordino.server.rights.consent import users_consenting
-from sordino.server.rights.private_sums import PrivateSum, private_sum
 from sordino.server.store import Store
 from sordino.server.trends.counts import daily_counts, policy_rows, study_users
 
