@@ -11,7 +11,6 @@ rest.
 
 from __future__ import annotations
 
-import secrets
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
@@ -25,7 +24,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from sordino import attack, keyed_random, release, workers
+from sordino import attack, release, workers
 from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
@@ -350,5 +349,5 @@ def with_secret_noise(fitter: Fitter) -> Fitter:
         drawn: Any = with_secret_noise(fitter.drawn)
         return replace(fitter, drawn=drawn)
     if isinstance(fitter, DrawnFitter):
-        return replace(fitter, noise_key=secrets.randbits(keyed_random.KEY_BITS))
+        return replace(fitter, secret_noise=True)
     return fitter
