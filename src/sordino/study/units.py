@@ -31,7 +31,7 @@ from sordino.metrics.bound import Bound
 from sordino.nn.fit import Plan, run_plan, run_rounds
 from sordino.nn.stack import fit_stacks
 from sordino.policy import Policy
-from sordino.release import Drawn, DrawnFitter, Fitter, Release, bounds, plan_all
+from sordino.release import Drawn, DrawnFitter, Fitter, MixtureFitter, Release, bounds, plan_all
 from sordino.release.drawn.fit import Space
 from sordino.study.checkpoints import gather_units
 from sordino.study.protocol import POLICIES, Fitters, Inputs, Options, space
@@ -190,14 +190,14 @@ class _Unit:
         return figures
 
     def membership(self) -> dict[str, dict[str, list[float]]]:
-        """The membership inference of each drawn release by its prototypes, and of the scaled
-        space.
+        """The membership inference of each drawn release and mixture by what ships, and of the
+        scaled space.
         """
         inputs, options = self.study.inputs, self.study.options
         drawn = {
             name: fitter
             for name, fitter in zip(options.releases, self.fitters, strict=True)
-            if isinstance(fitter, DrawnFitter)
+            if isinstance(fitter, DrawnFitter | MixtureFitter)
         }
         if not drawn:
             return {}
