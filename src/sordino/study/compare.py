@@ -91,7 +91,7 @@ def compare(
         options = replace(options, releases=tuple(dict.fromkeys([NONE, *names])))
     check_required(policies)
     emotions = common_emotions(policies)
-    minimum.check_minimum("compare", corpus, options, policies, fitters)
+    minimum.check_minimum("compare", corpus, options, policies, fitters, features=features)
     inputs = prepare(
         corpus, features, options, emotions=emotions, noise=noise, cache=cache, jobs=jobs
     )

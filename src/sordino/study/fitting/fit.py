@@ -72,7 +72,7 @@ def fit(
       is `speech` where its weights are installed, and `mel` otherwise.
     - `budget`: the largest accepted AUC of an attacker, in [0.5, 1]. It stands before the budgets
       of the policies. Without any budget, no release is refused.
-    - `candidates`: families to choose from under a budget; those of `selection.candidates` if
+    - `candidates`: families to choose from under a budget; those of `selection.families` if
       empty.
     - `options`: choices of the procedure; by default those of `protocol.bundle_options`. Its
       `releases` are not used.
@@ -96,12 +96,13 @@ def fit(
         name: policy.budget.auc if budget is None else budget for name, policy in policies.items()
     }
     families = {
-        name: candidates or selection.candidates(policy, budgets[name])
+        name: selection.families(policy, budgets[name], candidates)
         for name, policy in policies.items()
     }
     releases = tuple(dict.fromkeys(family for names in families.values() for family in names))
     released = replace(options, releases=releases)
-    minimum.check_minimum("fit", corpus, released, [*policies.values()], fitters, max_draws)
+    listed = [*policies.values()]
+    minimum.check_minimum("fit", corpus, released, listed, fitters, max_draws, features)
     inputs = protocol.prepare(
         corpus,
         features,
@@ -118,7 +119,7 @@ def fit(
         folder = Path(cache or temporary) / "fit"
         procedure = _Procedure(inputs, name, options, fitters, folder, jobs)
         results = {
-            name: procedure.policy(policy, budgets[name], candidates, index)
+            name: procedure.policy(policy, budgets[name], families[name], index)
             for index, (name, policy) in enumerate(policies.items())
         }
     result = procedure.result(results)
@@ -197,13 +198,11 @@ class _Procedure:
         return self.inputs.with_copies(Part(train, validation))
 
     def policy(
-        self, policy: Policy, budget: float | None, candidates: Sequence[str], index: int
+        self, policy: Policy, budget: float | None, families: Sequence[str], index: int
     ) -> PolicyResult:
-        """The release of one policy: chosen, measured and fitted."""
-        families = selection.candidates(policy, budget)
+        """The release of one policy: chosen from families, measured and fitted."""
         validation: tuple[Tradeoff, ...] = ()
         if budget is not None:
-            families = list(candidates) or families
             _, validation, _ = self.audit(policy, families, self.validation, "validation")
             winner = selection.best(validation, budget)
             if winner is None:
