@@ -70,6 +70,7 @@ def compare(
     cache: str | Path | None = CACHE,
     jobs: int = 0,
     noise: str | Path | None = None,
+    public: Corpus | None = None,
     releases: Sequence[str | Family | Callable[[Policy, int], Any]] = (),
     notices: Sequence[str] = (),
     latex: bool = False,
@@ -82,7 +83,7 @@ def compare(
     policies name the same emotions, and each requires another one. `releases` replaces those of the
     options: names, references `module:Fitter`, or the classes of fitters of a user's own
     (`sordino.release.resolve`). `noise` is a folder with recordings of noise for the copies, if the
-    options have conditions.
+    options have conditions; `public` are recordings of other people that decide the scaled space.
     """
     out, features = storage.folder(out), feature_sets.resolve(features)
     options = options or replace(bundle_options(features), releases=RELEASES)
@@ -93,7 +94,14 @@ def compare(
     emotions = common_emotions(policies)
     minimum.check_minimum("compare", corpus, options, policies, fitters, features=features)
     inputs = prepare(
-        corpus, features, options, emotions=emotions, noise=noise, cache=cache, jobs=jobs
+        corpus,
+        features,
+        options,
+        emotions=emotions,
+        noise=noise,
+        public=public,
+        cache=cache,
+        jobs=jobs,
     )
     guesses, units = predictions(
         inputs, out / "units", options, policies=policies, fitters=fitters, jobs=jobs

@@ -23,7 +23,7 @@ The scorer and the threshold, which ship too, are not attacked.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -35,11 +35,11 @@ from sordino.corpora.split import Part, every_fourth
 from sordino.corpora.table import Corpus
 from sordino.define import Role
 from sordino.errors import ReleaseError
-from sordino.features import Preprocess, PreprocessFitter
+from sordino.features import Preprocess
 from sordino.nn.fit import run_plan
 from sordino.release import Drawn, DrawnFitter, Mixture, MixtureFitter
 from sordino.report.verdict import NONE
-from sordino.types import Codes, Matrix, Vectors
+from sordino.types import Codes, Matrix, Rows, Vectors
 
 QUESTIONS: Final = ("recording", "speaker")
 """What is inferred."""
@@ -55,16 +55,19 @@ def shipped_membership(
     fitters: Mapping[str, DrawnFitter | MixtureFitter],
     x: Vectors,
     corpus: Corpus,
-    space: PreprocessFitter,
+    scaling: Callable[[Rows], Preprocess],
     seed: int,
 ) -> dict[str, dict[str, list[float]]]:
     """The AUC of the best attacker in each game by part and question; two games each.
 
-    `x` has the features of the utterances, `(utterances, d)`. A release that needs more speakers is
-    left out.
+    `x` has the features of the utterances, `(utterances, d)`; `scaling` fits the scaled space of
+    some of its rows. A release that needs more speakers is left out.
     """
-    public, games = space.fit(x), list(draw_games(corpus.speaker, corpus.genders(), seed))
-    parts = [_space_parts(space.fit(x[game.fitted]), public, x) for game in games]
+    public, games = (
+        scaling(np.arange(len(x))),
+        list(draw_games(corpus.speaker, corpus.genders(), seed)),
+    )
+    parts = [_space_parts(scaling(np.flatnonzero(game.fitted)), public, x) for game in games]
     figures = {name: cross_selected(games, [part[name] for part in parts]) for name in parts[0]}
     z = public(x)
     for name, fitter in fitters.items():

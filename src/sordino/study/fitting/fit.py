@@ -29,7 +29,7 @@ from sordino.corpora.checks.confounding import confounding
 from sordino.corpora.split import DRAWS, Part, Parts
 from sordino.corpora.table import Corpus
 from sordino.errors import PolicyError, ReleaseError
-from sordino.features import CACHE, Preprocess, PreprocessFitter
+from sordino.features import CACHE, Preprocess
 from sordino.metrics.bound import Bound
 from sordino.nn.fit import run_plan
 from sordino.policy import Policy
@@ -63,6 +63,7 @@ def fit(
     max_draws: int = DRAWS,
     int8: bool = False,
     noise: str | Path | None = None,
+    public: Corpus | None = None,
     cache: str | Path | None = CACHE,
     jobs: int = 0,
 ) -> FitResult:
@@ -80,6 +81,8 @@ def fit(
     - `max_draws`: at most so many draws of speakers; fewer are faster and have wider intervals.
     - `int8`: measure also the release with 8-bit weights (`FitResult.rounding`).
     - `noise`: a folder with recordings of noise for the copies, if `options` has conditions.
+    - `public`: recordings of other people, which decide scaling and principal components in place
+      of the fitting speakers (`sordino.study.protocol.prepare`).
     - `cache`: the folder of features and finished units. A killed run reuses them; the
       release that ships, its bounds and the attacks on several policies together start again.
     - `jobs`: processes, 0 for one per core. It changes no value.
@@ -111,6 +114,7 @@ def fit(
         max_draws=max_draws,
         require_validation=any(auc is not None for auc in budgets.values()),
         noise=noise,
+        public=public,
         cache=cache,
         jobs=jobs,
     )
@@ -176,8 +180,7 @@ class _Procedure:
 
     def scaling(self, rows: Rows) -> Preprocess:
         """The scaled space that these rows decide."""
-        fitter = PreprocessFitter(self.options.scale, self.options.components)
-        return fitter.fit(self.inputs.x[rows])
+        return self.inputs.scaling(rows, self.options)
 
     @cached_property
     def validation(self) -> Inputs:
@@ -234,6 +237,7 @@ class _Procedure:
             },
             notices=tuple(confounding(table)),
             conditions=self.inputs.conditions,
+            public_space=self.inputs.public is not None,
         )
         if len(complete) < 2:
             return result
