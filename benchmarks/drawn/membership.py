@@ -1,4 +1,4 @@
-"""Whether what ships remembers recordings or speakers, over more games than `sordino compare` plays.
+"""Whether what ships remembers recordings or speakers, over more games than `sordino compare` has.
 
 Two games a seed (`sordino.study.shipped_membership`), each with the three policies of Feng and
 Narayanan (2021). Figures are means over policies, with Student's interval over games. The ten games
