@@ -171,7 +171,7 @@ def _space_similarities(space: Preprocess, public: Preprocess, x: Vectors) -> Si
     similarity to its offset (Homer et al. 2008), which differ between recordings that it was fitted
     on and others.
     """
-    z, of_all = space(x), public(x)
+    z = space(x)
     deviation = np.maximum(z.std(axis=0), np.finfo(np.float32).tiny)
     scaled = np.clip((x - space.offset) * space.factor, *space.config["clip"]) - space.mean
     raw = np.linalg.norm(z, axis=1)
@@ -181,8 +181,7 @@ def _space_similarities(space: Preprocess, public: Preprocess, x: Vectors) -> Si
         "raw": raw,
         "scaled": np.linalg.norm(z / deviation, axis=1),
         "share": raw / whole,
-        "offset": of_all @ offset,
-        "offset scaled": (of_all / np.maximum(of_all.var(axis=0), 1e-12)) @ offset,
+        "offset": public(x) @ offset,
     }
     return sizes | {f"{name} small": -size for name, size in sizes.items()}
 
