@@ -301,7 +301,8 @@ _BOUND: Final = (
 _SHIPPED: Final = (
     "An attacker has the part and a candidate recording, and infers if the recording was fitted on "
     "(against others of the same speakers), or if its speaker was (with recordings that were not). "
-    "In each of two games, half of all speakers, drawn at random, take part in a fit. Chance is "
-    "0.5. The positions of prototypes are differentially private, given the mean, spread and "
+    "In each of two games, half of all speakers, drawn at random, take part in a fit with half of "
+    "their recordings. Chance is 0.5. Principal components of few recordings hold each of them "
+    "whole; `--public` fits scaling and components on other people. The positions of prototypes are differentially private, given the mean, spread and "
     "directions of speech. The rest is not, so **a bundle as a whole has no epsilon**."
 )
