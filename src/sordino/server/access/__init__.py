@@ -1,0 +1,1 @@
+"""Who asks: tokens of devices, accounts of people, scopes and rate limits."""

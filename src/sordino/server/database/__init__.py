@@ -1,0 +1,1 @@
+"""Tables, their migrations, and the separate store of the users' keys."""

@@ -1,0 +1,39 @@
+"""Connections to SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import Engine, create_engine, event
+
+BUSY_SECONDS: Final = 10.0
+POOL: Final = 20  # connections to PostgreSQL
+
+
+def connect(url: str) -> Engine:
+    """An engine. SQLite writes ahead, syncs every commit, checks foreign keys, and overwrites what
+    it deletes; every transaction that may write takes the lock of writers at its start.
+    """
+    if not url.startswith("sqlite"):
+        # After a restart of PostgreSQL one request fails with 503, and all connections are renewed:
+        # cheaper than to ask before every request whether the connection is alive.
+        return create_engine(url, pool_size=POOL, max_overflow=0, pool_timeout=BUSY_SECONDS)
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def _settings(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # SQLAlchemy begins transactions, see below
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "secure_delete=ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        reads = connection.get_execution_options().get("reads", False)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+    return engine

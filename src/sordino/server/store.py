@@ -1,0 +1,55 @@
+"""What every request needs: sessions of the database, keys and the clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fastapi import Request
+from sqlalchemy.orm import Session
+
+from sordino.server.database.engine import connect
+from sordino.server.database.keys import KeyStore
+from sordino.server.database.partitions import Partitions
+from sordino.server.settings import Settings
+
+
+class Store:
+    """The database of a server and the keys of its users."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.engine = connect(settings.database_url)
+        self.keys = KeyStore(settings.keys_url)
+        self.partitions = Partitions(self.engine)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+        self.keys.close()
+
+    def now(self) -> int:
+        """UTC, in seconds since 1970."""
+        return int(self.settings.clock())
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session that is committed at the end, or rolled back by an error."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that changes nothing, so that it waits for no writer."""
+        engine = self.engine.execution_options(reads=True)
+        with Session(engine, expire_on_commit=False) as session:
+            yield session
+
+
+async def store_of(request: Request) -> Store:
+    """The store of the application that serves a request, as a dependency of routes.
+
+    A coroutine runs in the loop of the server; a function would wait for a thread.
+    """
+    store: Store = request.app.state.store
+    return store
