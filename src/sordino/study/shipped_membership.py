@@ -67,7 +67,7 @@ def shipped_membership(
         scaling(np.arange(len(x))),
         list(draw_games(corpus.speaker, corpus.genders(), seed)),
     )
-    parts = [_space_parts(scaling(np.flatnonzero(game.fitted)), public, x) for game in games]
+    parts = [space_parts(scaling(np.flatnonzero(game.fitted)), public, x) for game in games]
     figures = {name: cross_selected(games, [part[name] for part in parts]) for name in parts[0]}
     z = public(x)
     for name, fitter in fitters.items():
@@ -155,7 +155,7 @@ def similarities(z: Vectors, prototypes: Vectors) -> Similarities:
     return scores
 
 
-def _space_parts(fitted: Preprocess, public: Preprocess, x: Vectors) -> dict[str, Similarities]:
+def space_parts(fitted: Preprocess, public: Preprocess, x: Vectors) -> dict[str, Similarities]:
     """The similarities of all rows to the scaled space of the members and to each part of it."""
     scaling = replace(public, offset=fitted.offset, factor=fitted.factor, mean=fitted.mean)
     spaces = (fitted, scaling, replace(public, components=fitted.components))
