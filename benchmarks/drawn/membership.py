@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import joblib
 import numpy as np
@@ -50,8 +50,8 @@ def main() -> None:
     options = replace(protocol.BUNDLE_OPTIONS, components=args.components, conditions=conditions)
     inputs = protocol.prepare(corpora_from(args.corpus), args.features, options, jobs=args.jobs)
     if args.bundle:
-        for part, auc in bundle(inputs, options).items():
-            print(f"{part:14} recording {auc:.3f}", flush=True)
+        for part, recognised in bundle(inputs, options).items():
+            print(f"{part:14} recording {recognised:.3f}", flush=True)
         return
     tables = joblib.Parallel(args.jobs)(
         joblib.delayed(games)(inputs, options, args.release or ["drawn"], seed)
@@ -72,7 +72,7 @@ def games(
 ) -> dict[str, dict[str, np.ndarray]]:
     """The AUC of each part and question in the two games of a seed, as means over policies."""
     torch.set_num_threads(1)
-    fitters = {
+    fitters: dict[str, Any] = {
         f"{name}|{policy.required}": Fitters().release(policy, name, seed)
         for name in releases
         for policy in POLICIES

@@ -15,7 +15,6 @@ import warnings
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sordino import metrics
 from sordino.cli.options import corpora_from
@@ -25,7 +24,9 @@ from sordino.define import Role
 from sordino.release import Drawn, DrawnFitter
 from sordino.release.drawn.fit import crossfit_bins
 from sordino.study import POLICIES, protocol
+from sordino.study.protocol import Inputs, Options
 from sordino.study.units import cached
+from sordino.types import Rows, Vectors
 
 
 def main() -> None:
@@ -48,7 +49,7 @@ def main() -> None:
         jobs=args.jobs,
     )
     for name, source in (("its speakers", inputs._replace(public=None)), ("other people", inputs)):
-        space = cached(lambda rows, source=source: source.scaling(rows, options)(source.x))
+        space = cached(partial(vectors, source, options))
         rows = []
         for seed in range(args.seeds):
             for policy in POLICIES:
@@ -78,7 +79,12 @@ def main() -> None:
         )
 
 
-def fit(corpus: Corpus, fitter: DrawnFitter, z: NDArray[np.float32], part: Part) -> Drawn:
+def vectors(inputs: Inputs, options: Options, rows: Rows) -> Vectors:
+    """All vectors in the scaled space that is public, or that of some rows."""
+    return inputs.scaling(rows, options)(inputs.x)
+
+
+def fit(corpus: Corpus, fitter: DrawnFitter, z: Vectors, part: Part) -> Drawn:
     """The release of a part."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)

@@ -303,6 +303,7 @@ _SHIPPED: Final = (
     "(against others of the same speakers), or if its speaker was (with recordings that were not). "
     "In each of two games, half of all speakers, drawn at random, take part in a fit with half of "
     "their recordings. Chance is 0.5. Principal components of few recordings hold each of them "
-    "whole; `--public` fits scaling and components on other people. The positions of prototypes are differentially private, given the mean, spread and "
-    "directions of speech. The rest is not, so **a bundle as a whole has no epsilon**."
+    "whole; `--public` fits scaling and components on other people. The positions of prototypes "
+    "are differentially private, given the mean, spread and directions of speech. The rest is "
+    "not, so **a bundle as a whole has no epsilon**."
 )
