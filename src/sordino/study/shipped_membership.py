@@ -33,11 +33,11 @@ from numpy.typing import NDArray
 from sordino import metrics
 from sordino.corpora.split import Part, every_fourth
 from sordino.corpora.table import Corpus
-from sordino.define import Role
 from sordino.errors import ReleaseError
 from sordino.features import Preprocess
 from sordino.nn.fit import run_plan
 from sordino.release import Drawn, DrawnFitter, Mixture, MixtureFitter
+from sordino.release.array_release import ArrayRelease
 from sordino.report.verdict import NONE
 from sordino.types import Codes, Matrix, Rows, Vectors
 
@@ -63,39 +63,46 @@ def shipped_membership(
     `x` has the features of the utterances, `(utterances, d)`; `scaling` fits the scaled space of
     some of its rows. A release that needs more speakers is left out.
     """
-    public, games = (
-        scaling(np.arange(len(x))),
-        list(draw_games(corpus.speaker, corpus.genders(), seed)),
-    )
+    public = scaling(np.arange(len(x)))
+    games = list(draw_games(corpus.speaker, corpus.genders(), seed))
     parts = [space_parts(scaling(np.flatnonzero(game.fitted)), public, x) for game in games]
     figures = {name: cross_selected(games, [part[name] for part in parts]) for name in parts[0]}
-    z = public(x)
+    z, emotion = public(x), corpus.column("emotion")
     for name, fitter in fitters.items():
         try:
-            measured = [_release_game(fitter, z, corpus, game) for game in games]
+            measured = []
+            for game in games:
+                part = _fitting_part(fitter, emotion, game)
+                with warnings.catch_warnings():
+                    warnings.filterwarnings("ignore", ".* sound like ")
+                    release = run_plan(fitter.plan(z, corpus, part))
+                measured.append(_release_game(release, z, emotion, game, part))
         except ReleaseError:
             continue
         figures[name] = cross_selected(*map(list, zip(*measured, strict=True)))
     return figures
 
 
-def _release_game(
-    fitter: DrawnFitter | MixtureFitter, z: Vectors, corpus: Corpus, game: Game
-) -> tuple[Game, Similarities]:
-    """A game among the rows of which prototypes have the emotion, and the similarities in it. Rows
-    that stop the training of an autoencoder take no part.
-    """
+def _fitting_part(
+    fitter: DrawnFitter | MixtureFitter, emotion: NDArray[np.str_], game: Game
+) -> Part:
+    """The fitted rows of a game; a quarter of them stops the training of an autoencoder."""
     rows = np.flatnonzero(game.fitted)
-    part = Part(rows, rows[:0])
-    if isinstance(fitter, MixtureFitter):
-        part = every_fourth(rows, corpus.column("emotion"))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".* sound like ")
-        release = run_plan(fitter.plan(z, corpus, part))
+    return (
+        every_fourth(rows, emotion) if isinstance(fitter, MixtureFitter) else Part(rows, rows[:0])
+    )
+
+
+def _release_game(
+    release: ArrayRelease, z: Vectors, emotion: NDArray[np.str_], game: Game, part: Part
+) -> tuple[Game, Similarities]:
+    """A game among the rows of which prototypes have the emotion, without those that stopped a
+    training, and the similarities in it.
+    """
     drawn = release.drawn if isinstance(release, Mixture) else release
     if not isinstance(drawn, Drawn):
         raise TypeError(f"a {type(drawn).__name__}, expected a drawn release")
-    among = np.isin(corpus.roles(drawn.policy), (Role.NEUTRAL, Role.REQUIRED))
+    among = np.isin(emotion, (drawn.policy.neutral, drawn.policy.required))
     among[part.validation] = False
     scores = similarities(z, drawn.arrays["prototypes"])
     if isinstance(release, Mixture):
