@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from sordino.server.access.invitation import INVITATION_SECONDS, first_operator
+from sordino.errors import SordinoError
+from sordino.server.access.invitation import (
+    INVITATION_SECONDS,
+    first_operator,
+    recover_login,
+)
 from sordino.server.database.account_tables import Account, Invitation
 from sordino.server.database.tables import Participant
 from sordino.server.registry.studies import create_participant
@@ -131,6 +136,9 @@ def test_recovery_removes_everything_that_opened(app, browser, people):
     assert browser.get("/v1/account", headers=token).status_code == 401
     assert browser.sign_in("ada").status_code == 401
     assert browser.sign_in("ada", new).status_code == 303
+    log = browser.get("/v1/participants/me/log", headers=people.token("ada")).json()["entries"]
+    changes = [entry["details"].get("change") for entry in log]
+    assert changes[-2:] == ["recovered", "recovery"]
 
 
 @pytest.mark.parametrize("act", ["recovery", "disable", "enable"])
@@ -183,6 +191,15 @@ def test_deleting_a_participant_deletes_the_account(browser, people):
     assert browser.get("/v1/account", headers=token).status_code == 401
     with people.store.reading() as session:
         assert session.get(Account, people.accounts["ada"]) is None
+
+
+def test_an_operator_is_recovered_from_the_machine(browser, people):
+    path = f"/invitation/{recover_login(people.store, 'ROOT')}"
+    new = {"password": "another horse and battery"}
+    assert browser.post(path, data={**NEW, **new, "password_again": new["password"]}).is_redirect
+    assert browser.sign_in("root", new["password"]).status_code == 303
+    with pytest.raises(SordinoError, match="login"):
+        recover_login(people.store, "nemo")
 
 
 def test_a_new_server_has_one_first_operator(browser, store):

@@ -9,6 +9,7 @@ import pytest
 from joserfc.jwk import ECKey
 from sqlalchemy import select
 
+from sordino.errors import SordinoError
 from sordino.server.access.context import CALLBACK
 from sordino.server.access.invitation import invite
 from sordino.server.access.open_id import OpenId
@@ -165,6 +166,12 @@ def test_without_a_provider_there_is_none(browser, people):
     assert people
     assert browser.get("/sign-in/provider").status_code == 404
     assert browser.get(CALLBACK).status_code == 404
+
+
+@pytest.mark.parametrize("issuer", ["http://provider.example", "provider.example", ""])
+def test_an_issuer_needs_tls(issuer):
+    with pytest.raises(SordinoError, match="https"):
+        OpenId(OpenIdProvider(issuer, CLIENT, SECRET), ADDRESS + CALLBACK)
 
 
 def test_the_client_secret_is_not_printed():

@@ -18,7 +18,7 @@ from sordino.server.registry.studies import create_participant
 from sordino.server.rights import audit, statistics
 from sordino.server.rights.deletion import delete_user
 from sordino.server.rights.private_sums import _mechanisms, private_sum
-from sordino.server.rights.statistics import closed_weeks, compute, set_budget, spent
+from sordino.server.rights.statistics import closed_weeks, compute_statistics, set_budget, spent
 from tests.server.conftest import Clock, Scene
 
 NUMBERS = itertools.count()
@@ -82,7 +82,7 @@ def test_a_group_needs_ten_users_or_more(scene: Scene, week, smallest: int) -> N
     with scene.store.transaction() as session:
         session.get_one(Study, scene.study.id).smallest_group = smallest
     add_users(scene, {"": [0.1] * 9 + [0.8]}, week)
-    assert compute(scene.store, scene.study.id) == 1
+    assert compute_statistics(scene.store, scene.study.id) == 1
     row = tables(scene)["*"]
     if smallest == 12:
         assert (row.table, row.withheld) == (None, "few-users")
@@ -93,34 +93,34 @@ def test_a_group_needs_ten_users_or_more(scene: Scene, week, smallest: int) -> N
 def test_nine_users_show_nothing(scene: Scene, week) -> None:
     add_users(scene, {"": [0.5] * 9}, week)
     add_users(scene, {"": [0.5]}, week, releases=4)  # too few releases to count
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     assert tables(scene)["*"].withheld == "few-users"
 
 
 def test_a_user_counts_once_however_many_releases(scene: Scene, week) -> None:
     add_users(scene, {"": [0.0] * 10}, week)
     add_users(scene, {"": [1.0]}, week, releases=10_000)
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     assert tables(scene)["*"].table["passes"] == pytest.approx(1 / 11, abs=0.005)
 
 
 def test_a_user_who_joins_later_changes_nothing(scene: Scene, week) -> None:
     """The attacker asks, adds a user or their late releases, and asks again."""
     users = add_users(scene, {"": [0.2] * 10}, week)[""]
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     before = tables(scene)["*"].table
     add_users(scene, {"": [0.9]}, week)
     with scene.store.transaction() as session:
         add_counts(session, scene, users[0], 1.0, week, 100)
     for _ in range(3):
-        assert compute(scene.store, scene.study.id) == 0
+        assert compute_statistics(scene.store, scene.study.id) == 0
     assert tables(scene)["*"].table == before
 
 
 def test_small_complements_are_withheld(scene: Scene, week) -> None:
     """Whole study minus the cohorts shown would be about three users."""
     add_users(scene, {"a": [0.2] * 12, "b": [0.9] * 3}, week)
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     rows = tables(scene)
     reasons = {name: row.withheld for name, row in rows.items()}
     assert reasons == {"a": "", "b": "few-users", "*": "complement"}
@@ -128,7 +128,7 @@ def test_small_complements_are_withheld(scene: Scene, week) -> None:
 
 def test_large_complements_are_shown(scene: Scene, week) -> None:
     add_users(scene, {"a": [0.2] * 12, "b": [0.9] * 6, "c": [0.9] * 5}, week)
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     reasons = {name: row.withheld for name, row in tables(scene).items()}
     assert reasons == {"a": "", "b": "few-users", "c": "few-users", "*": ""}
 
@@ -136,23 +136,23 @@ def test_large_complements_are_shown(scene: Scene, week) -> None:
 def test_overlapping_cohorts_cannot_be_asked_for(scene: Scene, week) -> None:
     """A user who is moved to another cohort changes no table of a stored week."""
     users = add_users(scene, {"a": [0.2] * 11, "b": [0.9] * 11}, week)
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     before = {name: row.table for name, row in tables(scene).items()}
     with scene.store.transaction() as session:
         session.get_one(Participant, users["a"][0]).cohort = "b"
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     assert {name: row.table for name, row in tables(scene).items()} == before
 
 
 def test_deletion_withdraws_until_a_group_is_deleted(scene: Scene, week) -> None:
     """No two tables that were shown differ in fewer than ten users."""
     users = add_users(scene, {"": [0.2] * 12 + [0.8] * 12}, week)[""]
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     key = Access(scene.store.settings).key
     for number, user in enumerate(users[:10], 1):
         assert tables(scene)["*"].withheld == ("" if number == 1 else "deletion")
         delete_user(scene.store, key, user, "test")
-        compute(scene.store, scene.study.id)
+        compute_statistics(scene.store, scene.study.id)
     row = tables(scene)["*"]
     assert (row.withheld, row.table["users"], row.table["passes"]) == ("", 14, 0.71)
     with scene.store.reading() as session:
@@ -160,18 +160,18 @@ def test_deletion_withdraws_until_a_group_is_deleted(scene: Scene, week) -> None
     assert members == set(users[10:])
     for user in users[10:20]:
         delete_user(scene.store, key, user, "test")
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     assert (tables(scene)["*"].table, tables(scene)["*"].withheld) == (None, "few-users")
 
 
 def test_recomputed_whole_hides_small_complements(scene: Scene, week) -> None:
     """After deletions in one cohort, whole minus the other cohort would be about few users."""
     users = add_users(scene, {"a": [0.2] * 11, "b": [0.9] * 13}, week)
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     key = Access(scene.store.settings).key
     for user in users["b"][:10]:
         delete_user(scene.store, key, user, "test")
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     reasons = {name: row.withheld for name, row in tables(scene).items()}
     assert reasons == {"a": "", "b": "few-users", "*": "complement"}
 
@@ -182,7 +182,7 @@ def test_only_users_who_consent_count(scene: Scene, week) -> None:
         newest = {"participant_id": users[0], "purpose": Purpose.GROUP, "version": 2}
         policy = scene.policies["drawn"].digest
         session.add(Consent(**newest, policy=policy, given=False, time=0))
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     assert tables(scene)["*"].withheld == "few-users"
 
 
@@ -192,7 +192,7 @@ def test_budget_ends_statistics_with_noise(scene: Scene, clock: Clock) -> None:
         set_budget(session, scene.study.id, 1.0, 0.5)
     for week in weeks:
         add_users(scene, {"a": [0.2] * 20, "b": [0.6] * 20}, week)
-    compute(scene.store, scene.study.id)
+    compute_statistics(scene.store, scene.study.id)
     with scene.store.reading() as session:
         rows = statistics.statistics_of(session, scene.study.id)
         assert spent(session, scene.study.id) == 1.0  # cohorts are disjoint: they do not add up

@@ -20,7 +20,7 @@ from sordino.server.database.tables import (
 )
 from sordino.server.errors import absent
 from sordino.server.pages.limits import limits_of
-from sordino.server.pages.views import BundleRow, ConsentRow, DeviceRow, PolicyLimits, Stored
+from sordino.server.pages.views import BundleRow, ConsentRow, DeviceRow, PolicyLimits, StoredData
 
 
 class _Count(NamedTuple):
@@ -33,7 +33,7 @@ class _Count(NamedTuple):
     last: datetime.date
 
 
-def stored_of(session: Session, participant_id: int, now: int) -> Stored:
+def stored_of(session: Session, participant_id: int, now: int) -> StoredData:
     """Everything that is stored about a user. Raises `Problem` 404 for a deleted user."""
     user = session.get(Participant, participant_id)
     study = session.get(Study, user.study_id) if user else None
@@ -46,7 +46,7 @@ def stored_of(session: Session, participant_id: int, now: int) -> Stored:
         )
     )
     policies = _policies(session, counts)
-    return Stored(
+    return StoredData(
         releases=sum(row.releases for row in counts),
         days=days or 0,
         first=min((row.first for row in counts), default=None),

@@ -16,10 +16,8 @@ from sordino.metrics.prevalence import Rates
 from sordino.progress import track
 from sordino.study.tracking.units import FIT, TEST
 from sordino.study.tracking.users import (
-    SHARES,
-    USERS,
-    UTTERANCES,
     Recordings,
+    Simulation,
     simulate,
     tracked,
     with_repetition,
@@ -33,7 +31,9 @@ USER_COLUMNS: Final = ("required", "draw", "speaker", "gender", "corpus", "utter
 """Columns that name a simulated user."""
 
 
-def days_of_users(decisions: pd.DataFrame, seed: int, jobs: int = 0) -> pd.DataFrame:
+def days_of_users(
+    decisions: pd.DataFrame, settings: Simulation, seed: int, jobs: int = 0
+) -> pd.DataFrame:
     """One row per simulated user, release and day: the columns `USER_COLUMNS`, `release`, `day`,
     `truth`, `estimate`, `low`, `high`, and `distinct`, the different recordings of a day.
 
@@ -42,7 +42,8 @@ def days_of_users(decisions: pd.DataFrame, seed: int, jobs: int = 0) -> pd.DataF
     without a recording of some emotion is left out.
     """
     calls = [
-        joblib.delayed(_speaker_days)(table, rates, seed) for table, rates in _speakers(decisions)
+        joblib.delayed(_speaker_days)(table, rates, settings, seed)
+        for table, rates in _speakers(decisions)
     ]
     pool: Callable[..., Iterable[pd.DataFrame]] = workers.parallel(jobs, return_as="generator")
     tables = list(track(pool(calls), "simulated users", len(calls)))
@@ -67,7 +68,9 @@ def _speakers(decisions: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, dict[str,
                 yield table, rates
 
 
-def _speaker_days(table: pd.DataFrame, rates: dict[str, Rates], seed: int) -> pd.DataFrame:
+def _speaker_days(
+    table: pd.DataFrame, rates: dict[str, Rates], settings: Simulation, seed: int
+) -> pd.DataFrame:
     """The days of all users of one speaker under one policy."""
     releases = {str(name): rows.sort_values("row") for name, rows in table.groupby("release")}
     first = next(iter(releases.values()))
@@ -78,16 +81,17 @@ def _speaker_days(table: pd.DataFrame, rates: dict[str, Rates], seed: int) -> pd
     key = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
     tables: list[pd.DataFrame] = []
     with threadpool_limits(1):
-        for utterances in UTTERANCES:
-            for number in range(USERS):
-                user = simulate(recordings, utterances, np.random.default_rng([key, number]))
+        for utterances in settings.utterances:
+            for number in range(settings.users):
+                random = np.random.default_rng([key, number])
+                user = simulate(settings, recordings, utterances, random)
                 labels = {name: names[name] for name in USER_COLUMNS if name in names.index}
                 labels |= {"utterances": utterances, "user": number, "distinct": user.distinct}
                 for name, rows in releases.items():
                     repeated = with_repetition(rates[name], recordings)
                     days = tracked(user, _passed(rows), repeated)
                     tables.append(days.assign(release=name, **labels))
-                tables.append(_prior(tables[-1]))
+                tables.append(_prior(tables[-1], settings))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -96,8 +100,8 @@ def _passed(decisions: pd.DataFrame) -> Codes:
     return (decisions["prediction"].to_numpy() >= 1).astype(np.intp)
 
 
-def _prior(days: pd.DataFrame) -> pd.DataFrame:
+def _prior(days: pd.DataFrame, settings: Simulation) -> pd.DataFrame:
     """The same days, estimated without any utterance."""
-    low, high = SHARES
+    low, high = settings.shares
     tail = 0.025 * (high - low)
     return days.assign(release=PRIOR, estimate=(low + high) / 2, low=low + tail, high=high - tail)
